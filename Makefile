@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+# membroker: `make demo` shows it, `make test` tests it, both from nothing; `make help` lists the rest.
+
+VERSION   := 0.1.0
+SONAME    := libmembroker.so.0
+BUILD     ?= build
+PREFIX    ?= /usr/local
+BINDIR    ?= $(PREFIX)/bin
+SBINDIR   ?= $(PREFIX)/sbin
+LIBDIR    ?= $(PREFIX)/lib
+INCDIR    ?= $(PREFIX)/include
+SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
+DESTDIR   ?=
+
+CC        ?= cc
+OPTIMIZE  ?= -O2 -g
+SANITIZE  ?=
+WARNINGS  := -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes -Wmissing-prototypes \
+             -Wold-style-definition -Wpointer-arith -Wcast-qual -Wwrite-strings -Wformat=2 -Wundef -Wvla \
+             -Wswitch-enum -Wnull-dereference -Werror
+HARDENING := $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong -fPIC
+CPPFLAGS  += -D_GNU_SOURCE -DMEMBROKER_VERSION='"$(VERSION)"' -DMEMBROKER_SYSCONFDIR='"$(SYSCONFDIR)"' \
+             -I. -Iclient/include -isystem $(BUILD)/gen $(FAULT_FLAGS)
+ALL_CFLAGS = -std=gnu17 $(OPTIMIZE) $(WARNINGS) $(HARDENING) -fvisibility=hidden -MMD -MP \
+             $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all) $(CFLAGS)
+ALL_LDFLAGS = -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
+
+.DEFAULT_GOAL := all
+SETUP := $(BUILD)/.setup
+
+# ---- sources: one list a floor; an include never points up ----
+BASE_SRC    := $(wildcard proto/base/*.c)
+WIRE_SRC    := $(wildcard proto/*.c)
+CORE_SRC    := $(wildcard daemon/core/*.c)
+OS_SRC      := $(wildcard daemon/os/*.c)
+CONFIG_SRC  := $(wildcard daemon/config/*.c)
+RUNTIME_SRC := $(wildcard daemon/runtime/*.c)
+CLIENT_SRC  := $(wildcard client/*.c)
+CTL_SRC     := $(wildcard client/ctl/*.c)
+
+object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+GEN_C  := $(BUILD)/gen/membroker.pb-c.c
+GEN_O  := $(BUILD)/obj/gen/membroker.pb-c.o
+
+BASE_O    := $(call object,$(BASE_SRC))
+WIRE_O    := $(call object,$(WIRE_SRC)) $(GEN_O)
+CORE_O    := $(call object,$(CORE_SRC))
+OS_O      := $(call object,$(OS_SRC))
+CONFIG_O  := $(call object,$(CONFIG_SRC))
+RUNTIME_O := $(call object,$(RUNTIME_SRC))
+CLIENT_O  := $(call object,$(CLIENT_SRC))
+CTL_O     := $(call object,$(CTL_SRC))
+
+DAEMON_LIBS := -luv -lprotobuf-c -linih -lnuma
+CLIENT_LIBS := -lprotobuf-c -pthread
+CTL_LIBS    := -ljansson -lsmartcols
+
+DAEMON := $(BUILD)/membrokerd
+CTL    := $(BUILD)/membrokerctl
+SHARED := $(BUILD)/libmembroker.so.$(VERSION)
+STATIC := $(BUILD)/libmembroker.a
+
+all: $(DAEMON) $(CTL) $(SHARED) $(STATIC) $(BUILD)/membroker.pc ## build everything under build/
+
+$(SETUP): packaging/setup.sh
+	@mkdir -p $(BUILD)
+	sh packaging/setup.sh
+	@touch $@
+
+$(GEN_C): proto/membroker.proto | $(SETUP)
+	@mkdir -p $(@D)
+	protoc-c --proto_path=proto --c_out=$(@D) membroker.proto
+
+$(GEN_O): $(GEN_C)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(filter-out -W%,$(ALL_CFLAGS)) -c -o $@ $<
+
+$(BUILD)/obj/%.o: %.c Makefile | $(GEN_C) $(SETUP)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+
+$(DAEMON): $(call object,daemon/main.c) $(RUNTIME_O) $(CONFIG_O) $(OS_O) $(CORE_O) $(WIRE_O) $(BASE_O)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ $(DAEMON_LIBS)
+
+$(CTL): $(CTL_O) $(CLIENT_O) $(WIRE_O) $(BASE_O)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ $(CLIENT_LIBS) $(CTL_LIBS)
+
+$(SHARED): $(CLIENT_O) $(WIRE_O) $(BASE_O) client/membroker.map
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -shared -Wl,-soname,$(SONAME) $(if $(SANITIZE),,-Wl,-z,defs) \
+	    -Wl,--version-script=client/membroker.map -o $@ $(filter %.o,$^) $(CLIENT_LIBS)
+	ln -sf $(@F) $(BUILD)/$(SONAME)
+	ln -sf $(@F) $(BUILD)/libmembroker.so
+
+# one object whose only global names are the public ones, so that a program that links it statically sees no others
+$(STATIC): $(CLIENT_O) $(WIRE_O) $(BASE_O)
+	ld -r -o $(BUILD)/libmembroker.o $^
+	objcopy --localize-hidden --wildcard --keep-global-symbol='mb_*' $(BUILD)/libmembroker.o
+	rm -f $@ && $(AR) rcs $@ $(BUILD)/libmembroker.o
+
+$(BUILD)/membroker.pc: packaging/membroker.pc.in Makefile
+	@mkdir -p $(@D)
+	sed -e 's|@PREFIX@|$(PREFIX)|;s|@LIBDIR@|$(LIBDIR)|;s|@INCDIR@|$(INCDIR)|;s|@VERSION@|$(VERSION)|' $< > $@
+
+install: all ## install to $(DESTDIR)$(PREFIX)
+	install -D -m 755 $(DAEMON) $(DESTDIR)$(SBINDIR)/membrokerd
+	install -D -m 755 $(CTL) $(DESTDIR)$(BINDIR)/membrokerctl
+	install -D -m 644 $(SHARED) $(DESTDIR)$(LIBDIR)/$(notdir $(SHARED))
+	ln -sf $(notdir $(SHARED)) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libmembroker.so
+	install -D -m 644 $(STATIC) $(DESTDIR)$(LIBDIR)/libmembroker.a
+	install -D -m 644 client/include/membroker.h $(DESTDIR)$(INCDIR)/membroker.h
+	install -D -m 644 $(BUILD)/membroker.pc $(DESTDIR)$(LIBDIR)/pkgconfig/membroker.pc
+	install -D -m 644 conf/membroker.conf $(DESTDIR)$(SYSCONFDIR)/membroker/membroker.conf
+	install -d -m 755 $(DESTDIR)$(SYSCONFDIR)/membroker/membroker.conf.d
+
+clean: ## remove build/
+	rm -rf $(BUILD)
+
+setup: ## install the packages that building and testing need (apt-get)
+	@mkdir -p $(BUILD)
+	sh packaging/setup.sh
+	@touch $(SETUP)
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+
+include tests/tests.mk
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+.PHONY: all install clean setup help

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libmembroker: memory leased from membrokerd.
+ *
+ *     mb_client *client;
+ *     if (mb_connect(NULL, &client) < 0) fail(mb_last_error());
+ *     mb_workspace_config config = MB_WORKSPACE_CONFIG_INIT;
+ *     config.initial_size = 64 << 20;
+ *     mb_workspace *scratch;
+ *     if (mb_workspace_open(client, "scratch", &config, &scratch) < 0) fail(mb_last_error());
+ *     for (...) {
+ *         if (mb_workspace_enter(scratch) < 0) fail(mb_last_error());
+ *         double *x = mb_workspace_alloc(scratch, n * sizeof *x);
+ *         ...
+ *         mb_workspace_leave(scratch);
+ *     }
+ *     mb_workspace_close(scratch);
+ *     mb_disconnect(client);
+ *
+ * Conventions, for every function unless it says otherwise:
+ * - Sizes are in bytes, durations in milliseconds.
+ * - A function that returns int returns 0, or a negative errno code; mb_last_error() then has the
+ *   sentence. Outputs (ret_...) are written only on success.
+ * - Strings that are passed in are copied. Structures with a `size` field are filled with their
+ *   ..._INIT macro first, so that a program keeps working with a later library.
+ * - Clients and leases may be used from any thread; a workspace belongs to the thread that opened it.
+ * - After fork() the child has no client: every call on the parent's objects fails with -EPERM, and the
+ *   parent's mappings are absent (see MB_CLIENT_SHARE_WITH_CHILDREN). The child may connect anew.
+ *
+ * Error codes that calls to the broker have in common:
+ *   -ENOMEM        a limit on RAM or on all bytes, the broker's or the client's own, or too little
+ *                  memory available on the host
+ *   -ENOSPC        a limit on mapped bytes, or the spill file system is full
+ *   -ESTALE        the lease has ended; the sentence says why
+ *   -EINVAL        an argument makes no sense
+ *   -EACCES        not permitted to this user
+ *   -EOPNOTSUPP    this host has no such thing (huge pages, a NUMA node)
+ *   -EMFILE        a count is exhausted: leases, segments, descriptors
+ *   -ENOTCONN      there is no broker, or the connection broke while the call was under way
+ *   -EPROTO        the broker answered something that makes no sense
+ *   -EPERM         called in a forked child
+ *   -ESHUTDOWN     the broker is shutting down
+ */
+#ifndef MEMBROKER_H
+#define MEMBROKER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define MB_PUBLIC __attribute__((visibility("default")))
+#else
+#define MB_PUBLIC
+#endif
+
+typedef struct mb_client mb_client;       /* a session with the broker */
+typedef struct mb_lease mb_lease;         /* the right to use one or more segments until a deadline */
+typedef struct mb_workspace mb_workspace; /* a bump arena on a lease */
+
+/* Where memory lives. */
+typedef enum mb_location {
+    MB_LOCATION_RAM = 1,  /* a memfd */
+    MB_LOCATION_MMAP = 2, /* a file, allocated in full */
+    MB_LOCATION_AUTO = 3  /* RAM if the limits and the host allow it now, else a file */
+} mb_location;
+
+typedef enum mb_huge_pages { MB_HUGE_PAGES_NEVER = 0, MB_HUGE_PAGES_TRY = 1, MB_HUGE_PAGES_ALWAYS = 2 } mb_huge_pages;
+
+/* Why a lease ended. */
+typedef enum mb_end_reason {
+    MB_END_NONE = 0, /* it has not */
+    MB_END_RELEASED = 1,
+    MB_END_EXPIRED = 2,      /* not renewed within its TTL */
+    MB_END_REVOKED = 3,      /* by an administrator */
+    MB_END_DIED = 4,         /* with the process */
+    MB_END_DISCONNECTED = 5, /* the connection was not resumed within the grace time */
+    MB_END_SHUTDOWN = 6,     /* the broker shut down */
+    MB_END_TAMPERED = 7,     /* a segment's size was changed behind the broker's back */
+    MB_END_BROKER_GONE = 100 /* the broker went away without a word; told by the library itself */
+} mb_end_reason;
+
+/* The library's version, "0.1.0". Static storage; any thread. */
+MB_PUBLIC const char *mb_version(void);
+
+/*
+ * The sentence for the newest error of a call in this thread: what was refused, the figures, what to
+ * do. Never NULL. Valid until the thread's next call into the library. Any thread.
+ */
+MB_PUBLIC const char *mb_last_error(void);
+
+/* ---- clients ---- */
+
+typedef enum mb_event_type {
+    MB_EVENT_EXPIRING = 1,       /* `lease` expires in `milliseconds` unless renewed */
+    MB_EVENT_LEASE_LOST = 2,     /* `lease` ended for `reason` */
+    MB_EVENT_LIMITS_CHANGED = 3, /* the administrator changed the broker's limits */
+    MB_EVENT_TRIM = 4,           /* memory is short: give back what is idle, `bytes` of `location` are wanted */
+    MB_EVENT_SHUTTING_DOWN = 5,  /* the broker ends; every lease is lost */
+    MB_EVENT_DISCONNECTED = 6,   /* the connection broke; the library tries to resume the session */
+    MB_EVENT_RESUMED = 7         /* the session goes on, with the leases that it had */
+} mb_event_type;
+
+typedef struct mb_event {
+    mb_event_type type;
+    mb_client *client;
+    mb_lease *lease; /* NULL where the event is not about one; borrowed, valid during the call */
+    mb_end_reason reason;
+    uint64_t milliseconds;
+    uint64_t bytes;
+    mb_location location;
+} mb_event;
+
+/* client flags */
+#define MB_CLIENT_NO_THREAD 1u           /* no background thread: the program polls mb_client_fd() and calls mb_client_dispatch() */
+#define MB_CLIENT_GUARD 2u               /* touching a lost lease's memory reads and writes private zero pages instead of raising SIGBUS */
+#define MB_CLIENT_SHARE_WITH_CHILDREN 4u /* forked children keep the mappings (by default they are not inherited) */
+#define MB_CLIENT_NO_RENEW 8u            /* leases are not renewed: each ends when its TTL is over */
+
+#define MB_LIMIT_UNSAID UINT64_C(0xFFFFFFFFFFFFFFFE) /* leave a limit of the client's own to its default */
+
+typedef struct mb_client_options {
+    size_t size;        /* of this structure; set by MB_CLIENT_OPTIONS_INIT */
+    const char *socket; /* path; NULL: $MEMBROKER_SOCKET, else $XDG_RUNTIME_DIR's if one is there, else /run's */
+    const char *name;   /* shown to people, at most 63 bytes; NULL: the program's name */
+    /* The client's own limits; 0 switches one off. max_bytes defaults to 2 x heap_bytes (no limit
+     * without heap_bytes), max_physical_bytes to max_bytes. */
+    uint64_t heap_bytes, max_bytes, max_physical_bytes;
+    unsigned flags; /* MB_CLIENT_... */
+    /*
+     * Told what happens; may be NULL. Called from the background thread, or from within
+     * mb_client_dispatch() or another call of the library in a program without one. It may call the
+     * functions that only look (mb_lease_...), but none that waits for the broker, nor mb_disconnect().
+     */
+    void (*on_event)(const mb_event *event, void *user_data);
+    void *user_data;
+    uint32_t timeout_ms; /* how long a call waits for its answer; 0: 30 s */
+} mb_client_options;
+
+#define MB_CLIENT_OPTIONS_INIT \
+    { sizeof(mb_client_options), NULL, NULL, MB_LIMIT_UNSAID, MB_LIMIT_UNSAID, MB_LIMIT_UNSAID, 0u, NULL, NULL, 0u }
+
+/*
+ * Connects to the broker and opens a session. `options` NULL: all defaults. The caller owns the
+ * client and ends it with mb_disconnect(). Also -ETIMEDOUT. Any thread.
+ */
+MB_PUBLIC int mb_connect(const mb_client_options *options, mb_client **ret_client);
+
+/*
+ * Ends the session: every lease goes back, every mapping of its leases is removed. NULL is allowed.
+ * The client's leases and workspaces are gone afterwards and must not be used; no other thread may
+ * be inside a call on this client. In a forked child it only frees the child's copy.
+ */
+MB_PUBLIC void mb_disconnect(mb_client *client);
+
+/*
+ * For programs without a background thread (MB_CLIENT_NO_THREAD). Poll mb_client_fd() for POLLIN, for at
+ * most mb_client_timeout() milliseconds (-1: no limit), then call mb_client_dispatch(), which never
+ * waits: it renews what is due, handles events, and reconnects. The descriptor belongs to the library
+ * and stays the same for the client's life. -EINVAL for a client that has a background thread.
+ */
+MB_PUBLIC int mb_client_fd(const mb_client *client);
+MB_PUBLIC int mb_client_timeout(mb_client *client);
+MB_PUBLIC int mb_client_dispatch(mb_client *client);
+
+/* What the client's session is called at the broker: its number. Any thread. */
+MB_PUBLIC uint64_t mb_client_session(const mb_client *client);
+
+/* A round trip to the broker. Any thread. */
+MB_PUBLIC int mb_ping(mb_client *client);
+
+/* ---- leases ---- */
+
+typedef struct mb_lease_options {
+    size_t size;          /* of this structure; set by MB_LEASE_OPTIONS_INIT */
+    const char *name;     /* shown to people, at most 63 bytes; NULL: none */
+    mb_location location;
+    uint32_t ttl_ms;      /* 0: the broker's default */
+    mb_huge_pages huge_pages;
+    int32_t numa_node;    /* RAM only: bind the pages to this node; -1: no binding */
+    int prefault;         /* RAM only: the broker allocates every page before it grants */
+} mb_lease_options;
+
+#define MB_LEASE_OPTIONS_INIT { sizeof(mb_lease_options), NULL, MB_LOCATION_RAM, 0u, MB_HUGE_PAGES_NEVER, -1, 0 }
+
+/*
+ * Asks for `bytes` (at least 1; rounded up to whole pages) and waits for the answer. `options` NULL: all
+ * defaults. The caller owns the lease and gives it back with mb_release(). The memory is zero.
+ * All the common errors. Any thread.
+ */
+MB_PUBLIC int mb_acquire(mb_client *client, uint64_t bytes, const mb_lease_options *options, mb_lease **ret_lease);
+
+/*
+ * Adds a segment of `bytes` to the lease, in the lease's own location. It is a new extent with its own
+ * mapping, not adjacent to the others; *ret_extent (may be NULL) is its index. Any thread.
+ */
+MB_PUBLIC int mb_extend(mb_lease *lease, uint64_t bytes, unsigned *ret_extent);
+
+/*
+ * Maps extent number `extent` of the lease (0: the first), or finds where it is mapped already. The mapping belongs
+ * to the lease and goes with it. Also -ENOENT: no such extent. Any thread.
+ */
+MB_PUBLIC int mb_map(mb_lease *lease, unsigned extent, void **ret_address, uint64_t *ret_bytes);
+
+/*
+ * Removes the lease's mappings and gives it back without waiting for the broker: what this client asks
+ * for next already finds the bytes free. The lease is freed in every case; -ESTALE says that it had ended
+ * before. NULL is allowed. No other thread may be using the lease.
+ */
+MB_PUBLIC int mb_release(mb_lease *lease);
+
+/*
+ * Whether the lease is still alive: 0, or -ESTALE with the sentence that says why not. One load from
+ * the control page; no system call, no message. Any thread.
+ */
+MB_PUBLIC int mb_lease_check(const mb_lease *lease);
+
+/* Facts about a lease: they do not change while it lives (extents and bytes: except by mb_extend()). Any thread. */
+MB_PUBLIC uint64_t mb_lease_id(const mb_lease *lease);
+MB_PUBLIC uint64_t mb_lease_bytes(const mb_lease *lease); /* of all its extents */
+MB_PUBLIC mb_location mb_lease_location(const mb_lease *lease);
+MB_PUBLIC unsigned mb_lease_extents(const mb_lease *lease);
+MB_PUBLIC uint32_t mb_lease_ttl(const mb_lease *lease);
+MB_PUBLIC int mb_lease_has_huge_pages(const mb_lease *lease);
+MB_PUBLIC mb_end_reason mb_lease_end_reason(const mb_lease *lease);
+
+/* Tells how much of the lease is in use; the next renewal reports it. No message. Any thread. */
+MB_PUBLIC void mb_lease_report_use(mb_lease *lease, uint64_t used_bytes);
+
+/* A reason as words: "it was not renewed within its TTL". Static storage; any thread. */
+MB_PUBLIC const char *mb_end_reason_text(mb_end_reason reason);
+
+/* ---- workspaces ---- */
+
+typedef struct mb_workspace_config {
+    size_t size;           /* of this structure; set by MB_WORKSPACE_CONFIG_INIT */
+    uint64_t initial_size; /* bytes of the arena, at least 1 */
+    mb_location location;
+    uint32_t ttl_ms;       /* of the lease below; 0: the broker's default */
+    mb_huge_pages huge_pages;
+    int32_t numa_node;     /* -1: no binding */
+    int prefault;
+} mb_workspace_config;
+
+#define MB_WORKSPACE_CONFIG_INIT { sizeof(mb_workspace_config), 0, MB_LOCATION_RAM, 0u, MB_HUGE_PAGES_NEVER, -1, 0 }
+
+enum { MB_WORKSPACE_ALIGNMENT = 16 }; /* of every allocation, in address and in size */
+
+/*
+ * Leases and maps an arena. It belongs to the calling thread: only that thread may use it. The
+ * caller owns it and ends it with mb_workspace_close(). The common errors.
+ */
+MB_PUBLIC int mb_workspace_open(mb_client *client, const char *name, const mb_workspace_config *config,
+                                mb_workspace **ret_workspace);
+
+/*
+ * Begins a cycle: everything that was allocated in the cycle before is gone, and the arena is empty. One load
+ * tells whether the lease is alive: -ESTALE. -EBUSY: a cycle is open.
+ */
+MB_PUBLIC int mb_workspace_enter(mb_workspace *workspace);
+
+/*
+ * Allocates from the arena by moving a pointer: no system call, no lock, no message. `bytes` is rounded up to
+ * MB_WORKSPACE_ALIGNMENT. The memory is valid until the cycle ends; it holds what was there before (zero in a
+ * new arena). NULL: it does not fit, or no cycle is open; mb_last_error() has the sizes and errno the code.
+ */
+MB_PUBLIC void *mb_workspace_alloc(mb_workspace *workspace, size_t bytes);
+
+/* Ends the cycle, and reports its size with the next renewal. -EINVAL: none is open. */
+MB_PUBLIC int mb_workspace_leave(mb_workspace *workspace);
+
+/* Gives the arena back; a cycle that is open ends. NULL is allowed. */
+MB_PUBLIC void mb_workspace_close(mb_workspace *workspace);
+
+MB_PUBLIC uint64_t mb_workspace_size(const mb_workspace *workspace);   /* bytes of the arena */
+MB_PUBLIC uint64_t mb_workspace_offset(const mb_workspace *workspace); /* bytes allocated in this cycle */
+MB_PUBLIC mb_lease *mb_workspace_lease(mb_workspace *workspace);       /* borrowed */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The messages of the wire as plain C values: what the codec makes of bytes, what the broker's core
+ * takes and returns, and what the client library sends. Nothing here knows of protobuf or sockets.
+ *
+ * The enumerators have the numbers of membroker.proto (codec.c asserts it). Sizes are in bytes,
+ * durations in milliseconds. Strings are NUL-terminated and, once decoded, valid UTF-8 without
+ * control characters. Pointers are borrowed: a decoded message points into the decode buffer, a
+ * message to be encoded into whatever its maker owns.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    MESSAGE_BYTES_MAX = 65536, /* of a frame's payload */
+    MESSAGE_NAME_SIZE = 64,    /* of a client's or a lease's name, NUL included */
+    MESSAGE_TOKEN_SIZE = 16,
+    MESSAGE_SENTENCE_SIZE = 640,
+    MESSAGE_HOLDERS_MAX = 3,
+    MESSAGE_LIST_MAX = 200,    /* entries in one page of a listing: fits a frame with the longest names */
+    MESSAGE_USE_MAX = 3000,    /* leases reported in one Renew: fits a frame with the largest numbers */
+    MESSAGE_ENDED_MAX = 2000,  /* ended leases told in one Renewed */
+    MESSAGE_DIFFERENCES_MAX = 100,
+    PROTOCOL_VERSION = 1,
+};
+
+#define LIMIT_OFF UINT64_MAX        /* a limit that is switched off; absent in an answer */
+#define LIMIT_UNSAID (UINT64_MAX - 1) /* a limit that the client's Hello does not mention */
+
+enum location { LOCATION_UNSPECIFIED, LOCATION_RAM, LOCATION_MMAP, LOCATION_AUTO };
+enum huge_pages { HUGE_PAGES_NEVER, HUGE_PAGES_TRY, HUGE_PAGES_ALWAYS };
+
+enum end_reason {
+    END_NONE,
+    END_RELEASED,
+    END_EXPIRED,
+    END_REVOKED,
+    END_DIED,
+    END_DISCONNECTED,
+    END_SHUTDOWN,
+    END_TAMPERED,
+    END_REASONS
+};
+
+enum error_code {
+    ERROR_UNSPECIFIED,
+    ERROR_MALFORMED,
+    ERROR_OVERSIZED,
+    ERROR_UNKNOWN_REQUEST,
+    ERROR_PROTOCOL_VERSION,
+    ERROR_NOT_GREETED,
+    ERROR_INVALID,
+    ERROR_LIMIT,
+    ERROR_HOST_MEMORY,
+    ERROR_DISK_FULL,
+    ERROR_NO_SUCH_LEASE,
+    ERROR_LEASE_ENDED,
+    ERROR_NO_SUCH_SESSION,
+    ERROR_NOT_PERMITTED,
+    ERROR_NOT_SUPPORTED,
+    ERROR_TOO_MANY,
+    ERROR_SYSTEM,
+    ERROR_SHUTTING_DOWN,
+    ERROR_MONITOR,
+    ERROR_REPLACED,
+    ERROR_CODES
+};
+
+/* Upper bounds on the bytes that exist at once; LIMIT_OFF where there is none. */
+struct byte_limits {
+    uint64_t max_bytes;
+    uint64_t max_physical_bytes;
+    uint64_t max_mapped_bytes;
+};
+
+struct token {
+    uint8_t bytes[MESSAGE_TOKEN_SIZE];
+};
+
+/* ---- requests: client to daemon ---- */
+
+enum request_kind {
+    REQUEST_UNKNOWN,
+    REQUEST_HELLO,
+    REQUEST_ACQUIRE,
+    REQUEST_EXTEND,
+    REQUEST_RELEASE,
+    REQUEST_RENEW,
+    REQUEST_STATUS,
+    REQUEST_LIST,
+    REQUEST_REVOKE,
+    REQUEST_PING,
+    REQUEST_AUDIT,
+    REQUEST_BYE,
+    REQUEST_KINDS
+};
+
+enum list_what { LIST_SESSIONS, LIST_LEASES, LIST_OWN_LEASES };
+
+struct hello_request {
+    uint32_t protocol_min, protocol_max;
+    char name[MESSAGE_NAME_SIZE];
+    uint64_t heap_bytes, max_bytes, max_physical_bytes; /* the client's own; LIMIT_UNSAID, 0 for off, or bytes */
+    bool monitor;
+    bool resume;
+    uint64_t session; /* to resume */
+    struct token token;
+};
+
+struct acquire_request {
+    uint64_t bytes;
+    enum location location;
+    uint32_t ttl_ms; /* 0: the daemon's default */
+    char name[MESSAGE_NAME_SIZE];
+    enum huge_pages huge_pages;
+    int32_t numa_node; /* -1: no binding */
+    bool prefault;
+};
+
+struct extend_request {
+    uint64_t lease;
+    uint64_t bytes;
+    bool prefault;
+};
+
+struct lease_use {
+    uint64_t lease;
+    uint64_t used_bytes;
+};
+
+struct renew_request {
+    const struct lease_use *use;
+    size_t use_count;
+};
+
+struct list_request {
+    enum list_what what;
+    uint64_t after;
+};
+
+struct request {
+    uint64_t id; /* 0: no answer wanted */
+    enum request_kind kind;
+    union {
+        struct hello_request hello;
+        struct acquire_request acquire;
+        struct extend_request extend;
+        uint64_t release_lease;
+        struct renew_request renew;
+        struct list_request list;
+        uint64_t revoke_lease;
+    };
+};
+
+/* ---- answers and events: daemon to client ---- */
+
+enum reply_kind {
+    REPLY_UNKNOWN,
+    REPLY_ERROR,
+    REPLY_WELCOME,
+    REPLY_GRANT,
+    REPLY_DONE,
+    REPLY_RENEWED,
+    REPLY_STATUS,
+    REPLY_LISTING,
+    REPLY_PONG,
+    REPLY_AUDIT,
+    EVENT_EXPIRING,
+    EVENT_LEASE_ENDED,
+    EVENT_LIMITS_CHANGED,
+    EVENT_TRIM,
+    EVENT_SHUTTING_DOWN,
+    REPLY_KINDS
+};
+
+struct holder {
+    uint64_t session;
+    char name[MESSAGE_NAME_SIZE];
+    int32_t pid;
+    uint32_t uid;
+    uint64_t bytes;
+};
+
+struct refusal {
+    char limit[32]; /* empty: the error carries no refusal */
+    char whose[16];
+    uint64_t limit_bytes, asked_bytes, used_bytes, free_bytes;
+    size_t holder_count;
+    struct holder holders[MESSAGE_HOLDERS_MAX];
+};
+
+struct error_reply {
+    enum error_code code;
+    char sentence[MESSAGE_SENTENCE_SIZE];
+    struct refusal refusal;
+    uint32_t system_errno;
+};
+
+/* The bounds on leases' times. */
+struct lease_times {
+    uint32_t ttl_min_ms, ttl_max_ms, ttl_default_ms, reconnect_grace_ms;
+};
+
+struct welcome_reply {
+    uint32_t protocol;
+    const char *daemon_version;
+    uint64_t session;
+    struct token token;
+    bool resumed;
+    struct lease_times times;
+    struct byte_limits host_limits, client_limits;
+    uint32_t message_bytes_max;
+    uint64_t control_bytes;
+};
+
+struct grant_reply {
+    uint64_t lease;
+    uint64_t segment;
+    uint64_t bytes;
+    enum location location;
+    uint32_t ttl_ms;
+    uint32_t slot;
+    uint64_t generation;
+    bool huge_pages;
+    uint32_t extents;
+};
+
+struct lease_end {
+    uint64_t lease;
+    enum end_reason reason;
+};
+
+struct renewed_reply {
+    uint32_t leases;
+    const struct lease_end *ended;
+    size_t ended_count;
+};
+
+struct broker_counters {
+    uint64_t granted, released, expired, revoked, died, refused, extended;
+};
+
+struct status_reply {
+    const char *daemon_version;
+    int32_t pid;
+    uint64_t uptime_ms;
+    struct byte_limits limits;
+    uint64_t used_bytes, used_physical_bytes, used_mapped_bytes, freeing_bytes;
+    uint64_t sessions, leases, segments;
+    struct broker_counters counters;
+    uint64_t host_total_bytes, host_available_bytes;
+    const char *spill_directory;
+    uint64_t away_ms;
+};
+
+struct session_entry {
+    uint64_t session;
+    char name[MESSAGE_NAME_SIZE];
+    int32_t pid;
+    uint32_t uid, gid;
+    bool connected;
+    uint64_t leases;
+    uint64_t physical_bytes, mapped_bytes;
+    struct byte_limits limits;
+};
+
+struct lease_entry {
+    uint64_t lease, session;
+    char name[MESSAGE_NAME_SIZE];
+    char client[MESSAGE_NAME_SIZE];
+    int32_t pid;
+    uint32_t uid;
+    uint64_t bytes, used_bytes;
+    enum location location;
+    uint32_t extents;
+    uint32_t ttl_ms;
+    uint64_t remaining_ms;
+    bool huge_pages;
+    int32_t numa_node; /* -1: not bound */
+    bool prefaulted;
+};
+
+struct listing_reply {
+    const struct session_entry *sessions;
+    size_t session_count;
+    const struct lease_entry *leases;
+    size_t lease_count;
+    bool more;
+};
+
+struct audit_reply {
+    uint64_t segments;
+    uint64_t ledger_physical_bytes, ledger_mapped_bytes;
+    uint64_t kernel_physical_bytes, kernel_mapped_bytes;
+    uint64_t resident_physical_bytes;
+    uint64_t in_flight;
+    const char *const *differences;
+    size_t difference_count;
+};
+
+struct expiring_event {
+    uint64_t lease;
+    uint64_t remaining_ms;
+};
+
+struct limits_event {
+    struct byte_limits host_limits;
+    struct lease_times times;
+};
+
+struct trim_event {
+    uint64_t wanted_bytes;
+    enum location location;
+};
+
+struct reply {
+    bool is_answer;       /* false: an event */
+    uint64_t reply_to;
+    uint32_t descriptors; /* how many travel with the frame */
+    enum reply_kind kind;
+    union {
+        struct error_reply error;
+        struct welcome_reply welcome;
+        struct grant_reply grant;
+        struct renewed_reply renewed;
+        struct status_reply status;
+        struct listing_reply listing;
+        struct audit_reply audit;
+        struct expiring_event expiring;
+        struct lease_end lease_ended;
+        struct limits_event limits_changed;
+        struct trim_event trim;
+    };
+};
