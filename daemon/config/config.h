@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The effective configuration: defaults, then the configuration file, then its drop-ins
+ * (membroker.conf.d/NAME.conf in alphabetical order), each later one winning.
+ *
+ * A configuration is immutable once loaded; a reload makes a new one.
+ */
+#pragma once
+
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "proto/message.h"
+
+struct config {
+    /* [server] */
+    char *socket;
+    mode_t socket_mode;
+    gid_t socket_group; /* (gid_t)-1: leave it */
+    char *socket_group_name; /* NULL: none */
+    /* [limits]; LIMIT_OFF where switched off */
+    uint64_t heap_bytes;
+    struct byte_limits limits;
+    /* [mapped] */
+    char *spill_directory;
+    /* [leases] */
+    struct lease_times times;
+    uint64_t host_total_bytes; /* what the defaults and percentages were taken of: memory of machine or cgroup */
+};
+
+struct config_options {
+    const char *file;            /* NULL: the default path, which may be absent; a named file must exist */
+    const char *socket;          /* overrides [server] socket; NULL: no override */
+    uint64_t host_total_bytes;   /* of the machine or its cgroup, whichever is smaller */
+};
+
+/*
+ * Loads the configuration, creating the spill directory (mode 0700) where it is absent: the default of
+ * max_mapped_bytes is half of what its file system has free. Returns 0 and sets *ret (caller frees with
+ * config_free()), or negative errno and sets *ret_error to a sentence that names file, line and key
+ * (caller frees).
+ */
+int config_load(const struct config_options *options, struct config **ret, char **ret_error);
+
+/* Takes NULL; returns NULL. */
+struct config *config_free(struct config *config);
+
+/* Writes the effective configuration in the file's own syntax (it can be loaded again). */
+void config_print(const struct config *config, FILE *out);
+
+/*
+ * Compares a newly loaded configuration with the one in force: writes to `out` a line for each setting that differs but
+ * cannot change at run time (socket, socket_mode, socket_group, directory). Returns how many.
+ */
+size_t config_fixed_differences(const struct config *in_force, const struct config *loaded, FILE *out);

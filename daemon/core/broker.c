@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The broker: its life, the dispatch of inputs, and the small requests. What it takes to grant
+ * memory is in place.c, grant.c and queue.c, what it takes to get it back in ending.c and judge.c.
+ */
+#include "daemon/core/broker.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "daemon/core/broker_state.h"
+#include "proto/base/size.h"
+
+static int compare_ids(const struct segment *a, const struct segment *b)
+{
+    return (a->id > b->id) - (a->id < b->id);
+}
+
+TREE_GENERATE(segment_id_tree, segment, by_id, compare_ids)
+
+void segment_tree_insert(struct broker *broker, struct segment *segment)
+{
+    RB_INSERT(segment_id_tree, &broker->segments, segment);
+    broker->segment_count++;
+}
+
+void segment_tree_remove(struct broker *broker, struct segment *segment)
+{
+    RB_REMOVE(segment_id_tree, &broker->segments, segment);
+    broker->segment_count--;
+}
+
+struct segment *segment_tree_next(const struct broker *broker, uint64_t after)
+{
+    union {
+        const struct segment_id_tree *in;
+        struct segment_id_tree *out;
+    } borrowed = {.in = &broker->segments};
+    struct segment key = {.id = after + 1};
+    return after == UINT64_MAX ? NULL : RB_NFIND(segment_id_tree, borrowed.out, &key);
+}
+
+static struct segment *segment_find(const struct broker *broker, uint64_t id)
+{
+    struct segment *segment = segment_tree_next(broker, id - 1);
+    return segment && segment->id == id ? segment : NULL;
+}
+
+struct broker *broker_new(const struct broker_options *options)
+{
+    struct broker *broker = calloc(1, sizeof *broker);
+    if (!broker) {
+        return NULL;
+    }
+    broker->options = *options;
+    account_init(&broker->host, NULL, "host", &options->settings.limits);
+    session_table_init(&broker->sessions);
+    lease_table_init(&broker->leases);
+    RB_INIT(&broker->segments);
+    TAILQ_INIT(&broker->waiting);
+    broker->next_session = broker->next_lease = broker->next_segment = 1;
+    broker->host_available_bytes = UINT64_MAX;
+    return broker;
+}
+
+struct broker *broker_free(struct broker *broker)
+{
+    if (!broker) {
+        return NULL;
+    }
+    struct effect_list *unheard = malloc(sizeof *unheard);
+    struct step step = {.broker = broker, .effects = unheard};
+    struct session *session;
+    struct segment *segment;
+    while (unheard && (session = session_table_next(&broker->sessions, 0))) {
+        unheard->count = 0;
+        session_over(&step, session, END_SHUTDOWN);
+    }
+    while (unheard && !TAILQ_EMPTY(&broker->sessions.over)) {
+        unheard->count = 0;
+        ending_work(&step);
+    }
+    while (unheard && (segment = segment_tree_next(broker, 0))) {
+        unheard->count = 0;
+        segment_drop(&step, segment);
+    }
+    free(unheard);
+    free(broker);
+    return NULL;
+}
+
+/* ---- sessions ---- */
+
+static uint64_t limit_or(uint64_t said, uint64_t otherwise)
+{
+    return said == LIMIT_UNSAID ? otherwise : said == 0 ? LIMIT_OFF : said;
+}
+
+/* The client's own limits: twice its heap unless it says otherwise, as the off-heap limit of a JVM's arrays. */
+static struct byte_limits client_limits(const struct hello_request *hello)
+{
+    bool has_heap = hello->heap_bytes != LIMIT_UNSAID && hello->heap_bytes != 0;
+    uint64_t from_heap = has_heap ? size_multiply_saturated(hello->heap_bytes, 2) : LIMIT_OFF;
+    uint64_t max_bytes = limit_or(hello->max_bytes, from_heap);
+    return (struct byte_limits){
+        .max_bytes = max_bytes,
+        .max_physical_bytes = limit_or(hello->max_physical_bytes, max_bytes),
+        .max_mapped_bytes = LIMIT_OFF,
+    };
+}
+
+static void open_session(struct step *step, const struct input *input)
+{
+    struct broker *broker = step->broker;
+    if (broker->shutting_down) {
+        answer_error(step, input->peer, 1, ERROR_SHUTTING_DOWN, "the broker is shutting down; connect again later");
+        return;
+    }
+    struct byte_limits limits = client_limits(&input->open.hello);
+    struct session *session = session_new(&broker->sessions, broker->next_session, &broker->host, &limits);
+    if (!session) {
+        answer_error(step, input->peer, 1, ERROR_SYSTEM, "the broker is out of memory for its own tables");
+        return;
+    }
+    broker->next_session++;
+    session->identity = input->open.identity;
+    session->token = input->open.token;
+    session->peer = input->peer;
+    session->input_read_at = step->now;
+    for (size_t i = 0; i < sizeof session->name; i++) {
+        session->name[i] = input->open.hello.name[i];
+    }
+    effect_push(step->effects, EFFECT_SESSION_OPENED)->session =
+        (struct effect_session){.peer = input->peer, .session = session->id};
+}
+
+/* The time before the resumption does not count: the client could not renew. */
+static void resume_session(struct step *step, struct session *session)
+{
+    session_attach(&step->broker->sessions, session);
+    session->renewed_at = step->now;
+    session->input_read_at = step->now;
+}
+
+static void disconnect_session(struct step *step, struct session *session)
+{
+    uint64_t grace = step->broker->options.settings.times.reconnect_grace_ms * NANOSECONDS_PER_MILLISECOND;
+    if (session->state == SESSION_CONNECTED) {
+        session_detach(&step->broker->sessions, session, size_add_saturated(step->now, grace));
+    }
+}
+
+/* ---- the small requests ---- */
+
+static struct lease *own_lease(const struct step *step, const struct session *session, uint64_t id)
+{
+    struct lease *lease = lease_table_find(&step->broker->leases, id);
+    return lease && lease->session == session && lease->state == LEASE_ALIVE ? lease : NULL;
+}
+
+static void release(struct step *step, struct session *session, const struct request *request)
+{
+    struct lease *lease = own_lease(step, session, request->release_lease);
+    if (lease) {
+        lease_end(step, lease, END_RELEASED);
+        answer(step, session->peer, request->id, REPLY_DONE);
+        return;
+    }
+    enum end_reason reason = session_recall(session, request->release_lease);
+    if (reason == END_NONE) {
+        answer_error(step, session->peer, request->id, ERROR_NO_SUCH_LEASE,
+                     "this session has no lease %llu; list your leases to see which it has",
+                     (unsigned long long)request->release_lease);
+    } else {
+        answer_error(step, session->peer, request->id, ERROR_LEASE_ENDED, "lease %llu had ended before: %s",
+                     (unsigned long long)request->release_lease, end_reason_words(reason));
+    }
+}
+
+static void renew(struct step *step, struct session *session, const struct request *request)
+{
+    struct broker *broker = step->broker;
+    size_t ended = 0;
+    session->renewed_at = step->now;
+    for (size_t i = 0; i < request->renew.use_count; i++) {
+        const struct lease_use *use = &request->renew.use[i];
+        struct lease *lease = own_lease(step, session, use->lease);
+        if (lease) {
+            lease->used_bytes = size_min(use->used_bytes, lease->bytes);
+        } else if (ended < MESSAGE_ENDED_MAX) {
+            broker->ended[ended++] = (struct lease_end){use->lease, session_recall(session, use->lease)};
+        }
+    }
+    struct reply *reply = answer(step, session->peer, request->id, REPLY_RENEWED);
+    if (reply) {
+        uint32_t leases = session->lease_count > UINT32_MAX ? UINT32_MAX : (uint32_t)session->lease_count;
+        reply->renewed = (struct renewed_reply){leases, broker->ended, ended};
+    }
+}
+
+static void revoke(struct step *step, const struct input *input)
+{
+    const struct request *request = input->request.request;
+    const struct identity *by = &input->request.identity;
+    struct lease *lease = lease_table_find(&step->broker->leases, request->revoke_lease);
+    if (!lease || lease->state != LEASE_ALIVE) {
+        answer_error(step, input->peer, request->id, ERROR_NO_SUCH_LEASE,
+                     "there is no lease %llu; it may have ended: `membrokerctl leases` lists those that live",
+                     (unsigned long long)request->revoke_lease);
+    } else if (by->uid != 0 && by->uid != step->broker->options.daemon_uid &&
+               by->uid != lease->session->identity.uid) {
+        answer_error(step, input->peer, request->id, ERROR_NOT_PERMITTED,
+                     "lease %llu belongs to user %u and you are user %u; only its owner, root and the broker's own user "
+                     "may revoke it",
+                     (unsigned long long)lease->id, lease->session->identity.uid, by->uid);
+    } else {
+        lease_end(step, lease, END_REVOKED);
+        answer(step, input->peer, request->id, REPLY_DONE);
+    }
+}
+
+static void bye(struct step *step, struct session *session, const struct request *request)
+{
+    answer(step, session->peer, request->id, REPLY_DONE);
+    session_over(step, session, END_RELEASED);
+}
+
+static void session_request(struct step *step, struct session *session, const struct request *request)
+{
+    switch ((int)request->kind) {
+    case REQUEST_ACQUIRE:
+    case REQUEST_EXTEND:
+        queue_request(step, session, request);
+        break;
+    case REQUEST_RELEASE:
+        release(step, session, request);
+        break;
+    case REQUEST_RENEW:
+        renew(step, session, request);
+        break;
+    case REQUEST_BYE:
+        bye(step, session, request);
+        break;
+    default:
+        answer_error(step, session->peer, request->id, ERROR_UNKNOWN_REQUEST, "this broker does not know that request");
+    }
+}
+
+static void handle_request(struct step *step, const struct input *input, struct session *session)
+{
+    const struct request *request = input->request.request;
+    if (request->kind == REQUEST_REVOKE) {
+        revoke(step, input);
+    } else if (session) {
+        session_request(step, session, request);
+    } else {
+        answer_error(step, input->peer, request->id, ERROR_MONITOR,
+                     "a monitor connection has no session and can hold no lease; say hello without `monitor`");
+    }
+}
+
+/* ---- everything else ---- */
+
+static void configure(struct step *step, const struct broker_settings *settings)
+{
+    struct broker *broker = step->broker;
+    broker->options.settings = *settings;
+    broker->host.limits = settings->limits;
+    broker->retry_waiting = true;
+    struct reply *reply = &effect_push(step->effects, EFFECT_BROADCAST)->reply.reply;
+    *reply = (struct reply){.kind = EVENT_LIMITS_CHANGED};
+    reply->limits_changed = (struct limits_event){.host_limits = settings->limits, .times = settings->times};
+}
+
+static void shut_down(struct step *step)
+{
+    struct broker *broker = step->broker;
+    broker->shutting_down = true;
+    effect_push(step->effects, EFFECT_BROADCAST)->reply.reply = (struct reply){.kind = EVENT_SHUTTING_DOWN};
+}
+
+static void handle_session(struct step *step, const struct input *input, struct session *session)
+{
+    switch ((int)input->kind) {
+    case INPUT_RESUMED:
+        resume_session(step, session);
+        break;
+    case INPUT_DISCONNECTED:
+        disconnect_session(step, session);
+        break;
+    case INPUT_DIED:
+        session_over(step, session, END_DIED);
+        break;
+    case INPUT_READ:
+        session->input_read_at = step->now;
+        break;
+    default:
+        assert(false);
+    }
+}
+
+static void handle_segment(struct step *step, const struct input *input)
+{
+    struct segment *segment = segment_find(step->broker, input->segment.segment);
+    if (!segment) {
+        return;
+    }
+    switch ((int)input->kind) {
+    case INPUT_SEGMENT_MADE:
+        grant_made(step, segment, &input->segment);
+        break;
+    case INPUT_SEGMENT_FAILED:
+        grant_failed(step, segment, &input->segment);
+        break;
+    case INPUT_SEGMENT_FREED:
+        segment_freed(step, segment);
+        break;
+    case INPUT_SEGMENT_TAMPERED:
+        if (segment->state == SEGMENT_LIVE) {
+            lease_end(step, segment->lease, END_TAMPERED);
+        }
+        break;
+    default:
+        assert(false);
+    }
+}
+
+static void see_host_memory(struct broker *broker, uint64_t available)
+{
+    broker->host_available_bytes = available;
+    broker->host_granted_since = 0;
+    broker->host_epoch++;
+}
+
+static void handle(struct step *step, const struct input *input)
+{
+    struct session *session = session_table_find(&step->broker->sessions, input->session);
+    switch (input->kind) {
+    case INPUT_OPEN_SESSION:
+        open_session(step, input);
+        break;
+    case INPUT_REQUEST:
+        handle_request(step, input, session);
+        break;
+    case INPUT_RESUMED:
+    case INPUT_DISCONNECTED:
+    case INPUT_DIED:
+    case INPUT_READ:
+        if (session) {
+            handle_session(step, input, session);
+        }
+        break;
+    case INPUT_SEGMENT_MADE:
+    case INPUT_SEGMENT_FAILED:
+    case INPUT_SEGMENT_FREED:
+    case INPUT_SEGMENT_TAMPERED:
+        handle_segment(step, input);
+        break;
+    case INPUT_HOST_MEMORY:
+        see_host_memory(step->broker, input->host_available_bytes);
+        break;
+    case INPUT_CONFIGURE:
+        configure(step, &input->settings);
+        break;
+    case INPUT_TICK:
+        judge_due(step);
+        break;
+    case INPUT_SHUTDOWN:
+        shut_down(step);
+        break;
+    }
+}
+
+void broker_step(struct broker *broker, const struct input *input, uint64_t now, struct effect_list *effects)
+{
+    struct step step = {.broker = broker, .now = now, .effects = effects};
+    effects->count = 0;
+    handle(&step, input);
+    ending_work(&step);
+    queue_retry(&step);
+}

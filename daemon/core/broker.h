@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The broker's core: takes an input and the time, changes its tables, and says what is to be done. Pure: no
+ * system call, no descriptor, no clock, no log. One thread.
+ *
+ * `now` is the service clock in nanoseconds: the monotonic clock less the time that the daemon itself
+ * was away. It never goes back.
+ *
+ * A step does a bounded amount of work. What is left over is done by the next INPUT_TICK, which
+ * broker_next_wakeup() asks for at once.
+ */
+#pragma once
+
+#include "daemon/core/effect.h"
+#include "daemon/core/input.h"
+
+struct broker;
+
+struct broker_options {
+    struct broker_settings settings;
+    uint64_t page_bytes;
+    uint64_t huge_page_bytes; /* 0: the host has none */
+    uint32_t daemon_uid;      /* may revoke anybody's lease, as root may */
+};
+
+/* NULL when memory is short. */
+struct broker *broker_new(const struct broker_options *options);
+
+/* Frees the tables, whatever is in them: for the end of the process and of tests. Takes NULL; returns NULL. */
+struct broker *broker_free(struct broker *broker);
+
+/* One input. *effects is emptied first. */
+void broker_step(struct broker *broker, const struct input *input, uint64_t now, struct effect_list *effects);
+
+/* ---- looking; nothing changes ---- */
+
+/* When the next INPUT_TICK is due; 0: at once; UINT64_MAX: nothing is due. */
+uint64_t broker_next_wakeup(const struct broker *broker);
+
+/*
+ * The peers whose leases are about to be judged: their input must be read (INPUT_READ) before the tick. At most `max`;
+ * a peer may stand there more than once.
+ */
+size_t broker_peers_to_read(const struct broker *broker, uint64_t now, void **ret_peers, size_t max);
+
+/* The peer whose session has this number and token and belongs to this user; NULL: there is none to resume. */
+void *broker_find_resumable(const struct broker *broker, uint64_t session, const struct token *token, uint32_t uid);
+
+/* Fills what the core knows of a Welcome; `session` 0: to a monitor. */
+void broker_fill_welcome(const struct broker *broker, uint64_t session, struct welcome_reply *welcome);
+
+/* Fills what the core knows of a status. */
+void broker_fill_status(const struct broker *broker, struct status_reply *status);
+
+/* A page of a listing, at most `max` entries with numbers above `after`. Returns how many; *ret_more: there are more. */
+size_t broker_list_sessions(const struct broker *broker, uint64_t after, struct session_entry *entries, size_t max,
+                            bool *ret_more);
+
+/* `session` 0: everybody's leases. */
+size_t broker_list_leases(const struct broker *broker, uint64_t session, uint64_t after, uint64_t now,
+                          struct lease_entry *entries, size_t max, bool *ret_more);
+
+/* A segment as an audit sees it. */
+struct segment_view {
+    uint64_t id, lease;
+    enum segment_state state;
+    enum location location;
+    uint64_t bytes;
+    void *handle;
+};
+
+/* The segment with the smallest number above `after`. False: there is none. */
+bool broker_next_segment(const struct broker *broker, uint64_t after, struct segment_view *ret);
+
+/* What the ledger holds in all, for an audit. */
+void broker_ledger_totals(const struct broker *broker, uint64_t *ret_physical, uint64_t *ret_mapped);
+
+/* True once INPUT_SHUTDOWN was given and every lease and segment is gone. */
+bool broker_is_empty(const struct broker *broker);
+
+/* Checks every invariant of the tables; returns what does not hold, or NULL. For tests and audits; slow. */
+const char *broker_check(const struct broker *broker);

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the core wants done, as values: a bounded list that the shell carries out in order. What can
+ * fail out there (making a segment) comes back to the core as an input.
+ */
+#pragma once
+
+#include <assert.h>
+#include <stddef.h>
+
+#include "daemon/core/segment.h"
+#include "proto/message.h"
+
+enum effect_kind {
+    EFFECT_MAKE_SEGMENT,
+    EFFECT_FREE_SEGMENT, /* truncate to nothing, then close; report INPUT_SEGMENT_FREED */
+    EFFECT_SESSION_OPENED, /* the peer has this session: welcome it */
+    EFFECT_REPLY,        /* to one peer: an answer or an event */
+    EFFECT_BROADCAST,    /* an event, to every connected session */
+    EFFECT_SLOT,         /* write a slot of the peer's control page, before anything that follows */
+    EFFECT_SESSION_OVER, /* the peer has no session any more: close its connection */
+    EFFECT_SESSION_GONE, /* and the core forgets the peer */
+};
+
+struct effect_make {
+    uint64_t segment;
+    enum location location;
+    uint64_t bytes;
+    struct segment_options options;
+};
+
+struct effect_free {
+    uint64_t segment;
+    void *handle;
+    enum location location;
+    uint64_t bytes;
+};
+
+struct effect_reply {
+    void *peer;
+    void *segment_handle; /* travels with it; NULL: nothing does */
+    struct reply reply;
+};
+
+struct effect_slot {
+    void *peer;
+    uint32_t slot;
+    uint64_t generation;
+    enum end_reason reason; /* END_NONE when a lease takes the slot */
+};
+
+struct effect_session {
+    void *peer;
+    uint64_t session;
+};
+
+struct effect {
+    enum effect_kind kind;
+    union {
+        struct effect_make make;
+        struct effect_free free;
+        struct effect_reply reply;
+        struct effect_slot slot;
+        struct effect_session session; /* opened, over, gone */
+    };
+};
+
+enum {
+    LEASE_EXTENTS_MAX = 64, /* bounds what ending one lease can cost in one step */
+    EFFECTS_MAX = 256,
+    EFFECTS_FOR_ONE_LEASE = LEASE_EXTENTS_MAX + 4, /* ending a lease: its segments, slot, event, and its session's end */
+};
+
+struct effect_list {
+    size_t count;
+    struct effect effects[EFFECTS_MAX];
+};
+
+static inline size_t effect_room(const struct effect_list *list)
+{
+    return EFFECTS_MAX - list->count;
+}
+
+/* The next free entry; running out of them is a bug of the core, which bounds what it does in a step. */
+static inline struct effect *effect_push(struct effect_list *list, enum effect_kind kind)
+{
+    assert(list->count < EFFECTS_MAX);
+    struct effect *effect = &list->effects[list->count++];
+    effect->kind = kind;
+    return effect;
+}

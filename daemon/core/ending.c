@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Endings: of leases, of sessions, of segments. A lease that ends is over for its client at once (its slot
+ * says so before anything else happens); its bytes stay in the ledger until the kernel has them back.
+ */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "daemon/core/broker_state.h"
+
+const char *end_reason_words(enum end_reason reason)
+{
+    static const char *const words[END_REASONS] = {
+        [END_NONE] = "it has not ended",
+        [END_RELEASED] = "it was released",
+        [END_EXPIRED] = "it was not renewed within its TTL and expired",
+        [END_REVOKED] = "it was revoked",
+        [END_DIED] = "its process ended",
+        [END_DISCONNECTED] = "its connection was not resumed within the grace time",
+        [END_SHUTDOWN] = "the broker shut down",
+        [END_TAMPERED] = "the size of one of its segments was changed behind the broker's back",
+    };
+    return reason < END_REASONS ? words[reason] : "for an unknown reason";
+}
+
+static void count_ending(struct broker_counters *counters, enum end_reason reason)
+{
+    switch (reason) {
+    case END_RELEASED:
+        counters->released++;
+        break;
+    case END_EXPIRED:
+        counters->expired++;
+        break;
+    case END_REVOKED:
+    case END_TAMPERED:
+    case END_SHUTDOWN:
+        counters->revoked++;
+        break;
+    case END_DIED:
+    case END_DISCONNECTED:
+        counters->died++;
+        break;
+    case END_NONE:
+    case END_REASONS:
+        assert(false);
+    }
+}
+
+static void free_segment(struct step *step, struct segment *segment)
+{
+    charge_begin_free(&segment->charge);
+    if (segment->state == SEGMENT_MAKING) {
+        segment->doomed = true;
+        return;
+    }
+    assert(segment->state == SEGMENT_LIVE);
+    segment->state = SEGMENT_FREEING;
+    effect_push(step->effects, EFFECT_FREE_SEGMENT)->free =
+        (struct effect_free){segment->id, segment->handle, segment->charge.location, segment->charge.bytes};
+}
+
+/* The client learns of it: from its slot, and by an event unless the ending was its own wish. */
+static void announce(struct step *step, const struct lease *lease, uint64_t generation)
+{
+    const struct session *session = lease->session;
+    effect_push(step->effects, EFFECT_SLOT)->slot =
+        (struct effect_slot){session->peer, lease->slot, generation, lease->end_reason};
+    if (lease->end_reason != END_RELEASED && session->state == SESSION_CONNECTED) {
+        tell(step, session->peer, EVENT_LEASE_ENDED)->lease_ended =
+            (struct lease_end){lease->id, lease->end_reason};
+    }
+}
+
+void lease_end(struct step *step, struct lease *lease, enum end_reason reason)
+{
+    struct broker *broker = step->broker;
+    struct session *session = lease->session;
+    struct segment *segment;
+    bool was_alive = lease->state == LEASE_ALIVE;
+    assert(lease->state != LEASE_ENDED);
+    if (was_alive) {
+        lease_table_retire(&broker->leases, lease);
+        count_ending(&broker->counters, reason);
+    }
+    lease->state = LEASE_ENDED;
+    lease->end_reason = reason;
+    lease_table_remove(&broker->leases, lease);
+    TAILQ_REMOVE(&session->leases, lease, in_session);
+    session->lease_count--;
+    uint64_t generation = slot_give(&session->slots, lease->slot);
+    if (was_alive) {
+        session_bury(session, lease->id, reason);
+        announce(step, lease, generation);
+    }
+    TAILQ_FOREACH(segment, &lease->segments, in_lease)
+    {
+        free_segment(step, segment);
+    }
+}
+
+/* A session that is over and holds nothing any more is forgotten. */
+static void forget_if_empty(struct step *step, struct session *session)
+{
+    if (session->state == SESSION_OVER && !session->lease_count && !session->segment_count && !session->draining) {
+        effect_push(step->effects, EFFECT_SESSION_GONE)->session = (struct effect_session){session->peer, session->id};
+        session_free(session);
+    }
+}
+
+void session_over(struct step *step, struct session *session, enum end_reason reason)
+{
+    queue_drop_session(step->broker, session);
+    session_end(&step->broker->sessions, session, reason);
+    session->draining = true;
+    effect_push(step->effects, EFFECT_SESSION_OVER)->session = (struct effect_session){session->peer, session->id};
+}
+
+void ending_work(struct step *step)
+{
+    struct broker *broker = step->broker;
+    struct session *session;
+    while (broker->shutting_down && effect_room(step->effects) > EFFECTS_FOR_ONE_LEASE &&
+           (session = session_table_next(&broker->sessions, 0))) {
+        session_over(step, session, END_SHUTDOWN);
+    }
+    while ((session = TAILQ_FIRST(&broker->sessions.over)) && effect_room(step->effects) >= EFFECTS_FOR_ONE_LEASE) {
+        struct lease *lease = TAILQ_FIRST(&session->leases);
+        if (lease) {
+            lease_end(step, lease, session->over_reason);
+            continue;
+        }
+        session_drained(&broker->sessions, session);
+        session->draining = false;
+        forget_if_empty(step, session);
+    }
+}
+
+void segment_drop(struct step *step, struct segment *segment)
+{
+    struct lease *lease = segment->lease;
+    struct session *session = lease->session;
+    charge_release(&segment->charge);
+    segment_tree_remove(step->broker, segment);
+    TAILQ_REMOVE(&lease->segments, segment, in_lease);
+    lease->extents--;
+    session->segment_count--;
+    free(segment);
+    step->broker->retry_waiting = true;
+    if (lease->state == LEASE_ENDED && TAILQ_EMPTY(&lease->segments)) {
+        free(lease);
+    }
+    forget_if_empty(step, session);
+}
+
+void segment_freed(struct step *step, struct segment *segment)
+{
+    assert(segment->state == SEGMENT_FREEING);
+    place_uncount_host(step->broker, segment);
+    segment_drop(step, segment);
+}

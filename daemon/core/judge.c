@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Judging what is due: leases that were not renewed, sessions that did not come back. No lease is
+ * judged before everything that its client has sent was read.
+ */
+#include "daemon/core/broker_state.h"
+#include "proto/base/size.h"
+
+enum { JUDGED_PER_STEP = 128 };
+
+static void warn(struct step *step, const struct lease *lease)
+{
+    uint64_t remaining = lease_deadline(lease) - step->now;
+    tell(step, lease->session->peer, EVENT_EXPIRING)->expiring =
+        (struct expiring_event){lease->id, remaining / NANOSECONDS_PER_MILLISECOND};
+}
+
+static bool must_be_read_first(const struct step *step, const struct lease *lease)
+{
+    return lease_deadline(lease) <= step->now && lease->session->input_read_at < step->now;
+}
+
+/* False: its client has to be heard first. */
+static bool judge_lease(struct step *step, struct lease *lease)
+{
+    const struct session *session = lease->session;
+    if (session->state == SESSION_DETACHED) {
+        lease_table_postpone(&step->broker->leases, lease, size_add_saturated(session->grace_until, 1));
+        return true;
+    }
+    if (must_be_read_first(step, lease)) {
+        return false;
+    }
+    switch (lease_table_judge(&step->broker->leases, lease, step->now)) {
+    case LEASE_EXPIRED:
+        lease_end(step, lease, END_EXPIRED);
+        break;
+    case LEASE_EXPIRING:
+        warn(step, lease);
+        break;
+    case LEASE_FINE:
+        break;
+    }
+    return true;
+}
+
+/* A lease of a session that is over is ended by ending_work(), in its turn; until then it is out of the way. */
+static bool is_over(const struct lease *lease)
+{
+    return lease->session->state == SESSION_OVER;
+}
+
+static void judge_leases(struct step *step)
+{
+    for (int judged = 0; judged < JUDGED_PER_STEP; judged++) {
+        struct lease *lease = lease_table_first_due(&step->broker->leases);
+        if (!lease || lease->due > step->now || effect_room(step->effects) < EFFECTS_FOR_ONE_LEASE) {
+            return;
+        }
+        if (is_over(lease)) {
+            lease_table_postpone(&step->broker->leases, lease, step->now + 1);
+        } else if (!judge_lease(step, lease)) {
+            return;
+        }
+    }
+}
+
+void judge_due(struct step *step)
+{
+    struct session *session;
+    while ((session = session_table_first_grace(&step->broker->sessions)) && session->grace_until <= step->now &&
+           effect_room(step->effects) >= 2 * EFFECTS_FOR_ONE_LEASE) {
+        session_over(step, session, END_DISCONNECTED);
+    }
+    judge_leases(step);
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Leases, and the table that finds them by number and by the time at which something is due.
+ *
+ * A lease's deadline is its TTL after the later of its grant and its session's last renewal. Renewing a session is
+ * one assignment, whatever the number of its leases: the table keeps each lease under a `due` that may
+ * be too early, and the lease is filed anew when that time comes and shows it to be alive. Times are nanoseconds of
+ * the service clock, which stands still while the daemon is away.
+ */
+#pragma once
+
+#include "daemon/core/tree.h"
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "daemon/core/segment.h"
+#include "proto/message.h"
+
+enum lease_state {
+    LEASE_MAKING, /* its first segment is being made; nobody knows of it yet */
+    LEASE_ALIVE,
+    LEASE_ENDED, /* its segments are being freed; it never comes back */
+};
+
+struct lease {
+    uint64_t id;
+    struct session *session;
+    enum lease_state state;
+    enum end_reason end_reason; /* once ended */
+    enum location location;     /* RAM or MMAP; decided at the request */
+    bool may_spill;             /* AUTO was asked for: go to a file if RAM can't be had */
+    bool warned;                /* the expiring event was sent for the present deadline */
+    bool has_slot;
+    uint32_t slot;
+    uint64_t generation;
+    uint64_t ttl_ns;
+    uint64_t granted_at;
+    uint64_t due; /* key in the table of due times; valid while alive */
+    uint64_t used_bytes; /* as the client reports */
+    uint64_t bytes;      /* of its live segments */
+    uint32_t extents;    /* segments, those being made included */
+    struct segment_options options;
+    struct segment_list segments;
+    char name[MESSAGE_NAME_SIZE];
+    TAILQ_ENTRY(lease) in_session;
+    RB_ENTRY(lease) by_id;
+    RB_ENTRY(lease) by_due;
+};
+
+TAILQ_HEAD(lease_list, lease);
+RB_HEAD(lease_id_tree, lease);
+RB_HEAD(lease_due_tree, lease);
+
+struct lease_table {
+    struct lease_id_tree by_id;   /* making and alive */
+    struct lease_due_tree by_due; /* alive */
+    uint64_t alive;
+};
+
+void lease_table_init(struct lease_table *table);
+
+void lease_table_add(struct lease_table *table, struct lease *lease);
+void lease_table_remove(struct lease_table *table, struct lease *lease);
+
+/* The lease with this number that has not ended, or NULL. */
+struct lease *lease_table_find(const struct lease_table *table, uint64_t id);
+
+/* The lease with the smallest number above `id`, or NULL. */
+struct lease *lease_table_next(const struct lease_table *table, uint64_t id);
+
+/* Puts a lease that was just granted under its first due time. */
+void lease_table_grant(struct lease_table *table, struct lease *lease, uint64_t now);
+
+/* The lease with the earliest due time, or NULL; and the one after it. */
+struct lease *lease_table_first_due(const struct lease_table *table);
+struct lease *lease_table_next_due(struct lease *lease);
+
+/* When the lease ends unless it is renewed. Session times are taken into account. */
+uint64_t lease_deadline(const struct lease *lease);
+
+enum lease_verdict {
+    LEASE_FINE,     /* filed under a later time */
+    LEASE_EXPIRING, /* warn the client; filed under its deadline */
+    LEASE_EXPIRED,  /* its deadline is over */
+};
+
+/* Judges a lease whose due time has come, and files it anew unless it has expired. */
+enum lease_verdict lease_table_judge(struct lease_table *table, struct lease *lease, uint64_t now);
+
+/* Files an alive lease under another due time: its session is detached, and can't renew it. */
+void lease_table_postpone(struct lease_table *table, struct lease *lease, uint64_t due);
+
+/* Leaves the due times: the lease is ending. */
+void lease_table_retire(struct lease_table *table, struct lease *lease);

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Looking at the broker: nothing here changes anything. */
+#include <string.h>
+
+#include "daemon/core/broker_state.h"
+#include "proto/base/size.h"
+
+static bool has_work(const struct broker *broker)
+{
+    bool queue = broker->retry_waiting && !TAILQ_EMPTY(&broker->waiting);
+    bool sessions_to_end = broker->shutting_down && broker->sessions.count;
+    return queue || sessions_to_end || !TAILQ_EMPTY(&broker->sessions.over);
+}
+
+uint64_t broker_next_wakeup(const struct broker *broker)
+{
+    if (has_work(broker)) {
+        return 0;
+    }
+    const struct lease *lease = lease_table_first_due(&broker->leases);
+    const struct session *session = session_table_first_grace(&broker->sessions);
+    return size_min(lease ? lease->due : UINT64_MAX, session ? session->grace_until : UINT64_MAX);
+}
+
+size_t broker_peers_to_read(const struct broker *broker, uint64_t now, void **ret_peers, size_t max)
+{
+    size_t count = 0;
+    struct lease *lease = lease_table_first_due(&broker->leases);
+    for (; lease && lease->due <= now && count < max; lease = lease_table_next_due(lease)) {
+        const struct session *session = lease->session;
+        if (session->state == SESSION_CONNECTED && lease_deadline(lease) <= now && session->input_read_at < now) {
+            ret_peers[count++] = session->peer;
+        }
+    }
+    return count;
+}
+
+void *broker_find_resumable(const struct broker *broker, uint64_t session, const struct token *token, uint32_t uid)
+{
+    const struct session *found = session_table_find(&broker->sessions, session);
+    if (!found || !token_equal(&found->token, token) || found->identity.uid != uid) {
+        return NULL;
+    }
+    return found->peer;
+}
+
+void broker_fill_welcome(const struct broker *broker, uint64_t session, struct welcome_reply *welcome)
+{
+    const struct session *found = session_table_find(&broker->sessions, session);
+    welcome->host_limits = broker->options.settings.limits;
+    welcome->times = broker->options.settings.times;
+    welcome->client_limits = (struct byte_limits){LIMIT_OFF, LIMIT_OFF, LIMIT_OFF};
+    if (found) {
+        welcome->session = found->id;
+        welcome->token = found->token;
+        welcome->client_limits = found->account.limits;
+    }
+}
+
+void broker_fill_status(const struct broker *broker, struct status_reply *status)
+{
+    const struct account *host = &broker->host;
+    status->limits = host->limits;
+    status->used_bytes = host->physical_bytes + host->mapped_bytes;
+    status->used_physical_bytes = host->physical_bytes;
+    status->used_mapped_bytes = host->mapped_bytes;
+    status->freeing_bytes = host->freeing_physical_bytes + host->freeing_mapped_bytes;
+    status->sessions = broker->sessions.count;
+    status->leases = broker->leases.alive;
+    status->segments = broker->segment_count;
+    status->counters = broker->counters;
+}
+
+static void fill_session(const struct session *session, struct session_entry *entry)
+{
+    *entry = (struct session_entry){
+        .session = session->id,
+        .pid = session->identity.pid,
+        .uid = session->identity.uid,
+        .gid = session->identity.gid,
+        .connected = session->state == SESSION_CONNECTED,
+        .leases = session->lease_count,
+        .physical_bytes = session->account.physical_bytes,
+        .mapped_bytes = session->account.mapped_bytes,
+        .limits = session->account.limits,
+    };
+    memcpy(entry->name, session->name, sizeof entry->name);
+}
+
+size_t broker_list_sessions(const struct broker *broker, uint64_t after, struct session_entry *entries, size_t max,
+                            bool *ret_more)
+{
+    const struct session *session = session_table_next(&broker->sessions, after);
+    size_t count = 0;
+    for (; session && count < max; session = session_table_next(&broker->sessions, session->id)) {
+        fill_session(session, &entries[count++]);
+    }
+    *ret_more = session;
+    return count;
+}
+
+static void fill_lease(const struct lease *lease, uint64_t now, struct lease_entry *entry)
+{
+    const struct session *session = lease->session;
+    const struct segment *first = TAILQ_FIRST(&lease->segments);
+    uint64_t deadline = session->state == SESSION_DETACHED ? session->grace_until : lease_deadline(lease);
+    *entry = (struct lease_entry){
+        .lease = lease->id,
+        .session = session->id,
+        .pid = session->identity.pid,
+        .uid = session->identity.uid,
+        .bytes = lease->bytes,
+        .used_bytes = lease->used_bytes,
+        .location = lease->location,
+        .extents = lease->extents,
+        .ttl_ms = (uint32_t)(lease->ttl_ns / NANOSECONDS_PER_MILLISECOND),
+        .remaining_ms = size_subtract_floored(deadline, now) / NANOSECONDS_PER_MILLISECOND,
+        .huge_pages = first && first->has_huge_pages,
+        .numa_node = lease->location == LOCATION_RAM ? lease->options.numa_node : -1,
+        .prefaulted = lease->options.prefault && lease->location == LOCATION_RAM,
+    };
+    memcpy(entry->name, lease->name, sizeof entry->name);
+    memcpy(entry->client, session->name, sizeof entry->client);
+}
+
+size_t broker_list_leases(const struct broker *broker, uint64_t session, uint64_t after, uint64_t now,
+                          struct lease_entry *entries, size_t max, bool *ret_more)
+{
+    const struct lease *lease = lease_table_next(&broker->leases, after);
+    size_t count = 0;
+    for (; lease && count < max; lease = lease_table_next(&broker->leases, lease->id)) {
+        bool wanted = !session || lease->session->id == session;
+        if (wanted && lease->state == LEASE_ALIVE) {
+            fill_lease(lease, now, &entries[count++]);
+        }
+    }
+    *ret_more = lease;
+    return count;
+}
+
+bool broker_next_segment(const struct broker *broker, uint64_t after, struct segment_view *ret)
+{
+    const struct segment *segment = segment_tree_next(broker, after);
+    if (!segment) {
+        return false;
+    }
+    *ret = (struct segment_view){
+        .id = segment->id,
+        .lease = segment->lease->id,
+        .state = segment->state,
+        .location = segment->charge.location,
+        .bytes = segment->charge.bytes,
+        .handle = segment->handle,
+    };
+    return true;
+}
+
+void broker_ledger_totals(const struct broker *broker, uint64_t *ret_physical, uint64_t *ret_mapped)
+{
+    *ret_physical = broker->host.physical_bytes;
+    *ret_mapped = broker->host.mapped_bytes;
+}
+
+bool broker_is_empty(const struct broker *broker)
+{
+    return broker->shutting_down && !broker->sessions.count && TAILQ_EMPTY(&broker->sessions.over) &&
+           !broker->segment_count;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A segment as the core sees it: a charge in the ledger and a state. What it is made of (a memfd, a
+ * file) is the shell's; the core only carries the shell's handle.
+ */
+#pragma once
+
+#include "daemon/core/tree.h"
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "daemon/core/ledger.h"
+
+enum segment_state {
+    SEGMENT_MAKING,  /* the shell was asked to make it */
+    SEGMENT_LIVE,    /* lent out */
+    SEGMENT_FREEING, /* the shell was asked to free it */
+};
+
+/* How the pages of a segment are to be had. */
+struct segment_options {
+    enum huge_pages huge_pages;
+    int32_t numa_node; /* -1: no binding */
+    bool prefault;
+};
+
+struct segment {
+    uint64_t id;
+    struct lease *lease;
+    enum segment_state state;
+    bool doomed; /* its lease ended while it was being made: free it as soon as it is */
+    bool has_huge_pages;
+    struct charge charge;
+    struct segment_options options;
+    uint64_t request_id; /* of the request that waits for it, while making */
+    uint64_t host_epoch; /* the host memory snapshot that it was granted under */
+    void *handle;        /* the shell's, once made */
+    TAILQ_ENTRY(segment) in_lease;
+    RB_ENTRY(segment) by_id;
+};
+
+TAILQ_HEAD(segment_list, segment);

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The session table and the transitions of a session. */
+#include "daemon/core/session.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "proto/control_page.h"
+
+static int compare_ids(const struct session *a, const struct session *b)
+{
+    return (a->id > b->id) - (a->id < b->id);
+}
+
+static int compare_graces(const struct session *a, const struct session *b)
+{
+    int order = (a->grace_until > b->grace_until) - (a->grace_until < b->grace_until);
+    return order ? order : compare_ids(a, b);
+}
+
+TREE_GENERATE(session_id_tree, session, by_id, compare_ids)
+TREE_GENERATE(session_grace_tree, session, by_grace, compare_graces)
+
+void session_table_init(struct session_table *table)
+{
+    RB_INIT(&table->by_id);
+    RB_INIT(&table->by_grace);
+    TAILQ_INIT(&table->over);
+    table->count = 0;
+}
+
+struct session *session_new(struct session_table *table, uint64_t id, struct account *host,
+                            const struct byte_limits *limits)
+{
+    struct session *session = calloc(1, sizeof *session);
+    if (!session) {
+        return NULL;
+    }
+    session->id = id;
+    session->state = SESSION_CONNECTED;
+    account_init(&session->account, host, "client", limits);
+    slot_table_init(&session->slots, CONTROL_PAGE_SLOTS);
+    TAILQ_INIT(&session->leases);
+    TAILQ_INIT(&session->waiting);
+    const struct session *twin = RB_INSERT(session_id_tree, &table->by_id, session);
+    assert(!twin);
+    (void)twin;
+    table->count++;
+    return session;
+}
+
+struct session *session_free(struct session *session)
+{
+    if (!session) {
+        return NULL;
+    }
+    assert(session->state == SESSION_OVER && !session->lease_count && !session->segment_count);
+    account_deinit(&session->account);
+    slot_table_deinit(&session->slots);
+    free(session);
+    return NULL;
+}
+
+static struct session_id_tree *ids(const struct session_table *table)
+{
+    union {
+        const struct session_id_tree *in;
+        struct session_id_tree *out;
+    } borrowed = {.in = &table->by_id};
+    return borrowed.out;
+}
+
+struct session *session_table_next(const struct session_table *table, uint64_t id)
+{
+    struct session *at = RB_ROOT(ids(table));
+    struct session *best = NULL;
+    while (at) {
+        if (at->id > id) {
+            best = at;
+            at = RB_LEFT(at, by_id);
+        } else {
+            at = RB_RIGHT(at, by_id);
+        }
+    }
+    return best;
+}
+
+struct session *session_table_find(const struct session_table *table, uint64_t id)
+{
+    struct session *found = id ? session_table_next(table, id - 1) : NULL;
+    return found && found->id == id ? found : NULL;
+}
+
+void session_detach(struct session_table *table, struct session *session, uint64_t until)
+{
+    assert(session->state == SESSION_CONNECTED);
+    session->state = SESSION_DETACHED;
+    session->grace_until = until;
+    RB_INSERT(session_grace_tree, &table->by_grace, session);
+}
+
+static void leave_grace(struct session_table *table, struct session *session)
+{
+    if (session->state == SESSION_DETACHED) {
+        RB_REMOVE(session_grace_tree, &table->by_grace, session);
+    }
+}
+
+void session_attach(struct session_table *table, struct session *session)
+{
+    assert(session->state != SESSION_OVER);
+    leave_grace(table, session);
+    session->state = SESSION_CONNECTED;
+}
+
+struct session *session_table_first_grace(const struct session_table *table)
+{
+    union {
+        const struct session_grace_tree *in;
+        struct session_grace_tree *out;
+    } borrowed = {.in = &table->by_grace};
+    return RB_MIN(session_grace_tree, borrowed.out);
+}
+
+void session_end(struct session_table *table, struct session *session, enum end_reason reason)
+{
+    assert(session->state != SESSION_OVER);
+    leave_grace(table, session);
+    RB_REMOVE(session_id_tree, &table->by_id, session);
+    table->count--;
+    session->state = SESSION_OVER;
+    session->over_reason = reason;
+    TAILQ_INSERT_TAIL(&table->over, session, in_over);
+}
+
+void session_drained(struct session_table *table, struct session *session)
+{
+    TAILQ_REMOVE(&table->over, session, in_over);
+}
+
+void session_bury(struct session *session, uint64_t lease, enum end_reason reason)
+{
+    session->tombstones[session->tombstone_next] = (struct lease_end){.lease = lease, .reason = reason};
+    session->tombstone_next = (session->tombstone_next + 1) % SESSION_TOMBSTONES;
+}
+
+enum end_reason session_recall(const struct session *session, uint64_t lease)
+{
+    for (size_t i = 0; i < SESSION_TOMBSTONES; i++) {
+        if (session->tombstones[i].lease == lease && lease) {
+            return session->tombstones[i].reason;
+        }
+    }
+    return END_NONE;
+}
+
+bool token_equal(const struct token *a, const struct token *b)
+{
+    uint8_t difference = 0;
+    for (size_t i = 0; i < MESSAGE_TOKEN_SIZE; i++) {
+        difference = (uint8_t)(difference | (a->bytes[i] ^ b->bytes[i]));
+    }
+    return difference == 0;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sessions: one client process's leases, its account, and the token that lets it come back after its
+ * connection broke. A session that is over stays until its last segment is freed, because its account
+ * still carries their charges.
+ */
+#pragma once
+
+#include "daemon/core/tree.h"
+#include <sys/queue.h>
+
+#include "daemon/core/identity.h"
+#include "daemon/core/lease.h"
+#include "daemon/core/slots.h"
+#include "daemon/core/waiting.h"
+
+enum session_state {
+    SESSION_CONNECTED,
+    SESSION_DETACHED, /* the connection broke; the process lives; resumable until grace_until */
+    SESSION_OVER,     /* its leases are being ended, its segments freed */
+};
+
+enum { SESSION_TOMBSTONES = 64 };
+
+struct session {
+    uint64_t id;
+    enum session_state state;
+    enum end_reason over_reason; /* why its leases end, once over */
+    struct identity identity;
+    struct token token;
+    char name[MESSAGE_NAME_SIZE];
+    void *peer; /* the shell's */
+    struct account account;
+    struct slot_table slots;
+    uint64_t renewed_at;   /* service clock; 0: never */
+    uint64_t input_read_at; /* when its connection was last known to hold no unread request */
+    uint64_t grace_until;  /* while detached */
+    uint64_t trimmed_at;   /* when it was last asked to trim; 0: never */
+    uint64_t lease_count;  /* alive or making */
+    uint64_t segment_count;
+    bool draining;         /* over, and leases are still to be ended */
+    struct lease_list leases; /* alive or making */
+    struct waiting_list waiting; /* requests that wait for bytes to be freed */
+    size_t waiting_count;
+    struct lease_end tombstones[SESSION_TOMBSTONES]; /* the newest ended leases, as a ring */
+    size_t tombstone_next;
+    RB_ENTRY(session) by_id;
+    RB_ENTRY(session) by_grace;
+    TAILQ_ENTRY(session) in_over;
+};
+
+RB_HEAD(session_id_tree, session);
+RB_HEAD(session_grace_tree, session);
+TAILQ_HEAD(session_list, session);
+
+struct session_table {
+    struct session_id_tree by_id;       /* all but those that are over */
+    struct session_grace_tree by_grace; /* detached */
+    struct session_list over;           /* over, with leases still to end */
+    uint64_t count;                     /* in by_id */
+};
+
+void session_table_init(struct session_table *table);
+
+/* A connected session with an account under `host`; NULL when memory is short. The table owns it. */
+struct session *session_new(struct session_table *table, uint64_t id, struct account *host,
+                            const struct byte_limits *limits);
+
+/* Frees a session that is over and holds nothing. Takes NULL; returns NULL. */
+struct session *session_free(struct session *session);
+
+struct session *session_table_find(const struct session_table *table, uint64_t id);
+struct session *session_table_next(const struct session_table *table, uint64_t id);
+
+/* Connected -> detached until `until`; and back. */
+void session_detach(struct session_table *table, struct session *session, uint64_t until);
+void session_attach(struct session_table *table, struct session *session);
+
+/* The detached session whose grace ends first, or NULL. */
+struct session *session_table_first_grace(const struct session_table *table);
+
+/* The session is over: no request of it is served any more, and its leases end for `reason`. */
+void session_end(struct session_table *table, struct session *session, enum end_reason reason);
+
+/* An over session's last lease has been ended: it waits for its segments only. */
+void session_drained(struct session_table *table, struct session *session);
+
+/* Remembers why a lease ended; and recalls it: END_NONE when it is not remembered. */
+void session_bury(struct session *session, uint64_t lease, enum end_reason reason);
+enum end_reason session_recall(const struct session *session, uint64_t lease);
+
+/* Compares in a time that does not depend on where the tokens differ. */
+bool token_equal(const struct token *a, const struct token *b);

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A session's slots in its control page: which are taken, and each one's generation. A slot is
+ * reused as late as possible (first freed, first reused), so that what it says of its last lease stays
+ * readable for long.
+ */
+#pragma once
+
+#include <stdint.h>
+
+struct slot {
+    uint64_t generation; /* odd while taken */
+    uint32_t next_free;
+};
+
+struct slot_table {
+    struct slot *slots;
+    uint32_t count, capacity, capacity_max;
+    uint32_t first_free, last_free; /* UINT32_MAX: none */
+};
+
+enum { SLOT_E_FULL = 1 };
+
+void slot_table_init(struct slot_table *table, uint32_t capacity_max);
+void slot_table_deinit(struct slot_table *table);
+
+/* Takes a slot. Returns 0, SLOT_E_FULL when capacity_max slots are taken, or -ENOMEM. */
+int slot_take(struct slot_table *table, uint32_t *ret_slot, uint64_t *ret_generation);
+
+/* Gives a slot back and returns its generation from now on. */
+uint64_t slot_give(struct slot_table *table, uint32_t slot);

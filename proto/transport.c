@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sendmsg and recvmsg with SCM_RIGHTS, for packets of this protocol. */
+#include "proto/transport.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Room for what a hostile sender may attach beyond what is expected, so that it can be closed. */
+enum { CONTROL_DESCRIPTORS = 16 };
+
+int transport_send(int socket, const void *packet, size_t bytes, int fd, _Bool wait)
+{
+    union {
+        const void *in;
+        void *out;
+    } borrowed = {.in = packet};
+    struct iovec vector = {.iov_base = borrowed.out, .iov_len = bytes};
+    union {
+        char space[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control = {0};
+    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+    if (fd >= 0) {
+        message.msg_control = control.space;
+        message.msg_controllen = sizeof control.space;
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof fd);
+        memcpy(CMSG_DATA(header), &fd, sizeof fd);
+    }
+    ssize_t sent;
+    do {
+        sent = sendmsg(socket, &message, MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT));
+    } while (sent < 0 && errno == EINTR);
+    return sent < 0 ? -errno : 0;
+}
+
+/* Hands the first descriptors to the caller and closes the rest. */
+static void take_descriptors(const struct cmsghdr *header, struct packet_descriptors *ret)
+{
+    size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t i = 0; i < count; i++) {
+        int fd;
+        memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
+        if (ret && ret->count < TRANSPORT_DESCRIPTORS_MAX) {
+            ret->fd[ret->count++] = fd;
+        } else {
+            (void)close(fd);
+        }
+    }
+}
+
+static void take_control(struct msghdr *message, struct packet_descriptors *ret)
+{
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header; header = CMSG_NXTHDR(message, header)) {
+        if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
+            take_descriptors(header, ret);
+        }
+    }
+}
+
+static void close_all(struct packet_descriptors *descriptors)
+{
+    for (; descriptors && descriptors->count; descriptors->count--) {
+        (void)close(descriptors->fd[descriptors->count - 1]);
+    }
+}
+
+ssize_t transport_receive(int socket, void *packet, size_t size, struct packet_descriptors *ret, _Bool wait)
+{
+    struct iovec vector = {.iov_base = packet, .iov_len = size};
+    union {
+        char space[CMSG_SPACE(CONTROL_DESCRIPTORS * sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    struct msghdr message = {
+        .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space};
+    ssize_t received;
+    if (ret) {
+        ret->count = 0;
+    }
+    do {
+        received = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
+    } while (received < 0 && errno == EINTR);
+    if (received < 0) {
+        return -errno;
+    }
+    take_control(&message, ret);
+    if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+        close_all(ret);
+        return message.msg_flags & MSG_TRUNC ? -EMSGSIZE : -EBADF;
+    }
+    return received;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One packet with its descriptors over a SOCK_SEQPACKET socket. Received descriptors are close-on-exec
+ * and belong to the caller; a caller that expects none passes room for none, and what comes is closed.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { TRANSPORT_DESCRIPTORS_MAX = 1 };
+
+struct packet_descriptors {
+    int fd[TRANSPORT_DESCRIPTORS_MAX];
+    size_t count;
+};
+
+/*
+ * Sends one packet, with a descriptor if `fd` is one. Never raises SIGPIPE. `wait` false: -EAGAIN instead of
+ * blocking. Returns 0 or negative errno.
+ */
+int transport_send(int socket, const void *packet, size_t bytes, int fd, _Bool wait);
+
+/*
+ * Receives one packet. Returns its length; 0 at the peer's end; -EAGAIN when there is none and `wait` is
+ * false; -EMSGSIZE when it was longer than `size`; -EBADF when descriptors were lost on the way
+ * (MSG_CTRUNC); or negative errno. On success ret->fd[] are the caller's; on any error nothing is left open.
+ * `ret` NULL: the caller expects no descriptors, and any that come are closed.
+ */
+ssize_t transport_receive(int socket, void *packet, size_t size, struct packet_descriptors *ret, _Bool wait);

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+# `make bench`: our programs beside what a user would take instead, built with the same flags. Ours link the
+# shared library as a user's would.
+
+BENCH_DIR    := $(BUILD)/bench
+BENCH_KERNEL := scratch_malloc scratch_bump kernel_round_trip kernel_first_touch
+BENCH_BROKER := scratch_workspace broker_round_trip broker_first_touch
+BENCH_PROGRAMS := $(addprefix $(BENCH_DIR)/,$(BENCH_KERNEL) $(BENCH_BROKER))
+BENCH_COMMON := $(call object,tests/bench/measure.c)
+BENCH_RUNS   ?= 7
+
+.SECONDARY: $(call object,$(wildcard tests/bench/*.c))
+
+$(addprefix $(BENCH_DIR)/,$(BENCH_KERNEL)): $(BENCH_DIR)/%: $(BUILD)/obj/tests/bench/%.o $(BENCH_COMMON)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ -lm
+
+$(addprefix $(BENCH_DIR)/,$(BENCH_BROKER)): $(BENCH_DIR)/%: $(BUILD)/obj/tests/bench/%.o $(BENCH_COMMON) $(SHARED)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $(filter %.o,$^) \
+	    -L$(BUILD) -lmembroker -Wl,-rpath,$(abspath $(BUILD)) -lm
+
+bench: $(SETUP) $(DAEMON) $(SHARED) $(BENCH_PROGRAMS) ## measure beside malloc, a bare bump pointer and the kernel; build/bench.json
+	python3 tests/bench/run-bench --build $(BUILD) --runs $(BENCH_RUNS)
+
+.PHONY: bench

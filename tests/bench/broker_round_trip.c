@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a program pays the broker for borrowing 1 MiB: acquire, map and release, without touching it; and for
+ * a bare round trip.
+ */
+#include <membroker.h>
+
+#include "tests/bench/measure.h"
+
+enum { SEGMENT_BYTES = 1 << 20 };
+
+static void ping(void *client)
+{
+    if (mb_ping(client) < 0)
+        measure_fail("mb_ping", mb_last_error());
+}
+
+static void borrow(void *client)
+{
+    mb_lease *lease;
+    void *memory;
+    uint64_t bytes;
+    if (mb_acquire(client, SEGMENT_BYTES, NULL, &lease) < 0)
+        measure_fail("mb_acquire", mb_last_error());
+    if (mb_map(lease, 0, &memory, &bytes) < 0)
+        measure_fail("mb_map", mb_last_error());
+    if (mb_release(lease) < 0)
+        measure_fail("mb_release", mb_last_error());
+}
+
+int main(void)
+{
+    mb_client *client;
+    if (mb_connect(NULL, &client) < 0)
+        measure_fail("mb_connect", mb_last_error());
+    rounds_measure("ping", ping, client);
+    rounds_measure("borrow", borrow, client);
+    mb_disconnect(client);
+    return 0;
+}
