@@ -269,6 +269,31 @@ MB_PUBLIC int mb_workspace_enter(mb_workspace *workspace);
  */
 MB_PUBLIC void *mb_workspace_alloc(mb_workspace *workspace, size_t bytes);
 
+/* What mb_workspace_alloc() does when the arena has no room: says why. Not to be called directly. */
+MB_PUBLIC void *mb_workspace_alloc_slow(mb_workspace *workspace, size_t bytes);
+
+/*
+ * The public head of a workspace: what lets the compiler put mb_workspace_alloc() into the caller. The room
+ * between the two is always a multiple of MB_WORKSPACE_ALIGNMENT, and none outside a cycle. For the library to write.
+ */
+struct mb_workspace_arena {
+    char *next; /* where the next allocation begins */
+    char *end;
+};
+
+#if defined(__GNUC__) && !defined(MB_NO_INLINE)
+extern inline __attribute__((__gnu_inline__)) void *mb_workspace_alloc(mb_workspace *workspace, size_t bytes)
+{
+    struct mb_workspace_arena *arena = (struct mb_workspace_arena *)(void *)workspace;
+    char *allocated = arena->next;
+    if (__builtin_expect(bytes > (size_t)(arena->end - allocated), 0)) {
+        return mb_workspace_alloc_slow(workspace, bytes);
+    }
+    arena->next = allocated + ((bytes + (MB_WORKSPACE_ALIGNMENT - 1)) & ~(size_t)(MB_WORKSPACE_ALIGNMENT - 1));
+    return allocated;
+}
+#endif
+
 /* Ends the cycle, and reports its size with the next renewal. -EINVAL: none is open. */
 MB_PUBLIC int mb_workspace_leave(mb_workspace *workspace);
 

@@ -113,13 +113,14 @@ static void open_session(struct step *step, const struct input *input)
 {
     struct broker *broker = step->broker;
     if (broker->shutting_down) {
-        answer_error(step, input->peer, 1, ERROR_SHUTTING_DOWN, "the broker is shutting down; connect again later");
+        answer_error(step, input->peer, input->open.request_id, ERROR_SHUTTING_DOWN, 
+                     "the broker is shutting down; connect again later");
         return;
     }
     struct byte_limits limits = client_limits(&input->open.hello);
     struct session *session = session_new(&broker->sessions, broker->next_session, &broker->host, &limits);
     if (!session) {
-        answer_error(step, input->peer, 1, ERROR_SYSTEM, "the broker is out of memory for its own tables");
+        answer_error(step, input->peer, input->open.request_id, ERROR_SYSTEM, "the broker is out of memory for its own tables");
         return;
     }
     broker->next_session++;

@@ -28,6 +28,7 @@ struct broker_settings {
 };
 
 struct input_open {
+    uint64_t request_id; /* of the hello, for an error */
     struct identity identity;
     struct token token;
     struct hello_request hello;

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Clients: connecting, disconnecting, and the calls that a program without a background thread makes. */
+#include "client/client.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "client/error.h"
+#include "client/guard.h"
+#include "client/socket_path.h"
+#include "proto/base/cleanup.h"
+
+enum { DEFAULT_TIMEOUT_MS = 30000, GOODBYE_MS = 2000 };
+
+uint64_t client_milliseconds(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+int client_check_process(const mb_client *client)
+{
+    if (client->owner == getpid()) {
+        return 0;
+    }
+    return error_set(-EPERM,
+                     "this client belongs to process %d, from which this one was forked; connect anew in the child",
+                     (int)client->owner);
+}
+
+/* ---- making ---- */
+
+static int take_options(mb_client *client, const mb_client_options *options)
+{
+    const char *name = options->name ? options->name : program_invocation_short_name;
+    client->hello = (struct hello_request){
+        .protocol_min = PROTOCOL_VERSION,
+        .protocol_max = PROTOCOL_VERSION,
+        .heap_bytes = options->heap_bytes,
+        .max_bytes = options->max_bytes,
+        .max_physical_bytes = options->max_physical_bytes,
+    };
+    client->flags = options->flags;
+    client->timeout_ms = options->timeout_ms ? options->timeout_ms : DEFAULT_TIMEOUT_MS;
+    client->on_event = options->on_event;
+    client->user_data = options->user_data;
+    if (options->name && !codec_name_is_valid(name)) {
+        return error_set(-EINVAL, "the client's name must be UTF-8 of at most 63 bytes without control characters");
+    }
+    (void)stpncpy(client->hello.name, codec_name_is_valid(name) ? name : "", sizeof client->hello.name - 1);
+    return socket_path_resolve(options->socket, &client->address);
+}
+
+static int open_descriptors(mb_client *client)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = -1};
+    client->epoll = epoll_create1(EPOLL_CLOEXEC);
+    client->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (client->epoll < 0 || client->wake < 0) {
+        return error_set(-errno, "a client needs two descriptors: %s", strerrordesc_np(errno));
+    }
+    event.data.fd = client->wake;
+    return epoll_ctl(client->epoll, EPOLL_CTL_ADD, client->wake, &event) < 0 ? -errno : 0;
+}
+
+static mb_client *client_new(void)
+{
+    mb_client *client = calloc(1, sizeof *client);
+    if (!client) {
+        return NULL;
+    }
+    client->owner = getpid();
+    client->socket = client->epoll = client->wake = -EBADF;
+    client->next_id = 1;
+    client->renew_at = UINT64_MAX;
+    client->sending = codec_arena_new();
+    client->receiving = codec_arena_new();
+    (void)pthread_mutex_init(&client->lock, NULL);
+    pthread_condattr_t attributes;
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&client->changed, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+    TAILQ_INIT(&client->calls);
+    TAILQ_INIT(&client->leases);
+    TAILQ_INIT(&client->releases);
+    TAILQ_INIT(&client->events);
+    return client;
+}
+
+static void client_free(mb_client *client)
+{
+    struct queued_event *event;
+    mb_lease *lease;
+    while ((event = TAILQ_FIRST(&client->events))) {
+        TAILQ_REMOVE(&client->events, event, in_client);
+        free(event);
+    }
+    while ((lease = TAILQ_FIRST(&client->releases))) {
+        TAILQ_REMOVE(&client->releases, lease, in_client);
+        free(lease);
+    }
+    while (!SLIST_EMPTY(&client->controls)) {
+        struct control_mapping *mapping = SLIST_FIRST(&client->controls);
+        union {
+            const struct control_page *in;
+            void *out;
+        } borrowed = {.in = mapping->page};
+        SLIST_REMOVE_HEAD(&client->controls, next);
+        (void)munmap(borrowed.out, CONTROL_PAGE_BYTES);
+        free(mapping);
+    }
+    (void)fd_close(client->socket);
+    (void)fd_close(client->epoll);
+    (void)fd_close(client->wake);
+    (void)pthread_cond_destroy(&client->changed);
+    (void)pthread_mutex_destroy(&client->lock);
+    free(client->sending);
+    free(client->receiving);
+    free(client);
+}
+
+/* ---- connecting ---- */
+
+/* Waits for the welcome of the first session. */
+static int greet(mb_client *client)
+{
+    struct call hello = {.id = 0};
+    (void)pthread_mutex_lock(&client->lock);
+    int result = link_open(client);
+    hello.id = client->hello_id;
+    if (result < 0) {
+        (void)pthread_mutex_unlock(&client->lock);
+        return error_set(-ENOTCONN,
+                         "no broker answers on %s: %s; start membrokerd, or say where it listens with MEMBROKER_SOCKET",
+                         client->address.sun_path, strerrordesc_np(-result));
+    }
+    (void)pthread_mutex_unlock(&client->lock);
+    return call_broker(client, NULL, &hello);
+}
+
+static int start(mb_client *client, const mb_client_options *options)
+{
+    int result = client->sending && client->receiving ? 0 : error_set(-ENOMEM, "out of memory");
+    if (result == 0) {
+        result = take_options(client, options);
+    }
+    if (result == 0 && (client->flags & MB_CLIENT_GUARD)) {
+        result = guard_install();
+    }
+    if (result == 0) {
+        result = open_descriptors(client);
+    }
+    if (result == 0) {
+        result = greet(client);
+    }
+    if (result == 0 && !(client->flags & MB_CLIENT_NO_THREAD)) {
+        result = background_start(client);
+    }
+    return result;
+}
+
+int mb_connect(const mb_client_options *options, mb_client **ret_client)
+{
+    static const mb_client_options defaults = MB_CLIENT_OPTIONS_INIT;
+    mb_client_options known = defaults;
+    if (options) {
+        if (options->size < offsetof(mb_client_options, timeout_ms) + sizeof options->timeout_ms) {
+            return error_set(-EINVAL, "the options must begin as MB_CLIENT_OPTIONS_INIT");
+        }
+        memcpy(&known, options, sizeof known);
+    }
+    mb_client *client = client_new();
+    if (!client) {
+        return error_set(-ENOMEM, "out of memory");
+    }
+    int result = start(client, &known);
+    if (result < 0) {
+        client_free(client);
+        return result;
+    }
+    *ret_client = client;
+    return 0;
+}
+
+/* ---- disconnecting ---- */
+
+/* Waits until the broker has ended the session, so that whoever looks afterwards finds the memory free. */
+static void say_goodbye(mb_client *client)
+{
+    struct request bye = {.kind = REQUEST_BYE};
+    struct call call = {0};
+    if (client->state == LINK_UP) {
+        client->timeout_ms = GOODBYE_MS;
+        (void)call_broker(client, &bye, &call);
+    }
+}
+
+static void drop_leases(mb_client *client, bool in_child)
+{
+    mb_lease *lease;
+    while ((lease = TAILQ_FIRST(&client->leases))) {
+        TAILQ_REMOVE(&client->leases, lease, in_client);
+        lease_unmap(lease, in_child);
+        free(lease);
+    }
+}
+
+void mb_disconnect(mb_client *client)
+{
+    if (!client) {
+        return;
+    }
+    bool in_child = client->owner != getpid();
+    if (!in_child) {
+        background_stop(client);
+        client->stopping = true;
+        drop_leases(client, false);
+        say_goodbye(client);
+    } else {
+        drop_leases(client, true);
+    }
+    client_free(client);
+}
+
+/* ---- for programs without a background thread ---- */
+
+static int check_manual(const mb_client *client)
+{
+    if (client->has_thread) {
+        return error_set(-EINVAL, "this client has a background thread; connect with MB_CLIENT_NO_THREAD to dispatch");
+    }
+    return client_check_process(client);
+}
+
+int mb_client_fd(const mb_client *client)
+{
+    int result = check_manual(client);
+    return result < 0 ? result : client->epoll;
+}
+
+int mb_client_timeout(mb_client *client)
+{
+    int result = check_manual(client);
+    if (result < 0) {
+        return result;
+    }
+    (void)pthread_mutex_lock(&client->lock);
+    uint64_t due = link_due(client);
+    (void)pthread_mutex_unlock(&client->lock);
+    uint64_t now = client_milliseconds();
+    if (due == UINT64_MAX) {
+        return -1;
+    }
+    uint64_t wait = due > now ? due - now : 0;
+    return wait > INT_MAX ? INT_MAX : (int)wait;
+}
+
+int mb_client_dispatch(mb_client *client)
+{
+    int result = check_manual(client);
+    if (result < 0) {
+        return result;
+    }
+    (void)pthread_mutex_lock(&client->lock);
+    link_tend(client);
+    while (receive_one(client, false)) {
+    }
+    link_flush_releases(client);
+    (void)pthread_mutex_unlock(&client->lock);
+    events_deliver(client);
+    return 0;
+}
+
+uint64_t mb_client_session(const mb_client *client)
+{
+    return client->session;
+}
+
+int mb_ping(mb_client *client)
+{
+    struct request request = {.kind = REQUEST_PING};
+    struct call call = {0};
+    return call_broker(client, &request, &call);
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inside of a client: for the library's own files.
+ *
+ * One mutex guards everything in struct mb_client and its leases' lists; it is never held while waiting.
+ * Allocating in a workspace and checking a lease take no lock at all.
+ *
+ * Who reads the socket: a thread that waits for an answer reads it itself (one at a time; the others
+ * wait for it), so that an answer costs no hand-over between threads. While nobody waits, the background
+ * thread, or the program's dispatching, does.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/queue.h>
+#include <sys/un.h>
+
+#include "membroker.h"
+#include "proto/codec.h"
+#include "proto/control_page.h"
+#include "proto/transport.h"
+
+/* Where the connection stands. */
+enum link_state {
+    LINK_DOWN,      /* not connected; tried again at retry_at */
+    LINK_GREETING,  /* hello was sent */
+    LINK_UP,
+};
+
+struct extent {
+    uint64_t bytes;
+    int fd;        /* until it is mapped; -EBADF then */
+    void *address; /* NULL: not mapped */
+};
+
+enum { EXTENTS_MAX = 64 };
+
+struct mb_lease {
+    mb_client *client;
+    uint64_t id;
+    mb_location location;
+    uint32_t ttl_ms;
+    bool huge_pages;
+    const struct control_slot *slot; /* in a mapping that lives as long as the client */
+    uint64_t generation;
+    _Atomic uint32_t lost;       /* mb_end_reason, where the library itself found that it is */
+    _Atomic uint64_t used_bytes; /* as the program reports */
+    uint64_t reported_bytes;     /* as the broker knows */
+    bool loss_told;
+    unsigned references; /* the program's, and queued events' */
+    unsigned extent_count;
+    struct extent extents[EXTENTS_MAX];
+    TAILQ_ENTRY(mb_lease) in_client;
+};
+
+TAILQ_HEAD(lease_list, mb_lease);
+
+/* A request that somebody waits for; lives on that thread's stack. */
+struct call {
+    uint64_t id;
+    mb_lease *lease; /* a grant goes here: a new lease, or the one that is extended */
+    unsigned extent; /* the granted segment's index in the lease */
+    bool done;
+    int result; /* 0, or negative errno with the sentence below */
+    char sentence[MESSAGE_SENTENCE_SIZE];
+    TAILQ_ENTRY(call) in_client;
+};
+
+TAILQ_HEAD(call_list, call);
+
+struct queued_event {
+    mb_event event;
+    TAILQ_ENTRY(queued_event) in_client;
+};
+
+TAILQ_HEAD(event_list, queued_event);
+
+struct control_mapping {
+    const struct control_page *page;
+    SLIST_ENTRY(control_mapping) next;
+};
+
+SLIST_HEAD(control_mappings, control_mapping);
+
+struct mb_client {
+    pid_t owner; /* the process that connected */
+    struct sockaddr_un address;
+    struct hello_request hello;
+    unsigned flags;
+    uint32_t timeout_ms;
+    void (*on_event)(const mb_event *event, void *user_data);
+    void *user_data;
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* a call is done, or the reader's place is free */
+    enum link_state state;
+    int socket;
+    int epoll;  /* of socket and wake; what mb_client_fd() gives */
+    int wake;   /* eventfd: the background thread has something to do */
+    bool reading; /* a waiting thread reads the socket */
+    bool stopping;
+    pthread_t thread;
+    bool has_thread;
+
+    uint64_t session; /* 0: none yet */
+    struct token token;
+    struct lease_times times;
+    struct control_mappings controls; /* the newest first */
+    uint64_t hello_id, list_id; /* of the requests that the library made for itself; 0: none */
+    uint64_t next_id;
+    int connect_error; /* of the newest try */
+
+    uint64_t renew_at; /* ms; UINT64_MAX: nothing to renew */
+    uint64_t down_since, retry_at; /* ms */
+    uint32_t backoff_ms;
+
+    struct call_list calls;
+    struct lease_list leases;   /* that the program has */
+    struct lease_list releases; /* released, to be told the broker when the socket takes it */
+    struct event_list events;
+    struct codec_arena *sending, *receiving;
+    uint8_t frame[FRAME_BYTES_MAX];
+    uint8_t packet[FRAME_BYTES_MAX]; /* only the reader's */
+};
+
+/* Monotonic milliseconds. */
+uint64_t client_milliseconds(void);
+
+/* -EPERM with the sentence in a forked child, else 0. */
+int client_check_process(const mb_client *client);
+
+/* ---- link.c: the connection. All with the lock held. ---- */
+
+/* Begins to connect: connects and sends the hello. Returns 0, or negative errno when there is nobody. */
+int link_open(mb_client *client);
+
+/* The connection broke: calls under way fail, and a new one is tried soon. */
+void link_broke(mb_client *client);
+
+/* Sends a request. -EAGAIN: the socket is full. On another error the link is down. */
+int link_send(mb_client *client, const struct request *request);
+
+/* What the timers want: reconnecting and renewing. */
+void link_tend(mb_client *client);
+
+/* When link_tend() is due, in ms of client_milliseconds(); UINT64_MAX: never. */
+uint64_t link_due(const mb_client *client);
+
+/* Sends the releases that wait, as far as the socket takes them. */
+void link_flush_releases(mb_client *client);
+
+/* Lets the background thread or the program's poll see the socket, or not. */
+void link_watch(mb_client *client, bool watched);
+
+/* ---- receive.c ---- */
+
+/* Reads one packet without holding the lock, then handles it. False: there was none, or the link broke. */
+bool receive_one(mb_client *client, bool wait);
+
+/* ---- call.c ---- */
+
+/* Sends and waits for the answer. Returns 0 or negative errno with the sentence set. Takes the lock. */
+int call_broker(mb_client *client, struct request *request, struct call *call);
+
+/* ---- events.c ---- */
+
+/* Queues an event for the program; with the lock held. */
+void event_push(mb_client *client, mb_event_type type, mb_lease *lease, const mb_event *details);
+
+/* Tells the program what is queued. Without the lock; from the thread that may call back. */
+void events_deliver(mb_client *client);
+
+/* ---- lease.c; with the lock held ---- */
+mb_lease *lease_find(mb_client *client, uint64_t id);
+void lease_take_grant(mb_client *client, mb_lease *lease, const struct grant_reply *grant, int fd);
+void lease_unreference(mb_lease *lease);
+
+/* Removes the mappings and descriptors. In a forked child only those that it inherited. */
+void lease_unmap(mb_lease *lease, bool in_child);
+
+/* Notes a loss, once: the program is told by an event. */
+void lease_note_loss(mb_lease *lease, mb_end_reason reason);
+
+/* Looks at every lease's slot and notes what is lost; `all_lost`: every one that isn't lost already is, for this reason. */
+void leases_sweep(mb_client *client, mb_end_reason all_lost);
+
+/* ---- background.c ---- */
+int background_start(mb_client *client);
+void background_stop(mb_client *client);
+void background_wake(mb_client *client);

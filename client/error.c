@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Error sentences, and what the broker's codes are as errno. */
+#include "client/error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "membroker.h"
+
+static _Thread_local char sentence[1024] = "no error";
+
+const char *mb_last_error(void)
+{
+    return sentence;
+}
+
+const char *mb_version(void)
+{
+    return MEMBROKER_VERSION;
+}
+
+int error_set(int code, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(sentence, sizeof sentence, format, arguments);
+    va_end(arguments);
+    errno = -code;
+    return code;
+}
+
+static int code_of(const struct error_reply *error)
+{
+    switch (error->code) {
+    case ERROR_LIMIT:
+        return strcmp(error->refusal.limit, "max_mapped_bytes") == 0 ? -ENOSPC : -ENOMEM;
+    case ERROR_HOST_MEMORY:
+        return -ENOMEM;
+    case ERROR_DISK_FULL:
+        return -ENOSPC;
+    case ERROR_NO_SUCH_LEASE:
+    case ERROR_LEASE_ENDED:
+        return -ESTALE;
+    case ERROR_INVALID:
+        return -EINVAL;
+    case ERROR_NOT_PERMITTED:
+        return -EACCES;
+    case ERROR_NOT_SUPPORTED:
+        return -EOPNOTSUPP;
+    case ERROR_TOO_MANY:
+        return -EMFILE;
+    case ERROR_SYSTEM:
+        return -EIO;
+    case ERROR_SHUTTING_DOWN:
+        return -ESHUTDOWN;
+    case ERROR_UNSPECIFIED:
+    case ERROR_MALFORMED:
+    case ERROR_OVERSIZED:
+    case ERROR_UNKNOWN_REQUEST:
+    case ERROR_PROTOCOL_VERSION:
+    case ERROR_NOT_GREETED:
+    case ERROR_NO_SUCH_SESSION:
+    case ERROR_MONITOR:
+    case ERROR_REPLACED:
+    case ERROR_CODES:
+        break;
+    }
+    return -EPROTO;
+}
+
+int error_from_broker(const struct error_reply *error)
+{
+    return error_set(code_of(error), "%s", error->sentence);
+}
+
+const char *mb_end_reason_text(mb_end_reason reason)
+{
+    switch (reason) {
+    case MB_END_NONE:
+        return "it has not ended";
+    case MB_END_RELEASED:
+        return "it was released";
+    case MB_END_EXPIRED:
+        return "it was not renewed within its TTL";
+    case MB_END_REVOKED:
+        return "it was revoked";
+    case MB_END_DIED:
+        return "its process ended";
+    case MB_END_DISCONNECTED:
+        return "its connection was not resumed within the grace time";
+    case MB_END_SHUTDOWN:
+        return "the broker shut down";
+    case MB_END_TAMPERED:
+        return "the size of one of its segments was changed behind the broker's back";
+    case MB_END_BROKER_GONE:
+        return "the broker is gone, or has forgotten this session";
+    }
+    return "for a reason that this version of the library does not know";
+}

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Leases: asking for them, mapping them, noticing their loss, giving them back. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "client/client.h"
+#include "client/error.h"
+#include "client/guard.h"
+#include "proto/base/cleanup.h"
+
+/* ---- bookkeeping; the lock is held ---- */
+
+mb_lease *lease_find(mb_client *client, uint64_t id)
+{
+    mb_lease *lease;
+    TAILQ_FOREACH(lease, &client->leases, in_client)
+    {
+        if (lease->id == id) {
+            return lease;
+        }
+    }
+    return NULL;
+}
+
+void lease_take_grant(mb_client *client, mb_lease *lease, const struct grant_reply *grant, int fd)
+{
+    uint64_t now = client_milliseconds();
+    if (lease->extent_count == 0) {
+        lease->client = client;
+        lease->id = grant->lease;
+        lease->location = (mb_location)grant->location;
+        lease->ttl_ms = grant->ttl_ms;
+        lease->huge_pages = grant->huge_pages;
+        lease->slot = &SLIST_FIRST(&client->controls)->page->slot[grant->slot];
+        lease->generation = grant->generation;
+        lease->references = 1;
+        TAILQ_INSERT_TAIL(&client->leases, lease, in_client);
+        if (now + lease->ttl_ms / 3 < client->renew_at) {
+            client->renew_at = now + lease->ttl_ms / 3;
+            background_wake(client);
+        }
+    }
+    lease->extents[lease->extent_count++] = (struct extent){.bytes = grant->bytes, .fd = fd};
+}
+
+void lease_unreference(mb_lease *lease)
+{
+    if (--lease->references == 0) {
+        free(lease);
+    }
+}
+
+void lease_note_loss(mb_lease *lease, mb_end_reason reason)
+{
+    mb_event details = {.reason = reason};
+    if (lease->loss_told) {
+        return;
+    }
+    lease->loss_told = true;
+    atomic_store_explicit(&lease->lost, (uint32_t)reason, memory_order_release);
+    event_push(lease->client, MB_EVENT_LEASE_LOST, lease, &details);
+}
+
+void leases_sweep(mb_client *client, mb_end_reason all_lost)
+{
+    mb_lease *lease;
+    TAILQ_FOREACH(lease, &client->leases, in_client)
+    {
+        mb_end_reason reason = mb_lease_end_reason(lease);
+        if (reason == MB_END_NONE) {
+            reason = all_lost;
+        }
+        if (reason != MB_END_NONE) {
+            lease_note_loss(lease, reason);
+        }
+    }
+}
+
+void lease_unmap(mb_lease *lease, bool in_child)
+{
+    bool inherited = !in_child || (lease->client->flags & MB_CLIENT_SHARE_WITH_CHILDREN);
+    for (unsigned i = 0; i < lease->extent_count; i++) {
+        struct extent *extent = &lease->extents[i];
+        if (extent->address && inherited) {
+            guard_remove(extent->address);
+            (void)munmap(extent->address, extent->bytes);
+        }
+        extent->address = NULL;
+        extent->fd = fd_close(extent->fd);
+    }
+}
+
+/* ---- looking ---- */
+
+mb_end_reason mb_lease_end_reason(const mb_lease *lease)
+{
+    uint32_t lost = atomic_load_explicit(&lease->lost, memory_order_acquire);
+    if (lost) {
+        return (mb_end_reason)lost;
+    }
+    if (atomic_load_explicit(&lease->slot->generation, memory_order_acquire) == lease->generation) {
+        return MB_END_NONE;
+    }
+    return (mb_end_reason)atomic_load_explicit(&lease->slot->end_reason, memory_order_relaxed);
+}
+
+int mb_lease_check(const mb_lease *lease)
+{
+    mb_end_reason reason = mb_lease_end_reason(lease);
+    if (__builtin_expect(reason == MB_END_NONE, 1)) {
+        return 0;
+    }
+    return error_set(-ESTALE, "lease %llu is lost: %s", (unsigned long long)lease->id, mb_end_reason_text(reason));
+}
+
+uint64_t mb_lease_id(const mb_lease *lease)
+{
+    return lease->id;
+}
+
+uint64_t mb_lease_bytes(const mb_lease *lease)
+{
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < lease->extent_count; i++) {
+        bytes += lease->extents[i].bytes;
+    }
+    return bytes;
+}
+
+mb_location mb_lease_location(const mb_lease *lease)
+{
+    return lease->location;
+}
+
+unsigned mb_lease_extents(const mb_lease *lease)
+{
+    return lease->extent_count;
+}
+
+uint32_t mb_lease_ttl(const mb_lease *lease)
+{
+    return lease->ttl_ms;
+}
+
+int mb_lease_has_huge_pages(const mb_lease *lease)
+{
+    return lease->huge_pages;
+}
+
+void mb_lease_report_use(mb_lease *lease, uint64_t used_bytes)
+{
+    atomic_store_explicit(&lease->used_bytes, used_bytes, memory_order_relaxed);
+}
+
+/* ---- asking ---- */
+
+static int fill_request(const mb_lease_options *options, uint64_t bytes, struct acquire_request *ret)
+{
+    const char *name = options->name ? options->name : "";
+    if (!codec_name_is_valid(name)) {
+        return error_set(-EINVAL, "a lease's name must be UTF-8 of at most 63 bytes without control characters");
+    }
+    *ret = (struct acquire_request){
+        .bytes = bytes,
+        .location = (enum location)options->location,
+        .ttl_ms = options->ttl_ms,
+        .huge_pages = (enum huge_pages)options->huge_pages,
+        .numa_node = options->numa_node,
+        .prefault = options->prefault,
+    };
+    (void)stpncpy(ret->name, name, sizeof ret->name - 1);
+    return 0;
+}
+
+int mb_acquire(mb_client *client, uint64_t bytes, const mb_lease_options *options, mb_lease **ret_lease)
+{
+    static const mb_lease_options defaults = MB_LEASE_OPTIONS_INIT;
+    struct request request = {.kind = REQUEST_ACQUIRE};
+    if (options && options->size < sizeof *options) {
+        return error_set(-EINVAL, "the options must begin as MB_LEASE_OPTIONS_INIT");
+    }
+    int result = fill_request(options ? options : &defaults, bytes, &request.acquire);
+    if (result < 0) {
+        return result;
+    }
+    cleanup(freep) mb_lease *lease = calloc(1, sizeof *lease);
+    if (!lease) {
+        return error_set(-ENOMEM, "out of memory for the library's own tables");
+    }
+    struct call call = {.lease = lease};
+    result = call_broker(client, &request, &call);
+    if (result < 0) {
+        return result;
+    }
+    *ret_lease = lease;
+    lease = NULL;
+    return 0;
+}
+
+int mb_extend(mb_lease *lease, uint64_t bytes, unsigned *ret_extent)
+{
+    struct request request = {.kind = REQUEST_EXTEND, .extend = {.lease = lease->id, .bytes = bytes}};
+    struct call call = {.lease = lease};
+    int result = mb_lease_check(lease);
+    if (result == 0 && lease->extent_count == EXTENTS_MAX) {
+        result = error_set(-EMFILE, "a lease has at most %d extents; acquire another", EXTENTS_MAX);
+    }
+    if (result == 0) {
+        result = call_broker(lease->client, &request, &call);
+    }
+    if (result == 0 && ret_extent) {
+        *ret_extent = call.extent;
+    }
+    return result;
+}
+
+/* ---- mapping ---- */
+
+static int map_extent(const mb_lease *lease, struct extent *extent)
+{
+    void *address = mmap(NULL, extent->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, extent->fd, 0);
+    if (address == MAP_FAILED) {
+        return error_set(-errno, "%llu bytes of lease %llu could not be mapped: %s", (unsigned long long)extent->bytes,
+                         (unsigned long long)lease->id, strerrordesc_np(errno));
+    }
+    if (!(lease->client->flags & MB_CLIENT_SHARE_WITH_CHILDREN)) {
+        (void)madvise(address, extent->bytes, MADV_DONTFORK);
+    }
+    if ((lease->client->flags & MB_CLIENT_GUARD) && guard_add(address, extent->bytes, lease) < 0) {
+        (void)munmap(address, extent->bytes);
+        return error_set(-ENOMEM, "out of memory for the guard's table");
+    }
+    extent->address = address;
+    extent->fd = fd_close(extent->fd);
+    return 0;
+}
+
+int mb_map(mb_lease *lease, unsigned extent, void **ret_address, uint64_t *ret_bytes)
+{
+    int result = client_check_process(lease->client);
+    if (result == 0) {
+        result = mb_lease_check(lease);
+    }
+    if (result < 0) {
+        return result;
+    }
+    (void)pthread_mutex_lock(&lease->client->lock);
+    if (extent >= lease->extent_count) {
+        result = error_set(-ENOENT, "lease %llu has %u extents, and no number %u", (unsigned long long)lease->id,
+                           lease->extent_count, extent);
+    } else if (!lease->extents[extent].address) {
+        result = map_extent(lease, &lease->extents[extent]);
+    }
+    (void)pthread_mutex_unlock(&lease->client->lock);
+    if (result == 0) {
+        *ret_address = lease->extents[extent].address;
+        if (ret_bytes) {
+            *ret_bytes = lease->extents[extent].bytes;
+        }
+    }
+    return result;
+}
+
+/* ---- giving back ---- */
+
+/* Queues the release, or forgets the lease where the broker has nothing to give back. */
+static void post_release(mb_client *client, mb_lease *lease, bool was_lost)
+{
+    TAILQ_REMOVE(&client->leases, lease, in_client);
+    struct request request = {.kind = REQUEST_RELEASE, .release_lease = lease->id};
+    bool told = was_lost;
+    if (!told && client->state == LINK_UP && TAILQ_EMPTY(&client->releases)) {
+        told = link_send(client, &request) == 0;
+    }
+    if (!told) {
+        mb_lease *stub = calloc(1, sizeof *stub); /* resuming the session finds it as well, without */
+        if (stub) {
+            stub->id = lease->id;
+            TAILQ_INSERT_TAIL(&client->releases, stub, in_client);
+        }
+        background_wake(client);
+    }
+    lease_unreference(lease);
+}
+
+int mb_release(mb_lease *lease)
+{
+    if (!lease) {
+        return 0;
+    }
+    mb_client *client = lease->client;
+    int result = client_check_process(client);
+    if (result < 0) {
+        return result;
+    }
+    result = mb_lease_check(lease);
+    lease_unmap(lease, false);
+    (void)pthread_mutex_lock(&client->lock);
+    post_release(client, lease, result < 0);
+    (void)pthread_mutex_unlock(&client->lock);
+    return result;
+}

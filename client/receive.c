@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Receiving: whose answer it is, and what an event changes. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "client/client.h"
+#include "client/error.h"
+#include "proto/base/cleanup.h"
+
+/* ---- the welcome ---- */
+
+static int map_control(mb_client *client, int fd)
+{
+    struct control_mapping *mapping = malloc(sizeof *mapping);
+    void *page = mapping ? mmap(NULL, CONTROL_PAGE_BYTES, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
+    if (page == MAP_FAILED) {
+        free(mapping);
+        return -ENOMEM;
+    }
+    mapping->page = page;
+    if (mapping->page->magic != CONTROL_PAGE_MAGIC || mapping->page->version != CONTROL_PAGE_VERSION) {
+        (void)munmap(page, CONTROL_PAGE_BYTES);
+        free(mapping);
+        return -EPROTO;
+    }
+    SLIST_INSERT_HEAD(&client->controls, mapping, next);
+    return 0;
+}
+
+/* Asks which leases the broker has for this session: it may have granted one whose answer was lost. */
+static void ask_for_leases(mb_client *client, uint64_t after)
+{
+    struct request request = {.id = client->next_id++, .kind = REQUEST_LIST};
+    request.list = (struct list_request){.what = LIST_OWN_LEASES, .after = after};
+    client->list_id = request.id;
+    (void)link_send(client, &request);
+}
+
+static int take_welcome(mb_client *client, const struct welcome_reply *welcome, int fd)
+{
+    bool known = welcome->resumed && welcome->session == client->session;
+    if (!known) {
+        int result = fd < 0 || welcome->control_bytes != CONTROL_PAGE_BYTES ? -EPROTO : map_control(client, fd);
+        if (result < 0) {
+            return result;
+        }
+        leases_sweep(client, MB_END_BROKER_GONE);
+    }
+    bool first = client->session == 0;
+    client->session = welcome->session;
+    client->token = welcome->token;
+    client->times = welcome->times;
+    client->state = LINK_UP;
+    client->backoff_ms = 0;
+    client->hello_id = 0;
+    client->renew_at = TAILQ_EMPTY(&client->leases) ? UINT64_MAX : 0;
+    if (known) {
+        ask_for_leases(client, 0);
+        leases_sweep(client, MB_END_NONE);
+    }
+    if (!first && known) {
+        event_push(client, MB_EVENT_RESUMED, NULL, NULL);
+    }
+    return 0;
+}
+
+/* The broker does not know our session: everything in it is lost, and a new one begins on the same connection. */
+static void begin_anew(mb_client *client)
+{
+    struct request request = {.id = client->next_id++, .kind = REQUEST_HELLO, .hello = client->hello};
+    leases_sweep(client, MB_END_BROKER_GONE);
+    client->session = 0;
+    client->hello_id = request.id;
+    (void)link_send(client, &request);
+}
+
+/* ---- answers ---- */
+
+static struct call *call_find(mb_client *client, uint64_t id)
+{
+    struct call *call;
+    TAILQ_FOREACH(call, &client->calls, in_client)
+    {
+        if (call->id == id) {
+            return call;
+        }
+    }
+    return NULL;
+}
+
+static void finish(mb_client *client, struct call *call, int result, const char *sentence)
+{
+    TAILQ_REMOVE(&client->calls, call, in_client);
+    call->done = true;
+    call->result = result;
+    (void)snprintf(call->sentence, sizeof call->sentence, "%s", sentence);
+    (void)pthread_cond_broadcast(&client->changed);
+}
+
+static void answer_hello(mb_client *client, const struct reply *reply, int fd)
+{
+    struct call *call = call_find(client, reply->reply_to);
+    int result = -EPROTO;
+    const char *sentence = "the broker's welcome makes no sense";
+    if (reply->kind == REPLY_WELCOME) {
+        result = take_welcome(client, &reply->welcome, fd);
+    } else if (reply->kind == REPLY_ERROR && reply->error.code == ERROR_NO_SUCH_SESSION && client->session) {
+        begin_anew(client);
+        return;
+    } else if (reply->kind == REPLY_ERROR) {
+        result = error_from_broker(&reply->error);
+        sentence = reply->error.sentence;
+    }
+    if (call) {
+        finish(client, call, result, sentence);
+    }
+    if (result < 0) {
+        link_broke(client);
+    }
+}
+
+/* A grant that nobody waits for any more goes back. */
+static void return_grant(mb_client *client, uint64_t lease)
+{
+    mb_lease *stub = calloc(1, sizeof *stub);
+    if (stub) {
+        stub->id = lease;
+        TAILQ_INSERT_TAIL(&client->releases, stub, in_client);
+        link_flush_releases(client);
+    }
+}
+
+static void answer_grant(mb_client *client, struct call *call, const struct reply *reply, int *fd)
+{
+    if (!call->lease || call->lease->extent_count == EXTENTS_MAX || *fd < 0 || reply->grant.slot >= CONTROL_PAGE_SLOTS) {
+        finish(client, call, -EPROTO, "the broker's grant makes no sense");
+        return;
+    }
+    call->extent = call->lease->extent_count;
+    lease_take_grant(client, call->lease, &reply->grant, fd_steal(fd));
+    finish(client, call, 0, "");
+}
+
+static void compare_listing(mb_client *client, const struct listing_reply *listing)
+{
+    uint64_t last = 0;
+    client->list_id = 0;
+    for (size_t i = 0; i < listing->lease_count; i++) {
+        last = listing->leases[i].lease;
+        if (!lease_find(client, last)) {
+            return_grant(client, last);
+        }
+    }
+    if (listing->more && listing->lease_count) {
+        ask_for_leases(client, last);
+    }
+}
+
+static void note_ended(mb_client *client, const struct lease_end *end)
+{
+    mb_lease *lease = lease_find(client, end->lease);
+    if (lease) {
+        lease_note_loss(lease, end->reason == END_NONE ? MB_END_EXPIRED : (mb_end_reason)end->reason);
+    }
+}
+
+static void handle_answer(mb_client *client, const struct reply *reply, int *fd)
+{
+    if (reply->reply_to == client->hello_id && client->state == LINK_GREETING) {
+        answer_hello(client, reply, *fd);
+        return;
+    }
+    if (reply->kind == REPLY_LISTING && reply->reply_to == client->list_id) {
+        compare_listing(client, &reply->listing);
+        return;
+    }
+    if (reply->kind == REPLY_RENEWED) {
+        for (size_t i = 0; i < reply->renewed.ended_count; i++) {
+            note_ended(client, &reply->renewed.ended[i]);
+        }
+        return;
+    }
+    struct call *call = call_find(client, reply->reply_to);
+    if (!call) {
+        if (reply->kind == REPLY_GRANT && !lease_find(client, reply->grant.lease)) {
+            return_grant(client, reply->grant.lease);
+        }
+    } else if (reply->kind == REPLY_GRANT) {
+        answer_grant(client, call, reply, fd);
+    } else if (reply->kind == REPLY_ERROR) {
+        finish(client, call, error_from_broker(&reply->error), reply->error.sentence);
+    } else {
+        finish(client, call, 0, "");
+    }
+}
+
+/* ---- events ---- */
+
+static void handle_event(mb_client *client, const struct reply *reply)
+{
+    mb_event details = {0};
+    switch ((int)reply->kind) {
+    case EVENT_EXPIRING:
+        client->renew_at = 0;
+        background_wake(client);
+        details.milliseconds = reply->expiring.remaining_ms;
+        event_push(client, MB_EVENT_EXPIRING, lease_find(client, reply->expiring.lease), &details);
+        break;
+    case EVENT_LEASE_ENDED:
+        note_ended(client, &reply->lease_ended);
+        break;
+    case EVENT_LIMITS_CHANGED:
+        client->times = reply->limits_changed.times;
+        event_push(client, MB_EVENT_LIMITS_CHANGED, NULL, NULL);
+        break;
+    case EVENT_TRIM:
+        details.bytes = reply->trim.wanted_bytes;
+        details.location = (mb_location)reply->trim.location;
+        event_push(client, MB_EVENT_TRIM, NULL, &details);
+        break;
+    case EVENT_SHUTTING_DOWN:
+        event_push(client, MB_EVENT_SHUTTING_DOWN, NULL, NULL);
+        break;
+    default:
+        break; /* newer than this library */
+    }
+}
+
+static void handle_packet(mb_client *client, size_t bytes, int *fd)
+{
+    const uint8_t *payload;
+    size_t payload_bytes;
+    struct reply reply;
+    if (frame_open(client->packet, bytes, &payload, &payload_bytes) < 0 ||
+        codec_decode_reply(payload, payload_bytes, client->receiving, &reply) < 0) {
+        link_broke(client);
+        return;
+    }
+    if (reply.is_answer) {
+        handle_answer(client, &reply, fd);
+    } else {
+        handle_event(client, &reply);
+    }
+}
+
+bool receive_one(mb_client *client, bool wait)
+{
+    struct packet_descriptors descriptors = {.count = 0};
+    int socket = client->socket;
+    if (socket < 0 || (client->reading && !wait)) {
+        return false;
+    }
+    client->reading = true;
+    if (wait) {
+        (void)pthread_mutex_unlock(&client->lock);
+    }
+    ssize_t received = transport_receive(socket, client->packet, sizeof client->packet, &descriptors, wait);
+    if (wait) {
+        (void)pthread_mutex_lock(&client->lock);
+    }
+    client->reading = false;
+    if (received == -EAGAIN) {
+        return false;
+    }
+    cleanup(fd_closep) int fd = received > 0 && descriptors.count ? descriptors.fd[0] : -EBADF;
+    if (client->socket != socket) {
+        return false; /* the link was replaced meanwhile */
+    }
+    if (received <= 0) {
+        link_broke(client);
+        return false;
+    }
+    handle_packet(client, (size_t)received, &fd);
+    return true;
+}

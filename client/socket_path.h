@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where the broker listens. */
+#pragma once
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+/*
+ * The address for `path`; or for NULL the default: $MEMBROKER_SOCKET, else $XDG_RUNTIME_DIR/membroker/membroker.sock
+ * if that is there, else /run/membroker/membroker.sock. Returns 0, or -EINVAL with the sentence set.
+ */
+int socket_path_resolve(const char *path, struct sockaddr_un *ret);

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* memfd_create and its seals. */
+#include "daemon/os/memfd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <numa.h>
+#include <numaif.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "proto/base/cleanup.h"
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
+#endif
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE 0x0010
+#endif
+
+/* Falls back, once and for all, where the kernel is older than MFD_NOEXEC_SEAL. */
+static int create(const char *name, unsigned flags)
+{
+    static _Atomic bool no_noexec;
+    if (!atomic_load_explicit(&no_noexec, memory_order_relaxed)) {
+        int fd = memfd_create(name, flags | MFD_NOEXEC_SEAL);
+        if (fd >= 0 || errno != EINVAL) {
+            return fd < 0 ? -errno : fd;
+        }
+        atomic_store_explicit(&no_noexec, true, memory_order_relaxed);
+    }
+    int fd = memfd_create(name, flags);
+    return fd < 0 ? -errno : fd;
+}
+
+/* fallocate gives up when a signal comes; it goes on where it was. */
+static int allocate(int fd, uint64_t bytes)
+{
+    int result;
+    do {
+        result = fallocate(fd, 0, 0, (off_t)bytes);
+    } while (result < 0 && errno == EINTR);
+    return result < 0 ? -errno : 0;
+}
+
+/* The binding belongs to the memfd, not to a mapping: a temporary one is enough to set it. */
+static int bind_to_node(int fd, uint64_t bytes, int32_t node)
+{
+    if (numa_available() < 0 || !numa_bitmask_isbitset(numa_all_nodes_ptr, (unsigned)node)) {
+        return -ENODEV;
+    }
+    void *address = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (address == MAP_FAILED) {
+        return -errno;
+    }
+    struct bitmask *nodes = numa_bitmask_setbit(numa_bitmask_clearall(numa_allocate_nodemask()), (unsigned)node);
+    int result = mbind(address, bytes, MPOL_BIND, nodes->maskp, nodes->size + 1, 0) < 0 ? -errno : 0;
+    numa_bitmask_free(nodes);
+    (void)munmap(address, bytes);
+    return result;
+}
+
+/* Size, mode, pages, then the seals: nothing can be changed after them but by truncation. */
+static int finish_segment(int fd, uint64_t bytes, const struct memfd_options *options)
+{
+    if (ftruncate(fd, (off_t)bytes) < 0 || fchmod(fd, 0600) < 0) {
+        return -errno;
+    }
+    int result = options->numa_node >= 0 ? bind_to_node(fd, bytes, options->numa_node) : 0;
+    if (result == 0 && (options->prefault || options->huge_pages)) {
+        result = allocate(fd, bytes);
+    }
+    if (result == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SEAL) < 0) {
+        result = -errno;
+    }
+    return result;
+}
+
+int memfd_segment(uint64_t bytes, const struct memfd_options *options)
+{
+    cleanup(fd_closep) int fd =
+        create("membroker:segment", MFD_CLOEXEC | MFD_ALLOW_SEALING | (options->huge_pages ? MFD_HUGETLB : 0));
+    if (fd < 0) {
+        return fd;
+    }
+    int result = finish_segment(fd, bytes, options);
+    return result < 0 ? result : fd_steal(&fd);
+}
+
+int memfd_control(uint64_t bytes, void **ret_address)
+{
+    cleanup(fd_closep) int fd = create("membroker:control", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0) {
+        return fd;
+    }
+    if (ftruncate(fd, (off_t)bytes) < 0 || fchmod(fd, 0600) < 0) {
+        return -errno;
+    }
+    void *address = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (address == MAP_FAILED) {
+        return -errno;
+    }
+    if (fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
+        int error = -errno;
+        (void)munmap(address, bytes);
+        return error;
+    }
+    *ret_address = address;
+    return fd_steal(&fd);
+}
+
+uint64_t memfd_huge_page_bytes(void)
+{
+    char line[128];
+    unsigned long long total = 0, kibibytes = 0;
+    FILE *file = fopen("/proc/meminfo", "re");
+    if (!file) {
+        return 0;
+    }
+    while (fgets(line, sizeof line, file)) {
+        (void)sscanf(line, "HugePages_Total: %llu", &total);
+        (void)sscanf(line, "Hugepagesize: %llu kB", &kibibytes);
+    }
+    (void)fclose(file);
+    return total ? kibibytes * 1024 : 0;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * RAM segments and control pages: memfds. No name in any file system, so nothing can be left behind;
+ * the memory goes with the last descriptor and mapping, or with the daemon's truncation.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct memfd_options {
+    bool huge_pages;   /* back it with huge pages of the default size, allocated in full */
+    int32_t numa_node; /* -1: no binding */
+    bool prefault;     /* allocate every page now */
+};
+
+/*
+ * A memfd of exactly `bytes` (whole pages), mode 0600, sealed F_SEAL_GROW | F_SEAL_SEAL: its borrower can
+ * neither enlarge it nor forbid the daemon to truncate it. Returns the descriptor (close-on-exec) or
+ * negative errno: -ENOMEM and -ENOSPC when the pages can't be had, -ENODEV for a NUMA node that isn't there. With
+ * huge_pages or prefault it takes as long as the kernel needs for the pages. Any thread.
+ */
+int memfd_segment(uint64_t bytes, const struct memfd_options *options);
+
+/*
+ * A memfd of `bytes` mapped for writing at *ret_address, which nobody else, not even this process, can ever
+ * map or write again: sealed F_SEAL_FUTURE_WRITE and against every change of size. Returns the descriptor or
+ * negative errno. The caller unmaps.
+ */
+int memfd_control(uint64_t bytes, void **ret_address);
+
+/* The host's default huge page size in bytes; 0 where it has none reserved. */
+uint64_t memfd_huge_page_bytes(void);
+
+/* How /proc/self/fd shows a segment's descriptor. */
+#define MEMFD_SEGMENT_LINK "/memfd:membroker:segment (deleted)"

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Connections: reading, sending, closing. What a request means is in requests.c. */
+#include "daemon/runtime/connection.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "daemon/os/peer_identity.h"
+#include "daemon/runtime/log.h"
+#include "daemon/runtime/peer.h"
+#include "daemon/runtime/requests.h"
+#include "proto/base/cleanup.h"
+#include "proto/transport.h"
+
+enum {
+    READS_PER_TURN = 32,
+    QUEUED_FRAMES_MAX = 256,
+    QUEUED_BYTES_MAX = 1 << 20,
+};
+
+struct queued_frame {
+    TAILQ_ENTRY(queued_frame) in_queue;
+    int fd; /* our own duplicate; -EBADF: none */
+    size_t bytes;
+    uint8_t frame[];
+};
+
+TAILQ_HEAD(frame_queue, queued_frame);
+
+struct connection {
+    struct server *server;
+    struct peer *peer;
+    int fd;
+    bool closing, doomed;
+    uv_poll_t poll;
+    struct frame_queue queue;
+    size_t queued_frames, queued_bytes;
+    LIST_ENTRY(connection) in_server;
+};
+
+int connection_socket(const struct connection *connection)
+{
+    return connection->fd;
+}
+
+struct peer *connection_peer(const struct connection *connection)
+{
+    return connection->peer;
+}
+
+struct server *connection_server(const struct connection *connection)
+{
+    return connection->server;
+}
+
+/* ---- closing ---- */
+
+static void on_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+static void drop_queue(struct connection *connection)
+{
+    struct queued_frame *queued;
+    while ((queued = TAILQ_FIRST(&connection->queue))) {
+        TAILQ_REMOVE(&connection->queue, queued, in_queue);
+        (void)fd_close(queued->fd);
+        free(queued);
+    }
+}
+
+/* A socket that is closed with unread packets resets the peer, which might then miss our last word. */
+static void discard_input(int socket)
+{
+    for (int i = 0; i < READS_PER_TURN; i++) {
+        uint8_t byte;
+        ssize_t received = transport_receive(socket, &byte, sizeof byte, NULL, false);
+        if (received == 0 || (received < 0 && received != -EMSGSIZE && received != -EBADF)) {
+            return;
+        }
+    }
+}
+
+static void part_from_peer(struct peer *peer)
+{
+    peer->connection = NULL;
+    if (peer->session) {
+        struct input gone = {.kind = INPUT_DISCONNECTED, .session = peer->session, .peer = peer};
+        server_feed(peer->server, &gone);
+    } else {
+        peer_free(peer);
+    }
+}
+
+/* Ends the socket; the peer is the caller's to deal with. */
+static void close_socket(struct connection *connection)
+{
+    connection->closing = true;
+    LIST_REMOVE(connection, in_server);
+    requests_forget(connection);
+    drop_queue(connection);
+    (void)uv_poll_stop(&connection->poll);
+    discard_input(connection->fd);
+    connection->fd = fd_close(connection->fd);
+    uv_close((uv_handle_t *)&connection->poll, on_closed);
+}
+
+void connection_close(struct connection *connection)
+{
+    if (connection->closing) {
+        return;
+    }
+    struct peer *peer = connection->peer;
+    close_socket(connection);
+    connection->peer = NULL;
+    part_from_peer(peer);
+}
+
+void connection_cut(struct connection *connection)
+{
+    if (!connection->closing) {
+        connection->peer->connection = NULL;
+        connection->peer = NULL;
+        close_socket(connection);
+    }
+}
+
+void connection_close_later(struct connection *connection)
+{
+    connection->doomed = true;
+    connection->server->has_doomed = true;
+}
+
+void connection_close_doomed(struct server *server)
+{
+    while (server->has_doomed) {
+        struct connection *connection;
+        server->has_doomed = false;
+        LIST_FOREACH(connection, &server->connections, in_server)
+        {
+            if (connection->doomed) {
+                server->has_doomed = true;
+                connection_close(connection);
+                break;
+            }
+        }
+    }
+}
+
+/* ---- sending ---- */
+
+static void on_ready(uv_poll_t *poll, int status, int events);
+
+static void listen_for(struct connection *connection)
+{
+    int events = UV_READABLE | (TAILQ_EMPTY(&connection->queue) ? 0 : UV_WRITABLE);
+    (void)uv_poll_start(&connection->poll, events, on_ready);
+}
+
+static void send_queued(struct connection *connection)
+{
+    struct queued_frame *queued;
+    while ((queued = TAILQ_FIRST(&connection->queue))) {
+        int result = transport_send(connection->fd, queued->frame, queued->bytes, queued->fd, false);
+        if (result == -EAGAIN) {
+            return;
+        }
+        TAILQ_REMOVE(&connection->queue, queued, in_queue);
+        connection->queued_frames--;
+        connection->queued_bytes -= queued->bytes;
+        (void)fd_close(queued->fd);
+        free(queued);
+        if (result < 0) {
+            connection_close(connection);
+            return;
+        }
+    }
+    listen_for(connection);
+}
+
+/* Keeps a frame for later. False: there is no room, or no descriptor to keep its own alive. */
+static bool enqueue(struct connection *connection, const uint8_t *frame, size_t bytes, int fd)
+{
+    if (connection->queued_frames >= QUEUED_FRAMES_MAX || connection->queued_bytes + bytes > QUEUED_BYTES_MAX) {
+        log_warning("process %d does not read its answers: disconnected", connection->peer->identity.pid);
+        return false;
+    }
+    int copy = fd < 0 ? -EBADF : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    struct queued_frame *queued = malloc(sizeof *queued + bytes);
+    if (!queued || (fd >= 0 && copy < 0)) {
+        free(queued);
+        (void)fd_close(copy);
+        return false;
+    }
+    queued->fd = copy;
+    queued->bytes = bytes;
+    memcpy(queued->frame, frame, bytes);
+    TAILQ_INSERT_TAIL(&connection->queue, queued, in_queue);
+    connection->queued_frames++;
+    connection->queued_bytes += bytes;
+    listen_for(connection);
+    return true;
+}
+
+void connection_send(struct connection *connection, struct reply *reply, int fd)
+{
+    struct server *server = connection->server;
+    if (connection->closing || connection->doomed) {
+        return;
+    }
+    reply->descriptors = fd >= 0;
+    int bytes = codec_encode_reply(reply, server->arena, server->frame);
+    if (bytes < 0) {
+        log_error("an answer does not fit a message (kind %d)", (int)reply->kind);
+        return;
+    }
+    int result = -EAGAIN;
+    if (TAILQ_EMPTY(&connection->queue)) {
+        result = transport_send(connection->fd, server->frame, (size_t)bytes, fd, false);
+    }
+    bool kept = result == -EAGAIN && enqueue(connection, server->frame, (size_t)bytes, fd);
+    if (result < 0 && !kept) {
+        connection_close_later(connection);
+    }
+}
+
+void connection_fail(struct connection *connection, enum error_code code, const char *format, ...)
+{
+    struct reply reply = {.kind = REPLY_ERROR};
+    if (connection->closing) {
+        return;
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(reply.error.sentence, sizeof reply.error.sentence, format, arguments);
+    va_end(arguments);
+    reply.error.code = code;
+    log_info("process %d (uid %u) disconnected: %s", connection->peer->identity.pid, connection->peer->identity.uid,
+             reply.error.sentence);
+    connection_send(connection, &reply, -EBADF);
+    connection_close(connection);
+}
+
+/* ---- reading ---- */
+
+static void serve_payload(struct connection *connection, const uint8_t *payload, size_t bytes)
+{
+    struct request request;
+    const char *fault = NULL;
+    int result = codec_decode_request(payload, bytes, connection->server->arena, &request, &fault);
+    if (result == -EBADMSG) {
+        connection_fail(connection, ERROR_MALFORMED, "a message of %zu bytes is not a membroker.v1.ClientMessage", bytes);
+    } else if (result == -EINVAL) {
+        requests_answer_fault(connection, &request, fault);
+    } else {
+        requests_serve(connection, &request);
+    }
+}
+
+static void serve_packet(struct connection *connection, const uint8_t *packet, size_t bytes)
+{
+    const uint8_t *payload;
+    size_t payload_bytes;
+    int result = frame_open(packet, bytes, &payload, &payload_bytes);
+    if (result == -EMSGSIZE) {
+        connection_fail(connection, ERROR_OVERSIZED, "a message may have at most %d bytes", MESSAGE_BYTES_MAX);
+    } else if (result < 0) {
+        connection_fail(connection, ERROR_MALFORMED,
+                        "a packet of %zu bytes does not hold the message that its length field promises", bytes);
+    } else {
+        serve_payload(connection, payload, payload_bytes);
+    }
+}
+
+/* Reads one packet. False: there is no more for now, or the connection is closed. */
+static bool read_one(struct connection *connection)
+{
+    struct server *server = connection->server;
+    ssize_t received = transport_receive(connection->fd, server->packet, sizeof server->packet, NULL, false);
+    if (received > 0) {
+        serve_packet(connection, server->packet, (size_t)received);
+    } else if (received == -EMSGSIZE) {
+        connection_fail(connection, ERROR_OVERSIZED, "a message may have at most %d bytes", MESSAGE_BYTES_MAX);
+    } else if (received == -EBADF) {
+        connection_fail(connection, ERROR_MALFORMED, "descriptors came with a message; the broker takes none");
+    } else if (received != -EAGAIN) {
+        connection_close(connection);
+    }
+    return received > 0 && !connection->closing;
+}
+
+void connection_read(struct connection *connection)
+{
+    for (int i = 0; i < READS_PER_TURN && !connection->closing && read_one(connection); i++) {
+    }
+}
+
+static void on_ready(uv_poll_t *poll, int status, int events)
+{
+    struct connection *connection = poll->data;
+    if (status < 0) {
+        connection_close(connection);
+        return;
+    }
+    if (events & UV_WRITABLE) {
+        send_queued(connection);
+    }
+    if ((events & UV_READABLE) && !connection->closing) {
+        connection_read(connection);
+    }
+}
+
+/* ---- beginning ---- */
+
+static struct connection *connection_new(struct server *server, int socket, const struct identity *identity)
+{
+    struct connection *connection = calloc(1, sizeof *connection);
+    struct peer *peer = connection ? peer_new(server, identity) : NULL;
+    if (!peer || uv_poll_init(&server->loop, &connection->poll, socket) < 0) {
+        free(connection);
+        peer_free(peer);
+        return NULL;
+    }
+    connection->server = server;
+    connection->peer = peer;
+    connection->fd = socket;
+    connection->poll.data = connection;
+    TAILQ_INIT(&connection->queue);
+    LIST_INSERT_HEAD(&server->connections, connection, in_server);
+    peer->connection = connection;
+    return connection;
+}
+
+void connection_accept(struct server *server, int socket)
+{
+    struct identity identity;
+    int result = peer_identity(socket, &identity);
+    struct connection *connection = result < 0 ? NULL : connection_new(server, socket, &identity);
+    if (!connection) {
+        log_error("a client could not be served: %s", result < 0 ? strerror(-result) : "out of memory");
+        (void)fd_close(socket);
+        return;
+    }
+    listen_for(connection);
+}
+
+void connection_move(struct connection *connection, struct peer *peer)
+{
+    struct peer *before = connection->peer;
+    before->connection = NULL;
+    peer_free(before);
+    connection->peer = peer;
+    peer->connection = connection;
+}

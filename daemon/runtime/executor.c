@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Carrying out what the core decides, and telling it what became of it. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "daemon/runtime/connection.h"
+#include "daemon/runtime/log.h"
+#include "daemon/runtime/peer.h"
+#include "daemon/runtime/segments.h"
+#include "proto/base/cleanup.h"
+
+static void broadcast(struct server *server, struct reply *reply)
+{
+    struct peer *peer;
+    LIST_FOREACH(peer, &server->peers, in_server)
+    {
+        if (peer->session) {
+            peer_send(peer, reply, -EBADF);
+        }
+    }
+}
+
+static void write_slot(const struct effect_slot *slot)
+{
+    struct peer *peer = slot->peer;
+    control_write(&peer->control, slot);
+}
+
+static void end_session(struct peer *peer)
+{
+    if (peer->connection) {
+        connection_cut(peer->connection);
+    }
+}
+
+static void log_ending(const struct effect_reply *reply)
+{
+    const struct peer *peer = reply->peer;
+    const struct lease_end *end = &reply->reply.lease_ended;
+    if (end->reason == END_EXPIRED || end->reason == END_TAMPERED || end->reason == END_REVOKED) {
+        log_info("lease %llu of process %d (uid %u) %s", (unsigned long long)end->lease, peer->identity.pid,
+                 peer->identity.uid, end->reason == END_EXPIRED ? "expired" : "was revoked");
+    }
+}
+
+static void reply_to_peer(struct effect_reply *reply)
+{
+    const struct segment_file *file = reply->segment_handle;
+    if (!reply->reply.is_answer && reply->reply.kind == EVENT_LEASE_ENDED) {
+        log_ending(reply);
+    }
+    peer_send(reply->peer, &reply->reply, file ? file->fd : -EBADF);
+}
+
+static void carry_out(struct server *server, struct effect *effect)
+{
+    struct peer *peer = effect->session.peer;
+    switch (effect->kind) {
+    case EFFECT_MAKE_SEGMENT:
+        segment_make(server, &effect->make);
+        break;
+    case EFFECT_FREE_SEGMENT:
+        segment_free(server, &effect->free);
+        break;
+    case EFFECT_SESSION_OPENED:
+        peer->session = effect->session.session;
+        break;
+    case EFFECT_REPLY:
+        reply_to_peer(&effect->reply);
+        break;
+    case EFFECT_BROADCAST:
+        broadcast(server, &effect->reply.reply);
+        break;
+    case EFFECT_SLOT:
+        write_slot(&effect->slot);
+        break;
+    case EFFECT_SESSION_OVER:
+        end_session(peer);
+        break;
+    case EFFECT_SESSION_GONE:
+        peer_free(peer);
+        break;
+    }
+}
+
+static void step(struct server *server, const struct input *input)
+{
+    assert(!server->feeding);
+    server->feeding = true;
+    broker_step(server->broker, input, server_now(server), &server->effects);
+    for (size_t i = 0; i < server->effects.count; i++) {
+        carry_out(server, &server->effects.effects[i]);
+    }
+    server->feeding = false;
+}
+
+void server_settle(struct server *server)
+{
+    struct segment_file *file;
+    while ((file = TAILQ_FIRST(&server->results))) {
+        struct input result = file->result;
+        TAILQ_REMOVE(&server->results, file, in_results);
+        if (result.kind != INPUT_SEGMENT_MADE) {
+            segment_forget(file);
+        }
+        step(server, &result);
+    }
+    connection_close_doomed(server);
+    server_arm_wakeup(server);
+}
+
+void server_feed(struct server *server, const struct input *input)
+{
+    step(server, input);
+    server_settle(server);
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Listening. Two daemons that start at once must not take the same stale socket over: whoever does it
+ * holds a lock on the socket's directory, which needs no file of its own.
+ */
+#include "daemon/runtime/listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "daemon/runtime/connection.h"
+#include "daemon/runtime/log.h"
+#include "proto/base/cleanup.h"
+
+enum { LOCK_TRIES = 100, LOCK_PAUSE_US = 20000, ACCEPTS_PER_TURN = 64, BACKLOG = 1024 };
+
+static struct sockaddr_un address_of(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    (void)stpncpy(address.sun_path, path, sizeof address.sun_path - 1);
+    return address;
+}
+
+/* Opens the directory of the socket, made if it is absent, and locks it. */
+static int lock_directory(const char *path)
+{
+    cleanup(freep) char *copy = strdup(path);
+    if (!copy) {
+        return -ENOMEM;
+    }
+    const char *directory = dirname(copy);
+    if (mkdir(directory, 0755) < 0 && errno != EEXIST) {
+        return -errno;
+    }
+    cleanup(fd_closep) int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return -errno;
+    }
+    for (int i = 0; i < LOCK_TRIES; i++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+            return fd_steal(&fd);
+        }
+        (void)usleep(LOCK_PAUSE_US);
+    }
+    return -EBUSY;
+}
+
+/* Whether somebody listens there. A daemon that is stopped, or whose backlog is full, does. */
+static bool is_in_use(const struct sockaddr_un *address)
+{
+    cleanup(fd_closep) int probe = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (probe < 0) {
+        return false;
+    }
+    if (connect(probe, (const struct sockaddr *)address, sizeof *address) == 0) {
+        return true;
+    }
+    return errno == EAGAIN || errno == EPROTOTYPE;
+}
+
+static int remove_stale(const struct sockaddr_un *address)
+{
+    struct stat status;
+    if (lstat(address->sun_path, &status) < 0) {
+        return errno == ENOENT ? 0 : -errno;
+    }
+    if (!S_ISSOCK(status.st_mode)) {
+        return -ENOTSOCK;
+    }
+    if (is_in_use(address)) {
+        return -EADDRINUSE;
+    }
+    return unlink(address->sun_path) < 0 ? -errno : 0;
+}
+
+/* Nobody can connect before mode and group are right: the socket is bound with mode 0600 first. */
+static int bind_socket(int fd, const struct sockaddr_un *address, const struct config *config)
+{
+    mode_t before = umask(0177);
+    int result = bind(fd, (const struct sockaddr *)address, sizeof *address) < 0 ? -errno : 0;
+    (void)umask(before);
+    if (result == 0 && config->socket_group != (gid_t)-1 &&
+        chown(address->sun_path, (uid_t)-1, config->socket_group) < 0) {
+        result = -errno;
+    }
+    if (result == 0 && chmod(address->sun_path, config->socket_mode) < 0) {
+        result = -errno;
+    }
+    return result == 0 && listen(fd, BACKLOG) < 0 ? -errno : result;
+}
+
+static int open_socket(const struct config *config)
+{
+    struct sockaddr_un address = address_of(config->socket);
+    cleanup(fd_closep) int lock = lock_directory(config->socket);
+    if (lock < 0) {
+        return lock;
+    }
+    int result = remove_stale(&address);
+    if (result < 0) {
+        return result;
+    }
+    cleanup(fd_closep) int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return -errno;
+    }
+    result = bind_socket(fd, &address, config);
+    return result < 0 ? result : fd_steal(&fd);
+}
+
+static void explain(int error, const char *path)
+{
+    if (error == -EADDRINUSE) {
+        log_error("another daemon listens on %s: stop it, or choose another socket with --socket", path);
+    } else if (error == -ENOTSOCK) {
+        log_error("%s is there and is no socket: remove it, or choose another path with --socket", path);
+    } else {
+        log_error("can't listen on %s: %s", path, strerrordesc_np(-error));
+    }
+}
+
+/* Descriptors have run out: the caller is let in for an instant, to be turned away, and not left waiting. */
+static void turn_away(struct server *server)
+{
+    server->spare_fd = fd_close(server->spare_fd);
+    int socket = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    (void)fd_close(socket);
+    server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    log_warning("a client was turned away: no descriptor is left");
+}
+
+static void on_caller(uv_poll_t *poll, int status, int events)
+{
+    struct server *server = poll->data;
+    (void)status;
+    (void)events;
+    for (int i = 0; i < ACCEPTS_PER_TURN && server->listen_fd >= 0; i++) {
+        int socket = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (socket >= 0) {
+            connection_accept(server, socket);
+        } else if (errno == EMFILE || errno == ENFILE) {
+            turn_away(server);
+        } else {
+            return;
+        }
+    }
+}
+
+int listener_open(struct server *server)
+{
+    server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    server->listen_fd = open_socket(server->config);
+    if (server->listen_fd < 0) {
+        explain(server->listen_fd, server->config->socket);
+        return server->listen_fd;
+    }
+    int result = uv_poll_init(&server->loop, &server->listener, server->listen_fd);
+    if (result < 0) {
+        return result;
+    }
+    server->listener.data = server;
+    return uv_poll_start(&server->listener, UV_READABLE, on_caller);
+}
+
+void listener_close(struct server *server)
+{
+    if (server->listen_fd >= 0) {
+        (void)uv_poll_stop(&server->listener);
+        uv_close((uv_handle_t *)&server->listener, NULL);
+        (void)unlink(server->config->socket);
+        server->listen_fd = fd_close(server->listen_fd);
+        server->spare_fd = fd_close(server->spare_fd);
+    }
+}

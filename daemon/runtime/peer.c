@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Peers, and the watch on their processes. */
+#include "daemon/runtime/peer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "daemon/os/peer_identity.h"
+#include "daemon/runtime/connection.h"
+#include "daemon/runtime/log.h"
+#include "proto/base/cleanup.h"
+
+struct peer *peer_new(struct server *server, const struct identity *identity)
+{
+    struct peer *peer = calloc(1, sizeof *peer);
+    if (!peer) {
+        return NULL;
+    }
+    peer->server = server;
+    peer->identity = *identity;
+    peer->pidfd = -EBADF;
+    peer->control.fd = -EBADF;
+    LIST_INSERT_HEAD(&server->peers, peer, in_server);
+    return peer;
+}
+
+static void on_process_end(uv_poll_t *watch, int status, int events)
+{
+    struct peer *peer = watch->data;
+    (void)status;
+    (void)events;
+    (void)uv_poll_stop(watch);
+    log_debug("session %llu: process %d ended", (unsigned long long)peer->session, peer->identity.pid);
+    struct input died = {.kind = INPUT_DIED, .session = peer->session, .peer = peer};
+    server_feed(peer->server, &died);
+}
+
+/* Watches the process. One that can't be watched is known by its connection alone. */
+static int watch_process(struct peer *peer)
+{
+    peer->pidfd = peer_pidfd(connection_socket(peer->connection), &peer->identity);
+    if (peer->pidfd == -ENOSYS) {
+        return 0;
+    }
+    if (peer->pidfd < 0) {
+        return peer->pidfd;
+    }
+    int result = uv_poll_init(&peer->server->loop, &peer->watch, peer->pidfd);
+    if (result < 0) {
+        peer->pidfd = fd_close(peer->pidfd);
+        return result;
+    }
+    peer->watch.data = peer;
+    peer->watching = true;
+    return uv_poll_start(&peer->watch, UV_READABLE, on_process_end);
+}
+
+int peer_prepare_session(struct peer *peer)
+{
+    int result = control_open(&peer->control);
+    return result < 0 ? result : watch_process(peer);
+}
+
+static void on_watch_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+void peer_free(struct peer *peer)
+{
+    if (!peer) {
+        return;
+    }
+    LIST_REMOVE(peer, in_server);
+    control_close(&peer->control);
+    if (!peer->watching) {
+        free(peer);
+        return;
+    }
+    (void)uv_poll_stop(&peer->watch);
+    peer->pidfd = fd_close(peer->pidfd);
+    uv_close((uv_handle_t *)&peer->watch, on_watch_closed);
+}
+
+void peer_send(struct peer *peer, struct reply *reply, int fd)
+{
+    if (peer->connection) {
+        connection_send(peer->connection, reply, fd);
+    }
+}

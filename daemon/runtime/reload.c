@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading the configuration again: all of it is good and what can change does, or nothing changes. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/runtime/log.h"
+#include "daemon/runtime/server.h"
+#include "proto/base/cleanup.h"
+
+static void log_lines(char *text)
+{
+    char *rest = text;
+    char *line;
+    while ((line = strsep(&rest, "\n"))) {
+        if (*line) {
+            log_warning("%s", line);
+        }
+    }
+}
+
+static void say_what_stays(const struct server *server, const struct config *loaded)
+{
+    cleanup(freep) char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (!out) {
+        return;
+    }
+    (void)config_fixed_differences(server->config, loaded, out);
+    (void)fclose(out);
+    log_lines(text);
+}
+
+void server_reload(struct server *server)
+{
+    struct config_options options = {
+        .file = server->config_file,
+        .socket = server->socket_option,
+        .host_total_bytes = server->host.total_bytes,
+    };
+    struct config *loaded;
+    cleanup(freep) char *error = NULL;
+    if (config_load(&options, &loaded, &error) < 0) {
+        log_error("not reloaded, the settings stay as they are: %s", error);
+        return;
+    }
+    say_what_stays(server, loaded);
+    server->config->heap_bytes = loaded->heap_bytes;
+    server->config->limits = loaded->limits;
+    server->config->times = loaded->times;
+    config_free(loaded);
+    struct input configure = {.kind = INPUT_CONFIGURE};
+    configure.settings = (struct broker_settings){.limits = server->config->limits, .times = server->config->times};
+    server_feed(server, &configure);
+    log_info("configuration reloaded");
+}

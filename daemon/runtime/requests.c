@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The request table. What changes the broker goes to its core as an input; what only looks is
+ * answered from here.
+ */
+#include "daemon/runtime/requests.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "daemon/runtime/audit.h"
+#include "daemon/runtime/log.h"
+#include "daemon/runtime/peer.h"
+#include "proto/base/size.h"
+
+typedef void handler(struct connection *connection, const struct request *request);
+
+static void send_answer(struct connection *connection, const struct request *request, struct reply *reply, int fd)
+{
+    if (request->id || request->kind == REQUEST_HELLO) {
+        reply->is_answer = true;
+        reply->reply_to = request->id;
+        connection_send(connection, reply, fd);
+    }
+}
+
+static void send_error(struct connection *connection, const struct request *request, enum error_code code,
+                       const char *sentence)
+{
+    struct reply reply = {.kind = REPLY_ERROR};
+    reply.error.code = code;
+    (void)stpncpy(reply.error.sentence, sentence, sizeof reply.error.sentence - 1);
+    send_answer(connection, request, &reply, -EBADF);
+}
+
+/* ---- hello ---- */
+
+static void welcome(struct connection *connection, const struct request *request, bool resumed)
+{
+    struct peer *peer = connection_peer(connection);
+    struct reply reply = {.kind = REPLY_WELCOME};
+    reply.welcome = (struct welcome_reply){
+        .protocol = PROTOCOL_VERSION,
+        .daemon_version = MEMBROKER_VERSION,
+        .resumed = resumed,
+        .message_bytes_max = MESSAGE_BYTES_MAX,
+        .control_bytes = CONTROL_PAGE_BYTES,
+    };
+    broker_fill_welcome(peer->server->broker, peer->session, &reply.welcome);
+    peer->greeted = true;
+    send_answer(connection, request, &reply, peer->session ? peer->control.fd : -EBADF);
+}
+
+static void open_session(struct connection *connection, const struct request *request)
+{
+    struct peer *peer = connection_peer(connection);
+    struct input open = {.kind = INPUT_OPEN_SESSION, .peer = peer};
+    open.open = (struct input_open){.request_id = request->id, .identity = peer->identity, .hello = request->hello};
+    int result = peer_prepare_session(peer);
+    if (result == 0 && getrandom(&open.open.token, sizeof open.open.token, 0) != sizeof open.open.token) {
+        result = -EIO;
+    }
+    if (result < 0) {
+        connection_fail(connection, result == -EMFILE || result == -ENFILE ? ERROR_TOO_MANY : ERROR_SYSTEM,
+                        "no session could be made for process %d: %s", peer->identity.pid, strerrordesc_np(-result));
+        return;
+    }
+    server_feed(peer->server, &open);
+    if (peer->session) {
+        welcome(connection, request, false);
+    }
+}
+
+/* Only the process that opened the session can resume it, with the token, as the same user. */
+static void resume_session(struct connection *connection, const struct request *request)
+{
+    struct peer *peer = connection_peer(connection);
+    struct server *server = peer->server;
+    struct peer *before =
+        broker_find_resumable(server->broker, request->hello.session, &request->hello.token, peer->identity.uid);
+    if (!before || before->identity.pid != peer->identity.pid) {
+        send_error(connection, request, ERROR_NO_SUCH_SESSION,
+                   "there is no such session to resume: it is over, or the token is not its own; say hello anew");
+        return;
+    }
+    if (before->connection) {
+        connection_fail(before->connection, ERROR_REPLACED, "session %llu was resumed on another connection",
+                        (unsigned long long)before->session);
+    }
+    connection_move(connection, before);
+    struct input resumed = {.kind = INPUT_RESUMED, .session = before->session, .peer = before};
+    server_feed(server, &resumed);
+    if (before->connection) {
+        welcome(connection, request, true);
+    }
+}
+
+static void serve_hello(struct connection *connection, const struct request *request)
+{
+    struct peer *peer = connection_peer(connection);
+    const struct hello_request *hello = &request->hello;
+    if (peer->greeted) {
+        connection_fail(connection, ERROR_NOT_GREETED, "a second hello came on one connection");
+    } else if (hello->protocol_min > PROTOCOL_VERSION || hello->protocol_max < PROTOCOL_VERSION) {
+        connection_fail(connection, ERROR_PROTOCOL_VERSION,
+                        "the client speaks protocol versions %u to %u and this broker (%s) version %d; upgrade the older",
+                        hello->protocol_min, hello->protocol_max, MEMBROKER_VERSION, PROTOCOL_VERSION);
+    } else if (hello->monitor) {
+        peer->is_monitor = true;
+        welcome(connection, request, false);
+    } else if (hello->resume) {
+        resume_session(connection, request);
+    } else {
+        open_session(connection, request);
+    }
+}
+
+/* ---- what the core serves ---- */
+
+static void serve_by_core(struct connection *connection, const struct request *request)
+{
+    struct peer *peer = connection_peer(connection);
+    if (request->kind == REQUEST_ACQUIRE || request->kind == REQUEST_EXTEND) {
+        server_refresh_host(peer->server, 100 * NANOSECONDS_PER_MILLISECOND);
+    }
+    struct input input = {.kind = INPUT_REQUEST, .session = peer->session, .peer = peer};
+    input.request = (struct input_request){.identity = peer->identity, .request = request};
+    server_feed(peer->server, &input);
+}
+
+/* ---- what only looks ---- */
+
+static void serve_status(struct connection *connection, const struct request *request)
+{
+    const struct peer *peer = connection_peer(connection);
+    struct server *server = peer->server;
+    struct reply reply = {.kind = REPLY_STATUS};
+    server_refresh_host(server, NANOSECONDS_PER_SECOND);
+    reply.status = (struct status_reply){
+        .daemon_version = MEMBROKER_VERSION,
+        .pid = getpid(),
+        .uptime_ms = (server_monotonic() - server->started_at) / NANOSECONDS_PER_MILLISECOND,
+        .host_total_bytes = server->host.total_bytes,
+        .host_available_bytes = server->host.available_bytes,
+        .spill_directory = server->config->spill_directory,
+        .away_ms = server->clock.away / NANOSECONDS_PER_MILLISECOND,
+    };
+    broker_fill_status(server->broker, &reply.status);
+    send_answer(connection, request, &reply, -EBADF);
+}
+
+static void serve_list(struct connection *connection, const struct request *request)
+{
+    static struct session_entry sessions[MESSAGE_LIST_MAX];
+    static struct lease_entry leases[MESSAGE_LIST_MAX];
+    const struct peer *peer = connection_peer(connection);
+    const struct server *server = peer->server;
+    struct reply reply = {.kind = REPLY_LISTING};
+    struct listing_reply *listing = &reply.listing;
+    *listing = (struct listing_reply){.sessions = sessions, .leases = leases};
+    if (request->list.what == LIST_SESSIONS) {
+        listing->session_count =
+            broker_list_sessions(server->broker, request->list.after, sessions, MESSAGE_LIST_MAX, &listing->more);
+    } else {
+        uint64_t session = request->list.what == LIST_OWN_LEASES ? peer->session : 0;
+        bool nobody = request->list.what == LIST_OWN_LEASES && !peer->session;
+        listing->lease_count = broker_list_leases(server->broker, session, request->list.after, server_now(server),
+                                                  leases, nobody ? 0 : MESSAGE_LIST_MAX, &listing->more);
+        listing->more = listing->more && !nobody;
+    }
+    send_answer(connection, request, &reply, -EBADF);
+}
+
+static void serve_ping(struct connection *connection, const struct request *request)
+{
+    struct reply reply = {.kind = REPLY_PONG};
+    send_answer(connection, request, &reply, -EBADF);
+}
+
+static void serve_audit(struct connection *connection, const struct request *request)
+{
+    if (!audit_start(connection, request->id)) {
+        send_error(connection, request, ERROR_TOO_MANY, "an audit is under way already; ask again when it is done");
+    }
+}
+
+static void serve_unknown(struct connection *connection, const struct request *request)
+{
+    send_error(connection, request, ERROR_UNKNOWN_REQUEST,
+               "this broker (version " MEMBROKER_VERSION ") does not know that request; upgrade it, or do without");
+}
+
+/* ---- the table ---- */
+
+static handler *const handlers[REQUEST_KINDS] = {
+    [REQUEST_UNKNOWN] = serve_unknown, [REQUEST_HELLO] = serve_hello,     [REQUEST_ACQUIRE] = serve_by_core,
+    [REQUEST_EXTEND] = serve_by_core,  [REQUEST_RELEASE] = serve_by_core, [REQUEST_RENEW] = serve_by_core,
+    [REQUEST_STATUS] = serve_status,   [REQUEST_LIST] = serve_list,       [REQUEST_REVOKE] = serve_by_core,
+    [REQUEST_PING] = serve_ping,       [REQUEST_AUDIT] = serve_audit,     [REQUEST_BYE] = serve_by_core,
+};
+
+static bool must_greet_first(struct connection *connection, const struct request *request)
+{
+    if (request->kind == REQUEST_HELLO || connection_peer(connection)->greeted) {
+        return false;
+    }
+    connection_fail(connection, ERROR_NOT_GREETED, "the first message of a connection must be a hello");
+    return true;
+}
+
+void requests_serve(struct connection *connection, const struct request *request)
+{
+    if (!must_greet_first(connection, request)) {
+        handlers[request->kind](connection, request);
+    }
+}
+
+void requests_answer_fault(struct connection *connection, const struct request *request, const char *fault)
+{
+    if (!must_greet_first(connection, request)) {
+        send_error(connection, request, ERROR_INVALID, fault);
+    }
+}
+
+void requests_forget(struct connection *connection)
+{
+    audit_forget(connection);
+}

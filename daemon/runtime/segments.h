@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The segments' real side: making and freeing memfds and files, on the loop where it takes microseconds
+ * and on the thread pool where it may take longer. Each result goes to the core as an input.
+ */
+#pragma once
+
+#include "daemon/runtime/server.h"
+
+/* What the core holds as a segment's handle. */
+struct segment_file {
+    struct server *server;
+    uint64_t id;
+    enum location location;
+    uint64_t bytes;
+    struct segment_options options;
+    int fd;
+    struct input result; /* of the job that was last done */
+    uv_work_t work;
+    TAILQ_ENTRY(segment_file) in_results;
+};
+
+void segment_make(struct server *server, const struct effect_make *make);
+void segment_free(struct server *server, const struct effect_free *to_free);
+
+/* Frees what stood for a segment that was freed or could not be made, once its result is the core's. */
+void segment_forget(struct segment_file *file);
+
+/* What the kernel says of a segment. */
+struct segment_kernel_view {
+    uint64_t size;
+    uint64_t allocated;
+};
+int segment_look(const struct segment_file *file, struct segment_kernel_view *ret);
+
+/*
+ * Whether a living segment is still as it was made: exact size, and as a file with every block
+ * allocated and hardly more (file systems count a little of their own).
+ */
+bool segment_is_intact(const struct segment_file *file, const struct segment_kernel_view *view);

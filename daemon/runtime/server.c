@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The loop: its life, its clock, and the judging of what is due. */
+#include "daemon/runtime/server.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/os/descriptor_limit.h"
+#include "daemon/os/memfd.h"
+#include "daemon/runtime/connection.h"
+#include "daemon/runtime/listener.h"
+#include "daemon/runtime/log.h"
+#include "daemon/runtime/peer.h"
+#include "daemon/runtime/watch.h"
+#include "proto/base/cleanup.h"
+#include "proto/base/size.h"
+
+enum { PEERS_READ_AT_ONCE = 64 };
+#define JUDGING_TIME  (2 * NANOSECONDS_PER_MILLISECOND) /* in one turn of the loop */
+#define SHUTDOWN_TIME (10 * NANOSECONDS_PER_SECOND)
+
+/* ---- time ---- */
+
+uint64_t server_monotonic(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * NANOSECONDS_PER_SECOND + (uint64_t)now.tv_nsec;
+}
+
+uint64_t server_now(const struct server *server)
+{
+    return server->frozen_now ? server->frozen_now : service_clock_time(&server->clock, server_monotonic());
+}
+
+static void on_wakeup(uv_timer_t *timer)
+{
+    (void)timer; /* it only ends the poll; judging is after_poll's */
+}
+
+void server_arm_wakeup(struct server *server)
+{
+    uint64_t due = broker_next_wakeup(server->broker);
+    uint64_t now = server_now(server);
+    if (due == UINT64_MAX) {
+        (void)uv_timer_stop(&server->wakeup);
+        return;
+    }
+    uint64_t wait = size_min(size_subtract_floored(due, now), SERVICE_CLOCK_BEAT);
+    uint64_t milliseconds = (wait + NANOSECONDS_PER_MILLISECOND - 1) / NANOSECONDS_PER_MILLISECOND;
+    uv_update_time(&server->loop);
+    (void)uv_timer_start(&server->wakeup, on_wakeup, milliseconds, 0);
+}
+
+void server_refresh_host(struct server *server, uint64_t age_ns)
+{
+    uint64_t now = server_monotonic();
+    if (server->host_read_at && now - server->host_read_at < age_ns) {
+        return;
+    }
+    server->host_read_at = now;
+    if (host_memory_read("", &server->host) == 0) {
+        struct input seen = {.kind = INPUT_HOST_MEMORY, .host_available_bytes = server->host.available_bytes};
+        server_feed(server, &seen);
+    }
+}
+
+/* ---- judging ---- */
+
+/* Hears everybody whose lease is about to be judged. */
+static void read_before_judging(struct server *server, uint64_t now)
+{
+    void *peers[PEERS_READ_AT_ONCE];
+    size_t count = broker_peers_to_read(server->broker, now, peers, PEERS_READ_AT_ONCE);
+    for (size_t i = 0; i < count; i++) {
+        struct peer *peer = peers[i];
+        bool already = false;
+        for (size_t j = 0; j < i && !already; j++) {
+            already = peers[j] == peer;
+        }
+        if (already || !peer->connection) {
+            continue;
+        }
+        uint64_t session = peer->session;
+        connection_read(peer->connection);
+        struct input was_read = {.kind = INPUT_READ, .session = session};
+        server_feed(server, &was_read);
+    }
+}
+
+static void judge(struct server *server)
+{
+    uint64_t began = server_monotonic();
+    while (broker_next_wakeup(server->broker) <= server_now(server)) {
+        struct input tick = {.kind = INPUT_TICK};
+        server->frozen_now = server_now(server);
+        read_before_judging(server, server->frozen_now);
+        server_feed(server, &tick);
+        server->frozen_now = 0;
+        if (server_monotonic() - began > JUDGING_TIME) {
+            break;
+        }
+    }
+    server_arm_wakeup(server);
+}
+
+static void end_loop_when_empty(struct server *server)
+{
+    bool late = server_monotonic() > server->stop_deadline;
+    if (!server->stopping || (!late && (!broker_is_empty(server->broker) || server->jobs_in_flight))) {
+        return;
+    }
+    if (late) {
+        log_warning("not every segment could be freed in time");
+    }
+    uv_stop(&server->loop);
+}
+
+static void before_poll(uv_prepare_t *handle)
+{
+    struct server *server = handle->data;
+    server->inline_bytes = 0;
+    service_clock_sleep(&server->clock, server_monotonic(), uv_backend_timeout(&server->loop));
+}
+
+static void after_poll(uv_check_t *handle)
+{
+    struct server *server = handle->data;
+    uint64_t late = service_clock_wake(&server->clock, server_monotonic());
+    if (late > NANOSECONDS_PER_SECOND) {
+        log_warning("the daemon was away for %llu ms: every deadline moves by that much",
+                    (unsigned long long)(late / NANOSECONDS_PER_MILLISECOND));
+    }
+    connection_close_doomed(server);
+    judge(server);
+    end_loop_when_empty(server);
+}
+
+/* ---- signals ---- */
+
+void server_stop(struct server *server)
+{
+    if (server->stopping) {
+        return;
+    }
+    log_info("shutting down");
+    server->stopping = true;
+    server->stop_deadline = server_monotonic() + SHUTDOWN_TIME;
+    listener_close(server);
+    struct input shutdown = {.kind = INPUT_SHUTDOWN};
+    server_feed(server, &shutdown);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct server *server = handle->data;
+    if (number == SIGHUP) {
+        server_reload(server);
+    } else {
+        server_stop(server);
+    }
+}
+
+static int catch_signals(struct server *server)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        int result = uv_signal_init(&server->loop, &server->signals[i]);
+        server->signals[i].data = server;
+        if (result == 0) {
+            result = uv_signal_start(&server->signals[i], on_signal, numbers[i]);
+        }
+        if (result < 0) {
+            return result;
+        }
+    }
+    return signal(SIGPIPE, SIG_IGN) == SIG_ERR ? -errno : 0;
+}
+
+/* ---- life ---- */
+
+static int start_handles(struct server *server)
+{
+    int result = uv_prepare_init(&server->loop, &server->before_poll);
+    if (result < 0 || (result = uv_check_init(&server->loop, &server->after_poll)) < 0 ||
+        (result = uv_timer_init(&server->loop, &server->wakeup)) < 0) {
+        return result;
+    }
+    server->before_poll.data = server->after_poll.data = server->wakeup.data = server;
+    (void)uv_prepare_start(&server->before_poll, before_poll);
+    (void)uv_check_start(&server->after_poll, after_poll);
+    watch_start(server);
+    return catch_signals(server);
+}
+
+static int open_broker(struct server *server)
+{
+    struct broker_options options = {
+        .settings = {.limits = server->config->limits, .times = server->config->times},
+        .page_bytes = (uint64_t)sysconf(_SC_PAGESIZE),
+        .huge_page_bytes = memfd_huge_page_bytes(),
+        .daemon_uid = getuid(),
+    };
+    server->arena = codec_arena_new();
+    server->broker = broker_new(&options);
+    return server->arena && server->broker ? 0 : -ENOMEM;
+}
+
+static int server_open(struct server *server)
+{
+    int result = open_broker(server);
+    if (result == 0) {
+        result = spill_open(server->config->spill_directory, &server->spill);
+    }
+    if (result == 0) {
+        result = start_handles(server);
+    }
+    if (result < 0) {
+        log_error("can't start: %s", strerrordesc_np(-result));
+        return result;
+    }
+    server_refresh_host(server, 0);
+    return listener_open(server);
+}
+
+struct server *server_new(struct config *config, const char *config_file, const char *socket_option)
+{
+    struct server *server = calloc(1, sizeof *server);
+    if (!server || uv_loop_init(&server->loop) < 0) {
+        log_error("can't start: out of memory");
+        free(server);
+        config_free(config);
+        return NULL;
+    }
+    server->config = config;
+    server->config_file = config_file;
+    server->socket_option = socket_option;
+    server->started_at = server_monotonic();
+    server->listen_fd = server->spare_fd = server->spill.fd = -EBADF;
+    TAILQ_INIT(&server->results);
+    LIST_INIT(&server->connections);
+    LIST_INIT(&server->peers);
+    (void)descriptor_limit_raise();
+    return server_open(server) < 0 ? server_free(server) : server;
+}
+
+int server_run(struct server *server)
+{
+    (void)uv_run(&server->loop, UV_RUN_DEFAULT);
+    log_info("stopped");
+    return EXIT_SUCCESS;
+}
+
+static void close_handle(uv_handle_t *handle, void *argument)
+{
+    (void)argument;
+    if (!uv_is_closing(handle)) {
+        uv_close(handle, NULL);
+    }
+}
+
+struct server *server_free(struct server *server)
+{
+    if (!server) {
+        return NULL;
+    }
+    struct connection *connection;
+    struct peer *peer;
+    listener_close(server);
+    while ((connection = LIST_FIRST(&server->connections))) {
+        connection_cut(connection);
+    }
+    while ((peer = LIST_FIRST(&server->peers))) {
+        peer_free(peer);
+    }
+    (void)uv_run(&server->loop, UV_RUN_NOWAIT); /* the connections' and peers' own close callbacks */
+    uv_walk(&server->loop, close_handle, NULL);
+    (void)uv_run(&server->loop, UV_RUN_DEFAULT);
+    (void)uv_loop_close(&server->loop);
+    server->broker = broker_free(server->broker);
+    spill_close(&server->spill);
+    config_free(server->config);
+    free(server->segment_by_fd);
+    free(server->arena);
+    free(server);
+    return NULL;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The daemon's shell: one libuv loop that owns the broker's core and everything that does I/O for it.
+ * All of it runs on the loop's thread, but for the jobs that segments.c gives to the thread pool.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/queue.h>
+#include <uv.h>
+
+#include "daemon/config/config.h"
+#include "daemon/core/broker.h"
+#include "daemon/os/host_memory.h"
+#include "daemon/os/spill.h"
+#include "daemon/runtime/service_clock.h"
+#include "proto/codec.h"
+
+struct connection;
+struct peer;
+struct segment_file;
+
+LIST_HEAD(connection_list, connection);
+LIST_HEAD(peer_list, peer);
+TAILQ_HEAD(segment_result_queue, segment_file);
+
+struct server {
+    uv_loop_t loop;
+    struct config *config;
+    const char *config_file;   /* as given; NULL: the default */
+    const char *socket_option; /* as given; NULL: none */
+    struct broker *broker;
+    struct effect_list effects;
+    bool feeding;
+    struct segment_result_queue results; /* of segments, not yet told to the core */
+    struct spill spill;
+    struct service_clock clock;
+    uint64_t frozen_now; /* service time while judging: all of one judgement happens at one instant; 0: the clock runs */
+    uint64_t started_at; /* monotonic */
+
+    uv_poll_t listener;
+    int listen_fd;
+    int spare_fd; /* given up for an instant when descriptors run out, so that a caller can be turned away */
+    struct connection_list connections;
+    bool has_doomed; /* connections to be closed once the core is done */
+    struct peer_list peers;
+
+    uv_prepare_t before_poll;
+    uv_check_t after_poll;
+    uv_timer_t wakeup;
+    uv_timer_t watch; /* over segments' sizes */
+    uint64_t watch_cursor;
+    uv_signal_t signals[3];
+
+    struct host_memory host;
+    uint64_t host_read_at; /* monotonic; 0: never */
+
+    uint64_t inline_bytes;  /* truncated on the loop in this turn */
+    size_t jobs_in_flight;  /* on the thread pool, segments' */
+    struct segment_file **segment_by_fd; /* who owns which descriptor, for audits */
+    size_t segment_by_fd_size;
+
+    bool stopping;
+    uint64_t stop_deadline; /* monotonic */
+    struct codec_arena *arena;
+    uint8_t frame[FRAME_BYTES_MAX];  /* being sent */
+    uint8_t packet[FRAME_BYTES_MAX + 1]; /* being read; one more, so that an oversized one is noticed */
+};
+
+/* Monotonic nanoseconds. */
+uint64_t server_monotonic(void);
+
+/* Service time now. */
+uint64_t server_now(const struct server *server);
+
+/*
+ * Sets up everything but the loop's run, with a listening socket. Takes the configuration in every case. Returns
+ * NULL after logging why.
+ */
+struct server *server_new(struct config *config, const char *config_file, const char *socket_option);
+
+/* Serves until a signal ends it; returns the process's exit status. */
+int server_run(struct server *server);
+
+/* Takes NULL; returns NULL. */
+struct server *server_free(struct server *server);
+
+/* Begins a clean shutdown. Idempotent. */
+void server_stop(struct server *server);
+
+/* Reads the configuration again: takes what can change into force, or leaves everything as it was. */
+void server_reload(struct server *server);
+
+/* Gives the core an input, and carries out what it wants done and what follows from that. Not from within itself. */
+void server_feed(struct server *server, const struct input *input);
+
+/* Gives the core the results of segments' jobs; a part of server_feed(), and the end of every job. */
+void server_settle(struct server *server);
+
+/* Tells the core what the host has available, if the last look is older than `age_ns`. */
+void server_refresh_host(struct server *server, uint64_t age_ns);
+
+/* Sets the timer for what the core has due next. */
+void server_arm_wakeup(struct server *server);

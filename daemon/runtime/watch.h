@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A slow look at every living segment: one whose size was changed behind the daemon's back loses its lease. */
+#pragma once
+
+#include "daemon/runtime/server.h"
+
+void watch_start(struct server *server);
