@@ -14,7 +14,7 @@ $(BUILD)/tests/unit-core: $(UNIT_CORE_O) $(CORE_O) $(BASE_O)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -lcriterion
 
-$(BUILD)/tests/unit: $(UNIT_O) $(CONFIG_O) $(OS_O) $(WIRE_O) $(BASE_O)
+$(BUILD)/tests/unit: $(UNIT_O) $(BUILD)/obj/daemon/runtime/service_clock.o $(CONFIG_O) $(OS_O) $(WIRE_O) $(BASE_O)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -lcriterion $(DAEMON_LIBS)
 

@@ -53,3 +53,6 @@ void config_print(const struct config *config, FILE *out);
  * cannot change at run time (socket, socket_mode, socket_group, directory). Returns how many.
  */
 size_t config_fixed_differences(const struct config *in_force, const struct config *loaded, FILE *out);
+
+/* Writes a line for each setting that is allowed but doubtful (a limit beyond the host's memory). Returns how many. */
+size_t config_warnings(const struct config *config, FILE *out);

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SIZE_TEXT_BYTES = 32 };
+enum { SIZE_TEXT_BYTES = 48 };
 
 #define NANOSECONDS_PER_MILLISECOND UINT64_C(1000000)
 #define NANOSECONDS_PER_SECOND UINT64_C(1000000000)

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The effective configuration: files over defaults, and what follows from both. */
+#include "daemon/config/config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "daemon/config/settings.h"
+#include "proto/base/cleanup.h"
+#include "proto/base/size.h"
+
+#define DEFAULT_FILE MEMBROKER_SYSCONFDIR "/membroker/membroker.conf"
+
+struct config *config_free(struct config *config)
+{
+    if (config) {
+        free(config->socket);
+        free(config->socket_group_name);
+        free(config->spill_directory);
+        free(config);
+    }
+    return NULL;
+}
+
+/* ---- defaults ---- */
+
+/* As root in the system's directories, else in the user's own. */
+static char *default_socket(void)
+{
+    char *path = NULL;
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+    const char *environment = getenv("MEMBROKER_SOCKET");
+    if (geteuid() == 0) {
+        return strdup("/run/membroker/membroker.sock");
+    }
+    if (runtime && *runtime == '/') {
+        return asprintf(&path, "%s/membroker/membroker.sock", runtime) < 0 ? NULL : path;
+    }
+    return environment && *environment == '/' ? strdup(environment) : NULL;
+}
+
+static char *default_spill_directory(void)
+{
+    char *path = NULL;
+    const char *service = getenv("CACHE_DIRECTORY");
+    const char *cache = getenv("XDG_CACHE_HOME");
+    const char *home = getenv("HOME");
+    if (service && *service == '/') {
+        return strdup(service);
+    }
+    if (geteuid() == 0) {
+        return strdup("/var/cache/membroker");
+    }
+    if (cache && *cache == '/') {
+        return asprintf(&path, "%s/membroker", cache) < 0 ? NULL : path;
+    }
+    return home && *home == '/' && asprintf(&path, "%s/.cache/membroker", home) >= 0 ? path : NULL;
+}
+
+static struct config *config_new(uint64_t host_total_bytes)
+{
+    struct config *config = calloc(1, sizeof *config);
+    if (config) {
+        config->host_total_bytes = host_total_bytes;
+        config->socket_mode = 0660;
+        config->socket_group = (gid_t)-1;
+        config->times = (struct lease_times){
+            .ttl_min_ms = 1000, .ttl_max_ms = 3600 * 1000, .ttl_default_ms = 30 * 1000, .reconnect_grace_ms = 10 * 1000};
+    }
+    return config;
+}
+
+static bool is_set(const struct config_draft *draft, enum setting_id id)
+{
+    return draft->origins[id].file != NULL;
+}
+
+static int fail_setting(struct config_draft *draft, enum setting_id id, const char *what)
+{
+    return draft_fail(draft, draft->origins[id].file, draft->origins[id].line, &settings[id], "%s", what);
+}
+
+/* ---- what follows ---- */
+
+static int settle_paths(struct config_draft *draft, const char *socket_override)
+{
+    struct config *config = draft->config;
+    if (socket_override && setting_parse(draft, SETTING_SOCKET, "--socket", 0, socket_override) < 0) {
+        return -EINVAL;
+    }
+    if (!config->socket && !(config->socket = default_socket())) {
+        return fail_setting(draft, SETTING_SOCKET, "there is no default place for this user; say where with --socket");
+    }
+    if (!config->spill_directory && !(config->spill_directory = default_spill_directory())) {
+        return fail_setting(draft, SETTING_DIRECTORY, "there is no default place for this user; set it");
+    }
+    return 0;
+}
+
+/* Makes the directory and those above it. */
+static int make_directories(char *path)
+{
+    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        int result = mkdir(path, 0755) < 0 && errno != EEXIST ? -errno : 0;
+        *slash = '/';
+        if (result < 0) {
+            return result;
+        }
+    }
+    return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+/* Half of what the spill file system has free; its directory is made on the way. */
+static int settle_spill(struct config_draft *draft)
+{
+    struct config *config = draft->config;
+    struct statvfs status;
+    int result = make_directories(config->spill_directory);
+    if (result == 0 && (access(config->spill_directory, R_OK | W_OK | X_OK) < 0 ||
+                        statvfs(config->spill_directory, &status) < 0)) {
+        result = -errno;
+    }
+    if (result < 0) {
+        return draft_fail(draft, draft->origins[SETTING_DIRECTORY].file, draft->origins[SETTING_DIRECTORY].line,
+                          &settings[SETTING_DIRECTORY], "%s can't be used: %s; name a directory that this user may write",
+                          config->spill_directory, strerrordesc_np(-result));
+    }
+    if (!is_set(draft, SETTING_MAX_MAPPED_BYTES)) {
+        config->limits.max_mapped_bytes = (uint64_t)status.f_bavail * status.f_frsize / 2;
+    }
+    return 0;
+}
+
+/* The seed's three numbers: a quarter of memory, twice that in RAM, and all together. */
+static void settle_limits(const struct config_draft *draft)
+{
+    struct config *config = draft->config;
+    struct byte_limits *limits = &config->limits;
+    if (!is_set(draft, SETTING_HEAP_BYTES)) {
+        config->heap_bytes = config->host_total_bytes / 4;
+    }
+    if (!is_set(draft, SETTING_MAX_PHYSICAL_BYTES)) {
+        limits->max_physical_bytes = size_multiply_saturated(config->heap_bytes, 2);
+    }
+    if (!is_set(draft, SETTING_MAX_BYTES)) {
+        limits->max_bytes = size_add_saturated(limits->max_physical_bytes, limits->max_mapped_bytes);
+    }
+}
+
+/* The one of two settings that was set last says where the combination went wrong. */
+static int check_order(struct config_draft *draft, enum setting_id smaller, enum setting_id larger, uint32_t a, uint32_t b)
+{
+    const struct setting_origin *left = &draft->origins[smaller], *right = &draft->origins[larger];
+    if (a <= b) {
+        return 0;
+    }
+    const struct setting_origin *last = right->file && (!left->file || right->line > left->line) ? right : left;
+    return draft_fail(draft, last->file, last->line, &settings[last == right ? larger : smaller],
+                      "%s (%u ms) must not be larger than %s (%u ms)", settings[smaller].key, a, settings[larger].key, b);
+}
+
+static int check_times(struct config_draft *draft)
+{
+    const struct lease_times *times = &draft->config->times;
+    int result = check_order(draft, SETTING_MIN_TTL, SETTING_MAX_TTL, times->ttl_min_ms, times->ttl_max_ms);
+    if (result == 0) {
+        result = check_order(draft, SETTING_MIN_TTL, SETTING_DEFAULT_TTL, times->ttl_min_ms, times->ttl_default_ms);
+    }
+    if (result == 0) {
+        result = check_order(draft, SETTING_DEFAULT_TTL, SETTING_MAX_TTL, times->ttl_default_ms, times->ttl_max_ms);
+    }
+    return result;
+}
+
+static int read_files(struct config_draft *draft, const char *file)
+{
+    cleanup(freep) char *drop_ins = NULL;
+    const char *path = file ? file : DEFAULT_FILE;
+    if (asprintf(&drop_ins, "%s.d", path) < 0) {
+        drop_ins = NULL;
+        return draft_fail(draft, path, 0, NULL, "out of memory");
+    }
+    int result = config_file_read(draft, path, file != NULL);
+    return result == 0 ? config_drop_ins_read(draft, drop_ins) : result;
+}
+
+int config_load(const struct config_options *options, struct config **ret, char **ret_error)
+{
+    struct config_draft draft = {.config = config_new(options->host_total_bytes)};
+    int result = draft.config ? read_files(&draft, options->file) : -ENOMEM;
+    if (result == 0) {
+        result = settle_paths(&draft, options->socket);
+    }
+    if (result == 0) {
+        result = settle_spill(&draft);
+    }
+    if (result == 0) {
+        settle_limits(&draft);
+        result = check_times(&draft);
+    }
+    for (int id = 0; id < SETTINGS; id++) {
+        free(draft.origins[id].file);
+    }
+    if (result < 0) {
+        config_free(draft.config);
+        *ret_error = draft.error ? draft.error : strdup("out of memory");
+        return result;
+    }
+    *ret = draft.config;
+    return 0;
+}
+
+/* ---- looking ---- */
+
+void config_print(const struct config *config, FILE *out)
+{
+    const char *section = "";
+    for (int id = 0; id < SETTINGS; id++) {
+        if (strcmp(section, settings[id].section) != 0) {
+            (void)fprintf(out, "%s[%s]\n", *section ? "\n" : "", settings[id].section);
+            section = settings[id].section;
+        }
+        bool is_absent = settings[id].kind == KIND_GROUP && !config->socket_group_name;
+        (void)fprintf(out, "%s%s = ", is_absent ? "# " : "", settings[id].key);
+        if (!is_absent) {
+            setting_print(config, (enum setting_id)id, out);
+        }
+        (void)fprintf(out, "\n");
+    }
+}
+
+size_t config_fixed_differences(const struct config *in_force, const struct config *loaded, FILE *out)
+{
+    size_t count = 0;
+    for (int id = 0; id < SETTINGS; id++) {
+        if (!settings[id].is_reloadable && setting_differs((enum setting_id)id, in_force, loaded)) {
+            (void)fprintf(out, "[%s] %s can't change while the daemon runs: restart it for that\n", settings[id].section,
+                          settings[id].key);
+            count++;
+        }
+    }
+    return count;
+}
+
+size_t config_warnings(const struct config *config, FILE *out)
+{
+    char limit[SIZE_TEXT_BYTES], host[SIZE_TEXT_BYTES];
+    uint64_t physical = config->limits.max_physical_bytes;
+    if (physical == LIMIT_OFF || physical <= config->host_total_bytes) {
+        return 0;
+    }
+    (void)fprintf(out,
+                  "membrokerd: warning: [limits] max_physical_bytes is %s, but the host (or its cgroup) has %s: grants "
+                  "will stop at what is available\n",
+                  size_to_text(physical, limit), size_to_text(config->host_total_bytes, host));
+    return 1;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of settings: the one place that knows each key. It feeds the reader, --check-config, the
+ * reload's comparison, and the errors.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "daemon/config/config.h"
+
+enum setting_id {
+    SETTING_SOCKET,
+    SETTING_SOCKET_MODE,
+    SETTING_SOCKET_GROUP,
+    SETTING_HEAP_BYTES,
+    SETTING_MAX_BYTES,
+    SETTING_MAX_PHYSICAL_BYTES,
+    SETTING_MAX_MAPPED_BYTES,
+    SETTING_DIRECTORY,
+    SETTING_DEFAULT_TTL,
+    SETTING_MIN_TTL,
+    SETTING_MAX_TTL,
+    SETTING_RECONNECT_GRACE,
+    SETTINGS
+};
+
+enum setting_kind { KIND_PATH, KIND_MODE, KIND_GROUP, KIND_SIZE, KIND_DURATION };
+
+struct setting {
+    const char *section, *key;
+    enum setting_kind kind;
+    size_t offset;      /* of its value in struct config */
+    bool is_reloadable; /* can change while the daemon runs */
+};
+
+extern const struct setting settings[SETTINGS];
+
+/* Where a setting was last set; file NULL: nowhere. */
+struct setting_origin {
+    char *file;
+    int line;
+};
+
+/* A configuration in the making. */
+struct config_draft {
+    struct config *config;
+    struct setting_origin origins[SETTINGS];
+    char *error; /* the first one */
+};
+
+/* Remembers the first error as a sentence: "FILE:LINE: [section] key: ..." where it is about a setting. Returns -EINVAL. */
+__attribute__((format(printf, 5, 6))) int draft_fail(struct config_draft *draft, const char *file, int line,
+                                                     const struct setting *setting, const char *format, ...);
+
+/* Sets a value from its text. Returns 0 or negative errno with the draft's error set. */
+int setting_parse(struct config_draft *draft, enum setting_id id, const char *file, int line, const char *text);
+
+/* Writes the value as the file would have it. */
+void setting_print(const struct config *config, enum setting_id id, FILE *out);
+
+/* Whether two configurations differ in it. */
+bool setting_differs(enum setting_id id, const struct config *a, const struct config *b);
+
+/* Reads one file into the draft. `must_exist` false: no such file is fine. Returns 0 or negative errno with the error set. */
+int config_file_read(struct config_draft *draft, const char *path, bool must_exist);
+
+/* Reads every NAME.conf of a directory, which may be absent, in alphabetical order. */
+int config_drop_ins_read(struct config_draft *draft, const char *directory);

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A real daemon in a directory of its own, for one test. Each test ends with fixture_stop(), which audits the ledger
+ * against the kernel first, from inside (the daemon's audit) and from outside (/proc), and looks for left-overs.
+ */
+#pragma once
+
+#include <criterion/criterion.h>
+#include <membroker.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "proto/message.h"
+
+struct fixture {
+    char directory[64];
+    char socket[96];
+    char config[96];
+    char spill[96];
+    char log[96];
+    pid_t daemon;
+};
+
+/*
+ * Starts a daemon. `settings` are lines of configuration beyond the socket and the spill directory, which are set
+ * ("" for none). The limits at default are far above what a test takes. Fails the test if it does not come up.
+ */
+void fixture_start(struct fixture *fixture, const char *settings);
+
+/* The same with the spill directory somewhere else. */
+void fixture_start_with_spill(struct fixture *fixture, const char *settings, const char *spill);
+
+/* Audits, stops the daemon with SIGTERM, expects exit status 0 and nothing left behind. */
+void fixture_stop(struct fixture *fixture);
+
+/* Ends a daemon that a test killed itself, and removes the directory. */
+void fixture_discard(struct fixture *fixture);
+
+/* Rewrites the configuration file (the settings as for fixture_start). */
+void fixture_write_config(const struct fixture *fixture, const char *settings);
+
+/* The daemon's answers; each opens a connection of its own. */
+struct status_reply fixture_status(const struct fixture *fixture);
+void fixture_audit(const struct fixture *fixture);
+
+/* Ends a lease as an administrator. Returns 0 or the error's code. */
+enum error_code fixture_revoke(const struct fixture *fixture, uint64_t lease);
+
+/* Bytes of the daemon's segments by /proc/PID/fd: memfds, and files in the spill directory. */
+void fixture_kernel_bytes(const struct fixture *fixture, uint64_t *ret_ram, uint64_t *ret_mapped);
+
+/* Waits until `condition` holds, for at most ten seconds; an expression, evaluated again and again. */
+#define WAIT_UNTIL(condition)                                                                                          \
+    do {                                                                                                               \
+        int waited_ms = 0;                                                                                             \
+        while (!(condition) && waited_ms < 10000) {                                                                    \
+            sleep_ms(5);                                                                                               \
+            waited_ms += 5;                                                                                            \
+        }                                                                                                              \
+        cr_assert(condition, "not within ten seconds: %s", #condition);                                               \
+    } while (0)
+
+void sleep_ms(unsigned milliseconds);
+
+/* A client with these flags; fails the test if it can't connect. */
+mb_client *fixture_connect(const struct fixture *fixture, unsigned flags);
+
+/* A raw connection: a socket that has said nothing yet. */
+int fixture_socket(const struct fixture *fixture);
+
+/* Sends a request and gives its answer (events on the way are skipped); `fd` may be NULL. False: the daemon hung up. */
+bool fixture_exchange(int socket, struct request *request, struct reply *ret, int *ret_fd);
+
+/* Receives one frame. False: the daemon hung up. Strings in *ret are valid until the next call in this process. */
+bool fixture_receive(int socket, struct reply *ret, int *ret_fd);
+
+/* Sends a hello with the name "test" and gives the answer. */
+bool fixture_hello(int socket, bool monitor, struct reply *ret, int *ret_control);
+
+/* Runs `body` in a forked child that ends with its return value as status. */
+pid_t fixture_fork(int (*body)(const struct fixture *fixture), const struct fixture *fixture);

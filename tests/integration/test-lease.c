@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Leases end to end: granted, mapped, extended, given back; limits that hold; refusals that explain. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "tests/integration/fixture.h"
+
+#define MIB UINT64_C(1048576)
+
+TestSuite(lease, .timeout = 60);
+
+Test(lease, memory_is_zero_writable_and_counted_to_the_byte)
+{
+    struct fixture fixture;
+    fixture_start(&fixture, "");
+    mb_client *client = fixture_connect(&fixture, 0);
+    mb_lease *lease;
+    void *address;
+    uint64_t bytes;
+    cr_assert(mb_acquire(client, 1000001, NULL, &lease) == 0, "%s", mb_last_error());
+    cr_assert(mb_map(lease, 0, &address, &bytes) == 0);
+    cr_expect_eq(bytes, 1003520); /* 245 pages */
+    for (uint64_t i = 0; i < bytes; i++) {
+        cr_assert(((unsigned char *)address)[i] == 0);
+    }
+    memset(address, 0x5a, bytes);
+    struct status_reply status = fixture_status(&fixture);
+    cr_expect_eq(status.used_physical_bytes, 1003520);
+    cr_expect_eq(status.used_bytes, 1003520);
+    cr_expect_eq(status.used_mapped_bytes, 0);
+    cr_expect_eq(status.leases, 1);
+    cr_expect_eq(status.sessions, 1);
+    fixture_audit(&fixture);
+    cr_assert(mb_release(lease) == 0);
+    cr_assert(mb_ping(client) == 0);
+    WAIT_UNTIL(fixture_status(&fixture).used_bytes == 0);
+    cr_expect_eq(fixture_status(&fixture).counters.released, 1);
+    mb_disconnect(client);
+    cr_expect_eq(fixture_status(&fixture).sessions, 0);
+    fixture_stop(&fixture);
+}
+
+Test(lease, a_mapped_file_is_allocated_in_full_and_exact)
+{
+    struct fixture fixture;
+    fixture_start(&fixture, "");
+    mb_client *client = fixture_connect(&fixture, 0);
+    mb_lease_options options = MB_LEASE_OPTIONS_INIT;
+    mb_lease *lease;
+    void *address;
+    options.location = MB_LOCATION_MMAP;
+    cr_assert(mb_acquire(client, 10000000, &options, &lease) == 0, "%s", mb_last_error());
+    cr_expect_eq(mb_lease_location(lease), MB_LOCATION_MMAP);
+    cr_expect_eq(mb_lease_bytes(lease), 10002432); /* 2442 pages; not in steps of 16 KiB */
+    cr_assert(mb_map(lease, 0, &address, NULL) == 0);
+    memset(address, 7, 10000000);
+    cr_expect_eq(fixture_status(&fixture).used_mapped_bytes, 10002432);
+    fixture_audit(&fixture);
+    cr_assert(mb_release(lease) == 0);
+    mb_disconnect(client);
+    fixture_stop(&fixture);
+}
+
+Test(lease, extend_adds_extents_to_the_same_lease)
+{
+    struct fixture fixture;
+    fixture_start(&fixture, "");
+    mb_client *client = fixture_connect(&fixture, 0);
+    mb_lease *lease;
+    void *first, *second;
+    unsigned extent;
+    cr_assert(mb_acquire(client, MIB, NULL, &lease) == 0);
+    cr_assert(mb_extend(lease, 2 * MIB, &extent) == 0);
+    cr_expect_eq(extent, 1);
+    cr_expect_eq(mb_lease_extents(lease), 2);
+    cr_expect_eq(mb_lease_bytes(lease), 3 * MIB);
+    cr_assert(mb_map(lease, 0, &first, NULL) == 0 && mb_map(lease, 1, &second, NULL) == 0);
+    memset(first, 1, MIB);
+    memset(second, 2, 2 * MIB);
+    void *again;
+    cr_assert(mb_map(lease, 1, &again, NULL) == 0);
+    cr_expect(again == second);
+    cr_expect_eq(mb_map(lease, 2, &again, NULL), -ENOENT);
+    cr_expect_eq(fixture_status(&fixture).used_physical_bytes, 3 * MIB);
+    cr_assert(mb_release(lease) == 0);
+    mb_disconnect(client);
+    fixture_stop(&fixture);
+}
+
+Test(lease, the_limit_holds_at_the_byte_and_the_refusal_explains_itself)
+{
+    struct fixture fixture;
+    fixture_start(&fixture, "[limits]\nmax_physical_bytes = 64M\nmax_mapped_bytes = 32M\nmax_bytes = 80M\n");
+    mb_client *client = fixture_connect(&fixture, 0);
+    mb_lease *all, *more;
+    mb_lease_options mapped = MB_LEASE_OPTIONS_INIT;
+    mapped.location = MB_LOCATION_MMAP;
+    cr_expect_eq(mb_acquire(client, 33 * MIB, &mapped, &more), -ENOSPC);
+    cr_expect(strstr(mb_last_error(), "max_mapped_bytes"), "%s", mb_last_error());
+    cr_assert(mb_acquire(client, 64 * MIB, NULL, &all) == 0, "exactly the limit is allowed: %s", mb_last_error());
+    cr_expect_eq(mb_acquire(client, 1, NULL, &more), -ENOMEM);
+    const char *sentence = mb_last_error();
+    cr_expect(strstr(sentence, "max_physical_bytes"), "%s", sentence);
+    cr_expect(strstr(sentence, "4 KiB"), "what was asked: %s", sentence);
+    cr_expect(strstr(sentence, "64 MiB"), "limit and use: %s", sentence);
+    cr_expect(strstr(sentence, "0 bytes are free"), "%s", sentence);
+    cr_expect(strstr(sentence, "test (pid"), "who holds it: %s", sentence);
+    cr_expect_eq(mb_acquire(client, 17 * MIB, &mapped, &more), -ENOMEM);
+    cr_expect(strstr(mb_last_error(), "max_bytes"), "%s", mb_last_error());
+    cr_assert(mb_acquire(client, 16 * MIB, &mapped, &more) == 0, "%s", mb_last_error());
+    cr_expect_eq(fixture_status(&fixture).counters.refused, 3);
+    mb_release(more);
+    mb_release(all);
+    mb_disconnect(client);
+    fixture_stop(&fixture);
+}
+
+Test(lease, auto_goes_to_a_file_when_ram_is_short)
+{
+    struct fixture fixture;
+    fixture_start(&fixture, "[limits]\nmax_physical_bytes = 16M\n");
+    mb_client *client = fixture_connect(&fixture, 0);
+    mb_lease_options options = MB_LEASE_OPTIONS_INIT;
+    mb_lease *in_ram, *in_file;
+    options.location = MB_LOCATION_AUTO;
+    cr_assert(mb_acquire(client, 10 * MIB, &options, &in_ram) == 0);
+    cr_assert(mb_acquire(client, 10 * MIB, &options, &in_file) == 0);
+    cr_expect_eq(mb_lease_location(in_ram), MB_LOCATION_RAM);
+    cr_expect_eq(mb_lease_location(in_file), MB_LOCATION_MMAP);
+    mb_disconnect(client);
+    fixture_stop(&fixture);
+}
+
+Test(lease, a_client_has_its_own_limits_twice_its_heap)
+{
+    struct fixture fixture;
+    fixture_start(&fixture, "");
+    mb_client_options options = MB_CLIENT_OPTIONS_INIT;
+    mb_client *client;
+    mb_lease *lease;
+    options.socket = fixture.socket;
+    options.heap_bytes = 8 * MIB;
+    cr_assert(mb_connect(&options, &client) == 0);
+    cr_assert(mb_acquire(client, 16 * MIB, NULL, &lease) == 0);
+    cr_expect(mb_acquire(client, 1, NULL, &lease) == -ENOMEM);
+    cr_expect(strstr(mb_last_error(), "the client's max_"), "%s", mb_last_error());
+    mb_disconnect(client);
+    fixture_stop(&fixture);
+}
+
+Test(lease, what_was_just_released_is_free_for_the_next_request)
+{
+    struct fixture fixture;
+    fixture_start(&fixture, "[limits]\nmax_physical_bytes = 256M\n");
+    mb_client *client = fixture_connect(&fixture, 0);
+    for (int i = 0; i < 5; i++) {
+        mb_lease *lease;
+        void *address;
+        cr_assert(mb_acquire(client, 256 * MIB, NULL, &lease) == 0, "round %d: %s", i, mb_last_error());
+        cr_assert(mb_map(lease, 0, &address, NULL) == 0);
+        memset(address, i, 256 * MIB); /* freeing this takes a while, off the daemon's loop */
+        cr_assert(mb_release(lease) == 0);
+    }
+    mb_disconnect(client);
+    fixture_stop(&fixture);
+}
+
+Test(lease, prefault_has_every_page_at_the_grant)
+{
+    struct fixture fixture;
+    fixture_start(&fixture, "");
+    mb_client *client = fixture_connect(&fixture, 0);
+    mb_lease_options options = MB_LEASE_OPTIONS_INIT;
+    mb_lease *lease;
+    struct reply reply;
+    struct request audit = {.kind = REQUEST_AUDIT};
+    options.prefault = 1;
+    cr_assert(mb_acquire(client, 32 * MIB, &options, &lease) == 0, "%s", mb_last_error());
+    int fd = fixture_socket(&fixture);
+    cr_assert(fixture_hello(fd, true, &reply, NULL));
+    cr_assert(fixture_exchange(fd, &audit, &reply, NULL));
+    cr_expect_eq(reply.audit.resident_physical_bytes, 32 * MIB);
+    close(fd);
+    mb_disconnect(client);
+    fixture_stop(&fixture);
+}
+
+Test(lease, options_that_this_host_lacks_are_refused_by_name)
+{
+    struct fixture fixture;
+    fixture_start(&fixture, "");
+    mb_client *client = fixture_connect(&fixture, 0);
+    mb_lease_options options = MB_LEASE_OPTIONS_INIT;
+    mb_lease *lease;
+    options.numa_node = 1000;
+    cr_expect_eq(mb_acquire(client, MIB, &options, &lease), -EOPNOTSUPP);
+    cr_expect(strstr(mb_last_error(), "NUMA node 1000"), "%s", mb_last_error());
+    options = (mb_lease_options)MB_LEASE_OPTIONS_INIT;
+    options.huge_pages = MB_HUGE_PAGES_TRY;
+    cr_assert(mb_acquire(client, MIB, &options, &lease) == 0, "TRY falls back: %s", mb_last_error());
+    options.location = MB_LOCATION_MMAP;
+    cr_expect_eq(mb_acquire(client, MIB, &options, &lease), -EINVAL);
+    options = (mb_lease_options)MB_LEASE_OPTIONS_INIT;
+    options.ttl_ms = 1;
+    cr_expect_eq(mb_acquire(client, MIB, &options, &lease), -EINVAL);
+    cr_expect(strstr(mb_last_error(), "min_ttl"), "%s", mb_last_error());
+    mb_disconnect(client);
+    fixture_stop(&fixture);
+}
+
+Test(lease, a_full_disk_is_an_error_at_the_request)
+{
+    struct fixture fixture;
+    char tmpfs[] = "/tmp/membroker-full-XXXXXX", command[200];
+    if (geteuid() != 0) {
+        cr_skip("mounting a small tmpfs needs root");
+    }
+    cr_assert(mkdtemp(tmpfs));
+    (void)snprintf(command, sizeof command, "mount -t tmpfs -o size=8m tmpfs %s", tmpfs);
+    if (system(command) != 0) {
+        cr_skip("no tmpfs can be mounted here");
+    }
+    fixture_start_with_spill(&fixture, "[limits]\nmax_mapped_bytes = 1G\n", tmpfs);
+    mb_client *client = fixture_connect(&fixture, 0);
+    mb_lease_options options = MB_LEASE_OPTIONS_INIT;
+    mb_lease *lease;
+    void *address;
+    options.location = MB_LOCATION_MMAP;
+    cr_expect_eq(mb_acquire(client, 9 * MIB, &options, &lease), -ENOSPC);
+    cr_expect(strstr(mb_last_error(), "8 MiB free"), "%s", mb_last_error());
+    cr_expect_eq(fixture_status(&fixture).used_bytes, 0);
+    cr_assert(mb_acquire(client, 8 * MIB, &options, &lease) == 0, "%s", mb_last_error());
+    cr_assert(mb_map(lease, 0, &address, NULL) == 0);
+    memset(address, 1, 8 * MIB); /* no SIGBUS: every block is there */
+    mb_disconnect(client);
+    fixture_stop(&fixture);
+    (void)snprintf(command, sizeof command, "umount %s", tmpfs);
+    cr_expect(system(command) == 0);
+    cr_expect(rmdir(tmpfs) == 0);
+}
+
+Test(lease, no_segment_is_lent_twice)
+{
+    struct fixture fixture;
+    fixture_start(&fixture, "");
+    mb_client *first = fixture_connect(&fixture, 0), *second = fixture_connect(&fixture, 0);
+    mb_lease *lease;
+    unsigned char *address;
+    for (int i = 0; i < 50; i++) {
+        mb_client *client = i % 2 ? first : second;
+        cr_assert(mb_acquire(client, MIB, NULL, &lease) == 0);
+        cr_assert(mb_map(lease, 0, (void **)&address, NULL) == 0);
+        for (uint64_t at = 0; at < MIB; at += 64) {
+            cr_assert(address[at] == 0, "somebody else's byte");
+        }
+        memset(address, 0xee, MIB);
+        cr_assert(mb_release(lease) == 0);
+    }
+    mb_disconnect(first);
+    mb_disconnect(second);
+    fixture_stop(&fixture);
+}
