@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* membrokerctl audit */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "client/ctl/ctl.h"
+#include "client/ctl/table.h"
+
+static void print_json(const struct audit_reply *audit)
+{
+    json_t *differences = json_array();
+    for (size_t i = 0; i < audit->difference_count; i++) {
+        (void)json_array_append_new(differences, json_string(audit->differences[i]));
+    }
+    json_t *ledger = json_pack("{s:I,s:I}", "physical_bytes", (json_int_t)audit->ledger_physical_bytes, "mapped_bytes",
+                               (json_int_t)audit->ledger_mapped_bytes);
+    json_t *kernel = json_pack("{s:I,s:I,s:I}", "physical_bytes", (json_int_t)audit->kernel_physical_bytes,
+                               "mapped_bytes", (json_int_t)audit->kernel_mapped_bytes, "resident_physical_bytes",
+                               (json_int_t)audit->resident_physical_bytes);
+    ctl_print_json(json_pack("{s:b,s:I,s:I,s:o,s:o,s:o}", "agree", audit->difference_count == 0, "segments",
+                             (json_int_t)audit->segments, "in_flight", (json_int_t)audit->in_flight, "ledger", ledger,
+                             "kernel", kernel, "differences", differences),
+                   false);
+}
+
+static void add_row(struct libscols_table *table, const char *what, uint64_t ledger, uint64_t kernel)
+{
+    char ledger_text[CELL_BYTES], kernel_text[CELL_BYTES];
+    const char *cells[] = {what, cell_number(ledger, ledger_text), cell_number(kernel, kernel_text)};
+    table_add(table, cells, 3);
+}
+
+static void print_table(const struct audit_reply *audit)
+{
+    static const struct column columns[] = {{"BYTES", false}, {"LEDGER", true}, {"KERNEL", true}};
+    struct libscols_table *table = table_new(columns, 3);
+    add_row(table, "RAM", audit->ledger_physical_bytes, audit->kernel_physical_bytes);
+    add_row(table, "mapped files", audit->ledger_mapped_bytes, audit->kernel_mapped_bytes);
+    table_finish(table);
+    printf("%" PRIu64 " segments compared, %" PRIu64 " in flight; %" PRIu64 " bytes of RAM are resident\n%s\n",
+           audit->segments, audit->in_flight, audit->resident_physical_bytes,
+           audit->difference_count ? "ledger and kernel differ:" : "ledger and kernel agree");
+}
+
+int audit_main(const struct ctl_options *options, int argc, char **argv)
+{
+    struct request request = {.kind = REQUEST_AUDIT};
+    const struct reply *reply;
+    if (!ctl_takes(argc, argv, 0)) {
+        return CTL_USAGE;
+    }
+    int result = ctl_ask(options, &request, &reply);
+    if (result != CTL_DONE) {
+        return result;
+    }
+    const struct audit_reply *audit = &reply->audit;
+    if (options->json) {
+        print_json(audit);
+    } else {
+        print_table(audit);
+    }
+    for (size_t i = 0; i < audit->difference_count; i++) {
+        (void)fprintf(stderr, "membrokerctl: %s\n", audit->differences[i]);
+    }
+    return audit->difference_count ? CTL_REFUSED : CTL_DONE;
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* membrokerctl hold SIZE: takes a lease as any program would, keeps it for a while, and gives it back. */
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "client/ctl/ctl.h"
+#include "membroker.h"
+#include "proto/base/size.h"
+
+struct hold {
+    uint64_t bytes;
+    uint64_t for_ms; /* UINT64_MAX: until a signal */
+    bool touch, no_renew;
+    mb_lease_options lease;
+};
+
+static int parse_duration(const char *option, const char *text, uint64_t *ret)
+{
+    if (duration_from_text(text, ret) < 0 || *ret > UINT32_MAX) {
+        return ctl_usage("%s `%s`: a duration with its unit is expected, such as 500ms, 5s or 2min", option, text);
+    }
+    return CTL_DONE;
+}
+
+static int parse_choice(const char *option, const char *text, const char *const *names, int first, int *ret)
+{
+    for (int i = 0; names[i]; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *ret = first + i;
+            return CTL_DONE;
+        }
+    }
+    return ctl_usage("%s `%s`: one of %s, %s and %s is expected", option, text, names[0], names[1], names[2]);
+}
+
+static int parse_node(const char *text, int32_t *ret)
+{
+    char *end;
+    long node = strtol(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || node > INT_MAX) {
+        return ctl_usage("--numa-node `%s`: a node's number is expected", text);
+    }
+    *ret = (int32_t)node;
+    return CTL_DONE;
+}
+
+static int take_option(struct hold *hold, int letter)
+{
+    static const char *const locations[] = {"ram", "mmap", "auto", NULL};
+    static const char *const huge[] = {"never", "try", "always", NULL};
+    uint64_t milliseconds;
+    int choice, result;
+    switch (letter) {
+    case 'l':
+        result = parse_choice("--location", optarg, locations, MB_LOCATION_RAM, &choice);
+        hold->lease.location = result == CTL_DONE ? (mb_location)choice : MB_LOCATION_RAM;
+        return result;
+    case 'u':
+        result = parse_choice("--huge", optarg, huge, MB_HUGE_PAGES_NEVER, &choice);
+        hold->lease.huge_pages = result == CTL_DONE ? (mb_huge_pages)choice : MB_HUGE_PAGES_NEVER;
+        return result;
+    case 't':
+        result = parse_duration("--ttl", optarg, &milliseconds);
+        hold->lease.ttl_ms = result == CTL_DONE ? (uint32_t)milliseconds : 0;
+        return result;
+    case 'f':
+        return parse_duration("--for", optarg, &hold->for_ms);
+    case 'n':
+        hold->lease.name = optarg;
+        return CTL_DONE;
+    case 'm':
+        return parse_node(optarg, &hold->lease.numa_node);
+    case 'p':
+        hold->lease.prefault = 1;
+        return CTL_DONE;
+    case 'T':
+        hold->touch = true;
+        return CTL_DONE;
+    case 'R':
+        hold->no_renew = true;
+        return CTL_DONE;
+    default:
+        return ctl_usage("hold has no such option, or its value is missing");
+    }
+}
+
+static int parse(int argc, char **argv, struct hold *hold)
+{
+    static const struct option options[] = {
+        {"location", required_argument, NULL, 'l'}, {"ttl", required_argument, NULL, 't'},
+        {"for", required_argument, NULL, 'f'},      {"name", required_argument, NULL, 'n'},
+        {"huge", required_argument, NULL, 'u'},     {"numa-node", required_argument, NULL, 'm'},
+        {"prefault", no_argument, NULL, 'p'},       {"touch", no_argument, NULL, 'T'},
+        {"no-renew", no_argument, NULL, 'R'},       {NULL, 0, NULL, 0}};
+    int letter;
+    optind = 0;
+    opterr = 0;
+    while ((letter = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+        if (take_option(hold, letter) != CTL_DONE) {
+            return CTL_USAGE;
+        }
+    }
+    if (optind + 1 != argc) {
+        return ctl_usage("hold needs one size, such as 512M");
+    }
+    if (size_from_text(argv[optind], 0, &hold->bytes) < 0 || hold->bytes == UINT64_MAX) {
+        return ctl_usage("`%s`: a size is expected, such as 512M or 8G", argv[optind]);
+    }
+    return CTL_DONE;
+}
+
+static void print_grant(const struct ctl_options *options, const mb_client *client, const mb_lease *lease)
+{
+    char bytes[SIZE_TEXT_BYTES], ttl[SIZE_TEXT_BYTES];
+    const char *location = mb_lease_location(lease) == MB_LOCATION_RAM ? "ram" : "mmap";
+    if (options->json) {
+        ctl_print_json(json_pack("{s:I,s:I,s:s,s:I,s:I}", "lease", (json_int_t)mb_lease_id(lease), "bytes",
+                                 (json_int_t)mb_lease_bytes(lease), "location", location, "ttl_ms",
+                                 (json_int_t)mb_lease_ttl(lease), "session", (json_int_t)mb_client_session(client)),
+                       true);
+        return;
+    }
+    printf("lease %llu: %s in %s, TTL %s\n", (unsigned long long)mb_lease_id(lease),
+           size_to_text(mb_lease_bytes(lease), bytes), location, duration_to_text(mb_lease_ttl(lease), ttl));
+    (void)fflush(stdout);
+}
+
+static int touch(mb_lease *lease)
+{
+    void *address;
+    uint64_t bytes;
+    int result = mb_map(lease, 0, &address, &bytes);
+    if (result < 0) {
+        return ctl_failed(result);
+    }
+    for (uint64_t at = 0; at < bytes && mb_lease_check(lease) == 0; at += 4096) {
+        ((volatile char *)address)[at] = 1;
+    }
+    return CTL_DONE;
+}
+
+static void on_event(const mb_event *event, void *user_data)
+{
+    uint64_t one = 1;
+    if (event->type == MB_EVENT_LEASE_LOST) {
+        (void)!write(*(const int *)user_data, &one, sizeof one);
+    }
+}
+
+/* Waits for the time to pass, a signal, or the loss of the lease. */
+static int wait_for_end(const struct hold *hold, const mb_lease *lease, int signals, int lost)
+{
+    struct pollfd descriptors[2] = {{.fd = signals, .events = POLLIN}, {.fd = lost, .events = POLLIN}};
+    int timeout = hold->for_ms > INT_MAX ? -1 : (int)hold->for_ms;
+    (void)poll(descriptors, 2, timeout);
+    int result = mb_lease_check(lease);
+    return result < 0 ? ctl_failed(result) : CTL_DONE;
+}
+
+static int hold_lease(const struct ctl_options *options, const struct hold *hold, mb_client *client, int signals,
+                      int lost)
+{
+    mb_lease *lease;
+    int result = mb_acquire(client, hold->bytes, &hold->lease, &lease);
+    if (result < 0) {
+        return ctl_failed(result);
+    }
+    print_grant(options, client, lease);
+    int status = hold->touch ? touch(lease) : CTL_DONE;
+    if (status == CTL_DONE) {
+        status = wait_for_end(hold, lease, signals, lost);
+    }
+    (void)mb_release(lease);
+    return status;
+}
+
+int hold_main(const struct ctl_options *options, int argc, char **argv)
+{
+    struct hold hold = {.for_ms = UINT64_MAX, .lease = MB_LEASE_OPTIONS_INIT};
+    mb_client_options connect = MB_CLIENT_OPTIONS_INIT;
+    mb_client *client;
+    sigset_t ending;
+    int status = parse(argc, argv, &hold);
+    if (status != CTL_DONE) {
+        return status;
+    }
+    (void)sigemptyset(&ending);
+    (void)sigaddset(&ending, SIGINT);
+    (void)sigaddset(&ending, SIGTERM);
+    (void)sigprocmask(SIG_BLOCK, &ending, NULL);
+    int signals = signalfd(-1, &ending, SFD_CLOEXEC);
+    int lost = eventfd(0, EFD_CLOEXEC);
+    connect.socket = options->socket;
+    connect.name = "membrokerctl hold";
+    connect.flags = MB_CLIENT_GUARD | (hold.no_renew ? MB_CLIENT_NO_RENEW : 0);
+    connect.on_event = on_event;
+    connect.user_data = &lost;
+    int result = mb_connect(&connect, &client);
+    if (result < 0) {
+        return ctl_failed(result);
+    }
+    status = hold_lease(options, &hold, client, signals, lost);
+    mb_disconnect(client);
+    (void)close(signals);
+    (void)close(lost);
+    return status;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* membrokerctl revoke LEASE */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "client/ctl/ctl.h"
+
+int revoke_main(const struct ctl_options *options, int argc, char **argv)
+{
+    const struct reply *reply;
+    char *end;
+    if (argc < 2) {
+        return ctl_usage("revoke needs a lease's number; `membrokerctl leases` lists them");
+    }
+    if (!ctl_takes(argc, argv, 1)) {
+        return CTL_USAGE;
+    }
+    errno = 0;
+    unsigned long long lease = strtoull(argv[1], &end, 10);
+    if (*argv[1] < '0' || *argv[1] > '9' || *end || errno) {
+        return ctl_usage("`%s` is not a lease's number", argv[1]);
+    }
+    struct request request = {.kind = REQUEST_REVOKE, .revoke_lease = lease};
+    int result = ctl_ask(options, &request, &reply);
+    if (result == CTL_DONE && options->json) {
+        ctl_print_json(json_pack("{s:I}", "revoked", (json_int_t)lease), true);
+    } else if (result == CTL_DONE) {
+        printf("lease %llu is revoked\n", lease);
+    }
+    return result;
+}
