@@ -24,8 +24,8 @@
 
 /* Where the connection stands. */
 enum link_state {
-    LINK_DOWN,      /* not connected; tried again at retry_at */
-    LINK_GREETING,  /* hello was sent */
+    LINK_DOWN,     /* not connected; tried again at retry_at */
+    LINK_GREETING, /* hello was sent */
     LINK_UP,
 };
 
@@ -97,8 +97,8 @@ struct mb_client {
     pthread_cond_t changed; /* a call is done, or the reader's place is free */
     enum link_state state;
     int socket;
-    int epoll;  /* of socket and wake; what mb_client_fd() gives */
-    int wake;   /* eventfd: the background thread has something to do */
+    int epoll;    /* of socket and wake; what mb_client_fd() gives */
+    int wake;     /* eventfd: the background thread has something to do */
     bool reading; /* a waiting thread reads the socket */
     bool stopping;
     pthread_t thread;
@@ -108,11 +108,11 @@ struct mb_client {
     struct token token;
     struct lease_times times;
     struct control_mappings controls; /* the newest first */
-    uint64_t hello_id, list_id; /* of the requests that the library made for itself; 0: none */
+    uint64_t hello_id, list_id;       /* of the requests that the library made for itself; 0: none */
     uint64_t next_id;
     int connect_error; /* of the newest try */
 
-    uint64_t renew_at; /* ms; UINT64_MAX: nothing to renew */
+    uint64_t renew_at;             /* ms; UINT64_MAX: nothing to renew */
     uint64_t down_since, retry_at; /* ms */
     uint32_t backoff_ms;
 
@@ -183,7 +183,8 @@ void lease_unmap(mb_lease *lease, bool in_child);
 /* Notes a loss, once: the program is told by an event. */
 void lease_note_loss(mb_lease *lease, mb_end_reason reason);
 
-/* Looks at every lease's slot and notes what is lost; `all_lost`: every one that isn't lost already is, for this reason. */
+/* Looks at every lease's slot and notes what is lost; `all_lost`: every one that isn't lost already is, for this
+ * reason. */
 void leases_sweep(mb_client *client, mb_end_reason all_lost);
 
 /* ---- background.c ---- */

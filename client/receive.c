@@ -82,8 +82,7 @@ static void begin_anew(mb_client *client)
 static struct call *call_find(mb_client *client, uint64_t id)
 {
     struct call *call;
-    TAILQ_FOREACH(call, &client->calls, in_client)
-    {
+    TAILQ_FOREACH (call, &client->calls, in_client) {
         if (call->id == id) {
             return call;
         }
@@ -135,7 +134,8 @@ static void return_grant(mb_client *client, uint64_t lease)
 
 static void answer_grant(mb_client *client, struct call *call, const struct reply *reply, int *fd)
 {
-    if (!call->lease || call->lease->extent_count == EXTENTS_MAX || *fd < 0 || reply->grant.slot >= CONTROL_PAGE_SLOTS) {
+    if (!call->lease || call->lease->extent_count == EXTENTS_MAX || *fd < 0 ||
+        reply->grant.slot >= CONTROL_PAGE_SLOTS) {
         finish(client, call, -EPROTO, "the broker's grant makes no sense");
         return;
     }

@@ -97,12 +97,13 @@ void *mb_workspace_alloc_slow(mb_workspace *workspace, size_t bytes)
     if (!workspace->is_open) {
         (void)error_set(-EINVAL, "no cycle of workspace \"%s\" is open; enter it first", workspace->name);
     } else {
-        (void)error_set(-ENOMEM,
-                        "%zu bytes don't fit workspace \"%s\": it has %llu bytes, of which %llu are used in this cycle and "
-                        "%llu are free; open it with a larger initial_size",
-                        bytes, workspace->name, (unsigned long long)workspace->size,
-                        (unsigned long long)mb_workspace_offset(workspace),
-                        (unsigned long long)(workspace->size - mb_workspace_offset(workspace)));
+        (void)error_set(
+            -ENOMEM,
+            "%zu bytes don't fit workspace \"%s\": it has %llu bytes, of which %llu are used in this cycle and "
+            "%llu are free; open it with a larger initial_size",
+            bytes, workspace->name, (unsigned long long)workspace->size,
+            (unsigned long long)mb_workspace_offset(workspace),
+            (unsigned long long)(workspace->size - mb_workspace_offset(workspace)));
     }
     return NULL;
 }

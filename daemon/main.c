@@ -86,8 +86,8 @@ static struct options parse(int argc, char **argv)
     struct option longs[OPTIONS + 1] = {0};
     int letter;
     for (size_t i = 0; i < OPTIONS; i++) {
-        longs[i] = (struct option){table[i].name, table[i].argument ? required_argument : no_argument, NULL,
-                                   table[i].letter};
+        longs[i] =
+            (struct option){table[i].name, table[i].argument ? required_argument : no_argument, NULL, table[i].letter};
     }
     while ((letter = getopt_long(argc, argv, "c:s:kqvVh", longs, NULL)) >= 0) {
         take_option(&options, letter);

@@ -18,7 +18,8 @@ int codec_pack(const ProtobufCMessage *message, uint8_t frame[FRAME_BYTES_MAX]);
 /* Copies a decoded string into name[MESSAGE_NAME_SIZE]; NULL is empty. False if it can't be a name. */
 bool codec_copy_name(char *name, const char *text);
 
-/* For outgoing strings: sets an optional string field, leaving an empty one out. protobuf-c takes char *, and doesn't write to it. */
+/* For outgoing strings: sets an optional string field, leaving an empty one out. protobuf-c takes char *, and doesn't
+ * write to it. */
 static inline char *codec_text(const char *text)
 {
     union {

@@ -42,7 +42,8 @@ static void decode_refusal(const Membroker__V1__Refusal *from, struct refusal *t
     for (size_t i = 0; i < from->n_holders && i < MESSAGE_HOLDERS_MAX; i++) {
         const Membroker__V1__Holder *holder = from->holders[i];
         struct holder *h = &to->holders[to->holder_count++];
-        *h = (struct holder){.session = holder->session, .pid = holder->pid, .uid = holder->uid, .bytes = holder->bytes};
+        *h =
+            (struct holder){.session = holder->session, .pid = holder->pid, .uid = holder->uid, .bytes = holder->bytes};
         copy_text(h->name, sizeof h->name, holder->name);
     }
 }
@@ -64,7 +65,8 @@ static bool decode_welcome(const Membroker__V1__Welcome *from, struct welcome_re
     to->daemon_version = from->daemon_version ? from->daemon_version : "";
     to->session = from->session;
     to->resumed = from->resumed;
-    to->times = (struct lease_times){from->ttl_min_ms, from->ttl_max_ms, from->ttl_default_ms, from->reconnect_grace_ms};
+    to->times =
+        (struct lease_times){from->ttl_min_ms, from->ttl_max_ms, from->ttl_default_ms, from->reconnect_grace_ms};
     to->host_limits = limits_of(from->host_limits);
     to->client_limits = limits_of(from->client_limits);
     to->message_bytes_max = from->message_bytes_max;
@@ -219,7 +221,8 @@ static bool decode_audit(const Membroker__V1__AuditReport *from, struct audit_re
 static bool decode_limits_changed(const Membroker__V1__LimitsEvent *from, struct limits_event *to)
 {
     to->host_limits = limits_of(from->host_limits);
-    to->times = (struct lease_times){from->ttl_min_ms, from->ttl_max_ms, from->ttl_default_ms, from->reconnect_grace_ms};
+    to->times =
+        (struct lease_times){from->ttl_min_ms, from->ttl_max_ms, from->ttl_default_ms, from->reconnect_grace_ms};
     return true;
 }
 

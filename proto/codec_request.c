@@ -293,7 +293,8 @@ int codec_encode_request(const struct request *request, struct codec_arena *aren
     return encode_body(request, arena, &message) ? codec_pack(&message.base, frame) : -EMSGSIZE;
 }
 
-/* Fills the body; returns what is wrong with it, or NULL. The oneof's cases are numbered apart from enum request_kind. */
+/* Fills the body; returns what is wrong with it, or NULL. The oneof's cases are numbered apart from enum request_kind.
+ */
 static const char *decode_body(const ClientMessage *message, struct codec_arena *arena, struct request *ret)
 {
     switch (message->request_case) {
@@ -305,7 +306,8 @@ static const char *decode_body(const ClientMessage *message, struct codec_arena 
         return decode_acquire(message->acquire, &ret->acquire);
     case MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_EXTEND:
         ret->kind = REQUEST_EXTEND;
-        ret->extend = (struct extend_request){message->extend->lease, message->extend->bytes, message->extend->prefault};
+        ret->extend =
+            (struct extend_request){message->extend->lease, message->extend->bytes, message->extend->prefault};
         return NULL;
     case MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_RELEASE:
         ret->kind = REQUEST_RELEASE;

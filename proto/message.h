@@ -20,14 +20,14 @@ enum {
     MESSAGE_TOKEN_SIZE = 16,
     MESSAGE_SENTENCE_SIZE = 640,
     MESSAGE_HOLDERS_MAX = 3,
-    MESSAGE_LIST_MAX = 200,    /* entries in one page of a listing: fits a frame with the longest names */
-    MESSAGE_USE_MAX = 3000,    /* leases reported in one Renew: fits a frame with the largest numbers */
-    MESSAGE_ENDED_MAX = 2000,  /* ended leases told in one Renewed */
+    MESSAGE_LIST_MAX = 200,   /* entries in one page of a listing: fits a frame with the longest names */
+    MESSAGE_USE_MAX = 3000,   /* leases reported in one Renew: fits a frame with the largest numbers */
+    MESSAGE_ENDED_MAX = 2000, /* ended leases told in one Renewed */
     MESSAGE_DIFFERENCES_MAX = 100,
     PROTOCOL_VERSION = 1,
 };
 
-#define LIMIT_OFF UINT64_MAX        /* a limit that is switched off; absent in an answer */
+#define LIMIT_OFF    UINT64_MAX       /* a limit that is switched off; absent in an answer */
 #define LIMIT_UNSAID (UINT64_MAX - 1) /* a limit that the client's Hello does not mention */
 
 enum location { LOCATION_UNSPECIFIED, LOCATION_RAM, LOCATION_MMAP, LOCATION_AUTO };
@@ -317,7 +317,7 @@ struct trim_event {
 };
 
 struct reply {
-    bool is_answer;       /* false: an event */
+    bool is_answer; /* false: an event */
     uint64_t reply_to;
     uint32_t descriptors; /* how many travel with the frame */
     enum reply_kind kind;

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # Tests, checks and measurements. Each test program is one directory's files; all are run by `make test`.
 
-TEST_FLAGS := -Wno-missing-prototypes -Wno-strict-prototypes
-TEST_RUN   ?=
+TEST_WARNINGS := -Wno-missing-prototypes -Wno-strict-prototypes -Wno-null-dereference
 
 UNIT_CORE_O   := $(call object,$(wildcard tests/unit/core/*.c))
 UNIT_O        := $(call object,$(wildcard tests/unit/*.c))
 INTEGRATION_O := $(call object,$(wildcard tests/integration/*.c))
-$(UNIT_CORE_O) $(UNIT_O) $(INTEGRATION_O): CFLAGS += $(TEST_FLAGS)
+$(UNIT_CORE_O) $(UNIT_O) $(INTEGRATION_O): CFLAGS += $(TEST_WARNINGS)
+
+TEST_PROGRAMS := $(BUILD)/tests/unit-core $(BUILD)/tests/unit $(BUILD)/tests/integration
 
 # the core's tests link the core alone: it needs nothing else
 $(BUILD)/tests/unit-core: $(UNIT_CORE_O) $(CORE_O) $(BASE_O)
@@ -23,4 +24,57 @@ $(BUILD)/tests/integration: $(INTEGRATION_O) $(WIRE_O) $(BASE_O) $(SHARED)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -lmembroker \
 	    -Wl,-rpath,'$$ORIGIN/..' -lcriterion -ljansson -lprotobuf-c -pthread
 
--include tests/bench/bench.mk
+$(BUILD)/tests/cxx: tests/cxx/header.cc client/include/membroker.h $(SHARED)
+	@mkdir -p $(@D)
+	$(CXX) -std=c++17 -Wall -Wextra -Werror -Iclient/include -o $@ $< -L$(BUILD) -lmembroker -Wl,-rpath,'$$ORIGIN/..'
+
+test: all $(TEST_PROGRAMS) $(BUILD)/tests/cxx ## run every test
+	sh tests/run-tests $(BUILD)
+
+# ---- sanitizers: the same tests on instrumented builds; threads by a program of their own ----
+# The stop of a thread in the middle of a protected range is what a SIGBUS test does; the sanitizer must let it through.
+ASAN_ENV := ASAN_OPTIONS=handle_sigbus=0:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
+
+sanitize: ## the tests under ASan and UBSan, the library's threads under TSan
+	$(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined OPTIMIZE='-O1 -g' sanitized-tests
+	$(MAKE) BUILD=$(BUILD)/tsan SANITIZE=thread OPTIMIZE='-O1 -g' CC=clang stress
+
+sanitized-tests: $(DAEMON) $(CTL) $(TEST_PROGRAMS)
+	$(ASAN_ENV) sh tests/run-tests $(BUILD)
+
+$(BUILD)/tests/stress: $(call object,tests/stress/threads.c) $(CLIENT_O) $(WIRE_O) $(BASE_O)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(CLIENT_LIBS)
+
+stress: $(BUILD)/tests/stress $(DAEMON) ## many threads on one client
+	sh tests/stress/run-stress $(BUILD)
+
+# ---- lint ----
+OWN_C := $(shell git ls-files '*.c' 2>/dev/null || find daemon proto client tests -name '*.c')
+OWN_H := $(shell git ls-files '*.h' 2>/dev/null || find daemon proto client tests -name '*.h')
+PRODUCT_C := $(filter-out tests/%,$(OWN_C))
+
+lint: all ## warnings of both compilers, format, clang-tidy, cppcheck, gcc -fanalyzer, purity
+	sh tests/lint/check-sources
+	clang-format --dry-run --Werror $(OWN_C) $(OWN_H)
+	$(MAKE) BUILD=$(BUILD)/clang CC=clang all
+	clang-tidy --quiet $(PRODUCT_C) -- -std=gnu17 $(CPPFLAGS)
+	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
+	    --suppressions-list=tests/lint/cppcheck-suppressions -D_GNU_SOURCE -DMEMBROKER_VERSION='"0"' \
+	    -DMEMBROKER_SYSCONFDIR='"/etc"' -I. -Iclient/include $(PRODUCT_C)
+	$(MAKE) BUILD=$(BUILD)/analyzer OPTIMIZE='-O1 -fanalyzer' $(patsubst %.c,$(BUILD)/analyzer/obj/%.o,$(PRODUCT_C))
+	sh tests/lint/check-purity $(CORE_O)
+
+# ---- demonstration and measurement ----
+DEMO_PROGRAMS := $(patsubst tests/demo/%.c,$(BUILD)/demo/%,$(wildcard tests/demo/*.c))
+
+$(BUILD)/demo/%: tests/demo/%.c $(SHARED)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< -L$(BUILD) -lmembroker -Wl,-rpath,'$$ORIGIN/..' -lm
+
+demo: all $(DEMO_PROGRAMS) ## start a broker of its own and show what it does
+	@sh tests/demo/run-demo $(BUILD)
+
+include tests/bench/bench.mk
+
+.PHONY: test sanitize sanitized-tests stress lint demo bench

@@ -27,7 +27,8 @@ int ctl_failed(int code);
 /* Prints a usage error and gives its exit status. */
 __attribute__((format(printf, 1, 2))) int ctl_usage(const char *format, ...);
 
-/* One request on a connection of its own. Returns CTL_DONE and *ret, valid until the next call, or the exit status after a message. */
+/* One request on a connection of its own. Returns CTL_DONE and *ret, valid until the next call, or the exit status
+ * after a message. */
 int ctl_ask(const struct ctl_options *options, struct request *request, const struct reply **ret);
 
 /* Prints a JSON document, one line each where `compact`, and frees it. */

@@ -64,9 +64,9 @@ static int collect(const struct ctl_options *options, json_t *array, struct libs
 
 int leases_main(const struct ctl_options *options, int argc, char **argv)
 {
-    static const struct column columns[] = {{"LEASE", true},    {"NAME", false},    {"CLIENT", false}, {"PID", true},
-                                            {"UID", true},      {"BYTES", true},    {"USED", true},    {"IN", false},
-                                            {"EXTENTS", true},  {"TTL", true},      {"REMAINING", true}};
+    static const struct column columns[] = {{"LEASE", true},   {"NAME", false}, {"CLIENT", false},  {"PID", true},
+                                            {"UID", true},     {"BYTES", true}, {"USED", true},     {"IN", false},
+                                            {"EXTENTS", true}, {"TTL", true},   {"REMAINING", true}};
     if (!ctl_takes(argc, argv, 0)) {
         return CTL_USAGE;
     }

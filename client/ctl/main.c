@@ -48,7 +48,8 @@ static void print_help(void)
            "\nExit status: 0 done, 1 refused by the broker, 2 usage, 3 no daemon.\n");
 }
 
-/* Takes the common options out of argv, wherever they stand. Returns how many arguments are left, or -1 after a message. */
+/* Takes the common options out of argv, wherever they stand. Returns how many arguments are left, or -1 after a
+ * message. */
 static int take_common(int argc, char **argv, struct ctl_options *options)
 {
     int left = 0;

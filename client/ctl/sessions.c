@@ -18,14 +18,10 @@ static void add_row(struct libscols_table *table, const struct session_entry *en
 {
     char session[CELL_BYTES], pid[CELL_BYTES], uid[CELL_BYTES], leases[CELL_BYTES], ram[CELL_BYTES], mapped[CELL_BYTES];
     const char *cells[] = {
-        cell_number(entry->session, session),
-        entry->name,
-        cell_number((uint64_t)entry->pid, pid),
-        cell_number(entry->uid, uid),
-        entry->connected ? "connected" : "detached",
-        cell_number(entry->leases, leases),
-        size_to_text(entry->physical_bytes, ram),
-        size_to_text(entry->mapped_bytes, mapped),
+        cell_number(entry->session, session),        entry->name,
+        cell_number((uint64_t)entry->pid, pid),      cell_number(entry->uid, uid),
+        entry->connected ? "connected" : "detached", cell_number(entry->leases, leases),
+        size_to_text(entry->physical_bytes, ram),    size_to_text(entry->mapped_bytes, mapped),
     };
     table_add(table, cells, sizeof cells / sizeof *cells);
 }

@@ -55,9 +55,10 @@ static void print_status(const struct status_reply *status)
     static const struct column columns[] = {
         {"MEMORY", false}, {"USED", true}, {"LIMIT", true}, {"SHARE", true}, {"SETTING", false}};
     char total[CELL_BYTES], available[CELL_BYTES], freeing[CELL_BYTES];
-    printf("membrokerd %s, process %d, up %llu s: %llu sessions, %llu leases, %llu segments\n\n", status->daemon_version,
-           status->pid, (unsigned long long)status->uptime_ms / 1000, (unsigned long long)status->sessions,
-           (unsigned long long)status->leases, (unsigned long long)status->segments);
+    printf("membrokerd %s, process %d, up %llu s: %llu sessions, %llu leases, %llu segments\n\n",
+           status->daemon_version, status->pid, (unsigned long long)status->uptime_ms / 1000,
+           (unsigned long long)status->sessions, (unsigned long long)status->leases,
+           (unsigned long long)status->segments);
     struct libscols_table *table = table_new(columns, 5);
     add_limit(table, "RAM", "max_physical_bytes", status->used_physical_bytes, status->limits.max_physical_bytes);
     add_limit(table, "mapped files", "max_mapped_bytes", status->used_mapped_bytes, status->limits.max_mapped_bytes);

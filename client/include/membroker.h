@@ -115,10 +115,12 @@ typedef struct mb_event {
 } mb_event;
 
 /* client flags */
-#define MB_CLIENT_NO_THREAD 1u           /* no background thread: the program polls mb_client_fd() and calls mb_client_dispatch() */
-#define MB_CLIENT_GUARD 2u               /* touching a lost lease's memory reads and writes private zero pages instead of raising SIGBUS */
+#define MB_CLIENT_NO_THREAD                                                                                            \
+    1u /* no background thread: the program polls mb_client_fd() and calls mb_client_dispatch() */
+#define MB_CLIENT_GUARD                                                                                                \
+    2u /* touching a lost lease's memory reads and writes private zero pages instead of raising SIGBUS */
 #define MB_CLIENT_SHARE_WITH_CHILDREN 4u /* forked children keep the mappings (by default they are not inherited) */
-#define MB_CLIENT_NO_RENEW 8u            /* leases are not renewed: each ends when its TTL is over */
+#define MB_CLIENT_NO_RENEW            8u /* leases are not renewed: each ends when its TTL is over */
 
 #define MB_LIMIT_UNSAID UINT64_C(0xFFFFFFFFFFFFFFFE) /* leave a limit of the client's own to its default */
 
@@ -140,8 +142,10 @@ typedef struct mb_client_options {
     uint32_t timeout_ms; /* how long a call waits for its answer; 0: 30 s */
 } mb_client_options;
 
-#define MB_CLIENT_OPTIONS_INIT \
-    { sizeof(mb_client_options), NULL, NULL, MB_LIMIT_UNSAID, MB_LIMIT_UNSAID, MB_LIMIT_UNSAID, 0u, NULL, NULL, 0u }
+#define MB_CLIENT_OPTIONS_INIT                                                                                         \
+    {                                                                                                                  \
+        sizeof(mb_client_options), NULL, NULL, MB_LIMIT_UNSAID, MB_LIMIT_UNSAID, MB_LIMIT_UNSAID, 0u, NULL, NULL, 0u   \
+    }
 
 /*
  * Connects to the broker and opens a session. `options` NULL: all defaults. The caller owns the
@@ -175,16 +179,19 @@ MB_PUBLIC int mb_ping(mb_client *client);
 /* ---- leases ---- */
 
 typedef struct mb_lease_options {
-    size_t size;          /* of this structure; set by MB_LEASE_OPTIONS_INIT */
-    const char *name;     /* shown to people, at most 63 bytes; NULL: none */
+    size_t size;      /* of this structure; set by MB_LEASE_OPTIONS_INIT */
+    const char *name; /* shown to people, at most 63 bytes; NULL: none */
     mb_location location;
-    uint32_t ttl_ms;      /* 0: the broker's default */
+    uint32_t ttl_ms; /* 0: the broker's default */
     mb_huge_pages huge_pages;
-    int32_t numa_node;    /* RAM only: bind the pages to this node; -1: no binding */
-    int prefault;         /* RAM only: the broker allocates every page before it grants */
+    int32_t numa_node; /* RAM only: bind the pages to this node; -1: no binding */
+    int prefault;      /* RAM only: the broker allocates every page before it grants */
 } mb_lease_options;
 
-#define MB_LEASE_OPTIONS_INIT { sizeof(mb_lease_options), NULL, MB_LOCATION_RAM, 0u, MB_HUGE_PAGES_NEVER, -1, 0 }
+#define MB_LEASE_OPTIONS_INIT                                                                                          \
+    {                                                                                                                  \
+        sizeof(mb_lease_options), NULL, MB_LOCATION_RAM, 0u, MB_HUGE_PAGES_NEVER, -1, 0                                \
+    }
 
 /*
  * Asks for `bytes` (at least 1; rounded up to whole pages) and waits for the answer. `options` NULL: all
@@ -239,13 +246,16 @@ typedef struct mb_workspace_config {
     size_t size;           /* of this structure; set by MB_WORKSPACE_CONFIG_INIT */
     uint64_t initial_size; /* bytes of the arena, at least 1 */
     mb_location location;
-    uint32_t ttl_ms;       /* of the lease below; 0: the broker's default */
+    uint32_t ttl_ms; /* of the lease below; 0: the broker's default */
     mb_huge_pages huge_pages;
-    int32_t numa_node;     /* -1: no binding */
+    int32_t numa_node; /* -1: no binding */
     int prefault;
 } mb_workspace_config;
 
-#define MB_WORKSPACE_CONFIG_INIT { sizeof(mb_workspace_config), 0, MB_LOCATION_RAM, 0u, MB_HUGE_PAGES_NEVER, -1, 0 }
+#define MB_WORKSPACE_CONFIG_INIT                                                                                       \
+    {                                                                                                                  \
+        sizeof(mb_workspace_config), 0, MB_LOCATION_RAM, 0u, MB_HUGE_PAGES_NEVER, -1, 0                                \
+    }
 
 enum { MB_WORKSPACE_ALIGNMENT = 16 }; /* of every allocation, in address and in size */
 

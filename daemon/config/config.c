@@ -68,8 +68,10 @@ static struct config *config_new(uint64_t host_total_bytes)
         config->host_total_bytes = host_total_bytes;
         config->socket_mode = 0660;
         config->socket_group = (gid_t)-1;
-        config->times = (struct lease_times){
-            .ttl_min_ms = 1000, .ttl_max_ms = 3600 * 1000, .ttl_default_ms = 30 * 1000, .reconnect_grace_ms = 10 * 1000};
+        config->times = (struct lease_times){.ttl_min_ms = 1000,
+                                             .ttl_max_ms = 3600 * 1000,
+                                             .ttl_default_ms = 30 * 1000,
+                                             .reconnect_grace_ms = 10 * 1000};
     }
     return config;
 }
@@ -121,14 +123,15 @@ static int settle_spill(struct config_draft *draft)
     struct config *config = draft->config;
     struct statvfs status;
     int result = make_directories(config->spill_directory);
-    if (result == 0 && (access(config->spill_directory, R_OK | W_OK | X_OK) < 0 ||
-                        statvfs(config->spill_directory, &status) < 0)) {
+    if (result == 0 &&
+        (access(config->spill_directory, R_OK | W_OK | X_OK) < 0 || statvfs(config->spill_directory, &status) < 0)) {
         result = -errno;
     }
     if (result < 0) {
         return draft_fail(draft, draft->origins[SETTING_DIRECTORY].file, draft->origins[SETTING_DIRECTORY].line,
-                          &settings[SETTING_DIRECTORY], "%s can't be used: %s; name a directory that this user may write",
-                          config->spill_directory, strerrordesc_np(-result));
+                          &settings[SETTING_DIRECTORY],
+                          "%s can't be used: %s; name a directory that this user may write", config->spill_directory,
+                          strerrordesc_np(-result));
     }
     if (!is_set(draft, SETTING_MAX_MAPPED_BYTES)) {
         config->limits.max_mapped_bytes = (uint64_t)status.f_bavail * status.f_frsize / 2;
@@ -153,7 +156,8 @@ static void settle_limits(const struct config_draft *draft)
 }
 
 /* The one of two settings that was set last says where the combination went wrong. */
-static int check_order(struct config_draft *draft, enum setting_id smaller, enum setting_id larger, uint32_t a, uint32_t b)
+static int check_order(struct config_draft *draft, enum setting_id smaller, enum setting_id larger, uint32_t a,
+                       uint32_t b)
 {
     const struct setting_origin *left = &draft->origins[smaller], *right = &draft->origins[larger];
     if (a <= b) {
@@ -161,7 +165,8 @@ static int check_order(struct config_draft *draft, enum setting_id smaller, enum
     }
     const struct setting_origin *last = right->file && (!left->file || right->line > left->line) ? right : left;
     return draft_fail(draft, last->file, last->line, &settings[last == right ? larger : smaller],
-                      "%s (%u ms) must not be larger than %s (%u ms)", settings[smaller].key, a, settings[larger].key, b);
+                      "%s (%u ms) must not be larger than %s (%u ms)", settings[smaller].key, a, settings[larger].key,
+                      b);
 }
 
 static int check_times(struct config_draft *draft)
@@ -239,8 +244,8 @@ size_t config_fixed_differences(const struct config *in_force, const struct conf
     size_t count = 0;
     for (int id = 0; id < SETTINGS; id++) {
         if (!settings[id].is_reloadable && setting_differs((enum setting_id)id, in_force, loaded)) {
-            (void)fprintf(out, "[%s] %s can't change while the daemon runs: restart it for that\n", settings[id].section,
-                          settings[id].key);
+            (void)fprintf(out, "[%s] %s can't change while the daemon runs: restart it for that\n",
+                          settings[id].section, settings[id].key);
             count++;
         }
     }

@@ -16,7 +16,7 @@ struct config {
     /* [server] */
     char *socket;
     mode_t socket_mode;
-    gid_t socket_group; /* (gid_t)-1: leave it */
+    gid_t socket_group;      /* (gid_t)-1: leave it */
     char *socket_group_name; /* NULL: none */
     /* [limits]; LIMIT_OFF where switched off */
     uint64_t heap_bytes;
@@ -29,9 +29,9 @@ struct config {
 };
 
 struct config_options {
-    const char *file;            /* NULL: the default path, which may be absent; a named file must exist */
-    const char *socket;          /* overrides [server] socket; NULL: no override */
-    uint64_t host_total_bytes;   /* of the machine or its cgroup, whichever is smaller */
+    const char *file;          /* NULL: the default path, which may be absent; a named file must exist */
+    const char *socket;        /* overrides [server] socket; NULL: no override */
+    uint64_t host_total_bytes; /* of the machine or its cgroup, whichever is smaller */
 };
 
 /*

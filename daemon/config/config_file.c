@@ -64,8 +64,8 @@ static int fail_unknown(const struct reading *reading, const char *section, cons
     }
     if (!has_section(section)) {
         return draft_fail(reading->draft, reading->path, reading->line, NULL,
-                          "[%s] %s: there is no section [%s]; there are [server], [limits], [mapped] and [leases]", section,
-                          key, section);
+                          "[%s] %s: there is no section [%s]; there are [server], [limits], [mapped] and [leases]",
+                          section, key, section);
     }
     return draft_fail(reading->draft, reading->path, reading->line, NULL,
                       "[%s] %s: there is no such key; membroker.conf(5) has the list", section, key);

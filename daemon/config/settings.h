@@ -50,7 +50,8 @@ struct config_draft {
     char *error; /* the first one */
 };
 
-/* Remembers the first error as a sentence: "FILE:LINE: [section] key: ..." where it is about a setting. Returns -EINVAL. */
+/* Remembers the first error as a sentence: "FILE:LINE: [section] key: ..." where it is about a setting. Returns
+ * -EINVAL. */
 __attribute__((format(printf, 5, 6))) int draft_fail(struct config_draft *draft, const char *file, int line,
                                                      const struct setting *setting, const char *format, ...);
 
@@ -63,7 +64,8 @@ void setting_print(const struct config *config, enum setting_id id, FILE *out);
 /* Whether two configurations differ in it. */
 bool setting_differs(enum setting_id id, const struct config *a, const struct config *b);
 
-/* Reads one file into the draft. `must_exist` false: no such file is fine. Returns 0 or negative errno with the error set. */
+/* Reads one file into the draft. `must_exist` false: no such file is fine. Returns 0 or negative errno with the error
+ * set. */
 int config_file_read(struct config_draft *draft, const char *path, bool must_exist);
 
 /* Reads every NAME.conf of a directory, which may be absent, in alphabetical order. */

@@ -113,14 +113,15 @@ static void open_session(struct step *step, const struct input *input)
 {
     struct broker *broker = step->broker;
     if (broker->shutting_down) {
-        answer_error(step, input->peer, input->open.request_id, ERROR_SHUTTING_DOWN, 
+        answer_error(step, input->peer, input->open.request_id, ERROR_SHUTTING_DOWN,
                      "the broker is shutting down; connect again later");
         return;
     }
     struct byte_limits limits = client_limits(&input->open.hello);
     struct session *session = session_new(&broker->sessions, broker->next_session, &broker->host, &limits);
     if (!session) {
-        answer_error(step, input->peer, input->open.request_id, ERROR_SYSTEM, "the broker is out of memory for its own tables");
+        answer_error(step, input->peer, input->open.request_id, ERROR_SYSTEM,
+                     "the broker is out of memory for its own tables");
         return;
     }
     broker->next_session++;
@@ -208,12 +209,12 @@ static void revoke(struct step *step, const struct input *input)
         answer_error(step, input->peer, request->id, ERROR_NO_SUCH_LEASE,
                      "there is no lease %llu; it may have ended: `membrokerctl leases` lists those that live",
                      (unsigned long long)request->revoke_lease);
-    } else if (by->uid != 0 && by->uid != step->broker->options.daemon_uid &&
-               by->uid != lease->session->identity.uid) {
-        answer_error(step, input->peer, request->id, ERROR_NOT_PERMITTED,
-                     "lease %llu belongs to user %u and you are user %u; only its owner, root and the broker's own user "
-                     "may revoke it",
-                     (unsigned long long)lease->id, lease->session->identity.uid, by->uid);
+    } else if (by->uid != 0 && by->uid != step->broker->options.daemon_uid && by->uid != lease->session->identity.uid) {
+        answer_error(
+            step, input->peer, request->id, ERROR_NOT_PERMITTED,
+            "lease %llu belongs to user %u and you are user %u; only its owner, root and the broker's own user "
+            "may revoke it",
+            (unsigned long long)lease->id, lease->session->identity.uid, by->uid);
     } else {
         lease_end(step, lease, END_REVOKED);
         answer(step, input->peer, request->id, REPLY_DONE);

@@ -52,7 +52,8 @@ void broker_fill_welcome(const struct broker *broker, uint64_t session, struct w
 /* Fills what the core knows of a status. */
 void broker_fill_status(const struct broker *broker, struct status_reply *status);
 
-/* A page of a listing, at most `max` entries with numbers above `after`. Returns how many; *ret_more: there are more. */
+/* A page of a listing, at most `max` entries with numbers above `after`. Returns how many; *ret_more: there are more.
+ */
 size_t broker_list_sessions(const struct broker *broker, uint64_t after, struct session_entry *entries, size_t max,
                             bool *ret_more);
 

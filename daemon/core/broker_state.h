@@ -55,7 +55,8 @@ struct denial {
 void refuse(struct step *step, const struct session *session, uint64_t request_id, const struct denial *denial);
 
 /* ---- grant.c ---- */
-/* Serves an acquire or extend, by a grant in the making or an answer. False: it must wait for frees; nothing was done. */
+/* Serves an acquire or extend, by a grant in the making or an answer. False: it must wait for frees; nothing was done.
+ */
 bool grant_try(struct step *step, struct session *session, const struct request *request);
 void grant_made(struct step *step, struct segment *segment, const struct input_segment *made);
 void grant_failed(struct step *step, struct segment *segment, const struct input_segment *failed);

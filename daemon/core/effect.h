@@ -13,13 +13,13 @@
 
 enum effect_kind {
     EFFECT_MAKE_SEGMENT,
-    EFFECT_FREE_SEGMENT, /* truncate to nothing, then close; report INPUT_SEGMENT_FREED */
+    EFFECT_FREE_SEGMENT,   /* truncate to nothing, then close; report INPUT_SEGMENT_FREED */
     EFFECT_SESSION_OPENED, /* the peer has this session: welcome it */
-    EFFECT_REPLY,        /* to one peer: an answer or an event */
-    EFFECT_BROADCAST,    /* an event, to every connected session */
-    EFFECT_SLOT,         /* write a slot of the peer's control page, before anything that follows */
-    EFFECT_SESSION_OVER, /* the peer has no session any more: close its connection */
-    EFFECT_SESSION_GONE, /* and the core forgets the peer */
+    EFFECT_REPLY,          /* to one peer: an answer or an event */
+    EFFECT_BROADCAST,      /* an event, to every connected session */
+    EFFECT_SLOT,           /* write a slot of the peer's control page, before anything that follows */
+    EFFECT_SESSION_OVER,   /* the peer has no session any more: close its connection */
+    EFFECT_SESSION_GONE,   /* and the core forgets the peer */
 };
 
 struct effect_make {
@@ -68,7 +68,8 @@ struct effect {
 enum {
     LEASE_EXTENTS_MAX = 64, /* bounds what ending one lease can cost in one step */
     EFFECTS_MAX = 256,
-    EFFECTS_FOR_ONE_LEASE = LEASE_EXTENTS_MAX + 4, /* ending a lease: its segments, slot, event, and its session's end */
+    EFFECTS_FOR_ONE_LEASE =
+        LEASE_EXTENTS_MAX + 4, /* ending a lease: its segments, slot, event, and its session's end */
 };
 
 struct effect_list {

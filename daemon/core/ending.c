@@ -67,8 +67,7 @@ static void announce(struct step *step, const struct lease *lease, uint64_t gene
     effect_push(step->effects, EFFECT_SLOT)->slot =
         (struct effect_slot){session->peer, lease->slot, generation, lease->end_reason};
     if (lease->end_reason != END_RELEASED && session->state == SESSION_CONNECTED) {
-        tell(step, session->peer, EVENT_LEASE_ENDED)->lease_ended =
-            (struct lease_end){lease->id, lease->end_reason};
+        tell(step, session->peer, EVENT_LEASE_ENDED)->lease_ended = (struct lease_end){lease->id, lease->end_reason};
     }
 }
 
@@ -93,8 +92,7 @@ void lease_end(struct step *step, struct lease *lease, enum end_reason reason)
         session_bury(session, lease->id, reason);
         announce(step, lease, generation);
     }
-    TAILQ_FOREACH(segment, &lease->segments, in_lease)
-    {
+    TAILQ_FOREACH (segment, &lease->segments, in_lease) {
         free_segment(step, segment);
     }
 }

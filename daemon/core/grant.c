@@ -346,7 +346,8 @@ static bool spill(struct step *step, struct segment *segment)
     if (lease->state != LEASE_MAKING || !lease->may_spill || segment->charge.location != LOCATION_RAM) {
         return false;
     }
-    if (place(step->broker, &lease->session->account, segment->charge.bytes, LOCATION_MMAP, &charge, &denial) != PLACED) {
+    if (place(step->broker, &lease->session->account, segment->charge.bytes, LOCATION_MMAP, &charge, &denial) !=
+        PLACED) {
         return false;
     }
     place_uncount_host(step->broker, segment);

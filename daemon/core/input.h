@@ -6,19 +6,19 @@
 #include "proto/message.h"
 
 enum input_kind {
-    INPUT_OPEN_SESSION,   /* a peer said hello: answered with EFFECT_SESSION_OPENED, or an error */
-    INPUT_RESUMED,        /* the session has a new connection */
-    INPUT_REQUEST,        /* acquire, extend, release, renew, revoke or bye */
-    INPUT_DISCONNECTED,   /* the session's connection ended */
-    INPUT_DIED,           /* the session's process ended */
-    INPUT_READ,           /* the session's connection was read until it was empty */
+    INPUT_OPEN_SESSION, /* a peer said hello: answered with EFFECT_SESSION_OPENED, or an error */
+    INPUT_RESUMED,      /* the session has a new connection */
+    INPUT_REQUEST,      /* acquire, extend, release, renew, revoke or bye */
+    INPUT_DISCONNECTED, /* the session's connection ended */
+    INPUT_DIED,         /* the session's process ended */
+    INPUT_READ,         /* the session's connection was read until it was empty */
     INPUT_SEGMENT_MADE,
     INPUT_SEGMENT_FAILED,
     INPUT_SEGMENT_FREED,
     INPUT_SEGMENT_TAMPERED, /* its size is not what it was made with */
-    INPUT_HOST_MEMORY,    /* what the host has available now */
-    INPUT_CONFIGURE,      /* new limits and times */
-    INPUT_TICK,           /* judge what is due, go on with what was left */
+    INPUT_HOST_MEMORY,      /* what the host has available now */
+    INPUT_CONFIGURE,        /* new limits and times */
+    INPUT_TICK,             /* judge what is due, go on with what was left */
     INPUT_SHUTDOWN,
 };
 

@@ -36,7 +36,7 @@ struct lease {
     uint64_t generation;
     uint64_t ttl_ns;
     uint64_t granted_at;
-    uint64_t due; /* key in the table of due times; valid while alive */
+    uint64_t due;        /* key in the table of due times; valid while alive */
     uint64_t used_bytes; /* as the client reports */
     uint64_t bytes;      /* of its live segments */
     uint32_t extents;    /* segments, those being made included */

@@ -86,11 +86,8 @@ static void excess_consider(struct ledger_excess *excess, const struct account *
     bool tighter = !excess->account || free_bytes <= room(excess->limit_bytes, excess->used_bytes);
     bool all_suffice = suffice && (!excess->account || excess->frees_suffice);
     if (tighter) {
-        *excess = (struct ledger_excess){.account = account,
-                                         .limit = limit,
-                                         .limit_bytes = limit_bytes,
-                                         .used_bytes = used,
-                                         .asked_bytes = asked};
+        *excess = (struct ledger_excess){
+            .account = account, .limit = limit, .limit_bytes = limit_bytes, .used_bytes = used, .asked_bytes = asked};
     }
     excess->frees_suffice = all_suffice;
 }

@@ -43,8 +43,7 @@ struct ledger_excess {
 
 enum { LEDGER_E_LIMIT = 1 };
 
-void account_init(struct account *account, struct account *parent, const char *whose,
-                  const struct byte_limits *limits);
+void account_init(struct account *account, struct account *parent, const char *whose, const struct byte_limits *limits);
 
 /* An account must have no charges left when it ends. */
 void account_deinit(const struct account *account);

@@ -38,8 +38,7 @@ static size_t find_holders(const struct broker *broker, enum ledger_limit limit,
             rank(session, limit, largest);
         }
     }
-    TAILQ_FOREACH(session, &broker->sessions.over, in_over)
-    {
+    TAILQ_FOREACH (session, &broker->sessions.over, in_over) {
         if (account_used(&session->account, limit)) {
             rank(session, limit, largest);
         }
@@ -76,8 +75,9 @@ static void append_holders(char *sentence, const struct refusal *refusal)
     char bytes[SIZE_TEXT_BYTES];
     for (size_t i = 0; i < refusal->holder_count; i++) {
         const struct holder *holder = &refusal->holders[i];
-        append(sentence, "%s %s (pid %d, uid %u) %s", i ? "," : " Largest holders:",
-               holder->name[0] ? holder->name : "unnamed", holder->pid, holder->uid, size_to_text(holder->bytes, bytes));
+        append(sentence, "%s %s (pid %d, uid %u) %s",
+               i ? "," : " Largest holders:", holder->name[0] ? holder->name : "unnamed", holder->pid, holder->uid,
+               size_to_text(holder->bytes, bytes));
     }
     if (refusal->holder_count) {
         append(sentence, ".");

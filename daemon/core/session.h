@@ -32,14 +32,14 @@ struct session {
     void *peer; /* the shell's */
     struct account account;
     struct slot_table slots;
-    uint64_t renewed_at;   /* service clock; 0: never */
+    uint64_t renewed_at;    /* service clock; 0: never */
     uint64_t input_read_at; /* when its connection was last known to hold no unread request */
-    uint64_t grace_until;  /* while detached */
-    uint64_t trimmed_at;   /* when it was last asked to trim; 0: never */
-    uint64_t lease_count;  /* alive or making */
+    uint64_t grace_until;   /* while detached */
+    uint64_t trimmed_at;    /* when it was last asked to trim; 0: never */
+    uint64_t lease_count;   /* alive or making */
     uint64_t segment_count;
-    bool draining;         /* over, and leases are still to be ended */
-    struct lease_list leases; /* alive or making */
+    bool draining;               /* over, and leases are still to be ended */
+    struct lease_list leases;    /* alive or making */
     struct waiting_list waiting; /* requests that wait for bytes to be freed */
     size_t waiting_count;
     struct lease_end tombstones[SESSION_TOMBSTONES]; /* the newest ended leases, as a ring */

@@ -4,5 +4,6 @@
 
 #include <stdint.h>
 
-/* Raises the soft limit to the hard one (and, where this process may, the hard one to what the kernel allows). Returns the limit. */
+/* Raises the soft limit to the hard one (and, where this process may, the hard one to what the kernel allows). Returns
+ * the limit. */
 uint64_t descriptor_limit_raise(void);

@@ -15,9 +15,9 @@ enum { PATH_BYTES = 1024, LINE_BYTES = 2048 };
 /* Where a hierarchy with a memory controller is mounted, and the files that it has. */
 struct hierarchy {
     bool is_v2;
-    char mount[PATH_BYTES];  /* the mount point */
+    char mount[PATH_BYTES];   /* the mount point */
     char subtree[PATH_BYTES]; /* the part of the hierarchy that is mounted there */
-    char group[PATH_BYTES];  /* of this process */
+    char group[PATH_BYTES];   /* of this process */
 };
 
 static FILE *open_file(const char *root, const char *path)

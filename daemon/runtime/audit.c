@@ -146,7 +146,8 @@ static void scan_done(uv_work_t *work, int status)
         return;
     }
     if (audit->scan_error < 0) {
-        note_difference(audit, "the process's descriptors could not be listed: %s", strerrordesc_np(-audit->scan_error));
+        note_difference(audit, "the process's descriptors could not be listed: %s",
+                        strerrordesc_np(-audit->scan_error));
     } else if (unexplained && !doubtful) {
         note_difference(audit, "%zu descriptors of segments belong to no segment in the ledger", unexplained);
     }

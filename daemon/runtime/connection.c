@@ -142,8 +142,7 @@ void connection_close_doomed(struct server *server)
     while (server->has_doomed) {
         struct connection *connection;
         server->has_doomed = false;
-        LIST_FOREACH(connection, &server->connections, in_server)
-        {
+        LIST_FOREACH (connection, &server->connections, in_server) {
             if (connection->doomed) {
                 server->has_doomed = true;
                 connection_close(connection);
@@ -255,7 +254,8 @@ static void serve_payload(struct connection *connection, const uint8_t *payload,
     const char *fault = NULL;
     int result = codec_decode_request(payload, bytes, connection->server->arena, &request, &fault);
     if (result == -EBADMSG) {
-        connection_fail(connection, ERROR_MALFORMED, "a message of %zu bytes is not a membroker.v1.ClientMessage", bytes);
+        connection_fail(connection, ERROR_MALFORMED, "a message of %zu bytes is not a membroker.v1.ClientMessage",
+                        bytes);
     } else if (result == -EINVAL) {
         requests_answer_fault(connection, &request, fault);
     } else {

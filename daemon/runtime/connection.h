@@ -31,7 +31,8 @@ __attribute__((format(printf, 3, 4))) void connection_fail(struct connection *co
  */
 void connection_read(struct connection *connection);
 
-/* Closes it: the core hears of it, or the peer is freed if it has no session. Idempotent. Not from within the core's effects. */
+/* Closes it: the core hears of it, or the peer is freed if it has no session. Idempotent. Not from within the core's
+ * effects. */
 void connection_close(struct connection *connection);
 
 /* Closes it as soon as the core is done with its present input. */

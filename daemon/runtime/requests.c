@@ -104,9 +104,10 @@ static void serve_hello(struct connection *connection, const struct request *req
     if (peer->greeted) {
         connection_fail(connection, ERROR_NOT_GREETED, "a second hello came on one connection");
     } else if (hello->protocol_min > PROTOCOL_VERSION || hello->protocol_max < PROTOCOL_VERSION) {
-        connection_fail(connection, ERROR_PROTOCOL_VERSION,
-                        "the client speaks protocol versions %u to %u and this broker (%s) version %d; upgrade the older",
-                        hello->protocol_min, hello->protocol_max, MEMBROKER_VERSION, PROTOCOL_VERSION);
+        connection_fail(
+            connection, ERROR_PROTOCOL_VERSION,
+            "the client speaks protocol versions %u to %u and this broker (%s) version %d; upgrade the older",
+            hello->protocol_min, hello->protocol_max, MEMBROKER_VERSION, PROTOCOL_VERSION);
     } else if (hello->monitor) {
         peer->is_monitor = true;
         welcome(connection, request, false);

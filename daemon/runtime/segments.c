@@ -218,7 +218,8 @@ int segment_look(const struct segment_file *file, struct segment_kernel_view *re
     if (fstat(file->fd, &status) < 0) {
         return -errno;
     }
-    *ret = (struct segment_kernel_view){.size = (uint64_t)status.st_size, .allocated = (uint64_t)status.st_blocks * 512};
+    *ret =
+        (struct segment_kernel_view){.size = (uint64_t)status.st_size, .allocated = (uint64_t)status.st_blocks * 512};
     return 0;
 }
 

@@ -35,7 +35,8 @@ struct server {
     struct segment_result_queue results; /* of segments, not yet told to the core */
     struct spill spill;
     struct service_clock clock;
-    uint64_t frozen_now; /* service time while judging: all of one judgement happens at one instant; 0: the clock runs */
+    uint64_t
+        frozen_now; /* service time while judging: all of one judgement happens at one instant; 0: the clock runs */
     uint64_t started_at; /* monotonic */
 
     uv_poll_t listener;
@@ -55,15 +56,15 @@ struct server {
     struct host_memory host;
     uint64_t host_read_at; /* monotonic; 0: never */
 
-    uint64_t inline_bytes;  /* truncated on the loop in this turn */
-    size_t jobs_in_flight;  /* on the thread pool, segments' */
+    uint64_t inline_bytes;               /* truncated on the loop in this turn */
+    size_t jobs_in_flight;               /* on the thread pool, segments' */
     struct segment_file **segment_by_fd; /* who owns which descriptor, for audits */
     size_t segment_by_fd_size;
 
     bool stopping;
     uint64_t stop_deadline; /* monotonic */
     struct codec_arena *arena;
-    uint8_t frame[FRAME_BYTES_MAX];  /* being sent */
+    uint8_t frame[FRAME_BYTES_MAX];      /* being sent */
     uint8_t packet[FRAME_BYTES_MAX + 1]; /* being read; one more, so that an oversized one is noticed */
 };
 

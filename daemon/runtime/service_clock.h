@@ -19,7 +19,8 @@ struct service_clock {
     uint64_t expected; /* when the loop should run again at the latest; 0: no expectation */
 };
 
-/* The loop goes to sleep at `monotonic` for at most `timeout_ms` (negative: for ever). Counts what its work took too long. */
+/* The loop goes to sleep at `monotonic` for at most `timeout_ms` (negative: for ever). Counts what its work took too
+ * long. */
 void service_clock_sleep(struct service_clock *clock, uint64_t monotonic, int timeout_ms);
 
 /* The loop is awake. Returns how much was just added to `away`. */

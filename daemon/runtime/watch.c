@@ -17,9 +17,10 @@ static void look(struct server *server, const struct segment_view *segment)
         segment_is_intact(segment->handle, &kernel)) {
         return;
     }
-    log_warning("lease %llu revoked: segment %llu was granted with %llu bytes and has a size of %llu with %llu allocated",
-                (unsigned long long)segment->lease, (unsigned long long)segment->id, (unsigned long long)segment->bytes,
-                (unsigned long long)kernel.size, (unsigned long long)kernel.allocated);
+    log_warning(
+        "lease %llu revoked: segment %llu was granted with %llu bytes and has a size of %llu with %llu allocated",
+        (unsigned long long)segment->lease, (unsigned long long)segment->id, (unsigned long long)segment->bytes,
+        (unsigned long long)kernel.size, (unsigned long long)kernel.allocated);
     struct input tampered = {.kind = INPUT_SEGMENT_TAMPERED};
     tampered.segment.segment = segment->id;
     server_feed(server, &tampered);

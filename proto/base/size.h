@@ -9,7 +9,7 @@
 enum { SIZE_TEXT_BYTES = 48 };
 
 #define NANOSECONDS_PER_MILLISECOND UINT64_C(1000000)
-#define NANOSECONDS_PER_SECOND UINT64_C(1000000000)
+#define NANOSECONDS_PER_SECOND      UINT64_C(1000000000)
 
 /* Rounds up to a multiple of `step`, a power of two. False when the result does not fit 64 bits. */
 bool size_round_up(uint64_t bytes, uint64_t step, uint64_t *ret);

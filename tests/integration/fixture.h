@@ -57,7 +57,7 @@ void fixture_kernel_bytes(const struct fixture *fixture, uint64_t *ret_ram, uint
             sleep_ms(5);                                                                                               \
             waited_ms += 5;                                                                                            \
         }                                                                                                              \
-        cr_assert(condition, "not within ten seconds: %s", #condition);                                               \
+        cr_assert(condition, "not within ten seconds: %s", #condition);                                                \
     } while (0)
 
 void sleep_ms(unsigned milliseconds);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How leases end: expiry, death, revocation, disconnection; and that a live client never loses one through the daemon. */
+/* How leases end: expiry, death, revocation, disconnection; and that a live client never loses one through the daemon.
+ */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -380,8 +381,8 @@ Test(endings, a_forked_child_has_neither_the_mapping_nor_the_client)
     pid_t child = fork();
     if (child == 0) {
         mb_lease *mine;
-        int refused = mb_ping(client) == -EPERM && mb_release(lease) == -EPERM &&
-                      mb_acquire(client, MIB, NULL, &mine) == -EPERM;
+        int refused =
+            mb_ping(client) == -EPERM && mb_release(lease) == -EPERM && mb_acquire(client, MIB, NULL, &mine) == -EPERM;
         unsigned char resident;
         int absent = mincore(address, 4096, &resident) < 0 && errno == ENOMEM;
         mb_disconnect(client);

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Threads on one client, for ThreadSanitizer: acquiring, extending, releasing and checking at once, while leases expire
+ * and the background thread renews and tells. Criterion's runner does not start under that sanitizer, hence a plain
+ * program. Usage: stress SOCKET SECONDS
+ */
+#include <membroker.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { THREADS = 6 };
+
+static atomic_bool stop;
+static atomic_uint events, rounds, failures;
+
+static void on_event(const mb_event *event, void *user_data)
+{
+    (void)user_data;
+    if (event->lease) {
+        (void)mb_lease_check(event->lease);
+    }
+    atomic_fetch_add(&events, 1);
+}
+
+static void fail(const char *what)
+{
+    (void)fprintf(stderr, "%s: %s\n", what, mb_last_error());
+    atomic_fetch_add(&failures, 1);
+}
+
+static void one_round(mb_client *client, unsigned number)
+{
+    mb_lease_options options = MB_LEASE_OPTIONS_INIT;
+    mb_lease *lease;
+    void *address;
+    options.ttl_ms = 1000;
+    if (mb_acquire(client, 1 << 16, &options, &lease) < 0) {
+        fail("acquire");
+        return;
+    }
+    if (mb_map(lease, 0, &address, NULL) == 0) {
+        ((volatile char *)address)[number % 65536] = 1;
+    }
+    mb_lease_report_use(lease, number);
+    if (number % 4 == 0 && mb_extend(lease, 4096, NULL) < 0) {
+        fail("extend");
+    }
+    if (number % 16 == 0) {
+        (void)mb_ping(client);
+    }
+    if (mb_lease_check(lease) < 0 || mb_release(lease) < 0) {
+        fail("release");
+    }
+    atomic_fetch_add(&rounds, 1);
+}
+
+static void *work(void *argument)
+{
+    for (unsigned number = 0; !atomic_load(&stop); number++) {
+        one_round(argument, number);
+    }
+    return NULL;
+}
+
+static void *run_workspace(void *argument)
+{
+    mb_workspace_config config = MB_WORKSPACE_CONFIG_INIT;
+    mb_workspace *workspace;
+    config.initial_size = 1 << 20;
+    config.ttl_ms = 1000;
+    if (mb_workspace_open(argument, "stress", &config, &workspace) < 0) {
+        fail("workspace");
+        return NULL;
+    }
+    while (!atomic_load(&stop)) {
+        if (mb_workspace_enter(workspace) < 0) {
+            fail("enter");
+            break;
+        }
+        for (int i = 0; i < 100; i++) {
+            char *bytes = mb_workspace_alloc(workspace, 100);
+            *(volatile char *)bytes = 1;
+        }
+        (void)mb_workspace_leave(workspace);
+    }
+    mb_workspace_close(workspace);
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    mb_client_options options = MB_CLIENT_OPTIONS_INIT;
+    mb_client *client;
+    pthread_t threads[THREADS];
+    if (argc != 3) {
+        (void)fprintf(stderr, "usage: stress SOCKET SECONDS\n");
+        return 2;
+    }
+    options.socket = argv[1];
+    options.flags = MB_CLIENT_GUARD;
+    options.on_event = on_event;
+    if (mb_connect(&options, &client) < 0) {
+        fail("connect");
+        return 1;
+    }
+    for (int i = 0; i < THREADS; i++) {
+        (void)pthread_create(&threads[i], NULL, i < 2 ? run_workspace : work, client);
+    }
+    (void)sleep((unsigned)strtoul(argv[2], NULL, 10));
+    atomic_store(&stop, 1);
+    for (int i = 0; i < THREADS; i++) {
+        (void)pthread_join(threads[i], NULL);
+    }
+    mb_disconnect(client);
+    printf("%u rounds, %u events, %u failures\n", atomic_load(&rounds), atomic_load(&events), atomic_load(&failures));
+    return atomic_load(&failures) || !atomic_load(&rounds);
+}
