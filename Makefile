@@ -17,7 +17,7 @@ OPTIMIZE  ?= -O2 -g
 SANITIZE  ?=
 WARNINGS  := -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes -Wmissing-prototypes \
              -Wold-style-definition -Wpointer-arith -Wcast-qual -Wwrite-strings -Wformat=2 -Wundef -Wvla \
-             -Wswitch-enum -Wnull-dereference -Wno-format-truncation -Werror
+             -Wswitch-enum -Wnull-dereference $(if $(findstring clang,$(CC)),,-Wno-format-truncation) -Werror
 HARDENING := $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong -fPIC
 CPPFLAGS  += -D_GNU_SOURCE -DMEMBROKER_VERSION='"$(VERSION)"' -DMEMBROKER_SYSCONFDIR='"$(SYSCONFDIR)"' \
              -I. -Iclient/include -isystem $(BUILD)/gen $(FAULT_FLAGS)

@@ -43,7 +43,7 @@ static int send_hello(mb_client *client)
 
 static int connect_socket(const mb_client *client)
 {
-    struct timeval slice = {.tv_usec = READ_SLICE_MS * 1000};
+    struct timeval slice = {.tv_usec = READ_SLICE_MS * 1000L};
     cleanup(fd_closep) int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {
         return -errno;

@@ -59,7 +59,7 @@ static int take_option(struct hold *hold, int letter)
     static const char *const locations[] = {"ram", "mmap", "auto", NULL};
     static const char *const huge[] = {"never", "try", "always", NULL};
     uint64_t milliseconds;
-    int choice, result;
+    int choice = 0, result;
     switch (letter) {
     case 'l':
         result = parse_choice("--location", optarg, locations, MB_LOCATION_RAM, &choice);

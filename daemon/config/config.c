@@ -121,7 +121,7 @@ static int make_directories(char *path)
 static int settle_spill(struct config_draft *draft)
 {
     struct config *config = draft->config;
-    struct statvfs status;
+    struct statvfs status = {0};
     int result = make_directories(config->spill_directory);
     if (result == 0 &&
         (access(config->spill_directory, R_OK | W_OK | X_OK) < 0 || statvfs(config->spill_directory, &status) < 0)) {

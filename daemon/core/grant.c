@@ -265,6 +265,9 @@ void grant_made(struct step *step, struct segment *segment, const struct input_s
     struct session *session = lease->session;
     segment->handle = made->handle;
     segment->has_huge_pages = made->has_huge_pages;
+    if (session->state == SESSION_OVER && lease->state != LEASE_ENDED) {
+        lease_end(step, lease, session->over_reason); /* its turn had not come yet */
+    }
     if (segment->doomed) {
         answer_error(step, session->peer, segment->request_id, ERROR_LEASE_ENDED, "lease %llu ended meanwhile: %s",
                      (unsigned long long)lease->id, end_reason_words(lease->end_reason));

@@ -69,7 +69,7 @@ void judge_due(struct step *step)
 {
     struct session *session;
     while ((session = session_table_first_grace(&step->broker->sessions)) && session->grace_until <= step->now &&
-           effect_room(step->effects) >= 2 * EFFECTS_FOR_ONE_LEASE) {
+           effect_room(step->effects) >= (size_t)2 * EFFECTS_FOR_ONE_LEASE) {
         session_over(step, session, END_DISCONNECTED);
     }
     judge_leases(step);

@@ -31,10 +31,9 @@ static struct sockaddr_un address_of(const char *path)
 /* Opens the directory of the socket, made if it is absent, and locks it. */
 static int lock_directory(const char *path)
 {
-    cleanup(freep) char *copy = strdup(path);
-    if (!copy) {
-        return -ENOMEM;
-    }
+    char copy[sizeof((struct sockaddr_un *)0)->sun_path];
+    (void)stpncpy(copy, path, sizeof copy - 1);
+    copy[sizeof copy - 1] = '\0';
     const char *directory = dirname(copy);
     if (mkdir(directory, 0755) < 0 && errno != EEXIST) {
         return -errno;

@@ -11,9 +11,13 @@
 #include "daemon/os/memfd.h"
 #include "daemon/runtime/log.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/size.h"
 
 /* Truncating this much touched memory takes about 0.7 ms: the most that one turn of the loop spends on it. */
 enum { INLINE_FREE_BYTES = 4 << 20 };
+
+/* After a free that took its time, the host is looked at again, if the last look is older than this. */
+#define FREED_REFRESH_NS (20 * NANOSECONDS_PER_MILLISECOND)
 
 /* For the case that there is no memory even to say that there is none: enough for one step's failures. */
 enum { EMERGENCY_FILES = 64 };
@@ -192,7 +196,7 @@ static void free_done(uv_work_t *work, int status)
     (void)status; /* jobs are never cancelled */
     server->jobs_in_flight--;
     report_freed(file);
-    server_refresh_host(server, 20 * 1000000);
+    server_refresh_host(server, FREED_REFRESH_NS);
     server_settle(server);
 }
 
@@ -225,7 +229,7 @@ int segment_look(const struct segment_file *file, struct segment_kernel_view *re
 
 bool segment_is_intact(const struct segment_file *file, const struct segment_kernel_view *view)
 {
-    uint64_t overhead = 64 * 1024 + file->bytes / 256; /* of a file system's own extent blocks */
+    uint64_t overhead = 65536 + file->bytes / 256; /* of a file system's own extent blocks */
     if (view->size != file->bytes) {
         return false;
     }

@@ -164,7 +164,7 @@ int size_from_text(const char *text, uint64_t whole, uint64_t *ret)
 
 int duration_from_text(const char *text, uint64_t *ret_milliseconds)
 {
-    static const struct unit units[] = {{"ms", 1}, {"s", 1000}, {"min", 60 * 1000}, {"h", 3600 * 1000}};
+    static const struct unit units[] = {{"ms", 1}, {"s", 1000}, {"min", 60000}, {"h", 3600000}};
     uint64_t value;
     text = skip_blanks(text);
     int result = read_number(&text, &value);

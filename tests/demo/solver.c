@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A numerical job: the steady state of heat on an N x N plate, one edge at 100 degrees, by the conjugate gradient
- * method. Each iteration makes its scratch vectors anew, as array libraries do: from a leased workspace, or from malloc.
- * The result must not depend on where they lie, to the last bit. Usage: solver N workspace|malloc
+ * method. Each iteration makes its scratch vectors anew, as array libraries do: from a leased workspace, or from
+ * malloc. The result must not depend on where they lie, to the last bit. Usage: solver N workspace|malloc
  */
 #include <math.h>
 #include <membroker.h>
@@ -97,8 +97,7 @@ static int open_workspace(size_t n, mb_client **ret_client)
     mb_client_options options = MB_CLIENT_OPTIONS_INIT;
     config.initial_size = 3 * (n * n * sizeof(double) + 16);
     options.name = "solver";
-    if (mb_connect(&options, ret_client) < 0 ||
-        mb_workspace_open(*ret_client, "cg scratch", &config, &workspace) < 0) {
+    if (mb_connect(&options, ret_client) < 0 || mb_workspace_open(*ret_client, "cg scratch", &config, &workspace) < 0) {
         (void)fprintf(stderr, "solver: %s\n", mb_last_error());
         return -1;
     }

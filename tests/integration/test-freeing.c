@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Large memory is freed off the loop, and sizes changed behind the daemon's back are noticed. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "proto/base/cleanup.h"
+#include "tests/integration/fixture.h"
+
+#define MIB UINT64_C(1048576)
+
+TestSuite(freeing, .timeout = 120);
+
+/* Not a matter of timing but of order: were the loop busy freeing, no answer could show bytes on their way. */
+Test(freeing, status_is_answered_while_gigabytes_are_being_freed)
+{
+    struct fixture fixture;
+    struct request request = {.kind = REQUEST_STATUS};
+    struct reply reply;
+    mb_lease *lease;
+    void *address;
+    int seen = 0;
+    fixture_start(&fixture, "");
+    mb_client *client = fixture_connect(&fixture, 0);
+    cleanup(fd_closep) int monitor = fixture_socket(&fixture);
+    cr_assert(fixture_hello(monitor, true, &reply, NULL));
+    cr_assert(mb_acquire(client, 2048 * MIB, NULL, &lease) == 0, "%s", mb_last_error());
+    cr_assert(mb_map(lease, 0, &address, NULL) == 0);
+    for (uint64_t at = 0; at < 2048 * MIB; at += 4096) {
+        ((volatile char *)address)[at] = 1;
+    }
+    cr_assert(fixture_revoke(&fixture, mb_lease_id(lease)) == ERROR_UNSPECIFIED);
+    do {
+        cr_assert(fixture_exchange(monitor, &request, &reply, NULL));
+        seen += reply.status.freeing_bytes == 2048 * MIB;
+        cr_assert(reply.status.used_physical_bytes == reply.status.freeing_bytes, "counted until the kernel has it");
+    } while (reply.status.used_bytes);
+    cr_expect(seen >= 5, "only %d answers came while 2 GiB were being freed", seen);
+    mb_disconnect(client);
+    fixture_stop(&fixture);
+}
+
+static mb_lease *resized_lease(mb_client *client, off_t to)
+{
+    mb_lease_options options = MB_LEASE_OPTIONS_INIT;
+    mb_lease *lease;
+    void *address;
+    char path[64];
+    options.location = MB_LOCATION_MMAP;
+    cr_assert(mb_acquire(client, MIB, &options, &lease) == 0);
+    cr_assert(mb_map(lease, 0, &address, NULL) == 0);
+    /* a client that wants to can get at the file through its own mapping */
+    (void)snprintf(path, sizeof path, "/proc/self/map_files/%lx-%lx", (unsigned long)address,
+                   (unsigned long)address + MIB);
+    cleanup(fd_closep) int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0) {
+        cr_skip("opening through map_files needs root");
+    }
+    cr_assert(ftruncate(fd, to) == 0);
+    return lease;
+}
+
+Test(freeing, a_file_that_was_grown_is_noticed_and_its_lease_revoked)
+{
+    struct fixture fixture;
+    fixture_start(&fixture, "");
+    mb_client *client = fixture_connect(&fixture, MB_CLIENT_GUARD);
+    mb_lease *lease = resized_lease(client, 64 * 1048576);
+    WAIT_UNTIL(mb_lease_end_reason(lease) == MB_END_TAMPERED);
+    WAIT_UNTIL(fixture_status(&fixture).used_bytes == 0);
+    mb_disconnect(client);
+    fixture_stop(&fixture);
+}
+
+Test(freeing, a_file_that_was_truncated_is_noticed_and_its_lease_revoked)
+{
+    struct fixture fixture;
+    fixture_start(&fixture, "");
+    mb_client *client = fixture_connect(&fixture, MB_CLIENT_GUARD);
+    mb_lease *lease = resized_lease(client, 0);
+    WAIT_UNTIL(mb_lease_end_reason(lease) == MB_END_TAMPERED);
+    mb_disconnect(client);
+    fixture_stop(&fixture);
+}
+
+Test(freeing, five_thousand_leases_end_at_one_instant)
+{
+    struct fixture fixture;
+    fixture_start(&fixture, "");
+    mb_client *client = fixture_connect(&fixture, MB_CLIENT_NO_RENEW);
+    mb_lease_options options = MB_LEASE_OPTIONS_INIT;
+    mb_lease *lease;
+    options.ttl_ms = 1000;
+    for (int i = 0; i < 5000; i++) {
+        cr_assert(mb_acquire(client, 4096, &options, &lease) == 0, "%s", mb_last_error());
+    }
+    WAIT_UNTIL(fixture_status(&fixture).counters.expired == 5000);
+    WAIT_UNTIL(fixture_status(&fixture).used_bytes == 0);
+    mb_disconnect(client);
+    fixture_stop(&fixture);
+}

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Carrying out effects on lists. */
+#include "tests/unit/core/shell_model.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/size.h"
+
+static void *handle_of(const struct model_segment *segment)
+{
+    return (void *)(uintptr_t)segment->id;
+}
+
+static void *cookie_of(int peer)
+{
+    return (void *)(uintptr_t)(peer + 1);
+}
+
+static int peer_of(const void *cookie)
+{
+    return (int)(uintptr_t)cookie - 1;
+}
+
+struct model *model_new(uint64_t max_bytes, uint64_t max_physical, uint64_t max_mapped)
+{
+    struct model *model = calloc(1, sizeof *model);
+    cr_assert(model);
+    struct broker_options options = {
+        .settings = {.limits = {max_bytes ? max_bytes : LIMIT_OFF, max_physical ? max_physical : LIMIT_OFF,
+                                max_mapped ? max_mapped : LIMIT_OFF},
+                     .times = {1000, 60000, 30000, 10000}},
+        .page_bytes = MODEL_PAGE,
+        .daemon_uid = 7,
+    };
+    model->broker = broker_new(&options);
+    model->now = NANOSECONDS_PER_SECOND;
+    cr_assert(model->broker);
+    return model;
+}
+
+void model_free(struct model *model)
+{
+    broker_free(model->broker);
+    free(model);
+}
+
+static struct model_segment *find_segment(struct model *model, uint64_t id)
+{
+    for (size_t i = 0; i < model->segment_count; i++) {
+        if (model->segments[i].id == id) {
+            return &model->segments[i];
+        }
+    }
+    return NULL;
+}
+
+static void forget_segment(struct model *model, struct model_segment *segment)
+{
+    *segment = model->segments[--model->segment_count];
+}
+
+static void make(struct model *model, const struct effect_make *make)
+{
+    struct model_segment *known = find_segment(model, make->segment);
+    cr_assert(!known, "segment %llu is made twice", (unsigned long long)make->segment);
+    cr_assert(model->segment_count < MODEL_SEGMENTS);
+    cr_assert(make->bytes && make->bytes % MODEL_PAGE == 0);
+    model->segments[model->segment_count++] = (struct model_segment){
+        .id = make->segment,
+        .location = make->location,
+        .bytes = make->bytes,
+        .making = true,
+        .will_fail = model->fail_error && make->location == LOCATION_RAM,
+    };
+}
+
+static void begin_free(struct model *model, const struct effect_free *to_free)
+{
+    struct model_segment *segment = find_segment(model, to_free->segment);
+    cr_assert(segment && segment->made && !segment->freeing, "a segment is freed that is not lent");
+    cr_assert(segment->bytes == to_free->bytes && segment->location == to_free->location);
+    segment->freeing = true;
+}
+
+static void keep_reply(struct model *model, const struct effect_reply *reply)
+{
+    int peer = peer_of(reply->peer);
+    cr_assert(peer >= 0 && peer < MODEL_PEERS);
+    if (reply->segment_handle) {
+        struct model_segment *segment = find_segment(model, (uintptr_t)reply->segment_handle);
+        cr_assert(segment && segment->made && !segment->freeing, "a descriptor of no living segment is sent");
+        cr_assert(model->peers[peer].session, "a grant goes to a session that is over");
+    }
+    if (model->reply_count == MODEL_REPLIES) {
+        model->reply_count--;
+        memmove(model->replies, model->replies + 1, model->reply_count * sizeof *model->replies);
+        memmove(model->reply_peers, model->reply_peers + 1, model->reply_count * sizeof *model->reply_peers);
+    }
+    model->reply_peers[model->reply_count] = reply->peer;
+    model->replies[model->reply_count++] = reply->reply;
+}
+
+static void mix(struct model *model, uint64_t value)
+{
+    model->trace = (model->trace ^ value) * UINT64_C(1099511628211);
+}
+
+static void carry_out(struct model *model, const struct effect *effect)
+{
+    mix(model, (uint64_t)effect->kind);
+    switch (effect->kind) {
+    case EFFECT_MAKE_SEGMENT:
+        mix(model, effect->make.segment);
+        make(model, &effect->make);
+        break;
+    case EFFECT_FREE_SEGMENT:
+        mix(model, effect->free.segment);
+        begin_free(model, &effect->free);
+        break;
+    case EFFECT_REPLY:
+        mix(model, (uint64_t)effect->reply.reply.kind + 100 * effect->reply.reply.reply_to);
+        keep_reply(model, &effect->reply);
+        break;
+    case EFFECT_SLOT:
+        mix(model, effect->slot.generation);
+        model->slot_generation = effect->slot.generation;
+        model->slot_reason = effect->slot.reason;
+        cr_assert((effect->slot.generation % 2 == 1) == (effect->slot.reason == END_NONE));
+        break;
+    case EFFECT_SESSION_OPENED:
+        model->peers[peer_of(effect->session.peer)].session = effect->session.session;
+        break;
+    case EFFECT_SESSION_OVER:
+        model->peers[peer_of(effect->session.peer)] = (struct model_peer){.is_over = true};
+        break;
+    case EFFECT_SESSION_GONE:
+        model->peers[peer_of(effect->session.peer)] = (struct model_peer){0};
+        break;
+    case EFFECT_BROADCAST:
+        break;
+    }
+}
+
+static void step(struct model *model, const struct input *input)
+{
+    broker_step(model->broker, input, model->now, &model->effects);
+    if (model->effects.count > model->largest_step) {
+        model->largest_step = model->effects.count;
+    }
+    for (size_t i = 0; i < model->effects.count; i++) {
+        carry_out(model, &model->effects.effects[i]);
+    }
+    const char *wrong = broker_check(model->broker);
+    cr_assert(!wrong, "%s", wrong);
+    struct status_reply status = model_status(model);
+    cr_assert(model_existing(model, LOCATION_RAM) <= status.used_physical_bytes, "more RAM exists than is charged");
+    cr_assert(model_existing(model, LOCATION_MMAP) <= status.used_mapped_bytes, "more files exist than are charged");
+}
+
+static void report_made(struct model *model, struct model_segment *segment)
+{
+    struct input input = {.kind = segment->will_fail ? INPUT_SEGMENT_FAILED : INPUT_SEGMENT_MADE};
+    input.segment.segment = segment->id;
+    input.segment.handle = handle_of(segment);
+    input.segment.error = segment->will_fail ? model->fail_error : 0;
+    if (segment->will_fail) {
+        input.segment.error = input.segment.error ? input.segment.error : -ENOMEM;
+        forget_segment(model, segment);
+    } else {
+        segment->making = false;
+        segment->made = true;
+    }
+    step(model, &input);
+}
+
+static void report_freed(struct model *model, struct model_segment *segment)
+{
+    struct input input = {.kind = INPUT_SEGMENT_FREED};
+    input.segment.segment = segment->id;
+    forget_segment(model, segment);
+    step(model, &input);
+}
+
+/* One result, if one is to be reported. */
+static bool settle_one(struct model *model, bool makes, bool frees)
+{
+    for (size_t i = 0; i < model->segment_count; i++) {
+        struct model_segment *segment = &model->segments[i];
+        if (makes && segment->making) {
+            report_made(model, segment);
+            return true;
+        }
+        if (frees && segment->freeing) {
+            report_freed(model, segment);
+            return true;
+        }
+    }
+    return false;
+}
+
+void model_finish(struct model *model)
+{
+    while (settle_one(model, true, true)) {
+    }
+}
+
+void model_feed(struct model *model, const struct input *input)
+{
+    step(model, input);
+    while (settle_one(model, !model->hold_makes, !model->hold_frees)) {
+    }
+}
+
+uint64_t model_open(struct model *model, int peer, uint64_t heap_bytes)
+{
+    struct input input = {.kind = INPUT_OPEN_SESSION, .peer = cookie_of(peer)};
+    input.open.identity = (struct identity){.pid = 100 + peer, .uid = 1000 + (uint32_t)peer};
+    input.open.token.bytes[0] = (uint8_t)peer;
+    input.open.hello = (struct hello_request){.name = "model", .heap_bytes = heap_bytes};
+    input.open.hello.max_bytes = input.open.hello.max_physical_bytes = LIMIT_UNSAID;
+    model_feed(model, &input);
+    return model->peers[peer].session;
+}
+
+const struct reply *model_answer(const struct model *model, uint64_t request_id)
+{
+    for (size_t i = model->reply_count; i > 0; i--) {
+        if (model->replies[i - 1].is_answer && model->replies[i - 1].reply_to == request_id) {
+            return &model->replies[i - 1];
+        }
+    }
+    return NULL;
+}
+
+const struct reply *model_request(struct model *model, int peer, struct request *request)
+{
+    struct input input = {.kind = INPUT_REQUEST, .session = model->peers[peer].session, .peer = cookie_of(peer)};
+    request->id = ++model->next_request;
+    input.request.identity = (struct identity){.pid = 100 + peer, .uid = 1000 + (uint32_t)peer};
+    input.request.request = request;
+    model_feed(model, &input);
+    return model_answer(model, request->id);
+}
+
+const struct reply *model_acquire(struct model *model, int peer, uint64_t bytes, enum location location,
+                                  uint32_t ttl_ms)
+{
+    struct request request = {.kind = REQUEST_ACQUIRE};
+    request.acquire =
+        (struct acquire_request){.bytes = bytes, .location = location, .ttl_ms = ttl_ms, .name = "l", .numa_node = -1};
+    return model_request(model, peer, &request);
+}
+
+const struct reply *model_release(struct model *model, int peer, uint64_t lease)
+{
+    struct request request = {.kind = REQUEST_RELEASE, .release_lease = lease};
+    return model_request(model, peer, &request);
+}
+
+const struct reply *model_renew(struct model *model, int peer)
+{
+    struct request request = {.kind = REQUEST_RENEW};
+    return model_request(model, peer, &request);
+}
+
+void model_pass(struct model *model, uint64_t milliseconds)
+{
+    void *peers[64];
+    model->now += milliseconds * NANOSECONDS_PER_MILLISECOND;
+    for (int i = 0; i < 100000 && broker_next_wakeup(model->broker) <= model->now; i++) {
+        size_t count = broker_peers_to_read(model->broker, model->now, peers, 64);
+        for (size_t j = 0; j < count; j++) {
+            struct input read = {.kind = INPUT_READ, .session = model->peers[peer_of(peers[j])].session};
+            model_feed(model, &read);
+        }
+        struct input tick = {.kind = INPUT_TICK};
+        model_feed(model, &tick);
+        if (model->hold_frees && broker_next_wakeup(model->broker) == 0) {
+            return;
+        }
+    }
+}
+
+size_t model_events(const struct model *model, int peer, enum reply_kind kind)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < model->reply_count; i++) {
+        count +=
+            model->reply_peers[i] == cookie_of(peer) && !model->replies[i].is_answer && model->replies[i].kind == kind;
+    }
+    return count;
+}
+
+void model_forget(struct model *model)
+{
+    model->reply_count = 0;
+}
+
+uint64_t model_existing(const struct model *model, enum location location)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < model->segment_count; i++) {
+        bytes += model->segments[i].location == location ? model->segments[i].bytes : 0;
+    }
+    return bytes;
+}
+
+struct status_reply model_status(const struct model *model)
+{
+    struct status_reply status = {0};
+    broker_fill_status(model->broker, &status);
+    return status;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The shell as the core's tests have it: it carries out effects on nothing but its own lists, keeps what it was
+ * told, and checks what a real shell relies on (no segment made or freed twice, slots written in order).
+ */
+#pragma once
+
+#include <criterion/criterion.h>
+#include <stdbool.h>
+
+#include "daemon/core/broker.h"
+
+enum { MODEL_PEERS = 32, MODEL_SEGMENTS = 8192, MODEL_REPLIES = 512, MODEL_PAGE = 4096 };
+
+struct model_peer {
+    uint64_t session; /* 0: none, or over */
+    bool is_over;     /* the core still holds the cookie: not to be used again */
+};
+
+struct model_segment {
+    uint64_t id;
+    enum location location;
+    uint64_t bytes;
+    bool making, made, freeing;
+    bool will_fail;
+};
+
+struct model {
+    struct broker *broker;
+    uint64_t now;
+    struct effect_list effects;
+    struct model_peer peers[MODEL_PEERS];
+    struct model_segment segments[MODEL_SEGMENTS];
+    size_t segment_count;
+    bool hold_makes, hold_frees;         /* results wait for model_finish() */
+    int fail_error;                      /* 0, or what the next makings fail with */
+    struct reply replies[MODEL_REPLIES]; /* the newest answers and events, oldest first */
+    void *reply_peers[MODEL_REPLIES];
+    size_t reply_count;
+    uint64_t slot_generation; /* of the newest slot effect */
+    enum end_reason slot_reason;
+    uint64_t next_request;
+    uint64_t trace; /* a hash of all effects: the same inputs must give the same */
+    size_t largest_step;
+};
+
+/* A broker with these limits: bytes; 0 is "off". */
+struct model *model_new(uint64_t max_bytes, uint64_t max_physical, uint64_t max_mapped);
+void model_free(struct model *model);
+
+/* One input, its effects, and (unless held) the results of makings and freeings; the invariants are checked after each
+ * step. */
+void model_feed(struct model *model, const struct input *input);
+
+/* Lets held results through. */
+void model_finish(struct model *model);
+
+/* Opens a session for a peer with this heap (LIMIT_UNSAID: none); user 1000 + peer. Returns its number. */
+uint64_t model_open(struct model *model, int peer, uint64_t heap_bytes);
+
+/* Requests; each returns the newest answer to it, or NULL when there is none (yet). */
+const struct reply *model_request(struct model *model, int peer, struct request *request);
+const struct reply *model_acquire(struct model *model, int peer, uint64_t bytes, enum location location,
+                                  uint32_t ttl_ms);
+const struct reply *model_release(struct model *model, int peer, uint64_t lease);
+const struct reply *model_renew(struct model *model, int peer);
+
+/* Time goes on by so many milliseconds, with everything due judged; clients are read first. */
+void model_pass(struct model *model, uint64_t milliseconds);
+
+/* The newest answer to a request, or NULL; the number of events of a kind for a peer since the last model_forget(). */
+const struct reply *model_answer(const struct model *model, uint64_t request_id);
+size_t model_events(const struct model *model, int peer, enum reply_kind kind);
+void model_forget(struct model *model);
+
+/* What exists, by the shell's own account. */
+uint64_t model_existing(const struct model *model, enum location location);
+struct status_reply model_status(const struct model *model);

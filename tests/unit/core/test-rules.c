@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The core's rules, one by one. */
+#include <errno.h>
+#include <string.h>
+
+#include "proto/base/size.h"
+#include "tests/unit/core/shell_model.h"
+
+#define MIB UINT64_C(1048576)
+
+static uint64_t granted(const struct reply *reply)
+{
+    cr_assert(reply && reply->kind == REPLY_GRANT, "no grant: %s",
+              reply && reply->kind == REPLY_ERROR ? reply->error.sentence : "no answer");
+    return reply->grant.lease;
+}
+
+static void refused(const struct reply *reply, enum error_code code)
+{
+    cr_assert(reply && reply->kind == REPLY_ERROR);
+    cr_assert(reply->error.code == code, "%d: %s", (int)reply->error.code, reply->error.sentence);
+}
+
+Test(rules, at_the_limit_is_allowed_and_a_page_over_is_not)
+{
+    struct model *model = model_new(0, 16 * MIB, 0);
+    model_open(model, 0, LIMIT_UNSAID);
+    granted(model_acquire(model, 0, 16 * MIB, LOCATION_RAM, 0));
+    const struct reply *reply = model_acquire(model, 0, 1, LOCATION_RAM, 0);
+    refused(reply, ERROR_LIMIT);
+    cr_expect_str_eq(reply->error.refusal.limit, "max_physical_bytes");
+    cr_expect_eq(reply->error.refusal.asked_bytes, 4096);
+    cr_expect_eq(reply->error.refusal.used_bytes, 16 * MIB);
+    cr_expect_eq(reply->error.refusal.free_bytes, 0);
+    cr_expect_eq(reply->error.refusal.holder_count, 1);
+    cr_expect_eq(reply->error.refusal.holders[0].bytes, 16 * MIB);
+    model_free(model);
+}
+
+Test(rules, a_clients_limits_are_twice_its_heap)
+{
+    struct model *model = model_new(0, 0, 0);
+    model_open(model, 0, 8 * MIB);
+    granted(model_acquire(model, 0, 16 * MIB, LOCATION_RAM, 0));
+    const struct reply *reply = model_acquire(model, 0, 1, LOCATION_MMAP, 0);
+    refused(reply, ERROR_LIMIT);
+    cr_expect_str_eq(reply->error.refusal.whose, "client");
+    cr_expect_str_eq(reply->error.refusal.limit, "max_bytes");
+    model_free(model);
+}
+
+Test(rules, auto_takes_ram_first_then_a_file)
+{
+    struct model *model = model_new(0, 16 * MIB, 8 * MIB);
+    model_open(model, 0, LIMIT_UNSAID);
+    cr_expect_eq(model_acquire(model, 0, 10 * MIB, LOCATION_AUTO, 0)->grant.location, LOCATION_RAM);
+    cr_expect_eq(model_acquire(model, 0, 8 * MIB, LOCATION_AUTO, 0)->grant.location, LOCATION_MMAP);
+    refused(model_acquire(model, 0, 8 * MIB, LOCATION_AUTO, 0), ERROR_LIMIT);
+    model_free(model);
+}
+
+Test(rules, auto_spills_when_the_kernel_has_no_ram)
+{
+    struct model *model = model_new(0, 0, 0);
+    model_open(model, 0, LIMIT_UNSAID);
+    model->fail_error = -ENOMEM;
+    cr_expect_eq(model_acquire(model, 0, MIB, LOCATION_AUTO, 0)->grant.location, LOCATION_MMAP);
+    refused(model_acquire(model, 0, MIB, LOCATION_RAM, 0), ERROR_HOST_MEMORY);
+    cr_expect_eq(model_status(model).used_physical_bytes, 0);
+    cr_expect_eq(model_status(model).used_mapped_bytes, MIB);
+    model_free(model);
+}
+
+Test(rules, the_host_must_have_it_available_too)
+{
+    struct model *model = model_new(0, 0, 0);
+    struct input seen = {.kind = INPUT_HOST_MEMORY, .host_available_bytes = 10 * MIB};
+    model_open(model, 0, LIMIT_UNSAID);
+    model_feed(model, &seen);
+    uint64_t lease = granted(model_acquire(model, 0, 6 * MIB, LOCATION_RAM, 0));
+    refused(model_acquire(model, 0, 6 * MIB, LOCATION_RAM, 0), ERROR_HOST_MEMORY);
+    cr_expect_eq(model_acquire(model, 0, 6 * MIB, LOCATION_AUTO, 0)->grant.location, LOCATION_MMAP);
+    model_release(model, 0, lease);
+    granted(model_acquire(model, 0, 10 * MIB, LOCATION_RAM, 0));
+    model_free(model);
+}
+
+Test(rules, what_is_being_freed_is_waited_for_in_order)
+{
+    struct model *model = model_new(0, 16 * MIB, 0);
+    struct request small = {.kind = REQUEST_ACQUIRE};
+    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 1, LIMIT_UNSAID);
+    uint64_t lease = granted(model_acquire(model, 0, 16 * MIB, LOCATION_RAM, 0));
+    model->hold_frees = true;
+    model_release(model, 0, lease);
+    cr_expect_eq(model_status(model).used_bytes, 16 * MIB, "counted until it is free");
+    cr_expect_eq(model_status(model).freeing_bytes, 16 * MIB);
+    cr_expect_null(model_acquire(model, 0, 12 * MIB, LOCATION_RAM, 0), "it waits");
+    small.acquire = (struct acquire_request){.bytes = 8 * MIB, .location = LOCATION_RAM, .numa_node = -1};
+    cr_expect_null(model_request(model, 1, &small), "and nobody passes");
+    model->hold_frees = false;
+    model_finish(model);
+    cr_expect_eq(model_status(model).used_bytes, 12 * MIB);
+    refused(model_answer(model, small.id), ERROR_LIMIT);
+    model_free(model);
+}
+
+Test(rules, a_session_that_ends_takes_its_waiting_requests_with_it)
+{
+    struct model *model = model_new(0, 16 * MIB, 0);
+    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 1, LIMIT_UNSAID);
+    uint64_t lease = granted(model_acquire(model, 0, 16 * MIB, LOCATION_RAM, 0));
+    model->hold_frees = true;
+    model_release(model, 0, lease);
+    cr_expect_null(model_acquire(model, 1, 16 * MIB, LOCATION_RAM, 0));
+    struct input died = {.kind = INPUT_DIED, .session = model->peers[1].session};
+    model_feed(model, &died);
+    model->hold_frees = false;
+    model_finish(model);
+    cr_expect_eq(model_status(model).used_bytes, 0);
+    cr_expect_eq(model_status(model).sessions, 1);
+    model_free(model);
+}
+
+Test(rules, a_lease_expires_at_its_deadline_and_not_before)
+{
+    struct model *model = model_new(0, 0, 0);
+    model_open(model, 0, LIMIT_UNSAID);
+    uint64_t lease = granted(model_acquire(model, 0, MIB, LOCATION_RAM, 4000));
+    model_pass(model, 2999);
+    cr_expect_eq(model_events(model, 0, EVENT_EXPIRING), 0);
+    model_pass(model, 1);
+    cr_expect_eq(model_events(model, 0, EVENT_EXPIRING), 1, "the warning comes when a quarter is left");
+    model_pass(model, 999);
+    cr_expect_eq(model_status(model).leases, 1);
+    model_pass(model, 1);
+    cr_expect_eq(model_status(model).leases, 0);
+    cr_expect_eq(model_events(model, 0, EVENT_LEASE_ENDED), 1);
+    cr_expect_eq(model->slot_reason, END_EXPIRED);
+    cr_expect_eq(model_status(model).counters.expired, 1);
+    refused(model_release(model, 0, lease), ERROR_LEASE_ENDED);
+    model_free(model);
+}
+
+Test(rules, one_renewal_renews_all_and_a_late_one_is_told)
+{
+    struct model *model = model_new(0, 0, 0);
+    model_open(model, 0, LIMIT_UNSAID);
+    uint64_t first = granted(model_acquire(model, 0, MIB, LOCATION_RAM, 2000));
+    granted(model_acquire(model, 0, MIB, LOCATION_RAM, 3000));
+    for (int i = 0; i < 20; i++) {
+        model_pass(model, 1500);
+        cr_expect_eq(model_renew(model, 0)->renewed.leases, 2);
+    }
+    cr_expect_eq(model_events(model, 0, EVENT_LEASE_ENDED), 0);
+    model_pass(model, 2000);
+    cr_expect_eq(model_status(model).leases, 1);
+    struct lease_use use = {.lease = first, .used_bytes = 1};
+    struct request late = {.kind = REQUEST_RENEW, .renew = {.use = &use, .use_count = 1}};
+    const struct reply *reply = model_request(model, 0, &late);
+    cr_expect_eq(reply->renewed.leases, 1);
+    cr_expect_eq(reply->renewed.ended_count, 1);
+    cr_expect_eq(reply->renewed.ended[0].lease, first);
+    cr_expect_eq(reply->renewed.ended[0].reason, END_EXPIRED);
+    model_free(model);
+}
+
+Test(rules, no_lease_is_judged_before_its_client_was_read)
+{
+    struct model *model = model_new(0, 0, 0);
+    struct input tick = {.kind = INPUT_TICK};
+    void *peers[4];
+    model_open(model, 0, LIMIT_UNSAID);
+    granted(model_acquire(model, 0, MIB, LOCATION_RAM, 1000));
+    model->now += 5 * NANOSECONDS_PER_SECOND;
+    model_feed(model, &tick);
+    cr_expect_eq(model_status(model).leases, 1, "its client may have sent a renewal");
+    cr_expect_eq(broker_peers_to_read(model->broker, model->now, peers, 4), 1);
+    model_renew(model, 0); /* it had */
+    struct input read = {.kind = INPUT_READ, .session = model->peers[0].session};
+    model_feed(model, &read);
+    model_feed(model, &tick);
+    cr_expect_eq(model_status(model).leases, 1);
+    model_free(model);
+}
+
+Test(rules, a_detached_session_keeps_its_leases_for_the_grace_time)
+{
+    struct model *model = model_new(0, 0, 0);
+    struct token token = {{0}}, wrong = {{9}};
+    uint64_t session = model_open(model, 0, LIMIT_UNSAID);
+    granted(model_acquire(model, 0, MIB, LOCATION_RAM, 1000));
+    struct input gone = {.kind = INPUT_DISCONNECTED, .session = session};
+    model_feed(model, &gone);
+    model_pass(model, 9000);
+    cr_expect_eq(model_status(model).leases, 1);
+    cr_expect_null(broker_find_resumable(model->broker, session, &wrong, 1000));
+    cr_expect_null(broker_find_resumable(model->broker, session, &token, 1001));
+    cr_expect_null(broker_find_resumable(model->broker, session + 1, &token, 1000));
+    cr_expect_not_null(broker_find_resumable(model->broker, session, &token, 1000));
+    struct input resumed = {.kind = INPUT_RESUMED, .session = session};
+    model_feed(model, &resumed);
+    model_pass(model, 900);
+    cr_expect_eq(model_status(model).leases, 1);
+    model_feed(model, &gone);
+    model_pass(model, 10000);
+    cr_expect_eq(model_status(model).leases, 0);
+    cr_expect_eq(model_status(model).sessions, 0);
+    cr_expect_eq(model_status(model).counters.died, 1);
+    model_free(model);
+}
+
+Test(rules, a_lease_that_ends_while_it_is_made_leaves_nothing)
+{
+    struct model *model = model_new(0, 0, 0);
+    uint64_t session = model_open(model, 0, LIMIT_UNSAID);
+    model->hold_makes = true;
+    cr_expect_null(model_acquire(model, 0, MIB, LOCATION_RAM, 0));
+    cr_expect_eq(model_status(model).used_bytes, MIB, "charged before it exists");
+    struct input died = {.kind = INPUT_DIED, .session = session};
+    model_feed(model, &died);
+    model->hold_makes = false;
+    model_finish(model);
+    cr_expect_eq(model_status(model).used_bytes, 0);
+    cr_expect_eq(model->segment_count, 0);
+    cr_expect_eq(model_status(model).counters.granted, 0);
+    model_free(model);
+}
+
+Test(rules, only_the_owner_root_and_the_daemons_user_revoke)
+{
+    struct model *model = model_new(0, 0, 0);
+    model_open(model, 0, LIMIT_UNSAID);
+    uint64_t lease = granted(model_acquire(model, 0, MIB, LOCATION_RAM, 0));
+    struct request revoke = {.id = 900001, .kind = REQUEST_REVOKE, .revoke_lease = lease};
+    struct input input = {.kind = INPUT_REQUEST, .peer = (void *)(uintptr_t)20};
+    input.request = (struct input_request){.identity = {.uid = 1001}, .request = &revoke};
+    model_feed(model, &input);
+    refused(model_answer(model, 900001), ERROR_NOT_PERMITTED);
+    revoke.id = 900002;
+    input.request.identity.uid = 7;
+    model_feed(model, &input);
+    cr_expect_eq(model_answer(model, 900002)->kind, REPLY_DONE);
+    cr_expect_eq(model->slot_reason, END_REVOKED);
+    cr_expect_eq(model_events(model, 0, EVENT_LEASE_ENDED), 1);
+    model_free(model);
+}
+
+Test(rules, lowering_a_limit_revokes_nothing_and_grants_nothing)
+{
+    struct model *model = model_new(0, 16 * MIB, 0);
+    model_open(model, 0, LIMIT_UNSAID);
+    uint64_t lease = granted(model_acquire(model, 0, 12 * MIB, LOCATION_RAM, 0));
+    struct input lower = {.kind = INPUT_CONFIGURE};
+    lower.settings =
+        (struct broker_settings){.limits = {LIMIT_OFF, 8 * MIB, LIMIT_OFF}, .times = {1000, 60000, 30000, 1}};
+    model_feed(model, &lower);
+    cr_expect_eq(model_status(model).leases, 1);
+    refused(model_acquire(model, 0, 4096, LOCATION_RAM, 0), ERROR_LIMIT);
+    model_release(model, 0, lease);
+    granted(model_acquire(model, 0, 8 * MIB, LOCATION_RAM, 0));
+    model_free(model);
+}
+
+Test(rules, extents_share_their_leases_fate)
+{
+    struct model *model = model_new(0, 0, 0);
+    model_open(model, 0, LIMIT_UNSAID);
+    uint64_t lease = granted(model_acquire(model, 0, MIB, LOCATION_MMAP, 0));
+    for (unsigned i = 1; i < LEASE_EXTENTS_MAX; i++) {
+        struct request extend = {.kind = REQUEST_EXTEND, .extend = {.lease = lease, .bytes = MIB}};
+        const struct reply *reply = model_request(model, 0, &extend);
+        cr_assert_eq(reply->kind, REPLY_GRANT);
+        cr_expect_eq(reply->grant.extents, i + 1);
+        cr_expect_eq(reply->grant.location, LOCATION_MMAP);
+    }
+    struct request more = {.kind = REQUEST_EXTEND, .extend = {.lease = lease, .bytes = MIB}};
+    refused(model_request(model, 0, &more), ERROR_TOO_MANY);
+    cr_expect_eq(model_status(model).used_mapped_bytes, LEASE_EXTENTS_MAX * MIB);
+    model_release(model, 0, lease);
+    cr_expect_eq(model_status(model).used_bytes, 0);
+    refused(model_request(model, 0, &more), ERROR_LEASE_ENDED);
+    model_free(model);
+}
+
+Test(rules, hundreds_of_leases_end_in_bounded_steps)
+{
+    struct model *model = model_new(0, 0, 0);
+    uint64_t session = model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 1, LIMIT_UNSAID);
+    for (int i = 0; i < 600; i++) {
+        granted(model_acquire(model, i % 2, MODEL_PAGE, LOCATION_RAM, 1000));
+    }
+    struct input died = {.kind = INPUT_DIED, .session = session};
+    model->hold_frees = true;
+    model_feed(model, &died);
+    cr_expect_eq(broker_next_wakeup(model->broker), 0, "work is left, and is asked for at once");
+    model->hold_frees = false;
+    model_finish(model);
+    model_pass(model, 2000);
+    cr_expect_eq(model_status(model).leases, 0);
+    cr_expect_eq(model_status(model).used_bytes, 0);
+    cr_expect_eq(model_status(model).counters.died, 300);
+    cr_expect_eq(model_status(model).counters.expired, 300);
+    cr_expect_leq(model->largest_step, EFFECTS_MAX);
+    model_free(model);
+}
+
+Test(rules, a_session_that_is_over_is_granted_nothing_though_its_lease_was_not_ended_yet)
+{
+    struct model *model = model_new(0, 0, 0);
+    struct input nothing = {.kind = INPUT_READ};
+    uint64_t session = model_open(model, 0, LIMIT_UNSAID);
+    for (int i = 0; i < 600; i++) {
+        granted(model_acquire(model, 0, MODEL_PAGE, LOCATION_RAM, 0));
+    }
+    model->hold_makes = model->hold_frees = true;
+    cr_expect_null(model_acquire(model, 0, MIB, LOCATION_RAM, 0));
+    struct input died = {.kind = INPUT_DIED, .session = session};
+    model_feed(model, &died);
+    cr_assert_gt(model_status(model).leases, 100, "more than one step's work");
+    model->hold_makes = false;
+    model_feed(model, &nothing); /* the segment is made now; the model fails if it is granted */
+    model->hold_frees = false;
+    model_finish(model);
+    model_pass(model, 1);
+    cr_expect_eq(model_status(model).used_bytes, 0);
+    model_free(model);
+}
+
+Test(rules, shutdown_drains_everything)
+{
+    struct model *model = model_new(0, 0, 0);
+    for (int peer = 0; peer < 20; peer++) {
+        model_open(model, peer, LIMIT_UNSAID);
+        granted(model_acquire(model, peer, MIB, LOCATION_RAM, 0));
+    }
+    struct input shutdown = {.kind = INPUT_SHUTDOWN};
+    model_feed(model, &shutdown);
+    model_pass(model, 1);
+    cr_expect(broker_is_empty(model->broker));
+    model_free(model);
+}
+
+Test(rules, values_that_make_no_sense_are_refused)
+{
+    struct model *model = model_new(0, 0, 0);
+    model_open(model, 0, LIMIT_UNSAID);
+    refused(model_acquire(model, 0, 0, LOCATION_RAM, 0), ERROR_INVALID);
+    refused(model_acquire(model, 0, UINT64_MAX, LOCATION_RAM, 0), ERROR_INVALID);
+    refused(model_acquire(model, 0, UINT64_MAX / 2, LOCATION_RAM, 0), ERROR_INVALID);
+    refused(model_acquire(model, 0, MIB, LOCATION_RAM, 999), ERROR_INVALID);
+    refused(model_acquire(model, 0, MIB, LOCATION_RAM, 60001), ERROR_INVALID);
+    granted(model_acquire(model, 0, MIB, LOCATION_RAM, 60000));
+    refused(model_release(model, 0, 4711), ERROR_NO_SUCH_LEASE);
+    model_free(model);
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Random sequences of everything that can happen, against the invariants: the model checks them after every step. The
+ * number of sequences can be set with MEMBROKER_SEQUENCES; a failure names its seed, and MEMBROKER_SEED runs that one
+ * alone.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "proto/base/size.h"
+#include "tests/unit/core/shell_model.h"
+
+enum { STEPS = 250, PEERS = 6 };
+#define MAX_PHYSICAL (UINT64_C(64) << 20)
+#define MAX_MAPPED   (UINT64_C(96) << 20)
+#define MAX_BYTES    (UINT64_C(128) << 20)
+
+static uint64_t state;
+
+static uint64_t random_below(uint64_t bound)
+{
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return state % bound;
+}
+
+static struct request random_request(void)
+{
+    struct request request = {.kind = REQUEST_ACQUIRE};
+    uint64_t lease = 1 + random_below(40);
+    switch (random_below(12)) {
+    case 0:
+    case 1:
+        request.kind = REQUEST_RELEASE;
+        request.release_lease = lease;
+        return request;
+    case 2:
+        request.kind = REQUEST_EXTEND;
+        request.extend = (struct extend_request){.lease = lease, .bytes = random_below(16 << 20)};
+        return request;
+    case 3:
+    case 4:
+        request.kind = REQUEST_RENEW;
+        return request;
+    case 5:
+        request.kind = REQUEST_REVOKE;
+        request.revoke_lease = lease;
+        return request;
+    case 6:
+        request.kind = random_below(8) ? REQUEST_RENEW : REQUEST_BYE;
+        return request;
+    default:
+        request.acquire = (struct acquire_request){.bytes = random_below(10) ? random_below(40 << 20) : UINT64_MAX,
+                                                   .location = (enum location)random_below(4),
+                                                   .ttl_ms = random_below(3) ? 0 : (uint32_t)random_below(70000),
+                                                   .numa_node = -1};
+        return request;
+    }
+}
+
+static void happen_to_session(struct model *model, int peer)
+{
+    static const enum input_kind kinds[] = {INPUT_DISCONNECTED, INPUT_RESUMED, INPUT_DIED, INPUT_READ};
+    struct input input = {.kind = kinds[random_below(4)], .session = model->peers[peer].session};
+    if (input.kind != INPUT_DIED || random_below(4) == 0) {
+        model_feed(model, &input);
+    }
+}
+
+static void happen_to_all(struct model *model)
+{
+    struct input input = {.kind = INPUT_HOST_MEMORY, .host_available_bytes = random_below(256 << 20)};
+    if (random_below(2)) {
+        input = (struct input){.kind = INPUT_CONFIGURE};
+        uint64_t share = 1 + random_below(2);
+        input.settings =
+            (struct broker_settings){.limits = {MAX_BYTES / share, MAX_PHYSICAL / share, MAX_MAPPED / share},
+                                     .times = {1000, 60000, 30000, 5000}};
+    }
+    model_feed(model, &input);
+}
+
+static void happen(struct model *model)
+{
+    int peer = (int)random_below(PEERS);
+    struct request request;
+    if (!model->peers[peer].session) {
+        if (!model->peers[peer].is_over) {
+            (void)model_open(model, peer, random_below(2) ? LIMIT_UNSAID : random_below(32 << 20));
+        }
+        model_finish(model);
+        return;
+    }
+    switch (random_below(10)) {
+    case 0:
+        model_pass(model, random_below(8000));
+        break;
+    case 1:
+        model->hold_makes = random_below(2);
+        model->hold_frees = random_below(2);
+        model->fail_error = random_below(4) ? 0 : -ENOMEM;
+        break;
+    case 2:
+        model_finish(model);
+        break;
+    case 3:
+        happen_to_session(model, peer);
+        break;
+    case 4:
+        happen_to_all(model);
+        break;
+    default:
+        request = random_request();
+        (void)model_request(model, peer, &request);
+        break;
+    }
+}
+
+static void check_limits(const struct model *model, const struct status_reply *before)
+{
+    struct status_reply after = model_status(model);
+    const struct byte_limits *limits = &after.limits;
+    cr_assert(after.used_physical_bytes <= limits->max_physical_bytes ||
+              after.used_physical_bytes <= before->used_physical_bytes);
+    cr_assert(after.used_mapped_bytes <= limits->max_mapped_bytes ||
+              after.used_mapped_bytes <= before->used_mapped_bytes);
+    cr_assert(after.used_bytes <= limits->max_bytes || after.used_bytes <= before->used_bytes);
+    cr_assert(after.used_bytes == after.used_physical_bytes + after.used_mapped_bytes);
+}
+
+/* Ends everything: whatever happened, nothing must be left. */
+static void drain(struct model *model)
+{
+    struct input shutdown = {.kind = INPUT_SHUTDOWN};
+    model->hold_makes = model->hold_frees = false;
+    model_finish(model);
+    model_feed(model, &shutdown);
+    model_pass(model, 1);
+    model_finish(model);
+    model_pass(model, 1);
+    cr_assert(broker_is_empty(model->broker));
+    cr_assert(model->segment_count == 0);
+    cr_assert(model_status(model).used_bytes == 0);
+}
+
+static uint64_t run(uint64_t seed)
+{
+    struct model *model = model_new(MAX_BYTES, MAX_PHYSICAL, MAX_MAPPED);
+    state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
+    for (int i = 0; i < STEPS; i++) {
+        struct status_reply before = model_status(model);
+        happen(model);
+        check_limits(model, &before);
+    }
+    drain(model);
+    cr_assert(model->largest_step <= EFFECTS_MAX);
+    uint64_t trace = model->trace;
+    model_free(model);
+    return trace;
+}
+
+static uint64_t from_environment(const char *name, uint64_t otherwise)
+{
+    const char *text = getenv(name);
+    return text ? strtoull(text, NULL, 10) : otherwise;
+}
+
+static uint64_t running;
+
+static void name_seed(void)
+{
+    if (running) {
+        (void)fprintf(stderr, "the last seed was %llu (MEMBROKER_SEED runs it alone)\n", (unsigned long long)running);
+    }
+}
+
+Test(sequences, random_operations_keep_every_invariant, .timeout = 300, .fini = name_seed)
+{
+    uint64_t only = from_environment("MEMBROKER_SEED", 0);
+    uint64_t count = from_environment("MEMBROKER_SEQUENCES", 4000);
+    for (running = only ? only : 1; running <= (only ? only : count); running++) {
+        (void)run(running);
+    }
+    running = 0;
+}
+
+Test(sequences, the_same_inputs_give_the_same_decisions)
+{
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        uint64_t trace = run(seed);
+        cr_expect_eq(run(seed), trace);
+    }
+}
