@@ -168,7 +168,8 @@ static int remember_origin(struct config_draft *draft, enum setting_id id, const
         return draft_fail(draft, file, line, &settings[id], "out of memory");
     }
     free(origin->file);
-    *origin = (struct setting_origin){copy, line};
+    origin->file = copy;
+    origin->line = line;
     return 0;
 }
 

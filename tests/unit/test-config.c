@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The configuration: defaults, files, drop-ins, and errors that name their place. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/config/config.h"
+
+#define GIB (UINT64_C(1) << 30)
+
+static char directory[64], file[96], drop_ins[96], spill[96];
+
+static void set_up(void)
+{
+    (void)strcpy(directory, "/tmp/membroker-config-XXXXXX");
+    cr_assert(mkdtemp(directory));
+    (void)snprintf(file, sizeof file, "%s/conf", directory);
+    (void)snprintf(drop_ins, sizeof drop_ins, "%s/conf.d", directory);
+    (void)snprintf(spill, sizeof spill, "%s/a/b/spill", directory);
+}
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *walk)
+{
+    (void)status, (void)type, (void)walk;
+    return remove(path);
+}
+
+static void tear_down(void)
+{
+    (void)nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+TestSuite(config, .init = set_up, .fini = tear_down);
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *out = fopen(path, "we");
+    cr_assert(out);
+    (void)fprintf(out, "%s", text);
+    (void)fclose(out);
+}
+
+/* The file's text is preceded by two lines that set the directory. */
+static void write_config(const char *text)
+{
+    char whole[4096];
+    (void)snprintf(whole, sizeof whole, "[mapped]\ndirectory = %s\n%s", spill, text);
+    write_file(file, whole);
+}
+
+static struct config *load(void)
+{
+    struct config_options options = {.file = file, .socket = "/run/test.sock", .host_total_bytes = 32 * GIB};
+    struct config *config = NULL;
+    char *error = NULL;
+    cr_assert(config_load(&options, &config, &error) == 0, "%s", error);
+    return config;
+}
+
+static void expect_error(const char *text, const char *what)
+{
+    struct config_options options = {.file = file, .socket = "/run/test.sock", .host_total_bytes = 32 * GIB};
+    struct config *config = NULL;
+    char *error = NULL;
+    write_config(text);
+    cr_assert(config_load(&options, &config, &error) < 0, "accepted: %s", text);
+    cr_expect(strstr(error, what), "\"%s\" is not in: %s", what, error);
+    cr_expect(strncmp(error, file, strlen(file)) == 0, "the file is not named: %s", error);
+    free(error);
+}
+
+Test(config, defaults_are_the_seeds_three_numbers)
+{
+    write_config("");
+    struct config *config = load();
+    cr_expect_eq(config->heap_bytes, 8 * GIB);
+    cr_expect_eq(config->limits.max_physical_bytes, 16 * GIB);
+    cr_expect_eq(config->limits.max_bytes, config->limits.max_physical_bytes + config->limits.max_mapped_bytes);
+    cr_expect_gt(config->limits.max_mapped_bytes, 0);
+    cr_expect_eq(config->times.ttl_min_ms, 1000);
+    cr_expect_eq(config->times.ttl_default_ms, 30000);
+    cr_expect_eq(config->times.ttl_max_ms, 3600000);
+    cr_expect_eq(config->times.reconnect_grace_ms, 10000);
+    cr_expect_eq(config->socket_mode, 0660);
+    cr_expect_str_eq(config->socket, "/run/test.sock");
+    struct stat status;
+    cr_expect(stat(spill, &status) == 0 && (status.st_mode & 0777) == 0700, "the spill directory is made");
+    config_free(config);
+}
+
+Test(config, values_percentages_and_switched_off_limits)
+{
+    write_config("[limits]\nheap_bytes = 10%\nmax_mapped_bytes = 0\n[leases]\nmin_ttl=100ms\n");
+    struct config *config = load();
+    cr_expect_eq(config->heap_bytes, 32 * GIB / 10);
+    cr_expect_eq(config->limits.max_physical_bytes, 32 * GIB / 10 * 2);
+    cr_expect_eq(config->limits.max_mapped_bytes, LIMIT_OFF);
+    cr_expect_eq(config->limits.max_bytes, LIMIT_OFF, "the sum with one that is off is off");
+    cr_expect_eq(config->times.ttl_min_ms, 100);
+    config_free(config);
+    write_config("[limits]\nheap_bytes = unlimited\n");
+    config = load();
+    cr_expect_eq(config->limits.max_physical_bytes, LIMIT_OFF);
+    config_free(config);
+}
+
+Test(config, drop_ins_win_in_alphabetical_order)
+{
+    char path[256];
+    write_config("[limits]\nmax_bytes = 1G\nmax_physical_bytes = 1G\n");
+    cr_assert(mkdir(drop_ins, 0700) == 0);
+    (void)snprintf(path, sizeof path, "%s/20-b.conf", drop_ins);
+    write_file(path, "[limits]\nmax_bytes = 3G\n");
+    (void)snprintf(path, sizeof path, "%s/10-a.conf", drop_ins);
+    write_file(path, "[limits]\nmax_bytes = 2G\n");
+    (void)snprintf(path, sizeof path, "%s/30-c.conf.bak", drop_ins);
+    write_file(path, "nonsense");
+    struct config *config = load();
+    cr_expect_eq(config->limits.max_bytes, 3 * GIB);
+    cr_expect_eq(config->limits.max_physical_bytes, GIB);
+    config_free(config);
+}
+
+Test(config, errors_name_file_line_and_key)
+{
+    expect_error("[limits]\nmaxbytes = 1G\n", ":4: [limits] maxbytes: there is no such key");
+    expect_error("[limit]\nmax_bytes = 1G\n", ":4: [limit] max_bytes: there is no section [limit]");
+    expect_error("[limits]\nmax_bytes = lots\n", ":4: [limits] max_bytes: \"lots\": a size is expected");
+    expect_error("[limits]\nmax_bytes = 1G\nmax_bytes = 2G\n", ":5: [limits] max_bytes: it was set before, in line 4");
+    expect_error("[leases]\nmin_ttl = 30\n", ":4: [leases] min_ttl: \"30\": a duration with its unit is expected");
+    expect_error("[leases]\nmin_ttl = 2min\n", ":4: [leases] min_ttl: min_ttl (120000 ms) must not be larger than");
+    expect_error("[leases]\nmax_ttl = 10s\n", ":4: [leases] max_ttl: default_ttl (30000 ms) must not be larger than");
+    expect_error("[server]\nsocket_mode = 999\n", ":4: [server] socket_mode: \"999\": an octal mode");
+    expect_error("[server]\nsocket = relative\n", ":4: [server] socket: \"relative\": an absolute path");
+    expect_error("[server]\nsocket_group = no-such-group-here\n", ":4: [server] socket_group: ");
+    expect_error("[limits]\nthis is no setting\n", ":4: the line is neither");
+    write_file(file, "max_bytes = 1G\n");
+    struct config_options options = {.file = file, .host_total_bytes = GIB};
+    struct config *config;
+    char *error;
+    cr_assert(config_load(&options, &config, &error) < 0);
+    cr_expect(strstr(error, ":1: key \"max_bytes\" stands before any section"), "%s", error);
+    free(error);
+}
+
+Test(config, a_directory_that_cannot_be_used_is_an_error)
+{
+    write_file(file, "[mapped]\ndirectory = /proc/nowhere\n");
+    struct config_options options = {.file = file, .socket = "/run/test.sock", .host_total_bytes = GIB};
+    struct config *config;
+    char *error;
+    cr_assert(config_load(&options, &config, &error) < 0);
+    cr_expect(strstr(error, ":2: [mapped] directory: /proc/nowhere can't be used"), "%s", error);
+    free(error);
+}
+
+Test(config, what_cannot_change_at_run_time_is_told)
+{
+    char *text;
+    size_t size;
+    write_config("");
+    struct config *before = load();
+    write_config("[server]\nsocket_mode = 0600\n[limits]\nmax_bytes = 5G\n");
+    struct config *after = load();
+    FILE *out = open_memstream(&text, &size);
+    cr_expect_eq(config_fixed_differences(before, after, out), 1);
+    (void)fclose(out);
+    cr_expect_str_eq(text, "[server] socket_mode can't change while the daemon runs: restart it for that\n");
+    free(text);
+    config_free(before);
+    config_free(after);
+}
+
+Test(config, a_limit_beyond_the_host_is_warned_of)
+{
+    char *text;
+    size_t size;
+    write_config("[limits]\nmax_physical_bytes = 33G\n");
+    struct config *config = load();
+    FILE *out = open_memstream(&text, &size);
+    cr_expect_eq(config_warnings(config, out), 1);
+    (void)fclose(out);
+    cr_expect(strstr(text, "33 GiB") && strstr(text, "32 GiB"), "%s", text);
+    free(text);
+    config_free(config);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sizes and durations as text. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <string.h>
+
+#include "proto/base/size.h"
+
+#define GIB (UINT64_C(1) << 30)
+
+static uint64_t size(const char *text, uint64_t whole)
+{
+    uint64_t bytes = 4711;
+    int result = size_from_text(text, whole, &bytes);
+    cr_expect_eq(result, 0, "%s gives %d", text, result);
+    return bytes;
+}
+
+static int error(const char *text, uint64_t whole)
+{
+    uint64_t untouched = 4711;
+    int result = size_from_text(text, whole, &untouched);
+    cr_expect_eq(untouched, 4711);
+    return result;
+}
+
+Test(size, texts_are_read)
+{
+    cr_expect_eq(size("0", 0), 0);
+    cr_expect_eq(size("12345", 0), 12345);
+    cr_expect_eq(size("8G", 0), 8 * GIB);
+    cr_expect_eq(size(" 512 m ", 0), GIB / 2);
+    cr_expect_eq(size("512MiB", 0), GIB / 2);
+    cr_expect_eq(size("1kb", 0), 1024);
+    cr_expect_eq(size("2T", 0), 2048 * GIB);
+    cr_expect_eq(size("25%", 1000), 250);
+    cr_expect_eq(size("33%", 10), 3, "truncated");
+    cr_expect_eq(size("300%", UINT64_C(1) << 60), 3 * (UINT64_C(1) << 60));
+    cr_expect_eq(size("unlimited", 0), UINT64_MAX);
+    cr_expect_eq(size("18446744073709551615", 0), UINT64_MAX);
+}
+
+Test(size, nonsense_is_refused)
+{
+    static const char *const bad[] = {"",    " ",    "G",   "-1", "+1",  "1.5G",       "1X",
+                                      "1 2", "0x10", "1GG", "%",  "1e3", "unlimitedly"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        cr_expect_eq(error(bad[i], 100), -EINVAL, "%s", bad[i]);
+    }
+    cr_expect_eq(error("18446744073709551616", 0), -ERANGE);
+    cr_expect_eq(error("16777216T", 0), -ERANGE);
+    cr_expect_eq(error("25%", 0), -EINVAL, "a percentage of nothing");
+}
+
+Test(size, texts_are_written)
+{
+    char text[SIZE_TEXT_BYTES];
+    cr_expect_str_eq(size_to_text(0, text), "0 bytes");
+    cr_expect_str_eq(size_to_text(1023, text), "1023 bytes");
+    cr_expect_str_eq(size_to_text(4096, text), "4 KiB");
+    cr_expect_str_eq(size_to_text(8 * GIB, text), "8 GiB");
+    cr_expect_str_eq(size_to_text(GIB + GIB / 2, text), "1.5 GiB");
+    cr_expect_str_eq(size_to_text(UINT64_MAX, text), "unlimited");
+    cr_expect_str_eq(size_to_text(UINT64_MAX - 1, text), "16777215.9 TiB");
+    cr_expect_str_eq(duration_to_text(500, text), "500ms");
+    cr_expect_str_eq(duration_to_text(30000, text), "30s");
+    cr_expect_str_eq(duration_to_text(1500, text), "1.5s");
+}
+
+Test(size, durations_need_a_unit)
+{
+    uint64_t ms;
+    cr_expect(duration_from_text("500ms", &ms) == 0 && ms == 500);
+    cr_expect(duration_from_text("30s", &ms) == 0 && ms == 30000);
+    cr_expect(duration_from_text(" 5 min ", &ms) == 0 && ms == 300000);
+    cr_expect(duration_from_text("2h", &ms) == 0 && ms == 7200000);
+    cr_expect_eq(duration_from_text("30", &ms), -EINVAL);
+    cr_expect_eq(duration_from_text("30 parsecs", &ms), -EINVAL);
+    cr_expect_eq(duration_from_text("99999999999999999999s", &ms), -ERANGE);
+}
+
+Test(size, rounding_up_notices_overflow)
+{
+    uint64_t rounded;
+    cr_expect(size_round_up(1, 4096, &rounded) && rounded == 4096);
+    cr_expect(size_round_up(4096, 4096, &rounded) && rounded == 4096);
+    cr_expect(size_round_up(0, 4096, &rounded) && rounded == 0);
+    cr_expect_not(size_round_up(UINT64_MAX - 5, 4096, &rounded));
+}
