@@ -26,6 +26,12 @@ ALL_CFLAGS = -std=gnu17 $(OPTIMIZE) $(WARNINGS) $(HARDENING) -fvisibility=hidden
 ALL_LDFLAGS = -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
 
 .DEFAULT_GOAL := all
+
+# `make V=1` shows the commands
+ifeq ($(V),)
+Q = @echo '  $(patsubst $(BUILD)/%,%,$@)';
+endif
+
 SETUP := $(BUILD)/.setup
 
 # ---- sources: one list a floor; an include never points up ----
@@ -73,20 +79,20 @@ $(GEN_C): proto/membroker.proto | $(SETUP)
 
 $(GEN_O): $(GEN_C)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(filter-out -W%,$(ALL_CFLAGS)) -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(filter-out -W%,$(ALL_CFLAGS)) -c -o $@ $<
 
 $(BUILD)/obj/%.o: %.c Makefile | $(GEN_C) $(SETUP)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
 
 $(DAEMON): $(call object,daemon/main.c) $(RUNTIME_O) $(CONFIG_O) $(OS_O) $(CORE_O) $(WIRE_O) $(BASE_O)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ $(DAEMON_LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ $(DAEMON_LIBS)
 
 $(CTL): $(CTL_O) $(CLIENT_O) $(WIRE_O) $(BASE_O)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ $(CLIENT_LIBS) $(CTL_LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ $(CLIENT_LIBS) $(CTL_LIBS)
 
 $(SHARED): $(CLIENT_O) $(WIRE_O) $(BASE_O) client/membroker.map
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -shared -Wl,-soname,$(SONAME) $(if $(SANITIZE),,-Wl,-z,defs) \
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -shared -Wl,-soname,$(SONAME) $(if $(SANITIZE),,-Wl,-z,defs) \
 	    -Wl,--version-script=client/membroker.map -o $@ $(filter %.o,$^) $(CLIENT_LIBS)
 	ln -sf $(@F) $(BUILD)/$(SONAME)
 	ln -sf $(@F) $(BUILD)/libmembroker.so

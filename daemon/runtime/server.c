@@ -120,11 +120,22 @@ static void end_loop_when_empty(struct server *server)
     uv_stop(&server->loop);
 }
 
+/* For how long the loop may sleep at most. (uv_backend_timeout() says 0 where descriptors were added, and is no bound.) */
+static int longest_sleep(struct server *server)
+{
+    uv_update_time(&server->loop);
+    uint64_t longest = uv_timer_get_due_in(&server->watch);
+    if (uv_is_active((const uv_handle_t *)&server->wakeup)) {
+        longest = size_min(longest, uv_timer_get_due_in(&server->wakeup));
+    }
+    return (int)longest;
+}
+
 static void before_poll(uv_prepare_t *handle)
 {
     struct server *server = handle->data;
     server->inline_bytes = 0;
-    service_clock_sleep(&server->clock, server_monotonic(), uv_backend_timeout(&server->loop));
+    service_clock_sleep(&server->clock, server_monotonic(), longest_sleep(server));
 }
 
 static void after_poll(uv_check_t *handle)

@@ -255,7 +255,24 @@ Test(endings, a_stopped_daemon_costs_nobody_a_lease)
     cr_expect(mb_lease_check(lease) == 0, "%s", mb_last_error());
     cr_expect_eq(fixture_status(&fixture).counters.expired, 0);
     cr_expect(fixture_status(&fixture).away_ms >= 3000);
+    mb_workspace_close(workspace);
     mb_disconnect(client);
+    fixture_stop(&fixture);
+}
+
+Test(endings, a_daemon_that_is_there_does_not_think_it_was_away)
+{
+    struct fixture fixture;
+    char *address;
+    fixture_start(&fixture, "");
+    for (int i = 0; i < 4; i++) { /* connections come and go, the loop sleeps between */
+        mb_client *client = fixture_connect(&fixture, 0);
+        (void)acquire(client, MIB, 1000, &address);
+        sleep_ms(600);
+        mb_disconnect(client);
+    }
+    uint64_t away = fixture_status(&fixture).away_ms;
+    cr_expect(away < 1000, "%llu ms of 2400", (unsigned long long)away);
     fixture_stop(&fixture);
 }
 
