@@ -33,7 +33,8 @@ test: all $(TEST_PROGRAMS) $(BUILD)/tests/cxx ## run every test
 
 # ---- sanitizers: the same tests on instrumented builds; threads by a program of their own ----
 # The stop of a thread in the middle of a protected range is what a SIGBUS test does; the sanitizer must let it through.
-ASAN_ENV := ASAN_OPTIONS=handle_sigbus=0:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
+ASAN_ENV := ASAN_OPTIONS=handle_sigbus=0:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 \
+            LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lint/lsan-suppressions:print_suppressions=0
 
 sanitize: ## the tests under ASan and UBSan, the library's threads under TSan
 	$(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined OPTIMIZE='-O1 -g' sanitized-tests

@@ -120,7 +120,8 @@ static void end_loop_when_empty(struct server *server)
     uv_stop(&server->loop);
 }
 
-/* For how long the loop may sleep at most. (uv_backend_timeout() says 0 where descriptors were added, and is no bound.) */
+/* For how long the loop may sleep at most. (uv_backend_timeout() says 0 where descriptors were added, and is no bound.)
+ */
 static int longest_sleep(struct server *server)
 {
     uv_update_time(&server->loop);
