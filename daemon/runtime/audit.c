@@ -78,7 +78,7 @@ static void finish(struct audit *audit)
 
 static int keep_descriptor(struct audit *audit, size_t *capacity, int fd)
 {
-    if (audit->descriptor_count == *capacity) {
+    if (!audit->descriptors || audit->descriptor_count == *capacity) {
         *capacity = *capacity ? *capacity * 2 : 256;
         int *grown = reallocarray(audit->descriptors, *capacity, sizeof *grown);
         if (!grown) {

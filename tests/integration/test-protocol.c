@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The protocol as PROTOCOL.md has it, spoken by hand: what ends a connection and what does not, descriptors, resuming.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "proto/base/cleanup.h"
+#include "proto/codec.h"
+#include "proto/control_page.h"
+#include "proto/transport.h"
+#include "tests/integration/fixture.h"
+
+#define MIB UINT64_C(1048576)
+
+TestSuite(protocol, .timeout = 60);
+
+static int greeted(const struct fixture *fixture, struct reply *welcome, int *ret_control)
+{
+    int fd = fixture_socket(fixture);
+    cr_assert(fd >= 0 && fixture_hello(fd, false, welcome, ret_control) && welcome->kind == REPLY_WELCOME);
+    return fd;
+}
+
+/* Expects an error that answers no request, then the end. */
+static void expect_end(int fd, enum error_code code)
+{
+    struct reply reply;
+    cr_assert(fixture_receive(fd, &reply, NULL), "hung up without a reason");
+    cr_expect_eq(reply.kind, REPLY_ERROR);
+    cr_expect_eq(reply.error.code, code, "%d: %s", (int)reply.error.code, reply.error.sentence);
+    cr_expect(!reply.is_answer && strlen(reply.error.sentence) > 10);
+    cr_expect(!fixture_receive(fd, &reply, NULL), "the connection goes on");
+}
+
+static void send_bytes(int fd, const void *bytes, size_t count)
+{
+    cr_assert(transport_send(fd, bytes, count, -EBADF, true) == 0);
+}
+
+Test(protocol, what_makes_no_sense_ends_the_connection_with_a_reason)
+{
+    static uint8_t large[FRAME_BYTES_MAX + 100];
+    static const struct {
+        const char *what;
+        size_t bytes;
+        uint8_t packet[12];
+        enum error_code code;
+    } cases[] = {
+        {"shorter than its header", 3, {1, 0, 0}, ERROR_MALFORMED},
+        {"shorter than promised", 6, {200, 0, 0, 0, 8, 1}, ERROR_MALFORMED},
+        {"longer than promised", 8, {1, 0, 0, 0, 8, 1, 1, 1}, ERROR_MALFORMED},
+        {"garbage", 8, {4, 0, 0, 0, 0xff, 0xff, 0xff, 0xff}, ERROR_MALFORMED},
+        {"an absurd length", 8, {0xff, 0xff, 0xff, 0x7f, 1, 2, 3, 4}, ERROR_OVERSIZED},
+    };
+    struct fixture fixture;
+    fixture_start(&fixture, "");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct reply reply;
+        cleanup(fd_closep) int fd = greeted(&fixture, &reply, NULL);
+        send_bytes(fd, cases[i].packet, cases[i].bytes);
+        expect_end(fd, cases[i].code);
+    }
+    struct reply reply;
+    cleanup(fd_closep) int fd = greeted(&fixture, &reply, NULL);
+    frame_write_header(large, MESSAGE_BYTES_MAX);
+    send_bytes(fd, large, sizeof large);
+    expect_end(fd, ERROR_OVERSIZED);
+    fixture_stop(&fixture);
+}
+
+Test(protocol, the_handshake_comes_first_and_once)
+{
+    struct fixture fixture;
+    struct reply reply;
+    struct request ping = {.kind = REQUEST_PING}, hello = {.kind = REQUEST_HELLO};
+    fixture_start(&fixture, "");
+    cleanup(fd_closep) int early = fixture_socket(&fixture);
+    cr_expect(!fixture_exchange(early, &ping, &reply, NULL));
+    cr_expect(reply.kind == REPLY_ERROR && reply.error.code == ERROR_NOT_GREETED);
+    cleanup(fd_closep) int twice = greeted(&fixture, &reply, NULL);
+    cr_expect(!fixture_hello(twice, false, &reply, NULL));
+    cr_expect(reply.kind == REPLY_ERROR && reply.error.code == ERROR_NOT_GREETED);
+    cleanup(fd_closep) int modern = fixture_socket(&fixture);
+    hello.hello.protocol_min = 2;
+    hello.hello.protocol_max = 9;
+    cr_expect(!fixture_exchange(modern, &hello, &reply, NULL));
+    cr_expect(reply.kind == REPLY_ERROR && reply.error.code == ERROR_PROTOCOL_VERSION, "%s", reply.error.sentence);
+    cr_expect(strstr(reply.error.sentence, "2 to 9"), "%s", reply.error.sentence);
+    fixture_stop(&fixture);
+}
+
+Test(protocol, an_unknown_request_gets_an_error_and_the_connection_goes_on)
+{
+    /* id 77; field 99, a message of no bytes: a request of a later version */
+    static const uint8_t unknown[] = {5, 0, 0, 0, 0x08, 77, 0x9a, 0x06, 0};
+    struct fixture fixture;
+    struct reply reply;
+    struct request ping = {.kind = REQUEST_PING};
+    fixture_start(&fixture, "");
+    cleanup(fd_closep) int fd = greeted(&fixture, &reply, NULL);
+    send_bytes(fd, unknown, sizeof unknown);
+    cr_assert(fixture_receive(fd, &reply, NULL));
+    cr_expect(reply.is_answer && reply.reply_to == 77);
+    cr_expect_eq(reply.error.code, ERROR_UNKNOWN_REQUEST);
+    cr_expect(fixture_exchange(fd, &ping, &reply, NULL) && reply.kind == REPLY_PONG);
+    fixture_stop(&fixture);
+}
+
+Test(protocol, bad_values_get_an_error_and_the_connection_goes_on)
+{
+    struct fixture fixture;
+    struct reply reply;
+    struct request request = {.kind = REQUEST_ACQUIRE};
+    struct acquire_request good = {.bytes = MIB, .location = LOCATION_RAM, .numa_node = -1, .name = "good"};
+    fixture_start(&fixture, "");
+    cleanup(fd_closep) int fd = greeted(&fixture, &reply, NULL);
+    struct acquire_request bad[6] = {good, good, good, good, good, good};
+    bad[0].bytes = 0;
+    bad[1].location = (enum location)77;
+    (void)strcpy(bad[2].name, "bell\a");
+    (void)strcpy(bad[3].name, "\xc3(");
+    bad[4].ttl_ms = 1;
+    bad[5].huge_pages = (enum huge_pages)9;
+    for (size_t i = 0; i < 6; i++) {
+        request.acquire = bad[i];
+        cr_assert(fixture_exchange(fd, &request, &reply, NULL), "case %zu", i);
+        cr_expect(reply.kind == REPLY_ERROR && reply.error.code == ERROR_INVALID, "case %zu: kind %d", i,
+                  (int)reply.kind);
+    }
+    request.acquire = good;
+    cr_expect(fixture_exchange(fd, &request, &reply, NULL) && reply.kind == REPLY_GRANT);
+    cleanup(fd_closep) int monitor = fixture_socket(&fixture);
+    cr_assert(fixture_hello(monitor, true, &reply, NULL));
+    cr_expect(fixture_exchange(monitor, &request, &reply, NULL) && reply.error.code == ERROR_MONITOR);
+    (void)fd_close(fd);
+    fixture_stop(&fixture);
+}
+
+static size_t count_descriptors(pid_t process)
+{
+    char path[64];
+    size_t count = 0;
+    (void)snprintf(path, sizeof path, "/proc/%d/fd", process);
+    DIR *directory = opendir(path);
+    while (directory && readdir(directory)) {
+        count++;
+    }
+    if (directory) {
+        (void)closedir(directory);
+    }
+    return count;
+}
+
+Test(protocol, descriptors_that_nobody_asked_for_are_closed)
+{
+    static const uint8_t ping[] = {4, 0, 0, 0, 0x08, 1, 0x52, 0};
+    struct fixture fixture;
+    struct reply reply;
+    fixture_start(&fixture, "");
+    size_t before = count_descriptors(fixture.daemon);
+    for (int i = 0; i < 20; i++) {
+        cleanup(fd_closep) int fd = greeted(&fixture, &reply, NULL);
+        cr_assert(transport_send(fd, ping, sizeof ping, STDERR_FILENO, true) == 0);
+        (void)fixture_receive(fd, &reply, NULL);
+    }
+    WAIT_UNTIL(fixture_status(&fixture).sessions <= 20);
+    sleep_ms(50);
+    struct request bye = {.kind = REQUEST_BYE};
+    cleanup(fd_closep) int fd = greeted(&fixture, &reply, NULL);
+    cr_expect(fixture_exchange(fd, &bye, &reply, NULL));
+    /* each session that was cut off keeps its control page and its process's pidfd for the grace time, and no more */
+    WAIT_UNTIL(count_descriptors(fixture.daemon) <= before + 40);
+    fixture_stop(&fixture);
+}
+
+Test(protocol, a_segment_is_sealed_and_the_control_page_read_only)
+{
+    struct fixture fixture;
+    struct reply reply;
+    struct request request = {.kind = REQUEST_ACQUIRE};
+    struct stat status;
+    int control, segment;
+    fixture_start(&fixture, "");
+    cleanup(fd_closep) int fd = greeted(&fixture, &reply, &control);
+    request.acquire = (struct acquire_request){.bytes = MIB + 1, .location = LOCATION_RAM, .numa_node = -1};
+    cr_assert(fixture_exchange(fd, &request, &reply, &segment) && reply.kind == REPLY_GRANT);
+    cr_expect_eq(reply.grant.bytes, MIB + 4096);
+    cr_assert(fstat(segment, &status) == 0);
+    cr_expect_eq((uint64_t)status.st_size, MIB + 4096);
+    cr_expect_eq(status.st_mode & 07777, 0600);
+    int seals = fcntl(segment, F_GET_SEALS);
+    cr_expect_eq(seals & (F_SEAL_GROW | F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_WRITE), F_SEAL_GROW | F_SEAL_SEAL);
+    cr_expect(ftruncate(segment, 2 * (off_t)MIB) < 0 && errno == EPERM);
+    cr_expect(fcntl(segment, F_ADD_SEALS, F_SEAL_SHRINK) < 0 && errno == EPERM);
+
+    cr_expect(mmap(NULL, CONTROL_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, control, 0) == MAP_FAILED);
+    cr_expect(write(control, "x", 1) < 0);
+    const struct control_page *page = mmap(NULL, CONTROL_PAGE_BYTES, PROT_READ, MAP_SHARED, control, 0);
+    cr_assert(page != MAP_FAILED);
+    cr_expect_eq(page->slot[reply.grant.slot].generation, reply.grant.generation);
+    uint32_t slot = reply.grant.slot;
+    uint64_t generation = reply.grant.generation;
+    cr_assert(fixture_revoke(&fixture, reply.grant.lease) == ERROR_UNSPECIFIED);
+    cr_expect_eq(page->slot[slot].generation, generation + 1);
+    cr_expect_eq(page->slot[slot].end_reason, END_REVOKED);
+    WAIT_UNTIL(fstat(segment, &status) == 0 && status.st_size == 0);
+
+    request.acquire.location = LOCATION_MMAP;
+    (void)fd_close(segment);
+    cr_assert(fixture_exchange(fd, &request, &reply, &segment) && reply.kind == REPLY_GRANT);
+    cr_assert(fstat(segment, &status) == 0);
+    cr_expect_eq(status.st_nlink, 0, "it has no name");
+    cr_expect_geq((uint64_t)status.st_blocks * 512, MIB + 4096, "every block is allocated");
+    (void)fd_close(segment);
+    (void)fd_close(control);
+    fixture_stop(&fixture);
+}
+
+static bool resume(int fd, uint64_t session, struct token token, struct reply *reply, int *control)
+{
+    struct request hello = {.kind = REQUEST_HELLO};
+    hello.hello = (struct hello_request){
+        .protocol_min = 1, .protocol_max = 1, .resume = true, .session = session, .token = token};
+    return fixture_exchange(fd, &hello, reply, control);
+}
+
+Test(protocol, a_session_is_resumed_with_its_token_only)
+{
+    struct fixture fixture;
+    struct reply reply;
+    struct request acquire = {.kind = REQUEST_ACQUIRE};
+    fixture_start(&fixture, "");
+    cleanup(fd_closep) int first = greeted(&fixture, &reply, NULL);
+    uint64_t session = reply.welcome.session;
+    struct token token = reply.welcome.token, wrong = token;
+    wrong.bytes[15] ^= 1;
+    acquire.acquire = (struct acquire_request){.bytes = MIB, .numa_node = -1};
+    cr_assert(fixture_exchange(first, &acquire, &reply, NULL) && reply.kind == REPLY_GRANT);
+    cleanup(fd_closep) int second = fixture_socket(&fixture);
+    cr_assert(resume(second, session, wrong, &reply, NULL));
+    cr_expect(reply.kind == REPLY_ERROR && reply.error.code == ERROR_NO_SUCH_SESSION);
+    cr_assert(resume(second, session, token, &reply, NULL), "another hello may follow on the same connection");
+    cr_expect(reply.kind == REPLY_WELCOME && reply.welcome.resumed && reply.welcome.session == session);
+    cr_expect_eq(fixture_status(&fixture).leases, 1);
+    expect_end(first, ERROR_REPLACED);
+    struct request list = {.kind = REQUEST_LIST, .list = {.what = LIST_OWN_LEASES}};
+    cr_assert(fixture_exchange(second, &list, &reply, NULL));
+    cr_expect_eq(reply.listing.lease_count, 1);
+    fixture_stop(&fixture);
+}
+
+Test(protocol, listings_come_in_pages_and_name_each_lease_once)
+{
+    struct fixture fixture;
+    struct reply reply;
+    struct request acquire = {.kind = REQUEST_ACQUIRE}, list = {.kind = REQUEST_LIST, .list = {.what = LIST_LEASES}};
+    size_t seen = 0, pages = 0;
+    fixture_start(&fixture, "");
+    cleanup(fd_closep) int fd = greeted(&fixture, &reply, NULL);
+    acquire.acquire = (struct acquire_request){.bytes = 1, .numa_node = -1};
+    (void)memset(acquire.acquire.name, 'n', MESSAGE_NAME_SIZE - 1);
+    for (int i = 0; i < 450; i++) {
+        cr_assert(fixture_exchange(fd, &acquire, &reply, NULL) && reply.kind == REPLY_GRANT);
+    }
+    do {
+        cr_assert(fixture_exchange(fd, &list, &reply, NULL) && reply.kind == REPLY_LISTING);
+        pages++;
+        for (size_t i = 0; i < reply.listing.lease_count; i++) {
+            cr_assert_gt(reply.listing.leases[i].lease, list.list.after);
+            list.list.after = reply.listing.leases[i].lease;
+            seen++;
+        }
+    } while (reply.listing.more);
+    cr_expect_eq(seen, 450);
+    cr_expect_eq(pages, 3);
+    fixture_stop(&fixture);
+}
+
+Test(protocol, a_client_that_never_reads_is_cut_off_and_hurts_nobody)
+{
+    static const uint8_t status[] = {4, 0, 0, 0, 0x08, 1, 0x3a, 0};
+    struct fixture fixture;
+    struct reply reply;
+    int result = 0;
+    fixture_start(&fixture, "");
+    cleanup(fd_closep) int deaf = greeted(&fixture, &reply, NULL);
+    for (int i = 0; i < 100000 && result == 0; i++) {
+        result = transport_send(deaf, status, sizeof status, -EBADF, true);
+        if (i % 1000 == 0) {
+            (void)fixture_status(&fixture);
+        }
+    }
+    cr_expect(result == -EPIPE || result == -ECONNRESET, "%d", result);
+    fixture_stop(&fixture);
+}
