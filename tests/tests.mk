@@ -77,7 +77,7 @@ $(BUILD)/demo/%: tests/demo/%.c $(SHARED)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< -L$(BUILD) -lmembroker -Wl,-rpath,'$$ORIGIN/..' -lm
 
 demo: all $(DEMO_PROGRAMS) ## start a broker of its own and show what it does
-	@sh tests/demo/run-demo $(BUILD)
+	@bash tests/demo/run-demo $(BUILD)
 
 include tests/bench/bench.mk
 
