@@ -66,6 +66,9 @@ static int wait_for_answer(mb_client *client, struct call *call, uint64_t until)
             TAILQ_REMOVE(&client->calls, call, in_client);
             return -ETIMEDOUT;
         }
+        if (!client->has_thread) {
+            link_tend(client); /* nobody else renews meanwhile */
+        }
         if (client->reading) {
             wait_for_reader(client);
         } else if (receive_one(client, true) && !client->reading) {

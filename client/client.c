@@ -78,7 +78,7 @@ static mb_client *client_new(void)
         return NULL;
     }
     client->owner = getpid();
-    client->socket = client->epoll = client->wake = -EBADF;
+    client->socket = client->epoll = client->wake = client->orphan = -EBADF;
     client->next_id = 1;
     client->renew_at = UINT64_MAX;
     client->sending = codec_arena_new();
@@ -204,12 +204,20 @@ static void say_goodbye(mb_client *client)
     }
 }
 
-static void drop_leases(mb_client *client, bool in_child)
+/* The fork may have come in the middle of a change to the client's lists: the child must not follow them. */
+static void close_inherited(mb_client *client)
+{
+    client->socket = fd_close(client->socket);
+    client->epoll = fd_close(client->epoll);
+    client->wake = fd_close(client->wake);
+}
+
+static void drop_leases(mb_client *client)
 {
     mb_lease *lease;
     while ((lease = TAILQ_FIRST(&client->leases))) {
         TAILQ_REMOVE(&client->leases, lease, in_client);
-        lease_unmap(lease, in_child);
+        lease_unmap(lease);
         free(lease);
     }
 }
@@ -219,15 +227,14 @@ void mb_disconnect(mb_client *client)
     if (!client) {
         return;
     }
-    bool in_child = client->owner != getpid();
-    if (!in_child) {
-        background_stop(client);
-        client->stopping = true;
-        drop_leases(client, false);
-        say_goodbye(client);
-    } else {
-        drop_leases(client, true);
+    if (client->owner != getpid()) {
+        close_inherited(client);
+        return;
     }
+    background_stop(client);
+    client->stopping = true;
+    drop_leases(client);
+    say_goodbye(client);
     client_free(client);
 }
 

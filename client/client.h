@@ -100,6 +100,7 @@ struct mb_client {
     int epoll;    /* of socket and wake; what mb_client_fd() gives */
     int wake;     /* eventfd: the background thread has something to do */
     bool reading; /* a waiting thread reads the socket */
+    int orphan;   /* a socket that broke while a thread read it: that thread closes it */
     bool stopping;
     pthread_t thread;
     bool has_thread;
@@ -177,8 +178,8 @@ mb_lease *lease_find(mb_client *client, uint64_t id);
 void lease_take_grant(mb_client *client, mb_lease *lease, const struct grant_reply *grant, int fd);
 void lease_unreference(mb_lease *lease);
 
-/* Removes the mappings and descriptors. In a forked child only those that it inherited. */
-void lease_unmap(mb_lease *lease, bool in_child);
+/* Removes the mappings and descriptors. */
+void lease_unmap(mb_lease *lease);
 
 /* Notes a loss, once: the program is told by an event. */
 void lease_note_loss(mb_lease *lease, mb_end_reason reason);

@@ -76,12 +76,11 @@ void leases_sweep(mb_client *client, mb_end_reason all_lost)
     }
 }
 
-void lease_unmap(mb_lease *lease, bool in_child)
+void lease_unmap(mb_lease *lease)
 {
-    bool inherited = !in_child || (lease->client->flags & MB_CLIENT_SHARE_WITH_CHILDREN);
     for (unsigned i = 0; i < lease->extent_count; i++) {
         struct extent *extent = &lease->extents[i];
-        if (extent->address && inherited) {
+        if (extent->address) {
             guard_remove(extent->address);
             (void)munmap(extent->address, extent->bytes);
         }
@@ -294,7 +293,7 @@ int mb_release(mb_lease *lease)
         return result;
     }
     result = mb_lease_check(lease);
-    lease_unmap(lease, false);
+    lease_unmap(lease);
     (void)pthread_mutex_lock(&client->lock);
     post_release(client, lease, result < 0);
     (void)pthread_mutex_unlock(&client->lock);

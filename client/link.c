@@ -102,6 +102,19 @@ static void plan_retry(mb_client *client)
     client->retry_at = client_milliseconds() + pause / 2 + noise % pause;
 }
 
+/* A descriptor that another thread is reading from must not be closed under it: its number could mean another file by
+ * then. */
+static void drop_socket(mb_client *client)
+{
+    if (client->reading) {
+        (void)shutdown(client->socket, SHUT_RDWR);
+        client->orphan = client->socket;
+        client->socket = -EBADF;
+    } else {
+        client->socket = fd_close(client->socket);
+    }
+}
+
 void link_broke(mb_client *client)
 {
     bool was_up = client->state == LINK_UP;
@@ -109,7 +122,7 @@ void link_broke(mb_client *client)
         return;
     }
     client->state = LINK_DOWN;
-    client->socket = fd_close(client->socket);
+    drop_socket(client);
     client->hello_id = client->list_id = 0;
     fail_calls(client);
     leases_sweep(client, MB_END_NONE);

@@ -262,6 +262,9 @@ bool receive_one(mb_client *client, bool wait)
         (void)pthread_mutex_lock(&client->lock);
     }
     client->reading = false;
+    if (client->orphan == socket) {
+        client->orphan = fd_close(client->orphan);
+    }
     if (received == -EAGAIN) {
         return false;
     }
