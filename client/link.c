@@ -212,19 +212,24 @@ static uint32_t shortest_ttl(const mb_client *client)
     return shortest;
 }
 
-static void renew(mb_client *client, uint64_t now)
+static void send_renewal(mb_client *client, uint64_t now)
 {
     static _Thread_local struct lease_use use[MESSAGE_USE_MAX];
-    uint32_t ttl = shortest_ttl(client);
-    if (ttl == UINT32_MAX) {
-        client->renew_at = UINT64_MAX;
-        return;
-    }
     struct request request = {.id = client->next_id++, .kind = REQUEST_RENEW};
     request.renew = (struct renew_request){use, collect_use(client, use, MESSAGE_USE_MAX)};
-    client->renew_at = now + ttl / 3;
     if (link_send(client, &request) == -EAGAIN) {
         client->renew_at = now + READ_SLICE_MS; /* the broker does not read at the moment */
+    }
+}
+
+/* Looks at the leases as well: the broker drops news of losses to a client that reads slowly. */
+static void renew(mb_client *client, uint64_t now)
+{
+    leases_sweep(client, MB_END_NONE);
+    uint32_t ttl = shortest_ttl(client);
+    client->renew_at = ttl == UINT32_MAX ? UINT64_MAX : now + ttl / 3;
+    if (ttl != UINT32_MAX && !(client->flags & MB_CLIENT_NO_RENEW)) {
+        send_renewal(client, now);
     }
 }
 
@@ -236,7 +241,7 @@ void link_tend(mb_client *client)
     }
     if (client->state == LINK_DOWN && client->retry_at <= now) {
         retry(client, now);
-    } else if (client->state == LINK_UP && client->renew_at <= now && !(client->flags & MB_CLIENT_NO_RENEW)) {
+    } else if (client->state == LINK_UP && client->renew_at <= now) {
         renew(client, now);
     }
     link_flush_releases(client);
@@ -249,7 +254,7 @@ uint64_t link_due(const mb_client *client)
     if (client->state == LINK_DOWN) {
         return client->retry_at;
     }
-    if (client->state == LINK_UP && !(client->flags & MB_CLIENT_NO_RENEW)) {
+    if (client->state == LINK_UP) {
         due = client->renew_at;
     }
     return flush < due ? flush : due;

@@ -211,10 +211,21 @@ static bool enqueue(struct connection *connection, const uint8_t *frame, size_t 
     return true;
 }
 
+/*
+ * News that the control page tells as well is not worth cutting a client off for: where many of its leases end at
+ * once, it gets as much of it as it reads.
+ */
+static bool is_droppable(const struct connection *connection, const struct reply *reply)
+{
+    bool is_full = connection->queued_frames >= QUEUED_FRAMES_MAX / 2;
+    return is_full && !reply->is_answer &&
+           (reply->kind == EVENT_LEASE_ENDED || reply->kind == EVENT_EXPIRING || reply->kind == EVENT_TRIM);
+}
+
 void connection_send(struct connection *connection, struct reply *reply, int fd)
 {
     struct server *server = connection->server;
-    if (connection->closing || connection->doomed) {
+    if (connection->closing || connection->doomed || is_droppable(connection, reply)) {
         return;
     }
     reply->descriptors = fd >= 0;

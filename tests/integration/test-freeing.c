@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Large memory is freed off the loop, and sizes changed behind the daemon's back are noticed. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "proto/base/cleanup.h"
@@ -83,6 +85,40 @@ Test(freeing, a_file_that_was_truncated_is_noticed_and_its_lease_revoked)
     mb_lease *lease = resized_lease(client, 0);
     WAIT_UNTIL(mb_lease_end_reason(lease) == MB_END_TAMPERED);
     mb_disconnect(client);
+    fixture_stop(&fixture);
+}
+
+enum { MANY = 1000 };
+
+static int take_many_and_stop(const struct fixture *fixture)
+{
+    mb_client *client = fixture_connect(fixture, 0);
+    mb_lease_options options = MB_LEASE_OPTIONS_INIT;
+    mb_lease *lease;
+    options.ttl_ms = 1000;
+    for (int i = 0; i < MANY; i++) {
+        cr_assert(mb_acquire(client, 4096, &options, &lease) == 0, "%s", mb_last_error());
+    }
+    (void)raise(SIGSTOP);
+    return mb_ping(client) == 0 && mb_lease_check(lease) < 0 ? 0 : 1;
+}
+
+Test(freeing, a_stopped_client_is_not_cut_off_for_the_news_of_its_own_losses)
+{
+    struct fixture fixture;
+    struct reply reply;
+    struct request list = {.kind = REQUEST_LIST, .list = {.what = LIST_SESSIONS}};
+    int status;
+    fixture_start(&fixture, "");
+    pid_t child = fixture_fork(take_many_and_stop, &fixture);
+    WAIT_UNTIL(fixture_status(&fixture).counters.expired == MANY);
+    cleanup(fd_closep) int monitor = fixture_socket(&fixture);
+    cr_assert(fixture_hello(monitor, true, &reply, NULL) && fixture_exchange(monitor, &list, &reply, NULL));
+    cr_assert_eq(reply.listing.session_count, 1);
+    cr_expect(reply.listing.sessions[0].connected);
+    (void)kill(child, SIGCONT);
+    cr_assert(waitpid(child, &status, 0) == child);
+    cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     fixture_stop(&fixture);
 }
 
