@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The codec: round trips, cut messages, and messages that would need too much memory. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/codec.h"
+
+static struct codec_arena arena;
+static uint8_t frame[FRAME_BYTES_MAX];
+
+static const uint8_t *payload_of(int bytes, size_t *ret_size)
+{
+    const uint8_t *payload = NULL;
+    cr_assert(bytes > 0);
+    cr_assert(frame_open(frame, (size_t)bytes, &payload, ret_size) == 0);
+    return payload;
+}
+
+static struct request request_there_and_back(const struct request *request)
+{
+    struct request back;
+    const char *fault;
+    size_t size;
+    const uint8_t *payload = payload_of(codec_encode_request(request, &arena, frame), &size);
+    cr_assert(codec_decode_request(payload, size, &arena, &back, &fault) == 0);
+    cr_expect_eq(back.id, request->id);
+    cr_expect_eq(back.kind, request->kind);
+    return back;
+}
+
+static struct reply reply_there_and_back(const struct reply *reply)
+{
+    struct reply back;
+    size_t size;
+    const uint8_t *payload = payload_of(codec_encode_reply(reply, &arena, frame), &size);
+    cr_assert(codec_decode_reply(payload, size, &arena, &back) == 0);
+    cr_expect_eq(back.kind, reply->kind);
+    cr_expect_eq(back.is_answer, reply->is_answer);
+    cr_expect_eq(back.reply_to, reply->reply_to);
+    return back;
+}
+
+Test(codec, an_acquire_keeps_every_field)
+{
+    struct request request = {.id = UINT64_MAX, .kind = REQUEST_ACQUIRE};
+    request.acquire =
+        (struct acquire_request){UINT64_MAX, LOCATION_AUTO, UINT32_MAX, "näme", HUGE_PAGES_ALWAYS, INT32_MAX, true};
+    struct acquire_request back = request_there_and_back(&request).acquire;
+    cr_expect_eq(back.bytes, UINT64_MAX);
+    cr_expect_eq(back.location, LOCATION_AUTO);
+    cr_expect_eq(back.ttl_ms, UINT32_MAX);
+    cr_expect_str_eq(back.name, "näme");
+    cr_expect_eq(back.huge_pages, HUGE_PAGES_ALWAYS);
+    cr_expect_eq(back.numa_node, INT32_MAX);
+    cr_expect(back.prefault);
+    request.acquire.numa_node = -1;
+    cr_expect_eq(request_there_and_back(&request).acquire.numa_node, -1);
+}
+
+Test(codec, a_hello_tells_said_from_unsaid)
+{
+    struct request request = {.id = 1, .kind = REQUEST_HELLO};
+    request.hello = (struct hello_request){.protocol_min = 1,
+                                           .protocol_max = 3,
+                                           .name = "n",
+                                           .heap_bytes = LIMIT_UNSAID,
+                                           .max_bytes = 0,
+                                           .max_physical_bytes = 5,
+                                           .resume = true,
+                                           .session = 9,
+                                           .token = {{1, 2, 3}}};
+    struct hello_request back = request_there_and_back(&request).hello;
+    cr_expect_eq(back.heap_bytes, LIMIT_UNSAID);
+    cr_expect_eq(back.max_bytes, 0);
+    cr_expect_eq(back.max_physical_bytes, 5);
+    cr_expect(back.resume && back.session == 9 && back.token.bytes[2] == 3 && back.token.bytes[15] == 0);
+    cr_expect_eq(back.protocol_max, 3);
+}
+
+Test(codec, every_request_comes_back_as_its_own_kind)
+{
+    for (int kind = REQUEST_ACQUIRE; kind < REQUEST_KINDS; kind++) {
+        struct request request = {.id = 7, .kind = (enum request_kind)kind};
+        (void)request_there_and_back(&request);
+    }
+    struct request nothing = {.id = 7, .kind = REQUEST_UNKNOWN};
+    cr_expect_eq(request_there_and_back(&nothing).kind, REQUEST_UNKNOWN);
+}
+
+Test(codec, the_largest_renewal_fits_and_a_larger_does_not)
+{
+    static struct lease_use use[MESSAGE_USE_MAX];
+    struct request request = {.id = 1, .kind = REQUEST_RENEW, .renew = {use, MESSAGE_USE_MAX}};
+    for (size_t i = 0; i < MESSAGE_USE_MAX; i++) {
+        use[i] = (struct lease_use){i + (UINT64_C(1) << 40), UINT64_C(1) << 50};
+    }
+    struct renew_request back = request_there_and_back(&request).renew;
+    cr_expect_eq(back.use_count, MESSAGE_USE_MAX);
+    cr_expect_eq(back.use[MESSAGE_USE_MAX - 1].lease, use[MESSAGE_USE_MAX - 1].lease);
+}
+
+Test(codec, every_reply_comes_back_as_its_own_kind)
+{
+    for (int kind = REPLY_ERROR; kind < REPLY_KINDS; kind++) {
+        struct reply reply = {.is_answer = kind % 2, .reply_to = kind % 2 ? 77 : 0, .kind = (enum reply_kind)kind};
+        if (kind == REPLY_WELCOME || kind == REPLY_STATUS) {
+            reply.welcome.daemon_version = "v";
+            reply.status.daemon_version = "v";
+        }
+        if (kind == REPLY_STATUS) {
+            reply.status.spill_directory = "/s";
+        }
+        (void)reply_there_and_back(&reply);
+    }
+}
+
+Test(codec, a_refusal_keeps_its_figures_and_holders)
+{
+    struct reply reply = {.is_answer = true, .reply_to = 1, .kind = REPLY_ERROR};
+    reply.error = (struct error_reply){.code = ERROR_LIMIT, .sentence = "no", .system_errno = 28};
+    reply.error.refusal = (struct refusal){"max_bytes", "host", UINT64_MAX, 2, 3, 4, 3, {{1, "a", 2, 3, 4}, {0}, {0}}};
+    struct error_reply back = reply_there_and_back(&reply).error;
+    cr_expect_eq(back.code, ERROR_LIMIT);
+    cr_expect_str_eq(back.sentence, "no");
+    cr_expect_eq(back.system_errno, 28);
+    cr_expect_eq(back.refusal.limit_bytes, UINT64_MAX);
+    cr_expect_eq(back.refusal.free_bytes, 4);
+    cr_expect_eq(back.refusal.holder_count, 3);
+    cr_expect_str_eq(back.refusal.holders[0].name, "a");
+    cr_expect_eq(back.refusal.holders[0].bytes, 4);
+}
+
+Test(codec, limits_that_are_off_stay_off)
+{
+    struct reply reply = {.kind = EVENT_LIMITS_CHANGED};
+    reply.limits_changed.host_limits = (struct byte_limits){LIMIT_OFF, 0, 5};
+    struct byte_limits back = reply_there_and_back(&reply).limits_changed.host_limits;
+    cr_expect_eq(back.max_bytes, LIMIT_OFF);
+    cr_expect_eq(back.max_physical_bytes, 0);
+    cr_expect_eq(back.max_mapped_bytes, 5);
+}
+
+Test(codec, a_full_page_of_the_longest_names_fits_a_message)
+{
+    static struct lease_entry leases[MESSAGE_LIST_MAX];
+    struct reply reply = {.is_answer = true, .reply_to = UINT64_MAX, .kind = REPLY_LISTING};
+    for (size_t i = 0; i < MESSAGE_LIST_MAX; i++) {
+        (void)memset(&leases[i], 0x7f, sizeof leases[i]);
+        leases[i].location = LOCATION_RAM;
+        leases[i].huge_pages = leases[i].prefaulted = true;
+        leases[i].name[MESSAGE_NAME_SIZE - 1] = leases[i].client[MESSAGE_NAME_SIZE - 1] = '\0';
+        leases[i].lease = i;
+    }
+    reply.listing = (struct listing_reply){.leases = leases, .lease_count = MESSAGE_LIST_MAX, .more = true};
+    struct listing_reply back = reply_there_and_back(&reply).listing;
+    cr_expect_eq(back.lease_count, MESSAGE_LIST_MAX);
+    cr_expect_eq(back.leases[199].lease, 199);
+    cr_expect(back.more);
+}
+
+/* Each cut is copied to memory of exactly its size, so that a sanitizer sees a read beyond it. */
+Test(codec, a_message_cut_at_any_byte_is_an_error_or_a_shorter_message)
+{
+    struct request request = {.id = 300, .kind = REQUEST_ACQUIRE};
+    request.acquire = (struct acquire_request){1 << 20, LOCATION_RAM, 5000, "a name", HUGE_PAGES_TRY, 3, true};
+    size_t size;
+    const uint8_t *payload = payload_of(codec_encode_request(&request, &arena, frame), &size);
+    size_t refused = 0;
+    for (size_t cut = 0; cut < size; cut++) {
+        struct request back;
+        const char *fault;
+        uint8_t *copy = malloc(cut ? cut : 1);
+        memcpy(copy, payload, cut);
+        refused += codec_decode_request(copy, cut, &arena, &back, &fault) == -EBADMSG;
+        free(copy);
+    }
+    cr_expect_gt(refused, size / 2);
+}
+
+Test(codec, random_bytes_never_do_harm)
+{
+    unsigned seed = 1;
+    for (int round = 0; round < 20000; round++) {
+        struct request request;
+        struct reply reply;
+        const char *fault;
+        size_t size = (size_t)(rand_r(&seed) % 64);
+        uint8_t *bytes = malloc(size + 1);
+        for (size_t i = 0; i < size; i++) {
+            bytes[i] = (uint8_t)rand_r(&seed);
+        }
+        (void)codec_decode_request(bytes, size, &arena, &request, &fault);
+        (void)codec_decode_reply(bytes, size, &arena, &reply);
+        free(bytes);
+    }
+}
+
+Test(codec, a_message_that_would_need_more_than_the_arena_is_refused)
+{
+    /* 32,000 empty uses in a renewal: two bytes each on the wire, dozens in memory */
+    static uint8_t bomb[64010];
+    struct request request;
+    const char *fault;
+    size_t at = 0;
+    bomb[at++] = 0x32; /* field 6, renew */
+    bomb[at++] = 0x80;
+    bomb[at++] = 0xf4;
+    bomb[at++] = 0x03; /* 64,000 bytes */
+    for (int i = 0; i < 32000; i++) {
+        bomb[at++] = 0x0a;
+        bomb[at++] = 0;
+    }
+    cr_expect_lt(codec_decode_request(bomb, at, &arena, &request, &fault), 0);
+}
+
+Test(codec, names_are_checked)
+{
+    char longest[MESSAGE_NAME_SIZE + 1];
+    (void)memset(longest, 'x', sizeof longest);
+    longest[MESSAGE_NAME_SIZE] = '\0';
+    cr_expect_not(codec_name_is_valid(longest), "64 bytes");
+    longest[MESSAGE_NAME_SIZE - 1] = '\0';
+    cr_expect(codec_name_is_valid(longest), "63 bytes");
+    cr_expect(codec_name_is_valid("") && codec_name_is_valid("Größe λ 漢 🙂"));
+    static const char *const bad[] = {"\x1b[2J",          "a\nb",     "\x7f", "\xc2\x85", "\xc0\x80", "\xed\xa0\x80",
+                                      "\xf5\x80\x80\x80", "\xe2\x82", "\xff"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        cr_expect_not(codec_name_is_valid(bad[i]), "case %zu", i);
+    }
+}
