@@ -109,7 +109,7 @@ static struct config *load(const struct options *options)
         log_error("can't find out how much memory this host has: %s", strerrordesc_np(-result));
         return NULL;
     }
-    struct config_options sources = {options->file, options->socket, host.total_bytes};
+    struct config_options sources = {options->file, options->socket, host.total_bytes, options->check};
     if (config_load(&sources, &config, &error) < 0) {
         log_error("%s", error);
         return NULL;

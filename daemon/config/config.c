@@ -117,16 +117,35 @@ static int make_directories(char *path)
     return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
 }
 
+/* What the file system of the nearest directory that exists says. */
+static int look_above(const char *path, struct statvfs *ret)
+{
+    cleanup(freep) char *above = strdup(path);
+    while (above && *above) {
+        if (statvfs(above, ret) == 0) {
+            return 0;
+        }
+        *strrchr(above, '/') = '\0';
+    }
+    return above && statvfs("/", ret) == 0 ? 0 : -errno;
+}
+
+static int open_spill(char *path, struct statvfs *ret)
+{
+    int result = make_directories(path);
+    if (result == 0 && (access(path, R_OK | W_OK | X_OK) < 0 || statvfs(path, ret) < 0)) {
+        result = -errno;
+    }
+    return result;
+}
+
 /* Half of what the spill file system has free; its directory is made on the way. */
-static int settle_spill(struct config_draft *draft)
+static int settle_spill(struct config_draft *draft, bool look_only)
 {
     struct config *config = draft->config;
     struct statvfs status = {0};
-    int result = make_directories(config->spill_directory);
-    if (result == 0 &&
-        (access(config->spill_directory, R_OK | W_OK | X_OK) < 0 || statvfs(config->spill_directory, &status) < 0)) {
-        result = -errno;
-    }
+    int result =
+        look_only ? look_above(config->spill_directory, &status) : open_spill(config->spill_directory, &status);
     if (result < 0) {
         return draft_fail(draft, draft->origins[SETTING_DIRECTORY].file, draft->origins[SETTING_DIRECTORY].line,
                           &settings[SETTING_DIRECTORY],
@@ -202,7 +221,7 @@ int config_load(const struct config_options *options, struct config **ret, char 
         result = settle_paths(&draft, options->socket);
     }
     if (result == 0) {
-        result = settle_spill(&draft);
+        result = settle_spill(&draft, options->look_only);
     }
     if (result == 0) {
         settle_limits(&draft);

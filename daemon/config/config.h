@@ -32,11 +32,12 @@ struct config_options {
     const char *file;          /* NULL: the default path, which may be absent; a named file must exist */
     const char *socket;        /* overrides [server] socket; NULL: no override */
     uint64_t host_total_bytes; /* of the machine or its cgroup, whichever is smaller */
+    bool look_only;            /* make no directory */
 };
 
 /*
- * Loads the configuration, creating the spill directory (mode 0700) where it is absent: the default of
- * max_mapped_bytes is half of what its file system has free. Returns 0 and sets *ret (caller frees with
+ * Loads the configuration, creating the spill directory (mode 0700) where it is absent, unless look_only: the default
+ * of max_mapped_bytes is half of what its file system has free. Returns 0 and sets *ret (caller frees with
  * config_free()), or negative errno and sets *ret_error to a sentence that names file, line and key
  * (caller frees).
  */

@@ -45,19 +45,16 @@ int draft_fail(struct config_draft *draft, const char *file, int line, const str
         what = NULL;
         return -ENOMEM;
     }
-    char place[32] = "";
+    char line_text[16] = "", key[64] = "";
     if (line > 0) {
-        (void)snprintf(place, sizeof place, ":%d", line);
+        (void)snprintf(line_text, sizeof line_text, ":%d", line);
     }
-    if (asprintf(&draft->error, "%s%s%s%s%s%s%s%s", file ? file : "", place, file ? ": " : "", setting ? "[" : "",
-                 setting ? setting->section : "", setting ? "] " : "", setting ? setting->key : "", "") < 0) {
+    if (setting) {
+        (void)snprintf(key, sizeof key, "[%s] %s: ", setting->section, setting->key);
+    }
+    if (asprintf(&draft->error, "%s%s%s%s%s", file ? file : "", line_text, file ? ": " : "", key, what) < 0) {
         draft->error = NULL;
         return -ENOMEM;
-    }
-    char *whole;
-    if (asprintf(&whole, "%s%s%s", draft->error, setting ? ": " : "", what) >= 0) {
-        free(draft->error);
-        draft->error = whole;
     }
     return -EINVAL;
 }
