@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* membrokerctl leases */
-#include "client/ctl/ctl.h"
-#include "client/ctl/table.h"
+#include "client/ctl/listing.h"
 #include "proto/base/size.h"
 
 static const char *location_name(enum location location)
@@ -9,8 +8,9 @@ static const char *location_name(enum location location)
     return location == LOCATION_RAM ? "ram" : "mmap";
 }
 
-static json_t *entry_json(const struct lease_entry *entry)
+static json_t *to_json(const struct listing_reply *page, size_t index)
 {
+    const struct lease_entry *entry = &page->leases[index];
     json_t *node = entry->numa_node < 0 ? json_null() : json_integer(entry->numa_node);
     return json_pack("{s:I,s:I,s:s,s:s,s:i,s:I,s:I,s:I,s:s,s:I,s:I,s:I,s:b,s:o,s:b}", "lease", (json_int_t)entry->lease,
                      "session", (json_int_t)entry->session, "name", entry->name, "client", entry->client, "pid",
@@ -21,8 +21,9 @@ static json_t *entry_json(const struct lease_entry *entry)
                      entry->prefaulted);
 }
 
-static void add_row(struct libscols_table *table, const struct lease_entry *entry)
+static void add_row(struct libscols_table *table, const struct listing_reply *page, size_t index)
 {
+    const struct lease_entry *entry = &page->leases[index];
     char lease[CELL_BYTES], pid[CELL_BYTES], uid[CELL_BYTES], bytes[CELL_BYTES], used[CELL_BYTES], extents[CELL_BYTES],
         ttl[CELL_BYTES], remaining[CELL_BYTES];
     const char *cells[] = {
@@ -41,25 +42,14 @@ static void add_row(struct libscols_table *table, const struct lease_entry *entr
     table_add(table, cells, sizeof cells / sizeof *cells);
 }
 
-/* Fetches page after page into the array or the table. */
-static int collect(const struct ctl_options *options, json_t *array, struct libscols_table *table)
+static size_t count(const struct listing_reply *page)
 {
-    struct request request = {.kind = REQUEST_LIST, .list = {.what = LIST_LEASES}};
-    const struct reply *reply;
-    int result;
-    do {
-        result = ctl_ask(options, &request, &reply);
-        for (size_t i = 0; result == CTL_DONE && i < reply->listing.lease_count; i++) {
-            const struct lease_entry *entry = &reply->listing.leases[i];
-            request.list.after = entry->lease;
-            if (array) {
-                (void)json_array_append_new(array, entry_json(entry));
-            } else {
-                add_row(table, entry);
-            }
-        }
-    } while (result == CTL_DONE && reply->listing.more);
-    return result;
+    return page->lease_count;
+}
+
+static uint64_t number(const struct listing_reply *page, size_t index)
+{
+    return page->leases[index].lease;
 }
 
 int leases_main(const struct ctl_options *options, int argc, char **argv)
@@ -67,16 +57,15 @@ int leases_main(const struct ctl_options *options, int argc, char **argv)
     static const struct column columns[] = {{"LEASE", true},   {"NAME", false}, {"CLIENT", false},  {"PID", true},
                                             {"UID", true},     {"BYTES", true}, {"USED", true},     {"IN", false},
                                             {"EXTENTS", true}, {"TTL", true},   {"REMAINING", true}};
-    if (!ctl_takes(argc, argv, 0)) {
-        return CTL_USAGE;
-    }
-    json_t *array = options->json ? json_array() : NULL;
-    struct libscols_table *table = options->json ? NULL : table_new(columns, sizeof columns / sizeof *columns);
-    int result = collect(options, array, table);
-    if (result == CTL_DONE && array) {
-        ctl_print_json(json_pack("{s:o}", "leases", array), false);
-    } else if (result == CTL_DONE) {
-        table_finish(table);
-    }
-    return result;
+    static const struct listing_kind kind = {
+        .what = LIST_LEASES,
+        .name = "leases",
+        .columns = columns,
+        .column_count = sizeof columns / sizeof *columns,
+        .count = count,
+        .number = number,
+        .to_json = to_json,
+        .add_row = add_row,
+    };
+    return listing_main(&kind, options, argc, argv);
 }

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Page after page into a table or an array. */
+#include "client/ctl/listing.h"
+
+static void take_page(const struct listing_kind *kind, const struct listing_reply *page, json_t *array,
+                      struct libscols_table *table, uint64_t *last)
+{
+    for (size_t i = 0; i < kind->count(page); i++) {
+        *last = kind->number(page, i);
+        if (array) {
+            (void)json_array_append_new(array, kind->to_json(page, i));
+        } else {
+            kind->add_row(table, page, i);
+        }
+    }
+}
+
+static int collect(const struct listing_kind *kind, const struct ctl_options *options, json_t *array,
+                   struct libscols_table *table)
+{
+    struct request request = {.kind = REQUEST_LIST, .list = {.what = kind->what}};
+    const struct reply *reply;
+    int result;
+    do {
+        result = ctl_ask(options, &request, &reply);
+        if (result == CTL_DONE) {
+            take_page(kind, &reply->listing, array, table, &request.list.after);
+        }
+    } while (result == CTL_DONE && reply->listing.more);
+    return result;
+}
+
+int listing_main(const struct listing_kind *kind, const struct ctl_options *options, int argc, char **argv)
+{
+    if (!ctl_takes(argc, argv, 0)) {
+        return CTL_USAGE;
+    }
+    json_t *array = options->json ? json_array() : NULL;
+    struct libscols_table *table = options->json ? NULL : table_new(kind->columns, kind->column_count);
+    int result = collect(kind, options, array, table);
+    if (result == CTL_DONE && array) {
+        ctl_print_json(json_pack("{s:o}", kind->name, array), false);
+    } else if (result == CTL_DONE) {
+        table_finish(table);
+    }
+    return result;
+}
