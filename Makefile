@@ -9,7 +9,7 @@ BINDIR    ?= $(PREFIX)/bin
 SBINDIR   ?= $(PREFIX)/sbin
 LIBDIR    ?= $(PREFIX)/lib
 INCDIR    ?= $(PREFIX)/include
-SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
+SYSCONFDIR ?= /etc
 DESTDIR   ?=
 
 CC        ?= cc
@@ -103,9 +103,10 @@ $(STATIC): $(CLIENT_O) $(WIRE_O) $(BASE_O)
 	objcopy --localize-hidden --wildcard --keep-global-symbol='mb_*' $(BUILD)/libmembroker.o
 	rm -f $@ && $(AR) rcs $@ $(BUILD)/libmembroker.o
 
-$(BUILD)/membroker.pc: packaging/membroker.pc.in Makefile
+# always made anew: an install with another PREFIX than the build's must not find the old one
+$(BUILD)/membroker.pc: packaging/membroker.pc.in FORCE
 	@mkdir -p $(@D)
-	sed -e 's|@PREFIX@|$(PREFIX)|;s|@LIBDIR@|$(LIBDIR)|;s|@INCDIR@|$(INCDIR)|;s|@VERSION@|$(VERSION)|' $< > $@
+	@sed -e 's|@PREFIX@|$(PREFIX)|;s|@LIBDIR@|$(LIBDIR)|;s|@INCDIR@|$(INCDIR)|;s|@VERSION@|$(VERSION)|' $< > $@
 
 install: all ## install to $(DESTDIR)$(PREFIX)
 	install -D -m 755 $(DAEMON) $(DESTDIR)$(SBINDIR)/membrokerd
@@ -133,4 +134,6 @@ help: ## this list
 include tests/tests.mk
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all install clean setup help
+FORCE:
+
+.PHONY: FORCE all install clean setup help
