@@ -213,6 +213,50 @@ Test(lease, options_that_this_host_lacks_are_refused_by_name)
     fixture_stop(&fixture);
 }
 
+/* The value of a line of /proc/meminfo. */
+static long meminfo(const char *name)
+{
+    char line[128];
+    long value = 0;
+    FILE *file = fopen("/proc/meminfo", "re");
+    while (file && fgets(line, sizeof line, file)) {
+        if (strncmp(line, name, strlen(name)) == 0) {
+            value = strtol(strchr(line, ':') + 1, NULL, 10);
+        }
+    }
+    if (file) {
+        (void)fclose(file);
+    }
+    return value;
+}
+
+Test(lease, huge_pages_and_a_numa_node_are_had_where_the_host_has_them)
+{
+    struct fixture fixture;
+    mb_lease_options options = MB_LEASE_OPTIONS_INIT;
+    mb_lease *lease;
+    fixture_start(&fixture, "");
+    mb_client *client = fixture_connect(&fixture, 0);
+    if (access("/sys/devices/system/node/node0", F_OK) == 0) {
+        options.numa_node = 0;
+        cr_expect(mb_acquire(client, MIB, &options, &lease) == 0, "%s", mb_last_error());
+    }
+    options = (mb_lease_options)MB_LEASE_OPTIONS_INIT;
+    options.huge_pages = MB_HUGE_PAGES_ALWAYS;
+    long free_pages = meminfo("HugePages_Free");
+    uint64_t page = (uint64_t)meminfo("Hugepagesize") * 1024;
+    if (free_pages < 1) {
+        cr_expect(mb_acquire(client, MIB, &options, &lease) < 0);
+        cr_expect(strstr(mb_last_error(), "huge pages"), "%s", mb_last_error());
+    } else {
+        cr_assert(mb_acquire(client, 1, &options, &lease) == 0, "%s", mb_last_error());
+        cr_expect(mb_lease_has_huge_pages(lease) && mb_lease_bytes(lease) == page);
+        cr_expect_eq(meminfo("HugePages_Free"), free_pages - 1, "allocated at the grant");
+    }
+    mb_disconnect(client);
+    fixture_stop(&fixture);
+}
+
 Test(lease, a_full_disk_is_an_error_at_the_request)
 {
     struct fixture fixture;
