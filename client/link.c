@@ -146,6 +146,7 @@ static void give_up_leases(mb_client *client, uint64_t now)
 
 static void retry(mb_client *client, uint64_t now)
 {
+    leases_sweep(client, MB_END_NONE); /* the control page outlives the connection */
     if (link_open(client) < 0 && client->state == LINK_DOWN) {
         give_up_leases(client, now);
         plan_retry(client);

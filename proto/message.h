@@ -4,7 +4,7 @@
  * takes and returns, and what the client library sends. Nothing here knows of protobuf or sockets.
  *
  * The enumerators have the numbers of membroker.proto (codec.c asserts it). Sizes are in bytes,
- * durations in milliseconds. Strings are NUL-terminated and, once decoded, valid UTF-8 without
+ * durations in milliseconds. Strings are NUL-terminated; names, once decoded from a request, are valid UTF-8 without
  * control characters. Pointers are borrowed: a decoded message points into the decode buffer, a
  * message to be encoded into whatever its maker owns.
  */

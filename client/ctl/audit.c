@@ -5,8 +5,9 @@
 
 #include "client/ctl/ctl.h"
 #include "client/ctl/table.h"
+#include "client/ctl/text.h"
 
-static void print_json(const struct audit_reply *audit)
+static int print_json(const struct audit_reply *audit)
 {
     json_t *differences = json_array();
     for (size_t i = 0; i < audit->difference_count; i++) {
@@ -17,10 +18,10 @@ static void print_json(const struct audit_reply *audit)
     json_t *kernel = json_pack("{s:I,s:I,s:I}", "physical_bytes", (json_int_t)audit->kernel_physical_bytes,
                                "mapped_bytes", (json_int_t)audit->kernel_mapped_bytes, "resident_physical_bytes",
                                (json_int_t)audit->resident_physical_bytes);
-    ctl_print_json(json_pack("{s:b,s:I,s:I,s:o,s:o,s:o}", "agree", audit->difference_count == 0, "segments",
-                             (json_int_t)audit->segments, "in_flight", (json_int_t)audit->in_flight, "ledger", ledger,
-                             "kernel", kernel, "differences", differences),
-                   false);
+    return ctl_print_json(json_pack("{s:b,s:I,s:I,s:o,s:o,s:o}", "agree", audit->difference_count == 0, "segments",
+                                    (json_int_t)audit->segments, "in_flight", (json_int_t)audit->in_flight, "ledger",
+                                    ledger, "kernel", kernel, "differences", differences),
+                          false);
 }
 
 static void add_row(struct libscols_table *table, const char *what, uint64_t ledger, uint64_t kernel)
@@ -55,12 +56,14 @@ int audit_main(const struct ctl_options *options, int argc, char **argv)
     }
     const struct audit_reply *audit = &reply->audit;
     if (options->json) {
-        print_json(audit);
+        result = print_json(audit);
     } else {
         print_table(audit);
     }
     for (size_t i = 0; i < audit->difference_count; i++) {
-        (void)fprintf(stderr, "membrokerctl: %s\n", audit->differences[i]);
+        (void)fprintf(stderr, "membrokerctl: ");
+        text_print(stderr, audit->differences[i]);
+        (void)fputc('\n', stderr);
     }
-    return audit->difference_count ? CTL_REFUSED : CTL_DONE;
+    return audit->difference_count ? CTL_REFUSED : result;
 }

@@ -7,11 +7,14 @@
 #include <stdio.h>
 
 #include "client/ctl/monitor.h"
+#include "client/ctl/text.h"
 #include "membroker.h"
 
 int ctl_failed(int code)
 {
-    (void)fprintf(stderr, "membrokerctl: %s\n", mb_last_error());
+    (void)fprintf(stderr, "membrokerctl: ");
+    text_print(stderr, mb_last_error());
+    (void)fputc('\n', stderr);
     return code == -ENOTCONN ? CTL_NO_DAEMON : CTL_REFUSED;
 }
 
@@ -26,6 +29,16 @@ int ctl_usage(const char *format, ...)
     return CTL_USAGE;
 }
 
+/* What a broker that keeps to the protocol answers: another kind's union member would be read as this one's. */
+static bool answers(enum request_kind request, enum reply_kind reply)
+{
+    static const enum reply_kind kinds[REQUEST_KINDS] = {
+        [REQUEST_STATUS] = REPLY_STATUS, [REQUEST_LIST] = REPLY_LISTING, [REQUEST_REVOKE] = REPLY_DONE,
+        [REQUEST_PING] = REPLY_PONG,     [REQUEST_AUDIT] = REPLY_AUDIT,
+    };
+    return kinds[request] == reply;
+}
+
 int ctl_ask(const struct ctl_options *options, struct request *request, const struct reply **ret)
 {
     static struct monitor *monitor; /* one connection for all questions of a run */
@@ -36,15 +49,28 @@ int ctl_ask(const struct ctl_options *options, struct request *request, const st
         }
     }
     int result = monitor_call(monitor, request, ret);
-    return result < 0 ? ctl_failed(result) : CTL_DONE;
+    if (result < 0) {
+        return ctl_failed(result);
+    }
+    if (!answers(request->kind, (*ret)->kind)) {
+        (void)fprintf(stderr,
+                      "membrokerctl: the broker answered something else than was asked; is it of this version?\n");
+        return CTL_REFUSED;
+    }
+    return CTL_DONE;
 }
 
-void ctl_print_json(json_t *document, bool compact)
+int ctl_print_json(json_t *document, bool compact)
 {
-    (void)json_dumpf(document, stdout, compact ? JSON_COMPACT : JSON_INDENT(2));
+    if (!document) {
+        (void)fprintf(stderr, "membrokerctl: the broker's answer can't be JSON: a text in it is not UTF-8\n");
+        return CTL_REFUSED;
+    }
+    (void)json_dumpf(document, stdout, JSON_REAL_PRECISION(9) | (compact ? JSON_COMPACT : JSON_INDENT(2)));
     (void)putchar('\n');
     (void)fflush(stdout);
     json_decref(document);
+    return CTL_DONE;
 }
 
 json_t *ctl_json_limit(uint64_t limit)

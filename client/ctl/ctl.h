@@ -27,12 +27,13 @@ int ctl_failed(int code);
 /* Prints a usage error and gives its exit status. */
 __attribute__((format(printf, 1, 2))) int ctl_usage(const char *format, ...);
 
-/* One request on a connection of its own. Returns CTL_DONE and *ret, valid until the next call, or the exit status
- * after a message. */
+/* One request; all of a run share a connection. Returns CTL_DONE and *ret, the answer that belongs to such a request,
+ * valid until the next call; or the exit status after a message. */
 int ctl_ask(const struct ctl_options *options, struct request *request, const struct reply **ret);
 
-/* Prints a JSON document, one line each where `compact`, and frees it. */
-void ctl_print_json(json_t *document, bool compact);
+/* Prints a JSON document, on one line where `compact`, flushes, and frees it. NULL is what jansson makes of text that
+ * is not UTF-8: a message. Returns the exit status. */
+int ctl_print_json(json_t *document, bool compact);
 
 /* Numbers as JSON: a limit that is off is null. */
 json_t *ctl_json_limit(uint64_t limit);

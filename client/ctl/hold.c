@@ -11,10 +11,12 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "client/ctl/ctl.h"
 #include "membroker.h"
+#include "proto/base/cleanup.h"
 #include "proto/base/size.h"
 
 struct hold {
@@ -71,6 +73,10 @@ static int take_option(struct hold *hold, int letter)
         return result;
     case 't':
         result = parse_duration("--ttl", optarg, &milliseconds);
+        if (result == CTL_DONE && milliseconds == 0) {
+            return ctl_usage("--ttl `%s`: more than nothing is expected; leave it out for the broker's default",
+                             optarg);
+        }
         hold->lease.ttl_ms = result == CTL_DONE ? (uint32_t)milliseconds : 0;
         return result;
     case 'f':
@@ -124,10 +130,11 @@ static void print_grant(const struct ctl_options *options, const mb_client *clie
     char bytes[SIZE_TEXT_BYTES], ttl[SIZE_TEXT_BYTES];
     const char *location = mb_lease_location(lease) == MB_LOCATION_RAM ? "ram" : "mmap";
     if (options->json) {
-        ctl_print_json(json_pack("{s:I,s:I,s:s,s:I,s:I}", "lease", (json_int_t)mb_lease_id(lease), "bytes",
-                                 (json_int_t)mb_lease_bytes(lease), "location", location, "ttl_ms",
-                                 (json_int_t)mb_lease_ttl(lease), "session", (json_int_t)mb_client_session(client)),
-                       true);
+        (void)ctl_print_json(json_pack("{s:I,s:I,s:s,s:I,s:I}", "lease", (json_int_t)mb_lease_id(lease), "bytes",
+                                       (json_int_t)mb_lease_bytes(lease), "location", location, "ttl_ms",
+                                       (json_int_t)mb_lease_ttl(lease), "session",
+                                       (json_int_t)mb_client_session(client)),
+                             true);
         return;
     }
     printf("lease %llu: %s in %s, TTL %s\n", (unsigned long long)mb_lease_id(lease),
@@ -135,15 +142,26 @@ static void print_grant(const struct ctl_options *options, const mb_client *clie
     (void)fflush(stdout);
 }
 
-static int touch(mb_lease *lease)
+static bool is_signalled(int signals)
 {
+    struct pollfd descriptor = {.fd = signals, .events = POLLIN};
+    return poll(&descriptor, 1, 0) > 0;
+}
+
+/* Writes to every page, until a signal: what is large takes seconds, and a person who gives up does not wait. */
+static int touch(mb_lease *lease, int signals)
+{
+    enum { PAGE = 4096, LOOK_AROUND = 16 << 20 };
     void *address;
     uint64_t bytes;
     int result = mb_map(lease, 0, &address, &bytes);
     if (result < 0) {
         return ctl_failed(result);
     }
-    for (uint64_t at = 0; at < bytes && mb_lease_check(lease) == 0; at += 4096) {
+    for (uint64_t at = 0; at < bytes && mb_lease_check(lease) == 0; at += PAGE) {
+        if (at % LOOK_AROUND == 0 && is_signalled(signals)) {
+            break;
+        }
         ((volatile char *)address)[at] = 1;
     }
     return CTL_DONE;
@@ -157,12 +175,24 @@ static void on_event(const mb_event *event, void *user_data)
     }
 }
 
-/* Waits for the time to pass, a signal, or the loss of the lease. */
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* Waits for the time to pass, a signal, or the loss of the lease. In portions: poll() counts no further than 24 days.
+ */
 static int wait_for_end(const struct hold *hold, const mb_lease *lease, int signals, int lost)
 {
     struct pollfd descriptors[2] = {{.fd = signals, .events = POLLIN}, {.fd = lost, .events = POLLIN}};
-    int timeout = hold->for_ms > INT_MAX ? -1 : (int)hold->for_ms;
-    (void)poll(descriptors, 2, timeout);
+    uint64_t end = size_add_saturated(now_ms(), hold->for_ms), left = hold->for_ms;
+    int ready;
+    do {
+        ready = poll(descriptors, 2, (int)size_min(left, INT_MAX));
+        left = size_subtract_floored(end, now_ms());
+    } while (left > 0 && (ready == 0 || (ready < 0 && errno == EINTR)));
     int result = mb_lease_check(lease);
     return result < 0 ? ctl_failed(result) : CTL_DONE;
 }
@@ -176,7 +206,7 @@ static int hold_lease(const struct ctl_options *options, const struct hold *hold
         return ctl_failed(result);
     }
     print_grant(options, client, lease);
-    int status = hold->touch ? touch(lease) : CTL_DONE;
+    int status = hold->touch ? touch(lease, signals) : CTL_DONE;
     if (status == CTL_DONE) {
         status = wait_for_end(hold, lease, signals, lost);
     }
@@ -198,8 +228,12 @@ int hold_main(const struct ctl_options *options, int argc, char **argv)
     (void)sigaddset(&ending, SIGINT);
     (void)sigaddset(&ending, SIGTERM);
     (void)sigprocmask(SIG_BLOCK, &ending, NULL);
-    int signals = signalfd(-1, &ending, SFD_CLOEXEC);
-    int lost = eventfd(0, EFD_CLOEXEC);
+    cleanup(fd_closep) int signals = signalfd(-1, &ending, SFD_CLOEXEC);
+    cleanup(fd_closep) int lost = eventfd(0, EFD_CLOEXEC);
+    if (signals < 0 || lost < 0) {
+        (void)fprintf(stderr, "membrokerctl: no descriptor to wait on: %s\n", strerrordesc_np(errno));
+        return CTL_REFUSED;
+    }
     connect.socket = options->socket;
     connect.name = "membrokerctl hold";
     connect.flags = MB_CLIENT_GUARD | (hold.no_renew ? MB_CLIENT_NO_RENEW : 0);
@@ -211,7 +245,5 @@ int hold_main(const struct ctl_options *options, int argc, char **argv)
     }
     status = hold_lease(options, &hold, client, signals, lost);
     mb_disconnect(client);
-    (void)close(signals);
-    (void)close(lost);
     return status;
 }

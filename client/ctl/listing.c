@@ -26,7 +26,7 @@ static int collect(const struct listing_kind *kind, const struct ctl_options *op
         if (result == CTL_DONE) {
             take_page(kind, &reply->listing, array, table, &request.list.after);
         }
-    } while (result == CTL_DONE && reply->listing.more);
+    } while (result == CTL_DONE && reply->listing.more && kind->count(&reply->listing) > 0);
     return result;
 }
 
@@ -39,8 +39,9 @@ int listing_main(const struct listing_kind *kind, const struct ctl_options *opti
     struct libscols_table *table = options->json ? NULL : table_new(kind->columns, kind->column_count);
     int result = collect(kind, options, array, table);
     if (result == CTL_DONE && array) {
-        ctl_print_json(json_pack("{s:o}", kind->name, array), false);
-    } else if (result == CTL_DONE) {
+        return ctl_print_json(json_pack("{s:o}", kind->name, array), false);
+    }
+    if (result == CTL_DONE) {
         table_finish(table);
     }
     return result;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* membrokerctl: the table of verbs, and the options that all of them take. */
+#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,20 +8,41 @@
 
 struct verb {
     const char *name, *arguments, *help;
+    const char *options; /* a line each; NULL: none of its own */
     ctl_verb *run;
 };
 
+static const char ping_options[] = "  -c, --count N            so many round trips (default 1)\n";
+
+static const char hold_options[] =
+    "  --location ram|mmap|auto where the memory lies (default ram)\n"
+    "  --ttl TIME               for how long it is granted without renewal (default: the broker's)\n"
+    "  --for TIME               give it back after this time (default: at SIGINT or SIGTERM)\n"
+    "  --touch                  write to every page\n"
+    "  --no-renew               let it expire\n"
+    "  --name NAME              as it is listed\n"
+    "  --prefault               the broker allocates every page before it grants\n"
+    "  --huge never|try|always  huge pages\n"
+    "  --numa-node NODE         bind the pages to a node\n";
+
 static const struct verb verbs[] = {
-    {"status", "", "limits, what is used of them, and what has happened", status_main},
-    {"sessions", "", "the client processes", sessions_main},
-    {"leases", "", "who holds what, where, and for how long", leases_main},
-    {"ping", "", "a round trip to the broker", ping_main},
-    {"revoke", "LEASE", "take a lease back", revoke_main},
-    {"audit", "", "hold the ledger against the kernel's own view", audit_main},
-    {"hold", "SIZE [OPTION]...", "take a lease, keep it, and give it back", hold_main},
+    {"status", "", "limits, what is used of them, and what has happened", NULL, status_main},
+    {"sessions", "", "the client processes", NULL, sessions_main},
+    {"leases", "", "who holds what, where, and for how long", NULL, leases_main},
+    {"ping", "[OPTION]...", "round trips to the broker", ping_options, ping_main},
+    {"revoke", "LEASE", "take a lease back", NULL, revoke_main},
+    {"audit", "", "hold the ledger against the kernel's own view", NULL, audit_main},
+    {"hold", "SIZE [OPTION]...", "take a lease, keep it, and give it back", hold_options, hold_main},
 };
 
 enum { VERBS = sizeof verbs / sizeof *verbs };
+
+static const char common_options[] =
+    "  --json                   print JSON, for programs; sizes are bytes, an absent limit is null\n"
+    "  --socket PATH            the broker's socket (default: $MEMBROKER_SOCKET, the user's, the system's)\n"
+    "  --version, --help\n";
+
+static const char exit_statuses[] = "\nExit status: 0 done, 1 refused by the broker, 2 usage, 3 no daemon.\n";
 
 static void print_help(void)
 {
@@ -31,21 +53,29 @@ static void print_help(void)
         (void)snprintf(left, sizeof left, "%s %s", verbs[i].name, verbs[i].arguments);
         printf("  %-24s %s\n", left, verbs[i].help);
     }
-    printf("\nOptions:\n"
-           "  --json                   print JSON, for programs; sizes are bytes, an absent limit is null\n"
-           "  --socket PATH            the broker's socket (default: $MEMBROKER_SOCKET, the user's, the system's)\n"
-           "  --version, --help\n"
-           "\nOptions of hold:\n"
-           "  --location ram|mmap|auto where the memory lies (default ram)\n"
-           "  --ttl TIME               for how long it is granted without renewal (default: the broker's)\n"
-           "  --for TIME               give it back after this time (default: at SIGINT or SIGTERM)\n"
-           "  --touch                  write to every page\n"
-           "  --no-renew               let it expire\n"
-           "  --name NAME              as it is listed\n"
-           "  --prefault               the broker allocates every page before it grants\n"
-           "  --huge never|try|always  huge pages\n"
-           "  --numa-node NODE         bind the pages to a node\n"
-           "\nExit status: 0 done, 1 refused by the broker, 2 usage, 3 no daemon.\n");
+    printf("\nOptions:\n%s", common_options);
+    for (size_t i = 0; i < VERBS; i++) {
+        if (verbs[i].options) {
+            printf("\nOptions of %s:\n%s", verbs[i].name, verbs[i].options);
+        }
+    }
+    printf("%s", exit_statuses);
+}
+
+static void print_verb_help(const struct verb *verb)
+{
+    printf("Usage: membrokerctl %s%s%s\n%s: %s.\n\nOptions:\n%s%s%s", verb->name, *verb->arguments ? " " : "",
+           verb->arguments, verb->name, verb->help, verb->options ? verb->options : "", common_options, exit_statuses);
+}
+
+static const struct verb *find_verb(const char *name)
+{
+    for (size_t i = 0; i < VERBS; i++) {
+        if (strcmp(verbs[i].name, name) == 0) {
+            return &verbs[i];
+        }
+    }
+    return NULL;
 }
 
 /* Takes the common options out of argv, wherever they stand. Returns how many arguments are left, or -1 after a
@@ -81,16 +111,31 @@ static bool is_asked(int argc, char **argv, const char *option)
     return false;
 }
 
-int main(int argc, char **argv)
+/* The exit status, unless standard output did not take what it was given: a full disk is not `done`. */
+static int finish(int status)
 {
-    struct ctl_options options = {0};
-    argc = take_common(argc, argv, &options);
-    if (argc < 0) {
-        return CTL_USAGE;
+    if (fflush(stdout) == 0 && !ferror(stdout)) {
+        return status;
     }
-    if (is_asked(argc, argv, "--help")) {
+    (void)fprintf(stderr, "membrokerctl: standard output can't be written; see that there is room for it\n");
+    return status == CTL_DONE ? CTL_REFUSED : status;
+}
+
+static int help(const struct verb *verb)
+{
+    if (verb) {
+        print_verb_help(verb);
+    } else {
         print_help();
-        return CTL_DONE;
+    }
+    return CTL_DONE;
+}
+
+static int run(const struct ctl_options *options, int argc, char **argv)
+{
+    const struct verb *verb = argc > 1 ? find_verb(argv[1]) : NULL;
+    if (is_asked(argc, argv, "--help")) {
+        return help(verb);
     }
     if (is_asked(argc, argv, "--version")) {
         printf("membrokerctl %s\n", MEMBROKER_VERSION);
@@ -99,10 +144,13 @@ int main(int argc, char **argv)
     if (argc < 2) {
         return ctl_usage("a verb is missing");
     }
-    for (size_t i = 0; i < VERBS; i++) {
-        if (strcmp(verbs[i].name, argv[1]) == 0) {
-            return verbs[i].run(&options, argc - 1, argv + 1);
-        }
-    }
-    return ctl_usage("there is no verb `%s`", argv[1]);
+    return verb ? verb->run(options, argc - 1, argv + 1) : ctl_usage("there is no verb `%s`", argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+    struct ctl_options options = {0};
+    (void)setlocale(LC_CTYPE, ""); /* or a table shows every letter beyond ASCII as its bytes */
+    argc = take_common(argc, argv, &options);
+    return argc < 0 ? CTL_USAGE : finish(run(&options, argc, argv));
 }

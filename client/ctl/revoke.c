@@ -24,8 +24,9 @@ int revoke_main(const struct ctl_options *options, int argc, char **argv)
     struct request request = {.kind = REQUEST_REVOKE, .revoke_lease = lease};
     int result = ctl_ask(options, &request, &reply);
     if (result == CTL_DONE && options->json) {
-        ctl_print_json(json_pack("{s:I}", "revoked", (json_int_t)lease), true);
-    } else if (result == CTL_DONE) {
+        return ctl_print_json(json_pack("{s:I}", "revoked", (json_int_t)lease), true);
+    }
+    if (result == CTL_DONE) {
         printf("lease %llu is revoked\n", lease);
     }
     return result;

@@ -4,6 +4,7 @@
 
 #include "client/ctl/ctl.h"
 #include "client/ctl/table.h"
+#include "client/ctl/text.h"
 #include "proto/base/size.h"
 
 static json_t *counters_json(const struct broker_counters *counters)
@@ -55,18 +56,21 @@ static void print_status(const struct status_reply *status)
     static const struct column columns[] = {
         {"MEMORY", false}, {"USED", true}, {"LIMIT", true}, {"SHARE", true}, {"SETTING", false}};
     char total[CELL_BYTES], available[CELL_BYTES], freeing[CELL_BYTES];
-    printf("membrokerd %s, process %d, up %llu s: %llu sessions, %llu leases, %llu segments\n\n",
-           status->daemon_version, status->pid, (unsigned long long)status->uptime_ms / 1000,
-           (unsigned long long)status->sessions, (unsigned long long)status->leases,
-           (unsigned long long)status->segments);
+    printf("membrokerd ");
+    text_print(stdout, status->daemon_version);
+    printf(", process %d, up %llu s: %llu sessions, %llu leases, %llu segments\n\n", status->pid,
+           (unsigned long long)status->uptime_ms / 1000, (unsigned long long)status->sessions,
+           (unsigned long long)status->leases, (unsigned long long)status->segments);
     struct libscols_table *table = table_new(columns, 5);
     add_limit(table, "RAM", "max_physical_bytes", status->used_physical_bytes, status->limits.max_physical_bytes);
     add_limit(table, "mapped files", "max_mapped_bytes", status->used_mapped_bytes, status->limits.max_mapped_bytes);
     add_limit(table, "together", "max_bytes", status->used_bytes, status->limits.max_bytes);
     table_finish(table);
-    printf("\nof that being freed: %s\nhost: %s in all, %s available now; files in %s\n",
+    printf("\nof that being freed: %s\nhost: %s in all, %s available now; files in ",
            size_to_text(status->freeing_bytes, freeing), size_to_text(status->host_total_bytes, total),
-           size_to_text(status->host_available_bytes, available), status->spill_directory);
+           size_to_text(status->host_available_bytes, available));
+    text_print(stdout, status->spill_directory);
+    (void)putchar('\n');
     print_counters(&status->counters);
 }
 
@@ -79,8 +83,9 @@ int status_main(const struct ctl_options *options, int argc, char **argv)
     }
     int result = ctl_ask(options, &request, &reply);
     if (result == CTL_DONE && options->json) {
-        ctl_print_json(status_json(&reply->status), false);
-    } else if (result == CTL_DONE) {
+        return ctl_print_json(status_json(&reply->status), false);
+    }
+    if (result == CTL_DONE) {
         print_status(&reply->status);
     }
     return result;

@@ -4,8 +4,6 @@
 #include <stdio.h>
 
 #include "client/ctl/table.h"
-#include "proto/base/size.h"
-#include "proto/message.h"
 
 struct libscols_table *table_new(const struct column *columns, size_t count)
 {
@@ -39,9 +37,4 @@ const char *cell_number(uint64_t number, char *text)
 {
     (void)snprintf(text, CELL_BYTES, "%llu", (unsigned long long)number);
     return text;
-}
-
-const char *cell_limit(uint64_t limit, char *text)
-{
-    return size_to_text(limit, text);
 }

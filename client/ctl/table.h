@@ -22,6 +22,5 @@ void table_finish(struct libscols_table *table);
 
 enum { CELL_BYTES = 64 };
 
-/* A number, a size as cells; into text[CELL_BYTES], which they return. */
+/* A number as a cell; into text[CELL_BYTES], which it returns. */
 const char *cell_number(uint64_t number, char *text);
-const char *cell_limit(uint64_t limit, char *text);

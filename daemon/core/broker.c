@@ -257,7 +257,7 @@ static void handle_request(struct step *step, const struct input *input, struct 
         session_request(step, session, request);
     } else {
         answer_error(step, input->peer, request->id, ERROR_MONITOR,
-                     "a monitor connection has no session and can hold no lease; say hello without `monitor`");
+                     "this connection has no session and can hold no lease: it is a monitor's, or its session is over");
     }
 }
 

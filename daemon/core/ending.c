@@ -111,7 +111,6 @@ void session_over(struct step *step, struct session *session, enum end_reason re
     queue_drop_session(step->broker, session);
     session_end(&step->broker->sessions, session, reason);
     session->draining = true;
-    effect_push(step->effects, EFFECT_SESSION_OVER)->session = (struct effect_session){session->peer, session->id};
 }
 
 void ending_work(struct step *step)
@@ -128,6 +127,8 @@ void ending_work(struct step *step)
             lease_end(step, lease, session->over_reason);
             continue;
         }
+        /* only now: whoever sees its connection end finds in the slots why each lease did */
+        effect_push(step->effects, EFFECT_SESSION_OVER)->session = (struct effect_session){session->peer, session->id};
         session_drained(&broker->sessions, session);
         session->draining = false;
         forget_if_empty(step, session);
