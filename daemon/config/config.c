@@ -3,6 +3,7 @@
 #include "daemon/config/config.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -120,14 +121,18 @@ static int make_directories(char *path)
 /* What the file system of the nearest directory that exists says. */
 static int look_above(const char *path, struct statvfs *ret)
 {
-    cleanup(freep) char *above = strdup(path);
-    while (above && *above) {
+    char above[PATH_MAX];
+    if (strlen(path) >= sizeof above) {
+        return -ENAMETOOLONG;
+    }
+    memcpy(above, path, strlen(path) + 1);
+    for (char *slash = above + strlen(above); slash > above; slash = strrchr(above, '/')) {
+        *slash = '\0';
         if (statvfs(above, ret) == 0) {
             return 0;
         }
-        *strrchr(above, '/') = '\0';
     }
-    return above && statvfs("/", ret) == 0 ? 0 : -errno;
+    return statvfs("/", ret) < 0 ? -errno : 0;
 }
 
 static int open_spill(char *path, struct statvfs *ret)
