@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Threads on one client, for ThreadSanitizer: acquiring, extending, releasing and checking at once, while leases expire
- * and the background thread renews and tells. Criterion's runner does not start under that sanitizer, hence a plain
- * program. Usage: stress SOCKET SECONDS
+ * Threads on one client, for ThreadSanitizer: acquiring, extending, releasing and checking at once, while the
+ * background thread renews and tells, and the connection breaks again and again and is resumed. Only a call that was
+ * under way when it broke may fail. Criterion's runner does not start under that sanitizer, hence a plain program.
+ * Usage: stress SOCKET SECONDS
  */
+#include <errno.h>
 #include <membroker.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { THREADS = 6 };
 
 static atomic_bool stop;
-static atomic_uint events, rounds, failures;
+static atomic_uint events, rounds, failures, broken_calls;
 
 static void on_event(const mb_event *event, void *user_data)
 {
@@ -26,8 +28,13 @@ static void on_event(const mb_event *event, void *user_data)
     atomic_fetch_add(&events, 1);
 }
 
-static void fail(const char *what)
+static void fail(const char *what, int code)
 {
+    if (code == -ENOTCONN) {
+        atomic_fetch_add(&broken_calls, 1);
+        (void)usleep(1000);
+        return;
+    }
     (void)fprintf(stderr, "%s: %s\n", what, mb_last_error());
     atomic_fetch_add(&failures, 1);
 }
@@ -38,22 +45,23 @@ static void one_round(mb_client *client, unsigned number)
     mb_lease *lease;
     void *address;
     options.ttl_ms = 1000;
-    if (mb_acquire(client, 1 << 16, &options, &lease) < 0) {
-        fail("acquire");
+    int result = mb_acquire(client, 1 << 16, &options, &lease);
+    if (result < 0) {
+        fail("acquire", result);
         return;
     }
     if (mb_map(lease, 0, &address, NULL) == 0) {
         ((volatile char *)address)[number % 65536] = 1;
     }
     mb_lease_report_use(lease, number);
-    if (number % 4 == 0 && mb_extend(lease, 4096, NULL) < 0) {
-        fail("extend");
+    if (number % 4 == 0 && (result = mb_extend(lease, 4096, NULL)) < 0) {
+        fail("extend", result);
     }
     if (number % 16 == 0) {
         (void)mb_ping(client);
     }
-    if (mb_lease_check(lease) < 0 || mb_release(lease) < 0) {
-        fail("release");
+    if ((result = mb_lease_check(lease)) < 0 || (result = mb_release(lease)) < 0) {
+        fail("release", result);
     }
     atomic_fetch_add(&rounds, 1);
 }
@@ -72,13 +80,14 @@ static void *run_workspace(void *argument)
     mb_workspace *workspace;
     config.initial_size = 1 << 20;
     config.ttl_ms = 1000;
-    if (mb_workspace_open(argument, "stress", &config, &workspace) < 0) {
-        fail("workspace");
+    int result = mb_workspace_open(argument, "stress", &config, &workspace);
+    if (result < 0) {
+        fail("workspace", result);
         return NULL;
     }
     while (!atomic_load(&stop)) {
-        if (mb_workspace_enter(workspace) < 0) {
-            fail("enter");
+        if ((result = mb_workspace_enter(workspace)) < 0) {
+            fail("enter", result);
             break;
         }
         for (int i = 0; i < 100; i++) {
@@ -89,6 +98,18 @@ static void *run_workspace(void *argument)
     }
     mb_workspace_close(workspace);
     return NULL;
+}
+
+/* Breaks the client's connection, as a restarted proxy or a lost socket would. */
+static void break_connection(void)
+{
+    for (int fd = 3; fd < 64; fd++) {
+        int type = 0;
+        socklen_t size = sizeof type;
+        if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET) {
+            (void)shutdown(fd, SHUT_RDWR);
+        }
+    }
 }
 
 int main(int argc, char **argv)
@@ -104,18 +125,22 @@ int main(int argc, char **argv)
     options.flags = MB_CLIENT_GUARD;
     options.on_event = on_event;
     if (mb_connect(&options, &client) < 0) {
-        fail("connect");
+        fail("connect", 0);
         return 1;
     }
     for (int i = 0; i < THREADS; i++) {
         (void)pthread_create(&threads[i], NULL, i < 2 ? run_workspace : work, client);
     }
-    (void)sleep((unsigned)strtoul(argv[2], NULL, 10));
+    for (unsigned long i = 0; i < 5 * strtoul(argv[2], NULL, 10); i++) {
+        (void)usleep(200000);
+        break_connection();
+    }
     atomic_store(&stop, 1);
     for (int i = 0; i < THREADS; i++) {
         (void)pthread_join(threads[i], NULL);
     }
     mb_disconnect(client);
-    printf("%u rounds, %u events, %u failures\n", atomic_load(&rounds), atomic_load(&events), atomic_load(&failures));
-    return atomic_load(&failures) || !atomic_load(&rounds);
+    printf("%u rounds, %u events, %u calls broken off, %u failures\n", atomic_load(&rounds), atomic_load(&events),
+           atomic_load(&broken_calls), atomic_load(&failures));
+    return atomic_load(&failures) || atomic_load(&rounds) < 100 || atomic_load(&events) < 4;
 }
