@@ -41,7 +41,7 @@ CORE_SRC    := $(wildcard daemon/core/*.c)
 OS_SRC      := $(wildcard daemon/os/*.c)
 CONFIG_SRC  := $(wildcard daemon/config/*.c)
 RUNTIME_SRC := $(wildcard daemon/runtime/*.c)
-CLIENT_SRC  := $(wildcard client/*.c)
+CLIENT_SRC  := $(wildcard client/*.c client/workspace/*.c client/buffer/*.c)
 CTL_SRC     := $(wildcard client/ctl/*.c)
 
 object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -116,6 +116,7 @@ install: all ## install to $(DESTDIR)$(PREFIX)
 	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libmembroker.so
 	install -D -m 644 $(STATIC) $(DESTDIR)$(LIBDIR)/libmembroker.a
 	install -D -m 644 client/include/membroker.h $(DESTDIR)$(INCDIR)/membroker.h
+	install -D -m 644 -t $(DESTDIR)$(INCDIR)/membroker client/include/membroker/*.h
 	install -D -m 644 $(BUILD)/membroker.pc $(DESTDIR)$(LIBDIR)/pkgconfig/membroker.pc
 	install -D -m 644 conf/membroker.conf $(DESTDIR)$(SYSCONFDIR)/membroker/membroker.conf
 	install -d -m 755 $(DESTDIR)$(SYSCONFDIR)/membroker/membroker.conf.d

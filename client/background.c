@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "client/buffer/heap.h"
 #include "client/client.h"
 #include "client/error.h"
 
@@ -19,7 +20,7 @@ void background_wake(mb_client *client)
 
 static int time_to_wait(mb_client *client)
 {
-    uint64_t due = link_due(client);
+    uint64_t due = client_due(client);
     uint64_t now = client_milliseconds();
     if (due == UINT64_MAX) {
         return -1;
@@ -55,6 +56,7 @@ static void *background_main(void *argument)
         receive_all(client);
         (void)pthread_mutex_unlock(&client->lock);
         events_deliver(client);
+        heaps_tend(client, client_milliseconds());
         (void)pthread_mutex_lock(&client->lock);
         if (!client->stopping) {
             sleep_until_due(client);

@@ -13,8 +13,12 @@
 #include <unistd.h>
 
 #include "client/error.h"
+#include "client/buffer/heap.h"
 #include "client/guard.h"
+#include "client/misuse.h"
+#include "client/registry.h"
 #include "client/socket_path.h"
+#include "client/workspace/workspace.h"
 #include "proto/base/cleanup.h"
 
 enum { DEFAULT_TIMEOUT_MS = 30000, GOODBYE_MS = 2000 };
@@ -52,6 +56,12 @@ static int take_options(mb_client *client, const mb_client_options *options)
     client->timeout_ms = options->timeout_ms ? options->timeout_ms : DEFAULT_TIMEOUT_MS;
     client->on_event = options->on_event;
     client->user_data = options->user_data;
+    client->on_reclaim = options->on_reclaim;
+    client->max_retries = options->max_retries;
+    client->retry_wait_ms = options->retry_wait_ms;
+    if (misuse_wanted()) {
+        client->flags |= MB_CLIENT_CATCH_MISUSE;
+    }
     if (options->name && !codec_name_is_valid(name)) {
         return error_set(-EINVAL, "the client's name must be UTF-8 of at most 63 bytes without control characters");
     }
@@ -93,6 +103,7 @@ static mb_client *client_new(void)
     TAILQ_INIT(&client->leases);
     TAILQ_INIT(&client->releases);
     TAILQ_INIT(&client->events);
+    TAILQ_INIT(&client->workspaces);
     return client;
 }
 
@@ -118,6 +129,7 @@ static void client_free(mb_client *client)
         (void)munmap(borrowed.out, CONTROL_PAGE_BYTES);
         free(mapping);
     }
+    heaps_free(client->heaps);
     (void)fd_close(client->socket);
     (void)fd_close(client->epoll);
     (void)fd_close(client->wake);
@@ -153,6 +165,10 @@ static int start(mb_client *client, const mb_client_options *options)
     if (result == 0) {
         result = take_options(client, options);
     }
+    if (result == 0) {
+        client->heaps = heaps_new(client);
+        result = client->heaps ? 0 : error_set(-ENOMEM, "out of memory");
+    }
     if (result == 0 && (client->flags & MB_CLIENT_GUARD)) {
         result = guard_install();
     }
@@ -173,7 +189,7 @@ int mb_connect(const mb_client_options *options, mb_client **ret_client)
     static const mb_client_options defaults = MB_CLIENT_OPTIONS_INIT;
     mb_client_options known = defaults;
     if (options) {
-        if (options->size < offsetof(mb_client_options, timeout_ms) + sizeof options->timeout_ms) {
+        if (options->size < sizeof *options) {
             return error_set(-EINVAL, "the options must begin as MB_CLIENT_OPTIONS_INIT");
         }
         memcpy(&known, options, sizeof known);
@@ -187,6 +203,9 @@ int mb_connect(const mb_client_options *options, mb_client **ret_client)
         client_free(client);
         return result;
     }
+    registry_lock();
+    registry_add(client);
+    registry_unlock();
     *ret_client = client;
     return 0;
 }
@@ -233,6 +252,12 @@ void mb_disconnect(mb_client *client)
     }
     background_stop(client);
     client->stopping = true;
+    registry_lock();
+    registry_remove(client);
+    workspaces_drop(client);
+    heaps_free(client->heaps);
+    client->heaps = NULL;
+    registry_unlock();
     drop_leases(client);
     say_goodbye(client);
     client_free(client);
@@ -254,6 +279,12 @@ int mb_client_fd(const mb_client *client)
     return result < 0 ? result : client->epoll;
 }
 
+uint64_t client_due(const mb_client *client)
+{
+    uint64_t link = link_due(client), idle = heaps_due(client->heaps);
+    return idle < link ? idle : link;
+}
+
 int mb_client_timeout(mb_client *client)
 {
     int result = check_manual(client);
@@ -261,7 +292,7 @@ int mb_client_timeout(mb_client *client)
         return result;
     }
     (void)pthread_mutex_lock(&client->lock);
-    uint64_t due = link_due(client);
+    uint64_t due = client_due(client);
     (void)pthread_mutex_unlock(&client->lock);
     uint64_t now = client_milliseconds();
     if (due == UINT64_MAX) {
@@ -284,6 +315,7 @@ int mb_client_dispatch(mb_client *client)
     link_flush_releases(client);
     (void)pthread_mutex_unlock(&client->lock);
     events_deliver(client);
+    heaps_tend(client, client_milliseconds());
     return 0;
 }
 

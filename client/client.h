@@ -17,6 +17,7 @@
 #include <sys/queue.h>
 #include <sys/un.h>
 
+#include "client/thread.h"
 #include "membroker.h"
 #include "proto/codec.h"
 #include "proto/control_page.h"
@@ -43,6 +44,7 @@ struct mb_lease {
     mb_location location;
     uint32_t ttl_ms;
     bool huge_pages;
+    uint64_t file_bytes; /* of a named file; 0: it has none */
     const struct control_slot *slot; /* in a mapping that lives as long as the client */
     uint64_t generation;
     _Atomic uint32_t lost;       /* mb_end_reason, where the library itself found that it is */
@@ -92,6 +94,10 @@ struct mb_client {
     uint32_t timeout_ms;
     void (*on_event)(const mb_event *event, void *user_data);
     void *user_data;
+    void (*on_reclaim)(const mb_reclaim *reclaim, void *user_data);
+    uint32_t max_retries, retry_wait_ms;
+    struct heaps *heaps;
+    LIST_ENTRY(mb_client) in_process;
 
     pthread_mutex_t lock;
     pthread_cond_t changed; /* a call is done, or the reader's place is free */
@@ -121,6 +127,7 @@ struct mb_client {
     struct lease_list leases;   /* that the program has */
     struct lease_list releases; /* released, to be told the broker when the socket takes it */
     struct event_list events;
+    struct workspace_list workspaces; /* of all threads */
     struct codec_arena *sending, *receiving;
     uint8_t frame[FRAME_BYTES_MAX];
     uint8_t packet[FRAME_BYTES_MAX]; /* only the reader's */
@@ -131,6 +138,9 @@ uint64_t client_milliseconds(void);
 
 /* -EPERM with the sentence in a forked child, else 0. */
 int client_check_process(const mb_client *client);
+
+/* When somebody has to tend the client, in ms of client_milliseconds(); UINT64_MAX: never. With the lock held. */
+uint64_t client_due(const mb_client *client);
 
 /* ---- link.c: the connection. All with the lock held. ---- */
 

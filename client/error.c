@@ -9,7 +9,7 @@
 
 #include "membroker.h"
 
-static _Thread_local char sentence[1024] = "no error";
+static _Thread_local char sentence[ERROR_SENTENCE_BYTES] = "no error";
 
 const char *mb_last_error(void)
 {

@@ -4,6 +4,8 @@
 
 #include "proto/message.h"
 
+enum { ERROR_SENTENCE_BYTES = 1280 };
+
 /* Remembers a sentence and returns `code`, a negative errno. */
 __attribute__((format(printf, 2, 3))) int error_set(int code, const char *format, ...);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "client/buffer/heap.h"
 #include "client/client.h"
 #include "client/error.h"
 #include "client/guard.h"
@@ -58,6 +59,7 @@ void lease_note_loss(mb_lease *lease, mb_end_reason reason)
         return;
     }
     lease->loss_told = true;
+    atomic_fetch_add(&lease->client->heaps->losses, 1);
     atomic_store_explicit(&lease->lost, (uint32_t)reason, memory_order_release);
     event_push(lease->client, MB_EVENT_LEASE_LOST, lease, &details);
 }
@@ -139,6 +141,11 @@ unsigned mb_lease_extents(const mb_lease *lease)
 uint32_t mb_lease_ttl(const mb_lease *lease)
 {
     return lease->ttl_ms;
+}
+
+uint64_t mb_lease_file_bytes(const mb_lease *lease)
+{
+    return lease->file_bytes;
 }
 
 int mb_lease_has_huge_pages(const mb_lease *lease)

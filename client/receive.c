@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "client/buffer/heap.h"
 #include "client/client.h"
 #include "client/error.h"
 #include "proto/base/cleanup.h"
@@ -217,6 +218,8 @@ static void handle_event(mb_client *client, const struct reply *reply)
         event_push(client, MB_EVENT_LIMITS_CHANGED, NULL, NULL);
         break;
     case EVENT_TRIM:
+        heaps_want_trim(client->heaps);
+        background_wake(client);
         details.bytes = reply->trim.wanted_bytes;
         details.location = (mb_location)reply->trim.location;
         event_push(client, MB_EVENT_TRIM, NULL, &details);

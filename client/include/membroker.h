@@ -23,7 +23,7 @@
  *   sentence. Outputs (ret_...) are written only on success.
  * - Strings that are passed in are copied. Structures with a `size` field are filled with their
  *   ..._INIT macro first, so that a program keeps working with a later library.
- * - Clients and leases may be used from any thread; a workspace belongs to the thread that opened it.
+ * - Clients, leases and buffers may be used from any thread; a workspace belongs to the thread that opened it.
  * - After fork() the child has no client: every call on the parent's objects fails with -EPERM, and the
  *   parent's mappings are absent (see MB_CLIENT_SHARE_WITH_CHILDREN). The child may connect anew.
  *
@@ -59,7 +59,8 @@ extern "C" {
 
 typedef struct mb_client mb_client;       /* a session with the broker */
 typedef struct mb_lease mb_lease;         /* the right to use one or more segments until a deadline */
-typedef struct mb_workspace mb_workspace; /* a bump arena on a lease */
+typedef struct mb_workspace mb_workspace; /* a bump arena on a lease: membroker/workspace.h */
+typedef struct mb_buffer mb_buffer;       /* reference-counted memory: membroker/buffer.h */
 
 /* Where memory lives. */
 typedef enum mb_location {
@@ -114,6 +115,14 @@ typedef struct mb_event {
     mb_location location;
 } mb_event;
 
+/* What on_reclaim() is told. */
+typedef struct mb_reclaim {
+    mb_client *client;
+    uint64_t wanted_bytes; /* that did not fit */
+    mb_location location;
+    unsigned attempt; /* 1 at first, at most max_retries */
+} mb_reclaim;
+
 /* client flags */
 #define MB_CLIENT_NO_THREAD                                                                                            \
     1u /* no background thread: the program polls mb_client_fd() and calls mb_client_dispatch() */
@@ -121,6 +130,8 @@ typedef struct mb_event {
     2u /* touching a lost lease's memory reads and writes private zero pages instead of raising SIGBUS */
 #define MB_CLIENT_SHARE_WITH_CHILDREN 4u /* forked children keep the mappings (by default they are not inherited) */
 #define MB_CLIENT_NO_RENEW            8u /* leases are not renewed: each ends when its TTL is over */
+#define MB_CLIENT_CATCH_MISUSE                                                                                         \
+    16u /* find uses of memory after its end: see MISUSE in membroker/workspace.h; also: MEMBROKER_MISUSE=1 */
 
 #define MB_LIMIT_UNSAID UINT64_C(0xFFFFFFFFFFFFFFFE) /* leave a limit of the client's own to its default */
 
@@ -140,11 +151,20 @@ typedef struct mb_client_options {
     void (*on_event)(const mb_event *event, void *user_data);
     void *user_data;
     uint32_t timeout_ms; /* how long a call waits for its answer; 0: 30 s */
+    /*
+     * Asked to let go of memory when a buffer, a spill or a workspace's arena does not fit a limit (where a JVM would
+     * run its collector); may be NULL. Called in the thread that allocates, up to max_retries times with a wait of
+     * retry_wait_ms after each, until the memory fits. It may call anything of the library but what allocates.
+     */
+    void (*on_reclaim)(const mb_reclaim *reclaim, void *user_data);
+    uint32_t max_retries;   /* as JavaCPP's maxRetries */
+    uint32_t retry_wait_ms; /* JavaCPP waits 100 */
 } mb_client_options;
 
 #define MB_CLIENT_OPTIONS_INIT                                                                                         \
     {                                                                                                                  \
-        sizeof(mb_client_options), NULL, NULL, MB_LIMIT_UNSAID, MB_LIMIT_UNSAID, MB_LIMIT_UNSAID, 0u, NULL, NULL, 0u   \
+        sizeof(mb_client_options), NULL, NULL, MB_LIMIT_UNSAID, MB_LIMIT_UNSAID, MB_LIMIT_UNSAID, 0u, NULL, NULL, 0u,  \
+            NULL, 10u, 10u                                                                                             \
     }
 
 /*
@@ -159,6 +179,12 @@ MB_PUBLIC int mb_connect(const mb_client_options *options, mb_client **ret_clien
  * be inside a call on this client. In a forked child it only closes the child's copies of the descriptors.
  */
 MB_PUBLIC void mb_disconnect(mb_client *client);
+
+/*
+ * Gives back what the library holds in reserve: leases of buffers that are all free. The library does the same
+ * by itself about a second after they became free, when the broker asks to trim, and before it is refused. Any thread.
+ */
+MB_PUBLIC void mb_trim(mb_client *client);
 
 /*
  * For programs without a background thread (MB_CLIENT_NO_THREAD). Poll mb_client_fd() for POLLIN, for at
@@ -186,11 +212,13 @@ typedef struct mb_lease_options {
     mb_huge_pages huge_pages;
     int32_t numa_node; /* RAM only: bind the pages to this node; -1: no binding */
     int prefault;      /* RAM only: the broker allocates every page before it grants */
+    const char *file;  /* MMAP only: a file that persists, by its name in the directory that the broker's configuration
+                          allows ([mapped] files); `bytes` may then be 0 if it exists. NULL: a nameless file */
 } mb_lease_options;
 
 #define MB_LEASE_OPTIONS_INIT                                                                                          \
     {                                                                                                                  \
-        sizeof(mb_lease_options), NULL, MB_LOCATION_RAM, 0u, MB_HUGE_PAGES_NEVER, -1, 0                                \
+        sizeof(mb_lease_options), NULL, MB_LOCATION_RAM, 0u, MB_HUGE_PAGES_NEVER, -1, 0, NULL                          \
     }
 
 /*
@@ -232,6 +260,7 @@ MB_PUBLIC mb_location mb_lease_location(const mb_lease *lease);
 MB_PUBLIC unsigned mb_lease_extents(const mb_lease *lease);
 MB_PUBLIC uint32_t mb_lease_ttl(const mb_lease *lease);
 MB_PUBLIC int mb_lease_has_huge_pages(const mb_lease *lease);
+MB_PUBLIC uint64_t mb_lease_file_bytes(const mb_lease *lease); /* of a named file, exact; 0 without one */
 MB_PUBLIC mb_end_reason mb_lease_end_reason(const mb_lease *lease);
 
 /* Tells how much of the lease is in use; the next renewal reports it. No message. Any thread. */
@@ -240,82 +269,13 @@ MB_PUBLIC void mb_lease_report_use(mb_lease *lease, uint64_t used_bytes);
 /* A reason as words: "it was not renewed within its TTL". Static storage; any thread. */
 MB_PUBLIC const char *mb_end_reason_text(mb_end_reason reason);
 
-/* ---- workspaces ---- */
-
-typedef struct mb_workspace_config {
-    size_t size;           /* of this structure; set by MB_WORKSPACE_CONFIG_INIT */
-    uint64_t initial_size; /* bytes of the arena, at least 1 */
-    mb_location location;
-    uint32_t ttl_ms; /* of the lease below; 0: the broker's default */
-    mb_huge_pages huge_pages;
-    int32_t numa_node; /* -1: no binding */
-    int prefault;
-} mb_workspace_config;
-
-#define MB_WORKSPACE_CONFIG_INIT                                                                                       \
-    {                                                                                                                  \
-        sizeof(mb_workspace_config), 0, MB_LOCATION_RAM, 0u, MB_HUGE_PAGES_NEVER, -1, 0                                \
-    }
-
-enum { MB_WORKSPACE_ALIGNMENT = 16 }; /* of every allocation, in address and in size */
-
-/*
- * Leases and maps an arena. It belongs to the calling thread: only that thread may use it. The
- * caller owns it and ends it with mb_workspace_close(). The common errors.
- */
-MB_PUBLIC int mb_workspace_open(mb_client *client, const char *name, const mb_workspace_config *config,
-                                mb_workspace **ret_workspace);
-
-/*
- * Begins a cycle: everything that was allocated in the cycle before is gone, and the arena is empty. One load
- * tells whether the lease is alive: -ESTALE. -EBUSY: a cycle is open.
- */
-MB_PUBLIC int mb_workspace_enter(mb_workspace *workspace);
-
-/*
- * Allocates from the arena by moving a pointer: no system call, no lock, no message. `bytes` is rounded up to
- * MB_WORKSPACE_ALIGNMENT. The memory is valid until the cycle ends; it holds what was there before (zero in a
- * new arena). NULL: it does not fit, or no cycle is open; mb_last_error() has the sizes and errno the code.
- */
-MB_PUBLIC void *mb_workspace_alloc(mb_workspace *workspace, size_t bytes);
-
-/* What mb_workspace_alloc() does when the arena has no room: says why. Not to be called directly. */
-MB_PUBLIC void *mb_workspace_alloc_slow(mb_workspace *workspace, size_t bytes);
-
-/*
- * The public head of a workspace: what lets the compiler put mb_workspace_alloc() into the caller. The room
- * between the two is always a multiple of MB_WORKSPACE_ALIGNMENT, and none outside a cycle. For the library to write.
- */
-struct mb_workspace_arena {
-    char *next; /* where the next allocation begins */
-    char *end;
-};
-
-#if defined(__GNUC__) && !defined(MB_NO_INLINE)
-extern inline __attribute__((__gnu_inline__)) void *mb_workspace_alloc(mb_workspace *workspace, size_t bytes)
-{
-    struct mb_workspace_arena *arena = (struct mb_workspace_arena *)(void *)workspace;
-    char *allocated = arena->next;
-    if (__builtin_expect(bytes > (size_t)(arena->end - allocated), 0)) {
-        return mb_workspace_alloc_slow(workspace, bytes);
-    }
-    arena->next = allocated + ((bytes + (MB_WORKSPACE_ALIGNMENT - 1)) & ~(size_t)(MB_WORKSPACE_ALIGNMENT - 1));
-    return allocated;
-}
-#endif
-
-/* Ends the cycle, and reports its size with the next renewal. -EINVAL: none is open. */
-MB_PUBLIC int mb_workspace_leave(mb_workspace *workspace);
-
-/* Gives the arena back; a cycle that is open ends. NULL is allowed. */
-MB_PUBLIC void mb_workspace_close(mb_workspace *workspace);
-
-MB_PUBLIC uint64_t mb_workspace_size(const mb_workspace *workspace);   /* bytes of the arena */
-MB_PUBLIC uint64_t mb_workspace_offset(const mb_workspace *workspace); /* bytes allocated in this cycle */
-MB_PUBLIC mb_lease *mb_workspace_lease(mb_workspace *workspace);       /* borrowed */
-
 #ifdef __cplusplus
 }
 #endif
+
+/* the second uses the first */
+#include <membroker/workspace.h>
+
+#include <membroker/buffer.h>
 
 #endif

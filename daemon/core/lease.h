@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "daemon/core/tree.h"
+#include "proto/base/tree.h"
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "daemon/core/tree.h"
+#include "proto/base/tree.h"
 #include <sys/queue.h>
 
 #include "daemon/core/identity.h"

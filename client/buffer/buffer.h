@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of a tracked buffer, and slabs of small ones. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "client/buffer/heap.h"
+
+enum buffer_flags {
+    BUFFER_LARGE = 1,  /* has a span of its own */
+    BUFFER_LISTED = 2, /* large, or named */
+    BUFFER_WEAK = 4,   /* has weak references */
+    BUFFER_SCOPED = 8, /* a buffer scope holds the first reference */
+};
+
+/* What a small buffer rarely has. */
+struct listing {
+    mb_buffer *buffer;
+    char name[MESSAGE_NAME_SIZE];
+    TAILQ_ENTRY(listing) in_heap;
+};
+
+struct mb_buffer {
+    char *data;
+    size_t size; /* as asked */
+    _Atomic uint32_t references;
+    uint16_t flags; /* changed only by who has the only reference, or a first weak reference under its lock */
+    uint16_t size_class;
+    struct heap *heap;
+    struct span *span;
+    struct listing *listing;
+    struct mb_weak *weak;
+    mb_buffer_scope *scope;
+    mb_buffer *next, *previous; /* in the scope; next: in a slab's free list too */
+};
+
+struct slab {
+    struct span *span;
+    unsigned size_class;
+    uint32_t count, used, fresh; /* objects; from `fresh` on they were never used */
+    mb_buffer *free;
+    bool is_partial; /* in its heap's list */
+    LIST_ENTRY(slab) in_heap;
+    mb_buffer buffers[];
+};
+
+/* ---- slab.c; the heap's lock is held ---- */
+
+/* Takes up to `count` small buffers; fewer, or none, where slabs have no more room: see slab_add(). */
+unsigned slab_take(struct heap *heap, unsigned size_class, mb_buffer **ret, unsigned count);
+void slab_give(mb_buffer *buffer, uint64_t now);
+
+/* Adds a slab for this class. Takes the lock itself. 0 or negative errno with the sentence. */
+int slab_add(struct heap *heap, unsigned size_class);
+
+/* NULL is allowed. */
+void slab_free(struct slab *slab);
+
+/* ---- chunks ---- */
+void chunk_withdraw(struct chunk *chunk);
+
+/* ---- buffer.c ---- */
+void listing_free(struct listing *listing);
+
+/* ---- weak.c ---- */
+
+/* The buffer is going: weak references yield nothing from here on. */
+void weak_cut(mb_buffer *buffer);
+
+/* ---- scope.c ---- */
+void buffer_scope_add(mb_buffer_scope *scope, mb_buffer *buffer);
+void buffer_scope_remove(mb_buffer *buffer);

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The calling thread's cache of small buffers. */
+#include "client/buffer/cache.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "client/client.h"
+#include "client/error.h"
+#include "client/registry.h"
+
+/* Hands buffers back under the lock, and notes when their chunk may be given back. */
+static void give_to_heap(struct heap *heap, mb_buffer *const *buffers, unsigned count)
+{
+    uint64_t now = client_milliseconds();
+    (void)pthread_mutex_lock(&heap->lock);
+    for (unsigned i = 0; i < count; i++) {
+        slab_give(buffers[i], now);
+    }
+    heap_unlock(heap, now);
+}
+
+static int take_from_heap(struct heap *heap, unsigned size_class, mb_buffer **ret, unsigned count)
+{
+    for (;;) {
+        (void)pthread_mutex_lock(&heap->lock);
+        unsigned taken = slab_take(heap, size_class, ret, count);
+        (void)pthread_mutex_unlock(&heap->lock);
+        if (taken > 0) {
+            return (int)taken;
+        }
+        int result = slab_add(heap, size_class);
+        if (result < 0) {
+            return result;
+        }
+    }
+}
+
+/* ---- the cache itself ---- */
+
+static void empty(struct buffer_cache *cache, struct heap *heap)
+{
+    for (unsigned i = 0; i < SIZE_CLASSES; i++) {
+        struct cache_bin *bin = &cache->bins[i];
+        if (bin->count > 0) {
+            give_to_heap(heap, bin->buffers, bin->count);
+            bin->count = 0;
+        }
+    }
+}
+
+/* Of a heap that is gone, the buffers are gone with it. */
+static void bind(struct buffer_cache *cache, const struct heap *heap)
+{
+    for (unsigned i = 0; i < SIZE_CLASSES; i++) {
+        uint32_t capacity = CACHE_BIN_BYTES / size_class_bytes[i];
+        cache->bins[i].count = 0;
+        cache->bins[i].capacity = capacity > CACHE_BIN_BUFFERS ? CACHE_BIN_BUFFERS : capacity;
+    }
+    cache->serial = heap->serial;
+    cache->client = heap->client;
+    cache->losses = atomic_load(&heap->client->heaps->losses);
+}
+
+static bool is_bound_elsewhere(const struct buffer_cache *cache, const struct heap *heap)
+{
+    return cache->serial != heap->serial && registry_asks(cache->client, cache->serial);
+}
+
+/* The thread's cache if it may serve this heap; NULL: it has none, or serves another. */
+static struct buffer_cache *cache_for(struct thread *thread, struct heap *heap)
+{
+    struct buffer_cache *cache = thread->cache;
+    if (heap->location != MB_LOCATION_RAM || heap->catch_misuse) {
+        return NULL;
+    }
+    if (!cache) {
+        cache = thread->cache = calloc(1, sizeof *cache);
+        if (!cache) {
+            return NULL;
+        }
+        bind(cache, heap);
+    } else if (cache->serial != heap->serial) {
+        if (is_bound_elsewhere(cache, heap)) {
+            return NULL;
+        }
+        bind(cache, heap);
+    } else if (cache->losses != atomic_load_explicit(&heap->client->heaps->losses, memory_order_relaxed)) {
+        empty(cache, heap); /* some may lie in what was lost */
+        bind(cache, heap);
+    }
+    return cache;
+}
+
+mb_buffer *buffer_cache_take(struct thread *thread, struct heap *heap, unsigned size_class)
+{
+    mb_buffer *buffers[CACHE_BIN_BUFFERS];
+    struct buffer_cache *cache = cache_for(thread, heap);
+    struct cache_bin *bin = cache ? &cache->bins[size_class] : NULL;
+    if (bin && bin->count > 0) {
+        return bin->buffers[--bin->count];
+    }
+    int taken = take_from_heap(heap, size_class, buffers, bin ? (bin->capacity + 1) / 2 : 1);
+    if (taken < 0) {
+        return NULL;
+    }
+    for (int i = 1; i < taken; i++) {
+        bin->buffers[bin->count++] = buffers[i];
+    }
+    return buffers[0];
+}
+
+void buffer_cache_give(mb_buffer *buffer)
+{
+    struct buffer_cache *cache = thread_self ? thread_self->cache : NULL;
+    if (!cache || cache->serial != buffer->heap->serial) {
+        give_to_heap(buffer->heap, &buffer, 1);
+        return;
+    }
+    struct cache_bin *bin = &cache->bins[buffer->size_class];
+    if (bin->count == bin->capacity) {
+        unsigned half = (bin->count + 1) / 2; /* the older ones */
+        give_to_heap(buffer->heap, bin->buffers, half);
+        bin->count -= half;
+        for (unsigned i = 0; i < bin->count; i++) {
+            bin->buffers[i] = bin->buffers[i + half];
+        }
+    }
+    bin->buffers[bin->count++] = buffer;
+}
+
+void buffer_cache_flush(const mb_client *client)
+{
+    struct buffer_cache *cache = thread_self ? thread_self->cache : NULL;
+    struct heap *heap = heap_of(client->heaps, MB_LOCATION_RAM);
+    if (cache && cache->serial == heap->serial) {
+        empty(cache, heap);
+    }
+}
+
+void buffer_cache_end(struct thread *thread)
+{
+    struct buffer_cache *cache = thread->cache;
+    if (cache && registry_has(cache->client, cache->serial)) {
+        empty(cache, heap_of(cache->client->heaps, MB_LOCATION_RAM));
+    }
+    free(cache);
+    thread->cache = NULL;
+}

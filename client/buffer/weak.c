@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Weak references: a record that is cut from its buffer when the last reference goes. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "client/buffer/buffer.h"
+#include "client/error.h"
+
+struct mb_weak {
+    unsigned references; /* weak ones, and the buffer's own */
+    mb_buffer *buffer;   /* NULL: gone */
+};
+
+/* One for the process: it is held for a few instructions, and only by buffers that have weak references. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+int mb_weak_create(mb_buffer *buffer, mb_weak **ret_weak)
+{
+    (void)pthread_mutex_lock(&lock);
+    mb_weak *weak = buffer->weak ? buffer->weak : calloc(1, sizeof *weak);
+    if (weak) {
+        if (!buffer->weak) {
+            *weak = (mb_weak){.references = 1, .buffer = buffer};
+            buffer->weak = weak;
+            buffer->flags |= BUFFER_WEAK;
+        }
+        weak->references++;
+        *ret_weak = weak;
+    }
+    (void)pthread_mutex_unlock(&lock);
+    return weak ? 0 : error_set(-ENOMEM, "out of memory for the library's own tables");
+}
+
+mb_buffer *mb_weak_get(mb_weak *weak)
+{
+    (void)pthread_mutex_lock(&lock);
+    mb_buffer *buffer = weak->buffer;
+    if (buffer) {
+        uint32_t references = atomic_load_explicit(&buffer->references, memory_order_relaxed);
+        while (references > 0 && !atomic_compare_exchange_weak_explicit(&buffer->references, &references, references + 1,
+                                                                        memory_order_acq_rel, memory_order_relaxed)) {
+        }
+        buffer = references > 0 ? buffer : NULL;
+    }
+    (void)pthread_mutex_unlock(&lock);
+    return buffer;
+}
+
+/* With the lock held. */
+static void drop(mb_weak *weak)
+{
+    if (--weak->references == 0) {
+        free(weak);
+    }
+}
+
+mb_weak *mb_weak_drop(mb_weak *weak)
+{
+    if (weak) {
+        (void)pthread_mutex_lock(&lock);
+        drop(weak);
+        (void)pthread_mutex_unlock(&lock);
+    }
+    return NULL;
+}
+
+void weak_cut(mb_buffer *buffer)
+{
+    (void)pthread_mutex_lock(&lock);
+    buffer->weak->buffer = NULL;
+    drop(buffer->weak);
+    buffer->weak = NULL;
+    (void)pthread_mutex_unlock(&lock);
+}

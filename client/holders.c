@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The largest holders of this process. */
+#include "client/holders.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/base/size.h"
+
+void holders_add(struct local_holder *holders, const char *kind, const char *name, uint64_t bytes)
+{
+    for (size_t i = 0; i < HOLDERS_MAX; i++) {
+        if (bytes > holders[i].bytes) {
+            memmove(&holders[i + 1], &holders[i], (HOLDERS_MAX - 1 - i) * sizeof *holders);
+            holders[i] = (struct local_holder){.kind = kind, .bytes = bytes};
+            (void)stpncpy(holders[i].name, name, sizeof holders[i].name - 1);
+            return;
+        }
+    }
+}
+
+void holders_describe(const struct local_holder *holders, char *text)
+{
+    char bytes[SIZE_TEXT_BYTES];
+    size_t length = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < HOLDERS_MAX && holders[i].bytes > 0 && length < HOLDERS_TEXT_BYTES; i++) {
+        const char *before = i == 0 ? "; in this process most is held by " : ", ";
+        const char *name = holders[i].name[0] ? holders[i].name : "(no name)";
+        int written = snprintf(text + length, HOLDERS_TEXT_BYTES - length, "%s%s \"%s\" %s", before, holders[i].kind,
+                               name, size_to_text(holders[i].bytes, bytes));
+        length += written > 0 ? (size_t)written : 0;
+    }
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Retries, as JavaCPP has them, and the sentence at their end. */
+#include "client/reclaim.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "client/buffer/heap.h"
+#include "client/client.h"
+#include "client/error.h"
+#include "client/holders.h"
+#include "client/thread.h"
+#include "client/workspace/workspace.h"
+
+static bool is_short_of_memory(int result)
+{
+    return result == -ENOMEM || result == -ENOSPC;
+}
+
+int reclaim_try(mb_client *client, uint64_t bytes, const mb_lease_options *options, mb_lease **ret_lease,
+                void **ret_address)
+{
+    mb_lease *lease;
+    int result = mb_acquire(client, bytes, options, &lease);
+    if (result == 0) {
+        result = mb_map(lease, 0, ret_address, NULL);
+        if (result < 0) {
+            (void)mb_release(lease);
+            return result;
+        }
+        *ret_lease = lease;
+    }
+    return result;
+}
+
+static void ask_program(mb_client *client, uint64_t bytes, mb_location location, unsigned attempt)
+{
+    const mb_reclaim reclaim = {client, bytes, location, attempt};
+    const struct timespec wait = {client->retry_wait_ms / 1000, (long)(client->retry_wait_ms % 1000) * 1000000};
+    thread_self->reclaiming++;
+    client->on_reclaim(&reclaim, client->user_data);
+    thread_self->reclaiming--;
+    mb_trim(client); /* what the hook let go of */
+    (void)nanosleep(&wait, NULL);
+}
+
+static int explain(mb_client *client, int result)
+{
+    struct local_holder holders[HOLDERS_MAX] = {{0}};
+    char sentence[ERROR_SENTENCE_BYTES], most[HOLDERS_TEXT_BYTES];
+    workspaces_add_holders(client, holders);
+    heaps_add_holders(client, holders);
+    holders_describe(holders, most);
+    (void)stpncpy(sentence, mb_last_error(), sizeof sentence - 1);
+    sentence[sizeof sentence - 1] = '\0';
+    return error_set(result, "%s%s", sentence, most);
+}
+
+int reclaim_acquire(mb_client *client, uint64_t bytes, const mb_lease_options *options, mb_lease **ret_lease,
+                    void **ret_address)
+{
+    if (!thread_get()) {
+        return -ENOMEM;
+    }
+    int result = reclaim_try(client, bytes, options, ret_lease, ret_address);
+    if (is_short_of_memory(result) && heaps_trim(client) > 0) {
+        result = reclaim_try(client, bytes, options, ret_lease, ret_address);
+    }
+    unsigned attempts = client->on_reclaim && !thread_self->reclaiming ? client->max_retries : 0;
+    for (unsigned i = 1; is_short_of_memory(result) && i <= attempts; i++) {
+        ask_program(client, bytes, options->location, i);
+        result = reclaim_try(client, bytes, options, ret_lease, ret_address);
+    }
+    return is_short_of_memory(result) ? explain(client, result) : result;
+}

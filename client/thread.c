@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The library's record of a thread: made at its first use, taken down when the thread ends. */
+#include "client/thread.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "client/buffer/cache.h"
+#include "client/error.h"
+#include "client/registry.h"
+#include "client/workspace/workspace.h"
+
+_Thread_local struct thread *thread_self;
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t key;
+static int key_error;
+
+static void thread_end(void *argument)
+{
+    struct thread *thread = argument;
+    thread_self = thread;
+    registry_lock(); /* no client goes meanwhile */
+    workspaces_close_all(thread);
+    buffer_cache_end(thread);
+    registry_unlock();
+    free(thread->scopes);
+    free(thread);
+    thread_self = NULL;
+}
+
+/* The cached buffers are the parent's; its mappings are absent here. */
+static void in_child(void)
+{
+    if (thread_self) {
+        thread_self->cache = NULL;
+    }
+}
+
+static void make_key(void)
+{
+    (void)pthread_atfork(NULL, NULL, in_child);
+    key_error = pthread_key_create(&key, thread_end);
+}
+
+struct thread *thread_get(void)
+{
+    if (__builtin_expect(thread_self != NULL, 1)) {
+        return thread_self;
+    }
+    (void)pthread_once(&once, make_key);
+    struct thread *thread = key_error ? NULL : calloc(1, sizeof *thread);
+    if (!thread || pthread_setspecific(key, thread) != 0) {
+        free(thread);
+        (void)error_set(-ENOMEM, "out of memory for what the library keeps of this thread");
+        return NULL;
+    }
+    TAILQ_INIT(&thread->workspaces);
+    thread_self = thread;
+    return thread;
+}

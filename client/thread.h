@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the library keeps for each thread: its workspaces, which of them is current, its buffer scopes and its cache of
+ * small buffers. A thread that ends closes its workspaces.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <sys/queue.h>
+
+#include "membroker.h"
+
+TAILQ_HEAD(workspace_list, mb_workspace);
+
+enum scope_kind { SCOPE_ENTERED, SCOPE_BORROWED, SCOPE_OUT };
+
+struct scope {
+    enum scope_kind kind;
+    mb_workspace *workspace; /* NULL: SCOPE_OUT, or it was closed */
+};
+
+struct thread {
+    mb_workspace *current; /* of the newest scope; NULL: none */
+    struct scope *scopes;  /* the newest last */
+    size_t scope_count, scope_capacity;
+    struct workspace_list workspaces; /* in the order of their opening */
+    mb_buffer_scope *buffer_scope;    /* the innermost */
+    struct buffer_cache *cache;       /* NULL: none yet */
+    unsigned reclaiming;              /* the reclaim hook runs in this thread */
+};
+
+/* One word: small enough for the room that the loader keeps for libraries that are loaded late (JVM, Python). */
+extern _Thread_local struct thread *thread_self __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/* The calling thread's; NULL with the sentence set when memory is short. */
+struct thread *thread_get(void);

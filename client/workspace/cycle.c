@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rules of a workspace's cycles. */
+#include "client/workspace/cycle.h"
+
+/* ---- arithmetic ---- */
+
+static uint64_t add(uint64_t a, uint64_t b)
+{
+    return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+/* trunc(bytes * share), as ND4J's (long) cast does it. */
+static uint64_t share_of(uint64_t bytes, double share)
+{
+    double product = (double)bytes * share;
+    return product >= 18446744073709549568.0 ? UINT64_MAX : (uint64_t)product;
+}
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+static uint64_t align_up(uint64_t offset, uint64_t alignment)
+{
+    return offset > UINT64_MAX - alignment ? UINT64_MAX : (offset + alignment - 1) & ~(alignment - 1);
+}
+
+uint64_t cycle_round(uint64_t bytes)
+{
+    return bytes > UINT64_MAX - CYCLE_ALIGNMENT ? UINT64_MAX : align_up(bytes, CYCLE_ALIGNMENT);
+}
+
+/* ---- sizes ---- */
+
+static uint64_t overallocate(struct cycle *cycle, uint64_t size)
+{
+    const struct cycle_rules *rules = &cycle->rules;
+    if (cycle->overallocated || !rules->overallocate || rules->overallocation_limit <= 0 || size == 0) {
+        return size;
+    }
+    cycle->overallocated = true;
+    return add(size, share_of(size, rules->overallocation_limit));
+}
+
+static uint64_t bounded(uint64_t size, uint64_t max_size)
+{
+    return max_size > 0 ? smaller(size, max_size) : size;
+}
+
+/* A circular block has room to spare, and is a multiple of 8: a multiple of 8 gains 8, as in ND4J. */
+static uint64_t block_of(const struct cycle *cycle, uint64_t size)
+{
+    if (!cycle->rules.circular) {
+        return size;
+    }
+    size = share_of(size, 1.3);
+    return add(size, 8 - size % 8);
+}
+
+static uint64_t learned_size(struct cycle *cycle)
+{
+    const struct cycle_rules *rules = &cycle->rules;
+    uint64_t size = block_of(cycle, bounded(cycle->max_bytes, rules->max_size));
+    if (rules->circular) {
+        cycle->max_bytes = size;
+    }
+    cycle->block = size;
+    size = overallocate(cycle, size);
+    return bounded(larger(size, rules->min_size), rules->max_size);
+}
+
+void cycle_init(struct cycle *cycle, const struct cycle_rules *rules)
+{
+    *cycle = (struct cycle){.rules = *rules, .in_use = true};
+    if (rules->initial_size > 0) {
+        cycle->size = bounded(overallocate(cycle, rules->initial_size), rules->max_size);
+    }
+}
+
+bool cycle_initialize(struct cycle *cycle, uint64_t *ret_size)
+{
+    if (cycle->size > 0 || cycle->rules.learning == CYCLE_LEARN_NONE || cycle->max_bytes == 0) {
+        return false;
+    }
+    *ret_size = learned_size(cycle);
+    return true;
+}
+
+void cycle_resized(struct cycle *cycle, uint64_t size)
+{
+    cycle->turned_bytes += cycle->size + size + 1; /* references into the arena before are outdated */
+    cycle->size = size;
+    cycle->offset = cycle->start = 0;
+    cycle->turned_in_cycle = false;
+    if (size == 0) {
+        cycle->overallocated = false;
+    }
+}
+
+/* ---- allocating ---- */
+
+void cycle_advance(struct cycle *cycle, uint64_t offset)
+{
+    cycle->bytes += offset - cycle->offset;
+    cycle->offset = offset;
+}
+
+/* Where this cycle's allocations must end: at the arena's end, or where the cycle itself began. */
+static uint64_t limit_of(const struct cycle *cycle)
+{
+    return cycle->turned_in_cycle ? cycle->start : cycle->size;
+}
+
+static bool must_be_asked(const struct cycle *cycle)
+{
+    return !cycle->in_use || cycle->spill_everything || cycle->regrowing;
+}
+
+uint64_t cycle_room(const struct cycle *cycle)
+{
+    uint64_t limit = limit_of(cycle);
+    if (must_be_asked(cycle) || cycle->offset >= limit) {
+        return 0;
+    }
+    uint64_t room = limit - cycle->offset;
+    if (cycle->rules.circular && cycle->block > 0) {
+        room = smaller(room, cycle->block > cycle->bytes ? cycle->block - cycle->bytes : 0);
+    }
+    return room;
+}
+
+static bool exceeds_block(const struct cycle *cycle, uint64_t bytes)
+{
+    return cycle->rules.circular && cycle->block > 0 && add(bytes, cycle->bytes) > cycle->block;
+}
+
+/* Divergence: a turn never runs over what this cycle itself allocated, nor is it taken where it would not help. */
+static bool turn(struct cycle *cycle, uint64_t bytes)
+{
+    bool is_fresh = cycle->offset <= align_up(cycle->start, CYCLE_ALIGNMENT) && !cycle->turned_in_cycle;
+    uint64_t limit = is_fresh ? cycle->size : cycle->start;
+    if (!cycle->rules.circular || cycle->turned_in_cycle || cycle->offset == 0 || bytes > limit) {
+        return false;
+    }
+    cycle->turned_bytes += cycle->size;
+    cycle->offset = 0;
+    cycle->start = is_fresh ? 0 : cycle->start;
+    cycle->turned_in_cycle = !is_fresh;
+    cycle->spills_outlive = false;
+    return true;
+}
+
+static bool place_inside(struct cycle *cycle, uint64_t bytes, uint64_t alignment, uint64_t *ret_offset)
+{
+    uint64_t at = align_up(cycle->offset, alignment);
+    if (at > limit_of(cycle) || bytes > limit_of(cycle) - at) {
+        if (!turn(cycle, bytes)) {
+            return false;
+        }
+        at = 0;
+    }
+    *ret_offset = at;
+    cycle->bytes += at + bytes - cycle->offset;
+    cycle->offset = at + bytes;
+    return true;
+}
+
+/* What an allocation outside the arena counts for: enough that it fits, aligned, the next time. */
+static uint64_t weight_of(uint64_t bytes, uint64_t alignment)
+{
+    return add(bytes, alignment - CYCLE_ALIGNMENT);
+}
+
+enum cycle_place cycle_place(struct cycle *cycle, uint64_t bytes, uint64_t alignment, uint64_t *ret_offset)
+{
+    uint64_t weight = weight_of(bytes, alignment);
+    if (!cycle->in_use) {
+        return CYCLE_UNCOUNTED; /* divergence: tracked as a spill, so that it is freed with them */
+    }
+    bool pin = cycle->regrowing || exceeds_block(cycle, weight);
+    if (!pin && !cycle->spill_everything && place_inside(cycle, bytes, alignment, ret_offset)) {
+        return CYCLE_INSIDE;
+    }
+    if (cycle->rules.spill == CYCLE_SPILL_FAIL) {
+        return CYCLE_REFUSED;
+    }
+    if (pin && cycle->rules.spill == CYCLE_SPILL_REALLOCATE && !cycle->regrowing) {
+        cycle->regrowing = true;
+        cycle->regrowing_since = cycle->steps;
+    }
+    cycle->bytes = add(cycle->bytes, weight);
+    return pin ? CYCLE_PINNED : CYCLE_SPILLED;
+}
+
+void cycle_unplace(struct cycle *cycle, enum cycle_place place, uint64_t bytes, uint64_t alignment)
+{
+    if (place == CYCLE_SPILLED || place == CYCLE_PINNED) {
+        cycle->bytes -= smaller(weight_of(bytes, alignment), cycle->bytes);
+    }
+}
+
+/* ---- a cycle's begin and end ---- */
+
+static bool may_free_spills(const struct cycle *cycle)
+{
+    return !cycle->rules.circular || !cycle->spills_outlive;
+}
+
+bool cycle_enter(struct cycle *cycle)
+{
+    bool free_spills = may_free_spills(cycle);
+    cycle->generation++;
+    if (!cycle->rules.circular) {
+        cycle->offset = 0;
+    }
+    cycle->start = cycle->offset;
+    cycle->offset = align_up(cycle->offset, CYCLE_ALIGNMENT); /* not counted: a block's end is where it would be without */
+    cycle->turned_in_cycle = false;
+    cycle->bytes = 0;
+    cycle->spills_outlive = true;
+    return free_spills;
+}
+
+static void count(struct cycle *cycle)
+{
+    cycle->cycles++;
+    if (cycle->cycles > 1 && (cycle->cycles - 1) % cycle->rules.steps_number == 0) {
+        cycle->steps++;
+    }
+    cycle->max_bytes = larger(cycle->max_bytes, cycle->bytes);
+}
+
+static bool is_time_to_initialize(const struct cycle *cycle)
+{
+    const struct cycle_rules *rules = &cycle->rules;
+    if (rules->learning == CYCLE_LEARN_OVER_TIME) {
+        /* divergence: >=, where ND4J's == misses the cycle if nothing had been allocated by then */
+        return rules->cycles_before_initialization > 0 && cycle->cycles >= rules->cycles_before_initialization;
+    }
+    return rules->learning == CYCLE_LEARN_FIRST_LOOP;
+}
+
+/* REALLOCATE, not circular: to the largest cycle. Divergence: up to max_size, where ND4J keeps the old size. */
+static bool wants_to_grow(struct cycle *cycle, uint64_t *ret_size)
+{
+    const struct cycle_rules *rules = &cycle->rules;
+    uint64_t wanted = bounded(cycle->max_bytes, rules->max_size);
+    if (rules->learning == CYCLE_LEARN_NONE || rules->spill != CYCLE_SPILL_REALLOCATE || rules->circular ||
+        cycle->size == 0 || cycle->bytes == 0 || wanted <= cycle->size) {
+        return false;
+    }
+    *ret_size = learned_size(cycle);
+    return true;
+}
+
+static bool has_regrown(struct cycle *cycle, uint64_t *ret_size)
+{
+    if (!cycle->regrowing || cycle->regrowing_since + 2 >= cycle->steps) {
+        return false;
+    }
+    cycle->regrowing = false;
+    cycle->regrowing_since = 0;
+    cycle->overallocated = false; /* a circular arena has that many blocks at any size */
+    *ret_size = learned_size(cycle);
+    return true;
+}
+
+static bool wants_new_size(struct cycle *cycle, uint64_t *ret_size)
+{
+    if (cycle->spill_everything) {
+        return false;
+    }
+    if (is_time_to_initialize(cycle) && cycle_initialize(cycle, ret_size)) {
+        return true;
+    }
+    return wants_to_grow(cycle, ret_size) || has_regrown(cycle, ret_size);
+}
+
+/* Each cycle consumes one block, whatever it used of it. */
+static void align_to_block(struct cycle *cycle)
+{
+    if (cycle->size == 0 || cycle->block <= cycle->bytes || cycle->regrowing || cycle->offset == 0) {
+        return;
+    }
+    uint64_t to = cycle->turned_in_cycle ? add(cycle->offset, cycle->block - cycle->bytes)
+                                         : add(cycle->start, cycle->block);
+    cycle->offset = smaller(to, cycle->size);
+}
+
+struct cycle_orders cycle_leave(struct cycle *cycle)
+{
+    struct cycle_orders orders = {.free_spills = may_free_spills(cycle)};
+    count(cycle);
+    cycle->in_use = true;
+    orders.free_before = cycle->steps > 2 ? cycle->steps - 2 : 0;
+    orders.resize = wants_new_size(cycle, &orders.new_size);
+    if (cycle->rules.circular) {
+        align_to_block(cycle);
+    } else {
+        cycle->offset = 0;
+    }
+    cycle->start = cycle->offset;
+    cycle->last_bytes = cycle->bytes;
+    cycle->bytes = 0;
+    return orders;
+}
+
+/* ---- references ---- */
+
+uint64_t cycle_position(const struct cycle *cycle)
+{
+    return cycle->turned_bytes + cycle->offset;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The records of workspaces, and what references make of them. */
+#include "client/workspace/origin.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/error.h"
+#include "client/workspace/workspace.h"
+
+/* A record rests for this many others before it is used again, so that its name can still be told. */
+enum { RESTING_MAX = 256 };
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static STAILQ_HEAD(, origin) closed = STAILQ_HEAD_INITIALIZER(closed);
+static unsigned closed_count;
+static uint64_t last_number;
+
+struct origin *origin_new(const char *name, bool circular)
+{
+    struct origin *origin = NULL;
+    (void)pthread_mutex_lock(&lock);
+    if (closed_count > RESTING_MAX) {
+        origin = STAILQ_FIRST(&closed);
+        STAILQ_REMOVE_HEAD(&closed, in_closed);
+        closed_count--;
+    } else {
+        origin = calloc(1, sizeof *origin);
+    }
+    if (origin) {
+        memset(origin->name, 0, sizeof origin->name);
+        (void)stpncpy(origin->name, name, sizeof origin->name - 1);
+        origin->circular = circular;
+        atomic_store(&origin->generation, 0);
+        atomic_store(&origin->active, false);
+        atomic_store(&origin->workspace, ++last_number);
+    }
+    (void)pthread_mutex_unlock(&lock);
+    return origin;
+}
+
+void origin_close(struct origin *origin)
+{
+    (void)pthread_mutex_lock(&lock);
+    atomic_store(&origin->workspace, 0);
+    atomic_store(&origin->active, false);
+    STAILQ_INSERT_TAIL(&closed, origin, in_closed);
+    closed_count++;
+    (void)pthread_mutex_unlock(&lock);
+}
+
+/* ---- references ---- */
+
+static bool is_overwritten(const struct origin *origin, const mb_ref *ref)
+{
+    return atomic_load(&origin->position) - ref->position > atomic_load(&origin->size);
+}
+
+mb_ref_validity mb_ref_state(const mb_ref *ref)
+{
+    if (ref->buffer) {
+        return mb_buffer_check(ref->buffer) == 0 ? MB_REF_VALID : MB_REF_LOST;
+    }
+    const struct origin *origin = ref->origin;
+    workspace_publish_position(origin);
+    if (!origin || atomic_load(&origin->workspace) != ref->workspace) {
+        return MB_REF_LEAKED;
+    }
+    if (origin->circular && ref->position != UINT64_MAX) {
+        return is_overwritten(origin, ref) ? MB_REF_OUTDATED : workspace_ref_is_lost(ref) ? MB_REF_LOST : MB_REF_VALID;
+    }
+    if (atomic_load(&origin->generation) != ref->generation) {
+        return MB_REF_OUTDATED;
+    }
+    if (!atomic_load(&origin->active)) {
+        return MB_REF_LEAKED;
+    }
+    return workspace_ref_is_lost(ref) ? MB_REF_LOST : MB_REF_VALID;
+}
+
+static int explain_leak(const struct origin *origin, const mb_ref *ref, unsigned long long from, unsigned long long now)
+{
+    if (!origin) {
+        return error_set(-ESTALE, "the reference is empty: it was never given memory");
+    }
+    uint64_t number = atomic_load(&origin->workspace);
+    if (number != ref->workspace) {
+        return error_set(-ESTALE,
+                         "leaked: the memory is of workspace \"%s\" (number %llu), generation %llu, which was closed; "
+                         "detach what must outlive its workspace",
+                         number == 0 ? origin->name : "?", (unsigned long long)ref->workspace, from);
+    }
+    return error_set(-ESTALE,
+                     "leaked: the memory is of workspace \"%s\", generation %llu, whose scope has ended (the present "
+                     "generation is %llu and not open); use it inside the scope, or detach it",
+                     origin->name, from, now);
+}
+
+int mb_ref_check(const mb_ref *ref)
+{
+    const struct origin *origin = ref->origin;
+    mb_ref_validity validity = mb_ref_state(ref);
+    if (validity == MB_REF_VALID || ref->buffer) {
+        return validity == MB_REF_VALID ? 0 : mb_buffer_check(ref->buffer);
+    }
+    unsigned long long from = ref->generation, now = origin ? atomic_load(&origin->generation) : 0;
+    if (validity == MB_REF_LEAKED) {
+        return explain_leak(origin, ref, from, now);
+    }
+    if (validity == MB_REF_LOST) {
+        return error_set(-ESTALE, "the memory is of workspace \"%s\", whose lease has ended", origin->name);
+    }
+    return error_set(-ESTALE,
+                     "outdated: the memory is of workspace \"%s\", generation %llu, and the present generation is %llu: "
+                     "it has been entered anew since%s; detach what must live longer than a cycle",
+                     origin->name, from, now, origin->circular ? ", and has overwritten this" : "");
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Memory outside a workspace's arena: spilled and pinned allocations. It is leased in chunks and bumped; nothing
+ * is freed singly. What was allocated in one step, and of one kind, lies in one area and is given back as a whole.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "membroker.h"
+
+struct outside_chunk {
+    mb_lease *lease;
+    char *base;
+    uint64_t bytes;
+    SLIST_ENTRY(outside_chunk) next;
+};
+
+struct outside_area {
+    bool pinned;
+    uint64_t step;         /* of the workspace, when it was allocated */
+    uint64_t bytes, count; /* of its allocations, rounded */
+    char *next, *end;      /* room in the newest chunk */
+    uint64_t chunk_bytes;  /* of the newest chunk that was not made for one large allocation */
+    SLIST_HEAD(, outside_chunk) chunks;
+    TAILQ_ENTRY(outside_area) in_list;
+};
+
+TAILQ_HEAD(outside_list, outside_area);
+
+struct outside {
+    struct outside_list areas; /* the oldest first */
+    uint64_t leased_bytes;
+    mb_client *client;
+    const mb_lease_options *options; /* borrowed */
+    bool catch_misuse;
+};
+
+/* Allocates `bytes`, which are zero. NULL with the sentence set and the code in errno: it can't be leased. */
+void *outside_alloc(struct outside *outside, bool pinned, uint64_t step, uint64_t bytes, uint64_t alignment);
+
+/* Gives back all spills (`spills`), and every area of a step before `before`. */
+void outside_free(struct outside *outside, bool spills, uint64_t before);
+
+void outside_free_all(struct outside *outside);
+
+/* What is held now. */
+void outside_sum(const struct outside *outside, bool pinned, uint64_t *ret_bytes, uint64_t *ret_count);

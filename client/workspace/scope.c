@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Scopes: which workspace is the thread's current one. Entering, borrowing and scoping out push on the thread's stack;
+ * leaving pops. ND4J keeps the workspace before in each workspace instead, and loses it where scopes cross: here
+ * crossing is an error (divergence).
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/error.h"
+#include "client/misuse.h"
+#include "client/workspace/workspace.h"
+
+/* ---- the stack ---- */
+
+void scopes_update_current(struct thread *thread)
+{
+    thread->current = thread->scope_count ? thread->scopes[thread->scope_count - 1].workspace : NULL;
+}
+
+static int push(struct thread *thread, enum scope_kind kind, mb_workspace *workspace)
+{
+    if (thread->scope_count == thread->scope_capacity) {
+        size_t capacity = thread->scope_capacity ? thread->scope_capacity * 2 : 16;
+        struct scope *scopes = reallocarray(thread->scopes, capacity, sizeof *scopes);
+        if (!scopes) {
+            return error_set(-ENOMEM, "out of memory for the library's own tables");
+        }
+        thread->scopes = scopes;
+        thread->scope_capacity = capacity;
+    }
+    thread->scopes[thread->scope_count++] = (struct scope){kind, workspace};
+    scopes_update_current(thread);
+    return 0;
+}
+
+static void pop(struct thread *thread)
+{
+    thread->scope_count--;
+    scopes_update_current(thread);
+}
+
+/* What a closed workspace leaves on the stack is nobody's scope; those at the top are gone with it. */
+void scopes_forget(mb_workspace *workspace)
+{
+    struct thread *thread = workspace->thread;
+    size_t kept = 0;
+    for (size_t i = 0; i < thread->scope_count; i++) {
+        if (thread->scopes[i].workspace != workspace) {
+            thread->scopes[kept++] = thread->scopes[i];
+        }
+    }
+    thread->scope_count = kept;
+    scopes_update_current(thread);
+}
+
+/* ---- a cycle's begin ---- */
+
+static void note_active(const mb_workspace *workspace)
+{
+    atomic_store_explicit(&workspace->origin->generation, workspace->cycle.generation, memory_order_relaxed);
+    atomic_store_explicit(&workspace->origin->active, workspace->is_open || workspace->is_borrowed,
+                          memory_order_release);
+}
+
+static void take_debug_mode(mb_workspace *workspace)
+{
+    mb_debug_mode mode = mb_get_debug_mode();
+    workspace->bypasses = mode == MB_DEBUG_BYPASS_EVERYTHING;
+    workspace->cycle.spill_everything = mode == MB_DEBUG_SPILL_EVERYTHING;
+}
+
+/* It was opened while workspaces did nothing. */
+static bool lacks_arena(const mb_workspace *workspace)
+{
+    return !workspace->lease && !workspace->bypasses && (workspace->cycle.size > 0 || workspace->file);
+}
+
+static int begin_cycle(mb_workspace *workspace)
+{
+    take_debug_mode(workspace);
+    if (lacks_arena(workspace)) {
+        int result = arena_resize(workspace, workspace->cycle.size);
+        if (result < 0) {
+            return result;
+        }
+    }
+    if (workspace->lease) {
+        int result = mb_lease_check(workspace->lease);
+        if (result < 0) {
+            return result;
+        }
+    }
+    int result = push(workspace->thread, SCOPE_ENTERED, workspace);
+    if (result < 0) {
+        return result;
+    }
+    workspace->is_open = true;
+    if (!workspace->bypasses && cycle_enter(&workspace->cycle)) {
+        outside_free(&workspace->outside, true, 0);
+    }
+    arena_publish(workspace);
+    note_active(workspace);
+    return 0;
+}
+
+int mb_workspace_enter(mb_workspace *workspace)
+{
+    int result = workspace_check_thread(workspace);
+    if (result < 0) {
+        return result;
+    }
+    if (workspace->thread->current == workspace) {
+        *(workspace->is_borrowed ? &workspace->borrowed_again : &workspace->entered_again) += 1;
+        return 0;
+    }
+    if (workspace->is_open || workspace->is_borrowed) {
+        return error_set(-EBUSY, "workspace \"%s\" is open further out in this thread; borrow it, or leave it first",
+                         workspace->name);
+    }
+    return begin_cycle(workspace);
+}
+
+int mb_workspace_borrow(mb_workspace *workspace)
+{
+    int result = workspace_check_thread(workspace);
+    if (result == 0 && workspace->is_borrowed) {
+        result = error_set(-EBUSY, "workspace \"%s\" is borrowed already, and can't be borrowed from a borrower",
+                           workspace->name);
+    }
+    if (result == 0 && workspace->lease) {
+        result = mb_lease_check(workspace->lease);
+    }
+    if (result == 0) {
+        result = push(workspace->thread, SCOPE_BORROWED, workspace);
+    }
+    if (result < 0) {
+        return result;
+    }
+    arena_sync(workspace);
+    workspace->is_borrowed = true;
+    workspace->borrowed_again = 0;
+    arena_publish(workspace);
+    note_active(workspace);
+    return 0;
+}
+
+/* ---- a cycle's end ---- */
+
+/* A circular arena's bytes are still good after the cycle, and a mapped one keeps them. */
+static void end_bytes(mb_workspace *workspace)
+{
+    if (!workspace->catch_misuse || !workspace->base || workspace->cycle.rules.circular) {
+        return;
+    }
+    if (mb_lease_location(workspace->lease) == MB_LOCATION_RAM) {
+        misuse_poison(workspace->base, workspace->cycle.offset);
+    }
+    misuse_dead(workspace->base, workspace->cycle.size);
+}
+
+static void end_cycle(mb_workspace *workspace)
+{
+    arena_sync(workspace);
+    workspace->is_open = false;
+    if (workspace->bypasses) {
+        return;
+    }
+    if (workspace->lease) {
+        mb_lease_report_use(workspace->lease, workspace->cycle.offset);
+    }
+    end_bytes(workspace);
+    struct cycle_orders orders = cycle_leave(&workspace->cycle);
+    outside_free(&workspace->outside, orders.free_spills, orders.free_before);
+    if (orders.resize) {
+        (void)arena_resize(workspace, orders.new_size); /* refused: it goes on as it is, and counts it */
+    }
+}
+
+/* Borrowed without being open: there is no cycle whose end would clean up. */
+static void end_borrowing(mb_workspace *workspace)
+{
+    arena_sync(workspace);
+    workspace->is_borrowed = false;
+    if (!workspace->is_open && !workspace->cycle.rules.circular) {
+        outside_free(&workspace->outside, true, 0);
+    }
+}
+
+static int not_current(const mb_workspace *workspace)
+{
+    const mb_workspace *current = workspace->thread->current;
+    if (!workspace->is_open && !workspace->is_borrowed) {
+        return error_set(-EINVAL, "no scope of workspace \"%s\" is open", workspace->name);
+    }
+    if (!current) {
+        return error_set(-EINVAL, "workspace \"%s\" can't be left while all workspaces are scoped out; call mb_scope_in()",
+                         workspace->name);
+    }
+    return error_set(-EINVAL, "workspace \"%s\" can't be left before \"%s\", which was entered inside it",
+                     workspace->name, current->name);
+}
+
+int mb_workspace_leave(mb_workspace *workspace)
+{
+    int result = workspace_check_thread(workspace);
+    if (result < 0) {
+        return result;
+    }
+    struct thread *thread = workspace->thread;
+    if (thread->current != workspace) {
+        return not_current(workspace);
+    }
+    unsigned *again = workspace->is_borrowed ? &workspace->borrowed_again : &workspace->entered_again;
+    if (*again > 0) {
+        (*again)--;
+        return 0;
+    }
+    enum scope_kind kind = thread->scopes[thread->scope_count - 1].kind;
+    pop(thread);
+    if (kind == SCOPE_BORROWED) {
+        end_borrowing(workspace);
+    } else {
+        end_cycle(workspace);
+    }
+    arena_publish(workspace);
+    note_active(workspace);
+    return 0;
+}
+
+/* ---- out of all ---- */
+
+int mb_scope_out(void)
+{
+    struct thread *thread = thread_get();
+    return thread ? push(thread, SCOPE_OUT, NULL) : -ENOMEM;
+}
+
+int mb_scope_in(void)
+{
+    struct thread *thread = thread_self;
+    if (!thread || thread->scope_count == 0) {
+        return error_set(-EINVAL, "this thread has not scoped out of its workspaces");
+    }
+    const struct scope *newest = &thread->scopes[thread->scope_count - 1];
+    if (newest->kind != SCOPE_OUT) {
+        return error_set(-EINVAL, "the scope of workspace \"%s\" is open inside; leave it first", newest->workspace->name);
+    }
+    pop(thread);
+    return 0;
+}
+
+mb_workspace *mb_workspace_current(void)
+{
+    return thread_self ? thread_self->current : NULL;
+}
+
+int mb_workspace_is_active(const mb_workspace *workspace)
+{
+    return workspace->is_open || workspace->is_borrowed;
+}
+
+/* ---- scopes of a block ---- */
+
+mb_workspace_scope mb_workspace_scope_begin(mb_workspace *workspace)
+{
+    int result = workspace ? mb_workspace_enter(workspace) : mb_scope_out();
+    return (mb_workspace_scope){workspace, result < 0 ? -1 : 0};
+}
+
+void mb_workspace_scope_end(mb_workspace_scope *scope)
+{
+    if (scope->done < 0) {
+        return; /* it was never entered */
+    }
+    (void)(scope->workspace ? mb_workspace_leave(scope->workspace) : mb_scope_in());
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Workspaces: opening, finding and closing them. */
+#include "client/workspace/workspace.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/error.h"
+#include "client/misuse.h"
+
+int workspace_check_thread(const mb_workspace *workspace)
+{
+    if (__builtin_expect(workspace->thread == thread_self, 1)) {
+        return 0;
+    }
+    return error_set(-EPERM, "workspace \"%s\" belongs to another thread; open one of this name in this thread",
+                     workspace->name);
+}
+
+mb_workspace *workspace_find(const mb_client *client, const char *name)
+{
+    mb_workspace *workspace;
+    if (thread_self) {
+        TAILQ_FOREACH (workspace, &thread_self->workspaces, in_thread) {
+            if ((!client || workspace->client == client) && strcmp(workspace->name, name) == 0) {
+                return workspace;
+            }
+        }
+    }
+    return NULL;
+}
+
+/* ---- opening ---- */
+
+static int fill(mb_workspace *workspace, mb_client *client, const char *name, const mb_workspace_config *config,
+                const struct cycle_rules *rules)
+{
+    workspace->client = client;
+    workspace->config = *config;
+    (void)stpncpy(workspace->name, name, sizeof workspace->name - 1);
+    workspace->options = (mb_lease_options)MB_LEASE_OPTIONS_INIT;
+    workspace->options.name = workspace->name;
+    workspace->options.location = config->location;
+    workspace->options.ttl_ms = config->ttl_ms;
+    workspace->options.huge_pages = config->huge_pages;
+    workspace->options.numa_node = config->numa_node;
+    workspace->options.prefault = config->prefault;
+    workspace->catch_misuse = client->flags & MB_CLIENT_CATCH_MISUSE;
+    workspace->outside = (struct outside){
+        .client = client, .options = &workspace->options, .catch_misuse = workspace->catch_misuse};
+    TAILQ_INIT(&workspace->outside.areas);
+    cycle_init(&workspace->cycle, rules);
+    if (config->file && !(workspace->file = strdup(config->file))) {
+        return error_set(-ENOMEM, "out of memory for the library's own tables");
+    }
+    workspace->config.file = workspace->file;
+    workspace->origin = origin_new(name, rules->circular);
+    return workspace->origin ? 0 : error_set(-ENOMEM, "out of memory for the library's own tables");
+}
+
+static void destroy(mb_workspace *workspace)
+{
+    bypassed_free(workspace);
+    outside_free_all(&workspace->outside);
+    if (workspace->lease && workspace->catch_misuse) {
+        misuse_forget(workspace->base, workspace->cycle.size);
+    }
+    (void)mb_release(workspace->lease);
+    if (workspace->origin) {
+        origin_close(workspace->origin);
+    }
+    free(workspace->file);
+    free(workspace);
+}
+
+static void file_away(mb_workspace *workspace, struct thread *thread)
+{
+    workspace->thread = thread;
+    TAILQ_INSERT_TAIL(&thread->workspaces, workspace, in_thread);
+    (void)pthread_mutex_lock(&workspace->client->lock);
+    TAILQ_INSERT_TAIL(&workspace->client->workspaces, workspace, in_client);
+    (void)pthread_mutex_unlock(&workspace->client->lock);
+}
+
+static int open_new(mb_client *client, const char *name, const mb_workspace_config *config,
+                    const struct cycle_rules *rules, mb_workspace **ret_workspace)
+{
+    struct thread *thread = thread_get();
+    mb_workspace *workspace = thread ? calloc(1, sizeof *workspace) : NULL;
+    if (!workspace) {
+        return error_set(-ENOMEM, "out of memory for the library's own tables");
+    }
+    int result = fill(workspace, client, name, config, rules);
+    if (result == 0 && mb_get_debug_mode() != MB_DEBUG_BYPASS_EVERYTHING &&
+        (workspace->cycle.size > 0 || workspace->file)) {
+        result = arena_resize(workspace, workspace->cycle.size);
+    }
+    if (result < 0) {
+        destroy(workspace);
+        return result;
+    }
+    arena_publish(workspace);
+    file_away(workspace, thread);
+    *ret_workspace = workspace;
+    return 0;
+}
+
+static int check_name(mb_client *client, const char *name)
+{
+    int result = client_check_process(client);
+    if (result == 0 && !codec_name_is_valid(name)) {
+        result = error_set(-EINVAL, "a workspace's name must be UTF-8 of at most 63 bytes without control characters");
+    }
+    return result;
+}
+
+int mb_workspace_open(mb_client *client, const char *name, const mb_workspace_config *config,
+                      mb_workspace **ret_workspace)
+{
+    mb_workspace_config resolved;
+    struct cycle_rules rules;
+    int result = check_name(client, name);
+    if (result == 0 && workspace_find(client, name)) {
+        result = error_set(-EEXIST, "this thread has a workspace \"%s\" already; mb_workspace_get() finds it", name);
+    }
+    if (result == 0) {
+        result = workspace_config_resolve(name, config, &resolved, &rules);
+    }
+    return result < 0 ? result : open_new(client, name, &resolved, &rules, ret_workspace);
+}
+
+int mb_workspace_get(mb_client *client, const char *name, const mb_workspace_config *config,
+                     mb_workspace **ret_workspace)
+{
+    mb_workspace_config resolved;
+    struct cycle_rules rules;
+    int result = check_name(client, name);
+    mb_workspace *found = result == 0 ? workspace_find(client, name) : NULL;
+    if (result == 0 && (config || !found)) {
+        result = workspace_config_resolve(name, config, &resolved, &rules);
+    }
+    if (result < 0) {
+        return result;
+    }
+    if (!found) {
+        return open_new(client, name, &resolved, &rules, ret_workspace);
+    }
+    if (config && !workspace_configs_are_equal(&found->config, &resolved)) {
+        return error_set(-EEXIST,
+                         "this thread has a workspace \"%s\" of another configuration; close it, or take another name",
+                         name);
+    }
+    *ret_workspace = found;
+    return 0;
+}
+
+/* ---- closing ---- */
+
+static void close_one(mb_workspace *workspace)
+{
+    mb_client *client = workspace->client;
+    scopes_forget(workspace);
+    TAILQ_REMOVE(&workspace->thread->workspaces, workspace, in_thread);
+    (void)pthread_mutex_lock(&client->lock);
+    TAILQ_REMOVE(&client->workspaces, workspace, in_client);
+    (void)pthread_mutex_unlock(&client->lock);
+    destroy(workspace);
+}
+
+void mb_workspace_close(mb_workspace *workspace)
+{
+    if (workspace && workspace_check_thread(workspace) == 0) {
+        close_one(workspace);
+    }
+}
+
+void workspaces_close_all(struct thread *thread)
+{
+    mb_workspace *workspace;
+    while ((workspace = TAILQ_LAST(&thread->workspaces, workspace_list))) {
+        close_one(workspace);
+    }
+}
+
+void mb_workspace_close_all(void)
+{
+    if (thread_self) {
+        workspaces_close_all(thread_self);
+    }
+}
+
+void workspaces_drop(mb_client *client)
+{
+    mb_workspace *workspace;
+    while ((workspace = TAILQ_FIRST(&client->workspaces))) {
+        close_one(workspace);
+    }
+}
+
+/* ---- looking ---- */
+
+int mb_workspace_exists(const char *name)
+{
+    return workspace_find(NULL, name) != NULL;
+}
+
+int mb_workspace_exists_and_active(const char *name)
+{
+    const mb_workspace *workspace = workspace_find(NULL, name);
+    return workspace && mb_workspace_is_active(workspace);
+}
+
+size_t mb_workspace_list(mb_workspace **ret, size_t count)
+{
+    size_t found = 0;
+    mb_workspace *workspace;
+    if (thread_self) {
+        TAILQ_FOREACH (workspace, &thread_self->workspaces, in_thread) {
+            if (found < count) {
+                ret[found] = workspace;
+            }
+            found++;
+        }
+    }
+    return found;
+}
+
+void workspaces_add_holders(mb_client *client, struct local_holder *holders)
+{
+    const mb_workspace *workspace;
+    (void)pthread_mutex_lock(&client->lock);
+    TAILQ_FOREACH (workspace, &client->workspaces, in_client) {
+        holders_add(holders, "workspace", workspace->name,
+                    atomic_load_explicit(&workspace->held_bytes, memory_order_relaxed));
+    }
+    (void)pthread_mutex_unlock(&client->lock);
+}
+
+const char *mb_workspace_name(const mb_workspace *workspace)
+{
+    return workspace->name;
+}
+
+mb_lease *mb_workspace_lease(mb_workspace *workspace)
+{
+    return workspace->lease;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of a workspace: for the files of client/workspace/ and what takes a client or a thread down. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "client/client.h"
+#include "client/holders.h"
+#include "client/thread.h"
+#include "client/workspace/cycle.h"
+#include "client/workspace/origin.h"
+#include "client/workspace/outside.h"
+
+struct mb_workspace {
+    struct mb_workspace_arena arena; /* first: the header's inline allocation works on it */
+    char *base;                      /* of the arena; NULL: there is none */
+    mb_lease *lease;
+    struct cycle cycle;
+    struct outside outside;
+    bool is_open, is_borrowed;
+    bool bypasses; /* entered while the debug mode was BYPASS_EVERYTHING */
+    bool catch_misuse;
+    unsigned entered_again, borrowed_again; /* while it was current already */
+    uint64_t sizings, sizings_refused;
+    uint64_t total_spilled_bytes, total_spilled_count, total_pinned_bytes, total_pinned_count;
+    mb_buffer **bypassed; /* what was allocated while it did nothing */
+    size_t bypassed_count, bypassed_capacity;
+    _Atomic uint64_t held_bytes; /* leased for it; any thread may look */
+    mb_client *client;
+    struct thread *thread;
+    struct origin *origin;
+    mb_workspace_config config; /* with what was left to a default filled in; its file is `file` */
+    mb_lease_options options;   /* of all its leases, but for the file */
+    char *file;
+    char name[MESSAGE_NAME_SIZE];
+    TAILQ_ENTRY(mb_workspace) in_thread;
+    TAILQ_ENTRY(mb_workspace) in_client;
+};
+
+/* ---- config.c ---- */
+
+/* Checks a configuration and fills in what depends on the rest of it. -EINVAL with the sentence. */
+int workspace_config_resolve(const char *name, const mb_workspace_config *config, mb_workspace_config *ret,
+                             struct cycle_rules *ret_rules);
+bool workspace_configs_are_equal(const mb_workspace_config *a, const mb_workspace_config *b);
+
+/* ---- arena.c ---- */
+
+/* Leases and maps an arena of `size` bytes and tells the cycle; 0: only gives the present one back. */
+int arena_resize(mb_workspace *workspace, uint64_t size);
+
+/* The cycle learns what was bumped; the bump pointers learn what the cycle allows. Around everything that asks the cycle. */
+void arena_sync(mb_workspace *workspace);
+void arena_publish(mb_workspace *workspace);
+
+/* ---- workspace.c ---- */
+
+/* -EPERM with the sentence when another thread than its own calls. */
+int workspace_check_thread(const mb_workspace *workspace);
+mb_workspace *workspace_find(const mb_client *client, const char *name); /* of this thread; client NULL: any */
+void workspaces_close_all(struct thread *thread);
+
+/* A client ends: its workspaces go, whichever thread's they are. */
+void workspaces_drop(mb_client *client);
+void workspaces_add_holders(mb_client *client, struct local_holder *holders);
+
+/* ---- scope.c ---- */
+
+/* The workspace is being closed: its scopes are forgotten. */
+void scopes_forget(mb_workspace *workspace);
+void scopes_update_current(struct thread *thread);
+
+/* ---- allocate.c ---- */
+void bypassed_free(mb_workspace *workspace);
+
+/* ---- for references ---- */
+
+/* Brings the record up to what was bumped, where the calling thread is the owner's. */
+void workspace_publish_position(const struct origin *origin);
+
+/* Whether the arena's lease has ended; always false in another thread than the owner's. */
+bool workspace_ref_is_lost(const mb_ref *ref);
