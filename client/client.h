@@ -97,6 +97,7 @@ struct mb_client {
     void (*on_reclaim)(const mb_reclaim *reclaim, void *user_data);
     uint32_t max_retries, retry_wait_ms;
     struct heaps *heaps;
+    _Atomic uint64_t buffer_epoch; /* no other client's; another one after each loss of a lease: see buffer/cache.h */
     LIST_ENTRY(mb_client) in_process;
 
     pthread_mutex_t lock;

@@ -51,6 +51,8 @@ static int code_of(const struct error_reply *error)
         return -EOPNOTSUPP;
     case ERROR_TOO_MANY:
         return -EMFILE;
+    case ERROR_BUSY:
+        return -EBUSY;
     case ERROR_SYSTEM:
         return -EIO;
     case ERROR_SHUTTING_DOWN:

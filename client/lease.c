@@ -33,6 +33,7 @@ void lease_take_grant(mb_client *client, mb_lease *lease, const struct grant_rep
         lease->location = (mb_location)grant->location;
         lease->ttl_ms = grant->ttl_ms;
         lease->huge_pages = grant->huge_pages;
+        lease->file_bytes = grant->file_bytes;
         lease->slot = &SLIST_FIRST(&client->controls)->page->slot[grant->slot];
         lease->generation = grant->generation;
         lease->references = 1;
@@ -59,7 +60,7 @@ void lease_note_loss(mb_lease *lease, mb_end_reason reason)
         return;
     }
     lease->loss_told = true;
-    atomic_fetch_add(&lease->client->heaps->losses, 1);
+    atomic_store(&lease->client->buffer_epoch, heaps_new_number());
     atomic_store_explicit(&lease->lost, (uint32_t)reason, memory_order_release);
     event_push(lease->client, MB_EVENT_LEASE_LOST, lease, &details);
 }
@@ -175,6 +176,12 @@ static int fill_request(const mb_lease_options *options, uint64_t bytes, struct 
         .prefault = options->prefault,
     };
     (void)stpncpy(ret->name, name, sizeof ret->name - 1);
+    if (options->file) {
+        if (!codec_name_is_valid(options->file)) {
+            return error_set(-EINVAL, "a file's name must be UTF-8 of at most 63 bytes without control characters");
+        }
+        (void)stpncpy(ret->file, options->file, sizeof ret->file - 1);
+    }
     return 0;
 }
 

@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "client/buffer/cache.h"
 #include "client/error.h"
@@ -30,9 +32,17 @@ static void thread_end(void *argument)
     thread_self = NULL;
 }
 
+static _Atomic pid_t own_process;
+
+bool thread_process_is(pid_t process)
+{
+    return atomic_load_explicit(&own_process, memory_order_relaxed) == process;
+}
+
 /* The cached buffers are the parent's; its mappings are absent here. */
 static void in_child(void)
 {
+    atomic_store(&own_process, getpid());
     if (thread_self) {
         thread_self->cache = NULL;
     }
@@ -40,6 +50,7 @@ static void in_child(void)
 
 static void make_key(void)
 {
+    atomic_store(&own_process, getpid());
     (void)pthread_atfork(NULL, NULL, in_child);
     key_error = pthread_key_create(&key, thread_end);
 }

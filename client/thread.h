@@ -5,8 +5,10 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/queue.h>
+#include <sys/types.h>
 
 #include "membroker.h"
 
@@ -31,6 +33,9 @@ struct thread {
 
 /* One word: small enough for the room that the loader keeps for libraries that are loaded late (JVM, Python). */
 extern _Thread_local struct thread *thread_self __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/* Whether this process is that one: without a system call, once thread_get() was called in it. */
+bool thread_process_is(pid_t process);
 
 /* The calling thread's; NULL with the sentence set when memory is short. */
 struct thread *thread_get(void);

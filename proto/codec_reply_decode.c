@@ -92,6 +92,7 @@ static bool decode_grant(const Membroker__V1__Grant *from, struct grant_reply *t
         .generation = from->generation,
         .huge_pages = from->huge_pages,
         .extents = from->extents,
+        .file_bytes = from->file_bytes,
     };
     return true;
 }

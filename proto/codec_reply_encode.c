@@ -8,7 +8,7 @@
 
 typedef Membroker__V1__DaemonMessage DaemonMessage;
 
-_Static_assert((int)ERROR_REPLACED == MEMBROKER__V1__ERROR_CODE__ERROR_REPLACED, "the enums share numbers");
+_Static_assert((int)ERROR_BUSY == MEMBROKER__V1__ERROR_CODE__ERROR_BUSY, "the enums share numbers");
 _Static_assert((int)END_TAMPERED == MEMBROKER__V1__END_REASON__END_TAMPERED, "the enums share numbers");
 _Static_assert(REPLY_KINDS == 15, "a new reply needs its codec");
 
@@ -131,6 +131,9 @@ static bool encode_grant(const struct grant_reply *from, struct codec_arena *are
     CODEC_SET(to, generation, from->generation);
     CODEC_SET(to, huge_pages, from->huge_pages);
     CODEC_SET(to, extents, from->extents);
+    if (from->file_bytes) {
+        CODEC_SET(to, file_bytes, from->file_bytes);
+    }
     SET_BODY(message, GRANT, grant, to);
     return true;
 }

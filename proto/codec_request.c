@@ -94,6 +94,9 @@ static bool encode_acquire(const struct acquire_request *from, struct codec_aren
         CODEC_SET(to, numa_node, (uint32_t)from->numa_node);
     }
     CODEC_SET(to, prefault, from->prefault);
+    if (from->file[0]) {
+        to->file = codec_text(from->file);
+    }
     message->request_case = MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_ACQUIRE;
     message->acquire = to;
     return true;
@@ -118,6 +121,9 @@ static const char *decode_acquire(const Membroker__V1__Acquire *from, struct acq
             return "the NUMA node's number is too large";
         }
         to->numa_node = (int32_t)from->numa_node;
+    }
+    if (!codec_copy_name(to->file, from->file)) {
+        return "the file's name is longer than 63 bytes, is not UTF-8 or has control characters in it";
     }
     return codec_copy_name(to->name, from->name) ? NULL : bad_name;
 }

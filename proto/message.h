@@ -66,6 +66,7 @@ enum error_code {
     ERROR_SHUTTING_DOWN,
     ERROR_MONITOR,
     ERROR_REPLACED,
+    ERROR_BUSY,
     ERROR_CODES
 };
 
@@ -118,6 +119,8 @@ struct acquire_request {
     enum huge_pages huge_pages;
     int32_t numa_node; /* -1: no binding */
     bool prefault;
+    char file[MESSAGE_NAME_SIZE]; /* empty: a nameless one */
+    uint64_t file_bytes;          /* the shell's: how long that file is now */
 };
 
 struct extend_request {
@@ -226,6 +229,7 @@ struct grant_reply {
     uint64_t generation;
     bool huge_pages;
     uint32_t extents;
+    uint64_t file_bytes; /* of a named file, exact; 0: it is none */
 };
 
 struct lease_end {

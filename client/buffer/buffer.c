@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tracked buffers: creating them, and counting their references. */
+#define MB_NO_INLINE
 #include "client/buffer/buffer.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "client/buffer/cache.h"
 #include "client/client.h"
@@ -13,38 +13,25 @@
 #include "client/misuse.h"
 #include "client/thread.h"
 
-/* ---- listing ---- */
+/* ---- listing: what is large or named; with the heap's lock held ---- */
 
-void listing_free(struct listing *listing)
+static void list(mb_buffer *buffer, struct listing *listing, const char *name)
 {
-    if (listing->buffer->flags & BUFFER_LARGE) {
-        free(listing->buffer); /* small ones are their slab's */
-    }
-    free(listing);
-}
-
-static int list(mb_buffer *buffer, const char *name)
-{
-    struct listing *listing = calloc(1, sizeof *listing);
-    if (!listing) {
-        return error_set(-ENOMEM, "out of memory for the library's own tables");
-    }
     listing->buffer = buffer;
-    (void)stpncpy(listing->name, name ? name : "", sizeof listing->name - 1);
+    listing->large = buffer->flags & BUFFER_LARGE ? buffer : NULL;
+    listing->name[0] = '\0';
+    if (name) {
+        (void)stpncpy(listing->name, name, sizeof listing->name - 1);
+        listing->name[sizeof listing->name - 1] = '\0';
+    }
     buffer->listing = listing;
     buffer->flags |= BUFFER_LISTED;
-    (void)pthread_mutex_lock(&buffer->heap->lock);
     TAILQ_INSERT_TAIL(&buffer->heap->listings, listing, in_heap);
-    (void)pthread_mutex_unlock(&buffer->heap->lock);
-    return 0;
 }
 
 static void unlist(mb_buffer *buffer)
 {
-    (void)pthread_mutex_lock(&buffer->heap->lock);
     TAILQ_REMOVE(&buffer->heap->listings, buffer->listing, in_heap);
-    (void)pthread_mutex_unlock(&buffer->heap->lock);
-    free(buffer->listing);
     buffer->listing = NULL;
 }
 
@@ -59,13 +46,13 @@ static uint64_t block_bytes(const mb_buffer *buffer)
 
 static void begin_life(mb_buffer *buffer, size_t bytes, unsigned flags, size_t zero_from)
 {
-    buffer->size = bytes;
+    buffer->head.size = bytes;
     atomic_store_explicit(&buffer->references, 1, memory_order_relaxed);
     if (buffer->heap->catch_misuse) {
-        misuse_alive(buffer->data, bytes, flags & MB_ZEROED);
+        misuse_alive(buffer->head.data, bytes, flags & MB_ZEROED);
     }
     if (flags & MB_ZEROED) {
-        memset(buffer->data, 0, bytes < zero_from ? bytes : zero_from);
+        memset(buffer->head.data, 0, bytes < zero_from ? bytes : zero_from);
     }
 }
 
@@ -78,68 +65,73 @@ static mb_buffer *create_small(struct thread *thread, struct heap *heap, size_t 
     return buffer;
 }
 
-static struct span *take_span(struct heap *heap, uint32_t pages, uint32_t *ret_fresh)
-{
-    for (;;) {
-        (void)pthread_mutex_lock(&heap->lock);
-        struct span *span = span_take(&heap->large, pages, ret_fresh);
-        (void)pthread_mutex_unlock(&heap->lock);
-        if (span || pool_grow(&heap->large, pages) < 0) {
-            return span;
-        }
-    }
-}
-
-static void give_span(struct heap *heap, struct span *span)
-{
-    uint64_t now = client_milliseconds();
-    (void)pthread_mutex_lock(&heap->lock);
-    span_give(span, now);
-    heap_unlock(heap, now);
-}
-
 static mb_buffer *create_large(struct heap *heap, size_t bytes, unsigned flags, const char *name)
 {
     uint64_t pages = ((uint64_t)bytes + HEAP_PAGE_BYTES - 1) / HEAP_PAGE_BYTES + (heap->catch_misuse ? 1 : 0);
     uint32_t fresh;
+    struct span *span;
     if (bytes > INT64_MAX || pages > UINT32_MAX / 2) {
         (void)error_set(-ENOMEM, "%zu bytes are more than any buffer can have", bytes);
         return NULL;
     }
-    mb_buffer *buffer = calloc(1, sizeof *buffer);
-    struct span *span = buffer ? take_span(heap, (uint32_t)pages, &fresh) : NULL;
-    if (!span) {
-        if (!buffer) {
-            (void)error_set(-ENOMEM, "out of memory for the library's own tables");
+    struct large_buffer *large = malloc(sizeof *large); /* not calloc(): it has no thread cache */
+    if (!large) {
+        (void)error_set(-ENOMEM, "out of memory for the library's own tables");
+        return NULL;
+    }
+    mb_buffer *buffer = &large->buffer;
+    (void)pthread_mutex_lock(&heap->lock);
+    while (!(span = span_take(&heap->large, (uint32_t)pages, &fresh))) {
+        (void)pthread_mutex_unlock(&heap->lock);
+        if (pool_grow(&heap->large, (uint32_t)pages) < 0) {
+            free(large);
+            return NULL;
         }
-        free(buffer);
-        return NULL;
+        (void)pthread_mutex_lock(&heap->lock);
     }
-    *buffer = (mb_buffer){.data = span_data(span), .flags = BUFFER_LARGE, .heap = heap, .span = span};
+    *buffer = (mb_buffer){.head.data = span_data(span), .flags = BUFFER_LARGE, .heap = heap, .span = span};
+    buffer->serial = heap->serial;
+    list(buffer, &large->listing, name);
+    (void)pthread_mutex_unlock(&heap->lock);
     begin_life(buffer, bytes, flags, (size_t)fresh * HEAP_PAGE_BYTES);
-    if (list(buffer, name) < 0) {
-        give_span(heap, span);
-        free(buffer);
-        return NULL;
-    }
     return buffer;
+}
+
+static void free_large(mb_buffer *buffer)
+{
+    struct heap *heap = buffer->heap;
+    (void)pthread_mutex_lock(&heap->lock);
+    unlist(buffer);
+    span_give(buffer->span);
+    heap_unlock(heap);
+    free(buffer); /* with its listing */
+}
+
+static void free_small(mb_buffer *buffer)
+{
+    if (buffer->flags & BUFFER_LISTED) {
+        struct listing *listing = buffer->listing;
+        (void)pthread_mutex_lock(&buffer->heap->lock);
+        unlist(buffer);
+        (void)pthread_mutex_unlock(&buffer->heap->lock);
+        free(listing);
+    }
+    buffer->flags = 0;
+    buffer_cache_give(buffer);
 }
 
 static void free_block(mb_buffer *buffer)
 {
-    bool is_large = buffer->flags & BUFFER_LARGE;
-    if (buffer->heap->client->owner != getpid()) {
+    if (!thread_process_is(buffer->heap->client->owner)) {
         return; /* a forked child's copy */
     }
     if (buffer->heap->catch_misuse) {
-        misuse_poison(buffer->data, block_bytes(buffer));
+        misuse_poison(buffer->head.data, block_bytes(buffer));
     }
-    buffer->flags = 0;
-    if (is_large) {
-        give_span(buffer->heap, buffer->span);
-        free(buffer);
+    if (buffer->flags & BUFFER_LARGE) {
+        free_large(buffer);
     } else {
-        buffer_cache_give(buffer);
+        free_small(buffer);
     }
 }
 
@@ -165,6 +157,17 @@ static int check(mb_client *client, size_t bytes, const mb_buffer_options *optio
     return client_check_process(client);
 }
 
+static bool name_small(mb_buffer *buffer, const char *name)
+{
+    struct listing *listing = calloc(1, sizeof *listing);
+    if (listing) {
+        (void)pthread_mutex_lock(&buffer->heap->lock);
+        list(buffer, listing, name);
+        (void)pthread_mutex_unlock(&buffer->heap->lock);
+    }
+    return listing;
+}
+
 static int create(struct thread *thread, mb_client *client, size_t bytes, const mb_buffer_options *options,
                   mb_buffer **ret_buffer)
 {
@@ -174,12 +177,9 @@ static int create(struct thread *thread, mb_client *client, size_t bytes, const 
     if (!buffer) {
         return -errno;
     }
-    if (options->name && !(buffer->flags & BUFFER_LISTED)) {
-        int result = list(buffer, options->name);
-        if (result < 0) {
-            free_block(buffer);
-            return result;
-        }
+    if (options->name && !(buffer->flags & BUFFER_LISTED) && !name_small(buffer, options->name)) {
+        free_block(buffer);
+        return error_set(-ENOMEM, "out of memory for the library's own tables");
     }
     if (thread->buffer_scope) {
         buffer_scope_add(thread->buffer_scope, buffer);
@@ -193,9 +193,9 @@ int mb_buffer_create(mb_client *client, size_t bytes, const mb_buffer_options *o
     static const mb_buffer_options defaults = MB_BUFFER_OPTIONS_INIT;
     struct thread *thread = thread_self;
     if (__builtin_expect(thread && !options && bytes - 1 < SMALL_BYTES_MAX && !thread->buffer_scope, 1)) {
-        mb_buffer *cached = buffer_cache_pop(thread->cache, client->heaps, size_class_of(bytes));
+        mb_buffer *cached = buffer_cache_pop(thread->cache, client, size_class_of(bytes));
         if (__builtin_expect(cached != NULL, 1)) {
-            cached->size = bytes;
+            cached->head.size = bytes;
             atomic_store_explicit(&cached->references, 1, memory_order_relaxed);
             *ret_buffer = cached;
             return 0;
@@ -219,9 +219,6 @@ static void end_life(mb_buffer *buffer)
     }
     if (buffer->flags & BUFFER_SCOPED) {
         buffer_scope_remove(buffer);
-    }
-    if (buffer->flags & BUFFER_LISTED) {
-        unlist(buffer);
     }
     free_block(buffer);
 }
@@ -259,12 +256,12 @@ void mb_buffer_unrefp(mb_buffer **buffer)
 
 void *mb_buffer_data(const mb_buffer *buffer)
 {
-    return buffer->data;
+    return buffer->head.data;
 }
 
 size_t mb_buffer_size(const mb_buffer *buffer)
 {
-    return buffer->size;
+    return buffer->head.size;
 }
 
 mb_location mb_buffer_location(const mb_buffer *buffer)
@@ -284,5 +281,5 @@ int mb_buffer_check(const mb_buffer *buffer)
 
 mb_ref mb_buffer_as_ref(mb_buffer *buffer)
 {
-    return (mb_ref){.data = buffer->data, .bytes = buffer->size, .buffer = buffer};
+    return (mb_ref){.data = buffer->head.data, .bytes = buffer->head.size, .buffer = buffer};
 }

@@ -17,23 +17,29 @@ enum buffer_flags {
 
 /* What a small buffer rarely has. */
 struct listing {
-    mb_buffer *buffer;
+    const mb_buffer *buffer;
+    void *large; /* the large_buffer that it is part of; NULL: a small buffer's */
     char name[MESSAGE_NAME_SIZE];
     TAILQ_ENTRY(listing) in_heap;
 };
 
 struct mb_buffer {
-    char *data;
-    size_t size; /* as asked */
+    struct mb_buffer_head head; /* first: the header's inline functions read it */
     _Atomic uint32_t references;
     uint16_t flags; /* changed only by who has the only reference, or a first weak reference under its lock */
     uint16_t size_class;
+    uint64_t serial; /* of its heap */
     struct heap *heap;
     struct span *span;
     struct listing *listing;
     struct mb_weak *weak;
     mb_buffer_scope *scope;
     mb_buffer *next, *previous; /* in the scope; next: in a slab's free list too */
+};
+
+struct large_buffer {
+    mb_buffer buffer; /* first */
+    struct listing listing;
 };
 
 struct slab {
@@ -50,7 +56,7 @@ struct slab {
 
 /* Takes up to `count` small buffers; fewer, or none, where slabs have no more room: see slab_add(). */
 unsigned slab_take(struct heap *heap, unsigned size_class, mb_buffer **ret, unsigned count);
-void slab_give(mb_buffer *buffer, uint64_t now);
+void slab_give(mb_buffer *buffer);
 
 /* Adds a slab for this class. Takes the lock itself. 0 or negative errno with the sentence. */
 int slab_add(struct heap *heap, unsigned size_class);
@@ -60,9 +66,6 @@ void slab_free(struct slab *slab);
 
 /* ---- chunks ---- */
 void chunk_withdraw(struct chunk *chunk);
-
-/* ---- buffer.c ---- */
-void listing_free(struct listing *listing);
 
 /* ---- weak.c ---- */
 

@@ -5,19 +5,17 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "client/client.h"
 #include "client/error.h"
 #include "client/registry.h"
 
 /* Hands buffers back under the lock, and notes when their chunk may be given back. */
 static void give_to_heap(struct heap *heap, mb_buffer *const *buffers, unsigned count)
 {
-    uint64_t now = client_milliseconds();
     (void)pthread_mutex_lock(&heap->lock);
     for (unsigned i = 0; i < count; i++) {
-        slab_give(buffers[i], now);
+        slab_give(buffers[i]);
     }
-    heap_unlock(heap, now);
+    heap_unlock(heap);
 }
 
 static int take_from_heap(struct heap *heap, unsigned size_class, mb_buffer **ret, unsigned count)
@@ -59,7 +57,7 @@ static void bind(struct buffer_cache *cache, const struct heap *heap)
     }
     cache->serial = heap->serial;
     cache->client = heap->client;
-    cache->losses = atomic_load(&heap->client->heaps->losses);
+    cache->epoch = atomic_load(&heap->client->buffer_epoch);
 }
 
 static bool is_bound_elsewhere(const struct buffer_cache *cache, const struct heap *heap)
@@ -85,7 +83,7 @@ static struct buffer_cache *cache_for(struct thread *thread, struct heap *heap)
             return NULL;
         }
         bind(cache, heap);
-    } else if (cache->losses != atomic_load_explicit(&heap->client->heaps->losses, memory_order_relaxed)) {
+    } else if (cache->epoch != atomic_load_explicit(&heap->client->buffer_epoch, memory_order_relaxed)) {
         empty(cache, heap); /* some may lie in what was lost */
         bind(cache, heap);
     }

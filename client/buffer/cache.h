@@ -8,9 +8,10 @@
 #include <stdatomic.h>
 
 #include "client/buffer/buffer.h"
+#include "client/client.h"
 #include "client/thread.h"
 
-enum { CACHE_BIN_BUFFERS = 32, CACHE_BIN_BYTES = 65536 };
+enum { CACHE_BIN_BUFFERS = 31, CACHE_BIN_BYTES = 65536 };
 
 struct cache_bin {
     uint32_t count, capacity;
@@ -18,8 +19,8 @@ struct cache_bin {
 };
 
 struct buffer_cache {
+    uint64_t epoch;  /* the client's buffer_epoch when it was filled: equal means same client, and nothing lost since */
     uint64_t serial; /* of its heap: a heap that is gone has none that matches */
-    uint64_t losses; /* of leases, as its heaps knew when the cache was filled */
     mb_client *client;
     struct cache_bin bins[SIZE_CLASSES];
 };
@@ -39,10 +40,10 @@ void buffer_cache_end(struct thread *thread);
 /* ---- the two that need no call: nothing but a few loads and stores ---- */
 
 /* NULL: ask buffer_cache_take(). */
-static inline mb_buffer *buffer_cache_pop(struct buffer_cache *cache, struct heaps *heaps, unsigned size_class)
+static inline mb_buffer *buffer_cache_pop(struct buffer_cache *cache, const mb_client *client, unsigned size_class)
 {
-    if (!cache || cache->serial != heap_of(heaps, MB_LOCATION_RAM)->serial ||
-        cache->losses != atomic_load_explicit(&heaps->losses, memory_order_relaxed)) {
+    if (__builtin_expect(!cache || cache->epoch != atomic_load_explicit(&client->buffer_epoch, memory_order_relaxed),
+                         0)) {
         return NULL;
     }
     struct cache_bin *bin = &cache->bins[size_class];
@@ -53,7 +54,7 @@ static inline mb_buffer *buffer_cache_pop(struct buffer_cache *cache, struct hea
 static inline bool buffer_cache_push(mb_buffer *buffer)
 {
     struct buffer_cache *cache = thread_self ? thread_self->cache : NULL;
-    if (!cache || cache->serial != buffer->heap->serial) {
+    if (!cache || cache->serial != buffer->serial) {
         return false;
     }
     struct cache_bin *bin = &cache->bins[buffer->size_class];

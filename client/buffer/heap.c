@@ -12,7 +12,11 @@
 
 #define MIB UINT64_C(1048576)
 
-static _Atomic uint64_t last_serial;
+uint64_t heaps_new_number(void)
+{
+    static _Atomic uint64_t last;
+    return atomic_fetch_add(&last, 1) + 1;
+}
 
 static void pool_init(struct pool *pool, struct heap *heap, uint64_t least, uint64_t most)
 {
@@ -28,10 +32,11 @@ struct heaps *heaps_new(mb_client *client)
         return NULL;
     }
     atomic_store(&heaps->idle_at, UINT64_MAX);
+    atomic_store(&client->buffer_epoch, heaps_new_number());
     for (int i = 0; i < HEAP_LOCATIONS; i++) {
         struct heap *heap = &heaps->of[i];
         (void)pthread_mutex_init(&heap->lock, NULL);
-        heap->serial = atomic_fetch_add(&last_serial, 1) + 1;
+        heap->serial = heaps_new_number();
         heap->client = client;
         heap->location = (mb_location)(MB_LOCATION_RAM + i);
         heap->catch_misuse = client->flags & MB_CLIENT_CATCH_MISUSE;
@@ -67,6 +72,7 @@ static void pool_free(struct pool *pool)
         TAILQ_REMOVE(&pool->chunks, chunk, in_pool);
         chunk_free(chunk);
     }
+    free(pool->spare);
 }
 
 void heaps_free(struct heaps *heaps)
@@ -76,7 +82,7 @@ void heaps_free(struct heaps *heaps)
         struct listing *listing;
         while ((listing = TAILQ_FIRST(&heap->listings))) {
             TAILQ_REMOVE(&heap->listings, listing, in_heap);
-            listing_free(listing);
+            free(listing->large ? listing->large : listing);
         }
         pool_free(&heap->small);
         pool_free(&heap->large);
@@ -151,12 +157,12 @@ static uint64_t give_back(struct heaps *heaps, uint64_t now, uint64_t age)
     return release_all(&idle);
 }
 
-void heap_unlock(struct heap *heap, uint64_t now)
+void heap_unlock(struct heap *heap)
 {
-    bool has_idle = heap->has_idle;
-    heap->has_idle = false;
+    uint64_t idle_since = heap->idle_since;
+    heap->idle_since = 0;
     (void)pthread_mutex_unlock(&heap->lock);
-    if (has_idle && note_idle(heap->client->heaps, now + HEAP_IDLE_MS)) {
+    if (idle_since && note_idle(heap->client->heaps, idle_since + HEAP_IDLE_MS)) {
         background_wake(heap->client);
     }
 }
@@ -200,7 +206,7 @@ void heaps_add_holders(mb_client *client, struct local_holder *holders)
         const struct listing *listing;
         (void)pthread_mutex_lock(&heap->lock);
         TAILQ_FOREACH (listing, &heap->listings, in_heap) {
-            holders_add(holders, "buffer", listing->name, listing->buffer->size);
+            holders_add(holders, "buffer", listing->name, listing->buffer->head.size);
         }
         (void)pthread_mutex_unlock(&heap->lock);
     }

@@ -52,6 +52,7 @@ struct pool {
     struct span_tree free; /* by pages, then by address */
     uint64_t leased_bytes;
     uint64_t chunk_bytes_min, chunk_bytes_max;
+    struct span *spare; /* for the next split; NULL: none */
 };
 
 LIST_HEAD(slab_list, slab);
@@ -63,7 +64,7 @@ struct heap {
     mb_client *client;
     mb_location location;
     bool catch_misuse;
-    bool has_idle; /* a chunk became free since the lock was taken */
+    uint64_t idle_since; /* when a chunk became free since the lock was taken; 0: none did */
     struct pool small, large;
     struct slab_list partial[SIZE_CLASSES]; /* slabs with room */
     struct listing_list listings;           /* large and named buffers */
@@ -73,8 +74,10 @@ struct heaps {
     struct heap of[HEAP_LOCATIONS];
     _Atomic uint64_t idle_at; /* ms; when something may be given back; UINT64_MAX: never */
     _Atomic bool trim_wanted;
-    _Atomic uint64_t losses;  /* leases that were lost: caches look at it */
 };
+
+/* A number that nothing else in this process has. */
+uint64_t heaps_new_number(void);
 
 /* NULL: out of memory. */
 struct heaps *heaps_new(mb_client *client);
@@ -102,13 +105,13 @@ void heaps_want_trim(struct heaps *heaps);
 void heaps_add_holders(mb_client *client, struct local_holder *holders);
 
 /* Gives up the lock after something was given back: a chunk that became free is looked at a second later. */
-void heap_unlock(struct heap *heap, uint64_t now);
+void heap_unlock(struct heap *heap);
 
 /* ---- spans; the lock is held ---- */
 
 /* A span of this many pages, or NULL: the pool needs another chunk. Its pages from *ret_fresh on are zero. */
 struct span *span_take(struct pool *pool, uint32_t pages, uint32_t *ret_fresh);
-void span_give(struct span *span, uint64_t now);
+void span_give(struct span *span);
 void *span_data(const struct span *span);
 
 /* Leases a chunk for at least this many pages and adds it. Takes the lock itself. 0 or negative errno, with the sentence. */

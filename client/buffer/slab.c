@@ -36,9 +36,10 @@ static mb_buffer *take_one(struct slab *slab)
         slab->free = buffer->next;
     } else if (slab->fresh < slab->count) {
         buffer = &slab->buffers[slab->fresh];
-        buffer->data = (char *)span_data(slab->span) + (size_t)slab->fresh * size_class_bytes[slab->size_class];
+        buffer->head.data = (char *)span_data(slab->span) + (size_t)slab->fresh * size_class_bytes[slab->size_class];
         buffer->size_class = (uint16_t)slab->size_class;
         buffer->heap = slab->span->chunk->pool->heap;
+        buffer->serial = buffer->heap->serial;
         buffer->span = slab->span;
         slab->fresh++;
     } else {
@@ -76,7 +77,7 @@ unsigned slab_take(struct heap *heap, unsigned size_class, mb_buffer **ret, unsi
     return taken;
 }
 
-void slab_give(mb_buffer *buffer, uint64_t now)
+void slab_give(mb_buffer *buffer)
 {
     struct slab *slab = buffer->span->slab;
     buffer->next = slab->free;
@@ -87,7 +88,7 @@ void slab_give(mb_buffer *buffer, uint64_t now)
         set_partial(slab, false);
         span->slab = NULL;
         free(slab);
-        span_give(span, now);
+        span_give(span);
     } else {
         set_partial(slab, !slab->span->chunk->is_lost);
     }

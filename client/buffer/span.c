@@ -82,6 +82,13 @@ static struct span *best_fit(struct pool *pool, uint32_t pages)
     }
 }
 
+static struct span *new_span(struct pool *pool)
+{
+    struct span *span = pool->spare ? pool->spare : malloc(sizeof *span);
+    pool->spare = NULL;
+    return span;
+}
+
 struct span *span_take(struct pool *pool, uint32_t pages, uint32_t *ret_fresh)
 {
     struct span *span = best_fit(pool, pages);
@@ -89,7 +96,7 @@ struct span *span_take(struct pool *pool, uint32_t pages, uint32_t *ret_fresh)
         return NULL;
     }
     struct chunk *chunk = span->chunk;
-    struct span *rest = span->pages > pages ? calloc(1, sizeof *rest) : NULL;
+    struct span *rest = span->pages > pages ? new_span(pool) : NULL;
     unfile(span);
     if (rest) {
         *rest = (struct span){.chunk = chunk, .first = span->first + pages, .pages = span->pages - pages};
@@ -109,12 +116,14 @@ struct span *span_take(struct pool *pool, uint32_t pages, uint32_t *ret_fresh)
 
 static struct span *join(struct span *left, struct span *right)
 {
+    struct pool *pool = left->chunk->pool;
     left->pages += right->pages;
-    free(right);
+    free(pool->spare);
+    pool->spare = right;
     return left;
 }
 
-void span_give(struct span *span, uint64_t now)
+void span_give(struct span *span)
 {
     struct chunk *chunk = span->chunk;
     chunk->used_pages -= span->pages;
@@ -130,8 +139,7 @@ void span_give(struct span *span, uint64_t now)
     }
     file_free(span);
     if (chunk->used_pages == 0) {
-        chunk->idle_since = now;
-        chunk->pool->heap->has_idle = true;
+        chunk->idle_since = chunk->pool->heap->idle_since = client_milliseconds();
     }
 }
 
@@ -187,9 +195,8 @@ static int add_chunk(struct pool *pool, uint64_t bytes, bool wished)
     TAILQ_INSERT_TAIL(&pool->chunks, chunk, in_pool);
     RB_INSERT(span_tree, &pool->free, chunk->map[0]);
     pool->leased_bytes += bytes;
-    chunk->idle_since = client_milliseconds();
-    heap->has_idle = true; /* another thread may have found room meanwhile */
-    heap_unlock(heap, chunk->idle_since);
+    chunk->idle_since = heap->idle_since = client_milliseconds(); /* another thread may have found room meanwhile */
+    heap_unlock(heap);
     return 0;
 }
 

@@ -34,7 +34,8 @@
  *   -ESTALE        the lease has ended; the sentence says why
  *   -EINVAL        an argument makes no sense
  *   -EACCES        not permitted to this user
- *   -EOPNOTSUPP    this host has no such thing (huge pages, a NUMA node)
+ *   -EOPNOTSUPP    this host has no such thing (huge pages, a NUMA node), or the broker allows no named files
+ *   -EBUSY         another lease has the named file
  *   -EMFILE        a count is exhausted: leases, segments, descriptors
  *   -ENOTCONN      there is no broker, or the connection broke while the call was under way
  *   -EPROTO        the broker answered something that makes no sense

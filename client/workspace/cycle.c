@@ -290,7 +290,7 @@ static void align_to_block(struct cycle *cycle)
     }
     uint64_t to = cycle->turned_in_cycle ? add(cycle->offset, cycle->block - cycle->bytes)
                                          : add(cycle->start, cycle->block);
-    cycle->offset = smaller(to, cycle->size);
+    cycle->offset = to;
 }
 
 struct cycle_orders cycle_leave(struct cycle *cycle)
@@ -302,6 +302,7 @@ struct cycle_orders cycle_leave(struct cycle *cycle)
     orders.resize = wants_new_size(cycle, &orders.new_size);
     if (cycle->rules.circular) {
         align_to_block(cycle);
+        cycle->offset = smaller(cycle->offset, cycle->size);
     } else {
         cycle->offset = 0;
     }

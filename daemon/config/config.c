@@ -22,6 +22,7 @@ struct config *config_free(struct config *config)
         free(config->socket);
         free(config->socket_group_name);
         free(config->spill_directory);
+        free(config->files_directory);
         free(config);
     }
     return NULL;
@@ -206,6 +207,19 @@ static int check_times(struct config_draft *draft)
     return result;
 }
 
+/* It is not made here: whoever allows programs a directory has one, with the owner and the mode that they want. */
+static int check_files(struct config_draft *draft)
+{
+    const struct setting_origin *origin = &draft->origins[SETTING_FILES];
+    const char *path = draft->config->files_directory;
+    struct stat status;
+    if (path && (stat(path, &status) < 0 || !S_ISDIR(status.st_mode))) {
+        return draft_fail(draft, origin->file, origin->line, &settings[SETTING_FILES],
+                          "%s is not a directory; make it, or take the setting away", path);
+    }
+    return 0;
+}
+
 static int read_files(struct config_draft *draft, const char *file)
 {
     cleanup(freep) char *drop_ins = NULL;
@@ -227,6 +241,9 @@ int config_load(const struct config_options *options, struct config **ret, char 
     }
     if (result == 0) {
         result = settle_spill(&draft, options->look_only);
+    }
+    if (result == 0) {
+        result = check_files(&draft);
     }
     if (result == 0) {
         settle_limits(&draft);
@@ -254,7 +271,8 @@ void config_print(const struct config *config, FILE *out)
             (void)fprintf(out, "%s[%s]\n", *section ? "\n" : "", settings[id].section);
             section = settings[id].section;
         }
-        bool is_absent = settings[id].kind == KIND_GROUP && !config->socket_group_name;
+        bool is_absent = (id == SETTING_SOCKET_GROUP && !config->socket_group_name) ||
+                         (id == SETTING_FILES && !config->files_directory);
         (void)fprintf(out, "%s%s = ", is_absent ? "# " : "", settings[id].key);
         if (!is_absent) {
             setting_print(config, (enum setting_id)id, out);

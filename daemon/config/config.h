@@ -23,6 +23,7 @@ struct config {
     struct byte_limits limits;
     /* [mapped] */
     char *spill_directory;
+    char *files_directory; /* NULL: programs can't name files */
     /* [leases] */
     struct lease_times times;
     uint64_t host_total_bytes; /* what the defaults and percentages were taken of: memory of machine or cgroup */

@@ -24,6 +24,7 @@ const struct setting settings[SETTINGS] = {
     [SETTING_MAX_PHYSICAL_BYTES] = {"limits", "max_physical_bytes", KIND_SIZE, AT(limits.max_physical_bytes), true},
     [SETTING_MAX_MAPPED_BYTES] = {"limits", "max_mapped_bytes", KIND_SIZE, AT(limits.max_mapped_bytes), true},
     [SETTING_DIRECTORY] = {"mapped", "directory", KIND_PATH, AT(spill_directory), false},
+    [SETTING_FILES] = {"mapped", "files", KIND_PATH, AT(files_directory), false},
     [SETTING_DEFAULT_TTL] = {"leases", "default_ttl", KIND_DURATION, AT(times.ttl_default_ms), true},
     [SETTING_MIN_TTL] = {"leases", "min_ttl", KIND_DURATION, AT(times.ttl_min_ms), true},
     [SETTING_MAX_TTL] = {"leases", "max_ttl", KIND_DURATION, AT(times.ttl_max_ms), true},

@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <stddef.h>
 
+#include "daemon/core/identity.h"
 #include "daemon/core/segment.h"
 #include "proto/message.h"
 
@@ -27,6 +28,9 @@ struct effect_make {
     enum location location;
     uint64_t bytes;
     struct segment_options options;
+    const char *file;    /* a named file's; borrowed from the lease, NULL: none */
+    uint64_t file_bytes; /* its exact length */
+    struct identity identity;
 };
 
 struct effect_free {

@@ -61,6 +61,21 @@ static bool check_options(struct step *step, const struct session *session, cons
     return true;
 }
 
+static bool check_file(struct step *step, const struct session *session, const struct request *request)
+{
+    if (request->acquire.file[0] && request->acquire.location != LOCATION_MMAP) {
+        answer_error(step, session->peer, request->id, ERROR_INVALID, "a named file goes with location MMAP only");
+        return false;
+    }
+    return true;
+}
+
+/* A named file that is longer than what was asked for sets the size. */
+static uint64_t bytes_wanted(const struct acquire_request *asked)
+{
+    return asked->file[0] && asked->file_bytes > asked->bytes ? asked->file_bytes : asked->bytes;
+}
+
 static bool check_open(struct step *step, const struct session *session, const struct request *request)
 {
     if (step->broker->shutting_down) {
@@ -99,8 +114,14 @@ static void begin_segment(struct step *step, struct lease *lease, struct segment
     lease->session->segment_count++;
     segment_tree_insert(broker, segment);
     place_count_host(broker, segment);
-    effect_push(step->effects, EFFECT_MAKE_SEGMENT)->make =
-        (struct effect_make){segment->id, charge->location, charge->bytes, segment->options};
+    struct effect_make *make = &effect_push(step->effects, EFFECT_MAKE_SEGMENT)->make;
+    *make = (struct effect_make){
+        .segment = segment->id, .location = charge->location, .bytes = charge->bytes, .options = segment->options};
+    if (lease->state == LEASE_MAKING && lease->file[0]) {
+        make->file = lease->file;
+        make->file_bytes = lease->file_bytes;
+        make->identity = lease->session->identity;
+    }
 }
 
 /* A lease with a slot, known to the table, that has no segment yet; NULL after an answer. */
@@ -132,6 +153,8 @@ static struct lease *begin_lease(struct step *step, struct session *session, con
     lease->ttl_ns = ttl_ms * NANOSECONDS_PER_MILLISECOND;
     lease->options = (struct segment_options){asked->huge_pages, asked->numa_node, asked->prefault};
     memcpy(lease->name, asked->name, sizeof lease->name);
+    memcpy(lease->file, asked->file, sizeof lease->file);
+    lease->file_bytes = asked->file[0] ? bytes_wanted(asked) : 0;
     TAILQ_INIT(&lease->segments);
     TAILQ_INSERT_TAIL(&session->leases, lease, in_session);
     session->lease_count++;
@@ -173,11 +196,13 @@ static bool try_acquire(struct step *step, struct session *session, const struct
     const struct segment_options options = {asked->huge_pages, asked->numa_node, asked->prefault};
     enum location location = asked->location == LOCATION_UNSPECIFIED ? LOCATION_RAM : asked->location;
     struct charge charge;
-    if (!check_open(step, session, request) || !check_size(step, session, request, asked->bytes) ||
-        !check_ttl(step, session, request) || !check_options(step, session, request)) {
+    uint64_t bytes = bytes_wanted(asked);
+    if (!check_open(step, session, request) || !check_file(step, session, request) ||
+        !check_size(step, session, request, bytes) || !check_ttl(step, session, request) ||
+        !check_options(step, session, request)) {
         return true;
     }
-    enum placement placement = reserve(step, session, request, &options, location, asked->bytes, &charge);
+    enum placement placement = reserve(step, session, request, &options, location, bytes, &charge);
     if (placement != PLACED) {
         return placement == DENIED;
     }
@@ -291,6 +316,7 @@ void grant_made(struct step *step, struct segment *segment, const struct input_s
     effect->reply.reply = (struct reply){.is_answer = true, .reply_to = segment->request_id, .descriptors = 1};
     effect->reply.reply.kind = REPLY_GRANT;
     effect->reply.reply.grant = (struct grant_reply){
+        .file_bytes = lease->extents == 1 ? lease->file_bytes : 0,
         .lease = lease->id,
         .segment = segment->id,
         .bytes = segment->charge.bytes,
@@ -305,6 +331,32 @@ void grant_made(struct step *step, struct segment *segment, const struct input_s
 
 /* ---- failed ---- */
 
+/* What can go wrong with a named file only; false: something else did. */
+static bool explain_file(struct step *step, const struct session *session, const struct segment *segment, int error)
+{
+    void *peer = session->peer;
+    uint64_t id = segment->request_id;
+    const char *file = segment->lease->file;
+    if (!file[0] || segment->lease->state != LEASE_MAKING) {
+        return false;
+    }
+    if (error == -EBUSY) {
+        answer_error(step, peer, id, ERROR_BUSY, "another lease has the file \"%s\"; release that first", file);
+    } else if (error == -EACCES || error == -EPERM) {
+        answer_error(step, peer, id, ERROR_NOT_PERMITTED,
+                     "the file \"%s\" is not user %u's, or the broker may not open it or give it to that user; name another, "
+                     "or run the broker with the right to (CAP_CHOWN, CAP_DAC_OVERRIDE)",
+                     file, session->identity.uid);
+    } else if (error == -EMLINK) {
+        answer_error(step, peer, id, ERROR_INVALID, "\"%s\" is no regular file, or has other names (links) too", file);
+    } else if (error == -ESTALE) {
+        answer_error(step, peer, id, ERROR_BUSY, "the file \"%s\" was made longer meanwhile; ask again", file);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 static void explain_failure(struct step *step, const struct session *session, const struct segment *segment,
                             const struct input_segment *failed)
 {
@@ -313,6 +365,9 @@ static void explain_failure(struct step *step, const struct session *session, co
     uint64_t id = segment->request_id;
     bool mapped = segment->charge.location == LOCATION_MMAP;
     size_to_text(segment->charge.bytes, asked);
+    if (explain_file(step, session, segment, failed->error)) {
+        return;
+    }
     if (mapped && (failed->error == -ENOSPC || failed->error == -EDQUOT)) {
         answer_error(step, peer, id, ERROR_DISK_FULL,
                      "the spill file system has %s free and %s were asked for; ask for less, release mapped leases, or "
@@ -358,7 +413,10 @@ static bool spill(struct step *step, struct segment *segment)
     segment->charge = charge;
     lease->location = LOCATION_MMAP;
     effect_push(step->effects, EFFECT_MAKE_SEGMENT)->make =
-        (struct effect_make){segment->id, LOCATION_MMAP, charge.bytes, {.numa_node = -1}};
+        (struct effect_make){.segment = segment->id,
+                             .location = LOCATION_MMAP,
+                             .bytes = charge.bytes,
+                             .options = {.numa_node = -1}};
     return true;
 }
 

@@ -43,6 +43,8 @@ struct lease {
     struct segment_options options;
     struct segment_list segments;
     char name[MESSAGE_NAME_SIZE];
+    char file[MESSAGE_NAME_SIZE]; /* empty: nameless */
+    uint64_t file_bytes;
     TAILQ_ENTRY(lease) in_session;
     RB_ENTRY(lease) by_id;
     RB_ENTRY(lease) by_due;

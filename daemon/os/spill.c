@@ -71,8 +71,7 @@ static int create_unnamed(const struct spill *spill)
     return errno == EOPNOTSUPP || errno == EISDIR ? create_named(spill) : -errno;
 }
 
-/* Allocates every block, by writing where the file system has no fallocate. */
-static int allocate(int fd, uint64_t bytes)
+int spill_allocate(int fd, uint64_t bytes)
 {
     int result;
     do {
@@ -89,19 +88,19 @@ static int allocate(int fd, uint64_t bytes)
 int spill_create(const struct spill *spill, uint64_t bytes, uint64_t *ret_free)
 {
     cleanup(fd_closep) int fd = create_unnamed(spill);
-    int result = fd < 0 ? fd : allocate(fd, bytes);
+    int result = fd < 0 ? fd : spill_allocate(fd, bytes);
     if (result < 0) {
         fd = fd_close(fd); /* what was allocated is free again before we look */
-        *ret_free = spill_free_bytes(spill);
+        *ret_free = directory_free_bytes(spill->fd);
         return result;
     }
     return fd_steal(&fd);
 }
 
-uint64_t spill_free_bytes(const struct spill *spill)
+uint64_t directory_free_bytes(int directory)
 {
     struct statvfs status;
-    if (fstatvfs(spill->fd, &status) < 0) {
+    if (fstatvfs(directory, &status) < 0) {
         return 0;
     }
     return (uint64_t)status.f_bavail * status.f_frsize;

@@ -23,5 +23,8 @@ void spill_close(struct spill *spill);
  */
 int spill_create(const struct spill *spill, uint64_t bytes, uint64_t *ret_free);
 
+/* Makes a file at least `bytes` long, every block allocated; by writing where the file system has no fallocate. */
+int spill_allocate(int fd, uint64_t bytes);
+
 /* What the file system has free for this process; 0 if it won't say. */
-uint64_t spill_free_bytes(const struct spill *spill);
+uint64_t directory_free_bytes(int directory);

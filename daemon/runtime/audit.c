@@ -90,11 +90,16 @@ static int keep_descriptor(struct audit *audit, size_t *capacity, int fd)
     return 0;
 }
 
+static bool lies_in(const char *target, const char *directory)
+{
+    size_t length = directory ? strlen(directory) : 0;
+    return length && strncmp(target, directory, length) == 0 && target[length] == '/';
+}
+
 static bool is_segment_link(const struct server *server, const char *target)
 {
-    size_t length = strlen(server->spill.path);
-    return strcmp(target, MEMFD_SEGMENT_LINK) == 0 ||
-           (strncmp(target, server->spill.path, length) == 0 && target[length] == '/');
+    return strcmp(target, MEMFD_SEGMENT_LINK) == 0 || lies_in(target, server->spill.path) ||
+           lies_in(target, server->config->files_directory);
 }
 
 /* On the thread pool. */
@@ -187,7 +192,9 @@ static void compare(struct audit *audit, const struct segment_view *segment)
                         (unsigned long long)segment->lease, strerrordesc_np(-result));
         return;
     }
-    count(audit, segment, kernel.size, kernel.allocated);
+    const struct segment_file *file = segment->handle;
+    uint64_t pages = segment->bytes - file->size; /* a named file's last page may be a part of one */
+    count(audit, segment, kernel.size + pages, kernel.allocated);
     if (!segment_is_intact(segment->handle, &kernel)) {
         note_difference(audit,
                         "segment %llu of lease %llu: the ledger has %llu bytes, the kernel a size of %llu and %llu "

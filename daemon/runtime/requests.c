@@ -10,6 +10,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "daemon/os/named_file.h"
 #include "daemon/runtime/audit.h"
 #include "daemon/runtime/log.h"
 #include "daemon/runtime/peer.h"
@@ -131,6 +132,27 @@ static void serve_by_core(struct connection *connection, const struct request *r
     server_feed(peer->server, &input);
 }
 
+/* A named file's present length is what the core needs to know of it. */
+static void serve_acquire(struct connection *connection, const struct request *request)
+{
+    struct peer *peer = connection_peer(connection);
+    const char *name = request->acquire.file;
+    if (!name[0]) {
+        serve_by_core(connection, request);
+    } else if (peer->server->files_directory < 0) {
+        send_error(connection, request, ERROR_NOT_SUPPORTED,
+                   "this broker lets no program name a file: its configuration has no [mapped] files; ask for a nameless one");
+    } else if (!named_file_is_valid_name(name)) {
+        send_error(connection, request, ERROR_INVALID,
+                   "a file is named without a directory, and its name begins with no dot");
+    } else {
+        struct request with_size = *request;
+        const struct named_file file = {peer->server->files_directory, name, peer->identity.uid, peer->identity.gid};
+        with_size.acquire.file_bytes = named_file_bytes(&file);
+        serve_by_core(connection, &with_size);
+    }
+}
+
 /* ---- what only looks ---- */
 
 static void serve_status(struct connection *connection, const struct request *request)
@@ -196,7 +218,7 @@ static void serve_unknown(struct connection *connection, const struct request *r
 /* ---- the table ---- */
 
 static handler *const handlers[REQUEST_KINDS] = {
-    [REQUEST_UNKNOWN] = serve_unknown, [REQUEST_HELLO] = serve_hello,     [REQUEST_ACQUIRE] = serve_by_core,
+    [REQUEST_UNKNOWN] = serve_unknown, [REQUEST_HELLO] = serve_hello,     [REQUEST_ACQUIRE] = serve_acquire,
     [REQUEST_EXTEND] = serve_by_core,  [REQUEST_RELEASE] = serve_by_core, [REQUEST_RENEW] = serve_by_core,
     [REQUEST_STATUS] = serve_status,   [REQUEST_LIST] = serve_list,       [REQUEST_REVOKE] = serve_by_core,
     [REQUEST_PING] = serve_ping,       [REQUEST_AUDIT] = serve_audit,     [REQUEST_BYE] = serve_by_core,

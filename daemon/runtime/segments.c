@@ -5,10 +5,12 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/os/memfd.h"
+#include "daemon/os/named_file.h"
 #include "daemon/runtime/log.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/size.h"
@@ -111,12 +113,24 @@ static int make_ram(struct segment_file *file)
     return fd;
 }
 
+static int make_file(struct segment_file *file)
+{
+    struct server *server = file->server;
+    if (!file->file[0]) {
+        return spill_create(&server->spill, file->bytes, &file->result.segment.disk_free);
+    }
+    const struct named_file named = {server->files_directory, file->file, file->identity.uid, file->identity.gid};
+    int fd = named_file_open(&named, file->size);
+    if (fd == -ENOSPC || fd == -EDQUOT) {
+        file->result.segment.disk_free = directory_free_bytes(server->files_directory);
+    }
+    return fd;
+}
+
 /* Any thread. */
 static void make_now(struct segment_file *file)
 {
-    int fd = file->location == LOCATION_RAM
-                 ? make_ram(file)
-                 : spill_create(&file->server->spill, file->bytes, &file->result.segment.disk_free);
+    int fd = file->location == LOCATION_RAM ? make_ram(file) : make_file(file);
     file->fd = fd < 0 ? -EBADF : fd;
     file->result.segment.error = fd < 0 ? fd : 0;
 }
@@ -155,6 +169,11 @@ void segment_make(struct server *server, const struct effect_make *make)
     file->location = make->location;
     file->bytes = make->bytes;
     file->options = make->options;
+    file->size = make->file ? make->file_bytes : make->bytes;
+    if (make->file) {
+        (void)stpncpy(file->file, make->file, sizeof file->file - 1);
+        file->identity = make->identity;
+    }
     file->fd = -EBADF;
     if (is_emergency(file)) {
         file->result.segment.error = -ENOMEM;
@@ -172,6 +191,10 @@ void segment_make(struct server *server, const struct effect_make *make)
 /* Any thread. The pages are free when ftruncate returns, whoever still has them mapped. */
 static void free_now(struct segment_file *file)
 {
+    if (file->file[0]) {
+        file->fd = named_file_close(file->fd); /* its bytes are its user's, and stay */
+        return;
+    }
     while (ftruncate(file->fd, 0) < 0 && errno == EINTR) {
     }
     file->fd = fd_close(file->fd);
@@ -230,8 +253,11 @@ int segment_look(const struct segment_file *file, struct segment_kernel_view *re
 bool segment_is_intact(const struct segment_file *file, const struct segment_kernel_view *view)
 {
     uint64_t overhead = 65536 + file->bytes / 256; /* of a file system's own extent blocks */
-    if (view->size != file->bytes) {
+    if (view->size != file->size) {
         return false;
+    }
+    if (file->file[0]) {
+        return view->allocated >= file->size; /* who made it may have allocated more */
     }
     return file->location == LOCATION_RAM ||
            (view->allocated >= file->bytes && view->allocated <= file->bytes + overhead);

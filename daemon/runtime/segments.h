@@ -14,6 +14,9 @@ struct segment_file {
     enum location location;
     uint64_t bytes;
     struct segment_options options;
+    char file[MESSAGE_NAME_SIZE]; /* of a named file; else empty */
+    uint64_t size;                /* the file's, exact: at most `bytes`, which are whole pages */
+    struct identity identity;     /* whose file it is */
     int fd;
     struct input result; /* of the job that was last done */
     uv_work_t work;

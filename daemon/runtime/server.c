@@ -11,6 +11,7 @@
 
 #include "daemon/os/descriptor_limit.h"
 #include "daemon/os/memfd.h"
+#include "daemon/os/named_file.h"
 #include "daemon/runtime/connection.h"
 #include "daemon/runtime/listener.h"
 #include "daemon/runtime/log.h"
@@ -228,6 +229,10 @@ static int server_open(struct server *server)
     if (result == 0) {
         result = spill_open(server->config->spill_directory, &server->spill);
     }
+    if (result == 0 && server->config->files_directory) {
+        server->files_directory = named_file_directory(server->config->files_directory);
+        result = server->files_directory < 0 ? server->files_directory : 0;
+    }
     if (result == 0) {
         result = start_handles(server);
     }
@@ -252,7 +257,7 @@ struct server *server_new(struct config *config, const char *config_file, const 
     server->config_file = config_file;
     server->socket_option = socket_option;
     server->started_at = server_monotonic();
-    server->listen_fd = server->spare_fd = server->spill.fd = -EBADF;
+    server->listen_fd = server->spare_fd = server->spill.fd = server->files_directory = -EBADF;
     TAILQ_INIT(&server->results);
     LIST_INIT(&server->connections);
     LIST_INIT(&server->peers);
@@ -295,6 +300,7 @@ struct server *server_free(struct server *server)
     (void)uv_loop_close(&server->loop);
     server->broker = broker_free(server->broker);
     spill_close(&server->spill);
+    server->files_directory = fd_close(server->files_directory);
     config_free(server->config);
     free(server->segment_by_fd);
     free(server->arena);

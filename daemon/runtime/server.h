@@ -34,6 +34,7 @@ struct server {
     bool feeding;
     struct segment_result_queue results; /* of segments, not yet told to the core */
     struct spill spill;
+    int files_directory; /* where programs may name files; -EBADF: nowhere */
     struct service_clock clock;
     uint64_t
         frozen_now; /* service time while judging: all of one judgement happens at one instant; 0: the clock runs */

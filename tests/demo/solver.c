@@ -96,6 +96,7 @@ static int open_workspace(size_t n, mb_client **ret_client)
     mb_workspace_config config = MB_WORKSPACE_CONFIG_INIT;
     mb_client_options options = MB_CLIENT_OPTIONS_INIT;
     config.initial_size = 3 * (n * n * sizeof(double) + 16);
+    config.allocation_policy = MB_ALLOCATION_STRICT;
     options.name = "solver";
     if (mb_connect(&options, ret_client) < 0 || mb_workspace_open(*ret_client, "cg scratch", &config, &workspace) < 0) {
         (void)fprintf(stderr, "solver: %s\n", mb_last_error());

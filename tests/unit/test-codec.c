@@ -46,7 +46,14 @@ Test(codec, an_acquire_keeps_every_field)
 {
     struct request request = {.id = UINT64_MAX, .kind = REQUEST_ACQUIRE};
     request.acquire =
-        (struct acquire_request){UINT64_MAX, LOCATION_AUTO, UINT32_MAX, "näme", HUGE_PAGES_ALWAYS, INT32_MAX, true};
+        (struct acquire_request){.bytes = UINT64_MAX,
+                                 .location = LOCATION_AUTO,
+                                 .ttl_ms = UINT32_MAX,
+                                 .name = "näme",
+                                 .huge_pages = HUGE_PAGES_ALWAYS,
+                                 .numa_node = INT32_MAX,
+                                 .prefault = true,
+                                 .file = "a file"};
     struct acquire_request back = request_there_and_back(&request).acquire;
     cr_expect_eq(back.bytes, UINT64_MAX);
     cr_expect_eq(back.location, LOCATION_AUTO);
@@ -55,6 +62,7 @@ Test(codec, an_acquire_keeps_every_field)
     cr_expect_eq(back.huge_pages, HUGE_PAGES_ALWAYS);
     cr_expect_eq(back.numa_node, INT32_MAX);
     cr_expect(back.prefault);
+    cr_expect_str_eq(back.file, "a file");
     request.acquire.numa_node = -1;
     cr_expect_eq(request_there_and_back(&request).acquire.numa_node, -1);
 }
@@ -164,7 +172,14 @@ Test(codec, a_full_page_of_the_longest_names_fits_a_message)
 Test(codec, a_message_cut_at_any_byte_is_an_error_or_a_shorter_message)
 {
     struct request request = {.id = 300, .kind = REQUEST_ACQUIRE};
-    request.acquire = (struct acquire_request){1 << 20, LOCATION_RAM, 5000, "a name", HUGE_PAGES_TRY, 3, true};
+    request.acquire = (struct acquire_request){.bytes = 1 << 20,
+                                               .location = LOCATION_RAM,
+                                               .ttl_ms = 5000,
+                                               .name = "a name",
+                                               .huge_pages = HUGE_PAGES_TRY,
+                                               .numa_node = 3,
+                                               .prefault = true,
+                                               .file = "a file"};
     size_t size;
     const uint8_t *payload = payload_of(codec_encode_request(&request, &arena, frame), &size);
     size_t refused = 0;

@@ -49,7 +49,26 @@ MB_PUBLIC mb_buffer *mb_buffer_unref(mb_buffer *buffer);
 MB_PUBLIC void mb_buffer_unrefp(mb_buffer **buffer);
 
 MB_PUBLIC void *mb_buffer_data(const mb_buffer *buffer);
-MB_PUBLIC size_t mb_buffer_size(const mb_buffer *buffer);             /* as asked */
+MB_PUBLIC size_t mb_buffer_size(const mb_buffer *buffer); /* as asked */
+
+/* The public head of a buffer: what lets the compiler put the two above into the caller. For the library to write. */
+struct mb_buffer_head {
+    void *data;
+    size_t size;
+};
+
+#if defined(__GNUC__) && !defined(MB_NO_INLINE)
+extern inline __attribute__((__gnu_inline__)) void *mb_buffer_data(const mb_buffer *buffer)
+{
+    return ((const struct mb_buffer_head *)(const void *)buffer)->data;
+}
+
+extern inline __attribute__((__gnu_inline__)) size_t mb_buffer_size(const mb_buffer *buffer)
+{
+    return ((const struct mb_buffer_head *)(const void *)buffer)->size;
+}
+#endif
+
 MB_PUBLIC mb_location mb_buffer_location(const mb_buffer *buffer);    /* where it is: RAM or MMAP */
 MB_PUBLIC unsigned mb_buffer_references(const mb_buffer *buffer);     /* for looking at; old at once */
 MB_PUBLIC int mb_buffer_check(const mb_buffer *buffer);               /* 0, or -ESTALE: its lease has ended */

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Files that programs name themselves, in the one directory that the configuration allows. Such a file is its
+ * user's: it is there before and after the lease. What is opened is a regular file with one name, of that user, under a
+ * lock that no other lease of it can have.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct named_file {
+    int directory;
+    const char *name; /* checked by named_file_is_valid_name() */
+    uid_t uid;        /* whose it is, or will be */
+    gid_t gid;
+};
+
+/* Opens the directory. Returns the descriptor or negative errno. */
+int named_file_directory(const char *path);
+
+/* Whether it is the name of a file right in the directory: no slash, no leading dot. */
+bool named_file_is_valid_name(const char *name);
+
+/* How long the file is now; 0 if there is none. One system call. */
+uint64_t named_file_bytes(const struct named_file *file);
+
+/*
+ * Opens the file, making it if there is none, and fills it with zeros up to `bytes`, every block allocated. Returns the
+ * descriptor, or negative errno: -EBUSY: another lease has it; -EACCES: it is another user's, or can't be given to this
+ * one; -EMLINK: it has other names, or is no regular file; -ESTALE: it is longer than `bytes`. What fails leaves
+ * the file as it was. Takes as long as the file system needs; any thread.
+ */
+int named_file_open(const struct named_file *file, uint64_t bytes);
+
+/* Gives up the lock and closes. Returns -EBADF. */
+int named_file_close(int fd);

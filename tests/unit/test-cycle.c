@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The rules of a workspace's cycles, with ND4J's vectors (its own published tests, and what its source computes, at an
+ * alignment of 16), and random cycles against what must always hold.
+ */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/workspace/cycle.h"
+
+TestSuite(cycle);
+
+static struct cycle_rules defaults(void)
+{
+    return (struct cycle_rules){.overallocate = true,
+                                .overallocation_limit = 0.3,
+                                .learning = CYCLE_LEARN_FIRST_LOOP,
+                                .steps_number = 1,
+                                .spill = CYCLE_SPILL_EXTERNAL};
+}
+
+static struct cycle_rules circular(double limit, enum cycle_spill spill)
+{
+    struct cycle_rules rules = defaults();
+    rules.circular = true;
+    rules.overallocation_limit = limit;
+    rules.steps_number = (uint32_t)limit + 1;
+    rules.spill = spill;
+    return rules;
+}
+
+/* Where the allocations of a cycle went: I inside, S spilled, P pinned, U uncounted, R refused. */
+struct trace {
+    char places[64];
+    uint64_t offsets[64];
+    struct cycle_orders orders;
+};
+
+static void allocate(struct cycle *cycle, struct trace *trace, uint64_t bytes)
+{
+    size_t at = strlen(trace->places);
+    trace->places[at] = "ISUPR"[cycle_place(cycle, cycle_round(bytes), CYCLE_ALIGNMENT, &trace->offsets[at])];
+}
+
+static void leave(struct cycle *cycle, struct trace *trace)
+{
+    trace->orders = cycle_leave(cycle);
+    if (trace->orders.resize) {
+        cycle_resized(cycle, trace->orders.new_size);
+    }
+}
+
+/* One cycle of these requests; the list ends with 0. */
+static struct trace run(struct cycle *cycle, const uint64_t *requests)
+{
+    struct trace trace = {.places = ""};
+    (void)cycle_enter(cycle);
+    for (; *requests; requests++) {
+        allocate(cycle, &trace, *requests);
+    }
+    leave(cycle, &trace);
+    return trace;
+}
+
+#define RUN(cycle, ...) run(cycle, (const uint64_t[]){__VA_ARGS__, 0})
+
+static struct cycle begin(struct cycle_rules rules)
+{
+    struct cycle cycle;
+    cycle_init(&cycle, &rules);
+    return cycle;
+}
+
+/* ---- initial sizes ---- */
+
+Test(cycle, an_initial_size_grows_by_the_overallocation_once_and_is_cut_at_max_size)
+{
+    struct cycle_rules rules = defaults();
+    rules.initial_size = 1024;
+    cr_expect_eq(begin(rules).size, 1331, "1024 + trunc(307.2)");
+    rules.overallocation_limit = 1.0;
+    cr_expect_eq(begin(rules).size, 2048);
+    rules.max_size = 1500;
+    cr_expect_eq(begin(rules).size, 1500);
+    rules.overallocate = false;
+    cr_expect_eq(begin(rules).size, 1024);
+    rules.min_size = 4096;
+    cr_expect_eq(begin(rules).size, 1024, "min_size bounds a learned size only");
+}
+
+Test(cycle, a_workspace_with_an_initial_size_does_not_learn)
+{
+    struct cycle_rules rules = defaults();
+    rules.initial_size = 1024;
+    struct cycle cycle = begin(rules);
+    for (int i = 0; i < 5; i++) {
+        cr_expect_str_eq(RUN(&cycle, 1000, 5000).places, "IS");
+        cr_expect_eq(cycle.size, 1331);
+    }
+}
+
+/* ---- learning ---- */
+
+Test(cycle, first_loop_sizes_at_the_end_of_the_first_cycle_that_allocated)
+{
+    struct cycle cycle = begin(defaults());
+    (void)run(&cycle, (const uint64_t[]){0});
+    cr_expect_eq(cycle.size, 0, "an empty cycle teaches nothing");
+    struct trace first = RUN(&cycle, 1000);
+    cr_expect_str_eq(first.places, "S");
+    cr_expect(first.orders.free_spills);
+    cr_expect_eq(cycle.size, 1310, "1008 + trunc(302.4)");
+    cr_expect_eq(cycle.block, 1008);
+    struct trace second = RUN(&cycle, 1000, 300);
+    cr_expect_str_eq(second.places, "IS", "1008 + 304 > 1310");
+    cr_expect_eq(cycle.max_bytes, 1312);
+    cr_expect_eq(cycle.last_bytes, 1312);
+    cr_expect_eq(cycle.size, 1310, "EXTERNAL never grows");
+}
+
+Test(cycle, over_time_sizes_from_the_largest_of_so_many_cycles)
+{
+    struct cycle_rules rules = defaults();
+    rules.learning = CYCLE_LEARN_OVER_TIME;
+    rules.cycles_before_initialization = 3;
+    struct cycle cycle = begin(rules);
+    (void)RUN(&cycle, 100);
+    (void)RUN(&cycle, 300);
+    cr_expect_eq(cycle.size, 0);
+    (void)RUN(&cycle, 200);
+    cr_expect_eq(cycle.size, 395, "304 + trunc(91.2)");
+    struct trace fourth = RUN(&cycle, 320, 96, 1);
+    cr_expect_str_eq(fourth.places, "ISI", "320 + 96 > 395; 320 + 16 fits");
+}
+
+Test(cycle, over_time_without_a_number_waits_to_be_told)
+{
+    struct cycle_rules rules = defaults();
+    uint64_t size;
+    rules.learning = CYCLE_LEARN_OVER_TIME;
+    struct cycle cycle = begin(rules);
+    cr_expect_not(cycle_initialize(&cycle, &size), "nothing was learned");
+    for (int i = 0; i < 10; i++) {
+        cr_expect_str_eq(RUN(&cycle, 1000).places, "S");
+    }
+    cr_expect_eq(cycle.size, 0);
+    cr_assert(cycle_initialize(&cycle, &size));
+    cycle_resized(&cycle, size);
+    cr_expect_eq(cycle.size, 1310);
+    cr_expect_not(cycle_initialize(&cycle, &size), "it has a size");
+    cr_expect_str_eq(RUN(&cycle, 1000).places, "I");
+}
+
+Test(cycle, over_time_that_saw_nothing_by_its_number_sizes_later)
+{
+    struct cycle_rules rules = defaults();
+    rules.learning = CYCLE_LEARN_OVER_TIME;
+    rules.cycles_before_initialization = 2;
+    struct cycle cycle = begin(rules);
+    for (int i = 0; i < 3; i++) {
+        (void)run(&cycle, (const uint64_t[]){0});
+    }
+    (void)RUN(&cycle, 1000);
+    cr_expect_eq(cycle.size, 1310);
+}
+
+Test(cycle, without_learning_nothing_is_sized)
+{
+    struct cycle_rules rules = defaults();
+    uint64_t size;
+    rules.learning = CYCLE_LEARN_NONE;
+    rules.spill = CYCLE_SPILL_REALLOCATE;
+    struct cycle cycle = begin(rules);
+    for (int i = 0; i < 3; i++) {
+        cr_expect_str_eq(RUN(&cycle, 1000).places, "S");
+    }
+    cr_expect_eq(cycle.size, 0);
+    cr_expect_not(cycle_initialize(&cycle, &size));
+    rules.initial_size = 100;
+    cycle = begin(rules);
+    (void)RUN(&cycle, 5000);
+    cr_expect_eq(cycle.size, 130, "REALLOCATE grows only where a learning policy is set");
+}
+
+Test(cycle, bounds_of_a_learned_size)
+{
+    struct cycle_rules rules = defaults();
+    rules.min_size = 4096;
+    struct cycle cycle = begin(rules);
+    (void)RUN(&cycle, 100);
+    cr_expect_eq(cycle.size, 4096, "a floor");
+    rules.max_size = 2048;
+    cycle = begin(rules);
+    (void)RUN(&cycle, 100);
+    cr_expect_eq(cycle.size, 2048, "max_size wins over min_size");
+    rules.min_size = 0;
+    rules.max_size = 1100;
+    cycle = begin(rules);
+    (void)RUN(&cycle, 1000);
+    cr_expect_eq(cycle.size, 1100, "also after overallocation");
+    (void)RUN(&cycle, 5000);
+    cr_expect_eq(cycle.size, 1100);
+    rules.overallocate = false;
+    rules.max_size = 0;
+    cycle = begin(rules);
+    (void)RUN(&cycle, 1000);
+    cr_expect_eq(cycle.size, 1008, "STRICT");
+}
+
+Test(cycle, reallocate_grows_to_the_largest_cycle_without_overallocating_again)
+{
+    struct cycle_rules rules = defaults();
+    rules.spill = CYCLE_SPILL_REALLOCATE;
+    struct cycle cycle = begin(rules);
+    (void)RUN(&cycle, 1000);
+    cr_expect_eq(cycle.size, 1310);
+    cr_expect_str_eq(RUN(&cycle, 2000).places, "S");
+    cr_expect_eq(cycle.size, 2000);
+    cr_expect_str_eq(RUN(&cycle, 2000).places, "I");
+    cr_expect_eq(cycle.size, 2000, "and never shrinks");
+    (void)RUN(&cycle, 16);
+    cr_expect_eq(cycle.size, 2000);
+}
+
+Test(cycle, reallocate_grows_up_to_max_size)
+{
+    struct cycle_rules rules = defaults();
+    rules.spill = CYCLE_SPILL_REALLOCATE;
+    rules.max_size = 1500;
+    struct cycle cycle = begin(rules);
+    (void)RUN(&cycle, 1000);
+    cr_expect_eq(cycle.size, 1310);
+    (void)RUN(&cycle, 2000);
+    cr_expect_eq(cycle.size, 1500, "ND4J would keep 1310 for ever");
+    cr_expect_not(RUN(&cycle, 2000).orders.resize);
+}
+
+Test(cycle, fail_refuses_and_leaves_everything_as_it_was)
+{
+    struct cycle_rules rules = defaults();
+    rules.initial_size = 1000;
+    rules.overallocate = false;
+    rules.learning = CYCLE_LEARN_NONE;
+    rules.spill = CYCLE_SPILL_FAIL;
+    struct cycle cycle = begin(rules);
+    cr_expect_str_eq(RUN(&cycle, 990, 1, 0).places, "IR", "992 + 16 > 1000");
+    cr_expect_eq(cycle.max_bytes, 992);
+    cr_expect_str_eq(RUN(&cycle, 500).places, "I");
+}
+
+/* ---- circular ---- */
+
+Test(cycle, circular_blocks_have_the_published_sizes_and_offsets)
+{
+    struct cycle cycle = begin(circular(3.0, CYCLE_SPILL_EXTERNAL));
+    cr_expect_str_eq(RUN(&cycle, 2000, 2000).places, "SS");
+    cr_expect_eq(cycle.block, 5208, "trunc(4000 * 1.3) = 5200, a multiple of 8, gains 8");
+    cr_expect_eq(cycle.size, 20832, "four blocks");
+    for (uint64_t i = 1; i <= 4; i++) {
+        cr_expect_str_eq(RUN(&cycle, 2000, 2000).places, "II");
+        cr_expect_eq(cycle.offset, i * 5208, "each cycle consumes one block");
+    }
+    cr_expect_eq(cycle.steps, 1, "cycle 5");
+    struct trace turned = RUN(&cycle, 2000);
+    cr_expect_str_eq(turned.places, "I");
+    cr_expect_eq(turned.offsets[0], 0);
+    cr_expect(turned.orders.free_spills, "a turn came: spills of before are done");
+    cr_expect_eq(cycle.offset, 5208);
+    for (int i = 0; i < 3; i++) {
+        (void)RUN(&cycle, 2000);
+    }
+    cr_expect_eq(cycle.steps, 2, "cycle 9");
+}
+
+Test(cycle, circular_that_needs_more_pins_and_is_made_anew_two_full_turns_later)
+{
+    struct cycle cycle = begin(circular(3.0, CYCLE_SPILL_REALLOCATE));
+    (void)RUN(&cycle, 2000, 2000);
+    cr_expect_str_eq(RUN(&cycle, 2000, 2000, 2000).places, "IIP", "6000 > 5208");
+    for (int i = 3; i <= 12; i++) {
+        cr_expect_str_eq(RUN(&cycle, 2000, 2000, 2000).places, "PPP", "cycle %d", i);
+        cr_expect_eq(cycle.size, 20832);
+    }
+    struct trace last = RUN(&cycle, 2000, 2000, 2000);
+    cr_expect_str_eq(last.places, "PPP");
+    cr_expect(last.orders.resize, "cycle 13 ends step 3");
+    cr_expect_eq(cycle.block, 7808);
+    cr_expect_eq(cycle.size, 31232, "four blocks again");
+    cr_expect_str_eq(RUN(&cycle, 2000, 2000, 2000).places, "III");
+    cr_expect_eq(cycle.offset, 7808);
+}
+
+Test(cycle, pinned_memory_is_freed_after_two_steps)
+{
+    struct cycle cycle = begin(circular(1.0, CYCLE_SPILL_EXTERNAL));
+    (void)RUN(&cycle, 1000);
+    struct trace pinned = RUN(&cycle, 1000, 1000);
+    cr_expect_str_eq(pinned.places, "IP");
+    uint64_t step = 0; /* in which it was pinned */
+    while (cycle.steps < 3) {
+        cr_expect_leq(pinned.orders.free_before, step, "step %llu", (unsigned long long)cycle.steps);
+        pinned = RUN(&cycle, 1000);
+    }
+    cr_expect_eq(pinned.orders.free_before, step + 1);
+}
+
+Test(cycle, circular_without_blocks_turns_only_where_it_helps_and_never_over_its_own_cycle)
+{
+    struct cycle_rules rules = circular(0, CYCLE_SPILL_EXTERNAL);
+    rules.overallocate = false;
+    rules.learning = CYCLE_LEARN_NONE;
+    rules.initial_size = 4096;
+    rules.steps_number = 2;
+    struct cycle cycle = begin(rules);
+    struct trace trace = RUN(&cycle, 3000, 3000, 5000);
+    cr_expect_str_eq(trace.places, "ISS", "ND4J overwrites the first with the second, and never returns from the third");
+    trace = RUN(&cycle, 3000);
+    cr_expect_str_eq(trace.places, "I");
+    cr_expect_eq(trace.offsets[0], 0, "another cycle may turn");
+    trace = RUN(&cycle, 1000, 2900, 200);
+    cr_expect_str_eq(trace.places, "IIS", "2912 + 208 would reach the cycle's own begin");
+    cr_expect_eq(trace.offsets[0], 3008);
+    cr_expect_eq(trace.offsets[1], 0, "a turn behind its own begin");
+}
+
+/* ---- switches ---- */
+
+Test(cycle, toggled_off_is_neither_inside_nor_learned_and_ends_with_the_cycle)
+{
+    struct cycle cycle = begin(defaults());
+    (void)RUN(&cycle, 1000);
+    (void)cycle_enter(&cycle);
+    struct trace trace = {.places = ""};
+    allocate(&cycle, &trace, 100);
+    cycle.in_use = false;
+    cr_expect_eq(cycle_room(&cycle), 0);
+    allocate(&cycle, &trace, 50000);
+    cycle.in_use = true;
+    allocate(&cycle, &trace, 100);
+    cr_expect_str_eq(trace.places, "IUI");
+    cr_expect_eq(cycle.bytes, 224);
+    cycle.in_use = false;
+    leave(&cycle, &trace);
+    cr_expect(cycle.in_use);
+    cr_expect_eq(cycle.max_bytes, 1008);
+}
+
+Test(cycle, spill_everything_spills_and_sizes_nothing)
+{
+    struct cycle cycle = begin(defaults());
+    cycle.spill_everything = true;
+    for (int i = 0; i < 3; i++) {
+        cr_expect_str_eq(RUN(&cycle, 1000).places, "S");
+        cr_expect_eq(cycle.size, 0);
+    }
+    cycle.spill_everything = false;
+    (void)RUN(&cycle, 1000);
+    cr_expect_eq(cycle.size, 1310);
+}
+
+Test(cycle, a_refused_size_is_learned_and_overallocated_again)
+{
+    struct cycle cycle = begin(defaults());
+    struct cycle_orders orders;
+    for (int i = 0; i < 3; i++) {
+        uint64_t offset;
+        (void)cycle_enter(&cycle);
+        cr_expect_eq(cycle_place(&cycle, 1008, CYCLE_ALIGNMENT, &offset), CYCLE_SPILLED);
+        orders = cycle_leave(&cycle);
+        cr_expect(orders.resize);
+        cr_expect_eq(orders.new_size, 1310);
+        cycle_resized(&cycle, 0);
+    }
+}
+
+Test(cycle, alignments_are_kept_and_their_room_is_learned)
+{
+    struct cycle cycle = begin(defaults());
+    uint64_t offset;
+    (void)cycle_enter(&cycle);
+    cr_expect_eq(cycle_place(&cycle, 16, 16, &offset), CYCLE_SPILLED);
+    cr_expect_eq(cycle_place(&cycle, 16, 4096, &offset), CYCLE_SPILLED);
+    cycle_resized(&cycle, cycle_leave(&cycle).new_size);
+    (void)cycle_enter(&cycle);
+    cr_expect_eq(cycle_place(&cycle, 16, 16, &offset), CYCLE_INSIDE);
+    cr_expect_eq(cycle_place(&cycle, 16, 4096, &offset), CYCLE_INSIDE, "the second cycle fits, whatever the alignment");
+    cr_expect_eq(offset, 4096);
+}
+
+Test(cycle, rounding_and_huge_requests_do_not_overflow)
+{
+    cr_expect_eq(cycle_round(0), 0);
+    cr_expect_eq(cycle_round(1), 16);
+    cr_expect_eq(cycle_round(16), 16);
+    cr_expect_eq(cycle_round(UINT64_MAX - 3), UINT64_MAX);
+    struct cycle_rules rules = defaults();
+    rules.initial_size = UINT64_MAX - 10;
+    cr_expect_eq(begin(rules).size, UINT64_MAX);
+    struct cycle cycle = begin(defaults());
+    cr_expect_str_eq(RUN(&cycle, UINT64_MAX, UINT64_MAX).places, "SS");
+    cr_expect_eq(cycle.max_bytes, UINT64_MAX);
+    cr_expect_eq(cycle.size, UINT64_MAX);
+}
+
+/* ---- random cycles ---- */
+
+struct block {
+    uint64_t at, end, generation;
+};
+
+static uint64_t chance(unsigned *seed, uint64_t below)
+{
+    return (uint64_t)rand_r(seed) % below;
+}
+
+static struct cycle_rules random_rules(unsigned *seed)
+{
+    struct cycle_rules rules = defaults();
+    rules.circular = chance(seed, 2);
+    rules.overallocate = chance(seed, 3) > 0;
+    rules.overallocation_limit = rules.circular ? (double)(1 + chance(seed, 4)) : (double)chance(seed, 8) / 4;
+    rules.steps_number = rules.circular ? (rules.overallocate ? (uint32_t)rules.overallocation_limit + 1 : 2) : 1;
+    rules.initial_size = chance(seed, 3) ? 0 : 64 + chance(seed, 20000);
+    rules.min_size = chance(seed, 3) ? 0 : chance(seed, 5000);
+    rules.max_size = chance(seed, 3) ? 0 : 500 + chance(seed, 30000);
+    rules.learning = (enum cycle_learning)chance(seed, 3);
+    rules.cycles_before_initialization = rules.learning == CYCLE_LEARN_OVER_TIME ? (uint32_t)chance(seed, 4) : 0;
+    rules.spill = (enum cycle_spill)chance(seed, 3);
+    return rules;
+}
+
+/* No two allocations of one cycle overlap, none leaves the arena, and bumping within the room is what the rules allow. */
+static void check_inside(const struct cycle *cycle, struct block *blocks, size_t *count, uint64_t at, uint64_t bytes)
+{
+    cr_assert_leq(at + bytes, cycle->size + (bytes ? 0 : CYCLE_ALIGNMENT));
+    if (bytes == 0) {
+        return;
+    }
+    for (size_t i = 0; i < *count; i++) {
+        cr_assert(at >= blocks[i].end || at + bytes <= blocks[i].at, "an allocation of this cycle is overwritten");
+    }
+    blocks[(*count)++] = (struct block){.at = at, .end = at + bytes};
+}
+
+static void random_cycle(struct cycle *cycle, unsigned *seed)
+{
+    struct block blocks[64];
+    size_t count = 0;
+    uint64_t before = cycle->generation, bytes_before = 0;
+    (void)cycle_enter(cycle);
+    cr_assert_eq(cycle->generation, before + 1);
+    for (uint64_t n = chance(seed, 12); n > 0; n--) {
+        uint64_t bytes = cycle_round(chance(seed, 3000)), offset, room = cycle_room(cycle);
+        uint64_t alignment = chance(seed, 5) ? 16 : 64;
+        if (alignment == 16 && bytes <= (room & ~UINT64_C(15)) && chance(seed, 2)) {
+            check_inside(cycle, blocks, &count, cycle->offset, bytes);
+            cycle_advance(cycle, cycle->offset + bytes);
+        } else {
+            enum cycle_place place = cycle_place(cycle, bytes, alignment, &offset);
+            if (place == CYCLE_INSIDE) {
+                cr_assert_eq(offset % alignment, 0);
+                check_inside(cycle, blocks, &count, offset, bytes);
+            } else {
+                cr_assert(room < bytes + alignment || cycle->rules.circular, "what fits is not spilled");
+                cr_assert_eq(place == CYCLE_REFUSED, cycle->rules.spill == CYCLE_SPILL_FAIL);
+            }
+        }
+        cr_assert_geq(cycle->bytes, bytes_before, "a cycle's bytes only grow");
+        bytes_before = cycle->bytes;
+        cr_assert_leq(cycle_room(cycle), cycle->size - (cycle->offset < cycle->size ? cycle->offset : cycle->size));
+    }
+}
+
+Test(cycle, random_cycles_keep_the_rules)
+{
+    for (unsigned round = 0; round < 3000; round++) {
+        unsigned seed = round + 1;
+        struct cycle cycle = begin(random_rules(&seed));
+        const struct cycle_rules *rules = &cycle.rules;
+        for (int i = 0; i < 40; i++) {
+            uint64_t size_before = cycle.size, position = cycle_position(&cycle), max_before = cycle.max_bytes;
+            random_cycle(&cycle, &seed);
+            cr_assert_geq(cycle_position(&cycle), position, "seed %u: the position never goes back", round + 1);
+            struct cycle_orders orders = cycle_leave(&cycle);
+            cr_assert(rules->circular || cycle.max_bytes >= max_before);
+            if (orders.resize) {
+                cr_assert(rules->learning != CYCLE_LEARN_NONE);
+                cr_assert_gt(orders.new_size, 0);
+                cr_assert(rules->max_size == 0 || orders.new_size <= rules->max_size);
+                cr_assert(rules->circular || orders.new_size > size_before, "seed %u: it only grows", round + 1);
+                cycle_resized(&cycle, chance(&seed, 4) ? orders.new_size : 0);
+            }
+            cr_assert_leq(cycle.offset, cycle.size);
+            cr_assert(rules->circular || orders.free_spills);
+            cr_assert(rules->circular || cycle.offset == 0);
+        }
+    }
+}
