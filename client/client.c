@@ -12,8 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "client/error.h"
 #include "client/buffer/heap.h"
+#include "client/error.h"
 #include "client/guard.h"
 #include "client/misuse.h"
 #include "client/registry.h"

@@ -44,7 +44,7 @@ struct mb_lease {
     mb_location location;
     uint32_t ttl_ms;
     bool huge_pages;
-    uint64_t file_bytes; /* of a named file; 0: it has none */
+    uint64_t file_bytes;             /* of a named file; 0: it has none */
     const struct control_slot *slot; /* in a mapping that lives as long as the client */
     uint64_t generation;
     _Atomic uint32_t lost;       /* mb_end_reason, where the library itself found that it is */

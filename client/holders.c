@@ -25,7 +25,7 @@ void holders_describe(const struct local_holder *holders, char *text)
     size_t length = 0;
     text[0] = '\0';
     for (size_t i = 0; i < HOLDERS_MAX && holders[i].bytes > 0 && length < HOLDERS_TEXT_BYTES; i++) {
-        const char *before = i == 0 ? "; in this process most is held by " : ", ";
+        const char *before = i == 0 ? " In this process most is held by " : ", ";
         const char *name = holders[i].name[0] ? holders[i].name : "(no name)";
         int written = snprintf(text + length, HOLDERS_TEXT_BYTES - length, "%s%s \"%s\" %s", before, holders[i].kind,
                                name, size_to_text(holders[i].bytes, bytes));

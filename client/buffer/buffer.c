@@ -37,7 +37,8 @@ static void unlist(mb_buffer *buffer)
 
 /* ---- allocating ---- */
 
-/* In misuse mode a large buffer is followed by a page that is never handed out; a small one by the rest of its block. */
+/* In misuse mode a large buffer is followed by a page that is never handed out; a small one by the rest of its block.
+ */
 static uint64_t block_bytes(const mb_buffer *buffer)
 {
     return buffer->flags & BUFFER_LARGE ? (uint64_t)buffer->span->pages * HEAP_PAGE_BYTES
@@ -235,7 +236,8 @@ mb_buffer *mb_buffer_unref(mb_buffer *buffer)
         return NULL;
     }
     /* Who has the only reference, and no weak one exists, needs no atomic: nobody else can get one. */
-    if (__builtin_expect(atomic_load_explicit(&buffer->references, memory_order_acquire) == 1 && buffer->flags == 0, 1)) {
+    if (__builtin_expect(atomic_load_explicit(&buffer->references, memory_order_acquire) == 1 && buffer->flags == 0,
+                         1)) {
         if (!buffer_cache_push(buffer)) {
             free_block(buffer);
         }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A thread's cache of small buffers in RAM: what it freed lately, ready to be handed out again without a lock. It serves one
- * client, the first that the thread made a buffer of; others go to the heap itself.
+ * A thread's cache of small buffers in RAM: what it freed lately, ready to be handed out again without a lock. It
+ * serves one client, the first that the thread made a buffer of; others go to the heap itself.
  */
 #pragma once
 
@@ -25,7 +25,8 @@ struct buffer_cache {
     struct cache_bin bins[SIZE_CLASSES];
 };
 
-/* A small buffer of the client's RAM heap, from the cache, or by way of it from the heap. NULL with the sentence set. */
+/* A small buffer of the client's RAM heap, from the cache, or by way of it from the heap. NULL with the sentence set.
+ */
 mb_buffer *buffer_cache_take(struct thread *thread, struct heap *heap, unsigned size_class);
 
 /* Puts a small buffer into the cache, or back into its heap. */

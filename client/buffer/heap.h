@@ -114,5 +114,6 @@ struct span *span_take(struct pool *pool, uint32_t pages, uint32_t *ret_fresh);
 void span_give(struct span *span);
 void *span_data(const struct span *span);
 
-/* Leases a chunk for at least this many pages and adds it. Takes the lock itself. 0 or negative errno, with the sentence. */
+/* Leases a chunk for at least this many pages and adds it. Takes the lock itself. 0 or negative errno, with the
+ * sentence. */
 int pool_grow(struct pool *pool, uint32_t pages);

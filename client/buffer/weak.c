@@ -37,8 +37,9 @@ mb_buffer *mb_weak_get(mb_weak *weak)
     mb_buffer *buffer = weak->buffer;
     if (buffer) {
         uint32_t references = atomic_load_explicit(&buffer->references, memory_order_relaxed);
-        while (references > 0 && !atomic_compare_exchange_weak_explicit(&buffer->references, &references, references + 1,
-                                                                        memory_order_acq_rel, memory_order_relaxed)) {
+        while (references > 0 &&
+               !atomic_compare_exchange_weak_explicit(&buffer->references, &references, references + 1,
+                                                      memory_order_acq_rel, memory_order_relaxed)) {
         }
         buffer = references > 0 ? buffer : NULL;
     }

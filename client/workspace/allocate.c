@@ -20,7 +20,7 @@ mb_debug_mode mb_get_debug_mode(void)
     int mode = atomic_load_explicit(&debug_mode, memory_order_relaxed);
     if (mode < 0) {
         const char *value = secure_getenv("MEMBROKER_DEBUG");
-        mode = !value                          ? MB_DEBUG_DISABLED
+        mode = !value                             ? MB_DEBUG_DISABLED
                : strncmp(value, "spill", 5) == 0  ? MB_DEBUG_SPILL_EVERYTHING
                : strncmp(value, "bypass", 6) == 0 ? MB_DEBUG_BYPASS_EVERYTHING
                                                   : MB_DEBUG_DISABLED;
@@ -83,12 +83,13 @@ void bypassed_free(mb_workspace *workspace)
 static void *full(const mb_workspace *workspace, size_t bytes, uint64_t rounded)
 {
     const struct cycle *cycle = &workspace->cycle;
-    (void)error_set(-ENOMEM,
-                    "%zu bytes (rounded up: %llu) don't fit workspace \"%s\", whose spill policy is FAIL: it has %llu "
-                    "bytes, of which %llu are used in this cycle and %llu are free; open it with a larger initial_size, or "
-                    "let it spill",
-                    bytes, (unsigned long long)rounded, workspace->name, (unsigned long long)cycle->size,
-                    (unsigned long long)cycle->offset, (unsigned long long)(cycle->size - cycle->offset));
+    (void)error_set(
+        -ENOMEM,
+        "%zu bytes (rounded up: %llu) don't fit workspace \"%s\", whose spill policy is FAIL: it has %llu "
+        "bytes, of which %llu are used in this cycle and %llu are free; open it with a larger initial_size, or "
+        "let it spill",
+        bytes, (unsigned long long)rounded, workspace->name, (unsigned long long)cycle->size,
+        (unsigned long long)cycle->offset, (unsigned long long)(cycle->size - cycle->offset));
     return NULL;
 }
 

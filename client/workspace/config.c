@@ -27,7 +27,8 @@ static const char *wrong_with_sizes(const mb_workspace_config *config)
         return "overallocation_limit must be a share from 0 to 1000000, such as 0.3 for 30 % more";
     }
     if (config->location == MB_LOCATION_MMAP && (config->min_size || config->max_size)) {
-        return "min_size and max_size bound a learned size, and the size of a mapped workspace is not learned; leave them 0";
+        return "min_size and max_size bound a learned size, and the size of a mapped workspace is not learned; leave "
+               "them 0";
     }
     if (config->spill_policy == MB_SPILL_FAIL && config->initial_size == 0 && !config->file) {
         return "spill policy FAIL needs an initial_size: while a size is being learned, everything is spilled";
@@ -78,15 +79,14 @@ static const char *wrong_with_mapping(const mb_workspace_config *config)
 
 static void fill_rules(const mb_workspace_config *config, struct cycle_rules *ret)
 {
-    static const enum cycle_learning learning[] = {CYCLE_LEARN_FIRST_LOOP, CYCLE_LEARN_FIRST_LOOP, CYCLE_LEARN_OVER_TIME,
-                                                   CYCLE_LEARN_NONE};
+    static const enum cycle_learning learning[] = {CYCLE_LEARN_FIRST_LOOP, CYCLE_LEARN_FIRST_LOOP,
+                                                   CYCLE_LEARN_OVER_TIME, CYCLE_LEARN_NONE};
     static const enum cycle_spill spill[] = {CYCLE_SPILL_EXTERNAL, CYCLE_SPILL_REALLOCATE, CYCLE_SPILL_FAIL};
     *ret = (struct cycle_rules){
         .initial_size = config->initial_size,
         .min_size = config->min_size,
         .max_size = config->max_size,
-        .overallocate =
-            config->allocation_policy == MB_ALLOCATION_OVERALLOCATE && config->location != MB_LOCATION_MMAP,
+        .overallocate = config->allocation_policy == MB_ALLOCATION_OVERALLOCATE && config->location != MB_LOCATION_MMAP,
         .overallocation_limit = config->overallocation_limit,
         .learning = learning[config->learning_policy],
         .cycles_before_initialization = config->cycles_before_initialization,
@@ -108,7 +108,8 @@ int workspace_config_resolve(const char *name, const mb_workspace_config *config
     if (ret->learning_policy == MB_LEARNING_DEFAULT) {
         ret->learning_policy = ret->location == MB_LOCATION_MMAP ? MB_LEARNING_NONE : MB_LEARNING_FIRST_LOOP;
     }
-    const char *wrong = has_known_values(ret) ? NULL : "a policy or the location has a value that this library does not know";
+    const char *wrong =
+        has_known_values(ret) ? NULL : "a policy or the location has a value that this library does not know";
     wrong = wrong ? wrong : wrong_with_mapping(ret);
     wrong = wrong ? wrong : wrong_with_sizes(ret);
     wrong = wrong ? wrong : wrong_with_learning(ret);

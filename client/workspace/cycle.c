@@ -220,7 +220,8 @@ bool cycle_enter(struct cycle *cycle)
         cycle->offset = 0;
     }
     cycle->start = cycle->offset;
-    cycle->offset = align_up(cycle->offset, CYCLE_ALIGNMENT); /* not counted: a block's end is where it would be without */
+    cycle->offset =
+        align_up(cycle->offset, CYCLE_ALIGNMENT); /* not counted: a block's end is where it would be without */
     cycle->turned_in_cycle = false;
     cycle->bytes = 0;
     cycle->spills_outlive = true;
@@ -288,8 +289,8 @@ static void align_to_block(struct cycle *cycle)
     if (cycle->size == 0 || cycle->block <= cycle->bytes || cycle->regrowing || cycle->offset == 0) {
         return;
     }
-    uint64_t to = cycle->turned_in_cycle ? add(cycle->offset, cycle->block - cycle->bytes)
-                                         : add(cycle->start, cycle->block);
+    uint64_t to =
+        cycle->turned_in_cycle ? add(cycle->offset, cycle->block - cycle->bytes) : add(cycle->start, cycle->block);
     cycle->offset = to;
 }
 

@@ -3,8 +3,8 @@
  * The rules of a workspace's cycles, as a pure value: where an allocation goes, what a cycle's end frees, and what size
  * the arena is to have. It holds no memory and calls nobody; workspace.c carries out what it says.
  *
- * The rules are those of ND4J's Nd4jWorkspace (alloc, notifyScopeEntered, close, initializeWorkspace). Where they differ on
- * purpose a comment says `divergence`; client/WORKSPACES.md lists them all.
+ * The rules are those of ND4J's Nd4jWorkspace (alloc, notifyScopeEntered, close, initializeWorkspace). Where they
+ * differ on purpose a comment says `divergence`; client/WORKSPACES.md lists them all.
  */
 #pragma once
 
@@ -31,19 +31,19 @@ struct cycle_rules {
 
 struct cycle {
     struct cycle_rules rules;
-    uint64_t size;   /* of the arena; 0: there is none */
-    uint64_t offset; /* of the next allocation */
-    uint64_t start;  /* offset at the cycle's begin; 0 after a turn */
-    uint64_t turned_bytes; /* by how much the offset went back, in all */
-    uint64_t block;  /* learned, before overallocation; 0: nothing learned */
+    uint64_t size;                         /* of the arena; 0: there is none */
+    uint64_t offset;                       /* of the next allocation */
+    uint64_t start;                        /* offset at the cycle's begin; 0 after a turn */
+    uint64_t turned_bytes;                 /* by how much the offset went back, in all */
+    uint64_t block;                        /* learned, before overallocation; 0: nothing learned */
     uint64_t bytes, last_bytes, max_bytes; /* of this cycle, the last, the largest */
     uint64_t generation, cycles, steps;
-    bool in_use;             /* false: toggled off */
-    bool spill_everything;   /* the debug mode */
-    bool overallocated;      /* it has been, once and for all */
-    bool turned_in_cycle;    /* the offset went back to 0 behind this cycle's own begin */
-    bool spills_outlive;     /* circular: spills stay until the next turn; this says that it came */
-    bool regrowing;          /* circular: everything is pinned until the arena is made anew */
+    bool in_use;              /* false: toggled off */
+    bool spill_everything;    /* the debug mode */
+    bool overallocated;       /* it has been, once and for all */
+    bool turned_in_cycle;     /* the offset went back to 0 behind this cycle's own begin */
+    bool spills_outlive;      /* circular: spills stay until the next turn; this says that it came */
+    bool regrowing;           /* circular: everything is pinned until the arena is made anew */
     uint64_t regrowing_since; /* in steps */
 };
 
@@ -59,7 +59,7 @@ enum cycle_place {
 struct cycle_orders {
     bool free_spills;
     uint64_t free_before; /* pinned memory, and spills that are left, of steps before this one */
-    bool resize;                 /* make the arena anew, with cycle->size as it will be: see cycle_resized() */
+    bool resize;          /* make the arena anew, with cycle->size as it will be: see cycle_resized() */
     uint64_t new_size;
 };
 
@@ -86,7 +86,8 @@ bool cycle_enter(struct cycle *cycle);
 
 struct cycle_orders cycle_leave(struct cycle *cycle);
 
-/* The size that was learned, for an arena that has none; false: it has one, or nothing was learned, or learning is off. */
+/* The size that was learned, for an arena that has none; false: it has one, or nothing was learned, or learning is off.
+ */
 bool cycle_initialize(struct cycle *cycle, uint64_t *ret_size);
 
 /* The arena has this size now: as ordered, or as the broker allowed. */

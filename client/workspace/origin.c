@@ -112,8 +112,9 @@ int mb_ref_check(const mb_ref *ref)
     if (validity == MB_REF_LOST) {
         return error_set(-ESTALE, "the memory is of workspace \"%s\", whose lease has ended", origin->name);
     }
-    return error_set(-ESTALE,
-                     "outdated: the memory is of workspace \"%s\", generation %llu, and the present generation is %llu: "
-                     "it has been entered anew since%s; detach what must live longer than a cycle",
-                     origin->name, from, now, origin->circular ? ", and has overwritten this" : "");
+    return error_set(
+        -ESTALE,
+        "outdated: the memory is of workspace \"%s\", generation %llu, and the present generation is %llu: "
+        "it has been entered anew since%s; detach what must live longer than a cycle",
+        origin->name, from, now, origin->circular ? ", and has overwritten this" : "");
 }

@@ -124,7 +124,8 @@ static char *bump(struct outside *outside, struct outside_area *area, uint64_t b
 /* Between two guard pages, its end at the second one. */
 static void *guarded(struct outside *outside, struct outside_area *area, uint64_t bytes, uint64_t alignment)
 {
-    uint64_t pages = (bytes + alignment - 1 + PAGE_BYTES - 1) & ~(uint64_t)(PAGE_BYTES - 1);
+    uint64_t aligned = (bytes + alignment - 1) & ~(alignment - 1);
+    uint64_t pages = (aligned + PAGE_BYTES - 1) & ~(uint64_t)(PAGE_BYTES - 1);
     char *address = bump(outside, area, pages + (uint64_t)2 * PAGE_BYTES, PAGE_BYTES);
     if (!address) {
         return NULL;
@@ -145,8 +146,8 @@ void *outside_alloc(struct outside *outside, bool pinned, uint64_t step, uint64_
         return NULL;
     }
     bytes = bytes ? bytes : alignment;
-    void *data = outside->catch_misuse ? guarded(outside, area, bytes, alignment)
-                                       : bump(outside, area, bytes, alignment);
+    void *data =
+        outside->catch_misuse ? guarded(outside, area, bytes, alignment) : bump(outside, area, bytes, alignment);
     if (data) {
         area->bytes += bytes;
         area->count++;

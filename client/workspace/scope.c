@@ -195,7 +195,8 @@ static int not_current(const mb_workspace *workspace)
         return error_set(-EINVAL, "no scope of workspace \"%s\" is open", workspace->name);
     }
     if (!current) {
-        return error_set(-EINVAL, "workspace \"%s\" can't be left while all workspaces are scoped out; call mb_scope_in()",
+        return error_set(-EINVAL,
+                         "workspace \"%s\" can't be left while all workspaces are scoped out; call mb_scope_in()",
                          workspace->name);
     }
     return error_set(-EINVAL, "workspace \"%s\" can't be left before \"%s\", which was entered inside it",
@@ -245,7 +246,8 @@ int mb_scope_in(void)
     }
     const struct scope *newest = &thread->scopes[thread->scope_count - 1];
     if (newest->kind != SCOPE_OUT) {
-        return error_set(-EINVAL, "the scope of workspace \"%s\" is open inside; leave it first", newest->workspace->name);
+        return error_set(-EINVAL, "the scope of workspace \"%s\" is open inside; leave it first",
+                         newest->workspace->name);
     }
     pop(thread);
     return 0;

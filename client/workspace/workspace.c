@@ -47,8 +47,8 @@ static int fill(mb_workspace *workspace, mb_client *client, const char *name, co
     workspace->options.numa_node = config->numa_node;
     workspace->options.prefault = config->prefault;
     workspace->catch_misuse = client->flags & MB_CLIENT_CATCH_MISUSE;
-    workspace->outside = (struct outside){
-        .client = client, .options = &workspace->options, .catch_misuse = workspace->catch_misuse};
+    workspace->outside =
+        (struct outside){.client = client, .options = &workspace->options, .catch_misuse = workspace->catch_misuse};
     TAILQ_INIT(&workspace->outside.areas);
     cycle_init(&workspace->cycle, rules);
     if (config->file && !(workspace->file = strdup(config->file))) {

@@ -50,7 +50,8 @@ bool workspace_configs_are_equal(const mb_workspace_config *a, const mb_workspac
 /* Leases and maps an arena of `size` bytes and tells the cycle; 0: only gives the present one back. */
 int arena_resize(mb_workspace *workspace, uint64_t size);
 
-/* The cycle learns what was bumped; the bump pointers learn what the cycle allows. Around everything that asks the cycle. */
+/* The cycle learns what was bumped; the bump pointers learn what the cycle allows. Around everything that asks the
+ * cycle. */
 void arena_sync(mb_workspace *workspace);
 void arena_publish(mb_workspace *workspace);
 

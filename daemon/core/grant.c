@@ -343,10 +343,11 @@ static bool explain_file(struct step *step, const struct session *session, const
     if (error == -EBUSY) {
         answer_error(step, peer, id, ERROR_BUSY, "another lease has the file \"%s\"; release that first", file);
     } else if (error == -EACCES || error == -EPERM) {
-        answer_error(step, peer, id, ERROR_NOT_PERMITTED,
-                     "the file \"%s\" is not user %u's, or the broker may not open it or give it to that user; name another, "
-                     "or run the broker with the right to (CAP_CHOWN, CAP_DAC_OVERRIDE)",
-                     file, session->identity.uid);
+        answer_error(
+            step, peer, id, ERROR_NOT_PERMITTED,
+            "the file \"%s\" is not user %u's, or the broker may not open it or give it to that user; name another, "
+            "or run the broker with the right to (CAP_CHOWN, CAP_DAC_OVERRIDE)",
+            file, session->identity.uid);
     } else if (error == -EMLINK) {
         answer_error(step, peer, id, ERROR_INVALID, "\"%s\" is no regular file, or has other names (links) too", file);
     } else if (error == -ESTALE) {
@@ -412,11 +413,8 @@ static bool spill(struct step *step, struct segment *segment)
     charge_release(&segment->charge);
     segment->charge = charge;
     lease->location = LOCATION_MMAP;
-    effect_push(step->effects, EFFECT_MAKE_SEGMENT)->make =
-        (struct effect_make){.segment = segment->id,
-                             .location = LOCATION_MMAP,
-                             .bytes = charge.bytes,
-                             .options = {.numa_node = -1}};
+    effect_push(step->effects, EFFECT_MAKE_SEGMENT)->make = (struct effect_make){
+        .segment = segment->id, .location = LOCATION_MMAP, .bytes = charge.bytes, .options = {.numa_node = -1}};
     return true;
 }
 

@@ -140,8 +140,9 @@ static void serve_acquire(struct connection *connection, const struct request *r
     if (!name[0]) {
         serve_by_core(connection, request);
     } else if (peer->server->files_directory < 0) {
-        send_error(connection, request, ERROR_NOT_SUPPORTED,
-                   "this broker lets no program name a file: its configuration has no [mapped] files; ask for a nameless one");
+        send_error(
+            connection, request, ERROR_NOT_SUPPORTED,
+            "this broker lets no program name a file: its configuration has no [mapped] files; ask for a nameless one");
     } else if (!named_file_is_valid_name(name)) {
         send_error(connection, request, ERROR_INVALID,
                    "a file is named without a directory, and its name begins with no dot");

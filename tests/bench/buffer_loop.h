@@ -26,8 +26,7 @@ static inline __attribute__((always_inline)) double loop_sample(size_t bytes, in
 
 static inline __attribute__((always_inline)) void loop_measure(loop_replace *replace)
 {
-    static const size_t sizes[] = {64,    256,    1024,    4096,    16384,    65536,
-                                   262144, 1048576, 4194304, 16777216, 67108864};
+    static const size_t sizes[] = {64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         double samples[LOOP_SAMPLES];
         char name[32];

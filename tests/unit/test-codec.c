@@ -45,15 +45,14 @@ static struct reply reply_there_and_back(const struct reply *reply)
 Test(codec, an_acquire_keeps_every_field)
 {
     struct request request = {.id = UINT64_MAX, .kind = REQUEST_ACQUIRE};
-    request.acquire =
-        (struct acquire_request){.bytes = UINT64_MAX,
-                                 .location = LOCATION_AUTO,
-                                 .ttl_ms = UINT32_MAX,
-                                 .name = "näme",
-                                 .huge_pages = HUGE_PAGES_ALWAYS,
-                                 .numa_node = INT32_MAX,
-                                 .prefault = true,
-                                 .file = "a file"};
+    request.acquire = (struct acquire_request){.bytes = UINT64_MAX,
+                                               .location = LOCATION_AUTO,
+                                               .ttl_ms = UINT32_MAX,
+                                               .name = "näme",
+                                               .huge_pages = HUGE_PAGES_ALWAYS,
+                                               .numa_node = INT32_MAX,
+                                               .prefault = true,
+                                               .file = "a file"};
     struct acquire_request back = request_there_and_back(&request).acquire;
     cr_expect_eq(back.bytes, UINT64_MAX);
     cr_expect_eq(back.location, LOCATION_AUTO);

@@ -314,7 +314,8 @@ Test(cycle, circular_without_blocks_turns_only_where_it_helps_and_never_over_its
     rules.steps_number = 2;
     struct cycle cycle = begin(rules);
     struct trace trace = RUN(&cycle, 3000, 3000, 5000);
-    cr_expect_str_eq(trace.places, "ISS", "ND4J overwrites the first with the second, and never returns from the third");
+    cr_expect_str_eq(trace.places, "ISS",
+                     "ND4J overwrites the first with the second, and never returns from the third");
     trace = RUN(&cycle, 3000);
     cr_expect_str_eq(trace.places, "I");
     cr_expect_eq(trace.offsets[0], 0, "another cycle may turn");
@@ -430,7 +431,8 @@ static struct cycle_rules random_rules(unsigned *seed)
     return rules;
 }
 
-/* No two allocations of one cycle overlap, none leaves the arena, and bumping within the room is what the rules allow. */
+/* No two allocations of one cycle overlap, none leaves the arena, and bumping within the room is what the rules allow.
+ */
 static void check_inside(const struct cycle *cycle, struct block *blocks, size_t *count, uint64_t at, uint64_t bytes)
 {
     cr_assert_leq(at + bytes, cycle->size + (bytes ? 0 : CYCLE_ALIGNMENT));

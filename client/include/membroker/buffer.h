@@ -4,7 +4,8 @@
  * <membroker.h>.
  *
  * Many small buffers share a lease; large ones have room in leases of their own. What is free is given back to
- * the broker after about a second (mb_trim() does it at once). Functions may be called from any thread unless they say otherwise.
+ * the broker after about a second (mb_trim() does it at once). Functions may be called from any thread unless they say
+ * otherwise.
  */
 #ifndef MEMBROKER_BUFFER_H
 #define MEMBROKER_BUFFER_H
@@ -69,10 +70,10 @@ extern inline __attribute__((__gnu_inline__)) size_t mb_buffer_size(const mb_buf
 }
 #endif
 
-MB_PUBLIC mb_location mb_buffer_location(const mb_buffer *buffer);    /* where it is: RAM or MMAP */
-MB_PUBLIC unsigned mb_buffer_references(const mb_buffer *buffer);     /* for looking at; old at once */
-MB_PUBLIC int mb_buffer_check(const mb_buffer *buffer);               /* 0, or -ESTALE: its lease has ended */
-MB_PUBLIC mb_ref mb_buffer_as_ref(mb_buffer *buffer);                 /* borrows the buffer */
+MB_PUBLIC mb_location mb_buffer_location(const mb_buffer *buffer); /* where it is: RAM or MMAP */
+MB_PUBLIC unsigned mb_buffer_references(const mb_buffer *buffer);  /* for looking at; old at once */
+MB_PUBLIC int mb_buffer_check(const mb_buffer *buffer);            /* 0, or -ESTALE: its lease has ended */
+MB_PUBLIC mb_ref mb_buffer_as_ref(mb_buffer *buffer);              /* borrows the buffer */
 
 /* ---- weak references ---- */
 
@@ -88,8 +89,8 @@ MB_PUBLIC mb_weak *mb_weak_drop(mb_weak *weak);
 /* ---- scopes ---- */
 
 /*
- * While a buffer scope is open in a thread, it takes the first reference of what that thread creates, and drops it when it
- * ends, unless mb_buffer_keep() gave it to the caller. Scopes nest, and end in reverse order.
+ * While a buffer scope is open in a thread, it takes the first reference of what that thread creates, and drops it when
+ * it ends, unless mb_buffer_keep() gave it to the caller. Scopes nest, and end in reverse order.
  */
 typedef struct mb_buffer_scope {
     struct mb_buffer_scope *outer; /* the library's from here on */
@@ -108,8 +109,8 @@ MB_PUBLIC mb_buffer *mb_buffer_keep(mb_buffer *buffer);
 #define MB_AUTO_BUFFER __attribute__((__cleanup__(mb_buffer_unrefp)))
 /* MB_BUFFER_SCOPE { ... } ends the scope on every way out of the block. */
 #define MB_BUFFER_SCOPE                                                                                                \
-    for (mb_buffer_scope MB_SCOPE_NAME(__LINE__) __attribute__((__cleanup__(mb_buffer_scope_end))) =                   \
-             mb_buffer_scope_opened(&MB_SCOPE_NAME(__LINE__));                                                         \
+    for (mb_buffer_scope MB_SCOPE_NAME(__LINE__)                                                                       \
+             __attribute__((__cleanup__(mb_buffer_scope_end))) = mb_buffer_scope_opened(&MB_SCOPE_NAME(__LINE__));     \
          !MB_SCOPE_NAME(__LINE__).done; MB_SCOPE_NAME(__LINE__).done = 1)
 #endif
 

@@ -13,8 +13,9 @@
  * Scopes nest: mb_workspace_enter(), mb_workspace_borrow() and mb_scope_out() are undone in reverse order.
  *
  * MISUSE. With MB_CLIENT_CATCH_MISUSE, or MEMBROKER_MISUSE=1 in the environment, memory is filled with 0xDD when its
- * cycle or its buffer ends (a mapped workspace's bytes are kept), spilled memory lies between guard pages, and AddressSanitizer
- * and valgrind are told what is alive, so that a use after the end is reported at its line. Allocating then costs a call.
+ * cycle or its buffer ends (a mapped workspace's bytes are kept), spilled memory lies between guard pages, and
+ * AddressSanitizer and valgrind are told what is alive, so that a use after the end is reported at its line. Allocating
+ * then costs a call.
  */
 #ifndef MEMBROKER_WORKSPACE_H
 #define MEMBROKER_WORKSPACE_H
@@ -39,8 +40,9 @@ typedef enum mb_allocation_policy {
 typedef enum mb_learning_policy {
     MB_LEARNING_DEFAULT = 0,    /* FIRST_LOOP; NONE in location MMAP */
     MB_LEARNING_FIRST_LOOP = 1, /* size from the first cycle that allocated anything */
-    MB_LEARNING_OVER_TIME = 2,  /* from the largest of cycles_before_initialization cycles, or at mb_workspace_initialize() */
-    MB_LEARNING_NONE = 3        /* initial_size for ever */
+    MB_LEARNING_OVER_TIME =
+        2,               /* from the largest of cycles_before_initialization cycles, or at mb_workspace_initialize() */
+    MB_LEARNING_NONE = 3 /* initial_size for ever */
 } mb_learning_policy;
 
 typedef enum mb_reset_policy {
@@ -55,14 +57,15 @@ typedef enum mb_spill_policy {
 } mb_spill_policy;
 
 typedef enum mb_mirroring_policy { /* kept and reported: without a device there is one copy, the host's */
-    MB_MIRRORING_FULL = 0,
-    MB_MIRRORING_HOST_ONLY = 1
+                                   MB_MIRRORING_FULL = 0,
+                                   MB_MIRRORING_HOST_ONLY = 1
 } mb_mirroring_policy;
 
 typedef struct mb_workspace_config {
-    size_t size;                 /* of this structure; set by MB_WORKSPACE_CONFIG_INIT */
-    uint64_t initial_size;       /* bytes at opening; 0: learned. STRICT, or grown by overallocation_limit */
-    uint64_t min_size, max_size; /* bounds of a learned size; max_size also of a grown initial_size, and wins; 0: none */
+    size_t size;           /* of this structure; set by MB_WORKSPACE_CONFIG_INIT */
+    uint64_t initial_size; /* bytes at opening; 0: learned. STRICT, or grown by overallocation_limit */
+    uint64_t min_size,
+        max_size; /* bounds of a learned size; max_size also of a grown initial_size, and wins; 0: none */
     double overallocation_limit; /* share; circular with OVERALLOCATE: at least 1.0 */
     mb_allocation_policy allocation_policy;
     mb_learning_policy learning_policy;
@@ -235,8 +238,8 @@ typedef enum mb_ref_validity {
 MB_PUBLIC mb_ref mb_workspace_ref(mb_workspace *workspace, void *data, size_t bytes);
 
 /*
- * 0, or -ESTALE with the sentence that names the workspace, the reference's generation and the present one. No lock, no system
- * call. Any thread, but beside the owner's entering and leaving the answer is old at once.
+ * 0, or -ESTALE with the sentence that names the workspace, the reference's generation and the present one. No lock, no
+ * system call. Any thread, but beside the owner's entering and leaving the answer is old at once.
  */
 MB_PUBLIC int mb_ref_check(const mb_ref *ref);
 MB_PUBLIC mb_ref_validity mb_ref_state(const mb_ref *ref);
@@ -284,8 +287,8 @@ MB_PUBLIC void mb_workspace_scope_end(mb_workspace_scope *scope);
  * same for mb_scope_out().
  */
 #if defined(__GNUC__)
-#define MB_SCOPE_NAME_(line)  mb_scope_of_line_##line
-#define MB_SCOPE_NAME(line)   MB_SCOPE_NAME_(line)
+#define MB_SCOPE_NAME_(line) mb_scope_of_line_##line
+#define MB_SCOPE_NAME(line)  MB_SCOPE_NAME_(line)
 #define MB_SCOPE_LOOP(begin)                                                                                           \
     for (mb_workspace_scope MB_SCOPE_NAME(__LINE__) __attribute__((__cleanup__(mb_workspace_scope_end))) = begin;      \
          !MB_SCOPE_NAME(__LINE__).done; MB_SCOPE_NAME(__LINE__).done = 1)

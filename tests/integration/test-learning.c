@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sizes that are learned, spills, and what of it all the broker sees. The exact rules: tests/unit/test-cycle.c. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/integration/workspaces.h"
+
+TestSuite(learning, .timeout = 60);
+
+static struct fixture fixture;
+static mb_client *client;
+
+static void begin(const char *settings)
+{
+    fixture_start(&fixture, settings);
+    client = fixture_connect(&fixture, 0);
+}
+
+static void end(void)
+{
+    mb_disconnect(client);
+    fixture_stop(&fixture);
+}
+
+static uint64_t used(void)
+{
+    return fixture_status(&fixture).used_bytes;
+}
+
+static uint64_t granted(void)
+{
+    return fixture_status(&fixture).counters.granted;
+}
+
+/* ---- the configuration ---- */
+
+static void expect_refused(mb_workspace_config config, const char *sentence)
+{
+    mb_workspace *workspace;
+    cr_expect_eq(mb_workspace_open(client, "wrong", &config, &workspace), -EINVAL, "%s", sentence);
+    EXPECT_SENTENCE(sentence);
+    EXPECT_SENTENCE("\"wrong\"");
+}
+
+Test(learning, a_configuration_that_makes_no_sense_is_refused_with_the_reason)
+{
+    begin("");
+    mb_workspace_config config = default_config();
+    config.location = MB_LOCATION_MMAP;
+    expect_refused(config, "initial_size > 0 or a file");
+    config.initial_size = 4096;
+    config.learning_policy = MB_LEARNING_FIRST_LOOP;
+    expect_refused(config, "can't have a learning policy");
+    config.learning_policy = MB_LEARNING_NONE;
+    config.max_size = 1;
+    expect_refused(config, "min_size and max_size");
+    config = default_config();
+    config.file = "name";
+    expect_refused(config, "MMAP only");
+    config = default_config();
+    config.spill_policy = MB_SPILL_FAIL;
+    expect_refused(config, "needs an initial_size");
+    config = default_config();
+    config.reset_policy = MB_RESET_ENDOFBUFFER_REACHED;
+    expect_refused(config, "at least 1.0");
+    config.overallocation_limit = 3.0;
+    config.steps_number = 5;
+    expect_refused(config, "overallocation_limit + 1");
+    config.allocation_policy = MB_ALLOCATION_STRICT;
+    config.steps_number = 0;
+    expect_refused(config, "at least 1");
+    config = default_config();
+    config.steps_number = 4;
+    expect_refused(config, "ENDOFBUFFER_REACHED only");
+    config = default_config();
+    config.cycles_before_initialization = 3;
+    expect_refused(config, "OVER_TIME only");
+    const double limits[] = {-0.1, NAN, INFINITY, 1e9};
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        config = default_config();
+        config.overallocation_limit = limits[i];
+        expect_refused(config, "overallocation_limit must be");
+    }
+    config = default_config();
+    config.spill_policy = (mb_spill_policy)7;
+    expect_refused(config, "does not know");
+    config = default_config();
+    config.size = 8;
+    expect_refused(config, "MB_WORKSPACE_CONFIG_INIT");
+    mb_workspace *workspace;
+    cr_expect_eq(mb_workspace_open(client, "control\n", NULL, &workspace), -EINVAL);
+    cr_expect_eq(mb_workspace_list(NULL, 0), 0, "nothing half-done");
+    end();
+}
+
+Test(learning, the_defaults_are_nd4js)
+{
+    mb_workspace_config config = MB_WORKSPACE_CONFIG_INIT;
+    cr_expect(config.initial_size == 0 && config.min_size == 0 && config.max_size == 0);
+    cr_expect(config.overallocation_limit == 0.3 && config.allocation_policy == MB_ALLOCATION_OVERALLOCATE);
+    cr_expect(config.cycles_before_initialization == 0 && config.reset_policy == MB_RESET_BLOCK_LEFT);
+    cr_expect(config.steps_number == 2 && config.spill_policy == MB_SPILL_EXTERNAL);
+    cr_expect(config.location == MB_LOCATION_RAM && !config.file && config.mirroring == MB_MIRRORING_FULL);
+    begin("");
+    mb_workspace *workspace;
+    cr_assert(mb_workspace_open(client, "defaults", NULL, &workspace) == 0);
+    cycle_of(workspace, 1000);
+    cr_expect_eq(mb_workspace_size(workspace), 1310, "the default learning policy is FIRST_LOOP");
+    config = default_config();
+    config.mirroring = MB_MIRRORING_HOST_ONLY;
+    cr_expect_eq(stats_of(open_named(client, "host", config)).mirroring, MB_MIRRORING_HOST_ONLY);
+    end();
+}
+
+/* ---- learning, on the broker's account ---- */
+
+Test(learning, until_a_size_is_learned_everything_is_spilled_and_given_back_at_the_cycles_end)
+{
+    begin("");
+    mb_workspace *workspace = open_named(client, "learner", default_config());
+    cr_expect_eq(used(), 0, "nothing is leased before it is needed");
+    ENTER(workspace);
+    for (int i = 0; i < 1000; i++) {
+        (void)ALLOC(workspace, 1000);
+    }
+    mb_workspace_statistics stats = stats_of(workspace);
+    cr_expect_eq(stats.spilled_count, 1000);
+    cr_expect_eq(stats.spilled_bytes, 1008000);
+    cr_expect_eq(stats.this_cycle_bytes, 1008000);
+    cr_expect_lt(granted(), 8, "in chunks, not a lease for each");
+    cr_expect_geq(used(), 1008000, "spilled memory is on the account");
+    LEAVE(workspace);
+    stats = stats_of(workspace);
+    cr_expect_eq(stats.current_size, 1310400, "1008000 + 30 %%");
+    cr_expect_eq(stats.spilled_count, 0);
+    cr_expect_eq(stats.total_spilled_count, 1000);
+    cr_expect_eq(stats.last_cycle_bytes, 1008000);
+    cr_expect_eq(stats.sizings, 1);
+    WAIT_UNTIL(used() == 1310720);
+    uint64_t before = granted();
+    for (int cycle = 0; cycle < 1000; cycle++) {
+        ENTER(workspace);
+        for (int i = 0; i < 1 + cycle % 10; i++) {
+            *ALLOC(workspace, (size_t)(cycle * 7919 % 100000 + 1)) = 1;
+        }
+        LEAVE(workspace);
+    }
+    cr_expect_eq(granted(), before, "a thousand cycles ask the broker for nothing");
+    cr_expect_eq(stats_of(workspace).total_spilled_count, 1000);
+    cr_expect_eq(stats_of(workspace).cycles, 1001);
+    mb_workspace_close(workspace);
+    WAIT_UNTIL(used() == 0);
+    end();
+}
+
+Test(learning, reallocate_takes_a_larger_arena_at_the_cycles_end)
+{
+    begin("");
+    mb_workspace_config config = default_config();
+    config.spill_policy = MB_SPILL_REALLOCATE;
+    mb_workspace *workspace = open_named(client, "growing", config);
+    cycle_of(workspace, MIB);
+    cr_expect_eq(mb_workspace_size(workspace), 1363148);
+    cycle_of(workspace, 3 * MIB);
+    cr_expect_eq(mb_workspace_size(workspace), 3 * MIB);
+    WAIT_UNTIL(used() == 3 * MIB);
+    uint64_t spilled = stats_of(workspace).total_spilled_count;
+    cycle_of(workspace, 3 * MIB);
+    cr_expect_eq(stats_of(workspace).total_spilled_count, spilled);
+    end();
+}
+
+Test(learning, initialize_sizes_now_what_was_learned)
+{
+    begin("");
+    mb_workspace_config config = default_config();
+    config.learning_policy = MB_LEARNING_OVER_TIME;
+    mb_workspace *workspace = open_named(client, "told", config);
+    cr_expect_eq(mb_workspace_initialize(workspace), 0);
+    cr_expect_eq(mb_workspace_size(workspace), 0, "nothing was learned");
+    for (int i = 0; i < 5; i++) {
+        cycle_of(workspace, 1000);
+        cr_expect_eq(mb_workspace_size(workspace), 0);
+    }
+    cr_assert(mb_workspace_initialize(workspace) == 0);
+    cr_expect_eq(mb_workspace_size(workspace), 1310);
+    end();
+}
+
+Test(learning, a_size_that_the_broker_refuses_is_tried_again_and_the_work_goes_on)
+{
+    begin("[limits]\nmax_physical_bytes = 4M\nmax_bytes = 8M\n");
+    mb_workspace_config config = default_config();
+    mb_lease *hoard;
+    mb_workspace *workspace = open_named(client, "patient", config);
+    ENTER(workspace);
+    (void)ALLOC(workspace, 2 * MIB);
+    cr_assert(mb_acquire(client, 2 * MIB, NULL, &hoard) == 0);
+    LEAVE(workspace);
+    cr_expect_eq(mb_workspace_size(workspace), 0, "2.6 MiB are not to be had");
+    cr_expect_eq(stats_of(workspace).sizings_refused, 1);
+    cycle_of(workspace, MIB);
+    cr_assert(mb_release(hoard) == 0);
+    cycle_of(workspace, MIB);
+    cr_expect_eq(mb_workspace_size(workspace), 2726297, "2 MiB + 30 %%, from the largest cycle so far");
+    end();
+}
+
+Test(learning, a_growth_that_the_broker_refuses_leaves_the_arena_as_large_as_it_was)
+{
+    begin("[limits]\nmax_physical_bytes = 4M\nmax_bytes = 8M\n");
+    mb_workspace_config config = default_config();
+    mb_lease *hoard;
+    config.spill_policy = MB_SPILL_REALLOCATE;
+    config.allocation_policy = MB_ALLOCATION_STRICT;
+    mb_workspace *workspace = open_named(client, "stuck", config);
+    cycle_of(workspace, MIB);
+    ENTER(workspace);
+    (void)ALLOC(workspace, 2 * MIB);
+    cr_assert(mb_acquire(client, MIB, NULL, &hoard) == 0);
+    (void)ALLOC(workspace, 1 * MIB);
+    LEAVE(workspace);
+    cr_expect_eq(mb_workspace_size(workspace), 3 * MIB, "1 + 2 + 1 - what the cycle gives back first");
+    ENTER(workspace);
+    (void)ALLOC(workspace, 3 * MIB);
+    cr_expect_null(mb_workspace_alloc(workspace, MIB), "and a spill that does not fit is an error");
+    cr_expect_eq(errno, ENOMEM);
+    EXPECT_SENTENCE("max_physical_bytes");
+    EXPECT_SENTENCE("workspace \"stuck\" 3 MiB");
+    cr_expect_eq(stats_of(workspace).this_cycle_bytes, 3 * MIB, "it is not counted");
+    LEAVE(workspace);
+    end();
+}
+
+Test(learning, fail_says_the_sizes_and_leaves_the_workspace_usable)
+{
+    begin("");
+    mb_workspace_config config = default_config();
+    config.initial_size = 1000;
+    config.allocation_policy = MB_ALLOCATION_STRICT;
+    config.spill_policy = MB_SPILL_FAIL;
+    mb_workspace *workspace = open_named(client, "full", config);
+    ENTER(workspace);
+    (void)ALLOC(workspace, 500);
+    cr_expect_null(mb_workspace_alloc(workspace, 601));
+    cr_expect_eq(errno, ENOMEM);
+    EXPECT_SENTENCE("601 bytes (rounded up: 608) don't fit workspace \"full\"");
+    EXPECT_SENTENCE("it has 1000 bytes, of which 512 are used in this cycle and 488 are free");
+    (void)ALLOC(workspace, 480);
+    LEAVE(workspace);
+    cycle_of(workspace, 992);
+    end();
+}
+
+/* ---- alignment and zeros ---- */
+
+Test(learning, an_alignment_up_to_a_page_and_zeroed_memory_may_be_asked_for)
+{
+    begin("");
+    mb_workspace_config config = default_config();
+    mb_workspace *workspace = open_named(client, "aligned", config);
+    for (int cycle = 0; cycle < 3; cycle++) {
+        ENTER(workspace);
+        for (size_t alignment = 1; alignment <= 4096; alignment *= 2) {
+            char *data = mb_workspace_alloc_aligned(workspace, 100, alignment, MB_ZEROED);
+            cr_assert(data, "%s", mb_last_error());
+            cr_expect_eq((uintptr_t)data % (alignment < 16 ? 16 : alignment), 0);
+            for (int i = 0; i < 100; i++) {
+                cr_assert_eq(data[i], 0);
+            }
+            memset(data, 0xff, 112);
+        }
+        cr_expect_null(mb_workspace_alloc_aligned(workspace, 100, 8192, 0));
+        EXPECT_SENTENCE("power of two");
+        cr_expect_null(mb_workspace_alloc_aligned(workspace, 100, 48, 0));
+        cr_expect_null(mb_workspace_alloc_aligned(workspace, 100, 16, 8));
+        cr_expect(cycle == 0 || stats_of(workspace).spilled_count == 0, "what was learned has room for alignments");
+        cr_expect_not_null(mb_workspace_alloc(workspace, 0));
+        LEAVE(workspace);
+    }
+    ENTER(workspace);
+    char *old = mb_workspace_alloc(workspace, 16);
+    cr_expect_eq(old[0], (char)0xff, "without MB_ZEROED it holds what was there");
+    LEAVE(workspace);
+    end();
+}
+
+/* ---- circular ---- */
+
+Test(learning, a_circular_workspace_keeps_the_last_cycles_bytes)
+{
+    begin("");
+    mb_workspace_config config = default_config();
+    char *blocks[16];
+    config.reset_policy = MB_RESET_ENDOFBUFFER_REACHED;
+    config.overallocation_limit = 3.0;
+    mb_workspace *workspace = open_named(client, "ring", config);
+    ENTER(workspace);
+    blocks[0] = ALLOC(workspace, 2000);
+    (void)ALLOC(workspace, 2000);
+    LEAVE(workspace);
+    cr_expect_eq(blocks[0][0], 0x5a, "the learning cycle's spills live until the first turn");
+    cr_expect_eq(stats_of(workspace).initial_block_size, 5208);
+    cr_expect_eq(mb_workspace_size(workspace), 20832);
+    for (int cycle = 0; cycle < 16; cycle++) {
+        ENTER(workspace);
+        blocks[cycle] = ALLOC(workspace, 2000);
+        (void)ALLOC(workspace, 2000);
+        memset(blocks[cycle], cycle, 2000);
+        LEAVE(workspace);
+        cr_expect_eq(mb_workspace_offset(workspace), (uint64_t)(cycle % 4 + 1) * 5208);
+        for (int back = 0; back < 4 && back <= cycle; back++) {
+            cr_expect_eq(blocks[cycle - back][1999], cycle - back, "cycle %d, %d back", cycle, back);
+        }
+    }
+    cr_expect_eq(stats_of(workspace).spilled_count, 0);
+    cr_expect_eq(stats_of(workspace).steps, 4);
+    end();
+}
+
+Test(learning, pinned_memory_of_a_circular_workspace_lives_for_two_steps_and_is_given_back)
+{
+    begin("");
+    mb_workspace_config config = default_config();
+    config.reset_policy = MB_RESET_ENDOFBUFFER_REACHED;
+    config.overallocation_limit = 1.0;
+    mb_workspace *workspace = open_named(client, "pins", config);
+    cycle_of(workspace, 1000);
+    cr_expect_eq(mb_workspace_size(workspace), 2624, "two blocks of trunc(1008 * 1.3) = 1310, which gains 2");
+    ENTER(workspace);
+    (void)ALLOC(workspace, 1000);
+    char *pinned = ALLOC(workspace, 1000);
+    LEAVE(workspace);
+    cr_expect_eq(stats_of(workspace).pinned_count, 1);
+    cr_expect_eq(stats_of(workspace).pinned_bytes, 1008);
+    while (stats_of(workspace).steps < 2) {
+        cycle_of(workspace, 1000);
+        cr_expect_eq(pinned[999], 0x5a);
+    }
+    while (stats_of(workspace).steps < 3) {
+        cycle_of(workspace, 1000);
+    }
+    cr_expect_eq(stats_of(workspace).pinned_count, 0);
+    cr_expect_eq(stats_of(workspace).total_pinned_count, 1);
+    WAIT_UNTIL(used() == 4096);
+    end();
+}
+
+/* ---- the debug modes and the switch ---- */
+
+Test(learning, toggled_off_allocations_go_past_the_arena_until_the_cycles_end)
+{
+    begin("");
+    mb_workspace *workspace = open_named(client, "switch", default_config());
+    cycle_of(workspace, 1000);
+    ENTER(workspace);
+    char *inside = ALLOC(workspace, 100);
+    mb_workspace_toggle(workspace, 0);
+    (void)ALLOC(workspace, 200000);
+    mb_workspace_toggle(workspace, 1);
+    cr_expect_eq(ALLOC(workspace, 16) - inside, 112, "the arena goes on where it was");
+    cr_expect_eq(stats_of(workspace).this_cycle_bytes, 128, "not learned from");
+    cr_expect_eq(stats_of(workspace).spilled_count, 1, "but tracked");
+    mb_workspace_toggle(workspace, 0);
+    LEAVE(workspace);
+    cr_expect_eq(stats_of(workspace).spilled_count, 0);
+    cr_expect_eq(stats_of(workspace).max_cycle_bytes, 1008);
+    cycle_of(workspace, 100);
+    cr_expect_eq(stats_of(workspace).total_spilled_count, 2, "the cycle's end switched it on again");
+    end();
+}
+
+Test(learning, spill_everything_makes_every_allocation_a_spill)
+{
+    begin("");
+    mb_set_debug_mode(MB_DEBUG_SPILL_EVERYTHING);
+    mb_workspace_config config = default_config();
+    config.initial_size = MIB;
+    mb_workspace *workspace = open_named(client, "spiller", config);
+    mb_workspace *learner = open_named(client, "learner", default_config());
+    for (int i = 0; i < 3; i++) {
+        ENTER(workspace);
+        (void)ALLOC(workspace, 100);
+        cr_expect_eq(stats_of(workspace).spilled_count, 1);
+        LEAVE(workspace);
+        cycle_of(learner, 1000);
+        cr_expect_eq(mb_workspace_size(learner), 0, "nothing is sized");
+    }
+    mb_set_debug_mode(MB_DEBUG_DISABLED);
+    cycle_of(workspace, 100);
+    cr_expect_eq(stats_of(workspace).total_spilled_count, 3);
+    end();
+}
+
+Test(learning, bypass_everything_makes_allocations_tracked_buffers)
+{
+    begin("");
+    mb_set_debug_mode(MB_DEBUG_BYPASS_EVERYTHING);
+    mb_workspace_config config = default_config();
+    config.initial_size = 16 * MIB;
+    mb_workspace *workspace = open_named(client, "bypassed", config);
+    cr_expect_eq(used(), 0, "a workspace does nothing");
+    ENTER(workspace);
+    char *data = mb_workspace_alloc_aligned(workspace, 1000, 4096, MB_ZEROED);
+    cr_assert(data && (uintptr_t)data % 4096 == 0 && data[999] == 0);
+    memset(data, 7, 1000);
+    cr_expect_not_null(mb_alloc(10));
+    LEAVE(workspace);
+    cr_expect_eq(data[999], 7, "valid until the workspace is closed");
+    cr_expect_eq(stats_of(workspace).cycles, 0);
+    mb_workspace_close(workspace);
+    mb_trim(client);
+    WAIT_UNTIL(used() == 0);
+    workspace = open_named(client, "later", config);
+    mb_set_debug_mode(MB_DEBUG_DISABLED);
+    cycle_of(workspace, MIB);
+    cr_expect_eq(stats_of(workspace).total_spilled_count, 0, "switched back, it takes its arena at the next entering");
+    end();
+}
+
+/* ---- mapped workspaces and files ---- */
+
+Test(learning, a_mapped_workspace_keeps_its_bytes_from_cycle_to_cycle_and_spills_to_files)
+{
+    begin("");
+    mb_workspace_config config = default_config();
+    config.location = MB_LOCATION_MMAP;
+    config.initial_size = 10000;
+    mb_workspace *workspace = open_named(client, "mapped", config);
+    cr_expect_eq(mb_workspace_size(workspace), 10000);
+    ENTER(workspace);
+    memset(mb_workspace_alloc(workspace, 5000), 0x33, 5000);
+    LEAVE(workspace);
+    ENTER(workspace);
+    cr_expect_eq(((char *)mb_workspace_alloc(workspace, 5000))[4999], 0x33);
+    (void)ALLOC(workspace, 8000);
+    cr_expect_eq(stats_of(workspace).spilled_count, 1);
+    cr_expect_eq(fixture_status(&fixture).used_physical_bytes, 0, "a spill of a mapped workspace is a file too");
+    LEAVE(workspace);
+    cr_expect_eq(mb_workspace_size(workspace), 10000);
+    cr_expect_eq(stats_of(workspace).location, MB_LOCATION_MMAP);
+    end();
+}
+
+static char files[64];
+
+static void begin_with_files(void)
+{
+    char settings[128];
+    strcpy(files, "/tmp/membroker-files-XXXXXX");
+    cr_assert(mkdtemp(files));
+    (void)snprintf(settings, sizeof settings, "[mapped]\nfiles = %s\n", files);
+    begin(settings);
+}
+
+static char *path_of(const char *name)
+{
+    static char path[128];
+    (void)snprintf(path, sizeof path, "%s/%s", files, name);
+    return path;
+}
+
+static void end_with_files(void)
+{
+    end();
+    cr_expect(rmdir(files) == 0, "only what a program named stays, and the tests removed that");
+}
+
+static uint64_t length_of(const char *name)
+{
+    struct stat status;
+    return stat(path_of(name), &status) == 0 ? (uint64_t)status.st_size : 0;
+}
+
+static mb_workspace *open_file(const char *workspace, const char *name, uint64_t size)
+{
+    mb_workspace_config config = default_config();
+    config.location = MB_LOCATION_MMAP;
+    config.file = name;
+    config.initial_size = size;
+    return open_named(client, workspace, config);
+}
+
+Test(learning, a_file_that_the_program_named_keeps_its_bytes)
+{
+    begin_with_files();
+    mb_workspace *workspace = open_file("first", "weights", 100000);
+    cr_expect_eq(mb_workspace_size(workspace), 100000);
+    cr_expect_eq(length_of("weights"), 100000, "exactly, and not whole pages");
+    cr_expect_eq(used(), 102400, "the account has whole pages");
+    ENTER(workspace);
+    memset(mb_workspace_alloc(workspace, 100000), 0x44, 100000);
+    LEAVE(workspace);
+    mb_workspace_close(workspace);
+    WAIT_UNTIL(used() == 0);
+    cr_expect_eq(length_of("weights"), 100000, "the end of the lease leaves the file alone");
+    workspace = open_file("again", "weights", 0);
+    cr_expect_eq(mb_workspace_size(workspace), 100000, "an existing file sets the size");
+    ENTER(workspace);
+    cr_expect_eq(((char *)mb_workspace_alloc(workspace, 100000))[99999], 0x44);
+    LEAVE(workspace);
+    mb_workspace_close(workspace);
+    workspace = open_file("longer", "weights", 50000);
+    cr_expect_eq(mb_workspace_size(workspace), 100000, "also a smaller one that was asked for");
+    mb_workspace_close(workspace);
+    workspace = open_file("filled", "weights", 300000);
+    cr_expect_eq(mb_workspace_size(workspace), 300000);
+    cr_expect_eq(length_of("weights"), 300000);
+    ENTER(workspace);
+    char *data = mb_workspace_alloc(workspace, 300000);
+    cr_expect(data[99999] == 0x44 && data[100000] == 0 && data[299999] == 0, "a shorter one is filled with zeros");
+    LEAVE(workspace);
+    mb_workspace_close(workspace);
+    cr_expect(unlink(path_of("weights")) == 0);
+    end_with_files();
+}
+
+static int open_file_error(const char *name, uint64_t size)
+{
+    mb_workspace_config config = default_config();
+    mb_workspace *workspace;
+    config.location = MB_LOCATION_MMAP;
+    config.file = name;
+    config.initial_size = size;
+    return mb_workspace_open(client, "refused", &config, &workspace);
+}
+
+Test(learning, a_file_is_the_users_own_and_one_leases_only)
+{
+    begin_with_files();
+    mb_workspace *workspace = open_file("holder", "busy", 5000);
+    cr_expect_eq(open_file_error("busy", 5000), -EBUSY);
+    EXPECT_SENTENCE("another lease has the file \"busy\"");
+    mb_workspace_close(workspace);
+    cr_expect_eq(open_file_error("new", 0), -EINVAL, "no size and no file");
+    cr_expect_eq(open_file_error("../escape", 5000), -EINVAL);
+    cr_expect_eq(open_file_error(".hidden", 5000), -EINVAL);
+    cr_assert(symlink("/etc/passwd", path_of("link")) == 0);
+    cr_expect_eq(open_file_error("link", 5000), -EINVAL, "symbolic links are not followed");
+    cr_assert(mkdir(path_of("directory"), 0700) == 0);
+    cr_expect_eq(open_file_error("directory", 5000), -EINVAL);
+    char busy[128];
+    strcpy(busy, path_of("busy"));
+    cr_assert(link(busy, path_of("second")) == 0);
+    WAIT_UNTIL(used() == 0);
+    cr_expect_eq(open_file_error("second", 5000), -EINVAL);
+    EXPECT_SENTENCE("other names");
+    cr_assert(unlink(path_of("second")) == 0);
+    if (getuid() == 0) {
+        cr_assert(chown(busy, 12345, 12345) == 0);
+        cr_expect_eq(open_file_error("busy", 5000), -EACCES, "another user's");
+    }
+    cr_expect_eq(used(), 0, "nothing half-done");
+    cr_expect(length_of("new") == 0 && access(path_of("new"), F_OK) < 0);
+    (void)unlink(path_of("link"));
+    (void)rmdir(path_of("directory"));
+    (void)unlink(busy);
+    end_with_files();
+}
+
+Test(learning, without_an_allowed_directory_no_file_can_be_named)
+{
+    begin("");
+    cr_expect_eq(open_file_error("name", 5000), -EOPNOTSUPP);
+    EXPECT_SENTENCE("[mapped] files");
+    end();
+}
