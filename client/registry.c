@@ -5,7 +5,7 @@
 #include "client/buffer/heap.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static LIST_HEAD(, mb_client) clients = LIST_HEAD_INITIALIZER(clients);
+static LIST_HEAD(client_list, mb_client) clients = LIST_HEAD_INITIALIZER(clients);
 
 void registry_lock(void)
 {

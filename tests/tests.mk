@@ -68,7 +68,7 @@ lint: all ## warnings of both compilers, format, clang-tidy, cppcheck, gcc -fana
 	    --suppressions-list=tests/lint/cppcheck-suppressions -D_GNU_SOURCE -DMEMBROKER_VERSION='"0"' \
 	    -DMEMBROKER_SYSCONFDIR='"/etc"' -I. -Iclient/include $(PRODUCT_C)
 	$(MAKE) BUILD=$(BUILD)/analyzer OPTIMIZE='-O1 -fanalyzer $(ANALYZER_BLIND)' $(patsubst %.c,$(BUILD)/analyzer/obj/%.o,$(PRODUCT_C))
-	sh tests/lint/check-purity $(CORE_O)
+	sh tests/lint/check-purity $(CORE_O) $(BUILD)/obj/client/workspace/cycle.o
 
 # ---- demonstration and measurement ----
 DEMO_PROGRAMS := $(patsubst tests/demo/%.c,$(BUILD)/demo/%,$(wildcard tests/demo/*.c))

@@ -158,15 +158,16 @@ static int check(mb_client *client, size_t bytes, const mb_buffer_options *optio
     return client_check_process(client);
 }
 
-static bool name_small(mb_buffer *buffer, const char *name)
+static int name_small(mb_buffer *buffer, const char *name)
 {
     struct listing *listing = calloc(1, sizeof *listing);
-    if (listing) {
-        (void)pthread_mutex_lock(&buffer->heap->lock);
-        list(buffer, listing, name);
-        (void)pthread_mutex_unlock(&buffer->heap->lock);
+    if (!listing) {
+        return -ENOMEM;
     }
-    return listing;
+    (void)pthread_mutex_lock(&buffer->heap->lock);
+    list(buffer, listing, name);
+    (void)pthread_mutex_unlock(&buffer->heap->lock);
+    return 0;
 }
 
 static int create(struct thread *thread, mb_client *client, size_t bytes, const mb_buffer_options *options,
@@ -178,7 +179,7 @@ static int create(struct thread *thread, mb_client *client, size_t bytes, const 
     if (!buffer) {
         return -errno;
     }
-    if (options->name && !(buffer->flags & BUFFER_LISTED) && !name_small(buffer, options->name)) {
+    if (options->name && !(buffer->flags & BUFFER_LISTED) && name_small(buffer, options->name) < 0) {
         free_block(buffer);
         return error_set(-ENOMEM, "out of memory for the library's own tables");
     }

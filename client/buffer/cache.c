@@ -98,14 +98,14 @@ mb_buffer *buffer_cache_take(struct thread *thread, struct heap *heap, unsigned 
     if (bin && bin->count > 0) {
         return bin->buffers[--bin->count];
     }
-    int taken = take_from_heap(heap, size_class, buffers, bin ? (bin->capacity + 1) / 2 : 1);
-    if (taken < 0) {
-        return NULL;
+    if (!bin) {
+        return take_from_heap(heap, size_class, buffers, 1) < 0 ? NULL : buffers[0];
     }
+    int taken = take_from_heap(heap, size_class, buffers, (bin->capacity + 1) / 2);
     for (int i = 1; i < taken; i++) {
         bin->buffers[bin->count++] = buffers[i];
     }
-    return buffers[0];
+    return taken > 0 ? buffers[0] : NULL;
 }
 
 void buffer_cache_give(mb_buffer *buffer)

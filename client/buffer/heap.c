@@ -67,9 +67,9 @@ static void chunk_free(struct chunk *chunk)
 
 static void pool_free(struct pool *pool)
 {
-    struct chunk *chunk;
-    while ((chunk = TAILQ_FIRST(&pool->chunks))) {
-        TAILQ_REMOVE(&pool->chunks, chunk, in_pool);
+    struct chunk *chunk = TAILQ_FIRST(&pool->chunks), *next;
+    for (; chunk; chunk = next) {
+        next = TAILQ_NEXT(chunk, in_pool);
         chunk_free(chunk);
     }
     free(pool->spare);
@@ -79,9 +79,9 @@ void heaps_free(struct heaps *heaps)
 {
     for (int i = 0; heaps && i < HEAP_LOCATIONS; i++) {
         struct heap *heap = &heaps->of[i];
-        struct listing *listing;
-        while ((listing = TAILQ_FIRST(&heap->listings))) {
-            TAILQ_REMOVE(&heap->listings, listing, in_heap);
+        struct listing *listing = TAILQ_FIRST(&heap->listings), *next;
+        for (; listing; listing = next) {
+            next = TAILQ_NEXT(listing, in_heap);
             free(listing->large ? listing->large : listing);
         }
         pool_free(&heap->small);
@@ -116,10 +116,10 @@ static uint64_t collect_idle(struct pool *pool, uint64_t now, uint64_t age, stru
 static uint64_t release_all(struct chunk_list *chunks)
 {
     uint64_t bytes = 0;
-    struct chunk *chunk;
-    while ((chunk = TAILQ_FIRST(chunks))) {
+    struct chunk *chunk = TAILQ_FIRST(chunks), *next;
+    for (; chunk; chunk = next) {
         mb_lease *lease = chunk->lease;
-        TAILQ_REMOVE(chunks, chunk, in_pool);
+        next = TAILQ_NEXT(chunk, in_pool);
         bytes += (uint64_t)chunk->pages * HEAP_PAGE_BYTES;
         chunk_free(chunk);
         (void)mb_release(lease);

@@ -14,7 +14,7 @@
 enum { RESTING_MAX = 256 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static STAILQ_HEAD(, origin) closed = STAILQ_HEAD_INITIALIZER(closed);
+static STAILQ_HEAD(origin_list, origin) closed = STAILQ_HEAD_INITIALIZER(closed);
 static unsigned closed_count;
 static uint64_t last_number;
 

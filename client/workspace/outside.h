@@ -18,13 +18,15 @@ struct outside_chunk {
     SLIST_ENTRY(outside_chunk) next;
 };
 
+SLIST_HEAD(outside_chunks, outside_chunk);
+
 struct outside_area {
     bool pinned;
     uint64_t step;         /* of the workspace, when it was allocated */
     uint64_t bytes, count; /* of its allocations, rounded */
     char *next, *end;      /* room in the newest chunk */
     uint64_t chunk_bytes;  /* of the newest chunk that was not made for one large allocation */
-    SLIST_HEAD(, outside_chunk) chunks;
+    struct outside_chunks chunks;
     TAILQ_ENTRY(outside_area) in_list;
 };
 

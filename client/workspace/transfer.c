@@ -40,7 +40,7 @@ static int copy_to_buffer(const mb_ref *from, mb_buffer **ret_buffer)
     if (!client) {
         return error_set(-EPERM, "only the thread that a workspace belongs to can copy out of it");
     }
-    mb_buffer *buffer;
+    mb_buffer *buffer = NULL;
     int result = mb_buffer_create(client, from->bytes ? from->bytes : 1, NULL, &buffer);
     if (result == 0) {
         memcpy(mb_buffer_data(buffer), from->data, from->bytes);
@@ -51,7 +51,7 @@ static int copy_to_buffer(const mb_ref *from, mb_buffer **ret_buffer)
 
 static int detach_to_ref(const mb_ref *from, mb_ref *ret_to)
 {
-    mb_buffer *buffer;
+    mb_buffer *buffer = NULL;
     int result = copy_to_buffer(from, &buffer);
     if (result == 0) {
         *ret_to = mb_buffer_as_ref(buffer);

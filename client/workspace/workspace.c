@@ -118,8 +118,8 @@ static int check_name(mb_client *client, const char *name)
 int mb_workspace_open(mb_client *client, const char *name, const mb_workspace_config *config,
                       mb_workspace **ret_workspace)
 {
-    mb_workspace_config resolved;
-    struct cycle_rules rules;
+    mb_workspace_config resolved = {0};
+    struct cycle_rules rules = {0};
     int result = check_name(client, name);
     if (result == 0 && workspace_find(client, name)) {
         result = error_set(-EEXIST, "this thread has a workspace \"%s\" already; mb_workspace_get() finds it", name);
@@ -133,20 +133,20 @@ int mb_workspace_open(mb_client *client, const char *name, const mb_workspace_co
 int mb_workspace_get(mb_client *client, const char *name, const mb_workspace_config *config,
                      mb_workspace **ret_workspace)
 {
-    mb_workspace_config resolved;
+    mb_workspace_config wanted;
     struct cycle_rules rules;
     int result = check_name(client, name);
     mb_workspace *found = result == 0 ? workspace_find(client, name) : NULL;
-    if (result == 0 && (config || !found)) {
-        result = workspace_config_resolve(name, config, &resolved, &rules);
+    if (result < 0 || !found) {
+        return result < 0 ? result : mb_workspace_open(client, name, config, ret_workspace);
+    }
+    if (config) {
+        result = workspace_config_resolve(name, config, &wanted, &rules);
     }
     if (result < 0) {
         return result;
     }
-    if (!found) {
-        return open_new(client, name, &resolved, &rules, ret_workspace);
-    }
-    if (config && !workspace_configs_are_equal(&found->config, &resolved)) {
+    if (config && !workspace_configs_are_equal(&found->config, &wanted)) {
         return error_set(-EEXIST,
                          "this thread has a workspace \"%s\" of another configuration; close it, or take another name",
                          name);
@@ -177,8 +177,9 @@ void mb_workspace_close(mb_workspace *workspace)
 
 void workspaces_close_all(struct thread *thread)
 {
-    mb_workspace *workspace;
-    while ((workspace = TAILQ_LAST(&thread->workspaces, workspace_list))) {
+    mb_workspace *workspace = TAILQ_LAST(&thread->workspaces, workspace_list), *next;
+    for (; workspace; workspace = next) {
+        next = TAILQ_PREV(workspace, workspace_list, in_thread);
         close_one(workspace);
     }
 }
@@ -192,8 +193,9 @@ void mb_workspace_close_all(void)
 
 void workspaces_drop(mb_client *client)
 {
-    mb_workspace *workspace;
-    while ((workspace = TAILQ_FIRST(&client->workspaces))) {
+    mb_workspace *workspace = TAILQ_FIRST(&client->workspaces), *next;
+    for (; workspace; workspace = next) {
+        next = TAILQ_NEXT(workspace, in_client);
         close_one(workspace);
     }
 }
