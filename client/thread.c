@@ -45,6 +45,7 @@ static void in_child(void)
     atomic_store(&own_process, getpid());
     if (thread_self) {
         thread_self->cache = NULL;
+        buffer_cache_update(thread_self);
     }
 }
 

@@ -70,29 +70,20 @@ static mb_buffer *create_large(struct heap *heap, size_t bytes, unsigned flags, 
 {
     uint64_t pages = ((uint64_t)bytes + HEAP_PAGE_BYTES - 1) / HEAP_PAGE_BYTES + (heap->catch_misuse ? 1 : 0);
     uint32_t fresh;
-    struct span *span;
     if (bytes > INT64_MAX || pages > UINT32_MAX / 2) {
         (void)error_set(-ENOMEM, "%zu bytes are more than any buffer can have", bytes);
         return NULL;
     }
-    struct large_buffer *large = malloc(sizeof *large); /* not calloc(): it has no thread cache */
-    if (!large) {
-        (void)error_set(-ENOMEM, "out of memory for the library's own tables");
-        return NULL;
-    }
-    mb_buffer *buffer = &large->buffer;
     (void)pthread_mutex_lock(&heap->lock);
-    while (!(span = span_take(&heap->large, (uint32_t)pages, &fresh))) {
+    mb_buffer *buffer;
+    while (!(buffer = large_take(heap, (uint32_t)pages, &fresh))) {
         (void)pthread_mutex_unlock(&heap->lock);
         if (pool_grow(&heap->large, (uint32_t)pages) < 0) {
-            free(large);
             return NULL;
         }
         (void)pthread_mutex_lock(&heap->lock);
     }
-    *buffer = (mb_buffer){.head.data = span_data(span), .flags = BUFFER_LARGE, .heap = heap, .span = span};
-    buffer->serial = heap->serial;
-    list(buffer, &large->listing, name);
+    list(buffer, large_listing(buffer), name);
     (void)pthread_mutex_unlock(&heap->lock);
     begin_life(buffer, bytes, flags, (size_t)fresh * HEAP_PAGE_BYTES);
     return buffer;
@@ -103,9 +94,9 @@ static void free_large(mb_buffer *buffer)
     struct heap *heap = buffer->heap;
     (void)pthread_mutex_lock(&heap->lock);
     unlist(buffer);
-    span_give(buffer->span);
+    buffer->flags = BUFFER_LARGE;
+    large_give(buffer);
     heap_unlock(heap);
-    free(buffer); /* with its listing */
 }
 
 static void free_small(mb_buffer *buffer)
@@ -138,7 +129,7 @@ static void free_block(mb_buffer *buffer)
 
 /* ---- creating ---- */
 
-static int check(mb_client *client, size_t bytes, const mb_buffer_options *options)
+static int check(const mb_client *client, size_t bytes, const mb_buffer_options *options)
 {
     if (options->size < sizeof *options) {
         return error_set(-EINVAL, "the options must begin as MB_BUFFER_OPTIONS_INIT");
@@ -155,7 +146,7 @@ static int check(mb_client *client, size_t bytes, const mb_buffer_options *optio
     if (options->name && !codec_name_is_valid(options->name)) {
         return error_set(-EINVAL, "a buffer's name must be UTF-8 of at most 63 bytes without control characters");
     }
-    return client_check_process(client);
+    return thread_process_is(client->owner) ? 0 : client_check_process(client);
 }
 
 static int name_small(mb_buffer *buffer, const char *name)
@@ -190,12 +181,20 @@ static int create(struct thread *thread, mb_client *client, size_t bytes, const 
     return 0;
 }
 
-int mb_buffer_create(mb_client *client, size_t bytes, const mb_buffer_options *options, mb_buffer **ret_buffer)
+__attribute__((noinline)) static int create_slowly(mb_client *client, size_t bytes, const mb_buffer_options *options,
+                                                   mb_buffer **ret_buffer)
 {
     static const mb_buffer_options defaults = MB_BUFFER_OPTIONS_INIT;
-    struct thread *thread = thread_self;
-    if (__builtin_expect(thread && !options && bytes - 1 < SMALL_BYTES_MAX && !thread->buffer_scope, 1)) {
-        mb_buffer *cached = buffer_cache_pop(thread->cache, client, size_class_of(bytes));
+    options = options ? options : &defaults;
+    struct thread *thread = thread_get();
+    int result = thread ? check(client, bytes, options) : -ENOMEM;
+    return result < 0 ? result : create(thread, client, bytes, options, ret_buffer);
+}
+
+int mb_buffer_create(mb_client *client, size_t bytes, const mb_buffer_options *options, mb_buffer **ret_buffer)
+{
+    if (__builtin_expect(!options && bytes - 1 < SMALL_BYTES_MAX, 1)) {
+        mb_buffer *cached = buffer_cache_pop(client, size_class_of(bytes));
         if (__builtin_expect(cached != NULL, 1)) {
             cached->head.size = bytes;
             atomic_store_explicit(&cached->references, 1, memory_order_relaxed);
@@ -203,18 +202,12 @@ int mb_buffer_create(mb_client *client, size_t bytes, const mb_buffer_options *o
             return 0;
         }
     }
-    options = options ? options : &defaults;
-    int result = check(client, bytes, options);
-    thread = result == 0 ? thread_get() : NULL;
-    if (!thread) {
-        return result < 0 ? result : -ENOMEM;
-    }
-    return create(thread, client, bytes, options, ret_buffer);
+    return create_slowly(client, bytes, options, ret_buffer);
 }
 
 /* ---- references ---- */
 
-static void end_life(mb_buffer *buffer)
+__attribute__((noinline)) static mb_buffer *end_life(mb_buffer *buffer)
 {
     if (buffer->flags & BUFFER_WEAK) {
         weak_cut(buffer);
@@ -223,6 +216,7 @@ static void end_life(mb_buffer *buffer)
         buffer_scope_remove(buffer);
     }
     free_block(buffer);
+    return NULL;
 }
 
 mb_buffer *mb_buffer_ref(mb_buffer *buffer)
@@ -239,15 +233,10 @@ mb_buffer *mb_buffer_unref(mb_buffer *buffer)
     /* Who has the only reference, and no weak one exists, needs no atomic: nobody else can get one. */
     if (__builtin_expect(atomic_load_explicit(&buffer->references, memory_order_acquire) == 1 && buffer->flags == 0,
                          1)) {
-        if (!buffer_cache_push(buffer)) {
-            free_block(buffer);
-        }
-        return NULL;
+        return buffer_cache_push(buffer) ? NULL : end_life(buffer);
     }
-    if (atomic_fetch_sub_explicit(&buffer->references, 1, memory_order_acq_rel) == 1) {
-        end_life(buffer);
-    }
-    return NULL;
+    bool is_last = atomic_fetch_sub_explicit(&buffer->references, 1, memory_order_acq_rel) == 1;
+    return is_last ? end_life(buffer) : NULL;
 }
 
 void mb_buffer_unrefp(mb_buffer **buffer)

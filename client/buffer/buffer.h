@@ -37,11 +37,6 @@ struct mb_buffer {
     mb_buffer *next, *previous; /* in the scope; next: in a slab's free list too */
 };
 
-struct large_buffer {
-    mb_buffer buffer; /* first */
-    struct listing listing;
-};
-
 struct slab {
     struct span *span;
     unsigned size_class;
@@ -63,6 +58,20 @@ int slab_add(struct heap *heap, unsigned size_class);
 
 /* NULL is allowed. */
 void slab_free(struct slab *slab);
+
+/* ---- large.c; the heap's lock is held ---- */
+
+/* A large buffer of this many pages, or NULL: the heap must grow. Its pages from *ret_fresh on are zero. */
+mb_buffer *large_take(struct heap *heap, uint32_t pages, uint32_t *ret_fresh);
+
+/* Keeps it for the next of its size, for a while. */
+void large_give(mb_buffer *buffer);
+
+/* Gives up what is kept; its chunks count as free since then (ms; 0: now). */
+void large_flush(struct heap *heap, uint64_t since);
+
+/* The room for its listing that a large buffer comes with. */
+struct listing *large_listing(mb_buffer *buffer);
 
 /* ---- chunks ---- */
 void chunk_withdraw(struct chunk *chunk);

@@ -8,6 +8,13 @@
 #include "client/error.h"
 #include "client/registry.h"
 
+_Thread_local struct buffer_cache *buffer_cache_open;
+
+void buffer_cache_update(struct thread *thread)
+{
+    buffer_cache_open = thread->buffer_scope ? NULL : thread->cache;
+}
+
 /* Hands buffers back under the lock, and notes when their chunk may be given back. */
 static void give_to_heap(struct heap *heap, mb_buffer *const *buffers, unsigned count)
 {
@@ -78,6 +85,7 @@ static struct buffer_cache *cache_for(struct thread *thread, struct heap *heap)
             return NULL;
         }
         bind(cache, heap);
+        buffer_cache_update(thread);
     } else if (cache->serial != heap->serial) {
         if (is_bound_elsewhere(cache, heap)) {
             return NULL;
@@ -144,4 +152,5 @@ void buffer_cache_end(struct thread *thread)
     }
     free(cache);
     thread->cache = NULL;
+    buffer_cache_update(thread);
 }

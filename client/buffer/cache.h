@@ -40,9 +40,17 @@ void buffer_cache_end(struct thread *thread);
 
 /* ---- the two that need no call: nothing but a few loads and stores ---- */
 
+/* The calling thread's cache while it has one and no buffer scope is open; else NULL. */
+extern _Thread_local struct buffer_cache *buffer_cache_open
+    __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/* A buffer scope was opened or closed, or the cache made. */
+void buffer_cache_update(struct thread *thread);
+
 /* NULL: ask buffer_cache_take(). */
-static inline mb_buffer *buffer_cache_pop(struct buffer_cache *cache, const mb_client *client, unsigned size_class)
+static inline mb_buffer *buffer_cache_pop(const mb_client *client, unsigned size_class)
 {
+    struct buffer_cache *cache = buffer_cache_open;
     if (__builtin_expect(!cache || cache->epoch != atomic_load_explicit(&client->buffer_epoch, memory_order_relaxed),
                          0)) {
         return NULL;
@@ -54,7 +62,7 @@ static inline mb_buffer *buffer_cache_pop(struct buffer_cache *cache, const mb_c
 /* False: there is no room, or the buffer is not for this cache. */
 static inline bool buffer_cache_push(mb_buffer *buffer)
 {
-    struct buffer_cache *cache = thread_self ? thread_self->cache : NULL;
+    struct buffer_cache *cache = buffer_cache_open;
     if (!cache || cache->serial != buffer->serial) {
         return false;
     }

@@ -84,6 +84,7 @@ void heaps_free(struct heaps *heaps)
             next = TAILQ_NEXT(listing, in_heap);
             free(listing->large ? listing->large : listing);
         }
+        large_flush(heap, 0);
         pool_free(&heap->small);
         pool_free(&heap->large);
         (void)pthread_mutex_destroy(&heap->lock);
@@ -147,6 +148,7 @@ static uint64_t give_back(struct heaps *heaps, uint64_t now, uint64_t age)
     for (int i = 0; i < HEAP_LOCATIONS; i++) {
         struct heap *heap = &heaps->of[i];
         (void)pthread_mutex_lock(&heap->lock);
+        large_flush(heap, now > age ? now - age : 1);
         uint64_t small = collect_idle(&heap->small, now, age, &idle);
         uint64_t large = collect_idle(&heap->large, now, age, &idle);
         (void)pthread_mutex_unlock(&heap->lock);

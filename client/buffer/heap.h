@@ -20,7 +20,7 @@
 #include "membroker.h"
 #include "proto/base/tree.h"
 
-enum { HEAP_PAGE_BYTES = 4096, HEAP_LOCATIONS = 3, HEAP_IDLE_MS = 1000 };
+enum { HEAP_PAGE_BYTES = 4096, HEAP_LOCATIONS = 3, HEAP_IDLE_MS = 1000, HEAP_RECENT = 8 };
 
 struct span {
     struct chunk *chunk;
@@ -68,6 +68,8 @@ struct heap {
     struct pool small, large;
     struct slab_list partial[SIZE_CLASSES]; /* slabs with room */
     struct listing_list listings;           /* large and named buffers */
+    mb_buffer *recent[HEAP_RECENT];         /* large ones that were freed lately, for the next of the same size */
+    unsigned recent_count;
 };
 
 struct heaps {
@@ -111,7 +113,7 @@ void heap_unlock(struct heap *heap);
 
 /* A span of this many pages, or NULL: the pool needs another chunk. Its pages from *ret_fresh on are zero. */
 struct span *span_take(struct pool *pool, uint32_t pages, uint32_t *ret_fresh);
-void span_give(struct span *span);
+void span_give(struct span *span, uint64_t since); /* in ms, for the chunk; 0: now */
 void *span_data(const struct span *span);
 
 /* Leases a chunk for at least this many pages and adds it. Takes the lock itself. 0 or negative errno, with the

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "client/buffer/buffer.h"
+#include "client/buffer/cache.h"
 #include "client/thread.h"
 
 void buffer_scope_add(mb_buffer_scope *scope, mb_buffer *buffer)
@@ -37,6 +38,7 @@ void mb_buffer_scope_begin(mb_buffer_scope *scope)
     *scope = (mb_buffer_scope){.outer = thread ? thread->buffer_scope : NULL};
     if (thread) {
         thread->buffer_scope = scope;
+        buffer_cache_update(thread);
     }
 }
 
@@ -55,6 +57,7 @@ void mb_buffer_scope_end(mb_buffer_scope *scope)
     }
     if (thread_self && thread_self->buffer_scope == scope) {
         thread_self->buffer_scope = scope->outer;
+        buffer_cache_update(thread_self);
     }
 }
 

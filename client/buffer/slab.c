@@ -88,7 +88,7 @@ void slab_give(mb_buffer *buffer)
         set_partial(slab, false);
         span->slab = NULL;
         free(slab);
-        span_give(span);
+        span_give(span, 0);
     } else {
         set_partial(slab, !slab->span->chunk->is_lost);
     }

@@ -123,7 +123,7 @@ static struct span *join(struct span *left, struct span *right)
     return left;
 }
 
-void span_give(struct span *span)
+void span_give(struct span *span, uint64_t since)
 {
     struct chunk *chunk = span->chunk;
     chunk->used_pages -= span->pages;
@@ -139,7 +139,7 @@ void span_give(struct span *span)
     }
     file_free(span);
     if (chunk->used_pages == 0) {
-        chunk->idle_since = chunk->pool->heap->idle_since = client_milliseconds();
+        chunk->idle_since = chunk->pool->heap->idle_since = since ? since : client_milliseconds();
     }
 }
 

@@ -4,7 +4,7 @@
 
 BENCH_DIR    := $(BUILD)/bench
 BENCH_KERNEL := scratch_malloc buffers_malloc scratch_bump kernel_round_trip kernel_first_touch
-BENCH_BROKER := scratch_workspace buffers_tracked broker_round_trip broker_first_touch
+BENCH_BROKER := workspace_threads scratch_workspace buffers_tracked broker_round_trip broker_first_touch
 BENCH_PROGRAMS := $(addprefix $(BENCH_DIR)/,$(BENCH_KERNEL) $(BENCH_BROKER))
 BENCH_COMMON := $(call object,tests/bench/measure.c)
 BENCH_RUNS   ?= 7
