@@ -94,14 +94,14 @@ $(CTL): $(CTL_O) $(CLIENT_O) $(WIRE_O) $(BASE_O)
 $(SHARED): $(CLIENT_O) $(WIRE_O) $(BASE_O) client/membroker.map
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -shared -Wl,-soname,$(SONAME) $(if $(SANITIZE),,-Wl,-z,defs) \
 	    -Wl,--version-script=client/membroker.map -o $@ $(filter %.o,$^) $(CLIENT_LIBS)
-	ln -sf $(@F) $(BUILD)/$(SONAME)
-	ln -sf $(@F) $(BUILD)/libmembroker.so
+	@ln -sf $(@F) $(BUILD)/$(SONAME)
+	@ln -sf $(@F) $(BUILD)/libmembroker.so
 
 # one object whose only global names are the public ones, so that a program that links it statically sees no others
 $(STATIC): $(CLIENT_O) $(WIRE_O) $(BASE_O)
-	ld -r -o $(BUILD)/libmembroker.o $^
-	objcopy --localize-hidden --wildcard --keep-global-symbol='mb_*' $(BUILD)/libmembroker.o
-	rm -f $@ && $(AR) rcs $@ $(BUILD)/libmembroker.o
+	$(Q)ld -r -o $(BUILD)/libmembroker.o $^
+	@objcopy --localize-hidden --wildcard --keep-global-symbol='mb_*' $(BUILD)/libmembroker.o
+	@rm -f $@ && $(AR) rcs $@ $(BUILD)/libmembroker.o
 
 # always made anew: an install with another PREFIX than the build's must not find the old one
 $(BUILD)/membroker.pc: packaging/membroker.pc.in FORCE

@@ -130,6 +130,7 @@ struct mb_client {
     struct event_list events;
     struct workspace_list workspaces; /* of all threads */
     struct codec_arena *sending, *receiving;
+    struct lease_use use[MESSAGE_USE_MAX]; /* of the renewal that is being made */
     uint8_t frame[FRAME_BYTES_MAX];
     uint8_t packet[FRAME_BYTES_MAX]; /* only the reader's */
 };

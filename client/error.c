@@ -7,13 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/thread.h"
 #include "membroker.h"
-
-static _Thread_local char sentence[ERROR_SENTENCE_BYTES] = "no error";
 
 const char *mb_last_error(void)
 {
-    return sentence;
+    const struct thread *thread = thread_get();
+    return thread ? thread->sentence : "out of memory, even for an error's sentence";
 }
 
 const char *mb_version(void)
@@ -23,9 +23,12 @@ const char *mb_version(void)
 
 int error_set(int code, const char *format, ...)
 {
+    struct thread *thread = thread_get();
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(sentence, sizeof sentence, format, arguments);
+    if (thread) {
+        (void)vsnprintf(thread->sentence, sizeof thread->sentence, format, arguments);
+    }
     va_end(arguments);
     errno = -code;
     return code;

@@ -215,7 +215,7 @@ static uint32_t shortest_ttl(const mb_client *client)
 
 static void send_renewal(mb_client *client, uint64_t now)
 {
-    static _Thread_local struct lease_use use[MESSAGE_USE_MAX];
+    struct lease_use *use = client->use;
     struct request request = {.id = client->next_id++, .kind = REQUEST_RENEW};
     request.renew = (struct renew_request){use, collect_use(client, use, MESSAGE_USE_MAX)};
     if (link_send(client, &request) == -EAGAIN) {

@@ -6,10 +6,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "client/buffer/cache.h"
-#include "client/error.h"
 #include "client/registry.h"
 #include "client/workspace/workspace.h"
 
@@ -65,10 +65,11 @@ struct thread *thread_get(void)
     struct thread *thread = key_error ? NULL : calloc(1, sizeof *thread);
     if (!thread || pthread_setspecific(key, thread) != 0) {
         free(thread);
-        (void)error_set(-ENOMEM, "out of memory for what the library keeps of this thread");
+        errno = ENOMEM;
         return NULL;
     }
     TAILQ_INIT(&thread->workspaces);
+    (void)stpcpy(thread->sentence, "no error");
     thread_self = thread;
     return thread;
 }

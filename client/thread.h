@@ -10,6 +10,7 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
+#include "client/error.h"
 #include "membroker.h"
 
 TAILQ_HEAD(workspace_list, mb_workspace);
@@ -29,13 +30,15 @@ struct thread {
     mb_buffer_scope *buffer_scope;    /* the innermost */
     struct buffer_cache *cache;       /* NULL: none yet */
     unsigned reclaiming;              /* the reclaim hook runs in this thread */
+    char sentence[ERROR_SENTENCE_BYTES];
 };
 
-/* One word: small enough for the room that the loader keeps for libraries that are loaded late (JVM, Python). */
+/* A pointer, and no more of the kind: small enough for the room that the loader keeps for libraries that are loaded
+ * late (JVM, Python). */
 extern _Thread_local struct thread *thread_self __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 /* Whether this process is that one: without a system call, once thread_get() was called in it. */
 bool thread_process_is(pid_t process);
 
-/* The calling thread's; NULL with the sentence set when memory is short. */
+/* The calling thread's; NULL when memory is short, and then mb_last_error() says so. */
 struct thread *thread_get(void);
