@@ -16,7 +16,7 @@
 mb_lease *lease_find(mb_client *client, uint64_t id)
 {
     mb_lease *lease;
-    TAILQ_FOREACH (lease, &client->leases, in_client) {
+    TAILQ_FOREACH(lease, &client->leases, in_client) {
         if (lease->id == id) {
             return lease;
         }
@@ -68,7 +68,7 @@ void lease_note_loss(mb_lease *lease, mb_end_reason reason)
 void leases_sweep(mb_client *client, mb_end_reason all_lost)
 {
     mb_lease *lease;
-    TAILQ_FOREACH (lease, &client->leases, in_client) {
+    TAILQ_FOREACH(lease, &client->leases, in_client) {
         mb_end_reason reason = mb_lease_end_reason(lease);
         if (reason == MB_END_NONE) {
             reason = all_lost;

@@ -191,7 +191,7 @@ static size_t collect_use(mb_client *client, struct lease_use *use, size_t max)
 {
     size_t count = 0;
     mb_lease *lease;
-    TAILQ_FOREACH (lease, &client->leases, in_client) {
+    TAILQ_FOREACH(lease, &client->leases, in_client) {
         uint64_t used = atomic_load_explicit(&lease->used_bytes, memory_order_relaxed);
         if (used != lease->reported_bytes && count < max) {
             use[count++] = (struct lease_use){lease->id, used};
@@ -205,7 +205,7 @@ static uint32_t shortest_ttl(const mb_client *client)
 {
     uint32_t shortest = UINT32_MAX;
     const mb_lease *lease;
-    TAILQ_FOREACH (lease, &client->leases, in_client) {
+    TAILQ_FOREACH(lease, &client->leases, in_client) {
         if (!lease->loss_told && lease->ttl_ms < shortest) {
             shortest = lease->ttl_ms;
         }

@@ -83,7 +83,7 @@ static void begin_anew(mb_client *client)
 static struct call *call_find(mb_client *client, uint64_t id)
 {
     struct call *call;
-    TAILQ_FOREACH (call, &client->calls, in_client) {
+    TAILQ_FOREACH(call, &client->calls, in_client) {
         if (call->id == id) {
             return call;
         }

@@ -30,7 +30,7 @@ void registry_remove(mb_client *client)
 bool registry_has(const mb_client *client, uint64_t serial)
 {
     const mb_client *other;
-    LIST_FOREACH (other, &clients, in_process) {
+    LIST_FOREACH(other, &clients, in_process) {
         if (other == client) {
             return heap_of(other->heaps, MB_LOCATION_RAM)->serial == serial;
         }

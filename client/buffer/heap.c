@@ -207,7 +207,7 @@ void heaps_add_holders(mb_client *client, struct local_holder *holders)
         struct heap *heap = &client->heaps->of[i];
         const struct listing *listing;
         (void)pthread_mutex_lock(&heap->lock);
-        TAILQ_FOREACH (listing, &heap->listings, in_heap) {
+        TAILQ_FOREACH(listing, &heap->listings, in_heap) {
             holders_add(holders, "buffer", listing->name, listing->buffer->head.size);
         }
         (void)pthread_mutex_unlock(&heap->lock);

@@ -223,7 +223,7 @@ static mb_workspace *owned(const struct origin *origin)
 {
     mb_workspace *workspace;
     if (thread_self && origin) {
-        TAILQ_FOREACH (workspace, &thread_self->workspaces, in_thread) {
+        TAILQ_FOREACH(workspace, &thread_self->workspaces, in_thread) {
             if (workspace->origin == origin) {
                 return workspace;
             }

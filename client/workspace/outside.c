@@ -79,7 +79,7 @@ static void free_area(struct outside *outside, struct outside_area *area)
 static struct outside_area *find_area(struct outside *outside, bool pinned, uint64_t step)
 {
     struct outside_area *area;
-    TAILQ_FOREACH (area, &outside->areas, in_list) {
+    TAILQ_FOREACH(area, &outside->areas, in_list) {
         if (area->pinned == pinned && area->step == step) {
             return area;
         }
@@ -180,7 +180,7 @@ void outside_sum(const struct outside *outside, bool pinned, uint64_t *ret_bytes
 {
     const struct outside_area *area;
     *ret_bytes = *ret_count = 0;
-    TAILQ_FOREACH (area, &outside->areas, in_list) {
+    TAILQ_FOREACH(area, &outside->areas, in_list) {
         if (area->pinned == pinned) {
             *ret_bytes += area->bytes;
             *ret_count += area->count;

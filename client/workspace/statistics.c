@@ -74,7 +74,7 @@ void mb_workspace_print_stats(FILE *out)
                   "name", "in", "size", "largest cycle", "spilled", "pinned", "cycles", "size, bytes", "spilled, bytes",
                   "pinned, bytes");
     if (thread_self) {
-        TAILQ_FOREACH (workspace, &thread_self->workspaces, in_thread) {
+        TAILQ_FOREACH(workspace, &thread_self->workspaces, in_thread) {
             print_one(workspace, out);
         }
     }

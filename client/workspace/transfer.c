@@ -26,7 +26,7 @@ static int copy_to_workspace(const mb_ref *from, mb_workspace *workspace, mb_ref
 static mb_client *client_of(const mb_ref *from)
 {
     mb_workspace *workspace;
-    TAILQ_FOREACH (workspace, &thread_self->workspaces, in_thread) {
+    TAILQ_FOREACH(workspace, &thread_self->workspaces, in_thread) {
         if (workspace->origin == from->origin) {
             return workspace->client;
         }

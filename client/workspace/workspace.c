@@ -22,7 +22,7 @@ mb_workspace *workspace_find(const mb_client *client, const char *name)
 {
     mb_workspace *workspace;
     if (thread_self) {
-        TAILQ_FOREACH (workspace, &thread_self->workspaces, in_thread) {
+        TAILQ_FOREACH(workspace, &thread_self->workspaces, in_thread) {
             if ((!client || workspace->client == client) && strcmp(workspace->name, name) == 0) {
                 return workspace;
             }
@@ -218,7 +218,7 @@ size_t mb_workspace_list(mb_workspace **ret, size_t count)
     size_t found = 0;
     mb_workspace *workspace;
     if (thread_self) {
-        TAILQ_FOREACH (workspace, &thread_self->workspaces, in_thread) {
+        TAILQ_FOREACH(workspace, &thread_self->workspaces, in_thread) {
             if (found < count) {
                 ret[found] = workspace;
             }
@@ -232,7 +232,7 @@ void workspaces_add_holders(mb_client *client, struct local_holder *holders)
 {
     const mb_workspace *workspace;
     (void)pthread_mutex_lock(&client->lock);
-    TAILQ_FOREACH (workspace, &client->workspaces, in_client) {
+    TAILQ_FOREACH(workspace, &client->workspaces, in_client) {
         holders_add(holders, "workspace", workspace->name,
                     atomic_load_explicit(&workspace->held_bytes, memory_order_relaxed));
     }

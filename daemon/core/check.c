@@ -70,14 +70,14 @@ static const char *check_session(const struct broker *broker, const struct sessi
     uint64_t leases = 0;
     const struct lease *lease;
     const struct segment *segment;
-    TAILQ_FOREACH (lease, &session->leases, in_session) {
+    TAILQ_FOREACH(lease, &session->leases, in_session) {
         leases++;
         *alive += lease->state == LEASE_ALIVE;
         if (lease->state == LEASE_ENDED || lease_table_find(&broker->leases, lease->id) != lease) {
             return "a session has a lease that the table does not";
         }
         uint64_t bytes = 0;
-        TAILQ_FOREACH (segment, &lease->segments, in_lease) {
+        TAILQ_FOREACH(segment, &lease->segments, in_lease) {
             bytes += segment->state == SEGMENT_LIVE ? segment->charge.bytes : 0;
         }
         if (bytes != lease->bytes) {
@@ -107,7 +107,7 @@ static const char *check_sessions(const struct broker *broker)
             return wrong;
         }
     }
-    TAILQ_FOREACH (session, &broker->sessions.over, in_over) {
+    TAILQ_FOREACH(session, &broker->sessions.over, in_over) {
         wrong = check_session(broker, session, &alive);
         if (wrong) {
             return wrong;

@@ -92,7 +92,7 @@ void lease_end(struct step *step, struct lease *lease, enum end_reason reason)
         session_bury(session, lease->id, reason);
         announce(step, lease, generation);
     }
-    TAILQ_FOREACH (segment, &lease->segments, in_lease) {
+    TAILQ_FOREACH(segment, &lease->segments, in_lease) {
         free_segment(step, segment);
     }
 }

@@ -38,7 +38,7 @@ static size_t find_holders(const struct broker *broker, enum ledger_limit limit,
             rank(session, limit, largest);
         }
     }
-    TAILQ_FOREACH (session, &broker->sessions.over, in_over) {
+    TAILQ_FOREACH(session, &broker->sessions.over, in_over) {
         if (account_used(&session->account, limit)) {
             rank(session, limit, largest);
         }

@@ -144,7 +144,7 @@ void connection_close_doomed(struct server *server)
     while (server->has_doomed) {
         struct connection *connection;
         server->has_doomed = false;
-        LIST_FOREACH (connection, &server->connections, in_server) {
+        LIST_FOREACH(connection, &server->connections, in_server) {
             if (connection->doomed) {
                 server->has_doomed = true;
                 connection_close(connection);

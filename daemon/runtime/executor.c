@@ -12,7 +12,7 @@
 static void broadcast(struct server *server, struct reply *reply)
 {
     struct peer *peer;
-    LIST_FOREACH (peer, &server->peers, in_server) {
+    LIST_FOREACH(peer, &server->peers, in_server) {
         if (peer->session) {
             peer_send(peer, reply, -EBADF);
         }

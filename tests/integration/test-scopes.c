@@ -143,8 +143,7 @@ Test(scopes, scoping_out_and_in_keeps_the_order)
 
 static int leave_by_return(void)
 {
-    MB_WORKSPACE(outer)
-    {
+    MB_WORKSPACE(outer) {
         if (mb_alloc(10)) {
             return 7;
         }
@@ -154,10 +153,8 @@ static int leave_by_return(void)
 
 static void leave_by_goto(void)
 {
-    MB_WORKSPACE(outer)
-    {
-        MB_WORKSPACE(inner)
-        {
+    MB_WORKSPACE(outer) {
+        MB_WORKSPACE(inner) {
             goto out;
         }
     }
@@ -169,15 +166,13 @@ Test(scopes, the_macro_leaves_on_every_way_out)
 {
     begin();
     int runs = 0;
-    MB_WORKSPACE(outer)
-    {
+    MB_WORKSPACE(outer) {
         cr_expect_eq(mb_workspace_current(), outer);
         runs++;
     }
     cr_expect_eq(runs, 1);
     cr_expect_null(mb_workspace_current());
-    MB_WORKSPACE(outer)
-    {
+    MB_WORKSPACE(outer) {
         if (runs == 1) {
             break;
         }
@@ -190,8 +185,7 @@ Test(scopes, the_macro_leaves_on_every_way_out)
     cr_expect_eq(stats_of(outer).cycles, 4);
     ENTER(outer);
     ENTER(inner);
-    MB_WORKSPACE(outer)
-    {
+    MB_WORKSPACE(outer) {
         cr_expect_fail("entering fails, and the block is not run");
     }
     EXPECT_SENTENCE("further out");

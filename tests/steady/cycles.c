@@ -43,8 +43,7 @@ int main(void)
         }
         mb_workspace_stats(workspace, &statistics);
         before = statistics.total_spilled_count;
-        MB_WORKSPACE(workspace)
-        {
+        MB_WORKSPACE(workspace) {
             for (int i = 0; i < 10; i++) {
                 char *data = mb_alloc(need_of(cycle));
                 memset(data, cycle, need_of(cycle));

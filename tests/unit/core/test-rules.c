@@ -358,3 +358,39 @@ Test(rules, values_that_make_no_sense_are_refused)
     refused(model_release(model, 0, 4711), ERROR_NO_SUCH_LEASE);
     model_free(model);
 }
+
+/* ---- named files ---- */
+
+static const struct reply *acquire_file(struct model *model, uint64_t bytes, uint64_t file_bytes, enum location where)
+{
+    struct request request = {.kind = REQUEST_ACQUIRE};
+    request.acquire = (struct acquire_request){
+        .bytes = bytes, .location = where, .numa_node = -1, .file = "name", .file_bytes = file_bytes};
+    return model_request(model, 0, &request);
+}
+
+Test(rules, a_named_file_that_is_longer_sets_the_size_and_is_charged_in_whole_pages)
+{
+    struct model *model = model_new(0, 0, 16 * MIB);
+    model_open(model, 0, LIMIT_UNSAID);
+    const struct reply *reply = acquire_file(model, 0, 5000, LOCATION_MMAP);
+    granted(reply);
+    cr_expect_eq(reply->grant.file_bytes, 5000);
+    cr_expect_eq(reply->grant.bytes, 8192);
+    reply = acquire_file(model, 10000, 5000, LOCATION_MMAP);
+    granted(reply);
+    cr_expect_eq(reply->grant.file_bytes, 10000);
+    cr_expect_eq(model_status(model).used_mapped_bytes, 8192 + 12288);
+    refused(acquire_file(model, 0, 0, LOCATION_MMAP), ERROR_INVALID);
+    refused(acquire_file(model, 5000, 0, LOCATION_RAM), ERROR_INVALID);
+    refused(acquire_file(model, 5000, 0, LOCATION_AUTO), ERROR_INVALID);
+    refused(acquire_file(model, 1, 17 * MIB, LOCATION_MMAP), ERROR_LIMIT);
+    model->fail_error = -EBUSY;
+    refused(acquire_file(model, 5000, 0, LOCATION_MMAP), ERROR_BUSY);
+    model->fail_error = -EACCES;
+    refused(acquire_file(model, 5000, 0, LOCATION_MMAP), ERROR_NOT_PERMITTED);
+    model->fail_error = -EMLINK;
+    refused(acquire_file(model, 5000, 0, LOCATION_MMAP), ERROR_INVALID);
+    cr_expect_eq(model_status(model).used_mapped_bytes, 8192 + 12288);
+    model_free(model);
+}
