@@ -72,7 +72,7 @@ static void make(struct model *model, const struct effect_make *make)
         .location = make->location,
         .bytes = make->bytes,
         .making = true,
-        .will_fail = model->fail_error && make->location == LOCATION_RAM,
+        .will_fail = model->fail_error && (make->location == LOCATION_RAM || make->file),
     };
 }
 

@@ -33,7 +33,7 @@ struct model {
     struct model_segment segments[MODEL_SEGMENTS];
     size_t segment_count;
     bool hold_makes, hold_frees;         /* results wait for model_finish() */
-    int fail_error;                      /* 0, or what the next makings fail with */
+    int fail_error;                      /* 0, or what makings in RAM and of named files fail with */
     struct reply replies[MODEL_REPLIES]; /* the newest answers and events, oldest first */
     void *reply_peers[MODEL_REPLIES];
     size_t reply_count;
