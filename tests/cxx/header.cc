@@ -1,16 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
-// The public header from C++: it compiles without a warning, links, and works as far as it can without a broker.
+// The public headers from C++: they compile without a warning, macros included, link, and work as far as they can without
+// a broker.
 #include <cstdio>
 #include <cstring>
 #include <membroker.h>
 
-int main()
+// Never called: there is no workspace to enter.
+int use_of_the_macros(mb_workspace *workspace, mb_client *client)
+{
+    MB_WORKSPACE(workspace) {
+        MB_SCOPED_OUT {
+            MB_BUFFER_SCOPE {
+                MB_AUTO_BUFFER mb_buffer *buffer = nullptr;
+                mb_buffer_options options = MB_BUFFER_OPTIONS_INIT;
+                if (mb_buffer_create(client, 1, &options, &buffer) == 0) {
+                    return mb_buffer_data(buffer) != nullptr && mb_buffer_size(buffer) == 1;
+                }
+            }
+        }
+        return mb_workspace_alloc(workspace, 1) != nullptr;
+    }
+    return 0;
+}
+
+int main(int argc, char **)
 {
     mb_client_options options = MB_CLIENT_OPTIONS_INIT;
     mb_client *client = nullptr;
     mb_workspace_config config = MB_WORKSPACE_CONFIG_INIT;
     options.socket = "/nonexistent/socket";
     config.initial_size = 1;
+    if (argc > 100) {
+        return use_of_the_macros(nullptr, nullptr);
+    }
     bool refused = mb_connect(&options, &client) < 0 && std::strstr(mb_last_error(), "/nonexistent/socket");
     return refused && !client && config.size == sizeof config ? 0 : 1;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sizes that are learned, spills, and what of it all the broker sees. The exact rules: tests/unit/test-cycle.c. */
 #include <math.h>
+#include <stdlib.h>
 
 #include "tests/integration/workspaces.h"
 
@@ -414,5 +415,55 @@ Test(learning, bypass_everything_makes_allocations_tracked_buffers)
     mb_set_debug_mode(MB_DEBUG_DISABLED);
     cycle_of(workspace, MIB);
     cr_expect_eq(stats_of(workspace).total_spilled_count, 0, "switched back, it takes its arena at the next entering");
+    end();
+}
+
+/* ---- places and switches ---- */
+
+Test(learning, auto_takes_ram_and_goes_to_a_file_where_ram_is_short)
+{
+    begin("[limits]\nmax_physical_bytes = 2M\nmax_bytes = 64M\n");
+    mb_workspace_config config = default_config();
+    config.location = MB_LOCATION_AUTO;
+    mb_workspace *small = open_named(client, "small", config), *large = open_named(client, "large", config);
+    cycle_of(small, MIB);
+    cr_expect_eq(stats_of(small).location, MB_LOCATION_RAM);
+    cycle_of(large, 4 * MIB);
+    cr_expect_eq(stats_of(large).location, MB_LOCATION_MMAP);
+    cr_expect_eq(mb_workspace_size(large), 5452595, "4 MiB + 30 %%: AUTO learns as RAM does");
+    cycle_of(large, 5 * MIB);
+    end();
+}
+
+Test(learning, the_environment_sets_the_debug_mode)
+{
+    cr_assert(setenv("MEMBROKER_DEBUG", "spill", 1) == 0);
+    cr_expect_eq(mb_get_debug_mode(), MB_DEBUG_SPILL_EVERYTHING);
+    begin("");
+    mb_workspace *workspace = open_named(client, "spiller", default_config());
+    cycle_of(workspace, 1000);
+    cycle_of(workspace, 1000);
+    cr_expect_eq(stats_of(workspace).total_spilled_count, 2);
+    end();
+}
+
+Test(learning, a_client_may_ask_for_the_misuse_mode)
+{
+    fixture_start(&fixture, "");
+    client = fixture_connect(&fixture, MB_CLIENT_CATCH_MISUSE);
+    mb_workspace_config config = default_config();
+    config.initial_size = 4096;
+    mb_workspace *workspace = open_named(client, "caught", config);
+    mb_workspace_config mapped = config;
+    mapped.location = MB_LOCATION_MMAP;
+    mb_workspace *file = open_named(client, "mapped", mapped);
+    cycle_of(workspace, 1000);
+    cycle_of(file, 1000);
+    ENTER(workspace);
+    ENTER(file);
+    cr_expect_eq(*(unsigned char *)mb_workspace_alloc(workspace, 1000), 0xDD);
+    cr_expect_eq(*(unsigned char *)mb_workspace_alloc(file, 1000), 0x5a, "a mapped workspace keeps its bytes");
+    LEAVE(file);
+    LEAVE(workspace);
     end();
 }

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Threads on one client, for ThreadSanitizer: acquiring, extending, releasing and checking at once, while the
- * background thread renews and tells, and the connection breaks again and again and is resumed. Only a call that was
- * under way when it broke may fail. Criterion's runner does not start under that sanitizer, hence a plain program.
- * Usage: stress SOCKET SECONDS
+ * Threads on one client, for ThreadSanitizer: acquiring, extending, releasing and checking at once, workspaces that
+ * learn, buffers that are handed round, while the background thread renews and tells, and the connection breaks again
+ * and again and is resumed. Only a call that was under way when it broke may fail. Criterion's runner does not start
+ * under that sanitizer, hence a plain program. Usage: stress SOCKET SECONDS
  */
 #include <errno.h>
 #include <membroker.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { THREADS = 6 };
+enum { THREADS = 9 };
 
 static atomic_bool stop;
 static atomic_uint events, rounds, failures, broken_calls;
@@ -74,29 +76,102 @@ static void *work(void *argument)
     return NULL;
 }
 
+/* ---- workspaces that learn, grow and spill ---- */
+
+static bool one_cycle(mb_workspace *workspace, unsigned number)
+{
+    int result = mb_workspace_enter(workspace);
+    if (result < 0) {
+        fail("enter", result);
+        return false;
+    }
+    for (unsigned i = 0; i < 100; i++) {
+        char *bytes = mb_workspace_alloc(workspace, 100 + number % 5000);
+        if (!bytes) {
+            fail("alloc", -errno);
+            break;
+        }
+        *(volatile char *)bytes = 1;
+    }
+    (void)mb_workspace_leave(workspace);
+    return true;
+}
+
 static void *run_workspace(void *argument)
 {
     mb_workspace_config config = MB_WORKSPACE_CONFIG_INIT;
-    mb_workspace *workspace;
-    config.initial_size = 1 << 20;
+    mb_workspace *workspace = NULL;
     config.ttl_ms = 1000;
-    int result = mb_workspace_open(argument, "stress", &config, &workspace);
-    if (result < 0) {
-        fail("workspace", result);
-        return NULL;
-    }
-    while (!atomic_load(&stop)) {
-        if ((result = mb_workspace_enter(workspace)) < 0) {
-            fail("enter", result);
+    config.spill_policy = MB_SPILL_REALLOCATE;
+    for (unsigned number = 0; !atomic_load(&stop); number++) {
+        if (number % 1000 == 0) {
+            mb_workspace_close(workspace);
+            workspace = NULL;
+        }
+        int result = workspace ? 0 : mb_workspace_open(argument, "stress", &config, &workspace);
+        if (result < 0) {
+            fail("workspace", result);
+        } else if (!one_cycle(workspace, number)) {
             break;
         }
-        for (int i = 0; i < 100; i++) {
-            char *bytes = mb_workspace_alloc(workspace, 100);
-            *(volatile char *)bytes = 1;
-        }
-        (void)mb_workspace_leave(workspace);
     }
-    mb_workspace_close(workspace);
+    return NULL; /* the thread's end closes it */
+}
+
+/* ---- buffers that one thread makes and any other frees ---- */
+
+enum { SLOTS = 64 };
+static mb_buffer *_Atomic slots[SLOTS];
+
+static mb_buffer *make_filled(mb_client *client, unsigned number)
+{
+    mb_buffer *buffer;
+    size_t bytes = number % 17 == 0 ? 50000 + number % 300000 : 1 + number % 3000;
+    int result = mb_buffer_create(client, bytes, NULL, &buffer);
+    if (result < 0) {
+        fail("buffer", result);
+        return NULL;
+    }
+    char *data = mb_buffer_data(buffer);
+    data[0] = data[bytes - 1] = (char)bytes;
+    return buffer;
+}
+
+static void check_filled(const mb_buffer *buffer)
+{
+    const char *data = mb_buffer_data(buffer);
+    size_t bytes = mb_buffer_size(buffer);
+    if (data[0] != (char)bytes || data[bytes - 1] != (char)bytes) {
+        fail("a buffer was written over", 0);
+    }
+}
+
+static void *run_buffers(void *argument)
+{
+    mb_weak *weak = NULL;
+    for (unsigned number = (unsigned)(uintptr_t)&weak >> 4; !atomic_load(&stop); number++) {
+        mb_buffer *made = make_filled(argument, number);
+        if (made && number % 32 == 0 && mb_weak_create(made, &weak) < 0) {
+            fail("weak", 0);
+        }
+        mb_buffer *other = atomic_exchange(&slots[number * 7919 % SLOTS], made);
+        if (other) {
+            check_filled(other);
+            (void)mb_buffer_unref(other);
+        }
+        if (weak && number % 32 == 5) {
+            mb_buffer *strong = mb_weak_get(weak);
+            if (strong) {
+                check_filled(strong);
+                (void)mb_buffer_unref(strong);
+            }
+            weak = mb_weak_drop(weak);
+        }
+        if (number % 10000 == 0) {
+            mb_trim(argument);
+        }
+    }
+    (void)mb_weak_drop(weak);
     return NULL;
 }
 
@@ -129,7 +204,7 @@ int main(int argc, char **argv)
         return 1;
     }
     for (int i = 0; i < THREADS; i++) {
-        (void)pthread_create(&threads[i], NULL, i < 2 ? run_workspace : work, client);
+        (void)pthread_create(&threads[i], NULL, i < 2 ? run_workspace : i < 5 ? run_buffers : work, client);
     }
     for (unsigned long i = 0; i < 5 * strtoul(argv[2], NULL, 10); i++) {
         (void)usleep(200000);
@@ -138,6 +213,9 @@ int main(int argc, char **argv)
     atomic_store(&stop, 1);
     for (int i = 0; i < THREADS; i++) {
         (void)pthread_join(threads[i], NULL);
+    }
+    for (int i = 0; i < SLOTS; i++) {
+        (void)mb_buffer_unref(atomic_load(&slots[i]));
     }
     mb_disconnect(client);
     printf("%u rounds, %u events, %u calls broken off, %u failures\n", atomic_load(&rounds), atomic_load(&events),
