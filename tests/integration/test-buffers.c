@@ -11,26 +11,6 @@
 
 TestSuite(buffers, .timeout = 60);
 
-static struct fixture fixture;
-static mb_client *client;
-
-static void begin(const char *settings)
-{
-    fixture_start(&fixture, settings);
-    client = fixture_connect(&fixture, 0);
-}
-
-static void end(void)
-{
-    mb_disconnect(client);
-    fixture_stop(&fixture);
-}
-
-static uint64_t used(void)
-{
-    return fixture_status(&fixture).used_bytes;
-}
-
 static mb_buffer *make(size_t bytes)
 {
     mb_buffer *buffer = NULL;

@@ -9,26 +9,6 @@
 
 TestSuite(files, .timeout = 60);
 
-static struct fixture fixture;
-static mb_client *client;
-
-static void begin(const char *settings)
-{
-    fixture_start(&fixture, settings);
-    client = fixture_connect(&fixture, 0);
-}
-
-static void end(void)
-{
-    mb_disconnect(client);
-    fixture_stop(&fixture);
-}
-
-static uint64_t used(void)
-{
-    return fixture_status(&fixture).used_bytes;
-}
-
 Test(files, a_mapped_workspace_keeps_its_bytes_from_cycle_to_cycle_and_spills_to_files)
 {
     begin("");

@@ -8,8 +8,6 @@
 
 TestSuite(scopes, .timeout = 60);
 
-static struct fixture fixture;
-static mb_client *client;
 static mb_workspace *outer, *inner;
 
 static mb_workspace_config sized(uint64_t bytes)
@@ -19,25 +17,18 @@ static mb_workspace_config sized(uint64_t bytes)
     return config;
 }
 
-static void begin(void)
+static void begin_nested(void)
 {
-    fixture_start(&fixture, "");
-    client = fixture_connect(&fixture, 0);
+    begin("");
     outer = open_named(client, "outer", sized(MIB));
     inner = open_named(client, "inner", sized(MIB));
-}
-
-static void end(void)
-{
-    mb_disconnect(client);
-    fixture_stop(&fixture);
 }
 
 /* ---- entering and leaving ---- */
 
 Test(scopes, entering_the_current_one_only_counts_and_another_nests)
 {
-    begin();
+    begin_nested();
     cr_expect_null(mb_workspace_current());
     ENTER(outer);
     char *first = ALLOC(outer, 100);
@@ -67,7 +58,7 @@ Test(scopes, entering_the_current_one_only_counts_and_another_nests)
 
 Test(scopes, alloc_is_in_the_current_workspace)
 {
-    begin();
+    begin_nested();
     cr_expect_null(mb_alloc(100));
     cr_expect_eq(errno, EINVAL);
     EXPECT_SENTENCE("no workspace is current");
@@ -86,7 +77,7 @@ Test(scopes, alloc_is_in_the_current_workspace)
 
 Test(scopes, borrowing_makes_current_without_a_new_cycle)
 {
-    begin();
+    begin_nested();
     ENTER(outer);
     char *first = ALLOC(outer, 100);
     ENTER(inner);
@@ -116,7 +107,7 @@ Test(scopes, borrowing_makes_current_without_a_new_cycle)
 
 Test(scopes, scoping_out_and_in_keeps_the_order)
 {
-    begin();
+    begin_nested();
     ENTER(outer);
     cr_assert(mb_scope_out() == 0);
     cr_expect_null(mb_workspace_current());
@@ -164,7 +155,7 @@ out:
 
 Test(scopes, the_macro_leaves_on_every_way_out)
 {
-    begin();
+    begin_nested();
     int runs = 0;
     MB_WORKSPACE(outer) {
         cr_expect_eq(mb_workspace_current(), outer);
@@ -212,7 +203,7 @@ static void *in_another_thread(void *argument)
 
 Test(scopes, the_same_name_in_another_thread_is_another_workspace)
 {
-    begin();
+    begin_nested();
     pthread_t thread;
     mb_workspace *theirs = NULL;
     ENTER(outer);
@@ -229,7 +220,7 @@ Test(scopes, the_same_name_in_another_thread_is_another_workspace)
 
 Test(scopes, names_are_found_listed_and_kept_apart)
 {
-    begin();
+    begin_nested();
     mb_workspace *found, *list[8];
     mb_workspace_config config = sized(MIB), other = sized(2 * MIB);
     cr_expect(mb_workspace_exists("outer") && !mb_workspace_exists("nobody"));
@@ -262,7 +253,7 @@ Test(scopes, names_are_found_listed_and_kept_apart)
 
 Test(scopes, statistics_are_printed_as_a_table)
 {
-    begin();
+    begin_nested();
     char *text = NULL;
     size_t size = 0;
     ENTER(outer);
@@ -283,7 +274,7 @@ Test(scopes, statistics_are_printed_as_a_table)
 
 Test(scopes, references_know_what_became_of_their_memory)
 {
-    begin();
+    begin_nested();
     ENTER(outer);
     mb_ref ref = mb_workspace_ref(outer, ALLOC(outer, 100), 100);
     cr_expect(mb_ref_check(&ref) == 0 && mb_ref_state(&ref) == MB_REF_VALID);
@@ -314,7 +305,7 @@ Test(scopes, references_know_what_became_of_their_memory)
 
 Test(scopes, a_reference_into_a_circular_workspace_is_good_until_it_is_overwritten)
 {
-    begin();
+    begin_nested();
     mb_workspace_config config = default_config();
     config.reset_policy = MB_RESET_ENDOFBUFFER_REACHED;
     config.overallocation_limit = 2.0;
@@ -337,7 +328,7 @@ Test(scopes, a_reference_into_a_circular_workspace_is_good_until_it_is_overwritt
 
 Test(scopes, a_reference_notices_that_its_lease_was_lost)
 {
-    begin();
+    begin_nested();
     ENTER(outer);
     mb_ref ref = mb_workspace_ref(outer, ALLOC(outer, 100), 100);
     cr_assert(fixture_revoke(&fixture, mb_lease_id(mb_workspace_lease(outer))) == ERROR_UNSPECIFIED);
@@ -364,7 +355,7 @@ static bool has_pattern(const mb_ref *ref, int value)
 
 Test(scopes, leverage_copies_to_the_parent)
 {
-    begin();
+    begin_nested();
     mb_ref up, same;
     ENTER(outer);
     ENTER(inner);
@@ -386,7 +377,7 @@ Test(scopes, leverage_copies_to_the_parent)
 
 Test(scopes, leverage_to_a_named_one)
 {
-    begin();
+    begin_nested();
     mb_ref to;
     ENTER(outer);
     ENTER(inner);
@@ -411,7 +402,7 @@ Test(scopes, leverage_to_a_named_one)
 
 Test(scopes, detach_and_migrate)
 {
-    begin();
+    begin_nested();
     mb_buffer *detached, *same;
     mb_ref to, back;
     ENTER(outer);

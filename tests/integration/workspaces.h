@@ -9,6 +9,27 @@
 
 #define MIB UINT64_C(1048576)
 
+/* One broker and one client of it in each test. */
+static struct fixture fixture;
+static mb_client *client;
+
+static inline void begin(const char *settings)
+{
+    fixture_start(&fixture, settings);
+    client = fixture_connect(&fixture, 0);
+}
+
+static inline void end(void)
+{
+    mb_disconnect(client);
+    fixture_stop(&fixture);
+}
+
+static inline uint64_t used(void)
+{
+    return fixture_status(&fixture).used_bytes;
+}
+
 static inline mb_workspace_config default_config(void)
 {
     mb_workspace_config config = MB_WORKSPACE_CONFIG_INIT;
