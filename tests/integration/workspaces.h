@@ -36,10 +36,10 @@ static inline mb_workspace_config default_config(void)
     return config;
 }
 
-static inline mb_workspace *open_named(mb_client *client, const char *name, mb_workspace_config config)
+static inline mb_workspace *open_named(mb_client *of, const char *name, mb_workspace_config config)
 {
     mb_workspace *workspace = NULL;
-    cr_assert(mb_workspace_open(client, name, &config, &workspace) == 0, "%s", mb_last_error());
+    cr_assert(mb_workspace_open(of, name, &config, &workspace) == 0, "%s", mb_last_error());
     return workspace;
 }
 
