@@ -11,6 +11,9 @@
 
 int workspace_check_thread(const mb_workspace *workspace)
 {
+    if (__builtin_expect(!thread_process_is(workspace->client->owner), 0)) {
+        return client_check_process(workspace->client);
+    }
     if (__builtin_expect(workspace->thread == thread_self, 1)) {
         return 0;
     }
@@ -160,6 +163,9 @@ int mb_workspace_get(mb_client *client, const char *name, const mb_workspace_con
 static void close_one(mb_workspace *workspace)
 {
     mb_client *client = workspace->client;
+    if (!thread_process_is(client->owner)) {
+        return; /* a forked child's copy: the parent's lists may be in any state */
+    }
     scopes_forget(workspace);
     TAILQ_REMOVE(&workspace->thread->workspaces, workspace, in_thread);
     (void)pthread_mutex_lock(&client->lock);

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 
 #include "tests/integration/workspaces.h"
 
@@ -267,6 +268,30 @@ Test(scopes, statistics_are_printed_as_a_table)
     cr_expect(strstr(text, "outer") && strstr(text, "inner") && strstr(text, "1363148") && strstr(text, "2097152"),
               "%s", text);
     free(text);
+    end();
+}
+
+static int in_child(const struct fixture *unused)
+{
+    mb_workspace *other;
+    (void)unused;
+    mb_workspace_close(inner);
+    return mb_workspace_enter(outer) == -EPERM && !mb_workspace_alloc_slow(outer, 1) &&
+                   mb_workspace_open(client, "child", NULL, &other) == -EPERM
+               ? 0
+               : 1;
+}
+
+Test(scopes, a_forked_child_can_not_use_its_parents)
+{
+    begin_nested();
+    int status;
+    pid_t child = fixture_fork(in_child, &fixture);
+    cr_assert(waitpid(child, &status, 0) == child);
+    cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    ENTER(outer);
+    cr_expect_not_null(mb_alloc(100));
+    LEAVE(outer);
     end();
 }
 

@@ -141,8 +141,8 @@ MB_PUBLIC size_t mb_workspace_list(mb_workspace **ret, size_t count);
 
 /*
  * Begins a cycle: the arena is empty (unless circular), and the workspace is the thread's current one until
- * mb_workspace_leave(). Entering the current one again only counts. One load tells whether the lease is alive: -ESTALE.
- * -EBUSY: it is open further out in this thread; borrow it.
+ * mb_workspace_leave(). Entering the current one again only counts. One load tells whether the lease is alive: -ESTALE
+ * if not: close it then, and open it anew. -EBUSY: it is open further out in this thread; borrow it.
  */
 MB_PUBLIC int mb_workspace_enter(mb_workspace *workspace);
 
