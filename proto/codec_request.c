@@ -97,6 +97,9 @@ static bool encode_acquire(const struct acquire_request *from, struct codec_aren
     if (from->file[0]) {
         to->file = codec_text(from->file);
     }
+    if (from->repeats) {
+        CODEC_SET(to, repeats, from->repeats);
+    }
     message->request_case = MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_ACQUIRE;
     message->acquire = to;
     return true;
@@ -110,6 +113,7 @@ static const char *decode_acquire(const Membroker__V1__Acquire *from, struct acq
     to->huge_pages = (enum huge_pages)from->huge_pages;
     to->numa_node = -1;
     to->prefault = from->prefault;
+    to->repeats = from->repeats;
     if (from->location < 0 || from->location > MEMBROKER__V1__LOCATION__LOCATION_AUTO) {
         return "this broker does not know the location that was asked for; use RAM, MMAP or AUTO";
     }
@@ -138,6 +142,9 @@ static bool encode_extend(const struct extend_request *from, struct codec_arena 
     CODEC_SET(to, lease, from->lease);
     CODEC_SET(to, bytes, from->bytes);
     CODEC_SET(to, prefault, from->prefault);
+    if (from->repeats) {
+        CODEC_SET(to, repeats, from->repeats);
+    }
     message->request_case = MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_EXTEND;
     message->extend = to;
     return true;
@@ -312,8 +319,8 @@ static const char *decode_body(const ClientMessage *message, struct codec_arena 
         return decode_acquire(message->acquire, &ret->acquire);
     case MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_EXTEND:
         ret->kind = REQUEST_EXTEND;
-        ret->extend =
-            (struct extend_request){message->extend->lease, message->extend->bytes, message->extend->prefault};
+        ret->extend = (struct extend_request){message->extend->lease, message->extend->bytes,
+                                              message->extend->prefault, message->extend->repeats};
         return NULL;
     case MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_RELEASE:
         ret->kind = REQUEST_RELEASE;

@@ -121,12 +121,14 @@ struct acquire_request {
     bool prefault;
     char file[MESSAGE_NAME_SIZE]; /* empty: a nameless one */
     uint64_t file_bytes;          /* the shell's: how long that file is now */
+    uint64_t repeats;             /* id of the request that this one repeats; 0: none */
 };
 
 struct extend_request {
     uint64_t lease;
     uint64_t bytes;
     bool prefault;
+    uint64_t repeats; /* as above */
 };
 
 struct lease_use {

@@ -61,6 +61,16 @@ bool grant_try(struct step *step, struct session *session, const struct request 
 void grant_made(struct step *step, struct segment *segment, const struct input_segment *made);
 void grant_failed(struct step *step, struct segment *segment, const struct input_segment *failed);
 
+/* The answer to the request that asked for a living segment. */
+void grant_answer(struct step *step, const struct segment *segment, uint64_t request_id);
+
+/* ---- repeat.c ---- */
+/* What a request is remembered by: its id, or that of the request that it repeats. */
+uint64_t request_key(const struct request *request);
+
+/* Answers a request that was served before, or lets the one that is under way answer it. False: it is new. */
+bool repeat_answer(struct step *step, struct session *session, const struct request *request);
+
 /* ---- place.c: reserving bytes ---- */
 enum placement { PLACED, WAITS, DENIED };
 enum placement place(struct broker *broker, struct account *account, uint64_t bytes, enum location wanted,

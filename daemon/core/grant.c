@@ -101,14 +101,15 @@ static void out_of_tables(struct step *step, const struct session *session, uint
 
 /* Adds a segment that is paid for to its lease and asks the shell to make it. */
 static void begin_segment(struct step *step, struct lease *lease, struct segment *segment, const struct charge *charge,
-                          uint64_t request_id)
+                          const struct request *request)
 {
     struct broker *broker = step->broker;
     segment->id = broker->next_segment++;
     segment->lease = lease;
     segment->state = SEGMENT_MAKING;
     segment->charge = *charge;
-    segment->request_id = request_id;
+    segment->request_id = request->id;
+    segment->key = request_key(request);
     TAILQ_INSERT_TAIL(&lease->segments, segment, in_lease);
     lease->extents++;
     lease->session->segment_count++;
@@ -218,7 +219,7 @@ static bool try_acquire(struct step *step, struct session *session, const struct
     }
     lease->location = charge.location;
     segment->options = options;
-    begin_segment(step, lease, segment, &charge, request->id);
+    begin_segment(step, lease, segment, &charge, request);
     return true;
 }
 
@@ -265,7 +266,7 @@ static bool try_extend(struct step *step, struct session *session, const struct 
         return true;
     }
     segment->options = options;
-    begin_segment(step, lease, segment, &charge, request->id);
+    begin_segment(step, lease, segment, &charge, request);
     return true;
 }
 
@@ -282,6 +283,28 @@ static void begin_freeing(struct step *step, struct segment *segment)
     charge_begin_free(&segment->charge);
     effect_push(step->effects, EFFECT_FREE_SEGMENT)->free =
         (struct effect_free){segment->id, segment->handle, segment->charge.location, segment->charge.bytes};
+}
+
+void grant_answer(struct step *step, const struct segment *segment, uint64_t request_id)
+{
+    const struct lease *lease = segment->lease;
+    struct effect *effect = effect_push(step->effects, EFFECT_REPLY);
+    effect->reply.peer = lease->session->peer;
+    effect->reply.segment_handle = segment->handle;
+    effect->reply.reply = (struct reply){.is_answer = true, .reply_to = request_id, .descriptors = 1};
+    effect->reply.reply.kind = REPLY_GRANT;
+    effect->reply.reply.grant = (struct grant_reply){
+        .lease = lease->id,
+        .segment = segment->id,
+        .bytes = segment->charge.bytes,
+        .location = lease->location,
+        .ttl_ms = (uint32_t)(lease->ttl_ns / NANOSECONDS_PER_MILLISECOND),
+        .slot = lease->slot,
+        .generation = lease->generation,
+        .huge_pages = segment->has_huge_pages,
+        .extents = lease->extents,
+        .file_bytes = lease->extents == 1 ? lease->file_bytes : 0,
+    };
 }
 
 void grant_made(struct step *step, struct segment *segment, const struct input_segment *made)
@@ -310,23 +333,7 @@ void grant_made(struct step *step, struct segment *segment, const struct input_s
     } else {
         step->broker->counters.extended++;
     }
-    struct effect *effect = effect_push(step->effects, EFFECT_REPLY);
-    effect->reply.peer = session->peer;
-    effect->reply.segment_handle = segment->handle;
-    effect->reply.reply = (struct reply){.is_answer = true, .reply_to = segment->request_id, .descriptors = 1};
-    effect->reply.reply.kind = REPLY_GRANT;
-    effect->reply.reply.grant = (struct grant_reply){
-        .file_bytes = lease->extents == 1 ? lease->file_bytes : 0,
-        .lease = lease->id,
-        .segment = segment->id,
-        .bytes = segment->charge.bytes,
-        .location = lease->location,
-        .ttl_ms = (uint32_t)(lease->ttl_ns / NANOSECONDS_PER_MILLISECOND),
-        .slot = lease->slot,
-        .generation = lease->generation,
-        .huge_pages = segment->has_huge_pages,
-        .extents = lease->extents,
-    };
+    grant_answer(step, segment, segment->request_id);
 }
 
 /* ---- failed ---- */

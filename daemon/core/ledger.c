@@ -114,11 +114,16 @@ int ledger_reserve(struct account *account, enum location location, uint64_t byt
         *ret_excess = excess;
         return LEDGER_E_LIMIT;
     }
+    ledger_restore(account, location, bytes, ret_charge);
+    return 0;
+}
+
+void ledger_restore(struct account *account, enum location location, uint64_t bytes, struct charge *ret_charge)
+{
     for (struct account *at = account; at; at = at->parent) {
         account_add(at, location, bytes);
     }
     *ret_charge = (struct charge){.account = account, .location = location, .bytes = bytes};
-    return 0;
 }
 
 static void account_add_freeing(struct account *account, enum location location, uint64_t bytes)

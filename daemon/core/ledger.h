@@ -55,6 +55,9 @@ void account_deinit(const struct account *account);
 int ledger_reserve(struct account *account, enum location location, uint64_t bytes, struct charge *ret_charge,
                    struct ledger_excess *ret_excess);
 
+/* Charges what is there already, whatever the limits are: after a restart. */
+void ledger_restore(struct account *account, enum location location, uint64_t bytes, struct charge *ret_charge);
+
 /* The charged bytes have no user any more and are on their way back to the kernel. Idempotent. */
 void charge_begin_free(struct charge *charge);
 

@@ -38,6 +38,9 @@ static void take_out(struct broker *broker, struct waiting *waiting)
 
 void queue_request(struct step *step, struct session *session, const struct request *request)
 {
+    if (repeat_answer(step, session, request)) {
+        return;
+    }
     bool must_wait = !TAILQ_EMPTY(&step->broker->waiting) || !grant_try(step, session, request);
     if (must_wait) {
         queue_add(step, session, request);

@@ -34,6 +34,7 @@ struct segment {
     struct charge charge;
     struct segment_options options;
     uint64_t request_id; /* of the request that waits for it, while making */
+    uint64_t key;        /* the id of the request that asked for it first; 0: it wanted no answer */
     uint64_t host_epoch; /* the host memory snapshot that it was granted under */
     void *handle;        /* the shell's, once made */
     TAILQ_ENTRY(segment) in_lease;

@@ -45,6 +45,42 @@ static uint32_t take_free(struct slot_table *table)
     return slot;
 }
 
+static void append_free(struct slot_table *table, uint32_t slot)
+{
+    table->slots[slot].next_free = NO_SLOT;
+    if (table->last_free == NO_SLOT) {
+        table->first_free = slot;
+    } else {
+        table->slots[table->last_free].next_free = slot;
+    }
+    table->last_free = slot;
+}
+
+int slot_restore(struct slot_table *table, uint32_t slot, uint64_t generation)
+{
+    if (slot >= table->capacity_max) {
+        return -EINVAL;
+    }
+    while (table->count <= slot) {
+        if (table->count == table->capacity && grow(table) < 0) {
+            return -ENOMEM;
+        }
+        table->slots[table->count++] = (struct slot){.generation = 0, .next_free = NO_SLOT};
+    }
+    table->slots[slot].generation = generation;
+    return 0;
+}
+
+void slot_table_relist(struct slot_table *table)
+{
+    table->first_free = table->last_free = NO_SLOT;
+    for (uint32_t i = 0; i < table->count; i++) {
+        if (table->slots[i].generation % 2 == 0) {
+            append_free(table, i);
+        }
+    }
+}
+
 int slot_take(struct slot_table *table, uint32_t *ret_slot, uint64_t *ret_generation)
 {
     uint32_t slot;
@@ -68,12 +104,6 @@ int slot_take(struct slot_table *table, uint32_t *ret_slot, uint64_t *ret_genera
 uint64_t slot_give(struct slot_table *table, uint32_t slot)
 {
     assert(slot < table->count && table->slots[slot].generation % 2 == 1);
-    table->slots[slot].next_free = NO_SLOT;
-    if (table->last_free == NO_SLOT) {
-        table->first_free = slot;
-    } else {
-        table->slots[table->last_free].next_free = slot;
-    }
-    table->last_free = slot;
+    append_free(table, slot);
     return ++table->slots[slot].generation;
 }

@@ -27,5 +27,12 @@ void slot_table_deinit(struct slot_table *table);
 /* Takes a slot. Returns 0, SLOT_E_FULL when capacity_max slots are taken, or -ENOMEM. */
 int slot_take(struct slot_table *table, uint32_t *ret_slot, uint64_t *ret_generation);
 
+/*
+ * Sets a slot of a table that nothing was taken from yet to a generation of before: odd, it is taken. 0, -EINVAL: there
+ * is no such slot, or -ENOMEM. After the last one slot_table_relist() finds out what is free.
+ */
+int slot_restore(struct slot_table *table, uint32_t slot, uint64_t generation);
+void slot_table_relist(struct slot_table *table);
+
 /* Gives a slot back and returns its generation from now on. */
 uint64_t slot_give(struct slot_table *table, uint32_t slot);

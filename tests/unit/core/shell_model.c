@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/core/restore.h"
 #include "proto/base/size.h"
 
 static void *handle_of(const struct model_segment *segment)
@@ -34,6 +35,7 @@ struct model *model_new(uint64_t max_bytes, uint64_t max_physical, uint64_t max_
         .page_bytes = MODEL_PAGE,
         .daemon_uid = 7,
     };
+    model->options = options;
     model->broker = broker_new(&options);
     model->now = NANOSECONDS_PER_SECOND;
     cr_assert(model->broker);
@@ -211,6 +213,58 @@ void model_feed(struct model *model, const struct input *input)
     step(model, input);
     while (settle_one(model, !model->hold_makes, !model->hold_frees)) {
     }
+}
+
+/* A session that was over is gone with its leases. */
+static bool restore_session(const struct model *model, struct broker *next, int peer)
+{
+    struct kept_session kept;
+    const struct model_peer *of = &model->peers[peer];
+    if (!of->session || !broker_keep_session(model->broker, of->session, &kept)) {
+        return false;
+    }
+    cr_assert(broker_restore_session(next, &kept, cookie_of(peer), model->now) == 0);
+    cr_assert(broker_restore_session(next, &kept, cookie_of(peer), model->now) == -EEXIST);
+    return true;
+}
+
+static bool restore_segment(const struct model *model, struct broker *next, struct model_segment *segment)
+{
+    struct kept_segment kept;
+    bool is_lent = segment->made && !segment->freeing && broker_keep_segment(model->broker, segment->id, &kept);
+    if (!is_lent || broker_restore_segment(next, &kept, handle_of(segment), model->now) == -ENOENT) {
+        return false;
+    }
+    cr_assert(broker_restore_segment(next, &kept, handle_of(segment), model->now) == -EEXIST);
+    return true;
+}
+
+void model_restart(struct model *model)
+{
+    struct broker *next = broker_new(&model->options);
+    struct kept_numbers numbers = broker_keep_numbers(model->broker);
+    cr_assert(next);
+    for (int peer = 0; peer < MODEL_PEERS; peer++) {
+        if (!restore_session(model, next, peer)) {
+            model->peers[peer] = (struct model_peer){0};
+        }
+    }
+    for (size_t i = 0; i < model->segment_count;) {
+        if (restore_segment(model, next, &model->segments[i])) {
+            i++;
+        } else {
+            forget_segment(model, &model->segments[i]);
+        }
+    }
+    broker_restore_numbers(next, &numbers);
+    broker_restore_done(next);
+    broker_free(model->broker);
+    model->broker = next;
+    const char *wrong = broker_check(next);
+    cr_assert(!wrong, "%s", wrong);
+    struct status_reply status = model_status(model);
+    cr_assert_eq(model_existing(model, LOCATION_RAM), status.used_physical_bytes);
+    cr_assert_eq(model_existing(model, LOCATION_MMAP), status.used_mapped_bytes);
 }
 
 uint64_t model_open(struct model *model, int peer, uint64_t heap_bytes)

@@ -27,6 +27,7 @@ struct model_segment {
 
 struct model {
     struct broker *broker;
+    struct broker_options options;
     uint64_t now;
     struct effect_list effects;
     struct model_peer peers[MODEL_PEERS];
@@ -54,6 +55,12 @@ void model_feed(struct model *model, const struct input *input);
 
 /* Lets held results through. */
 void model_finish(struct model *model);
+
+/*
+ * The daemon is killed and another takes over with what was kept: sessions, and segments that were lent; what was being
+ * made or freed is gone. Every session is detached afterwards.
+ */
+void model_restart(struct model *model);
 
 /* Opens a session for a peer with this heap (LIMIT_UNSAID: none); user 1000 + peer. Returns its number. */
 uint64_t model_open(struct model *model, int peer, uint64_t heap_bytes);

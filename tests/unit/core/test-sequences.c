@@ -109,7 +109,11 @@ static void happen(struct model *model)
         happen_to_session(model, peer);
         break;
     case 4:
-        happen_to_all(model);
+        if (random_below(8) == 0) {
+            model_restart(model);
+        } else {
+            happen_to_all(model);
+        }
         break;
     default:
         request = random_request();
@@ -150,7 +154,7 @@ static uint64_t run(uint64_t seed)
     struct model *model = model_new(MAX_BYTES, MAX_PHYSICAL, MAX_MAPPED);
     state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
     for (int i = 0; i < STEPS; i++) {
-        struct status_reply before = model_status(model);
+        struct status_reply before = model_status(model); /* a restart may only take away from it */
         happen(model);
         check_limits(model, &before);
     }

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Repetitions: a client whose connection broke before an answer came asks again, and says so. What was granted is
+ * not granted twice, whether the answer was lost, is still to come, or the daemon was restarted in between.
+ */
+#include "daemon/core/broker_state.h"
+
+static uint64_t repeats(const struct request *request)
+{
+    return request->kind == REQUEST_ACQUIRE  ? request->acquire.repeats
+           : request->kind == REQUEST_EXTEND ? request->extend.repeats
+                                             : 0;
+}
+
+uint64_t request_key(const struct request *request)
+{
+    uint64_t earlier = repeats(request);
+    return earlier ? earlier : request->id;
+}
+
+static struct waiting *find_waiting(const struct session *session, uint64_t key)
+{
+    struct waiting *waiting;
+    TAILQ_FOREACH(waiting, &session->waiting, in_session) {
+        if (request_key(&waiting->request) == key) {
+            return waiting;
+        }
+    }
+    return NULL;
+}
+
+static struct segment *find_segment(const struct session *session, uint64_t key)
+{
+    const struct lease *lease;
+    struct segment *segment;
+    TAILQ_FOREACH(lease, &session->leases, in_session) {
+        TAILQ_FOREACH(segment, &lease->segments, in_lease) {
+            if (segment->key == key) {
+                return segment;
+            }
+        }
+    }
+    return NULL;
+}
+
+bool repeat_answer(struct step *step, struct session *session, const struct request *request)
+{
+    uint64_t key = repeats(request);
+    struct waiting *waiting = key ? find_waiting(session, key) : NULL;
+    if (waiting) {
+        waiting->request.id = request->id;
+        *(request->kind == REQUEST_ACQUIRE ? &waiting->request.acquire.repeats : &waiting->request.extend.repeats) = key;
+        return true;
+    }
+    struct segment *segment = key ? find_segment(session, key) : NULL;
+    if (segment && segment->state == SEGMENT_MAKING) {
+        segment->request_id = request->id;
+    } else if (segment) {
+        grant_answer(step, segment, request->id);
+    }
+    return segment;
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keeping and restoring the tables. */
+#include "daemon/core/restore.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/core/broker_state.h"
+#include "proto/base/size.h"
+
+/* ---- keeping ---- */
+
+bool broker_keep_session(const struct broker *broker, uint64_t id, struct kept_session *ret)
+{
+    const struct session *session = session_table_find(&broker->sessions, id);
+    if (!session) {
+        return false;
+    }
+    *ret = (struct kept_session){
+        .id = id, .identity = session->identity, .token = session->token, .limits = session->account.limits};
+    memcpy(ret->name, session->name, sizeof ret->name);
+    return true;
+}
+
+bool broker_keep_segment(const struct broker *broker, uint64_t id, struct kept_segment *ret)
+{
+    const struct segment *segment = segment_tree_next(broker, id - 1);
+    if (!segment || segment->id != id || segment->state != SEGMENT_LIVE) {
+        return false;
+    }
+    const struct lease *lease = segment->lease;
+    *ret = (struct kept_segment){
+        .id = id,
+        .lease = lease->id,
+        .session = lease->session->id,
+        .key = segment->key,
+        .bytes = segment->charge.bytes,
+        .location = segment->charge.location,
+        .options = lease->options,
+        .has_huge_pages = segment->has_huge_pages,
+        .slot = lease->slot,
+        .generation = lease->generation,
+        .ttl_ms = (uint32_t)(lease->ttl_ns / NANOSECONDS_PER_MILLISECOND),
+        .file_bytes = lease->file_bytes,
+    };
+    memcpy(ret->name, lease->name, sizeof ret->name);
+    memcpy(ret->file, lease->file, sizeof ret->file);
+    return true;
+}
+
+struct kept_numbers broker_keep_numbers(const struct broker *broker)
+{
+    return (struct kept_numbers){broker->next_session - 1, broker->next_lease - 1, broker->next_segment - 1};
+}
+
+/* ---- restoring ---- */
+
+static void skip(uint64_t *next, uint64_t used)
+{
+    if (*next <= used) {
+        *next = used + 1;
+    }
+}
+
+void broker_restore_numbers(struct broker *broker, const struct kept_numbers *numbers)
+{
+    skip(&broker->next_session, numbers->session);
+    skip(&broker->next_lease, numbers->lease);
+    skip(&broker->next_segment, numbers->segment);
+}
+
+int broker_restore_session(struct broker *broker, const struct kept_session *kept, void *peer, uint64_t now)
+{
+    uint64_t grace = broker->options.settings.times.reconnect_grace_ms * NANOSECONDS_PER_MILLISECOND;
+    if (kept->id == 0 || session_table_find(&broker->sessions, kept->id)) {
+        return -EEXIST;
+    }
+    struct session *session = session_new(&broker->sessions, kept->id, &broker->host, &kept->limits);
+    if (!session) {
+        return -ENOMEM;
+    }
+    session->identity = kept->identity;
+    session->token = kept->token;
+    session->peer = peer;
+    session->renewed_at = session->input_read_at = now;
+    memcpy(session->name, kept->name, sizeof session->name);
+    session_detach(&broker->sessions, session, now + grace);
+    skip(&broker->next_session, kept->id);
+    return 0;
+}
+
+int broker_restore_slot(struct broker *broker, uint64_t session_id, uint32_t slot, uint64_t generation)
+{
+    struct session *session = session_table_find(&broker->sessions, session_id);
+    return session ? slot_restore(&session->slots, slot, generation) : -ENOENT;
+}
+
+void broker_restore_done(struct broker *broker)
+{
+    struct session *session = session_table_next(&broker->sessions, 0);
+    for (; session; session = session_table_next(&broker->sessions, session->id)) {
+        slot_table_relist(&session->slots);
+    }
+}
+
+static struct lease *restore_lease(struct broker *broker, struct session *session, const struct kept_segment *kept,
+                                   uint64_t now)
+{
+    struct lease *lease = calloc(1, sizeof *lease);
+    if (!lease || slot_restore(&session->slots, kept->slot, kept->generation) < 0) {
+        free(lease);
+        return NULL;
+    }
+    lease->id = kept->lease;
+    lease->session = session;
+    lease->state = LEASE_MAKING;
+    lease->location = kept->location;
+    lease->has_slot = true;
+    lease->slot = kept->slot;
+    lease->generation = kept->generation;
+    lease->ttl_ns = kept->ttl_ms * NANOSECONDS_PER_MILLISECOND;
+    lease->options = kept->options;
+    lease->file_bytes = kept->file_bytes;
+    memcpy(lease->name, kept->name, sizeof lease->name);
+    memcpy(lease->file, kept->file, sizeof lease->file);
+    TAILQ_INIT(&lease->segments);
+    TAILQ_INSERT_TAIL(&session->leases, lease, in_session);
+    session->lease_count++;
+    lease_table_add(&broker->leases, lease);
+    lease_table_grant(&broker->leases, lease, now);
+    skip(&broker->next_lease, lease->id);
+    return lease;
+}
+
+static bool contradicts(const struct broker *broker, const struct lease *lease, const struct kept_segment *kept)
+{
+    bool is_sane = kept->id && kept->lease && kept->bytes && kept->bytes % broker->options.page_bytes == 0 &&
+                   kept->generation % 2 == 1 && (kept->location == LOCATION_RAM || kept->location == LOCATION_MMAP);
+    return !is_sane || (lease && (lease->session->id != kept->session || lease->location != kept->location ||
+                                  lease->slot != kept->slot || lease->extents >= LEASE_EXTENTS_MAX));
+}
+
+int broker_restore_segment(struct broker *broker, const struct kept_segment *kept, void *handle, uint64_t now)
+{
+    struct session *session = session_table_find(&broker->sessions, kept->session);
+    const struct segment *twin = kept->id ? segment_tree_next(broker, kept->id - 1) : NULL;
+    struct lease *lease = lease_table_find(&broker->leases, kept->lease);
+    if (!session) {
+        return -ENOENT;
+    }
+    if ((twin && twin->id == kept->id) || contradicts(broker, lease, kept)) {
+        return twin && twin->id == kept->id ? -EEXIST : -EINVAL;
+    }
+    struct segment *segment = calloc(1, sizeof *segment);
+    if (segment && !lease) {
+        lease = restore_lease(broker, session, kept, now);
+    }
+    if (!segment || !lease) {
+        free(segment);
+        return -ENOMEM;
+    }
+    segment->id = kept->id;
+    segment->lease = lease;
+    segment->state = SEGMENT_LIVE;
+    segment->has_huge_pages = kept->has_huge_pages;
+    segment->options = kept->options;
+    segment->key = kept->key;
+    segment->handle = handle;
+    ledger_restore(&session->account, kept->location, kept->bytes, &segment->charge);
+    TAILQ_INSERT_TAIL(&lease->segments, segment, in_lease);
+    lease->extents++;
+    lease->bytes += kept->bytes;
+    session->segment_count++;
+    segment_tree_insert(broker, segment);
+    skip(&broker->next_segment, kept->id);
+    return 0;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What of the broker's tables outlives a restart, as values: enough to go on as if nothing had happened. Restoring
+ * happens before the first step, sessions first. Deadlines begin anew: the time in which there was no daemon does not count.
+ */
+#pragma once
+
+#include "daemon/core/broker.h"
+
+struct kept_session {
+    uint64_t id;
+    struct identity identity;
+    struct token token;
+    struct byte_limits limits;
+    char name[MESSAGE_NAME_SIZE];
+};
+
+/* A living segment, with what is to be known of its lease. */
+struct kept_segment {
+    uint64_t id, lease, session;
+    uint64_t key;
+    uint64_t bytes;
+    enum location location;
+    struct segment_options options;
+    bool has_huge_pages;
+    uint32_t slot;
+    uint64_t generation;
+    uint32_t ttl_ms;
+    char name[MESSAGE_NAME_SIZE];
+    char file[MESSAGE_NAME_SIZE];
+    uint64_t file_bytes;
+};
+
+/* The numbers given out last. */
+struct kept_numbers {
+    uint64_t session, lease, segment;
+};
+
+/* What to keep. False: there is no such living session or segment. */
+bool broker_keep_session(const struct broker *broker, uint64_t id, struct kept_session *ret);
+bool broker_keep_segment(const struct broker *broker, uint64_t id, struct kept_segment *ret);
+struct kept_numbers broker_keep_numbers(const struct broker *broker);
+
+/* No number up to these is given out again. */
+void broker_restore_numbers(struct broker *broker, const struct kept_numbers *numbers);
+
+/* A session without a connection: it has reconnect_grace from now to be resumed. 0, -EEXIST or -ENOMEM. */
+int broker_restore_session(struct broker *broker, const struct kept_session *kept, void *peer, uint64_t now);
+
+/*
+ * A segment, and its lease with the first one of it; charged whatever the limits are now. 0, or -ENOENT: no such
+ * session; -EEXIST; -EINVAL: it contradicts what was restored before; -ENOMEM.
+ */
+int broker_restore_segment(struct broker *broker, const struct kept_segment *kept, void *handle, uint64_t now);
+
+/* A slot of the session that no lease has: its generation (even), so that none is used twice. */
+int broker_restore_slot(struct broker *broker, uint64_t session, uint32_t slot, uint64_t generation);
+
+/* Everything is restored. */
+void broker_restore_done(struct broker *broker);
