@@ -57,7 +57,7 @@ RUNTIME_O := $(call object,$(RUNTIME_SRC))
 CLIENT_O  := $(call object,$(CLIENT_SRC))
 CTL_O     := $(call object,$(CTL_SRC))
 
-DAEMON_LIBS := -luv -lprotobuf-c -linih -lnuma
+DAEMON_LIBS := -lsystemd -luv -lprotobuf-c -linih -lnuma
 CLIENT_LIBS := -lprotobuf-c -pthread
 CTL_LIBS    := -ljansson -lsmartcols
 

@@ -3,9 +3,12 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <time.h>
 
 #include "client/client.h"
 #include "client/error.h"
+
+enum { LINK_PAUSE_MS = 10 };
 
 static int timed_out(const mb_client *client)
 {
@@ -31,14 +34,42 @@ static void wait_for_room(mb_client *client, uint64_t until)
     (void)pthread_mutex_lock(&client->lock);
 }
 
+/* While the broker is being restarted a call waits for it; the lock is given up meanwhile. */
+static bool wait_for_link(mb_client *client, uint64_t until)
+{
+    uint64_t now = client_milliseconds();
+    uint64_t hopeless = client->down_since + client->times.reconnect_grace_ms;
+    if (!client->session || client->stopping || now >= until || (client->state == LINK_DOWN && now >= hopeless)) {
+        return false;
+    }
+    if (!client->has_thread) {
+        link_tend(client);
+        (void)receive_one(client, false);
+    }
+    if (client->state != LINK_UP) {
+        struct timespec pause;
+        (void)clock_gettime(CLOCK_MONOTONIC, &pause);
+        pause.tv_nsec += LINK_PAUSE_MS * 1000000L;
+        pause.tv_sec += pause.tv_nsec / 1000000000L;
+        pause.tv_nsec %= 1000000000L;
+        (void)pthread_cond_timedwait(&client->changed, &client->lock, &pause);
+    }
+    return true;
+}
+
 static int send_request(mb_client *client, struct request *request, struct call *call, uint64_t until)
 {
+    while (client->state != LINK_UP) {
+        if (!wait_for_link(client, until)) {
+            return -ENOTCONN;
+        }
+    }
     link_flush_releases(client); /* what was released before is free before */
     for (;;) {
         if (client->state != LINK_UP) {
             return -ENOTCONN;
         }
-        request->id = call->id = client->next_id++;
+        request->id = call->id = call->first_id = client->next_id++;
         int result = link_send(client, request);
         if (result != -EAGAIN) {
             return result;
@@ -69,7 +100,12 @@ static int wait_for_answer(mb_client *client, struct call *call, uint64_t until)
         if (!client->has_thread) {
             link_tend(client); /* nobody else renews meanwhile */
         }
-        if (client->reading) {
+        if (client->state == LINK_DOWN) {
+            if (!wait_for_link(client, until) && !call->done) {
+                TAILQ_REMOVE(&client->calls, call, in_client);
+                return -ENOTCONN;
+            }
+        } else if (client->reading) {
             wait_for_reader(client);
         } else if (receive_one(client, true) && !client->reading) {
             (void)pthread_cond_broadcast(&client->changed); /* the reader's place is free */
@@ -100,6 +136,9 @@ int call_broker(mb_client *client, struct request *request, struct call *call)
         return result;
     }
     (void)pthread_mutex_lock(&client->lock);
+    if (request && (request->kind == REQUEST_ACQUIRE || request->kind == REQUEST_EXTEND)) {
+        call->request = request;
+    }
     if (request) {
         result = send_request(client, request, call, until);
     }

@@ -45,7 +45,8 @@ struct mb_lease {
     uint32_t ttl_ms;
     bool huge_pages;
     uint64_t file_bytes;             /* of a named file; 0: it has none */
-    const struct control_slot *slot; /* in a mapping that lives as long as the client */
+    const struct control_slot *_Atomic slot; /* in a mapping that lives as long as the client */
+    uint32_t slot_index;
     uint64_t generation;
     _Atomic uint32_t lost;       /* mb_end_reason, where the library itself found that it is */
     _Atomic uint64_t used_bytes; /* as the program reports */
@@ -62,6 +63,8 @@ TAILQ_HEAD(lease_list, mb_lease);
 /* A request that somebody waits for; lives on that thread's stack. */
 struct call {
     uint64_t id;
+    struct request *request; /* sent again, as a repetition, when the session is resumed; NULL: it fails then */
+    uint64_t first_id;       /* under which it was sent first */
     mb_lease *lease; /* a grant goes here: a new lease, or the one that is extended */
     unsigned extent; /* the granted segment's index in the lease */
     bool done;
@@ -81,6 +84,7 @@ TAILQ_HEAD(event_list, queued_event);
 
 struct control_mapping {
     const struct control_page *page;
+    ino_t inode;
     SLIST_ENTRY(control_mapping) next;
 };
 
@@ -102,7 +106,7 @@ struct mb_client {
 
     pthread_mutex_t lock;
     pthread_cond_t changed; /* a call is done, or the reader's place is free */
-    enum link_state state;
+    _Atomic enum link_state state; /* the guard looks without the lock */
     int socket;
     int epoll;    /* of socket and wake; what mb_client_fd() gives */
     int wake;     /* eventfd: the background thread has something to do */
@@ -161,6 +165,12 @@ void link_tend(mb_client *client);
 /* When link_tend() is due, in ms of client_milliseconds(); UINT64_MAX: never. */
 uint64_t link_due(const mb_client *client);
 
+/* Fails what is under way: nobody will answer it. */
+void link_fail_calls(mb_client *client);
+
+/* Sends again what was under way when the connection broke. */
+void link_repeat_calls(mb_client *client);
+
 /* Sends the releases that wait, as far as the socket takes them. */
 void link_flush_releases(mb_client *client);
 
@@ -192,6 +202,12 @@ void lease_unreference(mb_lease *lease);
 
 /* Removes the mappings and descriptors. */
 void lease_unmap(mb_lease *lease);
+
+/* The session has a new control page: every lease's slot is there now. */
+void leases_move_slots(mb_client *client, const struct control_page *page);
+
+/* A page of the lease is gone. True: so it is lost, though nobody could say so yet. From the signal's handler. */
+bool lease_note_fault(mb_lease *lease);
 
 /* Notes a loss, once: the program is told by an event. */
 void lease_note_loss(mb_lease *lease, mb_end_reason reason);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "client/client.h"
 #include "client/error.h"
 
 enum { ENTRIES_PER_CHUNK = 64 };
@@ -19,7 +20,7 @@ enum { ENTRIES_PER_CHUNK = 64 };
 struct entry {
     _Atomic uintptr_t start; /* 0: empty */
     _Atomic uint64_t bytes;
-    const mb_lease *_Atomic lease;
+    mb_lease *_Atomic lease;
 };
 
 struct chunk {
@@ -49,8 +50,8 @@ static const struct entry *find(uintptr_t address)
 static bool cover(uintptr_t address)
 {
     const struct entry *entry = find(address);
-    const mb_lease *lease = entry ? atomic_load(&entry->lease) : NULL;
-    if (!lease || mb_lease_end_reason(lease) == MB_END_NONE) {
+    mb_lease *lease = entry ? atomic_load(&entry->lease) : NULL;
+    if (!lease || (mb_lease_end_reason(lease) == MB_END_NONE && !lease_note_fault(lease))) {
         return false;
     }
     void *start = (void *)atomic_load(&entry->start);
@@ -97,7 +98,7 @@ int guard_install(void)
     return result;
 }
 
-static void fill(struct entry *entry, void *address, uint64_t bytes, const mb_lease *lease)
+static void fill(struct entry *entry, void *address, uint64_t bytes, mb_lease *lease)
 {
     atomic_store(&entry->lease, lease);
     atomic_store(&entry->bytes, bytes);
@@ -124,7 +125,7 @@ static struct entry *find_empty(void)
     }
 }
 
-int guard_add(void *address, uint64_t bytes, const mb_lease *lease)
+int guard_add(void *address, uint64_t bytes, mb_lease *lease)
 {
     (void)pthread_mutex_lock(&writers);
     struct entry *entry = find_empty();

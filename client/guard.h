@@ -14,7 +14,7 @@
 int guard_install(void);
 
 /* Guards a mapping until guard_remove(); both before it is unmapped. Returns 0 or -ENOMEM. Any thread. */
-int guard_add(void *address, uint64_t bytes, const mb_lease *lease);
+int guard_add(void *address, uint64_t bytes, mb_lease *lease);
 
 /* Does nothing for an address that is not guarded. */
 void guard_remove(const void *address);

@@ -34,7 +34,8 @@ void lease_take_grant(mb_client *client, mb_lease *lease, const struct grant_rep
         lease->ttl_ms = grant->ttl_ms;
         lease->huge_pages = grant->huge_pages;
         lease->file_bytes = grant->file_bytes;
-        lease->slot = &SLIST_FIRST(&client->controls)->page->slot[grant->slot];
+        lease->slot_index = grant->slot;
+        atomic_store(&lease->slot, &SLIST_FIRST(&client->controls)->page->slot[grant->slot]);
         lease->generation = grant->generation;
         lease->references = 1;
         TAILQ_INSERT_TAIL(&client->leases, lease, in_client);
@@ -63,6 +64,24 @@ void lease_note_loss(mb_lease *lease, mb_end_reason reason)
     atomic_store(&lease->client->buffer_epoch, heaps_new_number());
     atomic_store_explicit(&lease->lost, (uint32_t)reason, memory_order_release);
     event_push(lease->client, MB_EVENT_LEASE_LOST, lease, &details);
+}
+
+/* While there is no broker, the control page that we have says nothing of what the next one ends. */
+bool lease_note_fault(mb_lease *lease)
+{
+    if (lease->client->state == LINK_UP) {
+        return false;
+    }
+    atomic_store_explicit(&lease->lost, MB_END_BROKER_GONE, memory_order_release);
+    return true;
+}
+
+void leases_move_slots(mb_client *client, const struct control_page *page)
+{
+    mb_lease *lease;
+    TAILQ_FOREACH(lease, &client->leases, in_client) {
+        atomic_store(&lease->slot, &page->slot[lease->slot_index]);
+    }
 }
 
 void leases_sweep(mb_client *client, mb_end_reason all_lost)
@@ -100,10 +119,11 @@ mb_end_reason mb_lease_end_reason(const mb_lease *lease)
     if (lost) {
         return (mb_end_reason)lost;
     }
-    if (atomic_load_explicit(&lease->slot->generation, memory_order_acquire) == lease->generation) {
+    const struct control_slot *slot = atomic_load_explicit(&lease->slot, memory_order_acquire);
+    if (atomic_load_explicit(&slot->generation, memory_order_acquire) == lease->generation) {
         return MB_END_NONE;
     }
-    return (mb_end_reason)atomic_load_explicit(&lease->slot->end_reason, memory_order_relaxed);
+    return (mb_end_reason)atomic_load_explicit(&slot->end_reason, memory_order_relaxed);
 }
 
 int mb_lease_check(const mb_lease *lease)
@@ -229,7 +249,7 @@ int mb_extend(mb_lease *lease, uint64_t bytes, unsigned *ret_extent)
 
 /* ---- mapping ---- */
 
-static int map_extent(const mb_lease *lease, struct extent *extent)
+static int map_extent(mb_lease *lease, struct extent *extent)
 {
     void *address = mmap(NULL, extent->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, extent->fd, 0);
     if (address == MAP_FAILED) {

@@ -79,16 +79,52 @@ int link_open(mb_client *client)
 
 /* ---- breaking ---- */
 
-static void fail_calls(mb_client *client)
+static void fail_call(mb_client *client, struct call *call)
 {
-    struct call *call;
-    while ((call = TAILQ_FIRST(&client->calls))) {
-        TAILQ_REMOVE(&client->calls, call, in_client);
-        call->done = true;
-        call->result = -ENOTCONN;
-        call->sentence[0] = '\0';
+    TAILQ_REMOVE(&client->calls, call, in_client);
+    call->done = true;
+    call->result = -ENOTCONN;
+    call->sentence[0] = '\0';
+}
+
+void link_fail_calls(mb_client *client)
+{
+    struct call *call = TAILQ_FIRST(&client->calls), *next;
+    for (; call; call = next) {
+        next = TAILQ_NEXT(call, in_client);
+        fail_call(client, call);
     }
     (void)pthread_cond_broadcast(&client->changed);
+}
+
+/* What can be repeated waits for the session to be resumed, as long as its caller waits. */
+static void suspend_calls(mb_client *client)
+{
+    struct call *call = TAILQ_FIRST(&client->calls), *next;
+    for (; call; call = next) {
+        next = TAILQ_NEXT(call, in_client);
+        if (!call->request || !client->session) {
+            fail_call(client, call);
+        }
+    }
+    (void)pthread_cond_broadcast(&client->changed);
+}
+
+void link_repeat_calls(mb_client *client)
+{
+    struct call *call = TAILQ_FIRST(&client->calls), *next;
+    for (; call; call = next) {
+        next = TAILQ_NEXT(call, in_client);
+        if (!call->request) {
+            continue;
+        }
+        struct request *request = call->request;
+        *(request->kind == REQUEST_ACQUIRE ? &request->acquire.repeats : &request->extend.repeats) = call->first_id;
+        request->id = call->id = client->next_id++;
+        if (link_send(client, request) < 0) {
+            return; /* broken again: all of it is repeated then */
+        }
+    }
 }
 
 static void plan_retry(mb_client *client)
@@ -124,7 +160,7 @@ void link_broke(mb_client *client)
     client->state = LINK_DOWN;
     drop_socket(client);
     client->hello_id = client->list_id = 0;
-    fail_calls(client);
+    suspend_calls(client);
     leases_sweep(client, MB_END_NONE);
     if (was_up) {
         client->down_since = client_milliseconds();
@@ -141,6 +177,7 @@ static void give_up_leases(mb_client *client, uint64_t now)
 {
     if (now - client->down_since > client->times.reconnect_grace_ms) {
         leases_sweep(client, MB_END_BROKER_GONE);
+        link_fail_calls(client);
     }
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "client/buffer/heap.h"
 #include "client/client.h"
@@ -21,7 +22,9 @@ static int map_control(mb_client *client, int fd)
         free(mapping);
         return -ENOMEM;
     }
+    struct stat status;
     mapping->page = page;
+    mapping->inode = fstat(fd, &status) == 0 ? status.st_ino : 0;
     if (mapping->page->magic != CONTROL_PAGE_MAGIC || mapping->page->version != CONTROL_PAGE_VERSION) {
         (void)munmap(page, CONTROL_PAGE_BYTES);
         free(mapping);
@@ -29,6 +32,21 @@ static int map_control(mb_client *client, int fd)
     }
     SLIST_INSERT_HEAD(&client->controls, mapping, next);
     return 0;
+}
+
+/* A broker that was restarted has made the page anew. */
+static int renew_control(mb_client *client, int fd)
+{
+    struct stat status;
+    const struct control_mapping *newest = SLIST_FIRST(&client->controls);
+    if (fd < 0 || fstat(fd, &status) < 0 || (newest && status.st_ino == newest->inode)) {
+        return 0;
+    }
+    int result = map_control(client, fd);
+    if (result == 0) {
+        leases_move_slots(client, SLIST_FIRST(&client->controls)->page);
+    }
+    return result;
 }
 
 /* Asks which leases the broker has for this session: it may have granted one whose answer was lost. */
@@ -49,6 +67,11 @@ static int take_welcome(mb_client *client, const struct welcome_reply *welcome, 
             return result;
         }
         leases_sweep(client, MB_END_BROKER_GONE);
+    } else {
+        int result = renew_control(client, fd);
+        if (result < 0) {
+            return result;
+        }
     }
     bool first = client->session == 0;
     client->session = welcome->session;
@@ -59,6 +82,7 @@ static int take_welcome(mb_client *client, const struct welcome_reply *welcome, 
     client->hello_id = 0;
     client->renew_at = TAILQ_EMPTY(&client->leases) ? UINT64_MAX : 0;
     if (known) {
+        link_repeat_calls(client); /* first: what they are granted is not to be taken for an orphan */
         ask_for_leases(client, 0);
         leases_sweep(client, MB_END_NONE);
     }
@@ -73,6 +97,7 @@ static void begin_anew(mb_client *client)
 {
     struct request request = {.id = client->next_id++, .kind = REQUEST_HELLO, .hello = client->hello};
     leases_sweep(client, MB_END_BROKER_GONE);
+    link_fail_calls(client);
     client->session = 0;
     client->hello_id = request.id;
     (void)link_send(client, &request);

@@ -96,6 +96,12 @@ int broker_restore_slot(struct broker *broker, uint64_t session_id, uint32_t slo
     return session ? slot_restore(&session->slots, slot, generation) : -ENOENT;
 }
 
+bool broker_has_slot(const struct broker *broker, uint64_t session_id, uint32_t slot)
+{
+    const struct session *session = session_table_find(&broker->sessions, session_id);
+    return session && slot < session->slots.count && session->slots.slots[slot].generation % 2 == 1;
+}
+
 void broker_restore_done(struct broker *broker)
 {
     struct session *session = session_table_next(&broker->sessions, 0);

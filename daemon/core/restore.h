@@ -56,5 +56,8 @@ int broker_restore_segment(struct broker *broker, const struct kept_segment *kep
 /* A slot of the session that no lease has: its generation (even), so that none is used twice. */
 int broker_restore_slot(struct broker *broker, uint64_t session, uint32_t slot, uint64_t generation);
 
+/* Whether a restored lease has this slot. */
+bool broker_has_slot(const struct broker *broker, uint64_t session, uint32_t slot);
+
 /* Everything is restored. */
 void broker_restore_done(struct broker *broker);

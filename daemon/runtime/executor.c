@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "daemon/runtime/connection.h"
+#include "daemon/runtime/keeper.h"
 #include "daemon/runtime/log.h"
 #include "daemon/runtime/peer.h"
 #include "daemon/runtime/segments.h"
@@ -44,7 +45,10 @@ static void log_ending(const struct effect_reply *reply)
 
 static void reply_to_peer(struct effect_reply *reply)
 {
-    const struct segment_file *file = reply->segment_handle;
+    struct segment_file *file = reply->segment_handle;
+    if (file) {
+        keeper_keep_segment(file);
+    }
     if (!reply->reply.is_answer && reply->reply.kind == EVENT_LEASE_ENDED) {
         log_ending(reply);
     }
@@ -63,6 +67,7 @@ static void carry_out(struct server *server, struct effect *effect)
         break;
     case EFFECT_SESSION_OPENED:
         peer->session = effect->session.session;
+        keeper_keep_session(peer);
         break;
     case EFFECT_REPLY:
         reply_to_peer(&effect->reply);
@@ -74,6 +79,7 @@ static void carry_out(struct server *server, struct effect *effect)
         write_slot(&effect->slot);
         break;
     case EFFECT_SESSION_OVER:
+        keeper_forget_session(peer);
         end_session(peer);
         break;
     case EFFECT_SESSION_GONE:

@@ -152,10 +152,28 @@ static void on_caller(uv_poll_t *poll, int status, int events)
     }
 }
 
-int listener_open(struct server *server)
+/* A listening socket of the kind that we speak on, whatever the service manager calls it; -ENOENT: none was handed over. */
+static int take_activated(struct handed_descriptors *handed)
+{
+    for (size_t i = 0; i < handed->count; i++) {
+        int fd = handed->at[i].fd, type = 0, listening = 0;
+        socklen_t size = sizeof type;
+        if (fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET &&
+            getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening) {
+            return fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0 ? -errno : fd_steal(&handed->at[i].fd);
+        }
+    }
+    return -ENOENT;
+}
+
+int listener_open(struct server *server, struct handed_descriptors *handed)
 {
     server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    server->listen_fd = open_socket(server->config);
+    server->listen_fd = take_activated(handed);
+    server->was_activated = server->listen_fd >= 0;
+    if (server->listen_fd == -ENOENT) {
+        server->listen_fd = open_socket(server->config);
+    }
     if (server->listen_fd < 0) {
         explain(server->listen_fd, server->config->socket);
         return server->listen_fd;
@@ -173,7 +191,9 @@ void listener_close(struct server *server)
     if (server->listen_fd >= 0) {
         (void)uv_poll_stop(&server->listener);
         uv_close((uv_handle_t *)&server->listener, NULL);
-        (void)unlink(server->config->socket);
+        if (!server->was_activated) {
+            (void)unlink(server->config->socket);
+        }
         server->listen_fd = fd_close(server->listen_fd);
         server->spare_fd = fd_close(server->spare_fd);
     }

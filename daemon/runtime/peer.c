@@ -6,7 +6,9 @@
 #include <stdlib.h>
 
 #include "daemon/os/peer_identity.h"
+#include "daemon/os/process.h"
 #include "daemon/runtime/connection.h"
+#include "daemon/runtime/keeper.h"
 #include "daemon/runtime/log.h"
 #include "proto/base/cleanup.h"
 
@@ -19,6 +21,7 @@ struct peer *peer_new(struct server *server, const struct identity *identity)
     peer->server = server;
     peer->identity = *identity;
     peer->pidfd = -EBADF;
+    peer->record = TABLE_NONE;
     peer->control.fd = -EBADF;
     LIST_INSERT_HEAD(&server->peers, peer, in_server);
     return peer;
@@ -35,13 +38,8 @@ static void on_process_end(uv_poll_t *watch, int status, int events)
     server_feed(peer->server, &died);
 }
 
-/* Watches the process. One that can't be watched is known by its connection alone. */
-static int watch_process(struct peer *peer)
+static int start_watch(struct peer *peer)
 {
-    peer->pidfd = peer_pidfd(connection_socket(peer->connection), &peer->identity);
-    if (peer->pidfd == -ENOSYS) {
-        return 0;
-    }
     if (peer->pidfd < 0) {
         return peer->pidfd;
     }
@@ -55,6 +53,21 @@ static int watch_process(struct peer *peer)
     return uv_poll_start(&peer->watch, UV_READABLE, on_process_end);
 }
 
+/* Watches the process. One that can't be watched is known by its connection alone. */
+static int watch_process(struct peer *peer)
+{
+    peer->pidfd = peer_pidfd(connection_socket(peer->connection), &peer->identity);
+    return peer->pidfd == -ENOSYS ? 0 : start_watch(peer);
+}
+
+int peer_watch_again(struct peer *peer, uint64_t started_at)
+{
+    if (peer->identity.pid <= 0 || !started_at) {
+        return 0; /* known by its connection alone */
+    }
+    peer->pidfd = process_open(peer->identity.pid, started_at);
+    return start_watch(peer);
+}
 int peer_prepare_session(struct peer *peer)
 {
     int result = control_open(&peer->control);
@@ -72,6 +85,8 @@ void peer_free(struct peer *peer)
         return;
     }
     LIST_REMOVE(peer, in_server);
+    keeper_forget_session(peer);
+    keeper_forget_control(peer);
     control_close(&peer->control);
     if (!peer->watching) {
         free(peer);

@@ -16,6 +16,7 @@ struct peer {
     bool greeted;
     bool is_monitor;
     struct control control;
+    uint32_t record; /* in the kept table */
     int pidfd;
     bool watching;
     uv_poll_t watch;
@@ -27,6 +28,9 @@ struct peer *peer_new(struct server *server, const struct identity *identity);
 
 /* Makes the control page and watches the process, for a session to come. Returns 0 or negative errno. */
 int peer_prepare_session(struct peer *peer);
+
+/* Watches the process of a restored session. -ESRCH: it has ended. */
+int peer_watch_again(struct peer *peer, uint64_t started_at);
 
 /* Frees a peer without a session and without a connection. Takes NULL. */
 void peer_free(struct peer *peer);

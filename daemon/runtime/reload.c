@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/os/service_manager.h"
 #include "daemon/runtime/log.h"
 #include "daemon/runtime/server.h"
 #include "proto/base/cleanup.h"
@@ -41,8 +42,10 @@ void server_reload(struct server *server)
     };
     struct config *loaded;
     cleanup(freep) char *error = NULL;
+    service_manager_reloading();
     if (config_load(&options, &loaded, &error) < 0) {
         log_error("not reloaded, the settings stay as they are: %s", error);
+        service_manager_ready("ready; the last reload failed, see the log");
         return;
     }
     say_what_stays(server, loaded);
@@ -54,4 +57,5 @@ void server_reload(struct server *server)
     configure.settings = (struct broker_settings){.limits = server->config->limits, .times = server->config->times};
     server_feed(server, &configure);
     log_info("configuration reloaded");
+    service_manager_ready("ready");
 }

@@ -236,6 +236,9 @@ static bool must_greet_first(struct connection *connection, const struct request
 
 void requests_serve(struct connection *connection, const struct request *request)
 {
+    if (connection_server(connection)->is_frozen) {
+        return; /* the next daemon answers, when the client repeats it */
+    }
     if (!must_greet_first(connection, request)) {
         handlers[request->kind](connection, request);
     }

@@ -11,6 +11,7 @@
 
 #include "daemon/os/memfd.h"
 #include "daemon/os/named_file.h"
+#include "daemon/runtime/keeper.h"
 #include "daemon/runtime/log.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/size.h"
@@ -169,6 +170,7 @@ void segment_make(struct server *server, const struct effect_make *make)
     file->location = make->location;
     file->bytes = make->bytes;
     file->options = make->options;
+    file->record = TABLE_NONE;
     file->size = make->file ? make->file_bytes : make->bytes;
     if (make->file) {
         (void)stpncpy(file->file, make->file, sizeof file->file - 1);
@@ -184,6 +186,34 @@ void segment_make(struct server *server, const struct effect_make *make)
     } else {
         queue_job(file, make_work, make_done);
     }
+}
+
+/* ---- after a restart ---- */
+
+struct segment_file *segment_adopt(struct server *server, const struct kept_segment *kept, int fd)
+{
+    struct segment_file *file = calloc(1, sizeof *file);
+    if (!file || !reserve_index(server, fd)) {
+        free(file);
+        return NULL;
+    }
+    file->server = server;
+    file->id = kept->id;
+    file->location = kept->location;
+    file->bytes = kept->bytes;
+    file->options = kept->options;
+    file->size = kept->file[0] ? kept->file_bytes : kept->bytes;
+    memcpy(file->file, kept->file, sizeof file->file);
+    file->fd = fd;
+    file->record = TABLE_NONE;
+    server->segment_by_fd[fd] = file;
+    return file;
+}
+
+void segment_disown(struct segment_file *file)
+{
+    file->server->segment_by_fd[file->fd] = NULL;
+    free(file);
 }
 
 /* ---- freeing ---- */
@@ -202,6 +232,7 @@ static void free_now(struct segment_file *file)
 
 static void report_freed(struct segment_file *file)
 {
+    keeper_forget_segment(file);
     file->result = (struct input){.kind = INPUT_SEGMENT_FREED};
     file->result.segment.segment = file->id;
     TAILQ_INSERT_TAIL(&file->server->results, file, in_results);

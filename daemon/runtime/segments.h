@@ -18,6 +18,7 @@ struct segment_file {
     uint64_t size;                /* the file's, exact: at most `bytes`, which are whole pages */
     struct identity identity;     /* whose file it is */
     int fd;
+    uint32_t record; /* in the kept table */
     struct input result; /* of the job that was last done */
     uv_work_t work;
     TAILQ_ENTRY(segment_file) in_results;
@@ -25,6 +26,10 @@ struct segment_file {
 
 void segment_make(struct server *server, const struct effect_make *make);
 void segment_free(struct server *server, const struct effect_free *to_free);
+
+/* A segment of before a restart; NULL: out of memory. The descriptor is its own then. And its end without the core. */
+struct segment_file *segment_adopt(struct server *server, const struct kept_segment *kept, int fd);
+void segment_disown(struct segment_file *file);
 
 /* Frees what stood for a segment that was freed or could not be made, once its result is the core's. */
 void segment_forget(struct segment_file *file);

@@ -13,6 +13,7 @@
 #include "daemon/os/memfd.h"
 #include "daemon/os/named_file.h"
 #include "daemon/runtime/connection.h"
+#include "daemon/runtime/keeper.h"
 #include "daemon/runtime/listener.h"
 #include "daemon/runtime/log.h"
 #include "daemon/runtime/peer.h"
@@ -161,6 +162,7 @@ void server_stop(struct server *server)
         return;
     }
     log_info("shutting down");
+    service_manager_stopping();
     server->stopping = true;
     server->stop_deadline = server_monotonic() + SHUTDOWN_TIME;
     listener_close(server);
@@ -168,11 +170,22 @@ void server_stop(struct server *server)
     server_feed(server, &shutdown);
 }
 
+/* Ends the daemon and not the service: the leases wait, with the service manager, for the next one. */
+static void hand_over(struct server *server)
+{
+    log_info("handing over to the next daemon");
+    service_manager_stopping();
+    keeper_freeze(server);
+    uv_stop(&server->loop);
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct server *server = handle->data;
     if (number == SIGHUP) {
         server_reload(server);
+    } else if (number == SIGTERM && keeper_is_active(server)) {
+        hand_over(server);
     } else {
         server_stop(server);
     }
@@ -223,6 +236,21 @@ static int open_broker(struct server *server)
     return server->arena && server->broker ? 0 : -ENOMEM;
 }
 
+/* Takes over what a daemon before left, and listens. */
+static int begin_service(struct server *server)
+{
+    struct handed_descriptors handed;
+    int result = service_manager_take(&handed);
+    if (result == 0) {
+        result = keeper_open(server, &handed);
+    }
+    if (result == 0) {
+        result = listener_open(server, &handed);
+    }
+    service_manager_close(&handed);
+    return result;
+}
+
 static int server_open(struct server *server)
 {
     int result = open_broker(server);
@@ -241,7 +269,7 @@ static int server_open(struct server *server)
         return result;
     }
     server_refresh_host(server, 0);
-    return listener_open(server);
+    return begin_service(server);
 }
 
 struct server *server_new(struct config *config, const char *config_file, const char *socket_option)
@@ -257,7 +285,7 @@ struct server *server_new(struct config *config, const char *config_file, const 
     server->config_file = config_file;
     server->socket_option = socket_option;
     server->started_at = server_monotonic();
-    server->listen_fd = server->spare_fd = server->spill.fd = server->files_directory = -EBADF;
+    server->table.fd = server->listen_fd = server->spare_fd = server->spill.fd = server->files_directory = -EBADF;
     TAILQ_INIT(&server->results);
     LIST_INIT(&server->connections);
     LIST_INIT(&server->peers);
@@ -265,8 +293,26 @@ struct server *server_new(struct config *config, const char *config_file, const 
     return server_open(server) < 0 ? server_free(server) : server;
 }
 
+static void on_watchdog(uv_timer_t *timer)
+{
+    (void)timer;
+    service_manager_alive();
+}
+
+/* Answered by the loop: one that is stuck does not. */
+static void start_watchdog(struct server *server)
+{
+    uint64_t interval = service_manager_watchdog_ms() / 3;
+    (void)uv_timer_init(&server->loop, &server->watchdog);
+    if (interval > 0) {
+        (void)uv_timer_start(&server->watchdog, on_watchdog, interval, interval);
+    }
+}
+
 int server_run(struct server *server)
 {
+    service_manager_ready("ready");
+    start_watchdog(server);
     (void)uv_run(&server->loop, UV_RUN_DEFAULT);
     log_info("stopped");
     return EXIT_SUCCESS;
@@ -299,6 +345,7 @@ struct server *server_free(struct server *server)
     (void)uv_run(&server->loop, UV_RUN_DEFAULT);
     (void)uv_loop_close(&server->loop);
     server->broker = broker_free(server->broker);
+    keeper_close(server);
     spill_close(&server->spill);
     server->files_directory = fd_close(server->files_directory);
     config_free(server->config);

@@ -14,6 +14,7 @@
 #include "daemon/os/host_memory.h"
 #include "daemon/os/spill.h"
 #include "daemon/runtime/service_clock.h"
+#include "daemon/runtime/table.h"
 #include "proto/codec.h"
 
 struct connection;
@@ -34,6 +35,10 @@ struct server {
     bool feeding;
     struct segment_result_queue results; /* of segments, not yet told to the core */
     struct spill spill;
+    struct table table; /* what a restart goes on from */
+    bool is_frozen;     /* another daemon goes on with it */
+    bool was_activated; /* the listening socket is the service manager's */
+    uv_timer_t watchdog;
     int files_directory; /* where programs may name files; -EBADF: nowhere */
     struct service_clock clock;
     uint64_t

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Talking to the service manager, by libsystemd. */
+#include "daemon/os/service_manager.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include "proto/base/cleanup.h"
+
+bool service_manager_is_there(void)
+{
+    const char *socket = getenv("NOTIFY_SOCKET");
+    return socket && *socket;
+}
+
+/* ---- what was handed over ---- */
+
+int service_manager_take(struct handed_descriptors *ret)
+{
+    char **names = NULL;
+    *ret = (struct handed_descriptors){0};
+    int count = sd_listen_fds_with_names(true, &names);
+    if (count <= 0) {
+        return count;
+    }
+    ret->at = calloc((size_t)count, sizeof *ret->at);
+    if (!ret->at) {
+        return -ENOMEM; /* they stay open, and what they hold is still there */
+    }
+    for (int i = 0; i < count; i++) {
+        ret->at[i] = (struct handed_descriptor){SD_LISTEN_FDS_START + i, names[i]};
+    }
+    ret->count = (size_t)count;
+    free((void *)names);
+    return 0;
+}
+
+void service_manager_close(struct handed_descriptors *descriptors)
+{
+    for (size_t i = 0; i < descriptors->count; i++) {
+        (void)fd_close(descriptors->at[i].fd);
+        free(descriptors->at[i].name);
+    }
+    free(descriptors->at);
+    *descriptors = (struct handed_descriptors){0};
+}
+
+int handed_take(struct handed_descriptors *descriptors, const char *name)
+{
+    for (size_t i = descriptors->count; i-- > 0;) {
+        struct handed_descriptor *handed = &descriptors->at[i];
+        if (handed->fd >= 0 && strcmp(handed->name, name) == 0) {
+            return fd_steal(&handed->fd);
+        }
+    }
+    return -ENOENT;
+}
+
+/* ---- messages ---- */
+
+void service_manager_ready(const char *status)
+{
+    (void)sd_notifyf(0, "READY=1\nSTATUS=%s", status);
+}
+
+void service_manager_reloading(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+                     (unsigned long long)now.tv_sec * 1000000 + (unsigned long long)now.tv_nsec / 1000);
+}
+
+void service_manager_stopping(void)
+{
+    (void)sd_notify(0, "STOPPING=1");
+}
+
+void service_manager_alive(void)
+{
+    (void)sd_notify(0, "WATCHDOG=1");
+}
+
+uint64_t service_manager_watchdog_ms(void)
+{
+    uint64_t usec = 0;
+    return sd_watchdog_enabled(0, &usec) > 0 ? usec / 1000 : 0;
+}
+
+/* ---- descriptors ---- */
+
+int service_manager_store(const char *name, int fd)
+{
+    char message[128];
+    (void)snprintf(message, sizeof message, "FDSTORE=1\nFDPOLL=0\nFDNAME=%s", name);
+    int result = sd_pid_notify_with_fds(0, 0, message, &fd, 1);
+    return result < 0 ? result : 0;
+}
+
+void service_manager_forget(const char *name)
+{
+    (void)sd_notifyf(0, "FDSTOREREMOVE=1\nFDNAME=%s", name);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Keeping what a restart goes on from: the table, and copies of all descriptors with the service manager. Without one
+ * nothing is kept, and leases end with the daemon.
+ *
+ * Each thing is stored before its record is valid, and its record before anybody is told of it; what ends is forgotten
+ * in the opposite order. So what a record names is there, and what no record names is nobody's.
+ */
+#pragma once
+
+#include "daemon/os/service_manager.h"
+#include "daemon/runtime/peer.h"
+#include "daemon/runtime/segments.h"
+
+/*
+ * Begins to keep, or goes on with what was handed over: sessions wait to be resumed, leases live on. Closes what no
+ * record explains. 0 or negative errno, logged.
+ */
+int keeper_open(struct server *server, struct handed_descriptors *handed);
+
+/* From here on nothing changes what is kept: the daemon ends, and another goes on. */
+void keeper_freeze(struct server *server);
+
+void keeper_close(struct server *server);
+
+/* Whether leases outlive the daemon. */
+bool keeper_is_active(const struct server *server);
+
+/* A session was opened; a segment was lent (idempotent). Negative errno where it can't be kept: logged, and it goes on. */
+void keeper_keep_session(struct peer *peer);
+void keeper_keep_segment(struct segment_file *file);
+
+/* The session is over; its peer goes; the segment was freed. */
+void keeper_forget_session(struct peer *peer);
+void keeper_forget_control(const struct peer *peer);
+void keeper_forget_segment(struct segment_file *file);

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Going on from what was kept. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/os/process.h"
+#include "daemon/runtime/keeper.h"
+#include "daemon/runtime/keeper_names.h"
+#include "daemon/runtime/log.h"
+#include "proto/base/cleanup.h"
+
+struct restoring {
+    struct server *server;
+    struct handed_descriptors *handed;
+    size_t sessions, segments, dropped;
+};
+
+static int take(struct restoring *restoring, enum keeper_kind kind, uint64_t id)
+{
+    char name[KEEPER_NAME_BYTES];
+    return handed_take(restoring->handed, keeper_name(kind, id, name));
+}
+
+static void forget(enum keeper_kind kind, uint64_t id)
+{
+    char name[KEEPER_NAME_BYTES];
+    service_manager_forget(keeper_name(kind, id, name));
+}
+
+/* ---- sessions ---- */
+
+/* The page of before can't be written any more, not even by us: its slots are copied to a new one. */
+static int renew_control(struct peer *peer, int before)
+{
+    int result = control_open(&peer->control);
+    const struct control_page *page =
+        before < 0 ? MAP_FAILED : mmap(NULL, CONTROL_PAGE_BYTES, PROT_READ, MAP_SHARED, before, 0);
+    if (result < 0 || page == MAP_FAILED) {
+        return result < 0 ? result : -EPROTO;
+    }
+    for (uint32_t i = 0; i < CONTROL_PAGE_SLOTS; i++) {
+        uint64_t generation = atomic_load(&page->slot[i].generation);
+        if (generation) {
+            peer->control.page->slot[i].end_reason = atomic_load(&page->slot[i].end_reason);
+            peer->control.page->slot[i].generation = generation;
+        }
+    }
+    union {
+        const struct control_page *in;
+        void *out;
+    } mapped = {.in = page};
+    (void)munmap(mapped.out, CONTROL_PAGE_BYTES);
+    return 0;
+}
+
+static int restore_session(struct restoring *restoring, const struct kept_session *kept, uint32_t record)
+{
+    struct server *server = restoring->server;
+    cleanup(fd_closep) int control = take(restoring, KEEPER_CONTROL, kept->id);
+    struct peer *peer = peer_new(server, &kept->identity);
+    int result = peer ? renew_control(peer, control) : -ENOMEM;
+    if (result == 0) {
+        result = broker_restore_session(server->broker, kept, peer, server_now(server));
+    }
+    if (result < 0) {
+        peer_free(peer);
+        return result;
+    }
+    peer->session = kept->id;
+    peer->greeted = true;
+    peer->record = record;
+    char name[KEEPER_NAME_BYTES];
+    forget(KEEPER_CONTROL, kept->id);
+    return service_manager_store(keeper_name(KEEPER_CONTROL, kept->id, name), peer->control.fd);
+}
+
+static void restore_sessions(struct restoring *restoring)
+{
+    struct table *table = &restoring->server->table;
+    for (uint32_t i = 0; i < table_records(table); i++) {
+        struct kept_session kept;
+        uint64_t started_at;
+        if (!table_read_session(table, i, &kept, &started_at)) {
+            continue;
+        }
+        int result = restore_session(restoring, &kept, i);
+        if (result < 0) {
+            log_error("session %llu is lost: %s", (unsigned long long)kept.id, strerrordesc_np(-result));
+            table_forget(table, i);
+        } else {
+            restoring->sessions++;
+        }
+    }
+}
+
+/* ---- segments ---- */
+
+static struct peer *peer_of(const struct server *server, uint64_t session)
+{
+    struct peer *peer;
+    LIST_FOREACH(peer, &server->peers, in_server) {
+        if (peer->session == session) {
+            return peer;
+        }
+    }
+    return NULL;
+}
+
+/* The slot says whether the lease had ended when the daemon did. */
+static bool is_alive(const struct peer *peer, const struct kept_segment *kept)
+{
+    return peer && kept->slot < CONTROL_PAGE_SLOTS && peer->control.page->slot[kept->slot].generation == kept->generation;
+}
+
+static bool has_size(int fd, const struct kept_segment *kept)
+{
+    struct stat status;
+    uint64_t size = kept->file[0] ? kept->file_bytes : kept->bytes;
+    return fstat(fd, &status) == 0 && (uint64_t)status.st_size == size;
+}
+
+static void drop_segment(struct restoring *restoring, const struct kept_segment *kept, uint32_t record, int fd)
+{
+    bool is_file = kept->file[0];
+    if (fd >= 0 && !is_file) {
+        (void)!ftruncate(fd, 0);
+    }
+    (void)fd_close(fd);
+    table_forget(&restoring->server->table, record);
+    forget(is_file ? KEEPER_FILE : KEEPER_SEGMENT, kept->id);
+    restoring->dropped++;
+}
+
+static void restore_segment(struct restoring *restoring, const struct kept_segment *kept, uint32_t record)
+{
+    struct server *server = restoring->server;
+    int fd = take(restoring, kept->file[0] ? KEEPER_FILE : KEEPER_SEGMENT, kept->id);
+    struct segment_file *file = NULL;
+    if (fd >= 0 && has_size(fd, kept) && is_alive(peer_of(server, kept->session), kept)) {
+        file = segment_adopt(server, kept, fd);
+    }
+    int result = file ? broker_restore_segment(server->broker, kept, file, server_now(server)) : -ENOENT;
+    if (result < 0 && file) {
+        segment_disown(file);
+    }
+    if (result < 0) {
+        drop_segment(restoring, kept, record, fd);
+        return;
+    }
+    file->record = record;
+    restoring->segments++;
+}
+
+static void restore_segments(struct restoring *restoring)
+{
+    struct table *table = &restoring->server->table;
+    for (uint32_t i = 0; i < table_records(table); i++) {
+        struct kept_segment kept;
+        if (table_read_segment(table, i, &kept)) {
+            restore_segment(restoring, &kept, i);
+        }
+    }
+}
+
+/* ---- what is left ---- */
+
+/* Slots that no lease has now: their generations go on, and say that what was there has ended. */
+static void restore_slots(struct server *server, struct peer *peer)
+{
+    for (uint32_t i = 0; i < CONTROL_PAGE_SLOTS; i++) {
+        struct control_slot *slot = &peer->control.page->slot[i];
+        uint64_t generation = atomic_load(&slot->generation);
+        if (generation == 0 || broker_has_slot(server->broker, peer->session, i)) {
+            continue;
+        }
+        if (generation % 2 == 1) {
+            atomic_store(&slot->end_reason, (uint32_t)END_RELEASED);
+            atomic_store(&slot->generation, ++generation);
+        }
+        (void)broker_restore_slot(server->broker, peer->session, i, generation);
+    }
+}
+
+/* A descriptor of ours that no record explains is memory that nobody has. */
+static void close_unexplained(struct restoring *restoring)
+{
+    static const char prefix[] = "membroker-";
+    for (size_t i = 0; i < restoring->handed->count; i++) {
+        struct handed_descriptor *handed = &restoring->handed->at[i];
+        if (handed->fd < 0 || strncmp(handed->name, prefix, sizeof prefix - 1) != 0) {
+            continue;
+        }
+        if (handed->name[sizeof prefix - 1] == KEEPER_SEGMENT) {
+            (void)!ftruncate(handed->fd, 0);
+        }
+        handed->fd = fd_close(handed->fd);
+        service_manager_forget(handed->name);
+        restoring->dropped++;
+    }
+}
+
+static void watch_processes(struct server *server)
+{
+    for (uint32_t i = 0; i < table_records(&server->table); i++) {
+        struct kept_session kept;
+        uint64_t started_at;
+        struct peer *peer = table_read_session(&server->table, i, &kept, &started_at) ? peer_of(server, kept.id) : NULL;
+        if (peer && peer_watch_again(peer, started_at) < 0) {
+            struct input died = {.kind = INPUT_DIED, .session = peer->session, .peer = peer};
+            server_feed(server, &died);
+        }
+    }
+}
+
+static void restore(struct server *server, struct handed_descriptors *handed)
+{
+    struct restoring restoring = {.server = server, .handed = handed};
+    struct kept_numbers numbers = table_read_numbers(&server->table);
+    struct peer *peer;
+    broker_restore_numbers(server->broker, &numbers);
+    restore_sessions(&restoring);
+    restore_segments(&restoring);
+    LIST_FOREACH(peer, &server->peers, in_server) {
+        restore_slots(server, peer);
+    }
+    broker_restore_done(server->broker);
+    close_unexplained(&restoring);
+    watch_processes(server);
+    log_info("restarted: %zu sessions and %zu segments go on, %zu things that were nobody's are gone",
+             restoring.sessions, restoring.segments, restoring.dropped);
+}
+
+/* No table that can be read: what was kept can't be explained, and is given back. */
+static int begin(struct server *server, struct handed_descriptors *handed, bool had_one)
+{
+    struct restoring restoring = {.server = server, .handed = handed};
+    if (had_one) {
+        log_error("the kept table is damaged or of a later version: every lease of before is lost, and its memory given back");
+    }
+    close_unexplained(&restoring);
+    service_manager_forget(KEEPER_TABLE);
+    int result = table_create(&server->table);
+    if (result == 0) {
+        result = service_manager_store(KEEPER_TABLE, server->table.fd);
+    }
+    return result;
+}
+
+int keeper_open(struct server *server, struct handed_descriptors *handed)
+{
+    server->table.fd = -EBADF;
+    if (!service_manager_is_there()) {
+        return 0;
+    }
+    int fd = handed_take(handed, KEEPER_TABLE);
+    if (fd >= 0 && table_open(&server->table, fd) == 0) {
+        restore(server, handed);
+        return 0;
+    }
+    int result = begin(server, handed, fd >= 0);
+    if (result < 0) {
+        log_error("nothing can be kept for a restart: %s", strerrordesc_np(-result));
+        table_close(&server->table);
+    }
+    return 0;
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Records in a mapped memfd. */
+#include "daemon/runtime/table.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "proto/base/cleanup.h"
+
+#define TABLE_MAGIC UINT64_C(0x31454c4241544d) /* "MTABLE1" */
+
+enum { TABLE_VERSION = 1, HEADER_BYTES = 4096, FIRST_RECORDS = 256 };
+
+enum record_kind { RECORD_FREE, RECORD_SESSION, RECORD_SEGMENT };
+
+struct table_header {
+    uint64_t magic;
+    uint32_t version, record_bytes;
+    uint64_t last_session, last_lease, last_segment;
+};
+
+/* What a later daemon must still understand: fixed sizes, nothing moved, only appended. */
+struct session_record {
+    uint64_t id, started_at;
+    uint64_t max_bytes, max_physical_bytes, max_mapped_bytes;
+    int32_t pid;
+    uint32_t uid, gid;
+    uint8_t token[16];
+    char name[64];
+};
+
+struct segment_record {
+    uint64_t id, lease, session, key, bytes, generation, file_bytes;
+    uint32_t location, huge_pages, slot, ttl_ms;
+    int32_t numa_node;
+    uint8_t prefault, has_huge_pages;
+    char name[64], file[64];
+};
+
+struct record {
+    _Atomic uint32_t kind; /* written last */
+    uint32_t reserved;
+    union {
+        struct session_record session;
+        struct segment_record segment;
+    };
+};
+
+_Static_assert(sizeof(struct token) == 16 && MESSAGE_NAME_SIZE == 64, "the records have these sizes");
+
+static struct record *record_at(const struct table *table, uint32_t number)
+{
+    return (struct record *)(void *)((char *)table->header + HEADER_BYTES +
+                                     (size_t)number * table->header->record_bytes);
+}
+
+uint32_t table_records(const struct table *table)
+{
+    return table->header ? (uint32_t)((table->mapped - HEADER_BYTES) / table->header->record_bytes) : 0;
+}
+
+/* ---- making and opening ---- */
+
+static int map(struct table *table, size_t bytes)
+{
+    void *address = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, table->fd, 0);
+    if (address == MAP_FAILED) {
+        return -errno;
+    }
+    table->header = address;
+    table->mapped = bytes;
+    return 0;
+}
+
+static int list_free(struct table *table)
+{
+    uint32_t records = table_records(table);
+    uint32_t *list = reallocarray(table->free, records ? records : 1, sizeof *list);
+    if (!list) {
+        return -ENOMEM;
+    }
+    table->free = list;
+    table->free_count = 0;
+    for (uint32_t i = records; i-- > 0;) {
+        if (atomic_load(&record_at(table, i)->kind) == RECORD_FREE) {
+            list[table->free_count++] = i;
+        }
+    }
+    return 0;
+}
+
+int table_create(struct table *table)
+{
+    size_t bytes = HEADER_BYTES + (size_t)FIRST_RECORDS * sizeof(struct record);
+    *table = (struct table){.fd = memfd_create("membroker:table", MFD_CLOEXEC | MFD_ALLOW_SEALING)};
+    int result = table->fd < 0 ? -errno : 0;
+    if (result == 0 && ftruncate(table->fd, (off_t)bytes) < 0) {
+        result = -errno;
+    }
+    if (result == 0) {
+        result = map(table, bytes);
+    }
+    if (result == 0) {
+        *table->header = (struct table_header){
+            .magic = TABLE_MAGIC, .version = TABLE_VERSION, .record_bytes = sizeof(struct record)};
+        result = list_free(table);
+    }
+    if (result < 0) {
+        table_close(table);
+    }
+    return result;
+}
+
+/* An earlier daemon's records may be shorter; one that is killed while it grows the table leaves a part of a record. */
+static bool is_sane(const struct table *table)
+{
+    const struct table_header *header = table->header;
+    return header->magic == TABLE_MAGIC && header->version >= 1 && header->version <= TABLE_VERSION &&
+           header->record_bytes >= 64 && header->record_bytes % 8 == 0 && header->record_bytes <= HEADER_BYTES;
+}
+
+int table_open(struct table *table, int fd)
+{
+    struct stat status;
+    *table = (struct table){.fd = fd};
+    int result = fstat(fd, &status) < 0 ? -errno : 0;
+    if (result == 0 && status.st_size < HEADER_BYTES) {
+        result = -EPROTO;
+    }
+    if (result == 0) {
+        result = map(table, (size_t)status.st_size);
+    }
+    if (result == 0) {
+        result = is_sane(table) ? list_free(table) : -EPROTO;
+    }
+    if (result < 0) {
+        table_close(table);
+    }
+    return result;
+}
+
+void table_close(struct table *table)
+{
+    if (table->header) {
+        (void)munmap(table->header, table->mapped);
+    }
+    (void)fd_close(table->fd);
+    free(table->free);
+    *table = (struct table){.fd = -EBADF};
+}
+
+/* ---- keeping ---- */
+
+static int grow(struct table *table)
+{
+    uint32_t records = table_records(table);
+    size_t bytes = HEADER_BYTES + (size_t)records * 2 * table->header->record_bytes;
+    if (ftruncate(table->fd, (off_t)bytes) < 0) {
+        return -errno;
+    }
+    void *address = mremap(table->header, table->mapped, bytes, MREMAP_MAYMOVE);
+    if (address == MAP_FAILED) {
+        return -errno;
+    }
+    table->header = address;
+    table->mapped = bytes;
+    return list_free(table);
+}
+
+/* A record to be filled; NULL: out of memory. */
+static struct record *take(struct table *table, uint32_t *ret_record)
+{
+    if (table->free_count == 0 && grow(table) < 0) {
+        return NULL;
+    }
+    *ret_record = table->free[--table->free_count];
+    return record_at(table, *ret_record);
+}
+
+static void validate(struct record *record, enum record_kind kind)
+{
+    atomic_store_explicit(&record->kind, kind, memory_order_release);
+}
+
+int table_keep_session(struct table *table, const struct kept_session *session, uint64_t started_at,
+                       uint32_t *ret_record)
+{
+    struct record *record = take(table, ret_record);
+    if (!record) {
+        return -ENOMEM;
+    }
+    record->session = (struct session_record){
+        .id = session->id,
+        .started_at = started_at,
+        .max_bytes = session->limits.max_bytes,
+        .max_physical_bytes = session->limits.max_physical_bytes,
+        .max_mapped_bytes = session->limits.max_mapped_bytes,
+        .pid = session->identity.pid,
+        .uid = session->identity.uid,
+        .gid = session->identity.gid,
+    };
+    memcpy(record->session.token, session->token.bytes, sizeof record->session.token);
+    memcpy(record->session.name, session->name, sizeof record->session.name);
+    validate(record, RECORD_SESSION);
+    return 0;
+}
+
+int table_keep_segment(struct table *table, const struct kept_segment *segment, uint32_t *ret_record)
+{
+    struct record *record = take(table, ret_record);
+    if (!record) {
+        return -ENOMEM;
+    }
+    record->segment = (struct segment_record){
+        .id = segment->id,
+        .lease = segment->lease,
+        .session = segment->session,
+        .key = segment->key,
+        .bytes = segment->bytes,
+        .generation = segment->generation,
+        .file_bytes = segment->file_bytes,
+        .location = segment->location,
+        .huge_pages = segment->options.huge_pages,
+        .slot = segment->slot,
+        .ttl_ms = segment->ttl_ms,
+        .numa_node = segment->options.numa_node,
+        .prefault = segment->options.prefault,
+        .has_huge_pages = segment->has_huge_pages,
+    };
+    memcpy(record->segment.name, segment->name, sizeof record->segment.name);
+    memcpy(record->segment.file, segment->file, sizeof record->segment.file);
+    validate(record, RECORD_SEGMENT);
+    return 0;
+}
+
+void table_keep_numbers(struct table *table, const struct kept_numbers *numbers)
+{
+    table->header->last_session = numbers->session;
+    table->header->last_lease = numbers->lease;
+    table->header->last_segment = numbers->segment;
+}
+
+void table_forget(struct table *table, uint32_t record)
+{
+    if (table->header && record != TABLE_NONE) {
+        validate(record_at(table, record), RECORD_FREE);
+        table->free[table->free_count++] = record;
+    }
+}
+
+/* ---- reading ---- */
+
+static const struct record *read_kind(const struct table *table, uint32_t number, enum record_kind kind)
+{
+    const struct record *record = record_at(table, number);
+    return atomic_load_explicit(&record->kind, memory_order_acquire) == kind ? record : NULL;
+}
+
+bool table_read_session(const struct table *table, uint32_t number, struct kept_session *ret, uint64_t *ret_started_at)
+{
+    const struct record *record = read_kind(table, number, RECORD_SESSION);
+    if (!record) {
+        return false;
+    }
+    const struct session_record *from = &record->session;
+    *ret = (struct kept_session){
+        .id = from->id,
+        .identity = {.pid = from->pid, .uid = from->uid, .gid = from->gid},
+        .limits = {from->max_bytes, from->max_physical_bytes, from->max_mapped_bytes},
+    };
+    memcpy(ret->token.bytes, from->token, sizeof from->token);
+    memcpy(ret->name, from->name, sizeof ret->name - 1);
+    *ret_started_at = from->started_at;
+    return true;
+}
+
+bool table_read_segment(const struct table *table, uint32_t number, struct kept_segment *ret)
+{
+    const struct record *record = read_kind(table, number, RECORD_SEGMENT);
+    if (!record) {
+        return false;
+    }
+    const struct segment_record *from = &record->segment;
+    *ret = (struct kept_segment){
+        .id = from->id,
+        .lease = from->lease,
+        .session = from->session,
+        .key = from->key,
+        .bytes = from->bytes,
+        .generation = from->generation,
+        .file_bytes = from->file_bytes,
+        .location = (enum location)from->location,
+        .options = {(enum huge_pages)from->huge_pages, from->numa_node, from->prefault},
+        .slot = from->slot,
+        .ttl_ms = from->ttl_ms,
+        .has_huge_pages = from->has_huge_pages,
+    };
+    memcpy(ret->name, from->name, sizeof ret->name - 1);
+    memcpy(ret->file, from->file, sizeof ret->file - 1);
+    return true;
+}
+
+struct kept_numbers table_read_numbers(const struct table *table)
+{
+    return (struct kept_numbers){table->header->last_session, table->header->last_lease, table->header->last_segment};
+}

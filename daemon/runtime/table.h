@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table that a restart goes on from: a memfd of fixed-size records, kept by the service manager. The daemon may be
+ * killed between any two instructions: a record is valid from the one store that says so, and is written whole before.
+ *
+ * The header has a version and the records' size. A later version may append fields to a record and still reads an earlier
+ * table; a table of a later version is refused.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/core/restore.h"
+
+enum { TABLE_NONE = UINT32_MAX };
+
+struct table_header;
+
+struct table {
+    int fd;
+    struct table_header *header; /* the mapping's begin; NULL: there is no table */
+    size_t mapped;
+    uint32_t *free; /* records that are not in use, as a stack */
+    uint32_t free_count;
+};
+
+/* A new, empty table. 0 or negative errno. */
+int table_create(struct table *table);
+
+/* Maps a table of before. -EPROTO: it is none, is damaged, or of a later version. Takes the descriptor in every case. */
+int table_open(struct table *table, int fd);
+
+void table_close(struct table *table);
+
+/* Keeps something; *ret_record is what it is forgotten by. 0 or negative errno. */
+int table_keep_session(struct table *table, const struct kept_session *session, uint64_t started_at,
+                       uint32_t *ret_record);
+int table_keep_segment(struct table *table, const struct kept_segment *segment, uint32_t *ret_record);
+void table_keep_numbers(struct table *table, const struct kept_numbers *numbers);
+void table_forget(struct table *table, uint32_t record);
+
+/* ---- reading, by record number from 0 on; false where the record is not of that kind ---- */
+uint32_t table_records(const struct table *table);
+bool table_read_session(const struct table *table, uint32_t record, struct kept_session *ret, uint64_t *ret_started_at);
+bool table_read_segment(const struct table *table, uint32_t record, struct kept_segment *ret);
+struct kept_numbers table_read_numbers(const struct table *table);
