@@ -57,27 +57,27 @@ static bool wait_for_link(mb_client *client, uint64_t until)
     return true;
 }
 
+/* What fails to be sent has not been sent: it is tried on the next connection. */
 static int send_request(mb_client *client, struct request *request, struct call *call, uint64_t until)
 {
-    while (client->state != LINK_UP) {
-        if (!wait_for_link(client, until)) {
-            return -ENOTCONN;
-        }
-    }
-    link_flush_releases(client); /* what was released before is free before */
     for (;;) {
-        if (client->state != LINK_UP) {
-            return -ENOTCONN;
+        while (client->state != LINK_UP) {
+            if (!wait_for_link(client, until)) {
+                return -ENOTCONN;
+            }
         }
+        link_flush_releases(client); /* what was released before is free before */
         request->id = call->id = call->first_id = client->next_id++;
         int result = link_send(client, request);
-        if (result != -EAGAIN) {
+        if (result == 0 || (result != -EAGAIN && client->state == LINK_UP)) {
             return result;
         }
         if (client_milliseconds() >= until) {
             return -ETIMEDOUT;
         }
-        wait_for_room(client, until);
+        if (result == -EAGAIN) {
+            wait_for_room(client, until);
+        }
     }
 }
 

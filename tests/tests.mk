@@ -29,7 +29,11 @@ $(BUILD)/tests/cxx: tests/cxx/header.cc client/include/membroker.h $(SHARED)
 	@mkdir -p $(@D)
 	$(Q)$(CXX) -std=c++17 -Wall -Wextra -Werror -Iclient/include -o $@ $< -L$(BUILD) -lmembroker -Wl,-rpath,'$$ORIGIN/..'
 
-test: all $(TEST_PROGRAMS) $(BUILD)/tests/cxx ## run every test
+# a daemon that tests can have killed at any point of its work
+faults: | $(SETUP)
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/faults FAULT_FLAGS=-DMEMBROKER_FAULTS $(BUILD)/faults/membrokerd
+
+test: all faults $(TEST_PROGRAMS) $(BUILD)/tests/cxx ## run every test
 	sh tests/run-tests $(BUILD)
 
 # ---- sanitizers: the same tests on instrumented builds; threads by a program of their own ----
@@ -41,7 +45,7 @@ sanitize: ## the tests under ASan and UBSan, the library's threads under TSan
 	$(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined OPTIMIZE='-O1 -g' sanitized-tests
 	$(MAKE) BUILD=$(BUILD)/tsan SANITIZE=thread OPTIMIZE='-O1 -g' CC=clang stress
 
-sanitized-tests: $(DAEMON) $(CTL) $(TEST_PROGRAMS)
+sanitized-tests: faults $(DAEMON) $(CTL) $(TEST_PROGRAMS)
 	$(ASAN_ENV) sh tests/run-tests $(BUILD)
 
 $(BUILD)/tests/stress: $(call object,tests/stress/threads.c) $(CLIENT_O) $(WIRE_O) $(BASE_O)
@@ -82,4 +86,4 @@ demo: all $(DEMO_PROGRAMS) ## start a broker of its own and show what it does
 
 include tests/bench/bench.mk
 
-.PHONY: test sanitize sanitized-tests stress lint demo bench
+.PHONY: test faults sanitize sanitized-tests stress lint demo bench

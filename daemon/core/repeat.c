@@ -49,7 +49,8 @@ bool repeat_answer(struct step *step, struct session *session, const struct requ
     struct waiting *waiting = key ? find_waiting(session, key) : NULL;
     if (waiting) {
         waiting->request.id = request->id;
-        *(request->kind == REQUEST_ACQUIRE ? &waiting->request.acquire.repeats : &waiting->request.extend.repeats) = key;
+        *(request->kind == REQUEST_ACQUIRE ? &waiting->request.acquire.repeats : &waiting->request.extend.repeats) =
+            key;
         return true;
     }
     struct segment *segment = key ? find_segment(session, key) : NULL;

@@ -4,7 +4,8 @@
 
 #include <stdint.h>
 
-/* When the process started, in clock ticks since boot; 0: there is no such process. With its pid it names it for good. */
+/* When the process started, in clock ticks since boot; 0: there is no such process. With its pid it names it for good.
+ */
 uint64_t process_started_at(int32_t pid);
 
 /* A pidfd of the process if it is still the one that started then; -ESRCH: it has ended. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The service manager: systemd, or any supervisor that speaks its protocol (NOTIFY_SOCKET, LISTEN_FDS). It is told how
- * the daemon is, keeps descriptors over a restart, and hands over the listening socket. Without one every call does nothing.
+ * the daemon is, keeps descriptors over a restart, and hands over the listening socket. Without one every call does
+ * nothing.
  */
 #pragma once
 

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "daemon/os/fault.h"
 #include "daemon/runtime/connection.h"
 #include "daemon/runtime/keeper.h"
 #include "daemon/runtime/log.h"
@@ -58,6 +59,7 @@ static void reply_to_peer(struct effect_reply *reply)
 static void carry_out(struct server *server, struct effect *effect)
 {
     struct peer *peer = effect->session.peer;
+    fault_point();
     switch (effect->kind) {
     case EFFECT_MAKE_SEGMENT:
         segment_make(server, &effect->make);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/os/fault.h"
 #include "daemon/os/process.h"
 #include "daemon/runtime/keeper_names.h"
 #include "daemon/runtime/log.h"
@@ -40,7 +41,9 @@ void keeper_keep_session(struct peer *peer)
     }
     struct kept_numbers numbers = broker_keep_numbers(server->broker);
     table_keep_numbers(&server->table, &numbers);
+    fault_point();
     int result = service_manager_store(keeper_name(KEEPER_CONTROL, peer->session, name), peer->control.fd);
+    fault_point();
     if (result == 0) {
         result = table_keep_session(&server->table, &kept, process_started_at(kept.identity.pid), &peer->record);
     }
@@ -60,7 +63,9 @@ void keeper_keep_segment(struct segment_file *file)
     }
     struct kept_numbers numbers = broker_keep_numbers(server->broker);
     table_keep_numbers(&server->table, &numbers);
+    fault_point();
     int result = service_manager_store(keeper_name(keeper_kind(file), file->id, name), file->fd);
+    fault_point();
     if (result == 0) {
         result = table_keep_segment(&server->table, &kept, &file->record);
     }
@@ -72,7 +77,9 @@ void keeper_keep_segment(struct segment_file *file)
 void keeper_forget_session(struct peer *peer)
 {
     if (keeper_is_active(peer->server) && peer->record != TABLE_NONE) {
+        fault_point();
         table_forget(&peer->server->table, peer->record);
+        fault_point();
         peer->record = TABLE_NONE;
     }
 }
@@ -89,7 +96,9 @@ void keeper_forget_segment(struct segment_file *file)
 {
     char name[KEEPER_NAME_BYTES];
     if (keeper_is_active(file->server) && file->record != TABLE_NONE) {
+        fault_point();
         table_forget(&file->server->table, file->record);
+        fault_point();
         service_manager_forget(keeper_name(keeper_kind(file), file->id, name));
         file->record = TABLE_NONE;
     }

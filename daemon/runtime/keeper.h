@@ -26,7 +26,8 @@ void keeper_close(struct server *server);
 /* Whether leases outlive the daemon. */
 bool keeper_is_active(const struct server *server);
 
-/* A session was opened; a segment was lent (idempotent). Negative errno where it can't be kept: logged, and it goes on. */
+/* A session was opened; a segment was lent (idempotent). Negative errno where it can't be kept: logged, and it goes on.
+ */
 void keeper_keep_session(struct peer *peer);
 void keeper_keep_segment(struct segment_file *file);
 

@@ -152,7 +152,8 @@ static void on_caller(uv_poll_t *poll, int status, int events)
     }
 }
 
-/* A listening socket of the kind that we speak on, whatever the service manager calls it; -ENOENT: none was handed over. */
+/* A listening socket of the kind that we speak on, whatever the service manager calls it; -ENOENT: none was handed
+ * over. */
 static int take_activated(struct handed_descriptors *handed)
 {
     for (size_t i = 0; i < handed->count; i++) {

@@ -113,7 +113,8 @@ static struct peer *peer_of(const struct server *server, uint64_t session)
 /* The slot says whether the lease had ended when the daemon did. */
 static bool is_alive(const struct peer *peer, const struct kept_segment *kept)
 {
-    return peer && kept->slot < CONTROL_PAGE_SLOTS && peer->control.page->slot[kept->slot].generation == kept->generation;
+    return peer && kept->slot < CONTROL_PAGE_SLOTS &&
+           peer->control.page->slot[kept->slot].generation == kept->generation;
 }
 
 static bool has_size(int fd, const struct kept_segment *kept)
@@ -239,7 +240,8 @@ static int begin(struct server *server, struct handed_descriptors *handed, bool 
 {
     struct restoring restoring = {.server = server, .handed = handed};
     if (had_one) {
-        log_error("the kept table is damaged or of a later version: every lease of before is lost, and its memory given back");
+        log_error("the kept table is damaged or of a later version: every lease of before is lost, and its memory "
+                  "given back");
     }
     close_unexplained(&restoring);
     service_manager_forget(KEEPER_TABLE);

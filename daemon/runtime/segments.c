@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/os/fault.h"
 #include "daemon/os/memfd.h"
 #include "daemon/os/named_file.h"
 #include "daemon/runtime/keeper.h"
@@ -132,6 +133,7 @@ static int make_file(struct segment_file *file)
 static void make_now(struct segment_file *file)
 {
     int fd = file->location == LOCATION_RAM ? make_ram(file) : make_file(file);
+    fault_point();
     file->fd = fd < 0 ? -EBADF : fd;
     file->result.segment.error = fd < 0 ? fd : 0;
 }
@@ -225,8 +227,10 @@ static void free_now(struct segment_file *file)
         file->fd = named_file_close(file->fd); /* its bytes are its user's, and stay */
         return;
     }
+    fault_point();
     while (ftruncate(file->fd, 0) < 0 && errno == EINTR) {
     }
+    fault_point();
     file->fd = fd_close(file->fd);
 }
 

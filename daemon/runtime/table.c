@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/os/fault.h"
 #include "proto/base/cleanup.h"
 
 #define TABLE_MAGIC UINT64_C(0x31454c4241544d) /* "MTABLE1" */
@@ -184,6 +185,7 @@ static struct record *take(struct table *table, uint32_t *ret_record)
 
 static void validate(struct record *record, enum record_kind kind)
 {
+    fault_point();
     atomic_store_explicit(&record->kind, kind, memory_order_release);
 }
 

@@ -3,8 +3,8 @@
  * The table that a restart goes on from: a memfd of fixed-size records, kept by the service manager. The daemon may be
  * killed between any two instructions: a record is valid from the one store that says so, and is written whole before.
  *
- * The header has a version and the records' size. A later version may append fields to a record and still reads an earlier
- * table; a table of a later version is refused.
+ * The header has a version and the records' size. A later version may append fields to a record and still reads an
+ * earlier table; a table of a later version is refused.
  */
 #pragma once
 
@@ -29,7 +29,8 @@ struct table {
 /* A new, empty table. 0 or negative errno. */
 int table_create(struct table *table);
 
-/* Maps a table of before. -EPROTO: it is none, is damaged, or of a later version. Takes the descriptor in every case. */
+/* Maps a table of before. -EPROTO: it is none, is damaged, or of a later version. Takes the descriptor in every case.
+ */
 int table_open(struct table *table, int fd);
 
 void table_close(struct table *table);

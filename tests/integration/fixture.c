@@ -31,7 +31,7 @@ void sleep_ms(unsigned milliseconds)
 /* ---- starting ---- */
 
 /* The daemon lies beside the directory of the test program. */
-static void daemon_path(char *path, size_t size)
+void fixture_program(const char *name, char *path, size_t size)
 {
     char self[512];
     ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -39,7 +39,7 @@ static void daemon_path(char *path, size_t size)
     self[length] = '\0';
     *strrchr(self, '/') = '\0';
     *strrchr(self, '/') = '\0';
-    (void)snprintf(path, size, "%s/membrokerd", self);
+    (void)snprintf(path, size, "%s/%s", self, name);
 }
 
 void fixture_write_config(const struct fixture *fixture, const char *settings)
@@ -54,7 +54,7 @@ void fixture_write_config(const struct fixture *fixture, const char *settings)
 static void run_daemon(const struct fixture *fixture)
 {
     char path[640];
-    daemon_path(path, sizeof path);
+    fixture_program("membrokerd", path, sizeof path);
     int log = open(fixture->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)dup2(log, STDOUT_FILENO);
@@ -76,7 +76,7 @@ static void wait_until_up(const struct fixture *fixture)
     cr_assert_fail("the daemon did not come up; its log: %s", fixture->log);
 }
 
-void fixture_start_with_spill(struct fixture *fixture, const char *settings, const char *spill)
+static void prepare(struct fixture *fixture, const char *settings, const char *spill)
 {
     *fixture = (struct fixture){.directory = "/tmp/membroker-test-XXXXXX"};
     cr_assert(mkdtemp(fixture->directory));
@@ -90,6 +90,16 @@ void fixture_start_with_spill(struct fixture *fixture, const char *settings, con
         (void)snprintf(fixture->spill, sizeof fixture->spill, "%s/spill", fixture->directory);
     }
     fixture_write_config(fixture, settings);
+}
+
+void fixture_prepare(struct fixture *fixture, const char *settings)
+{
+    prepare(fixture, settings, NULL);
+}
+
+void fixture_start_with_spill(struct fixture *fixture, const char *settings, const char *spill)
+{
+    prepare(fixture, settings, spill);
     fixture->daemon = fork();
     if (fixture->daemon == 0) {
         run_daemon(fixture);
@@ -138,6 +148,12 @@ void fixture_stop(struct fixture *fixture)
     cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the daemon ended with status %#x; its log: %s", status,
               fixture->log);
     cr_assert(access(fixture->socket, F_OK) < 0, "the socket was left behind");
+    cr_assert(count_entries(fixture->spill) == 0, "a spill file was left behind");
+    remove_directory(fixture);
+}
+
+void fixture_remove(struct fixture *fixture)
+{
     cr_assert(count_entries(fixture->spill) == 0, "a spill file was left behind");
     remove_directory(fixture);
 }
@@ -223,13 +239,23 @@ static int monitor_socket(const struct fixture *fixture)
     return fd;
 }
 
-struct status_reply fixture_status(const struct fixture *fixture)
+bool fixture_try_status(const struct fixture *fixture, struct status_reply *ret)
 {
     struct request request = {.kind = REQUEST_STATUS};
     struct reply reply;
-    cleanup(fd_closep) int fd = monitor_socket(fixture);
-    cr_assert(fixture_exchange(fd, &request, &reply, NULL) && reply.kind == REPLY_STATUS);
-    return reply.status;
+    cleanup(fd_closep) int fd = fixture_socket(fixture);
+    if (fd < 0 || !fixture_hello(fd, true, &reply, NULL) || !fixture_exchange(fd, &request, &reply, NULL)) {
+        return false;
+    }
+    *ret = reply.status;
+    return reply.kind == REPLY_STATUS;
+}
+
+struct status_reply fixture_status(const struct fixture *fixture)
+{
+    struct status_reply status;
+    cr_assert(fixture_try_status(fixture, &status), "no status; the daemon's log: %s", fixture->log);
+    return status;
 }
 
 enum error_code fixture_revoke(const struct fixture *fixture, uint64_t lease)

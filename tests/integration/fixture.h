@@ -27,17 +27,29 @@ struct fixture {
  */
 void fixture_start(struct fixture *fixture, const char *settings);
 
+/* The directory and the configuration alone: the daemon is somebody else's to start. */
+void fixture_prepare(struct fixture *fixture, const char *settings);
+
+/* The path of a program of this build. */
+void fixture_program(const char *name, char *path, size_t size);
+
 /* The same with the spill directory somewhere else. */
 void fixture_start_with_spill(struct fixture *fixture, const char *settings, const char *spill);
 
 /* Audits, stops the daemon with SIGTERM, expects exit status 0 and nothing left behind. */
 void fixture_stop(struct fixture *fixture);
 
+/* Removes the directory of a daemon that has ended, and expects no left-overs in it. */
+void fixture_remove(struct fixture *fixture);
+
 /* Ends a daemon that a test killed itself, and removes the directory. */
 void fixture_discard(struct fixture *fixture);
 
 /* Rewrites the configuration file (the settings as for fixture_start). */
 void fixture_write_config(const struct fixture *fixture, const char *settings);
+
+/* False: there is no daemon, or it ended meanwhile. */
+bool fixture_try_status(const struct fixture *fixture, struct status_reply *ret);
 
 /* The daemon's answers; each opens a connection of its own. */
 struct status_reply fixture_status(const struct fixture *fixture);

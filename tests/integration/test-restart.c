@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Restarts under a service manager: no lease, no byte and no account is lost. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/integration/manager.h"
+#include "tests/integration/workspaces.h"
+
+TestSuite(restart, .timeout = 120);
+
+static struct manager manager;
+
+static void begin_kept(const char *settings)
+{
+    manager_start(&manager, &fixture, "membrokerd", NULL, settings);
+    client = fixture_connect(&fixture, 0);
+}
+
+static void end_kept(void)
+{
+    mb_disconnect(client);
+    manager_stop(&manager);
+}
+
+static mb_lease *acquire_filled(uint64_t bytes, mb_location location, int value, char **ret_data)
+{
+    mb_lease_options options = MB_LEASE_OPTIONS_INIT;
+    mb_lease *lease;
+    void *data;
+    options.location = location;
+    options.name = "kept";
+    cr_assert(mb_acquire(client, bytes, &options, &lease) == 0 && mb_map(lease, 0, &data, NULL) == 0, "%s",
+              mb_last_error());
+    memset(data, value, bytes);
+    *ret_data = data;
+    return lease;
+}
+
+static void restart_and_compare(int signal)
+{
+    char *ram, *file;
+    mb_lease *first = acquire_filled(3 * MIB, MB_LOCATION_RAM, 1, &ram);
+    mb_lease *second = acquire_filled(2 * MIB, MB_LOCATION_MMAP, 2, &file);
+    uint64_t session = mb_client_session(client);
+    for (int round = 0; round < 5; round++) {
+        manager_restart(&manager, signal);
+        cr_expect_eq(fixture_status(&fixture).used_physical_bytes, 3 * MIB, "right from the first moment");
+        cr_expect_eq(fixture_status(&fixture).used_mapped_bytes, 2 * MIB);
+        cr_expect_eq(fixture_status(&fixture).leases, 2);
+        cr_expect(mb_ping(client) == 0 || mb_ping(client) == 0, "%s", mb_last_error());
+        cr_expect_eq(mb_client_session(client), session);
+        cr_expect(mb_lease_check(first) == 0 && mb_lease_check(second) == 0, "%s", mb_last_error());
+        cr_expect(ram[3 * MIB - 1] == 1 && file[2 * MIB - 1] == 2);
+        fixture_audit(&fixture);
+    }
+    mb_lease *third;
+    cr_assert(mb_acquire(client, MIB, NULL, &third) == 0);
+    cr_expect_gt(mb_lease_id(third), mb_lease_id(second));
+    cr_assert(mb_release(first) == 0 && mb_release(third) == 0 && mb_release(second) == 0);
+    WAIT_UNTIL(used() == 0);
+    WAIT_UNTIL(manager_stored(&manager) == 2); /* the table and the session's control page */
+}
+
+Test(restart, kill_9_loses_nothing)
+{
+    begin_kept("");
+    restart_and_compare(SIGKILL);
+    end_kept();
+}
+
+Test(restart, a_clean_restart_loses_nothing)
+{
+    begin_kept("");
+    restart_and_compare(SIGTERM);
+    end_kept();
+}
+
+Test(restart, calls_under_way_are_finished_by_the_next_daemon)
+{
+    begin_kept("");
+    for (int round = 0; round < 20; round++) {
+        mb_lease *lease;
+        unsigned before = manager.starts;
+        (void)kill(fixture.daemon, SIGKILL);
+        cr_assert(mb_acquire(client, MIB, NULL, &lease) == 0, "round %d: %s", round, mb_last_error());
+        cr_assert(mb_extend(lease, 4096, NULL) == 0, "%s", mb_last_error());
+        cr_assert(mb_release(lease) == 0);
+        WAIT_UNTIL(manager.starts > before);
+        manager_wait(&manager);
+    }
+    WAIT_UNTIL(used() == 0);
+    end_kept();
+}
+
+Test(restart, workspaces_and_buffers_go_on)
+{
+    begin_kept("");
+    mb_workspace *workspace = open_named(client, "steady", default_config());
+    cycle_of(workspace, MIB);
+    mb_buffer *buffer;
+    cr_assert(mb_buffer_create(client, 100000, NULL, &buffer) == 0);
+    memset(mb_buffer_data(buffer), 9, 100000);
+    for (int round = 0; round < 3; round++) {
+        (void)kill(fixture.daemon, SIGKILL);
+        for (int i = 0; i < 1000; i++) {
+            cycle_of(workspace, MIB);
+        }
+        manager_wait(&manager);
+        cr_expect_eq(((char *)mb_buffer_data(buffer))[99999], 9);
+        cr_expect_eq(mb_buffer_check(buffer), 0);
+    }
+    cr_expect_eq(stats_of(workspace).total_spilled_count, 1);
+    (void)mb_buffer_unref(buffer);
+    mb_workspace_close(workspace);
+    end_kept();
+}
+
+static int hold_and_die(const struct fixture *with)
+{
+    mb_lease *lease;
+    client = fixture_connect(with, 0);
+    if (mb_acquire(client, 5 * MIB, NULL, &lease) < 0) {
+        return 1;
+    }
+    (void)pause();
+    return 0;
+}
+
+Test(restart, who_died_meanwhile_loses_its_leases)
+{
+    begin_kept("");
+    pid_t child = fixture_fork(hold_and_die, &fixture);
+    WAIT_UNTIL(used() == 5 * MIB);
+    unsigned before = manager.starts;
+    (void)pthread_mutex_lock(&manager.lock); /* nobody starts a daemon yet */
+    (void)kill(fixture.daemon, SIGKILL);
+    (void)kill(child, SIGKILL);
+    (void)waitpid(child, NULL, 0);
+    (void)pthread_mutex_unlock(&manager.lock);
+    WAIT_UNTIL(manager.starts > before);
+    manager_wait(&manager);
+    WAIT_UNTIL(used() == 0);
+    end_kept();
+}
+
+Test(restart, what_no_record_explains_is_given_back)
+{
+    begin_kept("");
+    int fd = memfd_create("membroker:segment", MFD_CLOEXEC);
+    cr_assert(ftruncate(fd, 4096) == 0);
+    manager_put(&manager, "membroker-s4711", fd);
+    manager_put(&manager, "membroker-c4711", fd);
+    manager_restart(&manager, SIGKILL);
+    cr_expect_eq(lseek(fd, 0, SEEK_END), 0, "truncated: its pages are free");
+    WAIT_UNTIL(manager_stored(&manager) == 2);
+    (void)close(fd);
+    end_kept();
+}
+
+Test(restart, a_damaged_table_is_refused_and_the_memory_given_back)
+{
+    begin_kept("[leases]\nreconnect_grace = 1s\n");
+    char *data;
+    mb_lease *lease = acquire_filled(MIB, MB_LOCATION_RAM, 1, &data);
+    int fd = memfd_create("garbage", MFD_CLOEXEC);
+    cr_assert(ftruncate(fd, 8192) == 0 && pwrite(fd, "garbage", 7, 0) == 7);
+    manager_replace(&manager, "membroker-table", fd);
+    manager_restart(&manager, SIGKILL);
+    WAIT_UNTIL(mb_lease_check(lease) == -ESTALE);
+    cr_expect_eq(used(), 0);
+    (void)close(fd);
+    cr_expect_eq(mb_release(lease), -ESTALE);
+    char *again;
+    lease = acquire_filled(MIB, MB_LOCATION_RAM, 2, &again);
+    manager_restart(&manager, SIGKILL);
+    cr_expect_eq(mb_lease_check(lease), 0);
+    end_kept();
+}
+
+Test(restart, the_watchdog_is_answered_and_readiness_told)
+{
+    begin_kept("");
+    WAIT_UNTIL(manager.alive >= 3);
+    unsigned ready = manager.ready;
+    (void)kill(fixture.daemon, SIGHUP);
+    WAIT_UNTIL(manager.ready > ready);
+    end_kept();
+}
+
+/* ---- killed at every point ---- */
+
+static mb_client *connect_at_last(void)
+{
+    mb_client_options options = MB_CLIENT_OPTIONS_INIT;
+    mb_client *made = NULL;
+    options.socket = fixture.socket;
+    options.timeout_ms = 10000;
+    for (int tries = 0; mb_connect(&options, &made) < 0; tries++) {
+        cr_assert(tries < 100, "%s", mb_last_error());
+        sleep_ms(20);
+    }
+    return made;
+}
+
+static bool is_used(uint64_t bytes)
+{
+    struct status_reply status;
+    return fixture_try_status(&fixture, &status) && status.used_bytes == bytes;
+}
+
+/* Whatever point of this the daemon dies at, every call works and every byte is kept. */
+static void work(void)
+{
+    char *first_data, *second_data, *third_data;
+    void *more;
+    unsigned extent;
+    mb_lease *first = acquire_filled(MIB, MB_LOCATION_RAM, 1, &first_data);
+    mb_lease *second = acquire_filled(2 * MIB, MB_LOCATION_MMAP, 2, &second_data);
+    cr_assert(mb_extend(second, MIB, &extent) == 0, "%s", mb_last_error());
+    cr_assert(mb_map(second, extent, &more, NULL) == 0);
+    memset(more, 3, MIB);
+    cr_assert(mb_release(first) == 0);
+    mb_lease *third = acquire_filled(8 * MIB, MB_LOCATION_RAM, 4, &third_data);
+    cr_assert(second_data[2 * MIB - 1] == 2 && ((char *)more)[MIB - 1] == 3 && third_data[8 * MIB - 1] == 4);
+    cr_assert(mb_lease_check(second) == 0 && mb_lease_check(third) == 0, "%s", mb_last_error());
+    WAIT_UNTIL(is_used(11 * MIB));
+    cr_assert(mb_lease_extents(second) == 2 && fixture_status(&fixture).leases == 2);
+    fixture_audit(&fixture);
+    cr_assert(mb_release(third) == 0 && mb_release(second) == 0);
+    WAIT_UNTIL(is_used(0));
+}
+
+/* True: the daemon died. */
+static bool work_with_fault(unsigned point)
+{
+    char fault[16];
+    (void)snprintf(fault, sizeof fault, "%u", point);
+    manager_start(&manager, &fixture, "faults/membrokerd", fault, "");
+    client = connect_at_last();
+    work();
+    mb_disconnect(client);
+    WAIT_UNTIL(is_used(0));
+    bool died = manager.starts > 1;
+    if (!died) {
+        manager_restart(&manager, SIGKILL); /* it must not die of its fault while it ends */
+    }
+    manager_stop(&manager);
+    return died;
+}
+
+Test(restart, killed_at_every_point_of_an_acquire_and_a_release, .timeout = 300)
+{
+    unsigned point = 1;
+    while (work_with_fault(point)) {
+        point++;
+    }
+    cr_expect_gt(point, 40, "the points are compiled in");
+}
