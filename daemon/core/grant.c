@@ -70,6 +70,18 @@ static bool check_file(struct step *step, const struct session *session, const s
     return true;
 }
 
+/* The segment that has this file; NULL: none has. Named files are few, and asked for rarely. */
+static const struct segment *file_holder(const struct broker *broker, const char *file)
+{
+    const struct segment *segment = file[0] ? segment_tree_next(broker, 0) : NULL;
+    for (; segment; segment = segment_tree_next(broker, segment->id)) {
+        if (strcmp(segment->lease->file, file) == 0) {
+            return segment;
+        }
+    }
+    return NULL;
+}
+
 /* A named file that is longer than what was asked for sets the size. */
 static uint64_t bytes_wanted(const struct acquire_request *asked)
 {
@@ -202,6 +214,15 @@ static bool try_acquire(struct step *step, struct session *session, const struct
         !check_size(step, session, request, bytes) || !check_ttl(step, session, request) ||
         !check_options(step, session, request)) {
         return true;
+    }
+    const struct segment *holder = file_holder(step->broker, asked->file);
+    if (holder && !holder->charge.freeing) {
+        answer_error(step, session->peer, request->id, ERROR_BUSY, "lease %llu has the file \"%s\"; release that first",
+                     (unsigned long long)holder->lease->id, asked->file);
+        return true;
+    }
+    if (holder) {
+        return false; /* it is being let go of */
     }
     enum placement placement = reserve(step, session, request, &options, location, bytes, &charge);
     if (placement != PLACED) {
@@ -348,7 +369,7 @@ static bool explain_file(struct step *step, const struct session *session, const
         return false;
     }
     if (error == -EBUSY) {
-        answer_error(step, peer, id, ERROR_BUSY, "another lease has the file \"%s\"; release that first", file);
+        answer_error(step, peer, id, ERROR_BUSY, "another program has the file \"%s\" locked; end that first", file);
     } else if (error == -EACCES || error == -EPERM) {
         answer_error(
             step, peer, id, ERROR_NOT_PERMITTED,
