@@ -10,6 +10,9 @@ SBINDIR   ?= $(PREFIX)/sbin
 LIBDIR    ?= $(PREFIX)/lib
 INCDIR    ?= $(PREFIX)/include
 SYSCONFDIR ?= /etc
+UNITDIR   ?= $(PREFIX)/lib/systemd/system
+USERUNITDIR ?= $(PREFIX)/lib/systemd/user
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 DESTDIR   ?=
 
 CC        ?= cc
@@ -120,6 +123,12 @@ install: all ## install to $(DESTDIR)$(PREFIX)
 	install -D -m 644 $(BUILD)/membroker.pc $(DESTDIR)$(LIBDIR)/pkgconfig/membroker.pc
 	install -D -m 644 conf/membroker.conf $(DESTDIR)$(SYSCONFDIR)/membroker/membroker.conf
 	install -d -m 755 $(DESTDIR)$(SYSCONFDIR)/membroker/membroker.conf.d
+	install -d -m 755 $(DESTDIR)$(UNITDIR) $(DESTDIR)$(USERUNITDIR)
+	install -m 644 packaging/systemd/membroker.socket $(DESTDIR)$(UNITDIR)/membroker.socket
+	install -m 644 packaging/systemd/membroker.user.socket $(DESTDIR)$(USERUNITDIR)/membroker.socket
+	sed 's|@SBINDIR@|$(SBINDIR)|' packaging/systemd/membroker.service.in >$(DESTDIR)$(UNITDIR)/membroker.service
+	sed 's|@SBINDIR@|$(SBINDIR)|' packaging/systemd/membroker.user.service.in >$(DESTDIR)$(USERUNITDIR)/membroker.service
+	install -D -m 644 packaging/systemd/membroker.sysusers $(DESTDIR)$(SYSUSERSDIR)/membroker.conf
 
 clean: ## remove build/
 	rm -rf $(BUILD)

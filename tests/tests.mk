@@ -36,6 +36,14 @@ faults: | $(SETUP)
 test: all faults $(TEST_PROGRAMS) $(BUILD)/tests/cxx ## run every test
 	sh tests/run-tests $(BUILD)
 
+# ---- the broker as a service of a real systemd, in a container ----
+$(BUILD)/tests/system-client: tests/system/client.c $(SHARED)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< -L$(BUILD) -lmembroker -Wl,-rpath,'$$ORIGIN/..'
+
+test-system: all $(BUILD)/tests/system-client ## the broker under a real systemd, in a container (root)
+	bash tests/system/run-system
+
 # ---- sanitizers: the same tests on instrumented builds; threads by a program of their own ----
 # The stop of a thread in the middle of a protected range is what a SIGBUS test does; the sanitizer must let it through.
 ASAN_ENV := ASAN_OPTIONS=handle_sigbus=0:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 \
@@ -86,4 +94,4 @@ demo: all $(DEMO_PROGRAMS) ## start a broker of its own and show what it does
 
 include tests/bench/bench.mk
 
-.PHONY: test faults sanitize sanitized-tests stress lint demo bench
+.PHONY: test test-system faults sanitize sanitized-tests stress lint demo bench

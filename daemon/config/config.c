@@ -30,12 +30,16 @@ struct config *config_free(struct config *config)
 
 /* ---- defaults ---- */
 
-/* As root in the system's directories, else in the user's own. */
+/* Where the service manager says; else as root in the system's directories, else in the user's own. */
 static char *default_socket(void)
 {
     char *path = NULL;
+    const char *service = getenv("RUNTIME_DIRECTORY");
     const char *runtime = getenv("XDG_RUNTIME_DIR");
     const char *environment = getenv("MEMBROKER_SOCKET");
+    if (service && *service == '/') {
+        return asprintf(&path, "%s/membroker.sock", service) < 0 ? NULL : path;
+    }
     if (geteuid() == 0) {
         return strdup("/run/membroker/membroker.sock");
     }
