@@ -44,7 +44,7 @@ struct mb_lease {
     mb_location location;
     uint32_t ttl_ms;
     bool huge_pages;
-    uint64_t file_bytes;             /* of a named file; 0: it has none */
+    uint64_t file_bytes;                     /* of a named file; 0: it has none */
     const struct control_slot *_Atomic slot; /* in a mapping that lives as long as the client */
     uint32_t slot_index;
     uint64_t generation;
@@ -65,8 +65,8 @@ struct call {
     uint64_t id;
     struct request *request; /* sent again, as a repetition, when the session is resumed; NULL: it fails then */
     uint64_t first_id;       /* under which it was sent first */
-    mb_lease *lease; /* a grant goes here: a new lease, or the one that is extended */
-    unsigned extent; /* the granted segment's index in the lease */
+    mb_lease *lease;         /* a grant goes here: a new lease, or the one that is extended */
+    unsigned extent;         /* the granted segment's index in the lease */
     bool done;
     int result; /* 0, or negative errno with the sentence below */
     char sentence[MESSAGE_SENTENCE_SIZE];
@@ -105,7 +105,7 @@ struct mb_client {
     LIST_ENTRY(mb_client) in_process;
 
     pthread_mutex_t lock;
-    pthread_cond_t changed; /* a call is done, or the reader's place is free */
+    pthread_cond_t changed;        /* a call is done, or the reader's place is free */
     _Atomic enum link_state state; /* the guard looks without the lock */
     int socket;
     int epoll;    /* of socket and wake; what mb_client_fd() gives */

@@ -319,8 +319,8 @@ static const char *decode_body(const ClientMessage *message, struct codec_arena 
         return decode_acquire(message->acquire, &ret->acquire);
     case MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_EXTEND:
         ret->kind = REQUEST_EXTEND;
-        ret->extend = (struct extend_request){message->extend->lease, message->extend->bytes,
-                                              message->extend->prefault, message->extend->repeats};
+        ret->extend = (struct extend_request){message->extend->lease, message->extend->bytes, message->extend->prefault,
+                                              message->extend->repeats};
         return NULL;
     case MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_RELEASE:
         ret->kind = REQUEST_RELEASE;

@@ -177,7 +177,8 @@ MB_PUBLIC int mb_connect(const mb_client_options *options, mb_client **ret_clien
 /*
  * Ends the session: every lease goes back, every mapping of its leases is removed. NULL is allowed.
  * The client's leases, workspaces and buffers (weak references and open buffer scopes with some of them too) are gone
- * afterwards and must not be used; no other thread may be inside a call on this client. In a forked child it only closes the child's copies of the descriptors.
+ * afterwards and must not be used; no other thread may be inside a call on this client. In a forked child it only
+ * closes the child's copies of the descriptors.
  */
 MB_PUBLIC void mb_disconnect(mb_client *client);
 
