@@ -128,6 +128,7 @@ static void log_ready(const struct config *config)
 
 int main(int argc, char **argv)
 {
+    log_open();
     struct options options = parse(argc, argv);
     struct config *config = load(&options);
     if (!config) {

@@ -191,7 +191,11 @@ static void send_queued(struct connection *connection)
 static bool enqueue(struct connection *connection, const uint8_t *frame, size_t bytes, int fd)
 {
     if (connection->queued_frames >= QUEUED_FRAMES_MAX || connection->queued_bytes + bytes > QUEUED_BYTES_MAX) {
-        log_warning("process %d does not read its answers: disconnected", connection->peer->identity.pid);
+        struct log_about about = peer_about(connection->peer, LOG_EVENT_CLIENT_CUT_OFF, 0);
+        if (log_allows(&connection->peer->log, &about)) {
+            log_line(LOG_LEVEL_WARNING, &about, "process %d does not read its answers: disconnected",
+                     connection->peer->identity.pid);
+        }
         return false;
     }
     int copy = fd < 0 ? -EBADF : fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -244,6 +248,17 @@ void connection_send(struct connection *connection, struct reply *reply, int fd)
     }
 }
 
+/* Who has no session shares the budget of all who have none: connecting again and again does not help. */
+static void log_failure(const struct connection *connection, const char *sentence)
+{
+    struct peer *peer = connection->peer;
+    struct log_about about = peer_about(peer, LOG_EVENT_CLIENT_CUT_OFF, 0);
+    if (log_allows(peer->session ? &peer->log : &connection->server->strangers_log, &about)) {
+        log_line(LOG_LEVEL_INFO, &about, "process %d (uid %u) disconnected: %s", peer->identity.pid, peer->identity.uid,
+                 sentence);
+    }
+}
+
 void connection_fail(struct connection *connection, enum error_code code, const char *format, ...)
 {
     struct reply reply = {.kind = REPLY_ERROR};
@@ -255,8 +270,7 @@ void connection_fail(struct connection *connection, enum error_code code, const 
     (void)vsnprintf(reply.error.sentence, sizeof reply.error.sentence, format, arguments);
     va_end(arguments);
     reply.error.code = code;
-    log_info("process %d (uid %u) disconnected: %s", connection->peer->identity.pid, connection->peer->identity.uid,
-             reply.error.sentence);
+    log_failure(connection, reply.error.sentence);
     connection_send(connection, &reply, -EBADF);
     connection_close(connection);
 }

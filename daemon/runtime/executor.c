@@ -36,11 +36,13 @@ static void end_session(struct peer *peer)
 
 static void log_ending(const struct effect_reply *reply)
 {
-    const struct peer *peer = reply->peer;
+    struct peer *peer = reply->peer;
     const struct lease_end *end = &reply->reply.lease_ended;
-    if (end->reason == END_EXPIRED || end->reason == END_TAMPERED || end->reason == END_REVOKED) {
-        log_info("lease %llu of process %d (uid %u) %s", (unsigned long long)end->lease, peer->identity.pid,
-                 peer->identity.uid, end->reason == END_EXPIRED ? "expired" : "was revoked");
+    bool expired = end->reason == END_EXPIRED;
+    struct log_about about = peer_about(peer, expired ? LOG_EVENT_LEASE_EXPIRED : LOG_EVENT_LEASE_REVOKED, end->lease);
+    if ((expired || end->reason == END_TAMPERED || end->reason == END_REVOKED) && log_allows(&peer->log, &about)) {
+        log_line(LOG_LEVEL_INFO, &about, "lease %llu of process %d (uid %u) %s", (unsigned long long)end->lease,
+                 peer->identity.pid, peer->identity.uid, expired ? "expired" : "was revoked");
     }
 }
 

@@ -1,27 +1,126 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lines of log. */
+/* Lines of log, to standard error or to the journal. */
 #include "daemon/runtime/log.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <systemd/sd-journal.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LINE_BYTES = 1024, FIELD_BYTES = 64, FIELDS_MAX = 6 };
 
 static enum log_level highest = LOG_LEVEL_INFO;
+static bool is_journal;
+
+static const char *const message_ids[LOG_EVENTS] = {
+    [LOG_EVENT_LEASE_EXPIRED] = "b2b7726651ec4fec917907ca8324f416",
+    [LOG_EVENT_LEASE_REVOKED] = "b3a87367e95a4dd38493f23cf12b5c72",
+    [LOG_EVENT_SEGMENT_TAMPERED] = "73d31c30700b47f2bf0a1929a5f22a64",
+    [LOG_EVENT_CLIENT_CUT_OFF] = "9a4b0149e21e46f1b4a255df7925722a",
+    [LOG_EVENT_RESTARTED] = "8aafb7d2114842c69ed41b005d7ce448",
+    [LOG_EVENT_AWAY] = "65beb4a691924d4a97b551cc9196d0ac",
+    [LOG_EVENT_RELOADED] = "e249da103e6046148ab9d3a22b280ffa",
+};
 
 void log_set_level(enum log_level level)
 {
     highest = level;
 }
 
-void log_line(enum log_level level, const char *format, ...)
+/* systemd says device and inode of the stream that it connected. */
+void log_open(void)
+{
+    struct stat status;
+    unsigned long long device, inode;
+    const char *stream = getenv("JOURNAL_STREAM");
+    is_journal = stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 && fstat(STDERR_FILENO, &status) == 0 &&
+                 status.st_dev == device && status.st_ino == inode;
+}
+
+/* ---- the journal ---- */
+
+struct fields {
+    char text[FIELDS_MAX][FIELD_BYTES];
+    struct iovec parts[FIELDS_MAX + 1];
+    int count;
+};
+
+__attribute__((format(printf, 2, 3))) static void add(struct fields *fields, const char *format, ...)
+{
+    char *text = fields->text[fields->count];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(text, FIELD_BYTES, format, arguments);
+    va_end(arguments);
+    fields->parts[fields->count++] = (struct iovec){text, length > 0 ? (size_t)length : 0};
+}
+
+static void send(enum log_level level, const struct log_about *about, char *message, size_t length)
+{
+    static const int priorities[] = {3, 4, 6, 7};
+    struct fields fields = {.count = 0};
+    add(&fields, "PRIORITY=%d", priorities[level]);
+    add(&fields, "SYSLOG_IDENTIFIER=membrokerd");
+    if (about && message_ids[about->event]) {
+        add(&fields, "MESSAGE_ID=%s", message_ids[about->event]);
+    }
+    if (about && about->lease) {
+        add(&fields, "MEMBROKER_LEASE=%" PRIu64, about->lease);
+    }
+    if (about && about->session) {
+        add(&fields, "MEMBROKER_SESSION=%" PRIu64, about->session);
+    }
+    if (about && about->has_uid) {
+        add(&fields, "MEMBROKER_UID=%" PRIu32, about->uid);
+    }
+    fields.parts[fields.count++] = (struct iovec){message, length};
+    if (sd_journal_sendv(fields.parts, fields.count) < 0) {
+        (void)fprintf(stderr, "membrokerd: %s\n", message);
+    }
+}
+
+/* ---- lines ---- */
+
+void log_line(enum log_level level, const struct log_about *about, const char *format, ...)
 {
     static const char *const words[] = {"error: ", "warning: ", "", "debug: "};
-    char line[1024];
+    static const char key[] = "MESSAGE=";
+    char line[LINE_BYTES] = "MESSAGE=";
+    enum { KEY = sizeof key - 1 };
     if (level > highest) {
         return;
     }
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(line, sizeof line, format, arguments);
+    int length = vsnprintf(line + KEY, sizeof line - KEY, format, arguments);
     va_end(arguments);
-    (void)fprintf(stderr, "membrokerd: %s%s\n", words[level], line);
+    if (!is_journal) {
+        (void)fprintf(stderr, "membrokerd: %s%s\n", words[level], line + KEY);
+    } else if (length >= 0) {
+        size_t written = (size_t)length < sizeof line - KEY ? (size_t)length : sizeof line - KEY - 1;
+        send(level, about, line, KEY + written);
+    }
+}
+
+bool log_allows(struct log_budget *budget, const struct log_about *about)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    uint64_t seconds = (uint64_t)now.tv_sec;
+    if (seconds - budget->since >= LOG_BUDGET_SECONDS) {
+        uint32_t suppressed = budget->suppressed;
+        *budget = (struct log_budget){.since = seconds};
+        if (suppressed) {
+            log_line(LOG_LEVEL_WARNING, about, "%u lines about session %llu were left out", suppressed,
+                     (unsigned long long)about->session);
+        }
+    }
+    bool allowed = budget->lines < LOG_BUDGET_LINES;
+    *(allowed ? &budget->lines : &budget->suppressed) += 1;
+    return allowed;
 }

@@ -1,15 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The daemon's log: a line an event on standard error. One thread. */
+/*
+ * The daemon's log: an event a line on standard error; where that is the journal, with fields that it can be searched
+ * by (MEMBROKER_LEASE, MEMBROKER_SESSION, MEMBROKER_UID, MESSAGE_ID). One thread.
+ */
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
+
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+/* Kinds of events that administrators look for; each has a MESSAGE_ID of its own. */
+enum log_event {
+    LOG_EVENT_NONE,
+    LOG_EVENT_LEASE_EXPIRED,
+    LOG_EVENT_LEASE_REVOKED,
+    LOG_EVENT_SEGMENT_TAMPERED,
+    LOG_EVENT_CLIENT_CUT_OFF,
+    LOG_EVENT_RESTARTED,
+    LOG_EVENT_AWAY,
+    LOG_EVENT_RELOADED,
+    LOG_EVENTS
+};
+
+/* Whom a line is about; zeros: nobody. */
+struct log_about {
+    enum log_event event;
+    uint64_t lease, session;
+    bool has_uid;
+    uint32_t uid;
+};
+
+/* How much one client may have logged: a client can't flood the log. Zeroed at the start. */
+struct log_budget {
+    uint64_t since; /* s */
+    uint32_t lines, suppressed;
+};
 
 /* Lines above this level are dropped. The level at start is LOG_LEVEL_INFO. */
 void log_set_level(enum log_level level);
 
-__attribute__((format(printf, 2, 3))) void log_line(enum log_level level, const char *format, ...);
+/* Finds out whether standard error is the journal. */
+void log_open(void);
 
-#define log_error(...)   log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
-#define log_warning(...) log_line(LOG_LEVEL_WARNING, __VA_ARGS__)
-#define log_info(...)    log_line(LOG_LEVEL_INFO, __VA_ARGS__)
-#define log_debug(...)   log_line(LOG_LEVEL_DEBUG, __VA_ARGS__)
+/* `about` may be NULL. */
+__attribute__((format(printf, 3, 4))) void log_line(enum log_level level, const struct log_about *about,
+                                                    const char *format, ...);
+
+/* True: another line about this client may be written. At most LOG_BUDGET_LINES in LOG_BUDGET_SECONDS; says how many
+ * were left out once they may be written again. */
+enum { LOG_BUDGET_LINES = 20, LOG_BUDGET_SECONDS = 10 };
+bool log_allows(struct log_budget *budget, const struct log_about *about);
+
+#define log_error(...)   log_line(LOG_LEVEL_ERROR, NULL, __VA_ARGS__)
+#define log_warning(...) log_line(LOG_LEVEL_WARNING, NULL, __VA_ARGS__)
+#define log_info(...)    log_line(LOG_LEVEL_INFO, NULL, __VA_ARGS__)
+#define log_debug(...)   log_line(LOG_LEVEL_DEBUG, NULL, __VA_ARGS__)

@@ -97,6 +97,12 @@ void peer_free(struct peer *peer)
     uv_close((uv_handle_t *)&peer->watch, on_watch_closed);
 }
 
+struct log_about peer_about(const struct peer *peer, enum log_event event, uint64_t lease)
+{
+    return (struct log_about){
+        .event = event, .lease = lease, .session = peer->session, .has_uid = true, .uid = peer->identity.uid};
+}
+
 void peer_send(struct peer *peer, struct reply *reply, int fd)
 {
     if (peer->connection) {

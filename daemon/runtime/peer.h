@@ -6,6 +6,7 @@
 #pragma once
 
 #include "daemon/runtime/control.h"
+#include "daemon/runtime/log.h"
 #include "daemon/runtime/server.h"
 
 struct peer {
@@ -17,6 +18,7 @@ struct peer {
     bool is_monitor;
     struct control control;
     uint32_t record; /* in the kept table */
+    struct log_budget log;
     int pidfd;
     bool watching;
     uv_poll_t watch;
@@ -34,6 +36,9 @@ int peer_watch_again(struct peer *peer, uint64_t started_at);
 
 /* Frees a peer without a session and without a connection. Takes NULL. */
 void peer_free(struct peer *peer);
+
+/* What a line of log is about: this peer, and maybe a lease. */
+struct log_about peer_about(const struct peer *peer, enum log_event event, uint64_t lease);
 
 /* Sends it something, if it has a connection. `fd` travels with it unless negative. */
 void peer_send(struct peer *peer, struct reply *reply, int fd);

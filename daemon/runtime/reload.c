@@ -56,6 +56,7 @@ void server_reload(struct server *server)
     struct input configure = {.kind = INPUT_CONFIGURE};
     configure.settings = (struct broker_settings){.limits = server->config->limits, .times = server->config->times};
     server_feed(server, &configure);
-    log_info("configuration reloaded");
+    const struct log_about about = {.event = LOG_EVENT_RELOADED};
+    log_line(LOG_LEVEL_INFO, &about, "configuration reloaded");
     service_manager_ready("ready");
 }

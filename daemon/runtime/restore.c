@@ -231,7 +231,9 @@ static void restore(struct server *server, struct handed_descriptors *handed)
     broker_restore_done(server->broker);
     close_unexplained(&restoring);
     watch_processes(server);
-    log_info("restarted: %zu sessions and %zu segments go on, %zu things that were nobody's are gone",
+    const struct log_about about = {.event = LOG_EVENT_RESTARTED};
+    log_line(LOG_LEVEL_INFO, &about,
+             "restarted: %zu sessions and %zu segments go on, %zu things that were nobody's are gone",
              restoring.sessions, restoring.segments, restoring.dropped);
 }
 

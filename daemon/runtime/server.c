@@ -146,8 +146,9 @@ static void after_poll(uv_check_t *handle)
     struct server *server = handle->data;
     uint64_t late = service_clock_wake(&server->clock, server_monotonic());
     if (late > NANOSECONDS_PER_SECOND) {
-        log_warning("the daemon was away for %llu ms: every deadline moves by that much",
-                    (unsigned long long)(late / NANOSECONDS_PER_MILLISECOND));
+        const struct log_about about = {.event = LOG_EVENT_AWAY};
+        log_line(LOG_LEVEL_WARNING, &about, "the daemon was away for %llu ms: every deadline moves by that much",
+                 (unsigned long long)(late / NANOSECONDS_PER_MILLISECOND));
     }
     connection_close_doomed(server);
     judge(server);

@@ -13,6 +13,7 @@
 #include "daemon/core/broker.h"
 #include "daemon/os/host_memory.h"
 #include "daemon/os/spill.h"
+#include "daemon/runtime/log.h"
 #include "daemon/runtime/service_clock.h"
 #include "daemon/runtime/table.h"
 #include "proto/codec.h"
@@ -36,6 +37,7 @@ struct server {
     struct segment_result_queue results; /* of segments, not yet told to the core */
     struct spill spill;
     struct table table; /* what a restart goes on from */
+    struct log_budget strangers_log;
     bool is_frozen;     /* another daemon goes on with it */
     bool was_activated; /* the listening socket is the service manager's */
     uv_timer_t watchdog;

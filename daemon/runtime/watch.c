@@ -17,10 +17,11 @@ static void look(struct server *server, const struct segment_view *segment)
         segment_is_intact(segment->handle, &kernel)) {
         return;
     }
-    log_warning(
-        "lease %llu revoked: segment %llu was granted with %llu bytes and has a size of %llu with %llu allocated",
-        (unsigned long long)segment->lease, (unsigned long long)segment->id, (unsigned long long)segment->bytes,
-        (unsigned long long)kernel.size, (unsigned long long)kernel.allocated);
+    const struct log_about about = {.event = LOG_EVENT_SEGMENT_TAMPERED, .lease = segment->lease};
+    log_line(LOG_LEVEL_WARNING, &about,
+             "lease %llu revoked: segment %llu was granted with %llu bytes and has a size of %llu with %llu allocated",
+             (unsigned long long)segment->lease, (unsigned long long)segment->id, (unsigned long long)segment->bytes,
+             (unsigned long long)kernel.size, (unsigned long long)kernel.allocated);
     struct input tampered = {.kind = INPUT_SEGMENT_TAMPERED};
     tampered.segment.segment = segment->id;
     server_feed(server, &tampered);

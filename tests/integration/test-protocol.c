@@ -301,3 +301,34 @@ Test(protocol, a_client_that_never_reads_is_cut_off_and_hurts_nobody)
     cr_expect(result == -EPIPE || result == -ECONNRESET, "%d", result);
     fixture_stop(&fixture);
 }
+
+static size_t count_lines(const char *path, const char *word)
+{
+    char line[2048];
+    size_t count = 0;
+    FILE *file = fopen(path, "re");
+    while (file && fgets(line, sizeof line, file)) {
+        count += strstr(line, word) != NULL;
+    }
+    if (file) {
+        (void)fclose(file);
+    }
+    return count;
+}
+
+Test(protocol, a_client_can_not_flood_the_log)
+{
+    struct fixture fixture;
+    fixture_start(&fixture, "");
+    for (int i = 0; i < 200; i++) {
+        char reply[512];
+        int fd = fixture_socket(&fixture);
+        cr_assert(send(fd, "garbage", 7, MSG_NOSIGNAL) == 7);
+        while (recv(fd, reply, sizeof reply, 0) > 0) {
+        }
+        (void)close(fd);
+    }
+    size_t lines = count_lines(fixture.log, "disconnected");
+    cr_expect(lines >= 1 && lines <= 25, "%zu lines for 200 of one kind", lines);
+    fixture_stop(&fixture);
+}
