@@ -13,6 +13,8 @@ SYSCONFDIR ?= /etc
 UNITDIR   ?= $(PREFIX)/lib/systemd/system
 USERUNITDIR ?= $(PREFIX)/lib/systemd/user
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+MANDIR    ?= $(PREFIX)/share/man
+COMPLETIONSDIR ?= $(PREFIX)/share/bash-completion/completions
 DESTDIR   ?=
 
 CC        ?= cc
@@ -130,6 +132,19 @@ install: all ## install to $(DESTDIR)$(PREFIX)
 	sed 's|@SBINDIR@|$(SBINDIR)|' packaging/systemd/membroker.user.service.in >$(DESTDIR)$(USERUNITDIR)/membroker.service
 	install -D -m 644 packaging/systemd/membroker.sysusers $(DESTDIR)$(SYSUSERSDIR)/membroker.conf
 
+	for page in packaging/man/*; do install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
+	install -D -m 644 packaging/completion/membrokerctl $(DESTDIR)$(COMPLETIONSDIR)/membrokerctl
+
+# built in a copy of its own: Debian's tools want their directory at the top
+DEB_VERSION ?= $(VERSION)
+deb: ## Debian packages under build/deb/ (wants debhelper)
+	rm -rf $(BUILD)/deb && mkdir -p $(BUILD)/deb/membroker
+	git ls-files -z | xargs -0 cp --parents -t $(BUILD)/deb/membroker
+	mv $(BUILD)/deb/membroker/packaging/debian $(BUILD)/deb/membroker/debian
+	sed 's/@VERSION@/$(DEB_VERSION)/;s/@DATE@/$(shell date -R -u -d @$(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct)))/' \
+	    $(BUILD)/deb/membroker/debian/changelog.in >$(BUILD)/deb/membroker/debian/changelog
+	cd $(BUILD)/deb/membroker && env -u MAKEFLAGS -u MAKELEVEL -u BUILD dpkg-buildpackage -b -us -uc
+
 clean: ## remove build/
 	rm -rf $(BUILD)
 
@@ -146,4 +161,4 @@ include tests/tests.mk
 
 FORCE:
 
-.PHONY: FORCE all install clean setup help
+.PHONY: FORCE all install deb clean setup help
