@@ -41,7 +41,7 @@ $(BUILD)/tests/system-client: tests/system/client.c $(SHARED)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< -L$(BUILD) -lmembroker -Wl,-rpath,'$$ORIGIN/..'
 
-test-system: all $(BUILD)/tests/system-client ## the broker under a real systemd, in a container (root)
+test-system: all deb $(BUILD)/tests/system-client ## the broker under a real systemd, in a container (root)
 	bash tests/system/run-system
 
 # ---- sanitizers: the same tests on instrumented builds; threads by a program of their own ----
