@@ -19,6 +19,13 @@ bool service_manager_is_there(void)
 
 /* ---- what was handed over ---- */
 
+static int by_name(const void *left, const void *right)
+{
+    const struct handed_descriptor *a = left, *b = right;
+    int order = strcmp(a->name, b->name);
+    return order ? order : (a->fd > b->fd) - (a->fd < b->fd);
+}
+
 int service_manager_take(struct handed_descriptors *ret)
 {
     char **names = NULL;
@@ -36,6 +43,7 @@ int service_manager_take(struct handed_descriptors *ret)
     }
     ret->count = (size_t)count;
     free((void *)names);
+    qsort(ret->at, ret->count, sizeof *ret->at, by_name);
     return 0;
 }
 
@@ -51,10 +59,18 @@ void service_manager_close(struct handed_descriptors *descriptors)
 
 int handed_take(struct handed_descriptors *descriptors, const char *name)
 {
-    for (size_t i = descriptors->count; i-- > 0;) {
-        struct handed_descriptor *handed = &descriptors->at[i];
-        if (handed->fd >= 0 && strcmp(handed->name, name) == 0) {
-            return fd_steal(&handed->fd);
+    size_t low = 0, high = descriptors->count; /* behind the last one of that name */
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(descriptors->at[middle].name, name) <= 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    while (low-- > 0 && strcmp(descriptors->at[low].name, name) == 0) {
+        if (descriptors->at[low].fd >= 0) {
+            return fd_steal(&descriptors->at[low].fd);
         }
     }
     return -ENOENT;

@@ -17,7 +17,7 @@ struct handed_descriptor {
 };
 
 struct handed_descriptors {
-    struct handed_descriptor *at;
+    struct handed_descriptor *at; /* by name, then by number */
     size_t count;
 };
 

@@ -2,7 +2,7 @@
 /* What is kept while the daemon runs. */
 #include "daemon/runtime/keeper.h"
 
-#include <stdio.h>
+#include <errno.h>
 #include <string.h>
 
 #include "daemon/os/fault.h"
@@ -31,24 +31,40 @@ static void complain(const struct server *server, const char *what, uint64_t id,
     log_warning("%s %llu would not outlive a restart: %s", what, (unsigned long long)id, strerrordesc_np(-error));
 }
 
+/* Takes a record and stores the descriptor under its name; the record is still to be filled. TABLE_NONE: it can't be.
+ */
+static uint32_t store(struct server *server, enum keeper_kind kind, int fd, const char *what, uint64_t id)
+{
+    char name[KEEPER_NAME_BYTES];
+    uint32_t record = TABLE_NONE;
+    struct kept_numbers numbers = broker_keep_numbers(server->broker);
+    table_keep_numbers(&server->table, &numbers);
+    int result = table_reserve(&server->table, &record);
+    if (result == 0 && record >= KEEPER_RECORDS_MAX) {
+        result = -ENOSPC;
+    }
+    fault_point();
+    if (result == 0) {
+        result = service_manager_store(keeper_name(kind, record, name), fd);
+    }
+    fault_point();
+    if (result < 0) {
+        table_forget(&server->table, record);
+        complain(server, what, id, result);
+        return TABLE_NONE;
+    }
+    return record;
+}
+
 void keeper_keep_session(struct peer *peer)
 {
     struct server *server = peer->server;
     struct kept_session kept;
-    char name[KEEPER_NAME_BYTES];
-    if (!keeper_is_active(server) || !broker_keep_session(server->broker, peer->session, &kept)) {
-        return;
-    }
-    struct kept_numbers numbers = broker_keep_numbers(server->broker);
-    table_keep_numbers(&server->table, &numbers);
-    fault_point();
-    int result = service_manager_store(keeper_name(KEEPER_CONTROL, peer->session, name), peer->control.fd);
-    fault_point();
-    if (result == 0) {
-        result = table_keep_session(&server->table, &kept, process_started_at(kept.identity.pid), &peer->record);
-    }
-    if (result < 0) {
-        complain(server, "session", peer->session, result);
+    if (keeper_is_active(server) && broker_keep_session(server->broker, peer->session, &kept)) {
+        peer->record = peer->name_record = store(server, KEEPER_CONTROL, peer->control.fd, "session", peer->session);
+        if (peer->record != TABLE_NONE) {
+            table_keep_session(&server->table, peer->record, &kept, process_started_at(kept.identity.pid));
+        }
     }
 }
 
@@ -56,39 +72,33 @@ void keeper_keep_segment(struct segment_file *file)
 {
     struct server *server = file->server;
     struct kept_segment kept;
-    char name[KEEPER_NAME_BYTES];
-    if (!keeper_is_active(server) || file->record != TABLE_NONE ||
-        !broker_keep_segment(server->broker, file->id, &kept)) {
-        return;
-    }
-    struct kept_numbers numbers = broker_keep_numbers(server->broker);
-    table_keep_numbers(&server->table, &numbers);
-    fault_point();
-    int result = service_manager_store(keeper_name(keeper_kind(file), file->id, name), file->fd);
-    fault_point();
-    if (result == 0) {
-        result = table_keep_segment(&server->table, &kept, &file->record);
-    }
-    if (result < 0) {
-        complain(server, "segment", file->id, result);
+    if (keeper_is_active(server) && file->record == TABLE_NONE &&
+        broker_keep_segment(server->broker, file->id, &kept)) {
+        file->record = store(server, keeper_kind(file), file->fd, "segment", file->id);
+        if (file->record != TABLE_NONE) {
+            table_keep_segment(&server->table, file->record, &kept);
+        }
     }
 }
 
+/* The record is free for another only when its name is, too: in keeper_forget_control(). */
 void keeper_forget_session(struct peer *peer)
 {
     if (keeper_is_active(peer->server) && peer->record != TABLE_NONE) {
         fault_point();
-        table_forget(&peer->server->table, peer->record);
+        table_invalidate(&peer->server->table, peer->record);
         fault_point();
         peer->record = TABLE_NONE;
     }
 }
 
-void keeper_forget_control(const struct peer *peer)
+void keeper_forget_control(struct peer *peer)
 {
     char name[KEEPER_NAME_BYTES];
-    if (keeper_is_active(peer->server) && peer->session) {
-        service_manager_forget(keeper_name(KEEPER_CONTROL, peer->session, name));
+    if (keeper_is_active(peer->server) && peer->name_record != TABLE_NONE) {
+        service_manager_forget(keeper_name(KEEPER_CONTROL, peer->name_record, name));
+        table_forget(&peer->server->table, peer->name_record);
+        peer->name_record = TABLE_NONE;
     }
 }
 
@@ -99,7 +109,7 @@ void keeper_forget_segment(struct segment_file *file)
         fault_point();
         table_forget(&file->server->table, file->record);
         fault_point();
-        service_manager_forget(keeper_name(keeper_kind(file), file->id, name));
+        service_manager_forget(keeper_name(keeper_kind(file), file->record, name));
         file->record = TABLE_NONE;
     }
 }

@@ -33,5 +33,5 @@ void keeper_keep_segment(struct segment_file *file);
 
 /* The session is over; its peer goes; the segment was freed. */
 void keeper_forget_session(struct peer *peer);
-void keeper_forget_control(const struct peer *peer);
+void keeper_forget_control(struct peer *peer);
 void keeper_forget_segment(struct segment_file *file);

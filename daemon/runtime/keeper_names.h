@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The names under which descriptors are kept: a letter for the kind, and the number. */
+/*
+ * The names under which descriptors are kept: a letter for the kind, and the record's number to the base 62. They are
+ * short because a daemon is handed all of them in one environment variable (LISTEN_FDNAMES), and the kernel allows a
+ * variable 128 KiB: hence also the most that is kept.
+ */
 #pragma once
 
-#include <inttypes.h>
-#include <stdio.h>
+#include <ctype.h>
+#include <stdbool.h>
+#include <string.h>
 
 #include "daemon/runtime/segments.h"
 
@@ -15,12 +20,30 @@ enum keeper_kind {
 
 #define KEEPER_TABLE "membroker-table"
 
-enum { KEEPER_NAME_BYTES = 40 };
+enum { KEEPER_NAME_BYTES = 8, KEEPER_RECORDS_MAX = 25000 };
 
-static inline const char *keeper_name(enum keeper_kind kind, uint64_t id, char *name)
+static inline const char *keeper_name(enum keeper_kind kind, uint32_t record, char *name)
 {
-    (void)snprintf(name, KEEPER_NAME_BYTES, "membroker-%c%" PRIu64, (char)kind, id);
+    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    char *at = name;
+    *at++ = (char)kind;
+    do {
+        *at++ = digits[record % 62];
+        record /= 62;
+    } while (record && at < name + KEEPER_NAME_BYTES - 1);
+    *at = '\0';
     return name;
+}
+
+/* Whether a descriptor of this name may be one of ours. */
+static inline bool keeper_is_name(const char *name)
+{
+    size_t length = strlen(name);
+    bool is_ours = length >= 2 && length < KEEPER_NAME_BYTES && strchr("csf", name[0]);
+    for (size_t i = 1; is_ours && i < length; i++) {
+        is_ours = isalnum((unsigned char)name[i]);
+    }
+    return is_ours;
 }
 
 static inline enum keeper_kind keeper_kind(const struct segment_file *file)

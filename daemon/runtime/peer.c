@@ -21,7 +21,7 @@ struct peer *peer_new(struct server *server, const struct identity *identity)
     peer->server = server;
     peer->identity = *identity;
     peer->pidfd = -EBADF;
-    peer->record = TABLE_NONE;
+    peer->record = peer->name_record = TABLE_NONE;
     peer->control.fd = -EBADF;
     LIST_INSERT_HEAD(&server->peers, peer, in_server);
     return peer;

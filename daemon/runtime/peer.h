@@ -17,7 +17,8 @@ struct peer {
     bool greeted;
     bool is_monitor;
     struct control control;
-    uint32_t record; /* in the kept table */
+    uint32_t record;      /* in the kept table, while the session is not over */
+    uint32_t name_record; /* by which its control page is kept */
     struct log_budget log;
     int pidfd;
     bool watching;

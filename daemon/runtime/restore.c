@@ -19,16 +19,16 @@ struct restoring {
     size_t sessions, segments, dropped;
 };
 
-static int take(struct restoring *restoring, enum keeper_kind kind, uint64_t id)
+static int take(struct restoring *restoring, enum keeper_kind kind, uint32_t record)
 {
     char name[KEEPER_NAME_BYTES];
-    return handed_take(restoring->handed, keeper_name(kind, id, name));
+    return handed_take(restoring->handed, keeper_name(kind, record, name));
 }
 
-static void forget(enum keeper_kind kind, uint64_t id)
+static void forget(enum keeper_kind kind, uint32_t record)
 {
     char name[KEEPER_NAME_BYTES];
-    service_manager_forget(keeper_name(kind, id, name));
+    service_manager_forget(keeper_name(kind, record, name));
 }
 
 /* ---- sessions ---- */
@@ -60,7 +60,7 @@ static int renew_control(struct peer *peer, int before)
 static int restore_session(struct restoring *restoring, const struct kept_session *kept, uint32_t record)
 {
     struct server *server = restoring->server;
-    cleanup(fd_closep) int control = take(restoring, KEEPER_CONTROL, kept->id);
+    cleanup(fd_closep) int control = take(restoring, KEEPER_CONTROL, record);
     struct peer *peer = peer_new(server, &kept->identity);
     int result = peer ? renew_control(peer, control) : -ENOMEM;
     if (result == 0) {
@@ -72,10 +72,10 @@ static int restore_session(struct restoring *restoring, const struct kept_sessio
     }
     peer->session = kept->id;
     peer->greeted = true;
-    peer->record = record;
+    peer->record = peer->name_record = record;
     char name[KEEPER_NAME_BYTES];
-    forget(KEEPER_CONTROL, kept->id);
-    return service_manager_store(keeper_name(KEEPER_CONTROL, kept->id, name), peer->control.fd);
+    forget(KEEPER_CONTROL, record);
+    return service_manager_store(keeper_name(KEEPER_CONTROL, record, name), peer->control.fd);
 }
 
 static void restore_sessions(struct restoring *restoring)
@@ -91,6 +91,7 @@ static void restore_sessions(struct restoring *restoring)
         if (result < 0) {
             log_error("session %llu is lost: %s", (unsigned long long)kept.id, strerrordesc_np(-result));
             table_forget(table, i);
+            forget(KEEPER_CONTROL, i);
         } else {
             restoring->sessions++;
         }
@@ -132,14 +133,14 @@ static void drop_segment(struct restoring *restoring, const struct kept_segment 
     }
     (void)fd_close(fd);
     table_forget(&restoring->server->table, record);
-    forget(is_file ? KEEPER_FILE : KEEPER_SEGMENT, kept->id);
+    forget(is_file ? KEEPER_FILE : KEEPER_SEGMENT, record);
     restoring->dropped++;
 }
 
 static void restore_segment(struct restoring *restoring, const struct kept_segment *kept, uint32_t record)
 {
     struct server *server = restoring->server;
-    int fd = take(restoring, kept->file[0] ? KEEPER_FILE : KEEPER_SEGMENT, kept->id);
+    int fd = take(restoring, kept->file[0] ? KEEPER_FILE : KEEPER_SEGMENT, record);
     struct segment_file *file = NULL;
     if (fd >= 0 && has_size(fd, kept) && is_alive(peer_of(server, kept->session), kept)) {
         file = segment_adopt(server, kept, fd);
@@ -189,13 +190,12 @@ static void restore_slots(struct server *server, struct peer *peer)
 /* A descriptor of ours that no record explains is memory that nobody has. */
 static void close_unexplained(struct restoring *restoring)
 {
-    static const char prefix[] = "membroker-";
     for (size_t i = 0; i < restoring->handed->count; i++) {
         struct handed_descriptor *handed = &restoring->handed->at[i];
-        if (handed->fd < 0 || strncmp(handed->name, prefix, sizeof prefix - 1) != 0) {
+        if (handed->fd < 0 || !keeper_is_name(handed->name)) {
             continue;
         }
-        if (handed->name[sizeof prefix - 1] == KEEPER_SEGMENT) {
+        if (handed->name[0] == KEEPER_SEGMENT) {
             (void)!ftruncate(handed->fd, 0);
         }
         handed->fd = fd_close(handed->fd);

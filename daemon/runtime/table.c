@@ -173,14 +173,13 @@ static int grow(struct table *table)
     return list_free(table);
 }
 
-/* A record to be filled; NULL: out of memory. */
-static struct record *take(struct table *table, uint32_t *ret_record)
+int table_reserve(struct table *table, uint32_t *ret_record)
 {
     if (table->free_count == 0 && grow(table) < 0) {
-        return NULL;
+        return -ENOMEM;
     }
     *ret_record = table->free[--table->free_count];
-    return record_at(table, *ret_record);
+    return 0;
 }
 
 static void validate(struct record *record, enum record_kind kind)
@@ -189,13 +188,9 @@ static void validate(struct record *record, enum record_kind kind)
     atomic_store_explicit(&record->kind, kind, memory_order_release);
 }
 
-int table_keep_session(struct table *table, const struct kept_session *session, uint64_t started_at,
-                       uint32_t *ret_record)
+void table_keep_session(struct table *table, uint32_t number, const struct kept_session *session, uint64_t started_at)
 {
-    struct record *record = take(table, ret_record);
-    if (!record) {
-        return -ENOMEM;
-    }
+    struct record *record = record_at(table, number);
     record->session = (struct session_record){
         .id = session->id,
         .started_at = started_at,
@@ -209,15 +204,11 @@ int table_keep_session(struct table *table, const struct kept_session *session, 
     memcpy(record->session.token, session->token.bytes, sizeof record->session.token);
     memcpy(record->session.name, session->name, sizeof record->session.name);
     validate(record, RECORD_SESSION);
-    return 0;
 }
 
-int table_keep_segment(struct table *table, const struct kept_segment *segment, uint32_t *ret_record)
+void table_keep_segment(struct table *table, uint32_t number, const struct kept_segment *segment)
 {
-    struct record *record = take(table, ret_record);
-    if (!record) {
-        return -ENOMEM;
-    }
+    struct record *record = record_at(table, number);
     record->segment = (struct segment_record){
         .id = segment->id,
         .lease = segment->lease,
@@ -237,7 +228,6 @@ int table_keep_segment(struct table *table, const struct kept_segment *segment, 
     memcpy(record->segment.name, segment->name, sizeof record->segment.name);
     memcpy(record->segment.file, segment->file, sizeof record->segment.file);
     validate(record, RECORD_SEGMENT);
-    return 0;
 }
 
 void table_keep_numbers(struct table *table, const struct kept_numbers *numbers)
@@ -253,6 +243,11 @@ void table_forget(struct table *table, uint32_t record)
         validate(record_at(table, record), RECORD_FREE);
         table->free[table->free_count++] = record;
     }
+}
+
+void table_invalidate(struct table *table, uint32_t record)
+{
+    validate(record_at(table, record), RECORD_FREE);
 }
 
 /* ---- reading ---- */

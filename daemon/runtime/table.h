@@ -35,12 +35,17 @@ int table_open(struct table *table, int fd);
 
 void table_close(struct table *table);
 
-/* Keeps something; *ret_record is what it is forgotten by. 0 or negative errno. */
-int table_keep_session(struct table *table, const struct kept_session *session, uint64_t started_at,
-                       uint32_t *ret_record);
-int table_keep_segment(struct table *table, const struct kept_segment *segment, uint32_t *ret_record);
+/* Takes a record, which is not valid yet; it is filled, or given back by table_forget(). 0 or -ENOMEM. */
+int table_reserve(struct table *table, uint32_t *ret_record);
+
+/* Fills a record that was reserved; it is valid from then on. */
+void table_keep_session(struct table *table, uint32_t record, const struct kept_session *session, uint64_t started_at);
+void table_keep_segment(struct table *table, uint32_t record, const struct kept_segment *segment);
 void table_keep_numbers(struct table *table, const struct kept_numbers *numbers);
 void table_forget(struct table *table, uint32_t record);
+
+/* The record is not valid any more, but not free for another yet: table_forget() makes it so. */
+void table_invalidate(struct table *table, uint32_t record);
 
 /* ---- reading, by record number from 0 on; false where the record is not of that kind ---- */
 uint32_t table_records(const struct table *table);

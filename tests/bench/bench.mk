@@ -26,7 +26,7 @@ $(BENCH_DIR)/status_while_freeing: $(BUILD)/obj/tests/bench/status_while_freeing
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ $(CLIENT_LIBS) -lm
 
-bench: $(SETUP) $(DAEMON) $(SHARED) $(BENCH_PROGRAMS) $(BENCH_DIR)/status_while_freeing ## measure beside malloc, a bare bump pointer and the kernel; build/bench.json
+bench: $(SETUP) $(BUILD)/tests/integration $(DAEMON) $(SHARED) $(BENCH_PROGRAMS) $(BENCH_DIR)/status_while_freeing ## measure beside malloc, a bare bump pointer and the kernel; build/bench.json
 	python3 tests/bench/run-bench --build $(BUILD) --runs $(BENCH_RUNS)
 
 .PHONY: bench

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -18,7 +19,7 @@
 
 #include "proto/base/cleanup.h"
 
-enum { HANDED_FROM = 3, PARKED_FROM = 8000, NAMES_BYTES = MANAGER_STORE_MAX * 32 };
+enum { HANDED_FROM = 3, STORED_FROM = MANAGER_STORE_MAX + 100, NAMES_BYTES = MANAGER_STORE_MAX * 10 };
 
 /* ---- the store; the lock is held ---- */
 
@@ -27,7 +28,10 @@ static void add(struct manager *manager, const char *name, int fd)
     if (manager->stored < MANAGER_STORE_MAX) {
         struct manager_entry *entry = &manager->store[manager->stored++];
         (void)snprintf(entry->name, sizeof entry->name, "%s", name);
-        entry->fd = fd;
+        int high = fcntl(fd, F_DUPFD_CLOEXEC, STORED_FROM); /* clear of where a daemon is handed them */
+        (void)close(fd);
+        cr_assert(high >= 0, "the limit of descriptors is too low for the store");
+        entry->fd = high;
     }
 }
 
@@ -100,14 +104,9 @@ static bool receive(struct manager *manager)
 /* In the child: the descriptors at 3 and up, whatever was there. */
 static void hand_over(const struct manager *manager)
 {
-    int parked[MANAGER_STORE_MAX + 1];
-    parked[0] = fcntl(manager->listen, F_DUPFD, PARKED_FROM);
+    (void)dup2(manager->listen, HANDED_FROM);
     for (size_t i = 0; i < manager->stored; i++) {
-        parked[i + 1] = fcntl(manager->store[i].fd, F_DUPFD, PARKED_FROM);
-    }
-    for (size_t i = 0; i <= manager->stored; i++) {
-        (void)dup2(parked[i], HANDED_FROM + (int)i);
-        (void)close(parked[i]);
+        (void)dup2(manager->store[i].fd, HANDED_FROM + 1 + (int)i);
     }
 }
 
@@ -195,7 +194,11 @@ void manager_start(struct manager *manager, struct fixture *fixture, const char 
     fixture_program(program, manager->program, sizeof manager->program);
     (void)snprintf(manager->notify_path, sizeof manager->notify_path, "%s/notify", fixture->directory);
     manager->notify = bound(manager->notify_path, SOCK_DGRAM);
-    manager->listen = bound(fixture->socket, SOCK_SEQPACKET);
+    const struct rlimit descriptors = {2 * STORED_FROM, 2 * STORED_FROM};
+    (void)setrlimit(RLIMIT_NOFILE, &descriptors);
+    int listening = bound(fixture->socket, SOCK_SEQPACKET);
+    manager->listen = fcntl(listening, F_DUPFD_CLOEXEC, STORED_FROM);
+    (void)close(listening);
     cr_assert(listen(manager->listen, 64) == 0);
     (void)pthread_mutex_init(&manager->lock, NULL);
     spawn(manager);

@@ -10,7 +10,7 @@
 
 #include "tests/integration/fixture.h"
 
-enum { MANAGER_STORE_MAX = 4096 };
+enum { MANAGER_STORE_MAX = 9500 };
 
 struct manager_entry {
     char name[64];
