@@ -39,8 +39,8 @@ void table_close(struct table *table);
 int table_reserve(struct table *table, uint32_t *ret_record);
 
 /* Fills a record that was reserved; it is valid from then on. */
-void table_keep_session(struct table *table, uint32_t record, const struct kept_session *session, uint64_t started_at);
-void table_keep_segment(struct table *table, uint32_t record, const struct kept_segment *segment);
+void table_keep_session(struct table *table, uint32_t number, const struct kept_session *session, uint64_t started_at);
+void table_keep_segment(struct table *table, uint32_t number, const struct kept_segment *segment);
 void table_keep_numbers(struct table *table, const struct kept_numbers *numbers);
 void table_forget(struct table *table, uint32_t record);
 
@@ -49,6 +49,6 @@ void table_invalidate(struct table *table, uint32_t record);
 
 /* ---- reading, by record number from 0 on; false where the record is not of that kind ---- */
 uint32_t table_records(const struct table *table);
-bool table_read_session(const struct table *table, uint32_t record, struct kept_session *ret, uint64_t *ret_started_at);
-bool table_read_segment(const struct table *table, uint32_t record, struct kept_segment *ret);
+bool table_read_session(const struct table *table, uint32_t number, struct kept_session *ret, uint64_t *ret_started_at);
+bool table_read_segment(const struct table *table, uint32_t number, struct kept_segment *ret);
 struct kept_numbers table_read_numbers(const struct table *table);
