@@ -38,8 +38,7 @@ static void wait_for_room(mb_client *client, uint64_t until)
 static bool wait_for_link(mb_client *client, uint64_t until)
 {
     uint64_t now = client_milliseconds();
-    uint64_t hopeless = client->down_since + client->times.reconnect_grace_ms;
-    if (!client->session || client->stopping || now >= until || (client->state == LINK_DOWN && now >= hopeless)) {
+    if (!client->session || client->stopping || now >= until || link_is_hopeless(client, now)) {
         return false;
     }
     if (!client->has_thread) {

@@ -119,6 +119,7 @@ struct mb_client {
     uint64_t session; /* 0: none yet */
     struct token token;
     struct lease_times times;
+    bool leases_survive;              /* a restart of the broker */
     struct control_mappings controls; /* the newest first */
     uint64_t hello_id, list_id;       /* of the requests that the library made for itself; 0: none */
     uint64_t next_id;
@@ -164,6 +165,9 @@ void link_tend(mb_client *client);
 
 /* When link_tend() is due, in ms of client_milliseconds(); UINT64_MAX: never. */
 uint64_t link_due(const mb_client *client);
+
+/* Whether the session, and all that is in it, can't be expected back. */
+bool link_is_hopeless(const mb_client *client, uint64_t now);
 
 /* Fails what is under way: nobody will answer it. */
 void link_fail_calls(mb_client *client);

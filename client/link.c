@@ -171,11 +171,20 @@ void link_broke(mb_client *client)
     background_wake(client);
 }
 
-/* After the grace time the broker, if there is one, has reclaimed everything; if there is none, nobody vouches for it.
+/*
+ * After the grace time the broker, if there is one, has reclaimed everything; if there is none, nobody vouches for it.
+ * Where leases end with the daemon, that nobody listens says at once that they have.
  */
+bool link_is_hopeless(const mb_client *client, uint64_t now)
+{
+    bool nobody_listens = client->connect_error == -ECONNREFUSED || client->connect_error == -ENOENT;
+    return client->state == LINK_DOWN &&
+           ((nobody_listens && !client->leases_survive) || now - client->down_since > client->times.reconnect_grace_ms);
+}
+
 static void give_up_leases(mb_client *client, uint64_t now)
 {
-    if (now - client->down_since > client->times.reconnect_grace_ms) {
+    if (link_is_hopeless(client, now)) {
         leases_sweep(client, MB_END_BROKER_GONE);
         link_fail_calls(client);
     }

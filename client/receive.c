@@ -77,6 +77,7 @@ static int take_welcome(mb_client *client, const struct welcome_reply *welcome, 
     client->session = welcome->session;
     client->token = welcome->token;
     client->times = welcome->times;
+    client->leases_survive = welcome->leases_survive;
     client->state = LINK_UP;
     client->backoff_ms = 0;
     client->hello_id = 0;

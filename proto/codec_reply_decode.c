@@ -71,6 +71,7 @@ static bool decode_welcome(const Membroker__V1__Welcome *from, struct welcome_re
     to->client_limits = limits_of(from->client_limits);
     to->message_bytes_max = from->message_bytes_max;
     to->control_bytes = from->control_bytes;
+    to->leases_survive = from->leases_survive;
     if (from->has_token) {
         if (from->token.len != MESSAGE_TOKEN_SIZE) {
             return false;

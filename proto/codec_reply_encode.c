@@ -108,6 +108,7 @@ static bool encode_welcome(const struct welcome_reply *from, struct codec_arena 
         CODEC_SET(to, token, ((ProtobufCBinaryData){MESSAGE_TOKEN_SIZE, token}));
         CODEC_SET(to, resumed, from->resumed);
         CODEC_SET(to, control_bytes, from->control_bytes);
+        CODEC_SET(to, leases_survive, from->leases_survive);
     }
     CODEC_SET(to, ttl_min_ms, from->times.ttl_min_ms);
     CODEC_SET(to, ttl_max_ms, from->times.ttl_max_ms);

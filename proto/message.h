@@ -219,6 +219,7 @@ struct welcome_reply {
     struct byte_limits host_limits, client_limits;
     uint32_t message_bytes_max;
     uint64_t control_bytes;
+    bool leases_survive; /* a restart of the daemon */
 };
 
 struct grant_reply {

@@ -12,6 +12,7 @@
 
 #include "daemon/os/named_file.h"
 #include "daemon/runtime/audit.h"
+#include "daemon/runtime/keeper.h"
 #include "daemon/runtime/log.h"
 #include "daemon/runtime/peer.h"
 #include "proto/base/size.h"
@@ -48,6 +49,7 @@ static void welcome(struct connection *connection, const struct request *request
         .resumed = resumed,
         .message_bytes_max = MESSAGE_BYTES_MAX,
         .control_bytes = CONTROL_PAGE_BYTES,
+        .leases_survive = keeper_is_active(peer->server),
     };
     broker_fill_welcome(peer->server->broker, peer->session, &reply.welcome);
     peer->greeted = true;
