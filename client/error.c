@@ -58,6 +58,8 @@ static int code_of(const struct error_reply *error)
         return -EBUSY;
     case ERROR_SYSTEM:
         return -EIO;
+    case ERROR_CANCELLED:
+        return -ECANCELED;
     case ERROR_SHUTTING_DOWN:
         return -ESHUTDOWN;
     case ERROR_UNSPECIFIED:

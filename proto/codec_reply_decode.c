@@ -4,19 +4,13 @@
  * that is absent as LIMIT_OFF; strings and arrays point into the arena.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "membroker.pb-c.h"
 #include "proto/codec_arena.h"
+#include "proto/codec_reply.h"
 
 typedef Membroker__V1__DaemonMessage DaemonMessage;
-
-/* Copies a string into a fixed array, cut where it is longer. */
-static void copy_text(char *to, size_t size, const char *from)
-{
-    (void)snprintf(to, size, "%s", from ? from : "");
-}
 
 static struct byte_limits limits_of(const Membroker__V1__Limits *from)
 {
@@ -31,30 +25,13 @@ static struct byte_limits limits_of(const Membroker__V1__Limits *from)
     };
 }
 
-static void decode_refusal(const Membroker__V1__Refusal *from, struct refusal *to)
-{
-    copy_text(to->limit, sizeof to->limit, from->limit);
-    copy_text(to->whose, sizeof to->whose, from->whose);
-    to->limit_bytes = from->limit_bytes;
-    to->asked_bytes = from->asked_bytes;
-    to->used_bytes = from->used_bytes;
-    to->free_bytes = from->free_bytes;
-    for (size_t i = 0; i < from->n_holders && i < MESSAGE_HOLDERS_MAX; i++) {
-        const Membroker__V1__Holder *holder = from->holders[i];
-        struct holder *h = &to->holders[to->holder_count++];
-        *h =
-            (struct holder){.session = holder->session, .pid = holder->pid, .uid = holder->uid, .bytes = holder->bytes};
-        copy_text(h->name, sizeof h->name, holder->name);
-    }
-}
-
 static bool decode_error(const Membroker__V1__Error *from, struct error_reply *to)
 {
     to->code = (enum error_code)from->code;
     to->system_errno = from->system_errno;
-    copy_text(to->sentence, sizeof to->sentence, from->sentence);
+    text_copy(to->sentence, sizeof to->sentence, from->sentence);
     if (from->refusal) {
-        decode_refusal(from->refusal, &to->refusal);
+        codec_read_refusal(from->refusal, &to->refusal);
     }
     return true;
 }
@@ -94,6 +71,10 @@ static bool decode_grant(const Membroker__V1__Grant *from, struct grant_reply *t
         .huge_pages = from->huge_pages,
         .extents = from->extents,
         .file_bytes = from->file_bytes,
+        .charge = (enum charged_to)from->charge,
+        .is_present = from->present,
+        .is_remembered = from->remembered,
+        .prefault = from->prefault,
     };
     return true;
 }
@@ -134,6 +115,13 @@ static bool decode_status(const Membroker__V1__StatusReport *from, struct status
         .host_available_bytes = from->host_available_bytes,
         .spill_directory = from->spill_directory ? from->spill_directory : "",
         .away_ms = from->away_ms,
+        .pooled_bytes = from->pooled_bytes,
+        .pool_hits = from->pool_hits,
+        .pool_misses = from->pool_misses,
+        .waiting = from->waiting,
+        .reserved_bytes = from->reserved_bytes,
+        .pressure = (enum pressure)from->pressure,
+        .remembered = from->remembered,
     };
     const Membroker__V1__Counters *counters = from->counters;
     if (counters) {
@@ -162,8 +150,11 @@ static void decode_session_entry(const Membroker__V1__SessionEntry *from, struct
         .physical_bytes = from->physical_bytes,
         .mapped_bytes = from->mapped_bytes,
         .limits = limits_of(from->limits),
+        .priority = from->priority,
+        .weight = from->weight,
     };
-    copy_text(to->name, sizeof to->name, from->name);
+    text_copy(to->class, sizeof to->class, from->class_);
+    text_copy(to->name, sizeof to->name, from->name);
 }
 
 static void decode_lease_entry(const Membroker__V1__LeaseEntry *from, struct lease_entry *to)
@@ -182,9 +173,11 @@ static void decode_lease_entry(const Membroker__V1__LeaseEntry *from, struct lea
         .huge_pages = from->huge_pages,
         .numa_node = from->has_numa_node ? (int32_t)from->numa_node : -1,
         .prefaulted = from->prefaulted,
+        .charge = (enum charged_to)from->charge,
+        .interleaved = from->interleaved,
     };
-    copy_text(to->name, sizeof to->name, from->name);
-    copy_text(to->client, sizeof to->client, from->client);
+    text_copy(to->name, sizeof to->name, from->name);
+    text_copy(to->client, sizeof to->client, from->client);
 }
 
 static bool decode_listing(const Membroker__V1__Listing *from, struct codec_arena *arena, struct listing_reply *to)
@@ -200,8 +193,12 @@ static bool decode_listing(const Membroker__V1__Listing *from, struct codec_aren
     for (size_t i = 0; i < from->n_leases; i++) {
         decode_lease_entry(from->leases[i], &leases[i]);
     }
-    *to = (struct listing_reply){sessions, from->n_sessions, leases, from->n_leases, from->more};
-    return true;
+    *to = (struct listing_reply){.sessions = sessions,
+                                 .session_count = from->n_sessions,
+                                 .leases = leases,
+                                 .lease_count = from->n_leases,
+                                 .more = from->more};
+    return codec_decode_queue(from, arena, to);
 }
 
 static bool decode_audit(const Membroker__V1__AuditReport *from, struct audit_reply *to)
@@ -259,6 +256,9 @@ static bool decode_answer(const DaemonMessage *message, struct codec_arena *aren
     case MEMBROKER__V1__DAEMON_MESSAGE__BODY_AUDIT:
         ret->kind = REPLY_AUDIT;
         return decode_audit(message->audit, &ret->audit);
+    case MEMBROKER__V1__DAEMON_MESSAGE__BODY_WHY:
+        ret->kind = REPLY_WHY;
+        return codec_decode_why(message->why, arena, &ret->why);
     default:
         return true;
     }
@@ -280,7 +280,16 @@ static bool decode_event(const DaemonMessage *message, struct reply *ret)
         return decode_limits_changed(message->limits_changed, &ret->limits_changed);
     case MEMBROKER__V1__DAEMON_MESSAGE__BODY_TRIM:
         ret->kind = EVENT_TRIM;
-        ret->trim = (struct trim_event){message->trim->wanted_bytes, (enum location)message->trim->location};
+        ret->trim = (struct trim_event){message->trim->wanted_bytes, (enum location)message->trim->location,
+                                        message->trim->deadline_ms};
+        return true;
+    case MEMBROKER__V1__DAEMON_MESSAGE__BODY_PRESSURE:
+        ret->kind = EVENT_PRESSURE;
+        ret->pressure = (enum pressure)message->pressure->level;
+        return true;
+    case MEMBROKER__V1__DAEMON_MESSAGE__BODY_REVOKING:
+        ret->kind = EVENT_REVOKING;
+        ret->revoking = (struct expiring_event){message->revoking->lease, message->revoking->remaining_ms};
         return true;
     case MEMBROKER__V1__DAEMON_MESSAGE__BODY_SHUTTING_DOWN:
         ret->kind = EVENT_SHUTTING_DOWN;

@@ -5,26 +5,15 @@
 
 #include "membroker.pb-c.h"
 #include "proto/codec_arena.h"
+#include "proto/codec_reply.h"
 
 typedef Membroker__V1__DaemonMessage DaemonMessage;
 
-_Static_assert((int)ERROR_BUSY == MEMBROKER__V1__ERROR_CODE__ERROR_BUSY, "the enums share numbers");
+_Static_assert((int)ERROR_CANCELLED == MEMBROKER__V1__ERROR_CODE__ERROR_CANCELLED, "the enums share numbers");
 _Static_assert((int)END_TAMPERED == MEMBROKER__V1__END_REASON__END_TAMPERED, "the enums share numbers");
-_Static_assert(REPLY_KINDS == 15, "a new reply needs its codec");
-
-/* Allocates and initialises a protobuf-c structure from the arena; leaves the function with false where it is full. */
-#define NEW(type, lower, variable)                                                                                     \
-    Membroker__V1__##type *variable = codec_arena_allocate(arena, 1, sizeof *variable);                                \
-    if (!variable) {                                                                                                   \
-        return false;                                                                                                  \
-    }                                                                                                                  \
-    membroker__v1__##lower##__init(variable)
-
-#define SET_BODY(message, CASE, field, value)                                                                          \
-    do {                                                                                                               \
-        (message)->body_case = MEMBROKER__V1__DAEMON_MESSAGE__BODY_##CASE;                                             \
-        (message)->field = (value);                                                                                    \
-    } while (0)
+_Static_assert((int)CHARGE_CLIENT == MEMBROKER__V1__CHARGE__CHARGE_CLIENT, "the enums share numbers");
+_Static_assert((int)PRESSURE_FULL == MEMBROKER__V1__PRESSURE__PRESSURE_FULL, "the enums share numbers");
+_Static_assert(REPLY_KINDS == 18, "a new reply needs its codec");
 
 static void set_unless_off(uint64_t value, protobuf_c_boolean *has, uint64_t *field)
 {
@@ -44,40 +33,6 @@ static bool new_limits(const struct byte_limits *from, struct codec_arena *arena
     return true;
 }
 
-static bool new_holder(const struct holder *from, struct codec_arena *arena, Membroker__V1__Holder **ret)
-{
-    NEW(Holder, holder, to);
-    CODEC_SET(to, session, from->session);
-    to->name = codec_text(from->name);
-    CODEC_SET(to, pid, from->pid);
-    CODEC_SET(to, uid, from->uid);
-    CODEC_SET(to, bytes, from->bytes);
-    *ret = to;
-    return true;
-}
-
-static bool new_refusal(const struct refusal *from, struct codec_arena *arena, Membroker__V1__Refusal **ret)
-{
-    NEW(Refusal, refusal, to);
-    to->limit = codec_text(from->limit);
-    to->whose = codec_text(from->whose);
-    CODEC_SET(to, limit_bytes, from->limit_bytes);
-    CODEC_SET(to, asked_bytes, from->asked_bytes);
-    CODEC_SET(to, used_bytes, from->used_bytes);
-    CODEC_SET(to, free_bytes, from->free_bytes);
-    to->holders = codec_arena_allocate(arena, MESSAGE_HOLDERS_MAX, sizeof *to->holders);
-    if (!to->holders) {
-        return false;
-    }
-    for (; to->n_holders < from->holder_count; to->n_holders++) {
-        if (!new_holder(&from->holders[to->n_holders], arena, &to->holders[to->n_holders])) {
-            return false;
-        }
-    }
-    *ret = to;
-    return true;
-}
-
 static bool encode_error(const struct error_reply *from, struct codec_arena *arena, DaemonMessage *message)
 {
     NEW(Error, error, to);
@@ -86,7 +41,7 @@ static bool encode_error(const struct error_reply *from, struct codec_arena *are
     if (from->system_errno) {
         CODEC_SET(to, system_errno, from->system_errno);
     }
-    if (from->refusal.limit[0] && !new_refusal(&from->refusal, arena, &to->refusal)) {
+    if (from->refusal.limit[0] && !codec_new_refusal(&from->refusal, arena, &to->refusal)) {
         return false;
     }
     SET_BODY(message, ERROR, error, to);
@@ -134,6 +89,18 @@ static bool encode_grant(const struct grant_reply *from, struct codec_arena *are
     CODEC_SET(to, extents, from->extents);
     if (from->file_bytes) {
         CODEC_SET(to, file_bytes, from->file_bytes);
+    }
+    if (from->charge != CHARGE_UNSPECIFIED) {
+        CODEC_SET(to, charge, (Membroker__V1__Charge)from->charge);
+    }
+    if (from->is_present) {
+        CODEC_SET(to, present, 1);
+    }
+    if (from->is_remembered) {
+        CODEC_SET(to, remembered, 1);
+    }
+    if (from->prefault) {
+        CODEC_SET(to, prefault, 1);
     }
     SET_BODY(message, GRANT, grant, to);
     return true;
@@ -197,6 +164,13 @@ static bool encode_status(const struct status_reply *from, struct codec_arena *a
     CODEC_SET(to, host_available_bytes, from->host_available_bytes);
     to->spill_directory = codec_text(from->spill_directory);
     CODEC_SET(to, away_ms, from->away_ms);
+    CODEC_SET(to, pooled_bytes, from->pooled_bytes);
+    CODEC_SET(to, pool_hits, from->pool_hits);
+    CODEC_SET(to, pool_misses, from->pool_misses);
+    CODEC_SET(to, waiting, from->waiting);
+    CODEC_SET(to, reserved_bytes, from->reserved_bytes);
+    CODEC_SET(to, pressure, (Membroker__V1__Pressure)from->pressure);
+    CODEC_SET(to, remembered, from->remembered);
     SET_BODY(message, STATUS, status, to);
     return new_limits(&from->limits, arena, &to->limits) && new_counters(&from->counters, arena, &to->counters);
 }
@@ -214,6 +188,9 @@ static bool new_session_entry(const struct session_entry *from, struct codec_are
     CODEC_SET(to, leases, from->leases);
     CODEC_SET(to, physical_bytes, from->physical_bytes);
     CODEC_SET(to, mapped_bytes, from->mapped_bytes);
+    to->class_ = codec_text(from->class);
+    CODEC_SET(to, priority, from->priority);
+    CODEC_SET(to, weight, from->weight);
     *ret = to;
     return new_limits(&from->limits, arena, &to->limits);
 }
@@ -238,6 +215,10 @@ static bool new_lease_entry(const struct lease_entry *from, struct codec_arena *
         CODEC_SET(to, numa_node, (uint32_t)from->numa_node);
     }
     CODEC_SET(to, prefaulted, from->prefaulted);
+    if (from->location == LOCATION_RAM) {
+        CODEC_SET(to, charge, (Membroker__V1__Charge)from->charge);
+        CODEC_SET(to, interleaved, from->interleaved);
+    }
     *ret = to;
     return true;
 }
@@ -261,6 +242,9 @@ static bool encode_listing(const struct listing_reply *from, struct codec_arena 
         }
     }
     CODEC_SET(to, more, from->more);
+    if (!codec_encode_queue(from, arena, to)) {
+        return false;
+    }
     SET_BODY(message, LISTING, listing, to);
     return true;
 }
@@ -321,8 +305,33 @@ static bool encode_trim(const struct trim_event *from, struct codec_arena *arena
     NEW(TrimEvent, trim_event, to);
     CODEC_SET(to, wanted_bytes, from->wanted_bytes);
     CODEC_SET(to, location, (Membroker__V1__Location)from->location);
+    CODEC_SET(to, deadline_ms, from->deadline_ms);
     SET_BODY(message, TRIM, trim, to);
     return true;
+}
+
+static bool encode_pressure(enum pressure level, struct codec_arena *arena, DaemonMessage *message)
+{
+    NEW(PressureEvent, pressure_event, to);
+    CODEC_SET(to, level, (Membroker__V1__Pressure)level);
+    SET_BODY(message, PRESSURE, pressure, to);
+    return true;
+}
+
+static bool encode_revoking(const struct expiring_event *from, struct codec_arena *arena, DaemonMessage *message)
+{
+    NEW(RevokingEvent, revoking_event, to);
+    CODEC_SET(to, lease, from->lease);
+    CODEC_SET(to, remaining_ms, from->remaining_ms);
+    SET_BODY(message, REVOKING, revoking, to);
+    return true;
+}
+
+static bool encode_why(const struct why_reply *from, struct codec_arena *arena, DaemonMessage *message)
+{
+    NEW(WhyReport, why_report, to);
+    SET_BODY(message, WHY, why, to);
+    return codec_encode_why(from, arena, to);
 }
 
 static bool encode_empty(enum reply_kind kind, DaemonMessage *message)
@@ -366,6 +375,12 @@ static bool encode_body(const struct reply *reply, struct codec_arena *arena, Da
         return encode_limits_changed(&reply->limits_changed, arena, message);
     case EVENT_TRIM:
         return encode_trim(&reply->trim, arena, message);
+    case EVENT_PRESSURE:
+        return encode_pressure(reply->pressure, arena, message);
+    case EVENT_REVOKING:
+        return encode_revoking(&reply->revoking, arena, message);
+    case REPLY_WHY:
+        return encode_why(&reply->why, arena, message);
     case REPLY_DONE:
     case REPLY_PONG:
     case EVENT_SHUTTING_DOWN:

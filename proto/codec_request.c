@@ -11,10 +11,10 @@
 
 typedef Membroker__V1__ClientMessage ClientMessage;
 
-_Static_assert((int)REQUEST_HELLO == 1 && REQUEST_KINDS == 12, "a new request needs its codec");
+_Static_assert((int)REQUEST_HELLO == 1 && REQUEST_KINDS == 15, "a new request needs its codec");
 _Static_assert((int)LOCATION_AUTO == MEMBROKER__V1__LOCATION__LOCATION_AUTO, "the enums share numbers");
 _Static_assert((int)HUGE_PAGES_ALWAYS == MEMBROKER__V1__HUGE_PAGES__HUGE_PAGES_ALWAYS, "the enums share numbers");
-_Static_assert((int)LIST_OWN_LEASES == MEMBROKER__V1__LIST__WHAT__LIST_OWN_LEASES, "the enums share numbers");
+_Static_assert((int)LIST_QUEUE == MEMBROKER__V1__LIST__WHAT__LIST_QUEUE, "the enums share numbers");
 
 static const char bad_name[] = "the name is longer than 63 bytes, is not UTF-8 or has control characters in it; "
                                "choose a plain one";
@@ -78,6 +78,23 @@ static const char *decode_hello(const Membroker__V1__Hello *from, struct hello_r
 
 /* ---- acquire and extend ---- */
 
+/* What most requests do not say. */
+static void encode_wishes(const struct acquire_request *from, Membroker__V1__Acquire *to)
+{
+    if (from->wait_ms) {
+        CODEC_SET(to, wait_ms, from->wait_ms);
+    }
+    if (from->learned) {
+        CODEC_SET(to, learned, 1);
+    }
+    if (from->use_learned) {
+        CODEC_SET(to, use_learned, 1);
+    }
+    if (from->interleave) {
+        CODEC_SET(to, interleave, 1);
+    }
+}
+
 static bool encode_acquire(const struct acquire_request *from, struct codec_arena *arena, ClientMessage *message)
 {
     Membroker__V1__Acquire *to = codec_arena_allocate(arena, 1, sizeof *to);
@@ -89,7 +106,10 @@ static bool encode_acquire(const struct acquire_request *from, struct codec_aren
     CODEC_SET(to, location, (Membroker__V1__Location)from->location);
     CODEC_SET(to, ttl_ms, from->ttl_ms);
     to->name = codec_text(from->name);
-    CODEC_SET(to, huge_pages, (Membroker__V1__HugePages)from->huge_pages);
+    if (from->has_huge_pages) {
+        CODEC_SET(to, huge_pages, (Membroker__V1__HugePages)from->huge_pages);
+    }
+    encode_wishes(from, to);
     if (from->numa_node >= 0) {
         CODEC_SET(to, numa_node, (uint32_t)from->numa_node);
     }
@@ -111,6 +131,11 @@ static const char *decode_acquire(const Membroker__V1__Acquire *from, struct acq
     to->location = (enum location)from->location;
     to->ttl_ms = from->ttl_ms;
     to->huge_pages = (enum huge_pages)from->huge_pages;
+    to->has_huge_pages = from->has_huge_pages;
+    to->interleave = from->interleave;
+    to->wait_ms = from->wait_ms;
+    to->learned = from->learned;
+    to->use_learned = from->use_learned;
     to->numa_node = -1;
     to->prefault = from->prefault;
     to->repeats = from->repeats;
@@ -144,6 +169,9 @@ static bool encode_extend(const struct extend_request *from, struct codec_arena 
     CODEC_SET(to, prefault, from->prefault);
     if (from->repeats) {
         CODEC_SET(to, repeats, from->repeats);
+    }
+    if (from->wait_ms) {
+        CODEC_SET(to, wait_ms, from->wait_ms);
     }
     message->request_case = MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_EXTEND;
     message->extend = to;
@@ -223,6 +251,38 @@ static bool encode_revoke(uint64_t lease, struct codec_arena *arena, ClientMessa
     return true;
 }
 
+static bool encode_number(const struct request *request, struct codec_arena *arena, ClientMessage *message)
+{
+    if (request->kind == REQUEST_CANCEL) {
+        Membroker__V1__Cancel *cancel = codec_arena_allocate(arena, 1, sizeof *cancel);
+        if (cancel) {
+            membroker__v1__cancel__init(cancel);
+            CODEC_SET(cancel, request, request->cancel_request);
+            message->request_case = MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_CANCEL;
+            message->cancel = cancel;
+        }
+        return cancel;
+    }
+    if (request->kind == REQUEST_TRIMMED) {
+        Membroker__V1__Trimmed *trimmed = codec_arena_allocate(arena, 1, sizeof *trimmed);
+        if (trimmed) {
+            membroker__v1__trimmed__init(trimmed);
+            CODEC_SET(trimmed, bytes, request->trimmed_bytes);
+            message->request_case = MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_TRIMMED;
+            message->trimmed = trimmed;
+        }
+        return trimmed;
+    }
+    Membroker__V1__Why *why = codec_arena_allocate(arena, 1, sizeof *why);
+    if (why) {
+        membroker__v1__why__init(why);
+        CODEC_SET(why, session, request->why_session);
+        message->request_case = MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_WHY;
+        message->why = why;
+    }
+    return why;
+}
+
 static bool encode_list(const struct list_request *from, struct codec_arena *arena, ClientMessage *message)
 {
     Membroker__V1__List *to = codec_arena_allocate(arena, 1, sizeof *to);
@@ -241,7 +301,7 @@ static const char *decode_list(const Membroker__V1__List *from, struct list_requ
 {
     to->what = (enum list_what)from->what;
     to->after = from->after;
-    bool known = from->what >= 0 && from->what <= MEMBROKER__V1__LIST__WHAT__LIST_OWN_LEASES;
+    bool known = from->what >= 0 && from->what <= MEMBROKER__V1__LIST__WHAT__LIST_QUEUE;
     return known ? NULL : "this broker does not know what was asked to be listed";
 }
 
@@ -285,6 +345,10 @@ static bool encode_body(const struct request *request, struct codec_arena *arena
         return encode_list(&request->list, arena, message);
     case REQUEST_REVOKE:
         return encode_revoke(request->revoke_lease, arena, message);
+    case REQUEST_CANCEL:
+    case REQUEST_TRIMMED:
+    case REQUEST_WHY:
+        return encode_number(request, arena, message);
     case REQUEST_STATUS:
     case REQUEST_PING:
     case REQUEST_AUDIT:
@@ -320,7 +384,7 @@ static const char *decode_body(const ClientMessage *message, struct codec_arena 
     case MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_EXTEND:
         ret->kind = REQUEST_EXTEND;
         ret->extend = (struct extend_request){message->extend->lease, message->extend->bytes, message->extend->prefault,
-                                              message->extend->repeats};
+                                              message->extend->wait_ms, message->extend->repeats};
         return NULL;
     case MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_RELEASE:
         ret->kind = REQUEST_RELEASE;
@@ -347,6 +411,18 @@ static const char *decode_body(const ClientMessage *message, struct codec_arena 
         return NULL;
     case MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_BYE:
         ret->kind = REQUEST_BYE;
+        return NULL;
+    case MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_CANCEL:
+        ret->kind = REQUEST_CANCEL;
+        ret->cancel_request = message->cancel->request;
+        return NULL;
+    case MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_TRIMMED:
+        ret->kind = REQUEST_TRIMMED;
+        ret->trimmed_bytes = message->trimmed->bytes;
+        return NULL;
+    case MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_WHY:
+        ret->kind = REQUEST_WHY;
+        ret->why_session = message->why->session;
         return NULL;
     case MEMBROKER__V1__CLIENT_MESSAGE__REQUEST__NOT_SET:
     case _MEMBROKER__V1__CLIENT_MESSAGE__REQUEST__CASE_IS_INT_SIZE:

@@ -24,6 +24,9 @@ enum {
     MESSAGE_USE_MAX = 3000,   /* leases reported in one Renew: fits a frame with the largest numbers */
     MESSAGE_ENDED_MAX = 2000, /* ended leases told in one Renewed */
     MESSAGE_DIFFERENCES_MAX = 100,
+    MESSAGE_WHOSE_SIZE = 48, /* of an account's name in a refusal: "host", "client", "class training" */
+    MESSAGE_QUEUE_MAX = 200, /* waiting requests in one page of a listing */
+    MESSAGE_WHY_MAX = 24,    /* explanations in one answer */
     PROTOCOL_VERSION = 1,
 };
 
@@ -32,6 +35,12 @@ enum {
 
 enum location { LOCATION_UNSPECIFIED, LOCATION_RAM, LOCATION_MMAP, LOCATION_AUTO };
 enum huge_pages { HUGE_PAGES_NEVER, HUGE_PAGES_TRY, HUGE_PAGES_ALWAYS };
+
+/* Who pays for the pages of a RAM lease: whose cgroup they are charged to. */
+enum charged_to { CHARGE_UNSPECIFIED, CHARGE_BROKER, CHARGE_CLIENT };
+
+/* How short of memory the machine is. */
+enum pressure { PRESSURE_NONE, PRESSURE_SOME, PRESSURE_FULL };
 
 enum end_reason {
     END_NONE,
@@ -67,6 +76,7 @@ enum error_code {
     ERROR_MONITOR,
     ERROR_REPLACED,
     ERROR_BUSY,
+    ERROR_CANCELLED,
     ERROR_CODES
 };
 
@@ -96,10 +106,13 @@ enum request_kind {
     REQUEST_PING,
     REQUEST_AUDIT,
     REQUEST_BYE,
+    REQUEST_CANCEL,
+    REQUEST_TRIMMED,
+    REQUEST_WHY,
     REQUEST_KINDS
 };
 
-enum list_what { LIST_SESSIONS, LIST_LEASES, LIST_OWN_LEASES };
+enum list_what { LIST_SESSIONS, LIST_LEASES, LIST_OWN_LEASES, LIST_QUEUE };
 
 struct hello_request {
     uint32_t protocol_min, protocol_max;
@@ -117,8 +130,13 @@ struct acquire_request {
     uint32_t ttl_ms; /* 0: the daemon's default */
     char name[MESSAGE_NAME_SIZE];
     enum huge_pages huge_pages;
-    int32_t numa_node; /* -1: no binding */
+    bool has_huge_pages; /* false: it says nothing of them, and its class decides */
+    int32_t numa_node;   /* -1: no binding */
+    bool interleave;     /* pages alternate between the NUMA nodes */
     bool prefault;
+    uint32_t wait_ms; /* for how long it is willing to wait; 0: not at all */
+    bool learned;     /* `bytes` is what a workspace of this name learned: remember it */
+    bool use_learned; /* ask for the size that is remembered for this name; `bytes` where there is none */
     char file[MESSAGE_NAME_SIZE]; /* empty: a nameless one */
     uint64_t file_bytes;          /* the shell's: how long that file is now */
     uint64_t repeats;             /* id of the request that this one repeats; 0: none */
@@ -128,6 +146,7 @@ struct extend_request {
     uint64_t lease;
     uint64_t bytes;
     bool prefault;
+    uint32_t wait_ms;
     uint64_t repeats; /* as above */
 };
 
@@ -157,6 +176,9 @@ struct request {
         struct renew_request renew;
         struct list_request list;
         uint64_t revoke_lease;
+        uint64_t cancel_request; /* its id */
+        uint64_t trimmed_bytes;  /* given back upon a trim event */
+        uint64_t why_session;    /* 0: whoever waits or was refused lately */
     };
 };
 
@@ -173,11 +195,14 @@ enum reply_kind {
     REPLY_LISTING,
     REPLY_PONG,
     REPLY_AUDIT,
+    REPLY_WHY,
     EVENT_EXPIRING,
     EVENT_LEASE_ENDED,
     EVENT_LIMITS_CHANGED,
     EVENT_TRIM,
     EVENT_SHUTTING_DOWN,
+    EVENT_PRESSURE,
+    EVENT_REVOKING,
     REPLY_KINDS
 };
 
@@ -191,8 +216,10 @@ struct holder {
 
 struct refusal {
     char limit[32]; /* empty: the error carries no refusal */
-    char whose[16];
+    char whose[MESSAGE_WHOSE_SIZE];
     uint64_t limit_bytes, asked_bytes, used_bytes, free_bytes;
+    uint64_t reserved_bytes; /* held back for others' reserves */
+    uint64_t claimed_bytes;  /* claimed by requests that wait */
     size_t holder_count;
     struct holder holders[MESSAGE_HOLDERS_MAX];
 };
@@ -233,6 +260,10 @@ struct grant_reply {
     bool huge_pages;
     uint32_t extents;
     uint64_t file_bytes; /* of a named file, exact; 0: it is none */
+    enum charged_to charge;    /* who pays */
+    bool is_present;       /* every page exists: a mapping can be populated at once */
+    bool is_remembered;    /* the size is what was remembered for the name */
+    bool prefault;         /* the client shall touch every page before it uses the segment */
 };
 
 struct lease_end {
@@ -261,6 +292,12 @@ struct status_reply {
     uint64_t host_total_bytes, host_available_bytes;
     const char *spill_directory;
     uint64_t away_ms;
+    uint64_t pooled_bytes; /* part of the used ones: ready for the next to ask */
+    uint64_t pool_hits, pool_misses;
+    uint64_t waiting; /* requests */
+    uint64_t reserved_bytes; /* guaranteed, and not in use by those it is guaranteed to */
+    enum pressure pressure;
+    uint64_t remembered; /* sizes */
 };
 
 struct session_entry {
@@ -272,6 +309,8 @@ struct session_entry {
     uint64_t leases;
     uint64_t physical_bytes, mapped_bytes;
     struct byte_limits limits;
+    char class[32];
+    uint32_t priority, weight;
 };
 
 struct lease_entry {
@@ -288,6 +327,39 @@ struct lease_entry {
     bool huge_pages;
     int32_t numa_node; /* -1: not bound */
     bool prefaulted;
+    enum charged_to charge;
+    bool interleaved;
+};
+
+/* A request that waits. */
+struct queue_entry {
+    uint64_t place; /* 1: the next to be served */
+    uint64_t session;
+    char name[MESSAGE_NAME_SIZE]; /* of the client */
+    char class[32];
+    int32_t pid;
+    uint32_t uid;
+    uint64_t request;
+    uint64_t bytes;
+    enum location location;
+    uint32_t priority;
+    uint64_t waited_ms, remaining_ms;
+    char limit[32]; /* that it waits for */
+    char whose[MESSAGE_WHOSE_SIZE];
+};
+
+/* Why a request waits or was refused. */
+struct why_entry {
+    uint64_t session;
+    char name[MESSAGE_NAME_SIZE];
+    int32_t pid;
+    uint32_t uid;
+    bool waits;        /* else it was refused */
+    uint64_t place;    /* in the queue */
+    uint64_t since_ms; /* it began to wait, or was refused */
+    enum location location;
+    struct refusal refusal;
+    uint64_t earliest_ms;  /* until enough could come free; UINT64_MAX: never by itself */
 };
 
 struct listing_reply {
@@ -295,6 +367,8 @@ struct listing_reply {
     size_t session_count;
     const struct lease_entry *leases;
     size_t lease_count;
+    const struct queue_entry *queue;
+    size_t queue_count;
     bool more;
 };
 
@@ -306,6 +380,11 @@ struct audit_reply {
     uint64_t in_flight;
     const char *const *differences;
     size_t difference_count;
+};
+
+struct why_reply {
+    const struct why_entry *entries;
+    size_t count;
 };
 
 struct expiring_event {
@@ -321,6 +400,7 @@ struct limits_event {
 struct trim_event {
     uint64_t wanted_bytes;
     enum location location;
+    uint32_t deadline_ms; /* until when it helps */
 };
 
 struct reply {
@@ -340,5 +420,8 @@ struct reply {
         struct lease_end lease_ended;
         struct limits_event limits_changed;
         struct trim_event trim;
+        struct why_reply why;
+        enum pressure pressure;
+        struct expiring_event revoking;
     };
 };

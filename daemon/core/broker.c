@@ -53,11 +53,19 @@ struct broker *broker_new(const struct broker_options *options)
         return NULL;
     }
     broker->options = *options;
-    account_init(&broker->host, NULL, "host", &options->settings.limits);
+    LIST_INIT(&broker->reserves);
+    account_init(&broker->host, "host", &options->settings.limits);
+    broker->host.reserves = &broker->reserves;
     session_table_init(&broker->sessions);
     lease_table_init(&broker->leases);
     RB_INIT(&broker->segments);
-    TAILQ_INIT(&broker->waiting);
+    TAILQ_INIT(&broker->revoking);
+    learned_table_init(&broker->learned);
+    pool_init(broker);
+    if (party_table_init(&broker->parties, &broker->host, options->settings.policy) < 0) {
+        return broker_free(broker);
+    }
+    broker->options.settings.policy = NULL; /* the parties have a copy */
     broker->next_session = broker->next_lease = broker->next_segment = 1;
     broker->host_available_bytes = UINT64_MAX;
     return broker;
@@ -85,6 +93,8 @@ struct broker *broker_free(struct broker *broker)
         segment_drop(&step, segment);
     }
     free(unheard);
+    learned_table_deinit(&broker->learned);
+    party_table_deinit(&broker->parties);
     free(broker);
     return NULL;
 }
@@ -109,6 +119,15 @@ static struct byte_limits client_limits(const struct hello_request *hello)
     };
 }
 
+void session_join(struct broker *broker, struct session *session, struct flow *flow)
+{
+    struct account *above[ACCOUNT_ABOVE_MAX];
+    session->flow = flow;
+    flow_accounts(&broker->parties, flow, above);
+    account_move(&session->account, above);
+    flow_count_session(flow, true);
+}
+
 static void open_session(struct step *step, const struct input *input)
 {
     struct broker *broker = step->broker;
@@ -118,13 +137,25 @@ static void open_session(struct step *step, const struct input *input)
         return;
     }
     struct byte_limits limits = client_limits(&input->open.hello);
-    struct session *session = session_new(&broker->sessions, broker->next_session, &broker->host, &limits);
-    if (!session) {
+    struct flow *flow = flow_join(&broker->parties, &input->open.identity, input->open.hello.name);
+    struct session *session = NULL;
+    const struct party *full = flow ? flow_full_of_sessions(flow) : NULL;
+    if (full) {
+        answer_error(step, input->peer, input->open.request_id, ERROR_TOO_MANY,
+                     "%s has %llu sessions, as many as its max_sessions allows; end one first, or raise that",
+                     full->whose, (unsigned long long)full->sessions);
+    } else if (!flow || !(session = session_new(&broker->sessions, broker->next_session, &limits))) {
         answer_error(step, input->peer, input->open.request_id, ERROR_SYSTEM,
                      "the broker is out of memory for its own tables");
+    }
+    if (!session) {
+        if (flow) {
+            flow_leave(&broker->parties, flow);
+        }
         return;
     }
     broker->next_session++;
+    session_join(broker, session, flow);
     session->identity = input->open.identity;
     session->token = input->open.token;
     session->peer = input->peer;
@@ -149,6 +180,8 @@ static void disconnect_session(struct step *step, struct session *session)
     uint64_t grace = step->broker->options.settings.times.reconnect_grace_ms * NANOSECONDS_PER_MILLISECOND;
     if (session->state == SESSION_CONNECTED) {
         session_detach(&step->broker->sessions, session, size_add_saturated(step->now, grace));
+        queue_drop_session(step->broker, session); /* it repeats what it still wants when it is back */
+        trim_answered(step->broker, session);
     }
 }
 
@@ -243,6 +276,13 @@ static void session_request(struct step *step, struct session *session, const st
     case REQUEST_BYE:
         bye(step, session, request);
         break;
+    case REQUEST_CANCEL:
+        queue_cancel(step, session, request);
+        break;
+    case REQUEST_TRIMMED:
+        trim_answered(step->broker, session);
+        answer(step, session->peer, request->id, REPLY_DONE);
+        break;
     default:
         answer_error(step, session->peer, request->id, ERROR_UNKNOWN_REQUEST, "this broker does not know that request");
     }
@@ -262,17 +302,6 @@ static void handle_request(struct step *step, const struct input *input, struct 
 }
 
 /* ---- everything else ---- */
-
-static void configure(struct step *step, const struct broker_settings *settings)
-{
-    struct broker *broker = step->broker;
-    broker->options.settings = *settings;
-    broker->host.limits = settings->limits;
-    broker->retry_waiting = true;
-    struct reply *reply = &effect_push(step->effects, EFFECT_BROADCAST)->reply.reply;
-    *reply = (struct reply){.kind = EVENT_LIMITS_CHANGED};
-    reply->limits_changed = (struct limits_event){.host_limits = settings->limits, .times = settings->times};
-}
 
 static void shut_down(struct step *step)
 {
@@ -301,10 +330,23 @@ static void handle_session(struct step *step, const struct input *input, struct 
     }
 }
 
+static void handle_pooled(struct step *step, const struct input *input, struct segment *segment)
+{
+    if (input->kind == INPUT_SEGMENT_MADE) {
+        pool_made(step, segment, &input->segment);
+    } else if (input->kind == INPUT_SEGMENT_FAILED) {
+        pool_failed(step, segment);
+    }
+}
+
 static void handle_segment(struct step *step, const struct input *input)
 {
     struct segment *segment = segment_find(step->broker, input->segment.segment);
     if (!segment) {
+        return;
+    }
+    if (!segment->lease && input->kind != INPUT_SEGMENT_FREED) {
+        handle_pooled(step, input, segment);
         return;
     }
     switch ((int)input->kind) {
@@ -332,6 +374,24 @@ static void see_host_memory(struct broker *broker, uint64_t available)
     broker->host_available_bytes = available;
     broker->host_granted_since = 0;
     broker->host_epoch++;
+    broker->retry_waiting = broker->retry_waiting || broker->waiting_count;
+}
+
+/* The pool is what can be given up at once; clients decide for themselves. */
+static void feel_pressure(struct step *step, enum pressure level)
+{
+    struct broker *broker = step->broker;
+    if (level == broker->pressure) {
+        return;
+    }
+    if (level > broker->pressure) {
+        pool_drop(step, UINT64_MAX);
+    }
+    broker->pressure = level;
+    broker->retry_waiting = true;
+    struct reply *reply = &effect_push(step->effects, EFFECT_BROADCAST)->reply.reply;
+    *reply = (struct reply){.kind = EVENT_PRESSURE};
+    reply->pressure = level;
 }
 
 static void handle(struct step *step, const struct input *input)
@@ -361,6 +421,9 @@ static void handle(struct step *step, const struct input *input)
     case INPUT_HOST_MEMORY:
         see_host_memory(step->broker, input->host_available_bytes);
         break;
+    case INPUT_PRESSURE:
+        feel_pressure(step, input->pressure);
+        break;
     case INPUT_CONFIGURE:
         configure(step, &input->settings);
         break;
@@ -380,4 +443,5 @@ void broker_step(struct broker *broker, const struct input *input, uint64_t now,
     handle(&step, input);
     ending_work(&step);
     queue_retry(&step);
+    pool_work(&step);
 }

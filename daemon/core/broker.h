@@ -13,6 +13,7 @@
 
 #include "daemon/core/effect.h"
 #include "daemon/core/input.h"
+#include "daemon/core/learned.h"
 
 struct broker;
 
@@ -61,9 +62,20 @@ size_t broker_list_sessions(const struct broker *broker, uint64_t after, struct 
 size_t broker_list_leases(const struct broker *broker, uint64_t session, uint64_t after, uint64_t now,
                           struct lease_entry *entries, size_t max, bool *ret_more);
 
+/* Requests that wait, in the order in which they will be served, after the first `after` of them. */
+size_t broker_list_queue(struct broker *broker, uint64_t after, uint64_t now, struct queue_entry *entries, size_t max,
+                         bool *ret_more);
+
+/* Why requests wait, or were refused lately: of one session, or (0) of anybody, those that wait first. */
+size_t broker_explain(struct broker *broker, uint64_t session, uint64_t now, struct why_entry *entries, size_t max);
+
+/* The sizes that are remembered, longest unused first, and the number of changes so far; for keeping them. */
+const struct learned_table *broker_learned(const struct broker *broker);
+void broker_restore_learned(struct broker *broker, const struct learned_key *key, uint64_t bytes);
+
 /* A segment as an audit sees it. */
 struct segment_view {
-    uint64_t id, lease;
+    uint64_t id, lease; /* 0: the pool's */
     enum segment_state state;
     enum location location;
     uint64_t bytes;

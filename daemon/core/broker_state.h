@@ -3,6 +3,8 @@
 #pragma once
 
 #include "daemon/core/broker.h"
+#include "daemon/core/learned.h"
+#include "daemon/core/pool.h"
 #include "daemon/core/session.h"
 
 RB_HEAD(segment_id_tree, segment);
@@ -10,14 +12,22 @@ RB_HEAD(segment_id_tree, segment);
 struct broker {
     struct broker_options options;
     struct account host;
+    struct account_list reserves;
     struct session_table sessions;
     struct lease_table leases;
     struct segment_id_tree segments; /* all that are charged */
     uint64_t segment_count;
-    struct waiting_queue waiting;
-    bool retry_waiting; /* bytes came free, or limits were raised */
+    struct party_table parties;
+    uint64_t waiting_count;
+    uint64_t waiting_beat; /* when the queue is to be looked at even if nothing happens */
+    bool retry_waiting;    /* bytes came free, or limits were raised, or another request waits */
+    size_t trims_pending;  /* sessions whose answer to a trim event is awaited */
+    struct lease_list revoking; /* leases that will be taken, first due first */
+    struct pool pool;
+    struct learned_table learned;
+    enum pressure pressure;
     bool shutting_down;
-    uint64_t next_session, next_lease, next_segment;
+    uint64_t next_session, next_lease, next_segment, next_waiting;
     struct broker_counters counters;
     /* What the host had available at the last look, and what was granted since: RAM that is granted but
      * not touched yet does not show in the host's figures. */
@@ -37,6 +47,12 @@ void segment_tree_insert(struct broker *broker, struct segment *segment);
 void segment_tree_remove(struct broker *broker, struct segment *segment);
 struct segment *segment_tree_next(const struct broker *broker, uint64_t after);
 
+/* Puts a session under a flow, whose reference it takes, and what stands above that. */
+void session_join(struct broker *broker, struct session *session, struct flow *flow);
+
+/* ---- configure.c ---- */
+void configure(struct step *step, const struct broker_settings *settings);
+
 /* ---- answer.c: answers; nothing is said to a request with id 0 ---- */
 struct reply *answer(struct step *step, void *peer, uint64_t request_id, enum reply_kind kind);
 struct reply *tell(struct step *step, void *peer, enum reply_kind kind); /* an event */
@@ -46,23 +62,50 @@ __attribute__((format(printf, 5, 6))) void answer_error(struct step *step, void 
 /* ---- refusal.c ---- */
 struct denial {
     enum error_code code; /* ERROR_LIMIT or ERROR_HOST_MEMORY */
+    bool is_paused;       /* grants of RAM are, for the machine's memory pressure */
     struct ledger_excess excess;
     enum location location;
-    bool frees_suffice;
 };
 
-/* Answers a request that does not fit, and asks the largest holders to trim. */
-void refuse(struct step *step, const struct session *session, uint64_t request_id, const struct denial *denial);
+/* Answers a request that does not fit, and won't wait (any longer). */
+void refuse(struct step *step, struct session *session, uint64_t request_id, const struct denial *denial,
+            uint64_t waited_ns);
+
+/* The figures of a denial; and those who hold the most of what its limit counts, most first. */
+void denial_figures(const struct denial *denial, struct refusal *ret);
+size_t find_holders(const struct broker *broker, const struct account *under, enum ledger_limit limit,
+                    const struct session *ret[MESSAGE_HOLDERS_MAX + 1]);
+enum ledger_limit denial_limit(const struct denial *denial);
+void fill_holder(const struct session *session, enum ledger_limit limit, struct holder *holder);
+
+/* ---- check_request.c ---- */
+/* Whether an acquire or extend makes sense; else it was answered. */
+bool check_acquire(struct step *step, const struct session *session, const struct request *request, uint64_t bytes);
+bool check_extend(struct step *step, const struct session *session, const struct request *request);
 
 /* ---- grant.c ---- */
-/* Serves an acquire or extend, by a grant in the making or an answer. False: it must wait for frees; nothing was done.
- */
-bool grant_try(struct step *step, struct session *session, const struct request *request);
+enum attempt {
+    ATTEMPT_ANSWERED, /* by a grant in the making, or an error */
+    ATTEMPT_SHORT,    /* it does not fit now: nothing was done */
+};
+
+/* Serves an acquire or extend. `allow_file` false: AUTO means RAM. */
+enum attempt grant_try(struct step *step, struct session *session, const struct request *request, bool allow_file,
+                       struct denial *ret_denial);
 void grant_made(struct step *step, struct segment *segment, const struct input_segment *made);
-void grant_failed(struct step *step, struct segment *segment, const struct input_segment *failed);
 
 /* The answer to the request that asked for a living segment. */
 void grant_answer(struct step *step, const struct segment *segment, uint64_t request_id);
+
+/* A rounded size, and the location, of an acquire or extend. */
+uint64_t grant_bytes(const struct broker *broker, const struct session *session, const struct request *request);
+enum location grant_location(const struct broker *broker, const struct request *request);
+
+/* Forgets a lease that never began. */
+void abandon_lease(struct step *step, struct lease *lease);
+
+/* ---- grant_failed.c ---- */
+void grant_failed(struct step *step, struct segment *segment, const struct input_segment *failed);
 
 /* ---- repeat.c ---- */
 /* What a request is remembered by: its id, or that of the request that it repeats. */
@@ -72,17 +115,54 @@ uint64_t request_key(const struct request *request);
 bool repeat_answer(struct step *step, struct session *session, const struct request *request);
 
 /* ---- place.c: reserving bytes ---- */
-enum placement { PLACED, WAITS, DENIED };
-enum placement place(struct broker *broker, struct account *account, uint64_t bytes, enum location wanted,
-                     struct charge *ret_charge, struct denial *ret_denial);
+/* False: it does not fit now. */
+bool place(struct step *step, struct account *account, uint64_t bytes, enum location wanted, bool allow_file,
+           struct charge *ret_charge, struct denial *ret_denial);
 void place_count_host(struct broker *broker, struct segment *segment);
 void place_uncount_host(struct broker *broker, const struct segment *segment);
 
-/* ---- queue.c: requests that wait for frees ---- */
+/* ---- pool.c: segments made ahead ---- */
+void pool_init(struct broker *broker);
+void pool_configure(struct broker *broker);
+
+/* A ready segment of this size, charged to the account from now on; NULL: there is none, or it does not fit. */
+struct segment *pool_take(struct step *step, uint64_t bytes, struct account *account);
+/* Takes a segment back that was not lent after all. */
+void pool_return(struct step *step, struct segment *segment);
+void pool_made(struct step *step, struct segment *segment, const struct input_segment *made);
+void pool_failed(struct step *step, struct segment *segment);
+
+/* Gives up ready segments of at least so many bytes, or all; returns how many bytes. */
+uint64_t pool_drop(struct step *step, uint64_t bytes);
+void pool_work(struct step *step);
+uint64_t pool_next_wakeup(const struct broker *broker);
+const char *pool_check(const struct broker *broker);
+
+/* ---- queue.c: requests that wait ---- */
 /* Serves an acquire or extend now, or lets it wait. */
 void queue_request(struct step *step, struct session *session, const struct request *request);
 void queue_retry(struct step *step);
 void queue_drop_session(struct broker *broker, struct session *session);
+void queue_cancel(struct step *step, struct session *session, const struct request *request);
+
+/* Walks the queue in the order in which it will be served: the first, then those after it; NULL ends. */
+struct waiting *queue_walk_first(struct broker *broker, uint64_t now);
+struct waiting *queue_walk_next(struct broker *broker, uint64_t now);
+uint32_t queue_level(const struct broker *broker, const struct waiting *waiting, uint64_t now);
+
+/* ---- trim.c ---- */
+/* Asks the largest holders of what is short, lowest priority first. Returns whether any answer is awaited. */
+bool trim_ask(struct step *step, const struct session *asking, const struct denial *denial);
+void trim_answered(struct broker *broker, struct session *session);
+void trim_expire(struct step *step);
+
+/* ---- revoke.c ---- */
+/* Marks leases of lower priority for a request that has waited long enough. */
+void revoke_for(struct step *step, const struct waiting *waiting, const struct denial *denial);
+
+/* Takes what is due; lets go of what nobody waits for any more. */
+void revoke_due(struct step *step);
+void revoke_forget(struct broker *broker, struct lease *lease);
 
 /* ---- ending.c ---- */
 void lease_end(struct step *step, struct lease *lease, enum end_reason reason);

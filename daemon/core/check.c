@@ -26,6 +26,9 @@ static bool matches(const struct account *account, const struct sums *sums)
 static const char *check_segment(const struct broker *broker, const struct segment *segment)
 {
     const struct lease *lease = segment->lease;
+    if (!lease) {
+        return segment->charge.account == &broker->pool.account ? NULL : "a segment is nobody's";
+    }
     bool freeing = segment->state == SEGMENT_FREEING || segment->doomed;
     if (segment->charge.account != &lease->session->account) {
         return "a segment is charged to another session's account";
@@ -85,8 +88,15 @@ static const char *check_session(const struct broker *broker, const struct sessi
         }
     }
     for (segment = segment_tree_next(broker, 0); segment; segment = segment_tree_next(broker, segment->id)) {
-        if (segment->lease->session == session) {
+        if (segment->lease && segment->lease->session == session) {
             add(&sums, &segment->charge);
+        }
+    }
+    if (session->state != SESSION_OVER) {
+        const struct flow *flow = session->flow;
+        if (!account_stands_under(&session->account, &flow->class->account) ||
+            !account_stands_under(&session->account, &flow->account)) {
+            return "a session does not stand under its flow and class";
         }
     }
     if (!matches(&session->account, &sums) || sums.charges != session->segment_count) {
@@ -119,8 +129,70 @@ static const char *check_sessions(const struct broker *broker)
     return count == broker->sessions.count ? NULL : "the number of sessions is wrong";
 }
 
+/* Every account above is the sum of the sessions' below it; nothing is claimed between passes. */
+static const char *check_party(const struct broker *broker, const struct account *account, bool is_flow)
+{
+    uint64_t physical = 0, mapped = 0;
+    const struct segment *segment = segment_tree_next(broker, 0);
+    for (; segment; segment = segment_tree_next(broker, segment->id)) {
+        if (segment->lease && account_stands_under(segment->charge.account, account)) {
+            *(segment->charge.location == LOCATION_RAM ? &physical : &mapped) += segment->charge.bytes;
+        }
+    }
+    if (account->physical_bytes != physical || account->mapped_bytes != mapped) {
+        return is_flow ? "a flow's account is not the sum of its sessions'" : "a party's account is not that of its own";
+    }
+    return account->claimed_physical_bytes || account->claimed_mapped_bytes ? "a claim was forgotten" : NULL;
+}
+
+static const char *check_parties(const struct broker *broker)
+{
+    const struct party *party;
+    const struct flow *flow;
+    const char *wrong;
+    for (int kind = 0; kind < PARTY_KINDS; kind++) {
+        uint64_t sessions = 0;
+        TAILQ_FOREACH(party, &broker->parties.parties[kind], in_table) {
+            sessions += party->sessions;
+            if ((wrong = check_party(broker, &party->account, false))) {
+                return wrong;
+            }
+        }
+        if (kind != PARTY_GROUP && sessions != broker->sessions.count) {
+            return "the users or classes miscount their sessions";
+        }
+    }
+    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
+        if ((wrong = check_party(broker, &flow->account, true))) {
+            return wrong;
+        }
+    }
+    return NULL;
+}
+
+static const char *check_waiting(const struct broker *broker)
+{
+    const struct flow *flow;
+    const struct waiting *waiting;
+    uint64_t count = 0, last;
+    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
+        last = 0;
+        TAILQ_FOREACH(waiting, &flow->waiting, in_flow) {
+            if (waiting->flow != flow || waiting->session->flow != flow || waiting->number <= last) {
+                return "a waiting request stands in the wrong place";
+            }
+            last = waiting->number;
+            count++;
+        }
+    }
+    return count == broker->waiting_count ? NULL : "the number of waiting requests is wrong";
+}
+
 const char *broker_check(const struct broker *broker)
 {
     const char *wrong = check_ledger(broker);
-    return wrong ? wrong : check_sessions(broker);
+    wrong = wrong ? wrong : check_sessions(broker);
+    wrong = wrong ? wrong : check_parties(broker);
+    wrong = wrong ? wrong : check_waiting(broker);
+    return wrong ? wrong : pool_check(broker);
 }

@@ -87,6 +87,8 @@ void lease_end(struct step *step, struct lease *lease, enum end_reason reason)
     lease_table_remove(&broker->leases, lease);
     TAILQ_REMOVE(&session->leases, lease, in_session);
     session->lease_count--;
+    flow_count_leases(session->flow, 1, false);
+    revoke_forget(broker, lease);
     uint64_t generation = slot_give(&session->slots, lease->slot);
     if (was_alive) {
         session_bury(session, lease->id, reason);
@@ -97,11 +99,19 @@ void lease_end(struct step *step, struct lease *lease, enum end_reason reason)
     }
 }
 
+static void leave_flow(struct broker *broker, struct session *session)
+{
+    struct account *const nothing[ACCOUNT_ABOVE_MAX] = {NULL};
+    account_move(&session->account, nothing);
+    flow_leave(&broker->parties, session->flow);
+}
+
 /* A session that is over and holds nothing any more is forgotten. */
 static void forget_if_empty(struct step *step, struct session *session)
 {
     if (session->state == SESSION_OVER && !session->lease_count && !session->segment_count && !session->draining) {
         effect_push(step->effects, EFFECT_SESSION_GONE)->session = (struct effect_session){session->peer, session->id};
+        leave_flow(step->broker, session);
         session_free(session);
     }
 }
@@ -109,6 +119,8 @@ static void forget_if_empty(struct step *step, struct session *session)
 void session_over(struct step *step, struct session *session, enum end_reason reason)
 {
     queue_drop_session(step->broker, session);
+    trim_answered(step->broker, session);
+    flow_count_session(session->flow, false);
     session_end(&step->broker->sessions, session, reason);
     session->draining = true;
 }
@@ -138,14 +150,18 @@ void ending_work(struct step *step)
 void segment_drop(struct step *step, struct segment *segment)
 {
     struct lease *lease = segment->lease;
-    struct session *session = lease->session;
+    struct session *session = lease ? lease->session : NULL;
     charge_release(&segment->charge);
     segment_tree_remove(step->broker, segment);
+    step->broker->retry_waiting = true;
+    if (!lease) {
+        free(segment);
+        return;
+    }
     TAILQ_REMOVE(&lease->segments, segment, in_lease);
     lease->extents--;
     session->segment_count--;
     free(segment);
-    step->broker->retry_waiting = true;
     if (lease->state == LEASE_ENDED && TAILQ_EMPTY(&lease->segments)) {
         free(lease);
     }

@@ -3,79 +3,18 @@
  * Granting: a request is checked, its bytes are reserved, the shell is asked for the segment, and when
  * the segment is there the lease begins. A request that fails at any point leaves nothing behind.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/core/broker_state.h"
 #include "proto/base/size.h"
 
-/* More than any host has; keeps every sum far from overflow. */
-#define REQUEST_BYTES_MAX (UINT64_C(1) << 56)
-
-/* ---- checks; each answers and returns false where the request can't be served ---- */
-
-static bool check_size(struct step *step, const struct session *session, const struct request *request, uint64_t bytes)
-{
-    if (bytes == 0 || bytes > REQUEST_BYTES_MAX) {
-        answer_error(step, session->peer, request->id, ERROR_INVALID,
-                     "%llu bytes can't be leased; ask for at least 1 and at most %llu", (unsigned long long)bytes,
-                     (unsigned long long)REQUEST_BYTES_MAX);
-        return false;
-    }
-    return true;
-}
-
-static bool check_ttl(struct step *step, const struct session *session, const struct request *request)
-{
-    const struct lease_times *times = &step->broker->options.settings.times;
-    uint32_t ttl = request->acquire.ttl_ms;
-    char asked[SIZE_TEXT_BYTES], least[SIZE_TEXT_BYTES], most[SIZE_TEXT_BYTES];
-    if (ttl == 0 || (ttl >= times->ttl_min_ms && ttl <= times->ttl_max_ms)) {
-        return true;
-    }
-    answer_error(step, session->peer, request->id, ERROR_INVALID,
-                 "a TTL of %s was asked for, and this broker grants %s to %s ([leases] min_ttl and max_ttl); ask for "
-                 "one between them, or 0 for the default",
-                 duration_to_text(ttl, asked), duration_to_text(times->ttl_min_ms, least),
-                 duration_to_text(times->ttl_max_ms, most));
-    return false;
-}
-
-static bool check_options(struct step *step, const struct session *session, const struct request *request)
-{
-    const struct acquire_request *asked = &request->acquire;
-    bool ram_only = asked->huge_pages != HUGE_PAGES_NEVER || asked->numa_node >= 0 || asked->prefault;
-    if (asked->location == LOCATION_MMAP && ram_only) {
-        answer_error(step, session->peer, request->id, ERROR_INVALID,
-                     "huge pages, a NUMA node and prefault go with location RAM or AUTO only; a mapped file is always "
-                     "allocated in full");
-        return false;
-    }
-    if (asked->huge_pages == HUGE_PAGES_ALWAYS && !step->broker->options.huge_page_bytes) {
-        answer_error(step, session->peer, request->id, ERROR_NOT_SUPPORTED,
-                     "this host has no huge pages; ask with TRY, or have the administrator reserve some "
-                     "(vm.nr_hugepages)");
-        return false;
-    }
-    return true;
-}
-
-static bool check_file(struct step *step, const struct session *session, const struct request *request)
-{
-    if (request->acquire.file[0] && request->acquire.location != LOCATION_MMAP) {
-        answer_error(step, session->peer, request->id, ERROR_INVALID, "a named file goes with location MMAP only");
-        return false;
-    }
-    return true;
-}
-
 /* The segment that has this file; NULL: none has. Named files are few, and asked for rarely. */
 static const struct segment *file_holder(const struct broker *broker, const char *file)
 {
     const struct segment *segment = file[0] ? segment_tree_next(broker, 0) : NULL;
     for (; segment; segment = segment_tree_next(broker, segment->id)) {
-        if (strcmp(segment->lease->file, file) == 0) {
+        if (segment->lease && strcmp(segment->lease->file, file) == 0) {
             return segment;
         }
     }
@@ -88,17 +27,23 @@ static uint64_t bytes_wanted(const struct acquire_request *asked)
     return asked->file[0] && asked->file_bytes > asked->bytes ? asked->file_bytes : asked->bytes;
 }
 
-static bool check_open(struct step *step, const struct session *session, const struct request *request)
-{
-    if (step->broker->shutting_down) {
-        answer_error(step, session->peer, request->id, ERROR_SHUTTING_DOWN,
-                     "the broker is shutting down and grants nothing any more");
-        return false;
-    }
-    return true;
-}
+static void grant_begin(struct step *step, struct segment *segment);
 
 /* ---- making ---- */
+
+/* What the request says, and what its class says for it. */
+static struct segment_options options_for(const struct session *session, const struct acquire_request *asked)
+{
+    const struct quota *class = &session->flow->class->quota;
+    bool may_be_ram = asked->location != LOCATION_MMAP;
+    bool inherits = !asked->has_huge_pages && class->has_huge_pages && may_be_ram;
+    return (struct segment_options){
+        .huge_pages = inherits ? class->huge_pages : asked->huge_pages,
+        .numa_node = asked->numa_node,
+        .interleave = asked->interleave,
+        .prefault = may_be_ram && class->charge != CHARGE_CLIENT && (asked->prefault || class->charge == CHARGE_BROKER),
+    };
+}
 
 static uint64_t page_bytes_for(const struct broker *broker, const struct segment_options *options)
 {
@@ -106,25 +51,57 @@ static uint64_t page_bytes_for(const struct broker *broker, const struct segment
     return huge ? broker->options.huge_page_bytes : broker->options.page_bytes;
 }
 
+static const struct segment_options *extend_options(const struct broker *broker, const struct request *request)
+{
+    static const struct segment_options plain = {.numa_node = -1};
+    const struct lease *lease = lease_table_find(&broker->leases, request->extend.lease);
+    return lease ? &lease->options : &plain;
+}
+
+uint64_t grant_bytes(const struct broker *broker, const struct session *session, const struct request *request)
+{
+    bool acquires = request->kind == REQUEST_ACQUIRE;
+    const struct segment_options options =
+        acquires ? options_for(session, &request->acquire) : *extend_options(broker, request);
+    uint64_t bytes = acquires ? bytes_wanted(&request->acquire) : request->extend.bytes;
+    uint64_t rounded;
+    return size_round_up(bytes, page_bytes_for(broker, &options), &rounded) ? rounded : UINT64_MAX / 4;
+}
+
+enum location grant_location(const struct broker *broker, const struct request *request)
+{
+    if (request->kind == REQUEST_ACQUIRE) {
+        return request->acquire.location == LOCATION_UNSPECIFIED ? LOCATION_RAM : request->acquire.location;
+    }
+    const struct lease *lease = lease_table_find(&broker->leases, request->extend.lease);
+    return lease ? lease->location : LOCATION_RAM;
+}
+
 static void out_of_tables(struct step *step, const struct session *session, uint64_t request_id)
 {
     answer_error(step, session->peer, request_id, ERROR_SYSTEM, "the broker is out of memory for its own tables");
 }
 
-/* Adds a segment that is paid for to its lease and asks the shell to make it. */
-static void begin_segment(struct step *step, struct lease *lease, struct segment *segment, const struct charge *charge,
-                          const struct request *request)
+/* Adds a segment that is paid for to its lease. */
+static void attach_segment(struct lease *lease, struct segment *segment, const struct request *request)
 {
-    struct broker *broker = step->broker;
-    segment->id = broker->next_segment++;
     segment->lease = lease;
-    segment->state = SEGMENT_MAKING;
-    segment->charge = *charge;
     segment->request_id = request->id;
     segment->key = request_key(request);
     TAILQ_INSERT_TAIL(&lease->segments, segment, in_lease);
     lease->extents++;
     lease->session->segment_count++;
+}
+
+/* Asks the shell to make a segment that is paid for. */
+static void begin_segment(struct step *step, struct lease *lease, struct segment *segment, const struct charge *charge,
+                          const struct request *request)
+{
+    struct broker *broker = step->broker;
+    segment->id = broker->next_segment++;
+    segment->state = SEGMENT_MAKING;
+    segment->charge = *charge;
+    attach_segment(lease, segment, request);
     segment_tree_insert(broker, segment);
     place_count_host(broker, segment);
     struct effect_make *make = &effect_push(step->effects, EFFECT_MAKE_SEGMENT)->make;
@@ -164,84 +141,126 @@ static struct lease *begin_lease(struct step *step, struct session *session, con
     lease->state = LEASE_MAKING;
     lease->may_spill = asked->location == LOCATION_AUTO;
     lease->ttl_ns = ttl_ms * NANOSECONDS_PER_MILLISECOND;
-    lease->options = (struct segment_options){asked->huge_pages, asked->numa_node, asked->prefault};
+    lease->options = options_for(session, asked);
+    lease->client_prefaults = asked->prefault && !lease->options.prefault;
+    lease->learned = asked->learned;
+    lease->is_remembered = asked->use_learned;
     memcpy(lease->name, asked->name, sizeof lease->name);
     memcpy(lease->file, asked->file, sizeof lease->file);
     lease->file_bytes = asked->file[0] ? bytes_wanted(asked) : 0;
     TAILQ_INIT(&lease->segments);
     TAILQ_INSERT_TAIL(&session->leases, lease, in_session);
     session->lease_count++;
+    flow_count_leases(session->flow, 1, true);
     lease_table_add(&step->broker->leases, lease);
     return lease;
 }
 
-/* Forgets a lease that never began. */
-static void abandon_lease(struct step *step, struct lease *lease)
+void abandon_lease(struct step *step, struct lease *lease)
 {
     struct session *session = lease->session;
     slot_give(&session->slots, lease->slot);
     lease_table_remove(&step->broker->leases, lease);
     TAILQ_REMOVE(&session->leases, lease, in_session);
     session->lease_count--;
+    flow_count_leases(session->flow, 1, false);
     free(lease);
 }
 
-/* Reserves the bytes; refuses, or says that the request must wait. */
-static enum placement reserve(struct step *step, struct session *session, const struct request *request,
-                              const struct segment_options *options, enum location location, uint64_t bytes,
-                              struct charge *ret_charge)
+/* A pooled segment is an ordinary one that is there already. */
+static bool fits_pool(const struct segment_options *options, const struct session *session)
 {
-    struct denial denial;
-    uint64_t rounded;
-    if (!size_round_up(bytes, page_bytes_for(step->broker, options), &rounded)) {
-        rounded = UINT64_MAX / 4;
-    }
-    enum placement placement = place(step->broker, &session->account, rounded, location, ret_charge, &denial);
-    if (placement == DENIED) {
-        refuse(step, session, request->id, &denial);
-    }
-    return placement;
+    return options->huge_pages == HUGE_PAGES_NEVER && options->numa_node < 0 && !options->interleave &&
+           session->flow->class->quota.charge != CHARGE_CLIENT;
 }
 
-static bool try_acquire(struct step *step, struct session *session, const struct request *request)
+/* What is got for a lease: a ready segment, or the charge for one to be made. False: it does not fit now. */
+static bool obtain(struct step *step, struct session *session, const struct request *request,
+                   const struct segment_options *options, bool allow_file, struct segment **ret_ready,
+                   struct charge *ret_charge, struct denial *ret_denial)
+{
+    enum location location = grant_location(step->broker, request);
+    uint64_t bytes = grant_bytes(step->broker, session, request);
+    *ret_ready = NULL;
+    if (location != LOCATION_MMAP && fits_pool(options, session)) {
+        *ret_ready = pool_take(step, bytes, &session->account);
+    }
+    if (*ret_ready) {
+        *ret_charge = (*ret_ready)->charge;
+        return true;
+    }
+    return place(step, &session->account, bytes, location, allow_file, ret_charge, ret_denial);
+}
+
+static void lend_ready(struct step *step, struct lease *lease, struct segment *segment, const struct request *request)
+{
+    attach_segment(lease, segment, request);
+    grant_begin(step, segment);
+}
+
+static void begin_grant(struct step *step, struct session *session, const struct request *request,
+                        const struct segment_options *options, struct lease *lease, struct segment *ready,
+                        const struct charge *charge)
+{
+    struct segment *segment = ready ? ready : calloc(1, sizeof *segment);
+    bool is_new = !lease;
+    if (!segment) {
+        out_of_tables(step, session, request->id);
+    }
+    if (segment && is_new) {
+        lease = begin_lease(step, session, request);
+    }
+    if (!segment || !lease) {
+        struct charge unused = *charge;
+        if (ready) {
+            pool_return(step, ready);
+        } else {
+            charge_release(&unused);
+            free(segment);
+        }
+        return;
+    }
+    if (is_new) {
+        lease->location = charge->location;
+    }
+    if (ready) {
+        lend_ready(step, lease, ready, request);
+        return;
+    }
+    segment->options = *options;
+    begin_segment(step, lease, segment, charge, request);
+}
+
+static enum attempt try_acquire(struct step *step, struct session *session, const struct request *request,
+                                bool allow_file, struct denial *ret_denial)
 {
     const struct acquire_request *asked = &request->acquire;
-    const struct segment_options options = {asked->huge_pages, asked->numa_node, asked->prefault};
-    enum location location = asked->location == LOCATION_UNSPECIFIED ? LOCATION_RAM : asked->location;
+    const struct segment_options options = options_for(session, asked);
     struct charge charge;
-    uint64_t bytes = bytes_wanted(asked);
-    if (!check_open(step, session, request) || !check_file(step, session, request) ||
-        !check_size(step, session, request, bytes) || !check_ttl(step, session, request) ||
-        !check_options(step, session, request)) {
-        return true;
+    struct segment *ready;
+    if (!check_acquire(step, session, request, bytes_wanted(asked))) {
+        return ATTEMPT_ANSWERED;
     }
     const struct segment *holder = file_holder(step->broker, asked->file);
     if (holder && !holder->charge.freeing) {
         answer_error(step, session->peer, request->id, ERROR_BUSY, "lease %llu has the file \"%s\"; release that first",
                      (unsigned long long)holder->lease->id, asked->file);
-        return true;
+        return ATTEMPT_ANSWERED;
     }
-    if (holder) {
-        return false; /* it is being let go of */
+    if (holder) { /* it is being let go of */
+        *ret_denial = (struct denial){.code = ERROR_BUSY, .location = LOCATION_MMAP};
+        ret_denial->excess = (struct ledger_excess){.account = &step->broker->host,
+                                                    .limit = LEDGER_MAX_MAPPED_BYTES,
+                                                    .asked_bytes = holder->charge.bytes,
+                                                    .fits_ever = true,
+                                                    .frees_suffice = true};
+        return ATTEMPT_SHORT;
     }
-    enum placement placement = reserve(step, session, request, &options, location, bytes, &charge);
-    if (placement != PLACED) {
-        return placement == DENIED;
+    if (!obtain(step, session, request, &options, allow_file, &ready, &charge, ret_denial)) {
+        return ATTEMPT_SHORT;
     }
-    struct segment *segment = calloc(1, sizeof *segment);
-    struct lease *lease = segment ? begin_lease(step, session, request) : NULL;
-    if (!segment) {
-        out_of_tables(step, session, request->id);
-    }
-    if (!lease) {
-        charge_release(&charge);
-        free(segment);
-        return true;
-    }
-    lease->location = charge.location;
-    segment->options = options;
-    begin_segment(step, lease, segment, &charge, request);
-    return true;
+    begin_grant(step, session, request, &options, NULL, ready, &charge);
+    return ATTEMPT_ANSWERED;
 }
 
 static struct lease *lease_to_extend(struct step *step, struct session *session, const struct request *request)
@@ -263,37 +282,30 @@ static struct lease *lease_to_extend(struct step *step, struct session *session,
     return NULL;
 }
 
-static bool try_extend(struct step *step, struct session *session, const struct request *request)
+static enum attempt try_extend(struct step *step, struct session *session, const struct request *request,
+                               struct denial *ret_denial)
 {
     struct charge charge;
-    if (!check_open(step, session, request) || !check_size(step, session, request, request->extend.bytes)) {
-        return true;
-    }
-    struct lease *lease = lease_to_extend(step, session, request);
+    struct segment *ready;
+    struct lease *lease = check_extend(step, session, request) ? lease_to_extend(step, session, request) : NULL;
     if (!lease) {
-        return true;
+        return ATTEMPT_ANSWERED;
     }
     struct segment_options options = lease->options;
-    options.prefault = request->extend.prefault && lease->location == LOCATION_RAM;
-    enum placement placement =
-        reserve(step, session, request, &options, lease->location, request->extend.bytes, &charge);
-    if (placement != PLACED) {
-        return placement == DENIED;
+    options.prefault = (request->extend.prefault || session->flow->class->quota.charge == CHARGE_BROKER) &&
+                       lease->location == LOCATION_RAM && session->flow->class->quota.charge != CHARGE_CLIENT;
+    if (!obtain(step, session, request, &options, true, &ready, &charge, ret_denial)) {
+        return ATTEMPT_SHORT;
     }
-    struct segment *segment = calloc(1, sizeof *segment);
-    if (!segment) {
-        charge_release(&charge);
-        out_of_tables(step, session, request->id);
-        return true;
-    }
-    segment->options = options;
-    begin_segment(step, lease, segment, &charge, request);
-    return true;
+    begin_grant(step, session, request, &options, lease, ready, &charge);
+    return ATTEMPT_ANSWERED;
 }
 
-bool grant_try(struct step *step, struct session *session, const struct request *request)
+enum attempt grant_try(struct step *step, struct session *session, const struct request *request, bool allow_file,
+                       struct denial *ret_denial)
 {
-    return request->kind == REQUEST_ACQUIRE ? try_acquire(step, session, request) : try_extend(step, session, request);
+    return request->kind == REQUEST_ACQUIRE ? try_acquire(step, session, request, allow_file, ret_denial)
+                                            : try_extend(step, session, request, ret_denial);
 }
 
 /* ---- made ---- */
@@ -325,7 +337,35 @@ void grant_answer(struct step *step, const struct segment *segment, uint64_t req
         .huge_pages = segment->has_huge_pages,
         .extents = lease->extents,
         .file_bytes = lease->extents == 1 ? lease->file_bytes : 0,
+        .charge = segment_charged_to(segment),
+        .is_present = segment_charged_to(segment) == CHARGE_BROKER,
+        .is_remembered = lease->is_remembered,
+        .prefault = lease->client_prefaults && lease->location == LOCATION_RAM,
     };
+}
+
+/* The segment is there: it is lent out, and with its first segment the lease begins. */
+static void grant_begin(struct step *step, struct segment *segment)
+{
+    struct broker *broker = step->broker;
+    struct lease *lease = segment->lease;
+    struct session *session = lease->session;
+    segment->state = SEGMENT_LIVE;
+    lease->bytes += segment->charge.bytes;
+    if (lease->state == LEASE_MAKING) {
+        lease_table_grant(&broker->leases, lease, step->now);
+        broker->counters.granted++;
+        lease->has_slot = true;
+        if (lease->learned) {
+            struct learned_key key = session_learned_key(session, lease->name);
+            learned_note(&broker->learned, &key, lease->bytes);
+        }
+        effect_push(step->effects, EFFECT_SLOT)->slot =
+            (struct effect_slot){session->peer, lease->slot, lease->generation, END_NONE};
+    } else {
+        broker->counters.extended++;
+    }
+    grant_answer(step, segment, segment->request_id);
 }
 
 void grant_made(struct step *step, struct segment *segment, const struct input_segment *made)
@@ -343,126 +383,5 @@ void grant_made(struct step *step, struct segment *segment, const struct input_s
         begin_freeing(step, segment);
         return;
     }
-    segment->state = SEGMENT_LIVE;
-    lease->bytes += segment->charge.bytes;
-    if (lease->state == LEASE_MAKING) {
-        lease_table_grant(&step->broker->leases, lease, step->now);
-        step->broker->counters.granted++;
-        lease->has_slot = true;
-        effect_push(step->effects, EFFECT_SLOT)->slot =
-            (struct effect_slot){session->peer, lease->slot, lease->generation, END_NONE};
-    } else {
-        step->broker->counters.extended++;
-    }
-    grant_answer(step, segment, segment->request_id);
-}
-
-/* ---- failed ---- */
-
-/* What can go wrong with a named file only; false: something else did. */
-static bool explain_file(struct step *step, const struct session *session, const struct segment *segment, int error)
-{
-    void *peer = session->peer;
-    uint64_t id = segment->request_id;
-    const char *file = segment->lease->file;
-    if (!file[0] || segment->lease->state != LEASE_MAKING) {
-        return false;
-    }
-    if (error == -EBUSY) {
-        answer_error(step, peer, id, ERROR_BUSY, "another program has the file \"%s\" locked; end that first", file);
-    } else if (error == -EACCES || error == -EPERM) {
-        answer_error(
-            step, peer, id, ERROR_NOT_PERMITTED,
-            "the file \"%s\" is not user %u's, or the broker may not open it or give it to that user; name another, "
-            "or run the broker with the right to (CAP_CHOWN, CAP_DAC_OVERRIDE)",
-            file, session->identity.uid);
-    } else if (error == -EMLINK) {
-        answer_error(step, peer, id, ERROR_INVALID, "\"%s\" is no regular file, or has other names (links) too", file);
-    } else if (error == -ESTALE) {
-        answer_error(step, peer, id, ERROR_BUSY, "the file \"%s\" was made longer meanwhile; ask again", file);
-    } else {
-        return false;
-    }
-    return true;
-}
-
-static void explain_failure(struct step *step, const struct session *session, const struct segment *segment,
-                            const struct input_segment *failed)
-{
-    char asked[SIZE_TEXT_BYTES], free_text[SIZE_TEXT_BYTES];
-    void *peer = session->peer;
-    uint64_t id = segment->request_id;
-    bool mapped = segment->charge.location == LOCATION_MMAP;
-    size_to_text(segment->charge.bytes, asked);
-    if (explain_file(step, session, segment, failed->error)) {
-        return;
-    }
-    if (mapped && (failed->error == -ENOSPC || failed->error == -EDQUOT)) {
-        answer_error(step, peer, id, ERROR_DISK_FULL,
-                     "the spill file system has %s free and %s were asked for; ask for less, release mapped leases, or "
-                     "give [mapped] directory more space",
-                     size_to_text(failed->disk_free, free_text), asked);
-    } else if (!mapped && (failed->error == -ENOMEM || failed->error == -ENOSPC)) {
-        answer_error(step, peer, id, ERROR_HOST_MEMORY,
-                     "the kernel could not provide %s of %s%s; ask for less, or use location MMAP or AUTO", asked,
-                     segment->options.huge_pages == HUGE_PAGES_ALWAYS ? "huge pages" : "RAM",
-                     segment->options.numa_node >= 0 ? " on that NUMA node" : "");
-    } else if (failed->error == -ENODEV || failed->error == -EOPNOTSUPP) {
-        answer_error(step, peer, id, ERROR_NOT_SUPPORTED,
-                     "this host has no NUMA node %d to bind to; leave the node out, or see `numactl --hardware`",
-                     segment->options.numa_node);
-    } else if (failed->error == -EMFILE || failed->error == -ENFILE) {
-        answer_error(step, peer, id, ERROR_TOO_MANY,
-                     "the broker has no descriptor left for another segment; release leases, or raise its LimitNOFILE");
-    } else {
-        answer_error(step, peer, id, ERROR_SYSTEM, "the kernel refused a segment of %s: %s", asked,
-                     strerrordesc_np(-failed->error));
-    }
-    struct effect *last = &step->effects->effects[step->effects->count - 1];
-    if (id && last->kind == EFFECT_REPLY) {
-        last->reply.reply.error.system_errno = (uint32_t)-failed->error;
-    }
-}
-
-/* RAM could not be had after all: the same segment as a file, if the request allows it and the limits do. */
-static bool spill(struct step *step, struct segment *segment)
-{
-    struct lease *lease = segment->lease;
-    struct denial denial;
-    struct charge charge;
-    if (lease->state != LEASE_MAKING || !lease->may_spill || segment->charge.location != LOCATION_RAM) {
-        return false;
-    }
-    if (place(step->broker, &lease->session->account, segment->charge.bytes, LOCATION_MMAP, &charge, &denial) !=
-        PLACED) {
-        return false;
-    }
-    place_uncount_host(step->broker, segment);
-    charge_release(&segment->charge);
-    segment->charge = charge;
-    lease->location = LOCATION_MMAP;
-    effect_push(step->effects, EFFECT_MAKE_SEGMENT)->make = (struct effect_make){
-        .segment = segment->id, .location = LOCATION_MMAP, .bytes = charge.bytes, .options = {.numa_node = -1}};
-    return true;
-}
-
-void grant_failed(struct step *step, struct segment *segment, const struct input_segment *failed)
-{
-    struct lease *lease = segment->lease;
-    bool begun = lease->state != LEASE_MAKING;
-    if (!segment->doomed && spill(step, segment)) {
-        return;
-    }
-    explain_failure(step, lease->session, segment, failed);
-    step->broker->counters.refused++;
-    place_uncount_host(step->broker, segment);
-    if (begun) {
-        segment_drop(step, segment);
-        return;
-    }
-    charge_release(&segment->charge);
-    segment_tree_remove(step->broker, segment);
-    lease->session->segment_count--;
-    free(segment);
-    abandon_lease(step, lease);
+    grant_begin(step, segment);
 }

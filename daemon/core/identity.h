@@ -5,7 +5,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { IDENTITY_GROUPS_MAX = 16 }; /* supplementary groups that are looked at; more are not */
+
 struct identity {
     int32_t pid; /* 0 where the kernel can't tell (another pid namespace) */
     uint32_t uid, gid;
+    uint32_t group_count;
+    uint32_t groups[IDENTITY_GROUPS_MAX];
 };
+
+static inline bool identity_has_group(const struct identity *identity, uint32_t gid)
+{
+    bool found = identity->gid == gid;
+    for (uint32_t i = 0; !found && i < identity->group_count; i++) {
+        found = identity->groups[i] == gid;
+    }
+    return found;
+}

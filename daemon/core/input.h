@@ -3,6 +3,7 @@
 #pragma once
 
 #include "daemon/core/identity.h"
+#include "daemon/core/policy.h"
 #include "proto/message.h"
 
 enum input_kind {
@@ -17,14 +18,37 @@ enum input_kind {
     INPUT_SEGMENT_FREED,
     INPUT_SEGMENT_TAMPERED, /* its size is not what it was made with */
     INPUT_HOST_MEMORY,      /* what the host has available now */
+    INPUT_PRESSURE,         /* how short of memory it is */
     INPUT_CONFIGURE,        /* new limits and times */
     INPUT_TICK,             /* judge what is due, go on with what was left */
     INPUT_SHUTDOWN,
 };
 
+/* How requests wait. */
+struct queue_settings {
+    uint32_t waiting_max;         /* requests, in all */
+    uint32_t wait_max_ms;         /* longer waits are shortened to this */
+    uint32_t ageing_ms;           /* a request's priority grows by one each time it has waited so long */
+    uint32_t trim_ms;             /* how long clients have to trim */
+    bool revoke_for_priority;     /* take leases of lower priority for requests of higher */
+    uint32_t revoke_grace_ms;     /* not before a request has waited so long; as long have its victims */
+};
+
+enum { POOL_SIZES_MAX = 16 };
+
+struct pool_settings {
+    uint64_t bytes; /* 0: no pool */
+    uint64_t sizes[POOL_SIZES_MAX]; /* of which one is always to be ready */
+    size_t size_count;
+};
+
 struct broker_settings {
     struct byte_limits limits;
     struct lease_times times;
+    struct queue_settings queue;
+    struct pool_settings pool;
+    enum pressure pause_at; /* the least level at which no RAM is granted; PRESSURE_NONE: it always is */
+    const struct policy *policy; /* borrowed for the step; NULL: none */
 };
 
 struct input_open {
@@ -56,6 +80,7 @@ struct input {
         struct input_request request;
         struct input_segment segment;
         uint64_t host_available_bytes;
+        enum pressure pressure;
         struct broker_settings settings;
     };
 };

@@ -45,6 +45,12 @@ struct lease {
     char name[MESSAGE_NAME_SIZE];
     char file[MESSAGE_NAME_SIZE]; /* empty: nameless */
     uint64_t file_bytes;
+    bool client_prefaults; /* prefault was asked for, and its class has the client pay */
+    bool is_remembered;    /* its size was a remembered one */
+    bool learned;          /* its size is to be remembered */
+    uint64_t revoke_at;    /* it will be taken for a request of higher priority; 0: no */
+    uint64_t revoke_for;   /* that request's place in time (struct waiting) */
+    TAILQ_ENTRY(lease) in_revoking;
     TAILQ_ENTRY(lease) in_session;
     RB_ENTRY(lease) by_id;
     RB_ENTRY(lease) by_due;

@@ -9,15 +9,23 @@
 
 #include "proto/base/size.h"
 
-void account_init(struct account *account, struct account *parent, const char *whose, const struct byte_limits *limits)
+void account_init(struct account *account, const char *whose, const struct byte_limits *limits)
 {
-    *account = (struct account){.parent = parent, .whose = whose, .limits = *limits};
+    *account = (struct account){.whose = whose, .limits = *limits};
 }
 
-void account_deinit(const struct account *account)
+/* The account itself, then those above it; NULL where there is none. */
+static struct account *payer(struct account *account, size_t position)
 {
+    return position == 0 ? account : account->above[position - 1];
+}
+
+void account_deinit(struct account *account)
+{
+    if (account->reserve_bytes) {
+        LIST_REMOVE(account, in_reserves);
+    }
     assert(account->charges == 0 && account->physical_bytes == 0 && account->mapped_bytes == 0);
-    (void)account;
 }
 
 const char *ledger_limit_name(enum ledger_limit limit)
@@ -50,7 +58,7 @@ uint64_t account_limit(const struct account *account, enum ledger_limit limit)
     return limits[limit];
 }
 
-static uint64_t account_freeing(const struct account *account, enum ledger_limit limit)
+uint64_t account_freeing(const struct account *account, enum ledger_limit limit)
 {
     const uint64_t freeing[LEDGER_LIMITS] = {
         [LEDGER_MAX_BYTES] = account->freeing_physical_bytes + account->freeing_mapped_bytes,
@@ -72,24 +80,97 @@ static uint64_t room(uint64_t limit, uint64_t used)
     return size_subtract_floored(size_min(limit, UINT64_MAX / 4), used);
 }
 
+uint64_t account_held(const struct account *account)
+{
+    return account->physical_bytes - account->freeing_physical_bytes + account->mapped_bytes -
+           account->freeing_mapped_bytes;
+}
+
+uint64_t account_unfilled_reserve(const struct account *account)
+{
+    return size_subtract_floored(account->reserve_bytes, account->physical_bytes);
+}
+
+bool account_stands_under(const struct account *account, const struct account *other)
+{
+    bool under = account == other;
+    for (size_t i = 0; !under && i < ACCOUNT_ABOVE_MAX; i++) {
+        under = account->above[i] == other;
+    }
+    return under;
+}
+
+/* What the host holds back from this account for others' reserves; or what it would if they used nothing. */
+static uint64_t held_back(const struct account *host, const struct account *account, bool all)
+{
+    const struct account *other;
+    uint64_t bytes = 0;
+    if (!host->reserves) {
+        return 0;
+    }
+    LIST_FOREACH(other, host->reserves, in_reserves) {
+        uint64_t reserve = all ? other->reserve_bytes : account_unfilled_reserve(other);
+        bytes += account_stands_under(account, other) ? 0 : reserve;
+    }
+    return bytes;
+}
+
+static uint64_t sum(uint64_t a, uint64_t b, uint64_t c)
+{
+    return size_add_saturated(size_add_saturated(a, b), c);
+}
+
+static uint64_t account_claimed(const struct account *account, enum ledger_limit limit)
+{
+    const uint64_t claimed[LEDGER_LIMITS] = {
+        [LEDGER_MAX_BYTES] = size_add_saturated(account->claimed_physical_bytes, account->claimed_mapped_bytes),
+        [LEDGER_MAX_PHYSICAL_BYTES] = account->claimed_physical_bytes,
+        [LEDGER_MAX_MAPPED_BYTES] = account->claimed_mapped_bytes,
+    };
+    return claimed[limit];
+}
+
+static uint64_t unclaimed(const struct account *account, enum ledger_limit limit)
+{
+    return room(account_limit(account, limit), sum(account_used(account, limit), account_claimed(account, limit), 0));
+}
+
+bool account_is_exhausted(const struct account *account, uint64_t bytes)
+{
+    bool kinds = unclaimed(account, LEDGER_MAX_PHYSICAL_BYTES) < bytes && unclaimed(account, LEDGER_MAX_MAPPED_BYTES) < bytes;
+    return kinds || unclaimed(account, LEDGER_MAX_BYTES) < bytes;
+}
+
 /* Remembers this limit as the excess if it leaves less room than the one remembered before. */
-static void excess_consider(struct ledger_excess *excess, const struct account *account, enum ledger_limit limit,
-                            uint64_t asked)
+static void excess_consider(struct ledger_excess *excess, const struct account *account, const struct account *asking,
+                            enum ledger_limit limit, uint64_t asked)
 {
     uint64_t limit_bytes = account_limit(account, limit);
     uint64_t used = account_used(account, limit);
-    uint64_t free_bytes = room(limit_bytes, used);
+    uint64_t reserved = limit == LEDGER_MAX_MAPPED_BYTES ? 0 : held_back(account, asking, false);
+    uint64_t claimed = account_claimed(account, limit);
+    uint64_t free_bytes = room(limit_bytes, sum(used, reserved, claimed));
     if (free_bytes >= asked) {
         return;
     }
-    bool suffice = room(limit_bytes, used - account_freeing(account, limit)) >= asked;
-    bool tighter = !excess->account || free_bytes <= room(excess->limit_bytes, excess->used_bytes);
+    bool suffice = account_freeing(account, limit) && room(limit_bytes, sum(used - account_freeing(account, limit), reserved, 0)) >= asked;
+    bool tighter = !excess->account ||
+                   free_bytes <= room(excess->limit_bytes,
+                                      sum(excess->used_bytes, excess->reserved_bytes, excess->claimed_bytes));
+    uint64_t others = limit == LEDGER_MAX_MAPPED_BYTES ? 0 : held_back(account, asking, true);
+    bool fits_ever = room(limit_bytes, others) >= asked && (!excess->account || excess->fits_ever);
     bool all_suffice = suffice && (!excess->account || excess->frees_suffice);
     if (tighter) {
-        *excess = (struct ledger_excess){
-            .account = account, .limit = limit, .limit_bytes = limit_bytes, .used_bytes = used, .asked_bytes = asked};
+        *excess = (struct ledger_excess){.account = account,
+                                         .limit = limit,
+                                         .limit_bytes = limit_bytes,
+                                         .used_bytes = used,
+                                         .asked_bytes = asked,
+                                         .reserved_bytes = reserved,
+                                         .claimed_bytes = claimed};
     }
     excess->frees_suffice = all_suffice;
+    excess->fits_ever = fits_ever;
 }
 
 static void account_add(struct account *account, enum location location, uint64_t bytes)
@@ -103,10 +184,11 @@ int ledger_reserve(struct account *account, enum location location, uint64_t byt
 {
     struct ledger_excess excess = {0};
     assert(location == LOCATION_RAM || location == LOCATION_MMAP);
-    for (const struct account *at = account; at; at = at->parent) {
-        for (enum ledger_limit limit = 0; limit < LEDGER_LIMITS; limit++) {
+    for (size_t i = 0; i <= ACCOUNT_ABOVE_MAX; i++) {
+        const struct account *at = i == 0 ? account : account->above[i - 1];
+        for (enum ledger_limit limit = 0; at && limit < LEDGER_LIMITS; limit++) {
             if (limit_counts(limit, location)) {
-                excess_consider(&excess, at, limit, bytes);
+                excess_consider(&excess, at, account, limit, bytes);
             }
         }
     }
@@ -120,8 +202,11 @@ int ledger_reserve(struct account *account, enum location location, uint64_t byt
 
 void ledger_restore(struct account *account, enum location location, uint64_t bytes, struct charge *ret_charge)
 {
-    for (struct account *at = account; at; at = at->parent) {
-        account_add(at, location, bytes);
+    for (size_t i = 0; i <= ACCOUNT_ABOVE_MAX; i++) {
+        struct account *at = payer(account, i);
+        if (at) {
+            account_add(at, location, bytes);
+        }
     }
     *ret_charge = (struct charge){.account = account, .location = location, .bytes = bytes};
 }
@@ -137,8 +222,11 @@ void charge_begin_free(struct charge *charge)
         return;
     }
     charge->freeing = true;
-    for (struct account *at = charge->account; at; at = at->parent) {
-        account_add_freeing(at, charge->location, charge->bytes);
+    for (size_t i = 0; i <= ACCOUNT_ABOVE_MAX; i++) {
+        struct account *at = payer(charge->account, i);
+        if (at) {
+            account_add_freeing(at, charge->location, charge->bytes);
+        }
     }
 }
 
@@ -158,8 +246,72 @@ static void account_subtract(struct account *account, const struct charge *charg
 
 void charge_release(struct charge *charge)
 {
-    for (struct account *at = charge->account; at; at = at->parent) {
-        account_subtract(at, charge);
+    for (size_t i = 0; charge->account && i <= ACCOUNT_ABOVE_MAX; i++) {
+        struct account *at = payer(charge->account, i);
+        if (at) {
+            account_subtract(at, charge);
+        }
     }
     *charge = (struct charge){0};
+}
+
+/* ---- standing ---- */
+
+/* Adds what `part` uses to `whole`, or takes it away. */
+static void account_merge(struct account *whole, const struct account *part, bool add)
+{
+    const uint64_t sign = add ? 1 : UINT64_MAX; /* unsigned arithmetic wraps: times this is minus */
+    whole->physical_bytes += sign * part->physical_bytes;
+    whole->mapped_bytes += sign * part->mapped_bytes;
+    whole->freeing_physical_bytes += sign * part->freeing_physical_bytes;
+    whole->freeing_mapped_bytes += sign * part->freeing_mapped_bytes;
+    whole->charges += (size_t)sign * part->charges;
+}
+
+void account_move(struct account *account, struct account *const above[ACCOUNT_ABOVE_MAX])
+{
+    for (size_t i = 0; i < ACCOUNT_ABOVE_MAX; i++) {
+        if (account->above[i]) {
+            account_merge(account->above[i], account, false);
+        }
+        account->above[i] = above[i];
+        if (above[i]) {
+            account_merge(above[i], account, true);
+        }
+    }
+}
+
+void account_set_reserve(struct account *account, struct account *host, uint64_t bytes)
+{
+    if (account->reserve_bytes) {
+        LIST_REMOVE(account, in_reserves);
+    }
+    account->reserve_bytes = bytes;
+    if (bytes) {
+        LIST_INSERT_HEAD(host->reserves, account, in_reserves);
+    }
+}
+
+/* ---- claims ---- */
+
+void ledger_claim(struct account *account, const struct account *last, enum location location, uint64_t bytes)
+{
+    struct account *at = NULL;
+    for (size_t i = 0; i <= ACCOUNT_ABOVE_MAX && at != last; i++) {
+        at = payer(account, i);
+        if (at) {
+            uint64_t *claimed = location == LOCATION_RAM ? &at->claimed_physical_bytes : &at->claimed_mapped_bytes;
+            *claimed = size_add_saturated(*claimed, bytes);
+        }
+    }
+}
+
+void ledger_forget_claims(struct account *account)
+{
+    for (size_t i = 0; i <= ACCOUNT_ABOVE_MAX; i++) {
+        struct account *at = payer(account, i);
+        if (at) {
+            at->claimed_physical_bytes = at->claimed_mapped_bytes = 0;
+        }
+    }
 }

@@ -2,8 +2,11 @@
 /*
  * The ledger: who holds how many bytes of what, against which limit.
  *
- * Accounts form a tree: a session's account stands under the host's. A charge pays for the bytes of
- * one segment in its account and in every account above, and it lives inside the segment that it pays for.
+ * A session's account stands under others: its flow's, its user's, its group's, its class's and the host's. A charge pays for the
+ * bytes of one segment in its account and in every account above, and it lives inside the segment that it pays for.
+ *
+ * An account may have a reserve: RAM that is guaranteed to it. What of it is not used is held back from everybody
+ * who does not stand under that account.
  * Bytes are reserved before the segment is made and released after the kernel has freed them, so
  * that at every instant the ledger holds at least what exists, and never more than a limit allows.
  */
@@ -12,17 +15,26 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "proto/message.h"
 
+enum { ACCOUNT_ABOVE_MAX = 5 };
+
 struct account {
-    struct account *parent; /* NULL: the host's account */
-    const char *whose;      /* "host" or "client"; static storage */
+    struct account *above[ACCOUNT_ABOVE_MAX]; /* the host's last; NULL: none */
+    const char *whose;                        /* such as "host", "client" or "class training"; outlives the account */
+    uint64_t reserve_bytes;
+    LIST_ENTRY(account) in_reserves; /* of the host, where it has a reserve */
+    struct account_list *reserves;   /* the host's own: all accounts with one; NULL in others */
+    uint64_t claimed_physical_bytes, claimed_mapped_bytes; /* by waiting requests that stand before the one looked at */
     struct byte_limits limits;
     uint64_t physical_bytes, mapped_bytes;
     uint64_t freeing_physical_bytes, freeing_mapped_bytes; /* part of the above: ended, not yet freed */
     size_t charges;
 };
+
+LIST_HEAD(account_list, account);
 
 struct charge {
     struct account *account; /* NULL: nothing is charged */
@@ -38,15 +50,36 @@ struct ledger_excess {
     const struct account *account;
     enum ledger_limit limit;
     uint64_t limit_bytes, used_bytes, asked_bytes;
-    bool frees_suffice; /* it would fit once the bytes that are being freed are free */
+    uint64_t reserved_bytes; /* of the limit, held back for others' reserves */
+    uint64_t claimed_bytes;  /* of the limit, claimed by requests that wait already */
+    bool fits_ever;          /* it would, if nobody else had anything but reserves */
+    bool frees_suffice;      /* bytes are being freed, and then it would fit but for the claims */
 };
 
 enum { LEDGER_E_LIMIT = 1 };
 
-void account_init(struct account *account, struct account *parent, const char *whose, const struct byte_limits *limits);
+void account_init(struct account *account, const char *whose, const struct byte_limits *limits);
+
+/* Puts an account under up to ACCOUNT_ABOVE_MAX others, taking what it uses out of those it stood under before. */
+void account_move(struct account *account, struct account *const above[ACCOUNT_ABOVE_MAX]);
+
+/* Guarantees so much RAM to the account; 0: none. */
+void account_set_reserve(struct account *account, struct account *host, uint64_t bytes);
+
+/* What an account uses and is not about to give back. */
+uint64_t account_held(const struct account *account);
+
+/* Whether the first stands under the other, or is the same. */
+bool account_stands_under(const struct account *account, const struct account *other);
+
+/* Whether claims and charges leave less than so many bytes of anything. */
+bool account_is_exhausted(const struct account *account, uint64_t bytes);
+
+/* What of its reserve an account does not use. */
+uint64_t account_unfilled_reserve(const struct account *account);
 
 /* An account must have no charges left when it ends. */
-void account_deinit(const struct account *account);
+void account_deinit(struct account *account);
 
 /*
  * Charges `bytes` to the account and all above it. Returns 0; or LEDGER_E_LIMIT and *ret_excess,
@@ -54,6 +87,15 @@ void account_deinit(const struct account *account);
  */
 int ledger_reserve(struct account *account, enum location location, uint64_t bytes, struct charge *ret_charge,
                    struct ledger_excess *ret_excess);
+
+/*
+ * A request of so many bytes waits: what it asks for is not free to those that are looked at after it, until
+ * ledger_forget_claims(), which takes all claims off the account and those above it. It claims up to the account
+ * `last`, which is the one that has no room for it: whoever is held up by its own user's limit holds up its user, and
+ * not the host.
+ */
+void ledger_claim(struct account *account, const struct account *last, enum location location, uint64_t bytes);
+void ledger_forget_claims(struct account *account);
 
 /* Charges what is there already, whatever the limits are: after a restart. */
 void ledger_restore(struct account *account, enum location location, uint64_t bytes, struct charge *ret_charge);
@@ -67,6 +109,9 @@ void charge_release(struct charge *charge);
 /* What an account uses of what a limit counts. */
 uint64_t account_used(const struct account *account, enum ledger_limit limit);
 uint64_t account_limit(const struct account *account, enum ledger_limit limit);
+
+/* What of that is being freed. */
+uint64_t account_freeing(const struct account *account, enum ledger_limit limit);
 
 /* The limit's name, as in the configuration. */
 const char *ledger_limit_name(enum ledger_limit limit);

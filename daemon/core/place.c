@@ -27,48 +27,76 @@ void place_uncount_host(struct broker *broker, const struct segment *segment)
     }
 }
 
-static enum placement deny_host(const struct broker *broker, uint64_t bytes, struct denial *ret)
+static bool is_paused(const struct broker *broker)
 {
-    *ret = (struct denial){.code = ERROR_HOST_MEMORY, .location = LOCATION_RAM};
+    enum pressure pause_at = broker->options.settings.pause_at;
+    return pause_at != PRESSURE_NONE && broker->pressure >= pause_at;
+}
+
+static void deny_host(const struct broker *broker, uint64_t bytes, struct denial *ret)
+{
+    *ret = (struct denial){.code = ERROR_HOST_MEMORY, .location = LOCATION_RAM, .is_paused = is_paused(broker)};
     ret->excess = (struct ledger_excess){.account = &broker->host,
+                                         .limit = LEDGER_MAX_PHYSICAL_BYTES,
                                          .limit_bytes = broker->host_available_bytes,
                                          .used_bytes = broker->host_granted_since,
-                                         .asked_bytes = bytes};
-    return broker->host.freeing_physical_bytes ? WAITS : DENIED;
+                                         .claimed_bytes = broker->host.claimed_physical_bytes,
+                                         .asked_bytes = bytes,
+                                         .fits_ever = true,
+                                         .frees_suffice = broker->host.freeing_physical_bytes && !ret->is_paused};
 }
 
-static enum placement place_in(struct broker *broker, struct account *account, uint64_t bytes, enum location location,
-                               struct charge *ret_charge, struct denial *ret_denial)
+static bool host_allows(const struct broker *broker, uint64_t bytes)
+{
+    uint64_t wanted = size_add_saturated(bytes, broker->host.claimed_physical_bytes);
+    return !is_paused(broker) && wanted <= host_room(broker);
+}
+
+static bool reserve(struct broker *broker, struct account *account, uint64_t bytes, enum location location,
+                    struct charge *ret_charge, struct denial *ret_denial)
 {
     struct ledger_excess excess;
-    struct charge charge;
-    if (ledger_reserve(account, location, bytes, &charge, &excess) == LEDGER_E_LIMIT) {
+    if (location == LOCATION_RAM && !host_allows(broker, bytes)) {
+        deny_host(broker, bytes, ret_denial);
+        return false;
+    }
+    if (ledger_reserve(account, location, bytes, ret_charge, &excess) == LEDGER_E_LIMIT) {
         *ret_denial = (struct denial){.code = ERROR_LIMIT, .excess = excess, .location = location};
-        return excess.frees_suffice ? WAITS : DENIED;
+        return false;
     }
-    if (location == LOCATION_RAM && bytes > host_room(broker)) {
-        charge_release(&charge);
-        return deny_host(broker, bytes, ret_denial);
-    }
-    *ret_charge = charge;
-    return PLACED;
+    return true;
 }
 
-enum placement place(struct broker *broker, struct account *account, uint64_t bytes, enum location wanted,
+/* What the pool holds is given up first; it is free a little later, and then the request is looked at again. */
+static bool place_in(struct step *step, struct account *account, uint64_t bytes, enum location location,
                      struct charge *ret_charge, struct denial *ret_denial)
 {
-    if (wanted != LOCATION_AUTO) {
-        return place_in(broker, account, bytes, wanted, ret_charge, ret_denial);
+    struct broker *broker = step->broker;
+    if (reserve(broker, account, bytes, location, ret_charge, ret_denial)) {
+        return true;
     }
+    bool pool_counts = account != &broker->pool.account && ret_denial->excess.account == &broker->host && !ret_denial->is_paused &&
+                       ret_denial->excess.limit != LEDGER_MAX_MAPPED_BYTES && !ret_denial->excess.frees_suffice;
+    if (pool_counts && pool_drop(step, bytes)) {
+        return reserve(broker, account, bytes, location, ret_charge, ret_denial);
+    }
+    return false;
+}
+
+bool place(struct step *step, struct account *account, uint64_t bytes, enum location wanted, bool allow_file,
+           struct charge *ret_charge, struct denial *ret_denial)
+{
     struct denial in_ram;
-    enum placement ram = place_in(broker, account, bytes, LOCATION_RAM, ret_charge, &in_ram);
-    if (ram == PLACED) {
-        return PLACED;
+    if (wanted != LOCATION_AUTO || !allow_file) {
+        enum location location = wanted == LOCATION_AUTO ? LOCATION_RAM : wanted;
+        return place_in(step, account, bytes, location, ret_charge, ret_denial);
     }
-    enum placement mapped = place_in(broker, account, bytes, LOCATION_MMAP, ret_charge, ret_denial);
-    if (mapped == DENIED && ram == WAITS) {
+    if (place_in(step, account, bytes, LOCATION_RAM, ret_charge, &in_ram) ||
+        place_in(step, account, bytes, LOCATION_MMAP, ret_charge, ret_denial)) {
+        return true;
+    }
+    if (in_ram.excess.frees_suffice || (in_ram.excess.fits_ever && !ret_denial->excess.fits_ever)) {
         *ret_denial = in_ram;
-        return WAITS;
     }
-    return mapped;
+    return false;
 }

@@ -4,10 +4,11 @@
 
 #include "daemon/core/broker_state.h"
 #include "proto/base/size.h"
+#include "proto/base/text.h"
 
 static bool has_work(const struct broker *broker)
 {
-    bool queue = broker->retry_waiting && !TAILQ_EMPTY(&broker->waiting);
+    bool queue = broker->retry_waiting && broker->waiting_count;
     bool sessions_to_end = broker->shutting_down && broker->sessions.count;
     return queue || sessions_to_end || !TAILQ_EMPTY(&broker->sessions.over);
 }
@@ -19,7 +20,11 @@ uint64_t broker_next_wakeup(const struct broker *broker)
     }
     const struct lease *lease = lease_table_first_due(&broker->leases);
     const struct session *session = session_table_first_grace(&broker->sessions);
-    return size_min(lease ? lease->due : UINT64_MAX, session ? session->grace_until : UINT64_MAX);
+    uint64_t due = size_min(lease ? lease->due : UINT64_MAX, session ? session->grace_until : UINT64_MAX);
+    const struct lease *revoking = TAILQ_FIRST(&broker->revoking);
+    due = size_min(due, broker->waiting_count ? broker->waiting_beat : UINT64_MAX);
+    due = size_min(due, revoking ? revoking->revoke_at : UINT64_MAX);
+    return size_min(due, pool_next_wakeup(broker));
 }
 
 size_t broker_peers_to_read(const struct broker *broker, uint64_t now, void **ret_peers, size_t max)
@@ -57,6 +62,16 @@ void broker_fill_welcome(const struct broker *broker, uint64_t session, struct w
     }
 }
 
+static uint64_t unfilled_reserves(const struct broker *broker)
+{
+    const struct account *account;
+    uint64_t bytes = 0;
+    LIST_FOREACH(account, &broker->reserves, in_reserves) {
+        bytes += account_unfilled_reserve(account);
+    }
+    return bytes;
+}
+
 void broker_fill_status(const struct broker *broker, struct status_reply *status)
 {
     const struct account *host = &broker->host;
@@ -69,6 +84,13 @@ void broker_fill_status(const struct broker *broker, struct status_reply *status
     status->leases = broker->leases.alive;
     status->segments = broker->segment_count;
     status->counters = broker->counters;
+    status->pooled_bytes = broker->pool.account.physical_bytes;
+    status->pool_hits = broker->pool.hits;
+    status->pool_misses = broker->pool.misses;
+    status->waiting = broker->waiting_count;
+    status->reserved_bytes = unfilled_reserves(broker);
+    status->pressure = broker->pressure;
+    status->remembered = broker->learned.count;
 }
 
 static void fill_session(const struct session *session, struct session_entry *entry)
@@ -83,7 +105,10 @@ static void fill_session(const struct session *session, struct session_entry *en
         .physical_bytes = session->account.physical_bytes,
         .mapped_bytes = session->account.mapped_bytes,
         .limits = session->account.limits,
+        .priority = session->flow->priority,
+        .weight = session->flow->weight,
     };
+    text_copy(entry->class, sizeof entry->class, session->flow->class->name);
     memcpy(entry->name, session->name, sizeof entry->name);
 }
 
@@ -117,7 +142,9 @@ static void fill_lease(const struct lease *lease, uint64_t now, struct lease_ent
         .remaining_ms = size_subtract_floored(deadline, now) / NANOSECONDS_PER_MILLISECOND,
         .huge_pages = first && first->has_huge_pages,
         .numa_node = lease->location == LOCATION_RAM ? lease->options.numa_node : -1,
-        .prefaulted = lease->options.prefault && lease->location == LOCATION_RAM,
+        .prefaulted = first && first->options.prefault && lease->location == LOCATION_RAM,
+        .charge = first ? segment_charged_to(first) : CHARGE_UNSPECIFIED,
+        .interleaved = lease->options.interleave && lease->location == LOCATION_RAM,
     };
     memcpy(entry->name, lease->name, sizeof entry->name);
     memcpy(entry->client, session->name, sizeof entry->client);
@@ -146,7 +173,7 @@ bool broker_next_segment(const struct broker *broker, uint64_t after, struct seg
     }
     *ret = (struct segment_view){
         .id = segment->id,
-        .lease = segment->lease->id,
+        .lease = segment->lease ? segment->lease->id : 0,
         .state = segment->state,
         .location = segment->charge.location,
         .bytes = segment->charge.bytes,

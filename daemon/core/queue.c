@@ -1,81 +1,310 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Requests that wait for bytes that are being freed. First come, first served: nobody passes
- * the head of the queue. Frees always end, so a wait does; a head that still does not fit when nothing
- * is being freed any more is refused.
+ * The queue of requests that wait: for bytes that are being freed, for clients that were asked to trim, or, if they
+ * are willing to, for somebody's release.
+ *
+ * Order. Higher priority goes first; a request's priority grows by one each ageing time that it has waited, up to the
+ * highest there is, and one that has waited OVERDUE_TIMES longer than that takes is overdue: those go before all others,
+ * first come first. Within a priority the class that holds the least for its weight goes first, within a
+ * class the user that does, and within a user's requests the oldest.
+ *
+ * Passing. The queue is looked at in that order. A request that does not fit claims what it asks for, in the account
+ * that has no room for it and those below: whoever comes after it must fit beside it there. So a small request passes
+ * a large one only where it can't delay it, and what comes free gathers for the first in the queue.
+ *
+ * No starvation: after (top priority - own + OVERDUE_TIMES) ageing times no later request goes before this one, and
+ * whatever comes free is its own.
  */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "daemon/core/broker_state.h"
+#include "proto/base/size.h"
 
-enum { WAITING_PER_SESSION_MAX = 64, RETRIES_PER_STEP = 16 };
+enum { WAITING_PER_SESSION_MAX = 64, OVERDUE_TIMES = 4 };
 
-static void queue_add(struct step *step, struct session *session, const struct request *request)
+/* Order changes by ageing and the host's memory without anything happening here. */
+#define BEAT (250 * NANOSECONDS_PER_MILLISECOND)
+
+/* ---- order ---- */
+
+uint32_t queue_level(const struct broker *broker, const struct waiting *waiting, uint64_t now)
 {
-    if (session->waiting_count >= WAITING_PER_SESSION_MAX) {
-        answer_error(step, session->peer, request->id, ERROR_TOO_MANY,
-                     "%d requests of this session wait for memory already; wait for their answers first",
-                     WAITING_PER_SESSION_MAX);
-        return;
+    uint64_t ageing = broker->options.settings.queue.ageing_ms * NANOSECONDS_PER_MILLISECOND;
+    uint64_t aged = ageing ? (now - waiting->since) / ageing : 0;
+    uint64_t top = broker->parties.top_priority;
+    uint64_t own = size_min(waiting->flow->priority, top);
+    if (aged >= top - own + OVERDUE_TIMES) {
+        return (uint32_t)top + 1;
     }
-    struct waiting *waiting = malloc(sizeof *waiting);
-    if (!waiting) {
-        answer_error(step, session->peer, request->id, ERROR_SYSTEM, "the broker is out of memory for its own tables");
-        return;
+    return (uint32_t)size_min(own + aged, top);
+}
+
+static uint64_t held_and_claimed(const struct account *account)
+{
+    return size_add_saturated(account_held(account), size_add_saturated(account->claimed_physical_bytes,
+                                                                        account->claimed_mapped_bytes));
+}
+
+/* Which of two holds less for its weight: negative, the first does. */
+static int compare_shares(const struct account *a, uint32_t weight_a, const struct account *b, uint32_t weight_b)
+{
+    unsigned __int128 left = (unsigned __int128)held_and_claimed(a) * weight_b;
+    unsigned __int128 right = (unsigned __int128)held_and_claimed(b) * weight_a;
+    return (left > right) - (left < right);
+}
+
+static bool goes_before(const struct broker *broker, const struct flow *a, const struct flow *b, uint64_t now)
+{
+    uint32_t level_a = queue_level(broker, a->next, now), level_b = queue_level(broker, b->next, now);
+    int order = 0;
+    if (level_a != level_b) {
+        return level_a > level_b;
     }
-    *waiting = (struct waiting){.session = session, .request = *request};
-    TAILQ_INSERT_TAIL(&step->broker->waiting, waiting, in_queue);
-    TAILQ_INSERT_TAIL(&session->waiting, waiting, in_session);
-    session->waiting_count++;
+    if (level_a <= broker->parties.top_priority) {
+        order = a->class == b->class
+                    ? compare_shares(&a->account, a->weight, &b->account, b->weight)
+                    : compare_shares(&a->class->account, a->class->quota.weight, &b->class->account,
+                                     b->class->quota.weight);
+    }
+    return order ? order < 0 : a->next->number < b->next->number;
+}
+
+struct waiting *queue_walk_next(struct broker *broker, uint64_t now)
+{
+    struct flow *flow, *best = NULL;
+    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
+        if (flow->next && (!best || goes_before(broker, flow, best, now))) {
+            best = flow;
+        }
+    }
+    struct waiting *waiting = best ? best->next : NULL;
+    if (waiting) {
+        best->next = TAILQ_NEXT(waiting, in_flow);
+    }
+    return waiting;
+}
+
+struct waiting *queue_walk_first(struct broker *broker, uint64_t now)
+{
+    struct flow *flow;
+    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
+        flow->next = TAILQ_FIRST(&flow->waiting);
+    }
+    return queue_walk_next(broker, now);
+}
+
+/* ---- coming and going ---- */
+
+static uint32_t asked_wait(const struct request *request)
+{
+    return request->kind == REQUEST_ACQUIRE ? request->acquire.wait_ms : request->extend.wait_ms;
 }
 
 static void take_out(struct broker *broker, struct waiting *waiting)
 {
-    TAILQ_REMOVE(&broker->waiting, waiting, in_queue);
+    TAILQ_REMOVE(&waiting->flow->waiting, waiting, in_flow);
     TAILQ_REMOVE(&waiting->session->waiting, waiting, in_session);
     waiting->session->waiting_count--;
+    broker->waiting_count--;
+    free(waiting);
 }
 
-void queue_request(struct step *step, struct session *session, const struct request *request)
+/* NULL after an answer. */
+static struct waiting *queue_add(struct step *step, struct session *session, const struct request *request)
 {
-    if (repeat_answer(step, session, request)) {
+    struct broker *broker = step->broker;
+    const struct queue_settings *settings = &broker->options.settings.queue;
+    if (session->waiting_count >= WAITING_PER_SESSION_MAX || broker->waiting_count >= settings->waiting_max) {
+        bool own = session->waiting_count >= WAITING_PER_SESSION_MAX;
+        answer_error(step, session->peer, request->id, ERROR_TOO_MANY,
+                     "%llu requests %s wait for memory already%s; wait for their answers first",
+                     (unsigned long long)(own ? session->waiting_count : broker->waiting_count),
+                     own ? "of this session" : "of all clients", own ? "" : " ([queue] max_waiting)");
+        return NULL;
+    }
+    struct waiting *waiting = calloc(1, sizeof *waiting);
+    if (!waiting) {
+        answer_error(step, session->peer, request->id, ERROR_SYSTEM, "the broker is out of memory for its own tables");
+        return NULL;
+    }
+    uint64_t wait = size_min(asked_wait(request), settings->wait_max_ms) * NANOSECONDS_PER_MILLISECOND;
+    waiting->session = session;
+    waiting->flow = session->flow;
+    waiting->request = *request;
+    waiting->number = ++broker->next_waiting;
+    waiting->since = step->now;
+    waiting->until = wait ? size_add_saturated(step->now, wait) : 0;
+    TAILQ_INSERT_TAIL(&session->flow->waiting, waiting, in_flow);
+    TAILQ_INSERT_TAIL(&session->waiting, waiting, in_session);
+    session->waiting_count++;
+    broker->waiting_count++;
+    return waiting;
+}
+
+void queue_drop_session(struct broker *broker, struct session *session)
+{
+    struct waiting *waiting, *next;
+    for (waiting = TAILQ_FIRST(&session->waiting); waiting; waiting = next) {
+        next = TAILQ_NEXT(waiting, in_session);
+        take_out(broker, waiting);
+    }
+    /* whoever stood behind may be served now */
+    broker->retry_waiting = true;
+}
+
+void queue_cancel(struct step *step, struct session *session, const struct request *request)
+{
+    struct waiting *waiting;
+    TAILQ_FOREACH(waiting, &session->waiting, in_session) {
+        if (waiting->request.id == request->cancel_request) {
+            answer_error(step, session->peer, waiting->request.id, ERROR_CANCELLED, "the request was cancelled");
+            take_out(step->broker, waiting);
+            step->broker->retry_waiting = true;
+            break;
+        }
+    }
+    answer(step, session->peer, request->id, REPLY_DONE);
+}
+
+/* ---- serving ---- */
+
+static bool is_trimming(const struct step *step, const struct waiting *waiting)
+{
+    return step->now < waiting->trim_until && step->broker->trims_pending > 0;
+}
+
+/* Before anybody waits for others, or goes to a file, those who hold the most are asked for what they don't use. */
+static void ask_for_trims(struct step *step, struct waiting *waiting, const struct denial *denial)
+{
+    uint32_t trim_ms = step->broker->options.settings.queue.trim_ms;
+    bool helps = denial->excess.fits_ever && !denial->excess.frees_suffice && !denial->is_paused &&
+                 denial->excess.account != &waiting->session->account;
+    if (!waiting->has_asked && helps) {
+        waiting->has_asked = true;
+        if (trim_ms && trim_ask(step, waiting->session, denial)) {
+            waiting->trim_until = step->now + trim_ms * NANOSECONDS_PER_MILLISECOND;
+        }
+    }
+}
+
+static bool is_patient(const struct step *step, const struct waiting *waiting, const struct denial *denial)
+{
+    bool comes_free = denial->excess.frees_suffice || is_trimming(step, waiting);
+    return comes_free || (denial->excess.fits_ever && step->now < waiting->until);
+}
+
+static void claim(struct step *step, struct waiting *waiting, const struct denial *denial)
+{
+    uint64_t bytes = grant_bytes(step->broker, waiting->session, &waiting->request);
+    ledger_claim(&waiting->session->account, denial->excess.account, denial->location, bytes);
+    waiting->has_claimed = true;
+    waiting->blocked_location = denial->location;
+    denial_figures(denial, &waiting->blocked);
+}
+
+/* Serves it, lets it go on waiting with its claim, or refuses it. */
+static void look_at(struct step *step, struct waiting *waiting)
+{
+    struct broker *broker = step->broker;
+    struct session *session = waiting->session;
+    struct denial denial;
+    bool allow_file = waiting->has_asked && !is_trimming(step, waiting);
+    enum attempt attempt = grant_try(step, session, &waiting->request, allow_file, &denial);
+    if (attempt == ATTEMPT_SHORT) {
+        ask_for_trims(step, waiting, &denial);
+        if (!allow_file && !is_trimming(step, waiting)) { /* nobody could be asked */
+            attempt = grant_try(step, session, &waiting->request, true, &denial);
+        }
+    }
+    if (attempt == ATTEMPT_SHORT && is_patient(step, waiting, &denial)) {
+        claim(step, waiting, &denial);
+        revoke_for(step, waiting, &denial);
         return;
     }
-    bool must_wait = !TAILQ_EMPTY(&step->broker->waiting) || !grant_try(step, session, request);
-    if (must_wait) {
-        queue_add(step, session, request);
+    if (attempt == ATTEMPT_SHORT) {
+        refuse(step, session, waiting->request.id, &denial, waiting->until ? step->now - waiting->since : 0);
     }
+    take_out(broker, waiting);
+}
+
+static void earlier(uint64_t *due, uint64_t when, uint64_t now)
+{
+    if (when > now) {
+        *due = size_min(*due, when);
+    }
+}
+
+/* Takes the claims back, and finds out when the queue must be looked at again. */
+static void end_pass(struct step *step)
+{
+    struct broker *broker = step->broker;
+    const struct queue_settings *settings = &broker->options.settings.queue;
+    struct flow *flow;
+    struct waiting *waiting;
+    uint64_t due = step->now + BEAT;
+    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
+        TAILQ_FOREACH(waiting, &flow->waiting, in_flow) {
+            if (waiting->has_claimed) {
+                ledger_forget_claims(&waiting->session->account);
+                waiting->has_claimed = false;
+            }
+            earlier(&due, waiting->until, step->now);
+            earlier(&due, waiting->trim_until, step->now);
+            earlier(&due, waiting->since + settings->revoke_grace_ms * NANOSECONDS_PER_MILLISECOND, step->now);
+        }
+    }
+    broker->waiting_beat = due;
 }
 
 void queue_retry(struct step *step)
 {
     struct broker *broker = step->broker;
-    for (int tries = 0; broker->retry_waiting && tries < RETRIES_PER_STEP; tries++) {
-        struct waiting *head = TAILQ_FIRST(&broker->waiting);
-        if (!head) {
-            broker->retry_waiting = false;
-            return;
-        }
-        if (effect_room(step->effects) < EFFECTS_FOR_ONE_LEASE) {
-            return;
-        }
-        /* the one before was unlinked by take_out(), which the analyzer does not follow */
-        if (!grant_try(step, head->session, &head->request)) { // NOLINT(clang-analyzer-unix.Malloc)
-            broker->retry_waiting = false;
-            return;
-        }
-        take_out(broker, head);
-        free(head);
+    struct waiting *waiting;
+    if (!broker->retry_waiting || !broker->waiting_count) {
+        broker->retry_waiting = false;
+        return;
     }
+    broker->retry_waiting = false;
+    for (waiting = queue_walk_first(broker, step->now); waiting; waiting = queue_walk_next(broker, step->now)) {
+        if (effect_room(step->effects) <= (size_t)2 * EFFECTS_FOR_ONE_LEASE) {
+            broker->retry_waiting = true; /* the next step goes on */
+            break;
+        }
+        look_at(step, waiting);
+    }
+    end_pass(step);
 }
 
-void queue_drop_session(struct broker *broker, struct session *session)
+/* A size that is remembered instead of the one that was asked for. False: there is none, and that was answered. */
+static bool recall_size(struct step *step, const struct session *session, struct request *request)
 {
-    struct waiting *waiting;
-    while ((waiting = TAILQ_FIRST(&session->waiting))) {
-        take_out(broker, waiting); // NOLINT(clang-analyzer-unix.Malloc): as above
-        free(waiting);
+    struct acquire_request *asked = &request->acquire;
+    if (request->kind != REQUEST_ACQUIRE || !asked->use_learned) {
+        return true;
     }
-    /* whoever stood behind may be first now */
-    broker->retry_waiting = true;
+    struct learned_key key = session_learned_key(session, asked->name);
+    uint64_t bytes = learned_recall(&step->broker->learned, &key);
+    asked->use_learned = bytes > 0;
+    asked->bytes = bytes ? bytes : asked->bytes;
+    if (asked->bytes == 0) {
+        answer(step, session->peer, request->id, REPLY_DONE);
+    }
+    return asked->bytes > 0;
+}
+
+void queue_request(struct step *step, struct session *session, const struct request *request)
+{
+    struct request asked = *request;
+    struct denial denial;
+    if (repeat_answer(step, session, request) || !recall_size(step, session, &asked)) {
+        return;
+    }
+    if (!step->broker->waiting_count &&
+        grant_try(step, session, &asked, asked.kind == REQUEST_EXTEND, &denial) == ATTEMPT_ANSWERED) {
+        return;
+    }
+    if (queue_add(step, session, &asked)) {
+        step->broker->retry_waiting = true;
+    }
 }

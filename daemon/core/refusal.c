@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Saying no: a sentence with the limit, what was asked, used and free, and who holds the most; and a word to
- * the largest holders that somebody needs what they don't use.
- */
+/* Saying no: a sentence with the limit, what was asked, used and free, and who holds the most. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "daemon/core/broker_state.h"
 #include "proto/base/size.h"
-
-#define TRIM_INTERVAL NANOSECONDS_PER_SECOND
 
 static bool outranks(const struct session *a, const struct session *b, enum ledger_limit limit)
 {
@@ -29,27 +24,39 @@ static void rank(const struct session *session, enum ledger_limit limit, const s
     }
 }
 
-static size_t find_holders(const struct broker *broker, enum ledger_limit limit, const struct session *largest[])
+enum ledger_limit denial_limit(const struct denial *denial)
+{
+    return denial->code == ERROR_HOST_MEMORY ? LEDGER_MAX_PHYSICAL_BYTES : denial->excess.limit;
+}
+
+static bool holds(const struct session *session, const struct account *under, enum ledger_limit limit)
+{
+    return account_used(&session->account, limit) && account_stands_under(&session->account, under);
+}
+
+size_t find_holders(const struct broker *broker, const struct account *under, enum ledger_limit limit,
+                    const struct session *ret[MESSAGE_HOLDERS_MAX + 1])
 {
     const struct session *session;
     size_t count = 0;
+    memset(ret, 0, (MESSAGE_HOLDERS_MAX + 1) * sizeof(const struct session *));
     for (uint64_t at = 0; (session = session_table_next(&broker->sessions, at)); at = session->id) {
-        if (account_used(&session->account, limit)) {
-            rank(session, limit, largest);
+        if (holds(session, under, limit)) {
+            rank(session, limit, ret);
         }
     }
     TAILQ_FOREACH(session, &broker->sessions.over, in_over) {
-        if (account_used(&session->account, limit)) {
-            rank(session, limit, largest);
+        if (holds(session, under, limit)) {
+            rank(session, limit, ret);
         }
     }
-    while (count < MESSAGE_HOLDERS_MAX && largest[count]) {
+    while (count < MESSAGE_HOLDERS_MAX && ret[count]) {
         count++;
     }
     return count;
 }
 
-static void fill_holder(const struct session *session, enum ledger_limit limit, struct holder *holder)
+void fill_holder(const struct session *session, enum ledger_limit limit, struct holder *holder)
 {
     *holder = (struct holder){
         .session = session->id,
@@ -84,88 +91,109 @@ static void append_holders(char *sentence, const struct refusal *refusal)
     }
 }
 
-static void write_sentence(struct error_reply *error, const struct denial *denial)
+/* What of the limit is held back or spoken for, where anything is. */
+static void append_spoken_for(char *sentence, const struct refusal *refusal)
 {
-    const struct refusal *refusal = &error->refusal;
+    char reserved[SIZE_TEXT_BYTES], claimed[SIZE_TEXT_BYTES];
+    if (refusal->reserved_bytes) {
+        append(sentence, ", %s reserved for others", size_to_text(refusal->reserved_bytes, reserved));
+    }
+    if (refusal->claimed_bytes) {
+        append(sentence, ", %s spoken for by requests that wait", size_to_text(refusal->claimed_bytes, claimed));
+    }
+}
+
+static void write_figures(char *sentence, const struct denial *denial, const struct refusal *refusal)
+{
     char asked[SIZE_TEXT_BYTES], limit[SIZE_TEXT_BYTES], used[SIZE_TEXT_BYTES], free_text[SIZE_TEXT_BYTES];
-    bool ram = denial->location == LOCATION_RAM;
     size_to_text(refusal->asked_bytes, asked);
     size_to_text(refusal->limit_bytes, limit);
     size_to_text(refusal->used_bytes, used);
     size_to_text(refusal->free_bytes, free_text);
-    error->sentence[0] = '\0';
-    if (denial->code == ERROR_HOST_MEMORY) {
-        append(error->sentence,
+    if (denial->is_paused) {
+        append(sentence,
+               "%s of RAM were asked for, but the machine is under memory pressure and grants of RAM are paused until "
+               "it ends ([pressure] pause_ram_at)",
+               asked);
+    } else if (denial->code == ERROR_HOST_MEMORY) {
+        append(sentence,
                "%s of RAM were asked for, but the host has only %s available now, of which %s are promised to recent "
-               "grants: %s are free (%llu bytes).",
-               asked, limit, used, free_text, (unsigned long long)refusal->free_bytes);
+               "grants",
+               asked, limit, used);
+        append_spoken_for(sentence, refusal);
+        append(sentence, ": %s are free (%llu bytes)", free_text, (unsigned long long)refusal->free_bytes);
     } else {
-        append(error->sentence,
-               "%s of %s were asked for, and the %s's %s is %s, of which %s are used: %s are free (%llu bytes).", asked,
-               ram ? "RAM" : "mapped files", refusal->whose, refusal->limit, limit, used, free_text,
-               (unsigned long long)refusal->free_bytes);
+        append(sentence, "%s of %s were asked for, and the %s's %s is %s, of which %s are used", asked,
+               denial->location == LOCATION_RAM ? "RAM" : "mapped files", refusal->whose, refusal->limit, limit, used);
+        append_spoken_for(sentence, refusal);
+        append(sentence, ": %s are free (%llu bytes)", free_text, (unsigned long long)refusal->free_bytes);
     }
+    append(sentence, ".");
+}
+
+static void write_sentence(struct error_reply *error, const struct denial *denial, uint64_t waited_ns)
+{
+    const struct refusal *refusal = &error->refusal;
+    char waited[SIZE_TEXT_BYTES];
+    bool ram = denial->location == LOCATION_RAM;
+    error->sentence[0] = '\0';
+    if (waited_ns) {
+        append(error->sentence, "It waited for %s. ",
+               duration_to_text(waited_ns / NANOSECONDS_PER_MILLISECOND, waited));
+    }
+    write_figures(error->sentence, denial, refusal);
     append_holders(error->sentence, refusal);
-    append(error->sentence, " Ask for less%s, release leases, or raise %s.",
+    append(error->sentence, " Ask for less%s%s, release leases, or raise %s.",
            ram && denial->excess.limit != LEDGER_MAX_BYTES ? ", use location MMAP or AUTO" : "",
+           !waited_ns && denial->excess.fits_ever ? ", let the request wait" : "",
            denial->code == ERROR_HOST_MEMORY ? "the host's memory" : refusal->limit);
 }
 
-static void fill_refusal(const struct denial *denial, struct refusal *refusal)
+void denial_figures(const struct denial *denial, struct refusal *ret)
 {
     const struct ledger_excess *excess = &denial->excess;
     bool host_memory = denial->code == ERROR_HOST_MEMORY;
-    *refusal = (struct refusal){
+    *ret = (struct refusal){
         .limit_bytes = excess->limit_bytes,
         .asked_bytes = excess->asked_bytes,
         .used_bytes = excess->used_bytes,
-        .free_bytes = size_subtract_floored(excess->limit_bytes, excess->used_bytes),
+        .reserved_bytes = excess->reserved_bytes,
+        .claimed_bytes = excess->claimed_bytes,
     };
-    (void)snprintf(refusal->limit, sizeof refusal->limit, "%s",
+    uint64_t taken = size_add_saturated(size_add_saturated(excess->used_bytes, excess->reserved_bytes),
+                                        excess->claimed_bytes);
+    ret->free_bytes = size_subtract_floored(excess->limit_bytes, taken);
+    (void)snprintf(ret->limit, sizeof ret->limit, "%s",
                    host_memory ? "available_memory" : ledger_limit_name(excess->limit));
-    (void)snprintf(refusal->whose, sizeof refusal->whose, "%s", excess->account->whose);
+    (void)snprintf(ret->whose, sizeof ret->whose, "%s", excess->account->whose);
 }
 
-static void ask_to_trim(struct step *step, struct session *session, const struct denial *denial)
+/* Is remembered without the holders, who will be others when somebody asks why. */
+static void remember(struct step *step, struct session *session, const struct denial *denial)
 {
-    bool asked_lately = session->trimmed_at && step->now - session->trimmed_at < TRIM_INTERVAL;
-    if (session->state != SESSION_CONNECTED || asked_lately) {
+    denial_figures(denial, &session->last_refusal);
+    session->refused_location = denial->location;
+    session->refused_at = step->now;
+}
+
+void refuse(struct step *step, struct session *session, uint64_t request_id, const struct denial *denial,
+            uint64_t waited_ns)
+{
+    const struct session *largest[MESSAGE_HOLDERS_MAX + 1];
+    enum ledger_limit counted = denial_limit(denial);
+    step->broker->counters.refused++;
+    remember(step, session, denial);
+    struct reply *reply = answer(step, session->peer, request_id, REPLY_ERROR);
+    if (!reply) {
         return;
     }
-    session->trimmed_at = step->now;
-    tell(step, session->peer, EVENT_TRIM)->trim = (struct trim_event){
-        .wanted_bytes = denial->excess.asked_bytes -
-                        size_min(denial->excess.asked_bytes,
-                                 size_subtract_floored(denial->excess.limit_bytes, denial->excess.used_bytes)),
-        .location = denial->location,
-    };
-}
-
-void refuse(struct step *step, const struct session *session, uint64_t request_id, const struct denial *denial)
-{
-    const struct session *largest[MESSAGE_HOLDERS_MAX + 1] = {0};
-    enum ledger_limit counted = denial->code == ERROR_HOST_MEMORY ? LEDGER_MAX_PHYSICAL_BYTES : denial->excess.limit;
-    bool own = denial->excess.account == &session->account;
-    size_t holders = own ? 0 : find_holders(step->broker, counted, largest);
-    if (own && account_used(&session->account, counted)) {
-        largest[holders++] = session;
+    struct error_reply *error = &reply->error;
+    error->code = denial->code;
+    error->system_errno = 0;
+    denial_figures(denial, &error->refusal);
+    error->refusal.holder_count = find_holders(step->broker, denial->excess.account, counted, largest);
+    for (size_t i = 0; i < error->refusal.holder_count; i++) {
+        fill_holder(largest[i], counted, &error->refusal.holders[i]);
     }
-    step->broker->counters.refused++;
-    struct reply *reply = answer(step, session->peer, request_id, REPLY_ERROR);
-    if (reply) {
-        struct error_reply *error = &reply->error;
-        error->code = denial->code;
-        error->system_errno = 0;
-        fill_refusal(denial, &error->refusal);
-        for (size_t i = 0; i < holders; i++) {
-            fill_holder(largest[i], counted, &error->refusal.holders[error->refusal.holder_count++]);
-        }
-        write_sentence(error, denial);
-    }
-    for (size_t i = 0; i < holders && !own; i++) {
-        struct session *holder = session_table_find(&step->broker->sessions, largest[i]->id);
-        if (holder && holder != session) {
-            ask_to_trim(step, holder, denial);
-        }
-    }
+    write_sentence(error, denial, waited_ns);
 }

@@ -37,7 +37,7 @@ bool broker_keep_segment(const struct broker *broker, uint64_t id, struct kept_s
         .key = segment->key,
         .bytes = segment->charge.bytes,
         .location = segment->charge.location,
-        .options = lease->options,
+        .options = segment->options,
         .has_huge_pages = segment->has_huge_pages,
         .slot = lease->slot,
         .generation = lease->generation,
@@ -76,10 +76,15 @@ int broker_restore_session(struct broker *broker, const struct kept_session *kep
     if (kept->id == 0 || session_table_find(&broker->sessions, kept->id)) {
         return -EEXIST;
     }
-    struct session *session = session_new(&broker->sessions, kept->id, &broker->host, &kept->limits);
+    struct flow *flow = flow_join(&broker->parties, &kept->identity, kept->name);
+    struct session *session = flow ? session_new(&broker->sessions, kept->id, &kept->limits) : NULL;
     if (!session) {
+        if (flow) {
+            flow_leave(&broker->parties, flow);
+        }
         return -ENOMEM;
     }
+    session_join(broker, session, flow);
     session->identity = kept->identity;
     session->token = kept->token;
     session->peer = peer;
@@ -133,6 +138,7 @@ static struct lease *restore_lease(struct broker *broker, struct session *sessio
     TAILQ_INIT(&lease->segments);
     TAILQ_INSERT_TAIL(&session->leases, lease, in_session);
     session->lease_count++;
+    flow_count_leases(session->flow, 1, true);
     lease_table_add(&broker->leases, lease);
     lease_table_grant(&broker->leases, lease, now);
     skip(&broker->next_lease, lease->id);

@@ -4,7 +4,9 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "proto/base/text.h"
 #include "proto/control_page.h"
 
 static int compare_ids(const struct session *a, const struct session *b)
@@ -29,8 +31,7 @@ void session_table_init(struct session_table *table)
     table->count = 0;
 }
 
-struct session *session_new(struct session_table *table, uint64_t id, struct account *host,
-                            const struct byte_limits *limits)
+struct session *session_new(struct session_table *table, uint64_t id, const struct byte_limits *limits)
 {
     struct session *session = calloc(1, sizeof *session);
     if (!session) {
@@ -38,7 +39,7 @@ struct session *session_new(struct session_table *table, uint64_t id, struct acc
     }
     session->id = id;
     session->state = SESSION_CONNECTED;
-    account_init(&session->account, host, "client", limits);
+    account_init(&session->account, "client", limits);
     slot_table_init(&session->slots, CONTROL_PAGE_SLOTS);
     TAILQ_INIT(&session->leases);
     TAILQ_INIT(&session->waiting);
@@ -152,6 +153,15 @@ enum end_reason session_recall(const struct session *session, uint64_t lease)
         }
     }
     return END_NONE;
+}
+
+struct learned_key session_learned_key(const struct session *session, const char *workspace)
+{
+    struct learned_key key = {.uid = session->identity.uid};
+    text_copy(key.class, sizeof key.class, session->flow->class->name);
+    text_copy(key.client, sizeof key.client, session->name);
+    text_copy(key.workspace, sizeof key.workspace, workspace);
+    return key;
 }
 
 bool token_equal(const struct token *a, const struct token *b)

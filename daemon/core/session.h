@@ -10,7 +10,9 @@
 #include <sys/queue.h>
 
 #include "daemon/core/identity.h"
+#include "daemon/core/learned.h"
 #include "daemon/core/lease.h"
+#include "daemon/core/party.h"
 #include "daemon/core/slots.h"
 #include "daemon/core/waiting.h"
 
@@ -31,6 +33,11 @@ struct session {
     char name[MESSAGE_NAME_SIZE];
     void *peer; /* the shell's */
     struct account account;
+    struct flow *flow;
+    struct refusal last_refusal; /* for whoever asks why */
+    enum location refused_location;
+    uint64_t refused_at; /* 0: never */
+    uint64_t trim_until; /* an answer to a trim event is awaited until then; 0: none is */
     struct slot_table slots;
     uint64_t renewed_at;    /* service clock; 0: never */
     uint64_t input_read_at; /* when its connection was last known to hold no unread request */
@@ -40,7 +47,7 @@ struct session {
     uint64_t segment_count;
     bool draining;               /* over, and leases are still to be ended */
     struct lease_list leases;    /* alive or making */
-    struct waiting_list waiting; /* requests that wait for bytes to be freed */
+    struct session_waiting_list waiting;
     size_t waiting_count;
     struct lease_end tombstones[SESSION_TOMBSTONES]; /* the newest ended leases, as a ring */
     size_t tombstone_next;
@@ -62,9 +69,8 @@ struct session_table {
 
 void session_table_init(struct session_table *table);
 
-/* A connected session with an account under `host`; NULL when memory is short. The table owns it. */
-struct session *session_new(struct session_table *table, uint64_t id, struct account *host,
-                            const struct byte_limits *limits);
+/* A connected session that stands under nobody yet; NULL when memory is short. The table owns it. */
+struct session *session_new(struct session_table *table, uint64_t id, const struct byte_limits *limits);
 
 /* Frees a session that is over and holds nothing. Takes NULL; returns NULL. */
 struct session *session_free(struct session *session);
@@ -88,6 +94,9 @@ void session_drained(struct session_table *table, struct session *session);
 /* Remembers why a lease ended; and recalls it: END_NONE when it is not remembered. */
 void session_bury(struct session *session, uint64_t lease, enum end_reason reason);
 enum end_reason session_recall(const struct session *session, uint64_t lease);
+
+/* What a workspace's size is remembered by. */
+struct learned_key session_learned_key(const struct session *session, const char *workspace);
 
 /* Compares in a time that does not depend on where the tokens differ. */
 bool token_equal(const struct token *a, const struct token *b);

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * A request that waits: it would fit once the bytes that are being freed are free. Requests wait
- * in the order in which they came, and no later one passes an earlier one.
- */
+/* A request that waits for memory, in the list of its flow and in that of its session. */
 #pragma once
 
 #include <sys/queue.h>
@@ -11,10 +8,19 @@
 
 struct waiting {
     struct session *session;
+    struct flow *flow;
     struct request request;
-    TAILQ_ENTRY(waiting) in_queue;
+    uint64_t number;     /* grows with each one that comes */
+    uint64_t since;      /* service clock */
+    uint64_t until;      /* it is willing to wait so long; 0: only for what comes free anyway */
+    uint64_t trim_until; /* clients were asked to trim for it; 0: none was, or that is over */
+    bool has_asked;      /* clients to trim */
+    bool has_claimed;    /* in the present pass */
+    struct refusal blocked; /* by what, at the last look */
+    enum location blocked_location;
+    TAILQ_ENTRY(waiting) in_flow;
     TAILQ_ENTRY(waiting) in_session;
 };
 
-TAILQ_HEAD(waiting_queue, waiting);
 TAILQ_HEAD(waiting_list, waiting);
+TAILQ_HEAD(session_waiting_list, waiting);

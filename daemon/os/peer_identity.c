@@ -3,6 +3,7 @@
 #include "daemon/os/peer_identity.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -10,6 +11,29 @@
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77
 #endif
+#ifndef SO_PEERGROUPS
+#define SO_PEERGROUPS 59
+#endif
+
+/* Of a process with more groups than we look at, the kernel tells none unless there is room for all. */
+static uint32_t supplementary_groups(int socket, uint32_t *ret)
+{
+    enum { ALL_MAX = 65536 };
+    socklen_t size = IDENTITY_GROUPS_MAX * sizeof(gid_t);
+    gid_t *all = NULL;
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, ret, &size) == 0) {
+        return size / (uint32_t)sizeof(gid_t);
+    }
+    if (errno == ERANGE && size <= ALL_MAX * sizeof(gid_t)) {
+        all = malloc(size);
+    }
+    bool got = all && getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, all, &size) == 0;
+    for (size_t i = 0; got && i < IDENTITY_GROUPS_MAX; i++) {
+        ret[i] = all[i];
+    }
+    free(all);
+    return got ? IDENTITY_GROUPS_MAX : 0;
+}
 
 int peer_identity(int socket, struct identity *ret)
 {
@@ -19,6 +43,7 @@ int peer_identity(int socket, struct identity *ret)
         return -errno;
     }
     *ret = (struct identity){.pid = credentials.pid, .uid = credentials.uid, .gid = credentials.gid};
+    ret->group_count = supplementary_groups(socket, ret->groups);
     return 0;
 }
 

@@ -8,6 +8,7 @@
 
 #include "daemon/core/restore.h"
 #include "proto/base/size.h"
+#include "proto/base/text.h"
 
 static void *handle_of(const struct model_segment *segment)
 {
@@ -24,6 +25,23 @@ static int peer_of(const void *cookie)
     return (int)(uintptr_t)cookie - 1;
 }
 
+static struct policy_member members[] = {
+    {.kind = MEMBER_CLIENT, .name = "a*"}, {.kind = MEMBER_CLIENT, .name = "b*"}, {.kind = MEMBER_CLIENT, .name = "c*"}};
+
+#define NO_LIMITS .limits = {LIMIT_OFF, LIMIT_OFF, LIMIT_OFF}, .max_leases = LIMIT_OFF, .max_sessions = LIMIT_OFF
+
+static struct policy_rule rules[] = {
+    {.kind = PARTY_CLASS, .name = "a", .quota = {NO_LIMITS, .weight = 1}, .members = &members[0], .member_count = 1},
+    {.kind = PARTY_CLASS, .name = "b", .quota = {NO_LIMITS, .weight = 2}, .members = &members[1], .member_count = 1},
+    {.kind = PARTY_CLASS,
+     .name = "c",
+     .quota = {NO_LIMITS, .weight = 3, .reserve_bytes = 4 << 20, .has_priority = true, .priority = 2},
+     .members = &members[2],
+     .member_count = 1},
+};
+
+const struct policy model_policy = {rules, sizeof rules / sizeof *rules};
+
 struct model *model_new(uint64_t max_bytes, uint64_t max_physical, uint64_t max_mapped)
 {
     struct model *model = calloc(1, sizeof *model);
@@ -31,7 +49,12 @@ struct model *model_new(uint64_t max_bytes, uint64_t max_physical, uint64_t max_
     struct broker_options options = {
         .settings = {.limits = {max_bytes ? max_bytes : LIMIT_OFF, max_physical ? max_physical : LIMIT_OFF,
                                 max_mapped ? max_mapped : LIMIT_OFF},
-                     .times = {1000, 60000, 30000, 10000}},
+                     .times = {1000, 60000, 30000, 10000},
+                     .queue = {.waiting_max = 1024,
+                               .wait_max_ms = 3600000,
+                               .ageing_ms = 60000,
+                               .trim_ms = 0,
+                               .revoke_grace_ms = 1000}},
         .page_bytes = MODEL_PAGE,
         .daemon_uid = 7,
     };
@@ -267,15 +290,40 @@ void model_restart(struct model *model)
     cr_assert_eq(model_existing(model, LOCATION_MMAP), status.used_mapped_bytes);
 }
 
-uint64_t model_open(struct model *model, int peer, uint64_t heap_bytes)
+static uint64_t open_session(struct model *model, int peer, const char *name, uint32_t uid, uint64_t heap_bytes)
 {
     struct input input = {.kind = INPUT_OPEN_SESSION, .peer = cookie_of(peer)};
-    input.open.identity = (struct identity){.pid = 100 + peer, .uid = 1000 + (uint32_t)peer};
+    input.open.identity = (struct identity){.pid = 100 + peer, .uid = uid};
     input.open.token.bytes[0] = (uint8_t)peer;
-    input.open.hello = (struct hello_request){.name = "model", .heap_bytes = heap_bytes};
+    input.open.hello = (struct hello_request){.heap_bytes = heap_bytes};
+    text_copy(input.open.hello.name, sizeof input.open.hello.name, name);
     input.open.hello.max_bytes = input.open.hello.max_physical_bytes = LIMIT_UNSAID;
     model_feed(model, &input);
     return model->peers[peer].session;
+}
+
+uint64_t model_open(struct model *model, int peer, uint64_t heap_bytes)
+{
+    return open_session(model, peer, "model", 1000 + (uint32_t)peer, heap_bytes);
+}
+
+uint64_t model_open_as(struct model *model, int peer, const char *name, uint32_t uid)
+{
+    return open_session(model, peer, name, uid, LIMIT_UNSAID);
+}
+
+void model_configure(struct model *model)
+{
+    struct input input = {.kind = INPUT_CONFIGURE, .settings = model->options.settings};
+    model_feed(model, &input);
+}
+
+const struct reply *model_acquire_waiting(struct model *model, int peer, uint64_t bytes, uint32_t wait_ms)
+{
+    struct request request = {.kind = REQUEST_ACQUIRE};
+    request.acquire = (struct acquire_request){
+        .bytes = bytes, .location = LOCATION_RAM, .name = "w", .numa_node = -1, .wait_ms = wait_ms};
+    return model_request(model, peer, &request);
 }
 
 const struct reply *model_answer(const struct model *model, uint64_t request_id)

@@ -45,6 +45,9 @@ struct model {
     size_t largest_step;
 };
 
+/* A policy of three classes, by client names a*, b* and c*: weights 1, 2 and 3; c has a reserve and a priority. */
+extern const struct policy model_policy;
+
 /* A broker with these limits: bytes; 0 is "off". */
 struct model *model_new(uint64_t max_bytes, uint64_t max_physical, uint64_t max_mapped);
 void model_free(struct model *model);
@@ -65,12 +68,21 @@ void model_restart(struct model *model);
 /* Opens a session for a peer with this heap (LIMIT_UNSAID: none); user 1000 + peer. Returns its number. */
 uint64_t model_open(struct model *model, int peer, uint64_t heap_bytes);
 
+/* The same with a name, and as this user. */
+uint64_t model_open_as(struct model *model, int peer, const char *name, uint32_t uid);
+
 /* Requests; each returns the newest answer to it, or NULL when there is none (yet). */
 const struct reply *model_request(struct model *model, int peer, struct request *request);
 const struct reply *model_acquire(struct model *model, int peer, uint64_t bytes, enum location location,
                                   uint32_t ttl_ms);
 const struct reply *model_release(struct model *model, int peer, uint64_t lease);
 const struct reply *model_renew(struct model *model, int peer);
+
+/* A request for RAM that is willing to wait. */
+const struct reply *model_acquire_waiting(struct model *model, int peer, uint64_t bytes, uint32_t wait_ms);
+
+/* Takes changed settings (model->options.settings) into force. */
+void model_configure(struct model *model);
 
 /* Time goes on by so many milliseconds, with everything due judged; clients are read first. */
 void model_pass(struct model *model, uint64_t milliseconds);

@@ -253,10 +253,8 @@ Test(rules, lowering_a_limit_revokes_nothing_and_grants_nothing)
     struct model *model = model_new(0, 16 * MIB, 0);
     model_open(model, 0, LIMIT_UNSAID);
     uint64_t lease = granted(model_acquire(model, 0, 12 * MIB, LOCATION_RAM, 0));
-    struct input lower = {.kind = INPUT_CONFIGURE};
-    lower.settings =
-        (struct broker_settings){.limits = {LIMIT_OFF, 8 * MIB, LIMIT_OFF}, .times = {1000, 60000, 30000, 1}};
-    model_feed(model, &lower);
+    model->options.settings.limits = (struct byte_limits){LIMIT_OFF, 8 * MIB, LIMIT_OFF};
+    model_configure(model);
     cr_expect_eq(model_status(model).leases, 1);
     refused(model_acquire(model, 0, 4096, LOCATION_RAM, 0), ERROR_LIMIT);
     model_release(model, 0, lease);

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whether a request makes sense. Each check answers, and returns false, where it does not. */
+#include "daemon/core/broker_state.h"
+#include "proto/base/size.h"
+
+/* More than any host has; keeps every sum far from overflow. */
+#define REQUEST_BYTES_MAX (UINT64_C(1) << 56)
+
+static bool check_size(struct step *step, const struct session *session, const struct request *request, uint64_t bytes)
+{
+    if (bytes == 0 || bytes > REQUEST_BYTES_MAX) {
+        answer_error(step, session->peer, request->id, ERROR_INVALID,
+                     "%llu bytes can't be leased; ask for at least 1 and at most %llu", (unsigned long long)bytes,
+                     (unsigned long long)REQUEST_BYTES_MAX);
+        return false;
+    }
+    return true;
+}
+
+static bool check_ttl(struct step *step, const struct session *session, const struct request *request)
+{
+    const struct lease_times *times = &step->broker->options.settings.times;
+    uint32_t ttl = request->acquire.ttl_ms;
+    char asked[SIZE_TEXT_BYTES], least[SIZE_TEXT_BYTES], most[SIZE_TEXT_BYTES];
+    if (ttl == 0 || (ttl >= times->ttl_min_ms && ttl <= times->ttl_max_ms)) {
+        return true;
+    }
+    answer_error(step, session->peer, request->id, ERROR_INVALID,
+                 "a TTL of %s was asked for, and this broker grants %s to %s ([leases] min_ttl and max_ttl); ask for "
+                 "one between them, or 0 for the default",
+                 duration_to_text(ttl, asked), duration_to_text(times->ttl_min_ms, least),
+                 duration_to_text(times->ttl_max_ms, most));
+    return false;
+}
+
+static bool check_options(struct step *step, const struct session *session, const struct request *request)
+{
+    const struct acquire_request *asked = &request->acquire;
+    bool ram_only =
+        asked->huge_pages != HUGE_PAGES_NEVER || asked->numa_node >= 0 || asked->prefault || asked->interleave;
+    if (asked->location == LOCATION_MMAP && ram_only) {
+        answer_error(step, session->peer, request->id, ERROR_INVALID,
+                     "huge pages, NUMA placement and prefault go with location RAM or AUTO only; a mapped file is always "
+                     "allocated in full");
+        return false;
+    }
+    if (asked->interleave && asked->numa_node >= 0) {
+        answer_error(step, session->peer, request->id, ERROR_INVALID,
+                     "pages can be bound to one NUMA node or interleaved between all; ask for one of the two");
+        return false;
+    }
+    if (asked->huge_pages == HUGE_PAGES_ALWAYS && !step->broker->options.huge_page_bytes) {
+        answer_error(step, session->peer, request->id, ERROR_NOT_SUPPORTED,
+                     "this host has no huge pages; ask with TRY, or have the administrator reserve some "
+                     "(vm.nr_hugepages)");
+        return false;
+    }
+    return true;
+}
+
+static bool check_file(struct step *step, const struct session *session, const struct request *request)
+{
+    if (request->acquire.file[0] && request->acquire.location != LOCATION_MMAP) {
+        answer_error(step, session->peer, request->id, ERROR_INVALID, "a named file goes with location MMAP only");
+        return false;
+    }
+    return true;
+}
+
+static bool check_open(struct step *step, const struct session *session, const struct request *request)
+{
+    if (step->broker->shutting_down) {
+        answer_error(step, session->peer, request->id, ERROR_SHUTTING_DOWN,
+                     "the broker is shutting down and grants nothing any more");
+        return false;
+    }
+    return true;
+}
+
+static bool check_lease_count(struct step *step, const struct session *session, const struct request *request)
+{
+    const struct party *full = flow_full_of_leases(session->flow);
+    if (full) {
+        answer_error(step, session->peer, request->id, ERROR_TOO_MANY,
+                     "%s has %llu leases, as many as its max_leases allows; release some, extend one, or raise that",
+                     full->whose, (unsigned long long)full->leases);
+    }
+    return !full;
+}
+
+bool check_acquire(struct step *step, const struct session *session, const struct request *request, uint64_t bytes)
+{
+    return check_open(step, session, request) && check_file(step, session, request) &&
+           check_size(step, session, request, bytes) && check_ttl(step, session, request) &&
+           check_options(step, session, request) && check_lease_count(step, session, request);
+}
+
+bool check_extend(struct step *step, const struct session *session, const struct request *request)
+{
+    return check_open(step, session, request) && check_size(step, session, request, request->extend.bytes);
+}

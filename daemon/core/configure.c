@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Taking other settings into force while sessions live. */
+#include "daemon/core/broker_state.h"
+
+static void refile_waiting(struct session *session)
+{
+    struct waiting *waiting, *other;
+    TAILQ_FOREACH(waiting, &session->waiting, in_session) {
+        TAILQ_REMOVE(&waiting->flow->waiting, waiting, in_flow);
+        waiting->flow = session->flow;
+        TAILQ_FOREACH(other, &session->flow->waiting, in_flow) {
+            if (other->number > waiting->number) {
+                break;
+            }
+        }
+        if (other) {
+            TAILQ_INSERT_BEFORE(other, waiting, in_flow);
+        } else {
+            TAILQ_INSERT_TAIL(&session->flow->waiting, waiting, in_flow);
+        }
+    }
+}
+
+/* Puts every session under what the policy says now. One that is over stays where it was. */
+static void regroup_sessions(struct broker *broker)
+{
+    struct session *session = session_table_next(&broker->sessions, 0);
+    for (; session; session = session_table_next(&broker->sessions, session->id)) {
+        struct flow *before = session->flow;
+        struct flow *flow = flow_join(&broker->parties, &session->identity, session->name);
+        if (!flow) {
+            continue;
+        }
+        flow_count_session(before, false);
+        flow_count_leases(before, session->lease_count, false);
+        flow_count_leases(flow, session->lease_count, true);
+        session_join(broker, session, flow);
+        refile_waiting(session);
+        flow_leave(&broker->parties, before);
+    }
+}
+
+void configure(struct step *step, const struct broker_settings *settings)
+{
+    struct broker *broker = step->broker;
+    broker->options.settings = *settings;
+    broker->options.settings.policy = NULL;
+    broker->host.limits = settings->limits;
+    broker->retry_waiting = true;
+    (void)party_table_configure(&broker->parties, settings->policy); /* short of memory: the policy stays as it was */
+    regroup_sessions(broker);
+    pool_configure(broker);
+    struct reply *reply = &effect_push(step->effects, EFFECT_BROADCAST)->reply.reply;
+    *reply = (struct reply){.kind = EVENT_LIMITS_CHANGED};
+    reply->limits_changed = (struct limits_event){.host_limits = settings->limits, .times = settings->times};
+}

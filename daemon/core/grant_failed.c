@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A segment could not be made: the request is told why, and nothing of it is left. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/core/broker_state.h"
+#include "proto/base/size.h"
+
+/* What can go wrong with a named file only; false: something else did. */
+static bool explain_file(struct step *step, const struct session *session, const struct segment *segment, int error)
+{
+    void *peer = session->peer;
+    uint64_t id = segment->request_id;
+    const char *file = segment->lease->file;
+    if (!file[0] || segment->lease->state != LEASE_MAKING) {
+        return false;
+    }
+    if (error == -EBUSY) {
+        answer_error(step, peer, id, ERROR_BUSY, "another program has the file \"%s\" locked; end that first", file);
+    } else if (error == -EACCES || error == -EPERM) {
+        answer_error(
+            step, peer, id, ERROR_NOT_PERMITTED,
+            "the file \"%s\" is not user %u's, or the broker may not open it or give it to that user; name another, "
+            "or run the broker with the right to (CAP_CHOWN, CAP_DAC_OVERRIDE)",
+            file, session->identity.uid);
+    } else if (error == -EMLINK) {
+        answer_error(step, peer, id, ERROR_INVALID, "\"%s\" is no regular file, or has other names (links) too", file);
+    } else if (error == -ESTALE) {
+        answer_error(step, peer, id, ERROR_BUSY, "the file \"%s\" was made longer meanwhile; ask again", file);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void explain_failure(struct step *step, const struct session *session, const struct segment *segment,
+                            const struct input_segment *failed)
+{
+    char asked[SIZE_TEXT_BYTES], free_text[SIZE_TEXT_BYTES];
+    void *peer = session->peer;
+    uint64_t id = segment->request_id;
+    bool mapped = segment->charge.location == LOCATION_MMAP;
+    size_to_text(segment->charge.bytes, asked);
+    if (explain_file(step, session, segment, failed->error)) {
+        return;
+    }
+    if (mapped && (failed->error == -ENOSPC || failed->error == -EDQUOT)) {
+        answer_error(step, peer, id, ERROR_DISK_FULL,
+                     "the spill file system has %s free and %s were asked for; ask for less, release mapped leases, or "
+                     "give [mapped] directory more space",
+                     size_to_text(failed->disk_free, free_text), asked);
+    } else if (!mapped && (failed->error == -ENOMEM || failed->error == -ENOSPC)) {
+        answer_error(step, peer, id, ERROR_HOST_MEMORY,
+                     "the kernel could not provide %s of %s%s; ask for less, or use location MMAP or AUTO", asked,
+                     segment->options.huge_pages == HUGE_PAGES_ALWAYS ? "huge pages" : "RAM",
+                     segment->options.numa_node >= 0 ? " on that NUMA node" : "");
+    } else if (failed->error == -ENODEV || failed->error == -EOPNOTSUPP) {
+        answer_error(step, peer, id, ERROR_NOT_SUPPORTED,
+                     "this host has no NUMA node %d to bind to; leave the node out, or see `numactl --hardware`",
+                     segment->options.numa_node);
+    } else if (failed->error == -EMFILE || failed->error == -ENFILE) {
+        answer_error(step, peer, id, ERROR_TOO_MANY,
+                     "the broker has no descriptor left for another segment; release leases, or raise its LimitNOFILE");
+    } else {
+        answer_error(step, peer, id, ERROR_SYSTEM, "the kernel refused a segment of %s: %s", asked,
+                     strerrordesc_np(-failed->error));
+    }
+    struct effect *last = &step->effects->effects[step->effects->count - 1];
+    if (id && last->kind == EFFECT_REPLY) {
+        last->reply.reply.error.system_errno = (uint32_t)-failed->error;
+    }
+}
+
+/* RAM could not be had after all: the same segment as a file, if the request allows it and the limits do. */
+static bool spill(struct step *step, struct segment *segment)
+{
+    struct lease *lease = segment->lease;
+    struct denial denial;
+    struct charge charge;
+    if (lease->state != LEASE_MAKING || !lease->may_spill || segment->charge.location != LOCATION_RAM) {
+        return false;
+    }
+    if (!place(step, &lease->session->account, segment->charge.bytes, LOCATION_MMAP, false, &charge, &denial)) {
+        return false;
+    }
+    place_uncount_host(step->broker, segment);
+    charge_release(&segment->charge);
+    segment->charge = charge;
+    lease->location = LOCATION_MMAP;
+    effect_push(step->effects, EFFECT_MAKE_SEGMENT)->make = (struct effect_make){
+        .segment = segment->id, .location = LOCATION_MMAP, .bytes = charge.bytes, .options = {.numa_node = -1}};
+    return true;
+}
+
+void grant_failed(struct step *step, struct segment *segment, const struct input_segment *failed)
+{
+    struct lease *lease = segment->lease;
+    bool begun = lease->state != LEASE_MAKING;
+    if (!segment->doomed && spill(step, segment)) {
+        return;
+    }
+    explain_failure(step, lease->session, segment, failed);
+    step->broker->counters.refused++;
+    place_uncount_host(step->broker, segment);
+    if (begun) {
+        segment_drop(step, segment);
+        return;
+    }
+    charge_release(&segment->charge);
+    segment_tree_remove(step->broker, segment);
+    lease->session->segment_count--;
+    free(segment);
+    abandon_lease(step, lease);
+}

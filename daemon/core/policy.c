@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Finding who stands under which rule. */
+#include "daemon/core/policy.h"
+
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct quota quota_none(void)
+{
+    return (struct quota){
+        .limits = {LIMIT_OFF, LIMIT_OFF, LIMIT_OFF}, .max_leases = LIMIT_OFF, .max_sessions = LIMIT_OFF, .weight = 1};
+}
+
+struct policy *policy_free(struct policy *policy)
+{
+    for (size_t i = 0; policy && i < policy->rule_count; i++) {
+        free(policy->rules[i].members);
+    }
+    if (policy) {
+        free(policy->rules);
+    }
+    free(policy);
+    return NULL;
+}
+
+static bool copy_members(struct policy_rule *to, const struct policy_rule *from)
+{
+    to->members = NULL;
+    to->member_count = 0;
+    if (from->member_count == 0) {
+        return true;
+    }
+    to->members = calloc(from->member_count, sizeof *to->members);
+    if (!to->members) {
+        return false;
+    }
+    memcpy(to->members, from->members, from->member_count * sizeof *to->members);
+    to->member_count = from->member_count;
+    return true;
+}
+
+struct policy *policy_copy(const struct policy *policy)
+{
+    struct policy *copy = calloc(1, sizeof *copy);
+    size_t count = policy ? policy->rule_count : 0;
+    if (!copy || (count && !(copy->rules = calloc(count, sizeof *copy->rules)))) {
+        return policy_free(copy);
+    }
+    for (; copy->rule_count < count; copy->rule_count++) {
+        struct policy_rule *rule = &copy->rules[copy->rule_count];
+        *rule = policy->rules[copy->rule_count];
+        if (!copy_members(rule, &policy->rules[copy->rule_count])) {
+            return policy_free(copy);
+        }
+    }
+    return copy;
+}
+
+const struct policy_rule *policy_user(const struct policy *policy, uint32_t uid)
+{
+    const struct policy_rule *each = NULL;
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        const struct policy_rule *rule = &policy->rules[i];
+        if (rule->kind == PARTY_USER && !rule->is_each && rule->id == uid) {
+            return rule;
+        }
+        each = rule->kind == PARTY_USER && rule->is_each ? rule : each;
+    }
+    return each;
+}
+
+const struct policy_rule *policy_group(const struct policy *policy, const struct identity *identity)
+{
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        const struct policy_rule *rule = &policy->rules[i];
+        if (rule->kind == PARTY_GROUP && identity_has_group(identity, rule->id)) {
+            return rule;
+        }
+    }
+    return NULL;
+}
+
+static bool belongs(const struct policy_member *member, const struct identity *identity, const char *name)
+{
+    switch (member->kind) {
+    case MEMBER_USER:
+        return member->id == identity->uid;
+    case MEMBER_GROUP:
+        return identity_has_group(identity, member->id);
+    case MEMBER_CLIENT:
+        return fnmatch(member->name, name, 0) == 0;
+    }
+    return false;
+}
+
+const struct policy_rule *policy_class(const struct policy *policy, const struct identity *identity, const char *name)
+{
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        const struct policy_rule *rule = &policy->rules[i];
+        for (size_t j = 0; rule->kind == PARTY_CLASS && j < rule->member_count; j++) {
+            if (belongs(&rule->members[j], identity, name)) {
+                return rule;
+            }
+        }
+    }
+    return policy_find(policy, PARTY_CLASS, POLICY_DEFAULT_CLASS);
+}
+
+const struct policy_rule *policy_find(const struct policy *policy, enum party_kind kind, const char *name)
+{
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        if (policy->rules[i].kind == kind && strcmp(policy->rules[i].name, name) == 0) {
+            return &policy->rules[i];
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The policy: what users, groups and classes may have, as the configuration says it. A value: it is read, never
+ * changed, by the core, which keeps a copy.
+ *
+ * A session stands under its user, under the first group of the policy that its process is in, and under the
+ * first class that it belongs to (the class "default" if there is no other).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/core/identity.h"
+#include "proto/message.h"
+
+enum { POLICY_NAME_SIZE = 32 };
+
+#define POLICY_DEFAULT_CLASS "default"
+
+enum party_kind { PARTY_USER, PARTY_GROUP, PARTY_CLASS, PARTY_KINDS };
+
+struct quota {
+    struct byte_limits limits;
+    uint64_t max_leases, max_sessions; /* LIMIT_OFF: none */
+    uint64_t reserve_bytes;            /* of RAM, guaranteed */
+    bool has_priority, has_weight;     /* said; else they are inherited */
+    uint32_t priority;                 /* higher is served first */
+    uint32_t weight;                   /* share among those of one priority, at least 1 */
+    enum charged_to charge;            /* who pays for RAM; CHARGE_UNSPECIFIED: whoever touches it first */
+    bool has_huge_pages;
+    enum huge_pages huge_pages; /* for requests that say nothing of them */
+};
+
+enum member_kind { MEMBER_USER, MEMBER_GROUP, MEMBER_CLIENT };
+
+/* Who belongs to a class. */
+struct policy_member {
+    enum member_kind kind;
+    uint32_t id;                  /* of a user or group */
+    char name[MESSAGE_NAME_SIZE]; /* of a client, with * and ? as a shell has them */
+};
+
+struct policy_rule {
+    enum party_kind kind;
+    char name[POLICY_NAME_SIZE]; /* as the configuration has it */
+    uint32_t id;                 /* of the user or group */
+    bool is_each;                /* a user rule for each user that has none of its own */
+    struct quota quota;
+    struct policy_member *members; /* of a class */
+    size_t member_count;
+};
+
+struct policy {
+    struct policy_rule *rules;
+    size_t rule_count;
+};
+
+/* Nothing said: no limit, no reserve. */
+struct quota quota_none(void);
+
+/* A copy of its own; NULL when memory is short. policy_free() takes NULL and returns NULL. */
+struct policy *policy_copy(const struct policy *policy);
+struct policy *policy_free(struct policy *policy);
+
+/* The rule for this user; its own, or that for each user, or NULL. */
+const struct policy_rule *policy_user(const struct policy *policy, uint32_t uid);
+
+/* The first group and the first class that a client of this name and identity belongs to; NULL: none. */
+const struct policy_rule *policy_group(const struct policy *policy, const struct identity *identity);
+const struct policy_rule *policy_class(const struct policy *policy, const struct identity *identity, const char *name);
+
+/* The rule of this kind and name, or NULL. */
+const struct policy_rule *policy_find(const struct policy *policy, enum party_kind kind, const char *name);

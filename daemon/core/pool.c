@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Filling, lending from and emptying the warm pool. One segment is made at a time, and only while nobody waits and the
+ * machine is at ease: the pool uses what is idle.
+ */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "daemon/core/broker_state.h"
+#include "proto/base/size.h"
+
+/* A size that nobody asked for in this time is not kept ready, unless the settings name it. */
+#define FORGET_SIZE (60 * NANOSECONDS_PER_SECOND)
+#define PAUSE       (5 * NANOSECONDS_PER_SECOND)
+
+enum { WANTED_MAX = 64, DROPS_PER_STEP = 32 };
+
+void pool_init(struct broker *broker)
+{
+    static const struct byte_limits none = {LIMIT_OFF, LIMIT_OFF, LIMIT_OFF};
+    struct account *const above[ACCOUNT_ABOVE_MAX] = {[ACCOUNT_ABOVE_MAX - 1] = &broker->host};
+    account_init(&broker->pool.account, "pool", &none);
+    account_move(&broker->pool.account, above);
+    TAILQ_INIT(&broker->pool.ready);
+    pool_configure(broker);
+}
+
+static struct pool_size *find_size(struct pool *pool, uint64_t bytes)
+{
+    for (size_t i = 0; i < POOL_SIZES_MAX; i++) {
+        if (pool->sizes[i].bytes == bytes) {
+            return &pool->sizes[i];
+        }
+    }
+    return NULL;
+}
+
+static bool is_idle(const struct pool_size *size)
+{
+    return !size->is_named && !size->ready && !size->making;
+}
+
+/* The place for a size: its own, a free one, or that of the size that nobody asked for for longest. */
+static struct pool_size *place_for_size(struct pool *pool, uint64_t bytes)
+{
+    struct pool_size *size = find_size(pool, bytes);
+    for (size_t i = 0; !size && i < POOL_SIZES_MAX; i++) {
+        size = pool->sizes[i].bytes == 0 ? &pool->sizes[i] : NULL;
+    }
+    if (size) {
+        size->bytes = bytes;
+        return size;
+    }
+    for (size_t i = 0; i < POOL_SIZES_MAX; i++) {
+        struct pool_size *other = &pool->sizes[i];
+        if (is_idle(other) && (!size || other->asked_at < size->asked_at)) {
+            size = other;
+        }
+    }
+    if (size) {
+        *size = (struct pool_size){.bytes = bytes};
+    }
+    return size;
+}
+
+void pool_configure(struct broker *broker)
+{
+    const struct pool_settings *settings = &broker->options.settings.pool;
+    for (size_t i = 0; i < POOL_SIZES_MAX; i++) {
+        broker->pool.sizes[i].is_named = false;
+    }
+    for (size_t i = 0; i < settings->size_count; i++) {
+        uint64_t bytes;
+        struct pool_size *size = NULL;
+        if (size_round_up(settings->sizes[i], broker->options.page_bytes, &bytes) && bytes) {
+            size = place_for_size(&broker->pool, bytes);
+        }
+        if (size) {
+            size->is_named = true;
+            size->wanted = size->wanted ? size->wanted : 1;
+        }
+    }
+    broker->pool.paused_until = 0;
+}
+
+/* ---- lending ---- */
+
+static void leave(struct pool *pool, struct segment *segment)
+{
+    struct pool_size *size = find_size(pool, segment->charge.bytes);
+    TAILQ_REMOVE(&pool->ready, segment, in_pool);
+    assert(size && size->ready > 0);
+    size->ready--;
+}
+
+static struct segment *find_ready(const struct pool *pool, uint64_t bytes)
+{
+    struct segment *segment;
+    TAILQ_FOREACH(segment, &pool->ready, in_pool) {
+        if (segment->charge.bytes == bytes) {
+            return segment;
+        }
+    }
+    return NULL;
+}
+
+static void note_miss(struct broker *broker, struct pool_size *size)
+{
+    broker->pool.misses++;
+    if (size && size->wanted < WANTED_MAX) {
+        size->wanted++;
+    }
+}
+
+/* Moves the charge from the pool's account to another; false: it does not fit there, and nothing has changed. */
+static bool move_charge(struct broker *broker, struct segment *segment, struct account *account)
+{
+    struct ledger_excess excess;
+    uint64_t bytes = segment->charge.bytes;
+    charge_release(&segment->charge);
+    if (ledger_reserve(account, LOCATION_RAM, bytes, &segment->charge, &excess) == 0) {
+        return true;
+    }
+    ledger_restore(&broker->pool.account, LOCATION_RAM, bytes, &segment->charge);
+    return false;
+}
+
+struct segment *pool_take(struct step *step, uint64_t bytes, struct account *account)
+{
+    struct broker *broker = step->broker;
+    if (broker->options.settings.pool.bytes < bytes) {
+        return NULL;
+    }
+    struct pool_size *size = place_for_size(&broker->pool, bytes);
+    struct segment *segment = find_ready(&broker->pool, bytes);
+    if (size) {
+        size->asked_at = step->now;
+    }
+    if (!segment) {
+        note_miss(broker, size);
+        return NULL;
+    }
+    if (!move_charge(broker, segment, account)) {
+        return NULL;
+    }
+    leave(&broker->pool, segment);
+    broker->pool.hits++;
+    return segment;
+}
+
+void pool_return(struct step *step, struct segment *segment)
+{
+    struct pool *pool = &step->broker->pool;
+    uint64_t bytes = segment->charge.bytes;
+    struct pool_size *size = find_size(pool, bytes);
+    charge_release(&segment->charge);
+    ledger_restore(&pool->account, LOCATION_RAM, bytes, &segment->charge);
+    assert(size);
+    size->ready++;
+    TAILQ_INSERT_HEAD(&pool->ready, segment, in_pool);
+}
+
+/* ---- filling ---- */
+
+static bool may_fill(const struct step *step)
+{
+    const struct broker *broker = step->broker;
+    return !broker->shutting_down && !broker->pool.making && !broker->waiting_count &&
+           broker->pressure == PRESSURE_NONE && step->now >= broker->pool.paused_until;
+}
+
+/* The size that lacks the most, by its part of what is wanted; one that fits. */
+static struct pool_size *size_to_make(struct broker *broker)
+{
+    uint64_t room = size_subtract_floored(broker->options.settings.pool.bytes, broker->pool.account.physical_bytes);
+    struct pool_size *best = NULL;
+    for (size_t i = 0; i < POOL_SIZES_MAX; i++) {
+        struct pool_size *size = &broker->pool.sizes[i];
+        bool lacks = size->bytes && size->bytes <= room && size->ready < size->wanted;
+        bool lacks_more = !best || size->ready * best->wanted < best->ready * size->wanted;
+        best = lacks && lacks_more ? size : best;
+    }
+    return best;
+}
+
+static void make(struct step *step, struct pool_size *size)
+{
+    struct broker *broker = step->broker;
+    struct denial denial;
+    struct charge charge;
+    struct segment *segment = calloc(1, sizeof *segment);
+    if (!segment || !place(step, &broker->pool.account, size->bytes, LOCATION_RAM, false, &charge, &denial)) {
+        free(segment);
+        broker->pool.paused_until = step->now + PAUSE;
+        return;
+    }
+    segment->id = broker->next_segment++;
+    segment->state = SEGMENT_MAKING;
+    segment->charge = charge;
+    segment->options = (struct segment_options){.numa_node = -1, .prefault = true};
+    segment_tree_insert(broker, segment);
+    place_count_host(broker, segment);
+    size->making++;
+    broker->pool.making++;
+    effect_push(step->effects, EFFECT_MAKE_SEGMENT)->make = (struct effect_make){
+        .segment = segment->id, .location = LOCATION_RAM, .bytes = charge.bytes, .options = segment->options};
+}
+
+/* Ready segments of sizes that went out of use. */
+static void forget_sizes(struct step *step)
+{
+    struct pool *pool = &step->broker->pool;
+    for (size_t i = 0; i < POOL_SIZES_MAX; i++) {
+        struct pool_size *size = &pool->sizes[i];
+        if (size->bytes && step->now - size->asked_at >= FORGET_SIZE) {
+            size->wanted = size->is_named ? 1 : 0;
+        }
+    }
+}
+
+static bool is_superfluous(struct broker *broker, const struct segment *segment)
+{
+    const struct pool_size *size = find_size(&broker->pool, segment->charge.bytes);
+    return !size || size->ready > size->wanted || broker->pool.account.physical_bytes > broker->options.settings.pool.bytes;
+}
+
+static void free_ready(struct step *step, struct segment *segment)
+{
+    leave(&step->broker->pool, segment);
+    charge_begin_free(&segment->charge);
+    segment->state = SEGMENT_FREEING;
+    effect_push(step->effects, EFFECT_FREE_SEGMENT)->free =
+        (struct effect_free){segment->id, segment->handle, LOCATION_RAM, segment->charge.bytes};
+}
+
+static void drop_superfluous(struct step *step)
+{
+    struct segment *segment, *next;
+    for (segment = TAILQ_FIRST(&step->broker->pool.ready); segment; segment = next) {
+        next = TAILQ_NEXT(segment, in_pool);
+        if (is_superfluous(step->broker, segment) && effect_room(step->effects) > EFFECTS_FOR_ONE_LEASE) {
+            free_ready(step, segment);
+        }
+    }
+}
+
+void pool_work(struct step *step)
+{
+    struct broker *broker = step->broker;
+    struct pool_size *size;
+    if (!broker->options.settings.pool.bytes && TAILQ_EMPTY(&broker->pool.ready)) {
+        return;
+    }
+    if (step->now >= broker->pool.paused_until) {
+        broker->pool.paused_until = 0;
+    }
+    forget_sizes(step);
+    drop_superfluous(step);
+    if (broker->shutting_down) {
+        pool_drop(step, UINT64_MAX);
+    }
+    if (may_fill(step) && effect_room(step->effects) > EFFECTS_FOR_ONE_LEASE && (size = size_to_make(broker))) {
+        make(step, size);
+    }
+}
+
+uint64_t pool_next_wakeup(const struct broker *broker)
+{
+    const struct pool *pool = &broker->pool;
+    uint64_t due = UINT64_MAX;
+    if (broker->shutting_down && !TAILQ_EMPTY(&pool->ready)) {
+        return 0;
+    }
+    if (pool->paused_until) {
+        due = pool->paused_until;
+    }
+    for (size_t i = 0; i < POOL_SIZES_MAX; i++) {
+        const struct pool_size *size = &pool->sizes[i];
+        if (size->bytes && size->wanted > (size->is_named ? 1U : 0U)) {
+            due = size_min(due, size->asked_at + FORGET_SIZE);
+        }
+    }
+    return due;
+}
+
+void pool_made(struct step *step, struct segment *segment, const struct input_segment *made)
+{
+    struct pool *pool = &step->broker->pool;
+    struct pool_size *size = find_size(pool, segment->charge.bytes);
+    assert(size && size->making > 0 && pool->making > 0);
+    size->making--;
+    size->ready++;
+    pool->making--;
+    segment->handle = made->handle;
+    segment->state = SEGMENT_POOLED;
+    TAILQ_INSERT_TAIL(&pool->ready, segment, in_pool);
+    if (step->broker->waiting_count) {
+        step->broker->retry_waiting = true; /* whoever began to wait meanwhile is better served with it, or its bytes */
+    }
+}
+
+void pool_failed(struct step *step, struct segment *segment)
+{
+    struct pool *pool = &step->broker->pool;
+    struct pool_size *size = find_size(pool, segment->charge.bytes);
+    assert(size && size->making > 0 && pool->making > 0);
+    size->making--;
+    pool->making--;
+    pool->paused_until = step->now + PAUSE;
+    place_uncount_host(step->broker, segment);
+    charge_release(&segment->charge);
+    segment_tree_remove(step->broker, segment);
+    step->broker->retry_waiting = true;
+    free(segment);
+}
+
+uint64_t pool_drop(struct step *step, uint64_t bytes)
+{
+    struct pool *pool = &step->broker->pool;
+    struct segment *segment, *next;
+    uint64_t dropped = 0;
+    int count = 0;
+    for (segment = TAILQ_FIRST(&pool->ready); segment; segment = next) {
+        next = TAILQ_NEXT(segment, in_pool);
+        bool has_room = count < DROPS_PER_STEP && effect_room(step->effects) > EFFECTS_FOR_ONE_LEASE;
+        if (dropped < bytes && has_room) {
+            dropped += segment->charge.bytes;
+            free_ready(step, segment);
+            count++;
+        }
+    }
+    if (dropped) {
+        pool->paused_until = step->now + PAUSE;
+    }
+    return dropped;
+}
+
+const char *pool_check(const struct broker *broker)
+{
+    const struct pool *pool = &broker->pool;
+    const struct segment *segment;
+    uint32_t ready = 0, counted = 0, making = 0;
+    TAILQ_FOREACH(segment, &pool->ready, in_pool) {
+        ready++;
+        if (segment->state != SEGMENT_POOLED || segment->lease) {
+            return "the pool holds a segment that is not its own";
+        }
+    }
+    for (size_t i = 0; i < POOL_SIZES_MAX; i++) {
+        counted += pool->sizes[i].ready;
+        making += pool->sizes[i].making;
+    }
+    return ready == counted && making == pool->making ? NULL : "the pool miscounts its segments";
+}
