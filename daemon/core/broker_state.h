@@ -18,7 +18,7 @@ struct broker {
     struct segment_id_tree segments; /* all that are charged */
     uint64_t segment_count;
     struct party_table parties;
-    uint64_t waiting_count;
+    uint64_t waiting_count, waiting_bytes;
     uint64_t waiting_beat; /* when the queue is to be looked at even if nothing happens */
     bool retry_waiting;    /* bytes came free, or limits were raised, or another request waits */
     size_t trims_pending;  /* sessions whose answer to a trim event is awaited */

@@ -40,18 +40,35 @@ uint32_t queue_level(const struct broker *broker, const struct waiting *waiting,
     return (uint32_t)size_min(own + aged, top);
 }
 
-static uint64_t held_and_claimed(const struct account *account)
+/*
+ * What an account holds and claims, with half of what is asked for on the average: so shares are right on the whole
+ * however large requests are for the shares. (Rounding as Webster's method of apportionment does; without the half,
+ * small weights get more than theirs, with all of it, large ones.)
+ */
+static uint64_t standing(const struct broker *broker, const struct account *account)
 {
-    return size_add_saturated(account_held(account), size_add_saturated(account->claimed_physical_bytes,
-                                                                        account->claimed_mapped_bytes));
+    uint64_t claimed = size_add_saturated(account->claimed_physical_bytes, account->claimed_mapped_bytes);
+    uint64_t average = broker->waiting_bytes / broker->waiting_count;
+    return size_add_saturated(size_add_saturated(account_held(account), claimed), average / 2);
 }
 
-/* Which of two holds less for its weight: negative, the first does. */
-static int compare_shares(const struct account *a, uint32_t weight_a, const struct account *b, uint32_t weight_b)
+/* Which of two stands lower for its weight: negative, the first does. */
+static int compare_shares(uint64_t a, uint32_t weight_a, uint64_t b, uint32_t weight_b)
 {
-    unsigned __int128 left = (unsigned __int128)held_and_claimed(a) * weight_b;
-    unsigned __int128 right = (unsigned __int128)held_and_claimed(b) * weight_a;
+    unsigned __int128 left = (unsigned __int128)a * weight_b;
+    unsigned __int128 right = (unsigned __int128)b * weight_a;
     return (left > right) - (left < right);
+}
+
+static int compare_classes(const struct broker *broker, const struct party *a, const struct party *b)
+{
+    return compare_shares(standing(broker, &a->account), a->quota.weight, standing(broker, &b->account),
+                          b->quota.weight);
+}
+
+static int compare_flows(const struct broker *broker, const struct flow *a, const struct flow *b)
+{
+    return compare_shares(standing(broker, &a->account), a->weight, standing(broker, &b->account), b->weight);
 }
 
 static bool goes_before(const struct broker *broker, const struct flow *a, const struct flow *b, uint64_t now)
@@ -62,10 +79,7 @@ static bool goes_before(const struct broker *broker, const struct flow *a, const
         return level_a > level_b;
     }
     if (level_a <= broker->parties.top_priority) {
-        order = a->class == b->class
-                    ? compare_shares(&a->account, a->weight, &b->account, b->weight)
-                    : compare_shares(&a->class->account, a->class->quota.weight, &b->class->account,
-                                     b->class->quota.weight);
+        order = a->class == b->class ? compare_flows(broker, a, b) : compare_classes(broker, a->class, b->class);
     }
     return order ? order < 0 : a->next->number < b->next->number;
 }
@@ -107,6 +121,7 @@ static void take_out(struct broker *broker, struct waiting *waiting)
     TAILQ_REMOVE(&waiting->session->waiting, waiting, in_session);
     waiting->session->waiting_count--;
     broker->waiting_count--;
+    broker->waiting_bytes -= waiting->bytes;
     free(waiting);
 }
 
@@ -132,6 +147,7 @@ static struct waiting *queue_add(struct step *step, struct session *session, con
     waiting->session = session;
     waiting->flow = session->flow;
     waiting->request = *request;
+    waiting->bytes = grant_bytes(broker, session, request);
     waiting->number = ++broker->next_waiting;
     waiting->since = step->now;
     waiting->until = wait ? size_add_saturated(step->now, wait) : 0;
@@ -139,6 +155,7 @@ static struct waiting *queue_add(struct step *step, struct session *session, con
     TAILQ_INSERT_TAIL(&session->waiting, waiting, in_session);
     session->waiting_count++;
     broker->waiting_count++;
+    broker->waiting_bytes += waiting->bytes;
     return waiting;
 }
 
@@ -194,10 +211,9 @@ static bool is_patient(const struct step *step, const struct waiting *waiting, c
     return comes_free || (denial->excess.fits_ever && step->now < waiting->until);
 }
 
-static void claim(struct step *step, struct waiting *waiting, const struct denial *denial)
+static void claim(struct waiting *waiting, const struct denial *denial)
 {
-    uint64_t bytes = grant_bytes(step->broker, waiting->session, &waiting->request);
-    ledger_claim(&waiting->session->account, denial->excess.account, denial->location, bytes);
+    ledger_claim(&waiting->session->account, denial->excess.account, denial->location, waiting->bytes);
     waiting->has_claimed = true;
     waiting->blocked_location = denial->location;
     denial_figures(denial, &waiting->blocked);
@@ -218,7 +234,7 @@ static void look_at(struct step *step, struct waiting *waiting)
         }
     }
     if (attempt == ATTEMPT_SHORT && is_patient(step, waiting, &denial)) {
-        claim(step, waiting, &denial);
+        claim(waiting, &denial);
         revoke_for(step, waiting, &denial);
         return;
     }

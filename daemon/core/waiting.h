@@ -10,6 +10,7 @@ struct waiting {
     struct session *session;
     struct flow *flow;
     struct request request;
+    uint64_t bytes;      /* rounded */
     uint64_t number;     /* grows with each one that comes */
     uint64_t since;      /* service clock */
     uint64_t until;      /* it is willing to wait so long; 0: only for what comes free anyway */

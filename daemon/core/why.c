@@ -28,7 +28,7 @@ static void fill_queue_entry(const struct broker *broker, const struct waiting *
         .pid = session->identity.pid,
         .uid = session->identity.uid,
         .request = waiting->request.id,
-        .bytes = grant_bytes(broker, session, &waiting->request),
+        .bytes = waiting->bytes,
         .location = grant_location(broker, &waiting->request),
         .priority = queue_level(broker, waiting, now),
         .waited_ms = milliseconds(now - waiting->since),
