@@ -62,7 +62,7 @@ RUNTIME_O := $(call object,$(RUNTIME_SRC))
 CLIENT_O  := $(call object,$(CLIENT_SRC))
 CTL_O     := $(call object,$(CTL_SRC))
 
-DAEMON_LIBS := -lsystemd -luv -lprotobuf-c -linih -lnuma
+DAEMON_LIBS := -lresolv -lsystemd -luv -lprotobuf-c -linih -lnuma
 CLIENT_LIBS := -lprotobuf-c -pthread
 CTL_LIBS    := -ljansson -lsmartcols
 

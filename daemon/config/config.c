@@ -10,6 +10,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "daemon/config/quotas.h"
 #include "daemon/config/settings.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/size.h"
@@ -23,6 +24,8 @@ struct config *config_free(struct config *config)
         free(config->socket_group_name);
         free(config->spill_directory);
         free(config->files_directory);
+        free(config->learned_file);
+        quotas_free(&config->policy);
         free(config);
     }
     return NULL;
@@ -67,6 +70,26 @@ static char *default_spill_directory(void)
     return home && *home == '/' && asprintf(&path, "%s/.cache/membroker", home) >= 0 ? path : NULL;
 }
 
+/* Where state is kept that outlives the service; NULL: there is no such place. */
+static char *default_learned_file(void)
+{
+    char *path = NULL;
+    const char *service = getenv("STATE_DIRECTORY");
+    const char *state = getenv("XDG_STATE_HOME");
+    const char *home = getenv("HOME");
+    int length;
+    if (service && *service == '/') {
+        length = asprintf(&path, "%s/learned-sizes", service);
+    } else if (geteuid() == 0) {
+        length = asprintf(&path, "/var/lib/membroker/learned-sizes");
+    } else if (state && *state == '/') {
+        length = asprintf(&path, "%s/membroker/learned-sizes", state);
+    } else {
+        length = home && *home == '/' ? asprintf(&path, "%s/.local/state/membroker/learned-sizes", home) : -1;
+    }
+    return length < 0 ? NULL : path;
+}
+
 static struct config *config_new(uint64_t host_total_bytes)
 {
     struct config *config = calloc(1, sizeof *config);
@@ -78,6 +101,14 @@ static struct config *config_new(uint64_t host_total_bytes)
                                              .ttl_max_ms = 3600 * 1000,
                                              .ttl_default_ms = 30 * 1000,
                                              .reconnect_grace_ms = 10 * 1000};
+        config->queue = (struct queue_settings){.waiting_max = 1024,
+                                                .wait_max_ms = 3600 * 1000,
+                                                .ageing_ms = 60 * 1000,
+                                                .trim_ms = 200,
+                                                .revoke_grace_ms = 10 * 1000};
+        config->pressure_some = 20;
+        config->pressure_full = 10;
+        config->pause_ram_at = PRESSURE_FULL;
     }
     return config;
 }
@@ -105,6 +136,9 @@ static int settle_paths(struct config_draft *draft, const char *socket_override)
     }
     if (!config->spill_directory && !(config->spill_directory = default_spill_directory())) {
         return fail_setting(draft, SETTING_DIRECTORY, "there is no default place for this user; set it");
+    }
+    if (!config->learned_file) {
+        config->learned_file = default_learned_file();
     }
     return 0;
 }
@@ -253,6 +287,9 @@ int config_load(const struct config_options *options, struct config **ret, char 
         settle_limits(&draft);
         result = check_times(&draft);
     }
+    if (result == 0) {
+        result = quotas_check(&draft);
+    }
     for (int id = 0; id < SETTINGS; id++) {
         free(draft.origins[id].file);
     }
@@ -265,6 +302,34 @@ int config_load(const struct config_options *options, struct config **ret, char 
     return 0;
 }
 
+/* ---- using ---- */
+
+struct broker_settings config_broker_settings(const struct config *config)
+{
+    return (struct broker_settings){
+        .limits = config->limits,
+        .times = config->times,
+        .queue = config->queue,
+        .pool = config->pool,
+        .pause_at = config->pause_ram_at,
+        .policy = &config->policy,
+    };
+}
+
+void config_adopt(struct config *config, struct config *loaded)
+{
+    struct policy before = config->policy;
+    config->heap_bytes = loaded->heap_bytes;
+    config->limits = loaded->limits;
+    config->times = loaded->times;
+    config->queue = loaded->queue;
+    config->pool = loaded->pool;
+    config->pause_ram_at = loaded->pause_ram_at;
+    config->policy = loaded->policy;
+    loaded->policy = before;
+    config_free(loaded);
+}
+
 /* ---- looking ---- */
 
 void config_print(const struct config *config, FILE *out)
@@ -275,14 +340,14 @@ void config_print(const struct config *config, FILE *out)
             (void)fprintf(out, "%s[%s]\n", *section ? "\n" : "", settings[id].section);
             section = settings[id].section;
         }
-        bool is_absent = (id == SETTING_SOCKET_GROUP && !config->socket_group_name) ||
-                         (id == SETTING_FILES && !config->files_directory);
+        bool is_absent = !setting_is_set(config, (enum setting_id)id);
         (void)fprintf(out, "%s%s = ", is_absent ? "# " : "", settings[id].key);
         if (!is_absent) {
             setting_print(config, (enum setting_id)id, out);
         }
         (void)fprintf(out, "\n");
     }
+    quotas_print(&config->policy, out);
 }
 
 size_t config_fixed_differences(const struct config *in_force, const struct config *loaded, FILE *out)

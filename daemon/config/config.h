@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-#include "proto/message.h"
+#include "daemon/core/input.h"
 
 struct config {
     /* [server] */
@@ -26,6 +26,13 @@ struct config {
     char *files_directory; /* NULL: programs can't name files */
     /* [leases] */
     struct lease_times times;
+    char *learned_file; /* NULL: sizes are not remembered over a restart */
+    /* [queue], [pool], [pressure] */
+    struct queue_settings queue;
+    struct pool_settings pool;
+    uint32_t pressure_some, pressure_full; /* per cent of the time that processes wait for memory */
+    enum pressure pause_ram_at;
+    struct policy policy;      /* [user ...], [group ...] and [class ...], in the order in which they first came */
     uint64_t host_total_bytes; /* what the defaults and percentages were taken of: memory of machine or cgroup */
 };
 
@@ -43,6 +50,12 @@ struct config_options {
  * (caller frees).
  */
 int config_load(const struct config_options *options, struct config **ret, char **ret_error);
+
+/* What of it the broker's core goes by; borrows the policy. */
+struct broker_settings config_broker_settings(const struct config *config);
+
+/* Takes what can change at run time from another configuration, which is freed. */
+void config_adopt(struct config *config, struct config *loaded);
 
 /* Takes NULL; returns NULL. */
 struct config *config_free(struct config *config);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/config/quotas.h"
 #include "daemon/config/settings.h"
 #include "proto/base/cleanup.h"
 
@@ -64,7 +65,8 @@ static int fail_unknown(const struct reading *reading, const char *section, cons
     }
     if (!has_section(section)) {
         return draft_fail(reading->draft, reading->path, reading->line, NULL,
-                          "[%s] %s: there is no section [%s]; there are [server], [limits], [mapped] and [leases]",
+                          "[%s] %s: there is no section [%s]; there are [server], [limits], [mapped], [leases], [queue], "
+                          "[pool], [pressure], [user NAME], [group NAME] and [class NAME]",
                           section, key, section);
     }
     return draft_fail(reading->draft, reading->path, reading->line, NULL,
@@ -75,6 +77,10 @@ static int fail_unknown(const struct reading *reading, const char *section, cons
 static int take_line(void *argument, const char *section, const char *key, const char *value)
 {
     struct reading *reading = argument;
+    if (quotas_has_section(section)) {
+        const struct quota_line line = {section, key, value, reading->path, reading->line};
+        return quotas_take_line(reading->draft, &line) == 0;
+    }
     int id = find_setting(section, key);
     if (id < 0) {
         (void)fail_unknown(reading, section, key);

@@ -12,6 +12,9 @@
 
 #include "proto/base/cleanup.h"
 #include "proto/base/size.h"
+#include "proto/base/text.h"
+
+enum { WAITING_MOST = 4096 }; /* the queue is looked at as a whole, and that must stay short */
 
 #define AT(field) offsetof(struct config, field)
 
@@ -29,6 +32,18 @@ const struct setting settings[SETTINGS] = {
     [SETTING_MIN_TTL] = {"leases", "min_ttl", KIND_DURATION, AT(times.ttl_min_ms), true},
     [SETTING_MAX_TTL] = {"leases", "max_ttl", KIND_DURATION, AT(times.ttl_max_ms), true},
     [SETTING_RECONNECT_GRACE] = {"leases", "reconnect_grace", KIND_DURATION, AT(times.reconnect_grace_ms), true},
+    [SETTING_LEARNED_FILE] = {"leases", "learned_sizes", KIND_PATH, AT(learned_file), false},
+    [SETTING_MAX_WAITING] = {"queue", "max_waiting", KIND_COUNT, AT(queue.waiting_max), true},
+    [SETTING_MAX_WAIT] = {"queue", "max_wait", KIND_DURATION, AT(queue.wait_max_ms), true},
+    [SETTING_AGEING] = {"queue", "ageing", KIND_DURATION, AT(queue.ageing_ms), true},
+    [SETTING_TRIM_TIME] = {"queue", "trim_time", KIND_DURATION, AT(queue.trim_ms), true},
+    [SETTING_REVOKE_FOR_PRIORITY] = {"queue", "revoke_for_priority", KIND_FLAG, AT(queue.revoke_for_priority), true},
+    [SETTING_REVOKE_GRACE] = {"queue", "revoke_grace", KIND_DURATION, AT(queue.revoke_grace_ms), true},
+    [SETTING_POOL_BYTES] = {"pool", "pool_bytes", KIND_SIZE, AT(pool.bytes), true},
+    [SETTING_POOL_SIZES] = {"pool", "sizes", KIND_SIZES, AT(pool), true},
+    [SETTING_PRESSURE_SOME] = {"pressure", "some", KIND_PERCENT, AT(pressure_some), false},
+    [SETTING_PRESSURE_FULL] = {"pressure", "full", KIND_PERCENT, AT(pressure_full), false},
+    [SETTING_PAUSE_RAM_AT] = {"pressure", "pause_ram_at", KIND_PRESSURE, AT(pause_ram_at), true},
 };
 
 int draft_fail(struct config_draft *draft, const char *file, int line, const struct setting *setting,
@@ -141,6 +156,68 @@ static const char *parse_duration(const char *text, uint32_t *ret)
     return NULL;
 }
 
+static const char *parse_count(const char *text, uint32_t *ret)
+{
+    char *end;
+    unsigned long count = strtoul(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || count < 1 || count > WAITING_MOST) {
+        return "a number from 1 to 4096 is expected";
+    }
+    *ret = (uint32_t)count;
+    return NULL;
+}
+
+static const char *parse_flag(const char *text, bool *ret)
+{
+    *ret = strcmp(text, "yes") == 0;
+    return *ret || strcmp(text, "no") == 0 ? NULL : "yes or no is expected";
+}
+
+static const char *parse_percent(const char *text, uint32_t *ret)
+{
+    char *end;
+    unsigned long percent = strtoul(text, &end, 10);
+    if (*text < '0' || *text > '9' || strcmp(end, "%") != 0 || percent < 1 || percent > 99) {
+        return "a part of the time from 1% to 99% is expected";
+    }
+    *ret = (uint32_t)percent;
+    return NULL;
+}
+
+static const char *const pressure_names[] = {"never", "some", "full"};
+
+static const char *parse_pressure(const char *text, enum pressure *ret)
+{
+    for (size_t i = 0; i < sizeof pressure_names / sizeof *pressure_names; i++) {
+        if (strcmp(text, pressure_names[i]) == 0) {
+            *ret = (enum pressure)i;
+            return NULL;
+        }
+    }
+    return "never, some or full is expected";
+}
+
+static const char *parse_sizes(const char *text, uint64_t whole, struct pool_settings *pool)
+{
+    char copy[512], *rest = copy;
+    const char *word;
+    text_copy(copy, sizeof copy, text);
+    pool->size_count = 0;
+    while ((word = strsep(&rest, " \t,"))) {
+        if (!*word) {
+            continue;
+        }
+        if (pool->size_count == POOL_SIZES_MAX) {
+            return "at most 16 sizes can be kept ready";
+        }
+        if (size_from_text(word, whole, &pool->sizes[pool->size_count]) < 0 || !pool->sizes[pool->size_count]) {
+            return "sizes are expected, such as 1M 64M 1G";
+        }
+        pool->size_count++;
+    }
+    return NULL;
+}
+
 static const char *parse_kind(struct config *config, enum setting_id id, const char *text)
 {
     switch (settings[id].kind) {
@@ -154,6 +231,16 @@ static const char *parse_kind(struct config *config, enum setting_id id, const c
         return parse_size(text, config->host_total_bytes, value_of(config, id));
     case KIND_DURATION:
         return parse_duration(text, value_of(config, id));
+    case KIND_COUNT:
+        return parse_count(text, value_of(config, id));
+    case KIND_FLAG:
+        return parse_flag(text, value_of(config, id));
+    case KIND_SIZES:
+        return parse_sizes(text, config->host_total_bytes, value_of(config, id));
+    case KIND_PERCENT:
+        return parse_percent(text, value_of(config, id));
+    case KIND_PRESSURE:
+        return parse_pressure(text, value_of(config, id));
     }
     return "unknown kind";
 }
@@ -174,6 +261,9 @@ static int remember_origin(struct config_draft *draft, enum setting_id id, const
 int setting_parse(struct config_draft *draft, enum setting_id id, const char *file, int line, const char *text)
 {
     const char *wrong = parse_kind(draft->config, id, text);
+    if (!wrong && id == SETTING_POOL_BYTES && draft->config->pool.bytes == LIMIT_OFF) {
+        draft->config->pool.bytes = 0; /* here nothing means nothing */
+    }
     if (!wrong && id == SETTING_SOCKET && strlen(text) >= sizeof((struct sockaddr_un *)0)->sun_path) {
         wrong = "a socket's path must be shorter than 108 bytes";
     }
@@ -194,6 +284,22 @@ static void print_size(uint64_t bytes, FILE *out)
     }
 }
 
+static void print_sizes(const struct pool_settings *pool, FILE *out)
+{
+    for (size_t i = 0; i < pool->size_count; i++) {
+        (void)fprintf(out, "%s%" PRIu64, i ? " " : "", pool->sizes[i]);
+    }
+}
+
+bool setting_is_set(const struct config *config, enum setting_id id)
+{
+    enum setting_kind kind = settings[id].kind;
+    if (kind == KIND_PATH || kind == KIND_GROUP) {
+        return *(char *const *)const_value_of(config, id);
+    }
+    return kind != KIND_SIZES || config->pool.size_count > 0;
+}
+
 void setting_print(const struct config *config, enum setting_id id, FILE *out)
 {
     const void *value = const_value_of(config, id);
@@ -210,6 +316,21 @@ void setting_print(const struct config *config, enum setting_id id, FILE *out)
         break;
     case KIND_DURATION:
         (void)fprintf(out, "%" PRIu32 "ms", *(const uint32_t *)value);
+        break;
+    case KIND_COUNT:
+        (void)fprintf(out, "%" PRIu32, *(const uint32_t *)value);
+        break;
+    case KIND_FLAG:
+        (void)fprintf(out, "%s", *(const bool *)value ? "yes" : "no");
+        break;
+    case KIND_SIZES:
+        print_sizes(value, out);
+        break;
+    case KIND_PERCENT:
+        (void)fprintf(out, "%" PRIu32 "%%", *(const uint32_t *)value);
+        break;
+    case KIND_PRESSURE:
+        (void)fprintf(out, "%s", pressure_names[*(const enum pressure *)value]);
         break;
     }
 }
@@ -231,7 +352,15 @@ bool setting_differs(enum setting_id id, const struct config *a, const struct co
     case KIND_SIZE:
         return *(const uint64_t *)left != *(const uint64_t *)right;
     case KIND_DURATION:
+    case KIND_COUNT:
+    case KIND_PERCENT:
         return *(const uint32_t *)left != *(const uint32_t *)right;
+    case KIND_FLAG:
+        return *(const bool *)left != *(const bool *)right;
+    case KIND_PRESSURE:
+        return *(const enum pressure *)left != *(const enum pressure *)right;
+    case KIND_SIZES:
+        return memcmp(left, right, sizeof(struct pool_settings)) != 0;
     }
     return false;
 }

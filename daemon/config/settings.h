@@ -24,10 +24,23 @@ enum setting_id {
     SETTING_MIN_TTL,
     SETTING_MAX_TTL,
     SETTING_RECONNECT_GRACE,
+    SETTING_LEARNED_FILE,
+    SETTING_MAX_WAITING,
+    SETTING_MAX_WAIT,
+    SETTING_AGEING,
+    SETTING_TRIM_TIME,
+    SETTING_REVOKE_FOR_PRIORITY,
+    SETTING_REVOKE_GRACE,
+    SETTING_POOL_BYTES,
+    SETTING_POOL_SIZES,
+    SETTING_PRESSURE_SOME,
+    SETTING_PRESSURE_FULL,
+    SETTING_PAUSE_RAM_AT,
     SETTINGS
 };
 
-enum setting_kind { KIND_PATH, KIND_MODE, KIND_GROUP, KIND_SIZE, KIND_DURATION };
+enum setting_kind { KIND_PATH, KIND_MODE, KIND_GROUP, KIND_SIZE, KIND_DURATION, KIND_COUNT, KIND_FLAG, KIND_SIZES,
+                    KIND_PERCENT, KIND_PRESSURE };
 
 struct setting {
     const char *section, *key;
@@ -43,6 +56,9 @@ struct setting_origin {
     char *file;
     int line;
 };
+
+/* Whether it has a value at all: a group or a directory need not. */
+bool setting_is_set(const struct config *config, enum setting_id id);
 
 /* A configuration in the making. */
 struct config_draft {

@@ -67,7 +67,7 @@ struct broker *broker_new(const struct broker_options *options)
     }
     broker->options.settings.policy = NULL; /* the parties have a copy */
     broker->next_session = broker->next_lease = broker->next_segment = 1;
-    broker->host_available_bytes = UINT64_MAX;
+    broker->host_available_bytes = UINT64_MAX; /* until the first look */
     return broker;
 }
 
@@ -372,6 +372,7 @@ static void handle_segment(struct step *step, const struct input *input)
 static void see_host_memory(struct broker *broker, uint64_t available)
 {
     broker->host_available_bytes = available;
+    broker->host_most_available = available > broker->host_most_available ? available : broker->host_most_available;
     broker->host_granted_since = 0;
     broker->host_epoch++;
     broker->retry_waiting = broker->retry_waiting || broker->waiting_count;

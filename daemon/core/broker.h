@@ -85,6 +85,9 @@ struct segment_view {
 /* The segment with the smallest number above `after`. False: there is none. */
 bool broker_next_segment(const struct broker *broker, uint64_t after, struct segment_view *ret);
 
+/* Whether requests wait: what the host has available matters to them. */
+bool broker_is_short(const struct broker *broker);
+
 /* What the ledger holds in all, for an audit. */
 void broker_ledger_totals(const struct broker *broker, uint64_t *ret_physical, uint64_t *ret_mapped);
 

@@ -188,6 +188,11 @@ void broker_ledger_totals(const struct broker *broker, uint64_t *ret_physical, u
     *ret_mapped = broker->host.mapped_bytes;
 }
 
+bool broker_is_short(const struct broker *broker)
+{
+    return broker->waiting_count > 0;
+}
+
 bool broker_is_empty(const struct broker *broker)
 {
     return broker->shutting_down && !broker->sessions.count && TAILQ_EMPTY(&broker->sessions.over) &&

@@ -159,16 +159,33 @@ static void apply_group(const char *root, const char *directory, bool is_v2, str
     memory->available_bytes = size_min(memory->available_bytes, size_subtract_floored(limit, used));
 }
 
-/* From the process's own group up to the top of what is mounted. */
-static void apply_hierarchy(const char *root, const struct hierarchy *hierarchy, struct host_memory *memory)
+/* The directory of the process's own group. */
+static void group_directory(const struct hierarchy *hierarchy, char *directory, size_t bytes)
 {
-    char directory[2 * PATH_BYTES];
     const char *group = hierarchy->group;
     size_t subtree = strcmp(hierarchy->subtree, "/") == 0 ? 0 : strlen(hierarchy->subtree);
     if (strncmp(group, hierarchy->subtree, subtree) == 0) {
         group += subtree; /* in a container only a part of the hierarchy is mounted, and the path is of the whole */
     }
-    (void)snprintf(directory, sizeof directory, "%s%s", hierarchy->mount, strcmp(group, "/") == 0 ? "" : group);
+    (void)snprintf(directory, bytes, "%s%s", hierarchy->mount, strcmp(group, "/") == 0 ? "" : group);
+}
+
+bool host_memory_group_file(const char *name, char *path, size_t bytes)
+{
+    struct hierarchy hierarchy = {.is_v2 = true};
+    char directory[2 * PATH_BYTES];
+    if (!find_group("", &hierarchy) || !find_mount("", &hierarchy)) {
+        return false;
+    }
+    group_directory(&hierarchy, directory, sizeof directory);
+    return (size_t)snprintf(path, bytes, "%s/%s", directory, name) < bytes;
+}
+
+/* From the process's own group up to the top of what is mounted. */
+static void apply_hierarchy(const char *root, const struct hierarchy *hierarchy, struct host_memory *memory)
+{
+    char directory[2 * PATH_BYTES];
+    group_directory(hierarchy, directory, sizeof directory);
     for (;;) {
         apply_group(root, directory, hierarchy->is_v2, memory);
         char *slash = strrchr(directory, '/');

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct host_memory {
@@ -18,3 +20,6 @@ struct host_memory {
  * are absent mean no limit there.
  */
 int host_memory_read(const char *root, struct host_memory *ret);
+
+/* The path of a file of this process's own group in the unified hierarchy. False: there is none. */
+bool host_memory_group_file(const char *name, char *path, size_t bytes);

@@ -8,6 +8,7 @@
 #include <numaif.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -46,19 +47,52 @@ static int allocate(int fd, uint64_t bytes)
     return result < 0 ? -errno : 0;
 }
 
-/* The binding belongs to the memfd, not to a mapping: a temporary one is enough to set it. */
-static int bind_to_node(int fd, uint64_t bytes, int32_t node)
+/* The placement belongs to the memfd, not to a mapping: a temporary one is enough to set it. */
+static int place_on_nodes(void *address, uint64_t bytes, const struct memfd_options *options)
 {
-    if (numa_available() < 0 || !numa_bitmask_isbitset(numa_all_nodes_ptr, (unsigned)node)) {
+    bool one = options->numa_node >= 0;
+    if (numa_available() < 0 ||
+        (one && !numa_bitmask_isbitset(numa_all_nodes_ptr, (unsigned)options->numa_node))) {
         return -ENODEV;
+    }
+    struct bitmask *nodes = numa_bitmask_clearall(numa_allocate_nodemask());
+    if (one) {
+        (void)numa_bitmask_setbit(nodes, (unsigned)options->numa_node);
+    } else {
+        copy_bitmask_to_bitmask(numa_all_nodes_ptr, nodes);
+    }
+    int mode = one ? MPOL_BIND : MPOL_INTERLEAVE;
+    int result = mbind(address, bytes, mode, nodes->maskp, nodes->size + 1, 0) < 0 ? -errno : 0;
+    numa_bitmask_free(nodes);
+    return result;
+}
+
+/* Only through an advised mapping does the kernel give shared memory huge pages; those that can't be had are small. */
+static int populate_transparent(void *address, uint64_t bytes)
+{
+    int result;
+    (void)madvise(address, bytes, MADV_HUGEPAGE);
+    do {
+        result = madvise(address, bytes, MADV_POPULATE_WRITE);
+    } while (result < 0 && errno == EINTR);
+    return result < 0 ? -errno : 0;
+}
+
+/* What takes a mapping. */
+static int arrange(int fd, uint64_t bytes, const struct memfd_options *options)
+{
+    bool places = options->numa_node >= 0 || options->interleave;
+    if (!places && !options->transparent) {
+        return 0;
     }
     void *address = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (address == MAP_FAILED) {
         return -errno;
     }
-    struct bitmask *nodes = numa_bitmask_setbit(numa_bitmask_clearall(numa_allocate_nodemask()), (unsigned)node);
-    int result = mbind(address, bytes, MPOL_BIND, nodes->maskp, nodes->size + 1, 0) < 0 ? -errno : 0;
-    numa_bitmask_free(nodes);
+    int result = places ? place_on_nodes(address, bytes, options) : 0;
+    if (result == 0 && options->transparent) {
+        result = populate_transparent(address, bytes);
+    }
     (void)munmap(address, bytes);
     return result;
 }
@@ -69,7 +103,7 @@ static int finish_segment(int fd, uint64_t bytes, const struct memfd_options *op
     if (ftruncate(fd, (off_t)bytes) < 0 || fchmod(fd, 0600) < 0) {
         return -errno;
     }
-    int result = options->numa_node >= 0 ? bind_to_node(fd, bytes, options->numa_node) : 0;
+    int result = arrange(fd, bytes, options);
     if (result == 0 && (options->prefault || options->huge_pages)) {
         result = allocate(fd, bytes);
     }
@@ -110,6 +144,18 @@ int memfd_control(uint64_t bytes, void **ret_address)
     }
     *ret_address = address;
     return fd_steal(&fd);
+}
+
+/* The setting in force stands in brackets: "always within_size [advise] never deny force". */
+bool memfd_has_transparent_huge_pages(void)
+{
+    char line[128] = "";
+    FILE *file = fopen("/sys/kernel/mm/transparent_hugepage/shmem_enabled", "re");
+    bool has = file && fgets(line, sizeof line, file) && !strstr(line, "[never]") && !strstr(line, "[deny]");
+    if (file) {
+        (void)fclose(file);
+    }
+    return has;
 }
 
 uint64_t memfd_huge_page_bytes(void)

@@ -11,6 +11,8 @@
 struct memfd_options {
     bool huge_pages;   /* back it with huge pages of the default size, allocated in full */
     int32_t numa_node; /* -1: no binding */
+    bool interleave;   /* pages alternate between the NUMA nodes */
+    bool transparent;  /* transparent huge pages, where the host allows shared memory to have them */
     bool prefault;     /* allocate every page now */
 };
 
@@ -28,6 +30,9 @@ int memfd_segment(uint64_t bytes, const struct memfd_options *options);
  * negative errno. The caller unmaps.
  */
 int memfd_control(uint64_t bytes, void **ret_address);
+
+/* Whether this host gives shared memory transparent huge pages where a mapping is advised to have them. */
+bool memfd_has_transparent_huge_pages(void);
 
 /* The host's default huge page size in bytes; 0 where it has none reserved. */
 uint64_t memfd_huge_page_bytes(void);

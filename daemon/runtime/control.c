@@ -38,3 +38,8 @@ void control_write(struct control *control, const struct effect_slot *slot)
     }
     atomic_store_explicit(&to->generation, slot->generation, memory_order_release);
 }
+
+void control_write_pressure(struct control *control, enum pressure level)
+{
+    atomic_store_explicit(&control->page->pressure, (uint32_t)level, memory_order_relaxed);
+}

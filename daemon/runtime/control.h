@@ -14,5 +14,8 @@ struct control {
 int control_open(struct control *ret);
 void control_close(struct control *control);
 
+/* Writes how short of memory the machine is. */
+void control_write_pressure(struct control *control, enum pressure level);
+
 /* Writes a slot: the reason first, so that whoever sees the new generation sees why. */
 void control_write(struct control *control, const struct effect_slot *slot);

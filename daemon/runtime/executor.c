@@ -15,6 +15,9 @@ static void broadcast(struct server *server, struct reply *reply)
 {
     struct peer *peer;
     LIST_FOREACH(peer, &server->peers, in_server) {
+        if (peer->session && reply->kind == EVENT_PRESSURE) {
+            control_write_pressure(&peer->control, reply->pressure);
+        }
         if (peer->session) {
             peer_send(peer, reply, -EBADF);
         }
@@ -71,6 +74,7 @@ static void carry_out(struct server *server, struct effect *effect)
         break;
     case EFFECT_SESSION_OPENED:
         peer->session = effect->session.session;
+        control_write_pressure(&peer->control, server->pressure_level);
         keeper_keep_session(peer);
         break;
     case EFFECT_REPLY:

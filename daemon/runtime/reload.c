@@ -49,12 +49,8 @@ void server_reload(struct server *server)
         return;
     }
     say_what_stays(server, loaded);
-    server->config->heap_bytes = loaded->heap_bytes;
-    server->config->limits = loaded->limits;
-    server->config->times = loaded->times;
-    config_free(loaded);
-    struct input configure = {.kind = INPUT_CONFIGURE};
-    configure.settings = (struct broker_settings){.limits = server->config->limits, .times = server->config->times};
+    config_adopt(server->config, loaded);
+    struct input configure = {.kind = INPUT_CONFIGURE, .settings = config_broker_settings(server->config)};
     server_feed(server, &configure);
     const struct log_about about = {.event = LOG_EVENT_RELOADED};
     log_line(LOG_LEVEL_INFO, &about, "configuration reloaded");

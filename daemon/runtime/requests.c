@@ -181,12 +181,17 @@ static void serve_list(struct connection *connection, const struct request *requ
 {
     static struct session_entry sessions[MESSAGE_LIST_MAX];
     static struct lease_entry leases[MESSAGE_LIST_MAX];
+    static struct queue_entry queue[MESSAGE_QUEUE_MAX];
     const struct peer *peer = connection_peer(connection);
     const struct server *server = peer->server;
     struct reply reply = {.kind = REPLY_LISTING};
     struct listing_reply *listing = &reply.listing;
     *listing = (struct listing_reply){.sessions = sessions, .leases = leases};
-    if (request->list.what == LIST_SESSIONS) {
+    if (request->list.what == LIST_QUEUE) {
+        listing->queue = queue;
+        listing->queue_count = broker_list_queue(server->broker, request->list.after, server_now(server), queue,
+                                                 MESSAGE_QUEUE_MAX, &listing->more);
+    } else if (request->list.what == LIST_SESSIONS) {
         listing->session_count =
             broker_list_sessions(server->broker, request->list.after, sessions, MESSAGE_LIST_MAX, &listing->more);
     } else {
@@ -196,6 +201,17 @@ static void serve_list(struct connection *connection, const struct request *requ
                                                   leases, nobody ? 0 : MESSAGE_LIST_MAX, &listing->more);
         listing->more = listing->more && !nobody;
     }
+    send_answer(connection, request, &reply, -EBADF);
+}
+
+static void serve_why(struct connection *connection, const struct request *request)
+{
+    static struct why_entry entries[MESSAGE_WHY_MAX];
+    const struct server *server = connection_peer(connection)->server;
+    struct reply reply = {.kind = REPLY_WHY};
+    size_t count =
+        broker_explain(server->broker, request->why_session, server_now(server), entries, MESSAGE_WHY_MAX);
+    reply.why = (struct why_reply){entries, count};
     send_answer(connection, request, &reply, -EBADF);
 }
 
@@ -225,6 +241,7 @@ static handler *const handlers[REQUEST_KINDS] = {
     [REQUEST_EXTEND] = serve_by_core,  [REQUEST_RELEASE] = serve_by_core, [REQUEST_RENEW] = serve_by_core,
     [REQUEST_STATUS] = serve_status,   [REQUEST_LIST] = serve_list,       [REQUEST_REVOKE] = serve_by_core,
     [REQUEST_PING] = serve_ping,       [REQUEST_AUDIT] = serve_audit,     [REQUEST_BYE] = serve_by_core,
+    [REQUEST_CANCEL] = serve_by_core,  [REQUEST_TRIMMED] = serve_by_core, [REQUEST_WHY] = serve_why,
 };
 
 static bool must_greet_first(struct connection *connection, const struct request *request)

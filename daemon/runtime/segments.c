@@ -104,14 +104,16 @@ static int make_ram(struct segment_file *file)
     struct memfd_options options = {
         .huge_pages = wants_huge_pages(file),
         .numa_node = file->options.numa_node,
+        .interleave = file->options.interleave,
         .prefault = file->options.prefault,
     };
     int fd = memfd_segment(file->bytes, &options);
     if (fd < 0 && options.huge_pages && file->options.huge_pages == HUGE_PAGES_TRY) {
         options.huge_pages = false;
+        options.transparent = file->server->has_transparent_huge_pages;
         fd = memfd_segment(file->bytes, &options);
     }
-    file->result.segment.has_huge_pages = fd >= 0 && options.huge_pages;
+    file->result.segment.has_huge_pages = fd >= 0 && (options.huge_pages || options.transparent);
     return fd;
 }
 

@@ -17,12 +17,15 @@
 #include "daemon/runtime/listener.h"
 #include "daemon/runtime/log.h"
 #include "daemon/runtime/peer.h"
+#include "daemon/runtime/pressure.h"
+#include "daemon/runtime/remembered.h"
 #include "daemon/runtime/watch.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/size.h"
 
 enum { PEERS_READ_AT_ONCE = 64 };
 #define JUDGING_TIME  (2 * NANOSECONDS_PER_MILLISECOND) /* in one turn of the loop */
+#define WAITING_REFRESH_NS (200 * NANOSECONDS_PER_MILLISECOND) /* while somebody waits for memory */
 #define SHUTDOWN_TIME (10 * NANOSECONDS_PER_SECOND)
 
 /* ---- time ---- */
@@ -99,6 +102,9 @@ static void judge(struct server *server)
     uint64_t began = server_monotonic();
     while (broker_next_wakeup(server->broker) <= server_now(server)) {
         struct input tick = {.kind = INPUT_TICK};
+        if (broker_is_short(server->broker)) {
+            server_refresh_host(server, WAITING_REFRESH_NS);
+        }
         server->frozen_now = server_now(server);
         read_before_judging(server, server->frozen_now);
         server_feed(server, &tick);
@@ -221,17 +227,19 @@ static int start_handles(struct server *server)
     (void)uv_prepare_start(&server->before_poll, before_poll);
     (void)uv_check_start(&server->after_poll, after_poll);
     watch_start(server);
+    pressure_start(server);
     return catch_signals(server);
 }
 
 static int open_broker(struct server *server)
 {
     struct broker_options options = {
-        .settings = {.limits = server->config->limits, .times = server->config->times},
+        .settings = config_broker_settings(server->config),
         .page_bytes = (uint64_t)sysconf(_SC_PAGESIZE),
         .huge_page_bytes = memfd_huge_page_bytes(),
         .daemon_uid = getuid(),
     };
+    server->has_transparent_huge_pages = memfd_has_transparent_huge_pages();
     server->arena = codec_arena_new();
     server->broker = broker_new(&options);
     return server->arena && server->broker ? 0 : -ENOMEM;
@@ -269,6 +277,7 @@ static int server_open(struct server *server)
         log_error("can't start: %s", strerrordesc_np(-result));
         return result;
     }
+    remembered_load(server);
     server_refresh_host(server, 0);
     return begin_service(server);
 }
@@ -315,6 +324,7 @@ int server_run(struct server *server)
     service_manager_ready("ready");
     start_watchdog(server);
     (void)uv_run(&server->loop, UV_RUN_DEFAULT);
+    remembered_save(server);
     log_info("stopped");
     return EXIT_SUCCESS;
 }
@@ -347,6 +357,7 @@ struct server *server_free(struct server *server)
     (void)uv_loop_close(&server->loop);
     server->broker = broker_free(server->broker);
     keeper_close(server);
+    pressure_close(server);
     spill_close(&server->spill);
     server->files_directory = fd_close(server->files_directory);
     config_free(server->config);

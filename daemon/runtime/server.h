@@ -18,6 +18,16 @@
 #include "daemon/runtime/table.h"
 #include "proto/codec.h"
 
+/* What tells of memory pressure. */
+struct pressure_source {
+    int fd; /* -EBADF: none */
+    uv_poll_t poll;
+    enum pressure level;
+    uint64_t until; /* monotonic: it is taken to last */
+};
+
+enum { PRESSURE_SOURCES = 3 };
+
 struct connection;
 struct peer;
 struct segment_file;
@@ -38,6 +48,7 @@ struct server {
     struct spill spill;
     struct table table; /* what a restart goes on from */
     struct log_budget strangers_log;
+    bool has_transparent_huge_pages;
     bool is_frozen;     /* another daemon goes on with it */
     bool was_activated; /* the listening socket is the service manager's */
     uv_timer_t watchdog;
@@ -59,6 +70,10 @@ struct server {
     uv_timer_t wakeup;
     uv_timer_t watch; /* over segments' sizes */
     uint64_t watch_cursor;
+    struct pressure_source pressure[PRESSURE_SOURCES];
+    uv_timer_t pressure_end;
+    enum pressure pressure_level; /* as the core knows it */
+    uint64_t remembered_changes; /* of the learned sizes, as they were saved last */
     uv_signal_t signals[3];
 
     struct host_memory host;

@@ -15,7 +15,8 @@
 
 #define TABLE_MAGIC UINT64_C(0x31454c4241544d) /* "MTABLE1" */
 
-enum { TABLE_VERSION = 1, HEADER_BYTES = 4096, FIRST_RECORDS = 256 };
+/* Version 1 knew neither groups nor interleaving. */
+enum { TABLE_VERSION = 2, HEADER_BYTES = 4096, FIRST_RECORDS = 256 };
 
 enum record_kind { RECORD_FREE, RECORD_SESSION, RECORD_SEGMENT };
 
@@ -33,6 +34,7 @@ struct session_record {
     uint32_t uid, gid;
     uint8_t token[16];
     char name[64];
+    uint32_t group_count, groups[16];
 };
 
 struct segment_record {
@@ -41,6 +43,7 @@ struct segment_record {
     int32_t numa_node;
     uint8_t prefault, has_huge_pages;
     char name[64], file[64];
+    uint8_t interleave;
 };
 
 struct record {
@@ -52,7 +55,7 @@ struct record {
     };
 };
 
-_Static_assert(sizeof(struct token) == 16 && MESSAGE_NAME_SIZE == 64, "the records have these sizes");
+_Static_assert(sizeof(struct token) == 16 && MESSAGE_NAME_SIZE == 64 && IDENTITY_GROUPS_MAX == 16, "the records have these sizes");
 
 static struct record *record_at(const struct table *table, uint32_t number)
 {
@@ -117,12 +120,28 @@ int table_create(struct table *table)
     return result;
 }
 
-/* An earlier daemon's records may be shorter; one that is killed while it grows the table leaves a part of a record. */
+/* What an earlier daemon did not know of is not there, whatever bytes lie in its place. One version's records are as
+ * long as the other's so far. */
+static void update(struct table *table)
+{
+    for (uint32_t i = 0; table->header->version == 1 && i < table_records(table); i++) {
+        struct record *record = record_at(table, i);
+        uint32_t kind = atomic_load(&record->kind);
+        if (kind == RECORD_SESSION) {
+            record->session.group_count = 0;
+        } else if (kind == RECORD_SEGMENT) {
+            record->segment.interleave = 0;
+        }
+    }
+    table->header->version = TABLE_VERSION;
+}
+
+/* One that is killed while it grows the table leaves a part of a record. */
 static bool is_sane(const struct table *table)
 {
     const struct table_header *header = table->header;
     return header->magic == TABLE_MAGIC && header->version >= 1 && header->version <= TABLE_VERSION &&
-           header->record_bytes >= 64 && header->record_bytes % 8 == 0 && header->record_bytes <= HEADER_BYTES;
+           header->record_bytes >= sizeof(struct record) && header->record_bytes % 8 == 0 && header->record_bytes <= HEADER_BYTES;
 }
 
 int table_open(struct table *table, int fd)
@@ -138,6 +157,9 @@ int table_open(struct table *table, int fd)
     }
     if (result == 0) {
         result = is_sane(table) ? list_free(table) : -EPROTO;
+    }
+    if (result == 0) {
+        update(table);
     }
     if (result < 0) {
         table_close(table);
@@ -200,7 +222,9 @@ void table_keep_session(struct table *table, uint32_t number, const struct kept_
         .pid = session->identity.pid,
         .uid = session->identity.uid,
         .gid = session->identity.gid,
+        .group_count = session->identity.group_count,
     };
+    memcpy(record->session.groups, session->identity.groups, sizeof record->session.groups);
     memcpy(record->session.token, session->token.bytes, sizeof record->session.token);
     memcpy(record->session.name, session->name, sizeof record->session.name);
     validate(record, RECORD_SESSION);
@@ -223,6 +247,7 @@ void table_keep_segment(struct table *table, uint32_t number, const struct kept_
         .ttl_ms = segment->ttl_ms,
         .numa_node = segment->options.numa_node,
         .prefault = segment->options.prefault,
+        .interleave = segment->options.interleave,
         .has_huge_pages = segment->has_huge_pages,
     };
     memcpy(record->segment.name, segment->name, sizeof record->segment.name);
@@ -270,6 +295,8 @@ bool table_read_session(const struct table *table, uint32_t number, struct kept_
         .identity = {.pid = from->pid, .uid = from->uid, .gid = from->gid},
         .limits = {from->max_bytes, from->max_physical_bytes, from->max_mapped_bytes},
     };
+    ret->identity.group_count = from->group_count <= IDENTITY_GROUPS_MAX ? from->group_count : 0;
+    memcpy(ret->identity.groups, from->groups, sizeof ret->identity.groups);
     memcpy(ret->token.bytes, from->token, sizeof from->token);
     memcpy(ret->name, from->name, sizeof ret->name - 1);
     *ret_started_at = from->started_at;
@@ -292,7 +319,10 @@ bool table_read_segment(const struct table *table, uint32_t number, struct kept_
         .generation = from->generation,
         .file_bytes = from->file_bytes,
         .location = (enum location)from->location,
-        .options = {(enum huge_pages)from->huge_pages, from->numa_node, from->prefault},
+        .options = {.huge_pages = (enum huge_pages)from->huge_pages,
+                    .numa_node = from->numa_node,
+                    .interleave = from->interleave,
+                    .prefault = from->prefault},
         .slot = from->slot,
         .ttl_ms = from->ttl_ms,
         .has_huge_pages = from->has_huge_pages,

@@ -6,6 +6,7 @@
 #include "daemon/runtime/watch.h"
 
 #include "daemon/runtime/log.h"
+#include "daemon/runtime/remembered.h"
 #include "daemon/runtime/segments.h"
 
 enum { INTERVAL_MS = 1000, LOOKS_PER_INTERVAL = 1000 };
@@ -31,6 +32,7 @@ static void on_interval(uv_timer_t *timer)
 {
     struct server *server = timer->data;
     struct segment_view segment;
+    remembered_save(server);
     for (int i = 0; i < LOOKS_PER_INTERVAL; i++) {
         if (!broker_next_segment(server->broker, server->watch_cursor, &segment)) {
             server->watch_cursor = 0;

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Quotas as text. */
+#include "daemon/config/quotas.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <inttypes.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/cleanup.h"
+#include "proto/base/size.h"
+#include "proto/base/text.h"
+
+enum { NUMBER_MAX = 1000 };
+
+static const char *const prefixes[PARTY_KINDS] = {"user ", "group ", "class "};
+
+static int kind_of(const char *section)
+{
+    for (int kind = 0; kind < PARTY_KINDS; kind++) {
+        if (strncmp(section, prefixes[kind], strlen(prefixes[kind])) == 0) {
+            return kind;
+        }
+    }
+    return -1;
+}
+
+bool quotas_has_section(const char *section)
+{
+    return kind_of(section) >= 0;
+}
+
+void quotas_free(struct policy *policy)
+{
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        free(policy->rules[i].members);
+    }
+    free(policy->rules);
+    *policy = (struct policy){0};
+}
+
+__attribute__((format(printf, 3, 4))) static int fail(struct config_draft *draft, const struct quota_line *line,
+                                                      const char *format, ...)
+{
+    cleanup(freep) char *what = NULL;
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vasprintf(&what, format, arguments);
+    va_end(arguments);
+    if (length < 0) {
+        what = NULL;
+        return -ENOMEM;
+    }
+    return draft_fail(draft, line->file, line->line, NULL, "[%s] %s: %s", line->section, line->key, what);
+}
+
+/* ---- ids ---- */
+
+static bool parse_number(const char *text, uint32_t most, uint32_t *ret)
+{
+    char *end;
+    unsigned long long number = strtoull(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || number > most) {
+        return false;
+    }
+    *ret = (uint32_t)number;
+    return true;
+}
+
+static bool parse_user(const char *text, uint32_t *ret)
+{
+    const struct passwd *user = getpwnam(text);
+    if (user) {
+        *ret = user->pw_uid;
+    }
+    return user || parse_number(text, UINT32_MAX - 1, ret);
+}
+
+static bool parse_group(const char *text, uint32_t *ret)
+{
+    const struct group *group = getgrnam(text);
+    if (group) {
+        *ret = group->gr_gid;
+    }
+    return group || parse_number(text, UINT32_MAX - 1, ret);
+}
+
+/* ---- sections ---- */
+
+static int name_rule(struct config_draft *draft, const struct quota_line *line, struct policy_rule *rule)
+{
+    bool known = true;
+    rule->is_each = rule->kind == PARTY_USER && strcmp(rule->name, "*") == 0;
+    if (rule->kind == PARTY_USER && !rule->is_each) {
+        known = parse_user(rule->name, &rule->id);
+    } else if (rule->kind == PARTY_GROUP) {
+        known = parse_group(rule->name, &rule->id);
+    }
+    if (!known) {
+        return fail(draft, line, "there is no %s \"%s\"; create it, or give its number",
+                    rule->kind == PARTY_USER ? "user" : "group", rule->name);
+    }
+    return 0;
+}
+
+/* The section's rule, made with its first line; NULL after an error. */
+static struct policy_rule *rule_of(struct config_draft *draft, const struct quota_line *line)
+{
+    struct policy *policy = &draft->config->policy;
+    struct policy_rule rule = {.kind = (enum party_kind)kind_of(line->section), .quota = quota_none()};
+    const char *name = line->section + strlen(prefixes[rule.kind]);
+    name += strspn(name, " ");
+    if (!*name || strlen(name) >= sizeof rule.name) {
+        (void)fail(draft, line, "a name of at most %zu characters is expected in the section", sizeof rule.name - 1);
+        return NULL;
+    }
+    text_copy(rule.name, sizeof rule.name, name);
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        if (policy->rules[i].kind == rule.kind && strcmp(policy->rules[i].name, name) == 0) {
+            return &policy->rules[i];
+        }
+    }
+    if (name_rule(draft, line, &rule) < 0) {
+        return NULL;
+    }
+    struct policy_rule *rules = reallocarray(policy->rules, policy->rule_count + 1, sizeof *rules);
+    if (!rules) {
+        (void)fail(draft, line, "out of memory");
+        return NULL;
+    }
+    policy->rules = rules;
+    rules[policy->rule_count] = rule;
+    return &rules[policy->rule_count++];
+}
+
+/* ---- members ---- */
+
+static int add_member(struct config_draft *draft, const struct quota_line *line, struct policy_rule *rule,
+                      enum member_kind kind, const char *word)
+{
+    struct policy_member member = {.kind = kind};
+    bool known = true;
+    if (strlen(word) >= sizeof member.name) {
+        return fail(draft, line, "\"%s\" is too long", word);
+    }
+    text_copy(member.name, sizeof member.name, word);
+    if (kind == MEMBER_USER) {
+        known = parse_user(word, &member.id);
+    } else if (kind == MEMBER_GROUP) {
+        known = parse_group(word, &member.id);
+    }
+    if (!known) {
+        return fail(draft, line, "there is no %s \"%s\"; create it, or give its number",
+                    kind == MEMBER_USER ? "user" : "group", word);
+    }
+    struct policy_member *members = reallocarray(rule->members, rule->member_count + 1, sizeof *members);
+    if (!members) {
+        return fail(draft, line, "out of memory");
+    }
+    rule->members = members;
+    members[rule->member_count++] = member;
+    return 0;
+}
+
+/* A key that comes again replaces what it said before. */
+static void drop_members(struct policy_rule *rule, enum member_kind kind)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < rule->member_count; i++) {
+        if (rule->members[i].kind != kind) {
+            rule->members[kept++] = rule->members[i];
+        }
+    }
+    rule->member_count = kept;
+}
+
+static int take_members(struct config_draft *draft, const struct quota_line *line, struct policy_rule *rule,
+                        enum member_kind kind)
+{
+    cleanup(freep) char *copy = strdup(line->value);
+    char *rest = copy;
+    const char *word;
+    if (!copy) {
+        return fail(draft, line, "out of memory");
+    }
+    if (rule->kind != PARTY_CLASS) {
+        return fail(draft, line, "only a class has members; a user or a group is named by its section");
+    }
+    drop_members(rule, kind);
+    while ((word = strsep(&rest, " \t,"))) {
+        int result = *word ? add_member(draft, line, rule, kind, word) : 0;
+        if (result < 0) {
+            return result;
+        }
+    }
+    return 0;
+}
+
+/* ---- values ---- */
+
+static int take_size(struct config_draft *draft, const struct quota_line *line, uint64_t *ret)
+{
+    if (size_from_text(line->value, draft->config->host_total_bytes, ret) < 0) {
+        return fail(draft, line, "\"%s\": a size is expected, such as 512M, 8G, 25%% (of memory), or 0 or unlimited",
+                    line->value);
+    }
+    *ret = *ret ? *ret : LIMIT_OFF;
+    return 0;
+}
+
+static int take_number(struct config_draft *draft, const struct quota_line *line, uint32_t least, uint32_t most,
+                       uint32_t *ret)
+{
+    if (!parse_number(line->value, most, ret) || *ret < least) {
+        return fail(draft, line, "\"%s\": a number from %u to %u is expected", line->value, least, most);
+    }
+    return 0;
+}
+
+static int take_count(struct config_draft *draft, const struct quota_line *line, uint64_t *ret)
+{
+    uint32_t count;
+    int result = take_number(draft, line, 0, UINT32_MAX - 1, &count);
+    *ret = result == 0 && count ? count : LIMIT_OFF;
+    return result;
+}
+
+static int take_reserve(struct config_draft *draft, const struct quota_line *line, struct policy_rule *rule)
+{
+    int result = take_size(draft, line, &rule->quota.reserve_bytes);
+    if (rule->is_each) {
+        return fail(draft, line, "nobody knows how many users there will be: reserve for users, groups or classes by name");
+    }
+    if (result == 0 && rule->quota.reserve_bytes == LIMIT_OFF) {
+        rule->quota.reserve_bytes = 0;
+    }
+    return result;
+}
+
+static int take_word(struct config_draft *draft, const struct quota_line *line, const char *const words[], size_t count,
+                     const char *expected, unsigned *ret)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (strcmp(line->value, words[i]) == 0) {
+            *ret = i;
+            return 0;
+        }
+    }
+    return fail(draft, line, "\"%s\": %s is expected", line->value, expected);
+}
+
+static const char *const charge_words[] = {"", "broker", "client"};
+static const char *const huge_words[] = {"never", "try", "always"};
+
+static int take_choice(struct config_draft *draft, const struct quota_line *line, struct policy_rule *rule)
+{
+    unsigned choice = 0;
+    int result;
+    if (rule->kind != PARTY_CLASS) {
+        return fail(draft, line, "this is a class's; put it under [class NAME], [class default] is everybody else's");
+    }
+    if (strcmp(line->key, "charge") == 0) {
+        result = take_word(draft, line, charge_words + 1, 2, "broker or client", &choice);
+        rule->quota.charge = (enum charged_to)(choice + 1);
+        return result;
+    }
+    result = take_word(draft, line, huge_words, 3, "never, try or always", &choice);
+    rule->quota.huge_pages = (enum huge_pages)choice;
+    rule->quota.has_huge_pages = true;
+    return result;
+}
+
+int quotas_take_line(struct config_draft *draft, const struct quota_line *line)
+{
+    struct policy_rule *rule = rule_of(draft, line);
+    const char *key = line->key;
+    if (!rule) {
+        return -EINVAL;
+    }
+    struct quota *quota = &rule->quota;
+    if (strcmp(key, "max_bytes") == 0) {
+        return take_size(draft, line, &quota->limits.max_bytes);
+    }
+    if (strcmp(key, "max_physical_bytes") == 0) {
+        return take_size(draft, line, &quota->limits.max_physical_bytes);
+    }
+    if (strcmp(key, "max_mapped_bytes") == 0) {
+        return take_size(draft, line, &quota->limits.max_mapped_bytes);
+    }
+    if (strcmp(key, "max_leases") == 0 || strcmp(key, "max_sessions") == 0) {
+        return take_count(draft, line, key[4] == 'l' ? &quota->max_leases : &quota->max_sessions);
+    }
+    if (strcmp(key, "reserve_bytes") == 0) {
+        return take_reserve(draft, line, rule);
+    }
+    if (strcmp(key, "priority") == 0) {
+        quota->has_priority = true;
+        return take_number(draft, line, 0, NUMBER_MAX, &quota->priority);
+    }
+    if (strcmp(key, "weight") == 0) {
+        quota->has_weight = true;
+        return take_number(draft, line, 1, NUMBER_MAX, &quota->weight);
+    }
+    if (strcmp(key, "charge") == 0 || strcmp(key, "huge") == 0) {
+        return take_choice(draft, line, rule);
+    }
+    if (strcmp(key, "users") == 0 || strcmp(key, "groups") == 0 || strcmp(key, "clients") == 0) {
+        return take_members(draft, line, rule,
+                            key[0] == 'u'   ? MEMBER_USER
+                            : key[0] == 'g' ? MEMBER_GROUP
+                                            : MEMBER_CLIENT);
+    }
+    return fail(draft, line, "there is no such key; membroker.conf(5) has the list");
+}
+
+/* ---- promises ---- */
+
+static int check_rule(struct config_draft *draft, const struct policy_rule *rule)
+{
+    const struct quota *quota = &rule->quota;
+    uint64_t most = size_min(quota->limits.max_physical_bytes, quota->limits.max_bytes);
+    char reserve[SIZE_TEXT_BYTES], limit[SIZE_TEXT_BYTES];
+    if (quota->reserve_bytes > most) {
+        return draft_fail(draft, NULL, 0, NULL,
+                          "[%s%s] reserve_bytes: %s are reserved, but its own limit is %s; reserve less or allow more",
+                          prefixes[rule->kind], rule->name, size_to_text(quota->reserve_bytes, reserve),
+                          size_to_text(most, limit));
+    }
+    return 0;
+}
+
+int quotas_check(struct config_draft *draft)
+{
+    const struct config *config = draft->config;
+    uint64_t most = size_min(config->limits.max_physical_bytes, config->limits.max_bytes);
+    uint64_t sum = 0;
+    char sum_text[SIZE_TEXT_BYTES], limit[SIZE_TEXT_BYTES];
+    for (size_t i = 0; i < config->policy.rule_count; i++) {
+        int result = check_rule(draft, &config->policy.rules[i]);
+        if (result < 0) {
+            return result;
+        }
+        sum = size_add_saturated(sum, config->policy.rules[i].quota.reserve_bytes);
+    }
+    if (sum > most) {
+        return draft_fail(draft, NULL, 0, NULL,
+                          "reserve_bytes: all reserves together are %s (%" PRIu64
+                          " bytes), but there are only %s of RAM to lend ([limits] max_physical_bytes and max_bytes); "
+                          "reserve less, or raise those",
+                          size_to_text(sum, sum_text), sum, size_to_text(most, limit));
+    }
+    if (config->pool.bytes > most) {
+        return draft_fail(draft, draft->origins[SETTING_POOL_BYTES].file, draft->origins[SETTING_POOL_BYTES].line,
+                          &settings[SETTING_POOL_BYTES], "it is more than all the RAM that there is to lend (%s)",
+                          size_to_text(most, limit));
+    }
+    return 0;
+}
+
+/* ---- printing ---- */
+
+static void print_limit(const char *key, uint64_t value, FILE *out)
+{
+    if (value != LIMIT_OFF) {
+        (void)fprintf(out, "%s = %" PRIu64 "\n", key, value);
+    }
+}
+
+static void print_members(const struct policy_rule *rule, enum member_kind kind, const char *key, FILE *out)
+{
+    bool begun = false;
+    for (size_t i = 0; i < rule->member_count; i++) {
+        if (rule->members[i].kind == kind) {
+            (void)fprintf(out, "%s%s%s", begun ? "" : key, begun ? " " : " = ", rule->members[i].name);
+            begun = true;
+        }
+    }
+    (void)fprintf(out, "%s", begun ? "\n" : "");
+}
+
+static void print_rule(const struct policy_rule *rule, FILE *out)
+{
+    const struct quota *quota = &rule->quota;
+    (void)fprintf(out, "\n[%s%s]\n", prefixes[rule->kind], rule->name);
+    print_members(rule, MEMBER_USER, "users", out);
+    print_members(rule, MEMBER_GROUP, "groups", out);
+    print_members(rule, MEMBER_CLIENT, "clients", out);
+    print_limit("max_bytes", quota->limits.max_bytes, out);
+    print_limit("max_physical_bytes", quota->limits.max_physical_bytes, out);
+    print_limit("max_mapped_bytes", quota->limits.max_mapped_bytes, out);
+    print_limit("max_leases", quota->max_leases, out);
+    print_limit("max_sessions", quota->max_sessions, out);
+    print_limit("reserve_bytes", quota->reserve_bytes ? quota->reserve_bytes : LIMIT_OFF, out);
+    print_limit("priority", quota->has_priority ? quota->priority : LIMIT_OFF, out);
+    print_limit("weight", quota->has_weight ? quota->weight : LIMIT_OFF, out);
+    if (quota->charge != CHARGE_UNSPECIFIED) {
+        (void)fprintf(out, "charge = %s\n", charge_words[quota->charge]);
+    }
+    if (quota->has_huge_pages) {
+        (void)fprintf(out, "huge = %s\n", huge_words[quota->huge_pages]);
+    }
+}
+
+void quotas_print(const struct policy *policy, FILE *out)
+{
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        print_rule(&policy->rules[i], out);
+    }
+}

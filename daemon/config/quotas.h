@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sections [user NAME], [group NAME] and [class NAME]: their keys, and what they promise together. A section may
+ * come again, in a drop-in: its later values win.
+ */
+#pragma once
+
+#include "daemon/config/settings.h"
+
+struct quota_line {
+    const char *section, *key, *value;
+    const char *file;
+    int line;
+};
+
+bool quotas_has_section(const char *section);
+
+/* Takes a line of such a section into the draft. 0 or negative errno with the draft's error set. */
+int quotas_take_line(struct config_draft *draft, const struct quota_line *line);
+
+/* Whether what is promised can be kept: reserves within the limits, and each quota within itself. */
+int quotas_check(struct config_draft *draft);
+
+void quotas_print(const struct policy *policy, FILE *out);
+
+/* Empties a policy that belongs to a configuration. */
+void quotas_free(struct policy *policy);

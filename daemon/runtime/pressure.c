@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sources of memory pressure: the kernel's triggers for "some" and "full", and what the service manager wants watched.
+ * A source tells when pressure is there, at most once in its window, and never that it is over: it is taken to last
+ * a while after the last word.
+ */
+#include "daemon/runtime/pressure.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/os/pressure.h"
+#include "daemon/runtime/log.h"
+#include "proto/base/cleanup.h"
+#include "proto/base/size.h"
+
+#define LASTS (5 * NANOSECONDS_PER_SECOND) /* two windows and a half */
+
+static const char *const level_names[] = {"none", "some", "full"};
+
+static void judge(struct server *server);
+
+static void on_end(uv_timer_t *timer)
+{
+    judge(timer->data);
+}
+
+/* The highest level that a source told of lately. */
+static void judge(struct server *server)
+{
+    uint64_t now = server_monotonic(), next = UINT64_MAX;
+    struct input input = {.kind = INPUT_PRESSURE, .pressure = PRESSURE_NONE};
+    for (size_t i = 0; i < PRESSURE_SOURCES; i++) {
+        const struct pressure_source *source = &server->pressure[i];
+        if (source->until > now) {
+            next = size_min(next, source->until);
+            input.pressure = source->level > input.pressure ? source->level : input.pressure;
+        }
+    }
+    if (next != UINT64_MAX) {
+        (void)uv_timer_start(&server->pressure_end, on_end, (next - now) / NANOSECONDS_PER_MILLISECOND + 1, 0);
+    }
+    if (input.pressure != server->pressure_level) {
+        log_info("memory pressure: %s", level_names[input.pressure]);
+        server->pressure_level = input.pressure;
+        server_feed(server, &input);
+    }
+}
+
+static void on_pressure(uv_poll_t *poll, int status, int events)
+{
+    struct pressure_source *source = poll->data;
+    struct server *server = poll->loop->data;
+    char told[256];
+    if (events & UV_READABLE) {
+        while (read(source->fd, told, sizeof told) == (ssize_t)sizeof told) {
+        }
+    }
+    if (status < 0) {
+        (void)uv_poll_stop(poll); /* its cgroup is gone, or the manager has closed it */
+        return;
+    }
+    source->until = server_monotonic() + LASTS;
+    judge(server);
+}
+
+static bool start_source(struct server *server, struct pressure_source *source, int fd, int events)
+{
+    source->fd = fd;
+    if (fd < 0 || uv_poll_init(&server->loop, &source->poll, fd) < 0) {
+        source->fd = fd_close(fd);
+        return false;
+    }
+    source->poll.data = source;
+    return uv_poll_start(&source->poll, events, on_pressure) == 0;
+}
+
+void pressure_start(struct server *server)
+{
+    struct pressure_source *source = server->pressure;
+    const struct config *config = server->config;
+    bool is_stream = false;
+    server->loop.data = server;
+    (void)uv_timer_init(&server->loop, &server->pressure_end);
+    server->pressure_end.data = server;
+    source[0].level = source[2].level = PRESSURE_SOME;
+    source[1].level = PRESSURE_FULL;
+    int some = pressure_open(PRESSURE_SOME, config->pressure_some);
+    int full = pressure_open(PRESSURE_FULL, config->pressure_full);
+    int given = pressure_open_given(&is_stream);
+    bool any = start_source(server, &source[0], some, UV_PRIORITIZED);
+    any = start_source(server, &source[1], full, UV_PRIORITIZED) || any;
+    any = start_source(server, &source[2], given, is_stream ? UV_READABLE : UV_PRIORITIZED) || any;
+    if (!any) {
+        log_info("nothing here tells of memory pressure (/proc/pressure/memory: %s): it is not watched",
+                 strerrordesc_np(-some));
+    }
+    if (given < 0 && given != -ENOENT) {
+        log_warning("MEMORY_PRESSURE_WATCH can't be watched: %s", strerrordesc_np(-given));
+    }
+}
+
+void pressure_close(struct server *server)
+{
+    for (size_t i = 0; i < PRESSURE_SOURCES; i++) {
+        server->pressure[i].fd = fd_close(server->pressure[i].fd);
+    }
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The sizes that workspaces learned, kept in a file: over restarts of the daemon and of the machine. */
+#pragma once
+
+#include "daemon/runtime/server.h"
+
+/* Reads the file, if there is one; a line that makes no sense is skipped. */
+void remembered_load(struct server *server);
+
+/* Writes it anew, if anything has changed since: another file takes its place, whole. */
+void remembered_save(struct server *server);
