@@ -6,7 +6,6 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "client/buffer/heap.h"
 #include "client/client.h"
 #include "client/error.h"
 
@@ -56,7 +55,7 @@ static void *background_main(void *argument)
         receive_all(client);
         (void)pthread_mutex_unlock(&client->lock);
         events_deliver(client);
-        heaps_tend(client, client_milliseconds());
+        trim_tend(client);
         (void)pthread_mutex_lock(&client->lock);
         if (!client->stopping) {
             sleep_until_due(client);

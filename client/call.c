@@ -127,10 +127,37 @@ static int explain(const mb_client *client, const struct call *call, int result)
     return result < 0 ? not_connected(client) : 0;
 }
 
+/* What it may take in the broker's queue. */
+static uint32_t wait_of(const struct request *request)
+{
+    if (!request) {
+        return 0;
+    }
+    return request->kind == REQUEST_ACQUIRE  ? request->acquire.wait_ms
+           : request->kind == REQUEST_EXTEND ? request->extend.wait_ms
+                                             : 0;
+}
+
+void mb_cancel_waits(mb_client *client)
+{
+    struct call *call;
+    if (client_check_process(client) < 0) {
+        return;
+    }
+    (void)pthread_mutex_lock(&client->lock);
+    TAILQ_FOREACH(call, &client->calls, in_client) {
+        struct request cancel = {.kind = REQUEST_CANCEL, .cancel_request = call->id};
+        if (wait_of(call->request) && client->state == LINK_UP) {
+            (void)link_send(client, &cancel);
+        }
+    }
+    (void)pthread_mutex_unlock(&client->lock);
+}
+
 int call_broker(mb_client *client, struct request *request, struct call *call)
 {
     int result = client_check_process(client);
-    uint64_t until = client_milliseconds() + client->timeout_ms;
+    uint64_t until = client_milliseconds() + client->timeout_ms + wait_of(request);
     if (result < 0) {
         return result;
     }

@@ -59,6 +59,8 @@ static int take_options(mb_client *client, const mb_client_options *options)
     client->on_reclaim = options->on_reclaim;
     client->max_retries = options->max_retries;
     client->retry_wait_ms = options->retry_wait_ms;
+    client->cache_bytes = options->cache_bytes;
+    client->wait_ms = options->wait_ms;
     if (misuse_wanted()) {
         client->flags |= MB_CLIENT_CATCH_MISUSE;
     }
@@ -281,8 +283,10 @@ int mb_client_fd(const mb_client *client)
 
 uint64_t client_due(const mb_client *client)
 {
-    uint64_t link = link_due(client), idle = heaps_due(client->heaps);
-    return idle < link ? idle : link;
+    uint64_t due = link_due(client), idle = heaps_due(client->heaps), cached = lease_cache_due(client);
+    due = idle < due ? idle : due;
+    due = cached < due ? cached : due;
+    return client->trim_asked ? 0 : due;
 }
 
 int mb_client_timeout(mb_client *client)
@@ -315,8 +319,17 @@ int mb_client_dispatch(mb_client *client)
     link_flush_releases(client);
     (void)pthread_mutex_unlock(&client->lock);
     events_deliver(client);
-    heaps_tend(client, client_milliseconds());
+    trim_tend(client);
     return 0;
+}
+
+mb_pressure mb_client_pressure(mb_client *client)
+{
+    (void)pthread_mutex_lock(&client->lock);
+    const struct control_mapping *control = SLIST_FIRST(&client->controls);
+    uint32_t pressure = control ? atomic_load_explicit(&control->page->pressure, memory_order_relaxed) : 0;
+    (void)pthread_mutex_unlock(&client->lock);
+    return (mb_pressure)pressure;
 }
 
 uint64_t mb_client_session(const mb_client *client)

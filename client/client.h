@@ -32,8 +32,10 @@ enum link_state {
 
 struct extent {
     uint64_t bytes;
-    int fd;        /* until it is mapped; -EBADF then */
-    void *address; /* NULL: not mapped */
+    int fd;          /* until it is mapped; -EBADF then */
+    void *address;   /* NULL: not mapped */
+    bool is_present; /* its pages exist: they are mapped at once */
+    bool prefault;   /* they are to be made by this process, which pays for them */
 };
 
 enum { EXTENTS_MAX = 64 };
@@ -44,6 +46,10 @@ struct mb_lease {
     mb_location location;
     uint32_t ttl_ms;
     bool huge_pages;
+    mb_charge charge;
+    bool is_cached;     /* released by the program, kept for the next */
+    uint64_t cached_at; /* ms */
+    char name[MESSAGE_NAME_SIZE];
     uint64_t file_bytes;                     /* of a named file; 0: it has none */
     const struct control_slot *_Atomic slot; /* in a mapping that lives as long as the client */
     uint32_t slot_index;
@@ -99,7 +105,10 @@ struct mb_client {
     void (*on_event)(const mb_event *event, void *user_data);
     void *user_data;
     void (*on_reclaim)(const mb_reclaim *reclaim, void *user_data);
-    uint32_t max_retries, retry_wait_ms;
+    uint32_t max_retries, retry_wait_ms, wait_ms;
+    uint64_t cache_bytes, cached_bytes; /* most, and now */
+    bool trim_asked;                    /* the broker waits to hear that it was done */
+    _Atomic uint32_t trims;             /* how often it asked */
     struct heaps *heaps;
     _Atomic uint64_t buffer_epoch; /* no other client's; another one after each loss of a lease: see buffer/cache.h */
     LIST_ENTRY(mb_client) in_process;
@@ -219,6 +228,28 @@ void lease_note_loss(mb_lease *lease, mb_end_reason reason);
 /* Looks at every lease's slot and notes what is lost; `all_lost`: every one that isn't lost already is, for this
  * reason. */
 void leases_sweep(mb_client *client, mb_end_reason all_lost);
+
+/* ---- lease_cache.c ---- */
+
+/* Keeps a lease that is being released; false: it is not one to keep. With the lock held. */
+bool lease_cache_keep(mb_lease *lease);
+
+/* A kept lease of this size and name, zeroed; NULL: there is none. Takes the lock. */
+mb_lease *lease_cache_take(mb_client *client, uint64_t bytes, const mb_lease_options *options);
+
+/* Gives back what was kept before `before` (ms); returns whether there was anything. Takes the lock. */
+bool lease_cache_trim(mb_client *client, uint64_t before);
+
+/* When the first is to be given back; UINT64_MAX: there is none. With the lock held. */
+uint64_t lease_cache_due(const mb_client *client);
+
+/* Queues the release of a lease, or forgets it where the broker has nothing to give back. With the lock held. */
+void lease_post_release(mb_client *client, mb_lease *lease, bool was_lost);
+
+/* ---- trim.c ---- */
+
+/* Tends what is held in reserve, and answers the broker's wish to trim. Without the lock, events delivered before. */
+void trim_tend(mb_client *client);
 
 /* ---- background.c ---- */
 int background_start(mb_client *client);

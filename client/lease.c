@@ -10,6 +10,7 @@
 #include "client/error.h"
 #include "client/guard.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/text.h"
 
 /* ---- bookkeeping; the lock is held ---- */
 
@@ -33,6 +34,7 @@ void lease_take_grant(mb_client *client, mb_lease *lease, const struct grant_rep
         lease->location = (mb_location)grant->location;
         lease->ttl_ms = grant->ttl_ms;
         lease->huge_pages = grant->huge_pages;
+        lease->charge = (mb_charge)grant->charge;
         lease->file_bytes = grant->file_bytes;
         lease->slot_index = grant->slot;
         atomic_store(&lease->slot, &SLIST_FIRST(&client->controls)->page->slot[grant->slot]);
@@ -44,7 +46,8 @@ void lease_take_grant(mb_client *client, mb_lease *lease, const struct grant_rep
             background_wake(client);
         }
     }
-    lease->extents[lease->extent_count++] = (struct extent){.bytes = grant->bytes, .fd = fd};
+    lease->extents[lease->extent_count++] =
+        (struct extent){.bytes = grant->bytes, .fd = fd, .is_present = grant->is_present, .prefault = grant->prefault};
 }
 
 void lease_unreference(mb_lease *lease)
@@ -63,6 +66,9 @@ void lease_note_loss(mb_lease *lease, mb_end_reason reason)
     lease->loss_told = true;
     atomic_store(&lease->client->buffer_epoch, heaps_new_number());
     atomic_store_explicit(&lease->lost, (uint32_t)reason, memory_order_release);
+    if (lease->is_cached) {
+        return; /* to the program it is gone already */
+    }
     event_push(lease->client, MB_EVENT_LEASE_LOST, lease, &details);
 }
 
@@ -174,6 +180,11 @@ int mb_lease_has_huge_pages(const mb_lease *lease)
     return lease->huge_pages;
 }
 
+mb_charge mb_lease_charge(const mb_lease *lease)
+{
+    return lease->charge;
+}
+
 void mb_lease_report_use(mb_lease *lease, uint64_t used_bytes)
 {
     atomic_store_explicit(&lease->used_bytes, used_bytes, memory_order_relaxed);
@@ -191,7 +202,13 @@ static int fill_request(const mb_lease_options *options, uint64_t bytes, struct 
         .bytes = bytes,
         .location = (enum location)options->location,
         .ttl_ms = options->ttl_ms,
-        .huge_pages = (enum huge_pages)options->huge_pages,
+        .huge_pages =
+            options->huge_pages == MB_HUGE_PAGES_UNSAID ? HUGE_PAGES_NEVER : (enum huge_pages)options->huge_pages,
+        .has_huge_pages = options->huge_pages != MB_HUGE_PAGES_UNSAID,
+        .interleave = options->interleave,
+        .wait_ms = options->wait_ms,
+        .learned = options->flags & MB_LEASE_LEARNED,
+        .use_learned = options->flags & MB_LEASE_USE_LEARNED,
         .numa_node = options->numa_node,
         .prefault = options->prefault,
     };
@@ -212,16 +229,28 @@ int mb_acquire(mb_client *client, uint64_t bytes, const mb_lease_options *option
     if (options && options->size < sizeof *options) {
         return error_set(-EINVAL, "the options must begin as MB_LEASE_OPTIONS_INIT");
     }
-    int result = fill_request(options ? options : &defaults, bytes, &request.acquire);
+    options = options ? options : &defaults;
+    int result = fill_request(options, bytes, &request.acquire);
     if (result < 0) {
         return result;
+    }
+    if ((*ret_lease = lease_cache_take(client, bytes, options))) {
+        return 0;
     }
     cleanup(freep) mb_lease *lease = calloc(1, sizeof *lease);
     if (!lease) {
         return error_set(-ENOMEM, "out of memory for the library's own tables");
     }
+    text_copy(lease->name, sizeof lease->name, request.acquire.name);
     struct call call = {.lease = lease};
     result = call_broker(client, &request, &call);
+    if (result == -ENOMEM && lease_cache_trim(client, UINT64_MAX)) {
+        call = (struct call){.lease = lease};
+        result = call_broker(client, &request, &call);
+    }
+    if (result == 0 && lease->extent_count == 0) {
+        result = error_set(-ENODATA, "the broker remembers no size for \"%s\" of this client", request.acquire.name);
+    }
     if (result < 0) {
         return result;
     }
@@ -232,7 +261,13 @@ int mb_acquire(mb_client *client, uint64_t bytes, const mb_lease_options *option
 
 int mb_extend(mb_lease *lease, uint64_t bytes, unsigned *ret_extent)
 {
-    struct request request = {.kind = REQUEST_EXTEND, .extend = {.lease = lease->id, .bytes = bytes}};
+    return mb_extend_wait(lease, bytes, 0, ret_extent);
+}
+
+int mb_extend_wait(mb_lease *lease, uint64_t bytes, uint32_t wait_ms, unsigned *ret_extent)
+{
+    struct request request = {.kind = REQUEST_EXTEND,
+                              .extend = {.lease = lease->id, .bytes = bytes, .wait_ms = wait_ms}};
     struct call call = {.lease = lease};
     int result = mb_lease_check(lease);
     if (result == 0 && lease->extent_count == EXTENTS_MAX) {
@@ -249,9 +284,26 @@ int mb_extend(mb_lease *lease, uint64_t bytes, unsigned *ret_extent)
 
 /* ---- mapping ---- */
 
+/* Every page, now and by this process, whose cgroup pays: an error here instead of a signal later. */
+static int touch_all(const mb_lease *lease, void *address, uint64_t bytes)
+{
+    int result;
+    do {
+        result = madvise(address, bytes, MADV_POPULATE_WRITE);
+    } while (result < 0 && errno == EINTR);
+    if (result == 0 || errno == EINVAL) { /* a kernel before 5.14: pages come at the first touch */
+        return 0;
+    }
+    return error_set(-ENOMEM,
+                     "the pages of lease %llu (%llu bytes), which this process pays for, could not be had: %s; "
+                     "release it and ask for less, or give the process's cgroup more memory",
+                     (unsigned long long)lease->id, (unsigned long long)bytes, strerrordesc_np(errno));
+}
+
 static int map_extent(mb_lease *lease, struct extent *extent)
 {
-    void *address = mmap(NULL, extent->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, extent->fd, 0);
+    int flags = MAP_SHARED | (extent->is_present ? MAP_POPULATE : 0);
+    void *address = mmap(NULL, extent->bytes, PROT_READ | PROT_WRITE, flags, extent->fd, 0);
     if (address == MAP_FAILED) {
         return error_set(-errno, "%llu bytes of lease %llu could not be mapped: %s", (unsigned long long)extent->bytes,
                          (unsigned long long)lease->id, strerrordesc_np(errno));
@@ -262,6 +314,12 @@ static int map_extent(mb_lease *lease, struct extent *extent)
     if ((lease->client->flags & MB_CLIENT_GUARD) && guard_add(address, extent->bytes, lease) < 0) {
         (void)munmap(address, extent->bytes);
         return error_set(-ENOMEM, "out of memory for the guard's table");
+    }
+    int result = extent->prefault ? touch_all(lease, address, extent->bytes) : 0;
+    if (result < 0) {
+        guard_remove(address);
+        (void)munmap(address, extent->bytes);
+        return result;
     }
     extent->address = address;
     extent->fd = fd_close(extent->fd);
@@ -296,8 +354,7 @@ int mb_map(mb_lease *lease, unsigned extent, void **ret_address, uint64_t *ret_b
 
 /* ---- giving back ---- */
 
-/* Queues the release, or forgets the lease where the broker has nothing to give back. */
-static void post_release(mb_client *client, mb_lease *lease, bool was_lost)
+void lease_post_release(mb_client *client, mb_lease *lease, bool was_lost)
 {
     TAILQ_REMOVE(&client->leases, lease, in_client);
     struct request request = {.kind = REQUEST_RELEASE, .release_lease = lease->id};
@@ -327,9 +384,15 @@ int mb_release(mb_lease *lease)
         return result;
     }
     result = mb_lease_check(lease);
+    (void)pthread_mutex_lock(&client->lock);
+    if (result == 0 && lease_cache_keep(lease)) {
+        (void)pthread_mutex_unlock(&client->lock);
+        return 0;
+    }
+    (void)pthread_mutex_unlock(&client->lock);
     lease_unmap(lease);
     (void)pthread_mutex_lock(&client->lock);
-    post_release(client, lease, result < 0);
+    lease_post_release(client, lease, result < 0);
     (void)pthread_mutex_unlock(&client->lock);
     return result;
 }

@@ -245,10 +245,20 @@ static void handle_event(mb_client *client, const struct reply *reply)
         break;
     case EVENT_TRIM:
         heaps_want_trim(client->heaps);
+        client->trim_asked = true;
+        atomic_fetch_add(&client->trims, 1);
         background_wake(client);
         details.bytes = reply->trim.wanted_bytes;
         details.location = (mb_location)reply->trim.location;
         event_push(client, MB_EVENT_TRIM, NULL, &details);
+        break;
+    case EVENT_PRESSURE:
+        details.pressure = (mb_pressure)reply->pressure;
+        event_push(client, MB_EVENT_PRESSURE, NULL, &details);
+        break;
+    case EVENT_REVOKING:
+        details.milliseconds = reply->revoking.remaining_ms;
+        event_push(client, MB_EVENT_REVOKING, lease_find(client, reply->revoking.lease), &details);
         break;
     case EVENT_SHUTTING_DOWN:
         event_push(client, MB_EVENT_SHUTTING_DOWN, NULL, NULL);

@@ -67,6 +67,11 @@ int reclaim_acquire(mb_client *client, uint64_t bytes, const mb_lease_options *o
     if (is_short_of_memory(result) && heaps_trim(client) > 0) {
         result = reclaim_try(client, bytes, options, ret_lease, ret_address);
     }
+    if (is_short_of_memory(result) && client->wait_ms) {
+        mb_lease_options waiting = *options;
+        waiting.wait_ms = client->wait_ms;
+        result = reclaim_try(client, bytes, &waiting, ret_lease, ret_address);
+    }
     unsigned attempts = client->on_reclaim && !thread_self->reclaiming ? client->max_retries : 0;
     for (unsigned i = 1; is_short_of_memory(result) && i <= attempts; i++) {
         ask_program(client, bytes, options->location, i);

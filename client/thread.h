@@ -29,6 +29,8 @@ struct thread {
     struct workspace_list workspaces; /* in the order of their opening */
     mb_buffer_scope *buffer_scope;    /* the innermost */
     struct buffer_cache *cache;       /* NULL: none yet */
+    uint64_t cycles;                  /* of its workspaces, ended */
+    uint32_t trims;                   /* of the client left last, that were answered */
     unsigned reclaiming;              /* the reclaim hook runs in this thread */
     char sentence[ERROR_SENTENCE_BYTES];
 };

@@ -134,9 +134,9 @@ struct acquire_request {
     int32_t numa_node;   /* -1: no binding */
     bool interleave;     /* pages alternate between the NUMA nodes */
     bool prefault;
-    uint32_t wait_ms; /* for how long it is willing to wait; 0: not at all */
-    bool learned;     /* `bytes` is what a workspace of this name learned: remember it */
-    bool use_learned; /* ask for the size that is remembered for this name; `bytes` where there is none */
+    uint32_t wait_ms;             /* for how long it is willing to wait; 0: not at all */
+    bool learned;                 /* `bytes` is what a workspace of this name learned: remember it */
+    bool use_learned;             /* ask for the size that is remembered for this name; `bytes` where there is none */
     char file[MESSAGE_NAME_SIZE]; /* empty: a nameless one */
     uint64_t file_bytes;          /* the shell's: how long that file is now */
     uint64_t repeats;             /* id of the request that this one repeats; 0: none */
@@ -259,11 +259,11 @@ struct grant_reply {
     uint64_t generation;
     bool huge_pages;
     uint32_t extents;
-    uint64_t file_bytes; /* of a named file, exact; 0: it is none */
-    enum charged_to charge;    /* who pays */
-    bool is_present;       /* every page exists: a mapping can be populated at once */
-    bool is_remembered;    /* the size is what was remembered for the name */
-    bool prefault;         /* the client shall touch every page before it uses the segment */
+    uint64_t file_bytes;    /* of a named file, exact; 0: it is none */
+    enum charged_to charge; /* who pays */
+    bool is_present;        /* every page exists: a mapping can be populated at once */
+    bool is_remembered;     /* the size is what was remembered for the name */
+    bool prefault;          /* the client shall touch every page before it uses the segment */
 };
 
 struct lease_end {
@@ -294,7 +294,7 @@ struct status_reply {
     uint64_t away_ms;
     uint64_t pooled_bytes; /* part of the used ones: ready for the next to ask */
     uint64_t pool_hits, pool_misses;
-    uint64_t waiting; /* requests */
+    uint64_t waiting;        /* requests */
     uint64_t reserved_bytes; /* guaranteed, and not in use by those it is guaranteed to */
     enum pressure pressure;
     uint64_t remembered; /* sizes */
@@ -359,7 +359,7 @@ struct why_entry {
     uint64_t since_ms; /* it began to wait, or was refused */
     enum location location;
     struct refusal refusal;
-    uint64_t earliest_ms;  /* until enough could come free; UINT64_MAX: never by itself */
+    uint64_t earliest_ms; /* until enough could come free; UINT64_MAX: never by itself */
 };
 
 struct listing_reply {

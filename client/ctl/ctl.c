@@ -34,7 +34,7 @@ static bool answers(enum request_kind request, enum reply_kind reply)
 {
     static const enum reply_kind kinds[REQUEST_KINDS] = {
         [REQUEST_STATUS] = REPLY_STATUS, [REQUEST_LIST] = REPLY_LISTING, [REQUEST_REVOKE] = REPLY_DONE,
-        [REQUEST_PING] = REPLY_PONG,     [REQUEST_AUDIT] = REPLY_AUDIT,
+        [REQUEST_PING] = REPLY_PONG,     [REQUEST_AUDIT] = REPLY_AUDIT,  [REQUEST_WHY] = REPLY_WHY,
     };
     return kinds[request] == reply;
 }

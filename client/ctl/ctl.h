@@ -19,7 +19,7 @@ struct ctl_options {
 /* A verb: its arguments (argv[0] is the verb) after the common options were taken out. Returns the exit status. */
 typedef int ctl_verb(const struct ctl_options *options, int argc, char **argv);
 
-ctl_verb status_main, sessions_main, leases_main, ping_main, revoke_main, audit_main, hold_main;
+ctl_verb status_main, sessions_main, leases_main, queue_main, why_main, ping_main, revoke_main, audit_main, hold_main;
 
 /* Prints the newest error's sentence on standard error and gives the exit status that goes with the code. */
 int ctl_failed(int code);

@@ -23,6 +23,7 @@ struct hold {
     uint64_t bytes;
     uint64_t for_ms; /* UINT64_MAX: until a signal */
     bool touch, no_renew;
+    const char *client; /* NULL: its own name */
     mb_lease_options lease;
 };
 
@@ -86,6 +87,16 @@ static int take_option(struct hold *hold, int letter)
         return CTL_DONE;
     case 'm':
         return parse_node(optarg, &hold->lease.numa_node);
+    case 'w':
+        result = parse_duration("--wait", optarg, &milliseconds);
+        hold->lease.wait_ms = result == CTL_DONE ? (uint32_t)milliseconds : 0;
+        return result;
+    case 'c':
+        hold->client = optarg;
+        return CTL_DONE;
+    case 'i':
+        hold->lease.interleave = 1;
+        return CTL_DONE;
     case 'p':
         hold->lease.prefault = 1;
         return CTL_DONE;
@@ -102,12 +113,19 @@ static int take_option(struct hold *hold, int letter)
 
 static int parse(int argc, char **argv, struct hold *hold)
 {
-    static const struct option options[] = {
-        {"location", required_argument, NULL, 'l'}, {"ttl", required_argument, NULL, 't'},
-        {"for", required_argument, NULL, 'f'},      {"name", required_argument, NULL, 'n'},
-        {"huge", required_argument, NULL, 'u'},     {"numa-node", required_argument, NULL, 'm'},
-        {"prefault", no_argument, NULL, 'p'},       {"touch", no_argument, NULL, 'T'},
-        {"no-renew", no_argument, NULL, 'R'},       {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"location", required_argument, NULL, 'l'},
+                                            {"ttl", required_argument, NULL, 't'},
+                                            {"for", required_argument, NULL, 'f'},
+                                            {"name", required_argument, NULL, 'n'},
+                                            {"huge", required_argument, NULL, 'u'},
+                                            {"numa-node", required_argument, NULL, 'm'},
+                                            {"prefault", no_argument, NULL, 'p'},
+                                            {"touch", no_argument, NULL, 'T'},
+                                            {"no-renew", no_argument, NULL, 'R'},
+                                            {"wait", required_argument, NULL, 'w'},
+                                            {"interleave", no_argument, NULL, 'i'},
+                                            {"client", required_argument, NULL, 'c'},
+                                            {NULL, 0, NULL, 0}};
     int letter;
     optind = 0;
     opterr = 0;
@@ -123,6 +141,13 @@ static int parse(int argc, char **argv, struct hold *hold)
         return ctl_usage("`%s`: a size is expected, such as 512M or 8G", argv[optind]);
     }
     return CTL_DONE;
+}
+
+static void ending_signals(sigset_t *ret)
+{
+    (void)sigemptyset(ret);
+    (void)sigaddset(ret, SIGINT);
+    (void)sigaddset(ret, SIGTERM);
 }
 
 static void print_grant(const struct ctl_options *options, const mb_client *client, const mb_lease *lease)
@@ -201,10 +226,13 @@ static int hold_lease(const struct ctl_options *options, const struct hold *hold
                       int lost)
 {
     mb_lease *lease;
+    sigset_t ending;
     int result = mb_acquire(client, hold->bytes, &hold->lease, &lease);
     if (result < 0) {
         return ctl_failed(result);
     }
+    ending_signals(&ending); /* only now: while it waits in the queue they end it as they end any program */
+    (void)sigprocmask(SIG_BLOCK, &ending, NULL);
     print_grant(options, client, lease);
     int status = hold->touch ? touch(lease, signals) : CTL_DONE;
     if (status == CTL_DONE) {
@@ -224,10 +252,7 @@ int hold_main(const struct ctl_options *options, int argc, char **argv)
     if (status != CTL_DONE) {
         return status;
     }
-    (void)sigemptyset(&ending);
-    (void)sigaddset(&ending, SIGINT);
-    (void)sigaddset(&ending, SIGTERM);
-    (void)sigprocmask(SIG_BLOCK, &ending, NULL);
+    ending_signals(&ending);
     cleanup(fd_closep) int signals = signalfd(-1, &ending, SFD_CLOEXEC);
     cleanup(fd_closep) int lost = eventfd(0, EFD_CLOEXEC);
     if (signals < 0 || lost < 0) {
@@ -235,7 +260,7 @@ int hold_main(const struct ctl_options *options, int argc, char **argv)
         return CTL_REFUSED;
     }
     connect.socket = options->socket;
-    connect.name = "membrokerctl hold";
+    connect.name = hold.client ? hold.client : "membrokerctl hold";
     connect.flags = MB_CLIENT_GUARD | (hold.no_renew ? MB_CLIENT_NO_RENEW : 0);
     connect.on_event = on_event;
     connect.user_data = &lost;

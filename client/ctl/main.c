@@ -23,12 +23,18 @@ static const char hold_options[] =
     "  --name NAME              as it is listed\n"
     "  --prefault               the broker allocates every page before it grants\n"
     "  --huge never|try|always  huge pages\n"
-    "  --numa-node NODE         bind the pages to a node\n";
+    "  --numa-node NODE         bind the pages to a node\n"
+    "  --interleave             let the pages alternate between the nodes\n"
+    "  --wait TIME              wait so long in the queue where the memory is not free\n"
+    "  --client NAME            connect under this name (default: membrokerctl)\n";
 
 static const struct verb verbs[] = {
     {"status", "", "limits, what is used of them, and what has happened", NULL, status_main},
     {"sessions", "", "the client processes", NULL, sessions_main},
     {"leases", "", "who holds what, where, and for how long", NULL, leases_main},
+    {"queue", "", "the requests that wait, in the order in which they will be served", NULL, queue_main},
+    {"why", "[SESSION]", "why requests wait or were refused: which limit, who holds it, when it could come free", NULL,
+     why_main},
     {"ping", "[OPTION]...", "round trips to the broker", ping_options, ping_main},
     {"revoke", "LEASE", "take a lease back", NULL, revoke_main},
     {"audit", "", "hold the ledger against the kernel's own view", NULL, audit_main},

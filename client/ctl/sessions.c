@@ -6,23 +6,31 @@
 static json_t *to_json(const struct listing_reply *page, size_t index)
 {
     const struct session_entry *entry = &page->sessions[index];
-    return json_pack("{s:I,s:s,s:i,s:I,s:I,s:b,s:I,s:I,s:I,s:o,s:o}", "session", (json_int_t)entry->session, "name",
-                     entry->name, "pid", entry->pid, "uid", (json_int_t)entry->uid, "gid", (json_int_t)entry->gid,
-                     "connected", entry->connected, "leases", (json_int_t)entry->leases, "physical_bytes",
-                     (json_int_t)entry->physical_bytes, "mapped_bytes", (json_int_t)entry->mapped_bytes, "max_bytes",
-                     ctl_json_limit(entry->limits.max_bytes), "max_physical_bytes",
-                     ctl_json_limit(entry->limits.max_physical_bytes));
+    return json_pack("{s:I,s:s,s:s,s:i,s:i,s:i,s:I,s:I,s:b,s:I,s:I,s:I,s:o,s:o}", "session", (json_int_t)entry->session,
+                     "name", entry->name, "class", entry->class, "priority", (int)entry->priority, "weight",
+                     (int)entry->weight, "pid", entry->pid, "uid", (json_int_t)entry->uid, "gid",
+                     (json_int_t)entry->gid, "connected", entry->connected, "leases", (json_int_t)entry->leases,
+                     "physical_bytes", (json_int_t)entry->physical_bytes, "mapped_bytes",
+                     (json_int_t)entry->mapped_bytes, "max_bytes", ctl_json_limit(entry->limits.max_bytes),
+                     "max_physical_bytes", ctl_json_limit(entry->limits.max_physical_bytes));
 }
 
 static void add_row(struct libscols_table *table, const struct listing_reply *page, size_t index)
 {
     const struct session_entry *entry = &page->sessions[index];
-    char session[CELL_BYTES], pid[CELL_BYTES], uid[CELL_BYTES], leases[CELL_BYTES], ram[CELL_BYTES], mapped[CELL_BYTES];
+    char session[CELL_BYTES], pid[CELL_BYTES], uid[CELL_BYTES], leases[CELL_BYTES], ram[CELL_BYTES], mapped[CELL_BYTES],
+        priority[CELL_BYTES];
     const char *cells[] = {
-        cell_number(entry->session, session),        entry->name,
-        cell_number((uint64_t)entry->pid, pid),      cell_number(entry->uid, uid),
-        entry->connected ? "connected" : "detached", cell_number(entry->leases, leases),
-        size_to_text(entry->physical_bytes, ram),    size_to_text(entry->mapped_bytes, mapped),
+        cell_number(entry->session, session),
+        entry->name,
+        entry->class,
+        cell_number(entry->priority, priority),
+        cell_number((uint64_t)entry->pid, pid),
+        cell_number(entry->uid, uid),
+        entry->connected ? "connected" : "detached",
+        cell_number(entry->leases, leases),
+        size_to_text(entry->physical_bytes, ram),
+        size_to_text(entry->mapped_bytes, mapped),
     };
     table_add(table, cells, sizeof cells / sizeof *cells);
 }
@@ -39,8 +47,9 @@ static uint64_t number(const struct listing_reply *page, size_t index)
 
 int sessions_main(const struct ctl_options *options, int argc, char **argv)
 {
-    static const struct column columns[] = {{"SESSION", true}, {"NAME", false},  {"PID", true}, {"UID", true},
-                                            {"STATE", false},  {"LEASES", true}, {"RAM", true}, {"MAPPED", true}};
+    static const struct column columns[] = {{"SESSION", true}, {"NAME", false}, {"CLASS", false}, {"PRIORITY", true},
+                                            {"PID", true},     {"UID", true},   {"STATE", false}, {"LEASES", true},
+                                            {"RAM", true},     {"MAPPED", true}};
     static const struct listing_kind kind = {
         .what = LIST_SESSIONS,
         .name = "sessions",

@@ -15,6 +15,11 @@ static json_t *counters_json(const struct broker_counters *counters)
                      (json_int_t)counters->refused, "extended", (json_int_t)counters->extended);
 }
 
+static const char *pressure_name(enum pressure level)
+{
+    return level == PRESSURE_FULL ? "full" : level == PRESSURE_SOME ? "some" : "none";
+}
+
 static json_t *status_json(const struct status_reply *status)
 {
     json_t *limits = json_pack("{s:o,s:o,s:o}", "max_bytes", ctl_json_limit(status->limits.max_bytes),
@@ -25,11 +30,16 @@ static json_t *status_json(const struct status_reply *status)
                              (json_int_t)status->used_mapped_bytes, "freeing_bytes", (json_int_t)status->freeing_bytes);
     json_t *host = json_pack("{s:I,s:I}", "total_bytes", (json_int_t)status->host_total_bytes, "available_bytes",
                              (json_int_t)status->host_available_bytes);
-    return json_pack("{s:s,s:i,s:I,s:o,s:o,s:I,s:I,s:I,s:o,s:o,s:s,s:I}", "version", status->daemon_version, "pid",
-                     status->pid, "uptime_ms", (json_int_t)status->uptime_ms, "limits", limits, "used", used,
-                     "sessions", (json_int_t)status->sessions, "leases", (json_int_t)status->leases, "segments",
-                     (json_int_t)status->segments, "counters", counters_json(&status->counters), "host", host,
-                     "spill_directory", status->spill_directory, "away_ms", (json_int_t)status->away_ms);
+    json_t *pool = json_pack("{s:I,s:I,s:I}", "bytes", (json_int_t)status->pooled_bytes, "hits",
+                             (json_int_t)status->pool_hits, "misses", (json_int_t)status->pool_misses);
+    return json_pack("{s:s,s:i,s:I,s:o,s:o,s:I,s:I,s:I,s:o,s:o,s:s,s:I,s:o,s:I,s:I,s:s,s:I}", "version",
+                     status->daemon_version, "pid", status->pid, "uptime_ms", (json_int_t)status->uptime_ms, "limits",
+                     limits, "used", used, "sessions", (json_int_t)status->sessions, "leases",
+                     (json_int_t)status->leases, "segments", (json_int_t)status->segments, "counters",
+                     counters_json(&status->counters), "host", host, "spill_directory", status->spill_directory,
+                     "away_ms", (json_int_t)status->away_ms, "pool", pool, "waiting", (json_int_t)status->waiting,
+                     "reserved_bytes", (json_int_t)status->reserved_bytes, "pressure", pressure_name(status->pressure),
+                     "learned_sizes", (json_int_t)status->remembered);
 }
 
 static void add_limit(struct libscols_table *table, const char *what, const char *name, uint64_t used, uint64_t limit)
@@ -55,7 +65,7 @@ static void print_status(const struct status_reply *status)
 {
     static const struct column columns[] = {
         {"MEMORY", false}, {"USED", true}, {"LIMIT", true}, {"SHARE", true}, {"SETTING", false}};
-    char total[CELL_BYTES], available[CELL_BYTES], freeing[CELL_BYTES];
+    char total[CELL_BYTES], available[CELL_BYTES], freeing[CELL_BYTES], pooled[CELL_BYTES], reserved[CELL_BYTES];
     printf("membrokerd ");
     text_print(stdout, status->daemon_version);
     printf(", process %d, up %llu s: %llu sessions, %llu leases, %llu segments\n\n", status->pid,
@@ -71,6 +81,12 @@ static void print_status(const struct status_reply *status)
            size_to_text(status->host_available_bytes, available));
     text_print(stdout, status->spill_directory);
     (void)putchar('\n');
+    printf("waiting: %llu requests; pool: %s ready, %llu hits, %llu misses; reserved and not in use: %s\n"
+           "memory pressure: %s; learned sizes: %llu\n",
+           (unsigned long long)status->waiting, size_to_text(status->pooled_bytes, pooled),
+           (unsigned long long)status->pool_hits, (unsigned long long)status->pool_misses,
+           size_to_text(status->reserved_bytes, reserved), pressure_name(status->pressure),
+           (unsigned long long)status->remembered);
     print_counters(&status->counters);
 }
 

@@ -41,6 +41,7 @@
  *   -EPROTO        the broker answered something that makes no sense
  *   -EPERM         called in a forked child
  *   -ESHUTDOWN     the broker is shutting down
+ *   -ECANCELED     mb_cancel_waits() ended the wait
  */
 #ifndef MEMBROKER_H
 #define MEMBROKER_H
@@ -70,7 +71,26 @@ typedef enum mb_location {
     MB_LOCATION_AUTO = 3  /* RAM if the limits and the host allow it now, else a file */
 } mb_location;
 
-typedef enum mb_huge_pages { MB_HUGE_PAGES_NEVER = 0, MB_HUGE_PAGES_TRY = 1, MB_HUGE_PAGES_ALWAYS = 2 } mb_huge_pages;
+typedef enum mb_huge_pages {
+    MB_HUGE_PAGES_NEVER = 0,
+    MB_HUGE_PAGES_TRY = 1,
+    MB_HUGE_PAGES_ALWAYS = 2,
+    MB_HUGE_PAGES_UNSAID = 3 /* what the broker's configuration says for this client's class; without it, never */
+} mb_huge_pages;
+
+/* How short of memory the machine is. */
+typedef enum mb_pressure {
+    MB_PRESSURE_NONE = 0,
+    MB_PRESSURE_SOME = 1, /* some processes wait for memory */
+    MB_PRESSURE_FULL = 2  /* nothing else makes progress either */
+} mb_pressure;
+
+/* Whose cgroup the pages of a RAM lease are charged to. */
+typedef enum mb_charge {
+    MB_CHARGE_NONE = 0,   /* a mapped file's: nobody's in particular */
+    MB_CHARGE_BROKER = 1, /* the broker touched every page before it granted */
+    MB_CHARGE_CLIENT = 2  /* this process does, when it touches them */
+} mb_charge;
 
 /* Why a lease ended. */
 typedef enum mb_end_reason {
@@ -103,7 +123,9 @@ typedef enum mb_event_type {
     MB_EVENT_TRIM = 4,           /* memory is short: give back what is idle, `bytes` of `location` are wanted */
     MB_EVENT_SHUTTING_DOWN = 5,  /* the broker ends; every lease is lost */
     MB_EVENT_DISCONNECTED = 6,   /* the connection broke; the library tries to resume the session */
-    MB_EVENT_RESUMED = 7         /* the session goes on, with the leases that it had */
+    MB_EVENT_RESUMED = 7,        /* the session goes on, with the leases that it had */
+    MB_EVENT_PRESSURE = 8,       /* the machine's memory pressure changed to `pressure` */
+    MB_EVENT_REVOKING = 9        /* `lease` will be taken in `milliseconds` for a request of higher priority */
 } mb_event_type;
 
 typedef struct mb_event {
@@ -114,6 +136,7 @@ typedef struct mb_event {
     uint64_t milliseconds;
     uint64_t bytes;
     mb_location location;
+    mb_pressure pressure;
 } mb_event;
 
 /* What on_reclaim() is told. */
@@ -133,6 +156,9 @@ typedef struct mb_reclaim {
 #define MB_CLIENT_NO_RENEW            8u /* leases are not renewed: each ends when its TTL is over */
 #define MB_CLIENT_CATCH_MISUSE                                                                                         \
     16u /* find uses of memory after its end: see MISUSE in membroker/workspace.h; also: MEMBROKER_MISUSE=1 */
+
+#define MB_CLIENT_NO_LEARNED_SIZES                                                                                     \
+    32u /* workspaces neither tell the broker the sizes they learn nor begin with those it remembers */
 
 #define MB_LIMIT_UNSAID UINT64_C(0xFFFFFFFFFFFFFFFE) /* leave a limit of the client's own to its default */
 
@@ -160,12 +186,19 @@ typedef struct mb_client_options {
     void (*on_reclaim)(const mb_reclaim *reclaim, void *user_data);
     uint32_t max_retries;   /* as JavaCPP's maxRetries */
     uint32_t retry_wait_ms; /* JavaCPP waits 100 */
+    /*
+     * Leases of RAM that are released are kept, up to so many bytes in all, and given to the next mb_acquire() of the
+     * same size and options, zeroed: for programs that acquire and release the same sizes all the time. They
+     * count as held until they have been idle for a second, the broker asks to trim, or memory is short. 0: none is.
+     */
+    uint64_t cache_bytes;
+    uint32_t wait_ms; /* how long buffers, spills and arenas wait where memory is short; 0: they don't */
 } mb_client_options;
 
 #define MB_CLIENT_OPTIONS_INIT                                                                                         \
     {                                                                                                                  \
         sizeof(mb_client_options), NULL, NULL, MB_LIMIT_UNSAID, MB_LIMIT_UNSAID, MB_LIMIT_UNSAID, 0u, NULL, NULL, 0u,  \
-            NULL, 10u, 10u                                                                                             \
+            NULL, 10u, 10u, UINT64_C(0), 0u                                                                            \
     }
 
 /*
@@ -201,10 +234,18 @@ MB_PUBLIC int mb_client_dispatch(mb_client *client);
 /* What the client's session is called at the broker: its number. Any thread. */
 MB_PUBLIC uint64_t mb_client_session(const mb_client *client);
 
+/* The machine's memory pressure, as the broker knows it: a load from the control page. Any thread. */
+MB_PUBLIC mb_pressure mb_client_pressure(mb_client *client);
+
 /* A round trip to the broker. Any thread. */
 MB_PUBLIC int mb_ping(mb_client *client);
 
 /* ---- leases ---- */
+
+/* lease flags: sizes that are remembered by user, class, client and lease name, over the process's end */
+#define MB_LEASE_LEARNED 1u /* the broker shall remember this size */
+#define MB_LEASE_USE_LEARNED                                                                                           \
+    2u /* ask for the remembered size; for `bytes` where there is none (-ENODATA if that is 0) */
 
 typedef struct mb_lease_options {
     size_t size;      /* of this structure; set by MB_LEASE_OPTIONS_INIT */
@@ -216,11 +257,14 @@ typedef struct mb_lease_options {
     int prefault;      /* RAM only: the broker allocates every page before it grants */
     const char *file;  /* MMAP only: a file that persists, by its name in the directory that the broker's configuration
                           allows ([mapped] files); `bytes` may then be 0 if it exists. NULL: a nameless file */
+    uint32_t wait_ms;  /* for how long to wait in the broker's queue where the memory is not free; 0: not at all */
+    int interleave;    /* RAM only: pages alternate between the NUMA nodes */
+    unsigned flags;    /* MB_LEASE_... */
 } mb_lease_options;
 
 #define MB_LEASE_OPTIONS_INIT                                                                                          \
     {                                                                                                                  \
-        sizeof(mb_lease_options), NULL, MB_LOCATION_RAM, 0u, MB_HUGE_PAGES_NEVER, -1, 0, NULL                          \
+        sizeof(mb_lease_options), NULL, MB_LOCATION_RAM, 0u, MB_HUGE_PAGES_UNSAID, -1, 0, NULL, 0u, 0, 0u              \
     }
 
 /*
@@ -235,6 +279,15 @@ MB_PUBLIC int mb_acquire(mb_client *client, uint64_t bytes, const mb_lease_optio
  * mapping, not adjacent to the others; *ret_extent (may be NULL) is its index. Any thread.
  */
 MB_PUBLIC int mb_extend(mb_lease *lease, uint64_t bytes, unsigned *ret_extent);
+
+/* The same, waiting for up to wait_ms in the broker's queue where the memory is not free. Any thread. */
+MB_PUBLIC int mb_extend_wait(mb_lease *lease, uint64_t bytes, uint32_t wait_ms, unsigned *ret_extent);
+
+/*
+ * Ends every wait in the broker's queue that a call on this client is in: those calls fail with -ECANCELED. From
+ * another thread than theirs, or the event callback.
+ */
+MB_PUBLIC void mb_cancel_waits(mb_client *client);
 
 /*
  * Maps extent number `extent` of the lease (0: the first), or finds where it is mapped already. The mapping belongs
@@ -262,6 +315,7 @@ MB_PUBLIC mb_location mb_lease_location(const mb_lease *lease);
 MB_PUBLIC unsigned mb_lease_extents(const mb_lease *lease);
 MB_PUBLIC uint32_t mb_lease_ttl(const mb_lease *lease);
 MB_PUBLIC int mb_lease_has_huge_pages(const mb_lease *lease);
+MB_PUBLIC mb_charge mb_lease_charge(const mb_lease *lease);    /* of its first extent */
 MB_PUBLIC uint64_t mb_lease_file_bytes(const mb_lease *lease); /* of a named file, exact; 0 without one */
 MB_PUBLIC mb_end_reason mb_lease_end_reason(const mb_lease *lease);
 

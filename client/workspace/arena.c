@@ -87,6 +87,58 @@ int arena_resize(mb_workspace *workspace, uint64_t size)
     return result;
 }
 
+int arena_resize_learned(mb_workspace *workspace, uint64_t size)
+{
+    workspace->options.flags = workspace->client->flags & MB_CLIENT_NO_LEARNED_SIZES ? 0 : MB_LEASE_LEARNED;
+    int result = arena_resize(workspace, size);
+    workspace->options.flags = 0;
+    return result;
+}
+
+/* Circular arenas are made of blocks, which a size alone does not tell. */
+void arena_recall(mb_workspace *workspace)
+{
+    const struct cycle_rules *rules = &workspace->cycle.rules;
+    mb_lease_options options = workspace->options;
+    void *address;
+    mb_lease *lease;
+    bool learns = rules->learning != CYCLE_LEARN_NONE && !rules->circular && !workspace->file;
+    if (!learns || workspace->client->flags & MB_CLIENT_NO_LEARNED_SIZES || options.location == MB_LOCATION_MMAP ||
+        workspace->lease) {
+        return;
+    }
+    options.flags = MB_LEASE_USE_LEARNED;
+    if (reclaim_try(workspace->client, 0, &options, &lease, &address) < 0) {
+        return; /* nothing is remembered, or it does not fit now: it is learned */
+    }
+    uint64_t size = mb_lease_bytes(lease);
+    workspace->lease = lease;
+    workspace->base = address;
+    workspace->sizings++;
+    cycle_remembered(&workspace->cycle, rules->max_size && rules->max_size < size ? rules->max_size : size);
+    if (workspace->catch_misuse) {
+        misuse_dead(workspace->base, size);
+    }
+}
+
+/* ---- trimming ---- */
+
+enum { IDLE_CYCLES = 64 };
+
+void arenas_trim_idle(struct thread *thread)
+{
+    mb_workspace *workspace;
+    TAILQ_FOREACH(workspace, &thread->workspaces, in_thread) {
+        bool in_use = workspace->is_open || workspace->is_borrowed || workspace->cycle.rules.circular ||
+                      workspace->file || thread->cycles - workspace->left_at < IDLE_CYCLES;
+        if (!in_use && workspace->lease) {
+            give_back(workspace); /* the next cycle leases it anew */
+            cycle_resized(&workspace->cycle, workspace->cycle.size);
+            arena_publish(workspace);
+        }
+    }
+}
+
 int mb_workspace_initialize(mb_workspace *workspace)
 {
     uint64_t size;
@@ -96,7 +148,7 @@ int mb_workspace_initialize(mb_workspace *workspace)
     }
     arena_sync(workspace);
     if (cycle_initialize(&workspace->cycle, &size)) {
-        result = arena_resize(workspace, size);
+        result = arena_resize_learned(workspace, size);
     }
     arena_publish(workspace);
     return result;

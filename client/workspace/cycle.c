@@ -83,13 +83,35 @@ void cycle_init(struct cycle *cycle, const struct cycle_rules *rules)
     }
 }
 
+/* A remembered size that is too small, or more than twice what is needed, is learned anew. */
+static bool is_misfit(const struct cycle *cycle)
+{
+    uint64_t needed = larger(bounded(cycle->max_bytes, cycle->rules.max_size), cycle->rules.min_size);
+    double spare = cycle->rules.overallocate ? 1 + cycle->rules.overallocation_limit : 1;
+    return needed > cycle->size || share_of(needed, 2 * spare) < cycle->size;
+}
+
 bool cycle_initialize(struct cycle *cycle, uint64_t *ret_size)
 {
-    if (cycle->size > 0 || cycle->rules.learning == CYCLE_LEARN_NONE || cycle->max_bytes == 0) {
+    bool was_provisional = cycle->provisional;
+    if ((cycle->size > 0 && !was_provisional) || cycle->rules.learning == CYCLE_LEARN_NONE || cycle->max_bytes == 0) {
         return false;
     }
+    cycle->provisional = false;
+    if (was_provisional && !is_misfit(cycle)) {
+        cycle->block = bounded(cycle->max_bytes, cycle->rules.max_size);
+        return false;
+    }
+    cycle->overallocated = false;
     *ret_size = learned_size(cycle);
     return true;
+}
+
+void cycle_remembered(struct cycle *cycle, uint64_t size)
+{
+    cycle_resized(cycle, size);
+    cycle->overallocated = true; /* it was, by whoever learned it */
+    cycle->provisional = true;
 }
 
 void cycle_resized(struct cycle *cycle, uint64_t size)

@@ -40,6 +40,7 @@ struct cycle {
     uint64_t generation, cycles, steps;
     bool in_use;              /* false: toggled off */
     bool spill_everything;    /* the debug mode */
+    bool provisional;         /* the size is one that an earlier process learned */
     bool overallocated;       /* it has been, once and for all */
     bool turned_in_cycle;     /* the offset went back to 0 behind this cycle's own begin */
     bool spills_outlive;      /* circular: spills stay until the next turn; this says that it came */
@@ -89,6 +90,9 @@ struct cycle_orders cycle_leave(struct cycle *cycle);
 /* The size that was learned, for an arena that has none; false: it has one, or nothing was learned, or learning is off.
  */
 bool cycle_initialize(struct cycle *cycle, uint64_t *ret_size);
+
+/* The arena has a size that was learned before, by another process: what is learned here may still change it. */
+void cycle_remembered(struct cycle *cycle, uint64_t size);
 
 /* The arena has this size now: as ordered, or as the broker allowed. */
 void cycle_resized(struct cycle *cycle, uint64_t size);

@@ -170,11 +170,12 @@ static void end_cycle(mb_workspace *workspace)
     if (workspace->lease) {
         mb_lease_report_use(workspace->lease, workspace->cycle.offset);
     }
+    workspace->left_at = ++workspace->thread->cycles;
     end_bytes(workspace);
     struct cycle_orders orders = cycle_leave(&workspace->cycle);
     outside_free(&workspace->outside, orders.free_spills, orders.free_before);
     if (orders.resize) {
-        (void)arena_resize(workspace, orders.new_size); /* refused: it goes on as it is, and counts it */
+        (void)arena_resize_learned(workspace, orders.new_size); /* refused: it goes on as it is, and counts it */
     }
 }
 
@@ -227,6 +228,11 @@ int mb_workspace_leave(mb_workspace *workspace)
     }
     arena_publish(workspace);
     note_active(workspace);
+    uint32_t trims = atomic_load_explicit(&workspace->client->trims, memory_order_relaxed);
+    if (trims != thread->trims) {
+        thread->trims = trims;
+        arenas_trim_idle(thread);
+    }
     return 0;
 }
 

@@ -46,7 +46,8 @@ static int fill(mb_workspace *workspace, mb_client *client, const char *name, co
     workspace->options.name = workspace->name;
     workspace->options.location = config->location;
     workspace->options.ttl_ms = config->ttl_ms;
-    workspace->options.huge_pages = config->huge_pages;
+    workspace->options.huge_pages =
+        config->huge_pages == MB_HUGE_PAGES_NEVER ? MB_HUGE_PAGES_UNSAID : config->huge_pages;
     workspace->options.numa_node = config->numa_node;
     workspace->options.prefault = config->prefault;
     workspace->catch_misuse = client->flags & MB_CLIENT_CATCH_MISUSE;
@@ -98,6 +99,8 @@ static int open_new(mb_client *client, const char *name, const mb_workspace_conf
     if (result == 0 && mb_get_debug_mode() != MB_DEBUG_BYPASS_EVERYTHING &&
         (workspace->cycle.size > 0 || workspace->file)) {
         result = arena_resize(workspace, workspace->cycle.size);
+    } else if (result == 0 && mb_get_debug_mode() != MB_DEBUG_BYPASS_EVERYTHING) {
+        arena_recall(workspace);
     }
     if (result < 0) {
         destroy(workspace);

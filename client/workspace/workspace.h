@@ -21,6 +21,7 @@ struct mb_workspace {
     bool is_open, is_borrowed;
     bool bypasses; /* entered while the debug mode was BYPASS_EVERYTHING */
     bool catch_misuse;
+    uint64_t left_at;                       /* in the thread's cycles */
     unsigned entered_again, borrowed_again; /* while it was current already */
     uint64_t sizings, sizings_refused;
     uint64_t total_spilled_bytes, total_spilled_count, total_pinned_bytes, total_pinned_count;
@@ -49,6 +50,15 @@ bool workspace_configs_are_equal(const mb_workspace_config *a, const mb_workspac
 
 /* Leases and maps an arena of `size` bytes and tells the cycle; 0: only gives the present one back. */
 int arena_resize(mb_workspace *workspace, uint64_t size);
+
+/* The same for a size that the workspace learned: the broker remembers it. */
+int arena_resize_learned(mb_workspace *workspace, uint64_t size);
+
+/* An arena of the size that the broker remembers for this name, if it remembers any. */
+void arena_recall(mb_workspace *workspace);
+
+/* Gives back the arenas of this thread's workspaces that were not entered for many cycles of others. */
+void arenas_trim_idle(struct thread *thread);
 
 /* The cycle learns what was bumped; the bump pointers learn what the cycle allows. Around everything that asks the
  * cycle. */

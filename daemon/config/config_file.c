@@ -64,10 +64,11 @@ static int fail_unknown(const struct reading *reading, const char *section, cons
                           "key \"%s\" stands before any section; put it under one, such as [limits]", key);
     }
     if (!has_section(section)) {
-        return draft_fail(reading->draft, reading->path, reading->line, NULL,
-                          "[%s] %s: there is no section [%s]; there are [server], [limits], [mapped], [leases], [queue], "
-                          "[pool], [pressure], [user NAME], [group NAME] and [class NAME]",
-                          section, key, section);
+        return draft_fail(
+            reading->draft, reading->path, reading->line, NULL,
+            "[%s] %s: there is no section [%s]; there are [server], [limits], [mapped], [leases], [queue], "
+            "[pool], [pressure], [user NAME], [group NAME] and [class NAME]",
+            section, key, section);
     }
     return draft_fail(reading->draft, reading->path, reading->line, NULL,
                       "[%s] %s: there is no such key; membroker.conf(5) has the list", section, key);

@@ -232,7 +232,8 @@ static int take_reserve(struct config_draft *draft, const struct quota_line *lin
 {
     int result = take_size(draft, line, &rule->quota.reserve_bytes);
     if (rule->is_each) {
-        return fail(draft, line, "nobody knows how many users there will be: reserve for users, groups or classes by name");
+        return fail(draft, line,
+                    "nobody knows how many users there will be: reserve for users, groups or classes by name");
     }
     if (result == 0 && rule->quota.reserve_bytes == LIMIT_OFF) {
         rule->quota.reserve_bytes = 0;

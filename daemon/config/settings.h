@@ -39,8 +39,18 @@ enum setting_id {
     SETTINGS
 };
 
-enum setting_kind { KIND_PATH, KIND_MODE, KIND_GROUP, KIND_SIZE, KIND_DURATION, KIND_COUNT, KIND_FLAG, KIND_SIZES,
-                    KIND_PERCENT, KIND_PRESSURE };
+enum setting_kind {
+    KIND_PATH,
+    KIND_MODE,
+    KIND_GROUP,
+    KIND_SIZE,
+    KIND_DURATION,
+    KIND_COUNT,
+    KIND_FLAG,
+    KIND_SIZES,
+    KIND_PERCENT,
+    KIND_PRESSURE
+};
 
 struct setting {
     const char *section, *key;

@@ -19,9 +19,9 @@ struct broker {
     uint64_t segment_count;
     struct party_table parties;
     uint64_t waiting_count, waiting_bytes;
-    uint64_t waiting_beat; /* when the queue is to be looked at even if nothing happens */
-    bool retry_waiting;    /* bytes came free, or limits were raised, or another request waits */
-    size_t trims_pending;  /* sessions whose answer to a trim event is awaited */
+    uint64_t waiting_beat;      /* when the queue is to be looked at even if nothing happens */
+    bool retry_waiting;         /* bytes came free, or limits were raised, or another request waits */
+    size_t trims_pending;       /* sessions whose answer to a trim event is awaited */
     struct lease_list revoking; /* leases that will be taken, first due first */
     struct pool pool;
     struct learned_table learned;
@@ -32,7 +32,7 @@ struct broker {
     /* What the host had available at the last look, and what was granted since: RAM that is granted but
      * not touched yet does not show in the host's figures. */
     uint64_t host_available_bytes, host_granted_since, host_epoch;
-    uint64_t host_most_available; /* ever seen */
+    uint64_t host_most_available;              /* ever seen */
     struct lease_end ended[MESSAGE_ENDED_MAX]; /* of the Renewed in this step's effects */
 };
 

@@ -140,7 +140,8 @@ static const char *check_party(const struct broker *broker, const struct account
         }
     }
     if (account->physical_bytes != physical || account->mapped_bytes != mapped) {
-        return is_flow ? "a flow's account is not the sum of its sessions'" : "a party's account is not that of its own";
+        return is_flow ? "a flow's account is not the sum of its sessions'"
+                       : "a party's account is not that of its own";
     }
     return account->claimed_physical_bytes || account->claimed_mapped_bytes ? "a claim was forgotten" : NULL;
 }

@@ -39,9 +39,10 @@ static bool check_options(struct step *step, const struct session *session, cons
     bool ram_only =
         asked->huge_pages != HUGE_PAGES_NEVER || asked->numa_node >= 0 || asked->prefault || asked->interleave;
     if (asked->location == LOCATION_MMAP && ram_only) {
-        answer_error(step, session->peer, request->id, ERROR_INVALID,
-                     "huge pages, NUMA placement and prefault go with location RAM or AUTO only; a mapped file is always "
-                     "allocated in full");
+        answer_error(
+            step, session->peer, request->id, ERROR_INVALID,
+            "huge pages, NUMA placement and prefault go with location RAM or AUTO only; a mapped file is always "
+            "allocated in full");
         return false;
     }
     if (asked->interleave && asked->numa_node >= 0) {

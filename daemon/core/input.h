@@ -26,18 +26,18 @@ enum input_kind {
 
 /* How requests wait. */
 struct queue_settings {
-    uint32_t waiting_max;         /* requests, in all */
-    uint32_t wait_max_ms;         /* longer waits are shortened to this */
-    uint32_t ageing_ms;           /* a request's priority grows by one each time it has waited so long */
-    uint32_t trim_ms;             /* how long clients have to trim */
-    bool revoke_for_priority;     /* take leases of lower priority for requests of higher */
-    uint32_t revoke_grace_ms;     /* not before a request has waited so long; as long have its victims */
+    uint32_t waiting_max;     /* requests, in all */
+    uint32_t wait_max_ms;     /* longer waits are shortened to this */
+    uint32_t ageing_ms;       /* a request's priority grows by one each time it has waited so long */
+    uint32_t trim_ms;         /* how long clients have to trim */
+    bool revoke_for_priority; /* take leases of lower priority for requests of higher */
+    uint32_t revoke_grace_ms; /* not before a request has waited so long; as long have its victims */
 };
 
 enum { POOL_SIZES_MAX = 16 };
 
 struct pool_settings {
-    uint64_t bytes; /* 0: no pool */
+    uint64_t bytes;                 /* 0: no pool */
     uint64_t sizes[POOL_SIZES_MAX]; /* of which one is always to be ready */
     size_t size_count;
 };
@@ -47,7 +47,7 @@ struct broker_settings {
     struct lease_times times;
     struct queue_settings queue;
     struct pool_settings pool;
-    enum pressure pause_at; /* the least level at which no RAM is granted; PRESSURE_NONE: it always is */
+    enum pressure pause_at;      /* the least level at which no RAM is granted; PRESSURE_NONE: it always is */
     const struct policy *policy; /* borrowed for the step; NULL: none */
 };
 

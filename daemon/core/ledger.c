@@ -137,7 +137,8 @@ static uint64_t unclaimed(const struct account *account, enum ledger_limit limit
 
 bool account_is_exhausted(const struct account *account, uint64_t bytes)
 {
-    bool kinds = unclaimed(account, LEDGER_MAX_PHYSICAL_BYTES) < bytes && unclaimed(account, LEDGER_MAX_MAPPED_BYTES) < bytes;
+    bool kinds =
+        unclaimed(account, LEDGER_MAX_PHYSICAL_BYTES) < bytes && unclaimed(account, LEDGER_MAX_MAPPED_BYTES) < bytes;
     return kinds || unclaimed(account, LEDGER_MAX_BYTES) < bytes;
 }
 
@@ -153,10 +154,11 @@ static void excess_consider(struct ledger_excess *excess, const struct account *
     if (free_bytes >= asked) {
         return;
     }
-    bool suffice = account_freeing(account, limit) && room(limit_bytes, sum(used - account_freeing(account, limit), reserved, 0)) >= asked;
-    bool tighter = !excess->account ||
-                   free_bytes <= room(excess->limit_bytes,
-                                      sum(excess->used_bytes, excess->reserved_bytes, excess->claimed_bytes));
+    bool suffice = account_freeing(account, limit) &&
+                   room(limit_bytes, sum(used - account_freeing(account, limit), reserved, 0)) >= asked;
+    bool tighter =
+        !excess->account ||
+        free_bytes <= room(excess->limit_bytes, sum(excess->used_bytes, excess->reserved_bytes, excess->claimed_bytes));
     uint64_t others = limit == LEDGER_MAX_MAPPED_BYTES ? 0 : held_back(account, asking, true);
     bool fits_ever = room(limit_bytes, others) >= asked && (!excess->account || excess->fits_ever);
     bool all_suffice = suffice && (!excess->account || excess->frees_suffice);

@@ -2,8 +2,9 @@
 /*
  * The ledger: who holds how many bytes of what, against which limit.
  *
- * A session's account stands under others: its flow's, its user's, its group's, its class's and the host's. A charge pays for the
- * bytes of one segment in its account and in every account above, and it lives inside the segment that it pays for.
+ * A session's account stands under others: its flow's, its user's, its group's, its class's and the host's. A charge
+ * pays for the bytes of one segment in its account and in every account above, and it lives inside the segment that it
+ * pays for.
  *
  * An account may have a reserve: RAM that is guaranteed to it. What of it is not used is held back from everybody
  * who does not stand under that account.
@@ -25,8 +26,8 @@ struct account {
     struct account *above[ACCOUNT_ABOVE_MAX]; /* the host's last; NULL: none */
     const char *whose;                        /* such as "host", "client" or "class training"; outlives the account */
     uint64_t reserve_bytes;
-    LIST_ENTRY(account) in_reserves; /* of the host, where it has a reserve */
-    struct account_list *reserves;   /* the host's own: all accounts with one; NULL in others */
+    LIST_ENTRY(account) in_reserves;                       /* of the host, where it has a reserve */
+    struct account_list *reserves;                         /* the host's own: all accounts with one; NULL in others */
     uint64_t claimed_physical_bytes, claimed_mapped_bytes; /* by waiting requests that stand before the one looked at */
     struct byte_limits limits;
     uint64_t physical_bytes, mapped_bytes;

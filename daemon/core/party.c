@@ -259,8 +259,8 @@ void flow_leave(struct party_table *table, struct flow *flow)
 void flow_accounts(const struct party_table *table, struct flow *flow, struct account *ret[ACCOUNT_ABOVE_MAX])
 {
     struct account *const above[ACCOUNT_ABOVE_MAX] = {&flow->account, &flow->user->account,
-                                                      flow->group ? &flow->group->account : NULL,
-                                                      &flow->class->account, table->host};
+                                                      flow->group ? &flow->group->account : NULL, &flow->class->account,
+                                                      table->host};
     memcpy(ret, above, sizeof above);
 }
 

@@ -17,9 +17,9 @@
 struct party {
     struct account account;
     enum party_kind kind;
-    uint32_t id;                      /* of a user or group */
-    char name[POLICY_NAME_SIZE];      /* of a class, or as the policy names it */
-    char whose[MESSAGE_WHOSE_SIZE];   /* "class training" */
+    uint32_t id;                    /* of a user or group */
+    char name[POLICY_NAME_SIZE];    /* of a class, or as the policy names it */
+    char whose[MESSAGE_WHOSE_SIZE]; /* "class training" */
     struct quota quota;
     bool is_named; /* by the policy */
     size_t references;

@@ -75,8 +75,9 @@ static bool place_in(struct step *step, struct account *account, uint64_t bytes,
     if (reserve(broker, account, bytes, location, ret_charge, ret_denial)) {
         return true;
     }
-    bool pool_counts = account != &broker->pool.account && ret_denial->excess.account == &broker->host && !ret_denial->is_paused &&
-                       ret_denial->excess.limit != LEDGER_MAX_MAPPED_BYTES && !ret_denial->excess.frees_suffice;
+    bool pool_counts = account != &broker->pool.account && ret_denial->excess.account == &broker->host &&
+                       !ret_denial->is_paused && ret_denial->excess.limit != LEDGER_MAX_MAPPED_BYTES &&
+                       !ret_denial->excess.frees_suffice;
     if (pool_counts && pool_drop(step, bytes)) {
         return reserve(broker, account, bytes, location, ret_charge, ret_denial);
     }

@@ -7,8 +7,8 @@
  */
 #pragma once
 
-#include "daemon/core/segment.h"
 #include "daemon/core/input.h"
+#include "daemon/core/segment.h"
 
 struct pool_size {
     uint64_t bytes; /* 0: not in use */

@@ -4,9 +4,9 @@
  * are willing to, for somebody's release.
  *
  * Order. Higher priority goes first; a request's priority grows by one each ageing time that it has waited, up to the
- * highest there is, and one that has waited OVERDUE_TIMES longer than that takes is overdue: those go before all others,
- * first come first. Within a priority the class that holds the least for its weight goes first, within a
- * class the user that does, and within a user's requests the oldest.
+ * highest there is, and one that has waited OVERDUE_TIMES longer than that takes is overdue: those go before all
+ * others, first come first. Within a priority the class that holds the least for its weight goes first, within a class
+ * the user that does, and within a user's requests the oldest.
  *
  * Passing. The queue is looked at in that order. A request that does not fit claims what it asks for, in the account
  * that has no room for it and those below: whoever comes after it must fit beside it there. So a small request passes

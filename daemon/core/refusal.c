@@ -160,8 +160,8 @@ void denial_figures(const struct denial *denial, struct refusal *ret)
         .reserved_bytes = excess->reserved_bytes,
         .claimed_bytes = excess->claimed_bytes,
     };
-    uint64_t taken = size_add_saturated(size_add_saturated(excess->used_bytes, excess->reserved_bytes),
-                                        excess->claimed_bytes);
+    uint64_t taken =
+        size_add_saturated(size_add_saturated(excess->used_bytes, excess->reserved_bytes), excess->claimed_bytes);
     ret->free_bytes = size_subtract_floored(excess->limit_bytes, taken);
     (void)snprintf(ret->limit, sizeof ret->limit, "%s",
                    host_memory ? "available_memory" : ledger_limit_name(excess->limit));

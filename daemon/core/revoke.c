@@ -15,9 +15,8 @@ static uint64_t grace(const struct broker *broker)
 static bool would_help(const struct lease *lease, const struct waiting *waiting, const struct denial *denial)
 {
     enum ledger_limit limit = denial_limit(denial);
-    bool counts = limit == LEDGER_MAX_BYTES ||
-                  (limit == LEDGER_MAX_PHYSICAL_BYTES ? lease->location == LOCATION_RAM
-                                                      : lease->location == LOCATION_MMAP);
+    bool counts = limit == LEDGER_MAX_BYTES || (limit == LEDGER_MAX_PHYSICAL_BYTES ? lease->location == LOCATION_RAM
+                                                                                   : lease->location == LOCATION_MMAP);
     return lease->state == LEASE_ALIVE && counts && lease->session->state != SESSION_OVER &&
            lease->session->flow->priority < waiting->flow->priority &&
            account_stands_under(&lease->session->account, denial->excess.account);
@@ -62,8 +61,8 @@ static void mark(struct step *step, struct lease *lease, const struct waiting *w
 static uint64_t lacking(const struct denial *denial)
 {
     const struct ledger_excess *excess = &denial->excess;
-    uint64_t taken = size_add_saturated(size_add_saturated(excess->used_bytes, excess->reserved_bytes),
-                                        excess->claimed_bytes);
+    uint64_t taken =
+        size_add_saturated(size_add_saturated(excess->used_bytes, excess->reserved_bytes), excess->claimed_bytes);
     return size_subtract_floored(excess->asked_bytes, size_subtract_floored(excess->limit_bytes, taken));
 }
 

@@ -45,8 +45,8 @@ struct session {
     uint64_t trimmed_at;    /* when it was last asked to trim; 0: never */
     uint64_t lease_count;   /* alive or making */
     uint64_t segment_count;
-    bool draining;               /* over, and leases are still to be ended */
-    struct lease_list leases;    /* alive or making */
+    bool draining;            /* over, and leases are still to be ended */
+    struct lease_list leases; /* alive or making */
     struct session_waiting_list waiting;
     size_t waiting_count;
     struct lease_end tombstones[SESSION_TOMBSTONES]; /* the newest ended leases, as a ring */

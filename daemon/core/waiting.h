@@ -10,13 +10,13 @@ struct waiting {
     struct session *session;
     struct flow *flow;
     struct request request;
-    uint64_t bytes;      /* rounded */
-    uint64_t number;     /* grows with each one that comes */
-    uint64_t since;      /* service clock */
-    uint64_t until;      /* it is willing to wait so long; 0: only for what comes free anyway */
-    uint64_t trim_until; /* clients were asked to trim for it; 0: none was, or that is over */
-    bool has_asked;      /* clients to trim */
-    bool has_claimed;    /* in the present pass */
+    uint64_t bytes;         /* rounded */
+    uint64_t number;        /* grows with each one that comes */
+    uint64_t since;         /* service clock */
+    uint64_t until;         /* it is willing to wait so long; 0: only for what comes free anyway */
+    uint64_t trim_until;    /* clients were asked to trim for it; 0: none was, or that is over */
+    bool has_asked;         /* clients to trim */
+    bool has_claimed;       /* in the present pass */
     struct refusal blocked; /* by what, at the last look */
     enum location blocked_location;
     TAILQ_ENTRY(waiting) in_flow;

@@ -96,8 +96,7 @@ static int compare_times(const void *a, const void *b)
 
 static bool counts_against(const struct lease *lease, const struct account *account, enum ledger_limit limit)
 {
-    bool kind = limit == LEDGER_MAX_BYTES ||
-                (limit == LEDGER_MAX_PHYSICAL_BYTES) == (lease->location == LOCATION_RAM);
+    bool kind = limit == LEDGER_MAX_BYTES || (limit == LEDGER_MAX_PHYSICAL_BYTES) == (lease->location == LOCATION_RAM);
     return kind && account_stands_under(&lease->session->account, account);
 }
 
@@ -116,7 +115,8 @@ static uint64_t earliest(const struct broker *broker, const struct account *acco
         if (lease->state == LEASE_ALIVE && counts_against(lease, account, limit)) {
             const struct session *session = lease->session;
             uint64_t end = session->state == SESSION_DETACHED ? session->grace_until : lease_deadline(lease);
-            times[count++] = (struct coming_free){lease->revoke_at ? size_min(end, lease->revoke_at) : end, lease->bytes};
+            times[count++] =
+                (struct coming_free){lease->revoke_at ? size_min(end, lease->revoke_at) : end, lease->bytes};
         }
     }
     if (times) {

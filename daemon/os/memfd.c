@@ -51,8 +51,7 @@ static int allocate(int fd, uint64_t bytes)
 static int place_on_nodes(void *address, uint64_t bytes, const struct memfd_options *options)
 {
     bool one = options->numa_node >= 0;
-    if (numa_available() < 0 ||
-        (one && !numa_bitmask_isbitset(numa_all_nodes_ptr, (unsigned)options->numa_node))) {
+    if (numa_available() < 0 || (one && !numa_bitmask_isbitset(numa_all_nodes_ptr, (unsigned)options->numa_node))) {
         return -ENODEV;
     }
     struct bitmask *nodes = numa_bitmask_clearall(numa_allocate_nodemask());

@@ -10,8 +10,8 @@
 #include "proto/message.h"
 
 /*
- * A descriptor that becomes ready when, within two seconds, processes were stalled for so many per cent of the time: some
- * of them, or (PRESSURE_FULL) all at once. Of this process's cgroup where that has the file, else of the whole
+ * A descriptor that becomes ready when, within two seconds, processes were stalled for so many per cent of the time:
+ * some of them, or (PRESSURE_FULL) all at once. Of this process's cgroup where that has the file, else of the whole
  * machine. Wait for POLLPRI. Negative errno; -ENOENT: the kernel has no such thing.
  */
 int pressure_open(enum pressure level, unsigned percent);

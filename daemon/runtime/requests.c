@@ -209,8 +209,7 @@ static void serve_why(struct connection *connection, const struct request *reque
     static struct why_entry entries[MESSAGE_WHY_MAX];
     const struct server *server = connection_peer(connection)->server;
     struct reply reply = {.kind = REPLY_WHY};
-    size_t count =
-        broker_explain(server->broker, request->why_session, server_now(server), entries, MESSAGE_WHY_MAX);
+    size_t count = broker_explain(server->broker, request->why_session, server_now(server), entries, MESSAGE_WHY_MAX);
     reply.why = (struct why_reply){entries, count};
     send_answer(connection, request, &reply, -EBADF);
 }

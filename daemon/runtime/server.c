@@ -24,9 +24,9 @@
 #include "proto/base/size.h"
 
 enum { PEERS_READ_AT_ONCE = 64 };
-#define JUDGING_TIME  (2 * NANOSECONDS_PER_MILLISECOND) /* in one turn of the loop */
+#define JUDGING_TIME       (2 * NANOSECONDS_PER_MILLISECOND)   /* in one turn of the loop */
 #define WAITING_REFRESH_NS (200 * NANOSECONDS_PER_MILLISECOND) /* while somebody waits for memory */
-#define SHUTDOWN_TIME (10 * NANOSECONDS_PER_SECOND)
+#define SHUTDOWN_TIME      (10 * NANOSECONDS_PER_SECOND)
 
 /* ---- time ---- */
 

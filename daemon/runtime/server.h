@@ -73,7 +73,7 @@ struct server {
     struct pressure_source pressure[PRESSURE_SOURCES];
     uv_timer_t pressure_end;
     enum pressure pressure_level; /* as the core knows it */
-    uint64_t remembered_changes; /* of the learned sizes, as they were saved last */
+    uint64_t remembered_changes;  /* of the learned sizes, as they were saved last */
     uv_signal_t signals[3];
 
     struct host_memory host;

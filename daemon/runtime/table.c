@@ -55,7 +55,8 @@ struct record {
     };
 };
 
-_Static_assert(sizeof(struct token) == 16 && MESSAGE_NAME_SIZE == 64 && IDENTITY_GROUPS_MAX == 16, "the records have these sizes");
+_Static_assert(sizeof(struct token) == 16 && MESSAGE_NAME_SIZE == 64 && IDENTITY_GROUPS_MAX == 16,
+               "the records have these sizes");
 
 static struct record *record_at(const struct table *table, uint32_t number)
 {
@@ -141,7 +142,8 @@ static bool is_sane(const struct table *table)
 {
     const struct table_header *header = table->header;
     return header->magic == TABLE_MAGIC && header->version >= 1 && header->version <= TABLE_VERSION &&
-           header->record_bytes >= sizeof(struct record) && header->record_bytes % 8 == 0 && header->record_bytes <= HEADER_BYTES;
+           header->record_bytes >= sizeof(struct record) && header->record_bytes % 8 == 0 &&
+           header->record_bytes <= HEADER_BYTES;
 }
 
 int table_open(struct table *table, int fd)

@@ -46,8 +46,8 @@ void fixture_write_config(const struct fixture *fixture, const char *settings)
 {
     FILE *file = fopen(fixture->config, "we");
     cr_assert(file);
-    (void)fprintf(file, "%s\n[server]\nsocket = %s\n[mapped]\ndirectory = %s\n", settings, fixture->socket,
-                  fixture->spill);
+    (void)fprintf(file, "%s\n[server]\nsocket = %s\n[mapped]\ndirectory = %s\n[leases]\nlearned_sizes = %s/learned\n",
+                  settings, fixture->socket, fixture->spill, fixture->directory);
     (void)fclose(file);
 }
 
@@ -132,6 +132,9 @@ static void remove_directory(const struct fixture *fixture)
 {
     (void)unlink(fixture->config);
     (void)unlink(fixture->log);
+    char learned[640];
+    (void)snprintf(learned, sizeof learned, "%s/learned", fixture->directory);
+    (void)unlink(learned);
     (void)unlink(fixture->socket);
     if (strncmp(fixture->spill, fixture->directory, strlen(fixture->directory)) == 0) {
         (void)rmdir(fixture->spill);

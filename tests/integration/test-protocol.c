@@ -128,6 +128,7 @@ Test(protocol, bad_values_get_an_error_and_the_connection_goes_on)
     (void)strcpy(bad[2].name, "bell\a");
     (void)strcpy(bad[3].name, "\xc3(");
     bad[4].ttl_ms = 1;
+    bad[5].has_huge_pages = true;
     bad[5].huge_pages = (enum huge_pages)9;
     for (size_t i = 0; i < 6; i++) {
         request.acquire = bad[i];

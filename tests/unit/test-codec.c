@@ -49,6 +49,7 @@ Test(codec, an_acquire_keeps_every_field)
                                                .location = LOCATION_AUTO,
                                                .ttl_ms = UINT32_MAX,
                                                .name = "näme",
+                                               .has_huge_pages = true,
                                                .huge_pages = HUGE_PAGES_ALWAYS,
                                                .numa_node = INT32_MAX,
                                                .prefault = true,
@@ -127,16 +128,57 @@ Test(codec, a_refusal_keeps_its_figures_and_holders)
 {
     struct reply reply = {.is_answer = true, .reply_to = 1, .kind = REPLY_ERROR};
     reply.error = (struct error_reply){.code = ERROR_LIMIT, .sentence = "no", .system_errno = 28};
-    reply.error.refusal = (struct refusal){"max_bytes", "host", UINT64_MAX, 2, 3, 4, 3, {{1, "a", 2, 3, 4}, {0}, {0}}};
+    reply.error.refusal = (struct refusal){.limit = "max_bytes",
+                                           .whose = "class training",
+                                           .limit_bytes = UINT64_MAX,
+                                           .asked_bytes = 2,
+                                           .used_bytes = 3,
+                                           .free_bytes = 4,
+                                           .reserved_bytes = 5,
+                                           .claimed_bytes = 6,
+                                           .holder_count = 3,
+                                           .holders = {{1, "a", 2, 3, 4}, {0}, {0}}};
     struct error_reply back = reply_there_and_back(&reply).error;
     cr_expect_eq(back.code, ERROR_LIMIT);
     cr_expect_str_eq(back.sentence, "no");
     cr_expect_eq(back.system_errno, 28);
     cr_expect_eq(back.refusal.limit_bytes, UINT64_MAX);
     cr_expect_eq(back.refusal.free_bytes, 4);
+    cr_expect_str_eq(back.refusal.whose, "class training");
+    cr_expect_eq(back.refusal.reserved_bytes, 5);
+    cr_expect_eq(back.refusal.claimed_bytes, 6);
     cr_expect_eq(back.refusal.holder_count, 3);
     cr_expect_str_eq(back.refusal.holders[0].name, "a");
     cr_expect_eq(back.refusal.holders[0].bytes, 4);
+}
+
+Test(codec, the_queue_and_its_reasons_come_through_full_pages)
+{
+    static struct queue_entry queue[MESSAGE_QUEUE_MAX];
+    static struct why_entry why[MESSAGE_WHY_MAX];
+    static const char longest[] = "a name of sixty-three bytes, as many as there may be: 0123456789";
+    struct reply reply = {.kind = REPLY_LISTING};
+    for (size_t i = 0; i < MESSAGE_QUEUE_MAX; i++) {
+        queue[i] = (struct queue_entry){.place = i + 1, .bytes = UINT64_C(1) << 55, .waited_ms = UINT64_C(1) << 40};
+        memcpy(queue[i].name, longest, sizeof queue[i].name - 1);
+        memset(queue[i].whose, 'w', sizeof queue[i].whose - 1);
+    }
+    reply.listing = (struct listing_reply){.queue = queue, .queue_count = MESSAGE_QUEUE_MAX, .more = true};
+    struct listing_reply listing = reply_there_and_back(&reply).listing;
+    cr_assert_eq(listing.queue_count, MESSAGE_QUEUE_MAX);
+    cr_expect_eq(listing.queue[199].place, 200);
+    cr_expect_eq(listing.queue[199].bytes, UINT64_C(1) << 55);
+    for (size_t i = 0; i < MESSAGE_WHY_MAX; i++) {
+        why[i] = (struct why_entry){.session = i, .waits = i % 2, .earliest_ms = i ? i : UINT64_MAX};
+        why[i].refusal = (struct refusal){.limit = "max_bytes", .holder_count = MESSAGE_HOLDERS_MAX};
+    }
+    reply = (struct reply){.kind = REPLY_WHY, .why = {why, MESSAGE_WHY_MAX}};
+    struct why_reply back = reply_there_and_back(&reply).why;
+    cr_assert_eq(back.count, MESSAGE_WHY_MAX);
+    cr_expect_eq(back.entries[0].earliest_ms, UINT64_MAX, "never by itself");
+    cr_expect_eq(back.entries[23].earliest_ms, 23);
+    cr_expect(back.entries[23].waits);
+    cr_expect_str_eq(back.entries[23].refusal.limit, "max_bytes");
 }
 
 Test(codec, limits_that_are_off_stay_off)
@@ -175,6 +217,7 @@ Test(codec, a_message_cut_at_any_byte_is_an_error_or_a_shorter_message)
                                                .location = LOCATION_RAM,
                                                .ttl_ms = 5000,
                                                .name = "a name",
+                                               .has_huge_pages = true,
                                                .huge_pages = HUGE_PAGES_TRY,
                                                .numa_node = 3,
                                                .prefault = true,

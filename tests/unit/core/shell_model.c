@@ -25,8 +25,9 @@ static int peer_of(const void *cookie)
     return (int)(uintptr_t)cookie - 1;
 }
 
-static struct policy_member members[] = {
-    {.kind = MEMBER_CLIENT, .name = "a*"}, {.kind = MEMBER_CLIENT, .name = "b*"}, {.kind = MEMBER_CLIENT, .name = "c*"}};
+static struct policy_member members[] = {{.kind = MEMBER_CLIENT, .name = "a*"},
+                                         {.kind = MEMBER_CLIENT, .name = "b*"},
+                                         {.kind = MEMBER_CLIENT, .name = "c*"}};
 
 #define NO_LIMITS .limits = {LIMIT_OFF, LIMIT_OFF, LIMIT_OFF}, .max_leases = LIMIT_OFF, .max_sessions = LIMIT_OFF
 

@@ -95,7 +95,8 @@ static void change_settings(struct model *model)
     settings->queue.trim_ms = random_below(2) ? 0 : 100;
     settings->queue.revoke_for_priority = random_below(2);
     settings->queue.waiting_max = random_below(4) ? 1024 : 2;
-    settings->pool = (struct pool_settings){.bytes = random_below(2) ? 0 : 8 << 20, .sizes = {1 << 20}, .size_count = 1};
+    settings->pool =
+        (struct pool_settings){.bytes = random_below(2) ? 0 : 8 << 20, .sizes = {1 << 20}, .size_count = 1};
     settings->pause_at = (enum pressure)random_below(3);
     model_configure(model);
 }
@@ -123,8 +124,9 @@ static void happen(struct model *model)
     if (!model->peers[peer].session) {
         if (!model->peers[peer].is_over) {
             static const char *const names[] = {"a1", "b1", "c1", "other"};
-            (void)(random_below(2) ? model_open_as(model, peer, names[random_below(4)], 1000 + (uint32_t)random_below(3))
-                                   : model_open(model, peer, random_below(32 << 20)));
+            (void)(random_below(2)
+                       ? model_open_as(model, peer, names[random_below(4)], 1000 + (uint32_t)random_below(3))
+                       : model_open(model, peer, random_below(32 << 20)));
         }
         model_finish(model);
         return;

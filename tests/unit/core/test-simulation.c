@@ -268,7 +268,8 @@ static uint64_t run(uint64_t seed)
         check(simulation);
         for (int i = 0; i < simulation->count; i++) {
             const struct client *client = &simulation->clients[i];
-            cr_assert(!client->request || simulation->now_ms - client->asked_at <= WAIT_BOUND_MS, "client %d starves", i);
+            cr_assert(!client->request || simulation->now_ms - client->asked_at <= WAIT_BOUND_MS, "client %d starves",
+                      i);
         }
     }
     cr_assert(simulation->grants > 100);
