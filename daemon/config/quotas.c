@@ -2,6 +2,7 @@
 /* Quotas as text. */
 #include "daemon/config/quotas.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <grp.h>
 #include <inttypes.h>
@@ -110,7 +111,9 @@ static int name_rule(struct config_draft *draft, const struct quota_line *line, 
 static struct policy_rule *rule_of(struct config_draft *draft, const struct quota_line *line)
 {
     struct policy *policy = &draft->config->policy;
-    struct policy_rule rule = {.kind = (enum party_kind)kind_of(line->section), .quota = quota_none()};
+    int kind = kind_of(line->section);
+    assert(kind >= 0); /* quotas_has_section() */
+    struct policy_rule rule = {.kind = (enum party_kind)kind, .quota = quota_none()};
     const char *name = line->section + strlen(prefixes[rule.kind]);
     name += strspn(name, " ");
     if (!*name || strlen(name) >= sizeof rule.name) {
@@ -139,22 +142,22 @@ static struct policy_rule *rule_of(struct config_draft *draft, const struct quot
 /* ---- members ---- */
 
 static int add_member(struct config_draft *draft, const struct quota_line *line, struct policy_rule *rule,
-                      enum member_kind kind, const char *word)
+                      enum member_kind kind, const char *word, size_t length)
 {
     struct policy_member member = {.kind = kind};
     bool known = true;
-    if (strlen(word) >= sizeof member.name) {
-        return fail(draft, line, "\"%s\" is too long", word);
+    if (length >= sizeof member.name) {
+        return fail(draft, line, "\"%.*s\" is too long", (int)length, word);
     }
-    text_copy(member.name, sizeof member.name, word);
+    memcpy(member.name, word, length);
     if (kind == MEMBER_USER) {
-        known = parse_user(word, &member.id);
+        known = parse_user(member.name, &member.id);
     } else if (kind == MEMBER_GROUP) {
-        known = parse_group(word, &member.id);
+        known = parse_group(member.name, &member.id);
     }
     if (!known) {
         return fail(draft, line, "there is no %s \"%s\"; create it, or give its number",
-                    kind == MEMBER_USER ? "user" : "group", word);
+                    kind == MEMBER_USER ? "user" : "group", member.name);
     }
     struct policy_member *members = reallocarray(rule->members, rule->member_count + 1, sizeof *members);
     if (!members) {
@@ -180,21 +183,20 @@ static void drop_members(struct policy_rule *rule, enum member_kind kind)
 static int take_members(struct config_draft *draft, const struct quota_line *line, struct policy_rule *rule,
                         enum member_kind kind)
 {
-    cleanup(freep) char *copy = strdup(line->value);
-    char *rest = copy;
-    const char *word;
-    if (!copy) {
-        return fail(draft, line, "out of memory");
-    }
+    const char *between = " \t,";
+    const char *rest = line->value + strspn(line->value, between);
     if (rule->kind != PARTY_CLASS) {
         return fail(draft, line, "only a class has members; a user or a group is named by its section");
     }
     drop_members(rule, kind);
-    while ((word = strsep(&rest, " \t,"))) {
-        int result = *word ? add_member(draft, line, rule, kind, word) : 0;
+    while (*rest) {
+        size_t length = strcspn(rest, between);
+        int result = add_member(draft, line, rule, kind, rest, length);
         if (result < 0) {
             return result;
         }
+        rest += length;
+        rest += strspn(rest, between);
     }
     return 0;
 }
@@ -222,7 +224,7 @@ static int take_number(struct config_draft *draft, const struct quota_line *line
 
 static int take_count(struct config_draft *draft, const struct quota_line *line, uint64_t *ret)
 {
-    uint32_t count;
+    uint32_t count = 0;
     int result = take_number(draft, line, 0, UINT32_MAX - 1, &count);
     *ret = result == 0 && count ? count : LIMIT_OFF;
     return result;

@@ -67,7 +67,7 @@ struct broker *broker_new(const struct broker_options *options)
     }
     broker->options.settings.policy = NULL; /* the parties have a copy */
     broker->next_session = broker->next_lease = broker->next_segment = 1;
-    broker->host_available_bytes = UINT64_MAX; /* until the first look */
+    broker->host_available_bytes = broker->host_total_bytes = UINT64_MAX; /* until the first look */
     return broker;
 }
 
@@ -369,10 +369,10 @@ static void handle_segment(struct step *step, const struct input *input)
     }
 }
 
-static void see_host_memory(struct broker *broker, uint64_t available)
+static void see_host_memory(struct broker *broker, const struct input_host *host)
 {
-    broker->host_available_bytes = available;
-    broker->host_most_available = available > broker->host_most_available ? available : broker->host_most_available;
+    broker->host_available_bytes = host->available_bytes;
+    broker->host_total_bytes = host->total_bytes;
     broker->host_granted_since = 0;
     broker->host_epoch++;
     broker->retry_waiting = broker->retry_waiting || broker->waiting_count;
@@ -420,7 +420,7 @@ static void handle(struct step *step, const struct input *input)
         handle_segment(step, input);
         break;
     case INPUT_HOST_MEMORY:
-        see_host_memory(step->broker, input->host_available_bytes);
+        see_host_memory(step->broker, &input->host);
         break;
     case INPUT_PRESSURE:
         feel_pressure(step, input->pressure);

@@ -31,8 +31,7 @@ struct broker {
     struct broker_counters counters;
     /* What the host had available at the last look, and what was granted since: RAM that is granted but
      * not touched yet does not show in the host's figures. */
-    uint64_t host_available_bytes, host_granted_since, host_epoch;
-    uint64_t host_most_available;              /* ever seen */
+    uint64_t host_available_bytes, host_total_bytes, host_granted_since, host_epoch;
     struct lease_end ended[MESSAGE_ENDED_MAX]; /* of the Renewed in this step's effects */
 };
 

@@ -71,6 +71,11 @@ struct input_segment {
     uint64_t disk_free;  /* failed with -ENOSPC: what the spill file system has free */
 };
 
+/* What this host (or its cgroup) has; the total is what a request can at most wait for. */
+struct input_host {
+    uint64_t available_bytes, total_bytes;
+};
+
 struct input {
     enum input_kind kind;
     uint64_t session; /* whom it is about; 0 where it is about none, or the peer is a monitor */
@@ -79,7 +84,7 @@ struct input {
         struct input_open open;
         struct input_request request;
         struct input_segment segment;
-        uint64_t host_available_bytes;
+        struct input_host host;
         enum pressure pressure;
         struct broker_settings settings;
     };

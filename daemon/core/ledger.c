@@ -17,6 +17,7 @@ void account_init(struct account *account, const char *whose, const struct byte_
 /* The account itself, then those above it; NULL where there is none. */
 static struct account *payer(struct account *account, size_t position)
 {
+    assert(account);
     return position == 0 ? account : account->above[position - 1];
 }
 
@@ -185,6 +186,7 @@ int ledger_reserve(struct account *account, enum location location, uint64_t byt
                    struct ledger_excess *ret_excess)
 {
     struct ledger_excess excess = {0};
+    assert(account);
     assert(location == LOCATION_RAM || location == LOCATION_MMAP);
     for (size_t i = 0; i <= ACCOUNT_ABOVE_MAX; i++) {
         const struct account *at = i == 0 ? account : account->above[i - 1];

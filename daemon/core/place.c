@@ -42,7 +42,7 @@ static void deny_host(const struct broker *broker, uint64_t bytes, struct denial
                                          .used_bytes = broker->host_granted_since,
                                          .claimed_bytes = broker->host.claimed_physical_bytes,
                                          .asked_bytes = bytes,
-                                         .fits_ever = bytes <= broker->host_most_available,
+                                         .fits_ever = bytes <= broker->host_total_bytes,
                                          .frees_suffice = broker->host.freeing_physical_bytes && !ret->is_paused};
 }
 

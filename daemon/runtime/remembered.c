@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -83,11 +84,11 @@ static int write_all(const struct learned_table *table, FILE *out)
 /* Written beside it, then put in its place: whoever is killed in between leaves the one of before. */
 static int save(const struct learned_table *table, const char *path)
 {
-    cleanup(freep) char *beside = NULL, *directory = strdup(path);
-    if (!directory || asprintf(&beside, "%s.new", path) < 0) {
-        beside = NULL;
-        return -ENOMEM;
+    char beside[PATH_MAX], directory[PATH_MAX];
+    if (snprintf(beside, sizeof beside, "%s.new", path) >= (int)sizeof beside) {
+        return -ENAMETOOLONG;
     }
+    text_copy(directory, sizeof directory, path);
     char *slash = strrchr(directory, '/');
     if (slash && slash > directory) {
         *slash = '\0';

@@ -69,7 +69,9 @@ void server_refresh_host(struct server *server, uint64_t age_ns)
     }
     server->host_read_at = now;
     if (host_memory_read("", &server->host) == 0) {
-        struct input seen = {.kind = INPUT_HOST_MEMORY, .host_available_bytes = server->host.available_bytes};
+        struct input seen = {
+            .kind = INPUT_HOST_MEMORY,
+            .host = {.available_bytes = server->host.available_bytes, .total_bytes = server->host.total_bytes}};
         server_feed(server, &seen);
     }
 }

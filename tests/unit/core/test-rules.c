@@ -74,7 +74,7 @@ Test(rules, auto_spills_when_the_kernel_has_no_ram)
 Test(rules, the_host_must_have_it_available_too)
 {
     struct model *model = model_new(0, 0, 0);
-    struct input seen = {.kind = INPUT_HOST_MEMORY, .host_available_bytes = 10 * MIB};
+    struct input seen = {.kind = INPUT_HOST_MEMORY, .host = {10 * MIB, 64 * MIB}};
     model_open(model, 0, LIMIT_UNSAID);
     model_feed(model, &seen);
     uint64_t lease = granted(model_acquire(model, 0, 6 * MIB, LOCATION_RAM, 0));

@@ -103,7 +103,7 @@ static void change_settings(struct model *model)
 
 static void happen_to_all(struct model *model)
 {
-    struct input input = {.kind = INPUT_HOST_MEMORY, .host_available_bytes = random_below(256 << 20)};
+    struct input input = {.kind = INPUT_HOST_MEMORY, .host = {random_below(256 << 20), 256 << 20}};
     switch (random_below(3)) {
     case 0:
         change_settings(model);

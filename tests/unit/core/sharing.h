@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the tests of sharing have in common: brokers with rules in them, and what a reply must be. */
+#ifndef MEMBROKER_TESTS_UNIT_CORE_SHARING_H
+#define MEMBROKER_TESTS_UNIT_CORE_SHARING_H
+
+#include "proto/base/size.h"
+#include "tests/unit/core/shell_model.h"
+
+#define MIB UINT64_C(1048576)
+
+/* The lease of a grant; any other reply fails the test. */
+uint64_t granted(const struct reply *reply);
+
+/* The reply, which must be the error `code`. */
+const struct reply *refused(const struct reply *reply, enum error_code code);
+
+/* A broker with `max_physical` bytes and model_policy. */
+struct model *sharing(uint64_t max_physical);
+
+struct policy_rule one_rule(enum party_kind kind, const char *name);
+struct model *with_rule(uint64_t max_physical, struct policy_rule *rule);
+
+#endif

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How room is made before anybody is refused: trimming, revocation, pressure, the pool, remembered sizes, why. */
+#include <string.h>
+
+#include "tests/unit/core/sharing.h"
+
+/* ---- before waiting ---- */
+
+Test(making_room, holders_are_asked_to_trim_first_lowest_priority_before_largest)
+{
+    struct model *model = sharing(16 * MIB);
+    model->options.settings.queue.trim_ms = 100;
+    model_configure(model);
+    model_open_as(model, 0, "c", 1);
+    model_open_as(model, 1, "a", 2);
+    model_open_as(model, 2, "b", 3);
+    granted(model_acquire(model, 0, 8 * MIB, LOCATION_RAM, 0));
+    uint64_t lease = granted(model_acquire(model, 1, 4 * MIB, LOCATION_RAM, 0));
+    cr_expect_null(model_acquire(model, 2, 8 * MIB, LOCATION_RAM, 0), "it is not refused before they had their say");
+    uint64_t request = model->next_request;
+    cr_expect_eq(model_events(model, 1, EVENT_TRIM), 1);
+    cr_expect_eq(model_events(model, 0, EVENT_TRIM), 0, "the first may give enough");
+    struct request trimmed = {.kind = REQUEST_TRIMMED};
+    model_release(model, 1, lease);
+    model_request(model, 1, &trimmed);
+    granted(model_answer(model, request));
+    model_free(model);
+}
+
+Test(making_room, who_does_not_answer_is_not_waited_for_longer_than_the_deadline)
+{
+    struct model *model = model_new(0, 8 * MIB, 0);
+    model->options.settings.queue.trim_ms = 100;
+    model_configure(model);
+    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 1, LIMIT_UNSAID);
+    granted(model_acquire(model, 0, 8 * MIB, LOCATION_RAM, 0));
+    cr_expect_null(model_acquire(model, 1, 4 * MIB, LOCATION_RAM, 0));
+    uint64_t request = model->next_request;
+    model_pass(model, 99);
+    cr_expect_null(model_answer(model, request));
+    model_pass(model, 1);
+    refused(model_answer(model, request), ERROR_LIMIT);
+    refused(model_acquire(model, 1, 4 * MIB, LOCATION_RAM, 0), ERROR_LIMIT); /* and not asked again at once */
+    cr_expect_eq(model_events(model, 0, EVENT_TRIM), 1);
+    model_free(model);
+}
+
+Test(making_room, auto_asks_for_trims_then_goes_to_a_file)
+{
+    struct model *model = model_new(0, 8 * MIB, 64 * MIB);
+    model->options.settings.queue.trim_ms = 100;
+    model_configure(model);
+    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 1, LIMIT_UNSAID);
+    granted(model_acquire(model, 0, 8 * MIB, LOCATION_RAM, 0));
+    cr_expect_null(model_acquire(model, 1, 4 * MIB, LOCATION_AUTO, 0));
+    uint64_t request = model->next_request;
+    struct request trimmed = {.kind = REQUEST_TRIMMED};
+    model_request(model, 0, &trimmed);
+    const struct reply *reply = model_answer(model, request);
+    granted(reply);
+    cr_expect_eq(reply->grant.location, LOCATION_MMAP);
+    model_free(model);
+}
+
+/* ---- revocation ---- */
+
+static struct model *with_a_victim(bool allowed)
+{
+    struct model *model = sharing(16 * MIB);
+    model->options.settings.queue.revoke_for_priority = allowed;
+    model->options.settings.queue.revoke_grace_ms = 2000;
+    model_configure(model);
+    model_open_as(model, 0, "a", 1);
+    model_open_as(model, 1, "c", 2);
+    granted(model_acquire(model, 0, 6 * MIB, LOCATION_RAM, 60000));
+    granted(model_acquire(model, 0, 6 * MIB, LOCATION_RAM, 60000));
+    cr_expect_null(model_acquire_waiting(model, 1, 8 * MIB, 30000));
+    return model;
+}
+
+Test(making_room, nothing_is_revoked_unless_it_is_allowed)
+{
+    struct model *model = with_a_victim(false);
+    model_pass(model, 20000);
+    cr_expect_eq(model_status(model).leases, 2);
+    cr_expect_eq(model_events(model, 0, EVENT_REVOKING), 0);
+    model_free(model);
+}
+
+Test(making_room, a_lease_of_lower_priority_is_taken_after_the_grace_time_and_its_holder_told)
+{
+    struct model *model = with_a_victim(true);
+    uint64_t request = model->next_request;
+    model_pass(model, 1999);
+    cr_expect_eq(model_events(model, 0, EVENT_REVOKING), 0);
+    model_pass(model, 1);
+    cr_expect_eq(model_events(model, 0, EVENT_REVOKING), 1, "one is enough");
+    cr_expect_eq(model_status(model).leases, 2);
+    model_pass(model, 2000);
+    granted(model_answer(model, request));
+    cr_expect_eq(model_events(model, 0, EVENT_LEASE_ENDED), 1);
+    cr_expect_eq(model_status(model).counters.revoked, 1);
+    model_free(model);
+}
+
+Test(making_room, a_victim_is_spared_when_nobody_waits_for_it_any_more)
+{
+    struct model *model = with_a_victim(true);
+    struct request cancel = {.kind = REQUEST_CANCEL, .cancel_request = model->next_request};
+    model_pass(model, 2500);
+    cr_expect_eq(model_events(model, 0, EVENT_REVOKING), 1);
+    model_request(model, 1, &cancel);
+    model_pass(model, 5000);
+    cr_expect_eq(model_status(model).leases, 2);
+    model_free(model);
+}
+
+/* ---- pressure ---- */
+
+Test(making_room, under_pressure_grants_of_ram_pause_and_the_pool_is_dropped)
+{
+    struct model *model = model_new(0, 16 * MIB, 64 * MIB);
+    model->options.settings.pause_at = PRESSURE_FULL;
+    model->options.settings.pool = (struct pool_settings){.bytes = 4 * MIB, .sizes = {MIB}, .size_count = 1};
+    model_configure(model);
+    model_open(model, 0, LIMIT_UNSAID);
+    cr_expect_eq(model_status(model).pooled_bytes, MIB);
+    struct input some = {.kind = INPUT_PRESSURE, .pressure = PRESSURE_SOME};
+    struct input full = {.kind = INPUT_PRESSURE, .pressure = PRESSURE_FULL};
+    struct input none = {.kind = INPUT_PRESSURE, .pressure = PRESSURE_NONE};
+    model_feed(model, &some);
+    cr_expect_eq(model_status(model).pooled_bytes, 0);
+    granted(model_acquire(model, 0, MIB, LOCATION_RAM, 0));
+    model_feed(model, &full);
+    const struct reply *reply = refused(model_acquire(model, 0, MIB, LOCATION_RAM, 0), ERROR_HOST_MEMORY);
+    cr_expect_not_null(strstr(reply->error.sentence, "pause_ram_at"));
+    cr_expect_eq(model_acquire(model, 0, MIB, LOCATION_AUTO, 0)->grant.location, LOCATION_MMAP);
+    cr_expect_null(model_acquire_waiting(model, 0, MIB, 60000));
+    uint64_t request = model->next_request;
+    model_feed(model, &none);
+    granted(model_answer(model, request));
+    model_free(model);
+}
+
+/* ---- the pool ---- */
+
+Test(making_room, a_ready_segment_is_lent_and_another_made)
+{
+    struct model *model = model_new(0, 16 * MIB, 0);
+    model->options.settings.pool = (struct pool_settings){.bytes = 4 * MIB, .sizes = {MIB}, .size_count = 1};
+    model_configure(model);
+    model_open(model, 0, LIMIT_UNSAID);
+    model->hold_makes = true;
+    const struct reply *reply = model_acquire(model, 0, MIB, LOCATION_RAM, 0);
+    granted(reply);
+    cr_expect(reply->grant.is_present);
+    cr_expect_eq(reply->grant.charge, CHARGE_BROKER);
+    cr_expect_eq(model_status(model).pool_hits, 1);
+    model->hold_makes = false;
+    model_finish(model);
+    cr_expect_eq(model_status(model).pooled_bytes, MIB);
+    model_free(model);
+}
+
+Test(making_room, sizes_that_are_asked_for_are_made_ahead_and_forgotten_again)
+{
+    struct model *model = model_new(0, 64 * MIB, 0);
+    model->options.settings.pool = (struct pool_settings){.bytes = 8 * MIB};
+    model_configure(model);
+    model_open(model, 0, LIMIT_UNSAID);
+    for (int i = 0; i < 3; i++) {
+        model_release(model, 0, granted(model_acquire(model, 0, 2 * MIB, LOCATION_RAM, 0)));
+    }
+    cr_expect_eq(model_status(model).pool_hits, 2);
+    cr_expect_eq(model_status(model).pool_misses, 1);
+    cr_expect_eq(model_status(model).used_bytes, 2 * MIB, "one is ready");
+    model_pass(model, 61000);
+    cr_expect_eq(model_status(model).used_bytes, 0);
+    model_free(model);
+}
+
+Test(making_room, the_pool_makes_room_before_anybody_is_refused)
+{
+    struct model *model = model_new(0, 8 * MIB, 0);
+    model->options.settings.pool = (struct pool_settings){.bytes = 4 * MIB, .sizes = {4 * MIB}, .size_count = 1};
+    model_configure(model);
+    model_open(model, 0, LIMIT_UNSAID);
+    cr_expect_eq(model_status(model).pooled_bytes, 4 * MIB);
+    model->hold_frees = true;
+    cr_expect_null(model_acquire(model, 0, 6 * MIB, LOCATION_RAM, 0), "it waits for the pool's bytes to be free");
+    model->hold_frees = false;
+    model_finish(model);
+    granted(model_answer(model, model->next_request));
+    refused(model_acquire(model, 0, 6 * MIB, LOCATION_RAM, 0), ERROR_LIMIT);
+    model_free(model);
+}
+
+Test(making_room, a_client_that_is_to_pay_gets_nothing_that_the_broker_touched)
+{
+    struct policy_rule rule = one_rule(PARTY_CLASS, POLICY_DEFAULT_CLASS);
+    rule.quota.charge = CHARGE_CLIENT;
+    struct model *model = with_rule(16 * MIB, &rule);
+    struct policy policy = {&rule, 1};
+    model->options.settings.policy = &policy;
+    model->options.settings.pool = (struct pool_settings){.bytes = 4 * MIB, .sizes = {MIB}, .size_count = 1};
+    model_configure(model);
+    model_open(model, 0, LIMIT_UNSAID);
+    struct request request = {.kind = REQUEST_ACQUIRE};
+    request.acquire =
+        (struct acquire_request){.bytes = MIB, .location = LOCATION_RAM, .numa_node = -1, .prefault = true};
+    const struct reply *reply = model_request(model, 0, &request);
+    granted(reply);
+    cr_expect_eq(reply->grant.charge, CHARGE_CLIENT);
+    cr_expect_not(reply->grant.is_present);
+    cr_expect(reply->grant.prefault, "the client does it");
+    cr_expect_eq(model_status(model).pool_hits, 0);
+    model_free(model);
+}
+
+/* ---- remembered sizes ---- */
+
+static const struct reply *acquire_learned(struct model *model, int peer, uint64_t bytes, bool learned, bool use)
+{
+    struct request request = {.kind = REQUEST_ACQUIRE};
+    request.acquire = (struct acquire_request){.bytes = bytes,
+                                               .location = LOCATION_RAM,
+                                               .name = "activations",
+                                               .numa_node = -1,
+                                               .learned = learned,
+                                               .use_learned = use};
+    return model_request(model, peer, &request);
+}
+
+Test(making_room, a_learned_size_is_offered_to_the_next_of_that_name_and_user)
+{
+    struct model *model = model_new(0, 64 * MIB, 0);
+    model_open_as(model, 0, "train", 1);
+    cr_expect_eq(acquire_learned(model, 0, 0, false, true)->kind, REPLY_DONE, "nothing is remembered yet");
+    granted(acquire_learned(model, 0, 3 * MIB, true, false));
+    struct input died = {.kind = INPUT_DIED, .session = model->peers[0].session};
+    model_feed(model, &died);
+    model_open_as(model, 1, "train", 1);
+    model_open_as(model, 2, "train", 2);
+    const struct reply *reply = acquire_learned(model, 1, 0, false, true);
+    granted(reply);
+    cr_expect_eq(reply->grant.bytes, 3 * MIB);
+    cr_expect(reply->grant.is_remembered);
+    cr_expect_eq(acquire_learned(model, 2, 0, false, true)->kind, REPLY_DONE, "another user learns for itself");
+    cr_expect_eq(acquire_learned(model, 2, MIB, false, true)->grant.bytes, MIB);
+    cr_expect_eq(model_status(model).remembered, 1);
+    model_free(model);
+}
+
+Test(making_room, the_table_of_learned_sizes_is_bounded)
+{
+    struct learned_table table;
+    learned_table_init(&table);
+    for (uint32_t i = 0; i < LEARNED_MAX + 10; i++) {
+        const struct learned_key key = {.uid = i, .workspace = "w"};
+        learned_note(&table, &key, 100 + i);
+        const struct learned_key first = {.uid = 0, .workspace = "w"};
+        cr_assert_eq(learned_recall(&table, &first), 100, "what is used is not forgotten");
+    }
+    cr_expect_eq(table.count, LEARNED_MAX);
+    const struct learned_key second = {.uid = 1, .workspace = "w"};
+    cr_expect_eq(learned_recall(&table, &second), 0);
+    learned_table_deinit(&table);
+}
+
+/* ---- why ---- */
+
+Test(making_room, why_names_the_limit_its_holders_and_the_earliest_time)
+{
+    struct model *model = model_new(0, 8 * MIB, 0);
+    struct why_entry why[4];
+    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 1, LIMIT_UNSAID);
+    granted(model_acquire(model, 0, 4 * MIB, LOCATION_RAM, 10000));
+    granted(model_acquire(model, 0, 4 * MIB, LOCATION_RAM, 40000));
+    cr_expect_null(model_acquire_waiting(model, 1, 6 * MIB, 60000));
+    model_pass(model, 4000);
+    cr_expect_eq(broker_explain(model->broker, 0, model->now, why, 4), 1);
+    cr_expect(why[0].waits);
+    cr_expect_eq(why[0].since_ms, 4000);
+    cr_expect_eq(why[0].earliest_ms, 36000, "both leases must end");
+    cr_expect_str_eq(why[0].refusal.limit, "max_physical_bytes");
+    cr_expect_eq(why[0].refusal.holders[0].bytes, 8 * MIB);
+    refused(model_acquire(model, 1, 9 * MIB, LOCATION_RAM, 0), ERROR_LIMIT);
+    cr_expect_eq(broker_explain(model->broker, model->peers[1].session, model->now, why, 4), 2);
+    cr_expect_not(why[1].waits);
+    cr_expect_eq(why[1].earliest_ms, UINT64_MAX, "it never fits");
+    model_free(model);
+}
