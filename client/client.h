@@ -47,6 +47,7 @@ struct mb_lease {
     uint32_t ttl_ms;
     bool huge_pages;
     mb_charge charge;
+    bool is_plain;      /* acquired without wishes that another may not share */
     bool is_cached;     /* released by the program, kept for the next */
     uint64_t cached_at; /* ms */
     char name[MESSAGE_NAME_SIZE];
@@ -230,6 +231,9 @@ void lease_note_loss(mb_lease *lease, mb_end_reason reason);
 void leases_sweep(mb_client *client, mb_end_reason all_lost);
 
 /* ---- lease_cache.c ---- */
+
+/* Whether a lease acquired so may be given to whoever acquires so. */
+bool lease_cache_suits(const mb_lease_options *options);
 
 /* Keeps a lease that is being released; false: it is not one to keep. With the lock held. */
 bool lease_cache_keep(mb_lease *lease);

@@ -242,6 +242,7 @@ int mb_acquire(mb_client *client, uint64_t bytes, const mb_lease_options *option
         return error_set(-ENOMEM, "out of memory for the library's own tables");
     }
     text_copy(lease->name, sizeof lease->name, request.acquire.name);
+    lease->is_plain = lease_cache_suits(options);
     struct call call = {.lease = lease};
     result = call_broker(client, &request, &call);
     if (result == -ENOMEM && lease_cache_trim(client, UINT64_MAX)) {

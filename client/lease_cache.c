@@ -14,9 +14,10 @@ bool lease_cache_keep(mb_lease *lease)
 {
     mb_client *client = lease->client;
     const struct extent *extent = &lease->extents[0];
-    bool is_plain = lease->location == MB_LOCATION_RAM && lease->extent_count == 1 && extent->address &&
+    bool is_whole = lease->location == MB_LOCATION_RAM && lease->extent_count == 1 && extent->address &&
                     !lease->huge_pages && lease->references == 1;
-    if (!is_plain || client->stopping || extent->bytes > client->cache_bytes - client->cached_bytes) {
+    if (!lease->is_plain || !is_whole || client->stopping ||
+        extent->bytes > client->cache_bytes - client->cached_bytes) {
         return false;
     }
     lease->is_cached = true;
@@ -29,7 +30,7 @@ bool lease_cache_keep(mb_lease *lease)
     return true;
 }
 
-static bool is_default(const mb_lease_options *options)
+bool lease_cache_suits(const mb_lease_options *options)
 {
     return (options->location == MB_LOCATION_RAM || options->location == MB_LOCATION_AUTO) && options->ttl_ms == 0 &&
            (options->huge_pages == MB_HUGE_PAGES_UNSAID || options->huge_pages == MB_HUGE_PAGES_NEVER) &&
@@ -57,7 +58,7 @@ static void uncache(mb_lease *lease)
 mb_lease *lease_cache_take(mb_client *client, uint64_t bytes, const mb_lease_options *options)
 {
     mb_lease *lease = NULL;
-    if (!client->cache_bytes || !is_default(options) || client_check_process(client) < 0) {
+    if (!client->cache_bytes || !lease_cache_suits(options) || client_check_process(client) < 0) {
         return NULL;
     }
     (void)pthread_mutex_lock(&client->lock);

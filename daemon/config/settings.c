@@ -177,8 +177,9 @@ static const char *parse_percent(const char *text, uint32_t *ret)
 {
     char *end;
     unsigned long percent = strtoul(text, &end, 10);
-    if (*text < '0' || *text > '9' || strcmp(end, "%") != 0 || percent < 1 || percent > 99) {
-        return "a part of the time from 1% to 99% is expected";
+    bool is_off = percent == 0 && *end == '\0';
+    if (*text < '0' || *text > '9' || percent > 99 || (strcmp(end, "%") != 0 && !is_off)) {
+        return "a part of the time from 1% to 99% is expected, or 0 not to look";
     }
     *ret = (uint32_t)percent;
     return NULL;

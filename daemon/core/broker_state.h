@@ -134,6 +134,7 @@ void pool_failed(struct step *step, struct segment *segment);
 
 /* Gives up ready segments of at least so many bytes, or all; returns how many bytes. */
 uint64_t pool_drop(struct step *step, uint64_t bytes);
+uint64_t pool_ready_bytes(const struct pool *pool); /* without what is being made or freed */
 void pool_work(struct step *step);
 uint64_t pool_next_wakeup(const struct broker *broker);
 const char *pool_check(const struct broker *broker);

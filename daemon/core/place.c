@@ -92,11 +92,17 @@ bool place(struct step *step, struct account *account, uint64_t bytes, enum loca
         enum location location = wanted == LOCATION_AUTO ? LOCATION_RAM : wanted;
         return place_in(step, account, bytes, location, ret_charge, ret_denial);
     }
-    if (place_in(step, account, bytes, LOCATION_RAM, ret_charge, &in_ram) ||
-        place_in(step, account, bytes, LOCATION_MMAP, ret_charge, ret_denial)) {
+    if (place_in(step, account, bytes, LOCATION_RAM, ret_charge, &in_ram)) {
         return true;
     }
-    if (in_ram.excess.frees_suffice || (in_ram.excess.fits_ever && !ret_denial->excess.fits_ever)) {
+    if (in_ram.excess.frees_suffice) { /* RAM that is on its way back is waited for */
+        *ret_denial = in_ram;
+        return false;
+    }
+    if (place_in(step, account, bytes, LOCATION_MMAP, ret_charge, ret_denial)) {
+        return true;
+    }
+    if (in_ram.excess.fits_ever && !ret_denial->excess.fits_ever) {
         *ret_denial = in_ram;
     }
     return false;

@@ -336,6 +336,15 @@ uint64_t pool_drop(struct step *step, uint64_t bytes)
     return dropped;
 }
 
+uint64_t pool_ready_bytes(const struct pool *pool)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < POOL_SIZES_MAX; i++) {
+        bytes += pool->sizes[i].bytes * pool->sizes[i].ready;
+    }
+    return bytes;
+}
+
 const char *pool_check(const struct broker *broker)
 {
     const struct pool *pool = &broker->pool;

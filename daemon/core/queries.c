@@ -84,7 +84,7 @@ void broker_fill_status(const struct broker *broker, struct status_reply *status
     status->leases = broker->leases.alive;
     status->segments = broker->segment_count;
     status->counters = broker->counters;
-    status->pooled_bytes = broker->pool.account.physical_bytes;
+    status->pooled_bytes = pool_ready_bytes(&broker->pool);
     status->pool_hits = broker->pool.hits;
     status->pool_misses = broker->pool.misses;
     status->waiting = broker->waiting_count;

@@ -61,8 +61,11 @@ int pressure_open_given(bool *ret_is_stream)
     unsigned char trigger[TRIGGER_BYTES];
     struct stat status;
     int bytes = 0;
-    if (!path || *path != '/' || strcmp(path, "/dev/null") == 0) {
-        return -ENOENT;
+    if (!path || *path != '/') {
+        return -ENODATA;
+    }
+    if (strcmp(path, "/dev/null") == 0) {
+        return -ENODEV;
     }
     if (encoded && *encoded && (bytes = b64_pton(encoded, trigger, sizeof trigger)) < 0) {
         return -EINVAL;

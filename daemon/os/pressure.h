@@ -17,7 +17,8 @@
 int pressure_open(enum pressure level, unsigned percent);
 
 /*
- * What the service manager wants watched (MEMORY_PRESSURE_WATCH, MEMORY_PRESSURE_WRITE). -ENOENT: it says nothing.
+ * What the service manager wants watched (MEMORY_PRESSURE_WATCH, MEMORY_PRESSURE_WRITE). -ENODATA: it says
+ * nothing; -ENODEV: that pressure shall not be watched.
  * *ret_is_stream: wait for POLLIN and read, instead of POLLPRI.
  */
 int pressure_open_given(bool *ret_is_stream);

@@ -86,17 +86,23 @@ void pressure_start(struct server *server)
     server->pressure_end.data = server;
     source[0].level = source[2].level = PRESSURE_SOME;
     source[1].level = PRESSURE_FULL;
-    int some = pressure_open(PRESSURE_SOME, config->pressure_some);
-    int full = pressure_open(PRESSURE_FULL, config->pressure_full);
     int given = pressure_open_given(&is_stream);
+    if (given == -ENODEV) {
+        log_info("memory pressure is not watched: the service manager switched it off");
+        return;
+    }
+    int some = config->pressure_some ? pressure_open(PRESSURE_SOME, config->pressure_some) : -ECANCELED;
+    int full = config->pressure_full ? pressure_open(PRESSURE_FULL, config->pressure_full) : -ECANCELED;
     bool any = start_source(server, &source[0], some, UV_PRIORITIZED);
     any = start_source(server, &source[1], full, UV_PRIORITIZED) || any;
     any = start_source(server, &source[2], given, is_stream ? UV_READABLE : UV_PRIORITIZED) || any;
-    if (!any) {
+    if (!any && some == -ECANCELED && full == -ECANCELED) {
+        log_info("memory pressure is not watched: some and full are 0");
+    } else if (!any) {
         log_info("nothing here tells of memory pressure (/proc/pressure/memory: %s): it is not watched",
-                 strerrordesc_np(-some));
+                 strerrordesc_np(some == -ECANCELED ? -full : -some));
     }
-    if (given < 0 && given != -ENOENT) {
+    if (given < 0 && given != -ENODATA) {
         log_warning("MEMORY_PRESSURE_WATCH can't be watched: %s", strerrordesc_np(-given));
     }
 }

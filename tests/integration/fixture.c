@@ -92,6 +92,15 @@ static void prepare(struct fixture *fixture, const char *settings, const char *s
     fixture_write_config(fixture, settings);
 }
 
+void fixture_launch(struct fixture *fixture)
+{
+    fixture->daemon = fork();
+    if (fixture->daemon == 0) {
+        run_daemon(fixture);
+    }
+    wait_until_up(fixture);
+}
+
 void fixture_prepare(struct fixture *fixture, const char *settings)
 {
     prepare(fixture, settings, NULL);
@@ -100,11 +109,7 @@ void fixture_prepare(struct fixture *fixture, const char *settings)
 void fixture_start_with_spill(struct fixture *fixture, const char *settings, const char *spill)
 {
     prepare(fixture, settings, spill);
-    fixture->daemon = fork();
-    if (fixture->daemon == 0) {
-        run_daemon(fixture);
-    }
-    wait_until_up(fixture);
+    fixture_launch(fixture);
 }
 
 void fixture_start(struct fixture *fixture, const char *settings)

@@ -30,6 +30,9 @@ void fixture_start(struct fixture *fixture, const char *settings);
 /* The directory and the configuration alone: the daemon is somebody else's to start. */
 void fixture_prepare(struct fixture *fixture, const char *settings);
 
+/* Starts the daemon of a directory that was prepared, or whose daemon has ended. */
+void fixture_launch(struct fixture *fixture);
+
 /* The path of a program of this build. */
 void fixture_program(const char *name, char *path, size_t size);
 

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Memory pressure, told by the service manager (a FIFO here), and whose control group pays for pages. The kernel's own
+ * triggers are switched off: how busy the machine is must not decide a test.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/integration/workspaces.h"
+
+TestSuite(pressure, .timeout = 60);
+
+static char fifo_path[128];
+static int fifo;
+
+/* A broker that is told of pressure by what `fifo` gets written. */
+static void begin_watched(const char *settings)
+{
+    char all[1024];
+    (void)snprintf(fifo_path, sizeof fifo_path, "/tmp/membroker-pressure-%d", (int)getpid());
+    cr_assert(mkfifo(fifo_path, 0600) == 0);
+    cr_assert(setenv("MEMORY_PRESSURE_WATCH", fifo_path, 1) == 0);
+    (void)snprintf(all, sizeof all, "%s[pressure]\nsome = 0\nfull = 0\npause_ram_at = some\n", settings);
+    fixture_start(&fixture, all);
+    fifo = open(fifo_path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    cr_assert(fifo >= 0, "the daemon does not read it");
+}
+
+static void end_watched(void)
+{
+    end();
+    (void)close(fifo);
+    (void)unlink(fifo_path);
+}
+
+static void press(void)
+{
+    cr_assert(write(fifo, "x", 1) == 1);
+}
+
+static atomic_int level = -1, events;
+
+static void on_event(const mb_event *event, void *user_data)
+{
+    (void)user_data;
+    if (event->type == MB_EVENT_PRESSURE) {
+        level = (int)event->pressure;
+        events++;
+    }
+}
+
+static void connect_watching(void)
+{
+    mb_client_options options = MB_CLIENT_OPTIONS_INIT;
+    options.socket = fixture.socket;
+    options.on_event = on_event;
+    cr_assert(mb_connect(&options, &client) == 0, "%s", mb_last_error());
+}
+
+Test(pressure, clients_are_told_the_pool_is_dropped_and_grants_of_ram_pause)
+{
+    begin_watched("[pool]\npool_bytes = 16M\nsizes = 8M\n");
+    connect_watching();
+    mb_lease *lease;
+    mb_lease_options automatic = MB_LEASE_OPTIONS_INIT;
+    automatic.location = MB_LOCATION_AUTO;
+    WAIT_UNTIL(fixture_status(&fixture).pooled_bytes == 8 * MIB);
+    cr_expect_eq(mb_client_pressure(client), MB_PRESSURE_NONE);
+    press();
+    WAIT_UNTIL(level == MB_PRESSURE_SOME);
+    cr_expect_eq(mb_client_pressure(client), MB_PRESSURE_SOME);
+    cr_expect_eq(fixture_status(&fixture).pooled_bytes, 0);
+    cr_expect_eq(mb_acquire(client, MIB, NULL, &lease), -ENOMEM);
+    cr_expect(strstr(mb_last_error(), "memory pressure") && strstr(mb_last_error(), "pause_ram_at"), "%s",
+              mb_last_error());
+    cr_assert(mb_acquire(client, MIB, &automatic, &lease) == 0, "%s", mb_last_error());
+    cr_expect_eq(mb_lease_location(lease), MB_LOCATION_MMAP);
+    mb_release(lease);
+    mb_lease_options patient = MB_LEASE_OPTIONS_INIT;
+    patient.wait_ms = 30000;
+    cr_assert(mb_acquire(client, MIB, &patient, &lease) == 0, "it ends some seconds after the last word: %s",
+              mb_last_error());
+    WAIT_UNTIL(level == MB_PRESSURE_NONE); /* its thread is another */
+    cr_expect_eq(events, 2);
+    mb_release(lease);
+    end_watched();
+}
+
+Test(pressure, a_manager_may_switch_it_off)
+{
+    cr_assert(setenv("MEMORY_PRESSURE_WATCH", "/dev/null", 1) == 0);
+    begin("");
+    char log[256] = "";
+    FILE *file = fopen(fixture.log, "re");
+    bool said = false;
+    while (file && fgets(log, sizeof log, file)) {
+        said = said || strstr(log, "switched it off");
+    }
+    (void)fclose(file);
+    cr_expect(said);
+    end();
+}
+
+Test(pressure, a_watch_that_is_not_there_is_said_once_and_the_broker_goes_on)
+{
+    cr_assert(setenv("MEMORY_PRESSURE_WATCH", "/nowhere/at/all", 1) == 0);
+    begin("[pressure]\nsome = 0\nfull = 0\n");
+    char log[256] = "";
+    FILE *file = fopen(fixture.log, "re");
+    int said = 0;
+    while (file && fgets(log, sizeof log, file)) {
+        said += strstr(log, "MEMORY_PRESSURE_WATCH") != NULL;
+    }
+    (void)fclose(file);
+    cr_expect_eq(said, 1);
+    end();
+}
+
+/* ---- who pays ---- */
+
+/* Where this process's memory is accounted; false: nowhere that can be had here. */
+static bool own_group(char *path, size_t size)
+{
+    char line[512];
+    bool found = false;
+    FILE *file = fopen("/proc/self/cgroup", "re");
+    while (file && !found && fgets(line, sizeof line, file)) {
+        char *controllers = strchr(line, ':') + 1, *where = strchr(controllers, ':') + 1;
+        where[strcspn(where, "\n")] = '\0';
+        where[-1] = '\0';
+        bool unified = *controllers == '\0';
+        if (unified || strcmp(controllers, "memory") == 0) {
+            (void)snprintf(path, size, "/sys/fs/cgroup%s%s", unified ? "" : "/memory", where);
+            char statistics[600];
+            (void)snprintf(statistics, sizeof statistics, "%s/memory.stat", path);
+            found = access(statistics, R_OK) == 0;
+        }
+    }
+    if (file) {
+        (void)fclose(file);
+    }
+    return found;
+}
+
+struct group {
+    char path[640];
+};
+
+static bool group_make(struct group *group, const char *parent, const char *name)
+{
+    char statistics[700];
+    (void)snprintf(group->path, sizeof group->path, "%s/membroker-%d-%s", parent, (int)getpid(), name);
+    (void)snprintf(statistics, sizeof statistics, "%s/memory.stat", group->path);
+    return mkdir(group->path, 0755) == 0 && access(statistics, R_OK) == 0;
+}
+
+static void group_enter(const struct group *group, pid_t pid)
+{
+    char path[700];
+    (void)snprintf(path, sizeof path, "%s/cgroup.procs", group->path);
+    FILE *file = fopen(path, "we");
+    cr_assert(file && fprintf(file, "%d\n", (int)pid) > 0 && fclose(file) == 0, "%s: %s", path, strerror(errno));
+}
+
+/* Shared memory that is charged to the group. */
+static uint64_t group_shmem(const struct group *group)
+{
+    char path[700], line[128];
+    unsigned long long bytes = 0;
+    (void)snprintf(path, sizeof path, "%s/memory.stat", group->path);
+    FILE *file = fopen(path, "re");
+    while (file && fgets(line, sizeof line, file)) {
+        (void)sscanf(line, "shmem %llu", &bytes);
+    }
+    (void)fclose(file);
+    return bytes;
+}
+
+static void expect_charge(const char *name, mb_charge charge, const struct group *payer, const struct group *other)
+{
+    mb_client_options options = MB_CLIENT_OPTIONS_INIT;
+    mb_client *named;
+    mb_lease *lease;
+    void *address;
+    uint64_t payer_before = group_shmem(payer), other_before = group_shmem(other);
+    options.socket = fixture.socket;
+    options.name = name;
+    cr_assert(mb_connect(&options, &named) == 0);
+    cr_assert(mb_acquire(named, 32 * MIB, NULL, &lease) == 0, "%s", mb_last_error());
+    cr_expect_eq(mb_lease_charge(lease), charge, "%s", name);
+    cr_assert(mb_map(lease, 0, &address, NULL) == 0);
+    memset(address, 1, 32 * MIB);
+    uint64_t paid = group_shmem(payer) - payer_before, by_other = group_shmem(other) - other_before;
+    cr_expect(paid >= 31 * MIB && paid <= 33 * MIB, "%s: %llu bytes", name, (unsigned long long)paid);
+    cr_expect(by_other < MIB, "%s: the other pays %llu bytes", name, (unsigned long long)by_other);
+    mb_disconnect(named);
+    WAIT_UNTIL(group_shmem(payer) < payer_before + MIB);
+}
+
+Test(pressure, a_class_says_whose_group_pays)
+{
+    char parent[600];
+    struct group brokers = {""}, clients = {""};
+    if (!own_group(parent, sizeof parent) || !group_make(&brokers, parent, "broker") ||
+        !group_make(&clients, parent, "client")) {
+        (void)rmdir(brokers.path);
+        cr_skip_test("control groups with memory figures can't be made here");
+    }
+    fixture_start(&fixture, "[class b]\nclients = b\ncharge = broker\n[class c]\nclients = c\ncharge = client\n");
+    group_enter(&brokers, fixture.daemon);
+    group_enter(&clients, getpid());
+    expect_charge("b", MB_CHARGE_BROKER, &brokers, &clients);
+    expect_charge("c", MB_CHARGE_CLIENT, &clients, &brokers);
+    struct group old = {""};
+    (void)snprintf(old.path, sizeof old.path, "%s", parent);
+    group_enter(&old, getpid());
+    fixture_stop(&fixture);
+    WAIT_UNTIL(rmdir(brokers.path) == 0 || errno == ENOENT);
+    WAIT_UNTIL(rmdir(clients.path) == 0 || errno == ENOENT);
+}

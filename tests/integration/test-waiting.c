@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a request goes through when memory is short: trims, the queue, a file, another's lease. By the library. */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/integration/workspaces.h"
+
+TestSuite(waiting, .timeout = 60);
+
+#define LIMITS "[limits]\nmax_physical_bytes = 64M\nmax_mapped_bytes = 64M\n"
+
+/* A thread inside mb_acquire(). */
+struct waiter {
+    pthread_t thread;
+    mb_client *client;
+    uint64_t bytes;
+    mb_lease_options options;
+    mb_lease *lease;
+    int result;
+    char sentence[1024];
+};
+
+static void *run_waiter(void *argument)
+{
+    struct waiter *waiter = argument;
+    waiter->result = mb_acquire(waiter->client, waiter->bytes, &waiter->options, &waiter->lease);
+    (void)snprintf(waiter->sentence, sizeof waiter->sentence, "%s", waiter->result < 0 ? mb_last_error() : "");
+    return NULL;
+}
+
+static void start_waiter(struct waiter *waiter, mb_client *of, uint64_t bytes, uint32_t wait_ms)
+{
+    *waiter = (struct waiter){.client = of, .bytes = bytes, .options = MB_LEASE_OPTIONS_INIT};
+    waiter->options.wait_ms = wait_ms;
+    cr_assert(pthread_create(&waiter->thread, NULL, run_waiter, waiter) == 0);
+}
+
+static int end_waiter(struct waiter *waiter)
+{
+    (void)pthread_join(waiter->thread, NULL);
+    return waiter->result;
+}
+
+static mb_lease *take(mb_client *of, uint64_t bytes)
+{
+    mb_lease *lease = NULL;
+    cr_assert(mb_acquire(of, bytes, NULL, &lease) == 0, "%s", mb_last_error());
+    return lease;
+}
+
+static uint64_t waiting(void)
+{
+    return fixture_status(&fixture).waiting;
+}
+
+Test(waiting, who_waits_is_served_when_another_releases)
+{
+    begin(LIMITS);
+    struct waiter waiter;
+    mb_client *other = fixture_connect(&fixture, 0);
+    mb_lease *all = take(client, 64 * MIB);
+    start_waiter(&waiter, other, 16 * MIB, 30000);
+    WAIT_UNTIL(waiting() == 1);
+    cr_assert(mb_release(all) == 0);
+    cr_assert(end_waiter(&waiter) == 0, "%s", waiter.sentence);
+    cr_expect_eq(mb_lease_bytes(waiter.lease), 16 * MIB);
+    cr_expect_eq(waiting(), 0);
+    mb_release(waiter.lease);
+    mb_disconnect(other);
+    end();
+}
+
+Test(waiting, a_wait_ends_at_its_deadline_and_says_how_long_it_was)
+{
+    begin(LIMITS);
+    struct waiter waiter;
+    mb_client *other = fixture_connect(&fixture, 0);
+    mb_lease *all = take(client, 64 * MIB);
+    start_waiter(&waiter, other, 16 * MIB, 300);
+    cr_expect_eq(end_waiter(&waiter), -ENOMEM);
+    cr_expect(strstr(waiter.sentence, "waited") && strstr(waiter.sentence, "max_physical_bytes"), "%s",
+              waiter.sentence);
+    cr_expect_eq(waiting(), 0);
+    mb_release(all);
+    mb_disconnect(other);
+    end();
+}
+
+Test(waiting, a_wait_may_be_longer_than_a_calls_timeout)
+{
+    begin(LIMITS);
+    struct waiter waiter;
+    mb_client_options options = MB_CLIENT_OPTIONS_INIT;
+    options.socket = fixture.socket;
+    options.timeout_ms = 200;
+    mb_client *other;
+    cr_assert(mb_connect(&options, &other) == 0);
+    mb_lease *all = take(client, 64 * MIB);
+    start_waiter(&waiter, other, 16 * MIB, 30000);
+    WAIT_UNTIL(waiting() == 1);
+    sleep_ms(600);
+    cr_expect_eq(waiting(), 1);
+    mb_release(all);
+    cr_assert(end_waiter(&waiter) == 0, "%s", waiter.sentence);
+    mb_disconnect(other);
+    end();
+}
+
+Test(waiting, waits_are_cancelled_by_another_thread)
+{
+    begin(LIMITS);
+    struct waiter waiters[3];
+    mb_client *other = fixture_connect(&fixture, 0);
+    mb_lease *all = take(client, 64 * MIB);
+    for (int i = 0; i < 3; i++) {
+        start_waiter(&waiters[i], other, MIB, 30000);
+    }
+    WAIT_UNTIL(waiting() == 3);
+    mb_cancel_waits(other);
+    for (int i = 0; i < 3; i++) {
+        cr_expect_eq(end_waiter(&waiters[i]), -ECANCELED, "%s", waiters[i].sentence);
+    }
+    cr_expect_eq(waiting(), 0);
+    mb_release(all);
+    cr_assert(mb_acquire(other, MIB, NULL, &all) == 0, "the client goes on: %s", mb_last_error());
+    mb_disconnect(other);
+    end();
+}
+
+static int wait_long(const struct fixture *of)
+{
+    mb_client *child = fixture_connect(of, 0);
+    mb_lease_options options = MB_LEASE_OPTIONS_INIT;
+    mb_lease *lease;
+    options.wait_ms = 60000;
+    return mb_acquire(child, 60 * MIB, &options, &lease) == 0;
+}
+
+Test(waiting, whoever_is_killed_does_not_stand_in_the_way)
+{
+    begin(LIMITS);
+    struct waiter waiter;
+    mb_lease *most = take(client, 40 * MIB);
+    pid_t large = fixture_fork(wait_long, &fixture);
+    WAIT_UNTIL(waiting() == 1);
+    mb_client *other = fixture_connect(&fixture, 0);
+    start_waiter(&waiter, other, 20 * MIB, 30000); /* would fit, but delays the large one */
+    WAIT_UNTIL(waiting() == 2);
+    (void)kill(large, SIGKILL);
+    cr_assert(end_waiter(&waiter) == 0, "%s", waiter.sentence);
+    (void)waitpid(large, NULL, 0);
+    mb_release(most);
+    mb_disconnect(other);
+    end();
+}
+
+Test(waiting, an_extension_waits_as_well)
+{
+    begin(LIMITS);
+    mb_client *other = fixture_connect(&fixture, 0);
+    mb_lease *most = take(client, 60 * MIB), *small = take(other, MIB);
+    cr_expect_eq(mb_extend(small, 8 * MIB, NULL), -ENOMEM);
+    cr_expect_eq(mb_extend_wait(small, 8 * MIB, 100, NULL), -ENOMEM);
+    struct waiter waiter;
+    start_waiter(&waiter, client, 8 * MIB, 30000); /* stands before the extension */
+    WAIT_UNTIL(waiting() == 1);
+    mb_release(most);
+    cr_assert(mb_extend_wait(small, 8 * MIB, 30000, NULL) == 0, "%s", mb_last_error());
+    cr_assert(end_waiter(&waiter) == 0, "%s", waiter.sentence);
+    cr_expect_eq(mb_lease_bytes(small), 9 * MIB);
+    mb_disconnect(other);
+    end();
+}
+
+/* ---- trimming ---- */
+
+static mb_client *connect_caching(void)
+{
+    mb_client_options options = MB_CLIENT_OPTIONS_INIT;
+    mb_client *caching = NULL;
+    options.socket = fixture.socket;
+    options.cache_bytes = 64 * MIB;
+    cr_assert(mb_connect(&options, &caching) == 0, "%s", mb_last_error());
+    return caching;
+}
+
+Test(waiting, a_librarys_reserve_is_given_back_before_anybody_is_refused)
+{
+    begin(LIMITS "[queue]\ntrim_time = 5s\n");
+    mb_client *caching = connect_caching();
+    mb_lease *lease = take(caching, 60 * MIB);
+    void *address;
+    cr_assert(mb_map(lease, 0, &address, NULL) == 0);
+    cr_assert(mb_release(lease) == 0);
+    cr_expect_eq(used(), 60 * MIB, "it is kept for the next");
+    lease = take(client, 40 * MIB); /* willing to wait for nothing but the trim */
+    cr_expect_eq(used(), 40 * MIB);
+    mb_release(lease);
+    mb_disconnect(caching);
+    end();
+}
+
+static mb_buffer *hoard[4];
+
+static void on_trim(const mb_event *event, void *user_data)
+{
+    atomic_int *asked = user_data;
+    for (size_t i = 0; event->type == MB_EVENT_TRIM && i < 4; i++) {
+        if (hoard[i]) {
+            (void)mb_buffer_unref(hoard[i]);
+            hoard[i] = NULL;
+        }
+    }
+    *asked += event->type == MB_EVENT_TRIM;
+}
+
+/* The library gives back what it holds itself, before the program is asked and after. */
+Test(waiting, the_program_is_asked_and_what_it_let_go_is_given_back)
+{
+    begin(LIMITS "[queue]\ntrim_time = 5s\n");
+    static atomic_int asked;
+    mb_client_options options = MB_CLIENT_OPTIONS_INIT;
+    mb_client *hoarding = NULL;
+    options.socket = fixture.socket;
+    options.on_event = on_trim;
+    options.user_data = &asked;
+    cr_assert(mb_connect(&options, &hoarding) == 0);
+    for (size_t i = 0; i < 4; i++) {
+        cr_assert(mb_buffer_create(hoarding, 12 * MIB, NULL, &hoard[i]) == 0, "%s", mb_last_error());
+    }
+    mb_lease *lease = take(client, 50 * MIB);
+    cr_expect_eq(asked, 1);
+    mb_release(lease);
+    mb_disconnect(hoarding);
+    end();
+}
+
+/* ---- files ---- */
+
+Test(waiting, auto_goes_to_a_file_when_ram_is_short_and_says_so)
+{
+    begin(LIMITS);
+    mb_lease *first = take(client, 60 * MIB), *second;
+    mb_lease_options options = MB_LEASE_OPTIONS_INIT;
+    options.location = MB_LOCATION_AUTO;
+    cr_assert(mb_acquire(client, 16 * MIB, &options, &second) == 0, "%s", mb_last_error());
+    cr_expect_eq(mb_lease_location(second), MB_LOCATION_MMAP);
+    cr_expect_eq(mb_lease_charge(second), MB_CHARGE_NONE);
+    mb_release(first);
+    mb_release(second);
+    cr_assert(mb_acquire(client, 16 * MIB, &options, &second) == 0);
+    cr_expect_eq(mb_lease_location(second), MB_LOCATION_RAM);
+    mb_release(second);
+    end();
+}
+
+/* ---- classes and revocation ---- */
+
+static atomic_int revoking, lost;
+
+static void on_revoking(const mb_event *event, void *user_data)
+{
+    (void)user_data;
+    revoking += event->type == MB_EVENT_REVOKING;
+    lost += event->type == MB_EVENT_LEASE_LOST && event->reason == MB_END_REVOKED;
+}
+
+static mb_client *connect_as(const char *name, void (*on_event)(const mb_event *, void *))
+{
+    mb_client_options options = MB_CLIENT_OPTIONS_INIT;
+    mb_client *named = NULL;
+    options.socket = fixture.socket;
+    options.name = name;
+    options.on_event = on_event;
+    options.flags = MB_CLIENT_GUARD;
+    cr_assert(mb_connect(&options, &named) == 0, "%s", mb_last_error());
+    return named;
+}
+
+Test(waiting, a_lease_of_lower_priority_is_taken_after_its_holder_was_told)
+{
+    begin(LIMITS "[queue]\nrevoke_for_priority = yes\nrevoke_grace = 300ms\n"
+                 "[class urgent]\nclients = urgent-*\npriority = 10\n");
+    struct waiter waiter;
+    mb_client *low = connect_as("batch", on_revoking), *high = connect_as("urgent-1", NULL);
+    mb_lease *lease = take(low, 60 * MIB);
+    start_waiter(&waiter, high, 32 * MIB, 30000);
+    cr_assert(end_waiter(&waiter) == 0, "%s", waiter.sentence);
+    WAIT_UNTIL(lost == 1);
+    cr_expect_eq(revoking, 1, "its holder was told before");
+    cr_expect_eq(mb_lease_check(lease), -ESTALE);
+    cr_expect_eq(mb_lease_end_reason(lease), MB_END_REVOKED);
+    mb_release(lease);
+    mb_release(waiter.lease);
+    mb_disconnect(low);
+    mb_disconnect(high);
+    end();
+}
+
+/* Tries again until another configuration has come into force. */
+static mb_lease *take_soon(mb_client *of, uint64_t bytes)
+{
+    mb_lease *lease = NULL;
+    for (int i = 0; i < 2000 && mb_acquire(of, bytes, NULL, &lease) < 0; i++) {
+        sleep_ms(5);
+    }
+    cr_assert(lease, "%s", mb_last_error());
+    return lease;
+}
+
+Test(waiting, limits_of_a_class_hold_and_another_configuration_moves_them)
+{
+    const char *before = LIMITS "[class batch]\nclients = batch\nmax_physical_bytes = 8M\nmax_leases = 2\n";
+    begin(before);
+    mb_client *batch = connect_as("batch", NULL);
+    mb_lease *first = take(batch, 4 * MIB), *second = take(batch, 4 * MIB), *third = NULL;
+    cr_expect_eq(mb_acquire(batch, 1, NULL, &third), -EMFILE);
+    cr_expect(strstr(mb_last_error(), "class batch") && strstr(mb_last_error(), "max_leases"), "%s", mb_last_error());
+    mb_release(second);
+    cr_expect_eq(mb_acquire(batch, 5 * MIB, NULL, &third), -ENOMEM);
+    cr_expect(strstr(mb_last_error(), "max_physical_bytes") && strstr(mb_last_error(), "class batch"), "%s",
+              mb_last_error());
+    fixture_write_config(&fixture, LIMITS "[class batch]\nclients = batch\nmax_physical_bytes = 16M\n");
+    (void)kill(fixture.daemon, SIGHUP);
+    third = take_soon(batch, 12 * MIB);
+    cr_expect_eq(mb_acquire(batch, MIB, NULL, &second), -ENOMEM);
+    fixture_write_config(&fixture, LIMITS "[class batch]\nclients = nobody\n");
+    (void)kill(fixture.daemon, SIGHUP);
+    second = take_soon(batch, 20 * MIB);
+    cr_expect_eq(mb_lease_check(first), 0);
+    mb_disconnect(batch);
+    end();
+}
