@@ -30,6 +30,7 @@ struct thread {
     mb_buffer_scope *buffer_scope;    /* the innermost */
     struct buffer_cache *cache;       /* NULL: none yet */
     uint64_t cycles;                  /* of its workspaces, ended */
+    uint64_t trim_again_at;           /* this many cycles; 0: not */
     uint32_t trims;                   /* of the client left last, that were answered */
     unsigned reclaiming;              /* the reclaim hook runs in this thread */
     char sentence[ERROR_SENTENCE_BYTES];

@@ -125,9 +125,10 @@ void arena_recall(mb_workspace *workspace)
 
 enum { IDLE_CYCLES = 64 };
 
-void arenas_trim_idle(struct thread *thread)
+void arenas_trim_idle(struct thread *thread, bool is_new)
 {
     mb_workspace *workspace;
+    thread->trim_again_at = is_new ? thread->cycles + IDLE_CYCLES : 0;
     TAILQ_FOREACH(workspace, &thread->workspaces, in_thread) {
         bool in_use = workspace->is_open || workspace->is_borrowed || workspace->cycle.rules.circular ||
                       workspace->file || thread->cycles - workspace->left_at < IDLE_CYCLES;

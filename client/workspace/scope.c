@@ -229,9 +229,9 @@ int mb_workspace_leave(mb_workspace *workspace)
     arena_publish(workspace);
     note_active(workspace);
     uint32_t trims = atomic_load_explicit(&workspace->client->trims, memory_order_relaxed);
-    if (trims != thread->trims) {
+    if (trims != thread->trims || thread->cycles == thread->trim_again_at) {
+        arenas_trim_idle(thread, trims != thread->trims);
         thread->trims = trims;
-        arenas_trim_idle(thread);
     }
     return 0;
 }

@@ -57,8 +57,11 @@ int arena_resize_learned(mb_workspace *workspace, uint64_t size);
 /* An arena of the size that the broker remembers for this name, if it remembers any. */
 void arena_recall(mb_workspace *workspace);
 
-/* Gives back the arenas of this thread's workspaces that were not entered for many cycles of others. */
-void arenas_trim_idle(struct thread *thread);
+/*
+ * Gives back the arenas of this thread's workspaces that were not entered for many cycles of others. After a new wish
+ * of the broker it is done once more, when those that nobody enters any more have become idle.
+ */
+void arenas_trim_idle(struct thread *thread, bool is_new);
 
 /* The cycle learns what was bumped; the bump pointers learn what the cycle allows. Around everything that asks the
  * cycle. */

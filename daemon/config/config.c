@@ -293,6 +293,9 @@ int config_load(const struct config_options *options, struct config **ret, char 
     for (int id = 0; id < SETTINGS; id++) {
         free(draft.origins[id].file);
     }
+    for (size_t i = 0; i < POLICY_RULES_MAX; i++) {
+        free(draft.reserves[i].file);
+    }
     if (result < 0) {
         config_free(draft.config);
         *ret_error = draft.error ? draft.error : strdup("out of memory");

@@ -129,6 +129,11 @@ static struct policy_rule *rule_of(struct config_draft *draft, const struct quot
     if (name_rule(draft, line, &rule) < 0) {
         return NULL;
     }
+    if (policy->rule_count == POLICY_RULES_MAX) {
+        (void)fail(draft, line, "there are %d sections of users, groups and classes already: no more are allowed",
+                   POLICY_RULES_MAX);
+        return NULL;
+    }
     struct policy_rule *rules = reallocarray(policy->rules, policy->rule_count + 1, sizeof *rules);
     if (!rules) {
         (void)fail(draft, line, "out of memory");
@@ -240,7 +245,8 @@ static int take_reserve(struct config_draft *draft, const struct quota_line *lin
     if (result == 0 && rule->quota.reserve_bytes == LIMIT_OFF) {
         rule->quota.reserve_bytes = 0;
     }
-    return result;
+    size_t index = (size_t)(rule - draft->config->policy.rules);
+    return result < 0 ? result : draft_remember(draft, &draft->reserves[index], line->file, line->line);
 }
 
 static int take_word(struct config_draft *draft, const struct quota_line *line, const char *const words[], size_t count,
@@ -321,13 +327,15 @@ int quotas_take_line(struct config_draft *draft, const struct quota_line *line)
 
 /* ---- promises ---- */
 
-static int check_rule(struct config_draft *draft, const struct policy_rule *rule)
+static int check_rule(struct config_draft *draft, size_t index)
 {
+    const struct policy_rule *rule = &draft->config->policy.rules[index];
+    const struct setting_origin *origin = &draft->reserves[index];
     const struct quota *quota = &rule->quota;
     uint64_t most = size_min(quota->limits.max_physical_bytes, quota->limits.max_bytes);
     char reserve[SIZE_TEXT_BYTES], limit[SIZE_TEXT_BYTES];
     if (quota->reserve_bytes > most) {
-        return draft_fail(draft, NULL, 0, NULL,
+        return draft_fail(draft, origin->file, origin->line, NULL,
                           "[%s%s] reserve_bytes: %s are reserved, but its own limit is %s; reserve less or allow more",
                           prefixes[rule->kind], rule->name, size_to_text(quota->reserve_bytes, reserve),
                           size_to_text(most, limit));
@@ -340,16 +348,18 @@ int quotas_check(struct config_draft *draft)
     const struct config *config = draft->config;
     uint64_t most = size_min(config->limits.max_physical_bytes, config->limits.max_bytes);
     uint64_t sum = 0;
+    const struct setting_origin nowhere = {0}, *last = &nowhere;
     char sum_text[SIZE_TEXT_BYTES], limit[SIZE_TEXT_BYTES];
     for (size_t i = 0; i < config->policy.rule_count; i++) {
-        int result = check_rule(draft, &config->policy.rules[i]);
+        int result = check_rule(draft, i);
         if (result < 0) {
             return result;
         }
         sum = size_add_saturated(sum, config->policy.rules[i].quota.reserve_bytes);
+        last = draft->reserves[i].file ? &draft->reserves[i] : last;
     }
     if (sum > most) {
-        return draft_fail(draft, NULL, 0, NULL,
+        return draft_fail(draft, last->file, last->line, NULL,
                           "reserve_bytes: all reserves together are %s (%" PRIu64
                           " bytes), but there are only %s of RAM to lend ([limits] max_physical_bytes and max_bytes); "
                           "reserve less, or raise those",

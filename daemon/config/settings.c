@@ -246,12 +246,11 @@ static const char *parse_kind(struct config *config, enum setting_id id, const c
     return "unknown kind";
 }
 
-static int remember_origin(struct config_draft *draft, enum setting_id id, const char *file, int line)
+int draft_remember(struct config_draft *draft, struct setting_origin *origin, const char *file, int line)
 {
-    struct setting_origin *origin = &draft->origins[id];
     char *copy = strdup(file);
     if (!copy) {
-        return draft_fail(draft, file, line, &settings[id], "out of memory");
+        return draft_fail(draft, file, line, NULL, "out of memory");
     }
     free(origin->file);
     origin->file = copy;
@@ -271,7 +270,7 @@ int setting_parse(struct config_draft *draft, enum setting_id id, const char *fi
     if (wrong) {
         return draft_fail(draft, file, line, &settings[id], "\"%s\": %s", text, wrong);
     }
-    return remember_origin(draft, id, file, line);
+    return draft_remember(draft, &draft->origins[id], file, line);
 }
 
 /* ---- printing ---- */

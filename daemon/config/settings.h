@@ -74,13 +74,17 @@ bool setting_is_set(const struct config *config, enum setting_id id);
 struct config_draft {
     struct config *config;
     struct setting_origin origins[SETTINGS];
-    char *error; /* the first one */
+    struct setting_origin reserves[POLICY_RULES_MAX]; /* where each rule of the policy has its reserve_bytes */
+    char *error;                                      /* the first one */
 };
 
 /* Remembers the first error as a sentence: "FILE:LINE: [section] key: ..." where it is about a setting. Returns
  * -EINVAL. */
 __attribute__((format(printf, 5, 6))) int draft_fail(struct config_draft *draft, const char *file, int line,
                                                      const struct setting *setting, const char *format, ...);
+
+/* Remembers where something was said last. 0 or negative errno. */
+int draft_remember(struct config_draft *draft, struct setting_origin *origin, const char *file, int line);
 
 /* Sets a value from its text. Returns 0 or negative errno with the draft's error set. */
 int setting_parse(struct config_draft *draft, enum setting_id id, const char *file, int line, const char *text);

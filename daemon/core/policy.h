@@ -15,7 +15,7 @@
 #include "daemon/core/identity.h"
 #include "proto/message.h"
 
-enum { POLICY_NAME_SIZE = 32 };
+enum { POLICY_NAME_SIZE = 32, POLICY_RULES_MAX = 1024 };
 
 #define POLICY_DEFAULT_CLASS "default"
 

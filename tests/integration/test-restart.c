@@ -182,6 +182,38 @@ Test(restart, a_damaged_table_is_refused_and_the_memory_given_back)
     end_kept();
 }
 
+static int stored(const char *name)
+{
+    int fd = -1;
+    (void)pthread_mutex_lock(&manager.lock);
+    for (size_t i = 0; i < manager.stored && fd < 0; i++) {
+        fd = strcmp(manager.store[i].name, name) == 0 ? manager.store[i].fd : -1;
+    }
+    (void)pthread_mutex_unlock(&manager.lock);
+    cr_assert(fd >= 0, "no %s is stored", name);
+    return fd;
+}
+
+Test(restart, a_table_of_the_version_before_is_taken_over)
+{
+    begin_kept("");
+    char *data;
+    mb_lease *lease = acquire_filled(MIB, MB_LOCATION_RAM, 7, &data);
+    uint32_t version = 0;
+    int table = stored("membroker-table");
+    cr_assert(pread(table, &version, sizeof version, 8) == sizeof version);
+    cr_assert_eq(version, 2, "this test knows the step from 1 to 2");
+    version = 1;
+    cr_assert(pwrite(table, &version, sizeof version, 8) == sizeof version);
+    manager_restart(&manager, SIGKILL);
+    cr_assert(mb_ping(client) == 0 || mb_ping(client) == 0, "%s", mb_last_error());
+    cr_expect_eq(mb_lease_check(lease), 0);
+    cr_expect_eq(data[MIB - 1], 7);
+    cr_assert(pread(table, &version, sizeof version, 8) == sizeof version);
+    cr_expect_eq(version, 2, "it goes on as one of today");
+    end_kept();
+}
+
 Test(restart, the_watchdog_is_answered_and_readiness_told)
 {
     begin_kept("");

@@ -241,6 +241,41 @@ Test(waiting, the_program_is_asked_and_what_it_let_go_is_given_back)
     end();
 }
 
+/* A workspace is its thread's own: it is trimmed when that thread leaves another. */
+Test(waiting, a_workspace_that_nobody_enters_is_given_back)
+{
+    begin(LIMITS);
+    mb_client *other = fixture_connect(&fixture, 0);
+    struct waiter waiter;
+    mb_workspace *idle = open_named(client, "idle", default_config()),
+                 *busy = open_named(client, "busy", default_config());
+    for (int i = 0; i < 3; i++) {
+        ENTER(idle);
+        (void)ALLOC(idle, 40 * MIB);
+        ENTER(busy);
+        (void)ALLOC(busy, 100);
+        LEAVE(busy);
+        LEAVE(idle);
+    }
+    uint64_t size = stats_of(idle).current_size;
+    cr_expect_geq(size, 40 * MIB);
+    start_waiter(&waiter, other, 40 * MIB, 30000);
+    WAIT_UNTIL(waiting() == 1);
+    for (int i = 0; i < 200; i++) {
+        ENTER(busy);
+        (void)ALLOC(busy, 100);
+        LEAVE(busy);
+    }
+    cr_assert(end_waiter(&waiter) == 0, "%s", waiter.sentence);
+    mb_release(waiter.lease);
+    ENTER(idle); /* it goes on where it was */
+    (void)ALLOC(idle, 40 * MIB);
+    LEAVE(idle);
+    cr_expect_eq(stats_of(idle).current_size, size);
+    mb_disconnect(other);
+    end();
+}
+
 /* ---- files ---- */
 
 Test(waiting, auto_goes_to_a_file_when_ram_is_short_and_says_so)

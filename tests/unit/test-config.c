@@ -189,3 +189,79 @@ Test(config, a_limit_beyond_the_host_is_warned_of)
     free(text);
     config_free(config);
 }
+
+/* ---- who gets how much ---- */
+
+Test(config, sections_of_users_groups_and_classes)
+{
+    expect_error("[class training]\nmax_physical_bytes = 4G\nreserve_bytes = 25%\n", "its own limit is 4 GiB");
+    write_config("[class training]\nusers = root 1234\ngroups = root\nclients = train-* eval\nmax_physical_bytes = 8G\n"
+                 "reserve_bytes = 25%\nmax_leases = 7\npriority = 5\nweight = 3\ncharge = client\nhuge = try\n"
+                 "[user *]\nmax_sessions = 3\n[group 0]\nmax_bytes = unlimited\n");
+    struct config *config = load();
+    const struct policy *policy = &config->policy;
+    cr_assert_eq(policy->rule_count, 3);
+    const struct policy_rule *training = policy_find(policy, PARTY_CLASS, "training");
+    cr_assert(training);
+    cr_expect_eq(training->member_count, 5);
+    cr_expect_eq(training->quota.limits.max_physical_bytes, 8 * GIB);
+    cr_expect_eq(training->quota.reserve_bytes, 8 * GIB);
+    cr_expect_eq(training->quota.max_leases, 7);
+    cr_expect_eq(training->quota.priority, 5);
+    cr_expect_eq(training->quota.weight, 3);
+    cr_expect_eq(training->quota.charge, CHARGE_CLIENT);
+    cr_expect_eq(training->quota.huge_pages, HUGE_PAGES_TRY);
+    struct identity stranger = {.uid = 99, .gid = 98};
+    cr_expect_eq(policy_class(policy, &stranger, "train-7"), training);
+    cr_expect_null(policy_class(policy, &stranger, "other"));
+    stranger.uid = 1234;
+    cr_expect_eq(policy_class(policy, &stranger, "other"), training);
+    cr_expect_eq(policy_user(policy, 4321)->quota.max_sessions, 3);
+    cr_expect_eq(policy_group(policy, &(struct identity){.uid = 5, .gid = 0}), policy_find(policy, PARTY_GROUP, "0"));
+    config_free(config);
+}
+
+Test(config, more_than_there_is_is_not_promised)
+{
+    expect_error("[limits]\nmax_physical_bytes = 10G\n[class a]\nreserve_bytes = 6G\n[user root]\nreserve_bytes = 5G\n",
+                 ":8: reserve_bytes: all reserves together are 11 GiB (11811160064 bytes)");
+    expect_error("[limits]\nmax_physical_bytes = 10G\n[pool]\npool_bytes = 11G\n", ":6: [pool] pool_bytes");
+    expect_error("[user *]\nreserve_bytes = 1G\n", ":4: [user *] reserve_bytes");
+}
+
+Test(config, errors_in_sections_name_file_line_and_key)
+{
+    expect_error("[user nobody-of-that-name]\nweight = 2\n", ":4: [user nobody-of-that-name] weight: there is no user");
+    expect_error("[class a]\nusers = root who\n", ":4: [class a] users: there is no user \"who\"");
+    expect_error("[class a]\ngroups = what\n", "there is no group \"what\"");
+    expect_error("[user root]\nusers = root\n", "only a class has members");
+    expect_error("[user root]\ncharge = client\n", ":4: [user root] charge");
+    expect_error("[class a]\ncharge = nobody\n", "broker or client is expected");
+    expect_error("[class a]\nweight = 0\n", "a number from 1 to 1000");
+    expect_error("[class a]\npriority = 1001\n", "a number from 0 to 1000");
+    expect_error("[class a]\nmax_bytes = x\n", "a size is expected");
+    expect_error("[class a]\nmax_leases = -1\n", "a number from");
+    expect_error("[class a]\nsomething = 1\n", "there is no such key");
+    expect_error("[class]\nweight = 1\n", "there is no section [class]");
+    expect_error("[pressure]\nsome = 100%\n", ":4: [pressure] some");
+    expect_error("[pressure]\npause_ram_at = sometimes\n", ":4: [pressure] pause_ram_at");
+    expect_error("[queue]\nrevoke_for_priority = maybe\n", ":4: [queue] revoke_for_priority");
+    expect_error("[pool]\nsizes = 1M 2Q\n", ":4: [pool] sizes");
+}
+
+Test(config, a_drop_in_goes_on_with_a_section)
+{
+    write_config("[class a]\nweight = 2\npriority = 3\nclients = x y\n");
+    cr_assert(mkdir(drop_ins, 0755) == 0);
+    char path[160];
+    (void)snprintf(path, sizeof path, "%s/1.conf", drop_ins);
+    write_file(path, "[class a]\nweight = 9\nclients = z\n");
+    struct config *config = load();
+    const struct policy_rule *rule = policy_find(&config->policy, PARTY_CLASS, "a");
+    cr_assert(rule && config->policy.rule_count == 1);
+    cr_expect_eq(rule->quota.weight, 9);
+    cr_expect_eq(rule->quota.priority, 3);
+    cr_expect_eq(rule->member_count, 1);
+    cr_expect_str_eq(rule->members[0].name, "z");
+    config_free(config);
+}
