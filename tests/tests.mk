@@ -8,7 +8,7 @@ UNIT_O        := $(call object,$(wildcard tests/unit/*.c))
 INTEGRATION_O := $(call object,$(wildcard tests/integration/*.c))
 $(UNIT_CORE_O) $(UNIT_O) $(INTEGRATION_O): CFLAGS += $(TEST_WARNINGS)
 
-TEST_PROGRAMS := $(BUILD)/tests/unit-core $(BUILD)/tests/unit $(BUILD)/tests/integration
+TEST_PROGRAMS := $(BUILD)/tests/unit-core $(BUILD)/tests/unit $(BUILD)/tests/integration $(BUILD)/tests/competitor
 
 # the core's tests link the core alone: it needs nothing else
 $(BUILD)/tests/unit-core: $(UNIT_CORE_O) $(CORE_O) $(BASE_O)
@@ -28,6 +28,10 @@ $(BUILD)/tests/integration: $(INTEGRATION_O) $(WIRE_O) $(BASE_O) $(SHARED)
 $(BUILD)/tests/cxx: tests/cxx/header.cc client/include/membroker.h $(SHARED)
 	@mkdir -p $(@D)
 	$(Q)$(CXX) -std=c++17 -Wall -Wextra -Werror -Iclient/include -o $@ $< -L$(BUILD) -lmembroker -Wl,-rpath,'$$ORIGIN/..'
+
+$(BUILD)/tests/competitor: $(call object,tests/sharing/competitor.c) $(SHARED)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< -L$(BUILD) -lmembroker -Wl,-rpath,'$$ORIGIN/..' -pthread
 
 # a daemon that tests can have killed at any point of its work
 faults: | $(SETUP)
