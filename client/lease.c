@@ -303,8 +303,7 @@ static int touch_all(const mb_lease *lease, void *address, uint64_t bytes)
 
 static int map_extent(mb_lease *lease, struct extent *extent)
 {
-    int flags = MAP_SHARED | (extent->is_present ? MAP_POPULATE : 0);
-    void *address = mmap(NULL, extent->bytes, PROT_READ | PROT_WRITE, flags, extent->fd, 0);
+    void *address = mmap(NULL, extent->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, extent->fd, 0);
     if (address == MAP_FAILED) {
         return error_set(-errno, "%llu bytes of lease %llu could not be mapped: %s", (unsigned long long)extent->bytes,
                          (unsigned long long)lease->id, strerrordesc_np(errno));
@@ -315,6 +314,9 @@ static int map_extent(mb_lease *lease, struct extent *extent)
     if ((lease->client->flags & MB_CLIENT_GUARD) && guard_add(address, extent->bytes, lease) < 0) {
         (void)munmap(address, extent->bytes);
         return error_set(-ENOMEM, "out of memory for the guard's table");
+    }
+    if (extent->is_present) { /* for reading: that maps many pages at a time, and shared memory is writable then too */
+        (void)madvise(address, extent->bytes, MADV_POPULATE_READ);
     }
     int result = extent->prefault ? touch_all(lease, address, extent->bytes) : 0;
     if (result < 0) {

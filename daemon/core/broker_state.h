@@ -175,4 +175,5 @@ void segment_drop(struct step *step, struct segment *segment);
 const char *end_reason_words(enum end_reason reason);
 
 /* ---- judge.c ---- */
+enum { JUDGED_PER_STEP = 128 }; /* leases */
 void judge_due(struct step *step);

@@ -6,8 +6,6 @@
 #include "daemon/core/broker_state.h"
 #include "proto/base/size.h"
 
-enum { JUDGED_PER_STEP = 128 };
-
 static void warn(struct step *step, const struct lease *lease)
 {
     uint64_t remaining = lease_deadline(lease) - step->now;

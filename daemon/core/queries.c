@@ -31,11 +31,13 @@ size_t broker_peers_to_read(const struct broker *broker, uint64_t now, void **re
 {
     size_t count = 0;
     struct lease *lease = lease_table_first_due(&broker->leases);
-    for (; lease && lease->due <= now && count < max; lease = lease_table_next_due(lease)) {
+    /* no further than the next step judges: when all leases end at one instant, that is not all of them each time */
+    for (int i = 0; i < JUDGED_PER_STEP && lease && lease->due <= now && count < max; i++) {
         const struct session *session = lease->session;
         if (session->state == SESSION_CONNECTED && lease_deadline(lease) <= now && session->input_read_at < now) {
             ret_peers[count++] = session->peer;
         }
+        lease = lease_table_next_due(lease);
     }
     return count;
 }

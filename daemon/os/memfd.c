@@ -66,22 +66,36 @@ static int place_on_nodes(void *address, uint64_t bytes, const struct memfd_opti
     return result;
 }
 
-/* Only through an advised mapping does the kernel give shared memory huge pages; those that can't be had are small. */
-static int populate_transparent(void *address, uint64_t bytes)
+static int populate(void *address, uint64_t bytes)
 {
     int result;
-    (void)madvise(address, bytes, MADV_HUGEPAGE);
     do {
         result = madvise(address, bytes, MADV_POPULATE_WRITE);
     } while (result < 0 && errno == EINTR);
     return result < 0 ? -errno : 0;
 }
 
+/*
+ * fallocate says so where there is too little memory, but leaves pages that are zeroed by whoever touches them first:
+ * who asks for them now is to find them zero, so they are touched here. Only through an advised mapping does the
+ * kernel give shared memory huge pages; those that can't be had are small.
+ */
+static int fill(int fd, void *address, uint64_t bytes, const struct memfd_options *options)
+{
+    if (options->transparent) {
+        (void)madvise(address, bytes, MADV_HUGEPAGE);
+        return populate(address, bytes);
+    }
+    int result = allocate(fd, bytes);
+    return result < 0 ? result : populate(address, bytes);
+}
+
 /* What takes a mapping. */
 static int arrange(int fd, uint64_t bytes, const struct memfd_options *options)
 {
     bool places = options->numa_node >= 0 || options->interleave;
-    if (!places && !options->transparent) {
+    bool fills = options->prefault || options->huge_pages || options->transparent;
+    if (!places && !fills) {
         return 0;
     }
     void *address = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -89,8 +103,8 @@ static int arrange(int fd, uint64_t bytes, const struct memfd_options *options)
         return -errno;
     }
     int result = places ? place_on_nodes(address, bytes, options) : 0;
-    if (result == 0 && options->transparent) {
-        result = populate_transparent(address, bytes);
+    if (result == 0 && fills) {
+        result = fill(fd, address, bytes, options);
     }
     (void)munmap(address, bytes);
     return result;
@@ -103,9 +117,6 @@ static int finish_segment(int fd, uint64_t bytes, const struct memfd_options *op
         return -errno;
     }
     int result = arrange(fd, bytes, options);
-    if (result == 0 && (options->prefault || options->huge_pages)) {
-        result = allocate(fd, bytes);
-    }
     if (result == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SEAL) < 0) {
         result = -errno;
     }

@@ -111,7 +111,7 @@ void server_settle(struct server *server)
 {
     struct segment_file *file;
     while ((file = TAILQ_FIRST(&server->results))) {
-        struct input result = file->result;
+        struct input result = {.kind = file->outcome, .segment = file->result};
         TAILQ_REMOVE(&server->results, file, in_results);
         if (result.kind != INPUT_SEGMENT_MADE) {
             segment_forget(file);

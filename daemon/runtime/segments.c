@@ -78,17 +78,18 @@ static void report_made(struct segment_file *file)
 {
     if (file->fd >= 0 && !reserve_index(file->server, file->fd)) {
         file->fd = fd_close(file->fd);
-        file->result = (struct input){.kind = INPUT_SEGMENT_FAILED};
-        file->result.segment.error = -ENOMEM;
+        file->outcome = INPUT_SEGMENT_FAILED;
+        file->result = (struct input_segment){0};
+        file->result.error = -ENOMEM;
     }
     if (file->fd >= 0) {
         file->server->segment_by_fd[file->fd] = file;
-        file->result.kind = INPUT_SEGMENT_MADE;
-        file->result.segment.handle = file;
+        file->outcome = INPUT_SEGMENT_MADE;
+        file->result.handle = file;
     } else {
-        file->result.kind = INPUT_SEGMENT_FAILED;
+        file->outcome = INPUT_SEGMENT_FAILED;
     }
-    file->result.segment.segment = file->id;
+    file->result.segment = file->id;
     TAILQ_INSERT_TAIL(&file->server->results, file, in_results);
 }
 
@@ -113,7 +114,7 @@ static int make_ram(struct segment_file *file)
         options.transparent = file->server->has_transparent_huge_pages;
         fd = memfd_segment(file->bytes, &options);
     }
-    file->result.segment.has_huge_pages = fd >= 0 && (options.huge_pages || options.transparent);
+    file->result.has_huge_pages = fd >= 0 && (options.huge_pages || options.transparent);
     return fd;
 }
 
@@ -121,12 +122,12 @@ static int make_file(struct segment_file *file)
 {
     struct server *server = file->server;
     if (!file->file[0]) {
-        return spill_create(&server->spill, file->bytes, &file->result.segment.disk_free);
+        return spill_create(&server->spill, file->bytes, &file->result.disk_free);
     }
     const struct named_file named = {server->files_directory, file->file, file->identity.uid, file->identity.gid};
     int fd = named_file_open(&named, file->size);
     if (fd == -ENOSPC || fd == -EDQUOT) {
-        file->result.segment.disk_free = directory_free_bytes(server->files_directory);
+        file->result.disk_free = directory_free_bytes(server->files_directory);
     }
     return fd;
 }
@@ -137,7 +138,7 @@ static void make_now(struct segment_file *file)
     int fd = file->location == LOCATION_RAM ? make_ram(file) : make_file(file);
     fault_point();
     file->fd = fd < 0 ? -EBADF : fd;
-    file->result.segment.error = fd < 0 ? fd : 0;
+    file->result.error = fd < 0 ? fd : 0;
 }
 
 static void make_work(uv_work_t *work)
@@ -150,7 +151,7 @@ static void make_done(uv_work_t *work, int status)
     struct segment_file *file = work->data;
     struct server *server = file->server;
     if (status < 0) {
-        file->result.segment.error = -ECANCELED;
+        file->result.error = -ECANCELED;
     }
     server->jobs_in_flight--;
     report_made(file);
@@ -182,7 +183,7 @@ void segment_make(struct server *server, const struct effect_make *make)
     }
     file->fd = -EBADF;
     if (is_emergency(file)) {
-        file->result.segment.error = -ENOMEM;
+        file->result.error = -ENOMEM;
         report_made(file);
     } else if (file->location == LOCATION_RAM && !file->options.prefault && !wants_huge_pages(file)) {
         make_now(file);
@@ -239,8 +240,9 @@ static void free_now(struct segment_file *file)
 static void report_freed(struct segment_file *file)
 {
     keeper_forget_segment(file);
-    file->result = (struct input){.kind = INPUT_SEGMENT_FREED};
-    file->result.segment.segment = file->id;
+    file->outcome = INPUT_SEGMENT_FREED;
+    file->result = (struct input_segment){0};
+    file->result.segment = file->id;
     TAILQ_INSERT_TAIL(&file->server->results, file, in_results);
 }
 

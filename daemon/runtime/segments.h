@@ -19,7 +19,8 @@ struct segment_file {
     struct identity identity;     /* whose file it is */
     int fd;
     uint32_t record;     /* in the kept table */
-    struct input result; /* of the job that was last done */
+    enum input_kind outcome; /* of the job that was last done */
+    struct input_segment result;
     uv_work_t work;
     TAILQ_ENTRY(segment_file) in_results;
 };

@@ -4,7 +4,7 @@
 
 BENCH_DIR    := $(BUILD)/bench
 BENCH_KERNEL := scratch_malloc buffers_malloc scratch_bump kernel_round_trip kernel_first_touch
-BENCH_BROKER := workspace_threads scratch_workspace buffers_tracked broker_round_trip broker_first_touch
+BENCH_BROKER := workspace_threads scratch_workspace buffers_tracked broker_round_trip broker_first_touch latency
 BENCH_PROGRAMS := $(addprefix $(BENCH_DIR)/,$(BENCH_KERNEL) $(BENCH_BROKER))
 BENCH_COMMON := $(call object,tests/bench/measure.c)
 BENCH_RUNS   ?= 7
@@ -18,15 +18,23 @@ $(addprefix $(BENCH_DIR)/,$(BENCH_KERNEL)): $(BENCH_DIR)/%: $(BUILD)/obj/tests/b
 $(addprefix $(BENCH_DIR)/,$(BENCH_BROKER)): $(BENCH_DIR)/%: $(BUILD)/obj/tests/bench/%.o $(BENCH_COMMON) $(SHARED)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $(filter %.o,$^) \
-	    -L$(BUILD) -lmembroker -Wl,-rpath,$(abspath $(BUILD)) -lm
+	    -L$(BUILD) -lmembroker -Wl,-rpath,$(abspath $(BUILD)) -lm $(BENCH_LIBS)
 
-# it asks for status as membrokerctl does, which the public library has no call for
-$(BENCH_DIR)/status_while_freeing: $(BUILD)/obj/tests/bench/status_while_freeing.o $(BUILD)/obj/client/ctl/monitor.o \
+$(BENCH_DIR)/latency: BENCH_LIBS := -lgsl -lgslcblas -pthread
+
+# these ask for status as membrokerctl does, or speak the protocol themselves, which the public library has no call for
+BENCH_STATIC := $(addprefix $(BENCH_DIR)/,status_while_freeing first_use scale)
+$(BENCH_STATIC): $(BENCH_DIR)/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/obj/client/ctl/monitor.o \
                                    $(BENCH_COMMON) $(CLIENT_O) $(WIRE_O) $(BASE_O)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ $(CLIENT_LIBS) -lm
 
-bench: $(SETUP) $(BUILD)/tests/integration $(DAEMON) $(SHARED) $(BENCH_PROGRAMS) $(BENCH_DIR)/status_while_freeing ## measure beside malloc, a bare bump pointer and the kernel; build/bench.json
+# the core alone, with a shell that is a list
+$(BENCH_DIR)/core_scale: $(BUILD)/obj/tests/bench/core_scale.o $(BENCH_COMMON) $(CORE_O) $(BASE_O)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ -lm
+
+bench: $(SETUP) $(BUILD)/tests/integration $(DAEMON) $(SHARED) $(BENCH_PROGRAMS) $(BENCH_STATIC) $(BENCH_DIR)/core_scale ## measure beside malloc, a bare bump pointer and the kernel; build/bench.json
 	python3 tests/bench/run-bench --build $(BUILD) --runs $(BENCH_RUNS)
 
 .PHONY: bench
