@@ -402,3 +402,51 @@ Test(cycle, rounding_and_huge_requests_do_not_overflow)
     cr_expect_eq(cycle.max_bytes, UINT64_MAX);
     cr_expect_eq(cycle.size, UINT64_MAX);
 }
+
+/* ---- sizes that an earlier process learned ---- */
+
+Test(cycle, a_remembered_size_that_fits_serves_the_first_cycle_and_stays)
+{
+    struct cycle cycle = begin(defaults());
+    cycle_remembered(&cycle, 1300);
+    struct trace trace = RUN(&cycle, 992);
+    cr_expect_str_eq(trace.places, "I");
+    cr_expect(!trace.orders.resize);
+    cr_expect_eq(cycle.size, 1300, "not overallocated again");
+    trace = RUN(&cycle, 1600);
+    cr_expect_str_eq(trace.places, "S");
+    cr_expect_eq(cycle.size, 1300, "what was learned once stays, as without it");
+}
+
+Test(cycle, a_remembered_size_that_is_too_small_is_learned_anew)
+{
+    struct cycle cycle = begin(defaults());
+    cycle_remembered(&cycle, 1300);
+    struct trace trace = RUN(&cycle, 992, 1008);
+    cr_expect_str_eq(trace.places, "IS");
+    cr_expect(trace.orders.resize);
+    cr_expect_eq(trace.orders.new_size, 2600);
+}
+
+Test(cycle, a_remembered_size_of_more_than_twice_the_need_is_learned_anew)
+{
+    struct cycle cycle = begin(defaults());
+    cycle_remembered(&cycle, 10000);
+    struct trace trace = RUN(&cycle, 992);
+    cr_expect_str_eq(trace.places, "I");
+    cr_expect(trace.orders.resize);
+    cr_expect_lt(trace.orders.new_size, 1300);
+}
+
+Test(cycle, over_time_a_remembered_size_is_judged_when_the_cycles_have_passed)
+{
+    struct cycle_rules rules = defaults();
+    rules.learning = CYCLE_LEARN_OVER_TIME;
+    rules.cycles_before_initialization = 3;
+    struct cycle cycle = begin(rules);
+    cycle_remembered(&cycle, 1300);
+    cr_expect(!RUN(&cycle, 16).orders.resize, "small, but there are cycles to come");
+    cr_expect(!RUN(&cycle, 992).orders.resize);
+    cr_expect(!RUN(&cycle, 16).orders.resize, "the largest of them fits");
+    cr_expect_eq(cycle.size, 1300);
+}
