@@ -18,7 +18,7 @@ struct segment_file {
     uint64_t size;                /* the file's, exact: at most `bytes`, which are whole pages */
     struct identity identity;     /* whose file it is */
     int fd;
-    uint32_t record;     /* in the kept table */
+    uint32_t record;         /* in the kept table */
     enum input_kind outcome; /* of the job that was last done */
     struct input_segment result;
     uv_work_t work;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One process of those that compete for memory: several threads that each lease some, fill it, hold it for a while,
- * give it back and ask again, waiting as long as it takes. Ends at SIGTERM. Usage: competitor NAME THREADS BYTES HOLD_MS
+ * give it back and ask again, waiting as long as it takes. Ends at SIGTERM. Usage: competitor NAME THREADS BYTES
+ * HOLD_MS
  */
 #include <errno.h>
 #include <membroker.h>
