@@ -106,6 +106,9 @@ static struct config *config_new(uint64_t host_total_bytes)
                                                 .ageing_ms = 60 * 1000,
                                                 .trim_ms = 200,
                                                 .revoke_grace_ms = 10 * 1000};
+        config->clients = (struct client_bounds){
+            .handshake_ms = 10 * 1000, .connections_max = 2048, .messages_max = 50000, .unread_bytes_max = 1 << 20};
+        config->requests_max = 256;
         config->pressure_some = 20;
         config->pressure_full = 10;
         config->pause_ram_at = PRESSURE_FULL;
@@ -314,6 +317,7 @@ struct broker_settings config_broker_settings(const struct config *config)
         .times = config->times,
         .queue = config->queue,
         .pool = config->pool,
+        .requests_max = config->requests_max,
         .pause_at = config->pause_ram_at,
         .policy = &config->policy,
     };
@@ -328,6 +332,8 @@ void config_adopt(struct config *config, struct config *loaded)
     config->queue = loaded->queue;
     config->pool = loaded->pool;
     config->pause_ram_at = loaded->pause_ram_at;
+    config->clients = loaded->clients;
+    config->requests_max = loaded->requests_max;
     config->policy = loaded->policy;
     loaded->policy = before;
     config_free(loaded);

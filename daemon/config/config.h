@@ -12,6 +12,14 @@
 
 #include "daemon/core/input.h"
 
+/* What one client, or one user, may demand of the daemon itself. */
+struct client_bounds {
+    uint32_t handshake_ms;     /* from connecting to the hello */
+    uint32_t connections_max;  /* of a user, at once */
+    uint32_t messages_max;     /* of a connection in a second; more are read later */
+    uint64_t unread_bytes_max; /* queued for a connection that does not read; beyond, it is cut off */
+};
+
 struct config {
     /* [server] */
     char *socket;
@@ -32,7 +40,10 @@ struct config {
     struct pool_settings pool;
     uint32_t pressure_some, pressure_full; /* per cent of the time that processes wait for memory */
     enum pressure pause_ram_at;
-    struct policy policy;      /* [user ...], [group ...] and [class ...], in the order in which they first came */
+    /* [clients] */
+    struct client_bounds clients;
+    uint32_t requests_max; /* of a session, under way at once */
+    struct policy policy; /* [access], [user ...], [group ...] and [class ...], in the order in which they first came */
     uint64_t host_total_bytes; /* what the defaults and percentages were taken of: memory of machine or cgroup */
 };
 

@@ -67,7 +67,7 @@ static int fail_unknown(const struct reading *reading, const char *section, cons
         return draft_fail(
             reading->draft, reading->path, reading->line, NULL,
             "[%s] %s: there is no section [%s]; there are [server], [limits], [mapped], [leases], [queue], "
-            "[pool], [pressure], [user NAME], [group NAME] and [class NAME]",
+            "[pool], [pressure], [access], [clients], [user NAME], [group NAME] and [class NAME]",
             section, key, section);
     }
     return draft_fail(reading->draft, reading->path, reading->line, NULL,

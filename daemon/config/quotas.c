@@ -4,13 +4,12 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <grp.h>
 #include <inttypes.h>
-#include <pwd.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/config/ids.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/size.h"
 #include "proto/base/text.h"
@@ -58,37 +57,6 @@ __attribute__((format(printf, 3, 4))) static int fail(struct config_draft *draft
     return draft_fail(draft, line->file, line->line, NULL, "[%s] %s: %s", line->section, line->key, what);
 }
 
-/* ---- ids ---- */
-
-static bool parse_number(const char *text, uint32_t most, uint32_t *ret)
-{
-    char *end;
-    unsigned long long number = strtoull(text, &end, 10);
-    if (*text < '0' || *text > '9' || *end || number > most) {
-        return false;
-    }
-    *ret = (uint32_t)number;
-    return true;
-}
-
-static bool parse_user(const char *text, uint32_t *ret)
-{
-    const struct passwd *user = getpwnam(text);
-    if (user) {
-        *ret = user->pw_uid;
-    }
-    return user || parse_number(text, UINT32_MAX - 1, ret);
-}
-
-static bool parse_group(const char *text, uint32_t *ret)
-{
-    const struct group *group = getgrnam(text);
-    if (group) {
-        *ret = group->gr_gid;
-    }
-    return group || parse_number(text, UINT32_MAX - 1, ret);
-}
-
 /* ---- sections ---- */
 
 static int name_rule(struct config_draft *draft, const struct quota_line *line, struct policy_rule *rule)
@@ -96,9 +64,9 @@ static int name_rule(struct config_draft *draft, const struct quota_line *line, 
     bool known = true;
     rule->is_each = rule->kind == PARTY_USER && strcmp(rule->name, "*") == 0;
     if (rule->kind == PARTY_USER && !rule->is_each) {
-        known = parse_user(rule->name, &rule->id);
+        known = user_from_text(rule->name, &rule->id);
     } else if (rule->kind == PARTY_GROUP) {
-        known = parse_group(rule->name, &rule->id);
+        known = group_from_text(rule->name, &rule->id);
     }
     if (!known) {
         return fail(draft, line, "there is no %s \"%s\"; create it, or give its number",
@@ -156,9 +124,9 @@ static int add_member(struct config_draft *draft, const struct quota_line *line,
     }
     memcpy(member.name, word, length);
     if (kind == MEMBER_USER) {
-        known = parse_user(member.name, &member.id);
+        known = user_from_text(member.name, &member.id);
     } else if (kind == MEMBER_GROUP) {
-        known = parse_group(member.name, &member.id);
+        known = group_from_text(member.name, &member.id);
     }
     if (!known) {
         return fail(draft, line, "there is no %s \"%s\"; create it, or give its number",
@@ -221,7 +189,7 @@ static int take_size(struct config_draft *draft, const struct quota_line *line, 
 static int take_number(struct config_draft *draft, const struct quota_line *line, uint32_t least, uint32_t most,
                        uint32_t *ret)
 {
-    if (!parse_number(line->value, most, ret) || *ret < least) {
+    if (!number_from_text(line->value, most, ret) || *ret < least) {
         return fail(draft, line, "\"%s\": a number from %u to %u is expected", line->value, least, most);
     }
     return 0;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "daemon/config/ids.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/size.h"
 #include "proto/base/text.h"
@@ -44,6 +45,18 @@ const struct setting settings[SETTINGS] = {
     [SETTING_PRESSURE_SOME] = {"pressure", "some", KIND_PERCENT, AT(pressure_some), false},
     [SETTING_PRESSURE_FULL] = {"pressure", "full", KIND_PERCENT, AT(pressure_full), false},
     [SETTING_PAUSE_RAM_AT] = {"pressure", "pause_ram_at", KIND_PRESSURE, AT(pause_ram_at), true},
+    [SETTING_ALLOW_USERS] = {"access", "allow_users", KIND_USERS, AT(policy.access.allow_users), true},
+    [SETTING_ALLOW_GROUPS] = {"access", "allow_groups", KIND_GROUPS, AT(policy.access.allow_groups), true},
+    [SETTING_DENY_USERS] = {"access", "deny_users", KIND_USERS, AT(policy.access.deny_users), true},
+    [SETTING_DENY_GROUPS] = {"access", "deny_groups", KIND_GROUPS, AT(policy.access.deny_groups), true},
+    [SETTING_ADMIN_USERS] = {"access", "admin_users", KIND_USERS, AT(policy.access.admin_users), true},
+    [SETTING_ADMIN_GROUPS] = {"access", "admin_groups", KIND_GROUPS, AT(policy.access.admin_groups), true},
+    [SETTING_SEE_ALL] = {"access", "see_all", KIND_FLAG, AT(policy.access.see_all), true},
+    [SETTING_HANDSHAKE_TIME] = {"clients", "handshake_time", KIND_DURATION, AT(clients.handshake_ms), true},
+    [SETTING_MAX_CONNECTIONS] = {"clients", "max_connections", KIND_NUMBER, AT(clients.connections_max), true},
+    [SETTING_MAX_REQUESTS] = {"clients", "max_requests", KIND_COUNT, AT(requests_max), true},
+    [SETTING_MAX_MESSAGES] = {"clients", "max_messages", KIND_NUMBER, AT(clients.messages_max), true},
+    [SETTING_MAX_UNREAD] = {"clients", "max_unread", KIND_SIZE, AT(clients.unread_bytes_max), true},
 };
 
 int draft_fail(struct config_draft *draft, const char *file, int line, const struct setting *setting,
@@ -167,6 +180,11 @@ static const char *parse_count(const char *text, uint32_t *ret)
     return NULL;
 }
 
+static const char *parse_large_number(const char *text, uint32_t *ret)
+{
+    return number_from_text(text, 1000000, ret) && *ret > 0 ? NULL : "a number from 1 to 1000000 is expected";
+}
+
 static const char *parse_flag(const char *text, bool *ret)
 {
     *ret = strcmp(text, "yes") == 0;
@@ -242,6 +260,12 @@ static const char *parse_kind(struct config *config, enum setting_id id, const c
         return parse_percent(text, value_of(config, id));
     case KIND_PRESSURE:
         return parse_pressure(text, value_of(config, id));
+    case KIND_NUMBER:
+        return parse_large_number(text, value_of(config, id));
+    case KIND_USERS:
+        return users_from_text(text, value_of(config, id));
+    case KIND_GROUPS:
+        return groups_from_text(text, value_of(config, id));
     }
     return "unknown kind";
 }
@@ -284,6 +308,13 @@ static void print_size(uint64_t bytes, FILE *out)
     }
 }
 
+static void print_ids(const struct access_list *list, FILE *out)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        (void)fprintf(out, "%s%" PRIu32, i ? " " : "", list->ids[i]);
+    }
+}
+
 static void print_sizes(const struct pool_settings *pool, FILE *out)
 {
     for (size_t i = 0; i < pool->size_count; i++) {
@@ -296,6 +327,9 @@ bool setting_is_set(const struct config *config, enum setting_id id)
     enum setting_kind kind = settings[id].kind;
     if (kind == KIND_PATH || kind == KIND_GROUP) {
         return *(char *const *)const_value_of(config, id);
+    }
+    if (kind == KIND_USERS || kind == KIND_GROUPS) {
+        return ((const struct access_list *)const_value_of(config, id))->count > 0;
     }
     return kind != KIND_SIZES || config->pool.size_count > 0;
 }
@@ -318,6 +352,7 @@ void setting_print(const struct config *config, enum setting_id id, FILE *out)
         (void)fprintf(out, "%" PRIu32 "ms", *(const uint32_t *)value);
         break;
     case KIND_COUNT:
+    case KIND_NUMBER:
         (void)fprintf(out, "%" PRIu32, *(const uint32_t *)value);
         break;
     case KIND_FLAG:
@@ -331,6 +366,10 @@ void setting_print(const struct config *config, enum setting_id id, FILE *out)
         break;
     case KIND_PRESSURE:
         (void)fprintf(out, "%s", pressure_names[*(const enum pressure *)value]);
+        break;
+    case KIND_USERS:
+    case KIND_GROUPS:
+        print_ids(value, out);
         break;
     }
 }
@@ -353,6 +392,7 @@ bool setting_differs(enum setting_id id, const struct config *a, const struct co
         return *(const uint64_t *)left != *(const uint64_t *)right;
     case KIND_DURATION:
     case KIND_COUNT:
+    case KIND_NUMBER:
     case KIND_PERCENT:
         return *(const uint32_t *)left != *(const uint32_t *)right;
     case KIND_FLAG:
@@ -361,6 +401,9 @@ bool setting_differs(enum setting_id id, const struct config *a, const struct co
         return *(const enum pressure *)left != *(const enum pressure *)right;
     case KIND_SIZES:
         return memcmp(left, right, sizeof(struct pool_settings)) != 0;
+    case KIND_USERS:
+    case KIND_GROUPS:
+        return memcmp(left, right, sizeof(struct access_list)) != 0;
     }
     return false;
 }

@@ -233,6 +233,11 @@ static void renew(struct step *step, struct session *session, const struct reque
     }
 }
 
+static bool is_administrator(const struct broker *broker, const struct identity *identity)
+{
+    return access_is_administrator(&broker->parties.policy->access, broker->options.daemon_uid, identity);
+}
+
 static void revoke(struct step *step, const struct input *input)
 {
     const struct request *request = input->request.request;
@@ -242,12 +247,12 @@ static void revoke(struct step *step, const struct input *input)
         answer_error(step, input->peer, request->id, ERROR_NO_SUCH_LEASE,
                      "there is no lease %llu; it may have ended: `membrokerctl leases` lists those that live",
                      (unsigned long long)request->revoke_lease);
-    } else if (by->uid != 0 && by->uid != step->broker->options.daemon_uid && by->uid != lease->session->identity.uid) {
-        answer_error(
-            step, input->peer, request->id, ERROR_NOT_PERMITTED,
-            "lease %llu belongs to user %u and you are user %u; only its owner, root and the broker's own user "
-            "may revoke it",
-            (unsigned long long)lease->id, lease->session->identity.uid, by->uid);
+    } else if (by->uid != lease->session->identity.uid && !is_administrator(step->broker, by)) {
+        answer_error(step, input->peer, request->id, ERROR_NOT_PERMITTED,
+                     "lease %llu belongs to user %u and you are user %u; only its owner and administrators ([access] "
+                     "admin_users, "
+                     "admin_groups) may revoke it",
+                     (unsigned long long)lease->id, lease->session->identity.uid, by->uid);
     } else {
         lease_end(step, lease, END_REVOKED);
         answer(step, input->peer, request->id, REPLY_DONE);
@@ -348,6 +353,9 @@ static void handle_segment(struct step *step, const struct input *input)
     if (!segment->lease && input->kind != INPUT_SEGMENT_FREED) {
         handle_pooled(step, input, segment);
         return;
+    }
+    if (segment->lease && segment->state == SEGMENT_MAKING) {
+        segment->lease->session->makings--;
     }
     switch ((int)input->kind) {
     case INPUT_SEGMENT_MADE:

@@ -53,21 +53,27 @@ void broker_fill_welcome(const struct broker *broker, uint64_t session, struct w
 /* Fills what the core knows of a status. */
 void broker_fill_status(const struct broker *broker, struct status_reply *status);
 
+/*
+ * Listings and explanations are for a viewer: what belongs to users whom he may not see is left out, or (a place in the
+ * queue, a holder) told without a name.
+ */
+
 /* A page of a listing, at most `max` entries with numbers above `after`. Returns how many; *ret_more: there are more.
  */
-size_t broker_list_sessions(const struct broker *broker, uint64_t after, struct session_entry *entries, size_t max,
-                            bool *ret_more);
+size_t broker_list_sessions(const struct broker *broker, const struct identity *viewer, uint64_t after,
+                            struct session_entry *entries, size_t max, bool *ret_more);
 
 /* `session` 0: everybody's leases. */
-size_t broker_list_leases(const struct broker *broker, uint64_t session, uint64_t after, uint64_t now,
-                          struct lease_entry *entries, size_t max, bool *ret_more);
+size_t broker_list_leases(const struct broker *broker, const struct identity *viewer, uint64_t session, uint64_t after,
+                          uint64_t now, struct lease_entry *entries, size_t max, bool *ret_more);
 
 /* Requests that wait, in the order in which they will be served, after the first `after` of them. */
-size_t broker_list_queue(struct broker *broker, uint64_t after, uint64_t now, struct queue_entry *entries, size_t max,
-                         bool *ret_more);
+size_t broker_list_queue(struct broker *broker, const struct identity *viewer, uint64_t after, uint64_t now,
+                         struct queue_entry *entries, size_t max, bool *ret_more);
 
 /* Why requests wait, or were refused lately: of one session, or (0) of anybody, those that wait first. */
-size_t broker_explain(struct broker *broker, uint64_t session, uint64_t now, struct why_entry *entries, size_t max);
+size_t broker_explain(struct broker *broker, const struct identity *viewer, uint64_t session, uint64_t now,
+                      struct why_entry *entries, size_t max);
 
 /* The sizes that are remembered, longest unused first, and the number of changes so far; for keeping them. */
 const struct learned_table *broker_learned(const struct broker *broker);

@@ -76,7 +76,9 @@ void denial_figures(const struct denial *denial, struct refusal *ret);
 size_t find_holders(const struct broker *broker, const struct account *under, enum ledger_limit limit,
                     const struct session *ret[MESSAGE_HOLDERS_MAX + 1]);
 enum ledger_limit denial_limit(const struct denial *denial);
-void fill_holder(const struct session *session, enum ledger_limit limit, struct holder *holder);
+#define HIDDEN_NAME "another user's"
+void fill_holder(const struct broker *broker, const struct identity *viewer, const struct session *session,
+                 enum ledger_limit limit, struct holder *holder);
 
 /* ---- check_request.c ---- */
 /* Whether an acquire or extend makes sense; else it was answered. */
@@ -173,6 +175,10 @@ void segment_freed(struct step *step, struct segment *segment);
 /* Removes a segment's charge and the segment; then its lease and session, where it was the last. */
 void segment_drop(struct step *step, struct segment *segment);
 const char *end_reason_words(enum end_reason reason);
+
+/* ---- queries.c ---- */
+/* Whether a session is shown to this viewer by name. */
+bool broker_shows(const struct broker *broker, const struct identity *viewer, const struct session *session);
 
 /* ---- judge.c ---- */
 enum { JUDGED_PER_STEP = 128 }; /* leases */

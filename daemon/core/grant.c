@@ -102,6 +102,7 @@ static void begin_segment(struct step *step, struct lease *lease, struct segment
     segment->state = SEGMENT_MAKING;
     segment->charge = *charge;
     attach_segment(lease, segment, request);
+    lease->session->makings++;
     segment_tree_insert(broker, segment);
     place_count_host(broker, segment);
     struct effect_make *make = &effect_push(step->effects, EFFECT_MAKE_SEGMENT)->make;

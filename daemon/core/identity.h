@@ -12,6 +12,7 @@ struct identity {
     uint32_t uid, gid;
     uint32_t group_count;
     uint32_t groups[IDENTITY_GROUPS_MAX];
+    bool has_more_groups; /* than are looked at */
 };
 
 static inline bool identity_has_group(const struct identity *identity, uint32_t gid)

@@ -47,6 +47,7 @@ struct broker_settings {
     struct lease_times times;
     struct queue_settings queue;
     struct pool_settings pool;
+    uint32_t requests_max;       /* of a session, under way or waiting; 0: any number */
     enum pressure pause_at;      /* the least level at which no RAM is granted; PRESSURE_NONE: it always is */
     const struct policy *policy; /* borrowed for the step; NULL: none */
 };

@@ -47,6 +47,9 @@ struct policy *policy_copy(const struct policy *policy)
     if (!copy || (count && !(copy->rules = calloc(count, sizeof *copy->rules)))) {
         return policy_free(copy);
     }
+    if (policy) {
+        copy->access = policy->access;
+    }
     for (; copy->rule_count < count; copy->rule_count++) {
         struct policy_rule *rule = &copy->rules[copy->rule_count];
         *rule = policy->rules[copy->rule_count];

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/core/access.h"
 #include "daemon/core/identity.h"
 #include "proto/message.h"
 
@@ -55,6 +56,7 @@ struct policy_rule {
 struct policy {
     struct policy_rule *rules;
     size_t rule_count;
+    struct access access;
 };
 
 /* Nothing said: no limit, no reserve. */

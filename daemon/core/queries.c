@@ -114,13 +114,20 @@ static void fill_session(const struct session *session, struct session_entry *en
     memcpy(entry->name, session->name, sizeof entry->name);
 }
 
-size_t broker_list_sessions(const struct broker *broker, uint64_t after, struct session_entry *entries, size_t max,
-                            bool *ret_more)
+bool broker_shows(const struct broker *broker, const struct identity *viewer, const struct session *session)
+{
+    return access_may_see(&broker->parties.policy->access, broker->options.daemon_uid, viewer, session->identity.uid);
+}
+
+size_t broker_list_sessions(const struct broker *broker, const struct identity *viewer, uint64_t after,
+                            struct session_entry *entries, size_t max, bool *ret_more)
 {
     const struct session *session = session_table_next(&broker->sessions, after);
     size_t count = 0;
     for (; session && count < max; session = session_table_next(&broker->sessions, session->id)) {
-        fill_session(session, &entries[count++]);
+        if (broker_shows(broker, viewer, session)) {
+            fill_session(session, &entries[count++]);
+        }
     }
     *ret_more = session;
     return count;
@@ -152,13 +159,13 @@ static void fill_lease(const struct lease *lease, uint64_t now, struct lease_ent
     memcpy(entry->client, session->name, sizeof entry->client);
 }
 
-size_t broker_list_leases(const struct broker *broker, uint64_t session, uint64_t after, uint64_t now,
-                          struct lease_entry *entries, size_t max, bool *ret_more)
+size_t broker_list_leases(const struct broker *broker, const struct identity *viewer, uint64_t session, uint64_t after,
+                          uint64_t now, struct lease_entry *entries, size_t max, bool *ret_more)
 {
     const struct lease *lease = lease_table_next(&broker->leases, after);
     size_t count = 0;
     for (; lease && count < max; lease = lease_table_next(&broker->leases, lease->id)) {
-        bool wanted = !session || lease->session->id == session;
+        bool wanted = session ? lease->session->id == session : broker_shows(broker, viewer, lease->session);
         if (wanted && lease->state == LEASE_ALIVE) {
             fill_lease(lease, now, &entries[count++]);
         }

@@ -6,6 +6,7 @@
 
 #include "daemon/core/broker_state.h"
 #include "proto/base/size.h"
+#include "proto/base/text.h"
 
 static bool outranks(const struct session *a, const struct session *b, enum ledger_limit limit)
 {
@@ -56,7 +57,8 @@ size_t find_holders(const struct broker *broker, const struct account *under, en
     return count;
 }
 
-void fill_holder(const struct session *session, enum ledger_limit limit, struct holder *holder)
+void fill_holder(const struct broker *broker, const struct identity *viewer, const struct session *session,
+                 enum ledger_limit limit, struct holder *holder)
 {
     *holder = (struct holder){
         .session = session->id,
@@ -65,6 +67,12 @@ void fill_holder(const struct session *session, enum ledger_limit limit, struct 
         .bytes = account_used(&session->account, limit),
     };
     memcpy(holder->name, session->name, sizeof holder->name);
+    if (!broker_shows(broker, viewer,
+                      session)) { /* which user it is helps; which process is not everybody's business */
+        holder->session = 0;
+        holder->pid = 0;
+        text_copy(holder->name, sizeof holder->name, HIDDEN_NAME);
+    }
 }
 
 /* Appends as printf does; what does not fit is cut. */
@@ -193,7 +201,7 @@ void refuse(struct step *step, struct session *session, uint64_t request_id, con
     denial_figures(denial, &error->refusal);
     error->refusal.holder_count = find_holders(step->broker, denial->excess.account, counted, largest);
     for (size_t i = 0; i < error->refusal.holder_count; i++) {
-        fill_holder(largest[i], counted, &error->refusal.holders[i]);
+        fill_holder(step->broker, &session->identity, largest[i], counted, &error->refusal.holders[i]);
     }
     write_sentence(error, denial, waited_ns);
 }

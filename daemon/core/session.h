@@ -45,6 +45,7 @@ struct session {
     uint64_t trimmed_at;    /* when it was last asked to trim; 0: never */
     uint64_t lease_count;   /* alive or making */
     uint64_t segment_count;
+    uint32_t makings;         /* segments that are being made for it */
     bool draining;            /* over, and leases are still to be ended */
     struct lease_list leases; /* alive or making */
     struct session_waiting_list waiting;

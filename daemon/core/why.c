@@ -40,15 +40,27 @@ static void fill_queue_entry(const struct broker *broker, const struct waiting *
     text_copy(entry->whose, sizeof entry->whose, waiting->blocked.whose);
 }
 
-size_t broker_list_queue(struct broker *broker, uint64_t after, uint64_t now, struct queue_entry *entries, size_t max,
-                         bool *ret_more)
+/* A place in the queue is told; whose it is, not to everybody. */
+static void hide_queue_entry(struct queue_entry *entry)
+{
+    entry->session = entry->request = 0;
+    entry->pid = 0;
+    text_copy(entry->name, sizeof entry->name, HIDDEN_NAME);
+}
+
+size_t broker_list_queue(struct broker *broker, const struct identity *viewer, uint64_t after, uint64_t now,
+                         struct queue_entry *entries, size_t max, bool *ret_more)
 {
     const struct waiting *waiting = queue_walk_first(broker, now);
     uint64_t place = 1;
     size_t count = 0;
     for (; waiting && count < max; waiting = queue_walk_next(broker, now), place++) {
         if (place > after) {
-            fill_queue_entry(broker, waiting, place, now, &entries[count++]);
+            struct queue_entry *entry = &entries[count++];
+            fill_queue_entry(broker, waiting, place, now, entry);
+            if (!broker_shows(broker, viewer, waiting->session)) {
+                hide_queue_entry(entry);
+            }
         }
     }
     *ret_more = waiting;
@@ -131,7 +143,8 @@ static uint64_t earliest(const struct broker *broker, const struct account *acco
 }
 
 /* The figures as they are now; what is being freed will be there at once. */
-static void refresh(const struct broker *broker, const struct session *session, uint64_t now, struct why_entry *entry)
+static void refresh(const struct broker *broker, const struct identity *viewer, const struct session *session,
+                    uint64_t now, struct why_entry *entry)
 {
     struct refusal *refusal = &entry->refusal;
     bool is_host_memory = strcmp(refusal->limit, "available_memory") == 0;
@@ -149,7 +162,7 @@ static void refresh(const struct broker *broker, const struct session *session, 
     refusal->free_bytes = size_subtract_floored(refusal->limit_bytes, taken);
     refusal->holder_count = find_holders(broker, account, limit, largest);
     for (size_t i = 0; i < refusal->holder_count; i++) {
-        fill_holder(largest[i], limit, &refusal->holders[i]);
+        fill_holder(broker, viewer, largest[i], limit, &refusal->holders[i]);
     }
     uint64_t coming = refusal->free_bytes + (is_host_memory ? 0 : account_freeing(account, limit));
     entry->earliest_ms = earliest(broker, account, limit, size_subtract_floored(refusal->asked_bytes, coming), now);
@@ -165,13 +178,13 @@ static struct why_entry begin_entry(const struct session *session)
     return entry;
 }
 
-static size_t explain_waiting(struct broker *broker, uint64_t session, uint64_t now, struct why_entry *entries,
-                              size_t max)
+static size_t explain_waiting(struct broker *broker, const struct identity *viewer, uint64_t session, uint64_t now,
+                              struct why_entry *entries, size_t max)
 {
     const struct waiting *waiting = queue_walk_first(broker, now);
     size_t count = 0;
     for (uint64_t place = 1; waiting && count < max; waiting = queue_walk_next(broker, now), place++) {
-        if (session && waiting->session->id != session) {
+        if ((session && waiting->session->id != session) || !broker_shows(broker, viewer, waiting->session)) {
             continue;
         }
         struct why_entry *entry = &entries[count++];
@@ -181,24 +194,26 @@ static size_t explain_waiting(struct broker *broker, uint64_t session, uint64_t 
         entry->since_ms = milliseconds(now - waiting->since);
         entry->location = waiting->blocked_location;
         entry->refusal = waiting->blocked;
-        refresh(broker, waiting->session, now, entry);
+        refresh(broker, viewer, waiting->session, now, entry);
     }
     return count;
 }
 
-size_t broker_explain(struct broker *broker, uint64_t session, uint64_t now, struct why_entry *entries, size_t max)
+size_t broker_explain(struct broker *broker, const struct identity *viewer, uint64_t session, uint64_t now,
+                      struct why_entry *entries, size_t max)
 {
-    size_t count = explain_waiting(broker, session, now, entries, max);
+    size_t count = explain_waiting(broker, viewer, session, now, entries, max);
     const struct session *of = session_table_next(&broker->sessions, 0);
     for (; of && count < max; of = session_table_next(&broker->sessions, of->id)) {
-        bool is_wanted = (!session || of->id == session) && of->refused_at && now - of->refused_at < REMEMBERED;
+        bool is_wanted = (!session || of->id == session) && of->refused_at && now - of->refused_at < REMEMBERED &&
+                         broker_shows(broker, viewer, of);
         if (is_wanted) {
             struct why_entry *entry = &entries[count++];
             *entry = begin_entry(of);
             entry->since_ms = milliseconds(now - of->refused_at);
             entry->location = of->refused_location;
             entry->refusal = of->last_refusal;
-            refresh(broker, of, now, entry);
+            refresh(broker, viewer, of, now, entry);
         }
     }
     return count;

@@ -16,17 +16,19 @@
 #endif
 
 /* Of a process with more groups than we look at, the kernel tells none unless there is room for all. */
-static uint32_t supplementary_groups(int socket, uint32_t *ret)
+static uint32_t supplementary_groups(int socket, uint32_t *ret, bool *ret_more)
 {
     enum { ALL_MAX = 65536 };
     socklen_t size = IDENTITY_GROUPS_MAX * sizeof(gid_t);
     gid_t *all = NULL;
+    *ret_more = false;
     if (getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, ret, &size) == 0) {
         return size / (uint32_t)sizeof(gid_t);
     }
     if (errno == ERANGE && size <= ALL_MAX * sizeof(gid_t)) {
         all = malloc(size);
     }
+    *ret_more = true; /* also where they can't be had */
     bool got = all && getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, all, &size) == 0;
     for (size_t i = 0; got && i < IDENTITY_GROUPS_MAX; i++) {
         ret[i] = all[i];
@@ -43,7 +45,7 @@ int peer_identity(int socket, struct identity *ret)
         return -errno;
     }
     *ret = (struct identity){.pid = credentials.pid, .uid = credentials.uid, .gid = credentials.gid};
-    ret->group_count = supplementary_groups(socket, ret->groups);
+    ret->group_count = supplementary_groups(socket, ret->groups, &ret->has_more_groups);
     return 0;
 }
 

@@ -10,18 +10,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "daemon/os/peer_identity.h"
 #include "daemon/runtime/log.h"
 #include "daemon/runtime/peer.h"
 #include "daemon/runtime/requests.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/size.h"
 #include "proto/transport.h"
 
 enum {
     READS_PER_TURN = 32,
     QUEUED_FRAMES_MAX = 256,
-    QUEUED_BYTES_MAX = 1 << 20,
+    TENDING_MS = 1000,
 };
 
 struct queued_frame {
@@ -38,6 +40,9 @@ struct connection {
     struct peer *peer;
     int fd;
     bool closing, doomed;
+    uint64_t opened_at; /* monotonic */
+    uint32_t messages;  /* read since they were counted last */
+    bool is_resting;    /* it has sent more than it may in a second: the rest is read in the next */
     uv_poll_t poll;
     struct frame_queue queue;
     size_t queued_frames, queued_bytes;
@@ -160,7 +165,7 @@ static void on_ready(uv_poll_t *poll, int status, int events);
 
 static void listen_for(struct connection *connection)
 {
-    int events = UV_READABLE | (TAILQ_EMPTY(&connection->queue) ? 0 : UV_WRITABLE);
+    int events = (connection->is_resting ? 0 : UV_READABLE) | (TAILQ_EMPTY(&connection->queue) ? 0 : UV_WRITABLE);
     (void)uv_poll_start(&connection->poll, events, on_ready);
 }
 
@@ -190,7 +195,8 @@ static void send_queued(struct connection *connection)
 /* Keeps a frame for later. False: there is no room, or no descriptor to keep its own alive. */
 static bool enqueue(struct connection *connection, const uint8_t *frame, size_t bytes, int fd)
 {
-    if (connection->queued_frames >= QUEUED_FRAMES_MAX || connection->queued_bytes + bytes > QUEUED_BYTES_MAX) {
+    if (connection->queued_frames >= QUEUED_FRAMES_MAX ||
+        connection->queued_bytes + bytes > connection->server->config->clients.unread_bytes_max) {
         struct log_about about = peer_about(connection->peer, LOG_EVENT_CLIENT_CUT_OFF, 0);
         if (log_allows(&connection->peer->log, &about)) {
             log_line(LOG_LEVEL_WARNING, &about, "process %d does not read its answers: disconnected",
@@ -312,6 +318,7 @@ static bool read_one(struct connection *connection)
 {
     struct server *server = connection->server;
     ssize_t received = transport_receive(connection->fd, server->packet, sizeof server->packet, NULL, false);
+    connection->messages++;
     if (received > 0) {
         serve_packet(connection, server->packet, (size_t)received);
     } else if (received == -EMSGSIZE) {
@@ -340,8 +347,14 @@ static void on_ready(uv_poll_t *poll, int status, int events)
     if (events & UV_WRITABLE) {
         send_queued(connection);
     }
-    if ((events & UV_READABLE) && !connection->closing) {
+    if (!(events & UV_READABLE) || connection->closing) {
+        return;
+    }
+    if (connection->messages < connection->server->config->clients.messages_max) {
         connection_read(connection);
+    } else {
+        connection->is_resting = true;
+        listen_for(connection);
     }
 }
 
@@ -360,10 +373,37 @@ static struct connection *connection_new(struct server *server, int socket, cons
     connection->peer = peer;
     connection->fd = socket;
     connection->poll.data = connection;
+    connection->opened_at = server_monotonic();
     TAILQ_INIT(&connection->queue);
     LIST_INSERT_HEAD(&server->connections, connection, in_server);
     peer->connection = connection;
     return connection;
+}
+
+static uint32_t connections_of(const struct server *server, uint32_t uid)
+{
+    const struct connection *connection;
+    uint32_t count = 0;
+    LIST_FOREACH(connection, &server->connections, in_server) {
+        count += connection->peer->identity.uid == uid;
+    }
+    return count;
+}
+
+/* Who may not be here is told why, and gone. */
+static void admit(struct connection *connection)
+{
+    const struct config *config = connection->server->config;
+    const struct identity *identity = &connection->peer->identity;
+    if (!access_may_connect(&config->policy.access, getuid(), identity)) {
+        connection_fail(connection, ERROR_NOT_PERMITTED,
+                        "user %u may not use this broker: its configuration ([access]) does not allow it",
+                        identity->uid);
+    } else if (connections_of(connection->server, identity->uid) > config->clients.connections_max) {
+        connection_fail(connection, ERROR_TOO_MANY,
+                        "user %u has %u connections, as many as [clients] max_connections allows; close some",
+                        identity->uid, config->clients.connections_max);
+    }
 }
 
 void connection_accept(struct server *server, int socket)
@@ -377,6 +417,55 @@ void connection_accept(struct server *server, int socket)
         return;
     }
     listen_for(connection);
+    admit(connection);
+}
+
+void connection_turn_away(struct server *server, int socket)
+{
+    struct identity identity;
+    struct connection *connection =
+        peer_identity(socket, &identity) < 0 ? NULL : connection_new(server, socket, &identity);
+    if (connection) {
+        connection_fail(connection, ERROR_TOO_MANY,
+                        "the broker has no descriptor left for another client; try again later, or raise its "
+                        "LimitNOFILE");
+    } else {
+        (void)fd_close(socket);
+    }
+}
+
+/* ---- tending ---- */
+
+static void tend(struct connection *connection)
+{
+    uint32_t handshake_ms = connection->server->config->clients.handshake_ms;
+    uint64_t waited = server_monotonic() - connection->opened_at;
+    connection->messages = 0;
+    if (connection->is_resting) {
+        connection->is_resting = false;
+        listen_for(connection);
+    }
+    if (!connection->peer->greeted && waited / NANOSECONDS_PER_MILLISECOND >= handshake_ms) {
+        connection_fail(connection, ERROR_NOT_GREETED, "no hello came within %u ms ([clients] handshake_time)",
+                        handshake_ms);
+    }
+}
+
+static void on_tending(uv_timer_t *timer)
+{
+    const struct server *server = timer->data;
+    struct connection *connection = LIST_FIRST(&server->connections), *next;
+    for (; connection; connection = next) {
+        next = LIST_NEXT(connection, in_server);
+        tend(connection);
+    }
+}
+
+void connections_tend(struct server *server)
+{
+    (void)uv_timer_init(&server->loop, &server->tending);
+    server->tending.data = server;
+    (void)uv_timer_start(&server->tending, on_tending, TENDING_MS, TENDING_MS);
 }
 
 void connection_move(struct connection *connection, struct peer *peer)

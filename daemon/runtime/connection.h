@@ -11,6 +11,12 @@
 /* Takes the socket and serves it. On failure it is closed, after a log line. */
 void connection_accept(struct server *server, int socket);
 
+/* Takes the socket, says that there is no room for another client, and closes it. */
+void connection_turn_away(struct server *server, int socket);
+
+/* Starts what is looked after each second: who has not said hello in time, and who may be read again. */
+void connections_tend(struct server *server);
+
 int connection_socket(const struct connection *connection);
 struct peer *connection_peer(const struct connection *connection);
 struct server *connection_server(const struct connection *connection);

@@ -125,14 +125,15 @@ static void explain(int error, const char *path)
     }
 }
 
-/* Descriptors have run out: the caller is let in for an instant, to be turned away, and not left waiting. */
+/* The whole machine is out of descriptors: the caller is let in for an instant, to be turned away, not left waiting. */
 static void turn_away(struct server *server)
 {
     server->spare_fd = fd_close(server->spare_fd);
     int socket = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    (void)fd_close(socket);
+    if (socket >= 0) {
+        connection_turn_away(server, socket);
+    }
     server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    log_warning("a client was turned away: no descriptor is left");
 }
 
 static void on_caller(uv_poll_t *poll, int status, int events)
@@ -142,7 +143,9 @@ static void on_caller(uv_poll_t *poll, int status, int events)
     (void)events;
     for (int i = 0; i < ACCEPTS_PER_TURN && server->listen_fd >= 0; i++) {
         int socket = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (socket >= 0) {
+        if (socket >= server->fd_ceiling) {
+            connection_turn_away(server, socket);
+        } else if (socket >= 0) {
             connection_accept(server, socket);
         } else if (errno == EMFILE || errno == ENFILE) {
             turn_away(server);
@@ -183,6 +186,7 @@ int listener_open(struct server *server, struct handed_descriptors *handed)
     if (result < 0) {
         return result;
     }
+    connections_tend(server);
     server->listener.data = server;
     return uv_poll_start(&server->listener, UV_READABLE, on_caller);
 }

@@ -189,16 +189,17 @@ static void serve_list(struct connection *connection, const struct request *requ
     *listing = (struct listing_reply){.sessions = sessions, .leases = leases};
     if (request->list.what == LIST_QUEUE) {
         listing->queue = queue;
-        listing->queue_count = broker_list_queue(server->broker, request->list.after, server_now(server), queue,
-                                                 MESSAGE_QUEUE_MAX, &listing->more);
+        listing->queue_count = broker_list_queue(server->broker, &peer->identity, request->list.after,
+                                                 server_now(server), queue, MESSAGE_QUEUE_MAX, &listing->more);
     } else if (request->list.what == LIST_SESSIONS) {
-        listing->session_count =
-            broker_list_sessions(server->broker, request->list.after, sessions, MESSAGE_LIST_MAX, &listing->more);
+        listing->session_count = broker_list_sessions(server->broker, &peer->identity, request->list.after, sessions,
+                                                      MESSAGE_LIST_MAX, &listing->more);
     } else {
         uint64_t session = request->list.what == LIST_OWN_LEASES ? peer->session : 0;
         bool nobody = request->list.what == LIST_OWN_LEASES && !peer->session;
-        listing->lease_count = broker_list_leases(server->broker, session, request->list.after, server_now(server),
-                                                  leases, nobody ? 0 : MESSAGE_LIST_MAX, &listing->more);
+        listing->lease_count =
+            broker_list_leases(server->broker, &peer->identity, session, request->list.after, server_now(server),
+                               leases, nobody ? 0 : MESSAGE_LIST_MAX, &listing->more);
         listing->more = listing->more && !nobody;
     }
     send_answer(connection, request, &reply, -EBADF);
@@ -207,9 +208,11 @@ static void serve_list(struct connection *connection, const struct request *requ
 static void serve_why(struct connection *connection, const struct request *request)
 {
     static struct why_entry entries[MESSAGE_WHY_MAX];
-    const struct server *server = connection_peer(connection)->server;
+    const struct peer *peer = connection_peer(connection);
+    const struct server *server = peer->server;
     struct reply reply = {.kind = REPLY_WHY};
-    size_t count = broker_explain(server->broker, request->why_session, server_now(server), entries, MESSAGE_WHY_MAX);
+    size_t count = broker_explain(server->broker, &peer->identity, request->why_session, server_now(server), entries,
+                                  MESSAGE_WHY_MAX);
     reply.why = (struct why_reply){entries, count};
     send_answer(connection, request, &reply, -EBADF);
 }

@@ -137,6 +137,10 @@ static void make_now(struct segment_file *file)
 {
     int fd = file->location == LOCATION_RAM ? make_ram(file) : make_file(file);
     fault_point();
+    if (fd >= file->server->fd_ceiling) {
+        (void)close(fd);
+        fd = -EMFILE;
+    }
     file->fd = fd < 0 ? -EBADF : fd;
     file->result.error = fd < 0 ? fd : 0;
 }

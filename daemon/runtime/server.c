@@ -3,6 +3,7 @@
 #include "daemon/runtime/server.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -284,6 +285,14 @@ static int server_open(struct server *server)
     return begin_service(server);
 }
 
+/* Clients must not take the last descriptors: the daemon needs some for the host's figures, pidfds and its own files.
+ */
+static int fd_ceiling(uint64_t limit)
+{
+    enum { RESERVE = 64 };
+    return (int)size_min(limit - size_min(RESERVE, limit / 4), INT_MAX);
+}
+
 struct server *server_new(struct config *config, const char *config_file, const char *socket_option)
 {
     struct server *server = calloc(1, sizeof *server);
@@ -301,7 +310,7 @@ struct server *server_new(struct config *config, const char *config_file, const 
     TAILQ_INIT(&server->results);
     LIST_INIT(&server->connections);
     LIST_INIT(&server->peers);
-    (void)descriptor_limit_raise();
+    server->fd_ceiling = fd_ceiling(descriptor_limit_raise());
     return server_open(server) < 0 ? server_free(server) : server;
 }
 

@@ -60,7 +60,9 @@ struct server {
 
     uv_poll_t listener;
     int listen_fd;
-    int spare_fd; /* given up for an instant when descriptors run out, so that a caller can be turned away */
+    int spare_fd;       /* given up for an instant when descriptors run out, so that a caller can be turned away */
+    int fd_ceiling;     /* clients and segments get descriptors below it; those above are the daemon's reserve */
+    uv_timer_t tending; /* of connections */
     struct connection_list connections;
     bool has_doomed; /* connections to be closed once the core is done */
     struct peer_list peers;

@@ -323,6 +323,13 @@ void fixture_audit(const struct fixture *fixture)
               (unsigned long long)status.used_mapped_bytes);
 }
 
+void fixture_drain_pool(const struct fixture *fixture)
+{
+    fixture_write_config(fixture, "[pool]\npool_bytes = 0\n");
+    cr_assert(kill(fixture->daemon, SIGHUP) == 0);
+    WAIT_UNTIL(fixture_status(fixture).used_bytes == 0);
+}
+
 /* ---- clients ---- */
 
 mb_client *fixture_connect(const struct fixture *fixture, unsigned flags)

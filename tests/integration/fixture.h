@@ -51,6 +51,9 @@ void fixture_discard(struct fixture *fixture);
 /* Rewrites the configuration file (the settings as for fixture_start). */
 void fixture_write_config(const struct fixture *fixture, const char *settings);
 
+/* Switches the pool off, which else fills behind an audit's back, and waits until nothing is held. */
+void fixture_drain_pool(const struct fixture *fixture);
+
 /* False: there is no daemon, or it ended meanwhile. */
 bool fixture_try_status(const struct fixture *fixture, struct status_reply *ret);
 

@@ -91,6 +91,7 @@ Test(pressure, clients_are_told_the_pool_is_dropped_and_grants_of_ram_pause)
     WAIT_UNTIL(level == MB_PRESSURE_NONE); /* its thread is another */
     cr_expect_eq(events, 2);
     mb_release(lease);
+    fixture_drain_pool(&fixture);
     end_watched();
 }
 

@@ -198,7 +198,8 @@ Test(codec, a_full_page_of_the_longest_names_fits_a_message)
     for (size_t i = 0; i < MESSAGE_LIST_MAX; i++) {
         (void)memset(&leases[i], 0x7f, sizeof leases[i]);
         leases[i].location = LOCATION_RAM;
-        leases[i].huge_pages = leases[i].prefaulted = true;
+        leases[i].huge_pages = leases[i].prefaulted = leases[i].interleaved = true;
+        leases[i].charge = CHARGE_BROKER;
         leases[i].name[MESSAGE_NAME_SIZE - 1] = leases[i].client[MESSAGE_NAME_SIZE - 1] = '\0';
         leases[i].lease = i;
     }

@@ -34,7 +34,7 @@ struct policy_rule one_rule(enum party_kind kind, const char *name)
 
 struct model *with_rule(uint64_t max_physical, struct policy_rule *rule)
 {
-    struct policy policy = {rule, 1};
+    struct policy policy = {.rules = rule, .rule_count = 1};
     struct model *model = model_new(0, max_physical, 0);
     model->options.settings.policy = &policy;
     model_configure(model);

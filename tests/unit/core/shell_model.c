@@ -41,7 +41,8 @@ static struct policy_rule rules[] = {
      .member_count = 1},
 };
 
-const struct policy model_policy = {rules, sizeof rules / sizeof *rules};
+const struct policy model_policy = {.rules = rules, .rule_count = sizeof rules / sizeof *rules};
+const struct identity model_root = {.pid = 1};
 
 struct model *model_new(uint64_t max_bytes, uint64_t max_physical, uint64_t max_mapped)
 {

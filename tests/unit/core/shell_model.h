@@ -49,6 +49,9 @@ struct model {
 /* A policy of three classes, by client names a*, b* and c*: weights 1, 2 and 3; c has a reserve and a priority. */
 extern const struct policy model_policy;
 
+/* Who may see everything. */
+extern const struct identity model_root;
+
 /* A broker with these limits: bytes; 0 is "off". */
 struct model *model_new(uint64_t max_bytes, uint64_t max_physical, uint64_t max_mapped);
 void model_free(struct model *model);

@@ -281,14 +281,14 @@ Test(making_room, why_names_the_limit_its_holders_and_the_earliest_time)
     granted(model_acquire(model, 0, 4 * MIB, LOCATION_RAM, 40000));
     cr_expect_null(model_acquire_waiting(model, 1, 6 * MIB, 60000));
     model_pass(model, 4000);
-    cr_expect_eq(broker_explain(model->broker, 0, model->now, why, 4), 1);
+    cr_expect_eq(broker_explain(model->broker, &model_root, 0, model->now, why, 4), 1);
     cr_expect(why[0].waits);
     cr_expect_eq(why[0].since_ms, 4000);
     cr_expect_eq(why[0].earliest_ms, 36000, "both leases must end");
     cr_expect_str_eq(why[0].refusal.limit, "max_physical_bytes");
     cr_expect_eq(why[0].refusal.holders[0].bytes, 8 * MIB);
     refused(model_acquire(model, 1, 9 * MIB, LOCATION_RAM, 0), ERROR_LIMIT);
-    cr_expect_eq(broker_explain(model->broker, model->peers[1].session, model->now, why, 4), 2);
+    cr_expect_eq(broker_explain(model->broker, &model_root, model->peers[1].session, model->now, why, 4), 2);
     cr_expect_not(why[1].waits);
     cr_expect_eq(why[1].earliest_ms, UINT64_MAX, "it never fits");
     model_free(model);

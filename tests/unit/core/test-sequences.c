@@ -179,13 +179,14 @@ static void look(struct model *model)
     static struct why_entry why[MESSAGE_WHY_MAX];
     bool more;
     struct status_reply status = model_status(model);
-    size_t count = broker_list_queue(model->broker, 0, model->now, queue, MESSAGE_QUEUE_MAX, &more);
+    size_t count = broker_list_queue(model->broker, &model_root, 0, model->now, queue, MESSAGE_QUEUE_MAX, &more);
     cr_assert(more || count == status.waiting);
     for (size_t i = 0; i < count; i++) {
         cr_assert_eq(queue[i].place, i + 1);
         cr_assert(i == 0 || queue[i].priority <= queue[i - 1].priority);
     }
-    cr_assert(broker_explain(model->broker, 0, model->now, why, MESSAGE_WHY_MAX) >= size_min(count, MESSAGE_WHY_MAX));
+    cr_assert(broker_explain(model->broker, &model_root, 0, model->now, why, MESSAGE_WHY_MAX) >=
+              size_min(count, MESSAGE_WHY_MAX));
 }
 
 /* Ends everything: whatever happened, nothing must be left. */

@@ -225,7 +225,7 @@ Test(sharing, higher_priority_goes_first_and_age_makes_up_for_it)
     uint64_t high = model->next_request;
     struct queue_entry queue[4];
     bool more;
-    cr_expect_eq(broker_list_queue(model->broker, 0, model->now, queue, 4, &more), 2);
+    cr_expect_eq(broker_list_queue(model->broker, &model_root, 0, model->now, queue, 4, &more), 2);
     cr_expect_eq(queue[0].request, high);
     cr_expect_eq(queue[0].priority, 2);
     cr_expect_eq(queue[1].priority, 0);
@@ -235,7 +235,7 @@ Test(sharing, higher_priority_goes_first_and_age_makes_up_for_it)
         model_pass(model, 10000);
         model_renew(model, 0);
     }
-    cr_expect_eq(broker_list_queue(model->broker, 0, model->now, queue, 4, &more), 2);
+    cr_expect_eq(broker_list_queue(model->broker, &model_root, 0, model->now, queue, 4, &more), 2);
     cr_expect_eq(queue[0].request, low, "both are overdue, and this one came first");
     model_release(model, 0, lease);
     granted(model_answer(model, low));

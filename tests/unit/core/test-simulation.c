@@ -108,7 +108,8 @@ static void check_work_conserving(const struct simulation *simulation, const str
     static struct queue_entry queue[CLIENTS_MAX];
     bool more;
     uint64_t before = 0;
-    size_t count = broker_list_queue(simulation->model->broker, 0, simulation->model->now, queue, CLIENTS_MAX, &more);
+    size_t count =
+        broker_list_queue(simulation->model->broker, &model_root, 0, simulation->model->now, queue, CLIENTS_MAX, &more);
     for (size_t i = 0; i < count; i++) {
         const struct client *client = client_of(simulation, queue[i].session);
         cr_assert(client);

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Users and groups by name or number. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/core/access.h"
+
+/* A decimal number of at most `most`, and nothing else. */
+bool number_from_text(const char *text, uint32_t most, uint32_t *ret);
+
+/* False: there is none of that name, and it is no number. */
+bool user_from_text(const char *text, uint32_t *ret);
+bool group_from_text(const char *text, uint32_t *ret);
+
+/* Names or numbers, between spaces or commas. Returns what is wrong, or NULL. */
+const char *users_from_text(const char *text, struct access_list *ret);
+const char *groups_from_text(const char *text, struct access_list *ret);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who may connect, who administers, and who sees whom: rules as the configuration says them. A value, read only. Names
+ * that clients give themselves count for nothing here; users and groups are the kernel's word.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/core/identity.h"
+
+enum { ACCESS_IDS_MAX = 64 };
+
+struct access_list {
+    uint32_t count, ids[ACCESS_IDS_MAX];
+};
+
+struct access {
+    struct access_list allow_users, allow_groups; /* both empty: everybody whom the socket lets in */
+    struct access_list deny_users, deny_groups;   /* win over allow */
+    struct access_list admin_users, admin_groups; /* besides root and the broker's own user */
+    bool see_all;                                 /* others' sessions and leases are shown to everybody */
+};
+
+bool access_list_has(const struct access_list *list, uint32_t id);
+
+/* Root and the broker's own user may see, revoke and connect whatever the lists say. */
+bool access_is_administrator(const struct access *access, uint32_t daemon_uid, const struct identity *identity);
+
+/* Of somebody in more groups than are looked at nobody can say that he is in none that is denied: he is not let in. */
+bool access_may_connect(const struct access *access, uint32_t daemon_uid, const struct identity *identity);
+
+/* Whether what belongs to this user is shown to that one by name. */
+bool access_may_see(const struct access *access, uint32_t daemon_uid, const struct identity *viewer, uint32_t owner);
