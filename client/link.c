@@ -211,6 +211,10 @@ int link_send(mb_client *client, const struct request *request)
         return bytes;
     }
     int result = transport_send(client->socket, client->frame, (size_t)bytes, -EBADF, false);
+    bool is_turned_away = client->state == LINK_GREETING && (result == -EPIPE || result == -ECONNRESET);
+    if (is_turned_away) {
+        return 0; /* why is to be read */
+    }
     if (result < 0 && result != -EAGAIN) {
         link_broke(client);
     }

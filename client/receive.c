@@ -278,7 +278,10 @@ static void handle_packet(mb_client *client, size_t bytes, int *fd)
         link_broke(client);
         return;
     }
-    if (reply.is_answer) {
+    if (reply.kind == REPLY_ERROR && !reply.is_answer && client->state == LINK_GREETING) {
+        reply.reply_to = client->hello_id; /* it was turned away before it was heard */
+        answer_hello(client, &reply, -EBADF);
+    } else if (reply.is_answer) {
         handle_answer(client, &reply, fd);
     } else {
         handle_event(client, &reply);

@@ -60,10 +60,11 @@ int monitor_call(struct monitor *monitor, struct request *request, const struct 
     if (bytes < 0) {
         return error_set(-EINVAL, "the request does not fit a message");
     }
-    if (transport_send(monitor->fd, monitor->frame, (size_t)bytes, -EBADF, true) < 0) {
+    int result = transport_send(monitor->fd, monitor->frame, (size_t)bytes, -EBADF, true);
+    if (result < 0 && result != -EPIPE && result != -ECONNRESET) { /* who is turned away reads why */
         return gone(monitor);
     }
-    int result = receive_answer(monitor, request->id);
+    result = receive_answer(monitor, request->id);
     *ret = &monitor->reply;
     return result;
 }

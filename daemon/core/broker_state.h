@@ -82,6 +82,8 @@ void fill_holder(const struct broker *broker, const struct identity *viewer, con
 
 /* ---- check_request.c ---- */
 /* Whether an acquire or extend makes sense; else it was answered. */
+/* False after an answer: so many requests of the session are under way that another is too many. */
+bool check_under_way(struct step *step, const struct session *session, const struct request *request);
 bool check_acquire(struct step *step, const struct session *session, const struct request *request, uint64_t bytes);
 bool check_extend(struct step *step, const struct session *session, const struct request *request);
 

@@ -313,7 +313,8 @@ void queue_request(struct step *step, struct session *session, const struct requ
 {
     struct request asked = *request;
     struct denial denial;
-    if (repeat_answer(step, session, request) || !recall_size(step, session, &asked)) {
+    if (repeat_answer(step, session, request) || !check_under_way(step, session, request) ||
+        !recall_size(step, session, &asked)) {
         return;
     }
     if (!step->broker->waiting_count &&

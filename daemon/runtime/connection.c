@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "daemon/os/peer_identity.h"
 #include "daemon/runtime/log.h"
@@ -390,16 +389,12 @@ static uint32_t connections_of(const struct server *server, uint32_t uid)
     return count;
 }
 
-/* Who may not be here is told why, and gone. */
+/* Who is one too many is told so, and gone. Who may be here at all is found out at the hello. */
 static void admit(struct connection *connection)
 {
     const struct config *config = connection->server->config;
     const struct identity *identity = &connection->peer->identity;
-    if (!access_may_connect(&config->policy.access, getuid(), identity)) {
-        connection_fail(connection, ERROR_NOT_PERMITTED,
-                        "user %u may not use this broker: its configuration ([access]) does not allow it",
-                        identity->uid);
-    } else if (connections_of(connection->server, identity->uid) > config->clients.connections_max) {
+    if (connections_of(connection->server, identity->uid) > config->clients.connections_max) {
         connection_fail(connection, ERROR_TOO_MANY,
                         "user %u has %u connections, as many as [clients] max_connections allows; close some",
                         identity->uid, config->clients.connections_max);

@@ -106,6 +106,9 @@ static void serve_hello(struct connection *connection, const struct request *req
     const struct hello_request *hello = &request->hello;
     if (peer->greeted) {
         connection_fail(connection, ERROR_NOT_GREETED, "a second hello came on one connection");
+    } else if (!access_may_connect(&peer->server->config->policy.access, getuid(), &peer->identity)) {
+        send_error(connection, request, ERROR_NOT_PERMITTED,
+                   "this user may not use this broker: its configuration ([access]) does not allow it");
     } else if (hello->protocol_min > PROTOCOL_VERSION || hello->protocol_max < PROTOCOL_VERSION) {
         connection_fail(
             connection, ERROR_PROTOCOL_VERSION,

@@ -212,15 +212,20 @@ bool fixture_receive(int socket, struct reply *ret, int *ret_fd)
     return true;
 }
 
-bool fixture_exchange(int socket, struct request *request, struct reply *ret, int *ret_fd)
+bool fixture_send(int socket, const struct request *request)
 {
     static struct codec_arena arena;
     static uint8_t frame[FRAME_BYTES_MAX];
-    static uint64_t next_id = 1;
-    request->id = next_id++;
     int bytes = codec_encode_request(request, &arena, frame);
     cr_assert(bytes > 0);
-    if (transport_send(socket, frame, (size_t)bytes, -EBADF, true) < 0) {
+    return transport_send(socket, frame, (size_t)bytes, -EBADF, true) == 0;
+}
+
+bool fixture_exchange(int socket, struct request *request, struct reply *ret, int *ret_fd)
+{
+    static uint64_t next_id = 1;
+    request->id = next_id++;
+    if (!fixture_send(socket, request)) {
         return false;
     }
     while (fixture_receive(socket, ret, ret_fd)) {

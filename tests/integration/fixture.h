@@ -86,6 +86,9 @@ mb_client *fixture_connect(const struct fixture *fixture, unsigned flags);
 /* A raw connection: a socket that has said nothing yet. */
 int fixture_socket(const struct fixture *fixture);
 
+/* Sends a request as it is, with its id. False: the daemon hung up. */
+bool fixture_send(int socket, const struct request *request);
+
 /* Sends a request and gives its answer (events on the way are skipped); `fd` may be NULL. False: the daemon hung up. */
 bool fixture_exchange(int socket, struct request *request, struct reply *ret, int *ret_fd);
 

@@ -202,7 +202,7 @@ Test(making_room, a_client_that_is_to_pay_gets_nothing_that_the_broker_touched)
     struct policy_rule rule = one_rule(PARTY_CLASS, POLICY_DEFAULT_CLASS);
     rule.quota.charge = CHARGE_CLIENT;
     struct model *model = with_rule(16 * MIB, &rule);
-    struct policy policy = {&rule, 1};
+    struct policy policy = {.rules = &rule, .rule_count = 1};
     model->options.settings.policy = &policy;
     model->options.settings.pool = (struct pool_settings){.bytes = 4 * MIB, .sizes = {MIB}, .size_count = 1};
     model_configure(model);

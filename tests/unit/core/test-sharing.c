@@ -103,7 +103,7 @@ Test(sharing, another_policy_moves_what_is_held_and_what_waits)
     cr_expect_null(model_acquire_waiting(model, 1, 2 * MIB, 60000));
     struct policy_rule rule = one_rule(PARTY_CLASS, "everybody");
     struct policy_member all = {.kind = MEMBER_CLIENT, .name = "*"};
-    struct policy policy = {&rule, 1};
+    struct policy policy = {.rules = &rule, .rule_count = 1};
     rule.members = &all;
     rule.member_count = 1;
     rule.quota.limits.max_bytes = 14 * MIB;

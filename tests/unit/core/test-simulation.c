@@ -306,7 +306,7 @@ Test(simulation, the_same_seed_gives_the_same_decisions, .timeout = 60)
 static void saturate(uint64_t seed, double shares[3])
 {
     struct policy_rule rules[3];
-    struct policy policy = {rules, 3};
+    struct policy policy = {.rules = rules, .rule_count = 3};
     static const char *const names[] = {"a", "b", "c"};
     struct simulation *simulation = simulation_new(seed, COMPETITORS);
     memcpy(rules, model_policy.rules, sizeof rules);

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What another user, and a client that misbehaves, can't do: by real processes of other users. */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "proto/base/cleanup.h"
+#include "tests/integration/workspaces.h"
+
+TestSuite(access, .timeout = 60);
+
+enum { ALICE = 4001, BOB = 4002, OPERATORS = 4100, GUESTS = 4200 };
+
+static void begin_for_all(const char *settings)
+{
+    if (geteuid() != 0) {
+        cr_skip("becoming another user needs root");
+    }
+    fixture_start(&fixture, settings);
+    cr_assert(chmod(fixture.socket, 0666) == 0);
+}
+
+/* Runs `body` as that user, in that group besides its own; its exit status. */
+static int as_user(uid_t uid, gid_t group, int (*body)(const struct fixture *of))
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        bool became = setgroups(group ? 1 : 0, &group) == 0 && setgid(uid) == 0 && setuid(uid) == 0;
+        _exit(became ? body(&fixture) : 99);
+    }
+    cr_assert(waitpid(child, &status, 0) == child && WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+/* ---- bodies; each ends with what it saw ---- */
+
+static int say_hello(const struct fixture *of)
+{
+    struct reply reply;
+    cleanup(fd_closep) int fd = fixture_socket(of);
+    return fd < 0 || !fixture_hello(fd, false, &reply, NULL) ? 98
+           : reply.kind == REPLY_WELCOME                     ? 0
+                                                             : (int)reply.error.code;
+}
+
+static uint64_t somebodys_lease;
+
+static int revoke_it(const struct fixture *of)
+{
+    return (int)fixture_revoke(of, somebodys_lease);
+}
+
+static size_t list(const struct fixture *of, enum list_what what)
+{
+    struct request request = {.kind = REQUEST_LIST, .list = {.what = what}};
+    struct reply reply;
+    cleanup(fd_closep) int fd = fixture_socket(of);
+    bool listed = fixture_hello(fd, true, &reply, NULL) && fixture_exchange(fd, &request, &reply, NULL) &&
+                  reply.kind == REPLY_LISTING;
+    return !listed ? 97 : what == LIST_SESSIONS ? reply.listing.session_count : reply.listing.lease_count;
+}
+
+static int count_leases(const struct fixture *of)
+{
+    return (int)list(of, LIST_LEASES) + 10 * (int)list(of, LIST_SESSIONS);
+}
+
+static int be_refused(const struct fixture *of)
+{
+    mb_client *child = fixture_connect(of, 0);
+    mb_lease *lease;
+    int result = mb_acquire(child, 60 * MIB, NULL, &lease);
+    bool tells_user = strstr(mb_last_error(), "uid 0") != NULL, tells_name = strstr(mb_last_error(), "secretive");
+    mb_disconnect(child);
+    return result != -ENOMEM ? 50 : tells_user && !tells_name ? 0 : 51;
+}
+
+static struct token stolen;
+static uint64_t stolen_session;
+
+static int resume_with_it(const struct fixture *of)
+{
+    struct reply reply;
+    struct request hello = {.kind = REQUEST_HELLO};
+    cleanup(fd_closep) int fd = fixture_socket(of);
+    hello.hello = (struct hello_request){.protocol_min = 1,
+                                         .protocol_max = 1,
+                                         .name = "thief",
+                                         .resume = true,
+                                         .session = stolen_session,
+                                         .token = stolen};
+    return !fixture_exchange(fd, &hello, &reply, NULL) ? 96 : reply.kind == REPLY_WELCOME ? 0 : (int)reply.error.code;
+}
+
+static int open_many(const struct fixture *of)
+{
+    mb_client_options options = MB_CLIENT_OPTIONS_INIT;
+    options.socket = of->socket;
+    options.flags = MB_CLIENT_NO_THREAD;
+    for (int opened = 0; opened < 20; opened++) {
+        mb_client *one;
+        int result = mb_connect(&options, &one);
+        if (result < 0) {
+            return result == -EMFILE && strstr(mb_last_error(), "max_connections") ? opened : 94;
+        }
+    }
+    return 93;
+}
+
+/* ---- access ---- */
+
+Test(access, lists_say_who_may_connect)
+{
+    begin_for_all("[access]\nallow_users = 4001\nallow_groups = 4100\ndeny_groups = 4200\n");
+    cr_expect_eq(as_user(ALICE, 0, say_hello), 0);
+    cr_expect_eq(as_user(BOB, 0, say_hello), ERROR_NOT_PERMITTED);
+    cr_expect_eq(as_user(BOB, OPERATORS, say_hello), 0);
+    cr_expect_eq(as_user(ALICE, GUESTS, say_hello), ERROR_NOT_PERMITTED);
+    cr_expect_eq(say_hello(&fixture), 0, "root");
+    fixture_write_config(&fixture, "[access]\ndeny_users = 4001\n");
+    cr_assert(kill(fixture.daemon, SIGHUP) == 0);
+    WAIT_UNTIL(as_user(ALICE, 0, say_hello) == ERROR_NOT_PERMITTED);
+    cr_expect_eq(as_user(BOB, 0, say_hello), 0);
+    fixture_stop(&fixture);
+}
+
+Test(access, users_see_and_revoke_their_own_administrators_everybodys)
+{
+    mb_lease *lease;
+    begin_for_all("[access]\nadmin_groups = 4100\n[limits]\nmax_physical_bytes = 64M\n");
+    mb_client_options options = MB_CLIENT_OPTIONS_INIT;
+    options.socket = fixture.socket;
+    options.name = "secretive";
+    cr_assert(mb_connect(&options, &client) == 0 && mb_acquire(client, 8 * MIB, NULL, &lease) == 0);
+    somebodys_lease = mb_lease_id(lease);
+    cr_expect_eq(as_user(ALICE, 0, count_leases), 0);
+    cr_expect_eq(as_user(ALICE, OPERATORS, count_leases), 11);
+    cr_expect_eq(count_leases(&fixture), 11);
+    cr_expect_eq(as_user(ALICE, 0, be_refused), 0, "a refusal says which user, not which process");
+    cr_expect_eq(as_user(ALICE, 0, revoke_it), ERROR_NOT_PERMITTED);
+    cr_expect_eq(mb_lease_check(lease), 0);
+    cr_expect_eq(as_user(ALICE, OPERATORS, revoke_it), 0);
+    WAIT_UNTIL(mb_lease_check(lease) == -ESTALE);
+    fixture_write_config(&fixture, "[access]\nsee_all = yes\n");
+    cr_assert(kill(fixture.daemon, SIGHUP) == 0);
+    WAIT_UNTIL(as_user(ALICE, 0, count_leases) == 10);
+    mb_disconnect(client);
+    fixture_stop(&fixture);
+}
+
+Test(access, a_stolen_token_is_of_no_use)
+{
+    struct reply reply;
+    int control = -1;
+    begin_for_all("");
+    int fd = fixture_socket(&fixture);
+    cr_assert(fixture_hello(fd, false, &reply, &control) && reply.kind == REPLY_WELCOME);
+    stolen = reply.welcome.token;
+    stolen_session = reply.welcome.session;
+    cr_expect_eq(as_user(ALICE, 0, resume_with_it), ERROR_NO_SUCH_SESSION, "not to another user");
+    pid_t child = fixture_fork(resume_with_it, &fixture);
+    int status;
+    cr_assert(waitpid(child, &status, 0) == child);
+    cr_expect_eq(WEXITSTATUS(status), ERROR_NO_SUCH_SESSION, "nor to another process");
+    stolen.bytes[15] ^= 1;
+    cr_expect_eq(resume_with_it(&fixture), ERROR_NO_SUCH_SESSION);
+    (void)close(fd);
+    (void)close(control);
+    fixture_stop(&fixture);
+}
+
+/* ---- bounds ---- */
+
+Test(access, connections_of_a_user_are_counted)
+{
+    begin_for_all("[clients]\nmax_connections = 7\n");
+    cr_expect_eq(as_user(ALICE, 0, open_many), 7);
+    WAIT_UNTIL(as_user(ALICE, 0, say_hello) == 0);
+    fixture_stop(&fixture);
+}
+
+Test(access, who_says_nothing_is_disconnected)
+{
+    struct reply reply;
+    fixture_start(&fixture, "[clients]\nhandshake_time = 100ms\n");
+    int silent = fixture_socket(&fixture), greeted = fixture_socket(&fixture);
+    cr_assert(silent >= 0 && fixture_hello(greeted, true, &reply, NULL));
+    cr_assert(fixture_receive(silent, &reply, NULL));
+    cr_expect_eq(reply.error.code, ERROR_NOT_GREETED);
+    cr_expect(strstr(reply.error.sentence, "handshake_time"), "%s", reply.error.sentence);
+    cr_expect(!fixture_receive(silent, &reply, NULL), "and the connection is over");
+    struct request ping = {.kind = REQUEST_PING};
+    cr_expect(fixture_exchange(greeted, &ping, &reply, NULL), "a monitor may be silent afterwards");
+    (void)close(silent);
+    (void)close(greeted);
+    fixture_stop(&fixture);
+}
+
+static double seconds(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+Test(access, a_flood_of_messages_is_read_slowly)
+{
+    struct reply reply;
+    fixture_start(&fixture, "[clients]\nmax_messages = 100\n");
+    int fd = fixture_socket(&fixture);
+    cr_assert(fixture_hello(fd, true, &reply, NULL));
+    double begun = seconds();
+    for (int i = 0; i < 500; i++) {
+        struct request ping = {.kind = REQUEST_PING};
+        cr_assert(fixture_exchange(fd, &ping, &reply, NULL));
+    }
+    cr_expect_gt(seconds() - begun, 2.0, "five seconds' worth, each begun second counts");
+    (void)close(fd);
+    fixture_stop(&fixture);
+}
+
+Test(access, requests_under_way_are_counted)
+{
+    struct reply reply;
+    fixture_start(&fixture, "[clients]\nmax_requests = 3\n[limits]\nmax_physical_bytes = 64M\n");
+    int fd = fixture_socket(&fixture), refused = 0;
+    cr_assert(fixture_hello(fd, false, &reply, NULL));
+    client = fixture_connect(&fixture, 0);
+    mb_lease *all;
+    cr_assert(mb_acquire(client, 64 * MIB, NULL, &all) == 0);
+    for (uint64_t i = 0; i < 5; i++) {
+        struct request request = {.kind = REQUEST_ACQUIRE, .id = 100 + i};
+        request.acquire = (struct acquire_request){
+            .bytes = MIB, .location = LOCATION_RAM, .numa_node = -1, .wait_ms = 60000, .name = "w"};
+        cr_assert(fixture_send(fd, &request));
+    }
+    for (int i = 0; i < 2; i++) {
+        cr_assert(fixture_receive(fd, &reply, NULL));
+        refused += reply.kind == REPLY_ERROR && reply.error.code == ERROR_TOO_MANY &&
+                   strstr(reply.error.sentence, "max_requests");
+    }
+    cr_expect_eq(refused, 2);
+    cr_expect_eq(fixture_status(&fixture).waiting, 3);
+    (void)close(fd);
+    mb_disconnect(client);
+    fixture_stop(&fixture);
+}
