@@ -244,6 +244,9 @@ static void handle_event(mb_client *client, const struct reply *reply)
         event_push(client, MB_EVENT_LIMITS_CHANGED, NULL, NULL);
         break;
     case EVENT_TRIM:
+        if (client->stopping) {
+            break; /* everything goes back anyway */
+        }
         heaps_want_trim(client->heaps);
         client->trim_asked = true;
         atomic_fetch_add(&client->trims, 1);

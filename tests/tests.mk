@@ -97,5 +97,6 @@ demo: all $(DEMO_PROGRAMS) ## start a broker of its own and show what it does
 	@bash tests/demo/run-demo $(BUILD)
 
 include tests/bench/bench.mk
+include tests/fuzz/fuzz.mk
 
 .PHONY: test test-system faults sanitize sanitized-tests stress lint demo bench

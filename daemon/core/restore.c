@@ -149,7 +149,8 @@ static bool contradicts(const struct broker *broker, const struct lease *lease, 
 {
     bool is_sane = kept->id && kept->lease && kept->bytes && kept->bytes % broker->options.page_bytes == 0 &&
                    kept->generation % 2 == 1 && (kept->location == LOCATION_RAM || kept->location == LOCATION_MMAP);
-    return !is_sane || (lease && (lease->session->id != kept->session || lease->location != kept->location ||
+    bool is_taken = !lease && broker_has_slot(broker, kept->session, kept->slot);
+    return !is_sane || is_taken || (lease && (lease->session->id != kept->session || lease->location != kept->location ||
                                   lease->slot != kept->slot || lease->extents >= LEASE_EXTENTS_MAX));
 }
 

@@ -241,6 +241,19 @@ Test(waiting, the_program_is_asked_and_what_it_let_go_is_given_back)
     end();
 }
 
+Test(waiting, a_wish_to_trim_that_comes_during_the_goodbye_harms_nobody)
+{
+    begin(LIMITS "[queue]\ntrim_time = 5s\n");
+    mb_client *leaving = fixture_connect(&fixture, MB_CLIENT_NO_THREAD);
+    struct waiter waiter;
+    (void)take(leaving, 60 * MIB);
+    start_waiter(&waiter, client, 60 * MIB, 30000);
+    WAIT_UNTIL(waiting() == 1); /* the wish is on its way, and nobody has read it */
+    mb_disconnect(leaving);
+    cr_assert(end_waiter(&waiter) == 0, "%s", waiter.sentence);
+    end();
+}
+
 /* A workspace is its thread's own: it is trimmed when that thread leaves another. */
 Test(waiting, a_workspace_that_nobody_enters_is_given_back)
 {

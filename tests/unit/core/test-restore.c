@@ -105,6 +105,8 @@ Test(restore, what_contradicts_itself_is_not_restored)
     kept.location = LOCATION_RAM;
     cr_expect_eq(broker_restore_segment(model->broker, &kept, NULL, model->now), -EINVAL,
                  "another location, same lease");
+    kept.lease = 2;
+    cr_expect_eq(broker_restore_segment(model->broker, &kept, NULL, model->now), -EINVAL, "another lease, same slot");
     broker_restore_done(model->broker);
     cr_expect_null(broker_check(model->broker));
     model_free(model);

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+# `make fuzz`: libFuzzer on what reads bytes of others, each for FUZZ_SECONDS. Findings go to build/fuzz/findings.
+
+FUZZ_SECONDS ?= 60
+FUZZERS      := frame core config table
+FUZZ_BUILD   := $(BUILD)/fuzz
+
+fuzz: | $(SETUP) ## libFuzzer on frames, the core, the configuration and the restart table, FUZZ_SECONDS (60) each
+	@$(MAKE) --no-print-directory BUILD=$(FUZZ_BUILD) CC=clang SANITIZE=address,undefined,fuzzer-no-link OPTIMIZE='-O1 -g' fuzzers
+	bash tests/fuzz/run-fuzz $(FUZZ_BUILD) $(FUZZ_SECONDS) $(FUZZERS)
+
+fuzzers: $(addprefix $(BUILD)/fuzz_,$(FUZZERS))
+
+FUZZ_LINK = @mkdir -p $(@D); $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(DAEMON_LIBS)
+
+$(BUILD)/obj/tests/fuzz/shell_model.o: tests/unit/core/shell_model.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -Itests/fuzz/shim $(CPPFLAGS) $(ALL_CFLAGS) -Wno-gnu-zero-variadic-macro-arguments -c -o $@ $<
+
+$(BUILD)/obj/tests/fuzz/fuzz_core.o: CPPFLAGS := -Itests/fuzz/shim $(CPPFLAGS)
+
+$(BUILD)/fuzz_frame: $(call object,tests/fuzz/fuzz_frame.c) $(WIRE_O) $(BASE_O)
+	$(FUZZ_LINK)
+$(BUILD)/fuzz_core: $(call object,tests/fuzz/fuzz_core.c) $(BUILD)/obj/tests/fuzz/shell_model.o $(CORE_O) $(BASE_O)
+	$(FUZZ_LINK)
+$(BUILD)/fuzz_config: $(call object,tests/fuzz/fuzz_config.c) $(CONFIG_O) $(OS_O) $(CORE_O) $(BASE_O)
+	$(FUZZ_LINK)
+$(BUILD)/fuzz_table: $(call object,tests/fuzz/fuzz_table.c) $(BUILD)/obj/daemon/runtime/table.o $(CORE_O) $(BASE_O)
+	$(FUZZ_LINK)
+
+.PHONY: fuzz fuzzers

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the model of the shell needs of a test framework, for fuzzing: a failed assertion is a crash. */
+#pragma once
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define FUZZ_CHECK(condition, ...)                                                                                     \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            (void)fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                      \
+            abort();                                                                                                   \
+        }                                                                                                              \
+    } while (0)
+
+#define cr_assert(...) FUZZ_CHECK(__VA_ARGS__, "")
+#define cr_assert_eq(left, right, ...) FUZZ_CHECK((left) == (right), "")
