@@ -148,8 +148,14 @@ static void client_free(mb_client *client)
 static int greet(mb_client *client)
 {
     struct call hello = {.id = 0};
+    uint64_t deadline = client_milliseconds() + client->timeout_ms;
     (void)pthread_mutex_lock(&client->lock);
     int result = link_open(client);
+    while (result == -EAGAIN && client_milliseconds() < deadline) { /* many others want to connect as well */
+        struct timespec pause = {.tv_nsec = 10000000};
+        (void)nanosleep(&pause, NULL);
+        result = link_open(client);
+    }
     hello.id = client->hello_id;
     if (result < 0) {
         (void)pthread_mutex_unlock(&client->lock);

@@ -8,7 +8,8 @@ UNIT_O        := $(call object,$(wildcard tests/unit/*.c))
 INTEGRATION_O := $(call object,$(wildcard tests/integration/*.c))
 $(UNIT_CORE_O) $(UNIT_O) $(INTEGRATION_O): CFLAGS += $(TEST_WARNINGS)
 
-TEST_PROGRAMS := $(BUILD)/tests/unit-core $(BUILD)/tests/unit $(BUILD)/tests/integration $(BUILD)/tests/competitor
+TEST_PROGRAMS := $(BUILD)/tests/unit-core $(BUILD)/tests/unit $(BUILD)/tests/integration $(BUILD)/tests/competitor \
+                 $(BUILD)/tests/honest $(BUILD)/tests/misbehave
 
 # the core's tests link the core alone: it needs nothing else
 $(BUILD)/tests/unit-core: $(UNIT_CORE_O) $(CORE_O) $(BASE_O)
@@ -32,6 +33,14 @@ $(BUILD)/tests/cxx: tests/cxx/header.cc client/include/membroker.h $(SHARED)
 $(BUILD)/tests/competitor: $(call object,tests/sharing/competitor.c) $(SHARED)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< -L$(BUILD) -lmembroker -Wl,-rpath,'$$ORIGIN/..' -pthread
+
+$(BUILD)/tests/honest: $(call object,tests/swarm/honest.c) $(SHARED)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< -L$(BUILD) -lmembroker -Wl,-rpath,'$$ORIGIN/..' -pthread
+
+$(BUILD)/tests/misbehave: $(call object,tests/swarm/misbehave.c) $(WIRE_O) $(BASE_O)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -lprotobuf-c
 
 # a daemon that tests can have killed at any point of its work
 faults: | $(SETUP)
@@ -84,6 +93,7 @@ lint: all ## warnings of both compilers, format, clang-tidy, cppcheck, gcc -fana
 	    --suppressions-list=tests/lint/cppcheck-suppressions -D_GNU_SOURCE -DMEMBROKER_VERSION='"0"' \
 	    -DMEMBROKER_SYSCONFDIR='"/etc"' -I. -Iclient/include $(PRODUCT_C)
 	$(MAKE) BUILD=$(BUILD)/analyzer OPTIMIZE='-O1 -fanalyzer $(ANALYZER_BLIND)' $(patsubst %.c,$(BUILD)/analyzer/obj/%.o,$(PRODUCT_C))
+	sh tests/lint/check-hardening $(DAEMON) $(CTL) $(SHARED)
 	sh tests/lint/check-purity $(CORE_O) $(BUILD)/obj/client/workspace/cycle.o
 
 # ---- demonstration and measurement ----

@@ -150,8 +150,9 @@ static bool contradicts(const struct broker *broker, const struct lease *lease, 
     bool is_sane = kept->id && kept->lease && kept->bytes && kept->bytes % broker->options.page_bytes == 0 &&
                    kept->generation % 2 == 1 && (kept->location == LOCATION_RAM || kept->location == LOCATION_MMAP);
     bool is_taken = !lease && broker_has_slot(broker, kept->session, kept->slot);
-    return !is_sane || is_taken || (lease && (lease->session->id != kept->session || lease->location != kept->location ||
-                                  lease->slot != kept->slot || lease->extents >= LEASE_EXTENTS_MAX));
+    return !is_sane || is_taken ||
+           (lease && (lease->session->id != kept->session || lease->location != kept->location ||
+                      lease->slot != kept->slot || lease->extents >= LEASE_EXTENTS_MAX));
 }
 
 int broker_restore_segment(struct broker *broker, const struct kept_segment *kept, void *handle, uint64_t now)

@@ -13,5 +13,5 @@
         }                                                                                                              \
     } while (0)
 
-#define cr_assert(...) FUZZ_CHECK(__VA_ARGS__, "")
+#define cr_assert(...)                 FUZZ_CHECK(__VA_ARGS__, "")
 #define cr_assert_eq(left, right, ...) FUZZ_CHECK((left) == (right), "")

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One client that means harm, or is broken, until SIGTERM or its end; random, by the seed. Usage: misbehave SEED
+ * SECONDS It speaks the protocol itself, badly.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "proto/base/cleanup.h"
+#include "proto/codec.h"
+#include "proto/frame.h"
+#include "proto/transport.h"
+
+static struct codec_arena *arena;
+static unsigned state;
+
+static unsigned below(unsigned limit)
+{
+    state = state * 1103515245U + 12345U;
+    return (state >> 8) % limit;
+}
+
+static void pause_ms(long milliseconds)
+{
+    struct timespec time = {.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000};
+    (void)nanosleep(&time, NULL);
+}
+
+static int dial(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct timeval patience = {.tv_sec = 2};
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    (void)stpncpy(address.sun_path, getenv("MEMBROKER_SOCKET"), sizeof address.sun_path - 1);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+        return fd_close(fd);
+    }
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    return fd;
+}
+
+static void tell(int fd, struct request *request)
+{
+    static uint8_t frame[FRAME_BYTES_MAX];
+    request->id = 1 + below(1000);
+    int bytes = codec_encode_request(request, arena, frame);
+    if (bytes > 0) {
+        (void)transport_send(fd, frame, (size_t)bytes, -EBADF, false);
+    }
+}
+
+/* False: nothing came. */
+static bool hear(int fd, struct reply *ret)
+{
+    static uint8_t frame[FRAME_BYTES_MAX];
+    const uint8_t *payload;
+    size_t bytes;
+    ssize_t received = transport_receive(fd, frame, sizeof frame, NULL, true);
+    return received > 0 && frame_open(frame, (size_t)received, &payload, &bytes) == 0 &&
+           codec_decode_reply(payload, bytes, arena, ret) == 0;
+}
+
+static int greet(void)
+{
+    struct reply reply;
+    struct request hello = {.kind = REQUEST_HELLO};
+    int fd = dial();
+    hello.hello = (struct hello_request){.protocol_min = 1, .protocol_max = 1, .name = "swarm"};
+    hello.hello.heap_bytes = hello.hello.max_bytes = hello.hello.max_physical_bytes = LIMIT_UNSAID;
+    if (fd >= 0) {
+        tell(fd, &hello);
+        (void)hear(fd, &reply);
+    }
+    return fd;
+}
+
+static uint64_t acquire(int fd, bool listen)
+{
+    struct reply reply = {.kind = REPLY_UNKNOWN};
+    struct request request = {.kind = REQUEST_ACQUIRE};
+    request.acquire = (struct acquire_request){.bytes = 1 + below(1 << 16),
+                                               .location = (enum location)(1 + below(3)),
+                                               .ttl_ms = 1000,
+                                               .name = "swarm",
+                                               .numa_node = -1,
+                                               .wait_ms = below(4) ? 0 : below(3000)};
+    tell(fd, &request);
+    while (listen && hear(fd, &reply) && !reply.is_answer) {
+    }
+    return reply.kind == REPLY_GRANT ? reply.grant.lease : below(100000);
+}
+
+/* ---- kinds of harm ---- */
+
+static void garbage(void)
+{
+    uint8_t bytes[512];
+    int fd = below(2) ? greet() : dial();
+    size_t size = 1 + below(sizeof bytes);
+    for (size_t i = 0; i < size; i++) {
+        bytes[i] = (uint8_t)below(256);
+    }
+    (void)!send(fd, bytes, size, MSG_NOSIGNAL);
+    (void)fd_close(fd);
+}
+
+static void half_a_message(void)
+{
+    uint8_t header[8] = {100, 0, 0, 0, 8, 1};
+    int fd = dial();
+    (void)!send(fd, header, sizeof header, MSG_NOSIGNAL);
+    pause_ms(below(200));
+    (void)fd_close(fd);
+}
+
+static void many_connections(void)
+{
+    int fds[50];
+    for (int i = 0; i < 50; i++) {
+        fds[i] = dial();
+    }
+    pause_ms(below(300));
+    for (int i = 0; i < 50; i++) {
+        (void)fd_close(fds[i]);
+    }
+}
+
+static void descriptors(void)
+{
+    uint8_t frame[64] = {1};
+    int fd = greet();
+    int gift = memfd_create("gift", MFD_CLOEXEC);
+    (void)transport_send(fd, frame, sizeof frame, gift, false);
+    (void)fd_close(gift);
+    (void)fd_close(fd);
+}
+
+static void others_leases(void)
+{
+    int fd = greet();
+    for (int i = 0; fd >= 0 && i < 30; i++) {
+        struct request request = {.kind = below(2) ? REQUEST_RELEASE : REQUEST_EXTEND};
+        request.extend = (struct extend_request){.lease = below(100000), .bytes = 4096};
+        if (request.kind == REQUEST_RELEASE) {
+            request.release_lease = below(100000);
+        }
+        tell(fd, &request);
+    }
+    (void)fd_close(fd);
+}
+
+static void guessed_tokens(void)
+{
+    for (int i = 0; i < 20; i++) {
+        struct reply reply;
+        struct request hello = {.kind = REQUEST_HELLO};
+        int fd = dial();
+        hello.hello = (struct hello_request){
+            .protocol_min = 1, .protocol_max = 1, .name = "guess", .resume = true, .session = 1 + below(3000)};
+        hello.hello.token.bytes[0] = (uint8_t)below(256);
+        if (fd >= 0) {
+            tell(fd, &hello);
+            (void)hear(fd, &reply);
+        }
+        (void)fd_close(fd);
+    }
+}
+
+static void release_twice(void)
+{
+    int fd = greet();
+    struct request release = {.kind = REQUEST_RELEASE, .release_lease = fd < 0 ? 0 : acquire(fd, true)};
+    tell(fd, &release);
+    tell(fd, &release);
+    (void)fd_close(fd);
+}
+
+static void flood_without_reading(void)
+{
+    int fd = greet();
+    for (int i = 0; fd >= 0 && i < 2000; i++) {
+        struct request status = {.kind = below(2) ? REQUEST_STATUS : REQUEST_LIST, .list = {.what = LIST_LEASES}};
+        tell(fd, &status);
+    }
+    pause_ms(below(100));
+    (void)fd_close(fd);
+}
+
+static void die_in_mid_request(void)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        int fd = greet();
+        (void)acquire(fd, false);
+        (void)kill(getpid(), SIGKILL);
+    }
+    pause_ms(5);
+}
+
+static void stop_for_long(void)
+{
+    int fd = greet();
+    if (fd >= 0) {
+        (void)acquire(fd, true);
+    }
+    pause_ms(1500 + below(3000));
+    (void)fd_close(fd);
+}
+
+int main(int argc, char **argv)
+{
+    static void (*const harms[])(void) = {garbage,       half_a_message,       many_connections, descriptors,
+                                          others_leases, guessed_tokens,       release_twice,    die_in_mid_request,
+                                          stop_for_long, flood_without_reading};
+    time_t end = time(NULL) + (argc == 3 ? atol(argv[2]) : 1);
+    state = argc == 3 ? (unsigned)atol(argv[1]) : 1;
+    arena = codec_arena_new();
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGCHLD, SIG_IGN);
+    while (arena && time(NULL) < end) {
+        harms[below(sizeof harms / sizeof *harms)]();
+        pause_ms(below(2000));
+    }
+    free(arena);
+    return 0;
+}
