@@ -110,9 +110,17 @@ static void hand_over(const struct manager *manager)
     }
 }
 
+/* "NAME=what the environment says of `variable`", or no variable at all. */
+static char *passed_on(char *text, size_t size, const char *name, const char *variable)
+{
+    const char *value = getenv(variable);
+    (void)snprintf(text, size, "%s=%s", name, value ? value : "");
+    return value ? text : NULL;
+}
+
 static void run(const struct manager *manager, const char *names)
 {
-    char count[32], pid[32], notify[128], fault[64];
+    char count[32], pid[32], notify[128], fault[64], preload[640], control[256];
     char *arguments[] = {(char *)(uintptr_t)manager->program, (char *)(uintptr_t) "--config",
                          (char *)(uintptr_t)manager->fixture->config, NULL};
     (void)snprintf(count, sizeof count, "LISTEN_FDS=%zu", manager->stored + 1);
@@ -121,7 +129,15 @@ static void run(const struct manager *manager, const char *names)
     (void)snprintf(fault, sizeof fault, "MEMBROKER_FAULT=%s",
                    manager->starts == 0 && manager->fault ? manager->fault : "0");
     char *environment[] = {
-        count, pid, notify, fault, (char *)(uintptr_t) "WATCHDOG_USEC=300000", (char *)(uintptr_t)names, NULL};
+        count,
+        pid,
+        notify,
+        fault,
+        (char *)(uintptr_t) "WATCHDOG_USEC=300000",
+        (char *)(uintptr_t)names,
+        passed_on(control, sizeof control, "MEMBROKER_FAULT_CONTROL", "MEMBROKER_FAULT_CONTROL"),
+        passed_on(preload, sizeof preload, "LD_PRELOAD", "MANAGER_PRELOAD"),
+        NULL};
     int log = open(manager->fixture->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)dup2(log, STDOUT_FILENO);
@@ -150,9 +166,11 @@ static void spawn(struct manager *manager)
 /* As systemd: what the daemon said before it ended counts. */
 static void respawn_if_ended(struct manager *manager)
 {
-    if (waitpid(manager->fixture->daemon, NULL, WNOHANG) != manager->fixture->daemon) {
+    int status;
+    if (waitpid(manager->fixture->daemon, &status, WNOHANG) != manager->fixture->daemon) {
         return;
     }
+    manager->last_end = status;
     while (receive(manager)) {
     }
     spawn(manager);

@@ -28,10 +28,14 @@ struct manager {
     struct manager_entry store[MANAGER_STORE_MAX];
     size_t stored;
     atomic_uint starts, ready, alive; /* daemons started; READY=1 and WATCHDOG=1 messages */
+    atomic_int last_end;              /* how the last daemon that ended by itself did: a status as of waitpid() */
     atomic_bool stopping, ended, is_ready;
 };
 
-/* Prepares the fixture and starts the daemon under a manager. `program`: of this build; `fault` may be NULL. */
+/*
+ * Prepares the fixture and starts the daemon under a manager. `program`: of this build; `fault` may be NULL. The daemon
+ * gets MANAGER_PRELOAD as its LD_PRELOAD, and MEMBROKER_FAULT_CONTROL, if they are in the environment.
+ */
 void manager_start(struct manager *manager, struct fixture *fixture, const char *program, const char *fault,
                    const char *settings);
 
