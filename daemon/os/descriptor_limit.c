@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
+enum { USUAL = 1024 };
+
 static rlim_t kernel_maximum(void)
 {
     unsigned long long maximum = 0;
@@ -22,7 +24,7 @@ uint64_t descriptor_limit_raise(void)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
-        return 0;
+        return USUAL;
     }
     rlim_t maximum = kernel_maximum();
     struct rlimit wanted = {.rlim_cur = maximum, .rlim_max = maximum};

@@ -22,6 +22,8 @@
 #define F_SEAL_FUTURE_WRITE 0x0010
 #endif
 
+enum { NODES_MAX = 1024 /* the kernel's own maximum */, WORD_BITS = 8 * sizeof(unsigned long) };
+
 /* Falls back, once and for all, where the kernel is older than MFD_NOEXEC_SEAL. */
 static int create(const char *name, unsigned flags)
 {
@@ -47,23 +49,27 @@ static int allocate(int fd, uint64_t bytes)
     return result < 0 ? -errno : 0;
 }
 
-/* The placement belongs to the memfd, not to a mapping: a temporary one is enough to set it. */
+/*
+ * The placement belongs to the memfd, not to a mapping: a temporary one is enough to set it. The mask of one node is our
+ * own: libnuma ends the process where it can't allocate one.
+ */
 static int place_on_nodes(void *address, uint64_t bytes, const struct memfd_options *options)
 {
     bool one = options->numa_node >= 0;
     if (numa_available() < 0 || (one && !numa_bitmask_isbitset(numa_all_nodes_ptr, (unsigned)options->numa_node))) {
         return -ENODEV;
     }
-    struct bitmask *nodes = numa_bitmask_clearall(numa_allocate_nodemask());
-    if (one) {
-        (void)numa_bitmask_setbit(nodes, (unsigned)options->numa_node);
-    } else {
-        copy_bitmask_to_bitmask(numa_all_nodes_ptr, nodes);
+    if (!one) {
+        unsigned long bits = numa_all_nodes_ptr->size + 1;
+        return mbind(address, bytes, MPOL_INTERLEAVE, numa_all_nodes_ptr->maskp, bits, 0) < 0 ? -errno : 0;
     }
-    int mode = one ? MPOL_BIND : MPOL_INTERLEAVE;
-    int result = mbind(address, bytes, mode, nodes->maskp, nodes->size + 1, 0) < 0 ? -errno : 0;
-    numa_bitmask_free(nodes);
-    return result;
+    unsigned long mask[NODES_MAX / WORD_BITS] = {0};
+    unsigned node = (unsigned)options->numa_node;
+    if (node >= NODES_MAX) {
+        return -ENODEV;
+    }
+    mask[node / WORD_BITS] = 1UL << node % WORD_BITS;
+    return mbind(address, bytes, MPOL_BIND, mask, NODES_MAX + 1, 0) < 0 ? -errno : 0;
 }
 
 static int populate(void *address, uint64_t bytes)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "proto/base/cleanup.h"
 
@@ -78,9 +79,14 @@ int handed_take(struct handed_descriptors *descriptors, const char *name)
 
 /* ---- messages ---- */
 
+/* Without this word the service manager waits, and then starts over: it is said again where it can't be said at once.
+ */
 void service_manager_ready(const char *status)
 {
-    (void)sd_notifyf(0, "READY=1\nSTATUS=%s", status);
+    enum { TRIES = 20, PAUSE_US = 10000 };
+    for (int i = 0; i < TRIES && sd_notifyf(0, "READY=1\nSTATUS=%s", status) < 0; i++) {
+        (void)usleep(PAUSE_US);
+    }
 }
 
 void service_manager_reloading(void)

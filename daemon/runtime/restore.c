@@ -17,7 +17,15 @@ struct restoring {
     struct server *server;
     struct handed_descriptors *handed;
     size_t sessions, segments, dropped;
+    int failed; /* negative errno: the machine refuses what it may grant the next daemon, for whom all is left as it is
+                 */
 };
+
+/* Whether the fault is the machine's for now, and not that of what was kept. */
+static bool is_passing(int result)
+{
+    return result == -ENOMEM || result == -EMFILE || result == -ENFILE || result == -EAGAIN || result == -EINTR;
+}
 
 static int take(struct restoring *restoring, enum keeper_kind kind, uint32_t record)
 {
@@ -39,8 +47,9 @@ static int renew_control(struct peer *peer, int before)
     int result = control_open(&peer->control);
     const struct control_page *page =
         before < 0 ? MAP_FAILED : mmap(NULL, CONTROL_PAGE_BYTES, PROT_READ, MAP_SHARED, before, 0);
+    int map_error = -errno;
     if (result < 0 || page == MAP_FAILED) {
-        return result < 0 ? result : -EPROTO;
+        return result < 0 ? result : before < 0 ? -EPROTO : map_error;
     }
     for (uint32_t i = 0; i < CONTROL_PAGE_SLOTS; i++) {
         uint64_t generation = atomic_load(&page->slot[i].generation);
@@ -55,6 +64,18 @@ static int renew_control(struct peer *peer, int before)
     } mapped = {.in = page};
     (void)munmap(mapped.out, CONTROL_PAGE_BYTES);
     return 0;
+}
+
+/* The new page takes the place of the one before; where it can't, there is no page for a restart, but all goes on. */
+static void keep_control(struct peer *peer, uint32_t record)
+{
+    char name[KEEPER_NAME_BYTES];
+    forget(KEEPER_CONTROL, record);
+    int result = service_manager_store(keeper_name(KEEPER_CONTROL, record, name), peer->control.fd);
+    if (result < 0) {
+        log_warning("session %llu would not outlive another restart: %s", (unsigned long long)peer->session,
+                    strerrordesc_np(-result));
+    }
 }
 
 static int restore_session(struct restoring *restoring, const struct kept_session *kept, uint32_t record)
@@ -73,22 +94,23 @@ static int restore_session(struct restoring *restoring, const struct kept_sessio
     peer->session = kept->id;
     peer->greeted = true;
     peer->record = peer->name_record = record;
-    char name[KEEPER_NAME_BYTES];
-    forget(KEEPER_CONTROL, record);
-    return service_manager_store(keeper_name(KEEPER_CONTROL, record, name), peer->control.fd);
+    keep_control(peer, record);
+    return 0;
 }
 
 static void restore_sessions(struct restoring *restoring)
 {
     struct table *table = &restoring->server->table;
-    for (uint32_t i = 0; i < table_records(table); i++) {
+    for (uint32_t i = 0; i < table_records(table) && !restoring->failed; i++) {
         struct kept_session kept;
         uint64_t started_at;
         if (!table_read_session(table, i, &kept, &started_at)) {
             continue;
         }
         int result = restore_session(restoring, &kept, i);
-        if (result < 0) {
+        if (is_passing(result)) {
+            restoring->failed = result;
+        } else if (result < 0) {
             log_error("session %llu is lost: %s", (unsigned long long)kept.id, strerrordesc_np(-result));
             table_forget(table, i);
             forget(KEEPER_CONTROL, i);
@@ -142,12 +164,18 @@ static void restore_segment(struct restoring *restoring, const struct kept_segme
     struct server *server = restoring->server;
     int fd = take(restoring, kept->file[0] ? KEEPER_FILE : KEEPER_SEGMENT, record);
     struct segment_file *file = NULL;
+    int result = -ENOENT;
     if (fd >= 0 && has_size(fd, kept) && is_alive(peer_of(server, kept->session), kept)) {
         file = segment_adopt(server, kept, fd);
+        result = file ? broker_restore_segment(server->broker, kept, file, server_now(server)) : -ENOMEM;
     }
-    int result = file ? broker_restore_segment(server->broker, kept, file, server_now(server)) : -ENOENT;
     if (result < 0 && file) {
         segment_disown(file);
+    }
+    if (is_passing(result)) {
+        restoring->failed = result;
+        (void)fd_close(fd);
+        return;
     }
     if (result < 0) {
         drop_segment(restoring, kept, record, fd);
@@ -160,7 +188,7 @@ static void restore_segment(struct restoring *restoring, const struct kept_segme
 static void restore_segments(struct restoring *restoring)
 {
     struct table *table = &restoring->server->table;
-    for (uint32_t i = 0; i < table_records(table); i++) {
+    for (uint32_t i = 0; i < table_records(table) && !restoring->failed; i++) {
         struct kept_segment kept;
         if (table_read_segment(table, i, &kept)) {
             restore_segment(restoring, &kept, i);
@@ -217,7 +245,8 @@ static void watch_processes(struct server *server)
     }
 }
 
-static void restore(struct server *server, struct handed_descriptors *handed)
+/* Negative errno: nothing of it is lost, but it takes another daemon. */
+static int restore(struct server *server, struct handed_descriptors *handed)
 {
     struct restoring restoring = {.server = server, .handed = handed};
     struct kept_numbers numbers = table_read_numbers(&server->table);
@@ -225,6 +254,12 @@ static void restore(struct server *server, struct handed_descriptors *handed)
     broker_restore_numbers(server->broker, &numbers);
     restore_sessions(&restoring);
     restore_segments(&restoring);
+    if (restoring.failed) {
+        log_error("can't go on with what was kept: %s; it is left to the next start",
+                  strerrordesc_np(-restoring.failed));
+        keeper_freeze(server);
+        return restoring.failed;
+    }
     LIST_FOREACH(peer, &server->peers, in_server) {
         restore_slots(server, peer);
     }
@@ -235,6 +270,7 @@ static void restore(struct server *server, struct handed_descriptors *handed)
     log_line(LOG_LEVEL_INFO, &about,
              "restarted: %zu sessions and %zu segments go on, %zu things that were nobody's are gone",
              restoring.sessions, restoring.segments, restoring.dropped);
+    return 0;
 }
 
 /* No table that can be read: what was kept can't be explained, and is given back. */
@@ -261,11 +297,15 @@ int keeper_open(struct server *server, struct handed_descriptors *handed)
         return 0;
     }
     int fd = handed_take(handed, KEEPER_TABLE);
-    if (fd >= 0 && table_open(&server->table, fd) == 0) {
-        restore(server, handed);
-        return 0;
+    int result = fd < 0 ? fd : table_open(&server->table, fd);
+    if (result == 0) {
+        return restore(server, handed);
     }
-    int result = begin(server, handed, fd >= 0);
+    if (is_passing(result)) {
+        log_error("can't read what was kept: %s; it is left to the next start", strerrordesc_np(-result));
+        return result;
+    }
+    result = begin(server, handed, fd >= 0);
     if (result < 0) {
         log_error("nothing can be kept for a restart: %s", strerrordesc_np(-result));
         table_close(&server->table);

@@ -18,6 +18,7 @@
 #include "daemon/runtime/listener.h"
 #include "daemon/runtime/log.h"
 #include "daemon/runtime/peer.h"
+#include "daemon/runtime/poll_table.h"
 #include "daemon/runtime/pressure.h"
 #include "daemon/runtime/remembered.h"
 #include "daemon/runtime/watch.h"
@@ -253,6 +254,9 @@ static int begin_service(struct server *server)
 {
     struct handed_descriptors handed;
     int result = service_manager_take(&handed);
+    if (result < 0) {
+        log_error("can't take what the service manager kept: %s", strerrordesc_np(-result));
+    }
     if (result == 0) {
         result = keeper_open(server, &handed);
     }
@@ -266,6 +270,9 @@ static int begin_service(struct server *server)
 static int server_open(struct server *server)
 {
     int result = open_broker(server);
+    if (result == 0) {
+        result = poll_table_reserve(&server->loop, server->fd_ceiling);
+    }
     if (result == 0) {
         result = spill_open(server->config->spill_directory, &server->spill);
     }
@@ -289,8 +296,8 @@ static int server_open(struct server *server)
  */
 static int fd_ceiling(uint64_t limit)
 {
-    enum { RESERVE = 64 };
-    return (int)size_min(limit - size_min(RESERVE, limit / 4), INT_MAX);
+    enum { RESERVE = 64, MOST = 1 << 20 };
+    return (int)size_min(limit - size_min(RESERVE, limit / 4), MOST);
 }
 
 struct server *server_new(struct config *config, const char *config_file, const char *socket_option)

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Each call that the daemon makes fails in turn, each way that it can, over the real daemon: the first such call while
+ * clients ask for everything, the second, and so on until there are no more. After each, the next client is served, the
+ * ledger is the kernel's, and the daemon's descriptors and heap are where they were.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/faults/faults.h"
+#include "tests/faults/scenario.h"
+#include "tests/integration/manager.h"
+
+TestSuite(faults, .timeout = 7200);
+
+static struct manager manager;
+static struct fixture fixture;
+static char named[] = "/tmp/membroker-named-XXXXXX";
+static int baseline_descriptors;
+static long baseline_blocks;
+
+static void settings(char *ret, size_t size)
+{
+    cr_assert(mkdtemp(named));
+    scenario_settings(named, ret, size);
+}
+
+static void begin(void)
+{
+    char text[1024];
+    settings(text, sizeof text);
+    sweep_begin();
+    manager_start(&manager, &fixture, "membrokerd", NULL, text);
+}
+
+static void remove_named(void)
+{
+    char path[64];
+    (void)snprintf(path, sizeof path, "%s/named", named);
+    (void)unlink(path);
+    cr_expect(rmdir(named) == 0, "something was left beside the named file");
+}
+
+static void end(void)
+{
+    manager_stop(&manager);
+    sweep_end();
+    remove_named();
+}
+
+static int descriptors(void)
+{
+    char path[64];
+    int count = 0;
+    (void)snprintf(path, sizeof path, "/proc/%d/fd", fixture.daemon);
+    DIR *directory = opendir(path);
+    while (directory && readdir(directory)) {
+        count++;
+    }
+    if (directory) {
+        (void)closedir(directory);
+    }
+    return count;
+}
+
+static bool is_idle(void)
+{
+    struct status_reply status;
+    return fixture_try_status(&fixture, &status) && status.used_bytes == 0 && status.sessions == 0;
+}
+
+/* What the daemon has open and on its heap when nobody is there. */
+static void measure_idle(void)
+{
+    WAIT_UNTIL(is_idle());
+    int before;
+    do {
+        before = baseline_descriptors;
+        baseline_blocks = atomic_load(&fault_control->live_blocks);
+        sleep_ms(20);
+        baseline_descriptors = descriptors();
+    } while (before != baseline_descriptors || baseline_blocks != atomic_load(&fault_control->live_blocks));
+}
+
+/* False: not within ten seconds. */
+static bool comes_true(bool (*condition)(void))
+{
+    for (int waited_ms = 0; waited_ms < 10000 && !condition(); waited_ms += 2) {
+        sleep_ms(2);
+    }
+    return condition();
+}
+
+static bool is_as_before(void)
+{
+    return descriptors() == baseline_descriptors && atomic_load(&fault_control->live_blocks) == baseline_blocks;
+}
+
+/* Everybody who comes after is served, and nothing is left of what was. */
+static void check_after(void)
+{
+    char failure[512];
+    cr_assert(scenario_next_client(&fixture, failure, sizeof failure), "%s: the next client was not served: %s",
+              fault_at, failure);
+    cr_assert(comes_true(is_idle), "%s: something is held still", fault_at);
+    fixture_audit(&fixture);
+}
+
+static void strike_while_serving(const struct fault *fault)
+{
+    unsigned before = manager.starts;
+    scenario_everything(&fixture);
+    fault_disarm();
+    if (manager.starts != before) {
+        cr_assert(fault_may_end_the_daemon(fault), "%s: the daemon ended with status %#x", fault_at, manager.last_end);
+        manager_wait(&manager);
+    }
+    check_after();
+    if (manager.starts != before) {
+        scenario_everything(&fixture); /* what a daemon keeps from its first clients is there before it is measured */
+        measure_idle();
+    }
+    cr_assert(comes_true(is_as_before), "%s: %d descriptors instead of %d, %ld blocks instead of %ld", fault_at,
+              descriptors(), baseline_descriptors, atomic_load(&fault_control->live_blocks), baseline_blocks);
+}
+
+Test(faults, while_clients_are_served)
+{
+    begin();
+    for (int i = 0; i < 3; i++) {
+        scenario_everything(&fixture);
+        check_after();
+    }
+    measure_idle();
+    sweep(strike_while_serving);
+    end();
+}
+
+/* ---- a restart ---- */
+
+static mb_client *client;
+static mb_lease *kept[2];
+static unsigned char *data[2];
+
+enum { KEPT_BYTES = 1 << 20 };
+
+static void hold(void)
+{
+    client = fixture_connect(&fixture, MB_CLIENT_GUARD);
+    for (int i = 0; i < 2; i++) {
+        mb_lease_options options = MB_LEASE_OPTIONS_INIT;
+        void *address;
+        options.location = i ? MB_LOCATION_MMAP : MB_LOCATION_RAM;
+        cr_assert(mb_acquire(client, KEPT_BYTES, &options, &kept[i]) == 0 && mb_map(kept[i], 0, &address, NULL) == 0,
+                  "%s: %s", fault_at, mb_last_error());
+        data[i] = address;
+        memset(data[i], 1 + i, KEPT_BYTES);
+    }
+}
+
+/* Each lease is as it was, or its holder is told that it has ended. Returns how many are as they were. */
+static int give_back(void)
+{
+    int alive = 0;
+    (void)(mb_ping(client) == 0 || mb_ping(client) == 0);
+    for (int i = 0; i < 2; i++) {
+        if (mb_lease_check(kept[i]) == 0) {
+            cr_assert(data[i][0] == 1 + i && data[i][KEPT_BYTES - 1] == 1 + i, "%s: memory was lost", fault_at);
+            alive++;
+        } else {
+            cr_assert_neq(mb_lease_end_reason(kept[i]), MB_END_NONE, "%s", fault_at);
+        }
+        (void)mb_release(kept[i]);
+    }
+    mb_disconnect(client);
+    return alive;
+}
+
+static long lost;
+
+static void strike_while_restarting(const struct fault *fault)
+{
+    static bool kill_it;
+    (void)fault;
+    kill_it = !kill_it; /* without and with a handing over */
+    manager_restart(&manager, kill_it ? SIGKILL : SIGTERM);
+    fault_disarm();
+    manager_wait(&manager);
+    lost += 2 - give_back();
+    check_after();
+    hold();
+}
+
+Test(faults, while_the_daemon_restarts)
+{
+    begin();
+    hold();
+    sweep(strike_while_restarting);
+    (void)give_back();
+    (void)fprintf(stderr, "%ld leases were lost to them\n", lost);
+    end();
+}
