@@ -37,5 +37,9 @@ int process_open(int32_t pid, uint64_t started_at)
     if (fd < 0) {
         return -errno;
     }
-    return process_started_at(pid) == started_at ? fd_steal(&fd) : -ESRCH;
+    uint64_t started = process_started_at(pid);
+    if (!started) {
+        return -EAGAIN; /* it is there, but can't be looked at now */
+    }
+    return started == started_at ? fd_steal(&fd) : -ESRCH;
 }

@@ -8,5 +8,5 @@
  */
 uint64_t process_started_at(int32_t pid);
 
-/* A pidfd of the process if it is still the one that started then; -ESRCH: it has ended. */
+/* A pidfd of the process if it is still the one that started then; -ESRCH: it has ended. Other errors: who knows. */
 int process_open(int32_t pid, uint64_t started_at);

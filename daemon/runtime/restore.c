@@ -21,10 +21,10 @@ struct restoring {
                  */
 };
 
-/* Whether the fault is the machine's for now, and not that of what was kept. */
+/* Whether the fault is the machine's, for now, and not that of what was kept. */
 static bool is_passing(int result)
 {
-    return result == -ENOMEM || result == -EMFILE || result == -ENFILE || result == -EAGAIN || result == -EINTR;
+    return result < 0 && result != -EPROTO && result != -ENOENT && result != -EEXIST && result != -EINVAL;
 }
 
 static int take(struct restoring *restoring, enum keeper_kind kind, uint32_t record)
@@ -133,18 +133,38 @@ static struct peer *peer_of(const struct server *server, uint64_t session)
     return NULL;
 }
 
-/* The slot says whether the lease had ended when the daemon did. */
-static bool is_alive(const struct peer *peer, const struct kept_segment *kept)
+/* The slot says whether the lease had ended when the daemon did: NULL. */
+static struct control_slot *live_slot(const struct peer *peer, const struct kept_segment *kept)
 {
-    return peer && kept->slot < CONTROL_PAGE_SLOTS &&
-           peer->control.page->slot[kept->slot].generation == kept->generation;
+    if (!peer || kept->slot >= CONTROL_PAGE_SLOTS) {
+        return NULL;
+    }
+    struct control_slot *slot = &peer->control.page->slot[kept->slot];
+    return slot->generation == kept->generation ? slot : NULL;
 }
 
-static bool has_size(int fd, const struct kept_segment *kept)
+/* 0: the segment is as it was. */
+static int check_segment(const struct server *server, const struct kept_segment *kept, int fd)
 {
     struct stat status;
     uint64_t size = kept->file[0] ? kept->file_bytes : kept->bytes;
-    return fstat(fd, &status) == 0 && (uint64_t)status.st_size == size;
+    if (fd < 0 || !live_slot(peer_of(server, kept->session), kept)) {
+        return -ENOENT;
+    }
+    if (fstat(fd, &status) < 0) {
+        return -errno;
+    }
+    return (uint64_t)status.st_size == size ? 0 : -EPROTO;
+}
+
+/* The holder is told why, if the lease had not ended before. */
+static void end_slot(struct peer *peer, const struct kept_segment *kept, enum end_reason reason)
+{
+    struct control_slot *slot = live_slot(peer, kept);
+    if (slot) {
+        atomic_store(&slot->end_reason, (uint32_t)reason);
+        atomic_store(&slot->generation, kept->generation + 1);
+    }
 }
 
 static void drop_segment(struct restoring *restoring, const struct kept_segment *kept, uint32_t record, int fd)
@@ -164,8 +184,8 @@ static void restore_segment(struct restoring *restoring, const struct kept_segme
     struct server *server = restoring->server;
     int fd = take(restoring, kept->file[0] ? KEEPER_FILE : KEEPER_SEGMENT, record);
     struct segment_file *file = NULL;
-    int result = -ENOENT;
-    if (fd >= 0 && has_size(fd, kept) && is_alive(peer_of(server, kept->session), kept)) {
+    int result = check_segment(server, kept, fd);
+    if (result == 0) {
         file = segment_adopt(server, kept, fd);
         result = file ? broker_restore_segment(server->broker, kept, file, server_now(server)) : -ENOMEM;
     }
@@ -177,7 +197,8 @@ static void restore_segment(struct restoring *restoring, const struct kept_segme
         (void)fd_close(fd);
         return;
     }
-    if (result < 0) {
+    if (result < 0 || !file) {
+        end_slot(peer_of(server, kept->session), kept, result == -EPROTO ? END_TAMPERED : END_SHUTDOWN);
         drop_segment(restoring, kept, record, fd);
         return;
     }
@@ -238,7 +259,12 @@ static void watch_processes(struct server *server)
         struct kept_session kept;
         uint64_t started_at;
         struct peer *peer = table_read_session(&server->table, i, &kept, &started_at) ? peer_of(server, kept.id) : NULL;
-        if (peer && peer_watch_again(peer, started_at) < 0) {
+        int result = peer ? peer_watch_again(peer, started_at) : 0;
+        if (result < 0 && result != -ESRCH) {
+            log_warning("process %d can't be watched (%s): it is known by its connection alone", kept.identity.pid,
+                        strerrordesc_np(-result));
+        }
+        if (result == -ESRCH) {
             struct input died = {.kind = INPUT_DIED, .session = peer->session, .peer = peer};
             server_feed(server, &died);
         }
@@ -257,7 +283,6 @@ static int restore(struct server *server, struct handed_descriptors *handed)
     if (restoring.failed) {
         log_error("can't go on with what was kept: %s; it is left to the next start",
                   strerrordesc_np(-restoring.failed));
-        keeper_freeze(server);
         return restoring.failed;
     }
     LIST_FOREACH(peer, &server->peers, in_server) {

@@ -318,7 +318,11 @@ struct server *server_new(struct config *config, const char *config_file, const 
     LIST_INIT(&server->connections);
     LIST_INIT(&server->peers);
     server->fd_ceiling = fd_ceiling(descriptor_limit_raise());
-    return server_open(server) < 0 ? server_free(server) : server;
+    if (server_open(server) < 0) {
+        keeper_freeze(server); /* what was kept is still there for the next to start */
+        return server_free(server);
+    }
+    return server;
 }
 
 static void on_watchdog(uv_timer_t *timer)

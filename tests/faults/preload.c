@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/syscall.h>
 
 typedef long word;
 
@@ -193,7 +194,7 @@ word syscall(word number, PARAMETERS);
 word syscall(word number, PARAMETERS)
 {
     static word (*real)(word, PARAMETERS);
-    int error = strike(FAULT_syscall);
+    int error = number == __NR_getpid ? 0 : strike(FAULT_syscall); /* which can't fail */
     if (error) {
         return fail(error);
     }

@@ -14,13 +14,13 @@
 
 enum { KIB = 1024, PATIENCE_MS = 10000 };
 
-void scenario_settings(const char *directory, char *ret, size_t size)
+void scenario_settings(const char *directory, const char *grace, char *ret, size_t size)
 {
     (void)snprintf(ret, size,
                    "[limits]\nmax_physical_bytes = 16M\nmax_mapped_bytes = 16M\n[queue]\ntrim_time = 20ms\n[leases]\n"
-                   "reconnect_grace = 100ms\nmin_ttl = 100ms\n[mapped]\nfiles = %s\n[class narrow]\nclients = "
+                   "reconnect_grace = %s\nmin_ttl = 100ms\n[mapped]\nfiles = %s\n[class narrow]\nclients = "
                    "narrow\nmax_bytes = 8M\n[user *]\nmax_leases = 100\n",
-                   directory);
+                   grace, directory);
 }
 
 /* Who was not answered was left hanging, unless the daemon ended under it: the library notices that by itself. */

@@ -10,6 +10,8 @@ void scenario_everything(const struct fixture *fixture);
 /* A client that must be served: memory in RAM and in a file, zero, its own, and given back. False, with what failed. */
 bool scenario_next_client(const struct fixture *fixture, char *ret_failure, size_t size);
 
-/* The configuration that the scenario uses up to its limits; the name of the directory of named files is `directory`.
+/*
+ * The configuration that the scenario uses up to its limits; `directory` for named files. Who is disconnected is gone
+ * after `grace`.
  */
-void scenario_settings(const char *directory, char *ret, size_t size);
+void scenario_settings(const char *directory, const char *grace, char *ret, size_t size);

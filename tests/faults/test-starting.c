@@ -61,26 +61,50 @@ static bool has_said_why(void)
     return length > 0 && strstr(text, "membrokerd: ");
 }
 
+/* Ends with the daemon's, or within two seconds; true: it has ended. */
+static bool has_ended(int *ret_status)
+{
+    for (int waited_ms = 0; waited_ms < 2000; waited_ms++) {
+        if (waitpid(fixture.daemon, ret_status, WNOHANG) == fixture.daemon) {
+            return true;
+        }
+        sleep_ms(1);
+    }
+    return false;
+}
+
+static void serve_and_end(int *ret_status)
+{
+    fixture_audit(&fixture);
+    (void)kill(fixture.daemon, SIGTERM);
+    cr_assert(waitpid(fixture.daemon, ret_status, 0) == fixture.daemon);
+}
+
 static void strike_while_starting(const struct fault *fault)
 {
     char failure[512];
+    struct status_reply ignored;
     int status;
+    (void)fault;
     fixture.daemon = fork();
     if (fixture.daemon == 0) {
         run();
     }
     bool is_up = comes_up(&status);
     if (is_up) {
+        (void)fixture_try_status(&fixture, &ignored); /* the first to come may be the one whom the fault strikes */
         fault_disarm();
-        cr_assert(scenario_next_client(&fixture, failure, sizeof failure), "%s: not served: %s", fault_at, failure);
-        fixture_audit(&fixture);
-        (void)kill(fixture.daemon, SIGTERM);
-        cr_assert(waitpid(fixture.daemon, &status, 0) == fixture.daemon);
+        is_up = scenario_next_client(&fixture, failure, sizeof failure);
+        cr_assert(is_up || has_ended(&status), "%s: not served: %s", fault_at, failure);
+    }
+    if (is_up) {
+        serve_and_end(&status);
     }
     fault_disarm();
-    bool was_killed = WIFSIGNALED(status) && !fault_may_end_the_daemon(fault);
-    cr_assert(!was_killed, "%s: status %#x", fault_at, status);
-    cr_assert(is_up || has_said_why(), "%s: it ended without a word", fault_at);
+    /* libuv ends the process where its loop can't be made; nobody is there yet */
+    bool was_libuv = WIFSIGNALED(status) && atomic_load(&fault_control->was_in_libuv);
+    cr_assert(was_libuv || !WIFSIGNALED(status), "%s: status %#x", fault_at, status);
+    cr_assert(was_libuv || is_up || has_said_why(), "%s: it ended without a word", fault_at);
 }
 
 Test(starting, every_fault)
