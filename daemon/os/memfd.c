@@ -50,8 +50,8 @@ static int allocate(int fd, uint64_t bytes)
 }
 
 /*
- * The placement belongs to the memfd, not to a mapping: a temporary one is enough to set it. The mask of one node is our
- * own: libnuma ends the process where it can't allocate one.
+ * The placement belongs to the memfd, not to a mapping: a temporary one is enough to set it. The mask of one node is
+ * our own: libnuma ends the process where it can't allocate one.
  */
 static int place_on_nodes(void *address, uint64_t bytes, const struct memfd_options *options)
 {

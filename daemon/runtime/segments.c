@@ -72,6 +72,24 @@ static bool reserve_index(struct server *server, int fd)
     return true;
 }
 
+static void put_index(struct segment_file *file)
+{
+    file->server->segment_by_fd[file->fd] = file;
+    file->server->segments_indexed++;
+}
+
+/* With the last segment the index goes too: a crowd of clients leaves nothing behind. */
+static void clear_index(struct segment_file *file)
+{
+    struct server *server = file->server;
+    server->segment_by_fd[file->fd] = NULL;
+    if (--server->segments_indexed == 0) {
+        free((void *)server->segment_by_fd);
+        server->segment_by_fd = NULL;
+        server->segment_by_fd_size = 0;
+    }
+}
+
 /* ---- results ---- */
 
 static void report_made(struct segment_file *file)
@@ -83,7 +101,7 @@ static void report_made(struct segment_file *file)
         file->result.error = -ENOMEM;
     }
     if (file->fd >= 0) {
-        file->server->segment_by_fd[file->fd] = file;
+        put_index(file);
         file->outcome = INPUT_SEGMENT_MADE;
         file->result.handle = file;
     } else {
@@ -215,13 +233,13 @@ struct segment_file *segment_adopt(struct server *server, const struct kept_segm
     memcpy(file->file, kept->file, sizeof file->file);
     file->fd = fd;
     file->record = TABLE_NONE;
-    server->segment_by_fd[fd] = file;
+    put_index(file);
     return file;
 }
 
 void segment_disown(struct segment_file *file)
 {
-    file->server->segment_by_fd[file->fd] = NULL;
+    clear_index(file);
     free(file);
 }
 
@@ -269,7 +287,7 @@ static void free_done(uv_work_t *work, int status)
 void segment_free(struct server *server, const struct effect_free *to_free)
 {
     struct segment_file *file = to_free->handle;
-    server->segment_by_fd[file->fd] = NULL;
+    clear_index(file);
     bool small = file->location == LOCATION_RAM && file->bytes <= INLINE_FREE_BYTES - server->inline_bytes;
     if (small) {
         server->inline_bytes += file->bytes;

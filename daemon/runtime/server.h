@@ -84,7 +84,7 @@ struct server {
     uint64_t inline_bytes;               /* truncated on the loop in this turn */
     size_t jobs_in_flight;               /* on the thread pool, segments' */
     struct segment_file **segment_by_fd; /* who owns which descriptor, for audits */
-    size_t segment_by_fd_size;
+    size_t segment_by_fd_size, segments_indexed;
 
     bool stopping;
     uint64_t stop_deadline; /* monotonic */

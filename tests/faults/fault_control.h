@@ -81,11 +81,11 @@ enum fault_call {
 enum { FAULT_SHORT = 10000 };
 
 struct fault_control {
+    atomic_long live_bytes, live_blocks; /* of the daemon's heap; first, for who reads them from a shell */
     atomic_int call, error;               /* which fails, and how */
     atomic_long countdown;                /* the call that finds 1 fails; 0 or less: none does */
     atomic_long calls[FAULT_CALLS_COUNT]; /* made, failed or not */
     atomic_int was_in_libuv;              /* whether it was libuv that made the call which failed last */
-    atomic_long live_bytes, live_blocks;  /* of the daemon's heap */
 };
 
 #define FAULT_CONTROL "MEMBROKER_FAULT_CONTROL" /* the file of the page, in the environment */
