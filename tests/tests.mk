@@ -6,8 +6,9 @@ TEST_WARNINGS := -Wno-missing-prototypes -Wno-strict-prototypes -Wno-null-derefe
 UNIT_CORE_O   := $(call object,$(wildcard tests/unit/core/*.c))
 UNIT_O        := $(call object,$(wildcard tests/unit/*.c))
 INTEGRATION_O := $(call object,$(wildcard tests/integration/*.c))
+SOAK_O        := $(call object,$(wildcard tests/soak/*.c))
 FAULTS_O      := $(call object,$(filter-out %/preload.c,$(wildcard tests/faults/*.c)))
-$(UNIT_CORE_O) $(UNIT_O) $(INTEGRATION_O) $(FAULTS_O): CFLAGS += $(TEST_WARNINGS)
+$(UNIT_CORE_O) $(UNIT_O) $(INTEGRATION_O) $(FAULTS_O) $(SOAK_O): CFLAGS += $(TEST_WARNINGS)
 
 TEST_PROGRAMS := $(BUILD)/tests/unit-core $(BUILD)/tests/unit $(BUILD)/tests/integration $(BUILD)/tests/competitor \
                  $(BUILD)/tests/honest $(BUILD)/tests/misbehave
@@ -30,6 +31,12 @@ $(BUILD)/tests/integration: $(INTEGRATION_O) $(WIRE_O) $(BASE_O) $(SHARED)
 # every call of the daemon may be made to fail: by a library that is preloaded into it
 $(BUILD)/tests/faults: $(FAULTS_O) $(call object,tests/integration/fixture.c tests/integration/manager.c) $(WIRE_O) $(BASE_O) \
                        $(SHARED) $(BUILD)/tests/preload.so
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -lmembroker \
+	    -Wl,-rpath,'$$ORIGIN/..' -lcriterion -lprotobuf-c -pthread
+
+$(BUILD)/tests/soak: $(SOAK_O) $(call object,tests/faults/faults.c tests/integration/fixture.c tests/integration/manager.c) $(WIRE_O) \
+                     $(BASE_O) $(SHARED)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -lmembroker \
 	    -Wl,-rpath,'$$ORIGIN/..' -lcriterion -lprotobuf-c -pthread

@@ -20,7 +20,8 @@
 #include "proto/transport.h"
 
 enum {
-    READS_PER_TURN = 32,
+    READS_PER_TURN = 4,  /* of one connection, so that who floods waits for all others in between */
+    READS_TO_JUDGE = 32, /* before its leases are judged */
     QUEUED_FRAMES_MAX = 256,
     TENDING_MS = 1000,
 };
@@ -45,7 +46,8 @@ struct connection {
     uv_poll_t poll;
     struct frame_queue queue;
     size_t queued_frames, queued_bytes;
-    LIST_ENTRY(connection) in_server;
+    LIST_ENTRY(connection) in_server, in_doomed;
+    uint32_t uid; /* whom it counts for */
 };
 
 int connection_socket(const struct connection *connection)
@@ -83,7 +85,7 @@ static void drop_queue(struct connection *connection)
 /* A socket that is closed with unread packets resets the peer, which might then miss our last word. */
 static void discard_input(int socket)
 {
-    for (int i = 0; i < READS_PER_TURN; i++) {
+    for (int i = 0; i < READS_TO_JUDGE; i++) {
         uint8_t byte;
         ssize_t received = transport_receive(socket, &byte, sizeof byte, NULL, false);
         if (received == 0 || (received < 0 && received != -EMSGSIZE && received != -EBADF)) {
@@ -108,6 +110,10 @@ static void close_socket(struct connection *connection)
 {
     connection->closing = true;
     LIST_REMOVE(connection, in_server);
+    if (connection->doomed) {
+        LIST_REMOVE(connection, in_doomed);
+    }
+    callers_remove(&connection->server->callers, connection->uid);
     requests_forget(connection);
     drop_queue(connection);
     (void)uv_poll_stop(&connection->poll);
@@ -139,22 +145,17 @@ void connection_cut(struct connection *connection)
 
 void connection_close_later(struct connection *connection)
 {
-    connection->doomed = true;
-    connection->server->has_doomed = true;
+    if (!connection->doomed && !connection->closing) {
+        connection->doomed = true;
+        LIST_INSERT_HEAD(&connection->server->doomed, connection, in_doomed);
+    }
 }
 
 void connection_close_doomed(struct server *server)
 {
-    while (server->has_doomed) {
-        struct connection *connection;
-        server->has_doomed = false;
-        LIST_FOREACH(connection, &server->connections, in_server) {
-            if (connection->doomed) {
-                server->has_doomed = true;
-                connection_close(connection);
-                break;
-            }
-        }
+    struct connection *connection;
+    while ((connection = LIST_FIRST(&server->doomed))) {
+        connection_close(connection);
     }
 }
 
@@ -330,10 +331,15 @@ static bool read_one(struct connection *connection)
     return received > 0 && !connection->closing;
 }
 
+static void read_some(struct connection *connection, int most)
+{
+    for (int i = 0; i < most && !connection->closing && read_one(connection); i++) {
+    }
+}
+
 void connection_read(struct connection *connection)
 {
-    for (int i = 0; i < READS_PER_TURN && !connection->closing && read_one(connection); i++) {
-    }
+    read_some(connection, READS_TO_JUDGE);
 }
 
 static void on_ready(uv_poll_t *poll, int status, int events)
@@ -350,7 +356,7 @@ static void on_ready(uv_poll_t *poll, int status, int events)
         return;
     }
     if (connection->messages < connection->server->config->clients.messages_max) {
-        connection_read(connection);
+        read_some(connection, READS_PER_TURN);
     } else {
         connection->is_resting = true;
         listen_for(connection);
@@ -359,15 +365,21 @@ static void on_ready(uv_poll_t *poll, int status, int events)
 
 /* ---- beginning ---- */
 
-static struct connection *connection_new(struct server *server, int socket, const struct identity *identity)
+static struct connection *connection_new(struct server *server, int socket, const struct identity *identity,
+                                         int64_t *ret_of_user)
 {
     struct connection *connection = calloc(1, sizeof *connection);
     struct peer *peer = connection ? peer_new(server, identity) : NULL;
-    if (!peer || uv_poll_init(&server->loop, &connection->poll, socket) < 0) {
+    *ret_of_user = peer ? callers_add(&server->callers, identity->uid) : -ENOMEM;
+    if (*ret_of_user < 0 || uv_poll_init(&server->loop, &connection->poll, socket) < 0) {
+        if (*ret_of_user >= 0) {
+            callers_remove(&server->callers, identity->uid);
+        }
         free(connection);
         peer_free(peer);
         return NULL;
     }
+    connection->uid = identity->uid;
     connection->server = server;
     connection->peer = peer;
     connection->fd = socket;
@@ -379,22 +391,12 @@ static struct connection *connection_new(struct server *server, int socket, cons
     return connection;
 }
 
-static uint32_t connections_of(const struct server *server, uint32_t uid)
-{
-    const struct connection *connection;
-    uint32_t count = 0;
-    LIST_FOREACH(connection, &server->connections, in_server) {
-        count += connection->peer->identity.uid == uid;
-    }
-    return count;
-}
-
 /* Who is one too many is told so, and gone. Who may be here at all is found out at the hello. */
-static void admit(struct connection *connection)
+static void admit(struct connection *connection, int64_t of_user)
 {
     const struct config *config = connection->server->config;
     const struct identity *identity = &connection->peer->identity;
-    if (connections_of(connection->server, identity->uid) > config->clients.connections_max) {
+    if (of_user > config->clients.connections_max) {
         connection_fail(connection, ERROR_TOO_MANY,
                         "user %u has %u connections, as many as [clients] max_connections allows; close some",
                         identity->uid, config->clients.connections_max);
@@ -404,22 +406,24 @@ static void admit(struct connection *connection)
 void connection_accept(struct server *server, int socket)
 {
     struct identity identity;
+    int64_t of_user;
     int result = peer_identity(socket, &identity);
-    struct connection *connection = result < 0 ? NULL : connection_new(server, socket, &identity);
+    struct connection *connection = result < 0 ? NULL : connection_new(server, socket, &identity, &of_user);
     if (!connection) {
         log_error("a client could not be served: %s", result < 0 ? strerror(-result) : "out of memory");
         (void)fd_close(socket);
         return;
     }
     listen_for(connection);
-    admit(connection);
+    admit(connection, of_user);
 }
 
 void connection_turn_away(struct server *server, int socket)
 {
     struct identity identity;
+    int64_t of_user;
     struct connection *connection =
-        peer_identity(socket, &identity) < 0 ? NULL : connection_new(server, socket, &identity);
+        peer_identity(socket, &identity) < 0 ? NULL : connection_new(server, socket, &identity, &of_user);
     if (connection) {
         connection_fail(connection, ERROR_TOO_MANY,
                         "the broker has no descriptor left for another client; try again later, or raise its "

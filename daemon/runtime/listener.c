@@ -19,7 +19,7 @@
 #include "daemon/runtime/log.h"
 #include "proto/base/cleanup.h"
 
-enum { LOCK_TRIES = 100, LOCK_PAUSE_US = 20000, ACCEPTS_PER_TURN = 64, BACKLOG = 1024 };
+enum { LOCK_TRIES = 100, LOCK_PAUSE_US = 20000, ACCEPTS_PER_TURN = 8, BACKLOG = 1024 };
 
 static struct sockaddr_un address_of(const char *path)
 {

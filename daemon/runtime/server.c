@@ -296,7 +296,7 @@ static int server_open(struct server *server)
  */
 static int fd_ceiling(uint64_t limit)
 {
-    enum { RESERVE = 64, MOST = 1 << 20 };
+    enum { RESERVE = 64, MOST = (1 << 18) - 2 /* as the unit file has it; libuv takes powers of two */ };
     return (int)size_min(limit - size_min(RESERVE, limit / 4), MOST);
 }
 
@@ -316,6 +316,8 @@ struct server *server_new(struct config *config, const char *config_file, const 
     server->table.fd = server->listen_fd = server->spare_fd = server->spill.fd = server->files_directory = -EBADF;
     TAILQ_INIT(&server->results);
     LIST_INIT(&server->connections);
+    LIST_INIT(&server->doomed);
+    LIST_INIT(&server->callers);
     LIST_INIT(&server->peers);
     server->fd_ceiling = fd_ceiling(descriptor_limit_raise());
     if (server_open(server) < 0) {

@@ -13,6 +13,7 @@
 #include "daemon/core/broker.h"
 #include "daemon/os/host_memory.h"
 #include "daemon/os/spill.h"
+#include "daemon/runtime/callers.h"
 #include "daemon/runtime/log.h"
 #include "daemon/runtime/service_clock.h"
 #include "daemon/runtime/table.h"
@@ -63,8 +64,8 @@ struct server {
     int spare_fd;       /* given up for an instant when descriptors run out, so that a caller can be turned away */
     int fd_ceiling;     /* clients and segments get descriptors below it; those above are the daemon's reserve */
     uv_timer_t tending; /* of connections */
-    struct connection_list connections;
-    bool has_doomed; /* connections to be closed once the core is done */
+    struct connection_list connections, doomed; /* these are closed once the core is done */
+    struct caller_list callers;
     struct peer_list peers;
 
     uv_prepare_t before_poll;
