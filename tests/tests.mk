@@ -11,12 +11,12 @@ FAULTS_O      := $(call object,$(filter-out %/preload.c,$(wildcard tests/faults/
 $(UNIT_CORE_O) $(UNIT_O) $(INTEGRATION_O) $(FAULTS_O) $(SOAK_O): CFLAGS += $(TEST_WARNINGS)
 
 TEST_PROGRAMS := $(BUILD)/tests/unit-core $(BUILD)/tests/unit $(BUILD)/tests/integration $(BUILD)/tests/competitor \
-                 $(BUILD)/tests/honest $(BUILD)/tests/misbehave
+                 $(BUILD)/tests/honest $(BUILD)/tests/misbehave $(BUILD)/tests/soak
 
 # the core's tests link the core alone: it needs nothing else
 $(BUILD)/tests/unit-core: $(UNIT_CORE_O) $(CORE_O) $(BASE_O)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -lcriterion
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=reallocarray -o $@ $^ -lcriterion
 
 $(BUILD)/tests/unit: $(UNIT_O) $(BUILD)/obj/daemon/runtime/service_clock.o $(BUILD)/obj/client/workspace/cycle.o \
                      $(BUILD)/obj/client/buffer/size_class.o $(BUILD)/obj/daemon/core/policy.o $(CONFIG_O) $(OS_O) $(WIRE_O) $(BASE_O)
@@ -95,6 +95,27 @@ $(BUILD)/tests/stress: $(call object,tests/stress/threads.c) $(CLIENT_O) $(WIRE_
 stress: $(BUILD)/tests/stress $(DAEMON) ## many threads on one client
 	sh tests/stress/run-stress $(BUILD)
 
+# ---- coverage: without assertions, whose failing is no branch that a test could take ----
+COVERAGE_FLAGS := OPTIMIZE='-O0 --coverage -fprofile-update=atomic -DNDEBUG' HARDENING=-fPIC
+
+coverage: | $(SETUP) ## which lines and branches the tests take
+	$(MAKE) BUILD=$(BUILD)/coverage $(COVERAGE_FLAGS) FAULT_FLAGS=-DMEMBROKER_FAULTS covered
+	bash tests/coverage/run-coverage $(BUILD)/coverage 90 90
+
+covered: all $(TEST_PROGRAMS) $(BUILD)/tests/faults
+	@mkdir -p $(BUILD)/faults
+	@ln -sf ../membrokerd $(BUILD)/faults/membrokerd
+
+# ---- the long ones ----
+SOAK_SECONDS ?= 600
+
+soak: all $(TEST_PROGRAMS) $(BUILD)/tests/faults ## every fault, SOAK_SECONDS (600) of random lives under ASan, 1,000 misbehaving clients
+	$(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined OPTIMIZE='-O1 -g' $(BUILD)/asan/membrokerd $(BUILD)/asan/tests/soak
+	MEMBROKER_SOAK_SECONDS=$(SOAK_SECONDS) $(ASAN_ENV) $(BUILD)/asan/tests/soak
+	MEMBROKER_SOAK_SECONDS=$(SOAK_SECONDS) MEMBROKER_SOAK_PRELOAD=1 $(BUILD)/tests/soak
+	$(BUILD)/tests/faults -j3
+	bash tests/swarm/check-swarm $(BUILD) 1000 120
+
 # ---- lint ----
 OWN_C := $(shell git ls-files '*.c' 2>/dev/null || find daemon proto client tests -name '*.c')
 OWN_H := $(shell git ls-files '*.h' 2>/dev/null || find daemon proto client tests -name '*.h')
@@ -128,4 +149,4 @@ demo: all $(DEMO_PROGRAMS) ## start a broker of its own and show what it does
 include tests/bench/bench.mk
 include tests/fuzz/fuzz.mk
 
-.PHONY: test test-system faults sanitize sanitized-tests stress lint demo bench
+.PHONY: coverage covered soak test test-system faults sanitize sanitized-tests stress lint demo bench

@@ -172,7 +172,13 @@ static void carry_out(struct model *model, const struct effect *effect)
 
 static void step(struct model *model, const struct input *input)
 {
+    if (model->around_step) {
+        model->around_step(true);
+    }
     broker_step(model->broker, input, model->now, &model->effects);
+    if (model->around_step) {
+        model->around_step(false);
+    }
     if (model->effects.count > model->largest_step) {
         model->largest_step = model->effects.count;
     }

@@ -43,7 +43,8 @@ struct model {
     uint64_t next_request;
     uint64_t trace; /* a hash of all effects: the same inputs must give the same */
     size_t largest_step;
-    uint64_t check_every, steps; /* the tables are checked in each such step; 0: in every one */
+    void (*around_step)(bool begins); /* called before and after each step of the broker; NULL: nothing is */
+    uint64_t check_every, steps;      /* the tables are checked in each such step; 0: in every one */
 };
 
 /* A policy of three classes, by client names a*, b* and c*: weights 1, 2 and 3; c has a reserve and a priority. */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "proto/base/size.h"
+#include "tests/unit/core/exhaustion.h"
 #include "tests/unit/core/shell_model.h"
 
 enum { STEPS = 250, PEERS = 6 };
@@ -205,9 +206,16 @@ static void drain(struct model *model)
     cr_assert(model_status(model).used_bytes == 0);
 }
 
-static uint64_t run(uint64_t seed)
+/* Now and then there is no memory for the core itself. */
+static void starve(bool begins)
+{
+    exhaustion_arm(begins && random_below(8) == 0 ? 1 + (long)random_below(3) : 0);
+}
+
+static uint64_t run(uint64_t seed, void (*around_step)(bool begins))
 {
     struct model *model = model_new(MAX_BYTES, MAX_PHYSICAL, MAX_MAPPED);
+    model->around_step = around_step;
     state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
     for (int i = 0; i < STEPS; i++) {
         struct status_reply before = model_status(model); /* a restart may only take away from it */
@@ -241,7 +249,17 @@ Test(sequences, random_operations_keep_every_invariant, .timeout = 300, .fini = 
     uint64_t only = from_environment("MEMBROKER_SEED", 0);
     uint64_t count = from_environment("MEMBROKER_SEQUENCES", 1000);
     for (running = only ? only : 1; running <= (only ? only : count); running++) {
-        (void)run(running);
+        (void)run(running, NULL);
+    }
+    running = 0;
+}
+
+Test(sequences, allocations_that_fail_keep_every_invariant, .timeout = 300, .fini = name_seed)
+{
+    uint64_t only = from_environment("MEMBROKER_SEED", 0);
+    uint64_t count = from_environment("MEMBROKER_SEQUENCES", 300);
+    for (running = only ? only : 1; running <= (only ? only : count); running++) {
+        (void)run(running, starve);
     }
     running = 0;
 }
@@ -249,7 +267,7 @@ Test(sequences, random_operations_keep_every_invariant, .timeout = 300, .fini = 
 Test(sequences, the_same_inputs_give_the_same_decisions)
 {
     for (uint64_t seed = 1; seed <= 5; seed++) {
-        uint64_t trace = run(seed);
-        cr_expect_eq(run(seed), trace);
+        uint64_t trace = run(seed, NULL);
+        cr_expect_eq(run(seed, NULL), trace);
     }
 }
