@@ -14,6 +14,7 @@
 #include "daemon/os/named_file.h"
 #include "daemon/runtime/keeper.h"
 #include "daemon/runtime/log.h"
+#include "daemon/runtime/watch.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/size.h"
 
@@ -288,6 +289,7 @@ void segment_free(struct server *server, const struct effect_free *to_free)
 {
     struct segment_file *file = to_free->handle;
     clear_index(file);
+    watch_released(file);
     bool small = file->location == LOCATION_RAM && file->bytes <= INLINE_FREE_BYTES - server->inline_bytes;
     if (small) {
         server->inline_bytes += file->bytes;

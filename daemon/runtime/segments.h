@@ -18,6 +18,7 @@ struct segment_file {
     uint64_t size;                /* the file's, exact: at most `bytes`, which are whole pages */
     struct identity identity;     /* whose file it is */
     int fd;
+    bool is_reported;        /* that it was tampered with */
     uint32_t record;         /* in the kept table */
     enum input_kind outcome; /* of the job that was last done */
     struct input_segment result;

@@ -14,10 +14,11 @@ enum { INTERVAL_MS = 1000, LOOKS_PER_INTERVAL = 1000 };
 static void look(struct server *server, const struct segment_view *segment)
 {
     struct segment_kernel_view kernel;
-    if (segment->state != SEGMENT_LIVE || segment_look(segment->handle, &kernel) < 0 ||
-        segment_is_intact(segment->handle, &kernel)) {
+    struct segment_file *file = segment->handle;
+    if (segment->state != SEGMENT_LIVE || segment_look(file, &kernel) < 0 || segment_is_intact(file, &kernel)) {
         return;
     }
+    file->is_reported = true;
     const struct log_about about = {.event = LOG_EVENT_SEGMENT_TAMPERED, .lease = segment->lease};
     log_line(LOG_LEVEL_WARNING, &about,
              "lease %llu revoked: segment %llu was granted with %llu bytes and has a size of %llu with %llu allocated",
@@ -26,6 +27,19 @@ static void look(struct server *server, const struct segment_view *segment)
     struct input tampered = {.kind = INPUT_SEGMENT_TAMPERED};
     tampered.segment.segment = segment->id;
     server_feed(server, &tampered);
+}
+
+void watch_released(struct segment_file *file)
+{
+    struct segment_kernel_view kernel;
+    if (file->is_reported || segment_look(file, &kernel) < 0 || segment_is_intact(file, &kernel)) {
+        return;
+    }
+    const struct log_about about = {.event = LOG_EVENT_SEGMENT_TAMPERED};
+    log_line(LOG_LEVEL_WARNING, &about,
+             "segment %llu was granted with %llu bytes and came back with a size of %llu with %llu allocated",
+             (unsigned long long)file->id, (unsigned long long)file->bytes, (unsigned long long)kernel.size,
+             (unsigned long long)kernel.allocated);
 }
 
 static void on_interval(uv_timer_t *timer)

@@ -2,6 +2,10 @@
 /* A slow look at every living segment: one whose size was changed behind the daemon's back loses its lease. */
 #pragma once
 
+#include "daemon/runtime/segments.h"
 #include "daemon/runtime/server.h"
 
 void watch_start(struct server *server);
+
+/* The last look, when a segment has come back: what was changed is logged. */
+void watch_released(struct segment_file *file);

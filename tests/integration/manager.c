@@ -128,16 +128,15 @@ static void run(const struct manager *manager, const char *names)
     (void)snprintf(notify, sizeof notify, "NOTIFY_SOCKET=%s", manager->notify_path);
     (void)snprintf(fault, sizeof fault, "MEMBROKER_FAULT=%s",
                    manager->starts == 0 && manager->fault ? manager->fault : "0");
-    char *environment[] = {
-        count,
-        pid,
-        notify,
-        fault,
-        (char *)(uintptr_t) "WATCHDOG_USEC=300000",
-        (char *)(uintptr_t)names,
-        passed_on(control, sizeof control, "MEMBROKER_FAULT_CONTROL", "MEMBROKER_FAULT_CONTROL"),
-        passed_on(preload, sizeof preload, "LD_PRELOAD", "MANAGER_PRELOAD"),
-        NULL};
+    char *environment[] = {count,
+                           pid,
+                           notify,
+                           fault,
+                           (char *)(uintptr_t) "WATCHDOG_USEC=300000",
+                           (char *)(uintptr_t)names,
+                           passed_on(control, sizeof control, "MEMBROKER_FAULT_CONTROL", "MEMBROKER_FAULT_CONTROL"),
+                           passed_on(preload, sizeof preload, "LD_PRELOAD", "MANAGER_PRELOAD"),
+                           NULL};
     int log = open(manager->fixture->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)dup2(log, STDOUT_FILENO);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -179,6 +180,73 @@ Test(access, a_stolen_token_is_of_no_use)
 }
 
 /* ---- bounds ---- */
+
+/* As another user: the descriptors that came stay what they are. */
+static int reopen(const struct fixture *of)
+{
+    struct reply reply;
+    char path[64];
+    int control, segment;
+    struct request request = {.kind = REQUEST_ACQUIRE,
+                              .acquire = {.bytes = MIB, .location = LOCATION_RAM, .numa_node = -1, .name = "r"}};
+    cleanup(fd_closep) int fd = fixture_socket(of);
+    if (!fixture_hello(fd, false, &reply, &control) || !fixture_exchange(fd, &request, &reply, &segment)) {
+        return 90;
+    }
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", control);
+    if (open(path, O_RDWR | O_CLOEXEC) >= 0 || errno != EACCES) {
+        return 91;
+    }
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", segment);
+    return open(path, O_RDWR | O_CLOEXEC) >= 0 || errno != EACCES ? 92 : 0;
+}
+
+Test(access, a_read_only_descriptor_can_not_be_reopened_for_writing)
+{
+    begin_for_all("");
+    cr_expect_eq(as_user(ALICE, 0, reopen), 0);
+    fixture_stop(&fixture);
+}
+
+/* In user and process namespaces of its own, as a container's process is. */
+static int live_in_a_container(const struct fixture *of)
+{
+    if (unshare(CLONE_NEWUSER | CLONE_NEWPID) < 0) {
+        return 77;
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        mb_lease *lease;
+        mb_client *inside = fixture_connect(of, 0);
+        void *data;
+        bool has = getpid() == 1 && mb_acquire(inside, MIB, NULL, &lease) == 0 && mb_map(lease, 0, &data, NULL) == 0;
+        if (has) {
+            memset(data, 1, MIB);
+        }
+        bool may = has && fixture_revoke(of, somebodys_lease) != ERROR_NOT_PERMITTED;
+        _exit(!has ? 80 : may ? 81 : 0); /* without a word to the broker */
+    }
+    int status;
+    return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : 82;
+}
+
+Test(access, a_process_in_a_container_is_a_client_as_any_other_and_its_end_is_seen)
+{
+    mb_lease *lease;
+    begin_for_all("[leases]\nreconnect_grace = 1h\n");
+    mb_client *outside = fixture_connect(&fixture, 0);
+    cr_assert(mb_acquire(outside, 2 * MIB, NULL, &lease) == 0);
+    somebodys_lease = mb_lease_id(lease);
+    int saw = as_user(ALICE, 0, live_in_a_container);
+    if (saw == 77) {
+        cr_skip("this kernel lets users have no namespaces");
+    }
+    cr_expect_eq(saw, 0, "%d", saw);
+    WAIT_UNTIL(fixture_status(&fixture).used_bytes == 2 * MIB);
+    cr_expect_eq(mb_lease_check(lease), 0);
+    mb_disconnect(outside);
+    fixture_stop(&fixture);
+}
 
 Test(access, connections_of_a_user_are_counted)
 {

@@ -45,13 +45,16 @@ Test(freeing, status_is_answered_while_gigabytes_are_being_freed)
     fixture_stop(&fixture);
 }
 
-static mb_lease *resized_lease(mb_client *client, off_t to)
+enum { PUNCHED = -1 };
+
+/* A lease whose segment was given another length, or a hole. */
+static mb_lease *changed_lease(mb_client *client, mb_location location, off_t to)
 {
     mb_lease_options options = MB_LEASE_OPTIONS_INIT;
     mb_lease *lease;
     void *address;
     char path[64];
-    options.location = MB_LOCATION_MMAP;
+    options.location = location;
     cr_assert(mb_acquire(client, MIB, &options, &lease) == 0);
     cr_assert(mb_map(lease, 0, &address, NULL) == 0);
     /* a client that wants to can get at the file through its own mapping */
@@ -61,29 +64,66 @@ static mb_lease *resized_lease(mb_client *client, off_t to)
     if (fd < 0) {
         cr_skip("opening through map_files needs root");
     }
-    cr_assert(ftruncate(fd, to) == 0);
+    if (to == PUNCHED) {
+        cr_assert(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, MIB / 2) == 0);
+    } else {
+        cr_assert(ftruncate(fd, to) == 0);
+    }
     return lease;
 }
 
-Test(freeing, a_file_that_was_grown_is_noticed_and_its_lease_revoked)
+static void expect_noticed(mb_location location, off_t to)
 {
     struct fixture fixture;
     fixture_start(&fixture, "");
     mb_client *client = fixture_connect(&fixture, MB_CLIENT_GUARD);
-    mb_lease *lease = resized_lease(client, 64 * 1048576);
+    mb_lease *lease = changed_lease(client, location, to);
     WAIT_UNTIL(mb_lease_end_reason(lease) == MB_END_TAMPERED);
     WAIT_UNTIL(fixture_status(&fixture).used_bytes == 0);
     mb_disconnect(client);
     fixture_stop(&fixture);
 }
 
+Test(freeing, a_file_that_was_grown_is_noticed_and_its_lease_revoked)
+{
+    expect_noticed(MB_LOCATION_MMAP, 64 * 1048576);
+}
+
 Test(freeing, a_file_that_was_truncated_is_noticed_and_its_lease_revoked)
+{
+    expect_noticed(MB_LOCATION_MMAP, 0);
+}
+
+Test(freeing, a_file_that_was_punched_is_noticed_and_its_lease_revoked)
+{
+    expect_noticed(MB_LOCATION_MMAP, PUNCHED);
+}
+
+Test(freeing, a_memfd_that_was_truncated_is_noticed_and_its_lease_revoked)
+{
+    expect_noticed(MB_LOCATION_RAM, 0);
+}
+
+static bool log_says(const struct fixture *fixture, const char *what)
+{
+    char line[1024];
+    bool says = false;
+    FILE *log = fopen(fixture->log, "re");
+    cr_assert(log);
+    while (!says && fgets(line, sizeof line, log)) {
+        says = strstr(line, what);
+    }
+    (void)fclose(log);
+    return says;
+}
+
+Test(freeing, what_comes_back_changed_is_noticed_at_the_release)
 {
     struct fixture fixture;
     fixture_start(&fixture, "");
     mb_client *client = fixture_connect(&fixture, MB_CLIENT_GUARD);
-    mb_lease *lease = resized_lease(client, 0);
-    WAIT_UNTIL(mb_lease_end_reason(lease) == MB_END_TAMPERED);
+    (void)mb_release(changed_lease(client, MB_LOCATION_RAM, 0));
+    WAIT_UNTIL(log_says(&fixture, " 0 allocated"));
     mb_disconnect(client);
     fixture_stop(&fixture);
 }
