@@ -81,7 +81,7 @@ enum fault_call {
 enum { FAULT_SHORT = 10000 };
 
 struct fault_control {
-    atomic_long live_bytes, live_blocks; /* of the daemon's heap; first, for who reads them from a shell */
+    atomic_long live_bytes, live_blocks;  /* of the daemon's heap; first, for who reads them from a shell */
     atomic_int call, error;               /* which fails, and how */
     atomic_long countdown;                /* the call that finds 1 fails; 0 or less: none does */
     atomic_long calls[FAULT_CALLS_COUNT]; /* made, failed or not */
