@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The core without memory of its own, where random sequences (test-sequences.c) can't starve it. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/core/broker_state.h"
+#include "daemon/core/restore.h"
+#include "tests/unit/core/exhaustion.h"
+#include "tests/unit/core/shell_model.h"
+
+#define MIB UINT64_C(1048576)
+
+TestSuite(exhaustion);
+
+Test(exhaustion, a_broker_is_made_whole_or_not_at_all)
+{
+    struct broker_options options = {.settings = {.policy = &model_policy}, .page_bytes = MODEL_PAGE};
+    struct broker *broker = NULL;
+    int refused = -1;
+    for (long number = 1; !broker; number++, refused++) {
+        exhaustion_arm(number);
+        broker = broker_new(&options);
+    }
+    exhaustion_arm(0);
+    cr_expect_geq(refused, 5, "only %d allocations", refused);
+    cr_expect_null(broker_check(broker));
+    cr_expect_null(broker_free(broker));
+    cr_expect_null(broker_free(NULL));
+}
+
+Test(exhaustion, a_policy_is_in_force_or_the_one_before_is)
+{
+    struct model *model = model_new(0, 8 * MIB, 0);
+    model_open_as(model, 0, "a1", 1000);
+    const struct policy before = *model->broker->parties.policy;
+    bool is_in_force = false;
+    int refused = -1;
+    model->options.settings.policy = &model_policy;
+    struct input configure = {.kind = INPUT_CONFIGURE};
+    for (long number = 1; !is_in_force; number++, refused++) {
+        configure.settings = model->options.settings;
+        exhaustion_arm(number);
+        broker_step(model->broker, &configure, model->now, &model->effects);
+        exhaustion_arm(0);
+        is_in_force = model->broker->parties.policy->rule_count == model_policy.rule_count;
+        cr_assert(is_in_force || model->broker->parties.policy->rule_count == before.rule_count);
+        cr_assert(!broker_check(model->broker));
+    }
+    cr_expect_geq(refused, 4, "only %d allocations", refused);
+    model_free(model);
+}
+
+static struct kept_session kept_session(uint64_t id)
+{
+    return (struct kept_session){
+        .id = id, .identity = model_root, .limits = {LIMIT_OFF, LIMIT_OFF, LIMIT_OFF}, .name = "kept"};
+}
+
+static struct kept_segment kept_segment(uint64_t id, uint64_t lease)
+{
+    return (struct kept_segment){.id = id,
+                                 .lease = lease,
+                                 .session = 5,
+                                 .bytes = MIB,
+                                 .location = LOCATION_RAM,
+                                 .options = {.numa_node = -1},
+                                 .slot = 3,
+                                 .generation = 7,
+                                 .ttl_ms = 1000};
+}
+
+/* With the first, the second, ... allocation failing: -ENOMEM until it is done. Returns how many failed. */
+#define REFUSALS_OF(call)                                                                                              \
+    ({                                                                                                                 \
+        int refused = -1, result = -ENOMEM;                                                                            \
+        for (long number = 1; result == -ENOMEM; number++, refused++) {                                                \
+            exhaustion_arm(number);                                                                                    \
+            result = (call);                                                                                           \
+            exhaustion_arm(0);                                                                                         \
+            cr_assert(!broker_check(model->broker));                                                                   \
+        }                                                                                                              \
+        cr_assert_eq(result, 0);                                                                                       \
+        refused;                                                                                                       \
+    })
+
+Test(exhaustion, what_was_kept_is_restored_or_left)
+{
+    struct model *model = model_new(0, 8 * MIB, 0);
+    struct kept_session session = kept_session(5);
+    struct kept_segment segment = kept_segment(9, 4), second = kept_segment(10, 4);
+    int handle;
+    cr_expect_geq(REFUSALS_OF(broker_restore_session(model->broker, &session, (void *)1, model->now)), 2);
+    cr_expect_geq(REFUSALS_OF(broker_restore_segment(model->broker, &segment, &handle, model->now)), 3);
+    cr_expect_geq(REFUSALS_OF(broker_restore_segment(model->broker, &second, &handle, model->now)), 1);
+    cr_expect_geq(REFUSALS_OF(broker_restore_slot(model->broker, 5, 4000, 8)), 1);
+    cr_expect_eq(broker_restore_slot(model->broker, 6, 1, 8), -ENOENT);
+    cr_expect(broker_has_slot(model->broker, 5, 3) && !broker_has_slot(model->broker, 5, 4));
+    cr_expect(!broker_has_slot(model->broker, 6, 3) && !broker_has_slot(model->broker, 5, UINT32_MAX));
+    (void)broker_free(model->broker);
+    free(model);
+}
+
+Test(exhaustion, what_contradicts_itself_is_not_restored)
+{
+    struct model *model = model_new(0, 8 * MIB, 0);
+    struct kept_session session = kept_session(5), nobody = kept_session(0);
+    struct kept_segment good = kept_segment(9, 4), bad;
+    int handle;
+    cr_assert_eq(broker_restore_session(model->broker, &session, (void *)1, model->now), 0);
+    cr_expect_eq(broker_restore_session(model->broker, &session, (void *)1, model->now), -EEXIST);
+    cr_expect_eq(broker_restore_session(model->broker, &nobody, (void *)1, model->now), -EEXIST);
+    cr_assert_eq(broker_restore_segment(model->broker, &good, &handle, model->now), 0);
+    cr_expect_eq(broker_restore_segment(model->broker, &good, &handle, model->now), -EEXIST);
+#define EXPECT_REFUSED(field, value, error)                                                                            \
+    do {                                                                                                               \
+        bad = kept_segment(11, 4);                                                                                     \
+        bad.field = (value);                                                                                           \
+        cr_expect_eq(broker_restore_segment(model->broker, &bad, &handle, model->now), (error), "%s", #field);         \
+    } while (0)
+    EXPECT_REFUSED(id, 0, -EINVAL);
+    EXPECT_REFUSED(lease, 0, -EINVAL);
+    EXPECT_REFUSED(bytes, 0, -EINVAL);
+    EXPECT_REFUSED(bytes, 100, -EINVAL);
+    EXPECT_REFUSED(generation, 8, -EINVAL);
+    EXPECT_REFUSED(location, LOCATION_AUTO, -EINVAL);
+    EXPECT_REFUSED(location, LOCATION_MMAP, -EINVAL);
+    EXPECT_REFUSED(slot, 4, -EINVAL);
+    EXPECT_REFUSED(session, 6, -ENOENT);
+    EXPECT_REFUSED(lease, 12, -EINVAL); /* its slot is another lease's */
+    cr_expect_null(broker_check(model->broker));
+    (void)broker_free(model->broker);
+    free(model);
+}
+
+Test(exhaustion, without_memory_a_wait_is_explained_without_its_end)
+{
+    static struct why_entry why[MESSAGE_WHY_MAX];
+    struct model *model = model_new(0, 8 * MIB, 0);
+    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 1, LIMIT_UNSAID);
+    cr_assert(model_acquire(model, 0, 6 * MIB, LOCATION_RAM, 0)->kind == REPLY_GRANT);
+    (void)model_acquire_waiting(model, 1, 4 * MIB, 60000);
+    cr_assert_eq(model_status(model).waiting, 1);
+    exhaustion_arm(1);
+    cr_expect_eq(broker_explain(model->broker, &model_root, 0, model->now, why, MESSAGE_WHY_MAX), 1);
+    cr_expect(exhaustion_has_struck());
+    exhaustion_arm(0);
+    model_free(model);
+}
