@@ -44,6 +44,8 @@ static struct policy_rule rules[] = {
 const struct policy model_policy = {.rules = rules, .rule_count = sizeof rules / sizeof *rules};
 const struct identity model_root = {.pid = 1};
 
+uint64_t model_huge_page_bytes;
+
 struct model *model_new(uint64_t max_bytes, uint64_t max_physical, uint64_t max_mapped)
 {
     struct model *model = calloc(1, sizeof *model);
@@ -58,6 +60,7 @@ struct model *model_new(uint64_t max_bytes, uint64_t max_physical, uint64_t max_
                                .trim_ms = 0,
                                .revoke_grace_ms = 1000}},
         .page_bytes = MODEL_PAGE,
+        .huge_page_bytes = model_huge_page_bytes,
         .daemon_uid = 7,
     };
     model->options = options;
@@ -99,7 +102,7 @@ static void make(struct model *model, const struct effect_make *make)
         .location = make->location,
         .bytes = make->bytes,
         .making = true,
-        .will_fail = model->fail_error && (make->location == LOCATION_RAM || make->file),
+        .will_fail = model->fail_error && (make->location == LOCATION_RAM || make->file || model->fails_files),
     };
 }
 

@@ -35,6 +35,7 @@ struct model {
     size_t segment_count;
     bool hold_makes, hold_frees;         /* results wait for model_finish() */
     int fail_error;                      /* 0, or what makings in RAM and of named files fail with */
+    bool fails_files;                    /* those of nameless files too */
     struct reply replies[MODEL_REPLIES]; /* the newest answers and events, oldest first */
     void *reply_peers[MODEL_REPLIES];
     size_t reply_count;
@@ -52,6 +53,9 @@ extern const struct policy model_policy;
 
 /* Who may see everything. */
 extern const struct identity model_root;
+
+/* What a new model's host has as huge pages: bytes; 0 (unless a test says otherwise): none. */
+extern uint64_t model_huge_page_bytes;
 
 /* A broker with these limits: bytes; 0 is "off". */
 struct model *model_new(uint64_t max_bytes, uint64_t max_physical, uint64_t max_mapped);

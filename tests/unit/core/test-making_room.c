@@ -293,3 +293,25 @@ Test(making_room, why_names_the_limit_its_holders_and_the_earliest_time)
     cr_expect_eq(why[1].earliest_ms, UINT64_MAX, "it never fits");
     model_free(model);
 }
+
+Test(making_room, the_pool_forgets_the_size_that_was_asked_for_longest_ago)
+{
+    struct model *model = model_new(0, 4096 * MIB, 0);
+    model->options.settings.pool = (struct pool_settings){.bytes = 64 * MIB, .sizes = {MIB}, .size_count = 1};
+    model_configure(model);
+    model_open(model, 0, LIMIT_UNSAID);
+    for (uint64_t pages = 1; pages <= (uint64_t)POOL_SIZES_MAX * 2; pages++) {
+        const struct reply *reply = model_acquire(model, 0, pages * MODEL_PAGE, LOCATION_RAM, 0);
+        cr_assert(reply->kind == REPLY_GRANT);
+        model_pass(model, 5);
+        cr_assert_leq(model_status(model).pooled_bytes, 64 * MIB);
+        (void)model_release(model, 0, reply->grant.lease);
+    }
+    model_pass(model, 120000);
+    cr_expect_eq(model_status(model).pooled_bytes, MIB, "but the configured one stays");
+    model->options.settings.pool.bytes = 0;
+    model_configure(model);
+    model_pass(model, 1000);
+    cr_expect_eq(model_status(model).pooled_bytes, 0);
+    model_free(model);
+}

@@ -48,6 +48,7 @@ static struct request random_request(void)
         request.kind = REQUEST_EXTEND;
         request.extend = (struct extend_request){.lease = lease,
                                                  .bytes = random_below(16 << 20),
+                                                 .prefault = random_below(2),
                                                  .wait_ms = random_below(3) ? 0 : (uint32_t)random_below(9000)};
         return request;
     case 3:
@@ -69,7 +70,13 @@ static struct request random_request(void)
                                                    .learned = random_below(4) == 0,
                                                    .use_learned = random_below(8) == 0,
                                                    .prefault = random_below(8) == 0,
-                                                   .numa_node = -1};
+                                                   .interleave = random_below(16) == 0,
+                                                   .has_huge_pages = random_below(4) == 0,
+                                                   .huge_pages = (enum huge_pages)random_below(3),
+                                                   .numa_node = random_below(16) ? -1 : 0};
+        if (random_below(8) == 0) {
+            (void)snprintf(request.acquire.file, sizeof request.acquire.file, "file%d", (int)random_below(3));
+        }
         if (random_below(3) == 0) {
             request.acquire.bytes = (1 + random_below(3)) << 20; /* sizes that come again: the pool's */
         }
@@ -96,8 +103,10 @@ static void change_settings(struct model *model)
     settings->queue.trim_ms = random_below(2) ? 0 : 100;
     settings->queue.revoke_for_priority = random_below(2);
     settings->queue.waiting_max = random_below(4) ? 1024 : 2;
-    settings->pool =
-        (struct pool_settings){.bytes = random_below(2) ? 0 : 8 << 20, .sizes = {1 << 20}, .size_count = 1};
+    settings->pool = (struct pool_settings){
+        .bytes = random_below(2) ? 0 : 8 << 20, .sizes = {1 << 20, 0, 2 << 20, 1 << 20}, .size_count = random_below(5)};
+    settings->requests_max = random_below(2) ? 0 : 4;
+    settings->queue.ageing_ms = random_below(2) ? 0 : 1000;
     settings->pause_at = (enum pressure)random_below(3);
     model_configure(model);
 }
@@ -117,6 +126,9 @@ static void happen_to_all(struct model *model)
     }
     model_feed(model, &input);
 }
+
+static const int errors[] = {-ENOMEM, -ENOSPC, -EDQUOT, -EMFILE, -ENFILE, -ENODEV, -EOPNOTSUPP,
+                             -EACCES, -EPERM,  -EBUSY,  -EMLINK, -ESTALE, -EIO};
 
 static void happen(struct model *model)
 {
@@ -139,7 +151,8 @@ static void happen(struct model *model)
     case 1:
         model->hold_makes = random_below(2);
         model->hold_frees = random_below(2);
-        model->fail_error = random_below(4) ? 0 : -ENOMEM;
+        model->fail_error = random_below(4) ? 0 : errors[random_below(sizeof errors / sizeof *errors)];
+        model->fails_files = random_below(2);
         break;
     case 2:
         model_finish(model);
@@ -178,8 +191,15 @@ static void look(struct model *model)
 {
     static struct queue_entry queue[MESSAGE_QUEUE_MAX];
     static struct why_entry why[MESSAGE_WHY_MAX];
+    static struct session_entry sessions[4];
+    static struct lease_entry leases[4];
     bool more;
     struct status_reply status = model_status(model);
+    struct identity anybody = {.pid = 1, .uid = 1000 + (uint32_t)random_below(3)};
+    (void)broker_list_sessions(model->broker, &anybody, random_below(8), sessions, 4, &more);
+    (void)broker_list_leases(model->broker, &anybody, random_below(4), random_below(40), model->now, leases, 4, &more);
+    (void)broker_list_queue(model->broker, &anybody, random_below(3), model->now, queue, 2, &more);
+    (void)broker_explain(model->broker, &anybody, random_below(8), model->now, why, 2);
     size_t count = broker_list_queue(model->broker, &model_root, 0, model->now, queue, MESSAGE_QUEUE_MAX, &more);
     cr_assert(more || count == status.waiting);
     for (size_t i = 0; i < count; i++) {
@@ -214,6 +234,7 @@ static void starve(bool begins)
 
 static uint64_t run(uint64_t seed, void (*around_step)(bool begins))
 {
+    model_huge_page_bytes = seed % 2 ? 0 : 2 << 20;
     struct model *model = model_new(MAX_BYTES, MAX_PHYSICAL, MAX_MAPPED);
     model->around_step = around_step;
     state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
@@ -221,6 +242,9 @@ static uint64_t run(uint64_t seed, void (*around_step)(bool begins))
         struct status_reply before = model_status(model); /* a restart may only take away from it */
         happen(model);
         check_limits(model, &before);
+        if (random_below(16) == 0) {
+            look(model);
+        }
     }
     drain(model);
     cr_assert(model->largest_step <= EFFECTS_MAX);
@@ -247,7 +271,7 @@ static void name_seed(void)
 Test(sequences, random_operations_keep_every_invariant, .timeout = 300, .fini = name_seed)
 {
     uint64_t only = from_environment("MEMBROKER_SEED", 0);
-    uint64_t count = from_environment("MEMBROKER_SEQUENCES", 1000);
+    uint64_t count = from_environment("MEMBROKER_SEQUENCES", 300);
     for (running = only ? only : 1; running <= (only ? only : count); running++) {
         (void)run(running, NULL);
     }
