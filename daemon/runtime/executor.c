@@ -98,6 +98,9 @@ static void carry_out(struct server *server, struct effect *effect)
 
 static void step(struct server *server, const struct input *input)
 {
+    if (server->is_closing) {
+        return; /* the peers that the effects would be for are gone */
+    }
     assert(!server->feeding);
     server->feeding = true;
     broker_step(server->broker, input, server_now(server), &server->effects);

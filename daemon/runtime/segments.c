@@ -285,6 +285,20 @@ static void free_done(uv_work_t *work, int status)
     server_settle(server);
 }
 
+void segments_close(struct server *server)
+{
+    for (size_t i = 0; i < server->segment_by_fd_size; i++) {
+        struct segment_file *file = server->segment_by_fd[i];
+        if (file) {
+            (void)fd_close(file->fd);
+            segment_forget(file);
+        }
+    }
+    free((void *)server->segment_by_fd);
+    server->segment_by_fd = NULL;
+    server->segment_by_fd_size = server->segments_indexed = 0;
+}
+
 void segment_free(struct server *server, const struct effect_free *to_free)
 {
     struct segment_file *file = to_free->handle;

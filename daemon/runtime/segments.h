@@ -29,6 +29,9 @@ struct segment_file {
 void segment_make(struct server *server, const struct effect_make *make);
 void segment_free(struct server *server, const struct effect_free *to_free);
 
+/* The daemon ends: forgets all that are left as they are, for the next daemon or nobody. */
+void segments_close(struct server *server);
+
 /* A segment of before a restart; NULL: out of memory. The descriptor is its own then. And its end without the core. */
 struct segment_file *segment_adopt(struct server *server, const struct kept_segment *kept, int fd);
 void segment_disown(struct segment_file *file);

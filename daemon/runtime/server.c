@@ -21,6 +21,7 @@
 #include "daemon/runtime/poll_table.h"
 #include "daemon/runtime/pressure.h"
 #include "daemon/runtime/remembered.h"
+#include "daemon/runtime/segments.h"
 #include "daemon/runtime/watch.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/size.h"
@@ -368,6 +369,9 @@ struct server *server_free(struct server *server)
     }
     struct connection *connection;
     struct peer *peer;
+    server->is_closing = true;
+    (void)uv_prepare_stop(&server->before_poll);
+    (void)uv_check_stop(&server->after_poll);
     listener_close(server);
     while ((connection = LIST_FIRST(&server->connections))) {
         connection_cut(connection);
@@ -385,7 +389,7 @@ struct server *server_free(struct server *server)
     spill_close(&server->spill);
     server->files_directory = fd_close(server->files_directory);
     config_free(server->config);
-    free(server->segment_by_fd);
+    segments_close(server);
     free(server->arena);
     free(server);
     return NULL;

@@ -51,6 +51,7 @@ struct server {
     struct log_budget strangers_log;
     bool has_transparent_huge_pages;
     bool is_frozen;     /* another daemon goes on with it */
+    bool is_closing;    /* nothing reaches the core any more: it is about to be freed */
     bool was_activated; /* the listening socket is the service manager's */
     uv_timer_t watchdog;
     int files_directory; /* where programs may name files; -EBADF: nowhere */

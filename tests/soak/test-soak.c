@@ -148,6 +148,16 @@ static void reap(pid_t *child)
     }
 }
 
+/* One that ends by itself has nothing to complain of, nor has a sanitizer. */
+static void restart(void)
+{
+    int signal = below(2) ? SIGKILL : SIGTERM;
+    manager_restart(&manager, signal);
+    int end = manager.last_end;
+    bool is_good = WIFSIGNALED(end) ? WTERMSIG(end) == signal : WEXITSTATUS(end) == 0;
+    cr_assert(is_good, "the daemon ended with status %#x; its log: %s", end, fixture.log);
+}
+
 static void disturb(pid_t *children, bool may_restart)
 {
     pid_t victim = children[below(CLIENTS)];
@@ -162,7 +172,7 @@ static void disturb(pid_t *children, bool may_restart)
         break;
     case 2:
         if (may_restart) {
-            manager_restart(&manager, below(2) ? SIGKILL : SIGTERM);
+            restart();
         }
         break;
     default:
