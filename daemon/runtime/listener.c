@@ -51,17 +51,17 @@ static int lock_directory(const char *path)
     return -EBUSY;
 }
 
-/* Whether somebody listens there. A daemon that is stopped, or whose backlog is full, does. */
-static bool is_in_use(const struct sockaddr_un *address)
+/* -EADDRINUSE: somebody listens there. A daemon that is stopped, or whose backlog is full, does. 0: nobody does. */
+static int probe_listener(const struct sockaddr_un *address)
 {
     cleanup(fd_closep) int probe = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (probe < 0) {
-        return false;
+        return -errno;
     }
     if (connect(probe, (const struct sockaddr *)address, sizeof *address) == 0) {
-        return true;
+        return -EADDRINUSE;
     }
-    return errno == EAGAIN || errno == EPROTOTYPE;
+    return errno == ECONNREFUSED || errno == ENOENT ? 0 : errno == EAGAIN || errno == EPROTOTYPE ? -EADDRINUSE : -errno;
 }
 
 static int remove_stale(const struct sockaddr_un *address)
@@ -73,8 +73,9 @@ static int remove_stale(const struct sockaddr_un *address)
     if (!S_ISSOCK(status.st_mode)) {
         return -ENOTSOCK;
     }
-    if (is_in_use(address)) {
-        return -EADDRINUSE;
+    int result = probe_listener(address);
+    if (result < 0) {
+        return result;
     }
     return unlink(address->sun_path) < 0 ? -errno : 0;
 }

@@ -62,6 +62,10 @@ __attribute__((constructor)) static void begin(void)
     void *frames[1];
     (void)backtrace(frames, 1); /* the first call allocates */
     control = page == (void *)-1L ? NULL : page;
+    if (control) { /* the heap of a daemon before is none of ours */
+        atomic_store(&control->live_bytes, 0);
+        atomic_store(&control->live_blocks, 0);
+    }
 }
 
 /* Whether this call shall fail: its error, or 0. */

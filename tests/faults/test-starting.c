@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,6 +33,16 @@ static void run(void)
     (void)setenv("LD_PRELOAD", getenv("MANAGER_PRELOAD"), 1);
     (void)execl(path, path, "--config", fixture.config, (char *)NULL);
     _exit(127);
+}
+
+/* As a daemon that was killed leaves it. */
+static void leave_a_stale_socket(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    cleanup(fd_closep) int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s", fixture.socket);
+    (void)unlink(fixture.socket);
+    cr_assert(fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof address) == 0);
 }
 
 static bool answers(void)
@@ -86,6 +98,7 @@ static void strike_while_starting(const struct fault *fault)
     struct status_reply ignored;
     int status;
     (void)fault;
+    leave_a_stale_socket();
     fixture.daemon = fork();
     if (fixture.daemon == 0) {
         run();
@@ -113,5 +126,6 @@ Test(starting, every_fault)
     fixture_prepare(&fixture, "");
     sweep(strike_while_starting);
     sweep_end();
+    (void)unlink(fixture.socket);
     fixture_remove(&fixture);
 }

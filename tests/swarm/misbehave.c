@@ -149,12 +149,13 @@ static void others_leases(void)
 {
     int fd = greet();
     for (int i = 0; fd >= 0 && i < 30; i++) {
-        struct request request = {.kind = below(2) ? REQUEST_RELEASE : REQUEST_EXTEND};
-        request.extend = (struct extend_request){.lease = below(100000), .bytes = 4096};
-        if (request.kind == REQUEST_RELEASE) {
-            request.release_lease = below(100000);
-        }
-        tell(fd, &request);
+        struct lease_use use = {.lease = below(100000), .used_bytes = below(100000)};
+        struct request requests[] = {
+            {.kind = REQUEST_RELEASE, .release_lease = below(100000)},
+            {.kind = REQUEST_EXTEND, .extend = {.lease = below(100000), .bytes = 4096}},
+            {.kind = REQUEST_RENEW, .renew = {.use = &use, .use_count = 1}},
+        };
+        tell(fd, &requests[below(sizeof requests / sizeof *requests)]);
     }
     (void)fd_close(fd);
 }
