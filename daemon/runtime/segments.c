@@ -290,13 +290,11 @@ void segments_close(struct server *server)
     for (size_t i = 0; i < server->segment_by_fd_size; i++) {
         struct segment_file *file = server->segment_by_fd[i];
         if (file) {
+            clear_index(file);
             (void)fd_close(file->fd);
             segment_forget(file);
         }
     }
-    free((void *)server->segment_by_fd);
-    server->segment_by_fd = NULL;
-    server->segment_by_fd_size = server->segments_indexed = 0;
 }
 
 void segment_free(struct server *server, const struct effect_free *to_free)

@@ -4,7 +4,6 @@
  * clients ask for everything, the second, and so on until there are no more. After each, the next client is served, the
  * ledger is the kernel's, and the daemon's descriptors and heap are where they were.
  */
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,7 +23,7 @@ TestSuite(faults, .timeout = 7200);
 static struct manager manager;
 static struct fixture fixture;
 static char named[] = "/tmp/membroker-named-XXXXXX";
-static int baseline_descriptors;
+static size_t baseline_descriptors;
 static long baseline_blocks;
 
 static void begin(const char *grace)
@@ -51,21 +50,6 @@ static void end(void)
     remove_named();
 }
 
-static int descriptors(void)
-{
-    char path[64];
-    int count = 0;
-    (void)snprintf(path, sizeof path, "/proc/%d/fd", fixture.daemon);
-    DIR *directory = opendir(path);
-    while (directory && readdir(directory)) {
-        count++;
-    }
-    if (directory) {
-        (void)closedir(directory);
-    }
-    return count;
-}
-
 static bool is_idle(void)
 {
     struct status_reply status;
@@ -76,12 +60,12 @@ static bool is_idle(void)
 static void measure_idle(void)
 {
     WAIT_UNTIL(is_idle());
-    int before;
+    size_t before;
     do {
         before = baseline_descriptors;
         baseline_blocks = atomic_load(&fault_control->live_blocks);
         sleep_ms(20);
-        baseline_descriptors = descriptors();
+        baseline_descriptors = fixture_descriptors(&fixture);
     } while (before != baseline_descriptors || baseline_blocks != atomic_load(&fault_control->live_blocks));
 }
 
@@ -96,7 +80,8 @@ static bool comes_true(bool (*condition)(void))
 
 static bool is_as_before(void)
 {
-    return descriptors() == baseline_descriptors && atomic_load(&fault_control->live_blocks) == baseline_blocks;
+    return fixture_descriptors(&fixture) == baseline_descriptors &&
+           atomic_load(&fault_control->live_blocks) == baseline_blocks;
 }
 
 /* Everybody who comes after is served, and nothing is left of what was. */
@@ -123,8 +108,9 @@ static void strike_while_serving(const struct fault *fault)
         scenario_everything(&fixture); /* what a daemon keeps from its first clients is there before it is measured */
         measure_idle();
     }
-    cr_assert(comes_true(is_as_before), "%s: %d descriptors instead of %d, %ld blocks instead of %ld", fault_at,
-              descriptors(), baseline_descriptors, atomic_load(&fault_control->live_blocks), baseline_blocks);
+    cr_assert(comes_true(is_as_before), "%s: %zu descriptors instead of %zu, %ld blocks instead of %ld", fault_at,
+              fixture_descriptors(&fixture), baseline_descriptors, atomic_load(&fault_control->live_blocks),
+              baseline_blocks);
 }
 
 Test(faults, while_clients_are_served)

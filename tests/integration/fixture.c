@@ -308,6 +308,21 @@ void fixture_kernel_bytes(const struct fixture *fixture, uint64_t *ret_ram, uint
     (void)closedir(stream);
 }
 
+size_t fixture_descriptors(const struct fixture *fixture)
+{
+    char path[64];
+    size_t count = 0;
+    (void)snprintf(path, sizeof path, "/proc/%d/fd", fixture->daemon);
+    DIR *directory = opendir(path);
+    while (directory && readdir(directory)) {
+        count++;
+    }
+    if (directory) {
+        (void)closedir(directory);
+    }
+    return count;
+}
+
 void fixture_audit(const struct fixture *fixture)
 {
     struct request request = {.kind = REQUEST_AUDIT};

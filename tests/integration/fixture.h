@@ -67,6 +67,9 @@ enum error_code fixture_revoke(const struct fixture *fixture, uint64_t lease);
 /* Bytes of the daemon's segments by /proc/PID/fd: memfds, and files in the spill directory. */
 void fixture_kernel_bytes(const struct fixture *fixture, uint64_t *ret_ram, uint64_t *ret_mapped);
 
+/* How many entries the daemon's directory of open descriptors has. */
+size_t fixture_descriptors(const struct fixture *fixture);
+
 /* Waits until `condition` holds, for at most ten seconds; an expression, evaluated again and again. */
 #define WAIT_UNTIL(condition)                                                                                          \
     do {                                                                                                               \

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The protocol as PROTOCOL.md has it, spoken by hand: what ends a connection and what does not, descriptors, resuming.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -145,28 +144,13 @@ Test(protocol, bad_values_get_an_error_and_the_connection_goes_on)
     fixture_stop(&fixture);
 }
 
-static size_t count_descriptors(pid_t process)
-{
-    char path[64];
-    size_t count = 0;
-    (void)snprintf(path, sizeof path, "/proc/%d/fd", process);
-    DIR *directory = opendir(path);
-    while (directory && readdir(directory)) {
-        count++;
-    }
-    if (directory) {
-        (void)closedir(directory);
-    }
-    return count;
-}
-
 Test(protocol, descriptors_that_nobody_asked_for_are_closed)
 {
     static const uint8_t ping[] = {4, 0, 0, 0, 0x08, 1, 0x52, 0};
     struct fixture fixture;
     struct reply reply;
     fixture_start(&fixture, "");
-    size_t before = count_descriptors(fixture.daemon);
+    size_t before = fixture_descriptors(&fixture);
     for (int i = 0; i < 20; i++) {
         cleanup(fd_closep) int fd = greeted(&fixture, &reply, NULL);
         cr_assert(transport_send(fd, ping, sizeof ping, STDERR_FILENO, true) == 0);
@@ -178,7 +162,7 @@ Test(protocol, descriptors_that_nobody_asked_for_are_closed)
     cleanup(fd_closep) int fd = greeted(&fixture, &reply, NULL);
     cr_expect(fixture_exchange(fd, &bye, &reply, NULL));
     /* each session that was cut off keeps its control page and its process's pidfd for the grace time, and no more */
-    WAIT_UNTIL(count_descriptors(fixture.daemon) <= before + 40);
+    WAIT_UNTIL(fixture_descriptors(&fixture) <= before + 40);
     fixture_stop(&fixture);
 }
 
