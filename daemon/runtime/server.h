@@ -47,8 +47,8 @@ struct server {
     bool feeding;
     struct segment_result_queue results; /* of segments, not yet told to the core */
     struct spill spill;
-    struct table table; /* what a restart goes on from */
-    struct log_budget strangers_log;
+    struct table table;                           /* what a restart goes on from */
+    struct log_budget strangers_log, changes_log; /* of those without a session; of segments that were changed */
     bool has_transparent_huge_pages;
     bool is_frozen;     /* another daemon goes on with it */
     bool is_closing;    /* nothing reaches the core any more: it is about to be freed */

@@ -11,35 +11,36 @@
 
 enum { INTERVAL_MS = 1000, LOOKS_PER_INTERVAL = 1000 };
 
-static void look(struct server *server, const struct segment_view *segment)
+/* Whether it was changed; that is logged once, in a budget, since who borrows it may do so again and again. */
+static bool was_changed(struct segment_file *file, uint64_t lease, const char *consequence)
 {
     struct segment_kernel_view kernel;
-    struct segment_file *file = segment->handle;
-    if (segment->state != SEGMENT_LIVE || segment_look(file, &kernel) < 0 || segment_is_intact(file, &kernel)) {
-        return;
+    if (file->is_reported || segment_look(file, &kernel) < 0 || segment_is_intact(file, &kernel)) {
+        return false;
     }
     file->is_reported = true;
-    const struct log_about about = {.event = LOG_EVENT_SEGMENT_TAMPERED, .lease = segment->lease};
-    log_line(LOG_LEVEL_WARNING, &about,
-             "lease %llu revoked: segment %llu was granted with %llu bytes and has a size of %llu with %llu allocated",
-             (unsigned long long)segment->lease, (unsigned long long)segment->id, (unsigned long long)segment->bytes,
-             (unsigned long long)kernel.size, (unsigned long long)kernel.allocated);
-    struct input tampered = {.kind = INPUT_SEGMENT_TAMPERED};
-    tampered.segment.segment = segment->id;
-    server_feed(server, &tampered);
+    const struct log_about about = {.event = LOG_EVENT_SEGMENT_TAMPERED, .lease = lease};
+    if (log_allows(&file->server->changes_log, &about)) {
+        log_line(LOG_LEVEL_WARNING, &about,
+                 "segment %llu was granted with %llu bytes and has a size of %llu with %llu allocated: %s",
+                 (unsigned long long)file->id, (unsigned long long)file->bytes, (unsigned long long)kernel.size,
+                 (unsigned long long)kernel.allocated, consequence);
+    }
+    return true;
+}
+
+static void look(struct server *server, const struct segment_view *segment)
+{
+    if (segment->state == SEGMENT_LIVE && was_changed(segment->handle, segment->lease, "its lease is revoked")) {
+        struct input tampered = {.kind = INPUT_SEGMENT_TAMPERED};
+        tampered.segment.segment = segment->id;
+        server_feed(server, &tampered);
+    }
 }
 
 void watch_released(struct segment_file *file)
 {
-    struct segment_kernel_view kernel;
-    if (file->is_reported || segment_look(file, &kernel) < 0 || segment_is_intact(file, &kernel)) {
-        return;
-    }
-    const struct log_about about = {.event = LOG_EVENT_SEGMENT_TAMPERED};
-    log_line(LOG_LEVEL_WARNING, &about,
-             "segment %llu was granted with %llu bytes and came back with a size of %llu with %llu allocated",
-             (unsigned long long)file->id, (unsigned long long)file->bytes, (unsigned long long)kernel.size,
-             (unsigned long long)kernel.allocated);
+    (void)was_changed(file, 0, "it came back so");
 }
 
 static void on_interval(uv_timer_t *timer)
