@@ -76,23 +76,22 @@ struct broker *broker_free(struct broker *broker)
     if (!broker) {
         return NULL;
     }
-    struct effect_list *unheard = malloc(sizeof *unheard);
+    struct effect_list *unheard = &broker->unheard;
     struct step step = {.broker = broker, .effects = unheard};
     struct session *session;
     struct segment *segment;
-    while (unheard && (session = session_table_next(&broker->sessions, 0))) {
+    while ((session = session_table_next(&broker->sessions, 0))) {
         unheard->count = 0;
         session_over(&step, session, END_SHUTDOWN);
     }
-    while (unheard && !TAILQ_EMPTY(&broker->sessions.over)) {
+    while (!TAILQ_EMPTY(&broker->sessions.over)) {
         unheard->count = 0;
         ending_work(&step);
     }
-    while (unheard && (segment = segment_tree_next(broker, 0))) {
+    while ((segment = segment_tree_next(broker, 0))) {
         unheard->count = 0;
         segment_drop(&step, segment);
     }
-    free(unheard);
     learned_table_deinit(&broker->learned);
     party_table_deinit(&broker->parties);
     free(broker);
@@ -228,8 +227,7 @@ static void renew(struct step *step, struct session *session, const struct reque
     }
     struct reply *reply = answer(step, session->peer, request->id, REPLY_RENEWED);
     if (reply) {
-        uint32_t leases = session->lease_count > UINT32_MAX ? UINT32_MAX : (uint32_t)session->lease_count;
-        reply->renewed = (struct renewed_reply){leases, broker->ended, ended};
+        reply->renewed = (struct renewed_reply){session->lease_count, broker->ended, ended};
     }
 }
 
@@ -311,7 +309,11 @@ static void handle_request(struct step *step, const struct input *input, struct 
 static void shut_down(struct step *step)
 {
     struct broker *broker = step->broker;
+    struct session *session;
     broker->shutting_down = true;
+    while ((session = session_table_next(&broker->sessions, 0))) {
+        session_over(step, session, END_SHUTDOWN);
+    }
     effect_push(step->effects, EFFECT_BROADCAST)->reply.reply = (struct reply){.kind = EVENT_SHUTTING_DOWN};
 }
 
@@ -327,11 +329,10 @@ static void handle_session(struct step *step, const struct input *input, struct 
     case INPUT_DIED:
         session_over(step, session, END_DIED);
         break;
-    case INPUT_READ:
+    default:
+        assert(input->kind == INPUT_READ);
         session->input_read_at = step->now;
         break;
-    default:
-        assert(false);
     }
 }
 
@@ -367,13 +368,12 @@ static void handle_segment(struct step *step, const struct input *input)
     case INPUT_SEGMENT_FREED:
         segment_freed(step, segment);
         break;
-    case INPUT_SEGMENT_TAMPERED:
+    default:
+        assert(input->kind == INPUT_SEGMENT_TAMPERED);
         if (segment->state == SEGMENT_LIVE) {
             lease_end(step, segment->lease, END_TAMPERED);
         }
         break;
-    default:
-        assert(false);
     }
 }
 
@@ -383,7 +383,7 @@ static void see_host_memory(struct broker *broker, const struct input_host *host
     broker->host_total_bytes = host->total_bytes;
     broker->host_granted_since = 0;
     broker->host_epoch++;
-    broker->retry_waiting = broker->retry_waiting || broker->waiting_count;
+    broker->retry_waiting = true;
 }
 
 /* The pool is what can be given up at once; clients decide for themselves. */

@@ -33,6 +33,7 @@ struct broker {
      * not touched yet does not show in the host's figures. */
     uint64_t host_available_bytes, host_total_bytes, host_granted_since, host_epoch;
     struct lease_end ended[MESSAGE_ENDED_MAX]; /* of the Renewed in this step's effects */
+    struct effect_list unheard;                /* of the broker's own end, when nobody listens any more */
 };
 
 /* One input in the making: what its handlers share. */

@@ -68,16 +68,6 @@ static bool check_file(struct step *step, const struct session *session, const s
     return true;
 }
 
-static bool check_open(struct step *step, const struct session *session, const struct request *request)
-{
-    if (step->broker->shutting_down) {
-        answer_error(step, session->peer, request->id, ERROR_SHUTTING_DOWN,
-                     "the broker is shutting down and grants nothing any more");
-        return false;
-    }
-    return true;
-}
-
 bool check_under_way(struct step *step, const struct session *session, const struct request *request)
 {
     uint32_t most = step->broker->options.settings.requests_max;
@@ -104,12 +94,12 @@ static bool check_lease_count(struct step *step, const struct session *session, 
 
 bool check_acquire(struct step *step, const struct session *session, const struct request *request, uint64_t bytes)
 {
-    return check_open(step, session, request) && check_file(step, session, request) &&
-           check_size(step, session, request, bytes) && check_ttl(step, session, request) &&
-           check_options(step, session, request) && check_lease_count(step, session, request);
+    return check_file(step, session, request) && check_size(step, session, request, bytes) &&
+           check_ttl(step, session, request) && check_options(step, session, request) &&
+            check_lease_count(step, session, request);
 }
 
 bool check_extend(struct step *step, const struct session *session, const struct request *request)
 {
-    return check_open(step, session, request) && check_size(step, session, request, request->extend.bytes);
+    return check_size(step, session, request, request->extend.bytes);
 }

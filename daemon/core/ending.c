@@ -25,25 +25,14 @@ const char *end_reason_words(enum end_reason reason)
 
 static void count_ending(struct broker_counters *counters, enum end_reason reason)
 {
-    switch (reason) {
-    case END_RELEASED:
+    if (reason == END_RELEASED) {
         counters->released++;
-        break;
-    case END_EXPIRED:
+    } else if (reason == END_EXPIRED) {
         counters->expired++;
-        break;
-    case END_REVOKED:
-    case END_TAMPERED:
-    case END_SHUTDOWN:
-        counters->revoked++;
-        break;
-    case END_DIED:
-    case END_DISCONNECTED:
+    } else if (reason == END_DIED || reason == END_DISCONNECTED) {
         counters->died++;
-        break;
-    case END_NONE:
-    case END_REASONS:
-        assert(false);
+    } else {
+        counters->revoked++; /* by somebody, for a change of its size, or at the broker's end */
     }
 }
 
@@ -129,10 +118,6 @@ void ending_work(struct step *step)
 {
     struct broker *broker = step->broker;
     struct session *session;
-    while (broker->shutting_down && effect_room(step->effects) > EFFECTS_FOR_ONE_LEASE &&
-           (session = session_table_next(&broker->sessions, 0))) {
-        session_over(step, session, END_SHUTDOWN);
-    }
     while ((session = TAILQ_FIRST(&broker->sessions.over)) && effect_room(step->effects) >= EFFECTS_FOR_ONE_LEASE) {
         struct lease *lease = TAILQ_FIRST(&session->leases);
         if (lease) {

@@ -66,8 +66,8 @@ static void explain_failure(struct step *step, const struct session *session, co
         answer_error(step, peer, id, ERROR_SYSTEM, "the kernel refused a segment of %s: %s", asked,
                      strerrordesc_np(-failed->error));
     }
-    struct effect *last = &step->effects->effects[step->effects->count - 1];
-    if (id && last->kind == EFFECT_REPLY) {
+    if (id) {
+        struct effect *last = &step->effects->effects[step->effects->count - 1];
         last->reply.reply.error.system_errno = (uint32_t)-failed->error;
     }
 }

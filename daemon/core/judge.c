@@ -29,15 +29,11 @@ static bool judge_lease(struct step *step, struct lease *lease)
     if (must_be_read_first(step, lease)) {
         return false;
     }
-    switch (lease_table_judge(&step->broker->leases, lease, step->now)) {
-    case LEASE_EXPIRED:
+    enum lease_verdict verdict = lease_table_judge(&step->broker->leases, lease, step->now);
+    if (verdict == LEASE_EXPIRED) {
         lease_end(step, lease, END_EXPIRED);
-        break;
-    case LEASE_EXPIRING:
+    } else if (verdict == LEASE_EXPIRING) {
         warn(step, lease);
-        break;
-    case LEASE_FINE:
-        break;
     }
     return true;
 }
@@ -66,8 +62,7 @@ static void judge_leases(struct step *step)
 void judge_due(struct step *step)
 {
     struct session *session;
-    while ((session = session_table_first_grace(&step->broker->sessions)) && session->grace_until <= step->now &&
-           effect_room(step->effects) >= (size_t)2 * EFFECTS_FOR_ONE_LEASE) {
+    while ((session = session_table_first_grace(&step->broker->sessions)) && session->grace_until <= step->now) {
         session_over(step, session, END_DISCONNECTED);
     }
     judge_leases(step);

@@ -131,18 +131,6 @@ static uint64_t account_claimed(const struct account *account, enum ledger_limit
     return claimed[limit];
 }
 
-static uint64_t unclaimed(const struct account *account, enum ledger_limit limit)
-{
-    return room(account_limit(account, limit), sum(account_used(account, limit), account_claimed(account, limit), 0));
-}
-
-bool account_is_exhausted(const struct account *account, uint64_t bytes)
-{
-    bool kinds =
-        unclaimed(account, LEDGER_MAX_PHYSICAL_BYTES) < bytes && unclaimed(account, LEDGER_MAX_MAPPED_BYTES) < bytes;
-    return kinds || unclaimed(account, LEDGER_MAX_BYTES) < bytes;
-}
-
 /* Remembers this limit as the excess if it leaves less room than the one remembered before. */
 static void excess_consider(struct ledger_excess *excess, const struct account *account, const struct account *asking,
                             enum ledger_limit limit, uint64_t asked)
@@ -222,7 +210,7 @@ static void account_add_freeing(struct account *account, enum location location,
 
 void charge_begin_free(struct charge *charge)
 {
-    if (!charge->account || charge->freeing) {
+    if (charge->freeing) {
         return;
     }
     charge->freeing = true;
@@ -250,7 +238,7 @@ static void account_subtract(struct account *account, const struct charge *charg
 
 void charge_release(struct charge *charge)
 {
-    for (size_t i = 0; charge->account && i <= ACCOUNT_ABOVE_MAX; i++) {
+    for (size_t i = 0; i <= ACCOUNT_ABOVE_MAX; i++) {
         struct account *at = payer(charge->account, i);
         if (at) {
             account_subtract(at, charge);

@@ -86,15 +86,11 @@ const struct policy_rule *policy_group(const struct policy *policy, const struct
 
 static bool belongs(const struct policy_member *member, const struct identity *identity, const char *name)
 {
-    switch (member->kind) {
-    case MEMBER_USER:
+    if (member->kind == MEMBER_USER) {
         return member->id == identity->uid;
-    case MEMBER_GROUP:
-        return identity_has_group(identity, member->id);
-    case MEMBER_CLIENT:
-        return fnmatch(member->name, name, 0) == 0;
     }
-    return false;
+    return member->kind == MEMBER_GROUP ? identity_has_group(identity, member->id)
+                                        : fnmatch(member->name, name, 0) == 0;
 }
 
 const struct policy_rule *policy_class(const struct policy *policy, const struct identity *identity, const char *name)

@@ -221,8 +221,8 @@ static void forget_sizes(struct step *step)
 static bool is_superfluous(struct broker *broker, const struct segment *segment)
 {
     const struct pool_size *size = find_size(&broker->pool, segment->charge.bytes);
-    return !size || size->ready > size->wanted ||
-           broker->pool.account.physical_bytes > broker->options.settings.pool.bytes;
+    assert(size); /* a size that has something ready keeps its place */
+    return size->ready > size->wanted || broker->pool.account.physical_bytes > broker->options.settings.pool.bytes;
 }
 
 static void free_ready(struct step *step, struct segment *segment)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Looking at the broker: nothing here changes anything. */
+#include <assert.h>
 #include <string.h>
 
 #include "daemon/core/broker_state.h"
@@ -8,9 +9,7 @@
 
 static bool has_work(const struct broker *broker)
 {
-    bool queue = broker->retry_waiting && broker->waiting_count;
-    bool sessions_to_end = broker->shutting_down && broker->sessions.count;
-    return queue || sessions_to_end || !TAILQ_EMPTY(&broker->sessions.over);
+    return broker->retry_waiting || !TAILQ_EMPTY(&broker->sessions.over);
 }
 
 uint64_t broker_next_wakeup(const struct broker *broker)
@@ -136,7 +135,8 @@ size_t broker_list_sessions(const struct broker *broker, const struct identity *
 static void fill_lease(const struct lease *lease, uint64_t now, struct lease_entry *entry)
 {
     const struct session *session = lease->session;
-    const struct segment *first = TAILQ_FIRST(&lease->segments);
+    const struct segment *first = TAILQ_FIRST(&lease->segments); /* a lease that is alive has one */
+    assert(first);
     uint64_t deadline = session->state == SESSION_DETACHED ? session->grace_until : lease_deadline(lease);
     *entry = (struct lease_entry){
         .lease = lease->id,
@@ -149,10 +149,10 @@ static void fill_lease(const struct lease *lease, uint64_t now, struct lease_ent
         .extents = lease->extents,
         .ttl_ms = (uint32_t)(lease->ttl_ns / NANOSECONDS_PER_MILLISECOND),
         .remaining_ms = size_subtract_floored(deadline, now) / NANOSECONDS_PER_MILLISECOND,
-        .huge_pages = first && first->has_huge_pages,
+        .huge_pages = first->has_huge_pages,
         .numa_node = lease->location == LOCATION_RAM ? lease->options.numa_node : -1,
-        .prefaulted = first && first->options.prefault && lease->location == LOCATION_RAM,
-        .charge = first ? segment_charged_to(first) : CHARGE_UNSPECIFIED,
+        .prefaulted = first->options.prefault && lease->location == LOCATION_RAM,
+        .charge = segment_charged_to(first),
         .interleaved = lease->options.interleave && lease->location == LOCATION_RAM,
     };
     memcpy(entry->name, lease->name, sizeof entry->name);
@@ -204,6 +204,5 @@ bool broker_is_short(const struct broker *broker)
 
 bool broker_is_empty(const struct broker *broker)
 {
-    return broker->shutting_down && !broker->sessions.count && TAILQ_EMPTY(&broker->sessions.over) &&
-           !broker->segment_count;
+    return broker->shutting_down && TAILQ_EMPTY(&broker->sessions.over) && !broker->segment_count;
 }

@@ -7,9 +7,12 @@
 
 static uint64_t repeats(const struct request *request)
 {
-    return request->kind == REQUEST_ACQUIRE  ? request->acquire.repeats
-           : request->kind == REQUEST_EXTEND ? request->extend.repeats
-                                             : 0;
+    return request->kind == REQUEST_ACQUIRE ? request->acquire.repeats : request->extend.repeats;
+}
+
+static void set_repeats(struct request *request, uint64_t key)
+{
+    *(request->kind == REQUEST_ACQUIRE ? &request->acquire.repeats : &request->extend.repeats) = key;
 }
 
 uint64_t request_key(const struct request *request)
@@ -49,8 +52,7 @@ bool repeat_answer(struct step *step, struct session *session, const struct requ
     struct waiting *waiting = key ? find_waiting(session, key) : NULL;
     if (waiting) {
         waiting->request.id = request->id;
-        *(request->kind == REQUEST_ACQUIRE ? &waiting->request.acquire.repeats : &waiting->request.extend.repeats) =
-            key;
+        set_repeats(&waiting->request, key); /* by its own kind, whatever this one claims to be */
         return true;
     }
     struct segment *segment = key ? find_segment(session, key) : NULL;

@@ -8,6 +8,7 @@
 
 #include "daemon/core/broker_state.h"
 #include "proto/base/size.h"
+#include "proto/control_page.h"
 
 /* ---- keeping ---- */
 
@@ -148,7 +149,7 @@ static struct lease *restore_lease(struct broker *broker, struct session *sessio
 static bool contradicts(const struct broker *broker, const struct lease *lease, const struct kept_segment *kept)
 {
     bool is_sane = kept->id && kept->lease && kept->bytes && kept->bytes % broker->options.page_bytes == 0 &&
-                   kept->generation % 2 == 1 && (kept->location == LOCATION_RAM || kept->location == LOCATION_MMAP);
+                   kept->generation % 2 == 1 && kept->slot < CONTROL_PAGE_SLOTS && (kept->location == LOCATION_RAM || kept->location == LOCATION_MMAP);
     bool is_taken = !lease && broker_has_slot(broker, kept->session, kept->slot);
     return !is_sane || is_taken ||
            (lease && (lease->session->id != kept->session || lease->location != kept->location ||
@@ -163,8 +164,11 @@ int broker_restore_segment(struct broker *broker, const struct kept_segment *kep
     if (!session) {
         return -ENOENT;
     }
-    if ((twin && twin->id == kept->id) || contradicts(broker, lease, kept)) {
-        return twin && twin->id == kept->id ? -EEXIST : -EINVAL;
+    if (twin && twin->id == kept->id) {
+        return -EEXIST;
+    }
+    if (contradicts(broker, lease, kept)) {
+        return -EINVAL;
     }
     struct segment *segment = calloc(1, sizeof *segment);
     if (segment && !lease) {

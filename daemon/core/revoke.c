@@ -12,13 +12,13 @@ static uint64_t grace(const struct broker *broker)
     return broker->options.settings.queue.revoke_grace_ms * NANOSECONDS_PER_MILLISECOND;
 }
 
+/* A session that is over has no lease left here: the queue is not looked at before they have all ended. */
 static bool would_help(const struct lease *lease, const struct waiting *waiting, const struct denial *denial)
 {
     enum ledger_limit limit = denial_limit(denial);
     bool counts = limit == LEDGER_MAX_BYTES || (limit == LEDGER_MAX_PHYSICAL_BYTES ? lease->location == LOCATION_RAM
                                                                                    : lease->location == LOCATION_MMAP);
-    return lease->state == LEASE_ALIVE && counts && lease->session->state != SESSION_OVER &&
-           lease->session->flow->priority < waiting->flow->priority &&
+    return lease->state == LEASE_ALIVE && counts && lease->session->flow->priority < waiting->flow->priority &&
            account_stands_under(&lease->session->account, denial->excess.account);
 }
 

@@ -43,7 +43,7 @@ struct session {
     uint64_t input_read_at; /* when its connection was last known to hold no unread request */
     uint64_t grace_until;   /* while detached */
     uint64_t trimmed_at;    /* when it was last asked to trim; 0: never */
-    uint64_t lease_count;   /* alive or making */
+    uint32_t lease_count;   /* alive or making: each has a slot */
     uint64_t segment_count;
     uint32_t makings;         /* segments that are being made for it */
     bool draining;            /* over, and leases are still to be ended */

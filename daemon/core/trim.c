@@ -7,7 +7,7 @@
 #include "daemon/core/broker_state.h"
 #include "proto/base/size.h"
 
-enum { ASKED_AT_ONCE = 8 };
+enum { ASKED_AT_ONCE = 8 }; /* the queue leaves room for so many events */
 #define TRIM_INTERVAL NANOSECONDS_PER_SECOND
 
 static bool may_be_asked(const struct step *step, const struct session *session, const struct session *asking,
@@ -58,7 +58,7 @@ bool trim_ask(struct step *step, const struct session *asking, const struct deni
                 best = session;
             }
         }
-        if (!best || effect_room(step->effects) <= EFFECTS_FOR_ONE_LEASE) {
+        if (!best) {
             break;
         }
         ask(step, best, denial);

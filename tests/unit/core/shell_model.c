@@ -102,6 +102,7 @@ static void make(struct model *model, const struct effect_make *make)
         .location = make->location,
         .bytes = make->bytes,
         .making = true,
+        .has_huge_pages = model->gives_huge_pages && make->options.huge_pages != HUGE_PAGES_NEVER,
         .will_fail = model->fail_error && (make->location == LOCATION_RAM || make->file || model->fails_files),
     };
 }
@@ -200,6 +201,7 @@ static void report_made(struct model *model, struct model_segment *segment)
     struct input input = {.kind = segment->will_fail ? INPUT_SEGMENT_FAILED : INPUT_SEGMENT_MADE};
     input.segment.segment = segment->id;
     input.segment.handle = handle_of(segment);
+    input.segment.has_huge_pages = segment->has_huge_pages;
     input.segment.error = segment->will_fail ? model->fail_error : 0;
     if (segment->will_fail) {
         input.segment.error = input.segment.error ? input.segment.error : -ENOMEM;
@@ -347,14 +349,25 @@ const struct reply *model_answer(const struct model *model, uint64_t request_id)
     return NULL;
 }
 
-const struct reply *model_request(struct model *model, int peer, struct request *request)
+static void feed_request(struct model *model, int peer, const struct request *request)
 {
     struct input input = {.kind = INPUT_REQUEST, .session = model->peers[peer].session, .peer = cookie_of(peer)};
-    request->id = ++model->next_request;
     input.request.identity = (struct identity){.pid = 100 + peer, .uid = 1000 + (uint32_t)peer};
     input.request.request = request;
     model_feed(model, &input);
+}
+
+const struct reply *model_request(struct model *model, int peer, struct request *request)
+{
+    request->id = ++model->next_request;
+    feed_request(model, peer, request);
     return model_answer(model, request->id);
+}
+
+void model_request_unanswered(struct model *model, int peer, struct request *request)
+{
+    request->id = 0;
+    feed_request(model, peer, request);
 }
 
 const struct reply *model_acquire(struct model *model, int peer, uint64_t bytes, enum location location,

@@ -23,6 +23,7 @@ struct model_segment {
     uint64_t bytes;
     bool making, made, freeing;
     bool will_fail;
+    bool has_huge_pages;
 };
 
 struct model {
@@ -36,6 +37,7 @@ struct model {
     bool hold_makes, hold_frees;         /* results wait for model_finish() */
     int fail_error;                      /* 0, or what makings in RAM and of named files fail with */
     bool fails_files;                    /* those of nameless files too */
+    bool gives_huge_pages;               /* where they are asked for */
     struct reply replies[MODEL_REPLIES]; /* the newest answers and events, oldest first */
     void *reply_peers[MODEL_REPLIES];
     size_t reply_count;
@@ -82,6 +84,8 @@ uint64_t model_open_as(struct model *model, int peer, const char *name, uint32_t
 
 /* Requests; each returns the newest answer to it, or NULL when there is none (yet). */
 const struct reply *model_request(struct model *model, int peer, struct request *request);
+/* One that wants no answer. */
+void model_request_unanswered(struct model *model, int peer, struct request *request);
 const struct reply *model_acquire(struct model *model, int peer, uint64_t bytes, enum location location,
                                   uint32_t ttl_ms);
 const struct reply *model_release(struct model *model, int peer, uint64_t lease);

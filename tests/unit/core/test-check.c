@@ -132,6 +132,10 @@ Test(check, the_pool, .init = begin_with_a_pool, .fini = end)
     struct segment *ready = TAILQ_FIRST(&broker->pool.ready);
     cr_assert(ready, "the pool has something");
     EXPECT_NOTICED(ready->state, SEGMENT_LIVE, "not its own");
+    struct lease other = {.session = NULL};
+    ready->lease = &other;
+    cr_expect_not_null(pool_check(broker));
+    ready->lease = NULL;
     EXPECT_NOTICED(broker->pool.sizes[0].ready, 99, "miscounts");
     EXPECT_NOTICED(broker->pool.making, 99, "miscounts");
 }

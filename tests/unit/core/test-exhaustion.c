@@ -128,6 +128,18 @@ Test(exhaustion, what_contradicts_itself_is_not_restored)
     EXPECT_REFUSED(slot, 4, -EINVAL);
     EXPECT_REFUSED(session, 6, -ENOENT);
     EXPECT_REFUSED(lease, 12, -EINVAL); /* its slot is another lease's */
+    struct kept_session other = kept_session(8);
+    cr_assert_eq(broker_restore_session(model->broker, &other, (void *)2, model->now), 0);
+    EXPECT_REFUSED(session, 8, -EINVAL); /* its lease is another session's */
+    bad = kept_segment(20, 21);
+    bad.slot = UINT32_MAX;
+    cr_expect_eq(broker_restore_segment(model->broker, &bad, &handle, model->now), -EINVAL, "no table has that slot");
+    cr_expect_eq(broker_restore_slot(model->broker, 5, UINT32_MAX, 8), -EINVAL);
+    for (uint64_t id = 30; id < 29 + LEASE_EXTENTS_MAX; id++) {
+        bad = kept_segment(id, 4);
+        cr_assert_eq(broker_restore_segment(model->broker, &bad, &handle, model->now), 0);
+    }
+    EXPECT_REFUSED(id, 200, -EINVAL); /* more segments than a lease can have */
     cr_expect_null(broker_check(model->broker));
     (void)broker_free(model->broker);
     free(model);

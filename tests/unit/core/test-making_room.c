@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How room is made before anybody is refused: trimming, revocation, pressure, the pool, remembered sizes, why. */
+/* How room is made before anybody is refused: trimming, revocation, pressure, remembered sizes, why. */
 #include <string.h>
 
+#include "daemon/core/broker_state.h"
 #include "tests/unit/core/sharing.h"
 
 /* ---- before waiting ---- */
@@ -64,6 +65,29 @@ Test(making_room, auto_asks_for_trims_then_goes_to_a_file)
     model_free(model);
 }
 
+Test(making_room, not_all_are_asked_at_once_and_nobody_again_before_a_while)
+{
+    struct model *model = model_new(0, 12 * MIB, 0);
+    model->options.settings.queue.trim_ms = 5000;
+    model_configure(model);
+    for (int peer = 0; peer < 12; peer++) {
+        model_open(model, peer, LIMIT_UNSAID);
+        granted(model_acquire(model, peer, MIB, LOCATION_RAM, 60000));
+    }
+    model_open(model, 12, LIMIT_UNSAID);
+    cr_expect_null(model_acquire_waiting(model, 12, 12 * MIB, 30000));
+    size_t asked = 0;
+    for (int peer = 0; peer < 12; peer++) {
+        asked += model_events(model, peer, EVENT_TRIM);
+    }
+    cr_expect_eq(asked, 8);
+    model_pass(model, 1500);
+    cr_expect_null(model_acquire_waiting(model, 12, 12 * MIB, 30000));
+    cr_expect_eq(model_events(model, 0, EVENT_TRIM), 2, "it had its time, though it did not answer yet");
+    cr_expect_eq(model->broker->trims_pending, 8, "but is waited for once");
+    model_free(model);
+}
+
 /* ---- revocation ---- */
 
 static struct model *with_a_victim(bool allowed)
@@ -117,6 +141,31 @@ Test(making_room, a_victim_is_spared_when_nobody_waits_for_it_any_more)
     model_free(model);
 }
 
+Test(making_room, only_what_helps_is_taken)
+{
+    struct model *model = sharing(16 * MIB);
+    model->options.settings.queue.revoke_for_priority = true;
+    model_configure(model);
+    model_open_as(model, 0, "a", 1);
+    model_open_as(model, 1, "c1", 2);
+    model_open_as(model, 2, "c2", 3);
+    granted(model_acquire(model, 0, 4 * MIB, LOCATION_RAM, 60000));
+    granted(model_acquire(model, 0, 4 * MIB, LOCATION_RAM, 60000));
+    granted(model_acquire(model, 0, 4 * MIB, LOCATION_MMAP, 60000)); /* the newest, but it is no RAM */
+    granted(model_acquire(model, 1, 8 * MIB, LOCATION_RAM, 60000));  /* no lower priority */
+    cr_expect_null(model_acquire_waiting(model, 1, 4 * MIB, 30000));
+    uint64_t first = model->next_request;
+    cr_expect_null(model_acquire_waiting(model, 2, 4 * MIB, 30000));
+    uint64_t second = model->next_request;
+    model_pass(model, 1000);
+    cr_expect_eq(model_events(model, 0, EVENT_REVOKING), 2, "each of the two has one marked for itself");
+    model_pass(model, 1000);
+    granted(model_answer(model, first));
+    granted(model_answer(model, second));
+    cr_expect_eq(model_status(model).used_mapped_bytes, 4 * MIB);
+    model_free(model);
+}
+
 /* ---- pressure ---- */
 
 Test(making_room, under_pressure_grants_of_ram_pause_and_the_pool_is_dropped)
@@ -141,81 +190,6 @@ Test(making_room, under_pressure_grants_of_ram_pause_and_the_pool_is_dropped)
     uint64_t request = model->next_request;
     model_feed(model, &none);
     granted(model_answer(model, request));
-    model_free(model);
-}
-
-/* ---- the pool ---- */
-
-Test(making_room, a_ready_segment_is_lent_and_another_made)
-{
-    struct model *model = model_new(0, 16 * MIB, 0);
-    model->options.settings.pool = (struct pool_settings){.bytes = 4 * MIB, .sizes = {MIB}, .size_count = 1};
-    model_configure(model);
-    model_open(model, 0, LIMIT_UNSAID);
-    model->hold_makes = true;
-    const struct reply *reply = model_acquire(model, 0, MIB, LOCATION_RAM, 0);
-    granted(reply);
-    cr_expect(reply->grant.is_present);
-    cr_expect_eq(reply->grant.charge, CHARGE_BROKER);
-    cr_expect_eq(model_status(model).pool_hits, 1);
-    model->hold_makes = false;
-    model_finish(model);
-    cr_expect_eq(model_status(model).pooled_bytes, MIB);
-    model_free(model);
-}
-
-Test(making_room, sizes_that_are_asked_for_are_made_ahead_and_forgotten_again)
-{
-    struct model *model = model_new(0, 64 * MIB, 0);
-    model->options.settings.pool = (struct pool_settings){.bytes = 8 * MIB};
-    model_configure(model);
-    model_open(model, 0, LIMIT_UNSAID);
-    for (int i = 0; i < 3; i++) {
-        model_release(model, 0, granted(model_acquire(model, 0, 2 * MIB, LOCATION_RAM, 0)));
-    }
-    cr_expect_eq(model_status(model).pool_hits, 2);
-    cr_expect_eq(model_status(model).pool_misses, 1);
-    cr_expect_eq(model_status(model).used_bytes, 2 * MIB, "one is ready");
-    model_pass(model, 61000);
-    cr_expect_eq(model_status(model).used_bytes, 0);
-    model_free(model);
-}
-
-Test(making_room, the_pool_makes_room_before_anybody_is_refused)
-{
-    struct model *model = model_new(0, 8 * MIB, 0);
-    model->options.settings.pool = (struct pool_settings){.bytes = 4 * MIB, .sizes = {4 * MIB}, .size_count = 1};
-    model_configure(model);
-    model_open(model, 0, LIMIT_UNSAID);
-    cr_expect_eq(model_status(model).pooled_bytes, 4 * MIB);
-    model->hold_frees = true;
-    cr_expect_null(model_acquire(model, 0, 6 * MIB, LOCATION_RAM, 0), "it waits for the pool's bytes to be free");
-    model->hold_frees = false;
-    model_finish(model);
-    granted(model_answer(model, model->next_request));
-    refused(model_acquire(model, 0, 6 * MIB, LOCATION_RAM, 0), ERROR_LIMIT);
-    model_free(model);
-}
-
-Test(making_room, a_client_that_is_to_pay_gets_nothing_that_the_broker_touched)
-{
-    struct policy_rule rule = one_rule(PARTY_CLASS, POLICY_DEFAULT_CLASS);
-    rule.quota.charge = CHARGE_CLIENT;
-    struct model *model = with_rule(16 * MIB, &rule);
-    struct policy policy = {.rules = &rule, .rule_count = 1};
-    model->options.settings.policy = &policy;
-    model->options.settings.pool = (struct pool_settings){.bytes = 4 * MIB, .sizes = {MIB}, .size_count = 1};
-    model_configure(model);
-    model_open(model, 0, LIMIT_UNSAID);
-    struct request request = {.kind = REQUEST_ACQUIRE};
-    request.acquire =
-        (struct acquire_request){.bytes = MIB, .location = LOCATION_RAM, .numa_node = -1, .prefault = true};
-    const struct reply *reply = model_request(model, 0, &request);
-    granted(reply);
-    cr_expect_eq(reply->grant.charge, CHARGE_CLIENT);
-    cr_expect_not(reply->grant.is_present);
-    cr_expect(reply->grant.prefault, "the client does it");
-    cr_expect_eq(model_status(model).pool_hits, 0);
     model_free(model);
 }
 
@@ -294,24 +268,29 @@ Test(making_room, why_names_the_limit_its_holders_and_the_earliest_time)
     model_free(model);
 }
 
-Test(making_room, the_pool_forgets_the_size_that_was_asked_for_longest_ago)
+Test(making_room, why_forgets_old_refusals_and_says_of_accounts_that_went_what_it_knows)
 {
-    struct model *model = model_new(0, 4096 * MIB, 0);
-    model->options.settings.pool = (struct pool_settings){.bytes = 64 * MIB, .sizes = {MIB}, .size_count = 1};
-    model_configure(model);
-    model_open(model, 0, LIMIT_UNSAID);
-    for (uint64_t pages = 1; pages <= (uint64_t)POOL_SIZES_MAX * 2; pages++) {
-        const struct reply *reply = model_acquire(model, 0, pages * MODEL_PAGE, LOCATION_RAM, 0);
-        cr_assert(reply->kind == REPLY_GRANT);
-        model_pass(model, 5);
-        cr_assert_leq(model_status(model).pooled_bytes, 64 * MIB);
-        (void)model_release(model, 0, reply->grant.lease);
-    }
-    model_pass(model, 120000);
-    cr_expect_eq(model_status(model).pooled_bytes, MIB, "but the configured one stays");
-    model->options.settings.pool.bytes = 0;
-    model_configure(model);
-    model_pass(model, 1000);
-    cr_expect_eq(model_status(model).pooled_bytes, 0);
+    struct policy_rule rule = one_rule(PARTY_GROUP, "hpc");
+    rule.id = 0; /* everybody's here */
+    rule.quota.limits.max_bytes = MIB;
+    struct model *model = with_rule(64 * MIB, &rule);
+    struct why_entry why[4];
+    const struct identity stranger = {.pid = 9, .uid = 4711, .gid = 4711};
+    model_open_as(model, 0, "", 1);
+    uint64_t session = model->peers[0].session;
+    granted(model_acquire(model, 0, MIB, LOCATION_RAM, 60000));
+    const struct reply *reply = refused(model_acquire(model, 0, MIB, LOCATION_RAM, 0), ERROR_LIMIT);
+    cr_expect(strstr(reply->error.sentence, " unnamed (pid "), "%s", reply->error.sentence);
+    cr_assert_eq(broker_explain(model->broker, &model_root, session, model->now, why, 4), 1);
+    cr_expect_str_eq(why[0].refusal.whose, "group hpc");
+    cr_expect_eq(why[0].refusal.holder_count, 1);
+    cr_expect_eq(broker_explain(model->broker, &stranger, session, model->now, why, 4), 0, "not everybody's business");
+    model_configure(model); /* without the rule */
+    cr_assert_eq(broker_explain(model->broker, &model_root, session, model->now, why, 4), 1);
+    cr_expect_eq(why[0].refusal.limit_bytes, MIB, "as it was");
+    cr_expect_eq(why[0].refusal.holder_count, 0);
+    cr_expect_eq(why[0].earliest_ms, UINT64_MAX);
+    model->now += 600 * NANOSECONDS_PER_SECOND;
+    cr_expect_eq(broker_explain(model->broker, &model_root, session, model->now, why, 4), 0);
     model_free(model);
 }

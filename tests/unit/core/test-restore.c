@@ -133,6 +133,54 @@ Test(restore, a_repetition_is_granted_once)
     model_free(model);
 }
 
+Test(restore, each_of_several_that_wait_is_repeated_for_itself)
+{
+    struct model *model = model_new(0, 64 * MIB, 0);
+    model_open(model, 0, LIMIT_UNSAID);
+    uint64_t lease = acquire(model, 20 * MIB, 0)->grant.lease, large = acquire(model, 40 * MIB, 0)->grant.lease;
+    model->hold_frees = true;
+    model_release(model, 0, large);
+    cr_expect_null(acquire(model, 10 * MIB, 0), "it waits for the bytes");
+    uint64_t first = model->next_request;
+    cr_expect_null(extend(model, lease, 11 * MIB, 0));
+    uint64_t second = model->next_request;
+    cr_expect_null(extend(model, lease, 11 * MIB, second));
+    uint64_t repeated = model->next_request;
+    cr_expect_null(extend(model, lease, 11 * MIB, first), "it claims to repeat an acquire: that goes on as it was");
+    uint64_t mistaken = model->next_request;
+    cr_expect_null(extend(model, lease, 11 * MIB, second), "a repetition is repeated");
+    uint64_t again = model->next_request;
+    model->hold_frees = false;
+    model_finish(model);
+    cr_expect(!model_answer(model, first) && !model_answer(model, second) && !model_answer(model, repeated));
+    const struct reply *acquired = model_answer(model, mistaken), *extended = model_answer(model, again);
+    cr_assert(acquired && extended);
+    cr_expect_eq(acquired->grant.bytes, 10 * MIB);
+    cr_expect_neq(acquired->grant.lease, lease);
+    cr_expect_eq(extended->grant.lease, lease);
+    cr_expect_eq(model_status(model).used_bytes, 41 * MIB);
+    model_free(model);
+}
+
+Test(restore, only_what_lives_is_kept)
+{
+    struct model *model = model_new(0, 64 * MIB, 0);
+    struct kept_session session;
+    struct kept_segment segment;
+    model_open(model, 0, LIMIT_UNSAID);
+    cr_expect_not(broker_keep_segment(model->broker, 1, &segment), "there is none at all");
+    struct grant_reply grant = acquire(model, MIB, 0)->grant, next = acquire(model, MIB, 0)->grant;
+    cr_expect(broker_keep_session(model->broker, model->peers[0].session, &session));
+    cr_expect_not(broker_keep_session(model->broker, model->peers[0].session + 1, &session));
+    cr_expect(broker_keep_segment(model->broker, grant.segment, &segment));
+    model_release(model, 0, grant.lease);
+    cr_expect_not(broker_keep_segment(model->broker, grant.segment, &segment), "the next one is another");
+    model->hold_frees = true;
+    model_release(model, 0, next.lease);
+    cr_expect_not(broker_keep_segment(model->broker, next.segment, &segment), "it is being freed");
+    model_free(model);
+}
+
 Test(restore, a_repetition_takes_over_what_is_under_way)
 {
     struct model *model = model_new(0, 64 * MIB, 0);

@@ -2,6 +2,7 @@
 /* Who gets memory when it is short: quotas, reserves, the queue and its order. One rule a test. */
 #include <string.h>
 
+#include "daemon/core/broker_state.h"
 #include "tests/unit/core/sharing.h"
 
 /* ---- quotas ---- */
@@ -259,5 +260,92 @@ Test(sharing, within_a_priority_who_holds_least_for_its_weight_goes_first)
     model_release(model, 2, lease);
     granted(model_answer(model, second)); /* 6 for weight 2 is less than 4 for weight 1 */
     cr_expect_null(model_answer(model, first));
+    model_free(model);
+}
+
+/* ---- who stands where ---- */
+
+static void open_identity(struct model *model, int peer, const struct identity *identity, const char *name)
+{
+    struct input open = {.kind = INPUT_OPEN_SESSION, .peer = (void *)(uintptr_t)(peer + 1)};
+    open.open.identity = *identity;
+    open.open.hello = (struct hello_request){
+        .heap_bytes = LIMIT_UNSAID, .max_bytes = LIMIT_UNSAID, .max_physical_bytes = LIMIT_UNSAID};
+    (void)stpncpy(open.open.hello.name, name, sizeof open.open.hello.name - 1);
+    model_feed(model, &open);
+}
+
+static struct flow *flow_of(const struct model *model, int peer)
+{
+    return session_table_find(&model->broker->sessions, model->peers[peer].session)->flow;
+}
+
+Test(sharing, sessions_of_one_user_in_different_groups_stand_apart)
+{
+    struct policy_rule rule = one_rule(PARTY_GROUP, "hpc");
+    rule.id = 77;
+    struct model *model = with_rule(64 * MIB, &rule);
+    const struct identity member = {.pid = 1, .uid = 5, .gid = 77}, other = {.pid = 2, .uid = 5, .gid = 5};
+    open_identity(model, 0, &member, "x");
+    open_identity(model, 1, &other, "x");
+    cr_expect_neq(flow_of(model, 0), flow_of(model, 1));
+    cr_expect(flow_of(model, 0)->group && !flow_of(model, 1)->group);
+    model_free(model);
+}
+
+Test(sharing, the_classs_word_goes_before_the_users_before_the_groups)
+{
+    struct policy_rule rules[] = {one_rule(PARTY_USER, "alice"), one_rule(PARTY_GROUP, "hpc"),
+                                  one_rule(PARTY_CLASS, "urgent")};
+    struct policy_member member = {.kind = MEMBER_CLIENT, .name = "u*"};
+    const struct policy policy = {.rules = rules, .rule_count = 3};
+    const struct identity alice = {.pid = 1, .uid = 5, .gid = 77}, bob = {.pid = 2, .uid = 6, .gid = 77};
+    rules[0].id = 5;
+    rules[0].quota.has_priority = rules[0].quota.has_weight = true;
+    rules[0].quota.priority = 2;
+    rules[0].quota.weight = 20;
+    rules[1].id = 77;
+    rules[1].quota.has_priority = rules[1].quota.has_weight = true;
+    rules[1].quota.priority = 1;
+    rules[1].quota.weight = 10;
+    rules[2].quota.has_priority = true;
+    rules[2].quota.priority = 3;
+    rules[2].members = &member;
+    rules[2].member_count = 1;
+    struct model *model = model_new(0, 64 * MIB, 0);
+    model->options.settings.policy = &policy;
+    model_configure(model);
+    open_identity(model, 0, &alice, "urgent");
+    open_identity(model, 1, &alice, "x");
+    open_identity(model, 2, &bob, "x");
+    cr_expect(flow_of(model, 0)->priority == 3 && flow_of(model, 0)->weight == 20);
+    cr_expect(flow_of(model, 1)->priority == 2 && flow_of(model, 1)->weight == 20);
+    cr_expect(flow_of(model, 2)->priority == 1 && flow_of(model, 2)->weight == 10);
+    model_free(model);
+}
+
+Test(sharing, several_reserves_come_and_go)
+{
+    struct policy_rule rules[] = {one_rule(PARTY_CLASS, "a"), one_rule(PARTY_CLASS, "b"), one_rule(PARTY_CLASS, "c")};
+    struct policy policy = {.rules = rules, .rule_count = 3};
+    for (int i = 0; i < 3; i++) {
+        rules[i].quota.reserve_bytes = MIB;
+    }
+    struct model *model = model_new(0, 64 * MIB, 0);
+    model->options.settings.policy = &policy;
+    model_configure(model);
+    cr_expect_eq(model_status(model).reserved_bytes, 3 * MIB);
+    rules[0].quota.reserve_bytes = 4 * MIB;
+    model_configure(model);
+    cr_expect_eq(model_status(model).reserved_bytes, 6 * MIB);
+    rules[1].quota.reserve_bytes = 0;
+    model_configure(model);
+    cr_expect_eq(model_status(model).reserved_bytes, 5 * MIB);
+    policy.rule_count = 1;
+    model_configure(model);
+    cr_expect_eq(model_status(model).reserved_bytes, 4 * MIB);
+    policy.rule_count = 0;
+    model_configure(model);
+    cr_expect_eq(model_status(model).reserved_bytes, 0);
     model_free(model);
 }

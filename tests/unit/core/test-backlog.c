@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* More to do than one step can: it is done in several, and what comes in between finds everything in order. */
+#include <string.h>
+
+#include "daemon/core/broker_state.h"
+#include "tests/unit/core/sharing.h"
+
+TestSuite(backlog);
+
+enum { LEASES = 10, EXTENTS = 60 };
+
+/* A session whose end takes several steps. */
+static void fill(struct model *model, int peer)
+{
+    for (int i = 0; i < LEASES; i++) {
+        uint64_t lease = granted(model_acquire(model, peer, MODEL_PAGE, LOCATION_RAM, 60000));
+        struct request extend = {.kind = REQUEST_EXTEND, .extend = {.lease = lease, .bytes = MODEL_PAGE}};
+        for (int j = 1; j < EXTENTS; j++) {
+            granted(model_request(model, peer, &extend));
+        }
+    }
+}
+
+static void die(struct model *model, int peer)
+{
+    struct input died = {.kind = INPUT_DIED, .session = model->peers[peer].session};
+    model_feed(model, &died);
+}
+
+Test(backlog, a_session_whose_last_segment_is_freed_before_its_turn_is_forgotten_in_its_turn)
+{
+    struct model *model = model_new(0, 64 * MIB, 0);
+    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 1, LIMIT_UNSAID);
+    uint64_t lease = granted(model_acquire(model, 1, MIB, LOCATION_RAM, 0));
+    fill(model, 0);
+    model->hold_frees = true;
+    model_release(model, 1, lease);
+    die(model, 0);
+    die(model, 1);
+    cr_assert(model->peers[0].session && model->peers[1].session, "neither has had its turn to the end");
+    cr_assert_eq(model->segments[0].bytes, MIB, "the first result that is let through");
+    model->hold_frees = false;
+    model_finish(model);
+    model_pass(model, 0);
+    cr_expect_eq(model_status(model).used_bytes, 0);
+    cr_expect(!model->peers[0].session && !model->peers[0].is_over, "gone");
+    cr_expect(!model->peers[1].session && !model->peers[1].is_over, "gone");
+    model_free(model);
+}
+
+Test(backlog, a_session_that_is_over_still_counts_among_the_holders)
+{
+    static struct why_entry why[4];
+    struct model *model = model_new(0, MIB * 3, 0);
+    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 1, LIMIT_UNSAID);
+    model_open(model, 2, LIMIT_UNSAID);
+    fill(model, 0);
+    cr_expect_null(model_acquire_waiting(model, 1, MIB, 30000));
+    model->hold_frees = true;
+    die(model, 0);
+    die(model, 2);
+    cr_assert_eq(broker_explain(model->broker, &model_root, 0, model->now, why, 4), 1);
+    cr_assert_eq(why[0].refusal.holder_count, 1, "and one that holds nothing does not");
+    cr_expect_eq(why[0].refusal.holders[0].bytes, (uint64_t)LEASES * EXTENTS * MODEL_PAGE);
+    cr_expect_eq(why[0].earliest_ms, 0, "as soon as it is freed");
+    struct session *over = TAILQ_FIRST(&model->broker->sessions.over);
+    over->lease_count++;
+    cr_expect_not_null(broker_check(model->broker), "the tables of such a session are checked too");
+    over->lease_count--;
+    model_free(model);
+}
+
+/* ---- the queue ---- */
+
+enum { WAITING = 150 };
+
+static void wait_many(struct model *model, uint64_t bytes, uint32_t wait_ms)
+{
+    for (int i = 0; i < WAITING; i++) {
+        cr_assert_null(model_acquire_waiting(model, 1 + i / 60, bytes, wait_ms));
+    }
+    cr_assert_eq(model_status(model).waiting, WAITING);
+}
+
+static struct model *with_sessions(uint64_t max_physical)
+{
+    struct model *model = sharing(max_physical);
+    model_open_as(model, 0, "a", 1);
+    for (int peer = 1; peer < 5; peer++) {
+        model_open_as(model, peer, "b", 1 + (uint32_t)peer);
+    }
+    return model;
+}
+
+Test(backlog, many_that_waited_are_served_in_more_than_one_step)
+{
+    struct model *model = with_sessions(16 * MIB);
+    uint64_t all = granted(model_acquire(model, 0, 12 * MIB, LOCATION_RAM, 60000)); /* 4 MiB are c's reserve */
+    wait_many(model, MODEL_PAGE, 30000);
+    model->hold_makes = true;
+    model_release(model, 0, all);
+    uint64_t waiting = model_status(model).waiting;
+    cr_expect(waiting > 0 && waiting < WAITING, "%llu still wait", (unsigned long long)waiting);
+    cr_expect_eq(broker_next_wakeup(model->broker), 0, "there is more to do");
+    model->hold_makes = false;
+    model_finish(model);
+    model_pass(model, 0);
+    cr_expect_eq(model_status(model).waiting, 0);
+    cr_expect_eq(model_status(model).leases, WAITING);
+    model_free(model);
+}
+
+Test(backlog, a_session_can_let_only_so_many_wait)
+{
+    struct model *model = with_sessions(16 * MIB);
+    granted(model_acquire(model, 0, 12 * MIB, LOCATION_RAM, 60000));
+    for (int i = 0; i < 64; i++) {
+        cr_assert_null(model_acquire_waiting(model, 1, MIB, 30000));
+    }
+    const struct reply *reply = refused(model_acquire_waiting(model, 1, MIB, 30000), ERROR_TOO_MANY);
+    cr_expect(strstr(reply->error.sentence, "64 requests of this session"), "%s", reply->error.sentence);
+    cr_expect_null(model_acquire_waiting(model, 2, MIB, 30000), "another session can");
+    model->options.settings.queue.waiting_max = 65;
+    model_configure(model);
+    reply = refused(model_acquire_waiting(model, 2, MIB, 30000), ERROR_TOO_MANY);
+    cr_expect(strstr(reply->error.sentence, "65 requests of all clients"), "%s", reply->error.sentence);
+    model_free(model);
+}
+
+/* ---- revocation ---- */
+
+Test(backlog, many_leases_are_marked_and_taken_in_bounded_steps)
+{
+    enum { VICTIMS = 200 };
+    struct model *model = sharing(VICTIMS * MODEL_PAGE);
+    model->options.settings.policy = NULL; /* without the reserve: the whole is lent */
+    model_configure(model);
+    struct policy_rule rule = one_rule(PARTY_CLASS, "urgent");
+    struct policy_member member = {.kind = MEMBER_CLIENT, .name = "u*"};
+    rule.members = &member;
+    rule.member_count = 1;
+    rule.quota.has_priority = true;
+    rule.quota.priority = 5;
+    struct policy policy = {.rules = &rule, .rule_count = 1};
+    model->options.settings.policy = &policy;
+    model->options.settings.queue.revoke_for_priority = true;
+    model_configure(model);
+    model_open_as(model, 0, "a", 1);
+    model_open_as(model, 1, "u", 2);
+    for (int i = 0; i < VICTIMS; i++) {
+        granted(model_acquire(model, 0, MODEL_PAGE, LOCATION_RAM, 60000));
+    }
+    cr_expect_null(model_acquire_waiting(model, 1, VICTIMS * MODEL_PAGE, 30000));
+    uint64_t request = model->next_request;
+    model->now += 1000 * NANOSECONDS_PER_MILLISECOND;
+    struct input tick = {.kind = INPUT_TICK};
+    model_feed(model, &tick);
+    size_t marked = model_events(model, 0, EVENT_REVOKING);
+    cr_expect(marked > 100 && marked < VICTIMS, "%zu in the first step", marked);
+    model_pass(model, 300);
+    cr_expect_eq(model_events(model, 0, EVENT_REVOKING), VICTIMS);
+    model->hold_frees = true;
+    model->now += 1300 * NANOSECONDS_PER_MILLISECOND;
+    model_feed(model, &tick);
+    uint64_t left = model_status(model).leases;
+    cr_expect(left > 0 && left < VICTIMS, "%llu are left after a step", (unsigned long long)left);
+    model->hold_frees = false;
+    model_finish(model);
+    model_pass(model, 100);
+    granted(model_answer(model, request));
+    cr_expect_leq(model->largest_step, EFFECTS_MAX);
+    model_free(model);
+}

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The warm pool: what it makes ahead, lends, forgets and gives up. */
+#include <string.h>
+
+#include "daemon/core/broker_state.h"
+#include "tests/unit/core/sharing.h"
+
+TestSuite(pool);
+
+Test(pool, a_ready_segment_is_lent_and_another_made)
+{
+    struct model *model = model_new(0, 16 * MIB, 0);
+    model->options.settings.pool = (struct pool_settings){.bytes = 4 * MIB, .sizes = {MIB}, .size_count = 1};
+    model_configure(model);
+    model_open(model, 0, LIMIT_UNSAID);
+    model->hold_makes = true;
+    const struct reply *reply = model_acquire(model, 0, MIB, LOCATION_RAM, 0);
+    granted(reply);
+    cr_expect(reply->grant.is_present);
+    cr_expect_eq(reply->grant.charge, CHARGE_BROKER);
+    cr_expect_eq(model_status(model).pool_hits, 1);
+    model->hold_makes = false;
+    model_finish(model);
+    cr_expect_eq(model_status(model).pooled_bytes, MIB);
+    model_free(model);
+}
+
+Test(pool, sizes_that_are_asked_for_are_made_ahead_and_forgotten_again)
+{
+    struct model *model = model_new(0, 64 * MIB, 0);
+    model->options.settings.pool = (struct pool_settings){.bytes = 8 * MIB};
+    model_configure(model);
+    model_open(model, 0, LIMIT_UNSAID);
+    for (int i = 0; i < 3; i++) {
+        model_release(model, 0, granted(model_acquire(model, 0, 2 * MIB, LOCATION_RAM, 0)));
+    }
+    cr_expect_eq(model_status(model).pool_hits, 2);
+    cr_expect_eq(model_status(model).pool_misses, 1);
+    cr_expect_eq(model_status(model).used_bytes, 2 * MIB, "one is ready");
+    model_pass(model, 61000);
+    cr_expect_eq(model_status(model).used_bytes, 0);
+    model_free(model);
+}
+
+Test(pool, the_pool_makes_room_before_anybody_is_refused)
+{
+    struct model *model = model_new(0, 8 * MIB, 0);
+    model->options.settings.pool = (struct pool_settings){.bytes = 4 * MIB, .sizes = {4 * MIB}, .size_count = 1};
+    model_configure(model);
+    model_open(model, 0, LIMIT_UNSAID);
+    cr_expect_eq(model_status(model).pooled_bytes, 4 * MIB);
+    model->hold_frees = true;
+    cr_expect_null(model_acquire(model, 0, 6 * MIB, LOCATION_RAM, 0), "it waits for the pool's bytes to be free");
+    model->hold_frees = false;
+    model_finish(model);
+    granted(model_answer(model, model->next_request));
+    refused(model_acquire(model, 0, 6 * MIB, LOCATION_RAM, 0), ERROR_LIMIT);
+    model_free(model);
+}
+
+Test(pool, a_client_that_is_to_pay_gets_nothing_that_the_broker_touched)
+{
+    struct policy_rule rule = one_rule(PARTY_CLASS, POLICY_DEFAULT_CLASS);
+    rule.quota.charge = CHARGE_CLIENT;
+    struct model *model = with_rule(16 * MIB, &rule);
+    struct policy policy = {.rules = &rule, .rule_count = 1};
+    model->options.settings.policy = &policy;
+    model->options.settings.pool = (struct pool_settings){.bytes = 4 * MIB, .sizes = {MIB}, .size_count = 1};
+    model_configure(model);
+    model_open(model, 0, LIMIT_UNSAID);
+    struct request request = {.kind = REQUEST_ACQUIRE};
+    request.acquire =
+        (struct acquire_request){.bytes = MIB, .location = LOCATION_RAM, .numa_node = -1, .prefault = true};
+    const struct reply *reply = model_request(model, 0, &request);
+    granted(reply);
+    cr_expect_eq(reply->grant.charge, CHARGE_CLIENT);
+    cr_expect_not(reply->grant.is_present);
+    cr_expect(reply->grant.prefault, "the client does it");
+    cr_expect_eq(model_status(model).pool_hits, 0);
+    model_free(model);
+}
+
+Test(pool, the_pool_forgets_the_size_that_was_asked_for_longest_ago)
+{
+    struct model *model = model_new(0, 4096 * MIB, 0);
+    model->options.settings.pool = (struct pool_settings){.bytes = 64 * MIB, .sizes = {MIB}, .size_count = 1};
+    model_configure(model);
+    model_open(model, 0, LIMIT_UNSAID);
+    for (uint64_t pages = 1; pages <= (uint64_t)POOL_SIZES_MAX * 2; pages++) {
+        const struct reply *reply = model_acquire(model, 0, pages * MODEL_PAGE, LOCATION_RAM, 0);
+        cr_assert(reply->kind == REPLY_GRANT);
+        model_pass(model, 5);
+        cr_assert_leq(model_status(model).pooled_bytes, 64 * MIB);
+        (void)model_release(model, 0, reply->grant.lease);
+    }
+    model_pass(model, 120000);
+    cr_expect_eq(model_status(model).pooled_bytes, MIB, "but the configured one stays");
+    model->options.settings.pool.bytes = 0;
+    model_configure(model);
+    model_pass(model, 1000);
+    cr_expect_eq(model_status(model).pooled_bytes, 0);
+    model_free(model);
+}
+
+/* ---- its bounds ---- */
+
+static struct model *with_pool(uint64_t bytes)
+{
+    struct model *model = model_new(0, 4096 * MIB, 0);
+    model->options.settings.pool.bytes = bytes;
+    model_configure(model);
+    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 1, LIMIT_UNSAID);
+    return model;
+}
+
+static struct pool_size *size_of(struct model *model, uint64_t bytes)
+{
+    for (size_t i = 0; i < POOL_SIZES_MAX; i++) {
+        if (model->broker->pool.sizes[i].bytes == bytes) {
+            return &model->broker->pool.sizes[i];
+        }
+    }
+    return NULL;
+}
+
+static void name_sizes(struct model *model, size_t count, uint64_t first)
+{
+    struct pool_settings *settings = &model->options.settings.pool;
+    for (size_t i = 0; i < count; i++) {
+        settings->sizes[i] = first + i * MODEL_PAGE;
+    }
+    settings->size_count = count;
+}
+
+/* A request that finds nothing ready: the size gets a place in the table, if there is one. */
+static void ask(struct model *model, uint64_t bytes)
+{
+    model_release(model, 0, granted(model_acquire(model, 0, bytes, LOCATION_RAM, 0)));
+    model_pass(model, 10);
+}
+
+Test(pool, a_table_full_of_named_sizes_has_no_place_for_another)
+{
+    struct model *model = with_pool(64 * MIB);
+    name_sizes(model, POOL_SIZES_MAX, MODEL_PAGE);
+    model_configure(model);
+    ask(model, 2 * MIB);
+    cr_expect_null(size_of(model, 2 * MIB));
+    cr_expect_eq(model_status(model).pool_misses, 1);
+    for (size_t i = 0; i < POOL_SIZES_MAX; i++) {
+        cr_expect_not_null(size_of(model, (i + 1) * MODEL_PAGE));
+    }
+    model_free(model);
+}
+
+Test(pool, a_size_with_something_ready_or_in_the_making_keeps_its_place)
+{
+    enum { IDLE = POOL_SIZES_MAX - 3 };
+    struct model *model = with_pool(32 * MIB);
+    name_sizes(model, 1, MODEL_PAGE);
+    model_configure(model);
+    ask(model, MIB);
+    cr_assert_eq(size_of(model, MIB)->ready, 1);
+    for (uint64_t i = 0; i < IDLE; i++) { /* only one of these fits, and the first takes all the room there is */
+        ask(model, 20 * MIB + i * MODEL_PAGE);
+    }
+    cr_assert_eq(size_of(model, 20 * MIB)->ready, 1);
+    model->hold_makes = true;
+    (void)model_acquire(model, 0, 2 * MIB, LOCATION_RAM, 0);
+    model->hold_makes = false;
+    cr_assert_not_null(size_of(model, 2 * MIB));
+    model_finish(model);
+    model->hold_makes = true;
+    (void)model_acquire(model, 0, 2 * MIB, LOCATION_RAM, 0);
+    cr_assert_eq(size_of(model, 2 * MIB)->making, 1);
+    cr_assert_eq(size_of(model, 2 * MIB)->ready, 0);
+    model->now += NANOSECONDS_PER_MILLISECOND;
+    (void)model_acquire(model, 1, 4 * MIB, LOCATION_RAM, 0);
+    cr_expect_not_null(size_of(model, 4 * MIB));
+    cr_expect_null(size_of(model, 20 * MIB + MODEL_PAGE), "of the idle ones the one asked for longest ago went");
+    cr_expect(size_of(model, MODEL_PAGE) && size_of(model, MIB) && size_of(model, 20 * MIB) && size_of(model, 2 * MIB));
+    for (uint64_t i = 2; i < IDLE; i++) {
+        cr_expect_not_null(size_of(model, 20 * MIB + i * MODEL_PAGE));
+    }
+    model_free(model);
+}
+
+Test(pool, sizes_that_no_segment_can_have_are_passed_over)
+{
+    struct model *model = with_pool(8 * MIB);
+    struct pool_settings *settings = &model->options.settings.pool;
+    settings->sizes[0] = 0;
+    settings->sizes[1] = UINT64_MAX;
+    settings->sizes[2] = MIB;
+    settings->size_count = 3;
+    model_configure(model);
+    cr_expect_eq(model_status(model).pooled_bytes, MIB);
+    model_free(model);
+}
+
+/* Very many ready segments of four sizes, more than one step can give up. */
+static struct model *with_many_ready(void)
+{
+    struct model *model = with_pool(64 * MIB);
+    for (uint64_t pages = 1; pages <= 4; pages++) {
+        ask(model, pages * MODEL_PAGE);
+        size_of(model, pages * MODEL_PAGE)->wanted = 64;
+    }
+    model_pass(model, 1000);
+    for (int i = 0; i < 300; i++) { /* one is made in a step */
+        struct input tick = {.kind = INPUT_TICK};
+        model_feed(model, &tick);
+    }
+    cr_assert_eq(size_of(model, MODEL_PAGE)->ready, 64);
+    cr_assert_eq(size_of(model, 4 * (uint64_t)MODEL_PAGE)->ready, 64);
+    return model;
+}
+
+static size_t count_freeing(const struct model *model)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < model->segment_count; i++) {
+        count += model->segments[i].freeing;
+    }
+    return count;
+}
+
+Test(pool, a_burst_raises_what_is_kept_ready_to_a_bound)
+{
+    struct model *model = with_pool(64 * MIB);
+    model->options.settings.pool.bytes = MODEL_PAGE; /* one at most is ever ready */
+    model_configure(model);
+    model->hold_makes = true;
+    for (int i = 0; i < 80; i++) {
+        (void)model_acquire(model, i % 2, MODEL_PAGE, LOCATION_RAM, 0);
+    }
+    cr_expect_eq(size_of(model, MODEL_PAGE)->wanted, 64);
+    model_free(model);
+}
+
+Test(pool, what_is_given_up_is_freed_in_bounded_steps)
+{
+    struct model *model = with_many_ready();
+    model->hold_frees = true;
+    model->options.settings.pool.bytes = 0;
+    model_configure(model);
+    size_t freeing = count_freeing(model);
+    cr_expect(freeing > 100 && freeing < 256, "%zu in one step", freeing);
+    model->hold_frees = false;
+    model_finish(model);
+    model_pass(model, 10);
+    cr_expect_eq(model_status(model).pooled_bytes, 0);
+    cr_expect_leq(model->largest_step, EFFECTS_MAX);
+    model_free(model);
+}
+
+Test(pool, sizes_out_of_use_make_way_for_those_in_use_a_step_later)
+{
+    struct model *model = with_many_ready();
+    name_sizes(model, 1, 9 * (uint64_t)MODEL_PAGE);
+    model->hold_makes = model->hold_frees = true;
+    model->now += 61 * NANOSECONDS_PER_SECOND;
+    model_configure(model);
+    cr_expect_gt(count_freeing(model), 100);
+    cr_expect_eq(size_of(model, 9 * (uint64_t)MODEL_PAGE)->making, 0, "the step was full");
+    model->hold_makes = model->hold_frees = false;
+    model_finish(model);
+    cr_expect_eq(size_of(model, 9 * (uint64_t)MODEL_PAGE)->ready, 1);
+    model_free(model);
+}
+
+Test(pool, a_shutdown_gives_everything_up_though_one_step_can_not)
+{
+    struct model *model = with_many_ready();
+    struct input shutdown = {.kind = INPUT_SHUTDOWN};
+    model->hold_frees = true;
+    model->now += 61 * NANOSECONDS_PER_SECOND; /* all are out of use at the same moment */
+    model_feed(model, &shutdown);
+    cr_expect_gt(count_freeing(model), 100);
+    cr_expect_eq(broker_next_wakeup(model->broker), 0, "there is more to do");
+    model->hold_frees = false;
+    model_finish(model);
+    model_pass(model, 0);
+    cr_expect(broker_is_empty(model->broker));
+    model_free(model);
+}
+
+Test(pool, pressure_takes_a_part_at_a_time)
+{
+    struct model *model = with_many_ready();
+    struct input some = {.kind = INPUT_PRESSURE, .pressure = PRESSURE_SOME};
+    model->hold_frees = true;
+    model_feed(model, &some);
+    cr_expect_eq(count_freeing(model), 32);
+    model_free(model);
+}
+
+Test(pool, an_audit_sees_what_is_ready_and_a_change_of_it_takes_no_lease)
+{
+    struct model *model = with_pool(8 * MIB);
+    struct segment_view view;
+    name_sizes(model, 1, MIB);
+    model_configure(model);
+    cr_assert(broker_next_segment(model->broker, 0, &view));
+    cr_expect_eq(view.lease, 0);
+    cr_expect_eq(view.state, SEGMENT_POOLED);
+    cr_expect_not(broker_next_segment(model->broker, view.id, &view));
+    struct input tampered = {.kind = INPUT_SEGMENT_TAMPERED, .segment = {.segment = view.id}};
+    model_feed(model, &tampered);
+    cr_expect_eq(model_status(model).pooled_bytes, MIB);
+    model_free(model);
+}
