@@ -50,16 +50,12 @@ struct session *session_new(struct session_table *table, uint64_t id, const stru
     return session;
 }
 
-struct session *session_free(struct session *session)
+void session_free(struct session *session)
 {
-    if (!session) {
-        return NULL;
-    }
     assert(session->state == SESSION_OVER && !session->lease_count && !session->segment_count);
     account_deinit(&session->account);
     slot_table_deinit(&session->slots);
     free(session);
-    return NULL;
 }
 
 static struct session_id_tree *ids(const struct session_table *table)

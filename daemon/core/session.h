@@ -73,8 +73,8 @@ void session_table_init(struct session_table *table);
 /* A connected session that stands under nobody yet; NULL when memory is short. The table owns it. */
 struct session *session_new(struct session_table *table, uint64_t id, const struct byte_limits *limits);
 
-/* Frees a session that is over and holds nothing. Takes NULL; returns NULL. */
-struct session *session_free(struct session *session);
+/* Frees a session that is over and holds nothing. */
+void session_free(struct session *session);
 
 struct session *session_table_find(const struct session_table *table, uint64_t id);
 struct session *session_table_next(const struct session_table *table, uint64_t id);

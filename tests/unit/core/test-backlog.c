@@ -129,6 +129,27 @@ Test(backlog, a_session_can_let_only_so_many_wait)
     model_free(model);
 }
 
+/* ---- judging ---- */
+
+Test(backlog, more_leases_than_one_step_judges_are_judged_in_the_next)
+{
+    struct model *model = model_new(0, 64 * MIB, 0);
+    model_open(model, 0, LIMIT_UNSAID);
+    for (int i = 0; i < JUDGED_PER_STEP + 20; i++) {
+        granted(model_acquire(model, 0, MODEL_PAGE, LOCATION_RAM, 4000));
+    }
+    model_pass(model, 2000);
+    (void)model_renew(model, 0);
+    model->now += 1000 * NANOSECONDS_PER_MILLISECOND; /* where the warning would have come */
+    struct input tick = {.kind = INPUT_TICK};
+    model_feed(model, &tick);
+    cr_expect_leq(broker_next_wakeup(model->broker), model->now, "twenty are left");
+    model_feed(model, &tick);
+    cr_expect_gt(broker_next_wakeup(model->broker), model->now);
+    cr_expect_eq(model_events(model, 0, EVENT_EXPIRING), 0);
+    model_free(model);
+}
+
 /* ---- revocation ---- */
 
 Test(backlog, many_leases_are_marked_and_taken_in_bounded_steps)

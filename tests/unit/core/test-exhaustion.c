@@ -51,6 +51,75 @@ Test(exhaustion, a_policy_is_in_force_or_the_one_before_is)
     model_free(model);
 }
 
+Test(exhaustion, a_session_is_opened_or_refused)
+{
+    struct model *model = model_new(0, 8 * MIB, 0);
+    int refused = -1;
+    for (long number = 1; !model->peers[0].session; number++, refused++) {
+        exhaustion_arm(number);
+        model_open(model, 0, LIMIT_UNSAID);
+        exhaustion_arm(0);
+        cr_assert_eq(model_status(model).sessions, model->peers[0].session ? 1 : 0);
+        cr_assert(!broker_check(model->broker));
+    }
+    cr_expect_geq(refused, 4, "only %d allocations", refused);
+    model_free(model);
+}
+
+Test(exhaustion, what_can_not_be_remembered_or_made_ahead_is_left_and_tried_again)
+{
+    struct learned_table table;
+    const struct learned_key key = {.uid = 1, .workspace = "w"};
+    learned_table_init(&table);
+    exhaustion_arm(1);
+    learned_note(&table, &key, MIB);
+    cr_expect(exhaustion_has_struck());
+    exhaustion_arm(0);
+    cr_expect_eq(learned_recall(&table, &key), 0);
+    learned_note(&table, &key, MIB);
+    cr_expect_eq(learned_recall(&table, &key), MIB);
+    learned_table_deinit(&table);
+    struct model *model = model_new(0, 8 * MIB, 0);
+    model->broker->options.settings.pool = (struct pool_settings){.bytes = 4 * MIB, .sizes = {MIB}, .size_count = 1};
+    pool_configure(model->broker);
+    struct input tick = {.kind = INPUT_TICK};
+    exhaustion_arm(1);
+    model_feed(model, &tick);
+    cr_expect(exhaustion_has_struck());
+    exhaustion_arm(0);
+    cr_expect_eq(model_status(model).pooled_bytes, 0);
+    model_pass(model, 5000);
+    cr_expect_eq(model_status(model).pooled_bytes, MIB);
+    model_free(model);
+}
+
+/* With so many segments ready. */
+static void fail_to_lend(uint32_t ready)
+{
+    struct model *model = model_new(0, 8 * MIB, 0);
+    model->options.settings.pool = (struct pool_settings){.bytes = 4 * MIB, .sizes = {MIB}, .size_count = 1};
+    model_configure(model);
+    model->broker->pool.sizes[0].wanted = ready;
+    struct input tick = {.kind = INPUT_TICK};
+    model_feed(model, &tick);
+    cr_assert_eq(model_status(model).pooled_bytes, ready * MIB);
+    model_open(model, 0, LIMIT_UNSAID);
+    exhaustion_arm(1);
+    const struct reply *reply = model_acquire(model, 0, MIB, LOCATION_RAM, 0);
+    cr_expect(exhaustion_has_struck());
+    exhaustion_arm(0);
+    cr_assert(reply && reply->kind == REPLY_ERROR);
+    cr_expect_eq(model_status(model).pooled_bytes, ready * MIB);
+    cr_expect_null(broker_check(model->broker));
+    model_free(model);
+}
+
+Test(exhaustion, a_ready_segment_that_can_not_be_lent_is_put_back)
+{
+    fail_to_lend(1);
+    fail_to_lend(2);
+}
+
 static struct kept_session kept_session(uint64_t id)
 {
     return (struct kept_session){

@@ -121,6 +121,12 @@ Test(making_room, a_lease_of_lower_priority_is_taken_after_the_grace_time_and_it
     cr_expect_eq(model_events(model, 0, EVENT_REVOKING), 0);
     model_pass(model, 1);
     cr_expect_eq(model_events(model, 0, EVENT_REVOKING), 1, "one is enough");
+    struct why_entry why[1];
+    cr_expect_null(model_acquire_waiting(model, 1, 8 * MIB, 30000));
+    cr_expect_eq(broker_explain(model->broker, &model_root, 0, model->now, why, 1), 1, "of two, as many as asked for");
+    cr_expect_eq(why[0].earliest_ms, 2000, "not in the minute that the lease has");
+    struct request cancel = {.kind = REQUEST_CANCEL, .cancel_request = model->next_request};
+    model_request(model, 1, &cancel);
     cr_expect_eq(model_status(model).leases, 2);
     model_pass(model, 2000);
     granted(model_answer(model, request));
@@ -163,6 +169,106 @@ Test(making_room, only_what_helps_is_taken)
     granted(model_answer(model, first));
     granted(model_answer(model, second));
     cr_expect_eq(model_status(model).used_mapped_bytes, 4 * MIB);
+    model_free(model);
+}
+
+static void wait_for_all(struct model *model, int peer, enum location location, uint64_t bytes)
+{
+    struct request request = {.kind = REQUEST_ACQUIRE};
+    request.acquire = (struct acquire_request){.bytes = bytes, .location = location, .numa_node = -1, .wait_ms = 30000};
+    cr_expect_null(model_request(model, peer, &request));
+    model_pass(model, 1000);
+}
+
+static struct model *with_limits(uint64_t max_bytes, uint64_t max_physical, uint64_t max_mapped)
+{
+    struct model *model = model_new(max_bytes, max_physical, max_mapped);
+    model->options.settings.policy = &model_policy;
+    model->options.settings.queue.revoke_for_priority = true;
+    model_configure(model);
+    model_open_as(model, 0, "a", 1);
+    model_open_as(model, 1, "c", 2);
+    model_open_as(model, 2, "c", 2);
+    return model;
+}
+
+Test(making_room, what_helps_is_a_question_of_the_limit)
+{
+    struct model *model = with_limits(0, 64 * MIB, 8 * MIB);
+    granted(model_acquire(model, 0, 8 * MIB, LOCATION_MMAP, 60000));
+    granted(model_acquire(model, 0, 8 * MIB, LOCATION_RAM, 60000));
+    wait_for_all(model, 1, LOCATION_MMAP, 8 * MIB);
+    cr_expect_eq(model_events(model, 0, EVENT_REVOKING), 1, "the file only");
+    model_free(model);
+    model = with_limits(16 * MIB, 0, 0);
+    granted(model_acquire(model, 0, 6 * MIB, LOCATION_MMAP, 60000));
+    granted(model_acquire(model, 0, 6 * MIB, LOCATION_RAM, 60000));
+    wait_for_all(model, 1, LOCATION_RAM, 16 * MIB);
+    cr_expect_eq(model_events(model, 0, EVENT_REVOKING), 2, "both");
+    model_free(model);
+}
+
+Test(making_room, neither_equals_nor_what_is_being_made_nor_who_stands_elsewhere_is_taken_from)
+{
+    struct model *model = with_limits(0, 16 * MIB, 0);
+    granted(model_acquire(model, 2, 4 * MIB, LOCATION_RAM, 60000)); /* the oldest, of the same priority */
+    granted(model_acquire(model, 0, 4 * MIB, LOCATION_RAM, 60000));
+    model->hold_makes = true;
+    cr_expect_null(model_acquire(model, 0, 8 * MIB, LOCATION_RAM, 60000));
+    struct input gone = {.kind = INPUT_DISCONNECTED, .session = model->peers[0].session};
+    model_feed(model, &gone);
+    wait_for_all(model, 1, LOCATION_RAM, 4 * MIB);
+    cr_expect_eq(model_events(model, 0, EVENT_REVOKING), 0, "nobody is there to be told");
+    model_pass(model, 1000);
+    model->hold_makes = false;
+    model_finish(model);
+    cr_expect_eq(model_status(model).counters.revoked, 1);
+    cr_expect_eq(model_status(model).used_bytes, 16 * MIB);
+    model_free(model);
+    model = with_limits(0, 64 * MIB, 0);
+    model_open(model, 3, LIMIT_UNSAID);
+    struct session *small = session_table_find(&model->broker->sessions, model->peers[1].session);
+    small->account.limits.max_bytes = 2 * MIB;
+    granted(model_acquire(model, 1, 2 * MIB, LOCATION_RAM, 60000));
+    granted(model_acquire(model, 0, 4 * MIB, LOCATION_RAM, 60000));
+    wait_for_all(model, 1, LOCATION_RAM, MIB);
+    cr_expect_eq(model_events(model, 0, EVENT_REVOKING), 0, "its own limit is what it waits for");
+    model_free(model);
+}
+
+Test(making_room, who_is_not_there_is_not_asked)
+{
+    struct model *model = model_new(0, 8 * MIB, 0);
+    model->options.settings.queue.trim_ms = 100;
+    model_configure(model);
+    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 1, LIMIT_UNSAID);
+    granted(model_acquire(model, 0, 8 * MIB, LOCATION_RAM, 60000));
+    struct input gone = {.kind = INPUT_DISCONNECTED, .session = model->peers[0].session};
+    model_feed(model, &gone);
+    refused(model_acquire(model, 1, MIB, LOCATION_RAM, 0), ERROR_LIMIT);
+    cr_expect_eq(model_events(model, 0, EVENT_TRIM), 0);
+    model_free(model);
+}
+
+Test(making_room, only_those_under_the_limit_are_asked)
+{
+    struct policy_rule rule = one_rule(PARTY_USER, "alice");
+    rule.id = 1;
+    rule.quota.limits.max_bytes = 4 * MIB;
+    struct model *model = with_rule(64 * MIB, &rule);
+    struct policy policy = {.rules = &rule, .rule_count = 1};
+    model->options.settings.policy = &policy;
+    model->options.settings.queue.trim_ms = 100;
+    model_configure(model);
+    model_open_as(model, 0, "a", 1);
+    model_open_as(model, 1, "a", 1);
+    model_open_as(model, 2, "b", 2);
+    granted(model_acquire(model, 0, 4 * MIB, LOCATION_RAM, 60000));
+    granted(model_acquire(model, 2, 8 * MIB, LOCATION_RAM, 60000));
+    cr_expect_null(model_acquire(model, 1, MIB, LOCATION_RAM, 0));
+    cr_expect_eq(model_events(model, 0, EVENT_TRIM), 1);
+    cr_expect_eq(model_events(model, 2, EVENT_TRIM), 0, "what it gives back would not help");
     model_free(model);
 }
 

@@ -186,6 +186,32 @@ Test(pool, a_size_with_something_ready_or_in_the_making_keeps_its_place)
     model_free(model);
 }
 
+Test(pool, of_the_idle_sizes_the_one_asked_for_longest_ago_goes_wherever_it_stands)
+{
+    struct model *model = with_pool(20 * MIB);
+    ask(model, 20 * MIB);
+    for (uint64_t i = 1; i < POOL_SIZES_MAX; i++) {
+        ask(model, 10 * MIB + i * MODEL_PAGE);
+    }
+    ask(model, 10 * MIB + MODEL_PAGE);
+    ask(model, MIB);
+    cr_expect(size_of(model, 10 * MIB + MODEL_PAGE) && size_of(model, MIB));
+    cr_expect_null(size_of(model, 10 * MIB + 2 * MODEL_PAGE));
+    model_free(model);
+}
+
+Test(pool, what_is_ready_is_not_lent_beyond_a_limit)
+{
+    struct model *model = with_pool(8 * MIB);
+    name_sizes(model, 1, 4 * MIB);
+    model_configure(model);
+    model_open(model, 2, MIB);
+    const struct reply *reply = refused(model_acquire(model, 2, 4 * MIB, LOCATION_RAM, 0), ERROR_LIMIT);
+    cr_expect_str_eq(reply->error.refusal.whose, "client");
+    cr_expect_eq(model_status(model).pooled_bytes, 4 * MIB);
+    model_free(model);
+}
+
 Test(pool, sizes_that_no_segment_can_have_are_passed_over)
 {
     struct model *model = with_pool(8 * MIB);
@@ -283,6 +309,17 @@ Test(pool, a_shutdown_gives_everything_up_though_one_step_can_not)
     model_finish(model);
     model_pass(model, 0);
     cr_expect(broker_is_empty(model->broker));
+    model_free(model);
+}
+
+Test(pool, no_more_is_given_up_than_a_request_lacks)
+{
+    struct model *model = with_many_ready(); /* 64 of 1, 2, 3 and 4 pages: 640 pages */
+    model->options.settings.limits.max_physical_bytes = 650 * MODEL_PAGE;
+    model_configure(model);
+    granted(model_acquire(model, 0, 20 * MODEL_PAGE, LOCATION_RAM, 0));
+    uint64_t pooled = model_status(model).pooled_bytes;
+    cr_expect_eq(pooled, 620 * MODEL_PAGE, "%llu", (unsigned long long)pooled);
     model_free(model);
 }
 

@@ -106,15 +106,51 @@ Test(requests, only_so_many_ended_leases_are_told_in_one_renewal)
     model_free(model);
 }
 
+Test(requests, a_renewal_says_how_much_is_in_use)
+{
+    struct model *model = with_session();
+    struct lease_entry entry;
+    bool more;
+    struct lease_use use = {.lease = granted(model_acquire(model, 0, MIB, LOCATION_RAM, 0)), .used_bytes = 2 * MIB};
+    struct request renew = {.kind = REQUEST_RENEW, .renew = {&use, 1}};
+    cr_expect_eq(model_request(model, 0, &renew)->renewed.ended_count, 0);
+    cr_expect_eq(broker_list_leases(model->broker, &model_root, 0, 0, model->now, &entry, 1, &more), 1);
+    cr_expect_eq(entry.used_bytes, MIB, "not more than there is");
+    model_free(model);
+}
+
+Test(requests, a_session_is_welcomed_with_what_holds_for_it_and_a_monitor_with_what_holds_for_all)
+{
+    struct model *model = with_session();
+    struct welcome_reply welcome = {0};
+    uint64_t session = model_open(model, 1, 8 * MIB);
+    broker_fill_welcome(model->broker, session, &welcome);
+    cr_expect_eq(welcome.session, session);
+    cr_expect_eq(welcome.token.bytes[0], 1);
+    cr_expect_eq(welcome.client_limits.max_bytes, 16 * MIB);
+    cr_expect_eq(welcome.host_limits.max_physical_bytes, 64 * MIB);
+    welcome = (struct welcome_reply){0};
+    broker_fill_welcome(model->broker, 0, &welcome);
+    cr_expect_eq(welcome.session, 0);
+    cr_expect_eq(welcome.client_limits.max_bytes, LIMIT_OFF);
+    cr_expect_eq(welcome.host_limits.max_physical_bytes, 64 * MIB);
+    struct request request = acquire(MIB, LOCATION_RAM);
+    refused(model_request(model, 2, &request), ERROR_MONITOR); /* it never opened a session */
+    model_free(model);
+}
+
 Test(requests, a_session_has_no_more_leases_than_slots)
 {
     struct model *model = with_session();
     struct session *session = session_table_find(&model->broker->sessions, model->peers[0].session);
     cr_expect_eq(session->slots.capacity_max, CONTROL_PAGE_SLOTS);
     session->slots.capacity_max = 9;
+    uint64_t lease = 0;
     for (int i = 0; i < 9; i++) {
-        granted(model_acquire(model, 0, MODEL_PAGE, LOCATION_RAM, 0));
+        lease = granted(model_acquire(model, 0, MODEL_PAGE, LOCATION_RAM, 0));
     }
+    model_release(model, 0, lease);
+    granted(model_acquire(model, 0, MODEL_PAGE, LOCATION_RAM, 0)); /* the only slot that is free */
     const struct reply *reply = refused(model_acquire(model, 0, MODEL_PAGE, LOCATION_RAM, 0), ERROR_TOO_MANY);
     cr_expect(strstr(reply->error.sentence, "9 leases"), "%s", reply->error.sentence);
     cr_expect_eq(model_status(model).used_bytes, 9 * (uint64_t)MODEL_PAGE);
@@ -138,6 +174,84 @@ Test(requests, every_ending_has_words)
         cr_expect_gt(strlen(end_reason_words(reason)), 10);
     }
     cr_expect_str_eq(end_reason_words(END_REASONS), "for an unknown reason");
+}
+
+Test(requests, a_lease_is_nobodys_before_it_is_granted)
+{
+    struct model *model = with_session();
+    struct lease_entry entry;
+    bool more;
+    model->hold_makes = true;
+    cr_expect_null(model_acquire(model, 0, MIB, LOCATION_RAM, 0));
+    uint64_t request = model->next_request, lease = lease_table_next(&model->broker->leases, 0)->id;
+    struct request revoke = {.kind = REQUEST_REVOKE, .revoke_lease = lease}, more_of_it = extend(lease, MIB);
+    refused(model_release(model, 0, lease), ERROR_NO_SUCH_LEASE);
+    refused(model_request(model, 0, &revoke), ERROR_NO_SUCH_LEASE);
+    refused(model_request(model, 0, &more_of_it), ERROR_NO_SUCH_LEASE);
+    cr_expect_eq(broker_list_leases(model->broker, &model_root, 0, 0, model->now, &entry, 1, &more), 0);
+    model->hold_makes = false;
+    model_finish(model);
+    cr_expect_eq(granted(model_answer(model, request)), lease);
+    model_free(model);
+}
+
+Test(requests, one_that_could_not_be_made_leaves_the_others_as_they_are)
+{
+    struct model *model = with_session();
+    model->fail_error = -ENOMEM;
+    model->hold_makes = true;
+    cr_expect_null(model_acquire(model, 0, MIB, LOCATION_RAM, 0));
+    uint64_t first = model->next_request;
+    model->fail_error = 0;
+    cr_expect_null(model_acquire(model, 0, MIB, LOCATION_RAM, 0));
+    uint64_t second = model->next_request;
+    model->hold_makes = false;
+    model_finish(model);
+    refused(model_answer(model, first), ERROR_HOST_MEMORY);
+    granted(model_answer(model, second));
+    cr_expect_eq(model_status(model).used_bytes, MIB);
+    model_free(model);
+}
+
+Test(requests, listings_come_in_pages)
+{
+    struct model *model = with_session();
+    struct lease_entry leases[2];
+    struct queue_entry queue[1];
+    bool more;
+    uint64_t ids[3];
+    for (int i = 0; i < 3; i++) {
+        ids[i] = granted(model_acquire(model, 0, 20 * MIB, LOCATION_RAM, 0));
+        cr_assert(i < 1 || ids[i] > ids[i - 1]);
+    }
+    cr_expect_eq(broker_list_leases(model->broker, &model_root, 0, 0, model->now, leases, 2, &more), 2);
+    cr_expect(more && leases[1].lease == ids[1]);
+    cr_expect_eq(broker_list_leases(model->broker, &model_root, 0, ids[1], model->now, leases, 2, &more), 1);
+    cr_expect(!more && leases[0].lease == ids[2]);
+    cr_expect_null(model_acquire_waiting(model, 0, 20 * MIB, 30000));
+    cr_expect_null(model_acquire_waiting(model, 0, 21 * MIB, 30000));
+    cr_expect_eq(broker_list_queue(model->broker, &model_root, 0, model->now, queue, 1, &more), 1);
+    cr_expect(more && queue[0].place == 1 && queue[0].bytes == 20 * MIB);
+    cr_expect_eq(broker_list_queue(model->broker, &model_root, 1, model->now, queue, 1, &more), 1);
+    cr_expect(!more && queue[0].place == 2 && queue[0].bytes == 21 * MIB);
+    model_free(model);
+}
+
+Test(requests, what_went_to_a_file_is_not_listed_as_ram_is)
+{
+    struct model *model = with_session();
+    struct lease_entry entry;
+    bool more;
+    struct request request = acquire(MIB, LOCATION_AUTO);
+    request.acquire.prefault = request.acquire.interleave = true;
+    uint64_t lease = granted(model_request(model, 0, &request));
+    cr_assert_eq(broker_list_leases(model->broker, &model_root, 0, 0, model->now, &entry, 1, &more), 1);
+    cr_expect(entry.prefaulted && entry.interleaved);
+    granted(model_acquire(model, 0, 63 * MIB, LOCATION_RAM, 0));
+    cr_expect_eq(model_request(model, 0, &request)->grant.location, LOCATION_MMAP);
+    cr_assert_eq(broker_list_leases(model->broker, &model_root, 0, lease + 1, model->now, &entry, 1, &more), 1);
+    cr_expect(!entry.prefaulted && !entry.interleaved);
+    model_free(model);
 }
 
 /* ---- who pays, and for what ---- */
@@ -239,14 +353,18 @@ Test(requests, words_on_segments_that_are_not_known_change_nothing)
     late.segment.segment = second.id;
     model_feed(model, &late);
     cr_expect_eq(model->reply_count, 0, "its lease had ended before");
-    late.segment.segment = first.id + 2;
-    model_feed(model, &late);
     model->hold_frees = false;
     model_finish(model);
+    lease = granted(model_acquire(model, 0, MIB, LOCATION_RAM, 0));
+    model_feed(model, &late); /* its number is gone, and later ones are there */
+    model_release(model, 0, lease);
+    late.segment.segment = first.id;
+    model_feed(model, &late);
+    cr_expect_eq(model_status(model).counters.revoked, 1, "and the living one is known");
+    granted(model_acquire(model, 0, MIB, LOCATION_RAM, 0));
     struct status_reply after = model_status(model);
     cr_expect_eq(after.used_bytes, before.used_bytes);
     cr_expect_eq(after.leases, before.leases);
-    cr_expect_eq(after.counters.revoked, 0);
     model_free(model);
 }
 
@@ -276,6 +394,40 @@ Test(requests, a_named_file_whose_extension_fails_keeps_its_first_segment)
     refused(model_request(model, 0, &request), ERROR_SYSTEM);
     cr_expect_eq(model_status(model).used_mapped_bytes, MIB);
     model_free(model);
+}
+
+/* What is said when the machine refuses a segment with this error. */
+static const char *explained(int error, enum location location, int32_t numa_node, enum error_code code)
+{
+    static char sentence[MESSAGE_SENTENCE_SIZE];
+    struct model *model = with_session();
+    struct request request = acquire(MIB, location);
+    request.acquire.numa_node = numa_node;
+    model->fail_error = error;
+    model->fails_files = true;
+    const struct reply *reply = refused(model_request(model, 0, &request), code);
+    cr_expect_eq(reply->error.system_errno, (uint32_t)-error);
+    memcpy(sentence, reply->error.sentence, sizeof sentence);
+    model_free(model);
+    return sentence;
+}
+
+Test(requests, each_refusal_of_the_machine_is_explained)
+{
+#define EXPECT_EXPLAINED(error, location, node, code, words)                                                           \
+    cr_expect(strstr(explained(error, location, node, code), words), "%s: %s", #error,                                 \
+              explained(error, location, node, code))
+    EXPECT_EXPLAINED(-ENOSPC, LOCATION_MMAP, -1, ERROR_DISK_FULL, "spill file system");
+    EXPECT_EXPLAINED(-EDQUOT, LOCATION_MMAP, -1, ERROR_DISK_FULL, "spill file system");
+    EXPECT_EXPLAINED(-EIO, LOCATION_MMAP, -1, ERROR_SYSTEM, "nput/output error");
+    EXPECT_EXPLAINED(-ENOMEM, LOCATION_RAM, -1, ERROR_HOST_MEMORY, "of RAM;");
+    EXPECT_EXPLAINED(-ENOSPC, LOCATION_RAM, -1, ERROR_HOST_MEMORY, "of RAM;");
+    EXPECT_EXPLAINED(-ENOMEM, LOCATION_RAM, 0, ERROR_HOST_MEMORY, "on that NUMA node");
+    EXPECT_EXPLAINED(-ENODEV, LOCATION_RAM, 3, ERROR_NOT_SUPPORTED, "no NUMA node 3");
+    EXPECT_EXPLAINED(-EOPNOTSUPP, LOCATION_RAM, 3, ERROR_NOT_SUPPORTED, "no NUMA node 3");
+    EXPECT_EXPLAINED(-EMFILE, LOCATION_RAM, -1, ERROR_TOO_MANY, "LimitNOFILE");
+    EXPECT_EXPLAINED(-ENFILE, LOCATION_RAM, -1, ERROR_TOO_MANY, "LimitNOFILE");
+    EXPECT_EXPLAINED(-EIO, LOCATION_RAM, -1, ERROR_SYSTEM, "nput/output error");
 }
 
 Test(requests, the_queue_shows_an_extension_of_a_lease_that_just_ended)

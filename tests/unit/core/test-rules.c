@@ -334,10 +334,20 @@ Test(rules, shutdown_drains_everything)
     struct model *model = model_new(0, 0, 0);
     for (int peer = 0; peer < 20; peer++) {
         model_open(model, peer, LIMIT_UNSAID);
-        granted(model_acquire(model, peer, MIB, LOCATION_RAM, 0));
+        for (int i = 0; i < 10; i++) {
+            granted(model_acquire(model, peer, MIB, LOCATION_RAM, 0));
+        }
     }
     struct input shutdown = {.kind = INPUT_SHUTDOWN};
+    cr_expect_not(broker_is_empty(model->broker), "it is not on its way to its end");
+    model->hold_frees = true;
     model_feed(model, &shutdown);
+    cr_expect_not(broker_is_empty(model->broker), "not all sessions have had their turn");
+    model_pass(model, 1);
+    model_pass(model, 1);
+    cr_expect_not(broker_is_empty(model->broker), "segments are being freed");
+    model->hold_frees = false;
+    model_finish(model);
     model_pass(model, 1);
     cr_expect(broker_is_empty(model->broker));
     model_free(model);
@@ -395,6 +405,13 @@ Test(rules, a_named_file_that_is_longer_sets_the_size_and_is_charged_in_whole_pa
     refused(acquire_file(model, 5000, 0, LOCATION_MMAP), ERROR_BUSY);
     model->fail_error = -EACCES;
     refused(acquire_file(model, 5000, 0, LOCATION_MMAP), ERROR_NOT_PERMITTED);
+    model->fails_files = true;
+    model->fail_error = -EIO;
+    refused(acquire_file(model, 5000, 0, LOCATION_MMAP), ERROR_SYSTEM);
+    model->fail_error = -EPERM;
+    refused(acquire_file(model, 5000, 0, LOCATION_MMAP), ERROR_NOT_PERMITTED);
+    model->fail_error = -ESTALE;
+    refused(acquire_file(model, 5000, 0, LOCATION_MMAP), ERROR_BUSY);
     model->fail_error = -EMLINK;
     refused(acquire_file(model, 5000, 0, LOCATION_MMAP), ERROR_INVALID);
     cr_expect_eq(model_status(model).used_mapped_bytes, 0);

@@ -26,6 +26,26 @@ Test(sharing, a_users_limit_counts_all_sessions_of_that_user)
     model_free(model);
 }
 
+Test(sharing, what_others_free_is_not_waited_for_where_ones_own_limit_is_what_lacks)
+{
+    struct policy_rule rule = one_rule(PARTY_USER, "alice");
+    rule.id = 1000;
+    rule.quota.limits.max_bytes = 4 * MIB;
+    struct model *model = with_rule(12 * MIB, &rule);
+    model_open_as(model, 0, "a", 1000);
+    model_open_as(model, 1, "b", 1001);
+    granted(model_acquire(model, 0, 4 * MIB, LOCATION_RAM, 0));
+    uint64_t lease = granted(model_acquire(model, 1, 8 * MIB, LOCATION_RAM, 0));
+    model->hold_frees = true;
+    model_release(model, 1, lease);
+    refused(model_acquire(model, 0, 2 * MIB, LOCATION_RAM, 0), ERROR_LIMIT);
+    cr_expect_null(model_acquire(model, 1, 2 * MIB, LOCATION_RAM, 0), "but by whom it helps it is");
+    model->hold_frees = false;
+    model_finish(model);
+    granted(model_answer(model, model->next_request));
+    model_free(model);
+}
+
 Test(sharing, a_rule_for_each_user_is_each_ones_own)
 {
     struct policy_rule rule = one_rule(PARTY_USER, "*");
@@ -37,6 +57,11 @@ Test(sharing, a_rule_for_each_user_is_each_ones_own)
     granted(model_acquire(model, 0, 8 * MIB, LOCATION_RAM, 0));
     granted(model_acquire(model, 1, 8 * MIB, LOCATION_MMAP, 0));
     refused(model_acquire(model, 1, 1, LOCATION_RAM, 0), ERROR_LIMIT);
+    struct policy policy = {.rules = &rule, .rule_count = 1};
+    rule.quota.limits.max_bytes = 9 * MIB;
+    model->options.settings.policy = &policy;
+    model_configure(model);
+    granted(model_acquire(model, 1, MIB, LOCATION_RAM, 0));
     model_free(model);
 }
 
@@ -324,6 +349,24 @@ Test(sharing, the_classs_word_goes_before_the_users_before_the_groups)
     model_free(model);
 }
 
+Test(sharing, a_class_takes_in_users_groups_and_client_names)
+{
+    struct policy_rule rule = one_rule(PARTY_CLASS, "batch");
+    struct policy_member class_members[] = {{.kind = MEMBER_USER, .id = 5}, {.kind = MEMBER_GROUP, .id = 77}};
+    rule.members = class_members;
+    rule.member_count = 2;
+    struct model *model = with_rule(64 * MIB, &rule);
+    const struct identity user = {.pid = 1, .uid = 5}, member = {.pid = 2, .uid = 6, .gid = 77},
+                          other = {.pid = 3, .uid = 7, .gid = 7};
+    open_identity(model, 0, &user, "x");
+    open_identity(model, 1, &member, "x");
+    open_identity(model, 2, &other, "x");
+    cr_expect_str_eq(flow_of(model, 0)->class->name, "batch");
+    cr_expect_str_eq(flow_of(model, 1)->class->name, "batch");
+    cr_expect_str_eq(flow_of(model, 2)->class->name, POLICY_DEFAULT_CLASS);
+    model_free(model);
+}
+
 Test(sharing, several_reserves_come_and_go)
 {
     struct policy_rule rules[] = {one_rule(PARTY_CLASS, "a"), one_rule(PARTY_CLASS, "b"), one_rule(PARTY_CLASS, "c")};
@@ -348,4 +391,19 @@ Test(sharing, several_reserves_come_and_go)
     model_configure(model);
     cr_expect_eq(model_status(model).reserved_bytes, 0);
     model_free(model);
+    struct account_list reserves = LIST_HEAD_INITIALIZER(reserves);
+    struct account host, first, second;
+    const struct byte_limits none = {LIMIT_OFF, LIMIT_OFF, LIMIT_OFF};
+    account_init(&host, "host", &none);
+    account_init(&first, "first", &none);
+    account_init(&second, "second", &none);
+    host.reserves = &reserves;
+    account_set_reserve(&first, &host, MIB);
+    account_set_reserve(&second, &host, MIB);
+    account_set_reserve(&second, &host, 2 * MIB); /* in whatever order */
+    cr_expect_eq(LIST_FIRST(&reserves)->reserve_bytes, 2 * MIB);
+    account_deinit(&second);
+    cr_expect_eq(LIST_FIRST(&reserves), &first);
+    account_deinit(&first);
+    cr_expect(LIST_EMPTY(&reserves));
 }
