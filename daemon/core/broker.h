@@ -91,6 +91,10 @@ struct segment_view {
 /* The segment with the smallest number above `after`. False: there is none. */
 bool broker_next_segment(const struct broker *broker, uint64_t after, struct segment_view *ret);
 
+/* The segments of one lease of a session, in turn: each call shows the next, after the last the first again. Returns
+ * how many; 0: it has no lease. */
+size_t broker_look_at_next_lease(struct broker *broker, uint64_t session, struct segment_view ret[LEASE_EXTENTS_MAX]);
+
 /* Whether requests wait: what the host has available matters to them. */
 bool broker_is_short(const struct broker *broker);
 

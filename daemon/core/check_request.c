@@ -96,7 +96,7 @@ bool check_acquire(struct step *step, const struct session *session, const struc
 {
     return check_file(step, session, request) && check_size(step, session, request, bytes) &&
            check_ttl(step, session, request) && check_options(step, session, request) &&
-            check_lease_count(step, session, request);
+           check_lease_count(step, session, request);
 }
 
 bool check_extend(struct step *step, const struct session *session, const struct request *request)

@@ -74,9 +74,7 @@ void lease_end(struct step *step, struct lease *lease, enum end_reason reason)
     lease->state = LEASE_ENDED;
     lease->end_reason = reason;
     lease_table_remove(&broker->leases, lease);
-    TAILQ_REMOVE(&session->leases, lease, in_session);
-    session->lease_count--;
-    flow_count_leases(session->flow, 1, false);
+    session_remove_lease(session, lease);
     revoke_forget(broker, lease);
     uint64_t generation = slot_give(&session->slots, lease->slot);
     if (was_alive) {

@@ -150,9 +150,7 @@ static struct lease *begin_lease(struct step *step, struct session *session, con
     memcpy(lease->file, asked->file, sizeof lease->file);
     lease->file_bytes = asked->file[0] ? bytes_wanted(asked) : 0;
     TAILQ_INIT(&lease->segments);
-    TAILQ_INSERT_TAIL(&session->leases, lease, in_session);
-    session->lease_count++;
-    flow_count_leases(session->flow, 1, true);
+    session_add_lease(session, lease);
     lease_table_add(&step->broker->leases, lease);
     return lease;
 }
@@ -162,9 +160,7 @@ void abandon_lease(struct step *step, struct lease *lease)
     struct session *session = lease->session;
     slot_give(&session->slots, lease->slot);
     lease_table_remove(&step->broker->leases, lease);
-    TAILQ_REMOVE(&session->leases, lease, in_session);
-    session->lease_count--;
-    flow_count_leases(session->flow, 1, false);
+    session_remove_lease(session, lease);
     free(lease);
 }
 

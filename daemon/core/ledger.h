@@ -73,7 +73,6 @@ uint64_t account_held(const struct account *account);
 /* Whether the first stands under the other, or is the same. */
 bool account_stands_under(const struct account *account, const struct account *other);
 
-
 /* What of its reserve an account does not use. */
 uint64_t account_unfilled_reserve(const struct account *account);
 

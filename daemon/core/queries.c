@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Looking at the broker: nothing here changes anything. */
+/* Looking at the broker: nothing here changes anything but the cursor of a walk over a session's leases. */
 #include <assert.h>
 #include <string.h>
 
@@ -174,13 +174,9 @@ size_t broker_list_leases(const struct broker *broker, const struct identity *vi
     return count;
 }
 
-bool broker_next_segment(const struct broker *broker, uint64_t after, struct segment_view *ret)
+static struct segment_view view_of(const struct segment *segment)
 {
-    const struct segment *segment = segment_tree_next(broker, after);
-    if (!segment) {
-        return false;
-    }
-    *ret = (struct segment_view){
+    return (struct segment_view){
         .id = segment->id,
         .lease = segment->lease ? segment->lease->id : 0,
         .state = segment->state,
@@ -188,7 +184,31 @@ bool broker_next_segment(const struct broker *broker, uint64_t after, struct seg
         .bytes = segment->charge.bytes,
         .handle = segment->handle,
     };
-    return true;
+}
+
+bool broker_next_segment(const struct broker *broker, uint64_t after, struct segment_view *ret)
+{
+    const struct segment *segment = segment_tree_next(broker, after);
+    if (segment) {
+        *ret = view_of(segment);
+    }
+    return segment;
+}
+
+size_t broker_look_at_next_lease(struct broker *broker, uint64_t session, struct segment_view ret[LEASE_EXTENTS_MAX])
+{
+    struct session *found = session_table_find(&broker->sessions, session);
+    struct lease *lease = found && found->look_next ? found->look_next : found ? TAILQ_FIRST(&found->leases) : NULL;
+    const struct segment *segment;
+    size_t count = 0;
+    if (!lease) {
+        return 0;
+    }
+    found->look_next = TAILQ_NEXT(lease, in_session);
+    TAILQ_FOREACH(segment, &lease->segments, in_lease) {
+        ret[count++] = view_of(segment);
+    }
+    return count;
 }
 
 void broker_ledger_totals(const struct broker *broker, uint64_t *ret_physical, uint64_t *ret_mapped)

@@ -137,9 +137,7 @@ static struct lease *restore_lease(struct broker *broker, struct session *sessio
     memcpy(lease->name, kept->name, sizeof lease->name);
     memcpy(lease->file, kept->file, sizeof lease->file);
     TAILQ_INIT(&lease->segments);
-    TAILQ_INSERT_TAIL(&session->leases, lease, in_session);
-    session->lease_count++;
-    flow_count_leases(session->flow, 1, true);
+    session_add_lease(session, lease);
     lease_table_add(&broker->leases, lease);
     lease_table_grant(&broker->leases, lease, now);
     skip(&broker->next_lease, lease->id);
@@ -149,7 +147,8 @@ static struct lease *restore_lease(struct broker *broker, struct session *sessio
 static bool contradicts(const struct broker *broker, const struct lease *lease, const struct kept_segment *kept)
 {
     bool is_sane = kept->id && kept->lease && kept->bytes && kept->bytes % broker->options.page_bytes == 0 &&
-                   kept->generation % 2 == 1 && kept->slot < CONTROL_PAGE_SLOTS && (kept->location == LOCATION_RAM || kept->location == LOCATION_MMAP);
+                   kept->generation % 2 == 1 && kept->slot < CONTROL_PAGE_SLOTS &&
+                   (kept->location == LOCATION_RAM || kept->location == LOCATION_MMAP);
     bool is_taken = !lease && broker_has_slot(broker, kept->session, kept->slot);
     return !is_sane || is_taken ||
            (lease && (lease->session->id != kept->session || lease->location != kept->location ||

@@ -50,6 +50,23 @@ struct session *session_new(struct session_table *table, uint64_t id, const stru
     return session;
 }
 
+void session_add_lease(struct session *session, struct lease *lease)
+{
+    TAILQ_INSERT_TAIL(&session->leases, lease, in_session);
+    session->lease_count++;
+    flow_count_leases(session->flow, 1, true);
+}
+
+void session_remove_lease(struct session *session, struct lease *lease)
+{
+    if (session->look_next == lease) {
+        session->look_next = TAILQ_NEXT(lease, in_session);
+    }
+    TAILQ_REMOVE(&session->leases, lease, in_session);
+    session->lease_count--;
+    flow_count_leases(session->flow, 1, false);
+}
+
 void session_free(struct session *session)
 {
     assert(session->state == SESSION_OVER && !session->lease_count && !session->segment_count);

@@ -48,6 +48,7 @@ struct session {
     uint32_t makings;         /* segments that are being made for it */
     bool draining;            /* over, and leases are still to be ended */
     struct lease_list leases; /* alive or making */
+    struct lease *look_next;  /* whose segments are to be looked at next; NULL: the first's */
     struct session_waiting_list waiting;
     size_t waiting_count;
     struct lease_end tombstones[SESSION_TOMBSTONES]; /* the newest ended leases, as a ring */
@@ -72,6 +73,10 @@ void session_table_init(struct session_table *table);
 
 /* A connected session that stands under nobody yet; NULL when memory is short. The table owns it. */
 struct session *session_new(struct session_table *table, uint64_t id, const struct byte_limits *limits);
+
+/* Gives it a lease, or takes one that ended or never began. */
+void session_add_lease(struct session *session, struct lease *lease);
+void session_remove_lease(struct session *session, struct lease *lease);
 
 /* Frees a session that is over and holds nothing. */
 void session_free(struct session *session);

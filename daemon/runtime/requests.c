@@ -15,6 +15,7 @@
 #include "daemon/runtime/keeper.h"
 #include "daemon/runtime/log.h"
 #include "daemon/runtime/peer.h"
+#include "daemon/runtime/watch.h"
 #include "proto/base/size.h"
 
 typedef void handler(struct connection *connection, const struct request *request);
@@ -131,6 +132,8 @@ static void serve_by_core(struct connection *connection, const struct request *r
     struct peer *peer = connection_peer(connection);
     if (request->kind == REQUEST_ACQUIRE || request->kind == REQUEST_EXTEND) {
         server_refresh_host(peer->server, 100 * NANOSECONDS_PER_MILLISECOND);
+    } else if (request->kind == REQUEST_RENEW) {
+        watch_renewed(peer->server, peer->session);
     }
     struct input input = {.kind = INPUT_REQUEST, .session = peer->session, .peer = peer};
     input.request = (struct input_request){.identity = peer->identity, .request = request};

@@ -9,7 +9,7 @@
 #include "daemon/runtime/remembered.h"
 #include "daemon/runtime/segments.h"
 
-enum { INTERVAL_MS = 1000, LOOKS_PER_INTERVAL = 1000 };
+enum { INTERVAL_MS = 1000, LOOKS_PER_INTERVAL = 1000, LOOKS_PER_RENEWAL = 16 };
 
 /* Whether it was changed; that is logged once, in a budget, since who borrows it may do so again and again. */
 static bool was_changed(struct segment_file *file, uint64_t lease, const char *consequence)
@@ -29,12 +29,38 @@ static bool was_changed(struct segment_file *file, uint64_t lease, const char *c
     return true;
 }
 
-static void look(struct server *server, const struct segment_view *segment)
+/* False: it was changed, and its lease is over now. */
+static bool look(struct server *server, const struct segment_view *segment)
 {
-    if (segment->state == SEGMENT_LIVE && was_changed(segment->handle, segment->lease, "its lease is revoked")) {
-        struct input tampered = {.kind = INPUT_SEGMENT_TAMPERED};
-        tampered.segment.segment = segment->id;
-        server_feed(server, &tampered);
+    if (segment->state != SEGMENT_LIVE || !was_changed(segment->handle, segment->lease, "its lease is revoked")) {
+        return true;
+    }
+    struct input tampered = {.kind = INPUT_SEGMENT_TAMPERED};
+    tampered.segment.segment = segment->id;
+    server_feed(server, &tampered);
+    return false;
+}
+
+/* The segments of one lease; a session that has only this one is done with it. */
+static size_t look_at_lease(struct server *server, uint64_t session, uint64_t *first)
+{
+    struct segment_view segments[LEASE_EXTENTS_MAX];
+    size_t count = broker_look_at_next_lease(server->broker, session, segments);
+    if (!count || segments[0].lease == *first) {
+        return 0;
+    }
+    *first = *first ? *first : segments[0].lease;
+    for (size_t i = 0; i < count && look(server, &segments[i]); i++) {
+    }
+    return count;
+}
+
+void watch_renewed(struct server *server, uint64_t session)
+{
+    uint64_t first = 0;
+    size_t looks = 0, count = 1;
+    for (; looks < LOOKS_PER_RENEWAL && count > 0; looks += count) {
+        count = look_at_lease(server, session, &first);
     }
 }
 
@@ -54,7 +80,7 @@ static void on_interval(uv_timer_t *timer)
             return;
         }
         server->watch_cursor = segment.id;
-        look(server, &segment);
+        (void)look(server, &segment);
     }
 }
 

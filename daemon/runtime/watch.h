@@ -7,5 +7,8 @@
 
 void watch_start(struct server *server);
 
+/* A session renews its leases: some of its segments are looked at, others the next time. */
+void watch_renewed(struct server *server, uint64_t session);
+
 /* The last look, when a segment has come back: what was changed is logged. */
 void watch_released(struct segment_file *file);

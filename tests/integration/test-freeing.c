@@ -104,6 +104,43 @@ Test(freeing, a_memfd_that_was_truncated_is_noticed_and_its_lease_revoked)
     expect_noticed(MB_LOCATION_RAM, 0);
 }
 
+/* Every time, so that it is not the look at each second that finds it. */
+Test(freeing, a_change_is_noticed_when_its_lease_is_renewed)
+{
+    struct fixture fixture;
+    struct reply reply;
+    int control, segment, others[20];
+    struct request acquire = {.kind = REQUEST_ACQUIRE}, renew = {.id = 900, .kind = REQUEST_RENEW};
+    fixture_start(&fixture, "");
+    cleanup(fd_closep) int fd = fixture_socket(&fixture);
+    cr_assert(fixture_hello(fd, false, &reply, &control));
+    acquire.acquire = (struct acquire_request){.bytes = MIB, .location = LOCATION_RAM, .numa_node = -1};
+    for (int i = 0; i < 20; i++) { /* more than one renewal looks at */
+        cr_assert(fixture_exchange(fd, &acquire, &reply, &others[i]) && reply.kind == REPLY_GRANT);
+    }
+    for (int i = 0; i < 5; i++) {
+        int noticed = 0;
+        cr_assert(fixture_exchange(fd, &acquire, &reply, &segment) && reply.kind == REPLY_GRANT);
+        cr_assert(ftruncate(segment, 4096) == 0);
+        (void)close(segment);
+        uint64_t lease = reply.grant.lease;
+        for (int renewals = 0; renewals < 2; renewals++) {
+            cr_assert(fixture_send(fd, &renew));
+            do {
+                cr_assert(fixture_receive(fd, &reply, NULL));
+                noticed += reply.kind == EVENT_LEASE_ENDED && reply.lease_ended.lease == lease &&
+                           reply.lease_ended.reason == END_TAMPERED;
+            } while (reply.kind != REPLY_RENEWED);
+        }
+        cr_expect_eq(noticed, 1);
+    }
+    for (int i = 0; i < 20; i++) {
+        (void)close(others[i]);
+    }
+    (void)close(control);
+    fixture_stop(&fixture);
+}
+
 static bool log_says(const struct fixture *fixture, const char *what)
 {
     char line[1024];

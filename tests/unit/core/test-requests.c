@@ -119,26 +119,6 @@ Test(requests, a_renewal_says_how_much_is_in_use)
     model_free(model);
 }
 
-Test(requests, a_session_is_welcomed_with_what_holds_for_it_and_a_monitor_with_what_holds_for_all)
-{
-    struct model *model = with_session();
-    struct welcome_reply welcome = {0};
-    uint64_t session = model_open(model, 1, 8 * MIB);
-    broker_fill_welcome(model->broker, session, &welcome);
-    cr_expect_eq(welcome.session, session);
-    cr_expect_eq(welcome.token.bytes[0], 1);
-    cr_expect_eq(welcome.client_limits.max_bytes, 16 * MIB);
-    cr_expect_eq(welcome.host_limits.max_physical_bytes, 64 * MIB);
-    welcome = (struct welcome_reply){0};
-    broker_fill_welcome(model->broker, 0, &welcome);
-    cr_expect_eq(welcome.session, 0);
-    cr_expect_eq(welcome.client_limits.max_bytes, LIMIT_OFF);
-    cr_expect_eq(welcome.host_limits.max_physical_bytes, 64 * MIB);
-    struct request request = acquire(MIB, LOCATION_RAM);
-    refused(model_request(model, 2, &request), ERROR_MONITOR); /* it never opened a session */
-    model_free(model);
-}
-
 Test(requests, a_session_has_no_more_leases_than_slots)
 {
     struct model *model = with_session();
@@ -154,17 +134,6 @@ Test(requests, a_session_has_no_more_leases_than_slots)
     const struct reply *reply = refused(model_acquire(model, 0, MODEL_PAGE, LOCATION_RAM, 0), ERROR_TOO_MANY);
     cr_expect(strstr(reply->error.sentence, "9 leases"), "%s", reply->error.sentence);
     cr_expect_eq(model_status(model).used_bytes, 9 * (uint64_t)MODEL_PAGE);
-    model_free(model);
-}
-
-Test(requests, a_listing_ends_after_the_last_number)
-{
-    struct model *model = with_session();
-    struct lease_entry entry;
-    bool more = true;
-    granted(model_acquire(model, 0, MIB, LOCATION_RAM, 0));
-    cr_expect_eq(broker_list_leases(model->broker, &model_root, 0, UINT64_MAX, model->now, &entry, 1, &more), 0);
-    cr_expect_not(more);
     model_free(model);
 }
 
@@ -210,47 +179,6 @@ Test(requests, one_that_could_not_be_made_leaves_the_others_as_they_are)
     refused(model_answer(model, first), ERROR_HOST_MEMORY);
     granted(model_answer(model, second));
     cr_expect_eq(model_status(model).used_bytes, MIB);
-    model_free(model);
-}
-
-Test(requests, listings_come_in_pages)
-{
-    struct model *model = with_session();
-    struct lease_entry leases[2];
-    struct queue_entry queue[1];
-    bool more;
-    uint64_t ids[3];
-    for (int i = 0; i < 3; i++) {
-        ids[i] = granted(model_acquire(model, 0, 20 * MIB, LOCATION_RAM, 0));
-        cr_assert(i < 1 || ids[i] > ids[i - 1]);
-    }
-    cr_expect_eq(broker_list_leases(model->broker, &model_root, 0, 0, model->now, leases, 2, &more), 2);
-    cr_expect(more && leases[1].lease == ids[1]);
-    cr_expect_eq(broker_list_leases(model->broker, &model_root, 0, ids[1], model->now, leases, 2, &more), 1);
-    cr_expect(!more && leases[0].lease == ids[2]);
-    cr_expect_null(model_acquire_waiting(model, 0, 20 * MIB, 30000));
-    cr_expect_null(model_acquire_waiting(model, 0, 21 * MIB, 30000));
-    cr_expect_eq(broker_list_queue(model->broker, &model_root, 0, model->now, queue, 1, &more), 1);
-    cr_expect(more && queue[0].place == 1 && queue[0].bytes == 20 * MIB);
-    cr_expect_eq(broker_list_queue(model->broker, &model_root, 1, model->now, queue, 1, &more), 1);
-    cr_expect(!more && queue[0].place == 2 && queue[0].bytes == 21 * MIB);
-    model_free(model);
-}
-
-Test(requests, what_went_to_a_file_is_not_listed_as_ram_is)
-{
-    struct model *model = with_session();
-    struct lease_entry entry;
-    bool more;
-    struct request request = acquire(MIB, LOCATION_AUTO);
-    request.acquire.prefault = request.acquire.interleave = true;
-    uint64_t lease = granted(model_request(model, 0, &request));
-    cr_assert_eq(broker_list_leases(model->broker, &model_root, 0, 0, model->now, &entry, 1, &more), 1);
-    cr_expect(entry.prefaulted && entry.interleaved);
-    granted(model_acquire(model, 0, 63 * MIB, LOCATION_RAM, 0));
-    cr_expect_eq(model_request(model, 0, &request)->grant.location, LOCATION_MMAP);
-    cr_assert_eq(broker_list_leases(model->broker, &model_root, 0, lease + 1, model->now, &entry, 1, &more), 1);
-    cr_expect(!entry.prefaulted && !entry.interleaved);
     model_free(model);
 }
 
@@ -428,25 +356,4 @@ Test(requests, each_refusal_of_the_machine_is_explained)
     EXPECT_EXPLAINED(-EMFILE, LOCATION_RAM, -1, ERROR_TOO_MANY, "LimitNOFILE");
     EXPECT_EXPLAINED(-ENFILE, LOCATION_RAM, -1, ERROR_TOO_MANY, "LimitNOFILE");
     EXPECT_EXPLAINED(-EIO, LOCATION_RAM, -1, ERROR_SYSTEM, "nput/output error");
-}
-
-Test(requests, the_queue_shows_an_extension_of_a_lease_that_just_ended)
-{
-    struct model *model = with_session();
-    struct queue_entry entries[2];
-    bool more;
-    uint64_t lease = granted(model_acquire(model, 0, 64 * MIB, LOCATION_RAM, 4000));
-    struct request request = extend(lease, MIB);
-    request.extend.wait_ms = 30000;
-    cr_expect_null(model_request(model, 0, &request));
-    uint64_t waiting = request.id;
-    cr_assert_eq(broker_list_queue(model->broker, &model_root, 0, model->now, entries, 2, &more), 1);
-    model->hold_frees = true;
-    model_release(model, 0, lease);
-    cr_expect_eq(broker_list_queue(model->broker, &model_root, 0, model->now, entries, 2, &more), 1);
-    cr_expect_eq(entries[0].location, LOCATION_RAM);
-    model->hold_frees = false;
-    model_finish(model);
-    refused(model_answer(model, waiting), ERROR_LEASE_ENDED);
-    model_free(model);
 }
