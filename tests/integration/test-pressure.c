@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memory pressure, told by the service manager (a FIFO here), and whose control group pays for pages. The kernel's own
- * triggers are switched off in all tests.
+ * Memory pressure, told by the service manager (a FIFO here) and by the kernel, whose own triggers are switched off in
+ * all tests but one; and whose control group pays for pages.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -125,7 +126,7 @@ Test(pressure, a_watch_that_is_not_there_is_said_once_and_the_broker_goes_on)
     end();
 }
 
-/* ---- who pays ---- */
+/* ---- control groups ---- */
 
 /* Where this process's memory is accounted; false: nowhere that can be had here. */
 static bool own_group(char *path, size_t size)
@@ -170,6 +171,85 @@ static void group_enter(const struct group *group, pid_t pid)
     FILE *file = fopen(path, "we");
     cr_assert(file && fprintf(file, "%d\n", (int)pid) > 0 && fclose(file) == 0, "%s: %s", path, strerror(errno));
 }
+
+/* The most memory that the group may have. */
+static bool group_limit(const struct group *group, uint64_t bytes)
+{
+    static const char *const names[] = {"memory.max", "memory.limit_in_bytes"};
+    char path[700];
+    FILE *file = NULL;
+    for (size_t i = 0; !file && i < sizeof names / sizeof *names; i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", group->path, names[i]);
+        file = access(path, W_OK) == 0 ? fopen(path, "we") : NULL;
+    }
+    bool written = file && fprintf(file, "%llu\n", (unsigned long long)bytes) > 0;
+    return file && fclose(file) == 0 && written;
+}
+
+/* ---- the kernel's own word ---- */
+
+/* Reads a file of four times what its group may have, again and again: it stands still for memory most of the time. */
+static void thrash(const struct group *group)
+{
+    enum { FILE_BYTES = 96 << 20, PAGE = 4096 };
+    int fd = open("/var/tmp", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+    if (fd < 0 || posix_fallocate(fd, 0, FILE_BYTES) != 0) {
+        _exit(1);
+    }
+    group_enter(group, getpid());
+    char *data = mmap(NULL, FILE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (data == MAP_FAILED) {
+        _exit(1);
+    }
+    for (;;) {
+        for (size_t at = 0; at < FILE_BYTES; at += PAGE) {
+            *(volatile char *)(data + at) += 1;
+        }
+    }
+}
+
+/* There is pressure-stall information, and its triggers are ours to set. */
+static bool kernel_tells(void)
+{
+    char log[256] = "";
+    FILE *file = fopen(fixture.log, "re");
+    bool tells = true;
+    while (file && fgets(log, sizeof log, file)) {
+        tells = tells && !strstr(log, "it is not watched");
+    }
+    (void)fclose(file);
+    return tells;
+}
+
+Test(pressure, the_kernel_tells_of_tasks_that_stand_still_for_memory)
+{
+    char parent[600];
+    struct group group = {""};
+    if (!own_group(parent, sizeof parent) || !group_make(&group, parent, "thrash") || !group_limit(&group, 24 * MIB)) {
+        (void)rmdir(group.path);
+        cr_skip_test("control groups with a limit of memory can't be made here");
+    }
+    fixture_start(&fixture, "[pressure]\nsome = 1%\nfull = 0\n[pool]\npool_bytes = 8M\nsizes = 8M\n");
+    connect_watching();
+    if (kernel_tells()) {
+        WAIT_UNTIL(fixture_status(&fixture).pooled_bytes == 8 * MIB);
+        pid_t child = fork();
+        if (child == 0) {
+            thrash(&group);
+        }
+        WAIT_UNTIL(level == MB_PRESSURE_SOME);
+        cr_expect_eq(fixture_status(&fixture).pooled_bytes, 0, "the pool is given up");
+        (void)kill(child, SIGKILL);
+        int status;
+        cr_assert(waitpid(child, &status, 0) == child && WIFSIGNALED(status));
+        WAIT_UNTIL(level == MB_PRESSURE_NONE);
+    }
+    WAIT_UNTIL(rmdir(group.path) == 0 || errno == ENOENT);
+    fixture_drain_pool(&fixture);
+    end();
+}
+
+/* ---- who pays ---- */
 
 /* Shared memory that is charged to the group. */
 static uint64_t group_shmem(const struct group *group)
