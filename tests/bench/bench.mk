@@ -37,4 +37,8 @@ $(BENCH_DIR)/core_scale: $(BUILD)/obj/tests/bench/core_scale.o $(BENCH_COMMON) $
 bench: $(SETUP) $(BUILD)/tests/integration $(DAEMON) $(SHARED) $(BENCH_PROGRAMS) $(BENCH_STATIC) $(BENCH_DIR)/core_scale ## measure beside malloc, a bare bump pointer and the kernel; build/bench.json
 	python3 tests/bench/run-bench --build $(BUILD) --runs $(BENCH_RUNS)
 
-.PHONY: bench
+SCALE_LEASES ?= 100000
+bench-scale: all $(BENCH_DIR)/scale ## SCALE_LEASES (100,000) leases of a real broker, in a virtual machine
+	bash tests/bench/scale-in-vm $(BUILD) $(SCALE_LEASES)
+
+.PHONY: bench bench-scale
