@@ -68,7 +68,7 @@ static void print_status(const struct status_reply *status)
     char total[CELL_BYTES], available[CELL_BYTES], freeing[CELL_BYTES], pooled[CELL_BYTES], reserved[CELL_BYTES];
     printf("membrokerd ");
     text_print(stdout, status->daemon_version);
-    printf(", process %d, up %llu s: %llu sessions, %llu leases, %llu segments\n\n", status->pid,
+    printf(", process %d, up %llu s: sessions %llu, leases %llu, segments %llu\n\n", status->pid,
            (unsigned long long)status->uptime_ms / 1000, (unsigned long long)status->sessions,
            (unsigned long long)status->leases, (unsigned long long)status->segments);
     struct libscols_table *table = table_new(columns, 5);
