@@ -132,12 +132,15 @@ static void serve_by_core(struct connection *connection, const struct request *r
     struct peer *peer = connection_peer(connection);
     if (request->kind == REQUEST_ACQUIRE || request->kind == REQUEST_EXTEND) {
         server_refresh_host(peer->server, 100 * NANOSECONDS_PER_MILLISECOND);
-    } else if (request->kind == REQUEST_RENEW) {
-        watch_renewed(peer->server, peer->session);
     }
+    struct server *server = peer->server;
+    uint64_t session = peer->session;
     struct input input = {.kind = INPUT_REQUEST, .session = peer->session, .peer = peer};
     input.request = (struct input_request){.identity = peer->identity, .request = request};
-    server_feed(peer->server, &input);
+    server_feed(server, &input);
+    if (request->kind == REQUEST_RENEW) { /* after the answer, which does not wait for it */
+        watch_renewed(server, session);
+    }
 }
 
 /* A named file's present length is what the core needs to know of it. */

@@ -9,7 +9,7 @@
 #include "daemon/runtime/remembered.h"
 #include "daemon/runtime/segments.h"
 
-enum { INTERVAL_MS = 1000, LOOKS_PER_INTERVAL = 1000, LOOKS_PER_RENEWAL = 8 };
+enum { INTERVAL_MS = 1000, LOOKS_PER_INTERVAL = 1000, LOOKS_PER_RENEWAL = 4 };
 
 /* Whether it was changed; that is logged once, in a budget, since who borrows it may do so again and again. */
 static bool was_changed(struct segment_file *file, uint64_t lease, const char *consequence)
