@@ -127,6 +127,17 @@ static void settle(struct flow *flow)
     flow->weight = user->has_weight ? user->weight : group->weight;
 }
 
+/* Of all rules: those to whom one for each user applies may come only later. */
+static uint32_t top_priority(const struct policy *policy)
+{
+    uint32_t top = 0;
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        uint32_t priority = policy->rules[i].quota.priority;
+        top = priority > top ? priority : top;
+    }
+    return top;
+}
+
 int party_table_configure(struct party_table *table, const struct policy *policy)
 {
     struct policy *copy = policy_copy(policy);
@@ -140,14 +151,11 @@ int party_table_configure(struct party_table *table, const struct policy *policy
         policy_free(table->policy);
         table->policy = copy;
     }
-    table->top_priority = 0;
+    table->top_priority = top_priority(table->policy);
     for (int kind = 0; kind < PARTY_KINDS; kind++) {
         for (party = TAILQ_FIRST(&table->parties[kind]); party; party = next) {
             next = TAILQ_NEXT(party, in_table);
             apply(table, party);
-            if (party->quota.priority > table->top_priority) {
-                table->top_priority = party->quota.priority;
-            }
             party_release(table, party);
         }
     }

@@ -288,6 +288,23 @@ Test(sharing, within_a_priority_who_holds_least_for_its_weight_goes_first)
     model_free(model);
 }
 
+Test(sharing, a_priority_for_each_user_holds_before_the_first_of_them_comes)
+{
+    struct policy_rule rule = one_rule(PARTY_USER, "*");
+    struct queue_entry queue[1];
+    bool more;
+    rule.is_each = true;
+    rule.quota.has_priority = true;
+    rule.quota.priority = 7;
+    struct model *model = with_rule(8 * MIB, &rule);
+    model_open_as(model, 0, "x", 1);
+    granted(model_acquire(model, 0, 8 * MIB, LOCATION_RAM, 60000));
+    cr_expect_null(model_acquire_waiting(model, 0, MIB, 30000));
+    cr_assert_eq(broker_list_queue(model->broker, &model_root, 0, model->now, queue, 1, &more), 1);
+    cr_expect_eq(queue[0].priority, 7);
+    model_free(model);
+}
+
 /* ---- who stands where ---- */
 
 static void open_identity(struct model *model, int peer, const struct identity *identity, const char *name)
