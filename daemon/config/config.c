@@ -102,6 +102,7 @@ static struct config *config_new(uint64_t host_total_bytes)
                                              .ttl_default_ms = 30 * 1000,
                                              .reconnect_grace_ms = 10 * 1000};
         config->queue = (struct queue_settings){.waiting_max = 1024,
+                                                .waiting_per_session_max = 64,
                                                 .wait_max_ms = 3600 * 1000,
                                                 .ageing_ms = 60 * 1000,
                                                 .trim_ms = 200,
@@ -221,6 +222,14 @@ static void settle_limits(const struct config_draft *draft)
     }
 }
 
+static void settle_queue(const struct config_draft *draft)
+{
+    struct queue_settings *queue = &draft->config->queue;
+    if (!is_set(draft, SETTING_MAX_WAITING_PER_USER)) {
+        queue->waiting_per_user_max = (queue->waiting_max + 3) / 4;
+    }
+}
+
 /* The one of two settings that was set last says where the combination went wrong. */
 static int check_order(struct config_draft *draft, enum setting_id smaller, enum setting_id larger, uint32_t a,
                        uint32_t b)
@@ -288,6 +297,7 @@ int config_load(const struct config_options *options, struct config **ret, char 
     }
     if (result == 0) {
         settle_limits(&draft);
+        settle_queue(&draft);
         result = check_times(&draft);
     }
     if (result == 0) {

@@ -175,7 +175,8 @@ static const char *check_waiting(const struct broker *broker)
 {
     const struct flow *flow;
     const struct waiting *waiting;
-    uint64_t count = 0, last;
+    const struct party *user;
+    uint64_t count = 0, by_users = 0, last;
     TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
         last = 0;
         TAILQ_FOREACH(waiting, &flow->waiting, in_flow) {
@@ -185,6 +186,12 @@ static const char *check_waiting(const struct broker *broker)
             last = waiting->number;
             count++;
         }
+    }
+    TAILQ_FOREACH(user, &broker->parties.parties[PARTY_USER], in_table) {
+        by_users += user->waiting;
+    }
+    if (by_users != count) {
+        return "the users miscount what waits";
     }
     return count == broker->waiting_count ? NULL : "the number of waiting requests is wrong";
 }

@@ -26,7 +26,8 @@ enum input_kind {
 
 /* How requests wait. */
 struct queue_settings {
-    uint32_t waiting_max;     /* requests, in all */
+    uint32_t waiting_max; /* requests, in all */
+    uint32_t waiting_per_user_max, waiting_per_session_max;
     uint32_t wait_max_ms;     /* longer waits are shortened to this */
     uint32_t ageing_ms;       /* a request's priority grows by one each time it has waited so long */
     uint32_t trim_ms;         /* how long clients have to trim */

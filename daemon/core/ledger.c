@@ -144,7 +144,7 @@ static void excess_consider(struct ledger_excess *excess, const struct account *
         return;
     }
     bool suffice = account_freeing(account, limit) &&
-                   room(limit_bytes, sum(used - account_freeing(account, limit), reserved, 0)) >= asked;
+                   room(limit_bytes, sum(used - account_freeing(account, limit), reserved, claimed)) >= asked;
     bool tighter =
         !excess->account ||
         free_bytes <= room(excess->limit_bytes, sum(excess->used_bytes, excess->reserved_bytes, excess->claimed_bytes));

@@ -54,7 +54,7 @@ struct ledger_excess {
     uint64_t reserved_bytes; /* of the limit, held back for others' reserves */
     uint64_t claimed_bytes;  /* of the limit, claimed by requests that wait already */
     bool fits_ever;          /* it would, if nobody else had anything but reserves */
-    bool frees_suffice;      /* bytes are being freed, and then it would fit but for the claims */
+    bool frees_suffice;      /* bytes are being freed, and then it would fit beside the claims */
 };
 
 enum { LEDGER_E_LIMIT = 1 };

@@ -24,6 +24,7 @@ struct party {
     bool is_named; /* by the policy */
     size_t references;
     uint64_t sessions, leases;
+    uint64_t waiting; /* requests, of a user */
     TAILQ_ENTRY(party) in_table;
 };
 

@@ -33,6 +33,14 @@ static bool is_paused(const struct broker *broker)
     return pause_at != PRESSURE_NONE && broker->pressure >= pause_at;
 }
 
+/* Whether it would fit, beside what is claimed, if what is being freed were free. */
+static bool frees_suffice(const struct broker *broker, uint64_t bytes)
+{
+    uint64_t freeing = broker->host.freeing_physical_bytes;
+    uint64_t wanted = size_add_saturated(bytes, broker->host.claimed_physical_bytes);
+    return freeing && !is_paused(broker) && wanted <= size_add_saturated(host_room(broker), freeing);
+}
+
 static void deny_host(const struct broker *broker, uint64_t bytes, struct denial *ret)
 {
     *ret = (struct denial){.code = ERROR_HOST_MEMORY, .location = LOCATION_RAM, .is_paused = is_paused(broker)};
@@ -43,7 +51,7 @@ static void deny_host(const struct broker *broker, uint64_t bytes, struct denial
                                          .claimed_bytes = broker->host.claimed_physical_bytes,
                                          .asked_bytes = bytes,
                                          .fits_ever = bytes <= broker->host_total_bytes,
-                                         .frees_suffice = broker->host.freeing_physical_bytes && !ret->is_paused};
+                                         .frees_suffice = frees_suffice(broker, bytes)};
 }
 
 static bool host_allows(const struct broker *broker, uint64_t bytes)

@@ -12,6 +12,10 @@
  * that has no room for it and those below: whoever comes after it must fit beside it there. So a small request passes
  * a large one only where it can't delay it, and what comes free gathers for the first in the queue.
  *
+ * Room. How many may wait is bounded, for all, for a user and for a session. One that finds no room is looked at in its
+ * turn like the others, and told so only if it would have to wait: whoever fills the queue with what can't be served
+ * holds up nobody whom there is memory for.
+ *
  * No starvation: after (top priority - own + OVERDUE_TIMES) ageing times no later request goes before this one, and
  * whatever comes free is its own.
  */
@@ -21,10 +25,13 @@
 #include "daemon/core/broker_state.h"
 #include "proto/base/size.h"
 
-enum { WAITING_PER_SESSION_MAX = 64, OVERDUE_TIMES = 4 };
+enum { OVERDUE_TIMES = 4 };
 
 /* Order changes by ageing and the host's memory without anything happening here. */
 #define BEAT (250 * NANOSECONDS_PER_MILLISECOND)
+
+/* What is being freed is free by then, or somebody else had it: who doesn't want to wait gets an answer. */
+#define COMES_FREE_WITHIN (5 * NANOSECONDS_PER_SECOND)
 
 /* ---- order ---- */
 
@@ -120,9 +127,34 @@ static void take_out(struct broker *broker, struct waiting *waiting)
     TAILQ_REMOVE(&waiting->flow->waiting, waiting, in_flow);
     TAILQ_REMOVE(&waiting->session->waiting, waiting, in_session);
     waiting->session->waiting_count--;
+    waiting->flow->user->waiting--;
     broker->waiting_count--;
     broker->waiting_bytes -= waiting->bytes;
     free(waiting);
+}
+
+/* One of the bounds on how many may wait. */
+struct bound {
+    const char *whose, *setting;
+    uint64_t count, most;
+};
+
+/* The bound that so many requests exceed, the one that is asked for among them. False: all may wait. */
+static bool find_crowd(const struct broker *broker, const struct session *session, struct bound *ret)
+{
+    const struct queue_settings *settings = &broker->options.settings.queue;
+    const struct bound bounds[] = {
+        {"this session", "max_waiting_per_session", session->waiting_count, settings->waiting_per_session_max},
+        {"this user", "max_waiting_per_user", session->flow->user->waiting, settings->waiting_per_user_max},
+        {"all clients", "max_waiting", broker->waiting_count, settings->waiting_max},
+    };
+    for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++) {
+        if (bounds[i].count > bounds[i].most) {
+            *ret = bounds[i];
+            return true;
+        }
+    }
+    return false;
 }
 
 /* NULL after an answer. */
@@ -130,14 +162,7 @@ static struct waiting *queue_add(struct step *step, struct session *session, con
 {
     struct broker *broker = step->broker;
     const struct queue_settings *settings = &broker->options.settings.queue;
-    if (session->waiting_count >= WAITING_PER_SESSION_MAX || broker->waiting_count >= settings->waiting_max) {
-        bool own = session->waiting_count >= WAITING_PER_SESSION_MAX;
-        answer_error(step, session->peer, request->id, ERROR_TOO_MANY,
-                     "%llu requests %s wait for memory already%s; wait for their answers first",
-                     (unsigned long long)(own ? session->waiting_count : broker->waiting_count),
-                     own ? "of this session" : "of all clients", own ? "" : " ([queue] max_waiting)");
-        return NULL;
-    }
+    struct bound bound;
     struct waiting *waiting = calloc(1, sizeof *waiting);
     if (!waiting) {
         answer_error(step, session->peer, request->id, ERROR_SYSTEM, "the broker is out of memory for its own tables");
@@ -154,8 +179,10 @@ static struct waiting *queue_add(struct step *step, struct session *session, con
     TAILQ_INSERT_TAIL(&session->flow->waiting, waiting, in_flow);
     TAILQ_INSERT_TAIL(&session->waiting, waiting, in_session);
     session->waiting_count++;
+    session->flow->user->waiting++;
     broker->waiting_count++;
     broker->waiting_bytes += waiting->bytes;
+    waiting->may_not_stay = find_crowd(broker, session, &bound);
     return waiting;
 }
 
@@ -205,10 +232,14 @@ static void ask_for_trims(struct step *step, struct waiting *waiting, const stru
     }
 }
 
+/* Whoever said how long it waits is held to that; whoever doesn't want to waits only for what comes free anyway. */
 static bool is_patient(const struct step *step, const struct waiting *waiting, const struct denial *denial)
 {
     bool comes_free = denial->excess.frees_suffice || is_trimming(step, waiting);
-    return comes_free || (denial->excess.fits_ever && step->now < waiting->until);
+    if (waiting->until) {
+        return step->now < waiting->until && (comes_free || denial->excess.fits_ever);
+    }
+    return comes_free && step->now - waiting->since < COMES_FREE_WITHIN;
 }
 
 static void claim(struct waiting *waiting, const struct denial *denial)
@@ -219,29 +250,50 @@ static void claim(struct waiting *waiting, const struct denial *denial)
     denial_figures(denial, &waiting->blocked);
 }
 
+/* False, after an answer: it has to wait, and there is no room for it to do so. */
+static bool may_stay(struct step *step, struct waiting *waiting)
+{
+    struct bound bound;
+    waiting->may_not_stay = waiting->may_not_stay && find_crowd(step->broker, waiting->session, &bound);
+    if (waiting->may_not_stay) {
+        answer_error(step, waiting->session->peer, waiting->request.id, ERROR_TOO_MANY,
+                     "it does not fit now, and %llu requests of %s wait for memory already, as many as [queue] %s "
+                     "allows; wait for their answers first",
+                     (unsigned long long)bound.count - 1, bound.whose, bound.setting);
+    }
+    return !waiting->may_not_stay;
+}
+
+/* Looks at it once, or twice: AUTO goes to a file when nobody can be asked (any more) for RAM. */
+static enum attempt attempt(struct step *step, struct waiting *waiting, struct denial *ret_denial)
+{
+    bool allow_file = waiting->may_not_stay || (waiting->has_asked && !is_trimming(step, waiting));
+    enum attempt result = grant_try(step, waiting->session, &waiting->request, allow_file, ret_denial);
+    if (result == ATTEMPT_SHORT && !waiting->may_not_stay) {
+        ask_for_trims(step, waiting, ret_denial);
+        if (!allow_file && !is_trimming(step, waiting)) {
+            result = grant_try(step, waiting->session, &waiting->request, true, ret_denial);
+        }
+    }
+    return result;
+}
+
 /* Serves it, lets it go on waiting with its claim, or refuses it. */
 static void look_at(struct step *step, struct waiting *waiting)
 {
-    struct broker *broker = step->broker;
     struct session *session = waiting->session;
     struct denial denial;
-    bool allow_file = waiting->has_asked && !is_trimming(step, waiting);
-    enum attempt attempt = grant_try(step, session, &waiting->request, allow_file, &denial);
-    if (attempt == ATTEMPT_SHORT) {
-        ask_for_trims(step, waiting, &denial);
-        if (!allow_file && !is_trimming(step, waiting)) { /* nobody could be asked */
-            attempt = grant_try(step, session, &waiting->request, true, &denial);
-        }
-    }
-    if (attempt == ATTEMPT_SHORT && is_patient(step, waiting, &denial)) {
+    bool is_short = attempt(step, waiting, &denial) == ATTEMPT_SHORT;
+    bool is_willing = is_short && is_patient(step, waiting, &denial);
+    if (is_willing && may_stay(step, waiting)) {
         claim(waiting, &denial);
         revoke_for(step, waiting, &denial);
         return;
     }
-    if (attempt == ATTEMPT_SHORT) {
+    if (is_short && !is_willing) {
         refuse(step, session, waiting->request.id, &denial, waiting->until ? step->now - waiting->since : 0);
     }
-    take_out(broker, waiting);
+    take_out(step->broker, waiting);
 }
 
 static void earlier(uint64_t *due, uint64_t when, uint64_t now)
@@ -265,7 +317,7 @@ static void end_pass(struct step *step)
                 ledger_forget_claims(&waiting->session->account);
                 waiting->has_claimed = false;
             }
-            earlier(&due, waiting->until, step->now);
+            earlier(&due, waiting->until ? waiting->until : waiting->since + COMES_FREE_WITHIN, step->now);
             earlier(&due, waiting->trim_until, step->now);
             earlier(&due, waiting->since + settings->revoke_grace_ms * NANOSECONDS_PER_MILLISECOND, step->now);
         }

@@ -15,6 +15,7 @@ struct waiting {
     uint64_t since;         /* service clock */
     uint64_t until;         /* it is willing to wait so long; 0: only for what comes free anyway */
     uint64_t trim_until;    /* clients were asked to trim for it; 0: none was, or that is over */
+    bool may_not_stay;      /* there is no room for it to wait: it is served now, or told so */
     bool has_asked;         /* clients to trim */
     bool has_claimed;       /* in the present pass */
     struct refusal blocked; /* by what, at the last look */

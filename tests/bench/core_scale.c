@@ -145,7 +145,8 @@ int main(void)
     options.settings.limits = (struct byte_limits){LIMIT_OFF, LIMIT_OFF, LIMIT_OFF};
     options.settings.times = (struct lease_times){
         .ttl_min_ms = 1000, .ttl_max_ms = 3600000, .ttl_default_ms = 30000, .reconnect_grace_ms = 10000};
-    options.settings.queue.waiting_max = 1024;
+    options.settings.queue = (struct queue_settings){
+        .waiting_max = 1024, .waiting_per_user_max = 1024, .waiting_per_session_max = 64, .wait_max_ms = 3600000};
     broker = broker_new(&options);
     done = calloc(DONE_MAX, sizeof *done);
     if (!broker || !done)

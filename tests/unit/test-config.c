@@ -109,6 +109,21 @@ Test(config, values_percentages_and_switched_off_limits)
     config_free(config);
 }
 
+Test(config, a_user_may_let_a_quarter_of_all_wait_unless_it_says_otherwise)
+{
+    write_config("[queue]\nmax_waiting = 9\n");
+    struct config *config = load();
+    cr_expect_eq(config->queue.waiting_per_user_max, 3);
+    cr_expect_eq(config->queue.waiting_per_session_max, 64);
+    config_free(config);
+    write_config("[queue]\nmax_waiting_per_user = 7\nmax_waiting_per_session = 5\n");
+    config = load();
+    cr_expect_eq(config->queue.waiting_max, 1024);
+    cr_expect_eq(config->queue.waiting_per_user_max, 7);
+    cr_expect_eq(config->queue.waiting_per_session_max, 5);
+    config_free(config);
+}
+
 Test(config, drop_ins_win_in_alphabetical_order)
 {
     char path[256];

@@ -55,6 +55,8 @@ struct model *model_new(uint64_t max_bytes, uint64_t max_physical, uint64_t max_
                                 max_mapped ? max_mapped : LIMIT_OFF},
                      .times = {1000, 60000, 30000, 10000},
                      .queue = {.waiting_max = 1024,
+                               .waiting_per_user_max = 256,
+                               .waiting_per_session_max = 64,
                                .wait_max_ms = 3600000,
                                .ageing_ms = 60000,
                                .trim_ms = 0,

@@ -121,11 +121,76 @@ Test(backlog, a_session_can_let_only_so_many_wait)
     }
     const struct reply *reply = refused(model_acquire_waiting(model, 1, MIB, 30000), ERROR_TOO_MANY);
     cr_expect(strstr(reply->error.sentence, "64 requests of this session"), "%s", reply->error.sentence);
+    cr_expect(strstr(reply->error.sentence, "max_waiting_per_session"), "%s", reply->error.sentence);
     cr_expect_null(model_acquire_waiting(model, 2, MIB, 30000), "another session can");
     model->options.settings.queue.waiting_max = 65;
     model_configure(model);
     reply = refused(model_acquire_waiting(model, 2, MIB, 30000), ERROR_TOO_MANY);
     cr_expect(strstr(reply->error.sentence, "65 requests of all clients"), "%s", reply->error.sentence);
+    model_free(model);
+}
+
+/* ---- a queue that is full ---- */
+
+/* User 1 has 1 MiB, all of it lent, and as many requests waiting for more as it may; then the queue is full. */
+static struct model *with_a_crowd(uint32_t waiting_max)
+{
+    struct policy_rule rules[] = {one_rule(PARTY_USER, "greedy"), one_rule(PARTY_CLASS, POLICY_DEFAULT_CLASS)};
+    struct policy policy = {.rules = rules, .rule_count = 1};
+    struct model *model = model_new(0, 16 * MIB, 16 * MIB);
+    rules[0].id = 1;
+    rules[0].quota.limits.max_bytes = MIB;
+    model->options.settings.policy = &policy;
+    model->options.settings.queue.waiting_max = waiting_max;
+    model->options.settings.queue.waiting_per_user_max = 8;
+    model_configure(model);
+    model->options.settings.policy = NULL; /* the broker has a copy */
+    for (int peer = 0; peer < 3; peer++) {
+        model_open_as(model, peer, "x", peer == 2 ? 2 : 1);
+    }
+    granted(model_acquire(model, 0, MIB, LOCATION_RAM, 60000));
+    for (int i = 0; i < 8; i++) {
+        cr_assert_null(model_acquire_waiting(model, i % 2, MODEL_PAGE, 30000));
+    }
+    return model;
+}
+
+Test(backlog, a_user_can_let_only_so_many_wait_and_others_still_can)
+{
+    struct model *model = with_a_crowd(10);
+    const struct reply *reply = refused(model_acquire_waiting(model, 1, MODEL_PAGE, 30000), ERROR_TOO_MANY);
+    cr_expect(strstr(reply->error.sentence, "8 requests of this user"), "%s", reply->error.sentence);
+    cr_expect(strstr(reply->error.sentence, "max_waiting_per_user"), "%s", reply->error.sentence);
+    granted(model_acquire(model, 2, 8 * MIB, LOCATION_RAM, 60000));
+    cr_expect_null(model_acquire_waiting(model, 2, 12 * MIB, 30000), "another user can wait");
+    struct input died = {.kind = INPUT_DIED, .session = model->peers[0].session};
+    model_feed(model, &died);
+    cr_expect_eq(model_status(model).waiting, 1, "who is gone waits for nothing, and the rest of that user is served");
+    model_free(model);
+}
+
+Test(backlog, a_full_queue_holds_up_nobody_whom_there_is_memory_for)
+{
+    struct model *model = with_a_crowd(8);
+    granted(model_acquire(model, 2, 8 * MIB, LOCATION_RAM, 60000));
+    granted(model_acquire_waiting(model, 2, MIB, 30000));
+    cr_expect_eq(model_acquire(model, 2, 8 * MIB, LOCATION_AUTO, 0)->grant.location, LOCATION_MMAP);
+    refused(model_acquire(model, 2, 8 * MIB, LOCATION_RAM, 0), ERROR_LIMIT); /* it would not wait anyhow */
+    const struct reply *reply = refused(model_acquire_waiting(model, 2, 8 * MIB, 30000), ERROR_TOO_MANY);
+    cr_expect(strstr(reply->error.sentence, "8 requests of all clients"), "%s", reply->error.sentence);
+    cr_expect_eq(model_status(model).waiting, 8);
+    model_free(model);
+}
+
+Test(backlog, who_came_to_a_full_queue_may_stay_if_there_is_room_by_its_turn)
+{
+    struct model *model = with_a_crowd(8);
+    granted(model_acquire(model, 2, 14 * MIB, LOCATION_RAM, 60000));
+    /* so that the crowd is served in the pass that looks at the newcomer */
+    session_table_find(&model->broker->sessions, model->peers[0].session)->flow->user->account.limits.max_bytes =
+        LIMIT_OFF;
+    cr_expect_null(model_acquire_waiting(model, 2, 8 * MIB, 30000));
+    cr_expect_eq(model_status(model).waiting, 1);
     model_free(model);
 }
 

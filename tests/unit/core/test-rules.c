@@ -98,11 +98,53 @@ Test(rules, what_is_being_freed_is_waited_for_in_order)
     cr_expect_eq(model_status(model).freeing_bytes, 16 * MIB);
     cr_expect_null(model_acquire(model, 0, 12 * MIB, LOCATION_RAM, 0), "it waits");
     small.acquire = (struct acquire_request){.bytes = 8 * MIB, .location = LOCATION_RAM, .numa_node = -1};
-    cr_expect_null(model_request(model, 1, &small), "and nobody passes");
+    refused(model_request(model, 1, &small), ERROR_LIMIT); /* it would not fit beside that */
+    small.acquire.bytes = 4 * MIB;
+    cr_expect_null(model_request(model, 1, &small), "but this will");
     model->hold_frees = false;
     model_finish(model);
-    cr_expect_eq(model_status(model).used_bytes, 12 * MIB);
-    refused(model_answer(model, small.id), ERROR_LIMIT);
+    cr_expect_eq(model_status(model).used_bytes, 16 * MIB);
+    granted(model_answer(model, small.id));
+    model_free(model);
+}
+
+static void see_host(struct model *model, uint64_t available)
+{
+    struct input seen = {.kind = INPUT_HOST_MEMORY, .host = {available, 64 * MIB}};
+    model_feed(model, &seen);
+}
+
+Test(rules, a_page_that_is_being_freed_makes_nobody_wait_for_gigabytes)
+{
+    struct model *model = model_new(0, 0, 0);
+    model_open(model, 0, LIMIT_UNSAID);
+    uint64_t lease = granted(model_acquire(model, 0, MODEL_PAGE, LOCATION_RAM, 0));
+    see_host(model, 4 * MIB);
+    model->hold_frees = true;
+    model_release(model, 0, lease);
+    refused(model_acquire(model, 0, 8 * MIB, LOCATION_RAM, 0), ERROR_HOST_MEMORY);
+    cr_expect_null(model_acquire(model, 0, 4 * MIB + MODEL_PAGE, LOCATION_RAM, 0), "this is a matter of the page");
+    uint64_t request = model->next_request;
+    model_pass(model, 4999);
+    cr_expect_null(model_answer(model, request));
+    model_pass(model, 1);
+    refused(model_answer(model, request), ERROR_HOST_MEMORY); /* it said it would not wait */
+    model_free(model);
+}
+
+Test(rules, a_deadline_holds_while_something_is_being_freed)
+{
+    struct model *model = model_new(0, 16 * MIB, 0);
+    model_open(model, 0, LIMIT_UNSAID);
+    uint64_t lease = granted(model_acquire(model, 0, 16 * MIB, LOCATION_RAM, 60000));
+    model->hold_frees = true;
+    model_release(model, 0, lease);
+    cr_expect_null(model_acquire_waiting(model, 0, 8 * MIB, 3000));
+    uint64_t request = model->next_request;
+    model_pass(model, 2999);
+    cr_expect_null(model_answer(model, request));
+    model_pass(model, 1);
+    refused(model_answer(model, request), ERROR_LIMIT);
     model_free(model);
 }
 

@@ -103,6 +103,7 @@ static void change_settings(struct model *model)
     settings->queue.trim_ms = random_below(2) ? 0 : 100;
     settings->queue.revoke_for_priority = random_below(2);
     settings->queue.waiting_max = random_below(4) ? 1024 : 2;
+    settings->queue.waiting_per_user_max = random_below(4) ? 256 : 1;
     settings->pool = (struct pool_settings){
         .bytes = random_below(2) ? 0 : 8 << 20, .sizes = {1 << 20, 0, 2 << 20, 1 << 20}, .size_count = random_below(5)};
     settings->requests_max = random_below(2) ? 0 : 4;
