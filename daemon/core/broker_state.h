@@ -66,6 +66,7 @@ struct denial {
     bool is_paused;       /* grants of RAM are, for the machine's memory pressure */
     struct ledger_excess excess;
     enum location location;
+    struct ledger_excess in_ram; /* AUTO, to which RAM would do as well: what lacks there; else without an account */
 };
 
 /* Answers a request that does not fit, and won't wait (any longer). */
@@ -151,9 +152,14 @@ void queue_retry(struct step *step);
 void queue_drop_session(struct broker *broker, struct session *session);
 void queue_cancel(struct step *step, struct session *session, const struct request *request);
 
-/* Walks the queue in the order in which it will be served: the first, then those after it; NULL ends. */
+/*
+ * Walks the queue in the order in which it will be served: the first, then those after it; NULL ends. Claims matter to
+ * the order: who looks on lets each claim what it did at the last look, and takes all of that back in the end.
+ */
 struct waiting *queue_walk_first(struct broker *broker, uint64_t now);
 struct waiting *queue_walk_next(struct broker *broker, uint64_t now);
+void queue_walk_claim(struct waiting *waiting);
+void queue_walk_end(struct broker *broker);
 uint32_t queue_level(const struct broker *broker, const struct waiting *waiting, uint64_t now);
 
 /* ---- trim.c ---- */

@@ -143,7 +143,8 @@ static const char *check_party(const struct broker *broker, const struct account
         return is_flow ? "a flow's account is not the sum of its sessions'"
                        : "a party's account is not that of its own";
     }
-    return account->claimed_physical_bytes || account->claimed_mapped_bytes ? "a claim was forgotten" : NULL;
+    bool is_claimed = account->claimed_physical_bytes || account->claimed_mapped_bytes || account->claimed_bytes;
+    return is_claimed ? "a claim was forgotten" : NULL;
 }
 
 static const char *check_parties(const struct broker *broker)

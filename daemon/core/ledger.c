@@ -124,7 +124,7 @@ static uint64_t sum(uint64_t a, uint64_t b, uint64_t c)
 static uint64_t account_claimed(const struct account *account, enum ledger_limit limit)
 {
     const uint64_t claimed[LEDGER_LIMITS] = {
-        [LEDGER_MAX_BYTES] = size_add_saturated(account->claimed_physical_bytes, account->claimed_mapped_bytes),
+        [LEDGER_MAX_BYTES] = account->claimed_bytes,
         [LEDGER_MAX_PHYSICAL_BYTES] = account->claimed_physical_bytes,
         [LEDGER_MAX_MAPPED_BYTES] = account->claimed_mapped_bytes,
     };
@@ -286,14 +286,23 @@ void account_set_reserve(struct account *account, struct account *host, uint64_t
 
 /* ---- claims ---- */
 
-void ledger_claim(struct account *account, const struct account *last, enum location location, uint64_t bytes)
+static void add_claim(uint64_t *claimed, uint64_t bytes)
 {
-    struct account *at = NULL;
-    for (size_t i = 0; i <= ACCOUNT_ABOVE_MAX && at != last; i++) {
-        at = payer(account, i);
+    *claimed = size_add_saturated(*claimed, bytes);
+}
+
+void ledger_claim(struct account *account, const struct account *last_physical, const struct account *last_mapped,
+                  uint64_t bytes)
+{
+    bool in_ram = last_physical, in_files = last_mapped;
+    for (size_t i = 0; i <= ACCOUNT_ABOVE_MAX && (in_ram || in_files); i++) {
+        struct account *at = payer(account, i);
         if (at) {
-            uint64_t *claimed = location == LOCATION_RAM ? &at->claimed_physical_bytes : &at->claimed_mapped_bytes;
-            *claimed = size_add_saturated(*claimed, bytes);
+            add_claim(&at->claimed_physical_bytes, in_ram ? bytes : 0);
+            add_claim(&at->claimed_mapped_bytes, in_files ? bytes : 0);
+            add_claim(&at->claimed_bytes, bytes);
+            in_ram = in_ram && at != last_physical;
+            in_files = in_files && at != last_mapped;
         }
     }
 }
@@ -303,7 +312,7 @@ void ledger_forget_claims(struct account *account)
     for (size_t i = 0; i <= ACCOUNT_ABOVE_MAX; i++) {
         struct account *at = payer(account, i);
         if (at) {
-            at->claimed_physical_bytes = at->claimed_mapped_bytes = 0;
+            at->claimed_physical_bytes = at->claimed_mapped_bytes = at->claimed_bytes = 0;
         }
     }
 }

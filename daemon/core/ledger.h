@@ -26,9 +26,10 @@ struct account {
     struct account *above[ACCOUNT_ABOVE_MAX]; /* the host's last; NULL: none */
     const char *whose;                        /* such as "host", "client" or "class training"; outlives the account */
     uint64_t reserve_bytes;
-    LIST_ENTRY(account) in_reserves;                       /* of the host, where it has a reserve */
-    struct account_list *reserves;                         /* the host's own: all accounts with one; NULL in others */
-    uint64_t claimed_physical_bytes, claimed_mapped_bytes; /* by waiting requests that stand before the one looked at */
+    LIST_ENTRY(account) in_reserves; /* of the host, where it has a reserve */
+    struct account_list *reserves;   /* the host's own: all accounts with one; NULL in others */
+    /* By waiting requests that stand before the one looked at; the sum counts once what waits for either location. */
+    uint64_t claimed_physical_bytes, claimed_mapped_bytes, claimed_bytes;
     struct byte_limits limits;
     uint64_t physical_bytes, mapped_bytes;
     uint64_t freeing_physical_bytes, freeing_mapped_bytes; /* part of the above: ended, not yet freed */
@@ -88,11 +89,12 @@ int ledger_reserve(struct account *account, enum location location, uint64_t byt
 
 /*
  * A request of so many bytes waits: what it asks for is not free to those that are looked at after it, until
- * ledger_forget_claims(), which takes all claims off the account and those above it. It claims up to the account
- * `last`, which is the one that has no room for it: whoever is held up by its own user's limit holds up its user, and
- * not the host.
+ * ledger_forget_claims(), which takes all claims off the account and those above it. It claims up to the account that
+ * has no room for it, of RAM up to `last_physical`, of files up to `last_mapped` (NULL: none; both where either will
+ * do): whoever is held up by its own user's limit holds up its user, and not the host.
  */
-void ledger_claim(struct account *account, const struct account *last, enum location location, uint64_t bytes);
+void ledger_claim(struct account *account, const struct account *last_physical, const struct account *last_mapped,
+                  uint64_t bytes);
 void ledger_forget_claims(struct account *account);
 
 /* Charges what is there already, whatever the limits are: after a restart. */

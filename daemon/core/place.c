@@ -112,6 +112,8 @@ bool place(struct step *step, struct account *account, uint64_t bytes, enum loca
     }
     if (in_ram.excess.fits_ever && !ret_denial->excess.fits_ever) {
         *ret_denial = in_ram;
+    } else if (in_ram.excess.fits_ever) {
+        ret_denial->in_ram = in_ram.excess;
     }
     return false;
 }

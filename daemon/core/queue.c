@@ -10,7 +10,8 @@
  *
  * Passing. The queue is looked at in that order. A request that does not fit claims what it asks for, in the account
  * that has no room for it and those below: whoever comes after it must fit beside it there. So a small request passes
- * a large one only where it can't delay it, and what comes free gathers for the first in the queue.
+ * a large one only where it can't delay it, and what comes free gathers for the first in the queue. What may go to RAM
+ * or a file claims in both: whichever gathers first serves it.
  *
  * Room. How many may wait is bounded, for all, for a user and for a session. One that finds no room is looked at in its
  * turn like the others, and told so only if it would have to wait: whoever fills the queue with what can't be served
@@ -54,9 +55,8 @@ uint32_t queue_level(const struct broker *broker, const struct waiting *waiting,
  */
 static uint64_t standing(const struct broker *broker, const struct account *account)
 {
-    uint64_t claimed = size_add_saturated(account->claimed_physical_bytes, account->claimed_mapped_bytes);
     uint64_t average = broker->waiting_bytes / broker->waiting_count;
-    return size_add_saturated(size_add_saturated(account_held(account), claimed), average / 2);
+    return size_add_saturated(size_add_saturated(account_held(account), account->claimed_bytes), average / 2);
 }
 
 /* Which of two stands lower for its weight: negative, the first does. */
@@ -113,6 +113,26 @@ struct waiting *queue_walk_first(struct broker *broker, uint64_t now)
         flow->next = TAILQ_FIRST(&flow->waiting);
     }
     return queue_walk_next(broker, now);
+}
+
+void queue_walk_claim(struct waiting *waiting)
+{
+    ledger_claim(&waiting->session->account, waiting->last_physical, waiting->last_mapped, waiting->bytes);
+    waiting->has_claimed = true;
+}
+
+void queue_walk_end(struct broker *broker)
+{
+    struct flow *flow;
+    struct waiting *waiting;
+    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
+        TAILQ_FOREACH(waiting, &flow->waiting, in_flow) {
+            if (waiting->has_claimed) {
+                ledger_forget_claims(&waiting->session->account);
+                waiting->has_claimed = false;
+            }
+        }
+    }
 }
 
 /* ---- coming and going ---- */
@@ -244,8 +264,11 @@ static bool is_patient(const struct step *step, const struct waiting *waiting, c
 
 static void claim(struct waiting *waiting, const struct denial *denial)
 {
-    ledger_claim(&waiting->session->account, denial->excess.account, denial->location, waiting->bytes);
-    waiting->has_claimed = true;
+    const struct account *short_of = denial->excess.account;
+    bool is_ram = denial->location == LOCATION_RAM;
+    waiting->last_physical = is_ram ? short_of : denial->in_ram.account;
+    waiting->last_mapped = is_ram ? NULL : short_of;
+    queue_walk_claim(waiting);
     waiting->blocked_location = denial->location;
     denial_figures(denial, &waiting->blocked);
 }
@@ -303,8 +326,8 @@ static void earlier(uint64_t *due, uint64_t when, uint64_t now)
     }
 }
 
-/* Takes the claims back, and finds out when the queue must be looked at again. */
-static void end_pass(struct step *step)
+/* Finds out when the queue must be looked at again. */
+static void set_beat(struct step *step)
 {
     struct broker *broker = step->broker;
     const struct queue_settings *settings = &broker->options.settings.queue;
@@ -313,10 +336,6 @@ static void end_pass(struct step *step)
     uint64_t due = step->now + BEAT;
     TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
         TAILQ_FOREACH(waiting, &flow->waiting, in_flow) {
-            if (waiting->has_claimed) {
-                ledger_forget_claims(&waiting->session->account);
-                waiting->has_claimed = false;
-            }
             earlier(&due, waiting->until ? waiting->until : waiting->since + COMES_FREE_WITHIN, step->now);
             earlier(&due, waiting->trim_until, step->now);
             earlier(&due, waiting->since + settings->revoke_grace_ms * NANOSECONDS_PER_MILLISECOND, step->now);
@@ -341,7 +360,8 @@ void queue_retry(struct step *step)
         }
         look_at(step, waiting);
     }
-    end_pass(step);
+    queue_walk_end(broker);
+    set_beat(step);
 }
 
 /* A size that is remembered instead of the one that was asked for. False: there is none, and that was answered. */

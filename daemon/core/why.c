@@ -51,10 +51,11 @@ static void hide_queue_entry(struct queue_entry *entry)
 size_t broker_list_queue(struct broker *broker, const struct identity *viewer, uint64_t after, uint64_t now,
                          struct queue_entry *entries, size_t max, bool *ret_more)
 {
-    const struct waiting *waiting = queue_walk_first(broker, now);
+    struct waiting *waiting = queue_walk_first(broker, now);
     uint64_t place = 1;
     size_t count = 0;
     for (; waiting && count < max; waiting = queue_walk_next(broker, now), place++) {
+        queue_walk_claim(waiting);
         if (place > after) {
             struct queue_entry *entry = &entries[count++];
             fill_queue_entry(broker, waiting, place, now, entry);
@@ -63,6 +64,7 @@ size_t broker_list_queue(struct broker *broker, const struct identity *viewer, u
             }
         }
     }
+    queue_walk_end(broker);
     *ret_more = waiting;
     return count;
 }

@@ -85,6 +85,8 @@ Test(check, accounts, .init = begin, .fini = end)
     EXPECT_NOTICED(session->flow->class->account.physical_bytes, 1, "party's account");
     EXPECT_NOTICED(session->flow->class->account.claimed_physical_bytes, 1, "claim");
     EXPECT_NOTICED(session->flow->class->account.claimed_mapped_bytes, 1, "claim");
+    EXPECT_NOTICED(session->flow->class->account.claimed_bytes, 1, "claim");
+    EXPECT_NOTICED(session->flow->user->waiting, 1, "users");
     for (size_t i = 0; i < ACCOUNT_ABOVE_MAX; i++) {
         bool is_looked_at = own->above[i] == &session->flow->account || own->above[i] == &session->flow->class->account;
         if (is_looked_at) {

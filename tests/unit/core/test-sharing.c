@@ -234,6 +234,52 @@ Test(sharing, a_small_one_passes_where_it_cannot_delay_the_large)
     model_free(model);
 }
 
+Test(sharing, what_may_go_to_ram_or_a_file_gathers_in_both)
+{
+    struct model *model = model_new(0, 16 * MIB, 16 * MIB);
+    struct request either = {.kind = REQUEST_ACQUIRE};
+    uint64_t pieces[16];
+    for (int peer = 0; peer < 3; peer++) {
+        model_open(model, peer, LIMIT_UNSAID);
+    }
+    for (int i = 0; i < 16; i++) {
+        pieces[i] = granted(model_acquire(model, 0, MIB, LOCATION_RAM, 60000));
+    }
+    uint64_t file = granted(model_acquire(model, 0, 12 * MIB, LOCATION_MMAP, 60000));
+    either.acquire =
+        (struct acquire_request){.bytes = 8 * MIB, .location = LOCATION_AUTO, .numa_node = -1, .wait_ms = 600000};
+    cr_expect_null(model_request(model, 1, &either));
+    for (int i = 0; i < 8; i++) {
+        cr_expect_null(model_answer(model, either.id));
+        cr_assert_null(model_acquire_waiting(model, 2, MIB, 600000), "small ones come after it");
+        model_release(model, 0, pieces[i]);
+    }
+    cr_assert_not_null(model_answer(model, either.id), "and don't pass it in RAM");
+    cr_expect_eq(model_answer(model, either.id)->grant.location, LOCATION_RAM);
+    cr_expect_null(model_acquire_waiting(model, 1, MIB, 600000));
+    either.acquire.location = LOCATION_AUTO;
+    cr_expect_null(model_request(model, 1, &either), "again");
+    model_release(model, 0, file);
+    cr_expect_eq(model_answer(model, either.id)->grant.location, LOCATION_MMAP, "whichever gathers first");
+    model_free(model);
+}
+
+Test(sharing, what_either_location_would_do_for_claims_once_of_the_sum)
+{
+    const struct byte_limits none = {LIMIT_OFF, LIMIT_OFF, LIMIT_OFF};
+    struct account host, client;
+    account_init(&host, "host", &none);
+    account_init(&client, "client", &none);
+    client.above[ACCOUNT_ABOVE_MAX - 1] = &host;
+    ledger_claim(&client, &host, &client, 8 * MIB);
+    cr_expect(client.claimed_physical_bytes == 8 * MIB && client.claimed_mapped_bytes == 8 * MIB);
+    cr_expect_eq(client.claimed_bytes, 8 * MIB);
+    cr_expect(host.claimed_physical_bytes == 8 * MIB && host.claimed_mapped_bytes == 0, "a file is its own matter");
+    cr_expect_eq(host.claimed_bytes, 8 * MIB);
+    ledger_forget_claims(&client);
+    cr_expect(host.claimed_bytes == 0 && client.claimed_mapped_bytes == 0);
+}
+
 /* ---- order ---- */
 
 Test(sharing, higher_priority_goes_first_and_age_makes_up_for_it)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The core under hours of virtual time: clients of three classes and a few users that think, ask, hold, let go and
- * die. After each step: the limits and the reserve hold, and nobody waits while what it asks for is free to give; and
- * nobody waits longer than the stated bound. A failure prints the seed and what happened last; MEMBROKER_SEED=N
- * replays one seed, and with MEMBROKER_TRACE=1 all of it is printed.
+ * The core under hours of virtual time: clients of a few users, and of classes that each seed draws anew (weights,
+ * priorities, reserves, limits, with and without revocation), think, ask for RAM, files or either, hold, let go and
+ * die. After each step: the limits and the reserves hold, and nobody waits while what it asks for is free to give; and
+ * nobody waits longer than the stated bound. A failure prints the seed and what happened last; MEMBROKER_SEED=N replays
+ * one seed, and with MEMBROKER_TRACE=1 all of it is printed.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@
 
 #define MIB      UINT64_C(1048576)
 #define CAPACITY (64 * MIB)
-#define RESERVE  (4 * MIB) /* of class c: see model_policy */
+#define FILES    (32 * MIB)
 
 enum {
     CLIENTS = 14,
@@ -25,7 +26,9 @@ enum {
     VIRTUAL_MS = 7200 * 1000,
     /* queue.c: (top priority - own + OVERDUE_TIMES) ageing times until nobody later goes before; then each of
      * those before it may hold what it needs once, for as long as a lease is held here */
-    WAIT_BOUND_MS = (2 + 4) * AGEING_MS + CLIENTS * HOLD_MAX_MS,
+    CLASSES_MAX = 5, /* and that of those who belong to none */
+    PRIORITY_MAX = 3,
+    WAIT_BOUND_MS = (PRIORITY_MAX + 4) * AGEING_MS + CLIENTS * HOLD_MAX_MS,
     TRACE_LINES = 60,
 };
 
@@ -35,8 +38,9 @@ struct client {
     uint64_t bytes;      /* asked for */
     uint64_t asked_at;   /* ms */
     uint64_t next_at;    /* ms: when it does something again */
-    int class;           /* 0 to 2: a, b, c; 3: none of them */
+    int class;           /* the number of classes: none of them */
     uint64_t held_bytes; /* of its lease */
+    enum location held_in;
 };
 
 struct simulation {
@@ -45,7 +49,11 @@ struct simulation {
     int count;
     uint64_t state, now_ms;
     uint64_t longest_wait_ms, grants;
-    double held[4]; /* byte-milliseconds by class */
+    int class_count;
+    struct policy_rule rules[CLASSES_MAX];
+    struct policy_member members[CLASSES_MAX];
+    struct policy policy;
+    double held[CLASSES_MAX + 1]; /* byte-milliseconds by class */
 };
 
 static char trace[TRACE_LINES][128];
@@ -85,11 +93,69 @@ static uint64_t below(struct simulation *simulation, uint64_t bound)
 
 /* ---- invariants ---- */
 
-/* What the host could give to a client of this class now. */
-static uint64_t free_for(const struct status_reply *status, int class)
+/* What clients of a class hold in a location; -1: of all. */
+static uint64_t held_by(const struct simulation *simulation, int class, enum location location)
 {
-    uint64_t held_back = class == 2 ? 0 : status->reserved_bytes;
-    return size_subtract_floored(CAPACITY, status->used_physical_bytes + held_back);
+    uint64_t bytes = 0;
+    for (int i = 0; i < simulation->count; i++) {
+        const struct client *client = &simulation->clients[i];
+        bytes += (class < 0 || client->class == class) && client->held_in == location ? client->held_bytes : 0;
+    }
+    return bytes;
+}
+
+static uint64_t reserve_of(const struct simulation *simulation, int class)
+{
+    return class < simulation->class_count ? simulation->rules[class].quota.reserve_bytes : 0;
+}
+
+static uint64_t limit_of(const struct simulation *simulation, int class)
+{
+    return class < simulation->class_count ? simulation->rules[class].quota.limits.max_physical_bytes : LIMIT_OFF;
+}
+
+/* What of the host's RAM is kept for other classes than this one, or would be if they held nothing. */
+static uint64_t kept_for_others(const struct simulation *simulation, int class, bool all)
+{
+    uint64_t bytes = 0;
+    for (int other = 0; other < simulation->class_count; other++) {
+        uint64_t used = all ? 0 : held_by(simulation, other, LOCATION_RAM);
+        bytes += other == class ? 0 : size_subtract_floored(reserve_of(simulation, other), used);
+    }
+    return bytes;
+}
+
+/* What those who stand before in the queue claim. */
+struct claims {
+    uint64_t host, files, class[CLASSES_MAX + 1];
+};
+
+/* Whether RAM would do for it now; if not, and it ever could, it claims: at the host, unless its class is shorter. */
+static bool ram_fits(const struct simulation *simulation, int class, uint64_t bytes, struct claims *claims)
+{
+    uint64_t used = held_by(simulation, -1, LOCATION_RAM) + kept_for_others(simulation, class, false);
+    uint64_t host = size_subtract_floored(CAPACITY, used + claims->host);
+    uint64_t of_class = size_subtract_floored(limit_of(simulation, class),
+                                              held_by(simulation, class, LOCATION_RAM) + claims->class[class]);
+    bool fits_ever =
+        bytes <= limit_of(simulation, class) && bytes + kept_for_others(simulation, class, true) <= CAPACITY;
+    if (bytes <= host && bytes <= of_class) {
+        return true;
+    }
+    if (fits_ever) {
+        claims->class[class] += bytes;
+        claims->host += bytes > host && (host <= of_class || bytes <= of_class) ? bytes : 0;
+    }
+    return false;
+}
+
+static bool file_fits(const struct simulation *simulation, uint64_t bytes, struct claims *claims)
+{
+    uint64_t free_bytes = size_subtract_floored(FILES, held_by(simulation, -1, LOCATION_MMAP) + claims->files);
+    if (bytes > free_bytes) {
+        claims->files += bytes <= FILES ? bytes : 0;
+    }
+    return bytes <= free_bytes;
 }
 
 static const struct client *client_of(const struct simulation *simulation, uint64_t session)
@@ -102,37 +168,74 @@ static const struct client *client_of(const struct simulation *simulation, uint6
     return NULL;
 }
 
-/* Each one in the queue does not fit beside those before it. */
-static void check_work_conserving(const struct simulation *simulation, const struct status_reply *status)
+/* The place in the queue of one that would fit beside those before it; 0: there is none. */
+static uint64_t place_of_idler(const struct simulation *simulation)
 {
     static struct queue_entry queue[CLIENTS_MAX];
+    struct claims claims = {0};
     bool more;
-    uint64_t before = 0;
     size_t count =
         broker_list_queue(simulation->model->broker, &model_root, 0, simulation->model->now, queue, CLIENTS_MAX, &more);
     for (size_t i = 0; i < count; i++) {
         const struct client *client = client_of(simulation, queue[i].session);
+        uint64_t bytes = queue[i].bytes;
         cr_assert(client);
-        uint64_t free_bytes = free_for(status, client->class);
-        cr_assert(before + queue[i].bytes > free_bytes,
-                  "place %zu waits for %llu bytes beside %llu claimed, and %llu are free", i + 1,
-                  (unsigned long long)queue[i].bytes, (unsigned long long)before, (unsigned long long)free_bytes);
-        before += queue[i].bytes;
+        if ((queue[i].location != LOCATION_MMAP && ram_fits(simulation, client->class, bytes, &claims)) ||
+            (queue[i].location != LOCATION_RAM && file_fits(simulation, bytes, &claims))) {
+            return queue[i].place;
+        }
     }
+    return 0;
+}
+
+static void pass_to(struct simulation *simulation, uint64_t now_ms);
+static void take_answers(struct simulation *simulation, uint64_t hold_ms);
+
+/* The order changes with each grant and with time, and the queue is looked at anew when something happens, and each
+ * 250 ms: nobody may wait longer than that for what is free. */
+static void check_work_conserving(struct simulation *simulation)
+{
+    uint64_t place = place_of_idler(simulation);
+    for (int looks = 0; place && looks < 4; looks++) {
+        pass_to(simulation, simulation->now_ms + 250);
+        take_answers(simulation, 0);
+        place = place_of_idler(simulation);
+    }
+    cr_assert(!place, "place %llu waits, and what it asks for is free", (unsigned long long)place);
 }
 
 static void check(struct simulation *simulation)
 {
     struct status_reply status = model_status(simulation->model);
+    cr_assert_eq(status.used_physical_bytes, held_by(simulation, -1, LOCATION_RAM));
+    cr_assert_eq(status.used_mapped_bytes, held_by(simulation, -1, LOCATION_MMAP));
     cr_assert(status.used_physical_bytes + status.reserved_bytes <= CAPACITY, "limit or reserve broken");
-    check_work_conserving(simulation, &status);
+    cr_assert(status.used_mapped_bytes <= FILES, "limit broken");
+    for (int class = 0; class < simulation->class_count; class ++) {
+        cr_assert(held_by(simulation, class, LOCATION_RAM) <= limit_of(simulation, class), "a class's limit broken");
+    }
+    check_work_conserving(simulation);
 }
 
 /* ---- clients ---- */
 
+/* A lease that was revoked is not held any more. */
+static void lose_leases(struct simulation *simulation)
+{
+    for (int i = 0; i < simulation->count; i++) {
+        struct client *client = &simulation->clients[i];
+        if (client->lease && model_events(simulation->model, i, EVENT_LEASE_ENDED)) {
+            TRACE("%llu: client %d loses its lease", (unsigned long long)simulation->now_ms, i);
+            client->lease = client->held_bytes = 0;
+            client->next_at = simulation->now_ms + 1 + below(simulation, 3000);
+        }
+    }
+}
+
 /* Whoever waited was served or refused meanwhile. */
 static void take_answers(struct simulation *simulation, uint64_t hold_ms)
 {
+    lose_leases(simulation);
     for (int i = 0; i < simulation->count; i++) {
         struct client *client = &simulation->clients[i];
         const struct reply *reply = client->request ? model_answer(simulation->model, client->request) : NULL;
@@ -149,21 +252,26 @@ static void take_answers(struct simulation *simulation, uint64_t hold_ms)
         client->request = 0;
         client->lease = reply->grant.lease;
         client->held_bytes = reply->grant.bytes;
+        client->held_in = reply->grant.location;
         client->next_at = simulation->now_ms + 1 + (hold_ms ? hold_ms : below(simulation, HOLD_MAX_MS));
     }
     model_forget(simulation->model);
 }
 
-static void ask(struct simulation *simulation, int i, uint64_t bytes)
+static void ask(struct simulation *simulation, int i, uint64_t bytes, enum location location)
 {
+    static const char *const words[] = {[LOCATION_RAM] = "RAM", [LOCATION_MMAP] = "files", [LOCATION_AUTO] = "either"};
     struct client *client = &simulation->clients[i];
+    struct request request = {.kind = REQUEST_ACQUIRE};
+    request.acquire =
+        (struct acquire_request){.bytes = bytes, .location = location, .numa_node = -1, .wait_ms = WAIT_BOUND_MS * 2};
     client->bytes = bytes;
     client->asked_at = simulation->now_ms;
     client->next_at = UINT64_MAX;
-    (void)model_acquire_waiting(simulation->model, i, bytes, WAIT_BOUND_MS * 2);
+    (void)model_request(simulation->model, i, &request);
     client->request = simulation->model->next_request;
-    TRACE("%llu: client %d of class %d asks for %llu MiB", (unsigned long long)simulation->now_ms, i, client->class,
-          (unsigned long long)(bytes / MIB));
+    TRACE("%llu: client %d of class %d asks for %llu MiB of %s", (unsigned long long)simulation->now_ms, i,
+          client->class, (unsigned long long)(bytes / MIB), words[location]);
 }
 
 static void let_go(struct simulation *simulation, int i)
@@ -176,10 +284,12 @@ static void let_go(struct simulation *simulation, int i)
 
 static void open_client(struct simulation *simulation, int i)
 {
-    static const char *const names[] = {"a", "b", "c", "none"};
+    char name[8];
     struct client *client = &simulation->clients[i];
-    *client = (struct client){.class = i % 4, .next_at = simulation->now_ms + below(simulation, 1000)};
-    cr_assert(model_open_as(simulation->model, i, names[client->class], 1 + (uint32_t)below(simulation, 3)));
+    *client = (struct client){.class = i % (simulation->class_count + 1),
+                              .next_at = simulation->now_ms + below(simulation, 1000)};
+    (void)snprintf(name, sizeof name, "%d", client->class);
+    cr_assert(model_open_as(simulation->model, i, name, 1 + (uint32_t)below(simulation, 3)));
 }
 
 static void die(struct simulation *simulation, int i)
@@ -199,12 +309,42 @@ static void act(struct simulation *simulation, int i)
         let_go(simulation, i);
         client->next_at = simulation->now_ms + 1 + below(simulation, 3000);
     } else {
-        uint64_t large = below(simulation, 8) == 0 ? 50 : 12;
-        ask(simulation, i, (1 + below(simulation, large)) * MIB);
+        static const enum location locations[] = {LOCATION_RAM,  LOCATION_RAM,  LOCATION_RAM,
+                                                  LOCATION_MMAP, LOCATION_AUTO, LOCATION_AUTO};
+        enum location location = locations[below(simulation, sizeof locations / sizeof *locations)];
+        uint64_t large = below(simulation, 8) == 0 ? 44 : 12;
+        uint64_t most = size_min(limit_of(simulation, client->class), location == LOCATION_MMAP ? FILES : CAPACITY);
+        ask(simulation, i, size_min((1 + below(simulation, large)) * MIB, most), location);
     }
 }
 
 /* ---- time ---- */
+
+/* Classes by a client's name, "0", "1" and so on; together they reserve at most 15 of 64 MiB. */
+static void draw_classes(struct simulation *simulation)
+{
+    simulation->class_count = 1 + (int)below(simulation, CLASSES_MAX);
+    for (int i = 0; i < simulation->class_count; i++) {
+        struct policy_rule *rule = &simulation->rules[i];
+        *rule = (struct policy_rule){.kind = PARTY_CLASS, .quota = quota_none(), .member_count = 1};
+        rule->members = &simulation->members[i];
+        simulation->members[i].kind = MEMBER_CLIENT;
+        (void)snprintf(simulation->members[i].name, sizeof simulation->members[i].name, "%d", i);
+        (void)snprintf(rule->name, sizeof rule->name, "class-%d", i);
+        rule->quota.weight = 1 + (uint32_t)below(simulation, 4);
+        rule->quota.has_priority = true;
+        rule->quota.priority = (uint32_t)below(simulation, PRIORITY_MAX + 1);
+        rule->quota.reserve_bytes = below(simulation, 2) ? below(simulation, 4) * MIB : 0;
+        if (below(simulation, 3) == 0) {
+            rule->quota.limits.max_physical_bytes = (8 + below(simulation, 40)) * MIB;
+        }
+    }
+    simulation->policy = (struct policy){.rules = simulation->rules, .rule_count = (size_t)simulation->class_count};
+    simulation->model->options.settings.policy = &simulation->policy;
+    simulation->model->options.settings.queue.revoke_for_priority = below(simulation, 3) == 0;
+    simulation->model->options.settings.queue.revoke_grace_ms = 15000;
+    model_configure(simulation->model);
+}
 
 static struct simulation *simulation_new(uint64_t seed, int count)
 {
@@ -212,9 +352,8 @@ static struct simulation *simulation_new(uint64_t seed, int count)
     cr_assert(simulation);
     simulation->count = count;
     simulation->state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
-    simulation->model = model_new(0, CAPACITY, 0);
+    simulation->model = model_new(0, CAPACITY, FILES);
     simulation->model->check_every = 257; /* all tables take long to check; what matters here is checked below */
-    simulation->model->options.settings.policy = &model_policy;
     simulation->model->options.settings.queue.ageing_ms = AGEING_MS;
     simulation->model->options.settings.times.ttl_default_ms = 3600 * 1000;
     model_configure(simulation->model);
@@ -239,8 +378,10 @@ static uint64_t next_time(const struct simulation *simulation)
     return next;
 }
 
+/* Not back: the check of who idles may have gone on already. */
 static void pass_to(struct simulation *simulation, uint64_t now_ms)
 {
+    now_ms = now_ms > simulation->now_ms ? now_ms : simulation->now_ms;
     for (int i = 0; i < simulation->count; i++) {
         const struct client *client = &simulation->clients[i];
         simulation->held[client->class] += (double)client->held_bytes * (double)(now_ms - simulation->now_ms);
@@ -252,6 +393,7 @@ static void pass_to(struct simulation *simulation, uint64_t now_ms)
 static uint64_t run(uint64_t seed)
 {
     struct simulation *simulation = simulation_new(seed, CLIENTS);
+    draw_classes(simulation);
     for (int i = 0; i < simulation->count; i++) {
         open_client(simulation, i);
     }
@@ -329,7 +471,7 @@ static void saturate(uint64_t seed, double shares[3])
             if (simulation->clients[i].lease) {
                 let_go(simulation, i);
             }
-            ask(simulation, i, 4 * MIB + below(simulation, 4) * MIB);
+            ask(simulation, i, 4 * MIB + below(simulation, 4) * MIB, LOCATION_RAM);
             take_answers(simulation, 500 + below(simulation, 2000));
         }
         take_answers(simulation, 500 + below(simulation, 2000));
