@@ -386,15 +386,12 @@ static void see_host_memory(struct broker *broker, const struct input_host *host
     broker->retry_waiting = true;
 }
 
-/* The pool is what can be given up at once; clients decide for themselves. */
+/* The pool gives up what it has, as long as this lasts; clients decide for themselves. */
 static void feel_pressure(struct step *step, enum pressure level)
 {
     struct broker *broker = step->broker;
     if (level == broker->pressure) {
         return;
-    }
-    if (level > broker->pressure) {
-        pool_drop(step, UINT64_MAX);
     }
     broker->pressure = level;
     broker->retry_waiting = true;

@@ -124,6 +124,7 @@ bool repeat_answer(struct step *step, struct session *session, const struct requ
 /* False: it does not fit now. */
 bool place(struct step *step, struct account *account, uint64_t bytes, enum location wanted, bool allow_file,
            struct charge *ret_charge, struct denial *ret_denial);
+bool place_is_paused(const struct broker *broker); /* no RAM is granted: the machine is short of it */
 void place_count_host(struct broker *broker, struct segment *segment);
 void place_uncount_host(struct broker *broker, const struct segment *segment);
 

@@ -150,6 +150,7 @@ static void excess_consider(struct ledger_excess *excess, const struct account *
         free_bytes <= room(excess->limit_bytes, sum(excess->used_bytes, excess->reserved_bytes, excess->claimed_bytes));
     uint64_t others = limit == LEDGER_MAX_MAPPED_BYTES ? 0 : held_back(account, asking, true);
     bool fits_ever = room(limit_bytes, others) >= asked && (!excess->account || excess->fits_ever);
+    bool is_hosts_alone = account->reserves && (!excess->account || excess->is_hosts_alone);
     bool all_suffice = suffice && (!excess->account || excess->frees_suffice);
     if (tighter) {
         *excess = (struct ledger_excess){.account = account,
@@ -160,6 +161,7 @@ static void excess_consider(struct ledger_excess *excess, const struct account *
                                          .reserved_bytes = reserved,
                                          .claimed_bytes = claimed};
     }
+    excess->is_hosts_alone = is_hosts_alone;
     excess->frees_suffice = all_suffice;
     excess->fits_ever = fits_ever;
 }

@@ -27,7 +27,7 @@ void place_uncount_host(struct broker *broker, const struct segment *segment)
     }
 }
 
-static bool is_paused(const struct broker *broker)
+bool place_is_paused(const struct broker *broker)
 {
     enum pressure pause_at = broker->options.settings.pause_at;
     return pause_at != PRESSURE_NONE && broker->pressure >= pause_at;
@@ -43,7 +43,7 @@ static bool frees_suffice(const struct broker *broker, uint64_t bytes)
 
 static void deny_host(const struct broker *broker, uint64_t bytes, struct denial *ret)
 {
-    *ret = (struct denial){.code = ERROR_HOST_MEMORY, .location = LOCATION_RAM, .is_paused = is_paused(broker)};
+    *ret = (struct denial){.code = ERROR_HOST_MEMORY, .location = LOCATION_RAM, .is_paused = place_is_paused(broker)};
     ret->excess = (struct ledger_excess){.account = &broker->host,
                                          .limit = LEDGER_MAX_PHYSICAL_BYTES,
                                          .limit_bytes = broker->host_available_bytes,
@@ -57,7 +57,7 @@ static void deny_host(const struct broker *broker, uint64_t bytes, struct denial
 static bool host_allows(const struct broker *broker, uint64_t bytes)
 {
     uint64_t wanted = size_add_saturated(bytes, broker->host.claimed_physical_bytes);
-    return !is_paused(broker) && wanted <= host_room(broker);
+    return !place_is_paused(broker) && wanted <= host_room(broker);
 }
 
 static bool reserve(struct broker *broker, struct account *account, uint64_t bytes, enum location location,
@@ -75,7 +75,37 @@ static bool reserve(struct broker *broker, struct account *account, uint64_t byt
     return true;
 }
 
-/* What the pool holds is given up first; it is free a little later, and then the request is looked at again. */
+/* Whether the pool's bytes are in the way of it, and nothing that stays when they are gone. */
+static bool pool_is_in_the_way(const struct broker *broker, struct account *account, uint64_t bytes,
+                               const struct denial *denial)
+{
+    struct ledger_excess excess;
+    struct charge charge;
+    if (account == &broker->pool.account || denial->excess.account != &broker->host || denial->is_paused ||
+        denial->excess.limit == LEDGER_MAX_MAPPED_BYTES || !denial->excess.fits_ever) {
+        return false;
+    }
+    if (ledger_reserve(account, denial->location, bytes, &charge, &excess) == LEDGER_E_LIMIT) {
+        return excess.is_hosts_alone && excess.fits_ever;
+    }
+    charge_release(&charge);
+    return true;
+}
+
+/* What has to come free for it, besides what is on its way. */
+static uint64_t lacking(const struct broker *broker, const struct denial *denial)
+{
+    const struct ledger_excess *excess = &denial->excess;
+    uint64_t taken = size_add_saturated(size_add_saturated(excess->used_bytes, excess->reserved_bytes),
+                                        size_add_saturated(excess->claimed_bytes, excess->asked_bytes));
+    uint64_t stays = size_subtract_floored(taken, account_freeing(&broker->host, excess->limit));
+    return size_subtract_floored(stays, excess->limit_bytes);
+}
+
+/*
+ * What the pool holds is given up first, as much of it as is lacking; it is free a little later, and then the request
+ * is looked at again. A step gives up a part of it only: what remains for the next ones counts as coming free.
+ */
 static bool place_in(struct step *step, struct account *account, uint64_t bytes, enum location location,
                      struct charge *ret_charge, struct denial *ret_denial)
 {
@@ -83,11 +113,11 @@ static bool place_in(struct step *step, struct account *account, uint64_t bytes,
     if (reserve(broker, account, bytes, location, ret_charge, ret_denial)) {
         return true;
     }
-    bool pool_counts = account != &broker->pool.account && ret_denial->excess.account == &broker->host &&
-                       !ret_denial->is_paused && ret_denial->excess.limit != LEDGER_MAX_MAPPED_BYTES &&
-                       !ret_denial->excess.frees_suffice;
-    if (pool_counts && pool_drop(step, bytes)) {
-        return reserve(broker, account, bytes, location, ret_charge, ret_denial);
+    if (!ret_denial->excess.frees_suffice && pool_is_in_the_way(broker, account, bytes, ret_denial)) {
+        uint64_t lacks = lacking(broker, ret_denial);
+        uint64_t dropped = pool_drop(step, lacks);
+        uint64_t remain = pool_ready_bytes(&broker->pool);
+        ret_denial->excess.frees_suffice = dropped && size_add_saturated(dropped, remain) >= lacks;
     }
     return false;
 }

@@ -128,7 +128,7 @@ static bool move_charge(struct broker *broker, struct segment *segment, struct a
 struct segment *pool_take(struct step *step, uint64_t bytes, struct account *account)
 {
     struct broker *broker = step->broker;
-    if (broker->options.settings.pool.bytes < bytes) {
+    if (broker->options.settings.pool.bytes < bytes || place_is_paused(broker)) {
         return NULL;
     }
     struct pool_size *size = place_for_size(&broker->pool, bytes);
@@ -162,11 +162,17 @@ void pool_return(struct step *step, struct segment *segment)
 
 /* ---- filling ---- */
 
+/* Whether all of it is to go, in as many steps as that takes: nobody is to have what is in it. */
+static bool is_given_up(const struct broker *broker)
+{
+    return broker->shutting_down || broker->pressure != PRESSURE_NONE;
+}
+
 static bool may_fill(const struct step *step)
 {
     const struct broker *broker = step->broker;
-    return !broker->shutting_down && !broker->pool.making && !broker->waiting_count &&
-           broker->pressure == PRESSURE_NONE && step->now >= broker->pool.paused_until;
+    return !is_given_up(broker) && !broker->pool.making && !broker->waiting_count &&
+           step->now >= broker->pool.paused_until;
 }
 
 /* The size that lacks the most, by its part of what is wanted; one that fits. */
@@ -257,7 +263,7 @@ void pool_work(struct step *step)
     }
     forget_sizes(step);
     drop_superfluous(step);
-    if (broker->shutting_down) {
+    if (is_given_up(broker)) {
         pool_drop(step, UINT64_MAX);
     }
     if (may_fill(step) && effect_room(step->effects) > EFFECTS_FOR_ONE_LEASE && (size = size_to_make(broker))) {
@@ -269,7 +275,7 @@ uint64_t pool_next_wakeup(const struct broker *broker)
 {
     const struct pool *pool = &broker->pool;
     uint64_t due = UINT64_MAX;
-    if (broker->shutting_down && !TAILQ_EMPTY(&pool->ready)) {
+    if (is_given_up(broker) && !TAILQ_EMPTY(&pool->ready)) {
         return 0;
     }
     if (pool->paused_until) {

@@ -319,17 +319,120 @@ Test(pool, no_more_is_given_up_than_a_request_lacks)
     model_configure(model);
     granted(model_acquire(model, 0, 20 * MODEL_PAGE, LOCATION_RAM, 0));
     uint64_t pooled = model_status(model).pooled_bytes;
-    cr_expect_eq(pooled, 620 * MODEL_PAGE, "%llu", (unsigned long long)pooled);
+    cr_expect_eq(pooled, 630 * MODEL_PAGE, "%llu", (unsigned long long)pooled);
     model_free(model);
 }
 
-Test(pool, pressure_takes_a_part_at_a_time)
+Test(pool, what_takes_more_steps_to_give_up_is_waited_for_like_what_takes_one)
 {
     struct model *model = with_many_ready();
-    struct input some = {.kind = INPUT_PRESSURE, .pressure = PRESSURE_SOME};
+    model->options.settings.limits.max_physical_bytes = 640 * MODEL_PAGE;
+    model_configure(model);
+    granted(model_acquire(model, 0, 200 * MODEL_PAGE, LOCATION_RAM, 0));
+    cr_expect_leq(model_status(model).pooled_bytes, 440 * MODEL_PAGE);
+    model_free(model);
+}
+
+/* Four MiB are ready of a host that lends eight; user 1000 may have six. */
+static struct model *with_poor_user(void)
+{
+    struct policy_rule rule = one_rule(PARTY_USER, "1000");
+    rule.id = 1000;
+    rule.quota.limits.max_physical_bytes = 6 * MIB;
+    struct model *model = with_rule(8 * MIB, &rule);
+    struct policy policy = {.rules = &rule, .rule_count = 1};
+    model->options.settings.policy = &policy;
+    model->options.settings.pool = (struct pool_settings){.bytes = 4 * MIB, .sizes = {MIB}, .size_count = 1};
+    model_configure(model);
+    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 1, LIMIT_UNSAID);
+    size_of(model, MIB)->wanted = 4;
+    model_pass(model, 1000);
+    for (int i = 0; i < 4; i++) {
+        struct input tick = {.kind = INPUT_TICK};
+        model_feed(model, &tick);
+    }
+    cr_assert_eq(model_status(model).pooled_bytes, 4 * MIB);
+    model_forget(model);
+    return model;
+}
+
+Test(pool, what_could_not_be_had_without_the_pool_either_leaves_it_alone)
+{
+    struct model *model = with_poor_user();
+    refused(model_acquire(model, 1, 9 * MIB, LOCATION_RAM, 0), ERROR_LIMIT);
+    refused(model_acquire(model, 0, 7 * MIB, LOCATION_RAM, 0), ERROR_LIMIT);
+    cr_expect_eq(model_status(model).pooled_bytes, 4 * MIB);
+    granted(model_acquire(model, 1, 6 * MIB, LOCATION_RAM, 0));
+    cr_expect_eq(model_status(model).pooled_bytes, 2 * MIB, "half of it was lacking");
+    model_free(model);
+}
+
+Test(pool, what_the_host_has_not_available_leaves_it_alone_if_a_limit_is_in_the_way_too)
+{
+    struct model *model = with_poor_user();
+    struct input host = {.kind = INPUT_HOST_MEMORY,
+                         .host = {.available_bytes = 2 * MIB, .total_bytes = 7 * MIB + MODEL_PAGE}};
+    model_feed(model, &host);
+    refused(model_acquire(model, 0, 7 * MIB, LOCATION_RAM, 0), ERROR_HOST_MEMORY);
+    refused(model_acquire(model, 1, 8 * MIB, LOCATION_RAM, 0), ERROR_HOST_MEMORY);
+    cr_expect_eq(model_status(model).pooled_bytes, 4 * MIB);
     model->hold_frees = true;
-    model_feed(model, &some);
-    cr_expect_eq(count_freeing(model), 32);
+    cr_expect_null(model_acquire(model, 0, 3 * MIB, LOCATION_RAM, 0), "it waits for what the pool gives up");
+    cr_expect_eq(model_status(model).pooled_bytes, 3 * MIB);
+    model_free(model);
+}
+
+static void press(struct model *model, enum pressure level)
+{
+    struct input input = {.kind = INPUT_PRESSURE, .pressure = level};
+    model_feed(model, &input);
+}
+
+Test(pool, pressure_takes_all_of_it_a_part_at_a_time)
+{
+    struct model *model = with_many_ready();
+    struct input tick = {.kind = INPUT_TICK};
+    model->hold_frees = true;
+    press(model, PRESSURE_SOME);
+    for (size_t freeing = 32; freeing < 256; freeing += 32) {
+        cr_expect_eq(count_freeing(model), freeing);
+        cr_expect_eq(broker_next_wakeup(model->broker), 0, "there is more to do");
+        model_feed(model, &tick);
+    }
+    cr_expect_eq(count_freeing(model), 256);
+    cr_expect_gt(broker_next_wakeup(model->broker), 0);
+    model->hold_frees = false;
+    model_finish(model);
+    cr_expect_eq(model_existing(model, LOCATION_RAM), 0);
+    press(model, PRESSURE_NONE);
+    model_pass(model, 6000);
+    cr_expect_gt(model_status(model).pooled_bytes, 0, "when it is over the pool fills again");
+    model_free(model);
+}
+
+Test(pool, what_was_being_made_when_pressure_came_is_not_kept)
+{
+    struct model *model = with_pool(8 * MIB);
+    name_sizes(model, 1, MIB);
+    model->hold_makes = true;
+    model_configure(model);
+    press(model, PRESSURE_SOME);
+    model->hold_makes = false;
+    model_finish(model);
+    cr_expect_eq(model_existing(model, LOCATION_RAM), 0);
+    model_free(model);
+}
+
+Test(pool, nothing_is_lent_from_it_while_grants_of_ram_are_paused)
+{
+    struct model *model = with_many_ready();
+    model->options.settings.pause_at = PRESSURE_SOME;
+    model_configure(model);
+    model->hold_frees = true;
+    press(model, PRESSURE_SOME);
+    cr_assert_gt(size_of(model, 4 * (uint64_t)MODEL_PAGE)->ready, 0, "one step does not take all");
+    refused(model_acquire(model, 0, 4 * MODEL_PAGE, LOCATION_RAM, 0), ERROR_HOST_MEMORY);
     model_free(model);
 }
 
