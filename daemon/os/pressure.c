@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <resolv.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,4 +85,29 @@ int pressure_open_given(bool *ret_is_stream)
         fd = bytes;
     }
     return fd;
+}
+
+static int hear_stream(int fd)
+{
+    char told[256];
+    ssize_t got = read(fd, told, sizeof told);
+    if (got > 0) {
+        return 1;
+    }
+    if (got == 0) {
+        return -EPIPE;
+    }
+    return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+}
+
+/* A group that was removed while nobody was in it any more takes its triggers along: they tell of that as an error. */
+static int hear_trigger(int fd)
+{
+    struct pollfd look = {.fd = fd, .events = POLLPRI};
+    return poll(&look, 1, 0) > 0 && (look.revents & (POLLERR | POLLNVAL)) ? -ENODEV : 1;
+}
+
+int pressure_hear(int fd, bool is_stream)
+{
+    return is_stream ? hear_stream(fd) : hear_trigger(fd);
 }

@@ -22,3 +22,10 @@ int pressure_open(enum pressure level, unsigned percent);
  * *ret_is_stream: wait for POLLIN and read, instead of POLLPRI.
  */
 int pressure_open_given(bool *ret_is_stream);
+
+/*
+ * What such a descriptor has to say now that it is ready: 1: there is pressure; 0: nothing; negative errno: it will
+ * never say anything again (-EPIPE: its other end was closed; -ENODEV: its control group is gone), and would stay ready
+ * for ever.
+ */
+int pressure_hear(int fd, bool is_stream);

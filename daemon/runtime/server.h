@@ -23,6 +23,7 @@
 struct pressure_source {
     int fd; /* -EBADF: none */
     uv_poll_t poll;
+    bool is_given, is_stream; /* by the service manager; to be read */
     enum pressure level;
     uint64_t until; /* monotonic: it is taken to last */
 };

@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -96,18 +98,47 @@ Test(pressure, clients_are_told_the_pool_is_dropped_and_grants_of_ram_pause)
     end_watched();
 }
 
+/* How many lines of the daemon's log have these words. */
+static int said(const char *words)
+{
+    char line[512] = "";
+    int count = 0;
+    FILE *file = fopen(fixture.log, "re");
+    while (file && fgets(line, sizeof line, file)) {
+        count += strstr(line, words) != NULL;
+    }
+    if (file) {
+        (void)fclose(file);
+    }
+    return count;
+}
+
+Test(pressure, a_manager_that_hangs_up_is_no_pressure_for_ever)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    (void)snprintf(address.sun_path, sizeof address.sun_path, "/tmp/membroker-pressure-%d", (int)getpid());
+    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    cr_assert(bind(listener, (struct sockaddr *)&address, sizeof address) == 0 && listen(listener, 1) == 0);
+    cr_assert(setenv("MEMORY_PRESSURE_WATCH", address.sun_path, 1) == 0);
+    fixture_start(&fixture, "");
+    connect_watching();
+    int told = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    cr_assert(told >= 0 && write(told, "x", 1) == 1);
+    WAIT_UNTIL(level == MB_PRESSURE_SOME);
+    (void)close(told);
+    WAIT_UNTIL(said("MEMORY_PRESSURE_WATCH has ended") > 0);
+    WAIT_UNTIL(level == MB_PRESSURE_NONE);
+    cr_expect_eq(said("MEMORY_PRESSURE_WATCH has ended"), 1);
+    end();
+    (void)close(listener);
+    (void)unlink(address.sun_path);
+}
+
 Test(pressure, a_manager_may_switch_it_off)
 {
     cr_assert(setenv("MEMORY_PRESSURE_WATCH", "/dev/null", 1) == 0);
     begin("");
-    char log[256] = "";
-    FILE *file = fopen(fixture.log, "re");
-    bool said = false;
-    while (file && fgets(log, sizeof log, file)) {
-        said = said || strstr(log, "switched it off");
-    }
-    (void)fclose(file);
-    cr_expect(said);
+    cr_expect_eq(said("switched it off"), 1);
     end();
 }
 
@@ -115,14 +146,7 @@ Test(pressure, a_watch_that_is_not_there_is_said_once_and_the_broker_goes_on)
 {
     cr_assert(setenv("MEMORY_PRESSURE_WATCH", "/nowhere/at/all", 1) == 0);
     begin("");
-    char log[256] = "";
-    FILE *file = fopen(fixture.log, "re");
-    int said = 0;
-    while (file && fgets(log, sizeof log, file)) {
-        said += strstr(log, "MEMORY_PRESSURE_WATCH") != NULL;
-    }
-    (void)fclose(file);
-    cr_expect_eq(said, 1);
+    cr_expect_eq(said("MEMORY_PRESSURE_WATCH"), 1);
     end();
 }
 
@@ -211,14 +235,7 @@ static void thrash(const struct group *group)
 /* There is pressure-stall information, and its triggers are ours to set. */
 static bool kernel_tells(void)
 {
-    char log[256] = "";
-    FILE *file = fopen(fixture.log, "re");
-    bool tells = true;
-    while (file && fgets(log, sizeof log, file)) {
-        tells = tells && !strstr(log, "it is not watched");
-    }
-    (void)fclose(file);
-    return tells;
+    return said("it is not watched") == 0;
 }
 
 Test(pressure, the_kernel_tells_of_tasks_that_stand_still_for_memory)
@@ -246,6 +263,56 @@ Test(pressure, the_kernel_tells_of_tasks_that_stand_still_for_memory)
     }
     WAIT_UNTIL(rmdir(group.path) == 0 || errno == ENOENT);
     fixture_drain_pool(&fixture);
+    end();
+}
+
+/* This process's own group of the unified hierarchy; false: pressure of groups can't be watched here. */
+static bool unified_group(char *path, size_t size)
+{
+    static const char *const mounts[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
+    char line[512], group[512] = "";
+    FILE *file = fopen("/proc/self/cgroup", "re");
+    while (file && fgets(line, sizeof line, file)) {
+        (void)sscanf(line, "0::%511s", group);
+    }
+    if (file) {
+        (void)fclose(file);
+    }
+    for (size_t i = 0; *group && i < sizeof mounts / sizeof *mounts; i++) {
+        char controllers[640];
+        (void)snprintf(path, size, "%s%s", mounts[i], strcmp(group, "/") == 0 ? "" : group);
+        (void)snprintf(controllers, sizeof controllers, "%s/cgroup.controllers", path);
+        if (access(controllers, R_OK) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+Test(pressure, a_group_that_is_removed_is_no_pressure_for_ever_and_another_is_watched)
+{
+    struct group before = {""}, inner;
+    char watched[700];
+    bool can = unified_group(before.path, sizeof before.path);
+    (void)snprintf(inner.path, sizeof inner.path, "%.500s/membroker-%d-left", before.path, (int)getpid());
+    (void)snprintf(watched, sizeof watched, "%s/memory.pressure", inner.path);
+    if (!can || mkdir(inner.path, 0755) < 0 || access(watched, W_OK) < 0) {
+        (void)rmdir(inner.path);
+        cr_skip_test("groups of the unified hierarchy with pressure figures can't be made here");
+    }
+    group_enter(&inner, getpid());
+    fixture_start(&fixture, "[pressure]\nsome = 99%\nfull = 99%\n");
+    group_enter(&before, getpid());
+    group_enter(&before, fixture.daemon);
+    connect_watching();
+    WAIT_UNTIL(rmdir(inner.path) == 0 || errno == ENOENT);
+    if (kernel_tells()) {
+        WAIT_UNTIL(said("memory pressure (some): the control group that was watched is gone") == 1);
+        WAIT_UNTIL(said("memory pressure (full): the control group that was watched is gone") == 1);
+    }
+    cr_assert(mb_ping(client) == 0);
+    cr_expect_eq(events, 0);
+    cr_expect_eq(said("is gone"), kernel_tells() ? 2 : 0);
     end();
 }
 
