@@ -87,6 +87,9 @@ void fill_holder(const struct broker *broker, const struct identity *viewer, con
 /* False after an answer: so many requests of the session are under way that another is too many. */
 bool check_under_way(struct step *step, const struct session *session, const struct request *request);
 bool check_acquire(struct step *step, const struct session *session, const struct request *request, uint64_t bytes);
+/* The same of what the request and its class want of huge pages. */
+bool check_huge_pages(struct step *step, const struct session *session, const struct request *request,
+                      enum huge_pages huge_pages);
 bool check_extend(struct step *step, const struct session *session, const struct request *request);
 
 /* ---- grant.c ---- */

@@ -50,10 +50,34 @@ static bool check_options(struct step *step, const struct session *session, cons
                      "pages can be bound to one NUMA node or interleaved between all; ask for one of the two");
         return false;
     }
-    if (asked->huge_pages == HUGE_PAGES_ALWAYS && !step->broker->options.huge_page_bytes) {
+    return true;
+}
+
+static bool request_says_huge(const struct request *request)
+{
+    return request->kind == REQUEST_ACQUIRE && request->acquire.huge_pages == HUGE_PAGES_ALWAYS;
+}
+
+bool check_huge_pages(struct step *step, const struct session *session, const struct request *request,
+                      enum huge_pages huge_pages)
+{
+    const struct party *class = session->flow->class;
+    if (huge_pages != HUGE_PAGES_ALWAYS) {
+        return true;
+    }
+    if (!step->broker->options.huge_page_bytes) {
         answer_error(step, session->peer, request->id, ERROR_NOT_SUPPORTED,
-                     "this host has no huge pages; ask with TRY, or have the administrator reserve some "
-                     "(vm.nr_hugepages)");
+                     "this host has no huge pages, and they were asked for always%s%s; ask with TRY, or have the "
+                     "administrator reserve some (vm.nr_hugepages)",
+                     request_says_huge(request) ? "" : " by the lease or by the configuration of ",
+                     request_says_huge(request) ? "" : class->whose);
+        return false;
+    }
+    if (class->quota.charge == CHARGE_CLIENT) {
+        answer_error(step, session->peer, request->id, ERROR_NOT_SUPPORTED,
+                     "the clients of %s pay for their pages (charge = client), and huge pages are the broker's: it "
+                     "fills them before the grant; ask with TRY or NEVER for ordinary ones",
+                     class->whose);
         return false;
     }
     return true;

@@ -26,7 +26,7 @@ enum effect_kind {
 struct effect_make {
     uint64_t segment;
     enum location location;
-    uint64_t bytes;
+    uint64_t bytes, least_bytes; /* with huge pages, and without; the same where none are wanted */
     struct segment_options options;
     const char *file;    /* a named file's; borrowed from the lease, NULL: none */
     uint64_t file_bytes; /* its exact length */

@@ -31,41 +31,66 @@ static void grant_begin(struct step *step, struct segment *segment);
 
 /* ---- making ---- */
 
-/* What the request says, and what its class says for it. */
-static struct segment_options options_for(const struct session *session, const struct acquire_request *asked)
+/* Huge pages are filled by the broker, which pays for them: where clients are to pay, trying gets ordinary ones. */
+static enum huge_pages huge_pages_under(const struct quota *class, enum huge_pages wish)
 {
-    const struct quota *class = &session->flow->class->quota;
+    return class->charge == CHARGE_CLIENT && wish == HUGE_PAGES_TRY ? HUGE_PAGES_NEVER : wish;
+}
+
+/* What the request says, and what its class says for it. */
+static struct segment_options acquire_options(const struct quota *class, const struct acquire_request *asked)
+{
     bool may_be_ram = asked->location != LOCATION_MMAP;
     bool inherits = !asked->has_huge_pages && class->has_huge_pages && may_be_ram;
     return (struct segment_options){
-        .huge_pages = inherits ? class->huge_pages : asked->huge_pages,
+        .huge_pages = huge_pages_under(class, inherits ? class->huge_pages : asked->huge_pages),
         .numa_node = asked->numa_node,
         .interleave = asked->interleave,
         .prefault = may_be_ram && class->charge != CHARGE_CLIENT && (asked->prefault || class->charge == CHARGE_BROKER),
     };
 }
 
-static uint64_t page_bytes_for(const struct broker *broker, const struct segment_options *options)
+/* As the lease's first segment, where that is RAM. */
+static struct segment_options extend_options(const struct broker *broker, const struct quota *class,
+                                             const struct extend_request *asked)
 {
-    bool huge = options->huge_pages != HUGE_PAGES_NEVER && broker->options.huge_page_bytes;
-    return huge ? broker->options.huge_page_bytes : broker->options.page_bytes;
+    const struct lease *lease = lease_table_find(&broker->leases, asked->lease);
+    struct segment_options options = {.numa_node = -1};
+    if (lease && lease->location == LOCATION_RAM) {
+        options = lease->options;
+        options.huge_pages = huge_pages_under(class, options.huge_pages);
+        options.prefault = class->charge != CHARGE_CLIENT && (asked->prefault || class->charge == CHARGE_BROKER);
+    }
+    return options;
 }
 
-static const struct segment_options *extend_options(const struct broker *broker, const struct request *request)
+static struct segment_options options_for(const struct broker *broker, const struct session *session,
+                                          const struct request *request)
 {
-    static const struct segment_options plain = {.numa_node = -1};
-    const struct lease *lease = lease_table_find(&broker->leases, request->extend.lease);
-    return lease ? &lease->options : &plain;
+    const struct quota *class = &session->flow->class->quota;
+    return request->kind == REQUEST_ACQUIRE ? acquire_options(class, &request->acquire)
+                                            : extend_options(broker, class, &request->extend);
+}
+
+static uint64_t round_to(uint64_t bytes, uint64_t page_bytes)
+{
+    uint64_t rounded;
+    return size_round_up(bytes, page_bytes, &rounded) ? rounded : UINT64_MAX / 4;
+}
+
+/* Without huge pages. */
+static uint64_t least_bytes(const struct broker *broker, const struct request *request)
+{
+    bool acquires = request->kind == REQUEST_ACQUIRE;
+    return round_to(acquires ? bytes_wanted(&request->acquire) : request->extend.bytes, broker->options.page_bytes);
 }
 
 uint64_t grant_bytes(const struct broker *broker, const struct session *session, const struct request *request)
 {
-    bool acquires = request->kind == REQUEST_ACQUIRE;
-    const struct segment_options options =
-        acquires ? options_for(session, &request->acquire) : *extend_options(broker, request);
-    uint64_t bytes = acquires ? bytes_wanted(&request->acquire) : request->extend.bytes;
-    uint64_t rounded;
-    return size_round_up(bytes, page_bytes_for(broker, &options), &rounded) ? rounded : UINT64_MAX / 4;
+    const struct segment_options options = options_for(broker, session, request);
+    uint64_t huge = options.huge_pages != HUGE_PAGES_NEVER ? broker->options.huge_page_bytes : 0;
+    uint64_t least = least_bytes(broker, request);
+    return huge ? round_to(least, huge) : least;
 }
 
 enum location grant_location(const struct broker *broker, const struct request *request)
@@ -106,8 +131,11 @@ static void begin_segment(struct step *step, struct lease *lease, struct segment
     segment_tree_insert(broker, segment);
     place_count_host(broker, segment);
     struct effect_make *make = &effect_push(step->effects, EFFECT_MAKE_SEGMENT)->make;
-    *make = (struct effect_make){
-        .segment = segment->id, .location = charge->location, .bytes = charge->bytes, .options = segment->options};
+    *make = (struct effect_make){.segment = segment->id,
+                                 .location = charge->location,
+                                 .bytes = charge->bytes,
+                                 .least_bytes = segment->least_bytes,
+                                 .options = segment->options};
     if (lease->state == LEASE_MAKING && lease->file[0]) {
         make->file = lease->file;
         make->file_bytes = lease->file_bytes;
@@ -116,7 +144,8 @@ static void begin_segment(struct step *step, struct lease *lease, struct segment
 }
 
 /* A lease with a slot, known to the table, that has no segment yet; NULL after an answer. */
-static struct lease *begin_lease(struct step *step, struct session *session, const struct request *request)
+static struct lease *begin_lease(struct step *step, struct session *session, const struct request *request,
+                                 const struct segment_options *options)
 {
     const struct acquire_request *asked = &request->acquire;
     struct lease *lease = calloc(1, sizeof *lease);
@@ -140,9 +169,9 @@ static struct lease *begin_lease(struct step *step, struct session *session, con
     lease->id = step->broker->next_lease++;
     lease->session = session;
     lease->state = LEASE_MAKING;
-    lease->may_spill = asked->location == LOCATION_AUTO;
+    lease->may_spill = asked->location == LOCATION_AUTO && options->huge_pages != HUGE_PAGES_ALWAYS;
     lease->ttl_ns = ttl_ms * NANOSECONDS_PER_MILLISECOND;
-    lease->options = options_for(session, asked);
+    lease->options = *options;
     lease->client_prefaults = asked->prefault && !lease->options.prefault;
     lease->learned = asked->learned;
     lease->is_remembered = asked->use_learned;
@@ -186,7 +215,13 @@ static bool obtain(struct step *step, struct session *session, const struct requ
         *ret_charge = (*ret_ready)->charge;
         return true;
     }
-    return place(step, &session->account, bytes, location, allow_file, ret_charge, ret_denial);
+    if (!place(step, &session->account, bytes, location, allow_file, ret_charge, ret_denial)) {
+        return false;
+    }
+    if (ret_charge->location == LOCATION_MMAP) {
+        charge_reduce(ret_charge, least_bytes(step->broker, request));
+    }
+    return true;
 }
 
 static void lend_ready(struct step *step, struct lease *lease, struct segment *segment, const struct request *request)
@@ -205,7 +240,7 @@ static void begin_grant(struct step *step, struct session *session, const struct
         out_of_tables(step, session, request->id);
     }
     if (segment && is_new) {
-        lease = begin_lease(step, session, request);
+        lease = begin_lease(step, session, request, options);
     }
     if (!segment || !lease) {
         struct charge unused = *charge;
@@ -225,6 +260,7 @@ static void begin_grant(struct step *step, struct session *session, const struct
         return;
     }
     segment->options = *options;
+    segment->least_bytes = least_bytes(step->broker, request);
     begin_segment(step, lease, segment, charge, request);
 }
 
@@ -232,10 +268,11 @@ static enum attempt try_acquire(struct step *step, struct session *session, cons
                                 bool allow_file, struct denial *ret_denial)
 {
     const struct acquire_request *asked = &request->acquire;
-    const struct segment_options options = options_for(session, asked);
+    const struct segment_options options = options_for(step->broker, session, request);
     struct charge charge;
     struct segment *ready;
-    if (!check_acquire(step, session, request, bytes_wanted(asked))) {
+    if (!check_acquire(step, session, request, bytes_wanted(asked)) ||
+        !check_huge_pages(step, session, request, options.huge_pages)) {
         return ATTEMPT_ANSWERED;
     }
     const struct segment *holder = file_holder(step->broker, asked->file);
@@ -253,6 +290,7 @@ static enum attempt try_acquire(struct step *step, struct session *session, cons
                                                     .frees_suffice = true};
         return ATTEMPT_SHORT;
     }
+    allow_file = allow_file && options.huge_pages != HUGE_PAGES_ALWAYS; /* a file has none */
     if (!obtain(step, session, request, &options, allow_file, &ready, &charge, ret_denial)) {
         return ATTEMPT_SHORT;
     }
@@ -285,12 +323,10 @@ static enum attempt try_extend(struct step *step, struct session *session, const
     struct charge charge;
     struct segment *ready;
     struct lease *lease = check_extend(step, session, request) ? lease_to_extend(step, session, request) : NULL;
-    if (!lease) {
+    const struct segment_options options = options_for(step->broker, session, request);
+    if (!lease || !check_huge_pages(step, session, request, options.huge_pages)) {
         return ATTEMPT_ANSWERED;
     }
-    struct segment_options options = lease->options;
-    options.prefault = (request->extend.prefault || session->flow->class->quota.charge == CHARGE_BROKER) &&
-                       lease->location == LOCATION_RAM && session->flow->class->quota.charge != CHARGE_CLIENT;
     if (!obtain(step, session, request, &options, true, &ready, &charge, ret_denial)) {
         return ATTEMPT_SHORT;
     }
@@ -365,12 +401,24 @@ static void grant_begin(struct step *step, struct segment *segment)
     grant_answer(step, segment, segment->request_id);
 }
 
+/* Bytes that huge pages would have taken are nobody's. */
+static void take_least(struct step *step, struct segment *segment)
+{
+    place_uncount_host(step->broker, segment);
+    charge_reduce(&segment->charge, segment->least_bytes);
+    place_count_host(step->broker, segment);
+    step->broker->retry_waiting = true;
+}
+
 void grant_made(struct step *step, struct segment *segment, const struct input_segment *made)
 {
     struct lease *lease = segment->lease;
     struct session *session = lease->session;
     segment->handle = made->handle;
     segment->has_huge_pages = made->has_huge_pages;
+    if (made->is_least) {
+        take_least(step, segment);
+    }
     if (session->state == SESSION_OVER && lease->state != LEASE_ENDED) {
         lease_end(step, lease, session->over_reason); /* its turn had not come yet */
     }

@@ -81,15 +81,18 @@ static bool spill(struct step *step, struct segment *segment)
     if (lease->state != LEASE_MAKING || !lease->may_spill || segment->charge.location != LOCATION_RAM) {
         return false;
     }
-    if (!place(step, &lease->session->account, segment->charge.bytes, LOCATION_MMAP, false, &charge, &denial)) {
+    if (!place(step, &lease->session->account, segment->least_bytes, LOCATION_MMAP, false, &charge, &denial)) {
         return false;
     }
     place_uncount_host(step->broker, segment);
     charge_release(&segment->charge);
     segment->charge = charge;
     lease->location = LOCATION_MMAP;
-    effect_push(step->effects, EFFECT_MAKE_SEGMENT)->make = (struct effect_make){
-        .segment = segment->id, .location = LOCATION_MMAP, .bytes = charge.bytes, .options = {.numa_node = -1}};
+    effect_push(step->effects, EFFECT_MAKE_SEGMENT)->make = (struct effect_make){.segment = segment->id,
+                                                                                 .location = LOCATION_MMAP,
+                                                                                 .bytes = charge.bytes,
+                                                                                 .least_bytes = charge.bytes,
+                                                                                 .options = {.numa_node = -1}};
     return true;
 }
 

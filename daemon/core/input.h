@@ -69,6 +69,7 @@ struct input_segment {
     uint64_t segment;
     void *handle;        /* made */
     bool has_huge_pages; /* made */
+    bool is_least;       /* made with the least bytes, for want of huge pages */
     int error;           /* failed: negative errno */
     uint64_t disk_free;  /* failed with -ENOSPC: what the spill file system has free */
 };

@@ -249,6 +249,19 @@ void charge_release(struct charge *charge)
     *charge = (struct charge){0};
 }
 
+void charge_reduce(struct charge *charge, uint64_t bytes)
+{
+    struct account *account = charge->account;
+    enum location location = charge->location;
+    bool freeing = charge->freeing;
+    assert(bytes <= charge->bytes);
+    charge_release(charge);
+    ledger_restore(account, location, bytes, charge);
+    if (freeing) {
+        charge_begin_free(charge);
+    }
+}
+
 /* ---- standing ---- */
 
 /* Adds what `part` uses to `whole`, or takes it away. */

@@ -104,6 +104,9 @@ void ledger_restore(struct account *account, enum location location, uint64_t by
 /* The charged bytes have no user any more and are on their way back to the kernel. Idempotent. */
 void charge_begin_free(struct charge *charge);
 
+/* It was charged for more than it is to have: from now on it pays for `bytes`. */
+void charge_reduce(struct charge *charge, uint64_t bytes);
+
 /* The bytes are gone. */
 void charge_release(struct charge *charge);
 

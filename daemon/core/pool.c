@@ -208,8 +208,11 @@ static void make(struct step *step, struct pool_size *size)
     place_count_host(broker, segment);
     size->making++;
     broker->pool.making++;
-    effect_push(step->effects, EFFECT_MAKE_SEGMENT)->make = (struct effect_make){
-        .segment = segment->id, .location = LOCATION_RAM, .bytes = charge.bytes, .options = segment->options};
+    effect_push(step->effects, EFFECT_MAKE_SEGMENT)->make = (struct effect_make){.segment = segment->id,
+                                                                                 .location = LOCATION_RAM,
+                                                                                 .bytes = charge.bytes,
+                                                                                 .least_bytes = charge.bytes,
+                                                                                 .options = segment->options};
 }
 
 /* Ready segments of sizes that went out of use. */

@@ -34,6 +34,7 @@ struct segment {
     bool doomed; /* its lease ended while it was being made: free it as soon as it is */
     bool has_huge_pages;
     struct charge charge;
+    uint64_t least_bytes; /* of one that is being made: what it takes without huge pages */
     struct segment_options options;
     uint64_t request_id; /* of the request that waits for it, while making */
     uint64_t key;        /* the id of the request that asked for it first; 0: it wanted no answer */

@@ -131,6 +131,8 @@ static int make_ram(struct segment_file *file)
     if (fd < 0 && options.huge_pages && file->options.huge_pages == HUGE_PAGES_TRY) {
         options.huge_pages = false;
         options.transparent = file->server->has_transparent_huge_pages;
+        file->result.is_least = true;
+        file->bytes = file->size = file->least_bytes;
         fd = memfd_segment(file->bytes, &options);
     }
     file->result.has_huge_pages = fd >= 0 && (options.huge_pages || options.transparent);
@@ -197,6 +199,7 @@ void segment_make(struct server *server, const struct effect_make *make)
     file->id = make->segment;
     file->location = make->location;
     file->bytes = make->bytes;
+    file->least_bytes = make->least_bytes;
     file->options = make->options;
     file->record = TABLE_NONE;
     file->size = make->file ? make->file_bytes : make->bytes;

@@ -12,7 +12,7 @@ struct segment_file {
     struct server *server;
     uint64_t id;
     enum location location;
-    uint64_t bytes;
+    uint64_t bytes, least_bytes; /* what it has, and what without huge pages it would */
     struct segment_options options;
     char file[MESSAGE_NAME_SIZE]; /* of a named file; else empty */
     uint64_t size;                /* the file's, exact: at most `bytes`, which are whole pages */

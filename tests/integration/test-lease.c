@@ -252,6 +252,12 @@ Test(lease, huge_pages_and_a_numa_node_are_had_where_the_host_has_them)
         cr_assert(mb_acquire(client, 1, &options, &lease) == 0, "%s", mb_last_error());
         cr_expect(mb_lease_has_huge_pages(lease) && mb_lease_bytes(lease) == page);
         cr_expect_eq(meminfo("HugePages_Free"), free_pages - 1, "allocated at the grant");
+        if (free_pages > 1) {
+            cr_assert(mb_acquire(client, (uint64_t)(free_pages - 1) * page, &options, &lease) == 0);
+        }
+        options.huge_pages = MB_HUGE_PAGES_TRY;
+        cr_assert(mb_acquire(client, 1, &options, &lease) == 0, "%s", mb_last_error());
+        cr_expect_eq(mb_lease_bytes(lease), (uint64_t)sysconf(_SC_PAGESIZE), "none is left");
     }
     mb_disconnect(client);
     fixture_stop(&fixture);

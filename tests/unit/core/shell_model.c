@@ -99,10 +99,12 @@ static void make(struct model *model, const struct effect_make *make)
     cr_assert(!known, "segment %llu is made twice", (unsigned long long)make->segment);
     cr_assert(model->segment_count < MODEL_SEGMENTS);
     cr_assert(make->bytes && make->bytes % MODEL_PAGE == 0);
+    cr_assert(make->least_bytes && make->least_bytes <= make->bytes && make->least_bytes % MODEL_PAGE == 0);
     model->segments[model->segment_count++] = (struct model_segment){
         .id = make->segment,
         .location = make->location,
         .bytes = make->bytes,
+        .least_bytes = make->least_bytes,
         .making = true,
         .has_huge_pages = model->gives_huge_pages && make->options.huge_pages != HUGE_PAGES_NEVER,
         .will_fail = model->fail_error && (make->location == LOCATION_RAM || make->file || model->fails_files),
@@ -211,6 +213,8 @@ static void report_made(struct model *model, struct model_segment *segment)
     } else {
         segment->making = false;
         segment->made = true;
+        input.segment.is_least = segment->least_bytes < segment->bytes && !segment->has_huge_pages;
+        segment->bytes = input.segment.is_least ? segment->least_bytes : segment->bytes;
     }
     step(model, &input);
 }

@@ -20,7 +20,7 @@ struct model_peer {
 struct model_segment {
     uint64_t id;
     enum location location;
-    uint64_t bytes;
+    uint64_t bytes, least_bytes;
     bool making, made, freeing;
     bool will_fail;
     bool has_huge_pages;

@@ -255,6 +255,111 @@ Test(requests, a_class_decides_on_huge_pages_where_the_request_is_silent)
     model_huge_page_bytes = 0;
 }
 
+static struct request acquire_huge(uint64_t bytes, enum location location, enum huge_pages huge_pages)
+{
+    struct request request = acquire(bytes, location);
+    request.acquire.has_huge_pages = true;
+    request.acquire.huge_pages = huge_pages;
+    return request;
+}
+
+/* A model whose host has huge pages of 2 MiB. */
+static struct model *with_huge_pages(struct policy_rule *rule, bool gives)
+{
+    model_huge_page_bytes = 2 * MIB;
+    struct model *model = with_class(rule);
+    model_huge_page_bytes = 0;
+    model->gives_huge_pages = gives;
+    return model;
+}
+
+Test(requests, who_tries_for_huge_pages_and_gets_none_has_no_more_than_was_asked_for)
+{
+    struct policy_rule rule = one_rule(PARTY_CLASS, POLICY_DEFAULT_CLASS);
+    struct model *model = with_huge_pages(&rule, false);
+    struct request request = acquire_huge(MODEL_PAGE, LOCATION_RAM, HUGE_PAGES_TRY);
+    const struct reply *reply = model_request(model, 0, &request);
+    uint64_t lease = granted(reply);
+    cr_expect_eq(reply->grant.bytes, MODEL_PAGE);
+    cr_expect_eq(model_status(model).used_bytes, MODEL_PAGE);
+    request = extend(lease, 3);
+    cr_expect_eq(model_request(model, 0, &request)->grant.bytes, MODEL_PAGE);
+    model->gives_huge_pages = true;
+    cr_expect_eq(model_request(model, 0, &request)->grant.bytes, 2 * MIB, "it tries again");
+    granted(model_acquire(model, 0, 62 * MIB - 2 * MODEL_PAGE, LOCATION_RAM, 0));
+    request = acquire_huge(MODEL_PAGE, LOCATION_AUTO, HUGE_PAGES_TRY);
+    reply = model_request(model, 0, &request);
+    lease = granted(reply);
+    cr_expect_eq(reply->grant.location, LOCATION_MMAP);
+    cr_expect_eq(reply->grant.bytes, MODEL_PAGE, "a file has none");
+    request = extend(lease, 3);
+    cr_expect_eq(model_request(model, 0, &request)->grant.bytes, MODEL_PAGE);
+    model_free(model);
+}
+
+Test(requests, what_ends_while_huge_pages_are_tried_for_is_freed_as_it_was_made)
+{
+    struct policy_rule rule = one_rule(PARTY_CLASS, POLICY_DEFAULT_CLASS);
+    struct model *model = with_huge_pages(&rule, false);
+    struct request request = acquire_huge(MODEL_PAGE, LOCATION_RAM, HUGE_PAGES_TRY);
+    model->hold_makes = true;
+    cr_expect_null(model_request(model, 0, &request));
+    struct input died = {.kind = INPUT_DIED, .session = model->peers[0].session};
+    model_feed(model, &died);
+    model->hold_makes = false;
+    model_finish(model);
+    cr_expect_eq(model_status(model).used_bytes, 0);
+    model_free(model);
+}
+
+Test(requests, always_huge_is_huge_or_refused_whoever_says_it)
+{
+    struct policy_rule rule = one_rule(PARTY_CLASS, POLICY_DEFAULT_CLASS);
+    rule.quota.has_huge_pages = true;
+    rule.quota.huge_pages = HUGE_PAGES_ALWAYS;
+    struct model *model = with_class(&rule);
+    const struct reply *reply = refused(model_acquire(model, 0, MIB, LOCATION_RAM, 0), ERROR_NOT_SUPPORTED);
+    cr_expect(strstr(reply->error.sentence, "configuration of class default"), "%s", reply->error.sentence);
+    refused(model_acquire(model, 0, MIB, LOCATION_AUTO, 0), ERROR_NOT_SUPPORTED);
+    granted(model_acquire(model, 0, MIB, LOCATION_MMAP, 0));
+    model_free(model);
+    model = with_huge_pages(&rule, true);
+    uint64_t lease = granted(model_acquire(model, 0, 62 * MIB, LOCATION_AUTO, 0));
+    refused(model_acquire(model, 0, 4 * MIB, LOCATION_AUTO, 0), ERROR_LIMIT);
+    struct request request = extend(lease, MIB);
+    model->broker->options.huge_page_bytes = 0; /* as after a restart */
+    reply = refused(model_request(model, 0, &request), ERROR_NOT_SUPPORTED);
+    cr_expect(strstr(reply->error.sentence, "by the lease"), "%s", reply->error.sentence);
+    model_free(model);
+    model = with_huge_pages(&rule, true);
+    model->fail_error = -ENOMEM;
+    refused(model_acquire(model, 0, MIB, LOCATION_AUTO, 0), ERROR_HOST_MEMORY);
+    model_free(model);
+}
+
+Test(requests, clients_that_pay_themselves_get_no_huge_pages)
+{
+    struct policy_rule rule = one_rule(PARTY_CLASS, POLICY_DEFAULT_CLASS);
+    struct model *model = with_huge_pages(&rule, true);
+    struct request request = acquire_huge(MIB, LOCATION_RAM, HUGE_PAGES_ALWAYS);
+    uint64_t lease = granted(model_request(model, 0, &request));
+    rule.quota.charge = CHARGE_CLIENT;
+    struct policy policy = {.rules = &rule, .rule_count = 1};
+    model->options.settings.policy = &policy;
+    model_configure(model);
+    struct request more = extend(lease, MIB);
+    refused(model_request(model, 0, &more), ERROR_NOT_SUPPORTED);
+    const struct reply *reply = refused(model_request(model, 0, &request), ERROR_NOT_SUPPORTED);
+    cr_expect(strstr(reply->error.sentence, "charge = client"), "%s", reply->error.sentence);
+    request.acquire.huge_pages = HUGE_PAGES_TRY;
+    reply = model_request(model, 0, &request);
+    granted(reply);
+    cr_expect_eq(reply->grant.bytes, MIB);
+    cr_expect_eq(reply->grant.charge, CHARGE_CLIENT);
+    cr_expect_not(reply->grant.huge_pages);
+    model_free(model);
+}
+
 /* ---- what the shell says ---- */
 
 Test(requests, words_on_segments_that_are_not_known_change_nothing)
