@@ -308,6 +308,8 @@ int config_load(const struct config_options *options, struct config **ret, char 
     }
     for (size_t i = 0; i < POLICY_RULES_MAX; i++) {
         free(draft.reserves[i].file);
+        free(draft.huge[i].file);
+        free(draft.sections[i].file);
     }
     if (result < 0) {
         config_free(draft.config);

@@ -75,6 +75,24 @@ static int name_rule(struct config_draft *draft, const struct quota_line *line, 
     return 0;
 }
 
+/* Two names of one user or group: only one of the two would ever count. False after an error. */
+static bool is_only_section(struct config_draft *draft, const struct quota_line *line, const struct policy_rule *rule)
+{
+    const struct policy *policy = &draft->config->policy;
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        const struct policy_rule *other = &policy->rules[i];
+        const struct setting_origin *begun = &draft->sections[i];
+        if (rule->kind != PARTY_CLASS && other->kind == rule->kind && !rule->is_each && !other->is_each &&
+            other->id == rule->id) {
+            (void)fail(draft, line, "%s %" PRIu32 " has a section already, [%s%s] in %s:%d; keep one of the two",
+                       rule->kind == PARTY_USER ? "user" : "group", rule->id, prefixes[other->kind], other->name,
+                       begun->file, begun->line);
+            return false;
+        }
+    }
+    return true;
+}
+
 /* The section's rule, made with its first line; NULL after an error. */
 static struct policy_rule *rule_of(struct config_draft *draft, const struct quota_line *line)
 {
@@ -94,7 +112,7 @@ static struct policy_rule *rule_of(struct config_draft *draft, const struct quot
             return &policy->rules[i];
         }
     }
-    if (name_rule(draft, line, &rule) < 0) {
+    if (name_rule(draft, line, &rule) < 0 || !is_only_section(draft, line, &rule)) {
         return NULL;
     }
     if (policy->rule_count == POLICY_RULES_MAX) {
@@ -109,7 +127,8 @@ static struct policy_rule *rule_of(struct config_draft *draft, const struct quot
     }
     policy->rules = rules;
     rules[policy->rule_count] = rule;
-    return &rules[policy->rule_count++];
+    struct setting_origin *begun = &draft->sections[policy->rule_count++];
+    return draft_remember(draft, begun, line->file, line->line) < 0 ? NULL : &rules[policy->rule_count - 1];
 }
 
 /* ---- members ---- */
@@ -247,7 +266,8 @@ static int take_choice(struct config_draft *draft, const struct quota_line *line
     result = take_word(draft, line, huge_words, 3, "never, try or always", &choice);
     rule->quota.huge_pages = (enum huge_pages)choice;
     rule->quota.has_huge_pages = true;
-    return result;
+    size_t index = (size_t)(rule - draft->config->policy.rules);
+    return result < 0 ? result : draft_remember(draft, &draft->huge[index], line->file, line->line);
 }
 
 int quotas_take_line(struct config_draft *draft, const struct quota_line *line)
@@ -308,6 +328,31 @@ static int check_rule(struct config_draft *draft, size_t index)
                           prefixes[rule->kind], rule->name, size_to_text(quota->reserve_bytes, reserve),
                           size_to_text(most, limit));
     }
+    if (quota->charge == CHARGE_CLIENT && quota->huge_pages != HUGE_PAGES_NEVER) {
+        const struct setting_origin *huge = &draft->huge[index];
+        return draft_fail(
+            draft, huge->file, huge->line, NULL,
+            "[%s%s] huge: huge pages are filled, and paid for, by the broker, and charge = client says that "
+            "clients pay; take one of the two away",
+            prefixes[rule->kind], rule->name);
+    }
+    return 0;
+}
+
+/* A size that never fits would be passed over without a word. */
+static int check_pool(struct config_draft *draft)
+{
+    const struct pool_settings *pool = &draft->config->pool;
+    const struct setting_origin *origin = &draft->origins[SETTING_POOL_SIZES];
+    char size[SIZE_TEXT_BYTES], limit[SIZE_TEXT_BYTES];
+    for (size_t i = 0; i < pool->size_count; i++) {
+        if (pool->sizes[i] > pool->bytes) {
+            return draft_fail(draft, origin->file, origin->line, &settings[SETTING_POOL_SIZES],
+                              "a segment of %s can never be ready: [pool] pool_bytes is %s; raise that, or leave the "
+                              "size out",
+                              size_to_text(pool->sizes[i], size), size_to_text(pool->bytes, limit));
+        }
+    }
     return 0;
 }
 
@@ -338,7 +383,7 @@ int quotas_check(struct config_draft *draft)
                           &settings[SETTING_POOL_BYTES], "it is more than all the RAM that there is to lend (%s)",
                           size_to_text(most, limit));
     }
-    return 0;
+    return check_pool(draft);
 }
 
 /* ---- printing ---- */

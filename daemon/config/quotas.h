@@ -18,7 +18,7 @@ bool quotas_has_section(const char *section);
 /* Takes a line of such a section into the draft. 0 or negative errno with the draft's error set. */
 int quotas_take_line(struct config_draft *draft, const struct quota_line *line);
 
-/* Whether what is promised can be kept: reserves within the limits, and each quota within itself. */
+/* Whether what is promised can be kept: reserves and the pool within the limits, and each quota within itself. */
 int quotas_check(struct config_draft *draft);
 
 void quotas_print(const struct policy *policy, FILE *out);

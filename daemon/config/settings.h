@@ -92,6 +92,8 @@ struct config_draft {
     struct config *config;
     struct setting_origin origins[SETTINGS];
     struct setting_origin reserves[POLICY_RULES_MAX]; /* where each rule of the policy has its reserve_bytes */
+    struct setting_origin huge[POLICY_RULES_MAX];     /* and its huge */
+    struct setting_origin sections[POLICY_RULES_MAX]; /* and begins */
     char *error;                                      /* the first one */
 };
 

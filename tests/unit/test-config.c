@@ -211,7 +211,7 @@ Test(config, sections_of_users_groups_and_classes)
 {
     expect_error("[class training]\nmax_physical_bytes = 4G\nreserve_bytes = 25%\n", "its own limit is 4 GiB");
     write_config("[class training]\nusers = root 1234\ngroups = root\nclients = train-* eval\nmax_physical_bytes = 8G\n"
-                 "reserve_bytes = 25%\nmax_leases = 7\npriority = 5\nweight = 3\ncharge = client\nhuge = try\n"
+                 "reserve_bytes = 25%\nmax_leases = 7\npriority = 5\nweight = 3\ncharge = broker\nhuge = try\n"
                  "[user *]\nmax_sessions = 3\n[group 0]\nmax_bytes = unlimited\n");
     struct config *config = load();
     const struct policy *policy = &config->policy;
@@ -224,7 +224,7 @@ Test(config, sections_of_users_groups_and_classes)
     cr_expect_eq(training->quota.max_leases, 7);
     cr_expect_eq(training->quota.priority, 5);
     cr_expect_eq(training->quota.weight, 3);
-    cr_expect_eq(training->quota.charge, CHARGE_CLIENT);
+    cr_expect_eq(training->quota.charge, CHARGE_BROKER);
     cr_expect_eq(training->quota.huge_pages, HUGE_PAGES_TRY);
     struct identity stranger = {.uid = 99, .gid = 98};
     cr_expect_eq(policy_class(policy, &stranger, "train-7"), training);
@@ -241,6 +241,10 @@ Test(config, more_than_there_is_is_not_promised)
     expect_error("[limits]\nmax_physical_bytes = 10G\n[class a]\nreserve_bytes = 6G\n[user root]\nreserve_bytes = 5G\n",
                  ":8: reserve_bytes: all reserves together are 11 GiB (11811160064 bytes)");
     expect_error("[limits]\nmax_physical_bytes = 10G\n[pool]\npool_bytes = 11G\n", ":6: [pool] pool_bytes");
+    expect_error("[pool]\npool_bytes = 100M\nsizes = 1M 1G\n",
+                 ":5: [pool] sizes: a segment of 1 GiB can never be ready: [pool] pool_bytes is 100 MiB");
+    expect_error("[pool]\nsizes = 1M\n", ":4: [pool] sizes: a segment of 1 MiB can never be ready");
+    expect_error("[class a]\nhuge = try\ncharge = client\n", ":4: [class a] huge: huge pages are filled");
     expect_error("[user *]\nreserve_bytes = 1G\n", ":4: [user *] reserve_bytes");
 }
 
@@ -262,6 +266,19 @@ Test(config, errors_in_sections_name_file_line_and_key)
     expect_error("[pressure]\npause_ram_at = sometimes\n", ":4: [pressure] pause_ram_at");
     expect_error("[queue]\nrevoke_for_priority = maybe\n", ":4: [queue] revoke_for_priority");
     expect_error("[pool]\nsizes = 1M 2Q\n", ":4: [pool] sizes");
+}
+
+Test(config, a_user_or_group_by_two_names_is_an_error_that_names_both)
+{
+    char first[160];
+    (void)snprintf(first, sizeof first, ":6: [user 0] weight: user 0 has a section already, [user root] in %s:4", file);
+    expect_error("[user root]\nweight = 2\n[user 0]\nweight = 3\n", first);
+    expect_error("[group root]\nweight = 2\n[group 00]\nweight = 3\n", "group 0 has a section already, [group root]");
+    write_config("[user 0]\nweight = 2\n[group 0]\nweight = 3\n[class 0]\nweight = 4\n[class 00]\nweight = 5\n"
+                 "[user *]\nweight = 6\n[user 1]\nweight = 7\n[user 0]\npriority = 1\n");
+    struct config *config = load();
+    cr_expect_eq(config->policy.rule_count, 6);
+    config_free(config);
 }
 
 Test(config, a_drop_in_goes_on_with_a_section)
