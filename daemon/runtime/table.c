@@ -183,8 +183,11 @@ void table_close(struct table *table)
 
 static int grow(struct table *table)
 {
-    uint32_t records = table_records(table);
-    size_t bytes = HEADER_BYTES + (size_t)records * 2 * table->header->record_bytes;
+    uint32_t records = table_records(table); /* a table that was cut may have none, and a part of one behind them */
+    size_t more = records ? records : FIRST_RECORDS;
+    size_t whole = HEADER_BYTES + (size_t)records * table->header->record_bytes;
+    size_t bytes = whole + more * table->header->record_bytes;
+    memset((char *)table->header + whole, 0, table->mapped - whole);
     if (ftruncate(table->fd, (off_t)bytes) < 0) {
         return -errno;
     }
