@@ -249,6 +249,13 @@ static bool encode_listing(const struct listing_reply *from, struct codec_arena 
     return true;
 }
 
+/* An empty entry of a list is one, unlike an empty field. */
+static char *entry_text(const char *text)
+{
+    static char empty[1];
+    return *text ? codec_text(text) : empty;
+}
+
 static bool encode_audit(const struct audit_reply *from, struct codec_arena *arena, DaemonMessage *message)
 {
     NEW(AuditReport, audit_report, to);
@@ -264,7 +271,7 @@ static bool encode_audit(const struct audit_reply *from, struct codec_arena *are
         return false;
     }
     for (; to->n_differences < from->difference_count; to->n_differences++) {
-        to->differences[to->n_differences] = codec_text(from->differences[to->n_differences]);
+        to->differences[to->n_differences] = entry_text(from->differences[to->n_differences]);
     }
     SET_BODY(message, AUDIT, audit, to);
     return true;

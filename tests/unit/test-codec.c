@@ -210,6 +210,17 @@ Test(codec, a_full_page_of_the_longest_names_fits_a_message)
     cr_expect(back.more);
 }
 
+Test(codec, an_empty_difference_of_an_audit_is_one)
+{
+    static const char *const differences[] = {"", "segment 2 is gone"};
+    struct reply reply = {.is_answer = true, .reply_to = 1, .kind = REPLY_AUDIT};
+    reply.audit = (struct audit_reply){.differences = differences, .difference_count = 2};
+    struct audit_reply back = reply_there_and_back(&reply).audit;
+    cr_assert_eq(back.difference_count, 2);
+    cr_expect_str_eq(back.differences[0], "");
+    cr_expect_str_eq(back.differences[1], "segment 2 is gone");
+}
+
 /* Each cut is copied to memory of exactly its size, so that a sanitizer sees a read beyond it. */
 Test(codec, a_message_cut_at_any_byte_is_an_error_or_a_shorter_message)
 {
