@@ -57,9 +57,18 @@ struct kept_numbers broker_keep_numbers(const struct broker *broker)
 
 /* ---- restoring ---- */
 
+/* Numbers and sums beyond these were never given out: what says so is damaged, and counting on from it would wrap. */
+#define NUMBER_MAX (UINT64_MAX / 2)
+#define SUM_MAX    (UINT64_MAX / 4)
+
+static bool is_number(uint64_t number)
+{
+    return number > 0 && number <= NUMBER_MAX;
+}
+
 static void skip(uint64_t *next, uint64_t used)
 {
-    if (*next <= used) {
+    if (*next <= used && used <= NUMBER_MAX) {
         *next = used + 1;
     }
 }
@@ -74,7 +83,10 @@ void broker_restore_numbers(struct broker *broker, const struct kept_numbers *nu
 int broker_restore_session(struct broker *broker, const struct kept_session *kept, void *peer, uint64_t now)
 {
     uint64_t grace = broker->options.settings.times.reconnect_grace_ms * NANOSECONDS_PER_MILLISECOND;
-    if (kept->id == 0 || session_table_find(&broker->sessions, kept->id)) {
+    if (!is_number(kept->id)) {
+        return -EINVAL;
+    }
+    if (session_table_find(&broker->sessions, kept->id)) {
         return -EEXIST;
     }
     struct flow *flow = flow_join(&broker->parties, &kept->identity, kept->name);
@@ -144,13 +156,23 @@ static struct lease *restore_lease(struct broker *broker, struct session *sessio
     return lease;
 }
 
+static bool is_size(const struct broker *broker, uint64_t bytes)
+{
+    uint64_t left = SUM_MAX - account_used(&broker->host, LEDGER_MAX_BYTES);
+    return bytes > 0 && bytes <= left && bytes % broker->options.page_bytes == 0;
+}
+
+static bool is_sane(const struct broker *broker, const struct kept_segment *kept)
+{
+    return is_number(kept->id) && is_number(kept->lease) && is_size(broker, kept->bytes) &&
+           kept->generation <= NUMBER_MAX && kept->generation % 2 == 1 && kept->slot < CONTROL_PAGE_SLOTS &&
+           (kept->location == LOCATION_RAM || kept->location == LOCATION_MMAP);
+}
+
 static bool contradicts(const struct broker *broker, const struct lease *lease, const struct kept_segment *kept)
 {
-    bool is_sane = kept->id && kept->lease && kept->bytes && kept->bytes % broker->options.page_bytes == 0 &&
-                   kept->generation % 2 == 1 && kept->slot < CONTROL_PAGE_SLOTS &&
-                   (kept->location == LOCATION_RAM || kept->location == LOCATION_MMAP);
     bool is_taken = !lease && broker_has_slot(broker, kept->session, kept->slot);
-    return !is_sane || is_taken ||
+    return !is_sane(broker, kept) || is_taken ||
            (lease && (lease->session->id != kept->session || lease->location != kept->location ||
                       lease->slot != kept->slot || lease->extents >= LEASE_EXTENTS_MAX));
 }

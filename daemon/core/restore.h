@@ -45,7 +45,8 @@ struct kept_numbers broker_keep_numbers(const struct broker *broker);
 /* No number up to these is given out again. */
 void broker_restore_numbers(struct broker *broker, const struct kept_numbers *numbers);
 
-/* A session without a connection: it has reconnect_grace from now to be resumed. 0, -EEXIST or -ENOMEM. */
+/* A session without a connection: it has reconnect_grace from now to be resumed. 0, -EEXIST, -EINVAL (its number was
+ * never given out) or -ENOMEM. */
 int broker_restore_session(struct broker *broker, const struct kept_session *kept, void *peer, uint64_t now);
 
 /*

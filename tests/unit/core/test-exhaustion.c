@@ -178,7 +178,7 @@ Test(exhaustion, what_contradicts_itself_is_not_restored)
     int handle;
     cr_assert_eq(broker_restore_session(model->broker, &session, (void *)1, model->now), 0);
     cr_expect_eq(broker_restore_session(model->broker, &session, (void *)1, model->now), -EEXIST);
-    cr_expect_eq(broker_restore_session(model->broker, &nobody, (void *)1, model->now), -EEXIST);
+    cr_expect_eq(broker_restore_session(model->broker, &nobody, (void *)1, model->now), -EINVAL);
     cr_assert_eq(broker_restore_segment(model->broker, &good, &handle, model->now), 0);
     cr_expect_eq(broker_restore_segment(model->broker, &good, &handle, model->now), -EEXIST);
 #define EXPECT_REFUSED(field, value, error)                                                                            \
@@ -188,10 +188,14 @@ Test(exhaustion, what_contradicts_itself_is_not_restored)
         cr_expect_eq(broker_restore_segment(model->broker, &bad, &handle, model->now), (error), "%s", #field);         \
     } while (0)
     EXPECT_REFUSED(id, 0, -EINVAL);
+    EXPECT_REFUSED(id, UINT64_MAX, -EINVAL); /* the next one would be 0 */
     EXPECT_REFUSED(lease, 0, -EINVAL);
+    EXPECT_REFUSED(lease, UINT64_MAX, -EINVAL);
     EXPECT_REFUSED(bytes, 0, -EINVAL);
     EXPECT_REFUSED(bytes, 100, -EINVAL);
+    EXPECT_REFUSED(bytes, UINT64_C(1) << 62, -EINVAL); /* sums would wrap */
     EXPECT_REFUSED(generation, 8, -EINVAL);
+    EXPECT_REFUSED(generation, UINT64_MAX, -EINVAL);
     EXPECT_REFUSED(location, LOCATION_AUTO, -EINVAL);
     EXPECT_REFUSED(location, LOCATION_MMAP, -EINVAL);
     EXPECT_REFUSED(slot, 4, -EINVAL);

@@ -205,3 +205,18 @@ Test(restore, a_repetition_takes_over_what_is_under_way)
     cr_expect_eq(model_status(model).used_bytes, 10 * MIB, "not twice");
     model_free(model);
 }
+
+Test(restore, numbers_that_were_never_given_out_are_not_counted_on_from)
+{
+    static const struct kept_numbers wild = {UINT64_MAX, UINT64_MAX, UINT64_MAX}, sane = {10, 20, 30};
+    struct model *model = model_new(0, 64 * MIB, 0);
+    struct kept_session last = {.id = UINT64_MAX};
+    broker_restore_numbers(model->broker, &wild);
+    cr_expect_eq(broker_restore_session(model->broker, &last, NULL, model->now), -EINVAL);
+    broker_restore_numbers(model->broker, &sane);
+    cr_expect_eq(model_open(model, 0, LIMIT_UNSAID), 11);
+    struct grant_reply grant = acquire(model, MIB, 0)->grant;
+    cr_expect_eq(grant.lease, 21);
+    cr_expect_eq(grant.segment, 31);
+    model_free(model);
+}
