@@ -254,11 +254,17 @@ static void drop_superfluous(struct step *step)
     }
 }
 
+/* Switched off, and emptied: there is no work then, and so no time for it. */
+static bool is_off(const struct broker *broker)
+{
+    return !broker->options.settings.pool.bytes && TAILQ_EMPTY(&broker->pool.ready);
+}
+
 void pool_work(struct step *step)
 {
     struct broker *broker = step->broker;
     struct pool_size *size;
-    if (!broker->options.settings.pool.bytes && TAILQ_EMPTY(&broker->pool.ready)) {
+    if (is_off(broker)) {
         return;
     }
     if (step->now >= broker->pool.paused_until) {
@@ -280,6 +286,9 @@ uint64_t pool_next_wakeup(const struct broker *broker)
     uint64_t due = UINT64_MAX;
     if (is_given_up(broker) && !TAILQ_EMPTY(&pool->ready)) {
         return 0;
+    }
+    if (is_off(broker)) {
+        return UINT64_MAX;
     }
     if (pool->paused_until) {
         due = pool->paused_until;

@@ -401,7 +401,8 @@ void model_pass(struct model *model, uint64_t milliseconds)
 {
     void *peers[64];
     model->now += milliseconds * NANOSECONDS_PER_MILLISECOND;
-    for (int i = 0; i < 100000 && broker_next_wakeup(model->broker) <= model->now; i++) {
+    for (int i = 0; broker_next_wakeup(model->broker) <= model->now; i++) {
+        cr_assert(i < 100000, "the broker wants to be woken again and again, and does nothing then");
         size_t count = broker_peers_to_read(model->broker, model->now, peers, 64);
         for (size_t j = 0; j < count; j++) {
             struct input read = {.kind = INPUT_READ, .session = model->peers[peer_of(peers[j])].session};

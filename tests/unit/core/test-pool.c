@@ -451,3 +451,21 @@ Test(pool, an_audit_sees_what_is_ready_and_a_change_of_it_takes_no_lease)
     cr_expect_eq(model_status(model).pooled_bytes, MIB);
     model_free(model);
 }
+
+Test(pool, one_that_was_switched_off_wakes_nobody)
+{
+    struct model *model = model_new(0, 64 * MIB, 0);
+    model->options.settings.pool = (struct pool_settings){.bytes = 8 * MIB};
+    model_configure(model);
+    model_open(model, 0, LIMIT_UNSAID);
+    for (int i = 0; i < 3; i++) {
+        model_release(model, 0, granted(model_acquire(model, 0, 2 * MIB, LOCATION_RAM, 0)));
+    }
+    cr_expect_lt(broker_next_wakeup(model->broker), UINT64_MAX, "the size is to be forgotten");
+    model->options.settings.pool.bytes = 0;
+    model_configure(model);
+    cr_expect_eq(model_status(model).used_bytes, 0);
+    cr_expect_eq(broker_next_wakeup(model->broker), UINT64_MAX);
+    model_pass(model, 61000);
+    model_free(model);
+}
