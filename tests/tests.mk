@@ -21,7 +21,7 @@ $(BUILD)/tests/unit-core: $(UNIT_CORE_O) $(CORE_O) $(BASE_O)
 $(BUILD)/tests/unit: $(UNIT_O) $(BUILD)/obj/daemon/runtime/service_clock.o $(BUILD)/obj/daemon/runtime/table.o $(BUILD)/obj/client/workspace/cycle.o \
                      $(BUILD)/obj/client/buffer/size_class.o $(BUILD)/obj/daemon/core/policy.o $(CONFIG_O) $(OS_O) $(WIRE_O) $(BASE_O)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -lcriterion $(DAEMON_LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,--wrap=write,--wrap=fsync,--wrap=rename -o $@ $^ -lcriterion $(DAEMON_LIBS)
 
 $(BUILD)/tests/integration: $(INTEGRATION_O) $(WIRE_O) $(BASE_O) $(SHARED)
 	@mkdir -p $(@D)

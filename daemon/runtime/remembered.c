@@ -4,14 +4,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "daemon/os/replace_file.h"
 #include "daemon/runtime/log.h"
-#include "proto/base/cleanup.h"
 #include "proto/base/text.h"
 
 enum { LINE_BYTES = 512 };
@@ -70,54 +68,118 @@ void remembered_load(struct server *server)
     server->remembered_changes = broker_learned(server->broker)->changes;
 }
 
-static int write_all(const struct learned_table *table, FILE *out)
+/* ---- keeping ---- */
+
+/* What is to be written, as it was when it was taken: the loop goes on meanwhile, and the disk takes its time. */
+struct saving {
+    uv_work_t work;
+    char *path, *text;
+    size_t size;
+    uint64_t changes;
+    int result;
+};
+
+static struct saving *saving_free(struct saving *saving)
+{
+    free(saving->path);
+    free(saving->text);
+    free(saving);
+    return NULL;
+}
+
+static bool print(const struct learned_table *table, struct saving *saving)
 {
     const struct learned_size *size;
+    FILE *out = open_memstream(&saving->text, &saving->size);
+    if (!out) {
+        return false;
+    }
     TAILQ_FOREACH(size, &table->by_use, by_use) {
         (void)fprintf(out, "%" PRIu64 "\t%" PRIu32 "\t%s\t%s\t%s\n", size->bytes, size->key.uid, size->key.class,
                       size->key.client, size->key.workspace);
     }
     bool failed = ferror(out);
-    return fclose(out) == 0 && !failed ? 0 : -EIO;
+    return fclose(out) == 0 && !failed;
 }
 
-/* Written beside it, then put in its place: whoever is killed in between leaves the one of before. */
-static int save(const struct learned_table *table, const char *path)
+static struct saving *saving_new(const struct learned_table *table, const char *path)
 {
-    char beside[PATH_MAX], directory[PATH_MAX];
-    if (snprintf(beside, sizeof beside, "%s.new", path) >= (int)sizeof beside) {
-        return -ENAMETOOLONG;
+    struct saving *saving = calloc(1, sizeof *saving);
+    if (!saving) {
+        return NULL;
     }
-    text_copy(directory, sizeof directory, path);
-    char *slash = strrchr(directory, '/');
-    if (slash && slash > directory) {
-        *slash = '\0';
-        (void)mkdir(directory, 0700); /* the one above must be there */
-    }
-    FILE *out = fopen(beside, "we");
-    if (!out) {
-        return -errno;
-    }
-    int result = write_all(table, out);
-    if (result == 0 && rename(beside, path) < 0) {
-        result = -errno;
-    }
-    if (result < 0) {
-        (void)unlink(beside);
-    }
-    return result;
+    saving->changes = table->changes;
+    saving->path = strdup(path);
+    return saving->path && print(table, saving) ? saving : saving_free(saving);
 }
 
-void remembered_save(struct server *server)
+/* Any thread. One at a time; what is older than what lies there comes too late. */
+static void save(struct saving *saving)
+{
+    static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER;
+    static uint64_t newest;
+    (void)pthread_mutex_lock(&one);
+    if (saving->changes > newest) {
+        saving->result = replace_file(saving->path, saving->text, saving->size);
+        newest = saving->result == 0 ? saving->changes : newest;
+    }
+    (void)pthread_mutex_unlock(&one);
+}
+
+static void say_failure(const char *path, int error)
+{
+    log_warning("the learned sizes could not be kept in %s: %s", path, strerrordesc_np(-error));
+}
+
+static void finish(struct saving *saving)
+{
+    if (saving->result < 0) {
+        say_failure(saving->path, saving->result);
+    }
+    (void)saving_free(saving);
+}
+
+static void save_work(uv_work_t *work)
+{
+    save(work->data);
+}
+
+static void save_done(uv_work_t *work, int status)
+{
+    (void)status; /* jobs are never cancelled */
+    finish(work->data);
+}
+
+/* What has changed since it was taken last; NULL: nothing, or it can't be taken, which was said. */
+static struct saving *take_changes(struct server *server)
 {
     const struct learned_table *table = broker_learned(server->broker);
     const char *path = server->config->learned_file;
     if (!path || server->remembered_changes == table->changes) {
-        return;
+        return NULL;
     }
     server->remembered_changes = table->changes;
-    int result = save(table, path);
-    if (result < 0) {
-        log_warning("the learned sizes could not be kept in %s: %s", path, strerrordesc_np(-result));
+    struct saving *saving = saving_new(table, path);
+    if (!saving) {
+        say_failure(path, -ENOMEM);
+    }
+    return saving;
+}
+
+void remembered_save(struct server *server)
+{
+    struct saving *saving = take_changes(server);
+    if (saving) {
+        saving->work.data = saving;
+        (void)uv_queue_work(&server->loop, &saving->work, save_work, save_done); /* fails for no work only */
+    }
+}
+
+void remembered_save_now(struct server *server)
+{
+    struct saving *saving = take_changes(server);
+    if (saving) {
+        save(saving);
+        finish(saving);
     }
 }

@@ -7,5 +7,7 @@
 /* Reads the file, if there is one; a line that makes no sense is skipped. */
 void remembered_load(struct server *server);
 
-/* Writes it anew, if anything has changed since: another file takes its place, whole. */
+/* Writes it anew, if anything has changed since: another file takes its place, whole. On the thread pool; or now, for
+ * the end. */
 void remembered_save(struct server *server);
+void remembered_save_now(struct server *server);

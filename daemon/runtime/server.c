@@ -348,7 +348,7 @@ int server_run(struct server *server)
     service_manager_ready("ready");
     start_watchdog(server);
     (void)uv_run(&server->loop, UV_RUN_DEFAULT);
-    remembered_save(server);
+    remembered_save_now(server);
     log_info("stopped");
     return EXIT_SUCCESS;
 }
