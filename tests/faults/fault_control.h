@@ -60,7 +60,9 @@
     CALL(readlinkat)                                                                                                   \
     CALL(recvmsg)                                                                                                      \
     CALL(rename)                                                                                                       \
+    CALL(send)                                                                                                         \
     CALL(sendmsg)                                                                                                      \
+    CALL(setsockopt)                                                                                                   \
     CALL(setrlimit)                                                                                                    \
     CALL(socket)                                                                                                       \
     CALL(stat)                                                                                                         \
@@ -68,7 +70,8 @@
     CALL(syscall)                                                                                                      \
     CALL(unlink)                                                                                                       \
     CALL(unlinkat)                                                                                                     \
-    CALL(write)
+    CALL(write)                                                                                                        \
+    CALL(writev)
 
 enum fault_call {
 #define CALL(name) FAULT_##name,

@@ -49,7 +49,7 @@ static const struct fault faults[] = {
     FAULT(ftruncate, ENOSPC, EINTR, EIO),
     FAULT(getrandom, EAGAIN, EINTR),
     FAULT(getrlimit, EINVAL),
-    FAULT(getsockopt, ENOMEM, ENOTCONN),
+    FAULT(getsockopt, ENOMEM, ENOTCONN, EMFILE),
     FAULT(ioctl, EIO, ENOTTY),
     FAULT(listen, EADDRINUSE),
     FAULT(lstat, EIO, ENOENT),
@@ -71,8 +71,10 @@ static const struct fault faults[] = {
     FAULT(readlinkat, EIO, ENOMEM),
     FAULT(recvmsg, EAGAIN, EINTR, ENOMEM, ECONNRESET),
     FAULT(rename, ENOSPC, EIO),
+    FAULT(send, EAGAIN, EINTR, ENOTCONN, EPIPE),
     FAULT(sendmsg, EAGAIN, EINTR, ENOMEM, EPIPE),
     FAULT(setrlimit, EPERM),
+    FAULT(setsockopt, EPERM, ENOMEM),
     FAULT(socket, EMFILE, ENOMEM),
     FAULT(stat, EIO, ENOMEM),
     FAULT(statvfs, EIO),
@@ -80,6 +82,7 @@ static const struct fault faults[] = {
     FAULT(unlink, EIO),
     FAULT(unlinkat, EIO),
     FAULT(write, ENOSPC, EINTR, EIO, FAULT_SHORT),
+    FAULT(writev, EINTR, EIO),
 #undef FAULT
 };
 

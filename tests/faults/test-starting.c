@@ -16,12 +16,14 @@
 #include <unistd.h>
 
 #include "proto/base/cleanup.h"
+#include "proto/base/text.h"
 #include "tests/faults/faults.h"
 #include "tests/faults/scenario.h"
 
 TestSuite(starting, .timeout = 7200);
 
 static struct fixture fixture;
+static char given[128]; /* the socket that the daemon is told to watch for memory pressure; empty: none */
 
 static void run(void)
 {
@@ -31,6 +33,10 @@ static void run(void)
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)dup2(log, STDERR_FILENO);
     (void)setenv("LD_PRELOAD", getenv("MANAGER_PRELOAD"), 1);
+    if (given[0]) {
+        (void)setenv("MEMORY_PRESSURE_WATCH", given, 1);
+        (void)setenv("MEMORY_PRESSURE_WRITE", "c29tZSAxMDAgMTAwMA==", 1);
+    }
     (void)execl(path, path, "--config", fixture.config, (char *)NULL);
     _exit(127);
 }
@@ -126,6 +132,32 @@ Test(starting, every_fault)
     fixture_prepare(&fixture, "");
     sweep(strike_while_starting);
     sweep_end();
+    (void)unlink(fixture.socket);
+    fixture_remove(&fixture);
+}
+
+/* What such a socket takes, and no other start does. */
+static void strike_while_told(const struct fault *fault)
+{
+    if (fault->call == FAULT_send || fault->call == FAULT_connect || fault->call == FAULT_stat) {
+        strike_while_starting(fault);
+    } else {
+        fault_disarm();
+    }
+}
+
+Test(starting, with_a_pressure_socket_that_was_given)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    sweep_begin();
+    fixture_prepare(&fixture, "");
+    (void)snprintf(given, sizeof given, "%s/pressure", fixture.directory);
+    text_copy(address.sun_path, sizeof address.sun_path, given);
+    cleanup(fd_closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    cr_assert(fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 && listen(fd, 64) == 0);
+    sweep(strike_while_told);
+    sweep_end();
+    (void)unlink(given);
     (void)unlink(fixture.socket);
     fixture_remove(&fixture);
 }
