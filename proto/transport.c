@@ -3,6 +3,7 @@
 #include "proto/transport.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -39,8 +40,8 @@ int transport_send(int socket, const void *packet, size_t bytes, int fd, _Bool w
     return sent < 0 ? -errno : 0;
 }
 
-/* Hands the first descriptors to the caller and closes the rest. */
-static void take_descriptors(const struct cmsghdr *header, struct packet_descriptors *ret)
+/* Hands the first descriptors to the caller and closes the rest. Returns how many came. */
+static size_t take_descriptors(const struct cmsghdr *header, struct packet_descriptors *ret)
 {
     size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
     for (size_t i = 0; i < count; i++) {
@@ -52,15 +53,18 @@ static void take_descriptors(const struct cmsghdr *header, struct packet_descrip
             (void)close(fd);
         }
     }
+    return count;
 }
 
-static void take_control(struct msghdr *message, struct packet_descriptors *ret)
+static size_t take_control(struct msghdr *message, struct packet_descriptors *ret)
 {
+    size_t count = 0;
     for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header; header = CMSG_NXTHDR(message, header)) {
         if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
-            take_descriptors(header, ret);
+            count += take_descriptors(header, ret);
         }
     }
+    return count;
 }
 
 static void close_all(struct packet_descriptors *descriptors)
@@ -68,6 +72,12 @@ static void close_all(struct packet_descriptors *descriptors)
     for (; descriptors && descriptors->count; descriptors->count--) {
         (void)close(descriptors->fd[descriptors->count - 1]);
     }
+}
+
+bool transport_has_ended(int socket)
+{
+    struct pollfd end = {.fd = socket, .events = POLLRDHUP};
+    return poll(&end, 1, 0) != 0;
 }
 
 ssize_t transport_receive(int socket, void *packet, size_t size, struct packet_descriptors *ret, _Bool wait)
@@ -89,8 +99,8 @@ ssize_t transport_receive(int socket, void *packet, size_t size, struct packet_d
     if (received < 0) {
         return -errno;
     }
-    take_control(&message, ret);
-    if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+    bool unexpected = take_control(&message, ret) && !ret;
+    if (unexpected || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
         close_all(ret);
         return message.msg_flags & MSG_TRUNC ? -EMSGSIZE : -EBADF;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One packet with its descriptors over a SOCK_SEQPACKET socket. Received descriptors are close-on-exec
- * and belong to the caller; a caller that expects none passes room for none, and what comes is closed.
+ * and belong to the caller; a caller that expects none says so, and a packet that brings some is an error.
  */
 #pragma once
 
@@ -25,7 +25,10 @@ int transport_send(int socket, const void *packet, size_t bytes, int fd, _Bool w
 /*
  * Receives one packet. Returns its length; 0 at the peer's end; -EAGAIN when there is none and `wait` is
  * false; -EMSGSIZE when it was longer than `size`; -EBADF when descriptors were lost on the way
- * (MSG_CTRUNC); or negative errno. On success ret->fd[] are the caller's; on any error nothing is left open.
- * `ret` NULL: the caller expects no descriptors, and any that come are closed.
+ * (MSG_CTRUNC), or came although `ret` is NULL: none are expected; or negative errno. On success ret->fd[] are the
+ * caller's; on any error nothing is left open.
  */
 ssize_t transport_receive(int socket, void *packet, size_t size, struct packet_descriptors *ret, _Bool wait);
+
+/* After a length of 0: whether that was the peer's end. If not, it sent an empty packet. */
+_Bool transport_has_ended(int socket);

@@ -198,7 +198,7 @@ static bool enqueue(struct connection *connection, const uint8_t *frame, size_t 
     if (connection->queued_frames >= QUEUED_FRAMES_MAX ||
         connection->queued_bytes + bytes > connection->server->config->clients.unread_bytes_max) {
         struct log_about about = peer_about(connection->peer, LOG_EVENT_CLIENT_CUT_OFF, 0);
-        if (log_allows(&connection->peer->log, &about)) {
+        if (log_allows(&about)) {
             log_line(LOG_LEVEL_WARNING, &about, "process %d does not read its answers: disconnected",
                      connection->peer->identity.pid);
         }
@@ -254,12 +254,11 @@ void connection_send(struct connection *connection, struct reply *reply, int fd)
     }
 }
 
-/* Who has no session shares the budget of all who have none: connecting again and again does not help. */
 static void log_failure(const struct connection *connection, const char *sentence)
 {
     struct peer *peer = connection->peer;
     struct log_about about = peer_about(peer, LOG_EVENT_CLIENT_CUT_OFF, 0);
-    if (log_allows(peer->session ? &peer->log : &connection->server->strangers_log, &about)) {
+    if (log_allows(&about)) {
         log_line(LOG_LEVEL_INFO, &about, "process %d (uid %u) disconnected: %s", peer->identity.pid, peer->identity.uid,
                  sentence);
     }
@@ -325,6 +324,8 @@ static bool read_one(struct connection *connection)
         connection_fail(connection, ERROR_OVERSIZED, "a message may have at most %d bytes", MESSAGE_BYTES_MAX);
     } else if (received == -EBADF) {
         connection_fail(connection, ERROR_MALFORMED, "descriptors came with a message; the broker takes none");
+    } else if (received == 0 && !transport_has_ended(connection->fd)) {
+        connection_fail(connection, ERROR_MALFORMED, "a packet of 0 bytes holds no message");
     } else if (received != -EAGAIN) {
         connection_close(connection);
     }
@@ -410,7 +411,10 @@ void connection_accept(struct server *server, int socket)
     int result = peer_identity(socket, &identity);
     struct connection *connection = result < 0 ? NULL : connection_new(server, socket, &identity, &of_user);
     if (!connection) {
-        log_error("a client could not be served: %s", result < 0 ? strerror(-result) : "out of memory");
+        static const struct log_about anybody = {.event = LOG_EVENT_NONE};
+        if (log_allows(&anybody)) {
+            log_error("a client could not be served: %s", result < 0 ? strerror(-result) : "out of memory");
+        }
         (void)fd_close(socket);
         return;
     }
@@ -454,6 +458,7 @@ static void on_tending(uv_timer_t *timer)
 {
     const struct server *server = timer->data;
     struct connection *connection = LIST_FIRST(&server->connections), *next;
+    log_summarise();
     for (; connection; connection = next) {
         next = LIST_NEXT(connection, in_server);
         tend(connection);

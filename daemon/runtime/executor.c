@@ -43,7 +43,7 @@ static void log_ending(const struct effect_reply *reply)
     const struct lease_end *end = &reply->reply.lease_ended;
     bool expired = end->reason == END_EXPIRED;
     struct log_about about = peer_about(peer, expired ? LOG_EVENT_LEASE_EXPIRED : LOG_EVENT_LEASE_REVOKED, end->lease);
-    if ((expired || end->reason == END_TAMPERED || end->reason == END_REVOKED) && log_allows(&peer->log, &about)) {
+    if ((expired || end->reason == END_TAMPERED || end->reason == END_REVOKED) && log_allows(&about)) {
         log_line(LOG_LEVEL_INFO, &about, "lease %llu of process %d (uid %u) %s", (unsigned long long)end->lease,
                  peer->identity.pid, peer->identity.uid, expired ? "expired" : "was revoked");
     }

@@ -107,18 +107,67 @@ void log_line(enum log_level level, const struct log_about *about, const char *f
     }
 }
 
-bool log_allows(struct log_budget *budget, const struct log_about *about)
+/* ---- budgets ---- */
+
+/* What may be written about one user. */
+struct budget {
+    uint64_t since; /* s; 0: nobody's */
+    uint32_t uid, lines, suppressed;
+};
+
+static struct budget budgets[LOG_USERS], nobodys;
+
+static uint64_t seconds(void)
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    uint64_t seconds = (uint64_t)now.tv_sec;
-    if (seconds - budget->since >= LOG_BUDGET_SECONDS) {
-        uint32_t suppressed = budget->suppressed;
-        *budget = (struct log_budget){.since = seconds};
-        if (suppressed) {
-            log_line(LOG_LEVEL_WARNING, about, "%u lines about session %llu were left out", suppressed,
-                     (unsigned long long)about->session);
+    return (uint64_t)now.tv_sec + 1; /* never 0 */
+}
+
+/* Says what was left out, if the time is over. */
+static void settle(struct budget *budget, uint64_t now)
+{
+    if (!budget->since || now - budget->since < LOG_BUDGET_SECONDS) {
+        return;
+    }
+    struct budget over = *budget;
+    *budget = (struct budget){0};
+    if (over.suppressed && budget != &nobodys) {
+        const struct log_about about = {.has_uid = true, .uid = over.uid};
+        log_line(LOG_LEVEL_WARNING, &about, "%u lines about user %u were left out", over.suppressed, over.uid);
+    } else if (over.suppressed) {
+        log_line(LOG_LEVEL_WARNING, NULL, "%u lines were left out", over.suppressed);
+    }
+}
+
+void log_summarise(void)
+{
+    uint64_t now = seconds();
+    for (size_t i = 0; i < LOG_USERS; i++) {
+        settle(&budgets[i], now);
+    }
+    settle(&nobodys, now);
+}
+
+static struct budget *budget_of(uint32_t uid)
+{
+    struct budget *unused = &nobodys;
+    for (size_t i = 0; i < LOG_USERS; i++) {
+        if (budgets[i].since && budgets[i].uid == uid) {
+            return &budgets[i];
         }
+        unused = budgets[i].since ? unused : &budgets[i];
+    }
+    return unused;
+}
+
+bool log_allows(const struct log_about *about)
+{
+    uint64_t now = seconds();
+    log_summarise();
+    struct budget *budget = about->has_uid ? budget_of(about->uid) : &nobodys;
+    if (!budget->since) {
+        *budget = (struct budget){.since = now, .uid = about->uid};
     }
     bool allowed = budget->lines < LOG_BUDGET_LINES;
     *(allowed ? &budget->lines : &budget->suppressed) += 1;

@@ -31,12 +31,6 @@ struct log_about {
     uint32_t uid;
 };
 
-/* How much one client may have logged: a client can't flood the log. Zeroed at the start. */
-struct log_budget {
-    uint64_t since; /* s */
-    uint32_t lines, suppressed;
-};
-
 /* Lines above this level are dropped. The level at start is LOG_LEVEL_INFO. */
 void log_set_level(enum log_level level);
 
@@ -47,10 +41,16 @@ void log_open(void);
 __attribute__((format(printf, 3, 4))) void log_line(enum log_level level, const struct log_about *about,
                                                     const char *format, ...);
 
-/* True: another line about this client may be written. At most LOG_BUDGET_LINES in LOG_BUDGET_SECONDS; says how many
- * were left out once they may be written again. */
-enum { LOG_BUDGET_LINES = 20, LOG_BUDGET_SECONDS = 10 };
-bool log_allows(struct log_budget *budget, const struct log_about *about);
+/*
+ * True: another line about this user may be written: a user can't flood the log, however often it connects. At most
+ * LOG_BUDGET_LINES in LOG_BUDGET_SECONDS; what is about nobody has a budget of its own, and users beyond LOG_USERS at
+ * once share that.
+ */
+enum { LOG_BUDGET_LINES = 20, LOG_BUDGET_SECONDS = 10, LOG_USERS = 64 };
+bool log_allows(const struct log_about *about);
+
+/* Says how many lines were left out, of each budget whose time is over. Now and then. */
+void log_summarise(void);
 
 #define log_error(...)   log_line(LOG_LEVEL_ERROR, NULL, __VA_ARGS__)
 #define log_warning(...) log_line(LOG_LEVEL_WARNING, NULL, __VA_ARGS__)

@@ -19,7 +19,6 @@ struct peer {
     struct control control;
     uint32_t record;      /* in the kept table, while the session is not over */
     uint32_t name_record; /* by which its control page is kept */
-    struct log_budget log;
     int pidfd;
     bool watching;
     uv_poll_t watch;

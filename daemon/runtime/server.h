@@ -14,7 +14,6 @@
 #include "daemon/os/host_memory.h"
 #include "daemon/os/spill.h"
 #include "daemon/runtime/callers.h"
-#include "daemon/runtime/log.h"
 #include "daemon/runtime/service_clock.h"
 #include "daemon/runtime/table.h"
 #include "proto/codec.h"
@@ -48,8 +47,7 @@ struct server {
     bool feeding;
     struct segment_result_queue results; /* of segments, not yet told to the core */
     struct spill spill;
-    struct table table;                           /* what a restart goes on from */
-    struct log_budget strangers_log, changes_log; /* of those without a session; of segments that were changed */
+    struct table table; /* what a restart goes on from */
     bool has_transparent_huge_pages;
     bool is_frozen;     /* another daemon goes on with it */
     bool is_closing;    /* nothing reaches the core any more: it is about to be freed */
@@ -84,6 +82,7 @@ struct server {
     struct host_memory host;
     uint64_t host_read_at; /* monotonic; 0: never */
 
+    uv_work_t first_job;                 /* has the threads started */
     uint64_t inline_bytes;               /* truncated on the loop in this turn */
     size_t jobs_in_flight;               /* on the thread pool, segments' */
     struct segment_file **segment_by_fd; /* who owns which descriptor, for audits */

@@ -20,7 +20,7 @@ static bool was_changed(struct segment_file *file, uint64_t lease, const char *c
     }
     file->is_reported = true;
     const struct log_about about = {.event = LOG_EVENT_SEGMENT_TAMPERED, .lease = lease};
-    if (log_allows(&file->server->changes_log, &about)) {
+    if (log_allows(&about)) {
         log_line(LOG_LEVEL_WARNING, &about,
                  "segment %llu was granted with %llu bytes and has a size of %llu with %llu allocated: %s",
                  (unsigned long long)file->id, (unsigned long long)file->bytes, (unsigned long long)kernel.size,

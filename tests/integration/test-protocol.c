@@ -53,6 +53,7 @@ Test(protocol, what_makes_no_sense_ends_the_connection_with_a_reason)
         uint8_t packet[12];
         enum error_code code;
     } cases[] = {
+        {"empty", 0, {0}, ERROR_MALFORMED},
         {"shorter than its header", 3, {1, 0, 0}, ERROR_MALFORMED},
         {"shorter than promised", 6, {200, 0, 0, 0, 8, 1}, ERROR_MALFORMED},
         {"longer than promised", 8, {1, 0, 0, 0, 8, 1, 1, 1}, ERROR_MALFORMED},
@@ -144,25 +145,56 @@ Test(protocol, bad_values_get_an_error_and_the_connection_goes_on)
     fixture_stop(&fixture);
 }
 
-Test(protocol, descriptors_that_nobody_asked_for_are_closed)
+/* A ping with so many descriptors. */
+static void send_with_descriptors(int fd, size_t count)
 {
-    static const uint8_t ping[] = {4, 0, 0, 0, 0x08, 1, 0x52, 0};
+    enum { MOST = 253 /* the kernel's own maximum */ };
+    static uint8_t ping[] = {4, 0, 0, 0, 0x08, 1, 0x52, 0};
+    static union {
+        char space[CMSG_SPACE(MOST * sizeof(int))];
+        struct cmsghdr align;
+    } control;
+    int fds[MOST];
+    struct iovec vector = {.iov_base = ping, .iov_len = sizeof ping};
+    struct msghdr message = {.msg_iov = &vector,
+                             .msg_iovlen = 1,
+                             .msg_control = control.space,
+                             .msg_controllen = CMSG_SPACE(count * sizeof(int))};
+    for (size_t i = 0; i < MOST; i++) {
+        fds[i] = STDERR_FILENO;
+    }
+    control.align =
+        (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(count * sizeof(int))};
+    memcpy(CMSG_DATA(&control.align), fds, count * sizeof(int));
+    cr_assert_eq(sendmsg(fd, &message, MSG_NOSIGNAL), (ssize_t)sizeof ping);
+}
+
+/* How many descriptors the daemon has while this monitor is connected and nothing else happens. */
+static size_t descriptors_beside(const struct fixture *fixture, int monitor)
+{
+    struct request ping = {.kind = REQUEST_PING};
+    struct reply reply;
+    cr_assert(fixture_exchange(monitor, &ping, &reply, NULL));
+    return fixture_descriptors(fixture);
+}
+
+Test(protocol, descriptors_that_nobody_asked_for_are_closed_and_end_the_connection)
+{
+    static const size_t counts[] = {1, 16, 17, 253};
     struct fixture fixture;
     struct reply reply;
     fixture_start(&fixture, "");
-    size_t before = fixture_descriptors(&fixture);
-    for (int i = 0; i < 20; i++) {
-        cleanup(fd_closep) int fd = greeted(&fixture, &reply, NULL);
-        cr_assert(transport_send(fd, ping, sizeof ping, STDERR_FILENO, true) == 0);
-        (void)fixture_receive(fd, &reply, NULL);
+    cleanup(fd_closep) int beside = fixture_socket(&fixture);
+    cr_assert(fixture_hello(beside, true, &reply, NULL));
+    size_t before = descriptors_beside(&fixture, beside);
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        int fd = fixture_socket(&fixture);
+        cr_assert(fixture_hello(fd, true, &reply, NULL));
+        send_with_descriptors(fd, counts[i]);
+        expect_end(fd, ERROR_MALFORMED);
+        cr_expect_eq(descriptors_beside(&fixture, beside), before, "%zu came", counts[i]);
+        (void)close(fd);
     }
-    WAIT_UNTIL(fixture_status(&fixture).sessions <= 20);
-    sleep_ms(50);
-    struct request bye = {.kind = REQUEST_BYE};
-    cleanup(fd_closep) int fd = greeted(&fixture, &reply, NULL);
-    cr_expect(fixture_exchange(fd, &bye, &reply, NULL));
-    /* each session that was cut off keeps its control page and its process's pidfd for the grace time, and no more */
-    WAIT_UNTIL(fixture_descriptors(&fixture) <= before + 40);
     fixture_stop(&fixture);
 }
 
@@ -307,13 +339,17 @@ Test(protocol, a_client_can_not_flood_the_log)
     fixture_start(&fixture, "");
     for (int i = 0; i < 200; i++) {
         char reply[512];
+        struct reply welcome;
         int fd = fixture_socket(&fixture);
+        cr_assert(i % 2 || fixture_hello(fd, false, &welcome, NULL), "with a session, and without one");
         cr_assert(send(fd, "garbage", 7, MSG_NOSIGNAL) == 7);
         while (recv(fd, reply, sizeof reply, 0) > 0) {
         }
         (void)close(fd);
     }
     size_t lines = count_lines(fixture.log, "disconnected");
-    cr_expect(lines >= 1 && lines <= 25, "%zu lines for 200 of one kind", lines);
+    /* a machine that is slow may begin a second budget */
+    cr_expect(lines >= 1 && lines <= 45, "%zu lines for 200 of one kind", lines);
+    WAIT_UNTIL(count_lines(fixture.log, "lines about user") >= 1);
     fixture_stop(&fixture);
 }

@@ -65,7 +65,11 @@ static bool hear(int fd, struct reply *ret)
     static uint8_t frame[FRAME_BYTES_MAX];
     const uint8_t *payload;
     size_t bytes;
-    ssize_t received = transport_receive(fd, frame, sizeof frame, NULL, true);
+    struct packet_descriptors descriptors = {.count = 0};
+    ssize_t received = transport_receive(fd, frame, sizeof frame, &descriptors, true);
+    for (size_t i = 0; received > 0 && i < descriptors.count; i++) {
+        (void)close(descriptors.fd[i]);
+    }
     return received > 0 && frame_open(frame, (size_t)received, &payload, &bytes) == 0 &&
            codec_decode_reply(payload, bytes, arena, ret) == 0;
 }
