@@ -267,6 +267,24 @@ static int begin_service(struct server *server)
     return result;
 }
 
+static void do_nothing(uv_work_t *work)
+{
+    (void)work;
+}
+
+static void on_threads_started(uv_work_t *work, int status)
+{
+    (void)work;
+    (void)status;
+}
+
+/* libuv starts its threads with the first job, and ends the process where it can't: so that is before there are
+ * clients, whose first large request would else be what ends it. */
+static int start_threads(struct server *server)
+{
+    return uv_queue_work(&server->loop, &server->first_job, do_nothing, on_threads_started);
+}
+
 static int server_open(struct server *server)
 {
     int result = open_broker(server);
@@ -282,6 +300,9 @@ static int server_open(struct server *server)
     }
     if (result == 0) {
         result = start_handles(server);
+    }
+    if (result == 0) {
+        result = start_threads(server);
     }
     if (result < 0) {
         log_error("can't start: %s", strerrordesc_np(-result));

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Large memory is freed off the loop, and sizes changed behind the daemon's back are noticed. */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -212,6 +214,42 @@ Test(freeing, five_thousand_leases_end_at_one_instant)
     }
     WAIT_UNTIL(fixture_status(&fixture).counters.expired == 5000);
     WAIT_UNTIL(fixture_status(&fixture).used_bytes == 0);
+    mb_disconnect(client);
+    fixture_stop(&fixture);
+}
+
+/* How many bytes of addresses the daemon has. */
+static uint64_t address_space(const struct fixture *fixture)
+{
+    char path[64];
+    unsigned long long pages = 0;
+    (void)snprintf(path, sizeof path, "/proc/%d/statm", (int)fixture->daemon);
+    FILE *file = fopen(path, "re");
+    cr_assert(file && fscanf(file, "%llu", &pages) == 1);
+    (void)fclose(file);
+    return pages * 4096;
+}
+
+Test(freeing, a_first_large_job_needs_no_memory_that_the_daemon_does_not_have)
+{
+    struct fixture fixture;
+    struct rlimit limit;
+    mb_lease_options options = MB_LEASE_OPTIONS_INIT;
+    mb_lease *lease;
+    fixture_start(&fixture, "");
+    mb_client *client = fixture_connect(&fixture, 0);
+    cr_assert(prlimit(fixture.daemon, RLIMIT_AS, NULL, &limit) == 0);
+    limit.rlim_cur = address_space(&fixture);
+    if (limit.rlim_cur > UINT64_C(1) << 40) {
+        cr_skip("under a sanitizer there is no bound on addresses");
+    }
+    cr_assert(prlimit(fixture.daemon, RLIMIT_AS, &limit, NULL) == 0);
+    options.location = MB_LOCATION_MMAP;
+    int result = mb_acquire(client, MIB, &options, &lease);
+    cr_expect(result == 0 || result == -EIO || result == -ENOMEM, "%d: %s", result, mb_last_error());
+    cr_expect_eq(mb_ping(client), 0, "%s", mb_last_error());
+    limit.rlim_cur = limit.rlim_max;
+    cr_assert(prlimit(fixture.daemon, RLIMIT_AS, &limit, NULL) == 0);
     mb_disconnect(client);
     fixture_stop(&fixture);
 }
