@@ -38,7 +38,7 @@ static bool frees_suffice(const struct broker *broker, uint64_t bytes)
 {
     uint64_t freeing = broker->host.freeing_physical_bytes;
     uint64_t wanted = size_add_saturated(bytes, broker->host.claimed_physical_bytes);
-    return freeing && !is_paused(broker) && wanted <= size_add_saturated(host_room(broker), freeing);
+    return freeing && !place_is_paused(broker) && wanted <= size_add_saturated(host_room(broker), freeing);
 }
 
 static void deny_host(const struct broker *broker, uint64_t bytes, struct denial *ret)
