@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The sizes that workspaces learned, by user, class, client name and workspace name: so that the next process of
- * that name starts with the right size. A bounded table; the one that was not used for longest makes room.
+ * that name starts with the right size. A bounded table; when it is full, the user with the most in it makes room with
+ * what it has not used for longest: nobody can push out what others, who have less, learned.
  */
 #pragma once
 
@@ -24,17 +25,31 @@ struct learned_key {
 struct learned_size {
     struct learned_key key;
     uint64_t bytes;
+    uint64_t used; /* the table's count of uses when it last was */
+    struct learned_user *user;
     RB_ENTRY(learned_size) by_key;
-    TAILQ_ENTRY(learned_size) by_use;
+    TAILQ_ENTRY(learned_size) by_use, of_user;
 };
 
 RB_HEAD(learned_tree, learned_size);
 TAILQ_HEAD(learned_list, learned_size);
 
+/* Whoever has something in the table. */
+struct learned_user {
+    uint32_t uid;
+    size_t count;
+    struct learned_list sizes; /* longest unused first */
+    RB_ENTRY(learned_user) by_uid;
+};
+
+RB_HEAD(learned_users, learned_user);
+
 struct learned_table {
     struct learned_tree by_key;
     struct learned_list by_use; /* longest unused first */
+    struct learned_users users;
     size_t count;
+    uint64_t uses;
     uint64_t changes; /* grows with each */
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How room is made before anybody is refused: trimming, revocation, pressure, remembered sizes, why. */
+#include <stdio.h>
 #include <string.h>
 
 #include "daemon/core/broker_state.h"
@@ -346,6 +347,35 @@ Test(making_room, the_table_of_learned_sizes_is_bounded)
     cr_expect_eq(table.count, LEARNED_MAX);
     const struct learned_key second = {.uid = 1, .workspace = "w"};
     cr_expect_eq(learned_recall(&table, &second), 0);
+    learned_table_deinit(&table);
+}
+
+static void learn_many(struct learned_table *table, uint32_t uid, int count)
+{
+    for (int i = 0; i < count; i++) {
+        struct learned_key key = {.uid = uid};
+        (void)snprintf(key.workspace, sizeof key.workspace, "w%d", i);
+        learned_note(table, &key, MIB);
+    }
+}
+
+Test(making_room, a_user_that_learns_without_end_forgets_its_own_sizes)
+{
+    struct learned_table table;
+    const struct learned_key first = {.uid = 2, .workspace = "w0"}, last = {.uid = 1, .workspace = "w9999"};
+    learned_table_init(&table);
+    learn_many(&table, 2, 100);
+    learn_many(&table, 1, 10000);
+    cr_expect_eq(table.count, LEARNED_MAX);
+    cr_expect_eq(learned_recall(&table, &first), MIB);
+    cr_expect_eq(learned_recall(&table, &last), MIB);
+    learn_many(&table, 2, 5000);
+    const struct learned_size *size;
+    size_t of_first = 0;
+    TAILQ_FOREACH(size, &table.by_use, by_use) {
+        of_first += size->key.uid == 1;
+    }
+    cr_expect_eq(of_first, LEARNED_MAX / 2, "%zu", of_first);
     learned_table_deinit(&table);
 }
 
