@@ -40,8 +40,8 @@ const struct setting settings[SETTINGS] = {
     [SETTING_MAX_WAITING_PER_SESSION] = {"queue", "max_waiting_per_session", KIND_COUNT,
                                          AT(queue.waiting_per_session_max), true},
     [SETTING_MAX_WAIT] = {"queue", "max_wait", KIND_DURATION, AT(queue.wait_max_ms), true},
-    [SETTING_AGEING] = {"queue", "ageing", KIND_DURATION, AT(queue.ageing_ms), true},
-    [SETTING_TRIM_TIME] = {"queue", "trim_time", KIND_DURATION, AT(queue.trim_ms), true},
+    [SETTING_AGEING] = {"queue", "ageing", KIND_DURATION_OR_0, AT(queue.ageing_ms), true},
+    [SETTING_TRIM_TIME] = {"queue", "trim_time", KIND_DURATION_OR_0, AT(queue.trim_ms), true},
     [SETTING_REVOKE_FOR_PRIORITY] = {"queue", "revoke_for_priority", KIND_FLAG, AT(queue.revoke_for_priority), true},
     [SETTING_REVOKE_GRACE] = {"queue", "revoke_grace", KIND_DURATION, AT(queue.revoke_grace_ms), true},
     [SETTING_POOL_BYTES] = {"pool", "pool_bytes", KIND_SIZE, AT(pool.bytes), true},
@@ -173,6 +173,16 @@ static const char *parse_duration(const char *text, uint32_t *ret)
     return NULL;
 }
 
+static const char *parse_duration_or_0(const char *text, uint32_t *ret)
+{
+    uint64_t milliseconds;
+    if (strcmp(text, "0") == 0 || (duration_from_text(text, &milliseconds) == 0 && milliseconds == 0)) {
+        *ret = 0;
+        return NULL;
+    }
+    return parse_duration(text, ret);
+}
+
 static const char *parse_count(const char *text, uint32_t *ret)
 {
     char *end;
@@ -254,6 +264,8 @@ static const char *parse_kind(struct config *config, enum setting_id id, const c
         return parse_size(text, config->host_total_bytes, value_of(config, id));
     case KIND_DURATION:
         return parse_duration(text, value_of(config, id));
+    case KIND_DURATION_OR_0:
+        return parse_duration_or_0(text, value_of(config, id));
     case KIND_COUNT:
         return parse_count(text, value_of(config, id));
     case KIND_FLAG:
@@ -353,6 +365,7 @@ void setting_print(const struct config *config, enum setting_id id, FILE *out)
         print_size(*(const uint64_t *)value, out);
         break;
     case KIND_DURATION:
+    case KIND_DURATION_OR_0:
         (void)fprintf(out, "%" PRIu32 "ms", *(const uint32_t *)value);
         break;
     case KIND_COUNT:
@@ -395,6 +408,7 @@ bool setting_differs(enum setting_id id, const struct config *a, const struct co
     case KIND_SIZE:
         return *(const uint64_t *)left != *(const uint64_t *)right;
     case KIND_DURATION:
+    case KIND_DURATION_OR_0:
     case KIND_COUNT:
     case KIND_NUMBER:
     case KIND_PERCENT:

@@ -59,6 +59,7 @@ enum setting_kind {
     KIND_GROUP,
     KIND_SIZE,
     KIND_DURATION,
+    KIND_DURATION_OR_0, /* which switches it off */
     KIND_COUNT,
     KIND_FLAG,
     KIND_SIZES,

@@ -208,6 +208,17 @@ Test(waiting, a_librarys_reserve_is_given_back_before_anybody_is_refused)
     end();
 }
 
+Test(waiting, a_trim_time_of_0_asks_nobody)
+{
+    begin(LIMITS "[queue]\ntrim_time = 0\n");
+    mb_client *caching = connect_caching();
+    mb_lease *lease = take(caching, 60 * MIB), *other;
+    cr_assert(mb_release(lease) == 0);
+    cr_expect_eq(mb_acquire(client, 40 * MIB, NULL, &other), -ENOMEM);
+    mb_disconnect(caching);
+    end();
+}
+
 static mb_buffer *hoard[4];
 
 static void on_trim(const mb_event *event, void *user_data)

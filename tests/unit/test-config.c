@@ -124,6 +124,31 @@ Test(config, a_user_may_let_a_quarter_of_all_wait_unless_it_says_otherwise)
     config_free(config);
 }
 
+Test(config, what_0_switches_off_may_be_0_and_comes_back_so)
+{
+    char *text;
+    size_t size;
+    static const char *const zeros[] = {"[queue]\nageing = 0\ntrim_time = 0\n",
+                                        "[queue]\nageing = 0s\ntrim_time = 0ms\n"};
+    for (size_t i = 0; i < sizeof zeros / sizeof *zeros; i++) {
+        write_config(zeros[i]);
+        struct config *config = load();
+        cr_expect_eq(config->queue.ageing_ms, 0);
+        cr_expect_eq(config->queue.trim_ms, 0);
+        FILE *out = open_memstream(&text, &size);
+        config_print(config, out);
+        (void)fclose(out);
+        config_free(config);
+        write_file(file, text);
+        free(text);
+        config = load();
+        cr_expect_eq(config->queue.ageing_ms + config->queue.trim_ms, 0);
+        config_free(config);
+    }
+    expect_error("[queue]\nmax_wait = 0s\n", "a duration of at least 1ms");
+    expect_error("[queue]\nageing = soon\n", "a duration with its unit is expected");
+}
+
 Test(config, drop_ins_win_in_alphabetical_order)
 {
     char path[256];

@@ -315,6 +315,28 @@ Test(sharing, higher_priority_goes_first_and_age_makes_up_for_it)
     model_free(model);
 }
 
+Test(sharing, without_ageing_age_makes_up_for_nothing)
+{
+    struct model *model = sharing(16 * MIB);
+    model->options.settings.queue.ageing_ms = 0;
+    model_configure(model);
+    model_open_as(model, 0, "c", 1);
+    model_open_as(model, 1, "a", 2);
+    uint64_t lease = granted(model_acquire(model, 0, 16 * MIB, LOCATION_RAM, 60000));
+    cr_expect_null(model_acquire_waiting(model, 1, 8 * MIB, 3600000));
+    uint64_t low = model->next_request;
+    for (int i = 0; i < 100; i++) {
+        model_pass(model, 20000);
+        model_renew(model, 0);
+    }
+    cr_expect_null(model_acquire_waiting(model, 0, 12 * MIB, 600000));
+    uint64_t high = model->next_request;
+    model_release(model, 0, lease);
+    granted(model_answer(model, high));
+    cr_expect_null(model_answer(model, low));
+    model_free(model);
+}
+
 Test(sharing, within_a_priority_who_holds_least_for_its_weight_goes_first)
 {
     struct model *model = sharing(24 * MIB);
