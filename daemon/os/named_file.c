@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "daemon/os/spill.h"
@@ -23,10 +25,26 @@ bool named_file_is_valid_name(const char *name)
     return name[0] && name[0] != '.' && !strchr(name, '/');
 }
 
+/*
+ * What lies in the directory itself: no link is followed, and no mount entered. A user can have FUSE mount a file
+ * system of his own over a file of his, and whoever asks that one waits for as long as he likes.
+ */
+static int open_here(const struct named_file *file, int flags)
+{
+    const struct open_how how = {.flags = (unsigned)(flags | O_NOFOLLOW | O_CLOEXEC),
+                                 .resolve = RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_BENEATH};
+    long fd = syscall(SYS_openat2, file->directory, file->name, &how, sizeof how);
+    if (fd < 0 && errno == ENOSYS) { /* before Linux 5.6 */
+        fd = openat(file->directory, file->name, flags | O_NOFOLLOW | O_CLOEXEC);
+    }
+    return fd < 0 ? -errno : (int)fd;
+}
+
 uint64_t named_file_bytes(const struct named_file *file)
 {
     struct stat status;
-    if (fstatat(file->directory, file->name, &status, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(status.st_mode)) {
+    cleanup(fd_closep) int fd = open_here(file, O_PATH);
+    if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode)) {
         return 0;
     }
     return (uint64_t)status.st_size;
@@ -34,11 +52,8 @@ uint64_t named_file_bytes(const struct named_file *file)
 
 static int open_existing(const struct named_file *file)
 {
-    int fd = openat(file->directory, file->name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0) {
-        return errno == ELOOP || errno == EISDIR || errno == ENXIO ? -EMLINK : -errno;
-    }
-    return fd;
+    int fd = open_here(file, O_RDWR | O_NONBLOCK);
+    return fd == -ELOOP || fd == -EISDIR || fd == -ENXIO || fd == -EXDEV ? -EMLINK : fd;
 }
 
 /* A new file, its user's; it has its name only once it is. */

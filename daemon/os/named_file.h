@@ -23,14 +23,15 @@ int named_file_directory(const char *path);
 /* Whether it is the name of a file right in the directory: no slash, no leading dot. */
 bool named_file_is_valid_name(const char *name);
 
-/* How long the file is now; 0 if there is none. One system call. */
+/* How long the file is now; 0 if there is none. Asks the file system of the directory alone, which the loop waits for.
+ */
 uint64_t named_file_bytes(const struct named_file *file);
 
 /*
  * Opens the file, making it if there is none, and fills it with zeros up to `bytes`, every block allocated. Returns the
  * descriptor, or negative errno: -EBUSY: another lease has it; -EACCES: it is another user's, or can't be given to this
- * one; -EMLINK: it has other names, or is no regular file; -ESTALE: it is longer than `bytes`. What fails leaves
- * the file as it was. Takes as long as the file system needs; any thread.
+ * one; -EMLINK: it has other names, or is no regular file, or something is mounted over it; -ESTALE: it is longer than
+ * `bytes`. What fails leaves the file as it was. Takes as long as the file system needs; any thread.
  */
 int named_file_open(const struct named_file *file, uint64_t bytes);
 
