@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# `make fuzz`: libFuzzer on what reads bytes of others, each for FUZZ_SECONDS. Findings go to build/fuzz/findings.
+# `make fuzz`: libFuzzer on what reads bytes of others, each for FUZZ_SECONDS, from the corpus in the tree and from seeds that
+# the code itself writes. Findings go to build/fuzz/findings.
 
 FUZZ_SECONDS ?= 60
 FUZZERS      := frame core config table
@@ -9,7 +10,7 @@ fuzz: | $(SETUP) ## libFuzzer on frames, the core, the configuration and the res
 	@$(MAKE) --no-print-directory BUILD=$(FUZZ_BUILD) CC=clang SANITIZE=address,undefined,fuzzer-no-link OPTIMIZE='-O1 -g' fuzzers
 	bash tests/fuzz/run-fuzz $(FUZZ_BUILD) $(FUZZ_SECONDS) $(FUZZERS)
 
-fuzzers: $(addprefix $(BUILD)/fuzz_,$(FUZZERS))
+fuzzers: $(addprefix $(BUILD)/fuzz_,$(FUZZERS)) $(BUILD)/make_seeds
 
 FUZZ_LINK = @mkdir -p $(@D); $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(DAEMON_LIBS)
 
@@ -17,15 +18,22 @@ $(BUILD)/obj/tests/fuzz/shell_model.o: tests/unit/core/shell_model.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -Itests/fuzz/shim $(CPPFLAGS) $(ALL_CFLAGS) -Wno-gnu-zero-variadic-macro-arguments -c -o $@ $<
 
-$(BUILD)/obj/tests/fuzz/fuzz_core.o: CPPFLAGS := -Itests/fuzz/shim $(CPPFLAGS)
+$(BUILD)/obj/tests/fuzz/fuzz_core.o $(BUILD)/obj/tests/fuzz/fuzz_limits.o: CPPFLAGS := -Itests/fuzz/shim $(CPPFLAGS)
 
 $(BUILD)/fuzz_frame: $(call object,tests/fuzz/fuzz_frame.c) $(WIRE_O) $(BASE_O)
 	$(FUZZ_LINK)
-$(BUILD)/fuzz_core: $(call object,tests/fuzz/fuzz_core.c) $(BUILD)/obj/tests/fuzz/shell_model.o $(CORE_O) $(BASE_O)
+$(BUILD)/fuzz_core: ALL_LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=reallocarray
+$(BUILD)/fuzz_core: $(call object,tests/fuzz/fuzz_core.c tests/fuzz/fuzz_limits.c tests/unit/core/exhaustion.c) \
+                    $(BUILD)/obj/tests/fuzz/shell_model.o $(CORE_O) $(BASE_O)
 	$(FUZZ_LINK)
 $(BUILD)/fuzz_config: $(call object,tests/fuzz/fuzz_config.c) $(CONFIG_O) $(OS_O) $(CORE_O) $(BASE_O)
 	$(FUZZ_LINK)
 $(BUILD)/fuzz_table: $(call object,tests/fuzz/fuzz_table.c) $(BUILD)/obj/daemon/runtime/table.o $(CORE_O) $(BASE_O)
 	$(FUZZ_LINK)
+
+# writes seeds: a program of its own, without a fuzzer's main()
+$(BUILD)/make_seeds: $(call object,tests/fuzz/make_seeds.c) $(BUILD)/obj/daemon/runtime/table.o $(WIRE_O) $(BASE_O)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -lprotobuf-c
 
 .PHONY: fuzz fuzzers

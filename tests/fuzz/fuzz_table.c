@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whatever the kept table holds after a crash, the next daemon reads it safely, and its core's invariants hold. */
+/*
+ * Whatever the kept table holds after a crash, the next daemon reads it safely, and its core's invariants hold: when it
+ * is restored, in every step until all of it has ended by itself, and then nothing is left. Nothing new has a number
+ * that was given out before, and the table goes on as a table.
+ */
+#include "tests/fuzz/fuzz_table.h"
+
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,56 +18,165 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { HEADER_BYTES = 4096 }; /* of which the input has the first 64; records follow */
+enum { HANDLES = 1024, NEW_RECORDS = 300, STEPS_MAX = 64 };
+
+static char handles[HANDLES];
+static uint64_t now, highest_session, highest_lease, highest_segment;
+
+static void check(bool holds, const char *what)
+{
+    if (!holds) {
+        (void)fprintf(stderr, "%s\n", what);
+        abort();
+    }
+}
 
 static int table_of(const uint8_t *data, size_t size)
 {
-    size_t head = size < 64 ? size : 64;
+    size_t head = size < FUZZ_TABLE_HEAD_BYTES ? size : FUZZ_TABLE_HEAD_BYTES;
     cleanup(fd_closep) int fd = memfd_create("table", MFD_CLOEXEC);
-    if (fd < 0 || ftruncate(fd, (off_t)(HEADER_BYTES + size - head)) < 0 ||
-        pwrite(fd, data, head, 0) != (ssize_t)head ||
-        pwrite(fd, data + head, size - head, HEADER_BYTES) != (ssize_t)(size - head)) {
-        abort();
-    }
+    check(fd >= 0 && ftruncate(fd, (off_t)(TABLE_HEADER_BYTES + size - head)) == 0 &&
+              pwrite(fd, data, head, 0) == (ssize_t)head &&
+              pwrite(fd, data + head, size - head, TABLE_HEADER_BYTES) == (ssize_t)(size - head),
+          "no memfd");
     return fd_steal(&fd);
 }
 
-static void restore(const struct table *table)
+static void note(uint64_t number, uint64_t *highest)
 {
-    static char handles[1024];
-    struct broker_options options = {.page_bytes = 4096};
-    options.settings.limits = (struct byte_limits){LIMIT_OFF, LIMIT_OFF, LIMIT_OFF};
-    options.settings.times = (struct lease_times){1000, 3600000, 30000, 10000};
-    struct broker *broker = broker_new(&options);
-    struct kept_numbers numbers = table_read_numbers(table);
-    broker_restore_numbers(broker, &numbers);
-    for (uint32_t i = 0; i < table_records(table) && i < sizeof handles; i++) {
-        struct kept_session session;
-        uint64_t started_at;
-        if (table_read_session(table, i, &session, &started_at)) {
-            (void)broker_restore_session(broker, &session, &handles[i], NANOSECONDS_PER_SECOND);
+    *highest = number > *highest ? number : *highest;
+}
+
+static void step(struct broker *broker, const struct input *input);
+
+/* What the shell does with what is to be done. */
+static void carry_out(struct broker *broker, const struct effect_list *effects)
+{
+    for (size_t i = 0; i < effects->count; i++) {
+        const struct effect *effect = &effects->effects[i];
+        struct input freed = {.kind = INPUT_SEGMENT_FREED}, made = {.kind = INPUT_SEGMENT_MADE};
+        if (effect->kind == EFFECT_FREE_SEGMENT) {
+            freed.segment.segment = effect->free.segment;
+            step(broker, &freed);
+        } else if (effect->kind == EFFECT_MAKE_SEGMENT) {
+            check(effect->make.segment > highest_segment, "a segment has a number of before");
+            made.segment.segment = effect->make.segment;
+            made.segment.handle = handles;
+            step(broker, &made);
+        } else if (effect->kind == EFFECT_REPLY && effect->reply.reply.kind == REPLY_GRANT) {
+            check(effect->reply.reply.grant.lease > highest_lease, "a lease has a number of before");
+        } else if (effect->kind == EFFECT_SESSION_OPENED) {
+            check(effect->session.session > highest_session, "a session has a number of before");
         }
     }
-    for (uint32_t i = 0; i < table_records(table) && i < sizeof handles; i++) {
+}
+
+static void step(struct broker *broker, const struct input *input)
+{
+    struct effect_list *effects = malloc(sizeof *effects);
+    check(effects, "no memory");
+    broker_step(broker, input, now, effects);
+    const char *wrong = broker_check(broker);
+    check(!wrong, wrong);
+    carry_out(broker, effects);
+    free(effects);
+}
+
+static void restore(struct broker *broker, const struct table *table)
+{
+    struct kept_numbers numbers = table_read_numbers(table);
+    broker_restore_numbers(broker, &numbers);
+    for (uint32_t i = 0; i < table_records(table) && i < HANDLES; i++) {
+        struct kept_session session;
+        uint64_t started_at;
+        if (table_read_session(table, i, &session, &started_at) &&
+            broker_restore_session(broker, &session, &handles[i], now) == 0) {
+            note(session.id, &highest_session);
+            (void)broker_restore_slot(broker, session.id, (uint32_t)started_at, started_at & ~UINT64_C(1));
+        }
+    }
+    for (uint32_t i = 0; i < table_records(table) && i < HANDLES; i++) {
         struct kept_segment segment;
-        if (table_read_segment(table, i, &segment)) {
-            (void)broker_restore_segment(broker, &segment, &handles[i], NANOSECONDS_PER_SECOND);
+        if (table_read_segment(table, i, &segment) && broker_restore_segment(broker, &segment, &handles[i], now) == 0) {
+            note(segment.lease, &highest_lease);
+            note(segment.id, &highest_segment);
         }
     }
     broker_restore_done(broker);
     const char *wrong = broker_check(broker);
-    if (wrong) {
-        (void)fprintf(stderr, "%s\n", wrong);
-        abort();
+    check(!wrong, wrong);
+}
+
+static void come_anew(struct broker *broker)
+{
+    const struct request request = {
+        .id = 1, .kind = REQUEST_ACQUIRE, .acquire = {.bytes = 4096, .location = LOCATION_RAM, .numa_node = -1}};
+    struct input open = {.kind = INPUT_OPEN_SESSION, .peer = handles};
+    open.open.hello = (struct hello_request){.name = "new"};
+    open.open.hello.heap_bytes = open.open.hello.max_bytes = open.open.hello.max_physical_bytes = LIMIT_UNSAID;
+    step(broker, &open);
+    struct input ask = {.kind = INPUT_REQUEST, .session = highest_session + 1, .peer = handles};
+    ask.request.request = &request;
+    step(broker, &ask);
+}
+
+/* Nobody comes back: it all ends, a part of it in each step. */
+static void wait_for_the_end(struct broker *broker)
+{
+    struct input over = {.kind = INPUT_SHUTDOWN}, tick = {.kind = INPUT_TICK};
+    for (int i = 0; i < STEPS_MAX && broker_next_wakeup(broker) != UINT64_MAX; i++) {
+        now += 100 * NANOSECONDS_PER_SECOND;
+        step(broker, &tick);
     }
+    step(broker, &over);
+    for (int i = 0; i < STEPS_MAX && !broker_is_empty(broker); i++) {
+        step(broker, &tick);
+    }
+    check(broker_is_empty(broker), "something is left");
+}
+
+static void live_on(const struct table *table)
+{
+    struct broker_options options = {.page_bytes = 4096};
+    options.settings.limits = (struct byte_limits){LIMIT_OFF, LIMIT_OFF, LIMIT_OFF};
+    options.settings.times = (struct lease_times){1000, 3600000, 30000, 10000};
+    struct broker *broker = broker_new(&options);
+    check(broker, "no memory");
+    now = NANOSECONDS_PER_SECOND;
+    highest_session = highest_lease = highest_segment = 0;
+    restore(broker, table);
+    come_anew(broker);
+    wait_for_the_end(broker);
     broker_free(broker);
+}
+
+/* New records never lie on what is valid. */
+static void go_on(struct table *table)
+{
+    static const struct kept_session session = {.id = UINT64_MAX, .name = "later"};
+    for (int i = 0; i < NEW_RECORDS; i++) {
+        uint32_t record;
+        uint64_t started_at;
+        struct kept_session kept;
+        struct kept_segment segment;
+        if (table_reserve(table, &record) < 0) {
+            return;
+        }
+        check(!table_read_session(table, record, &kept, &started_at) && !table_read_segment(table, record, &segment),
+              "a record that is in use is given out");
+        table_keep_session(table, record, &session, 1);
+        if (i % 2) {
+            table_forget(table, record);
+        }
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct table table;
     if (table_open(&table, table_of(data, size)) == 0) {
-        restore(&table);
+        live_on(&table);
+        go_on(&table);
         table_close(&table);
     }
     return 0;
