@@ -3,9 +3,11 @@
 #include "proto/transport.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -78,6 +80,12 @@ bool transport_has_ended(int socket)
 {
     struct pollfd end = {.fd = socket, .events = POLLRDHUP};
     return poll(&end, 1, 0) != 0;
+}
+
+int transport_unread(int socket)
+{
+    int bytes;
+    return ioctl(socket, SIOCOUTQ, &bytes) < 0 ? 0 : bytes;
 }
 
 ssize_t transport_receive(int socket, void *packet, size_t size, struct packet_descriptors *ret, _Bool wait)

@@ -32,3 +32,7 @@ ssize_t transport_receive(int socket, void *packet, size_t size, struct packet_d
 
 /* After a length of 0: whether that was the peer's end. If not, it sent an empty packet. */
 _Bool transport_has_ended(int socket);
+
+/* How many bytes of what was sent the peer has not received, as the kernel accounts for them; 0 once its end is closed,
+ * or where that can't be told. */
+int transport_unread(int socket);

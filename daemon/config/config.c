@@ -107,9 +107,14 @@ static struct config *config_new(uint64_t host_total_bytes)
                                                 .ageing_ms = 60 * 1000,
                                                 .trim_ms = 200,
                                                 .revoke_grace_ms = 10 * 1000};
-        config->clients = (struct client_bounds){
-            .handshake_ms = 10 * 1000, .connections_max = 2048, .messages_max = 50000, .unread_bytes_max = 1 << 20};
+        config->clients = (struct client_bounds){.handshake_ms = 10 * 1000,
+                                                 .connections_max = 2048,
+                                                 .messages_max = 50000,
+                                                 .user_messages_max = 200000,
+                                                 .unread_bytes_max = 1 << 20,
+                                                 .user_unread_bytes_max = 32 << 20};
         config->requests_max = 256;
+        config->user_requests_max = config->user_sessions_max = 4096;
         config->pressure_some = 20;
         config->pressure_full = 10;
         config->pause_ram_at = PRESSURE_FULL;
@@ -330,6 +335,8 @@ struct broker_settings config_broker_settings(const struct config *config)
         .queue = config->queue,
         .pool = config->pool,
         .requests_max = config->requests_max,
+        .user_requests_max = config->user_requests_max,
+        .user_sessions_max = config->user_sessions_max,
         .pause_at = config->pause_ram_at,
         .policy = &config->policy,
     };
@@ -346,6 +353,8 @@ void config_adopt(struct config *config, struct config *loaded)
     config->pause_ram_at = loaded->pause_ram_at;
     config->clients = loaded->clients;
     config->requests_max = loaded->requests_max;
+    config->user_requests_max = loaded->user_requests_max;
+    config->user_sessions_max = loaded->user_sessions_max;
     config->policy = loaded->policy;
     loaded->policy = before;
     config_free(loaded);

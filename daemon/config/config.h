@@ -14,10 +14,12 @@
 
 /* What one client, or one user, may demand of the daemon itself. */
 struct client_bounds {
-    uint32_t handshake_ms;     /* from connecting to the hello */
-    uint32_t connections_max;  /* of a user, at once */
-    uint32_t messages_max;     /* of a connection in a second; more are read later */
-    uint64_t unread_bytes_max; /* queued for a connection that does not read; beyond, it is cut off */
+    uint32_t handshake_ms;          /* from connecting to the hello */
+    uint32_t connections_max;       /* of a user, at once */
+    uint32_t messages_max;          /* of a connection in a second; more are read later */
+    uint32_t user_messages_max;     /* of all connections of a user in a second */
+    uint64_t unread_bytes_max;      /* queued for a connection that does not read; beyond, it is cut off */
+    uint64_t user_unread_bytes_max; /* queued for all connections of a user */
 };
 
 struct config {
@@ -42,7 +44,8 @@ struct config {
     enum pressure pause_ram_at;
     /* [clients] */
     struct client_bounds clients;
-    uint32_t requests_max; /* of a session, under way at once */
+    uint32_t requests_max;                         /* of a session, under way at once */
+    uint32_t user_requests_max, user_sessions_max; /* of a user */
     struct policy policy; /* [access], [user ...], [group ...] and [class ...], in the order in which they first came */
     uint64_t host_total_bytes; /* what the defaults and percentages were taken of: memory of machine or cgroup */
 };

@@ -58,9 +58,15 @@ const struct setting settings[SETTINGS] = {
     [SETTING_SEE_ALL] = {"access", "see_all", KIND_FLAG, AT(policy.access.see_all), true},
     [SETTING_HANDSHAKE_TIME] = {"clients", "handshake_time", KIND_DURATION, AT(clients.handshake_ms), true},
     [SETTING_MAX_CONNECTIONS] = {"clients", "max_connections", KIND_NUMBER, AT(clients.connections_max), true},
+    [SETTING_MAX_SESSIONS_PER_USER] = {"clients", "max_sessions_per_user", KIND_NUMBER, AT(user_sessions_max), true},
     [SETTING_MAX_REQUESTS] = {"clients", "max_requests", KIND_COUNT, AT(requests_max), true},
+    [SETTING_MAX_REQUESTS_PER_USER] = {"clients", "max_requests_per_user", KIND_NUMBER, AT(user_requests_max), true},
     [SETTING_MAX_MESSAGES] = {"clients", "max_messages", KIND_NUMBER, AT(clients.messages_max), true},
+    [SETTING_MAX_MESSAGES_PER_USER] = {"clients", "max_messages_per_user", KIND_NUMBER, AT(clients.user_messages_max),
+                                       true},
     [SETTING_MAX_UNREAD] = {"clients", "max_unread", KIND_SIZE, AT(clients.unread_bytes_max), true},
+    [SETTING_MAX_UNREAD_PER_USER] = {"clients", "max_unread_per_user", KIND_SIZE, AT(clients.user_unread_bytes_max),
+                                     true},
 };
 
 int draft_fail(struct config_draft *draft, const char *file, int line, const struct setting *setting,

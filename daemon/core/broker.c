@@ -127,6 +127,27 @@ void session_join(struct broker *broker, struct session *session, struct flow *f
     flow_count_session(flow, true);
 }
 
+/* Answers where there is no room. A user without a quota has the bound that all have. */
+static bool has_room_for_session(struct step *step, const struct flow *flow, const struct input *input)
+{
+    uint32_t most = step->broker->options.settings.user_sessions_max;
+    const struct party *full = flow_full_of_sessions(flow), *user = flow->user;
+    if (full) {
+        answer_error(step, input->peer, input->open.request_id, ERROR_TOO_MANY,
+                     "%s has %llu sessions, as many as its max_sessions allows; end one first, or raise that",
+                     full->whose, (unsigned long long)full->sessions);
+        return false;
+    }
+    if (most && user->quota.max_sessions == LIMIT_OFF && user->sessions >= most) {
+        answer_error(step, input->peer, input->open.request_id, ERROR_TOO_MANY,
+                     "%s has %llu sessions, as many as [clients] max_sessions_per_user allows; end one first, raise "
+                     "that, or give the user a max_sessions of its own",
+                     user->whose, (unsigned long long)user->sessions);
+        return false;
+    }
+    return true;
+}
+
 static void open_session(struct step *step, const struct input *input)
 {
     struct broker *broker = step->broker;
@@ -137,17 +158,14 @@ static void open_session(struct step *step, const struct input *input)
     }
     struct byte_limits limits = client_limits(&input->open.hello);
     struct flow *flow = flow_join(&broker->parties, &input->open.identity, input->open.hello.name);
-    struct session *session = NULL;
-    const struct party *full = flow ? flow_full_of_sessions(flow) : NULL;
-    if (full) {
-        answer_error(step, input->peer, input->open.request_id, ERROR_TOO_MANY,
-                     "%s has %llu sessions, as many as its max_sessions allows; end one first, or raise that",
-                     full->whose, (unsigned long long)full->sessions);
-    } else if (!flow || !(session = session_new(&broker->sessions, broker->next_session, &limits))) {
+    if (flow && !has_room_for_session(step, flow, input)) {
+        flow_leave(&broker->parties, flow);
+        return;
+    }
+    struct session *session = flow ? session_new(&broker->sessions, broker->next_session, &limits) : NULL;
+    if (!session) {
         answer_error(step, input->peer, input->open.request_id, ERROR_SYSTEM,
                      "the broker is out of memory for its own tables");
-    }
-    if (!session) {
         if (flow) {
             flow_leave(&broker->parties, flow);
         }
@@ -166,9 +184,17 @@ static void open_session(struct step *step, const struct input *input)
         (struct effect_session){.peer = input->peer, .session = session->id};
 }
 
+/* What belongs to a session's connection goes with that: whoever comes back repeats what it still wants. */
+static void leave_connection(struct step *step, struct session *session)
+{
+    queue_drop_session(step->broker, session);
+    trim_answered(step->broker, session);
+}
+
 /* The time before the resumption does not count: the client could not renew. */
 static void resume_session(struct step *step, struct session *session)
 {
+    leave_connection(step, session); /* which another connection takes the place of, if it was there still */
     session_attach(&step->broker->sessions, session);
     session->renewed_at = step->now;
     session->input_read_at = step->now;
@@ -177,11 +203,15 @@ static void resume_session(struct step *step, struct session *session)
 static void disconnect_session(struct step *step, struct session *session)
 {
     uint64_t grace = step->broker->options.settings.times.reconnect_grace_ms * NANOSECONDS_PER_MILLISECOND;
-    if (session->state == SESSION_CONNECTED) {
-        session_detach(&step->broker->sessions, session, size_add_saturated(step->now, grace));
-        queue_drop_session(step->broker, session); /* it repeats what it still wants when it is back */
-        trim_answered(step->broker, session);
+    if (session->state != SESSION_CONNECTED) {
+        return;
     }
+    if (!session->lease_count) { /* nothing to come back for, and each costs descriptors */
+        session_over(step, session, END_DISCONNECTED);
+        return;
+    }
+    session_detach(&step->broker->sessions, session, size_add_saturated(step->now, grace));
+    leave_connection(step, session);
 }
 
 /* ---- the small requests ---- */
@@ -357,6 +387,7 @@ static void handle_segment(struct step *step, const struct input *input)
     }
     if (segment->lease && segment->state == SEGMENT_MAKING) {
         segment->lease->session->makings--;
+        segment->lease->session->flow->user->under_way--;
     }
     switch ((int)input->kind) {
     case INPUT_SEGMENT_MADE:

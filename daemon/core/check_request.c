@@ -102,6 +102,15 @@ bool check_under_way(struct step *step, const struct session *session, const str
                      most);
         return false;
     }
+    uint32_t most_of_user = step->broker->options.settings.user_requests_max;
+    const struct party *user = session->flow->user;
+    if (most_of_user && user->under_way >= most_of_user) {
+        answer_error(step, session->peer, request->id, ERROR_TOO_MANY,
+                     "%llu requests of %s are under way, as many as [clients] max_requests_per_user allows; wait for "
+                     "their answers first",
+                     (unsigned long long)user->under_way, user->whose);
+        return false;
+    }
     return true;
 }
 

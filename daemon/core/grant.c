@@ -128,6 +128,7 @@ static void begin_segment(struct step *step, struct lease *lease, struct segment
     segment->charge = *charge;
     attach_segment(lease, segment, request);
     lease->session->makings++;
+    lease->session->flow->user->under_way++;
     segment_tree_insert(broker, segment);
     place_count_host(broker, segment);
     struct effect_make *make = &effect_push(step->effects, EFFECT_MAKE_SEGMENT)->make;

@@ -49,6 +49,8 @@ struct broker_settings {
     struct queue_settings queue;
     struct pool_settings pool;
     uint32_t requests_max;       /* of a session, under way or waiting; 0: any number */
+    uint32_t user_requests_max;  /* of a user; 0: any number */
+    uint32_t user_sessions_max;  /* of a user without a quota of sessions; 0: any number */
     enum pressure pause_at;      /* the least level at which no RAM is granted; PRESSURE_NONE: it always is */
     const struct policy *policy; /* borrowed for the step; NULL: none */
 };

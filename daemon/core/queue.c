@@ -148,6 +148,7 @@ static void take_out(struct broker *broker, struct waiting *waiting)
     TAILQ_REMOVE(&waiting->session->waiting, waiting, in_session);
     waiting->session->waiting_count--;
     waiting->flow->user->waiting--;
+    waiting->session->flow->user->under_way--;
     broker->waiting_count--;
     broker->waiting_bytes -= waiting->bytes;
     free(waiting);
@@ -200,6 +201,7 @@ static struct waiting *queue_add(struct step *step, struct session *session, con
     TAILQ_INSERT_TAIL(&session->waiting, waiting, in_session);
     session->waiting_count++;
     session->flow->user->waiting++;
+    session->flow->user->under_way++;
     broker->waiting_count++;
     broker->waiting_bytes += waiting->bytes;
     waiting->may_not_stay = find_crowd(broker, session, &bound);

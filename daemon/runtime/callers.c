@@ -3,13 +3,7 @@
 #include "daemon/runtime/callers.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
-
-struct caller {
-    LIST_ENTRY(caller) in_list;
-    uint32_t uid, connections;
-};
 
 static struct caller *find(const struct caller_list *callers, uint32_t uid)
 {
@@ -22,26 +16,44 @@ static struct caller *find(const struct caller_list *callers, uint32_t uid)
     return NULL;
 }
 
-int64_t callers_add(struct caller_list *callers, uint32_t uid)
+struct caller *callers_add(struct caller_list *callers, uint32_t uid)
 {
     struct caller *caller = find(callers, uid);
     if (!caller) {
         caller = calloc(1, sizeof *caller);
         if (!caller) {
-            return -ENOMEM;
+            return NULL;
         }
         caller->uid = uid;
+        TAILQ_INIT(&caller->ready);
         LIST_INSERT_HEAD(callers, caller, in_list);
     }
-    return ++caller->connections;
+    caller->connections++;
+    return caller;
 }
 
-void callers_remove(struct caller_list *callers, uint32_t uid)
+void callers_remove(struct caller *caller)
 {
-    struct caller *caller = find(callers, uid);
-    assert(caller && caller->connections > 0);
-    if (--caller->connections == 0) {
-        LIST_REMOVE(caller, in_list);
-        free(caller);
+    assert(caller->connections > 0);
+    caller->connections--;
+}
+
+void callers_tend(struct caller_list *callers)
+{
+    struct caller *caller = LIST_FIRST(callers), *next;
+    for (; caller; caller = next) {
+        next = LIST_NEXT(caller, in_list);
+        caller->messages = 0;
+        caller->credit_ns = caller->credit_ns < 0 ? 0 : caller->credit_ns;
+        if (caller->connections == 0) {
+            LIST_REMOVE(caller, in_list);
+            free(caller);
+        }
     }
+}
+
+void callers_forget(struct caller_list *callers)
+{
+    callers_tend(callers);
+    assert(LIST_EMPTY(callers));
 }

@@ -1,15 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How many connections each user has. */
+/*
+ * The users who call, each with what all its connections together have of the daemon: its time (turns.c), and memory
+ * and descriptors for what it does not read (outbox.c).
+ */
 #pragma once
 
 #include <stdint.h>
 #include <sys/queue.h>
 
-struct caller;
+struct connection;
+TAILQ_HEAD(ready_list, connection);
+
+struct caller {
+    LIST_ENTRY(caller) in_list;
+    TAILQ_ENTRY(caller) in_turn; /* while a connection is ready */
+    uint32_t uid;
+    uint32_t connections;    /* also those that are over but for what the user has not read */
+    uint32_t messages;       /* read since they were counted last */
+    int64_t credit_ns;       /* of the loop's time; negative: others go first */
+    struct ready_list ready; /* connections with something to read or write, in the order in which they are served */
+    uint64_t queued_bytes;   /* of frames that could not be sent yet */
+    uint32_t queued_descriptors; /* copies that travel with those */
+    uint32_t unread_descriptors; /* sent and, as far as we know, not received */
+    uint64_t recounted;          /* in which round that was looked up */
+};
+
 LIST_HEAD(caller_list, caller);
+TAILQ_HEAD(caller_queue, caller);
 
-/* One connection more of this user. Returns how many there are now, or -ENOMEM. */
-int64_t callers_add(struct caller_list *callers, uint32_t uid);
+/* One connection more of this user; NULL when memory is short. */
+struct caller *callers_add(struct caller_list *callers, uint32_t uid);
 
-/* One connection less, of a user that has one. */
-void callers_remove(struct caller_list *callers, uint32_t uid);
+/* One connection less. A caller without any lives until it is tended: coming back at once does not make it another. */
+void callers_remove(struct caller *caller);
+
+/* Each second: messages are counted anew, debts of time are forgiven, and who has no connection is forgotten. */
+void callers_tend(struct caller_list *callers);
+
+/* At the end, when there are no connections. */
+void callers_forget(struct caller_list *callers);

@@ -12,42 +12,18 @@
 #include <sys/socket.h>
 
 #include "daemon/os/peer_identity.h"
+#include "daemon/runtime/connection_state.h"
 #include "daemon/runtime/log.h"
 #include "daemon/runtime/peer.h"
 #include "daemon/runtime/requests.h"
+#include "daemon/runtime/turns.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/size.h"
 #include "proto/transport.h"
 
 enum {
-    READS_PER_TURN = 4,  /* of one connection, so that who floods waits for all others in between */
     READS_TO_JUDGE = 32, /* before its leases are judged */
-    QUEUED_FRAMES_MAX = 256,
     TENDING_MS = 1000,
-};
-
-struct queued_frame {
-    TAILQ_ENTRY(queued_frame) in_queue;
-    int fd; /* our own duplicate; -EBADF: none */
-    size_t bytes;
-    uint8_t frame[];
-};
-
-TAILQ_HEAD(frame_queue, queued_frame);
-
-struct connection {
-    struct server *server;
-    struct peer *peer;
-    int fd;
-    bool closing, doomed;
-    uint64_t opened_at; /* monotonic */
-    uint32_t messages;  /* read since they were counted last */
-    bool is_resting;    /* it has sent more than it may in a second: the rest is read in the next */
-    uv_poll_t poll;
-    struct frame_queue queue;
-    size_t queued_frames, queued_bytes;
-    LIST_ENTRY(connection) in_server, in_doomed;
-    uint32_t uid; /* whom it counts for */
 };
 
 int connection_socket(const struct connection *connection)
@@ -70,16 +46,6 @@ struct server *connection_server(const struct connection *connection)
 static void on_closed(uv_handle_t *handle)
 {
     free(handle->data);
-}
-
-static void drop_queue(struct connection *connection)
-{
-    struct queued_frame *queued;
-    while ((queued = TAILQ_FIRST(&connection->queue))) {
-        TAILQ_REMOVE(&connection->queue, queued, in_queue);
-        (void)fd_close(queued->fd);
-        free(queued);
-    }
 }
 
 /* A socket that is closed with unread packets resets the peer, which might then miss our last word. */
@@ -113,12 +79,11 @@ static void close_socket(struct connection *connection)
     if (connection->doomed) {
         LIST_REMOVE(connection, in_doomed);
     }
-    callers_remove(&connection->server->callers, connection->uid);
+    turns_remove(connection);
     requests_forget(connection);
-    drop_queue(connection);
     (void)uv_poll_stop(&connection->poll);
     discard_input(connection->fd);
-    connection->fd = fd_close(connection->fd);
+    outbox_close(connection);
     uv_close((uv_handle_t *)&connection->poll, on_closed);
 }
 
@@ -163,62 +128,11 @@ void connection_close_doomed(struct server *server)
 
 static void on_ready(uv_poll_t *poll, int status, int events);
 
-static void listen_for(struct connection *connection)
+void connection_listen(struct connection *connection)
 {
-    int events = (connection->is_resting ? 0 : UV_READABLE) | (TAILQ_EMPTY(&connection->queue) ? 0 : UV_WRITABLE);
-    (void)uv_poll_start(&connection->poll, events, on_ready);
-}
-
-static void send_queued(struct connection *connection)
-{
-    struct queued_frame *queued;
-    while ((queued = TAILQ_FIRST(&connection->queue))) {
-        /* the one before was unlinked, which the analyzer does not follow */
-        // NOLINTNEXTLINE(clang-analyzer-unix.Malloc)
-        int result = transport_send(connection->fd, queued->frame, queued->bytes, queued->fd, false);
-        if (result == -EAGAIN) {
-            return;
-        }
-        TAILQ_REMOVE(&connection->queue, queued, in_queue);
-        connection->queued_frames--;
-        connection->queued_bytes -= queued->bytes;
-        (void)fd_close(queued->fd);
-        free(queued);
-        if (result < 0) {
-            connection_close(connection);
-            return;
-        }
-    }
-    listen_for(connection);
-}
-
-/* Keeps a frame for later. False: there is no room, or no descriptor to keep its own alive. */
-static bool enqueue(struct connection *connection, const uint8_t *frame, size_t bytes, int fd)
-{
-    if (connection->queued_frames >= QUEUED_FRAMES_MAX ||
-        connection->queued_bytes + bytes > connection->server->config->clients.unread_bytes_max) {
-        struct log_about about = peer_about(connection->peer, LOG_EVENT_CLIENT_CUT_OFF, 0);
-        if (log_allows(&about)) {
-            log_line(LOG_LEVEL_WARNING, &about, "process %d does not read its answers: disconnected",
-                     connection->peer->identity.pid);
-        }
-        return false;
-    }
-    int copy = fd < 0 ? -EBADF : fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    struct queued_frame *queued = malloc(sizeof *queued + bytes);
-    if (!queued || (fd >= 0 && copy < 0)) {
-        free(queued);
-        (void)fd_close(copy);
-        return false;
-    }
-    queued->fd = copy;
-    queued->bytes = bytes;
-    memcpy(queued->frame, frame, bytes);
-    TAILQ_INSERT_TAIL(&connection->queue, queued, in_queue);
-    connection->queued_frames++;
-    connection->queued_bytes += bytes;
-    listen_for(connection);
-    return true;
+    int events =
+        (connection->is_resting ? 0 : UV_READABLE) | (outbox_wants_to_send(&connection->outbox) ? UV_WRITABLE : 0);
+    (void)uv_poll_start(&connection->poll, connection->is_paused ? 0 : events, on_ready);
 }
 
 /*
@@ -227,8 +141,7 @@ static bool enqueue(struct connection *connection, const uint8_t *frame, size_t 
  */
 static bool is_droppable(const struct connection *connection, const struct reply *reply)
 {
-    bool is_full = connection->queued_frames >= QUEUED_FRAMES_MAX / 2;
-    return is_full && !reply->is_answer &&
+    return outbox_is_full(&connection->outbox) && !reply->is_answer &&
            (reply->kind == EVENT_LEASE_ENDED || reply->kind == EVENT_EXPIRING || reply->kind == EVENT_TRIM);
 }
 
@@ -244,12 +157,7 @@ void connection_send(struct connection *connection, struct reply *reply, int fd)
         log_error("an answer does not fit a message (kind %d)", (int)reply->kind);
         return;
     }
-    int result = -EAGAIN;
-    if (TAILQ_EMPTY(&connection->queue)) {
-        result = transport_send(connection->fd, server->frame, (size_t)bytes, fd, false);
-    }
-    bool kept = result == -EAGAIN && enqueue(connection, server->frame, (size_t)bytes, fd);
-    if (result < 0 && !kept) {
+    if (outbox_send(connection, server->frame, (size_t)bytes, fd) < 0) {
         connection_close_later(connection);
     }
 }
@@ -264,6 +172,12 @@ static void log_failure(const struct connection *connection, const char *sentenc
     }
 }
 
+static void say_why(struct connection *connection, struct reply *reply)
+{
+    log_failure(connection, reply->error.sentence);
+    connection_send(connection, reply, -EBADF);
+}
+
 void connection_fail(struct connection *connection, enum error_code code, const char *format, ...)
 {
     struct reply reply = {.kind = REPLY_ERROR};
@@ -275,9 +189,18 @@ void connection_fail(struct connection *connection, enum error_code code, const 
     (void)vsnprintf(reply.error.sentence, sizeof reply.error.sentence, format, arguments);
     va_end(arguments);
     reply.error.code = code;
-    log_failure(connection, reply.error.sentence);
-    connection_send(connection, &reply, -EBADF);
+    say_why(connection, &reply);
     connection_close(connection);
+}
+
+void connection_replace(struct connection *connection)
+{
+    struct reply reply = {.kind = REPLY_ERROR};
+    (void)snprintf(reply.error.sentence, sizeof reply.error.sentence, "session %llu was resumed on another connection",
+                   (unsigned long long)connection->peer->session);
+    reply.error.code = ERROR_REPLACED;
+    say_why(connection, &reply);
+    connection_cut(connection);
 }
 
 /* ---- reading ---- */
@@ -318,6 +241,7 @@ static bool read_one(struct connection *connection)
     struct server *server = connection->server;
     ssize_t received = transport_receive(connection->fd, server->packet, sizeof server->packet, NULL, false);
     connection->messages++;
+    connection->caller->messages++;
     if (received > 0) {
         serve_packet(connection, server->packet, (size_t)received);
     } else if (received == -EMSGSIZE) {
@@ -332,72 +256,84 @@ static bool read_one(struct connection *connection)
     return received > 0 && !connection->closing;
 }
 
-static void read_some(struct connection *connection, int most)
-{
-    for (int i = 0; i < most && !connection->closing && read_one(connection); i++) {
-    }
-}
-
 void connection_read(struct connection *connection)
 {
-    read_some(connection, READS_TO_JUDGE);
+    uint64_t began = server_monotonic();
+    for (int i = 0; i < READS_TO_JUDGE && !connection->closing && read_one(connection); i++) {
+    }
+    turns_charge(connection->caller, server_monotonic() - began);
 }
 
+static bool has_said_enough(const struct connection *connection)
+{
+    const struct client_bounds *bounds = &connection->server->config->clients;
+    return connection->messages >= bounds->messages_max || connection->caller->messages >= bounds->user_messages_max;
+}
+
+bool connection_serve(struct connection *connection)
+{
+    if (outbox_wants_to_send(&connection->outbox) && outbox_flush(connection) < 0) {
+        connection_close(connection);
+    }
+    if (connection->closing || connection->is_resting) {
+        return false;
+    }
+    if (has_said_enough(connection)) {
+        connection->is_resting = true;
+        connection_listen(connection);
+        return false;
+    }
+    return read_one(connection);
+}
+
+/* Who is ready still when the loop polls again has to wait for its turn: until then it is not polled. */
 static void on_ready(uv_poll_t *poll, int status, int events)
 {
     struct connection *connection = poll->data;
+    (void)events;
     if (status < 0) {
         connection_close(connection);
-        return;
-    }
-    if (events & UV_WRITABLE) {
-        send_queued(connection);
-    }
-    if (!(events & UV_READABLE) || connection->closing) {
-        return;
-    }
-    if (connection->messages < connection->server->config->clients.messages_max) {
-        read_some(connection, READS_PER_TURN);
+    } else if (connection->is_ready) {
+        connection->is_paused = true;
+        connection_listen(connection);
     } else {
-        connection->is_resting = true;
-        listen_for(connection);
+        turns_add(connection);
     }
 }
 
 /* ---- beginning ---- */
 
-static struct connection *connection_new(struct server *server, int socket, const struct identity *identity,
-                                         int64_t *ret_of_user)
+static struct connection *connection_new(struct server *server, int socket, const struct identity *identity)
 {
     struct connection *connection = calloc(1, sizeof *connection);
     struct peer *peer = connection ? peer_new(server, identity) : NULL;
-    *ret_of_user = peer ? callers_add(&server->callers, identity->uid) : -ENOMEM;
-    if (*ret_of_user < 0 || uv_poll_init(&server->loop, &connection->poll, socket) < 0) {
-        if (*ret_of_user >= 0) {
-            callers_remove(&server->callers, identity->uid);
+    struct caller *caller = peer ? callers_add(&server->callers, identity->uid) : NULL;
+    if (!caller || uv_poll_init(&server->loop, &connection->poll, socket) < 0) {
+        if (caller) {
+            callers_remove(caller);
         }
         free(connection);
         peer_free(peer);
         return NULL;
     }
-    connection->uid = identity->uid;
     connection->server = server;
     connection->peer = peer;
+    connection->caller = caller;
     connection->fd = socket;
     connection->poll.data = connection;
     connection->opened_at = server_monotonic();
-    TAILQ_INIT(&connection->queue);
+    outbox_init(&connection->outbox);
     LIST_INSERT_HEAD(&server->connections, connection, in_server);
     peer->connection = connection;
     return connection;
 }
 
 /* Who is one too many is told so, and gone. Who may be here at all is found out at the hello. */
-static void admit(struct connection *connection, int64_t of_user)
+static void admit(struct connection *connection)
 {
     const struct config *config = connection->server->config;
     const struct identity *identity = &connection->peer->identity;
-    if (of_user > config->clients.connections_max) {
+    if (connection->caller->connections > config->clients.connections_max) {
         connection_fail(connection, ERROR_TOO_MANY,
                         "user %u has %u connections, as many as [clients] max_connections allows; close some",
                         identity->uid, config->clients.connections_max);
@@ -407,9 +343,9 @@ static void admit(struct connection *connection, int64_t of_user)
 void connection_accept(struct server *server, int socket)
 {
     struct identity identity;
-    int64_t of_user;
+    uint64_t began = server_monotonic();
     int result = peer_identity(socket, &identity);
-    struct connection *connection = result < 0 ? NULL : connection_new(server, socket, &identity, &of_user);
+    struct connection *connection = result < 0 ? NULL : connection_new(server, socket, &identity);
     if (!connection) {
         static const struct log_about anybody = {.event = LOG_EVENT_NONE};
         if (log_allows(&anybody)) {
@@ -418,16 +354,16 @@ void connection_accept(struct server *server, int socket)
         (void)fd_close(socket);
         return;
     }
-    listen_for(connection);
-    admit(connection, of_user);
+    connection_listen(connection);
+    admit(connection);
+    turns_charge(connection->caller, server_monotonic() - began);
 }
 
 void connection_turn_away(struct server *server, int socket)
 {
     struct identity identity;
-    int64_t of_user;
     struct connection *connection =
-        peer_identity(socket, &identity) < 0 ? NULL : connection_new(server, socket, &identity, &of_user);
+        peer_identity(socket, &identity) < 0 ? NULL : connection_new(server, socket, &identity);
     if (connection) {
         connection_fail(connection, ERROR_TOO_MANY,
                         "the broker has no descriptor left for another client; try again later, or raise its "
@@ -446,7 +382,7 @@ static void tend(struct connection *connection)
     connection->messages = 0;
     if (connection->is_resting) {
         connection->is_resting = false;
-        listen_for(connection);
+        connection_listen(connection);
     }
     if (!connection->peer->greeted && waited / NANOSECONDS_PER_MILLISECOND >= handshake_ms) {
         connection_fail(connection, ERROR_NOT_GREETED, "no hello came within %u ms ([clients] handshake_time)",
@@ -456,9 +392,11 @@ static void tend(struct connection *connection)
 
 static void on_tending(uv_timer_t *timer)
 {
-    const struct server *server = timer->data;
+    struct server *server = timer->data;
     struct connection *connection = LIST_FIRST(&server->connections), *next;
     log_summarise();
+    outbox_tend(server);
+    callers_tend(&server->callers);
     for (; connection; connection = next) {
         next = LIST_NEXT(connection, in_server);
         tend(connection);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A connection: a non-blocking SOCK_SEQPACKET socket on the loop. Reads are budgeted, so that one client
- * can't keep the loop; what can't be sent at once is queued, up to a bound past which the client, which
- * does not read, is cut off.
+ * A connection: a non-blocking SOCK_SEQPACKET socket on the loop. It is served when its user's turn comes (turns.h);
+ * what can't be sent at once is queued, up to a bound past which the client, which does not read, is cut off
+ * (outbox.h).
  */
 #pragma once
 
@@ -40,6 +40,9 @@ void connection_read(struct connection *connection);
 /* Closes it: the core hears of it, or the peer is freed if it has no session. Idempotent. Not from within the core's
  * effects. */
 void connection_close(struct connection *connection);
+
+/* Tells the client that its session was resumed elsewhere, and closes it without a word to the core. */
+void connection_replace(struct connection *connection);
 
 /* Closes it as soon as the core is done with its present input. */
 void connection_close_later(struct connection *connection);

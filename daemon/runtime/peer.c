@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "daemon/os/peer_identity.h"
 #include "daemon/os/process.h"
@@ -53,10 +54,20 @@ static int start_watch(struct peer *peer)
     return uv_poll_start(&peer->watch, UV_READABLE, on_process_end);
 }
 
+/* The last descriptors are not for clients. */
+static int descriptor_below(int fd, const struct server *server)
+{
+    if (fd < server->fd_ceiling) {
+        return fd;
+    }
+    (void)close(fd);
+    return -EMFILE;
+}
+
 /* Watches the process. One that can't be watched is known by its connection alone. */
 static int watch_process(struct peer *peer)
 {
-    peer->pidfd = peer_pidfd(connection_socket(peer->connection), &peer->identity);
+    peer->pidfd = descriptor_below(peer_pidfd(connection_socket(peer->connection), &peer->identity), peer->server);
     return peer->pidfd == -ENOSYS ? 0 : start_watch(peer);
 }
 
@@ -68,10 +79,22 @@ int peer_watch_again(struct peer *peer, uint64_t started_at)
     peer->pidfd = process_open(peer->identity.pid, started_at);
     return start_watch(peer);
 }
-int peer_prepare_session(struct peer *peer)
+
+static int make_control(struct peer *peer)
 {
     int result = control_open(&peer->control);
-    return result < 0 ? result : watch_process(peer);
+    if (result == 0 && peer->control.fd >= peer->server->fd_ceiling) {
+        control_close(&peer->control);
+        result = -EMFILE;
+    }
+    return result;
+}
+
+/* What an earlier hello, which was refused, had made is used now. */
+int peer_prepare_session(struct peer *peer)
+{
+    int result = peer->control.page ? 0 : make_control(peer);
+    return result < 0 || peer->watching ? result : watch_process(peer);
 }
 
 static void on_watch_closed(uv_handle_t *handle)

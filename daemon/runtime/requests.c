@@ -90,8 +90,7 @@ static void resume_session(struct connection *connection, const struct request *
         return;
     }
     if (before->connection) {
-        connection_fail(before->connection, ERROR_REPLACED, "session %llu was resumed on another connection",
-                        (unsigned long long)before->session);
+        connection_replace(before->connection);
     }
     connection_move(connection, before);
     struct input resumed = {.kind = INPUT_RESUMED, .session = before->session, .peer = before};

@@ -16,11 +16,13 @@
 #include "daemon/runtime/keeper.h"
 #include "daemon/runtime/listener.h"
 #include "daemon/runtime/log.h"
+#include "daemon/runtime/outbox.h"
 #include "daemon/runtime/peer.h"
 #include "daemon/runtime/poll_table.h"
 #include "daemon/runtime/pressure.h"
 #include "daemon/runtime/remembered.h"
 #include "daemon/runtime/segments.h"
+#include "daemon/runtime/turns.h"
 #include "daemon/runtime/watch.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/size.h"
@@ -161,6 +163,7 @@ static void after_poll(uv_check_t *handle)
                  (unsigned long long)(late / NANOSECONDS_PER_MILLISECOND));
     }
     connection_close_doomed(server);
+    turns_serve(server);
     judge(server);
     end_loop_when_empty(server);
 }
@@ -228,6 +231,8 @@ static int start_handles(struct server *server)
         return result;
     }
     server->before_poll.data = server->after_poll.data = server->wakeup.data = server;
+    (void)uv_idle_init(&server->loop, &server->busy);
+    outbox_open_all(server);
     (void)uv_prepare_start(&server->before_poll, before_poll);
     (void)uv_check_start(&server->after_poll, after_poll);
     watch_start(server);
@@ -339,6 +344,7 @@ struct server *server_new(struct config *config, const char *config_file, const 
     LIST_INIT(&server->connections);
     LIST_INIT(&server->doomed);
     LIST_INIT(&server->callers);
+    TAILQ_INIT(&server->ready);
     LIST_INIT(&server->peers);
     server->fd_ceiling = fd_ceiling(descriptor_limit_raise());
     if (server_open(server) < 0) {
@@ -396,6 +402,8 @@ struct server *server_free(struct server *server)
     while ((connection = LIST_FIRST(&server->connections))) {
         connection_cut(connection);
     }
+    outbox_close_all(server);
+    callers_forget(&server->callers);
     while ((peer = LIST_FIRST(&server->peers))) {
         peer_free(peer);
     }

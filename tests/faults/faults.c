@@ -72,7 +72,7 @@ static const struct fault faults[] = {
     FAULT(recvmsg, EAGAIN, EINTR, ENOMEM, ECONNRESET),
     FAULT(rename, ENOSPC, EIO),
     FAULT(send, EAGAIN, EINTR, ENOTCONN, EPIPE),
-    FAULT(sendmsg, EAGAIN, EINTR, ENOMEM, EPIPE),
+    FAULT(sendmsg, EAGAIN, EINTR, ENOMEM, EPIPE, ETOOMANYREFS),
     FAULT(setrlimit, EPERM),
     FAULT(setsockopt, EPERM, ENOMEM),
     FAULT(socket, EMFILE, ENOMEM),

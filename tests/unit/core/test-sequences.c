@@ -107,6 +107,8 @@ static void change_settings(struct model *model)
     settings->pool = (struct pool_settings){
         .bytes = random_below(2) ? 0 : 8 << 20, .sizes = {1 << 20, 0, 2 << 20, 1 << 20}, .size_count = random_below(5)};
     settings->requests_max = random_below(2) ? 0 : 4;
+    settings->user_requests_max = random_below(2) ? 0 : 6;
+    settings->user_sessions_max = random_below(2) ? 0 : 5;
     settings->queue.ageing_ms = random_below(2) ? 0 : 1000;
     settings->pause_at = (enum pressure)random_below(3);
     model_configure(model);

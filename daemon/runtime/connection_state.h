@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A connection's insides: for connection.c, outbox.c and turns.c alone. */
+#pragma once
+
+#include "daemon/runtime/outbox.h"
+#include "daemon/runtime/server.h"
+
+struct connection {
+    struct server *server;
+    struct peer *peer;
+    struct caller *caller;
+    int fd;
+    bool closing, doomed;
+    bool is_ready;      /* stands in its caller's list */
+    bool is_paused;     /* not polled: it stands in that list for longer than a turn */
+    bool is_resting;    /* it, or its user, has sent more than they may in a second: the rest is read in the next */
+    uint64_t opened_at; /* monotonic */
+    uint32_t messages;  /* read since they were counted last */
+    uv_poll_t poll;
+    struct outbox outbox;
+    LIST_ENTRY(connection) in_server, in_doomed, in_held;
+    TAILQ_ENTRY(connection) in_ready;
+};
+
+/* Polls for what it waits for now. */
+void connection_listen(struct connection *connection);
+
+/* Sends something of what is queued, and reads one message. True: there may be more to read at once. */
+bool connection_serve(struct connection *connection);

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The loop's time, shared by users: whoever wants something of it stands in a list, each user in turn gets a share of
+ * time, in which its own connections are served in turn, a message each. What a message costs more than the share is
+ * taken off the shares to come. So a user with a thousand connections, or with dear requests, gets no more of the loop
+ * than one with a single connection, while others want it.
+ */
+#pragma once
+
+#include "daemon/runtime/server.h"
+
+/* The connection is to be served, in this turn of the loop or a later one. */
+void turns_add(struct connection *connection);
+
+/* It is not to be served (any more). */
+void turns_remove(struct connection *connection);
+
+/* Serves for a while those who wait; once in each turn of the loop. */
+void turns_serve(struct server *server);
+
+/* This user has used so much of the loop's time outside of its turn. */
+void turns_charge(struct caller *caller, uint64_t nanoseconds);
