@@ -66,6 +66,7 @@ struct denial {
     bool is_paused;       /* grants of RAM are, for the machine's memory pressure */
     struct ledger_excess excess;
     enum location location;
+    enum error_code in_ram_code;
     struct ledger_excess in_ram; /* AUTO, to which RAM would do as well: what lacks there; else without an account */
 };
 
@@ -173,10 +174,15 @@ void trim_answered(struct broker *broker, struct session *session);
 void trim_expire(struct step *step);
 
 /* ---- revoke.c ---- */
-/* Marks leases of lower priority for a request that has waited long enough. */
-void revoke_for(struct step *step, const struct waiting *waiting, const struct denial *denial);
+/* A lease can be taken from now on; its session's flow changes, or it ends: it can't (till then). */
+void revoke_enlist(struct lease *lease);
+void revoke_delist(struct lease *lease);
 
-/* Takes what is due; lets go of what nobody waits for any more. */
+/* Marks leases of lower priority for a request that has waited long enough; spares them when it waits no more. */
+void revoke_for(struct step *step, struct waiting *waiting, const struct denial *denial);
+void revoke_spare(struct broker *broker, struct waiting *waiting);
+
+/* Takes what is due. */
 void revoke_due(struct step *step);
 void revoke_forget(struct broker *broker, struct lease *lease);
 

@@ -86,6 +86,11 @@ static const char *check_session(const struct broker *broker, const struct sessi
         if (bytes != lease->bytes) {
             return "a lease's size is not the sum of its segments";
         }
+        const struct flow *flow = session->flow;
+        bool is_in_pile = lease->pile && lease->pile == (lease->location == LOCATION_RAM ? &flow->ram : &flow->files);
+        if (is_in_pile != (lease->state == LEASE_ALIVE && !lease->revoke_at)) {
+            return "a lease lies in a wrong pile, or in none";
+        }
     }
     for (segment = segment_tree_next(broker, 0); segment; segment = segment_tree_next(broker, segment->id)) {
         if (segment->lease && segment->lease->session == session) {

@@ -21,6 +21,18 @@ static void refile_waiting(struct session *session)
     }
 }
 
+/* What it holds moves with a session to the piles of its new flow. */
+static void refile_leases(struct session *session)
+{
+    struct lease *lease;
+    TAILQ_FOREACH(lease, &session->leases, in_session) {
+        if (lease->pile) {
+            revoke_delist(lease);
+            revoke_enlist(lease);
+        }
+    }
+}
+
 /* Puts every session under what the policy says now. One that is over stays where it was. */
 static void regroup_sessions(struct broker *broker)
 {
@@ -36,6 +48,7 @@ static void regroup_sessions(struct broker *broker)
         flow_count_leases(flow, session->lease_count, true);
         session_join(broker, session, flow);
         refile_waiting(session);
+        refile_leases(session);
         flow_leave(&broker->parties, before);
     }
 }

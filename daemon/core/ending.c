@@ -76,6 +76,7 @@ void lease_end(struct step *step, struct lease *lease, enum end_reason reason)
     lease_table_remove(&broker->leases, lease);
     session_remove_lease(session, lease);
     revoke_forget(broker, lease);
+    revoke_delist(lease);
     uint64_t generation = slot_give(&session->slots, lease->slot);
     if (was_alive) {
         session_bury(session, lease->id, reason);

@@ -385,8 +385,9 @@ static void grant_begin(struct step *step, struct segment *segment)
     struct lease *lease = segment->lease;
     struct session *session = lease->session;
     segment->state = SEGMENT_LIVE;
-    lease->bytes += segment->charge.bytes;
+    lease_grow(lease, segment->charge.bytes);
     if (lease->state == LEASE_MAKING) {
+        revoke_enlist(lease);
         lease_table_grant(&broker->leases, lease, step->now);
         broker->counters.granted++;
         lease->has_slot = true;

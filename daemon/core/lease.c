@@ -20,6 +20,7 @@ static int compare_dues(const struct lease *a, const struct lease *b)
 
 TREE_GENERATE(lease_id_tree, lease, by_id, compare_ids)
 TREE_GENERATE(lease_due_tree, lease, by_due, compare_dues)
+TREE_GENERATE(lease_pile_tree, lease, by_pile, compare_ids)
 
 void lease_table_init(struct lease_table *table)
 {
@@ -140,4 +141,41 @@ void lease_table_retire(struct lease_table *table, struct lease *lease)
     RB_REMOVE(lease_due_tree, &table->by_due, lease);
     lease->state = LEASE_ENDED;
     table->alive--;
+}
+
+/* ---- piles ---- */
+
+void lease_pile_add(struct lease_pile *pile, struct lease *lease)
+{
+    assert(!lease->pile);
+    RB_INSERT(lease_pile_tree, &pile->leases, lease);
+    pile->bytes += lease->bytes;
+    lease->pile = pile;
+}
+
+void lease_pile_remove(struct lease *lease)
+{
+    if (lease->pile) {
+        RB_REMOVE(lease_pile_tree, &lease->pile->leases, lease);
+        lease->pile->bytes -= lease->bytes;
+        lease->pile = NULL;
+    }
+}
+
+void lease_grow(struct lease *lease, uint64_t bytes)
+{
+    lease->bytes += bytes;
+    if (lease->pile) {
+        lease->pile->bytes += bytes;
+    }
+}
+
+struct lease *lease_pile_newest(struct lease_pile *pile)
+{
+    return RB_MAX(lease_pile_tree, &pile->leases);
+}
+
+struct lease *lease_pile_older(struct lease *lease)
+{
+    return RB_PREV(lease_pile_tree, NULL, lease);
 }

@@ -23,6 +23,13 @@ enum lease_state {
     LEASE_ENDED, /* its segments are being freed; it never comes back */
 };
 
+/* Leases of one flow that live in one location and that nobody has marked to be taken. */
+RB_HEAD(lease_pile_tree, lease);
+struct lease_pile {
+    struct lease_pile_tree leases;
+    uint64_t bytes;
+};
+
 struct lease {
     uint64_t id;
     struct session *session;
@@ -45,12 +52,16 @@ struct lease {
     char name[MESSAGE_NAME_SIZE];
     char file[MESSAGE_NAME_SIZE]; /* empty: nameless */
     uint64_t file_bytes;
-    bool client_prefaults; /* prefault was asked for, and its class has the client pay */
-    bool is_remembered;    /* its size was a remembered one */
-    bool learned;          /* its size is to be remembered */
-    uint64_t revoke_at;    /* it will be taken for a request of higher priority; 0: no */
-    uint64_t revoke_for;   /* that request's place in time (struct waiting) */
+    bool client_prefaults;      /* prefault was asked for, and its class has the client pay */
+    bool is_remembered;         /* its size was a remembered one */
+    bool learned;               /* its size is to be remembered */
+    struct lease_pile *pile;    /* that it lies in, from its grant on; NULL: none */
+    uint64_t revoke_at;         /* it will be taken for a request of higher priority; 0: no */
+    uint64_t revoking_bytes;    /* what it was marked with */
+    struct waiting *revoke_for; /* that request */
     TAILQ_ENTRY(lease) in_revoking;
+    TAILQ_ENTRY(lease) in_victims; /* of that request */
+    RB_ENTRY(lease) by_pile;
     TAILQ_ENTRY(lease) in_session;
     RB_ENTRY(lease) by_id;
     RB_ENTRY(lease) by_due;
@@ -79,6 +90,15 @@ struct lease *lease_table_next(const struct lease_table *table, uint64_t id);
 
 /* Puts a lease that was just granted under its first due time. */
 void lease_table_grant(struct lease_table *table, struct lease *lease, uint64_t now);
+
+/* Adds a lease to a pile, takes it out of the one it lies in, if any; and it grows, wherever it lies. */
+void lease_pile_add(struct lease_pile *pile, struct lease *lease);
+void lease_pile_remove(struct lease *lease);
+void lease_grow(struct lease *lease, uint64_t bytes);
+
+/* The newest lease of a pile, and the next older one of it; or NULL. */
+struct lease *lease_pile_newest(struct lease_pile *pile);
+struct lease *lease_pile_older(struct lease *lease);
 
 /* The lease with the earliest due time, or NULL; and the one after it. */
 struct lease *lease_table_first_due(const struct lease_table *table);

@@ -69,7 +69,17 @@ uint64_t account_freeing(const struct account *account, enum ledger_limit limit)
     return freeing[limit];
 }
 
-static bool limit_counts(enum ledger_limit limit, enum location location)
+uint64_t account_revoking(const struct account *account, enum ledger_limit limit)
+{
+    const uint64_t revoking[LEDGER_LIMITS] = {
+        [LEDGER_MAX_BYTES] = account->revoking_physical_bytes + account->revoking_mapped_bytes,
+        [LEDGER_MAX_PHYSICAL_BYTES] = account->revoking_physical_bytes,
+        [LEDGER_MAX_MAPPED_BYTES] = account->revoking_mapped_bytes,
+    };
+    return revoking[limit];
+}
+
+bool ledger_limit_counts(enum ledger_limit limit, enum location location)
 {
     return limit == LEDGER_MAX_BYTES ||
            limit == (location == LOCATION_RAM ? LEDGER_MAX_PHYSICAL_BYTES : LEDGER_MAX_MAPPED_BYTES);
@@ -181,7 +191,7 @@ int ledger_reserve(struct account *account, enum location location, uint64_t byt
     for (size_t i = 0; i <= ACCOUNT_ABOVE_MAX; i++) {
         const struct account *at = i == 0 ? account : account->above[i - 1];
         for (enum ledger_limit limit = 0; at && limit < LEDGER_LIMITS; limit++) {
-            if (limit_counts(limit, location)) {
+            if (ledger_limit_counts(limit, location)) {
                 excess_consider(&excess, at, account, limit, bytes);
             }
         }
@@ -220,6 +230,18 @@ void charge_begin_free(struct charge *charge)
         struct account *at = payer(charge->account, i);
         if (at) {
             account_add_freeing(at, charge->location, charge->bytes);
+        }
+    }
+}
+
+void ledger_revoke(struct account *account, enum location location, uint64_t bytes, bool add)
+{
+    for (size_t i = 0; i <= ACCOUNT_ABOVE_MAX; i++) {
+        struct account *at = payer(account, i);
+        if (at) {
+            uint64_t *revoking = location == LOCATION_RAM ? &at->revoking_physical_bytes : &at->revoking_mapped_bytes;
+            assert(add || *revoking >= bytes);
+            *revoking = add ? *revoking + bytes : *revoking - bytes;
         }
     }
 }
@@ -272,6 +294,8 @@ static void account_merge(struct account *whole, const struct account *part, boo
     whole->mapped_bytes += sign * part->mapped_bytes;
     whole->freeing_physical_bytes += sign * part->freeing_physical_bytes;
     whole->freeing_mapped_bytes += sign * part->freeing_mapped_bytes;
+    whole->revoking_physical_bytes += sign * part->revoking_physical_bytes;
+    whole->revoking_mapped_bytes += sign * part->revoking_mapped_bytes;
     whole->charges += (size_t)sign * part->charges;
 }
 

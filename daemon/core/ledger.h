@@ -27,12 +27,14 @@ struct account {
     const char *whose;                        /* such as "host", "client" or "class training"; outlives the account */
     uint64_t reserve_bytes;
     LIST_ENTRY(account) in_reserves; /* of the host, where it has a reserve */
+    uint64_t spare_bytes;            /* above the reserve, for whoever reckons what to take */
     struct account_list *reserves;   /* the host's own: all accounts with one; NULL in others */
     /* By waiting requests that stand before the one looked at; the sum counts once what waits for either location. */
     uint64_t claimed_physical_bytes, claimed_mapped_bytes, claimed_bytes;
     struct byte_limits limits;
     uint64_t physical_bytes, mapped_bytes;
-    uint64_t freeing_physical_bytes, freeing_mapped_bytes; /* part of the above: ended, not yet freed */
+    uint64_t freeing_physical_bytes, freeing_mapped_bytes;   /* part of the above: ended, not yet freed */
+    uint64_t revoking_physical_bytes, revoking_mapped_bytes; /* part of the above: will be taken for waiting requests */
     size_t charges;
 };
 
@@ -116,6 +118,13 @@ uint64_t account_limit(const struct account *account, enum ledger_limit limit);
 
 /* What of that is being freed. */
 uint64_t account_freeing(const struct account *account, enum ledger_limit limit);
+
+/* What of that will be taken for waiting requests; and so many bytes more of it, or less. */
+uint64_t account_revoking(const struct account *account, enum ledger_limit limit);
+void ledger_revoke(struct account *account, enum location location, uint64_t bytes, bool add);
+
+/* Whether the limit counts what is in this location. */
+bool ledger_limit_counts(enum ledger_limit limit, enum location location);
 
 /* The limit's name, as in the configuration. */
 const char *ledger_limit_name(enum ledger_limit limit);

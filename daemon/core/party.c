@@ -215,6 +215,8 @@ static struct flow *flow_new(struct party_table *table, struct party *user, stru
         group->references++;
     }
     TAILQ_INIT(&flow->waiting);
+    RB_INIT(&flow->ram.leases);
+    RB_INIT(&flow->files.leases);
     TAILQ_INSERT_TAIL(&table->flows, flow, in_table);
     settle(flow);
     return flow;
@@ -270,6 +272,12 @@ void flow_accounts(const struct party_table *table, struct flow *flow, struct ac
                                                       flow->group ? &flow->group->account : NULL, &flow->class->account,
                                                       table->host};
     memcpy(ret, above, sizeof above);
+}
+
+bool flow_stands_under(const struct party_table *table, const struct flow *flow, const struct account *account)
+{
+    return account == table->host || account == &flow->user->account || account == &flow->class->account ||
+           (flow->group && account == &flow->group->account);
 }
 
 /* ---- counts ---- */

@@ -10,6 +10,7 @@
 
 #include <sys/queue.h>
 
+#include "daemon/core/lease.h"
 #include "daemon/core/ledger.h"
 #include "daemon/core/policy.h"
 #include "daemon/core/waiting.h"
@@ -34,8 +35,10 @@ struct flow {
     struct party *user, *group, *class;
     uint32_t priority, weight;
     size_t references;
-    struct waiting_list waiting; /* first come first */
-    struct waiting *next;        /* the next to be looked at in a pass over the queue */
+    struct waiting_list waiting;               /* first come first */
+    struct waiting *next;                      /* the next to be looked at in a pass over the queue */
+    struct lease_pile ram, files;              /* what its sessions hold */
+    struct lease *next_in_ram, *next_in_files; /* the next to be looked at by whoever takes leases */
     TAILQ_ENTRY(flow) in_table;
 };
 
@@ -63,6 +66,9 @@ int party_table_configure(struct party_table *table, const struct policy *policy
 /* The flow that a client belongs to, referenced; NULL when memory is short. */
 struct flow *flow_join(struct party_table *table, const struct identity *identity, const char *name);
 void flow_leave(struct party_table *table, struct flow *flow);
+
+/* Whether its sessions' accounts stand under this one. */
+bool flow_stands_under(const struct party_table *table, const struct flow *flow, const struct account *account);
 
 /* The accounts that a session of this flow stands under, the host's last. */
 void flow_accounts(const struct party_table *table, struct flow *flow, struct account *ret[ACCOUNT_ABOVE_MAX]);

@@ -144,6 +144,7 @@ bool place(struct step *step, struct account *account, uint64_t bytes, enum loca
         *ret_denial = in_ram;
     } else if (in_ram.excess.fits_ever) {
         ret_denial->in_ram = in_ram.excess;
+        ret_denial->in_ram_code = in_ram.code;
     }
     return false;
 }

@@ -151,6 +151,7 @@ static void take_out(struct broker *broker, struct waiting *waiting)
     waiting->session->flow->user->under_way--;
     broker->waiting_count--;
     broker->waiting_bytes -= waiting->bytes;
+    revoke_spare(broker, waiting);
     free(waiting);
 }
 
@@ -190,6 +191,7 @@ static struct waiting *queue_add(struct step *step, struct session *session, con
         return NULL;
     }
     uint64_t wait = size_min(asked_wait(request), settings->wait_max_ms) * NANOSECONDS_PER_MILLISECOND;
+    TAILQ_INIT(&waiting->victims);
     waiting->session = session;
     waiting->flow = session->flow;
     waiting->request = *request;

@@ -152,6 +152,7 @@ static struct lease *restore_lease(struct broker *broker, struct session *sessio
     session_add_lease(session, lease);
     lease_table_add(&broker->leases, lease);
     lease_table_grant(&broker->leases, lease, now);
+    revoke_enlist(lease);
     skip(&broker->next_lease, lease->id);
     return lease;
 }
@@ -209,7 +210,7 @@ int broker_restore_segment(struct broker *broker, const struct kept_segment *kep
     ledger_restore(&session->account, kept->location, kept->bytes, &segment->charge);
     TAILQ_INSERT_TAIL(&lease->segments, segment, in_lease);
     lease->extents++;
-    lease->bytes += kept->bytes;
+    lease_grow(lease, kept->bytes);
     session->segment_count++;
     segment_tree_insert(broker, segment);
     skip(&broker->next_segment, kept->id);

@@ -3,54 +3,161 @@
  * Revocation, the last resort, where the settings allow it: a request that has waited for the grace time may take
  * leases of lower priority. The lowest goes first, of those the newest, which has lost the least work. Its client is
  * told, and has the grace time to save what it can; the lease is spared if the request is served or gives up before.
+ *
+ * Nothing is taken for nothing: what all of them together would give is summed first, without what would only fill up
+ * somebody's reserve, and if that is too little none is marked. The sums are kept by flow and location, so that to find
+ * that there is nothing to take costs no look at any lease.
  */
 #include "daemon/core/broker_state.h"
 #include "proto/base/size.h"
+
+enum { VICTIMS_AT_ONCE = 128 }; /* marked for one request in one pass */
 
 static uint64_t grace(const struct broker *broker)
 {
     return broker->options.settings.queue.revoke_grace_ms * NANOSECONDS_PER_MILLISECOND;
 }
 
-/* A session that is over has no lease left here: the queue is not looked at before they have all ended. */
-static bool would_help(const struct lease *lease, const struct waiting *waiting, const struct denial *denial)
+void revoke_enlist(struct lease *lease)
 {
-    enum ledger_limit limit = denial_limit(denial);
-    bool counts = limit == LEDGER_MAX_BYTES || (limit == LEDGER_MAX_PHYSICAL_BYTES ? lease->location == LOCATION_RAM
-                                                                                   : lease->location == LOCATION_MMAP);
-    return lease->state == LEASE_ALIVE && counts && lease->session->flow->priority < waiting->flow->priority &&
-           account_stands_under(&lease->session->account, denial->excess.account);
+    struct flow *flow = lease->session->flow;
+    lease_pile_add(lease->location == LOCATION_RAM ? &flow->ram : &flow->files, lease);
 }
 
-/* What is marked for this request already. */
-static uint64_t marked_bytes(const struct broker *broker, const struct waiting *waiting)
+void revoke_delist(struct lease *lease)
 {
-    const struct lease *lease;
+    lease_pile_remove(lease);
+}
+
+/* ---- reckoning ---- */
+
+/* For whom, and against which limit, leases are to be taken. */
+struct need {
+    const struct waiting *waiting;
+    const struct account *account;
+    enum ledger_limit limit;
+};
+
+/* What parties hold above their reserves, without what is on its way back already. */
+static void begin_reckoning(struct broker *broker)
+{
+    struct account *account;
+    LIST_FOREACH(account, &broker->reserves, in_reserves) {
+        uint64_t leaving = account->freeing_physical_bytes + account->revoking_physical_bytes;
+        account->spare_bytes = size_subtract_floored(account->physical_bytes, account->reserve_bytes + leaving);
+    }
+}
+
+/*
+ * What the waiting request gains if so many bytes of a flow are taken: what would sink below a reserve that is not its
+ * own is held back for that at once, and nobody's gain.
+ */
+static uint64_t gain(const struct broker *broker, const struct need *need, struct flow *flow, enum location location,
+                     uint64_t bytes)
+{
+    struct party *const parties[] = {flow->user, flow->group, flow->class};
+    uint64_t lost = 0;
+    bool is_reserved = need->account == &broker->host && location == LOCATION_RAM;
+    for (size_t i = 0; is_reserved && i < sizeof parties / sizeof *parties; i++) {
+        struct account *account = parties[i] ? &parties[i]->account : NULL;
+        if (account && account->reserve_bytes && !account_stands_under(&need->waiting->session->account, account)) {
+            lost += size_subtract_floored(bytes, account->spare_bytes);
+            account->spare_bytes = size_subtract_floored(account->spare_bytes, bytes);
+        }
+    }
+    return size_subtract_floored(bytes, lost);
+}
+
+static bool may_take_from(const struct broker *broker, const struct need *need, const struct flow *flow)
+{
+    return flow->priority < need->waiting->flow->priority && flow_stands_under(&broker->parties, flow, need->account);
+}
+
+/* What could be gained in all. */
+static uint64_t sum_of_gains(struct broker *broker, const struct need *need)
+{
+    struct flow *flow;
     uint64_t bytes = 0;
-    TAILQ_FOREACH(lease, &broker->revoking, in_revoking) {
-        bytes += lease->revoke_for == waiting->number ? lease->bytes : 0;
+    begin_reckoning(broker);
+    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
+        if (!may_take_from(broker, need, flow)) {
+            continue;
+        }
+        if (ledger_limit_counts(need->limit, LOCATION_RAM)) {
+            bytes += gain(broker, need, flow, LOCATION_RAM, flow->ram.bytes);
+        }
+        if (ledger_limit_counts(need->limit, LOCATION_MMAP)) {
+            bytes += gain(broker, need, flow, LOCATION_MMAP, flow->files.bytes);
+        }
     }
     return bytes;
 }
 
-static struct lease *find_victim(const struct broker *broker, const struct waiting *waiting,
-                                 const struct denial *denial)
+/* What lacks, beside what is being freed, or was marked for this or another request. */
+static uint64_t lacking(const struct ledger_excess *excess)
 {
-    struct lease *best = NULL, *lease = lease_table_next(&broker->leases, 0);
-    for (; lease; lease = lease_table_next(&broker->leases, lease->id)) {
-        bool is_lower = !best || lease->session->flow->priority <= best->session->flow->priority;
-        if (is_lower && !lease->revoke_at && would_help(lease, waiting, denial)) {
-            best = lease;
+    uint64_t taken =
+        size_add_saturated(size_add_saturated(excess->used_bytes, excess->reserved_bytes), excess->claimed_bytes);
+    uint64_t coming =
+        account_freeing(excess->account, excess->limit) + account_revoking(excess->account, excess->limit);
+    return size_subtract_floored(size_add_saturated(taken, excess->asked_bytes),
+                                 size_add_saturated(excess->limit_bytes, coming));
+}
+
+/* ---- taking ---- */
+
+static void walk_begin(struct broker *broker, const struct need *need)
+{
+    struct flow *flow;
+    begin_reckoning(broker);
+    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
+        bool may = may_take_from(broker, need, flow);
+        bool in_ram = may && ledger_limit_counts(need->limit, LOCATION_RAM);
+        bool in_files = may && ledger_limit_counts(need->limit, LOCATION_MMAP);
+        flow->next_in_ram = in_ram ? lease_pile_newest(&flow->ram) : NULL;
+        flow->next_in_files = in_files ? lease_pile_newest(&flow->files) : NULL;
+    }
+}
+
+static bool goes_first(const struct lease *lease, const struct lease *best)
+{
+    uint32_t priority = lease ? lease->session->flow->priority : 0;
+    if (!lease || !best || priority != best->session->flow->priority) {
+        return lease && (!best || priority < best->session->flow->priority);
+    }
+    return lease->id > best->id;
+}
+
+/* The next lease to be taken: of the lowest priority, and of those the newest. */
+static struct lease *walk_next(struct broker *broker)
+{
+    struct flow *flow;
+    struct lease *best = NULL;
+    struct lease **cursor = NULL;
+    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
+        struct lease **const cursors[] = {&flow->next_in_ram, &flow->next_in_files};
+        for (size_t i = 0; i < sizeof cursors / sizeof *cursors; i++) {
+            if (goes_first(*cursors[i], best)) {
+                cursor = cursors[i];
+                best = *cursor;
+            }
         }
+    }
+    if (best) {
+        *cursor = lease_pile_older(best);
     }
     return best;
 }
 
-static void mark(struct step *step, struct lease *lease, const struct waiting *waiting)
+static void mark(struct step *step, struct lease *lease, struct waiting *waiting)
 {
     struct broker *broker = step->broker;
+    revoke_delist(lease);
+    ledger_revoke(&lease->session->account, lease->location, lease->bytes, true);
+    lease->revoking_bytes = lease->bytes;
     lease->revoke_at = step->now + grace(broker);
-    lease->revoke_for = waiting->number;
+    lease->revoke_for = waiting;
+    TAILQ_INSERT_TAIL(&waiting->victims, lease, in_victims);
     TAILQ_INSERT_TAIL(&broker->revoking, lease, in_revoking);
     if (lease->session->state == SESSION_CONNECTED) {
         tell(step, lease->session->peer, EVENT_REVOKING)->revoking =
@@ -58,30 +165,37 @@ static void mark(struct step *step, struct lease *lease, const struct waiting *w
     }
 }
 
-static uint64_t lacking(const struct denial *denial)
-{
-    const struct ledger_excess *excess = &denial->excess;
-    uint64_t taken =
-        size_add_saturated(size_add_saturated(excess->used_bytes, excess->reserved_bytes), excess->claimed_bytes);
-    return size_subtract_floored(excess->asked_bytes, size_subtract_floored(excess->limit_bytes, taken));
-}
-
-void revoke_for(struct step *step, const struct waiting *waiting, const struct denial *denial)
+/* Whether what lacks has been marked, or is now; if all of it together would not do, nobody loses anything. */
+static bool take_for(struct step *step, struct waiting *waiting, const struct ledger_excess *excess)
 {
     struct broker *broker = step->broker;
-    bool is_allowed = broker->options.settings.queue.revoke_for_priority && denial->code == ERROR_LIMIT &&
-                      waiting->until && step->now - waiting->since >= grace(broker);
-    if (!is_allowed || waiting->flow->priority == 0 || denial->excess.frees_suffice) {
+    const struct need need = {.waiting = waiting, .account = excess->account, .limit = excess->limit};
+    uint64_t lacks = lacking(excess);
+    if (lacks == 0 || sum_of_gains(broker, &need) < lacks) {
+        return lacks == 0;
+    }
+    walk_begin(broker, &need);
+    for (int i = 0; i < VICTIMS_AT_ONCE && lacks > 0 && effect_room(step->effects) > EFFECTS_FOR_ONE_LEASE; i++) {
+        struct lease *victim = walk_next(broker);
+        uint64_t gained = victim ? gain(broker, &need, victim->session->flow, victim->location, victim->bytes) : 0;
+        if (gained > 0) {
+            mark(step, victim, waiting);
+        }
+        lacks = victim ? size_subtract_floored(lacks, gained) : 0; /* overlapping reserves can leave some */
+    }
+    return true;
+}
+
+void revoke_for(struct step *step, struct waiting *waiting, const struct denial *denial)
+{
+    struct broker *broker = step->broker;
+    bool is_allowed = broker->options.settings.queue.revoke_for_priority && waiting->until &&
+                      waiting->flow->priority > 0 && step->now - waiting->since >= grace(broker);
+    if (is_allowed && denial->code == ERROR_LIMIT && take_for(step, waiting, &denial->excess)) {
         return;
     }
-    uint64_t marked = marked_bytes(broker, waiting);
-    while (marked < lacking(denial) && effect_room(step->effects) > EFFECTS_FOR_ONE_LEASE) {
-        struct lease *victim = find_victim(broker, waiting, denial);
-        if (!victim) {
-            return;
-        }
-        mark(step, victim, waiting);
-        marked += victim->bytes;
+    if (is_allowed && denial->in_ram_code == ERROR_LIMIT) {
+        (void)take_for(step, waiting, &denial->in_ram);
     }
 }
 
@@ -89,22 +203,19 @@ void revoke_forget(struct broker *broker, struct lease *lease)
 {
     if (lease->revoke_at) {
         TAILQ_REMOVE(&broker->revoking, lease, in_revoking);
+        TAILQ_REMOVE(&lease->revoke_for->victims, lease, in_victims);
+        ledger_revoke(&lease->session->account, lease->location, lease->revoking_bytes, false);
         lease->revoke_at = 0;
     }
 }
 
-static bool still_waits(const struct broker *broker, uint64_t number)
+void revoke_spare(struct broker *broker, struct waiting *waiting)
 {
-    const struct flow *flow;
-    const struct waiting *waiting;
-    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
-        TAILQ_FOREACH(waiting, &flow->waiting, in_flow) {
-            if (waiting->number == number) {
-                return true;
-            }
-        }
+    struct lease *lease;
+    while ((lease = TAILQ_FIRST(&waiting->victims))) {
+        revoke_forget(broker, lease);
+        revoke_enlist(lease);
     }
-    return false;
 }
 
 void revoke_due(struct step *step)
@@ -113,10 +224,6 @@ void revoke_due(struct step *step)
     struct lease *lease;
     while ((lease = TAILQ_FIRST(&broker->revoking)) && lease->revoke_at <= step->now &&
            effect_room(step->effects) >= EFFECTS_FOR_ONE_LEASE) {
-        uint64_t number = lease->revoke_for;
-        revoke_forget(broker, lease);
-        if (still_waits(broker, number)) {
-            lease_end(step, lease, END_REVOKED);
-        }
+        lease_end(step, lease, END_REVOKED);
     }
 }

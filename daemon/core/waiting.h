@@ -6,6 +6,9 @@
 
 #include "proto/message.h"
 
+struct lease;
+TAILQ_HEAD(victim_list, lease);
+
 struct waiting {
     struct session *session;
     struct flow *flow;
@@ -21,6 +24,7 @@ struct waiting {
     const struct account *last_physical, *last_mapped; /* up to which it claimed at the last look; NULL: it did not */
     struct refusal blocked;                            /* by what, at the last look */
     enum location blocked_location;
+    struct victim_list victims; /* leases that will be taken for it */
     TAILQ_ENTRY(waiting) in_flow;
     TAILQ_ENTRY(waiting) in_session;
 };
