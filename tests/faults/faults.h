@@ -11,7 +11,7 @@
 
 #include "tests/faults/fault_control.h"
 
-enum { FAULT_ERRORS_MAX = 4 };
+enum { FAULT_ERRORS_MAX = 5 };
 
 struct fault {
     enum fault_call call;

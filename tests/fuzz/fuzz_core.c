@@ -261,6 +261,8 @@ static void take_settings(struct broker_settings *settings)
         settings->pool.sizes[i] = fuzz_size(bytes);
     }
     settings->requests_max = flags & 512 ? 4 : 0;
+    settings->user_requests_max = flags & 2048 ? 5 : 0;
+    settings->user_sessions_max = flags & 4096 ? 3 : 0;
     settings->pause_at = (enum pressure)below(3);
     settings->policy = flags & 1024 ? &fuzz_policy : NULL;
     if (settings->policy) {
