@@ -60,6 +60,7 @@ struct broker *broker_new(const struct broker_options *options)
     lease_table_init(&broker->leases);
     RB_INIT(&broker->segments);
     TAILQ_INIT(&broker->revoking);
+    TAILQ_INIT(&broker->trimming);
     learned_table_init(&broker->learned);
     pool_init(broker);
     if (party_table_init(&broker->parties, &broker->host, options->settings.policy) < 0) {

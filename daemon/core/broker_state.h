@@ -19,10 +19,12 @@ struct broker {
     uint64_t segment_count;
     struct party_table parties;
     uint64_t waiting_count, waiting_bytes;
-    uint64_t waiting_beat;      /* when the queue is to be looked at even if nothing happens */
-    bool retry_waiting;         /* bytes came free, or limits were raised, or another request waits */
-    size_t trims_pending;       /* sessions whose answer to a trim event is awaited */
-    struct lease_list revoking; /* leases that will be taken, first due first */
+    uint64_t waiting_beat;        /* when the queue is to be looked at even if nothing happens */
+    bool retry_waiting;           /* bytes came free, or limits were raised, or another request waits */
+    uint32_t trim_looks;          /* for sessions to be asked to trim, in the present pass */
+    struct session_list trimming; /* those whose answer is awaited */
+    size_t trims_pending;         /* sessions whose answer to a trim event is awaited */
+    struct lease_list revoking;   /* leases that will be taken, first due first */
     struct pool pool;
     struct learned_table learned;
     enum pressure pressure;
@@ -168,6 +170,8 @@ void queue_walk_end(struct broker *broker);
 uint32_t queue_level(const struct broker *broker, const struct waiting *waiting, uint64_t now);
 
 /* ---- trim.c ---- */
+#define TRIM_INTERVAL NANOSECONDS_PER_SECOND /* nobody is asked more often */
+
 /* Asks the largest holders of what is short, lowest priority first. Returns whether any answer is awaited. */
 bool trim_ask(struct step *step, const struct session *asking, const struct denial *denial);
 void trim_answered(struct broker *broker, struct session *session);

@@ -26,7 +26,10 @@
 #include "daemon/core/broker_state.h"
 #include "proto/base/size.h"
 
-enum { OVERDUE_TIMES = 4 };
+enum {
+    OVERDUE_TIMES = 4,
+    TRIM_LOOKS = 4, /* over all sessions for those to be asked to trim, in one pass */
+};
 
 /* Order changes by ageing and the host's memory without anything happening here. */
 #define BEAT (250 * NANOSECONDS_PER_MILLISECOND)
@@ -242,17 +245,26 @@ static bool is_trimming(const struct step *step, const struct waiting *waiting)
     return step->now < waiting->trim_until && step->broker->trims_pending > 0;
 }
 
-/* Before anybody waits for others, or goes to a file, those who hold the most are asked for what they don't use. */
+/*
+ * Before anybody waits for others, or goes to a file, those who hold the most are asked for what they don't use; while
+ * it waits, again now and then, since somebody may have less use for it by then. Only the first answer is waited for.
+ */
 static void ask_for_trims(struct step *step, struct waiting *waiting, const struct denial *denial)
 {
-    uint32_t trim_ms = step->broker->options.settings.queue.trim_ms;
+    struct broker *broker = step->broker;
+    uint32_t trim_ms = broker->options.settings.queue.trim_ms;
+    bool is_first = !waiting->has_asked;
+    bool is_due = is_first || (waiting->until && step->now - waiting->asked_at >= TRIM_INTERVAL);
     bool helps = denial->excess.fits_ever && !denial->excess.frees_suffice && !denial->is_paused &&
                  denial->excess.account != &waiting->session->account;
-    if (!waiting->has_asked && helps) {
-        waiting->has_asked = true;
-        if (trim_ms && trim_ask(step, waiting->session, denial)) {
-            waiting->trim_until = step->now + trim_ms * NANOSECONDS_PER_MILLISECOND;
-        }
+    if (!helps || !is_due || broker->trim_looks == TRIM_LOOKS) {
+        return;
+    }
+    waiting->has_asked = true;
+    waiting->asked_at = step->now;
+    broker->trim_looks += trim_ms > 0;
+    if (trim_ms && trim_ask(step, waiting->session, denial) && is_first) {
+        waiting->trim_until = step->now + trim_ms * NANOSECONDS_PER_MILLISECOND;
     }
 }
 
@@ -357,6 +369,7 @@ void queue_retry(struct step *step)
         return;
     }
     broker->retry_waiting = false;
+    broker->trim_looks = 0;
     for (waiting = queue_walk_first(broker, step->now); waiting; waiting = queue_walk_next(broker, step->now)) {
         if (effect_room(step->effects) <= (size_t)2 * EFFECTS_FOR_ONE_LEASE) {
             broker->retry_waiting = true; /* the next step goes on */

@@ -56,6 +56,7 @@ struct session {
     RB_ENTRY(session) by_id;
     RB_ENTRY(session) by_grace;
     TAILQ_ENTRY(session) in_over;
+    TAILQ_ENTRY(session) in_trimming;
 };
 
 RB_HEAD(session_id_tree, session);

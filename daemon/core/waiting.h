@@ -20,6 +20,7 @@ struct waiting {
     uint64_t trim_until; /* clients were asked to trim for it; 0: none was, or that is over */
     bool may_not_stay;   /* there is no room for it to wait: it is served now, or told so */
     bool has_asked;      /* clients to trim */
+    uint64_t asked_at;   /* the last time */
     bool has_claimed;    /* in the present walk */
     const struct account *last_physical, *last_mapped; /* up to which it claimed at the last look; NULL: it did not */
     struct refusal blocked;                            /* by what, at the last look */

@@ -85,7 +85,7 @@ Test(making_room, not_all_are_asked_at_once_and_nobody_again_before_a_while)
     model_pass(model, 1500);
     cr_expect_null(model_acquire_waiting(model, 12, 12 * MIB, 30000));
     cr_expect_eq(model_events(model, 0, EVENT_TRIM), 2, "it had its time, though it did not answer yet");
-    cr_expect_eq(model->broker->trims_pending, 8, "but is waited for once");
+    cr_expect_eq(model->broker->trims_pending, 12, "but is waited for once, as those are whom the second one asked");
     model_free(model);
 }
 
@@ -122,6 +122,48 @@ Test(making_room, only_those_under_the_limit_are_asked)
     cr_expect_null(model_acquire(model, 1, MIB, LOCATION_RAM, 0));
     cr_expect_eq(model_events(model, 0, EVENT_TRIM), 1);
     cr_expect_eq(model_events(model, 2, EVENT_TRIM), 0, "what it gives back would not help");
+    model_free(model);
+}
+
+Test(making_room, who_goes_on_waiting_asks_again_each_second)
+{
+    struct model *model = model_new(0, 8 * MIB, 0);
+    struct request trimmed = {.kind = REQUEST_TRIMMED};
+    model->options.settings.queue.trim_ms = 100;
+    model_configure(model);
+    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 1, LIMIT_UNSAID);
+    uint64_t lease = granted(model_acquire(model, 0, 8 * MIB, LOCATION_RAM, 60000));
+    cr_expect_null(model_acquire_waiting(model, 1, 4 * MIB, 300000));
+    uint64_t request = model->next_request;
+    model_request(model, 0, &trimmed);
+    cr_expect_eq(model_events(model, 0, EVENT_TRIM), 1);
+    model_pass(model, 900);
+    cr_expect_eq(model_events(model, 0, EVENT_TRIM), 1);
+    model_pass(model, 350);
+    cr_expect_eq(model_events(model, 0, EVENT_TRIM), 2);
+    model_pass(model, 150);
+    refused(model_acquire(model, 1, 4 * MIB, LOCATION_RAM, 0), ERROR_LIMIT); /* ahead of it somebody waits anyhow */
+    cr_expect_eq(model_events(model, 0, EVENT_TRIM), 2);
+    model_release(model, 0, lease); /* now it can */
+    granted(model_answer(model, request));
+    model_free(model);
+}
+
+Test(making_room, looks_for_whom_to_ask_are_few_in_a_pass)
+{
+    struct model *model = model_new(0, 8 * MIB, 0);
+    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 1, LIMIT_UNSAID);
+    granted(model_acquire(model, 0, 8 * MIB, LOCATION_RAM, 60000));
+    for (int i = 0; i < 10; i++) {
+        cr_expect_null(model_acquire_waiting(model, 1, 4 * MIB, 300000));
+    }
+    model->options.settings.queue.trim_ms = 100;
+    model_configure(model);
+    model_pass(model, 1200);
+    cr_expect_eq(model->broker->trim_looks, 4);
+    cr_expect_eq(model_events(model, 0, EVENT_TRIM), 1);
     model_free(model);
 }
 
