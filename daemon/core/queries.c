@@ -22,6 +22,8 @@ uint64_t broker_next_wakeup(const struct broker *broker)
     uint64_t due = size_min(lease ? lease->due : UINT64_MAX, session ? session->grace_until : UINT64_MAX);
     const struct lease *revoking = TAILQ_FIRST(&broker->revoking);
     due = size_min(due, broker->waiting_count ? broker->waiting_beat : UINT64_MAX);
+    const struct session *trimming = TAILQ_FIRST(&broker->trimming);
+    due = size_min(due, trimming ? trimming->trim_until : UINT64_MAX);
     due = size_min(due, revoking ? revoking->revoke_at : UINT64_MAX);
     return size_min(due, pool_next_wakeup(broker));
 }
