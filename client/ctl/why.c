@@ -2,6 +2,7 @@
 /* membrokerctl why */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "client/ctl/ctl.h"
 #include "client/ctl/table.h"
@@ -42,6 +43,10 @@ static void print_limit(const struct refusal *refusal)
     char asked[SIZE_TEXT_BYTES], limit[SIZE_TEXT_BYTES], used[SIZE_TEXT_BYTES], free_text[SIZE_TEXT_BYTES],
         other[SIZE_TEXT_BYTES];
     printf("  asked for %s; ", size_to_text(refusal->asked_bytes, asked));
+    if (strcmp(refusal->limit, "pause_ram_at") == 0) {
+        printf("no RAM is granted now\n");
+        return;
+    }
     text_print(stdout, refusal->whose);
     printf("'s %s is %s, %s of it used", refusal->limit, size_to_text(refusal->limit_bytes, limit),
            size_to_text(refusal->used_bytes, used));
@@ -73,8 +78,12 @@ static void print_entry(const struct why_entry *entry)
         text_print(stdout, holder->name[0] ? holder->name : "unnamed");
         printf(" (session %llu, pid %d, uid %u)\n", (unsigned long long)holder->session, holder->pid, holder->uid);
     }
-    if (entry->earliest_ms == UINT64_MAX) {
+    if (strcmp(refusal->limit, "pause_ram_at") == 0 && entry->earliest_ms == UINT64_MAX) {
+        printf("  grants of RAM are paused while the machine is under memory pressure ([pressure] pause_ram_at)\n");
+    } else if (entry->earliest_ms == UINT64_MAX && refusal->asked_bytes > refusal->limit_bytes) {
         printf("  it would not fit even if every lease ended: ask for less, or raise %s\n", refusal->limit);
+    } else if (entry->earliest_ms == UINT64_MAX) {
+        printf("  when enough could come free is not known\n");
     } else if (entry->earliest_ms == 0) {
         printf("  enough is free, or is being freed, now\n");
     } else {

@@ -52,6 +52,7 @@ struct broker *broker_new(const struct broker_options *options)
     if (!broker) {
         return NULL;
     }
+    broker->coming_free = calloc(EARLIEST_REMEMBERED, sizeof *broker->coming_free);
     broker->options = *options;
     LIST_INIT(&broker->reserves);
     account_init(&broker->host, "host", &options->settings.limits);
@@ -63,7 +64,7 @@ struct broker *broker_new(const struct broker_options *options)
     TAILQ_INIT(&broker->trimming);
     learned_table_init(&broker->learned);
     pool_init(broker);
-    if (party_table_init(&broker->parties, &broker->host, options->settings.policy) < 0) {
+    if (party_table_init(&broker->parties, &broker->host, options->settings.policy) < 0 || !broker->coming_free) {
         return broker_free(broker);
     }
     broker->options.settings.policy = NULL; /* the parties have a copy */
@@ -95,6 +96,7 @@ struct broker *broker_free(struct broker *broker)
     }
     learned_table_deinit(&broker->learned);
     party_table_deinit(&broker->parties);
+    free(broker->coming_free);
     free(broker);
     return NULL;
 }

@@ -9,6 +9,20 @@
 
 RB_HEAD(segment_id_tree, segment);
 
+enum { REFUSALS_REMEMBERED = 16 };
+
+/* Of a session that is over. */
+struct buried_refusal {
+    uint64_t session, refused_at; /* 0: none */
+    int32_t pid;
+    uint32_t uid;
+    char name[MESSAGE_NAME_SIZE];
+    enum location location;
+    struct refusal refusal;
+};
+
+struct coming_free;
+
 struct broker {
     struct broker_options options;
     struct account host;
@@ -34,6 +48,10 @@ struct broker {
     /* What the host had available at the last look, and what was granted since: RAM that is granted but
      * not touched yet does not show in the host's figures. */
     uint64_t host_available_bytes, host_total_bytes, host_granted_since, host_epoch;
+    struct buried_refusal refusals[REFUSALS_REMEMBERED]; /* the newest, as a ring */
+    size_t refusal_next;
+    struct coming_free *coming_free; /* EARLIEST_REMEMBERED of them, as a ring */
+    size_t coming_free_next;
     struct lease_end ended[MESSAGE_ENDED_MAX]; /* of the Renewed in this step's effects */
     struct effect_list unheard;                /* of the broker's own end, when nobody listens any more */
 };
@@ -75,6 +93,10 @@ struct denial {
 /* Answers a request that does not fit, and won't wait (any longer). */
 void refuse(struct step *step, struct session *session, uint64_t request_id, const struct denial *denial,
             uint64_t waited_ns);
+
+/* What a refusal names where it is no limit of the ledger. */
+#define LIMIT_HOST_MEMORY "available_memory"
+#define LIMIT_PAUSED      "pause_ram_at"
 
 /* The figures of a denial; and those who hold the most of what its limit counts, most first. */
 void denial_figures(const struct denial *denial, struct refusal *ret);
@@ -182,6 +204,14 @@ void trim_expire(struct step *step);
 void revoke_enlist(struct lease *lease);
 void revoke_delist(struct lease *lease);
 
+/*
+ * Reckons what a session gains if so many bytes of a flow come free, one lot after the other, where that account is
+ * what is short: what sinks below a reserve that is not the session's own is held back for that at once, and no gain.
+ */
+void reckon_begin(struct broker *broker);
+uint64_t reckon_gain(const struct broker *broker, const struct session *session, const struct account *short_of,
+                     const struct flow *flow, enum location location, uint64_t bytes);
+
 /* Marks leases of lower priority for a request that has waited long enough; spares them when it waits no more. */
 void revoke_for(struct step *step, struct waiting *waiting, const struct denial *denial);
 void revoke_spare(struct broker *broker, struct waiting *waiting);
@@ -199,8 +229,39 @@ void segment_freed(struct step *step, struct segment *segment);
 void segment_drop(struct step *step, struct segment *segment);
 const char *end_reason_words(enum end_reason reason);
 
+/* ---- earliest.c ---- */
+enum {
+    EARLIEST_LOOKS = 4096,   /* at leases, for one account and limit */
+    EARLIEST_BUCKETS = 384,  /* of time: exact below 16 ms, then eight to each doubling */
+    EARLIEST_REMEMBERED = 8, /* accounts and limits */
+};
+
+/* What comes free when, as it was at a time: of one account's limit, for the sessions of one flow. */
+struct coming_free {
+    const struct account *account;
+    const struct flow *flow;
+    enum ledger_limit limit;
+    uint64_t at; /* 0: nothing is remembered here */
+    struct {
+        uint64_t bytes, latest;
+    } buckets[EARLIEST_BUCKETS];
+};
+
+/*
+ * If no lease is renewed and none comes: in how many milliseconds the leases that end first have given back what lacks.
+ * UINT64_MAX: never, or it is not known: only so many leases are looked at, those first that are due first, as long as
+ * *looks lasts. What was found is remembered for a second.
+ */
+uint64_t earliest(struct broker *broker, const struct session *session, const struct account *account,
+                  enum ledger_limit limit, uint64_t lacking, uint64_t now, size_t *looks);
+
+/* ---- why.c ---- */
+/* The last refusal of a session that is over is remembered in its place. */
+void why_bury(struct broker *broker, const struct session *session);
+
 /* ---- queries.c ---- */
-/* Whether a session is shown to this viewer by name. */
+/* Whether a user's sessions, or this session, are shown to this viewer by name. */
+bool broker_shows_user(const struct broker *broker, const struct identity *viewer, uint32_t uid);
 bool broker_shows(const struct broker *broker, const struct identity *viewer, const struct session *session);
 
 /* ---- judge.c ---- */

@@ -108,6 +108,7 @@ void session_over(struct step *step, struct session *session, enum end_reason re
 {
     queue_drop_session(step->broker, session);
     trim_answered(step->broker, session);
+    why_bury(step->broker, session);
     flow_count_session(session->flow, false);
     session_end(&step->broker->sessions, session, reason);
     session->draining = true;

@@ -126,12 +126,17 @@ static uint64_t held_back(const struct account *host, const struct account *acco
     return bytes;
 }
 
+uint64_t account_held_back(const struct account *account, const struct account *asking, enum ledger_limit limit)
+{
+    return limit == LEDGER_MAX_MAPPED_BYTES ? 0 : held_back(account, asking, false);
+}
+
 static uint64_t sum(uint64_t a, uint64_t b, uint64_t c)
 {
     return size_add_saturated(size_add_saturated(a, b), c);
 }
 
-static uint64_t account_claimed(const struct account *account, enum ledger_limit limit)
+uint64_t account_claimed(const struct account *account, enum ledger_limit limit)
 {
     const uint64_t claimed[LEDGER_LIMITS] = {
         [LEDGER_MAX_BYTES] = account->claimed_bytes,
@@ -147,7 +152,7 @@ static void excess_consider(struct ledger_excess *excess, const struct account *
 {
     uint64_t limit_bytes = account_limit(account, limit);
     uint64_t used = account_used(account, limit);
-    uint64_t reserved = limit == LEDGER_MAX_MAPPED_BYTES ? 0 : held_back(account, asking, false);
+    uint64_t reserved = account_held_back(account, asking, limit);
     uint64_t claimed = account_claimed(account, limit);
     uint64_t free_bytes = room(limit_bytes, sum(used, reserved, claimed));
     if (free_bytes >= asked) {

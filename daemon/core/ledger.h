@@ -116,6 +116,11 @@ void charge_release(struct charge *charge);
 uint64_t account_used(const struct account *account, enum ledger_limit limit);
 uint64_t account_limit(const struct account *account, enum ledger_limit limit);
 
+/* What of the limit is claimed by requests that wait, in the present walk over them; and what of the host's is held
+ * back from `asking` for others' reserves. */
+uint64_t account_claimed(const struct account *account, enum ledger_limit limit);
+uint64_t account_held_back(const struct account *account, const struct account *asking, enum ledger_limit limit);
+
 /* What of that is being freed. */
 uint64_t account_freeing(const struct account *account, enum ledger_limit limit);
 

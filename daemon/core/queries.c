@@ -115,9 +115,14 @@ static void fill_session(const struct session *session, struct session_entry *en
     memcpy(entry->name, session->name, sizeof entry->name);
 }
 
+bool broker_shows_user(const struct broker *broker, const struct identity *viewer, uint32_t uid)
+{
+    return access_may_see(&broker->parties.policy->access, broker->options.daemon_uid, viewer, uid);
+}
+
 bool broker_shows(const struct broker *broker, const struct identity *viewer, const struct session *session)
 {
-    return access_may_see(&broker->parties.policy->access, broker->options.daemon_uid, viewer, session->identity.uid);
+    return broker_shows_user(broker, viewer, session->identity.uid);
 }
 
 size_t broker_list_sessions(const struct broker *broker, const struct identity *viewer, uint64_t after,

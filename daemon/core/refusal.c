@@ -172,7 +172,9 @@ void denial_figures(const struct denial *denial, struct refusal *ret)
         size_add_saturated(size_add_saturated(excess->used_bytes, excess->reserved_bytes), excess->claimed_bytes);
     ret->free_bytes = size_subtract_floored(excess->limit_bytes, taken);
     (void)snprintf(ret->limit, sizeof ret->limit, "%s",
-                   host_memory ? "available_memory" : ledger_limit_name(excess->limit));
+                   denial->is_paused ? LIMIT_PAUSED
+                   : host_memory     ? LIMIT_HOST_MEMORY
+                                     : ledger_limit_name(excess->limit));
     (void)snprintf(ret->whose, sizeof ret->whose, "%s", excess->account->whose);
 }
 

@@ -38,8 +38,7 @@ struct need {
     enum ledger_limit limit;
 };
 
-/* What parties hold above their reserves, without what is on its way back already. */
-static void begin_reckoning(struct broker *broker)
+void reckon_begin(struct broker *broker)
 {
     struct account *account;
     LIST_FOREACH(account, &broker->reserves, in_reserves) {
@@ -48,19 +47,15 @@ static void begin_reckoning(struct broker *broker)
     }
 }
 
-/*
- * What the waiting request gains if so many bytes of a flow are taken: what would sink below a reserve that is not its
- * own is held back for that at once, and nobody's gain.
- */
-static uint64_t gain(const struct broker *broker, const struct need *need, struct flow *flow, enum location location,
-                     uint64_t bytes)
+uint64_t reckon_gain(const struct broker *broker, const struct session *session, const struct account *short_of,
+                     const struct flow *flow, enum location location, uint64_t bytes)
 {
     struct party *const parties[] = {flow->user, flow->group, flow->class};
     uint64_t lost = 0;
-    bool is_reserved = need->account == &broker->host && location == LOCATION_RAM;
+    bool is_reserved = short_of == &broker->host && location == LOCATION_RAM;
     for (size_t i = 0; is_reserved && i < sizeof parties / sizeof *parties; i++) {
         struct account *account = parties[i] ? &parties[i]->account : NULL;
-        if (account && account->reserve_bytes && !account_stands_under(&need->waiting->session->account, account)) {
+        if (account && account->reserve_bytes && !account_stands_under(&session->account, account)) {
             lost += size_subtract_floored(bytes, account->spare_bytes);
             account->spare_bytes = size_subtract_floored(account->spare_bytes, bytes);
         }
@@ -78,16 +73,16 @@ static uint64_t sum_of_gains(struct broker *broker, const struct need *need)
 {
     struct flow *flow;
     uint64_t bytes = 0;
-    begin_reckoning(broker);
+    reckon_begin(broker);
     TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
         if (!may_take_from(broker, need, flow)) {
             continue;
         }
         if (ledger_limit_counts(need->limit, LOCATION_RAM)) {
-            bytes += gain(broker, need, flow, LOCATION_RAM, flow->ram.bytes);
+            bytes += reckon_gain(broker, need->waiting->session, need->account, flow, LOCATION_RAM, flow->ram.bytes);
         }
         if (ledger_limit_counts(need->limit, LOCATION_MMAP)) {
-            bytes += gain(broker, need, flow, LOCATION_MMAP, flow->files.bytes);
+            bytes += reckon_gain(broker, need->waiting->session, need->account, flow, LOCATION_MMAP, flow->files.bytes);
         }
     }
     return bytes;
@@ -109,7 +104,7 @@ static uint64_t lacking(const struct ledger_excess *excess)
 static void walk_begin(struct broker *broker, const struct need *need)
 {
     struct flow *flow;
-    begin_reckoning(broker);
+    reckon_begin(broker);
     TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
         bool may = may_take_from(broker, need, flow);
         bool in_ram = may && ledger_limit_counts(need->limit, LOCATION_RAM);
@@ -177,7 +172,9 @@ static bool take_for(struct step *step, struct waiting *waiting, const struct le
     walk_begin(broker, &need);
     for (int i = 0; i < VICTIMS_AT_ONCE && lacks > 0 && effect_room(step->effects) > EFFECTS_FOR_ONE_LEASE; i++) {
         struct lease *victim = walk_next(broker);
-        uint64_t gained = victim ? gain(broker, &need, victim->session->flow, victim->location, victim->bytes) : 0;
+        uint64_t gained = victim ? reckon_gain(broker, waiting->session, need.account, victim->session->flow,
+                                               victim->location, victim->bytes)
+                                 : 0;
         if (gained > 0) {
             mark(step, victim, waiting);
         }

@@ -3,7 +3,6 @@
  * Explaining: what each waiting request waits for, who holds it, and when enough of it could come free. Nothing here
  * changes anything but the cursors of a walk over the queue.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/core/broker_state.h"
@@ -98,76 +97,61 @@ static enum ledger_limit limit_named(const char *name)
     return limit == LEDGER_LIMITS ? LEDGER_MAX_PHYSICAL_BYTES : limit;
 }
 
-struct coming_free {
-    uint64_t at, bytes;
+/* What one call explains with: whose question it is, and what it found last, which the next entry often needs too. */
+struct explanation {
+    struct broker *broker;
+    const struct identity *viewer;
+    uint64_t now;
+    size_t looks; /* at leases, that are left */
+    const struct account *account;
+    enum ledger_limit limit;
+    const struct session *largest[MESSAGE_HOLDERS_MAX + 1];
+    size_t holder_count;
 };
 
-static int compare_times(const void *a, const void *b)
+static void fill_holders(struct explanation *explanation, const struct account *account, enum ledger_limit limit,
+                         struct refusal *refusal)
 {
-    const struct coming_free *left = a, *right = b;
-    return (left->at > right->at) - (left->at < right->at);
+    if (explanation->account != account || explanation->limit != limit) {
+        explanation->account = account;
+        explanation->limit = limit;
+        explanation->holder_count = find_holders(explanation->broker, account, limit, explanation->largest);
+    }
+    refusal->holder_count = explanation->holder_count;
+    for (size_t i = 0; i < refusal->holder_count; i++) {
+        fill_holder(explanation->broker, explanation->viewer, explanation->largest[i], limit, &refusal->holders[i]);
+    }
 }
 
-static bool counts_against(const struct lease *lease, const struct account *account, enum ledger_limit limit)
+/* The figures as they are now, with what those before it in the queue claim; what is being freed is there at once. */
+static void refresh(struct explanation *explanation, const struct session *session, struct why_entry *entry)
 {
-    bool kind = limit == LEDGER_MAX_BYTES || (limit == LEDGER_MAX_PHYSICAL_BYTES) == (lease->location == LOCATION_RAM);
-    return kind && account_stands_under(&lease->session->account, account);
-}
-
-/*
- * If no lease is renewed and none comes: when the leases that end first have given back what lacks. UINT64_MAX: never,
- * since even all of them don't hold so much.
- */
-static uint64_t earliest(const struct broker *broker, const struct account *account, enum ledger_limit limit,
-                         uint64_t lacking, uint64_t now)
-{
-    struct coming_free *times = calloc(broker->leases.alive + 1, sizeof *times);
-    const struct lease *lease = lease_table_next(&broker->leases, 0);
-    uint64_t freed = 0, when = UINT64_MAX;
-    size_t count = 0;
-    for (; times && lease; lease = lease_table_next(&broker->leases, lease->id)) {
-        if (lease->state == LEASE_ALIVE && counts_against(lease, account, limit)) {
-            const struct session *session = lease->session;
-            uint64_t end = session->state == SESSION_DETACHED ? session->grace_until : lease_deadline(lease);
-            times[count++] =
-                (struct coming_free){lease->revoke_at ? size_min(end, lease->revoke_at) : end, lease->bytes};
-        }
-    }
-    if (times) {
-        qsort(times, count, sizeof *times, compare_times);
-    }
-    for (size_t i = 0; i < count && when == UINT64_MAX; i++) {
-        freed += times[i].bytes;
-        when = freed >= lacking ? times[i].at : UINT64_MAX;
-    }
-    free(times);
-    return lacking == 0 ? 0 : when == UINT64_MAX ? when : milliseconds(size_subtract_floored(when, now));
-}
-
-/* The figures as they are now; what is being freed will be there at once. */
-static void refresh(const struct broker *broker, const struct identity *viewer, const struct session *session,
-                    uint64_t now, struct why_entry *entry)
-{
+    struct broker *broker = explanation->broker;
     struct refusal *refusal = &entry->refusal;
-    bool is_host_memory = strcmp(refusal->limit, "available_memory") == 0;
+    bool is_paused = strcmp(refusal->limit, LIMIT_PAUSED) == 0;
+    bool is_host_memory = is_paused || strcmp(refusal->limit, LIMIT_HOST_MEMORY) == 0;
     const struct account *account = find_account(broker, session, refusal->whose);
-    const struct session *largest[MESSAGE_HOLDERS_MAX + 1];
     enum ledger_limit limit = limit_named(refusal->limit);
+    uint64_t freeing = 0;
     if (!account) {
         return;
     }
+    refusal->claimed_bytes = account_claimed(account, limit);
     if (!is_host_memory) {
         refusal->limit_bytes = account_limit(account, limit);
         refusal->used_bytes = account_used(account, limit);
+        refusal->reserved_bytes = account_held_back(account, &session->account, limit);
+        freeing = account_freeing(account, limit);
     }
-    uint64_t taken = size_add_saturated(refusal->used_bytes, refusal->reserved_bytes);
+    uint64_t taken =
+        size_add_saturated(size_add_saturated(refusal->used_bytes, refusal->reserved_bytes), refusal->claimed_bytes);
     refusal->free_bytes = size_subtract_floored(refusal->limit_bytes, taken);
-    refusal->holder_count = find_holders(broker, account, limit, largest);
-    for (size_t i = 0; i < refusal->holder_count; i++) {
-        fill_holder(broker, viewer, largest[i], limit, &refusal->holders[i]);
+    fill_holders(explanation, account, limit, refusal);
+    if (!is_paused || !place_is_paused(broker)) { /* nobody knows when that ends */
+        uint64_t lacking = size_subtract_floored(size_add_saturated(taken, refusal->asked_bytes),
+                                                 size_add_saturated(refusal->limit_bytes, freeing));
+        entry->earliest_ms = earliest(broker, session, account, limit, lacking, explanation->now, &explanation->looks);
     }
-    uint64_t coming = refusal->free_bytes + (is_host_memory ? 0 : account_freeing(account, limit));
-    entry->earliest_ms = earliest(broker, account, limit, size_subtract_floored(refusal->asked_bytes, coming), now);
 }
 
 /* ---- explaining ---- */
@@ -180,23 +164,71 @@ static struct why_entry begin_entry(const struct session *session)
     return entry;
 }
 
-static size_t explain_waiting(struct broker *broker, const struct identity *viewer, uint64_t session, uint64_t now,
-                              struct why_entry *entries, size_t max)
+static size_t explain_waiting(struct explanation *explanation, uint64_t session, struct why_entry *entries, size_t max)
 {
-    const struct waiting *waiting = queue_walk_first(broker, now);
+    struct broker *broker = explanation->broker;
+    uint64_t now = explanation->now;
+    struct waiting *waiting = queue_walk_first(broker, now);
     size_t count = 0;
     for (uint64_t place = 1; waiting && count < max; waiting = queue_walk_next(broker, now), place++) {
-        if ((session && waiting->session->id != session) || !broker_shows(broker, viewer, waiting->session)) {
-            continue;
+        bool is_wanted = !session || waiting->session->id == session;
+        if (is_wanted && broker_shows(broker, explanation->viewer, waiting->session)) {
+            struct why_entry *entry = &entries[count++];
+            *entry = begin_entry(waiting->session);
+            entry->waits = true;
+            entry->place = place;
+            entry->since_ms = milliseconds(now - waiting->since);
+            entry->location = waiting->blocked_location;
+            entry->refusal = waiting->blocked;
+            refresh(explanation, waiting->session, entry);
         }
-        struct why_entry *entry = &entries[count++];
-        *entry = begin_entry(waiting->session);
-        entry->waits = true;
-        entry->place = place;
-        entry->since_ms = milliseconds(now - waiting->since);
-        entry->location = waiting->blocked_location;
-        entry->refusal = waiting->blocked;
-        refresh(broker, viewer, waiting->session, now, entry);
+        queue_walk_claim(waiting);
+    }
+    return count;
+}
+
+static size_t explain_refused(struct explanation *explanation, uint64_t session, struct why_entry *entries, size_t max)
+{
+    struct broker *broker = explanation->broker;
+    uint64_t now = explanation->now;
+    const struct session *of = session_table_next(&broker->sessions, 0);
+    size_t count = 0;
+    for (; of && count < max; of = session_table_next(&broker->sessions, of->id)) {
+        bool is_wanted = (!session || of->id == session) && of->refused_at && now - of->refused_at < REMEMBERED;
+        if (is_wanted && broker_shows(broker, explanation->viewer, of)) {
+            struct why_entry *entry = &entries[count++];
+            *entry = begin_entry(of);
+            entry->since_ms = milliseconds(now - of->refused_at);
+            entry->location = of->refused_location;
+            entry->refusal = of->last_refusal;
+            refresh(explanation, of, entry);
+        }
+    }
+    return count;
+}
+
+/* Of sessions that are over, the newest first: the figures are those of then. */
+static size_t explain_buried(const struct explanation *explanation, uint64_t session, struct why_entry *entries,
+                             size_t max)
+{
+    const struct broker *broker = explanation->broker;
+    size_t count = 0;
+    for (size_t i = 1; i <= REFUSALS_REMEMBERED && count < max; i++) {
+        const struct buried_refusal *buried =
+            &broker->refusals[(broker->refusal_next + REFUSALS_REMEMBERED - i) % REFUSALS_REMEMBERED];
+        bool is_wanted = buried->refused_at && (!session || buried->session == session) &&
+                         explanation->now - buried->refused_at < REMEMBERED;
+        if (is_wanted && broker_shows_user(broker, explanation->viewer, buried->uid)) {
+            struct why_entry *entry = &entries[count++];
+            *entry = (struct why_entry){.session = buried->session,
+                                        .pid = buried->pid,
+                                        .uid = buried->uid,
+                                        .since_ms = milliseconds(explanation->now - buried->refused_at),
+                                        .location = buried->location,
+                                        .refusal = buried->refusal,
+                                        .earliest_ms = UINT64_MAX};
+            text_copy(entry->name, sizeof entry->name, buried->name);
+        }
     }
     return count;
 }
@@ -204,21 +236,28 @@ static size_t explain_waiting(struct broker *broker, const struct identity *view
 size_t broker_explain(struct broker *broker, const struct identity *viewer, uint64_t session, uint64_t now,
                       struct why_entry *entries, size_t max)
 {
-    size_t count = explain_waiting(broker, viewer, session, now, entries, max);
-    const struct session *of = session_table_next(&broker->sessions, 0);
-    for (; of && count < max; of = session_table_next(&broker->sessions, of->id)) {
-        bool is_wanted = (!session || of->id == session) && of->refused_at && now - of->refused_at < REMEMBERED &&
-                         broker_shows(broker, viewer, of);
-        if (is_wanted) {
-            struct why_entry *entry = &entries[count++];
-            *entry = begin_entry(of);
-            entry->since_ms = milliseconds(now - of->refused_at);
-            entry->location = of->refused_location;
-            entry->refusal = of->last_refusal;
-            refresh(broker, viewer, of, now, entry);
-        }
+    struct explanation explanation = {
+        .broker = broker, .viewer = viewer, .now = now, .looks = (size_t)2 * EARLIEST_LOOKS};
+    size_t count = explain_waiting(&explanation, session, entries, max);
+    count += explain_refused(&explanation, session, &entries[count], max - count);
+    queue_walk_end(broker);
+    return count + explain_buried(&explanation, session, &entries[count], max - count);
+}
+
+void why_bury(struct broker *broker, const struct session *session)
+{
+    if (!session->refused_at) {
+        return;
     }
-    return count;
+    struct buried_refusal *buried = &broker->refusals[broker->refusal_next];
+    broker->refusal_next = (broker->refusal_next + 1) % REFUSALS_REMEMBERED;
+    *buried = (struct buried_refusal){.session = session->id,
+                                      .refused_at = session->refused_at,
+                                      .pid = session->identity.pid,
+                                      .uid = session->identity.uid,
+                                      .location = session->refused_location,
+                                      .refusal = session->last_refusal};
+    text_copy(buried->name, sizeof buried->name, session->name);
 }
 
 /* ---- what is remembered ---- */

@@ -219,19 +219,3 @@ Test(exhaustion, what_contradicts_itself_is_not_restored)
     (void)broker_free(model->broker);
     free(model);
 }
-
-Test(exhaustion, without_memory_a_wait_is_explained_without_its_end)
-{
-    static struct why_entry why[MESSAGE_WHY_MAX];
-    struct model *model = model_new(0, 8 * MIB, 0);
-    model_open(model, 0, LIMIT_UNSAID);
-    model_open(model, 1, LIMIT_UNSAID);
-    cr_assert(model_acquire(model, 0, 6 * MIB, LOCATION_RAM, 0)->kind == REPLY_GRANT);
-    (void)model_acquire_waiting(model, 1, 4 * MIB, 60000);
-    cr_assert_eq(model_status(model).waiting, 1);
-    exhaustion_arm(1);
-    cr_expect_eq(broker_explain(model->broker, &model_root, 0, model->now, why, MESSAGE_WHY_MAX), 1);
-    cr_expect(exhaustion_has_struck());
-    exhaustion_arm(0);
-    model_free(model);
-}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * When enough could come free: a pass over the leases that are due first, which files what each gives back under the
+ * time of its end. Not sorted: there are few times, each a little later than the one before it, and each knows the
+ * latest end in it, so that what is said is never too early.
+ */
+#include "daemon/core/broker_state.h"
+#include "proto/base/size.h"
+
+static size_t bucket_of(uint64_t milliseconds)
+{
+    if (milliseconds < 16) {
+        return (size_t)milliseconds;
+    }
+    unsigned doublings = 63 - (unsigned)__builtin_clzll(milliseconds);
+    size_t bucket = 16 + (doublings - 4) * 8 + (size_t)((milliseconds >> (doublings - 3)) & 7);
+    return bucket < EARLIEST_BUCKETS ? bucket : EARLIEST_BUCKETS - 1;
+}
+
+static uint64_t end_of(const struct lease *lease)
+{
+    const struct session *session = lease->session;
+    uint64_t end = session->state == SESSION_DETACHED ? session->grace_until : lease_deadline(lease);
+    return lease->revoke_at ? size_min(end, lease->revoke_at) : end;
+}
+
+/* What is marked to be taken was reckoned with when it was marked. */
+static uint64_t gain_of(const struct broker *broker, const struct session *session, const struct account *account,
+                        const struct lease *lease)
+{
+    return lease->revoke_at
+               ? lease->bytes
+               : reckon_gain(broker, session, account, lease->session->flow, lease->location, lease->bytes);
+}
+
+static void look(struct broker *broker, const struct session *session, uint64_t now, struct coming_free *coming,
+                 size_t *looks)
+{
+    struct lease *lease = lease_table_first_due(&broker->leases);
+    reckon_begin(broker);
+    for (int i = 0; lease && i<EARLIEST_LOOKS && * looks> 0; i++, lease = lease_table_next_due(lease)) {
+        (*looks)--;
+        if (ledger_limit_counts(coming->limit, lease->location) &&
+            account_stands_under(&lease->session->account, coming->account)) {
+            uint64_t end = end_of(lease);
+            size_t bucket = bucket_of(size_subtract_floored(end, now) / NANOSECONDS_PER_MILLISECOND);
+            coming->buckets[bucket].bytes += gain_of(broker, session, coming->account, lease);
+            coming->buckets[bucket].latest =
+                end > coming->buckets[bucket].latest ? end : coming->buckets[bucket].latest;
+        }
+    }
+}
+
+static struct coming_free *recall(struct broker *broker, const struct session *session, const struct account *account,
+                                  enum ledger_limit limit, uint64_t now, size_t *looks)
+{
+    for (size_t i = 0; i < EARLIEST_REMEMBERED; i++) {
+        struct coming_free *coming = &broker->coming_free[i];
+        if (coming->at && coming->account == account && coming->flow == session->flow && coming->limit == limit &&
+            now - coming->at < NANOSECONDS_PER_SECOND) {
+            return coming;
+        }
+    }
+    struct coming_free *coming = &broker->coming_free[broker->coming_free_next];
+    broker->coming_free_next = (broker->coming_free_next + 1) % EARLIEST_REMEMBERED;
+    *coming = (struct coming_free){.account = account, .flow = session->flow, .limit = limit, .at = now};
+    look(broker, session, now, coming, looks);
+    return coming;
+}
+
+uint64_t earliest(struct broker *broker, const struct session *session, const struct account *account,
+                  enum ledger_limit limit, uint64_t lacking, uint64_t now, size_t *looks)
+{
+    uint64_t freed = 0;
+    if (lacking == 0) {
+        return 0;
+    }
+    const struct coming_free *coming = recall(broker, session, account, limit, now, looks);
+    for (size_t i = 0; i < EARLIEST_BUCKETS; i++) {
+        freed += coming->buckets[i].bytes;
+        if (freed >= lacking) {
+            return size_subtract_floored(coming->buckets[i].latest, now) / NANOSECONDS_PER_MILLISECOND;
+        }
+    }
+    return UINT64_MAX;
+}

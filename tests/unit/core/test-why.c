@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is said of those who wait, or were refused: why, and when enough could come free. */
+#include <string.h>
+
+#include "daemon/core/broker_state.h"
+#include "tests/unit/core/sharing.h"
+
+TestSuite(why);
+
+static struct why_entry why[4];
+
+static size_t explain(struct model *model, const struct identity *viewer)
+{
+    return broker_explain(model->broker, viewer, 0, model->now, why, 4);
+}
+
+Test(why, a_pause_is_named_and_its_end_is_not_known)
+{
+    struct model *model = model_new(0, 16 * MIB, 0);
+    struct input full = {.kind = INPUT_PRESSURE, .pressure = PRESSURE_FULL};
+    struct input none = {.kind = INPUT_PRESSURE, .pressure = PRESSURE_NONE};
+    model->options.settings.pause_at = PRESSURE_FULL;
+    model_configure(model);
+    model_open(model, 0, LIMIT_UNSAID);
+    model_feed(model, &full);
+    refused(model_acquire(model, 0, MIB, LOCATION_RAM, 0), ERROR_HOST_MEMORY);
+    cr_expect_null(model_acquire_waiting(model, 0, MIB, 60000));
+    cr_assert_eq(explain(model, &model_root), 2);
+    for (int i = 0; i < 2; i++) {
+        cr_expect_str_eq(why[i].refusal.limit, "pause_ram_at");
+        cr_expect_eq(why[i].earliest_ms, UINT64_MAX);
+    }
+    model_feed(model, &none);
+    cr_assert_eq(explain(model, &model_root), 1);
+    cr_expect_eq(why[0].earliest_ms, 0, "it would be granted now");
+    model_free(model);
+}
+
+Test(why, what_those_before_claim_is_not_free)
+{
+    struct model *model = model_new(0, 16 * MIB, 0);
+    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 1, LIMIT_UNSAID);
+    granted(model_acquire(model, 0, 6 * MIB, LOCATION_RAM, 20000));
+    cr_expect_null(model_acquire_waiting(model, 1, 16 * MIB, 60000));
+    cr_expect_null(model_acquire_waiting(model, 1, MIB, 60000));
+    cr_assert_eq(explain(model, &model_root), 2);
+    cr_expect_eq(why[0].refusal.claimed_bytes, 0);
+    cr_expect_eq(why[0].refusal.free_bytes, 10 * MIB);
+    cr_expect_eq(why[0].earliest_ms, 20000);
+    cr_expect_eq(why[1].refusal.claimed_bytes, 16 * MIB);
+    cr_expect_eq(why[1].refusal.free_bytes, 0);
+    cr_expect_eq(why[1].earliest_ms, UINT64_MAX, "what the first will hold comes back at its own time");
+    cr_expect_null(broker_check(model->broker), "nothing stays claimed");
+    model_free(model);
+}
+
+Test(why, what_would_fill_up_a_reserve_does_not_come_free)
+{
+    struct model *model = sharing(16 * MIB); /* 4 of it are reserved for class c */
+    model_open_as(model, 0, "c", 1);
+    model_open_as(model, 1, "a", 2);
+    granted(model_acquire(model, 0, 5 * MIB, LOCATION_RAM, 10000));
+    granted(model_acquire(model, 1, 11 * MIB, LOCATION_RAM, 40000));
+    cr_expect_null(model_acquire_waiting(model, 1, MIB, 60000));
+    cr_assert_eq(explain(model, &model_root), 1);
+    cr_expect_eq(why[0].earliest_ms, 10000, "one of the five is above the reserve");
+    struct request cancel = {.kind = REQUEST_CANCEL, .cancel_request = model->next_request};
+    model_request(model, 1, &cancel);
+    cr_expect_null(model_acquire_waiting(model, 1, 2 * MIB, 60000));
+    cr_assert_eq(explain(model, &model_root), 1);
+    cr_expect_eq(why[0].earliest_ms, 40000);
+    cr_expect_null(model_acquire_waiting(model, 0, 2 * MIB, 60000));
+    cr_assert_eq(explain(model, &model_root), 2);
+    cr_expect_eq(why[0].earliest_ms, 10000, "its own reserve is no loss");
+    model_free(model);
+}
+
+Test(why, the_refusal_of_one_who_is_gone_is_told_to_whom_it_concerns)
+{
+    struct model *model = model_new(0, 8 * MIB, 0);
+    const struct identity same = {.pid = 9, .uid = 5}, stranger = {.pid = 9, .uid = 4711};
+    struct input died = {.kind = INPUT_DIED};
+    for (int i = 0; i < REFUSALS_REMEMBERED + 2; i++) {
+        died.session = model_open_as(model, i, i ? "late" : "first", 5);
+        refused(model_acquire(model, i, (9 + (uint64_t)i) * MIB, LOCATION_RAM, 0), ERROR_LIMIT);
+        model_feed(model, &died);
+    }
+    died.session = model_open_as(model, 30, "content", 5);
+    model_feed(model, &died); /* it was refused nothing */
+    cr_expect_eq(explain(model, &stranger), 0);
+    cr_assert_eq(explain(model, &same), 4);
+    cr_expect_str_eq(why[0].name, "late");
+    cr_expect_eq(why[0].refusal.asked_bytes, (9 + REFUSALS_REMEMBERED + 1) * MIB, "the newest first");
+    cr_expect_eq(why[0].uid, 5);
+    cr_expect_not(why[0].waits);
+    cr_expect_eq(broker_explain(model->broker, &same, why[1].session, model->now, why, 4), 1);
+    cr_expect_eq(why[0].refusal.asked_bytes, (9 + REFUSALS_REMEMBERED) * MIB);
+    static struct why_entry all[2 * REFUSALS_REMEMBERED];
+    size_t count = broker_explain(model->broker, &same, 0, model->now, all, 2 * REFUSALS_REMEMBERED);
+    cr_expect_eq(count, REFUSALS_REMEMBERED, "so many are remembered");
+    model->now += 600 * NANOSECONDS_PER_SECOND;
+    cr_expect_eq(explain(model, &same), 0);
+    model_free(model);
+}
+
+Test(why, ends_are_filed_by_time_and_remembered_for_a_second)
+{
+    struct model *model = model_new(0, 64 * MIB, 64 * MIB);
+    size_t looks = EARLIEST_LOOKS, none = 0;
+    model->options.settings.times.ttl_max_ms = UINT32_MAX;
+    model->options.settings.times.ttl_min_ms = 1;
+    model_configure(model);
+    model_open(model, 0, LIMIT_UNSAID);
+    const struct session *session = session_table_find(&model->broker->sessions, model->peers[0].session);
+    const struct account *host = &model->broker->host;
+    granted(model_acquire(model, 0, 2 * MIB, LOCATION_RAM, 5));
+    granted(model_acquire(model, 0, MIB, LOCATION_RAM, 900));
+    granted(model_acquire(model, 0, MIB, LOCATION_MMAP, 17));
+    cr_expect_eq(earliest(model->broker, session, host, LEDGER_MAX_PHYSICAL_BYTES, 2 * MIB, model->now, &looks), 5);
+    cr_expect_eq(looks, EARLIEST_LOOKS - 3);
+    cr_expect_eq(earliest(model->broker, session, host, LEDGER_MAX_PHYSICAL_BYTES, 3 * MIB, model->now, &looks), 900);
+    cr_expect_eq(looks, EARLIEST_LOOKS - 3, "not looked at again");
+    cr_expect_eq(earliest(model->broker, session, host, LEDGER_MAX_BYTES, 3 * MIB, model->now, &looks), 17);
+    cr_expect_eq(earliest(model->broker, session, host, LEDGER_MAX_PHYSICAL_BYTES, 4 * MIB, model->now, &none),
+                 UINT64_MAX);
+    uint64_t later = model->now + NANOSECONDS_PER_SECOND;
+    looks = 1;
+    cr_expect_eq(earliest(model->broker, session, host, LEDGER_MAX_PHYSICAL_BYTES, 3 * MIB, later, &looks), UINT64_MAX,
+                 "it may look at one lease only");
+    cr_expect_eq(looks, 0);
+    model_free(model);
+}
