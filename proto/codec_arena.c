@@ -104,6 +104,13 @@ static bool is_control(uint32_t character)
     return character < 0x20 || (character >= 0x7f && character < 0xa0);
 }
 
+/* What shows nothing itself, and makes a line read as another: separators, joiners, marks and orders of direction. */
+static bool is_invisible(uint32_t character)
+{
+    return (character >= 0x200b && character <= 0x200f) || (character >= 0x2028 && character <= 0x202e) ||
+           (character >= 0x2060 && character <= 0x206f) || character == 0xfeff;
+}
+
 bool codec_name_is_valid(const char *name)
 {
     const unsigned char *at = (const unsigned char *)name;
@@ -113,7 +120,7 @@ bool codec_name_is_valid(const char *name)
     while (*at) {
         size_t length = utf8_length(*at);
         uint32_t character = utf8_decode(at, length);
-        if (character == UINT32_MAX || is_control(character)) {
+        if (character == UINT32_MAX || is_control(character) || is_invisible(character)) {
             return false;
         }
         at += length;

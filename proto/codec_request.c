@@ -16,8 +16,9 @@ _Static_assert((int)LOCATION_AUTO == MEMBROKER__V1__LOCATION__LOCATION_AUTO, "th
 _Static_assert((int)HUGE_PAGES_ALWAYS == MEMBROKER__V1__HUGE_PAGES__HUGE_PAGES_ALWAYS, "the enums share numbers");
 _Static_assert((int)LIST_QUEUE == MEMBROKER__V1__LIST__WHAT__LIST_QUEUE, "the enums share numbers");
 
-static const char bad_name[] = "the name is longer than 63 bytes, is not UTF-8 or has control characters in it; "
-                               "choose a plain one";
+static const char bad_name[] =
+    "the name is longer than 63 bytes, is not UTF-8 or has control or invisible characters in it; "
+    "choose a plain one";
 
 /* ---- hello ---- */
 
@@ -152,7 +153,7 @@ static const char *decode_acquire(const Membroker__V1__Acquire *from, struct acq
         to->numa_node = (int32_t)from->numa_node;
     }
     if (!codec_copy_name(to->file, from->file)) {
-        return "the file's name is longer than 63 bytes, is not UTF-8 or has control characters in it";
+        return "the file's name is longer than 63 bytes, is not UTF-8 or has control or invisible characters in it";
     }
     return codec_copy_name(to->name, from->name) ? NULL : bad_name;
 }

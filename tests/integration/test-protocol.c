@@ -122,7 +122,7 @@ Test(protocol, bad_values_get_an_error_and_the_connection_goes_on)
     struct acquire_request good = {.bytes = MIB, .location = LOCATION_RAM, .numa_node = -1, .name = "good"};
     fixture_start(&fixture, "");
     cleanup(fd_closep) int fd = greeted(&fixture, &reply, NULL);
-    struct acquire_request bad[6] = {good, good, good, good, good, good};
+    struct acquire_request bad[8] = {good, good, good, good, good, good, good, good};
     bad[0].bytes = 0;
     bad[1].location = (enum location)77;
     (void)strcpy(bad[2].name, "bell\a");
@@ -130,7 +130,10 @@ Test(protocol, bad_values_get_an_error_and_the_connection_goes_on)
     bad[4].ttl_ms = 1;
     bad[5].has_huge_pages = true;
     bad[5].huge_pages = (enum huge_pages)9;
-    for (size_t i = 0; i < 6; i++) {
+    (void)strcpy(bad[6].name, "lp\xe2\x80\xae"
+                              "c.exe"); /* an order to read from right to left */
+    (void)strcpy(bad[7].name, "\xef\xbb\xbf");
+    for (size_t i = 0; i < 8; i++) {
         request.acquire = bad[i];
         cr_assert(fixture_exchange(fd, &request, &reply, NULL), "case %zu", i);
         cr_expect(reply.kind == REPLY_ERROR && reply.error.code == ERROR_INVALID, "case %zu: kind %d", i,
