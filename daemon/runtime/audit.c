@@ -34,6 +34,7 @@ struct audit {
     int *descriptors; /* that look like segments */
     size_t descriptor_count;
     int scan_error;
+    int look_error; /* of a segment that could not be looked at: then there is nothing to report */
     bool disturbed; /* jobs ran when the scan began */
 };
 
@@ -61,6 +62,17 @@ static void on_closed(uv_handle_t *handle)
     free(audit);
 }
 
+/* That nothing differs is not known then, and that something does neither. */
+static void could_not_look(struct reply *reply, int error)
+{
+    reply->kind = REPLY_ERROR;
+    reply->error = (struct error_reply){.code = ERROR_SYSTEM};
+    (void)snprintf(reply->error.sentence, sizeof reply->error.sentence,
+                   "the audit could not look at every segment (%s): ask again when the daemon has memory and "
+                   "descriptors for it",
+                   strerrordesc_np(-error));
+}
+
 static void finish(struct audit *audit)
 {
     running = NULL;
@@ -68,6 +80,9 @@ static void finish(struct audit *audit)
         struct reply reply = {.kind = REPLY_AUDIT, .is_answer = true, .reply_to = audit->request_id};
         reply.audit = audit->report;
         reply.audit.differences = audit->differences;
+        if (audit->look_error && !audit->report.difference_count) {
+            could_not_look(&reply, audit->look_error);
+        }
         connection_send(audit->connection, &reply, -EBADF);
         connection_close_doomed(audit->server);
     }
@@ -151,8 +166,7 @@ static void scan_done(uv_work_t *work, int status)
         return;
     }
     if (audit->scan_error < 0) {
-        note_difference(audit, "the process's descriptors could not be listed: %s",
-                        strerrordesc_np(-audit->scan_error));
+        audit->look_error = audit->scan_error;
     } else if (unexplained && !doubtful) {
         note_difference(audit, "%zu descriptors of segments belong to no segment in the ledger", unexplained);
     }
@@ -188,8 +202,7 @@ static void compare(struct audit *audit, const struct segment_view *segment)
     }
     int result = segment_look(segment->handle, &kernel);
     if (result < 0) {
-        note_difference(audit, "segment %llu of lease %llu can't be looked at: %s", (unsigned long long)segment->id,
-                        (unsigned long long)segment->lease, strerrordesc_np(-result));
+        audit->look_error = result;
         return;
     }
     const struct segment_file *file = segment->handle;

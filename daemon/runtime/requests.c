@@ -231,9 +231,15 @@ static void serve_ping(struct connection *connection, const struct request *requ
     send_answer(connection, request, &reply, -EBADF);
 }
 
+/* It costs the daemon much, there is one at a time, and it tells of everybody's. */
 static void serve_audit(struct connection *connection, const struct request *request)
 {
-    if (!audit_start(connection, request->id)) {
+    const struct access *access = &connection_server(connection)->config->policy.access;
+    if (!access_is_administrator(access, getuid(), &connection_peer(connection)->identity)) {
+        send_error(connection, request, ERROR_NOT_PERMITTED,
+                   "only administrators may audit: root, the broker's own user, and those of [access] admin_users and "
+                   "admin_groups");
+    } else if (!audit_start(connection, request->id)) {
         send_error(connection, request, ERROR_TOO_MANY, "an audit is under way already; ask again when it is done");
     }
 }

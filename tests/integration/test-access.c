@@ -60,6 +60,17 @@ static int revoke_it(const struct fixture *of)
     return (int)fixture_revoke(of, somebodys_lease);
 }
 
+static int audit_it(const struct fixture *of)
+{
+    struct request request = {.kind = REQUEST_AUDIT};
+    struct reply reply;
+    cleanup(fd_closep) int fd = fixture_socket(of);
+    if (!fixture_hello(fd, true, &reply, NULL) || !fixture_exchange(fd, &request, &reply, NULL)) {
+        return 95;
+    }
+    return reply.kind == REPLY_AUDIT ? 0 : (int)reply.error.code;
+}
+
 static size_t list(const struct fixture *of, enum list_what what)
 {
     struct request request = {.kind = REQUEST_LIST, .list = {.what = what}};
@@ -149,6 +160,8 @@ Test(access, users_see_and_revoke_their_own_administrators_everybodys)
     cr_expect_eq(as_user(ALICE, 0, be_refused), 0, "a refusal says which user, not which process");
     cr_expect_eq(as_user(ALICE, 0, revoke_it), ERROR_NOT_PERMITTED);
     cr_expect_eq(mb_lease_check(lease), 0);
+    cr_expect_eq(as_user(ALICE, 0, audit_it), ERROR_NOT_PERMITTED);
+    cr_expect_eq(as_user(ALICE, OPERATORS, audit_it), 0);
     cr_expect_eq(as_user(ALICE, OPERATORS, revoke_it), 0);
     WAIT_UNTIL(mb_lease_check(lease) == -ESTALE);
     fixture_write_config(&fixture, "[access]\nsee_all = yes\n");
