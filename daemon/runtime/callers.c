@@ -38,22 +38,23 @@ void callers_remove(struct caller *caller)
     caller->connections--;
 }
 
-void callers_tend(struct caller_list *callers)
+void callers_forget(struct caller_list *callers)
 {
     struct caller *caller = LIST_FIRST(callers), *next;
     for (; caller; caller = next) {
         next = LIST_NEXT(caller, in_list);
-        caller->messages = 0;
-        caller->credit_ns = caller->credit_ns < 0 ? 0 : caller->credit_ns;
-        if (caller->connections == 0) {
+        if (caller->connections == 0 && caller->credit_ns >= 0) {
             LIST_REMOVE(caller, in_list);
             free(caller);
         }
     }
 }
 
-void callers_forget(struct caller_list *callers)
+void callers_tend(struct caller_list *callers)
 {
-    callers_tend(callers);
-    assert(LIST_EMPTY(callers));
+    struct caller *caller;
+    LIST_FOREACH(caller, callers, in_list) {
+        caller->messages = 0;
+        caller->credit_ns = caller->credit_ns < 0 ? 0 : caller->credit_ns;
+    }
 }

@@ -31,11 +31,12 @@ TAILQ_HEAD(caller_queue, caller);
 /* One connection more of this user; NULL when memory is short. */
 struct caller *callers_add(struct caller_list *callers, uint32_t uid);
 
-/* One connection less. A caller without any lives until it is tended: coming back at once does not make it another. */
+/* One connection less. Whoever calls may be in the middle of serving it: it is forgotten later. */
 void callers_remove(struct caller *caller);
 
-/* Each second: messages are counted anew, debts of time are forgiven, and who has no connection is forgotten. */
-void callers_tend(struct caller_list *callers);
-
-/* At the end, when there are no connections. */
+/* In each turn: forgets those who have no connection. One that has used more time than was its share is remembered
+ * until callers_tend(): coming back at once does not make it another. */
 void callers_forget(struct caller_list *callers);
+
+/* Each second: messages are counted anew, and debts of time are forgiven. */
+void callers_tend(struct caller_list *callers);

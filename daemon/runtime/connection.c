@@ -395,7 +395,6 @@ static void on_tending(uv_timer_t *timer)
     struct server *server = timer->data;
     struct connection *connection = LIST_FIRST(&server->connections), *next;
     log_summarise();
-    outbox_tend(server);
     callers_tend(&server->callers);
     for (; connection; connection = next) {
         next = LIST_NEXT(connection, in_server);

@@ -18,8 +18,8 @@
 enum {
     QUEUED_FRAMES_MAX = 256,
     FRAMES_AT_ONCE = 4,
-    IN_FLIGHT_MAX = 16,     /* descriptors of one connection */
-    HELD_PAUSE_MAX_MS = 64, /* the first is 1 ms, each later one twice as long until something is received */
+    IN_FLIGHT_MAX = 16,      /* descriptors of one connection */
+    HELD_PAUSE_MAX_MS = 128, /* the first is 1 ms, each later one twice as long until something is received */
 };
 
 struct queued_frame {
@@ -100,7 +100,30 @@ static void recount_user(struct server *server, struct caller *caller)
     }
 }
 
-/* Nothing tells when a client has received: those who are held back try again after a pause. */
+static void end_lingering(struct lingering *lingering)
+{
+    LIST_REMOVE(lingering, in_server);
+    lingering->caller->unread_descriptors -= lingering->unread_descriptors;
+    callers_remove(lingering->caller);
+    (void)fd_close(lingering->fd);
+    free(lingering);
+}
+
+/* Closes the sockets of ended connections whose clients have received everything, or are gone. */
+static void tend_lingering(struct server *server)
+{
+    struct lingering *lingering = LIST_FIRST(&server->lingering), *next;
+    for (; lingering; lingering = next) {
+        next = LIST_NEXT(lingering, in_server);
+        if (transport_unread(lingering->fd) == 0) {
+            end_lingering(lingering);
+        }
+    }
+}
+
+static void look_again(struct server *server);
+
+/* Nothing tells when a client has received: it is looked at after a pause, and those who are held back try again. */
 static void on_held(uv_timer_t *timer)
 {
     struct server *server = timer->data;
@@ -113,6 +136,17 @@ static void on_held(uv_timer_t *timer)
         recount_user(server, connection->caller);
         turns_add(connection);
     }
+    tend_lingering(server);
+    if (!LIST_EMPTY(&server->lingering)) {
+        look_again(server);
+    }
+}
+
+static void look_again(struct server *server)
+{
+    if (!uv_is_active((const uv_handle_t *)&server->held_timer)) {
+        (void)uv_timer_start(&server->held_timer, on_held, server->held_pause_ms, 0);
+    }
 }
 
 static void hold(struct connection *connection)
@@ -121,9 +155,7 @@ static void hold(struct connection *connection)
     if (connection->outbox.is_held) {
         return;
     }
-    if (LIST_EMPTY(&server->held)) {
-        (void)uv_timer_start(&server->held_timer, on_held, server->held_pause_ms, 0);
-    }
+    look_again(server);
     connection->outbox.is_held = true;
     LIST_INSERT_HEAD(&server->held, connection, in_held);
 }
@@ -222,7 +254,7 @@ int outbox_flush(struct connection *connection)
         // NOLINTNEXTLINE(clang-analyzer-unix.Malloc)
         int result = send_now(connection, queued->frame, queued->bytes, queued->fd);
         if (result == -EAGAIN) {
-            return 0;
+            break;
         }
         if (result == -ETOOMANYREFS) {
             hold(connection);
@@ -251,6 +283,8 @@ static bool linger(struct connection *connection)
                                     .unread_descriptors = connection->outbox.unread_descriptors};
     (void)shutdown(connection->fd, SHUT_RDWR);
     LIST_INSERT_HEAD(&connection->server->lingering, lingering, in_server);
+    connection->server->held_pause_ms = 1;
+    look_again(connection->server);
     return true;
 }
 
@@ -258,6 +292,7 @@ void outbox_close(struct connection *connection)
 {
     struct queued_frame *queued;
     while ((queued = TAILQ_FIRST(&connection->outbox.queue))) {
+        // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): as above
         take_out(connection, queued);
     }
     if (connection->outbox.is_held) {
@@ -274,30 +309,11 @@ void outbox_close(struct connection *connection)
     connection->fd = -EBADF;
 }
 
-static void end_lingering(struct lingering *lingering)
-{
-    LIST_REMOVE(lingering, in_server);
-    lingering->caller->unread_descriptors -= lingering->unread_descriptors;
-    callers_remove(lingering->caller);
-    (void)fd_close(lingering->fd);
-    free(lingering);
-}
-
-void outbox_tend(struct server *server)
-{
-    struct lingering *lingering = LIST_FIRST(&server->lingering), *next;
-    for (; lingering; lingering = next) {
-        next = LIST_NEXT(lingering, in_server);
-        if (transport_unread(lingering->fd) == 0) {
-            end_lingering(lingering);
-        }
-    }
-}
-
 void outbox_close_all(struct server *server)
 {
     struct lingering *lingering;
     while ((lingering = LIST_FIRST(&server->lingering))) {
+        // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): as above
         end_lingering(lingering);
     }
 }

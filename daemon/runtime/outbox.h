@@ -45,9 +45,6 @@ int outbox_flush(struct connection *connection);
 /* Drops what is queued, and closes the socket, now or once nothing is in flight. */
 void outbox_close(struct connection *connection);
 
-/* Each second: closes the sockets of ended connections whose clients have received everything. */
-void outbox_tend(struct server *server);
-
 /* At the end: closes them all. */
 void outbox_close_all(struct server *server);
 

@@ -165,6 +165,7 @@ static void after_poll(uv_check_t *handle)
     connection_close_doomed(server);
     turns_serve(server);
     judge(server);
+    callers_forget(&server->callers);
     end_loop_when_empty(server);
 }
 
@@ -403,6 +404,7 @@ struct server *server_free(struct server *server)
         connection_cut(connection);
     }
     outbox_close_all(server);
+    callers_tend(&server->callers);
     callers_forget(&server->callers);
     while ((peer = LIST_FIRST(&server->peers))) {
         peer_free(peer);

@@ -68,6 +68,12 @@ __attribute__((constructor)) static void begin(void)
     }
 }
 
+/* The C library, its loader, and this library. */
+static bool is_between(const char *file)
+{
+    return strstr(file, "/libc.so") || strstr(file, "/ld-linux") || strstr(file, "/preload.so");
+}
+
 /* Whether this call shall fail: its error, or 0. */
 static __attribute__((noinline)) int strike(enum fault_call call)
 {
@@ -81,7 +87,12 @@ static __attribute__((noinline)) int strike(enum fault_call call)
     }
     void *frames[FRAMES]; /* this function, the call, who called it */
     symbol_at caller;
-    bool is_known = backtrace(frames, FRAMES) > 2 && dladdr(frames[2], &caller) != 0;
+    int count = backtrace(frames, FRAMES), at = 2;
+    bool is_known = count > at && dladdr(frames[at], &caller) != 0;
+    /* what the C library and this one do for libuv (a thread's memory) is libuv's */
+    while (is_known && ++at < count && is_between(caller.file)) {
+        is_known = dladdr(frames[at], &caller) != 0;
+    }
     atomic_store(&control->was_in_libuv, is_known && strstr(caller.file, "/libuv.so") != NULL);
     backtrace_symbols_fd(frames, backtrace(frames, FRAMES), STANDARD_ERROR); /* to the daemon's log: where it struck */
     return atomic_load(&control->error);
