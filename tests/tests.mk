@@ -114,7 +114,7 @@ soak: all $(TEST_PROGRAMS) $(BUILD)/tests/faults ## every fault, SOAK_SECONDS (6
 	MEMBROKER_SOAK_SECONDS=$(SOAK_SECONDS) $(ASAN_ENV) $(BUILD)/asan/tests/soak
 	MEMBROKER_SOAK_SECONDS=$(SOAK_SECONDS) MEMBROKER_SOAK_PRELOAD=1 $(BUILD)/tests/soak
 	$(BUILD)/tests/faults -j3
-	bash tests/swarm/check-swarm $(BUILD) 1000 120
+	bash tests/swarm/check-swarm $(BUILD) 1000 120 5
 
 # ---- lint ----
 OWN_C := $(shell git ls-files '*.c' 2>/dev/null || find daemon proto client tests -name '*.c')

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -222,11 +223,88 @@ static void stop_for_long(void)
     (void)fd_close(fd);
 }
 
+/* Asks for what costs the daemon most. */
+static void dear_questions(void)
+{
+    int fd = greet();
+    for (int i = 0; fd >= 0 && i < 200; i++) {
+        struct request requests[] = {
+            {.kind = REQUEST_WHY},
+            {.kind = REQUEST_AUDIT},
+            {.kind = REQUEST_CANCEL, .cancel_request = below(1000)},
+            {.kind = REQUEST_REVOKE, .revoke_lease = below(100000)},
+        };
+        tell(fd, &requests[below(sizeof requests / sizeof *requests)]);
+    }
+    (void)fd_close(fd);
+}
+
+/* As many as fit in a message, of leases that it does not have. */
+static void renew_much(void)
+{
+    enum { USES = 3000 };
+    static struct lease_use uses[USES];
+    int fd = greet();
+    for (uint64_t i = 0; i < USES; i++) {
+        uses[i] = (struct lease_use){.lease = 1 + i, .used_bytes = i};
+    }
+    struct request renew = {.kind = REQUEST_RENEW, .renew = {.use = uses, .use_count = USES}};
+    for (int i = 0; fd >= 0 && i < 50; i++) {
+        tell(fd, &renew);
+    }
+    (void)fd_close(fd);
+}
+
+static void leave_grants_unread(void)
+{
+    int fd = greet();
+    struct request bye = {.kind = REQUEST_BYE};
+    for (int i = 0; fd >= 0 && i < 100; i++) {
+        (void)acquire(fd, false);
+    }
+    tell(fd, &bye);
+    pause_ms(below(1000));
+    (void)fd_close(fd);
+}
+
+/* Waits for more than its class may have, as often as it can. */
+static void fill_the_queue(void)
+{
+    int fd = greet();
+    for (int i = 0; fd >= 0 && i < 100; i++) {
+        struct request request = {.kind = REQUEST_ACQUIRE};
+        request.acquire = (struct acquire_request){.bytes = (96 << 20) + below(1 << 24),
+                                                   .location = LOCATION_RAM,
+                                                   .ttl_ms = 1000,
+                                                   .name = "swarm",
+                                                   .numa_node = -1,
+                                                   .wait_ms = 3000};
+        tell(fd, &request);
+    }
+    pause_ms(below(500));
+    (void)fd_close(fd);
+}
+
+/* Its child is stopped for ever, with a lease; whoever started the swarm kills it, or its parent's end does. */
+static void stop_for_ever(void)
+{
+    static int stopped;
+    pid_t child = stopped++ < 3 ? fork() : -1;
+    if (child == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        int fd = greet();
+        (void)acquire(fd, false);
+        (void)raise(SIGSTOP);
+        _exit(0);
+    }
+}
+
 int main(int argc, char **argv)
 {
-    static void (*const harms[])(void) = {garbage,       half_a_message,       many_connections, descriptors,
-                                          others_leases, guessed_tokens,       release_twice,    die_in_mid_request,
-                                          stop_for_long, flood_without_reading};
+    static void (*const harms[])(void) = {dear_questions,     renew_much,    leave_grants_unread,  fill_the_queue,
+                                          stop_for_ever,      garbage,       half_a_message,       many_connections,
+                                          descriptors,        others_leases, guessed_tokens,       release_twice,
+                                          die_in_mid_request, stop_for_long, flood_without_reading};
     time_t end = time(NULL) + (argc == 3 ? atol(argv[2]) : 1);
     state = argc == 3 ? (unsigned)atol(argv[1]) : 1;
     arena = codec_arena_new();
