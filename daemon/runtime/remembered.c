@@ -99,7 +99,7 @@ static bool print(const struct learned_table *table, struct saving *saving)
                       size->key.client, size->key.workspace);
     }
     bool failed = ferror(out);
-    return fclose(out) == 0 && !failed;
+    return fclose(out) == 0 && !failed && saving->text; /* without memory for its end, the C library says nothing */
 }
 
 static struct saving *saving_new(const struct learned_table *table, const char *path)
