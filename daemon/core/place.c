@@ -60,18 +60,25 @@ static bool host_allows(const struct broker *broker, uint64_t bytes)
     return !place_is_paused(broker) && wanted <= host_room(broker);
 }
 
+/* The host's memory changes; a limit that never lets it pass is the better reason. */
 static bool reserve(struct broker *broker, struct account *account, uint64_t bytes, enum location location,
                     struct charge *ret_charge, struct denial *ret_denial)
 {
     struct ledger_excess excess;
-    if (location == LOCATION_RAM && !host_allows(broker, bytes)) {
+    struct charge charge;
+    bool fits = ledger_reserve(account, location, bytes, &charge, &excess) == 0;
+    if (location == LOCATION_RAM && !host_allows(broker, bytes) && (fits || excess.fits_ever)) {
+        if (fits) {
+            charge_release(&charge);
+        }
         deny_host(broker, bytes, ret_denial);
         return false;
     }
-    if (ledger_reserve(account, location, bytes, ret_charge, &excess) == LEDGER_E_LIMIT) {
+    if (!fits) {
         *ret_denial = (struct denial){.code = ERROR_LIMIT, .excess = excess, .location = location};
         return false;
     }
+    *ret_charge = charge;
     return true;
 }
 

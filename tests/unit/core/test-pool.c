@@ -374,7 +374,7 @@ Test(pool, what_the_host_has_not_available_leaves_it_alone_if_a_limit_is_in_the_
     struct input host = {.kind = INPUT_HOST_MEMORY,
                          .host = {.available_bytes = 2 * MIB, .total_bytes = 7 * MIB + MODEL_PAGE}};
     model_feed(model, &host);
-    refused(model_acquire(model, 0, 7 * MIB, LOCATION_RAM, 0), ERROR_HOST_MEMORY);
+    refused(model_acquire(model, 0, 7 * MIB, LOCATION_RAM, 0), ERROR_LIMIT);
     refused(model_acquire(model, 1, 8 * MIB, LOCATION_RAM, 0), ERROR_HOST_MEMORY);
     cr_expect_eq(model_status(model).pooled_bytes, 4 * MIB);
     model->hold_frees = true;
