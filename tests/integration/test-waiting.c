@@ -213,6 +213,8 @@ Test(waiting, a_trim_time_of_0_asks_nobody)
     begin(LIMITS "[queue]\ntrim_time = 0\n");
     mb_client *caching = connect_caching();
     mb_lease *lease = take(caching, 60 * MIB), *other;
+    void *address;
+    cr_assert(mb_map(lease, 0, &address, NULL) == 0);
     cr_assert(mb_release(lease) == 0);
     cr_expect_eq(mb_acquire(client, 40 * MIB, NULL, &other), -ENOMEM);
     mb_disconnect(caching);
