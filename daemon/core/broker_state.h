@@ -231,7 +231,7 @@ const char *end_reason_words(enum end_reason reason);
 
 /* ---- earliest.c ---- */
 enum {
-    EARLIEST_LOOKS = 4096,   /* at leases, for one account and limit */
+    EARLIEST_LOOKS = 8192,   /* at leases, for one question */
     EARLIEST_BUCKETS = 384,  /* of time: exact below 16 ms, then eight to each doubling */
     EARLIEST_REMEMBERED = 8, /* accounts and limits */
 };

@@ -87,8 +87,8 @@ static const char *check_session(const struct broker *broker, const struct sessi
             return "a lease's size is not the sum of its segments";
         }
         const struct flow *flow = session->flow;
-        bool is_in_pile = lease->pile && lease->pile == (lease->location == LOCATION_RAM ? &flow->ram : &flow->files);
-        if (is_in_pile != (lease->state == LEASE_ALIVE && !lease->revoke_at)) {
+        const struct lease_pile *pile = lease->location == LOCATION_RAM ? &flow->ram : &flow->files;
+        if (lease->pile != (lease->state == LEASE_ALIVE && !lease->revoke_at ? pile : NULL)) {
             return "a lease lies in a wrong pile, or in none";
         }
     }

@@ -38,7 +38,7 @@ static void look(struct broker *broker, const struct session *session, uint64_t 
 {
     struct lease *lease = lease_table_first_due(&broker->leases);
     reckon_begin(broker);
-    for (int i = 0; lease && i<EARLIEST_LOOKS && * looks> 0; i++, lease = lease_table_next_due(lease)) {
+    for (; lease && *looks > 0; lease = lease_table_next_due(lease)) {
         (*looks)--;
         if (ledger_limit_counts(coming->limit, lease->location) &&
             account_stands_under(&lease->session->account, coming->account)) {

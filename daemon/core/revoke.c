@@ -11,7 +11,7 @@
 #include "daemon/core/broker_state.h"
 #include "proto/base/size.h"
 
-enum { VICTIMS_AT_ONCE = 128 }; /* marked for one request in one pass */
+enum { VICTIMS_AT_ONCE = 60 }; /* marked for one request in one step: the queue leaves room for so many events */
 
 static uint64_t grace(const struct broker *broker)
 {
@@ -170,7 +170,7 @@ static bool take_for(struct step *step, struct waiting *waiting, const struct le
         return lacks == 0;
     }
     walk_begin(broker, &need);
-    for (int i = 0; i < VICTIMS_AT_ONCE && lacks > 0 && effect_room(step->effects) > EFFECTS_FOR_ONE_LEASE; i++) {
+    for (int i = 0; i < VICTIMS_AT_ONCE && lacks > 0; i++) {
         struct lease *victim = walk_next(broker);
         uint64_t gained = victim ? reckon_gain(broker, waiting->session, need.account, victim->session->flow,
                                                victim->location, victim->bytes)
@@ -180,6 +180,7 @@ static bool take_for(struct step *step, struct waiting *waiting, const struct le
         }
         lacks = victim ? size_subtract_floored(lacks, gained) : 0; /* overlapping reserves can leave some */
     }
+    broker->retry_waiting = broker->retry_waiting || lacks > 0; /* the next step goes on */
     return true;
 }
 

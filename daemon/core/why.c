@@ -236,8 +236,7 @@ static size_t explain_buried(const struct explanation *explanation, uint64_t ses
 size_t broker_explain(struct broker *broker, const struct identity *viewer, uint64_t session, uint64_t now,
                       struct why_entry *entries, size_t max)
 {
-    struct explanation explanation = {
-        .broker = broker, .viewer = viewer, .now = now, .looks = (size_t)2 * EARLIEST_LOOKS};
+    struct explanation explanation = {.broker = broker, .viewer = viewer, .now = now, .looks = EARLIEST_LOOKS};
     size_t count = explain_waiting(&explanation, session, entries, max);
     count += explain_refused(&explanation, session, &entries[count], max - count);
     queue_walk_end(broker);

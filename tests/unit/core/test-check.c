@@ -98,6 +98,8 @@ Test(check, accounts, .init = begin, .fini = end)
 Test(check, sessions_and_leases, .init = begin, .fini = end)
 {
     EXPECT_NOTICED(lease->bytes, 1, "sum of its segments");
+    EXPECT_NOTICED(lease->pile, NULL, "pile");
+    EXPECT_NOTICED(lease->revoke_at, 1, "pile");
     EXPECT_NOTICED(session->lease_count, 9, "miscounts its leases");
     EXPECT_NOTICED(broker->leases.alive, 9, "living leases");
     EXPECT_NOTICED(broker->sessions.count, 9, "number of sessions");

@@ -150,6 +150,23 @@ Test(making_room, who_goes_on_waiting_asks_again_each_second)
     model_free(model);
 }
 
+Test(making_room, the_largest_is_asked_wherever_it_stands)
+{
+    struct model *model = model_new(0, 12 * MIB, 0);
+    model->options.settings.queue.trim_ms = 100;
+    model_configure(model);
+    for (int peer = 0; peer < 11; peer++) {
+        model_open(model, peer, LIMIT_UNSAID);
+        granted(model_acquire(model, peer, peer == 10 ? 2 * MIB : MIB, LOCATION_RAM, 60000));
+    }
+    model_open(model, 12, LIMIT_UNSAID);
+    cr_expect_null(model_acquire_waiting(model, 12, 12 * MIB, 30000));
+    cr_expect_eq(model_events(model, 10, EVENT_TRIM), 1);
+    cr_expect_eq(model_events(model, 6, EVENT_TRIM), 1);
+    cr_expect_eq(model_events(model, 7, EVENT_TRIM), 0);
+    model_free(model);
+}
+
 Test(making_room, looks_for_whom_to_ask_are_few_in_a_pass)
 {
     struct model *model = model_new(0, 8 * MIB, 0);

@@ -254,3 +254,85 @@ Test(revocation, neither_equals_nor_what_is_being_made_nor_who_stands_elsewhere_
     cr_expect_eq(model_events(model, 0, EVENT_REVOKING), 0, "its own limit is what it waits for");
     model_free(model);
 }
+
+/* ---- whose limit it is ---- */
+
+/* Class low (peer 0, and as another user peer 1) has 4 MiB each; class high (peer 2, with a limit of 8 MiB) the rest.
+ */
+static struct model *with_a_limit(enum party_kind kind, bool in_group)
+{
+    struct policy_rule rules[] = {one_rule(PARTY_CLASS, "low"), one_rule(PARTY_CLASS, "high"), one_rule(kind, "x")};
+    struct policy_member members[] = {{.kind = MEMBER_CLIENT, .name = "low"}, {.kind = MEMBER_CLIENT, .name = "high"}};
+    struct policy policy = {.rules = rules, .rule_count = kind == PARTY_CLASS && !in_group ? 2 : 3};
+    for (int i = 0; i < 2; i++) {
+        rules[i].members = &members[i];
+        rules[i].member_count = 1;
+    }
+    rules[1].quota.has_priority = true;
+    rules[1].quota.priority = 5;
+    rules[1].quota.limits.max_physical_bytes = kind == PARTY_CLASS ? 8 * MIB : LIMIT_OFF;
+    rules[2].kind = in_group ? PARTY_GROUP : kind;
+    rules[2].id = in_group ? 0 : 1; /* all are in group 0 */
+    rules[2].quota.limits.max_physical_bytes = kind == PARTY_CLASS ? LIMIT_OFF : in_group ? 16 * MIB : 12 * MIB;
+    struct model *model = model_new(0, 64 * MIB, 0);
+    model->options.settings.policy = &policy;
+    model->options.settings.queue.revoke_for_priority = true;
+    model_configure(model);
+    model->options.settings.policy = NULL; /* the broker has a copy */
+    model_open_as(model, 0, "low", 1);
+    model_open_as(model, 1, "low", 2);
+    model_open_as(model, 2, "high", 1);
+    granted(model_acquire(model, 0, 4 * MIB, LOCATION_RAM, 60000));
+    granted(model_acquire(model, 1, 4 * MIB, LOCATION_RAM, 60000));
+    granted(model_acquire(model, 2, 8 * MIB, LOCATION_RAM, 60000));
+    cr_expect_null(model_acquire_waiting(model, 2, MIB, 30000));
+    model_pass(model, 1500);
+    return model;
+}
+
+Test(revocation, only_who_stands_under_the_limit_that_is_short_loses_a_lease)
+{
+    struct model *model = with_a_limit(PARTY_USER, false);
+    cr_expect_eq(model_events(model, 0, EVENT_REVOKING), 1, "the same user's");
+    cr_expect_eq(model_events(model, 1, EVENT_REVOKING), 0);
+    model_free(model);
+    model = with_a_limit(PARTY_GROUP, true);
+    cr_expect_eq(model_events(model, 1, EVENT_REVOKING), 1, "the newest of the group's");
+    model_free(model);
+    for (int in_group = 0; in_group < 2; in_group++) {
+        model = with_a_limit(PARTY_CLASS, in_group);
+        cr_expect_eq(model_events(model, 0, EVENT_REVOKING) + model_events(model, 1, EVENT_REVOKING), 0,
+                     "it is its own class's limit");
+        model_free(model);
+    }
+}
+
+Test(revocation, where_reserves_overlap_what_is_marked_ends_with_what_there_is)
+{
+    struct policy_rule rules[] = {one_rule(PARTY_USER, "u"), one_rule(PARTY_CLASS, "a"), one_rule(PARTY_CLASS, "high")};
+    struct policy_member members[] = {{.kind = MEMBER_CLIENT, .name = "a"}, {.kind = MEMBER_CLIENT, .name = "high"}};
+    struct policy policy = {.rules = rules, .rule_count = 3};
+    rules[0].id = 1;
+    rules[0].quota.reserve_bytes = rules[1].quota.reserve_bytes = 10 * MIB;
+    rules[1].members = &members[0];
+    rules[2].members = &members[1];
+    rules[1].member_count = rules[2].member_count = 1;
+    rules[2].quota.has_priority = true;
+    rules[2].quota.priority = 5;
+    struct model *model = model_new(0, 64 * MIB, 0);
+    model->options.settings.policy = &policy;
+    model->options.settings.queue.revoke_for_priority = true;
+    model_configure(model);
+    model_open_as(model, 0, "b", 1);
+    model_open_as(model, 1, "a", 1);
+    model_open_as(model, 2, "high", 2);
+    granted(model_acquire(model, 0, 10 * MIB, LOCATION_RAM, 60000));
+    granted(model_acquire(model, 1, 11 * MIB, LOCATION_RAM, 60000));
+    granted(model_acquire(model, 2, 43 * MIB, LOCATION_RAM, 60000));
+    cr_expect_null(model_acquire_waiting(model, 2, 10 * MIB, 30000));
+    model_pass(model, 1000);
+    cr_expect_eq(model_events(model, 1, EVENT_REVOKING), 1, "one MiB is above both reserves");
+    cr_expect_eq(model_events(model, 0, EVENT_REVOKING), 0, "then there is nothing above the user's");
+    cr_expect_gt(broker_next_wakeup(model->broker), model->now, "and it is not tried for ever");
+    model_free(model);
+}
