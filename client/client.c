@@ -292,6 +292,7 @@ uint64_t client_due(const mb_client *client)
     uint64_t due = link_due(client), idle = heaps_due(client->heaps), cached = lease_cache_due(client);
     due = idle < due ? idle : due;
     due = cached < due ? cached : due;
+    due = client->trim_again_at && client->trim_again_at < due ? client->trim_again_at : due;
     return client->trim_asked ? 0 : due;
 }
 

@@ -109,6 +109,7 @@ struct mb_client {
     uint32_t max_retries, retry_wait_ms, wait_ms;
     uint64_t cache_bytes, cached_bytes; /* most, and now */
     bool trim_asked;                    /* the broker waits to hear that it was done */
+    uint64_t trim_again_at;             /* ms; 0: not */
     _Atomic uint32_t trims;             /* how often it asked */
     struct heaps *heaps;
     _Atomic uint64_t buffer_epoch; /* no other client's; another one after each loss of a lease: see buffer/cache.h */

@@ -191,9 +191,11 @@ void *mb_alloc(size_t bytes)
 void mb_workspace_toggle(mb_workspace *workspace, int use)
 {
     if (workspace_check_thread(workspace) == 0) {
+        arena_seize(workspace);
         arena_sync(workspace);
         workspace->cycle.in_use = use != 0;
         arena_publish(workspace);
+        arena_yield(workspace);
     }
 }
 
@@ -208,6 +210,7 @@ mb_ref mb_workspace_ref(mb_workspace *workspace, void *data, size_t bytes)
                   .workspace = workspace->origin->workspace,
                   .generation = workspace->cycle.generation,
                   .position = UINT64_MAX};
+    arena_seize(workspace);
     arena_sync(workspace);
     if (workspace->base && at >= workspace->base && at < workspace->base + workspace->cycle.size) {
         uint64_t offset = (uint64_t)(at - workspace->base);
@@ -216,6 +219,7 @@ mb_ref mb_workspace_ref(mb_workspace *workspace, void *data, size_t bytes)
             ref.position -= workspace->cycle.size; /* before the turn that this cycle took */
         }
     }
+    arena_yield(workspace);
     return ref;
 }
 
@@ -236,7 +240,7 @@ void workspace_publish_position(const struct origin *origin)
 {
     mb_workspace *workspace = owned(origin);
     if (workspace) {
-        arena_sync(workspace);
+        arena_sync(workspace); /* nothing was bumped where no scope is open */
         atomic_store_explicit(&workspace->origin->position, cycle_position(&workspace->cycle), memory_order_relaxed);
     }
 }

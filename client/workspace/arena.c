@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A workspace's arena: its lease, and the bump pointers. */
 #include <errno.h>
+#include <sched.h>
 
 #include "client/error.h"
 #include "client/misuse.h"
@@ -13,6 +14,34 @@ static _Alignas(CYCLE_ALIGNMENT) char nowhere[CYCLE_ALIGNMENT];
 static bool may_bump(const mb_workspace *workspace)
 {
     return workspace->base && !workspace->bypasses && (workspace->is_open || workspace->is_borrowed);
+}
+
+static bool is_active(const mb_workspace *workspace)
+{
+    return workspace->is_open || workspace->is_borrowed;
+}
+
+void arena_seize(mb_workspace *workspace)
+{
+    uint32_t holder = ARENA_FREE;
+    if (is_active(workspace)) {
+        return; /* it is ours already */
+    }
+    while (!atomic_compare_exchange_weak_explicit(&workspace->holder, &holder, ARENA_OWNED, memory_order_acquire,
+                                                  memory_order_relaxed)) {
+        if (holder == ARENA_TAKEN && !thread_process_is(workspace->client->owner)) {
+            return; /* a forked child's copy: nobody is there to end it */
+        }
+        (void)sched_yield(); /* a few assignments of another thread */
+        holder = ARENA_FREE;
+    }
+}
+
+void arena_yield(mb_workspace *workspace)
+{
+    if (!is_active(workspace)) {
+        atomic_store_explicit(&workspace->holder, ARENA_FREE, memory_order_release);
+    }
 }
 
 void arena_sync(mb_workspace *workspace)
@@ -47,6 +76,7 @@ static void give_back(mb_workspace *workspace)
         (void)mb_release(workspace->lease);
         workspace->lease = NULL;
         workspace->base = NULL;
+        workspace->lease_is_lent = false;
     }
 }
 
@@ -64,6 +94,7 @@ static int lease_arena(mb_workspace *workspace, uint64_t size)
         size = mb_lease_file_bytes(workspace->lease);
     }
     workspace->base = address;
+    workspace->location = mb_lease_location(workspace->lease);
     workspace->sizings++;
     cycle_resized(&workspace->cycle, size);
     if (workspace->catch_misuse) {
@@ -114,6 +145,7 @@ void arena_recall(mb_workspace *workspace)
     uint64_t size = mb_lease_bytes(lease);
     workspace->lease = lease;
     workspace->base = address;
+    workspace->location = mb_lease_location(lease);
     workspace->sizings++;
     cycle_remembered(&workspace->cycle, rules->max_size && rules->max_size < size ? rules->max_size : size);
     if (workspace->catch_misuse) {
@@ -125,19 +157,89 @@ void arena_recall(mb_workspace *workspace)
 
 enum { IDLE_CYCLES = 64 };
 
+/* Its bytes outlive a cycle. */
+static bool keeps_bytes(const mb_workspace *workspace)
+{
+    return workspace->cycle.rules.circular || workspace->file;
+}
+
 void arenas_trim_idle(struct thread *thread, bool is_new)
 {
     mb_workspace *workspace;
     thread->trim_again_at = is_new ? thread->cycles + IDLE_CYCLES : 0;
     TAILQ_FOREACH(workspace, &thread->workspaces, in_thread) {
-        bool in_use = workspace->is_open || workspace->is_borrowed || workspace->cycle.rules.circular ||
-                      workspace->file || thread->cycles - workspace->left_at < IDLE_CYCLES;
-        if (!in_use && workspace->lease) {
+        bool in_use =
+            is_active(workspace) || keeps_bytes(workspace) || thread->cycles - workspace->left_at < IDLE_CYCLES;
+        if (in_use) {
+            continue;
+        }
+        arena_seize(workspace);
+        if (workspace->lease) {
             give_back(workspace); /* the next cycle leases it anew */
             cycle_resized(&workspace->cycle, workspace->cycle.size);
             arena_publish(workspace);
         }
+        arena_yield(workspace);
     }
+}
+
+void arenas_look(mb_client *client, uint64_t now)
+{
+    mb_workspace *workspace;
+    TAILQ_FOREACH(workspace, &client->workspaces, in_client) {
+        uint64_t generation = atomic_load_explicit(&workspace->origin->generation, memory_order_relaxed);
+        if (generation != workspace->seen_generation || !workspace->seen_at) {
+            workspace->seen_generation = generation;
+            workspace->seen_at = now;
+        }
+    }
+}
+
+/* What is left, the next cycle of its thread does: it sees that the lease is gone. */
+static mb_lease *take_away(mb_workspace *workspace)
+{
+    uint32_t holder = ARENA_FREE;
+    mb_lease *lease = NULL;
+    if (!atomic_compare_exchange_strong_explicit(&workspace->holder, &holder, ARENA_TAKEN, memory_order_acquire,
+                                                 memory_order_relaxed)) {
+        return NULL;
+    }
+    if (workspace->lease && !workspace->lease_is_lent) {
+        lease = workspace->lease;
+        workspace->lease = NULL;
+        workspace->base = NULL;
+        atomic_fetch_sub_explicit(&workspace->held_bytes, mb_lease_bytes(lease), memory_order_relaxed);
+    }
+    atomic_store_explicit(&workspace->holder, ARENA_FREE, memory_order_release);
+    return lease;
+}
+
+/* With the client's lock held, so that it is not closed meanwhile. NULL: no more are idle. */
+static mb_lease *take_first_idle(mb_client *client, uint64_t before)
+{
+    mb_workspace *workspace;
+    TAILQ_FOREACH(workspace, &client->workspaces, in_client) {
+        uint64_t generation = atomic_load_explicit(&workspace->origin->generation, memory_order_relaxed);
+        bool is_idle = generation == workspace->seen_generation && workspace->seen_at <= before;
+        bool may_go =
+            is_idle && !keeps_bytes(workspace) && !workspace->catch_misuse; /* that is the owner's to unmark */
+        mb_lease *lease = may_go ? take_away(workspace) : NULL;
+        if (lease) {
+            return lease;
+        }
+    }
+    return NULL;
+}
+
+void arenas_take_idle(mb_client *client, uint64_t before)
+{
+    mb_lease *lease;
+    do {
+        (void)pthread_mutex_lock(&client->lock);
+        lease = take_first_idle(client, before);
+        (void)pthread_mutex_unlock(&client->lock);
+        (void)mb_release(lease);
+    } while (lease);
 }
 
 int mb_workspace_initialize(mb_workspace *workspace)
@@ -147,10 +249,12 @@ int mb_workspace_initialize(mb_workspace *workspace)
     if (result < 0) {
         return result;
     }
+    arena_seize(workspace);
     arena_sync(workspace);
     if (cycle_initialize(&workspace->cycle, &size)) {
         result = arena_resize_learned(workspace, size);
     }
     arena_publish(workspace);
+    arena_yield(workspace);
     return result;
 }

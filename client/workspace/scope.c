@@ -119,19 +119,17 @@ int mb_workspace_enter(mb_workspace *workspace)
         return error_set(-EBUSY, "workspace \"%s\" is open further out in this thread; borrow it, or leave it first",
                          workspace->name);
     }
-    return begin_cycle(workspace);
+    arena_seize(workspace);
+    result = begin_cycle(workspace);
+    if (result < 0) {
+        arena_yield(workspace);
+    }
+    return result;
 }
 
-int mb_workspace_borrow(mb_workspace *workspace)
+static int begin_borrowing(mb_workspace *workspace)
 {
-    int result = workspace_check_thread(workspace);
-    if (result == 0 && workspace->is_borrowed) {
-        result = error_set(-EBUSY, "workspace \"%s\" is borrowed already, and can't be borrowed from a borrower",
-                           workspace->name);
-    }
-    if (result == 0 && workspace->lease) {
-        result = mb_lease_check(workspace->lease);
-    }
+    int result = workspace->lease ? mb_lease_check(workspace->lease) : 0;
     if (result == 0) {
         result = push(workspace->thread, SCOPE_BORROWED, workspace);
     }
@@ -144,6 +142,24 @@ int mb_workspace_borrow(mb_workspace *workspace)
     arena_publish(workspace);
     note_active(workspace);
     return 0;
+}
+
+int mb_workspace_borrow(mb_workspace *workspace)
+{
+    int result = workspace_check_thread(workspace);
+    if (result < 0) {
+        return result;
+    }
+    if (workspace->is_borrowed) {
+        return error_set(-EBUSY, "workspace \"%s\" is borrowed already, and can't be borrowed from a borrower",
+                         workspace->name);
+    }
+    arena_seize(workspace);
+    result = begin_borrowing(workspace);
+    if (result < 0) {
+        arena_yield(workspace);
+    }
+    return result;
 }
 
 /* ---- a cycle's end ---- */
@@ -228,6 +244,7 @@ int mb_workspace_leave(mb_workspace *workspace)
     }
     arena_publish(workspace);
     note_active(workspace);
+    arena_yield(workspace);
     uint32_t trims = atomic_load_explicit(&workspace->client->trims, memory_order_relaxed);
     if (trims != thread->trims || thread->cycles == thread->trim_again_at) {
         arenas_trim_idle(thread, trims != thread->trims);

@@ -8,7 +8,8 @@
 /* What was bumped since the cycle was last told. */
 static uint64_t bumped(const mb_workspace *workspace)
 {
-    bool live = workspace->base && workspace->arena.next >= workspace->base &&
+    bool active = workspace->is_open || workspace->is_borrowed; /* else the base may be another thread's just now */
+    bool live = active && workspace->base && workspace->arena.next >= workspace->base &&
                 workspace->arena.next <= workspace->base + workspace->cycle.size;
     return live ? (uint64_t)(workspace->arena.next - workspace->base) - workspace->cycle.offset : 0;
 }
@@ -42,7 +43,7 @@ void mb_workspace_stats(const mb_workspace *workspace, mb_workspace_statistics *
         .generation = cycle->generation,
         .sizings = workspace->sizings,
         .sizings_refused = workspace->sizings_refused,
-        .location = workspace->lease ? mb_lease_location(workspace->lease) : workspace->config.location,
+        .location = workspace->location,
         .mirroring = workspace->config.mirroring,
     };
     outside_sum(&workspace->outside, false, &ret->spilled_bytes, &ret->spilled_count);

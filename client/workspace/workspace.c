@@ -44,7 +44,7 @@ static int fill(mb_workspace *workspace, mb_client *client, const char *name, co
     (void)stpncpy(workspace->name, name, sizeof workspace->name - 1);
     workspace->options = (mb_lease_options)MB_LEASE_OPTIONS_INIT;
     workspace->options.name = workspace->name;
-    workspace->options.location = config->location;
+    workspace->options.location = workspace->location = config->location;
     workspace->options.ttl_ms = config->ttl_ms;
     workspace->options.huge_pages =
         config->huge_pages == MB_HUGE_PAGES_NEVER ? MB_HUGE_PAGES_UNSAID : config->huge_pages;
@@ -255,5 +255,9 @@ const char *mb_workspace_name(const mb_workspace *workspace)
 
 mb_lease *mb_workspace_lease(mb_workspace *workspace)
 {
-    return workspace->lease;
+    arena_seize(workspace);
+    mb_lease *lease = workspace->lease;
+    workspace->lease_is_lent = lease;
+    arena_yield(workspace);
+    return lease;
 }

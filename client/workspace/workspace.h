@@ -12,10 +12,15 @@
 #include "client/workspace/origin.h"
 #include "client/workspace/outside.h"
 
+/* Who has the arena. The owner's thread does while a scope is open, and while it looks at it else; the library's
+ * background thread for the moment that it takes to take the lease away. */
+enum arena_holder { ARENA_FREE, ARENA_OWNED, ARENA_TAKEN };
+
 struct mb_workspace {
     struct mb_workspace_arena arena; /* first: the header's inline allocation works on it */
     char *base;                      /* of the arena; NULL: there is none */
     mb_lease *lease;
+    mb_location location; /* of the newest arena; as configured before the first */
     struct cycle cycle;
     struct outside outside;
     bool is_open, is_borrowed;
@@ -28,6 +33,10 @@ struct mb_workspace {
     mb_buffer **bypassed; /* what was allocated while it did nothing */
     size_t bypassed_count, bypassed_capacity;
     _Atomic uint64_t held_bytes; /* leased for it; any thread may look */
+    _Atomic uint32_t holder;     /* enum arena_holder: whose `lease` and `base` are */
+    bool lease_is_lent;          /* the program has seen it: only its own thread takes it away */
+    uint64_t seen_generation;    /* when it was looked at whether it is idle; with the client's lock held */
+    uint64_t seen_at;            /* ms: it has not been entered since */
     mb_client *client;
     struct thread *thread;
     struct origin *origin;
@@ -62,6 +71,22 @@ void arena_recall(mb_workspace *workspace);
  * of the broker it is done once more, when those that nobody enters any more have become idle.
  */
 void arenas_trim_idle(struct thread *thread, bool is_new);
+
+/*
+ * Around everything that touches the lease of a workspace, or its base, while none of its scopes may be open. In the
+ * steady state an atomic exchange, and a store.
+ */
+void arena_seize(mb_workspace *workspace);
+void arena_yield(mb_workspace *workspace);
+
+/* Notes which workspaces were not entered since the last look. With the client's lock held. */
+void arenas_look(mb_client *client, uint64_t now);
+
+/*
+ * Gives back the arenas of workspaces, whichever thread's they are, that were not entered since `before` (ms). Their
+ * next cycle leases them anew. Takes the lock.
+ */
+void arenas_take_idle(mb_client *client, uint64_t before);
 
 /* The cycle learns what was bumped; the bump pointers learn what the cycle allows. Around everything that asks the
  * cycle. */

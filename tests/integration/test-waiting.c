@@ -309,6 +309,60 @@ Test(waiting, a_workspace_that_nobody_enters_is_given_back)
     end();
 }
 
+Test(waiting, a_workspace_of_a_thread_that_sleeps_is_given_back_and_goes_on_later)
+{
+    begin(LIMITS);
+    mb_client *other = fixture_connect(&fixture, 0);
+    mb_lease_options patient = MB_LEASE_OPTIONS_INIT;
+    mb_lease *lease;
+    patient.wait_ms = 30000;
+    mb_workspace *idle = open_named(client, "idle", default_config());
+    for (int i = 0; i < 3; i++) {
+        ENTER(idle);
+        (void)ALLOC(idle, 40 * MIB);
+        LEAVE(idle);
+    }
+    for (int round = 0; round < 2; round++) {
+        uint64_t size = stats_of(idle).current_size;
+        cr_assert(mb_acquire(other, 40 * MIB, &patient, &lease) == 0, "%s", mb_last_error());
+        cr_expect_eq(stats_of(idle).current_size, size, "it knows what it needs");
+        cr_expect_neq(mb_workspace_enter(idle), 0, "there is no room for both");
+        mb_release(lease);
+        ENTER(idle);
+        (void)ALLOC(idle, 40 * MIB);
+        LEAVE(idle);
+        cr_expect_eq(stats_of(idle).spilled_count, 0);
+    }
+    mb_disconnect(other);
+    end();
+}
+
+/* A program that has seen the lease itself may still look at it. */
+Test(waiting, an_arena_that_is_entered_or_whose_lease_was_asked_for_stays)
+{
+    begin(LIMITS "[queue]\ntrim_time = 5s\n");
+    mb_client *other = fixture_connect(&fixture, 0);
+    mb_lease_options patient = MB_LEASE_OPTIONS_INIT;
+    mb_lease *lease;
+    patient.wait_ms = 3000; /* longer than it takes to be idle */
+    mb_workspace *workspace = open_named(client, "seen", default_config());
+    for (int i = 0; i < 3; i++) {
+        ENTER(workspace);
+        (void)ALLOC(workspace, 40 * MIB);
+        LEAVE(workspace);
+    }
+    ENTER(workspace);
+    char *data = ALLOC(workspace, 40 * MIB);
+    cr_expect_eq(mb_acquire(other, 40 * MIB, &patient, &lease), -ENOMEM);
+    data[40 * MIB - 1] = 1;
+    LEAVE(workspace);
+    mb_lease *seen = mb_workspace_lease(workspace);
+    cr_expect_eq(mb_acquire(other, 40 * MIB, &patient, &lease), -ENOMEM);
+    cr_expect_eq(mb_lease_check(seen), 0);
+    mb_disconnect(other);
+    end();
+}
+
 /* ---- files ---- */
 
 Test(waiting, auto_goes_to_a_file_when_ram_is_short_and_says_so)

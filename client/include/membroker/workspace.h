@@ -142,7 +142,8 @@ MB_PUBLIC size_t mb_workspace_list(mb_workspace **ret, size_t count);
 /*
  * Begins a cycle: the arena is empty (unless circular), and the workspace is the thread's current one until
  * mb_workspace_leave(). Entering the current one again only counts. One load tells whether the lease is alive: -ESTALE
- * if not: close it then, and open it anew. -EBUSY: it is open further out in this thread; borrow it.
+ * if not: close it then, and open it anew. -EBUSY: it is open further out in this thread; borrow it. -ENOMEM: it was
+ * idle while memory was short, so that its arena was given back, and another can't be had now.
  */
 MB_PUBLIC int mb_workspace_enter(mb_workspace *workspace);
 
@@ -269,7 +270,10 @@ MB_PUBLIC void mb_workspace_print_stats(FILE *out);
 MB_PUBLIC const char *mb_workspace_name(const mb_workspace *workspace);
 MB_PUBLIC uint64_t mb_workspace_size(const mb_workspace *workspace);   /* current_size */
 MB_PUBLIC uint64_t mb_workspace_offset(const mb_workspace *workspace); /* offset */
-MB_PUBLIC mb_lease *mb_workspace_lease(mb_workspace *workspace);       /* of the arena; borrowed; NULL: none now */
+
+/* The arena's; borrowed; NULL: there is none now. From now on the library leaves it to the thread, however idle it is.
+ */
+MB_PUBLIC mb_lease *mb_workspace_lease(mb_workspace *workspace);
 
 /* ---- a scope that is left on every way out of its block ---- */
 
