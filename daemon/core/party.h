@@ -25,7 +25,7 @@ struct party {
     bool is_named; /* by the policy */
     size_t references;
     uint64_t sessions, leases;
-    uint64_t waiting; /* requests, of a user */
+    uint64_t waiting;   /* requests, of a user */
     uint64_t under_way; /* a user's requests that wait, and segments that are being made for it */
     TAILQ_ENTRY(party) in_table;
 };
