@@ -153,17 +153,23 @@ static void before_poll(uv_prepare_t *handle)
     service_clock_sleep(&server->clock, server_monotonic(), longest_sleep(server));
 }
 
-static void after_poll(uv_check_t *handle)
+static void notice_lateness(struct server *server)
 {
-    struct server *server = handle->data;
     uint64_t late = service_clock_wake(&server->clock, server_monotonic());
     if (late > NANOSECONDS_PER_SECOND) {
         const struct log_about about = {.event = LOG_EVENT_AWAY};
         log_line(LOG_LEVEL_WARNING, &about, "the daemon was away for %llu ms: every deadline moves by that much",
                  (unsigned long long)(late / NANOSECONDS_PER_MILLISECOND));
     }
+}
+
+static void after_poll(uv_check_t *handle)
+{
+    struct server *server = handle->data;
+    notice_lateness(server);
     connection_close_doomed(server);
     turns_serve(server);
+    notice_lateness(server); /* one that was stopped while it served must not judge before it knows */
     judge(server);
     callers_forget(&server->callers);
     end_loop_when_empty(server);
