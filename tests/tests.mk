@@ -109,7 +109,8 @@ covered: all $(TEST_PROGRAMS) $(BUILD)/tests/faults
 # ---- the long ones ----
 SOAK_SECONDS ?= 600
 
-soak: all $(TEST_PROGRAMS) $(BUILD)/tests/faults ## every fault, SOAK_SECONDS (600) of random lives under ASan, 1,000 misbehaving clients
+soak: all $(TEST_PROGRAMS) $(BUILD)/tests/faults ## every fault, 2,000 seeds, SOAK_SECONDS (600) of random lives under ASan, 1,000 misbehaving clients
+	MEMBROKER_SIMULATIONS=2000 $(BUILD)/tests/unit-core --filter 'simulation/*'
 	$(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined OPTIMIZE='-O1 -g' $(BUILD)/asan/membrokerd $(BUILD)/asan/tests/soak
 	MEMBROKER_SOAK_SECONDS=$(SOAK_SECONDS) $(ASAN_ENV) $(BUILD)/asan/tests/soak
 	MEMBROKER_SOAK_SECONDS=$(SOAK_SECONDS) MEMBROKER_SOAK_PRELOAD=1 $(BUILD)/tests/soak

@@ -271,7 +271,7 @@ static void name_seed(void)
     }
 }
 
-Test(sequences, random_operations_keep_every_invariant, .timeout = 300, .fini = name_seed)
+Test(sequences, random_operations_keep_every_invariant, .timeout = 3600, .fini = name_seed)
 {
     uint64_t only = from_environment("MEMBROKER_SEED", 0);
     uint64_t count = from_environment("MEMBROKER_SEQUENCES", 300);
@@ -281,7 +281,7 @@ Test(sequences, random_operations_keep_every_invariant, .timeout = 300, .fini = 
     running = 0;
 }
 
-Test(sequences, allocations_that_fail_keep_every_invariant, .timeout = 300, .fini = name_seed)
+Test(sequences, allocations_that_fail_keep_every_invariant, .timeout = 3600, .fini = name_seed)
 {
     uint64_t only = from_environment("MEMBROKER_SEED", 0);
     uint64_t count = from_environment("MEMBROKER_SEQUENCES", 300);

@@ -425,7 +425,7 @@ static uint64_t from_environment(const char *name, uint64_t otherwise)
     return text ? strtoull(text, NULL, 10) : otherwise;
 }
 
-Test(simulation, hours_of_competition_keep_every_promise, .timeout = 600, .fini = print_trace)
+Test(simulation, hours_of_competition_keep_every_promise, .timeout = 7200, .fini = print_trace)
 {
     uint64_t only = from_environment("MEMBROKER_SEED", 0);
     uint64_t count = from_environment("MEMBROKER_SIMULATIONS", 100);
