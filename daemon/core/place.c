@@ -93,7 +93,7 @@ static bool pool_is_in_the_way(const struct broker *broker, struct account *acco
         return false;
     }
     if (ledger_reserve(account, denial->location, bytes, &charge, &excess) == LEDGER_E_LIMIT) {
-        return excess.is_hosts_alone && excess.fits_ever;
+        return excess.is_hosts_alone; /* and it would fit ever: else that was the denial */
     }
     charge_release(&charge);
     return true;
