@@ -180,7 +180,9 @@ static bool take_for(struct step *step, struct waiting *waiting, const struct le
         }
         lacks = victim ? size_subtract_floored(lacks, gained) : 0; /* overlapping reserves can leave some */
     }
-    broker->retry_waiting = broker->retry_waiting || lacks > 0; /* the next step goes on */
+    if (lacks > 0) {
+        broker->retry_waiting = true; /* the next step goes on */
+    }
     return true;
 }
 

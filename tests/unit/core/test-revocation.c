@@ -336,3 +336,36 @@ Test(revocation, where_reserves_overlap_what_is_marked_ends_with_what_there_is)
     cr_expect_gt(broker_next_wakeup(model->broker), model->now, "and it is not tried for ever");
     model_free(model);
 }
+
+Test(revocation, within_a_class_users_of_lower_priority_lose_to_those_of_higher)
+{
+    struct policy_rule rules[] = {one_rule(PARTY_CLASS, POLICY_DEFAULT_CLASS), one_rule(PARTY_USER, "chief")};
+    struct policy policy = {.rules = rules, .rule_count = 2};
+    rules[0].quota.limits.max_physical_bytes = 8 * MIB;
+    rules[1].id = 2;
+    rules[1].quota.has_priority = true;
+    rules[1].quota.priority = 5;
+    struct model *model = model_new(0, 64 * MIB, 0);
+    model->options.settings.policy = &policy;
+    model->options.settings.queue.revoke_for_priority = true;
+    model_configure(model);
+    model_open_as(model, 0, "x", 1);
+    model_open_as(model, 1, "x", 2);
+    granted(model_acquire(model, 0, 8 * MIB, LOCATION_RAM, 60000));
+    cr_expect_null(model_acquire_waiting(model, 1, MIB, 30000));
+    model_pass(model, 1000);
+    cr_expect_eq(model_events(model, 0, EVENT_REVOKING), 1);
+    model_free(model);
+}
+
+Test(revocation, what_the_host_has_not_available_is_not_taken_from_leases)
+{
+    struct model *model = with_low_and_high(16 * MIB, 0, 0);
+    struct input seen = {.kind = INPUT_HOST_MEMORY, .host = {MIB, 64 * MIB}};
+    granted(model_acquire(model, 0, 8 * MIB, LOCATION_RAM, 60000));
+    model_feed(model, &seen);
+    cr_expect_null(model_acquire_waiting(model, 1, 2 * MIB, 30000));
+    model_pass(model, 1500);
+    cr_expect_eq(model_events(model, 0, EVENT_REVOKING), 0);
+    model_free(model);
+}

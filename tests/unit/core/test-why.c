@@ -33,6 +33,11 @@ Test(why, a_pause_is_named_and_its_end_is_not_known)
     model_feed(model, &none);
     cr_assert_eq(explain(model, &model_root), 1);
     cr_expect_eq(why[0].earliest_ms, 0, "it would be granted now");
+    uint64_t lease = granted(model_answer(model, model->next_request));
+    model->hold_frees = true;
+    model_release(model, 0, lease);
+    model_feed(model, &full);
+    refused(model_acquire(model, 0, MIB, LOCATION_RAM, 0), ERROR_HOST_MEMORY); /* what is freed does not help */
     model_free(model);
 }
 
