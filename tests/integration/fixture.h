@@ -74,11 +74,12 @@ size_t fixture_descriptors(const struct fixture *fixture);
 #define WAIT_UNTIL(condition)                                                                                          \
     do {                                                                                                               \
         int waited_ms = 0;                                                                                             \
-        while (!(condition) && waited_ms < 10000) {                                                                    \
+        bool came = (condition); /* looked at once each time: it may do something */                                   \
+        for (; !came && waited_ms < 10000; waited_ms += 5) {                                                           \
             sleep_ms(5);                                                                                               \
-            waited_ms += 5;                                                                                            \
+            came = (condition);                                                                                        \
         }                                                                                                              \
-        cr_assert(condition, "not within ten seconds: %s", #condition);                                                \
+        cr_assert(came, "not within ten seconds: %s", #condition);                                                     \
     } while (0)
 
 void sleep_ms(unsigned milliseconds);
