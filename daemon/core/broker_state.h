@@ -34,6 +34,7 @@ struct broker {
     struct party_table parties;
     uint64_t waiting_count, waiting_bytes;
     uint64_t waiting_beat;        /* when the queue is to be looked at even if nothing happens */
+    uint64_t next_pass;           /* not before: where many wait, a pass over them takes its time; 0: at once */
     bool retry_waiting;           /* bytes came free, or limits were raised, or another request waits */
     uint32_t trim_looks;          /* for sessions to be asked to trim, in the present pass */
     struct session_list trimming; /* those whose answer is awaited */
@@ -189,6 +190,7 @@ struct waiting *queue_walk_first(struct broker *broker, uint64_t now);
 struct waiting *queue_walk_next(struct broker *broker, uint64_t now);
 void queue_walk_claim(struct waiting *waiting);
 void queue_walk_end(struct broker *broker);
+uint64_t queue_next_pass(const struct broker *broker); /* UINT64_MAX: nobody waits */
 uint32_t queue_level(const struct broker *broker, const struct waiting *waiting, uint64_t now);
 
 /* ---- trim.c ---- */

@@ -7,21 +7,16 @@
 #include "proto/base/size.h"
 #include "proto/base/text.h"
 
-static bool has_work(const struct broker *broker)
-{
-    return broker->retry_waiting || !TAILQ_EMPTY(&broker->sessions.over);
-}
-
 uint64_t broker_next_wakeup(const struct broker *broker)
 {
-    if (has_work(broker)) {
+    if (!TAILQ_EMPTY(&broker->sessions.over)) {
         return 0;
     }
     const struct lease *lease = lease_table_first_due(&broker->leases);
     const struct session *session = session_table_first_grace(&broker->sessions);
     uint64_t due = size_min(lease ? lease->due : UINT64_MAX, session ? session->grace_until : UINT64_MAX);
     const struct lease *revoking = TAILQ_FIRST(&broker->revoking);
-    due = size_min(due, broker->waiting_count ? broker->waiting_beat : UINT64_MAX);
+    due = size_min(due, queue_next_pass(broker));
     const struct session *trimming = TAILQ_FIRST(&broker->trimming);
     due = size_min(due, trimming ? trimming->trim_until : UINT64_MAX);
     due = size_min(due, revoking ? revoking->revoke_at : UINT64_MAX);

@@ -13,6 +13,10 @@
  * a large one only where it can't delay it, and what comes free gathers for the first in the queue. What may go to RAM
  * or a file claims in both: whichever gathers first serves it.
  *
+ * Passes. A pass over the whole queue follows whatever may have made room. Where many wait, passes have a pause between
+ * them that grows with their number, so that they take a small part of the broker's time whatever happens how often.
+ * Who comes meanwhile and fits beside all claims is served at once, since that delays nobody.
+ *
  * Room. How many may wait is bounded, for all, for a user and for a session. One that finds no room is looked at in its
  * turn like the others, and told so only if it would have to wait: whoever fills the queue with what can't be served
  * holds up nobody whom there is memory for.
@@ -29,7 +33,11 @@
 enum {
     OVERDUE_TIMES = 4,
     TRIM_LOOKS = 4, /* over all sessions for those to be asked to trim, in one pass */
+    FEW = 32,       /* a pass over so many is as good as free */
 };
+
+/* Between two passes, for each that waits: some ten times what it takes to look at it. */
+#define PAUSE_EACH UINT64_C(20000)
 
 /* Order changes by ageing and the host's memory without anything happening here. */
 #define BEAT (250 * NANOSECONDS_PER_MILLISECOND)
@@ -360,19 +368,28 @@ static void set_beat(struct step *step)
     broker->waiting_beat = due;
 }
 
+uint64_t queue_next_pass(const struct broker *broker)
+{
+    return !broker->waiting_count ? UINT64_MAX : broker->retry_waiting ? broker->next_pass : broker->waiting_beat;
+}
+
 void queue_retry(struct step *step)
 {
     struct broker *broker = step->broker;
     struct waiting *waiting;
-    if (!broker->retry_waiting || !broker->waiting_count) {
+    if (!broker->waiting_count) {
         broker->retry_waiting = false;
+    }
+    if (!broker->retry_waiting || step->now < broker->next_pass) {
         return;
     }
     broker->retry_waiting = false;
+    broker->next_pass = broker->waiting_count > FEW ? step->now + broker->waiting_count * PAUSE_EACH : 0;
     broker->trim_looks = 0;
     for (waiting = queue_walk_first(broker, step->now); waiting; waiting = queue_walk_next(broker, step->now)) {
         if (effect_room(step->effects) <= (size_t)2 * EFFECTS_FOR_ONE_LEASE) {
             broker->retry_waiting = true; /* the next step goes on */
+            broker->next_pass = 0;
             break;
         }
         look_at(step, waiting);
@@ -398,19 +415,31 @@ static bool recall_size(struct step *step, const struct session *session, struct
     return asked->bytes > 0;
 }
 
+/* False: it does not fit, beside what all who wait claimed at the last look at them. */
+static bool serve_beside_all(struct step *step, struct session *session, const struct request *request)
+{
+    struct broker *broker = step->broker;
+    const struct flow *flow;
+    struct waiting *waiting;
+    struct denial denial;
+    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
+        TAILQ_FOREACH(waiting, &flow->waiting, in_flow) {
+            queue_walk_claim(waiting);
+        }
+    }
+    enum attempt attempt = grant_try(step, session, request, request->kind == REQUEST_EXTEND, &denial);
+    queue_walk_end(broker);
+    return attempt == ATTEMPT_ANSWERED;
+}
+
 void queue_request(struct step *step, struct session *session, const struct request *request)
 {
     struct request asked = *request;
-    struct denial denial;
     if (repeat_answer(step, session, request) || !check_under_way(step, session, request) ||
         !recall_size(step, session, &asked)) {
         return;
     }
-    if (!step->broker->waiting_count &&
-        grant_try(step, session, &asked, asked.kind == REQUEST_EXTEND, &denial) == ATTEMPT_ANSWERED) {
-        return;
-    }
-    if (queue_add(step, session, &asked)) {
+    if (!serve_beside_all(step, session, &asked) && queue_add(step, session, &asked)) {
         step->broker->retry_waiting = true;
     }
 }

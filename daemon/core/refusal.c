@@ -171,11 +171,11 @@ void denial_figures(const struct denial *denial, struct refusal *ret)
     uint64_t taken =
         size_add_saturated(size_add_saturated(excess->used_bytes, excess->reserved_bytes), excess->claimed_bytes);
     ret->free_bytes = size_subtract_floored(excess->limit_bytes, taken);
-    (void)snprintf(ret->limit, sizeof ret->limit, "%s",
-                   denial->is_paused ? LIMIT_PAUSED
-                   : host_memory     ? LIMIT_HOST_MEMORY
-                                     : ledger_limit_name(excess->limit));
-    (void)snprintf(ret->whose, sizeof ret->whose, "%s", excess->account->whose);
+    text_copy(ret->limit, sizeof ret->limit,
+              denial->is_paused ? LIMIT_PAUSED
+              : host_memory     ? LIMIT_HOST_MEMORY
+                                : ledger_limit_name(excess->limit));
+    text_copy(ret->whose, sizeof ret->whose, excess->account->whose);
 }
 
 /* Is remembered without the holders, who will be others when somebody asks why. */

@@ -2,10 +2,14 @@
 /* Copying text into fixed arrays. */
 #pragma once
 
-#include <stdio.h>
+#include <string.h>
 
-/* Copies a string, cut where it is longer; NULL is empty. */
+/* Copies a string, cut where it is longer; NULL is empty. The array holds at least its end. */
 static inline void text_copy(char *to, size_t size, const char *from)
 {
-    (void)snprintf(to, size, "%s", from ? from : "");
+    size_t length = from ? strnlen(from, size - 1) : 0;
+    if (length) {
+        memcpy(to, from, length);
+    }
+    to[length] = '\0';
 }

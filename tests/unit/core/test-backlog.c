@@ -97,10 +97,13 @@ static struct model *with_sessions(uint64_t max_physical)
 Test(backlog, many_that_waited_are_served_in_more_than_one_step)
 {
     struct model *model = with_sessions(16 * MIB);
+    struct input tick = {.kind = INPUT_TICK};
     uint64_t all = granted(model_acquire(model, 0, 12 * MIB, LOCATION_RAM, 60000)); /* 4 MiB are c's reserve */
     wait_many(model, MODEL_PAGE, 30000);
     model->hold_makes = true;
     model_release(model, 0, all);
+    model->now += 10 * NANOSECONDS_PER_MILLISECOND; /* the next pass is due */
+    model_feed(model, &tick);
     uint64_t waiting = model_status(model).waiting;
     cr_expect(waiting > 0 && waiting < WAITING, "%llu still wait", (unsigned long long)waiting);
     cr_expect_eq(broker_next_wakeup(model->broker), 0, "there is more to do");
@@ -112,6 +115,14 @@ Test(backlog, many_that_waited_are_served_in_more_than_one_step)
     model_free(model);
 }
 
+/* The answer to one more that has to wait, of the pass that is due. */
+static const struct reply *one_more(struct model *model, int peer)
+{
+    cr_assert_null(model_acquire_waiting(model, peer, MIB, 30000));
+    model_pass(model, 10);
+    return model_answer(model, model->next_request);
+}
+
 Test(backlog, a_session_can_let_only_so_many_wait)
 {
     struct model *model = with_sessions(16 * MIB);
@@ -119,13 +130,13 @@ Test(backlog, a_session_can_let_only_so_many_wait)
     for (int i = 0; i < 64; i++) {
         cr_assert_null(model_acquire_waiting(model, 1, MIB, 30000));
     }
-    const struct reply *reply = refused(model_acquire_waiting(model, 1, MIB, 30000), ERROR_TOO_MANY);
+    const struct reply *reply = refused(one_more(model, 1), ERROR_TOO_MANY);
     cr_expect(strstr(reply->error.sentence, "64 requests of this session"), "%s", reply->error.sentence);
     cr_expect(strstr(reply->error.sentence, "max_waiting_per_session"), "%s", reply->error.sentence);
-    cr_expect_null(model_acquire_waiting(model, 2, MIB, 30000), "another session can");
+    cr_expect_null(one_more(model, 2), "another session can");
     model->options.settings.queue.waiting_max = 65;
     model_configure(model);
-    reply = refused(model_acquire_waiting(model, 2, MIB, 30000), ERROR_TOO_MANY);
+    reply = refused(one_more(model, 2), ERROR_TOO_MANY);
     cr_expect(strstr(reply->error.sentence, "65 requests of all clients"), "%s", reply->error.sentence);
     model_free(model);
 }
@@ -133,7 +144,7 @@ Test(backlog, a_session_can_let_only_so_many_wait)
 /* ---- a queue that is full ---- */
 
 /* User 1 has 1 MiB, all of it lent, and as many requests waiting for more as it may; then the queue is full. */
-static struct model *with_a_crowd(uint32_t waiting_max)
+static struct model *with_a_crowd_of(uint32_t count, uint32_t waiting_max)
 {
     struct policy_rule rules[] = {one_rule(PARTY_USER, "greedy"), one_rule(PARTY_CLASS, POLICY_DEFAULT_CLASS)};
     struct policy policy = {.rules = rules, .rule_count = 1};
@@ -142,17 +153,38 @@ static struct model *with_a_crowd(uint32_t waiting_max)
     rules[0].quota.limits.max_bytes = MIB;
     model->options.settings.policy = &policy;
     model->options.settings.queue.waiting_max = waiting_max;
-    model->options.settings.queue.waiting_per_user_max = 8;
+    model->options.settings.queue.waiting_per_user_max = count;
     model_configure(model);
     model->options.settings.policy = NULL; /* the broker has a copy */
     for (int peer = 0; peer < 3; peer++) {
         model_open_as(model, peer, "x", peer == 2 ? 2 : 1);
     }
     granted(model_acquire(model, 0, MIB, LOCATION_RAM, 60000));
-    for (int i = 0; i < 8; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         cr_assert_null(model_acquire_waiting(model, i % 2, MODEL_PAGE, 30000));
     }
     return model;
+}
+
+static struct model *with_a_crowd(uint32_t waiting_max)
+{
+    return with_a_crowd_of(8, waiting_max);
+}
+
+Test(backlog, a_crowd_is_looked_at_with_pauses_and_who_fits_beside_it_is_served_at_once)
+{
+    struct model *model = with_a_crowd_of(40, 1000);
+    uint64_t all = 1;
+    model_pass(model, 1);
+    model_release(model, 0, all);
+    model_finish(model);
+    cr_expect_eq(model_status(model).waiting, 40, "the last pass was just now");
+    granted(model_acquire(model, 2, MIB, LOCATION_RAM, 0));
+    cr_expect_eq(model_status(model).waiting, 40);
+    cr_expect_eq(broker_next_wakeup(model->broker), model->now + 40 * UINT64_C(20000));
+    model_pass(model, 1);
+    cr_expect_eq(model_status(model).waiting, 0);
+    model_free(model);
 }
 
 Test(backlog, a_user_can_let_only_so_many_wait_and_others_still_can)
