@@ -482,6 +482,6 @@ void broker_step(struct broker *broker, const struct input *input, uint64_t now,
     effects->count = 0;
     handle(&step, input);
     ending_work(&step);
-    queue_retry(&step);
+    queue_retry(&step, input->kind == INPUT_TICK);
     pool_work(&step);
 }

@@ -57,11 +57,21 @@ struct broker {
     struct effect_list unheard;                /* of the broker's own end, when nobody listens any more */
 };
 
+/* Those who hold the most of what a limit counts, most first; kept, since the next one who asks often means the same.
+ */
+struct holders {
+    const struct account *under; /* NULL: nothing was found out yet */
+    enum ledger_limit limit;
+    size_t count;
+    const struct session *largest[MESSAGE_HOLDERS_MAX + 1];
+};
+
 /* One input in the making: what its handlers share. */
 struct step {
     struct broker *broker;
     uint64_t now;
     struct effect_list *effects;
+    struct holders holders; /* of the present handler or pass: sessions may go in between */
 };
 
 /* ---- broker.c ---- */
@@ -99,14 +109,12 @@ void refuse(struct step *step, struct session *session, uint64_t request_id, con
 #define LIMIT_HOST_MEMORY "available_memory"
 #define LIMIT_PAUSED      "pause_ram_at"
 
-/* The figures of a denial; and those who hold the most of what its limit counts, most first. */
 void denial_figures(const struct denial *denial, struct refusal *ret);
-size_t find_holders(const struct broker *broker, const struct account *under, enum ledger_limit limit,
-                    const struct session *ret[MESSAGE_HOLDERS_MAX + 1]);
 enum ledger_limit denial_limit(const struct denial *denial);
 #define HIDDEN_NAME "another user's"
-void fill_holder(const struct broker *broker, const struct identity *viewer, const struct session *session,
-                 enum ledger_limit limit, struct holder *holder);
+/* Writes the largest holders into a refusal, by name as far as the viewer may see them. */
+void fill_holders(const struct broker *broker, struct holders *holders, const struct identity *viewer,
+                  const struct account *under, enum ledger_limit limit, struct refusal *refusal);
 
 /* ---- check_request.c ---- */
 /* Whether an acquire or extend makes sense; else it was answered. */
@@ -178,7 +186,7 @@ const char *pool_check(const struct broker *broker);
 /* ---- queue.c: requests that wait ---- */
 /* Serves an acquire or extend now, or lets it wait. */
 void queue_request(struct step *step, struct session *session, const struct request *request);
-void queue_retry(struct step *step);
+void queue_retry(struct step *step, bool is_tick);
 void queue_drop_session(struct broker *broker, struct session *session);
 void queue_cancel(struct step *step, struct session *session, const struct request *request);
 

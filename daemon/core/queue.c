@@ -14,7 +14,8 @@
  * or a file claims in both: whichever gathers first serves it.
  *
  * Passes. A pass over the whole queue follows whatever may have made room. Where many wait, passes have a pause between
- * them that grows with their number, so that they take a small part of the broker's time whatever happens how often.
+ * them that grows with their number, and belong to ticks: so they take a small part of the broker's time whatever happens
+ * how often, and no client is served later for what others wait for.
  * Who comes meanwhile and fits beside all claims is served at once, since that delays nobody.
  *
  * Room. How many may wait is bounded, for all, for a user and for a session. One that finds no room is looked at in its
@@ -373,18 +374,20 @@ uint64_t queue_next_pass(const struct broker *broker)
     return !broker->waiting_count ? UINT64_MAX : broker->retry_waiting ? broker->next_pass : broker->waiting_beat;
 }
 
-void queue_retry(struct step *step)
+void queue_retry(struct step *step, bool is_tick)
 {
     struct broker *broker = step->broker;
     struct waiting *waiting;
     if (!broker->waiting_count) {
         broker->retry_waiting = false;
     }
-    if (!broker->retry_waiting || step->now < broker->next_pass) {
+    bool is_many = broker->waiting_count > FEW;
+    if (!broker->retry_waiting || step->now < broker->next_pass || (is_many && !is_tick)) {
         return;
     }
+    step->holders.under = NULL;
     broker->retry_waiting = false;
-    broker->next_pass = broker->waiting_count > FEW ? step->now + broker->waiting_count * PAUSE_EACH : 0;
+    broker->next_pass = is_many ? step->now + broker->waiting_count * PAUSE_EACH : 0;
     broker->trim_looks = 0;
     for (waiting = queue_walk_first(broker, step->now); waiting; waiting = queue_walk_next(broker, step->now)) {
         if (effect_room(step->effects) <= (size_t)2 * EFFECTS_FOR_ONE_LEASE) {

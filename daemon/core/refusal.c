@@ -35,30 +35,28 @@ static bool holds(const struct session *session, const struct account *under, en
     return account_used(&session->account, limit) && account_stands_under(&session->account, under);
 }
 
-size_t find_holders(const struct broker *broker, const struct account *under, enum ledger_limit limit,
-                    const struct session *ret[MESSAGE_HOLDERS_MAX + 1])
+static void find_holders(const struct broker *broker, const struct account *under, enum ledger_limit limit,
+                         struct holders *ret)
 {
     const struct session *session;
-    size_t count = 0;
-    memset(ret, 0, (MESSAGE_HOLDERS_MAX + 1) * sizeof(const struct session *));
+    *ret = (struct holders){.under = under, .limit = limit};
     for (uint64_t at = 0; (session = session_table_next(&broker->sessions, at)); at = session->id) {
         if (holds(session, under, limit)) {
-            rank(session, limit, ret);
+            rank(session, limit, ret->largest);
         }
     }
     TAILQ_FOREACH(session, &broker->sessions.over, in_over) {
         if (holds(session, under, limit)) {
-            rank(session, limit, ret);
+            rank(session, limit, ret->largest);
         }
     }
-    while (count < MESSAGE_HOLDERS_MAX && ret[count]) {
-        count++;
+    while (ret->count < MESSAGE_HOLDERS_MAX && ret->largest[ret->count]) {
+        ret->count++;
     }
-    return count;
 }
 
-void fill_holder(const struct broker *broker, const struct identity *viewer, const struct session *session,
-                 enum ledger_limit limit, struct holder *holder)
+static void fill_holder(const struct broker *broker, const struct identity *viewer, const struct session *session,
+                        enum ledger_limit limit, struct holder *holder)
 {
     *holder = (struct holder){
         .session = session->id,
@@ -72,6 +70,18 @@ void fill_holder(const struct broker *broker, const struct identity *viewer, con
         holder->session = 0;
         holder->pid = 0;
         text_copy(holder->name, sizeof holder->name, HIDDEN_NAME);
+    }
+}
+
+void fill_holders(const struct broker *broker, struct holders *holders, const struct identity *viewer,
+                  const struct account *under, enum ledger_limit limit, struct refusal *refusal)
+{
+    if (holders->under != under || holders->limit != limit) {
+        find_holders(broker, under, limit, holders);
+    }
+    refusal->holder_count = holders->count;
+    for (size_t i = 0; i < holders->count; i++) {
+        fill_holder(broker, viewer, holders->largest[i], limit, &refusal->holders[i]);
     }
 }
 
@@ -189,8 +199,6 @@ static void remember(struct step *step, struct session *session, const struct de
 void refuse(struct step *step, struct session *session, uint64_t request_id, const struct denial *denial,
             uint64_t waited_ns)
 {
-    const struct session *largest[MESSAGE_HOLDERS_MAX + 1];
-    enum ledger_limit counted = denial_limit(denial);
     step->broker->counters.refused++;
     remember(step, session, denial);
     struct reply *reply = answer(step, session->peer, request_id, REPLY_ERROR);
@@ -201,9 +209,7 @@ void refuse(struct step *step, struct session *session, uint64_t request_id, con
     error->code = denial->code;
     error->system_errno = 0;
     denial_figures(denial, &error->refusal);
-    error->refusal.holder_count = find_holders(step->broker, denial->excess.account, counted, largest);
-    for (size_t i = 0; i < error->refusal.holder_count; i++) {
-        fill_holder(step->broker, &session->identity, largest[i], counted, &error->refusal.holders[i]);
-    }
+    fill_holders(step->broker, &step->holders, &session->identity, denial->excess.account, denial_limit(denial),
+                 &error->refusal);
     write_sentence(error, denial, waited_ns);
 }

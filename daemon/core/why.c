@@ -97,31 +97,14 @@ static enum ledger_limit limit_named(const char *name)
     return limit == LEDGER_LIMITS ? LEDGER_MAX_PHYSICAL_BYTES : limit;
 }
 
-/* What one call explains with: whose question it is, and what it found last, which the next entry often needs too. */
+/* What one call explains with: whose question it is, and what it found last. */
 struct explanation {
     struct broker *broker;
     const struct identity *viewer;
     uint64_t now;
     size_t looks; /* at leases, that are left */
-    const struct account *account;
-    enum ledger_limit limit;
-    const struct session *largest[MESSAGE_HOLDERS_MAX + 1];
-    size_t holder_count;
+    struct holders holders;
 };
-
-static void fill_holders(struct explanation *explanation, const struct account *account, enum ledger_limit limit,
-                         struct refusal *refusal)
-{
-    if (explanation->account != account || explanation->limit != limit) {
-        explanation->account = account;
-        explanation->limit = limit;
-        explanation->holder_count = find_holders(explanation->broker, account, limit, explanation->largest);
-    }
-    refusal->holder_count = explanation->holder_count;
-    for (size_t i = 0; i < refusal->holder_count; i++) {
-        fill_holder(explanation->broker, explanation->viewer, explanation->largest[i], limit, &refusal->holders[i]);
-    }
-}
 
 /* The figures as they are now, with what those before it in the queue claim; what is being freed is there at once. */
 static void refresh(struct explanation *explanation, const struct session *session, struct why_entry *entry)
@@ -146,7 +129,7 @@ static void refresh(struct explanation *explanation, const struct session *sessi
     uint64_t taken =
         size_add_saturated(size_add_saturated(refusal->used_bytes, refusal->reserved_bytes), refusal->claimed_bytes);
     refusal->free_bytes = size_subtract_floored(refusal->limit_bytes, taken);
-    fill_holders(explanation, account, limit, refusal);
+    fill_holders(explanation->broker, &explanation->holders, explanation->viewer, account, limit, refusal);
     if (!is_paused || !place_is_paused(broker)) { /* nobody knows when that ends */
         uint64_t lacking = size_subtract_floored(size_add_saturated(taken, refusal->asked_bytes),
                                                  size_add_saturated(refusal->limit_bytes, freeing));
