@@ -145,7 +145,7 @@ void segment_drop(struct step *step, struct segment *segment)
     }
     TAILQ_REMOVE(&lease->segments, segment, in_lease);
     lease->extents--;
-    session->segment_count--;
+    session_remove_segment(&step->broker->sessions, session);
     free(segment);
     if (lease->state == LEASE_ENDED && TAILQ_EMPTY(&lease->segments)) {
         free(lease);

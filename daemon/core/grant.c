@@ -108,14 +108,15 @@ static void out_of_tables(struct step *step, const struct session *session, uint
 }
 
 /* Adds a segment that is paid for to its lease. */
-static void attach_segment(struct lease *lease, struct segment *segment, const struct request *request)
+static void attach_segment(struct step *step, struct lease *lease, struct segment *segment,
+                           const struct request *request)
 {
     segment->lease = lease;
     segment->request_id = request->id;
     segment->key = request_key(request);
     TAILQ_INSERT_TAIL(&lease->segments, segment, in_lease);
     lease->extents++;
-    lease->session->segment_count++;
+    session_add_segment(&step->broker->sessions, lease->session);
 }
 
 /* Asks the shell to make a segment that is paid for. */
@@ -126,7 +127,7 @@ static void begin_segment(struct step *step, struct lease *lease, struct segment
     segment->id = broker->next_segment++;
     segment->state = SEGMENT_MAKING;
     segment->charge = *charge;
-    attach_segment(lease, segment, request);
+    attach_segment(step, lease, segment, request);
     lease->session->makings++;
     lease->session->flow->user->under_way++;
     segment_tree_insert(broker, segment);
@@ -227,7 +228,7 @@ static bool obtain(struct step *step, struct session *session, const struct requ
 
 static void lend_ready(struct step *step, struct lease *lease, struct segment *segment, const struct request *request)
 {
-    attach_segment(lease, segment, request);
+    attach_segment(step, lease, segment, request);
     grant_begin(step, segment);
 }
 

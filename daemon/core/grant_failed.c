@@ -112,7 +112,7 @@ void grant_failed(struct step *step, struct segment *segment, const struct input
     }
     charge_release(&segment->charge);
     segment_tree_remove(step->broker, segment);
-    lease->session->segment_count--;
+    session_remove_segment(&step->broker->sessions, lease->session);
     free(segment);
     abandon_lease(step, lease);
 }

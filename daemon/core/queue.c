@@ -14,9 +14,9 @@
  * or a file claims in both: whichever gathers first serves it.
  *
  * Passes. A pass over the whole queue follows whatever may have made room. Where many wait, passes have a pause between
- * them that grows with their number, and belong to ticks: so they take a small part of the broker's time whatever happens
- * how often, and no client is served later for what others wait for.
- * Who comes meanwhile and fits beside all claims is served at once, since that delays nobody.
+ * them that grows with their number, and belong to ticks: so they take a small part of the broker's time whatever
+ * happens how often, and no client is served later for what others wait for. Who comes meanwhile and fits beside all
+ * claims is served at once, since that delays nobody.
  *
  * Room. How many may wait is bounded, for all, for a user and for a session. One that finds no room is looked at in its
  * turn like the others, and told so only if it would have to wait: whoever fills the queue with what can't be served

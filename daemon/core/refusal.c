@@ -40,12 +40,7 @@ static void find_holders(const struct broker *broker, const struct account *unde
 {
     const struct session *session;
     *ret = (struct holders){.under = under, .limit = limit};
-    for (uint64_t at = 0; (session = session_table_next(&broker->sessions, at)); at = session->id) {
-        if (holds(session, under, limit)) {
-            rank(session, limit, ret->largest);
-        }
-    }
-    TAILQ_FOREACH(session, &broker->sessions.over, in_over) {
+    TAILQ_FOREACH(session, &broker->sessions.holding, in_holding) {
         if (holds(session, under, limit)) {
             rank(session, limit, ret->largest);
         }

@@ -211,7 +211,7 @@ int broker_restore_segment(struct broker *broker, const struct kept_segment *kep
     TAILQ_INSERT_TAIL(&lease->segments, segment, in_lease);
     lease->extents++;
     lease_grow(lease, kept->bytes);
-    session->segment_count++;
+    session_add_segment(&broker->sessions, session);
     segment_tree_insert(broker, segment);
     skip(&broker->next_segment, kept->id);
     return 0;

@@ -28,6 +28,7 @@ void session_table_init(struct session_table *table)
     RB_INIT(&table->by_id);
     RB_INIT(&table->by_grace);
     TAILQ_INIT(&table->over);
+    TAILQ_INIT(&table->holding);
     table->count = 0;
 }
 
@@ -65,6 +66,20 @@ void session_remove_lease(struct session *session, struct lease *lease)
     TAILQ_REMOVE(&session->leases, lease, in_session);
     session->lease_count--;
     flow_count_leases(session->flow, 1, false);
+}
+
+void session_add_segment(struct session_table *table, struct session *session)
+{
+    if (session->segment_count++ == 0) {
+        TAILQ_INSERT_TAIL(&table->holding, session, in_holding);
+    }
+}
+
+void session_remove_segment(struct session_table *table, struct session *session)
+{
+    if (--session->segment_count == 0) {
+        TAILQ_REMOVE(&table->holding, session, in_holding);
+    }
 }
 
 void session_free(struct session *session)

@@ -56,6 +56,7 @@ struct session {
     RB_ENTRY(session) by_id;
     RB_ENTRY(session) by_grace;
     TAILQ_ENTRY(session) in_over;
+    TAILQ_ENTRY(session) in_holding;
     TAILQ_ENTRY(session) in_trimming;
 };
 
@@ -67,6 +68,7 @@ struct session_table {
     struct session_id_tree by_id;       /* all but those that are over */
     struct session_grace_tree by_grace; /* detached */
     struct session_list over;           /* over, with leases still to end */
+    struct session_list holding;        /* those with segments: few of many that are only there */
     uint64_t count;                     /* in by_id */
 };
 
@@ -78,6 +80,10 @@ struct session *session_new(struct session_table *table, uint64_t id, const stru
 /* Gives it a lease, or takes one that ended or never began. */
 void session_add_lease(struct session *session, struct lease *lease);
 void session_remove_lease(struct session *session, struct lease *lease);
+
+/* Counts a segment that is charged to it, or one that is not any more. */
+void session_add_segment(struct session_table *table, struct session *session);
+void session_remove_segment(struct session_table *table, struct session *session);
 
 /* Frees a session that is over and holds nothing. */
 void session_free(struct session *session);

@@ -70,11 +70,11 @@ bool trim_ask(struct step *step, const struct session *asking, const struct deni
 {
     struct broker *broker = step->broker;
     struct session *chosen[ASKED_AT_ONCE];
-    struct session *session = session_table_next(&broker->sessions, 0);
+    struct session *session;
     enum ledger_limit limit = denial_limit(denial);
     uint64_t hoped = 0;
     size_t count = 0;
-    for (; session; session = session_table_next(&broker->sessions, session->id)) {
+    TAILQ_FOREACH(session, &broker->sessions.holding, in_holding) {
         if (may_be_asked(step, session, asking, denial)) {
             count = file(session, limit, chosen, count);
         }
