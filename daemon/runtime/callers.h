@@ -22,7 +22,6 @@ struct caller {
     uint64_t queued_bytes;   /* of frames that could not be sent yet */
     uint32_t queued_descriptors; /* copies that travel with those */
     uint32_t unread_descriptors; /* sent and, as far as we know, not received */
-    uint64_t recounted;          /* in which round that was looked up */
 };
 
 LIST_HEAD(caller_list, caller);

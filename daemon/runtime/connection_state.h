@@ -18,7 +18,8 @@ struct connection {
     uint32_t messages;  /* read since they were counted last */
     uv_poll_t poll;
     struct outbox outbox;
-    LIST_ENTRY(connection) in_server, in_doomed, in_held;
+    LIST_ENTRY(connection) in_server, in_doomed;
+    TAILQ_ENTRY(connection) in_held, in_unreceived;
     TAILQ_ENTRY(connection) in_ready;
 };
 

@@ -18,6 +18,7 @@
 enum {
     QUEUED_FRAMES_MAX = 256,
     FRAMES_AT_ONCE = 4,
+    LOOKS_AT_ONCE = 64,      /* at sockets, whether what was sent was received */
     IN_FLIGHT_MAX = 16,      /* descriptors of one connection */
     HELD_PAUSE_MAX_MS = 128, /* the first is 1 ms, each later one twice as long until something is received */
 };
@@ -31,7 +32,7 @@ struct queued_frame {
 
 /* The socket of a connection that is over, with descriptors in flight. */
 struct lingering {
-    LIST_ENTRY(lingering) in_server;
+    TAILQ_ENTRY(lingering) in_server;
     struct caller *caller;
     int fd;
     uint32_t unread_descriptors;
@@ -54,11 +55,19 @@ bool outbox_is_full(const struct outbox *outbox)
 
 /* ---- descriptors in flight ---- */
 
+static void forget_unread(struct connection *connection)
+{
+    if (connection->outbox.unread_descriptors) {
+        connection->caller->unread_descriptors -= connection->outbox.unread_descriptors;
+        connection->outbox.unread_descriptors = 0;
+        TAILQ_REMOVE(&connection->server->unreceived, connection, in_unreceived);
+    }
+}
+
 static void recount(struct connection *connection)
 {
     if (transport_unread(connection->fd) == 0) {
-        connection->caller->unread_descriptors -= connection->outbox.unread_descriptors;
-        connection->outbox.unread_descriptors = 0;
+        forget_unread(connection);
     }
 }
 
@@ -80,29 +89,28 @@ static int send_now(struct connection *connection, const uint8_t *frame, size_t 
     }
     int result = transport_send(connection->fd, frame, bytes, fd, false);
     if (result == 0 && fd >= 0) {
-        connection->outbox.unread_descriptors++;
+        if (connection->outbox.unread_descriptors++ == 0) {
+            TAILQ_INSERT_TAIL(&connection->server->unreceived, connection, in_unreceived);
+        }
         connection->caller->unread_descriptors++;
     }
     return result;
 }
 
-static void recount_user(struct server *server, struct caller *caller)
+/* Some of those whose clients may have received by now, the longest unseen first. */
+static void recount_some(struct server *server)
 {
     struct connection *connection;
-    if (caller->unread_descriptors < server->in_flight_max || caller->recounted == server->held_rounds) {
-        return;
-    }
-    caller->recounted = server->held_rounds;
-    LIST_FOREACH(connection, &server->connections, in_server) {
-        if (connection->caller == caller && connection->outbox.unread_descriptors) {
-            recount(connection);
-        }
+    for (int i = 0; i < LOOKS_AT_ONCE && (connection = TAILQ_FIRST(&server->unreceived)); i++) {
+        TAILQ_REMOVE(&server->unreceived, connection, in_unreceived);
+        TAILQ_INSERT_TAIL(&server->unreceived, connection, in_unreceived);
+        recount(connection);
     }
 }
 
-static void end_lingering(struct lingering *lingering)
+static void end_lingering(struct server *server, struct lingering *lingering)
 {
-    LIST_REMOVE(lingering, in_server);
+    TAILQ_REMOVE(&server->lingering, lingering, in_server);
     lingering->caller->unread_descriptors -= lingering->unread_descriptors;
     callers_remove(lingering->caller);
     (void)fd_close(lingering->fd);
@@ -112,32 +120,37 @@ static void end_lingering(struct lingering *lingering)
 /* Closes the sockets of ended connections whose clients have received everything, or are gone. */
 static void tend_lingering(struct server *server)
 {
-    struct lingering *lingering = LIST_FIRST(&server->lingering), *next;
-    for (; lingering; lingering = next) {
-        next = LIST_NEXT(lingering, in_server);
+    struct lingering *lingering;
+    for (int i = 0; i < LOOKS_AT_ONCE && (lingering = TAILQ_FIRST(&server->lingering)); i++) {
+        TAILQ_REMOVE(&server->lingering, lingering, in_server);
+        TAILQ_INSERT_TAIL(&server->lingering, lingering, in_server);
         if (transport_unread(lingering->fd) == 0) {
-            end_lingering(lingering);
+            end_lingering(server, lingering);
         }
     }
 }
 
 static void look_again(struct server *server);
 
-/* Nothing tells when a client has received: it is looked at after a pause, and those who are held back try again. */
+/*
+ * Nothing tells when a client has received: it is looked at after a pause, and those who are held back try again. A few
+ * each time: somebody may have thousands of connections on which nothing is ever received.
+ */
 static void on_held(uv_timer_t *timer)
 {
     struct server *server = timer->data;
     struct connection *connection;
-    server->held_rounds++;
     server->held_pause_ms = server->held_pause_ms < HELD_PAUSE_MAX_MS ? server->held_pause_ms * 2 : HELD_PAUSE_MAX_MS;
-    while ((connection = LIST_FIRST(&server->held))) {
-        LIST_REMOVE(connection, in_held);
+    if (!TAILQ_EMPTY(&server->held)) {
+        recount_some(server);
+    }
+    for (int i = 0; i < LOOKS_AT_ONCE && (connection = TAILQ_FIRST(&server->held)); i++) {
+        TAILQ_REMOVE(&server->held, connection, in_held);
         connection->outbox.is_held = false;
-        recount_user(server, connection->caller);
         turns_add(connection);
     }
     tend_lingering(server);
-    if (!LIST_EMPTY(&server->lingering)) {
+    if (!TAILQ_EMPTY(&server->held) || !TAILQ_EMPTY(&server->lingering)) {
         look_again(server);
     }
 }
@@ -157,7 +170,7 @@ static void hold(struct connection *connection)
     }
     look_again(server);
     connection->outbox.is_held = true;
-    LIST_INSERT_HEAD(&server->held, connection, in_held);
+    TAILQ_INSERT_TAIL(&server->held, connection, in_held);
 }
 
 /* ---- the queue ---- */
@@ -282,7 +295,7 @@ static bool linger(struct connection *connection)
                                     .fd = connection->fd,
                                     .unread_descriptors = connection->outbox.unread_descriptors};
     (void)shutdown(connection->fd, SHUT_RDWR);
-    LIST_INSERT_HEAD(&connection->server->lingering, lingering, in_server);
+    TAILQ_INSERT_TAIL(&connection->server->lingering, lingering, in_server);
     connection->server->held_pause_ms = 1;
     look_again(connection->server);
     return true;
@@ -296,13 +309,16 @@ void outbox_close(struct connection *connection)
         take_out(connection, queued);
     }
     if (connection->outbox.is_held) {
-        LIST_REMOVE(connection, in_held);
+        TAILQ_REMOVE(&connection->server->held, connection, in_held);
     }
     if (connection->outbox.unread_descriptors) {
         recount(connection);
     }
-    if (!connection->outbox.unread_descriptors || !linger(connection)) {
-        connection->caller->unread_descriptors -= connection->outbox.unread_descriptors;
+    if (connection->outbox.unread_descriptors && linger(connection)) {
+        connection->caller->unread_descriptors += connection->outbox.unread_descriptors; /* they are the socket's now */
+        forget_unread(connection);
+    } else {
+        forget_unread(connection);
         callers_remove(connection->caller);
         (void)fd_close(connection->fd);
     }
@@ -312,9 +328,9 @@ void outbox_close(struct connection *connection)
 void outbox_close_all(struct server *server)
 {
     struct lingering *lingering;
-    while ((lingering = LIST_FIRST(&server->lingering))) {
+    while ((lingering = TAILQ_FIRST(&server->lingering))) {
         // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): as above
-        end_lingering(lingering);
+        end_lingering(server, lingering);
     }
 }
 
@@ -322,8 +338,9 @@ void outbox_open_all(struct server *server)
 {
     enum { LEAST = 16, USERS = 8 /* that may have as much as they can in flight at once */ };
     uint32_t share = (uint32_t)server->fd_ceiling / USERS;
-    LIST_INIT(&server->held);
-    LIST_INIT(&server->lingering);
+    TAILQ_INIT(&server->unreceived);
+    TAILQ_INIT(&server->held);
+    TAILQ_INIT(&server->lingering);
     server->in_flight_max = share > LEAST ? share : LEAST;
     server->held_pause_ms = 1;
     (void)uv_timer_init(&server->loop, &server->held_timer);

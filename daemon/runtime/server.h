@@ -35,7 +35,8 @@ struct peer;
 struct segment_file;
 
 LIST_HEAD(connection_list, connection);
-LIST_HEAD(lingering_list, lingering);
+TAILQ_HEAD(lingering_list, lingering);
+TAILQ_HEAD(connection_queue, connection);
 LIST_HEAD(peer_list, peer);
 TAILQ_HEAD(segment_result_queue, segment_file);
 
@@ -68,12 +69,13 @@ struct server {
     uv_timer_t tending; /* of connections */
     struct connection_list connections, doomed; /* these are closed once the core is done */
     struct caller_list callers;
-    struct caller_queue ready;       /* who has connections to serve, in the order of their turns */
-    uv_idle_t busy;                  /* runs while there are such: the loop does not sleep */
-    struct connection_list held;     /* whose descriptors are held back */
-    struct lingering_list lingering; /* sockets of connections that have ended */
+    struct caller_queue ready;          /* who has connections to serve, in the order of their turns */
+    uv_idle_t busy;                     /* runs while there are such: the loop does not sleep */
+    struct connection_queue unreceived; /* with descriptors that may be in flight */
+    struct connection_queue held;       /* whose descriptors are held back */
+    struct lingering_list lingering;    /* sockets of connections that have ended */
     uv_timer_t held_timer;
-    uint64_t held_pause_ms, held_rounds;
+    uint64_t held_pause_ms;
     uint32_t in_flight_max; /* descriptors of one user */
     struct peer_list peers;
 
