@@ -3,6 +3,7 @@
  * Granting: a request is checked, its bytes are reserved, the shell is asked for the segment, and when
  * the segment is there the lease begins. A request that fails at any point leaves nothing behind.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,10 +73,14 @@ static struct segment_options options_for(const struct broker *broker, const str
                                             : extend_options(broker, class, &request->extend);
 }
 
+/* A request's size was checked before: it is far below where rounding could wrap. */
 static uint64_t round_to(uint64_t bytes, uint64_t page_bytes)
 {
-    uint64_t rounded;
-    return size_round_up(bytes, page_bytes, &rounded) ? rounded : UINT64_MAX / 4;
+    uint64_t rounded = bytes;
+    bool fits = size_round_up(bytes, page_bytes, &rounded);
+    assert(fits);
+    (void)fits;
+    return rounded;
 }
 
 /* Without huge pages. */
