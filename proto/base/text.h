@@ -7,9 +7,7 @@
 /* Copies a string, cut where it is longer; NULL is empty. The array holds at least its end. */
 static inline void text_copy(char *to, size_t size, const char *from)
 {
-    size_t length = from ? strnlen(from, size - 1) : 0;
-    if (length) {
-        memcpy(to, from, length);
+    if (!memccpy(to, from ? from : "", '\0', size)) {
+        to[size - 1] = '\0';
     }
-    to[length] = '\0';
 }
