@@ -36,6 +36,9 @@ struct lease {
     enum lease_state state;
     enum end_reason end_reason; /* once ended */
     enum location location;     /* RAM or MMAP; decided at the request */
+    bool client_prefaults;      /* prefault was asked for, and its class has the client pay */
+    bool is_remembered;         /* its size was a remembered one */
+    bool learned;               /* its size is to be remembered */
     bool may_spill;             /* AUTO was asked for: go to a file if RAM can't be had */
     bool warned;                /* the expiring event was sent for the present deadline */
     bool has_slot;
@@ -52,9 +55,6 @@ struct lease {
     char name[MESSAGE_NAME_SIZE];
     char file[MESSAGE_NAME_SIZE]; /* empty: nameless */
     uint64_t file_bytes;
-    bool client_prefaults;      /* prefault was asked for, and its class has the client pay */
-    bool is_remembered;         /* its size was a remembered one */
-    bool learned;               /* its size is to be remembered */
     struct lease_pile *pile;    /* that it lies in, from its grant on; NULL: none */
     uint64_t revoke_at;         /* it will be taken for a request of higher priority; 0: no */
     uint64_t revoking_bytes;    /* what it was marked with */

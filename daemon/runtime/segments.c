@@ -145,7 +145,7 @@ static int make_file(struct segment_file *file)
     if (!file->file[0]) {
         return spill_create(&server->spill, file->bytes, &file->result.disk_free);
     }
-    const struct named_file named = {server->files_directory, file->file, file->identity.uid, file->identity.gid};
+    const struct named_file named = {server->files_directory, file->file, file->uid, file->gid};
     int fd = named_file_open(&named, file->size);
     if (fd == -ENOSPC || fd == -EDQUOT) {
         file->result.disk_free = directory_free_bytes(server->files_directory);
@@ -205,7 +205,8 @@ void segment_make(struct server *server, const struct effect_make *make)
     file->size = make->file ? make->file_bytes : make->bytes;
     if (make->file) {
         (void)stpncpy(file->file, make->file, sizeof file->file - 1);
-        file->identity = make->identity;
+        file->uid = make->identity.uid;
+        file->gid = make->identity.gid;
     }
     file->fd = -EBADF;
     if (is_emergency(file)) {

@@ -16,7 +16,7 @@ struct segment_file {
     struct segment_options options;
     char file[MESSAGE_NAME_SIZE]; /* of a named file; else empty */
     uint64_t size;                /* the file's, exact: at most `bytes`, which are whole pages */
-    struct identity identity;     /* whose file it is */
+    uint32_t uid, gid;            /* whose file it is */
     int fd;
     bool is_reported;        /* that it was tampered with */
     uint32_t record;         /* in the kept table */
