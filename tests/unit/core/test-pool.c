@@ -25,7 +25,8 @@ Test(pool, a_ready_segment_is_lent_and_another_made)
     model_free(model);
 }
 
-Test(pool, sizes_that_are_asked_for_are_made_ahead_and_forgotten_again)
+/* 2 MiB were asked for three times: one segment of that size is ready. */
+static struct model *with_a_wanted_size(void)
 {
     struct model *model = model_new(0, 64 * MIB, 0);
     model->options.settings.pool = (struct pool_settings){.bytes = 8 * MIB};
@@ -34,6 +35,12 @@ Test(pool, sizes_that_are_asked_for_are_made_ahead_and_forgotten_again)
     for (int i = 0; i < 3; i++) {
         model_release(model, 0, granted(model_acquire(model, 0, 2 * MIB, LOCATION_RAM, 0)));
     }
+    return model;
+}
+
+Test(pool, sizes_that_are_asked_for_are_made_ahead_and_forgotten_again)
+{
+    struct model *model = with_a_wanted_size();
     cr_expect_eq(model_status(model).pool_hits, 2);
     cr_expect_eq(model_status(model).pool_misses, 1);
     cr_expect_eq(model_status(model).used_bytes, 2 * MIB, "one is ready");
@@ -454,13 +461,7 @@ Test(pool, an_audit_sees_what_is_ready_and_a_change_of_it_takes_no_lease)
 
 Test(pool, one_that_was_switched_off_wakes_nobody)
 {
-    struct model *model = model_new(0, 64 * MIB, 0);
-    model->options.settings.pool = (struct pool_settings){.bytes = 8 * MIB};
-    model_configure(model);
-    model_open(model, 0, LIMIT_UNSAID);
-    for (int i = 0; i < 3; i++) {
-        model_release(model, 0, granted(model_acquire(model, 0, 2 * MIB, LOCATION_RAM, 0)));
-    }
+    struct model *model = with_a_wanted_size();
     cr_expect_lt(broker_next_wakeup(model->broker), UINT64_MAX, "the size is to be forgotten");
     model->options.settings.pool.bytes = 0;
     model_configure(model);
