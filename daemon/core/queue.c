@@ -420,20 +420,31 @@ static bool recall_size(struct step *step, const struct session *session, struct
     return asked->bytes > 0;
 }
 
-/* False: it does not fit, beside what all who wait claimed at the last look at them. */
-static bool serve_beside_all(struct step *step, struct session *session, const struct request *request)
+/* Each that waits claims what it did at the last look at it. */
+static void claim_all(struct broker *broker)
 {
-    struct broker *broker = step->broker;
     const struct flow *flow;
     struct waiting *waiting;
-    struct denial denial;
     TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
         TAILQ_FOREACH(waiting, &flow->waiting, in_flow) {
             queue_walk_claim(waiting);
         }
     }
+}
+
+/* False: it does not fit, beside all claims. */
+static bool serve_beside_all(struct step *step, struct session *session, const struct request *request)
+{
+    struct broker *broker = step->broker;
+    struct denial denial;
+    bool others_wait = broker->waiting_count > 0; /* mostly nobody does, and no user need be looked at */
+    if (others_wait) {
+        claim_all(broker);
+    }
     enum attempt attempt = grant_try(step, session, request, request->kind == REQUEST_EXTEND, &denial);
-    queue_walk_end(broker);
+    if (others_wait) {
+        queue_walk_end(broker);
+    }
     return attempt == ATTEMPT_ANSWERED;
 }
 
