@@ -13,6 +13,9 @@ $(UNIT_CORE_O) $(UNIT_O) $(INTEGRATION_O) $(FAULTS_O) $(SOAK_O): CFLAGS += $(TES
 TEST_PROGRAMS := $(BUILD)/tests/unit-core $(BUILD)/tests/unit $(BUILD)/tests/integration $(BUILD)/tests/competitor \
                  $(BUILD)/tests/honest $(BUILD)/tests/misbehave $(BUILD)/tests/soak
 
+# what the end-to-end tests start; coverage has it in the main build
+FAULTS := $(if $(FAULT_FLAGS),,faults)
+
 # the core's tests link the core alone: it needs nothing else
 $(BUILD)/tests/unit-core: $(UNIT_CORE_O) $(CORE_O) $(BASE_O)
 	@mkdir -p $(@D)
@@ -23,20 +26,20 @@ $(BUILD)/tests/unit: $(UNIT_O) $(BUILD)/obj/daemon/runtime/service_clock.o $(BUI
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,--wrap=write,--wrap=fsync,--wrap=rename -o $@ $^ -lcriterion $(DAEMON_LIBS)
 
-$(BUILD)/tests/integration: $(INTEGRATION_O) $(WIRE_O) $(BASE_O) $(SHARED)
+$(BUILD)/tests/integration: $(INTEGRATION_O) $(WIRE_O) $(BASE_O) $(SHARED) | $(FAULTS)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -lmembroker \
 	    -Wl,-rpath,'$$ORIGIN/..' -lcriterion -ljansson -lprotobuf-c -pthread
 
 # every call of the daemon may be made to fail: by a library that is preloaded into it
 $(BUILD)/tests/faults: $(FAULTS_O) $(call object,tests/integration/fixture.c tests/integration/manager.c) $(WIRE_O) $(BASE_O) \
-                       $(SHARED) $(BUILD)/tests/preload.so
+                       $(SHARED) $(BUILD)/tests/preload.so | $(FAULTS)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -lmembroker \
 	    -Wl,-rpath,'$$ORIGIN/..' -lcriterion -lprotobuf-c -pthread
 
 $(BUILD)/tests/soak: $(SOAK_O) $(call object,tests/faults/faults.c tests/integration/fixture.c tests/integration/manager.c) $(WIRE_O) \
-                     $(BASE_O) $(SHARED)
+                     $(BASE_O) $(SHARED) | $(FAULTS)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -lmembroker \
 	    -Wl,-rpath,'$$ORIGIN/..' -lcriterion -lprotobuf-c -pthread
@@ -61,7 +64,7 @@ $(BUILD)/tests/misbehave: $(call object,tests/swarm/misbehave.c) $(WIRE_O) $(BAS
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -lprotobuf-c
 
-# a daemon that tests can have killed at any point of its work
+# a daemon that tests can have killed at any point of its work, and that aborts if its loop sleeps with something due
 faults: | $(SETUP)
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/faults FAULT_FLAGS=-DMEMBROKER_FAULTS $(BUILD)/faults/membrokerd
 

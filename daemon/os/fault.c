@@ -17,6 +17,13 @@ void fault_point(void)
     }
 }
 
+void fault_unless(bool rule_is_kept)
+{
+    if (!rule_is_kept) {
+        abort();
+    }
+}
+
 #else
 
 /* ISO C wants a declaration in every file */

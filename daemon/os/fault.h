@@ -1,14 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Points at which a test may have the daemon killed, as kill -9 would. Compiled in with MEMBROKER_FAULTS only: the
- * daemon then dies at the point with the number that the environment's MEMBROKER_FAULT says, counted from 1.
+ * daemon then dies at the point with the number that the environment's MEMBROKER_FAULT says, counted from 1. Such a
+ * build also aborts if a rule is broken that costs only time in others.
  */
 #pragma once
 
+#include <stdbool.h>
+
 #ifdef MEMBROKER_FAULTS
 void fault_point(void);
+void fault_unless(bool rule_is_kept);
 #else
 static inline void fault_point(void)
 {
+}
+
+static inline void fault_unless(bool rule_is_kept)
+{
+    (void)rule_is_kept;
 }
 #endif

@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,8 @@ struct audit {
     struct connection *connection; /* NULL: nobody waits for the report any more */
     uint64_t request_id;
     uint64_t cursor;
-    uv_timer_t timer;
+    struct slice slice; /* of the comparison of segments */
+    uv_timer_t timer;   /* the pause between two scans */
     uv_work_t work;
     struct audit_reply report;
     char texts[MESSAGE_DIFFERENCES_MAX][DIFFERENCE_BYTES];
@@ -233,20 +235,20 @@ static void check_sums(struct audit *audit)
     }
 }
 
-static void slice(uv_timer_t *timer)
+static void compare_some(struct slice *slice)
 {
-    struct audit *audit = timer->data;
+    struct audit *audit = (struct audit *)((char *)slice - offsetof(struct audit, slice));
     struct segment_view segment;
     for (int i = 0; i < SEGMENTS_PER_SLICE; i++) {
         if (!broker_next_segment(audit->server->broker, audit->cursor, &segment)) {
             check_sums(audit);
-            scan_again(timer);
+            scan_again(&audit->timer);
             return;
         }
         audit->cursor = segment.id;
         compare(audit, &segment);
     }
-    (void)uv_timer_start(timer, slice, 0, 0);
+    schedule_slice(audit->server, slice);
 }
 
 bool audit_start(struct connection *connection, uint64_t request_id)
@@ -261,7 +263,8 @@ bool audit_start(struct connection *connection, uint64_t request_id)
     (void)uv_timer_init(&audit->server->loop, &audit->timer);
     audit->timer.data = audit;
     running = audit;
-    slice(&audit->timer);
+    audit->slice.run = compare_some;
+    compare_some(&audit->slice);
     return true;
 }
 

@@ -122,7 +122,6 @@ void server_settle(struct server *server)
         step(server, &result);
     }
     connection_close_doomed(server);
-    server_arm_wakeup(server);
 }
 
 void server_feed(struct server *server, const struct input *input)

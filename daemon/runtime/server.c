@@ -46,25 +46,6 @@ uint64_t server_now(const struct server *server)
     return server->frozen_now ? server->frozen_now : service_clock_time(&server->clock, server_monotonic());
 }
 
-static void on_wakeup(uv_timer_t *timer)
-{
-    (void)timer; /* it only ends the poll; judging is after_poll's */
-}
-
-void server_arm_wakeup(struct server *server)
-{
-    uint64_t due = broker_next_wakeup(server->broker);
-    uint64_t now = server_now(server);
-    if (due == UINT64_MAX) {
-        (void)uv_timer_stop(&server->wakeup);
-        return;
-    }
-    uint64_t wait = size_min(size_subtract_floored(due, now), SERVICE_CLOCK_BEAT);
-    uint64_t milliseconds = (wait + NANOSECONDS_PER_MILLISECOND - 1) / NANOSECONDS_PER_MILLISECOND;
-    uv_update_time(&server->loop);
-    (void)uv_timer_start(&server->wakeup, on_wakeup, milliseconds, 0);
-}
-
 void server_refresh_host(struct server *server, uint64_t age_ns)
 {
     uint64_t now = server_monotonic();
@@ -116,10 +97,9 @@ static void judge(struct server *server)
         server_feed(server, &tick);
         server->frozen_now = 0;
         if (server_monotonic() - began > JUDGING_TIME) {
-            break;
+            break; /* the next turn goes on: the loop does not sleep before */
         }
     }
-    server_arm_wakeup(server);
 }
 
 static void end_loop_when_empty(struct server *server)
@@ -134,23 +114,11 @@ static void end_loop_when_empty(struct server *server)
     uv_stop(&server->loop);
 }
 
-/* For how long the loop may sleep at most. (uv_backend_timeout() says 0 where descriptors were added, and is no bound.)
- */
-static int longest_sleep(struct server *server)
-{
-    uv_update_time(&server->loop);
-    uint64_t longest = uv_timer_get_due_in(&server->watch);
-    if (uv_is_active((const uv_handle_t *)&server->wakeup)) {
-        longest = size_min(longest, uv_timer_get_due_in(&server->wakeup));
-    }
-    return (int)longest;
-}
-
 static void before_poll(uv_prepare_t *handle)
 {
     struct server *server = handle->data;
     server->inline_bytes = 0;
-    service_clock_sleep(&server->clock, server_monotonic(), longest_sleep(server));
+    service_clock_sleep(&server->clock, server_monotonic(), schedule_sleep(server));
 }
 
 static void notice_lateness(struct server *server)
@@ -169,6 +137,7 @@ static void after_poll(uv_check_t *handle)
     notice_lateness(server);
     connection_close_doomed(server);
     turns_serve(server);
+    schedule_run_slices(server);
     notice_lateness(server); /* one that was stopped while it served must not judge before it knows */
     judge(server);
     callers_forget(&server->callers);
@@ -233,12 +202,11 @@ static int catch_signals(struct server *server)
 static int start_handles(struct server *server)
 {
     int result = uv_prepare_init(&server->loop, &server->before_poll);
-    if (result < 0 || (result = uv_check_init(&server->loop, &server->after_poll)) < 0 ||
-        (result = uv_timer_init(&server->loop, &server->wakeup)) < 0) {
+    if (result < 0 || (result = uv_check_init(&server->loop, &server->after_poll)) < 0) {
         return result;
     }
-    server->before_poll.data = server->after_poll.data = server->wakeup.data = server;
-    (void)uv_idle_init(&server->loop, &server->busy);
+    server->before_poll.data = server->after_poll.data = server;
+    schedule_open(server);
     outbox_open_all(server);
     (void)uv_prepare_start(&server->before_poll, before_poll);
     (void)uv_check_start(&server->after_poll, after_poll);

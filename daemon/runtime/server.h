@@ -14,6 +14,7 @@
 #include "daemon/os/host_memory.h"
 #include "daemon/os/spill.h"
 #include "daemon/runtime/callers.h"
+#include "daemon/runtime/schedule.h"
 #include "daemon/runtime/service_clock.h"
 #include "daemon/runtime/table.h"
 #include "proto/codec.h"
@@ -70,7 +71,6 @@ struct server {
     struct connection_list connections, doomed; /* these are closed once the core is done */
     struct caller_list callers;
     struct caller_queue ready;          /* who has connections to serve, in the order of their turns */
-    uv_idle_t busy;                     /* runs while there are such: the loop does not sleep */
     struct connection_queue unreceived; /* with descriptors that may be in flight */
     struct connection_queue held;       /* whose descriptors are held back */
     struct lingering_list lingering;    /* sockets of connections that have ended */
@@ -81,7 +81,7 @@ struct server {
 
     uv_prepare_t before_poll;
     uv_check_t after_poll;
-    uv_timer_t wakeup;
+    struct schedule schedule;
     uv_timer_t watch; /* over segments' sizes */
     uint64_t watch_cursor;
     struct pressure_source pressure[PRESSURE_SOURCES];
@@ -138,6 +138,3 @@ void server_settle(struct server *server);
 
 /* Tells the core what the host has available, if the last look is older than `age_ns`. */
 void server_refresh_host(struct server *server, uint64_t age_ns);
-
-/* Sets the timer for what the core has due next. */
-void server_arm_wakeup(struct server *server);

@@ -9,20 +9,12 @@
 #define SHARE_NS 25000    /* of one user in a round */
 #define DEBT_NS  10000000 /* the most that is remembered of what was used beyond that */
 
-static void on_idle(uv_idle_t *idle)
-{
-    (void)idle; /* while it runs the loop polls without sleeping */
-}
-
 void turns_add(struct connection *connection)
 {
     struct server *server = connection->server;
     struct caller *caller = connection->caller;
     if (connection->is_ready || connection->closing) {
         return;
-    }
-    if (TAILQ_EMPTY(&server->ready)) {
-        (void)uv_idle_start(&server->busy, on_idle);
     }
     if (TAILQ_EMPTY(&caller->ready)) {
         TAILQ_INSERT_TAIL(&server->ready, caller, in_turn);
@@ -83,8 +75,5 @@ void turns_serve(struct server *server)
     struct caller *caller;
     while (now < end && (caller = TAILQ_FIRST(&server->ready))) {
         now = serve_share(server, caller, now);
-    }
-    if (TAILQ_EMPTY(&server->ready)) {
-        (void)uv_idle_stop(&server->busy);
     }
 }

@@ -58,7 +58,7 @@ void fixture_write_config(const struct fixture *fixture, const char *settings)
 static void run_daemon(const struct fixture *fixture)
 {
     char path[640];
-    fixture_program("membrokerd", path, sizeof path);
+    fixture_program("faults/membrokerd", path, sizeof path);
     int log = open(fixture->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)dup2(log, STDOUT_FILENO);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A real daemon in a directory of its own, for one test. Each test ends with fixture_stop(), which audits the ledger
+ * A real daemon in a directory of its own, for one test; of the build that aborts if its loop is about to sleep while
+ * something is due. Each test ends with fixture_stop(), which audits the ledger
  * against the kernel first, from inside (the daemon's audit) and from outside (/proc), and looks for left-overs.
  */
 #pragma once
