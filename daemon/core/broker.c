@@ -69,6 +69,7 @@ struct broker *broker_new(const struct broker_options *options)
     }
     broker->options.settings.policy = NULL; /* the parties have a copy */
     broker->next_session = broker->next_lease = broker->next_segment = 1;
+    broker->host_epoch = 1; /* 0 is that of what was restored: it is in the host's figures already */
     broker->host_available_bytes = broker->host_total_bytes = UINT64_MAX; /* until the first look */
     return broker;
 }
@@ -387,10 +388,6 @@ static void handle_segment(struct step *step, const struct input *input)
     if (!segment->lease && input->kind != INPUT_SEGMENT_FREED) {
         handle_pooled(step, input, segment);
         return;
-    }
-    if (segment->lease && segment->state == SEGMENT_MAKING) {
-        segment->lease->session->makings--;
-        segment->lease->session->flow->user->under_way--;
     }
     switch ((int)input->kind) {
     case INPUT_SEGMENT_MADE:

@@ -137,6 +137,9 @@ enum attempt grant_try(struct step *step, struct session *session, const struct 
                        struct denial *ret_denial);
 void grant_made(struct step *step, struct segment *segment, const struct input_segment *made);
 
+/* A segment of a lease is being made, or is not any more: its session and its user count it. */
+void grant_count_making(const struct segment *segment, bool add);
+
 /* The answer to the request that asked for a living segment. */
 void grant_answer(struct step *step, const struct segment *segment, uint64_t request_id);
 
@@ -181,7 +184,6 @@ uint64_t pool_drop(struct step *step, uint64_t bytes);
 uint64_t pool_ready_bytes(const struct pool *pool); /* without what is being made or freed */
 void pool_work(struct step *step);
 uint64_t pool_next_wakeup(const struct broker *broker);
-const char *pool_check(const struct broker *broker);
 
 /* ---- queue.c: requests that wait ---- */
 /* Serves an acquire or extend now, or lets it wait. */

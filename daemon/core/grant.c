@@ -124,6 +124,14 @@ static void attach_segment(struct step *step, struct lease *lease, struct segmen
     session_add_segment(&step->broker->sessions, lease->session);
 }
 
+void grant_count_making(const struct segment *segment, bool add)
+{
+    struct session *session = segment->lease->session;
+    struct party *user = session->flow->user;
+    session->makings = add ? session->makings + 1 : session->makings - 1;
+    user->under_way = add ? user->under_way + 1 : user->under_way - 1;
+}
+
 /* Asks the shell to make a segment that is paid for. */
 static void begin_segment(struct step *step, struct lease *lease, struct segment *segment, const struct charge *charge,
                           const struct request *request)
@@ -133,8 +141,7 @@ static void begin_segment(struct step *step, struct lease *lease, struct segment
     segment->state = SEGMENT_MAKING;
     segment->charge = *charge;
     attach_segment(step, lease, segment, request);
-    lease->session->makings++;
-    lease->session->flow->user->under_way++;
+    grant_count_making(segment, true);
     segment_tree_insert(broker, segment);
     place_count_host(broker, segment);
     struct effect_make *make = &effect_push(step->effects, EFFECT_MAKE_SEGMENT)->make;
@@ -422,6 +429,7 @@ void grant_made(struct step *step, struct segment *segment, const struct input_s
 {
     struct lease *lease = segment->lease;
     struct session *session = lease->session;
+    grant_count_making(segment, false);
     segment->handle = made->handle;
     segment->has_huge_pages = made->has_huge_pages;
     if (made->is_least) {

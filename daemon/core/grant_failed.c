@@ -103,6 +103,7 @@ void grant_failed(struct step *step, struct segment *segment, const struct input
     if (!segment->doomed && spill(step, segment)) {
         return;
     }
+    grant_count_making(segment, false);
     explain_failure(step, lease->session, segment, failed);
     step->broker->counters.refused++;
     place_uncount_host(step->broker, segment);

@@ -362,21 +362,3 @@ uint64_t pool_ready_bytes(const struct pool *pool)
     }
     return bytes;
 }
-
-const char *pool_check(const struct broker *broker)
-{
-    const struct pool *pool = &broker->pool;
-    const struct segment *segment;
-    uint32_t ready = 0, counted = 0, making = 0;
-    TAILQ_FOREACH(segment, &pool->ready, in_pool) {
-        ready++;
-        if (segment->state != SEGMENT_POOLED || segment->lease) {
-            return "the pool holds a segment that is not its own";
-        }
-    }
-    for (size_t i = 0; i < POOL_SIZES_MAX; i++) {
-        counted += pool->sizes[i].ready;
-        making += pool->sizes[i].making;
-    }
-    return ready == counted && making == pool->making ? NULL : "the pool miscounts its segments";
-}

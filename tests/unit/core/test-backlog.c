@@ -219,8 +219,8 @@ Test(backlog, who_came_to_a_full_queue_may_stay_if_there_is_room_by_its_turn)
     struct model *model = with_a_crowd(8);
     granted(model_acquire(model, 2, 14 * MIB, LOCATION_RAM, 60000));
     /* so that the crowd is served in the pass that looks at the newcomer */
-    session_table_find(&model->broker->sessions, model->peers[0].session)->flow->user->account.limits.max_bytes =
-        LIMIT_OFF;
+    struct party *user = session_table_find(&model->broker->sessions, model->peers[0].session)->flow->user;
+    user->account.limits.max_bytes = user->quota.limits.max_bytes = LIMIT_OFF;
     cr_expect_null(model_acquire_waiting(model, 2, 8 * MIB, 30000));
     cr_expect_eq(model_status(model).waiting, 1);
     model_free(model);

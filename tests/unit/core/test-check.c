@@ -11,114 +11,295 @@ TestSuite(check);
 
 static struct model *model;
 static struct broker *broker;
-static struct session *session;
-static struct lease *lease;
-static struct segment *segment;
+static struct session *session, *other;
+static struct lease *lease, *file, *making;
+static struct segment *segment, *freed;
 
-/* A session with a lease in RAM and one in a file, another session, and requests that wait. */
+static struct request acquire(uint64_t bytes, enum location location, const char *name, uint32_t ttl_ms)
+{
+    struct request request = {.kind = REQUEST_ACQUIRE};
+    request.acquire = (struct acquire_request){
+        .bytes = bytes, .location = location, .numa_node = -1, .learned = true, .ttl_ms = ttl_ms};
+    (void)stpncpy(request.acquire.name, name, sizeof request.acquire.name - 1);
+    return request;
+}
+
+static struct session *session_of(int peer)
+{
+    return session_table_find(&broker->sessions, model->peers[peer].session);
+}
+
+static void have(int peer, uint64_t bytes, enum location location, const char *name, uint32_t ttl_ms)
+{
+    struct request request = acquire(bytes, location, name, ttl_ms);
+    cr_assert(model_request(model, peer, &request)->kind == REPLY_GRANT);
+}
+
+static void disconnect(int peer)
+{
+    struct input left = {.kind = INPUT_DISCONNECTED, .session = model->peers[peer].session};
+    model_feed(model, &left);
+}
+
+/*
+ * A session with leases in RAM and in a file, with one that ended and is not freed, and one that is being made; a
+ * second one with requests that wait, for one of which the first one's lease will be taken; two that are detached, the
+ * later one first; and one that holds nothing.
+ */
 static void begin(void)
 {
     model = model_new(0, 512 * MIB, 8 * MIB);
     broker = model->broker;
     model->options.settings.policy = &model_policy;
+    model->options.settings.queue.revoke_for_priority = true;
     model_configure(model);
     model_open_as(model, 0, "a1", 1000);
-    model_open_as(model, 1, "b1", 1001);
-    cr_assert(model_acquire(model, 0, MIB, LOCATION_RAM, 0)->kind == REPLY_GRANT);
-    cr_assert(model_acquire(model, 0, MIB, LOCATION_MMAP, 0)->kind == REPLY_GRANT);
-    cr_assert(model_acquire(model, 1, 4 * MIB, LOCATION_RAM, 0)->kind == REPLY_GRANT);
-    (void)model_acquire_waiting(model, 1, 508 * MIB, 60000);
+    model_open_as(model, 1, "c1", 1001);
+    model_open_as(model, 2, "b1", 1000);
+    model_open_as(model, 3, "b1", 1000);
+    model_open_as(model, 4, "b1", 1000);
+    session = session_of(0);
+    other = session_of(1);
+    have(0, MIB, LOCATION_RAM, "w", 0);
+    have(0, MIB, LOCATION_MMAP, "v", 0);
+    have(0, 6 * MIB, LOCATION_RAM, "u", 0);
+    have(2, 2 * MIB, LOCATION_RAM, "w", 0);
+    have(3, MIB, LOCATION_RAM, "x", 0);
+    have(1, MIB, LOCATION_RAM, "w", 20000);
+    model->hold_frees = true;
+    have(0, MIB, LOCATION_RAM, "gone", 0);
+    (void)model_release(model, 0, TAILQ_LAST(&session->leases, lease_list)->id);
+    disconnect(3);
+    model_pass(model, 1);
+    disconnect(2);
+    (void)model_acquire_waiting(model, 1, 506 * MIB, 60000);
     (void)model_acquire_waiting(model, 1, 507 * MIB, 60000);
-    model_pass(model, 100);
-    session = session_table_find(&broker->sessions, model->peers[0].session);
-    cr_assert(session);
+    model_pass(model, 1100);
+    model->hold_makes = true;
+    struct request small = acquire(4096, LOCATION_MMAP, "made", 0);
+    (void)model_request(model, 0, &small);
     lease = TAILQ_FIRST(&session->leases);
+    file = TAILQ_NEXT(lease, in_session);
+    making = TAILQ_LAST(&session->leases, lease_list);
     segment = TAILQ_FIRST(&lease->segments);
-    cr_assert(broker->waiting_count > 0, "something waits");
-    cr_assert(!broker_check(broker));
+    freed = segment_tree_next(broker, 0);
+    while (freed && freed->state != SEGMENT_FREEING) {
+        freed = segment_tree_next(broker, freed->id);
+    }
+    cr_assert(freed, "something is being freed");
+    cr_assert(broker->waiting_count == 2, "something waits");
+    cr_assert(!TAILQ_EMPTY(&broker->revoking), "something will be taken");
+    cr_assert(making->state == LEASE_MAKING, "something is being made");
+    cr_assert(!broker_check(broker), "%s", broker_check(broker));
 }
 
 static void end(void)
 {
-    cr_assert(!broker_check(broker));
+    cr_assert(!broker_check(broker), "%s", broker_check(broker));
     model_free(model);
 }
 
-/* Breaks a figure, expects that sentence, and mends it. */
+/* Breaks something, expects that sentence, and mends it. */
+#define EXPECT_NOTICED_WHILE(breaks, mends, sentence)                                                                  \
+    do {                                                                                                               \
+        breaks;                                                                                                        \
+        const char *wrong = broker_check(broker);                                                                      \
+        cr_expect(wrong &&strstr(wrong, sentence), "%s: said %s", #breaks, wrong ? wrong : "nothing");                 \
+        mends;                                                                                                         \
+    } while (0)
+
 #define EXPECT_NOTICED(place, value, sentence)                                                                         \
     do {                                                                                                               \
         __typeof__(place) was = (place);                                                                               \
-        (place) = (value);                                                                                             \
-        const char *wrong = broker_check(broker);                                                                      \
-        cr_expect(wrong &&strstr(wrong, sentence), "%s: said %s", #place, wrong ? wrong : "nothing");                  \
-        (place) = was;                                                                                                 \
+        EXPECT_NOTICED_WHILE((place) = (value), (place) = was, sentence);                                              \
     } while (0)
 
 Test(check, segments, .init = begin, .fini = end)
 {
+    struct segment *made = TAILQ_FIRST(&making->segments);
     EXPECT_NOTICED(segment->lease, NULL, "nobody's");
     EXPECT_NOTICED(segment->charge.account, &broker->host, "another session's account");
     EXPECT_NOTICED(segment->charge.bytes, 0, "whole pages");
     EXPECT_NOTICED(segment->charge.bytes, 4097, "whole pages");
     EXPECT_NOTICED(segment->charge.freeing, true, "disagree");
-    EXPECT_NOTICED(segment->state, SEGMENT_FREEING, "disagree");
+    EXPECT_NOTICED(freed->charge.freeing, false, "disagree");
+    EXPECT_NOTICED(segment->state, SEGMENT_FREEING, "is freed");
+    EXPECT_NOTICED(segment->state, SEGMENT_POOLED, "in the pool");
     EXPECT_NOTICED(segment->charge.location, LOCATION_MMAP, "elsewhere");
     EXPECT_NOTICED(lease->state, LEASE_MAKING, "not alive");
-    segment->state = SEGMENT_MAKING;
-    EXPECT_NOTICED(lease->state, LEASE_ENDED, "ended lease keeps");
-    segment->state = SEGMENT_LIVE;
-    EXPECT_NOTICED(broker->segment_count, 0, "number of segments");
+    EXPECT_NOTICED(made->doomed, true, "is doomed");
+    EXPECT_NOTICED(making->state, LEASE_ENDED, "is doomed");
+    EXPECT_NOTICED(freed->lease->state, LEASE_ALIVE, "is freed");
+    EXPECT_NOTICED(broker->segment_count, 0, "segment_count");
+    EXPECT_NOTICED(segment->id, 1000, "out of order");
+    EXPECT_NOTICED(broker->next_segment, made->id, "a segment's number");
+    EXPECT_NOTICED(segment->host_epoch, 0, "host_granted_since");
+    EXPECT_NOTICED(broker->host_granted_since, 0, "host_granted_since");
 }
 
+/* Of each account above the session's, the host's last, the figures are sums. */
 Test(check, accounts, .init = begin, .fini = end)
 {
-    struct account *host = &broker->host, *own = &session->account;
-    EXPECT_NOTICED(host->physical_bytes, 1, "host's account");
-    EXPECT_NOTICED(host->mapped_bytes, 1, "host's account");
-    EXPECT_NOTICED(host->freeing_physical_bytes, 1, "host's account");
-    EXPECT_NOTICED(host->freeing_mapped_bytes, 1, "host's account");
-    EXPECT_NOTICED(host->charges, 99, "host's account");
-    EXPECT_NOTICED(own->physical_bytes, 1, "session's account");
-    EXPECT_NOTICED(session->segment_count, 9, "session's account");
-    EXPECT_NOTICED(session->flow->account.physical_bytes, 1, "flow's account");
-    EXPECT_NOTICED(session->flow->account.mapped_bytes, 1, "flow's account");
-    EXPECT_NOTICED(session->flow->class->account.physical_bytes, 1, "party's account");
-    EXPECT_NOTICED(session->flow->class->account.claimed_physical_bytes, 1, "claim");
-    EXPECT_NOTICED(session->flow->class->account.claimed_mapped_bytes, 1, "claim");
-    EXPECT_NOTICED(session->flow->class->account.claimed_bytes, 1, "claim");
-    EXPECT_NOTICED(session->flow->user->waiting, 1, "users");
+    struct account *const accounts[] = {
+        &session->account, &session->flow->account, &session->flow->user->account, &session->flow->class->account,
+        &broker->host,     &broker->pool.account};
+    for (size_t i = 0; i < sizeof accounts / sizeof *accounts; i++) {
+        struct account *account = accounts[i];
+        EXPECT_NOTICED(account->physical_bytes, 1, "physical_bytes");
+        EXPECT_NOTICED(account->mapped_bytes, 1, "mapped_bytes");
+        EXPECT_NOTICED(account->freeing_physical_bytes, 1, "freeing_physical_bytes");
+        EXPECT_NOTICED(account->freeing_mapped_bytes, 1, "freeing_mapped_bytes");
+        EXPECT_NOTICED(account->revoking_physical_bytes, 1, "revoking_physical_bytes");
+        EXPECT_NOTICED(account->revoking_mapped_bytes, 1, "revoking_mapped_bytes");
+        EXPECT_NOTICED(account->charges, 99, "miscounts its charges");
+        EXPECT_NOTICED(account->claimed_physical_bytes, 1, "(claimed_physical_bytes)");
+        EXPECT_NOTICED(account->claimed_mapped_bytes, 1, "(claimed_mapped_bytes)");
+        EXPECT_NOTICED(account->claimed_bytes, 1, "(claimed_bytes)");
+    }
+    EXPECT_NOTICED(session->flow->account.above[0], &broker->host, "a flow's account stands");
+    EXPECT_NOTICED(session->flow->class->account.above[0], &broker->host, "a party's account stands");
+    EXPECT_NOTICED(session->flow->class->account.reserve_bytes, 1, "list of reserves");
     for (size_t i = 0; i < ACCOUNT_ABOVE_MAX; i++) {
-        bool is_looked_at = own->above[i] == &session->flow->account || own->above[i] == &session->flow->class->account;
-        if (is_looked_at) {
-            EXPECT_NOTICED(own->above[i], NULL, "stand under");
+        if (session->account.above[i]) {
+            EXPECT_NOTICED(session->account.above[i], NULL, "stand under");
         }
     }
 }
 
-Test(check, sessions_and_leases, .init = begin, .fini = end)
+Test(check, leases, .init = begin, .fini = end)
 {
+    struct lease *marked = TAILQ_FIRST(&broker->revoking);
+    struct lease *first = lease_table_first_due(&broker->leases), *second = lease_table_next_due(first);
+    struct segment *made = TAILQ_FIRST(&making->segments);
     EXPECT_NOTICED(lease->bytes, 1, "sum of its segments");
-    EXPECT_NOTICED(lease->pile, NULL, "pile");
-    EXPECT_NOTICED(lease->revoke_at, 1, "pile");
-    EXPECT_NOTICED(session->lease_count, 9, "miscounts its leases");
+    EXPECT_NOTICED(lease->extents, 9, "extents");
+    EXPECT_NOTICED(lease->pile, NULL, "wrong pile");
+    EXPECT_NOTICED(file->pile, &session->flow->ram, "wrong pile");
+    EXPECT_NOTICED(marked->pile, &session->flow->ram, "wrong pile");
+    EXPECT_NOTICED(lease->revoke_at, lease->revoke_at ? 0 : 1, "wrong pile");
+    EXPECT_NOTICED(session->flow->ram.bytes, 1, "a pile's bytes");
+    EXPECT_NOTICED(session->flow->files.bytes, 1, "a pile's bytes");
+    EXPECT_NOTICED(RB_ROOT(&session->flow->files.leases), NULL, "a pile has other leases");
+    EXPECT_NOTICED_WHILE(TAILQ_REMOVE(&lease->segments, segment, in_lease),
+                         TAILQ_INSERT_HEAD(&lease->segments, segment, in_lease), "extents");
+    EXPECT_NOTICED(made->lease, file, "a segment of another one");
+    EXPECT_NOTICED_WHILE(TAILQ_REMOVE(&freed->lease->segments, freed, in_lease),
+                         TAILQ_INSERT_HEAD(&freed->lease->segments, freed, in_lease), "not in its lease's list");
+    EXPECT_NOTICED(broker->next_lease, making->id, "a lease's number");
     EXPECT_NOTICED(broker->leases.alive, 9, "living leases");
+    EXPECT_NOTICED_WHILE(lease_table_remove(&broker->leases, lease), lease_table_add(&broker->leases, lease),
+                         "the table does not");
+    EXPECT_NOTICED(first->due, UINT64_MAX, "due times are out of order");
+    EXPECT_NOTICED(first->due, second->due, "due times are out of order");
+    EXPECT_NOTICED(RB_ROOT(&broker->leases.by_due), NULL, "not every living lease");
+}
+
+Test(check, sessions, .init = begin, .fini = end)
+{
+    struct session *early = session_of(3), *late = session_of(2), *idle = session_of(4);
+    EXPECT_NOTICED(session->lease_count, 9, "lease_count");
+    EXPECT_NOTICED(session->segment_count, 9, "segment_count");
+    EXPECT_NOTICED(session->makings, 0, "makings");
+    EXPECT_NOTICED(other->waiting_count, 0, "waiting_count");
+    EXPECT_NOTICED(session->look_next, TAILQ_FIRST(&other->leases), "look_next");
+    EXPECT_NOTICED(lease->session, other, "another session's account");
+    EXPECT_NOTICED(session->draining, true, "a living session drains");
+    EXPECT_NOTICED(session->state, SESSION_OVER, "can be found");
+    EXPECT_NOTICED(early->trim_until, 1, "not connected");
+    EXPECT_NOTICED(session->trim_until, 1, "is not listed");
+    EXPECT_NOTICED(broker->trims_pending, 1, "trims_pending");
+    EXPECT_NOTICED(broker->next_session, idle->id, "a session's number");
     EXPECT_NOTICED(broker->sessions.count, 9, "number of sessions");
-    EXPECT_NOTICED(session->flow->user->sessions, 9, "miscount their sessions");
-    EXPECT_NOTICED(session->flow->class->sessions, 9, "miscount their sessions");
-    lease_table_remove(&broker->leases, lease);
-    cr_expect(strstr(broker_check(broker), "the table does not"));
-    lease_table_add(&broker->leases, lease);
-    broker->leases.alive = 3; /* adding counts it when it is granted */
+    EXPECT_NOTICED(idle->id, 1, "out of order");
+    EXPECT_NOTICED(early->grace_until, late->grace_until, "graces are out of order");
+    EXPECT_NOTICED(early->grace_until, UINT64_MAX, "graces are out of order");
+    EXPECT_NOTICED(early->state, SESSION_CONNECTED, "with a grace time");
+    EXPECT_NOTICED_WHILE(TAILQ_REMOVE(&broker->sessions.holding, session, in_holding),
+                         TAILQ_INSERT_TAIL(&broker->sessions.holding, session, in_holding),
+                         "not among those that hold");
+    EXPECT_NOTICED_WHILE(TAILQ_INSERT_TAIL(&broker->sessions.holding, idle, in_holding),
+                         TAILQ_REMOVE(&broker->sessions.holding, idle, in_holding), "that holds nothing");
+    EXPECT_NOTICED_WHILE(TAILQ_INSERT_TAIL(&broker->trimming, session, in_trimming),
+                         TAILQ_REMOVE(&broker->trimming, session, in_trimming), "no answer is awaited");
+    EXPECT_NOTICED_WHILE(TAILQ_INSERT_TAIL(&broker->sessions.over, session, in_over),
+                         TAILQ_REMOVE(&broker->sessions.over, session, in_over), "does not drain");
+}
+
+Test(check, slots, .init = begin, .fini = end)
+{
+    struct slot_table *slots = &session->slots;
+    EXPECT_NOTICED(slots->capacity, 0, "larger than it may be");
+    EXPECT_NOTICED(slots->capacity_max, 1, "larger than it may be");
+    EXPECT_NOTICED(slots->slots[lease->slot].generation, 2, "in use are not one for each lease");
+    EXPECT_NOTICED(slots->slots[lease->slot].generation, 3, "another generation");
+    EXPECT_NOTICED(lease->slot, 1000, "another generation");
+    EXPECT_NOTICED(slots->first_free, UINT32_MAX, "list of free slots");
+    EXPECT_NOTICED(slots->first_free, lease->slot, "a slot in use is listed as free");
+    EXPECT_NOTICED(slots->slots[slots->last_free].next_free, slots->last_free, "list of free slots");
+    EXPECT_NOTICED(slots->slots[slots->last_free].next_free, 1000, "list of free slots");
+    EXPECT_NOTICED(slots->last_free, UINT32_MAX, "last_free");
+}
+
+Test(check, sessions_that_are_over)
+{
+    model = model_new(0, 512 * MIB, 0);
+    broker = model->broker;
+    model->hold_frees = true;
+    model_open_as(model, 0, "a1", 1000);
+    model_open_as(model, 1, "a1", 1000);
+    session = session_of(0);
+    other = session_of(1);
+    have(0, MIB, LOCATION_RAM, "", 0);
+    for (int i = 0; i < EFFECTS_MAX; i++) {
+        have(1, 4096, LOCATION_RAM, "", 0);
+    }
+    for (int peer = 0; peer < 2; peer++) {
+        struct input died = {.kind = INPUT_DIED, .session = model->peers[peer].session};
+        model_feed(model, &died);
+    }
+    cr_assert(!session->draining && other->draining, "one is over, and one is not yet");
+    EXPECT_NOTICED(session->waiting_count, 1, "waiting_count");
+    EXPECT_NOTICED(session->draining, true, "not among those that hold");
+    EXPECT_NOTICED(other->draining, false, "does not drain");
+    EXPECT_NOTICED(other->state, SESSION_CONNECTED, "does not drain");
+    model->hold_frees = false;
+    model_finish(model);
+    model_pass(model, 1);
+    end();
+}
+
+Test(check, parties_and_flows, .init = begin, .fini = end)
+{
+    struct flow *flow = session->flow;
+    struct party *user = other->flow->user, *class = other->flow->class;
+    EXPECT_NOTICED(user->sessions, 9, "miscounts its sessions");
+    EXPECT_NOTICED(class->sessions, 9, "miscounts its sessions");
+    EXPECT_NOTICED(user->leases, 9, "miscounts its leases");
+    EXPECT_NOTICED(class->leases, 9, "miscounts its leases");
+    EXPECT_NOTICED(user->waiting, 1, "(waiting)");
+    EXPECT_NOTICED(class->waiting, 2, "(waiting)");
+    EXPECT_NOTICED(flow->user->under_way, 0, "(under_way)");
+    EXPECT_NOTICED(class->under_way, 2, "(under_way)");
+    EXPECT_NOTICED(user->references, 9, "a party miscounts its references");
+    EXPECT_NOTICED(user->account.limits.max_bytes, 9, "other limits");
+    EXPECT_NOTICED(flow->references, 9, "a flow miscounts its references");
 }
 
 Test(check, waiting, .init = begin, .fini = end)
 {
-    struct session *other = session_table_find(&broker->sessions, model->peers[1].session);
-    struct waiting *first = TAILQ_FIRST(&other->flow->waiting);
+    struct waiting *first = TAILQ_FIRST(&other->flow->waiting), *second = TAILQ_NEXT(first, in_flow);
+    struct lease *marked = TAILQ_FIRST(&broker->revoking);
     EXPECT_NOTICED(first->flow, session->flow, "wrong place");
     EXPECT_NOTICED(first->session, session, "wrong place");
     EXPECT_NOTICED(first->number, 0, "wrong place");
-    EXPECT_NOTICED(broker->waiting_count, 99, "waiting requests");
+    EXPECT_NOTICED(first->number, second->number, "wrong place");
+    EXPECT_NOTICED(first->has_claimed, true, "has_claimed");
+    EXPECT_NOTICED(broker->next_waiting, 1, "a request's number");
+    EXPECT_NOTICED(broker->waiting_count, 99, "waiting_count");
+    EXPECT_NOTICED(broker->waiting_bytes, 99, "waiting_bytes");
+    EXPECT_NOTICED(marked->revoke_for, NULL, "among the victims");
+    EXPECT_NOTICED_WHILE(TAILQ_REMOVE(&first->victims, marked, in_victims),
+                         TAILQ_INSERT_HEAD(&first->victims, marked, in_victims), "nobody's victim");
 }
 
 /* While something waits nothing is made ahead. */
@@ -126,7 +307,7 @@ static void begin_with_a_pool(void)
 {
     model = model_new(0, 512 * MIB, 0);
     broker = model->broker;
-    model->options.settings.pool = (struct pool_settings){.bytes = 2 * MIB, .sizes = {MIB}, .size_count = 1};
+    model->options.settings.pool = (struct pool_settings){.bytes = 2 * MIB, .sizes = {MIB, 4096}, .size_count = 2};
     model_configure(model);
     model_pass(model, 100);
 }
@@ -135,11 +316,32 @@ Test(check, the_pool, .init = begin_with_a_pool, .fini = end)
 {
     struct segment *ready = TAILQ_FIRST(&broker->pool.ready);
     cr_assert(ready, "the pool has something");
-    EXPECT_NOTICED(ready->state, SEGMENT_LIVE, "not its own");
-    struct lease other = {.session = NULL};
-    ready->lease = &other;
-    cr_expect_not_null(pool_check(broker));
-    ready->lease = NULL;
-    EXPECT_NOTICED(broker->pool.sizes[0].ready, 99, "miscounts");
-    EXPECT_NOTICED(broker->pool.making, 99, "miscounts");
+    EXPECT_NOTICED(ready->state, SEGMENT_LIVE, "of the pool is lent out");
+    EXPECT_NOTICED(ready->state, SEGMENT_MAKING, "not its own");
+    EXPECT_NOTICED(ready->doomed, true, "of the pool is doomed");
+    EXPECT_NOTICED(ready->charge.location, LOCATION_MMAP, "of the pool is a file");
+    EXPECT_NOTICED(broker->pool.sizes[0].ready, 99, "is ready of a size");
+    EXPECT_NOTICED(broker->pool.sizes[0].making, 99, "is made of a size");
+    EXPECT_NOTICED(broker->pool.making, 99, "is being made");
+    EXPECT_NOTICED_WHILE(TAILQ_REMOVE(&broker->pool.ready, ready, in_pool),
+                         TAILQ_INSERT_HEAD(&broker->pool.ready, ready, in_pool), "not in its list");
+}
+
+Test(check, learned_sizes, .init = begin, .fini = end)
+{
+    struct learned_table *table = &broker->learned;
+    struct learned_size *first = TAILQ_FIRST(&table->by_use);
+    struct learned_user *user = first->user;
+    cr_assert(user->count > 1 && table->count > user->count, "two users have learned sizes");
+    EXPECT_NOTICED(first->used, table->uses, "learned sizes are out of order");
+    EXPECT_NOTICED(table->count, 99, "(count)");
+    EXPECT_NOTICED(RB_ROOT(&table->by_key), NULL, "by key");
+    EXPECT_NOTICED(first->user, NULL, "another's learned size");
+    EXPECT_NOTICED(user->uid, 7, "another's learned size");
+    EXPECT_NOTICED(user->count, 9, "a user miscounts its learned sizes");
+    EXPECT_NOTICED(RB_ROOT(&table->users), NULL, "of the users are not all");
+    EXPECT_NOTICED(table->uses, 1, "more sizes are learned");
+    EXPECT_NOTICED_WHILE(TAILQ_REMOVE(&user->sizes, first, of_user);
+                         TAILQ_INSERT_TAIL(&user->sizes, first, of_user), TAILQ_REMOVE(&user->sizes, first, of_user);
+                         TAILQ_INSERT_HEAD(&user->sizes, first, of_user), "a user's learned sizes are out of order");
 }

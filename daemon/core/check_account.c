@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Accounts: each is the sum of the charges below it, and nothing is claimed between passes over the queue. */
+#include <string.h>
+
+#include "daemon/core/check.h"
+
+struct sums {
+    uint64_t physical, mapped, freeing_physical, freeing_mapped, revoking_physical, revoking_mapped;
+    size_t charges;
+};
+
+static struct sums sums_below(const struct broker *broker, const struct account *account)
+{
+    struct sums sums = {0};
+    const struct segment *segment = segment_tree_next(broker, 0);
+    const struct lease *lease;
+    for (; segment; segment = segment_tree_next(broker, segment->id)) {
+        const struct charge *charge = &segment->charge;
+        bool ram = charge->location == LOCATION_RAM;
+        if (account_stands_under(charge->account, account)) {
+            *(ram ? &sums.physical : &sums.mapped) += charge->bytes;
+            *(ram ? &sums.freeing_physical : &sums.freeing_mapped) += charge->freeing ? charge->bytes : 0;
+            sums.charges++;
+        }
+    }
+    TAILQ_FOREACH(lease, &broker->revoking, in_revoking) {
+        if (account_stands_under(&lease->session->account, account)) {
+            *(lease->location == LOCATION_RAM ? &sums.revoking_physical : &sums.revoking_mapped) +=
+                lease->revoking_bytes;
+        }
+    }
+    return sums;
+}
+
+static const char *check_account(const struct broker *broker, const struct account *account)
+{
+    const struct sums sums = sums_below(broker, account);
+    const char *wrong = NULL;
+    wrong =
+        require(wrong, account->physical_bytes == sums.physical, "an account's physical_bytes are not its charges'");
+    wrong = require(wrong, account->mapped_bytes == sums.mapped, "an account's mapped_bytes are not its charges'");
+    wrong = require(wrong, account->freeing_physical_bytes == sums.freeing_physical,
+                    "an account's freeing_physical_bytes are not its charges'");
+    wrong = require(wrong, account->freeing_mapped_bytes == sums.freeing_mapped,
+                    "an account's freeing_mapped_bytes are not its charges'");
+    wrong = require(wrong, account->revoking_physical_bytes == sums.revoking_physical,
+                    "an account's revoking_physical_bytes are not those of the leases that are marked");
+    wrong = require(wrong, account->revoking_mapped_bytes == sums.revoking_mapped,
+                    "an account's revoking_mapped_bytes are not those of the leases that are marked");
+    wrong = require(wrong, account->charges == sums.charges, "an account miscounts its charges");
+    wrong = require(wrong, !account->claimed_bytes, "a claim (claimed_bytes) was forgotten");
+    wrong = require(wrong, !account->claimed_physical_bytes, "a claim (claimed_physical_bytes) was forgotten");
+    return require(wrong, !account->claimed_mapped_bytes, "a claim (claimed_mapped_bytes) was forgotten");
+}
+
+/* What a session stands under is what its flow says. */
+static const char *check_of_session(const struct broker *broker, const struct session *session)
+{
+    struct account *above[ACCOUNT_ABOVE_MAX];
+    flow_accounts(&broker->parties, session->flow, above);
+    bool is_right = memcmp(above, session->account.above, sizeof above) == 0;
+    return is_right ? check_account(broker, &session->account)
+                    : "a session's account does not stand under its flow, user, group, class and host";
+}
+
+static bool is_root(const struct account *account)
+{
+    static struct account *const nothing[ACCOUNT_ABOVE_MAX] = {NULL};
+    return memcmp(nothing, account->above, sizeof nothing) == 0;
+}
+
+static const char *check_of_parties(const struct broker *broker)
+{
+    const struct party *party;
+    const struct account *reserved;
+    const char *wrong = NULL;
+    size_t with_reserve = 0, listed = 0;
+    for (int kind = 0; kind < PARTY_KINDS; kind++) {
+        TAILQ_FOREACH(party, &broker->parties.parties[kind], in_table) {
+            with_reserve += party->account.reserve_bytes > 0;
+            wrong = require(wrong, is_root(&party->account), "a party's account stands under another");
+            wrong = wrong ? wrong : check_account(broker, &party->account);
+        }
+    }
+    LIST_FOREACH(reserved, &broker->reserves, in_reserves) {
+        listed++;
+    }
+    return require(wrong, with_reserve == listed, "the list of reserves is not that of the parties that have one");
+}
+
+const char *check_accounts(const struct broker *broker)
+{
+    const struct session *session = check_next_session(broker, NULL);
+    const struct flow *flow;
+    const char *wrong = NULL;
+    for (; !wrong && session; session = check_next_session(broker, session)) {
+        wrong = check_of_session(broker, session);
+    }
+    wrong = wrong ? wrong : check_account(broker, &broker->host);
+    wrong = wrong ? wrong : check_account(broker, &broker->pool.account);
+    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
+        wrong = require(wrong, is_root(&flow->account), "a flow's account stands under another");
+        wrong = wrong ? wrong : check_account(broker, &flow->account);
+    }
+    return wrong ? wrong : check_of_parties(broker);
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Leases: their trees, their segments, and the piles of what may be taken. */
+#include "daemon/core/check.h"
+
+static bool has_smaller_id(const struct lease *a, const struct lease *b)
+{
+    return a->id < b->id;
+}
+
+static bool is_due_before(const struct lease *a, const struct lease *b)
+{
+    return a->due < b->due || (a->due == b->due && a->id < b->id);
+}
+
+CHECK_TREE(check_ids, lease, by_id, has_smaller_id)
+CHECK_TREE(check_dues, lease, by_due, is_due_before)
+CHECK_TREE(check_pile_tree, lease, by_pile, has_smaller_id)
+
+static const struct lease_pile *pile_of(const struct lease *lease)
+{
+    const struct flow *flow = lease->session->flow;
+    bool may_be_taken = lease->state == LEASE_ALIVE && !lease->revoke_at;
+    return !may_be_taken ? NULL : lease->location == LOCATION_RAM ? &flow->ram : &flow->files;
+}
+
+static const char *check_its_segments(const struct broker *broker, const struct lease *lease)
+{
+    const struct segment *segment;
+    const char *wrong = NULL;
+    uint64_t bytes = 0, count = 0;
+    TAILQ_FOREACH(segment, &lease->segments, in_lease) {
+        bool is_known = segment_tree_next(broker, segment->id - 1) == segment;
+        wrong = require(wrong, segment->lease == lease, "a lease has a segment of another one");
+        wrong = require(wrong, is_known, "a lease has a segment that the tree does not");
+        bytes += segment->state == SEGMENT_LIVE ? segment->charge.bytes : 0;
+        count++;
+    }
+    wrong = require(wrong, count == lease->extents, "extents is not the number of a lease's segments");
+    return require(wrong, bytes == lease->bytes || lease->state == LEASE_ENDED,
+                   "a lease's size is not the sum of its segments");
+}
+
+const char *check_lease(const struct broker *broker, const struct lease *lease)
+{
+    const char *wrong = check_its_segments(broker, lease);
+    wrong = require(wrong, lease->state != LEASE_MAKING || lease->extents == 1,
+                    "a lease that has not begun has more than its first segment");
+    wrong = require(wrong, lease->extents > 0, "a lease has no segment");
+    wrong = require(wrong, lease->pile == pile_of(lease), "a lease lies in a wrong pile, or in none");
+    return require(wrong, lease->id < broker->next_lease, "a lease's number was not given out yet");
+}
+
+/* Leases that ended are known by their segments alone. */
+static const char *check_ended(const struct broker *broker)
+{
+    const struct segment *segment = segment_tree_next(broker, 0);
+    const char *wrong = NULL;
+    uint64_t lent = 0, listed = 0;
+    for (; !wrong && segment; segment = segment_tree_next(broker, segment->id)) {
+        const struct lease *lease = segment->lease;
+        lent += lease != NULL;
+        if (lease && TAILQ_FIRST(&lease->segments) == segment) {
+            listed += lease->extents;
+            wrong = check_lease(broker, lease);
+        }
+    }
+    return require(wrong, lent == listed, "a segment is not in its lease's list");
+}
+
+static const char *check_pile(const struct broker *broker, const struct lease_pile *pile)
+{
+    const struct lease *before = NULL, *lease = lease_table_next(&broker->leases, 0);
+    const char *wrong = NULL;
+    uint64_t bytes = 0, count = 0, in_tree = 0;
+    for (; lease; lease = lease_table_next(&broker->leases, lease->id)) {
+        bytes += lease->pile == pile ? lease->bytes : 0;
+        count += lease->pile == pile;
+    }
+    wrong = require(wrong, check_pile_tree(RB_ROOT(&pile->leases), &before, &in_tree), "a pile is out of order");
+    wrong = require(wrong, in_tree == count, "a pile has other leases than those that name it");
+    return require(wrong, bytes == pile->bytes, "a pile's bytes are not the sum of its leases");
+}
+
+const char *check_leases(const struct broker *broker)
+{
+    const struct lease *before = NULL, *lease = lease_table_next(&broker->leases, 0);
+    const struct session *session = check_next_session(broker, NULL);
+    const struct flow *flow;
+    const char *wrong = NULL;
+    uint64_t count = 0, due = 0, alive = 0, of_sessions = 0;
+    wrong = require(wrong, check_ids(RB_ROOT(&broker->leases.by_id), &before, &count), "the leases are out of order");
+    before = NULL;
+    wrong =
+        require(wrong, check_dues(RB_ROOT(&broker->leases.by_due), &before, &due), "the due times are out of order");
+    for (; !wrong && lease; lease = lease_table_next(&broker->leases, lease->id)) {
+        alive += lease->state == LEASE_ALIVE;
+        wrong = require(wrong, lease->state != LEASE_ENDED, "a lease that ended is in the table");
+        wrong = wrong ? wrong : check_lease(broker, lease);
+    }
+    for (; session; session = check_next_session(broker, session)) {
+        of_sessions += session->lease_count;
+    }
+    wrong = require(wrong, count == of_sessions, "the table has other leases than the sessions");
+    wrong = require(wrong, alive == broker->leases.alive, "the number of living leases (alive) is wrong");
+    wrong = require(wrong, alive == due, "not every living lease has a due time");
+    wrong = wrong ? wrong : check_ended(broker);
+    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
+        wrong = wrong ? wrong : check_pile(broker, &flow->ram);
+        wrong = wrong ? wrong : check_pile(broker, &flow->files);
+    }
+    return wrong;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests that wait, and the leases that will be taken for them. */
+#include "daemon/core/check.h"
+
+struct counts {
+    uint64_t waiting, bytes, victims;
+};
+
+static const char *check_victims(const struct waiting *waiting, struct counts *counts)
+{
+    const struct lease *lease;
+    const char *wrong = NULL;
+    TAILQ_FOREACH(lease, &waiting->victims, in_victims) {
+        wrong = require(wrong, lease->revoke_for == waiting && lease->revoke_at,
+                        "a lease is among the victims of a request that it is not marked for");
+        counts->victims++;
+    }
+    return wrong;
+}
+
+static const char *check_flow(const struct broker *broker, const struct flow *flow, struct counts *counts)
+{
+    const struct waiting *waiting;
+    const char *wrong = NULL;
+    uint64_t last = 0;
+    TAILQ_FOREACH(waiting, &flow->waiting, in_flow) {
+        bool is_right = waiting->flow == flow && waiting->session->flow == flow && waiting->number > last;
+        wrong = require(wrong, is_right, "a waiting request stands in the wrong place");
+        wrong = require(wrong, waiting->number <= broker->next_waiting, "a request's number was not given out yet");
+        wrong = require(wrong, !waiting->has_claimed, "a request claims between passes (has_claimed)");
+        wrong = wrong ? wrong : check_victims(waiting, counts);
+        last = waiting->number;
+        counts->waiting++;
+        counts->bytes += waiting->bytes;
+    }
+    return wrong;
+}
+
+const char *check_queue(const struct broker *broker)
+{
+    const struct flow *flow;
+    const struct lease *lease;
+    struct counts counts = {0};
+    const char *wrong = NULL;
+    uint64_t marked = 0;
+    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
+        wrong = wrong ? wrong : check_flow(broker, flow, &counts);
+    }
+    TAILQ_FOREACH(lease, &broker->revoking, in_revoking) {
+        marked++;
+    }
+    wrong = require(wrong, counts.waiting == broker->waiting_count, "waiting_count is not the number that waits");
+    wrong = require(wrong, counts.bytes == broker->waiting_bytes, "waiting_bytes is not what the waiting ask for");
+    return require(wrong, counts.victims == marked, "a lease that will be taken is nobody's victim");
+}
