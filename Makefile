@@ -62,8 +62,8 @@ RUNTIME_O := $(call object,$(RUNTIME_SRC))
 CLIENT_O  := $(call object,$(CLIENT_SRC))
 CTL_O     := $(call object,$(CTL_SRC))
 
-DAEMON_LIBS := -lresolv -lsystemd -luv -lprotobuf-c -linih -lnuma
-CLIENT_LIBS := -lprotobuf-c -pthread
+DAEMON_LIBS := -lresolv -lsystemd -luv -lprotobuf-c -lutf8proc -linih -lnuma
+CLIENT_LIBS := -lprotobuf-c -lutf8proc -pthread
 CTL_LIBS    := -ljansson -lsmartcols
 
 DAEMON := $(BUILD)/membrokerd

@@ -20,6 +20,7 @@
 #include "client/socket_path.h"
 #include "client/workspace/workspace.h"
 #include "proto/base/cleanup.h"
+#include "proto/name.h"
 
 enum { DEFAULT_TIMEOUT_MS = 30000, GOODBYE_MS = 2000 };
 
@@ -64,10 +65,10 @@ static int take_options(mb_client *client, const mb_client_options *options)
     if (misuse_wanted()) {
         client->flags |= MB_CLIENT_CATCH_MISUSE;
     }
-    if (options->name && !codec_name_is_valid(name)) {
+    if (options->name && !name_is_valid(name)) {
         return error_set(-EINVAL, "the client's name must be UTF-8 of at most 63 bytes without control characters");
     }
-    (void)stpncpy(client->hello.name, codec_name_is_valid(name) ? name : "", sizeof client->hello.name - 1);
+    (void)stpncpy(client->hello.name, name_is_valid(name) ? name : "", sizeof client->hello.name - 1);
     return socket_path_resolve(options->socket, &client->address);
 }
 

@@ -11,6 +11,7 @@
 #include "client/guard.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/text.h"
+#include "proto/name.h"
 
 /* ---- bookkeeping; the lock is held ---- */
 
@@ -195,7 +196,7 @@ void mb_lease_report_use(mb_lease *lease, uint64_t used_bytes)
 static int fill_request(const mb_lease_options *options, uint64_t bytes, struct acquire_request *ret)
 {
     const char *name = options->name ? options->name : "";
-    if (!codec_name_is_valid(name)) {
+    if (!name_is_valid(name)) {
         return error_set(-EINVAL, "a lease's name must be UTF-8 of at most 63 bytes without control characters");
     }
     *ret = (struct acquire_request){
@@ -214,7 +215,7 @@ static int fill_request(const mb_lease_options *options, uint64_t bytes, struct 
     };
     (void)stpncpy(ret->name, name, sizeof ret->name - 1);
     if (options->file) {
-        if (!codec_name_is_valid(options->file)) {
+        if (!name_is_valid(options->file)) {
             return error_set(-EINVAL, "a file's name must be UTF-8 of at most 63 bytes without control characters");
         }
         (void)stpncpy(ret->file, options->file, sizeof ret->file - 1);

@@ -41,6 +41,3 @@ int codec_decode_request(const uint8_t *payload, size_t bytes, struct codec_aren
 
 /* Reads a payload. Returns 0, or -EBADMSG. A reply of a kind that is newer than this code is REPLY_UNKNOWN. */
 int codec_decode_reply(const uint8_t *payload, size_t bytes, struct codec_arena *arena, struct reply *ret);
-
-/* Whether the text can be a name: shorter than MESSAGE_NAME_SIZE, valid UTF-8, no control or invisible characters. */
-bool codec_name_is_valid(const char *name);

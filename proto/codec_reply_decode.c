@@ -9,6 +9,7 @@
 #include "membroker.pb-c.h"
 #include "proto/codec_arena.h"
 #include "proto/codec_reply.h"
+#include "proto/codec_text.h"
 
 typedef Membroker__V1__DaemonMessage DaemonMessage;
 
@@ -304,7 +305,7 @@ int codec_decode_reply(const uint8_t *payload, size_t bytes, struct codec_arena 
     arena->used = 0;
     ProtobufCAllocator allocator = codec_arena_allocator(arena);
     DaemonMessage *message = membroker__v1__daemon_message__unpack(&allocator, bytes, payload);
-    if (!message) {
+    if (!message || codec_text_has_nul(&membroker__v1__daemon_message__descriptor, payload, bytes)) {
         return -EBADMSG;
     }
     memset(ret, 0, sizeof *ret);

@@ -8,6 +8,7 @@
 
 #include "membroker.pb-c.h"
 #include "proto/codec_arena.h"
+#include "proto/codec_text.h"
 
 typedef Membroker__V1__ClientMessage ClientMessage;
 
@@ -443,6 +444,9 @@ int codec_decode_request(const uint8_t *payload, size_t bytes, struct codec_aren
     }
     *ret = (struct request){.id = message->id, .kind = REQUEST_UNKNOWN};
     const char *fault = decode_body(message, arena, ret);
+    if (codec_text_has_nul(&membroker__v1__client_message__descriptor, payload, bytes)) {
+        fault = "a text in the request has a NUL byte in it; leave that out";
+    }
     if (fault) {
         *ret_fault = fault;
         return -EINVAL;

@@ -29,20 +29,20 @@ $(BUILD)/tests/unit: $(UNIT_O) $(BUILD)/obj/daemon/runtime/service_clock.o $(BUI
 $(BUILD)/tests/integration: $(INTEGRATION_O) $(WIRE_O) $(BASE_O) $(SHARED) | $(FAULTS)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -lmembroker \
-	    -Wl,-rpath,'$$ORIGIN/..' -lcriterion -ljansson -lprotobuf-c -pthread
+	    -Wl,-rpath,'$$ORIGIN/..' -lcriterion -ljansson -lprotobuf-c -lutf8proc -pthread
 
 # every call of the daemon may be made to fail: by a library that is preloaded into it
 $(BUILD)/tests/faults: $(FAULTS_O) $(call object,tests/integration/fixture.c tests/integration/manager.c) $(WIRE_O) $(BASE_O) \
                        $(SHARED) $(BUILD)/tests/preload.so | $(FAULTS)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -lmembroker \
-	    -Wl,-rpath,'$$ORIGIN/..' -lcriterion -lprotobuf-c -pthread
+	    -Wl,-rpath,'$$ORIGIN/..' -lcriterion -lprotobuf-c -lutf8proc -pthread
 
 $(BUILD)/tests/soak: $(SOAK_O) $(call object,tests/faults/faults.c tests/integration/fixture.c tests/integration/manager.c) $(WIRE_O) \
                      $(BASE_O) $(SHARED) | $(FAULTS)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -lmembroker \
-	    -Wl,-rpath,'$$ORIGIN/..' -lcriterion -lprotobuf-c -pthread
+	    -Wl,-rpath,'$$ORIGIN/..' -lcriterion -lprotobuf-c -lutf8proc -pthread
 
 $(BUILD)/tests/preload.so: tests/faults/preload.c tests/faults/fault_control.h
 	@mkdir -p $(@D)
@@ -62,7 +62,7 @@ $(BUILD)/tests/honest: $(call object,tests/swarm/honest.c) $(SHARED)
 
 $(BUILD)/tests/misbehave: $(call object,tests/swarm/misbehave.c) $(WIRE_O) $(BASE_O)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -lprotobuf-c
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -lprotobuf-c -lutf8proc
 
 # a daemon that tests can have killed at any point of its work, and that aborts if its loop sleeps with something due
 faults: | $(SETUP)

@@ -12,6 +12,7 @@
 #include "client/error.h"
 #include "client/misuse.h"
 #include "client/thread.h"
+#include "proto/name.h"
 
 /* ---- listing: what is large or named; with the heap's lock held ---- */
 
@@ -143,7 +144,7 @@ static int check(const mb_client *client, size_t bytes, const mb_buffer_options 
     if (options->location < MB_LOCATION_RAM || options->location > MB_LOCATION_AUTO) {
         return error_set(-EINVAL, "a buffer's location is RAM, MMAP or AUTO");
     }
-    if (options->name && !codec_name_is_valid(options->name)) {
+    if (options->name && !name_is_valid(options->name)) {
         return error_set(-EINVAL, "a buffer's name must be UTF-8 of at most 63 bytes without control characters");
     }
     return thread_process_is(client->owner) ? 0 : client_check_process(client);

@@ -8,6 +8,7 @@
 
 #include "client/error.h"
 #include "client/misuse.h"
+#include "proto/name.h"
 
 int workspace_check_thread(const mb_workspace *workspace)
 {
@@ -115,7 +116,7 @@ static int open_new(mb_client *client, const char *name, const mb_workspace_conf
 static int check_name(mb_client *client, const char *name)
 {
     int result = client_check_process(client);
-    if (result == 0 && !codec_name_is_valid(name)) {
+    if (result == 0 && !name_is_valid(name)) {
         result = error_set(-EINVAL, "a workspace's name must be UTF-8 of at most 63 bytes without control characters");
     }
     return result;

@@ -13,6 +13,7 @@
 #include "proto/base/cleanup.h"
 #include "proto/base/size.h"
 #include "proto/base/text.h"
+#include "proto/name.h"
 
 enum { NUMBER_MAX = 1000 };
 
@@ -106,6 +107,10 @@ static struct policy_rule *rule_of(struct config_draft *draft, const struct quot
         (void)fail(draft, line, "a name of at most %zu characters is expected in the section", sizeof rule.name - 1);
         return NULL;
     }
+    if (!name_is_valid(name)) {
+        (void)fail(draft, line, "the section's name is not UTF-8, or has control or invisible characters in it");
+        return NULL;
+    }
     text_copy(rule.name, sizeof rule.name, name);
     for (size_t i = 0; i < policy->rule_count; i++) {
         if (policy->rules[i].kind == rule.kind && strcmp(policy->rules[i].name, name) == 0) {
@@ -142,6 +147,9 @@ static int add_member(struct config_draft *draft, const struct quota_line *line,
         return fail(draft, line, "\"%.*s\" is too long", (int)length, word);
     }
     memcpy(member.name, word, length);
+    if (!name_is_valid(member.name)) {
+        return fail(draft, line, "a name is not UTF-8, or has control or invisible characters in it");
+    }
     if (kind == MEMBER_USER) {
         known = user_from_text(member.name, &member.id);
     } else if (kind == MEMBER_GROUP) {

@@ -11,13 +11,14 @@
 #include "daemon/os/replace_file.h"
 #include "daemon/runtime/log.h"
 #include "proto/base/text.h"
+#include "proto/name.h"
 
 enum { LINE_BYTES = 512 };
 
 static bool take_word(char **rest, char *to, size_t size)
 {
     const char *word = strsep(rest, "\t");
-    bool fits = word && strlen(word) < size && codec_name_is_valid(word);
+    bool fits = word && strlen(word) < size && name_is_valid(word);
     if (fits) {
         text_copy(to, size, word);
     }

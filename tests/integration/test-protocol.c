@@ -114,6 +114,31 @@ Test(protocol, an_unknown_request_gets_an_error_and_the_connection_goes_on)
     fixture_stop(&fixture);
 }
 
+/* Names are C strings everywhere but on the wire: "a\0b" and "a\0c" would be one file. */
+Test(protocol, a_nul_inside_a_name_is_refused)
+{
+    static struct codec_arena arena;
+    uint8_t frame[FRAME_BYTES_MAX];
+    struct fixture fixture;
+    struct reply reply;
+    struct request ping = {.kind = REQUEST_PING};
+    struct request acquire = {.id = 9, .kind = REQUEST_ACQUIRE};
+    acquire.acquire = (struct acquire_request){.bytes = MIB, .location = LOCATION_RAM, .numa_node = -1, .name = "aXb"};
+    fixture_start(&fixture, "");
+    cleanup(fd_closep) int fd = greeted(&fixture, &reply, NULL);
+    int bytes = codec_encode_request(&acquire, &arena, frame);
+    cr_assert(bytes > 0);
+    uint8_t *mark = memchr(frame, 'X', (size_t)bytes);
+    cr_assert(mark);
+    *mark = '\0';
+    send_bytes(fd, frame, (size_t)bytes);
+    cr_assert(fixture_receive(fd, &reply, NULL));
+    cr_expect(reply.kind == REPLY_ERROR && reply.error.code == ERROR_INVALID && reply.reply_to == 9);
+    cr_expect(strstr(reply.error.sentence, "NUL"), "%s", reply.error.sentence);
+    cr_expect(fixture_exchange(fd, &ping, &reply, NULL) && reply.kind == REPLY_PONG);
+    fixture_stop(&fixture);
+}
+
 Test(protocol, bad_values_get_an_error_and_the_connection_goes_on)
 {
     struct fixture fixture;

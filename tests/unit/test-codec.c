@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "proto/codec.h"
+#include "proto/name.h"
 
 static struct codec_arena arena;
 static uint8_t frame[FRAME_BYTES_MAX];
@@ -289,13 +290,78 @@ Test(codec, names_are_checked)
     char longest[MESSAGE_NAME_SIZE + 1];
     (void)memset(longest, 'x', sizeof longest);
     longest[MESSAGE_NAME_SIZE] = '\0';
-    cr_expect_not(codec_name_is_valid(longest), "64 bytes");
+    cr_expect_not(name_is_valid(longest), "64 bytes");
     longest[MESSAGE_NAME_SIZE - 1] = '\0';
-    cr_expect(codec_name_is_valid(longest), "63 bytes");
-    cr_expect(codec_name_is_valid("") && codec_name_is_valid("Größe λ 漢 🙂"));
+    cr_expect(name_is_valid(longest), "63 bytes");
+    cr_expect(name_is_valid("") && name_is_valid("Größe λ 漢 🙂"));
     static const char *const bad[] = {"\x1b[2J",          "a\nb",     "\x7f", "\xc2\x85", "\xc0\x80", "\xed\xa0\x80",
                                       "\xf5\x80\x80\x80", "\xe2\x82", "\xff"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        cr_expect_not(codec_name_is_valid(bad[i]), "case %zu", i);
+        cr_expect_not(name_is_valid(bad[i]), "case %zu", i);
     }
+}
+
+Test(codec, characters_that_do_not_show_are_in_no_name)
+{
+    static const struct {
+        const char *what, *name;
+    } bad[] = {
+        {"U+00AD soft hyphen", "a\u00ad"},        {"U+061C Arabic letter mark", "a\u061c"},
+        {"U+180E vowel separator", "a\u180e"},    {"U+200B zero width space", "a\u200b"},
+        {"U+2028 line separator", "a\u2028"},     {"U+2029 paragraph separator", "a\u2029"},
+        {"U+202E override", "a\u202e"},           {"U+2066 isolate", "a\u2066"},
+        {"U+3164 Hangul filler", "a\u3164"},      {"U+115F Hangul filler", "a\u115f"},
+        {"U+FE0F variation selector", "a\ufe0f"}, {"U+FEFF byte order mark", "\ufeff"},
+        {"U+FFF9 annotation", "a\ufff9"},         {"U+FFFB annotation", "a\ufffb"},
+        {"U+E000 private use", "a\ue000"},        {"U+E0041 tag", "a\U000e0041"},
+        {"U+E01EF selector", "a\U000e01ef"},      {"U+10FFFD private use", "a\U0010fffd"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        cr_expect_not(name_is_valid(bad[i].name), "%s", bad[i].what);
+    }
+    cr_expect(name_is_valid("naïve — 東京 עברית العربية हिन्दी"));
+}
+
+/* Replaces the first 'X' of the frame by a NUL. */
+static const uint8_t *payload_with_nul(int bytes, size_t *ret_size)
+{
+    uint8_t *mark = memchr(frame, 'X', (size_t)bytes);
+    cr_assert(mark);
+    *mark = '\0';
+    return payload_of(bytes, ret_size);
+}
+
+Test(codec, a_nul_inside_a_text_is_a_fault_of_the_request)
+{
+    struct request requests[] = {{.id = 7, .kind = REQUEST_ACQUIRE, .acquire = {.bytes = 1, .file = "oneXtwo"}},
+                                 {.id = 7, .kind = REQUEST_ACQUIRE, .acquire = {.bytes = 1, .name = "oneX"}},
+                                 {.id = 7, .kind = REQUEST_HELLO, .hello = {.name = "Xone"}}};
+    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+        struct request back;
+        const char *fault = NULL;
+        size_t size;
+        const uint8_t *payload = payload_with_nul(codec_encode_request(&requests[i], &arena, frame), &size);
+        cr_expect_eq(codec_decode_request(payload, size, &arena, &back, &fault), -EINVAL, "case %zu", i);
+        cr_expect(fault && strstr(fault, "NUL"), "case %zu", i);
+        cr_expect(back.id == 7 && back.kind == requests[i].kind, "case %zu", i);
+    }
+}
+
+Test(codec, a_reply_with_a_nul_inside_a_text_is_none)
+{
+    const struct session_entry session = {.session = 1, .name = "oneXtwo"};
+    struct reply replies[] = {{.kind = REPLY_ERROR, .error = {.code = ERROR_LIMIT, .sentence = "what X"}},
+                              {.kind = REPLY_LISTING, .listing = {.sessions = &session, .session_count = 1}}};
+    for (size_t i = 0; i < sizeof replies / sizeof *replies; i++) {
+        struct reply back;
+        size_t size;
+        const uint8_t *payload = payload_with_nul(codec_encode_reply(&replies[i], &arena, frame), &size);
+        cr_expect_eq(codec_decode_reply(payload, size, &arena, &back), -EBADMSG, "case %zu", i);
+    }
+}
+
+Test(codec, a_token_may_have_any_byte)
+{
+    struct request request = {.id = 1, .kind = REQUEST_HELLO, .hello = {.resume = true, .session = 2}};
+    cr_expect_eq(request_there_and_back(&request).hello.token.bytes[3], 0);
 }

@@ -287,6 +287,8 @@ Test(config, errors_in_sections_name_file_line_and_key)
     expect_error("[class a]\nmax_leases = -1\n", "a number from");
     expect_error("[class a]\nsomething = 1\n", "there is no such key");
     expect_error("[class]\nweight = 1\n", "there is no section [class]");
+    expect_error("[class a\u200b]\nweight = 1\n", "invisible characters");
+    expect_error("[class a]\nclients = b\u3164*\n", "invisible characters");
     expect_error("[pressure]\nsome = 100%\n", ":4: [pressure] some");
     expect_error("[pressure]\npause_ram_at = sometimes\n", ":4: [pressure] pause_ram_at");
     expect_error("[queue]\nrevoke_for_priority = maybe\n", ":4: [queue] revoke_for_priority");

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Names: of clients, leases, files, workspaces, and those in the configuration. One rule for all of them. */
+#pragma once
+
+#include <stdbool.h>
+
+/*
+ * Whether the text can be a name: shorter than MESSAGE_NAME_SIZE, valid UTF-8, and every character shows. Refused are
+ * controls, formats, private use, surrogates, line and paragraph separators (Unicode's Cc, Cf, Co, Cs, Zl, Zp) and
+ * what is ignored where it can't be shown (Default_Ignorable_Code_Point): they make one name read as another.
+ */
+bool name_is_valid(const char *name);
