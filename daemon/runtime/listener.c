@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Listening. Two daemons that start at once must not take the same stale socket over: whoever does it
- * holds a lock on the socket's directory, which needs no file of its own.
+ * Listening. Two daemons that start at once must not take the same stale socket over: whoever does it holds a lock, on
+ * a file beside the socket that only the daemon's user can open, and that is gone afterwards.
  */
 #include "daemon/runtime/listener.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "daemon/os/lock_file.h"
 #include "daemon/runtime/connection.h"
 #include "daemon/runtime/log.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/text.h"
 
 enum { LOCK_TRIES = 100, LOCK_PAUSE_US = 20000, ACCEPTS_PER_TURN = 8, BACKLOG = 1024 };
 
@@ -28,27 +30,22 @@ static struct sockaddr_un address_of(const char *path)
     return address;
 }
 
-/* Opens the directory of the socket, made if it is absent, and locks it. */
-static int lock_directory(const char *path)
+static int make_directory(const char *path)
 {
     char copy[sizeof((struct sockaddr_un *)0)->sun_path];
-    (void)stpncpy(copy, path, sizeof copy - 1);
-    copy[sizeof copy - 1] = '\0';
-    const char *directory = dirname(copy);
-    if (mkdir(directory, 0755) < 0 && errno != EEXIST) {
-        return -errno;
+    text_copy(copy, sizeof copy, path);
+    return mkdir(dirname(copy), 0755) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+/* Another daemon that is starting holds the lock for moments only. */
+static int take_lock(const char *path)
+{
+    int lock = -EBUSY;
+    for (int i = 0; i < LOCK_TRIES && lock == -EBUSY; i++) {
+        (void)usleep(i ? LOCK_PAUSE_US : 0);
+        lock = lock_file_take(path);
     }
-    cleanup(fd_closep) int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        return -errno;
-    }
-    for (int i = 0; i < LOCK_TRIES; i++) {
-        if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
-            return fd_steal(&fd);
-        }
-        (void)usleep(LOCK_PAUSE_US);
-    }
-    return -EBUSY;
+    return lock;
 }
 
 /* -EADDRINUSE: somebody listens there. A daemon that is stopped, or whose backlog is full, does. 0: nobody does. */
@@ -99,10 +96,6 @@ static int bind_socket(int fd, const struct sockaddr_un *address, const struct c
 static int open_socket(const struct config *config)
 {
     struct sockaddr_un address = address_of(config->socket);
-    cleanup(fd_closep) int lock = lock_directory(config->socket);
-    if (lock < 0) {
-        return lock;
-    }
     int result = remove_stale(&address);
     if (result < 0) {
         return result;
@@ -124,6 +117,37 @@ static void explain(int error, const char *path)
     } else {
         log_error("can't listen on %s: %s", path, strerrordesc_np(-error));
     }
+}
+
+static void explain_lock(int error, const char *lock)
+{
+    if (error == -EBUSY) {
+        log_error("another daemon is starting and has locked %s: wait for it, or end it", lock);
+    } else if (error == -EPERM) {
+        log_error("%s is not a file of this user's with mode 0600: remove it, or choose another path with --socket",
+                  lock);
+    } else {
+        log_error("can't lock %s: %s", lock, strerrordesc_np(-error));
+    }
+}
+
+/* The socket, or negative errno after a log line. */
+static int open_locked(const struct config *config)
+{
+    char path[sizeof((struct sockaddr_un *)0)->sun_path + sizeof ".lock"];
+    (void)snprintf(path, sizeof path, "%s.lock", config->socket);
+    int result = make_directory(config->socket);
+    int lock = result < 0 ? result : take_lock(path);
+    if (lock < 0) {
+        explain_lock(lock, path);
+        return lock;
+    }
+    result = open_socket(config);
+    lock_file_drop(path, lock);
+    if (result < 0) {
+        explain(result, config->socket);
+    }
+    return result;
 }
 
 /* The whole machine is out of descriptors: the caller is let in for an instant, to be turned away, not left waiting. */
@@ -177,10 +201,11 @@ int listener_open(struct server *server, struct handed_descriptors *handed)
     server->listen_fd = take_activated(handed);
     server->was_activated = server->listen_fd >= 0;
     if (server->listen_fd == -ENOENT) {
-        server->listen_fd = open_socket(server->config);
+        server->listen_fd = open_locked(server->config);
+    } else if (server->listen_fd < 0) {
+        explain(server->listen_fd, server->config->socket);
     }
     if (server->listen_fd < 0) {
-        explain(server->listen_fd, server->config->socket);
         return server->listen_fd;
     }
     int result = uv_poll_init(&server->loop, &server->listener, server->listen_fd);
