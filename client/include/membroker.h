@@ -291,7 +291,9 @@ MB_PUBLIC void mb_cancel_waits(mb_client *client);
 
 /*
  * Maps extent number `extent` of the lease (0: the first), or finds where it is mapped already. The mapping belongs
- * to the lease and goes with it. Also -ENOENT: no such extent. Any thread.
+ * to the lease and goes with it, in forked children too, and so does a private mapping (MAP_PRIVATE) of the same
+ * segment: only what was copied to other memory stays. Also -ENOENT: no such extent; -EPROTO: the broker sent something
+ * that is no segment of that size. Any thread.
  */
 MB_PUBLIC int mb_map(mb_lease *lease, unsigned extent, void **ret_address, uint64_t *ret_bytes);
 
