@@ -9,6 +9,7 @@
 #include "client/client.h"
 #include "client/error.h"
 #include "client/guard.h"
+#include "client/received.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/text.h"
 #include "proto/name.h"
@@ -302,8 +303,24 @@ static int touch_all(const mb_lease *lease, void *address, uint64_t bytes)
                      (unsigned long long)lease->id, (unsigned long long)bytes, strerrordesc_np(errno));
 }
 
+/* A segment that is shorter because its lease has just ended is no fault of the broker's. */
+static int check_received(const mb_lease *lease, const struct extent *extent)
+{
+    const char *fault = received_segment_fault(extent->fd, extent->bytes, lease->location == MB_LOCATION_MMAP);
+    int result = fault ? mb_lease_check(lease) : 0;
+    if (fault && result == 0) {
+        result = error_set(-EPROTO, "lease %llu can't be mapped: %s (%llu bytes)", (unsigned long long)lease->id, fault,
+                           (unsigned long long)extent->bytes);
+    }
+    return result;
+}
+
 static int map_extent(mb_lease *lease, struct extent *extent)
 {
+    int result = check_received(lease, extent);
+    if (result < 0) {
+        return result;
+    }
     void *address = mmap(NULL, extent->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, extent->fd, 0);
     if (address == MAP_FAILED) {
         return error_set(-errno, "%llu bytes of lease %llu could not be mapped: %s", (unsigned long long)extent->bytes,
@@ -319,7 +336,7 @@ static int map_extent(mb_lease *lease, struct extent *extent)
     if (extent->is_present) { /* for reading: that maps many pages at a time, and shared memory is writable then too */
         (void)madvise(address, extent->bytes, MADV_POPULATE_READ);
     }
-    int result = extent->prefault ? touch_all(lease, address, extent->bytes) : 0;
+    result = extent->prefault ? touch_all(lease, address, extent->bytes) : 0;
     if (result < 0) {
         guard_remove(address);
         (void)munmap(address, extent->bytes);

@@ -10,16 +10,22 @@
 #include "client/buffer/heap.h"
 #include "client/client.h"
 #include "client/error.h"
+#include "client/received.h"
 #include "proto/base/cleanup.h"
 
 /* ---- the welcome ---- */
 
-static int map_control(mb_client *client, int fd)
+static int map_control(mb_client *client, int fd, const char **ret_fault)
 {
+    *ret_fault = received_control_fault(fd, CONTROL_PAGE_BYTES);
+    if (*ret_fault) {
+        return -EPROTO;
+    }
     struct control_mapping *mapping = malloc(sizeof *mapping);
     void *page = mapping ? mmap(NULL, CONTROL_PAGE_BYTES, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
     if (page == MAP_FAILED) {
         free(mapping);
+        *ret_fault = "the broker's control page can't be mapped: out of memory";
         return -ENOMEM;
     }
     struct stat status;
@@ -35,14 +41,14 @@ static int map_control(mb_client *client, int fd)
 }
 
 /* A broker that was restarted has made the page anew. */
-static int renew_control(mb_client *client, int fd)
+static int renew_control(mb_client *client, int fd, const char **ret_fault)
 {
     struct stat status;
     const struct control_mapping *newest = SLIST_FIRST(&client->controls);
     if (fd < 0 || fstat(fd, &status) < 0 || (newest && status.st_ino == newest->inode)) {
         return 0;
     }
-    int result = map_control(client, fd);
+    int result = map_control(client, fd, ret_fault);
     if (result == 0) {
         leases_move_slots(client, SLIST_FIRST(&client->controls)->page);
     }
@@ -58,17 +64,17 @@ static void ask_for_leases(mb_client *client, uint64_t after)
     (void)link_send(client, &request);
 }
 
-static int take_welcome(mb_client *client, const struct welcome_reply *welcome, int fd)
+static int take_welcome(mb_client *client, const struct welcome_reply *welcome, int fd, const char **ret_fault)
 {
     bool known = welcome->resumed && welcome->session == client->session;
     if (!known) {
-        int result = fd < 0 || welcome->control_bytes != CONTROL_PAGE_BYTES ? -EPROTO : map_control(client, fd);
+        int result = welcome->control_bytes != CONTROL_PAGE_BYTES ? -EPROTO : map_control(client, fd, ret_fault);
         if (result < 0) {
             return result;
         }
         leases_sweep(client, MB_END_BROKER_GONE);
     } else {
-        int result = renew_control(client, fd);
+        int result = renew_control(client, fd, ret_fault);
         if (result < 0) {
             return result;
         }
@@ -132,7 +138,9 @@ static void answer_hello(mb_client *client, const struct reply *reply, int fd)
     int result = -EPROTO;
     const char *sentence = "the broker's welcome makes no sense";
     if (reply->kind == REPLY_WELCOME) {
-        result = take_welcome(client, &reply->welcome, fd);
+        const char *fault = NULL;
+        result = take_welcome(client, &reply->welcome, fd, &fault);
+        sentence = fault ? fault : sentence;
     } else if (reply->kind == REPLY_ERROR && reply->error.code == ERROR_NO_SUCH_SESSION && client->session) {
         begin_anew(client);
         return;

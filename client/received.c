@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Size, type and seals of what the broker sent. */
+#include "client/received.h"
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "proto/base/size.h"
+
+static bool has_seals(int fd, int wanted)
+{
+    int seals = fcntl(fd, F_GET_SEALS);
+    return seals >= 0 && (seals & wanted) == wanted;
+}
+
+const char *received_control_fault(int fd, uint64_t bytes)
+{
+    struct stat status;
+    if (fd < 0 || fstat(fd, &status) < 0) {
+        return "the broker sent no control page";
+    }
+    if (!S_ISREG(status.st_mode) || (uint64_t)status.st_size < bytes) {
+        return "the broker's control page is shorter than its welcome says";
+    }
+    return has_seals(fd, F_SEAL_SHRINK) ? NULL : "the broker's control page is not sealed: it could shrink";
+}
+
+const char *received_segment_fault(int fd, uint64_t bytes, bool is_file)
+{
+    struct stat status;
+    uint64_t size;
+    if (fd < 0 || fstat(fd, &status) < 0) {
+        return "the broker sent no segment";
+    }
+    if (!S_ISREG(status.st_mode) || !size_round_up((uint64_t)status.st_size, (uint64_t)sysconf(_SC_PAGESIZE), &size) ||
+        size != bytes) {
+        return "the broker's segment is not as long as its grant says";
+    }
+    return is_file || has_seals(fd, F_SEAL_GROW) ? NULL : "the broker's segment is no sealed memfd";
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A broker that sends what it should not: the library says so, and nothing it maps is beyond a file's end. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "proto/base/cleanup.h"
+#include "proto/codec.h"
+#include "proto/control_page.h"
+#include "proto/transport.h"
+#include "tests/integration/fixture.h"
+
+#define CONTROL_WELCOME_BYTES CONTROL_PAGE_BYTES
+#define SEALS                 (F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL)
+
+TestSuite(fake_broker, .timeout = 60);
+
+/* What it sends, and of what sizes. */
+struct fake {
+    char directory[32], socket[64];
+    uint64_t control_bytes, segment_bytes;
+    int control_seals, segment_seals;
+    uint32_t slot;
+    pid_t process;
+};
+
+static int make_memfd(uint64_t bytes, int seals)
+{
+    int fd = memfd_create("fake", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    return ftruncate(fd, (off_t)bytes) == 0 && fcntl(fd, F_ADD_SEALS, seals) == 0 ? fd : -EBADF;
+}
+
+static int make_control(const struct fake *fake)
+{
+    const struct {
+        uint64_t magic;
+        uint32_t version, slots;
+    } header = {CONTROL_PAGE_MAGIC, CONTROL_PAGE_VERSION, 100};
+    int fd = make_memfd(fake->control_bytes, 0);
+    (void)!pwrite(fd, &header, fake->control_bytes < sizeof header ? fake->control_bytes : sizeof header, 0);
+    (void)fcntl(fd, F_ADD_SEALS, fake->control_seals);
+    return fd;
+}
+
+static void send_reply(int socket, struct reply *reply, int fd)
+{
+    static struct codec_arena arena;
+    static uint8_t frame[FRAME_BYTES_MAX];
+    reply->is_answer = true;
+    reply->descriptors = fd >= 0;
+    int bytes = codec_encode_reply(reply, &arena, frame);
+    (void)transport_send(socket, frame, (size_t)bytes, fd, true);
+}
+
+static void serve(const struct fake *fake, int socket, const struct request *request)
+{
+    struct reply reply = {.reply_to = request->id, .kind = REPLY_DONE};
+    if (request->kind == REQUEST_HELLO) {
+        reply.kind = REPLY_WELCOME;
+        reply.welcome = (struct welcome_reply){.protocol = request->hello.protocol_max,
+                                               .daemon_version = "fake",
+                                               .session = 1,
+                                               .times = {1000, 1000000, 30000, 10000},
+                                               .control_bytes = CONTROL_WELCOME_BYTES};
+        send_reply(socket, &reply, make_control(fake));
+    } else if (request->kind == REQUEST_ACQUIRE) {
+        reply.kind = REPLY_GRANT;
+        reply.grant = (struct grant_reply){.lease = 1,
+                                           .segment = 1,
+                                           .bytes = 65536,
+                                           .location = request->acquire.location,
+                                           .slot = fake->slot,
+                                           .ttl_ms = 30000,
+                                           .extents = 1};
+        send_reply(socket, &reply, make_memfd(fake->segment_bytes, fake->segment_seals));
+    } else {
+        send_reply(socket, &reply, -EBADF);
+    }
+}
+
+static _Noreturn void run(const struct fake *fake, int listener)
+{
+    static struct codec_arena arena;
+    static uint8_t packet[FRAME_BYTES_MAX];
+    int socket = accept(listener, NULL, NULL);
+    ssize_t received;
+    while ((received = transport_receive(socket, packet, sizeof packet, NULL, true)) > 0) {
+        const uint8_t *payload;
+        size_t bytes;
+        struct request request;
+        const char *fault;
+        if (frame_open(packet, (size_t)received, &payload, &bytes) < 0 ||
+            codec_decode_request(payload, bytes, &arena, &request, &fault) < 0) {
+            break;
+        }
+        serve(fake, socket, &request);
+    }
+    _exit(0);
+}
+
+static void start(struct fake *fake)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    (void)strcpy(fake->directory, "/tmp/membroker-fake-XXXXXX");
+    cr_assert(mkdtemp(fake->directory));
+    (void)snprintf(fake->socket, sizeof fake->socket, "%s/socket", fake->directory);
+    memcpy(address.sun_path, fake->socket, sizeof fake->socket);
+    int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    cr_assert(bind(listener, (const struct sockaddr *)&address, sizeof address) == 0 && listen(listener, 1) == 0);
+    fake->process = fork();
+    if (fake->process == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        run(fake, listener);
+    }
+    (void)close(listener);
+}
+
+static void stop(const struct fake *fake)
+{
+    (void)kill(fake->process, SIGKILL);
+    (void)waitpid(fake->process, NULL, 0);
+    (void)unlink(fake->socket);
+    (void)rmdir(fake->directory);
+}
+
+static int connect_to(const struct fake *fake, mb_client **ret)
+{
+    mb_client_options options = MB_CLIENT_OPTIONS_INIT;
+    options.socket = fake->socket;
+    options.timeout_ms = 5000;
+    return mb_connect(&options, ret);
+}
+
+static struct fake sound(void)
+{
+    return (struct fake){.control_bytes = CONTROL_WELCOME_BYTES,
+                         .segment_bytes = 65536,
+                         .control_seals = SEALS,
+                         .segment_seals = F_SEAL_GROW};
+}
+
+static void expect_no_welcome(struct fake fake, const char *word)
+{
+    mb_client *client = NULL;
+    start(&fake);
+    cr_expect_eq(connect_to(&fake, &client), -EPROTO, "%s", mb_last_error());
+    cr_expect(strstr(mb_last_error(), word), "%s", mb_last_error());
+    stop(&fake);
+}
+
+Test(fake_broker, a_short_control_page_is_an_error)
+{
+    struct fake fake = sound();
+    fake.control_bytes = 0;
+    expect_no_welcome(fake, "control page is shorter");
+    fake.control_bytes = CONTROL_WELCOME_BYTES - 1;
+    expect_no_welcome(fake, "control page is shorter");
+    fake = sound();
+    fake.control_seals = 0;
+    expect_no_welcome(fake, "not sealed");
+}
+
+static void expect_no_mapping(struct fake fake, mb_location location, int result, const char *word)
+{
+    mb_client *client;
+    mb_lease *lease;
+    void *address;
+    mb_lease_options options = MB_LEASE_OPTIONS_INIT;
+    options.location = location;
+    start(&fake);
+    cr_assert(connect_to(&fake, &client) == 0, "%s", mb_last_error());
+    int got = mb_acquire(client, 65536, &options, &lease);
+    if (got == 0) {
+        got = mb_map(lease, 0, &address, NULL);
+    }
+    cr_expect_eq(got, result, "%d: %s", got, mb_last_error());
+    cr_expect(strstr(mb_last_error(), word), "%s", mb_last_error());
+    mb_disconnect(client);
+    stop(&fake);
+}
+
+Test(fake_broker, a_segment_of_another_size_is_an_error)
+{
+    struct fake fake = sound();
+    fake.segment_bytes = 4096;
+    expect_no_mapping(fake, MB_LOCATION_RAM, -EPROTO, "not as long");
+    expect_no_mapping(fake, MB_LOCATION_MMAP, -EPROTO, "not as long");
+    fake.segment_bytes = 1 << 20;
+    expect_no_mapping(fake, MB_LOCATION_RAM, -EPROTO, "not as long");
+    fake = sound();
+    fake.segment_seals = 0;
+    expect_no_mapping(fake, MB_LOCATION_RAM, -EPROTO, "no sealed memfd");
+}
+
+Test(fake_broker, a_slot_beyond_the_control_page_is_an_error)
+{
+    struct fake fake = sound();
+    fake.slot = UINT32_MAX;
+    expect_no_mapping(fake, MB_LOCATION_RAM, -EPROTO, "makes no sense");
+}
+
+Test(fake_broker, what_is_sound_is_mapped)
+{
+    struct fake fake = sound();
+    mb_client *client;
+    mb_lease *lease;
+    char *address;
+    start(&fake);
+    cr_assert(connect_to(&fake, &client) == 0, "%s", mb_last_error());
+    cr_assert(mb_acquire(client, 65536, NULL, &lease) == 0, "%s", mb_last_error());
+    cr_assert(mb_map(lease, 0, (void **)&address, NULL) == 0, "%s", mb_last_error());
+    memset(address, 1, 65536);
+    mb_disconnect(client);
+    stop(&fake);
+}
