@@ -11,41 +11,6 @@
 #include "daemon/core/broker_state.h"
 #include "proto/base/size.h"
 
-static int compare_ids(const struct segment *a, const struct segment *b)
-{
-    return (a->id > b->id) - (a->id < b->id);
-}
-
-TREE_GENERATE(segment_id_tree, segment, by_id, compare_ids)
-
-void segment_tree_insert(struct broker *broker, struct segment *segment)
-{
-    RB_INSERT(segment_id_tree, &broker->segments, segment);
-    broker->segment_count++;
-}
-
-void segment_tree_remove(struct broker *broker, struct segment *segment)
-{
-    RB_REMOVE(segment_id_tree, &broker->segments, segment);
-    broker->segment_count--;
-}
-
-struct segment *segment_tree_next(const struct broker *broker, uint64_t after)
-{
-    union {
-        const struct segment_id_tree *in;
-        struct segment_id_tree *out;
-    } borrowed = {.in = &broker->segments};
-    struct segment key = {.id = after + 1};
-    return after == UINT64_MAX ? NULL : RB_NFIND(segment_id_tree, borrowed.out, &key);
-}
-
-static struct segment *segment_find(const struct broker *broker, uint64_t id)
-{
-    struct segment *segment = segment_tree_next(broker, id - 1);
-    return segment && segment->id == id ? segment : NULL;
-}
-
 struct broker *broker_new(const struct broker_options *options)
 {
     struct broker *broker = calloc(1, sizeof *broker);
@@ -93,6 +58,9 @@ struct broker *broker_free(struct broker *broker)
     }
     while ((segment = segment_tree_next(broker, 0))) {
         unheard->count = 0;
+        if (segment->state == SEGMENT_MAKING) {
+            segment_end_making(broker, segment);
+        }
         segment_drop(&step, segment);
     }
     learned_table_deinit(&broker->learned);
@@ -384,6 +352,9 @@ static void handle_segment(struct step *step, const struct input *input)
     struct segment *segment = segment_find(step->broker, input->segment.segment);
     if (!segment) {
         return;
+    }
+    if (input->kind == INPUT_SEGMENT_MADE || input->kind == INPUT_SEGMENT_FAILED) {
+        segment_end_making(step->broker, segment);
     }
     if (!segment->lease && input->kind != INPUT_SEGMENT_FREED) {
         handle_pooled(step, input, segment);

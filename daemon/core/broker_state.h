@@ -74,11 +74,22 @@ struct step {
     struct holders holders; /* of the present handler or pass: sessions may go in between */
 };
 
-/* ---- broker.c ---- */
+/* ---- segment.c ---- */
 void segment_tree_insert(struct broker *broker, struct segment *segment);
 void segment_tree_remove(struct broker *broker, struct segment *segment);
 struct segment *segment_tree_next(const struct broker *broker, uint64_t after);
+struct segment *segment_find(const struct broker *broker, uint64_t id);
 
+/* Asks the shell to make a new segment that is charged and has its owner. Returns the effect, to add a file to it. */
+struct effect_make *segment_begin_making(struct step *step, struct segment *segment);
+
+/* It was made, or could not be: it is new again, and may be lent, freed, dropped or asked for anew. */
+void segment_end_making(struct broker *broker, struct segment *segment);
+
+/* Asks the shell to free it. */
+void segment_begin_freeing(struct step *step, struct segment *segment);
+
+/* ---- broker.c ---- */
 /* Puts a session under a flow, whose reference it takes, and what stands above that. */
 void session_join(struct broker *broker, struct session *session, struct flow *flow);
 
@@ -137,9 +148,6 @@ enum attempt grant_try(struct step *step, struct session *session, const struct 
                        struct denial *ret_denial);
 void grant_made(struct step *step, struct segment *segment, const struct input_segment *made);
 
-/* A segment of a lease is being made, or is not any more: its session and its user count it. */
-void grant_count_making(const struct segment *segment, bool add);
-
 /* The answer to the request that asked for a living segment. */
 void grant_answer(struct step *step, const struct segment *segment, uint64_t request_id);
 
@@ -178,6 +186,7 @@ struct segment *pool_take(struct step *step, uint64_t bytes, struct account *acc
 void pool_return(struct step *step, struct segment *segment);
 void pool_made(struct step *step, struct segment *segment, const struct input_segment *made);
 void pool_failed(struct step *step, struct segment *segment);
+void pool_count_making(struct pool *pool, uint64_t bytes, bool add); /* for segment.c */
 
 /* Gives up ready segments of at least so many bytes, or all; returns how many bytes. */
 uint64_t pool_drop(struct step *step, uint64_t bytes);

@@ -39,6 +39,7 @@ static const char *check_segment(const struct broker *broker, const struct segme
     bool is_leaving = segment->state == SEGMENT_FREEING || segment->doomed;
     bool is_whole = segment->charge.bytes && segment->charge.bytes % broker->options.page_bytes == 0;
     const char *wrong = segment->lease ? check_lent(segment) : check_pooled(broker, segment);
+    wrong = require(wrong, segment->state != SEGMENT_NEW, "a segment is neither made nor being made");
     wrong = require(wrong, is_whole, "a charge is not whole pages");
     wrong = require(wrong, segment->charge.freeing == is_leaving,
                     "a segment and its charge disagree on whether it is being freed");

@@ -38,15 +38,13 @@ static void count_ending(struct broker_counters *counters, enum end_reason reaso
 
 static void free_segment(struct step *step, struct segment *segment)
 {
-    charge_begin_free(&segment->charge);
-    if (segment->state == SEGMENT_MAKING) {
-        segment->doomed = true;
+    if (segment->state == SEGMENT_LIVE) {
+        segment_begin_freeing(step, segment);
         return;
     }
-    assert(segment->state == SEGMENT_LIVE);
-    segment->state = SEGMENT_FREEING;
-    effect_push(step->effects, EFFECT_FREE_SEGMENT)->free =
-        (struct effect_free){segment->id, segment->handle, segment->charge.location, segment->charge.bytes};
+    /* it is being made, or was just now: whoever asked for that frees it */
+    segment->doomed = true;
+    charge_begin_free(&segment->charge);
 }
 
 /* The client learns of it: from its slot, and by an event unless the ending was its own wish. */

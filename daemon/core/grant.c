@@ -124,32 +124,13 @@ static void attach_segment(struct step *step, struct lease *lease, struct segmen
     session_add_segment(&step->broker->sessions, lease->session);
 }
 
-void grant_count_making(const struct segment *segment, bool add)
-{
-    struct session *session = segment->lease->session;
-    struct party *user = session->flow->user;
-    session->makings = add ? session->makings + 1 : session->makings - 1;
-    user->under_way = add ? user->under_way + 1 : user->under_way - 1;
-}
-
 /* Asks the shell to make a segment that is paid for. */
 static void begin_segment(struct step *step, struct lease *lease, struct segment *segment, const struct charge *charge,
                           const struct request *request)
 {
-    struct broker *broker = step->broker;
-    segment->id = broker->next_segment++;
-    segment->state = SEGMENT_MAKING;
     segment->charge = *charge;
     attach_segment(step, lease, segment, request);
-    grant_count_making(segment, true);
-    segment_tree_insert(broker, segment);
-    place_count_host(broker, segment);
-    struct effect_make *make = &effect_push(step->effects, EFFECT_MAKE_SEGMENT)->make;
-    *make = (struct effect_make){.segment = segment->id,
-                                 .location = charge->location,
-                                 .bytes = charge->bytes,
-                                 .least_bytes = segment->least_bytes,
-                                 .options = segment->options};
+    struct effect_make *make = segment_begin_making(step, segment);
     if (lease->state == LEASE_MAKING && lease->file[0]) {
         make->file = lease->file;
         make->file_bytes = lease->file_bytes;
@@ -357,14 +338,6 @@ enum attempt grant_try(struct step *step, struct session *session, const struct 
 
 /* ---- made ---- */
 
-static void begin_freeing(struct step *step, struct segment *segment)
-{
-    segment->state = SEGMENT_FREEING;
-    charge_begin_free(&segment->charge);
-    effect_push(step->effects, EFFECT_FREE_SEGMENT)->free =
-        (struct effect_free){segment->id, segment->handle, segment->charge.location, segment->charge.bytes};
-}
-
 void grant_answer(struct step *step, const struct segment *segment, uint64_t request_id)
 {
     const struct lease *lease = segment->lease;
@@ -429,7 +402,6 @@ void grant_made(struct step *step, struct segment *segment, const struct input_s
 {
     struct lease *lease = segment->lease;
     struct session *session = lease->session;
-    grant_count_making(segment, false);
     segment->handle = made->handle;
     segment->has_huge_pages = made->has_huge_pages;
     if (made->is_least) {
@@ -441,7 +413,7 @@ void grant_made(struct step *step, struct segment *segment, const struct input_s
     if (segment->doomed) {
         answer_error(step, session->peer, segment->request_id, ERROR_LEASE_ENDED, "lease %llu ended meanwhile: %s",
                      (unsigned long long)lease->id, end_reason_words(lease->end_reason));
-        begin_freeing(step, segment);
+        segment_begin_freeing(step, segment);
         return;
     }
     grant_begin(step, segment);

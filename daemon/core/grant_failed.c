@@ -87,12 +87,9 @@ static bool spill(struct step *step, struct segment *segment)
     place_uncount_host(step->broker, segment);
     charge_release(&segment->charge);
     segment->charge = charge;
+    segment->options = (struct segment_options){.numa_node = -1};
     lease->location = LOCATION_MMAP;
-    effect_push(step->effects, EFFECT_MAKE_SEGMENT)->make = (struct effect_make){.segment = segment->id,
-                                                                                 .location = LOCATION_MMAP,
-                                                                                 .bytes = charge.bytes,
-                                                                                 .least_bytes = charge.bytes,
-                                                                                 .options = {.numa_node = -1}};
+    (void)segment_begin_making(step, segment);
     return true;
 }
 
@@ -103,7 +100,6 @@ void grant_failed(struct step *step, struct segment *segment, const struct input
     if (!segment->doomed && spill(step, segment)) {
         return;
     }
-    grant_count_making(segment, false);
     explain_failure(step, lease->session, segment, failed);
     step->broker->counters.refused++;
     place_uncount_host(step->broker, segment);

@@ -42,6 +42,7 @@ static struct party *party_new(struct party_table *table, enum party_kind kind, 
 static void party_release(struct party_table *table, struct party *party)
 {
     if (!party->references && !party->is_named) {
+        assert(!party->under_way && !party->waiting && !party->sessions && !party->leases);
         TAILQ_REMOVE(&table->parties[party->kind], party, in_table);
         account_deinit(&party->account);
         free(party);

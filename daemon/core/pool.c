@@ -200,19 +200,10 @@ static void make(struct step *step, struct pool_size *size)
         broker->pool.paused_until = step->now + PAUSE;
         return;
     }
-    segment->id = broker->next_segment++;
-    segment->state = SEGMENT_MAKING;
     segment->charge = charge;
+    segment->least_bytes = charge.bytes;
     segment->options = (struct segment_options){.numa_node = -1, .prefault = true};
-    segment_tree_insert(broker, segment);
-    place_count_host(broker, segment);
-    size->making++;
-    broker->pool.making++;
-    effect_push(step->effects, EFFECT_MAKE_SEGMENT)->make = (struct effect_make){.segment = segment->id,
-                                                                                 .location = LOCATION_RAM,
-                                                                                 .bytes = charge.bytes,
-                                                                                 .least_bytes = charge.bytes,
-                                                                                 .options = segment->options};
+    (void)segment_begin_making(step, segment);
 }
 
 /* Ready segments of sizes that went out of use. */
@@ -237,10 +228,7 @@ static bool is_superfluous(struct broker *broker, const struct segment *segment)
 static void free_ready(struct step *step, struct segment *segment)
 {
     leave(&step->broker->pool, segment);
-    charge_begin_free(&segment->charge);
-    segment->state = SEGMENT_FREEING;
-    effect_push(step->effects, EFFECT_FREE_SEGMENT)->free =
-        (struct effect_free){segment->id, segment->handle, LOCATION_RAM, segment->charge.bytes};
+    segment_begin_freeing(step, segment);
 }
 
 static void drop_superfluous(struct step *step)
@@ -302,14 +290,20 @@ uint64_t pool_next_wakeup(const struct broker *broker)
     return due;
 }
 
+void pool_count_making(struct pool *pool, uint64_t bytes, bool add)
+{
+    struct pool_size *size = find_size(pool, bytes); /* one that has something in the making keeps its place */
+    assert(size && (add || (size->making > 0 && pool->making > 0)));
+    size->making = add ? size->making + 1 : size->making - 1;
+    pool->making = add ? pool->making + 1 : pool->making - 1;
+}
+
 void pool_made(struct step *step, struct segment *segment, const struct input_segment *made)
 {
     struct pool *pool = &step->broker->pool;
     struct pool_size *size = find_size(pool, segment->charge.bytes);
-    assert(size && size->making > 0 && pool->making > 0);
-    size->making--;
+    assert(size);
     size->ready++;
-    pool->making--;
     segment->handle = made->handle;
     segment->state = SEGMENT_POOLED;
     TAILQ_INSERT_TAIL(&pool->ready, segment, in_pool);
@@ -321,10 +315,6 @@ void pool_made(struct step *step, struct segment *segment, const struct input_se
 void pool_failed(struct step *step, struct segment *segment)
 {
     struct pool *pool = &step->broker->pool;
-    struct pool_size *size = find_size(pool, segment->charge.bytes);
-    assert(size && size->making > 0 && pool->making > 0);
-    size->making--;
-    pool->making--;
     pool->paused_until = step->now + PAUSE;
     place_uncount_host(step->broker, segment);
     charge_release(&segment->charge);

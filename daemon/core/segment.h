@@ -13,6 +13,7 @@
 #include "daemon/core/ledger.h"
 
 enum segment_state {
+    SEGMENT_NEW,     /* not asked for yet, or made and not lent yet: never between two steps */
     SEGMENT_MAKING,  /* the shell was asked to make it */
     SEGMENT_LIVE,    /* lent out */
     SEGMENT_POOLED,  /* made ahead, nobody's yet */

@@ -85,6 +85,7 @@ void session_remove_segment(struct session_table *table, struct session *session
 void session_free(struct session *session)
 {
     assert(session->state == SESSION_OVER && !session->lease_count && !session->segment_count);
+    assert(!session->makings && !session->waiting_count);
     account_deinit(&session->account);
     slot_table_deinit(&session->slots);
     free(session);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What one user can demand of the daemon: its descriptors, its memory, its time. */
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -54,6 +55,33 @@ Test(demands, sessions_of_a_user_are_counted_and_who_is_refused_may_try_again)
     WAIT_UNTIL(fixture_status(&fixture).sessions == 1);
     cr_assert(fixture_hello(three, false, &reply, NULL) && reply.kind == REPLY_WELCOME);
     WAIT_UNTIL(fixture_descriptors(&fixture) <= refused - 3); /* socket, control page and pidfd of the second */
+    fixture_stop(&fixture);
+}
+
+/* The grant of a request for either location on that node, which then spills where the host has no such node. */
+static enum location granted_on_node(int fd, int32_t node)
+{
+    struct request acquire = {.kind = REQUEST_ACQUIRE};
+    struct reply reply;
+    int segment = -EBADF;
+    acquire.acquire = (struct acquire_request){.bytes = 4096, .location = LOCATION_AUTO, .numa_node = node};
+    cr_assert(fixture_exchange(fd, &acquire, &reply, &segment));
+    cr_assert(reply.kind == REPLY_GRANT, "%s", reply.error.sentence);
+    (void)close(segment);
+    return reply.grant.location;
+}
+
+Test(demands, segments_that_spill_are_not_under_way_for_ever)
+{
+    fixture_start(&fixture, "[clients]\nmax_requests = 2\nmax_requests_per_user = 3\n");
+    cleanup(fd_closep) int one = greeted();
+    cleanup(fd_closep) int two = greeted();
+    for (int i = 0; i < 5; i++) {
+        cr_expect_eq(granted_on_node(one, 1000), LOCATION_MMAP, "no host has so many nodes");
+        (void)granted_on_node(one, 1);
+    }
+    cr_expect_eq(granted_on_node(two, -1), LOCATION_RAM, "the user's other sessions are served");
+    cr_expect_eq(granted_on_node(one, -1), LOCATION_RAM);
     fixture_stop(&fixture);
 }
 

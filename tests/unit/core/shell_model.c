@@ -93,6 +93,12 @@ static void forget_segment(struct model *model, struct model_segment *segment)
     *segment = model->segments[--model->segment_count];
 }
 
+static int error_for(const struct model *model, const struct effect_make *make)
+{
+    bool fails = make->location == LOCATION_RAM || make->file || model->fails_files;
+    return model->fail_making ? model->fail_making(make) : fails ? model->fail_error : 0;
+}
+
 static void make(struct model *model, const struct effect_make *make)
 {
     struct model_segment *known = find_segment(model, make->segment);
@@ -107,7 +113,7 @@ static void make(struct model *model, const struct effect_make *make)
         .least_bytes = make->least_bytes,
         .making = true,
         .has_huge_pages = model->gives_huge_pages && make->options.huge_pages != HUGE_PAGES_NEVER,
-        .will_fail = model->fail_error && (make->location == LOCATION_RAM || make->file || model->fails_files),
+        .error = error_for(model, make),
     };
 }
 
@@ -202,13 +208,12 @@ static void step(struct model *model, const struct input *input)
 
 static void report_made(struct model *model, struct model_segment *segment)
 {
-    struct input input = {.kind = segment->will_fail ? INPUT_SEGMENT_FAILED : INPUT_SEGMENT_MADE};
+    struct input input = {.kind = segment->error ? INPUT_SEGMENT_FAILED : INPUT_SEGMENT_MADE};
     input.segment.segment = segment->id;
     input.segment.handle = handle_of(segment);
     input.segment.has_huge_pages = segment->has_huge_pages;
-    input.segment.error = segment->will_fail ? model->fail_error : 0;
-    if (segment->will_fail) {
-        input.segment.error = input.segment.error ? input.segment.error : -ENOMEM;
+    input.segment.error = segment->error;
+    if (segment->error) {
         forget_segment(model, segment);
     } else {
         segment->making = false;

@@ -22,7 +22,7 @@ struct model_segment {
     enum location location;
     uint64_t bytes, least_bytes;
     bool making, made, freeing;
-    bool will_fail;
+    int error; /* what its making will fail with; 0: it won't */
     bool has_huge_pages;
 };
 
@@ -34,11 +34,12 @@ struct model {
     struct model_peer peers[MODEL_PEERS];
     struct model_segment segments[MODEL_SEGMENTS];
     size_t segment_count;
-    bool hold_makes, hold_frees;         /* results wait for model_finish() */
-    int fail_error;                      /* 0, or what makings in RAM and of named files fail with */
-    bool fails_files;                    /* those of nameless files too */
-    bool gives_huge_pages;               /* where they are asked for */
-    struct reply replies[MODEL_REPLIES]; /* the newest answers and events, oldest first */
+    bool hold_makes, hold_frees;                        /* results wait for model_finish() */
+    int fail_error;                                     /* 0, or what makings in RAM and of named files fail with */
+    bool fails_files;                                   /* those of nameless files too */
+    bool gives_huge_pages;                              /* where they are asked for */
+    int (*fail_making)(const struct effect_make *make); /* what this one fails with, or 0; NULL: as said above */
+    struct reply replies[MODEL_REPLIES];                /* the newest answers and events, oldest first */
     void *reply_peers[MODEL_REPLIES];
     size_t reply_count;
     uint64_t slot_generation; /* of the newest slot effect */

@@ -133,6 +133,14 @@ static void happen_to_all(struct model *model)
 static const int errors[] = {-ENOMEM, -ENOSPC, -EDQUOT, -EMFILE, -ENFILE, -ENODEV, -EOPNOTSUPP,
                              -EACCES, -EPERM,  -EBUSY,  -EMLINK, -ESTALE, -EIO};
 
+static bool makings_fail; /* each second one: RAM alone, or the file after it as well */
+
+static int fail_making(const struct effect_make *make)
+{
+    (void)make;
+    return makings_fail && random_below(2) ? errors[random_below(sizeof errors / sizeof *errors)] : 0;
+}
+
 static void happen(struct model *model)
 {
     int peer = (int)random_below(PEERS);
@@ -154,8 +162,8 @@ static void happen(struct model *model)
     case 1:
         model->hold_makes = random_below(2);
         model->hold_frees = random_below(2);
-        model->fail_error = random_below(4) ? 0 : errors[random_below(sizeof errors / sizeof *errors)];
-        model->fails_files = random_below(2);
+        model->gives_huge_pages = random_below(2);
+        makings_fail = random_below(3) == 0;
         break;
     case 2:
         model_finish(model);
@@ -240,6 +248,8 @@ static uint64_t run(uint64_t seed, void (*around_step)(bool begins))
     model_huge_page_bytes = seed % 2 ? 0 : 2 << 20;
     struct model *model = model_new(MAX_BYTES, MAX_PHYSICAL, MAX_MAPPED);
     model->around_step = around_step;
+    model->fail_making = fail_making;
+    makings_fail = false;
     state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
     for (int i = 0; i < STEPS; i++) {
         struct status_reply before = model_status(model); /* a restart may only take away from it */
