@@ -10,6 +10,7 @@ SBINDIR   ?= $(PREFIX)/sbin
 LIBDIR    ?= $(PREFIX)/lib
 INCDIR    ?= $(PREFIX)/include
 SYSCONFDIR ?= /etc
+LIBEXECDIR ?= $(PREFIX)/libexec/membroker
 UNITDIR   ?= $(PREFIX)/lib/systemd/system
 USERUNITDIR ?= $(PREFIX)/lib/systemd/user
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
@@ -113,6 +114,8 @@ $(BUILD)/membroker.pc: packaging/membroker.pc.in FORCE
 	@mkdir -p $(@D)
 	@sed -e 's|@PREFIX@|$(PREFIX)|;s|@LIBDIR@|$(LIBDIR)|;s|@INCDIR@|$(INCDIR)|;s|@VERSION@|$(VERSION)|' $< > $@
 
+UNIT_PATHS = sed 's|@SBINDIR@|$(SBINDIR)|;s|@BINDIR@|$(BINDIR)|;s|@LIBEXECDIR@|$(LIBEXECDIR)|'
+
 install: all ## install to $(DESTDIR)$(PREFIX)
 	install -D -m 755 $(DAEMON) $(DESTDIR)$(SBINDIR)/membrokerd
 	install -D -m 755 $(CTL) $(DESTDIR)$(BINDIR)/membrokerctl
@@ -128,8 +131,9 @@ install: all ## install to $(DESTDIR)$(PREFIX)
 	install -d -m 755 $(DESTDIR)$(UNITDIR) $(DESTDIR)$(USERUNITDIR)
 	install -m 644 packaging/systemd/membroker.socket $(DESTDIR)$(UNITDIR)/membroker.socket
 	install -m 644 packaging/systemd/membroker.user.socket $(DESTDIR)$(USERUNITDIR)/membroker.socket
-	sed 's|@SBINDIR@|$(SBINDIR)|' packaging/systemd/membroker.service.in >$(DESTDIR)$(UNITDIR)/membroker.service
-	sed 's|@SBINDIR@|$(SBINDIR)|' packaging/systemd/membroker.user.service.in >$(DESTDIR)$(USERUNITDIR)/membroker.service
+	$(UNIT_PATHS) packaging/systemd/membroker.service.in >$(DESTDIR)$(UNITDIR)/membroker.service
+	$(UNIT_PATHS) packaging/systemd/membroker.user.service.in >$(DESTDIR)$(USERUNITDIR)/membroker.service
+	install -D -m 755 -t $(DESTDIR)$(LIBEXECDIR) packaging/systemd/end-leases
 	install -D -m 644 packaging/systemd/membroker.sysusers $(DESTDIR)$(SYSUSERSDIR)/membroker.conf
 
 	for page in packaging/man/*; do install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done

@@ -25,6 +25,8 @@ static const char *const message_ids[LOG_EVENTS] = {
     [LOG_EVENT_RESTARTED] = "8aafb7d2114842c69ed41b005d7ce448",
     [LOG_EVENT_AWAY] = "65beb4a691924d4a97b551cc9196d0ac",
     [LOG_EVENT_RELOADED] = "e249da103e6046148ab9d3a22b280ffa",
+    [LOG_EVENT_ENDED] = "fc3cd79b4990493d8f7f5d6b0ff8522e",
+    [LOG_EVENT_HANDED_OVER] = "003548e969364c91b793e1cd4795e8dc",
 };
 
 void log_set_level(enum log_level level)

@@ -271,7 +271,7 @@ static bool must_greet_first(struct connection *connection, const struct request
 
 void requests_serve(struct connection *connection, const struct request *request)
 {
-    if (connection_server(connection)->is_frozen) {
+    if (connection_server(connection)->is_frozen || connection_server(connection)->shutdown == SHUTDOWN_HAND_OVER) {
         return; /* the next daemon answers, when the client repeats it */
     }
     if (!must_greet_first(connection, request)) {

@@ -3,7 +3,6 @@
 #include "daemon/runtime/server.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -22,6 +21,7 @@
 #include "daemon/runtime/pressure.h"
 #include "daemon/runtime/remembered.h"
 #include "daemon/runtime/segments.h"
+#include "daemon/runtime/shutdown.h"
 #include "daemon/runtime/turns.h"
 #include "daemon/runtime/watch.h"
 #include "proto/base/cleanup.h"
@@ -30,7 +30,6 @@
 enum { PEERS_READ_AT_ONCE = 64 };
 #define JUDGING_TIME       (2 * NANOSECONDS_PER_MILLISECOND)   /* in one turn of the loop */
 #define WAITING_REFRESH_NS (200 * NANOSECONDS_PER_MILLISECOND) /* while somebody waits for memory */
-#define SHUTDOWN_TIME      (10 * NANOSECONDS_PER_SECOND)
 
 /* ---- time ---- */
 
@@ -102,18 +101,6 @@ static void judge(struct server *server)
     }
 }
 
-static void end_loop_when_empty(struct server *server)
-{
-    bool late = server_monotonic() > server->stop_deadline;
-    if (!server->stopping || (!late && (!broker_is_empty(server->broker) || server->jobs_in_flight))) {
-        return;
-    }
-    if (late) {
-        log_warning("not every segment could be freed in time");
-    }
-    uv_stop(&server->loop);
-}
-
 static void before_poll(uv_prepare_t *handle)
 {
     struct server *server = handle->data;
@@ -141,60 +128,7 @@ static void after_poll(uv_check_t *handle)
     notice_lateness(server); /* one that was stopped while it served must not judge before it knows */
     judge(server);
     callers_forget(&server->callers);
-    end_loop_when_empty(server);
-}
-
-/* ---- signals ---- */
-
-void server_stop(struct server *server)
-{
-    if (server->stopping) {
-        return;
-    }
-    log_info("shutting down");
-    service_manager_stopping();
-    server->stopping = true;
-    server->stop_deadline = server_monotonic() + SHUTDOWN_TIME;
-    listener_close(server);
-    struct input shutdown = {.kind = INPUT_SHUTDOWN};
-    server_feed(server, &shutdown);
-}
-
-/* Ends the daemon and not the service: the leases wait, with the service manager, for the next one. */
-static void hand_over(struct server *server)
-{
-    log_info("handing over to the next daemon");
-    service_manager_stopping();
-    keeper_freeze(server);
-    uv_stop(&server->loop);
-}
-
-static void on_signal(uv_signal_t *handle, int number)
-{
-    struct server *server = handle->data;
-    if (number == SIGHUP) {
-        server_reload(server);
-    } else if (number == SIGTERM && keeper_is_active(server)) {
-        hand_over(server);
-    } else {
-        server_stop(server);
-    }
-}
-
-static int catch_signals(struct server *server)
-{
-    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        int result = uv_signal_init(&server->loop, &server->signals[i]);
-        server->signals[i].data = server;
-        if (result == 0) {
-            result = uv_signal_start(&server->signals[i], on_signal, numbers[i]);
-        }
-        if (result < 0) {
-            return result;
-        }
-    }
-    return signal(SIGPIPE, SIG_IGN) == SIG_ERR ? -errno : 0;
+    shutdown_go_on(server);
 }
 
 /* ---- life ---- */
@@ -212,7 +146,7 @@ static int start_handles(struct server *server)
     (void)uv_check_start(&server->after_poll, after_poll);
     watch_start(server);
     pressure_start(server);
-    return catch_signals(server);
+    return shutdown_catch_signals(server);
 }
 
 static int open_broker(struct server *server)

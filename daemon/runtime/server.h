@@ -30,6 +30,13 @@ struct pressure_source {
 
 enum { PRESSURE_SOURCES = 3 };
 
+/* How the daemon is ending. */
+enum shutdown {
+    SHUTDOWN_NOT,
+    SHUTDOWN_LEASES,   /* with every lease */
+    SHUTDOWN_HAND_OVER /* with the leases that the next daemon could not go on with */
+};
+
 struct connection;
 struct lingering;
 struct peer;
@@ -99,7 +106,7 @@ struct server {
     struct segment_file **segment_by_fd; /* who owns which descriptor, for audits */
     size_t segment_by_fd_size, segments_indexed;
 
-    bool stopping;
+    enum shutdown shutdown;
     uint64_t stop_deadline; /* monotonic */
     struct codec_arena *arena;
     uint8_t frame[FRAME_BYTES_MAX];      /* being sent */
@@ -123,9 +130,6 @@ int server_run(struct server *server);
 
 /* Takes NULL; returns NULL. */
 struct server *server_free(struct server *server);
-
-/* Begins a clean shutdown. Idempotent. */
-void server_stop(struct server *server);
 
 /* Reads the configuration again: takes what can change into force, or leaves everything as it was. */
 void server_reload(struct server *server);

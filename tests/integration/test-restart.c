@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -77,6 +78,36 @@ Test(restart, a_clean_restart_loses_nothing)
 {
     begin_kept("");
     restart_and_compare(SIGTERM);
+    end_kept();
+}
+
+/* Whether this process still has the page; a read that can fail, where a load would be SIGBUS. */
+static bool has_page(char *at)
+{
+    char byte;
+    struct iovec to = {&byte, 1}, from = {at, 1};
+    return process_vm_readv(getpid(), &to, 1, &from, 1, 0) == 1;
+}
+
+/* While the service manager can't be reached a lease is granted, but nobody else has its segment. */
+Test(restart, what_cannot_be_handed_over_is_taken_back)
+{
+    char elsewhere[128], *kept_data, *unkept_data;
+    begin_kept("");
+    mb_lease *kept = acquire_filled(MIB, MB_LOCATION_RAM, 1, &kept_data);
+    (void)snprintf(elsewhere, sizeof elsewhere, "%s.away", manager.notify_path);
+    cr_assert(rename(manager.notify_path, elsewhere) == 0);
+    mb_lease *unkept = acquire_filled(6 * MIB, MB_LOCATION_RAM, 2, &unkept_data);
+    cr_assert(rename(elsewhere, manager.notify_path) == 0);
+    manager_restart(&manager, SIGTERM);
+    cr_expect(has_page(kept_data));
+    cr_expect_not(has_page(unkept_data), "it lives on in nobody's account");
+    cr_expect_eq(fixture_status(&fixture).leases, 1);
+    cr_expect(mb_ping(client) == 0 || mb_ping(client) == 0, "%s", mb_last_error());
+    cr_expect_eq(mb_lease_check(kept), 0, "%s", mb_last_error());
+    cr_expect_lt(mb_lease_check(unkept), 0);
+    mb_release(kept);
+    mb_release(unkept);
     end_kept();
 }
 

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Ending by signals. */
+#include "daemon/runtime/shutdown.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+
+#include "daemon/runtime/keeper.h"
+#include "daemon/runtime/listener.h"
+#include "daemon/runtime/log.h"
+#include "proto/base/size.h"
+
+#define SHUTDOWN_TIME (10 * NANOSECONDS_PER_SECOND)
+
+/* What the ledger holds for leases: how many, and their bytes. */
+struct holdings {
+    uint64_t leases, bytes;
+};
+
+static struct holdings look(const struct server *server)
+{
+    struct status_reply status = {0};
+    broker_fill_status(server->broker, &status);
+    return (struct holdings){status.leases, status.used_bytes - status.pooled_bytes};
+}
+
+static void begin(struct server *server, enum shutdown how)
+{
+    service_manager_stopping();
+    server->shutdown = how;
+    server->stop_deadline = server_monotonic() + SHUTDOWN_TIME;
+}
+
+/* ---- with every lease ---- */
+
+static void end_leases(struct server *server)
+{
+    char bytes[SIZE_TEXT_BYTES];
+    struct holdings held = look(server);
+    const struct log_about about = {.event = LOG_EVENT_ENDED};
+    log_line(LOG_LEVEL_INFO, &about, "shutting down: %" PRIu64 " leases end, and %s are taken back", held.leases,
+             size_to_text(held.bytes, bytes));
+    begin(server, SHUTDOWN_LEASES);
+    listener_close(server);
+    struct input shutdown = {.kind = INPUT_SHUTDOWN};
+    server_feed(server, &shutdown);
+}
+
+/* ---- handing over ---- */
+
+/* Whether the segment would be nobody's: it is lent, and the service manager has no copy of it. */
+static bool is_unkept(const struct segment_view *segment)
+{
+    const struct segment_file *file = segment->handle;
+    return segment->lease && segment->state == SEGMENT_LIVE && file->record == TABLE_NONE;
+}
+
+static void revoke_lease(struct server *server, uint64_t lease)
+{
+    struct request revoke = {.kind = REQUEST_REVOKE};
+    struct input input = {.kind = INPUT_REQUEST};
+    revoke.revoke_lease = lease;
+    input.request = (struct input_request){.identity = {.uid = 0}, .request = &revoke};
+    server_feed(server, &input);
+}
+
+/* The leases that the next daemon could not go on with end now. Returns how many there were. */
+static size_t end_unkept(struct server *server)
+{
+    struct segment_view segment = {0};
+    size_t ended = 0;
+    while (broker_next_segment(server->broker, segment.id, &segment)) {
+        if (is_unkept(&segment)) {
+            revoke_lease(server, segment.lease);
+            ended++;
+        }
+    }
+    return ended;
+}
+
+static void finish_hand_over(struct server *server)
+{
+    char bytes[SIZE_TEXT_BYTES];
+    struct holdings held = look(server);
+    const struct log_about about = {.event = LOG_EVENT_HANDED_OVER};
+    log_line(LOG_LEVEL_INFO, &about, "handing over to the next daemon: %" PRIu64 " leases, %s", held.leases,
+             size_to_text(held.bytes, bytes));
+    keeper_freeze(server);
+    uv_stop(&server->loop);
+}
+
+static void hand_over(struct server *server)
+{
+    begin(server, SHUTDOWN_HAND_OVER);
+    size_t ended = end_unkept(server);
+    if (ended == 0) {
+        finish_hand_over(server);
+        return;
+    }
+    log_warning("%zu leases end here: the service manager has no copies of their segments for the next daemon", ended);
+}
+
+/* ---- the loop's end ---- */
+
+static void warn_of_rest(struct server *server)
+{
+    char bytes[SIZE_TEXT_BYTES];
+    log_warning("not every segment could be freed in time: %s may stay until their holders let go",
+                size_to_text(look(server).bytes, bytes));
+}
+
+void shutdown_go_on(struct server *server)
+{
+    if (server->shutdown == SHUTDOWN_NOT || server->is_frozen) {
+        return;
+    }
+    bool late = server_monotonic() > server->stop_deadline;
+    bool hands_over = server->shutdown == SHUTDOWN_HAND_OVER;
+    bool done = server->jobs_in_flight == 0 && (hands_over || broker_is_empty(server->broker));
+    if (!done && !late) {
+        return;
+    }
+    if (!done) {
+        warn_of_rest(server);
+    }
+    if (hands_over) {
+        finish_hand_over(server);
+    } else {
+        uv_stop(&server->loop);
+    }
+}
+
+/* ---- signals ---- */
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct server *server = handle->data;
+    if (number == SIGHUP) {
+        server_reload(server);
+    } else if (server->shutdown == SHUTDOWN_LEASES || server->is_frozen) {
+        return; /* whoever asked first decided what becomes of the leases */
+    } else if (number == SIGTERM && keeper_is_active(server)) {
+        hand_over(server);
+    } else {
+        end_leases(server);
+    }
+}
+
+int shutdown_catch_signals(struct server *server)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        int result = uv_signal_init(&server->loop, &server->signals[i]);
+        server->signals[i].data = server;
+        if (result == 0) {
+            result = uv_signal_start(&server->signals[i], on_signal, numbers[i]);
+        }
+        if (result < 0) {
+            return result;
+        }
+    }
+    return signal(SIGPIPE, SIG_IGN) == SIG_ERR ? -errno : 0;
+}
