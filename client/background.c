@@ -17,6 +17,12 @@ void background_wake(mb_client *client)
     }
 }
 
+void background_settle(mb_client *client)
+{
+    uint64_t count;
+    (void)!read(client->wake, &count, sizeof count);
+}
+
 static int time_to_wait(mb_client *client)
 {
     uint64_t due = client_due(client);
@@ -31,11 +37,10 @@ static int time_to_wait(mb_client *client)
 static void sleep_until_due(mb_client *client)
 {
     struct epoll_event events[2];
-    uint64_t count;
     int timeout = time_to_wait(client);
     (void)pthread_mutex_unlock(&client->lock);
     (void)epoll_wait(client->epoll, events, 2, timeout);
-    (void)!read(client->wake, &count, sizeof count);
+    background_settle(client);
     (void)pthread_mutex_lock(&client->lock);
 }
 

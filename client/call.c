@@ -8,29 +8,44 @@
 #include "client/client.h"
 #include "client/error.h"
 
-enum { LINK_PAUSE_MS = 10 };
+enum { LINK_PAUSE_MS = 10, ROOM_SLICE_MS = 100 };
 
-static int timed_out(const mb_client *client)
+/* ---- waits ---- */
+
+static uint32_t *wait_field(struct request *request)
 {
-    return error_set(-ETIMEDOUT, "the broker did not answer within %u ms; it may be stopped: see `membrokerctl ping`",
-                     client->timeout_ms);
+    return request->kind == REQUEST_ACQUIRE ? &request->acquire.wait_ms : &request->extend.wait_ms;
 }
 
-static int not_connected(const mb_client *client)
+/* What is left of the wait: its end does not move, whatever the request goes through. */
+static void set_wait(const struct call *call)
 {
-    return error_set(-ENOTCONN,
-                     "there is no connection to the broker on %s: it is down, or the connection broke during the call. "
-                     "The library goes on trying; call again, or start membrokerd",
-                     client->address.sun_path);
+    uint64_t now = client_milliseconds();
+    if (call->wait_until) {
+        *wait_field(call->request) = call->wait_until > now ? (uint32_t)(call->wait_until - now) : 0;
+    }
 }
 
-/* Waits until the socket takes more. The lock is given up meanwhile. */
+void call_repeat(mb_client *client, struct call *call)
+{
+    struct request *request = call->request;
+    *(request->kind == REQUEST_ACQUIRE ? &request->acquire.repeats : &request->extend.repeats) = call->first_id;
+    request->id = call->id = client->next_id++;
+    set_wait(call);
+    call->repeated_at = client_milliseconds();
+    call->owes_cancel = call->is_cancelled; /* to this connection */
+}
+
+/* ---- sending and receiving ---- */
+
+/* Waits until the socket takes more, for a slice at most. The lock is given up meanwhile. */
 static void wait_for_room(mb_client *client, uint64_t until)
 {
     uint64_t now = client_milliseconds();
+    uint64_t left = until > now ? until - now : 0;
     struct pollfd writable = {.fd = client->socket, .events = POLLOUT};
     (void)pthread_mutex_unlock(&client->lock);
-    (void)poll(&writable, 1, until > now ? (int)(until - now) : 0);
+    (void)poll(&writable, 1, left < ROOM_SLICE_MS ? (int)left : ROOM_SLICE_MS);
     (void)pthread_mutex_lock(&client->lock);
 }
 
@@ -60,11 +75,15 @@ static bool wait_for_link(mb_client *client, uint64_t until)
 static int send_request(mb_client *client, struct request *request, struct call *call, uint64_t until)
 {
     for (;;) {
-        while (client->state != LINK_UP) {
+        while (client->state != LINK_UP && !call->is_cancelled) {
             if (!wait_for_link(client, until)) {
                 return -ENOTCONN;
             }
         }
+        if (call->is_cancelled) {
+            return -ECANCELED;
+        }
+        set_wait(call);
         link_flush_releases(client); /* what was released before is free before */
         request->id = call->id = call->first_id = client->next_id++;
         int result = link_send(client, request);
@@ -89,15 +108,30 @@ static void wait_for_reader(mb_client *client)
     (void)pthread_cond_timedwait(&client->changed, &client->lock, &until);
 }
 
+/* Without a thread nobody else renews, or tells the program what happens, while a call waits. */
+static void tend_meanwhile(mb_client *client)
+{
+    link_tend(client);
+    if (!client->stopping && (!TAILQ_EMPTY(&client->events) || client_due(client) <= client_milliseconds())) {
+        (void)pthread_mutex_unlock(&client->lock);
+        events_deliver(client);
+        trim_tend(client);
+        (void)pthread_mutex_lock(&client->lock);
+    }
+}
+
 static int wait_for_answer(mb_client *client, struct call *call, uint64_t until)
 {
     while (!call->done) {
         if (client_milliseconds() >= until) {
             TAILQ_REMOVE(&client->calls, call, in_client);
-            return -ETIMEDOUT;
+            return client->state == LINK_DOWN ? -ENOTCONN : -ETIMEDOUT;
         }
         if (!client->has_thread) {
-            link_tend(client); /* nobody else renews meanwhile */
+            tend_meanwhile(client);
+        }
+        if (call->done) {
+            break;
         }
         if (client->state == LINK_DOWN) {
             if (!wait_for_link(client, until) && !call->done) {
@@ -113,77 +147,121 @@ static int wait_for_answer(mb_client *client, struct call *call, uint64_t until)
     return call->result;
 }
 
+/* ---- errors ---- */
+
+static int not_connected(const mb_client *client)
+{
+    return error_set(-ENOTCONN,
+                     "there is no connection to the broker on %s: it is down, or the connection broke during the call. "
+                     "The library goes on trying; call again, or start membrokerd",
+                     client->address.sun_path);
+}
+
+static int timed_out(const struct call *call)
+{
+    uint64_t now = client_milliseconds();
+    if (call->repeated_at) {
+        return error_set(
+            -ETIMEDOUT,
+            "the connection to the broker broke during the call and came back; asked again then, the broker "
+            "did not answer within %llu ms, at the call's deadline",
+            (unsigned long long)(now - call->repeated_at));
+    }
+    return error_set(-ETIMEDOUT, "the broker did not answer within %llu ms; it may be stopped: see `membrokerctl ping`",
+                     (unsigned long long)(now - call->begun_at));
+}
+
+/* The broker knows only how long the request waited since it was asked again. */
+static int answered(const struct call *call, int result)
+{
+    bool was_refused = result == -ENOMEM || result == -ENOSPC;
+    if (call->repeated_at && call->wait_until && was_refused) {
+        return error_set(
+            result,
+            "%s; the connection to the broker had broken during the call, and after %llu ms the request was "
+            "repeated with what was left of its wait",
+            call->sentence, (unsigned long long)(call->repeated_at - call->begun_at));
+    }
+    return error_set(result, "%s", call->sentence);
+}
+
 static int explain(const mb_client *client, const struct call *call, int result)
 {
-    if (result == -ETIMEDOUT) {
-        return timed_out(client);
+    if (result == 0) {
+        return 0;
     }
-    if (result < 0 && call->done && call->sentence[0]) {
-        return error_set(result, "%s", call->sentence);
+    if (result == -ETIMEDOUT) {
+        return timed_out(call);
+    }
+    if (call->done && call->sentence[0]) {
+        return answered(call, result);
     }
     if (result == -EMSGSIZE) {
         return error_set(-EINVAL, "the request does not fit a message");
     }
-    return result < 0 ? not_connected(client) : 0;
+    return result == -ECANCELED ? error_set(result, "the request was cancelled") : not_connected(client);
 }
 
-/* What it may take in the broker's queue. */
-static uint32_t wait_of(const struct request *request)
+/* ---- calling ---- */
+
+/* Returns until when the whole call may take. */
+static uint64_t begin(const mb_client *client, struct request *request, struct call *call)
 {
-    if (!request) {
-        return 0;
+    bool is_repeatable = request && (request->kind == REQUEST_ACQUIRE || request->kind == REQUEST_EXTEND);
+    uint64_t now = client_milliseconds();
+    call->begun_at = now;
+    call->request = is_repeatable ? request : NULL;
+    if (is_repeatable && !call->wait_until && *wait_field(request)) {
+        call->wait_until = now + *wait_field(request);
     }
-    return request->kind == REQUEST_ACQUIRE  ? request->acquire.wait_ms
-           : request->kind == REQUEST_EXTEND ? request->extend.wait_ms
-                                             : 0;
+    return (call->wait_until > now ? call->wait_until : now) + client->timeout_ms;
 }
 
-void mb_cancel_waits(mb_client *client)
+static int send_in_list(mb_client *client, struct request *request, struct call *call, uint64_t until)
 {
-    struct call *call;
-    if (client_check_process(client) < 0) {
-        return;
+    TAILQ_INSERT_TAIL(&client->unsent, call, in_client);
+    int result = send_request(client, request, call, until);
+    TAILQ_REMOVE(&client->unsent, call, in_client);
+    return result;
+}
+
+static int wait_in_list(mb_client *client, struct call *call, uint64_t until)
+{
+    bool first = TAILQ_EMPTY(&client->calls);
+    TAILQ_INSERT_TAIL(&client->calls, call, in_client);
+    if (first && client->has_thread) {
+        link_watch(client, false); /* this thread reads; the background thread need not wake up for it */
     }
-    (void)pthread_mutex_lock(&client->lock);
-    TAILQ_FOREACH(call, &client->calls, in_client) {
-        struct request cancel = {.kind = REQUEST_CANCEL, .cancel_request = call->id};
-        if (wait_of(call->request) && client->state == LINK_UP) {
-            (void)link_send(client, &cancel);
-        }
+    int result = wait_for_answer(client, call, until);
+    if (TAILQ_EMPTY(&client->calls) && client->has_thread) {
+        link_watch(client, true);
     }
-    (void)pthread_mutex_unlock(&client->lock);
+    if (result == -ETIMEDOUT) {
+        (void)pthread_cond_broadcast(&client->changed);
+    }
+    return result;
 }
 
 int call_broker(mb_client *client, struct request *request, struct call *call)
 {
     int result = client_check_process(client);
-    uint64_t until = client_milliseconds() + client->timeout_ms + wait_of(request);
     if (result < 0) {
         return result;
     }
     (void)pthread_mutex_lock(&client->lock);
-    if (request && (request->kind == REQUEST_ACQUIRE || request->kind == REQUEST_EXTEND)) {
-        call->request = request;
+    if (events_is_callback(client)) {
+        (void)pthread_mutex_unlock(&client->lock);
+        return error_set(-EDEADLK, "an event callback must not call what waits for the broker; let it return first");
     }
+    uint64_t until = begin(client, request, call);
     if (request) {
-        result = send_request(client, request, call, until);
+        result = send_in_list(client, request, call, until);
     }
     if (result == 0) {
-        bool first = TAILQ_EMPTY(&client->calls);
-        TAILQ_INSERT_TAIL(&client->calls, call, in_client);
-        if (first && client->has_thread) {
-            link_watch(client, false); /* this thread reads; the background thread need not wake up for it */
-        }
-        result = wait_for_answer(client, call, until);
-        if (TAILQ_EMPTY(&client->calls) && client->has_thread) {
-            link_watch(client, true);
-        }
-        if (result == -ETIMEDOUT) {
-            (void)pthread_cond_broadcast(&client->changed);
-        }
+        result = wait_in_list(client, call, until);
     }
     (void)pthread_mutex_unlock(&client->lock);
-    if (!client->has_thread) {
+    if (!client->has_thread && !client->stopping) {
         events_deliver(client);
     }
     return explain(client, call, result);

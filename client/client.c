@@ -103,6 +103,7 @@ static mb_client *client_new(void)
     (void)pthread_cond_init(&client->changed, &attributes);
     (void)pthread_condattr_destroy(&attributes);
     TAILQ_INIT(&client->calls);
+    TAILQ_INIT(&client->unsent);
     TAILQ_INIT(&client->leases);
     TAILQ_INIT(&client->releases);
     TAILQ_INIT(&client->events);
@@ -116,6 +117,9 @@ static void client_free(mb_client *client)
     mb_lease *lease;
     while ((event = TAILQ_FIRST(&client->events))) {
         TAILQ_REMOVE(&client->events, event, in_client);
+        if (event->event.lease) {
+            lease_unreference(event->event.lease);
+        }
         free(event);
     }
     while ((lease = TAILQ_FIRST(&client->releases))) {
@@ -246,7 +250,7 @@ static void drop_leases(mb_client *client)
     while ((lease = TAILQ_FIRST(&client->leases))) {
         TAILQ_REMOVE(&client->leases, lease, in_client);
         lease_unmap(lease);
-        free(lease);
+        lease_unreference(lease); /* an event that was not told may still refer to it */
     }
 }
 
@@ -321,6 +325,7 @@ int mb_client_dispatch(mb_client *client)
         return result;
     }
     (void)pthread_mutex_lock(&client->lock);
+    background_settle(client);
     link_tend(client);
     while (receive_one(client, false)) {
     }

@@ -72,8 +72,12 @@ struct call {
     uint64_t id;
     struct request *request; /* sent again, as a repetition, when the session is resumed; NULL: it fails then */
     uint64_t first_id;       /* under which it was sent first */
-    mb_lease *lease;         /* a grant goes here: a new lease, or the one that is extended */
-    unsigned extent;         /* the granted segment's index in the lease */
+    uint64_t begun_at;       /* ms */
+    uint64_t wait_until;  /* ms: its wait in the broker's queue ends, whichever connection it is on; 0: it has none */
+    uint64_t repeated_at; /* ms: when it was sent again last; 0: it was not */
+    bool is_cancelled, owes_cancel; /* the broker is still to be told so */
+    mb_lease *lease;                /* a grant goes here: a new lease, or the one that is extended */
+    unsigned extent;                /* the granted segment's index in the lease */
     bool done;
     int result; /* 0, or negative errno with the sentence below */
     char sentence[MESSAGE_SENTENCE_SIZE];
@@ -140,10 +144,12 @@ struct mb_client {
     uint64_t down_since, retry_at; /* ms */
     uint32_t backoff_ms;
 
-    struct call_list calls;
-    struct lease_list leases;   /* that the program has */
-    struct lease_list releases; /* released, to be told the broker when the socket takes it */
+    struct call_list calls, unsent; /* calls that were sent, and those that wait for a connection or for room */
+    struct lease_list leases;       /* that the program has */
+    struct lease_list releases;     /* released, to be told the broker when the socket takes it */
     struct event_list events;
+    bool is_delivering;               /* a thread is calling back */
+    pthread_t deliverer;              /* that one */
     struct workspace_list workspaces; /* of all threads */
     struct codec_arena *sending, *receiving;
     struct lease_use use[MESSAGE_USE_MAX]; /* of the renewal that is being made */
@@ -199,16 +205,37 @@ bool receive_one(mb_client *client, bool wait);
 
 /* ---- call.c ---- */
 
-/* Sends and waits for the answer. Returns 0 or negative errno with the sentence set. Takes the lock. */
+/*
+ * Sends and waits for the answer. Returns 0 or negative errno with the sentence set. Takes the lock. The request may be
+ * changed. -EDEADLK: this is an event callback, which must not wait.
+ */
 int call_broker(mb_client *client, struct request *request, struct call *call);
+
+/* Makes the request a repetition, under a new id, with what is left of its wait. */
+void call_repeat(mb_client *client, struct call *call);
+
+/* ---- cancel.c; with the lock held ---- */
+
+/* Tells the broker which waits were cancelled, as far as the socket takes it; and whether there are any to tell. */
+void cancels_send(mb_client *client);
+bool cancels_are_owed(const mb_client *client);
+
+/* The connection is broken: ends the calls that were cancelled and need no answer any more. */
+void cancels_end_unheard(mb_client *client);
 
 /* ---- events.c ---- */
 
 /* Queues an event for the program; with the lock held. */
 void event_push(mb_client *client, mb_event_type type, mb_lease *lease, const mb_event *details);
 
-/* Tells the program what is queued. Without the lock; from the thread that may call back. */
+/*
+ * Tells the program what is queued. Without the lock; from the thread that may call back. One thread does at a time:
+ * another finds nothing to do.
+ */
 void events_deliver(mb_client *client);
+
+/* Whether this thread is in a callback of the client. With the lock held. */
+bool events_is_callback(const mb_client *client);
 
 /* ---- lease.c; with the lock held ---- */
 mb_lease *lease_find(mb_client *client, uint64_t id);
@@ -259,4 +286,7 @@ void trim_tend(mb_client *client);
 /* ---- background.c ---- */
 int background_start(mb_client *client);
 void background_stop(mb_client *client);
+
+/* Wakes whoever tends the client; and takes what woke it, before it looks what there is to do. */
 void background_wake(mb_client *client);
+void background_settle(mb_client *client);

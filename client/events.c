@@ -24,10 +24,21 @@ void event_push(mb_client *client, mb_event_type type, mb_lease *lease, const mb
     background_wake(client);
 }
 
+bool events_is_callback(const mb_client *client)
+{
+    return client->is_delivering && pthread_equal(client->deliverer, pthread_self());
+}
+
 void events_deliver(mb_client *client)
 {
     struct queued_event *queued;
     (void)pthread_mutex_lock(&client->lock);
+    if (client->is_delivering) {
+        (void)pthread_mutex_unlock(&client->lock);
+        return;
+    }
+    client->is_delivering = true;
+    client->deliverer = pthread_self();
     while ((queued = TAILQ_FIRST(&client->events))) {
         TAILQ_REMOVE(&client->events, queued, in_client);
         (void)pthread_mutex_unlock(&client->lock);
@@ -38,5 +49,6 @@ void events_deliver(mb_client *client)
         }
         free(queued);
     }
+    client->is_delivering = false;
     (void)pthread_mutex_unlock(&client->lock);
 }

@@ -248,7 +248,8 @@ int mb_acquire(mb_client *client, uint64_t bytes, const mb_lease_options *option
     struct call call = {.lease = lease};
     result = call_broker(client, &request, &call);
     if (result == -ENOMEM && lease_cache_trim(client, UINT64_MAX)) {
-        call = (struct call){.lease = lease};
+        call = (struct call){.lease = lease, .wait_until = call.wait_until}; /* the same wait, not another */
+        request.acquire.repeats = 0;
         result = call_broker(client, &request, &call);
     }
     if (result == 0 && lease->extent_count == 0) {

@@ -107,6 +107,7 @@ static void suspend_calls(mb_client *client)
             fail_call(client, call);
         }
     }
+    cancels_end_unheard(client);
     (void)pthread_cond_broadcast(&client->changed);
 }
 
@@ -118,13 +119,12 @@ void link_repeat_calls(mb_client *client)
         if (!call->request) {
             continue;
         }
-        struct request *request = call->request;
-        *(request->kind == REQUEST_ACQUIRE ? &request->acquire.repeats : &request->extend.repeats) = call->first_id;
-        request->id = call->id = client->next_id++;
-        if (link_send(client, request) < 0) {
+        call_repeat(client, call);
+        if (link_send(client, call->request) < 0) {
             return; /* broken again: all of it is repeated then */
         }
     }
+    cancels_send(client);
 }
 
 static void plan_retry(mb_client *client)
@@ -296,11 +296,13 @@ void link_tend(mb_client *client)
         renew(client, now);
     }
     link_flush_releases(client);
+    cancels_send(client);
 }
 
 uint64_t link_due(const mb_client *client)
 {
-    uint64_t flush = TAILQ_EMPTY(&client->releases) ? UINT64_MAX : client_milliseconds() + READ_SLICE_MS;
+    bool is_owed = !TAILQ_EMPTY(&client->releases) || cancels_are_owed(client);
+    uint64_t flush = is_owed ? client_milliseconds() + READ_SLICE_MS : UINT64_MAX;
     uint64_t due = UINT64_MAX;
     if (client->state == LINK_DOWN) {
         return client->retry_at;

@@ -42,6 +42,8 @@
  *   -EPERM         called in a forked child
  *   -ESHUTDOWN     the broker is shutting down
  *   -ECANCELED     mb_cancel_waits() ended the wait
+ *   -ETIMEDOUT     the broker is there and did not answer within the call's timeout, after what it was to wait
+ *   -EDEADLK       called from within the client's event callback, and would wait for the broker
  */
 #ifndef MEMBROKER_H
 #define MEMBROKER_H
@@ -171,9 +173,12 @@ typedef struct mb_client_options {
     uint64_t heap_bytes, max_bytes, max_physical_bytes;
     unsigned flags; /* MB_CLIENT_... */
     /*
-     * Told what happens; may be NULL. Called from the background thread, or from within
-     * mb_client_dispatch() or another call of the library in a program without one. It may call the
-     * functions that only look (mb_lease_...), but none that waits for the broker, nor mb_disconnect().
+     * Told what happens; may be NULL. Called from the background thread. In a client without one it is called from
+     * within mb_client_dispatch() and from within any call on the client that waits for the broker: while that call
+     * waits, in its thread, with no lock of the library held. One event is told at a time, in order; more that come
+     * during the callback are told after it returns. The callback may call the functions that only look
+     * (mb_lease_...), mb_release(), mb_buffer_unref(), mb_trim() and mb_cancel_waits(). What waits for the broker
+     * fails in it with -EDEADLK. It must not call mb_disconnect().
      */
     void (*on_event)(const mb_event *event, void *user_data);
     void *user_data;
@@ -257,7 +262,8 @@ typedef struct mb_lease_options {
     int prefault;      /* RAM only: the broker allocates every page before it grants */
     const char *file;  /* MMAP only: a file that persists, by its name in the directory that the broker's configuration
                           allows ([mapped] files); `bytes` may then be 0 if it exists. NULL: a nameless file */
-    uint32_t wait_ms;  /* for how long to wait in the broker's queue where the memory is not free; 0: not at all */
+    uint32_t wait_ms;  /* for how long to wait in the broker's queue where the memory is not free; 0: not at all. A
+                          restart of the broker does not begin the wait anew */
     int interleave;    /* RAM only: pages alternate between the NUMA nodes */
     unsigned flags;    /* MB_LEASE_... */
 } mb_lease_options;
@@ -284,8 +290,9 @@ MB_PUBLIC int mb_extend(mb_lease *lease, uint64_t bytes, unsigned *ret_extent);
 MB_PUBLIC int mb_extend_wait(mb_lease *lease, uint64_t bytes, uint32_t wait_ms, unsigned *ret_extent);
 
 /*
- * Ends every wait in the broker's queue that a call on this client is in: those calls fail with -ECANCELED. From
- * another thread than theirs, or the event callback.
+ * Ends every wait in the broker's queue that a call on this client is in: those calls fail with -ECANCELED, also while
+ * there is no connection to the broker. (Then an mb_extend_wait() ends when the session is resumed or lost, since the
+ * extent may have been granted.) From another thread than theirs, or the event callback.
  */
 MB_PUBLIC void mb_cancel_waits(mb_client *client);
 
