@@ -153,7 +153,7 @@ static void open_session(struct step *step, const struct input *input)
         session->name[i] = input->open.hello.name[i];
     }
     effect_push(step->effects, EFFECT_SESSION_OPENED)->session =
-        (struct effect_session){.peer = input->peer, .session = session->id};
+        (struct effect_session){input->peer, session->id, input->open.request_id};
 }
 
 /* What belongs to a session's connection goes with that: whoever comes back repeats what it still wants. */
@@ -164,12 +164,14 @@ static void leave_connection(struct step *step, struct session *session)
 }
 
 /* The time before the resumption does not count: the client could not renew. */
-static void resume_session(struct step *step, struct session *session)
+static void resume_session(struct step *step, struct session *session, uint64_t request_id)
 {
     leave_connection(step, session); /* which another connection takes the place of, if it was there still */
     session_attach(&step->broker->sessions, session);
     session->renewed_at = step->now;
     session->input_read_at = step->now;
+    effect_push(step->effects, EFFECT_SESSION_RESUMED)->session =
+        (struct effect_session){session->peer, session->id, request_id};
 }
 
 static void disconnect_session(struct step *step, struct session *session)
@@ -323,7 +325,7 @@ static void handle_session(struct step *step, const struct input *input, struct 
 {
     switch ((int)input->kind) {
     case INPUT_RESUMED:
-        resume_session(step, session);
+        resume_session(step, session, input->open.request_id);
         break;
     case INPUT_DISCONNECTED:
         disconnect_session(step, session);

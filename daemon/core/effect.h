@@ -14,13 +14,14 @@
 
 enum effect_kind {
     EFFECT_MAKE_SEGMENT,
-    EFFECT_FREE_SEGMENT,   /* truncate to nothing, then close; report INPUT_SEGMENT_FREED */
-    EFFECT_SESSION_OPENED, /* the peer has this session: welcome it */
-    EFFECT_REPLY,          /* to one peer: an answer or an event */
-    EFFECT_BROADCAST,      /* an event, to every connected session */
-    EFFECT_SLOT,           /* write a slot of the peer's control page, before anything that follows */
-    EFFECT_SESSION_OVER,   /* the peer has no session any more: close its connection */
-    EFFECT_SESSION_GONE,   /* and the core forgets the peer */
+    EFFECT_FREE_SEGMENT,    /* truncate to nothing, then close; report INPUT_SEGMENT_FREED */
+    EFFECT_SESSION_OPENED,  /* the peer has this session: welcome it */
+    EFFECT_SESSION_RESUMED, /* the peer has its session on a new connection: welcome it */
+    EFFECT_REPLY,           /* to one peer: an answer or an event */
+    EFFECT_BROADCAST,       /* an event, to every connected session */
+    EFFECT_SLOT,            /* write a slot of the peer's control page, before anything that follows */
+    EFFECT_SESSION_OVER,    /* the peer has no session any more: close its connection */
+    EFFECT_SESSION_GONE,    /* and the core forgets the peer */
 };
 
 struct effect_make {
@@ -56,6 +57,7 @@ struct effect_slot {
 struct effect_session {
     void *peer;
     uint64_t session;
+    uint64_t request_id; /* of the hello: opened, resumed */
 };
 
 struct effect {
@@ -65,7 +67,7 @@ struct effect {
         struct effect_free free;
         struct effect_reply reply;
         struct effect_slot slot;
-        struct effect_session session; /* opened, over, gone */
+        struct effect_session session; /* opened, resumed, over, gone */
     };
 };
 

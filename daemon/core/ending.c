@@ -96,7 +96,8 @@ static void leave_flow(struct broker *broker, struct session *session)
 static void forget_if_empty(struct step *step, struct session *session)
 {
     if (session->state == SESSION_OVER && !session->lease_count && !session->segment_count && !session->draining) {
-        effect_push(step->effects, EFFECT_SESSION_GONE)->session = (struct effect_session){session->peer, session->id};
+        effect_push(step->effects, EFFECT_SESSION_GONE)->session =
+            (struct effect_session){.peer = session->peer, .session = session->id};
         leave_flow(step->broker, session);
         session_free(session);
     }
@@ -123,7 +124,8 @@ void ending_work(struct step *step)
             continue;
         }
         /* only now: whoever sees its connection end finds in the slots why each lease did */
-        effect_push(step->effects, EFFECT_SESSION_OVER)->session = (struct effect_session){session->peer, session->id};
+        effect_push(step->effects, EFFECT_SESSION_OVER)->session =
+            (struct effect_session){.peer = session->peer, .session = session->id};
         session_drained(&broker->sessions, session);
         session->draining = false;
         forget_if_empty(step, session);

@@ -8,7 +8,7 @@
 
 enum input_kind {
     INPUT_OPEN_SESSION, /* a peer said hello: answered with EFFECT_SESSION_OPENED, or an error */
-    INPUT_RESUMED,      /* the session has a new connection */
+    INPUT_RESUMED,      /* the session has a new connection: answered with EFFECT_SESSION_RESUMED */
     INPUT_REQUEST,      /* acquire, extend, release, renew, revoke or bye */
     INPUT_DISCONNECTED, /* the session's connection ended */
     INPUT_DIED,         /* the session's process ended */
@@ -56,7 +56,7 @@ struct broker_settings {
 };
 
 struct input_open {
-    uint64_t request_id; /* of the hello, for an error */
+    uint64_t request_id; /* of the hello; all that INPUT_RESUMED has of this */
     struct identity identity;
     struct token token;
     struct hello_request hello;

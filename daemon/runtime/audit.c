@@ -23,7 +23,7 @@ enum { SEGMENTS_PER_SLICE = 500, SCANS_MAX = 50, SCAN_PAUSE_MS = 5, DIFFERENCE_B
 
 struct audit {
     struct server *server;
-    struct connection *connection; /* NULL: nobody waits for the report any more */
+    struct connection *connection; /* held; ended: nobody waits for the report any more */
     uint64_t request_id;
     uint64_t cursor;
     struct slice slice; /* of the comparison of segments */
@@ -60,6 +60,7 @@ __attribute__((format(printf, 2, 3))) static void note_difference(struct audit *
 static void on_closed(uv_handle_t *handle)
 {
     struct audit *audit = handle->data;
+    connection_release(audit->connection);
     free(audit->descriptors);
     free(audit);
 }
@@ -77,17 +78,14 @@ static void could_not_look(struct reply *reply, int error)
 
 static void finish(struct audit *audit)
 {
+    struct reply reply = {.kind = REPLY_AUDIT, .is_answer = true, .reply_to = audit->request_id};
     running = NULL;
-    if (audit->connection) {
-        struct reply reply = {.kind = REPLY_AUDIT, .is_answer = true, .reply_to = audit->request_id};
-        reply.audit = audit->report;
-        reply.audit.differences = audit->differences;
-        if (audit->look_error && !audit->report.difference_count) {
-            could_not_look(&reply, audit->look_error);
-        }
-        connection_send(audit->connection, &reply, -EBADF);
-        connection_close_doomed(audit->server);
+    reply.audit = audit->report;
+    reply.audit.differences = audit->differences;
+    if (audit->look_error && !audit->report.difference_count) {
+        could_not_look(&reply, audit->look_error);
     }
+    connection_send(audit->connection, &reply, -EBADF);
     uv_close((uv_handle_t *)&audit->timer, on_closed);
 }
 
@@ -163,7 +161,7 @@ static void scan_done(uv_work_t *work, int status)
         unexplained += !is_known(server, audit->descriptors[i]);
     }
     bool doubtful = unexplained && (audit->disturbed || server->jobs_in_flight || audit->scans < 3);
-    if (doubtful && ++audit->scans < SCANS_MAX && audit->connection) {
+    if (doubtful && ++audit->scans < SCANS_MAX && connection_is_open(audit->connection)) {
         (void)uv_timer_start(&audit->timer, scan_again, SCAN_PAUSE_MS, 0);
         return;
     }
@@ -258,7 +256,7 @@ bool audit_start(struct connection *connection, uint64_t request_id)
         return false;
     }
     audit->server = connection_server(connection);
-    audit->connection = connection;
+    audit->connection = connection_hold(connection);
     audit->request_id = request_id;
     (void)uv_timer_init(&audit->server->loop, &audit->timer);
     audit->timer.data = audit;
@@ -268,9 +266,7 @@ bool audit_start(struct connection *connection, uint64_t request_id)
     return true;
 }
 
-void audit_forget(const struct connection *connection)
+bool audit_is_running(void)
 {
-    if (running && running->connection == connection) {
-        running->connection = NULL;
-    }
+    return running;
 }

@@ -10,5 +10,4 @@
 /* Begins an audit whose report answers this request. False: one is under way. */
 bool audit_start(struct connection *connection, uint64_t request_id);
 
-/* The connection is closing: an audit for it is ended. */
-void audit_forget(const struct connection *connection);
+bool audit_is_running(void);

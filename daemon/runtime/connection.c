@@ -41,85 +41,43 @@ struct server *connection_server(const struct connection *connection)
     return connection->server;
 }
 
-/* ---- closing ---- */
-
-static void on_closed(uv_handle_t *handle)
+bool connection_is_open(const struct connection *connection)
 {
-    free(handle->data);
+    return !connection->is_ended;
 }
 
-/* A socket that is closed with unread packets resets the peer, which might then miss our last word. */
-static void discard_input(int socket)
+/* ---- the end ---- */
+
+struct connection *connection_hold(struct connection *connection)
 {
-    for (int i = 0; i < READS_TO_JUDGE; i++) {
-        uint8_t byte;
-        ssize_t received = transport_receive(socket, &byte, sizeof byte, NULL, false);
-        if (received == 0 || (received < 0 && received != -EMSGSIZE && received != -EBADF)) {
-            return;
-        }
-    }
+    connection->references++;
+    return connection;
 }
 
-static void part_from_peer(struct peer *peer)
+void connection_release(struct connection *connection)
 {
-    peer->connection = NULL;
-    if (peer->session) {
-        struct input gone = {.kind = INPUT_DISCONNECTED, .session = peer->session, .peer = peer};
-        server_feed(peer->server, &gone);
-    } else {
-        peer_free(peer);
+    assert(connection->references > 0);
+    if (--connection->references == 0) {
+        connection->peer->references--;
+        free(connection);
     }
-}
-
-/* Ends the socket; the peer is the caller's to deal with. */
-static void close_socket(struct connection *connection)
-{
-    connection->closing = true;
-    LIST_REMOVE(connection, in_server);
-    if (connection->doomed) {
-        LIST_REMOVE(connection, in_doomed);
-    }
-    turns_remove(connection);
-    requests_forget(connection);
-    (void)uv_poll_stop(&connection->poll);
-    discard_input(connection->fd);
-    outbox_close(connection);
-    uv_close((uv_handle_t *)&connection->poll, on_closed);
 }
 
 void connection_close(struct connection *connection)
 {
-    if (connection->closing) {
+    if (connection->is_ended) {
         return;
     }
-    struct peer *peer = connection->peer;
-    assert(peer);
-    close_socket(connection);
-    connection->peer = NULL;
-    part_from_peer(peer);
+    connection->is_ended = true;
+    turns_remove(connection);
+    (void)uv_poll_stop(&connection->poll);
+    LIST_INSERT_HEAD(&connection->server->ended, connection, in_ended);
 }
 
-void connection_cut(struct connection *connection)
-{
-    if (!connection->closing) {
-        connection->peer->connection = NULL;
-        connection->peer = NULL;
-        close_socket(connection);
-    }
-}
-
-void connection_close_later(struct connection *connection)
-{
-    if (!connection->doomed && !connection->closing) {
-        connection->doomed = true;
-        LIST_INSERT_HEAD(&connection->server->doomed, connection, in_doomed);
-    }
-}
-
-void connection_close_doomed(struct server *server)
+void connections_close_all(struct server *server)
 {
     struct connection *connection;
-    while ((connection = LIST_FIRST(&server->doomed))) {
+    LIST_FOREACH(connection, &server->connections, in_server) {
         connection_close(connection);
     }
 }
@@ -130,6 +88,9 @@ static void on_ready(uv_poll_t *poll, int status, int events);
 
 void connection_listen(struct connection *connection)
 {
+    if (connection->is_ended) {
+        return;
+    }
     int events =
         (connection->is_resting ? 0 : UV_READABLE) | (outbox_wants_to_send(&connection->outbox) ? UV_WRITABLE : 0);
     (void)uv_poll_start(&connection->poll, connection->is_paused ? 0 : events, on_ready);
@@ -148,7 +109,7 @@ static bool is_droppable(const struct connection *connection, const struct reply
 void connection_send(struct connection *connection, struct reply *reply, int fd)
 {
     struct server *server = connection->server;
-    if (connection->closing || connection->doomed || is_droppable(connection, reply)) {
+    if (connection->is_ended || is_droppable(connection, reply)) {
         return;
     }
     reply->descriptors = fd >= 0;
@@ -158,7 +119,7 @@ void connection_send(struct connection *connection, struct reply *reply, int fd)
         return;
     }
     if (outbox_send(connection, server->frame, (size_t)bytes, fd) < 0) {
-        connection_close_later(connection);
+        connection_close(connection);
     }
 }
 
@@ -181,7 +142,7 @@ static void say_why(struct connection *connection, struct reply *reply)
 void connection_fail(struct connection *connection, enum error_code code, const char *format, ...)
 {
     struct reply reply = {.kind = REPLY_ERROR};
-    if (connection->closing) {
+    if (connection->is_ended) {
         return;
     }
     va_list arguments;
@@ -193,14 +154,28 @@ void connection_fail(struct connection *connection, enum error_code code, const 
     connection_close(connection);
 }
 
-void connection_replace(struct connection *connection)
+static void tell_replaced(struct connection *connection)
 {
     struct reply reply = {.kind = REPLY_ERROR};
     (void)snprintf(reply.error.sentence, sizeof reply.error.sentence, "session %llu was resumed on another connection",
                    (unsigned long long)connection->peer->session);
     reply.error.code = ERROR_REPLACED;
     say_why(connection, &reply);
-    connection_cut(connection);
+    connection_close(connection);
+}
+
+void connection_resume(struct connection *connection, struct peer *peer)
+{
+    struct peer *before = connection->peer;
+    if (peer->connection && connection_is_open(peer->connection)) {
+        tell_replaced(peer->connection);
+    }
+    before->connection = NULL;
+    before->references--;
+    peer_retire(before);
+    peer->references++;
+    peer->connection = connection;
+    connection->peer = peer;
 }
 
 /* ---- reading ---- */
@@ -253,13 +228,13 @@ static bool read_one(struct connection *connection)
     } else if (received != -EAGAIN) {
         connection_close(connection);
     }
-    return received > 0 && !connection->closing;
+    return received > 0 && !connection->is_ended;
 }
 
 void connection_read(struct connection *connection)
 {
     uint64_t began = server_monotonic();
-    for (int i = 0; i < READS_TO_JUDGE && !connection->closing && read_one(connection); i++) {
+    for (int i = 0; i < READS_TO_JUDGE && !connection->is_ended && read_one(connection); i++) {
     }
     turns_charge(connection->caller, server_monotonic() - began);
 }
@@ -275,7 +250,7 @@ bool connection_serve(struct connection *connection)
     if (outbox_wants_to_send(&connection->outbox) && outbox_flush(connection) < 0) {
         connection_close(connection);
     }
-    if (connection->closing || connection->is_resting) {
+    if (connection->is_ended || connection->is_resting) {
         return false;
     }
     if (has_said_enough(connection)) {
@@ -313,18 +288,22 @@ static struct connection *connection_new(struct server *server, int socket, cons
             callers_remove(caller);
         }
         free(connection);
-        peer_free(peer);
+        if (peer) {
+            peer_retire(peer);
+        }
         return NULL;
     }
     connection->server = server;
     connection->peer = peer;
     connection->caller = caller;
     connection->fd = socket;
+    connection->references = 1;
     connection->poll.data = connection;
     connection->opened_at = server_monotonic();
     outbox_init(&connection->outbox);
     LIST_INSERT_HEAD(&server->connections, connection, in_server);
     peer->connection = connection;
+    peer->references = 1;
     return connection;
 }
 
@@ -393,11 +372,10 @@ static void tend(struct connection *connection)
 static void on_tending(uv_timer_t *timer)
 {
     struct server *server = timer->data;
-    struct connection *connection = LIST_FIRST(&server->connections), *next;
+    struct connection *connection;
     log_summarise();
     callers_tend(&server->callers);
-    for (; connection; connection = next) {
-        next = LIST_NEXT(connection, in_server);
+    LIST_FOREACH(connection, &server->connections, in_server) {
         tend(connection);
     }
 }
@@ -407,13 +385,4 @@ void connections_tend(struct server *server)
     (void)uv_timer_init(&server->loop, &server->tending);
     server->tending.data = server;
     (void)uv_timer_start(&server->tending, on_tending, TENDING_MS, TENDING_MS);
-}
-
-void connection_move(struct connection *connection, struct peer *peer)
-{
-    struct peer *before = connection->peer;
-    before->connection = NULL;
-    peer_free(before);
-    connection->peer = peer;
-    peer->connection = connection;
 }

@@ -3,6 +3,9 @@
  * A connection: a non-blocking SOCK_SEQPACKET socket on the loop. It is served when its user's turn comes (turns.h);
  * what can't be sent at once is queued, up to a bound past which the client, which does not read, is cut off
  * (outbox.h).
+ *
+ * A connection that was closed has ended: it reads nothing, and what is sent to it is dropped. It stays valid, with its
+ * peer, until the handler that uses it has returned (reaper.h).
  */
 #pragma once
 
@@ -21,32 +24,30 @@ int connection_socket(const struct connection *connection);
 struct peer *connection_peer(const struct connection *connection);
 struct server *connection_server(const struct connection *connection);
 
-/* Gives the connection to another peer: a session is resumed. The present peer, which has no session, is freed. */
-void connection_move(struct connection *connection, struct peer *peer);
+/* False: it was closed. */
+bool connection_is_open(const struct connection *connection);
 
-/* Encodes and sends; `fd` travels with it unless negative. A connection that can't take it is closed. */
+/* References: for what needs a connection beyond the present turn of the loop. */
+struct connection *connection_hold(struct connection *connection);
+void connection_release(struct connection *connection);
+
+/*
+ * Gives the connection to another peer, whose session is resumed on it. The connection that the session had until now,
+ * if any, is told so and closed. The peer that this connection had, which has no session, is retired.
+ */
+void connection_resume(struct connection *connection, struct peer *peer);
+
+/* Encodes and sends; `fd` travels with it unless negative. A connection that can't take it is closed; one that
+ * has ended drops it. */
 void connection_send(struct connection *connection, struct reply *reply, int fd);
 
 /* Sends an error that answers no request, then closes. */
 __attribute__((format(printf, 3, 4))) void connection_fail(struct connection *connection, enum error_code code,
                                                            const char *format, ...);
 
-/*
- * Reads what is there, up to a budget, and serves it. The connection may be closed afterwards, but its
- * memory stays valid until the loop's next turn.
- */
+/* Reads what is there, up to a budget, and serves it. */
 void connection_read(struct connection *connection);
 
-/* Closes it: the core hears of it, or the peer is freed if it has no session. Idempotent. Not from within the core's
- * effects. */
+/* Closes it, from anywhere. Idempotent. The core hears of it from the reaper. */
 void connection_close(struct connection *connection);
-
-/* Tells the client that its session was resumed elsewhere, and closes it without a word to the core. */
-void connection_replace(struct connection *connection);
-
-/* Closes it as soon as the core is done with its present input. */
-void connection_close_later(struct connection *connection);
-void connection_close_doomed(struct server *server);
-
-/* Closes it without a word to the core, whose session is over; the peer stays, without a connection. */
-void connection_cut(struct connection *connection);
+void connections_close_all(struct server *server);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A connection's insides: for connection.c, outbox.c and turns.c alone. */
+/* A connection's insides: for connection.c, outbox.c, turns.c and reaper.c alone. */
 #pragma once
 
 #include "daemon/runtime/outbox.h"
@@ -10,20 +10,21 @@ struct connection {
     struct peer *peer;
     struct caller *caller;
     int fd;
-    bool closing, doomed;
-    bool is_ready;      /* stands in its caller's list */
-    bool is_paused;     /* not polled: it stands in that list for longer than a turn */
-    bool is_resting;    /* it, or its user, has sent more than they may in a second: the rest is read in the next */
-    uint64_t opened_at; /* monotonic */
-    uint32_t messages;  /* read since they were counted last */
+    uint32_t references; /* until it is torn down the server has one */
+    bool is_ended;       /* to be torn down by the reaper; nothing is read or sent any more */
+    bool is_ready;       /* stands in its caller's list */
+    bool is_paused;      /* not polled: it stands in that list for longer than a turn */
+    bool is_resting;     /* it, or its user, has sent more than they may in a second: the rest is read in the next */
+    uint64_t opened_at;  /* monotonic */
+    uint32_t messages;   /* read since they were counted last */
     uv_poll_t poll;
     struct outbox outbox;
-    LIST_ENTRY(connection) in_server, in_doomed;
+    LIST_ENTRY(connection) in_server, in_ended;
     TAILQ_ENTRY(connection) in_held, in_unreceived;
     TAILQ_ENTRY(connection) in_ready;
 };
 
-/* Polls for what it waits for now. */
+/* Polls for what it waits for now, if it has not ended. */
 void connection_listen(struct connection *connection);
 
 /* Sends something of what is queued, and reads one message. True: there may be more to read at once. */

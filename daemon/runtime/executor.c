@@ -30,11 +30,12 @@ static void write_slot(const struct effect_slot *slot)
     control_write(&peer->control, slot);
 }
 
-static void end_session(struct peer *peer)
+static void open_session(struct peer *peer, const struct effect_session *session)
 {
-    if (peer->connection) {
-        connection_cut(peer->connection);
-    }
+    peer->session = session->session;
+    control_write_pressure(&peer->control, peer->server->pressure_level);
+    keeper_keep_session(peer);
+    peer_welcome(peer, session->request_id, false);
 }
 
 static void log_ending(const struct effect_reply *reply)
@@ -63,7 +64,6 @@ static void reply_to_peer(struct effect_reply *reply)
 
 static void carry_out(struct server *server, struct effect *effect)
 {
-    struct peer *peer = effect->session.peer;
     fault_point();
     switch (effect->kind) {
     case EFFECT_MAKE_SEGMENT:
@@ -73,9 +73,10 @@ static void carry_out(struct server *server, struct effect *effect)
         segment_free(server, &effect->free);
         break;
     case EFFECT_SESSION_OPENED:
-        peer->session = effect->session.session;
-        control_write_pressure(&peer->control, server->pressure_level);
-        keeper_keep_session(peer);
+        open_session(effect->session.peer, &effect->session);
+        break;
+    case EFFECT_SESSION_RESUMED:
+        peer_welcome(effect->session.peer, effect->session.request_id, true);
         break;
     case EFFECT_REPLY:
         reply_to_peer(&effect->reply);
@@ -87,11 +88,11 @@ static void carry_out(struct server *server, struct effect *effect)
         write_slot(&effect->slot);
         break;
     case EFFECT_SESSION_OVER:
-        keeper_forget_session(peer);
-        end_session(peer);
+        keeper_forget_session(effect->session.peer);
+        peer_hang_up(effect->session.peer);
         break;
     case EFFECT_SESSION_GONE:
-        peer_free(peer);
+        peer_retire(effect->session.peer);
         break;
     }
 }
@@ -121,7 +122,6 @@ void server_settle(struct server *server)
         }
         step(server, &result);
     }
-    connection_close_doomed(server);
 }
 
 void server_feed(struct server *server, const struct input *input)

@@ -2,6 +2,7 @@
 /* Peers, and the watch on their processes. */
 #include "daemon/runtime/peer.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -102,11 +103,18 @@ static void on_watch_closed(uv_handle_t *handle)
     free(handle->data);
 }
 
+void peer_retire(struct peer *peer)
+{
+    if (!peer->is_retired) {
+        peer->is_retired = true;
+        LIST_INSERT_HEAD(&peer->server->retired, peer, in_retired);
+    }
+}
+
 void peer_free(struct peer *peer)
 {
-    if (!peer) {
-        return;
-    }
+    assert(peer->is_retired && !peer->references);
+    LIST_REMOVE(peer, in_retired);
     LIST_REMOVE(peer, in_server);
     keeper_forget_session(peer);
     keeper_forget_control(peer);
@@ -120,6 +128,20 @@ void peer_free(struct peer *peer)
     uv_close((uv_handle_t *)&peer->watch, on_watch_closed);
 }
 
+void peer_lost_connection(struct peer *peer, const struct connection *connection)
+{
+    if (peer->connection != connection) {
+        return;
+    }
+    peer->connection = NULL;
+    if (peer->session) {
+        struct input gone = {.kind = INPUT_DISCONNECTED, .session = peer->session, .peer = peer};
+        server_feed(peer->server, &gone);
+    } else {
+        peer_retire(peer);
+    }
+}
+
 struct log_about peer_about(const struct peer *peer, enum log_event event, uint64_t lease)
 {
     return (struct log_about){
@@ -131,4 +153,34 @@ void peer_send(struct peer *peer, struct reply *reply, int fd)
     if (peer->connection) {
         connection_send(peer->connection, reply, fd);
     }
+}
+
+void peer_read(struct peer *peer)
+{
+    if (peer->connection) {
+        connection_read(peer->connection);
+    }
+}
+
+void peer_hang_up(struct peer *peer)
+{
+    if (peer->connection) {
+        connection_close(peer->connection);
+    }
+}
+
+void peer_welcome(struct peer *peer, uint64_t request_id, bool resumed)
+{
+    struct reply reply = {.kind = REPLY_WELCOME, .is_answer = true, .reply_to = request_id};
+    reply.welcome = (struct welcome_reply){
+        .protocol = PROTOCOL_VERSION,
+        .daemon_version = MEMBROKER_VERSION,
+        .resumed = resumed,
+        .message_bytes_max = MESSAGE_BYTES_MAX,
+        .control_bytes = CONTROL_PAGE_BYTES,
+        .leases_survive = keeper_is_active(peer->server),
+    };
+    broker_fill_welcome(peer->server->broker, peer->session, &reply.welcome);
+    peer->greeted = true;
+    peer_send(peer, &reply, peer->session ? peer->control.fd : -EBADF);
 }

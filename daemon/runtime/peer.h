@@ -11,7 +11,9 @@
 
 struct peer {
     struct server *server;
-    struct connection *connection; /* NULL: broken */
+    struct connection *connection; /* by which it is reached; NULL: broken. For peer.c and connection.c alone */
+    uint32_t references;           /* of connections that are or were its own */
+    bool is_retired;
     struct identity identity;
     uint64_t session; /* 0: none */
     bool greeted;
@@ -22,7 +24,7 @@ struct peer {
     int pidfd;
     bool watching;
     uv_poll_t watch;
-    LIST_ENTRY(peer) in_server;
+    LIST_ENTRY(peer) in_server, in_retired;
 };
 
 /* A peer for a new connection. NULL when memory is short. */
@@ -34,11 +36,26 @@ int peer_prepare_session(struct peer *peer);
 /* Watches the process of a restored session. -ESRCH: it has ended. */
 int peer_watch_again(struct peer *peer, uint64_t started_at);
 
-/* Frees a peer without a session and without a connection. Takes NULL. */
+/* Nobody needs it any more but who has it in hand: the reaper frees it. */
+void peer_retire(struct peer *peer);
+
+/* For the reaper alone: frees a retired peer. */
 void peer_free(struct peer *peer);
+
+/* For the reaper alone: this connection was torn down. The core hears of it, if it was the peer's present one. */
+void peer_lost_connection(struct peer *peer, const struct connection *connection);
 
 /* What a line of log is about: this peer, and maybe a lease. */
 struct log_about peer_about(const struct peer *peer, enum log_event event, uint64_t lease);
+
+/* Welcomes it: its session was opened or resumed by this hello; or (`session` 0) it is a monitor. */
+void peer_welcome(struct peer *peer, uint64_t request_id, bool resumed);
+
+/* Reads what its connection, if it has one, has sent. */
+void peer_read(struct peer *peer);
+
+/* Closes its connection, if it has one. */
+void peer_hang_up(struct peer *peer);
 
 /* Sends it something, if it has a connection. `fd` travels with it unless negative. */
 void peer_send(struct peer *peer, struct reply *reply, int fd);

@@ -40,23 +40,6 @@ static void send_error(struct connection *connection, const struct request *requ
 
 /* ---- hello ---- */
 
-static void welcome(struct connection *connection, const struct request *request, bool resumed)
-{
-    struct peer *peer = connection_peer(connection);
-    struct reply reply = {.kind = REPLY_WELCOME};
-    reply.welcome = (struct welcome_reply){
-        .protocol = PROTOCOL_VERSION,
-        .daemon_version = MEMBROKER_VERSION,
-        .resumed = resumed,
-        .message_bytes_max = MESSAGE_BYTES_MAX,
-        .control_bytes = CONTROL_PAGE_BYTES,
-        .leases_survive = keeper_is_active(peer->server),
-    };
-    broker_fill_welcome(peer->server->broker, peer->session, &reply.welcome);
-    peer->greeted = true;
-    send_answer(connection, request, &reply, peer->session ? peer->control.fd : -EBADF);
-}
-
 static void open_session(struct connection *connection, const struct request *request)
 {
     struct peer *peer = connection_peer(connection);
@@ -72,9 +55,6 @@ static void open_session(struct connection *connection, const struct request *re
         return;
     }
     server_feed(peer->server, &open);
-    if (peer->session) {
-        welcome(connection, request, false);
-    }
 }
 
 /* Only the process that opened the session can resume it, with the token, as the same user. */
@@ -89,15 +69,10 @@ static void resume_session(struct connection *connection, const struct request *
                    "there is no such session to resume: it is over, or the token is not its own; say hello anew");
         return;
     }
-    if (before->connection) {
-        connection_replace(before->connection);
-    }
-    connection_move(connection, before);
+    connection_resume(connection, before);
     struct input resumed = {.kind = INPUT_RESUMED, .session = before->session, .peer = before};
+    resumed.open.request_id = request->id;
     server_feed(server, &resumed);
-    if (before->connection) {
-        welcome(connection, request, true);
-    }
 }
 
 static void serve_hello(struct connection *connection, const struct request *request)
@@ -116,7 +91,7 @@ static void serve_hello(struct connection *connection, const struct request *req
             hello->protocol_min, hello->protocol_max, MEMBROKER_VERSION, PROTOCOL_VERSION);
     } else if (hello->monitor) {
         peer->is_monitor = true;
-        welcome(connection, request, false);
+        peer_welcome(peer, request->id, false);
     } else if (hello->resume) {
         resume_session(connection, request);
     } else {
@@ -284,9 +259,4 @@ void requests_answer_fault(struct connection *connection, const struct request *
     if (!must_greet_first(connection, request)) {
         send_error(connection, request, ERROR_INVALID, fault);
     }
-}
-
-void requests_forget(struct connection *connection)
-{
-    audit_forget(connection);
 }

@@ -4,11 +4,8 @@
 
 #include "daemon/runtime/connection.h"
 
-/* Serves a request. The connection may be closed afterwards. */
+/* Serves a request. The connection may have ended afterwards. */
 void requests_serve(struct connection *connection, const struct request *request);
 
 /* Answers a request of which a field makes no sense. */
 void requests_answer_fault(struct connection *connection, const struct request *request, const char *fault);
-
-/* The connection is closing: whatever still works for it must not answer any more. */
-void requests_forget(struct connection *connection);

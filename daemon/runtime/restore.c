@@ -88,7 +88,9 @@ static int restore_session(struct restoring *restoring, const struct kept_sessio
         result = broker_restore_session(server->broker, kept, peer, server_now(server));
     }
     if (result < 0) {
-        peer_free(peer);
+        if (peer) {
+            peer_retire(peer);
+        }
         return result;
     }
     peer->session = kept->id;

@@ -50,7 +50,7 @@ void schedule_run_slices(struct server *server)
 static bool is_work_due(const struct server *server, uint64_t core_due, uint64_t now)
 {
     return core_due <= now || !TAILQ_EMPTY(&server->results) || !TAILQ_EMPTY(&server->ready) ||
-           !LIST_EMPTY(&server->doomed) || !TAILQ_EMPTY(&server->schedule.slices);
+           !TAILQ_EMPTY(&server->schedule.slices);
 }
 
 /* Rounded up: a poll that ends too early would only be repeated. */

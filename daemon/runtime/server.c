@@ -11,6 +11,7 @@
 #include "daemon/os/descriptor_limit.h"
 #include "daemon/os/memfd.h"
 #include "daemon/os/named_file.h"
+#include "daemon/runtime/audit.h"
 #include "daemon/runtime/connection.h"
 #include "daemon/runtime/keeper.h"
 #include "daemon/runtime/listener.h"
@@ -19,6 +20,7 @@
 #include "daemon/runtime/peer.h"
 #include "daemon/runtime/poll_table.h"
 #include "daemon/runtime/pressure.h"
+#include "daemon/runtime/reaper.h"
 #include "daemon/runtime/remembered.h"
 #include "daemon/runtime/segments.h"
 #include "daemon/runtime/shutdown.h"
@@ -62,7 +64,7 @@ void server_refresh_host(struct server *server, uint64_t age_ns)
 
 /* ---- judging ---- */
 
-/* Hears everybody whose lease is about to be judged. */
+/* Hears everybody whose lease is about to be judged. Who has hung up is judged as such. */
 static void read_before_judging(struct server *server, uint64_t now)
 {
     void *peers[PEERS_READ_AT_ONCE];
@@ -73,14 +75,13 @@ static void read_before_judging(struct server *server, uint64_t now)
         for (size_t j = 0; j < i && !already; j++) {
             already = peers[j] == peer;
         }
-        if (already || !peer->connection) {
-            continue;
+        if (!already) {
+            struct input was_read = {.kind = INPUT_READ, .session = peer->session};
+            peer_read(peer);
+            server_feed(server, &was_read);
         }
-        uint64_t session = peer->session;
-        connection_read(peer->connection);
-        struct input was_read = {.kind = INPUT_READ, .session = session};
-        server_feed(server, &was_read);
     }
+    reaper_run(server);
 }
 
 static void judge(struct server *server)
@@ -105,6 +106,7 @@ static void before_poll(uv_prepare_t *handle)
 {
     struct server *server = handle->data;
     server->inline_bytes = 0;
+    reaper_run(server); /* of what ended in the timers and judgements since: the poll may sleep */
     service_clock_sleep(&server->clock, server_monotonic(), schedule_sleep(server));
 }
 
@@ -122,9 +124,9 @@ static void after_poll(uv_check_t *handle)
 {
     struct server *server = handle->data;
     notice_lateness(server);
-    connection_close_doomed(server);
     turns_serve(server);
     schedule_run_slices(server);
+    reaper_run(server);
     notice_lateness(server); /* one that was stopped while it served must not judge before it knows */
     judge(server);
     callers_forget(&server->callers);
@@ -251,10 +253,11 @@ struct server *server_new(struct config *config, const char *config_file, const 
     server->table.fd = server->listen_fd = server->spare_fd = server->spill.fd = server->files_directory = -EBADF;
     TAILQ_INIT(&server->results);
     LIST_INIT(&server->connections);
-    LIST_INIT(&server->doomed);
+    LIST_INIT(&server->ended);
     LIST_INIT(&server->callers);
     TAILQ_INIT(&server->ready);
     LIST_INIT(&server->peers);
+    LIST_INIT(&server->retired);
     server->fd_ceiling = fd_ceiling(descriptor_limit_raise());
     if (server_open(server) < 0) {
         keeper_freeze(server); /* what was kept is still there for the next to start */
@@ -297,27 +300,34 @@ static void close_handle(uv_handle_t *handle, void *argument)
     }
 }
 
+/* The core is not told: what it has is the next daemon's, or ends with it. */
+static void end_connections_and_peers(struct server *server)
+{
+    struct peer *peer;
+    server->is_closing = true;
+    connections_close_all(server);
+    LIST_FOREACH(peer, &server->peers, in_server) {
+        peer_retire(peer);
+    }
+    do {
+        reaper_run(server);
+        schedule_run_slices(server);
+        (void)uv_run(&server->loop, UV_RUN_NOWAIT); /* their close callbacks, and an audit's end */
+    } while (!LIST_EMPTY(&server->peers) || audit_is_running());
+    outbox_close_all(server);
+    callers_tend(&server->callers);
+    callers_forget(&server->callers);
+}
+
 struct server *server_free(struct server *server)
 {
     if (!server) {
         return NULL;
     }
-    struct connection *connection;
-    struct peer *peer;
-    server->is_closing = true;
     (void)uv_prepare_stop(&server->before_poll);
     (void)uv_check_stop(&server->after_poll);
     listener_close(server);
-    while ((connection = LIST_FIRST(&server->connections))) {
-        connection_cut(connection);
-    }
-    outbox_close_all(server);
-    callers_tend(&server->callers);
-    callers_forget(&server->callers);
-    while ((peer = LIST_FIRST(&server->peers))) {
-        peer_free(peer);
-    }
-    (void)uv_run(&server->loop, UV_RUN_NOWAIT); /* the connections' and peers' own close callbacks */
+    end_connections_and_peers(server);
     uv_walk(&server->loop, close_handle, NULL);
     (void)uv_run(&server->loop, UV_RUN_DEFAULT);
     (void)uv_loop_close(&server->loop);

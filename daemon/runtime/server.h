@@ -75,7 +75,8 @@ struct server {
     int spare_fd;       /* given up for an instant when descriptors run out, so that a caller can be turned away */
     int fd_ceiling;     /* clients and segments get descriptors below it; those above are the daemon's reserve */
     uv_timer_t tending; /* of connections */
-    struct connection_list connections, doomed; /* these are closed once the core is done */
+    struct connection_list connections;
+    struct connection_list ended; /* connections that the reaper tears down */
     struct caller_list callers;
     struct caller_queue ready;          /* who has connections to serve, in the order of their turns */
     struct connection_queue unreceived; /* with descriptors that may be in flight */
@@ -85,6 +86,7 @@ struct server {
     uint64_t held_pause_ms;
     uint32_t in_flight_max; /* descriptors of one user */
     struct peer_list peers;
+    struct peer_list retired; /* peers that the reaper frees */
 
     uv_prepare_t before_poll;
     uv_check_t after_poll;

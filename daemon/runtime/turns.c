@@ -13,7 +13,7 @@ void turns_add(struct connection *connection)
 {
     struct server *server = connection->server;
     struct caller *caller = connection->caller;
-    if (connection->is_ready || connection->closing) {
+    if (connection->is_ready || connection->is_ended) {
         return;
     }
     if (TAILQ_EMPTY(&caller->ready)) {
@@ -47,7 +47,7 @@ static void serve(struct connection *connection)
     turns_remove(connection);
     if (connection_serve(connection)) {
         turns_add(connection);
-    } else if (connection->is_paused && !connection->closing) {
+    } else if (connection->is_paused) {
         connection->is_paused = false;
         connection_listen(connection);
     }

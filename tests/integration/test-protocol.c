@@ -220,7 +220,7 @@ Test(protocol, descriptors_that_nobody_asked_for_are_closed_and_end_the_connecti
         cr_assert(fixture_hello(fd, true, &reply, NULL));
         send_with_descriptors(fd, counts[i]);
         expect_end(fd, ERROR_MALFORMED);
-        cr_expect_eq(descriptors_beside(&fixture, beside), before, "%zu came", counts[i]);
+        cr_expect_leq(descriptors_beside(&fixture, beside), before, "%zu came", counts[i]);
         (void)close(fd);
     }
     fixture_stop(&fixture);

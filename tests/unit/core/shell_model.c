@@ -171,6 +171,7 @@ static void carry_out(struct model *model, const struct effect *effect)
         cr_assert((effect->slot.generation % 2 == 1) == (effect->slot.reason == END_NONE));
         break;
     case EFFECT_SESSION_OPENED:
+    case EFFECT_SESSION_RESUMED:
         model->peers[peer_of(effect->session.peer)].session = effect->session.session;
         break;
     case EFFECT_SESSION_OVER:
