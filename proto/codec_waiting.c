@@ -25,6 +25,7 @@ bool codec_new_refusal(const struct refusal *from, struct codec_arena *arena, Me
     CODEC_SET(to, free_bytes, from->free_bytes);
     CODEC_SET(to, reserved_bytes, from->reserved_bytes);
     CODEC_SET(to, claimed_bytes, from->claimed_bytes);
+    CODEC_SET(to, pool_bytes, from->pool_bytes);
     to->holders = codec_arena_allocate(arena, MESSAGE_HOLDERS_MAX, sizeof *to->holders);
     if (!to->holders) {
         return false;
@@ -48,6 +49,7 @@ void codec_read_refusal(const Membroker__V1__Refusal *from, struct refusal *to)
     to->free_bytes = from->free_bytes;
     to->reserved_bytes = from->reserved_bytes;
     to->claimed_bytes = from->claimed_bytes;
+    to->pool_bytes = from->pool_bytes;
     for (size_t i = 0; i < from->n_holders && i < MESSAGE_HOLDERS_MAX; i++) {
         const Membroker__V1__Holder *holder = from->holders[i];
         struct holder *h = &to->holders[to->holder_count++];

@@ -220,6 +220,7 @@ struct refusal {
     uint64_t limit_bytes, asked_bytes, used_bytes, free_bytes;
     uint64_t reserved_bytes; /* held back for others' reserves */
     uint64_t claimed_bytes;  /* claimed by requests that wait */
+    uint64_t pool_bytes;     /* part of what is used: the warm pool's */
     size_t holder_count;
     struct holder holders[MESSAGE_HOLDERS_MAX];
 };

@@ -25,7 +25,7 @@ static json_t *entry_json(const struct why_entry *entry)
         (void)json_array_append_new(holders, holder_json(&refusal->holders[i]));
     }
     json_t *earliest = entry->earliest_ms == UINT64_MAX ? json_null() : json_integer((json_int_t)entry->earliest_ms);
-    return json_pack("{s:I,s:s,s:i,s:I,s:b,s:I,s:I,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "session",
+    return json_pack("{s:I,s:s,s:i,s:I,s:b,s:I,s:I,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "session",
                      (json_int_t)entry->session, "client", entry->name, "pid", entry->pid, "uid",
                      (json_int_t)entry->uid, "waits", entry->waits, "place", (json_int_t)entry->place, "since_ms",
                      (json_int_t)entry->since_ms, "location", entry->location == LOCATION_RAM ? "ram" : "mmap", "limit",
@@ -33,7 +33,7 @@ static json_t *entry_json(const struct why_entry *entry)
                      "asked_bytes", (json_int_t)refusal->asked_bytes, "used_bytes", (json_int_t)refusal->used_bytes,
                      "free_bytes", (json_int_t)refusal->free_bytes, "reserved_bytes",
                      (json_int_t)refusal->reserved_bytes, "claimed_bytes", (json_int_t)refusal->claimed_bytes,
-                     "earliest_ms", earliest, "holders", holders);
+                     "pool_bytes", (json_int_t)refusal->pool_bytes, "earliest_ms", earliest, "holders", holders);
 }
 
 /* ---- text ---- */
@@ -50,6 +50,9 @@ static void print_limit(const struct refusal *refusal)
     text_print(stdout, refusal->whose);
     printf("'s %s is %s, %s of it used", refusal->limit, size_to_text(refusal->limit_bytes, limit),
            size_to_text(refusal->used_bytes, used));
+    if (refusal->pool_bytes) {
+        printf(" (%s of that by the warm pool)", size_to_text(refusal->pool_bytes, other));
+    }
     if (refusal->reserved_bytes) {
         printf(", %s reserved for others", size_to_text(refusal->reserved_bytes, other));
     }

@@ -224,7 +224,7 @@ static void renew(struct step *step, struct session *session, const struct reque
         const struct lease_use *use = &request->renew.use[i];
         struct lease *lease = own_lease(step, session, use->lease);
         if (lease) {
-            lease->used_bytes = size_min(use->used_bytes, lease->bytes);
+            session_note_use(session, lease, size_min(use->used_bytes, lease->bytes));
         } else if (ended < MESSAGE_ENDED_MAX) {
             broker->ended[ended++] = (struct lease_end){use->lease, session_recall(session, use->lease)};
         }

@@ -109,6 +109,7 @@ struct denial {
     struct ledger_excess excess;
     enum location location;
     enum error_code in_ram_code;
+    uint64_t pool_bytes;         /* the pool's, where its bytes count against the limit and don't come free at once */
     struct ledger_excess in_ram; /* AUTO, to which RAM would do as well: what lacks there; else without an account */
 };
 
@@ -143,9 +144,16 @@ enum attempt {
     ATTEMPT_SHORT,    /* it does not fit now: nothing was done */
 };
 
-/* Serves an acquire or extend. `allow_file` false: AUTO means RAM. */
-enum attempt grant_try(struct step *step, struct session *session, const struct request *request, bool allow_file,
-                       struct denial *ret_denial);
+/* Whether what is AUTO may go to a file where there is no RAM for it. */
+enum file_choice {
+    FILE_NEVER,
+    FILE_UNLESS_FREEING, /* not while enough RAM is on its way back */
+    FILE_AT_ONCE,
+};
+
+/* Serves an acquire or extend. */
+enum attempt grant_try(struct step *step, struct session *session, const struct request *request,
+                       enum file_choice files, struct denial *ret_denial);
 void grant_made(struct step *step, struct segment *segment, const struct input_segment *made);
 
 /* The answer to the request that asked for a living segment. */
@@ -170,7 +178,7 @@ bool repeat_answer(struct step *step, struct session *session, const struct requ
 
 /* ---- place.c: reserving bytes ---- */
 /* False: it does not fit now. */
-bool place(struct step *step, struct account *account, uint64_t bytes, enum location wanted, bool allow_file,
+bool place(struct step *step, struct account *account, uint64_t bytes, enum location wanted, enum file_choice files,
            struct charge *ret_charge, struct denial *ret_denial);
 bool place_is_paused(const struct broker *broker); /* no RAM is granted: the machine is short of it */
 void place_count_host(struct broker *broker, struct segment *segment);
@@ -190,6 +198,8 @@ void pool_count_making(struct pool *pool, uint64_t bytes, bool add); /* for segm
 
 /* Gives up ready segments of at least so many bytes, or all; returns how many bytes. */
 uint64_t pool_drop(struct step *step, uint64_t bytes);
+/* What is ready or being made: all of it is given up, the latter when it is made. */
+uint64_t pool_bytes(const struct pool *pool);
 uint64_t pool_ready_bytes(const struct pool *pool); /* without what is being made or freed */
 void pool_work(struct step *step);
 uint64_t pool_next_wakeup(const struct broker *broker);

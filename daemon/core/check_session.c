@@ -55,15 +55,18 @@ static const char *check_its_leases(const struct broker *broker, const struct se
 {
     const struct lease *lease;
     const char *wrong = NULL;
-    uint64_t leases = 0;
+    uint64_t leases = 0, used_physical = 0, used_mapped = 0;
     bool knows_next = !session->look_next;
     TAILQ_FOREACH(lease, &session->leases, in_session) {
         leases++;
+        *(lease->location == LOCATION_RAM ? &used_physical : &used_mapped) += lease->used_bytes;
         knows_next = knows_next || session->look_next == lease;
         wrong = require(wrong, lease->session == session, "a session has another one's lease");
         wrong = require(wrong, lease_table_find(&broker->leases, lease->id) == lease,
                         "a session has a lease that the table does not");
     }
+    wrong = require(wrong, used_physical == session->used_physical_bytes && used_mapped == session->used_mapped_bytes,
+                    "a session's use is not the sum of what it reports of its leases");
     wrong = require(wrong, knows_next, "look_next is no lease of the session");
     return require(wrong, leases == session->lease_count, "a session miscounts its leases (lease_count)");
 }

@@ -197,7 +197,7 @@ static bool fits_pool(const struct segment_options *options, const struct sessio
 
 /* What is got for a lease: a ready segment, or the charge for one to be made. False: it does not fit now. */
 static bool obtain(struct step *step, struct session *session, const struct request *request,
-                   const struct segment_options *options, bool allow_file, struct segment **ret_ready,
+                   const struct segment_options *options, enum file_choice files, struct segment **ret_ready,
                    struct charge *ret_charge, struct denial *ret_denial)
 {
     enum location location = grant_location(step->broker, request);
@@ -210,7 +210,7 @@ static bool obtain(struct step *step, struct session *session, const struct requ
         *ret_charge = (*ret_ready)->charge;
         return true;
     }
-    if (!place(step, &session->account, bytes, location, allow_file, ret_charge, ret_denial)) {
+    if (!place(step, &session->account, bytes, location, files, ret_charge, ret_denial)) {
         return false;
     }
     if (ret_charge->location == LOCATION_MMAP) {
@@ -260,7 +260,7 @@ static void begin_grant(struct step *step, struct session *session, const struct
 }
 
 static enum attempt try_acquire(struct step *step, struct session *session, const struct request *request,
-                                bool allow_file, struct denial *ret_denial)
+                                enum file_choice files, struct denial *ret_denial)
 {
     const struct acquire_request *asked = &request->acquire;
     const struct segment_options options = options_for(step->broker, session, request);
@@ -285,8 +285,8 @@ static enum attempt try_acquire(struct step *step, struct session *session, cons
                                                     .frees_suffice = true};
         return ATTEMPT_SHORT;
     }
-    allow_file = allow_file && options.huge_pages != HUGE_PAGES_ALWAYS; /* a file has none */
-    if (!obtain(step, session, request, &options, allow_file, &ready, &charge, ret_denial)) {
+    files = options.huge_pages == HUGE_PAGES_ALWAYS ? FILE_NEVER : files; /* a file has none */
+    if (!obtain(step, session, request, &options, files, &ready, &charge, ret_denial)) {
         return ATTEMPT_SHORT;
     }
     begin_grant(step, session, request, &options, NULL, ready, &charge);
@@ -322,17 +322,17 @@ static enum attempt try_extend(struct step *step, struct session *session, const
     if (!lease || !check_huge_pages(step, session, request, options.huge_pages)) {
         return ATTEMPT_ANSWERED;
     }
-    if (!obtain(step, session, request, &options, true, &ready, &charge, ret_denial)) {
+    if (!obtain(step, session, request, &options, FILE_UNLESS_FREEING, &ready, &charge, ret_denial)) {
         return ATTEMPT_SHORT;
     }
     begin_grant(step, session, request, &options, lease, ready, &charge);
     return ATTEMPT_ANSWERED;
 }
 
-enum attempt grant_try(struct step *step, struct session *session, const struct request *request, bool allow_file,
-                       struct denial *ret_denial)
+enum attempt grant_try(struct step *step, struct session *session, const struct request *request,
+                       enum file_choice files, struct denial *ret_denial)
 {
-    return request->kind == REQUEST_ACQUIRE ? try_acquire(step, session, request, allow_file, ret_denial)
+    return request->kind == REQUEST_ACQUIRE ? try_acquire(step, session, request, files, ret_denial)
                                             : try_extend(step, session, request, ret_denial);
 }
 

@@ -81,7 +81,7 @@ static bool spill(struct step *step, struct segment *segment)
     if (lease->state != LEASE_MAKING || !lease->may_spill || segment->charge.location != LOCATION_RAM) {
         return false;
     }
-    if (!place(step, &lease->session->account, segment->least_bytes, LOCATION_MMAP, false, &charge, &denial)) {
+    if (!place(step, &lease->session->account, segment->least_bytes, LOCATION_MMAP, FILE_NEVER, &charge, &denial)) {
         return false;
     }
     place_uncount_host(step->broker, segment);

@@ -109,9 +109,17 @@ static uint64_t lacking(const struct broker *broker, const struct denial *denial
     return size_subtract_floored(stays, excess->limit_bytes);
 }
 
+/* The pool's part in a refusal by the host. */
+static void name_pool(const struct broker *broker, struct denial *denial)
+{
+    bool counts = denial->excess.account == &broker->host && denial->excess.limit != LEDGER_MAX_MAPPED_BYTES;
+    denial->pool_bytes = counts ? pool_bytes(&broker->pool) : 0;
+}
+
 /*
  * What the pool holds is given up first, as much of it as is lacking; it is free a little later, and then the request
- * is looked at again. A step gives up a part of it only: what remains for the next ones counts as coming free.
+ * is looked at again. A step gives up a part of it only, and nothing of what is still being made: what remains for the
+ * next ones counts as coming free.
  */
 static bool place_in(struct step *step, struct account *account, uint64_t bytes, enum location location,
                      struct charge *ret_charge, struct denial *ret_denial)
@@ -122,25 +130,26 @@ static bool place_in(struct step *step, struct account *account, uint64_t bytes,
     }
     if (!ret_denial->excess.frees_suffice && pool_is_in_the_way(broker, account, bytes, ret_denial)) {
         uint64_t lacks = lacking(broker, ret_denial);
-        uint64_t dropped = pool_drop(step, lacks);
-        uint64_t remain = pool_ready_bytes(&broker->pool);
-        ret_denial->excess.frees_suffice = dropped && size_add_saturated(dropped, remain) >= lacks;
+        uint64_t comes_free = pool_bytes(&broker->pool);
+        (void)pool_drop(step, lacks);
+        ret_denial->excess.frees_suffice = comes_free > 0 && comes_free >= lacks;
     }
+    name_pool(broker, ret_denial);
     return false;
 }
 
-bool place(struct step *step, struct account *account, uint64_t bytes, enum location wanted, bool allow_file,
+bool place(struct step *step, struct account *account, uint64_t bytes, enum location wanted, enum file_choice files,
            struct charge *ret_charge, struct denial *ret_denial)
 {
     struct denial in_ram;
-    if (wanted != LOCATION_AUTO || !allow_file) {
+    if (wanted != LOCATION_AUTO || files == FILE_NEVER) {
         enum location location = wanted == LOCATION_AUTO ? LOCATION_RAM : wanted;
         return place_in(step, account, bytes, location, ret_charge, ret_denial);
     }
     if (place_in(step, account, bytes, LOCATION_RAM, ret_charge, &in_ram)) {
         return true;
     }
-    if (in_ram.excess.frees_suffice) { /* RAM that is on its way back is waited for */
+    if (in_ram.excess.frees_suffice && files == FILE_UNLESS_FREEING) { /* RAM that is on its way back is waited for */
         *ret_denial = in_ram;
         return false;
     }

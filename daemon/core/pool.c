@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Filling, lending from and emptying the warm pool. One segment is made at a time, and only while nobody waits and the
- * machine is at ease: the pool uses what is idle.
+ * machine is at ease: the pool uses what is idle. What is being made can't be taken back before it is made: whoever
+ * needs its bytes waits for that as for bytes that are being freed, and has the segment itself, if it fits, or its
+ * bytes.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -195,7 +197,7 @@ static void make(struct step *step, struct pool_size *size)
     struct denial denial;
     struct charge charge;
     struct segment *segment = calloc(1, sizeof *segment);
-    if (!segment || !place(step, &broker->pool.account, size->bytes, LOCATION_RAM, false, &charge, &denial)) {
+    if (!segment || !place(step, &broker->pool.account, size->bytes, LOCATION_RAM, FILE_NEVER, &charge, &denial)) {
         free(segment);
         broker->pool.paused_until = step->now + PAUSE;
         return;
@@ -342,6 +344,11 @@ uint64_t pool_drop(struct step *step, uint64_t bytes)
         pool->paused_until = step->now + PAUSE;
     }
     return dropped;
+}
+
+uint64_t pool_bytes(const struct pool *pool)
+{
+    return account_held(&pool->account);
 }
 
 uint64_t pool_ready_bytes(const struct pool *pool)

@@ -11,7 +11,8 @@
  * Passing. The queue is looked at in that order. A request that does not fit claims what it asks for, in the account
  * that has no room for it and those below: whoever comes after it must fit beside it there. So a small request passes
  * a large one only where it can't delay it, and what comes free gathers for the first in the queue. What may go to RAM
- * or a file claims in both: whichever gathers first serves it.
+ * or a file claims in both: whichever gathers first serves it. A request that did not ask to wait, and only gives
+ * others the time to trim, claims nothing: a stream of such requests delays nobody.
  *
  * Passes. A pass over the whole queue follows whatever may have made room. Where many wait, passes have a pause between
  * them that grows with their number, and belong to ticks: so they take a small part of the broker's time whatever
@@ -43,7 +44,8 @@ enum {
 /* Order changes by ageing and the host's memory without anything happening here. */
 #define BEAT (250 * NANOSECONDS_PER_MILLISECOND)
 
-/* What is being freed is free by then, or somebody else had it: who doesn't want to wait gets an answer. */
+/* What is being freed is free by then, or somebody else had it, or it is stuck: nobody waits for that alone any longer.
+ */
 #define COMES_FREE_WITHIN (5 * NANOSECONDS_PER_SECOND)
 
 /* ---- order ---- */
@@ -289,11 +291,16 @@ static bool is_patient(const struct step *step, const struct waiting *waiting, c
     return comes_free && step->now - waiting->since < COMES_FREE_WITHIN;
 }
 
+/*
+ * Whoever does not want to wait, and hopes that others trim, claims nothing: nobody knows whether they will, and until
+ * then it would hold up those who fit.
+ */
 static void claim(struct waiting *waiting, const struct denial *denial)
 {
-    const struct account *short_of = denial->excess.account;
+    bool may_hope_only = !waiting->until && !denial->excess.frees_suffice;
+    const struct account *short_of = may_hope_only ? NULL : denial->excess.account;
     bool is_ram = denial->location == LOCATION_RAM;
-    waiting->last_physical = is_ram ? short_of : denial->in_ram.account;
+    waiting->last_physical = is_ram || may_hope_only ? short_of : denial->in_ram.account;
     waiting->last_mapped = is_ram ? NULL : short_of;
     queue_walk_claim(waiting);
     waiting->blocked_location = denial->location;
@@ -317,12 +324,14 @@ static bool may_stay(struct step *step, struct waiting *waiting)
 /* Looks at it once, or twice: AUTO goes to a file when nobody can be asked (any more) for RAM. */
 static enum attempt attempt(struct step *step, struct waiting *waiting, struct denial *ret_denial)
 {
-    bool allow_file = waiting->may_not_stay || (waiting->has_asked && !is_trimming(step, waiting));
-    enum attempt result = grant_try(step, waiting->session, &waiting->request, allow_file, ret_denial);
+    bool is_late = step->now - waiting->since >= COMES_FREE_WITHIN;
+    bool asked_enough = waiting->may_not_stay || (waiting->has_asked && !is_trimming(step, waiting));
+    enum file_choice files = is_late ? FILE_AT_ONCE : asked_enough ? FILE_UNLESS_FREEING : FILE_NEVER;
+    enum attempt result = grant_try(step, waiting->session, &waiting->request, files, ret_denial);
     if (result == ATTEMPT_SHORT && !waiting->may_not_stay) {
         ask_for_trims(step, waiting, ret_denial);
-        if (!allow_file && !is_trimming(step, waiting)) {
-            result = grant_try(step, waiting->session, &waiting->request, true, ret_denial);
+        if (files == FILE_NEVER && !is_trimming(step, waiting)) {
+            result = grant_try(step, waiting->session, &waiting->request, FILE_UNLESS_FREEING, ret_denial);
         }
     }
     return result;
@@ -441,7 +450,8 @@ static bool serve_beside_all(struct step *step, struct session *session, const s
     if (others_wait) {
         claim_all(broker);
     }
-    enum attempt attempt = grant_try(step, session, request, request->kind == REQUEST_EXTEND, &denial);
+    enum file_choice files = request->kind == REQUEST_EXTEND ? FILE_UNLESS_FREEING : FILE_NEVER;
+    enum attempt attempt = grant_try(step, session, request, files, &denial);
     if (others_wait) {
         queue_walk_end(broker);
     }

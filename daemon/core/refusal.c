@@ -104,9 +104,14 @@ static void append_holders(char *sentence, const struct refusal *refusal)
     }
 }
 
-/* What of the limit is held back or spoken for, where anything is. */
+/* What of the limit is the pool's, held back or spoken for, where anything is. */
 static void append_spoken_for(char *sentence, const struct refusal *refusal)
 {
+    char pool[SIZE_TEXT_BYTES];
+    if (refusal->pool_bytes) {
+        append(sentence, " (%s of that by the broker's pool, which could not give it up yet)",
+               size_to_text(refusal->pool_bytes, pool));
+    }
     char reserved[SIZE_TEXT_BYTES], claimed[SIZE_TEXT_BYTES];
     if (refusal->reserved_bytes) {
         append(sentence, ", %s reserved for others", size_to_text(refusal->reserved_bytes, reserved));
@@ -172,6 +177,7 @@ void denial_figures(const struct denial *denial, struct refusal *ret)
         .used_bytes = excess->used_bytes,
         .reserved_bytes = excess->reserved_bytes,
         .claimed_bytes = excess->claimed_bytes,
+        .pool_bytes = denial->pool_bytes,
     };
     uint64_t taken =
         size_add_saturated(size_add_saturated(excess->used_bytes, excess->reserved_bytes), excess->claimed_bytes);

@@ -58,8 +58,18 @@ void session_add_lease(struct session *session, struct lease *lease)
     flow_count_leases(session->flow, 1, true);
 }
 
+void session_note_use(struct session *session, struct lease *lease, uint64_t used_bytes)
+{
+    bool ram = lease->location == LOCATION_RAM;
+    uint64_t *used = ram ? &session->used_physical_bytes : &session->used_mapped_bytes;
+    assert(*used >= lease->used_bytes);
+    *used = *used - lease->used_bytes + used_bytes;
+    lease->used_bytes = used_bytes;
+}
+
 void session_remove_lease(struct session *session, struct lease *lease)
 {
+    session_note_use(session, lease, 0);
     if (session->look_next == lease) {
         session->look_next = TAILQ_NEXT(lease, in_session);
     }

@@ -43,7 +43,10 @@ struct session {
     uint64_t input_read_at; /* when its connection was last known to hold no unread request */
     uint64_t grace_until;   /* while detached */
     uint64_t trimmed_at;    /* when it was last asked to trim; 0: never */
-    uint32_t lease_count;   /* alive or making: each has a slot */
+    uint64_t trim_held;     /* what it held then */
+    uint32_t trims_vain;    /* how often in a row it gave back nothing, or did not answer in time */
+    uint64_t used_physical_bytes, used_mapped_bytes; /* of its leases, as it reports */
+    uint32_t lease_count;                            /* alive or making: each has a slot */
     uint64_t segment_count;
     uint32_t makings;         /* segments that are being made for it */
     bool draining;            /* over, and leases are still to be ended */
@@ -80,6 +83,9 @@ struct session *session_new(struct session_table *table, uint64_t id, const stru
 /* Gives it a lease, or takes one that ended or never began. */
 void session_add_lease(struct session *session, struct lease *lease);
 void session_remove_lease(struct session *session, struct lease *lease);
+
+/* It says how much of a lease it uses. */
+void session_note_use(struct session *session, struct lease *lease, uint64_t used_bytes);
 
 /* Counts a segment that is charged to it, or one that is not any more. */
 void session_add_segment(struct session_table *table, struct session *session);

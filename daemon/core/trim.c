@@ -1,31 +1,71 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Asking clients to give back what they don't use, before anybody waits for it or is refused: those of the lowest
- * priority first, of them the largest. Each has until a deadline to answer; one that was asked lately is left alone, so
- * that a stream of requests that don't fit is not a stream of questions.
+ * Asking clients to give back what they don't use, before anybody waits for it or is refused. Each has until a deadline
+ * to answer.
+ *
+ * Who is asked. Those who gave something when they were last asked, or were not asked yet, come before those who gave
+ * nothing; of them the lowest priority comes first, and of one priority whoever could give the most: what it holds less
+ * what it says that it uses. If those of low priority can't give enough, whoever could give the most comes first,
+ * whatever its priority. A few are asked at once, until those asked could give enough.
+ *
+ * How often. Nobody is asked again within a second, and after each time that it gave nothing that time doubles, up to
+ * about a minute. So a stream of requests that don't fit is not a stream of questions, and many who are silent don't
+ * hide one who would answer: whoever waits asks again each second, and reaches all of them in turn.
  */
 #include <string.h>
 
 #include "daemon/core/broker_state.h"
 #include "proto/base/size.h"
 
-enum { ASKED_AT_ONCE = 8 }; /* the queue leaves room for so many events */
+enum {
+    ASKED_AT_ONCE = 8, /* the queue leaves room for so many events */
+    DOUBLINGS_MAX = 6, /* of the time until it is asked again */
+};
+
+/* Those to be asked, the first to be asked first. */
+struct choice {
+    const struct denial *denial;
+    bool by_gain_alone; /* whatever their priority */
+    size_t count;
+    struct session *sessions[ASKED_AT_ONCE];
+};
+
+static bool was_asked_lately(const struct step *step, const struct session *session)
+{
+    uint32_t doublings = session->trims_vain < DOUBLINGS_MAX ? session->trims_vain : DOUBLINGS_MAX;
+    return session->trimmed_at && step->now - session->trimmed_at < TRIM_INTERVAL << doublings;
+}
 
 static bool may_be_asked(const struct step *step, const struct session *session, const struct session *asking,
                          const struct denial *denial)
 {
-    bool asked_lately = session->trimmed_at && step->now - session->trimmed_at < TRIM_INTERVAL;
-    return session != asking && session->state == SESSION_CONNECTED && !asked_lately &&
+    return session != asking && session->state == SESSION_CONNECTED && !was_asked_lately(step, session) &&
            account_stands_under(&session->account, denial->excess.account) &&
            account_used(&session->account, denial_limit(denial)) > 0;
 }
 
-static bool comes_before(const struct session *a, const struct session *b, enum ledger_limit limit)
+/* What it holds and does not say that it uses; a client that says nothing may use nothing. */
+static uint64_t gain_from(const struct session *session, enum ledger_limit limit)
 {
-    if (a->flow->priority != b->flow->priority) {
+    uint64_t used = (ledger_limit_counts(limit, LOCATION_RAM) ? session->used_physical_bytes : 0) +
+                    (ledger_limit_counts(limit, LOCATION_MMAP) ? session->used_mapped_bytes : 0);
+    return size_subtract_floored(account_used(&session->account, limit), used);
+}
+
+static bool comes_before(const struct choice *choice, const struct session *a, const struct session *b)
+{
+    enum ledger_limit limit = denial_limit(choice->denial);
+    uint64_t gain_a = gain_from(a, limit), gain_b = gain_from(b, limit);
+    if (!a->trim_until != !b->trim_until) { /* the answer of one is awaited still */
+        return !a->trim_until;
+    }
+    if (a->trims_vain != b->trims_vain) {
+        return a->trims_vain < b->trims_vain;
+    }
+    if (!choice->by_gain_alone && a->flow->priority != b->flow->priority) {
         return a->flow->priority < b->flow->priority;
     }
-    return account_used(&a->account, limit) > account_used(&b->account, limit);
+    return gain_a != gain_b ? gain_a > gain_b : account_used(&a->account, limit) > account_used(&b->account, limit);
 }
 
 static uint64_t wanted(const struct denial *denial)
@@ -40,6 +80,7 @@ static void ask(struct step *step, struct session *session, const struct denial 
 {
     uint32_t trim_ms = step->broker->options.settings.queue.trim_ms;
     session->trimmed_at = step->now;
+    session->trim_held = account_held(&session->account);
     if (!session->trim_until) {
         step->broker->trims_pending++;
         TAILQ_INSERT_TAIL(&step->broker->trimming, session, in_trimming);
@@ -49,45 +90,57 @@ static void ask(struct step *step, struct session *session, const struct denial 
         (struct trim_event){.wanted_bytes = wanted(denial), .location = denial->location, .deadline_ms = trim_ms};
 }
 
-/* Files the session among those to be asked, the first to be asked first; so many are filed already. */
-static size_t file(struct session *session, enum ledger_limit limit, struct session *chosen[ASKED_AT_ONCE],
-                   size_t count)
+static void file(struct choice *choice, struct session *session)
 {
-    size_t at = count;
-    while (at > 0 && comes_before(session, chosen[at - 1], limit)) {
+    size_t at = choice->count;
+    while (at > 0 && comes_before(choice, session, choice->sessions[at - 1])) {
         at--;
     }
     if (at == ASKED_AT_ONCE) {
-        return count;
+        return;
     }
-    count = count < ASKED_AT_ONCE ? count + 1 : count;
-    memmove(&chosen[at + 1], &chosen[at], (count - 1 - at) * sizeof(struct session *));
-    chosen[at] = session;
-    return count;
+    choice->count = choice->count < ASKED_AT_ONCE ? choice->count + 1 : choice->count;
+    memmove(&choice->sessions[at + 1], &choice->sessions[at], (choice->count - 1 - at) * sizeof(struct session *));
+    choice->sessions[at] = session;
+}
+
+/* Returns what could be gained from all whom it chooses. */
+static uint64_t choose(const struct step *step, const struct session *asking, struct choice *choice)
+{
+    struct session *session;
+    uint64_t gain = 0;
+    choice->count = 0;
+    TAILQ_FOREACH(session, &step->broker->sessions.holding, in_holding) {
+        if (may_be_asked(step, session, asking, choice->denial)) {
+            file(choice, session);
+        }
+    }
+    for (size_t i = 0; i < choice->count; i++) {
+        gain += gain_from(choice->sessions[i], denial_limit(choice->denial));
+    }
+    return gain;
 }
 
 bool trim_ask(struct step *step, const struct session *asking, const struct denial *denial)
 {
-    struct broker *broker = step->broker;
-    struct session *chosen[ASKED_AT_ONCE];
-    struct session *session;
-    enum ledger_limit limit = denial_limit(denial);
+    struct choice choice = {.denial = denial};
     uint64_t hoped = 0;
-    size_t count = 0;
-    TAILQ_FOREACH(session, &broker->sessions.holding, in_holding) {
-        if (may_be_asked(step, session, asking, denial)) {
-            count = file(session, limit, chosen, count);
-        }
+    if (choose(step, asking, &choice) < wanted(denial)) {
+        choice.by_gain_alone = true;
+        (void)choose(step, asking, &choice);
     }
-    for (size_t i = 0; i < count && hoped < wanted(denial); i++) {
-        ask(step, chosen[i], denial);
-        hoped += account_used(&chosen[i]->account, limit);
+    for (size_t i = 0; i < choice.count && hoped < wanted(denial); i++) {
+        struct session *session = choice.sessions[i];
+        ask(step, session, denial);
+        hoped += session->trims_vain ? 0 : gain_from(session, denial_limit(denial));
     }
-    return broker->trims_pending > 0;
+    return step->broker->trims_pending > 0;
 }
 
 void trim_answered(struct broker *broker, struct session *session)
 {
+    bool gave = account_held(&session->account) < session->trim_held; /* in time, or later */
+    session->trims_vain = gave ? 0 : session->trims_vain + (session->trim_until > 0);
     if (session->trim_until) {
         session->trim_until = 0;
         TAILQ_REMOVE(&broker->trimming, session, in_trimming);

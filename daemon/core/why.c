@@ -126,6 +126,8 @@ static void refresh(struct explanation *explanation, const struct session *sessi
         refusal->reserved_bytes = account_held_back(account, &session->account, limit);
         freeing = account_freeing(account, limit);
     }
+    bool counts_pool = account == &broker->host && limit != LEDGER_MAX_MAPPED_BYTES;
+    refusal->pool_bytes = counts_pool ? pool_bytes(&broker->pool) : 0;
     uint64_t taken =
         size_add_saturated(size_add_saturated(refusal->used_bytes, refusal->reserved_bytes), refusal->claimed_bytes);
     refusal->free_bytes = size_subtract_floored(refusal->limit_bytes, taken);

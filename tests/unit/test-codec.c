@@ -137,6 +137,7 @@ Test(codec, a_refusal_keeps_its_figures_and_holders)
                                            .free_bytes = 4,
                                            .reserved_bytes = 5,
                                            .claimed_bytes = 6,
+                                           .pool_bytes = 7,
                                            .holder_count = 3,
                                            .holders = {{1, "a", 2, 3, 4}, {0}, {0}}};
     struct error_reply back = reply_there_and_back(&reply).error;
@@ -148,6 +149,7 @@ Test(codec, a_refusal_keeps_its_figures_and_holders)
     cr_expect_str_eq(back.refusal.whose, "class training");
     cr_expect_eq(back.refusal.reserved_bytes, 5);
     cr_expect_eq(back.refusal.claimed_bytes, 6);
+    cr_expect_eq(back.refusal.pool_bytes, 7);
     cr_expect_eq(back.refusal.holder_count, 3);
     cr_expect_str_eq(back.refusal.holders[0].name, "a");
     cr_expect_eq(back.refusal.holders[0].bytes, 4);

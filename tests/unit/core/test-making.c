@@ -2,6 +2,9 @@
 /* Segments that are being made: what is counted meanwhile, and makings that fail. */
 #include <errno.h>
 
+#include <string.h>
+
+#include "daemon/core/broker_state.h"
 #include "tests/unit/core/sharing.h"
 
 static struct model *with_one_client(void)
@@ -58,5 +61,95 @@ Test(making, what_is_said_of_a_segment_in_the_making_leaves_it_under_way)
     model->hold_makes = false;
     model_finish(model);
     cr_expect_eq(model_status(model).leases, 1);
+    model_free(model);
+}
+
+/* ---- what the pool makes ---- */
+
+/* A limit of 16 MiB, and a pool that is making one segment of 8. */
+static struct model *with_a_pool_that_makes(uint64_t max_mapped)
+{
+    struct model *model = model_new(0, 16 * MIB, max_mapped);
+    model->hold_makes = true;
+    model->options.settings.pool = (struct pool_settings){.bytes = 8 * MIB, .sizes = {8 * MIB}, .size_count = 1};
+    model_configure(model);
+    model_open(model, 0, LIMIT_UNSAID);
+    cr_assert_eq(pool_bytes(&model->broker->pool), 8 * MIB);
+    cr_assert_eq(pool_ready_bytes(&model->broker->pool), 0);
+    return model;
+}
+
+Test(making, what_the_pool_makes_refuses_nobody_who_fits_without_it)
+{
+    struct model *model = with_a_pool_that_makes(0);
+    cr_expect_null(model_acquire(model, 0, 12 * MIB, LOCATION_RAM, 0), "it waits, though it did not ask to");
+    uint64_t request = model->next_request;
+    model->hold_makes = false;
+    model_finish(model);
+    granted(model_answer(model, request));
+    cr_expect_eq(model_status(model).used_bytes, 12 * MIB, "and the pool makes no more for now");
+    model_free(model);
+}
+
+Test(making, what_the_pool_makes_is_lent_to_who_asks_for_just_that)
+{
+    struct model *model = with_a_pool_that_makes(0);
+    model->hold_makes = false;
+    model->options.settings.limits.max_physical_bytes = 8 * MIB;
+    model->broker->host.limits.max_physical_bytes = 8 * MIB;
+    model->hold_makes = true;
+    cr_expect_null(model_acquire(model, 0, 8 * MIB, LOCATION_RAM, 0));
+    uint64_t request = model->next_request;
+    model->hold_makes = false;
+    model_finish(model);
+    granted(model_answer(model, request));
+    cr_expect_eq(model_status(model).pool_hits, 1);
+    model_free(model);
+}
+
+Test(making, a_making_of_the_pool_that_fails_makes_room)
+{
+    struct model *model = with_a_pool_that_makes(0);
+    cr_expect_null(model_acquire(model, 0, 12 * MIB, LOCATION_RAM, 0));
+    uint64_t request = model->next_request;
+    model->segments[0].error = -ENOMEM;
+    model->hold_makes = false;
+    model_finish(model);
+    granted(model_answer(model, request));
+    model_free(model);
+}
+
+Test(making, a_pool_that_takes_too_long_is_named_and_auto_goes_to_a_file)
+{
+    struct model *model = with_a_pool_that_makes(64 * MIB);
+    cr_expect_null(model_acquire(model, 0, 12 * MIB, LOCATION_RAM, 0));
+    uint64_t in_ram = model->next_request;
+    cr_expect_null(model_acquire(model, 0, 12 * MIB, LOCATION_AUTO, 0));
+    uint64_t either = model->next_request;
+    model_pass(model, 4999);
+    cr_expect_null(model_answer(model, in_ram));
+    model_pass(model, 250);
+    const struct reply *reply = refused(model_answer(model, in_ram), ERROR_LIMIT);
+    cr_expect(strstr(reply->error.sentence, "(8 MiB of that by the broker's pool, "), "%s", reply->error.sentence);
+    cr_expect_eq(reply->error.refusal.pool_bytes, 8 * MIB);
+    cr_expect_eq(model_existing(model, LOCATION_MMAP), 12 * MIB, "the other is being made as a file");
+    reply = refused(model_acquire(model, 0, 64 * MIB + 1, LOCATION_MMAP, 0), ERROR_LIMIT);
+    cr_expect_eq(reply->error.refusal.pool_bytes, 0, "it is not in the way of files");
+    model->hold_makes = false;
+    model_finish(model);
+    cr_expect_eq(granted(model_answer(model, either)), 1);
+    model_free(model);
+}
+
+Test(making, what_does_not_fit_without_the_pool_either_is_refused_at_once)
+{
+    struct model *model = with_a_pool_that_makes(0);
+    model->hold_makes = false;
+    granted(model_acquire(model, 0, 4 * MIB, LOCATION_RAM, 0));
+    model_free(model);
+    model = with_a_pool_that_makes(0);
+    model->hold_makes = true;
+    cr_expect_null(model_acquire(model, 0, 6 * MIB, LOCATION_RAM, 0));
+    refused(model_acquire(model, 0, 12 * MIB, LOCATION_RAM, 0), ERROR_LIMIT);
     model_free(model);
 }
