@@ -10,11 +10,7 @@
 
 struct codec_arena *codec_arena_new(void)
 {
-    struct codec_arena *arena = malloc(sizeof *arena);
-    if (arena) {
-        arena->used = 0;
-    }
-    return arena;
+    return calloc(1, sizeof(struct codec_arena));
 }
 
 static void *arena_take(struct codec_arena *arena, size_t bytes)

@@ -35,3 +35,11 @@ static inline char *codec_text(const char *text)
         (message)->has_##field = 1;                                                                                    \
         (message)->field = (value);                                                                                    \
     } while (0)
+
+/* Allocates and initialises a protobuf-c structure from the arena; leaves the function with false where it is full. */
+#define NEW(type, lower, variable)                                                                                     \
+    Membroker__V1__##type *variable = codec_arena_allocate(arena, 1, sizeof *variable);                                \
+    if (!variable) {                                                                                                   \
+        return false;                                                                                                  \
+    }                                                                                                                  \
+    membroker__v1__##lower##__init(variable)

@@ -6,14 +6,6 @@
 #include "proto/base/text.h"
 #include "proto/codec_arena.h"
 
-/* Allocates and initialises a protobuf-c structure from the arena; leaves the function with false where it is full. */
-#define NEW(type, lower, variable)                                                                                     \
-    Membroker__V1__##type *variable = codec_arena_allocate(arena, 1, sizeof *variable);                                \
-    if (!variable) {                                                                                                   \
-        return false;                                                                                                  \
-    }                                                                                                                  \
-    membroker__v1__##lower##__init(variable)
-
 #define SET_BODY(message, CASE, field, value)                                                                          \
     do {                                                                                                               \
         (message)->body_case = MEMBROKER__V1__DAEMON_MESSAGE__BODY_##CASE;                                             \

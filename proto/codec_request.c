@@ -33,11 +33,7 @@ static void set_unless_unsaid(uint64_t value, protobuf_c_boolean *has, uint64_t 
 
 static bool encode_hello(const struct hello_request *from, struct codec_arena *arena, ClientMessage *message)
 {
-    Membroker__V1__Hello *to = codec_arena_allocate(arena, 1, sizeof *to);
-    if (!to) {
-        return false;
-    }
-    membroker__v1__hello__init(to);
+    NEW(Hello, hello, to);
     CODEC_SET(to, protocol_min, from->protocol_min);
     CODEC_SET(to, protocol_max, from->protocol_max);
     to->name = codec_text(from->name);
@@ -99,11 +95,7 @@ static void encode_wishes(const struct acquire_request *from, Membroker__V1__Acq
 
 static bool encode_acquire(const struct acquire_request *from, struct codec_arena *arena, ClientMessage *message)
 {
-    Membroker__V1__Acquire *to = codec_arena_allocate(arena, 1, sizeof *to);
-    if (!to) {
-        return false;
-    }
-    membroker__v1__acquire__init(to);
+    NEW(Acquire, acquire, to);
     CODEC_SET(to, bytes, from->bytes);
     CODEC_SET(to, location, (Membroker__V1__Location)from->location);
     CODEC_SET(to, ttl_ms, from->ttl_ms);
@@ -161,11 +153,7 @@ static const char *decode_acquire(const Membroker__V1__Acquire *from, struct acq
 
 static bool encode_extend(const struct extend_request *from, struct codec_arena *arena, ClientMessage *message)
 {
-    Membroker__V1__Extend *to = codec_arena_allocate(arena, 1, sizeof *to);
-    if (!to) {
-        return false;
-    }
-    membroker__v1__extend__init(to);
+    NEW(Extend, extend, to);
     CODEC_SET(to, lease, from->lease);
     CODEC_SET(to, bytes, from->bytes);
     CODEC_SET(to, prefault, from->prefault);
@@ -201,11 +189,7 @@ static bool encode_use(const struct renew_request *from, struct codec_arena *are
 
 static bool encode_renew(const struct renew_request *from, struct codec_arena *arena, ClientMessage *message)
 {
-    Membroker__V1__Renew *to = codec_arena_allocate(arena, 1, sizeof *to);
-    if (!to) {
-        return false;
-    }
-    membroker__v1__renew__init(to);
+    NEW(Renew, renew, to);
     message->request_case = MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_RENEW;
     message->renew = to;
     return !from->use_count || encode_use(from, arena, to);
@@ -229,11 +213,7 @@ static const char *decode_renew(const Membroker__V1__Renew *from, struct codec_a
 
 static bool encode_release(uint64_t lease, struct codec_arena *arena, ClientMessage *message)
 {
-    Membroker__V1__Release *to = codec_arena_allocate(arena, 1, sizeof *to);
-    if (!to) {
-        return false;
-    }
-    membroker__v1__release__init(to);
+    NEW(Release, release, to);
     CODEC_SET(to, lease, lease);
     message->request_case = MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_RELEASE;
     message->release = to;
@@ -242,56 +222,43 @@ static bool encode_release(uint64_t lease, struct codec_arena *arena, ClientMess
 
 static bool encode_revoke(uint64_t lease, struct codec_arena *arena, ClientMessage *message)
 {
-    Membroker__V1__Revoke *to = codec_arena_allocate(arena, 1, sizeof *to);
-    if (!to) {
-        return false;
-    }
-    membroker__v1__revoke__init(to);
+    NEW(Revoke, revoke, to);
     CODEC_SET(to, lease, lease);
     message->request_case = MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_REVOKE;
     message->revoke = to;
     return true;
 }
 
-static bool encode_number(const struct request *request, struct codec_arena *arena, ClientMessage *message)
+static bool encode_cancel(uint64_t request, struct codec_arena *arena, ClientMessage *message)
 {
-    if (request->kind == REQUEST_CANCEL) {
-        Membroker__V1__Cancel *cancel = codec_arena_allocate(arena, 1, sizeof *cancel);
-        if (cancel) {
-            membroker__v1__cancel__init(cancel);
-            CODEC_SET(cancel, request, request->cancel_request);
-            message->request_case = MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_CANCEL;
-            message->cancel = cancel;
-        }
-        return cancel;
-    }
-    if (request->kind == REQUEST_TRIMMED) {
-        Membroker__V1__Trimmed *trimmed = codec_arena_allocate(arena, 1, sizeof *trimmed);
-        if (trimmed) {
-            membroker__v1__trimmed__init(trimmed);
-            CODEC_SET(trimmed, bytes, request->trimmed_bytes);
-            message->request_case = MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_TRIMMED;
-            message->trimmed = trimmed;
-        }
-        return trimmed;
-    }
-    Membroker__V1__Why *why = codec_arena_allocate(arena, 1, sizeof *why);
-    if (why) {
-        membroker__v1__why__init(why);
-        CODEC_SET(why, session, request->why_session);
-        message->request_case = MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_WHY;
-        message->why = why;
-    }
-    return why;
+    NEW(Cancel, cancel, to);
+    CODEC_SET(to, request, request);
+    message->request_case = MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_CANCEL;
+    message->cancel = to;
+    return true;
+}
+
+static bool encode_trimmed(uint64_t bytes, struct codec_arena *arena, ClientMessage *message)
+{
+    NEW(Trimmed, trimmed, to);
+    CODEC_SET(to, bytes, bytes);
+    message->request_case = MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_TRIMMED;
+    message->trimmed = to;
+    return true;
+}
+
+static bool encode_why(uint64_t session, struct codec_arena *arena, ClientMessage *message)
+{
+    NEW(Why, why, to);
+    CODEC_SET(to, session, session);
+    message->request_case = MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_WHY;
+    message->why = to;
+    return true;
 }
 
 static bool encode_list(const struct list_request *from, struct codec_arena *arena, ClientMessage *message)
 {
-    Membroker__V1__List *to = codec_arena_allocate(arena, 1, sizeof *to);
-    if (!to) {
-        return false;
-    }
-    membroker__v1__list__init(to);
+    NEW(List, list, to);
     CODEC_SET(to, what, (Membroker__V1__List__What)from->what);
     CODEC_SET(to, after, from->after);
     message->request_case = MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_LIST;
@@ -348,9 +315,11 @@ static bool encode_body(const struct request *request, struct codec_arena *arena
     case REQUEST_REVOKE:
         return encode_revoke(request->revoke_lease, arena, message);
     case REQUEST_CANCEL:
+        return encode_cancel(request->cancel_request, arena, message);
     case REQUEST_TRIMMED:
+        return encode_trimmed(request->trimmed_bytes, arena, message);
     case REQUEST_WHY:
-        return encode_number(request, arena, message);
+        return encode_why(request->why_session, arena, message);
     case REQUEST_STATUS:
     case REQUEST_PING:
     case REQUEST_AUDIT:

@@ -17,14 +17,20 @@ TEST_PROGRAMS := $(BUILD)/tests/unit-core $(BUILD)/tests/unit $(BUILD)/tests/int
 FAULTS := $(if $(FAULT_FLAGS),,faults)
 
 # the core's tests link the core alone: it needs nothing else
-$(BUILD)/tests/unit-core: $(UNIT_CORE_O) $(CORE_O) $(BASE_O)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=reallocarray -o $@ $^ -lcriterion
+IN_UNIT_CORE := $(UNIT_CORE_O) $(CORE_O) $(BASE_O)
+LINK_UNIT_CORE = $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=reallocarray -o $(1) $(IN_UNIT_CORE) -lcriterion
 
-$(BUILD)/tests/unit: $(UNIT_O) $(BUILD)/obj/daemon/runtime/service_clock.o $(BUILD)/obj/daemon/runtime/table.o $(BUILD)/obj/client/workspace/cycle.o \
-                     $(BUILD)/obj/client/buffer/size_class.o $(BUILD)/obj/daemon/core/policy.o $(CONFIG_O) $(OS_O) $(WIRE_O) $(BASE_O)
+$(BUILD)/tests/unit-core: $(IN_UNIT_CORE)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,--wrap=write,--wrap=fsync,--wrap=rename -o $@ $^ -lcriterion $(DAEMON_LIBS)
+	$(Q)$(call LINK_UNIT_CORE,$@)
+
+IN_UNIT := $(UNIT_O) $(BUILD)/obj/daemon/runtime/service_clock.o $(BUILD)/obj/daemon/runtime/table.o $(BUILD)/obj/client/workspace/cycle.o \
+           $(BUILD)/obj/client/buffer/size_class.o $(BUILD)/obj/daemon/core/policy.o $(CONFIG_O) $(OS_O) $(WIRE_O) $(BASE_O)
+LINK_UNIT = $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,--wrap=write,--wrap=fsync,--wrap=rename -o $(1) $(IN_UNIT) -lcriterion $(DAEMON_LIBS)
+
+$(BUILD)/tests/unit: $(IN_UNIT)
+	@mkdir -p $(@D)
+	$(Q)$(call LINK_UNIT,$@)
 
 $(BUILD)/tests/integration: $(INTEGRATION_O) $(WIRE_O) $(BASE_O) $(SHARED) | $(FAULTS)
 	@mkdir -p $(@D)
@@ -109,6 +115,16 @@ covered: all $(TEST_PROGRAMS) $(BUILD)/tests/faults
 	@mkdir -p $(BUILD)/faults
 	@ln -sf ../membrokerd $(BUILD)/faults/membrokerd
 
+# ---- mutants: the code is broken, and a test must fail ----
+MUTATION_SEED  ?= 1
+MUTATION_COUNT ?= 300
+
+mutate: export MUTATION_COMPILE = $(CC) $(CPPFLAGS) $(filter-out -W% -M% -g,$(ALL_CFLAGS)) -x c -c
+mutate: export MUTATION_LINK_CORE = $(call LINK_UNIT_CORE,OUTPUT)
+mutate: export MUTATION_LINK_PARTS = $(call LINK_UNIT,OUTPUT)
+mutate: $(BUILD)/tests/unit-core $(BUILD)/tests/unit ## MUTATION_COUNT (300) mutants, drawn by MUTATION_SEED (1): 97 % must be killed
+	python3 tests/mutation/mutate --seed $(MUTATION_SEED) --count $(MUTATION_COUNT) --work $(BUILD)/mutation $(MUTATION_ARGUMENTS)
+
 # ---- the long ones ----
 SOAK_SECONDS ?= 600
 
@@ -153,4 +169,4 @@ demo: all $(DEMO_PROGRAMS) ## start a broker of its own and show what it does
 include tests/bench/bench.mk
 include tests/fuzz/fuzz.mk
 
-.PHONY: coverage covered soak test test-system faults sanitize sanitized-tests stress lint demo bench
+.PHONY: mutate coverage covered soak test test-system faults sanitize sanitized-tests stress lint demo bench
