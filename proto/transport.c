@@ -42,31 +42,29 @@ int transport_send(int socket, const void *packet, size_t bytes, int fd, _Bool w
     return sent < 0 ? -errno : 0;
 }
 
-/* Hands the first descriptors to the caller and closes the rest. Returns how many came. */
-static size_t take_descriptors(const struct cmsghdr *header, struct packet_descriptors *ret)
+/* Hands the first descriptors to the caller and closes the rest. */
+static void take_descriptors(const struct cmsghdr *header, struct packet_descriptors *ret)
 {
     size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
     for (size_t i = 0; i < count; i++) {
         int fd;
         memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
-        if (ret && ret->count < TRANSPORT_DESCRIPTORS_MAX) {
+        if (ret->count < TRANSPORT_DESCRIPTORS_MAX) {
             ret->fd[ret->count++] = fd;
         } else {
             (void)close(fd);
         }
     }
-    return count;
 }
 
-static size_t take_control(struct msghdr *message, struct packet_descriptors *ret)
+static void take_control(struct msghdr *message, struct packet_descriptors *ret)
 {
-    size_t count = 0;
-    for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header; header = CMSG_NXTHDR(message, header)) {
+    struct cmsghdr *header = ret ? CMSG_FIRSTHDR(message) : NULL;
+    for (; header; header = CMSG_NXTHDR(message, header)) {
         if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
-            count += take_descriptors(header, ret);
+            take_descriptors(header, ret);
         }
     }
-    return count;
 }
 
 static void close_all(struct packet_descriptors *descriptors)
@@ -95,11 +93,12 @@ ssize_t transport_receive(int socket, void *packet, size_t size, struct packet_d
         char space[CMSG_SPACE(CONTROL_DESCRIPTORS * sizeof(int))];
         struct cmsghdr align;
     } control;
-    struct msghdr message = {
-        .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space};
+    struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
     ssize_t received;
     if (ret) {
         ret->count = 0;
+        message.msg_control = control.space;
+        message.msg_controllen = sizeof control.space;
     }
     do {
         received = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
@@ -107,8 +106,8 @@ ssize_t transport_receive(int socket, void *packet, size_t size, struct packet_d
     if (received < 0) {
         return -errno;
     }
-    bool unexpected = take_control(&message, ret) && !ret;
-    if (unexpected || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
+    take_control(&message, ret);
+    if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
         close_all(ret);
         return message.msg_flags & MSG_TRUNC ? -EMSGSIZE : -EBADF;
     }

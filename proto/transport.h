@@ -27,6 +27,9 @@ int transport_send(int socket, const void *packet, size_t bytes, int fd, _Bool w
  * false; -EMSGSIZE when it was longer than `size`; -EBADF when descriptors were lost on the way
  * (MSG_CTRUNC), or came although `ret` is NULL: none are expected; or negative errno. On success ret->fd[] are the
  * caller's; on any error nothing is left open.
+ *
+ * Descriptors that nobody expects never become the receiver's, so that it need not close them: close() of a file on a
+ * FUSE mount waits for the process that serves it, which may be the sender.
  */
 ssize_t transport_receive(int socket, void *packet, size_t size, struct packet_descriptors *ret, _Bool wait);
 

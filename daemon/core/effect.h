@@ -29,9 +29,9 @@ struct effect_make {
     enum location location;
     uint64_t bytes, least_bytes; /* with huge pages, and without; the same where none are wanted */
     struct segment_options options;
-    const char *file;    /* a named file's; borrowed from the lease, NULL: none */
-    uint64_t file_bytes; /* its exact length */
-    struct identity identity;
+    const char *file;         /* a named file's; borrowed from the lease, NULL: none */
+    uint64_t file_bytes;      /* its exact length */
+    struct identity identity; /* for whom it is made; all zero: for the pool */
 };
 
 struct effect_free {

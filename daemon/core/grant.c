@@ -134,7 +134,6 @@ static void begin_segment(struct step *step, struct lease *lease, struct segment
     if (lease->state == LEASE_MAKING && lease->file[0]) {
         make->file = lease->file;
         make->file_bytes = lease->file_bytes;
-        make->identity = lease->session->identity;
     }
 }
 

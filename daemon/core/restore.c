@@ -178,6 +178,30 @@ static bool contradicts(const struct broker *broker, const struct lease *lease, 
                       lease->slot != kept->slot || lease->extents >= LEASE_EXTENTS_MAX));
 }
 
+int broker_restore_freeing(struct broker *broker, const struct kept_segment *kept, void *handle)
+{
+    const struct segment *twin = is_number(kept->id) ? segment_tree_next(broker, kept->id - 1) : NULL;
+    if (twin && twin->id == kept->id) {
+        return -EEXIST;
+    }
+    if (!is_number(kept->id) || !is_size(broker, kept->bytes) ||
+        (kept->location != LOCATION_RAM && kept->location != LOCATION_MMAP)) {
+        return -EINVAL;
+    }
+    struct segment *segment = calloc(1, sizeof *segment);
+    if (!segment) {
+        return -ENOMEM;
+    }
+    segment->id = kept->id;
+    segment->state = SEGMENT_FREEING;
+    segment->handle = handle;
+    ledger_restore(&broker->host, kept->location, kept->bytes, &segment->charge);
+    charge_begin_free(&segment->charge);
+    segment_tree_insert(broker, segment);
+    skip(&broker->next_segment, kept->id);
+    return 0;
+}
+
 int broker_restore_segment(struct broker *broker, const struct kept_segment *kept, void *handle, uint64_t now)
 {
     struct session *session = session_table_find(&broker->sessions, kept->session);

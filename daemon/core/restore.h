@@ -55,6 +55,12 @@ int broker_restore_session(struct broker *broker, const struct kept_session *kep
  */
 int broker_restore_segment(struct broker *broker, const struct kept_segment *kept, void *handle, uint64_t now);
 
+/*
+ * A segment whose lease had ended, and whose memory is being freed: it counts against the host's limits until
+ * INPUT_SEGMENT_FREED. 0, -EEXIST, -EINVAL or -ENOMEM.
+ */
+int broker_restore_freeing(struct broker *broker, const struct kept_segment *kept, void *handle);
+
 /* A slot of the session that no lease has: its generation (even), so that none is used twice. */
 int broker_restore_slot(struct broker *broker, uint64_t session, uint32_t slot, uint64_t generation);
 

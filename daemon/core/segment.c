@@ -78,6 +78,9 @@ struct effect_make *segment_begin_making(struct step *step, struct segment *segm
                                  .bytes = segment->charge.bytes,
                                  .least_bytes = segment->least_bytes,
                                  .options = segment->options};
+    if (segment->lease) {
+        make->identity = segment->lease->session->identity;
+    }
     return make;
 }
 

@@ -16,7 +16,7 @@
 
 int named_file_directory(const char *path)
 {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     return fd < 0 ? -errno : fd;
 }
 
@@ -117,8 +117,10 @@ int named_file_open(const struct named_file *file, uint64_t bytes)
     return result < 0 ? result : fd_steal(&fd);
 }
 
-int named_file_close(int fd)
+void named_file_let_go(int fd, const struct inode_view *view, uint64_t bytes)
 {
+    if (view->goes_beyond && view->size == bytes) {
+        (void)!ftruncate(fd, (off_t)bytes); /* its length is right; the blocks behind it go */
+    }
     (void)flock(fd, LOCK_UN); /* a client that keeps the descriptor must not keep the lock */
-    return fd_close(fd);
 }

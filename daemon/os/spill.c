@@ -5,6 +5,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,66 +14,70 @@
 #include <unistd.h>
 
 #include "proto/base/cleanup.h"
+#include "proto/base/size.h"
 
 #define NAME_PREFIX "membroker-segment-"
 
-static void remove_leftovers(int directory)
+enum { NAME_BYTES = 80 };
+
+/* ---- clean-up ---- */
+
+static void own_prefix(const struct spill *spill, char prefix[NAME_BYTES])
 {
-    int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *stream = copy < 0 ? NULL : fdopendir(copy);
-    if (!stream) {
-        (void)fd_close(copy);
-        return;
-    }
+    (void)snprintf(prefix, NAME_BYTES, NAME_PREFIX "%" PRIx64 "-", spill->owner);
+}
+
+void spill_tidy(const struct spill *spill)
+{
+    char own[NAME_BYTES];
+    DIR *stream = opendir(spill->path);
     const struct dirent *entry;
-    while ((entry = readdir(stream))) {
-        if (strncmp(entry->d_name, NAME_PREFIX, strlen(NAME_PREFIX)) == 0) {
-            (void)unlinkat(directory, entry->d_name, 0);
+    own_prefix(spill, own);
+    while (stream && (entry = readdir(stream))) {
+        if (strncmp(entry->d_name, NAME_PREFIX, strlen(NAME_PREFIX)) == 0 &&
+            strncmp(entry->d_name, own, strlen(own)) != 0) {
+            (void)unlinkat(dirfd(stream), entry->d_name, 0);
         }
     }
-    (void)closedir(stream);
-}
-
-int spill_open(const char *path, struct spill *ret)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        return -errno;
+    if (stream) {
+        (void)closedir(stream);
     }
-    remove_leftovers(fd);
-    *ret = (struct spill){.fd = fd, .path = path};
-    return 0;
 }
 
-void spill_close(struct spill *spill)
+/* ---- allocation ---- */
+
+/* False: the file system won't say, or has no bound (a tmpfs without a size has no blocks at all). */
+static bool read_space(int fd, struct statvfs *ret)
 {
-    spill->fd = fd_close(spill->fd);
+    return fstatvfs(fd, ret) == 0 && ret->f_blocks > 0;
 }
 
-static int create_named(const struct spill *spill)
+uint64_t file_system_free_bytes(int fd)
 {
-    char name[64];
-    static _Atomic unsigned counter;
-    (void)snprintf(name, sizeof name, NAME_PREFIX "%d-%u", getpid(), counter++);
-    int fd = openat(spill->fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        return -errno;
+    struct statvfs status;
+    return fstatvfs(fd, &status) < 0 ? 0 : (uint64_t)status.f_bavail * status.f_frsize;
+}
+
+/* root may use the reserved blocks, and the kernel lets it: the broker must not, whoever runs it. */
+static bool has_space(int fd, uint64_t bytes)
+{
+    struct statvfs space;
+    struct stat status;
+    if (!read_space(fd, &space) || fstat(fd, &status) < 0) {
+        return true;
     }
-    (void)unlinkat(spill->fd, name, 0);
-    return fd;
+    uint64_t missing = size_subtract_floored(bytes, (uint64_t)status.st_blocks * 512);
+    return missing <= (uint64_t)space.f_bavail * space.f_frsize;
 }
 
-static int create_unnamed(const struct spill *spill)
+/* Somebody else may have allocated at the same time. */
+static bool took_reserved_blocks(int fd)
 {
-    int fd = openat(spill->fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (fd >= 0) {
-        return fd;
-    }
-    /* the two codes by which file systems and old kernels say that they have no O_TMPFILE */
-    return errno == EOPNOTSUPP || errno == EISDIR ? create_named(spill) : -errno;
+    struct statvfs space;
+    return read_space(fd, &space) && space.f_bavail == 0 && space.f_bfree > 0;
 }
 
-int spill_allocate(int fd, uint64_t bytes)
+static int allocate(int fd, uint64_t bytes)
 {
     int result;
     do {
@@ -85,23 +91,51 @@ int spill_allocate(int fd, uint64_t bytes)
     return -result;
 }
 
+int spill_allocate(int fd, uint64_t bytes)
+{
+    int result = has_space(fd, bytes) ? allocate(fd, bytes) : -ENOSPC;
+    return result == 0 && took_reserved_blocks(fd) ? -ENOSPC : result;
+}
+
+/* ---- files ---- */
+
+static int create_named(const struct spill *spill, int directory)
+{
+    static unsigned counter;
+    char prefix[NAME_BYTES], name[NAME_BYTES + 32];
+    own_prefix(spill, prefix);
+    (void)snprintf(name, sizeof name, "%s%d-%u", prefix, getpid(), counter++);
+    int fd = openat(directory, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return -errno;
+    }
+    (void)unlinkat(directory, name, 0);
+    return fd;
+}
+
+/* O_EXCL: a borrower can't link it into a directory by its descriptor. */
+static int create_unnamed(const struct spill *spill, int directory)
+{
+    int fd = openat(directory, ".", O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+    if (fd >= 0) {
+        return fd;
+    }
+    /* the two codes by which file systems and old kernels say that they have no O_TMPFILE */
+    return errno == EOPNOTSUPP || errno == EISDIR ? create_named(spill, directory) : -errno;
+}
+
 int spill_create(const struct spill *spill, uint64_t bytes, uint64_t *ret_free)
 {
-    cleanup(fd_closep) int fd = create_unnamed(spill);
+    cleanup(fd_closep) int directory = open(spill->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0) {
+        return -errno;
+    }
+    cleanup(fd_closep) int fd = create_unnamed(spill, directory);
     int result = fd < 0 ? fd : spill_allocate(fd, bytes);
     if (result < 0) {
         fd = fd_close(fd); /* what was allocated is free again before we look */
-        *ret_free = directory_free_bytes(spill->fd);
+        *ret_free = file_system_free_bytes(directory);
         return result;
     }
     return fd_steal(&fd);
-}
-
-uint64_t directory_free_bytes(int directory)
-{
-    struct statvfs status;
-    if (fstatvfs(directory, &status) < 0) {
-        return 0;
-    }
-    return (uint64_t)status.f_bavail * status.f_frsize;
 }

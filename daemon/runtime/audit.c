@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Auditing. First every segment, a few hundred a turn of the loop: each is compared at the instant at
- * which it is looked at, so that what changes between two turns does no harm. Then the descriptors, which
- * a job on the thread pool lists: a memfd of ours that belongs to no segment would be memory outside the ledger.
+ * Auditing. First every segment, a few hundred at a time: workers look at them, and each is compared when its look
+ * comes back, so that what changes meanwhile does no harm. Then the descriptors, which a job on the thread pool lists:
+ * a memfd of ours that belongs to no segment would be memory outside the ledger.
  */
 #include "daemon/runtime/audit.h"
 
@@ -17,9 +17,18 @@
 
 #include "daemon/os/memfd.h"
 #include "daemon/runtime/log.h"
-#include "daemon/runtime/segments.h"
+#include "daemon/runtime/watch.h"
+#include "daemon/runtime/workers.h"
+#include "proto/base/size.h"
 
-enum { SEGMENTS_PER_SLICE = 500, SCANS_MAX = 50, SCAN_PAUSE_MS = 5, DIFFERENCE_BYTES = 200 };
+enum {
+    SEGMENTS_PER_SLICE = 500,
+    LOOK_PAUSE_MS = 5,
+    LOOKING_MAX_MS = 5000, /* for a slice's looks to come back */
+    SCANS_MAX = 50,
+    SCAN_PAUSE_MS = 5,
+    DIFFERENCE_BYTES = 200,
+};
 
 struct audit {
     struct server *server;
@@ -32,12 +41,17 @@ struct audit {
     struct audit_reply report;
     char texts[MESSAGE_DIFFERENCES_MAX][DIFFERENCE_BYTES];
     const char *differences[MESSAGE_DIFFERENCES_MAX];
+    size_t references; /* its own, and its looks' */
     int scans;
     int *descriptors; /* that look like segments */
     size_t descriptor_count;
     int scan_error;
-    int look_error; /* of a segment that could not be looked at: then there is nothing to report */
-    bool disturbed; /* jobs ran when the scan began */
+    size_t looks;         /* that have not come back */
+    uint64_t looks_began; /* monotonic */
+    size_t unseen;        /* segments that could not be looked at: that nothing differs is not known then */
+    uint32_t unseen_user; /* of the last of those */
+    int look_error;       /* of the descriptors */
+    bool disturbed;       /* jobs ran when the scan began */
 };
 
 static struct audit *running;
@@ -65,15 +79,31 @@ static void on_closed(uv_handle_t *handle)
     free(audit);
 }
 
+/* It stays until all its looks are back, which may be long after its report. */
+static void release(struct audit *audit)
+{
+    if (--audit->references == 0) {
+        uv_close((uv_handle_t *)&audit->timer, on_closed);
+    }
+}
+
 /* That nothing differs is not known then, and that something does neither. */
-static void could_not_look(struct reply *reply, int error)
+static void could_not_look(const struct audit *audit, struct reply *reply)
 {
     reply->kind = REPLY_ERROR;
     reply->error = (struct error_reply){.code = ERROR_SYSTEM};
-    (void)snprintf(reply->error.sentence, sizeof reply->error.sentence,
-                   "the audit could not look at every segment (%s): ask again when the daemon has memory and "
-                   "descriptors for it",
-                   strerrordesc_np(-error));
+    if (audit->unseen) {
+        (void)snprintf(
+            reply->error.sentence, sizeof reply->error.sentence,
+            "the audit could not look at %zu segments, one of them user %u's: a process may hold it locked, or "
+            "the daemon is short of memory; `membrokerctl status` names what is stuck",
+            audit->unseen, audit->unseen_user);
+    } else {
+        (void)snprintf(reply->error.sentence, sizeof reply->error.sentence,
+                       "the audit could not list the daemon's descriptors (%s): ask again when it has memory and "
+                       "descriptors for it",
+                       strerrordesc_np(-audit->look_error));
+    }
 }
 
 static void finish(struct audit *audit)
@@ -82,11 +112,11 @@ static void finish(struct audit *audit)
     running = NULL;
     reply.audit = audit->report;
     reply.audit.differences = audit->differences;
-    if (audit->look_error && !audit->report.difference_count) {
-        could_not_look(&reply, audit->look_error);
+    if ((audit->look_error || audit->unseen) && !audit->report.difference_count) {
+        could_not_look(audit, &reply);
     }
     connection_send(audit->connection, &reply, -EBADF);
-    uv_close((uv_handle_t *)&audit->timer, on_closed);
+    release(audit);
 }
 
 /* ---- descriptors ---- */
@@ -113,7 +143,7 @@ static bool lies_in(const char *target, const char *directory)
 
 static bool is_segment_link(const struct server *server, const char *target)
 {
-    return strcmp(target, MEMFD_SEGMENT_LINK) == 0 || lies_in(target, server->spill.path) ||
+    return strcmp(target, MEMFD_SEGMENT_LINK) == 0 || lies_in(target, server->config->spill_directory) ||
            lies_in(target, server->config->files_directory);
 }
 
@@ -160,7 +190,7 @@ static void scan_done(uv_work_t *work, int status)
     for (size_t i = 0; i < audit->descriptor_count; i++) {
         unexplained += !is_known(server, audit->descriptors[i]);
     }
-    bool doubtful = unexplained && (audit->disturbed || server->jobs_in_flight || audit->scans < 3);
+    bool doubtful = unexplained && (audit->disturbed || !workers_are_idle(server) || audit->scans < 3);
     if (doubtful && ++audit->scans < SCANS_MAX && connection_is_open(audit->connection)) {
         (void)uv_timer_start(&audit->timer, scan_again, SCAN_PAUSE_MS, 0);
         return;
@@ -177,7 +207,7 @@ static void scan_again(uv_timer_t *timer)
 {
     struct audit *audit = timer->data;
     audit->work.data = audit;
-    audit->disturbed = audit->server->jobs_in_flight > 0;
+    audit->disturbed = !workers_are_idle(audit->server);
     (void)uv_queue_work(&audit->server->loop, &audit->work, scan_work, scan_done);
 }
 
@@ -193,28 +223,55 @@ static void count(struct audit *audit, const struct segment_view *segment, uint6
     report->segments++;
 }
 
-static void compare(struct audit *audit, const struct segment_view *segment)
+static void note_unseen(struct audit *audit, const struct segment_view *segment)
 {
-    struct segment_kernel_view kernel;
-    if (segment->state != SEGMENT_LIVE) {
-        audit->report.in_flight++;
-        return;
-    }
-    int result = segment_look(segment->handle, &kernel);
-    if (result < 0) {
-        audit->look_error = result;
-        return;
-    }
     const struct segment_file *file = segment->handle;
-    uint64_t pages = segment->bytes - file->size; /* a named file's last page may be a part of one */
-    count(audit, segment, kernel.size + pages, kernel.allocated);
-    if (!segment_is_intact(segment->handle, &kernel)) {
+    audit->unseen++;
+    audit->unseen_user = file->work.user;
+}
+
+static void compare(struct audit *audit, const struct segment_view *segment, const struct inode_view *kernel)
+{
+    const struct segment_file *file = segment->handle;
+    uint64_t pages = segment->bytes - segment_length(file); /* a named file's last page may be a part of one */
+    count(audit, segment, kernel->size + pages, kernel->allocated);
+    if (!segment_is_intact(file, kernel)) {
         note_difference(audit,
                         "segment %llu of lease %llu: the ledger has %llu bytes, the kernel a size of %llu and %llu "
-                        "allocated",
+                        "allocated%s",
                         (unsigned long long)segment->id, (unsigned long long)segment->lease,
-                        (unsigned long long)segment->bytes, (unsigned long long)kernel.size,
-                        (unsigned long long)kernel.allocated);
+                        (unsigned long long)segment->bytes, (unsigned long long)kernel->size,
+                        (unsigned long long)kernel->allocated, kernel->goes_beyond ? ", some beyond its end" : "");
+    }
+}
+
+static void on_looked(struct server *server, uint64_t id, const struct inode_view *view, void *argument)
+{
+    struct audit *audit = argument;
+    struct segment_view segment;
+    audit->looks--;
+    if (audit == running && !server->is_closing) {
+        if (!broker_next_segment(server->broker, id - 1, &segment) || segment.id != id ||
+            segment.state != SEGMENT_LIVE) {
+            audit->report.in_flight++;
+        } else if (view) {
+            compare(audit, &segment, view);
+        } else {
+            note_unseen(audit, &segment);
+        }
+    }
+    release(audit);
+}
+
+static void look(struct audit *audit, const struct segment_view *segment)
+{
+    if (segment->state != SEGMENT_LIVE) {
+        audit->report.in_flight++;
+    } else if (segment_look_begin(audit->server, segment, on_looked, audit)) {
+        audit->looks++;
+        audit->references++;
+    } else {
+        note_unseen(audit, segment);
     }
 }
 
@@ -233,20 +290,48 @@ static void check_sums(struct audit *audit)
     }
 }
 
+static bool waits_for_looks(struct audit *audit)
+{
+    uint64_t waited = server_monotonic() - audit->looks_began;
+    if (audit->looks && waited > LOOKING_MAX_MS * NANOSECONDS_PER_MILLISECOND) {
+        audit->unseen += audit->looks; /* they come back some day, to nobody */
+        audit->unseen_user = workers_stuck(audit->server).user;
+        return false;
+    }
+    return audit->looks > 0;
+}
+
+static void compare_some(struct slice *slice);
+
+static void look_again(uv_timer_t *timer)
+{
+    struct audit *audit = timer->data;
+    compare_some(&audit->slice);
+}
+
 static void compare_some(struct slice *slice)
 {
     struct audit *audit = (struct audit *)((char *)slice - offsetof(struct audit, slice));
     struct segment_view segment;
-    for (int i = 0; i < SEGMENTS_PER_SLICE; i++) {
-        if (!broker_next_segment(audit->server->broker, audit->cursor, &segment)) {
-            check_sums(audit);
-            scan_again(&audit->timer);
-            return;
-        }
-        audit->cursor = segment.id;
-        compare(audit, &segment);
+    if (waits_for_looks(audit)) {
+        (void)uv_timer_start(&audit->timer, look_again, LOOK_PAUSE_MS, 0);
+        return;
     }
-    schedule_slice(audit->server, slice);
+    bool gives_up = audit->looks > 0, ends = false;
+    audit->looks_began = server_monotonic();
+    for (int i = 0; !gives_up && !ends && i < SEGMENTS_PER_SLICE; i++) {
+        ends = !broker_next_segment(audit->server->broker, audit->cursor, &segment);
+        if (!ends) {
+            audit->cursor = segment.id;
+            look(audit, &segment);
+        }
+    }
+    if (gives_up || (ends && !audit->looks)) {
+        check_sums(audit);
+        scan_again(&audit->timer);
+    } else {
+        schedule_slice(audit->server, slice);
+    }
 }
 
 bool audit_start(struct connection *connection, uint64_t request_id)
@@ -258,6 +343,7 @@ bool audit_start(struct connection *connection, uint64_t request_id)
     audit->server = connection_server(connection);
     audit->connection = connection_hold(connection);
     audit->request_id = request_id;
+    audit->references = 1;
     (void)uv_timer_init(&audit->server->loop, &audit->timer);
     audit->timer.data = audit;
     running = audit;

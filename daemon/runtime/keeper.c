@@ -73,8 +73,8 @@ void keeper_keep_segment(struct segment_file *file)
     struct server *server = file->server;
     struct kept_segment kept;
     if (keeper_is_active(server) && file->record == TABLE_NONE &&
-        broker_keep_segment(server->broker, file->id, &kept)) {
-        file->record = store(server, keeper_kind(file), file->fd, "segment", file->id);
+        broker_keep_segment(server->broker, segment_id(file), &kept)) {
+        file->record = store(server, keeper_kind(file), file->fd, "segment", segment_id(file));
         if (file->record != TABLE_NONE) {
             table_keep_segment(&server->table, file->record, &kept);
         }

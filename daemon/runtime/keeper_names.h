@@ -48,5 +48,5 @@ static inline bool keeper_is_name(const char *name)
 
 static inline enum keeper_kind keeper_kind(const struct segment_file *file)
 {
-    return file->file[0] ? KEEPER_FILE : KEEPER_SEGMENT;
+    return segment_name(file)[0] ? KEEPER_FILE : KEEPER_SEGMENT;
 }

@@ -14,6 +14,7 @@
 #include "daemon/runtime/audit.h"
 #include "daemon/runtime/keeper.h"
 #include "daemon/runtime/log.h"
+#include "daemon/runtime/named_requests.h"
 #include "daemon/runtime/peer.h"
 #include "daemon/runtime/watch.h"
 #include "proto/base/size.h"
@@ -118,13 +119,25 @@ static void serve_by_core(struct connection *connection, const struct request *r
 }
 
 /* A named file's present length is what the core needs to know of it. */
+static void measure_file(struct connection *connection, const struct request *request)
+{
+    int result = named_request_begin(connection, request, serve_by_core);
+    if (result == -EBUSY) {
+        send_error(
+            connection, request, ERROR_BUSY,
+            "earlier requests of this user are stuck: a process of the user holds a file, a segment or the files' "
+            "directory locked; end that process, and try again");
+    } else if (result < 0) {
+        send_error(connection, request, ERROR_SYSTEM, "the broker is out of memory for its own tables");
+    }
+}
+
 static void serve_acquire(struct connection *connection, const struct request *request)
 {
-    struct peer *peer = connection_peer(connection);
     const char *name = request->acquire.file;
     if (!name[0]) {
         serve_by_core(connection, request);
-    } else if (peer->server->files_directory < 0) {
+    } else if (!connection_server(connection)->config->files_directory) {
         send_error(
             connection, request, ERROR_NOT_SUPPORTED,
             "this broker lets no program name a file: its configuration has no [mapped] files; ask for a nameless one");
@@ -132,11 +145,17 @@ static void serve_acquire(struct connection *connection, const struct request *r
         send_error(connection, request, ERROR_INVALID,
                    "a file is named without a directory, and its name begins with no dot");
     } else {
-        struct request with_size = *request;
-        const struct named_file file = {peer->server->files_directory, name, peer->identity.uid, peer->identity.gid};
-        with_size.acquire.file_bytes = named_file_bytes(&file);
-        serve_by_core(connection, &with_size);
+        measure_file(connection, request);
     }
+}
+
+static void serve_cancel(struct connection *connection, const struct request *request)
+{
+    if (named_request_cancel(connection, request->cancel_request)) {
+        const struct request cancelled = {.id = request->cancel_request, .kind = REQUEST_ACQUIRE};
+        send_error(connection, &cancelled, ERROR_CANCELLED, "the request was cancelled");
+    }
+    serve_by_core(connection, request);
 }
 
 /* ---- what only looks ---- */
@@ -232,7 +251,7 @@ static handler *const handlers[REQUEST_KINDS] = {
     [REQUEST_EXTEND] = serve_by_core,  [REQUEST_RELEASE] = serve_by_core, [REQUEST_RENEW] = serve_by_core,
     [REQUEST_STATUS] = serve_status,   [REQUEST_LIST] = serve_list,       [REQUEST_REVOKE] = serve_by_core,
     [REQUEST_PING] = serve_ping,       [REQUEST_AUDIT] = serve_audit,     [REQUEST_BYE] = serve_by_core,
-    [REQUEST_CANCEL] = serve_by_core,  [REQUEST_TRIMMED] = serve_by_core, [REQUEST_WHY] = serve_why,
+    [REQUEST_CANCEL] = serve_cancel,   [REQUEST_TRIMMED] = serve_by_core, [REQUEST_WHY] = serve_why,
 };
 
 static bool must_greet_first(struct connection *connection, const struct request *request)

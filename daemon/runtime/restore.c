@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/os/process.h"
@@ -135,6 +134,13 @@ static struct peer *peer_of(const struct server *server, uint64_t session)
     return NULL;
 }
 
+/* Whose lane a segment belongs in; the daemon's own if its session is gone. */
+static uint32_t user_of(const struct server *server, const struct kept_segment *kept)
+{
+    const struct peer *peer = peer_of(server, kept->session);
+    return peer ? peer->identity.uid : getuid();
+}
+
 /* The slot says whether the lease had ended when the daemon did: NULL. */
 static struct control_slot *live_slot(const struct peer *peer, const struct kept_segment *kept)
 {
@@ -145,18 +151,10 @@ static struct control_slot *live_slot(const struct peer *peer, const struct kept
     return slot->generation == kept->generation ? slot : NULL;
 }
 
-/* 0: the segment is as it was. */
+/* 0: it goes on. Whether it is as it was made, workers see afterwards: its borrower may hold it locked. */
 static int check_segment(const struct server *server, const struct kept_segment *kept, int fd)
 {
-    struct stat status;
-    uint64_t size = kept->file[0] ? kept->file_bytes : kept->bytes;
-    if (fd < 0 || !live_slot(peer_of(server, kept->session), kept)) {
-        return -ENOENT;
-    }
-    if (fstat(fd, &status) < 0) {
-        return -errno;
-    }
-    return (uint64_t)status.st_size == size ? 0 : -EPROTO;
+    return fd >= 0 && live_slot(peer_of(server, kept->session), kept) ? 0 : -ENOENT;
 }
 
 /* The holder is told why, if the lease had not ended before. */
@@ -169,16 +167,35 @@ static void end_slot(struct peer *peer, const struct kept_segment *kept, enum en
     }
 }
 
+/* Its bytes are being freed, and in the ledger until they are. False: it can't be entered there. */
+static bool free_segment(struct server *server, const struct kept_segment *kept, uint32_t record, int fd)
+{
+    struct segment_file *file = fd >= 0 ? segment_adopt(server, kept, fd, user_of(server, kept)) : NULL;
+    if (file && broker_restore_freeing(server->broker, kept, file) < 0) {
+        segment_disown(file);
+        file = NULL;
+    }
+    if (file) {
+        file->record = record;
+        segment_free(server, &(struct effect_free){.segment = kept->id, .handle = file});
+    }
+    return file;
+}
+
 static void drop_segment(struct restoring *restoring, const struct kept_segment *kept, uint32_t record, int fd)
 {
     bool is_file = kept->file[0];
-    if (fd >= 0 && !is_file) {
-        (void)!ftruncate(fd, 0);
+    restoring->dropped++;
+    if (free_segment(restoring->server, kept, record, fd)) {
+        return;
     }
-    (void)fd_close(fd);
+    if (fd >= 0 && !is_file) {
+        segment_free_unexplained(restoring->server, fd);
+    } else if (fd >= 0) {
+        segment_close_descriptor(restoring->server, getuid(), fd);
+    }
     table_forget(&restoring->server->table, record);
     forget(is_file ? KEEPER_FILE : KEEPER_SEGMENT, record);
-    restoring->dropped++;
 }
 
 static void restore_segment(struct restoring *restoring, const struct kept_segment *kept, uint32_t record)
@@ -188,7 +205,7 @@ static void restore_segment(struct restoring *restoring, const struct kept_segme
     struct segment_file *file = NULL;
     int result = check_segment(server, kept, fd);
     if (result == 0) {
-        file = segment_adopt(server, kept, fd);
+        file = segment_adopt(server, kept, fd, user_of(server, kept));
         result = file ? broker_restore_segment(server->broker, kept, file, server_now(server)) : -ENOMEM;
     }
     if (result < 0 && file) {
@@ -200,7 +217,7 @@ static void restore_segment(struct restoring *restoring, const struct kept_segme
         return;
     }
     if (result < 0 || !file) {
-        end_slot(peer_of(server, kept->session), kept, result == -EPROTO ? END_TAMPERED : END_SHUTDOWN);
+        end_slot(peer_of(server, kept->session), kept, END_SHUTDOWN);
         drop_segment(restoring, kept, record, fd);
         return;
     }
@@ -247,9 +264,10 @@ static void close_unexplained(struct restoring *restoring)
             continue;
         }
         if (handed->name[0] == KEEPER_SEGMENT) {
-            (void)!ftruncate(handed->fd, 0);
+            segment_free_unexplained(restoring->server, fd_steal(&handed->fd));
+        } else {
+            segment_close_descriptor(restoring->server, getuid(), fd_steal(&handed->fd));
         }
-        handed->fd = fd_close(handed->fd);
         service_manager_forget(handed->name);
         restoring->dropped++;
     }

@@ -4,24 +4,21 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/os/fault.h"
 #include "daemon/os/memfd.h"
-#include "daemon/os/named_file.h"
 #include "daemon/runtime/keeper.h"
-#include "daemon/runtime/log.h"
 #include "daemon/runtime/watch.h"
+#include "daemon/runtime/workers.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/size.h"
 
-/* Truncating this much touched memory takes about 0.7 ms: the most that one turn of the loop spends on it. */
-enum { INLINE_FREE_BYTES = 4 << 20 };
-
-/* After a free that took its time, the host is looked at again, if the last look is older than this. */
+/* After a free of more than this the host is looked at again, if the last look is older than that. */
+#define REFRESH_BYTES    (UINT64_C(4) << 20)
 #define FREED_REFRESH_NS (20 * NANOSECONDS_PER_MILLISECOND)
 
 /* For the case that there is no memory even to say that there is none: enough for one step's failures. */
@@ -91,72 +88,46 @@ static void clear_index(struct segment_file *file)
     }
 }
 
+static struct segment_file *owner_of(struct work *work)
+{
+    return (struct segment_file *)((char *)work - offsetof(struct segment_file, work));
+}
+
 /* ---- results ---- */
+
+static void report(struct segment_file *file)
+{
+    file->result.segment = segment_id(file);
+    TAILQ_INSERT_TAIL(&file->server->results, file, in_results);
+}
 
 static void report_made(struct segment_file *file)
 {
     if (file->fd >= 0 && !reserve_index(file->server, file->fd)) {
         file->fd = fd_close(file->fd);
-        file->outcome = INPUT_SEGMENT_FAILED;
-        file->result = (struct input_segment){0};
-        file->result.error = -ENOMEM;
+        file->result = (struct input_segment){.error = -ENOMEM};
     }
+    file->outcome = file->fd >= 0 ? INPUT_SEGMENT_MADE : INPUT_SEGMENT_FAILED;
     if (file->fd >= 0) {
         put_index(file);
-        file->outcome = INPUT_SEGMENT_MADE;
         file->result.handle = file;
-    } else {
-        file->outcome = INPUT_SEGMENT_FAILED;
     }
-    file->result.segment = file->id;
-    TAILQ_INSERT_TAIL(&file->server->results, file, in_results);
+    report(file);
+}
+
+static void report_freed(struct segment_file *file)
+{
+    keeper_forget_segment(file);
+    file->outcome = INPUT_SEGMENT_FREED;
+    file->result = (struct input_segment){0};
+    report(file);
 }
 
 /* ---- making ---- */
 
-static bool wants_huge_pages(const struct segment_file *file)
+/* Takes the descriptor, or the error. */
+static void take_made(struct segment_file *file, int fd)
 {
-    return file->location == LOCATION_RAM && file->options.huge_pages != HUGE_PAGES_NEVER;
-}
-
-static int make_ram(struct segment_file *file)
-{
-    struct memfd_options options = {
-        .huge_pages = wants_huge_pages(file),
-        .numa_node = file->options.numa_node,
-        .interleave = file->options.interleave,
-        .prefault = file->options.prefault,
-    };
-    int fd = memfd_segment(file->bytes, &options);
-    if (fd < 0 && options.huge_pages && file->options.huge_pages == HUGE_PAGES_TRY) {
-        options.huge_pages = false;
-        options.transparent = file->server->has_transparent_huge_pages;
-        file->result.is_least = true;
-        file->bytes = file->size = file->least_bytes;
-        fd = memfd_segment(file->bytes, &options);
-    }
-    file->result.has_huge_pages = fd >= 0 && (options.huge_pages || options.transparent);
-    return fd;
-}
-
-static int make_file(struct segment_file *file)
-{
-    struct server *server = file->server;
-    if (!file->file[0]) {
-        return spill_create(&server->spill, file->bytes, &file->result.disk_free);
-    }
-    const struct named_file named = {server->files_directory, file->file, file->uid, file->gid};
-    int fd = named_file_open(&named, file->size);
-    if (fd == -ENOSPC || fd == -EDQUOT) {
-        file->result.disk_free = directory_free_bytes(server->files_directory);
-    }
-    return fd;
-}
-
-/* Any thread. */
-static void make_now(struct segment_file *file)
-{
-    int fd = file->location == LOCATION_RAM ? make_ram(file) : make_file(file);
     fault_point();
     if (fd >= file->server->fd_ceiling) {
         (void)close(fd);
@@ -166,63 +137,89 @@ static void make_now(struct segment_file *file)
     file->result.error = fd < 0 ? fd : 0;
 }
 
-static void make_work(uv_work_t *work)
+static void make_done(struct server *server, struct work *work, const struct job_result *result, int fd)
 {
-    make_now(work->data);
-}
-
-static void make_done(uv_work_t *work, int status)
-{
-    struct segment_file *file = work->data;
-    struct server *server = file->server;
-    if (status < 0) {
-        file->result.error = -ECANCELED;
+    struct segment_file *file = owner_of(work);
+    (void)server;
+    file->result = (struct input_segment){
+        .has_huge_pages = result->has_huge_pages, .is_least = result->is_least, .disk_free = result->disk_free};
+    if (result->is_least) {
+        file->bytes = work->job.size = work->job.least_bytes;
     }
-    server->jobs_in_flight--;
+    /* the worker had one, and here it could not be received */
+    take_made(file, fd >= 0 ? fd : result->error < 0 ? result->error : -EMFILE);
     report_made(file);
-    server_settle(server);
 }
 
-static void queue_job(struct segment_file *file, uv_work_cb work, uv_after_work_cb done)
+static void describe_ram(struct job *job, const struct server *server, const struct segment_options *options)
 {
-    file->work.data = file;
-    file->server->jobs_in_flight++;
-    int result = uv_queue_work(&file->server->loop, &file->work, work, done);
-    assert(result == 0);
-    (void)result;
+    job->kind = JOB_MAKE_RAM;
+    job->ram = (struct memfd_options){
+        .huge_pages = options->huge_pages != HUGE_PAGES_NEVER,
+        .numa_node = options->numa_node,
+        .interleave = options->interleave,
+        .prefault = options->prefault,
+    };
+    job->may_take_least = options->huge_pages == HUGE_PAGES_TRY;
+    job->has_transparent_huge_pages = server->has_transparent_huge_pages;
+}
+
+static void describe(struct segment_file *file, const struct effect_make *make)
+{
+    struct job *job = &file->work.job;
+    job->segment = make->segment;
+    job->bytes = make->bytes;
+    job->least_bytes = make->least_bytes;
+    job->size = make->file ? make->file_bytes : make->bytes;
+    if (make->location == LOCATION_RAM) {
+        describe_ram(job, file->server, &make->options);
+    } else {
+        job->kind = make->file ? JOB_MAKE_NAMED : JOB_MAKE_SPILL;
+    }
+    if (make->file) {
+        (void)stpncpy(job->file, make->file, sizeof job->file - 1);
+        job->uid = make->identity.uid;
+        job->gid = make->identity.gid;
+    }
+}
+
+/* A few microseconds, for an inode that nobody else knows. */
+static bool is_made_at_once(const struct job *job)
+{
+    return job->kind == JOB_MAKE_RAM && !job->ram.prefault && !job->ram.huge_pages;
 }
 
 void segment_make(struct server *server, const struct effect_make *make)
 {
     struct segment_file *file = file_new();
     file->server = server;
-    file->id = make->segment;
     file->location = make->location;
     file->bytes = make->bytes;
-    file->least_bytes = make->least_bytes;
-    file->options = make->options;
     file->record = TABLE_NONE;
-    file->size = make->file ? make->file_bytes : make->bytes;
-    if (make->file) {
-        (void)stpncpy(file->file, make->file, sizeof file->file - 1);
-        file->uid = make->identity.uid;
-        file->gid = make->identity.gid;
-    }
     file->fd = -EBADF;
+    file->work.fd = -EBADF;
+    file->work.user = make->identity.uid;
+    file->work.done = make_done;
+    describe(file, make);
     if (is_emergency(file)) {
         file->result.error = -ENOMEM;
         report_made(file);
-    } else if (file->location == LOCATION_RAM && !file->options.prefault && !wants_huge_pages(file)) {
-        make_now(file);
+    } else if (is_made_at_once(&file->work.job)) {
+        take_made(file, memfd_segment(file->bytes, &file->work.job.ram));
         report_made(file);
     } else {
-        queue_job(file, make_work, make_done);
+        workers_do(server, &file->work);
     }
+}
+
+void segment_lend(struct segment_file *file, uint32_t user)
+{
+    file->work.user = user;
 }
 
 /* ---- after a restart ---- */
 
-struct segment_file *segment_adopt(struct server *server, const struct kept_segment *kept, int fd)
+struct segment_file *segment_adopt(struct server *server, const struct kept_segment *kept, int fd, uint32_t user)
 {
     struct segment_file *file = calloc(1, sizeof *file);
     if (!file || !reserve_index(server, fd)) {
@@ -230,12 +227,12 @@ struct segment_file *segment_adopt(struct server *server, const struct kept_segm
         return NULL;
     }
     file->server = server;
-    file->id = kept->id;
     file->location = kept->location;
     file->bytes = kept->bytes;
-    file->options = kept->options;
-    file->size = kept->file[0] ? kept->file_bytes : kept->bytes;
-    memcpy(file->file, kept->file, sizeof file->file);
+    file->work.user = user;
+    file->work.job.segment = kept->id;
+    file->work.job.size = kept->file[0] ? kept->file_bytes : kept->bytes;
+    memcpy(file->work.job.file, kept->file, sizeof file->work.job.file);
     file->fd = fd;
     file->record = TABLE_NONE;
     put_index(file);
@@ -250,43 +247,43 @@ void segment_disown(struct segment_file *file)
 
 /* ---- freeing ---- */
 
-/* Any thread. The pages are free when ftruncate returns, whoever still has them mapped. */
-static void free_now(struct segment_file *file)
+/*
+ * The pages are back, and only now its descriptor goes: had the worker died, another would have needed it. The last
+ * descriptor of a file is a worker's to close, which may take the file system's journal some time.
+ */
+static void free_done(struct server *server, struct work *work, const struct job_result *result, int fd)
 {
-    if (file->file[0]) {
-        file->fd = named_file_close(file->fd); /* its bytes are its user's, and stay */
+    struct segment_file *file = owner_of(work);
+    (void)fd;
+    clear_index(file);
+    if (result->error == -ECANCELED) { /* the daemon ends */
+        file->fd = fd_close(file->fd);
+        segment_forget(file);
         return;
     }
     fault_point();
-    while (ftruncate(file->fd, 0) < 0 && errno == EINTR) {
+    watch_released(file, &result->view);
+    if (file->location == LOCATION_RAM) {
+        file->fd = fd_close(file->fd);
+    } else {
+        segment_close_descriptor(server, work->user, fd_steal(&file->fd));
     }
-    fault_point();
-    file->fd = fd_close(file->fd);
-}
-
-static void report_freed(struct segment_file *file)
-{
-    keeper_forget_segment(file);
-    file->outcome = INPUT_SEGMENT_FREED;
-    file->result = (struct input_segment){0};
-    file->result.segment = file->id;
-    TAILQ_INSERT_TAIL(&file->server->results, file, in_results);
-}
-
-static void free_work(uv_work_t *work)
-{
-    free_now(work->data);
-}
-
-static void free_done(uv_work_t *work, int status)
-{
-    struct segment_file *file = work->data;
-    struct server *server = file->server;
-    (void)status; /* jobs are never cancelled */
-    server->jobs_in_flight--;
+    bool is_large = file->bytes > REFRESH_BYTES;
     report_freed(file);
-    server_refresh_host(server, FREED_REFRESH_NS);
-    server_settle(server);
+    if (is_large) {
+        server_refresh_host(server, FREED_REFRESH_NS);
+    }
+}
+
+void segment_free(struct server *server, const struct effect_free *to_free)
+{
+    struct segment_file *file = to_free->handle;
+    fault_point();
+    file->work.job.kind = segment_name(file)[0] ? JOB_LET_GO : JOB_FREE;
+    file->work.job.bytes = file->bytes;
+    file->work.fd = file->fd;
+    file->work.done = free_done;
+    workers_do(server, &file->work);
 }
 
 void segments_close(struct server *server)
@@ -301,43 +298,53 @@ void segments_close(struct server *server)
     }
 }
 
-void segment_free(struct server *server, const struct effect_free *to_free)
+/* ---- descriptors that are no segment's (any more) ---- */
+
+static void descriptor_done(struct server *server, struct work *work, const struct job_result *result, int fd)
 {
-    struct segment_file *file = to_free->handle;
-    clear_index(file);
-    watch_released(file);
-    bool small = file->location == LOCATION_RAM && file->bytes <= INLINE_FREE_BYTES - server->inline_bytes;
-    if (small) {
-        server->inline_bytes += file->bytes;
-        free_now(file);
-        report_freed(file);
-    } else {
-        queue_job(file, free_work, free_done);
+    (void)server;
+    (void)result;
+    (void)fd;
+    (void)fd_close(work->fd);
+    free(work);
+}
+
+/* If there is no memory for the job, closing is all that can be done. */
+static void do_with_descriptor(struct server *server, enum job_kind kind, uint32_t user, int fd)
+{
+    struct work *work = calloc(1, sizeof *work);
+    if (!work) {
+        (void)fd_close(fd);
+        return;
     }
+    work->job.kind = kind;
+    work->fd = fd;
+    work->user = user;
+    work->done = descriptor_done;
+    workers_do(server, work);
+}
+
+void segment_close_descriptor(struct server *server, uint32_t user, int fd)
+{
+    do_with_descriptor(server, JOB_CLOSE, user, fd);
+}
+
+void segment_free_unexplained(struct server *server, int fd)
+{
+    do_with_descriptor(server, JOB_FREE, getuid(), fd);
+}
+
+void segments_tidy(struct server *server)
+{
+    do_with_descriptor(server, JOB_TIDY, getuid(), -EBADF);
 }
 
 /* ---- looking ---- */
 
-int segment_look(const struct segment_file *file, struct segment_kernel_view *ret)
+bool segment_is_intact(const struct segment_file *file, const struct inode_view *view)
 {
-    struct stat status;
-    if (fstat(file->fd, &status) < 0) {
-        return -errno;
-    }
-    *ret =
-        (struct segment_kernel_view){.size = (uint64_t)status.st_size, .allocated = (uint64_t)status.st_blocks * 512};
-    return 0;
-}
-
-bool segment_is_intact(const struct segment_file *file, const struct segment_kernel_view *view)
-{
-    uint64_t overhead = 65536 + file->bytes / 256; /* of a file system's own extent blocks */
-    if (view->size != file->size) {
+    if (view->size != segment_length(file)) {
         return false;
     }
-    if (file->file[0]) {
-        return view->allocated >= file->size; /* who made it may have allocated more */
-    }
-    return file->location == LOCATION_RAM ||
-           (view->allocated >= file->bytes && view->allocated <= file->bytes + overhead);
+    return file->location == LOCATION_RAM || (view->allocated >= segment_length(file) && !view->goes_beyond);
 }

@@ -1,53 +1,74 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The segments' real side: making and freeing memfds and files, on the loop where it takes microseconds
- * and on the thread pool where it may take longer. Each result goes to the core as an input.
+ * The segments' real side: memfds and files. A plain memfd is made on the loop, which takes microseconds, since nobody
+ * else can know of it yet. All else is done by worker processes (workers.h), in the lane of the user who has, or is to
+ * have, the segment. Each result goes to the core as an input.
  */
 #pragma once
 
+#include "daemon/core/restore.h"
+#include "daemon/runtime/lanes.h"
 #include "daemon/runtime/server.h"
 
 /* What the core holds as a segment's handle. */
 struct segment_file {
     struct server *server;
-    uint64_t id;
+    struct work work; /* its job has the segment's number, length, file and owner at all times */
     enum location location;
-    uint64_t bytes, least_bytes; /* what it has, and what without huge pages it would */
-    struct segment_options options;
-    char file[MESSAGE_NAME_SIZE]; /* of a named file; else empty */
-    uint64_t size;                /* the file's, exact: at most `bytes`, which are whole pages */
-    uint32_t uid, gid;            /* whose file it is */
+    uint64_t bytes; /* whole pages */
     int fd;
-    bool is_reported;        /* that it was tampered with */
+    bool is_reported;        /* that it was changed by its borrower */
     uint32_t record;         /* in the kept table */
     enum input_kind outcome; /* of the job that was last done */
     struct input_segment result;
-    uv_work_t work;
     TAILQ_ENTRY(segment_file) in_results;
 };
+
+static inline uint64_t segment_id(const struct segment_file *file)
+{
+    return file->work.job.segment;
+}
+
+/* The file that a program named; "": none. */
+static inline const char *segment_name(const struct segment_file *file)
+{
+    return file->work.job.file;
+}
+
+/* The exact length: at most `bytes`, which are whole pages. */
+static inline uint64_t segment_length(const struct segment_file *file)
+{
+    return file->work.job.size;
+}
 
 void segment_make(struct server *server, const struct effect_make *make);
 void segment_free(struct server *server, const struct effect_free *to_free);
 
+/* A segment goes to this user: what is done with it is done in the user's lane. */
+void segment_lend(struct segment_file *file, uint32_t user);
+
+/* Has what a crash left in the spill directory removed. */
+void segments_tidy(struct server *server);
+
 /* The daemon ends: forgets all that are left as they are, for the next daemon or nobody. */
 void segments_close(struct server *server);
 
-/* A segment of before a restart; NULL: out of memory. The descriptor is its own then. And its end without the core. */
-struct segment_file *segment_adopt(struct server *server, const struct kept_segment *kept, int fd);
+/* A segment of before a restart, of this user; NULL: out of memory. The descriptor is its own then. And its end
+ * without the core. */
+struct segment_file *segment_adopt(struct server *server, const struct kept_segment *kept, int fd, uint32_t user);
 void segment_disown(struct segment_file *file);
+
+/* A descriptor of before a restart that no record explains: its memory is given back. Takes the descriptor. */
+void segment_free_unexplained(struct server *server, int fd);
+
+/* Closes a descriptor of a segment, which may be the last one, in the user's lane. Takes the descriptor. */
+void segment_close_descriptor(struct server *server, uint32_t user, int fd);
 
 /* Frees what stood for a segment that was freed or could not be made, once its result is the core's. */
 void segment_forget(struct segment_file *file);
 
-/* What the kernel says of a segment. */
-struct segment_kernel_view {
-    uint64_t size;
-    uint64_t allocated;
-};
-int segment_look(const struct segment_file *file, struct segment_kernel_view *ret);
-
 /*
- * Whether a living segment is still as it was made: exact size, and as a file with every block
- * allocated and hardly more (file systems count a little of their own).
+ * Whether a living segment is still as it was made: its exact length, and if it is a file, every block allocated and
+ * none behind its end.
  */
-bool segment_is_intact(const struct segment_file *file, const struct segment_kernel_view *view);
+bool segment_is_intact(const struct segment_file *file, const struct inode_view *view);

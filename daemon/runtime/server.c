@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -105,7 +106,6 @@ static void judge(struct server *server)
 static void before_poll(uv_prepare_t *handle)
 {
     struct server *server = handle->data;
-    server->inline_bytes = 0;
     reaper_run(server); /* of what ended in the timers and judgements since: the poll may sleep */
     service_clock_sleep(&server->clock, server_monotonic(), schedule_sleep(server));
 }
@@ -201,6 +201,20 @@ static int start_threads(struct server *server)
     return uv_queue_work(&server->loop, &server->first_job, do_nothing, on_threads_started);
 }
 
+static void explain_start(int error)
+{
+    struct rlimit limit = {0};
+    (void)getrlimit(RLIMIT_NOFILE, &limit);
+    if (error == -EMFILE) {
+        log_error(
+            "can't start: the limit of %llu open files (LimitNOFILE, `ulimit -n`) is too low for what the service "
+            "manager handed over; raise it",
+            (unsigned long long)limit.rlim_cur);
+    } else {
+        log_error("can't start: %s", strerrordesc_np(-error));
+    }
+}
+
 static int server_open(struct server *server)
 {
     int result = open_broker(server);
@@ -208,23 +222,20 @@ static int server_open(struct server *server)
         result = poll_table_reserve(&server->loop, server->fd_ceiling);
     }
     if (result == 0) {
-        result = spill_open(server->config->spill_directory, &server->spill);
-    }
-    if (result == 0 && server->config->files_directory) {
-        server->files_directory = named_file_directory(server->config->files_directory);
-        result = server->files_directory < 0 ? server->files_directory : 0;
+        result = start_handles(server);
     }
     if (result == 0) {
-        result = start_handles(server);
+        result = workers_start(server);
     }
     if (result == 0) {
         result = start_threads(server);
     }
     if (result < 0) {
-        log_error("can't start: %s", strerrordesc_np(-result));
+        explain_start(result);
         return result;
     }
     remembered_load(server);
+    segments_tidy(server);
     server_refresh_host(server, 0);
     return begin_service(server);
 }
@@ -237,11 +248,21 @@ static int fd_ceiling(uint64_t limit)
     return (int)size_min(limit - size_min(RESERVE, limit / 4), MOST);
 }
 
+/* The workers are forked before anything else is opened: they are to inherit nothing. */
+static int begin(struct server *server, const struct config *config)
+{
+    cleanup(fd_closep) int files = config->files_directory ? named_file_directory(config->files_directory) : -EBADF;
+    const struct workshop workshop = {.spill = {config->spill_directory, server_monotonic()}, .files = files};
+    int result = config->files_directory && files < 0 ? files : workers_fork(&server->workers, &workshop);
+    return result < 0 ? result : uv_loop_init(&server->loop);
+}
+
 struct server *server_new(struct config *config, const char *config_file, const char *socket_option)
 {
     struct server *server = calloc(1, sizeof *server);
-    if (!server || uv_loop_init(&server->loop) < 0) {
-        log_error("can't start: out of memory");
+    int result = server ? begin(server, config) : -ENOMEM;
+    if (result < 0) {
+        explain_start(result);
         free(server);
         config_free(config);
         return NULL;
@@ -250,7 +271,7 @@ struct server *server_new(struct config *config, const char *config_file, const 
     server->config_file = config_file;
     server->socket_option = socket_option;
     server->started_at = server_monotonic();
-    server->table.fd = server->listen_fd = server->spare_fd = server->spill.fd = server->files_directory = -EBADF;
+    server->table.fd = server->listen_fd = server->spare_fd = -EBADF;
     TAILQ_INIT(&server->results);
     LIST_INIT(&server->connections);
     LIST_INIT(&server->ended);
@@ -324,6 +345,8 @@ struct server *server_free(struct server *server)
     if (!server) {
         return NULL;
     }
+    server->is_closing = true;
+    workers_stop(server);
     (void)uv_prepare_stop(&server->before_poll);
     (void)uv_check_stop(&server->after_poll);
     listener_close(server);
@@ -334,8 +357,6 @@ struct server *server_free(struct server *server)
     server->broker = broker_free(server->broker);
     keeper_close(server);
     pressure_close(server);
-    spill_close(&server->spill);
-    server->files_directory = fd_close(server->files_directory);
     config_free(server->config);
     segments_close(server);
     free(server->arena);

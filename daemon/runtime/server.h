@@ -12,11 +12,11 @@
 #include "daemon/config/config.h"
 #include "daemon/core/broker.h"
 #include "daemon/os/host_memory.h"
-#include "daemon/os/spill.h"
 #include "daemon/runtime/callers.h"
 #include "daemon/runtime/schedule.h"
 #include "daemon/runtime/service_clock.h"
 #include "daemon/runtime/table.h"
+#include "daemon/runtime/workers.h"
 #include "proto/codec.h"
 
 /* What tells of memory pressure. */
@@ -57,14 +57,12 @@ struct server {
     struct effect_list effects;
     bool feeding;
     struct segment_result_queue results; /* of segments, not yet told to the core */
-    struct spill spill;
-    struct table table; /* what a restart goes on from */
+    struct table table;                  /* what a restart goes on from */
     bool has_transparent_huge_pages;
     bool is_frozen;     /* another daemon goes on with it */
     bool is_closing;    /* nothing reaches the core any more: it is about to be freed */
     bool was_activated; /* the listening socket is the service manager's */
     uv_timer_t watchdog;
-    int files_directory; /* where programs may name files; -EBADF: nowhere */
     struct service_clock clock;
     uint64_t
         frozen_now; /* service time while judging: all of one judgement happens at one instant; 0: the clock runs */
@@ -102,9 +100,8 @@ struct server {
     struct host_memory host;
     uint64_t host_read_at; /* monotonic; 0: never */
 
+    struct workers workers;
     uv_work_t first_job;                 /* has the threads started */
-    uint64_t inline_bytes;               /* truncated on the loop in this turn */
-    size_t jobs_in_flight;               /* on the thread pool, segments' */
     struct segment_file **segment_by_fd; /* who owns which descriptor, for audits */
     size_t segment_by_fd_size, segments_indexed;
 

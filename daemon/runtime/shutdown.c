@@ -117,7 +117,7 @@ void shutdown_go_on(struct server *server)
     }
     bool late = server_monotonic() > server->stop_deadline;
     bool hands_over = server->shutdown == SHUTDOWN_HAND_OVER;
-    bool done = server->jobs_in_flight == 0 && (hands_over || broker_is_empty(server->broker));
+    bool done = workers_are_idle(server) && (hands_over || broker_is_empty(server->broker));
     if (!done && !late) {
         return;
     }

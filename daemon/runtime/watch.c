@@ -1,44 +1,97 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Watching sizes. A file can't be sealed, so its borrower can grow, truncate or punch it, and a memfd can be
- * truncated by it. That harms only the borrower's own bytes, but the ledger must know.
- */
+/* Looking at segments, and ending the leases of those that were changed. */
 #include "daemon/runtime/watch.h"
+
+#include <stddef.h>
+#include <stdlib.h>
 
 #include "daemon/runtime/log.h"
 #include "daemon/runtime/remembered.h"
-#include "daemon/runtime/segments.h"
+#include "daemon/runtime/workers.h"
 
 enum { INTERVAL_MS = 1000, LOOKS_PER_INTERVAL = 1000, LOOKS_PER_RENEWAL = 4 };
 
-/* Whether it was changed; that is logged once, in a budget, since who borrows it may do so again and again. */
-static bool was_changed(struct segment_file *file, uint64_t lease, const char *consequence)
+/* ---- one look ---- */
+
+struct segment_look {
+    struct work work;
+    segment_look_done *done;
+    void *argument;
+};
+
+static void look_done(struct server *server, struct work *work, const struct job_result *result, int fd)
 {
-    struct segment_kernel_view kernel;
-    if (file->is_reported || segment_look(file, &kernel) < 0 || segment_is_intact(file, &kernel)) {
+    struct segment_look *look = (struct segment_look *)((char *)work - offsetof(struct segment_look, work));
+    (void)fd;
+    look->done(server, work->job.segment, result->error < 0 ? NULL : &result->view, look->argument);
+    free(look);
+}
+
+bool segment_look_begin(struct server *server, const struct segment_view *segment, segment_look_done *done,
+                        void *argument)
+{
+    const struct segment_file *file = segment->handle;
+    struct segment_look *look = workers_are_held_up(server, file->work.user) ? NULL : calloc(1, sizeof *look);
+    if (!look) {
         return false;
     }
-    file->is_reported = true;
-    const struct log_about about = {.event = LOG_EVENT_SEGMENT_TAMPERED, .lease = lease};
-    if (log_allows(&about)) {
-        log_line(LOG_LEVEL_WARNING, &about,
-                 "segment %llu was granted with %llu bytes and has a size of %llu with %llu allocated: %s",
-                 (unsigned long long)file->id, (unsigned long long)file->bytes, (unsigned long long)kernel.size,
-                 (unsigned long long)kernel.allocated, consequence);
-    }
+    look->work.job.kind = JOB_LOOK;
+    look->work.job.segment = segment->id;
+    look->work.fd = file->fd;
+    look->work.user = file->work.user; /* behind it in its lane comes whatever frees the segment */
+    look->work.done = look_done;
+    look->done = done;
+    look->argument = argument;
+    workers_do(server, &look->work);
     return true;
 }
 
-/* False: it was changed, and its lease is over now. */
-static bool look(struct server *server, const struct segment_view *segment)
+/* ---- what was changed ---- */
+
+/* Logged once, and in a budget, since its borrower may do so again and again. */
+static void log_change(struct segment_file *file, uint64_t lease, const struct inode_view *view,
+                       const char *consequence)
 {
-    if (segment->state != SEGMENT_LIVE || !was_changed(segment->handle, segment->lease, "its lease is revoked")) {
-        return true;
+    const struct log_about about = {.event = LOG_EVENT_SEGMENT_TAMPERED, .lease = lease};
+    file->is_reported = true;
+    if (log_allows(&about)) {
+        log_line(LOG_LEVEL_WARNING, &about,
+                 "segment %llu was granted with %llu bytes and has a size of %llu with %llu allocated%s: %s",
+                 (unsigned long long)segment_id(file), (unsigned long long)file->bytes, (unsigned long long)view->size,
+                 (unsigned long long)view->allocated, view->goes_beyond ? ", some of them beyond its end" : "",
+                 consequence);
     }
+}
+
+static void looked(struct server *server, uint64_t id, const struct inode_view *view, void *argument)
+{
+    struct segment_view segment;
+    (void)argument;
+    if (!view || server->is_closing || !broker_next_segment(server->broker, id - 1, &segment) || segment.id != id ||
+        segment.state != SEGMENT_LIVE || segment_is_intact(segment.handle, view)) {
+        return;
+    }
+    log_change(segment.handle, segment.lease, view, "its lease is revoked");
     struct input tampered = {.kind = INPUT_SEGMENT_TAMPERED};
-    tampered.segment.segment = segment->id;
+    tampered.segment.segment = id;
     server_feed(server, &tampered);
-    return false;
+}
+
+void watch_released(struct segment_file *file, const struct inode_view *view)
+{
+    if (!file->is_reported && !segment_is_intact(file, view)) {
+        log_change(file, 0, view, "it came back so");
+    }
+}
+
+/* ---- whom to look at ---- */
+
+static void look(struct server *server, const struct segment_view *segment)
+{
+    const struct segment_file *file = segment->handle;
+    if (segment->state == SEGMENT_LIVE && !file->is_reported) {
+        (void)segment_look_begin(server, segment, looked, NULL); /* if not now, then the next time */
+    }
 }
 
 /* The segments of one lease; a session that has only this one is done with it. */
@@ -50,7 +103,8 @@ static size_t look_at_lease(struct server *server, uint64_t session, uint64_t *f
         return 0;
     }
     *first = *first ? *first : segments[0].lease;
-    for (size_t i = 0; i < count && look(server, &segments[i]); i++) {
+    for (size_t i = 0; i < count; i++) {
+        look(server, &segments[i]);
     }
     return count;
 }
@@ -64,11 +118,6 @@ void watch_renewed(struct server *server, uint64_t session)
     }
 }
 
-void watch_released(struct segment_file *file)
-{
-    (void)was_changed(file, 0, "it came back so");
-}
-
 static void on_interval(uv_timer_t *timer)
 {
     struct server *server = timer->data;
@@ -80,7 +129,7 @@ static void on_interval(uv_timer_t *timer)
             return;
         }
         server->watch_cursor = segment.id;
-        (void)look(server, &segment);
+        look(server, &segment);
     }
 }
 

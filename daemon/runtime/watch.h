@@ -1,14 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A slow look at every living segment: one whose size was changed behind the daemon's back loses its lease. */
+/*
+ * Watching segments' lengths and blocks. A file can't be sealed, so its borrower can grow, truncate or punch it, and a
+ * memfd can be truncated by it. That harms only the borrower's own bytes, but the ledger must know: worker processes
+ * look at every segment in turn, and at some of a session's when it renews.
+ */
 #pragma once
 
 #include "daemon/runtime/segments.h"
-#include "daemon/runtime/server.h"
 
+/* Starts the timer that looks at all segments in turn. */
 void watch_start(struct server *server);
 
-/* A session renews its leases: some of its segments are looked at, others the next time. */
+/* A session renewed: a few of its segments are looked at. */
 void watch_renewed(struct server *server, uint64_t session);
 
-/* The last look, when a segment has come back: what was changed is logged. */
-void watch_released(struct segment_file *file);
+/* A segment came back and was freed: how it was then is logged if its borrower had changed it. */
+void watch_released(struct segment_file *file, const struct inode_view *view);
+
+/* A look at one segment, by a worker. */
+struct segment_look;
+
+/* `view` NULL: it could not be looked at. `segment` may have ended meanwhile: look it up. */
+typedef void segment_look_done(struct server *server, uint64_t segment, const struct inode_view *view, void *argument);
+
+/* False: memory is short, or the segment's user waits for stuck work of its own. */
+bool segment_look_begin(struct server *server, const struct segment_view *segment, segment_look_done *done,
+                        void *argument);

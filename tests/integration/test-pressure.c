@@ -196,6 +196,21 @@ static void group_enter(const struct group *group, pid_t pid)
     cr_assert(file && fprintf(file, "%d\n", (int)pid) > 0 && fclose(file) == 0, "%s: %s", path, strerror(errno));
 }
 
+/* The process and all its descendants: a daemon's workers. */
+static void group_enter_all(const struct group *group, pid_t pid)
+{
+    char path[64];
+    int child;
+    group_enter(group, pid);
+    (void)snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
+    FILE *file = fopen(path, "re");
+    cr_assert(file);
+    while (fscanf(file, "%d", &child) == 1) {
+        group_enter_all(group, child);
+    }
+    (void)fclose(file);
+}
+
 /* The most memory that the group may have. */
 static bool group_limit(const struct group *group, uint64_t bytes)
 {
@@ -303,7 +318,7 @@ Test(pressure, a_group_that_is_removed_is_no_pressure_for_ever_and_another_is_wa
     group_enter(&inner, getpid());
     fixture_start(&fixture, "[pressure]\nsome = 99%\nfull = 99%\n");
     group_enter(&before, getpid());
-    group_enter(&before, fixture.daemon);
+    group_enter_all(&before, fixture.daemon);
     connect_watching();
     WAIT_UNTIL(rmdir(inner.path) == 0);
     if (kernel_tells()) {
@@ -363,7 +378,7 @@ Test(pressure, a_class_says_whose_group_pays)
         cr_skip_test("control groups with memory figures can't be made here");
     }
     fixture_start(&fixture, "[class b]\nclients = b\ncharge = broker\n[class c]\nclients = c\ncharge = client\n");
-    group_enter(&brokers, fixture.daemon);
+    group_enter_all(&brokers, fixture.daemon);
     group_enter(&clients, getpid());
     expect_charge("b", MB_CHARGE_BROKER, &brokers, &clients);
     expect_charge("c", MB_CHARGE_CLIENT, &clients, &brokers);

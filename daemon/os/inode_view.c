@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fstat, and the extents beyond the end, which fallocate(FALLOC_FL_KEEP_SIZE) makes and no length shows. */
+#include "daemon/os/inode_view.h"
+
+#include <errno.h>
+#include <linux/fiemap.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+enum { BLOCK_BYTES = 512 /* of st_blocks */, OVERHEAD_BYTES = 65536, OVERHEAD_SHARE = 256 };
+
+static bool is_tmpfs(int fd)
+{
+    struct statfs status;
+    return fstatfs(fd, &status) == 0 && status.f_type == TMPFS_MAGIC;
+}
+
+/*
+ * File systems count blocks of their own (extent trees) as the file's, so that st_blocks alone can't tell. tmpfs, which
+ * does not list extents, counts none; some overhead is allowed to others that don't.
+ */
+static bool has_blocks_beyond(int fd, const struct stat *status, uint64_t allocated)
+{
+    uint64_t block = status->st_blksize > 0 ? (uint64_t)status->st_blksize : 1;
+    uint64_t end = ((uint64_t)status->st_size + block - 1) / block * block;
+    if (allocated <= end) {
+        return false;
+    }
+    struct fiemap map = {.fm_start = end, .fm_length = FIEMAP_MAX_OFFSET - end};
+    if (ioctl(fd, FS_IOC_FIEMAP, &map) == 0) {
+        return map.fm_mapped_extents > 0;
+    }
+    uint64_t overhead = is_tmpfs(fd) ? 0 : OVERHEAD_BYTES + end / OVERHEAD_SHARE;
+    return allocated > end + overhead;
+}
+
+int inode_look(int fd, struct inode_view *ret)
+{
+    struct stat status;
+    if (fstat(fd, &status) < 0) {
+        return -errno;
+    }
+    uint64_t allocated = (uint64_t)status.st_blocks * BLOCK_BYTES;
+    *ret = (struct inode_view){.size = (uint64_t)status.st_size,
+                               .allocated = allocated,
+                               .goes_beyond = has_blocks_beyond(fd, &status, allocated)};
+    return 0;
+}

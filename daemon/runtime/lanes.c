@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Queues by user, taken in turn. */
+#include "daemon/runtime/lanes.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* So much is freed in well below a millisecond: no job in a packet waits long for those before it. */
+enum { SMALL_BYTES = 4 << 20, QUEUED_MANY = 2048 };
+
+static int compare_users(const struct lane *a, const struct lane *b)
+{
+    return (a->user > b->user) - (a->user < b->user);
+}
+
+TREE_GENERATE(lane_tree, lane, by_user, compare_users)
+
+void lanes_init(struct lanes *lanes)
+{
+    *lanes = (struct lanes){0};
+    RB_INIT(&lanes->lanes);
+    TAILQ_INIT(&lanes->turns);
+    TAILQ_INIT(&lanes->shared.queued);
+}
+
+void lanes_deinit(struct lanes *lanes)
+{
+    struct lane *lane;
+    while ((lane = RB_MIN(lane_tree, &lanes->lanes))) {
+        RB_REMOVE(lane_tree, &lanes->lanes, lane);
+        free(lane);
+    }
+}
+
+static struct lane *find(struct lanes *lanes, uint32_t user)
+{
+    struct lane key = {.user = user};
+    return RB_FIND(lane_tree, &lanes->lanes, &key);
+}
+
+static struct lane *find_or_make(struct lanes *lanes, uint32_t user)
+{
+    struct lane *lane = find(lanes, user);
+    if (!lane && (lane = calloc(1, sizeof *lane))) {
+        lane->user = user;
+        TAILQ_INIT(&lane->queued);
+        RB_INSERT(lane_tree, &lanes->lanes, lane);
+    }
+    return lane ? lane : &lanes->shared;
+}
+
+static void give_turn(struct lanes *lanes, struct lane *lane)
+{
+    if (!lane->has_turn && !TAILQ_EMPTY(&lane->queued)) {
+        lane->has_turn = true;
+        TAILQ_INSERT_TAIL(&lanes->turns, lane, in_turn);
+    }
+}
+
+static void take_turn(struct lanes *lanes, struct lane *lane)
+{
+    if (lane->has_turn) {
+        lane->has_turn = false;
+        TAILQ_REMOVE(&lanes->turns, lane, in_turn);
+    }
+}
+
+void lanes_add(struct lanes *lanes, struct work *work)
+{
+    struct lane *lane = find_or_make(lanes, work->user);
+    TAILQ_INSERT_TAIL(&lane->queued, work, in_queue);
+    lane->count++;
+    lanes->queued++;
+    give_turn(lanes, lane);
+}
+
+static unsigned slow_max(const struct lanes *lanes)
+{
+    enum { MANY = 16, VERY_MANY = 32 };
+    return lanes->slow < MANY ? SLOW_WORKERS_OF_ONE_USER : lanes->slow < VERY_MANY ? 2 : 1;
+}
+
+struct lane *lanes_next(struct lanes *lanes)
+{
+    struct lane *lane;
+    TAILQ_FOREACH(lane, &lanes->turns, in_turn) {
+        if (lane->slow < slow_max(lanes)) {
+            take_turn(lanes, lane);
+            give_turn(lanes, lane); /* behind all others */
+            return lane;
+        }
+    }
+    return NULL;
+}
+
+static bool is_small(const struct work *work)
+{
+    return !job_makes(work->job.kind) && work->job.kind != JOB_MEASURE && work->job.kind != JOB_TIDY &&
+           (work->job.kind == JOB_LOOK || work->job.bytes <= SMALL_BYTES);
+}
+
+static void take_one(struct lanes *lanes, struct lane *lane, struct work *work, struct work_queue *ret)
+{
+    TAILQ_REMOVE(&lane->queued, work, in_queue);
+    TAILQ_INSERT_TAIL(ret, work, in_queue);
+    lane->count--;
+    lanes->queued--;
+}
+
+void lane_take(struct lanes *lanes, struct lane *lane, struct work_queue *ret)
+{
+    struct work *work = TAILQ_FIRST(&lane->queued);
+    uint64_t bytes = 0;
+    TAILQ_INIT(ret);
+    assert(work);
+    bool more = is_small(work);
+    take_one(lanes, lane, work, ret);
+    for (int count = 1; more && count < JOBS_PER_PACKET && (work = TAILQ_FIRST(&lane->queued)); count++) {
+        bytes += work->job.kind == JOB_LOOK ? 0 : work->job.bytes;
+        more = is_small(work) && bytes <= SMALL_BYTES;
+        if (more) {
+            take_one(lanes, lane, work, ret);
+        }
+    }
+    if (TAILQ_EMPTY(&lane->queued)) {
+        take_turn(lanes, lane);
+    }
+}
+
+void lane_put_back(struct lanes *lanes, struct lane *lane, struct work_queue *queue)
+{
+    struct work *work;
+    while ((work = TAILQ_LAST(queue, work_queue))) {
+        TAILQ_REMOVE(queue, work, in_queue);
+        TAILQ_INSERT_HEAD(&lane->queued, work, in_queue);
+        lane->count++;
+        lanes->queued++;
+    }
+    give_turn(lanes, lane);
+}
+
+void lane_begin(struct lane *lane)
+{
+    lane->busy++;
+}
+
+void lane_slow(struct lanes *lanes, struct lane *lane)
+{
+    lane->slow++;
+    lanes->slow++;
+}
+
+static void free_if_idle(struct lanes *lanes, struct lane *lane)
+{
+    if (lane != &lanes->shared && !lane->busy && TAILQ_EMPTY(&lane->queued)) {
+        RB_REMOVE(lane_tree, &lanes->lanes, lane);
+        free(lane);
+    }
+}
+
+void lane_end(struct lanes *lanes, struct lane *lane, bool was_slow)
+{
+    assert(lane->busy > 0);
+    lane->busy--;
+    if (was_slow) {
+        lane->slow--;
+        lanes->slow--;
+    }
+    free_if_idle(lanes, lane);
+}
+
+bool lanes_is_held_up(struct lanes *lanes, uint32_t user)
+{
+    const struct lane *lane = find(lanes, user);
+    return lane && (lane->slow >= slow_max(lanes) || lane->count >= QUEUED_MANY);
+}

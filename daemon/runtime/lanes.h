@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Lanes: work that waits for a worker process, in a queue for each user, and users take turns. A user whose workers
+ * are slow, or stuck for ever, waits for itself: only so many slow ones may be one user's, and fewer the more there
+ * are.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "daemon/worker/job.h"
+#include "proto/base/tree.h"
+
+struct server;
+struct work;
+
+/* `fd`: made by the job, and the callee's; -EBADF: none. The work is the callee's again. */
+typedef void work_done(struct server *server, struct work *work, const struct job_result *result, int fd);
+
+struct work {
+    struct job job;
+    int fd;        /* goes along, and is borrowed until the work is done; -EBADF: none */
+    uint32_t user; /* whose lane */
+    work_done *done;
+    TAILQ_ENTRY(work) in_queue;
+};
+
+TAILQ_HEAD(work_queue, work);
+
+struct lane {
+    uint32_t user;
+    struct work_queue queued;
+    size_t count;  /* of those */
+    unsigned busy; /* workers */
+    unsigned slow; /* of those */
+    bool has_turn; /* stands in the list of turns */
+    RB_ENTRY(lane) by_user;
+    TAILQ_ENTRY(lane) in_turn;
+};
+
+RB_HEAD(lane_tree, lane);
+TAILQ_HEAD(lane_turns, lane);
+
+struct lanes {
+    struct lane_tree lanes;
+    struct lane_turns turns; /* lanes with queued work, the next one first */
+    struct lane shared;      /* of those for whom there was no memory to make one */
+    size_t queued;
+    unsigned slow;
+};
+
+enum { SLOW_WORKERS_OF_ONE_USER = 4 };
+
+void lanes_init(struct lanes *lanes);
+void lanes_deinit(struct lanes *lanes);
+
+/* Queues work behind its user's other work. Never fails. */
+void lanes_add(struct lanes *lanes, struct work *work);
+
+/* The lane whose turn it is among those that may have a worker (more), NULL: none may. The next call gives the next. */
+struct lane *lanes_next(struct lanes *lanes);
+
+/* Takes what goes to one worker at once: a few small jobs, or a single large one. */
+void lane_take(struct lanes *lanes, struct lane *lane, struct work_queue *ret);
+
+/* Puts it back in front: it could not be sent, or its worker died. */
+void lane_put_back(struct lanes *lanes, struct lane *lane, struct work_queue *queue);
+
+/* A worker begins for the lane; turns out to be slow; is done. An idle lane is freed then: don't use it again. */
+void lane_begin(struct lane *lane);
+void lane_slow(struct lanes *lanes, struct lane *lane);
+void lane_end(struct lanes *lanes, struct lane *lane, bool was_slow);
+
+/* Whether the user's next work would wait for slow work of its own, or behind very much. */
+bool lanes_is_held_up(struct lanes *lanes, uint32_t user);

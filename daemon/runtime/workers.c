@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Giving work to worker processes, and noticing what becomes of them. */
+#include "daemon/runtime/workers.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/os/channel.h"
+#include "daemon/runtime/log.h"
+#include "daemon/runtime/server.h"
+#include "daemon/worker/process.h"
+#include "proto/base/cleanup.h"
+#include "proto/base/size.h"
+
+enum {
+    WORKERS_ACTIVE = 4, /* that work, or are ready to, beside those that are slow */
+    WORKERS_MAX = 64,
+    BEAT_MS = 25,
+};
+#define SLOW_NS           (50 * NANOSECONDS_PER_MILLISECOND)
+#define STUCK_NS          (5 * NANOSECONDS_PER_SECOND)
+#define NS_A_BYTE         4 /* the slowest machine frees or fills 256 MB/s: so much time more is no reason to worry */
+#define REPLACING_REST_NS (200 * NANOSECONDS_PER_MILLISECOND) /* between forks in place of workers that died */
+
+struct worker {
+    struct server *server;
+    int channel;
+    uv_poll_t poll;
+    struct lane *lane;       /* NULL: idle */
+    struct work_queue doing; /* in the order in which it is done */
+    uint64_t since;          /* monotonic: it has been at the first of them */
+    bool is_slow, is_reported;
+    LIST_ENTRY(worker) in_list;
+};
+
+/* ---- the life of a worker ---- */
+
+static void on_channel(uv_poll_t *poll, int status, int events);
+
+static void on_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+/* Takes a worker that does nothing out; its process ends by itself. */
+static void dismiss(struct worker *worker)
+{
+    worker->server->workers.count--;
+    LIST_REMOVE(worker, in_list);
+    (void)uv_poll_stop(&worker->poll);
+    worker->channel = fd_close(worker->channel);
+    uv_close((uv_handle_t *)&worker->poll, on_closed);
+}
+
+static int add_worker(struct server *server)
+{
+    struct workers *workers = &server->workers;
+    struct worker *worker = calloc(1, sizeof *worker);
+    int result = worker ? nursery_fork_worker(workers->nursery) : -ENOMEM;
+    if (result >= 0) {
+        worker->channel = result;
+        result = uv_poll_init(&server->loop, &worker->poll, worker->channel);
+        if (result < 0) {
+            (void)fd_close(worker->channel);
+        }
+    }
+    if (result < 0) {
+        free(worker);
+        return result;
+    }
+    worker->server = server;
+    worker->poll.data = worker;
+    TAILQ_INIT(&worker->doing);
+    LIST_INSERT_HEAD(&workers->idle, worker, in_list);
+    workers->count++;
+    return uv_poll_start(&worker->poll, UV_READABLE, on_channel);
+}
+
+static bool wants_worker(const struct workers *workers)
+{
+    return workers->count - workers->slow < WORKERS_ACTIVE && workers->count < WORKERS_MAX && workers->nursery >= 0;
+}
+
+/* After one has died the next is forked after a pause: if it was for want of memory, that is no time to hurry. */
+static void replace_workers(struct server *server)
+{
+    struct workers *workers = &server->workers;
+    uint64_t now = server_monotonic();
+    while (wants_worker(workers) && now - workers->forked_at >= REPLACING_REST_NS && add_worker(server) == 0) {
+    }
+}
+
+/* ---- giving work ---- */
+
+static void note_busy(struct worker *worker, struct lane *lane)
+{
+    lane_begin(lane);
+    worker->lane = lane;
+    worker->since = server_monotonic();
+    LIST_REMOVE(worker, in_list);
+    LIST_INSERT_HEAD(&worker->server->workers.busy, worker, in_list);
+}
+
+static void note_idle(struct worker *worker)
+{
+    struct workers *workers = &worker->server->workers;
+    lane_end(&workers->lanes, worker->lane, worker->is_slow);
+    workers->slow -= worker->is_slow;
+    worker->lane = NULL;
+    worker->is_slow = worker->is_reported = false;
+    LIST_REMOVE(worker, in_list);
+    LIST_INSERT_HEAD(&workers->idle, worker, in_list);
+    if (workers->count - workers->slow > WORKERS_ACTIVE) {
+        dismiss(worker);
+    }
+}
+
+static int send_work(const struct worker *worker, const struct work_queue *queue)
+{
+    static struct job jobs[JOBS_PER_PACKET];
+    int descriptors[CHANNEL_DESCRIPTORS_MAX];
+    size_t count = 0, descriptor_count = 0;
+    const struct work *work;
+    TAILQ_FOREACH(work, queue, in_queue) {
+        jobs[count++] = work->job;
+        if (job_takes_descriptor(work->job.kind)) {
+            descriptors[descriptor_count++] = work->fd;
+        }
+    }
+    return channel_send(worker->channel, jobs, count * sizeof *jobs, descriptors, descriptor_count, false);
+}
+
+static void fail_looks(struct server *server, struct work_queue *queue)
+{
+    const struct job_result failed = {.error = -EBADF};
+    struct work *work = TAILQ_FIRST(queue), *next;
+    for (; work; work = next) {
+        next = TAILQ_NEXT(work, in_queue);
+        if (work->job.kind == JOB_LOOK) {
+            TAILQ_REMOVE(queue, work, in_queue);
+            work->done(server, work, &failed, -EBADF);
+        }
+    }
+}
+
+/* False: it can't be given now; the next beat tries again. */
+static bool give(struct server *server, struct lane *lane, struct worker *worker)
+{
+    struct workers *workers = &server->workers;
+    struct work_queue queue;
+    struct work *work;
+    lane_take(&workers->lanes, lane, &queue);
+    int result = send_work(worker, &queue);
+    if (result < 0) {
+        if (result ==
+            -EBADF) { /* a segment ended before it was looked at: memory was too short to queue them in order */
+            fail_looks(server, &queue);
+        }
+        lane_put_back(&workers->lanes, lane, &queue);
+        return false;
+    }
+    while ((work = TAILQ_FIRST(&queue))) {
+        TAILQ_REMOVE(&queue, work, in_queue);
+        TAILQ_INSERT_TAIL(&worker->doing, work, in_queue);
+        workers->under_way++;
+        if (work->job.kind == JOB_CLOSE) { /* the worker is to close it last */
+            work->fd = fd_close(work->fd);
+        }
+    }
+    note_busy(worker, lane);
+    return true;
+}
+
+static void give_work(struct server *server)
+{
+    struct workers *workers = &server->workers;
+    struct worker *worker;
+    struct lane *lane;
+    while (workers->lanes.queued && (worker = LIST_FIRST(&workers->idle)) && (lane = lanes_next(&workers->lanes)) &&
+           give(server, lane, worker)) {
+    }
+    bool is_needed = workers->lanes.queued || workers->under_way;
+    if (!is_needed) {
+        (void)uv_timer_stop(&workers->beat);
+    }
+}
+
+static void on_beat(uv_timer_t *beat);
+
+void workers_do(struct server *server, struct work *work)
+{
+    lanes_add(&server->workers.lanes, work);
+    if (!uv_is_active((const uv_handle_t *)&server->workers.beat)) {
+        (void)uv_timer_start(&server->workers.beat, on_beat, BEAT_MS, BEAT_MS);
+    }
+}
+
+static void before_poll(uv_prepare_t *handle)
+{
+    give_work(handle->data);
+}
+
+/* ---- results ---- */
+
+static void finish(struct worker *worker, const struct job_result *result, int fd)
+{
+    struct work *work = TAILQ_FIRST(&worker->doing);
+    TAILQ_REMOVE(&worker->doing, work, in_queue);
+    worker->server->workers.under_way--;
+    worker->since = server_monotonic();
+    work->done(worker->server, work, result, fd);
+}
+
+/* What was being made or looked at has failed; what was to be freed still is. */
+static void give_up(struct worker *worker, int error)
+{
+    const struct job_result failed = {.error = error};
+    struct workers *workers = &worker->server->workers;
+    struct work_queue again = TAILQ_HEAD_INITIALIZER(again);
+    struct work *work;
+    while ((work = TAILQ_FIRST(&worker->doing))) {
+        bool frees = work->job.kind == JOB_FREE || work->job.kind == JOB_LET_GO;
+        if (!frees || error == -ECANCELED) {
+            finish(worker, &failed, -EBADF);
+            continue;
+        }
+        TAILQ_REMOVE(&worker->doing, work, in_queue);
+        TAILQ_INSERT_TAIL(&again, work, in_queue);
+        workers->under_way--;
+    }
+    lane_put_back(&workers->lanes, worker->lane, &again);
+}
+
+static void bury(struct worker *worker)
+{
+    struct server *server = worker->server;
+    if (worker->lane) {
+        log_warning("a worker process ended in the middle of its work: another takes its place");
+        give_up(worker, -ENOMEM);
+        note_idle(worker);
+    }
+    if (worker->channel >= 0) { /* it was not dismissed as one too many */
+        dismiss(worker);
+    }
+    server->workers.forked_at = server_monotonic();
+}
+
+/* False: it has ended. */
+static bool take_results(struct worker *worker)
+{
+    static struct job_result results[JOBS_PER_PACKET];
+    int descriptors[CHANNEL_DESCRIPTORS_MAX];
+    size_t descriptor_count;
+    ssize_t bytes = channel_receive(worker->channel, results, sizeof results, descriptors, &descriptor_count, false);
+    if (bytes <= 0) {
+        return bytes == -EAGAIN;
+    }
+    for (size_t i = 0; i < (size_t)bytes / sizeof *results && !TAILQ_EMPTY(&worker->doing); i++) {
+        finish(worker, &results[i], i < descriptor_count ? descriptors[i] : -EBADF);
+    }
+    if (TAILQ_EMPTY(&worker->doing)) {
+        note_idle(worker);
+    }
+    return true;
+}
+
+static void on_channel(uv_poll_t *poll, int status, int events)
+{
+    struct worker *worker = poll->data;
+    struct server *server = worker->server;
+    (void)events;
+    if (status < 0 || !take_results(worker)) {
+        bury(worker);
+    }
+    server_settle(server);
+}
+
+/* ---- what takes long ---- */
+
+static bool is_stuck(const struct worker *worker, uint64_t now)
+{
+    const struct work *work = TAILQ_FIRST(&worker->doing);
+    uint64_t needed = size_multiply_saturated(work->job.bytes, NS_A_BYTE);
+    return now - worker->since > size_add_saturated(STUCK_NS, needed);
+}
+
+static const char *what_it_does(enum job_kind kind)
+{
+    static const char *const words[] = {
+        [JOB_MAKE_RAM] = "being made", [JOB_MAKE_SPILL] = "being made",  [JOB_MAKE_NAMED] = "being opened",
+        [JOB_FREE] = "being freed",    [JOB_LET_GO] = "being let go",    [JOB_LOOK] = "being looked at",
+        [JOB_CLOSE] = "being closed",  [JOB_MEASURE] = "being measured", [JOB_TIDY] = "being tidied",
+    };
+    return words[kind];
+}
+
+static void report_stuck(struct worker *worker, uint64_t now)
+{
+    const struct work *work = TAILQ_FIRST(&worker->doing);
+    const struct log_about about = {.event = LOG_EVENT_NONE, .has_uid = true, .uid = work->user};
+    worker->is_reported = true;
+    if (log_allows(&about)) {
+        log_line(LOG_LEVEL_WARNING, &about,
+                 "segment %llu of user %u has been %s for %llu s: a process of that user may hold it locked; only that "
+                 "user waits for it",
+                 (unsigned long long)work->job.segment, work->user, what_it_does(work->job.kind),
+                 (unsigned long long)((now - worker->since) / NANOSECONDS_PER_SECOND));
+    }
+}
+
+static void on_beat(uv_timer_t *beat)
+{
+    struct server *server = beat->data;
+    struct workers *workers = &server->workers;
+    uint64_t now = server_monotonic();
+    struct worker *worker;
+    LIST_FOREACH(worker, &workers->busy, in_list) {
+        if (!worker->is_slow && now - worker->since > SLOW_NS) {
+            worker->is_slow = true;
+            workers->slow++;
+            lane_slow(&workers->lanes, worker->lane);
+        }
+        if (!worker->is_reported && is_stuck(worker, now)) {
+            report_stuck(worker, now);
+        }
+    }
+    replace_workers(server);
+}
+
+struct stuck_work workers_stuck(const struct server *server)
+{
+    struct stuck_work stuck = {0};
+    const struct worker *worker;
+    uint64_t now = server_monotonic();
+    LIST_FOREACH(worker, &server->workers.busy, in_list) {
+        if (!is_stuck(worker, now)) {
+            continue;
+        }
+        const struct work *work = TAILQ_FIRST(&worker->doing);
+        stuck.count++;
+        if (now - worker->since > stuck.for_ns) {
+            stuck.for_ns = now - worker->since;
+            stuck.user = work->user;
+            stuck.segment = work->job.segment;
+            stuck.bytes = work->job.bytes;
+            stuck.kind = work->job.kind;
+        }
+    }
+    return stuck;
+}
+
+bool workers_are_idle(const struct server *server)
+{
+    return !server->workers.lanes.queued && !server->workers.under_way;
+}
+
+bool workers_are_held_up(struct server *server, uint32_t user)
+{
+    return lanes_is_held_up(&server->workers.lanes, user);
+}
+
+/* ---- beginning and end ---- */
+
+int workers_fork(struct workers *workers, const struct workshop *workshop)
+{
+    lanes_init(&workers->lanes);
+    LIST_INIT(&workers->idle);
+    LIST_INIT(&workers->busy);
+    workers->nursery = nursery_start(workshop);
+    return workers->nursery < 0 ? workers->nursery : 0;
+}
+
+/* Nothing but its end comes from the nursery. Those workers that there are go on. */
+static void on_nursery_end(uv_poll_t *poll, int status, int events)
+{
+    struct server *server = poll->data;
+    (void)status;
+    (void)events;
+    (void)uv_poll_stop(poll);
+    log_error("the process that forks the workers has ended: workers that get stuck or die can't be replaced; restart "
+              "the broker");
+    server->workers.nursery = fd_close(server->workers.nursery);
+}
+
+int workers_start(struct server *server)
+{
+    struct workers *workers = &server->workers;
+    int result = uv_poll_init(&server->loop, &workers->nursery_watch, workers->nursery);
+    if (result < 0) {
+        return result;
+    }
+    workers->nursery_watch.data = workers->before_poll.data = workers->beat.data = server;
+    (void)uv_poll_start(&workers->nursery_watch, UV_READABLE, on_nursery_end);
+    (void)uv_prepare_init(&server->loop, &workers->before_poll);
+    (void)uv_prepare_start(&workers->before_poll, before_poll);
+    (void)uv_timer_init(&server->loop, &workers->beat);
+    while (result == 0 && workers->count < WORKERS_ACTIVE) {
+        result = add_worker(server);
+    }
+    return result;
+}
+
+static void cancel(struct server *server, struct work_queue *queue)
+{
+    const struct job_result cancelled = {.error = -ECANCELED};
+    struct work *work;
+    while ((work = TAILQ_FIRST(queue))) {
+        TAILQ_REMOVE(queue, work, in_queue);
+        work->done(server, work, &cancelled, -EBADF);
+    }
+}
+
+void workers_stop(struct server *server)
+{
+    struct workers *workers = &server->workers;
+    struct worker *worker;
+    struct work_queue queue;
+    while ((worker = LIST_FIRST(&workers->busy))) {
+        give_up(worker, -ECANCELED);
+        note_idle(worker);
+    }
+    while (!TAILQ_EMPTY(&workers->lanes.turns)) {
+        lane_take(&workers->lanes, TAILQ_FIRST(&workers->lanes.turns), &queue);
+        cancel(server, &queue);
+    }
+    while ((worker = LIST_FIRST(&workers->idle))) {
+        dismiss(worker);
+    }
+    lanes_deinit(&workers->lanes);
+    workers->nursery = fd_close(workers->nursery);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Worker processes as the loop sees them. Work is queued in its user's lane (lanes.h) and given to idle workers just
+ * before the loop polls. A worker that is slow no longer counts: another is forked in its place, up to a bound. One
+ * that dies is replaced; what it was freeing is freed by another, and what it was making has failed.
+ */
+#pragma once
+
+#include <uv.h>
+
+#include "daemon/runtime/lanes.h"
+#include "daemon/worker/perform.h"
+
+struct worker;
+LIST_HEAD(worker_list, worker);
+
+struct workers {
+    int nursery; /* channel; -EBADF: there is none (any more) */
+    uv_poll_t nursery_watch;
+    struct lanes lanes;
+    struct worker_list idle, busy;
+    unsigned count, slow; /* workers in all; busy for longer than most jobs take */
+    size_t under_way;     /* work given to workers */
+    uint64_t forked_at;   /* monotonic: when one was last forked in place of one that died */
+    uv_prepare_t before_poll;
+    uv_timer_t beat; /* runs while there is work */
+};
+
+/* Work that takes much longer than its bytes explain, the oldest. */
+struct stuck_work {
+    uint32_t count;   /* of jobs; 0: none is */
+    uint32_t user;    /* of the oldest */
+    uint64_t segment; /* which it is about; 0: none */
+    uint64_t bytes;
+    uint64_t for_ns;
+    enum job_kind kind;
+};
+
+/*
+ * Forks the processes. To be called before anything else is opened; workers_start() follows once the loop is there.
+ * 0 or negative errno.
+ */
+int workers_fork(struct workers *workers, const struct workshop *workshop);
+int workers_start(struct server *server);
+
+/* Queues work, which stays where it is until it is done. Never fails, and never calls back at once. */
+void workers_do(struct server *server, struct work *work);
+
+/* Whether nothing is queued or under way; or nothing but what is stuck. */
+bool workers_are_idle(const struct server *server);
+
+/* Whether the user's next work would wait for slow work of its own, or behind very much. */
+bool workers_are_held_up(struct server *server, uint32_t user);
+
+struct stuck_work workers_stuck(const struct server *server);
+
+/* Ends all workers. What was not done is reported with -ECANCELED. */
+void workers_stop(struct server *server);
