@@ -83,12 +83,21 @@ static bool wants_worker(const struct workers *workers)
     return workers->count - workers->slow < WORKERS_ACTIVE && workers->count < WORKERS_MAX && workers->nursery >= 0;
 }
 
+static int watch_nursery(struct server *server);
+
 /* After one has died the next is forked after a pause: if it was for want of memory, that is no time to hurry. */
 static void replace_workers(struct server *server)
 {
     struct workers *workers = &server->workers;
-    uint64_t now = server_monotonic();
-    while (wants_worker(workers) && now - workers->forked_at >= REPLACING_REST_NS && add_worker(server) == 0) {
+    if (server_monotonic() - workers->forked_at < REPLACING_REST_NS) {
+        return;
+    }
+    if (workers->nursery < 0) {
+        workers->forked_at = server_monotonic();
+        workers->nursery = nursery_start(&workers->workshop);
+        (void)watch_nursery(server);
+    }
+    while (wants_worker(workers) && add_worker(server) == 0) {
     }
 }
 
@@ -368,31 +377,63 @@ int workers_fork(struct workers *workers, const struct workshop *workshop)
     lanes_init(&workers->lanes);
     LIST_INIT(&workers->idle);
     LIST_INIT(&workers->busy);
+    workers->workshop = *workshop;
     workers->nursery = nursery_start(workshop);
     return workers->nursery < 0 ? workers->nursery : 0;
 }
 
-/* Nothing but its end comes from the nursery. Those workers that there are go on. */
+/* ---- the nursery ---- */
+
+static void on_nursery_closed(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static void close_nursery(struct workers *workers)
+{
+    if (workers->nursery_watch) {
+        (void)uv_poll_stop(workers->nursery_watch);
+        uv_close((uv_handle_t *)workers->nursery_watch, on_nursery_closed);
+        workers->nursery_watch = NULL;
+    }
+    workers->nursery = fd_close(workers->nursery);
+}
+
+/* Nothing but its end comes from the nursery. The workers that there are go on. */
 static void on_nursery_end(uv_poll_t *poll, int status, int events)
 {
     struct server *server = poll->data;
     (void)status;
     (void)events;
-    (void)uv_poll_stop(poll);
-    log_error("the process that forks the workers has ended: workers that get stuck or die can't be replaced; restart "
-              "the broker");
-    server->workers.nursery = fd_close(server->workers.nursery);
+    log_warning("the process that forks the workers has ended: another takes its place");
+    close_nursery(&server->workers);
+}
+
+static int watch_nursery(struct server *server)
+{
+    struct workers *workers = &server->workers;
+    uv_poll_t *watch = workers->nursery < 0 ? NULL : calloc(1, sizeof *watch);
+    int result = workers->nursery < 0 ? workers->nursery
+                 : !watch             ? -ENOMEM
+                                      : uv_poll_init(&server->loop, watch, workers->nursery);
+    if (result < 0) {
+        free(watch);
+        close_nursery(workers);
+        return result;
+    }
+    watch->data = server;
+    workers->nursery_watch = watch;
+    return uv_poll_start(watch, UV_READABLE, on_nursery_end);
 }
 
 int workers_start(struct server *server)
 {
     struct workers *workers = &server->workers;
-    int result = uv_poll_init(&server->loop, &workers->nursery_watch, workers->nursery);
+    int result = watch_nursery(server);
     if (result < 0) {
         return result;
     }
-    workers->nursery_watch.data = workers->before_poll.data = workers->beat.data = server;
-    (void)uv_poll_start(&workers->nursery_watch, UV_READABLE, on_nursery_end);
+    workers->before_poll.data = workers->beat.data = server;
     (void)uv_prepare_init(&server->loop, &workers->before_poll);
     (void)uv_prepare_start(&workers->before_poll, before_poll);
     (void)uv_timer_init(&server->loop, &workers->beat);
@@ -429,5 +470,6 @@ void workers_stop(struct server *server)
         dismiss(worker);
     }
     lanes_deinit(&workers->lanes);
-    workers->nursery = fd_close(workers->nursery);
+    close_nursery(workers);
+    workers->workshop.files = fd_close(workers->workshop.files);
 }

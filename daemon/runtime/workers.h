@@ -15,8 +15,9 @@ struct worker;
 LIST_HEAD(worker_list, worker);
 
 struct workers {
-    int nursery; /* channel; -EBADF: there is none (any more) */
-    uv_poll_t nursery_watch;
+    struct workshop workshop;
+    int nursery;              /* channel; -EBADF: it has ended */
+    uv_poll_t *nursery_watch; /* NULL: it has ended */
     struct lanes lanes;
     struct worker_list idle, busy;
     unsigned count, slow; /* workers in all; busy for longer than most jobs take */
@@ -37,8 +38,8 @@ struct stuck_work {
 };
 
 /*
- * Forks the processes. To be called before anything else is opened; workers_start() follows once the loop is there.
- * 0 or negative errno.
+ * Forks the nursery, which is to inherit nothing: call it before anything is opened. Takes the workshop's descriptor.
+ * workers_start() follows once the loop is there. 0 or negative errno.
  */
 int workers_fork(struct workers *workers, const struct workshop *workshop);
 int workers_start(struct server *server);

@@ -16,6 +16,18 @@
 
 #define REPORT_AFTER_NS 500000 /* what was done is reported before a long packet is finished */
 
+/* What the kernel refuses for want of memory it may grant a moment later. */
+static ssize_t receive(int channel, void *packet, size_t bytes, int *descriptors, size_t *count)
+{
+    enum { TRIES = 100, PAUSE_US = 1000 };
+    ssize_t result = channel_receive(channel, packet, bytes, descriptors, count, true);
+    for (int i = 0; i < TRIES && (result == -EAGAIN || result == -ENOMEM || result == -ENOBUFS); i++) {
+        (void)usleep(PAUSE_US);
+        result = channel_receive(channel, packet, bytes, descriptors, count, true);
+    }
+    return result;
+}
+
 /* ---- a worker ---- */
 
 struct worker {
@@ -99,7 +111,7 @@ static void run_worker(int channel, const struct workshop *workshop)
     become_a_likelier_victim();
     worker.channel = channel;
     worker.workshop = workshop;
-    while ((bytes = channel_receive(channel, jobs, sizeof jobs, fds, &fd_count, true)) > 0) {
+    while ((bytes = receive(channel, jobs, sizeof jobs, fds, &fd_count)) > 0) {
         work_through(&worker, jobs, (size_t)bytes / sizeof *jobs, fds, fd_count);
     }
     exit(bytes == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
@@ -112,7 +124,7 @@ static void run_nursery(int nursery, const struct workshop *workshop)
     int channel[CHANNEL_DESCRIPTORS_MAX];
     size_t count;
     char word;
-    while (channel_receive(nursery, &word, sizeof word, channel, &count, true) > 0) {
+    while (receive(nursery, &word, sizeof word, channel, &count) > 0) {
         pid_t child = count == 1 ? fork() : -1;
         if (child == 0) {
             (void)close(nursery);
