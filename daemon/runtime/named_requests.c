@@ -12,7 +12,7 @@
 
 struct named_request {
     struct work work;
-    struct connection *connection; /* a reference */
+    struct connection *asker; /* a reference */
     bool is_cancelled;
     struct request request;
     named_request_ready *ready;
@@ -27,12 +27,12 @@ static void on_measured(struct server *server, struct work *work, const struct j
     (void)server;
     (void)fd;
     LIST_REMOVE(named, in_list);
-    if (connection_is_open(named->connection) && !named->is_cancelled && result->error != -ECANCELED) {
+    if (connection_is_open(named->asker) && !named->is_cancelled && result->error != -ECANCELED) {
         /* if it can't be told, the open says why */
         named->request.acquire.file_bytes = result->error < 0 ? 0 : result->file_bytes;
-        named->ready(named->connection, &named->request);
+        named->ready(named->asker, &named->request);
     }
-    connection_release(named->connection);
+    connection_release(named->asker);
     free(named);
 }
 
@@ -46,7 +46,7 @@ int named_request_begin(struct connection *connection, const struct request *req
     if (!named) {
         return -ENOMEM;
     }
-    named->connection = connection_hold(connection);
+    named->asker = connection_hold(connection);
     named->request = *request;
     named->ready = ready;
     named->work.job.kind = JOB_MEASURE;
@@ -65,7 +65,7 @@ bool named_request_cancel(const struct connection *connection, uint64_t request_
 {
     struct named_request *named;
     LIST_FOREACH(named, &measured, in_list) {
-        if (named->connection == connection && named->request.id == request_id && !named->is_cancelled) {
+        if (named->asker == connection && named->request.id == request_id && !named->is_cancelled) {
             named->is_cancelled = true;
             return true;
         }
