@@ -6,12 +6,13 @@ TEST_WARNINGS := -Wno-missing-prototypes -Wno-strict-prototypes -Wno-null-derefe
 UNIT_CORE_O   := $(call object,$(wildcard tests/unit/core/*.c))
 UNIT_O        := $(call object,$(wildcard tests/unit/*.c))
 INTEGRATION_O := $(call object,$(wildcard tests/integration/*.c))
+SIMULATION_O  := $(call object,$(wildcard tests/simulation/*.c))
 SOAK_O        := $(call object,$(wildcard tests/soak/*.c))
 FAULTS_O      := $(call object,$(filter-out %/preload.c,$(wildcard tests/faults/*.c)))
-$(UNIT_CORE_O) $(UNIT_O) $(INTEGRATION_O) $(FAULTS_O) $(SOAK_O): CFLAGS += $(TEST_WARNINGS)
+$(UNIT_CORE_O) $(UNIT_O) $(INTEGRATION_O) $(FAULTS_O) $(SOAK_O) $(SIMULATION_O): CFLAGS += $(TEST_WARNINGS)
 
 TEST_PROGRAMS := $(BUILD)/tests/unit-core $(BUILD)/tests/unit $(BUILD)/tests/integration $(BUILD)/tests/competitor \
-                 $(BUILD)/tests/honest $(BUILD)/tests/misbehave $(BUILD)/tests/soak
+                 $(BUILD)/tests/honest $(BUILD)/tests/misbehave $(BUILD)/tests/soak $(BUILD)/tests/simulation
 
 # what the end-to-end tests start; coverage has it in the main build
 FAULTS := $(if $(FAULT_FLAGS),,faults)
@@ -36,6 +37,14 @@ $(BUILD)/tests/integration: $(INTEGRATION_O) $(WIRE_O) $(BASE_O) $(SHARED) | $(F
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -lmembroker \
 	    -Wl,-rpath,'$$ORIGIN/..' -lcriterion -ljansson -lprotobuf-c -lutf8proc -pthread
+
+# the daemon's runtime in virtual time: what the kernel and the workers do is the test's to say
+SIMULATED := peer_identity peer_pidfd host_memory_read memfd_segment memfd_huge_page_bytes workers_fork workers_start \
+             workers_do workers_are_idle workers_are_held_up workers_stuck workers_stop broker_step
+comma := ,
+$(BUILD)/tests/simulation: $(SIMULATION_O) $(RUNTIME_O) $(WORKER_O) $(CONFIG_O) $(OS_O) $(CORE_O) $(WIRE_O) $(BASE_O)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(addprefix -Wl$(comma)--wrap=,$(SIMULATED)) -o $@ $^ -lcriterion $(DAEMON_LIBS)
 
 # every call of the daemon may be made to fail: by a library that is preloaded into it
 $(BUILD)/tests/faults: $(FAULTS_O) $(call object,tests/integration/fixture.c tests/integration/manager.c) $(WIRE_O) $(BASE_O) \
@@ -130,6 +139,7 @@ SOAK_SECONDS ?= 600
 
 soak: all $(TEST_PROGRAMS) $(BUILD)/tests/faults ## every fault, 2,000 seeds, SOAK_SECONDS (600) of random lives under ASan, 1,000 misbehaving clients
 	MEMBROKER_SIMULATIONS=2000 $(BUILD)/tests/unit-core --filter 'simulation/*'
+	MEMBROKER_SIMULATIONS=2000 $(BUILD)/tests/simulation
 	$(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined OPTIMIZE='-O1 -g' $(BUILD)/asan/membrokerd $(BUILD)/asan/tests/soak
 	MEMBROKER_SOAK_SECONDS=$(SOAK_SECONDS) $(ASAN_ENV) $(BUILD)/asan/tests/soak
 	MEMBROKER_SOAK_SECONDS=$(SOAK_SECONDS) MEMBROKER_SOAK_PRELOAD=1 $(BUILD)/tests/soak

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The core, and a shell that is right because there is so little of it: results in a list, and a clock. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <unistd.h>
+
+#include "proto/base/size.h"
+#include "tests/simulation/fate.h"
+#include "tests/simulation/shell.h"
+#include "tests/simulation/virtual_time.h"
+
+struct cookie {
+    int client;
+    struct identity identity;
+    uint64_t session;
+    bool is_connected, is_over;
+    SLIST_ENTRY(cookie) next;
+};
+
+struct result {
+    uint64_t due;
+    struct input input;
+    TAILQ_ENTRY(result) next;
+};
+
+TAILQ_HEAD(result_list, result);
+
+struct shell {
+    struct world *world;
+    struct config *config;
+    struct broker *broker;
+    uint64_t now, made_at_once;
+    struct effect_list effects;
+    struct result_list ready, working; /* to be told now; when they are done */
+    struct cookie *cookies[CLIENTS_MAX];
+    SLIST_HEAD(, cookie) all;
+};
+
+static void add_result(struct result_list *list, uint64_t due, const struct input *input)
+{
+    struct result *result = malloc(sizeof *result);
+    *result = (struct result){.due = due, .input = *input};
+    TAILQ_INSERT_TAIL(list, result, next);
+}
+
+static void make(struct shell *shell, const struct effect_make *make)
+{
+    bool at_once =
+        make->location == LOCATION_RAM && !make->options.prefault && make->options.huge_pages == HUGE_PAGES_NEVER;
+    int error = at_once ? fate_error(FATE_MAKE_AT_ONCE, ++shell->made_at_once) : fate_error(FATE_MAKE, make->segment);
+    struct input input = {.kind = error ? INPUT_SEGMENT_FAILED : INPUT_SEGMENT_MADE};
+    input.segment = (struct input_segment){.segment = make->segment, .error = error};
+    input.segment.handle = error ? NULL : shell;
+    uint64_t due = shell->now + fate_delay_ms(FATE_MAKE, make->segment) * MS;
+    add_result(at_once ? &shell->ready : &shell->working, due, &input);
+}
+
+static void begin_free(struct shell *shell, const struct effect_free *to_free)
+{
+    struct input input = {.kind = INPUT_SEGMENT_FREED};
+    input.segment.segment = to_free->segment;
+    add_result(&shell->working, shell->now + fate_delay_ms(FATE_FREE, to_free->segment) * MS, &input);
+}
+
+static void carry_out(struct shell *shell, const struct effect *effect)
+{
+    struct cookie *cookie = effect->session.peer;
+    switch (effect->kind) {
+    case EFFECT_MAKE_SEGMENT:
+        make(shell, &effect->make);
+        break;
+    case EFFECT_FREE_SEGMENT:
+        begin_free(shell, &effect->free);
+        break;
+    case EFFECT_REPLY:
+        cookie = effect->reply.peer;
+        if (cookie->is_connected) {
+            world_take_reply(shell->world, cookie->client, &effect->reply.reply, shell->now);
+        }
+        break;
+    case EFFECT_SESSION_OPENED:
+        cookie->session = effect->session.session;
+        break;
+    case EFFECT_SESSION_OVER:
+        cookie->is_connected = false;
+        cookie->is_over = true;
+        break;
+    case EFFECT_BROADCAST:
+    case EFFECT_SESSION_RESUMED:
+    case EFFECT_SLOT:
+    case EFFECT_SESSION_GONE:
+        break;
+    }
+}
+
+static void step(struct shell *shell, const struct input *input)
+{
+    broker_step(shell->broker, input, shell->now, &shell->effects);
+    for (size_t i = 0; i < shell->effects.count; i++) {
+        carry_out(shell, &shell->effects.effects[i]);
+    }
+}
+
+static void feed(struct shell *shell, const struct input *input)
+{
+    struct result *result;
+    if (input) {
+        step(shell, input);
+    }
+    while ((result = TAILQ_FIRST(&shell->ready))) {
+        struct input told = result->input;
+        TAILQ_REMOVE(&shell->ready, result, next);
+        free(result);
+        step(shell, &told);
+    }
+}
+
+static void judge(struct shell *shell)
+{
+    while (broker_next_wakeup(shell->broker) <= shell->now) {
+        void *peers[64];
+        struct input tick = {.kind = INPUT_TICK};
+        size_t count = broker_peers_to_read(shell->broker, shell->now, peers, 64);
+        for (size_t i = 0; i < count; i++) {
+            struct input was_read = {.kind = INPUT_READ, .session = ((struct cookie *)peers[i])->session};
+            bool already = false;
+            for (size_t j = 0; j < i; j++) {
+                already = already || peers[j] == peers[i];
+            }
+            if (!already) {
+                feed(shell, &was_read);
+            }
+        }
+        feed(shell, &tick);
+    }
+}
+
+static void happens(struct shell *shell, const struct input *input)
+{
+    feed(shell, input);
+    judge(shell);
+}
+
+/* ---- the interface ---- */
+
+static struct shell *pure_begin(struct world *world, struct config *config)
+{
+    struct shell *shell = calloc(1, sizeof *shell);
+    struct broker_options options = {.settings = config_broker_settings(config),
+                                     .page_bytes = (uint64_t)sysconf(_SC_PAGESIZE),
+                                     .daemon_uid = getuid()};
+    shell->world = world;
+    shell->config = config;
+    shell->broker = broker_new(&options);
+    shell->now = virtual_time.now;
+    TAILQ_INIT(&shell->ready);
+    TAILQ_INIT(&shell->working);
+    judge(shell);
+    return shell;
+}
+
+static void pure_open(struct shell *shell, int client, const char *name, uint32_t uid)
+{
+    struct cookie *cookie = calloc(1, sizeof *cookie);
+    struct input open = {.kind = INPUT_OPEN_SESSION, .peer = cookie};
+    const struct identity identity = {.pid = 1000 + client, .uid = uid, .gid = uid};
+    *cookie = (struct cookie){.client = client, .identity = identity, .is_connected = true};
+    SLIST_INSERT_HEAD(&shell->all, cookie, next);
+    shell->cookies[client] = cookie;
+    open.open.identity = identity;
+    (void)stpncpy(open.open.hello.name, name, sizeof open.open.hello.name - 1);
+    open.open.hello.heap_bytes = open.open.hello.max_bytes = open.open.hello.max_physical_bytes = LIMIT_UNSAID;
+    happens(shell, &open);
+}
+
+static void pure_send(struct shell *shell, int client, const struct request *request)
+{
+    struct cookie *cookie = shell->cookies[client];
+    struct input input = {.kind = INPUT_REQUEST, .session = cookie->session, .peer = cookie};
+    input.request.identity = cookie->identity;
+    input.request.request = request;
+    happens(shell, &input);
+}
+
+static void leave(struct shell *shell, int client, enum input_kind kind)
+{
+    struct cookie *cookie = shell->cookies[client];
+    struct input input = {.kind = kind, .session = cookie->session, .peer = cookie};
+    cookie->is_connected = false;
+    if (!cookie->is_over) {
+        happens(shell, &input);
+    }
+}
+
+static void pure_disconnect(struct shell *shell, int client)
+{
+    leave(shell, client, INPUT_DISCONNECTED);
+}
+
+static bool pure_resume(struct shell *shell, int client)
+{
+    struct cookie *cookie = shell->cookies[client];
+    struct input resumed = {.kind = INPUT_RESUMED, .session = cookie->session, .peer = cookie};
+    if (!cookie->is_over) {
+        cookie->is_connected = true;
+        happens(shell, &resumed);
+    }
+    return !cookie->is_over;
+}
+
+static void pure_die(struct shell *shell, int client)
+{
+    leave(shell, client, INPUT_DIED);
+}
+
+/* A loop's timer has whole milliseconds. */
+static uint64_t rounded_up(uint64_t ns)
+{
+    return ns == UINT64_MAX ? ns : (ns + MS - 1) / MS * MS;
+}
+
+static uint64_t next_due(const struct shell *shell)
+{
+    const struct result *result;
+    uint64_t due = rounded_up(broker_next_wakeup(shell->broker));
+    TAILQ_FOREACH(result, &shell->working, next) {
+        due = size_min(due, result->due);
+    }
+    return due;
+}
+
+static void collect(struct shell *shell)
+{
+    struct result *result = TAILQ_FIRST(&shell->working), *next;
+    for (; result; result = next) {
+        next = TAILQ_NEXT(result, next);
+        if (result->due <= shell->now) {
+            TAILQ_REMOVE(&shell->working, result, next);
+            TAILQ_INSERT_TAIL(&shell->ready, result, next);
+        }
+    }
+}
+
+static uint64_t pure_pass(struct shell *shell)
+{
+    uint64_t action, due;
+    while ((due = next_due(shell)) <= (action = world_next_action(shell->world))) {
+        shell->now = due;
+        judge(shell); /* a loop judges when its poll has ended, and then runs its timers */
+        collect(shell);
+        happens(shell, NULL);
+    }
+    return shell->now = action;
+}
+
+static const struct broker *pure_broker(const struct shell *shell)
+{
+    return shell->broker;
+}
+
+static void drop(struct result_list *list)
+{
+    struct result *result;
+    while ((result = TAILQ_FIRST(list))) {
+        TAILQ_REMOVE(list, result, next);
+        free(result);
+    }
+}
+
+static void pure_end(struct shell *shell)
+{
+    struct cookie *cookie;
+    drop(&shell->ready);
+    drop(&shell->working);
+    broker_free(shell->broker);
+    while ((cookie = SLIST_FIRST(&shell->all))) {
+        SLIST_REMOVE_HEAD(&shell->all, next);
+        free(cookie);
+    }
+    config_free(shell->config);
+    free(shell);
+}
+
+const struct shell_kind shell_pure = {
+    .begin = pure_begin,
+    .open = pure_open,
+    .send = pure_send,
+    .disconnect = pure_disconnect,
+    .resume = pure_resume,
+    .die = pure_die,
+    .pass = pure_pass,
+    .broker = pure_broker,
+    .end = pure_end,
+};

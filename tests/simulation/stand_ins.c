@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/simulation/stand_ins.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "daemon/os/host_memory.h"
+#include "daemon/os/memfd.h"
+#include "daemon/os/peer_identity.h"
+#include "daemon/runtime/server.h"
+#include "daemon/runtime/workers.h"
+#include "tests/simulation/fate.h"
+#include "tests/simulation/virtual_time.h"
+
+int __wrap_peer_identity(int socket, struct identity *ret);
+int __wrap_peer_pidfd(int socket, const struct identity *identity);
+int __wrap_host_memory_read(const char *root, struct host_memory *ret);
+int __wrap_memfd_segment(uint64_t bytes, const struct memfd_options *options);
+uint64_t __wrap_memfd_huge_page_bytes(void);
+int __wrap_workers_fork(struct workers *workers, const struct workshop *workshop);
+int __wrap_workers_start(struct server *server);
+void __wrap_workers_do(struct server *server, struct work *work);
+bool __wrap_workers_are_idle(const struct server *server);
+bool __wrap_workers_are_held_up(struct server *server, uint32_t user);
+struct stuck_work __wrap_workers_stuck(const struct server *server);
+void __wrap_workers_stop(struct server *server);
+void __wrap_broker_step(struct broker *broker, const struct input *input, uint64_t now, struct effect_list *effects);
+void __real_broker_step(struct broker *broker, const struct input *input, uint64_t now, struct effect_list *effects);
+
+/* ---- processes ---- */
+
+static struct identity next_identity;
+static int next_death;
+
+void stand_in_for(int32_t pid, uint32_t uid, int death)
+{
+    next_identity = (struct identity){.pid = pid, .uid = uid, .gid = uid};
+    next_death = death;
+}
+
+int __wrap_peer_identity(int socket, struct identity *ret)
+{
+    (void)socket;
+    *ret = next_identity;
+    return 0;
+}
+
+int __wrap_peer_pidfd(int socket, const struct identity *identity)
+{
+    (void)socket;
+    (void)identity;
+    return next_death;
+}
+
+/* ---- memory ---- */
+
+/* The core then goes by its limits alone. */
+int __wrap_host_memory_read(const char *root, struct host_memory *ret)
+{
+    (void)root;
+    (void)ret;
+    return -ENOENT;
+}
+
+uint64_t __wrap_memfd_huge_page_bytes(void)
+{
+    return 0;
+}
+
+static uint64_t made_at_once;
+
+static int some_descriptor(void)
+{
+    return open("/dev/null", O_RDWR | O_CLOEXEC);
+}
+
+int __wrap_memfd_segment(uint64_t bytes, const struct memfd_options *options)
+{
+    (void)bytes;
+    (void)options;
+    int error = fate_error(FATE_MAKE_AT_ONCE, ++made_at_once);
+    return error ? error : some_descriptor();
+}
+
+/* ---- workers: each job is done after a while ---- */
+
+static uv_timer_t timer;
+
+struct timed {
+    uint64_t due;
+    struct work *work;
+    TAILQ_ENTRY(timed) next;
+};
+
+static TAILQ_HEAD(, timed) jobs = TAILQ_HEAD_INITIALIZER(jobs);
+
+static void finish(struct server *server, struct work *work)
+{
+    struct job_result result = {.view = {.size = work->job.size, .allocated = UINT64_MAX}};
+    int fd = -EBADF;
+    if (job_makes(work->job.kind)) {
+        result.error = fate_error(FATE_MAKE, work->job.segment);
+        fd = result.error ? -EBADF : some_descriptor();
+    }
+    work->done(server, work, &result, fd);
+}
+
+static void arm(void);
+
+static void on_timer(uv_timer_t *handle)
+{
+    struct server *server = handle->data;
+    struct timed *job, *next;
+    for (job = TAILQ_FIRST(&jobs); job; job = next) {
+        next = TAILQ_NEXT(job, next);
+        if (job->due <= virtual_time.now) {
+            struct work *work = job->work;
+            TAILQ_REMOVE(&jobs, job, next);
+            free(job);
+            finish(server, work); /* may queue others, behind */
+        }
+    }
+    server_settle(server);
+    arm();
+}
+
+static void arm(void)
+{
+    const struct timed *job;
+    uint64_t due = UINT64_MAX;
+    TAILQ_FOREACH(job, &jobs, next) {
+        due = job->due < due ? job->due : due;
+    }
+    if (due == UINT64_MAX) {
+        (void)uv_timer_stop(&timer);
+        return;
+    }
+    uv_update_time(timer.loop);
+    uint64_t wait = due > virtual_time.now ? (due - virtual_time.now + MS - 1) / MS : 0;
+    (void)uv_timer_start(&timer, on_timer, wait, 0);
+}
+
+int __wrap_workers_fork(struct workers *workers, const struct workshop *workshop)
+{
+    (void)workshop;
+    workers->nursery = -EBADF;
+    made_at_once = 0;
+    return 0;
+}
+
+int __wrap_workers_start(struct server *server)
+{
+    timer.data = server;
+    return uv_timer_init(&server->loop, &timer);
+}
+
+void __wrap_workers_do(struct server *server, struct work *work)
+{
+    (void)server;
+    enum fate_job job = job_makes(work->job.kind) ? FATE_MAKE : FATE_FREE;
+    struct timed *timed = malloc(sizeof *timed);
+    *timed = (struct timed){.due = virtual_time.now + fate_delay_ms(job, work->job.segment) * MS, .work = work};
+    TAILQ_INSERT_TAIL(&jobs, timed, next);
+    arm();
+}
+
+bool __wrap_workers_are_idle(const struct server *server)
+{
+    (void)server;
+    return TAILQ_EMPTY(&jobs);
+}
+
+/* So that nobody looks at segments, which are none. */
+bool __wrap_workers_are_held_up(struct server *server, uint32_t user)
+{
+    (void)server;
+    (void)user;
+    return true;
+}
+
+struct stuck_work __wrap_workers_stuck(const struct server *server)
+{
+    (void)server;
+    return (struct stuck_work){0};
+}
+
+void __wrap_workers_stop(struct server *server)
+{
+    const struct job_result cancelled = {.error = -ECANCELED};
+    struct timed *job;
+    while ((job = TAILQ_FIRST(&jobs))) {
+        struct work *work = job->work;
+        TAILQ_REMOVE(&jobs, job, next);
+        free(job);
+        work->done(server, work, &cancelled, -EBADF);
+    }
+}
+
+/* ---- time that work takes ---- */
+
+uint64_t stand_in_step_cost;
+void (*stand_in_before_step)(void);
+
+static void trace(const struct input *input, uint64_t now, size_t effects)
+{
+    bool is_result = input->kind >= INPUT_SEGMENT_MADE && input->kind <= INPUT_SEGMENT_FREED;
+    (void)fprintf(stderr, "%llu.%06llu: input %d of session %llu, segment %llu: %zu effects\n",
+                  (unsigned long long)(now / MS), (unsigned long long)(now % MS), (int)input->kind,
+                  (unsigned long long)input->session, (unsigned long long)(is_result ? input->segment.segment : 0),
+                  effects);
+}
+
+void __wrap_broker_step(struct broker *broker, const struct input *input, uint64_t now, struct effect_list *effects)
+{
+    static uint64_t state = 1;
+    if (stand_in_before_step) {
+        stand_in_before_step();
+    }
+    __real_broker_step(broker, input, now, effects);
+    if (getenv("MEMBROKER_TRACE")) {
+        trace(input, now, effects->count);
+    }
+    if (stand_in_step_cost) {
+        state = state * UINT64_C(6364136223846793005) + 1442695040888963407;
+        virtual_time.now += (state >> 33) % stand_in_step_cost;
+    }
+}

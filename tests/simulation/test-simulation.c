@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The real runtime in virtual time: server, loop, sockets, connections and segments are the daemon's own; only the
+ * clock, the kernel's memory and the worker processes are not. It must do what the core alone does, at the same
+ * instants, whatever fails; and with work that takes time its loop must never sleep while something is due.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <criterion/criterion.h>
+
+#include "daemon/runtime/log.h"
+#include "tests/simulation/stand_ins.h"
+#include "tests/simulation/virtual_time.h"
+#include "tests/simulation/world.h"
+
+static uint64_t running;
+
+static void print_seed(void)
+{
+    virtual_time_is_on = false;
+    if (running) {
+        (void)fprintf(stderr, "the seed was %llu; MEMBROKER_SEED=%llu replays it\n", (unsigned long long)running,
+                      (unsigned long long)running);
+    }
+}
+
+static uint64_t from_environment(const char *name, uint64_t otherwise)
+{
+    const char *text = getenv(name);
+    return text ? strtoull(text, NULL, 10) : otherwise;
+}
+
+static void for_each_seed(void (*run)(uint64_t seed))
+{
+    uint64_t only = from_environment("MEMBROKER_SEED", 0);
+    uint64_t count = from_environment("MEMBROKER_SIMULATIONS", 10);
+    for (running = only ? only : 1; running <= (only ? only : count); running++) {
+        run(running);
+    }
+    running = 0;
+}
+
+static void run_both(uint64_t seed)
+{
+    stand_in_step_cost = 0;
+    struct outcome *pure = world_run(&shell_pure, seed);
+    struct outcome *real = world_run(&shell_real, seed);
+    outcome_compare(pure, real);
+    cr_assert_eq(shell_oversleeps, 0, "the loop slept while something was due");
+    cr_assert(pure->grants > 50 && pure->failures > 0, "%llu grants, %llu failures", (unsigned long long)pure->grants,
+              (unsigned long long)pure->failures);
+    outcome_free(pure);
+    outcome_free(real);
+}
+
+Test(runtime, does_what_the_core_alone_does, .timeout = 7200, .fini = print_seed)
+{
+    log_set_level(LOG_LEVEL_ERROR);
+    for_each_seed(run_both);
+}
+
+/* Up to 3 ms for a step: the daemon judges for 2 ms in a turn. */
+static void run_slowly(uint64_t seed)
+{
+    stand_in_step_cost = 3 * MS;
+    struct outcome *real = world_run(&shell_real, seed);
+    cr_assert_eq(shell_oversleeps, 0, "the loop slept %llu times while something was due",
+                 (unsigned long long)shell_oversleeps);
+    cr_assert(real->grants > 50);
+    outcome_free(real);
+}
+
+Test(runtime, never_sleeps_while_something_is_due, .timeout = 7200, .fini = print_seed)
+{
+    log_set_level(LOG_LEVEL_ERROR);
+    for_each_seed(run_slowly);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the broker is configured with. */
+#pragma once
+
+#include "daemon/config/config.h"
+
+enum {
+    WORLD_CLASSES = 3,
+    WORLD_RAM_MIB = 64,
+    WORLD_FILES_MIB = 32,
+    WORLD_GRACE_MS = 20000,
+};
+
+/* A configuration in a directory of its own, and the end of that, by the socket's path. */
+struct config *world_config(uint64_t seed);
+void world_config_remove(const char *socket);
+
+/* The next of a row of random numbers. */
+static inline uint64_t random_below(uint64_t *state, uint64_t bound)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state % bound;
+}
