@@ -41,7 +41,12 @@ bool access_may_connect(const struct access *access, uint32_t daemon_uid, const 
                                             has_a_group_of(&access->allow_groups, identity));
 }
 
+bool access_may_see_all(const struct access *access, uint32_t daemon_uid, const struct identity *viewer)
+{
+    return access->see_all || access_is_administrator(access, daemon_uid, viewer);
+}
+
 bool access_may_see(const struct access *access, uint32_t daemon_uid, const struct identity *viewer, uint32_t owner)
 {
-    return access->see_all || viewer->uid == owner || access_is_administrator(access, daemon_uid, viewer);
+    return viewer->uid == owner || access_may_see_all(access, daemon_uid, viewer);
 }

@@ -31,5 +31,8 @@ bool access_is_administrator(const struct access *access, uint32_t daemon_uid, c
 /* Of somebody in more groups than are looked at nobody can say that he is in none that is denied: he is not let in. */
 bool access_may_connect(const struct access *access, uint32_t daemon_uid, const struct identity *identity);
 
+/* Whether what belongs to anybody is shown to this viewer by name; if not, only what is his own user's is. */
+bool access_may_see_all(const struct access *access, uint32_t daemon_uid, const struct identity *viewer);
+
 /* Whether what belongs to this user is shown to that one by name. */
 bool access_may_see(const struct access *access, uint32_t daemon_uid, const struct identity *viewer, uint32_t owner);

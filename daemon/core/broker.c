@@ -134,7 +134,8 @@ static void open_session(struct step *step, const struct input *input)
         flow_leave(&broker->parties, flow);
         return;
     }
-    struct session *session = flow ? session_new(&broker->sessions, broker->next_session, &limits) : NULL;
+    struct session *session =
+        flow ? session_new(&broker->sessions, broker->next_session, &input->open.identity, &limits) : NULL;
     if (!session) {
         answer_error(step, input->peer, input->open.request_id, ERROR_SYSTEM,
                      "the broker is out of memory for its own tables");
@@ -145,7 +146,6 @@ static void open_session(struct step *step, const struct input *input)
     }
     broker->next_session++;
     session_join(broker, session, flow);
-    session->identity = input->open.identity;
     session->token = input->open.token;
     session->peer = input->peer;
     session->input_read_at = step->now;

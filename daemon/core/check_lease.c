@@ -12,6 +12,13 @@ static bool is_due_before(const struct lease *a, const struct lease *b)
     return a->due < b->due || (a->due == b->due && a->id < b->id);
 }
 
+static bool stands_before(const struct lease *a, const struct lease *b)
+{
+    uint32_t one = a->session->identity.uid, other = b->session->identity.uid;
+    return one < other || (one == other && a->id < b->id);
+}
+
+CHECK_TREE(check_users, lease, by_user, stands_before)
 CHECK_TREE(check_ids, lease, by_id, has_smaller_id)
 CHECK_TREE(check_dues, lease, by_due, is_due_before)
 CHECK_TREE(check_pile_tree, lease, by_pile, has_smaller_id)
@@ -87,8 +94,12 @@ const char *check_leases(const struct broker *broker)
     const struct session *session = check_next_session(broker, NULL);
     const struct flow *flow;
     const char *wrong = NULL;
-    uint64_t count = 0, due = 0, alive = 0, of_sessions = 0;
+    uint64_t count = 0, users = 0, due = 0, alive = 0, of_sessions = 0;
     wrong = require(wrong, check_ids(RB_ROOT(&broker->leases.by_id), &before, &count), "the leases are out of order");
+    before = NULL;
+    wrong = require(wrong, check_users(RB_ROOT(&broker->leases.by_user), &before, &users),
+                    "a user's leases are out of order");
+    wrong = require(wrong, users == count, "the leases of all users are not all leases");
     before = NULL;
     wrong =
         require(wrong, check_dues(RB_ROOT(&broker->leases.by_due), &before, &due), "the due times are out of order");

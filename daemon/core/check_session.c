@@ -12,7 +12,13 @@ static bool ends_before(const struct session *a, const struct session *b)
     return a->grace_until < b->grace_until || (a->grace_until == b->grace_until && a->id < b->id);
 }
 
+static bool stands_before(const struct session *a, const struct session *b)
+{
+    return a->identity.uid < b->identity.uid || (a->identity.uid == b->identity.uid && a->id < b->id);
+}
+
 CHECK_TREE(check_ids, session, by_id, has_smaller_id)
+CHECK_TREE(check_users, session, by_user, stands_before)
 CHECK_TREE(check_graces, session, by_grace, ends_before)
 
 /* ---- slots ---- */
@@ -42,7 +48,7 @@ const char *check_slots(const struct session *session)
         taken += slots->slots[i].generation % 2;
     }
     wrong = require(wrong, taken == session->lease_count, "the slots in use are not one for each lease");
-    TAILQ_FOREACH(lease, &session->leases, in_session) {
+    for (lease = session_next_lease(session, 0); lease; lease = session_next_lease(session, lease->id)) {
         bool is_its = lease->slot < slots->count && slots->slots[lease->slot].generation == lease->generation;
         wrong = require(wrong, is_its, "a lease has another generation than its slot");
     }
@@ -56,18 +62,15 @@ static const char *check_its_leases(const struct broker *broker, const struct se
     const struct lease *lease;
     const char *wrong = NULL;
     uint64_t leases = 0, used_physical = 0, used_mapped = 0;
-    bool knows_next = !session->look_next;
-    TAILQ_FOREACH(lease, &session->leases, in_session) {
+    for (lease = session_next_lease(session, 0); lease; lease = session_next_lease(session, lease->id)) {
         leases++;
         *(lease->location == LOCATION_RAM ? &used_physical : &used_mapped) += lease->used_bytes;
-        knows_next = knows_next || session->look_next == lease;
         wrong = require(wrong, lease->session == session, "a session has another one's lease");
         wrong = require(wrong, lease_table_find(&broker->leases, lease->id) == lease,
                         "a session has a lease that the table does not");
     }
     wrong = require(wrong, used_physical == session->used_physical_bytes && used_mapped == session->used_mapped_bytes,
                     "a session's use is not the sum of what it reports of its leases");
-    wrong = require(wrong, knows_next, "look_next is no lease of the session");
     return require(wrong, leases == session->lease_count, "a session miscounts its leases (lease_count)");
 }
 
@@ -123,7 +126,7 @@ static const char *check_session(const struct broker *broker, const struct sessi
 
 /* How many sessions are in each list of the table, by themselves. */
 struct counts {
-    uint64_t detached, holding, trimming;
+    uint64_t detached, holding, trimming, refused;
 };
 
 /* The walk over all sessions relies on these. */
@@ -145,11 +148,15 @@ static const char *check_trees(const struct session_table *table, uint64_t detac
 {
     const struct session *before = NULL;
     const char *wrong = NULL;
-    uint64_t count = 0, graces = 0;
+    uint64_t count = 0, graces = 0, users = 0;
     wrong = require(wrong, check_ids(RB_ROOT(&table->by_id), &before, &count), "the sessions are out of order");
+    before = NULL;
+    wrong =
+        require(wrong, check_users(RB_ROOT(&table->by_user), &before, &users), "a user's sessions are out of order");
     before = NULL;
     wrong = require(wrong, check_graces(RB_ROOT(&table->by_grace), &before, &graces), "the graces are out of order");
     wrong = require(wrong, count == table->count, "the number of sessions (count) is wrong");
+    wrong = require(wrong, users == count, "the sessions of all users are not all sessions");
     return require(wrong, graces == detached, "the sessions with a grace time are not those that are detached");
 }
 
@@ -157,7 +164,7 @@ static const char *check_lists(const struct broker *broker, const struct counts 
 {
     const struct session *session;
     const char *wrong = NULL;
-    uint64_t holding = 0, trimming = 0;
+    uint64_t holding = 0, trimming = 0, refused = 0;
     TAILQ_FOREACH(session, &broker->sessions.holding, in_holding) {
         wrong = require(wrong, session->segment_count > 0, "a session that holds nothing is among those that hold");
         holding++;
@@ -166,6 +173,13 @@ static const char *check_lists(const struct broker *broker, const struct counts 
         wrong = require(wrong, session->trim_until > 0, "no answer is awaited of a session in the list of those");
         trimming++;
     }
+    TAILQ_FOREACH(session, &broker->sessions.refused, in_refused) {
+        const struct session *older = TAILQ_NEXT(session, in_refused);
+        bool is_right = session->refused_at && (!older || older->refused_at <= session->refused_at);
+        wrong = require(wrong, is_right, "the list of refused sessions is out of order");
+        refused++;
+    }
+    wrong = require(wrong, refused == counts->refused, "a session that was refused something is not listed");
     wrong = require(wrong, holding == counts->holding, "a session that holds something is not among those that hold");
     wrong = require(wrong, trimming == counts->trimming, "a session whose answer is awaited is not listed");
     return require(wrong, trimming == broker->trims_pending, "trims_pending is not the number of answers awaited");
@@ -178,6 +192,7 @@ const char *check_sessions(const struct broker *broker)
     const char *wrong = check_states(&broker->sessions);
     while (!wrong && (session = check_next_session(broker, session))) {
         counts.detached += session->state == SESSION_DETACHED;
+        counts.refused += session->refused_at > 0 && session->state != SESSION_OVER;
         counts.holding += session->segment_count > 0;
         counts.trimming += session->trim_until > 0;
         wrong = check_session(broker, session);

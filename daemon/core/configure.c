@@ -25,7 +25,7 @@ static void refile_waiting(struct session *session)
 static void refile_leases(struct session *session)
 {
     struct lease *lease;
-    TAILQ_FOREACH(lease, &session->leases, in_session) {
+    for (lease = session_next_lease(session, 0); lease; lease = session_next_lease(session, lease->id)) {
         if (lease->pile) {
             revoke_delist(lease);
             revoke_enlist(lease);

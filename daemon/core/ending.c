@@ -118,7 +118,7 @@ void ending_work(struct step *step)
     struct broker *broker = step->broker;
     struct session *session;
     while ((session = TAILQ_FIRST(&broker->sessions.over)) && effect_room(step->effects) >= EFFECTS_FOR_ONE_LEASE) {
-        struct lease *lease = TAILQ_FIRST(&session->leases);
+        struct lease *lease = session_next_lease(session, 0);
         if (lease) {
             lease_end(step, lease, session->over_reason);
             continue;
@@ -148,7 +148,7 @@ void segment_drop(struct step *step, struct segment *segment)
     session_remove_segment(&step->broker->sessions, session);
     free(segment);
     if (lease->state == LEASE_ENDED && TAILQ_EMPTY(&lease->segments)) {
-        free(lease);
+        lease_free(&step->broker->leases, lease);
     }
     forget_if_empty(step, session);
 }

@@ -10,16 +10,11 @@
 #include "daemon/core/broker_state.h"
 #include "proto/base/size.h"
 
-/* The segment that has this file; NULL: none has. Named files are few, and asked for rarely. */
+/* The segment that has this file; NULL: none has. */
 static const struct segment *file_holder(const struct broker *broker, const char *file)
 {
-    const struct segment *segment = file[0] ? segment_tree_next(broker, 0) : NULL;
-    for (; segment; segment = segment_tree_next(broker, segment->id)) {
-        if (segment->lease && strcmp(segment->lease->file, file) == 0) {
-            return segment;
-        }
-    }
-    return NULL;
+    const struct lease *lease = file[0] ? lease_table_find_file(&broker->leases, file) : NULL;
+    return lease ? TAILQ_FIRST(&lease->segments) : NULL;
 }
 
 /* A named file that is longer than what was asked for sets the size. */
@@ -131,9 +126,9 @@ static void begin_segment(struct step *step, struct lease *lease, struct segment
     segment->charge = *charge;
     attach_segment(step, lease, segment, request);
     struct effect_make *make = segment_begin_making(step, segment);
-    if (lease->state == LEASE_MAKING && lease->file[0]) {
-        make->file = lease->file;
-        make->file_bytes = lease->file_bytes;
+    if (lease->state == LEASE_MAKING && lease->file) {
+        make->file = lease->file->name;
+        make->file_bytes = lease->file->bytes;
     }
 }
 
@@ -147,9 +142,15 @@ static struct lease *begin_lease(struct step *step, struct session *session, con
         out_of_tables(step, session, request->id);
         return NULL;
     }
+    struct lease_table *table = &step->broker->leases;
+    if (asked->file[0] && !lease_table_name_file(table, lease, asked->file, bytes_wanted(asked))) {
+        lease_free(table, lease);
+        out_of_tables(step, session, request->id);
+        return NULL;
+    }
     int error = slot_take(&session->slots, &lease->slot, &lease->generation);
     if (error) {
-        free(lease);
+        lease_free(table, lease);
         if (error == SLOT_E_FULL) {
             answer_error(step, session->peer, request->id, ERROR_TOO_MANY,
                          "this session has %u leases, and can't have more; extend a lease or open another session",
@@ -170,11 +171,9 @@ static struct lease *begin_lease(struct step *step, struct session *session, con
     lease->learned = asked->learned;
     lease->is_remembered = asked->use_learned;
     memcpy(lease->name, asked->name, sizeof lease->name);
-    memcpy(lease->file, asked->file, sizeof lease->file);
-    lease->file_bytes = asked->file[0] ? bytes_wanted(asked) : 0;
     TAILQ_INIT(&lease->segments);
     session_add_lease(session, lease);
-    lease_table_add(&step->broker->leases, lease);
+    lease_table_add(table, lease);
     return lease;
 }
 
@@ -184,7 +183,7 @@ void abandon_lease(struct step *step, struct lease *lease)
     slot_give(&session->slots, lease->slot);
     lease_table_remove(&step->broker->leases, lease);
     session_remove_lease(session, lease);
-    free(lease);
+    lease_free(&step->broker->leases, lease);
 }
 
 /* A pooled segment is an ordinary one that is there already. */
@@ -355,7 +354,7 @@ void grant_answer(struct step *step, const struct segment *segment, uint64_t req
         .generation = lease->generation,
         .huge_pages = segment->has_huge_pages,
         .extents = lease->extents,
-        .file_bytes = lease->extents == 1 ? lease->file_bytes : 0,
+        .file_bytes = lease->extents == 1 && lease->file ? lease->file->bytes : 0,
         .charge = segment_charged_to(segment),
         .is_present = segment_charged_to(segment) == CHARGE_BROKER,
         .is_remembered = lease->is_remembered,

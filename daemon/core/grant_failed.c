@@ -12,10 +12,10 @@ static bool explain_file(struct step *step, const struct session *session, const
 {
     void *peer = session->peer;
     uint64_t id = segment->request_id;
-    const char *file = segment->lease->file;
-    if (!file[0] || segment->lease->state != LEASE_MAKING) {
+    if (!segment->lease->file || segment->lease->state != LEASE_MAKING) {
         return false;
     }
+    const char *file = segment->lease->file->name;
     if (error == -EBUSY) {
         answer_error(step, peer, id, ERROR_BUSY, "another program has the file \"%s\" locked; end that first", file);
     } else if (error == -EACCES || error == -EPERM) {

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The lease table: two red-black trees through the leases themselves, so that filing one can't fail. */
+/* The lease table: red-black trees through the leases themselves, so that filing one can't fail. */
 #include "daemon/core/lease.h"
 
 #include <assert.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "daemon/core/session.h"
 #include "proto/base/size.h"
+#include "proto/base/text.h"
 
 static int compare_ids(const struct lease *a, const struct lease *b)
 {
@@ -18,14 +21,30 @@ static int compare_dues(const struct lease *a, const struct lease *b)
     return order ? order : compare_ids(a, b);
 }
 
+static int compare_users(const struct lease *a, const struct lease *b)
+{
+    uint32_t one = a->session->identity.uid, other = b->session->identity.uid;
+    int order = (one > other) - (one < other);
+    return order ? order : compare_ids(a, b);
+}
+
+static int compare_files(const struct lease_file *a, const struct lease_file *b)
+{
+    return strcmp(a->name, b->name);
+}
+
 TREE_GENERATE(lease_id_tree, lease, by_id, compare_ids)
+TREE_GENERATE(lease_user_tree, lease, by_user, compare_users)
+TREE_GENERATE(lease_file_tree, lease_file, by_name, compare_files)
 TREE_GENERATE(lease_due_tree, lease, by_due, compare_dues)
 TREE_GENERATE(lease_pile_tree, lease, by_pile, compare_ids)
 
 void lease_table_init(struct lease_table *table)
 {
     RB_INIT(&table->by_id);
+    RB_INIT(&table->by_user);
     RB_INIT(&table->by_due);
+    RB_INIT(&table->by_file);
     table->alive = 0;
 }
 
@@ -34,11 +53,13 @@ void lease_table_add(struct lease_table *table, struct lease *lease)
     const struct lease *twin = RB_INSERT(lease_id_tree, &table->by_id, lease);
     assert(!twin);
     (void)twin;
+    RB_INSERT(lease_user_tree, &table->by_user, lease);
 }
 
 void lease_table_remove(struct lease_table *table, struct lease *lease)
 {
     RB_REMOVE(lease_id_tree, &table->by_id, lease);
+    RB_REMOVE(lease_user_tree, &table->by_user, lease);
 }
 
 /* Lookups don't change the tree, but the macros take it unqualified. */
@@ -65,6 +86,66 @@ struct lease *lease_table_next(const struct lease_table *table, uint64_t id)
     struct lease key = {.id = id + 1};
     return RB_NFIND(lease_id_tree, ids(table), &key);
 }
+
+struct lease *lease_table_next_of_user(const struct lease_table *table, uint32_t uid, uint64_t id)
+{
+    union {
+        const struct lease_user_tree *in;
+        struct lease_user_tree *out;
+    } borrowed = {.in = &table->by_user};
+    struct lease *at = RB_ROOT(borrowed.out), *best = NULL;
+    while (at) {
+        uint32_t owner = at->session->identity.uid;
+        if (owner > uid || (owner == uid && at->id > id)) {
+            best = at;
+            at = RB_LEFT(at, by_user);
+        } else {
+            at = RB_RIGHT(at, by_user);
+        }
+    }
+    return best && best->session->identity.uid == uid ? best : NULL;
+}
+
+/* ---- named files ---- */
+
+bool lease_table_name_file(struct lease_table *table, struct lease *lease, const char *name, uint64_t bytes)
+{
+    struct lease_file *file = calloc(1, sizeof *file);
+    if (!file) {
+        return false;
+    }
+    file->lease = lease;
+    file->bytes = bytes;
+    text_copy(file->name, sizeof file->name, name);
+    lease->file = file;
+    const struct lease_file *twin = RB_INSERT(lease_file_tree, &table->by_file, file);
+    assert(!twin);
+    (void)twin;
+    return true;
+}
+
+struct lease *lease_table_find_file(const struct lease_table *table, const char *name)
+{
+    union {
+        const struct lease_file_tree *in;
+        struct lease_file_tree *out;
+    } borrowed = {.in = &table->by_file};
+    struct lease_file key = {0};
+    text_copy(key.name, sizeof key.name, name);
+    const struct lease_file *found = RB_FIND(lease_file_tree, borrowed.out, &key);
+    return found ? found->lease : NULL;
+}
+
+void lease_free(struct lease_table *table, struct lease *lease)
+{
+    if (lease->file) {
+        RB_REMOVE(lease_file_tree, &table->by_file, lease->file);
+        free(lease->file);
+    }
+    free(lease);
+}
+
+/* ---- times ---- */
 
 uint64_t lease_deadline(const struct lease *lease)
 {

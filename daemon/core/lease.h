@@ -30,6 +30,14 @@ struct lease_pile {
     uint64_t bytes;
 };
 
+/* A named file, while a lease has it. */
+struct lease_file {
+    struct lease *lease;
+    uint64_t bytes; /* its exact length */
+    char name[MESSAGE_NAME_SIZE];
+    RB_ENTRY(lease_file) by_name;
+};
+
 struct lease {
     uint64_t id;
     struct session *session;
@@ -53,8 +61,7 @@ struct lease {
     struct segment_options options;
     struct segment_list segments;
     char name[MESSAGE_NAME_SIZE];
-    char file[MESSAGE_NAME_SIZE]; /* empty: nameless */
-    uint64_t file_bytes;
+    struct lease_file *file;    /* NULL: nameless */
     struct lease_pile *pile;    /* that it lies in, from its grant on; NULL: none */
     uint64_t revoke_at;         /* it will be taken for a request of higher priority; 0: no */
     uint64_t revoking_bytes;    /* what it was marked with */
@@ -62,7 +69,8 @@ struct lease {
     TAILQ_ENTRY(lease) in_revoking;
     TAILQ_ENTRY(lease) in_victims; /* of that request */
     RB_ENTRY(lease) by_pile;
-    TAILQ_ENTRY(lease) in_session;
+    RB_ENTRY(lease) by_session;
+    RB_ENTRY(lease) by_user;
     RB_ENTRY(lease) by_id;
     RB_ENTRY(lease) by_due;
 };
@@ -70,10 +78,15 @@ struct lease {
 TAILQ_HEAD(lease_list, lease);
 RB_HEAD(lease_id_tree, lease);
 RB_HEAD(lease_due_tree, lease);
+RB_HEAD(lease_session_tree, lease);
+RB_HEAD(lease_user_tree, lease);
+RB_HEAD(lease_file_tree, lease_file);
 
 struct lease_table {
-    struct lease_id_tree by_id;   /* making and alive */
-    struct lease_due_tree by_due; /* alive */
+    struct lease_id_tree by_id;     /* making and alive */
+    struct lease_user_tree by_user; /* the same, each user's together */
+    struct lease_due_tree by_due;   /* alive */
+    struct lease_file_tree by_file; /* named files that are lent, or being let go of */
     uint64_t alive;
 };
 
@@ -87,6 +100,18 @@ struct lease *lease_table_find(const struct lease_table *table, uint64_t id);
 
 /* The lease with the smallest number above `id`, or NULL. */
 struct lease *lease_table_next(const struct lease_table *table, uint64_t id);
+
+/* The same of the leases of one user's sessions. */
+struct lease *lease_table_next_of_user(const struct lease_table *table, uint32_t uid, uint64_t id);
+
+/* Gives a lease a named file, which no other has. False: out of memory. */
+bool lease_table_name_file(struct lease_table *table, struct lease *lease, const char *name, uint64_t bytes);
+
+/* The lease that has this named file, or NULL. */
+struct lease *lease_table_find_file(const struct lease_table *table, const char *name);
+
+/* Frees a lease that has left the table, and lets go of its file. */
+void lease_free(struct lease_table *table, struct lease *lease);
 
 /* Puts a lease that was just granted under its first due time. */
 void lease_table_grant(struct lease_table *table, struct lease *lease, uint64_t now);

@@ -120,15 +120,26 @@ bool broker_shows(const struct broker *broker, const struct identity *viewer, co
     return broker_shows_user(broker, viewer, session->identity.uid);
 }
 
+static bool shows_all(const struct broker *broker, const struct identity *viewer)
+{
+    return access_may_see_all(&broker->parties.policy->access, broker->options.daemon_uid, viewer);
+}
+
+/* What a viewer may not see is not looked at: a page costs what it returns. */
+static const struct session *next_shown_session(const struct broker *broker, const struct identity *viewer,
+                                                uint64_t after)
+{
+    return shows_all(broker, viewer) ? session_table_next(&broker->sessions, after)
+                                     : session_table_next_of_user(&broker->sessions, viewer->uid, after);
+}
+
 size_t broker_list_sessions(const struct broker *broker, const struct identity *viewer, uint64_t after,
                             struct session_entry *entries, size_t max, bool *ret_more)
 {
-    const struct session *session = session_table_next(&broker->sessions, after);
+    const struct session *session = next_shown_session(broker, viewer, after);
     size_t count = 0;
-    for (; session && count < max; session = session_table_next(&broker->sessions, session->id)) {
-        if (broker_shows(broker, viewer, session)) {
-            fill_session(session, &entries[count++]);
-        }
+    for (; session && count < max; session = next_shown_session(broker, viewer, session->id)) {
+        fill_session(session, &entries[count++]);
     }
     *ret_more = session;
     return count;
@@ -161,14 +172,26 @@ static void fill_lease(const struct lease *lease, uint64_t now, struct lease_ent
     memcpy(entry->client, session->name, sizeof entry->client);
 }
 
+/* `of`: whose leases are wanted; NULL: everybody's whom the viewer may see. */
+static const struct lease *next_shown_lease(const struct broker *broker, const struct identity *viewer,
+                                            const struct session *of, uint64_t after)
+{
+    if (of) {
+        return session_next_lease(of, after);
+    }
+    return shows_all(broker, viewer) ? lease_table_next(&broker->leases, after)
+                                     : lease_table_next_of_user(&broker->leases, viewer->uid, after);
+}
+
 size_t broker_list_leases(const struct broker *broker, const struct identity *viewer, uint64_t session, uint64_t after,
                           uint64_t now, struct lease_entry *entries, size_t max, bool *ret_more)
 {
-    const struct lease *lease = lease_table_next(&broker->leases, after);
+    const struct session *of = session_table_find(&broker->sessions, session);
+    bool is_nobody = session && !of;
+    const struct lease *lease = is_nobody ? NULL : next_shown_lease(broker, viewer, of, after);
     size_t count = 0;
-    for (; lease && count < max; lease = lease_table_next(&broker->leases, lease->id)) {
-        bool wanted = session ? lease->session->id == session : broker_shows(broker, viewer, lease->session);
-        if (wanted && lease->state == LEASE_ALIVE) {
+    for (; lease && count < max; lease = next_shown_lease(broker, viewer, of, lease->id)) {
+        if (lease->state == LEASE_ALIVE) {
             fill_lease(lease, now, &entries[count++]);
         }
     }
@@ -200,13 +223,14 @@ bool broker_next_segment(const struct broker *broker, uint64_t after, struct seg
 size_t broker_look_at_next_lease(struct broker *broker, uint64_t session, struct segment_view ret[LEASE_EXTENTS_MAX])
 {
     struct session *found = session_table_find(&broker->sessions, session);
-    struct lease *lease = found && found->look_next ? found->look_next : found ? TAILQ_FIRST(&found->leases) : NULL;
+    struct lease *next = found ? session_next_lease(found, found->looked_at) : NULL;
+    const struct lease *lease = next || !found ? next : session_next_lease(found, 0);
     const struct segment *segment;
     size_t count = 0;
     if (!lease) {
         return 0;
     }
-    found->look_next = TAILQ_NEXT(lease, in_session);
+    found->looked_at = lease->id;
     TAILQ_FOREACH(segment, &lease->segments, in_lease) {
         ret[count++] = view_of(segment);
     }

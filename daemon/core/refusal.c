@@ -194,7 +194,7 @@ static void remember(struct step *step, struct session *session, const struct de
 {
     denial_figures(denial, &session->last_refusal);
     session->refused_location = denial->location;
-    session->refused_at = step->now;
+    session_note_refusal(&step->broker->sessions, session, step->now);
 }
 
 void refuse(struct step *step, struct session *session, uint64_t request_id, const struct denial *denial,

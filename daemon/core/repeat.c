@@ -36,7 +36,7 @@ static struct segment *find_segment(const struct session *session, uint64_t key)
 {
     const struct lease *lease;
     struct segment *segment;
-    TAILQ_FOREACH(lease, &session->leases, in_session) {
+    for (lease = session_next_lease(session, 0); lease; lease = session_next_lease(session, lease->id)) {
         TAILQ_FOREACH(segment, &lease->segments, in_lease) {
             if (segment->key == key) {
                 return segment;

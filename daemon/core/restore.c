@@ -43,10 +43,12 @@ bool broker_keep_segment(const struct broker *broker, uint64_t id, struct kept_s
         .slot = lease->slot,
         .generation = lease->generation,
         .ttl_ms = (uint32_t)(lease->ttl_ns / NANOSECONDS_PER_MILLISECOND),
-        .file_bytes = lease->file_bytes,
+        .file_bytes = lease->file ? lease->file->bytes : 0,
     };
     memcpy(ret->name, lease->name, sizeof ret->name);
-    memcpy(ret->file, lease->file, sizeof ret->file);
+    if (lease->file) {
+        memcpy(ret->file, lease->file->name, sizeof ret->file);
+    }
     return true;
 }
 
@@ -90,7 +92,7 @@ int broker_restore_session(struct broker *broker, const struct kept_session *kep
         return -EEXIST;
     }
     struct flow *flow = flow_join(&broker->parties, &kept->identity, kept->name);
-    struct session *session = flow ? session_new(&broker->sessions, kept->id, &kept->limits) : NULL;
+    struct session *session = flow ? session_new(&broker->sessions, kept->id, &kept->identity, &kept->limits) : NULL;
     if (!session) {
         if (flow) {
             flow_leave(&broker->parties, flow);
@@ -98,7 +100,6 @@ int broker_restore_session(struct broker *broker, const struct kept_session *kep
         return -ENOMEM;
     }
     session_join(broker, session, flow);
-    session->identity = kept->identity;
     session->token = kept->token;
     session->peer = peer;
     session->renewed_at = session->input_read_at = now;
@@ -112,6 +113,12 @@ int broker_restore_slot(struct broker *broker, uint64_t session_id, uint32_t slo
 {
     struct session *session = session_table_find(&broker->sessions, session_id);
     return session ? slot_restore(&session->slots, slot, generation) : -ENOENT;
+}
+
+void *broker_peer_of(const struct broker *broker, uint64_t session_id)
+{
+    const struct session *session = session_table_find(&broker->sessions, session_id);
+    return session ? session->peer : NULL;
 }
 
 bool broker_has_slot(const struct broker *broker, uint64_t session_id, uint32_t slot)
@@ -132,8 +139,12 @@ static struct lease *restore_lease(struct broker *broker, struct session *sessio
                                    uint64_t now)
 {
     struct lease *lease = calloc(1, sizeof *lease);
-    if (!lease || slot_restore(&session->slots, kept->slot, kept->generation) < 0) {
-        free(lease);
+    if (!lease) {
+        return NULL;
+    }
+    bool has_file = !kept->file[0] || lease_table_name_file(&broker->leases, lease, kept->file, kept->file_bytes);
+    if (!has_file || slot_restore(&session->slots, kept->slot, kept->generation) < 0) {
+        lease_free(&broker->leases, lease);
         return NULL;
     }
     lease->id = kept->lease;
@@ -145,9 +156,7 @@ static struct lease *restore_lease(struct broker *broker, struct session *sessio
     lease->generation = kept->generation;
     lease->ttl_ns = kept->ttl_ms * NANOSECONDS_PER_MILLISECOND;
     lease->options = kept->options;
-    lease->file_bytes = kept->file_bytes;
     memcpy(lease->name, kept->name, sizeof lease->name);
-    memcpy(lease->file, kept->file, sizeof lease->file);
     TAILQ_INIT(&lease->segments);
     session_add_lease(session, lease);
     lease_table_add(&broker->leases, lease);
@@ -172,7 +181,8 @@ static bool is_sane(const struct broker *broker, const struct kept_segment *kept
 
 static bool contradicts(const struct broker *broker, const struct lease *lease, const struct kept_segment *kept)
 {
-    bool is_taken = !lease && broker_has_slot(broker, kept->session, kept->slot);
+    bool is_taken = !lease && (broker_has_slot(broker, kept->session, kept->slot) ||
+                               (kept->file[0] && lease_table_find_file(&broker->leases, kept->file)));
     return !is_sane(broker, kept) || is_taken ||
            (lease && (lease->session->id != kept->session || lease->location != kept->location ||
                       lease->slot != kept->slot || lease->extents >= LEASE_EXTENTS_MAX));

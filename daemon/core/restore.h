@@ -64,6 +64,9 @@ int broker_restore_freeing(struct broker *broker, const struct kept_segment *kep
 /* A slot of the session that no lease has: its generation (even), so that none is used twice. */
 int broker_restore_slot(struct broker *broker, uint64_t session, uint32_t slot, uint64_t generation);
 
+/* The peer of a session that is not over, or NULL. */
+void *broker_peer_of(const struct broker *broker, uint64_t session);
+
 /* Whether a restored lease has this slot. */
 bool broker_has_slot(const struct broker *broker, uint64_t session, uint32_t slot);
 

@@ -20,40 +20,58 @@ static int compare_graces(const struct session *a, const struct session *b)
     return order ? order : compare_ids(a, b);
 }
 
+static int compare_users(const struct session *a, const struct session *b)
+{
+    int order = (a->identity.uid > b->identity.uid) - (a->identity.uid < b->identity.uid);
+    return order ? order : compare_ids(a, b);
+}
+
+static int compare_leases(const struct lease *a, const struct lease *b)
+{
+    return (a->id > b->id) - (a->id < b->id);
+}
+
+TREE_GENERATE(session_user_tree, session, by_user, compare_users)
+TREE_GENERATE(lease_session_tree, lease, by_session, compare_leases)
 TREE_GENERATE(session_id_tree, session, by_id, compare_ids)
 TREE_GENERATE(session_grace_tree, session, by_grace, compare_graces)
 
 void session_table_init(struct session_table *table)
 {
     RB_INIT(&table->by_id);
+    RB_INIT(&table->by_user);
     RB_INIT(&table->by_grace);
+    TAILQ_INIT(&table->refused);
     TAILQ_INIT(&table->over);
     TAILQ_INIT(&table->holding);
     table->count = 0;
 }
 
-struct session *session_new(struct session_table *table, uint64_t id, const struct byte_limits *limits)
+struct session *session_new(struct session_table *table, uint64_t id, const struct identity *identity,
+                            const struct byte_limits *limits)
 {
     struct session *session = calloc(1, sizeof *session);
     if (!session) {
         return NULL;
     }
     session->id = id;
+    session->identity = *identity;
     session->state = SESSION_CONNECTED;
     account_init(&session->account, "client", limits);
     slot_table_init(&session->slots, CONTROL_PAGE_SLOTS);
-    TAILQ_INIT(&session->leases);
+    RB_INIT(&session->leases);
     TAILQ_INIT(&session->waiting);
     const struct session *twin = RB_INSERT(session_id_tree, &table->by_id, session);
     assert(!twin);
     (void)twin;
+    RB_INSERT(session_user_tree, &table->by_user, session);
     table->count++;
     return session;
 }
 
 void session_add_lease(struct session *session, struct lease *lease)
 {
-    TAILQ_INSERT_TAIL(&session->leases, lease, in_session);
+    RB_INSERT(lease_session_tree, &session->leases, lease);
     session->lease_count++;
     flow_count_leases(session->flow, 1, true);
 }
@@ -70,12 +88,22 @@ void session_note_use(struct session *session, struct lease *lease, uint64_t use
 void session_remove_lease(struct session *session, struct lease *lease)
 {
     session_note_use(session, lease, 0);
-    if (session->look_next == lease) {
-        session->look_next = TAILQ_NEXT(lease, in_session);
-    }
-    TAILQ_REMOVE(&session->leases, lease, in_session);
+    RB_REMOVE(lease_session_tree, &session->leases, lease);
     session->lease_count--;
     flow_count_leases(session->flow, 1, false);
+}
+
+struct lease *session_next_lease(const struct session *session, uint64_t id)
+{
+    union {
+        const struct lease_session_tree *in;
+        struct lease_session_tree *out;
+    } borrowed = {.in = &session->leases};
+    if (id == UINT64_MAX) {
+        return NULL;
+    }
+    struct lease key = {.id = id + 1};
+    return RB_NFIND(lease_session_tree, borrowed.out, &key);
 }
 
 void session_add_segment(struct session_table *table, struct session *session)
@@ -125,6 +153,34 @@ struct session *session_table_next(const struct session_table *table, uint64_t i
     return best;
 }
 
+struct session *session_table_next_of_user(const struct session_table *table, uint32_t uid, uint64_t id)
+{
+    union {
+        const struct session_user_tree *in;
+        struct session_user_tree *out;
+    } borrowed = {.in = &table->by_user};
+    struct session *at = RB_ROOT(borrowed.out);
+    struct session *best = NULL;
+    while (at) {
+        if (at->identity.uid > uid || (at->identity.uid == uid && at->id > id)) {
+            best = at;
+            at = RB_LEFT(at, by_user);
+        } else {
+            at = RB_RIGHT(at, by_user);
+        }
+    }
+    return best && best->identity.uid == uid ? best : NULL;
+}
+
+void session_note_refusal(struct session_table *table, struct session *session, uint64_t now)
+{
+    if (session->refused_at) {
+        TAILQ_REMOVE(&table->refused, session, in_refused);
+    }
+    session->refused_at = now;
+    TAILQ_INSERT_HEAD(&table->refused, session, in_refused);
+}
+
 struct session *session_table_find(const struct session_table *table, uint64_t id)
 {
     struct session *found = id ? session_table_next(table, id - 1) : NULL;
@@ -167,6 +223,10 @@ void session_end(struct session_table *table, struct session *session, enum end_
     assert(session->state != SESSION_OVER);
     leave_grace(table, session);
     RB_REMOVE(session_id_tree, &table->by_id, session);
+    RB_REMOVE(session_user_tree, &table->by_user, session);
+    if (session->refused_at) {
+        TAILQ_REMOVE(&table->refused, session, in_refused);
+    }
     table->count--;
     session->state = SESSION_OVER;
     session->over_reason = reason;

@@ -48,28 +48,33 @@ struct session {
     uint64_t used_physical_bytes, used_mapped_bytes; /* of its leases, as it reports */
     uint32_t lease_count;                            /* alive or making: each has a slot */
     uint64_t segment_count;
-    uint32_t makings;         /* segments that are being made for it */
-    bool draining;            /* over, and leases are still to be ended */
-    struct lease_list leases; /* alive or making */
-    struct lease *look_next;  /* whose segments are to be looked at next; NULL: the first's */
+    uint32_t makings;                 /* segments that are being made for it */
+    bool draining;                    /* over, and leases are still to be ended */
+    struct lease_session_tree leases; /* alive or making */
+    uint64_t looked_at;               /* the lease whose segments were looked at last; 0: none */
     struct session_waiting_list waiting;
     size_t waiting_count;
     struct lease_end tombstones[SESSION_TOMBSTONES]; /* the newest ended leases, as a ring */
     size_t tombstone_next;
     RB_ENTRY(session) by_id;
     RB_ENTRY(session) by_grace;
+    RB_ENTRY(session) by_user;
+    TAILQ_ENTRY(session) in_refused;
     TAILQ_ENTRY(session) in_over;
     TAILQ_ENTRY(session) in_holding;
     TAILQ_ENTRY(session) in_trimming;
 };
 
 RB_HEAD(session_id_tree, session);
+RB_HEAD(session_user_tree, session);
 RB_HEAD(session_grace_tree, session);
 TAILQ_HEAD(session_list, session);
 
 struct session_table {
     struct session_id_tree by_id;       /* all but those that are over */
+    struct session_user_tree by_user;   /* the same, each user's together */
     struct session_grace_tree by_grace; /* detached */
+    struct session_list refused;        /* those that a request was refused to, the last in front; none is over */
     struct session_list over;           /* over, with leases still to end */
     struct session_list holding;        /* those with segments: few of many that are only there */
     uint64_t count;                     /* in by_id */
@@ -78,7 +83,8 @@ struct session_table {
 void session_table_init(struct session_table *table);
 
 /* A connected session that stands under nobody yet; NULL when memory is short. The table owns it. */
-struct session *session_new(struct session_table *table, uint64_t id, const struct byte_limits *limits);
+struct session *session_new(struct session_table *table, uint64_t id, const struct identity *identity,
+                            const struct byte_limits *limits);
 
 /* Gives it a lease, or takes one that ended or never began. */
 void session_add_lease(struct session *session, struct lease *lease);
@@ -86,6 +92,9 @@ void session_remove_lease(struct session *session, struct lease *lease);
 
 /* It says how much of a lease it uses. */
 void session_note_use(struct session *session, struct lease *lease, uint64_t used_bytes);
+
+/* The session's lease with the smallest number above `id`, or NULL. */
+struct lease *session_next_lease(const struct session *session, uint64_t id);
 
 /* Counts a segment that is charged to it, or one that is not any more. */
 void session_add_segment(struct session_table *table, struct session *session);
@@ -96,6 +105,10 @@ void session_free(struct session *session);
 
 struct session *session_table_find(const struct session_table *table, uint64_t id);
 struct session *session_table_next(const struct session_table *table, uint64_t id);
+struct session *session_table_next_of_user(const struct session_table *table, uint32_t uid, uint64_t id);
+
+/* A request of the session was refused now. */
+void session_note_refusal(struct session_table *table, struct session *session, uint64_t now);
 
 /* Connected -> detached until `until`; and back. */
 void session_detach(struct session_table *table, struct session *session, uint64_t until);

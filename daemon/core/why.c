@@ -172,15 +172,28 @@ static size_t explain_waiting(struct explanation *explanation, uint64_t session,
     return count;
 }
 
+enum { REFUSED_LOOKS = 1024 }; /* at sessions, for one question */
+
+/* After `before` (NULL: the first) of those that the question is about, the last refused first. */
+static const struct session *next_refused(const struct broker *broker, uint64_t session, const struct session *before)
+{
+    if (before) {
+        return session ? NULL : TAILQ_NEXT(before, in_refused);
+    }
+    return session ? session_table_find(&broker->sessions, session) : TAILQ_FIRST(&broker->sessions.refused);
+}
+
 static size_t explain_refused(struct explanation *explanation, uint64_t session, struct why_entry *entries, size_t max)
 {
     struct broker *broker = explanation->broker;
     uint64_t now = explanation->now;
-    const struct session *of = session_table_next(&broker->sessions, 0);
+    const struct session *of = next_refused(broker, session, NULL);
     size_t count = 0;
-    for (; of && count < max; of = session_table_next(&broker->sessions, of->id)) {
-        bool is_wanted = (!session || of->id == session) && of->refused_at && now - of->refused_at < REMEMBERED;
-        if (is_wanted && broker_shows(broker, explanation->viewer, of)) {
+    for (int looks = 0; of && count < max && looks < REFUSED_LOOKS; of = next_refused(broker, session, of), looks++) {
+        if (!of->refused_at || now - of->refused_at >= REMEMBERED) {
+            break;
+        }
+        if (broker_shows(broker, explanation->viewer, of)) {
             struct why_entry *entry = &entries[count++];
             *entry = begin_entry(of);
             entry->since_ms = milliseconds(now - of->refused_at);

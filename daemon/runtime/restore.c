@@ -125,13 +125,7 @@ static void restore_sessions(struct restoring *restoring)
 
 static struct peer *peer_of(const struct server *server, uint64_t session)
 {
-    struct peer *peer;
-    LIST_FOREACH(peer, &server->peers, in_server) {
-        if (peer->session == session) {
-            return peer;
-        }
-    }
-    return NULL;
+    return broker_peer_of(server->broker, session);
 }
 
 /* Whose lane a segment belongs in; the daemon's own if its session is gone. */

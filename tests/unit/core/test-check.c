@@ -46,6 +46,15 @@ static void disconnect(int peer)
  * second one with requests that wait, for one of which the first one's lease will be taken; two that are detached, the
  * later one first; and one that holds nothing.
  */
+static struct lease *last_lease(const struct session *of)
+{
+    struct lease *last = NULL, *next = session_next_lease(of, 0);
+    for (; next; next = session_next_lease(of, next->id)) {
+        last = next;
+    }
+    return last;
+}
+
 static void begin(void)
 {
     model = model_new(0, 512 * MIB, 8 * MIB);
@@ -68,7 +77,7 @@ static void begin(void)
     have(1, MIB, LOCATION_RAM, "w", 20000);
     model->hold_frees = true;
     have(0, MIB, LOCATION_RAM, "gone", 0);
-    (void)model_release(model, 0, TAILQ_LAST(&session->leases, lease_list)->id);
+    (void)model_release(model, 0, last_lease(session)->id);
     disconnect(3);
     model_pass(model, 1);
     disconnect(2);
@@ -78,9 +87,9 @@ static void begin(void)
     model->hold_makes = true;
     struct request small = acquire(4096, LOCATION_MMAP, "made", 0);
     (void)model_request(model, 0, &small);
-    lease = TAILQ_FIRST(&session->leases);
-    file = TAILQ_NEXT(lease, in_session);
-    making = TAILQ_LAST(&session->leases, lease_list);
+    lease = session_next_lease(session, 0);
+    file = session_next_lease(session, lease->id);
+    making = last_lease(session);
     segment = TAILQ_FIRST(&lease->segments);
     freed = segment_tree_next(broker, 0);
     while (freed && freed->state != SEGMENT_FREEING) {
@@ -201,7 +210,7 @@ Test(check, sessions, .init = begin, .fini = end)
     EXPECT_NOTICED(session->segment_count, 9, "segment_count");
     EXPECT_NOTICED(session->makings, 0, "makings");
     EXPECT_NOTICED(other->waiting_count, 0, "waiting_count");
-    EXPECT_NOTICED(session->look_next, TAILQ_FIRST(&other->leases), "look_next");
+    EXPECT_NOTICED(session->refused_at, 1, "refused something is not listed");
     EXPECT_NOTICED(lease->session, other, "another session's account");
     EXPECT_NOTICED(session->draining, true, "a living session drains");
     EXPECT_NOTICED(session->state, SESSION_OVER, "can be found");

@@ -55,6 +55,49 @@ Test(queries, a_listing_ends_after_the_last_number)
     model_free(model);
 }
 
+/* A walk over all leases or sessions would find nothing here: their tables are taken away meanwhile. */
+Test(queries, a_page_is_found_without_looking_at_what_is_not_in_it)
+{
+    const struct identity mine = {.uid = 1000}, others = {.uid = 1001}, strangers = {.uid = 1002};
+    struct model *model = model_new(0, 64 * MIB, 64 * MIB);
+    struct broker *broker = model->broker;
+    struct lease_entry leases[8];
+    struct session_entry sessions[8];
+    uint64_t own[3];
+    bool more = false;
+    model_open_as(model, 0, "mine", mine.uid);
+    model_open_as(model, 1, "others", others.uid);
+    model_open_as(model, 2, "mine too", mine.uid);
+    for (int i = 0; i < 3; i++) {
+        granted(model_acquire(model, 1, 4096, LOCATION_RAM, 0));
+        own[i] = granted(model_acquire(model, 0, 4096, LOCATION_RAM, 0));
+        granted(model_acquire(model, 2, 4096, LOCATION_RAM, 0));
+    }
+    const struct lease_table lease_table = broker->leases;
+    const struct session_table session_table = broker->sessions;
+    RB_INIT(&broker->leases.by_id);
+    cr_expect_eq(broker_list_leases(broker, &mine, 0, 0, model->now, leases, 4, &more), 4, "of the user");
+    cr_expect(more);
+    cr_expect_eq(broker_list_leases(broker, &mine, 0, leases[3].lease, model->now, leases, 4, &more), 2);
+    cr_expect_not(more);
+    cr_expect_eq(broker_list_leases(broker, &strangers, 0, 0, model->now, leases, 4, &more), 0);
+    RB_INIT(&broker->leases.by_user);
+    cr_expect_eq(broker_list_leases(broker, &mine, model->peers[0].session, 0, model->now, leases, 2, &more), 2);
+    cr_expect(more && leases[0].lease == own[0] && leases[1].lease == own[1]);
+    cr_expect_eq(broker_list_leases(broker, &mine, model->peers[0].session, own[1], model->now, leases, 2, &more), 1);
+    cr_expect(!more && leases[0].lease == own[2]);
+    cr_expect_eq(broker_list_leases(broker, &mine, model->peers[0].session, UINT64_MAX, model->now, leases, 2, &more),
+                 0);
+    RB_INIT(&broker->sessions.by_id);
+    cr_expect_eq(broker_list_leases(broker, &mine, 99, 0, model->now, leases, 2, &more), 0, "no such session");
+    cr_expect_eq(broker_list_sessions(broker, &mine, 0, sessions, 8, &more), 2);
+    cr_expect_eq(broker_list_sessions(broker, &others, 0, sessions, 8, &more), 1);
+    cr_expect_eq(broker_list_sessions(broker, &others, sessions[0].session, sessions, 8, &more), 0);
+    broker->leases = lease_table;
+    broker->sessions = session_table;
+    model_free(model);
+}
+
 Test(queries, listings_come_in_pages)
 {
     struct model *model = with_session();

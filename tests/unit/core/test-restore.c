@@ -107,6 +107,15 @@ Test(restore, what_contradicts_itself_is_not_restored)
                  "another location, same lease");
     kept.lease = 2;
     cr_expect_eq(broker_restore_segment(model->broker, &kept, NULL, model->now), -EINVAL, "another lease, same slot");
+    kept = (struct kept_segment){.id = 3, .lease = 3, .session = 1, .bytes = 4096, .location = LOCATION_MMAP};
+    kept.slot = 1;
+    kept.generation = 1;
+    kept.file[0] = 'f';
+    cr_expect_eq(broker_restore_segment(model->broker, &kept, NULL, model->now), 0);
+    kept.id = kept.lease = 4;
+    kept.slot = 2;
+    cr_expect_eq(broker_restore_segment(model->broker, &kept, NULL, model->now), -EINVAL, "another lease, same file");
+    cr_expect_eq(broker_peer_of(model->broker, 9), NULL);
     broker_restore_done(model->broker);
     cr_expect_null(broker_check(model->broker));
     model_free(model);

@@ -41,6 +41,31 @@ Test(why, a_pause_is_named_and_its_end_is_not_known)
     model_free(model);
 }
 
+/* Somebody may have thousands of sessions, and have something refused to each. */
+Test(why, refusals_that_others_must_not_see_are_passed_over_up_to_a_bound)
+{
+    enum { OTHERS = 1024 };
+    static struct session others[OTHERS];
+    const struct identity mine = {.uid = 1000};
+    struct model *model = model_new(0, 4 * MIB, 0);
+    uint64_t session = model_open_as(model, 0, "mine", mine.uid);
+    struct session_list *list = &model->broker->sessions.refused;
+    refused(model_acquire(model, 0, 8 * MIB, LOCATION_RAM, 0), ERROR_LIMIT);
+    for (size_t i = 0; i < OTHERS; i++) {
+        others[i] = (struct session){.identity.uid = 1001, .refused_at = model->now};
+        TAILQ_INSERT_HEAD(list, &others[i], in_refused);
+        if (i == OTHERS - 2) {
+            cr_expect_eq(explain(model, &mine), 1, "the last that is looked at");
+        }
+    }
+    cr_expect_eq(explain(model, &mine), 0);
+    cr_expect_eq(broker_explain(model->broker, &mine, session, model->now, why, 4), 1, "its own is found at once");
+    for (size_t i = 0; i < OTHERS; i++) {
+        TAILQ_REMOVE(list, &others[i], in_refused);
+    }
+    model_free(model);
+}
+
 Test(why, what_those_before_claim_is_not_free)
 {
     struct model *model = model_new(0, 16 * MIB, 0);
