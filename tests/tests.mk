@@ -19,7 +19,7 @@ FAULTS := $(if $(FAULT_FLAGS),,faults)
 
 # the core's tests link the core alone: it needs nothing else
 IN_UNIT_CORE := $(UNIT_CORE_O) $(CORE_O) $(BASE_O)
-LINK_UNIT_CORE = $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=reallocarray -o $(1) $(IN_UNIT_CORE) -lcriterion
+LINK_UNIT_CORE = $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=reallocarray,--wrap=free -o $(1) $(IN_UNIT_CORE) -lcriterion
 
 $(BUILD)/tests/unit-core: $(IN_UNIT_CORE)
 	@mkdir -p $(@D)

@@ -148,7 +148,6 @@ static void open_session(struct step *step, const struct input *input)
     session_join(broker, session, flow);
     session->token = input->open.token;
     session->peer = input->peer;
-    session->input_read_at = step->now;
     for (size_t i = 0; i < sizeof session->name; i++) {
         session->name[i] = input->open.hello.name[i];
     }
@@ -169,7 +168,6 @@ static void resume_session(struct step *step, struct session *session, uint64_t 
     leave_connection(step, session); /* which another connection takes the place of, if it was there still */
     session_attach(&step->broker->sessions, session);
     session->renewed_at = step->now;
-    session->input_read_at = step->now;
     effect_push(step->effects, EFFECT_SESSION_RESUMED)->session =
         (struct effect_session){session->peer, session->id, request_id};
 }

@@ -76,6 +76,7 @@ const char *check_parties(const struct broker *broker)
     TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
         const struct counts counts = counts_of(broker, flow, NULL);
         wrong = require(wrong, flow->references == counts.references, "a flow miscounts its references");
+        wrong = require(wrong, flow->references > 0, "a flow that nobody refers to lives");
     }
     return wrong;
 }

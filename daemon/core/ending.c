@@ -85,20 +85,13 @@ void lease_end(struct step *step, struct lease *lease, enum end_reason reason)
     }
 }
 
-static void leave_flow(struct broker *broker, struct session *session)
-{
-    struct account *const nothing[ACCOUNT_ABOVE_MAX] = {NULL};
-    account_move(&session->account, nothing);
-    flow_leave(&broker->parties, session->flow);
-}
-
 /* A session that is over and holds nothing any more is forgotten. */
 static void forget_if_empty(struct step *step, struct session *session)
 {
     if (session->state == SESSION_OVER && !session->lease_count && !session->segment_count && !session->draining) {
         effect_push(step->effects, EFFECT_SESSION_GONE)->session =
             (struct effect_session){.peer = session->peer, .session = session->id};
-        leave_flow(step->broker, session);
+        flow_leave(&step->broker->parties, session->flow);
         session_free(session);
     }
 }

@@ -102,7 +102,7 @@ int broker_restore_session(struct broker *broker, const struct kept_session *kep
     session_join(broker, session, flow);
     session->token = kept->token;
     session->peer = peer;
-    session->renewed_at = session->input_read_at = now;
+    session->renewed_at = now;
     memcpy(session->name, kept->name, sizeof session->name);
     session_detach(&broker->sessions, session, now + grace);
     skip(&broker->next_session, kept->id);

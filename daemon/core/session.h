@@ -40,7 +40,7 @@ struct session {
     uint64_t trim_until; /* an answer to a trim event is awaited until then; 0: none is */
     struct slot_table slots;
     uint64_t renewed_at;    /* service clock; 0: never */
-    uint64_t input_read_at; /* when its connection was last known to hold no unread request */
+    uint64_t input_read_at; /* when its connection was last known to hold no unread request; 0: never */
     uint64_t grace_until;   /* while detached */
     uint64_t trimmed_at;    /* when it was last asked to trim; 0: never */
     uint64_t trim_held;     /* what it held then */

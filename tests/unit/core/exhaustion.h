@@ -9,3 +9,6 @@ void exhaustion_arm(long number);
 
 /* Whether it has been reached. */
 bool exhaustion_has_struck(void);
+
+/* How many blocks are allocated now: whatever a test began with, there must be no more in its end. */
+long exhaustion_live(void);

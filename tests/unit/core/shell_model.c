@@ -9,6 +9,7 @@
 #include "daemon/core/restore.h"
 #include "proto/base/size.h"
 #include "proto/base/text.h"
+#include "tests/unit/core/exhaustion.h"
 
 static void *handle_of(const struct model_segment *segment)
 {
@@ -48,8 +49,10 @@ uint64_t model_huge_page_bytes;
 
 struct model *model_new(uint64_t max_bytes, uint64_t max_physical, uint64_t max_mapped)
 {
+    long live_before = exhaustion_live();
     struct model *model = calloc(1, sizeof *model);
     cr_assert(model);
+    model->live_before = live_before;
     struct broker_options options = {
         .settings = {.limits = {max_bytes ? max_bytes : LIMIT_OFF, max_physical ? max_physical : LIMIT_OFF,
                                 max_mapped ? max_mapped : LIMIT_OFF},
@@ -74,8 +77,10 @@ struct model *model_new(uint64_t max_bytes, uint64_t max_physical, uint64_t max_
 
 void model_free(struct model *model)
 {
+    long live_before = model->live_before;
     broker_free(model->broker);
     free(model);
+    cr_assert_eq(exhaustion_live(), live_before, "%ld blocks were not freed", exhaustion_live() - live_before);
 }
 
 static struct model_segment *find_segment(struct model *model, uint64_t id)

@@ -48,6 +48,7 @@ struct model {
     uint64_t trace; /* a hash of all effects: the same inputs must give the same */
     size_t largest_step;
     void (*around_step)(bool begins); /* called before and after each step of the broker; NULL: nothing is */
+    long live_before;                 /* blocks, before it was made */
     uint64_t check_every, steps;      /* the tables are checked in each such step; 0: in every one */
 };
 

@@ -6,6 +6,7 @@
 
 #include "daemon/core/broker_state.h"
 #include "daemon/core/restore.h"
+#include "proto/control_page.h"
 #include "tests/unit/core/exhaustion.h"
 #include "tests/unit/core/shell_model.h"
 
@@ -210,6 +211,8 @@ Test(exhaustion, what_contradicts_itself_is_not_restored)
     bad = kept_segment(20, 21);
     bad.slot = UINT32_MAX;
     cr_expect_eq(broker_restore_segment(model->broker, &bad, &handle, model->now), -EINVAL, "no table has that slot");
+    bad.slot = CONTROL_PAGE_SLOTS;
+    cr_expect_eq(broker_restore_segment(model->broker, &bad, &handle, model->now), -EINVAL, "one slot too far");
     cr_expect_eq(broker_restore_slot(model->broker, 5, UINT32_MAX, 8), -EINVAL);
     for (uint64_t id = 30; id < 29 + LEASE_EXTENTS_MAX; id++) {
         bad = kept_segment(id, 4);

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Endings, in their order, and what a restart takes over of those that have not ended. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/core/broker_state.h"
+#include "daemon/core/restore.h"
+#include "tests/unit/core/sharing.h"
+
+TestSuite(endings);
+
+/* The place of an effect of this kind among those of the last step; -1: there was none. */
+static int place_of(const struct model *model, enum effect_kind kind)
+{
+    for (size_t i = 0; i < model->effects.count; i++) {
+        if (model->effects.effects[i].kind == kind) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+Test(endings, a_session_is_over_when_its_slots_say_so_and_gone_when_its_memory_is)
+{
+    struct model *model = model_new(0, 64 * MIB, 0);
+    uint64_t session = model_open(model, 0, LIMIT_UNSAID);
+    uint64_t lease = granted(model_acquire(model, 0, MIB, LOCATION_RAM, 0));
+    model->hold_frees = true;
+    struct input died = {.kind = INPUT_DIED, .session = session};
+    model_feed(model, &died);
+    int slot = place_of(model, EFFECT_SLOT), over = place_of(model, EFFECT_SESSION_OVER);
+    cr_assert(slot >= 0 && over > slot);
+    cr_expect_eq(model->slot_reason, END_DIED);
+    cr_expect_eq(model->effects.effects[over].session.session, session);
+    cr_expect_lt(place_of(model, EFFECT_SESSION_GONE), 0);
+    cr_expect(model->peers[0].is_over);
+    model->hold_frees = false;
+    model_finish(model);
+    cr_expect_geq(place_of(model, EFFECT_SESSION_GONE), 0);
+    cr_expect_not(model->peers[0].is_over);
+    cr_expect_null(lease_table_find(&model->broker->leases, lease));
+    model_free(model);
+}
+
+/* Those of one that is over, and has more to end than a step can, are out of the way of others that are due. */
+Test(endings, leases_of_a_session_that_is_over_hold_up_no_judgement)
+{
+    struct model *model = model_new(0, 64 * MIB, 0);
+    struct input tick = {.kind = INPUT_TICK}, read = {.kind = INPUT_READ};
+    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 1, LIMIT_UNSAID);
+    for (int i = 0; i < EFFECTS_MAX; i++) {
+        granted(model_acquire(model, 0, MODEL_PAGE, LOCATION_RAM, 2000));
+    }
+    uint64_t due = granted(model_acquire(model, 1, MODEL_PAGE, LOCATION_RAM, 2001));
+    model->now += 2001 * NANOSECONDS_PER_MILLISECOND;
+    struct input died = {.kind = INPUT_DIED, .session = model->peers[0].session};
+    model->hold_frees = true;
+    model_feed(model, &died);
+    const struct session *over = TAILQ_FIRST(&model->broker->sessions.over);
+    cr_assert(over && over->lease_count > JUDGED_PER_STEP / 2);
+    read.session = model->peers[1].session;
+    for (int i = 0; i < 2 && lease_table_find(&model->broker->leases, due); i++) {
+        model_feed(model, &read);
+        model_feed(model, &tick);
+    }
+    cr_expect_null(lease_table_find(&model->broker->leases, due));
+    model_free(model);
+}
+
+Test(endings, an_ending_is_counted_by_its_reason)
+{
+    struct model *model = model_new(0, 64 * MIB, 0);
+    struct broker_counters counters;
+    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 1, LIMIT_UNSAID);
+    (void)model_release(model, 0, granted(model_acquire(model, 0, MIB, LOCATION_RAM, 0)));
+    uint64_t revoked = granted(model_acquire(model, 0, MIB, LOCATION_RAM, 0));
+    struct request revoke = {.kind = REQUEST_REVOKE, .revoke_lease = revoked};
+    cr_expect_eq(model_request(model, 0, &revoke)->kind, REPLY_DONE);
+    granted(model_acquire(model, 0, MIB, LOCATION_RAM, 1000));
+    model_pass(model, 1001);
+    granted(model_acquire(model, 1, MIB, LOCATION_RAM, 0));
+    uint64_t extended = granted(model_acquire(model, 1, MIB, LOCATION_RAM, 0));
+    struct request extend = {.kind = REQUEST_EXTEND, .extend = {.lease = extended, .bytes = MIB}};
+    granted(model_request(model, 1, &extend));
+    struct input died = {.kind = INPUT_DIED, .session = model->peers[1].session};
+    model_feed(model, &died);
+    counters = model_status(model).counters;
+    cr_expect_eq(counters.granted, 5);
+    cr_expect_eq(counters.extended, 1);
+    cr_expect_eq(counters.released, 1);
+    cr_expect_eq(counters.revoked, 1);
+    cr_expect_eq(counters.expired, 1);
+    cr_expect_eq(counters.died, 2);
+    cr_expect_eq(counters.refused, 0);
+    model_free(model);
+}
+
+/* ---- what is taken over ---- */
+
+static struct kept_session kept_session(uint64_t id)
+{
+    return (struct kept_session){
+        .id = id, .identity = {.pid = 9, .uid = 1000}, .limits = {LIMIT_OFF, LIMIT_OFF, LIMIT_OFF}, .name = "kept"};
+}
+
+static struct kept_segment kept_segment(void)
+{
+    return (struct kept_segment){.id = 30,
+                                 .lease = 20,
+                                 .session = 10,
+                                 .key = 77,
+                                 .bytes = MIB,
+                                 .location = LOCATION_RAM,
+                                 .options = {.numa_node = 1, .interleave = true, .prefault = true},
+                                 .has_huge_pages = true,
+                                 .slot = 3,
+                                 .generation = 7,
+                                 .ttl_ms = 5000,
+                                 .name = "name",
+                                 .file = "file",
+                                 .file_bytes = 100};
+}
+
+Test(endings, what_is_kept_comes_back_as_it_was_and_no_number_twice)
+{
+    struct model *model = model_new(0, 64 * MIB, 0);
+    struct kept_session session = kept_session(10), session_back;
+    struct kept_segment segment = kept_segment(), back;
+    int handle, peer;
+    session.limits.max_bytes = 8 * MIB;
+    session.token.bytes[5] = 4;
+    cr_assert_eq(broker_restore_session(model->broker, &session, &peer, model->now), 0);
+    cr_assert_eq(broker_restore_segment(model->broker, &segment, &handle, model->now), 0);
+    broker_restore_done(model->broker);
+    cr_assert(broker_keep_session(model->broker, 10, &session_back));
+    cr_expect_eq(session_back.id, 10);
+    cr_expect_eq(session_back.identity.uid, 1000);
+    cr_expect_eq(session_back.token.bytes[5], 4);
+    cr_expect_eq(session_back.limits.max_bytes, 8 * MIB);
+    cr_expect_str_eq(session_back.name, "kept");
+    cr_assert(broker_keep_segment(model->broker, 30, &back));
+    cr_expect_eq(back.id, 30);
+    cr_expect_eq(back.lease, 20);
+    cr_expect_eq(back.session, 10);
+    cr_expect_eq(back.key, 77);
+    cr_expect_eq(back.bytes, MIB);
+    cr_expect_eq(back.location, LOCATION_RAM);
+    cr_expect(back.options.numa_node == 1 && back.options.interleave && back.options.prefault && back.has_huge_pages);
+    cr_expect(back.slot == 3 && back.generation == 7 && back.ttl_ms == 5000 && back.file_bytes == 100);
+    cr_expect_str_eq(back.name, "name");
+    cr_expect_str_eq(back.file, "file");
+    cr_expect_not(broker_keep_session(model->broker, 11, &session_back));
+    cr_expect_not(broker_keep_segment(model->broker, 29, &back));
+    struct kept_numbers numbers = broker_keep_numbers(model->broker);
+    cr_expect(numbers.session == 10 && numbers.lease == 20 && numbers.segment == 30, "given out last");
+    broker_restore_numbers(model->broker, &(struct kept_numbers){5, 5, 5});
+    numbers = broker_keep_numbers(model->broker);
+    cr_expect(numbers.session == 10 && numbers.lease == 20 && numbers.segment == 30, "never back");
+    broker_restore_numbers(model->broker, &(struct kept_numbers){UINT64_MAX, UINT64_MAX, UINT64_MAX / 2 + 1});
+    numbers = broker_keep_numbers(model->broker);
+    cr_expect(numbers.session == 10 && numbers.lease == 20 && numbers.segment == 30, "what is damaged counts nothing");
+    broker_restore_numbers(model->broker, &(struct kept_numbers){10, 21, UINT64_MAX / 2});
+    numbers = broker_keep_numbers(model->broker);
+    cr_expect(numbers.session == 10 && numbers.lease == 21 && numbers.segment == UINT64_MAX / 2);
+    cr_expect_eq(model_open(model, 0, LIMIT_UNSAID), 11);
+    cr_expect_eq(granted(model_acquire(model, 0, MIB, LOCATION_RAM, 0)), 22);
+    model_free(model);
+}
+
+Test(endings, a_restored_session_has_its_grace_and_a_restored_lease_its_time)
+{
+    struct model *model = model_new(0, 64 * MIB, 0);
+    struct kept_session session = kept_session(10);
+    struct kept_segment segment = kept_segment();
+    int handle;
+    cr_assert_eq(broker_restore_session(model->broker, &session, (void *)(uintptr_t)1, model->now), 0);
+    cr_assert_eq(broker_restore_segment(model->broker, &segment, &handle, model->now), 0);
+    broker_restore_done(model->broker);
+    struct lease *lease = lease_table_find(&model->broker->leases, 20);
+    struct session *restored = session_table_find(&model->broker->sessions, 10);
+    cr_assert(lease && restored);
+    cr_expect_eq(restored->grace_until, model->now + 10000 * NANOSECONDS_PER_MILLISECOND);
+    cr_expect_eq(restored->renewed_at, model->now);
+    cr_expect_eq(lease_deadline(lease), model->now + 5000 * NANOSECONDS_PER_MILLISECOND);
+    cr_expect(lease->has_slot && lease->options.interleave);
+    cr_expect_eq(model_status(model).leases, 1);
+    broker_free(model->broker);
+    model->broker = NULL;
+    free(model);
+}
