@@ -40,6 +40,38 @@ Test(size, texts_are_read)
     cr_expect_eq(size("18446744073709551615", 0), UINT64_MAX);
 }
 
+Test(size, every_unit_has_its_factor)
+{
+    static const struct {
+        const char *text;
+        unsigned shift;
+    } units[] = {{"1B", 0},  {"1K", 10},  {"1KB", 10},  {"1KiB", 10}, {"1M", 20},  {"1MB", 20}, {"1MiB", 20},
+                 {"1G", 30}, {"1GB", 30}, {"1GiB", 30}, {"1T", 40},   {"1TB", 40}, {"1TiB", 40}};
+    char text[SIZE_TEXT_BYTES];
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        cr_expect_eq(size(units[i].text, 0), UINT64_C(1) << units[i].shift, "%s", units[i].text);
+    }
+    cr_expect_str_eq(size_to_text(1023, text), "1023 bytes");
+    cr_expect_str_eq(size_to_text(1024, text), "1 KiB");
+    cr_expect_str_eq(size_to_text(UINT64_C(1) << 20, text), "1 MiB");
+    cr_expect_str_eq(size_to_text(UINT64_C(1) << 40, text), "1 TiB");
+    cr_expect_str_eq(size_to_text((UINT64_C(1) << 20) - 1, text), "1023.9 KiB");
+    cr_expect_str_eq(duration_to_text(999, text), "999ms");
+    cr_expect_str_eq(duration_to_text(1000, text), "1s");
+}
+
+Test(size, sums_and_products_stop_at_the_top_and_differences_at_0)
+{
+    cr_expect_eq(size_add_saturated(1, 2), 3);
+    cr_expect_eq(size_add_saturated(UINT64_MAX - 1, 1), UINT64_MAX);
+    cr_expect_eq(size_add_saturated(UINT64_MAX, 1), UINT64_MAX);
+    cr_expect_eq(size_multiply_saturated(3, 4), 12);
+    cr_expect_eq(size_multiply_saturated(UINT64_C(1) << 63, 2), UINT64_MAX);
+    cr_expect_eq(size_subtract_floored(5, 3), 2);
+    cr_expect_eq(size_subtract_floored(3, 5), 0);
+    cr_expect(size_min(3, 5) == 3 && size_min(5, 3) == 3);
+}
+
 Test(size, nonsense_is_refused)
 {
     static const char *const bad[] = {"",    " ",    "G",   "-1", "+1",  "1.5G",       "1X",

@@ -134,6 +134,8 @@ static void keep_reply(struct model *model, const struct effect_reply *reply)
 {
     int peer = peer_of(reply->peer);
     cr_assert(peer >= 0 && peer < MODEL_PEERS);
+    cr_assert(reply->reply.is_answer || !reply->reply.reply_to, "an event answers nothing");
+    cr_assert_eq(reply->reply.descriptors, reply->segment_handle ? 1 : 0);
     if (reply->segment_handle) {
         struct model_segment *segment = find_segment(model, (uintptr_t)reply->segment_handle);
         cr_assert(segment && segment->made && !segment->freeing, "a descriptor of no living segment is sent");
@@ -192,6 +194,8 @@ static void carry_out(struct model *model, const struct effect *effect)
 
 static void step(struct model *model, const struct input *input)
 {
+    /* what is not written is seen */
+    memset(model->effects.effects, 0xa5, model->effects.count * sizeof *model->effects.effects);
     if (model->around_step) {
         model->around_step(true);
     }

@@ -195,3 +195,27 @@ Test(queries, each_lease_of_a_session_is_shown_in_its_turn)
     cr_expect_eq(look(model, 0), 0);
     model_free(model);
 }
+
+Test(queries, learned_sizes_are_restored_before_anybody_comes)
+{
+    struct model *model = model_new(0, 64 * MIB, 0);
+    struct learned_key key = {.uid = 1000, .class = POLICY_DEFAULT_CLASS, .client = "model", .workspace = "r"};
+    broker_restore_learned(model->broker, &key, 3 * MIB);
+    cr_expect_eq(broker_learned(model->broker)->count, 1);
+    cr_expect_eq(model_status(model).remembered, 1);
+    model_open(model, 0, LIMIT_UNSAID);
+    struct request request = acquire(MIB, LOCATION_RAM);
+    request.acquire.use_learned = true;
+    const struct reply *reply = model_request(model, 0, &request);
+    granted(reply);
+    cr_expect_eq(reply->grant.bytes, 3 * MIB);
+    cr_expect(reply->grant.is_remembered);
+    model_open_as(model, 1, "another", 1000);
+    request = acquire(MIB, LOCATION_RAM);
+    request.acquire.use_learned = true;
+    reply = model_request(model, 1, &request);
+    granted(reply);
+    cr_expect_eq(reply->grant.bytes, MIB, "another client's name");
+    cr_expect_not(reply->grant.is_remembered);
+    model_free(model);
+}

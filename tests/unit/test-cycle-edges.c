@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Edges of a cycle's rules that neither ND4J's vectors nor random cycles reach. */
+#include <criterion/criterion.h>
+
+#include "client/workspace/cycle.h"
+
+TestSuite(cycle_edges);
+
+static struct cycle_rules defaults(void)
+{
+    return (struct cycle_rules){.overallocate = true,
+                                .overallocation_limit = 0.3,
+                                .learning = CYCLE_LEARN_FIRST_LOOP,
+                                .steps_number = 1,
+                                .spill = CYCLE_SPILL_EXTERNAL};
+}
+
+static struct cycle begin(struct cycle_rules rules)
+{
+    struct cycle cycle;
+    cycle_init(&cycle, &rules);
+    return cycle;
+}
+
+/* One cycle with one allocation. */
+static struct cycle_orders run(struct cycle *cycle, uint64_t bytes)
+{
+    uint64_t offset;
+    (void)cycle_enter(cycle);
+    (void)cycle_place(cycle, cycle_round(bytes), CYCLE_ALIGNMENT, &offset);
+    struct cycle_orders orders = cycle_leave(cycle);
+    if (orders.resize) {
+        cycle_resized(cycle, orders.new_size);
+    }
+    return orders;
+}
+
+Test(cycle_edges, a_remembered_size_fits_up_to_twice_what_is_needed_with_its_spare)
+{
+    static const struct {
+        bool overallocate;
+        uint64_t size;
+        bool is_kept;
+    } cases[] = {{true, 2662, true},  {true, 2663, false}, {true, 1024, true},
+                 {true, 1008, false}, {false, 2048, true}, {false, 2049, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct cycle_rules rules = defaults();
+        rules.overallocate = cases[i].overallocate;
+        struct cycle cycle = begin(rules);
+        cycle_remembered(&cycle, cases[i].size);
+        struct cycle_orders orders = run(&cycle, 1024);
+        cr_expect_eq(!orders.resize, cases[i].is_kept, "%zu: %llu", i, (unsigned long long)cases[i].size);
+        orders = run(&cycle, 1024);
+        cr_expect_not(orders.resize, "it is looked at once");
+    }
+}
+
+Test(cycle_edges, a_cycle_counts_what_is_allocated_in_it_and_nothing_before)
+{
+    struct cycle_rules rules = defaults();
+    rules.initial_size = 4096;
+    struct cycle cycle = begin(rules);
+    uint64_t offset;
+    cr_expect_eq(cycle_place(&cycle, 64, CYCLE_ALIGNMENT, &offset), CYCLE_INSIDE);
+    (void)cycle_enter(&cycle);
+    cr_expect_eq(cycle_place(&cycle, 32, CYCLE_ALIGNMENT, &offset), CYCLE_INSIDE);
+    (void)cycle_leave(&cycle);
+    cr_expect_eq(cycle.last_bytes, 32);
+}
+
+Test(cycle_edges, a_block_that_ends_between_two_alignments_costs_the_next_cycle_nothing)
+{
+    struct cycle_rules rules = defaults();
+    rules.circular = true;
+    rules.overallocation_limit = 3;
+    rules.steps_number = 4;
+    struct cycle cycle = begin(rules);
+    (void)run(&cycle, 1024);
+    cr_expect_eq(cycle.block, 1336);
+    (void)run(&cycle, 16);
+    cr_expect_eq(cycle.start % CYCLE_ALIGNMENT, 8);
+    (void)cycle_enter(&cycle);
+    uint64_t offset;
+    cr_expect_eq(cycle_place(&cycle, 16, CYCLE_ALIGNMENT, &offset), CYCLE_INSIDE);
+    cr_expect_eq(offset, 1344);
+    cr_expect_eq(cycle.bytes, 16);
+}
