@@ -106,6 +106,7 @@ static void judge(struct server *server)
 static void before_poll(uv_prepare_t *handle)
 {
     struct server *server = handle->data;
+    workers_give(server);
     reaper_run(server); /* of what ended in the timers and judgements since: the poll may sleep */
     service_clock_sleep(&server->clock, server_monotonic(), schedule_sleep(server));
 }

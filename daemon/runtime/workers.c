@@ -182,7 +182,7 @@ static bool give(struct server *server, struct lane *lane, struct worker *worker
     return true;
 }
 
-static void give_work(struct server *server)
+void workers_give(struct server *server)
 {
     struct workers *workers = &server->workers;
     struct worker *worker;
@@ -204,11 +204,6 @@ void workers_do(struct server *server, struct work *work)
     if (!uv_is_active((const uv_handle_t *)&server->workers.beat)) {
         (void)uv_timer_start(&server->workers.beat, on_beat, BEAT_MS, BEAT_MS);
     }
-}
-
-static void before_poll(uv_prepare_t *handle)
-{
-    give_work(handle->data);
 }
 
 /* ---- results ---- */
@@ -433,9 +428,7 @@ int workers_start(struct server *server)
     if (result < 0) {
         return result;
     }
-    workers->before_poll.data = workers->beat.data = server;
-    (void)uv_prepare_init(&server->loop, &workers->before_poll);
-    (void)uv_prepare_start(&workers->before_poll, before_poll);
+    workers->beat.data = server;
     (void)uv_timer_init(&server->loop, &workers->beat);
     while (result == 0 && workers->count < WORKERS_ACTIVE) {
         result = add_worker(server);

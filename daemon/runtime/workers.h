@@ -23,8 +23,7 @@ struct workers {
     unsigned count, slow; /* workers in all; busy for longer than most jobs take */
     size_t under_way;     /* work given to workers */
     uint64_t forked_at;   /* monotonic: when one was last forked in place of one that died */
-    uv_prepare_t before_poll;
-    uv_timer_t beat; /* runs while there is work */
+    uv_timer_t beat;      /* runs while there is work */
 };
 
 /* Work that takes much longer than its bytes explain, the oldest. */
@@ -43,6 +42,9 @@ struct stuck_work {
  */
 int workers_fork(struct workers *workers, const struct workshop *workshop);
 int workers_start(struct server *server);
+
+/* Gives queued work to idle workers: once in each turn of the loop, before it is decided whether the loop may sleep. */
+void workers_give(struct server *server);
 
 /* Queues work, which stays where it is until it is done. Never fails, and never calls back at once. */
 void workers_do(struct server *server, struct work *work);
