@@ -11,6 +11,7 @@ LIBDIR    ?= $(PREFIX)/lib
 INCDIR    ?= $(PREFIX)/include
 SYSCONFDIR ?= /etc
 LIBEXECDIR ?= $(PREFIX)/libexec/membroker
+DATADIR   ?= $(PREFIX)/share/membroker
 UNITDIR   ?= $(PREFIX)/lib/systemd/system
 USERUNITDIR ?= $(PREFIX)/lib/systemd/user
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
@@ -26,6 +27,7 @@ WARNINGS  := -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wstrict-prot
              -Wswitch-enum -Wnull-dereference $(if $(findstring clang,$(CC)),,-Wno-format-truncation) -Werror
 HARDENING := $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong -fPIC
 CPPFLAGS  += -D_GNU_SOURCE -DMEMBROKER_VERSION='"$(VERSION)"' -DMEMBROKER_SYSCONFDIR='"$(SYSCONFDIR)"' \
+             -DMEMBROKER_LIBEXECDIR='"$(LIBEXECDIR)"' \
              -I. -Iclient/include -isystem $(BUILD)/gen $(FAULT_FLAGS)
 ALL_CFLAGS = -std=gnu17 $(OPTIMIZE) $(WARNINGS) $(HARDENING) -fvisibility=hidden -MMD -MP \
              $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer -fno-sanitize-recover=all) $(CFLAGS)
@@ -135,7 +137,8 @@ install: all ## install to $(DESTDIR)$(PREFIX)
 	install -m 644 packaging/systemd/membroker.user.socket $(DESTDIR)$(USERUNITDIR)/membroker.socket
 	$(UNIT_PATHS) packaging/systemd/membroker.service.in >$(DESTDIR)$(UNITDIR)/membroker.service
 	$(UNIT_PATHS) packaging/systemd/membroker.user.service.in >$(DESTDIR)$(USERUNITDIR)/membroker.service
-	install -D -m 755 -t $(DESTDIR)$(LIBEXECDIR) packaging/systemd/end-leases
+	install -D -m 755 -t $(DESTDIR)$(LIBEXECDIR) packaging/systemd/end-leases packaging/systemd/in-service
+	install -D -m 644 -t $(DESTDIR)$(DATADIR) packaging/systemd/named-files.conf packaging/systemd/spill-directory.conf
 	install -D -m 644 packaging/systemd/membroker.sysusers $(DESTDIR)$(SYSUSERSDIR)/membroker.conf
 
 	for page in packaging/man/*; do install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done

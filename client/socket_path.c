@@ -10,8 +10,6 @@
 
 #include "client/error.h"
 
-#define SYSTEM_SOCKET "/run/membroker/membroker.sock"
-
 static int take(const char *path, struct sockaddr_un *ret)
 {
     *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
@@ -40,5 +38,5 @@ int socket_path_resolve(const char *path, struct sockaddr_un *ret)
             return take(in_runtime_directory, ret);
         }
     }
-    return take(SYSTEM_SOCKET, ret);
+    return take(SOCKET_PATH_SYSTEM, ret);
 }

@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#define SOCKET_PATH_SYSTEM "/run/membroker/membroker.sock"
+
 /*
  * The address for `path`; or for NULL the default: $MEMBROKER_SOCKET, else $XDG_RUNTIME_DIR/membroker/membroker.sock
  * if that is there, else /run/membroker/membroker.sock. Returns 0, or -EINVAL with the sentence set.

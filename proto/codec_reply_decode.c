@@ -123,6 +123,8 @@ static bool decode_status(const Membroker__V1__StatusReport *from, struct status
         .reserved_bytes = from->reserved_bytes,
         .pressure = (enum pressure)from->pressure,
         .remembered = from->remembered,
+        .configuration_error = from->configuration_error ? from->configuration_error : "",
+        .warnings = from->warnings ? from->warnings : "",
     };
     const Membroker__V1__Counters *counters = from->counters;
     if (counters) {

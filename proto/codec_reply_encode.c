@@ -171,6 +171,8 @@ static bool encode_status(const struct status_reply *from, struct codec_arena *a
     CODEC_SET(to, reserved_bytes, from->reserved_bytes);
     CODEC_SET(to, pressure, (Membroker__V1__Pressure)from->pressure);
     CODEC_SET(to, remembered, from->remembered);
+    to->configuration_error = codec_text(from->configuration_error);
+    to->warnings = codec_text(from->warnings);
     SET_BODY(message, STATUS, status, to);
     return new_limits(&from->limits, arena, &to->limits) && new_counters(&from->counters, arena, &to->counters);
 }

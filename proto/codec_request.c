@@ -12,7 +12,7 @@
 
 typedef Membroker__V1__ClientMessage ClientMessage;
 
-_Static_assert((int)REQUEST_HELLO == 1 && REQUEST_KINDS == 15, "a new request needs its codec");
+_Static_assert((int)REQUEST_HELLO == 1 && REQUEST_KINDS == 16, "a new request needs its codec");
 _Static_assert((int)LOCATION_AUTO == MEMBROKER__V1__LOCATION__LOCATION_AUTO, "the enums share numbers");
 _Static_assert((int)HUGE_PAGES_ALWAYS == MEMBROKER__V1__HUGE_PAGES__HUGE_PAGES_ALWAYS, "the enums share numbers");
 _Static_assert((int)LIST_QUEUE == MEMBROKER__V1__LIST__WHAT__LIST_QUEUE, "the enums share numbers");
@@ -279,6 +279,7 @@ static bool encode_empty(enum request_kind kind, ClientMessage *message)
     static Membroker__V1__Status status = MEMBROKER__V1__STATUS__INIT;
     static Membroker__V1__Ping ping = MEMBROKER__V1__PING__INIT;
     static Membroker__V1__Audit audit = MEMBROKER__V1__AUDIT__INIT;
+    static Membroker__V1__Reload reload = MEMBROKER__V1__RELOAD__INIT;
     static Membroker__V1__Bye bye = MEMBROKER__V1__BYE__INIT;
 
     if (kind == REQUEST_STATUS) {
@@ -290,6 +291,9 @@ static bool encode_empty(enum request_kind kind, ClientMessage *message)
     } else if (kind == REQUEST_AUDIT) {
         message->request_case = MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_AUDIT;
         message->audit = &audit;
+    } else if (kind == REQUEST_RELOAD) {
+        message->request_case = MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_RELOAD;
+        message->reload = &reload;
     } else if (kind == REQUEST_BYE) {
         message->request_case = MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_BYE;
         message->bye = &bye;
@@ -323,6 +327,7 @@ static bool encode_body(const struct request *request, struct codec_arena *arena
     case REQUEST_STATUS:
     case REQUEST_PING:
     case REQUEST_AUDIT:
+    case REQUEST_RELOAD:
     case REQUEST_BYE:
     case REQUEST_UNKNOWN:
     case REQUEST_KINDS:
@@ -379,6 +384,9 @@ static const char *decode_body(const ClientMessage *message, struct codec_arena 
         return NULL;
     case MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_AUDIT:
         ret->kind = REQUEST_AUDIT;
+        return NULL;
+    case MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_RELOAD:
+        ret->kind = REQUEST_RELOAD;
         return NULL;
     case MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_BYE:
         ret->kind = REQUEST_BYE;

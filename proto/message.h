@@ -109,6 +109,7 @@ enum request_kind {
     REQUEST_CANCEL,
     REQUEST_TRIMMED,
     REQUEST_WHY,
+    REQUEST_RELOAD,
     REQUEST_KINDS
 };
 
@@ -298,7 +299,9 @@ struct status_reply {
     uint64_t waiting;        /* requests */
     uint64_t reserved_bytes; /* guaranteed, and not in use by those it is guaranteed to */
     enum pressure pressure;
-    uint64_t remembered; /* sizes */
+    uint64_t remembered;             /* sizes */
+    const char *configuration_error; /* why the configuration files are not in force; "": they are */
+    const char *warnings;            /* a line each; "": none */
 };
 
 struct session_entry {

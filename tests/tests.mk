@@ -161,7 +161,7 @@ lint: all ## warnings of both compilers, format, clang-tidy, cppcheck, gcc -fana
 	clang-tidy --quiet $(PRODUCT_C) -- -std=gnu17 $(CPPFLAGS)
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
 	    --suppressions-list=tests/lint/cppcheck-suppressions -D_GNU_SOURCE -DMEMBROKER_VERSION='"0"' \
-	    -DMEMBROKER_SYSCONFDIR='"/etc"' -I. -Iclient/include $(PRODUCT_C)
+	    -DMEMBROKER_SYSCONFDIR='"/etc"' -DMEMBROKER_LIBEXECDIR='"/usr/libexec/membroker"' -I. -Iclient/include $(PRODUCT_C)
 	$(MAKE) BUILD=$(BUILD)/analyzer OPTIMIZE='-O1 -fanalyzer $(ANALYZER_BLIND)' $(patsubst %.c,$(BUILD)/analyzer/obj/%.o,$(PRODUCT_C))
 	sh tests/lint/check-hardening $(DAEMON) $(CTL) $(SHARED)
 	sh tests/lint/check-purity $(CORE_O) $(BUILD)/obj/client/workspace/cycle.o

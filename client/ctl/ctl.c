@@ -5,10 +5,13 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "client/ctl/monitor.h"
 #include "client/ctl/text.h"
 #include "membroker.h"
+
+static struct monitor *monitor; /* one connection for all questions of a run */
 
 int ctl_failed(int code)
 {
@@ -35,13 +38,18 @@ static bool answers(enum request_kind request, enum reply_kind reply)
     static const enum reply_kind kinds[REQUEST_KINDS] = {
         [REQUEST_STATUS] = REPLY_STATUS, [REQUEST_LIST] = REPLY_LISTING, [REQUEST_REVOKE] = REPLY_DONE,
         [REQUEST_PING] = REPLY_PONG,     [REQUEST_AUDIT] = REPLY_AUDIT,  [REQUEST_WHY] = REPLY_WHY,
+        [REQUEST_RELOAD] = REPLY_DONE,
     };
     return kinds[request] == reply;
 }
 
+const char *ctl_socket(void)
+{
+    return monitor ? monitor_socket(monitor) : "";
+}
+
 int ctl_ask(const struct ctl_options *options, struct request *request, const struct reply **ret)
 {
-    static struct monitor *monitor; /* one connection for all questions of a run */
     if (!monitor) {
         int result = monitor_open(options->socket, &monitor);
         if (result < 0) {
@@ -58,6 +66,19 @@ int ctl_ask(const struct ctl_options *options, struct request *request, const st
         return CTL_REFUSED;
     }
     return CTL_DONE;
+}
+
+void ctl_print_warnings(const char *lines)
+{
+    char line[1024];
+    while (*lines) {
+        size_t length = strcspn(lines, "\n");
+        (void)snprintf(line, sizeof line, "%.*s", (int)length, lines);
+        printf("WARNING: ");
+        text_print(stdout, line);
+        (void)putchar('\n');
+        lines += length + (lines[length] != '\0');
+    }
 }
 
 int ctl_print_json(json_t *document, bool compact)

@@ -19,7 +19,8 @@ struct ctl_options {
 /* A verb: its arguments (argv[0] is the verb) after the common options were taken out. Returns the exit status. */
 typedef int ctl_verb(const struct ctl_options *options, int argc, char **argv);
 
-ctl_verb status_main, sessions_main, leases_main, queue_main, why_main, ping_main, revoke_main, audit_main, hold_main;
+ctl_verb status_main, sessions_main, leases_main, queue_main, why_main, ping_main, revoke_main, audit_main, reload_main,
+    hold_main;
 
 /* Prints the newest error's sentence on standard error and gives the exit status that goes with the code. */
 int ctl_failed(int code);
@@ -30,6 +31,12 @@ __attribute__((format(printf, 1, 2))) int ctl_usage(const char *format, ...);
 /* One request; all of a run share a connection. Returns CTL_DONE and *ret, the answer that belongs to such a request,
  * valid until the next call; or the exit status after a message. */
 int ctl_ask(const struct ctl_options *options, struct request *request, const struct reply **ret);
+
+/* The socket of the broker that was asked last; "": none. */
+const char *ctl_socket(void);
+
+/* Prints the lines of a status's warnings, each marked as one. */
+void ctl_print_warnings(const char *lines);
 
 /* Prints a JSON document, on one line where `compact`, flushes, and frees it. NULL is what jansson makes of text that
  * is not UTF-8: a message. Returns the exit status. */

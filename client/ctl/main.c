@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* membrokerctl: the table of verbs, and the options that all of them take. */
+#include <limits.h>
 #include <locale.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "client/ctl/ctl.h"
+#include "client/socket_path.h"
 
 struct verb {
     const char *name, *arguments, *help;
@@ -37,6 +40,7 @@ static const struct verb verbs[] = {
      why_main},
     {"ping", "[OPTION]...", "round trips to the broker", ping_options, ping_main},
     {"revoke", "LEASE", "take a lease back", NULL, revoke_main},
+    {"reload", "", "have the configuration read again, and say whether it is good", NULL, reload_main},
     {"audit", "", "hold the ledger against the kernel's own view", NULL, audit_main},
     {"hold", "SIZE [OPTION]...", "take a lease, keep it, and give it back", hold_options, hold_main},
 };
@@ -46,13 +50,14 @@ enum { VERBS = sizeof verbs / sizeof *verbs };
 static const char common_options[] =
     "  --json                   print JSON, for programs; sizes are bytes, an absent limit is null\n"
     "  --socket PATH            the broker's socket (default: $MEMBROKER_SOCKET, the user's, the system's)\n"
+    "  --system, --user         the system's broker, or the user's own\n"
     "  --version, --help\n";
 
 static const char exit_statuses[] = "\nExit status: 0 done, 1 refused by the broker, 2 usage, 3 no daemon.\n";
 
 static void print_help(void)
 {
-    printf("Usage: membrokerctl [--json] [--socket PATH] VERB [ARGUMENT]...\n"
+    printf("Usage: membrokerctl [--json] [--socket PATH | --system | --user] VERB [ARGUMENT]...\n"
            "Looks at and administers a running membrokerd.\n\nVerbs:\n");
     for (size_t i = 0; i < VERBS; i++) {
         char left[40];
@@ -84,6 +89,15 @@ static const struct verb *find_verb(const char *name)
     return NULL;
 }
 
+/* Where the user's own broker listens, whether there is one or not. */
+static const char *user_socket(void)
+{
+    static char path[PATH_MAX];
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+    (void)snprintf(path, sizeof path, "%s/membroker/membroker.sock", runtime ? runtime : "");
+    return path;
+}
+
 /* Takes the common options out of argv, wherever they stand. Returns how many arguments are left, or -1 after a
  * message. */
 static int take_common(int argc, char **argv, struct ctl_options *options)
@@ -96,6 +110,10 @@ static int take_common(int argc, char **argv, struct ctl_options *options)
             options->socket = argv[i] + 9;
         } else if (strcmp(argv[i], "--socket") == 0 && i + 1 < argc) {
             options->socket = argv[++i];
+        } else if (strcmp(argv[i], "--system") == 0) {
+            options->socket = SOCKET_PATH_SYSTEM;
+        } else if (strcmp(argv[i], "--user") == 0) {
+            options->socket = user_socket();
         } else if (strcmp(argv[i], "--socket") == 0) {
             (void)ctl_usage("--socket needs a path");
             return -1;

@@ -119,6 +119,11 @@ int monitor_open(const char *socket, struct monitor **ret)
     return 0;
 }
 
+const char *monitor_socket(const struct monitor *monitor)
+{
+    return monitor->address.sun_path;
+}
+
 struct monitor *monitor_close(struct monitor *monitor)
 {
     if (monitor) {

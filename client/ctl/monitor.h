@@ -22,5 +22,8 @@ int monitor_open(const char *socket, struct monitor **ret);
  */
 int monitor_call(struct monitor *monitor, struct request *request, const struct reply **ret);
 
+/* Where it is connected to. */
+const char *monitor_socket(const struct monitor *monitor);
+
 /* Takes NULL; returns NULL. */
 struct monitor *monitor_close(struct monitor *monitor);

@@ -32,9 +32,10 @@ static json_t *status_json(const struct status_reply *status)
                              (json_int_t)status->host_available_bytes);
     json_t *pool = json_pack("{s:I,s:I,s:I}", "bytes", (json_int_t)status->pooled_bytes, "hits",
                              (json_int_t)status->pool_hits, "misses", (json_int_t)status->pool_misses);
-    return json_pack("{s:s,s:i,s:I,s:o,s:o,s:I,s:I,s:I,s:o,s:o,s:s,s:I,s:o,s:I,s:I,s:s,s:I}", "version",
-                     status->daemon_version, "pid", status->pid, "uptime_ms", (json_int_t)status->uptime_ms, "limits",
-                     limits, "used", used, "sessions", (json_int_t)status->sessions, "leases",
+    return json_pack("{s:s,s:s,s:s,s:s,s:i,s:I,s:o,s:o,s:I,s:I,s:I,s:o,s:o,s:s,s:I,s:o,s:I,s:I,s:s,s:I}", "version",
+                     status->daemon_version, "socket", ctl_socket(), "configuration_error", status->configuration_error,
+                     "warnings", status->warnings, "pid", status->pid, "uptime_ms", (json_int_t)status->uptime_ms,
+                     "limits", limits, "used", used, "sessions", (json_int_t)status->sessions, "leases",
                      (json_int_t)status->leases, "segments", (json_int_t)status->segments, "counters",
                      counters_json(&status->counters), "host", host, "spill_directory", status->spill_directory,
                      "away_ms", (json_int_t)status->away_ms, "pool", pool, "waiting", (json_int_t)status->waiting,
@@ -61,13 +62,27 @@ static void print_counters(const struct broker_counters *counters)
            (unsigned long long)counters->refused);
 }
 
+/* What an administrator must not overlook comes first. */
+static void print_alarms(const struct status_reply *status)
+{
+    if (*status->configuration_error) {
+        printf("BAD CONFIGURATION, the broker runs with earlier settings: ");
+        text_print(stdout, status->configuration_error);
+        (void)putchar('\n');
+    }
+    ctl_print_warnings(status->warnings);
+}
+
 static void print_status(const struct status_reply *status)
 {
     static const struct column columns[] = {
         {"MEMORY", false}, {"USED", true}, {"LIMIT", true}, {"SHARE", true}, {"SETTING", false}};
     char total[CELL_BYTES], available[CELL_BYTES], freeing[CELL_BYTES], pooled[CELL_BYTES], reserved[CELL_BYTES];
+    print_alarms(status);
     printf("membrokerd ");
     text_print(stdout, status->daemon_version);
+    printf(" on ");
+    text_print(stdout, ctl_socket());
     printf(", process %d, up %llu s: sessions %llu, leases %llu, segments %llu\n\n", status->pid,
            (unsigned long long)status->uptime_ms / 1000, (unsigned long long)status->sessions,
            (unsigned long long)status->leases, (unsigned long long)status->segments);

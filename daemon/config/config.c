@@ -3,6 +3,7 @@
 #include "daemon/config/config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "daemon/config/ids.h"
 #include "daemon/config/quotas.h"
 #include "daemon/config/settings.h"
 #include "proto/base/cleanup.h"
@@ -25,6 +27,7 @@ struct config *config_free(struct config *config)
         free(config->spill_directory);
         free(config->files_directory);
         free(config->learned_file);
+        free(config->sources);
         quotas_free(&config->policy);
         free(config);
     }
@@ -70,8 +73,7 @@ static char *default_spill_directory(void)
     return home && *home == '/' && asprintf(&path, "%s/.cache/membroker", home) >= 0 ? path : NULL;
 }
 
-/* Where state is kept that outlives the service; NULL: there is no such place. */
-static char *default_learned_file(void)
+char *config_state_path(const char *name)
 {
     char *path = NULL;
     const char *service = getenv("STATE_DIRECTORY");
@@ -79,13 +81,13 @@ static char *default_learned_file(void)
     const char *home = getenv("HOME");
     int length;
     if (service && *service == '/') {
-        length = asprintf(&path, "%s/learned-sizes", service);
+        length = asprintf(&path, "%s/%s", service, name);
     } else if (geteuid() == 0) {
-        length = asprintf(&path, "/var/lib/membroker/learned-sizes");
+        length = asprintf(&path, "/var/lib/membroker/%s", name);
     } else if (state && *state == '/') {
-        length = asprintf(&path, "%s/membroker/learned-sizes", state);
+        length = asprintf(&path, "%s/membroker/%s", state, name);
     } else {
-        length = home && *home == '/' ? asprintf(&path, "%s/.local/state/membroker/learned-sizes", home) : -1;
+        length = home && *home == '/' ? asprintf(&path, "%s/.local/state/membroker/%s", home, name) : -1;
     }
     return length < 0 ? NULL : path;
 }
@@ -147,7 +149,7 @@ static int settle_paths(struct config_draft *draft, const char *socket_override)
         return fail_setting(draft, SETTING_DIRECTORY, "there is no default place for this user; set it");
     }
     if (!config->learned_file) {
-        config->learned_file = default_learned_file();
+        config->learned_file = config_state_path("learned-sizes");
     }
     return 0;
 }
@@ -166,30 +168,49 @@ static int make_directories(char *path)
     return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-/* What the file system of the nearest directory that exists says. */
-static int look_above(const char *path, struct statvfs *ret)
+static int open_spill(char *path, struct statvfs *ret)
+{
+    int result = make_directories(path);
+    if (result == 0 && (faccessat(AT_FDCWD, path, R_OK | W_OK | X_OK, AT_EACCESS) < 0 || statvfs(path, ret) < 0)) {
+        result = -errno;
+    }
+    return result;
+}
+
+/* As open_spill(), but nothing is made: the nearest directory that exists must be one to write to. */
+static int look_spill(const char *path, struct statvfs *ret)
 {
     char above[PATH_MAX];
     if (strlen(path) >= sizeof above) {
         return -ENAMETOOLONG;
     }
     memcpy(above, path, strlen(path) + 1);
-    for (char *slash = above + strlen(above); slash > above; slash = strrchr(above, '/')) {
-        *slash = '\0';
-        if (statvfs(above, ret) == 0) {
-            return 0;
-        }
+    while (access(above, F_OK) < 0 && errno == ENOENT) {
+        char *slash = strrchr(above, '/');
+        slash[slash == above] = '\0';
     }
-    return statvfs("/", ret) < 0 ? -errno : 0;
+    return faccessat(AT_FDCWD, above, R_OK | W_OK | X_OK, AT_EACCESS) < 0 || statvfs(above, ret) < 0 ? -errno : 0;
 }
 
-static int open_spill(char *path, struct statvfs *ret)
+/* What an administrator can do about a directory that can't be used. */
+static const char *advice(enum setting_id id, int error)
 {
-    int result = make_directories(path);
-    if (result == 0 && (access(path, R_OK | W_OK | X_OK) < 0 || statvfs(path, ret) < 0)) {
-        result = -errno;
+    if (id == SETTING_FILES) {
+        return "under systemd the unit needs the drop-in /usr/share/membroker/named-files.conf, see membroker.conf(5)";
     }
-    return result;
+    if (error == -EROFS) {
+        return "under systemd it must be among the unit's ReadWritePaths=: the drop-in "
+               "/usr/share/membroker/spill-directory.conf, see membroker.conf(5)";
+    }
+    return "name a directory that this user may write";
+}
+
+static int fail_directory(struct config_draft *draft, enum setting_id id, const char *path, int error)
+{
+    char user[64];
+    return draft_fail(draft, draft->origins[id].file, draft->origins[id].line, &settings[id],
+                      "%s can't be used by user %s: %s; %s", path, user_name(geteuid(), user, sizeof user),
+                      strerrordesc_np(-error), advice(id, error));
 }
 
 /* Half of what the spill file system has free; its directory is made on the way. */
@@ -198,12 +219,9 @@ static int settle_spill(struct config_draft *draft, bool look_only)
     struct config *config = draft->config;
     struct statvfs status = {0};
     int result =
-        look_only ? look_above(config->spill_directory, &status) : open_spill(config->spill_directory, &status);
+        look_only ? look_spill(config->spill_directory, &status) : open_spill(config->spill_directory, &status);
     if (result < 0) {
-        return draft_fail(draft, draft->origins[SETTING_DIRECTORY].file, draft->origins[SETTING_DIRECTORY].line,
-                          &settings[SETTING_DIRECTORY],
-                          "%s can't be used: %s; name a directory that this user may write", config->spill_directory,
-                          strerrordesc_np(-result));
+        return fail_directory(draft, SETTING_DIRECTORY, config->spill_directory, result);
     }
     if (!is_set(draft, SETTING_MAX_MAPPED_BYTES)) {
         config->limits.max_mapped_bytes = (uint64_t)status.f_bavail * status.f_frsize / 2;
@@ -272,7 +290,9 @@ static int check_files(struct config_draft *draft)
         return draft_fail(draft, origin->file, origin->line, &settings[SETTING_FILES],
                           "%s is not a directory; make it, or take the setting away", path);
     }
-    return 0;
+    return path && faccessat(AT_FDCWD, path, R_OK | W_OK | X_OK, AT_EACCESS) < 0
+               ? fail_directory(draft, SETTING_FILES, path, -errno)
+               : 0;
 }
 
 static int read_files(struct config_draft *draft, const char *file)
@@ -309,6 +329,9 @@ int config_load(const struct config_options *options, struct config **ret, char 
         result = quotas_check(&draft);
     }
     for (int id = 0; id < SETTINGS; id++) {
+        if (result == 0 && id < CONFIG_SOCKET_SETTINGS) {
+            draft.config->socket_said[id] = is_set(&draft, (enum setting_id)id);
+        }
         free(draft.origins[id].file);
     }
     for (size_t i = 0; i < POLICY_RULES_MAX; i++) {
@@ -345,6 +368,7 @@ struct broker_settings config_broker_settings(const struct config *config)
 void config_adopt(struct config *config, struct config *loaded)
 {
     struct policy before = config->policy;
+    char *sources = config->sources;
     config->heap_bytes = loaded->heap_bytes;
     config->limits = loaded->limits;
     config->times = loaded->times;
@@ -357,6 +381,8 @@ void config_adopt(struct config *config, struct config *loaded)
     config->user_sessions_max = loaded->user_sessions_max;
     config->policy = loaded->policy;
     loaded->policy = before;
+    config->sources = loaded->sources;
+    loaded->sources = sources;
     config_free(loaded);
 }
 
@@ -387,6 +413,24 @@ size_t config_fixed_differences(const struct config *in_force, const struct conf
         if (!settings[id].is_reloadable && setting_differs((enum setting_id)id, in_force, loaded)) {
             (void)fprintf(out, "[%s] %s can't change while the daemon runs: restart it for that\n",
                           settings[id].section, settings[id].key);
+            count++;
+        }
+    }
+    return count;
+}
+
+size_t config_notes(const struct config *config, FILE *out)
+{
+    static const char *const directives[CONFIG_SOCKET_SETTINGS] = {[SETTING_SOCKET] = "ListenSequentialPacket=",
+                                                                   [SETTING_SOCKET_MODE] = "SocketMode=",
+                                                                   [SETTING_SOCKET_GROUP] = "SocketGroup="};
+    size_t count = 0;
+    for (size_t id = 0; id < CONFIG_SOCKET_SETTINGS; id++) {
+        if (config->socket_said[id]) {
+            (void)fprintf(out,
+                          "membrokerd: note: [server] %s counts only where the daemon makes the socket itself; "
+                          "membroker.socket has %s instead (systemctl edit membroker.socket)\n",
+                          settings[id].key, directives[id]);
             count++;
         }
     }

@@ -22,12 +22,16 @@ struct client_bounds {
     uint64_t user_unread_bytes_max; /* queued for all connections of a user */
 };
 
+enum { CONFIG_SOCKET_SETTINGS = 3 };
+
 struct config {
     /* [server] */
     char *socket;
     mode_t socket_mode;
-    gid_t socket_group;      /* (gid_t)-1: leave it */
-    char *socket_group_name; /* NULL: none */
+    gid_t socket_group;                       /* (gid_t)-1: leave it */
+    char *socket_group_name;                  /* NULL: none */
+    char *sources;                            /* the files that were read; NULL: none */
+    bool socket_said[CONFIG_SOCKET_SETTINGS]; /* which of the three are in the files: socket, its mode, its group */
     /* [limits]; LIMIT_OFF where switched off */
     uint64_t heap_bytes;
     struct byte_limits limits;
@@ -65,6 +69,9 @@ struct config_options {
  */
 int config_load(const struct config_options *options, struct config **ret, char **ret_error);
 
+/* Where a file of state that outlives the service lies; NULL: there is no such place. The caller frees it. */
+char *config_state_path(const char *name);
+
 /* What of it the broker's core goes by; borrows the policy. */
 struct broker_settings config_broker_settings(const struct config *config);
 
@@ -82,6 +89,9 @@ void config_print(const struct config *config, FILE *out);
  * cannot change at run time (socket, socket_mode, socket_group, directory). Returns how many.
  */
 size_t config_fixed_differences(const struct config *in_force, const struct config *loaded, FILE *out);
+
+/* Writes a line for each setting that has no effect where the service manager makes the socket. Returns how many. */
+size_t config_notes(const struct config *config, FILE *out);
 
 /* Writes a line for each setting that is allowed but doubtful (a limit beyond the host's memory). Returns how many. */
 size_t config_warnings(const struct config *config, FILE *out);

@@ -8,7 +8,9 @@
 #include <ini.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "daemon/config/ids.h"
 #include "daemon/config/quotas.h"
 #include "daemon/config/settings.h"
 #include "proto/base/cleanup.h"
@@ -112,6 +114,25 @@ static int read_all(struct reading *reading)
     return 0;
 }
 
+/* A file that its administrator can read need not be one that the service's user can. */
+static int fail_reading(struct config_draft *draft, const char *path, int error)
+{
+    char user[64];
+    return draft_fail(draft, path, 0, NULL, "user %s can't read it: %s%s", user_name(geteuid(), user, sizeof user),
+                      strerrordesc_np(error), error == EACCES ? "; give that user the right to (chmod, chgrp)" : "");
+}
+
+static int note_source(struct config_draft *draft, const char *path)
+{
+    char *before = draft->config->sources, *now;
+    if (asprintf(&now, "%s%s%s", before ? before : "", before ? ", " : "", path) < 0) {
+        return draft_fail(draft, path, 0, NULL, "out of memory");
+    }
+    free(before);
+    draft->config->sources = now;
+    return 0;
+}
+
 int config_file_read(struct config_draft *draft, const char *path, bool must_exist)
 {
     struct reading reading = {.draft = draft, .path = path, .file = fopen(path, "re")};
@@ -119,11 +140,11 @@ int config_file_read(struct config_draft *draft, const char *path, bool must_exi
         if (errno == ENOENT && !must_exist) {
             return 0;
         }
-        return draft_fail(draft, path, 0, NULL, "it can't be read: %s", strerrordesc_np(errno));
+        return fail_reading(draft, path, errno);
     }
     int result = read_all(&reading);
     (void)fclose(reading.file);
-    return result;
+    return result == 0 ? note_source(draft, path) : result;
 }
 
 static int is_configuration(const struct dirent *entry)
@@ -148,8 +169,7 @@ int config_drop_ins_read(struct config_draft *draft, const char *directory)
     int count = scandir(directory, &entries, is_configuration, alphasort);
     int result = 0;
     if (count < 0) {
-        return errno == ENOENT ? 0
-                               : draft_fail(draft, directory, 0, NULL, "it can't be read: %s", strerrordesc_np(errno));
+        return errno == ENOENT ? 0 : fail_reading(draft, directory, errno);
     }
     for (int i = 0; i < count; i++) {
         if (result == 0) {

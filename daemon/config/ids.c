@@ -3,6 +3,7 @@
 
 #include <grp.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +36,17 @@ bool group_from_text(const char *text, uint32_t *ret)
         *ret = group->gr_gid;
     }
     return group || number_from_text(text, UINT32_MAX - 1, ret);
+}
+
+const char *user_name(uint32_t uid, char *text, size_t size)
+{
+    const struct passwd *user = getpwuid(uid);
+    if (user) {
+        (void)snprintf(text, size, "%s (%u)", user->pw_name, uid);
+    } else {
+        (void)snprintf(text, size, "%u", uid);
+    }
+    return text;
 }
 
 static const char *ids_from_text(const char *text, bool (*id_from_text)(const char *, uint32_t *), const char *unknown,

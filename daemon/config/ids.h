@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "daemon/core/access.h"
@@ -13,6 +14,9 @@ bool number_from_text(const char *text, uint32_t most, uint32_t *ret);
 /* False: there is none of that name, and it is no number. */
 bool user_from_text(const char *text, uint32_t *ret);
 bool group_from_text(const char *text, uint32_t *ret);
+
+/* "NAME (NUMBER)", or the number alone, for errors; `text` is returned. */
+const char *user_name(uint32_t uid, char *text, size_t size);
 
 /* Names or numbers, between spaces or commas. Returns what is wrong, or NULL. */
 const char *users_from_text(const char *text, struct access_list *ret);

@@ -22,7 +22,8 @@ static bool explain_file(struct step *step, const struct session *session, const
         answer_error(
             step, peer, id, ERROR_NOT_PERMITTED,
             "the file \"%s\" is not user %u's, or the broker may not open it or give it to that user; name another, "
-            "or run the broker with the right to (CAP_CHOWN, CAP_DAC_OVERRIDE)",
+            "or give the broker the right to (CAP_CHOWN, CAP_DAC_OVERRIDE): membroker.conf(5) has the drop-in for its "
+            "unit",
             file, session->identity.uid);
     } else if (error == -EMLINK) {
         answer_error(step, peer, id, ERROR_INVALID, "\"%s\" is no regular file, or has other names (links) too", file);

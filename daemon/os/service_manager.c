@@ -20,6 +20,20 @@ bool service_manager_is_there(void)
 
 /* ---- what was handed over ---- */
 
+bool service_manager_keeps(const char *name)
+{
+    const char *names = getenv("LISTEN_FDNAMES");
+    size_t length = strlen(name);
+    while (names && *names) {
+        size_t here = strcspn(names, ":");
+        if (here == length && strncmp(names, name, length) == 0) {
+            return true;
+        }
+        names += here + (names[here] != '\0');
+    }
+    return false;
+}
+
 static int by_name(const void *left, const void *right)
 {
     const struct handed_descriptor *a = left, *b = right;

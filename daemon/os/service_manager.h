@@ -24,6 +24,9 @@ struct handed_descriptors {
 /* Whether a service manager listens. */
 bool service_manager_is_there(void);
 
+/* Whether a descriptor of this name was handed over and is not taken yet. */
+bool service_manager_keeps(const char *name);
+
 /* Takes all descriptors that were handed over, close-on-exec. 0 or negative errno. Freed with the next function. */
 int service_manager_take(struct handed_descriptors *ret);
 

@@ -16,6 +16,7 @@
 #include <sys/un.h>
 
 #include "daemon/os/lock_file.h"
+#include "daemon/runtime/activation.h"
 #include "daemon/runtime/connection.h"
 #include "daemon/runtime/log.h"
 #include "proto/base/cleanup.h"
@@ -195,6 +196,16 @@ static int take_activated(struct handed_descriptors *handed)
     return -ENOENT;
 }
 
+/* The socket's path, as the kernel knows it. */
+static void find_path(struct server *server)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    socklen_t size = sizeof address;
+    if (getsockname(server->listen_fd, (struct sockaddr *)&address, &size) == 0) {
+        memcpy(server->socket_path, address.sun_path, sizeof address.sun_path);
+    }
+}
+
 int listener_open(struct server *server, struct handed_descriptors *handed)
 {
     server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -207,6 +218,10 @@ int listener_open(struct server *server, struct handed_descriptors *handed)
     }
     if (server->listen_fd < 0) {
         return server->listen_fd;
+    }
+    find_path(server);
+    if (server->was_activated) {
+        activation_check(server);
     }
     int result = uv_poll_init(&server->loop, &server->listener, server->listen_fd);
     if (result < 0) {

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading the configuration again: all of it is good and what can change does, or nothing changes. */
+/* Reloading, and what there is to say of the configuration. */
+#include "daemon/runtime/reload.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/os/service_manager.h"
+#include "daemon/runtime/last_good.h"
 #include "daemon/runtime/log.h"
-#include "daemon/runtime/server.h"
 #include "proto/base/cleanup.h"
 
-static void log_lines(char *text)
+static void log_lines(const char *text)
 {
-    char *rest = text;
-    char *line;
+    cleanup(freep) char *copy = strdup(text);
+    char *rest = copy;
+    const char *line;
     while ((line = strsep(&rest, "\n"))) {
         if (*line) {
             log_warning("%s", line);
@@ -20,9 +23,10 @@ static void log_lines(char *text)
     }
 }
 
-static void say_what_stays(const struct server *server, const struct config *loaded)
+/* What is different in the files and can't change now, for the log and the status. */
+static void say_what_stays(struct server *server, const struct config *loaded)
 {
-    cleanup(freep) char *text = NULL;
+    char *text = NULL;
     size_t size;
     FILE *out = open_memstream(&text, &size);
     if (!out) {
@@ -30,10 +34,39 @@ static void say_what_stays(const struct server *server, const struct config *loa
     }
     (void)config_fixed_differences(server->config, loaded, out);
     (void)fclose(out);
-    log_lines(text);
+    free(server->notices.stays);
+    server->notices.stays = text;
+    if (text) {
+        log_lines(text);
+    }
 }
 
-void server_reload(struct server *server)
+void reload_complain(struct server *server, const char *error)
+{
+    free(server->notices.error);
+    server->notices.error = strdup(error);
+}
+
+void reload_say_ready(const struct server *server)
+{
+    char status[512] = "ready";
+    if (server->notices.error) {
+        (void)snprintf(status, sizeof status, "BAD CONFIGURATION, running with earlier settings: %s",
+                       server->notices.error);
+    }
+    service_manager_ready(status);
+}
+
+static int fail(struct server *server, const char *error, int result)
+{
+    const struct log_about about = {.event = LOG_EVENT_BAD_CONFIGURATION};
+    log_line(LOG_LEVEL_ERROR, &about, "not reloaded, the settings stay as they are: %s", error);
+    reload_complain(server, error);
+    reload_say_ready(server);
+    return result;
+}
+
+int reload(struct server *server)
 {
     struct config_options options = {
         .file = server->config_file,
@@ -43,16 +76,26 @@ void server_reload(struct server *server)
     struct config *loaded;
     cleanup(freep) char *error = NULL;
     service_manager_reloading();
-    if (config_load(&options, &loaded, &error) < 0) {
-        log_error("not reloaded, the settings stay as they are: %s", error);
-        service_manager_ready("ready; the last reload failed, see the log");
-        return;
+    int result = config_load(&options, &loaded, &error);
+    if (result < 0) {
+        return fail(server, error, result);
     }
+    free(server->notices.error);
+    server->notices.error = NULL;
     say_what_stays(server, loaded);
     config_adopt(server->config, loaded);
     struct input configure = {.kind = INPUT_CONFIGURE, .settings = config_broker_settings(server->config)};
     server_feed(server, &configure);
     const struct log_about about = {.event = LOG_EVENT_RELOADED};
     log_line(LOG_LEVEL_INFO, &about, "configuration reloaded");
-    service_manager_ready("ready");
+    last_good_keep(server);
+    reload_say_ready(server);
+    return 0;
+}
+
+void reload_close(struct server *server)
+{
+    free(server->notices.error);
+    free(server->notices.stays);
+    free(server->notices.socket);
 }

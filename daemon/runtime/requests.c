@@ -6,6 +6,7 @@
 #include "daemon/runtime/requests.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include "daemon/runtime/log.h"
 #include "daemon/runtime/named_requests.h"
 #include "daemon/runtime/peer.h"
+#include "daemon/runtime/reload.h"
 #include "daemon/runtime/watch.h"
 #include "proto/base/size.h"
 
@@ -165,6 +167,7 @@ static void serve_status(struct connection *connection, const struct request *re
     const struct peer *peer = connection_peer(connection);
     struct server *server = peer->server;
     struct reply reply = {.kind = REPLY_STATUS};
+    char warnings[1024];
     server_refresh_host(server, NANOSECONDS_PER_SECOND);
     reply.status = (struct status_reply){
         .daemon_version = MEMBROKER_VERSION,
@@ -176,6 +179,10 @@ static void serve_status(struct connection *connection, const struct request *re
         .away_ms = server->clock.away / NANOSECONDS_PER_MILLISECOND,
     };
     broker_fill_status(server->broker, &reply.status);
+    reply.status.configuration_error = server->notices.error;
+    (void)snprintf(warnings, sizeof warnings, "%s%s", server->notices.stays ? server->notices.stays : "",
+                   server->notices.socket ? server->notices.socket : "");
+    reply.status.warnings = warnings;
     send_answer(connection, request, &reply, -EBADF);
 }
 
@@ -225,16 +232,36 @@ static void serve_ping(struct connection *connection, const struct request *requ
     send_answer(connection, request, &reply, -EBADF);
 }
 
+static bool is_administrator(struct connection *connection)
+{
+    const struct access *access = &connection_server(connection)->config->policy.access;
+    return access_is_administrator(access, getuid(), &connection_peer(connection)->identity);
+}
+
 /* It costs the daemon much, there is one at a time, and it tells of everybody's. */
 static void serve_audit(struct connection *connection, const struct request *request)
 {
-    const struct access *access = &connection_server(connection)->config->policy.access;
-    if (!access_is_administrator(access, getuid(), &connection_peer(connection)->identity)) {
+    if (!is_administrator(connection)) {
         send_error(connection, request, ERROR_NOT_PERMITTED,
                    "only administrators may audit: root, the broker's own user, and those of [access] admin_users and "
                    "admin_groups");
     } else if (!audit_start(connection, request->id)) {
         send_error(connection, request, ERROR_TOO_MANY, "an audit is under way already; ask again when it is done");
+    }
+}
+
+static void serve_reload(struct connection *connection, const struct request *request)
+{
+    struct server *server = connection_server(connection);
+    struct reply done = {.kind = REPLY_DONE};
+    if (!is_administrator(connection)) {
+        send_error(connection, request, ERROR_NOT_PERMITTED,
+                   "only administrators may have the configuration reloaded: root, the broker's own user, and those of "
+                   "[access] admin_users and admin_groups");
+    } else if (reload(server) < 0) {
+        send_error(connection, request, ERROR_INVALID, server->notices.error ? server->notices.error : "out of memory");
+    } else {
+        send_answer(connection, request, &done, -EBADF);
     }
 }
 
@@ -252,6 +279,7 @@ static handler *const handlers[REQUEST_KINDS] = {
     [REQUEST_STATUS] = serve_status,   [REQUEST_LIST] = serve_list,       [REQUEST_REVOKE] = serve_by_core,
     [REQUEST_PING] = serve_ping,       [REQUEST_AUDIT] = serve_audit,     [REQUEST_BYE] = serve_by_core,
     [REQUEST_CANCEL] = serve_cancel,   [REQUEST_TRIMMED] = serve_by_core, [REQUEST_WHY] = serve_why,
+    [REQUEST_RELOAD] = serve_reload,
 };
 
 static bool must_greet_first(struct connection *connection, const struct request *request)

@@ -22,6 +22,7 @@
 #include "daemon/runtime/poll_table.h"
 #include "daemon/runtime/pressure.h"
 #include "daemon/runtime/reaper.h"
+#include "daemon/runtime/reload.h"
 #include "daemon/runtime/remembered.h"
 #include "daemon/runtime/segments.h"
 #include "daemon/runtime/shutdown.h"
@@ -306,7 +307,7 @@ static void start_watchdog(struct server *server)
 
 int server_run(struct server *server)
 {
-    service_manager_ready("ready");
+    reload_say_ready(server);
     start_watchdog(server);
     (void)uv_run(&server->loop, UV_RUN_DEFAULT);
     remembered_save_now(server);
@@ -359,6 +360,7 @@ struct server *server_free(struct server *server)
     keeper_close(server);
     pressure_close(server);
     config_free(server->config);
+    reload_close(server);
     segments_close(server);
     free(server->arena);
     free(server);

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <sys/queue.h>
+#include <sys/un.h>
 #include <uv.h>
 
 #include "daemon/config/config.h"
@@ -48,8 +49,16 @@ TAILQ_HEAD(connection_queue, connection);
 LIST_HEAD(peer_list, peer);
 TAILQ_HEAD(segment_result_queue, segment_file);
 
+/* What an administrator should know of the configuration; NULL: nothing. */
+struct notices {
+    char *error;  /* why the files are not in force */
+    char *stays;  /* what a reload could not change; lines */
+    char *socket; /* which settings the service manager's socket has otherwise; lines */
+};
+
 struct server {
     uv_loop_t loop;
+    struct notices notices;
     struct config *config;
     const char *config_file;   /* as given; NULL: the default */
     const char *socket_option; /* as given; NULL: none */
@@ -70,6 +79,7 @@ struct server {
 
     uv_poll_t listener;
     int listen_fd;
+    char socket_path[sizeof((struct sockaddr_un *)0)->sun_path + 1]; /* where it listens */
     int spare_fd;       /* given up for an instant when descriptors run out, so that a caller can be turned away */
     int fd_ceiling;     /* clients and segments get descriptors below it; those above are the daemon's reserve */
     uv_timer_t tending; /* of connections */
@@ -129,9 +139,6 @@ int server_run(struct server *server);
 
 /* Takes NULL; returns NULL. */
 struct server *server_free(struct server *server);
-
-/* Reads the configuration again: takes what can change into force, or leaves everything as it was. */
-void server_reload(struct server *server);
 
 /* Gives the core an input, and carries out what it wants done and what follows from that. Not from within itself. */
 void server_feed(struct server *server, const struct input *input);

@@ -9,6 +9,7 @@
 #include "daemon/runtime/keeper.h"
 #include "daemon/runtime/listener.h"
 #include "daemon/runtime/log.h"
+#include "daemon/runtime/reload.h"
 #include "proto/base/size.h"
 
 #define SHUTDOWN_TIME (10 * NANOSECONDS_PER_SECOND)
@@ -137,7 +138,7 @@ static void on_signal(uv_signal_t *handle, int number)
 {
     struct server *server = handle->data;
     if (number == SIGHUP) {
-        server_reload(server);
+        (void)reload(server);
     } else if (server->shutdown == SHUTDOWN_LEASES || server->is_frozen) {
         return; /* whoever asked first decided what becomes of the leases */
     } else if (number == SIGTERM && keeper_is_active(server)) {

@@ -141,9 +141,12 @@ static void remove_directory(const struct fixture *fixture)
 {
     (void)unlink(fixture->config);
     (void)unlink(fixture->log);
-    char learned[640];
-    (void)snprintf(learned, sizeof learned, "%s/learned", fixture->directory);
-    (void)unlink(learned);
+    static const char *const state[] = {"learned", "last-good.conf"};
+    for (size_t i = 0; i < sizeof state / sizeof *state; i++) {
+        char path[640];
+        (void)snprintf(path, sizeof path, "%s/%s", fixture->directory, state[i]);
+        (void)unlink(path);
+    }
     (void)unlink(fixture->socket);
     if (strncmp(fixture->spill, fixture->directory, strlen(fixture->directory)) == 0) {
         (void)rmdir(fixture->spill);

@@ -120,7 +120,7 @@ static char *passed_on(char *text, size_t size, const char *name, const char *va
 
 static void run(const struct manager *manager, const char *names)
 {
-    char count[32], pid[32], notify[128], fault[64], preload[640], control[256];
+    char count[32], pid[32], notify[128], fault[64], preload[640], control[256], state[128];
     char *arguments[] = {(char *)(uintptr_t)manager->program, (char *)(uintptr_t) "--config",
                          (char *)(uintptr_t)manager->fixture->config, NULL};
     (void)snprintf(count, sizeof count, "LISTEN_FDS=%zu", manager->stored + 1);
@@ -128,7 +128,9 @@ static void run(const struct manager *manager, const char *names)
     (void)snprintf(notify, sizeof notify, "NOTIFY_SOCKET=%s", manager->notify_path);
     (void)snprintf(fault, sizeof fault, "MEMBROKER_FAULT=%s",
                    manager->starts == 0 && manager->fault ? manager->fault : "0");
+    (void)snprintf(state, sizeof state, "STATE_DIRECTORY=%s", manager->fixture->directory);
     char *environment[] = {count,
+                           state,
                            pid,
                            notify,
                            fault,

@@ -34,7 +34,8 @@ struct manager {
 
 /*
  * Prepares the fixture and starts the daemon under a manager. `program`: of this build; `fault` may be NULL. The daemon
- * gets MANAGER_PRELOAD as its LD_PRELOAD, and MEMBROKER_FAULT_CONTROL, if they are in the environment.
+ * gets MANAGER_PRELOAD as its LD_PRELOAD, and MEMBROKER_FAULT_CONTROL, if they are in the environment; the fixture's
+ * directory is its STATE_DIRECTORY.
  */
 void manager_start(struct manager *manager, struct fixture *fixture, const char *program, const char *fault,
                    const char *settings);

@@ -2,7 +2,7 @@
 /*
  * A client that lives through whatever happens to the broker: it keeps leases with a pattern, cycles in a workspace,
  * acquires and releases all the while, and compares every byte. Ends with 0 at SIGTERM and a line of what it did, with
- * 1 as soon as a lease or a byte is lost. Usage: client NUMBER
+ * 1 as soon as a lease or a byte is lost. Usage: client NUMBER | client named FILE (which it makes, or goes on with)
  */
 #include <membroker.h>
 #include <signal.h>
@@ -68,11 +68,32 @@ static void one_cycle(mb_workspace *workspace)
     must(mb_workspace_leave(workspace), "leave");
 }
 
+/* A file that outlives its lease: each run finds what the one before wrote. */
+static int use_named(const char *file)
+{
+    mb_lease_options options = MB_LEASE_OPTIONS_INIT;
+    mb_lease *lease;
+    void *data;
+    options.location = MB_LOCATION_MMAP;
+    options.file = file;
+    must(mb_connect(NULL, &client), "connect");
+    must(mb_acquire(client, KEPT_BYTES, &options, &lease), "acquire");
+    must(mb_map(lease, 0, &data, NULL), "map");
+    unsigned char *runs = data;
+    printf("run %u\n", ++*runs);
+    must(mb_release(lease), "release");
+    mb_disconnect(client);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     mb_workspace *workspace;
     unsigned char value = argc > 1 ? (unsigned char)atoi(argv[1]) : 1;
     unsigned long rounds = 0;
+    if (argc > 2) {
+        return use_named(argv[2]);
+    }
     (void)signal(SIGTERM, on_term);
     must(mb_connect(NULL, &client), "connect");
     must(mb_workspace_open(client, "steady", NULL, &workspace), "workspace");

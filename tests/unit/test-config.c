@@ -199,6 +199,55 @@ Test(config, a_directory_that_cannot_be_used_is_an_error)
     free(error);
 }
 
+/* As a service that runs as another user than who edits its files. */
+Test(config, a_drop_in_that_the_user_cannot_read_names_file_and_user)
+{
+    write_file(file, "[limits]\nmax_bytes = 5G\n");
+    cr_assert(chmod(directory, 0755) == 0 && chmod(file, 0) == 0);
+    cr_assert(geteuid() != 0 || seteuid(65534) == 0);
+    struct config_options options = {.file = file, .socket = "/run/test.sock", .host_total_bytes = GIB};
+    struct config *config;
+    char *error, user[32];
+    (void)snprintf(user, sizeof user, "(%u) can't read it", geteuid());
+    cr_assert(config_load(&options, &config, &error) < 0);
+    cr_expect(strstr(error, file) && strstr(error, user), "%s", error);
+    free(error);
+    cr_assert(seteuid(getuid()) == 0);
+}
+
+/* What a check passes a service must be able to use. */
+Test(config, a_check_looks_whether_directories_can_be_written)
+{
+    static const char *const lines[] = {"directory = /sys/membroker/spill", "files = /sys\ndirectory = /tmp"};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        char text[256], *error;
+        struct config *config;
+        (void)snprintf(text, sizeof text, "[mapped]\n%s\n", lines[i]);
+        write_file(file, text);
+        struct config_options options = {
+            .file = file, .socket = "/run/test.sock", .host_total_bytes = GIB, .look_only = true};
+        cr_assert(chmod(directory, 0755) == 0 && chmod(file, 0644) == 0 && (geteuid() != 0 || seteuid(65534) == 0));
+        cr_assert(config_load(&options, &config, &error) < 0, "%s", lines[i]);
+        cr_expect(strstr(error, ":2: [mapped] ") && strstr(error, "can't be used by user"), "%s", error);
+        free(error);
+        cr_assert(seteuid(getuid()) == 0);
+    }
+}
+
+Test(config, settings_of_a_socket_that_the_service_manager_makes_are_noted)
+{
+    char *text;
+    size_t size;
+    write_config("[server]\nsocket_mode = 0600\n");
+    struct config *config = load();
+    FILE *out = open_memstream(&text, &size);
+    cr_expect_eq(config_notes(config, out), 2, "the mode, and the test's own --socket");
+    (void)fclose(out);
+    cr_expect(strstr(text, "SocketMode=") && strstr(text, "ListenSequentialPacket="), "%s", text);
+    free(text);
+    config_free(config);
+}
+
 Test(config, what_cannot_change_at_run_time_is_told)
 {
     char *text;

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Configuration files that go bad under a running service, and at its restart. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "tests/integration/manager.h"
+#include "tests/integration/workspaces.h"
+
+TestSuite(configuration, .timeout = 60);
+
+static struct manager manager;
+
+#define GOOD "[limits]\nmax_physical_bytes = 64M\n"
+#define BAD  "[limits]\nmax_physical_bytes = nonsense\n"
+
+/* Asks for a reload; the answer's sentence, or "" where it was done. */
+static const char *reload(void)
+{
+    static struct reply reply;
+    struct request request = {.kind = REQUEST_RELOAD, .id = 1};
+    int fd = fixture_socket(&fixture);
+    cr_assert(fd >= 0 && fixture_hello(fd, true, &reply, NULL));
+    cr_assert(fixture_exchange(fd, &request, &reply, NULL));
+    (void)close(fd);
+    cr_assert(reply.kind == REPLY_DONE || reply.kind == REPLY_ERROR);
+    return reply.kind == REPLY_DONE ? "" : reply.error.sentence;
+}
+
+Test(configuration, a_reload_is_answered_with_what_is_wrong)
+{
+    fixture_start(&fixture, GOOD);
+    fixture_write_config(&fixture, BAD);
+    cr_expect(strstr(reload(), "max_physical_bytes: \"nonsense\""), "%s", reload());
+    cr_expect(strstr(fixture_status(&fixture).configuration_error, "nonsense"));
+    cr_expect_eq(fixture_status(&fixture).limits.max_physical_bytes, 64 * MIB);
+    fixture_write_config(&fixture, "[limits]\nmax_physical_bytes = 32M\n[server]\nsocket_mode = 0666\n");
+    cr_expect_str_eq(reload(), "");
+    cr_expect_str_eq(fixture_status(&fixture).configuration_error, "");
+    cr_expect(strstr(fixture_status(&fixture).warnings, "socket_mode can't change"));
+    cr_expect_eq(fixture_status(&fixture).limits.max_physical_bytes, 32 * MIB);
+    fixture_stop(&fixture);
+}
+
+Test(configuration, a_restart_with_a_bad_file_goes_on_with_the_last_good_one)
+{
+    mb_lease *lease;
+    manager_start(&manager, &fixture, "membrokerd", NULL, GOOD);
+    client = fixture_connect(&fixture, 0);
+    cr_assert(mb_acquire(client, MIB, NULL, &lease) == 0, "%s", mb_last_error());
+    fixture_write_config(&fixture, BAD);
+    for (int round = 0; round < 2; round++) {
+        manager_restart(&manager, SIGKILL);
+        cr_expect_eq(fixture_status(&fixture).limits.max_physical_bytes, 64 * MIB);
+        cr_expect(strstr(fixture_status(&fixture).configuration_error, "nonsense"));
+        cr_expect(mb_ping(client) == 0 || mb_ping(client) == 0, "%s", mb_last_error());
+        cr_expect_eq(mb_lease_check(lease), 0, "%s", mb_last_error());
+    }
+    fixture_write_config(&fixture, "[limits]\nmax_physical_bytes = 48M\n");
+    cr_expect_str_eq(reload(), "");
+    cr_expect_str_eq(fixture_status(&fixture).configuration_error, "");
+    fixture_write_config(&fixture, BAD);
+    WAIT_UNTIL((manager_restart(&manager, SIGTERM), /* the file is written after the answer */
+                fixture_status(&fixture).limits.max_physical_bytes == 48 * MIB));
+    mb_release(lease);
+    mb_disconnect(client);
+    manager_stop(&manager);
+}
+
+/* Starts a daemon in a service's environment, with a bad file; returns how it ended. */
+static int start_bad(const char *names)
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        char program[640];
+        fixture_program("membrokerd", program, sizeof program);
+        cr_assert(freopen(fixture.log, "ae", stderr));
+        (void)setenv("STATE_DIRECTORY", fixture.directory, 1);
+        (void)setenv("NOTIFY_SOCKET", "/nowhere", 1);
+        (void)setenv("LISTEN_FDNAMES", names, 1);
+        (void)execl(program, program, "--config", fixture.config, (char *)NULL);
+        _exit(127);
+    }
+    cr_assert(waitpid(child, &status, 0) == child && WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+/* The unit's RestartPreventExitStatus= then has the service fail, which would drop leases that wait. */
+Test(configuration, a_service_without_a_good_configuration_fails_unless_leases_wait)
+{
+    fixture_prepare(&fixture, BAD);
+    cr_expect_eq(start_bad("membroker.socket"), EX_CONFIG);
+    cr_expect_eq(start_bad("membroker.socket:membroker-table"), EXIT_FAILURE, "tried again, and nothing is dropped");
+    fixture_remove(&fixture);
+}
