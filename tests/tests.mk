@@ -137,7 +137,7 @@ mutate: $(BUILD)/tests/unit-core $(BUILD)/tests/unit ## MUTATION_COUNT (300) mut
 # ---- the long ones ----
 SOAK_SECONDS ?= 600
 
-soak: all $(TEST_PROGRAMS) $(BUILD)/tests/faults ## every fault, 2,000 seeds, SOAK_SECONDS (600) of random lives under ASan, 1,000 misbehaving clients
+soak: all $(TEST_PROGRAMS) $(BUILD)/tests/faults ## every fault, 2,000 seeds, 1,000 mutants, SOAK_SECONDS (600) of random lives under ASan, 1,000 misbehaving clients
 	MEMBROKER_SIMULATIONS=2000 $(BUILD)/tests/unit-core --filter 'simulation/*'
 	MEMBROKER_SIMULATIONS=2000 $(BUILD)/tests/simulation
 	$(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined OPTIMIZE='-O1 -g' $(BUILD)/asan/membrokerd $(BUILD)/asan/tests/soak
@@ -145,6 +145,7 @@ soak: all $(TEST_PROGRAMS) $(BUILD)/tests/faults ## every fault, 2,000 seeds, SO
 	MEMBROKER_SOAK_SECONDS=$(SOAK_SECONDS) MEMBROKER_SOAK_PRELOAD=1 $(BUILD)/tests/soak
 	$(BUILD)/tests/faults -j3
 	bash tests/swarm/check-swarm $(BUILD) 1000 120 5
+	$(MAKE) mutate MUTATION_SEED=$$(date +%F) MUTATION_COUNT=1000
 
 # ---- lint ----
 OWN_C := $(shell git ls-files '*.c' 2>/dev/null || find daemon proto client tests -name '*.c')
