@@ -53,7 +53,7 @@ static void wait_for_room(mb_client *client, uint64_t until)
 static bool wait_for_link(mb_client *client, uint64_t until)
 {
     uint64_t now = client_milliseconds();
-    if (!client->session || client->stopping || now >= until || link_is_hopeless(client, now)) {
+    if (client->stopping || now >= until || link_is_hopeless(client, now)) {
         return false;
     }
     if (!client->has_thread) {

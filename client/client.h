@@ -189,6 +189,9 @@ bool link_is_hopeless(const mb_client *client, uint64_t now);
 /* Fails what is under way: nobody will answer it. */
 void link_fail_calls(mb_client *client);
 
+/* The session is lost: fails what can't be repeated in another one. */
+void link_fail_extends(mb_client *client);
+
 /* Sends again what was under way when the connection broke. */
 void link_repeat_calls(mb_client *client);
 

@@ -97,6 +97,18 @@ void link_fail_calls(mb_client *client)
     (void)pthread_cond_broadcast(&client->changed);
 }
 
+void link_fail_extends(mb_client *client)
+{
+    struct call *call = TAILQ_FIRST(&client->calls), *next;
+    for (; call; call = next) {
+        next = TAILQ_NEXT(call, in_client);
+        if (!call->request || call->request->kind != REQUEST_ACQUIRE) {
+            fail_call(client, call);
+        }
+    }
+    (void)pthread_cond_broadcast(&client->changed);
+}
+
 /* What can be repeated waits for the session to be resumed, as long as its caller waits. */
 static void suspend_calls(mb_client *client)
 {

@@ -92,6 +92,8 @@ static int take_welcome(mb_client *client, const struct welcome_reply *welcome, 
         link_repeat_calls(client); /* first: what they are granted is not to be taken for an orphan */
         ask_for_leases(client, 0);
         leases_sweep(client, MB_END_NONE);
+    } else {
+        link_repeat_calls(client); /* what a session that is lost was waiting for */
     }
     if (!first && known) {
         event_push(client, MB_EVENT_RESUMED, NULL, NULL);
@@ -104,7 +106,7 @@ static void begin_anew(mb_client *client)
 {
     struct request request = {.id = client->next_id++, .kind = REQUEST_HELLO, .hello = client->hello};
     leases_sweep(client, MB_END_BROKER_GONE);
-    link_fail_calls(client);
+    link_fail_extends(client);
     client->session = 0;
     client->hello_id = request.id;
     (void)link_send(client, &request);

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "proto/base/cleanup.h"
@@ -211,6 +212,36 @@ Test(calls, a_wait_in_a_session_without_leases_goes_on_after_a_restart)
     end_full(other);
 }
 
+/* Every connection of this process, as a lost socket would. */
+static void break_connections(void)
+{
+    for (int fd = 3; fd < 64; fd++) {
+        int type = 0;
+        socklen_t size = sizeof type;
+        if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET) {
+            (void)shutdown(fd, SHUT_RDWR);
+        }
+    }
+}
+
+/* A session without leases ends with its connection. */
+Test(calls, a_wait_in_a_session_that_is_lost_goes_on_in_another)
+{
+    begin(LIMITS);
+    mb_client *other = fixture_connect(&fixture, 0);
+    mb_lease *all = take(client, 64 * MIB, MB_LOCATION_RAM);
+    uint64_t session = mb_client_session(other);
+    struct waiter waiter = waiting_for(other, MIB, 100000);
+    start(&waiter);
+    WAIT_UNTIL(is_waiting(1));
+    break_connections();
+    WAIT_UNTIL(mb_client_session(other) > session && is_waiting(1));
+    cr_assert(mb_release(all) == 0);
+    cr_expect_eq(end_waiter(&waiter), 0, "%s", waiter.sentence);
+    mb_disconnect(other);
+    end();
+}
+
 /* ---- a client without a thread ---- */
 
 static atomic_int revoked_in_time, lost, trims, callback_result;
@@ -275,6 +306,18 @@ Test(calls, without_a_thread_a_wish_to_trim_is_fulfilled_in_a_call_that_waits)
     (void)mb_release(files);
     cr_expect_eq(end_waiter(&waiter), 0, "%s", waiter.sentence);
     (void)mb_release(lease);
+    mb_disconnect(single);
+    end();
+}
+
+Test(calls, without_a_thread_calls_go_on_in_another_session)
+{
+    begin(LIMITS);
+    mb_client *single = connect_single("lost", on_wish);
+    uint64_t session = mb_client_session(single);
+    break_connections();
+    cr_expect_eq(mb_ping(single), 0, "%s", mb_last_error());
+    cr_expect_neq(mb_client_session(single), session);
     mb_disconnect(single);
     end();
 }

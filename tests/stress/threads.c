@@ -18,7 +18,7 @@
 
 enum { THREADS = 9 };
 
-static atomic_bool stop;
+static atomic_int stop; /* 2: also the cancelling */
 static atomic_uint events, rounds, failures, broken_calls;
 
 static void on_event(const mb_event *event, void *user_data)
@@ -175,7 +175,70 @@ static void *run_buffers(void *argument)
     return NULL;
 }
 
-/* Breaks the client's connection, as a restarted proxy or a lost socket would. */
+/* ---- waits that somebody else cancels, with a background thread and without ---- */
+
+enum { WAITERS = 2 /* of each client */ };
+
+static atomic_uint cancelled;
+
+static void *run_waits(void *argument)
+{
+    mb_lease_options options = MB_LEASE_OPTIONS_INIT;
+    options.location = MB_LOCATION_MMAP;
+    options.wait_ms = 60000;
+    while (!atomic_load(&stop)) {
+        mb_lease *lease;
+        int result = mb_acquire(argument, 1 << 20, &options, &lease);
+        if (result == 0) {
+            (void)mb_release(lease);
+        } else if (result == -ECANCELED) {
+            atomic_fetch_add(&cancelled, 1);
+        } else {
+            fail("wait", result);
+        }
+    }
+    return NULL;
+}
+
+/* Until they have all ended. */
+static void *run_cancels(void *argument)
+{
+    mb_client *const *clients = argument;
+    while (atomic_load(&stop) < 2) {
+        (void)usleep(2000);
+        mb_cancel_waits(clients[0]);
+        mb_cancel_waits(clients[1]);
+    }
+    return NULL;
+}
+
+/* One of them has all that there is in files. */
+static bool start_waits(mb_client *clients[2], pthread_t threads[2 * WAITERS + 1])
+{
+    mb_lease_options options = MB_LEASE_OPTIONS_INIT;
+    mb_lease *all;
+    options.location = MB_LOCATION_MMAP;
+    if (mb_acquire(clients[0], 1 << 20, &options, &all) < 0) {
+        fail("all files", 0);
+        return false;
+    }
+    for (int i = 0; i < 2 * WAITERS; i++) {
+        (void)pthread_create(&threads[i], NULL, run_waits, clients[i % 2]);
+    }
+    (void)pthread_create(&threads[2 * WAITERS], NULL, run_cancels, (void *)clients);
+    return true;
+}
+
+static void end_waits(pthread_t threads[2 * WAITERS + 1])
+{
+    for (int i = 0; i < 2 * WAITERS; i++) {
+        (void)pthread_join(threads[i], NULL);
+    }
+    atomic_store(&stop, 2);
+    (void)pthread_join(threads[2 * WAITERS], NULL);
+}
+
+/* Breaks the clients' connections, as a restarted proxy or a lost socket would. */
 static void break_connection(void)
 {
     for (int fd = 3; fd < 64; fd++) {
@@ -190,8 +253,8 @@ static void break_connection(void)
 int main(int argc, char **argv)
 {
     mb_client_options options = MB_CLIENT_OPTIONS_INIT;
-    mb_client *client;
-    pthread_t threads[THREADS];
+    mb_client *clients[2], *client;
+    pthread_t threads[THREADS], waiters[2 * WAITERS + 1];
     if (argc != 3) {
         (void)fprintf(stderr, "usage: stress SOCKET SECONDS\n");
         return 2;
@@ -199,10 +262,16 @@ int main(int argc, char **argv)
     options.socket = argv[1];
     options.flags = MB_CLIENT_GUARD;
     options.on_event = on_event;
-    if (mb_connect(&options, &client) < 0) {
+    if (mb_connect(&options, &clients[0]) < 0) {
         fail("connect", 0);
         return 1;
     }
+    options.flags = MB_CLIENT_NO_THREAD;
+    if (mb_connect(&options, &clients[1]) < 0 || !start_waits(clients, waiters)) {
+        fail("connect without a thread", 0);
+        return 1;
+    }
+    client = clients[0];
     for (int i = 0; i < THREADS; i++) {
         (void)pthread_create(&threads[i], NULL, i < 2 ? run_workspace : i < 5 ? run_buffers : work, client);
     }
@@ -214,11 +283,14 @@ int main(int argc, char **argv)
     for (int i = 0; i < THREADS; i++) {
         (void)pthread_join(threads[i], NULL);
     }
+    end_waits(waiters);
     for (int i = 0; i < SLOTS; i++) {
         (void)mb_buffer_unref(atomic_load(&slots[i]));
     }
+    mb_disconnect(clients[1]);
     mb_disconnect(client);
-    printf("%u rounds, %u events, %u calls broken off, %u failures\n", atomic_load(&rounds), atomic_load(&events),
-           atomic_load(&broken_calls), atomic_load(&failures));
-    return atomic_load(&failures) || atomic_load(&rounds) < 100 || atomic_load(&events) < 4;
+    printf("%u rounds, %u events, %u waits cancelled, %u calls broken off, %u failures\n", atomic_load(&rounds),
+           atomic_load(&events), atomic_load(&cancelled), atomic_load(&broken_calls), atomic_load(&failures));
+    return atomic_load(&failures) || atomic_load(&cancelled) < 20 || atomic_load(&rounds) < 100 ||
+           atomic_load(&events) < 4;
 }
