@@ -8,11 +8,13 @@ UNIT_O        := $(call object,$(wildcard tests/unit/*.c))
 INTEGRATION_O := $(call object,$(wildcard tests/integration/*.c))
 SIMULATION_O  := $(call object,$(wildcard tests/simulation/*.c))
 SOAK_O        := $(call object,$(wildcard tests/soak/*.c))
+ATTACKS_O     := $(call object,$(wildcard tests/attacks/*.c))
 FAULTS_O      := $(call object,$(filter-out %/preload.c,$(wildcard tests/faults/*.c)))
-$(UNIT_CORE_O) $(UNIT_O) $(INTEGRATION_O) $(FAULTS_O) $(SOAK_O) $(SIMULATION_O): CFLAGS += $(TEST_WARNINGS)
+$(UNIT_CORE_O) $(UNIT_O) $(INTEGRATION_O) $(FAULTS_O) $(SOAK_O) $(SIMULATION_O) $(ATTACKS_O): CFLAGS += $(TEST_WARNINGS)
 
 TEST_PROGRAMS := $(BUILD)/tests/unit-core $(BUILD)/tests/unit $(BUILD)/tests/integration $(BUILD)/tests/competitor \
-                 $(BUILD)/tests/honest $(BUILD)/tests/misbehave $(BUILD)/tests/soak $(BUILD)/tests/simulation
+                 $(BUILD)/tests/honest $(BUILD)/tests/misbehave $(BUILD)/tests/soak $(BUILD)/tests/simulation \
+                 $(BUILD)/tests/attacks
 
 # what the end-to-end tests start; coverage has it in the main build
 FAULTS := $(if $(FAULT_FLAGS),,faults)
@@ -45,6 +47,12 @@ comma := ,
 $(BUILD)/tests/simulation: $(SIMULATION_O) $(RUNTIME_O) $(WORKER_O) $(CONFIG_O) $(OS_O) $(CORE_O) $(WIRE_O) $(BASE_O)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(addprefix -Wl$(comma)--wrap=,$(SIMULATED)) -o $@ $^ -lcriterion $(DAEMON_LIBS)
+
+# what a hostile user without privileges does to a real daemon
+$(BUILD)/tests/attacks: $(ATTACKS_O) $(call object,tests/integration/fixture.c tests/integration/manager.c) $(WIRE_O) $(BASE_O) $(SHARED)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -lmembroker \
+	    -Wl,-rpath,'$$ORIGIN/..' -lcriterion -lprotobuf-c -lutf8proc -pthread
 
 # every call of the daemon may be made to fail: by a library that is preloaded into it
 $(BUILD)/tests/faults: $(FAULTS_O) $(call object,tests/integration/fixture.c tests/integration/manager.c) $(WIRE_O) $(BASE_O) \

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A daemon that is killed while a user's inodes are held: the next one serves at once, and says whom it waits for. */
+#include <grp.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "proto/base/cleanup.h"
+#include "tests/attacks/hold_inode.h"
+#include "tests/attacks/party.h"
+#include "tests/integration/manager.h"
+
+TestSuite(restarted, .timeout = 120);
+
+#define MIB UINT64_C(1048576)
+
+enum { HELD = 8 };
+
+static struct fixture fixture;
+static struct manager manager;
+static struct party mallory;
+static struct inode_holder *holders[2 * HELD];
+
+/* What the honest program tells of itself. */
+struct progress {
+    atomic_uint rounds;
+    atomic_bool lost; /* its lease, or what was in it */
+    char why[256];
+};
+
+static struct progress *progress;
+
+static bool once(mb_client *client, mb_lease *kept, const char *data)
+{
+    mb_lease *lease;
+    if (mb_lease_check(kept) < 0 || data[MIB - 1] != 7) {
+        atomic_store(&progress->lost, true);
+    }
+    return mb_acquire(client, 65536, NULL, &lease) == 0 && mb_release(lease) == 0 && !progress->lost;
+}
+
+/* Holds a lease all the time, and acquires and releases others. */
+static int be_honest(const struct fixture *of)
+{
+    mb_lease *kept;
+    void *data;
+    if (setgroups(0, NULL) < 0 || setgid(ALICE) < 0 || setuid(ALICE) < 0) {
+        return 1;
+    }
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* again: becoming somebody else ended that */
+    mb_client *client = fixture_connect(of, 0);
+    if (mb_acquire(client, MIB, NULL, &kept) < 0 || mb_map(kept, 0, &data, NULL) < 0) {
+        return 1;
+    }
+    memset(data, 7, MIB);
+    for (;;) {
+        if (once(client, kept, data)) {
+            atomic_fetch_add(&progress->rounds, 1);
+        } else {
+            (void)snprintf(progress->why, sizeof progress->why, "%s", mb_last_error());
+        }
+        sleep_ms(5);
+    }
+}
+
+static void expect_progress(const char *when)
+{
+    unsigned before = atomic_load(&progress->rounds);
+    for (int waited_ms = 0; waited_ms < 10000 && progress->rounds < before + 5; waited_ms += 5) {
+        sleep_ms(5);
+    }
+    cr_assert(progress->rounds >= before + 5, "%s: an honest program is not served: %s", when, progress->why);
+    cr_assert(!progress->lost, "%s: an honest program lost its lease: %s", when, progress->why);
+}
+
+/* Half of it segments, half of it files. */
+static void hold(size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        cr_assert(party_acquire(&mallory, MIB, i % 2 ? LOCATION_MMAP : LOCATION_RAM, false));
+        holders[i] = inode_holder_start(MALLORY, mallory.segment[i], INODE_HELD_BY_WRITE);
+        cr_assert(holders[i]->is_holding, "%s", holders[i]->refused);
+    }
+}
+
+static void let_go(size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        holders[i] = inode_holder_end(holders[i]);
+    }
+}
+
+static pid_t begin(void)
+{
+    party_needs_fuse();
+    progress = mmap(NULL, sizeof *progress, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    cr_assert(progress != MAP_FAILED);
+    manager_start(&manager, &fixture, "membrokerd", NULL, "[leases]\nreconnect_grace = 2s\n");
+    cr_assert(chmod(fixture.socket, 0666) == 0);
+    mallory = party_join(&fixture, MALLORY);
+    pid_t honest = fixture_fork(be_honest, &fixture);
+    expect_progress("before");
+    return honest;
+}
+
+static void end(pid_t honest)
+{
+    (void)kill(honest, SIGKILL);
+    (void)waitpid(honest, NULL, 0);
+    party_leave(&mallory);
+    WAIT_UNTIL(fixture_status(&fixture).used_bytes == 0);
+    manager_stop(&manager);
+}
+
+/* How often the log says whom somebody waits for. */
+static unsigned named_in_log(void)
+{
+    char line[1024];
+    unsigned count = 0;
+    FILE *log = fopen(fixture.log, "re");
+    while (log && fgets(line, sizeof line, log)) {
+        count += strstr(line, "of user 4001 ") != NULL;
+    }
+    if (log) {
+        (void)fclose(log);
+    }
+    return count;
+}
+
+Test(restarted, while_segments_are_being_freed_that_somebody_holds)
+{
+    pid_t honest = begin();
+    hold(HELD);
+    for (size_t i = 0; i < HELD; i++) {
+        party_send_release(&mallory, mallory.lease[i]);
+    }
+    expect_progress("with stuck segments");
+    for (int round = 0; round < 3; round++) {
+        manager_restart(&manager, SIGKILL);
+        expect_progress("after a restart");
+        cr_expect_geq(fixture_status(&fixture).used_bytes, HELD * MIB, "what is not free is in the ledger");
+    }
+    let_go(HELD);
+    end(honest);
+}
+
+Test(restarted, while_living_leases_are_held)
+{
+    pid_t honest = begin();
+    hold(HELD);
+    for (int round = 0; round < 3; round++) {
+        manager_restart(&manager, SIGKILL);
+        expect_progress("after a restart");
+    }
+    /* nobody resumes that session: its leases end, and their memory is not free before Mallory lets go */
+    WAIT_UNTIL(fixture_status(&fixture).freeing_bytes == HELD * MIB);
+    expect_progress("with stuck segments");
+    let_go(HELD);
+    end(honest);
+}
+
+Test(restarted, and_the_next_daemon_names_who_is_stuck)
+{
+    pid_t honest = begin();
+    hold(2);
+    party_send_release(&mallory, mallory.lease[0]);
+    party_send_release(&mallory, mallory.lease[1]);
+    WAIT_UNTIL(named_in_log() > 0);
+    manager_restart(&manager, SIGKILL);
+    unsigned before = named_in_log();
+    expect_progress("after a restart");
+    WAIT_UNTIL(named_in_log() > before);
+    let_go(2);
+    end(honest);
+}
+
+/* What nobody knows any more (no table) is truncated too, if it can be, and by nobody who is needed. */
+Test(restarted, with_a_held_segment_that_no_record_explains)
+{
+    pid_t honest = begin();
+    int fd = memfd_create("membroker:segment", MFD_CLOEXEC);
+    cr_assert(ftruncate(fd, MIB) == 0 && fchown(fd, MALLORY, MALLORY) == 0);
+    holders[0] = inode_holder_start(MALLORY, fd, INODE_HELD_BY_WRITE);
+    cr_assert(holders[0]->is_holding, "%s", holders[0]->refused);
+    manager_put(&manager, "s4zz", fd);
+    manager_restart(&manager, SIGKILL);
+    expect_progress("after a restart");
+    let_go(1);
+    WAIT_UNTIL(lseek(fd, 0, SEEK_END) == 0);
+    (void)close(fd);
+    end(honest);
+}
