@@ -145,9 +145,13 @@ static void save_work(uv_work_t *work)
     save(work->data);
 }
 
+/* One at a time: if the file's directory can't be written to for now, more of them would take every thread there is. */
+static bool is_saving;
+
 static void save_done(uv_work_t *work, int status)
 {
     (void)status; /* jobs are never cancelled */
+    is_saving = false;
     finish(work->data);
 }
 
@@ -169,8 +173,9 @@ static struct saving *take_changes(struct server *server)
 
 void remembered_save(struct server *server)
 {
-    struct saving *saving = take_changes(server);
+    struct saving *saving = is_saving ? NULL : take_changes(server);
     if (saving) {
+        is_saving = true;
         saving->work.data = saving;
         (void)uv_queue_work(&server->loop, &saving->work, save_work, save_done); /* fails for no work only */
     }
