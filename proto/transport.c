@@ -11,6 +11,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83 /* Linux 6.16 */
+#endif
+
 /* Room for what a hostile sender may attach beyond what is expected, so that it can be closed. */
 enum { CONTROL_DESCRIPTORS = 16 };
 
@@ -74,6 +78,19 @@ static void close_all(struct packet_descriptors *descriptors)
     }
 }
 
+int transport_refuse_descriptors(int socket)
+{
+    int off = 0;
+    return setsockopt(socket, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof off) < 0 ? -errno : 0;
+}
+
+bool transport_refuses_descriptors(int socket)
+{
+    int passes = 1;
+    socklen_t size = sizeof passes;
+    return getsockopt(socket, SOL_SOCKET, SO_PASSRIGHTS, &passes, &size) == 0 && !passes;
+}
+
 bool transport_has_ended(int socket)
 {
     struct pollfd end = {.fd = socket, .events = POLLRDHUP};
@@ -112,4 +129,24 @@ ssize_t transport_receive(int socket, void *packet, size_t size, struct packet_d
         return message.msg_flags & MSG_TRUNC ? -EMSGSIZE : -EBADF;
     }
     return received;
+}
+
+/* Looks at the packet without receiving it. Returns 0, -EBADF: it brings descriptors, or negative errno: there is none.
+ */
+static int peek(int socket)
+{
+    char byte;
+    struct iovec part = {.iov_base = &byte, .iov_len = 1};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1}; /* without room for descriptors: none is received */
+    ssize_t received;
+    do {
+        received = recvmsg(socket, &message, MSG_PEEK | MSG_DONTWAIT);
+    } while (received < 0 && errno == EINTR);
+    return received < 0 ? -errno : message.msg_flags & MSG_CTRUNC ? -EBADF : 0;
+}
+
+ssize_t transport_receive_bare(int socket, void *packet, size_t size, _Bool may_bring)
+{
+    int result = may_bring ? peek(socket) : 0;
+    return result < 0 ? result : transport_receive(socket, packet, size, NULL, false);
 }

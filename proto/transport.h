@@ -33,6 +33,24 @@ int transport_send(int socket, const void *packet, size_t bytes, int fd, _Bool w
  */
 ssize_t transport_receive(int socket, void *packet, size_t size, struct packet_descriptors *ret, _Bool wait);
 
+/*
+ * Has the kernel refuse descriptors that peers send: on this socket, and on what connects to it from now on. 0 or
+ * negative errno (-ENOPROTOOPT before Linux 6.16).
+ */
+int transport_refuse_descriptors(int socket);
+
+/*
+ * Whether the kernel does. Else some may come, and the process in which the last reference to one ends may have to wait
+ * for as long as the sender likes: for a connection that lingers (SO_LINGER), say.
+ */
+_Bool transport_refuses_descriptors(int socket);
+
+/*
+ * Receives one packet that brings none, without waiting. -EBADF: it brings some. If the kernel `may_bring` them, that
+ * packet stays where it is, and so do they. Else as transport_receive().
+ */
+ssize_t transport_receive_bare(int socket, void *packet, size_t size, _Bool may_bring);
+
 /* After a length of 0: whether that was the peer's end. If not, it sent an empty packet. */
 _Bool transport_has_ended(int socket);
 

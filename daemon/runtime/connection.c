@@ -214,7 +214,8 @@ static void serve_packet(struct connection *connection, const uint8_t *packet, s
 static bool read_one(struct connection *connection)
 {
     struct server *server = connection->server;
-    ssize_t received = transport_receive(connection->fd, server->packet, sizeof server->packet, NULL, false);
+    ssize_t received =
+        transport_receive_bare(connection->fd, server->packet, sizeof server->packet, connection->may_bring);
     connection->messages++;
     connection->caller->messages++;
     if (received > 0) {
@@ -297,6 +298,7 @@ static struct connection *connection_new(struct server *server, int socket, cons
     connection->peer = peer;
     connection->caller = caller;
     connection->fd = socket;
+    connection->may_bring = !transport_refuses_descriptors(socket);
     connection->references = 1;
     connection->poll.data = connection;
     connection->opened_at = server_monotonic();

@@ -21,6 +21,7 @@
 #include "daemon/runtime/log.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/text.h"
+#include "proto/transport.h"
 
 enum { LOCK_TRIES = 100, LOCK_PAUSE_US = 20000, ACCEPTS_PER_TURN = 8, BACKLOG = 1024 };
 
@@ -105,6 +106,7 @@ static int open_socket(const struct config *config)
     if (fd < 0) {
         return -errno;
     }
+    (void)transport_refuse_descriptors(fd); /* by a kernel that can't, they are left in their packets */
     result = bind_socket(fd, &address, config);
     return result < 0 ? result : fd_steal(&fd);
 }
@@ -190,6 +192,7 @@ static int take_activated(struct handed_descriptors *handed)
         socklen_t size = sizeof type;
         if (fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET &&
             getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening) {
+            (void)transport_refuse_descriptors(fd);
             return fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) < 0 ? -errno : fd_steal(&handed->at[i].fd);
         }
     }

@@ -11,6 +11,7 @@
 #include "daemon/runtime/connection_state.h"
 #include "daemon/runtime/log.h"
 #include "daemon/runtime/peer.h"
+#include "daemon/runtime/reaper.h"
 #include "daemon/runtime/turns.h"
 #include "proto/base/cleanup.h"
 #include "proto/transport.h"
@@ -35,6 +36,7 @@ struct lingering {
     TAILQ_ENTRY(lingering) in_server;
     struct caller *caller;
     int fd;
+    bool may_bring;
     uint32_t unread_descriptors;
 };
 
@@ -112,8 +114,7 @@ static void end_lingering(struct server *server, struct lingering *lingering)
 {
     TAILQ_REMOVE(&server->lingering, lingering, in_server);
     lingering->caller->unread_descriptors -= lingering->unread_descriptors;
-    callers_remove(lingering->caller);
-    (void)fd_close(lingering->fd);
+    reaper_close_socket(server, lingering->caller, lingering->fd, lingering->may_bring);
     free(lingering);
 }
 
@@ -293,6 +294,7 @@ static bool linger(struct connection *connection)
     }
     *lingering = (struct lingering){.caller = connection->caller,
                                     .fd = connection->fd,
+                                    .may_bring = connection->may_bring,
                                     .unread_descriptors = connection->outbox.unread_descriptors};
     (void)shutdown(connection->fd, SHUT_RDWR);
     TAILQ_INSERT_TAIL(&connection->server->lingering, lingering, in_server);
@@ -319,8 +321,7 @@ void outbox_close(struct connection *connection)
         forget_unread(connection);
     } else {
         forget_unread(connection);
-        callers_remove(connection->caller);
-        (void)fd_close(connection->fd);
+        reaper_close_socket(connection->server, connection->caller, connection->fd, connection->may_bring);
     }
     connection->fd = -EBADF;
 }

@@ -154,6 +154,22 @@ static void fail_looks(struct server *server, struct work_queue *queue)
     }
 }
 
+/* What the worker is to close last is closed here first; it waits for this word of it. */
+static void close_first(const struct worker *worker)
+{
+    struct work *work;
+    bool has_closed = false;
+    TAILQ_FOREACH(work, &worker->doing, in_queue) {
+        if (work->job.kind == JOB_CLOSE) {
+            work->fd = fd_close(work->fd);
+            has_closed = true;
+        }
+    }
+    if (has_closed) { /* if it can't be said, the worker has died */
+        (void)channel_send(worker->channel, "", 1, NULL, 0, false);
+    }
+}
+
 /* False: it can't be given now; the next beat tries again. */
 static bool give(struct server *server, struct lane *lane, struct worker *worker)
 {
@@ -174,10 +190,8 @@ static bool give(struct server *server, struct lane *lane, struct worker *worker
         TAILQ_REMOVE(&queue, work, in_queue);
         TAILQ_INSERT_TAIL(&worker->doing, work, in_queue);
         workers->under_way++;
-        if (work->job.kind == JOB_CLOSE) { /* the worker is to close it last */
-            work->fd = fd_close(work->fd);
-        }
     }
+    close_first(worker);
     note_busy(worker, lane);
     return true;
 }

@@ -77,9 +77,25 @@ static void work(struct worker *worker, const struct job *job, int fd)
     }
 }
 
+/* The last reference is to end here: the daemon says when it has closed what it wants closed. */
+static void wait_for_daemon(const struct worker *worker, const struct job *jobs, size_t count)
+{
+    bool closes = false;
+    int none[CHANNEL_DESCRIPTORS_MAX];
+    size_t none_count;
+    char word;
+    for (size_t i = 0; i < count && !closes; i++) {
+        closes = jobs[i].kind == JOB_CLOSE;
+    }
+    if (closes && channel_receive(worker->channel, &word, sizeof word, none, &none_count, true) <= 0) {
+        exit(EXIT_FAILURE);
+    }
+}
+
 static void work_through(struct worker *worker, const struct job *jobs, size_t count, const int *fds, size_t fd_count)
 {
     size_t used = 0;
+    wait_for_daemon(worker, jobs, count);
     worker->reported_at = monotonic();
     for (size_t i = 0; i < count; i++) {
         bool takes = job_takes_descriptor(jobs[i].kind);

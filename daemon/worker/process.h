@@ -20,5 +20,6 @@ int nursery_fork_worker(int nursery);
 /*
  * On a worker's channel a packet of jobs, at most JOBS_PER_PACKET, goes one way, with the descriptors of those that
  * take one; the results come back in the same order, in one or more packets. A packet with a descriptor holds one
- * result, of a job that makes something.
+ * result, of a job that makes something. After a packet with a JOB_CLOSE in it comes another of one byte, when the
+ * daemon has closed its own.
  */
