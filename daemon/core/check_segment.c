@@ -18,6 +18,18 @@ static const char *check_pooled(const struct broker *broker, const struct segmen
     return require(wrong, segment->charge.location == LOCATION_RAM, "a segment of the pool is a file");
 }
 
+/* Of sessions that a restart has not taken over: it is the host's until it is gone. */
+static const char *check_left_over(const struct segment *segment)
+{
+    const char *wrong = require(NULL, segment->state == SEGMENT_FREEING, "a segment of nobody is not being freed");
+    return require(wrong, !segment->doomed, "a segment of nobody is doomed");
+}
+
+static const char *check_unlent(const struct broker *broker, const struct segment *segment)
+{
+    return segment->charge.account == &broker->host ? check_left_over(segment) : check_pooled(broker, segment);
+}
+
 static const char *check_lent(const struct segment *segment)
 {
     const struct lease *lease = segment->lease;
@@ -38,7 +50,7 @@ static const char *check_segment(const struct broker *broker, const struct segme
 {
     bool is_leaving = segment->state == SEGMENT_FREEING || segment->doomed;
     bool is_whole = segment->charge.bytes && segment->charge.bytes % broker->options.page_bytes == 0;
-    const char *wrong = segment->lease ? check_lent(segment) : check_pooled(broker, segment);
+    const char *wrong = segment->lease ? check_lent(segment) : check_unlent(broker, segment);
     wrong = require(wrong, segment->state != SEGMENT_NEW, "a segment is neither made nor being made");
     wrong = require(wrong, is_whole, "a charge is not whole pages");
     wrong = require(wrong, segment->charge.freeing == is_leaving,

@@ -85,3 +85,29 @@ Test(cycle_edges, a_block_that_ends_between_two_alignments_costs_the_next_cycle_
     cr_expect_eq(offset, 1344);
     cr_expect_eq(cycle.bytes, 16);
 }
+
+Test(cycle_edges, a_block_holds_as_much_as_it_has)
+{
+    struct cycle_rules rules = defaults();
+    rules.circular = true;
+    rules.overallocation_limit = 3;
+    rules.steps_number = 4;
+    int tried = 0;
+    for (uint64_t bytes = 16; bytes < 1024; bytes += 16) {
+        struct cycle cycle = begin(rules);
+        uint64_t offset;
+        (void)run(&cycle, bytes);
+        if (cycle.block % CYCLE_ALIGNMENT) {
+            continue;
+        }
+        tried++;
+        (void)cycle_enter(&cycle);
+        cr_expect_eq(cycle_room(&cycle), cycle.block);
+        cr_expect_eq(cycle_place(&cycle, cycle.block, CYCLE_ALIGNMENT, &offset), CYCLE_INSIDE, "%llu",
+                     (unsigned long long)cycle.block);
+        cr_expect_eq(cycle_room(&cycle), 0);
+        cr_expect_eq(cycle_place(&cycle, CYCLE_ALIGNMENT, CYCLE_ALIGNMENT, &offset), CYCLE_PINNED);
+        (void)cycle_leave(&cycle);
+    }
+    cr_expect_gt(tried, 10);
+}

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Endings, in their order, and what a restart takes over of those that have not ended. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/core/broker_state.h"
 #include "daemon/core/restore.h"
+#include "tests/unit/core/exhaustion.h"
 #include "tests/unit/core/sharing.h"
 
 TestSuite(endings);
@@ -65,6 +67,27 @@ Test(endings, leases_of_a_session_that_is_over_hold_up_no_judgement)
         model_feed(model, &tick);
     }
     cr_expect_null(lease_table_find(&model->broker->leases, due));
+    model_free(model);
+}
+
+Test(endings, leases_of_a_session_that_is_away_hold_up_no_judgement)
+{
+    struct model *model = model_new(0, 64 * MIB, 0);
+    struct input tick = {.kind = INPUT_TICK}, read = {.kind = INPUT_READ};
+    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 1, LIMIT_UNSAID);
+    for (int i = 0; i < JUDGED_PER_STEP / 2; i++) {
+        granted(model_acquire(model, 0, MODEL_PAGE, LOCATION_RAM, 2000));
+    }
+    uint64_t due = granted(model_acquire(model, 1, MODEL_PAGE, LOCATION_RAM, 2001));
+    struct input left = {.kind = INPUT_DISCONNECTED, .session = model->peers[0].session};
+    model_feed(model, &left);
+    model->now += 2001 * NANOSECONDS_PER_MILLISECOND;
+    read.session = model->peers[1].session;
+    model_feed(model, &read);
+    model_feed(model, &tick);
+    cr_expect_null(lease_table_find(&model->broker->leases, due));
+    cr_expect_eq(model_status(model).leases, JUDGED_PER_STEP / 2);
     model_free(model);
 }
 
@@ -189,4 +212,54 @@ Test(endings, a_restored_session_has_its_grace_and_a_restored_lease_its_time)
     broker_free(model->broker);
     model->broker = NULL;
     free(model);
+}
+
+/* What was being let go of when the daemon ended is charged to the host alone until it is gone. */
+Test(endings, what_was_being_freed_is_charged_until_it_is_free)
+{
+    struct model *model = model_new(0, 4 * MIB, 4 * MIB);
+    struct kept_segment ram = {.id = 8, .bytes = 3 * MIB, .location = LOCATION_RAM};
+    struct kept_segment file = {.id = 9, .bytes = 2 * MIB, .location = LOCATION_MMAP}, bad;
+    struct segment_view view;
+    int handle;
+    cr_assert_eq(broker_restore_freeing(model->broker, &ram, &handle), 0);
+    cr_assert_eq(broker_restore_freeing(model->broker, &file, &handle), 0);
+    cr_expect_eq(broker_restore_freeing(model->broker, &file, &handle), -EEXIST);
+    broker_restore_done(model->broker);
+    cr_expect_null(broker_check(model->broker), "%s", broker_check(model->broker));
+    cr_expect(model_status(model).freeing_bytes == 5 * MIB && model_status(model).used_physical_bytes == 3 * MIB);
+    cr_assert(broker_next_segment(model->broker, 8, &view));
+    cr_expect(view.id == 9 && view.lease == 0 && view.state == SEGMENT_FREEING && view.handle == &handle);
+    struct segment *left = segment_tree_next(model->broker, 8);
+    left->doomed = true;
+    cr_expect_str_eq(broker_check(model->broker), "a segment of nobody is doomed");
+    left->doomed = false;
+    left->state = SEGMENT_LIVE;
+    cr_expect_str_eq(broker_check(model->broker), "a segment of nobody is not being freed");
+    left->state = SEGMENT_FREEING;
+#define EXPECT_REFUSED(field, value)                                                                                   \
+    do {                                                                                                               \
+        bad = (struct kept_segment){.id = 10, .bytes = MIB, .location = LOCATION_RAM};                                 \
+        bad.field = (value);                                                                                           \
+        cr_expect_eq(broker_restore_freeing(model->broker, &bad, &handle), -EINVAL, "%s", #field);                     \
+    } while (0)
+    EXPECT_REFUSED(id, 0);
+    EXPECT_REFUSED(id, UINT64_MAX);
+    EXPECT_REFUSED(bytes, 0);
+    EXPECT_REFUSED(bytes, 100);
+    EXPECT_REFUSED(bytes, UINT64_C(1) << 62);
+    EXPECT_REFUSED(location, LOCATION_AUTO);
+    bad = (struct kept_segment){.id = 10, .bytes = MIB, .location = LOCATION_RAM};
+    exhaustion_arm(1);
+    cr_expect_eq(broker_restore_freeing(model->broker, &bad, &handle), -ENOMEM);
+    exhaustion_arm(0);
+    cr_expect_eq(broker_keep_numbers(model->broker).segment, 9);
+    for (uint64_t id = 8; id <= 9; id++) {
+        struct input freed = {.kind = INPUT_SEGMENT_FREED, .segment = {.segment = id}};
+        broker_step(model->broker, &freed, model->now, &model->effects);
+        cr_expect_null(broker_check(model->broker), "%s", broker_check(model->broker));
+    }
+    cr_expect_eq(model_status(model).used_bytes, 0);
+    cr_expect_eq(model_status(model).segments, 0);
+    model_free(model);
 }
