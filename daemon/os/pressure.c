@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <resolv.h>
 #include <stdio.h>
@@ -18,7 +19,7 @@
 #include "proto/base/cleanup.h"
 
 /* Two seconds: the least that the kernel allows a process without privileges. */
-enum { WINDOW_US = 2000000, PATH_BYTES = 4096, TRIGGER_BYTES = 512 };
+enum { WINDOW_US = 2000000, TRIGGER_BYTES = 512 };
 
 static int open_trigger(const char *path, const void *trigger, size_t bytes)
 {
@@ -32,17 +33,77 @@ static int open_trigger(const char *path, const void *trigger, size_t bytes)
     return fd_steal(&fd);
 }
 
-int pressure_open(enum pressure level, unsigned percent)
+static const char *word(enum pressure level)
 {
-    char trigger[64], path[PATH_BYTES];
-    int length = snprintf(trigger, sizeof trigger, "%s %u %d", level == PRESSURE_FULL ? "full" : "some",
-                          WINDOW_US / 100 * percent, WINDOW_US);
-    int fd = -ENOENT;
-    if (host_memory_group_file("memory.pressure", path, sizeof path)) {
-        fd = open_trigger(path, trigger, (size_t)length + 1);
-    }
-    return fd >= 0 ? fd : open_trigger("/proc/pressure/memory", trigger, (size_t)length + 1);
+    return level == PRESSURE_FULL ? "full" : "some";
 }
+
+int pressure_open(enum pressure level, unsigned percent, struct pressure_place *ret)
+{
+    static const char machine[] = "/proc/pressure/memory";
+    char trigger[64];
+    int length = snprintf(trigger, sizeof trigger, "%s %u %d", word(level), WINDOW_US / 100 * percent, WINDOW_US);
+    ret->group_error = 0;
+    if (host_memory_group_file("memory.pressure", ret->path, sizeof ret->path)) {
+        int fd = open_trigger(ret->path, trigger, (size_t)length + 1);
+        if (fd >= 0) {
+            return fd;
+        }
+        ret->group_error = fd == -ENOENT ? 0 : fd;
+    }
+    memcpy(ret->path, machine, sizeof machine);
+    return open_trigger(machine, trigger, (size_t)length + 1);
+}
+
+/* ---- totals ---- */
+
+struct pressure_meter pressure_meter(enum pressure level, unsigned percent)
+{
+    return (struct pressure_meter){.level = level, .least_us = WINDOW_US / 100 * percent};
+}
+
+/* Lines "some avg10=0.00 avg60=0.00 avg300=0.00 total=0". False: there is none of that level. */
+static bool read_total(int fd, enum pressure level, uint64_t *ret)
+{
+    char text[512];
+    ssize_t got = pread(fd, text, sizeof text - 1, 0);
+    text[got > 0 ? got : 0] = '\0';
+    const char *line = strstr(text, word(level));
+    const char *total = line ? strstr(line, "total=") : NULL;
+    return total && sscanf(total, "total=%" SCNu64, ret) == 1;
+}
+
+void pressure_sample(struct pressure_meter *meter, int fd)
+{
+    uint64_t total;
+    if (!read_total(fd, meter->level, &total)) {
+        return;
+    }
+    if (meter->samples == PRESSURE_SAMPLES) {
+        memmove(meter->totals, meter->totals + 1, sizeof meter->totals - sizeof *meter->totals);
+        meter->samples--;
+    }
+    meter->totals[meter->samples++] = total;
+}
+
+bool pressure_is_confirmed(const struct pressure_meter *meter, int fd)
+{
+    uint64_t total;
+    return meter->samples == 0 || !read_total(fd, meter->level, &total) || total - meter->totals[0] >= meter->least_us;
+}
+
+/* What "some 150000 2000000" stands for. */
+static struct pressure_meter meter_of(const char *trigger)
+{
+    struct pressure_meter meter = {.level = PRESSURE_SOME};
+    if (strncmp(trigger, "full", 4) == 0) {
+        meter.level = PRESSURE_FULL;
+    }
+    (void)sscanf(trigger, "%*s %" SCNu64, &meter.least_us);
+    return meter;
+}
+
+/* ---- what the service manager wants watched ---- */
 
 static int connect_to(const char *path)
 {
@@ -55,11 +116,14 @@ static int connect_to(const char *path)
     return connect(fd, (struct sockaddr *)&address, sizeof address) < 0 ? -errno : fd_steal(&fd);
 }
 
-int pressure_open_given(bool *ret_is_stream)
+int pressure_open_given(bool *ret_is_stream, struct pressure_meter *ret_meter)
 {
     const char *path = getenv("MEMORY_PRESSURE_WATCH");
     const char *encoded = getenv("MEMORY_PRESSURE_WRITE");
-    unsigned char trigger[TRIGGER_BYTES];
+    union {
+        unsigned char bytes[TRIGGER_BYTES];
+        char text[TRIGGER_BYTES];
+    } trigger = {.text = ""};
     struct stat status;
     int bytes = 0;
     if (!path || *path != '/') {
@@ -68,18 +132,19 @@ int pressure_open_given(bool *ret_is_stream)
     if (strcmp(path, "/dev/null") == 0) {
         return -ENODEV;
     }
-    if (encoded && *encoded && (bytes = b64_pton(encoded, trigger, sizeof trigger)) < 0) {
+    if (encoded && *encoded && (bytes = b64_pton(encoded, trigger.bytes, sizeof trigger - 1)) < 0) {
         return -EINVAL;
     }
     if (stat(path, &status) < 0) {
         return -errno;
     }
+    *ret_meter = meter_of(trigger.text);
     *ret_is_stream = S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode);
     if (!S_ISSOCK(status.st_mode)) {
-        return open_trigger(path, trigger, (size_t)bytes);
+        return open_trigger(path, trigger.bytes, (size_t)bytes);
     }
     int fd = connect_to(path);
-    if (fd >= 0 && bytes && send(fd, trigger, (size_t)bytes, MSG_NOSIGNAL) < 0) {
+    if (fd >= 0 && bytes && send(fd, trigger.bytes, (size_t)bytes, MSG_NOSIGNAL) < 0) {
         bytes = -errno;
         (void)fd_close(fd);
         fd = bytes;

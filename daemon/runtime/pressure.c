@@ -15,6 +15,7 @@
 #include "proto/base/cleanup.h"
 #include "proto/base/size.h"
 
+enum { SAMPLING_MS = 1000 };
 #define LASTS (5 * NANOSECONDS_PER_SECOND) /* two windows and a half */
 
 static const char *const level_names[] = {"none", "some", "full"};
@@ -48,10 +49,34 @@ static void judge(struct server *server)
     }
 }
 
-static int open_trigger(const struct config *config, enum pressure level)
+static int open_trigger(const struct config *config, struct pressure_source *source)
 {
-    uint32_t percent = level == PRESSURE_FULL ? config->pressure_full : config->pressure_some;
-    return percent ? pressure_open(level, percent) : -ECANCELED;
+    uint32_t percent = source->level == PRESSURE_FULL ? config->pressure_full : config->pressure_some;
+    struct pressure_place place;
+    if (!percent) {
+        return -ECANCELED;
+    }
+    source->meter = pressure_meter(source->level, percent);
+    int fd = pressure_open(source->level, percent, &place);
+    if (fd >= 0 && place.group_error) {
+        log_info("memory pressure (%s): watching %s, not the broker's own control group, whose file only its owner may "
+                 "set triggers in (%s); systemd 254 and later hand it over",
+                 level_names[source->level], place.path, strerrordesc_np(-place.group_error));
+    } else if (fd >= 0) {
+        log_info("memory pressure (%s): watching %s", level_names[source->level], place.path);
+    }
+    return fd;
+}
+
+static void on_sampling(uv_timer_t *timer)
+{
+    struct server *server = timer->data;
+    for (size_t i = 0; i < PRESSURE_SOURCES; i++) {
+        struct pressure_source *source = &server->pressure[i];
+        if (source->fd >= 0 && !source->is_stream) {
+            pressure_sample(&source->meter, source->fd);
+        }
+    }
 }
 
 static void on_pressure(uv_poll_t *poll, int status, int events);
@@ -64,6 +89,9 @@ static bool start_source(struct server *server, struct pressure_source *source, 
         return false;
     }
     source->poll.data = source;
+    if (!source->is_stream) {
+        pressure_sample(&source->meter, fd);
+    }
     return uv_poll_start(&source->poll, source->is_stream ? UV_READABLE : UV_PRIORITIZED, on_pressure) == 0;
 }
 
@@ -77,7 +105,7 @@ static void on_ended(uv_handle_t *handle)
     if (server->is_closing || source->is_given) {
         return;
     }
-    if (start_source(server, source, open_trigger(server->config, source->level))) {
+    if (start_source(server, source, open_trigger(server->config, source))) {
         log_info("memory pressure (%s): the control group that was watched is gone; watching the one that the broker "
                  "is in now, or the machine",
                  level);
@@ -100,6 +128,9 @@ static void on_pressure(uv_poll_t *poll, int status, int events)
                         strerrordesc_np(-heard));
         }
         uv_close((uv_handle_t *)poll, on_ended);
+    } else if (heard && !source->is_stream && !pressure_is_confirmed(&source->meter, source->fd)) {
+        log_debug("memory pressure (%s) was told of, and the file's total says that there is none",
+                  level_names[source->level]);
     } else if (heard) {
         source->until = server_monotonic() + LASTS;
         judge(server);
@@ -111,20 +142,24 @@ void pressure_start(struct server *server)
     struct pressure_source *source = server->pressure;
     server->loop.data = server;
     (void)uv_timer_init(&server->loop, &server->pressure_end);
-    server->pressure_end.data = server;
+    (void)uv_timer_init(&server->loop, &server->pressure_sampling);
+    server->pressure_end.data = server->pressure_sampling.data = server;
     source[0].level = source[2].level = PRESSURE_SOME;
     source[1].level = PRESSURE_FULL;
     source[2].is_given = true;
-    int given = pressure_open_given(&source[2].is_stream);
+    int given = pressure_open_given(&source[2].is_stream, &source[2].meter);
     if (given == -ENODEV) {
         log_info("memory pressure is not watched: the service manager switched it off");
         return;
     }
-    int some = open_trigger(server->config, PRESSURE_SOME);
-    int full = open_trigger(server->config, PRESSURE_FULL);
+    int some = open_trigger(server->config, &source[0]);
+    int full = open_trigger(server->config, &source[1]);
     bool any = start_source(server, &source[0], some);
     any = start_source(server, &source[1], full) || any;
     any = start_source(server, &source[2], given) || any;
+    if (any) {
+        (void)uv_timer_start(&server->pressure_sampling, on_sampling, SAMPLING_MS, SAMPLING_MS);
+    }
     if (!any && some == -ECANCELED && full == -ECANCELED) {
         log_info("memory pressure is not watched: some and full are 0");
     } else if (!any) {

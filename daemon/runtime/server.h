@@ -13,6 +13,7 @@
 #include "daemon/config/config.h"
 #include "daemon/core/broker.h"
 #include "daemon/os/host_memory.h"
+#include "daemon/os/pressure.h"
 #include "daemon/runtime/callers.h"
 #include "daemon/runtime/schedule.h"
 #include "daemon/runtime/service_clock.h"
@@ -26,7 +27,8 @@ struct pressure_source {
     uv_poll_t poll;
     bool is_given, is_stream; /* by the service manager; to be read */
     enum pressure level;
-    uint64_t until; /* monotonic: it is taken to last */
+    struct pressure_meter meter; /* what confirms it, if it is no stream */
+    uint64_t until;              /* monotonic: it is taken to last */
 };
 
 enum { PRESSURE_SOURCES = 3 };
@@ -102,7 +104,7 @@ struct server {
     uv_timer_t watch; /* over segments' sizes */
     uint64_t watch_cursor;
     struct pressure_source pressure[PRESSURE_SOURCES];
-    uv_timer_t pressure_end;
+    uv_timer_t pressure_end, pressure_sampling;
     enum pressure pressure_level; /* as the core knows it */
     uint64_t remembered_changes;  /* of the learned sizes, as they were saved last */
     uv_signal_t signals[3];
