@@ -140,7 +140,7 @@ static void take_made(struct segment_file *file, int fd)
 static void make_done(struct server *server, struct work *work, const struct job_result *result, int fd)
 {
     struct segment_file *file = owner_of(work);
-    (void)server;
+    server->filling_bytes -= file->location == LOCATION_RAM ? work->job.bytes : 0;
     file->result = (struct input_segment){
         .has_huge_pages = result->has_huge_pages, .is_least = result->is_least, .disk_free = result->disk_free};
     if (result->is_least) {
@@ -208,6 +208,7 @@ void segment_make(struct server *server, const struct effect_make *make)
         take_made(file, memfd_segment(file->bytes, &file->work.job.ram));
         report_made(file);
     } else {
+        server->filling_bytes += file->location == LOCATION_RAM ? file->work.job.bytes : 0;
         workers_do(server, &file->work);
     }
 }

@@ -59,7 +59,8 @@ void server_refresh_host(struct server *server, uint64_t age_ns)
     if (host_memory_read("", &server->host) == 0) {
         struct input seen = {
             .kind = INPUT_HOST_MEMORY,
-            .host = {.available_bytes = server->host.available_bytes, .total_bytes = server->host.total_bytes}};
+            .host = {.available_bytes = size_subtract_floored(server->host.available_bytes, server->filling_bytes),
+                     .total_bytes = server->host.total_bytes}};
         server_feed(server, &seen);
     }
 }

@@ -110,7 +110,8 @@ struct server {
     uv_signal_t signals[3];
 
     struct host_memory host;
-    uint64_t host_read_at; /* monotonic; 0: never */
+    uint64_t host_read_at;  /* monotonic; 0: never */
+    uint64_t filling_bytes; /* of RAM segments that are being filled: the host's figures have a part of them at most */
 
     struct workers workers;
     uv_work_t first_job;                 /* has the threads started */

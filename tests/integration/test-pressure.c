@@ -281,6 +281,70 @@ Test(pressure, the_kernel_tells_of_tasks_that_stand_still_for_memory)
     end();
 }
 
+/* How many processes of the group the kernel has killed for want of memory. */
+static int group_killed(const struct group *group)
+{
+    static const char *const names[] = {"memory.events", "memory.oom_control"};
+    char path[700], line[128];
+    int killed = 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", group->path, names[i]);
+        FILE *file = fopen(path, "re");
+        while (file && fgets(line, sizeof line, file)) {
+            (void)sscanf(line, "oom_kill %d", &killed);
+        }
+        if (file) {
+            (void)fclose(file);
+        }
+    }
+    return killed;
+}
+
+/* In a child: asks for filled pages, and keeps them for a moment; whether they are granted does not matter. */
+static void ask_filled(uint64_t bytes)
+{
+    mb_lease_options options = MB_LEASE_OPTIONS_INIT;
+    mb_client *own = fixture_connect(&fixture, 0);
+    mb_lease *lease;
+    options.prefault = 1;
+    if (mb_acquire(own, bytes, &options, &lease) == 0) {
+        sleep_ms(200);
+    }
+    _exit(0);
+}
+
+/* What is being filled is not in the group's figures yet: requests that come meanwhile must not be granted it, too. */
+Test(pressure, filling_pages_stays_below_the_groups_limit)
+{
+    enum { ASKERS = 12 };
+    char parent[600];
+    struct group group = {""}, before;
+    pid_t askers[ASKERS];
+    if (!own_group(parent, sizeof parent) || !group_make(&group, parent, "filled") || !group_limit(&group, 300 * MIB)) {
+        (void)rmdir(group.path);
+        cr_skip_test("control groups with a limit of memory can't be made here");
+    }
+    (void)snprintf(before.path, sizeof before.path, "%s", parent);
+    fixture_start(&fixture, "");
+    group_enter_all(&group, fixture.daemon);
+    for (int i = 0; i < ASKERS; i++) {
+        askers[i] = fork();
+        if (askers[i] == 0) {
+            ask_filled(140 * MIB);
+        }
+        sleep_ms(40);
+    }
+    for (int i = 0; i < ASKERS; i++) {
+        (void)waitpid(askers[i], NULL, 0);
+    }
+    cr_expect_eq(group_killed(&group), 0, "the kernel killed something for want of memory");
+    cr_expect_gt(fixture_status(&fixture).counters.granted, 0, "nothing was granted, so this tests nothing");
+    group_enter_all(&before, fixture.daemon);
+    WAIT_UNTIL(fixture_status(&fixture).used_bytes == 0);
+    fixture_stop(&fixture);
+    WAIT_UNTIL(rmdir(group.path) == 0);
+}
+
 /* This process's own group of the unified hierarchy; false: pressure of groups can't be watched here. */
 static bool unified_group(char *path, size_t size)
 {
