@@ -16,6 +16,7 @@ UNITDIR   ?= $(PREFIX)/lib/systemd/system
 USERUNITDIR ?= $(PREFIX)/lib/systemd/user
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 MANDIR    ?= $(PREFIX)/share/man
+CATALOGDIR ?= $(PREFIX)/lib/systemd/catalog
 COMPLETIONSDIR ?= $(PREFIX)/share/bash-completion/completions
 DESTDIR   ?=
 
@@ -139,6 +140,8 @@ install: all ## install to $(DESTDIR)$(PREFIX)
 	$(UNIT_PATHS) packaging/systemd/membroker.user.service.in >$(DESTDIR)$(USERUNITDIR)/membroker.service
 	install -D -m 755 -t $(DESTDIR)$(LIBEXECDIR) packaging/systemd/end-leases packaging/systemd/in-service
 	install -D -m 644 -t $(DESTDIR)$(DATADIR) packaging/systemd/named-files.conf packaging/systemd/spill-directory.conf
+	install -D -m 644 packaging/systemd/membroker.catalog $(DESTDIR)$(CATALOGDIR)/membroker.catalog
+	install -D -m 644 packaging/apparmor/membrokerd $(DESTDIR)$(DATADIR)/apparmor-profile
 	install -D -m 644 packaging/systemd/membroker.sysusers $(DESTDIR)$(SYSUSERSDIR)/membroker.conf
 
 	for page in packaging/man/*; do install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
