@@ -294,6 +294,16 @@ Test(check, parties_and_flows, .init = begin, .fini = end)
     EXPECT_NOTICED(flow->references, 9, "a flow miscounts its references");
 }
 
+Test(check, a_party_lives_by_its_name_or_by_who_refers_to_it)
+{
+    model = model_new(0, 512 * MIB, 0);
+    broker = model->broker;
+    model->options.settings.policy = &model_policy;
+    model_configure(model);
+    EXPECT_NOTICED(TAILQ_FIRST(&broker->parties.parties[PARTY_CLASS])->is_named, false, "that nobody refers to");
+    end();
+}
+
 Test(check, waiting, .init = begin, .fini = end)
 {
     struct waiting *first = TAILQ_FIRST(&other->flow->waiting), *second = TAILQ_NEXT(first, in_flow);

@@ -131,3 +131,24 @@ Test(edges, a_class_that_is_named_at_a_reload_counts_what_its_sessions_hold)
     model->options.settings.policy = NULL;
     model_free(model);
 }
+
+Test(edges, the_leases_and_sessions_of_a_user_a_group_and_a_class_are_bounded)
+{
+    static const struct {
+        enum party_kind kind;
+        uint32_t id;
+        const char *name;
+    } parties[] = {{PARTY_USER, 1000, "u"}, {PARTY_GROUP, 0, "g"}, {PARTY_CLASS, 0, POLICY_DEFAULT_CLASS}};
+    for (size_t i = 0; i < sizeof parties / sizeof *parties; i++) {
+        struct policy_rule rule = one_rule(parties[i].kind, parties[i].name);
+        rule.id = parties[i].id;
+        rule.quota.max_leases = 1;
+        rule.quota.max_sessions = 2;
+        struct model *model = with_rule(64 * MIB, &rule);
+        cr_assert(model_open_as(model, 0, "one", 1000) && model_open_as(model, 1, "two", 1000));
+        cr_expect_eq(model_open_as(model, 2, "three", 1000), 0, "%s", parties[i].name);
+        granted(model_acquire(model, 0, MIB, LOCATION_RAM, 0));
+        refused(model_acquire(model, 1, MIB, LOCATION_RAM, 0), ERROR_TOO_MANY);
+        model_free(model);
+    }
+}

@@ -219,3 +219,20 @@ Test(listings, a_grant)
     cr_expect_not(broker_next_segment(model->broker, 3, &view));
     model_free(model);
 }
+
+Test(listings, who_waits_for_ones_own_limit_is_told_of_ones_own_leases)
+{
+    struct model *model = model_new(0, 64 * MIB, 0);
+    struct why_entry why[1];
+    model_open(model, 0, 2 * MIB);
+    granted(model_acquire(model, 0, 4 * MIB, LOCATION_RAM, 9000));
+    cr_expect_null(model_acquire_waiting(model, 0, MIB, 60000));
+    cr_assert_eq(broker_explain(model->broker, &model_root, 0, model->now, why, 1), 1);
+    cr_expect_str_eq(why[0].refusal.whose, "client");
+    cr_expect_str_eq(why[0].refusal.limit, "max_physical_bytes");
+    cr_expect_eq(why[0].refusal.limit_bytes, 4 * MIB);
+    cr_assert_eq(why[0].refusal.holder_count, 1);
+    cr_expect_eq(why[0].refusal.holders[0].bytes, 4 * MIB);
+    cr_expect_eq(why[0].earliest_ms, 9000);
+    model_free(model);
+}
