@@ -155,6 +155,7 @@ static void decode_session_entry(const Membroker__V1__SessionEntry *from, struct
         .limits = limits_of(from->limits),
         .priority = from->priority,
         .weight = from->weight,
+        .charged_uid = from->has_charged_uid ? from->charged_uid : from->uid,
     };
     text_copy(to->class, sizeof to->class, from->class_);
     text_copy(to->name, sizeof to->name, from->name);

@@ -193,6 +193,7 @@ static bool new_session_entry(const struct session_entry *from, struct codec_are
     to->class_ = codec_text(from->class);
     CODEC_SET(to, priority, from->priority);
     CODEC_SET(to, weight, from->weight);
+    CODEC_SET(to, charged_uid, from->charged_uid);
     *ret = to;
     return new_limits(&from->limits, arena, &to->limits);
 }

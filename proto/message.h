@@ -315,6 +315,7 @@ struct session_entry {
     struct byte_limits limits;
     char class[32];
     uint32_t priority, weight;
+    uint32_t charged_uid; /* the owner of its user namespace, where that is not the daemon's; else its uid */
 };
 
 struct lease_entry {

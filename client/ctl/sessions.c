@@ -1,18 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* membrokerctl sessions */
+#include <stdio.h>
+
 #include "client/ctl/listing.h"
 #include "proto/base/size.h"
 
 static json_t *to_json(const struct listing_reply *page, size_t index)
 {
     const struct session_entry *entry = &page->sessions[index];
-    return json_pack("{s:I,s:s,s:s,s:i,s:i,s:i,s:I,s:I,s:b,s:I,s:I,s:I,s:o,s:o}", "session", (json_int_t)entry->session,
-                     "name", entry->name, "class", entry->class, "priority", (int)entry->priority, "weight",
-                     (int)entry->weight, "pid", entry->pid, "uid", (json_int_t)entry->uid, "gid",
+    return json_pack("{s:I,s:s,s:s,s:i,s:i,s:i,s:I,s:I,s:I,s:b,s:I,s:I,s:I,s:o,s:o}", "session",
+                     (json_int_t)entry->session, "name", entry->name, "class", entry->class, "priority",
+                     (int)entry->priority, "weight", (int)entry->weight, "pid", entry->pid, "uid",
+                     (json_int_t)entry->uid, "charged_uid", (json_int_t)entry->charged_uid, "gid",
                      (json_int_t)entry->gid, "connected", entry->connected, "leases", (json_int_t)entry->leases,
                      "physical_bytes", (json_int_t)entry->physical_bytes, "mapped_bytes",
                      (json_int_t)entry->mapped_bytes, "max_bytes", ctl_json_limit(entry->limits.max_bytes),
                      "max_physical_bytes", ctl_json_limit(entry->limits.max_physical_bytes));
+}
+
+/* "500001 (1000)": who is charged stands behind. */
+static const char *user_cell(const struct session_entry *entry, char cell[CELL_BYTES])
+{
+    if (entry->charged_uid == entry->uid) {
+        return cell_number(entry->uid, cell);
+    }
+    (void)snprintf(cell, CELL_BYTES, "%u (%u)", entry->uid, entry->charged_uid);
+    return cell;
 }
 
 static void add_row(struct libscols_table *table, const struct listing_reply *page, size_t index)
@@ -26,7 +39,7 @@ static void add_row(struct libscols_table *table, const struct listing_reply *pa
         entry->class,
         cell_number(entry->priority, priority),
         cell_number((uint64_t)entry->pid, pid),
-        cell_number(entry->uid, uid),
+        user_cell(entry, uid),
         entry->connected ? "connected" : "detached",
         cell_number(entry->leases, leases),
         size_to_text(entry->physical_bytes, ram),

@@ -27,7 +27,9 @@ bool access_is_administrator(const struct access *access, uint32_t daemon_uid, c
 
 static bool is_denied(const struct access *access, const struct identity *identity)
 {
-    return access_list_has(&access->deny_users, identity->uid) || has_a_group_of(&access->deny_groups, identity) ||
+    return access_list_has(&access->deny_users, identity->uid) ||
+           access_list_has(&access->deny_users, identity_charged(identity)) ||
+           has_a_group_of(&access->deny_groups, identity) ||
            (access->deny_groups.count > 0 && identity->has_more_groups);
 }
 

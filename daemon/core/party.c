@@ -228,7 +228,7 @@ struct flow *flow_join(struct party_table *table, const struct identity *identit
     const struct policy_rule *group_rule = policy_group(table->policy, identity);
     const struct policy_rule *class_rule = policy_class(table->policy, identity, name);
     const char *class_name = class_rule ? class_rule->name : POLICY_DEFAULT_CLASS;
-    struct party *user = user_of(table, identity->uid);
+    struct party *user = user_of(table, identity_charged(identity));
     struct party *class = party_get(table, PARTY_CLASS, 0, class_name, class_rule);
     struct party *group = group_rule ? party_find(table, PARTY_GROUP, group_rule->id, group_rule->name) : NULL;
     struct flow *flow;

@@ -98,6 +98,7 @@ static void fill_session(const struct session *session, struct session_entry *en
         .pid = session->identity.pid,
         .uid = session->identity.uid,
         .gid = session->identity.gid,
+        .charged_uid = identity_charged(&session->identity),
         .connected = session->state == SESSION_CONNECTED,
         .leases = session->lease_count,
         .physical_bytes = session->account.physical_bytes,

@@ -256,7 +256,7 @@ enum end_reason session_recall(const struct session *session, uint64_t lease)
 
 struct learned_key session_learned_key(const struct session *session, const char *workspace)
 {
-    struct learned_key key = {.uid = session->identity.uid};
+    struct learned_key key = {.uid = identity_charged(&session->identity)};
     text_copy(key.class, sizeof key.class, session->flow->class->name);
     text_copy(key.client, sizeof key.client, session->name);
     text_copy(key.workspace, sizeof key.workspace, workspace);

@@ -8,6 +8,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "daemon/os/user_namespace.h"
+#include "proto/base/cleanup.h"
+
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77
 #endif
@@ -37,6 +40,38 @@ static uint32_t supplementary_groups(int socket, uint32_t *ret, bool *ret_more)
     return got ? IDENTITY_GROUPS_MAX : 0;
 }
 
+/* An administrator's and our own processes are what they are. */
+static bool is_trusted(const struct identity *identity)
+{
+    return identity->uid == 0 || identity->uid == geteuid();
+}
+
+/* What says nothing: we may not look at that process, or it is not below our namespace. */
+static bool is_unanswered(int result)
+{
+    return result == -EACCES || result == -EPERM || result == -ENOSYS;
+}
+
+static void find_owner(int socket, struct identity *identity)
+{
+    uint32_t owner;
+    cleanup(fd_closep) int pidfd = is_trusted(identity) ? -EBADF : peer_pidfd(socket, identity);
+    if (is_trusted(identity)) {
+        return;
+    }
+    int result = pidfd < 0 ? pidfd : user_namespace_owner(pidfd, &owner);
+    if (result < 0 && subordinate_owner(identity->uid, &owner)) {
+        result = 0;
+    } else if (result < 0 && !is_unanswered(result)) {
+        owner = IDENTITY_UNKNOWN_OWNER;
+        result = 0;
+    }
+    if (result == 0 && owner != identity->uid) {
+        identity->has_owner = true;
+        identity->owner = owner;
+    }
+}
+
 int peer_identity(int socket, struct identity *ret)
 {
     struct ucred credentials;
@@ -46,6 +81,7 @@ int peer_identity(int socket, struct identity *ret)
     }
     *ret = (struct identity){.pid = credentials.pid, .uid = credentials.uid, .gid = credentials.gid};
     ret->group_count = supplementary_groups(socket, ret->groups, &ret->has_more_groups);
+    find_owner(socket, ret);
     return 0;
 }
 

@@ -4,7 +4,11 @@
 
 #include "daemon/core/identity.h"
 
-/* By SO_PEERCRED. Returns 0 or negative errno. */
+/*
+ * By SO_PEERCRED; and who is charged where the process is in another user namespace: the owner of that, else who has
+ * its user id in subuid(5). Where the kernel could tell and doesn't, all are charged to IDENTITY_UNKNOWN_OWNER. Returns
+ * 0 or negative errno.
+ */
 int peer_identity(int socket, struct identity *ret);
 
 /*

@@ -283,7 +283,7 @@ static struct connection *connection_new(struct server *server, int socket, cons
 {
     struct connection *connection = calloc(1, sizeof *connection);
     struct peer *peer = connection ? peer_new(server, identity) : NULL;
-    struct caller *caller = peer ? callers_add(&server->callers, identity->uid) : NULL;
+    struct caller *caller = peer ? callers_add(&server->callers, identity_charged(identity)) : NULL;
     if (!caller || uv_poll_init(&server->loop, &connection->poll, socket) < 0) {
         if (caller) {
             callers_remove(caller);
@@ -317,7 +317,7 @@ static void admit(struct connection *connection)
     if (connection->caller->connections > config->clients.connections_max) {
         connection_fail(connection, ERROR_TOO_MANY,
                         "user %u has %u connections, as many as [clients] max_connections allows; close some",
-                        identity->uid, config->clients.connections_max);
+                        identity_charged(identity), config->clients.connections_max);
     }
 }
 

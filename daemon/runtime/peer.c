@@ -144,8 +144,11 @@ void peer_lost_connection(struct peer *peer, const struct connection *connection
 
 struct log_about peer_about(const struct peer *peer, enum log_event event, uint64_t lease)
 {
-    return (struct log_about){
-        .event = event, .lease = lease, .session = peer->session, .has_uid = true, .uid = peer->identity.uid};
+    return (struct log_about){.event = event,
+                              .lease = lease,
+                              .session = peer->session,
+                              .has_uid = true,
+                              .uid = identity_charged(&peer->identity)};
 }
 
 void peer_send(struct peer *peer, struct reply *reply, int fd)

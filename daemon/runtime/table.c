@@ -15,8 +15,8 @@
 
 #define TABLE_MAGIC UINT64_C(0x31454c4241544d) /* "MTABLE1" */
 
-/* Version 1 knew neither groups nor interleaving. */
-enum { TABLE_VERSION = 2, HEADER_BYTES = 4096, FIRST_RECORDS = 256 };
+/* Version 1 knew neither groups nor interleaving, version 2 no owner of a session's user namespace. */
+enum { TABLE_VERSION = 3, HEADER_BYTES = 4096, FIRST_RECORDS = 256 };
 
 enum record_kind { RECORD_FREE, RECORD_SESSION, RECORD_SEGMENT };
 
@@ -35,6 +35,7 @@ struct session_record {
     uint8_t token[16];
     char name[64];
     uint32_t group_count, groups[16];
+    uint32_t charged_uid;
 };
 
 struct segment_record {
@@ -55,6 +56,7 @@ struct record {
     };
 };
 
+_Static_assert(sizeof(struct record) == 216, "records of every version so far have this size");
 _Static_assert(sizeof(struct token) == 16 && MESSAGE_NAME_SIZE == 64 && IDENTITY_GROUPS_MAX == 16,
                "the records have these sizes");
 
@@ -121,16 +123,25 @@ int table_create(struct table *table)
     return result;
 }
 
+static void update_session(struct session_record *record, uint32_t version)
+{
+    if (version == 1) {
+        record->group_count = 0;
+    }
+    record->charged_uid = record->uid;
+}
+
 /* What an earlier daemon did not know of is not there, whatever bytes lie in its place. One version's records are as
  * long as the other's so far. */
 static void update(struct table *table)
 {
-    for (uint32_t i = 0; table->header->version == 1 && i < table_records(table); i++) {
+    uint32_t version = table->header->version;
+    for (uint32_t i = 0; version < TABLE_VERSION && i < table_records(table); i++) {
         struct record *record = record_at(table, i);
         uint32_t kind = atomic_load(&record->kind);
         if (kind == RECORD_SESSION) {
-            record->session.group_count = 0;
-        } else if (kind == RECORD_SEGMENT) {
+            update_session(&record->session, version);
+        } else if (kind == RECORD_SEGMENT && version == 1) {
             record->segment.interleave = 0;
         }
     }
@@ -228,6 +239,7 @@ void table_keep_session(struct table *table, uint32_t number, const struct kept_
         .uid = session->identity.uid,
         .gid = session->identity.gid,
         .group_count = session->identity.group_count,
+        .charged_uid = identity_charged(&session->identity),
     };
     memcpy(record->session.groups, session->identity.groups, sizeof record->session.groups);
     memcpy(record->session.token, session->token.bytes, sizeof record->session.token);
@@ -297,7 +309,11 @@ bool table_read_session(const struct table *table, uint32_t number, struct kept_
     const struct session_record *from = &record->session;
     *ret = (struct kept_session){
         .id = from->id,
-        .identity = {.pid = from->pid, .uid = from->uid, .gid = from->gid},
+        .identity = {.pid = from->pid,
+                     .uid = from->uid,
+                     .gid = from->gid,
+                     .has_owner = from->charged_uid != from->uid,
+                     .owner = from->charged_uid},
         .limits = {from->max_bytes, from->max_physical_bytes, from->max_mapped_bytes},
     };
     ret->identity.group_count = from->group_count <= IDENTITY_GROUPS_MAX ? from->group_count : 0;

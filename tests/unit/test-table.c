@@ -71,3 +71,28 @@ Test(table, a_part_of_a_record_is_none_once_the_table_grows)
     cr_expect(table_read_session(&table, 0, &session, &started_at) && session.id == 3);
     table_close(&table);
 }
+
+static struct kept_session kept_again(struct table *table)
+{
+    struct kept_session session = {.id = 0};
+    uint64_t started_at;
+    cr_assert(table_open(table, handed_over(table, table->mapped)) == 0);
+    cr_assert(table_read_session(table, 0, &session, &started_at));
+    return session;
+}
+
+Test(table, who_is_charged_is_kept)
+{
+    const struct kept_session session = {.id = 3, .identity = {.uid = 500001, .has_owner = true, .owner = 4001}};
+    struct table table;
+    uint32_t record;
+    cr_assert(table_create(&table) == 0 && table_reserve(&table, &record) == 0 && record == 0);
+    table_keep_session(&table, record, &session, 12);
+    struct kept_session again = kept_again(&table);
+    cr_expect(again.identity.uid == 500001 && identity_charged(&again.identity) == 4001);
+    *(uint32_t *)(void *)((char *)table.header + 8) = 2; /* its version: that daemon did not know of owners */
+    again = kept_again(&table);
+    cr_expect_eq(identity_charged(&again.identity), 500001);
+    cr_expect_not(again.identity.has_owner);
+    table_close(&table);
+}

@@ -41,6 +41,9 @@ Test(access, deny_lists_win)
     cr_expect(access_may_connect(&groups, BROKER, &alice) && !access_may_connect(&groups, BROKER, &guest));
     cr_expect_not(access_may_connect(&groups, BROKER, &many), "nobody can say that it is not in one of them");
     cr_expect(access_may_connect(&groups, BROKER, &root));
+    const struct identity subordinate = {.uid = 500000, .has_owner = true, .owner = BOB};
+    const struct access open_but_for_bob = {.deny_users = {1, {BOB}}};
+    cr_expect_not(access_may_connect(&open_but_for_bob, BROKER, &subordinate), "its namespace's owner is denied");
 }
 
 Test(access, administrators_are_named_by_user_or_group)
