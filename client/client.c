@@ -47,7 +47,7 @@ static int take_options(mb_client *client, const mb_client_options *options)
 {
     const char *name = options->name ? options->name : program_invocation_short_name;
     client->hello = (struct hello_request){
-        .protocol_min = PROTOCOL_VERSION,
+        .protocol_min = PROTOCOL_VERSION_OLDEST,
         .protocol_max = PROTOCOL_VERSION,
         .heap_bytes = options->heap_bytes,
         .max_bytes = options->max_bytes,
@@ -126,16 +126,7 @@ static void client_free(mb_client *client)
         TAILQ_REMOVE(&client->releases, lease, in_client);
         free(lease);
     }
-    while (!SLIST_EMPTY(&client->controls)) {
-        struct control_mapping *mapping = SLIST_FIRST(&client->controls);
-        union {
-            const struct control_page *in;
-            void *out;
-        } borrowed = {.in = mapping->page};
-        SLIST_REMOVE_HEAD(&client->controls, next);
-        (void)munmap(borrowed.out, CONTROL_PAGE_BYTES);
-        free(mapping);
-    }
+    control_unmap(client);
     heaps_free(client->heaps);
     (void)fd_close(client->socket);
     (void)fd_close(client->epoll);
@@ -339,8 +330,7 @@ int mb_client_dispatch(mb_client *client)
 mb_pressure mb_client_pressure(mb_client *client)
 {
     (void)pthread_mutex_lock(&client->lock);
-    const struct control_mapping *control = SLIST_FIRST(&client->controls);
-    uint32_t pressure = control ? atomic_load_explicit(&control->page->pressure, memory_order_relaxed) : 0;
+    uint32_t pressure = control_pressure(client);
     (void)pthread_mutex_unlock(&client->lock);
     return (mb_pressure)pressure;
 }

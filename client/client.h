@@ -96,6 +96,9 @@ TAILQ_HEAD(event_list, queued_event);
 struct control_mapping {
     const struct control_page *page;
     ino_t inode;
+    uint64_t bytes;
+    uint64_t session; /* whose page it is */
+    uint32_t first_slot, slots;
     SLIST_ENTRY(control_mapping) next;
 };
 
@@ -201,6 +204,22 @@ void link_flush_releases(mb_client *client);
 /* Lets the background thread or the program's poll see the socket, or not. */
 void link_watch(mb_client *client, bool watched);
 
+/* ---- control.c; with the lock held ---- */
+
+/* Maps a control page of this session, which begins with this slot, unless it is mapped already. 0, or negative errno
+ * and what is wrong. */
+int control_take(mb_client *client, uint64_t session, int fd, const struct control_page_event *page,
+                 const char **ret_fault);
+
+/* A slot of the client's session; NULL: there is no such one. */
+const struct control_slot *control_find(const mb_client *client, uint32_t slot);
+
+/* Memory pressure, as the broker has written it. */
+uint32_t control_pressure(const mb_client *client);
+
+/* Removes the mappings. */
+void control_unmap(mb_client *client);
+
 /* ---- receive.c ---- */
 
 /* Reads one packet without holding the lock, then handles it. False: there was none, or the link broke. */
@@ -248,8 +267,8 @@ void lease_unreference(mb_lease *lease);
 /* Removes the mappings and descriptors. */
 void lease_unmap(mb_lease *lease);
 
-/* The session has a new control page: every lease's slot is there now. */
-void leases_move_slots(mb_client *client, const struct control_page *page);
+/* The session has another control page: the slots that it has are there now. */
+void leases_move_slots(mb_client *client, const struct control_mapping *mapping);
 
 /* A page of the lease is gone. True: so it is lost, though nobody could say so yet. From the signal's handler. */
 bool lease_note_fault(mb_lease *lease);

@@ -39,7 +39,7 @@ void lease_take_grant(mb_client *client, mb_lease *lease, const struct grant_rep
         lease->charge = (mb_charge)grant->charge;
         lease->file_bytes = grant->file_bytes;
         lease->slot_index = grant->slot;
-        atomic_store(&lease->slot, &SLIST_FIRST(&client->controls)->page->slot[grant->slot]);
+        atomic_store(&lease->slot, control_find(client, grant->slot));
         lease->generation = grant->generation;
         lease->references = 1;
         TAILQ_INSERT_TAIL(&client->leases, lease, in_client);
@@ -84,11 +84,16 @@ bool lease_note_fault(mb_lease *lease)
     return true;
 }
 
-void leases_move_slots(mb_client *client, const struct control_page *page)
+void leases_move_slots(mb_client *client, const struct control_mapping *mapping)
 {
     mb_lease *lease;
+    if (mapping->session != client->session) {
+        return;
+    }
     TAILQ_FOREACH(lease, &client->leases, in_client) {
-        atomic_store(&lease->slot, &page->slot[lease->slot_index]);
+        if (lease->slot_index >= mapping->first_slot && lease->slot_index - mapping->first_slot < mapping->slots) {
+            atomic_store(&lease->slot, &mapping->page->slot[lease->slot_index - mapping->first_slot]);
+        }
     }
 }
 

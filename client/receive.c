@@ -4,56 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 
 #include "client/buffer/heap.h"
 #include "client/client.h"
 #include "client/error.h"
-#include "client/received.h"
 #include "proto/base/cleanup.h"
 
 /* ---- the welcome ---- */
-
-static int map_control(mb_client *client, int fd, const char **ret_fault)
-{
-    *ret_fault = received_control_fault(fd, CONTROL_PAGE_BYTES);
-    if (*ret_fault) {
-        return -EPROTO;
-    }
-    struct control_mapping *mapping = malloc(sizeof *mapping);
-    void *page = mapping ? mmap(NULL, CONTROL_PAGE_BYTES, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
-    if (page == MAP_FAILED) {
-        free(mapping);
-        *ret_fault = "the broker's control page can't be mapped: out of memory";
-        return -ENOMEM;
-    }
-    struct stat status;
-    mapping->page = page;
-    mapping->inode = fstat(fd, &status) == 0 ? status.st_ino : 0;
-    if (mapping->page->magic != CONTROL_PAGE_MAGIC || mapping->page->version != CONTROL_PAGE_VERSION) {
-        (void)munmap(page, CONTROL_PAGE_BYTES);
-        free(mapping);
-        return -EPROTO;
-    }
-    SLIST_INSERT_HEAD(&client->controls, mapping, next);
-    return 0;
-}
-
-/* A broker that was restarted has made the page anew. */
-static int renew_control(mb_client *client, int fd, const char **ret_fault)
-{
-    struct stat status;
-    const struct control_mapping *newest = SLIST_FIRST(&client->controls);
-    if (fd < 0 || fstat(fd, &status) < 0 || (newest && status.st_ino == newest->inode)) {
-        return 0;
-    }
-    int result = map_control(client, fd, ret_fault);
-    if (result == 0) {
-        leases_move_slots(client, SLIST_FIRST(&client->controls)->page);
-    }
-    return result;
-}
 
 /* Asks which leases the broker has for this session: it may have granted one whose answer was lost. */
 static void ask_for_leases(mb_client *client, uint64_t after)
@@ -67,17 +24,13 @@ static void ask_for_leases(mb_client *client, uint64_t after)
 static int take_welcome(mb_client *client, const struct welcome_reply *welcome, int fd, const char **ret_fault)
 {
     bool known = welcome->resumed && welcome->session == client->session;
+    const struct control_page_event page = {.bytes = welcome->control_bytes};
+    int result = control_take(client, welcome->session, fd, &page, ret_fault);
+    if (result < 0) {
+        return result;
+    }
     if (!known) {
-        int result = welcome->control_bytes != CONTROL_PAGE_BYTES ? -EPROTO : map_control(client, fd, ret_fault);
-        if (result < 0) {
-            return result;
-        }
         leases_sweep(client, MB_END_BROKER_GONE);
-    } else {
-        int result = renew_control(client, fd, ret_fault);
-        if (result < 0) {
-            return result;
-        }
     }
     bool first = client->session == 0;
     client->session = welcome->session;
@@ -172,7 +125,10 @@ static void return_grant(mb_client *client, uint64_t lease)
 static void answer_grant(mb_client *client, struct call *call, const struct reply *reply, int *fd)
 {
     if (!call->lease || call->lease->extent_count == EXTENTS_MAX || *fd < 0 ||
-        reply->grant.slot >= CONTROL_PAGE_SLOTS) {
+        !control_find(client, reply->grant.slot)) {
+        if (!lease_find(client, reply->grant.lease)) {
+            return_grant(client, reply->grant.lease);
+        }
         finish(client, call, -EPROTO, "the broker's grant makes no sense");
         return;
     }
@@ -236,7 +192,16 @@ static void handle_answer(mb_client *client, const struct reply *reply, int *fd)
 
 /* ---- events ---- */
 
-static void handle_event(mb_client *client, const struct reply *reply)
+/* Without it no grant could be checked: it is asked for anew with the session. */
+static void take_control_page(mb_client *client, const struct control_page_event *page, int fd)
+{
+    const char *fault;
+    if (control_take(client, client->session, fd, page, &fault) < 0) {
+        link_broke(client);
+    }
+}
+
+static void handle_event(mb_client *client, const struct reply *reply, int fd)
 {
     mb_event details = {0};
     switch ((int)reply->kind) {
@@ -273,6 +238,9 @@ static void handle_event(mb_client *client, const struct reply *reply)
         details.milliseconds = reply->revoking.remaining_ms;
         event_push(client, MB_EVENT_REVOKING, lease_find(client, reply->revoking.lease), &details);
         break;
+    case EVENT_CONTROL_PAGE:
+        take_control_page(client, &reply->control_page, fd);
+        break;
     case EVENT_SHUTTING_DOWN:
         event_push(client, MB_EVENT_SHUTTING_DOWN, NULL, NULL);
         break;
@@ -297,7 +265,7 @@ static void handle_packet(mb_client *client, size_t bytes, int *fd)
     } else if (reply.is_answer) {
         handle_answer(client, &reply, fd);
     } else {
-        handle_event(client, &reply);
+        handle_event(client, &reply, *fd);
     }
 }
 

@@ -125,6 +125,7 @@ static bool decode_status(const Membroker__V1__StatusReport *from, struct status
         .remembered = from->remembered,
         .configuration_error = from->configuration_error ? from->configuration_error : "",
         .warnings = from->warnings ? from->warnings : "",
+        .control_bytes = from->control_bytes,
     };
     const Membroker__V1__Counters *counters = from->counters;
     if (counters) {
@@ -213,6 +214,8 @@ static bool decode_audit(const Membroker__V1__AuditReport *from, struct audit_re
         .ledger_mapped_bytes = from->ledger_mapped_bytes,
         .kernel_physical_bytes = from->kernel_physical_bytes,
         .kernel_mapped_bytes = from->kernel_mapped_bytes,
+        .ledger_control_bytes = from->ledger_control_bytes,
+        .kernel_control_bytes = from->kernel_control_bytes,
         .resident_physical_bytes = from->resident_physical_bytes,
         .in_flight = from->in_flight,
         .differences = (const char *const *)from->differences,
@@ -294,6 +297,11 @@ static bool decode_event(const DaemonMessage *message, struct reply *ret)
     case MEMBROKER__V1__DAEMON_MESSAGE__BODY_REVOKING:
         ret->kind = EVENT_REVOKING;
         ret->revoking = (struct expiring_event){message->revoking->lease, message->revoking->remaining_ms};
+        return true;
+    case MEMBROKER__V1__DAEMON_MESSAGE__BODY_CONTROL_PAGE:
+        ret->kind = EVENT_CONTROL_PAGE;
+        ret->control_page = (struct control_page_event){message->control_page->bytes, message->control_page->first_slot,
+                                                        message->control_page->slots};
         return true;
     case MEMBROKER__V1__DAEMON_MESSAGE__BODY_SHUTTING_DOWN:
         ret->kind = EVENT_SHUTTING_DOWN;

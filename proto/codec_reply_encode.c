@@ -13,7 +13,7 @@ _Static_assert((int)ERROR_CANCELLED == MEMBROKER__V1__ERROR_CODE__ERROR_CANCELLE
 _Static_assert((int)END_TAMPERED == MEMBROKER__V1__END_REASON__END_TAMPERED, "the enums share numbers");
 _Static_assert((int)CHARGE_CLIENT == MEMBROKER__V1__CHARGE__CHARGE_CLIENT, "the enums share numbers");
 _Static_assert((int)PRESSURE_FULL == MEMBROKER__V1__PRESSURE__PRESSURE_FULL, "the enums share numbers");
-_Static_assert(REPLY_KINDS == 18, "a new reply needs its codec");
+_Static_assert(REPLY_KINDS == 19, "a new reply needs its codec");
 
 static void set_unless_off(uint64_t value, protobuf_c_boolean *has, uint64_t *field)
 {
@@ -173,6 +173,7 @@ static bool encode_status(const struct status_reply *from, struct codec_arena *a
     CODEC_SET(to, remembered, from->remembered);
     to->configuration_error = codec_text(from->configuration_error);
     to->warnings = codec_text(from->warnings);
+    CODEC_SET(to, control_bytes, from->control_bytes);
     SET_BODY(message, STATUS, status, to);
     return new_limits(&from->limits, arena, &to->limits) && new_counters(&from->counters, arena, &to->counters);
 }
@@ -267,6 +268,8 @@ static bool encode_audit(const struct audit_reply *from, struct codec_arena *are
     CODEC_SET(to, ledger_mapped_bytes, from->ledger_mapped_bytes);
     CODEC_SET(to, kernel_physical_bytes, from->kernel_physical_bytes);
     CODEC_SET(to, kernel_mapped_bytes, from->kernel_mapped_bytes);
+    CODEC_SET(to, ledger_control_bytes, from->ledger_control_bytes);
+    CODEC_SET(to, kernel_control_bytes, from->kernel_control_bytes);
     CODEC_SET(to, resident_physical_bytes, from->resident_physical_bytes);
     CODEC_SET(to, in_flight, from->in_flight);
     to->differences = codec_arena_allocate(arena, from->difference_count, sizeof *to->differences);
@@ -337,6 +340,17 @@ static bool encode_revoking(const struct expiring_event *from, struct codec_aren
     return true;
 }
 
+static bool encode_control_page(const struct control_page_event *from, struct codec_arena *arena,
+                                DaemonMessage *message)
+{
+    NEW(ControlPageEvent, control_page_event, to);
+    CODEC_SET(to, bytes, from->bytes);
+    CODEC_SET(to, first_slot, from->first_slot);
+    CODEC_SET(to, slots, from->slots);
+    SET_BODY(message, CONTROL_PAGE, control_page, to);
+    return true;
+}
+
 static bool encode_why(const struct why_reply *from, struct codec_arena *arena, DaemonMessage *message)
 {
     NEW(WhyReport, why_report, to);
@@ -389,6 +403,8 @@ static bool encode_body(const struct reply *reply, struct codec_arena *arena, Da
         return encode_pressure(reply->pressure, arena, message);
     case EVENT_REVOKING:
         return encode_revoking(&reply->revoking, arena, message);
+    case EVENT_CONTROL_PAGE:
+        return encode_control_page(&reply->control_page, arena, message);
     case REPLY_WHY:
         return encode_why(&reply->why, arena, message);
     case REPLY_DONE:

@@ -27,7 +27,8 @@ enum {
     MESSAGE_WHOSE_SIZE = 48, /* of an account's name in a refusal: "host", "client", "class training" */
     MESSAGE_QUEUE_MAX = 200, /* waiting requests in one page of a listing */
     MESSAGE_WHY_MAX = 24,    /* explanations in one answer */
-    PROTOCOL_VERSION = 1,
+    PROTOCOL_VERSION = 2,
+    PROTOCOL_VERSION_OLDEST = 1,
 };
 
 #define LIMIT_OFF    UINT64_MAX       /* a limit that is switched off; absent in an answer */
@@ -204,6 +205,7 @@ enum reply_kind {
     EVENT_SHUTTING_DOWN,
     EVENT_PRESSURE,
     EVENT_REVOKING,
+    EVENT_CONTROL_PAGE,
     REPLY_KINDS
 };
 
@@ -302,6 +304,7 @@ struct status_reply {
     uint64_t remembered;             /* sizes */
     const char *configuration_error; /* why the configuration files are not in force; "": they are */
     const char *warnings;            /* a line each; "": none */
+    uint64_t control_bytes;          /* of control pages, which no limit of the above counts */
 };
 
 struct session_entry {
@@ -381,6 +384,7 @@ struct audit_reply {
     uint64_t segments;
     uint64_t ledger_physical_bytes, ledger_mapped_bytes;
     uint64_t kernel_physical_bytes, kernel_mapped_bytes;
+    uint64_t ledger_control_bytes, kernel_control_bytes;
     uint64_t resident_physical_bytes;
     uint64_t in_flight;
     const char *const *differences;
@@ -400,6 +404,12 @@ struct expiring_event {
 struct limits_event {
     struct byte_limits host_limits;
     struct lease_times times;
+};
+
+/* Another control page; comes with its descriptor. */
+struct control_page_event {
+    uint64_t bytes;
+    uint32_t first_slot, slots;
 };
 
 struct trim_event {
@@ -428,5 +438,6 @@ struct reply {
         struct why_reply why;
         enum pressure pressure;
         struct expiring_event revoking;
+        struct control_page_event control_page;
     };
 };

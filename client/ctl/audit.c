@@ -13,11 +13,13 @@ static int print_json(const struct audit_reply *audit)
     for (size_t i = 0; i < audit->difference_count; i++) {
         (void)json_array_append_new(differences, json_string(audit->differences[i]));
     }
-    json_t *ledger = json_pack("{s:I,s:I}", "physical_bytes", (json_int_t)audit->ledger_physical_bytes, "mapped_bytes",
-                               (json_int_t)audit->ledger_mapped_bytes);
-    json_t *kernel = json_pack("{s:I,s:I,s:I}", "physical_bytes", (json_int_t)audit->kernel_physical_bytes,
-                               "mapped_bytes", (json_int_t)audit->kernel_mapped_bytes, "resident_physical_bytes",
-                               (json_int_t)audit->resident_physical_bytes);
+    json_t *ledger =
+        json_pack("{s:I,s:I,s:I}", "physical_bytes", (json_int_t)audit->ledger_physical_bytes, "mapped_bytes",
+                  (json_int_t)audit->ledger_mapped_bytes, "control_bytes", (json_int_t)audit->ledger_control_bytes);
+    json_t *kernel =
+        json_pack("{s:I,s:I,s:I,s:I}", "physical_bytes", (json_int_t)audit->kernel_physical_bytes, "mapped_bytes",
+                  (json_int_t)audit->kernel_mapped_bytes, "control_bytes", (json_int_t)audit->kernel_control_bytes,
+                  "resident_physical_bytes", (json_int_t)audit->resident_physical_bytes);
     return ctl_print_json(json_pack("{s:b,s:I,s:I,s:o,s:o,s:o}", "agree", audit->difference_count == 0, "segments",
                                     (json_int_t)audit->segments, "in_flight", (json_int_t)audit->in_flight, "ledger",
                                     ledger, "kernel", kernel, "differences", differences),
@@ -37,6 +39,7 @@ static void print_table(const struct audit_reply *audit)
     struct libscols_table *table = table_new(columns, 3);
     add_row(table, "RAM", audit->ledger_physical_bytes, audit->kernel_physical_bytes);
     add_row(table, "mapped files", audit->ledger_mapped_bytes, audit->kernel_mapped_bytes);
+    add_row(table, "control pages", audit->ledger_control_bytes, audit->kernel_control_bytes);
     table_finish(table);
     printf("%" PRIu64 " segments compared, %" PRIu64 " in flight; %" PRIu64 " bytes of RAM are resident\n%s\n",
            audit->segments, audit->in_flight, audit->resident_physical_bytes,

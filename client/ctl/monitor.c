@@ -74,7 +74,7 @@ static int greet(struct monitor *monitor)
     struct request hello = {.kind = REQUEST_HELLO};
     const struct reply *reply;
     hello.hello = (struct hello_request){
-        .protocol_min = PROTOCOL_VERSION,
+        .protocol_min = PROTOCOL_VERSION_OLDEST,
         .protocol_max = PROTOCOL_VERSION,
         .name = "membrokerctl",
         .heap_bytes = LIMIT_UNSAID,

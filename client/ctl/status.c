@@ -25,9 +25,10 @@ static json_t *status_json(const struct status_reply *status)
     json_t *limits = json_pack("{s:o,s:o,s:o}", "max_bytes", ctl_json_limit(status->limits.max_bytes),
                                "max_physical_bytes", ctl_json_limit(status->limits.max_physical_bytes),
                                "max_mapped_bytes", ctl_json_limit(status->limits.max_mapped_bytes));
-    json_t *used = json_pack("{s:I,s:I,s:I,s:I}", "bytes", (json_int_t)status->used_bytes, "physical_bytes",
+    json_t *used = json_pack("{s:I,s:I,s:I,s:I,s:I}", "bytes", (json_int_t)status->used_bytes, "physical_bytes",
                              (json_int_t)status->used_physical_bytes, "mapped_bytes",
-                             (json_int_t)status->used_mapped_bytes, "freeing_bytes", (json_int_t)status->freeing_bytes);
+                             (json_int_t)status->used_mapped_bytes, "freeing_bytes", (json_int_t)status->freeing_bytes,
+                             "control_bytes", (json_int_t)status->control_bytes);
     json_t *host = json_pack("{s:I,s:I}", "total_bytes", (json_int_t)status->host_total_bytes, "available_bytes",
                              (json_int_t)status->host_available_bytes);
     json_t *pool = json_pack("{s:I,s:I,s:I}", "bytes", (json_int_t)status->pooled_bytes, "hits",
@@ -77,7 +78,8 @@ static void print_status(const struct status_reply *status)
 {
     static const struct column columns[] = {
         {"MEMORY", false}, {"USED", true}, {"LIMIT", true}, {"SHARE", true}, {"SETTING", false}};
-    char total[CELL_BYTES], available[CELL_BYTES], freeing[CELL_BYTES], pooled[CELL_BYTES], reserved[CELL_BYTES];
+    char total[CELL_BYTES], available[CELL_BYTES], freeing[CELL_BYTES], pooled[CELL_BYTES], reserved[CELL_BYTES],
+        control[CELL_BYTES];
     print_alarms(status);
     printf("membrokerd ");
     text_print(stdout, status->daemon_version);
@@ -97,11 +99,11 @@ static void print_status(const struct status_reply *status)
     text_print(stdout, status->spill_directory);
     (void)putchar('\n');
     printf("waiting: %llu requests; pool: %s ready, %llu hits, %llu misses; reserved and not in use: %s\n"
-           "memory pressure: %s; learned sizes: %llu\n",
+           "memory pressure: %s; learned sizes: %llu; control pages: %s\n",
            (unsigned long long)status->waiting, size_to_text(status->pooled_bytes, pooled),
            (unsigned long long)status->pool_hits, (unsigned long long)status->pool_misses,
            size_to_text(status->reserved_bytes, reserved), pressure_name(status->pressure),
-           (unsigned long long)status->remembered);
+           (unsigned long long)status->remembered, size_to_text(status->control_bytes, control));
     print_counters(&status->counters);
 }
 

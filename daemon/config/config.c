@@ -114,7 +114,8 @@ static struct config *config_new(uint64_t host_total_bytes)
                                                  .messages_max = 50000,
                                                  .user_messages_max = 200000,
                                                  .unread_bytes_max = 1 << 20,
-                                                 .user_unread_bytes_max = 32 << 20};
+                                                 .user_unread_bytes_max = 32 << 20,
+                                                 .control = {256 << 20, 32 << 20}};
         config->requests_max = 256;
         config->user_requests_max = config->user_sessions_max = 4096;
         config->pressure_some = 20;

@@ -12,6 +12,11 @@
 
 #include "daemon/core/input.h"
 
+/* What control pages may take; a user's first few are never refused for what others have. */
+struct control_bounds {
+    uint64_t bytes_max, user_bytes_max;
+};
+
 /* What one client, or one user, may demand of the daemon itself. */
 struct client_bounds {
     uint32_t handshake_ms;          /* from connecting to the hello */
@@ -20,6 +25,7 @@ struct client_bounds {
     uint32_t user_messages_max;     /* of all connections of a user in a second */
     uint64_t unread_bytes_max;      /* queued for a connection that does not read; beyond, it is cut off */
     uint64_t user_unread_bytes_max; /* queued for all connections of a user */
+    struct control_bounds control;  /* of control pages */
 };
 
 enum { CONFIG_SOCKET_SETTINGS = 3 };

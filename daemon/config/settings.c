@@ -65,6 +65,9 @@ const struct setting settings[SETTINGS] = {
     [SETTING_MAX_MESSAGES_PER_USER] = {"clients", "max_messages_per_user", KIND_NUMBER, AT(clients.user_messages_max),
                                        true},
     [SETTING_MAX_UNREAD] = {"clients", "max_unread", KIND_SIZE, AT(clients.unread_bytes_max), true},
+    [SETTING_MAX_CONTROL_BYTES] = {"clients", "max_control_bytes", KIND_SIZE, AT(clients.control.bytes_max), true},
+    [SETTING_MAX_CONTROL_BYTES_PER_USER] = {"clients", "max_control_bytes_per_user", KIND_SIZE,
+                                            AT(clients.control.user_bytes_max), true},
     [SETTING_MAX_UNREAD_PER_USER] = {"clients", "max_unread_per_user", KIND_SIZE, AT(clients.user_unread_bytes_max),
                                      true},
 };

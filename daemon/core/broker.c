@@ -148,6 +148,7 @@ static void open_session(struct step *step, const struct input *input)
     session_join(broker, session, flow);
     session->token = input->open.token;
     session->peer = input->peer;
+    session_set_room(session, &input->open.room);
     for (size_t i = 0; i < sizeof session->name; i++) {
         session->name[i] = input->open.hello.name[i];
     }
@@ -299,6 +300,7 @@ static void handle_request(struct step *step, const struct input *input, struct 
     if (request->kind == REQUEST_REVOKE) {
         revoke(step, input);
     } else if (session) {
+        session_set_room(session, &input->request.room);
         session_request(step, session, request);
     } else {
         answer_error(step, input->peer, request->id, ERROR_MONITOR,

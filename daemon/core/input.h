@@ -55,15 +55,23 @@ struct broker_settings {
     const struct policy *policy; /* borrowed for the step; NULL: none */
 };
 
+/* The slots that a session's control pages have, as the shell makes them. */
+struct control_room {
+    uint32_t slots;      /* 0: nothing is said; at first: as many as there can be */
+    uint64_t generation; /* even, and above all that were in pages that another session had */
+};
+
 struct input_open {
     uint64_t request_id; /* of the hello; all that INPUT_RESUMED has of this */
     struct identity identity;
     struct token token;
     struct hello_request hello;
+    struct control_room room;
 };
 
 struct input_request {
     struct identity identity;
+    struct control_room room;
     const struct request *request;
 };
 

@@ -91,6 +91,12 @@ void broker_fill_status(const struct broker *broker, struct status_reply *status
     status->remembered = broker->learned.count;
 }
 
+uint32_t broker_slots_wanted(const struct broker *broker, uint64_t id)
+{
+    const struct session *session = session_table_find(&broker->sessions, id);
+    return session ? session->lease_count + (uint32_t)session->waiting_count + 1 : 0;
+}
+
 static void fill_session(const struct session *session, struct session_entry *entry)
 {
     *entry = (struct session_entry){

@@ -104,6 +104,7 @@ int broker_restore_session(struct broker *broker, const struct kept_session *kep
     session->peer = peer;
     session->renewed_at = now;
     memcpy(session->name, kept->name, sizeof session->name);
+    session_set_room(session, &kept->room);
     session_detach(&broker->sessions, session, now + grace);
     skip(&broker->next_session, kept->id);
     return 0;
@@ -175,7 +176,7 @@ static bool is_size(const struct broker *broker, uint64_t bytes)
 static bool is_sane(const struct broker *broker, const struct kept_segment *kept)
 {
     return is_number(kept->id) && is_number(kept->lease) && is_size(broker, kept->bytes) &&
-           kept->generation <= NUMBER_MAX && kept->generation % 2 == 1 && kept->slot < CONTROL_PAGE_SLOTS &&
+           kept->generation <= NUMBER_MAX && kept->generation % 2 == 1 && kept->slot < CONTROL_SLOTS_MAX &&
            (kept->location == LOCATION_RAM || kept->location == LOCATION_MMAP);
 }
 

@@ -14,6 +14,7 @@ struct kept_session {
     struct token token;
     struct byte_limits limits;
     char name[MESSAGE_NAME_SIZE];
+    struct control_room room; /* that the shell has made for it; not kept */
 };
 
 /* A living segment, with what is to be known of its lease. */

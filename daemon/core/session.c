@@ -58,7 +58,7 @@ struct session *session_new(struct session_table *table, uint64_t id, const stru
     session->identity = *identity;
     session->state = SESSION_CONNECTED;
     account_init(&session->account, "client", limits);
-    slot_table_init(&session->slots, CONTROL_PAGE_SLOTS);
+    slot_table_init(&session->slots, CONTROL_SLOTS_MAX);
     RB_INIT(&session->leases);
     TAILQ_INIT(&session->waiting);
     const struct session *twin = RB_INSERT(session_id_tree, &table->by_id, session);
@@ -67,6 +67,14 @@ struct session *session_new(struct session_table *table, uint64_t id, const stru
     RB_INSERT(session_user_tree, &table->by_user, session);
     table->count++;
     return session;
+}
+
+void session_set_room(struct session *session, const struct control_room *room)
+{
+    if (room->slots) {
+        session->slots.capacity_max = room->slots;
+        session->slots.generation = room->generation;
+    }
 }
 
 void session_add_lease(struct session *session, struct lease *lease)

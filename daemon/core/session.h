@@ -10,6 +10,7 @@
 #include <sys/queue.h>
 
 #include "daemon/core/identity.h"
+#include "daemon/core/input.h"
 #include "daemon/core/learned.h"
 #include "daemon/core/lease.h"
 #include "daemon/core/party.h"
@@ -85,6 +86,9 @@ void session_table_init(struct session_table *table);
 /* A connected session that stands under nobody yet; NULL when memory is short. The table owns it. */
 struct session *session_new(struct session_table *table, uint64_t id, const struct identity *identity,
                             const struct byte_limits *limits);
+
+/* It has so many slots from now on; 0: as before. Never fewer. */
+void session_set_room(struct session *session, const struct control_room *room);
 
 /* Gives it a lease, or takes one that ended or never began. */
 void session_add_lease(struct session *session, struct lease *lease);

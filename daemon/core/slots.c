@@ -93,7 +93,7 @@ int slot_take(struct slot_table *table, uint32_t *ret_slot, uint64_t *ret_genera
             return -ENOMEM;
         }
         slot = table->count++;
-        table->slots[slot] = (struct slot){.generation = 0};
+        table->slots[slot] = (struct slot){.generation = table->generation};
     }
     table->slots[slot].next_free = NO_SLOT;
     *ret_slot = slot;

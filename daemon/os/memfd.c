@@ -140,6 +140,18 @@ int memfd_segment(uint64_t bytes, const struct memfd_options *options)
     return result < 0 ? result : fd_steal(&fd);
 }
 
+/* Every page now, in pages of the smallest size: what a reader finds is what there is. */
+static int fill_control(void *address, uint64_t bytes)
+{
+    (void)madvise(address, bytes, MADV_NOHUGEPAGE);
+    int result = populate(address, bytes);
+    if (result == -EINVAL) { /* a kernel before 5.14 */
+        memset(address, 0, bytes);
+        return 0;
+    }
+    return result;
+}
+
 int memfd_control(uint64_t bytes, void **ret_address)
 {
     cleanup(fd_closep) int fd = create("membroker:control", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -153,10 +165,13 @@ int memfd_control(uint64_t bytes, void **ret_address)
     if (address == MAP_FAILED) {
         return -errno;
     }
-    if (fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
-        int error = -errno;
+    int result = fill_control(address, bytes);
+    if (result == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
+        result = -errno;
+    }
+    if (result < 0) {
         (void)munmap(address, bytes);
-        return error;
+        return result;
     }
     *ret_address = address;
     return fd_steal(&fd);

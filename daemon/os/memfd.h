@@ -26,8 +26,9 @@ int memfd_segment(uint64_t bytes, const struct memfd_options *options);
 
 /*
  * A memfd of `bytes` mapped for writing at *ret_address, which nobody else, not even this process, can ever
- * map or write again: sealed F_SEAL_FUTURE_WRITE and against every change of size. Returns the descriptor or
- * negative errno. The caller unmaps.
+ * map or write again: sealed F_SEAL_FUTURE_WRITE and against every change of size; all its pages exist. Returns the
+ * descriptor or negative errno. The caller unmaps. Once others have it, no system call that takes its inode's lock is
+ * made on it: they can hold that lock.
  */
 int memfd_control(uint64_t bytes, void **ret_address);
 
@@ -37,5 +38,6 @@ bool memfd_has_transparent_huge_pages(void);
 /* The host's default huge page size in bytes; 0 where it has none reserved. */
 uint64_t memfd_huge_page_bytes(void);
 
-/* How /proc/self/fd shows a segment's descriptor. */
+/* How /proc/self/fd shows a segment's descriptor, and a control page's. */
 #define MEMFD_SEGMENT_LINK "/memfd:membroker:segment (deleted)"
+#define MEMFD_CONTROL_LINK "/memfd:membroker:control (deleted)"

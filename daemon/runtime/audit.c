@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/os/memfd.h"
@@ -45,6 +46,7 @@ struct audit {
     int scans;
     int *descriptors; /* that look like segments */
     size_t descriptor_count;
+    uint64_t control_bytes; /* of control pages, as the kernel has allocated them */
     int scan_error;
     size_t looks;         /* that have not come back */
     uint64_t looks_began; /* monotonic */
@@ -147,6 +149,14 @@ static bool is_segment_link(const struct server *server, const char *target)
            lies_in(target, server->config->files_directory);
 }
 
+/* This takes no lock of the inode, which the page's client may hold. */
+static uint64_t allocated_bytes(int directory, const char *name)
+{
+    struct stat status;
+    enum { BLOCK = 512 };
+    return fstatat(directory, name, &status, 0) == 0 ? (uint64_t)status.st_blocks * BLOCK : 0;
+}
+
 /* On the thread pool. */
 static void scan_work(uv_work_t *work)
 {
@@ -155,6 +165,7 @@ static void scan_work(uv_work_t *work)
     DIR *directory = opendir("/proc/self/fd");
     const struct dirent *entry;
     audit->descriptor_count = 0;
+    audit->control_bytes = 0;
     free(audit->descriptors);
     audit->descriptors = NULL;
     audit->scan_error = directory ? 0 : -errno;
@@ -163,6 +174,9 @@ static void scan_work(uv_work_t *work)
         ssize_t length = readlinkat(dirfd(directory), entry->d_name, target, sizeof target - 1);
         if (length > 0) {
             target[length] = '\0';
+            if (strcmp(target, MEMFD_CONTROL_LINK) == 0) {
+                audit->control_bytes += allocated_bytes(dirfd(directory), entry->d_name);
+            }
             if (is_segment_link(audit->server, target)) {
                 audit->scan_error = keep_descriptor(audit, &capacity, (int)strtol(entry->d_name, NULL, 10));
             }
@@ -190,7 +204,11 @@ static void scan_done(uv_work_t *work, int status)
     for (size_t i = 0; i < audit->descriptor_count; i++) {
         unexplained += !is_known(server, audit->descriptors[i]);
     }
-    bool doubtful = unexplained && (audit->disturbed || !workers_are_idle(server) || audit->scans < 3);
+    audit->report.ledger_control_bytes = server->control_store.bytes;
+    audit->report.kernel_control_bytes = audit->control_bytes;
+    bool differs = audit->control_bytes != server->control_store.bytes; /* sessions may have come or gone meanwhile */
+    bool doubtful = (unexplained && (audit->disturbed || !workers_are_idle(server) || audit->scans < 3)) ||
+                    (differs && audit->scans < SCANS_MAX - 1);
     if (doubtful && ++audit->scans < SCANS_MAX && connection_is_open(audit->connection)) {
         (void)uv_timer_start(&audit->timer, scan_again, SCAN_PAUSE_MS, 0);
         return;
@@ -199,6 +217,10 @@ static void scan_done(uv_work_t *work, int status)
         audit->look_error = audit->scan_error;
     } else if (unexplained && !doubtful) {
         note_difference(audit, "%zu descriptors of segments belong to no segment in the ledger", unexplained);
+    }
+    if (audit->scan_error == 0 && differs && !doubtful) {
+        note_difference(audit, "%llu bytes of control pages are counted, and the kernel has %llu",
+                        (unsigned long long)server->control_store.bytes, (unsigned long long)audit->control_bytes);
     }
     finish(audit);
 }

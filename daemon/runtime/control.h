@@ -1,21 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A session's control page, the daemon's writing side. */
+/* A session's control pages, the daemon's writing side. */
 #pragma once
 
 #include "daemon/core/effect.h"
-#include "proto/control_page.h"
+#include "daemon/runtime/control_store.h"
 
 struct control {
-    int fd; /* goes to the client; sealed against writing */
-    struct control_page *page;
+    struct control_store *store;
+    unsigned count;
+    struct control_memory *pages[CONTROL_PAGES_MAX];
 };
 
-/* Returns 0 or negative errno. */
-int control_open(struct control *ret);
+/* The first page, of `bytes` (0: the usual). 0; an answer of control_store_take(); or negative errno. */
+int control_open(struct control *control, struct control_store *store, uint32_t uid, uint64_t bytes,
+                 const struct control_bounds *bounds);
+
+/* Another page, for more slots. As before; also CONTROL_E_MOST: it has as many as there can be. */
+int control_grow(struct control *control, const struct control_bounds *bounds);
+enum { CONTROL_E_MOST = 3 };
+
 void control_close(struct control *control);
 
-/* Writes how short of memory the machine is. */
-void control_write_pressure(struct control *control, enum pressure level);
+/* How many slots there are. */
+uint32_t control_slots(const struct control *control);
+
+/* An even generation above all that were ever in these pages: what slots begin at that nobody of this session had. */
+uint64_t control_generation(const struct control *control);
+
+/* A slot; NULL: there is none of that number. */
+struct control_slot *control_slot(const struct control *control, uint32_t slot);
+
+/* Sets a slot to what it was before a restart. It must exist. */
+void control_restore(struct control *control, uint32_t slot, uint64_t generation, uint32_t end_reason);
 
 /* Writes a slot: the reason first, so that whoever sees the new generation sees why. */
 void control_write(struct control *control, const struct effect_slot *slot);
+
+/* Writes how short of memory the machine is. */
+void control_write_pressure(struct control *control, enum pressure level);

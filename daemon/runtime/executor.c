@@ -54,7 +54,7 @@ static void reply_to_peer(struct effect_reply *reply)
 {
     struct segment_file *file = reply->segment_handle;
     if (file) {
-        segment_lend(file, ((struct peer *)reply->peer)->identity.uid);
+        segment_lend(file, identity_charged(&((struct peer *)reply->peer)->identity));
         keeper_keep_segment(file);
     }
     if (!reply->reply.is_answer && reply->reply.kind == EVENT_LEASE_ENDED) {

@@ -61,10 +61,26 @@ void keeper_keep_session(struct peer *peer)
     struct server *server = peer->server;
     struct kept_session kept;
     if (keeper_is_active(server) && broker_keep_session(server->broker, peer->session, &kept)) {
-        peer->record = peer->name_record = store(server, KEEPER_CONTROL, peer->control.fd, "session", peer->session);
+        peer->record = peer->name_record =
+            store(server, KEEPER_CONTROL, peer->control.pages[0]->fd, "session", peer->session);
         if (peer->record != TABLE_NONE) {
             table_keep_session(&server->table, peer->record, &kept, process_started_at(kept.identity.pid));
         }
+    }
+}
+
+void keeper_keep_control_page(struct peer *peer, unsigned place)
+{
+    char name[KEEPER_NAME_BYTES];
+    if (!keeper_is_active(peer->server) || peer->record == TABLE_NONE) {
+        return;
+    }
+    fault_point();
+    int result = service_manager_store(keeper_name(keeper_control_kind(place), peer->record, name),
+                                       peer->control.pages[place]->fd);
+    fault_point();
+    if (result < 0) {
+        complain(peer->server, "a control page of session", peer->session, result);
     }
 }
 
@@ -96,7 +112,9 @@ void keeper_forget_control(struct peer *peer)
 {
     char name[KEEPER_NAME_BYTES];
     if (keeper_is_active(peer->server) && peer->name_record != TABLE_NONE) {
-        service_manager_forget(keeper_name(KEEPER_CONTROL, peer->name_record, name));
+        for (unsigned place = 0; place < peer->control.count; place++) {
+            service_manager_forget(keeper_name(keeper_control_kind(place), peer->name_record, name));
+        }
         table_forget(&peer->server->table, peer->name_record);
         peer->name_record = TABLE_NONE;
     }

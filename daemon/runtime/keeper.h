@@ -29,6 +29,7 @@ bool keeper_is_active(const struct server *server);
 /* A session was opened; a segment was lent (idempotent). Negative errno where it can't be kept: logged, and it goes on.
  */
 void keeper_keep_session(struct peer *peer);
+void keeper_keep_control_page(struct peer *peer, unsigned place); /* another than the first */
 void keeper_keep_segment(struct segment_file *file);
 
 /* The session is over; its peer goes; the segment was freed. */

@@ -13,7 +13,7 @@
 #include "daemon/runtime/segments.h"
 
 enum keeper_kind {
-    KEEPER_CONTROL = 'c', /* a session's control page */
+    KEEPER_CONTROL = 'c', /* a session's first control page; the others are 'A' and on */
     KEEPER_SEGMENT = 's', /* a memfd or a nameless file: truncated when it is nobody's */
     KEEPER_FILE = 'f',    /* a program's own file: only closed */
 };
@@ -39,11 +39,18 @@ static inline const char *keeper_name(enum keeper_kind kind, uint32_t record, ch
 static inline bool keeper_is_name(const char *name)
 {
     size_t length = strlen(name);
-    bool is_ours = length >= 2 && length < KEEPER_NAME_BYTES && strchr("csf", name[0]);
+    bool is_ours = length >= 2 && length < KEEPER_NAME_BYTES && strchr("csfABCDEF", name[0]);
     for (size_t i = 1; is_ours && i < length; i++) {
         is_ours = isalnum((unsigned char)name[i]);
     }
     return is_ours;
+}
+
+_Static_assert(CONTROL_PAGES_MAX == 7, "each place has its letter");
+
+static inline enum keeper_kind keeper_control_kind(unsigned place)
+{
+    return place == 0 ? KEEPER_CONTROL : (enum keeper_kind)('A' + (int)place - 1);
 }
 
 static inline enum keeper_kind keeper_kind(const struct segment_file *file)

@@ -39,7 +39,7 @@ static void on_measured(struct server *server, struct work *work, const struct j
 int named_request_begin(struct connection *connection, const struct request *request, named_request_ready *ready)
 {
     const struct peer *peer = connection_peer(connection);
-    if (workers_are_held_up(peer->server, peer->identity.uid)) {
+    if (workers_are_held_up(peer->server, identity_charged(&peer->identity))) {
         return -EBUSY;
     }
     struct named_request *named = calloc(1, sizeof *named);
@@ -54,7 +54,7 @@ int named_request_begin(struct connection *connection, const struct request *req
     named->work.job.gid = peer->identity.gid;
     memcpy(named->work.job.file, request->acquire.file, sizeof named->work.job.file);
     named->work.fd = -EBADF;
-    named->work.user = peer->identity.uid;
+    named->work.user = identity_charged(&peer->identity);
     named->work.done = on_measured;
     LIST_INSERT_HEAD(&measured, named, in_list);
     workers_do(peer->server, &named->work);

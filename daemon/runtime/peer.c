@@ -24,7 +24,6 @@ struct peer *peer_new(struct server *server, const struct identity *identity)
     peer->identity = *identity;
     peer->pidfd = -EBADF;
     peer->record = peer->name_record = TABLE_NONE;
-    peer->control.fd = -EBADF;
     LIST_INSERT_HEAD(&server->peers, peer, in_server);
     return peer;
 }
@@ -81,21 +80,43 @@ int peer_watch_again(struct peer *peer, uint64_t started_at)
     return start_watch(peer);
 }
 
-static int make_control(struct peer *peer)
-{
-    int result = control_open(&peer->control);
-    if (result == 0 && peer->control.fd >= peer->server->fd_ceiling) {
-        control_close(&peer->control);
-        result = -EMFILE;
-    }
-    return result;
-}
-
 /* What an earlier hello, which was refused, had made is used now. */
 int peer_prepare_session(struct peer *peer)
 {
-    int result = peer->control.page ? 0 : make_control(peer);
-    return result < 0 || peer->watching ? result : watch_process(peer);
+    struct server *server = peer->server;
+    int result = peer->control.count
+                     ? 0
+                     : control_open(&peer->control, &server->control_store, identity_charged(&peer->identity), 0,
+                                    &server->config->clients.control);
+    return result || peer->watching ? result : watch_process(peer);
+}
+
+static void send_control_page(struct peer *peer, unsigned place)
+{
+    struct control_memory *memory = peer->control.pages[place];
+    struct reply reply = {.kind = EVENT_CONTROL_PAGE};
+    reply.control_page = (struct control_page_event){memory->bytes, memory->page->first_slot, memory->slots};
+    memory->was_sent = true;
+    peer_send(peer, &reply, memory->fd);
+}
+
+int peer_make_room(struct peer *peer, uint32_t slots)
+{
+    struct control *control = &peer->control;
+    int result = 0;
+    while (result == 0 && peer->protocol >= 2 && control_slots(control) < slots) {
+        result = control_grow(control, &peer->server->config->clients.control);
+        if (result == 0) {
+            keeper_keep_control_page(peer, control->count - 1);
+            send_control_page(peer, control->count - 1);
+        }
+    }
+    return result == CONTROL_E_MOST ? 0 : result;
+}
+
+struct control_room peer_room(const struct peer *peer)
+{
+    return (struct control_room){control_slots(&peer->control), control_generation(&peer->control)};
 }
 
 static void on_watch_closed(uv_handle_t *handle)
@@ -172,18 +193,31 @@ void peer_hang_up(struct peer *peer)
     }
 }
 
+/* A client of protocol 1 maps as much as that says, and looks at no more than it has slots. */
+static uint64_t first_page_bytes(const struct peer *peer)
+{
+    return peer->protocol < 2 || !peer->control.count ? CONTROL_WHOLE_BYTES : peer->control.pages[0]->bytes;
+}
+
 void peer_welcome(struct peer *peer, uint64_t request_id, bool resumed)
 {
     struct reply reply = {.kind = REPLY_WELCOME, .is_answer = true, .reply_to = request_id};
+    unsigned pages = peer->session ? peer->control.count : 0;
     reply.welcome = (struct welcome_reply){
-        .protocol = PROTOCOL_VERSION,
+        .protocol = peer->protocol,
         .daemon_version = MEMBROKER_VERSION,
         .resumed = resumed,
         .message_bytes_max = MESSAGE_BYTES_MAX,
-        .control_bytes = CONTROL_PAGE_BYTES,
+        .control_bytes = first_page_bytes(peer),
         .leases_survive = keeper_is_active(peer->server),
     };
     broker_fill_welcome(peer->server->broker, peer->session, &reply.welcome);
     peer->greeted = true;
-    peer_send(peer, &reply, peer->session ? peer->control.fd : -EBADF);
+    if (pages > 0) {
+        peer->control.pages[0]->was_sent = true;
+    }
+    peer_send(peer, &reply, pages > 0 ? peer->control.pages[0]->fd : -EBADF);
+    for (unsigned place = 1; place < pages; place++) {
+        send_control_page(peer, place);
+    }
 }

@@ -18,6 +18,7 @@ struct peer {
     uint64_t session; /* 0: none */
     bool greeted;
     bool is_monitor;
+    uint32_t protocol; /* that its hello agreed on */
     struct control control;
     uint32_t record;      /* in the kept table, while the session is not over */
     uint32_t name_record; /* by which its control page is kept */
@@ -30,8 +31,16 @@ struct peer {
 /* A peer for a new connection. NULL when memory is short. */
 struct peer *peer_new(struct server *server, const struct identity *identity);
 
-/* Makes the control page and watches the process, for a session to come. Returns 0 or negative errno. */
+/* Makes the control page and watches the process, for a session to come. Returns 0; an answer of control_open(); or
+ * negative errno. */
 int peer_prepare_session(struct peer *peer);
+
+/* Sees to it that the session's control pages have so many slots, where its client's protocol knows of more than one
+ * page. As before; 0 also where there can't be more. */
+int peer_make_room(struct peer *peer, uint32_t slots);
+
+/* What the core is to know of them. */
+struct control_room peer_room(const struct peer *peer);
 
 /* Watches the process of a restored session. -ESRCH: it has ended. */
 int peer_watch_again(struct peer *peer, uint64_t started_at);

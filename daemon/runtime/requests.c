@@ -43,12 +43,37 @@ static void send_error(struct connection *connection, const struct request *requ
 
 /* ---- hello ---- */
 
+static void refuse_control(struct connection *connection, const struct request *request, int answer)
+{
+    const struct peer *peer = connection_peer(connection);
+    const struct control_bounds *bounds = &connection_server(connection)->config->clients.control;
+    uint32_t user = identity_charged(&peer->identity);
+    char sentence[MESSAGE_SENTENCE_SIZE], most[SIZE_TEXT_BYTES], used[SIZE_TEXT_BYTES];
+    if (answer == CONTROL_E_USER_FULL) {
+        (void)snprintf(sentence, sizeof sentence,
+                       "user %u has %s of control pages, and [clients] max_control_bytes_per_user allows %s; end "
+                       "sessions, hold fewer leases in each, or raise that",
+                       user, size_to_text(control_store_user_bytes(&peer->server->control_store, user), used),
+                       size_to_text(bounds->user_bytes_max, most));
+    } else {
+        (void)snprintf(sentence, sizeof sentence,
+                       "all sessions together have %s of control pages, and [clients] max_control_bytes allows %s; "
+                       "raise that, or restart the broker, which forgets those of ended sessions",
+                       size_to_text(peer->server->control_store.bytes, used), size_to_text(bounds->bytes_max, most));
+    }
+    send_error(connection, request, ERROR_TOO_MANY, sentence);
+}
+
 static void open_session(struct connection *connection, const struct request *request)
 {
     struct peer *peer = connection_peer(connection);
     struct input open = {.kind = INPUT_OPEN_SESSION, .peer = peer};
     open.open = (struct input_open){.request_id = request->id, .identity = peer->identity, .hello = request->hello};
     int result = peer_prepare_session(peer);
+    if (result > 0) {
+        refuse_control(connection, request, result);
+        return;
+    }
     if (result == 0 && getrandom(&open.open.token, sizeof open.open.token, 0) != sizeof open.open.token) {
         result = -EIO;
     }
@@ -57,6 +82,7 @@ static void open_session(struct connection *connection, const struct request *re
                         "no session could be made for process %d: %s", peer->identity.pid, strerrordesc_np(-result));
         return;
     }
+    open.open.room = peer_room(peer);
     server_feed(peer->server, &open);
 }
 
@@ -72,10 +98,18 @@ static void resume_session(struct connection *connection, const struct request *
                    "there is no such session to resume: it is over, or the token is not its own; say hello anew");
         return;
     }
+    before->protocol = peer->protocol;
     connection_resume(connection, before);
     struct input resumed = {.kind = INPUT_RESUMED, .session = before->session, .peer = before};
     resumed.open.request_id = request->id;
     server_feed(server, &resumed);
+}
+
+/* The newest that both speak. */
+static bool agree_on_protocol(struct peer *peer, const struct hello_request *hello)
+{
+    peer->protocol = hello->protocol_max < PROTOCOL_VERSION ? hello->protocol_max : PROTOCOL_VERSION;
+    return peer->protocol >= PROTOCOL_VERSION_OLDEST && peer->protocol >= hello->protocol_min;
 }
 
 static void serve_hello(struct connection *connection, const struct request *request)
@@ -87,11 +121,11 @@ static void serve_hello(struct connection *connection, const struct request *req
     } else if (!access_may_connect(&peer->server->config->policy.access, getuid(), &peer->identity)) {
         send_error(connection, request, ERROR_NOT_PERMITTED,
                    "this user may not use this broker: its configuration ([access]) does not allow it");
-    } else if (hello->protocol_min > PROTOCOL_VERSION || hello->protocol_max < PROTOCOL_VERSION) {
-        connection_fail(
-            connection, ERROR_PROTOCOL_VERSION,
-            "the client speaks protocol versions %u to %u and this broker (%s) version %d; upgrade the older",
-            hello->protocol_min, hello->protocol_max, MEMBROKER_VERSION, PROTOCOL_VERSION);
+    } else if (!agree_on_protocol(peer, hello)) {
+        connection_fail(connection, ERROR_PROTOCOL_VERSION,
+                        "the client speaks protocol versions %u to %u and this broker (%s) %d to %d; upgrade the older",
+                        hello->protocol_min, hello->protocol_max, MEMBROKER_VERSION, PROTOCOL_VERSION_OLDEST,
+                        PROTOCOL_VERSION);
     } else if (hello->monitor) {
         peer->is_monitor = true;
         peer_welcome(peer, request->id, false);
@@ -104,16 +138,35 @@ static void serve_hello(struct connection *connection, const struct request *req
 
 /* ---- what the core serves ---- */
 
+/* The slot that a grant takes is there before the core is asked for it. False after an answer. */
+static bool make_room(struct connection *connection, const struct request *request)
+{
+    struct peer *peer = connection_peer(connection);
+    uint32_t wanted = request->kind == REQUEST_ACQUIRE && peer->session
+                          ? broker_slots_wanted(peer->server->broker, peer->session)
+                          : 0;
+    int result = peer_make_room(peer, wanted);
+    if (result > 0) {
+        refuse_control(connection, request, result);
+    } else if (result < 0) {
+        send_error(connection, request, ERROR_SYSTEM, "the broker has no memory or descriptor for a control page");
+    }
+    return result == 0;
+}
+
 static void serve_by_core(struct connection *connection, const struct request *request)
 {
     struct peer *peer = connection_peer(connection);
+    if (!make_room(connection, request)) {
+        return;
+    }
     if (request->kind == REQUEST_ACQUIRE || request->kind == REQUEST_EXTEND) {
         server_refresh_host(peer->server, 100 * NANOSECONDS_PER_MILLISECOND);
     }
     struct server *server = peer->server;
     uint64_t session = peer->session;
     struct input input = {.kind = INPUT_REQUEST, .session = peer->session, .peer = peer};
-    input.request = (struct input_request){.identity = peer->identity, .request = request};
+    input.request = (struct input_request){.identity = peer->identity, .request = request, .room = peer_room(peer)};
     server_feed(server, &input);
     if (request->kind == REQUEST_RENEW) { /* after the answer, which does not wait for it */
         watch_renewed(server, session);
@@ -177,6 +230,7 @@ static void serve_status(struct connection *connection, const struct request *re
         .host_available_bytes = server->host.available_bytes,
         .spill_directory = server->config->spill_directory,
         .away_ms = server->clock.away / NANOSECONDS_PER_MILLISECOND,
+        .control_bytes = server->control_store.bytes,
     };
     broker_fill_status(server->broker, &reply.status);
     reply.status.configuration_error = server->notices.error;

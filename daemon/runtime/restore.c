@@ -3,13 +3,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "daemon/os/process.h"
 #include "daemon/runtime/keeper.h"
 #include "daemon/runtime/keeper_names.h"
 #include "daemon/runtime/log.h"
+#include "daemon/runtime/restore_control.h"
 #include "proto/base/cleanup.h"
 
 struct restoring {
@@ -40,52 +40,59 @@ static void forget(enum keeper_kind kind, uint32_t record)
 
 /* ---- sessions ---- */
 
-/* The page of before can't be written any more, not even by us: its slots are copied to a new one. */
-static int renew_control(struct peer *peer, int before)
+static void forget_pages(uint32_t record)
 {
-    int result = control_open(&peer->control);
-    const struct control_page *page =
-        before < 0 ? MAP_FAILED : mmap(NULL, CONTROL_PAGE_BYTES, PROT_READ, MAP_SHARED, before, 0);
-    int map_error = -errno;
-    if (result < 0 || page == MAP_FAILED) {
-        return result < 0 ? result : before < 0 ? -EPROTO : map_error;
+    for (unsigned place = 0; place < CONTROL_PAGES_MAX; place++) {
+        forget(keeper_control_kind(place), record);
     }
-    for (uint32_t i = 0; i < CONTROL_PAGE_SLOTS; i++) {
-        uint64_t generation = atomic_load(&page->slot[i].generation);
-        if (generation) {
-            peer->control.page->slot[i].end_reason = atomic_load(&page->slot[i].end_reason);
-            peer->control.page->slot[i].generation = generation;
-        }
-    }
-    union {
-        const struct control_page *in;
-        void *out;
-    } mapped = {.in = page};
-    (void)munmap(mapped.out, CONTROL_PAGE_BYTES);
-    return 0;
 }
 
-/* The new page takes the place of the one before; where it can't, there is no page for a restart, but all goes on. */
+/* The new pages take the place of those before; where they can't, there are none for a restart, but all goes on. */
 static void keep_control(struct peer *peer, uint32_t record)
 {
     char name[KEEPER_NAME_BYTES];
-    forget(KEEPER_CONTROL, record);
-    int result = service_manager_store(keeper_name(KEEPER_CONTROL, record, name), peer->control.fd);
-    if (result < 0) {
-        log_warning("session %llu would not outlive another restart: %s", (unsigned long long)peer->session,
-                    strerrordesc_np(-result));
+    forget_pages(record);
+    for (unsigned place = 0; place < peer->control.count; place++) {
+        int result = service_manager_store(keeper_name(keeper_control_kind(place), record, name),
+                                           peer->control.pages[place]->fd);
+        if (result < 0) {
+            log_warning("session %llu would not outlive another restart: %s", (unsigned long long)peer->session,
+                        strerrordesc_np(-result));
+        }
     }
+}
+
+static int restore_control_pages(struct restoring *restoring, struct peer *peer, uint32_t record)
+{
+    int fds[CONTROL_PAGES_MAX];
+    for (unsigned place = 0; place < CONTROL_PAGES_MAX; place++) {
+        fds[place] = take(restoring, keeper_control_kind(place), record);
+    }
+    int result = restore_control(peer, fds);
+    for (unsigned place = 0; place < CONTROL_PAGES_MAX; place++) {
+        (void)fd_close(fds[place]);
+    }
+    return result;
+}
+
+static int restore_peer(struct restoring *restoring, struct peer *peer, const struct kept_session *kept,
+                        uint32_t record)
+{
+    struct server *server = restoring->server;
+    struct kept_session with_room = *kept;
+    int result = restore_control_pages(restoring, peer, record);
+    if (result < 0) {
+        return result;
+    }
+    with_room.room = peer_room(peer);
+    with_room.room.generation = 0; /* these pages are new, and each slot has its own */
+    return broker_restore_session(server->broker, &with_room, peer, server_now(server));
 }
 
 static int restore_session(struct restoring *restoring, const struct kept_session *kept, uint32_t record)
 {
-    struct server *server = restoring->server;
-    cleanup(fd_closep) int control = take(restoring, KEEPER_CONTROL, record);
-    struct peer *peer = peer_new(server, &kept->identity);
-    int result = peer ? renew_control(peer, control) : -ENOMEM;
-    if (result == 0) {
-        result = broker_restore_session(server->broker, kept, peer, server_now(server));
-    }
+    struct peer *peer = peer_new(restoring->server, &kept->identity);
+    int result = peer ? restore_peer(restoring, peer, kept, record) : -ENOMEM;
     if (result < 0) {
         if (peer) {
             peer_retire(peer);
@@ -114,7 +121,7 @@ static void restore_sessions(struct restoring *restoring)
         } else if (result < 0) {
             log_error("session %llu is lost: %s", (unsigned long long)kept.id, strerrordesc_np(-result));
             table_forget(table, i);
-            forget(KEEPER_CONTROL, i);
+            forget_pages(i);
         } else {
             restoring->sessions++;
         }
@@ -132,17 +139,14 @@ static struct peer *peer_of(const struct server *server, uint64_t session)
 static uint32_t user_of(const struct server *server, const struct kept_segment *kept)
 {
     const struct peer *peer = peer_of(server, kept->session);
-    return peer ? peer->identity.uid : getuid();
+    return peer ? identity_charged(&peer->identity) : getuid();
 }
 
 /* The slot says whether the lease had ended when the daemon did: NULL. */
 static struct control_slot *live_slot(const struct peer *peer, const struct kept_segment *kept)
 {
-    if (!peer || kept->slot >= CONTROL_PAGE_SLOTS) {
-        return NULL;
-    }
-    struct control_slot *slot = &peer->control.page->slot[kept->slot];
-    return slot->generation == kept->generation ? slot : NULL;
+    struct control_slot *slot = peer ? control_slot(&peer->control, kept->slot) : NULL;
+    return slot && slot->generation == kept->generation ? slot : NULL;
 }
 
 /* 0: it goes on. Whether it is as it was made, workers see afterwards: its borrower may hold it locked. */
@@ -235,8 +239,8 @@ static void restore_segments(struct restoring *restoring)
 /* Slots that no lease has now: their generations go on, and say that what was there has ended. */
 static void restore_slots(struct server *server, struct peer *peer)
 {
-    for (uint32_t i = 0; i < CONTROL_PAGE_SLOTS; i++) {
-        struct control_slot *slot = &peer->control.page->slot[i];
+    for (uint32_t i = 0; i < control_slots(&peer->control); i++) {
+        struct control_slot *slot = control_slot(&peer->control, i);
         uint64_t generation = atomic_load(&slot->generation);
         if (generation == 0 || broker_has_slot(server->broker, peer->session, i)) {
             continue;

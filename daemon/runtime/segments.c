@@ -198,7 +198,7 @@ void segment_make(struct server *server, const struct effect_make *make)
     file->record = TABLE_NONE;
     file->fd = -EBADF;
     file->work.fd = -EBADF;
-    file->work.user = make->identity.uid;
+    file->work.user = identity_charged(&make->identity);
     file->work.done = make_done;
     describe(file, make);
     if (is_emergency(file)) {

@@ -283,6 +283,7 @@ struct server *server_new(struct config *config, const char *config_file, const 
     LIST_INIT(&server->peers);
     LIST_INIT(&server->retired);
     server->fd_ceiling = fd_ceiling(descriptor_limit_raise());
+    control_store_init(&server->control_store, server->fd_ceiling);
     if (server_open(server) < 0) {
         keeper_freeze(server); /* what was kept is still there for the next to start */
         return server_free(server);
@@ -357,6 +358,7 @@ struct server *server_free(struct server *server)
     uv_walk(&server->loop, close_handle, NULL);
     (void)uv_run(&server->loop, UV_RUN_DEFAULT);
     (void)uv_loop_close(&server->loop);
+    control_store_deinit(&server->control_store);
     server->broker = broker_free(server->broker);
     keeper_close(server);
     pressure_close(server);

@@ -236,6 +236,9 @@ bool fixture_exchange(int socket, struct request *request, struct reply *ret, in
         if (ret->is_answer && ret->reply_to == request->id) {
             return true;
         }
+        if (ret_fd) {
+            *ret_fd = fd_close(*ret_fd); /* another control page's */
+        }
     }
     return false;
 }
@@ -243,7 +246,8 @@ bool fixture_exchange(int socket, struct request *request, struct reply *ret, in
 bool fixture_hello(int socket, bool monitor, struct reply *ret, int *ret_control)
 {
     struct request hello = {.kind = REQUEST_HELLO};
-    hello.hello = (struct hello_request){.protocol_min = 1, .protocol_max = 1, .name = "test", .monitor = monitor};
+    hello.hello =
+        (struct hello_request){.protocol_min = 1, .protocol_max = PROTOCOL_VERSION, .name = "test", .monitor = monitor};
     hello.hello.heap_bytes = hello.hello.max_bytes = hello.hello.max_physical_bytes = LIMIT_UNSAID;
     return fixture_exchange(socket, &hello, ret, ret_control);
 }
@@ -339,6 +343,7 @@ void fixture_audit(const struct fixture *fixture)
     cr_assert(reply.audit.difference_count == 0, "audit: %s", reply.audit.differences[0]);
     cr_assert(reply.audit.ledger_physical_bytes == reply.audit.kernel_physical_bytes);
     cr_assert(reply.audit.ledger_mapped_bytes == reply.audit.kernel_mapped_bytes);
+    cr_assert(reply.audit.ledger_control_bytes == reply.audit.kernel_control_bytes);
     fixture_kernel_bytes(fixture, &ram, &mapped);
     status = fixture_status(fixture);
     cr_assert(ram == status.used_physical_bytes, "kernel %llu, ledger %llu", (unsigned long long)ram,

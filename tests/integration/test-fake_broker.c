@@ -19,7 +19,7 @@
 #include "proto/transport.h"
 #include "tests/integration/fixture.h"
 
-#define CONTROL_WELCOME_BYTES CONTROL_PAGE_BYTES
+#define CONTROL_WELCOME_BYTES 4096
 #define SEALS                 (F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL)
 
 TestSuite(fake_broker, .timeout = 60);

@@ -89,11 +89,11 @@ Test(protocol, the_handshake_comes_first_and_once)
     cr_expect(!fixture_hello(twice, false, &reply, NULL));
     cr_expect(reply.kind == REPLY_ERROR && reply.error.code == ERROR_NOT_GREETED);
     cleanup(fd_closep) int modern = fixture_socket(&fixture);
-    hello.hello.protocol_min = 2;
+    hello.hello.protocol_min = 3;
     hello.hello.protocol_max = 9;
     cr_expect(!fixture_exchange(modern, &hello, &reply, NULL));
     cr_expect(reply.kind == REPLY_ERROR && reply.error.code == ERROR_PROTOCOL_VERSION, "%s", reply.error.sentence);
-    cr_expect(strstr(reply.error.sentence, "2 to 9"), "%s", reply.error.sentence);
+    cr_expect(strstr(reply.error.sentence, "3 to 9"), "%s", reply.error.sentence);
     fixture_stop(&fixture);
 }
 
@@ -246,9 +246,9 @@ Test(protocol, a_segment_is_sealed_and_the_control_page_read_only)
     cr_expect(ftruncate(segment, 2 * (off_t)MIB) < 0 && errno == EPERM);
     cr_expect(fcntl(segment, F_ADD_SEALS, F_SEAL_SHRINK) < 0 && errno == EPERM);
 
-    cr_expect(mmap(NULL, CONTROL_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, control, 0) == MAP_FAILED);
+    cr_expect(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, control, 0) == MAP_FAILED);
     cr_expect(write(control, "x", 1) < 0);
-    const struct control_page *page = mmap(NULL, CONTROL_PAGE_BYTES, PROT_READ, MAP_SHARED, control, 0);
+    const struct control_page *page = mmap(NULL, CONTROL_WHOLE_BYTES, PROT_READ, MAP_SHARED, control, 0);
     cr_assert(page != MAP_FAILED);
     cr_expect_eq(page->slot[reply.grant.slot].generation, reply.grant.generation);
     uint32_t slot = reply.grant.slot;

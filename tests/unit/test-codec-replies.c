@@ -230,7 +230,8 @@ Test(codec_replies, status)
                                   .waiting = 26,
                                   .reserved_bytes = 27,
                                   .pressure = PRESSURE_FULL,
-                                  .remembered = 28};
+                                  .remembered = 28,
+                                  .control_bytes = 29};
     struct reply answer = reply_back(&reply);
     const struct status_reply *back = &answer.status;
     SAME_TEXT(daemon_version);
@@ -262,6 +263,7 @@ Test(codec_replies, status)
     SAME(reserved_bytes);
     SAME(pressure);
     SAME(remembered);
+    SAME(control_bytes);
     *sent = (struct status_reply){.pid = 1};
     answer = reply_back(&reply);
     cr_expect_str_eq(back->daemon_version, "");
@@ -390,7 +392,7 @@ Test(codec_replies, why)
 Test(codec_replies, audit)
 {
     static const char *const differences[] = {"a", "b"};
-    struct reply reply = {.kind = REPLY_AUDIT, .audit = {1, 2, 3, 4, 5, 6, 7, differences, 2}};
+    struct reply reply = {.kind = REPLY_AUDIT, .audit = {1, 2, 3, 4, 5, 8, 9, 6, 7, differences, 2}};
     struct reply answer = reply_back(&reply);
     const struct audit_reply *back = &answer.audit, *sent = &reply.audit;
     SAME(segments);
@@ -398,6 +400,8 @@ Test(codec_replies, audit)
     SAME(ledger_mapped_bytes);
     SAME(kernel_physical_bytes);
     SAME(kernel_mapped_bytes);
+    SAME(ledger_control_bytes);
+    SAME(kernel_control_bytes);
     SAME(resident_physical_bytes);
     SAME(in_flight);
     SAME(difference_count);
@@ -430,6 +434,11 @@ Test(codec_replies, events)
     reply = (struct reply){.kind = EVENT_PRESSURE, .pressure = PRESSURE_SOME};
     answer = reply_back(&reply);
     SAME(pressure);
+    reply = (struct reply){.kind = EVENT_CONTROL_PAGE, .control_page = {15, 16, 17}};
+    answer = reply_back(&reply);
+    SAME(control_page.bytes);
+    SAME(control_page.first_slot);
+    SAME(control_page.slots);
     reply = (struct reply){.kind = EVENT_LIMITS_CHANGED, .limits_changed = {{8, 9, 10}, {11, 12, 13, 14}}};
     answer = reply_back(&reply);
     expect_same_limits(&back->limits_changed.host_limits, &sent->limits_changed.host_limits);

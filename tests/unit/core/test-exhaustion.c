@@ -211,7 +211,7 @@ Test(exhaustion, what_contradicts_itself_is_not_restored)
     bad = kept_segment(20, 21);
     bad.slot = UINT32_MAX;
     cr_expect_eq(broker_restore_segment(model->broker, &bad, &handle, model->now), -EINVAL, "no table has that slot");
-    bad.slot = CONTROL_PAGE_SLOTS;
+    bad.slot = CONTROL_SLOTS_MAX;
     cr_expect_eq(broker_restore_segment(model->broker, &bad, &handle, model->now), -EINVAL, "one slot too far");
     cr_expect_eq(broker_restore_slot(model->broker, 5, UINT32_MAX, 8), -EINVAL);
     for (uint64_t id = 30; id < 29 + LEASE_EXTENTS_MAX; id++) {

@@ -123,7 +123,7 @@ Test(requests, a_session_has_no_more_leases_than_slots)
 {
     struct model *model = with_session();
     struct session *session = session_table_find(&model->broker->sessions, model->peers[0].session);
-    cr_expect_eq(session->slots.capacity_max, CONTROL_PAGE_SLOTS);
+    cr_expect_eq(session->slots.capacity_max, CONTROL_SLOTS_MAX);
     session->slots.capacity_max = 9;
     uint64_t lease = 0;
     for (int i = 0; i < 9; i++) {

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Control pages: the newest mappings are the session's. Older ones stay mapped as long as the client lives, since other
+ * threads look at slots without a lock.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "client/client.h"
+#include "client/received.h"
+
+static const struct control_mapping *find_mapping(const mb_client *client, uint64_t session, uint32_t slot)
+{
+    const struct control_mapping *mapping;
+    SLIST_FOREACH(mapping, &client->controls, next)
+    {
+        if (mapping->session == session && slot >= mapping->first_slot && slot - mapping->first_slot < mapping->slots) {
+            return mapping;
+        }
+    }
+    return NULL;
+}
+
+static void unmap(const struct control_page *page, uint64_t bytes)
+{
+    union {
+        const struct control_page *in;
+        void *out;
+    } borrowed = {.in = page};
+    (void)munmap(borrowed.out, bytes);
+}
+
+/* The page says itself how many slots it has; 0: it is none that this library knows. */
+static uint32_t slots_of(const struct control_page *page, uint64_t bytes, uint32_t first_slot)
+{
+    bool is_known = page->magic == CONTROL_PAGE_MAGIC && page->version == CONTROL_PAGE_VERSION &&
+                    page->first_slot == first_slot && page->slots <= control_page_slots(bytes);
+    return is_known ? page->slots : 0;
+}
+
+static int map(struct control_mapping *mapping, int fd, const struct control_page_event *page)
+{
+    struct stat status;
+    void *address = mmap(NULL, page->bytes, PROT_READ, MAP_SHARED, fd, 0);
+    if (address == MAP_FAILED) {
+        return -errno;
+    }
+    *mapping = (struct control_mapping){
+        .page = address,
+        .inode = fstat(fd, &status) == 0 ? status.st_ino : 0,
+        .bytes = page->bytes,
+        .first_slot = page->first_slot,
+        .slots = slots_of(address, page->bytes, page->first_slot),
+    };
+    if (mapping->slots == 0) {
+        unmap(address, page->bytes);
+        return -EPROTO;
+    }
+    return 0;
+}
+
+/* A broker that was restarted has made its pages anew; one that was not sends the same again. */
+static bool is_mapped(const mb_client *client, uint64_t session, int fd, uint32_t first_slot)
+{
+    struct stat status;
+    const struct control_mapping *mapping = find_mapping(client, session, first_slot);
+    return mapping && fstat(fd, &status) == 0 && status.st_ino == mapping->inode;
+}
+
+int control_take(mb_client *client, uint64_t session, int fd, const struct control_page_event *page,
+                 const char **ret_fault)
+{
+    *ret_fault = page->bytes < CONTROL_HEADER_BYTES || page->bytes > CONTROL_WHOLE_BYTES
+                     ? "the broker's control page has an absurd size"
+                     : received_control_fault(fd, page->bytes);
+    if (*ret_fault) {
+        return -EPROTO;
+    }
+    if (is_mapped(client, session, fd, page->first_slot)) {
+        return 0;
+    }
+    struct control_mapping *mapping = malloc(sizeof *mapping);
+    int result = mapping ? map(mapping, fd, page) : -ENOMEM;
+    if (result < 0) {
+        free(mapping);
+        *ret_fault = result == -EPROTO ? "the broker's control page is none that this library knows"
+                                       : "the broker's control page can't be mapped";
+        return result;
+    }
+    mapping->session = session;
+    SLIST_INSERT_HEAD(&client->controls, mapping, next);
+    leases_move_slots(client, mapping);
+    return 0;
+}
+
+const struct control_slot *control_find(const mb_client *client, uint32_t slot)
+{
+    const struct control_mapping *mapping = find_mapping(client, client->session, slot);
+    return mapping ? &mapping->page->slot[slot - mapping->first_slot] : NULL;
+}
+
+uint32_t control_pressure(const mb_client *client)
+{
+    const struct control_mapping *mapping = find_mapping(client, client->session, 0);
+    return mapping ? atomic_load_explicit(&mapping->page->pressure, memory_order_relaxed) : 0;
+}
+
+void control_unmap(mb_client *client)
+{
+    while (!SLIST_EMPTY(&client->controls)) {
+        struct control_mapping *mapping = SLIST_FIRST(&client->controls);
+        SLIST_REMOVE_HEAD(&client->controls, next);
+        unmap(mapping->page, mapping->bytes);
+        free(mapping);
+    }
+}
