@@ -59,7 +59,7 @@ int pressure_open(enum pressure level, unsigned percent, struct pressure_place *
 
 struct pressure_meter pressure_meter(enum pressure level, unsigned percent)
 {
-    return (struct pressure_meter){.level = level, .least_us = WINDOW_US / 100 * percent};
+    return (struct pressure_meter){.level = level, .least_us = (uint64_t)WINDOW_US / 100 * percent};
 }
 
 /* Lines "some avg10=0.00 avg60=0.00 avg300=0.00 total=0". False: there is none of that level. */

@@ -13,13 +13,10 @@
 
 static void log_lines(const char *text)
 {
-    cleanup(freep) char *copy = strdup(text);
-    char *rest = copy;
-    const char *line;
-    while ((line = strsep(&rest, "\n"))) {
-        if (*line) {
-            log_warning("%s", line);
-        }
+    while (*text) {
+        size_t length = strcspn(text, "\n");
+        log_warning("%.*s", (int)length, text);
+        text += length + (text[length] != '\0');
     }
 }
 
