@@ -126,6 +126,11 @@ static bool decode_status(const Membroker__V1__StatusReport *from, struct status
         .configuration_error = from->configuration_error ? from->configuration_error : "",
         .warnings = from->warnings ? from->warnings : "",
         .control_bytes = from->control_bytes,
+        .stuck_jobs = from->stuck_jobs,
+        .stuck_user = from->stuck_user,
+        .stuck_segment = from->stuck_segment,
+        .stuck_bytes = from->stuck_bytes,
+        .stuck_ms = from->stuck_ms,
     };
     const Membroker__V1__Counters *counters = from->counters;
     if (counters) {

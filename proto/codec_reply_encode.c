@@ -174,6 +174,11 @@ static bool encode_status(const struct status_reply *from, struct codec_arena *a
     to->configuration_error = codec_text(from->configuration_error);
     to->warnings = codec_text(from->warnings);
     CODEC_SET(to, control_bytes, from->control_bytes);
+    CODEC_SET(to, stuck_jobs, from->stuck_jobs);
+    CODEC_SET(to, stuck_user, from->stuck_user);
+    CODEC_SET(to, stuck_segment, from->stuck_segment);
+    CODEC_SET(to, stuck_bytes, from->stuck_bytes);
+    CODEC_SET(to, stuck_ms, from->stuck_ms);
     SET_BODY(message, STATUS, status, to);
     return new_limits(&from->limits, arena, &to->limits) && new_counters(&from->counters, arena, &to->counters);
 }

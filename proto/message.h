@@ -305,6 +305,10 @@ struct status_reply {
     const char *configuration_error; /* why the configuration files are not in force; "": they are */
     const char *warnings;            /* a line each; "": none */
     uint64_t control_bytes;          /* of control pages, which no limit of the above counts */
+    uint32_t stuck_jobs;             /* of worker processes; what follows is the oldest one's */
+    uint32_t stuck_user;
+    uint64_t stuck_segment; /* 0: none */
+    uint64_t stuck_bytes, stuck_ms;
 };
 
 struct session_entry {

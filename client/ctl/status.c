@@ -20,6 +20,16 @@ static const char *pressure_name(enum pressure level)
     return level == PRESSURE_FULL ? "full" : level == PRESSURE_SOME ? "some" : "none";
 }
 
+static json_t *stuck_json(const struct status_reply *status)
+{
+    if (!status->stuck_jobs) {
+        return json_null();
+    }
+    return json_pack("{s:i,s:I,s:I,s:I,s:I}", "jobs", (int)status->stuck_jobs, "uid", (json_int_t)status->stuck_user,
+                     "segment", (json_int_t)status->stuck_segment, "bytes", (json_int_t)status->stuck_bytes, "for_ms",
+                     (json_int_t)status->stuck_ms);
+}
+
 static json_t *status_json(const struct status_reply *status)
 {
     json_t *limits = json_pack("{s:o,s:o,s:o}", "max_bytes", ctl_json_limit(status->limits.max_bytes),
@@ -33,7 +43,7 @@ static json_t *status_json(const struct status_reply *status)
                              (json_int_t)status->host_available_bytes);
     json_t *pool = json_pack("{s:I,s:I,s:I}", "bytes", (json_int_t)status->pooled_bytes, "hits",
                              (json_int_t)status->pool_hits, "misses", (json_int_t)status->pool_misses);
-    return json_pack("{s:s,s:s,s:s,s:s,s:i,s:I,s:o,s:o,s:I,s:I,s:I,s:o,s:o,s:s,s:I,s:o,s:I,s:I,s:s,s:I}", "version",
+    return json_pack("{s:s,s:s,s:s,s:s,s:i,s:I,s:o,s:o,s:I,s:I,s:I,s:o,s:o,s:s,s:I,s:o,s:I,s:I,s:s,s:I,s:o}", "version",
                      status->daemon_version, "socket", ctl_socket(), "configuration_error", status->configuration_error,
                      "warnings", status->warnings, "pid", status->pid, "uptime_ms", (json_int_t)status->uptime_ms,
                      "limits", limits, "used", used, "sessions", (json_int_t)status->sessions, "leases",
@@ -41,7 +51,7 @@ static json_t *status_json(const struct status_reply *status)
                      counters_json(&status->counters), "host", host, "spill_directory", status->spill_directory,
                      "away_ms", (json_int_t)status->away_ms, "pool", pool, "waiting", (json_int_t)status->waiting,
                      "reserved_bytes", (json_int_t)status->reserved_bytes, "pressure", pressure_name(status->pressure),
-                     "learned_sizes", (json_int_t)status->remembered);
+                     "learned_sizes", (json_int_t)status->remembered, "stuck", stuck_json(status));
 }
 
 static void add_limit(struct libscols_table *table, const char *what, const char *name, uint64_t used, uint64_t limit)
@@ -63,15 +73,22 @@ static void print_counters(const struct broker_counters *counters)
            (unsigned long long)counters->refused);
 }
 
-/* What an administrator must not overlook comes first. */
+/* What an administrator must not overlook comes first: also whose process it is that holds memory back. */
 static void print_alarms(const struct status_reply *status)
 {
+    char bytes[CELL_BYTES];
     if (*status->configuration_error) {
         printf("BAD CONFIGURATION, the broker runs with earlier settings: ");
         text_print(stdout, status->configuration_error);
         (void)putchar('\n');
     }
     ctl_print_warnings(status->warnings);
+    if (status->stuck_jobs) {
+        printf("stuck: %u jobs; the oldest, for %llu s, is segment %llu (%s) of user %u, a process of whom may hold it "
+               "locked\n",
+               status->stuck_jobs, (unsigned long long)status->stuck_ms / 1000,
+               (unsigned long long)status->stuck_segment, size_to_text(status->stuck_bytes, bytes), status->stuck_user);
+    }
 }
 
 static void print_status(const struct status_reply *status)

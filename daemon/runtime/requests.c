@@ -221,6 +221,7 @@ static void serve_status(struct connection *connection, const struct request *re
     struct server *server = peer->server;
     struct reply reply = {.kind = REPLY_STATUS};
     char warnings[1024];
+    const struct stuck_work stuck = workers_stuck(server);
     server_refresh_host(server, NANOSECONDS_PER_SECOND);
     reply.status = (struct status_reply){
         .daemon_version = MEMBROKER_VERSION,
@@ -231,6 +232,11 @@ static void serve_status(struct connection *connection, const struct request *re
         .spill_directory = server->config->spill_directory,
         .away_ms = server->clock.away / NANOSECONDS_PER_MILLISECOND,
         .control_bytes = server->control_store.bytes,
+        .stuck_jobs = stuck.count,
+        .stuck_user = stuck.user,
+        .stuck_segment = stuck.segment,
+        .stuck_bytes = stuck.bytes,
+        .stuck_ms = stuck.for_ns / NANOSECONDS_PER_MILLISECOND,
     };
     broker_fill_status(server->broker, &reply.status);
     reply.status.configuration_error = server->notices.error;

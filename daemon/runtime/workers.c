@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -386,6 +387,7 @@ int workers_fork(struct workers *workers, const struct workshop *workshop)
     lanes_init(&workers->lanes);
     LIST_INIT(&workers->idle);
     LIST_INIT(&workers->busy);
+    (void)signal(SIGCHLD, SIG_IGN); /* a nursery that has ended is not waited for: its channel tells */
     workers->workshop = *workshop;
     workers->nursery = nursery_start(workshop);
     return workers->nursery < 0 ? workers->nursery : 0;
