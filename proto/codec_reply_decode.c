@@ -131,6 +131,7 @@ static bool decode_status(const Membroker__V1__StatusReport *from, struct status
         .stuck_segment = from->stuck_segment,
         .stuck_bytes = from->stuck_bytes,
         .stuck_ms = from->stuck_ms,
+        .cut_off = from->cut_off,
     };
     const Membroker__V1__Counters *counters = from->counters;
     if (counters) {

@@ -179,6 +179,7 @@ static bool encode_status(const struct status_reply *from, struct codec_arena *a
     CODEC_SET(to, stuck_segment, from->stuck_segment);
     CODEC_SET(to, stuck_bytes, from->stuck_bytes);
     CODEC_SET(to, stuck_ms, from->stuck_ms);
+    CODEC_SET(to, cut_off, from->cut_off);
     SET_BODY(message, STATUS, status, to);
     return new_limits(&from->limits, arena, &to->limits) && new_counters(&from->counters, arena, &to->counters);
 }

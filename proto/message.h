@@ -309,6 +309,7 @@ struct status_reply {
     uint32_t stuck_user;
     uint64_t stuck_segment; /* 0: none */
     uint64_t stuck_bytes, stuck_ms;
+    uint64_t cut_off; /* clients, for not reading or not receiving */
 };
 
 struct session_entry {

@@ -43,15 +43,16 @@ static json_t *status_json(const struct status_reply *status)
                              (json_int_t)status->host_available_bytes);
     json_t *pool = json_pack("{s:I,s:I,s:I}", "bytes", (json_int_t)status->pooled_bytes, "hits",
                              (json_int_t)status->pool_hits, "misses", (json_int_t)status->pool_misses);
-    return json_pack("{s:s,s:s,s:s,s:s,s:i,s:I,s:o,s:o,s:I,s:I,s:I,s:o,s:o,s:s,s:I,s:o,s:I,s:I,s:s,s:I,s:o}", "version",
-                     status->daemon_version, "socket", ctl_socket(), "configuration_error", status->configuration_error,
-                     "warnings", status->warnings, "pid", status->pid, "uptime_ms", (json_int_t)status->uptime_ms,
-                     "limits", limits, "used", used, "sessions", (json_int_t)status->sessions, "leases",
-                     (json_int_t)status->leases, "segments", (json_int_t)status->segments, "counters",
-                     counters_json(&status->counters), "host", host, "spill_directory", status->spill_directory,
-                     "away_ms", (json_int_t)status->away_ms, "pool", pool, "waiting", (json_int_t)status->waiting,
-                     "reserved_bytes", (json_int_t)status->reserved_bytes, "pressure", pressure_name(status->pressure),
-                     "learned_sizes", (json_int_t)status->remembered, "stuck", stuck_json(status));
+    return json_pack("{s:s,s:s,s:s,s:s,s:i,s:I,s:o,s:o,s:I,s:I,s:I,s:o,s:o,s:s,s:I,s:o,s:I,s:I,s:s,s:I,s:o,s:I}",
+                     "version", status->daemon_version, "socket", ctl_socket(), "configuration_error",
+                     status->configuration_error, "warnings", status->warnings, "pid", status->pid, "uptime_ms",
+                     (json_int_t)status->uptime_ms, "limits", limits, "used", used, "sessions",
+                     (json_int_t)status->sessions, "leases", (json_int_t)status->leases, "segments",
+                     (json_int_t)status->segments, "counters", counters_json(&status->counters), "host", host,
+                     "spill_directory", status->spill_directory, "away_ms", (json_int_t)status->away_ms, "pool", pool,
+                     "waiting", (json_int_t)status->waiting, "reserved_bytes", (json_int_t)status->reserved_bytes,
+                     "pressure", pressure_name(status->pressure), "learned_sizes", (json_int_t)status->remembered,
+                     "stuck", stuck_json(status), "cut_off", (json_int_t)status->cut_off);
 }
 
 static void add_limit(struct libscols_table *table, const char *what, const char *name, uint64_t used, uint64_t limit)
@@ -116,11 +117,12 @@ static void print_status(const struct status_reply *status)
     text_print(stdout, status->spill_directory);
     (void)putchar('\n');
     printf("waiting: %llu requests; pool: %s ready, %llu hits, %llu misses; reserved and not in use: %s\n"
-           "memory pressure: %s; learned sizes: %llu; control pages: %s\n",
+           "memory pressure: %s; learned sizes: %llu; control pages: %s; clients cut off: %llu\n",
            (unsigned long long)status->waiting, size_to_text(status->pooled_bytes, pooled),
            (unsigned long long)status->pool_hits, (unsigned long long)status->pool_misses,
            size_to_text(status->reserved_bytes, reserved), pressure_name(status->pressure),
-           (unsigned long long)status->remembered, size_to_text(status->control_bytes, control));
+           (unsigned long long)status->remembered, size_to_text(status->control_bytes, control),
+           (unsigned long long)status->cut_off);
     print_counters(&status->counters);
 }
 

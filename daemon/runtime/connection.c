@@ -106,6 +106,12 @@ static bool is_droppable(const struct connection *connection, const struct reply
            (reply->kind == EVENT_LEASE_ENDED || reply->kind == EVENT_EXPIRING || reply->kind == EVENT_TRIM);
 }
 
+static enum frame_order order_of(const struct reply *reply)
+{
+    bool lists_leases = reply->kind == REPLY_LISTING && reply->listing.lease_count > 0;
+    return reply->kind == REPLY_WELCOME ? FRAME_FIRST : lists_leases ? FRAME_AFTER_GRANTS : FRAME_ANY;
+}
+
 void connection_send(struct connection *connection, struct reply *reply, int fd)
 {
     struct server *server = connection->server;
@@ -118,7 +124,8 @@ void connection_send(struct connection *connection, struct reply *reply, int fd)
         log_error("an answer does not fit a message (kind %d)", (int)reply->kind);
         return;
     }
-    if (outbox_send(connection, server->frame, (size_t)bytes, fd) < 0) {
+    const struct outgoing outgoing = {server->frame, (size_t)bytes, fd, order_of(reply)};
+    if (outbox_send(connection, &outgoing) < 0) {
         connection_close(connection);
     }
 }

@@ -8,24 +8,31 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "daemon/runtime/connection.h"
 #include "daemon/runtime/connection_state.h"
 #include "daemon/runtime/log.h"
 #include "daemon/runtime/peer.h"
 #include "daemon/runtime/reaper.h"
 #include "daemon/runtime/turns.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/size.h"
 #include "proto/transport.h"
 
 enum {
     QUEUED_FRAMES_MAX = 256,
     FRAMES_AT_ONCE = 4,
     LOOKS_AT_ONCE = 64,      /* at sockets, whether what was sent was received */
+    LOOKS_PER_SENDING = 2,   /* the same for each descriptor that is sent: so few are counted for nothing */
     IN_FLIGHT_MAX = 16,      /* descriptors of one connection */
     HELD_PAUSE_MAX_MS = 128, /* the first is 1 ms, each later one twice as long until something is received */
 };
 
+/* A client that received nothing for so long may be cut off, if others have no room. */
+#define DEAF_NS NANOSECONDS_PER_SECOND
+
 struct queued_frame {
     TAILQ_ENTRY(queued_frame) in_queue;
+    enum frame_order order;
     int fd; /* our own duplicate; -EBADF: none */
     size_t bytes;
     uint8_t frame[];
@@ -43,11 +50,12 @@ struct lingering {
 void outbox_init(struct outbox *outbox)
 {
     TAILQ_INIT(&outbox->queue);
+    TAILQ_INIT(&outbox->held);
 }
 
 bool outbox_wants_to_send(const struct outbox *outbox)
 {
-    return !TAILQ_EMPTY(&outbox->queue) && !outbox->is_held;
+    return !TAILQ_EMPTY(&outbox->queue) || (!TAILQ_EMPTY(&outbox->held) && !outbox->is_held);
 }
 
 bool outbox_is_full(const struct outbox *outbox)
@@ -57,10 +65,16 @@ bool outbox_is_full(const struct outbox *outbox)
 
 /* ---- descriptors in flight ---- */
 
+static void count(struct server *server, struct caller *caller, uint32_t more, uint32_t fewer)
+{
+    caller->unread_descriptors += more - fewer;
+    server->in_flight.total += more - fewer;
+}
+
 static void forget_unread(struct connection *connection)
 {
     if (connection->outbox.unread_descriptors) {
-        connection->caller->unread_descriptors -= connection->outbox.unread_descriptors;
+        count(connection->server, connection->caller, 0, connection->outbox.unread_descriptors);
         connection->outbox.unread_descriptors = 0;
         TAILQ_REMOVE(&connection->server->unreceived, connection, in_unreceived);
     }
@@ -68,52 +82,120 @@ static void forget_unread(struct connection *connection)
 
 static void recount(struct connection *connection)
 {
-    if (transport_unread(connection->fd) == 0) {
+    struct outbox *outbox = &connection->outbox;
+    int unread_bytes = transport_unread(connection->fd);
+    if (unread_bytes == 0) {
         forget_unread(connection);
+    } else if (unread_bytes < outbox->unread_bytes) {
+        outbox->unread_since = server_monotonic();
     }
-}
-
-static bool may_send_descriptor(struct connection *connection)
-{
-    const struct caller *caller = connection->caller;
-    const struct outbox *outbox = &connection->outbox;
-    uint32_t most = connection->server->in_flight_max;
-    if (outbox->unread_descriptors >= IN_FLIGHT_MAX || caller->unread_descriptors >= most) {
-        recount(connection);
-    }
-    return outbox->unread_descriptors < IN_FLIGHT_MAX && caller->unread_descriptors < most;
-}
-
-static int send_now(struct connection *connection, const uint8_t *frame, size_t bytes, int fd)
-{
-    if (fd >= 0 && !may_send_descriptor(connection)) {
-        return -ETOOMANYREFS;
-    }
-    int result = transport_send(connection->fd, frame, bytes, fd, false);
-    if (result == 0 && fd >= 0) {
-        if (connection->outbox.unread_descriptors++ == 0) {
-            TAILQ_INSERT_TAIL(&connection->server->unreceived, connection, in_unreceived);
-        }
-        connection->caller->unread_descriptors++;
-    }
-    return result;
+    outbox->unread_bytes = unread_bytes;
 }
 
 /* Some of those whose clients may have received by now, the longest unseen first. */
-static void recount_some(struct server *server)
+static void recount_some(struct server *server, int looks)
 {
     struct connection *connection;
-    for (int i = 0; i < LOOKS_AT_ONCE && (connection = TAILQ_FIRST(&server->unreceived)); i++) {
+    for (int i = 0; i < looks && (connection = TAILQ_FIRST(&server->unreceived)); i++) {
         TAILQ_REMOVE(&server->unreceived, connection, in_unreceived);
         TAILQ_INSERT_TAIL(&server->unreceived, connection, in_unreceived);
         recount(connection);
     }
 }
 
+static bool has_room_in_flight(const struct connection *connection)
+{
+    return connection->outbox.unread_descriptors < IN_FLIGHT_MAX &&
+           in_flight_allows(&connection->server->in_flight, connection->caller->unread_descriptors);
+}
+
+static bool may_send_descriptor(struct connection *connection)
+{
+    struct in_flight *in_flight = &connection->server->in_flight;
+    if (connection->outbox.unread_descriptors) {
+        recount(connection);
+    }
+    bool may = has_room_in_flight(connection);
+    if (!may && connection->outbox.unread_descriptors < IN_FLIGHT_MAX) {
+        in_flight_note_refused(in_flight, connection->caller->unread_descriptors);
+    }
+    return may;
+}
+
+static void note_sent_descriptor(struct connection *connection)
+{
+    struct outbox *outbox = &connection->outbox;
+    if (outbox->unread_descriptors++ == 0) {
+        TAILQ_INSERT_TAIL(&connection->server->unreceived, connection, in_unreceived);
+        outbox->unread_since = server_monotonic();
+    }
+    count(connection->server, connection->caller, 1, 0);
+    recount_some(connection->server, LOOKS_PER_SENDING);
+}
+
+static int send_now(struct connection *connection, const struct outgoing *outgoing)
+{
+    bool has_descriptor = outgoing->fd >= 0;
+    if (has_descriptor && !may_send_descriptor(connection)) {
+        return -ETOOMANYREFS;
+    }
+    int result = transport_send(connection->fd, outgoing->frame, outgoing->bytes, outgoing->fd, false);
+    if (result == 0 && has_descriptor) {
+        note_sent_descriptor(connection);
+    }
+    return result;
+}
+
+/* ---- cutting off ---- */
+
+/* Of those looked at, the connection whose user has the most in flight, and received nothing for long. */
+static struct connection *find_worst(const struct server *server)
+{
+    struct connection *connection, *worst = NULL;
+    uint64_t now = server_monotonic();
+    int looks = 0;
+    TAILQ_FOREACH(connection, &server->unreceived, in_unreceived) {
+        uint32_t has = connection->caller->unread_descriptors;
+        bool is_deaf = now - connection->outbox.unread_since >= DEAF_NS && has > IN_FLIGHT_FEW;
+        if (is_deaf && (!worst || has > worst->caller->unread_descriptors)) {
+            worst = connection;
+        }
+        if (++looks == LOOKS_AT_ONCE) {
+            break;
+        }
+    }
+    return worst;
+}
+
+/*
+ * Others have no room for their first few: somebody who receives nothing goes. What it has not received stays in flight
+ * until it closes its socket too, but it holds no session and no lease any more.
+ */
+static void cut_off_worst(struct server *server)
+{
+    struct connection *worst = find_worst(server);
+    server->in_flight.is_short = false;
+    if (!worst) {
+        return;
+    }
+    struct log_about about = peer_about(worst->peer, LOG_EVENT_CLIENT_CUT_OFF, 0);
+    if (log_allows(&about)) {
+        log_line(LOG_LEVEL_WARNING, &about,
+                 "process %d does not receive its descriptors and others have no room for theirs: disconnected (uid %u "
+                 "has %u in flight, of %u that all may have)",
+                 worst->peer->identity.pid, worst->peer->identity.uid, worst->caller->unread_descriptors,
+                 server->in_flight.most);
+    }
+    server->cut_off++;
+    connection_close(worst);
+}
+
+/* ---- sockets of connections that have ended ---- */
+
 static void end_lingering(struct server *server, struct lingering *lingering)
 {
     TAILQ_REMOVE(&server->lingering, lingering, in_server);
-    lingering->caller->unread_descriptors -= lingering->unread_descriptors;
+    count(server, lingering->caller, 0, lingering->unread_descriptors);
     reaper_close_socket(server, lingering->caller, lingering->fd, lingering->may_bring);
     free(lingering);
 }
@@ -131,6 +213,8 @@ static void tend_lingering(struct server *server)
     }
 }
 
+/* ---- trying again ---- */
+
 static void look_again(struct server *server);
 
 /*
@@ -143,7 +227,10 @@ static void on_held(uv_timer_t *timer)
     struct connection *connection;
     server->held_pause_ms = server->held_pause_ms < HELD_PAUSE_MAX_MS ? server->held_pause_ms * 2 : HELD_PAUSE_MAX_MS;
     if (!TAILQ_EMPTY(&server->held)) {
-        recount_some(server);
+        recount_some(server, LOOKS_AT_ONCE);
+    }
+    if (server->in_flight.is_short) {
+        cut_off_worst(server);
     }
     for (int i = 0; i < LOOKS_AT_ONCE && (connection = TAILQ_FIRST(&server->held)); i++) {
         TAILQ_REMOVE(&server->held, connection, in_held);
@@ -174,21 +261,24 @@ static void hold(struct connection *connection)
     TAILQ_INSERT_TAIL(&server->held, connection, in_held);
 }
 
-/* ---- the queue ---- */
+/* ---- the queues ---- */
 
-static bool has_room(const struct connection *connection, size_t bytes, int fd)
+static bool has_room(const struct connection *connection, const struct outgoing *outgoing)
 {
-    const struct client_bounds *bounds = &connection->server->config->clients;
+    const struct server *server = connection->server;
+    const struct client_bounds *bounds = &server->config->clients;
     const struct outbox *outbox = &connection->outbox;
     const struct caller *caller = connection->caller;
-    return outbox->queued_frames < QUEUED_FRAMES_MAX && outbox->queued_bytes + bytes <= bounds->unread_bytes_max &&
-           caller->queued_bytes + bytes <= bounds->user_unread_bytes_max &&
-           (fd < 0 || caller->queued_descriptors < connection->server->in_flight_max);
+    return outbox->queued_frames < QUEUED_FRAMES_MAX &&
+           outbox->queued_bytes + outgoing->bytes <= bounds->unread_bytes_max &&
+           caller->queued_bytes + outgoing->bytes <= bounds->user_unread_bytes_max &&
+           (outgoing->fd < 0 || caller->queued_descriptors < server->in_flight.user_most);
 }
 
-static void log_deaf(const struct connection *connection)
+static void cut_off_deaf(const struct connection *connection)
 {
     struct log_about about = peer_about(connection->peer, LOG_EVENT_CLIENT_CUT_OFF, 0);
+    connection->server->cut_off++;
     if (log_allows(&about)) {
         log_line(LOG_LEVEL_WARNING, &about, "process %d does not read its answers: disconnected",
                  connection->peer->identity.pid);
@@ -202,20 +292,20 @@ static int copy_descriptor(const struct server *server, int fd)
     return copy < 0 ? -errno : copy < server->fd_ceiling ? fd_steal(&copy) : -EMFILE;
 }
 
-static void put_in(struct connection *connection, struct queued_frame *queued)
+static void put_in(struct connection *connection, struct frame_queue *queue, struct queued_frame *queued)
 {
     struct outbox *outbox = &connection->outbox;
-    TAILQ_INSERT_TAIL(&outbox->queue, queued, in_queue);
+    TAILQ_INSERT_TAIL(queue, queued, in_queue);
     outbox->queued_frames++;
     outbox->queued_bytes += queued->bytes;
     connection->caller->queued_bytes += queued->bytes;
     connection->caller->queued_descriptors += queued->fd >= 0;
 }
 
-static void take_out(struct connection *connection, struct queued_frame *queued)
+static void take_out(struct connection *connection, struct frame_queue *queue, struct queued_frame *queued)
 {
     struct outbox *outbox = &connection->outbox;
-    TAILQ_REMOVE(&outbox->queue, queued, in_queue);
+    TAILQ_REMOVE(queue, queued, in_queue);
     outbox->queued_frames--;
     outbox->queued_bytes -= queued->bytes;
     connection->caller->queued_bytes -= queued->bytes;
@@ -224,33 +314,67 @@ static void take_out(struct connection *connection, struct queued_frame *queued)
     free(queued);
 }
 
-static int enqueue(struct connection *connection, const uint8_t *frame, size_t bytes, int fd)
+/* Whether it must not overtake what is held back. */
+static bool must_wait_behind(const struct outbox *outbox, enum frame_order order, int fd)
 {
-    if (!has_room(connection, bytes, fd)) {
-        log_deaf(connection);
+    const struct queued_frame *first = TAILQ_FIRST(&outbox->held);
+    return first && (fd >= 0 || order != FRAME_ANY || first->order == FRAME_FIRST);
+}
+
+/* From the queue; what stands there behind a frame that nothing may overtake goes with it. */
+static void hold_frame(struct outbox *outbox, struct queued_frame *queued)
+{
+    TAILQ_REMOVE(&outbox->queue, queued, in_queue);
+    TAILQ_INSERT_TAIL(&outbox->held, queued, in_queue);
+    if (queued->order == FRAME_FIRST) {
+        TAILQ_CONCAT(&outbox->held, &outbox->queue, in_queue);
+    }
+}
+
+/* The first frame was sent: what waited for that alone may overtake again. */
+static void let_overtake(struct outbox *outbox)
+{
+    struct queued_frame *queued = TAILQ_FIRST(&outbox->held), *next;
+    for (; queued; queued = next) {
+        next = TAILQ_NEXT(queued, in_queue);
+        if (queued->order == FRAME_ANY && queued->fd < 0) {
+            TAILQ_REMOVE(&outbox->held, queued, in_queue);
+            TAILQ_INSERT_TAIL(&outbox->queue, queued, in_queue);
+        }
+    }
+}
+
+static int enqueue(struct connection *connection, struct frame_queue *queue, const struct outgoing *outgoing)
+{
+    if (!has_room(connection, outgoing)) {
+        cut_off_deaf(connection);
         return -ENOBUFS;
     }
-    int copy = fd < 0 ? -EBADF : copy_descriptor(connection->server, fd);
-    struct queued_frame *queued = malloc(sizeof *queued + bytes);
-    if (!queued || (fd >= 0 && copy < 0)) {
+    int copy = outgoing->fd < 0 ? -EBADF : copy_descriptor(connection->server, outgoing->fd);
+    struct queued_frame *queued = malloc(sizeof *queued + outgoing->bytes);
+    if (!queued || (outgoing->fd >= 0 && copy < 0)) {
         free(queued);
         (void)fd_close(copy);
         return -ENOMEM;
     }
+    queued->order = outgoing->order;
     queued->fd = copy;
-    queued->bytes = bytes;
-    memcpy(queued->frame, frame, bytes);
-    put_in(connection, queued);
+    queued->bytes = outgoing->bytes;
+    memcpy(queued->frame, outgoing->frame, outgoing->bytes);
+    put_in(connection, queue, queued);
     return 0;
 }
 
-int outbox_send(struct connection *connection, const uint8_t *frame, size_t bytes, int fd)
+int outbox_send(struct connection *connection, const struct outgoing *outgoing)
 {
-    int sent = TAILQ_EMPTY(&connection->outbox.queue) ? send_now(connection, frame, bytes, fd) : -EAGAIN;
+    struct outbox *outbox = &connection->outbox;
+    bool waits = must_wait_behind(outbox, outgoing->order, outgoing->fd);
+    int sent = waits || !TAILQ_EMPTY(&outbox->queue) ? -EAGAIN : send_now(connection, outgoing);
     if (sent != -EAGAIN && sent != -ETOOMANYREFS) {
         return sent;
     }
-    int result = enqueue(connection, frame, bytes, fd);
+    bool is_held = waits || sent == -ETOOMANYREFS;
+    int result = enqueue(connection, is_held ? &outbox->held : &outbox->queue, outgoing);
     if (result == 0) {
         if (sent == -ETOOMANYREFS) {
             hold(connection);
@@ -260,28 +384,43 @@ int outbox_send(struct connection *connection, const uint8_t *frame, size_t byte
     return result;
 }
 
-int outbox_flush(struct connection *connection)
+/* Sends the first frame of a queue, or moves it to those that are held. Negative errno: it was neither. */
+static int send_queued(struct connection *connection, struct frame_queue *queue)
 {
-    struct queued_frame *queued;
-    for (int i = 0; i < FRAMES_AT_ONCE && (queued = TAILQ_FIRST(&connection->outbox.queue)); i++) {
-        /* the one before was unlinked, which the analyzer does not follow */
-        // NOLINTNEXTLINE(clang-analyzer-unix.Malloc)
-        int result = send_now(connection, queued->frame, queued->bytes, queued->fd);
-        if (result == -EAGAIN) {
-            break;
-        }
-        if (result == -ETOOMANYREFS) {
-            hold(connection);
-            break;
-        }
+    struct outbox *outbox = &connection->outbox;
+    struct queued_frame *queued = TAILQ_FIRST(queue);
+    const struct outgoing outgoing = {queued->frame, queued->bytes, queued->fd, queued->order};
+    bool is_held = queue == &outbox->held;
+    bool waits = !is_held && must_wait_behind(outbox, queued->order, queued->fd);
+    int result = waits ? 0 : send_now(connection, &outgoing);
+    if (result == -ETOOMANYREFS) {
+        hold(connection);
+        waits = !is_held;
+        result = 0;
+    } else if (result == 0 && !waits) {
+        bool was_first = queued->order == FRAME_FIRST;
         connection->server->held_pause_ms = queued->fd >= 0 ? 1 : connection->server->held_pause_ms;
-        take_out(connection, queued);
-        if (result < 0) {
-            return result;
+        take_out(connection, queue, queued);
+        if (was_first) {
+            let_overtake(outbox);
         }
     }
+    if (waits) {
+        hold_frame(outbox, queued);
+    }
+    return result;
+}
+
+int outbox_flush(struct connection *connection)
+{
+    struct outbox *outbox = &connection->outbox;
+    int result = 0;
+    for (int i = 0; i < FRAMES_AT_ONCE && result == 0 && outbox_wants_to_send(outbox); i++) {
+        bool tries_held = !TAILQ_EMPTY(&outbox->held) && !outbox->is_held;
+        result = send_queued(connection, tries_held ? &outbox->held : &outbox->queue);
+    }
     connection_listen(connection);
-    return 0;
+    return result == -EAGAIN ? 0 : result;
 }
 
 /* ---- the end ---- */
@@ -303,21 +442,28 @@ static bool linger(struct connection *connection)
     return true;
 }
 
-void outbox_close(struct connection *connection)
+static void drop_all(struct connection *connection, struct frame_queue *queue)
 {
     struct queued_frame *queued;
-    while ((queued = TAILQ_FIRST(&connection->outbox.queue))) {
-        // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): as above
-        take_out(connection, queued);
+    while ((queued = TAILQ_FIRST(queue))) {
+        // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the one before was unlinked, which the analyzer does not follow
+        take_out(connection, queue, queued);
     }
-    if (connection->outbox.is_held) {
+}
+
+void outbox_close(struct connection *connection)
+{
+    struct outbox *outbox = &connection->outbox;
+    drop_all(connection, &outbox->queue);
+    drop_all(connection, &outbox->held);
+    if (outbox->is_held) {
         TAILQ_REMOVE(&connection->server->held, connection, in_held);
     }
-    if (connection->outbox.unread_descriptors) {
+    if (outbox->unread_descriptors) {
         recount(connection);
     }
-    if (connection->outbox.unread_descriptors && linger(connection)) {
-        connection->caller->unread_descriptors += connection->outbox.unread_descriptors; /* they are the socket's now */
+    if (outbox->unread_descriptors && linger(connection)) {
+        count(connection->server, connection->caller, outbox->unread_descriptors, 0); /* they are the socket's now */
         forget_unread(connection);
     } else {
         forget_unread(connection);
@@ -337,12 +483,10 @@ void outbox_close_all(struct server *server)
 
 void outbox_open_all(struct server *server)
 {
-    enum { LEAST = 16, USERS = 8 /* that may have as much as they can in flight at once */ };
-    uint32_t share = (uint32_t)server->fd_ceiling / USERS;
     TAILQ_INIT(&server->unreceived);
     TAILQ_INIT(&server->held);
     TAILQ_INIT(&server->lingering);
-    server->in_flight_max = share > LEAST ? share : LEAST;
+    in_flight_init(&server->in_flight, (uint32_t)server->fd_ceiling);
     server->held_pause_ms = 1;
     (void)uv_timer_init(&server->loop, &server->held_timer);
     server->held_timer.data = server;

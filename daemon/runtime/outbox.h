@@ -3,10 +3,13 @@
  * What is sent to a client: at once, or queued until it reads, in bounds of bytes and frames, of the connection and of
  * its user.
  *
- * A descriptor that was sent and is not received is in flight: the kernel counts those of the daemon's user in all
- * sockets together, and refuses more (ETOOMANYREFS) than it may have open. So few of a connection, and of a user, are
- * in flight at once; the rest is held back here until those are received. That holds for a connection that has ended as
- * well: its socket stays, shut down, until the client has read it empty or closed it.
+ * A descriptor that was sent and is not received is in flight. Few of a connection, of a user (in_flight.h), and of all
+ * are in flight at once; the rest is held back here until those are received. That holds for a connection that has
+ * ended as well: its socket stays, shut down, until the client has read it empty or closed it.
+ *
+ * What carries no descriptor overtakes what is held back, so that a client that waits for a grant still gets its other
+ * answers. Two things don't overtake: nothing does a Welcome, and a list of leases no grant, since what it has and the
+ * client does not know would be taken for a grant that was lost.
  */
 #pragma once
 
@@ -21,11 +24,27 @@ struct server;
 struct queued_frame;
 TAILQ_HEAD(frame_queue, queued_frame);
 
+enum frame_order {
+    FRAME_ANY,          /* may overtake grants that are held back */
+    FRAME_AFTER_GRANTS, /* may not */
+    FRAME_FIRST,        /* nothing may overtake it */
+};
+
+struct outgoing {
+    const uint8_t *frame;
+    size_t bytes;
+    int fd; /* negative: none; stays the caller's */
+    enum frame_order order;
+};
+
 struct outbox {
-    struct frame_queue queue;
+    struct frame_queue queue; /* until the socket takes more */
+    struct frame_queue held;  /* until descriptors that are in flight are received */
     size_t queued_frames, queued_bytes;
     uint32_t unread_descriptors; /* sent, and not known to be received */
-    bool is_held;                /* until descriptors that are in flight are received */
+    uint64_t unread_since;       /* monotonic: since then it received none of them, as far as we know */
+    int unread_bytes;            /* in the socket, when it was looked at last */
+    bool is_held;                /* what is held back is not to be tried yet */
 };
 
 void outbox_init(struct outbox *outbox);
@@ -36,8 +55,8 @@ bool outbox_wants_to_send(const struct outbox *outbox);
 /* Whether it has more than half of what it may have. */
 bool outbox_is_full(const struct outbox *outbox);
 
-/* Sends or queues a frame, and a descriptor unless negative, which stays the caller's. Negative errno: it can't be. */
-int outbox_send(struct connection *connection, const uint8_t *frame, size_t bytes, int fd);
+/* Sends or queues a frame. Negative errno: it can't be. */
+int outbox_send(struct connection *connection, const struct outgoing *outgoing);
 
 /* Sends a few frames of what is queued. Negative errno: the connection is of no use any more. */
 int outbox_flush(struct connection *connection);

@@ -237,6 +237,7 @@ static void serve_status(struct connection *connection, const struct request *re
         .stuck_segment = stuck.segment,
         .stuck_bytes = stuck.bytes,
         .stuck_ms = stuck.for_ns / NANOSECONDS_PER_MILLISECOND,
+        .cut_off = server->cut_off,
     };
     broker_fill_status(server->broker, &reply.status);
     reply.status.configuration_error = server->notices.error;

@@ -16,6 +16,7 @@
 #include "daemon/os/pressure.h"
 #include "daemon/runtime/callers.h"
 #include "daemon/runtime/control_store.h"
+#include "daemon/runtime/in_flight.h"
 #include "daemon/runtime/schedule.h"
 #include "daemon/runtime/service_clock.h"
 #include "daemon/runtime/table.h"
@@ -96,7 +97,8 @@ struct server {
     struct lingering_list lingering;    /* sockets of connections that have ended */
     uv_timer_t held_timer;
     uint64_t held_pause_ms;
-    uint32_t in_flight_max; /* descriptors of one user */
+    struct in_flight in_flight;
+    uint64_t cut_off; /* clients that did not read or receive what was for them */
     struct peer_list peers;
     struct peer_list retired; /* peers that the reaper frees */
 

@@ -5,11 +5,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -55,11 +57,22 @@ void fixture_write_config(const struct fixture *fixture, const char *settings)
     (void)fclose(file);
 }
 
+static void restrict_daemon(const struct fixture *fixture)
+{
+    const struct rlimit descriptors = {(rlim_t)fixture->descriptors, (rlim_t)fixture->descriptors};
+    bool done = (!fixture->descriptors || setrlimit(RLIMIT_NOFILE, &descriptors) == 0) &&
+                (!fixture->uid || (setgroups(0, NULL) == 0 && setgid(fixture->uid) == 0 && setuid(fixture->uid) == 0));
+    if (!done) {
+        _exit(127);
+    }
+}
+
 static void run_daemon(const struct fixture *fixture)
 {
     char path[640];
     fixture_program("faults/membrokerd", path, sizeof path);
     int log = open(fixture->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    restrict_daemon(fixture);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)dup2(log, STDOUT_FILENO);
     (void)dup2(log, STDERR_FILENO);

@@ -20,6 +20,8 @@ struct fixture {
     char spill[96];
     char log[96];
     pid_t daemon;
+    uid_t uid;       /* that the daemon runs as, for a test that is root; 0: the test's own */
+    int descriptors; /* that the daemon may have; 0: as many as the test */
 };
 
 /*

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Descriptors on their way to clients that don't receive them: what others, and other answers, have of that. */
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "proto/base/cleanup.h"
+#include "proto/frame.h"
+#include "proto/transport.h"
+#include "tests/integration/fixture.h"
+
+TestSuite(in_flight, .timeout = 60);
+
+enum { OF_CONNECTION = 16 /* in flight at most */ };
+
+static struct fixture fixture;
+
+static int greeted(void)
+{
+    struct reply reply;
+    int fd = fixture_socket(&fixture);
+    cr_assert(fd >= 0 && fixture_hello(fd, false, &reply, NULL) && reply.kind == REPLY_WELCOME);
+    return fd;
+}
+
+static void send_kind(int fd, enum request_kind kind, uint64_t id)
+{
+    struct request request = {.kind = kind, .id = id};
+    if (kind == REQUEST_ACQUIRE) {
+        request.acquire = (struct acquire_request){.bytes = 4096, .location = LOCATION_RAM, .numa_node = -1};
+    } else if (kind == REQUEST_LIST) {
+        request.list.what = LIST_OWN_LEASES;
+    }
+    cr_assert(fixture_send(fd, &request));
+}
+
+static void receive(int fd, enum reply_kind kind)
+{
+    struct reply reply;
+    cr_assert(fixture_receive(fd, &reply, NULL));
+    cr_expect_eq(reply.kind, kind, "%d came instead of %d", (int)reply.kind, (int)kind);
+}
+
+/* Nothing is received until the daemon has served everything. */
+Test(in_flight, what_carries_no_descriptor_overtakes_grants_that_are_held_back_but_a_list_of_leases)
+{
+    enum { HELD = 3 };
+    struct request status = {.kind = REQUEST_STATUS};
+    struct reply reply;
+    fixture_start(&fixture, "");
+    cleanup(fd_closep) int fd = greeted();
+    for (uint64_t id = 1; id <= OF_CONNECTION + HELD; id++) {
+        send_kind(fd, REQUEST_ACQUIRE, id);
+    }
+    WAIT_UNTIL(fixture_status(&fixture).leases == OF_CONNECTION + HELD);
+    send_kind(fd, REQUEST_LIST, 100);
+    send_kind(fd, REQUEST_PING, 101);
+    send_kind(fd, REQUEST_RELEASE, 102);
+    cleanup(fd_closep) int beside = greeted();
+    for (int i = 0; i < 10; i++) { /* what was sent before has been served then */
+        cr_assert(fixture_exchange(beside, &status, &reply, NULL));
+    }
+    for (int i = 0; i < OF_CONNECTION; i++) {
+        receive(fd, REPLY_GRANT);
+    }
+    receive(fd, REPLY_PONG);
+    receive(fd, REPLY_ERROR);
+    for (int i = 0; i < HELD; i++) {
+        receive(fd, REPLY_GRANT);
+    }
+    receive(fd, REPLY_LISTING);
+    fixture_stop(&fixture);
+}
+
+/* ---- many users ---- */
+
+enum { DESCRIPTORS = 1024, DAEMON = 4100, GREEDY = 9, EACH = 16, FIRST = 4200, HONEST = 4600 };
+
+/* The kernel counts against the daemon's user, and lets root send what it likes: so the daemon is somebody else's. */
+static void start_limited(void)
+{
+    fixture_prepare(&fixture, "[limits]\nmax_physical_bytes = 1G\n[clients]\nmax_connections = 40\n");
+    cr_assert(chown(fixture.directory, DAEMON, DAEMON) == 0 && chmod(fixture.config, 0644) == 0);
+    fixture.uid = DAEMON;
+    fixture.descriptors = DESCRIPTORS;
+    fixture_launch(&fixture);
+    cr_assert(chmod(fixture.socket, 0666) == 0);
+}
+
+/* A hello whose answer is not waited for. */
+static int greeting_as(uid_t uid)
+{
+    struct request hello = {.kind = REQUEST_HELLO, .id = 1};
+    hello.hello = (struct hello_request){.protocol_min = 1, .protocol_max = 1};
+    hello.hello.heap_bytes = hello.hello.max_bytes = hello.hello.max_physical_bytes = LIMIT_UNSAID;
+    cr_assert(seteuid(uid) == 0);
+    int fd = fixture_socket(&fixture);
+    cr_assert(seteuid(0) == 0);
+    cr_assert(fd >= 0 && fixture_send(fd, &hello));
+    return fd;
+}
+
+/* Asks for descriptors, receives nothing, and says goodbye: its leases are gone, its socket stays. */
+static int take_and_leave(uid_t uid, uint64_t grants)
+{
+    int fd = greeting_as(uid);
+    for (uint64_t id = 2; id <= grants + 1; id++) {
+        send_kind(fd, REQUEST_ACQUIRE, id);
+    }
+    send_kind(fd, REQUEST_BYE, 0);
+    return fd;
+}
+
+static size_t received_descriptors(int fd)
+{
+    static uint8_t packet[FRAME_BYTES_MAX];
+    struct packet_descriptors descriptors;
+    size_t count = 0;
+    while (transport_receive(fd, packet, sizeof packet, &descriptors, false) > 0) {
+        if (descriptors.count) {
+            (void)close(descriptors.fd[0]);
+            count++;
+        }
+    }
+    return count;
+}
+
+static bool is_granted(int fd)
+{
+    struct request acquire = {.kind = REQUEST_ACQUIRE};
+    struct reply reply;
+    int segment = -EBADF;
+    acquire.acquire = (struct acquire_request){.bytes = 4096, .location = LOCATION_RAM, .numa_node = -1};
+    cr_assert(fixture_exchange(fd, &acquire, &reply, &segment));
+    (void)fd_close(segment);
+    return reply.kind == REPLY_GRANT;
+}
+
+Test(in_flight, users_that_receive_nothing_leave_room_for_an_honest_one)
+{
+    static int greedy[GREEDY * EACH];
+    size_t in_flight = 0;
+    if (geteuid() != 0) {
+        cr_skip("becoming other users needs root");
+    }
+    start_limited();
+    for (int i = 0; i < GREEDY * EACH; i++) {
+        greedy[i] = take_and_leave((uid_t)(FIRST + i % GREEDY), OF_CONNECTION - 1);
+        if (i % GREEDY == GREEDY - 1) {
+            WAIT_UNTIL(fixture_status(&fixture).segments == 0);
+        }
+    }
+    cr_assert(seteuid(HONEST) == 0);
+    for (int i = 0; i < 20; i++) {
+        cleanup(fd_closep) int fd = greeted();
+        WAIT_UNTIL(is_granted(fd)); /* what the others had may be being freed still */
+    }
+    cr_assert(seteuid(0) == 0);
+    cr_assert(kill(fixture.daemon, SIGSTOP) == 0);
+    for (int i = 0; i < GREEDY * EACH; i++) {
+        in_flight += received_descriptors(greedy[i]);
+        (void)close(greedy[i]);
+    }
+    cr_assert(kill(fixture.daemon, SIGCONT) == 0);
+    cr_expect_leq(in_flight, DESCRIPTORS * 3 / 8, "%zu", in_flight);
+    cr_expect_geq(in_flight, DESCRIPTORS / 16, "they were greedy: %zu", in_flight);
+    fixture_stop(&fixture);
+}
+
+/* Half of 960 descriptors: 16 are the worst's, whose session lives, the rest is four each of a crowd. */
+Test(in_flight, who_receives_nothing_is_cut_off_when_others_have_no_room_for_their_first)
+{
+    enum { CROWD = 200, FEW = 4, LATE = 80 };
+    static int crowd[CROWD], late[LATE];
+    int count = 0;
+    if (geteuid() != 0) {
+        cr_skip("becoming other users needs root");
+    }
+    start_limited();
+    int worst = greeting_as(FIRST);
+    for (uint64_t id = 2; id <= OF_CONNECTION; id++) {
+        send_kind(worst, REQUEST_ACQUIRE, id);
+    }
+    WAIT_UNTIL(fixture_status(&fixture).leases == OF_CONNECTION - 1);
+    for (int i = 0; i < CROWD; i++) {
+        crowd[i] = take_and_leave((uid_t)(FIRST + 1 + i), FEW - 1);
+        if (i % 20 == 19) {
+            WAIT_UNTIL(fixture_status(&fixture).segments == OF_CONNECTION - 1);
+        }
+    }
+    WAIT_UNTIL(fixture_status(&fixture).sessions == 1 && fixture_status(&fixture).segments == OF_CONNECTION - 1);
+    for (; count < LATE && !fixture_status(&fixture).cut_off; count++) { /* the first of them may find the last room */
+        late[count] = greeting_as((uid_t)(HONEST + count));
+        sleep_ms(100);
+    }
+    cr_assert_eq(fixture_status(&fixture).cut_off, 1, "%d more came", count);
+    cr_expect_geq(received_descriptors(worst), OF_CONNECTION, "they stay until it closes its socket");
+    (void)close(worst);
+    for (int i = 0; i < CROWD; i++) {
+        (void)close(crowd[i]);
+    }
+    for (int i = 0; i < count; i++) {
+        receive(late[i], REPLY_WELCOME);
+        WAIT_UNTIL(is_granted(late[i]));
+        (void)close(late[i]);
+    }
+    fixture_stop(&fixture);
+}

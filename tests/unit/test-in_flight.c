@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How users share the descriptors that may be in flight. */
+#include <criterion/criterion.h>
+
+#include "daemon/runtime/in_flight.h"
+
+TestSuite(in_flight);
+
+/* Sends as much as it may; returns how much. */
+static uint32_t send_all(struct in_flight *in_flight, uint32_t has)
+{
+    uint32_t sent = 0;
+    while (in_flight_allows(in_flight, has + sent)) {
+        sent++;
+        in_flight->total++;
+    }
+    return sent;
+}
+
+Test(in_flight, one_user_has_an_eighth_at_most)
+{
+    struct in_flight in_flight;
+    in_flight_init(&in_flight, 960);
+    cr_expect_eq(send_all(&in_flight, 0), 120);
+    in_flight_init(&in_flight, 64);
+    cr_expect_eq(send_all(&in_flight, 0), 12, "half of what is shared");
+}
+
+/* Users in turns, one descriptor each, until nobody may send more. */
+Test(in_flight, greedy_users_leave_as_much_as_each_takes_and_a_few_for_everybody)
+{
+    enum { GREEDY = 9, MODEST = 30 };
+    struct in_flight in_flight;
+    uint32_t has[GREEDY] = {0};
+    in_flight_init(&in_flight, 960);
+    for (int sent = 1; sent > 0;) {
+        sent = 0;
+        for (int user = 0; user < GREEDY; user++) {
+            if (in_flight_allows(&in_flight, has[user])) {
+                has[user]++;
+                in_flight.total++;
+                sent++;
+            }
+        }
+    }
+    cr_expect_leq(in_flight.total, 360, "three quarters of a half: %u", in_flight.total);
+    cr_expect_geq(360 - in_flight.total, has[GREEDY - 1] - 1, "a tenth finds as much room");
+    for (int user = 0; user < MODEST; user++) {
+        uint32_t sent = send_all(&in_flight, 0);
+        cr_expect_geq(sent, IN_FLIGHT_FEW, "user %d: %u", user, sent);
+    }
+    cr_expect_leq(in_flight.total, 480);
+}
+
+Test(in_flight, it_is_short_when_a_user_with_few_can_send_none)
+{
+    struct in_flight in_flight;
+    in_flight_init(&in_flight, 960);
+    in_flight.total = in_flight.most;
+    cr_expect_not(in_flight_allows(&in_flight, 0));
+    in_flight_note_refused(&in_flight, IN_FLIGHT_FEW);
+    cr_expect_not(in_flight.is_short, "who has a few waits for its own");
+    in_flight_note_refused(&in_flight, 0);
+    cr_expect(in_flight.is_short);
+}
