@@ -480,5 +480,6 @@ void workers_stop(struct server *server)
     }
     lanes_deinit(&workers->lanes);
     close_nursery(workers);
+    (void)uv_timer_stop(&workers->beat); /* which would fork others in their place */
     workers->workshop.files = fd_close(workers->workshop.files);
 }

@@ -31,7 +31,8 @@ $(BUILD)/fuzz_config: $(call object,tests/fuzz/fuzz_config.c) $(CONFIG_O) $(OS_O
 $(BUILD)/fuzz_table: $(call object,tests/fuzz/fuzz_table.c) $(BUILD)/obj/daemon/runtime/table.o $(CORE_O) $(BASE_O)
 	$(FUZZ_LINK)
 
-$(BUILD)/fuzz_connections: $(call object,tests/fuzz/fuzz_connections.c) $(RUNTIME_O) $(CONFIG_O) $(OS_O) $(CORE_O) $(WIRE_O) $(BASE_O)
+$(BUILD)/fuzz_connections: ALL_LDFLAGS += -Wl,--wrap=exit
+$(BUILD)/fuzz_connections: $(call object,tests/fuzz/fuzz_connections.c) $(RUNTIME_O) $(WORKER_O) $(CONFIG_O) $(OS_O) $(CORE_O) $(WIRE_O) $(BASE_O)
 	$(FUZZ_LINK)
 
 # writes seeds: a program of its own, without a fuzzer's main()
