@@ -133,6 +133,7 @@ static bool new_why_entry(const struct why_entry *from, struct codec_arena *aren
     CODEC_SET(to, place, from->place);
     CODEC_SET(to, since_ms, from->since_ms);
     CODEC_SET(to, location, (Membroker__V1__Location)from->location);
+    CODEC_SET(to, either, from->either);
     if (from->earliest_ms != UINT64_MAX) {
         CODEC_SET(to, earliest_ms, from->earliest_ms);
     }
@@ -164,6 +165,7 @@ bool codec_decode_why(const Membroker__V1__WhyReport *from, struct codec_arena *
             .place = entry->place,
             .since_ms = entry->since_ms,
             .location = (enum location)entry->location,
+            .either = entry->either,
             .earliest_ms = entry->has_earliest_ms ? entry->earliest_ms : UINT64_MAX,
         };
         text_copy(entries[i].name, sizeof entries[i].name, entry->name);

@@ -371,6 +371,7 @@ struct why_entry {
     uint64_t place;    /* in the queue */
     uint64_t since_ms; /* it began to wait, or was refused */
     enum location location;
+    bool either; /* it would do in the other location as well: this is the one that could serve it first */
     struct refusal refusal;
     uint64_t earliest_ms; /* until enough could come free; UINT64_MAX: never by itself */
 };

@@ -104,8 +104,9 @@ __attribute__((format(printf, 5, 6))) void answer_error(struct step *step, void 
 
 /* ---- refusal.c ---- */
 struct denial {
-    enum error_code code; /* ERROR_LIMIT or ERROR_HOST_MEMORY */
-    bool is_paused;       /* grants of RAM are, for the machine's memory pressure */
+    enum error_code code;     /* ERROR_LIMIT, ERROR_HOST_MEMORY, ERROR_BUSY or ERROR_TOO_MANY */
+    const struct party *full; /* of leases; NULL: it is bytes that lack */
+    bool is_paused;           /* grants of RAM are, for the machine's memory pressure */
     struct ledger_excess excess;
     enum location location;
     enum error_code in_ram_code;
@@ -114,12 +115,16 @@ struct denial {
 };
 
 /* Answers a request that does not fit, and won't wait (any longer). */
-void refuse(struct step *step, struct session *session, uint64_t request_id, const struct denial *denial,
+void refuse(struct step *step, struct session *session, const struct request *request, const struct denial *denial,
             uint64_t waited_ns);
 
 /* What a refusal names where it is no limit of the ledger. */
 #define LIMIT_HOST_MEMORY "available_memory"
 #define LIMIT_PAUSED      "pause_ram_at"
+#define LIMIT_LEASES      "max_leases"
+
+/* That of a request for a lease, where this party has no room for one. */
+struct denial denial_of_leases(const struct party *full);
 
 void denial_figures(const struct denial *denial, struct refusal *ret);
 enum ledger_limit denial_limit(const struct denial *denial);
@@ -180,6 +185,9 @@ bool repeat_answer(struct step *step, struct session *session, const struct requ
 /* False: it does not fit now. */
 bool place(struct step *step, struct account *account, uint64_t bytes, enum location wanted, enum file_choice files,
            struct charge *ret_charge, struct denial *ret_denial);
+/* Whether it fits now beside what is claimed, in that location; nothing changes. */
+bool place_would_fit(struct broker *broker, struct account *account, uint64_t bytes, enum location location,
+                     struct denial *ret_denial);
 bool place_is_paused(const struct broker *broker); /* no RAM is granted: the machine is short of it */
 void place_count_host(struct broker *broker, struct segment *segment);
 void place_uncount_host(struct broker *broker, const struct segment *segment);
@@ -272,10 +280,20 @@ struct coming_free {
     const struct account *account;
     const struct flow *flow;
     enum ledger_limit limit;
-    uint64_t at; /* 0: nothing is remembered here */
+    bool counts_leases; /* not bytes */
+    uint64_t at;        /* 0: nothing is remembered here */
     struct {
-        uint64_t bytes, latest;
+        uint64_t amount, latest;
     } buckets[EARLIEST_BUCKETS];
+};
+
+/* What a session lacks: bytes of what an account's limit counts, or leases. */
+struct shortage {
+    const struct session *session;
+    const struct account *account;
+    enum ledger_limit limit;
+    bool counts_leases;
+    uint64_t lacking;
 };
 
 /*
@@ -283,8 +301,7 @@ struct coming_free {
  * UINT64_MAX: never, or it is not known: only so many leases are looked at, those first that are due first, as long as
  * *looks lasts. What was found is remembered for a second.
  */
-uint64_t earliest(struct broker *broker, const struct session *session, const struct account *account,
-                  enum ledger_limit limit, uint64_t lacking, uint64_t now, size_t *looks);
+uint64_t earliest(struct broker *broker, const struct shortage *shortage, uint64_t now, size_t *looks);
 
 /* ---- why.c ---- */
 /* The last refusal of a session that is over is remembered in its place. */

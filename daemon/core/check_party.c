@@ -54,6 +54,7 @@ static const char *check_party(const struct broker *broker, const struct party *
     const char *wrong = NULL;
     wrong = require(wrong, party->sessions == counts.sessions, "a party miscounts its sessions");
     wrong = require(wrong, party->leases == counts.leases, "a party miscounts its leases");
+    wrong = require(wrong, !party->claimed_leases, "a claim (claimed_leases) was forgotten");
     wrong = require(wrong, party->waiting == (is_user ? counts.waiting : 0), "a user miscounts what waits (waiting)");
     wrong = require(wrong, party->under_way == (is_user ? counts.under_way : 0),
                     "a user miscounts what is under way (under_way)");

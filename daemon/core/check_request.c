@@ -114,22 +114,10 @@ bool check_under_way(struct step *step, const struct session *session, const str
     return true;
 }
 
-static bool check_lease_count(struct step *step, const struct session *session, const struct request *request)
-{
-    const struct party *full = flow_full_of_leases(session->flow);
-    if (full) {
-        answer_error(step, session->peer, request->id, ERROR_TOO_MANY,
-                     "%s has %llu leases, as many as its max_leases allows; release some, extend one, or raise that",
-                     full->whose, (unsigned long long)full->leases);
-    }
-    return !full;
-}
-
 bool check_acquire(struct step *step, const struct session *session, const struct request *request, uint64_t bytes)
 {
     return check_file(step, session, request) && check_size(step, session, request, bytes) &&
-           check_ttl(step, session, request) && check_options(step, session, request) &&
-           check_lease_count(step, session, request);
+           check_ttl(step, session, request) && check_options(step, session, request);
 }
 
 bool check_extend(struct step *step, const struct session *session, const struct request *request)

@@ -25,60 +25,69 @@ static uint64_t end_of(const struct lease *lease)
 }
 
 /* What is marked to be taken was reckoned with when it was marked. */
-static uint64_t gain_of(const struct broker *broker, const struct session *session, const struct account *account,
-                        const struct lease *lease)
+static uint64_t gain_of(const struct broker *broker, const struct shortage *shortage, const struct lease *lease)
 {
-    return lease->revoke_at
-               ? lease->bytes
-               : reckon_gain(broker, session, account, lease->session->flow, lease->location, lease->bytes);
+    if (shortage->counts_leases) {
+        return 1;
+    }
+    return lease->revoke_at ? lease->bytes
+                            : reckon_gain(broker, shortage->session, shortage->account, lease->session->flow,
+                                          lease->location, lease->bytes);
 }
 
-static void look(struct broker *broker, const struct session *session, uint64_t now, struct coming_free *coming,
+static void look(struct broker *broker, const struct shortage *shortage, uint64_t now, struct coming_free *coming,
                  size_t *looks)
 {
     struct lease *lease = lease_table_first_due(&broker->leases);
     reckon_begin(broker);
     for (; lease && *looks > 0; lease = lease_table_next_due(lease)) {
         (*looks)--;
-        if (ledger_limit_counts(coming->limit, lease->location) &&
-            account_stands_under(&lease->session->account, coming->account)) {
+        bool counts = shortage->counts_leases || ledger_limit_counts(shortage->limit, lease->location);
+        if (counts && account_stands_under(&lease->session->account, shortage->account)) {
             uint64_t end = end_of(lease);
             size_t bucket = bucket_of(size_subtract_floored(end, now) / NANOSECONDS_PER_MILLISECOND);
-            coming->buckets[bucket].bytes += gain_of(broker, session, coming->account, lease);
+            coming->buckets[bucket].amount += gain_of(broker, shortage, lease);
             coming->buckets[bucket].latest =
                 end > coming->buckets[bucket].latest ? end : coming->buckets[bucket].latest;
         }
     }
 }
 
-static struct coming_free *recall(struct broker *broker, const struct session *session, const struct account *account,
-                                  enum ledger_limit limit, uint64_t now, size_t *looks)
+static bool is_about(const struct coming_free *coming, const struct shortage *shortage)
+{
+    return coming->account == shortage->account && coming->flow == shortage->session->flow &&
+           coming->limit == shortage->limit && coming->counts_leases == shortage->counts_leases;
+}
+
+static struct coming_free *recall(struct broker *broker, const struct shortage *shortage, uint64_t now, size_t *looks)
 {
     for (size_t i = 0; i < EARLIEST_REMEMBERED; i++) {
         struct coming_free *coming = &broker->coming_free[i];
-        if (coming->at && coming->account == account && coming->flow == session->flow && coming->limit == limit &&
-            now - coming->at < NANOSECONDS_PER_SECOND) {
+        if (coming->at && is_about(coming, shortage) && now - coming->at < NANOSECONDS_PER_SECOND) {
             return coming;
         }
     }
     struct coming_free *coming = &broker->coming_free[broker->coming_free_next];
     broker->coming_free_next = (broker->coming_free_next + 1) % EARLIEST_REMEMBERED;
-    *coming = (struct coming_free){.account = account, .flow = session->flow, .limit = limit, .at = now};
-    look(broker, session, now, coming, looks);
+    *coming = (struct coming_free){.account = shortage->account,
+                                   .flow = shortage->session->flow,
+                                   .limit = shortage->limit,
+                                   .counts_leases = shortage->counts_leases,
+                                   .at = now};
+    look(broker, shortage, now, coming, looks);
     return coming;
 }
 
-uint64_t earliest(struct broker *broker, const struct session *session, const struct account *account,
-                  enum ledger_limit limit, uint64_t lacking, uint64_t now, size_t *looks)
+uint64_t earliest(struct broker *broker, const struct shortage *shortage, uint64_t now, size_t *looks)
 {
     uint64_t freed = 0;
-    if (lacking == 0) {
+    if (shortage->lacking == 0) {
         return 0;
     }
-    const struct coming_free *coming = recall(broker, session, account, limit, now, looks);
+    const struct coming_free *coming = recall(broker, shortage, now, looks);
     for (size_t i = 0; i < EARLIEST_BUCKETS; i++) {
-        freed += coming->buckets[i].bytes;
-        if (freed >= lacking) {
+        freed += coming->buckets[i].amount;
+        if (freed >= shortage->lacking) {
             return size_subtract_floored(coming->buckets[i].latest, now) / NANOSECONDS_PER_MILLISECOND;
         }
     }

@@ -73,6 +73,7 @@ void lease_end(struct step *step, struct lease *lease, enum end_reason reason)
     lease->end_reason = reason;
     lease_table_remove(&broker->leases, lease);
     session_remove_lease(session, lease);
+    broker->retry_waiting = true; /* somebody may wait for a lease's number, not its bytes */
     revoke_forget(broker, lease);
     revoke_delist(lease);
     uint64_t generation = slot_give(&session->slots, lease->slot);

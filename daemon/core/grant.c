@@ -183,6 +183,7 @@ void abandon_lease(struct step *step, struct lease *lease)
     slot_give(&session->slots, lease->slot);
     lease_table_remove(&step->broker->leases, lease);
     session_remove_lease(session, lease);
+    step->broker->retry_waiting = true;
     lease_free(&step->broker->leases, lease);
 }
 
@@ -281,6 +282,11 @@ static enum attempt try_acquire(struct step *step, struct session *session, cons
                                                     .asked_bytes = holder->charge.bytes,
                                                     .fits_ever = true,
                                                     .frees_suffice = true};
+        return ATTEMPT_SHORT;
+    }
+    const struct party *full = flow_full_of_leases(session->flow);
+    if (full) {
+        *ret_denial = denial_of_leases(full);
         return ATTEMPT_SHORT;
     }
     files = options.huge_pages == HUGE_PAGES_ALWAYS ? FILE_NEVER : files; /* a file has none */

@@ -320,9 +320,30 @@ const struct party *flow_full_of_leases(const struct flow *flow)
 {
     const struct party *const parties[PARTY_KINDS] = {flow->user, flow->group, flow->class};
     for (int i = 0; i < PARTY_KINDS; i++) {
-        if (parties[i] && parties[i]->leases >= parties[i]->quota.max_leases) {
+        if (parties[i] && parties[i]->leases + parties[i]->claimed_leases >= parties[i]->quota.max_leases) {
             return parties[i];
         }
     }
     return NULL;
+}
+
+void flow_claim_lease(struct flow *flow, const struct account *last)
+{
+    struct party *const parties[PARTY_KINDS] = {flow->user, flow->group, flow->class};
+    for (int i = 0; i < PARTY_KINDS && last; i++) {
+        if (parties[i]) {
+            parties[i]->claimed_leases++;
+            last = last == &parties[i]->account ? NULL : last;
+        }
+    }
+}
+
+void flow_forget_claims(struct flow *flow)
+{
+    struct party *const parties[PARTY_KINDS] = {flow->user, flow->group, flow->class};
+    for (int i = 0; i < PARTY_KINDS; i++) {
+        if (parties[i]) {
+            parties[i]->claimed_leases = 0;
+        }
+    }
 }

@@ -25,8 +25,9 @@ struct party {
     bool is_named; /* by the policy */
     size_t references;
     uint64_t sessions, leases;
-    uint64_t waiting;   /* requests, of a user */
-    uint64_t under_way; /* a user's requests that wait, and segments that are being made for it */
+    uint64_t claimed_leases; /* by waiting requests that stand before the one looked at */
+    uint64_t waiting;        /* requests, of a user */
+    uint64_t under_way;      /* a user's requests that wait, and segments that are being made for it */
     TAILQ_ENTRY(party) in_table;
 };
 
@@ -80,3 +81,10 @@ void flow_count_leases(struct flow *flow, uint64_t leases, bool add);
 /* The party that has no room for another session or lease, or NULL. */
 const struct party *flow_full_of_sessions(const struct flow *flow);
 const struct party *flow_full_of_leases(const struct flow *flow);
+
+/*
+ * A request that waits claims a lease in the flow's parties, from the user up to the one with this account (the host's:
+ * in all of them), until flow_forget_claims(). Takes NULL: none.
+ */
+void flow_claim_lease(struct flow *flow, const struct account *last);
+void flow_forget_claims(struct flow *flow);

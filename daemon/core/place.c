@@ -82,6 +82,17 @@ static bool reserve(struct broker *broker, struct account *account, uint64_t byt
     return true;
 }
 
+bool place_would_fit(struct broker *broker, struct account *account, uint64_t bytes, enum location location,
+                     struct denial *ret_denial)
+{
+    struct charge charge;
+    bool fits = reserve(broker, account, bytes, location, &charge, ret_denial);
+    if (fits) {
+        charge_release(&charge);
+    }
+    return fits;
+}
+
 /* Whether the pool's bytes are in the way of it, and nothing that stays when they are gone. */
 static bool pool_is_in_the_way(const struct broker *broker, struct account *account, uint64_t bytes,
                                const struct denial *denial)

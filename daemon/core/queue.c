@@ -11,8 +11,9 @@
  * Passing. The queue is looked at in that order. A request that does not fit claims what it asks for, in the account
  * that has no room for it and those below: whoever comes after it must fit beside it there. So a small request passes
  * a large one only where it can't delay it, and what comes free gathers for the first in the queue. What may go to RAM
- * or a file claims in both: whichever gathers first serves it. A request that did not ask to wait, and only gives
- * others the time to trim, claims nothing: a stream of such requests delays nobody.
+ * or a file claims in both: whichever gathers first serves it. A request for a lease claims that as well, up to the
+ * same account; one that finds a max_leases full claims a lease and no bytes. A request that did not ask to wait, and
+ * only gives others the time to trim, claims nothing: a stream of such requests delays nobody.
  *
  * Passes. A pass over the whole queue follows whatever may have made room. Where many wait, passes have a pause between
  * them that grows with their number, and belong to ticks: so they take a small part of the broker's time whatever
@@ -132,6 +133,7 @@ struct waiting *queue_walk_first(struct broker *broker, uint64_t now)
 void queue_walk_claim(struct waiting *waiting)
 {
     ledger_claim(&waiting->session->account, waiting->last_physical, waiting->last_mapped, waiting->bytes);
+    flow_claim_lease(waiting->flow, waiting->last_lease);
     waiting->has_claimed = true;
 }
 
@@ -145,6 +147,7 @@ void queue_walk_end(struct broker *broker)
             // NOLINTNEXTLINE(clang-analyzer-unix.Malloc)
             if (waiting->has_claimed) {
                 ledger_forget_claims(&waiting->session->account);
+                flow_forget_claims(flow);
                 waiting->has_claimed = false;
             }
         }
@@ -268,7 +271,7 @@ static void ask_for_trims(struct step *step, struct waiting *waiting, const stru
     uint32_t trim_ms = broker->options.settings.queue.trim_ms;
     bool is_first = !waiting->has_asked;
     bool is_due = is_first || (waiting->until && step->now - waiting->asked_at >= TRIM_INTERVAL);
-    bool helps = denial->excess.fits_ever && !denial->excess.frees_suffice && !denial->is_paused &&
+    bool helps = !denial->full && denial->excess.fits_ever && !denial->excess.frees_suffice && !denial->is_paused &&
                  denial->excess.account != &waiting->session->account;
     if (!helps || !is_due || broker->trim_looks == TRIM_LOOKS) {
         return;
@@ -298,12 +301,15 @@ static bool is_patient(const struct step *step, const struct waiting *waiting, c
 static void claim(struct waiting *waiting, const struct denial *denial)
 {
     bool may_hope_only = !waiting->until && !denial->excess.frees_suffice;
-    const struct account *short_of = may_hope_only ? NULL : denial->excess.account;
+    bool claims_bytes = !may_hope_only && !denial->full;
     bool is_ram = denial->location == LOCATION_RAM;
-    waiting->last_physical = is_ram || may_hope_only ? short_of : denial->in_ram.account;
-    waiting->last_mapped = is_ram ? NULL : short_of;
+    const struct account *short_of = denial->excess.account;
+    bool is_its_own = short_of == &waiting->session->account;
+    waiting->last_physical = !claims_bytes ? NULL : is_ram ? short_of : denial->in_ram.account;
+    waiting->last_mapped = !claims_bytes || is_ram ? NULL : short_of;
+    bool claims_lease = waiting->request.kind == REQUEST_ACQUIRE && !may_hope_only && !is_its_own;
+    waiting->last_lease = claims_lease ? short_of : NULL;
     queue_walk_claim(waiting);
-    waiting->blocked_location = denial->location;
     denial_figures(denial, &waiting->blocked);
 }
 
@@ -350,7 +356,7 @@ static void look_at(struct step *step, struct waiting *waiting)
         return;
     }
     if (is_short && !is_willing) {
-        refuse(step, session, waiting->request.id, &denial, waiting->until ? step->now - waiting->since : 0);
+        refuse(step, session, &waiting->request, &denial, waiting->until ? step->now - waiting->since : 0);
     }
     take_out(step->broker, waiting);
 }

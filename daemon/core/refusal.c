@@ -149,6 +149,19 @@ static void write_figures(char *sentence, const struct denial *denial, const str
     append(sentence, ".");
 }
 
+/* Counts of leases, where the other sentences have bytes. */
+static void write_lease_sentence(char *sentence, const struct denial *denial, const struct refusal *refusal,
+                                 uint64_t waited_ns)
+{
+    append(sentence, "%s has %llu leases", denial->full->whose, (unsigned long long)refusal->used_bytes);
+    if (refusal->claimed_bytes) {
+        append(sentence, ", %llu requests before this one wait for one", (unsigned long long)refusal->claimed_bytes);
+    }
+    append(sentence, ", and its max_leases is %llu; release some, extend one%s, or raise that",
+           (unsigned long long)refusal->limit_bytes,
+           !waited_ns && denial->excess.fits_ever ? ", let the request wait" : "");
+}
+
 static void write_sentence(struct error_reply *error, const struct denial *denial, uint64_t waited_ns)
 {
     const struct refusal *refusal = &error->refusal;
@@ -159,6 +172,10 @@ static void write_sentence(struct error_reply *error, const struct denial *denia
         append(error->sentence, "It waited for %s. ",
                duration_to_text(waited_ns / NANOSECONDS_PER_MILLISECOND, waited));
     }
+    if (denial->full) {
+        write_lease_sentence(error->sentence, denial, refusal, waited_ns);
+        return;
+    }
     write_figures(error->sentence, denial, refusal);
     append_holders(error->sentence, refusal);
     append(error->sentence, " Ask for less%s%s, release leases, or raise %s.",
@@ -167,10 +184,30 @@ static void write_sentence(struct error_reply *error, const struct denial *denia
            denial->code == ERROR_HOST_MEMORY ? "the host's memory" : refusal->limit);
 }
 
+struct denial denial_of_leases(const struct party *full)
+{
+    return (struct denial){.code = ERROR_TOO_MANY,
+                           .full = full,
+                           .location = LOCATION_RAM,
+                           .excess = {.account = &full->account,
+                                      .limit_bytes = full->quota.max_leases,
+                                      .used_bytes = full->leases,
+                                      .claimed_bytes = full->claimed_leases,
+                                      .asked_bytes = 1,
+                                      .fits_ever = full->quota.max_leases > 0}};
+}
+
+static const char *limit_name(const struct denial *denial)
+{
+    return denial->full                        ? LIMIT_LEASES
+           : denial->is_paused                 ? LIMIT_PAUSED
+           : denial->code == ERROR_HOST_MEMORY ? LIMIT_HOST_MEMORY
+                                               : ledger_limit_name(denial->excess.limit);
+}
+
 void denial_figures(const struct denial *denial, struct refusal *ret)
 {
     const struct ledger_excess *excess = &denial->excess;
-    bool host_memory = denial->code == ERROR_HOST_MEMORY;
     *ret = (struct refusal){
         .limit_bytes = excess->limit_bytes,
         .asked_bytes = excess->asked_bytes,
@@ -182,27 +219,28 @@ void denial_figures(const struct denial *denial, struct refusal *ret)
     uint64_t taken =
         size_add_saturated(size_add_saturated(excess->used_bytes, excess->reserved_bytes), excess->claimed_bytes);
     ret->free_bytes = size_subtract_floored(excess->limit_bytes, taken);
-    text_copy(ret->limit, sizeof ret->limit,
-              denial->is_paused ? LIMIT_PAUSED
-              : host_memory     ? LIMIT_HOST_MEMORY
-                                : ledger_limit_name(excess->limit));
+    text_copy(ret->limit, sizeof ret->limit, limit_name(denial));
     text_copy(ret->whose, sizeof ret->whose, excess->account->whose);
 }
 
 /* Is remembered without the holders, who will be others when somebody asks why. */
-static void remember(struct step *step, struct session *session, const struct denial *denial)
+static void remember(struct step *step, struct session *session, const struct request *request,
+                     const struct denial *denial)
 {
     denial_figures(denial, &session->last_refusal);
     session->refused_location = denial->location;
+    session->refused_wish = (struct wish){.bytes = grant_bytes(step->broker, session, request),
+                                          .location = grant_location(step->broker, request),
+                                          .takes_lease = request->kind == REQUEST_ACQUIRE};
     session_note_refusal(&step->broker->sessions, session, step->now);
 }
 
-void refuse(struct step *step, struct session *session, uint64_t request_id, const struct denial *denial,
+void refuse(struct step *step, struct session *session, const struct request *request, const struct denial *denial,
             uint64_t waited_ns)
 {
     step->broker->counters.refused++;
-    remember(step, session, denial);
-    struct reply *reply = answer(step, session->peer, request_id, REPLY_ERROR);
+    remember(step, session, request, denial);
+    struct reply *reply = answer(step, session->peer, request->id, REPLY_ERROR);
     if (!reply) {
         return;
     }
@@ -210,7 +248,9 @@ void refuse(struct step *step, struct session *session, uint64_t request_id, con
     error->code = denial->code;
     error->system_errno = 0;
     denial_figures(denial, &error->refusal);
-    fill_holders(step->broker, &step->holders, &session->identity, denial->excess.account, denial_limit(denial),
-                 &error->refusal);
+    if (!denial->full) {
+        fill_holders(step->broker, &step->holders, &session->identity, denial->excess.account, denial_limit(denial),
+                     &error->refusal);
+    }
     write_sentence(error, denial, waited_ns);
 }

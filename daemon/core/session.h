@@ -25,6 +25,13 @@ enum session_state {
 
 enum { SESSION_TOMBSTONES = 64 };
 
+/* What was asked for. */
+struct wish {
+    uint64_t bytes; /* rounded */
+    enum location location;
+    bool takes_lease; /* else it extends one */
+};
+
 struct session {
     uint64_t id;
     enum session_state state;
@@ -37,6 +44,7 @@ struct session {
     struct flow *flow;
     struct refusal last_refusal; /* for whoever asks why */
     enum location refused_location;
+    struct wish refused_wish;
     uint64_t refused_at; /* 0: never */
     uint64_t trim_until; /* an answer to a trim event is awaited until then; 0: none is */
     struct slot_table slots;

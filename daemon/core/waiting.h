@@ -13,19 +13,19 @@ struct waiting {
     struct session *session;
     struct flow *flow;
     struct request request;
-    uint64_t bytes;      /* rounded */
-    uint64_t number;     /* grows with each one that comes */
-    uint64_t since;      /* service clock */
-    uint64_t until;      /* it is willing to wait so long; 0: only for what comes free anyway */
-    uint64_t trim_until; /* clients were asked to trim for it; 0: none was, or that is over */
-    bool may_not_stay;   /* there is no room for it to wait: it is served now, or told so */
-    bool has_asked;      /* clients to trim */
-    uint64_t asked_at;   /* the last time */
-    bool has_claimed;    /* in the present walk */
+    uint64_t bytes;                   /* rounded */
+    uint64_t number;                  /* grows with each one that comes */
+    uint64_t since;                   /* service clock */
+    uint64_t until;                   /* it is willing to wait so long; 0: only for what comes free anyway */
+    uint64_t trim_until;              /* clients were asked to trim for it; 0: none was, or that is over */
+    bool may_not_stay;                /* there is no room for it to wait: it is served now, or told so */
+    bool has_asked;                   /* clients to trim */
+    uint64_t asked_at;                /* the last time */
+    bool has_claimed;                 /* in the present walk */
+    const struct account *last_lease; /* up to whose party it claimed a lease at the last look; NULL: it did not */
     const struct account *last_physical, *last_mapped; /* up to which it claimed at the last look; NULL: it did not */
     struct refusal blocked;                            /* by what, at the last look */
-    enum location blocked_location;
-    struct victim_list victims; /* leases that will be taken for it */
+    struct victim_list victims;                        /* leases that will be taken for it */
     TAILQ_ENTRY(waiting) in_flow;
     TAILQ_ENTRY(waiting) in_session;
 };

@@ -68,34 +68,7 @@ size_t broker_list_queue(struct broker *broker, const struct identity *viewer, u
     return count;
 }
 
-/* ---- when it could come free ---- */
-
-/* The account that a refusal names; NULL: it is not there any more. */
-static const struct account *find_account(const struct broker *broker, const struct session *session, const char *whose)
-{
-    const struct account *const accounts[] = {
-        &session->account,
-        &session->flow->user->account,
-        session->flow->group ? &session->flow->group->account : NULL,
-        &session->flow->class->account,
-        &broker->host,
-    };
-    for (size_t i = 0; i < sizeof accounts / sizeof *accounts; i++) {
-        if (accounts[i] && strcmp(accounts[i]->whose, whose) == 0) {
-            return accounts[i];
-        }
-    }
-    return NULL;
-}
-
-static enum ledger_limit limit_named(const char *name)
-{
-    enum ledger_limit limit = 0;
-    while (limit < LEDGER_LIMITS && strcmp(ledger_limit_name(limit), name) != 0) {
-        limit++;
-    }
-    return limit == LEDGER_LIMITS ? LEDGER_MAX_PHYSICAL_BYTES : limit;
-}
+/* ---- what lacks now, and when it could come free ---- */
 
 /* What one call explains with: whose question it is, and what it found last. */
 struct explanation {
@@ -106,36 +79,99 @@ struct explanation {
     struct holders holders;
 };
 
-/* The figures as they are now, with what those before it in the queue claim; what is being freed is there at once. */
-static void refresh(struct explanation *explanation, const struct session *session, struct why_entry *entry)
+/* How a request stands in one location, or for want of a lease: one of the ways that could serve it. */
+struct outlook {
+    enum location location;
+    struct denial denial;
+    uint64_t earliest_ms;
+};
+
+/* What has to come free yet: what is being freed, or is the pool's, is there at once. */
+static uint64_t lacking(const struct broker *broker, const struct denial *denial)
+{
+    const struct ledger_excess *excess = &denial->excess;
+    uint64_t taken = size_add_saturated(size_add_saturated(excess->used_bytes, excess->reserved_bytes),
+                                        size_add_saturated(excess->claimed_bytes, excess->asked_bytes));
+    uint64_t comes = account_freeing(excess->account, denial_limit(denial));
+    bool has_pool = excess->account == &broker->host && denial_limit(denial) != LEDGER_MAX_MAPPED_BYTES;
+    comes += has_pool ? pool_bytes(&broker->pool) : 0;
+    return size_subtract_floored(taken, size_add_saturated(excess->limit_bytes, denial->full ? 0 : comes));
+}
+
+/* While grants of RAM are paused nobody knows when that ends. */
+static uint64_t earliest_for(struct explanation *explanation, const struct session *session,
+                             const struct denial *denial)
+{
+    const struct shortage shortage = {.session = session,
+                                      .account = denial->excess.account,
+                                      .limit = denial_limit(denial),
+                                      .counts_leases = denial->full,
+                                      .lacking = lacking(explanation->broker, denial)};
+    return denial->is_paused ? UINT64_MAX
+                             : earliest(explanation->broker, &shortage, explanation->now, &explanation->looks);
+}
+
+/* Where nothing is in the way (any more): the host's figures. */
+static struct denial nothing_in_the_way(const struct broker *broker, const struct session *session,
+                                        enum location location, uint64_t bytes)
+{
+    enum ledger_limit limit = location == LOCATION_RAM ? LEDGER_MAX_PHYSICAL_BYTES : LEDGER_MAX_MAPPED_BYTES;
+    return (struct denial){.code = ERROR_LIMIT,
+                           .location = location,
+                           .excess = {.account = &broker->host,
+                                      .limit = limit,
+                                      .limit_bytes = account_limit(&broker->host, limit),
+                                      .used_bytes = account_used(&broker->host, limit),
+                                      .reserved_bytes = account_held_back(&broker->host, &session->account, limit),
+                                      .claimed_bytes = account_claimed(&broker->host, limit),
+                                      .asked_bytes = bytes}};
+}
+
+static struct outlook look_in(struct explanation *explanation, struct session *session, const struct wish *wish,
+                              enum location location)
 {
     struct broker *broker = explanation->broker;
-    struct refusal *refusal = &entry->refusal;
-    bool is_paused = strcmp(refusal->limit, LIMIT_PAUSED) == 0;
-    bool is_host_memory = is_paused || strcmp(refusal->limit, LIMIT_HOST_MEMORY) == 0;
-    const struct account *account = find_account(broker, session, refusal->whose);
-    enum ledger_limit limit = limit_named(refusal->limit);
-    uint64_t freeing = 0;
-    if (!account) {
-        return;
+    struct outlook outlook = {.location = location};
+    if (place_would_fit(broker, &session->account, wish->bytes, location, &outlook.denial)) {
+        outlook.denial = nothing_in_the_way(broker, session, location, wish->bytes);
+    } else {
+        outlook.earliest_ms = earliest_for(explanation, session, &outlook.denial);
     }
-    refusal->claimed_bytes = account_claimed(account, limit);
-    if (!is_host_memory) {
-        refusal->limit_bytes = account_limit(account, limit);
-        refusal->used_bytes = account_used(account, limit);
-        refusal->reserved_bytes = account_held_back(account, &session->account, limit);
-        freeing = account_freeing(account, limit);
+    return outlook;
+}
+
+/* The way that could serve it first: of both locations, where either would do. */
+static struct outlook look_ahead(struct explanation *explanation, struct session *session, const struct wish *wish)
+{
+    const struct party *full = wish->takes_lease ? flow_full_of_leases(session->flow) : NULL;
+    if (full) {
+        struct outlook outlook = {.location = wish->location, .denial = denial_of_leases(full)};
+        outlook.earliest_ms = earliest_for(explanation, session, &outlook.denial);
+        return outlook;
     }
-    bool counts_pool = account == &broker->host && limit != LEDGER_MAX_MAPPED_BYTES;
-    refusal->pool_bytes = counts_pool ? pool_bytes(&broker->pool) : 0;
-    uint64_t taken =
-        size_add_saturated(size_add_saturated(refusal->used_bytes, refusal->reserved_bytes), refusal->claimed_bytes);
-    refusal->free_bytes = size_subtract_floored(refusal->limit_bytes, taken);
-    fill_holders(explanation->broker, &explanation->holders, explanation->viewer, account, limit, refusal);
-    if (!is_paused || !place_is_paused(broker)) { /* nobody knows when that ends */
-        uint64_t lacking = size_subtract_floored(size_add_saturated(taken, refusal->asked_bytes),
-                                                 size_add_saturated(refusal->limit_bytes, freeing));
-        entry->earliest_ms = earliest(broker, session, account, limit, lacking, explanation->now, &explanation->looks);
+    if (wish->location != LOCATION_AUTO) {
+        return look_in(explanation, session, wish, wish->location);
+    }
+    struct outlook in_ram = look_in(explanation, session, wish, LOCATION_RAM);
+    struct outlook in_file = look_in(explanation, session, wish, LOCATION_MMAP);
+    return in_file.earliest_ms < in_ram.earliest_ms ? in_file : in_ram;
+}
+
+/* The figures as they are now, with what those before it in the queue claim. */
+static void explain(struct explanation *explanation, struct session *session, const struct wish *wish,
+                    struct why_entry *entry)
+{
+    struct outlook outlook = look_ahead(explanation, session, wish);
+    const struct denial *denial = &outlook.denial;
+    entry->either = wish->location == LOCATION_AUTO;
+    entry->location = outlook.location;
+    entry->earliest_ms = outlook.earliest_ms;
+    denial_figures(denial, &entry->refusal);
+    bool is_hosts = denial->excess.account == &explanation->broker->host && entry->location == LOCATION_RAM;
+    entry->refusal.pool_bytes = is_hosts ? pool_bytes(&explanation->broker->pool) : 0;
+    if (!denial->full) {
+        fill_holders(explanation->broker, &explanation->holders, explanation->viewer, denial->excess.account,
+                     denial_limit(denial), &entry->refusal);
     }
 }
 
@@ -163,9 +199,10 @@ static size_t explain_waiting(struct explanation *explanation, uint64_t session,
             entry->waits = true;
             entry->place = place;
             entry->since_ms = milliseconds(now - waiting->since);
-            entry->location = waiting->blocked_location;
-            entry->refusal = waiting->blocked;
-            refresh(explanation, waiting->session, entry);
+            const struct wish wish = {.bytes = waiting->bytes,
+                                      .location = grant_location(broker, &waiting->request),
+                                      .takes_lease = waiting->request.kind == REQUEST_ACQUIRE};
+            explain(explanation, waiting->session, &wish, entry);
         }
         queue_walk_claim(waiting);
     }
@@ -175,7 +212,7 @@ static size_t explain_waiting(struct explanation *explanation, uint64_t session,
 enum { REFUSED_LOOKS = 1024 }; /* at sessions, for one question */
 
 /* After `before` (NULL: the first) of those that the question is about, the last refused first. */
-static const struct session *next_refused(const struct broker *broker, uint64_t session, const struct session *before)
+static struct session *next_refused(const struct broker *broker, uint64_t session, const struct session *before)
 {
     if (before) {
         return session ? NULL : TAILQ_NEXT(before, in_refused);
@@ -187,7 +224,7 @@ static size_t explain_refused(struct explanation *explanation, uint64_t session,
 {
     struct broker *broker = explanation->broker;
     uint64_t now = explanation->now;
-    const struct session *of = next_refused(broker, session, NULL);
+    struct session *of = next_refused(broker, session, NULL);
     size_t count = 0;
     for (int looks = 0; of && count < max && looks < REFUSED_LOOKS; of = next_refused(broker, session, of), looks++) {
         if (!of->refused_at || now - of->refused_at >= REMEMBERED) {
@@ -197,9 +234,7 @@ static size_t explain_refused(struct explanation *explanation, uint64_t session,
             struct why_entry *entry = &entries[count++];
             *entry = begin_entry(of);
             entry->since_ms = milliseconds(now - of->refused_at);
-            entry->location = of->refused_location;
-            entry->refusal = of->last_refusal;
-            refresh(explanation, of, entry);
+            explain(explanation, of, &of->refused_wish, entry);
         }
     }
     return count;

@@ -71,6 +71,7 @@ static struct refusal a_refusal(uint64_t from)
                               .free_bytes = from + 3,
                               .reserved_bytes = from + 4,
                               .claimed_bytes = from + 5,
+                              .pool_bytes = from + 6,
                               .holder_count = MESSAGE_HOLDERS_MAX};
     for (uint32_t i = 0; i < MESSAGE_HOLDERS_MAX; i++) {
         refusal.holders[i] = (struct holder){10 * i + 1, "h", (int32_t)(10 * i) + 2, 10 * i + 3, 10 * i + 4};
@@ -88,6 +89,7 @@ static void expect_same_refusal(const struct refusal *back, const struct refusal
     SAME(free_bytes);
     SAME(reserved_bytes);
     SAME(claimed_bytes);
+    SAME(pool_bytes);
     SAME(holder_count);
     for (size_t i = 0; i < sent->holder_count; i++) {
         SAME(holders[i].session);
@@ -366,8 +368,8 @@ Test(codec_replies, queue)
 Test(codec_replies, why)
 {
     struct why_entry entries[] = {
-        {1, "n", 2, 3, true, 4, 5, LOCATION_MMAP, {.limit = ""}, 6},
-        {7, "m", 8, 9, false, 10, 11, LOCATION_RAM, {.limit = ""}, UINT64_MAX},
+        {1, "n", 2, 3, true, 4, 5, LOCATION_MMAP, true, {.limit = ""}, 6},
+        {7, "m", 8, 9, false, 10, 11, LOCATION_RAM, false, {.limit = ""}, UINT64_MAX},
     };
     entries[0].refusal = a_refusal(30);
     entries[1].refusal = a_refusal(40);
@@ -384,6 +386,7 @@ Test(codec_replies, why)
         SAME(place);
         SAME(since_ms);
         SAME(location);
+        SAME(either);
         SAME(earliest_ms);
         expect_same_refusal(&back->refusal, &sent->refusal);
     }

@@ -172,7 +172,7 @@ Test(codec, the_queue_and_its_reasons_come_through_full_pages)
     cr_expect_eq(listing.queue[199].place, 200);
     cr_expect_eq(listing.queue[199].bytes, UINT64_C(1) << 55);
     for (size_t i = 0; i < MESSAGE_WHY_MAX; i++) {
-        why[i] = (struct why_entry){.session = i, .waits = i % 2, .earliest_ms = i ? i : UINT64_MAX};
+        why[i] = (struct why_entry){.session = i, .waits = i % 2, .either = i % 3, .earliest_ms = i ? i : UINT64_MAX};
         why[i].refusal = (struct refusal){.limit = "max_bytes", .holder_count = MESSAGE_HOLDERS_MAX};
     }
     reply = (struct reply){.kind = REPLY_WHY, .why = {why, MESSAGE_WHY_MAX}};

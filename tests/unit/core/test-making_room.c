@@ -317,7 +317,7 @@ Test(making_room, why_names_the_limit_its_holders_and_the_earliest_time)
     model_free(model);
 }
 
-Test(making_room, why_forgets_old_refusals_and_says_of_accounts_that_went_what_it_knows)
+Test(making_room, why_forgets_old_refusals_and_says_what_is_in_the_way_now)
 {
     struct policy_rule rule = one_rule(PARTY_GROUP, "hpc");
     rule.id = 0; /* everybody's here */
@@ -336,9 +336,9 @@ Test(making_room, why_forgets_old_refusals_and_says_of_accounts_that_went_what_i
     cr_expect_eq(broker_explain(model->broker, &stranger, session, model->now, why, 4), 0, "not everybody's business");
     model_configure(model); /* without the rule */
     cr_assert_eq(broker_explain(model->broker, &model_root, session, model->now, why, 4), 1);
-    cr_expect_eq(why[0].refusal.limit_bytes, MIB, "as it was");
-    cr_expect_eq(why[0].refusal.holder_count, 0);
-    cr_expect_eq(why[0].earliest_ms, UINT64_MAX);
+    cr_expect_str_eq(why[0].refusal.whose, "host");
+    cr_expect_eq(why[0].refusal.free_bytes, 63 * MIB);
+    cr_expect_eq(why[0].earliest_ms, 0);
     model->now += 600 * NANOSECONDS_PER_SECOND;
     cr_expect_eq(broker_explain(model->broker, &model_root, session, model->now, why, 4), 0);
     model_free(model);

@@ -7,8 +7,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "proto/base/size.h"
+#include "tests/unit/core/check_why.h"
 #include "tests/unit/core/exhaustion.h"
 #include "tests/unit/core/shell_model.h"
 
@@ -93,13 +95,24 @@ static void happen_to_session(struct model *model, int peer)
     }
 }
 
+/* The model's, or the same with few leases for one class. */
+static const struct policy *random_policy(void)
+{
+    static struct policy_rule rules[3];
+    static const struct policy few = {.rules = rules, .rule_count = 3};
+    memcpy(rules, model_policy.rules, sizeof rules);
+    rules[1].quota.max_leases = 2;
+    const struct policy *const policies[] = {NULL, NULL, &model_policy, &few};
+    return policies[random_below(4)];
+}
+
 static void change_settings(struct model *model)
 {
     struct broker_settings *settings = &model->options.settings;
     uint64_t share = 1 + random_below(2);
     settings->limits = (struct byte_limits){MAX_BYTES / share, MAX_PHYSICAL / share, MAX_MAPPED / share};
     settings->times = (struct lease_times){1000, 60000, 30000, 5000};
-    settings->policy = random_below(2) ? &model_policy : NULL;
+    settings->policy = random_policy();
     settings->queue.trim_ms = random_below(2) ? 0 : 100;
     settings->queue.revoke_for_priority = random_below(2);
     settings->queue.waiting_max = random_below(4) ? 1024 : 2;
@@ -217,6 +230,7 @@ static void look(struct model *model)
         cr_assert_eq(queue[i].place, i + 1);
         cr_assert(i == 0 || queue[i].priority <= queue[i - 1].priority);
     }
+    check_why(model);
     cr_assert(broker_explain(model->broker, &model_root, 0, model->now, why, MESSAGE_WHY_MAX) >=
               size_min(count, MESSAGE_WHY_MAX));
 }

@@ -134,6 +134,15 @@ Test(why, the_refusal_of_one_who_is_gone_is_told_to_whom_it_concerns)
     model_free(model);
 }
 
+static uint64_t ends(struct model *model, enum ledger_limit limit, uint64_t lacking, uint64_t now, size_t *looks)
+{
+    const struct shortage shortage = {.session = session_table_find(&model->broker->sessions, model->peers[0].session),
+                                      .account = &model->broker->host,
+                                      .limit = limit,
+                                      .lacking = lacking};
+    return earliest(model->broker, &shortage, now, looks);
+}
+
 Test(why, ends_are_filed_by_time_and_remembered_for_a_second)
 {
     struct model *model = model_new(0, 64 * MIB, 64 * MIB);
@@ -142,22 +151,115 @@ Test(why, ends_are_filed_by_time_and_remembered_for_a_second)
     model->options.settings.times.ttl_min_ms = 1;
     model_configure(model);
     model_open(model, 0, LIMIT_UNSAID);
-    const struct session *session = session_table_find(&model->broker->sessions, model->peers[0].session);
-    const struct account *host = &model->broker->host;
     granted(model_acquire(model, 0, 2 * MIB, LOCATION_RAM, 5));
     granted(model_acquire(model, 0, MIB, LOCATION_RAM, 900));
     granted(model_acquire(model, 0, MIB, LOCATION_MMAP, 17));
-    cr_expect_eq(earliest(model->broker, session, host, LEDGER_MAX_PHYSICAL_BYTES, 2 * MIB, model->now, &looks), 5);
+    cr_expect_eq(ends(model, LEDGER_MAX_PHYSICAL_BYTES, 2 * MIB, model->now, &looks), 5);
     cr_expect_eq(looks, EARLIEST_LOOKS - 3);
-    cr_expect_eq(earliest(model->broker, session, host, LEDGER_MAX_PHYSICAL_BYTES, 3 * MIB, model->now, &looks), 900);
+    cr_expect_eq(ends(model, LEDGER_MAX_PHYSICAL_BYTES, 3 * MIB, model->now, &looks), 900);
     cr_expect_eq(looks, EARLIEST_LOOKS - 3, "not looked at again");
-    cr_expect_eq(earliest(model->broker, session, host, LEDGER_MAX_BYTES, 3 * MIB, model->now, &looks), 17);
-    cr_expect_eq(earliest(model->broker, session, host, LEDGER_MAX_PHYSICAL_BYTES, 4 * MIB, model->now, &none),
-                 UINT64_MAX);
+    cr_expect_eq(ends(model, LEDGER_MAX_BYTES, 3 * MIB, model->now, &looks), 17);
+    cr_expect_eq(ends(model, LEDGER_MAX_PHYSICAL_BYTES, 4 * MIB, model->now, &none), UINT64_MAX);
     uint64_t later = model->now + NANOSECONDS_PER_SECOND;
     looks = 1;
-    cr_expect_eq(earliest(model->broker, session, host, LEDGER_MAX_PHYSICAL_BYTES, 3 * MIB, later, &looks), UINT64_MAX,
+    cr_expect_eq(ends(model, LEDGER_MAX_PHYSICAL_BYTES, 3 * MIB, later, &looks), UINT64_MAX,
                  "it may look at one lease only");
     cr_expect_eq(looks, 0);
+    model_free(model);
+}
+
+static void wait_for_either(struct model *model, int peer, uint64_t bytes)
+{
+    struct request request = {.kind = REQUEST_ACQUIRE};
+    request.acquire =
+        (struct acquire_request){.bytes = bytes, .location = LOCATION_AUTO, .numa_node = -1, .wait_ms = 100000};
+    cr_expect_null(model_request(model, peer, &request));
+}
+
+Test(why, what_waits_for_either_location_is_told_of_the_one_that_comes_first)
+{
+    struct model *model = model_new(0, 8 * MIB, 8 * MIB);
+    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 1, LIMIT_UNSAID);
+    uint64_t ram = granted(model_acquire(model, 0, 8 * MIB, LOCATION_RAM, 7800));
+    granted(model_acquire(model, 0, 8 * MIB, LOCATION_MMAP, 59700));
+    wait_for_either(model, 1, 4 * MIB);
+    uint64_t request = model->next_request;
+    cr_assert_eq(explain(model, &model_root), 1);
+    cr_expect_eq(why[0].earliest_ms, 7800);
+    cr_expect_eq(why[0].location, LOCATION_RAM);
+    cr_expect(why[0].either);
+    model_release(model, 0, ram);
+    granted(model_answer(model, request));
+    granted(model_acquire(model, 0, 4 * MIB, LOCATION_RAM, 60000));
+    wait_for_either(model, 1, 8 * MIB);
+    model_pass(model, 1000); /* what was found before is forgotten */
+    cr_assert_eq(explain(model, &model_root), 1);
+    cr_expect_eq(why[0].location, LOCATION_MMAP);
+    cr_expect_str_eq(why[0].refusal.limit, "max_mapped_bytes");
+    model_free(model);
+}
+
+Test(why, after_a_pause_the_figures_are_those_of_the_limit)
+{
+    struct model *model = model_new(0, 16 * MIB, 0);
+    struct input full = {.kind = INPUT_PRESSURE, .pressure = PRESSURE_FULL};
+    struct input none = {.kind = INPUT_PRESSURE, .pressure = PRESSURE_NONE};
+    model->options.settings.pause_at = PRESSURE_FULL;
+    model_configure(model);
+    model_open(model, 0, LIMIT_UNSAID);
+    model_feed(model, &full);
+    refused(model_acquire(model, 0, MIB, LOCATION_RAM, 0), ERROR_HOST_MEMORY);
+    model_feed(model, &none);
+    cr_assert_eq(explain(model, &model_root), 1);
+    cr_expect_str_eq(why[0].refusal.limit, "max_physical_bytes", "not paused, since it is not any more");
+    cr_expect_eq(why[0].refusal.free_bytes, 16 * MIB);
+    cr_expect_eq(why[0].earliest_ms, 0);
+    model_free(model);
+}
+
+Test(why, a_full_number_of_leases_is_told_with_its_end)
+{
+    struct policy_rule rule = one_rule(PARTY_CLASS, POLICY_DEFAULT_CLASS);
+    rule.quota.max_leases = 2;
+    struct model *model = with_rule(64 * MIB, &rule);
+    model_open(model, 0, LIMIT_UNSAID);
+    granted(model_acquire(model, 0, MIB, LOCATION_RAM, 30000));
+    granted(model_acquire(model, 0, MIB, LOCATION_MMAP, 9000));
+    refused(model_acquire(model, 0, MIB, LOCATION_RAM, 0), ERROR_TOO_MANY);
+    for (int i = 0; i < 2; i++) {
+        cr_expect_null(model_acquire_waiting(model, 0, MIB, 60000));
+    }
+    cr_assert_eq(explain(model, &model_root), 3);
+    for (int i = 0; i < 3; i++) {
+        cr_expect_str_eq(why[i].refusal.limit, "max_leases");
+        cr_expect_str_eq(why[i].refusal.whose, "class default");
+        cr_expect_eq(why[i].refusal.used_bytes, 2);
+        cr_expect_eq(why[i].refusal.claimed_bytes, i < 2 ? (uint64_t)i : 2);
+    }
+    cr_expect_eq(why[0].earliest_ms, 9000);
+    cr_expect_eq(why[1].earliest_ms, 30000);
+    cr_expect_eq(why[2].earliest_ms, UINT64_MAX, "both are for those that wait");
+    model_free(model);
+}
+
+Test(why, a_pool_and_what_is_being_freed_are_there_at_once)
+{
+    struct model *model = model_new(0, 16 * MIB, 0);
+    model_open(model, 0, LIMIT_UNSAID);
+    uint64_t lease = granted(model_acquire(model, 0, 12 * MIB, LOCATION_RAM, 60000));
+    refused(model_acquire(model, 0, 8 * MIB, LOCATION_RAM, 0), ERROR_LIMIT);
+    model->hold_frees = true;
+    model_release(model, 0, lease);
+    cr_assert_eq(explain(model, &model_root), 1);
+    cr_expect_eq(why[0].refusal.free_bytes, 4 * MIB);
+    cr_expect_eq(why[0].earliest_ms, 0);
+    model->hold_frees = false;
+    model_finish(model);
+    model->options.settings.pool = (struct pool_settings){.bytes = 12 * MIB, .sizes = {12 * MIB}, .size_count = 1};
+    model_configure(model);
+    cr_assert_eq(explain(model, &model_root), 1);
+    cr_expect_eq(why[0].refusal.pool_bytes, 12 * MIB);
+    cr_expect_eq(why[0].earliest_ms, 0);
     model_free(model);
 }

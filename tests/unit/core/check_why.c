@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every claim of an explanation, recomputed from the tables by other means than the broker's. */
+#include "tests/unit/core/check_why.h"
+
+#include <string.h>
+
+#include "daemon/core/broker_state.h"
+#include "proto/base/size.h"
+
+static const struct party *party_named(const struct session *session, const char *whose)
+{
+    const struct party *const parties[PARTY_KINDS] = {session->flow->user, session->flow->group, session->flow->class};
+    for (int i = 0; i < PARTY_KINDS; i++) {
+        if (parties[i] && strcmp(parties[i]->whose, whose) == 0) {
+            return parties[i];
+        }
+    }
+    return NULL;
+}
+
+static const struct account *account_named(const struct model *model, const struct session *session, const char *whose)
+{
+    const struct party *party = party_named(session, whose);
+    return party ? &party->account : strcmp(whose, "host") == 0 ? &model->broker->host : &session->account;
+}
+
+/* What the leases under an account give back that end by then. */
+static uint64_t ends_by(const struct model *model, const struct account *account, enum ledger_limit limit,
+                        bool counts_leases, uint64_t when)
+{
+    const struct lease *lease = lease_table_next(&model->broker->leases, 0);
+    uint64_t sum = 0;
+    for (; lease; lease = lease_table_next(&model->broker->leases, lease->id)) {
+        const struct session *session = lease->session;
+        bool is_detached = session->state == SESSION_DETACHED;
+        uint64_t end = is_detached ? session->grace_until : lease_deadline(lease);
+        end = lease->revoke_at ? size_min(end, lease->revoke_at) : end;
+        bool counts = lease->state == LEASE_ALIVE && end <= when && account_stands_under(&session->account, account);
+        if (counts && (counts_leases || ledger_limit_counts(limit, lease->location))) {
+            sum += counts_leases ? 1 : lease->bytes;
+        }
+    }
+    return sum;
+}
+
+/* "enough could come free in ..." */
+static void check_time(const struct model *model, const struct why_entry *entry, const struct account *account,
+                       enum ledger_limit limit, bool counts_leases)
+{
+    const struct refusal *refusal = &entry->refusal;
+    uint64_t comes = 0;
+    if (!counts_leases) {
+        bool is_hosts = account == &model->broker->host && limit != LEDGER_MAX_MAPPED_BYTES;
+        comes = account_freeing(account, limit) + (is_hosts ? pool_bytes(&model->broker->pool) : 0);
+    }
+    uint64_t taken = refusal->used_bytes + refusal->reserved_bytes + refusal->claimed_bytes + refusal->asked_bytes;
+    uint64_t lacking = size_subtract_floored(taken, size_add_saturated(refusal->limit_bytes, comes));
+    if (entry->earliest_ms == 0) {
+        cr_assert(lacking == 0 || ends_by(model, account, limit, counts_leases,
+                                          model->now + NANOSECONDS_PER_MILLISECOND) >= lacking,
+                  "why says that enough is free, and it is not");
+    } else if (entry->earliest_ms != UINT64_MAX) {
+        /* what was looked at a second ago may have been renewed since */
+        uint64_t end = model->now + (entry->earliest_ms + 1) * NANOSECONDS_PER_MILLISECOND;
+        cr_assert(lacking > 0, "why says that enough comes free later, and it is free now");
+        cr_assert(ends_by(model, account, limit, counts_leases, end) >= lacking,
+                  "why says that %llu come free by a time, and they do not", (unsigned long long)lacking);
+    }
+}
+
+static void check_entry(const struct model *model, const struct why_entry *entry)
+{
+    const struct broker *broker = model->broker;
+    const struct session *session = session_table_find(&broker->sessions, entry->session);
+    const struct refusal *refusal = &entry->refusal;
+    if (!session) { /* it is over: the figures are those of then */
+        return;
+    }
+    const struct party *party = party_named(session, refusal->whose);
+    const struct account *account = account_named(model, session, refusal->whose);
+    if (strcmp(refusal->limit, LIMIT_LEASES) == 0) {
+        cr_assert(party && party->leases == refusal->used_bytes && party->quota.max_leases == refusal->limit_bytes);
+        cr_assert(refusal->free_bytes == 0, "why says that leases are full, and one is free");
+        check_time(model, entry, account, LEDGER_MAX_BYTES, true);
+        return;
+    }
+    if (strcmp(refusal->limit, LIMIT_PAUSED) == 0) {
+        cr_assert(place_is_paused(broker), "why says that no RAM is granted now, and it is");
+        cr_assert(entry->earliest_ms == UINT64_MAX);
+        return;
+    }
+    enum ledger_limit limit = LEDGER_MAX_PHYSICAL_BYTES;
+    if (strcmp(refusal->limit, LIMIT_HOST_MEMORY) == 0) {
+        cr_assert(refusal->limit_bytes == broker->host_available_bytes &&
+                  refusal->used_bytes == broker->host_granted_since);
+        cr_assert(refusal->free_bytes < refusal->asked_bytes, "why says that the host is short, and it is not");
+    } else {
+        for (limit = 0; strcmp(ledger_limit_name(limit), refusal->limit) != 0; limit++) {
+            cr_assert(limit + 1 < LEDGER_LIMITS, "why names an unknown limit: %s", refusal->limit);
+        }
+        cr_assert(refusal->limit_bytes == account_limit(account, limit));
+        cr_assert(refusal->used_bytes == account_used(account, limit));
+        bool is_free = refusal->free_bytes >= refusal->asked_bytes;
+        cr_assert(!is_free || entry->earliest_ms == 0, "why says that enough is free, and that it comes later");
+    }
+    check_time(model, entry, account, limit, false);
+}
+
+void check_why(struct model *model)
+{
+    static struct why_entry entries[MESSAGE_WHY_MAX];
+    for (size_t i = 0; i < EARLIEST_REMEMBERED; i++) {
+        model->broker->coming_free[i].at = 0; /* what was found a moment ago may have changed */
+    }
+    size_t count = broker_explain(model->broker, &model_root, 0, model->now, entries, MESSAGE_WHY_MAX);
+    for (size_t i = 0; i < count; i++) {
+        check_entry(model, &entries[i]);
+    }
+}
