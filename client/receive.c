@@ -241,6 +241,9 @@ static void handle_event(mb_client *client, const struct reply *reply, int fd)
     case EVENT_CONTROL_PAGE:
         take_control_page(client, &reply->control_page, fd);
         break;
+    case EVENT_SPARED:
+        event_push(client, MB_EVENT_SPARED, lease_find(client, reply->spared_lease), &details);
+        break;
     case EVENT_SHUTTING_DOWN:
         event_push(client, MB_EVENT_SHUTTING_DOWN, NULL, NULL);
         break;

@@ -300,6 +300,10 @@ static bool decode_event(const DaemonMessage *message, struct reply *ret)
         ret->kind = EVENT_PRESSURE;
         ret->pressure = (enum pressure)message->pressure->level;
         return true;
+    case MEMBROKER__V1__DAEMON_MESSAGE__BODY_SPARED:
+        ret->kind = EVENT_SPARED;
+        ret->spared_lease = message->spared->lease;
+        return true;
     case MEMBROKER__V1__DAEMON_MESSAGE__BODY_REVOKING:
         ret->kind = EVENT_REVOKING;
         ret->revoking = (struct expiring_event){message->revoking->lease, message->revoking->remaining_ms};

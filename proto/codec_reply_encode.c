@@ -13,7 +13,7 @@ _Static_assert((int)ERROR_CANCELLED == MEMBROKER__V1__ERROR_CODE__ERROR_CANCELLE
 _Static_assert((int)END_TAMPERED == MEMBROKER__V1__END_REASON__END_TAMPERED, "the enums share numbers");
 _Static_assert((int)CHARGE_CLIENT == MEMBROKER__V1__CHARGE__CHARGE_CLIENT, "the enums share numbers");
 _Static_assert((int)PRESSURE_FULL == MEMBROKER__V1__PRESSURE__PRESSURE_FULL, "the enums share numbers");
-_Static_assert(REPLY_KINDS == 19, "a new reply needs its codec");
+_Static_assert(REPLY_KINDS == 20, "a new reply needs its codec");
 
 static void set_unless_off(uint64_t value, protobuf_c_boolean *has, uint64_t *field)
 {
@@ -357,6 +357,14 @@ static bool encode_control_page(const struct control_page_event *from, struct co
     return true;
 }
 
+static bool encode_spared(uint64_t lease, struct codec_arena *arena, DaemonMessage *message)
+{
+    NEW(SparedEvent, spared_event, to);
+    CODEC_SET(to, lease, lease);
+    SET_BODY(message, SPARED, spared, to);
+    return true;
+}
+
 static bool encode_why(const struct why_reply *from, struct codec_arena *arena, DaemonMessage *message)
 {
     NEW(WhyReport, why_report, to);
@@ -411,6 +419,8 @@ static bool encode_body(const struct reply *reply, struct codec_arena *arena, Da
         return encode_revoking(&reply->revoking, arena, message);
     case EVENT_CONTROL_PAGE:
         return encode_control_page(&reply->control_page, arena, message);
+    case EVENT_SPARED:
+        return encode_spared(reply->spared_lease, arena, message);
     case REPLY_WHY:
         return encode_why(&reply->why, arena, message);
     case REPLY_DONE:

@@ -206,6 +206,7 @@ enum reply_kind {
     EVENT_PRESSURE,
     EVENT_REVOKING,
     EVENT_CONTROL_PAGE,
+    EVENT_SPARED,
     REPLY_KINDS
 };
 
@@ -445,5 +446,6 @@ struct reply {
         enum pressure pressure;
         struct expiring_event revoking;
         struct control_page_event control_page;
+        uint64_t spared_lease;
     };
 };

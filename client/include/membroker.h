@@ -127,7 +127,8 @@ typedef enum mb_event_type {
     MB_EVENT_DISCONNECTED = 6,   /* the connection broke; the library tries to resume the session */
     MB_EVENT_RESUMED = 7,        /* the session goes on, with the leases that it had */
     MB_EVENT_PRESSURE = 8,       /* the machine's memory pressure changed to `pressure` */
-    MB_EVENT_REVOKING = 9        /* `lease` will be taken in `milliseconds` for a request of higher priority */
+    MB_EVENT_REVOKING = 9,       /* `lease` will be taken in `milliseconds` for a request of higher priority */
+    MB_EVENT_SPARED = 10         /* `lease` will not be taken after all */
 } mb_event_type;
 
 typedef struct mb_event {

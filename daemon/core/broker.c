@@ -26,6 +26,7 @@ struct broker *broker_new(const struct broker_options *options)
     lease_table_init(&broker->leases);
     RB_INIT(&broker->segments);
     TAILQ_INIT(&broker->revoking);
+    TAILQ_INIT(&broker->spared);
     TAILQ_INIT(&broker->trimming);
     learned_table_init(&broker->learned);
     pool_init(broker);
@@ -453,5 +454,6 @@ void broker_step(struct broker *broker, const struct input *input, uint64_t now,
     handle(&step, input);
     ending_work(&step);
     queue_retry(&step, input->kind == INPUT_TICK);
+    revoke_work(&step, input->kind == INPUT_TICK);
     pool_work(&step);
 }

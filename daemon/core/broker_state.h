@@ -40,6 +40,9 @@ struct broker {
     struct session_list trimming; /* those whose answer is awaited */
     size_t trims_pending;         /* sessions whose answer to a trim event is awaited */
     struct lease_list revoking;   /* leases that will be taken, first due first */
+    struct lease_list spared;     /* those that won't, and whose clients are to be told */
+    uint64_t revoking_vain;       /* what of the leases that will be taken is held back for reserves then */
+    uint64_t pass;                /* the number of the present pass over those who wait */
     struct pool pool;
     struct learned_table learned;
     enum pressure pressure;
@@ -255,8 +258,14 @@ uint64_t reckon_gain(const struct broker *broker, const struct session *session,
 void revoke_for(struct step *step, struct waiting *waiting, const struct denial *denial);
 void revoke_spare(struct broker *broker, struct waiting *waiting);
 
-/* Takes what is due. */
-void revoke_due(struct step *step);
+/* After a pass over all that wait: spares what none of them needs. */
+void revoke_review(struct step *step);
+
+/* Takes what is due, in a tick and after a review of what has changed; tells whoever is spared. */
+void revoke_work(struct step *step, bool is_tick);
+uint64_t revoke_next_wakeup(const struct broker *broker);
+
+/* The lease ends: it is neither taken nor spared. */
 void revoke_forget(struct broker *broker, struct lease *lease);
 
 /* ---- ending.c ---- */

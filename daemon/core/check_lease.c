@@ -7,6 +7,11 @@ static bool has_smaller_id(const struct lease *a, const struct lease *b)
     return a->id < b->id;
 }
 
+static bool is_smaller(const struct lease *a, const struct lease *b)
+{
+    return a->bytes < b->bytes || (a->bytes == b->bytes && a->id > b->id);
+}
+
 static bool is_due_before(const struct lease *a, const struct lease *b)
 {
     return a->due < b->due || (a->due == b->due && a->id < b->id);
@@ -21,7 +26,7 @@ static bool stands_before(const struct lease *a, const struct lease *b)
 CHECK_TREE(check_users, lease, by_user, stands_before)
 CHECK_TREE(check_ids, lease, by_id, has_smaller_id)
 CHECK_TREE(check_dues, lease, by_due, is_due_before)
-CHECK_TREE(check_pile_tree, lease, by_pile, has_smaller_id)
+CHECK_TREE(check_pile_tree, lease, by_pile, is_smaller)
 
 static const struct lease_pile *pile_of(const struct lease *lease)
 {

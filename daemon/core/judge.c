@@ -66,7 +66,6 @@ void judge_due(struct step *step)
         session_over(step, session, END_DISCONNECTED);
     }
     judge_leases(step);
-    revoke_due(step);
     trim_expire(step);
     if (step->broker->waiting_count && step->broker->waiting_beat <= step->now) {
         step->broker->retry_waiting = true;

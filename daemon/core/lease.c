@@ -33,11 +33,18 @@ static int compare_files(const struct lease_file *a, const struct lease_file *b)
     return strcmp(a->name, b->name);
 }
 
+/* By size, and of one size the newest first. */
+static int compare_sizes(const struct lease *a, const struct lease *b)
+{
+    int order = (a->bytes > b->bytes) - (a->bytes < b->bytes);
+    return order ? order : compare_ids(b, a);
+}
+
 TREE_GENERATE(lease_id_tree, lease, by_id, compare_ids)
 TREE_GENERATE(lease_user_tree, lease, by_user, compare_users)
 TREE_GENERATE(lease_file_tree, lease_file, by_name, compare_files)
 TREE_GENERATE(lease_due_tree, lease, by_due, compare_dues)
-TREE_GENERATE(lease_pile_tree, lease, by_pile, compare_ids)
+TREE_GENERATE(lease_pile_tree, lease, by_pile, compare_sizes)
 
 void lease_table_init(struct lease_table *table)
 {
@@ -245,18 +252,22 @@ void lease_pile_remove(struct lease *lease)
 
 void lease_grow(struct lease *lease, uint64_t bytes)
 {
+    struct lease_pile *pile = lease->pile;
+    lease_pile_remove(lease); /* it is found by its size */
     lease->bytes += bytes;
-    if (lease->pile) {
-        lease->pile->bytes += bytes;
+    if (pile) {
+        lease_pile_add(pile, lease);
     }
 }
 
-struct lease *lease_pile_newest(struct lease_pile *pile)
+struct lease *lease_pile_smallest(struct lease_pile *pile, uint64_t least_bytes)
 {
-    return RB_MAX(lease_pile_tree, &pile->leases);
+    struct lease key = {.bytes = least_bytes, .id = UINT64_MAX};
+    return RB_NFIND(lease_pile_tree, &pile->leases, &key);
 }
 
-struct lease *lease_pile_older(struct lease *lease)
+struct lease *lease_pile_largest(struct lease_pile *pile)
 {
-    return RB_PREV(lease_pile_tree, NULL, lease);
+    struct lease *oldest = RB_MAX(lease_pile_tree, &pile->leases);
+    return oldest ? lease_pile_smallest(pile, oldest->bytes) : NULL;
 }

@@ -23,7 +23,7 @@ enum lease_state {
     LEASE_ENDED, /* its segments are being freed; it never comes back */
 };
 
-/* Leases of one flow that live in one location and that nobody has marked to be taken. */
+/* Leases of one flow that live in one location and that nobody has marked to be taken, by size, the newest first. */
 RB_HEAD(lease_pile_tree, lease);
 struct lease_pile {
     struct lease_pile_tree leases;
@@ -61,13 +61,16 @@ struct lease {
     struct segment_options options;
     struct segment_list segments;
     char name[MESSAGE_NAME_SIZE];
-    struct lease_file *file;    /* NULL: nameless */
-    struct lease_pile *pile;    /* that it lies in, from its grant on; NULL: none */
-    uint64_t revoke_at;         /* it will be taken for a request of higher priority; 0: no */
-    uint64_t revoking_bytes;    /* what it was marked with */
-    struct waiting *revoke_for; /* that request */
-    TAILQ_ENTRY(lease) in_revoking;
-    TAILQ_ENTRY(lease) in_victims; /* of that request */
+    struct lease_file *file;        /* NULL: nameless */
+    struct lease_pile *pile;        /* that it lies in, from its grant on; NULL: none */
+    uint64_t revoke_at;             /* it will be taken for a request of higher priority; 0: no */
+    uint64_t revoking_bytes;        /* what it was marked with */
+    uint64_t revoking_gain;         /* what of that is not held back for reserves then */
+    bool revoking_told;             /* its client was */
+    bool is_spared;                 /* and is to be told that it keeps it */
+    struct waiting *revoke_for;     /* that request */
+    TAILQ_ENTRY(lease) in_revoking; /* or in the list of those that are spared */
+    TAILQ_ENTRY(lease) in_victims;  /* of that request */
     RB_ENTRY(lease) by_pile;
     RB_ENTRY(lease) by_session;
     RB_ENTRY(lease) by_user;
@@ -121,9 +124,10 @@ void lease_pile_add(struct lease_pile *pile, struct lease *lease);
 void lease_pile_remove(struct lease *lease);
 void lease_grow(struct lease *lease, uint64_t bytes);
 
-/* The newest lease of a pile, and the next older one of it; or NULL. */
-struct lease *lease_pile_newest(struct lease_pile *pile);
-struct lease *lease_pile_older(struct lease *lease);
+/* The smallest lease of a pile that has at least so many bytes, and the largest of all; of one size the newest. Or
+ * NULL. */
+struct lease *lease_pile_smallest(struct lease_pile *pile, uint64_t least_bytes);
+struct lease *lease_pile_largest(struct lease_pile *pile);
 
 /* The lease with the earliest due time, or NULL; and the one after it. */
 struct lease *lease_table_first_due(const struct lease_table *table);

@@ -22,13 +22,18 @@
 
 enum { ACCOUNT_ABOVE_MAX = 5 };
 
+enum ledger_limit { LEDGER_MAX_BYTES, LEDGER_MAX_PHYSICAL_BYTES, LEDGER_MAX_MAPPED_BYTES, LEDGER_LIMITS };
+
 struct account {
     struct account *above[ACCOUNT_ABOVE_MAX]; /* the host's last; NULL: none */
     const char *whose;                        /* such as "host", "client" or "class training"; outlives the account */
     uint64_t reserve_bytes;
-    LIST_ENTRY(account) in_reserves; /* of the host, where it has a reserve */
-    uint64_t spare_bytes;            /* above the reserve, for whoever reckons what to take */
-    struct account_list *reserves;   /* the host's own: all accounts with one; NULL in others */
+    LIST_ENTRY(account) in_reserves;      /* of the host, where it has a reserve */
+    uint64_t needed_bytes[LEDGER_LIMITS]; /* by limit: of what will be taken, for requests that wait; as of this pass
+                                             over them: */
+    uint64_t needed_in_pass;
+    uint64_t spare_bytes;          /* above the reserve, for whoever reckons what to take */
+    struct account_list *reserves; /* the host's own: all accounts with one; NULL in others */
     /* By waiting requests that stand before the one looked at; the sum counts once what waits for either location. */
     uint64_t claimed_physical_bytes, claimed_mapped_bytes, claimed_bytes;
     struct byte_limits limits;
@@ -46,8 +51,6 @@ struct charge {
     bool freeing;
     uint64_t bytes;
 };
-
-enum ledger_limit { LEDGER_MAX_BYTES, LEDGER_MAX_PHYSICAL_BYTES, LEDGER_MAX_MAPPED_BYTES, LEDGER_LIMITS };
 
 /* Which limit a reservation would exceed. */
 struct ledger_excess {

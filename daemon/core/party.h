@@ -36,10 +36,10 @@ struct flow {
     struct party *user, *group, *class;
     uint32_t priority, weight;
     size_t references;
-    struct waiting_list waiting;               /* first come first */
-    struct waiting *next;                      /* the next to be looked at in a pass over the queue */
-    struct lease_pile ram, files;              /* what its sessions hold */
-    struct lease *next_in_ram, *next_in_files; /* the next to be looked at by whoever takes leases */
+    struct waiting_list waiting;  /* first come first */
+    struct waiting *next;         /* the next to be looked at in a pass over the queue */
+    struct lease_pile ram, files; /* what its sessions hold */
+    bool is_exhausted;            /* for whoever takes leases: what is left of it is reserved */
     TAILQ_ENTRY(flow) in_table;
 };
 

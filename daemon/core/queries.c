@@ -15,11 +15,10 @@ uint64_t broker_next_wakeup(const struct broker *broker)
     const struct lease *lease = lease_table_first_due(&broker->leases);
     const struct session *session = session_table_first_grace(&broker->sessions);
     uint64_t due = size_min(lease ? lease->due : UINT64_MAX, session ? session->grace_until : UINT64_MAX);
-    const struct lease *revoking = TAILQ_FIRST(&broker->revoking);
     due = size_min(due, queue_next_pass(broker));
     const struct session *trimming = TAILQ_FIRST(&broker->trimming);
     due = size_min(due, trimming ? trimming->trim_until : UINT64_MAX);
-    due = size_min(due, revoking ? revoking->revoke_at : UINT64_MAX);
+    due = size_min(due, revoke_next_wakeup(broker));
     return size_min(due, pool_next_wakeup(broker));
 }
 

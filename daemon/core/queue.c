@@ -406,6 +406,7 @@ void queue_retry(struct step *step, bool is_tick)
     broker->retry_waiting = false;
     broker->next_pass = is_many ? step->now + broker->waiting_count * PAUSE_EACH : 0;
     broker->trim_looks = 0;
+    broker->pass++;
     for (waiting = queue_walk_first(broker, step->now); waiting; waiting = queue_walk_next(broker, step->now)) {
         if (effect_room(step->effects) <= (size_t)2 * EFFECTS_FOR_ONE_LEASE) {
             broker->retry_waiting = true; /* the next step goes on */
@@ -415,6 +416,9 @@ void queue_retry(struct step *step, bool is_tick)
         look_at(step, waiting);
     }
     queue_walk_end(broker);
+    if (!waiting) {
+        revoke_review(step);
+    }
     set_beat(step);
 }
 

@@ -1,17 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Revocation, the last resort, where the settings allow it: a request that has waited for the grace time may take
- * leases of lower priority. The lowest goes first, of those the newest, which has lost the least work. Its client is
- * told, and has the grace time to save what it can; the lease is spared if the request is served or gives up before.
+ * leases of lower priority. Their clients are told, and have the grace time to save what they can; a lease is spared,
+ * and its client told so, as soon as no request needs it any more.
+ *
+ * Which. The lowest priority first; a higher one loses only what lower ones together can't give. Within a priority the
+ * smallest lease that is enough alone; if there is none, the largest, and so on with what still lacks. Of one size the
+ * newest, which has lost the least work. In the end whatever is not needed beside the others is left out, the highest
+ * priority first, then the largest. So no lease is taken without which the others would do.
  *
  * Nothing is taken for nothing: what all of them together would give is summed first, without what would only fill up
  * somebody's reserve, and if that is too little none is marked. The sums are kept by flow and location, so that to find
  * that there is nothing to take costs no look at any lease.
+ *
+ * Review. Each pass over the queue notes at each account how much its requests still need. After the pass a lease is
+ * spared if all accounts that it stands under have enough without it; nothing is taken between a change and the next
+ * pass.
  */
 #include "daemon/core/broker_state.h"
 #include "proto/base/size.h"
 
-enum { VICTIMS_AT_ONCE = 60 }; /* marked for one request in one step: the queue leaves room for so many events */
+enum {
+    VICTIMS_AT_ONCE = 60,   /* marked for one request in one step: the queue leaves room for so many events */
+    REVIEWED_AT_ONCE = 256, /* those that are due first */
+    SPARED_AT_ONCE = 32,    /* in one pass */
+};
 
 static uint64_t grace(const struct broker *broker)
 {
@@ -88,76 +101,206 @@ static uint64_t sum_of_gains(struct broker *broker, const struct need *need)
     return bytes;
 }
 
-/* What lacks, beside what is being freed, or was marked for this or another request. */
-static uint64_t lacking(const struct ledger_excess *excess)
+/* What has to be taken, beside what is being freed. */
+static uint64_t needed(const struct ledger_excess *excess)
 {
     uint64_t taken =
         size_add_saturated(size_add_saturated(excess->used_bytes, excess->reserved_bytes), excess->claimed_bytes);
-    uint64_t coming =
-        account_freeing(excess->account, excess->limit) + account_revoking(excess->account, excess->limit);
-    return size_subtract_floored(size_add_saturated(taken, excess->asked_bytes),
-                                 size_add_saturated(excess->limit_bytes, coming));
+    return size_subtract_floored(
+        size_add_saturated(taken, excess->asked_bytes),
+        size_add_saturated(excess->limit_bytes, account_freeing(excess->account, excess->limit)));
 }
 
-/* ---- taking ---- */
-
-static void walk_begin(struct broker *broker, const struct need *need)
+/* What was marked for this or another request. */
+static uint64_t coming(const struct broker *broker, const struct account *account, enum ledger_limit limit)
 {
-    struct flow *flow;
-    reckon_begin(broker);
-    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
-        bool may = may_take_from(broker, need, flow);
-        bool in_ram = may && ledger_limit_counts(need->limit, LOCATION_RAM);
-        bool in_files = may && ledger_limit_counts(need->limit, LOCATION_MMAP);
-        flow->next_in_ram = in_ram ? lease_pile_newest(&flow->ram) : NULL;
-        flow->next_in_files = in_files ? lease_pile_newest(&flow->files) : NULL;
+    bool has_vain = account == &broker->host && limit != LEDGER_MAX_MAPPED_BYTES;
+    return size_subtract_floored(account_revoking(account, limit), has_vain ? broker->revoking_vain : 0);
+}
+
+/* So much is needed in all, by those that were looked at in this pass. */
+static void note_need(const struct broker *broker, struct session *session, const struct ledger_excess *excess)
+{
+    for (size_t i = 0; i <= ACCOUNT_ABOVE_MAX; i++) {
+        struct account *account = i == 0 ? &session->account : session->account.above[i - 1];
+        if (account != excess->account) {
+            continue;
+        }
+        if (account->needed_in_pass != broker->pass) {
+            account->needed_in_pass = broker->pass;
+            account->needed_bytes[LEDGER_MAX_BYTES] = account->needed_bytes[LEDGER_MAX_PHYSICAL_BYTES] =
+                account->needed_bytes[LEDGER_MAX_MAPPED_BYTES] = 0;
+        }
+        uint64_t *need = &account->needed_bytes[excess->limit];
+        *need = needed(excess) > *need ? needed(excess) : *need;
     }
 }
 
-static bool goes_first(const struct lease *lease, const struct lease *best)
+/* ---- marking ---- */
+
+static struct lease *better(struct lease *a, struct lease *b, uint64_t lacks)
 {
-    uint32_t priority = lease ? lease->session->flow->priority : 0;
-    if (!lease || !best || priority != best->session->flow->priority) {
-        return lease && (!best || priority < best->session->flow->priority);
+    if (!a || !b) {
+        return a ? a : b;
     }
-    return lease->id > best->id;
+    uint32_t priority_a = a->session->flow->priority, priority_b = b->session->flow->priority;
+    if (priority_a != priority_b) {
+        return priority_a < priority_b ? a : b;
+    }
+    if ((a->bytes >= lacks) != (b->bytes >= lacks)) {
+        return a->bytes >= lacks ? a : b;
+    }
+    if (a->bytes != b->bytes) {
+        return (a->bytes < b->bytes) == (a->bytes >= lacks) ? a : b;
+    }
+    return a->id > b->id ? a : b;
 }
 
-/* The next lease to be taken: of the lowest priority, and of those the newest. */
-static struct lease *walk_next(struct broker *broker)
+static struct lease *best_of(struct lease_pile *pile, uint64_t lacks)
+{
+    struct lease *enough = lease_pile_smallest(pile, lacks);
+    return enough ? enough : lease_pile_largest(pile);
+}
+
+/* The next lease to be taken, where so much lacks. */
+static struct lease *choose(struct broker *broker, const struct need *need, uint64_t lacks)
 {
     struct flow *flow;
     struct lease *best = NULL;
-    struct lease **cursor = NULL;
     TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
-        struct lease **const cursors[] = {&flow->next_in_ram, &flow->next_in_files};
-        for (size_t i = 0; i < sizeof cursors / sizeof *cursors; i++) {
-            if (goes_first(*cursors[i], best)) {
-                cursor = cursors[i];
-                best = *cursor;
-            }
+        if (!may_take_from(broker, need, flow)) {
+            continue;
         }
-    }
-    if (best) {
-        *cursor = lease_pile_older(best);
+        if (ledger_limit_counts(need->limit, LOCATION_RAM) && !flow->is_exhausted) {
+            best = better(best, best_of(&flow->ram, lacks), lacks);
+        }
+        if (ledger_limit_counts(need->limit, LOCATION_MMAP)) {
+            best = better(best, best_of(&flow->files, lacks), lacks);
+        }
     }
     return best;
 }
 
-static void mark(struct step *step, struct lease *lease, struct waiting *waiting)
+static void forget_spared(struct broker *broker, struct lease *lease)
+{
+    if (lease->is_spared) {
+        TAILQ_REMOVE(&broker->spared, lease, in_revoking);
+        lease->is_spared = false;
+    }
+}
+
+static void mark(struct step *step, struct lease *lease, struct waiting *waiting, uint64_t gain)
 {
     struct broker *broker = step->broker;
+    forget_spared(broker, lease);
     revoke_delist(lease);
     ledger_revoke(&lease->session->account, lease->location, lease->bytes, true);
     lease->revoking_bytes = lease->bytes;
+    lease->revoking_gain = gain;
+    lease->revoking_told = false;
+    broker->revoking_vain += lease->bytes - gain;
     lease->revoke_at = step->now + grace(broker);
     lease->revoke_for = waiting;
     TAILQ_INSERT_TAIL(&waiting->victims, lease, in_victims);
     TAILQ_INSERT_TAIL(&broker->revoking, lease, in_revoking);
-    if (lease->session->state == SESSION_CONNECTED) {
-        tell(step, lease->session->peer, EVENT_REVOKING)->revoking =
-            (struct expiring_event){lease->id, grace(broker) / NANOSECONDS_PER_MILLISECOND};
+}
+
+static void unmark(struct broker *broker, struct lease *lease)
+{
+    TAILQ_REMOVE(&broker->revoking, lease, in_revoking);
+    TAILQ_REMOVE(&lease->revoke_for->victims, lease, in_victims);
+    ledger_revoke(&lease->session->account, lease->location, lease->revoking_bytes, false);
+    broker->revoking_vain -= lease->revoking_bytes - lease->revoking_gain;
+    lease->revoke_at = 0;
+}
+
+static void spare(struct broker *broker, struct lease *lease)
+{
+    unmark(broker, lease);
+    revoke_enlist(lease);
+    if (lease->revoking_told) {
+        lease->is_spared = true;
+        TAILQ_INSERT_TAIL(&broker->spared, lease, in_revoking);
     }
+}
+
+/* Which of two is spared rather: of the higher priority, the larger, the older. */
+static struct lease *dearer(struct lease *a, struct lease *b)
+{
+    uint32_t priority_a = a->session->flow->priority, priority_b = b ? b->session->flow->priority : 0;
+    if (!b || priority_a != priority_b) {
+        return !b || priority_a > priority_b ? a : b;
+    }
+    if (a->bytes != b->bytes) {
+        return a->bytes > b->bytes ? a : b;
+    }
+    return a->id < b->id ? a : b;
+}
+
+/* Leaves out of what was marked just now what is not needed beside the others. */
+static void leave_out(struct broker *broker, struct waiting *waiting, uint64_t surplus)
+{
+    struct lease *lease, *best;
+    do {
+        best = NULL;
+        TAILQ_FOREACH(lease, &waiting->victims, in_victims) {
+            if (!lease->revoking_told && lease->revoking_gain <= surplus) {
+                best = dearer(lease, best);
+            }
+        }
+        if (best) {
+            surplus -= best->revoking_gain;
+            spare(broker, best);
+        }
+    } while (best);
+}
+
+static void tell_victims(struct step *step, const struct waiting *waiting)
+{
+    struct lease *lease;
+    TAILQ_FOREACH(lease, &waiting->victims, in_victims) {
+        const struct session *session = lease->session;
+        if (!lease->revoking_told && session->state == SESSION_CONNECTED) {
+            tell(step, session->peer, EVENT_REVOKING)->revoking =
+                (struct expiring_event){lease->id, grace(step->broker) / NANOSECONDS_PER_MILLISECOND};
+        }
+        lease->revoking_told = true;
+    }
+}
+
+static void begin_choosing(struct broker *broker)
+{
+    struct flow *flow;
+    reckon_begin(broker);
+    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
+        flow->is_exhausted = false;
+    }
+}
+
+/* Marks what lacks, or as much of it as one step may. Returns what was gained; less only if the next step is to go on.
+ */
+static uint64_t mark_for(struct step *step, const struct need *need, struct waiting *waiting, uint64_t lacks)
+{
+    struct broker *broker = step->broker;
+    uint64_t gained = 0;
+    int count = 0;
+    begin_choosing(broker);
+    while (count < VICTIMS_AT_ONCE && gained < lacks) {
+        struct lease *victim = choose(broker, need, lacks - gained);
+        if (!victim) { /* overlapping reserves can leave some */
+            return lacks;
+        }
+        struct flow *flow = victim->session->flow;
+        uint64_t gain = reckon_gain(broker, waiting->session, need->account, flow, victim->location, victim->bytes);
+        if (gain == 0) {
+            flow->is_exhausted = true; /* the rest of it is reserved */
+            continue;
+        }
+        mark(step, victim, waiting, gain);
+        gained += gain;
+        count++;
+    }
+    return gained;
 }
 
 /* Whether what lacks has been marked, or is now; if all of it together would not do, nobody loses anything. */
@@ -165,23 +308,16 @@ static bool take_for(struct step *step, struct waiting *waiting, const struct le
 {
     struct broker *broker = step->broker;
     const struct need need = {.waiting = waiting, .account = excess->account, .limit = excess->limit};
-    uint64_t lacks = lacking(excess);
-    if (lacks == 0 || sum_of_gains(broker, &need) < lacks) {
-        return lacks == 0;
+    uint64_t lacks = size_subtract_floored(needed(excess), coming(broker, excess->account, excess->limit));
+    if (lacks > 0 && sum_of_gains(broker, &need) < lacks) {
+        return false;
     }
-    walk_begin(broker, &need);
-    for (int i = 0; i < VICTIMS_AT_ONCE && lacks > 0; i++) {
-        struct lease *victim = walk_next(broker);
-        uint64_t gained = victim ? reckon_gain(broker, waiting->session, need.account, victim->session->flow,
-                                               victim->location, victim->bytes)
-                                 : 0;
-        if (gained > 0) {
-            mark(step, victim, waiting);
-        }
-        lacks = victim ? size_subtract_floored(lacks, gained) : 0; /* overlapping reserves can leave some */
-    }
+    note_need(broker, waiting->session, excess);
     if (lacks > 0) {
-        broker->retry_waiting = true; /* the next step goes on */
+        uint64_t gained = mark_for(step, &need, waiting, lacks);
+        leave_out(broker, waiting, size_subtract_floored(gained, lacks));
+        tell_victims(step, waiting);
+        broker->retry_waiting = broker->retry_waiting || gained < lacks; /* the next step goes on */
     }
     return true;
 }
@@ -199,26 +335,72 @@ void revoke_for(struct step *step, struct waiting *waiting, const struct denial 
     }
 }
 
-void revoke_forget(struct broker *broker, struct lease *lease)
-{
-    if (lease->revoke_at) {
-        TAILQ_REMOVE(&broker->revoking, lease, in_revoking);
-        TAILQ_REMOVE(&lease->revoke_for->victims, lease, in_victims);
-        ledger_revoke(&lease->session->account, lease->location, lease->revoking_bytes, false);
-        lease->revoke_at = 0;
-    }
-}
-
 void revoke_spare(struct broker *broker, struct waiting *waiting)
 {
     struct lease *lease;
     while ((lease = TAILQ_FIRST(&waiting->victims))) {
-        revoke_forget(broker, lease);
-        revoke_enlist(lease);
+        spare(broker, lease);
     }
 }
 
-void revoke_due(struct step *step)
+void revoke_forget(struct broker *broker, struct lease *lease)
+{
+    if (lease->revoke_at) {
+        unmark(broker, lease);
+    }
+    forget_spared(broker, lease);
+}
+
+/* ---- review ---- */
+
+static bool has_enough_without(const struct broker *broker, const struct account *account, const struct lease *lease)
+{
+    bool has_enough = true;
+    for (enum ledger_limit limit = 0; limit < LEDGER_LIMITS; limit++) {
+        bool is_needed = account->needed_in_pass == broker->pass && account->needed_bytes[limit] > 0;
+        uint64_t bytes = account == &broker->host ? lease->revoking_gain : lease->revoking_bytes;
+        if (is_needed && ledger_limit_counts(limit, lease->location)) {
+            has_enough = has_enough && coming(broker, account, limit) >= account->needed_bytes[limit] + bytes;
+        }
+    }
+    return has_enough;
+}
+
+static bool is_superfluous(const struct broker *broker, const struct lease *lease)
+{
+    const struct account *own = &lease->session->account;
+    bool is_superfluous = has_enough_without(broker, own, lease);
+    for (size_t i = 0; is_superfluous && i < ACCOUNT_ABOVE_MAX; i++) {
+        is_superfluous = !own->above[i] || has_enough_without(broker, own->above[i], lease);
+    }
+    return is_superfluous;
+}
+
+void revoke_review(struct step *step)
+{
+    struct broker *broker = step->broker;
+    struct lease *lease, *best = NULL;
+    int spared = 0;
+    do {
+        int looks = 0;
+        best = NULL;
+        TAILQ_FOREACH(lease, &broker->revoking, in_revoking) {
+            if (looks++ == REVIEWED_AT_ONCE) {
+                break;
+            }
+            best = is_superfluous(broker, lease) ? dearer(lease, best) : best;
+        }
+        if (best) {
+            spare(broker, best);
+            spared++;
+        }
+    } while (best && spared < SPARED_AT_ONCE);
+    broker->retry_waiting = broker->retry_waiting || best; /* there may be more */
+}
+
+/* ---- taking ---- */
+
+static void take_due(struct step *step)
 {
     struct broker *broker = step->broker;
     struct lease *lease;
@@ -226,4 +408,36 @@ void revoke_due(struct step *step)
            effect_room(step->effects) >= EFFECTS_FOR_ONE_LEASE) {
         lease_end(step, lease, END_REVOKED);
     }
+}
+
+static void tell_spared(struct step *step)
+{
+    struct lease *lease;
+    while ((lease = TAILQ_FIRST(&step->broker->spared)) && effect_room(step->effects) > EFFECTS_FOR_ONE_LEASE) {
+        forget_spared(step->broker, lease);
+        if (lease->session->state == SESSION_CONNECTED) {
+            tell(step, lease->session->peer, EVENT_SPARED)->spared_lease = lease->id;
+        }
+    }
+}
+
+void revoke_work(struct step *step, bool is_tick)
+{
+    if (is_tick && !step->broker->retry_waiting) { /* else somebody may be spared first */
+        take_due(step);
+    }
+    tell_spared(step);
+}
+
+uint64_t revoke_next_wakeup(const struct broker *broker)
+{
+    const struct lease *lease = TAILQ_FIRST(&broker->revoking);
+    if (!TAILQ_EMPTY(&broker->spared)) {
+        return 0;
+    }
+    if (!lease) {
+        return UINT64_MAX;
+    }
+    bool waits_for_pass = broker->retry_waiting && broker->next_pass > lease->revoke_at;
+    return waits_for_pass ? broker->next_pass : lease->revoke_at;
 }

@@ -421,6 +421,8 @@ Test(codec_replies, events)
     const struct reply *back = &answer, *sent = &reply;
     SAME(expiring.lease);
     SAME(expiring.remaining_ms);
+    reply = (struct reply){.kind = EVENT_SPARED, .spared_lease = 5};
+    cr_expect_eq(reply_back(&reply).spared_lease, 5);
     reply = (struct reply){.kind = EVENT_REVOKING, .revoking = {3, 4}};
     answer = reply_back(&reply);
     SAME(revoking.lease);

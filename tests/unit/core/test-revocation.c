@@ -180,8 +180,9 @@ Test(revocation, a_marked_lease_that_grows_moves_and_is_spared_is_counted_right)
     struct lease *lease = lease_table_find(&model->broker->leases, first);
     cr_expect(lease->revoke_at && !lease->pile);
     cr_expect_eq(account_revoking(&model->broker->host, LEDGER_MAX_BYTES), 14 * MIB);
-    model_configure(model); /* without the policy: its flow is another */
-    cr_expect_eq(account_revoking(&lease->session->flow->account, LEDGER_MAX_PHYSICAL_BYTES), 14 * MIB);
+    model_configure(model); /* without the policy: its flow is another, and nobody has a priority */
+    cr_expect_eq(account_revoking(&lease->session->flow->account, LEDGER_MAX_PHYSICAL_BYTES), 0);
+    cr_expect_eq(model_events(model, 0, EVENT_SPARED), 2);
     model_request(model, 1, &cancel);
     cr_expect_eq(account_revoking(&model->broker->host, LEDGER_MAX_PHYSICAL_BYTES), 0);
     cr_expect_eq(lease->session->flow->ram.bytes, 14 * MIB);
@@ -326,7 +327,8 @@ Test(revocation, where_reserves_overlap_what_is_marked_ends_with_what_there_is)
     model_open_as(model, 0, "b", 1);
     model_open_as(model, 1, "a", 1);
     model_open_as(model, 2, "high", 2);
-    granted(model_acquire(model, 0, 10 * MIB, LOCATION_RAM, 60000));
+    granted(model_acquire(model, 0, 5 * MIB, LOCATION_RAM, 60000));
+    granted(model_acquire(model, 0, 5 * MIB, LOCATION_RAM, 60000));
     granted(model_acquire(model, 1, 11 * MIB, LOCATION_RAM, 60000));
     granted(model_acquire(model, 2, 43 * MIB, LOCATION_RAM, 60000));
     cr_expect_null(model_acquire_waiting(model, 2, 10 * MIB, 30000));

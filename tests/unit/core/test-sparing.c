@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which leases are taken for a request of higher priority, and which are spared again. */
+#include "daemon/core/broker_state.h"
+#include "tests/unit/core/sharing.h"
+
+TestSuite(sparing);
+
+/* Peers 0 of class a and 1 of class b (priority 0), 2 and 3 of class c (priority 2), and no reserve. */
+static struct model *with_victims(uint64_t max_physical, uint32_t priority_of_b)
+{
+    struct policy_rule rules[3];
+    const struct policy policy = {.rules = rules, .rule_count = 3};
+    for (int i = 0; i < 3; i++) {
+        rules[i] = model_policy.rules[i];
+    }
+    rules[1].quota.has_priority = true;
+    rules[1].quota.priority = priority_of_b;
+    rules[2].quota.reserve_bytes = 0;
+    struct model *model = model_new(0, max_physical, 64 * MIB);
+    model->options.settings.policy = &policy;
+    model->options.settings.queue.revoke_for_priority = true;
+    model_configure(model);
+    model->options.settings.policy = NULL; /* the broker has a copy */
+    model_open_as(model, 0, "a", 1);
+    model_open_as(model, 1, "b", 2);
+    model_open_as(model, 2, "c", 3);
+    model_open_as(model, 3, "c", 3);
+    return model;
+}
+
+static uint64_t hold(struct model *model, int peer, uint64_t mib)
+{
+    return granted(model_acquire(model, peer, mib * MIB, LOCATION_RAM, 60000));
+}
+
+static bool is_marked(const struct model *model, uint64_t lease)
+{
+    return lease_table_find(&model->broker->leases, lease)->revoke_at > 0;
+}
+
+/* A request of class c that has waited long enough to take leases. Returns its id. */
+static uint64_t want(struct model *model, int peer, uint64_t mib)
+{
+    cr_expect_null(model_acquire_waiting(model, peer, mib * MIB, 30000));
+    uint64_t request = model->next_request;
+    model_pass(model, 1000);
+    return request;
+}
+
+Test(sparing, one_large_lease_is_taken_rather_than_that_and_six_small_ones)
+{
+    struct model *model = with_victims(26 * MIB, 0);
+    uint64_t small[6], large;
+    for (int i = 0; i < 6; i++) {
+        small[i] = hold(model, 0, 1);
+    }
+    large = hold(model, 0, 20);
+    uint64_t request = want(model, 2, 12);
+    cr_expect(is_marked(model, large));
+    for (int i = 0; i < 6; i++) {
+        cr_expect(!is_marked(model, small[i]));
+    }
+    model_pass(model, 1000);
+    granted(model_answer(model, request));
+    cr_expect_eq(model_status(model).counters.revoked, 1);
+    model_free(model);
+}
+
+Test(sparing, of_higher_priority_only_what_lower_ones_can_not_give_is_taken)
+{
+    struct model *model = with_victims(26 * MIB, 1);
+    uint64_t small[6], large;
+    for (int i = 0; i < 6; i++) {
+        small[i] = hold(model, 0, 1);
+    }
+    large = hold(model, 1, 20);
+    uint64_t request = want(model, 2, 12);
+    cr_expect(is_marked(model, large), "it is needed");
+    cr_expect_eq(model_events(model, 0, EVENT_REVOKING), 0, "and then nothing else is");
+    struct request cancel = {.kind = REQUEST_CANCEL, .cancel_request = request};
+    model_request(model, 2, &cancel);
+    cr_expect_eq(model_events(model, 1, EVENT_SPARED), 1);
+    (void)want(model, 2, 5);
+    cr_expect(!is_marked(model, large), "lower priority is enough");
+    cr_expect_eq(model_events(model, 0, EVENT_REVOKING), 5);
+    cr_expect(!is_marked(model, small[0]), "the newest are taken");
+    model_free(model);
+}
+
+Test(sparing, the_smallest_that_is_enough_is_taken_else_the_largest_and_what_still_lacks)
+{
+    struct model *model = with_victims(31 * MIB, 0);
+    uint64_t leases[5];
+    for (int i = 0; i < 5; i++) {
+        leases[i] = hold(model, i % 2, UINT64_C(1) << i);
+    }
+    struct request cancel = {.kind = REQUEST_CANCEL, .cancel_request = want(model, 2, 5)};
+    cr_expect(is_marked(model, leases[3]));
+    cr_expect_eq(account_revoking(&model->broker->host, LEDGER_MAX_BYTES), 8 * MIB);
+    model_request(model, 2, &cancel);
+    (void)want(model, 2, 21);
+    cr_expect(is_marked(model, leases[4]) && is_marked(model, leases[3]) && !is_marked(model, leases[2]));
+    cr_expect_eq(account_revoking(&model->broker->host, LEDGER_MAX_BYTES), 24 * MIB);
+    model_free(model);
+}
+
+Test(sparing, what_comes_free_meanwhile_spares_who_is_not_needed_any_more)
+{
+    struct model *model = with_victims(60 * MIB, 0);
+    uint64_t marked[3];
+    uint64_t other = hold(model, 3, 30);
+    for (int i = 0; i < 3; i++) {
+        marked[i] = hold(model, i % 2, 10);
+    }
+    uint64_t first = want(model, 2, 30);
+    for (int i = 0; i < 3; i++) {
+        cr_expect(is_marked(model, marked[i]));
+    }
+    model->hold_frees = true;
+    model_release(model, 3, other); /* what is being freed is enough */
+    for (int i = 0; i < 3; i++) {
+        cr_expect(!is_marked(model, marked[i]));
+    }
+    cr_expect_eq(model_events(model, 0, EVENT_SPARED), 2);
+    cr_expect_eq(model_events(model, 1, EVENT_SPARED), 1);
+    model->hold_frees = false;
+    model_finish(model);
+    granted(model_answer(model, first));
+    model_pass(model, 5000);
+    cr_expect_eq(model_status(model).counters.revoked, 0);
+    model_free(model);
+}
+
+Test(sparing, a_part_that_comes_free_spares_a_part)
+{
+    struct model *model = with_victims(40 * MIB, 0);
+    uint64_t other = hold(model, 3, 10), one = hold(model, 0, 10), two = hold(model, 0, 10), three = hold(model, 1, 10);
+    uint64_t request = want(model, 2, 30);
+    cr_expect_eq(account_revoking(&model->broker->host, LEDGER_MAX_BYTES), 30 * MIB);
+    model_release(model, 3, other);
+    cr_expect_eq(account_revoking(&model->broker->host, LEDGER_MAX_BYTES), 20 * MIB);
+    cr_expect(!is_marked(model, one), "the oldest of one size");
+    cr_expect(is_marked(model, two) && is_marked(model, three));
+    model_pass(model, 1000);
+    granted(model_answer(model, request));
+    cr_expect_eq(model_status(model).counters.revoked, 2);
+    model_free(model);
+}
+
+Test(sparing, what_comes_free_just_before_leases_are_due_spares_them)
+{
+    struct model *model = with_victims(20 * MIB, 0);
+    uint64_t other = hold(model, 3, 10), victim = hold(model, 0, 10);
+    uint64_t request = want(model, 2, 10);
+    cr_expect(is_marked(model, victim));
+    model->now += 2000 * NANOSECONDS_PER_MILLISECOND; /* no tick came meanwhile: it is due */
+    model->hold_frees = true;
+    model_release(model, 3, other);
+    model_pass(model, 0);
+    cr_expect(!is_marked(model, victim));
+    model->hold_frees = false;
+    model_finish(model);
+    granted(model_answer(model, request));
+    model_free(model);
+}
+
+Test(sparing, nobody_is_spared_whom_another_request_needs)
+{
+    struct model *model = with_victims(40 * MIB, 0);
+    for (int i = 0; i < 4; i++) {
+        (void)hold(model, 0, 10);
+    }
+    cr_expect_null(model_acquire_waiting(model, 2, 20 * MIB, 30000));
+    uint64_t first = model->next_request;
+    (void)want(model, 3, 10);
+    cr_expect_eq(account_revoking(&model->broker->host, LEDGER_MAX_BYTES), 30 * MIB);
+    struct request cancel = {.kind = REQUEST_CANCEL, .cancel_request = first};
+    model_request(model, 2, &cancel);
+    cr_expect_eq(account_revoking(&model->broker->host, LEDGER_MAX_BYTES), 10 * MIB);
+    model_pass(model, 1000);
+    cr_expect_eq(model_status(model).counters.revoked, 1);
+    model_free(model);
+}
+
+Test(sparing, who_was_spared_and_left_or_lost_its_connection_is_told_nothing)
+{
+    struct model *model = with_victims(20 * MIB, 0);
+    (void)hold(model, 0, 10);
+    (void)hold(model, 1, 10);
+    struct request cancel = {.kind = REQUEST_CANCEL, .cancel_request = want(model, 2, 20)};
+    struct input gone = {.kind = INPUT_DISCONNECTED, .session = model->peers[0].session};
+    model_feed(model, &gone);
+    model_request(model, 2, &cancel);
+    cr_expect_eq(model_events(model, 0, EVENT_SPARED), 0);
+    cr_expect_eq(model_events(model, 1, EVENT_SPARED), 1);
+    model_free(model);
+}
+
+Test(sparing, many_are_spared_and_told_so_in_bounded_steps)
+{
+    struct model *model = with_victims(256 * MIB, 0);
+    for (int i = 0; i < 256; i++) {
+        (void)hold(model, i % 2, 1);
+    }
+    struct request cancel = {.kind = REQUEST_CANCEL, .cancel_request = want(model, 2, 255)};
+    model_pass(model, 10);
+    cr_expect_eq(account_revoking(&model->broker->host, LEDGER_MAX_BYTES), 255 * MIB);
+    model_forget(model);
+    model_request(model, 2, &cancel);
+    model_pass(model, 0);
+    cr_expect_eq(account_revoking(&model->broker->host, LEDGER_MAX_BYTES), 0);
+    cr_expect_eq(model_events(model, 0, EVENT_SPARED) + model_events(model, 1, EVENT_SPARED), 255);
+    cr_expect_null(model_acquire_waiting(model, 2, 255 * MIB, 30000));
+    model_pass(model, 1100);
+    cr_expect_eq(account_revoking(&model->broker->host, LEDGER_MAX_BYTES), 255 * MIB);
+    model->options.settings.queue.revoke_for_priority = false;
+    model_configure(model);
+    model_pass(model, 500);
+    cr_expect_eq(account_revoking(&model->broker->host, LEDGER_MAX_BYTES), 0, "none is needed any more");
+    model_pass(model, 5000);
+    cr_expect_eq(model_status(model).counters.revoked, 0);
+    model_free(model);
+}
+
+Test(sparing, a_spared_lease_may_end_or_be_marked_again_before_it_was_told)
+{
+    struct model *model = with_victims(20 * MIB, 0);
+    uint64_t lease = hold(model, 0, 20);
+    struct request cancel = {.kind = REQUEST_CANCEL, .cancel_request = want(model, 2, 20)};
+    cr_expect_null(model_acquire_waiting(model, 3, 20 * MIB, 30000));
+    model_pass(model, 1000 - 1);
+    model_request(model, 2, &cancel);
+    cr_expect_eq(model_events(model, 0, EVENT_SPARED), 1);
+    model_pass(model, 1);
+    cr_expect(is_marked(model, lease));
+    cr_expect_eq(model_events(model, 0, EVENT_REVOKING), 2);
+    model_free(model);
+}
