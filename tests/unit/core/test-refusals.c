@@ -157,6 +157,9 @@ Test(refusals, every_request_is_answered_whatever_memory_fails)
     model_open(model, 0, LIMIT_UNSAID);
     struct request request = acquire(MIB, LOCATION_RAM);
     expect_answers(model, &request, 3); /* the segment, the lease, its slot */
+    request = acquire(MIB, LOCATION_MMAP);
+    memcpy(request.acquire.file, "file", 5);
+    expect_answers(model, &request, 3); /* the segment, the lease, its file; there is a slot */
     uint64_t lease = granted(model_acquire(model, 0, MIB, LOCATION_RAM, 0));
     request = (struct request){.kind = REQUEST_EXTEND, .extend = {.lease = lease, .bytes = MIB}};
     expect_answers(model, &request, 1);
