@@ -133,6 +133,23 @@ static unsigned named_in_log(void)
     return count;
 }
 
+/* What an administrator sees. */
+static bool status_names_mallory(void)
+{
+    char program[640], command[900], line[512];
+    bool names = false;
+    fixture_program("membrokerctl", program, sizeof program);
+    (void)snprintf(command, sizeof command, "%s --socket %s status", program, fixture.socket);
+    FILE *output = popen(command, "re");
+    while (output && fgets(line, sizeof line, output)) {
+        names = names || (strstr(line, "stuck: ") && strstr(line, "of user 4001,"));
+    }
+    if (output) {
+        (void)pclose(output);
+    }
+    return names;
+}
+
 Test(restarted, while_segments_are_being_freed_that_somebody_holds)
 {
     pid_t honest = begin();
@@ -172,10 +189,12 @@ Test(restarted, and_the_next_daemon_names_who_is_stuck)
     party_send_release(&mallory, mallory.lease[0]);
     party_send_release(&mallory, mallory.lease[1]);
     WAIT_UNTIL(named_in_log() > 0);
+    cr_expect(status_names_mallory());
     manager_restart(&manager, SIGKILL);
     unsigned before = named_in_log();
     expect_progress("after a restart");
     WAIT_UNTIL(named_in_log() > before);
+    cr_expect(status_names_mallory());
     let_go(2);
     end(honest);
 }
