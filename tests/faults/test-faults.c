@@ -97,6 +97,38 @@ static void check_after(void)
     fixture_audit(&fixture);
 }
 
+static bool is_refused(void)
+{
+    struct status_reply status;
+    return fixture_try_status(&fixture, &status) && *status.configuration_error;
+}
+
+static bool is_accepted(void)
+{
+    struct status_reply status;
+    return fixture_try_status(&fixture, &status) && !*status.configuration_error;
+}
+
+/* A configuration that was refused is remembered until another is in force. */
+static void reload(bool (*outcome)(void))
+{
+    (void)kill(fixture.daemon, SIGHUP);
+    cr_assert(comes_true(outcome), "%s: the configuration is not as it should be", fault_at);
+}
+
+/* What a daemon keeps from its first clients, and its first refused configuration, is there before it is measured. */
+static void warm_up(void)
+{
+    char aside[128];
+    scenario_everything(&fixture);
+    check_after();
+    (void)snprintf(aside, sizeof aside, "%s.aside", fixture.config);
+    cr_assert(rename(fixture.config, aside) == 0);
+    reload(is_refused);
+    cr_assert(rename(aside, fixture.config) == 0);
+    reload(is_accepted);
+}
+
 static void strike_while_serving(const struct fault *fault)
 {
     unsigned before = manager.starts;
@@ -107,8 +139,9 @@ static void strike_while_serving(const struct fault *fault)
         manager_wait(&manager);
     }
     check_after();
+    reload(is_accepted);
     if (manager.starts != before) {
-        scenario_everything(&fixture); /* what a daemon keeps from its first clients is there before it is measured */
+        warm_up();
         measure_idle();
     }
     cr_assert(comes_true(is_as_before), "%s: %zu descriptors instead of %zu, %ld blocks instead of %ld", fault_at,
@@ -120,8 +153,7 @@ Test(faults, while_clients_are_served)
 {
     begin("100ms");
     for (int i = 0; i < 3; i++) {
-        scenario_everything(&fixture);
-        check_after();
+        warm_up();
     }
     measure_idle();
     sweep(strike_while_serving);

@@ -173,8 +173,8 @@ Test(protocol, bad_values_get_an_error_and_the_connection_goes_on)
     fixture_stop(&fixture);
 }
 
-/* A ping with so many descriptors. */
-static void send_with_descriptors(int fd, size_t count)
+/* A ping with so many descriptors. False: the kernel refuses to send any to the broker (Linux 6.16 and later). */
+static bool send_with_descriptors(int fd, size_t count)
 {
     enum { MOST = 253 /* the kernel's own maximum */ };
     static uint8_t ping[] = {4, 0, 0, 0, 0x08, 1, 0x52, 0};
@@ -194,7 +194,9 @@ static void send_with_descriptors(int fd, size_t count)
     control.align =
         (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(count * sizeof(int))};
     memcpy(CMSG_DATA(&control.align), fds, count * sizeof(int));
-    cr_assert_eq(sendmsg(fd, &message, MSG_NOSIGNAL), (ssize_t)sizeof ping);
+    ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+    cr_assert(sent == (ssize_t)sizeof ping || (sent < 0 && errno == EPERM));
+    return sent > 0;
 }
 
 /* How many descriptors the daemon has while this monitor is connected and nothing else happens. */
@@ -206,7 +208,7 @@ static size_t descriptors_beside(const struct fixture *fixture, int monitor)
     return fixture_descriptors(fixture);
 }
 
-Test(protocol, descriptors_that_nobody_asked_for_are_closed_and_end_the_connection)
+Test(protocol, descriptors_that_nobody_asked_for_never_come_or_end_the_connection)
 {
     static const size_t counts[] = {1, 16, 17, 253};
     struct fixture fixture;
@@ -218,8 +220,12 @@ Test(protocol, descriptors_that_nobody_asked_for_are_closed_and_end_the_connecti
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
         int fd = fixture_socket(&fixture);
         cr_assert(fixture_hello(fd, true, &reply, NULL));
-        send_with_descriptors(fd, counts[i]);
-        expect_end(fd, ERROR_MALFORMED);
+        if (send_with_descriptors(fd, counts[i])) {
+            expect_end(fd, ERROR_MALFORMED);
+        } else {
+            struct request ping = {.kind = REQUEST_PING};
+            cr_expect(fixture_exchange(fd, &ping, &reply, NULL), "the connection goes on");
+        }
         cr_expect_leq(descriptors_beside(&fixture, beside), before, "%zu came", counts[i]);
         (void)close(fd);
     }
