@@ -21,7 +21,7 @@ static uint32_t *wait_field(struct request *request)
 static void set_wait(const struct call *call)
 {
     uint64_t now = client_milliseconds();
-    if (call->wait_until) {
+    if (call->request && call->wait_until) {
         *wait_field(call->request) = call->wait_until > now ? (uint32_t)(call->wait_until - now) : 0;
     }
 }

@@ -51,7 +51,7 @@ void *broker_find_resumable(const struct broker *broker, uint64_t session, const
 void broker_fill_welcome(const struct broker *broker, uint64_t session, struct welcome_reply *welcome);
 
 /* How many slots the session needs if all it asked for, and one lease more, is granted; 0: there is no such session. */
-uint32_t broker_slots_wanted(const struct broker *broker, uint64_t session);
+uint32_t broker_slots_wanted(const struct broker *broker, uint64_t id);
 
 /* Fills what the core knows of a status. */
 void broker_fill_status(const struct broker *broker, struct status_reply *status);

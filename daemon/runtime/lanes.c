@@ -76,7 +76,7 @@ void lanes_add(struct lanes *lanes, struct work *work)
 
 static unsigned slow_max(const struct lanes *lanes)
 {
-    enum { MANY = 16, VERY_MANY = 32 };
+    enum { MANY = 64, VERY_MANY = 128 };
     return lanes->slow < MANY ? SLOW_WORKERS_OF_ONE_USER : lanes->slow < VERY_MANY ? 2 : 1;
 }
 

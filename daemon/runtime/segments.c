@@ -310,10 +310,10 @@ static void descriptor_done(struct server *server, struct work *work, const stru
     free(work);
 }
 
-/* If there is no memory for the job, closing is all that can be done. */
+/* If there is no memory for the job, or no worker any more, closing is all that can be done. */
 static void do_with_descriptor(struct server *server, enum job_kind kind, uint32_t user, int fd)
 {
-    struct work *work = calloc(1, sizeof *work);
+    struct work *work = server->is_closing ? NULL : calloc(1, sizeof *work);
     if (!work) {
         (void)fd_close(fd);
         return;

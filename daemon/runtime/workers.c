@@ -17,7 +17,7 @@
 
 enum {
     WORKERS_ACTIVE = 4, /* that work, or are ready to, beside those that are slow */
-    WORKERS_MAX = 64,
+    WORKERS_MAX = 256,
     BEAT_MS = 25,
 };
 #define SLOW_NS           (50 * NANOSECONDS_PER_MILLISECOND)
@@ -155,8 +155,8 @@ static void fail_looks(struct server *server, struct work_queue *queue)
     }
 }
 
-/* What the worker is to close last is closed here first; it waits for this word of it. */
-static void close_first(const struct worker *worker)
+/* What the worker is to close last is closed here first; it waits for this word of it. False: it can't be told. */
+static bool close_first(const struct worker *worker)
 {
     struct work *work;
     bool has_closed = false;
@@ -166,10 +166,10 @@ static void close_first(const struct worker *worker)
             has_closed = true;
         }
     }
-    if (has_closed) { /* if it can't be said, the worker has died */
-        (void)channel_send(worker->channel, "", 1, NULL, 0, false);
-    }
+    return !has_closed || channel_send(worker->channel, "", 1, NULL, 0, false) == 0;
 }
+
+static void bury(struct worker *worker);
 
 /* False: it can't be given now; the next beat tries again. */
 static bool give(struct server *server, struct lane *lane, struct worker *worker)
@@ -180,8 +180,7 @@ static bool give(struct server *server, struct lane *lane, struct worker *worker
     lane_take(&workers->lanes, lane, &queue);
     int result = send_work(worker, &queue);
     if (result < 0) {
-        if (result ==
-            -EBADF) { /* a segment ended before it was looked at: memory was too short to queue them in order */
+        if (result == -EBADF) { /* a segment ended before its look: memory was too short to queue them in order */
             fail_looks(server, &queue);
         }
         lane_put_back(&workers->lanes, lane, &queue);
@@ -192,8 +191,11 @@ static bool give(struct server *server, struct lane *lane, struct worker *worker
         TAILQ_INSERT_TAIL(&worker->doing, work, in_queue);
         workers->under_way++;
     }
-    close_first(worker);
+    bool is_told = close_first(worker);
     note_busy(worker, lane);
+    if (!is_told) {
+        bury(worker);
+    }
     return true;
 }
 
@@ -205,7 +207,7 @@ void workers_give(struct server *server)
     while (workers->lanes.queued && (worker = LIST_FIRST(&workers->idle)) && (lane = lanes_next(&workers->lanes)) &&
            give(server, lane, worker)) {
     }
-    bool is_needed = workers->lanes.queued || workers->under_way;
+    bool is_needed = workers->lanes.queued || workers->under_way || wants_worker(workers);
     if (!is_needed) {
         (void)uv_timer_stop(&workers->beat);
     }
@@ -213,12 +215,17 @@ void workers_give(struct server *server)
 
 static void on_beat(uv_timer_t *beat);
 
-void workers_do(struct server *server, struct work *work)
+static void start_beat(struct server *server)
 {
-    lanes_add(&server->workers.lanes, work);
     if (!uv_is_active((const uv_handle_t *)&server->workers.beat)) {
         (void)uv_timer_start(&server->workers.beat, on_beat, BEAT_MS, BEAT_MS);
     }
+}
+
+void workers_do(struct server *server, struct work *work)
+{
+    lanes_add(&server->workers.lanes, work);
+    start_beat(server);
 }
 
 /* ---- results ---- */
@@ -255,6 +262,7 @@ static void give_up(struct worker *worker, int error)
 static void bury(struct worker *worker)
 {
     struct server *server = worker->server;
+    start_beat(server); /* which replaces it */
     if (worker->lane) {
         log_warning("a worker process ended in the middle of its work: another takes its place");
         give_up(worker, -ENOMEM);

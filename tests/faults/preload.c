@@ -47,6 +47,15 @@ enum {
 };
 
 static struct fault_control *control;
+static bool counts_heap = true;
+
+int pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
+
+/* A worker has a copy of the daemon's heap, whose end is none of the daemon's. */
+static void become_child(void)
+{
+    counts_heap = false;
+}
 
 /* Before main(): the control page, by the calls themselves, which do not strike yet. */
 __attribute__((constructor)) static void begin(void)
@@ -61,6 +70,7 @@ __attribute__((constructor)) static void begin(void)
     (void)really_close(fd);
     void *frames[1];
     (void)backtrace(frames, 1); /* the first call allocates */
+    (void)pthread_atfork(NULL, NULL, become_child);
     control = page == (void *)-1L ? NULL : page;
     if (control) { /* the heap of a daemon before is none of ours */
         atomic_store(&control->live_bytes, 0);
@@ -240,7 +250,7 @@ word syscall(word number, PARAMETERS)
 
 static void *lent(void *memory)
 {
-    if (memory && control) {
+    if (memory && control && counts_heap) {
         (void)atomic_fetch_add(&control->live_bytes, (long)malloc_usable_size(memory));
         (void)atomic_fetch_add(&control->live_blocks, 1);
     }
@@ -249,7 +259,7 @@ static void *lent(void *memory)
 
 static void returned(void *memory)
 {
-    if (memory && control) {
+    if (memory && control && counts_heap) {
         (void)atomic_fetch_sub(&control->live_bytes, (long)malloc_usable_size(memory));
         (void)atomic_fetch_sub(&control->live_blocks, 1);
     }

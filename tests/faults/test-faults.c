@@ -116,11 +116,27 @@ static void reload(bool (*outcome)(void))
     cr_assert(comes_true(outcome), "%s: the configuration is not as it should be", fault_at);
 }
 
+/* A control page that was sent is kept for its user's next session: as many as sessions were there at once. */
+static void open_many_sessions(void)
+{
+    enum { SESSIONS = 8 };
+    int sessions[SESSIONS];
+    struct reply reply;
+    for (int i = 0; i < SESSIONS; i++) {
+        sessions[i] = fixture_socket(&fixture);
+        cr_assert(sessions[i] >= 0 && fixture_hello(sessions[i], false, &reply, NULL), "%s", fault_at);
+    }
+    for (int i = 0; i < SESSIONS; i++) {
+        (void)close(sessions[i]);
+    }
+}
+
 /* What a daemon keeps from its first clients, and its first refused configuration, is there before it is measured. */
 static void warm_up(void)
 {
     char aside[128];
     scenario_everything(&fixture);
+    open_many_sessions();
     check_after();
     (void)snprintf(aside, sizeof aside, "%s.aside", fixture.config);
     cr_assert(rename(fixture.config, aside) == 0);

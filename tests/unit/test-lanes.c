@@ -7,7 +7,7 @@
 
 TestSuite(lanes);
 
-enum { MANY = 5000, USERS = 50, SMALL = 4096, LARGE = 64 << 20 };
+enum { MANY = 5000, USERS = 150, SMALL = 4096, LARGE = 64 << 20 };
 
 static struct work works[MANY];
 
