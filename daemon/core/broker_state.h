@@ -42,6 +42,7 @@ struct broker {
     struct lease_list revoking;   /* leases that will be taken, first due first */
     struct lease_list spared;     /* those that won't, and whose clients are to be told */
     uint64_t revoking_vain;       /* what of the leases that will be taken is held back for reserves then */
+    uint64_t charged_at;          /* when classes and users were last charged for what they have beyond their share */
     uint64_t pass;                /* the number of the present pass over those who wait */
     struct pool pool;
     struct learned_table learned;
@@ -232,6 +233,16 @@ void queue_walk_claim(struct waiting *waiting);
 void queue_walk_end(struct broker *broker);
 uint64_t queue_next_pass(const struct broker *broker); /* UINT64_MAX: nobody waits */
 uint32_t queue_level(const struct broker *broker, const struct waiting *waiting, uint64_t now);
+
+/* ---- share.c ---- */
+/* Which of two flows goes first, by what is to be looked at next in each: negative, the first does. */
+int share_compare(const struct broker *broker, const struct flow *a, const struct flow *b);
+
+/* Before a pass: charges classes and users for what they had beyond their share since the last one. */
+void share_charge(struct step *step);
+
+/* After a pass: finds out what they have beyond their share beside those who still wait. */
+void share_settle(struct broker *broker);
 
 /* ---- trim.c ---- */
 #define TRIM_INTERVAL NANOSECONDS_PER_SECOND /* nobody is asked more often */

@@ -15,6 +15,18 @@
 #include "daemon/core/policy.h"
 #include "daemon/core/waiting.h"
 
+/* What is shared by weight: what those who wait hold together, and their weights. */
+struct sharers {
+    uint64_t held, weight;
+};
+
+/* What a class or flow had beyond its share while others waited. */
+struct served {
+    bool waits;       /* for what it shares with others */
+    __int128 excess;  /* bytes, since the last pass over the queue */
+    __int128 charged; /* the sum over time, in byte-nanoseconds */
+};
+
 struct party {
     struct account account;
     enum party_kind kind;
@@ -27,6 +39,8 @@ struct party {
     uint64_t sessions, leases;
     uint64_t claimed_leases; /* by waiting requests that stand before the one looked at */
     uint64_t waiting;        /* requests, of a user */
+    struct served served;    /* a class, beside other classes */
+    struct sharers sharers;  /* the flows of a class */
     uint64_t under_way;      /* a user's requests that wait, and segments that are being made for it */
     TAILQ_ENTRY(party) in_table;
 };
@@ -35,6 +49,7 @@ struct flow {
     struct account account; /* has no limits: what the flow holds */
     struct party *user, *group, *class;
     uint32_t priority, weight;
+    struct served served; /* beside other flows of its class */
     size_t references;
     struct waiting_list waiting;  /* first come first */
     struct waiting *next;         /* the next to be looked at in a pass over the queue */

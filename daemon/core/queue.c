@@ -6,7 +6,7 @@
  * Order. Higher priority goes first; a request's priority grows by one each ageing time that it has waited, up to the
  * highest there is, and one that has waited OVERDUE_TIMES longer than that takes is overdue: those go before all
  * others, first come first. Within a priority the class that holds the least for its weight goes first, within a class
- * the user that does, and within a user's requests the oldest.
+ * the user that does (share.c), and within a user's requests the oldest.
  *
  * Passing. The queue is looked at in that order. A request that does not fit claims what it asks for, in the account
  * that has no room for it and those below: whoever comes after it must fit beside it there. So a small request passes
@@ -63,36 +63,6 @@ uint32_t queue_level(const struct broker *broker, const struct waiting *waiting,
     return (uint32_t)size_min(own + aged, top);
 }
 
-/*
- * What an account holds and claims, with half of what is asked for on the average: so shares are right on the whole
- * however large requests are for the shares. (Rounding as Webster's method of apportionment does; without the half,
- * small weights get more than theirs, with all of it, large ones.)
- */
-static uint64_t standing(const struct broker *broker, const struct account *account)
-{
-    uint64_t average = broker->waiting_bytes / broker->waiting_count;
-    return size_add_saturated(size_add_saturated(account_held(account), account->claimed_bytes), average / 2);
-}
-
-/* Which of two stands lower for its weight: negative, the first does. */
-static int compare_shares(uint64_t a, uint32_t weight_a, uint64_t b, uint32_t weight_b)
-{
-    unsigned __int128 left = (unsigned __int128)a * weight_b;
-    unsigned __int128 right = (unsigned __int128)b * weight_a;
-    return (left > right) - (left < right);
-}
-
-static int compare_classes(const struct broker *broker, const struct party *a, const struct party *b)
-{
-    return compare_shares(standing(broker, &a->account), a->quota.weight, standing(broker, &b->account),
-                          b->quota.weight);
-}
-
-static int compare_flows(const struct broker *broker, const struct flow *a, const struct flow *b)
-{
-    return compare_shares(standing(broker, &a->account), a->weight, standing(broker, &b->account), b->weight);
-}
-
 static bool goes_before(const struct broker *broker, const struct flow *a, const struct flow *b, uint64_t now)
 {
     uint32_t level_a = queue_level(broker, a->next, now), level_b = queue_level(broker, b->next, now);
@@ -101,7 +71,7 @@ static bool goes_before(const struct broker *broker, const struct flow *a, const
         return level_a > level_b;
     }
     if (level_a <= broker->parties.top_priority) {
-        order = a->class == b->class ? compare_flows(broker, a, b) : compare_classes(broker, a->class, b->class);
+        order = share_compare(broker, a, b);
     }
     return order ? order < 0 : a->next->number < b->next->number;
 }
@@ -407,6 +377,7 @@ void queue_retry(struct step *step, bool is_tick)
     broker->next_pass = is_many ? step->now + broker->waiting_count * PAUSE_EACH : 0;
     broker->trim_looks = 0;
     broker->pass++;
+    share_charge(step);
     for (waiting = queue_walk_first(broker, step->now); waiting; waiting = queue_walk_next(broker, step->now)) {
         if (effect_room(step->effects) <= (size_t)2 * EFFECTS_FOR_ONE_LEASE) {
             broker->retry_waiting = true; /* the next step goes on */
@@ -416,6 +387,7 @@ void queue_retry(struct step *step, bool is_tick)
         look_at(step, waiting);
     }
     queue_walk_end(broker);
+    share_settle(broker);
     if (!waiting) {
         revoke_review(step);
     }

@@ -8,13 +8,16 @@
 
 #include "tests/unit/core/sharing.h"
 
-enum { CLASSES = 3, COMPETITORS = 30, HOURS_MS = 2 * 3600 * 1000 };
+enum { CLASSES = 3, USERS = 3, COMPETITORS = 30, HOURS_MS = 2 * 3600 * 1000 };
 
 struct competition {
     uint64_t capacity;
     uint64_t bytes[CLASSES];   /* that clients of a class ask for: at least, */
     uint64_t spread_mib;       /* and up to so much more */
     uint64_t hold_ms, more_ms; /* for so long, and up to so much longer */
+    int clients_of_first;      /* that the first class has; 0: as many as others */
+    bool is_for_users;         /* all are in the first class, each another user */
+    bool is_ageless;           /* requests do not age */
 };
 
 struct competitor {
@@ -52,9 +55,12 @@ static void open_all(struct arena *arena)
     arena->model->check_every = 257;
     arena->model->options.settings.policy = &policy;
     arena->model->options.settings.times.ttl_default_ms = 3600 * 1000;
+    if (arena->rules->is_ageless) {
+        arena->model->options.settings.queue.ageing_ms = 0;
+    }
     model_configure(arena->model);
     for (int i = 0; i < COMPETITORS; i++) {
-        cr_assert(model_open_as(arena->model, i, names[i % CLASSES], 1 + (uint32_t)i));
+        cr_assert(model_open_as(arena->model, i, names[arena->rules->is_for_users ? 0 : i % CLASSES], 1 + (uint32_t)i));
     }
 }
 
@@ -117,8 +123,10 @@ static void compete(const struct competition *rules, uint64_t seed, double share
     arena->model = model_new(0, rules->capacity, 0);
     open_all(arena);
     for (int i = 0; i < COMPETITORS; i++) {
-        ask(arena, i);
-        take_answers(arena);
+        if (i % CLASSES || !rules->clients_of_first || i / CLASSES < rules->clients_of_first) {
+            ask(arena, i);
+            take_answers(arena);
+        }
     }
     while (arena->now_ms < HOURS_MS) {
         pass(arena, 100);
@@ -134,13 +142,13 @@ static void compete(const struct competition *rules, uint64_t seed, double share
     free(arena);
 }
 
-static void expect_fair(const struct competition *rules, double bound)
+static void expect_fair(const struct competition *rules, uint64_t seeds, double bound)
 {
-    for (uint64_t seed = 1; seed <= 5; seed++) {
+    for (uint64_t seed = 1; seed <= seeds; seed++) {
         double shares[CLASSES];
         compete(rules, seed, shares);
         for (int i = 0; i < CLASSES; i++) {
-            double fair = (i + 1) / 6.0;
+            double fair = rules->is_for_users ? 1.0 / CLASSES : (i + 1) / 6.0;
             cr_expect(shares[i] > fair * (1 - bound) && shares[i] < fair * (1 + bound),
                       "seed %d: class %d has %.3f, and %.3f were fair", (int)seed, i, shares[i], fair);
         }
@@ -151,5 +159,136 @@ Test(shares, under_saturation_they_follow_the_weights, .timeout = 300)
 {
     const struct competition rules = {
         .capacity = 64 * MIB, .bytes = {4 * MIB, 4 * MIB, 4 * MIB}, .spread_mib = 4, .hold_ms = 500, .more_ms = 2000};
-    expect_fair(&rules, 0.1);
+    expect_fair(&rules, 5, 0.1);
+}
+
+Test(shares, larger_segments_get_no_more, .timeout = 300)
+{
+    const struct competition rules = {
+        .capacity = 18 * MIB, .bytes = {4 * MIB, 2 * MIB, MIB}, .hold_ms = 500, .more_ms = 2000};
+    expect_fair(&rules, 2, 0.05);
+}
+
+Test(shares, nor_segments_of_twice_a_share, .timeout = 300)
+{
+    const struct competition rules = {
+        .capacity = 12 * MIB, .bytes = {4 * MIB, MIB, MIB}, .hold_ms = 500, .more_ms = 2000};
+    expect_fair(&rules, 2, 0.05);
+}
+
+Test(shares, nor_larger_segments_of_the_greatest_weight, .timeout = 300)
+{
+    const struct competition rules = {
+        .capacity = 12 * MIB, .bytes = {MIB, MIB, 8 * MIB}, .hold_ms = 500, .more_ms = 2000};
+    expect_fair(&rules, 2, 0.05);
+}
+
+Test(shares, nor_large_segments_that_are_held_for_long, .timeout = 300)
+{
+    const struct competition rules = {
+        .capacity = 12 * MIB, .bytes = {4 * MIB, MIB, MIB}, .hold_ms = 10000, .more_ms = 20000, .is_ageless = true};
+    expect_fair(&rules, 2, 0.1);
+}
+
+Test(shares, who_holds_or_waits_but_never_both_is_charged_too, .timeout = 300)
+{
+    const struct competition rules = {
+        .capacity = 12 * MIB, .bytes = {4 * MIB, MIB, MIB}, .hold_ms = 500, .more_ms = 2000, .clients_of_first = 1};
+    expect_fair(&rules, 2, 0.15);
+}
+
+Test(shares, users_of_a_class_share_alike, .timeout = 300)
+{
+    const struct competition rules = {
+        .capacity = 12 * MIB, .bytes = {4 * MIB, MIB, MIB}, .hold_ms = 500, .more_ms = 2000, .is_for_users = true};
+    expect_fair(&rules, 2, 0.15);
+}
+
+/* ---- charges ---- */
+
+static uint64_t wait_for(struct model *model, int peer, uint64_t bytes)
+{
+    cr_expect_null(model_acquire_waiting(model, peer, bytes, 3600000));
+    return model->next_request;
+}
+
+/* Three users of one class, and a rule. */
+static struct model *with_users(struct policy_rule *rule)
+{
+    struct policy policy = {.rules = rule, .rule_count = 1};
+    struct model *model = model_new(0, 8 * MIB, 0);
+    model->options.settings.queue.ageing_ms = 0;
+    model->options.settings.policy = &policy;
+    model_configure(model);
+    model->options.settings.policy = NULL; /* the broker has a copy */
+    for (int i = 0; i < USERS; i++) {
+        model_open_as(model, i, "other", 1 + (uint32_t)i);
+    }
+    return model;
+}
+
+static void pass_seconds(struct model *model, int seconds)
+{
+    for (int i = 0; i < seconds; i++) {
+        model_pass(model, 1000);
+        for (int user = 0; user < USERS; user++) {
+            model_renew(model, user);
+        }
+    }
+}
+
+/* The first user has 6 MiB of 8 for half a minute while the second waits; later both wait for what a third has. */
+static void expect_second_to_go_first(int seconds_later, bool expected)
+{
+    struct policy_rule rule = one_rule(PARTY_CLASS, "none");
+    struct model *model = with_users(&rule);
+    uint64_t much = granted(model_acquire(model, 0, 6 * MIB, LOCATION_RAM, 60000));
+    uint64_t little = granted(model_acquire(model, 1, 2 * MIB, LOCATION_RAM, 60000));
+    uint64_t more = wait_for(model, 1, 2 * MIB);
+    pass_seconds(model, 30);
+    model_release(model, 0, much);
+    uint64_t third = granted(model_acquire(model, 2, 4 * MIB, LOCATION_RAM, 60000));
+    model_release(model, 1, granted(model_answer(model, more)));
+    model_release(model, 1, little);
+    uint64_t rest = granted(model_acquire(model, 2, 4 * MIB, LOCATION_RAM, 60000));
+    pass_seconds(model, seconds_later);
+    uint64_t first = wait_for(model, 0, 4 * MIB), second = wait_for(model, 1, 4 * MIB);
+    model_release(model, 2, third);
+    cr_expect_eq(!model_answer(model, first), expected);
+    cr_expect_eq(!model_answer(model, second), !expected);
+    model_release(model, 2, rest);
+    granted(model_answer(model, first));
+    granted(model_answer(model, second));
+    model_free(model);
+}
+
+Test(shares, what_was_had_beyond_a_share_counts_later)
+{
+    expect_second_to_go_first(1, true);
+}
+
+Test(shares, but_not_for_long)
+{
+    expect_second_to_go_first(600, false);
+}
+
+Test(shares, whoever_waits_for_its_own_limit_lacks_nothing)
+{
+    struct policy_rule rule = one_rule(PARTY_USER, "1");
+    rule.id = 1;
+    rule.quota.limits.max_bytes = MIB;
+    struct model *model = with_users(&rule);
+    granted(model_acquire(model, 0, MIB, LOCATION_RAM, 60000));
+    uint64_t one = granted(model_acquire(model, 1, MIB, LOCATION_RAM, 60000));
+    granted(model_acquire(model, 1, 2 * MIB + 3 * MIB / 4, LOCATION_RAM, 60000));
+    granted(model_acquire(model, 2, 2 * MIB + 3 * MIB / 4, LOCATION_RAM, 60000));
+    uint64_t limited = wait_for(model, 0, MIB);
+    uint64_t first = wait_for(model, 1, MIB);
+    pass_seconds(model, 30);
+    uint64_t second = wait_for(model, 2, MIB);
+    model_release(model, 1, one);
+    granted(model_answer(model, first));
+    cr_expect_null(model_answer(model, second), "both hold as much, and the other came first");
+    cr_expect_null(model_answer(model, limited));
+    model_free(model);
 }
