@@ -40,7 +40,7 @@ struct control_owner {
 };
 
 struct control_store {
-    LIST_HEAD(, control_owner) owners;
+    LIST_HEAD(control_owner_list, control_owner) owners;
     uint64_t bytes;
     int fd_ceiling;
 };

@@ -95,16 +95,17 @@ void last_good_keep_now(const struct config *config)
 struct config *last_good_load(const struct config_options *options)
 {
     cleanup(freep) char *path = service_manager_is_there() ? config_state_path("last-good.conf") : NULL;
-    cleanup(freep) char *error = NULL;
+    char *error = NULL;
     struct config_options from_there = *options;
     struct config *config;
     if (!path || access(path, F_OK) < 0) {
         return NULL;
     }
     from_there.file = path;
-    if (config_load(&from_there, &config, &error) < 0) {
+    int result = config_load(&from_there, &config, &error);
+    if (result < 0) {
         log_error("nor is the last good configuration: %s", error);
-        return NULL;
     }
-    return config;
+    free(error);
+    return result < 0 ? NULL : config;
 }

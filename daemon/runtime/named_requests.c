@@ -19,7 +19,7 @@ struct named_request {
     LIST_ENTRY(named_request) in_list;
 };
 
-static LIST_HEAD(, named_request) measured = LIST_HEAD_INITIALIZER(measured);
+static LIST_HEAD(named_request_list, named_request) measured = LIST_HEAD_INITIALIZER(measured);
 
 static void on_measured(struct server *server, struct work *work, const struct job_result *result, int fd)
 {

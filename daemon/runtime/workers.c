@@ -158,6 +158,7 @@ static void fail_looks(struct server *server, struct work_queue *queue)
 /* What the worker is to close last is closed here first; it waits for this word of it. False: it can't be told. */
 static bool close_first(const struct worker *worker)
 {
+    const int no_descriptor = -EBADF;
     struct work *work;
     bool has_closed = false;
     TAILQ_FOREACH(work, &worker->doing, in_queue) {
@@ -166,7 +167,7 @@ static bool close_first(const struct worker *worker)
             has_closed = true;
         }
     }
-    return !has_closed || channel_send(worker->channel, "", 1, NULL, 0, false) == 0;
+    return !has_closed || channel_send(worker->channel, "", 1, &no_descriptor, 0, false) == 0;
 }
 
 static void bury(struct worker *worker);
