@@ -52,6 +52,10 @@ static bool is_unanswered(int result)
     return result == -EACCES || result == -EPERM || result == -ENOSYS;
 }
 
+/*
+ * A process of our own namespace may have a subordinate id, too: by a set-user-id file that was made in a namespace
+ * which has that id.
+ */
 static void find_owner(int socket, struct identity *identity)
 {
     uint32_t owner;
@@ -60,7 +64,7 @@ static void find_owner(int socket, struct identity *identity)
         return;
     }
     int result = pidfd < 0 ? pidfd : user_namespace_owner(pidfd, &owner);
-    if (result < 0 && subordinate_owner(identity->uid, &owner)) {
+    if (result != 0 && subordinate_owner(identity->uid, &owner)) {
         result = 0;
     } else if (result < 0 && !is_unanswered(result)) {
         owner = IDENTITY_UNKNOWN_OWNER;
