@@ -105,6 +105,10 @@ static struct options parse(int argc, char **argv)
     while ((letter = getopt_long(argc, argv, "c:s:kSqvVh", longs, NULL)) >= 0) {
         take_option(&options, letter);
     }
+    if (options.as_service && !options.check) {
+        (void)fprintf(stderr, "membrokerd: --service goes with --check-config\nTry `membrokerd --help`.\n");
+        exit(EXIT_USAGE);
+    }
     if (optind < argc) {
         (void)fprintf(stderr, "membrokerd: it takes no argument like `%s`\nTry `membrokerd --help`.\n", argv[optind]);
         exit(EXIT_USAGE);

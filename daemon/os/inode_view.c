@@ -26,9 +26,6 @@ static bool has_blocks_beyond(int fd, const struct stat *status, uint64_t alloca
 {
     uint64_t block = status->st_blksize > 0 ? (uint64_t)status->st_blksize : 1;
     uint64_t end = ((uint64_t)status->st_size + block - 1) / block * block;
-    if (allocated <= end) {
-        return false;
-    }
     struct fiemap map = {.fm_start = end, .fm_length = FIEMAP_MAX_OFFSET - end};
     if (ioctl(fd, FS_IOC_FIEMAP, &map) == 0) {
         return map.fm_mapped_extents > 0;

@@ -8,12 +8,22 @@
 /* So much is freed in well below a millisecond: no job in a packet waits long for those before it. */
 enum { SMALL_BYTES = 4 << 20, QUEUED_MANY = 2048 };
 
-static int compare_users(const struct lane *a, const struct lane *b)
+static int compare_keys(const struct lane *a, const struct lane *b)
 {
-    return (a->user > b->user) - (a->user < b->user);
+    return (a->key > b->key) - (a->key < b->key);
 }
 
-TREE_GENERATE(lane_tree, lane, by_user, compare_users)
+TREE_GENERATE(lane_tree, lane, by_key, compare_keys)
+
+static bool goes_through_directory(enum job_kind kind)
+{
+    return kind == JOB_MEASURE || kind == JOB_MAKE_NAMED;
+}
+
+static uint64_t key_of(uint32_t user, enum job_kind kind)
+{
+    return (uint64_t)user << 1 | goes_through_directory(kind);
+}
 
 void lanes_init(struct lanes *lanes)
 {
@@ -32,17 +42,19 @@ void lanes_deinit(struct lanes *lanes)
     }
 }
 
-static struct lane *find(struct lanes *lanes, uint32_t user)
+static struct lane *find(struct lanes *lanes, uint64_t wanted)
 {
-    struct lane key = {.user = user};
+    struct lane key = {.key = wanted};
     return RB_FIND(lane_tree, &lanes->lanes, &key);
 }
 
-static struct lane *find_or_make(struct lanes *lanes, uint32_t user)
+static struct lane *find_or_make(struct lanes *lanes, const struct work *work)
 {
-    struct lane *lane = find(lanes, user);
+    uint64_t key = key_of(work->user, work->job.kind);
+    struct lane *lane = find(lanes, key);
     if (!lane && (lane = calloc(1, sizeof *lane))) {
-        lane->user = user;
+        lane->key = key;
+        lane->is_directory = goes_through_directory(work->job.kind);
         TAILQ_INIT(&lane->queued);
         RB_INSERT(lane_tree, &lanes->lanes, lane);
     }
@@ -67,7 +79,7 @@ static void take_turn(struct lanes *lanes, struct lane *lane)
 
 void lanes_add(struct lanes *lanes, struct work *work)
 {
-    struct lane *lane = find_or_make(lanes, work->user);
+    struct lane *lane = find_or_make(lanes, work);
     TAILQ_INSERT_TAIL(&lane->queued, work, in_queue);
     lane->count++;
     lanes->queued++;
@@ -80,11 +92,17 @@ static unsigned slow_max(const struct lanes *lanes)
     return lanes->slow < MANY ? SLOW_WORKERS_OF_ONE_USER : lanes->slow < VERY_MANY ? 2 : 1;
 }
 
+static bool is_held_up(const struct lanes *lanes, const struct lane *lane)
+{
+    return lane->slow >= slow_max(lanes) ||
+           (lane->is_directory && lanes->slow_in_directory >= SLOW_WORKERS_IN_DIRECTORY);
+}
+
 struct lane *lanes_next(struct lanes *lanes)
 {
     struct lane *lane;
     TAILQ_FOREACH(lane, &lanes->turns, in_turn) {
-        if (lane->slow < slow_max(lanes)) {
+        if (!is_held_up(lanes, lane)) {
             take_turn(lanes, lane);
             give_turn(lanes, lane); /* behind all others */
             return lane;
@@ -148,6 +166,7 @@ void lane_slow(struct lanes *lanes, struct lane *lane)
 {
     lane->slow++;
     lanes->slow++;
+    lanes->slow_in_directory += lane->is_directory;
 }
 
 static void free_if_idle(struct lanes *lanes, struct lane *lane)
@@ -165,12 +184,16 @@ void lane_end(struct lanes *lanes, struct lane *lane, bool was_slow)
     if (was_slow) {
         lane->slow--;
         lanes->slow--;
+        lanes->slow_in_directory -= lane->is_directory;
     }
     free_if_idle(lanes, lane);
 }
 
-bool lanes_is_held_up(struct lanes *lanes, uint32_t user)
+bool lanes_is_held_up(struct lanes *lanes, uint32_t user, enum job_kind kind)
 {
-    const struct lane *lane = find(lanes, user);
-    return lane && (lane->slow >= slow_max(lanes) || lane->count >= QUEUED_MANY);
+    const struct lane *lane = find(lanes, key_of(user, kind));
+    if (!lane) {
+        return goes_through_directory(kind) && lanes->slow_in_directory >= SLOW_WORKERS_IN_DIRECTORY;
+    }
+    return is_held_up(lanes, lane) || lane->count >= QUEUED_MANY;
 }

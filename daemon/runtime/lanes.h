@@ -3,6 +3,9 @@
  * Lanes: work that waits for a worker process, in a queue for each user, and users take turns. A user whose workers
  * are slow, or stuck for ever, waits for itself: only so many slow ones may be one user's, and fewer the more there
  * are.
+ *
+ * What goes through the directory of named files has lanes of its own: whoever holds the directory's lock holds up
+ * everybody's named files, and nothing else.
  */
 #pragma once
 
@@ -31,13 +34,14 @@ struct work {
 TAILQ_HEAD(work_queue, work);
 
 struct lane {
-    uint32_t user;
+    uint64_t key;      /* the user, and whether it is for the directory */
+    bool is_directory; /* jobs that need the lock of the directory of named files, which any user may hold */
     struct work_queue queued;
     size_t count;  /* of those */
     unsigned busy; /* workers */
     unsigned slow; /* of those */
     bool has_turn; /* stands in the list of turns */
-    RB_ENTRY(lane) by_user;
+    RB_ENTRY(lane) by_key;
     TAILQ_ENTRY(lane) in_turn;
 };
 
@@ -49,10 +53,10 @@ struct lanes {
     struct lane_turns turns; /* lanes with queued work, the next one first */
     struct lane shared;      /* of those for whom there was no memory to make one */
     size_t queued;
-    unsigned slow;
+    unsigned slow, slow_in_directory;
 };
 
-enum { SLOW_WORKERS_OF_ONE_USER = 4 };
+enum { SLOW_WORKERS_OF_ONE_USER = 4, SLOW_WORKERS_IN_DIRECTORY = 8 /* of all users */ };
 
 void lanes_init(struct lanes *lanes);
 void lanes_deinit(struct lanes *lanes);
@@ -74,5 +78,5 @@ void lane_begin(struct lane *lane);
 void lane_slow(struct lanes *lanes, struct lane *lane);
 void lane_end(struct lanes *lanes, struct lane *lane, bool was_slow);
 
-/* Whether the user's next work would wait for slow work of its own, or behind very much. */
-bool lanes_is_held_up(struct lanes *lanes, uint32_t user);
+/* Whether the user's next work of this kind would wait for slow work, or behind very much. */
+bool lanes_is_held_up(struct lanes *lanes, uint32_t user, enum job_kind kind);

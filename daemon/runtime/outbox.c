@@ -149,7 +149,8 @@ static int send_now(struct connection *connection, const struct outgoing *outgoi
 
 /* ---- cutting off ---- */
 
-/* Of those looked at, the connection whose user has the most in flight, and received nothing for long. */
+/* Of those looked at, the connection whose user has the most in flight, and received nothing for long: however few that
+ * is, since many users with a few each take the room as well. */
 static struct connection *find_worst(const struct server *server)
 {
     struct connection *connection, *worst = NULL;
@@ -157,7 +158,7 @@ static struct connection *find_worst(const struct server *server)
     int looks = 0;
     TAILQ_FOREACH(connection, &server->unreceived, in_unreceived) {
         uint32_t has = connection->caller->unread_descriptors;
-        bool is_deaf = now - connection->outbox.unread_since >= DEAF_NS && has > IN_FLIGHT_FEW;
+        bool is_deaf = now - connection->outbox.unread_since >= DEAF_NS;
         if (is_deaf && (!worst || has > worst->caller->unread_descriptors)) {
             worst = connection;
         }

@@ -31,7 +31,8 @@ bool segment_look_begin(struct server *server, const struct segment_view *segmen
                         void *argument)
 {
     const struct segment_file *file = segment->handle;
-    struct segment_look *look = workers_are_held_up(server, file->work.user) ? NULL : calloc(1, sizeof *look);
+    bool is_held_up = workers_are_held_up(server, file->work.user, JOB_LOOK);
+    struct segment_look *look = is_held_up ? NULL : calloc(1, sizeof *look);
     if (!look) {
         return false;
     }

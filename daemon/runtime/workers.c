@@ -324,17 +324,23 @@ static const char *what_it_does(enum job_kind kind)
     return words[kind];
 }
 
+static const char *who_may_hold(const struct lane *lane)
+{
+    return lane->is_directory
+               ? "somebody who can list the directory of named files may hold it locked; only named files "
+                 "wait for it"
+               : "a process of that user may hold it locked; only that user waits for it";
+}
+
 static void report_stuck(struct worker *worker, uint64_t now)
 {
     const struct work *work = TAILQ_FIRST(&worker->doing);
     const struct log_about about = {.event = LOG_EVENT_NONE, .has_uid = true, .uid = work->user};
     worker->is_reported = true;
     if (log_allows(&about)) {
-        log_line(LOG_LEVEL_WARNING, &about,
-                 "segment %llu of user %u has been %s for %llu s: a process of that user may hold it locked; only that "
-                 "user waits for it",
+        log_line(LOG_LEVEL_WARNING, &about, "segment %llu of user %u has been %s for %llu s: %s",
                  (unsigned long long)work->job.segment, work->user, what_it_does(work->job.kind),
-                 (unsigned long long)((now - worker->since) / NANOSECONDS_PER_SECOND));
+                 (unsigned long long)((now - worker->since) / NANOSECONDS_PER_SECOND), who_may_hold(worker->lane));
     }
 }
 
@@ -384,9 +390,9 @@ bool workers_are_idle(const struct server *server)
     return !server->workers.lanes.queued && !server->workers.under_way;
 }
 
-bool workers_are_held_up(struct server *server, uint32_t user)
+bool workers_are_held_up(struct server *server, uint32_t user, enum job_kind kind)
 {
-    return lanes_is_held_up(&server->workers.lanes, user);
+    return lanes_is_held_up(&server->workers.lanes, user, kind);
 }
 
 /* ---- beginning and end ---- */

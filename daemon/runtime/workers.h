@@ -52,8 +52,8 @@ void workers_do(struct server *server, struct work *work);
 /* Whether nothing is queued or under way; or nothing but what is stuck. */
 bool workers_are_idle(const struct server *server);
 
-/* Whether the user's next work would wait for slow work of its own, or behind very much. */
-bool workers_are_held_up(struct server *server, uint32_t user);
+/* Whether the user's next work of this kind would wait for slow work, or behind very much. */
+bool workers_are_held_up(struct server *server, uint32_t user, enum job_kind kind);
 
 struct stuck_work workers_stuck(const struct server *server);
 
