@@ -10,6 +10,7 @@
 
 #include "daemon/runtime/connection.h"
 #include "daemon/runtime/connection_state.h"
+#include "daemon/runtime/cut_off.h"
 #include "daemon/runtime/log.h"
 #include "daemon/runtime/peer.h"
 #include "daemon/runtime/reaper.h"
@@ -29,7 +30,6 @@ enum {
 };
 
 /* A client that received nothing for so long may be cut off, if others have no room. */
-#define DEAF_NS NANOSECONDS_PER_SECOND
 
 struct queued_frame {
     TAILQ_ENTRY(queued_frame) in_queue;
@@ -145,51 +145,6 @@ static int send_now(struct connection *connection, const struct outgoing *outgoi
         note_sent_descriptor(connection);
     }
     return result;
-}
-
-/* ---- cutting off ---- */
-
-/* Of those looked at, the connection whose user has the most in flight, and received nothing for long: however few that
- * is, since many users with a few each take the room as well. */
-static struct connection *find_worst(const struct server *server)
-{
-    struct connection *connection, *worst = NULL;
-    uint64_t now = server_monotonic();
-    int looks = 0;
-    TAILQ_FOREACH(connection, &server->unreceived, in_unreceived) {
-        uint32_t has = connection->caller->unread_descriptors;
-        bool is_deaf = now - connection->outbox.unread_since >= DEAF_NS;
-        if (is_deaf && (!worst || has > worst->caller->unread_descriptors)) {
-            worst = connection;
-        }
-        if (++looks == LOOKS_AT_ONCE) {
-            break;
-        }
-    }
-    return worst;
-}
-
-/*
- * Others have no room for their first few: somebody who receives nothing goes. What it has not received stays in flight
- * until it closes its socket too, but it holds no session and no lease any more.
- */
-static void cut_off_worst(struct server *server)
-{
-    struct connection *worst = find_worst(server);
-    server->in_flight.is_short = false;
-    if (!worst) {
-        return;
-    }
-    struct log_about about = peer_about(worst->peer, LOG_EVENT_CLIENT_CUT_OFF, 0);
-    if (log_allows(&about)) {
-        log_line(LOG_LEVEL_WARNING, &about,
-                 "process %d does not receive its descriptors and others have no room for theirs: disconnected (uid %u "
-                 "has %u in flight, of %u that all may have)",
-                 worst->peer->identity.pid, worst->peer->identity.uid, worst->caller->unread_descriptors,
-                 server->in_flight.most);
-    }
-    server->cut_off++;
-    connection_close(worst);
 }
 
 /* ---- sockets of connections that have ended ---- */

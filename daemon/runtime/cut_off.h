@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Cutting off a client that does not receive its descriptors, when others have no room for their first few. */
+#pragma once
+
+struct server;
+
+/* Looks for the worst and closes its connection; logs if there is nobody whom to close helps. */
+void cut_off_worst(struct server *server);
