@@ -22,7 +22,7 @@ $(BUILD)/obj/tests/fuzz/fuzz_core.o $(BUILD)/obj/tests/fuzz/fuzz_limits.o: CPPFL
 
 $(BUILD)/fuzz_frame: $(call object,tests/fuzz/fuzz_frame.c) $(WIRE_O) $(BASE_O)
 	$(FUZZ_LINK)
-$(BUILD)/fuzz_core: ALL_LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=reallocarray
+$(BUILD)/fuzz_core: ALL_LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=reallocarray,--wrap=free
 $(BUILD)/fuzz_core: $(call object,tests/fuzz/fuzz_core.c tests/fuzz/fuzz_limits.c tests/unit/core/exhaustion.c) \
                     $(BUILD)/obj/tests/fuzz/shell_model.o $(CORE_O) $(BASE_O)
 	$(FUZZ_LINK)
