@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* broker_check() notices: each of its invariants is broken by hand, once. */
+#include <stdio.h>
 #include <string.h>
 
-#include "daemon/core/broker_state.h"
+#include "daemon/core/check.h"
 #include "tests/unit/core/shell_model.h"
 
 #define MIB UINT64_C(1048576)
@@ -108,13 +109,22 @@ static void end(void)
     model_free(model);
 }
 
-/* Breaks something, expects that sentence, and mends it. */
-#define EXPECT_NOTICED_WHILE(breaks, mends, sentence)                                                                  \
+/* Breaks something, expects that sentence of a check, and mends it. */
+#define EXPECT_OF(check, breaks, mends, sentence)                                                                      \
     do {                                                                                                               \
         breaks;                                                                                                        \
-        const char *wrong = broker_check(broker);                                                                      \
+        const char *wrong = check(broker);                                                                             \
         cr_expect(wrong &&strstr(wrong, sentence), "%s: said %s", #breaks, wrong ? wrong : "nothing");                 \
         mends;                                                                                                         \
+    } while (0)
+
+#define EXPECT_NOTICED_WHILE(breaks, mends, sentence) EXPECT_OF(broker_check, breaks, mends, sentence)
+
+/* By a check that is not the first to notice. */
+#define EXPECT_NOTICED_BY(check, place, value, sentence)                                                               \
+    do {                                                                                                               \
+        __typeof__(place) was = (place);                                                                               \
+        EXPECT_OF(check, (place) = (value), (place) = was, sentence);                                                  \
     } while (0)
 
 #define EXPECT_NOTICED(place, value, sentence)                                                                         \
@@ -201,6 +211,9 @@ Test(check, leases, .init = begin, .fini = end)
     EXPECT_NOTICED(first->due, UINT64_MAX, "due times are out of order");
     EXPECT_NOTICED(first->due, second->due, "due times are out of order");
     EXPECT_NOTICED(RB_ROOT(&broker->leases.by_due), NULL, "not every living lease");
+    EXPECT_NOTICED(making->extents, 2, "extents");
+    EXPECT_NOTICED(freed->lease->extents, 2, "extents");
+    EXPECT_NOTICED_BY(check_leases, file->state, LEASE_ENDED, "is in the table");
 }
 
 Test(check, sessions, .init = begin, .fini = end)
@@ -209,6 +222,8 @@ Test(check, sessions, .init = begin, .fini = end)
     EXPECT_NOTICED(session->lease_count, 9, "lease_count");
     EXPECT_NOTICED(session->segment_count, 9, "segment_count");
     EXPECT_NOTICED(session->makings, 0, "makings");
+    EXPECT_NOTICED(session->used_physical_bytes, 1, "not the sum of what it reports");
+    EXPECT_NOTICED(session->used_mapped_bytes, 1, "not the sum of what it reports");
     EXPECT_NOTICED(other->waiting_count, 0, "waiting_count");
     EXPECT_NOTICED(session->refused_at, 1, "refused something is not listed");
     EXPECT_NOTICED(lease->session, other, "another session's account");
@@ -232,6 +247,21 @@ Test(check, sessions, .init = begin, .fini = end)
                          TAILQ_REMOVE(&broker->trimming, session, in_trimming), "no answer is awaited");
     EXPECT_NOTICED_WHILE(TAILQ_INSERT_TAIL(&broker->sessions.over, session, in_over),
                          TAILQ_REMOVE(&broker->sessions.over, session, in_over), "does not drain");
+}
+
+Test(check, the_sessions_that_were_refused_something, .init = begin, .fini = end)
+{
+    struct session *idle = session_of(4);
+    struct session_list *refused = &broker->sessions.refused;
+    EXPECT_NOTICED_WHILE(TAILQ_INSERT_TAIL(refused, idle, in_refused), TAILQ_REMOVE(refused, idle, in_refused),
+                         "refused sessions is out of order");
+    session->refused_at = 1;
+    idle->refused_at = 2;
+    TAILQ_INSERT_TAIL(refused, session, in_refused);
+    EXPECT_NOTICED_WHILE(TAILQ_INSERT_TAIL(refused, idle, in_refused), TAILQ_REMOVE(refused, idle, in_refused),
+                         "refused sessions is out of order");
+    TAILQ_REMOVE(refused, session, in_refused);
+    session->refused_at = idle->refused_at = 0;
 }
 
 Test(check, slots, .init = begin, .fini = end)
@@ -271,6 +301,13 @@ Test(check, sessions_that_are_over)
     EXPECT_NOTICED(session->draining, true, "not among those that hold");
     EXPECT_NOTICED(other->draining, false, "does not drain");
     EXPECT_NOTICED(other->state, SESSION_CONNECTED, "does not drain");
+    struct waiting waits = {.session = session, .flow = session->flow};
+    TAILQ_INSERT_TAIL(&session->waiting, &waits, in_session);
+    EXPECT_NOTICED(session->waiting_count, 1, "a request of a session that is over");
+    TAILQ_REMOVE(&session->waiting, &waits, in_session);
+    TAILQ_REMOVE(&broker->sessions.over, other, in_over);
+    EXPECT_NOTICED(other->draining, false, "a drained session has leases");
+    TAILQ_INSERT_TAIL(&broker->sessions.over, other, in_over);
     model->hold_frees = false;
     model_finish(model);
     model_pass(model, 1);
@@ -319,6 +356,15 @@ Test(check, waiting, .init = begin, .fini = end)
     EXPECT_NOTICED(marked->revoke_for, NULL, "among the victims");
     EXPECT_NOTICED_WHILE(TAILQ_REMOVE(&first->victims, marked, in_victims),
                          TAILQ_INSERT_HEAD(&first->victims, marked, in_victims), "nobody's victim");
+    EXPECT_NOTICED_BY(check_queue, marked->revoke_at, 0, "among the victims");
+    EXPECT_NOTICED_BY(check_queue, first->flow, session->flow, "wrong place");
+    EXPECT_NOTICED_BY(check_queue, first->session, session, "wrong place");
+    TAILQ_INSERT_TAIL(&broker->spared, lease, in_revoking);
+    EXPECT_NOTICED(lease->is_spared, false, "that is not spared");
+    lease->is_spared = true;
+    EXPECT_NOTICED_BY(check_queue, lease->revoke_at, 1, "that is not spared");
+    TAILQ_REMOVE(&broker->spared, lease, in_revoking);
+    lease->is_spared = false;
 }
 
 /* While something waits nothing is made ahead. */
@@ -363,4 +409,89 @@ Test(check, learned_sizes, .init = begin, .fini = end)
     EXPECT_NOTICED_WHILE(TAILQ_REMOVE(&user->sizes, first, of_user);
                          TAILQ_INSERT_TAIL(&user->sizes, first, of_user), TAILQ_REMOVE(&user->sizes, first, of_user);
                          TAILQ_INSERT_HEAD(&user->sizes, first, of_user), "a user's learned sizes are out of order");
+    const struct learned_list sizes = user->sizes;
+    EXPECT_NOTICED_WHILE(TAILQ_INIT(&user->sizes), user->sizes = sizes, "a user miscounts its learned sizes");
+    learned_note(table, &(struct learned_key){.uid = 1, .workspace = "left"}, MIB);
+    EXPECT_NOTICED(TAILQ_LAST(&table->by_use, learned_list)->user->count, 9, "a user miscounts its learned sizes");
+}
+
+Test(check, no_more_sizes_are_learned_than_may_be, .init = begin, .fini = end)
+{
+    struct learned_table *table = &broker->learned;
+    struct learned_key key = {.uid = 1};
+    for (int i = 0; i < LEARNED_MAX; i++) {
+        (void)snprintf(key.workspace, sizeof key.workspace, "%d", i);
+        learned_note(table, &key, MIB);
+    }
+    struct learned_size *least = RB_ROOT(&table->by_key);
+    while (RB_LEFT(least, by_key)) {
+        least = RB_LEFT(least, by_key);
+    }
+    struct learned_user *user = least->user;
+    struct learned_size more = {.key = key, .used = ++table->uses, .user = user};
+    TAILQ_INSERT_TAIL(&table->by_use, &more, by_use);
+    TAILQ_INSERT_TAIL(&user->sizes, &more, of_user);
+    table->count++;
+    user->count++;
+    EXPECT_NOTICED(RB_LEFT(least, by_key), &more, "more sizes are learned");
+    table->count--;
+    user->count--;
+    TAILQ_REMOVE(&user->sizes, &more, of_user);
+    TAILQ_REMOVE(&table->by_use, &more, by_use);
+}
+
+/* Each of many sessions, of descending users, has a lease, and is detached; the first also has many in files. */
+static void begin_with_many(void)
+{
+    model = model_new(0, 512 * MIB, 512 * MIB);
+    broker = model->broker;
+    for (int peer = 0; peer < MODEL_PEERS; peer++) {
+        model_open_as(model, peer, "a", 2000 - (uint32_t)peer);
+        have(peer, MIB, LOCATION_RAM, "", 0);
+        model_pass(model, 1);
+    }
+    for (uint64_t pages = 1; pages <= MODEL_PEERS; pages++) {
+        have(0, pages * MODEL_PAGE, LOCATION_MMAP, "", 0);
+    }
+    for (int peer = 1; peer < MODEL_PEERS; peer++) {
+        disconnect(peer);
+        model_pass(model, 1);
+    }
+    cr_assert(!broker_check(broker), "%s", broker_check(broker));
+}
+
+Test(check, the_order_of_trees_at_each_of_their_places, .init = begin_with_many, .fini = end)
+{
+    for (int peer = 1; peer < MODEL_PEERS - 1; peer++) {
+        session = session_of(peer);
+        lease = session_next_lease(session, 0);
+        segment = TAILQ_FIRST(&lease->segments);
+        uint32_t above = session_of(peer - 1)->identity.uid;
+        EXPECT_NOTICED(segment->id, 500, "the segments are out of order");
+        EXPECT_NOTICED_BY(check_leases, lease->id, 500, "the leases are out of order");
+        EXPECT_NOTICED(lease->due, UINT64_MAX, "the due times are out of order");
+        EXPECT_NOTICED(lease->due, 1, "the due times are out of order");
+        EXPECT_NOTICED_BY(check_leases, session->identity.uid, 5000, "a user's leases are out of order");
+        EXPECT_NOTICED_BY(check_leases, session->identity.uid, above, "a user's leases are out of order");
+        EXPECT_NOTICED(session->identity.uid, 5000, "a user's sessions are out of order");
+        EXPECT_NOTICED(session->identity.uid, above, "a user's sessions are out of order");
+        EXPECT_NOTICED(session->grace_until, UINT64_MAX, "the graces are out of order");
+        broker->next_session += 500;
+        EXPECT_NOTICED(session->id, 500, "the sessions are out of order");
+        broker->next_session -= 500;
+    }
+}
+
+Test(check, the_order_of_piles_at_each_of_their_places, .init = begin_with_many, .fini = end)
+{
+    lease = session_next_lease(session_of(0), 0);
+    while ((lease = session_next_lease(session_of(0), lease->id)) && session_next_lease(session_of(0), lease->id)) {
+        const uint64_t sizes[] = {500 * MODEL_PAGE, lease->bytes + MODEL_PAGE};
+        segment = TAILQ_FIRST(&lease->segments);
+        for (int i = 0; i < 2; i++) {
+            const uint64_t was = lease->bytes;
+            EXPECT_NOTICED_WHILE(lease->bytes = segment->charge.bytes = sizes[i],
+                                 lease->bytes = segment->charge.bytes = was, "a pile is out of order");
+        }
+    }
 }

@@ -161,11 +161,15 @@ Test(exhaustion, what_was_kept_is_restored_or_left)
 {
     struct model *model = model_new(0, 8 * MIB, 0);
     struct kept_session session = kept_session(5);
-    struct kept_segment segment = kept_segment(9, 4), second = kept_segment(10, 4);
+    struct kept_segment segment = kept_segment(9, 4), second = kept_segment(10, 4), named = kept_segment(11, 12);
     int handle;
+    named.slot = 6;
+    named.location = LOCATION_MMAP;
+    (void)stpncpy(named.file, "named", sizeof named.file - 1);
     cr_expect_geq(REFUSALS_OF(broker_restore_session(model->broker, &session, (void *)1, model->now)), 2);
     cr_expect_geq(REFUSALS_OF(broker_restore_segment(model->broker, &segment, &handle, model->now)), 3);
     cr_expect_geq(REFUSALS_OF(broker_restore_segment(model->broker, &second, &handle, model->now)), 1);
+    cr_expect_geq(REFUSALS_OF(broker_restore_segment(model->broker, &named, &handle, model->now)), 3);
     cr_expect_geq(REFUSALS_OF(broker_restore_slot(model->broker, 5, 4000, 8)), 1);
     cr_expect_eq(broker_restore_slot(model->broker, 6, 1, 8), -ENOENT);
     cr_expect(broker_has_slot(model->broker, 5, 3) && !broker_has_slot(model->broker, 5, 4));

@@ -236,3 +236,61 @@ Test(sparing, a_spared_lease_may_end_or_be_marked_again_before_it_was_told)
     cr_expect_eq(model_events(model, 0, EVENT_REVOKING), 2);
     model_free(model);
 }
+
+Test(sparing, two_requests_for_more_than_one_step_can_mark_both_get_it)
+{
+    struct model *model = with_victims(300 * MIB, 0);
+    for (int i = 0; i < 300; i++) {
+        (void)hold(model, i % 2, 1);
+    }
+    cr_expect_null(model_acquire_waiting(model, 2, 150 * MIB, 30000));
+    uint64_t first = model->next_request, second = want(model, 3, 149);
+    model_pass(model, 10);
+    cr_expect_eq(account_revoking(&model->broker->host, LEDGER_MAX_BYTES), 299 * MIB, "more than one review looks at");
+    model_pass(model, 3000);
+    granted(model_answer(model, first));
+    granted(model_answer(model, second));
+    cr_expect_eq(model_status(model).counters.revoked, 299);
+    model_free(model);
+}
+
+Test(sparing, a_lease_is_needed_at_each_limit_of_an_account)
+{
+    struct model *model = with_victims(20 * MIB, 0);
+    model->broker->host.limits.max_bytes = 45 * MIB;
+    (void)hold(model, 0, 10);
+    (void)hold(model, 1, 10);
+    granted(model_acquire(model, 3, 20 * MIB, LOCATION_MMAP, 60000));
+    cr_expect_null(model_acquire_waiting(model, 2, 4 * MIB, 30000)); /* of RAM there is too little */
+    cr_expect_null(model_request(
+        model, 3,
+        &(struct request){
+            .kind = REQUEST_ACQUIRE,
+            .acquire = {.bytes = 10 * MIB, .location = LOCATION_MMAP, .numa_node = -1, .wait_ms = 30000}}));
+    model_pass(model, 1000); /* and of all bytes, for the other */
+    cr_expect_gt(account_revoking(&model->broker->host, LEDGER_MAX_BYTES), 0);
+    cr_expect_eq(model_events(model, 0, EVENT_SPARED) + model_events(model, 1, EVENT_SPARED), 0);
+    model_free(model);
+}
+
+Test(sparing, nothing_is_taken_before_the_next_pass_even_if_that_is_later)
+{
+    struct model *model = with_victims(20 * MIB, 0);
+    model->broker->options.settings.queue.revoke_grace_ms = 1;
+    (void)hold(model, 0, 10);
+    uint64_t other = hold(model, 3, 10);
+    for (int i = 0; i < 60; i++) { /* many, so that a pass is not made at once */
+        cr_expect_null(model_acquire_waiting(model, 2 + i % 2, 9 * MIB, 30000));
+    }
+    model_pass(model, 1);
+    struct broker *broker = model->broker;
+    cr_assert(!TAILQ_EMPTY(&broker->revoking));
+    model->hold_frees = true;
+    model_release(model, 3, other);
+    cr_expect(broker->retry_waiting);
+    cr_expect_gt(broker->next_pass, TAILQ_FIRST(&broker->revoking)->revoke_at);
+    cr_expect_eq(revoke_next_wakeup(broker), broker->next_pass);
+    model->hold_frees = false;
+    model_finish(model);
+    model_free(model);
+}

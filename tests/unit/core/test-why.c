@@ -263,3 +263,26 @@ Test(why, a_pool_and_what_is_being_freed_are_there_at_once)
     cr_expect_eq(why[0].earliest_ms, 0);
     model_free(model);
 }
+
+Test(why, what_comes_free_of_leases_is_not_taken_for_what_comes_free_of_bytes)
+{
+    struct policy_rule few = one_rule(PARTY_CLASS, POLICY_DEFAULT_CLASS);
+    few.quota.max_leases = 2;
+    few.quota.limits.max_bytes = 8 * MIB;
+    struct model *model = with_rule(64 * MIB, &few);
+    model_open(model, 0, LIMIT_UNSAID);
+    granted(model_acquire(model, 0, 6 * MIB, LOCATION_RAM, 30000));
+    uint64_t small = granted(model_acquire(model, 0, MIB, LOCATION_RAM, 9000));
+    cr_expect_null(model_acquire_waiting(model, 0, MIB, 60000));
+    cr_assert_eq(explain(model, &model_root), 1);
+    cr_expect_str_eq(why[0].refusal.limit, "max_leases");
+    cr_expect_eq(why[0].earliest_ms, 9000);
+    struct request cancel = {.kind = REQUEST_CANCEL, .cancel_request = model->next_request};
+    model_request(model, 0, &cancel);
+    model_release(model, 0, small);
+    cr_expect_null(model_acquire_waiting(model, 0, 7 * MIB, 60000));
+    cr_assert_eq(explain(model, &model_root), 1);
+    cr_expect_str_eq(why[0].refusal.limit, "max_bytes");
+    cr_expect_eq(why[0].earliest_ms, 30000);
+    model_free(model);
+}
