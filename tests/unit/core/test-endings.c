@@ -222,8 +222,8 @@ Test(endings, what_was_being_freed_is_charged_until_it_is_free)
     struct kept_segment file = {.id = 9, .bytes = 2 * MIB, .location = LOCATION_MMAP}, bad;
     struct segment_view view;
     int handle;
-    cr_assert_eq(broker_restore_freeing(model->broker, &ram, &handle), 0);
     cr_assert_eq(broker_restore_freeing(model->broker, &file, &handle), 0);
+    cr_assert_eq(broker_restore_freeing(model->broker, &ram, &handle), 0);
     cr_expect_eq(broker_restore_freeing(model->broker, &file, &handle), -EEXIST);
     broker_restore_done(model->broker);
     cr_expect_null(broker_check(model->broker), "%s", broker_check(model->broker));

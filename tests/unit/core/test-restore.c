@@ -116,6 +116,7 @@ Test(restore, what_contradicts_itself_is_not_restored)
     kept.slot = 2;
     cr_expect_eq(broker_restore_segment(model->broker, &kept, NULL, model->now), -EINVAL, "another lease, same file");
     cr_expect_eq(broker_peer_of(model->broker, 9), NULL);
+    cr_expect_eq(broker_peer_of(model->broker, 1), NULL, "nobody has resumed it");
     broker_restore_done(model->broker);
     cr_expect_null(broker_check(model->broker));
     model_free(model);

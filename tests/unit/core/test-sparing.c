@@ -254,6 +254,15 @@ Test(sparing, two_requests_for_more_than_one_step_can_mark_both_get_it)
     model_free(model);
 }
 
+/* A request for a file, which waits. */
+static void want_file(struct model *model, int peer, uint64_t mib)
+{
+    struct request request = {
+        .kind = REQUEST_ACQUIRE,
+        .acquire = {.bytes = mib * MIB, .location = LOCATION_MMAP, .numa_node = -1, .wait_ms = 30000}};
+    cr_expect_null(model_request(model, peer, &request));
+}
+
 Test(sparing, a_lease_is_needed_at_each_limit_of_an_account)
 {
     struct model *model = with_victims(20 * MIB, 0);
@@ -262,11 +271,7 @@ Test(sparing, a_lease_is_needed_at_each_limit_of_an_account)
     (void)hold(model, 1, 10);
     granted(model_acquire(model, 3, 20 * MIB, LOCATION_MMAP, 60000));
     cr_expect_null(model_acquire_waiting(model, 2, 4 * MIB, 30000)); /* of RAM there is too little */
-    cr_expect_null(model_request(
-        model, 3,
-        &(struct request){
-            .kind = REQUEST_ACQUIRE,
-            .acquire = {.bytes = 10 * MIB, .location = LOCATION_MMAP, .numa_node = -1, .wait_ms = 30000}}));
+    want_file(model, 3, 10);
     model_pass(model, 1000); /* and of all bytes, for the other */
     cr_expect_gt(account_revoking(&model->broker->host, LEDGER_MAX_BYTES), 0);
     cr_expect_eq(model_events(model, 0, EVENT_SPARED) + model_events(model, 1, EVENT_SPARED), 0);
@@ -292,5 +297,23 @@ Test(sparing, nothing_is_taken_before_the_next_pass_even_if_that_is_later)
     cr_expect_eq(revoke_next_wakeup(broker), broker->next_pass);
     model->hold_frees = false;
     model_finish(model);
+    model_free(model);
+}
+
+Test(sparing, of_one_size_the_oldest_is_spared_first_though_it_was_marked_first)
+{
+    struct model *model = with_victims(20 * MIB, 0);
+    (void)hold(model, 3, 10);
+    granted(model_acquire(model, 3, 54 * MIB, LOCATION_MMAP, 60000));
+    uint64_t older = granted(model_acquire(model, 0, 10 * MIB, LOCATION_MMAP, 60000)), newer = hold(model, 0, 10);
+    want_file(model, 2, 10);
+    (void)want(model, 2, 10);
+    cr_expect(is_marked(model, older) && is_marked(model, newer));
+    cr_expect_eq(TAILQ_FIRST(&model->broker->revoking)->id, older);
+    model_forget(model);
+    model->broker->options.settings.queue.revoke_for_priority = false;
+    model_pass(model, 500);
+    cr_expect(!is_marked(model, older) && !is_marked(model, newer));
+    cr_expect_eq(model_events(model, 0, EVENT_SPARED), 2);
     model_free(model);
 }
