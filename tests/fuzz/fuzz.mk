@@ -26,7 +26,7 @@ $(BUILD)/fuzz_core: ALL_LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=reallo
 $(BUILD)/fuzz_core: $(call object,tests/fuzz/fuzz_core.c tests/fuzz/fuzz_limits.c tests/unit/core/exhaustion.c) \
                     $(BUILD)/obj/tests/fuzz/shell_model.o $(CORE_O) $(BASE_O)
 	$(FUZZ_LINK)
-$(BUILD)/fuzz_config: $(call object,tests/fuzz/fuzz_config.c) $(CONFIG_O) $(OS_O) $(CORE_O) $(BASE_O)
+$(BUILD)/fuzz_config: $(call object,tests/fuzz/fuzz_config.c proto/name.c) $(CONFIG_O) $(OS_O) $(CORE_O) $(BASE_O)
 	$(FUZZ_LINK)
 $(BUILD)/fuzz_table: $(call object,tests/fuzz/fuzz_table.c) $(BUILD)/obj/daemon/runtime/table.o $(CORE_O) $(BASE_O)
 	$(FUZZ_LINK)
