@@ -38,6 +38,6 @@ $(BUILD)/fuzz_connections: $(call object,tests/fuzz/fuzz_connections.c) $(RUNTIM
 # writes seeds: a program of its own, without a fuzzer's main()
 $(BUILD)/make_seeds: $(call object,tests/fuzz/make_seeds.c) $(BUILD)/obj/daemon/runtime/table.o $(WIRE_O) $(BASE_O)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -lprotobuf-c
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -lprotobuf-c -lutf8proc
 
 .PHONY: fuzz fuzzers
