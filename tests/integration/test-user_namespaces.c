@@ -220,3 +220,48 @@ Test(user_namespaces, subordinate_ids_are_charged_to_whom_they_were_given)
     cr_expect_eq(status_of(&child), 0);
     fixture_stop(&fixture);
 }
+
+/* A set-user-id file, made inside the namespace by a subordinate id, runs as that id outside of it. */
+static int take_as(const struct fixture *fixture, uid_t uid)
+{
+    mb_lease *lease;
+    if (setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0) {
+        return 2;
+    }
+    mb_client *client = fixture_connect(fixture, 0);
+    int result = mb_acquire(client, 3 * MIB, NULL, &lease);
+    if (result == 0) {
+        (void)pause();
+    }
+    return result < 0 ? 1 : 0;
+}
+
+static int take_as_first(const struct fixture *fixture)
+{
+    return take_as(fixture, RANGE + 1);
+}
+
+static int take_as_second(const struct fixture *fixture)
+{
+    return take_as(fixture, RANGE + 2);
+}
+
+Test(user_namespaces, subordinate_ids_are_charged_to_their_owner_outside_of_a_namespace_too)
+{
+    struct fixture fixture;
+    char line[64];
+    int status;
+    (void)snprintf(line, sizeof line, "%d:%d:%d\n", OWNER, RANGE, RANGE_SIZE);
+    if (geteuid() != 0 || !give_range(line)) {
+        cr_skip("no file can be mounted over /etc/subuid here");
+    }
+    begin(&fixture);
+    pid_t first = fixture_fork(take_as_first, &fixture);
+    WAIT_UNTIL(fixture_status(&fixture).used_bytes == 3 * MIB);
+    pid_t second = fixture_fork(take_as_second, &fixture);
+    cr_assert(waitpid(second, &status, 0) == second);
+    cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 1, "both are one user, who may have 4 MiB: %#x", status);
+    (void)kill(first, SIGKILL);
+    (void)waitpid(first, NULL, 0);
+    fixture_stop(&fixture);
+}
