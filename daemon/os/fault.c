@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Dying at a point. */
+/* Dying at a point, and what else a test has the daemon do. */
 #include "daemon/os/fault.h"
 
 #ifdef MEMBROKER_FAULTS
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 
 void fault_point(void)
 {
@@ -22,6 +24,22 @@ void fault_unless(bool rule_is_kept)
     if (!rule_is_kept) {
         abort();
     }
+}
+
+void fault_leak(int fd)
+{
+    static atomic_ulong leaked;
+    const char *wanted = getenv("MEMBROKER_FAULT_LEAK");
+    if (wanted && atomic_fetch_add(&leaked, 1) < strtoul(wanted, NULL, 10)) {
+        (void)fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    }
+}
+
+void fault_pause_audit(void)
+{
+    const char *wanted = getenv("MEMBROKER_FAULT_AUDIT_MS");
+    struct timespec pause = {.tv_nsec = wanted ? strtol(wanted, NULL, 10) * 1000000 : 0};
+    (void)nanosleep(&pause, NULL);
 }
 
 #else

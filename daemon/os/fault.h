@@ -2,7 +2,9 @@
 /*
  * Points at which a test may have the daemon killed, as kill -9 would. Compiled in with MEMBROKER_FAULTS only: the
  * daemon then dies at the point with the number that the environment's MEMBROKER_FAULT says, counted from 1. Such a
- * build also aborts if a rule is broken that costs only time in others.
+ * build also aborts if a rule is broken that costs only time in others, leaks the descriptors of the first
+ * MEMBROKER_FAULT_LEAK segments that are freed, and has an audit pause for MEMBROKER_FAULT_AUDIT_MS behind each list of
+ * descriptors.
  */
 #pragma once
 
@@ -11,6 +13,8 @@
 #ifdef MEMBROKER_FAULTS
 void fault_point(void);
 void fault_unless(bool rule_is_kept);
+void fault_leak(int fd);
+void fault_pause_audit(void);
 #else
 static inline void fault_point(void)
 {
@@ -19,5 +23,14 @@ static inline void fault_point(void)
 static inline void fault_unless(bool rule_is_kept)
 {
     (void)rule_is_kept;
+}
+
+static inline void fault_leak(int fd)
+{
+    (void)fd;
+}
+
+static inline void fault_pause_audit(void)
+{
 }
 #endif

@@ -1,22 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Auditing. First every segment, a few hundred at a time: workers look at them, and each is compared when its look
- * comes back, so that what changes meanwhile does no harm. Then the descriptors, which a job on the thread pool lists:
- * a memfd of ours that belongs to no segment would be memory outside the ledger.
+ * comes back, so that what changes meanwhile does no harm. Then the descriptors (audit_scan.h): one that belongs to
+ * nothing would be memory outside the ledger.
  */
 #include "daemon/runtime/audit.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "daemon/os/memfd.h"
+#include "daemon/os/fault.h"
+#include "daemon/runtime/audit_scan.h"
 #include "daemon/runtime/log.h"
 #include "daemon/runtime/watch.h"
 #include "daemon/runtime/workers.h"
@@ -26,7 +24,6 @@ enum {
     SEGMENTS_PER_SLICE = 500,
     LOOK_PAUSE_MS = 5,
     LOOKING_MAX_MS = 5000, /* for a slice's looks to come back */
-    SCANS_MAX = 50,
     SCAN_PAUSE_MS = 5,
     DIFFERENCE_BYTES = 200,
 };
@@ -43,17 +40,11 @@ struct audit {
     char texts[MESSAGE_DIFFERENCES_MAX][DIFFERENCE_BYTES];
     const char *differences[MESSAGE_DIFFERENCES_MAX];
     size_t references; /* its own, and its looks' */
-    int scans;
-    int *descriptors; /* that look like segments */
-    size_t descriptor_count;
-    uint64_t control_bytes; /* of control pages, as the kernel has allocated them */
-    int scan_error;
+    struct audit_scan scan;
     size_t looks;         /* that have not come back */
     uint64_t looks_began; /* monotonic */
     size_t unseen;        /* segments that could not be looked at: that nothing differs is not known then */
     uint32_t unseen_user; /* of the last of those */
-    int look_error;       /* of the descriptors */
-    bool disturbed;       /* jobs ran when the scan began */
 };
 
 static struct audit *running;
@@ -77,7 +68,7 @@ static void on_closed(uv_handle_t *handle)
 {
     struct audit *audit = handle->data;
     connection_release(audit->connection);
-    free(audit->descriptors);
+    audit_scan_deinit(&audit->scan);
     free(audit);
 }
 
@@ -104,7 +95,7 @@ static void could_not_look(const struct audit *audit, struct reply *reply)
         (void)snprintf(reply->error.sentence, sizeof reply->error.sentence,
                        "the audit could not list the daemon's descriptors (%s): ask again when it has memory and "
                        "descriptors for it",
-                       strerrordesc_np(-audit->look_error));
+                       strerrordesc_np(-audit->scan.error));
     }
 }
 
@@ -114,7 +105,7 @@ static void finish(struct audit *audit)
     running = NULL;
     reply.audit = audit->report;
     reply.audit.differences = audit->differences;
-    if ((audit->look_error || audit->unseen) && !audit->report.difference_count) {
+    if ((audit->scan.error || audit->unseen) && !audit->report.difference_count) {
         could_not_look(audit, &reply);
     }
     connection_send(audit->connection, &reply, -EBADF);
@@ -123,104 +114,47 @@ static void finish(struct audit *audit)
 
 /* ---- descriptors ---- */
 
-static int keep_descriptor(struct audit *audit, size_t *capacity, int fd)
-{
-    if (!audit->descriptors || audit->descriptor_count == *capacity) {
-        *capacity = *capacity ? *capacity * 2 : 256;
-        int *grown = reallocarray(audit->descriptors, *capacity, sizeof *grown);
-        if (!grown) {
-            return -ENOMEM;
-        }
-        audit->descriptors = grown;
-    }
-    audit->descriptors[audit->descriptor_count++] = fd;
-    return 0;
-}
-
-static bool lies_in(const char *target, const char *directory)
-{
-    size_t length = directory ? strlen(directory) : 0;
-    return length && strncmp(target, directory, length) == 0 && target[length] == '/';
-}
-
-static bool is_segment_link(const struct server *server, const char *target)
-{
-    return strcmp(target, MEMFD_SEGMENT_LINK) == 0 || lies_in(target, server->config->spill_directory) ||
-           lies_in(target, server->config->files_directory);
-}
-
-/* This takes no lock of the inode, which the page's client may hold. */
-static uint64_t allocated_bytes(int directory, const char *name)
-{
-    struct stat status;
-    enum { BLOCK = 512 };
-    return fstatat(directory, name, &status, 0) == 0 ? (uint64_t)status.st_blocks * BLOCK : 0;
-}
-
 /* On the thread pool. */
 static void scan_work(uv_work_t *work)
 {
     struct audit *audit = work->data;
-    size_t capacity = 0;
-    DIR *directory = opendir("/proc/self/fd");
-    const struct dirent *entry;
-    audit->descriptor_count = 0;
-    audit->control_bytes = 0;
-    free(audit->descriptors);
-    audit->descriptors = NULL;
-    audit->scan_error = directory ? 0 : -errno;
-    while (directory && audit->scan_error == 0 && (entry = readdir(directory))) {
-        char target[512];
-        ssize_t length = readlinkat(dirfd(directory), entry->d_name, target, sizeof target - 1);
-        if (length > 0) {
-            target[length] = '\0';
-            if (strcmp(target, MEMFD_CONTROL_LINK) == 0) {
-                audit->control_bytes += allocated_bytes(dirfd(directory), entry->d_name);
-            }
-            if (is_segment_link(audit->server, target)) {
-                audit->scan_error = keep_descriptor(audit, &capacity, (int)strtol(entry->d_name, NULL, 10));
-            }
-        }
+    audit_scan_list(&audit->scan, audit->server->config);
+    fault_pause_audit();
+}
+
+static void note_suspects(struct audit *audit)
+{
+    const struct audit_scan *scan = &audit->scan;
+    const struct found_descriptor *first = scan->suspects;
+    if (scan->suspect_count) {
+        note_difference(audit,
+                        "%zu descriptors of segments or control pages belong to nothing in the ledger; the first is "
+                        "descriptor %d, inode %llu, with %llu bytes",
+                        scan->suspect_count, first->fd, (unsigned long long)first->inode,
+                        (unsigned long long)first->bytes);
     }
-    if (directory) {
-        (void)closedir(directory);
+    if (scan->control_differs) {
+        note_difference(audit, "%llu bytes of control pages are counted, and the kernel has %llu",
+                        (unsigned long long)scan->counted_control_bytes, (unsigned long long)scan->control_bytes);
     }
 }
 
 static void scan_again(uv_timer_t *timer);
 
-static bool is_known(const struct server *server, int fd)
-{
-    return (size_t)fd < server->segment_by_fd_size && server->segment_by_fd[fd];
-}
-
-/* A descriptor that is a segment's now, or that a job is making or closing now, explains itself; else it is a leak. */
 static void scan_done(uv_work_t *work, int status)
 {
     struct audit *audit = work->data;
-    struct server *server = audit->server;
-    size_t unexplained = 0;
+    struct audit_scan *scan = &audit->scan;
     (void)status;
-    for (size_t i = 0; i < audit->descriptor_count; i++) {
-        unexplained += !is_known(server, audit->descriptors[i]);
-    }
-    audit->report.ledger_control_bytes = server->control_store.bytes;
-    audit->report.kernel_control_bytes = audit->control_bytes;
-    bool differs = audit->control_bytes != server->control_store.bytes; /* sessions may have come or gone meanwhile */
-    bool doubtful = (unexplained && (audit->disturbed || !workers_are_idle(server) || audit->scans < 3)) ||
-                    (differs && audit->scans < SCANS_MAX - 1);
-    if (doubtful && ++audit->scans < SCANS_MAX && connection_is_open(audit->connection)) {
+    bool is_settled = audit_scan_judge(scan, audit->server);
+    if (!is_settled && connection_is_open(audit->connection)) {
         (void)uv_timer_start(&audit->timer, scan_again, SCAN_PAUSE_MS, 0);
         return;
     }
-    if (audit->scan_error < 0) {
-        audit->look_error = audit->scan_error;
-    } else if (unexplained && !doubtful) {
-        note_difference(audit, "%zu descriptors of segments belong to no segment in the ledger", unexplained);
-    }
-    if (audit->scan_error == 0 && differs && !doubtful) {
-        note_difference(audit, "%llu bytes of control pages are counted, and the kernel has %llu",
-                        (unsigned long long)server->control_store.bytes, (unsigned long long)audit->control_bytes);
+    audit->report.ledger_control_bytes = scan->counted_control_bytes;
+    audit->report.kernel_control_bytes = scan->control_bytes;
+    if (is_settled && scan->error == 0) {
+        note_suspects(audit);
     }
     finish(audit);
 }
@@ -229,7 +163,6 @@ static void scan_again(uv_timer_t *timer)
 {
     struct audit *audit = timer->data;
     audit->work.data = audit;
-    audit->disturbed = !workers_are_idle(audit->server);
     (void)uv_queue_work(&audit->server->loop, &audit->work, scan_work, scan_done);
 }
 

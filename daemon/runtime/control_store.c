@@ -15,9 +15,9 @@
 /* Of a user, whatever all have: nobody shuts others out by taking everything. */
 #define USER_BYTES_LEAST (UINT64_C(64) * 1024)
 
-void control_store_init(struct control_store *store, int fd_ceiling)
+void control_store_init(struct control_store *store, int fd_ceiling, struct descriptor_uses *descriptors)
 {
-    *store = (struct control_store){.fd_ceiling = fd_ceiling};
+    *store = (struct control_store){.fd_ceiling = fd_ceiling, .descriptors = descriptors};
     LIST_INIT(&store->owners);
 }
 
@@ -95,7 +95,7 @@ static void memory_free(struct control_store *store, struct control_memory *memo
     store->bytes -= memory->bytes;
     memory->owner->bytes -= memory->bytes;
     (void)munmap(memory->page, memory->bytes);
-    (void)fd_close(memory->fd);
+    (void)descriptor_close(store->descriptors, memory->fd);
     free(memory);
 }
 
@@ -135,6 +135,7 @@ static int make(struct control_store *store, struct control_owner *owner, unsign
     if (memory) {
         memory->owner = owner;
         memory->place = place;
+        descriptor_note(store->descriptors, memory->fd, DESCRIPTOR_CONTROL);
         owner->bytes += bytes;
         store->bytes += bytes;
         *ret = memory;

@@ -13,6 +13,7 @@
 #include <sys/queue.h>
 
 #include "daemon/config/config.h"
+#include "daemon/runtime/descriptors.h"
 #include "proto/control_page.h"
 
 struct control_owner;
@@ -43,12 +44,13 @@ struct control_store {
     LIST_HEAD(control_owner_list, control_owner) owners;
     uint64_t bytes;
     int fd_ceiling;
+    struct descriptor_uses *descriptors; /* where its own are noted */
 };
 
 /* Answers of control_store_take(): the bound of all, or of the user, is reached. */
 enum { CONTROL_E_FULL = 1, CONTROL_E_USER_FULL = 2 };
 
-void control_store_init(struct control_store *store, int fd_ceiling);
+void control_store_init(struct control_store *store, int fd_ceiling, struct descriptor_uses *descriptors);
 
 /* Frees what is spare; none may be in use. */
 void control_store_deinit(struct control_store *store);

@@ -267,6 +267,7 @@ static void take_out(struct connection *connection, struct frame_queue *queue, s
     outbox->queued_bytes -= queued->bytes;
     connection->caller->queued_bytes -= queued->bytes;
     connection->caller->queued_descriptors -= queued->fd >= 0;
+    descriptor_forget(&connection->server->descriptors, queued->fd);
     if (queued->fd >= 0) { /* it may be the last one of a file */
         segment_close_descriptor(connection->server, connection->caller->uid, queued->fd);
     }
@@ -320,6 +321,7 @@ static int enqueue(struct connection *connection, struct frame_queue *queue, con
     queued->fd = copy;
     queued->bytes = outgoing->bytes;
     memcpy(queued->frame, outgoing->frame, outgoing->bytes);
+    descriptor_note(&connection->server->descriptors, copy, DESCRIPTOR_PASSING);
     put_in(connection, queue, queued);
     return 0;
 }

@@ -72,6 +72,7 @@ static bool reserve_index(struct server *server, int fd)
 
 static void put_index(struct segment_file *file)
 {
+    descriptor_note(&file->server->descriptors, file->fd, DESCRIPTOR_SEGMENT);
     file->server->segment_by_fd[file->fd] = file;
     file->server->segments_indexed++;
 }
@@ -80,6 +81,7 @@ static void put_index(struct segment_file *file)
 static void clear_index(struct segment_file *file)
 {
     struct server *server = file->server;
+    descriptor_forget(&server->descriptors, file->fd);
     server->segment_by_fd[file->fd] = NULL;
     if (--server->segments_indexed == 0) {
         free((void *)server->segment_by_fd);
@@ -264,6 +266,7 @@ static void free_done(struct server *server, struct work *work, const struct job
     }
     fault_point();
     watch_released(file, &result->view);
+    fault_leak(file->fd);
     if (file->location == LOCATION_RAM) {
         file->fd = fd_close(file->fd);
     } else {
@@ -303,10 +306,9 @@ void segments_close(struct server *server)
 
 static void descriptor_done(struct server *server, struct work *work, const struct job_result *result, int fd)
 {
-    (void)server;
     (void)result;
     (void)fd;
-    (void)fd_close(work->fd);
+    (void)descriptor_close(&server->descriptors, work->fd);
     free(work);
 }
 
@@ -322,6 +324,7 @@ static void do_with_descriptor(struct server *server, enum job_kind kind, uint32
     work->fd = fd;
     work->user = user;
     work->done = descriptor_done;
+    descriptor_note(&server->descriptors, fd, DESCRIPTOR_PASSING);
     workers_do(server, work);
 }
 

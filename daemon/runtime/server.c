@@ -222,6 +222,9 @@ static int server_open(struct server *server)
 {
     int result = open_broker(server);
     if (result == 0) {
+        result = descriptor_uses_init(&server->descriptors, (size_t)server->fd_ceiling + DESCRIPTOR_RESERVE);
+    }
+    if (result == 0) {
         result = poll_table_reserve(&server->loop, server->fd_ceiling);
     }
     if (result == 0) {
@@ -247,8 +250,8 @@ static int server_open(struct server *server)
  */
 static int fd_ceiling(uint64_t limit)
 {
-    enum { RESERVE = 64, MOST = (1 << 18) - 2 /* as the unit file has it; libuv takes powers of two */ };
-    return (int)size_min(limit - size_min(RESERVE, limit / 4), MOST);
+    enum { MOST = (1 << 18) - 2 /* as the unit file has it; libuv takes powers of two */ };
+    return (int)size_min(limit - size_min(DESCRIPTOR_RESERVE, limit / 4), MOST);
 }
 
 /* The workers are forked before anything else is opened: they are to inherit nothing. */
@@ -283,7 +286,7 @@ struct server *server_new(struct config *config, const char *config_file, const 
     LIST_INIT(&server->peers);
     LIST_INIT(&server->retired);
     server->fd_ceiling = fd_ceiling(descriptor_limit_raise());
-    control_store_init(&server->control_store, server->fd_ceiling);
+    control_store_init(&server->control_store, server->fd_ceiling, &server->descriptors);
     if (server_open(server) < 0) {
         keeper_freeze(server); /* what was kept is still there for the next to start */
         return server_free(server);
@@ -365,6 +368,7 @@ struct server *server_free(struct server *server)
     config_free(server->config);
     reload_close(server);
     segments_close(server);
+    descriptor_uses_deinit(&server->descriptors);
     free(server->arena);
     free(server);
     return NULL;

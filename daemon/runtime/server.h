@@ -60,6 +60,8 @@ struct notices {
     char *socket; /* which settings the service manager's socket has otherwise; lines */
 };
 
+enum { DESCRIPTOR_RESERVE = 64 };
+
 struct server {
     uv_loop_t loop;
     struct notices notices;
@@ -85,7 +87,7 @@ struct server {
     int listen_fd;
     char socket_path[sizeof((struct sockaddr_un *)0)->sun_path + 1]; /* where it listens */
     int spare_fd;       /* given up for an instant when descriptors run out, so that a caller can be turned away */
-    int fd_ceiling;     /* clients and segments get descriptors below it; those above are the daemon's reserve */
+    int fd_ceiling;     /* clients and segments get descriptors below it; DESCRIPTOR_RESERVE above are the daemon's */
     uv_timer_t tending; /* of connections */
     struct connection_list connections;
     struct connection_list ended; /* connections that the reaper tears down */
@@ -119,8 +121,9 @@ struct server {
 
     struct workers workers;
     uv_work_t first_job;                 /* has the threads started */
-    struct segment_file **segment_by_fd; /* who owns which descriptor, for audits */
+    struct segment_file **segment_by_fd; /* who owns which descriptor */
     size_t segment_by_fd_size, segments_indexed;
+    struct descriptor_uses descriptors;
 
     enum shutdown shutdown;
     uint64_t stop_deadline; /* monotonic */

@@ -163,7 +163,7 @@ static bool close_first(const struct worker *worker)
     bool has_closed = false;
     TAILQ_FOREACH(work, &worker->doing, in_queue) {
         if (work->job.kind == JOB_CLOSE) {
-            work->fd = fd_close(work->fd);
+            work->fd = descriptor_close(&worker->server->descriptors, work->fd);
             has_closed = true;
         }
     }

@@ -67,6 +67,7 @@
     CALL(socket)                                                                                                       \
     CALL(stat)                                                                                                         \
     CALL(statvfs)                                                                                                      \
+    CALL(statx)                                                                                                        \
     CALL(syscall)                                                                                                      \
     CALL(unlink)                                                                                                       \
     CALL(unlinkat)                                                                                                     \

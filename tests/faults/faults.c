@@ -78,6 +78,7 @@ static const struct fault faults[] = {
     FAULT(socket, EMFILE, ENOMEM),
     FAULT(stat, EIO, ENOMEM),
     FAULT(statvfs, EIO),
+    FAULT(statx, ENOMEM),
     FAULT(syscall, ENOSYS, EINTR, EMFILE),
     FAULT(unlink, EIO),
     FAULT(unlinkat, EIO),

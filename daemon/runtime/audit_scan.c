@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Listing descriptors, and what is left of them after several lists. */
+#include "daemon/runtime/audit_scan.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/os/memfd.h"
+
+enum { SCANS = 20, BLOCK = 512 };
+
+/* ---- listing ---- */
+
+static int keep(struct audit_scan *scan, const struct found_descriptor *found)
+{
+    if (scan->found_count == scan->found_capacity) {
+        size_t capacity = scan->found_capacity ? scan->found_capacity * 2 : 256;
+        struct found_descriptor *grown = reallocarray(scan->found, capacity, sizeof *grown);
+        if (!grown) {
+            return -ENOMEM;
+        }
+        scan->found = grown;
+        scan->found_capacity = capacity;
+    }
+    scan->found[scan->found_count++] = *found;
+    return 0;
+}
+
+static bool lies_in(const char *target, const char *directory)
+{
+    size_t length = directory ? strlen(directory) : 0;
+    return length && strncmp(target, directory, length) == 0 && target[length] == '/';
+}
+
+static bool is_segment_link(const struct config *config, const char *target)
+{
+    return strcmp(target, MEMFD_SEGMENT_LINK) == 0 || lies_in(target, config->spill_directory) ||
+           lies_in(target, config->files_directory);
+}
+
+/* What the kernel knows without asking anybody: it takes no lock of the inode, and sends nothing to a file server. */
+static int look(struct audit_scan *scan, int directory, const char *name, bool is_control)
+{
+    struct statx status;
+    if (statx(directory, name, AT_STATX_DONT_SYNC, STATX_INO | STATX_BLOCKS | STATX_BTIME, &status) < 0) {
+        return errno == ENOENT ? 0 : -errno; /* it was closed meanwhile */
+    }
+    const struct found_descriptor found = {.fd = (int)strtol(name, NULL, 10),
+                                           .is_control = is_control,
+                                           .inode = status.stx_ino,
+                                           .bytes = status.stx_blocks * BLOCK,
+                                           .birth = status.stx_btime};
+    return keep(scan, &found);
+}
+
+static int list_entry(struct audit_scan *scan, const struct config *config, int directory, const char *name)
+{
+    char target[512];
+    ssize_t length = readlinkat(directory, name, target, sizeof target - 1);
+    if (length <= 0) {
+        return 0;
+    }
+    target[length] = '\0';
+    bool is_control = strcmp(target, MEMFD_CONTROL_LINK) == 0;
+    return is_control || is_segment_link(config, target) ? look(scan, directory, name, is_control) : 0;
+}
+
+void audit_scan_list(struct audit_scan *scan, const struct config *config)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    const struct dirent *entry;
+    scan->found_count = 0;
+    scan->error = directory ? 0 : -errno;
+    while (directory && scan->error == 0 && (entry = readdir(directory))) {
+        scan->error = list_entry(scan, config, dirfd(directory), entry->d_name);
+    }
+    if (directory) {
+        (void)closedir(directory);
+    }
+}
+
+/* ---- judging ---- */
+
+static int compare(const void *left, const void *right)
+{
+    const struct found_descriptor *a = left, *b = right;
+    return (a->fd > b->fd) - (a->fd < b->fd);
+}
+
+static bool is_same(const struct found_descriptor *a, const struct found_descriptor *b)
+{
+    return a->inode == b->inode && a->birth.tv_sec == b->birth.tv_sec && a->birth.tv_nsec == b->birth.tv_nsec;
+}
+
+/* Only those that are still there, and still for nothing, stay suspects. */
+static void narrow_suspects(struct audit_scan *scan, const struct server *server)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < scan->suspect_count; i++) {
+        const struct found_descriptor *found =
+            bsearch(&scan->suspects[i], scan->found, scan->found_count, sizeof *found, compare);
+        if (found && is_same(found, &scan->suspects[i]) &&
+            descriptor_use(&server->descriptors, found->fd) == DESCRIPTOR_UNKNOWN) {
+            scan->suspects[kept++] = *found;
+        }
+    }
+    scan->suspect_count = kept;
+}
+
+static int suspect_unknown(struct audit_scan *scan, const struct server *server)
+{
+    for (size_t i = 0; i < scan->found_count; i++) {
+        scan->suspect_count += descriptor_use(&server->descriptors, scan->found[i].fd) == DESCRIPTOR_UNKNOWN;
+    }
+    scan->suspects = calloc(scan->suspect_count + 1, sizeof *scan->suspects);
+    if (!scan->suspects) {
+        scan->suspect_count = 0;
+        return -ENOMEM;
+    }
+    scan->suspect_count = 0;
+    for (size_t i = 0; i < scan->found_count; i++) {
+        if (descriptor_use(&server->descriptors, scan->found[i].fd) == DESCRIPTOR_UNKNOWN) {
+            scan->suspects[scan->suspect_count++] = scan->found[i];
+        }
+    }
+    return 0;
+}
+
+static void compare_control(struct audit_scan *scan, const struct server *server)
+{
+    scan->control_bytes = 0;
+    scan->counted_control_bytes = server->control_store.bytes;
+    for (size_t i = 0; i < scan->found_count; i++) {
+        const struct found_descriptor *found = &scan->found[i];
+        bool is_copy = descriptor_use(&server->descriptors, found->fd) == DESCRIPTOR_PASSING;
+        scan->control_bytes += found->is_control && !is_copy ? found->bytes : 0;
+    }
+    uint64_t excess = scan->control_bytes - scan->counted_control_bytes;
+    if (scan->scans == 0) {
+        scan->first_excess = excess;
+        scan->control_differs = true;
+    }
+    scan->control_differs = scan->control_differs && excess != 0 && excess == scan->first_excess;
+}
+
+bool audit_scan_judge(struct audit_scan *scan, const struct server *server)
+{
+    if (scan->error) {
+        return true;
+    }
+    qsort(scan->found, scan->found_count, sizeof *scan->found, compare);
+    if (scan->scans == 0) {
+        scan->error = suspect_unknown(scan, server);
+    } else {
+        narrow_suspects(scan, server);
+    }
+    compare_control(scan, server);
+    scan->scans++;
+    bool agrees = !scan->suspect_count && scan->control_bytes == scan->counted_control_bytes;
+    return scan->error || agrees || scan->scans == SCANS;
+}
+
+void audit_scan_deinit(struct audit_scan *scan)
+{
+    free(scan->found);
+    free(scan->suspects);
+}
