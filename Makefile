@@ -68,7 +68,7 @@ RUNTIME_O := $(call object,$(RUNTIME_SRC))
 CLIENT_O  := $(call object,$(CLIENT_SRC))
 CTL_O     := $(call object,$(CTL_SRC))
 
-DAEMON_LIBS := -lresolv -lsystemd -lsubid -luv -lprotobuf-c -lutf8proc -linih -lnuma
+DAEMON_LIBS := -lresolv -lsystemd -lsubid -luv -lprotobuf-c -lutf8proc -lnuma
 CLIENT_LIBS := -lprotobuf-c -lutf8proc -pthread
 CTL_LIBS    := -ljansson -lsmartcols
 

@@ -149,7 +149,7 @@ static int check(const struct options *options)
         free(loaded.error);
         return EXIT_FAILURE;
     }
-    (void)config_warnings(loaded.config, stderr);
+    (void)config_warnings(loaded.config, "membrokerd: warning: ", stderr);
     (void)config_notes(loaded.config, stderr);
     if (geteuid() == 0 && !getenv("RUNTIME_DIRECTORY")) {
         (void)fprintf(stderr, "membrokerd: note: checked as root; `membrokerd --check-config --service` checks as the "
@@ -252,7 +252,7 @@ int main(int argc, char **argv)
     if (loaded.error) {
         warn_of_bad_files(loaded.error);
     }
-    (void)config_warnings(loaded.config, stderr);
+    (void)config_warnings(loaded.config, "membrokerd: warning: ", stderr);
     int status = serve(&loaded, &options);
     free(loaded.error);
     return status;

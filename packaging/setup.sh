@@ -4,7 +4,7 @@
 set -eu
 
 packages="build-essential pkg-config binutils
- libuv1-dev libprotobuf-c-dev libutf8proc-dev protobuf-c-compiler protobuf-compiler libinih-dev libnuma-dev libbsd-dev libsystemd-dev libsubid-dev
+ libuv1-dev libprotobuf-c-dev libutf8proc-dev protobuf-c-compiler protobuf-compiler libnuma-dev libbsd-dev libsystemd-dev libsubid-dev
  libjansson-dev libsmartcols-dev libcriterion-dev
  clang clang-format clang-tidy libclang-rt-14-dev cppcheck valgrind strace
  libjemalloc2 libmimalloc2.0 libtcmalloc-minimal4 python3-minimal jq gnuplot-nox libgsl-dev gcovr git"

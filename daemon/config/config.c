@@ -4,13 +4,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "daemon/config/directory.h"
+#include "daemon/config/doubts.h"
 #include "daemon/config/ids.h"
 #include "daemon/config/quotas.h"
 #include "daemon/config/settings.h"
@@ -28,6 +29,7 @@ struct config *config_free(struct config *config)
         free(config->files_directory);
         free(config->learned_file);
         free(config->sources);
+        free(config->doubts);
         quotas_free(&config->policy);
         free(config);
     }
@@ -125,11 +127,6 @@ static struct config *config_new(uint64_t host_total_bytes)
     return config;
 }
 
-static bool is_set(const struct config_draft *draft, enum setting_id id)
-{
-    return draft->origins[id].file != NULL;
-}
-
 static int fail_setting(struct config_draft *draft, enum setting_id id, const char *what)
 {
     return draft_fail(draft, draft->origins[id].file, draft->origins[id].line, &settings[id], "%s", what);
@@ -155,44 +152,6 @@ static int settle_paths(struct config_draft *draft, const char *socket_override)
     return 0;
 }
 
-/* Makes the directory and those above it. */
-static int make_directories(char *path)
-{
-    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        int result = mkdir(path, 0755) < 0 && errno != EEXIST ? -errno : 0;
-        *slash = '/';
-        if (result < 0) {
-            return result;
-        }
-    }
-    return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
-}
-
-static int open_spill(char *path, struct statvfs *ret)
-{
-    int result = make_directories(path);
-    if (result == 0 && (faccessat(AT_FDCWD, path, R_OK | W_OK | X_OK, AT_EACCESS) < 0 || statvfs(path, ret) < 0)) {
-        result = -errno;
-    }
-    return result;
-}
-
-/* As open_spill(), but nothing is made: the nearest directory that exists must be one to write to. */
-static int look_spill(const char *path, struct statvfs *ret)
-{
-    char above[PATH_MAX];
-    if (strlen(path) >= sizeof above) {
-        return -ENAMETOOLONG;
-    }
-    memcpy(above, path, strlen(path) + 1);
-    while (access(above, F_OK) < 0 && errno == ENOENT) {
-        char *slash = strrchr(above, '/');
-        slash[slash == above] = '\0';
-    }
-    return faccessat(AT_FDCWD, above, R_OK | W_OK | X_OK, AT_EACCESS) < 0 || statvfs(above, ret) < 0 ? -errno : 0;
-}
-
 /* What an administrator can do about a directory that can't be used. */
 static const char *advice(enum setting_id id, int error)
 {
@@ -202,6 +161,9 @@ static const char *advice(enum setting_id id, int error)
     if (error == -EROFS) {
         return "under systemd it must be among the unit's ReadWritePaths=: the drop-in "
                "/usr/share/membroker/spill-directory.conf, see membroker.conf(5)";
+    }
+    if (error == -EOPNOTSUPP) {
+        return "that file system has no room for files; name a directory on a disk";
     }
     return "name a directory that this user may write";
 }
@@ -220,11 +182,11 @@ static int settle_spill(struct config_draft *draft, bool look_only)
     struct config *config = draft->config;
     struct statvfs status = {0};
     int result =
-        look_only ? look_spill(config->spill_directory, &status) : open_spill(config->spill_directory, &status);
+        look_only ? directory_look(config->spill_directory, &status) : directory_make(config->spill_directory, &status);
     if (result < 0) {
         return fail_directory(draft, SETTING_DIRECTORY, config->spill_directory, result);
     }
-    if (!is_set(draft, SETTING_MAX_MAPPED_BYTES)) {
+    if (!draft_has(draft, SETTING_MAX_MAPPED_BYTES)) {
         config->limits.max_mapped_bytes = (uint64_t)status.f_bavail * status.f_frsize / 2;
     }
     return 0;
@@ -235,13 +197,13 @@ static void settle_limits(const struct config_draft *draft)
 {
     struct config *config = draft->config;
     struct byte_limits *limits = &config->limits;
-    if (!is_set(draft, SETTING_HEAP_BYTES)) {
+    if (!draft_has(draft, SETTING_HEAP_BYTES)) {
         config->heap_bytes = config->host_total_bytes / 4;
     }
-    if (!is_set(draft, SETTING_MAX_PHYSICAL_BYTES)) {
+    if (!draft_has(draft, SETTING_MAX_PHYSICAL_BYTES)) {
         limits->max_physical_bytes = size_multiply_saturated(config->heap_bytes, 2);
     }
-    if (!is_set(draft, SETTING_MAX_BYTES)) {
+    if (!draft_has(draft, SETTING_MAX_BYTES)) {
         limits->max_bytes = size_add_saturated(limits->max_physical_bytes, limits->max_mapped_bytes);
     }
 }
@@ -249,7 +211,7 @@ static void settle_limits(const struct config_draft *draft)
 static void settle_queue(const struct config_draft *draft)
 {
     struct queue_settings *queue = &draft->config->queue;
-    if (!is_set(draft, SETTING_MAX_WAITING_PER_USER)) {
+    if (!draft_has(draft, SETTING_MAX_WAITING_PER_USER)) {
         queue->waiting_per_user_max = (queue->waiting_max + 3) / 4;
     }
 }
@@ -263,9 +225,11 @@ static int check_order(struct config_draft *draft, enum setting_id smaller, enum
         return 0;
     }
     const struct setting_origin *last = right->file && (!left->file || right->line > left->line) ? right : left;
+    char left_text[SIZE_TEXT_BYTES], right_text[SIZE_TEXT_BYTES];
     return draft_fail(draft, last->file, last->line, &settings[last == right ? larger : smaller],
-                      "%s (%u ms) must not be larger than %s (%u ms)", settings[smaller].key, a, settings[larger].key,
-                      b);
+                      "%s (%s) must not be larger than %s (%s)", settings[smaller].key,
+                      duration_to_exact_text(a, left_text), settings[larger].key,
+                      duration_to_exact_text(b, right_text));
 }
 
 static int check_times(struct config_draft *draft)
@@ -294,6 +258,17 @@ static int check_files(struct config_draft *draft)
     return path && faccessat(AT_FDCWD, path, R_OK | W_OK | X_OK, AT_EACCESS) < 0
                ? fail_directory(draft, SETTING_FILES, path, -errno)
                : 0;
+}
+
+static int note_doubts(struct config_draft *draft)
+{
+    size_t size = 0;
+    FILE *out = open_memstream(&draft->config->doubts, &size);
+    if (!out) {
+        return -ENOMEM;
+    }
+    doubts_print(draft, out);
+    return fclose(out) == 0 ? 0 : -ENOMEM;
 }
 
 static int read_files(struct config_draft *draft, const char *file)
@@ -329,9 +304,12 @@ int config_load(const struct config_options *options, struct config **ret, char 
     if (result == 0) {
         result = quotas_check(&draft);
     }
+    if (result == 0) {
+        result = note_doubts(&draft);
+    }
     for (int id = 0; id < SETTINGS; id++) {
         if (result == 0 && id < CONFIG_SOCKET_SETTINGS) {
-            draft.config->socket_said[id] = is_set(&draft, (enum setting_id)id);
+            draft.config->socket_said[id] = draft_has(&draft, (enum setting_id)id);
         }
         free(draft.origins[id].file);
     }
@@ -369,7 +347,7 @@ struct broker_settings config_broker_settings(const struct config *config)
 void config_adopt(struct config *config, struct config *loaded)
 {
     struct policy before = config->policy;
-    char *sources = config->sources;
+    char *sources = config->sources, *doubts = config->doubts;
     config->heap_bytes = loaded->heap_bytes;
     config->limits = loaded->limits;
     config->times = loaded->times;
@@ -384,6 +362,8 @@ void config_adopt(struct config *config, struct config *loaded)
     loaded->policy = before;
     config->sources = loaded->sources;
     loaded->sources = sources;
+    config->doubts = loaded->doubts;
+    loaded->doubts = doubts;
     config_free(loaded);
 }
 
@@ -438,16 +418,27 @@ size_t config_notes(const struct config *config, FILE *out)
     return count;
 }
 
-size_t config_warnings(const struct config *config, FILE *out)
+static bool exceeds_host(const struct config *config)
+{
+    uint64_t physical = config->limits.max_physical_bytes;
+    return physical != LIMIT_OFF && physical > config->host_total_bytes;
+}
+
+size_t config_warnings(const struct config *config, const char *before, FILE *out)
 {
     char limit[SIZE_TEXT_BYTES], host[SIZE_TEXT_BYTES];
-    uint64_t physical = config->limits.max_physical_bytes;
-    if (physical == LIMIT_OFF || physical <= config->host_total_bytes) {
-        return 0;
+    size_t count = 0;
+    if (exceeds_host(config)) {
+        (void)fprintf(out,
+                      "%s[limits] max_physical_bytes is %s, but the host (or its cgroup) has %s: grants will stop at "
+                      "what is available\n",
+                      before, size_to_text(config->limits.max_physical_bytes, limit),
+                      size_to_text(config->host_total_bytes, host));
+        count++;
     }
-    (void)fprintf(out,
-                  "membrokerd: warning: [limits] max_physical_bytes is %s, but the host (or its cgroup) has %s: grants "
-                  "will stop at what is available\n",
-                  size_to_text(physical, limit), size_to_text(config->host_total_bytes, host));
-    return 1;
+    for (const char *line = config->doubts; line && *line; line = strchr(line, '\n') + 1) {
+        (void)fprintf(out, "%s%.*s\n", before, (int)strcspn(line, "\n"), line);
+        count++;
+    }
+    return count;
 }

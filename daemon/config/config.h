@@ -37,6 +37,7 @@ struct config {
     gid_t socket_group;                       /* (gid_t)-1: leave it */
     char *socket_group_name;                  /* NULL: none */
     char *sources;                            /* the files that were read; NULL: none */
+    char *doubts;                             /* what they say and can't have meant, a line each; NULL: nothing */
     bool socket_said[CONFIG_SOCKET_SETTINGS]; /* which of the three are in the files: socket, its mode, its group */
     /* [limits]; LIMIT_OFF where switched off */
     uint64_t heap_bytes;
@@ -100,4 +101,4 @@ size_t config_fixed_differences(const struct config *in_force, const struct conf
 size_t config_notes(const struct config *config, FILE *out);
 
 /* Writes a line for each setting that is allowed but doubtful (a limit beyond the host's memory). Returns how many. */
-size_t config_warnings(const struct config *config, FILE *out);
+size_t config_warnings(const struct config *config, const char *before, FILE *out);

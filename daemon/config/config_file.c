@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * INI files, by inih. It is given the lines by a reader of ours, which counts them (Debian's build of the library does
- * not tell line numbers) and refuses one that would not fit its buffer instead of letting it be cut in two.
- */
+/* Configuration files: their lines go to the table of settings, or to the sections of users, groups and classes. */
 #include <dirent.h>
 #include <errno.h>
-#include <ini.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/config/config_line.h"
 #include "daemon/config/ids.h"
 #include "daemon/config/quotas.h"
 #include "daemon/config/settings.h"
@@ -18,26 +15,10 @@
 struct reading {
     struct config_draft *draft;
     const char *path;
-    FILE *file;
     int line;
+    char *section;      /* NULL: none yet */
     int seen[SETTINGS]; /* the line in this file where it was set; 0: not yet */
-    bool too_long;
 };
-
-static char *read_line(char *buffer, int size, void *argument)
-{
-    struct reading *reading = argument;
-    char *line = fgets(buffer, size, reading->file);
-    if (!line) {
-        return NULL;
-    }
-    reading->line++;
-    if (!strchr(line, '\n') && !feof(reading->file)) {
-        reading->too_long = true;
-        return NULL;
-    }
-    return line;
-}
 
 static bool has_section(const char *section)
 {
@@ -59,65 +40,91 @@ static int find_setting(const char *section, const char *key)
     return -1;
 }
 
-static int fail_unknown(const struct reading *reading, const char *section, const char *key)
+static int fail_section(const struct reading *reading, const char *section)
 {
-    if (!*section) {
-        return draft_fail(reading->draft, reading->path, reading->line, NULL,
-                          "key \"%s\" stands before any section; put it under one, such as [limits]", key);
-    }
-    if (!has_section(section)) {
-        return draft_fail(
-            reading->draft, reading->path, reading->line, NULL,
-            "[%s] %s: there is no section [%s]; there are [server], [limits], [mapped], [leases], [queue], "
-            "[pool], [pressure], [access], [clients], [user NAME], [group NAME] and [class NAME]",
-            section, key, section);
-    }
     return draft_fail(reading->draft, reading->path, reading->line, NULL,
-                      "[%s] %s: there is no such key; membroker.conf(5) has the list", section, key);
+                      "there is no section [%s]; there are [server], [limits], [mapped], [leases], [queue], [pool], "
+                      "[pressure], [access], [clients], [user NAME], [group NAME] and [class NAME]",
+                      section);
 }
 
-/* inih's callback: 1 goes on, 0 stops. */
-static int take_line(void *argument, const char *section, const char *key, const char *value)
+static int take_section(struct reading *reading, const char *section)
 {
-    struct reading *reading = argument;
-    if (quotas_has_section(section)) {
-        const struct quota_line line = {section, key, value, reading->path, reading->line};
-        return quotas_take_line(reading->draft, &line) == 0;
+    char *copy = strdup(section);
+    if (!copy) {
+        return draft_fail(reading->draft, reading->path, reading->line, NULL, "out of memory");
     }
-    int id = find_setting(section, key);
+    free(reading->section);
+    reading->section = copy;
+    if (quotas_has_section(copy)) {
+        const struct quota_line line = {.section = copy, .file = reading->path, .line = reading->line};
+        return quotas_take_section(reading->draft, &line);
+    }
+    return has_section(copy) ? 0 : fail_section(reading, copy);
+}
+
+static int take_setting(struct reading *reading, const char *key, const char *value)
+{
+    int id = find_setting(reading->section, key);
     if (id < 0) {
-        (void)fail_unknown(reading, section, key);
-        return 0;
+        return draft_fail(reading->draft, reading->path, reading->line, NULL,
+                          "[%s] %s: there is no such key; membroker.conf(5) has the list", reading->section, key);
     }
     if (reading->seen[id]) {
-        (void)draft_fail(reading->draft, reading->path, reading->line, &settings[id],
-                         "it was set before, in line %d; keep one of the two", reading->seen[id]);
-        return 0;
+        return draft_fail(reading->draft, reading->path, reading->line, &settings[id],
+                          "it was set before, in line %d; keep one of the two", reading->seen[id]);
     }
     reading->seen[id] = reading->line;
-    return setting_parse(reading->draft, (enum setting_id)id, reading->path, reading->line, value) == 0;
+    return setting_parse(reading->draft, (enum setting_id)id, reading->path, reading->line, value);
 }
 
-static int read_all(struct reading *reading)
+static int take_line(struct reading *reading, char *text, size_t length)
 {
-    int result = ini_parse_stream(read_line, reading, take_line, reading);
-    if (reading->draft->error) {
-        return -EINVAL;
+    struct config_line parts = {0};
+    const char *wrong = strlen(text) < length ? "there is a NUL byte in the line" : config_line_parse(text, &parts);
+    if (wrong) {
+        return draft_fail(reading->draft, reading->path, reading->line, NULL, "%s", wrong);
     }
-    if (reading->too_long) {
-        return draft_fail(reading->draft, reading->path, reading->line, NULL, "the line is too long");
+    if (parts.kind == CONFIG_LINE_EMPTY) {
+        return 0;
     }
-    if (result != 0) {
-        return draft_fail(reading->draft, reading->path, result, NULL,
-                          "the line is neither [section] nor key = value nor a comment");
+    if (parts.kind == CONFIG_LINE_SECTION) {
+        return take_section(reading, parts.section);
     }
-    return 0;
+    if (!reading->section) {
+        return draft_fail(reading->draft, reading->path, reading->line, NULL,
+                          "key \"%s\" stands before any section; put it under one, such as [limits]", parts.key);
+    }
+    if (quotas_has_section(reading->section)) {
+        const struct quota_line line = {reading->section, parts.key, parts.value, reading->path, reading->line};
+        return quotas_take_line(reading->draft, &line);
+    }
+    return take_setting(reading, parts.key, parts.value);
+}
+
+static int read_all(struct reading *reading, FILE *file)
+{
+    cleanup(freep) char *text = NULL;
+    size_t size = 0;
+    ssize_t length;
+    int result = 0;
+    errno = 0;
+    while (result == 0 && (length = getline(&text, &size, file)) >= 0) {
+        reading->line++;
+        result = take_line(reading, text, (size_t)length);
+    }
+    return result == 0 && ferror(file) ? -EIO : result;
 }
 
 /* A file that its administrator can read need not be one that the service's user can. */
 static int fail_reading(struct config_draft *draft, const char *path, int error)
 {
     char user[64];
+    if (error == ENOENT) {
+        return draft_fail(draft, path, 0, NULL,
+                          "there is no such file; make it (an empty one will do, every setting has a default), or name "
+                          "another with --config");
+    }
     return draft_fail(draft, path, 0, NULL, "user %s can't read it: %s%s", user_name(geteuid(), user, sizeof user),
                       strerrordesc_np(error), error == EACCES ? "; give that user the right to (chmod, chgrp)" : "");
 }
@@ -135,15 +142,18 @@ static int note_source(struct config_draft *draft, const char *path)
 
 int config_file_read(struct config_draft *draft, const char *path, bool must_exist)
 {
-    struct reading reading = {.draft = draft, .path = path, .file = fopen(path, "re")};
-    if (!reading.file) {
-        if (errno == ENOENT && !must_exist) {
-            return 0;
-        }
-        return fail_reading(draft, path, errno);
+    struct reading reading = {.draft = draft, .path = path};
+    FILE *file = fopen(path, "re");
+    if (!file) {
+        return errno == ENOENT && !must_exist ? 0 : fail_reading(draft, path, errno);
     }
-    int result = read_all(&reading);
-    (void)fclose(reading.file);
+    draft_begin_file(draft);
+    int result = read_all(&reading, file);
+    if (result == -EIO) {
+        result = fail_reading(draft, path, errno);
+    }
+    (void)fclose(file);
+    free(reading.section);
     return result == 0 ? note_source(draft, path) : result;
 }
 

@@ -49,8 +49,10 @@ const char *user_name(uint32_t uid, char *text, size_t size)
     return text;
 }
 
-static const char *ids_from_text(const char *text, bool (*id_from_text)(const char *, uint32_t *), const char *unknown,
-                                 struct access_list *ret)
+typedef bool (*id_reader)(const char *text, uint32_t *ret);
+
+static const char *ids_from_text(const char *text, id_reader id_from_text, const char *kind, struct access_list *ret,
+                                 char *wrong)
 {
     static const char between[] = " \t,";
     ret->count = 0;
@@ -63,7 +65,8 @@ static const char *ids_from_text(const char *text, bool (*id_from_text)(const ch
         memcpy(word, text, length);
         word[length] = '\0';
         if (!id_from_text(word, &ret->ids[ret->count])) {
-            return unknown;
+            (void)snprintf(wrong, IDS_WRONG_BYTES, "there is no %s \"%s\"; create it, or give its number", kind, word);
+            return wrong;
         }
         ret->count++;
         text += length;
@@ -71,13 +74,12 @@ static const char *ids_from_text(const char *text, bool (*id_from_text)(const ch
     return NULL;
 }
 
-const char *users_from_text(const char *text, struct access_list *ret)
+const char *users_from_text(const char *text, struct access_list *ret, char *wrong)
 {
-    return ids_from_text(text, user_from_text, "one of these users does not exist; create it, or give its number", ret);
+    return ids_from_text(text, user_from_text, "user", ret, wrong);
 }
 
-const char *groups_from_text(const char *text, struct access_list *ret)
+const char *groups_from_text(const char *text, struct access_list *ret, char *wrong)
 {
-    return ids_from_text(text, group_from_text, "one of these groups does not exist; create it, or give its number",
-                         ret);
+    return ids_from_text(text, group_from_text, "group", ret, wrong);
 }

@@ -18,6 +18,8 @@ bool group_from_text(const char *text, uint32_t *ret);
 /* "NAME (NUMBER)", or the number alone, for errors; `text` is returned. */
 const char *user_name(uint32_t uid, char *text, size_t size);
 
-/* Names or numbers, between spaces or commas. Returns what is wrong, or NULL. */
-const char *users_from_text(const char *text, struct access_list *ret);
-const char *groups_from_text(const char *text, struct access_list *ret);
+enum { IDS_WRONG_BYTES = 160 };
+
+/* Names or numbers, between spaces or commas. Returns what is wrong, or NULL; wrong[IDS_WRONG_BYTES] may hold it. */
+const char *users_from_text(const char *text, struct access_list *ret, char *wrong);
+const char *groups_from_text(const char *text, struct access_list *ret, char *wrong);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/config/config_line.h"
 #include "daemon/config/ids.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/size.h"
@@ -27,6 +28,11 @@ static int kind_of(const char *section)
         }
     }
     return -1;
+}
+
+const char *quotas_prefix(enum party_kind kind)
+{
+    return prefixes[kind];
 }
 
 bool quotas_has_section(const char *section)
@@ -55,7 +61,8 @@ __attribute__((format(printf, 3, 4))) static int fail(struct config_draft *draft
         what = NULL;
         return -ENOMEM;
     }
-    return draft_fail(draft, line->file, line->line, NULL, "[%s] %s: %s", line->section, line->key, what);
+    return draft_fail(draft, line->file, line->line, NULL, "[%s]%s%s: %s", line->section, line->key ? " " : "",
+                      line->key ? line->key : "", what);
 }
 
 /* ---- sections ---- */
@@ -94,7 +101,7 @@ static bool is_only_section(struct config_draft *draft, const struct quota_line 
     return true;
 }
 
-/* The section's rule, made with its first line; NULL after an error. */
+/* The section's rule, made if it is new; NULL after an error. */
 static struct policy_rule *rule_of(struct config_draft *draft, const struct quota_line *line)
 {
     struct policy *policy = &draft->config->policy;
@@ -168,7 +175,7 @@ static int add_member(struct config_draft *draft, const struct quota_line *line,
     return 0;
 }
 
-/* A key that comes again replaces what it said before. */
+/* A drop-in's list replaces the one before. */
 static void drop_members(struct policy_rule *rule, enum member_kind kind)
 {
     size_t kept = 0;
@@ -205,12 +212,8 @@ static int take_members(struct config_draft *draft, const struct quota_line *lin
 
 static int take_size(struct config_draft *draft, const struct quota_line *line, uint64_t *ret)
 {
-    if (size_from_text(line->value, draft->config->host_total_bytes, ret) < 0) {
-        return fail(draft, line, "\"%s\": a size is expected, such as 512M, 8G, 25%% (of memory), or 0 or unlimited",
-                    line->value);
-    }
-    *ret = *ret ? *ret : LIMIT_OFF;
-    return 0;
+    const char *wrong = limit_from_text(line->value, draft->config->host_total_bytes, ret);
+    return wrong ? fail(draft, line, "\"%s\": %s", line->value, wrong) : 0;
 }
 
 static int take_number(struct config_draft *draft, const struct quota_line *line, uint32_t least, uint32_t most,
@@ -237,8 +240,11 @@ static int take_reserve(struct config_draft *draft, const struct quota_line *lin
         return fail(draft, line,
                     "nobody knows how many users there will be: reserve for users, groups or classes by name");
     }
-    if (result == 0 && rule->quota.reserve_bytes == LIMIT_OFF) {
-        rule->quota.reserve_bytes = 0;
+    if (result == 0 && strcmp(line->value, "unlimited") == 0) {
+        return fail(draft, line, "a reserve has a size; 0 is none");
+    }
+    if (rule->quota.reserve_bytes == LIMIT_OFF) {
+        rule->quota.reserve_bytes = 0; /* here 0 is nothing, as everybody would read it */
     }
     size_t index = (size_t)(rule - draft->config->policy.rules);
     return result < 0 ? result : draft_remember(draft, &draft->reserves[index], line->file, line->line);
@@ -278,120 +284,83 @@ static int take_choice(struct config_draft *draft, const struct quota_line *line
     return result < 0 ? result : draft_remember(draft, &draft->huge[index], line->file, line->line);
 }
 
-int quotas_take_line(struct config_draft *draft, const struct quota_line *line)
+static const char *const keys[QUOTA_KEYS] = {
+    [QUOTA_USERS] = "users",
+    [QUOTA_GROUPS] = "groups",
+    [QUOTA_CLIENTS] = "clients",
+    [QUOTA_MAX_BYTES] = "max_bytes",
+    [QUOTA_MAX_PHYSICAL_BYTES] = "max_physical_bytes",
+    [QUOTA_MAX_MAPPED_BYTES] = "max_mapped_bytes",
+    [QUOTA_MAX_LEASES] = "max_leases",
+    [QUOTA_MAX_SESSIONS] = "max_sessions",
+    [QUOTA_RESERVE_BYTES] = "reserve_bytes",
+    [QUOTA_PRIORITY] = "priority",
+    [QUOTA_WEIGHT] = "weight",
+    [QUOTA_CHARGE] = "charge",
+    [QUOTA_HUGE] = "huge",
+};
+
+static int take_value(struct config_draft *draft, const struct quota_line *line, struct policy_rule *rule,
+                      enum quota_key key)
 {
-    struct policy_rule *rule = rule_of(draft, line);
-    const char *key = line->key;
-    if (!rule) {
-        return -EINVAL;
-    }
     struct quota *quota = &rule->quota;
-    if (strcmp(key, "max_bytes") == 0) {
+    switch (key) {
+    case QUOTA_USERS:
+        return take_members(draft, line, rule, MEMBER_USER);
+    case QUOTA_GROUPS:
+        return take_members(draft, line, rule, MEMBER_GROUP);
+    case QUOTA_CLIENTS:
+        return take_members(draft, line, rule, MEMBER_CLIENT);
+    case QUOTA_MAX_BYTES:
         return take_size(draft, line, &quota->limits.max_bytes);
-    }
-    if (strcmp(key, "max_physical_bytes") == 0) {
+    case QUOTA_MAX_PHYSICAL_BYTES:
         return take_size(draft, line, &quota->limits.max_physical_bytes);
-    }
-    if (strcmp(key, "max_mapped_bytes") == 0) {
+    case QUOTA_MAX_MAPPED_BYTES:
         return take_size(draft, line, &quota->limits.max_mapped_bytes);
-    }
-    if (strcmp(key, "max_leases") == 0 || strcmp(key, "max_sessions") == 0) {
-        return take_count(draft, line, key[4] == 'l' ? &quota->max_leases : &quota->max_sessions);
-    }
-    if (strcmp(key, "reserve_bytes") == 0) {
+    case QUOTA_MAX_LEASES:
+        return take_count(draft, line, &quota->max_leases);
+    case QUOTA_MAX_SESSIONS:
+        return take_count(draft, line, &quota->max_sessions);
+    case QUOTA_RESERVE_BYTES:
         return take_reserve(draft, line, rule);
-    }
-    if (strcmp(key, "priority") == 0) {
+    case QUOTA_PRIORITY:
         quota->has_priority = true;
         return take_number(draft, line, 0, NUMBER_MAX, &quota->priority);
-    }
-    if (strcmp(key, "weight") == 0) {
+    case QUOTA_WEIGHT:
         quota->has_weight = true;
         return take_number(draft, line, 1, NUMBER_MAX, &quota->weight);
-    }
-    if (strcmp(key, "charge") == 0 || strcmp(key, "huge") == 0) {
+    case QUOTA_CHARGE:
+    case QUOTA_HUGE:
         return take_choice(draft, line, rule);
-    }
-    if (strcmp(key, "users") == 0 || strcmp(key, "groups") == 0 || strcmp(key, "clients") == 0) {
-        return take_members(draft, line, rule,
-                            key[0] == 'u'   ? MEMBER_USER
-                            : key[0] == 'g' ? MEMBER_GROUP
-                                            : MEMBER_CLIENT);
+    case QUOTA_KEYS:
+        break;
     }
     return fail(draft, line, "there is no such key; membroker.conf(5) has the list");
 }
 
-/* ---- promises ---- */
-
-static int check_rule(struct config_draft *draft, size_t index)
+int quotas_take_section(struct config_draft *draft, const struct quota_line *line)
 {
-    const struct policy_rule *rule = &draft->config->policy.rules[index];
-    const struct setting_origin *origin = &draft->reserves[index];
-    const struct quota *quota = &rule->quota;
-    uint64_t most = size_min(quota->limits.max_physical_bytes, quota->limits.max_bytes);
-    char reserve[SIZE_TEXT_BYTES], limit[SIZE_TEXT_BYTES];
-    if (quota->reserve_bytes > most) {
-        return draft_fail(draft, origin->file, origin->line, NULL,
-                          "[%s%s] reserve_bytes: %s are reserved, but its own limit is %s; reserve less or allow more",
-                          prefixes[rule->kind], rule->name, size_to_text(quota->reserve_bytes, reserve),
-                          size_to_text(most, limit));
-    }
-    if (quota->charge == CHARGE_CLIENT && quota->huge_pages != HUGE_PAGES_NEVER) {
-        const struct setting_origin *huge = &draft->huge[index];
-        return draft_fail(
-            draft, huge->file, huge->line, NULL,
-            "[%s%s] huge: huge pages are filled, and paid for, by the broker, and charge = client says that "
-            "clients pay; take one of the two away",
-            prefixes[rule->kind], rule->name);
-    }
-    return 0;
+    return rule_of(draft, line) ? 0 : -EINVAL;
 }
 
-/* A size that never fits would be passed over without a word. */
-static int check_pool(struct config_draft *draft)
+int quotas_take_line(struct config_draft *draft, const struct quota_line *line)
 {
-    const struct pool_settings *pool = &draft->config->pool;
-    const struct setting_origin *origin = &draft->origins[SETTING_POOL_SIZES];
-    char size[SIZE_TEXT_BYTES], limit[SIZE_TEXT_BYTES];
-    for (size_t i = 0; i < pool->size_count; i++) {
-        if (pool->sizes[i] > pool->bytes) {
-            return draft_fail(draft, origin->file, origin->line, &settings[SETTING_POOL_SIZES],
-                              "a segment of %s can never be ready: [pool] pool_bytes is %s; raise that, or leave the "
-                              "size out",
-                              size_to_text(pool->sizes[i], size), size_to_text(pool->bytes, limit));
+    struct policy_rule *rule = rule_of(draft, line);
+    unsigned key = 0;
+    if (!rule) {
+        return -EINVAL;
+    }
+    while (key < QUOTA_KEYS && strcmp(keys[key], line->key) != 0) {
+        key++;
+    }
+    if (key < QUOTA_KEYS) {
+        int *seen = &draft->seen[rule - draft->config->policy.rules][key];
+        if (*seen) {
+            return fail(draft, line, "it was set before, in line %d; keep one of the two", *seen);
         }
+        *seen = line->line;
     }
-    return 0;
-}
-
-int quotas_check(struct config_draft *draft)
-{
-    const struct config *config = draft->config;
-    uint64_t most = size_min(config->limits.max_physical_bytes, config->limits.max_bytes);
-    uint64_t sum = 0;
-    const struct setting_origin nowhere = {0}, *last = &nowhere;
-    char sum_text[SIZE_TEXT_BYTES], limit[SIZE_TEXT_BYTES];
-    for (size_t i = 0; i < config->policy.rule_count; i++) {
-        int result = check_rule(draft, i);
-        if (result < 0) {
-            return result;
-        }
-        sum = size_add_saturated(sum, config->policy.rules[i].quota.reserve_bytes);
-        last = draft->reserves[i].file ? &draft->reserves[i] : last;
-    }
-    if (sum > most) {
-        return draft_fail(draft, last->file, last->line, NULL,
-                          "reserve_bytes: all reserves together are %s (%" PRIu64
-                          " bytes), but there are only %s of RAM to lend ([limits] max_physical_bytes and max_bytes); "
-                          "reserve less, or raise those",
-                          size_to_text(sum, sum_text), sum, size_to_text(most, limit));
-    }
-    if (config->pool.bytes > most) {
-        return draft_fail(draft, draft->origins[SETTING_POOL_BYTES].file, draft->origins[SETTING_POOL_BYTES].line,
-                          &settings[SETTING_POOL_BYTES], "it is more than all the RAM that there is to lend (%s)",
-                          size_to_text(most, limit));
-    }
-    return check_pool(draft);
+    return take_value(draft, line, rule, (enum quota_key)key);
 }
 
 /* ---- printing ---- */
@@ -399,20 +368,38 @@ int quotas_check(struct config_draft *draft)
 static void print_limit(const char *key, uint64_t value, FILE *out)
 {
     if (value != LIMIT_OFF) {
+        (void)fprintf(out, "%s = ", key);
+        limit_print(value, out);
+        (void)fputc('\n', out);
+    }
+}
+
+static void print_number(const char *key, bool is_set, uint64_t value, FILE *out)
+{
+    if (is_set) {
         (void)fprintf(out, "%s = %" PRIu64 "\n", key, value);
     }
 }
 
 static void print_members(const struct policy_rule *rule, enum member_kind kind, const char *key, FILE *out)
 {
-    bool begun = false;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *list = open_memstream(&text, &size);
+    if (!list) {
+        return;
+    }
     for (size_t i = 0; i < rule->member_count; i++) {
         if (rule->members[i].kind == kind) {
-            (void)fprintf(out, "%s%s%s", begun ? "" : key, begun ? " " : " = ", rule->members[i].name);
-            begun = true;
+            (void)fprintf(list, "%s%s", ftell(list) > 0 ? " " : "", rule->members[i].name);
         }
     }
-    (void)fprintf(out, "%s", begun ? "\n" : "");
+    if (fclose(list) == 0 && text && *text) {
+        (void)fprintf(out, "%s = ", key);
+        config_line_print_value(text, out);
+        (void)fputc('\n', out);
+    }
+    free(text);
 }
 
 static void print_rule(const struct policy_rule *rule, FILE *out)
@@ -425,11 +412,11 @@ static void print_rule(const struct policy_rule *rule, FILE *out)
     print_limit("max_bytes", quota->limits.max_bytes, out);
     print_limit("max_physical_bytes", quota->limits.max_physical_bytes, out);
     print_limit("max_mapped_bytes", quota->limits.max_mapped_bytes, out);
-    print_limit("max_leases", quota->max_leases, out);
-    print_limit("max_sessions", quota->max_sessions, out);
+    print_number("max_leases", quota->max_leases != LIMIT_OFF, quota->max_leases, out);
+    print_number("max_sessions", quota->max_sessions != LIMIT_OFF, quota->max_sessions, out);
     print_limit("reserve_bytes", quota->reserve_bytes ? quota->reserve_bytes : LIMIT_OFF, out);
-    print_limit("priority", quota->has_priority ? quota->priority : LIMIT_OFF, out);
-    print_limit("weight", quota->has_weight ? quota->weight : LIMIT_OFF, out);
+    print_number("priority", quota->has_priority, quota->priority, out);
+    print_number("weight", quota->has_weight, quota->weight, out);
     if (quota->charge != CHARGE_UNSPECIFIED) {
         (void)fprintf(out, "charge = %s\n", charge_words[quota->charge]);
     }

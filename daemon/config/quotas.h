@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The sections [user NAME], [group NAME] and [class NAME]: their keys, and what they promise together. A section may
- * come again, in a drop-in: its later values win.
+ * come again; a drop-in's values win.
  */
 #pragma once
 
 #include "daemon/config/settings.h"
 
 struct quota_line {
-    const char *section, *key, *value;
+    const char *section, *key, *value; /* the latter two NULL: the section begins */
     const char *file;
     int line;
 };
 
 bool quotas_has_section(const char *section);
+
+/* "user ", "group " or "class ". */
+const char *quotas_prefix(enum party_kind kind);
+
+/* Takes a section's beginning into the draft. 0 or negative errno with the draft's error set. */
+int quotas_take_section(struct config_draft *draft, const struct quota_line *line);
 
 /* Takes a line of such a section into the draft. 0 or negative errno with the draft's error set. */
 int quotas_take_line(struct config_draft *draft, const struct quota_line *line);

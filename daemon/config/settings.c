@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "daemon/config/config_line.h"
 #include "daemon/config/ids.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/size.h"
@@ -24,9 +25,9 @@ const struct setting settings[SETTINGS] = {
     [SETTING_SOCKET_MODE] = {"server", "socket_mode", KIND_MODE, AT(socket_mode), false},
     [SETTING_SOCKET_GROUP] = {"server", "socket_group", KIND_GROUP, AT(socket_group_name), false},
     [SETTING_HEAP_BYTES] = {"limits", "heap_bytes", KIND_SIZE, AT(heap_bytes), true},
-    [SETTING_MAX_BYTES] = {"limits", "max_bytes", KIND_SIZE, AT(limits.max_bytes), true},
-    [SETTING_MAX_PHYSICAL_BYTES] = {"limits", "max_physical_bytes", KIND_SIZE, AT(limits.max_physical_bytes), true},
-    [SETTING_MAX_MAPPED_BYTES] = {"limits", "max_mapped_bytes", KIND_SIZE, AT(limits.max_mapped_bytes), true},
+    [SETTING_MAX_BYTES] = {"limits", "max_bytes", KIND_LIMIT, AT(limits.max_bytes), true},
+    [SETTING_MAX_PHYSICAL_BYTES] = {"limits", "max_physical_bytes", KIND_LIMIT, AT(limits.max_physical_bytes), true},
+    [SETTING_MAX_MAPPED_BYTES] = {"limits", "max_mapped_bytes", KIND_LIMIT, AT(limits.max_mapped_bytes), true},
     [SETTING_DIRECTORY] = {"mapped", "directory", KIND_PATH, AT(spill_directory), false},
     [SETTING_FILES] = {"mapped", "files", KIND_PATH, AT(files_directory), false},
     [SETTING_DEFAULT_TTL] = {"leases", "default_ttl", KIND_DURATION, AT(times.ttl_default_ms), true},
@@ -101,6 +102,16 @@ int draft_fail(struct config_draft *draft, const char *file, int line, const str
     return -EINVAL;
 }
 
+void draft_begin_file(struct config_draft *draft)
+{
+    memset(draft->seen, 0, sizeof draft->seen);
+}
+
+bool draft_has(const struct config_draft *draft, enum setting_id id)
+{
+    return draft->origins[id].file != NULL;
+}
+
 static void *value_of(struct config *config, enum setting_id id)
 {
     return (char *)config + settings[id].offset;
@@ -161,12 +172,21 @@ static const char *parse_size(const char *text, uint64_t whole, uint64_t *ret)
         return "it is too large for 64 bits";
     }
     if (result < 0) {
-        return "a size is expected, such as 512M, 8G, 25% (of memory), or 0 or unlimited for none";
+        return "a size is expected, such as 512M, 8G, 25% (of memory), or unlimited";
     }
     if (*ret == 0) {
         *ret = LIMIT_OFF;
     }
     return NULL;
+}
+
+const char *limit_from_text(const char *text, uint64_t whole, uint64_t *ret)
+{
+    if (strcmp(text, "nothing") == 0) {
+        *ret = 0;
+        return NULL;
+    }
+    return parse_size(text, whole, ret);
 }
 
 static const char *parse_duration(const char *text, uint32_t *ret)
@@ -260,7 +280,7 @@ static const char *parse_sizes(const char *text, uint64_t whole, struct pool_set
     return NULL;
 }
 
-static const char *parse_kind(struct config *config, enum setting_id id, const char *text)
+static const char *parse_kind(struct config *config, enum setting_id id, const char *text, char *wrong)
 {
     switch (settings[id].kind) {
     case KIND_PATH:
@@ -271,6 +291,8 @@ static const char *parse_kind(struct config *config, enum setting_id id, const c
         return parse_group(config, text);
     case KIND_SIZE:
         return parse_size(text, config->host_total_bytes, value_of(config, id));
+    case KIND_LIMIT:
+        return limit_from_text(text, config->host_total_bytes, value_of(config, id));
     case KIND_DURATION:
         return parse_duration(text, value_of(config, id));
     case KIND_DURATION_OR_0:
@@ -288,9 +310,9 @@ static const char *parse_kind(struct config *config, enum setting_id id, const c
     case KIND_NUMBER:
         return parse_large_number(text, value_of(config, id));
     case KIND_USERS:
-        return users_from_text(text, value_of(config, id));
+        return users_from_text(text, value_of(config, id), wrong);
     case KIND_GROUPS:
-        return groups_from_text(text, value_of(config, id));
+        return groups_from_text(text, value_of(config, id), wrong);
     }
     return "unknown kind";
 }
@@ -309,9 +331,11 @@ int draft_remember(struct config_draft *draft, struct setting_origin *origin, co
 
 int setting_parse(struct config_draft *draft, enum setting_id id, const char *file, int line, const char *text)
 {
-    const char *wrong = parse_kind(draft->config, id, text);
+    char sentence[IDS_WRONG_BYTES];
+    const char *wrong = parse_kind(draft->config, id, text, sentence);
     if (!wrong && id == SETTING_POOL_BYTES && draft->config->pool.bytes == LIMIT_OFF) {
-        draft->config->pool.bytes = 0; /* here nothing means nothing */
+        draft->config->pool.bytes = 0; /* 0 is no pool */
+        wrong = strcmp(text, "unlimited") == 0 ? "a pool has a size; 0 is none" : NULL;
     }
     if (!wrong && id == SETTING_SOCKET && strlen(text) >= sizeof((struct sockaddr_un *)0)->sun_path) {
         wrong = "a socket's path must be shorter than 108 bytes";
@@ -324,13 +348,28 @@ int setting_parse(struct config_draft *draft, enum setting_id id, const char *fi
 
 /* ---- printing ---- */
 
-static void print_size(uint64_t bytes, FILE *out)
+void size_print(uint64_t bytes, FILE *out)
 {
-    if (bytes == LIMIT_OFF) {
-        (void)fprintf(out, "unlimited");
-    } else {
-        (void)fprintf(out, "%" PRIu64, bytes);
+    char exact[SIZE_TEXT_BYTES], about[SIZE_TEXT_BYTES];
+    (void)fputs(size_to_exact_text(bytes, exact), out);
+    if (strspn(exact, "0123456789") > 4) {
+        (void)fprintf(out, " # %s", size_to_text(bytes, about));
     }
+}
+
+void limit_print(uint64_t bytes, FILE *out)
+{
+    if (bytes == 0) {
+        (void)fputs("nothing", out); /* 0 would be read as no limit */
+    } else {
+        size_print(bytes, out);
+    }
+}
+
+static void print_duration(uint32_t milliseconds, FILE *out)
+{
+    char text[SIZE_TEXT_BYTES];
+    (void)fputs(duration_to_exact_text(milliseconds, text), out);
 }
 
 static void print_ids(const struct access_list *list, FILE *out)
@@ -343,7 +382,8 @@ static void print_ids(const struct access_list *list, FILE *out)
 static void print_sizes(const struct pool_settings *pool, FILE *out)
 {
     for (size_t i = 0; i < pool->size_count; i++) {
-        (void)fprintf(out, "%s%" PRIu64, i ? " " : "", pool->sizes[i]);
+        char text[SIZE_TEXT_BYTES];
+        (void)fprintf(out, "%s%s", i ? " " : "", size_to_exact_text(pool->sizes[i], text));
     }
 }
 
@@ -365,17 +405,20 @@ void setting_print(const struct config *config, enum setting_id id, FILE *out)
     switch (settings[id].kind) {
     case KIND_PATH:
     case KIND_GROUP:
-        (void)fprintf(out, "%s", *(char *const *)value);
+        config_line_print_value(*(char *const *)value, out);
         break;
     case KIND_MODE:
         (void)fprintf(out, "%04o", (unsigned)*(const mode_t *)value);
         break;
     case KIND_SIZE:
-        print_size(*(const uint64_t *)value, out);
+        size_print(*(const uint64_t *)value, out);
+        break;
+    case KIND_LIMIT:
+        limit_print(*(const uint64_t *)value, out);
         break;
     case KIND_DURATION:
     case KIND_DURATION_OR_0:
-        (void)fprintf(out, "%" PRIu32 "ms", *(const uint32_t *)value);
+        print_duration(*(const uint32_t *)value, out);
         break;
     case KIND_COUNT:
     case KIND_NUMBER:
@@ -400,6 +443,19 @@ void setting_print(const struct config *config, enum setting_id id, FILE *out)
     }
 }
 
+static uint64_t number_of(const struct config *config, enum setting_id id)
+{
+    const void *value = const_value_of(config, id);
+    bool is_size = settings[id].kind == KIND_SIZE || settings[id].kind == KIND_LIMIT;
+    return is_size ? *(const uint64_t *)value : *(const uint32_t *)value;
+}
+
+bool setting_is_larger(const struct config *config, enum setting_id id, enum setting_id than)
+{
+    uint64_t number = number_of(config, id);
+    return number != LIMIT_OFF && number > number_of(config, than);
+}
+
 static bool texts_differ(const char *a, const char *b)
 {
     return strcmp(a ? a : "", b ? b : "") != 0;
@@ -415,6 +471,7 @@ bool setting_differs(enum setting_id id, const struct config *a, const struct co
     case KIND_MODE:
         return *(const mode_t *)left != *(const mode_t *)right;
     case KIND_SIZE:
+    case KIND_LIMIT:
         return *(const uint64_t *)left != *(const uint64_t *)right;
     case KIND_DURATION:
     case KIND_DURATION_OR_0:

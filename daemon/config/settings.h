@@ -64,6 +64,7 @@ enum setting_kind {
     KIND_MODE,
     KIND_GROUP,
     KIND_SIZE,
+    KIND_LIMIT, /* a size, or "nothing" */
     KIND_DURATION,
     KIND_DURATION_OR_0, /* which switches it off */
     KIND_COUNT,
@@ -94,6 +95,24 @@ struct setting_origin {
 /* Whether it has a value at all: a group or a directory need not. */
 bool setting_is_set(const struct config *config, enum setting_id id);
 
+/* The keys of [user NAME], [group NAME] and [class NAME]. */
+enum quota_key {
+    QUOTA_USERS,
+    QUOTA_GROUPS,
+    QUOTA_CLIENTS,
+    QUOTA_MAX_BYTES,
+    QUOTA_MAX_PHYSICAL_BYTES,
+    QUOTA_MAX_MAPPED_BYTES,
+    QUOTA_MAX_LEASES,
+    QUOTA_MAX_SESSIONS,
+    QUOTA_RESERVE_BYTES,
+    QUOTA_PRIORITY,
+    QUOTA_WEIGHT,
+    QUOTA_CHARGE,
+    QUOTA_HUGE,
+    QUOTA_KEYS
+};
+
 /* A configuration in the making. */
 struct config_draft {
     struct config *config;
@@ -101,8 +120,12 @@ struct config_draft {
     struct setting_origin reserves[POLICY_RULES_MAX]; /* where each rule of the policy has its reserve_bytes */
     struct setting_origin huge[POLICY_RULES_MAX];     /* and its huge */
     struct setting_origin sections[POLICY_RULES_MAX]; /* and begins */
-    char *error;                                      /* the first one */
+    int seen[POLICY_RULES_MAX][QUOTA_KEYS]; /* the lines of its keys in the file that is being read; 0: none */
+    char *error;                            /* the first one */
 };
+
+/* Forgets what the file before has set: a key may come once in each file. */
+void draft_begin_file(struct config_draft *draft);
 
 /* Remembers the first error as a sentence: "FILE:LINE: [section] key: ..." where it is about a setting. Returns
  * -EINVAL. */
@@ -112,11 +135,24 @@ __attribute__((format(printf, 5, 6))) int draft_fail(struct config_draft *draft,
 /* Remembers where something was said last. 0 or negative errno. */
 int draft_remember(struct config_draft *draft, struct setting_origin *origin, const char *file, int line);
 
+/* Whether a file, or an option, has set it. */
+bool draft_has(const struct config_draft *draft, enum setting_id id);
+
+/* Reads a size that 0 and "unlimited" switch off, and "nothing" sets to 0. Returns what is wrong, or NULL. */
+const char *limit_from_text(const char *text, uint64_t whole, uint64_t *ret);
+
+/* Write a size that can be read back, and how much it is about if that is hard to see. A limit of 0 is "nothing". */
+void size_print(uint64_t bytes, FILE *out);
+void limit_print(uint64_t bytes, FILE *out);
+
 /* Sets a value from its text. Returns 0 or negative errno with the draft's error set. */
 int setting_parse(struct config_draft *draft, enum setting_id id, const char *file, int line, const char *text);
 
 /* Writes the value as the file would have it. */
 void setting_print(const struct config *config, enum setting_id id, FILE *out);
+
+/* Whether one value is larger than the other of the same kind: sizes, numbers or durations. */
+bool setting_is_larger(const struct config *config, enum setting_id id, enum setting_id than);
 
 /* Whether two configurations differ in it. */
 bool setting_differs(enum setting_id id, const struct config *a, const struct config *b);

@@ -80,6 +80,9 @@ int reload(struct server *server)
     free(server->notices.error);
     server->notices.error = NULL;
     say_what_stays(server, loaded);
+    if (loaded->doubts) {
+        log_lines(loaded->doubts);
+    }
     config_adopt(server->config, loaded);
     struct input configure = {.kind = INPUT_CONFIGURE, .settings = config_broker_settings(server->config)};
     server_feed(server, &configure);

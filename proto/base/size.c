@@ -61,6 +61,32 @@ const char *duration_to_text(uint64_t milliseconds, char *text)
     return to_text(milliseconds, units, "", text);
 }
 
+static const char *to_exact_text(uint64_t value, const struct unit *units, char *text)
+{
+    const struct unit *unit = units;
+    while (unit->factor > 1 && (value == 0 || value % unit->factor != 0)) {
+        unit++;
+    }
+    (void)snprintf(text, SIZE_TEXT_BYTES, "%llu%s", (unsigned long long)(value / unit->factor), unit->name);
+    return text;
+}
+
+const char *size_to_exact_text(uint64_t bytes, char *text)
+{
+    static const struct unit units[] = {{"T", UINT64_C(1) << 40},
+                                        {"G", UINT64_C(1) << 30},
+                                        {"M", UINT64_C(1) << 20},
+                                        {"K", UINT64_C(1) << 10},
+                                        {"", 1}};
+    return bytes == UINT64_MAX ? size_to_text(bytes, text) : to_exact_text(bytes, units, text);
+}
+
+const char *duration_to_exact_text(uint64_t milliseconds, char *text)
+{
+    static const struct unit units[] = {{"h", 3600000}, {"min", 60000}, {"s", 1000}, {"ms", 1}};
+    return to_exact_text(milliseconds, units, text);
+}
+
 /* The digits at *text; *text moves behind them. */
 static int read_number(const char **text, uint64_t *ret)
 {

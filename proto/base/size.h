@@ -55,3 +55,10 @@ int duration_from_text(const char *text, uint64_t *ret_milliseconds);
 
 /* Writes "1.5s", "500ms" and the like into text[SIZE_TEXT_BYTES] and returns text. */
 const char *duration_to_text(uint64_t milliseconds, char *text);
+
+/*
+ * As size_from_text() and duration_from_text() read it back, to the byte and the millisecond: the largest unit that
+ * divides the value ("64M", "90s"). Into text[SIZE_TEXT_BYTES], which is returned; UINT64_MAX is "unlimited".
+ */
+const char *size_to_exact_text(uint64_t bytes, char *text);
+const char *duration_to_exact_text(uint64_t milliseconds, char *text);

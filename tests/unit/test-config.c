@@ -169,16 +169,23 @@ Test(config, drop_ins_win_in_alphabetical_order)
 Test(config, errors_name_file_line_and_key)
 {
     expect_error("[limits]\nmaxbytes = 1G\n", ":4: [limits] maxbytes: there is no such key");
-    expect_error("[limit]\nmax_bytes = 1G\n", ":4: [limit] max_bytes: there is no section [limit]");
+    expect_error("[limit]\nmax_bytes = 1G\n", ":3: there is no section [limit]");
     expect_error("[limits]\nmax_bytes = lots\n", ":4: [limits] max_bytes: \"lots\": a size is expected");
     expect_error("[limits]\nmax_bytes = 1G\nmax_bytes = 2G\n", ":5: [limits] max_bytes: it was set before, in line 4");
     expect_error("[leases]\nmin_ttl = 30\n", ":4: [leases] min_ttl: \"30\": a duration with its unit is expected");
-    expect_error("[leases]\nmin_ttl = 2min\n", ":4: [leases] min_ttl: min_ttl (120000 ms) must not be larger than");
-    expect_error("[leases]\nmax_ttl = 10s\n", ":4: [leases] max_ttl: default_ttl (30000 ms) must not be larger than");
+    expect_error("[leases]\nmin_ttl = 2min\n",
+                 ":4: [leases] min_ttl: min_ttl (2min) must not be larger than default_ttl (30s)");
+    expect_error("[leases]\nmax_ttl = 10s\n", ":4: [leases] max_ttl: default_ttl (30s) must not be larger than");
     expect_error("[server]\nsocket_mode = 999\n", ":4: [server] socket_mode: \"999\": an octal mode");
     expect_error("[server]\nsocket = relative\n", ":4: [server] socket: \"relative\": an absolute path");
     expect_error("[server]\nsocket_group = no-such-group-here\n", ":4: [server] socket_group: ");
     expect_error("[limits]\nthis is no setting\n", ":4: the line is neither");
+    expect_error("[limits]\nthis is no setting\nnor = this\n", ":4: the line is neither");
+    expect_error("[access]\nallow_users = root who 0\n",
+                 ":4: [access] allow_users: \"root who 0\": there is no user \"who\"");
+    expect_error("[access]\ndeny_groups = root what\n", "there is no group \"what\"");
+    expect_error("[pool]\npool_bytes = unlimited\n", "0 is none");
+    expect_error("[user root]\nreserve_bytes = unlimited\n", "0 is none");
     write_file(file, "max_bytes = 1G\n");
     struct config_options options = {.file = file, .host_total_bytes = GIB};
     struct config *config;
@@ -196,6 +203,35 @@ Test(config, a_directory_that_cannot_be_used_is_an_error)
     char *error;
     cr_assert(config_load(&options, &config, &error) < 0);
     cr_expect(strstr(error, ":2: [mapped] directory: /proc/nowhere can't be used"), "%s", error);
+    free(error);
+}
+
+/* Root may write anywhere, so it seems; the kernel has no room for files in its own file systems. */
+Test(config, a_directory_without_room_for_files_is_an_error_in_a_check_as_well)
+{
+    static const char *const paths[] = {"/proc/nope", "/proc", "/sys/nope/deeper", "/sys", "/etc/passwd", "/bin/sh/x"};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        char text[256], *error = NULL;
+        struct config *config = NULL;
+        (void)snprintf(text, sizeof text, "[mapped]\ndirectory = %s\n", paths[i]);
+        write_file(file, text);
+        for (int look_only = 0; look_only < 2; look_only++) {
+            struct config_options options = {
+                .file = file, .socket = "/run/test.sock", .host_total_bytes = GIB, .look_only = look_only};
+            cr_assert(config_load(&options, &config, &error) < 0, "%s", paths[i]);
+            cr_expect(strstr(error, ":2: [mapped] directory: ") && strstr(error, "can't be used"), "%s", error);
+            free(error);
+        }
+    }
+}
+
+Test(config, a_file_that_is_missing_is_told_with_what_to_do)
+{
+    struct config_options options = {.file = "/nowhere/conf", .socket = "/run/test.sock", .host_total_bytes = GIB};
+    struct config *config;
+    char *error;
+    cr_assert(config_load(&options, &config, &error) < 0);
+    cr_expect(strstr(error, "/nowhere/conf: there is no such file; make it"), "%s", error);
     free(error);
 }
 
@@ -272,7 +308,7 @@ Test(config, a_limit_beyond_the_host_is_warned_of)
     write_config("[limits]\nmax_physical_bytes = 33G\n");
     struct config *config = load();
     FILE *out = open_memstream(&text, &size);
-    cr_expect_eq(config_warnings(config, out), 1);
+    cr_expect_eq(config_warnings(config, "", out), 1);
     (void)fclose(out);
     cr_expect(strstr(text, "33 GiB") && strstr(text, "32 GiB"), "%s", text);
     free(text);
@@ -324,7 +360,7 @@ Test(config, more_than_there_is_is_not_promised)
 
 Test(config, errors_in_sections_name_file_line_and_key)
 {
-    expect_error("[user nobody-of-that-name]\nweight = 2\n", ":4: [user nobody-of-that-name] weight: there is no user");
+    expect_error("[user nobody-of-that-name]\nweight = 2\n", ":3: [user nobody-of-that-name]: there is no user");
     expect_error("[class a]\nusers = root who\n", ":4: [class a] users: there is no user \"who\"");
     expect_error("[class a]\ngroups = what\n", "there is no group \"what\"");
     expect_error("[user root]\nusers = root\n", "only a class has members");
@@ -347,13 +383,31 @@ Test(config, errors_in_sections_name_file_line_and_key)
 Test(config, a_user_or_group_by_two_names_is_an_error_that_names_both)
 {
     char first[160];
-    (void)snprintf(first, sizeof first, ":6: [user 0] weight: user 0 has a section already, [user root] in %s:4", file);
+    (void)snprintf(first, sizeof first, ":5: [user 0]: user 0 has a section already, [user root] in %s:3", file);
     expect_error("[user root]\nweight = 2\n[user 0]\nweight = 3\n", first);
     expect_error("[group root]\nweight = 2\n[group 00]\nweight = 3\n", "group 0 has a section already, [group root]");
     write_config("[user 0]\nweight = 2\n[group 0]\nweight = 3\n[class 0]\nweight = 4\n[class 00]\nweight = 5\n"
                  "[user *]\nweight = 6\n[user 1]\nweight = 7\n[user 0]\npriority = 1\n");
     struct config *config = load();
     cr_expect_eq(config->policy.rule_count, 6);
+    config_free(config);
+}
+
+Test(config, a_key_comes_once_in_each_file)
+{
+    expect_error("[user root]\nweight = 2\npriority = 1\nweight = 3\n",
+                 ":6: [user root] weight: it was set before, in line 4; keep one of the two");
+    expect_error("[class a]\nclients = x\n[user root]\nweight = 2\n[class a]\nclients = y\n",
+                 ":8: [class a] clients: it was set before, in line 4");
+    expect_error("[user *]\nmax_leases = 2\nmax_leases = 2\n", ":5: [user *] max_leases: it was set before");
+}
+
+Test(config, a_section_without_a_key_counts)
+{
+    write_config("[user *]\nmax_leases = 2\n[user root]\n");
+    struct config *config = load();
+    cr_expect_eq(config->policy.rule_count, 2);
+    cr_expect_eq(policy_user(&config->policy, 0)->quota.max_leases, LIMIT_OFF);
     config_free(config);
 }
 

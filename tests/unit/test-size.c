@@ -99,6 +99,30 @@ Test(size, texts_are_written)
     cr_expect_str_eq(duration_to_text(1500, text), "1.5s");
 }
 
+Test(size, exact_texts_are_read_back_as_the_same)
+{
+    static const struct {
+        uint64_t value;
+        const char *size, *duration;
+    } cases[] = {{0, "0", "0ms"},
+                 {1, "1", "1ms"},
+                 {1000, "1000", "1s"},
+                 {90 * 1000, "90000", "90s"},
+                 {3600 * 1000, "3600000", "1h"},
+                 {64 << 20, "64M", "67108864ms"},
+                 {3 * GIB / 2, "1536M", "1610612736ms"},
+                 {UINT64_C(3) << 40, "3T", "3298534883328ms"}};
+    char text[SIZE_TEXT_BYTES];
+    uint64_t again;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        cr_expect_str_eq(size_to_exact_text(cases[i].value, text), cases[i].size);
+        cr_expect(size_from_text(text, 0, &again) == 0 && again == cases[i].value, "%s", text);
+        cr_expect_str_eq(duration_to_exact_text(cases[i].value, text), cases[i].duration);
+        cr_expect(duration_from_text(text, &again) == 0 && again == cases[i].value, "%s", text);
+    }
+    cr_expect_str_eq(size_to_exact_text(UINT64_MAX, text), "unlimited");
+}
+
 Test(size, durations_need_a_unit)
 {
     uint64_t ms;

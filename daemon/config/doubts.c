@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/config/doubts.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "daemon/config/quotas.h"
+#include "proto/base/size.h"
+
+/* ---- settings that contradict one another; only what the files say counts, defaults follow from it ---- */
+
+struct pair {
+    enum setting_id part, whole;
+};
+
+static const struct pair pairs[] = {
+    {SETTING_MAX_PHYSICAL_BYTES, SETTING_MAX_BYTES},
+    {SETTING_MAX_MAPPED_BYTES, SETTING_MAX_BYTES},
+    {SETTING_MAX_WAITING_PER_USER, SETTING_MAX_WAITING},
+    {SETTING_MAX_WAITING_PER_SESSION, SETTING_MAX_WAITING_PER_USER},
+    {SETTING_MAX_WAITING_PER_SESSION, SETTING_MAX_WAITING},
+    {SETTING_MAX_REQUESTS, SETTING_MAX_REQUESTS_PER_USER},
+    {SETTING_MAX_MESSAGES, SETTING_MAX_MESSAGES_PER_USER},
+    {SETTING_MAX_UNREAD, SETTING_MAX_UNREAD_PER_USER},
+    {SETTING_MAX_CONTROL_BYTES_PER_USER, SETTING_MAX_CONTROL_BYTES},
+    {SETTING_REVOKE_GRACE, SETTING_MAX_WAIT},
+};
+
+static void print_place(const struct setting_origin *origin, FILE *out)
+{
+    (void)fprintf(out, "%s:%d: ", origin->file, origin->line);
+}
+
+static void print_pair(const struct config_draft *draft, const struct pair *pair, FILE *out)
+{
+    const struct setting *part = &settings[pair->part], *whole = &settings[pair->whole];
+    print_place(&draft->origins[pair->part], out);
+    (void)fprintf(out, "[%s] %s never counts: %s is smaller\n", part->section, part->key, whole->key);
+}
+
+static void print_pairs(const struct config_draft *draft, FILE *out)
+{
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        if (draft_has(draft, pairs[i].part) && draft_has(draft, pairs[i].whole) &&
+            setting_is_larger(draft->config, pairs[i].part, pairs[i].whole)) {
+            print_pair(draft, &pairs[i], out);
+        }
+    }
+}
+
+static bool has_id(const struct access_list *list, uint32_t id)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (list->ids[i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void print_denied(const struct config_draft *draft, enum setting_id allow, enum setting_id deny,
+                         const struct access_list *allowed, const struct access_list *denied, FILE *out)
+{
+    for (uint32_t i = 0; i < allowed->count; i++) {
+        if (has_id(denied, allowed->ids[i])) {
+            print_place(&draft->origins[allow], out);
+            (void)fprintf(out, "[access] %s has %" PRIu32 ", and %s has it as well, which counts\n",
+                          settings[allow].key, allowed->ids[i], settings[deny].key);
+        }
+    }
+}
+
+/* ---- sections ---- */
+
+static void print_limit(const struct config_draft *draft, size_t index, const char *key, uint64_t limit,
+                        const char *larger, uint64_t most, FILE *out)
+{
+    const struct policy_rule *rule = &draft->config->policy.rules[index];
+    char limit_text[SIZE_TEXT_BYTES], most_text[SIZE_TEXT_BYTES];
+    if (limit != LIMIT_OFF && limit > most) {
+        print_place(&draft->sections[index], out);
+        (void)fprintf(out, "[%s%s] %s (%s) never counts: %s is %s\n", quotas_prefix(rule->kind), rule->name, key,
+                      size_to_text(limit, limit_text), larger, size_to_text(most, most_text));
+    }
+}
+
+static void print_section(const struct config_draft *draft, size_t index, FILE *out)
+{
+    const struct policy_rule *rule = &draft->config->policy.rules[index];
+    const struct byte_limits *own = &rule->quota.limits, *host = &draft->config->limits;
+    if (rule->kind == PARTY_CLASS && rule->member_count == 0 && strcmp(rule->name, POLICY_DEFAULT_CLASS) != 0) {
+        print_place(&draft->sections[index], out);
+        (void)fprintf(out,
+                      "[class %s] has no members, so that nobody is ever in it; name some with users, groups or "
+                      "clients\n",
+                      rule->name);
+    }
+    print_limit(draft, index, "max_physical_bytes", own->max_physical_bytes, "its max_bytes", own->max_bytes, out);
+    print_limit(draft, index, "max_mapped_bytes", own->max_mapped_bytes, "its max_bytes", own->max_bytes, out);
+    print_limit(draft, index, "max_bytes", own->max_bytes, "the host's", host->max_bytes, out);
+    print_limit(draft, index, "max_physical_bytes", own->max_physical_bytes, "the host's", host->max_physical_bytes,
+                out);
+    print_limit(draft, index, "max_mapped_bytes", own->max_mapped_bytes, "the host's", host->max_mapped_bytes, out);
+}
+
+void doubts_print(const struct config_draft *draft, FILE *out)
+{
+    const struct access *access = &draft->config->policy.access;
+    print_pairs(draft, out);
+    print_denied(draft, SETTING_ALLOW_USERS, SETTING_DENY_USERS, &access->allow_users, &access->deny_users, out);
+    print_denied(draft, SETTING_ALLOW_GROUPS, SETTING_DENY_GROUPS, &access->allow_groups, &access->deny_groups, out);
+    for (size_t i = 0; i < draft->config->policy.rule_count; i++) {
+        print_section(draft, i, out);
+    }
+}
