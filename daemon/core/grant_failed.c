@@ -8,8 +8,11 @@
 #include "proto/base/size.h"
 
 /* What can go wrong with a named file only; false: something else did. */
-static bool explain_file(struct step *step, const struct session *session, const struct segment *segment, int error)
+static bool explain_file(struct step *step, const struct session *session, const struct segment *segment,
+                         const struct input_segment *failed)
 {
+    const char *directory = failed->directory;
+    int error = failed->error;
     void *peer = session->peer;
     uint64_t id = segment->request_id;
     if (!segment->lease->file || segment->lease->state != LEASE_MAKING) {
@@ -29,23 +32,30 @@ static bool explain_file(struct step *step, const struct session *session, const
         answer_error(step, peer, id, ERROR_INVALID, "\"%s\" is no regular file, or has other names (links) too", file);
     } else if (error == -ESTALE) {
         answer_error(step, peer, id, ERROR_BUSY, "the file \"%s\" was made longer meanwhile; ask again", file);
+    } else if (error == -EOWNERDEAD) {
+        answer_error(step, peer, id, ERROR_SYSTEM,
+                     "a worker process of the broker was killed while it opened the file \"%s\", which may be there in "
+                     "part; ask again, and look for the reason in the kernel's log",
+                     file);
+    } else if (error == -ENOENT && directory) {
+        answer_error(step, peer, id, ERROR_SYSTEM,
+                     "the directory of named files, %s, is gone; make it again on the same file system and with the "
+                     "same owner, or restart the broker",
+                     directory);
     } else {
         return false;
     }
     return true;
 }
 
-static void explain_failure(struct step *step, const struct session *session, const struct segment *segment,
-                            const struct input_segment *failed)
+static void explain_memory(struct step *step, const struct session *session, const struct segment *segment,
+                           const struct input_segment *failed)
 {
     char asked[SIZE_TEXT_BYTES], free_text[SIZE_TEXT_BYTES];
     void *peer = session->peer;
     uint64_t id = segment->request_id;
     bool mapped = segment->charge.location == LOCATION_MMAP;
     size_to_text(segment->charge.bytes, asked);
-    if (explain_file(step, session, segment, failed->error)) {
-        return;
-    }
     if (mapped && (failed->error == -ENOSPC || failed->error == -EDQUOT)) {
         answer_error(step, peer, id, ERROR_DISK_FULL,
                      "the spill file system has %s free and %s were asked for; ask for less, release mapped leases, or "
@@ -63,11 +73,28 @@ static void explain_failure(struct step *step, const struct session *session, co
     } else if (failed->error == -EMFILE || failed->error == -ENFILE) {
         answer_error(step, peer, id, ERROR_TOO_MANY,
                      "the broker has no descriptor left for another segment; release leases, or raise its LimitNOFILE");
+    } else if (failed->error == -EOWNERDEAD) {
+        answer_error(
+            step, peer, id, ERROR_SYSTEM,
+            "a worker process of the broker was killed while it made %s, and so was the next one; look for the "
+            "reason in the kernel's log (out of memory?), and ask for less, or without prefault",
+            asked);
+    } else if (failed->error == -ENOENT && failed->directory) {
+        answer_error(step, peer, id, ERROR_SYSTEM, "the spill directory, %s, is gone; make it again, as it was",
+                     failed->directory);
     } else {
         answer_error(step, peer, id, ERROR_SYSTEM, "the kernel refused a segment of %s: %s", asked,
                      strerrordesc_np(-failed->error));
     }
-    if (id) {
+}
+
+static void explain_failure(struct step *step, const struct session *session, const struct segment *segment,
+                            const struct input_segment *failed)
+{
+    if (!explain_file(step, session, segment, failed)) {
+        explain_memory(step, session, segment, failed);
+    }
+    if (segment->request_id) {
         struct effect *last = &step->effects->effects[step->effects->count - 1];
         last->reply.reply.error.system_errno = (uint32_t)-failed->error;
     }

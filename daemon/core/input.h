@@ -77,11 +77,12 @@ struct input_request {
 
 struct input_segment {
     uint64_t segment;
-    void *handle;        /* made */
-    bool has_huge_pages; /* made */
-    bool is_least;       /* made with the least bytes, for want of huge pages */
-    int error;           /* failed: negative errno */
-    uint64_t disk_free;  /* failed with -ENOSPC: what the spill file system has free */
+    void *handle;          /* made */
+    bool has_huge_pages;   /* made */
+    bool is_least;         /* made with the least bytes, for want of huge pages */
+    int error;             /* failed: negative errno */
+    uint64_t disk_free;    /* failed with -ENOSPC: what the spill file system has free */
+    const char *directory; /* failed: where the file was to be; NULL: it is none. Borrowed for the step */
 };
 
 /* What this host (or its cgroup) has; the total is what a request can at most wait for. */

@@ -7,8 +7,10 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 void fault_point(void)
 {
@@ -16,6 +18,19 @@ void fault_point(void)
     const char *wanted = getenv("MEMBROKER_FAULT");
     if (wanted && atomic_fetch_add(&passed, 1) + 1 == strtoul(wanted, NULL, 10)) {
         (void)raise(SIGKILL);
+    }
+}
+
+void fault_in_worker(const char *point)
+{
+    static const char *const kinds[] = {"", "-again"};
+    const char *directory = getenv("MEMBROKER_WORKER_FAULTS");
+    for (size_t i = 0; directory && i < sizeof kinds / sizeof *kinds; i++) {
+        char path[256];
+        (void)snprintf(path, sizeof path, "%s/%s%s", directory, point, kinds[i]);
+        if (unlink(path) == 0) {
+            (void)raise(SIGKILL);
+        }
     }
 }
 

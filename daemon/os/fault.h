@@ -15,7 +15,19 @@ void fault_point(void);
 void fault_unless(bool rule_is_kept);
 void fault_leak(int fd);
 void fault_pause_audit(void);
+
+/*
+ * The same for a worker process: it dies if the environment's MEMBROKER_WORKER_FAULTS names a directory with a file
+ * that is called as this point. The file goes with it: the next worker that passes here lives, or needs one more
+ * (POINT-again).
+ */
+void fault_in_worker(const char *point);
 #else
+static inline void fault_in_worker(const char *point)
+{
+    (void)point;
+}
+
 static inline void fault_point(void)
 {
 }

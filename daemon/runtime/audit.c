@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 #include "daemon/runtime/log.h"
 #include "daemon/runtime/watch.h"
 #include "daemon/runtime/workers.h"
+#include "proto/base/container.h"
 #include "proto/base/size.h"
 
 enum {
@@ -266,7 +266,7 @@ static void look_again(uv_timer_t *timer)
 
 static void compare_some(struct slice *slice)
 {
-    struct audit *audit = (struct audit *)((char *)slice - offsetof(struct audit, slice));
+    struct audit *audit = container_of(slice, struct audit, slice);
     struct segment_view segment;
     if (waits_for_looks(audit)) {
         (void)uv_timer_start(&audit->timer, look_again, LOOK_PAUSE_MS, 0);

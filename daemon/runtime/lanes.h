@@ -27,6 +27,7 @@ struct work {
     struct job job;
     int fd;        /* goes along, and is borrowed until the work is done; -EBADF: none */
     uint32_t user; /* whose lane */
+    bool is_again; /* a worker died of it, or at it, and it is tried once more */
     work_done *done;
     TAILQ_ENTRY(work) in_queue;
 };

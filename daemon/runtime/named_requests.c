@@ -3,12 +3,12 @@
 #include "daemon/runtime/named_requests.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/runtime/peer.h"
 #include "daemon/runtime/workers.h"
+#include "proto/base/container.h"
 
 struct named_request {
     struct work work;
@@ -23,7 +23,7 @@ static LIST_HEAD(named_request_list, named_request) measured = LIST_HEAD_INITIAL
 
 static void on_measured(struct server *server, struct work *work, const struct job_result *result, int fd)
 {
-    struct named_request *named = (struct named_request *)((char *)work - offsetof(struct named_request, work));
+    struct named_request *named = container_of(work, struct named_request, work);
     (void)server;
     (void)fd;
     LIST_REMOVE(named, in_list);

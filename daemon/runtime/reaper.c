@@ -4,7 +4,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -13,6 +12,7 @@
 #include "daemon/runtime/peer.h"
 #include "daemon/runtime/workers.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/container.h"
 #include "proto/transport.h"
 
 enum { DISCARDED_PACKETS_MAX = 32 };
@@ -38,7 +38,7 @@ struct closing {
 
 static void socket_closed(struct server *server, struct work *work, const struct job_result *result, int fd)
 {
-    struct closing *closing = (struct closing *)((char *)work - offsetof(struct closing, work));
+    struct closing *closing = container_of(work, struct closing, work);
     (void)server;
     (void)result;
     (void)fd;

@@ -4,7 +4,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include "daemon/runtime/watch.h"
 #include "daemon/runtime/workers.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/container.h"
 #include "proto/base/size.h"
 
 /* After a free of more than this the host is looked at again, if the last look is older than that. */
@@ -92,7 +92,7 @@ static void clear_index(struct segment_file *file)
 
 static struct segment_file *owner_of(struct work *work)
 {
-    return (struct segment_file *)((char *)work - offsetof(struct segment_file, work));
+    return container_of(work, struct segment_file, work);
 }
 
 /* ---- results ---- */
@@ -139,6 +139,13 @@ static void take_made(struct segment_file *file, int fd)
     file->result.error = fd < 0 ? fd : 0;
 }
 
+static const char *directory_of(const struct server *server, enum job_kind kind)
+{
+    return kind == JOB_MAKE_SPILL   ? server->config->spill_directory
+           : kind == JOB_MAKE_NAMED ? server->config->files_directory
+                                    : NULL;
+}
+
 static void make_done(struct server *server, struct work *work, const struct job_result *result, int fd)
 {
     struct segment_file *file = owner_of(work);
@@ -148,6 +155,7 @@ static void make_done(struct server *server, struct work *work, const struct job
     if (result->is_least) {
         file->bytes = work->job.size = work->job.least_bytes;
     }
+    file->result.directory = directory_of(server, work->job.kind);
     /* the worker had one, and here it could not be received */
     take_made(file, fd >= 0 ? fd : result->error < 0 ? result->error : -EMFILE);
     report_made(file);

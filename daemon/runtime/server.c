@@ -257,9 +257,9 @@ static int fd_ceiling(uint64_t limit)
 /* The workers are forked before anything else is opened: they are to inherit nothing. */
 static int begin(struct server *server, const struct config *config)
 {
-    int files = config->files_directory ? named_file_directory(config->files_directory) : -EBADF;
-    const struct workshop workshop = {.spill = {config->spill_directory, server_monotonic()}, .files = files};
-    int result = config->files_directory && files < 0 ? files : workers_fork(&server->workers, &workshop);
+    struct workshop workshop = {.spill = {config->spill_directory, server_monotonic()}, .files = {.fd = -EBADF}};
+    int result = config->files_directory ? named_directory_open(&workshop.files, config->files_directory) : 0;
+    result = result < 0 ? result : workers_fork(&server->workers, &workshop);
     return result < 0 ? result : uv_loop_init(&server->loop);
 }
 

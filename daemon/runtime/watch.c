@@ -2,12 +2,12 @@
 /* Looking at segments, and ending the leases of those that were changed. */
 #include "daemon/runtime/watch.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 
 #include "daemon/runtime/log.h"
 #include "daemon/runtime/remembered.h"
 #include "daemon/runtime/workers.h"
+#include "proto/base/container.h"
 
 enum { INTERVAL_MS = 1000, LOOKS_PER_INTERVAL = 1000, LOOKS_PER_RENEWAL = 4 };
 
@@ -21,7 +21,7 @@ struct segment_look {
 
 static void look_done(struct server *server, struct work *work, const struct job_result *result, int fd)
 {
-    struct segment_look *look = (struct segment_look *)((char *)work - offsetof(struct segment_look, work));
+    struct segment_look *look = container_of(work, struct segment_look, work);
     (void)fd;
     look->done(server, work->job.segment, result->error < 0 ? NULL : &result->view, look->argument);
     free(look);

@@ -208,8 +208,7 @@ void workers_give(struct server *server)
     while (workers->lanes.queued && (worker = LIST_FIRST(&workers->idle)) && (lane = lanes_next(&workers->lanes)) &&
            give(server, lane, worker)) {
     }
-    bool is_needed = workers->lanes.queued || workers->under_way || wants_worker(workers);
-    if (!is_needed) {
+    if (!workers->lanes.queued && !workers->under_way && !wants_worker(workers)) {
         (void)uv_timer_stop(&workers->beat);
     }
 }
@@ -237,10 +236,11 @@ static void finish(struct worker *worker, const struct job_result *result, int f
     TAILQ_REMOVE(&worker->doing, work, in_queue);
     worker->server->workers.under_way--;
     worker->since = server_monotonic();
+    work->is_again = false;
     work->done(worker->server, work, result, fd);
 }
 
-/* What was being made or looked at has failed; what was to be freed still is. */
+/* The worker's work is done by another one, if it can be, and has failed with this error if not. */
 static void give_up(struct worker *worker, int error)
 {
     const struct job_result failed = {.error = error};
@@ -248,11 +248,11 @@ static void give_up(struct worker *worker, int error)
     struct work_queue again = TAILQ_HEAD_INITIALIZER(again);
     struct work *work;
     while ((work = TAILQ_FIRST(&worker->doing))) {
-        bool frees = work->job.kind == JOB_FREE || work->job.kind == JOB_LET_GO;
-        if (!frees || error == -ECANCELED) {
+        if (error == -ECANCELED || !job_can_be_repeated(work->job.kind, work->is_again)) {
             finish(worker, &failed, -EBADF);
             continue;
         }
+        work->is_again = true;
         TAILQ_REMOVE(&worker->doing, work, in_queue);
         TAILQ_INSERT_TAIL(&again, work, in_queue);
         workers->under_way--;
@@ -266,7 +266,7 @@ static void bury(struct worker *worker)
     start_beat(server); /* which replaces it */
     if (worker->lane) {
         log_warning("a worker process ended in the middle of its work: another takes its place");
-        give_up(worker, -ENOMEM);
+        give_up(worker, -EOWNERDEAD);
         note_idle(worker);
     }
     if (worker->channel >= 0) { /* it was not dismissed as one too many */
@@ -496,5 +496,5 @@ void workers_stop(struct server *server)
     lanes_deinit(&workers->lanes);
     close_nursery(workers);
     (void)uv_timer_stop(&workers->beat); /* which would fork others in their place */
-    workers->workshop.files = fd_close(workers->workshop.files);
+    named_directory_close(&workers->workshop.files);
 }

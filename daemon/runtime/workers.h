@@ -37,7 +37,7 @@ struct stuck_work {
 };
 
 /*
- * Forks the nursery, which is to inherit nothing: call it before anything is opened. Takes the workshop's descriptor.
+ * Forks the nursery, which is to inherit nothing: call it before anything is opened. Takes the workshop's directory.
  * workers_start() follows once the loop is there. 0 or negative errno.
  */
 int workers_fork(struct workers *workers, const struct workshop *workshop);

@@ -58,3 +58,27 @@ static inline bool job_makes(enum job_kind kind)
 {
     return kind == JOB_MAKE_RAM || kind == JOB_MAKE_SPILL || kind == JOB_MAKE_NAMED;
 }
+
+/*
+ * Whether another worker may do what one died at. What is to be freed must be. What leaves nothing behind that is half
+ * done is tried once more: not for ever, the work may be what kills workers. A program's own file may be half made, and
+ * a descriptor that was to be closed is.
+ */
+static inline bool job_can_be_repeated(enum job_kind kind, bool was_repeated)
+{
+    switch (kind) {
+    case JOB_FREE:
+    case JOB_LET_GO:
+        return true;
+    case JOB_MAKE_RAM:
+    case JOB_MAKE_SPILL:
+    case JOB_LOOK:
+    case JOB_MEASURE:
+    case JOB_TIDY:
+        return !was_repeated;
+    case JOB_MAKE_NAMED:
+    case JOB_CLOSE:
+        break;
+    }
+    return false;
+}

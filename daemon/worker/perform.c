@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "daemon/os/named_file.h"
+#include "daemon/os/fault.h"
 #include "proto/base/cleanup.h"
 
 /* ---- making ---- */
@@ -31,19 +31,21 @@ static int make_spill(const struct workshop *workshop, const struct job *job, st
 
 static int make_named(const struct workshop *workshop, const struct job *job, struct job_result *ret)
 {
-    const struct named_file file = {workshop->files, job->file, job->uid, job->gid};
-    int fd = named_file_open(&file, job->size);
+    cleanup(fd_closep) int directory = named_directory_reach(&workshop->files);
+    const struct named_file file = {directory, job->file, job->uid, job->gid};
+    int fd = directory < 0 ? directory : named_file_open(&file, job->size);
     if (fd == -ENOSPC || fd == -EDQUOT) {
-        ret->disk_free = file_system_free_bytes(workshop->files);
+        ret->disk_free = file_system_free_bytes(directory);
     }
     return fd;
 }
 
 static int measure(const struct workshop *workshop, const struct job *job, struct job_result *ret)
 {
-    const struct named_file file = {workshop->files, job->file, job->uid, job->gid};
-    ret->file_bytes = named_file_bytes(&file);
-    return 0;
+    cleanup(fd_closep) int directory = named_directory_reach(&workshop->files);
+    const struct named_file file = {directory, job->file, job->uid, job->gid};
+    ret->file_bytes = directory < 0 ? 0 : named_file_bytes(&file);
+    return directory < 0 ? directory : 0;
 }
 
 /* ---- with a descriptor ---- */
@@ -100,6 +102,11 @@ int job_perform(const struct workshop *workshop, const struct job *job, int fd, 
         break;
     case JOB_CLOSE:
         break;
+    }
+    if (job_makes(job->kind)) {
+        fault_in_worker("make");
+    } else if (job->kind == JOB_MEASURE) {
+        fault_in_worker("measure");
     }
     ret->error = result < 0 ? result : 0;
     return job_makes(job->kind) && result >= 0 ? result : -EBADF;

@@ -2,13 +2,14 @@
 /* Doing a job: in a worker process, which may sleep in it for as long as somebody else likes. */
 #pragma once
 
+#include "daemon/os/named_file.h"
 #include "daemon/os/spill.h"
 #include "daemon/worker/job.h"
 
 /* Where files are made. */
 struct workshop {
     struct spill spill;
-    int files; /* the directory in which programs may name files, by named_file_directory(); -EBADF: nowhere */
+    struct named_directory files; /* in which programs may name files */
 };
 
 /* Does the job. `fd` came with it, and is closed; -EBADF: none did. Returns the descriptor that goes back, or -EBADF.

@@ -190,7 +190,7 @@ int nursery_start(const struct workshop *workshop)
     if (child == 0) {
         (void)prctl(PR_SET_NAME, "membroker-nurse");
         ignore_signals();
-        keep_only(ends[1], workshop->files);
+        keep_only(ends[1], workshop->files.fd);
         run_nursery(ends[1], workshop);
     }
     result = -errno;

@@ -273,6 +273,58 @@ Test(named_files, a_directory_that_is_swapped_is_still_the_one_of_the_start)
     end_before_root();
 }
 
+static int ask_here(uid_t uid)
+{
+    int result = ask_as(uid, "mine");
+    WAIT_UNTIL(is_idle());
+    return result;
+}
+
+static void expect_gone(void)
+{
+    struct request request = {.kind = REQUEST_ACQUIRE};
+    struct reply reply;
+    cleanup(fd_closep) int fd = fixture_socket(&fixture);
+    cr_assert(fixture_hello(fd, false, &reply, NULL));
+    request.acquire = (struct acquire_request){.bytes = BYTES, .location = LOCATION_MMAP, .numa_node = -1};
+    strcpy(request.acquire.file, "mine");
+    cr_assert(fixture_exchange(fd, &request, &reply, NULL));
+    cr_assert(reply.kind == REPLY_ERROR);
+    cr_expect(reply.error.code == ERROR_SYSTEM && reply.error.system_errno == ENOENT, "%s", reply.error.sentence);
+    cr_expect(strstr(reply.error.sentence, directory), "it names the directory: %s", reply.error.sentence);
+}
+
+Test(named_files, a_directory_that_was_deleted_and_made_again_is_used)
+{
+    begin_before_root();
+    cr_assert_eq(ask_here(ALICE), 0);
+    cr_assert(unlink(path_of("mine")) == 0 && rmdir(directory) == 0);
+    expect_gone();
+    cr_assert(mkdir(directory, 0755) == 0 && chown(directory, ALICE, ALICE) == 0);
+    cr_expect_eq(ask_here(ALICE), 0);
+    cr_expect(access(path_of("mine"), F_OK) == 0);
+    cr_expect(truncate(path_of("mine"), BYTES + 100) == 0 && ask_here(ALICE) == 0, "and its files are measured in it");
+    cr_expect(unlink(path_of("mine")) == 0);
+    end_before_root();
+}
+
+/* What its owner can put in its place after deleting it: a way to directories of root's. */
+Test(named_files, nothing_but_the_owners_directory_takes_the_place_of_a_deleted_one)
+{
+    char elsewhere[] = "/tmp/membroker-elsewhere-XXXXXX";
+    begin_before_root();
+    cr_assert(mkdtemp(elsewhere) && chown(elsewhere, ALICE, ALICE) == 0);
+    cr_assert(rmdir(directory) == 0 && symlink(elsewhere, directory) == 0);
+    expect_gone();
+    cr_assert(unlink(directory) == 0 && mkdir(directory, 0777) == 0);
+    expect_gone(); /* it is root's */
+    cr_assert(chown(directory, ALICE, ALICE) == 0 && mount("none", directory, "tmpfs", 0, NULL) == 0);
+    cr_assert(chown(directory, ALICE, ALICE) == 0);
+    expect_gone(); /* another file system */
+    cr_assert(umount(directory) == 0 && rmdir(elsewhere) == 0);
+    end_before_root();
+}
+
 /* As FUSE lets users mount over their own files: whoever asks such a file waits for its server. */
 Test(named_files, what_is_mounted_over_a_file_is_not_asked)
 {
