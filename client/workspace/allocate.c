@@ -34,6 +34,12 @@ void mb_set_debug_mode(mb_debug_mode mode)
     atomic_store_explicit(&debug_mode, (int)mode, memory_order_relaxed);
 }
 
+static void *too_large(size_t bytes)
+{
+    (void)error_set(-ENOMEM, "%zu bytes are more than any workspace can have", bytes);
+    return NULL;
+}
+
 /* ---- BYPASS_EVERYTHING: tracked buffers, until the workspace is closed ---- */
 
 static bool reserve_bypassed(mb_workspace *workspace)
@@ -52,15 +58,19 @@ static bool reserve_bypassed(mb_workspace *workspace)
     return true;
 }
 
-/* A buffer's memory is aligned to 64 at least; for more there is room. */
+/* A buffer is aligned to 16 at least; for more there is room. */
 static void *bypass(mb_workspace *workspace, size_t bytes, size_t alignment, unsigned flags)
 {
     mb_buffer_options options = MB_BUFFER_OPTIONS_INIT;
     mb_buffer *buffer;
+    if (bytes > INT64_MAX) {
+        return too_large(bytes);
+    }
     options.name = workspace->name;
     options.location = workspace->config.location;
     options.flags = flags;
-    if (!reserve_bypassed(workspace) || mb_buffer_create(workspace->client, bytes + alignment, &options, &buffer) < 0) {
+    size_t room = alignment > CYCLE_ALIGNMENT ? bytes + alignment : bytes > 0 ? bytes : 1;
+    if (!reserve_bypassed(workspace) || mb_buffer_create(workspace->client, room, &options, &buffer) < 0) {
         return NULL;
     }
     workspace->bypassed[workspace->bypassed_count++] = mb_buffer_keep(buffer);
@@ -122,8 +132,7 @@ static void *place(mb_workspace *workspace, size_t bytes, size_t alignment, unsi
 {
     uint64_t offset, rounded = cycle_round(bytes);
     if (rounded > INT64_MAX) {
-        (void)error_set(-ENOMEM, "%zu bytes are more than any workspace can have", bytes);
-        return NULL;
+        return too_large(bytes);
     }
     enum cycle_place where = cycle_place(&workspace->cycle, rounded, alignment, &offset);
     if (where == CYCLE_INSIDE) {
@@ -143,7 +152,7 @@ void *mb_workspace_alloc_aligned(mb_workspace *workspace, size_t bytes, size_t a
     if (workspace_check_thread(workspace) < 0) {
         return NULL;
     }
-    if (!workspace->is_open && !workspace->is_borrowed) {
+    if (!workspace->is_open) {
         return closed(workspace);
     }
     alignment = alignment < CYCLE_ALIGNMENT ? CYCLE_ALIGNMENT : alignment;
@@ -197,57 +206,4 @@ void mb_workspace_toggle(mb_workspace *workspace, int use)
         arena_publish(workspace);
         arena_yield(workspace);
     }
-}
-
-/* ---- references ---- */
-
-mb_ref mb_workspace_ref(mb_workspace *workspace, void *data, size_t bytes)
-{
-    const char *at = data;
-    mb_ref ref = {.data = data,
-                  .bytes = bytes,
-                  .origin = workspace->origin,
-                  .workspace = workspace->origin->workspace,
-                  .generation = workspace->cycle.generation,
-                  .position = UINT64_MAX};
-    arena_seize(workspace);
-    arena_sync(workspace);
-    if (workspace->base && at >= workspace->base && at < workspace->base + workspace->cycle.size) {
-        uint64_t offset = (uint64_t)(at - workspace->base);
-        ref.position = workspace->cycle.turned_bytes + offset;
-        if (bytes > 0 && offset >= workspace->cycle.offset && workspace->cycle.turned_bytes > 0) {
-            ref.position -= workspace->cycle.size; /* before the turn that this cycle took */
-        }
-    }
-    arena_yield(workspace);
-    return ref;
-}
-
-static mb_workspace *owned(const struct origin *origin)
-{
-    mb_workspace *workspace;
-    if (thread_self && origin) {
-        TAILQ_FOREACH(workspace, &thread_self->workspaces, in_thread) {
-            if (workspace->origin == origin) {
-                return workspace;
-            }
-        }
-    }
-    return NULL;
-}
-
-void workspace_publish_position(const struct origin *origin)
-{
-    mb_workspace *workspace = owned(origin);
-    if (workspace) {
-        arena_sync(workspace); /* nothing was bumped where no scope is open */
-        atomic_store_explicit(&workspace->origin->position, cycle_position(&workspace->cycle), memory_order_relaxed);
-    }
-}
-
-bool workspace_ref_is_lost(const mb_ref *ref)
-{
-    const mb_workspace *workspace = owned(ref->origin);
-    return workspace && workspace->lease && ref->position != UINT64_MAX &&
-           mb_lease_end_reason(workspace->lease) != MB_END_NONE;
 }

@@ -13,18 +13,13 @@ static _Alignas(CYCLE_ALIGNMENT) char nowhere[CYCLE_ALIGNMENT];
 
 static bool may_bump(const mb_workspace *workspace)
 {
-    return workspace->base && !workspace->bypasses && (workspace->is_open || workspace->is_borrowed);
-}
-
-static bool is_active(const mb_workspace *workspace)
-{
-    return workspace->is_open || workspace->is_borrowed;
+    return workspace->base && !workspace->bypasses && workspace->is_open;
 }
 
 void arena_seize(mb_workspace *workspace)
 {
     uint32_t holder = ARENA_FREE;
-    if (is_active(workspace)) {
+    if (workspace->is_open) {
         return; /* it is ours already */
     }
     while (!atomic_compare_exchange_weak_explicit(&workspace->holder, &holder, ARENA_OWNED, memory_order_acquire,
@@ -39,7 +34,7 @@ void arena_seize(mb_workspace *workspace)
 
 void arena_yield(mb_workspace *workspace)
 {
-    if (!is_active(workspace)) {
+    if (!workspace->is_open) {
         atomic_store_explicit(&workspace->holder, ARENA_FREE, memory_order_release);
     }
 }
@@ -54,8 +49,9 @@ void arena_sync(mb_workspace *workspace)
 void arena_publish(mb_workspace *workspace)
 {
     struct mb_workspace_arena *arena = &workspace->arena;
+    bool is_aligned = workspace->cycle.offset % CYCLE_ALIGNMENT == 0; /* an allocation of no bytes begins there */
     arena->next = arena->end = nowhere;
-    if (may_bump(workspace)) {
+    if (may_bump(workspace) && is_aligned) {
         uint64_t room = workspace->catch_misuse ? 0 : cycle_room(&workspace->cycle);
         arena->next = workspace->base + workspace->cycle.offset;
         arena->end = arena->next + (room & ~(uint64_t)(CYCLE_ALIGNMENT - 1));
@@ -168,8 +164,7 @@ void arenas_trim_idle(struct thread *thread, bool is_new)
     mb_workspace *workspace;
     thread->trim_again_at = is_new ? thread->cycles + IDLE_CYCLES : 0;
     TAILQ_FOREACH(workspace, &thread->workspaces, in_thread) {
-        bool in_use =
-            is_active(workspace) || keeps_bytes(workspace) || thread->cycles - workspace->left_at < IDLE_CYCLES;
+        bool in_use = workspace->is_open || keeps_bytes(workspace) || thread->cycles - workspace->left_at < IDLE_CYCLES;
         if (in_use) {
             continue;
         }
@@ -251,7 +246,8 @@ int mb_workspace_initialize(mb_workspace *workspace)
     }
     arena_seize(workspace);
     arena_sync(workspace);
-    if (cycle_initialize(&workspace->cycle, &size)) {
+    bool is_in_use = workspace->is_open && (workspace->lease || workspace->bypasses); /* its bytes must stay */
+    if (!is_in_use && cycle_initialize(&workspace->cycle, &size)) {
         result = arena_resize_learned(workspace, size);
     }
     arena_publish(workspace);

@@ -144,10 +144,25 @@ static bool must_be_asked(const struct cycle *cycle)
     return !cycle->in_use || cycle->spill_everything || cycle->regrowing;
 }
 
+/* Nothing of this cycle lies in the arena yet. */
+static bool is_fresh(const struct cycle *cycle)
+{
+    return cycle->offset <= align_up(cycle->start, CYCLE_ALIGNMENT) && !cycle->turned_in_cycle;
+}
+
+/* Divergence: a ring of less than two blocks can't split one over its end, so a cycle then begins at the ring's begin.
+ */
+static bool must_begin_anew(const struct cycle *cycle)
+{
+    return cycle->rules.circular && cycle->offset > 0 && is_fresh(cycle) &&
+           cycle->size < add(cycle->block, cycle->block) && add(cycle->offset, cycle->block) > cycle->size;
+}
+
 uint64_t cycle_room(const struct cycle *cycle)
 {
     uint64_t limit = limit_of(cycle);
-    if (must_be_asked(cycle) || cycle->offset >= limit) {
+    if (must_be_asked(cycle) || must_begin_anew(cycle) || cycle->offset >= limit ||
+        cycle->offset % CYCLE_ALIGNMENT != 0) {
         return 0;
     }
     uint64_t room = limit - cycle->offset;
@@ -165,21 +180,24 @@ static bool exceeds_block(const struct cycle *cycle, uint64_t bytes)
 /* Divergence: a turn never runs over what this cycle itself allocated, nor is it taken where it would not help. */
 static bool turn(struct cycle *cycle, uint64_t bytes)
 {
-    bool is_fresh = cycle->offset <= align_up(cycle->start, CYCLE_ALIGNMENT) && !cycle->turned_in_cycle;
-    uint64_t limit = is_fresh ? cycle->size : cycle->start;
+    bool fresh = is_fresh(cycle);
+    uint64_t limit = fresh ? cycle->size : cycle->start;
     if (!cycle->rules.circular || cycle->turned_in_cycle || cycle->offset == 0 || bytes > limit) {
         return false;
     }
     cycle->turned_bytes += cycle->size;
     cycle->offset = 0;
-    cycle->start = is_fresh ? 0 : cycle->start;
-    cycle->turned_in_cycle = !is_fresh;
+    cycle->start = fresh ? 0 : cycle->start;
+    cycle->turned_in_cycle = !fresh;
     cycle->spills_outlive = false;
     return true;
 }
 
 static bool place_inside(struct cycle *cycle, uint64_t bytes, uint64_t alignment, uint64_t *ret_offset)
 {
+    if (must_begin_anew(cycle)) {
+        (void)turn(cycle, bytes);
+    }
     uint64_t at = align_up(cycle->offset, alignment);
     if (at > limit_of(cycle) || bytes > limit_of(cycle) - at) {
         if (!turn(cycle, bytes)) {
@@ -234,6 +252,18 @@ static bool may_free_spills(const struct cycle *cycle)
     return !cycle->rules.circular || !cycle->spills_outlive;
 }
 
+/* What aligning skips is not counted: a block's end is where it would be without. Never beyond the arena's end. */
+static uint64_t first_offset(const struct cycle *cycle)
+{
+    uint64_t aligned = align_up(cycle->offset, CYCLE_ALIGNMENT);
+    return aligned <= cycle->size ? aligned : cycle->offset;
+}
+
+void cycle_bypass(struct cycle *cycle)
+{
+    cycle->generation++;
+}
+
 bool cycle_enter(struct cycle *cycle)
 {
     bool free_spills = may_free_spills(cycle);
@@ -242,8 +272,7 @@ bool cycle_enter(struct cycle *cycle)
         cycle->offset = 0;
     }
     cycle->start = cycle->offset;
-    cycle->offset =
-        align_up(cycle->offset, CYCLE_ALIGNMENT); /* not counted: a block's end is where it would be without */
+    cycle->offset = first_offset(cycle);
     cycle->turned_in_cycle = false;
     cycle->bytes = 0;
     cycle->spills_outlive = true;
@@ -311,9 +340,8 @@ static void align_to_block(struct cycle *cycle)
     if (cycle->size == 0 || cycle->block <= cycle->bytes || cycle->regrowing || cycle->offset == 0) {
         return;
     }
-    uint64_t to =
+    cycle->offset =
         cycle->turned_in_cycle ? add(cycle->offset, cycle->block - cycle->bytes) : add(cycle->start, cycle->block);
-    cycle->offset = to;
 }
 
 struct cycle_orders cycle_leave(struct cycle *cycle)

@@ -73,7 +73,7 @@ uint64_t cycle_round(uint64_t bytes);
 /* Notes what was bumped without asking: the arena's next allocation begins at `offset` now. */
 void cycle_advance(struct cycle *cycle, uint64_t offset);
 
-/* How many bytes from cycle->offset on may be bumped without asking. */
+/* How many bytes from cycle->offset on may be bumped without asking; none if that is not aligned. */
 uint64_t cycle_room(const struct cycle *cycle);
 
 /* Decides one allocation of cycle_round()ed `bytes`, and counts it unless it is refused. */
@@ -81,6 +81,9 @@ enum cycle_place cycle_place(struct cycle *cycle, uint64_t bytes, uint64_t align
 
 /* Takes back what cycle_place() counted outside the arena: the memory could not be had. */
 void cycle_unplace(struct cycle *cycle, enum cycle_place place, uint64_t bytes, uint64_t alignment);
+
+/* A cycle in which the workspace does nothing: only the generation is new. */
+void cycle_bypass(struct cycle *cycle);
 
 /* Begins a cycle. True: spills that are left are to be freed. */
 bool cycle_enter(struct cycle *cycle);

@@ -35,6 +35,10 @@ struct origin *origin_new(const char *name, bool circular)
         origin->circular = circular;
         atomic_store(&origin->generation, 0);
         atomic_store(&origin->active, false);
+        atomic_store(&origin->position, 0);
+        atomic_store(&origin->size, 0);
+        atomic_store(&origin->ends.spilled, 0);
+        atomic_store(&origin->ends.pinned, 0);
         atomic_store(&origin->workspace, ++last_number);
     }
     (void)pthread_mutex_unlock(&lock);
@@ -55,7 +59,36 @@ void origin_close(struct origin *origin)
 
 static bool is_overwritten(const struct origin *origin, const mb_ref *ref)
 {
-    return atomic_load(&origin->position) - ref->position > atomic_load(&origin->size);
+    return atomic_load(&origin->position) - ref_value(ref) > atomic_load(&origin->size);
+}
+
+static bool is_given_back(const struct origin *origin, const mb_ref *ref)
+{
+    const _Atomic uint64_t *end = ref_place(ref) == REF_PINNED ? &origin->ends.pinned : &origin->ends.spilled;
+    return ref_value(ref) <= atomic_load(end);
+}
+
+/* Whether the bytes themselves have ended, whatever became of the scope. */
+static bool has_ended(const struct origin *origin, const mb_ref *ref)
+{
+    enum ref_place place = ref_place(ref);
+    return place == REF_ARENA ? origin->circular && is_overwritten(origin, ref)
+                              : (place == REF_SPILLED || place == REF_PINNED) && is_given_back(origin, ref);
+}
+
+/* A scope's end ends all of its memory; but a circular workspace's outlives it, and so does bypassed memory. */
+static mb_ref_validity judge(const struct origin *origin, const mb_ref *ref)
+{
+    enum ref_place place = ref_place(ref);
+    bool is_scoped = !origin->circular && place != REF_BYPASSED;
+    bool is_present = atomic_load(&origin->generation) == ref->generation;
+    if (place == REF_FOREIGN) {
+        return MB_REF_LEAKED;
+    }
+    if (has_ended(origin, ref) || (is_scoped && !is_present)) {
+        return is_present ? MB_REF_LEAKED : MB_REF_OUTDATED;
+    }
+    return is_scoped && !atomic_load(&origin->active) ? MB_REF_LEAKED : MB_REF_VALID;
 }
 
 mb_ref_validity mb_ref_state(const mb_ref *ref)
@@ -68,16 +101,8 @@ mb_ref_validity mb_ref_state(const mb_ref *ref)
     if (!origin || atomic_load(&origin->workspace) != ref->workspace) {
         return MB_REF_LEAKED;
     }
-    if (origin->circular && ref->position != UINT64_MAX) {
-        return is_overwritten(origin, ref) ? MB_REF_OUTDATED : workspace_ref_is_lost(ref) ? MB_REF_LOST : MB_REF_VALID;
-    }
-    if (atomic_load(&origin->generation) != ref->generation) {
-        return MB_REF_OUTDATED;
-    }
-    if (!atomic_load(&origin->active)) {
-        return MB_REF_LEAKED;
-    }
-    return workspace_ref_is_lost(ref) ? MB_REF_LOST : MB_REF_VALID;
+    mb_ref_validity validity = judge(origin, ref);
+    return validity == MB_REF_VALID && workspace_ref_is_lost(ref) ? MB_REF_LOST : validity;
 }
 
 static int explain_leak(const struct origin *origin, const mb_ref *ref, unsigned long long from, unsigned long long now)
@@ -88,9 +113,19 @@ static int explain_leak(const struct origin *origin, const mb_ref *ref, unsigned
     uint64_t number = atomic_load(&origin->workspace);
     if (number != ref->workspace) {
         return error_set(-ESTALE,
-                         "leaked: the memory is of workspace \"%s\" (number %llu), generation %llu, which was closed; "
-                         "detach what must outlive its workspace",
+                         "leaked: the memory is of workspace \"%s\" (number %llu), generation %llu, which was closed, "
+                         "by its thread's end if not before; detach what must outlive its workspace",
                          number == 0 ? origin->name : "?", (unsigned long long)ref->workspace, from);
+    }
+    if (ref_place(ref) == REF_FOREIGN) {
+        return error_set(-ESTALE, "leaked: the reference was not made from memory that workspace \"%s\" had handed out",
+                         origin->name);
+    }
+    if (origin->circular) {
+        return error_set(-ESTALE,
+                         "leaked: the memory lay outside the arena of workspace \"%s\", generation %llu, and was given "
+                         "back when the cycle ended; detach what must live longer",
+                         origin->name, from);
     }
     return error_set(-ESTALE,
                      "leaked: the memory is of workspace \"%s\", generation %llu, whose scope has ended (the present "
@@ -116,5 +151,8 @@ int mb_ref_check(const mb_ref *ref)
         -ESTALE,
         "outdated: the memory is of workspace \"%s\", generation %llu, and the present generation is %llu: "
         "it has been entered anew since%s; detach what must live longer than a cycle",
-        origin->name, from, now, origin->circular ? ", and has overwritten this" : "");
+        origin->name, from, now,
+        !origin->circular             ? ""
+        : ref_place(ref) == REF_ARENA ? ", and has overwritten this"
+                                      : ", and has given this back");
 }

@@ -10,13 +10,43 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "client/workspace/outside.h"
+#include "membroker.h"
 #include "proto/message.h"
+
+/* What a reference's memory is; the upper bits of its position. */
+enum ref_place {
+    REF_ARENA,    /* the lower bits: bytes handed out before it */
+    REF_SPILLED,  /* its area's serial number */
+    REF_PINNED,   /* the same */
+    REF_BYPASSED, /* which of the workspace's buffers */
+    REF_EMPTY,    /* no bytes */
+    REF_FOREIGN,  /* not the workspace's */
+};
+
+enum { REF_PLACE_SHIFT = 61 };
+
+static inline uint64_t ref_position(enum ref_place place, uint64_t value)
+{
+    return (uint64_t)place << REF_PLACE_SHIFT | value;
+}
+
+static inline enum ref_place ref_place(const mb_ref *ref)
+{
+    return (enum ref_place)(ref->position >> REF_PLACE_SHIFT);
+}
+
+static inline uint64_t ref_value(const mb_ref *ref)
+{
+    return ref->position & ((UINT64_C(1) << REF_PLACE_SHIFT) - 1);
+}
 
 struct origin {
     _Atomic uint64_t workspace;  /* its number; 0: closed */
     _Atomic uint64_t generation; /* the present one, or the last */
     _Atomic uint64_t position;   /* circular: bytes handed out, turns included */
     _Atomic uint64_t size;       /* circular: of the arena */
+    struct outside_ends ends;
     _Atomic bool active;
     bool circular;
     char name[MESSAGE_NAME_SIZE];

@@ -91,6 +91,7 @@ static struct outside_area *find_area(struct outside *outside, bool pinned, uint
     }
     area->pinned = pinned;
     area->step = step;
+    area->serial = ++outside->last_serial;
     SLIST_INIT(&area->chunks);
     TAILQ_INSERT_TAIL(&outside->areas, area, in_list);
     return area;
@@ -159,12 +160,19 @@ void *outside_alloc(struct outside *outside, bool pinned, uint64_t step, uint64_
     return data;
 }
 
+/* Before the memory goes: another thread's reference must not find it good afterwards. */
+static void note_end(struct outside *outside, const struct outside_area *area)
+{
+    atomic_store(area->pinned ? &outside->ends->pinned : &outside->ends->spilled, area->serial);
+}
+
 void outside_free(struct outside *outside, bool spills, uint64_t before)
 {
     struct outside_area *area = TAILQ_FIRST(&outside->areas);
     while (area) {
         struct outside_area *next = TAILQ_NEXT(area, in_list);
         if (area->step < before || (spills && !area->pinned)) {
+            note_end(outside, area);
             free_area(outside, area);
         }
         area = next;
@@ -174,6 +182,34 @@ void outside_free(struct outside *outside, bool spills, uint64_t before)
 void outside_free_all(struct outside *outside)
 {
     outside_free(outside, true, UINT64_MAX);
+}
+
+static mb_lease *lease_at(const struct outside_area *area, const char *address)
+{
+    const struct outside_chunk *chunk;
+    SLIST_FOREACH(chunk, &area->chunks, next)
+    {
+        if (address >= chunk->base && address < chunk->base + chunk->bytes) {
+            return chunk->lease;
+        }
+    }
+    return NULL;
+}
+
+const struct outside_area *outside_find(const struct outside *outside, const void *address, mb_lease **ret_lease)
+{
+    const struct outside_area *area;
+    TAILQ_FOREACH_REVERSE(area, &outside->areas, outside_list, in_list)
+    {
+        mb_lease *lease = lease_at(area, address);
+        if (lease) {
+            if (ret_lease) {
+                *ret_lease = lease;
+            }
+            return area;
+        }
+    }
+    return NULL;
 }
 
 void outside_sum(const struct outside *outside, bool pinned, uint64_t *ret_bytes, uint64_t *ret_count)

@@ -41,6 +41,12 @@ static void pop(struct thread *thread)
     scopes_update_current(thread);
 }
 
+void scopes_forget_all(struct thread *thread)
+{
+    thread->scope_count = 0;
+    scopes_update_current(thread);
+}
+
 /* What a closed workspace leaves on the stack is nobody's scope; those at the top are gone with it. */
 void scopes_forget(mb_workspace *workspace)
 {
@@ -60,8 +66,7 @@ void scopes_forget(mb_workspace *workspace)
 static void note_active(const mb_workspace *workspace)
 {
     atomic_store_explicit(&workspace->origin->generation, workspace->cycle.generation, memory_order_relaxed);
-    atomic_store_explicit(&workspace->origin->active, workspace->is_open || workspace->is_borrowed,
-                          memory_order_release);
+    atomic_store_explicit(&workspace->origin->active, workspace->is_open, memory_order_release);
 }
 
 static void take_debug_mode(mb_workspace *workspace)
@@ -97,7 +102,9 @@ static int begin_cycle(mb_workspace *workspace)
         return result;
     }
     workspace->is_open = true;
-    if (!workspace->bypasses && cycle_enter(&workspace->cycle)) {
+    if (workspace->bypasses) {
+        cycle_bypass(&workspace->cycle);
+    } else if (cycle_enter(&workspace->cycle)) {
         outside_free(&workspace->outside, true, 0);
     }
     arena_publish(workspace);
@@ -115,7 +122,7 @@ int mb_workspace_enter(mb_workspace *workspace)
         *(workspace->is_borrowed ? &workspace->borrowed_again : &workspace->entered_again) += 1;
         return 0;
     }
-    if (workspace->is_open || workspace->is_borrowed) {
+    if (workspace->is_open) {
         return error_set(-EBUSY, "workspace \"%s\" is open further out in this thread; borrow it, or leave it first",
                          workspace->name);
     }
@@ -127,37 +134,27 @@ int mb_workspace_enter(mb_workspace *workspace)
     return result;
 }
 
-static int begin_borrowing(mb_workspace *workspace)
+static int check_borrowing(const mb_workspace *workspace)
 {
-    int result = workspace->lease ? mb_lease_check(workspace->lease) : 0;
-    if (result == 0) {
-        result = push(workspace->thread, SCOPE_BORROWED, workspace);
-    }
-    if (result < 0) {
-        return result;
-    }
-    arena_sync(workspace);
-    workspace->is_borrowed = true;
-    workspace->borrowed_again = 0;
-    arena_publish(workspace);
-    note_active(workspace);
-    return 0;
-}
-
-int mb_workspace_borrow(mb_workspace *workspace)
-{
-    int result = workspace_check_thread(workspace);
-    if (result < 0) {
-        return result;
+    if (!workspace->is_open) {
+        return error_set(-EINVAL, "no scope of workspace \"%s\" is open, so that it can't be borrowed; enter it",
+                         workspace->name);
     }
     if (workspace->is_borrowed) {
         return error_set(-EBUSY, "workspace \"%s\" is borrowed already, and can't be borrowed from a borrower",
                          workspace->name);
     }
-    arena_seize(workspace);
-    result = begin_borrowing(workspace);
-    if (result < 0) {
-        arena_yield(workspace);
+    return workspace->lease ? mb_lease_check(workspace->lease) : 0;
+}
+
+int mb_workspace_borrow(mb_workspace *workspace)
+{
+    int result = workspace_check_thread(workspace);
+    result = result == 0 ? check_borrowing(workspace) : result;
+    result = result == 0 ? push(workspace->thread, SCOPE_BORROWED, workspace) : result;
+    if (result == 0) {
+        workspace->is_borrowed = true;
+        workspace->borrowed_again = 0;
     }
     return result;
 }
@@ -181,6 +178,7 @@ static void end_cycle(mb_workspace *workspace)
     arena_sync(workspace);
     workspace->is_open = false;
     if (workspace->bypasses) {
+        workspace->cycle.in_use = true;
         return;
     }
     if (workspace->lease) {
@@ -195,20 +193,10 @@ static void end_cycle(mb_workspace *workspace)
     }
 }
 
-/* Borrowed without being open: there is no cycle whose end would clean up. */
-static void end_borrowing(mb_workspace *workspace)
-{
-    arena_sync(workspace);
-    workspace->is_borrowed = false;
-    if (!workspace->is_open && !workspace->cycle.rules.circular) {
-        outside_free(&workspace->outside, true, 0);
-    }
-}
-
 static int not_current(const mb_workspace *workspace)
 {
     const mb_workspace *current = workspace->thread->current;
-    if (!workspace->is_open && !workspace->is_borrowed) {
+    if (!workspace->is_open) {
         return error_set(-EINVAL, "no scope of workspace \"%s\" is open", workspace->name);
     }
     if (!current) {
@@ -238,10 +226,10 @@ int mb_workspace_leave(mb_workspace *workspace)
     enum scope_kind kind = thread->scopes[thread->scope_count - 1].kind;
     pop(thread);
     if (kind == SCOPE_BORROWED) {
-        end_borrowing(workspace);
-    } else {
-        end_cycle(workspace);
+        workspace->is_borrowed = false;
+        return 0;
     }
+    end_cycle(workspace);
     arena_publish(workspace);
     note_active(workspace);
     arena_yield(workspace);
@@ -283,7 +271,7 @@ mb_workspace *mb_workspace_current(void)
 
 int mb_workspace_is_active(const mb_workspace *workspace)
 {
-    return workspace->is_open || workspace->is_borrowed;
+    return workspace->is_open;
 }
 
 /* ---- scopes of a block ---- */

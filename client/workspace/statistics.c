@@ -8,8 +8,8 @@
 /* What was bumped since the cycle was last told. */
 static uint64_t bumped(const mb_workspace *workspace)
 {
-    bool active = workspace->is_open || workspace->is_borrowed; /* else the base may be another thread's just now */
-    bool live = active && workspace->base && workspace->arena.next >= workspace->base &&
+    bool live = workspace->is_open && /* else the base may be another thread's just now */
+                workspace->base && workspace->arena.next >= workspace->base &&
                 workspace->arena.next <= workspace->base + workspace->cycle.size;
     return live ? (uint64_t)(workspace->arena.next - workspace->base) - workspace->cycle.offset : 0;
 }

@@ -61,7 +61,11 @@ static int fill(mb_workspace *workspace, mb_client *client, const char *name, co
     }
     workspace->config.file = workspace->file;
     workspace->origin = origin_new(name, rules->circular);
-    return workspace->origin ? 0 : error_set(-ENOMEM, "out of memory for the library's own tables");
+    if (!workspace->origin) {
+        return error_set(-ENOMEM, "out of memory for the library's own tables");
+    }
+    workspace->outside.ends = &workspace->origin->ends;
+    return 0;
 }
 
 static void destroy(mb_workspace *workspace)
@@ -192,6 +196,7 @@ void workspaces_close_all(struct thread *thread)
         next = TAILQ_PREV(workspace, workspace_list, in_thread);
         close_one(workspace);
     }
+    scopes_forget_all(thread); /* scope-outs too: they are out of nothing any more */
 }
 
 void mb_workspace_close_all(void)

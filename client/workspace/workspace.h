@@ -23,8 +23,9 @@ struct mb_workspace {
     mb_location location; /* of the newest arena; as configured before the first */
     struct cycle cycle;
     struct outside outside;
-    bool is_open, is_borrowed;
-    bool bypasses; /* entered while the debug mode was BYPASS_EVERYTHING */
+    bool is_open;
+    bool is_borrowed; /* implies is_open */
+    bool bypasses;    /* entered while the debug mode was BYPASS_EVERYTHING */
     bool catch_misuse;
     uint64_t left_at;                       /* in the thread's cycles */
     unsigned entered_again, borrowed_again; /* while it was current already */
@@ -108,15 +109,18 @@ void workspaces_add_holders(mb_client *client, struct local_holder *holders);
 
 /* The workspace is being closed: its scopes are forgotten. */
 void scopes_forget(mb_workspace *workspace);
+
+/* All of the thread's workspaces are. */
+void scopes_forget_all(struct thread *thread);
 void scopes_update_current(struct thread *thread);
 
 /* ---- allocate.c ---- */
 void bypassed_free(mb_workspace *workspace);
 
-/* ---- for references ---- */
+/* ---- reference.c ---- */
 
 /* Brings the record up to what was bumped, where the calling thread is the owner's. */
 void workspace_publish_position(const struct origin *origin);
 
-/* Whether the arena's lease has ended; always false in another thread than the owner's. */
+/* Whether the lease below has ended; always false in another thread than the owner's. */
 bool workspace_ref_is_lost(const mb_ref *ref);

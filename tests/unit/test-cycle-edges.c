@@ -111,3 +111,68 @@ Test(cycle_edges, a_block_holds_as_much_as_it_has)
     }
     cr_expect_gt(tried, 10);
 }
+
+Test(cycle_edges, no_room_is_offered_where_an_address_would_not_be_aligned)
+{
+    struct cycle_rules rules = defaults();
+    rules.circular = true;
+    rules.overallocation_limit = 1;
+    rules.steps_number = 2;
+    struct cycle cycle = begin(rules);
+    uint64_t offset;
+    (void)run(&cycle, 1552);
+    (void)run(&cycle, 16);
+    cr_expect_eq(cycle.offset, 2024, "where a block ends");
+    cr_expect_eq(cycle_room(&cycle), 0);
+    cr_expect_eq(cycle_place(&cycle, 16, CYCLE_ALIGNMENT, &offset), CYCLE_INSIDE);
+    cr_expect_eq(offset % CYCLE_ALIGNMENT, 0);
+}
+
+/* STRICT: a ring of one block, which a cycle that pinned leaves in its middle. */
+static struct cycle one_block(void)
+{
+    struct cycle_rules rules = defaults();
+    rules.circular = true;
+    rules.overallocate = false;
+    rules.steps_number = 2;
+    struct cycle cycle = begin(rules);
+    uint64_t offset;
+    (void)run(&cycle, 1392);
+    cr_assert(cycle.block == 1816 && cycle.size == 1816);
+    (void)cycle_enter(&cycle);
+    cr_expect_eq(cycle_place(&cycle, 1104, CYCLE_ALIGNMENT, &offset), CYCLE_INSIDE);
+    cr_expect_eq(cycle_place(&cycle, 1216, CYCLE_ALIGNMENT, &offset), CYCLE_PINNED);
+    (void)cycle_leave(&cycle);
+    cr_expect_eq(cycle.offset, 1104);
+    return cycle;
+}
+
+Test(cycle_edges, a_ring_of_one_block_holds_a_block_wherever_the_last_cycle_ended)
+{
+    struct cycle cycle = one_block();
+    uint64_t offset;
+    (void)cycle_enter(&cycle);
+    cr_expect_eq(cycle_room(&cycle), 0, "the first allocation is asked for");
+    cr_expect_eq(cycle_place(&cycle, 192, CYCLE_ALIGNMENT, &offset), CYCLE_INSIDE);
+    cr_expect_eq(offset, 0);
+    cr_expect_eq(cycle_place(&cycle, 1616, CYCLE_ALIGNMENT, &offset), CYCLE_INSIDE);
+    cr_expect_eq(cycle_place(&cycle, 16, CYCLE_ALIGNMENT, &offset), CYCLE_PINNED, "1824 > 1816");
+}
+
+Test(cycle_edges, an_offset_is_never_above_the_size_nor_does_the_position_go_back)
+{
+    struct cycle cycle = one_block();
+    uint64_t offset, position = cycle_position(&cycle);
+    for (int i = 0; i < 20; i++) {
+        (void)cycle_enter(&cycle);
+        cr_expect_leq(cycle.offset, cycle.size);
+        cr_expect_geq(cycle_position(&cycle), position);
+        position = cycle_position(&cycle);
+        if (i % 3) {
+            cr_expect_eq(cycle_place(&cycle, 16, CYCLE_ALIGNMENT, &offset), CYCLE_INSIDE);
+        }
+        (void)cycle_leave(&cycle);
+        cr_expect_geq(cycle_position(&cycle), position);
+        position = cycle_position(&cycle);
+    }
+}

@@ -56,6 +56,8 @@ static void random_cycle(struct cycle *cycle, unsigned *seed)
     for (uint64_t n = chance(seed, 12); n > 0; n--) {
         uint64_t bytes = cycle_round(chance(seed, 3000)), offset, room = cycle_room(cycle);
         uint64_t alignment = chance(seed, 5) ? 16 : 64;
+        cr_assert(room == 0 || cycle->offset % CYCLE_ALIGNMENT == 0, "what is bumped is aligned");
+        cr_assert_leq(cycle->offset, cycle->size);
         if (alignment == 16 && bytes <= (room & ~UINT64_C(15)) && chance(seed, 2)) {
             check_inside(cycle, blocks, &count, cycle->offset, bytes);
             cycle_advance(cycle, cycle->offset + bytes);

@@ -92,7 +92,7 @@ typedef struct mb_workspace_config {
 typedef enum mb_debug_mode {
     MB_DEBUG_DISABLED = 0,
     MB_DEBUG_SPILL_EVERYTHING = 1, /* every allocation is a spill, and nothing is sized */
-    MB_DEBUG_BYPASS_EVERYTHING = 2 /* workspaces do nothing: allocations are tracked buffers, freed when it is closed */
+    MB_DEBUG_BYPASS_EVERYTHING = 2 /* workspaces do nothing: what is allocated is valid until the workspace is closed */
 } mb_debug_mode;
 
 /*
@@ -108,7 +108,8 @@ enum { MB_WORKSPACE_ALIGNMENT = 16 }; /* of every allocation, in address and in 
 
 /*
  * Opens a workspace of the calling thread, and leases its arena if it has an initial size. `config` NULL: all defaults.
- * The caller owns it and ends it with mb_workspace_close(); a thread that ends closes its own. The common errors, and
+ * The caller owns it and ends it with mb_workspace_close(); a thread that ends closes its own, whatever other threads
+ * still read of them. The common errors, and
  * -EEXIST: this thread has one of that name (in another thread the same name is another workspace).
  */
 MB_PUBLIC int mb_workspace_open(mb_client *client, const char *name, const mb_workspace_config *config,
@@ -121,10 +122,16 @@ MB_PUBLIC int mb_workspace_open(mb_client *client, const char *name, const mb_wo
 MB_PUBLIC int mb_workspace_get(mb_client *client, const char *name, const mb_workspace_config *config,
                                mb_workspace **ret_workspace);
 
-/* Gives all of its memory back; scopes of it that are open end. NULL is allowed. */
+/*
+ * Gives all of its memory back; scopes of it that are open end. NULL is allowed. The memory is unmapped: from here on
+ * references to it are leaked, and touching it is SIGSEGV, which MB_CLIENT_GUARD does not cover.
+ */
 MB_PUBLIC void mb_workspace_close(mb_workspace *workspace);
 
-/* Closes every workspace of the calling thread. */
+/*
+ * Closes every workspace of the calling thread, of all clients, and ends all of its scopes; those that
+ * mb_scope_out() opened too.
+ */
 MB_PUBLIC void mb_workspace_close_all(void);
 
 /* Whether the calling thread has a workspace of this name (any client's), and whether its scope is open too. */
@@ -154,7 +161,10 @@ MB_PUBLIC int mb_workspace_enter(mb_workspace *workspace);
  */
 MB_PUBLIC int mb_workspace_leave(mb_workspace *workspace);
 
-/* Makes it current without beginning a cycle. -EBUSY: it is borrowed already. */
+/*
+ * Makes a workspace current that is open further out, without beginning a cycle: what is allocated belongs to the cycle
+ * that it is in. -EINVAL: it is not open. -EBUSY: it is borrowed already. -ESTALE: its lease has ended.
+ */
 MB_PUBLIC int mb_workspace_borrow(mb_workspace *workspace);
 
 /* No workspace is current from here on, until mb_scope_in() restores the one before. -EINVAL: nothing to undo. */
@@ -165,11 +175,16 @@ MB_PUBLIC int mb_scope_in(void);
 MB_PUBLIC mb_workspace *mb_workspace_current(void);
 MB_PUBLIC int mb_workspace_is_active(const mb_workspace *workspace);
 
-/* Sizes the arena now from what was learned, unless it has a size or there is nothing learned. The common errors. */
+/*
+ * Sizes the arena now from what was learned. Does nothing if it has a size, if nothing was learned, or while a scope of
+ * it is open that has an arena. The common errors.
+ */
 MB_PUBLIC int mb_workspace_initialize(mb_workspace *workspace);
 
-/* Use off (0): allocations go past the arena, valid to the cycle's end, and are not learned from. The end of a cycle
- * switches it on again. */
+/*
+ * Use off (0): allocations go past the arena and are not learned from. They live as long as spills do: to the cycle's
+ * end, or in a circular workspace beyond it. The end of a cycle switches it on again.
+ */
 MB_PUBLIC void mb_workspace_toggle(mb_workspace *workspace, int use);
 
 /* ---- allocating ---- */
@@ -178,9 +193,9 @@ MB_PUBLIC void mb_workspace_toggle(mb_workspace *workspace, int use);
 
 /*
  * Allocates by moving a pointer: no system call, no lock, no message, as long as it fits the arena. `bytes` is rounded
- * up to MB_WORKSPACE_ALIGNMENT. The memory is valid until the cycle ends (circular: until it is overwritten); it holds
- * what was there before (zero in a new arena). NULL: no scope is open, or it does not fit and can't be spilled;
- * mb_last_error() has the sizes and errno the code.
+ * up to MB_WORKSPACE_ALIGNMENT. The memory is valid until the cycle ends (circular: until it is overwritten, or given
+ * back if it lies outside the arena); it holds what was there before (zero in a new arena). NULL: no scope is open, or
+ * it does not fit and can't be spilled; mb_last_error() has the sizes and errno the code.
  */
 MB_PUBLIC void *mb_workspace_alloc(mb_workspace *workspace, size_t bytes);
 
@@ -225,17 +240,20 @@ typedef struct mb_ref {
     const void *origin;  /* the library's */
     uint64_t workspace;  /* the workspace's number in this process */
     uint64_t generation; /* of the workspace when the memory was allocated */
-    uint64_t position;   /* circular: bytes handed out by then */
+    uint64_t position;   /* where it lies in the workspace; the library's */
 } mb_ref;
 
 typedef enum mb_ref_validity {
     MB_REF_VALID = 0,
     MB_REF_LEAKED = 1,   /* the scope that it was allocated in has ended, or the workspace was closed */
-    MB_REF_OUTDATED = 2, /* the workspace has been entered again since (circular: it is overwritten) */
-    MB_REF_LOST = 3      /* the lease below has ended */
+    MB_REF_OUTDATED = 2, /* the workspace has been entered again since (circular: it is overwritten or given back) */
+    MB_REF_LOST = 3      /* the lease below has ended; only the workspace's own thread sees that */
 } mb_ref_validity;
 
-/* A reference to memory that was just allocated in the workspace's present generation. */
+/*
+ * A reference to memory that was just allocated in the workspace's present generation. Of memory that the workspace did
+ * not hand out the reference is leaked.
+ */
 MB_PUBLIC mb_ref mb_workspace_ref(mb_workspace *workspace, void *data, size_t bytes);
 
 /*
@@ -249,7 +267,7 @@ MB_PUBLIC mb_ref_validity mb_ref_state(const mb_ref *ref);
 
 typedef struct mb_workspace_statistics {
     uint64_t current_size;       /* of the arena */
-    uint64_t offset;             /* where the next allocation begins */
+    uint64_t offset;             /* where the next allocation begins; at most current_size */
     uint64_t initial_block_size; /* learned, before overallocation; circular: what a cycle consumes */
     uint64_t this_cycle_bytes, last_cycle_bytes, max_cycle_bytes;
     uint64_t spilled_bytes, spilled_count;             /* held now */
