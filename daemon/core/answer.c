@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Answers and events as effects. */
+#include "daemon/core/answer.h"
+
 #include <stdarg.h>
 #include <stdio.h>
-
-#include "daemon/core/broker_state.h"
 
 static struct reply *reply_to(struct step *step, void *peer, enum reply_kind kind)
 {
@@ -18,7 +18,7 @@ static struct reply *reply_to(struct step *step, void *peer, enum reply_kind kin
     return reply;
 }
 
-struct reply *answer(struct step *step, void *peer, uint64_t request_id, enum reply_kind kind)
+struct reply *answer_to(struct step *step, void *peer, uint64_t request_id, enum reply_kind kind)
 {
     if (!request_id) {
         return NULL;
@@ -29,14 +29,14 @@ struct reply *answer(struct step *step, void *peer, uint64_t request_id, enum re
     return reply;
 }
 
-struct reply *tell(struct step *step, void *peer, enum reply_kind kind)
+struct reply *answer_event(struct step *step, void *peer, enum reply_kind kind)
 {
     return reply_to(step, peer, kind);
 }
 
 void answer_error(struct step *step, void *peer, uint64_t request_id, enum error_code code, const char *format, ...)
 {
-    struct reply *reply = answer(step, peer, request_id, REPLY_ERROR);
+    struct reply *reply = answer_to(step, peer, request_id, REPLY_ERROR);
     if (!reply) {
         return;
     }
@@ -47,4 +47,9 @@ void answer_error(struct step *step, void *peer, uint64_t request_id, enum error
     reply->error.refusal = (struct refusal){0};
     (void)vsnprintf(reply->error.sentence, sizeof reply->error.sentence, format, arguments);
     va_end(arguments);
+}
+
+void answer_out_of_tables(struct step *step, void *peer, uint64_t request_id)
+{
+    answer_error(step, peer, request_id, ERROR_SYSTEM, "the broker is out of memory for its own tables");
 }

@@ -17,7 +17,7 @@ const char *check_pool(const struct broker *broker);
 const char *check_learned(const struct learned_table *table);
 
 /* Walks all sessions, those that are over too; NULL begins, and ends. */
-const struct session *check_next_session(const struct broker *broker, const struct session *session);
+const struct session *check_walk_next(const struct broker *broker, const struct session *session);
 
 /* What a session's leases, segments, requests and slots come to. */
 const char *check_lease(const struct broker *broker, const struct lease *lease);

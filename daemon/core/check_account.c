@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Accounts: each is the sum of the charges below it, and nothing is claimed between passes over the queue. */
+#include "daemon/core/check.h"
+
 #include <string.h>
 
-#include "daemon/core/check.h"
+#include "daemon/core/reserve.h"
 
 struct sums {
     uint64_t physical, mapped, freeing_physical, freeing_mapped, revoking_physical, revoking_mapped;
@@ -90,10 +92,10 @@ static const char *check_of_parties(const struct broker *broker)
 
 const char *check_accounts(const struct broker *broker)
 {
-    const struct session *session = check_next_session(broker, NULL);
+    const struct session *session = check_walk_next(broker, NULL);
     const struct flow *flow;
     const char *wrong = NULL;
-    for (; !wrong && session; session = check_next_session(broker, session)) {
+    for (; !wrong && session; session = check_walk_next(broker, session)) {
         wrong = check_of_session(broker, session);
     }
     wrong = wrong ? wrong : check_account(broker, &broker->host);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Leases: their trees, their segments, and the piles of what may be taken. */
+/* Leases: their trees, their segments, and the sets of those that may be taken. */
 #include "daemon/core/check.h"
 
 static bool has_smaller_id(const struct lease *a, const struct lease *b)
@@ -26,9 +26,9 @@ static bool stands_before(const struct lease *a, const struct lease *b)
 CHECK_TREE(check_users, lease, by_user, stands_before)
 CHECK_TREE(check_ids, lease, by_id, has_smaller_id)
 CHECK_TREE(check_dues, lease, by_due, is_due_before)
-CHECK_TREE(check_pile_tree, lease, by_pile, is_smaller)
+CHECK_TREE(check_revocable_tree, lease, by_revocable, is_smaller)
 
-static const struct lease_pile *pile_of(const struct lease *lease)
+static const struct revocable_set *set_of(const struct lease *lease)
 {
     const struct flow *flow = lease->session->flow;
     bool may_be_taken = lease->state == LEASE_ALIVE && !lease->revoke_at;
@@ -58,7 +58,7 @@ const char *check_lease(const struct broker *broker, const struct lease *lease)
     wrong = require(wrong, lease->state != LEASE_MAKING || lease->extents == 1,
                     "a lease that has not begun has more than its first segment");
     wrong = require(wrong, lease->extents > 0, "a lease has no segment");
-    wrong = require(wrong, lease->pile == pile_of(lease), "a lease lies in a wrong pile, or in none");
+    wrong = require(wrong, lease->revocable == set_of(lease), "a lease is in the wrong revocable set, or in none");
     return require(wrong, lease->id < broker->next_lease, "a lease's number was not given out yet");
 }
 
@@ -79,24 +79,25 @@ static const char *check_ended(const struct broker *broker)
     return require(wrong, lent == listed, "a segment is not in its lease's list");
 }
 
-static const char *check_pile(const struct broker *broker, const struct lease_pile *pile)
+static const char *check_revocable(const struct broker *broker, const struct revocable_set *set)
 {
     const struct lease *before = NULL, *lease = lease_table_next(&broker->leases, 0);
     const char *wrong = NULL;
     uint64_t bytes = 0, count = 0, in_tree = 0;
     for (; lease; lease = lease_table_next(&broker->leases, lease->id)) {
-        bytes += lease->pile == pile ? lease->bytes : 0;
-        count += lease->pile == pile;
+        bytes += lease->revocable == set ? lease->bytes : 0;
+        count += lease->revocable == set;
     }
-    wrong = require(wrong, check_pile_tree(RB_ROOT(&pile->leases), &before, &in_tree), "a pile is out of order");
-    wrong = require(wrong, in_tree == count, "a pile has other leases than those that name it");
-    return require(wrong, bytes == pile->bytes, "a pile's bytes are not the sum of its leases");
+    wrong = require(wrong, check_revocable_tree(RB_ROOT(&set->leases), &before, &in_tree),
+                    "a revocable set is out of order");
+    wrong = require(wrong, in_tree == count, "a revocable set has other leases than those that name it");
+    return require(wrong, bytes == set->bytes, "a revocable set's bytes are not the sum of its leases");
 }
 
 const char *check_leases(const struct broker *broker)
 {
     const struct lease *before = NULL, *lease = lease_table_next(&broker->leases, 0);
-    const struct session *session = check_next_session(broker, NULL);
+    const struct session *session = check_walk_next(broker, NULL);
     const struct flow *flow;
     const char *wrong = NULL;
     uint64_t count = 0, users = 0, due = 0, alive = 0, of_sessions = 0;
@@ -113,7 +114,7 @@ const char *check_leases(const struct broker *broker)
         wrong = require(wrong, lease->state != LEASE_ENDED, "a lease that ended is in the table");
         wrong = wrong ? wrong : check_lease(broker, lease);
     }
-    for (; session; session = check_next_session(broker, session)) {
+    for (; session; session = check_walk_next(broker, session)) {
         of_sessions += session->lease_count;
     }
     wrong = require(wrong, count == of_sessions, "the table has other leases than the sessions");
@@ -121,8 +122,8 @@ const char *check_leases(const struct broker *broker)
     wrong = require(wrong, alive == due, "not every living lease has a due time");
     wrong = wrong ? wrong : check_ended(broker);
     TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
-        wrong = wrong ? wrong : check_pile(broker, &flow->ram);
-        wrong = wrong ? wrong : check_pile(broker, &flow->files);
+        wrong = wrong ? wrong : check_revocable(broker, &flow->ram);
+        wrong = wrong ? wrong : check_revocable(broker, &flow->files);
     }
     return wrong;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Parties and flows: what they count is what their sessions come to, and each lives because somebody refers to it. */
-#include <string.h>
-
 #include "daemon/core/check.h"
+
+#include <string.h>
 
 struct counts {
     uint64_t sessions, leases, waiting, under_way;
@@ -28,8 +28,8 @@ static void add_session(struct counts *counts, const struct session *session)
 static struct counts counts_of(const struct broker *broker, const struct flow *flow, const struct party *party)
 {
     struct counts counts = {0};
-    const struct session *session = check_next_session(broker, NULL);
-    for (; session; session = check_next_session(broker, session)) {
+    const struct session *session = check_walk_next(broker, NULL);
+    for (; session; session = check_walk_next(broker, session)) {
         if (session->flow == flow || (party && party_of(session->flow, party->kind) == party)) {
             add_session(&counts, session);
         }

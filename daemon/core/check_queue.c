@@ -2,6 +2,8 @@
 /* Requests that wait, and the leases that will be taken for them. */
 #include "daemon/core/check.h"
 
+#include "daemon/core/revoke.h"
+
 struct counts {
     uint64_t waiting, bytes, victims;
 };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whether a request makes sense. Each check answers, and returns false, where it does not. */
-#include "daemon/core/broker_state.h"
+#include "daemon/core/check_request.h"
+
+#include "daemon/core/answer.h"
 #include "proto/base/size.h"
 
 /* More than any host has; keeps every sum far from overflow. */

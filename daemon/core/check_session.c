@@ -190,7 +190,7 @@ const char *check_sessions(const struct broker *broker)
     const struct session *session = NULL;
     struct counts counts = {0};
     const char *wrong = check_states(&broker->sessions);
-    while (!wrong && (session = check_next_session(broker, session))) {
+    while (!wrong && (session = check_walk_next(broker, session))) {
         counts.detached += session->state == SESSION_DETACHED;
         counts.refused += session->refused_at > 0 && session->state != SESSION_OVER;
         counts.holding += session->segment_count > 0;

@@ -1,34 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Taking other settings into force while sessions live. */
-#include "daemon/core/broker_state.h"
+#include "daemon/core/configure.h"
 
-static void refile_waiting(struct session *session)
-{
-    struct waiting *waiting, *other;
-    TAILQ_FOREACH(waiting, &session->waiting, in_session) {
-        TAILQ_REMOVE(&waiting->flow->waiting, waiting, in_flow);
-        waiting->flow = session->flow;
-        TAILQ_FOREACH(other, &session->flow->waiting, in_flow) {
-            if (other->number > waiting->number) {
-                break;
-            }
-        }
-        if (other) {
-            TAILQ_INSERT_BEFORE(other, waiting, in_flow);
-        } else {
-            TAILQ_INSERT_TAIL(&session->flow->waiting, waiting, in_flow);
-        }
-    }
-}
+#include "daemon/core/revocable.h"
 
-/* What it holds moves with a session to the piles of its new flow. */
-static void refile_leases(struct session *session)
+/* A session takes what it holds to the revocable sets of its new flow. */
+static void move_leases(struct session *session)
 {
     struct lease *lease;
     for (lease = session_next_lease(session, 0); lease; lease = session_next_lease(session, lease->id)) {
-        if (lease->pile) {
-            revoke_delist(lease);
-            revoke_enlist(lease);
+        if (lease->revocable) {
+            revocable_remove(lease);
+            revocable_insert(lease);
         }
     }
 }
@@ -46,14 +29,14 @@ static void regroup_sessions(struct broker *broker)
         flow_count_session(before, false);
         flow_count_leases(before, session->lease_count, false);
         flow_count_leases(flow, session->lease_count, true);
-        session_join(broker, session, flow);
-        refile_waiting(session);
-        refile_leases(session);
+        session_join(&broker->parties, session, flow);
+        waiting_follow_session(session);
+        move_leases(session);
         flow_leave(&broker->parties, before);
     }
 }
 
-void configure(struct step *step, const struct broker_settings *settings)
+void configure_broker(struct step *step, const struct broker_settings *settings)
 {
     struct broker *broker = step->broker;
     broker->options.settings = *settings;

@@ -4,7 +4,10 @@
  * time of its end. Not sorted: there are few times, each a little later than the one before it, and each knows the
  * latest end in it, so that what is said is never too early.
  */
-#include "daemon/core/broker_state.h"
+#include "daemon/core/earliest.h"
+
+#include "daemon/core/deadline.h"
+#include "daemon/core/estimate.h"
 #include "proto/base/size.h"
 
 static size_t bucket_of(uint64_t milliseconds)
@@ -19,8 +22,7 @@ static size_t bucket_of(uint64_t milliseconds)
 
 static uint64_t end_of(const struct lease *lease)
 {
-    const struct session *session = lease->session;
-    uint64_t end = session->state == SESSION_DETACHED ? session->grace_until : lease_deadline(lease);
+    uint64_t end = deadline_of(lease);
     return lease->revoke_at ? size_min(end, lease->revoke_at) : end;
 }
 
@@ -31,15 +33,15 @@ static uint64_t gain_of(const struct broker *broker, const struct shortage *shor
         return 1;
     }
     return lease->revoke_at ? lease->bytes
-                            : reckon_gain(broker, shortage->session, shortage->account, lease->session->flow,
-                                          lease->location, lease->bytes);
+                            : estimate_gain(broker, shortage->session, shortage->account, lease->session->flow,
+                                            lease->location, lease->bytes);
 }
 
 static void look(struct broker *broker, const struct shortage *shortage, uint64_t now, struct coming_free *coming,
                  size_t *looks)
 {
     struct lease *lease = lease_table_first_due(&broker->leases);
-    reckon_begin(broker);
+    estimate_begin(broker);
     for (; lease && *looks > 0; lease = lease_table_next_due(lease)) {
         (*looks)--;
         bool counts = shortage->counts_leases || ledger_limit_counts(shortage->limit, lease->location);
@@ -78,7 +80,7 @@ static struct coming_free *recall(struct broker *broker, const struct shortage *
     return coming;
 }
 
-uint64_t earliest(struct broker *broker, const struct shortage *shortage, uint64_t now, size_t *looks)
+uint64_t earliest_ms(struct broker *broker, const struct shortage *shortage, uint64_t now, size_t *looks)
 {
     uint64_t freed = 0;
     if (shortage->lacking == 0) {

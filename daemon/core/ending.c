@@ -3,12 +3,19 @@
  * Endings: of leases, of sessions, of segments. A lease that ends is over for its client at once (its slot
  * says so before anything else happens); its bytes stay in the ledger until the kernel has them back.
  */
+#include "daemon/core/ending.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
-#include "daemon/core/broker_state.h"
+#include "daemon/core/answer.h"
+#include "daemon/core/host_room.h"
+#include "daemon/core/refusal_log.h"
+#include "daemon/core/revocable.h"
+#include "daemon/core/trim.h"
+#include "daemon/core/victim.h"
 
-const char *end_reason_words(enum end_reason reason)
+const char *ending_words(enum end_reason reason)
 {
     static const char *const words[END_REASONS] = {
         [END_NONE] = "it has not ended",
@@ -54,11 +61,12 @@ static void announce(struct step *step, const struct lease *lease, uint64_t gene
     effect_push(step->effects, EFFECT_SLOT)->slot =
         (struct effect_slot){session->peer, lease->slot, generation, lease->end_reason};
     if (lease->end_reason != END_RELEASED && session->state == SESSION_CONNECTED) {
-        tell(step, session->peer, EVENT_LEASE_ENDED)->lease_ended = (struct lease_end){lease->id, lease->end_reason};
+        answer_event(step, session->peer, EVENT_LEASE_ENDED)->lease_ended =
+            (struct lease_end){lease->id, lease->end_reason};
     }
 }
 
-void lease_end(struct step *step, struct lease *lease, enum end_reason reason)
+void ending_lease(struct step *step, struct lease *lease, enum end_reason reason)
 {
     struct broker *broker = step->broker;
     struct session *session = lease->session;
@@ -74,8 +82,8 @@ void lease_end(struct step *step, struct lease *lease, enum end_reason reason)
     lease_table_remove(&broker->leases, lease);
     session_remove_lease(session, lease);
     broker->retry_waiting = true; /* somebody may wait for a lease's number, not its bytes */
-    revoke_forget(broker, lease);
-    revoke_delist(lease);
+    victim_forget(broker, lease);
+    revocable_remove(lease);
     uint64_t generation = slot_give(&session->slots, lease->slot);
     if (was_alive) {
         session_bury(session, lease->id, reason);
@@ -97,11 +105,11 @@ static void forget_if_empty(struct step *step, struct session *session)
     }
 }
 
-void session_over(struct step *step, struct session *session, enum end_reason reason)
+void ending_session(struct step *step, struct session *session, enum end_reason reason)
 {
-    queue_drop_session(step->broker, session);
+    waiting_drop_session(step->broker, session);
     trim_answered(step->broker, session);
-    why_bury(step->broker, session);
+    refusal_log_add(step->broker, session);
     flow_count_session(session->flow, false);
     session_end(&step->broker->sessions, session, reason);
     session->draining = true;
@@ -114,7 +122,7 @@ void ending_work(struct step *step)
     while ((session = TAILQ_FIRST(&broker->sessions.over)) && effect_room(step->effects) >= EFFECTS_FOR_ONE_LEASE) {
         struct lease *lease = session_next_lease(session, 0);
         if (lease) {
-            lease_end(step, lease, session->over_reason);
+            ending_lease(step, lease, session->over_reason);
             continue;
         }
         /* only now: whoever sees its connection end finds in the slots why each lease did */
@@ -126,7 +134,7 @@ void ending_work(struct step *step)
     }
 }
 
-void segment_drop(struct step *step, struct segment *segment)
+void ending_drop_segment(struct step *step, struct segment *segment)
 {
     struct lease *lease = segment->lease;
     struct session *session = lease ? lease->session : NULL;
@@ -147,9 +155,9 @@ void segment_drop(struct step *step, struct segment *segment)
     forget_if_empty(step, session);
 }
 
-void segment_freed(struct step *step, struct segment *segment)
+void ending_segment_freed(struct step *step, struct segment *segment)
 {
     assert(segment->state == SEGMENT_FREEING);
-    place_uncount_host(step->broker, segment);
-    segment_drop(step, segment);
+    host_room_uncount(step->broker, segment);
+    ending_drop_segment(step, segment);
 }

@@ -3,11 +3,19 @@
  * Granting: a request is checked, its bytes are reserved, the shell is asked for the segment, and when
  * the segment is there the lease begins. A request that fails at any point leaves nothing behind.
  */
+#include "daemon/core/grant.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/core/broker_state.h"
+#include "daemon/core/answer.h"
+#include "daemon/core/check_request.h"
+#include "daemon/core/ending.h"
+#include "daemon/core/grant_answer.h"
+#include "daemon/core/host_room.h"
+#include "daemon/core/repeat.h"
+#include "daemon/core/revocable.h"
 #include "proto/base/size.h"
 
 /* The segment that has this file; NULL: none has. */
@@ -102,11 +110,6 @@ enum location grant_location(const struct broker *broker, const struct request *
     return lease ? lease->location : LOCATION_RAM;
 }
 
-static void out_of_tables(struct step *step, const struct session *session, uint64_t request_id)
-{
-    answer_error(step, session->peer, request_id, ERROR_SYSTEM, "the broker is out of memory for its own tables");
-}
-
 /* Adds a segment that is paid for to its lease. */
 static void attach_segment(struct step *step, struct lease *lease, struct segment *segment,
                            const struct request *request)
@@ -132,59 +135,45 @@ static void begin_segment(struct step *step, struct lease *lease, struct segment
     }
 }
 
-/* A lease with a slot, known to the table, that has no segment yet; NULL after an answer. */
-static struct lease *begin_lease(struct step *step, struct session *session, const struct request *request,
-                                 const struct segment_options *options)
+static void answer_no_lease(struct step *step, const struct session *session, uint64_t request_id, int error)
 {
-    const struct acquire_request *asked = &request->acquire;
-    struct lease *lease = calloc(1, sizeof *lease);
-    if (!lease) {
-        out_of_tables(step, session, request->id);
-        return NULL;
+    if (error == LEASE_E_SLOTS) {
+        answer_error(step, session->peer, request_id, ERROR_TOO_MANY,
+                     "this session has %u leases, and can't have more; extend a lease or open another session",
+                     session->slots.capacity_max);
+    } else {
+        answer_out_of_tables(step, session->peer, request_id);
     }
-    struct lease_table *table = &step->broker->leases;
-    if (asked->file[0] && !lease_table_name_file(table, lease, asked->file, bytes_wanted(asked))) {
-        lease_free(table, lease);
-        out_of_tables(step, session, request->id);
-        return NULL;
-    }
-    int error = slot_take(&session->slots, &lease->slot, &lease->generation);
-    if (error) {
-        lease_free(table, lease);
-        if (error == SLOT_E_FULL) {
-            answer_error(step, session->peer, request->id, ERROR_TOO_MANY,
-                         "this session has %u leases, and can't have more; extend a lease or open another session",
-                         session->slots.capacity_max);
-        } else {
-            out_of_tables(step, session, request->id);
-        }
-        return NULL;
-    }
-    uint32_t ttl_ms = asked->ttl_ms ? asked->ttl_ms : step->broker->options.settings.times.ttl_default_ms;
-    lease->id = step->broker->next_lease++;
-    lease->session = session;
-    lease->state = LEASE_MAKING;
-    lease->may_spill = asked->location == LOCATION_AUTO && options->huge_pages != HUGE_PAGES_ALWAYS;
-    lease->ttl_ns = ttl_ms * NANOSECONDS_PER_MILLISECOND;
-    lease->options = *options;
-    lease->client_prefaults = asked->prefault && !lease->options.prefault;
-    lease->learned = asked->learned;
-    lease->is_remembered = asked->use_learned;
-    memcpy(lease->name, asked->name, sizeof lease->name);
-    TAILQ_INIT(&lease->segments);
-    session_add_lease(session, lease);
-    lease_table_add(table, lease);
-    return lease;
 }
 
-void abandon_lease(struct step *step, struct lease *lease)
+/* A lease that has no segment yet; NULL after an answer. */
+static struct lease *begin_lease(struct step *step, struct session *session, const struct request *request,
+                                 const struct segment_options *options, enum location location)
 {
-    struct session *session = lease->session;
-    slot_give(&session->slots, lease->slot);
-    lease_table_remove(&step->broker->leases, lease);
-    session_remove_lease(session, lease);
-    step->broker->retry_waiting = true;
-    lease_free(&step->broker->leases, lease);
+    struct broker *broker = step->broker;
+    const struct acquire_request *asked = &request->acquire;
+    struct lease *lease = NULL;
+    uint32_t ttl_ms = asked->ttl_ms ? asked->ttl_ms : broker->options.settings.times.ttl_default_ms;
+    const struct lease_terms terms = {
+        .id = broker->next_lease,
+        .location = location,
+        .ttl_ns = ttl_ms * NANOSECONDS_PER_MILLISECOND,
+        .options = *options,
+        .name = asked->name,
+        .file = asked->file,
+        .file_bytes = bytes_wanted(asked),
+    };
+    int error = lease_new(broker, session, &terms, &lease);
+    if (error) {
+        answer_no_lease(step, session, request->id, error);
+        return NULL;
+    }
+    broker->next_lease++;
+    lease->may_spill = asked->location == LOCATION_AUTO && options->huge_pages != HUGE_PAGES_ALWAYS;
+    lease->client_prefaults = asked->prefault && !options->prefault;
+    lease->learned = asked->learned;
+    lease->is_remembered = asked->use_learned;
+    return lease;
 }
 
 /* A pooled segment is an ordinary one that is there already. */
@@ -209,7 +198,7 @@ static bool obtain(struct step *step, struct session *session, const struct requ
         *ret_charge = (*ret_ready)->charge;
         return true;
     }
-    if (!place(step, &session->account, bytes, location, files, ret_charge, ret_denial)) {
+    if (!place_bytes(step, &session->account, bytes, location, files, ret_charge, ret_denial)) {
         return false;
     }
     if (ret_charge->location == LOCATION_MMAP) {
@@ -231,10 +220,10 @@ static void begin_grant(struct step *step, struct session *session, const struct
     struct segment *segment = ready ? ready : calloc(1, sizeof *segment);
     bool is_new = !lease;
     if (!segment) {
-        out_of_tables(step, session, request->id);
+        answer_out_of_tables(step, session->peer, request->id);
     }
     if (segment && is_new) {
-        lease = begin_lease(step, session, request, options);
+        lease = begin_lease(step, session, request, options, charge->location);
     }
     if (!segment || !lease) {
         struct charge unused = *charge;
@@ -245,9 +234,6 @@ static void begin_grant(struct step *step, struct session *session, const struct
             free(segment);
         }
         return;
-    }
-    if (is_new) {
-        lease->location = charge->location;
     }
     if (ready) {
         lend_ready(step, lease, ready, request);
@@ -312,7 +298,7 @@ static struct lease *lease_to_extend(struct step *step, struct session *session,
     enum end_reason reason = session_recall(session, request->extend.lease);
     answer_error(step, session->peer, request->id, reason == END_NONE ? ERROR_NO_SUCH_LEASE : ERROR_LEASE_ENDED,
                  "lease %llu can't be extended: %s", (unsigned long long)request->extend.lease,
-                 reason == END_NONE ? "this session has no such lease" : end_reason_words(reason));
+                 reason == END_NONE ? "this session has no such lease" : ending_words(reason));
     return NULL;
 }
 
@@ -342,32 +328,6 @@ enum attempt grant_try(struct step *step, struct session *session, const struct 
 
 /* ---- made ---- */
 
-void grant_answer(struct step *step, const struct segment *segment, uint64_t request_id)
-{
-    const struct lease *lease = segment->lease;
-    struct effect *effect = effect_push(step->effects, EFFECT_REPLY);
-    effect->reply.peer = lease->session->peer;
-    effect->reply.segment_handle = segment->handle;
-    effect->reply.reply = (struct reply){.is_answer = true, .reply_to = request_id, .descriptors = 1};
-    effect->reply.reply.kind = REPLY_GRANT;
-    effect->reply.reply.grant = (struct grant_reply){
-        .lease = lease->id,
-        .segment = segment->id,
-        .bytes = segment->charge.bytes,
-        .location = lease->location,
-        .ttl_ms = (uint32_t)(lease->ttl_ns / NANOSECONDS_PER_MILLISECOND),
-        .slot = lease->slot,
-        .generation = lease->generation,
-        .huge_pages = segment->has_huge_pages,
-        .extents = lease->extents,
-        .file_bytes = lease->extents == 1 && lease->file ? lease->file->bytes : 0,
-        .charge = segment_charged_to(segment),
-        .is_present = segment_charged_to(segment) == CHARGE_BROKER,
-        .is_remembered = lease->is_remembered,
-        .prefault = lease->client_prefaults && lease->location == LOCATION_RAM,
-    };
-}
-
 /* The segment is there: it is lent out, and with its first segment the lease begins. */
 static void grant_begin(struct step *step, struct segment *segment)
 {
@@ -377,7 +337,7 @@ static void grant_begin(struct step *step, struct segment *segment)
     segment->state = SEGMENT_LIVE;
     lease_grow(lease, segment->charge.bytes);
     if (lease->state == LEASE_MAKING) {
-        revoke_enlist(lease);
+        revocable_insert(lease);
         lease_table_grant(&broker->leases, lease, step->now);
         broker->counters.granted++;
         lease->has_slot = true;
@@ -396,9 +356,9 @@ static void grant_begin(struct step *step, struct segment *segment)
 /* Bytes that huge pages would have taken are nobody's. */
 static void take_least(struct step *step, struct segment *segment)
 {
-    place_uncount_host(step->broker, segment);
+    host_room_uncount(step->broker, segment);
     charge_reduce(&segment->charge, segment->least_bytes);
-    place_count_host(step->broker, segment);
+    host_room_count(step->broker, segment);
     step->broker->retry_waiting = true;
 }
 
@@ -412,11 +372,11 @@ void grant_made(struct step *step, struct segment *segment, const struct input_s
         take_least(step, segment);
     }
     if (session->state == SESSION_OVER && lease->state != LEASE_ENDED) {
-        lease_end(step, lease, session->over_reason); /* its turn had not come yet */
+        ending_lease(step, lease, session->over_reason); /* its turn had not come yet */
     }
     if (segment->doomed) {
         answer_error(step, session->peer, segment->request_id, ERROR_LEASE_ENDED, "lease %llu ended meanwhile: %s",
-                     (unsigned long long)lease->id, end_reason_words(lease->end_reason));
+                     (unsigned long long)lease->id, ending_words(lease->end_reason));
         segment_begin_freeing(step, segment);
         return;
     }

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A segment could not be made: the request is told why, and nothing of it is left. */
+#include "daemon/core/grant_failed.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/core/broker_state.h"
+#include "daemon/core/answer.h"
+#include "daemon/core/denial.h"
+#include "daemon/core/ending.h"
+#include "daemon/core/host_room.h"
+#include "daemon/core/place.h"
 #include "proto/base/size.h"
 
 /* What can go wrong with a named file only; false: something else did. */
@@ -109,10 +115,11 @@ static bool spill(struct step *step, struct segment *segment)
     if (lease->state != LEASE_MAKING || !lease->may_spill || segment->charge.location != LOCATION_RAM) {
         return false;
     }
-    if (!place(step, &lease->session->account, segment->least_bytes, LOCATION_MMAP, FILE_NEVER, &charge, &denial)) {
+    if (!place_bytes(step, &lease->session->account, segment->least_bytes, LOCATION_MMAP, FILE_NEVER, &charge,
+                     &denial)) {
         return false;
     }
-    place_uncount_host(step->broker, segment);
+    host_room_uncount(step->broker, segment);
     charge_release(&segment->charge);
     segment->charge = charge;
     segment->options = (struct segment_options){.numa_node = -1};
@@ -130,14 +137,14 @@ void grant_failed(struct step *step, struct segment *segment, const struct input
     }
     explain_failure(step, lease->session, segment, failed);
     step->broker->counters.refused++;
-    place_uncount_host(step->broker, segment);
+    host_room_uncount(step->broker, segment);
     if (begun) {
-        segment_drop(step, segment);
+        ending_drop_segment(step, segment);
         return;
     }
     charge_release(&segment->charge);
     segment_tree_remove(step->broker, segment);
     session_remove_segment(&step->broker->sessions, lease->session);
     free(segment);
-    abandon_lease(step, lease);
+    lease_abandon(step->broker, lease);
 }

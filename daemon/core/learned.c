@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/core/party.h"
+
 static int compare(const struct learned_size *a, const struct learned_size *b)
 {
     int order = (a->key.uid > b->key.uid) - (a->key.uid < b->key.uid);

@@ -24,9 +24,9 @@ enum lease_state {
 };
 
 /* Leases of one flow that live in one location and that nobody has marked to be taken, by size, the newest first. */
-RB_HEAD(lease_pile_tree, lease);
-struct lease_pile {
-    struct lease_pile_tree leases;
+RB_HEAD(revocable_tree, lease);
+struct revocable_set {
+    struct revocable_tree leases;
     uint64_t bytes;
 };
 
@@ -61,17 +61,17 @@ struct lease {
     struct segment_options options;
     struct segment_list segments;
     char name[MESSAGE_NAME_SIZE];
-    struct lease_file *file;        /* NULL: nameless */
-    struct lease_pile *pile;        /* that it lies in, from its grant on; NULL: none */
-    uint64_t revoke_at;             /* it will be taken for a request of higher priority; 0: no */
-    uint64_t revoking_bytes;        /* what it was marked with */
-    uint64_t revoking_gain;         /* what of that is not held back for reserves then */
-    bool revoking_told;             /* its client was */
-    bool is_spared;                 /* and is to be told that it keeps it */
-    struct waiting *revoke_for;     /* that request */
-    TAILQ_ENTRY(lease) in_revoking; /* or in the list of those that are spared */
-    TAILQ_ENTRY(lease) in_victims;  /* of that request */
-    RB_ENTRY(lease) by_pile;
+    struct lease_file *file;         /* NULL: nameless */
+    struct revocable_set *revocable; /* that it is in; NULL: none */
+    uint64_t revoke_at;              /* it will be taken for a request of higher priority; 0: no */
+    uint64_t revoking_bytes;         /* what it was marked with */
+    uint64_t revoking_gain;          /* what of that is not held back for reserves then */
+    bool revoking_told;              /* its client was */
+    bool is_spared;                  /* and is to be told that it keeps it */
+    struct waiting *revoke_for;      /* that request */
+    TAILQ_ENTRY(lease) in_revoking;  /* or in the list of those that are spared */
+    TAILQ_ENTRY(lease) in_victims;   /* of that request */
+    RB_ENTRY(lease) by_revocable;
     RB_ENTRY(lease) by_session;
     RB_ENTRY(lease) by_user;
     RB_ENTRY(lease) by_id;
@@ -110,8 +110,38 @@ struct lease *lease_table_next_of_user(const struct lease_table *table, uint32_t
 /* Gives a lease a named file, which no other has. False: out of memory. */
 bool lease_table_name_file(struct lease_table *table, struct lease *lease, const char *name, uint64_t bytes);
 
+/* Lets go of it, if it has any. */
+void lease_table_forget_file(struct lease_table *table, struct lease *lease);
+
 /* The lease that has this named file, or NULL. */
 struct lease *lease_table_find_file(const struct lease_table *table, const char *name);
+
+struct broker;
+
+/* What a lease begins with. */
+struct lease_terms {
+    uint64_t id;
+    enum location location;
+    uint64_t ttl_ns;
+    struct segment_options options;
+    const char *name; /* of MESSAGE_NAME_SIZE bytes */
+    const char *file; /* empty: none */
+    uint64_t file_bytes;
+    bool is_restored; /* it had this slot before a restart of the daemon: */
+    uint32_t slot;
+    uint64_t generation;
+};
+
+enum {
+    LEASE_E_SLOTS = 1, /* the session has as many leases as it can have */
+    LEASE_E_MEMORY,
+};
+
+/* A lease that has a slot and is known to its session and to the table, and has no segment yet. 0 or LEASE_E_*. */
+int lease_new(struct broker *broker, struct session *session, const struct lease_terms *terms, struct lease **ret);
+
+/* Removes a lease that never began. */
+void lease_abandon(struct broker *broker, struct lease *lease);
 
 /* Frees a lease that has left the table, and lets go of its file. */
 void lease_free(struct lease_table *table, struct lease *lease);
@@ -119,22 +149,12 @@ void lease_free(struct lease_table *table, struct lease *lease);
 /* Puts a lease that was just granted under its first due time. */
 void lease_table_grant(struct lease_table *table, struct lease *lease, uint64_t now);
 
-/* Adds a lease to a pile, takes it out of the one it lies in, if any; and it grows, wherever it lies. */
-void lease_pile_add(struct lease_pile *pile, struct lease *lease);
-void lease_pile_remove(struct lease *lease);
+/* A lease grows by a segment. */
 void lease_grow(struct lease *lease, uint64_t bytes);
-
-/* The smallest lease of a pile that has at least so many bytes, and the largest of all; of one size the newest. Or
- * NULL. */
-struct lease *lease_pile_smallest(struct lease_pile *pile, uint64_t least_bytes);
-struct lease *lease_pile_largest(struct lease_pile *pile);
 
 /* The lease with the earliest due time, or NULL; and the one after it. */
 struct lease *lease_table_first_due(const struct lease_table *table);
 struct lease *lease_table_next_due(struct lease *lease);
-
-/* When the lease ends unless it is renewed. Session times are taken into account. */
-uint64_t lease_deadline(const struct lease *lease);
 
 enum lease_verdict {
     LEASE_FINE,     /* filed under a later time */

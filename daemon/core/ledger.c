@@ -7,6 +7,7 @@
 
 #include <assert.h>
 
+#include "daemon/core/reserve.h"
 #include "proto/base/size.h"
 
 void account_init(struct account *account, const char *whose, const struct byte_limits *limits)

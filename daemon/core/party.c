@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/core/reserve.h"
+
 static const char *const kind_names[PARTY_KINDS] = {"user", "group", "class"};
 
 /* ---- parties ---- */

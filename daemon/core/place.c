@@ -3,95 +3,10 @@
  * Where a request's bytes can be had: in RAM, if the limits of client and host allow it and the host
  * has that much available now; else, if the request may go there, in a file.
  */
-#include "daemon/core/broker_state.h"
+#include "daemon/core/place.h"
+
+#include "daemon/core/reserve.h"
 #include "proto/base/size.h"
-
-/* RAM that was granted under the present snapshot and still stands counts as used: its pages may come at any time. */
-static uint64_t host_room(const struct broker *broker)
-{
-    return size_subtract_floored(broker->host_available_bytes, broker->host_granted_since);
-}
-
-void place_count_host(struct broker *broker, struct segment *segment)
-{
-    if (segment->charge.location == LOCATION_RAM) {
-        segment->host_epoch = broker->host_epoch;
-        broker->host_granted_since += segment->charge.bytes;
-    }
-}
-
-void place_uncount_host(struct broker *broker, const struct segment *segment)
-{
-    if (segment->charge.location == LOCATION_RAM && segment->host_epoch == broker->host_epoch) {
-        broker->host_granted_since = size_subtract_floored(broker->host_granted_since, segment->charge.bytes);
-    }
-}
-
-bool place_is_paused(const struct broker *broker)
-{
-    enum pressure pause_at = broker->options.settings.pause_at;
-    return pause_at != PRESSURE_NONE && broker->pressure >= pause_at;
-}
-
-/* Whether it would fit, beside what is claimed, if what is being freed were free. */
-static bool frees_suffice(const struct broker *broker, uint64_t bytes)
-{
-    uint64_t freeing = broker->host.freeing_physical_bytes;
-    uint64_t wanted = size_add_saturated(bytes, broker->host.claimed_physical_bytes);
-    return freeing && !place_is_paused(broker) && wanted <= size_add_saturated(host_room(broker), freeing);
-}
-
-static void deny_host(const struct broker *broker, uint64_t bytes, struct denial *ret)
-{
-    *ret = (struct denial){.code = ERROR_HOST_MEMORY, .location = LOCATION_RAM, .is_paused = place_is_paused(broker)};
-    ret->excess = (struct ledger_excess){.account = &broker->host,
-                                         .limit = LEDGER_MAX_PHYSICAL_BYTES,
-                                         .limit_bytes = broker->host_available_bytes,
-                                         .used_bytes = broker->host_granted_since,
-                                         .claimed_bytes = broker->host.claimed_physical_bytes,
-                                         .asked_bytes = bytes,
-                                         .fits_ever = bytes <= broker->host_total_bytes,
-                                         .frees_suffice = frees_suffice(broker, bytes)};
-}
-
-static bool host_allows(const struct broker *broker, uint64_t bytes)
-{
-    uint64_t wanted = size_add_saturated(bytes, broker->host.claimed_physical_bytes);
-    return !place_is_paused(broker) && wanted <= host_room(broker);
-}
-
-/* The host's memory changes; a limit that never lets it pass is the better reason. */
-static bool reserve(struct broker *broker, struct account *account, uint64_t bytes, enum location location,
-                    struct charge *ret_charge, struct denial *ret_denial)
-{
-    struct ledger_excess excess;
-    struct charge charge;
-    bool fits = ledger_reserve(account, location, bytes, &charge, &excess) == 0;
-    if (location == LOCATION_RAM && !host_allows(broker, bytes) && (fits || excess.fits_ever)) {
-        if (fits) {
-            charge_release(&charge);
-        }
-        deny_host(broker, bytes, ret_denial);
-        return false;
-    }
-    if (!fits) {
-        *ret_denial = (struct denial){.code = ERROR_LIMIT, .excess = excess, .location = location};
-        return false;
-    }
-    *ret_charge = charge;
-    return true;
-}
-
-bool place_would_fit(struct broker *broker, struct account *account, uint64_t bytes, enum location location,
-                     struct denial *ret_denial)
-{
-    struct charge charge;
-    bool fits = reserve(broker, account, bytes, location, &charge, ret_denial);
-    if (fits) {
-        charge_release(&charge);
-    }
-    return fits;
-}
 
 /* Whether the pool's bytes are in the way of it, and nothing that stays when they are gone. */
 static bool pool_is_in_the_way(const struct broker *broker, struct account *account, uint64_t bytes,
@@ -136,7 +51,7 @@ static bool place_in(struct step *step, struct account *account, uint64_t bytes,
                      struct charge *ret_charge, struct denial *ret_denial)
 {
     struct broker *broker = step->broker;
-    if (reserve(broker, account, bytes, location, ret_charge, ret_denial)) {
+    if (reserve_bytes(broker, account, bytes, location, ret_charge, ret_denial)) {
         return true;
     }
     if (!ret_denial->excess.frees_suffice && pool_is_in_the_way(broker, account, bytes, ret_denial)) {
@@ -149,8 +64,8 @@ static bool place_in(struct step *step, struct account *account, uint64_t bytes,
     return false;
 }
 
-bool place(struct step *step, struct account *account, uint64_t bytes, enum location wanted, enum file_choice files,
-           struct charge *ret_charge, struct denial *ret_denial)
+bool place_bytes(struct step *step, struct account *account, uint64_t bytes, enum location wanted,
+                 enum file_choice files, struct charge *ret_charge, struct denial *ret_denial)
 {
     struct denial in_ram;
     if (wanted != LOCATION_AUTO || files == FILE_NEVER) {

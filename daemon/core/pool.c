@@ -5,10 +5,15 @@
  * needs its bytes waits for that as for bytes that are being freed, and has the segment itself, if it fits, or its
  * bytes.
  */
+#include "daemon/core/pool.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
 #include "daemon/core/broker_state.h"
+#include "daemon/core/denial.h"
+#include "daemon/core/host_room.h"
+#include "daemon/core/reserve.h"
 #include "proto/base/size.h"
 
 /* A size that nobody asked for in this time is not kept ready, unless the settings name it. */
@@ -27,44 +32,6 @@ void pool_init(struct broker *broker)
     pool_configure(broker);
 }
 
-static struct pool_size *find_size(struct pool *pool, uint64_t bytes)
-{
-    for (size_t i = 0; i < POOL_SIZES_MAX; i++) {
-        if (pool->sizes[i].bytes == bytes) {
-            return &pool->sizes[i];
-        }
-    }
-    return NULL;
-}
-
-static bool is_idle(const struct pool_size *size)
-{
-    return !size->is_named && !size->ready && !size->making;
-}
-
-/* The place for a size: its own, a free one, or that of the size that nobody asked for for longest. */
-static struct pool_size *place_for_size(struct pool *pool, uint64_t bytes)
-{
-    struct pool_size *size = find_size(pool, bytes);
-    for (size_t i = 0; !size && i < POOL_SIZES_MAX; i++) {
-        size = pool->sizes[i].bytes == 0 ? &pool->sizes[i] : NULL;
-    }
-    if (size) {
-        size->bytes = bytes;
-        return size;
-    }
-    for (size_t i = 0; i < POOL_SIZES_MAX; i++) {
-        struct pool_size *other = &pool->sizes[i];
-        if (is_idle(other) && (!size || other->asked_at < size->asked_at)) {
-            size = other;
-        }
-    }
-    if (size) {
-        *size = (struct pool_size){.bytes = bytes};
-    }
-    return size;
-}
-
 void pool_configure(struct broker *broker)
 {
     const struct pool_settings *settings = &broker->options.settings.pool;
@@ -75,7 +42,7 @@ void pool_configure(struct broker *broker)
         uint64_t bytes;
         struct pool_size *size = NULL;
         if (size_round_up(settings->sizes[i], broker->options.page_bytes, &bytes) && bytes) {
-            size = place_for_size(&broker->pool, bytes);
+            size = pool_size_get(&broker->pool, bytes);
         }
         if (size) {
             size->is_named = true;
@@ -89,7 +56,7 @@ void pool_configure(struct broker *broker)
 
 static void leave(struct pool *pool, struct segment *segment)
 {
-    struct pool_size *size = find_size(pool, segment->charge.bytes);
+    struct pool_size *size = pool_size_find(pool, segment->charge.bytes);
     TAILQ_REMOVE(&pool->ready, segment, in_pool);
     assert(size && size->ready > 0);
     size->ready--;
@@ -130,10 +97,10 @@ static bool move_charge(struct broker *broker, struct segment *segment, struct a
 struct segment *pool_take(struct step *step, uint64_t bytes, struct account *account)
 {
     struct broker *broker = step->broker;
-    if (broker->options.settings.pool.bytes < bytes || place_is_paused(broker)) {
+    if (broker->options.settings.pool.bytes < bytes || host_room_is_paused(broker)) {
         return NULL;
     }
-    struct pool_size *size = place_for_size(&broker->pool, bytes);
+    struct pool_size *size = pool_size_get(&broker->pool, bytes);
     struct segment *segment = find_ready(&broker->pool, bytes);
     if (size) {
         size->asked_at = step->now;
@@ -154,7 +121,7 @@ void pool_return(struct step *step, struct segment *segment)
 {
     struct pool *pool = &step->broker->pool;
     uint64_t bytes = segment->charge.bytes;
-    struct pool_size *size = find_size(pool, bytes);
+    struct pool_size *size = pool_size_find(pool, bytes);
     charge_release(&segment->charge);
     ledger_restore(&pool->account, LOCATION_RAM, bytes, &segment->charge);
     assert(size);
@@ -197,7 +164,7 @@ static void make(struct step *step, struct pool_size *size)
     struct denial denial;
     struct charge charge;
     struct segment *segment = calloc(1, sizeof *segment);
-    if (!segment || !place(step, &broker->pool.account, size->bytes, LOCATION_RAM, FILE_NEVER, &charge, &denial)) {
+    if (!segment || !reserve_bytes(broker, &broker->pool.account, size->bytes, LOCATION_RAM, &charge, &denial)) {
         free(segment);
         broker->pool.paused_until = step->now + PAUSE;
         return;
@@ -222,7 +189,7 @@ static void forget_sizes(struct step *step)
 
 static bool is_superfluous(struct broker *broker, const struct segment *segment)
 {
-    const struct pool_size *size = find_size(&broker->pool, segment->charge.bytes);
+    const struct pool_size *size = pool_size_find(&broker->pool, segment->charge.bytes);
     assert(size); /* a size that has something ready keeps its place */
     return size->ready > size->wanted || broker->pool.account.physical_bytes > broker->options.settings.pool.bytes;
 }
@@ -292,18 +259,10 @@ uint64_t pool_next_wakeup(const struct broker *broker)
     return due;
 }
 
-void pool_count_making(struct pool *pool, uint64_t bytes, bool add)
-{
-    struct pool_size *size = find_size(pool, bytes); /* one that has something in the making keeps its place */
-    assert(size && (add || (size->making > 0 && pool->making > 0)));
-    size->making = add ? size->making + 1 : size->making - 1;
-    pool->making = add ? pool->making + 1 : pool->making - 1;
-}
-
 void pool_made(struct step *step, struct segment *segment, const struct input_segment *made)
 {
     struct pool *pool = &step->broker->pool;
-    struct pool_size *size = find_size(pool, segment->charge.bytes);
+    struct pool_size *size = pool_size_find(pool, segment->charge.bytes);
     assert(size);
     size->ready++;
     segment->handle = made->handle;
@@ -318,7 +277,7 @@ void pool_failed(struct step *step, struct segment *segment)
 {
     struct pool *pool = &step->broker->pool;
     pool->paused_until = step->now + PAUSE;
-    place_uncount_host(step->broker, segment);
+    host_room_uncount(step->broker, segment);
     charge_release(&segment->charge);
     segment_tree_remove(step->broker, segment);
     step->broker->retry_waiting = true;

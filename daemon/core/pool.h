@@ -25,3 +25,33 @@ struct pool {
     uint64_t paused_until; /* a making failed, or memory was short */
     uint64_t hits, misses;
 };
+
+/* The entry of a size; NULL: it has none. A size with anything ready or in the making keeps its entry. */
+struct pool_size *pool_size_find(struct pool *pool, uint64_t bytes);
+
+/* The same, made if there is none and an entry is free or idle for long. */
+struct pool_size *pool_size_get(struct pool *pool, uint64_t bytes);
+
+/* Counts a segment of that size that is being made, or one that is not any more. */
+void pool_size_count_making(struct pool *pool, uint64_t bytes, bool add);
+
+struct broker;
+struct step;
+
+void pool_init(struct broker *broker);
+void pool_configure(struct broker *broker);
+
+/* A ready segment of this size, charged to the account from now on; NULL: there is none, or it does not fit. */
+struct segment *pool_take(struct step *step, uint64_t bytes, struct account *account);
+/* Takes a segment back that was not lent after all. */
+void pool_return(struct step *step, struct segment *segment);
+void pool_made(struct step *step, struct segment *segment, const struct input_segment *made);
+void pool_failed(struct step *step, struct segment *segment);
+
+/* Gives up ready segments of at least so many bytes, or all; returns how many bytes. */
+uint64_t pool_drop(struct step *step, uint64_t bytes);
+/* What is ready or being made: all of it is given up, the latter when it is made. */
+uint64_t pool_bytes(const struct pool *pool);
+uint64_t pool_ready_bytes(const struct pool *pool); /* without what is being made or freed */
+void pool_work(struct step *step);
+uint64_t pool_next_wakeup(const struct broker *broker);

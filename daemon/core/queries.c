@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Looking at the broker: nothing here changes anything but the cursor of a walk over a session's leases. */
+#include "daemon/core/broker.h"
+
 #include <assert.h>
 #include <string.h>
 
 #include "daemon/core/broker_state.h"
+#include "daemon/core/deadline.h"
+#include "daemon/core/expiry.h"
+#include "daemon/core/queue.h"
+#include "daemon/core/revoke.h"
+#include "daemon/core/visibility.h"
 #include "proto/base/size.h"
 #include "proto/base/text.h"
 
@@ -27,10 +34,9 @@ size_t broker_peers_to_read(const struct broker *broker, uint64_t now, void **re
     size_t count = 0;
     struct lease *lease = lease_table_first_due(&broker->leases);
     /* no further than the next step judges: when all leases end at one instant, that is not all of them each time */
-    for (int i = 0; i < JUDGED_PER_STEP && lease && lease->due <= now && count < max; i++) {
-        const struct session *session = lease->session;
-        if (session->state == SESSION_CONNECTED && lease_deadline(lease) <= now && session->input_read_at < now) {
-            ret_peers[count++] = session->peer;
+    for (int i = 0; i < EXPIRY_LEASES_PER_STEP && lease && lease->due <= now && count < max; i++) {
+        if (deadline_needs_read(lease, now)) {
+            ret_peers[count++] = lease->session->peer;
         }
         lease = lease_table_next_due(lease);
     }
@@ -116,27 +122,12 @@ static void fill_session(const struct session *session, struct session_entry *en
     memcpy(entry->name, session->name, sizeof entry->name);
 }
 
-bool broker_shows_user(const struct broker *broker, const struct identity *viewer, uint32_t uid)
-{
-    return access_may_see(&broker->parties.policy->access, broker->options.daemon_uid, viewer, uid);
-}
-
-bool broker_shows(const struct broker *broker, const struct identity *viewer, const struct session *session)
-{
-    return broker_shows_user(broker, viewer, session->identity.uid);
-}
-
-static bool shows_all(const struct broker *broker, const struct identity *viewer)
-{
-    return access_may_see_all(&broker->parties.policy->access, broker->options.daemon_uid, viewer);
-}
-
 /* What a viewer may not see is not looked at: a page costs what it returns. */
 static const struct session *next_shown_session(const struct broker *broker, const struct identity *viewer,
                                                 uint64_t after)
 {
-    return shows_all(broker, viewer) ? session_table_next(&broker->sessions, after)
-                                     : session_table_next_of_user(&broker->sessions, viewer->uid, after);
+    return visibility_shows_all(broker, viewer) ? session_table_next(&broker->sessions, after)
+                                                : session_table_next_of_user(&broker->sessions, viewer->uid, after);
 }
 
 size_t broker_list_sessions(const struct broker *broker, const struct identity *viewer, uint64_t after,
@@ -156,7 +147,6 @@ static void fill_lease(const struct lease *lease, uint64_t now, struct lease_ent
     const struct session *session = lease->session;
     const struct segment *first = TAILQ_FIRST(&lease->segments); /* a lease that is alive has one */
     assert(first);
-    uint64_t deadline = session->state == SESSION_DETACHED ? session->grace_until : lease_deadline(lease);
     *entry = (struct lease_entry){
         .lease = lease->id,
         .session = session->id,
@@ -167,7 +157,7 @@ static void fill_lease(const struct lease *lease, uint64_t now, struct lease_ent
         .location = lease->location,
         .extents = lease->extents,
         .ttl_ms = (uint32_t)(lease->ttl_ns / NANOSECONDS_PER_MILLISECOND),
-        .remaining_ms = size_subtract_floored(deadline, now) / NANOSECONDS_PER_MILLISECOND,
+        .remaining_ms = size_subtract_floored(deadline_of(lease), now) / NANOSECONDS_PER_MILLISECOND,
         .huge_pages = first->has_huge_pages,
         .numa_node = lease->location == LOCATION_RAM ? lease->options.numa_node : -1,
         .prefaulted = first->options.prefault && lease->location == LOCATION_RAM,
@@ -185,8 +175,8 @@ static const struct lease *next_shown_lease(const struct broker *broker, const s
     if (of) {
         return session_next_lease(of, after);
     }
-    return shows_all(broker, viewer) ? lease_table_next(&broker->leases, after)
-                                     : lease_table_next_of_user(&broker->leases, viewer->uid, after);
+    return visibility_shows_all(broker, viewer) ? lease_table_next(&broker->leases, after)
+                                                : lease_table_next_of_user(&broker->leases, viewer->uid, after);
 }
 
 size_t broker_list_leases(const struct broker *broker, const struct identity *viewer, uint64_t session, uint64_t after,
@@ -257,4 +247,16 @@ bool broker_is_short(const struct broker *broker)
 bool broker_is_empty(const struct broker *broker)
 {
     return broker->shutting_down && TAILQ_EMPTY(&broker->sessions.over) && !broker->segment_count;
+}
+
+/* ---- remembered sizes ---- */
+
+const struct learned_table *broker_learned(const struct broker *broker)
+{
+    return &broker->learned;
+}
+
+void broker_restore_learned(struct broker *broker, const struct learned_key *key, uint64_t bytes)
+{
+    learned_note(&broker->learned, key, bytes);
 }

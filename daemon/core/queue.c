@@ -6,7 +6,7 @@
  * Order. Higher priority goes first; a request's priority grows by one each ageing time that it has waited, up to the
  * highest there is, and one that has waited OVERDUE_TIMES longer than that takes is overdue: those go before all
  * others, first come first. Within a priority the class that holds the least for its weight goes first, within a class
- * the user that does (share.c), and within a user's requests the oldest.
+ * the user that does (fair_share.c), and within a user's requests the oldest.
  *
  * Passing. The queue is looked at in that order. A request that does not fit claims what it asks for, in the account
  * that has no room for it and those below: whoever comes after it must fit beside it there. So a small request passes
@@ -27,14 +27,25 @@
  * No starvation: after (top priority - own + OVERDUE_TIMES) ageing times no later request goes before this one, and
  * whatever comes free is its own.
  */
+#include "daemon/core/queue.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
-#include "daemon/core/broker_state.h"
+#include "daemon/core/answer.h"
+#include "daemon/core/check_request.h"
+#include "daemon/core/denial.h"
+#include "daemon/core/fair_share.h"
+#include "daemon/core/grant.h"
+#include "daemon/core/place.h"
+#include "daemon/core/queue_order.h"
+#include "daemon/core/refusal.h"
+#include "daemon/core/repeat.h"
+#include "daemon/core/revoke.h"
+#include "daemon/core/trim.h"
 #include "proto/base/size.h"
 
 enum {
-    OVERDUE_TIMES = 4,
     TRIM_LOOKS = 4, /* over all sessions for those to be asked to trim, in one pass */
     FEW = 32,       /* a pass over so many is as good as free */
 };
@@ -49,99 +60,11 @@ enum {
  */
 #define COMES_FREE_WITHIN (5 * NANOSECONDS_PER_SECOND)
 
-/* ---- order ---- */
-
-uint32_t queue_level(const struct broker *broker, const struct waiting *waiting, uint64_t now)
-{
-    uint64_t ageing = broker->options.settings.queue.ageing_ms * NANOSECONDS_PER_MILLISECOND;
-    uint64_t aged = ageing ? (now - waiting->since) / ageing : 0;
-    uint64_t top = broker->parties.top_priority;
-    uint64_t own = size_min(waiting->flow->priority, top);
-    if (aged >= top - own + OVERDUE_TIMES) {
-        return (uint32_t)top + 1;
-    }
-    return (uint32_t)size_min(own + aged, top);
-}
-
-static bool goes_before(const struct broker *broker, const struct flow *a, const struct flow *b, uint64_t now)
-{
-    uint32_t level_a = queue_level(broker, a->next, now), level_b = queue_level(broker, b->next, now);
-    int order = 0;
-    if (level_a != level_b) {
-        return level_a > level_b;
-    }
-    if (level_a <= broker->parties.top_priority) {
-        order = share_compare(broker, a, b);
-    }
-    return order ? order < 0 : a->next->number < b->next->number;
-}
-
-struct waiting *queue_walk_next(struct broker *broker, uint64_t now)
-{
-    struct flow *flow, *best = NULL;
-    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
-        if (flow->next && (!best || goes_before(broker, flow, best, now))) {
-            best = flow;
-        }
-    }
-    struct waiting *waiting = best ? best->next : NULL;
-    if (waiting) {
-        best->next = TAILQ_NEXT(waiting, in_flow);
-    }
-    return waiting;
-}
-
-struct waiting *queue_walk_first(struct broker *broker, uint64_t now)
-{
-    struct flow *flow;
-    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
-        flow->next = TAILQ_FIRST(&flow->waiting);
-    }
-    return queue_walk_next(broker, now);
-}
-
-void queue_walk_claim(struct waiting *waiting)
-{
-    ledger_claim(&waiting->session->account, waiting->last_physical, waiting->last_mapped, waiting->bytes);
-    flow_claim_lease(waiting->flow, waiting->last_lease);
-    waiting->has_claimed = true;
-}
-
-void queue_walk_end(struct broker *broker)
-{
-    struct flow *flow;
-    struct waiting *waiting;
-    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
-        TAILQ_FOREACH(waiting, &flow->waiting, in_flow) {
-            /* what was served is out of its list, which the analyzer does not follow */
-            // NOLINTNEXTLINE(clang-analyzer-unix.Malloc)
-            if (waiting->has_claimed) {
-                ledger_forget_claims(&waiting->session->account);
-                flow_forget_claims(flow);
-                waiting->has_claimed = false;
-            }
-        }
-    }
-}
-
 /* ---- coming and going ---- */
 
 static uint32_t asked_wait(const struct request *request)
 {
     return request->kind == REQUEST_ACQUIRE ? request->acquire.wait_ms : request->extend.wait_ms;
-}
-
-static void take_out(struct broker *broker, struct waiting *waiting)
-{
-    TAILQ_REMOVE(&waiting->flow->waiting, waiting, in_flow);
-    TAILQ_REMOVE(&waiting->session->waiting, waiting, in_session);
-    waiting->session->waiting_count--;
-    waiting->flow->user->waiting--;
-    waiting->session->flow->user->under_way--;
-    broker->waiting_count--;
-    broker->waiting_bytes -= waiting->bytes;
-    revoke_spare(broker, waiting);
-    free(waiting);
 }
 
 /* One of the bounds on how many may wait. */
@@ -168,46 +91,21 @@ static bool find_crowd(const struct broker *broker, const struct session *sessio
     return false;
 }
 
-/* NULL after an answer. */
-static struct waiting *queue_add(struct step *step, struct session *session, const struct request *request)
+/* False after an answer. */
+static bool queue_add(struct step *step, struct session *session, const struct request *request)
 {
     struct broker *broker = step->broker;
-    const struct queue_settings *settings = &broker->options.settings.queue;
     struct bound bound;
-    struct waiting *waiting = calloc(1, sizeof *waiting);
+    struct waiting *waiting = waiting_new(broker, session, request, grant_bytes(broker, session, request), step->now);
     if (!waiting) {
-        answer_error(step, session->peer, request->id, ERROR_SYSTEM, "the broker is out of memory for its own tables");
-        return NULL;
+        answer_out_of_tables(step, session->peer, request->id);
+        return false;
     }
-    uint64_t wait = size_min(asked_wait(request), settings->wait_max_ms) * NANOSECONDS_PER_MILLISECOND;
-    TAILQ_INIT(&waiting->victims);
-    waiting->session = session;
-    waiting->flow = session->flow;
-    waiting->request = *request;
-    waiting->bytes = grant_bytes(broker, session, request);
-    waiting->number = ++broker->next_waiting;
-    waiting->since = step->now;
+    uint64_t wait =
+        size_min(asked_wait(request), broker->options.settings.queue.wait_max_ms) * NANOSECONDS_PER_MILLISECOND;
     waiting->until = wait ? size_add_saturated(step->now, wait) : 0;
-    TAILQ_INSERT_TAIL(&session->flow->waiting, waiting, in_flow);
-    TAILQ_INSERT_TAIL(&session->waiting, waiting, in_session);
-    session->waiting_count++;
-    session->flow->user->waiting++;
-    session->flow->user->under_way++;
-    broker->waiting_count++;
-    broker->waiting_bytes += waiting->bytes;
     waiting->may_not_stay = find_crowd(broker, session, &bound);
-    return waiting;
-}
-
-void queue_drop_session(struct broker *broker, struct session *session)
-{
-    struct waiting *waiting, *next;
-    for (waiting = TAILQ_FIRST(&session->waiting); waiting; waiting = next) {
-        next = TAILQ_NEXT(waiting, in_session);
-        take_out(broker, waiting);
-    }
-    /* whoever stood behind may be served now */
-    broker->retry_waiting = true;
+    return true;
 }
 
 void queue_cancel(struct step *step, struct session *session, const struct request *request)
@@ -216,12 +114,12 @@ void queue_cancel(struct step *step, struct session *session, const struct reque
     TAILQ_FOREACH(waiting, &session->waiting, in_session) {
         if (waiting->request.id == request->cancel_request) {
             answer_error(step, session->peer, waiting->request.id, ERROR_CANCELLED, "the request was cancelled");
-            take_out(step->broker, waiting);
+            waiting_free(step->broker, waiting);
             step->broker->retry_waiting = true;
             break;
         }
     }
-    answer(step, session->peer, request->id, REPLY_DONE);
+    answer_to(step, session->peer, request->id, REPLY_DONE);
 }
 
 /* ---- serving ---- */
@@ -279,7 +177,7 @@ static void claim(struct waiting *waiting, const struct denial *denial)
     waiting->last_mapped = !claims_bytes || is_ram ? NULL : short_of;
     bool claims_lease = waiting->request.kind == REQUEST_ACQUIRE && !may_hope_only && !is_its_own;
     waiting->last_lease = claims_lease ? short_of : NULL;
-    queue_walk_claim(waiting);
+    queue_order_claim(waiting);
     denial_figures(denial, &waiting->blocked);
 }
 
@@ -326,9 +224,9 @@ static void look_at(struct step *step, struct waiting *waiting)
         return;
     }
     if (is_short && !is_willing) {
-        refuse(step, session, &waiting->request, &denial, waiting->until ? step->now - waiting->since : 0);
+        refusal_answer(step, session, &waiting->request, &denial, waiting->until ? step->now - waiting->since : 0);
     }
-    take_out(step->broker, waiting);
+    waiting_free(step->broker, waiting);
 }
 
 static void earlier(uint64_t *due, uint64_t when, uint64_t now)
@@ -377,8 +275,8 @@ void queue_retry(struct step *step, bool is_tick)
     broker->next_pass = is_many ? step->now + broker->waiting_count * PAUSE_EACH : 0;
     broker->trim_looks = 0;
     broker->pass++;
-    share_charge(step);
-    for (waiting = queue_walk_first(broker, step->now); waiting; waiting = queue_walk_next(broker, step->now)) {
+    fair_share_charge(step);
+    for (waiting = queue_order_first(broker, step->now); waiting; waiting = queue_order_next(broker, step->now)) {
         if (effect_room(step->effects) <= (size_t)2 * EFFECTS_FOR_ONE_LEASE) {
             broker->retry_waiting = true; /* the next step goes on */
             broker->next_pass = 0;
@@ -386,8 +284,8 @@ void queue_retry(struct step *step, bool is_tick)
         }
         look_at(step, waiting);
     }
-    queue_walk_end(broker);
-    share_settle(broker);
+    queue_order_end(broker);
+    fair_share_settle(broker);
     if (!waiting) {
         revoke_review(step);
     }
@@ -406,21 +304,9 @@ static bool recall_size(struct step *step, const struct session *session, struct
     asked->use_learned = bytes > 0;
     asked->bytes = bytes ? bytes : asked->bytes;
     if (asked->bytes == 0) {
-        answer(step, session->peer, request->id, REPLY_DONE);
+        answer_to(step, session->peer, request->id, REPLY_DONE);
     }
     return asked->bytes > 0;
-}
-
-/* Each that waits claims what it did at the last look at it. */
-static void claim_all(struct broker *broker)
-{
-    const struct flow *flow;
-    struct waiting *waiting;
-    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
-        TAILQ_FOREACH(waiting, &flow->waiting, in_flow) {
-            queue_walk_claim(waiting);
-        }
-    }
 }
 
 /* False: it does not fit, beside all claims. */
@@ -430,12 +316,12 @@ static bool serve_beside_all(struct step *step, struct session *session, const s
     struct denial denial;
     bool others_wait = broker->waiting_count > 0; /* mostly nobody does, and no user need be looked at */
     if (others_wait) {
-        claim_all(broker);
+        queue_order_claim_all(broker);
     }
     enum file_choice files = request->kind == REQUEST_EXTEND ? FILE_UNLESS_FREEING : FILE_NEVER;
     enum attempt attempt = grant_try(step, session, request, files, &denial);
     if (others_wait) {
-        queue_walk_end(broker);
+        queue_order_end(broker);
     }
     return attempt == ATTEMPT_ANSWERED;
 }

@@ -1,84 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Saying no: a sentence with the limit, what was asked, used and free, and who holds the most. */
+#include "daemon/core/refusal.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/core/broker_state.h"
+#include "daemon/core/answer.h"
+#include "daemon/core/grant.h"
+#include "daemon/core/holders.h"
 #include "proto/base/size.h"
-#include "proto/base/text.h"
-
-static bool outranks(const struct session *a, const struct session *b, enum ledger_limit limit)
-{
-    return !b || account_used(&a->account, limit) > account_used(&b->account, limit);
-}
-
-/* Files the session among the largest, most first. */
-static void rank(const struct session *session, enum ledger_limit limit, const struct session *largest[])
-{
-    for (size_t i = 0; i < MESSAGE_HOLDERS_MAX; i++) {
-        if (outranks(session, largest[i], limit)) {
-            memmove(&largest[i + 1], &largest[i], (MESSAGE_HOLDERS_MAX - 1 - i) * sizeof(const struct session *));
-            largest[i] = session;
-            return;
-        }
-    }
-}
-
-enum ledger_limit denial_limit(const struct denial *denial)
-{
-    return denial->code == ERROR_HOST_MEMORY ? LEDGER_MAX_PHYSICAL_BYTES : denial->excess.limit;
-}
-
-static bool holds(const struct session *session, const struct account *under, enum ledger_limit limit)
-{
-    return account_used(&session->account, limit) && account_stands_under(&session->account, under);
-}
-
-static void find_holders(const struct broker *broker, const struct account *under, enum ledger_limit limit,
-                         struct holders *ret)
-{
-    const struct session *session;
-    *ret = (struct holders){.under = under, .limit = limit};
-    TAILQ_FOREACH(session, &broker->sessions.holding, in_holding) {
-        if (holds(session, under, limit)) {
-            rank(session, limit, ret->largest);
-        }
-    }
-    while (ret->count < MESSAGE_HOLDERS_MAX && ret->largest[ret->count]) {
-        ret->count++;
-    }
-}
-
-static void fill_holder(const struct broker *broker, const struct identity *viewer, const struct session *session,
-                        enum ledger_limit limit, struct holder *holder)
-{
-    *holder = (struct holder){
-        .session = session->id,
-        .pid = session->identity.pid,
-        .uid = session->identity.uid,
-        .bytes = account_used(&session->account, limit),
-    };
-    memcpy(holder->name, session->name, sizeof holder->name);
-    if (!broker_shows(broker, viewer,
-                      session)) { /* which user it is helps; which process is not everybody's business */
-        holder->session = 0;
-        holder->pid = 0;
-        text_copy(holder->name, sizeof holder->name, HIDDEN_NAME);
-    }
-}
-
-void fill_holders(const struct broker *broker, struct holders *holders, const struct identity *viewer,
-                  const struct account *under, enum ledger_limit limit, struct refusal *refusal)
-{
-    if (holders->under != under || holders->limit != limit) {
-        find_holders(broker, under, limit, holders);
-    }
-    refusal->holder_count = holders->count;
-    for (size_t i = 0; i < holders->count; i++) {
-        fill_holder(broker, viewer, holders->largest[i], limit, &refusal->holders[i]);
-    }
-}
 
 /* Appends as printf does; what does not fit is cut. */
 __attribute__((format(printf, 2, 3))) static void append(char *sentence, const char *format, ...)
@@ -184,45 +115,6 @@ static void write_sentence(struct error_reply *error, const struct denial *denia
            denial->code == ERROR_HOST_MEMORY ? "the host's memory" : refusal->limit);
 }
 
-struct denial denial_of_leases(const struct party *full)
-{
-    return (struct denial){.code = ERROR_TOO_MANY,
-                           .full = full,
-                           .location = LOCATION_RAM,
-                           .excess = {.account = &full->account,
-                                      .limit_bytes = full->quota.max_leases,
-                                      .used_bytes = full->leases,
-                                      .claimed_bytes = full->claimed_leases,
-                                      .asked_bytes = 1,
-                                      .fits_ever = full->quota.max_leases > 0}};
-}
-
-static const char *limit_name(const struct denial *denial)
-{
-    return denial->full                        ? LIMIT_LEASES
-           : denial->is_paused                 ? LIMIT_PAUSED
-           : denial->code == ERROR_HOST_MEMORY ? LIMIT_HOST_MEMORY
-                                               : ledger_limit_name(denial->excess.limit);
-}
-
-void denial_figures(const struct denial *denial, struct refusal *ret)
-{
-    const struct ledger_excess *excess = &denial->excess;
-    *ret = (struct refusal){
-        .limit_bytes = excess->limit_bytes,
-        .asked_bytes = excess->asked_bytes,
-        .used_bytes = excess->used_bytes,
-        .reserved_bytes = excess->reserved_bytes,
-        .claimed_bytes = excess->claimed_bytes,
-        .pool_bytes = denial->pool_bytes,
-    };
-    uint64_t taken =
-        size_add_saturated(size_add_saturated(excess->used_bytes, excess->reserved_bytes), excess->claimed_bytes);
-    ret->free_bytes = size_subtract_floored(excess->limit_bytes, taken);
-    text_copy(ret->limit, sizeof ret->limit, limit_name(denial));
-    text_copy(ret->whose, sizeof ret->whose, excess->account->whose);
-}
-
 /* Is remembered without the holders, who will be others when somebody asks why. */
 static void remember(struct step *step, struct session *session, const struct request *request,
                      const struct denial *denial)
@@ -235,12 +127,12 @@ static void remember(struct step *step, struct session *session, const struct re
     session_note_refusal(&step->broker->sessions, session, step->now);
 }
 
-void refuse(struct step *step, struct session *session, const struct request *request, const struct denial *denial,
-            uint64_t waited_ns)
+void refusal_answer(struct step *step, struct session *session, const struct request *request,
+                    const struct denial *denial, uint64_t waited_ns)
 {
     step->broker->counters.refused++;
     remember(step, session, request, denial);
-    struct reply *reply = answer(step, session->peer, request->id, REPLY_ERROR);
+    struct reply *reply = answer_to(step, session->peer, request->id, REPLY_ERROR);
     if (!reply) {
         return;
     }
@@ -249,7 +141,7 @@ void refuse(struct step *step, struct session *session, const struct request *re
     error->system_errno = 0;
     denial_figures(denial, &error->refusal);
     if (!denial->full) {
-        fill_holders(step->broker, &step->holders, &session->identity, denial->excess.account, denial_limit(denial),
+        holders_fill(step->broker, &step->holders, &session->identity, denial->excess.account, denial_limit(denial),
                      &error->refusal);
     }
     write_sentence(error, denial, waited_ns);

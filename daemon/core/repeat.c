@@ -3,7 +3,9 @@
  * Repetitions: a client whose connection broke before an answer came asks again, and says so. What was granted is
  * not granted twice, whether the answer was lost, is still to come, or the daemon was restarted in between.
  */
-#include "daemon/core/broker_state.h"
+#include "daemon/core/repeat.h"
+
+#include "daemon/core/grant_answer.h"
 
 static uint64_t repeats(const struct request *request)
 {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/core/broker_state.h"
+#include "daemon/core/revocable.h"
 #include "proto/base/size.h"
 #include "proto/control_page.h"
 
@@ -99,7 +100,7 @@ int broker_restore_session(struct broker *broker, const struct kept_session *kep
         }
         return -ENOMEM;
     }
-    session_join(broker, session, flow);
+    session_join(&broker->parties, session, flow);
     session->token = kept->token;
     session->peer = peer;
     session->renewed_at = now;
@@ -139,30 +140,25 @@ void broker_restore_done(struct broker *broker)
 static struct lease *restore_lease(struct broker *broker, struct session *session, const struct kept_segment *kept,
                                    uint64_t now)
 {
-    struct lease *lease = calloc(1, sizeof *lease);
-    if (!lease) {
+    struct lease *lease = NULL;
+    const struct lease_terms terms = {
+        .id = kept->lease,
+        .location = kept->location,
+        .ttl_ns = kept->ttl_ms * NANOSECONDS_PER_MILLISECOND,
+        .options = kept->options,
+        .name = kept->name,
+        .file = kept->file,
+        .file_bytes = kept->file_bytes,
+        .is_restored = true,
+        .slot = kept->slot,
+        .generation = kept->generation,
+    };
+    if (lease_new(broker, session, &terms, &lease) != 0) {
         return NULL;
     }
-    bool has_file = !kept->file[0] || lease_table_name_file(&broker->leases, lease, kept->file, kept->file_bytes);
-    if (!has_file || slot_restore(&session->slots, kept->slot, kept->generation) < 0) {
-        lease_free(&broker->leases, lease);
-        return NULL;
-    }
-    lease->id = kept->lease;
-    lease->session = session;
-    lease->state = LEASE_MAKING;
-    lease->location = kept->location;
     lease->has_slot = true;
-    lease->slot = kept->slot;
-    lease->generation = kept->generation;
-    lease->ttl_ns = kept->ttl_ms * NANOSECONDS_PER_MILLISECOND;
-    lease->options = kept->options;
-    memcpy(lease->name, kept->name, sizeof lease->name);
-    TAILQ_INIT(&lease->segments);
-    session_add_lease(session, lease);
-    lease_table_add(&broker->leases, lease);
     lease_table_grant(&broker->leases, lease, now);
-    revoke_enlist(lease);
+    revocable_insert(lease);
     skip(&broker->next_lease, lease->id);
     return lease;
 }

@@ -17,7 +17,13 @@
  * spared if all accounts that it stands under have enough without it; nothing is taken between a change and the next
  * pass.
  */
-#include "daemon/core/broker_state.h"
+#include "daemon/core/revoke.h"
+
+#include "daemon/core/answer.h"
+#include "daemon/core/ending.h"
+#include "daemon/core/estimate.h"
+#include "daemon/core/revocable.h"
+#include "daemon/core/victim.h"
 #include "proto/base/size.h"
 
 enum {
@@ -25,22 +31,6 @@ enum {
     REVIEWED_AT_ONCE = 256, /* those that are due first */
     SPARED_AT_ONCE = 32,    /* in one pass */
 };
-
-static uint64_t grace(const struct broker *broker)
-{
-    return broker->options.settings.queue.revoke_grace_ms * NANOSECONDS_PER_MILLISECOND;
-}
-
-void revoke_enlist(struct lease *lease)
-{
-    struct flow *flow = lease->session->flow;
-    lease_pile_add(lease->location == LOCATION_RAM ? &flow->ram : &flow->files, lease);
-}
-
-void revoke_delist(struct lease *lease)
-{
-    lease_pile_remove(lease);
-}
 
 /* ---- reckoning ---- */
 
@@ -50,31 +40,6 @@ struct need {
     const struct account *account;
     enum ledger_limit limit;
 };
-
-void reckon_begin(struct broker *broker)
-{
-    struct account *account;
-    LIST_FOREACH(account, &broker->reserves, in_reserves) {
-        uint64_t leaving = account->freeing_physical_bytes + account->revoking_physical_bytes;
-        account->spare_bytes = size_subtract_floored(account->physical_bytes, account->reserve_bytes + leaving);
-    }
-}
-
-uint64_t reckon_gain(const struct broker *broker, const struct session *session, const struct account *short_of,
-                     const struct flow *flow, enum location location, uint64_t bytes)
-{
-    struct party *const parties[] = {flow->user, flow->group, flow->class};
-    uint64_t lost = 0;
-    bool is_reserved = short_of == &broker->host && location == LOCATION_RAM;
-    for (size_t i = 0; is_reserved && i < sizeof parties / sizeof *parties; i++) {
-        struct account *account = parties[i] ? &parties[i]->account : NULL;
-        if (account && account->reserve_bytes && !account_stands_under(&session->account, account)) {
-            lost += size_subtract_floored(bytes, account->spare_bytes);
-            account->spare_bytes = size_subtract_floored(account->spare_bytes, bytes);
-        }
-    }
-    return size_subtract_floored(bytes, lost);
-}
 
 static bool may_take_from(const struct broker *broker, const struct need *need, const struct flow *flow)
 {
@@ -86,16 +51,17 @@ static uint64_t sum_of_gains(struct broker *broker, const struct need *need)
 {
     struct flow *flow;
     uint64_t bytes = 0;
-    reckon_begin(broker);
+    estimate_begin(broker);
     TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
         if (!may_take_from(broker, need, flow)) {
             continue;
         }
         if (ledger_limit_counts(need->limit, LOCATION_RAM)) {
-            bytes += reckon_gain(broker, need->waiting->session, need->account, flow, LOCATION_RAM, flow->ram.bytes);
+            bytes += estimate_gain(broker, need->waiting->session, need->account, flow, LOCATION_RAM, flow->ram.bytes);
         }
         if (ledger_limit_counts(need->limit, LOCATION_MMAP)) {
-            bytes += reckon_gain(broker, need->waiting->session, need->account, flow, LOCATION_MMAP, flow->files.bytes);
+            bytes +=
+                estimate_gain(broker, need->waiting->session, need->account, flow, LOCATION_MMAP, flow->files.bytes);
         }
     }
     return bytes;
@@ -156,10 +122,10 @@ static struct lease *better(struct lease *a, struct lease *b, uint64_t lacks)
     return a->id > b->id ? a : b;
 }
 
-static struct lease *best_of(struct lease_pile *pile, uint64_t lacks)
+static struct lease *best_of(struct revocable_set *set, uint64_t lacks)
 {
-    struct lease *enough = lease_pile_smallest(pile, lacks);
-    return enough ? enough : lease_pile_largest(pile);
+    struct lease *enough = revocable_smallest(set, lacks);
+    return enough ? enough : revocable_largest(set);
 }
 
 /* The next lease to be taken, where so much lacks. */
@@ -179,49 +145,6 @@ static struct lease *choose(struct broker *broker, const struct need *need, uint
         }
     }
     return best;
-}
-
-static void forget_spared(struct broker *broker, struct lease *lease)
-{
-    if (lease->is_spared) {
-        TAILQ_REMOVE(&broker->spared, lease, in_revoking);
-        lease->is_spared = false;
-    }
-}
-
-static void mark(struct step *step, struct lease *lease, struct waiting *waiting, uint64_t gain)
-{
-    struct broker *broker = step->broker;
-    forget_spared(broker, lease);
-    revoke_delist(lease);
-    ledger_revoke(&lease->session->account, lease->location, lease->bytes, true);
-    lease->revoking_bytes = lease->bytes;
-    lease->revoking_gain = gain;
-    lease->revoking_told = false;
-    broker->revoking_vain += lease->bytes - gain;
-    lease->revoke_at = step->now + grace(broker);
-    lease->revoke_for = waiting;
-    TAILQ_INSERT_TAIL(&waiting->victims, lease, in_victims);
-    TAILQ_INSERT_TAIL(&broker->revoking, lease, in_revoking);
-}
-
-static void unmark(struct broker *broker, struct lease *lease)
-{
-    TAILQ_REMOVE(&broker->revoking, lease, in_revoking);
-    TAILQ_REMOVE(&lease->revoke_for->victims, lease, in_victims);
-    ledger_revoke(&lease->session->account, lease->location, lease->revoking_bytes, false);
-    broker->revoking_vain -= lease->revoking_bytes - lease->revoking_gain;
-    lease->revoke_at = 0;
-}
-
-static void spare(struct broker *broker, struct lease *lease)
-{
-    unmark(broker, lease);
-    revoke_enlist(lease);
-    if (lease->revoking_told) {
-        lease->is_spared = true;
-        TAILQ_INSERT_TAIL(&broker->spared, lease, in_revoking);
-    }
 }
 
 /* Which of two is spared rather: of the higher priority, the larger, the older. */
@@ -250,7 +173,7 @@ static void leave_out(struct broker *broker, struct waiting *waiting, uint64_t s
         }
         if (best) {
             surplus -= best->revoking_gain;
-            spare(broker, best);
+            victim_spare(broker, best);
         }
     } while (best);
 }
@@ -261,8 +184,8 @@ static void tell_victims(struct step *step, const struct waiting *waiting)
     TAILQ_FOREACH(lease, &waiting->victims, in_victims) {
         const struct session *session = lease->session;
         if (!lease->revoking_told && session->state == SESSION_CONNECTED) {
-            tell(step, session->peer, EVENT_REVOKING)->revoking =
-                (struct expiring_event){lease->id, grace(step->broker) / NANOSECONDS_PER_MILLISECOND};
+            answer_event(step, session->peer, EVENT_REVOKING)->revoking =
+                (struct expiring_event){lease->id, victim_grace(step->broker) / NANOSECONDS_PER_MILLISECOND};
         }
         lease->revoking_told = true;
     }
@@ -271,7 +194,7 @@ static void tell_victims(struct step *step, const struct waiting *waiting)
 static void begin_choosing(struct broker *broker)
 {
     struct flow *flow;
-    reckon_begin(broker);
+    estimate_begin(broker);
     TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
         flow->is_exhausted = false;
     }
@@ -291,12 +214,12 @@ static uint64_t mark_for(struct step *step, const struct need *need, struct wait
             return lacks;
         }
         struct flow *flow = victim->session->flow;
-        uint64_t gain = reckon_gain(broker, waiting->session, need->account, flow, victim->location, victim->bytes);
+        uint64_t gain = estimate_gain(broker, waiting->session, need->account, flow, victim->location, victim->bytes);
         if (gain == 0) {
             flow->is_exhausted = true; /* the rest of it is reserved */
             continue;
         }
-        mark(step, victim, waiting, gain);
+        victim_mark(step, victim, waiting, gain);
         gained += gain;
         count++;
     }
@@ -326,29 +249,13 @@ void revoke_for(struct step *step, struct waiting *waiting, const struct denial 
 {
     struct broker *broker = step->broker;
     bool is_allowed = broker->options.settings.queue.revoke_for_priority && waiting->until &&
-                      waiting->flow->priority > 0 && step->now - waiting->since >= grace(broker);
+                      waiting->flow->priority > 0 && step->now - waiting->since >= victim_grace(broker);
     if (is_allowed && denial->code == ERROR_LIMIT && take_for(step, waiting, &denial->excess)) {
         return;
     }
     if (is_allowed && denial->in_ram_code == ERROR_LIMIT) {
         (void)take_for(step, waiting, &denial->in_ram);
     }
-}
-
-void revoke_spare(struct broker *broker, struct waiting *waiting)
-{
-    struct lease *lease;
-    while ((lease = TAILQ_FIRST(&waiting->victims))) {
-        spare(broker, lease);
-    }
-}
-
-void revoke_forget(struct broker *broker, struct lease *lease)
-{
-    if (lease->revoke_at) {
-        unmark(broker, lease);
-    }
-    forget_spared(broker, lease);
 }
 
 /* ---- review ---- */
@@ -391,7 +298,7 @@ void revoke_review(struct step *step)
             best = is_superfluous(broker, lease) ? dearer(lease, best) : best;
         }
         if (best) {
-            spare(broker, best);
+            victim_spare(broker, best);
             spared++;
         }
     } while (best && spared < SPARED_AT_ONCE);
@@ -406,7 +313,7 @@ static void take_due(struct step *step)
     struct lease *lease;
     while ((lease = TAILQ_FIRST(&broker->revoking)) && lease->revoke_at <= step->now &&
            effect_room(step->effects) >= EFFECTS_FOR_ONE_LEASE) {
-        lease_end(step, lease, END_REVOKED);
+        ending_lease(step, lease, END_REVOKED);
     }
 }
 
@@ -414,9 +321,9 @@ static void tell_spared(struct step *step)
 {
     struct lease *lease;
     while ((lease = TAILQ_FIRST(&step->broker->spared)) && effect_room(step->effects) > EFFECTS_FOR_ONE_LEASE) {
-        forget_spared(step->broker, lease);
+        victim_told(step->broker, lease);
         if (lease->session->state == SESSION_CONNECTED) {
-            tell(step, lease->session->peer, EVENT_SPARED)->spared_lease = lease->id;
+            answer_event(step, lease->session->peer, EVENT_SPARED)->spared_lease = lease->id;
         }
     }
 }

@@ -4,9 +4,12 @@
  * made (requests under way, makings of the pool) is counted here, where it enters and leaves that state, and nowhere
  * else: so the counts balance whichever way a making ends.
  */
+#include "daemon/core/segment.h"
+
 #include <assert.h>
 
 #include "daemon/core/broker_state.h"
+#include "daemon/core/host_room.h"
 
 /* ---- the tree of all segments ---- */
 
@@ -51,7 +54,7 @@ struct segment *segment_find(const struct broker *broker, uint64_t id)
 static void count_making(struct broker *broker, const struct segment *segment, bool add)
 {
     if (!segment->lease) {
-        pool_count_making(&broker->pool, segment->charge.bytes, add);
+        pool_size_count_making(&broker->pool, segment->charge.bytes, add);
         return;
     }
     struct session *session = segment->lease->session;
@@ -71,7 +74,7 @@ struct effect_make *segment_begin_making(struct step *step, struct segment *segm
     }
     segment->state = SEGMENT_MAKING;
     count_making(broker, segment, true);
-    place_count_host(broker, segment);
+    host_room_count(broker, segment);
     struct effect_make *make = &effect_push(step->effects, EFFECT_MAKE_SEGMENT)->make;
     *make = (struct effect_make){.segment = segment->id,
                                  .location = segment->charge.location,

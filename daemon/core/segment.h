@@ -56,3 +56,20 @@ static inline enum charged_to segment_charged_to(const struct segment *segment)
     bool by_broker = segment->options.prefault || segment->has_huge_pages;
     return segment->charge.location != LOCATION_RAM ? CHARGE_UNSPECIFIED : by_broker ? CHARGE_BROKER : CHARGE_CLIENT;
 }
+
+struct broker;
+struct step;
+
+void segment_tree_insert(struct broker *broker, struct segment *segment);
+void segment_tree_remove(struct broker *broker, struct segment *segment);
+struct segment *segment_tree_next(const struct broker *broker, uint64_t after);
+struct segment *segment_find(const struct broker *broker, uint64_t id);
+
+/* Asks the shell to make a new segment that is charged and has its owner. Returns the effect, to add a file to it. */
+struct effect_make *segment_begin_making(struct step *step, struct segment *segment);
+
+/* It was made, or could not be: it is new again, and may be lent, freed, dropped or asked for anew. */
+void segment_end_making(struct broker *broker, struct segment *segment);
+
+/* Asks the shell to free it. */
+void segment_begin_freeing(struct step *step, struct segment *segment);

@@ -279,3 +279,12 @@ bool token_equal(const struct token *a, const struct token *b)
     }
     return difference == 0;
 }
+
+void session_join(struct party_table *parties, struct session *session, struct flow *flow)
+{
+    struct account *above[ACCOUNT_ABOVE_MAX];
+    session->flow = flow;
+    flow_accounts(parties, flow, above);
+    account_move(&session->account, above);
+    flow_count_session(flow, true);
+}

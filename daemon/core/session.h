@@ -95,6 +95,9 @@ void session_table_init(struct session_table *table);
 struct session *session_new(struct session_table *table, uint64_t id, const struct identity *identity,
                             const struct byte_limits *limits);
 
+/* Puts a session under a flow, whose reference it takes, and under the accounts above that. */
+void session_join(struct party_table *parties, struct session *session, struct flow *flow);
+
 /* It has so many slots from now on; 0: as before. Never fewer. */
 void session_set_room(struct session *session, const struct control_room *room);
 

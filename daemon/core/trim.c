@@ -12,9 +12,11 @@
  * about a minute. So a stream of requests that don't fit is not a stream of questions, and many who are silent don't
  * hide one who would answer: whoever waits asks again each second, and reaches all of them in turn.
  */
+#include "daemon/core/trim.h"
+
 #include <string.h>
 
-#include "daemon/core/broker_state.h"
+#include "daemon/core/answer.h"
 #include "proto/base/size.h"
 
 enum {
@@ -86,7 +88,7 @@ static void ask(struct step *step, struct session *session, const struct denial 
         TAILQ_INSERT_TAIL(&step->broker->trimming, session, in_trimming);
     }
     session->trim_until = step->now + trim_ms * NANOSECONDS_PER_MILLISECOND;
-    tell(step, session->peer, EVENT_TRIM)->trim =
+    answer_event(step, session->peer, EVENT_TRIM)->trim =
         (struct trim_event){.wanted_bytes = wanted(denial), .location = denial->location, .deadline_ms = trim_ms};
 }
 

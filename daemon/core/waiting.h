@@ -32,3 +32,18 @@ struct waiting {
 
 TAILQ_HEAD(waiting_list, waiting);
 TAILQ_HEAD(session_waiting_list, waiting);
+
+struct broker;
+
+/* A request that waits from now on, at the end of its flow; NULL: out of memory. */
+struct waiting *waiting_new(struct broker *broker, struct session *session, const struct request *request,
+                            uint64_t bytes, uint64_t now);
+
+/* It waits no longer, and the leases that were marked for it are spared. */
+void waiting_free(struct broker *broker, struct waiting *waiting);
+
+/* Nothing of the session waits any longer. */
+void waiting_drop_session(struct broker *broker, struct session *session);
+
+/* The session has another flow: its requests go there, each to the place that its age gives it. */
+void waiting_follow_session(struct session *session);

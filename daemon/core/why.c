@@ -3,9 +3,19 @@
  * Explaining: what each waiting request waits for, who holds it, and when enough of it could come free. Nothing here
  * changes anything but the cursors of a walk over the queue.
  */
+#include "daemon/core/broker.h"
+
 #include <string.h>
 
 #include "daemon/core/broker_state.h"
+#include "daemon/core/denial.h"
+#include "daemon/core/earliest.h"
+#include "daemon/core/grant.h"
+#include "daemon/core/holders.h"
+#include "daemon/core/queue_order.h"
+#include "daemon/core/refusal_log.h"
+#include "daemon/core/reserve.h"
+#include "daemon/core/visibility.h"
 #include "proto/base/size.h"
 #include "proto/base/text.h"
 
@@ -29,7 +39,7 @@ static void fill_queue_entry(const struct broker *broker, const struct waiting *
         .request = waiting->request.id,
         .bytes = waiting->bytes,
         .location = grant_location(broker, &waiting->request),
-        .priority = queue_level(broker, waiting, now),
+        .priority = queue_order_level(broker, waiting, now),
         .waited_ms = milliseconds(now - waiting->since),
         .remaining_ms = milliseconds(size_subtract_floored(waiting->until, now)),
     };
@@ -50,20 +60,20 @@ static void hide_queue_entry(struct queue_entry *entry)
 size_t broker_list_queue(struct broker *broker, const struct identity *viewer, uint64_t after, uint64_t now,
                          struct queue_entry *entries, size_t max, bool *ret_more)
 {
-    struct waiting *waiting = queue_walk_first(broker, now);
+    struct waiting *waiting = queue_order_first(broker, now);
     uint64_t place = 1;
     size_t count = 0;
-    for (; waiting && count < max; waiting = queue_walk_next(broker, now), place++) {
-        queue_walk_claim(waiting);
+    for (; waiting && count < max; waiting = queue_order_next(broker, now), place++) {
+        queue_order_claim(waiting);
         if (place > after) {
             struct queue_entry *entry = &entries[count++];
             fill_queue_entry(broker, waiting, place, now, entry);
-            if (!broker_shows(broker, viewer, waiting->session)) {
+            if (!visibility_shows(broker, viewer, waiting->session)) {
                 hide_queue_entry(entry);
             }
         }
     }
-    queue_walk_end(broker);
+    queue_order_end(broker);
     *ret_more = waiting;
     return count;
 }
@@ -108,7 +118,7 @@ static uint64_t earliest_for(struct explanation *explanation, const struct sessi
                                       .counts_leases = denial->full,
                                       .lacking = lacking(explanation->broker, denial)};
     return denial->is_paused ? UINT64_MAX
-                             : earliest(explanation->broker, &shortage, explanation->now, &explanation->looks);
+                             : earliest_ms(explanation->broker, &shortage, explanation->now, &explanation->looks);
 }
 
 /* Where nothing is in the way (any more): the host's figures. */
@@ -132,7 +142,7 @@ static struct outlook look_in(struct explanation *explanation, struct session *s
 {
     struct broker *broker = explanation->broker;
     struct outlook outlook = {.location = location};
-    if (place_would_fit(broker, &session->account, wish->bytes, location, &outlook.denial)) {
+    if (reserve_would_fit(broker, &session->account, wish->bytes, location, &outlook.denial)) {
         outlook.denial = nothing_in_the_way(broker, session, location, wish->bytes);
     } else {
         outlook.earliest_ms = earliest_for(explanation, session, &outlook.denial);
@@ -170,7 +180,7 @@ static void explain(struct explanation *explanation, struct session *session, co
     bool is_hosts = denial->excess.account == &explanation->broker->host && entry->location == LOCATION_RAM;
     entry->refusal.pool_bytes = is_hosts ? pool_bytes(&explanation->broker->pool) : 0;
     if (!denial->full) {
-        fill_holders(explanation->broker, &explanation->holders, explanation->viewer, denial->excess.account,
+        holders_fill(explanation->broker, &explanation->holders, explanation->viewer, denial->excess.account,
                      denial_limit(denial), &entry->refusal);
     }
 }
@@ -189,11 +199,11 @@ static size_t explain_waiting(struct explanation *explanation, uint64_t session,
 {
     struct broker *broker = explanation->broker;
     uint64_t now = explanation->now;
-    struct waiting *waiting = queue_walk_first(broker, now);
+    struct waiting *waiting = queue_order_first(broker, now);
     size_t count = 0;
-    for (uint64_t place = 1; waiting && count < max; waiting = queue_walk_next(broker, now), place++) {
+    for (uint64_t place = 1; waiting && count < max; waiting = queue_order_next(broker, now), place++) {
         bool is_wanted = !session || waiting->session->id == session;
-        if (is_wanted && broker_shows(broker, explanation->viewer, waiting->session)) {
+        if (is_wanted && visibility_shows(broker, explanation->viewer, waiting->session)) {
             struct why_entry *entry = &entries[count++];
             *entry = begin_entry(waiting->session);
             entry->waits = true;
@@ -204,7 +214,7 @@ static size_t explain_waiting(struct explanation *explanation, uint64_t session,
                                       .takes_lease = waiting->request.kind == REQUEST_ACQUIRE};
             explain(explanation, waiting->session, &wish, entry);
         }
-        queue_walk_claim(waiting);
+        queue_order_claim(waiting);
     }
     return count;
 }
@@ -230,7 +240,7 @@ static size_t explain_refused(struct explanation *explanation, uint64_t session,
         if (!of->refused_at || now - of->refused_at >= REMEMBERED) {
             break;
         }
-        if (broker_shows(broker, explanation->viewer, of)) {
+        if (visibility_shows(broker, explanation->viewer, of)) {
             struct why_entry *entry = &entries[count++];
             *entry = begin_entry(of);
             entry->since_ms = milliseconds(now - of->refused_at);
@@ -246,12 +256,10 @@ static size_t explain_buried(const struct explanation *explanation, uint64_t ses
 {
     const struct broker *broker = explanation->broker;
     size_t count = 0;
-    for (size_t i = 1; i <= REFUSALS_REMEMBERED && count < max; i++) {
-        const struct buried_refusal *buried =
-            &broker->refusals[(broker->refusal_next + REFUSALS_REMEMBERED - i) % REFUSALS_REMEMBERED];
-        bool is_wanted = buried->refused_at && (!session || buried->session == session) &&
-                         explanation->now - buried->refused_at < REMEMBERED;
-        if (is_wanted && broker_shows_user(broker, explanation->viewer, buried->uid)) {
+    const struct buried_refusal *buried;
+    for (size_t i = 0; count < max && (buried = refusal_log_at(broker, i)); i++) {
+        bool is_wanted = (!session || buried->session == session) && explanation->now - buried->refused_at < REMEMBERED;
+        if (is_wanted && visibility_shows_user(broker, explanation->viewer, buried->uid)) {
             struct why_entry *entry = &entries[count++];
             *entry = (struct why_entry){.session = buried->session,
                                         .pid = buried->pid,
@@ -272,34 +280,6 @@ size_t broker_explain(struct broker *broker, const struct identity *viewer, uint
     struct explanation explanation = {.broker = broker, .viewer = viewer, .now = now, .looks = EARLIEST_LOOKS};
     size_t count = explain_waiting(&explanation, session, entries, max);
     count += explain_refused(&explanation, session, &entries[count], max - count);
-    queue_walk_end(broker);
+    queue_order_end(broker);
     return count + explain_buried(&explanation, session, &entries[count], max - count);
-}
-
-void why_bury(struct broker *broker, const struct session *session)
-{
-    if (!session->refused_at) {
-        return;
-    }
-    struct buried_refusal *buried = &broker->refusals[broker->refusal_next];
-    broker->refusal_next = (broker->refusal_next + 1) % REFUSALS_REMEMBERED;
-    *buried = (struct buried_refusal){.session = session->id,
-                                      .refused_at = session->refused_at,
-                                      .pid = session->identity.pid,
-                                      .uid = session->identity.uid,
-                                      .location = session->refused_location,
-                                      .refusal = session->last_refusal};
-    text_copy(buried->name, sizeof buried->name, session->name);
-}
-
-/* ---- what is remembered ---- */
-
-const struct learned_table *broker_learned(const struct broker *broker)
-{
-    return &broker->learned;
-}
-
-void broker_restore_learned(struct broker *broker, const struct learned_key *key, uint64_t bytes)
-{
-    learned_note(&broker->learned, key, bytes);
 }

@@ -5,6 +5,10 @@
 #include <string.h>
 
 #include "daemon/core/broker_state.h"
+#include "daemon/core/deadline.h"
+#include "daemon/core/denial.h"
+#include "daemon/core/earliest.h"
+#include "daemon/core/host_room.h"
 #include "proto/base/size.h"
 
 static const struct party *party_named(const struct session *session, const char *whose)
@@ -33,7 +37,7 @@ static uint64_t ends_by(const struct model *model, const struct account *account
     for (; lease; lease = lease_table_next(&model->broker->leases, lease->id)) {
         const struct session *session = lease->session;
         bool is_detached = session->state == SESSION_DETACHED;
-        uint64_t end = is_detached ? session->grace_until : lease_deadline(lease);
+        uint64_t end = is_detached ? session->grace_until : deadline_renewed(lease);
         end = lease->revoke_at ? size_min(end, lease->revoke_at) : end;
         bool counts = lease->state == LEASE_ALIVE && end <= when && account_stands_under(&session->account, account);
         if (counts && (counts_leases || ledger_limit_counts(limit, lease->location))) {
@@ -85,7 +89,7 @@ static void check_entry(const struct model *model, const struct why_entry *entry
         return;
     }
     if (strcmp(refusal->limit, LIMIT_PAUSED) == 0) {
-        cr_assert(place_is_paused(broker), "why says that no RAM is granted now, and it is");
+        cr_assert(host_room_is_paused(broker), "why says that no RAM is granted now, and it is");
         cr_assert(entry->earliest_ms == UINT64_MAX);
         return;
     }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "daemon/core/broker_state.h"
+#include "daemon/core/expiry.h"
 #include "tests/unit/core/sharing.h"
 
 TestSuite(backlog);
@@ -232,7 +233,7 @@ Test(backlog, more_leases_than_one_step_judges_are_judged_in_the_next)
 {
     struct model *model = model_new(0, 64 * MIB, 0);
     model_open(model, 0, LIMIT_UNSAID);
-    for (int i = 0; i < JUDGED_PER_STEP + 20; i++) {
+    for (int i = 0; i < EXPIRY_LEASES_PER_STEP + 20; i++) {
         granted(model_acquire(model, 0, MODEL_PAGE, LOCATION_RAM, 4000));
     }
     model_pass(model, 2000);

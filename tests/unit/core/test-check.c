@@ -192,13 +192,13 @@ Test(check, leases, .init = begin, .fini = end)
     struct segment *made = TAILQ_FIRST(&making->segments);
     EXPECT_NOTICED(lease->bytes, 1, "sum of its segments");
     EXPECT_NOTICED(lease->extents, 9, "extents");
-    EXPECT_NOTICED(lease->pile, NULL, "wrong pile");
-    EXPECT_NOTICED(file->pile, &session->flow->ram, "wrong pile");
-    EXPECT_NOTICED(marked->pile, &session->flow->ram, "wrong pile");
-    EXPECT_NOTICED(lease->revoke_at, lease->revoke_at ? 0 : 1, "wrong pile");
-    EXPECT_NOTICED(session->flow->ram.bytes, 1, "a pile's bytes");
-    EXPECT_NOTICED(session->flow->files.bytes, 1, "a pile's bytes");
-    EXPECT_NOTICED(RB_ROOT(&session->flow->files.leases), NULL, "a pile has other leases");
+    EXPECT_NOTICED(lease->revocable, NULL, "wrong revocable set");
+    EXPECT_NOTICED(file->revocable, &session->flow->ram, "wrong revocable set");
+    EXPECT_NOTICED(marked->revocable, &session->flow->ram, "wrong revocable set");
+    EXPECT_NOTICED(lease->revoke_at, lease->revoke_at ? 0 : 1, "wrong revocable set");
+    EXPECT_NOTICED(session->flow->ram.bytes, 1, "a revocable set's bytes");
+    EXPECT_NOTICED(session->flow->files.bytes, 1, "a revocable set's bytes");
+    EXPECT_NOTICED(RB_ROOT(&session->flow->files.leases), NULL, "a revocable set has other leases");
     EXPECT_NOTICED_WHILE(TAILQ_REMOVE(&lease->segments, segment, in_lease),
                          TAILQ_INSERT_HEAD(&lease->segments, segment, in_lease), "extents");
     EXPECT_NOTICED(made->lease, file, "a segment of another one");
@@ -482,7 +482,7 @@ Test(check, the_order_of_trees_at_each_of_their_places, .init = begin_with_many,
     }
 }
 
-Test(check, the_order_of_piles_at_each_of_their_places, .init = begin_with_many, .fini = end)
+Test(check, the_order_of_revocable_sets_at_each_of_their_places, .init = begin_with_many, .fini = end)
 {
     lease = session_next_lease(session_of(0), 0);
     while ((lease = session_next_lease(session_of(0), lease->id)) && session_next_lease(session_of(0), lease->id)) {
@@ -491,7 +491,7 @@ Test(check, the_order_of_piles_at_each_of_their_places, .init = begin_with_many,
         for (int i = 0; i < 2; i++) {
             const uint64_t was = lease->bytes;
             EXPECT_NOTICED_WHILE(lease->bytes = segment->charge.bytes = sizes[i],
-                                 lease->bytes = segment->charge.bytes = was, "a pile is out of order");
+                                 lease->bytes = segment->charge.bytes = was, "a revocable set is out of order");
         }
     }
 }

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "daemon/core/broker_state.h"
+#include "daemon/core/deadline.h"
+#include "daemon/core/expiry.h"
 #include "daemon/core/restore.h"
 #include "tests/unit/core/exhaustion.h"
 #include "tests/unit/core/sharing.h"
@@ -60,7 +62,7 @@ Test(endings, leases_of_a_session_that_is_over_hold_up_no_judgement)
     model->hold_frees = true;
     model_feed(model, &died);
     const struct session *over = TAILQ_FIRST(&model->broker->sessions.over);
-    cr_assert(over && over->lease_count > JUDGED_PER_STEP / 2);
+    cr_assert(over && over->lease_count > EXPIRY_LEASES_PER_STEP / 2);
     read.session = model->peers[1].session;
     for (int i = 0; i < 2 && lease_table_find(&model->broker->leases, due); i++) {
         model_feed(model, &read);
@@ -76,7 +78,7 @@ Test(endings, leases_of_a_session_that_is_away_hold_up_no_judgement)
     struct input tick = {.kind = INPUT_TICK}, read = {.kind = INPUT_READ};
     model_open(model, 0, LIMIT_UNSAID);
     model_open(model, 1, LIMIT_UNSAID);
-    for (int i = 0; i < JUDGED_PER_STEP / 2; i++) {
+    for (int i = 0; i < EXPIRY_LEASES_PER_STEP / 2; i++) {
         granted(model_acquire(model, 0, MODEL_PAGE, LOCATION_RAM, 2000));
     }
     uint64_t due = granted(model_acquire(model, 1, MODEL_PAGE, LOCATION_RAM, 2001));
@@ -87,7 +89,7 @@ Test(endings, leases_of_a_session_that_is_away_hold_up_no_judgement)
     model_feed(model, &read);
     model_feed(model, &tick);
     cr_expect_null(lease_table_find(&model->broker->leases, due));
-    cr_expect_eq(model_status(model).leases, JUDGED_PER_STEP / 2);
+    cr_expect_eq(model_status(model).leases, EXPIRY_LEASES_PER_STEP / 2);
     model_free(model);
 }
 
@@ -206,7 +208,7 @@ Test(endings, a_restored_session_has_its_grace_and_a_restored_lease_its_time)
     cr_assert(lease && restored);
     cr_expect_eq(restored->grace_until, model->now + 10000 * NANOSECONDS_PER_MILLISECOND);
     cr_expect_eq(restored->renewed_at, model->now);
-    cr_expect_eq(lease_deadline(lease), model->now + 5000 * NANOSECONDS_PER_MILLISECOND);
+    cr_expect_eq(deadline_renewed(lease), model->now + 5000 * NANOSECONDS_PER_MILLISECOND);
     cr_expect(lease->has_slot && lease->options.interleave);
     cr_expect_eq(model_status(model).leases, 1);
     broker_free(model->broker);

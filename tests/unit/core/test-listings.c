@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "daemon/core/broker_state.h"
+#include "daemon/core/visibility.h"
 #include "tests/unit/core/sharing.h"
 
 TestSuite(listings);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "daemon/core/broker_state.h"
+#include "daemon/core/denial.h"
 #include "tests/unit/core/exhaustion.h"
 #include "tests/unit/core/sharing.h"
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "daemon/core/broker_state.h"
+#include "daemon/core/ending.h"
 #include "proto/control_page.h"
 #include "tests/unit/core/sharing.h"
 
@@ -140,9 +141,9 @@ Test(requests, a_session_has_no_more_leases_than_slots)
 Test(requests, every_ending_has_words)
 {
     for (enum end_reason reason = 0; reason < END_REASONS; reason++) {
-        cr_expect_gt(strlen(end_reason_words(reason)), 10);
+        cr_expect_gt(strlen(ending_words(reason)), 10);
     }
-    cr_expect_str_eq(end_reason_words(END_REASONS), "for an unknown reason");
+    cr_expect_str_eq(ending_words(END_REASONS), "for an unknown reason");
 }
 
 Test(requests, a_lease_is_nobodys_before_it_is_granted)

@@ -178,7 +178,7 @@ Test(revocation, a_marked_lease_that_grows_moves_and_is_spared_is_counted_right)
     model_pass(model, 1500);
     cr_expect_eq(model_events(model, 0, EVENT_REVOKING), 2);
     struct lease *lease = lease_table_find(&model->broker->leases, first);
-    cr_expect(lease->revoke_at && !lease->pile);
+    cr_expect(lease->revoke_at && !lease->revocable);
     cr_expect_eq(account_revoking(&model->broker->host, LEDGER_MAX_BYTES), 14 * MIB);
     model_configure(model); /* without the policy: its flow is another, and nobody has a priority */
     cr_expect_eq(account_revoking(&lease->session->flow->account, LEDGER_MAX_PHYSICAL_BYTES), 0);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which leases are taken for a request of higher priority, and which are spared again. */
 #include "daemon/core/broker_state.h"
+#include "daemon/core/revoke.h"
 #include "tests/unit/core/sharing.h"
 
 TestSuite(sparing);

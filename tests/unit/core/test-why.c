@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "daemon/core/broker_state.h"
+#include "daemon/core/earliest.h"
 #include "tests/unit/core/sharing.h"
 
 TestSuite(why);
@@ -140,7 +141,7 @@ static uint64_t ends(struct model *model, enum ledger_limit limit, uint64_t lack
                                       .account = &model->broker->host,
                                       .limit = limit,
                                       .lacking = lacking};
-    return earliest(model->broker, &shortage, now, looks);
+    return earliest_ms(model->broker, &shortage, now, looks);
 }
 
 Test(why, ends_are_filed_by_time_and_remembered_for_a_second)

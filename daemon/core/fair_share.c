@@ -11,7 +11,8 @@
  * share while others wait, in bytes times time, and credited with what they lack while they wait themselves. Charges
  * fade in about two minutes, and a credit ends with the wait: nobody saves up for later, or pays for long.
  */
-#include "daemon/core/broker_state.h"
+#include "daemon/core/fair_share.h"
+
 #include "proto/base/size.h"
 
 /* A byte too much for so long counts like a byte that is held; */
@@ -39,7 +40,7 @@ static int compare(__int128 a, uint32_t weight_a, __int128 b, uint32_t weight_b)
     return (a * weight_b > b * weight_a) - (a * weight_b < b * weight_a);
 }
 
-int share_compare(const struct broker *broker, const struct flow *a, const struct flow *b)
+int fair_share_compare(const struct broker *broker, const struct flow *a, const struct flow *b)
 {
     const struct party *class_a = a->class, *class_b = b->class;
     if (class_a == class_b) {
@@ -58,7 +59,7 @@ static void charge(struct served *served, uint64_t time)
     served->charged += served->excess * (int64_t)size_min(time, CHARGE_MOST) - fades;
 }
 
-void share_charge(struct step *step)
+void fair_share_charge(struct step *step)
 {
     struct party_table *parties = &step->broker->parties;
     uint64_t time = step->now - step->broker->charged_at;
@@ -130,7 +131,7 @@ static struct sharers find_sharers(struct party_table *parties)
     return all;
 }
 
-void share_settle(struct broker *broker)
+void fair_share_settle(struct broker *broker)
 {
     const struct sharers all = find_sharers(&broker->parties);
     struct flow *flow;

@@ -3,19 +3,19 @@
  * Judging what is due: leases that were not renewed, sessions that did not come back. No lease is
  * judged before everything that its client has sent was read.
  */
-#include "daemon/core/broker_state.h"
+#include "daemon/core/expiry.h"
+
+#include "daemon/core/answer.h"
+#include "daemon/core/deadline.h"
+#include "daemon/core/ending.h"
+#include "daemon/core/trim.h"
 #include "proto/base/size.h"
 
 static void warn(struct step *step, const struct lease *lease)
 {
-    uint64_t remaining = lease_deadline(lease) - step->now;
-    tell(step, lease->session->peer, EVENT_EXPIRING)->expiring =
+    uint64_t remaining = deadline_renewed(lease) - step->now;
+    answer_event(step, lease->session->peer, EVENT_EXPIRING)->expiring =
         (struct expiring_event){lease->id, remaining / NANOSECONDS_PER_MILLISECOND};
-}
-
-static bool must_be_read_first(const struct step *step, const struct lease *lease)
-{
-    return lease_deadline(lease) <= step->now && lease->session->input_read_at < step->now;
 }
 
 /* False: its client has to be heard first. */
@@ -26,12 +26,12 @@ static bool judge_lease(struct step *step, struct lease *lease)
         lease_table_postpone(&step->broker->leases, lease, size_add_saturated(session->grace_until, 1));
         return true;
     }
-    if (must_be_read_first(step, lease)) {
+    if (deadline_needs_read(lease, step->now)) {
         return false;
     }
     enum lease_verdict verdict = lease_table_judge(&step->broker->leases, lease, step->now);
     if (verdict == LEASE_EXPIRED) {
-        lease_end(step, lease, END_EXPIRED);
+        ending_lease(step, lease, END_EXPIRED);
     } else if (verdict == LEASE_EXPIRING) {
         warn(step, lease);
     }
@@ -46,7 +46,7 @@ static bool is_over(const struct lease *lease)
 
 static void judge_leases(struct step *step)
 {
-    for (int judged = 0; judged < JUDGED_PER_STEP; judged++) {
+    for (int judged = 0; judged < EXPIRY_LEASES_PER_STEP; judged++) {
         struct lease *lease = lease_table_first_due(&step->broker->leases);
         if (!lease || lease->due > step->now || effect_room(step->effects) < EFFECTS_FOR_ONE_LEASE) {
             return;
@@ -59,11 +59,11 @@ static void judge_leases(struct step *step)
     }
 }
 
-void judge_due(struct step *step)
+void expiry_work(struct step *step)
 {
     struct session *session;
     while ((session = session_table_first_grace(&step->broker->sessions)) && session->grace_until <= step->now) {
-        session_over(step, session, END_DISCONNECTED);
+        ending_session(step, session, END_DISCONNECTED);
     }
     judge_leases(step);
     trim_expire(step);

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/core/denial.h"
+
+#include "daemon/core/pool.h"
+#include "proto/base/size.h"
+#include "proto/base/text.h"
+
+enum ledger_limit denial_limit(const struct denial *denial)
+{
+    return denial->code == ERROR_HOST_MEMORY ? LEDGER_MAX_PHYSICAL_BYTES : denial->excess.limit;
+}
+
+struct denial denial_of_leases(const struct party *full)
+{
+    return (struct denial){.code = ERROR_TOO_MANY,
+                           .full = full,
+                           .location = LOCATION_RAM,
+                           .excess = {.account = &full->account,
+                                      .limit_bytes = full->quota.max_leases,
+                                      .used_bytes = full->leases,
+                                      .claimed_bytes = full->claimed_leases,
+                                      .asked_bytes = 1,
+                                      .fits_ever = full->quota.max_leases > 0}};
+}
+
+static const char *limit_name(const struct denial *denial)
+{
+    return denial->full                        ? LIMIT_LEASES
+           : denial->is_paused                 ? LIMIT_PAUSED
+           : denial->code == ERROR_HOST_MEMORY ? LIMIT_HOST_MEMORY
+                                               : ledger_limit_name(denial->excess.limit);
+}
+
+void denial_figures(const struct denial *denial, struct refusal *ret)
+{
+    const struct ledger_excess *excess = &denial->excess;
+    *ret = (struct refusal){
+        .limit_bytes = excess->limit_bytes,
+        .asked_bytes = excess->asked_bytes,
+        .used_bytes = excess->used_bytes,
+        .reserved_bytes = excess->reserved_bytes,
+        .claimed_bytes = excess->claimed_bytes,
+        .pool_bytes = denial->pool_bytes,
+    };
+    uint64_t taken =
+        size_add_saturated(size_add_saturated(excess->used_bytes, excess->reserved_bytes), excess->claimed_bytes);
+    ret->free_bytes = size_subtract_floored(excess->limit_bytes, taken);
+    text_copy(ret->limit, sizeof ret->limit, limit_name(denial));
+    text_copy(ret->whose, sizeof ret->whose, excess->account->whose);
+}

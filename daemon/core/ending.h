@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The end of leases, sessions and segments. */
+#pragma once
+
+#include "daemon/core/broker_state.h"
+
+void ending_lease(struct step *step, struct lease *lease, enum end_reason reason);
+void ending_session(struct step *step, struct session *session, enum end_reason reason);
+
+/* Ends the leases of sessions that are over, as many as one step may. */
+void ending_work(struct step *step);
+
+void ending_segment_freed(struct step *step, struct segment *segment);
+
+/* Removes a segment's charge and the segment; then its lease and session, if it was the last. */
+void ending_drop_segment(struct step *step, struct segment *segment);
+
+/* Why a lease ended, as a clause: "it was released". */
+const char *ending_words(enum end_reason reason);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/core/estimate.h"
+
+#include "daemon/core/reserve.h"
+#include "proto/base/size.h"
+
+void estimate_begin(struct broker *broker)
+{
+    struct account *account;
+    LIST_FOREACH(account, &broker->reserves, in_reserves) {
+        uint64_t leaving = account->freeing_physical_bytes + account->revoking_physical_bytes;
+        account->spare_bytes = size_subtract_floored(account->physical_bytes, account->reserve_bytes + leaving);
+    }
+}
+
+uint64_t estimate_gain(const struct broker *broker, const struct session *session, const struct account *short_of,
+                       const struct flow *flow, enum location location, uint64_t bytes)
+{
+    struct party *const parties[] = {flow->user, flow->group, flow->class};
+    uint64_t lost = 0;
+    bool is_reserved = short_of == &broker->host && location == LOCATION_RAM;
+    for (size_t i = 0; is_reserved && i < sizeof parties / sizeof *parties; i++) {
+        struct account *account = parties[i] ? &parties[i]->account : NULL;
+        if (account && account->reserve_bytes && !account_stands_under(&session->account, account)) {
+            lost += size_subtract_floored(bytes, account->spare_bytes);
+            account->spare_bytes = size_subtract_floored(account->spare_bytes, bytes);
+        }
+    }
+    return size_subtract_floored(bytes, lost);
+}

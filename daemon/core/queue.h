@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests that wait for memory. */
+#pragma once
+
+#include "daemon/core/broker_state.h"
+
+/* Serves an acquire or extend now, or lets it wait. */
+void queue_request(struct step *step, struct session *session, const struct request *request);
+
+/* Looks at all that wait, if anything has happened that may make room. */
+void queue_retry(struct step *step, bool is_tick);
+
+/* Answers the cancellation, and the request that is cancelled. */
+void queue_cancel(struct step *step, struct session *session, const struct request *request);
+
+/* When the queue is to be looked at again; UINT64_MAX: nobody waits. */
+uint64_t queue_next_pass(const struct broker *broker);

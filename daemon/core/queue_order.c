@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/core/queue_order.h"
+
+#include "daemon/core/fair_share.h"
+#include "proto/base/size.h"
+
+enum { OVERDUE_TIMES = 4 }; /* longer than ageing to the highest priority takes */
+
+uint32_t queue_order_level(const struct broker *broker, const struct waiting *waiting, uint64_t now)
+{
+    uint64_t ageing = broker->options.settings.queue.ageing_ms * NANOSECONDS_PER_MILLISECOND;
+    uint64_t aged = ageing ? (now - waiting->since) / ageing : 0;
+    uint64_t top = broker->parties.top_priority;
+    uint64_t own = size_min(waiting->flow->priority, top);
+    if (aged >= top - own + OVERDUE_TIMES) {
+        return (uint32_t)top + 1;
+    }
+    return (uint32_t)size_min(own + aged, top);
+}
+
+static bool goes_before(const struct broker *broker, const struct flow *a, const struct flow *b, uint64_t now)
+{
+    uint32_t level_a = queue_order_level(broker, a->next, now), level_b = queue_order_level(broker, b->next, now);
+    int order = 0;
+    if (level_a != level_b) {
+        return level_a > level_b;
+    }
+    if (level_a <= broker->parties.top_priority) {
+        order = fair_share_compare(broker, a, b);
+    }
+    return order ? order < 0 : a->next->number < b->next->number;
+}
+
+struct waiting *queue_order_next(struct broker *broker, uint64_t now)
+{
+    struct flow *flow, *best = NULL;
+    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
+        if (flow->next && (!best || goes_before(broker, flow, best, now))) {
+            best = flow;
+        }
+    }
+    struct waiting *waiting = best ? best->next : NULL;
+    if (waiting) {
+        best->next = TAILQ_NEXT(waiting, in_flow);
+    }
+    return waiting;
+}
+
+struct waiting *queue_order_first(struct broker *broker, uint64_t now)
+{
+    struct flow *flow;
+    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
+        flow->next = TAILQ_FIRST(&flow->waiting);
+    }
+    return queue_order_next(broker, now);
+}
+
+void queue_order_claim(struct waiting *waiting)
+{
+    ledger_claim(&waiting->session->account, waiting->last_physical, waiting->last_mapped, waiting->bytes);
+    flow_claim_lease(waiting->flow, waiting->last_lease);
+    waiting->has_claimed = true;
+}
+
+void queue_order_end(struct broker *broker)
+{
+    struct flow *flow;
+    struct waiting *waiting;
+    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
+        TAILQ_FOREACH(waiting, &flow->waiting, in_flow) {
+            /* what was served is out of its list, which the analyzer does not follow */
+            // NOLINTNEXTLINE(clang-analyzer-unix.Malloc)
+            if (waiting->has_claimed) {
+                ledger_forget_claims(&waiting->session->account);
+                flow_forget_claims(flow);
+                waiting->has_claimed = false;
+            }
+        }
+    }
+}
+
+/* Each that waits claims what it did at the last look at it. */
+void queue_order_claim_all(struct broker *broker)
+{
+    const struct flow *flow;
+    struct waiting *waiting;
+    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
+        TAILQ_FOREACH(waiting, &flow->waiting, in_flow) {
+            queue_order_claim(waiting);
+        }
+    }
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Refusing a request that does not fit. */
+#pragma once
+
+#include "daemon/core/broker_state.h"
+#include "daemon/core/denial.h"
+
+/* Answers a request that won't wait, or not any longer, and remembers the refusal for whoever asks why. */
+void refusal_answer(struct step *step, struct session *session, const struct request *request,
+                    const struct denial *denial, uint64_t waited_ns);

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Taking leases of lower priority for a request that has waited long enough. */
+#pragma once
+
+#include "daemon/core/broker_state.h"
+#include "daemon/core/denial.h"
+
+/* Marks leases of lower priority for a request that has waited long enough. */
+void revoke_for(struct step *step, struct waiting *waiting, const struct denial *denial);
+
+/* After a pass over all that wait: spares what none of them needs. */
+void revoke_review(struct step *step);
+
+/* Takes what is due, in a tick and after a review of what has changed; tells whoever is spared. */
+void revoke_work(struct step *step, bool is_tick);
+uint64_t revoke_next_wakeup(const struct broker *broker);

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whom a viewer may see by name. */
+#pragma once
+
+#include "daemon/core/broker_state.h"
+
+/* What stands for the name of a user's session that the viewer may not see. */
+#define HIDDEN_NAME "another user's"
+
+bool visibility_shows_all(const struct broker *broker, const struct identity *viewer);
+bool visibility_shows_user(const struct broker *broker, const struct identity *viewer, uint32_t uid);
+bool visibility_shows(const struct broker *broker, const struct identity *viewer, const struct session *session);

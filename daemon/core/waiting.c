@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A waiting request is in the list of its flow and in that of its session, and is counted in both, by its user and by
+ * the broker: all of that happens here. */
+#include "daemon/core/waiting.h"
+
+#include <stdlib.h>
+
+#include "daemon/core/broker_state.h"
+#include "daemon/core/victim.h"
+
+/* One more waits, or one less. */
+static void count(struct broker *broker, const struct waiting *waiting, bool add)
+{
+    const uint64_t one = add ? 1 : UINT64_MAX; /* unsigned arithmetic wraps: this is minus one */
+    struct party *user = waiting->session->flow->user;
+    waiting->session->waiting_count += (size_t)one;
+    user->waiting += one;
+    user->under_way += one;
+    broker->waiting_count += one;
+    broker->waiting_bytes += one * waiting->bytes;
+}
+
+struct waiting *waiting_new(struct broker *broker, struct session *session, const struct request *request,
+                            uint64_t bytes, uint64_t now)
+{
+    struct waiting *waiting = calloc(1, sizeof *waiting);
+    if (!waiting) {
+        return NULL;
+    }
+    TAILQ_INIT(&waiting->victims);
+    waiting->session = session;
+    waiting->flow = session->flow;
+    waiting->request = *request;
+    waiting->bytes = bytes;
+    waiting->number = ++broker->next_waiting;
+    waiting->since = now;
+    TAILQ_INSERT_TAIL(&session->flow->waiting, waiting, in_flow);
+    TAILQ_INSERT_TAIL(&session->waiting, waiting, in_session);
+    count(broker, waiting, true);
+    return waiting;
+}
+
+void waiting_free(struct broker *broker, struct waiting *waiting)
+{
+    TAILQ_REMOVE(&waiting->flow->waiting, waiting, in_flow);
+    TAILQ_REMOVE(&waiting->session->waiting, waiting, in_session);
+    count(broker, waiting, false);
+    victim_spare_all(broker, waiting);
+    free(waiting);
+}
+
+void waiting_drop_session(struct broker *broker, struct session *session)
+{
+    struct waiting *waiting, *next;
+    for (waiting = TAILQ_FIRST(&session->waiting); waiting; waiting = next) {
+        next = TAILQ_NEXT(waiting, in_session);
+        waiting_free(broker, waiting);
+    }
+    broker->retry_waiting = true; /* those behind it may be served now */
+}
+
+void waiting_follow_session(struct session *session)
+{
+    struct waiting *waiting, *other;
+    TAILQ_FOREACH(waiting, &session->waiting, in_session) {
+        TAILQ_REMOVE(&waiting->flow->waiting, waiting, in_flow);
+        waiting->flow = session->flow;
+        TAILQ_FOREACH(other, &session->flow->waiting, in_flow) {
+            if (other->number > waiting->number) {
+                break;
+            }
+        }
+        if (other) {
+            TAILQ_INSERT_BEFORE(other, waiting, in_flow);
+        } else {
+            TAILQ_INSERT_TAIL(&session->flow->waiting, waiting, in_flow);
+        }
+    }
+}
