@@ -49,13 +49,8 @@ static void wait_for_room(mb_client *client, uint64_t until)
     (void)pthread_mutex_lock(&client->lock);
 }
 
-/* While the broker is being restarted a call waits for it; the lock is given up meanwhile. */
-static bool wait_for_link(mb_client *client, uint64_t until)
+void call_pause(mb_client *client)
 {
-    uint64_t now = client_milliseconds();
-    if (client->stopping || now >= until || link_is_hopeless(client, now)) {
-        return false;
-    }
     if (!client->has_thread) {
         link_tend(client);
         (void)receive_one(client, false);
@@ -68,6 +63,16 @@ static bool wait_for_link(mb_client *client, uint64_t until)
         pause.tv_nsec %= 1000000000L;
         (void)pthread_cond_timedwait(&client->changed, &client->lock, &pause);
     }
+}
+
+/* While the broker is being restarted a call waits for it. */
+static bool wait_for_link(mb_client *client, uint64_t until)
+{
+    uint64_t now = client_milliseconds();
+    if (client->stopping || now >= until || link_is_hopeless(client, now)) {
+        return false;
+    }
+    call_pause(client);
     return true;
 }
 

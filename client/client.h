@@ -134,7 +134,8 @@ struct mb_client {
     pthread_t thread;
     bool has_thread;
 
-    uint64_t session; /* 0: none yet */
+    uint64_t session;  /* 0: none yet */
+    bool lost_session; /* that there was one before it */
     struct token token;
     struct lease_times times;
     bool leases_survive;              /* a restart of the broker */
@@ -235,6 +236,9 @@ int call_broker(mb_client *client, struct request *request, struct call *call);
 
 /* Makes the request a repetition, under a new id, with what is left of its wait. */
 void call_repeat(mb_client *client, struct call *call);
+
+/* Lets the link be tended while this thread waits for it, for a moment; the lock is given up meanwhile. */
+void call_pause(mb_client *client);
 
 /* ---- cancel.c; with the lock held ---- */
 

@@ -30,9 +30,9 @@ static int take_welcome(mb_client *client, const struct welcome_reply *welcome, 
         return result;
     }
     if (!known) {
+        client->lost_session = client->lost_session || client->session != 0;
         leases_sweep(client, MB_END_BROKER_GONE);
     }
-    bool first = client->session == 0;
     client->session = welcome->session;
     client->token = welcome->token;
     client->times = welcome->times;
@@ -48,8 +48,10 @@ static int take_welcome(mb_client *client, const struct welcome_reply *welcome, 
     } else {
         link_repeat_calls(client); /* what a session that is lost was waiting for */
     }
-    if (!first && known) {
+    if (known) {
         event_push(client, MB_EVENT_RESUMED, NULL, NULL);
+    } else if (client->lost_session) {
+        event_push(client, MB_EVENT_NEW_SESSION, NULL, NULL);
     }
     return 0;
 }
@@ -60,6 +62,7 @@ static void begin_anew(mb_client *client)
     struct request request = {.id = client->next_id++, .kind = REQUEST_HELLO, .hello = client->hello};
     leases_sweep(client, MB_END_BROKER_GONE);
     link_fail_extends(client);
+    client->lost_session = true;
     client->session = 0;
     client->hello_id = request.id;
     (void)link_send(client, &request);

@@ -35,7 +35,7 @@ $(BUILD)/tests/unit: $(IN_UNIT)
 	@mkdir -p $(@D)
 	$(Q)$(call LINK_UNIT,$@)
 
-$(BUILD)/tests/integration: $(INTEGRATION_O) $(WIRE_O) $(BASE_O) $(SHARED) | $(FAULTS)
+$(BUILD)/tests/integration: $(INTEGRATION_O) $(WIRE_O) $(BASE_O) $(SHARED) | $(FAULTS) $(BUILD)/demo/recovering
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -lmembroker \
 	    -Wl,-rpath,'$$ORIGIN/..' -lcriterion -ljansson -lprotobuf-c -lutf8proc -pthread

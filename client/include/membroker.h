@@ -11,7 +11,9 @@
  *     for (...) {
  *         if (mb_workspace_enter(scratch) < 0) fail(mb_last_error());
  *         double *x = mb_workspace_alloc(scratch, n * sizeof *x);
+ *         if (!x) fail(mb_last_error());
  *         ...
+ *         if (mb_workspace_check(scratch) < 0) fail(mb_last_error());
  *         mb_workspace_leave(scratch);
  *     }
  *     mb_workspace_close(scratch);
@@ -128,7 +130,9 @@ typedef enum mb_event_type {
     MB_EVENT_RESUMED = 7,        /* the session goes on, with the leases that it had */
     MB_EVENT_PRESSURE = 8,       /* the machine's memory pressure changed to `pressure` */
     MB_EVENT_REVOKING = 9,       /* `lease` will be taken in `milliseconds` for a request of higher priority */
-    MB_EVENT_SPARED = 10         /* `lease` will not be taken after all */
+    MB_EVENT_SPARED = 10,        /* `lease` will not be taken after all */
+    MB_EVENT_NEW_SESSION = 11    /* connected again, in a new session: the leases of the one before are lost, and new
+                                    ones can be acquired */
 } mb_event_type;
 
 typedef struct mb_event {
@@ -236,6 +240,13 @@ MB_PUBLIC void mb_trim(mb_client *client);
 MB_PUBLIC int mb_client_fd(const mb_client *client);
 MB_PUBLIC int mb_client_timeout(mb_client *client);
 MB_PUBLIC int mb_client_dispatch(mb_client *client);
+
+/*
+ * Waits until the client is connected to a broker, for up to timeout_ms (0: looks and tries once): in the session that
+ * it had, or in a new one, whose MB_EVENT_NEW_SESSION is told first in a client without a thread. -ETIMEDOUT. It goes
+ * on waiting where other calls give up, because no broker listens or the session is lost. Any thread.
+ */
+MB_PUBLIC int mb_wait_connected(mb_client *client, uint32_t timeout_ms);
 
 /* What the client's session is called at the broker: its number. Any thread. */
 MB_PUBLIC uint64_t mb_client_session(const mb_client *client);

@@ -276,16 +276,16 @@ int mb_workspace_is_active(const mb_workspace *workspace)
 
 /* ---- scopes of a block ---- */
 
-mb_workspace_scope mb_workspace_scope_begin(mb_workspace *workspace)
+mb_workspace_scope mb_workspace_scope_newest(void)
 {
-    int result = workspace ? mb_workspace_enter(workspace) : mb_scope_out();
-    return (mb_workspace_scope){workspace, result < 0 ? -1 : 0};
+    return (mb_workspace_scope){mb_workspace_current(), 0};
 }
 
 void mb_workspace_scope_end(mb_workspace_scope *scope)
 {
-    if (scope->done < 0) {
-        return; /* it was never entered */
+    if (!scope->workspace) {
+        (void)mb_scope_in();
+    } else if (scope->workspace == mb_workspace_current()) { /* else it may be closed: it is not to be looked at */
+        (void)mb_workspace_leave(scope->workspace);
     }
-    (void)(scope->workspace ? mb_workspace_leave(scope->workspace) : mb_scope_in());
 }

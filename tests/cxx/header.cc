@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The public headers from C++: they compile without a warning, macros included, link, and work as far as they can without
 // a broker.
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <membroker.h>
@@ -8,8 +9,8 @@
 // Never called: there is no workspace to enter.
 int use_of_the_macros(mb_workspace *workspace, mb_client *client)
 {
-    MB_WORKSPACE(workspace) {
-        MB_SCOPED_OUT {
+    MB_WORKSPACE(workspace, return -errno) {
+        MB_SCOPED_OUT(return -errno) {
             MB_BUFFER_SCOPE {
                 MB_AUTO_BUFFER mb_buffer *buffer = nullptr;
                 mb_buffer_options options = MB_BUFFER_OPTIONS_INIT;

@@ -3,6 +3,7 @@
  * A workspace that learns: matrices are multiplied in cycles whose temporaries are scratch, the first cycle spills, the
  * others move a pointer. The result outlives its cycle in a tracked buffer. Usage: learning
  */
+#include <errno.h>
 #include <membroker.h>
 #include <stdio.h>
 
@@ -30,19 +31,22 @@ static double *matrix(size_t n, double diagonal)
     return m;
 }
 
-/* The product of two diagonal matrices in the current workspace; copied out of it. */
+/* The product of two diagonal matrices in a cycle of the workspace; copied out of it. 0 or negative errno. */
 static int one_cycle(mb_workspace *workspace, size_t n, mb_buffer **ret_result)
 {
-    int result = -1;
-    MB_WORKSPACE(workspace) {
+    MB_WORKSPACE(workspace, return -errno) {
         double *a = matrix(n, 2), *b = matrix(n, 3), *c = matrix(n, 0);
-        if (a && b && c) {
-            multiply(a, b, c, n);
-            mb_ref ref = mb_workspace_ref(workspace, c, n * n * sizeof *c);
-            result = mb_buffer_detach(&ref, ret_result);
+        if (!a || !b || !c) {
+            return -errno;
         }
+        multiply(a, b, c, n);
+        if (mb_workspace_check(workspace) < 0) {
+            return -errno;
+        }
+        mb_ref ref = mb_workspace_ref(workspace, c, n * n * sizeof *c);
+        return mb_buffer_detach(&ref, ret_result);
     }
-    return result;
+    return 0;
 }
 
 int main(void)

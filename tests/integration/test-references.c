@@ -381,8 +381,7 @@ Test(references, closing_all_workspaces_ends_scope_outs_too)
     begin("");
     mb_workspace *workspace = open_named(client, "outer", default_config());
     ENTER(workspace);
-    MB_SCOPED_OUT
-    {
+    MB_SCOPED_OUT(cr_assert_fail("%s", mb_last_error())) {
         cr_assert_eq(mb_scope_out(), 0);
         mb_workspace_close_all();
         cr_expect_eq(mb_scope_in(), -EINVAL);

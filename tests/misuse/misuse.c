@@ -36,7 +36,7 @@ static mb_buffer *make(size_t bytes)
 static char *one_cycle(size_t bytes)
 {
     char *data = NULL;
-    MB_WORKSPACE(workspace) {
+    MB_WORKSPACE(workspace, (void)must(NULL)) {
         data = allocate(bytes);
         memset(data, 1, bytes);
     }
@@ -53,7 +53,7 @@ static void after_the_cycle(void)
 static void beyond_an_allocation(void)
 {
     (void)one_cycle(1000);
-    MB_WORKSPACE(workspace) {
+    MB_WORKSPACE(workspace, (void)must(NULL)) {
         char *data = allocate(100);
         sink = data[101]; /* misuse:beyond_an_allocation */
     }
@@ -67,7 +67,7 @@ static void after_a_spill(void)
 
 static void beyond_a_spill(void)
 {
-    MB_WORKSPACE(workspace) {
+    MB_WORKSPACE(workspace, (void)must(NULL)) {
         char *data = allocate(1008);
         sink = data[1008]; /* misuse:beyond_a_spill */
     }
@@ -75,7 +75,7 @@ static void beyond_a_spill(void)
 
 static void before_a_spill(void)
 {
-    MB_WORKSPACE(workspace) {
+    MB_WORKSPACE(workspace, (void)must(NULL)) {
         char *data = allocate(4096);
         sink = data[-1]; /* misuse:before_a_spill */
     }
@@ -102,7 +102,7 @@ static void stale_bytes(void)
 {
     (void)one_cycle(1000);
     const unsigned char *data = (const unsigned char *)one_cycle(1000);
-    MB_WORKSPACE(workspace) {
+    MB_WORKSPACE(workspace, (void)must(NULL)) {
         unsigned char *again = (unsigned char *)allocate(1000);
         exit(again == data && again[0] == 0xDD && again[999] == 0xDD ? 0 : 4);
     }

@@ -16,6 +16,12 @@ static void mark(const char *text)
     (void)!write(STDERR_FILENO, text, strlen(text));
 }
 
+static int fail(void)
+{
+    (void)fprintf(stderr, "cycles: %s\n", mb_last_error());
+    return 1;
+}
+
 /* The need of a cycle goes up and down; the largest is among the first fifty. */
 static size_t need_of(int cycle)
 {
@@ -32,8 +38,7 @@ int main(void)
     options.flags = MB_CLIENT_NO_THREAD;
     config.spill_policy = MB_SPILL_REALLOCATE;
     if (mb_connect(&options, &client) < 0 || mb_workspace_open(client, "steady", &config, &workspace) < 0) {
-        (void)fprintf(stderr, "cycles: %s\n", mb_last_error());
-        return 1;
+        return fail();
     }
     for (int cycle = 0; cycle < CYCLES; cycle++) {
         mb_workspace_statistics statistics;
@@ -43,9 +48,12 @@ int main(void)
         }
         mb_workspace_stats(workspace, &statistics);
         before = statistics.total_spilled_count;
-        MB_WORKSPACE(workspace) {
+        MB_WORKSPACE(workspace, return fail()) {
             for (int i = 0; i < 10; i++) {
                 char *data = mb_alloc(need_of(cycle));
+                if (!data) {
+                    return fail();
+                }
                 memset(data, cycle, need_of(cycle));
             }
             mb_buffer *buffer;

@@ -2,7 +2,7 @@
 /*
  * Workspaces: named arenas for memory that is needed again and again in cycles. Included by <membroker.h>.
  *
- *     MB_WORKSPACE(scratch) {                          // one cycle
+ *     MB_WORKSPACE(scratch, return -errno) {           // one cycle; the statement runs if it can't be entered
  *         double *x = mb_alloc(n * sizeof *x);         // in the thread's current workspace: moves a pointer
  *     }                                                // everything of the cycle is gone
  *
@@ -167,6 +167,14 @@ MB_PUBLIC int mb_workspace_leave(mb_workspace *workspace);
  */
 MB_PUBLIC int mb_workspace_borrow(mb_workspace *workspace);
 
+/*
+ * Whether what the open cycle has allocated is still the workspace's: 0, or -ESTALE if a lease under its arena, its
+ * spills or its pinned memory has ended since. Then nothing that was read from it since can be relied on: leave the
+ * workspace, close it and open it anew (client/WORKSPACES.md, "When a lease is lost"). Call it at a cycle's end, before
+ * results are used. A load for each lease; no system call, no message. Its own thread only.
+ */
+MB_PUBLIC int mb_workspace_check(const mb_workspace *workspace);
+
 /* No workspace is current from here on, until mb_scope_in() restores the one before. -EINVAL: nothing to undo. */
 MB_PUBLIC int mb_scope_out(void);
 MB_PUBLIC int mb_scope_in(void);
@@ -295,28 +303,44 @@ MB_PUBLIC mb_lease *mb_workspace_lease(mb_workspace *workspace);
 
 /* ---- a scope that is left on every way out of its block ---- */
 
-typedef struct mb_workspace_scope {
-    mb_workspace *workspace; /* NULL: entering failed */
-    int done;
-} mb_workspace_scope;
-
-MB_PUBLIC mb_workspace_scope mb_workspace_scope_begin(mb_workspace *workspace);
-MB_PUBLIC void mb_workspace_scope_end(mb_workspace_scope *scope);
-
 /*
- * MB_WORKSPACE(ws) { ... } enters, runs the block once, and leaves: at its end, by break, return or goto (not by
- * longjmp). Where entering fails the block is not run, and mb_last_error() says why. MB_SCOPED_OUT { ... } is the
- * same for mb_scope_out().
+ * MB_WORKSPACE(ws, otherwise) { ... } enters, runs the block once, and leaves it on every way out of the block: at its
+ * end, by break, continue, return or goto (not by longjmp). If entering fails, the statement `otherwise` runs instead
+ * of the block; errno and mb_last_error() say why it failed.
+ *
+ *     MB_WORKSPACE(scratch, return -errno) {
+ *         ...
+ *     }
+ *
+ * `otherwise` stands outside of the block: a break or continue in it is one of the loop around, a return or goto
+ * leaves the function as usual. If it does not leave, the program goes on behind the block. The block itself is a loop
+ * that runs once: break and continue in it end the block only. To leave a loop around it from inside, use goto.
+ * `ws` is evaluated once. Blocks nest. MB_SCOPED_OUT(otherwise) { ... } is the same for mb_scope_out().
  */
 #if defined(__GNUC__)
 #define MB_SCOPE_NAME_(line) mb_scope_of_line_##line
 #define MB_SCOPE_NAME(line)  MB_SCOPE_NAME_(line)
-#define MB_SCOPE_LOOP(begin)                                                                                           \
-    for (mb_workspace_scope MB_SCOPE_NAME(__LINE__) __attribute__((__cleanup__(mb_workspace_scope_end))) = begin;      \
-         !MB_SCOPE_NAME(__LINE__).done; MB_SCOPE_NAME(__LINE__).done = 1)
-#define MB_WORKSPACE(workspace) MB_SCOPE_LOOP(mb_workspace_scope_begin(workspace))
-#define MB_SCOPED_OUT           MB_SCOPE_LOOP(mb_workspace_scope_begin(NULL))
+#define MB_SCOPE_LOOP(begun, otherwise)                                                                                \
+    if ((begun) < 0) {                                                                                                 \
+        otherwise;                                                                                                     \
+    } else                                                                                                             \
+        for (mb_workspace_scope MB_SCOPE_NAME(__LINE__)                                                                \
+                 __attribute__((__cleanup__(mb_workspace_scope_end))) = mb_workspace_scope_newest();                   \
+             !MB_SCOPE_NAME(__LINE__).done; MB_SCOPE_NAME(__LINE__).done = 1)
+#define MB_WORKSPACE(workspace, otherwise) MB_SCOPE_LOOP(mb_workspace_enter(workspace), otherwise)
+#define MB_SCOPED_OUT(otherwise)           MB_SCOPE_LOOP(mb_scope_out(), otherwise)
 #endif
+
+/* What the macros are made of. */
+typedef struct mb_workspace_scope {
+    mb_workspace *workspace; /* NULL: scoped out */
+    int done;
+} mb_workspace_scope;
+
+MB_PUBLIC mb_workspace_scope mb_workspace_scope_newest(void);
+
+/* Nothing is left if the block has closed the workspace, or left it itself. */
+MB_PUBLIC void mb_workspace_scope_end(mb_workspace_scope *scope);
 
 #ifdef __cplusplus
 }

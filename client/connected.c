@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Waiting for the connection, for programs that go on after a loss. */
+#include <errno.h>
+
+#include "client/client.h"
+#include "client/error.h"
+
+/* What has come already may say that the connection is broken. */
+static void tend(mb_client *client)
+{
+    if (!client->has_thread) {
+        link_tend(client);
+        while (receive_one(client, false)) {
+        }
+    }
+}
+
+static int wait_until(mb_client *client, uint64_t until)
+{
+    if (events_is_callback(client)) {
+        return error_set(-EDEADLK, "an event callback must not wait for the connection; let it return first");
+    }
+    tend(client);
+    while (client->state != LINK_UP && !client->stopping && client_milliseconds() < until) {
+        call_pause(client);
+    }
+    return client->state == LINK_UP ? 0 : -ETIMEDOUT;
+}
+
+int mb_wait_connected(mb_client *client, uint32_t timeout_ms)
+{
+    int result = client_check_process(client);
+    if (result < 0) {
+        return result;
+    }
+    (void)pthread_mutex_lock(&client->lock);
+    result = wait_until(client, client_milliseconds() + timeout_ms);
+    (void)pthread_mutex_unlock(&client->lock);
+    if (!client->has_thread && result != -EDEADLK) {
+        events_deliver(client);
+    }
+    return result != -ETIMEDOUT
+               ? result
+               : error_set(result,
+                           "there was no connection to the broker on %s within %u ms; start membrokerd, or wait longer",
+                           client->address.sun_path, timeout_ms);
+}
