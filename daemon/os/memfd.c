@@ -152,7 +152,16 @@ static int fill_control(void *address, uint64_t bytes)
     return result;
 }
 
-int memfd_control(uint64_t bytes, void **ret_address)
+/* Another open file of the same inode, for reading: the kernel counts those. */
+static int open_again(int fd)
+{
+    char path[32];
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    int again = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* somebody's lease of it would have us wait */
+    return again < 0 ? -errno : again;
+}
+
+int memfd_control(uint64_t bytes, struct memfd_control *ret)
 {
     cleanup(fd_closep) int fd = create("membroker:control", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0) {
@@ -173,8 +182,24 @@ int memfd_control(uint64_t bytes, void **ret_address)
         (void)munmap(address, bytes);
         return result;
     }
-    *ret_address = address;
-    return fd_steal(&fd);
+    int again = open_again(fd);
+    *ret = (struct memfd_control){.address = address, .is_counted = again >= 0};
+    return again >= 0 ? again : fd_steal(&fd);
+}
+
+int memfd_control_reopen(int fd)
+{
+    return open_again(fd);
+}
+
+/* A lease for writing is given only if nobody else has the file open, or mapped, which keeps it open. */
+bool memfd_control_is_sole(int fd)
+{
+    bool is_sole = fcntl(fd, F_SETLEASE, F_WRLCK) == 0;
+    if (is_sole) {
+        (void)fcntl(fd, F_SETLEASE, F_UNLCK);
+    }
+    return is_sole;
 }
 
 /* The setting in force stands in brackets: "always within_size [advise] never deny force". */

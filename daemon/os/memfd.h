@@ -24,13 +24,28 @@ struct memfd_options {
  */
 int memfd_segment(uint64_t bytes, const struct memfd_options *options);
 
+struct memfd_control {
+    void *address;   /* mapped for writing; the caller unmaps */
+    bool is_counted; /* the descriptor is for reading alone, and the kernel counts who has such ones */
+};
+
 /*
- * A memfd of `bytes` mapped for writing at *ret_address, which nobody else, not even this process, can ever
- * map or write again: sealed F_SEAL_FUTURE_WRITE and against every change of size; all its pages exist. Returns the
- * descriptor or negative errno. The caller unmaps. Once others have it, no system call that takes its inode's lock is
- * made on it: they can hold that lock.
+ * A memfd of `bytes` mapped for writing, which nobody else, not even this process, can ever map or write again: sealed
+ * F_SEAL_FUTURE_WRITE and against every change of size; all its pages exist. Returns the descriptor or negative errno.
+ * Once others have it, no system call that takes its inode's lock is made on it: they can hold that lock.
  */
-int memfd_control(uint64_t bytes, void **ret_address);
+int memfd_control(uint64_t bytes, struct memfd_control *ret);
+
+/*
+ * Who has a control page still? Only worker processes ask, since the inode may be a client's as well. First its
+ * descriptor, which clients were sent, is opened again, and closed: what is left of that open file is then the
+ * clients', whether in a descriptor, a mapping or a socket's queue. Returns the descriptor or negative errno.
+ */
+int memfd_control_reopen(int fd);
+
+/* Whether no other open file of it exists than that of this descriptor, which nobody was sent. False: or the kernel
+ * does not tell. */
+bool memfd_control_is_sole(int fd);
 
 /* Whether this host gives shared memory transparent huge pages where a mapping is advised to have them. */
 bool memfd_has_transparent_huge_pages(void);

@@ -14,11 +14,13 @@
 
 /* Of a user, whatever all have: nobody shuts others out by taking everything. */
 #define USER_BYTES_LEAST (UINT64_C(64) * 1024)
+enum { USER_PAGES_LEAST = 4, KEPT_SHARE = 4 /* of the descriptors that clients may have */ };
 
 void control_store_init(struct control_store *store, int fd_ceiling, struct descriptor_uses *descriptors)
 {
     *store = (struct control_store){.fd_ceiling = fd_ceiling, .descriptors = descriptors};
     LIST_INIT(&store->owners);
+    TAILQ_INIT(&store->kept);
 }
 
 /* ---- owners ---- */
@@ -70,10 +72,10 @@ static uint64_t bytes_of(unsigned place)
 static struct control_memory *memory_new(uint64_t bytes, int fd_ceiling, int *ret_error)
 {
     struct control_memory *memory = calloc(1, sizeof *memory);
-    void *address = NULL;
-    int fd = memory ? memfd_control(bytes, &address) : -ENOMEM;
+    struct memfd_control made = {0};
+    int fd = memory ? memfd_control(bytes, &made) : -ENOMEM;
     if (fd >= fd_ceiling) { /* the last descriptors are not for clients */
-        (void)munmap(address, bytes);
+        (void)munmap(made.address, bytes);
         (void)close(fd);
         fd = -EMFILE;
     }
@@ -82,7 +84,12 @@ static struct control_memory *memory_new(uint64_t bytes, int fd_ceiling, int *re
         *ret_error = fd;
         return NULL;
     }
-    *memory = (struct control_memory){.fd = fd, .page = address, .bytes = bytes, .slots = control_page_slots(bytes)};
+    *memory = (struct control_memory){.fd = fd,
+                                      .page = made.address,
+                                      .bytes = bytes,
+                                      .slots = control_page_slots(bytes),
+                                      .is_counted = made.is_counted,
+                                      .is_own = true};
     memory->page->magic = CONTROL_PAGE_MAGIC;
     memory->page->version = CONTROL_PAGE_VERSION;
     memory->page->slots = memory->slots;
@@ -94,9 +101,59 @@ static void memory_free(struct control_store *store, struct control_memory *memo
     assert(store->bytes >= memory->bytes && memory->owner->bytes >= memory->bytes);
     store->bytes -= memory->bytes;
     memory->owner->bytes -= memory->bytes;
+    memory->owner->pages--;
     (void)munmap(memory->page, memory->bytes);
     (void)descriptor_close(store->descriptors, memory->fd);
     free(memory);
+}
+
+/* ---- kept pages ---- */
+
+static void put_spare(struct control_store *store, struct control_memory *memory)
+{
+    LIST_INSERT_HEAD(&memory->owner->spare[memory->place], memory, spare);
+    TAILQ_INSERT_TAIL(&store->kept, memory, kept);
+}
+
+static void take_spare(struct control_store *store, struct control_memory *memory)
+{
+    LIST_REMOVE(memory, spare);
+    TAILQ_REMOVE(&store->kept, memory, kept);
+}
+
+struct control_memory *control_store_borrow(struct control_store *store)
+{
+    struct control_memory *memory = TAILQ_FIRST(&store->kept);
+    if (memory) {
+        take_spare(store, memory);
+    }
+    return memory;
+}
+
+void control_store_put_back(struct control_store *store, struct control_memory *memory)
+{
+    put_spare(store, memory);
+}
+
+void control_store_free(struct control_store *store, struct control_memory *memory)
+{
+    struct control_owner *owner = memory->owner;
+    store->kept_count--;
+    memory_free(store, memory);
+    owner_forget_if_empty(owner);
+}
+
+void control_store_replace(struct control_store *store, struct control_memory *memory, int fd)
+{
+    (void)descriptor_close(store->descriptors, memory->fd);
+    descriptor_note(store->descriptors, fd, DESCRIPTOR_CONTROL);
+    memory->fd = fd;
+    memory->is_own = true;
+}
+
+size_t control_store_kept_max(const struct control_store *store)
+{
+    return (size_t)store->fd_ceiling / KEPT_SHARE;
 }
 
 void control_store_deinit(struct control_store *store)
@@ -106,7 +163,7 @@ void control_store_deinit(struct control_store *store)
         for (unsigned place = 0; place < CONTROL_PAGES_MAX; place++) {
             struct control_memory *memory;
             while ((memory = LIST_FIRST(&owner->spare[place]))) {
-                LIST_REMOVE(memory, spare);
+                take_spare(store, memory);
                 memory_free(store, memory);
             }
         }
@@ -124,6 +181,9 @@ static int check(const struct control_store *store, const struct control_owner *
     if (users > bounds->user_bytes_max) {
         return CONTROL_E_USER_FULL;
     }
+    if (store->kept_count >= control_store_kept_max(store) && owner->pages >= USER_PAGES_LEAST) {
+        return CONTROL_E_KEPT;
+    }
     return all > bounds->bytes_max && users > USER_BYTES_LEAST ? CONTROL_E_FULL : 0;
 }
 
@@ -137,6 +197,7 @@ static int make(struct control_store *store, struct control_owner *owner, unsign
         memory->place = place;
         descriptor_note(store->descriptors, memory->fd, DESCRIPTOR_CONTROL);
         owner->bytes += bytes;
+        owner->pages++;
         store->bytes += bytes;
         *ret = memory;
     }
@@ -149,7 +210,8 @@ int control_store_take(struct control_store *store, uint32_t uid, unsigned place
     struct control_owner *owner = owner_get(store, uid);
     struct control_memory *spare = owner && !bytes ? LIST_FIRST(&owner->spare[place]) : NULL;
     if (spare) {
-        LIST_REMOVE(spare, spare);
+        take_spare(store, spare);
+        store->kept_count--;
         *ret = spare;
         return 0;
     }
@@ -164,9 +226,18 @@ void control_store_give(struct control_store *store, struct control_memory *memo
 {
     struct control_owner *owner = memory->owner;
     if (memory->was_sent) {
-        LIST_INSERT_HEAD(&owner->spare[memory->place], memory, spare);
+        store->kept_count++;
+        put_spare(store, memory);
+        TAILQ_REMOVE(&store->kept, memory, kept);
+        TAILQ_INSERT_HEAD(&store->kept, memory, kept); /* most are let go of at once */
     } else {
         memory_free(store, memory);
         owner_forget_if_empty(owner);
     }
+}
+
+void control_memory_note_sent(struct control_memory *memory)
+{
+    memory->was_sent = true;
+    memory->is_own = false;
 }

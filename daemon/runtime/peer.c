@@ -10,6 +10,7 @@
 #include "daemon/os/peer_identity.h"
 #include "daemon/os/process.h"
 #include "daemon/runtime/connection.h"
+#include "daemon/runtime/control_return.h"
 #include "daemon/runtime/keeper.h"
 #include "daemon/runtime/log.h"
 #include "proto/base/cleanup.h"
@@ -96,7 +97,7 @@ static void send_control_page(struct peer *peer, unsigned place)
     struct control_memory *memory = peer->control.pages[place];
     struct reply reply = {.kind = EVENT_CONTROL_PAGE};
     reply.control_page = (struct control_page_event){memory->bytes, memory->page->first_slot, memory->slots};
-    memory->was_sent = true;
+    control_memory_note_sent(memory);
     peer_send(peer, &reply, memory->fd);
 }
 
@@ -140,6 +141,7 @@ void peer_free(struct peer *peer)
     keeper_forget_session(peer);
     keeper_forget_control(peer);
     control_close(&peer->control);
+    control_return_soon(peer->server);
     if (!peer->watching) {
         free(peer);
         return;
@@ -214,7 +216,7 @@ void peer_welcome(struct peer *peer, uint64_t request_id, bool resumed)
     broker_fill_welcome(peer->server->broker, peer->session, &reply.welcome);
     peer->greeted = true;
     if (pages > 0) {
-        peer->control.pages[0]->was_sent = true;
+        control_memory_note_sent(peer->control.pages[0]);
     }
     peer_send(peer, &reply, pages > 0 ? peer->control.pages[0]->fd : -EBADF);
     for (unsigned place = 1; place < pages; place++) {

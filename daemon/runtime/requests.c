@@ -55,10 +55,16 @@ static void refuse_control(struct connection *connection, const struct request *
                        "sessions, hold fewer leases in each, or raise that",
                        user, size_to_text(control_store_user_bytes(&peer->server->control_store, user), used),
                        size_to_text(bounds->user_bytes_max, most));
+    } else if (answer == CONTROL_E_KEPT) {
+        (void)snprintf(sentence, sizeof sentence,
+                       "%zu control pages of ended sessions are still held by their processes, of %zu that may be, and "
+                       "user %u has more than a few; end those processes, or raise LimitNOFILE",
+                       peer->server->control_store.kept_count, control_store_kept_max(&peer->server->control_store),
+                       user);
     } else {
         (void)snprintf(sentence, sizeof sentence,
                        "all sessions together have %s of control pages, and [clients] max_control_bytes allows %s; "
-                       "raise that, or restart the broker, which forgets those of ended sessions",
+                       "raise that, or end processes that keep those of ended sessions",
                        size_to_text(peer->server->control_store.bytes, used), size_to_text(bounds->bytes_max, most));
     }
     send_error(connection, request, ERROR_TOO_MANY, sentence);
@@ -96,6 +102,12 @@ static void resume_session(struct connection *connection, const struct request *
     if (!before || before->identity.pid != peer->identity.pid) {
         send_error(connection, request, ERROR_NO_SUCH_SESSION,
                    "there is no such session to resume: it is over, or the token is not its own; say hello anew");
+        return;
+    }
+    if (peer->protocol < 2 && before->control.count > 1) {
+        send_error(connection, request, ERROR_PROTOCOL_VERSION,
+                   "the session has more than one control page, which protocol 1 does not know: resume it with "
+                   "protocol 2, or say hello anew");
         return;
     }
     before->protocol = peer->protocol;

@@ -150,6 +150,7 @@ static int start_handles(struct server *server)
     (void)uv_prepare_start(&server->before_poll, before_poll);
     (void)uv_check_start(&server->after_poll, after_poll);
     watch_start(server);
+    control_return_start(server);
     pressure_start(server);
     return shutdown_catch_signals(server);
 }

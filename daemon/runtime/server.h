@@ -15,6 +15,7 @@
 #include "daemon/os/host_memory.h"
 #include "daemon/os/pressure.h"
 #include "daemon/runtime/callers.h"
+#include "daemon/runtime/control_return.h"
 #include "daemon/runtime/control_store.h"
 #include "daemon/runtime/in_flight.h"
 #include "daemon/runtime/schedule.h"
@@ -92,6 +93,7 @@ struct server {
     struct connection_list connections;
     struct connection_list ended; /* connections that the reaper tears down */
     struct control_store control_store;
+    struct control_return control_return;
     struct caller_list callers;
     struct caller_queue ready;          /* who has connections to serve, in the order of their turns */
     struct connection_queue unreceived; /* with descriptors that may be in flight */

@@ -317,9 +317,10 @@ static bool is_stuck(const struct worker *worker, uint64_t now)
 static const char *what_it_does(enum job_kind kind)
 {
     static const char *const words[] = {
-        [JOB_MAKE_RAM] = "being made", [JOB_MAKE_SPILL] = "being made",  [JOB_MAKE_NAMED] = "being opened",
-        [JOB_FREE] = "being freed",    [JOB_LET_GO] = "being let go",    [JOB_LOOK] = "being looked at",
-        [JOB_CLOSE] = "being closed",  [JOB_MEASURE] = "being measured", [JOB_TIDY] = "being tidied",
+        [JOB_MAKE_RAM] = "being made",   [JOB_MAKE_SPILL] = "being made",    [JOB_MAKE_NAMED] = "being opened",
+        [JOB_FREE] = "being freed",      [JOB_LET_GO] = "being let go",      [JOB_LOOK] = "being looked at",
+        [JOB_CLOSE] = "being closed",    [JOB_MEASURE] = "being measured",   [JOB_TIDY] = "being tidied",
+        [JOB_REOPEN] = "being reopened", [JOB_ASK_SOLE] = "being looked at",
     };
     return words[kind];
 }
@@ -327,8 +328,7 @@ static const char *what_it_does(enum job_kind kind)
 static const char *who_may_hold(const struct lane *lane)
 {
     return lane->is_directory
-               ? "somebody who can list the directory of named files may hold it locked; only named files "
-                 "wait for it"
+               ? "whoever can list the directory of named files may hold it locked; only named files wait"
                : "a process of that user may hold it locked; only that user waits for it";
 }
 

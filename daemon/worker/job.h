@@ -22,6 +22,8 @@ enum job_kind {
     JOB_LOOK,       /* at size and blocks; likewise */
     JOB_CLOSE,      /* nothing else; likewise */
     JOB_MEASURE,    /* the length of a program's own file, by its name */
+    JOB_REOPEN,     /* a control page that clients have; its descriptor comes with the job, another with the result */
+    JOB_ASK_SOLE,   /* whether nobody else has a control page open any more; likewise, without another */
     JOB_TIDY,       /* remove what a crash left in the spill directory */
 };
 
@@ -43,6 +45,7 @@ struct job_result {
     bool is_least;          /* made with the least bytes */
     uint64_t disk_free;     /* what the file system has free, if it was full */
     uint64_t file_bytes;    /* measured; 0: there is no such file */
+    bool is_sole;           /* asked: nobody else has it */
     struct inode_view view; /* looked at, or as it came back to be freed */
 };
 
@@ -51,7 +54,8 @@ enum { JOBS_PER_PACKET = 64 };
 /* Whether the job takes a descriptor with it. */
 static inline bool job_takes_descriptor(enum job_kind kind)
 {
-    return kind == JOB_FREE || kind == JOB_LET_GO || kind == JOB_LOOK || kind == JOB_CLOSE;
+    return kind == JOB_FREE || kind == JOB_LET_GO || kind == JOB_LOOK || kind == JOB_CLOSE || kind == JOB_REOPEN ||
+           kind == JOB_ASK_SOLE;
 }
 
 static inline bool job_makes(enum job_kind kind)
@@ -74,6 +78,8 @@ static inline bool job_can_be_repeated(enum job_kind kind, bool was_repeated)
     case JOB_MAKE_SPILL:
     case JOB_LOOK:
     case JOB_MEASURE:
+    case JOB_REOPEN:
+    case JOB_ASK_SOLE:
     case JOB_TIDY:
         return !was_repeated;
     case JOB_MAKE_NAMED:

@@ -97,6 +97,12 @@ int job_perform(const struct workshop *workshop, const struct job *job, int fd, 
     case JOB_MEASURE:
         result = measure(workshop, job, ret);
         break;
+    case JOB_REOPEN:
+        result = memfd_control_reopen(given);
+        break;
+    case JOB_ASK_SOLE:
+        ret->is_sole = memfd_control_is_sole(given);
+        break;
     case JOB_TIDY:
         spill_tidy(&workshop->spill);
         break;
@@ -109,5 +115,5 @@ int job_perform(const struct workshop *workshop, const struct job *job, int fd, 
         fault_in_worker("measure");
     }
     ret->error = result < 0 ? result : 0;
-    return job_makes(job->kind) && result >= 0 ? result : -EBADF;
+    return (job_makes(job->kind) || job->kind == JOB_REOPEN) && result >= 0 ? result : -EBADF;
 }

@@ -156,7 +156,8 @@ static void run_nursery(int nursery, const struct workshop *workshop)
 /* The daemon ends its workers by closing their channels: they are needed until then, whatever signal the group gets. */
 static void ignore_signals(void)
 {
-    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGCHLD /* children are not waited for */};
+    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGIO /* who breaks our lease of a control page */,
+                                  SIGCHLD /* children are not waited for */};
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
         (void)signal(ignored[i], SIG_IGN);
     }
