@@ -10,19 +10,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-/* Makes the directory and those above it. */
-static int make_directories(char *path)
-{
-    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        int result = mkdir(path, 0755) < 0 && errno != EEXIST ? -errno : 0;
-        *slash = '/';
-        if (result < 0) {
-            return result;
-        }
-    }
-    return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
-}
+#include "daemon/os/make_directories.h"
 
 /*
  * A directory to write to, on a file system that has room for files: the kernel's own (/proc, /sys) have no blocks, and

@@ -7,9 +7,9 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/os/make_directories.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/text.h"
 
@@ -20,7 +20,7 @@ static void make_directory(const char *path)
     char *slash = strrchr(directory, '/');
     if (slash && slash > directory) {
         *slash = '\0';
-        (void)mkdir(directory, 0700);
+        (void)make_directories(directory); /* else the file can't be opened, which is told */
     }
 }
 

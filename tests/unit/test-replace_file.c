@@ -101,5 +101,16 @@ Test(replace_file, what_fails_leaves_the_old_one_and_nothing_beside_it)
             expect_content("old");
         }
     }
-    cr_expect_eq(replace_file("/nowhere/at/all", "new", 3), -ENOENT);
+    cr_expect_eq(replace_file("/proc/nowhere/at/all", "new", 3), -ENOENT);
+}
+
+/* As ~/.local/state in a home that is new. */
+Test(replace_file, directories_that_are_missing_are_made)
+{
+    char file[96], upper[96], lower[96];
+    (void)snprintf(upper, sizeof upper, "%s/below/a", directory);
+    (void)snprintf(lower, sizeof lower, "%s/b", upper);
+    (void)snprintf(file, sizeof file, "%s/file", lower);
+    cr_expect_eq(replace_file(file, "x", 1), 0);
+    cr_expect(unlink(file) == 0 && rmdir(lower) == 0 && rmdir(upper) == 0, "%s", strerror(errno));
 }
