@@ -17,6 +17,7 @@ USERUNITDIR ?= $(PREFIX)/lib/systemd/user
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 MANDIR    ?= $(PREFIX)/share/man
 CATALOGDIR ?= $(PREFIX)/lib/systemd/catalog
+DOCDIR    ?= $(PREFIX)/share/doc/membroker
 COMPLETIONSDIR ?= $(PREFIX)/share/bash-completion/completions
 DESTDIR   ?=
 
@@ -41,7 +42,9 @@ ifeq ($(V),)
 Q = @echo '  $(patsubst $(BUILD)/%,%,$@)';
 endif
 
-SETUP := $(BUILD)/.setup
+# `| $(call need,TARGET)` installs the packages that TARGET needs, once
+need  = $(BUILD)/.setup-$(1)
+SETUP := $(call need,build)
 
 # ---- sources: one list a floor; an include never points up ----
 BASE_SRC    := $(wildcard proto/base/*.c)
@@ -79,9 +82,9 @@ STATIC := $(BUILD)/libmembroker.a
 
 all: $(DAEMON) $(CTL) $(SHARED) $(STATIC) $(BUILD)/membroker.pc ## build everything under build/
 
-$(SETUP): packaging/setup.sh
+$(BUILD)/.setup-%: packaging/setup.sh
 	@mkdir -p $(BUILD)
-	sh packaging/setup.sh
+	sh packaging/setup.sh $*
 	@touch $@
 
 $(GEN_C): proto/membroker.proto | $(SETUP)
@@ -119,37 +122,11 @@ $(BUILD)/membroker.pc: packaging/membroker.pc.in FORCE
 	@mkdir -p $(@D)
 	@sed -e 's|@PREFIX@|$(PREFIX)|;s|@LIBDIR@|$(LIBDIR)|;s|@INCDIR@|$(INCDIR)|;s|@VERSION@|$(VERSION)|' $< > $@
 
-UNIT_PATHS = sed 's|@SBINDIR@|$(SBINDIR)|;s|@BINDIR@|$(BINDIR)|;s|@LIBEXECDIR@|$(LIBEXECDIR)|'
-
-install: all ## install to $(DESTDIR)$(PREFIX)
-	install -D -m 755 $(DAEMON) $(DESTDIR)$(SBINDIR)/membrokerd
-	install -D -m 755 $(CTL) $(DESTDIR)$(BINDIR)/membrokerctl
-	install -D -m 644 $(SHARED) $(DESTDIR)$(LIBDIR)/$(notdir $(SHARED))
-	ln -sf $(notdir $(SHARED)) $(DESTDIR)$(LIBDIR)/$(SONAME)
-	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libmembroker.so
-	install -D -m 644 $(STATIC) $(DESTDIR)$(LIBDIR)/libmembroker.a
-	install -D -m 644 client/include/membroker.h $(DESTDIR)$(INCDIR)/membroker.h
-	install -D -m 644 -t $(DESTDIR)$(INCDIR)/membroker client/include/membroker/*.h
-	install -D -m 644 $(BUILD)/membroker.pc $(DESTDIR)$(LIBDIR)/pkgconfig/membroker.pc
-	install -D -m 644 conf/membroker.conf $(DESTDIR)$(SYSCONFDIR)/membroker/membroker.conf
-	install -d -m 755 $(DESTDIR)$(SYSCONFDIR)/membroker/membroker.conf.d
-	install -d -m 755 $(DESTDIR)$(UNITDIR) $(DESTDIR)$(USERUNITDIR)
-	install -m 644 packaging/systemd/membroker.socket $(DESTDIR)$(UNITDIR)/membroker.socket
-	install -m 644 packaging/systemd/membroker.user.socket $(DESTDIR)$(USERUNITDIR)/membroker.socket
-	$(UNIT_PATHS) packaging/systemd/membroker.service.in >$(DESTDIR)$(UNITDIR)/membroker.service
-	$(UNIT_PATHS) packaging/systemd/membroker.user.service.in >$(DESTDIR)$(USERUNITDIR)/membroker.service
-	install -D -m 755 -t $(DESTDIR)$(LIBEXECDIR) packaging/systemd/end-leases packaging/systemd/in-service
-	install -D -m 644 -t $(DESTDIR)$(DATADIR) packaging/systemd/named-files.conf packaging/systemd/spill-directory.conf
-	install -D -m 644 packaging/systemd/membroker.catalog $(DESTDIR)$(CATALOGDIR)/membroker.catalog
-	install -D -m 644 packaging/apparmor/membrokerd $(DESTDIR)$(DATADIR)/apparmor-profile
-	install -D -m 644 packaging/systemd/membroker.sysusers $(DESTDIR)$(SYSUSERSDIR)/membroker.conf
-
-	for page in packaging/man/*; do install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
-	install -D -m 644 packaging/completion/membrokerctl $(DESTDIR)$(COMPLETIONSDIR)/membrokerctl
+include packaging/install.mk
 
 # built in a copy of its own: Debian's tools want their directory at the top
 DEB_VERSION ?= $(VERSION)
-deb: ## Debian packages under build/deb/ (wants debhelper)
+deb: | $(call need,deb) ## Debian packages under build/deb/
 	rm -rf $(BUILD)/deb && mkdir -p $(BUILD)/deb/membroker
 	git ls-files -z | xargs -0 cp --parents -t $(BUILD)/deb/membroker
 	mv $(BUILD)/deb/membroker/packaging/debian $(BUILD)/deb/membroker/debian
@@ -160,17 +137,17 @@ deb: ## Debian packages under build/deb/ (wants debhelper)
 clean: ## remove build/
 	rm -rf $(BUILD)
 
-setup: ## install the packages that building and testing need (apt-get)
-	@mkdir -p $(BUILD)
-	sh packaging/setup.sh
-	@touch $(SETUP)
+setup: $(foreach target,build demo test lint sanitize fuzz coverage mutate bench deb system,$(call need,$(target))) ## install what all targets need (apt-get); each does it by itself
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 include tests/tests.mk
+# kept: a stamp is made by a pattern
+.PRECIOUS: $(BUILD)/.setup-%
+
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
 FORCE:
 
-.PHONY: FORCE all install deb clean setup help
+.PHONY: FORCE all install uninstall deb clean setup help

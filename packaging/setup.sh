@@ -1,17 +1,43 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Installs what building, testing, linting and measuring need, where something is missing. Debian 12.
+# Installs what is missing of what a target of the Makefile needs. Debian 12. Usage: setup.sh TARGET...
 set -eu
 
-packages="build-essential pkg-config binutils
- libuv1-dev libprotobuf-c-dev libutf8proc-dev protobuf-c-compiler protobuf-compiler libnuma-dev libbsd-dev libsystemd-dev libsubid-dev
- libjansson-dev libsmartcols-dev libcriterion-dev
- clang clang-format clang-tidy libclang-rt-14-dev cppcheck valgrind strace
- libjemalloc2 libmimalloc2.0 libtcmalloc-minimal4 python3-minimal jq gnuplot-nox libgsl-dev gcovr git"
+packages_of() {
+    case $1 in
+    build)
+        echo gcc libc6-dev make binutils protobuf-c-compiler libprotobuf-c-dev libutf8proc-dev libuv1-dev libnuma-dev libbsd-dev \
+            libsystemd-dev libsubid-dev libjansson-dev libsmartcols-dev valgrind
+        ;;
+    demo) echo jq ;;
+    test)
+        echo g++ pkg-config libcriterion-dev valgrind strace jq gnuplot-nox python3-minimal python3-protobuf \
+            protobuf-compiler git
+        ;;
+    lint) echo git clang clang-format clang-tidy cppcheck ;;
+    sanitize) echo clang libclang-rt-14-dev ;;
+    fuzz) echo clang libclang-rt-14-dev ;;
+    coverage) echo gcovr ;;
+    mutate) echo git python3-minimal ;;
+    bench) echo g++ jq python3-minimal libgsl-dev libjemalloc2 libmimalloc2.0 libtcmalloc-minimal4 ;;
+    deb) echo git build-essential pkg-config protobuf-compiler debhelper fakeroot ;;
+    lintian) echo lintian ;;
+    system) echo systemd systemd-container dbus procps jq ;;
+    *)
+        echo "setup: there is no target $1" >&2
+        exit 2
+        ;;
+    esac
+}
 
+# two targets at a time would be in each other's way
+exec 9>"${TMPDIR:-/tmp}/membroker-setup-$(id -u).lock"
+flock 9
 missing=
-for package in $packages; do
-    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing="$missing $package"
+for target in "$@"; do
+    for package in $(packages_of "$target"); do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing="$missing $package"
+    done
 done
 [ -n "$missing" ] || exit 0
 

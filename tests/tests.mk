@@ -11,6 +11,7 @@ SOAK_O        := $(call object,$(wildcard tests/soak/*.c))
 ATTACKS_O     := $(call object,$(wildcard tests/attacks/*.c))
 FAULTS_O      := $(call object,$(filter-out %/preload.c,$(wildcard tests/faults/*.c)))
 $(UNIT_CORE_O) $(UNIT_O) $(INTEGRATION_O) $(FAULTS_O) $(SOAK_O) $(SIMULATION_O) $(ATTACKS_O): CFLAGS += $(TEST_WARNINGS)
+$(UNIT_CORE_O) $(UNIT_O) $(INTEGRATION_O) $(FAULTS_O) $(SOAK_O) $(SIMULATION_O) $(ATTACKS_O) $(BUILD)/tests/cxx: | $(call need,test)
 
 TEST_PROGRAMS := $(BUILD)/tests/unit-core $(BUILD)/tests/unit $(BUILD)/tests/integration $(BUILD)/tests/competitor \
                  $(BUILD)/tests/honest $(BUILD)/tests/misbehave $(BUILD)/tests/soak $(BUILD)/tests/simulation \
@@ -91,7 +92,7 @@ $(BUILD)/tests/misbehave: $(call object,tests/swarm/misbehave.c) $(WIRE_O) $(BAS
 faults: | $(SETUP)
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/faults FAULT_FLAGS=-DMEMBROKER_FAULTS $(BUILD)/faults/membrokerd
 
-test: all faults $(TEST_PROGRAMS) $(BUILD)/tests/cxx $(BUILD)/tests/faults ## run every test
+test: all faults $(TEST_PROGRAMS) $(BUILD)/tests/cxx $(BUILD)/tests/faults | $(call need,test) ## run every test
 	sh tests/run-tests $(BUILD)
 
 # ---- the broker as a service of a real systemd, in a container ----
@@ -99,7 +100,7 @@ $(BUILD)/tests/system-client: tests/system/client.c $(SHARED)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< -L$(BUILD) -lmembroker -Wl,-rpath,'$$ORIGIN/..'
 
-test-system: all deb $(BUILD)/tests/system-client ## the broker under a real systemd, in a container (root)
+test-system: all deb $(BUILD)/tests/system-client | $(call need,system) ## the broker under a real systemd, in a container (root)
 	bash tests/system/run-system
 
 # ---- sanitizers: the same tests on instrumented builds; threads by a program of their own ----
@@ -107,7 +108,7 @@ test-system: all deb $(BUILD)/tests/system-client ## the broker under a real sys
 ASAN_ENV := ASAN_OPTIONS=handle_sigbus=0:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 \
             LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lint/lsan-suppressions:print_suppressions=0
 
-sanitize: ## the tests under ASan and UBSan, the library's threads under TSan
+sanitize: | $(call need,sanitize) $(call need,test) ## the tests under ASan and UBSan, the library's threads under TSan
 	$(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined OPTIMIZE='-O1 -g' sanitized-tests
 	$(MAKE) BUILD=$(BUILD)/tsan SANITIZE=thread OPTIMIZE='-O1 -g' CC=clang stress
 
@@ -124,7 +125,7 @@ stress: $(BUILD)/tests/stress $(DAEMON) ## many threads on one client
 # ---- coverage: without assertions, whose failing is no branch that a test could take ----
 COVERAGE_FLAGS := OPTIMIZE='-O0 --coverage -fprofile-update=atomic -DNDEBUG' HARDENING=-fPIC
 
-coverage: | $(SETUP) ## which lines and branches the tests take
+coverage: | $(call need,coverage) $(call need,test) ## which lines and branches the tests take
 	$(MAKE) BUILD=$(BUILD)/coverage $(COVERAGE_FLAGS) FAULT_FLAGS=-DMEMBROKER_FAULTS covered
 	bash tests/coverage/run-coverage $(BUILD)/coverage 90 100
 
@@ -139,13 +140,13 @@ MUTATION_COUNT ?= 300
 mutate: export MUTATION_COMPILE = $(CC) $(CPPFLAGS) $(filter-out -W% -M% -g,$(ALL_CFLAGS)) -x c -c
 mutate: export MUTATION_LINK_CORE = $(call LINK_UNIT_CORE,OUTPUT)
 mutate: export MUTATION_LINK_PARTS = $(call LINK_UNIT,OUTPUT)
-mutate: $(BUILD)/tests/unit-core $(BUILD)/tests/unit ## MUTATION_COUNT (300) mutants, drawn by MUTATION_SEED (1): 97 % must be killed
+mutate: $(BUILD)/tests/unit-core $(BUILD)/tests/unit | $(call need,mutate) ## MUTATION_COUNT (300) mutants, drawn by MUTATION_SEED (1): 97 % must be killed
 	python3 tests/mutation/mutate --seed $(MUTATION_SEED) --count $(MUTATION_COUNT) --work $(BUILD)/mutation $(MUTATION_ARGUMENTS)
 
 # ---- the long ones ----
 SOAK_SECONDS ?= 600
 
-soak: all $(TEST_PROGRAMS) $(BUILD)/tests/faults ## every fault, 2,000 seeds, 1,000 mutants, SOAK_SECONDS (600) of random lives under ASan, 1,000 misbehaving clients
+soak: all $(TEST_PROGRAMS) $(BUILD)/tests/faults | $(call need,mutate) ## every fault, 2,000 seeds, 1,000 mutants, SOAK_SECONDS (600) of random lives under ASan, 1,000 misbehaving clients
 	MEMBROKER_SIMULATIONS=2000 $(BUILD)/tests/unit-core --filter 'simulation/*'
 	MEMBROKER_SIMULATIONS=2000 $(BUILD)/tests/simulation
 	$(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined OPTIMIZE='-O1 -g' $(BUILD)/asan/membrokerd $(BUILD)/asan/tests/soak
@@ -163,7 +164,7 @@ PRODUCT_C := $(filter-out tests/%,$(OWN_C))
 # gcc 12's analyzer loses ownership that is put into a structure or a list; ASan and LeakSanitizer see the same faults for real
 ANALYZER_BLIND := -Wno-analyzer-malloc-leak -Wno-analyzer-double-free -Wno-analyzer-use-after-free
 
-lint: all ## warnings of both compilers, format, clang-tidy, cppcheck, gcc -fanalyzer, purity
+lint: all | $(call need,lint) ## warnings of both compilers, format, clang-tidy, cppcheck, gcc -fanalyzer, purity
 	sh tests/lint/check-sources
 	clang-format --dry-run --Werror $(OWN_C) $(OWN_H)
 	$(MAKE) BUILD=$(BUILD)/clang CC=clang all
@@ -183,7 +184,7 @@ $(BUILD)/demo/%: tests/demo/%.c $(SHARED)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< -L$(BUILD) -lmembroker -Wl,-rpath,'$$ORIGIN/..' -lm
 
-demo: all $(DEMO_PROGRAMS) ## start a broker of its own and show what it does
+demo: all $(DEMO_PROGRAMS) | $(call need,demo) ## start a broker of its own and show what it does
 	@bash tests/demo/run-demo $(BUILD)
 
 include tests/bench/bench.mk

@@ -10,6 +10,7 @@ BENCH_COMMON := $(call object,tests/bench/measure.c)
 BENCH_RUNS   ?= 7
 
 .SECONDARY: $(call object,$(wildcard tests/bench/*.c))
+$(call object,$(wildcard tests/bench/*.c)): | $(call need,bench)
 
 $(addprefix $(BENCH_DIR)/,$(BENCH_KERNEL)): $(BENCH_DIR)/%: $(BUILD)/obj/tests/bench/%.o $(BENCH_COMMON)
 	@mkdir -p $(@D)
@@ -34,7 +35,7 @@ $(BENCH_DIR)/core_scale: $(BUILD)/obj/tests/bench/core_scale.o $(BENCH_COMMON) $
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ -lm
 
-bench: $(SETUP) $(BUILD)/tests/integration $(DAEMON) $(SHARED) $(BENCH_PROGRAMS) $(BENCH_STATIC) $(BENCH_DIR)/core_scale ## measure beside malloc, a bare bump pointer and the kernel; build/bench.json
+bench: $(BUILD)/tests/integration $(DAEMON) $(SHARED) $(BENCH_PROGRAMS) $(BENCH_STATIC) $(BENCH_DIR)/core_scale | $(call need,bench) ## measure beside malloc, a bare bump pointer and the kernel; build/bench.json
 	python3 tests/bench/run-bench --build $(BUILD) --runs $(BENCH_RUNS)
 
 SCALE_LEASES ?= 100000

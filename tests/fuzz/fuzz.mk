@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 60
 FUZZERS      := frame core config table connections
 FUZZ_BUILD   := $(BUILD)/fuzz
 
-fuzz: | $(SETUP) ## libFuzzer on frames, the core, the configuration, the restart table and whole connections, FUZZ_SECONDS (60) each
+fuzz: | $(call need,fuzz) ## libFuzzer on frames, the core, the configuration, the restart table and whole connections, FUZZ_SECONDS (60) each
 	@$(MAKE) --no-print-directory BUILD=$(FUZZ_BUILD) CC=clang SANITIZE=address,undefined,fuzzer-no-link OPTIMIZE='-O1 -g' fuzzers
 	bash tests/fuzz/run-fuzz $(FUZZ_BUILD) $(FUZZ_SECONDS) $(FUZZERS)
 
