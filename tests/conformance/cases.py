@@ -1,0 +1,372 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What PROTOCOL.md says, played: a case for each of its sections."""
+
+import collections
+import mmap
+import os
+import signal
+import struct
+import time
+
+import membroker_pb2 as pb
+from wire import Ended, Refused, map_segment
+
+MIB = 1 << 20
+
+Case = collections.namedtuple("Case", "play settings environment")
+ALL = []
+
+
+def case(settings="", **environment):
+    """Registers a case with its broker's settings."""
+    def register(play):
+        ALL.append(Case(play, settings, environment))
+        return play
+    return register
+
+
+def refused(code, connection, kind, **fields):
+    """Plays a request that must be refused so, and returns the error."""
+    try:
+        connection.call(kind, **fields)
+    except Refused as refusal:
+        assert refusal.code == code, refusal
+        return refusal.error
+    raise AssertionError(f"{kind} was granted, and not refused with {pb.ErrorCode.Name(code)}")
+
+
+def ends(connection, code):
+    """The daemon ends the connection, with this error."""
+    try:
+        while True:
+            connection.take()
+    except Ended as end:
+        assert end.error and end.error.code == code, end
+    try:
+        connection.receive()
+    except (Ended, ConnectionResetError):
+        return
+    raise AssertionError("the connection goes on")
+
+
+# ---- framing and handshake ----
+
+@case()
+def frames(broker):
+    """What is no frame ends the connection; a request that is unknown does not."""
+    for packet, code in ((b"\1\0\0", pb.ERROR_MALFORMED), (struct.pack("<I", 9) + b"\x08\x01", pb.ERROR_MALFORMED),
+                         (struct.pack("<I", 4) + b"\xff\xff\xff\xff", pb.ERROR_MALFORMED),
+                         (struct.pack("<I", 65537) + bytes(65537), pb.ERROR_OVERSIZED)):
+        connection = broker.session()
+        connection.send_packet(packet)
+        ends(connection, code)
+    connection = broker.session()
+    connection.send_packet(b"\5\0\0\0\x08\x4d\x9a\x06\0")  # id 77, field 99
+    try:
+        connection.answer(77)
+    except Refused as refusal:
+        assert refusal.code == pb.ERROR_UNKNOWN_REQUEST
+    connection.call("ping")
+
+
+@case()
+def versions(broker):
+    """protocol_max must be said, protocol_min need not; the newest that both speak is used."""
+    for fields, version in (({"protocol_max": 2}, 2), ({"protocol_max": 1}, 1), ({"protocol_min": 1, "protocol_max": 9}, 2)):
+        connection = broker.connect()
+        welcome, fd = connection.call("hello", **fields)
+        assert welcome.protocol == version
+        assert welcome.control_bytes == (262144 if version == 1 else 4096)
+        os.close(fd)
+    for fields in ({}, {"protocol_min": 1}, {"protocol_min": 3, "protocol_max": 9}):
+        connection = broker.connect()
+        connection.send("hello", **fields)
+        ends(connection, pb.ERROR_PROTOCOL_VERSION)
+
+
+@case()
+def greeting(broker):
+    """A hello comes first, and once; with id 0 it is answered all the same, with reply_to 0."""
+    connection = broker.connect()
+    connection.send("ping")
+    ends(connection, pb.ERROR_NOT_GREETED)
+    connection = broker.session()
+    connection.send("hello", protocol_max=2)
+    ends(connection, pb.ERROR_NOT_GREETED)
+    connection = broker.connect()
+    connection.send("hello", request_id=0, protocol_max=2)
+    message, fd = connection.receive()
+    assert message.HasField("reply_to") and message.reply_to == 0 and message.WhichOneof("body") == "welcome"
+    os.close(fd)
+    connection.call("ping")
+    connection = broker.connect()
+    connection.send("hello", request_id=0, protocol_max=2, resume_session=1, resume_token=bytes(16))
+    message, _ = connection.receive()
+    assert message.reply_to == 0 and message.error.code == pb.ERROR_NO_SUCH_SESSION
+
+
+@case()
+def forgotten(broker):
+    """Requests with id 0 get no answer, not even an error."""
+    connection = broker.session()
+    grant, _ = connection.acquire(MIB)
+    connection.send("ping", request_id=0)
+    connection.send("release", request_id=0, lease=grant.lease + 1)
+    connection.send("release", request_id=0, lease=grant.lease)
+    assert connection.call("renew", use=[pb.LeaseUse(lease=grant.lease)]).leases == 0
+    assert not connection.answers and not connection.events
+    assert connection.pages.slot(grant.slot) == (grant.generation + 1, pb.END_RELEASED)
+
+
+# ---- leases ----
+
+@case("[limits]\nmax_physical_bytes = 64M\n")
+def leases(broker):
+    """Acquire, extend, use, renew, list, release; refusals have their figures."""
+    connection = broker.session(name="conformance")
+    grant, memory = connection.acquire(MIB + 1, name="scratch", location=pb.LOCATION_RAM, prefault=True)
+    assert grant.bytes == MIB + 4096 and grant.extents == 1 and connection.pages.lives(grant)
+    memory[:5] = b"hello"
+    more, fd = connection.call("extend", lease=grant.lease, bytes=MIB)
+    map_segment(more, fd).close()
+    assert more.lease == grant.lease and more.extents == 2 and more.generation == grant.generation
+    renewed = connection.call("renew", use=[pb.LeaseUse(lease=grant.lease, used_bytes=5), pb.LeaseUse(lease=99)])
+    assert renewed.leases == 1 and [end.lease for end in renewed.ended] == [99]
+    entry, = connection.call("list", what=pb.List.LIST_OWN_LEASES).leases
+    assert (entry.lease, entry.name, entry.used_bytes, entry.client) == (grant.lease, "scratch", 5, "conformance")
+    session, = connection.call("list", what=pb.List.LIST_SESSIONS).sessions
+    assert session.session == connection.welcome.session and session.leases == 1
+    mapped, _ = connection.acquire(MIB, location=pb.LOCATION_MMAP)
+    assert mapped.location == pb.LOCATION_MMAP
+    error = refused(pb.ERROR_LIMIT, connection, "acquire", bytes=65 * MIB)
+    assert error.refusal.limit == "max_physical_bytes" and error.refusal.asked_bytes == 65 * MIB
+    refused(pb.ERROR_INVALID, connection, "acquire", bytes=0)
+    refused(pb.ERROR_INVALID, connection, "acquire", bytes=MIB, ttl_ms=1)
+    refused(pb.ERROR_NO_SUCH_LEASE, connection, "extend", lease=99, bytes=MIB)
+    connection.call("release", lease=grant.lease)
+    refused(pb.ERROR_LEASE_ENDED, connection, "release", lease=grant.lease)
+    assert not connection.pages.lives(grant)
+
+
+@case()
+def many(broker):
+    """More leases than the first control page has slots: another page comes before the first grant in it."""
+    connection = broker.session()
+    grants = [connection.acquire(4096)[0] for _ in range(300)]
+    assert len(connection.pages.pages) == 2 and max(connection.pages.pages) == 252
+    assert all(connection.pages.lives(grant) for grant in grants)
+    listed, after = [], 0
+    while True:
+        page = connection.call("list", what=pb.List.LIST_OWN_LEASES, after=after)
+        listed += [entry.lease for entry in page.leases]
+        after = listed[-1]
+        if not page.more:
+            break
+    assert listed == sorted(grant.lease for grant in grants)
+
+
+@case()
+def expiry(broker):
+    """A lease that nobody renews is announced, ends, and never comes back."""
+    connection = broker.session()
+    grant, _ = connection.acquire(MIB, ttl_ms=400)
+    warning = connection.event("expiring")
+    assert warning.lease == grant.lease and warning.remaining_ms <= 100
+    ended = connection.event("lease_ended")
+    assert (ended.lease, ended.reason) == (grant.lease, pb.END_EXPIRED)
+    assert connection.pages.slot(grant.slot) == (grant.generation + 1, pb.END_EXPIRED)
+    ended, = connection.call("renew", use=[pb.LeaseUse(lease=grant.lease)]).ended
+    assert ended.reason == pb.END_EXPIRED
+    other = broker.session()
+    lease = other.acquire(MIB)[0].lease
+    connection.call("revoke", lease=lease)
+    ended = other.event("lease_ended")
+    assert (ended.lease, ended.reason) == (lease, pb.END_REVOKED)
+
+
+@case()
+def named_files(broker):
+    """A named file has its exact length; one that is leased is busy; its bytes stay."""
+    connection = broker.session()
+    grant, fd = connection.call("acquire", location=pb.LOCATION_MMAP, file="array", bytes=5000)
+    assert (grant.file_bytes, grant.bytes, os.fstat(fd).st_size) == (5000, 8192, 5000)
+    memory = mmap.mmap(fd, grant.file_bytes)
+    memory[4990:] = b"0123456789"
+    os.close(fd)
+    refused(pb.ERROR_BUSY, connection, "acquire", location=pb.LOCATION_MMAP, file="array", bytes=1)
+    connection.call("release", lease=grant.lease)
+    again, memory = connection.acquire(0, location=pb.LOCATION_MMAP, file="array")
+    assert again.file_bytes == 5000 and memory[4990:] == b"0123456789"
+    assert os.path.getsize(broker.directory + "/files/array") == 5000
+
+
+@case()
+def learned(broker):
+    """A size that is remembered, and none."""
+    connection = broker.session(name="learner")
+    assert connection.call("acquire", bytes=0, name="ws", use_learned=True) == pb.Done()
+    connection.acquire(3 * MIB, name="ws", learned=True)
+    grant, _ = connection.acquire(0, name="ws", use_learned=True)
+    assert grant.remembered and grant.bytes == 3 * MIB
+
+
+# ---- when memory is short ----
+
+@case("[limits]\nmax_physical_bytes = 64M\n[queue]\ntrim_time = 5s\n")
+def waiting(broker):
+    """A request waits, is listed and explained; the holder is asked to trim; a request that waits can be cancelled."""
+    holder, waiter = broker.session(name="holder"), broker.session(name="waiter")
+    grant, _ = holder.acquire(40 * MIB)
+    first = waiter.send("acquire", bytes=40 * MIB, wait_ms=30000)
+    trim = holder.event("trim")
+    assert trim.location == pb.LOCATION_RAM and 0 < trim.deadline_ms <= 5000
+    assert holder.call("trimmed", bytes=0) == pb.Done()
+    entry, = waiter.call("list", what=pb.List.LIST_QUEUE).queue
+    assert (entry.request, entry.bytes, entry.place, entry.limit) == (first, 40 * MIB, 1, "max_physical_bytes")
+    why, = waiter.call("why", session=waiter.welcome.session).entries
+    assert why.waits and why.refusal.holders[0].name == "holder"
+    assert waiter.call("cancel", request=first) == pb.Done()
+    try:
+        waiter.answer(first)
+        raise AssertionError("a request that was cancelled is granted")
+    except Refused as refusal:
+        assert refusal.code == pb.ERROR_CANCELLED
+    second = waiter.send("acquire", bytes=40 * MIB, wait_ms=30000)
+    holder.call("release", lease=grant.lease)
+    assert waiter.answer(second)[0].bytes == 40 * MIB
+
+
+@case("[limits]\nmax_physical_bytes = 64M\n[queue]\nrevoke_for_priority = yes\nrevoke_grace = 300ms\ntrim_time = 0\n"
+      "[class high]\nclients = high\npriority = 9\n")
+def revocation(broker):
+    """A lease is to be taken for a higher priority: its holder is told, is spared, is told again, and loses it."""
+    holder, high = broker.session(name="low"), broker.session(name="high")
+    grant, _ = holder.acquire(40 * MIB)
+    first = high.send("acquire", bytes=40 * MIB, wait_ms=30000)
+    revoking = holder.event("revoking")
+    assert revoking.lease == grant.lease and 0 < revoking.remaining_ms <= 300
+    high.call("cancel", request=first)
+    assert holder.event("spared").lease == grant.lease and holder.pages.lives(grant)
+    second = high.send("acquire", bytes=40 * MIB, wait_ms=30000)
+    ended = holder.event("lease_ended")
+    assert (ended.lease, ended.reason) == (grant.lease, pb.END_REVOKED)
+    assert high.answer(second)[0].bytes == 40 * MIB
+
+
+@case("[pressure]\npause_ram_at = some\n", MEMORY_PRESSURE_WATCH="a FIFO")
+def pressure(broker):
+    """The machine's memory pressure is an event, and stands in the control page."""
+    connection = broker.session()
+    assert connection.pages.pressure() == pb.PRESSURE_NONE
+    with open(broker.directory + "/pressure", "wb") as fifo:
+        fifo.write(b"x")
+    assert connection.event("pressure").level == pb.PRESSURE_SOME
+    assert connection.pages.pressure() == pb.PRESSURE_SOME
+
+
+# ---- connections that break ----
+
+@case()
+def resuming(broker):
+    """Repeat first, compare then: what was granted is that grant, what nobody knows is released."""
+    connection = broker.session()
+    known, _ = connection.acquire(MIB)
+    lost = connection.send("acquire", bytes=2 * MIB)  # its answer is never read
+    orphan = connection.send("acquire", bytes=3 * MIB)
+    connection.call("ping")
+    connection.close()
+    again = broker.connect()
+    welcome = again.hello(resume_session=connection.welcome.session, resume_token=connection.welcome.token)
+    assert welcome.resumed and welcome.session == connection.welcome.session and again.pages.lives(known)
+    repeated = again.send("acquire", bytes=2 * MIB, repeats=lost)
+    mine = {entry.lease for entry in again.call("list", what=pb.List.LIST_OWN_LEASES).leases}
+    grant, _ = again.answer(repeated)
+    assert grant.bytes == 2 * MIB and len(mine) == 3 and {known.lease, grant.lease} < mine
+    for lease in mine - {known.lease, grant.lease}:
+        again.call("release", lease=lease)
+    assert again.call("acquire", bytes=3 * MIB, repeats=orphan)[0].lease not in mine, "it had ended: another is granted"
+    assert again.call("status").leases == 3
+
+
+@case()
+def sessions(broker):
+    """A session moves to a newer connection, and belongs to the process that opened it."""
+    connection = broker.session()
+    connection.acquire(MIB)
+    token = {"resume_session": connection.welcome.session, "resume_token": connection.welcome.token}
+    again = broker.connect()
+    again.hello(**token)
+    ends(connection, pb.ERROR_REPLACED)
+    child = os.fork()
+    if child == 0:
+        other = broker.connect()
+        try:
+            other.hello(**token)
+            os._exit(1)
+        except Refused as refusal:
+            os._exit(0 if refusal.code == pb.ERROR_NO_SUCH_SESSION and other.hello().session else 2)
+    assert os.waitpid(child, 0)[1] == 0, "another process resumed it, or could not say hello anew"
+    again.call("ping")
+
+
+@case()
+def farewell(broker):
+    """Bye ends the session at once, with its leases, and the connection."""
+    connection = broker.session()
+    grant, _ = connection.acquire(MIB)
+    assert connection.call("bye") == pb.Done()
+    assert connection.pages.slot(grant.slot) == (grant.generation + 1, pb.END_RELEASED)
+    try:
+        connection.receive()
+        raise AssertionError("the connection goes on")
+    except Ended as end:
+        assert end.error is None
+    assert broker.session(monitor=True).call("status").sessions == 0
+
+
+@case()
+def monitors(broker):
+    """A monitor has no session, looks, and administers."""
+    holder, monitor = broker.session(), broker.session(monitor=True)
+    assert monitor.welcome.session == 0 and not monitor.pages.pages
+    lease = holder.acquire(MIB)[0].lease
+    refused(pb.ERROR_MONITOR, monitor, "acquire", bytes=MIB)
+    status = monitor.call("status")
+    assert (status.leases, status.used_physical_bytes, status.sessions) == (1, MIB, 1)
+    assert [entry.lease for entry in monitor.call("list", what=pb.List.LIST_LEASES).leases] == [lease]
+    report = monitor.call("audit")
+    assert report.segments == 1 and report.kernel_physical_bytes == report.ledger_physical_bytes == MIB
+    monitor.call("revoke", lease=lease)
+    broker.configure("[limits]\nmax_physical_bytes = 48M\n")
+    assert monitor.call("reload") == pb.Done()
+    assert holder.event("limits_changed").host_limits.max_physical_bytes == 48 * MIB
+    broker.configure("[limits]\nmax_physical_bytes = nonsense\n")
+    assert "nonsense" in refused(pb.ERROR_INVALID, monitor, "reload").sentence
+
+
+# ---- the daemon's end ----
+
+@case()
+def shutdown(broker):
+    """A daemon that ends says so, and ends the leases in the control page."""
+    connection = broker.session()
+    grant, _ = connection.acquire(MIB)
+    broker.kill(signal.SIGINT)
+    connection.event("shutting_down")
+    assert connection.pages.slot(grant.slot) == (grant.generation + 1, pb.END_SHUTDOWN)
+
+
+@case()
+def kill_9(broker):
+    """Nobody changes the control page of a daemon that was killed: without leases_survive, no daemon means no lease."""
+    connection = broker.session()
+    grant, _ = connection.acquire(MIB)
+    assert not connection.welcome.leases_survive
+    broker.kill(signal.SIGKILL)
+    time.sleep(0.1)
+    assert connection.pages.lives(grant), "the generation alone can't tell"
+    try:
+        broker.connect()
+        raise AssertionError("somebody listens")
+    except (ConnectionRefusedError, FileNotFoundError):
+        pass  # this is what tells that the lease has ended
