@@ -173,8 +173,8 @@ static int start(mb_client *client, const mb_client_options *options)
         client->heaps = heaps_new(client);
         result = client->heaps ? 0 : error_set(-ENOMEM, "out of memory");
     }
-    if (result == 0 && (client->flags & MB_CLIENT_GUARD)) {
-        result = guard_install();
+    if (result == 0) {
+        result = guard_install(client->flags & MB_CLIENT_GUARD);
     }
     if (result == 0) {
         result = open_descriptors(client);

@@ -32,8 +32,9 @@ enum link_state {
 
 struct extent {
     uint64_t bytes;
-    int fd;          /* until it is mapped; -EBADF then */
-    void *address;   /* NULL: not mapped */
+    int fd;        /* until it is mapped; -EBADF then */
+    void *address; /* NULL: not mapped */
+    struct guard_entry *guard;
     bool is_present; /* its pages exist: they are mapped at once */
     bool prefault;   /* they are to be made by this process, which pays for them */
 };
@@ -58,6 +59,7 @@ struct mb_lease {
     _Atomic uint32_t lost;       /* mb_end_reason, where the library itself found that it is */
     _Atomic uint64_t used_bytes; /* as the program reports */
     uint64_t reported_bytes;     /* as the broker knows */
+    _Atomic bool is_use_known;   /* that there is any: the broker was told, or is about to be */
     bool loss_told;
     unsigned references; /* the program's, and queued events' */
     unsigned extent_count;
@@ -183,6 +185,12 @@ int link_send(mb_client *client, const struct request *request);
 
 /* What the timers want: reconnecting and renewing. */
 void link_tend(mb_client *client);
+
+/* The broker may not know what was reported: all of it is reported again. */
+void link_forget_use(mb_client *client);
+
+/* A lease that was unused so far is used now: the broker is told soon. Takes the lock. */
+void link_report_use(mb_lease *lease);
 
 /* When link_tend() is due, in ms of client_milliseconds(); UINT64_MAX: never. */
 uint64_t link_due(const mb_client *client);

@@ -11,31 +11,32 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "client/client.h"
 #include "client/error.h"
 
-enum { ENTRIES_PER_CHUNK = 64 };
+enum { ENTRIES_PER_CHUNK = 64, LINE_BYTES = 512 };
 
-struct entry {
+struct guard_entry {
     _Atomic uintptr_t start; /* 0: empty */
     _Atomic uint64_t bytes;
     mb_lease *_Atomic lease;
+    struct guard_entry *next_empty; /* not the handler's */
 };
 
 struct chunk {
-    struct entry entries[ENTRIES_PER_CHUNK];
-    struct chunk *_Atomic next;
+    struct guard_entry entries[ENTRIES_PER_CHUNK];
+    struct chunk *_Atomic next; /* made before this one */
 };
 
-static struct chunk first;
+static struct chunk *_Atomic newest;
+static struct guard_entry *empty;
 static pthread_mutex_t writers = PTHREAD_MUTEX_INITIALIZER;
-static struct sigaction previous;
-static bool installed;
 
-static const struct entry *find(uintptr_t address)
+static const struct guard_entry *find(uintptr_t address)
 {
-    for (struct chunk *chunk = &first; chunk; chunk = atomic_load(&chunk->next)) {
+    for (struct chunk *chunk = atomic_load(&newest); chunk; chunk = atomic_load(&chunk->next)) {
         for (int i = 0; i < ENTRIES_PER_CHUNK; i++) {
             uintptr_t start = atomic_load(&chunk->entries[i].start);
             if (start && address >= start && address - start < atomic_load(&chunk->entries[i].bytes)) {
@@ -46,106 +47,190 @@ static const struct entry *find(uintptr_t address)
     return NULL;
 }
 
-/* Puts private zero pages over the whole lost range. False: the address is none of a lost lease's. */
-static bool cover(uintptr_t address)
+/* The lost lease whose memory is there; NULL: the address is none of a lost lease's. */
+static const struct guard_entry *find_lost(uintptr_t address)
 {
-    const struct entry *entry = find(address);
+    const struct guard_entry *entry = find(address);
     mb_lease *lease = entry ? atomic_load(&entry->lease) : NULL;
-    if (!lease || (mb_lease_end_reason(lease) == MB_END_NONE && !lease_note_fault(lease))) {
-        return false;
-    }
+    bool is_lost = lease && (mb_lease_end_reason(lease) != MB_END_NONE || lease_note_fault(lease));
+    return is_lost ? entry : NULL;
+}
+
+/* Puts private zero pages over the whole lost range. */
+static bool cover(const struct guard_entry *entry)
+{
     void *start = (void *)atomic_load(&entry->start);
     return mmap(start, atomic_load(&entry->bytes), PROT_READ | PROT_WRITE,
                 MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) != MAP_FAILED;
 }
 
-/* Without a handler before ours: the default action comes when the instruction is run again. */
-static void chain(int number, siginfo_t *info, void *context)
+/* ---- the last words of a program without the guard: nothing here that a signal's handler must not call ---- */
+
+static char *append(char *at, const char *end, const char *text)
 {
-    if (previous.sa_flags & SA_SIGINFO) {
-        previous.sa_sigaction(number, info, context);
-    } else if (previous.sa_handler == SIG_DFL || previous.sa_handler == SIG_IGN) {
+    while (at < end && *text) {
+        *at++ = *text++;
+    }
+    return at;
+}
+
+static char *append_number(char *at, const char *end, uint64_t number)
+{
+    char digits[21];
+    size_t i = sizeof digits - 1;
+    digits[i] = '\0';
+    do {
+        digits[--i] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    return append(at, end, &digits[i]);
+}
+
+static void explain(const mb_lease *lease)
+{
+    char line[LINE_BYTES], *at = line;
+    const char *end = line + sizeof line;
+    at = append(at, end, "membroker: lease ");
+    at = append_number(at, end, lease->id);
+    if (lease->name[0]) {
+        at = append(at, end, " (");
+        at = append(at, end, lease->name);
+        at = append(at, end, ")");
+    }
+    at = append(at, end, " is lost: ");
+    at = append(at, end, mb_end_reason_text(mb_lease_end_reason(lease)));
+    at = append(at, end,
+                ". This program touched its memory, which is SIGBUS; with MB_CLIENT_GUARD it finds zeros there\n");
+    (void)!write(STDERR_FILENO, line, (size_t)(at - line));
+}
+
+/* ---- the handlers: a second one, so that what was installed between them may call the first ---- */
+
+enum { HANDLERS = 2 };
+static struct sigaction previous[HANDLERS];
+static int installed;
+
+static bool has_handler(const struct sigaction *action)
+{
+    return (action->sa_flags & SA_SIGINFO) || (action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN);
+}
+
+/* Without a handler before ours: the default action comes when the instruction is run again. */
+static void chain(const struct sigaction *before, int number, siginfo_t *info, void *context)
+{
+    if (before->sa_flags & SA_SIGINFO) {
+        before->sa_sigaction(number, info, context);
+    } else if (has_handler(before)) {
+        before->sa_handler(number);
+    } else {
         (void)signal(SIGBUS, SIG_DFL);
         if (info->si_code <= 0) {
             (void)raise(SIGBUS); /* sent by somebody: no instruction will be run again */
         }
-    } else {
-        previous.sa_handler(number);
     }
 }
 
-static void on_bus_error(int number, siginfo_t *info, void *context)
+static void handle(const struct sigaction *before, int number, siginfo_t *info, void *context)
 {
     int saved = errno;
-    if (info->si_code <= 0 || !cover((uintptr_t)info->si_addr)) {
-        chain(number, info, context);
+    const struct guard_entry *entry = info->si_code <= 0 ? NULL : find_lost((uintptr_t)info->si_addr);
+    const mb_lease *lease = entry ? atomic_load(&entry->lease) : NULL;
+    bool is_guarded = lease && (lease->client->flags & MB_CLIENT_GUARD);
+    if (!is_guarded || !cover(entry)) {
+        if (lease && !has_handler(before)) {
+            explain(lease);
+        }
+        chain(before, number, info, context);
     }
     errno = saved;
 }
 
-int guard_install(void)
+static void on_bus_error(int number, siginfo_t *info, void *context)
 {
-    struct sigaction action = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO | SA_ONSTACK};
-    int result = 0;
-    (void)pthread_mutex_lock(&writers);
-    if (!installed) {
-        if (sigaction(SIGBUS, &action, &previous) < 0) {
-            result = error_set(-errno, "the guard's handler for SIGBUS could not be installed");
-        }
-        installed = result == 0;
+    handle(&previous[0], number, info, context);
+}
+
+static void on_bus_error_again(int number, siginfo_t *info, void *context)
+{
+    handle(&previous[1], number, info, context);
+}
+
+static bool is_ours(const struct sigaction *action)
+{
+    return (action->sa_flags & SA_SIGINFO) &&
+           (action->sa_sigaction == on_bus_error || action->sa_sigaction == on_bus_error_again);
+}
+
+/* With the lock held. */
+static int install(bool guards)
+{
+    struct sigaction current, action = {.sa_flags = SA_SIGINFO | SA_ONSTACK};
+    if (sigaction(SIGBUS, NULL, &current) < 0) {
+        return -errno;
     }
+    bool is_needed = guards || !has_handler(&current);
+    if (is_ours(&current) || !is_needed || installed == HANDLERS) {
+        return 0;
+    }
+    action.sa_sigaction = installed == 0 ? on_bus_error : on_bus_error_again;
+    previous[installed] = current;
+    if (sigaction(SIGBUS, &action, NULL) < 0) {
+        return -errno;
+    }
+    installed++;
+    return 0;
+}
+
+int guard_install(bool guards)
+{
+    (void)pthread_mutex_lock(&writers);
+    int result = install(guards);
     (void)pthread_mutex_unlock(&writers);
-    return result;
+    return result < 0 ? error_set(result, "a handler for SIGBUS could not be installed") : 0;
 }
 
-static void fill(struct entry *entry, void *address, uint64_t bytes, mb_lease *lease)
-{
-    atomic_store(&entry->lease, lease);
-    atomic_store(&entry->bytes, bytes);
-    atomic_store(&entry->start, (uintptr_t)address);
-}
+/* ---- the table ---- */
 
-/* An empty entry, in a new chunk if need be; NULL when memory is short. */
-static struct entry *find_empty(void)
+static void add_chunk(void)
 {
-    struct chunk *chunk = &first;
-    for (;;) {
-        for (int i = 0; i < ENTRIES_PER_CHUNK; i++) {
-            if (!atomic_load(&chunk->entries[i].start)) {
-                return &chunk->entries[i];
-            }
-        }
-        if (!atomic_load(&chunk->next)) {
-            atomic_store(&chunk->next, calloc(1, sizeof *chunk));
-        }
-        chunk = atomic_load(&chunk->next);
-        if (!chunk) {
-            return NULL;
-        }
+    struct chunk *chunk = calloc(1, sizeof *chunk);
+    if (!chunk) {
+        return;
     }
+    for (int i = ENTRIES_PER_CHUNK - 1; i >= 0; i--) {
+        chunk->entries[i].next_empty = empty;
+        empty = &chunk->entries[i];
+    }
+    atomic_store(&chunk->next, atomic_load(&newest));
+    atomic_store(&newest, chunk);
 }
 
-int guard_add(void *address, uint64_t bytes, mb_lease *lease)
+struct guard_entry *guard_add(void *address, uint64_t bytes, mb_lease *lease)
 {
     (void)pthread_mutex_lock(&writers);
-    struct entry *entry = find_empty();
+    if (!empty) {
+        add_chunk();
+    }
+    struct guard_entry *entry = empty;
     if (entry) {
-        fill(entry, address, bytes, lease);
+        empty = entry->next_empty;
+        atomic_store(&entry->lease, lease);
+        atomic_store(&entry->bytes, bytes);
+        atomic_store(&entry->start, (uintptr_t)address);
     }
     (void)pthread_mutex_unlock(&writers);
-    return entry ? 0 : -ENOMEM;
+    return entry;
 }
 
-void guard_remove(const void *address)
+void guard_remove(struct guard_entry *entry)
 {
-    (void)pthread_mutex_lock(&writers);
-    for (struct chunk *chunk = &first; chunk; chunk = atomic_load(&chunk->next)) {
-        for (int i = 0; i < ENTRIES_PER_CHUNK; i++) {
-            if (atomic_load(&chunk->entries[i].start) == (uintptr_t)address) {
-                atomic_store(&chunk->entries[i].start, 0);
-                atomic_store(&chunk->entries[i].lease, NULL);
-            }
-        }
+    if (!entry) {
+        return;
     }
+    (void)pthread_mutex_lock(&writers);
+    atomic_store(&entry->start, 0);
+    atomic_store(&entry->lease, NULL);
+    entry->next_empty = empty;
+    empty = entry;
     (void)pthread_mutex_unlock(&writers);
 }

@@ -115,11 +115,12 @@ void lease_unmap(mb_lease *lease)
 {
     for (unsigned i = 0; i < lease->extent_count; i++) {
         struct extent *extent = &lease->extents[i];
+        guard_remove(extent->guard);
         if (extent->address) {
-            guard_remove(extent->address);
             (void)munmap(extent->address, extent->bytes);
         }
         extent->address = NULL;
+        extent->guard = NULL;
         extent->fd = fd_close(extent->fd);
     }
 }
@@ -195,6 +196,9 @@ mb_charge mb_lease_charge(const mb_lease *lease)
 void mb_lease_report_use(mb_lease *lease, uint64_t used_bytes)
 {
     atomic_store_explicit(&lease->used_bytes, used_bytes, memory_order_relaxed);
+    if (used_bytes && !atomic_load_explicit(&lease->is_use_known, memory_order_relaxed)) {
+        link_report_use(lease);
+    }
 }
 
 /* ---- asking ---- */
@@ -335,7 +339,8 @@ static int map_extent(mb_lease *lease, struct extent *extent)
     if (!(lease->client->flags & MB_CLIENT_SHARE_WITH_CHILDREN)) {
         (void)madvise(address, extent->bytes, MADV_DONTFORK);
     }
-    if ((lease->client->flags & MB_CLIENT_GUARD) && guard_add(address, extent->bytes, lease) < 0) {
+    extent->guard = guard_add(address, extent->bytes, lease);
+    if ((lease->client->flags & MB_CLIENT_GUARD) && !extent->guard) {
         (void)munmap(address, extent->bytes);
         return error_set(-ENOMEM, "out of memory for the guard's table");
     }
@@ -344,7 +349,8 @@ static int map_extent(mb_lease *lease, struct extent *extent)
     }
     result = extent->prefault ? touch_all(lease, address, extent->bytes) : 0;
     if (result < 0) {
-        guard_remove(address);
+        guard_remove(extent->guard);
+        extent->guard = NULL;
         (void)munmap(address, extent->bytes);
         return result;
     }

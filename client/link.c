@@ -20,6 +20,7 @@
 enum {
     FIRST_PAUSE_MS = 10,
     LONGEST_PAUSE_MS = 1000,
+    USE_PAUSE_MS = 50,
     READ_SLICE_MS = 100, /* how long a waiting reader sleeps before it looks at its own deadline */
 };
 
@@ -258,9 +259,18 @@ static size_t collect_use(mb_client *client, struct lease_use *use, size_t max)
         if (used != lease->reported_bytes && count < max) {
             use[count++] = (struct lease_use){lease->id, used};
             lease->reported_bytes = used;
+            atomic_store_explicit(&lease->is_use_known, used > 0, memory_order_relaxed);
         }
     }
     return count;
+}
+
+void link_forget_use(mb_client *client)
+{
+    mb_lease *lease;
+    TAILQ_FOREACH(lease, &client->leases, in_client) {
+        lease->reported_bytes = UINT64_MAX;
+    }
 }
 
 static uint32_t shortest_ttl(const mb_client *client)
@@ -280,7 +290,11 @@ static void send_renewal(mb_client *client, uint64_t now)
     struct lease_use *use = client->use;
     struct request request = {.id = client->next_id++, .kind = REQUEST_RENEW};
     request.renew = (struct renew_request){use, collect_use(client, use, MESSAGE_USE_MAX)};
-    if (link_send(client, &request) == -EAGAIN) {
+    int result = link_send(client, &request);
+    if (result < 0) {
+        link_forget_use(client);
+    }
+    if (result == -EAGAIN) {
         client->renew_at = now + READ_SLICE_MS; /* the broker does not read at the moment */
     }
 }
@@ -294,6 +308,20 @@ static void renew(mb_client *client, uint64_t now)
     if (ttl != UINT32_MAX && !(client->flags & MB_CLIENT_NO_RENEW)) {
         send_renewal(client, now);
     }
+}
+
+/* Soon, and not at once: leases that live shorter are not worth a message. */
+void link_report_use(mb_lease *lease)
+{
+    mb_client *client = lease->client;
+    (void)pthread_mutex_lock(&client->lock);
+    uint64_t soon = client_milliseconds() + USE_PAUSE_MS;
+    atomic_store_explicit(&lease->is_use_known, true, memory_order_relaxed);
+    if (soon < client->renew_at && !(client->flags & MB_CLIENT_NO_RENEW)) {
+        client->renew_at = soon;
+        background_wake(client);
+    }
+    (void)pthread_mutex_unlock(&client->lock);
 }
 
 void link_tend(mb_client *client)

@@ -44,6 +44,7 @@ static int take_welcome(mb_client *client, const struct welcome_reply *welcome, 
     if (known) {
         link_repeat_calls(client); /* first: what they are granted is not to be taken for an orphan */
         ask_for_leases(client, 0);
+        link_forget_use(client);
         leases_sweep(client, MB_END_NONE);
     } else {
         link_repeat_calls(client); /* what a session that is lost was waiting for */

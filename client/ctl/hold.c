@@ -184,11 +184,15 @@ static int touch(mb_lease *lease, int signals)
         return ctl_failed(result);
     }
     for (uint64_t at = 0; at < bytes && mb_lease_check(lease) == 0; at += PAGE) {
+        if (at % LOOK_AROUND == 0) {
+            mb_lease_report_use(lease, at);
+        }
         if (at % LOOK_AROUND == 0 && is_signalled(signals)) {
-            break;
+            return CTL_DONE;
         }
         ((volatile char *)address)[at] = 1;
     }
+    mb_lease_report_use(lease, bytes);
     return CTL_DONE;
 }
 

@@ -340,7 +340,10 @@ MB_PUBLIC mb_charge mb_lease_charge(const mb_lease *lease);    /* of its first e
 MB_PUBLIC uint64_t mb_lease_file_bytes(const mb_lease *lease); /* of a named file, exact; 0 without one */
 MB_PUBLIC mb_end_reason mb_lease_end_reason(const mb_lease *lease);
 
-/* Tells how much of the lease is in use; the next renewal reports it. No message. Any thread. */
+/*
+ * Tells how much of the lease is in use, for people who look. The next renewal reports it: within 50 ms if the broker
+ * knew of no use so far (the background thread does, or mb_client_dispatch()). Any thread.
+ */
 MB_PUBLIC void mb_lease_report_use(mb_lease *lease, uint64_t used_bytes);
 
 /* A reason as words: "it was not renewed within its TTL". Static storage; any thread. */

@@ -79,6 +79,54 @@ Test(workspace, the_use_of_a_cycle_is_reported_with_the_next_renewal)
     fixture_stop(&fixture);
 }
 
+static uint64_t used_by_listing(const struct fixture *fixture)
+{
+    struct reply reply;
+    struct request list = {.kind = REQUEST_LIST, .list = {.what = LIST_LEASES}};
+    int fd = fixture_socket(fixture);
+    cr_assert(fixture_hello(fd, true, &reply, NULL) && fixture_exchange(fd, &list, &reply, NULL));
+    (void)close(fd);
+    cr_assert_eq(reply.listing.lease_count, 1);
+    return reply.listing.leases[0].used_bytes;
+}
+
+/* The next renewal is 20 minutes away. */
+Test(workspace, the_first_use_is_reported_at_once)
+{
+    struct fixture fixture;
+    fixture_start(&fixture, "[leases]\ndefault_ttl = 1h\n");
+    mb_client *client = fixture_connect(&fixture, 0);
+    mb_workspace *workspace = open_workspace(client, MIB, MB_LOCATION_RAM);
+    cr_assert(mb_workspace_enter(workspace) == 0);
+    (void)mb_workspace_alloc(workspace, 5000);
+    cr_expect_eq(used_by_listing(&fixture), 0);
+    cr_assert(mb_workspace_leave(workspace) == 0);
+    WAIT_UNTIL(used_by_listing(&fixture) == 5008);
+    mb_workspace_close(workspace);
+    mb_disconnect(client);
+    fixture_stop(&fixture);
+}
+
+Test(workspace, the_first_use_is_reported_by_dispatching)
+{
+    struct fixture fixture;
+    mb_lease *lease;
+    fixture_start(&fixture, "[leases]\ndefault_ttl = 1h\n");
+    mb_client *client = fixture_connect(&fixture, MB_CLIENT_NO_THREAD);
+    cr_assert(mb_acquire(client, MIB, NULL, &lease) == 0);
+    (void)mb_client_dispatch(client);
+    cr_expect_gt(mb_client_timeout(client), 60000);
+    mb_lease_report_use(lease, 4096);
+    cr_expect_leq(mb_client_timeout(client), 50);
+    WAIT_UNTIL(mb_client_dispatch(client) == 0 && used_by_listing(&fixture) == 4096);
+    cr_expect_gt(mb_client_timeout(client), 60000, "once");
+    mb_lease_report_use(lease, 8192);
+    cr_expect_gt(mb_client_timeout(client), 60000, "more use waits for the renewal");
+    (void)mb_release(lease);
+    mb_disconnect(client);
+    fixture_stop(&fixture);
+}
+
 Test(workspace, entering_notices_a_lost_lease)
 {
     struct fixture fixture;
