@@ -62,13 +62,14 @@ static int code_of(const struct error_reply *error)
         return -ECANCELED;
     case ERROR_SHUTTING_DOWN:
         return -ESHUTDOWN;
+    case ERROR_NO_SUCH_SESSION: /* to explain: of one to resume the library itself makes the best */
+        return -ENOENT;
     case ERROR_UNSPECIFIED:
     case ERROR_MALFORMED:
     case ERROR_OVERSIZED:
     case ERROR_UNKNOWN_REQUEST:
     case ERROR_PROTOCOL_VERSION:
     case ERROR_NOT_GREETED:
-    case ERROR_NO_SUCH_SESSION:
     case ERROR_MONITOR:
     case ERROR_REPLACED:
     case ERROR_CODES:

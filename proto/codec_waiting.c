@@ -14,6 +14,18 @@ static bool new_holder(const struct holder *from, struct codec_arena *arena, Mem
     return true;
 }
 
+/* NULL: the arena is full. */
+static Membroker__V1__Holder **new_holders(const struct holder *from, size_t count, struct codec_arena *arena)
+{
+    Membroker__V1__Holder **to = codec_arena_allocate(arena, MESSAGE_HOLDERS_MAX, sizeof *to);
+    for (size_t i = 0; to && i < count; i++) {
+        if (!new_holder(&from[i], arena, &to[i])) {
+            return NULL;
+        }
+    }
+    return to;
+}
+
 bool codec_new_refusal(const struct refusal *from, struct codec_arena *arena, Membroker__V1__Refusal **ret)
 {
     NEW(Refusal, refusal, to);
@@ -26,17 +38,25 @@ bool codec_new_refusal(const struct refusal *from, struct codec_arena *arena, Me
     CODEC_SET(to, reserved_bytes, from->reserved_bytes);
     CODEC_SET(to, claimed_bytes, from->claimed_bytes);
     CODEC_SET(to, pool_bytes, from->pool_bytes);
-    to->holders = codec_arena_allocate(arena, MESSAGE_HOLDERS_MAX, sizeof *to->holders);
-    if (!to->holders) {
-        return false;
-    }
-    for (; to->n_holders < from->holder_count; to->n_holders++) {
-        if (!new_holder(&from->holders[to->n_holders], arena, &to->holders[to->n_holders])) {
-            return false;
-        }
-    }
+    to->holders = new_holders(from->holders, from->holder_count, arena);
+    to->n_holders = from->holder_count;
+    to->ahead = new_holders(from->ahead, from->ahead_count, arena);
+    to->n_ahead = from->ahead_count;
     *ret = to;
-    return true;
+    return to->holders && to->ahead;
+}
+
+/* Returns how many there are. */
+static size_t read_holders(Membroker__V1__Holder *const *from, size_t count, struct holder *to)
+{
+    size_t kept = count < MESSAGE_HOLDERS_MAX ? count : MESSAGE_HOLDERS_MAX;
+    for (size_t i = 0; i < kept; i++) {
+        const Membroker__V1__Holder *holder = from[i];
+        to[i] =
+            (struct holder){.session = holder->session, .pid = holder->pid, .uid = holder->uid, .bytes = holder->bytes};
+        text_copy(to[i].name, sizeof to[i].name, holder->name);
+    }
+    return kept;
 }
 
 void codec_read_refusal(const Membroker__V1__Refusal *from, struct refusal *to)
@@ -50,13 +70,8 @@ void codec_read_refusal(const Membroker__V1__Refusal *from, struct refusal *to)
     to->reserved_bytes = from->reserved_bytes;
     to->claimed_bytes = from->claimed_bytes;
     to->pool_bytes = from->pool_bytes;
-    for (size_t i = 0; i < from->n_holders && i < MESSAGE_HOLDERS_MAX; i++) {
-        const Membroker__V1__Holder *holder = from->holders[i];
-        struct holder *h = &to->holders[to->holder_count++];
-        *h =
-            (struct holder){.session = holder->session, .pid = holder->pid, .uid = holder->uid, .bytes = holder->bytes};
-        text_copy(h->name, sizeof h->name, holder->name);
-    }
+    to->holder_count = read_holders(from->holders, from->n_holders, to->holders);
+    to->ahead_count = read_holders(from->ahead, from->n_ahead, to->ahead);
 }
 
 /* ---- the queue ---- */
@@ -134,6 +149,7 @@ static bool new_why_entry(const struct why_entry *from, struct codec_arena *aren
     CODEC_SET(to, since_ms, from->since_ms);
     CODEC_SET(to, location, (Membroker__V1__Location)from->location);
     CODEC_SET(to, either, from->either);
+    CODEC_SET(to, over, from->is_over);
     if (from->earliest_ms != UINT64_MAX) {
         CODEC_SET(to, earliest_ms, from->earliest_ms);
     }
@@ -166,6 +182,7 @@ bool codec_decode_why(const Membroker__V1__WhyReport *from, struct codec_arena *
             .since_ms = entry->since_ms,
             .location = (enum location)entry->location,
             .either = entry->either,
+            .is_over = entry->over,
             .earliest_ms = entry->has_earliest_ms ? entry->earliest_ms : UINT64_MAX,
         };
         text_copy(entries[i].name, sizeof entries[i].name, entry->name);

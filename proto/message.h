@@ -18,7 +18,7 @@ enum {
     MESSAGE_BYTES_MAX = 65536, /* of a frame's payload */
     MESSAGE_NAME_SIZE = 64,    /* of a client's or a lease's name, NUL included */
     MESSAGE_TOKEN_SIZE = 16,
-    MESSAGE_SENTENCE_SIZE = 640,
+    MESSAGE_SENTENCE_SIZE = 1024,
     MESSAGE_HOLDERS_MAX = 3,
     MESSAGE_LIST_MAX = 200,   /* entries in one page of a listing: fits a frame with the longest names */
     MESSAGE_USE_MAX = 3000,   /* leases reported in one Renew: fits a frame with the largest numbers */
@@ -227,6 +227,8 @@ struct refusal {
     uint64_t pool_bytes;     /* part of what is used: the warm pool's */
     size_t holder_count;
     struct holder holders[MESSAGE_HOLDERS_MAX];
+    size_t ahead_count; /* whose waiting requests claim the most, and for how many bytes */
+    struct holder ahead[MESSAGE_HOLDERS_MAX];
 };
 
 struct error_reply {
@@ -369,6 +371,7 @@ struct why_entry {
     int32_t pid;
     uint32_t uid;
     bool waits;        /* else it was refused */
+    bool is_over;      /* the session: the figures are those of its last refusal */
     uint64_t place;    /* in the queue */
     uint64_t since_ms; /* it began to wait, or was refused */
     enum location location;

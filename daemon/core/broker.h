@@ -78,6 +78,9 @@ size_t broker_list_queue(struct broker *broker, const struct identity *viewer, u
 size_t broker_explain(struct broker *broker, const struct identity *viewer, uint64_t session, uint64_t now,
                       struct why_entry *entries, size_t max);
 
+/* Whether there is such a session that the viewer may see. */
+bool broker_shows_session(const struct broker *broker, const struct identity *viewer, uint64_t id);
+
 /* The sizes that are remembered, longest unused first, and the number of changes so far; for keeping them. */
 const struct learned_table *broker_learned(const struct broker *broker);
 void broker_restore_learned(struct broker *broker, const struct learned_key *key, uint64_t bytes);

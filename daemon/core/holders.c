@@ -3,9 +3,6 @@
 
 #include <string.h>
 
-#include "daemon/core/visibility.h"
-#include "proto/base/text.h"
-
 static bool outranks(const struct session *a, const struct session *b, enum ledger_limit limit)
 {
     return !b || account_used(&a->account, limit) > account_used(&b->account, limit);
@@ -43,8 +40,7 @@ static void find_holders(const struct broker *broker, const struct account *unde
     }
 }
 
-static void fill_holder(const struct broker *broker, const struct identity *viewer, const struct session *session,
-                        enum ledger_limit limit, struct holder *holder)
+static void fill_holder(const struct session *session, enum ledger_limit limit, struct holder *holder)
 {
     *holder = (struct holder){
         .session = session->id,
@@ -53,22 +49,21 @@ static void fill_holder(const struct broker *broker, const struct identity *view
         .bytes = account_used(&session->account, limit),
     };
     memcpy(holder->name, session->name, sizeof holder->name);
-    if (!visibility_shows(broker, viewer,
-                          session)) { /* which user it is helps; which process is not everybody's business */
-        holder->session = 0;
-        holder->pid = 0;
-        text_copy(holder->name, sizeof holder->name, HIDDEN_NAME);
-    }
 }
 
-void holders_fill(const struct broker *broker, struct holders *holders, const struct identity *viewer,
-                  const struct account *under, enum ledger_limit limit, struct refusal *refusal)
+void holders_fill(const struct broker *broker, struct holders *holders, const struct denial *denial,
+                  struct refusal *refusal)
 {
+    const struct account *under = denial->excess.account;
+    enum ledger_limit limit = denial_limit(denial);
+    if (denial->full) {
+        return;
+    }
     if (holders->under != under || holders->limit != limit) {
         find_holders(broker, under, limit, holders);
     }
     refusal->holder_count = holders->count;
     for (size_t i = 0; i < holders->count; i++) {
-        fill_holder(broker, viewer, holders->largest[i], limit, &refusal->holders[i]);
+        fill_holder(holders->largest[i], limit, &refusal->holders[i]);
     }
 }

@@ -3,8 +3,9 @@
 #pragma once
 
 #include "daemon/core/broker_state.h"
+#include "daemon/core/denial.h"
 
-/* Writes the largest holders into a refusal, by name if the viewer may see them. `holders` keeps them for the next
- * request that exceeds the same limit. */
-void holders_fill(const struct broker *broker, struct holders *holders, const struct identity *viewer,
-                  const struct account *under, enum ledger_limit limit, struct refusal *refusal);
+/* Writes the largest holders into a refusal, all of them by name; none if it is not bytes that lack. `holders` keeps
+ * them for the next request that exceeds the same limit. */
+void holders_fill(const struct broker *broker, struct holders *holders, const struct denial *denial,
+                  struct refusal *refusal);

@@ -122,6 +122,12 @@ static void fill_session(const struct session *session, struct session_entry *en
     memcpy(entry->name, session->name, sizeof entry->name);
 }
 
+bool broker_shows_session(const struct broker *broker, const struct identity *viewer, uint64_t id)
+{
+    const struct session *session = session_table_find(&broker->sessions, id);
+    return session && visibility_shows(broker, viewer, session);
+}
+
 /* What a viewer may not see is not looked at: a page costs what it returns. */
 static const struct session *next_shown_session(const struct broker *broker, const struct identity *viewer,
                                                 uint64_t after)

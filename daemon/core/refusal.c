@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/core/ahead.h"
 #include "daemon/core/answer.h"
 #include "daemon/core/grant.h"
 #include "daemon/core/holders.h"
+#include "daemon/core/visibility.h"
 #include "proto/base/size.h"
 
 /* Appends as printf does; what does not fit is cut. */
@@ -21,22 +23,46 @@ __attribute__((format(printf, 2, 3))) static void append(char *sentence, const c
     va_end(arguments);
 }
 
+/* "a (pid 7, uid 0)", or "another user's (uid 7)". */
+static void append_party(char *sentence, const struct holder *party)
+{
+    if (party->session) {
+        append(sentence, " %s (pid %d, uid %u)", party->name[0] ? party->name : "unnamed", party->pid, party->uid);
+    } else {
+        append(sentence, " %s (uid %u)", party->name, party->uid);
+    }
+}
+
 static void append_holders(char *sentence, const struct refusal *refusal)
 {
     char bytes[SIZE_TEXT_BYTES];
     for (size_t i = 0; i < refusal->holder_count; i++) {
-        const struct holder *holder = &refusal->holders[i];
-        append(sentence, "%s %s (pid %d, uid %u) %s",
-               i ? "," : " Largest holders:", holder->name[0] ? holder->name : "unnamed", holder->pid, holder->uid,
-               size_to_text(holder->bytes, bytes));
+        append(sentence, i ? "," : " Largest holders:");
+        append_party(sentence, &refusal->holders[i]);
+        append(sentence, " %s", size_to_text(refusal->holders[i].bytes, bytes));
     }
     if (refusal->holder_count) {
         append(sentence, ".");
     }
 }
 
-/* What of the limit is the pool's, held back or spoken for, where anything is. */
-static void append_spoken_for(char *sentence, const struct refusal *refusal)
+static void append_ahead(char *sentence, const struct refusal *refusal, bool are_leases)
+{
+    char bytes[SIZE_TEXT_BYTES];
+    for (size_t i = 0; i < refusal->ahead_count; i++) {
+        append(sentence, i ? "," : " Requests that wait ahead:");
+        append_party(sentence, &refusal->ahead[i]);
+        if (!are_leases) {
+            append(sentence, " %s", size_to_text(refusal->ahead[i].bytes, bytes));
+        }
+    }
+    if (refusal->ahead_count) {
+        append(sentence, ".");
+    }
+}
+
+/* What of the limit is the pool's, held back or claimed. */
+static void append_claimed(char *sentence, const struct refusal *refusal)
 {
     char pool[SIZE_TEXT_BYTES];
     if (refusal->pool_bytes) {
@@ -48,7 +74,7 @@ static void append_spoken_for(char *sentence, const struct refusal *refusal)
         append(sentence, ", %s reserved for others", size_to_text(refusal->reserved_bytes, reserved));
     }
     if (refusal->claimed_bytes) {
-        append(sentence, ", %s spoken for by requests that wait", size_to_text(refusal->claimed_bytes, claimed));
+        append(sentence, ", %s claimed by requests that wait", size_to_text(refusal->claimed_bytes, claimed));
     }
 }
 
@@ -69,12 +95,12 @@ static void write_figures(char *sentence, const struct denial *denial, const str
                "%s of RAM were asked for, but the host has only %s available now, of which %s are promised to recent "
                "grants",
                asked, limit, used);
-        append_spoken_for(sentence, refusal);
+        append_claimed(sentence, refusal);
         append(sentence, ": %s are free (%llu bytes)", free_text, (unsigned long long)refusal->free_bytes);
     } else {
         append(sentence, "%s of %s were asked for, and the %s's %s is %s, of which %s are used", asked,
                denial->location == LOCATION_RAM ? "RAM" : "mapped files", refusal->whose, refusal->limit, limit, used);
-        append_spoken_for(sentence, refusal);
+        append_claimed(sentence, refusal);
         append(sentence, ": %s are free (%llu bytes)", free_text, (unsigned long long)refusal->free_bytes);
     }
     append(sentence, ".");
@@ -84,12 +110,15 @@ static void write_figures(char *sentence, const struct denial *denial, const str
 static void write_lease_sentence(char *sentence, const struct denial *denial, const struct refusal *refusal,
                                  uint64_t waited_ns)
 {
-    append(sentence, "%s has %llu leases", denial->full->whose, (unsigned long long)refusal->used_bytes);
+    append(sentence, "%s has %llu lease%s", denial->full->whose, (unsigned long long)refusal->used_bytes,
+           refusal->used_bytes == 1 ? "" : "s");
     if (refusal->claimed_bytes) {
-        append(sentence, ", %llu requests before this one wait for one", (unsigned long long)refusal->claimed_bytes);
+        append(sentence, ", %llu request%s for one before this one", (unsigned long long)refusal->claimed_bytes,
+               refusal->claimed_bytes == 1 ? " waits" : "s wait");
     }
-    append(sentence, ", and its max_leases is %llu; release some, extend one%s, or raise that",
-           (unsigned long long)refusal->limit_bytes,
+    append(sentence, ", and its max_leases is %llu.", (unsigned long long)refusal->limit_bytes);
+    append_ahead(sentence, refusal, true);
+    append(sentence, " Release some, extend one%s, or raise that.",
            !waited_ns && denial->excess.fits_ever ? ", let the request wait" : "");
 }
 
@@ -109,17 +138,20 @@ static void write_sentence(struct error_reply *error, const struct denial *denia
     }
     write_figures(error->sentence, denial, refusal);
     append_holders(error->sentence, refusal);
+    append_ahead(error->sentence, refusal, false);
     append(error->sentence, " Ask for less%s%s, release leases, or raise %s.",
            ram && denial->excess.limit != LEDGER_MAX_BYTES ? ", use location MMAP or AUTO" : "",
            !waited_ns && denial->excess.fits_ever ? ", let the request wait" : "",
            denial->code == ERROR_HOST_MEMORY ? "the host's memory" : refusal->limit);
 }
 
-/* Is remembered without the holders, who will be others when somebody asks why. */
+/* Is remembered with everybody's names: which of them a viewer may see is not known before somebody asks. */
 static void remember(struct step *step, struct session *session, const struct request *request,
                      const struct denial *denial)
 {
     denial_figures(denial, &session->last_refusal);
+    holders_fill(step->broker, &step->holders, denial, &session->last_refusal);
+    ahead_fill(step->broker, denial, &session->last_refusal);
     session->refused_location = denial->location;
     session->refused_wish = (struct wish){.bytes = grant_bytes(step->broker, session, request),
                                           .location = grant_location(step->broker, request),
@@ -139,10 +171,7 @@ void refusal_answer(struct step *step, struct session *session, const struct req
     struct error_reply *error = &reply->error;
     error->code = denial->code;
     error->system_errno = 0;
-    denial_figures(denial, &error->refusal);
-    if (!denial->full) {
-        holders_fill(step->broker, &step->holders, &session->identity, denial->excess.account, denial_limit(denial),
-                     &error->refusal);
-    }
+    error->refusal = session->last_refusal;
+    visibility_hide(step->broker, &session->identity, &error->refusal);
     write_sentence(error, denial, waited_ns);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/core/visibility.h"
 
+#include "proto/base/text.h"
+
 bool visibility_shows_user(const struct broker *broker, const struct identity *viewer, uint32_t uid)
 {
     return access_may_see(&broker->parties.policy->access, broker->options.daemon_uid, viewer, uid);
@@ -14,4 +16,22 @@ bool visibility_shows(const struct broker *broker, const struct identity *viewer
 bool visibility_shows_all(const struct broker *broker, const struct identity *viewer)
 {
     return access_may_see_all(&broker->parties.policy->access, broker->options.daemon_uid, viewer);
+}
+
+/* Which user it is helps; which process is not everybody's business. */
+static void hide(const struct broker *broker, const struct identity *viewer, struct holder *holders, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!visibility_shows_user(broker, viewer, holders[i].uid)) {
+            holders[i].session = 0;
+            holders[i].pid = 0;
+            text_copy(holders[i].name, sizeof holders[i].name, HIDDEN_NAME);
+        }
+    }
+}
+
+void visibility_hide(const struct broker *broker, const struct identity *viewer, struct refusal *refusal)
+{
+    hide(broker, viewer, refusal->holders, refusal->holder_count);
+    hide(broker, viewer, refusal->ahead, refusal->ahead_count);
 }

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "daemon/core/ahead.h"
 #include "daemon/core/broker_state.h"
 #include "daemon/core/denial.h"
 #include "daemon/core/earliest.h"
@@ -179,10 +180,9 @@ static void explain(struct explanation *explanation, struct session *session, co
     denial_figures(denial, &entry->refusal);
     bool is_hosts = denial->excess.account == &explanation->broker->host && entry->location == LOCATION_RAM;
     entry->refusal.pool_bytes = is_hosts ? pool_bytes(&explanation->broker->pool) : 0;
-    if (!denial->full) {
-        holders_fill(explanation->broker, &explanation->holders, explanation->viewer, denial->excess.account,
-                     denial_limit(denial), &entry->refusal);
-    }
+    holders_fill(explanation->broker, &explanation->holders, denial, &entry->refusal);
+    ahead_fill(explanation->broker, denial, &entry->refusal);
+    visibility_hide(explanation->broker, explanation->viewer, &entry->refusal);
 }
 
 /* ---- explaining ---- */
@@ -262,6 +262,7 @@ static size_t explain_buried(const struct explanation *explanation, uint64_t ses
         if (is_wanted && visibility_shows_user(broker, explanation->viewer, buried->uid)) {
             struct why_entry *entry = &entries[count++];
             *entry = (struct why_entry){.session = buried->session,
+                                        .is_over = true,
                                         .pid = buried->pid,
                                         .uid = buried->uid,
                                         .since_ms = milliseconds(explanation->now - buried->refused_at),
@@ -269,6 +270,7 @@ static size_t explain_buried(const struct explanation *explanation, uint64_t ses
                                         .refusal = buried->refusal,
                                         .earliest_ms = UINT64_MAX};
             text_copy(entry->name, sizeof entry->name, buried->name);
+            visibility_hide(broker, explanation->viewer, &entry->refusal);
         }
     }
     return count;

@@ -287,6 +287,16 @@ static void serve_list(struct connection *connection, const struct request *requ
     send_answer(connection, request, &reply, -EBADF);
 }
 
+static void refuse_unknown_session(struct connection *connection, const struct request *request)
+{
+    char sentence[MESSAGE_SENTENCE_SIZE];
+    (void)snprintf(sentence, sizeof sentence,
+                   "nothing is known of session %llu: there is none, it is another user's, or it ended without a "
+                   "refusal in the last 10 minutes",
+                   (unsigned long long)request->why_session);
+    send_error(connection, request, ERROR_NO_SUCH_SESSION, sentence);
+}
+
 static void serve_why(struct connection *connection, const struct request *request)
 {
     static struct why_entry entries[MESSAGE_WHY_MAX];
@@ -295,6 +305,11 @@ static void serve_why(struct connection *connection, const struct request *reque
     struct reply reply = {.kind = REPLY_WHY};
     size_t count = broker_explain(server->broker, &peer->identity, request->why_session, server_now(server), entries,
                                   MESSAGE_WHY_MAX);
+    if (count == 0 && request->why_session &&
+        !broker_shows_session(server->broker, &peer->identity, request->why_session)) {
+        refuse_unknown_session(connection, request);
+        return;
+    }
     reply.why = (struct why_reply){entries, count};
     send_answer(connection, request, &reply, -EBADF);
 }

@@ -120,9 +120,11 @@ static struct refusal full_refusal(void)
                               .free_bytes = 4,
                               .reserved_bytes = 5,
                               .claimed_bytes = 6,
-                              .holder_count = MESSAGE_HOLDERS_MAX};
+                              .holder_count = MESSAGE_HOLDERS_MAX,
+                              .ahead_count = MESSAGE_HOLDERS_MAX};
     for (size_t i = 0; i < MESSAGE_HOLDERS_MAX; i++) {
         refusal.holders[i] = (struct holder){i + 1, LONGEST, INT32_MAX, UINT32_MAX, UINT64_MAX};
+        refusal.ahead[i] = refusal.holders[i];
     }
     return refusal;
 }

@@ -72,9 +72,13 @@ static struct refusal a_refusal(uint64_t from)
                               .reserved_bytes = from + 4,
                               .claimed_bytes = from + 5,
                               .pool_bytes = from + 6,
-                              .holder_count = MESSAGE_HOLDERS_MAX};
+                              .holder_count = MESSAGE_HOLDERS_MAX,
+                              .ahead_count = MESSAGE_HOLDERS_MAX - 1};
     for (uint32_t i = 0; i < MESSAGE_HOLDERS_MAX; i++) {
         refusal.holders[i] = (struct holder){10 * i + 1, "h", (int32_t)(10 * i) + 2, 10 * i + 3, 10 * i + 4};
+    }
+    for (uint32_t i = 0; i < refusal.ahead_count; i++) {
+        refusal.ahead[i] = (struct holder){20 * i + 1, "w", (int32_t)(20 * i) + 2, 20 * i + 3, 20 * i + 4};
     }
     return refusal;
 }
@@ -97,6 +101,14 @@ static void expect_same_refusal(const struct refusal *back, const struct refusal
         SAME(holders[i].pid);
         SAME(holders[i].uid);
         SAME(holders[i].bytes);
+    }
+    SAME(ahead_count);
+    for (size_t i = 0; i < sent->ahead_count; i++) {
+        SAME(ahead[i].session);
+        SAME_TEXT(ahead[i].name);
+        SAME(ahead[i].pid);
+        SAME(ahead[i].uid);
+        SAME(ahead[i].bytes);
     }
 }
 
@@ -368,8 +380,8 @@ Test(codec_replies, queue)
 Test(codec_replies, why)
 {
     struct why_entry entries[] = {
-        {1, "n", 2, 3, true, 4, 5, LOCATION_MMAP, true, {.limit = ""}, 6},
-        {7, "m", 8, 9, false, 10, 11, LOCATION_RAM, false, {.limit = ""}, UINT64_MAX},
+        {1, "n", 2, 3, true, false, 4, 5, LOCATION_MMAP, true, {.limit = ""}, 6},
+        {7, "m", 8, 9, false, true, 10, 11, LOCATION_RAM, false, {.limit = ""}, UINT64_MAX},
     };
     entries[0].refusal = a_refusal(30);
     entries[1].refusal = a_refusal(40);
@@ -383,6 +395,7 @@ Test(codec_replies, why)
         SAME(pid);
         SAME(uid);
         SAME(waits);
+        SAME(is_over);
         SAME(place);
         SAME(since_ms);
         SAME(location);

@@ -173,7 +173,13 @@ Test(codec, the_queue_and_its_reasons_come_through_full_pages)
     cr_expect_eq(listing.queue[199].bytes, UINT64_C(1) << 55);
     for (size_t i = 0; i < MESSAGE_WHY_MAX; i++) {
         why[i] = (struct why_entry){.session = i, .waits = i % 2, .either = i % 3, .earliest_ms = i ? i : UINT64_MAX};
-        why[i].refusal = (struct refusal){.limit = "max_bytes", .holder_count = MESSAGE_HOLDERS_MAX};
+        why[i].refusal = (struct refusal){
+            .limit = "max_bytes", .holder_count = MESSAGE_HOLDERS_MAX, .ahead_count = MESSAGE_HOLDERS_MAX};
+        for (size_t place = 0; place < MESSAGE_HOLDERS_MAX; place++) {
+            why[i].refusal.holders[place].bytes = UINT64_MAX;
+            memcpy(why[i].refusal.holders[place].name, longest, sizeof longest - 2);
+            why[i].refusal.ahead[place] = why[i].refusal.holders[place];
+        }
     }
     reply = (struct reply){.kind = REPLY_WHY, .why = {why, MESSAGE_WHY_MAX}};
     struct why_reply back = reply_there_and_back(&reply).why;

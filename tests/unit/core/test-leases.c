@@ -29,8 +29,8 @@ Test(leases, who_wants_to_wait_waits_for_one_and_who_does_not_is_refused_at_once
     granted(model_acquire(model, 0, MIB, LOCATION_RAM, 60000));
     const struct reply *reply = refused(model_acquire(model, 1, MIB, LOCATION_RAM, 0), ERROR_TOO_MANY);
     cr_expect_str_eq(reply->error.refusal.limit, "max_leases");
-    cr_expect_str_eq(reply->error.sentence, "class x has 2 leases, and its max_leases is 2; release some, extend one, "
-                                            "let the request wait, or raise that");
+    cr_expect_str_eq(reply->error.sentence, "class x has 2 leases, and its max_leases is 2. Release some, extend one, "
+                                            "let the request wait, or raise that.");
     cr_expect_null(model_acquire_waiting(model, 1, MIB, 60000));
     uint64_t request = model->next_request;
     model_pass(model, 10000);
@@ -50,8 +50,9 @@ Test(leases, a_wait_for_one_ends_at_its_time_and_says_so)
     model_pass(model, 2000);
     const struct reply *reply = refused(model_answer(model, model->next_request), ERROR_TOO_MANY);
     cr_expect_str_eq(reply->error.sentence,
-                     "It waited for 2s. class x has 2 leases, 1 requests before this one wait for "
-                     "one, and its max_leases is 2; release some, extend one, or raise that");
+                     "It waited for 2s. class x has 2 leases, 1 request waits for one before this one, and its "
+                     "max_leases is 2. Requests that wait ahead: another user's (uid 2). Release some, extend one, or "
+                     "raise that.");
     model_free(model);
 }
 

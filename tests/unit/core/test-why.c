@@ -4,6 +4,7 @@
 
 #include "daemon/core/broker_state.h"
 #include "daemon/core/earliest.h"
+#include "daemon/core/visibility.h"
 #include "tests/unit/core/sharing.h"
 
 TestSuite(why);
@@ -285,5 +286,118 @@ Test(why, what_comes_free_of_leases_is_not_taken_for_what_comes_free_of_bytes)
     cr_assert_eq(explain(model, &model_root), 1);
     cr_expect_str_eq(why[0].refusal.limit, "max_bytes");
     cr_expect_eq(why[0].earliest_ms, 30000);
+    model_free(model);
+}
+
+/* A refusal's sentence named the holders: so does the explanation when its session has ended, as it was then. */
+Test(why, the_refusal_of_one_who_is_gone_names_its_holders)
+{
+    const struct identity gone = {.uid = 1001};
+    struct model *model = model_new(0, 8 * MIB, 0);
+    model_open_as(model, 0, "keeper", 1000);
+    uint64_t lease = granted(model_acquire(model, 0, 6 * MIB, LOCATION_RAM, 0));
+    model_open_as(model, 1, "short", gone.uid);
+    const struct reply *reply = refused(model_acquire(model, 1, 4 * MIB, LOCATION_RAM, 0), ERROR_LIMIT);
+    cr_expect_eq(reply->error.refusal.holder_count, 1);
+    cr_expect_str_eq(reply->error.refusal.holders[0].name, HIDDEN_NAME, "another user's");
+    cr_expect(strstr(reply->error.sentence, "Largest holders: another user's (uid 1000) 6 MiB."), "%s",
+              reply->error.sentence);
+    struct request bye = {.kind = REQUEST_BYE};
+    (void)model_request(model, 1, &bye);
+    (void)model_release(model, 0, lease);
+    cr_assert_eq(explain(model, &model_root), 1);
+    cr_expect(why[0].is_over && !why[0].waits);
+    cr_assert_eq(why[0].refusal.holder_count, 1);
+    cr_expect(why[0].refusal.holders[0].bytes == 6 * MIB && why[0].refusal.holders[0].pid == 100);
+    cr_expect_str_eq(why[0].refusal.holders[0].name, "keeper");
+    cr_assert_eq(explain(model, &gone), 1);
+    cr_expect_eq(why[0].refusal.holders[0].pid, 0, "what was hidden from him stays so");
+    cr_expect_str_eq(why[0].refusal.holders[0].name, HIDDEN_NAME);
+    model_free(model);
+}
+
+/* What is free is claimed by those who wait: a refusal says whose requests they are, the largest first. */
+Test(why, requests_that_wait_ahead_are_named)
+{
+    struct model *model = model_new(0, 16 * MIB, 0);
+    struct why_entry all[6];
+    for (int i = 0; i < 5; i++) {
+        model_open(model, i, LIMIT_UNSAID);
+    }
+    granted(model_acquire(model, 0, 15 * MIB, LOCATION_RAM, 20000));
+    for (int i = 1; i < 5; i++) {
+        cr_expect_null(model_acquire_waiting(model, i, (uint64_t)(i + 2) * MIB, 60000));
+    }
+    const struct reply *reply = refused(model_acquire(model, 0, MIB, LOCATION_RAM, 0), ERROR_LIMIT);
+    const struct refusal *refusal = &reply->error.refusal;
+    cr_expect_eq(refusal->claimed_bytes, 18 * MIB);
+    cr_assert_eq(refusal->ahead_count, 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        cr_expect_eq(refusal->ahead[i].bytes, (6 - i) * MIB);
+        cr_expect_eq(refusal->ahead[i].uid, 1004 - i);
+        cr_expect_str_eq(refusal->ahead[i].name, HIDDEN_NAME);
+    }
+    cr_expect(strstr(reply->error.sentence, "Requests that wait ahead: another user's (uid 1004) 6 MiB, "), "%s",
+              reply->error.sentence);
+    cr_assert_eq(broker_explain(model->broker, &model_root, 0, model->now, all, 6), 5);
+    for (size_t i = 0; i < 4; i++) {
+        cr_expect(all[i].waits && all[i].refusal.ahead_count == (i < 3 ? i : 3), "those before it");
+    }
+    cr_expect(!all[4].waits && all[4].refusal.ahead_count == 3 && all[4].refusal.ahead[0].pid == 104);
+    cr_expect_str_eq(all[4].refusal.ahead[0].name, "model");
+    model_free(model);
+}
+
+/* A request that waits for its own client's limit claims nothing of the host's, and is in nobody's way. */
+Test(why, who_waits_for_its_own_limit_is_ahead_of_nobody_else)
+{
+    struct model *model = model_new(0, 16 * MIB, 0);
+    model_open(model, 0, MIB / 2);
+    model_open(model, 1, LIMIT_UNSAID);
+    model_open(model, 2, LIMIT_UNSAID);
+    granted(model_acquire(model, 0, MIB, LOCATION_RAM, 20000));
+    granted(model_acquire(model, 1, 4 * MIB, LOCATION_RAM, 20000));
+    cr_expect_null(model_acquire_waiting(model, 0, MIB, 60000));
+    cr_expect_null(model_acquire_waiting(model, 1, 12 * MIB, 60000));
+    granted(model_acquire(model, 2, 8 * MIB, LOCATION_MMAP, 20000)); /* it is served after the others */
+    const struct refusal *refusal = &refused(model_acquire(model, 2, MIB, LOCATION_RAM, 0), ERROR_LIMIT)->error.refusal;
+    cr_expect_str_eq(refusal->whose, "host");
+    cr_expect_eq(refusal->claimed_bytes, 12 * MIB);
+    cr_assert_eq(refusal->ahead_count, 1);
+    cr_expect_eq(refusal->ahead[0].uid, 1001);
+    model_free(model);
+}
+
+Test(why, requests_for_a_lease_that_wait_ahead_are_named)
+{
+    struct policy_rule rule = one_rule(PARTY_USER, "1000");
+    rule.id = 1000;
+    rule.quota.max_leases = 1;
+    struct model *model = with_rule(16 * MIB, &rule);
+    model_open_as(model, 0, "first", 1000);
+    model_open_as(model, 1, "second", 1000);
+    uint64_t lease = granted(model_acquire(model, 0, MIB, LOCATION_RAM, 0));
+    const struct reply *reply = refused(model_acquire(model, 1, MIB, LOCATION_RAM, 0), ERROR_TOO_MANY);
+    cr_expect(strstr(reply->error.sentence, " has 1 lease, and its max_leases is 1."), "%s", reply->error.sentence);
+    cr_expect_null(model_acquire_waiting(model, 0, 2 * MIB, 60000));
+    reply = refused(model_acquire(model, 1, MIB, LOCATION_RAM, 0), ERROR_TOO_MANY);
+    cr_assert_eq(reply->error.refusal.ahead_count, 1);
+    cr_expect_str_eq(reply->error.refusal.ahead[0].name, "first");
+    cr_expect(strstr(reply->error.sentence, "1 request waits for one before this one"), "%s", reply->error.sentence);
+    cr_expect(strstr(reply->error.sentence, " Requests that wait ahead: first (pid 100, uid 1000)."), "%s",
+              reply->error.sentence);
+    (void)model_release(model, 0, lease);
+    model_free(model);
+}
+
+Test(why, a_session_is_known_to_whom_it_is_shown)
+{
+    const struct identity owner = {.uid = 1000}, other = {.uid = 1001};
+    struct model *model = model_new(0, 16 * MIB, 0);
+    uint64_t session = model_open_as(model, 0, "mine", owner.uid);
+    cr_expect(broker_shows_session(model->broker, &owner, session));
+    cr_expect(broker_shows_session(model->broker, &model_root, session));
+    cr_expect_not(broker_shows_session(model->broker, &other, session));
+    cr_expect_not(broker_shows_session(model->broker, &model_root, session + 1));
     model_free(model);
 }

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/core/ahead.h"
+
+#include <string.h>
+
+#include "proto/base/text.h"
+
+enum { LOOKS_PER_FLOW = 4 }; /* its first requests, which are served first */
+
+/* What lacks, and at whose account. */
+struct claimed {
+    const struct account *account;
+    enum ledger_limit limit;
+    bool is_leases;
+};
+
+/* Whether what a session claims up to `last` counts at an account. NULL: it claims nothing. */
+static bool reaches(const struct account *own, const struct account *last, const struct account *account)
+{
+    bool counts = last && own == account;
+    for (size_t i = 0; last && !counts && own != last && i < ACCOUNT_ABOVE_MAX; i++) {
+        counts = own->above[i] == account;
+        last = own->above[i] == last ? NULL : last;
+    }
+    return counts;
+}
+
+static bool claims(const struct waiting *waiting, const struct claimed *claimed)
+{
+    const struct account *own = &waiting->session->account;
+    if (!waiting->has_claimed) {
+        return false;
+    }
+    if (claimed->is_leases) {
+        return reaches(own, waiting->last_lease, claimed->account);
+    }
+    return (claimed->limit != LEDGER_MAX_MAPPED_BYTES && reaches(own, waiting->last_physical, claimed->account)) ||
+           (claimed->limit != LEDGER_MAX_PHYSICAL_BYTES && reaches(own, waiting->last_mapped, claimed->account));
+}
+
+/* Files the request among the largest, most first. */
+static void rank(const struct waiting *waiting, const struct waiting *largest[])
+{
+    for (size_t i = 0; i < MESSAGE_HOLDERS_MAX; i++) {
+        if (!largest[i] || waiting->bytes > largest[i]->bytes) {
+            memmove(&largest[i + 1], &largest[i], (MESSAGE_HOLDERS_MAX - 1 - i) * sizeof(const struct waiting *));
+            largest[i] = waiting;
+            return;
+        }
+    }
+}
+
+static void rank_flow(const struct flow *flow, const struct claimed *claimed, const struct waiting *largest[])
+{
+    const struct waiting *waiting;
+    int looks = 0;
+    TAILQ_FOREACH(waiting, &flow->waiting, in_flow) {
+        if (looks++ == LOOKS_PER_FLOW) {
+            return;
+        }
+        if (claims(waiting, claimed)) {
+            rank(waiting, largest);
+        }
+    }
+}
+
+void ahead_fill(const struct broker *broker, const struct denial *denial, struct refusal *refusal)
+{
+    const struct claimed claimed = {denial->excess.account, denial_limit(denial), denial->full};
+    const struct waiting *largest[MESSAGE_HOLDERS_MAX + 1] = {NULL};
+    const struct flow *flow;
+    refusal->ahead_count = 0;
+    if (!refusal->claimed_bytes) {
+        return;
+    }
+    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
+        rank_flow(flow, &claimed, largest);
+    }
+    for (size_t i = 0; i < MESSAGE_HOLDERS_MAX && largest[i]; i++) {
+        const struct session *session = largest[i]->session;
+        struct holder *ahead = &refusal->ahead[refusal->ahead_count++];
+        *ahead = (struct holder){.session = session->id,
+                                 .pid = session->identity.pid,
+                                 .uid = session->identity.uid,
+                                 .bytes = largest[i]->bytes};
+        text_copy(ahead->name, sizeof ahead->name, session->name);
+    }
+}
