@@ -18,6 +18,7 @@
 #include "client/misuse.h"
 #include "client/registry.h"
 #include "client/socket_path.h"
+#include "client/unreachable.h"
 #include "client/workspace/workspace.h"
 #include "proto/base/cleanup.h"
 #include "proto/name.h"
@@ -155,9 +156,7 @@ static int greet(mb_client *client)
     hello.id = client->hello_id;
     if (result < 0) {
         (void)pthread_mutex_unlock(&client->lock);
-        return error_set(-ENOTCONN,
-                         "no broker answers on %s: %s; start membrokerd, or say where it listens with MEMBROKER_SOCKET",
-                         client->address.sun_path, strerrordesc_np(-result));
+        return unreachable(&client->address, result, "MEMBROKER_SOCKET");
     }
     (void)pthread_mutex_unlock(&client->lock);
     return call_broker(client, NULL, &hello);

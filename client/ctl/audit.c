@@ -4,14 +4,15 @@
 #include <stdio.h>
 
 #include "client/ctl/ctl.h"
+#include "client/ctl/print.h"
 #include "client/ctl/table.h"
 #include "client/ctl/text.h"
 
-static int print_json(const struct audit_reply *audit)
+static int print_audit(const struct audit_reply *audit)
 {
     json_t *differences = json_array();
     for (size_t i = 0; i < audit->difference_count; i++) {
-        (void)json_array_append_new(differences, json_string(audit->differences[i]));
+        (void)json_array_append_new(differences, json_text(audit->differences[i]));
     }
     json_t *ledger =
         json_pack("{s:I,s:I,s:I}", "physical_bytes", (json_int_t)audit->ledger_physical_bytes, "mapped_bytes",
@@ -20,10 +21,10 @@ static int print_json(const struct audit_reply *audit)
         json_pack("{s:I,s:I,s:I,s:I}", "physical_bytes", (json_int_t)audit->kernel_physical_bytes, "mapped_bytes",
                   (json_int_t)audit->kernel_mapped_bytes, "control_bytes", (json_int_t)audit->kernel_control_bytes,
                   "resident_physical_bytes", (json_int_t)audit->resident_physical_bytes);
-    return ctl_print_json(json_pack("{s:b,s:I,s:I,s:o,s:o,s:o}", "agree", audit->difference_count == 0, "segments",
-                                    (json_int_t)audit->segments, "in_flight", (json_int_t)audit->in_flight, "ledger",
-                                    ledger, "kernel", kernel, "differences", differences),
-                          false);
+    return print_json(json_pack("{s:b,s:I,s:I,s:o,s:o,s:o}", "agree", audit->difference_count == 0, "segments",
+                                (json_int_t)audit->segments, "in_flight", (json_int_t)audit->in_flight, "ledger",
+                                ledger, "kernel", kernel, "differences", differences),
+                      false);
 }
 
 static void add_row(struct libscols_table *table, const char *what, uint64_t ledger, uint64_t kernel)
@@ -36,14 +37,25 @@ static void add_row(struct libscols_table *table, const char *what, uint64_t led
 static void print_table(const struct audit_reply *audit)
 {
     static const struct column columns[] = {{"BYTES", false}, {"LEDGER", true}, {"KERNEL", true}};
+    char segments[COUNT_BYTES], resident[COUNT_BYTES];
     struct libscols_table *table = table_new(columns, 3);
     add_row(table, "RAM", audit->ledger_physical_bytes, audit->kernel_physical_bytes);
     add_row(table, "mapped files", audit->ledger_mapped_bytes, audit->kernel_mapped_bytes);
     add_row(table, "control pages", audit->ledger_control_bytes, audit->kernel_control_bytes);
     table_finish(table);
-    printf("%" PRIu64 " segments compared, %" PRIu64 " in flight; %" PRIu64 " bytes of RAM are resident\n%s\n",
-           audit->segments, audit->in_flight, audit->resident_physical_bytes,
+    printf("%s compared, %" PRIu64 " in flight; %s of RAM are resident\n%s\n",
+           count_to_text(audit->segments, "segment", segments), audit->in_flight,
+           count_to_text(audit->resident_physical_bytes, "byte", resident),
            audit->difference_count ? "ledger and kernel differ:" : "ledger and kernel agree");
+}
+
+static void print_differences(const struct audit_reply *audit)
+{
+    for (size_t i = 0; i < audit->difference_count; i++) {
+        (void)fprintf(stderr, "membrokerctl: ");
+        text_print(stderr, audit->differences[i]);
+        (void)fputc('\n', stderr);
+    }
 }
 
 int audit_main(const struct ctl_options *options, int argc, char **argv)
@@ -59,14 +71,10 @@ int audit_main(const struct ctl_options *options, int argc, char **argv)
     }
     const struct audit_reply *audit = &reply->audit;
     if (options->json) {
-        result = print_json(audit);
+        result = print_audit(audit);
     } else {
         print_table(audit);
-    }
-    for (size_t i = 0; i < audit->difference_count; i++) {
-        (void)fprintf(stderr, "membrokerctl: ");
-        text_print(stderr, audit->differences[i]);
-        (void)fputc('\n', stderr);
+        print_differences(audit);
     }
     return audit->difference_count ? CTL_REFUSED : result;
 }

@@ -1,36 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the verbs share: asking, failing, printing. */
+/* What the verbs share: asking the broker. */
 #include "client/ctl/ctl.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "client/ctl/monitor.h"
-#include "client/ctl/text.h"
-#include "membroker.h"
+#include "proto/base/size.h"
+
+enum { TIMEOUT_MS = 5000, LONG_TIMEOUT_MS = 60000 };
 
 static struct monitor *monitor; /* one connection for all questions of a run */
-
-int ctl_failed(int code)
-{
-    (void)fprintf(stderr, "membrokerctl: ");
-    text_print(stderr, mb_last_error());
-    (void)fputc('\n', stderr);
-    return code == -ENOTCONN ? CTL_NO_DAEMON : CTL_REFUSED;
-}
-
-int ctl_usage(const char *format, ...)
-{
-    va_list arguments;
-    (void)fprintf(stderr, "membrokerctl: ");
-    va_start(arguments, format);
-    (void)vfprintf(stderr, format, arguments);
-    va_end(arguments);
-    (void)fprintf(stderr, "\nTry `membrokerctl --help`.\n");
-    return CTL_USAGE;
-}
 
 /* What a broker that keeps to the protocol answers: another kind's union member would be read as this one's. */
 static bool answers(enum request_kind request, enum reply_kind reply)
@@ -48,62 +27,36 @@ const char *ctl_socket(void)
     return monitor ? monitor_socket(monitor) : "";
 }
 
+void ctl_hang_up(void)
+{
+    monitor = monitor_close(monitor);
+}
+
+static uint32_t timeout_of(const struct ctl_options *options, uint32_t usual)
+{
+    return options->timeout_ms ? options->timeout_ms : usual;
+}
+
+/* An audit looks at every segment, and a reload at files and users: both may take their time. */
+static uint32_t usual_timeout(enum request_kind kind)
+{
+    return kind == REQUEST_AUDIT || kind == REQUEST_RELOAD ? LONG_TIMEOUT_MS : TIMEOUT_MS;
+}
+
 int ctl_ask(const struct ctl_options *options, struct request *request, const struct reply **ret)
 {
     if (!monitor) {
-        int result = monitor_open(options->socket, &monitor);
+        int result = monitor_open(options->socket, timeout_of(options, TIMEOUT_MS), &monitor);
         if (result < 0) {
             return ctl_failed(result);
         }
     }
-    int result = monitor_call(monitor, request, ret);
+    int result = monitor_call(monitor, request, timeout_of(options, usual_timeout(request->kind)), ret);
     if (result < 0) {
         return ctl_failed(result);
     }
     if (!answers(request->kind, (*ret)->kind)) {
-        (void)fprintf(stderr,
-                      "membrokerctl: the broker answered something else than was asked; is it of this version?\n");
-        return CTL_REFUSED;
+        return ctl_fail(-EPROTO, "the broker did not answer what was asked; check that it is of this version");
     }
     return CTL_DONE;
-}
-
-void ctl_print_warnings(const char *lines)
-{
-    char line[1024];
-    while (*lines) {
-        size_t length = strcspn(lines, "\n");
-        (void)snprintf(line, sizeof line, "%.*s", (int)length, lines);
-        printf("WARNING: ");
-        text_print(stdout, line);
-        (void)putchar('\n');
-        lines += length + (lines[length] != '\0');
-    }
-}
-
-int ctl_print_json(json_t *document, bool compact)
-{
-    if (!document) {
-        (void)fprintf(stderr, "membrokerctl: the broker's answer can't be JSON: a text in it is not UTF-8\n");
-        return CTL_REFUSED;
-    }
-    (void)json_dumpf(document, stdout, JSON_REAL_PRECISION(9) | (compact ? JSON_COMPACT : JSON_INDENT(2)));
-    (void)putchar('\n');
-    (void)fflush(stdout);
-    json_decref(document);
-    return CTL_DONE;
-}
-
-json_t *ctl_json_limit(uint64_t limit)
-{
-    return limit == LIMIT_OFF ? json_null() : json_integer((json_int_t)limit);
-}
-
-bool ctl_takes(int argc, char **argv, int most)
-{
-    if (argc - 1 <= most) {
-        return true;
-    }
-    (void)ctl_usage("%s does not take `%s`", argv[0], argv[most + 1]);
-    return false;
 }

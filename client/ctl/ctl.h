@@ -8,12 +8,13 @@
 
 #include "proto/message.h"
 
-/* Exit statuses. */
+/* Exit statuses. CTL_NO_DAEMON: there is none, or it does not answer. */
 enum { CTL_DONE = 0, CTL_REFUSED = 1, CTL_USAGE = 2, CTL_NO_DAEMON = 3 };
 
 struct ctl_options {
     const char *socket; /* NULL: the default look-up */
     bool json;
+    uint32_t timeout_ms; /* for each answer of the broker; 0: not said */
 };
 
 /* A verb: its arguments (argv[0] is the verb) after the common options were taken out. Returns the exit status. */
@@ -22,11 +23,7 @@ typedef int ctl_verb(const struct ctl_options *options, int argc, char **argv);
 ctl_verb status_main, sessions_main, leases_main, queue_main, why_main, ping_main, revoke_main, audit_main, reload_main,
     hold_main;
 
-/* Prints the newest error's sentence on standard error and gives the exit status that goes with the code. */
-int ctl_failed(int code);
-
-/* Prints a usage error and gives its exit status. */
-__attribute__((format(printf, 1, 2))) int ctl_usage(const char *format, ...);
+/* ---- asking ---- */
 
 /* One request; all of a run share a connection. Returns CTL_DONE and *ret, the answer that belongs to such a request,
  * valid until the next call; or the exit status after a message. */
@@ -35,15 +32,25 @@ int ctl_ask(const struct ctl_options *options, struct request *request, const st
 /* The socket of the broker that was asked last; "": none. */
 const char *ctl_socket(void);
 
-/* Prints the lines of a status's warnings, each marked as one. */
-void ctl_print_warnings(const char *lines);
+/* Ends the connection, if there is one. */
+void ctl_hang_up(void);
 
-/* Prints a JSON document, on one line where `compact`, flushes, and frees it. NULL is what jansson makes of text that
- * is not UTF-8: a message. Returns the exit status. */
-int ctl_print_json(json_t *document, bool compact);
+/* ---- failing: a sentence on standard error, or with --json an object on standard output ---- */
 
-/* Numbers as JSON: a limit that is off is null. */
-json_t *ctl_json_limit(uint64_t limit);
+/* Errors are printed as JSON from now on. */
+void ctl_fail_as_json(void);
+
+/* Prints the sentence of mb_last_error() for this negative errno, and returns the exit status that goes with it. */
+int ctl_failed(int code);
+
+/* The same with a sentence of its own and CTL_REFUSED. */
+__attribute__((format(printf, 2, 3))) int ctl_fail(int code, const char *format, ...);
+
+/* Prints a usage error and returns its exit status. */
+__attribute__((format(printf, 1, 2))) int ctl_usage(const char *format, ...);
 
 /* Whether the verb was given no arguments beyond `most`; else a usage error was printed. */
 bool ctl_takes(int argc, char **argv, int most);
+
+/* A duration of at least `least` ms that fits 32 bits. Returns CTL_DONE, or CTL_USAGE after a message. */
+int ctl_take_duration(const char *option, const char *text, uint32_t least, uint32_t *ret_milliseconds);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "client/ctl/ctl.h"
+#include "client/ctl/print.h"
 #include "membroker.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/size.h"
@@ -27,14 +28,6 @@ struct hold {
     mb_lease_options lease;
 };
 
-static int parse_duration(const char *option, const char *text, uint64_t *ret)
-{
-    if (duration_from_text(text, ret) < 0 || *ret > UINT32_MAX) {
-        return ctl_usage("%s `%s`: a duration with its unit is expected, such as 500ms, 5s or 2min", option, text);
-    }
-    return CTL_DONE;
-}
-
 static int parse_choice(const char *option, const char *text, const char *const *names, int first, int *ret)
 {
     for (int i = 0; names[i]; i++) {
@@ -43,7 +36,7 @@ static int parse_choice(const char *option, const char *text, const char *const 
             return CTL_DONE;
         }
     }
-    return ctl_usage("%s `%s`: one of %s, %s and %s is expected", option, text, names[0], names[1], names[2]);
+    return ctl_usage("%s `%s`: %s, %s or %s is expected", option, text, names[0], names[1], names[2]);
 }
 
 static int parse_node(const char *text, int32_t *ret)
@@ -51,7 +44,7 @@ static int parse_node(const char *text, int32_t *ret)
     char *end;
     long node = strtol(text, &end, 10);
     if (*text < '0' || *text > '9' || *end || node > INT_MAX) {
-        return ctl_usage("--numa-node `%s`: a node's number is expected", text);
+        return ctl_usage("--numa-node `%s`: a node's number is expected, such as 0", text);
     }
     *ret = (int32_t)node;
     return CTL_DONE;
@@ -61,7 +54,7 @@ static int take_option(struct hold *hold, int letter)
 {
     static const char *const locations[] = {"ram", "mmap", "auto", NULL};
     static const char *const huge[] = {"never", "try", "always", NULL};
-    uint64_t milliseconds;
+    uint32_t milliseconds = 0;
     int choice = 0, result;
     switch (letter) {
     case 'l':
@@ -73,24 +66,18 @@ static int take_option(struct hold *hold, int letter)
         hold->lease.huge_pages = result == CTL_DONE ? (mb_huge_pages)choice : MB_HUGE_PAGES_NEVER;
         return result;
     case 't':
-        result = parse_duration("--ttl", optarg, &milliseconds);
-        if (result == CTL_DONE && milliseconds == 0) {
-            return ctl_usage("--ttl `%s`: more than nothing is expected; leave it out for the broker's default",
-                             optarg);
-        }
-        hold->lease.ttl_ms = result == CTL_DONE ? (uint32_t)milliseconds : 0;
-        return result;
+        return ctl_take_duration("--ttl", optarg, 1, &hold->lease.ttl_ms);
     case 'f':
-        return parse_duration("--for", optarg, &hold->for_ms);
+        result = ctl_take_duration("--for", optarg, 0, &milliseconds);
+        hold->for_ms = milliseconds;
+        return result;
     case 'n':
         hold->lease.name = optarg;
         return CTL_DONE;
     case 'm':
         return parse_node(optarg, &hold->lease.numa_node);
     case 'w':
-        result = parse_duration("--wait", optarg, &milliseconds);
-        hold->lease.wait_ms = result == CTL_DONE ? (uint32_t)milliseconds : 0;
-        return result;
+        return ctl_take_duration("--wait", optarg, 0, &hold->lease.wait_ms);
     case 'c':
         hold->client = optarg;
         return CTL_DONE;
@@ -107,8 +94,25 @@ static int take_option(struct hold *hold, int letter)
         hold->no_renew = true;
         return CTL_DONE;
     default:
-        return ctl_usage("hold has no such option, or its value is missing");
+        return CTL_USAGE;
     }
+}
+
+static int parse_size(const char *text, uint64_t *ret)
+{
+    int result = size_from_text(text, 0, ret);
+    if (result == -ERANGE || (result == 0 && *ret == UINT64_MAX)) {
+        return ctl_usage("`%s` is too much: a size has less than 16777216T (2^64 bytes)", text);
+    }
+    if (result < 0 && strchr(text, '%')) {
+        return ctl_usage("`%s`: only the configuration takes shares; hold takes a size, such as 512M or 8G", text);
+    }
+    if (result < 0) {
+        return ctl_usage("`%s`: a size is a whole number with a unit, B, K, M, G or T, such as 512M or 8G (and 1536M, "
+                         "not 1.5G)",
+                         text);
+    }
+    return CTL_DONE;
 }
 
 static int parse(int argc, char **argv, struct hold *hold)
@@ -129,18 +133,19 @@ static int parse(int argc, char **argv, struct hold *hold)
     int letter;
     optind = 0;
     opterr = 0;
-    while ((letter = getopt_long(argc, argv, "", options, NULL)) >= 0) {
-        if (take_option(hold, letter) != CTL_DONE) {
-            return CTL_USAGE;
+    while ((letter = getopt_long(argc, argv, ":", options, NULL)) >= 0) {
+        int result = letter == ':'   ? ctl_usage("%s needs a value", argv[optind - 1])
+                     : letter == '?' ? ctl_usage("hold has no option %s", argv[optind - 1])
+                                     : take_option(hold, letter);
+        if (result != CTL_DONE) {
+            return result;
         }
     }
     if (optind + 1 != argc) {
-        return ctl_usage("hold needs one size, such as 512M");
+        return optind < argc ? ctl_usage("hold takes one size, and no argument `%s`", argv[optind + 1])
+                             : ctl_usage("hold needs a size, such as 512M");
     }
-    if (size_from_text(argv[optind], 0, &hold->bytes) < 0 || hold->bytes == UINT64_MAX) {
-        return ctl_usage("`%s`: a size is expected, such as 512M or 8G", argv[optind]);
-    }
-    return CTL_DONE;
+    return parse_size(argv[optind], &hold->bytes);
 }
 
 static void ending_signals(sigset_t *ret)
@@ -150,21 +155,25 @@ static void ending_signals(sigset_t *ret)
     (void)sigaddset(ret, SIGTERM);
 }
 
-static void print_grant(const struct ctl_options *options, const mb_client *client, const mb_lease *lease)
+/* A person who did not say for how long is told how to end it. */
+static void print_grant(const struct ctl_options *options, const mb_client *client, const mb_lease *lease,
+                        bool is_until_signal)
 {
     char bytes[SIZE_TEXT_BYTES], ttl[SIZE_TEXT_BYTES];
     const char *location = mb_lease_location(lease) == MB_LOCATION_RAM ? "ram" : "mmap";
     if (options->json) {
-        (void)ctl_print_json(json_pack("{s:I,s:I,s:s,s:I,s:I}", "lease", (json_int_t)mb_lease_id(lease), "bytes",
-                                       (json_int_t)mb_lease_bytes(lease), "location", location, "ttl_ms",
-                                       (json_int_t)mb_lease_ttl(lease), "session",
-                                       (json_int_t)mb_client_session(client)),
-                             true);
+        (void)print_json(json_pack("{s:I,s:I,s:s,s:I,s:I}", "lease", (json_int_t)mb_lease_id(lease), "bytes",
+                                   (json_int_t)mb_lease_bytes(lease), "location", location, "ttl_ms",
+                                   (json_int_t)mb_lease_ttl(lease), "session", (json_int_t)mb_client_session(client)),
+                         true);
         return;
     }
     printf("lease %llu: %s in %s, TTL %s\n", (unsigned long long)mb_lease_id(lease),
            size_to_text(mb_lease_bytes(lease), bytes), location, duration_to_text(mb_lease_ttl(lease), ttl));
     (void)fflush(stdout);
+    if (is_until_signal && isatty(STDERR_FILENO)) {
+        (void)fprintf(stderr, "it is held; press Ctrl-C to give it back\n");
+    }
 }
 
 static bool is_signalled(int signals)
@@ -237,13 +246,23 @@ static int hold_lease(const struct ctl_options *options, const struct hold *hold
     }
     ending_signals(&ending); /* only now: while it waits in the queue they end it as they end any program */
     (void)sigprocmask(SIG_BLOCK, &ending, NULL);
-    print_grant(options, client, lease);
+    print_grant(options, client, lease, hold->for_ms == UINT64_MAX);
     int status = hold->touch ? touch(lease, signals) : CTL_DONE;
     if (status == CTL_DONE) {
         status = wait_for_end(hold, lease, signals, lost);
     }
     (void)mb_release(lease);
     return status;
+}
+
+/* Asks first whether the broker answers at all: a client's calls have more patience than a person. */
+static int check_broker(const struct ctl_options *options)
+{
+    struct request ping = {.kind = REQUEST_PING};
+    const struct reply *reply;
+    int result = ctl_ask(options, &ping, &reply);
+    ctl_hang_up();
+    return result;
 }
 
 int hold_main(const struct ctl_options *options, int argc, char **argv)
@@ -253,6 +272,9 @@ int hold_main(const struct ctl_options *options, int argc, char **argv)
     mb_client *client;
     sigset_t ending;
     int status = parse(argc, argv, &hold);
+    if (status == CTL_DONE) {
+        status = check_broker(options);
+    }
     if (status != CTL_DONE) {
         return status;
     }
@@ -260,10 +282,10 @@ int hold_main(const struct ctl_options *options, int argc, char **argv)
     cleanup(fd_closep) int signals = signalfd(-1, &ending, SFD_CLOEXEC);
     cleanup(fd_closep) int lost = eventfd(0, EFD_CLOEXEC);
     if (signals < 0 || lost < 0) {
-        (void)fprintf(stderr, "membrokerctl: no descriptor to wait on: %s\n", strerrordesc_np(errno));
-        return CTL_REFUSED;
+        return ctl_fail(-errno, "no descriptor to wait on: %s", strerrordesc_np(errno));
     }
     connect.socket = options->socket;
+    connect.timeout_ms = options->timeout_ms;
     connect.name = hold.client ? hold.client : "membrokerctl hold";
     connect.flags = MB_CLIENT_GUARD | (hold.no_renew ? MB_CLIENT_NO_RENEW : 0);
     connect.on_event = on_event;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* membrokerctl leases */
 #include "client/ctl/listing.h"
+#include "client/ctl/print.h"
 #include "proto/base/size.h"
 
 static const char *location_name(enum location location)
@@ -10,20 +11,21 @@ static const char *location_name(enum location location)
 
 static const char *charge_name(enum charged_to charge)
 {
-    return charge == CHARGE_BROKER ? "broker" : charge == CHARGE_CLIENT ? "client" : "-";
+    return charge == CHARGE_BROKER ? "broker" : charge == CHARGE_CLIENT ? "client" : "";
 }
 
 static json_t *to_json(const struct listing_reply *page, size_t index)
 {
     const struct lease_entry *entry = &page->leases[index];
     json_t *node = entry->numa_node < 0 ? json_null() : json_integer(entry->numa_node);
-    return json_pack("{s:I,s:I,s:s,s:s,s:i,s:I,s:I,s:I,s:s,s:I,s:I,s:I,s:b,s:o,s:b,s:s,s:b}", "lease",
-                     (json_int_t)entry->lease, "session", (json_int_t)entry->session, "name", entry->name, "client",
-                     entry->client, "pid", entry->pid, "uid", (json_int_t)entry->uid, "bytes", (json_int_t)entry->bytes,
-                     "used_bytes", (json_int_t)entry->used_bytes, "location", location_name(entry->location), "extents",
-                     (json_int_t)entry->extents, "ttl_ms", (json_int_t)entry->ttl_ms, "remaining_ms",
-                     (json_int_t)entry->remaining_ms, "huge_pages", entry->huge_pages, "numa_node", node, "prefaulted",
-                     entry->prefaulted, "charge", charge_name(entry->charge), "interleaved", entry->interleaved);
+    return json_pack("{s:I,s:I,s:o,s:o,s:i,s:I,s:I,s:I,s:s,s:I,s:I,s:I,s:b,s:o,s:b,s:o,s:b}", "lease",
+                     (json_int_t)entry->lease, "session", (json_int_t)entry->session, "name", json_text(entry->name),
+                     "client", json_text(entry->client), "pid", entry->pid, "uid", (json_int_t)entry->uid, "bytes",
+                     (json_int_t)entry->bytes, "used_bytes", (json_int_t)entry->used_bytes, "location",
+                     location_name(entry->location), "extents", (json_int_t)entry->extents, "ttl_ms",
+                     (json_int_t)entry->ttl_ms, "remaining_ms", (json_int_t)entry->remaining_ms, "huge_pages",
+                     entry->huge_pages, "numa_node", node, "prefaulted", entry->prefaulted, "charge",
+                     json_text(charge_name(entry->charge)), "interleaved", entry->interleaved);
 }
 
 static const char *numa_name(const struct lease_entry *entry, char *text)
@@ -38,14 +40,14 @@ static void add_row(struct libscols_table *table, const struct listing_reply *pa
         ttl[CELL_BYTES], remaining[CELL_BYTES], node[CELL_BYTES];
     const char *cells[] = {
         cell_number(entry->lease, lease),
-        entry->name,
-        entry->client,
+        cell_text(entry->name),
+        cell_text(entry->client),
         cell_number((uint64_t)entry->pid, pid),
         cell_number(entry->uid, uid),
         size_to_text(entry->bytes, bytes),
         size_to_text(entry->used_bytes, used),
         location_name(entry->location),
-        charge_name(entry->charge),
+        cell_text(charge_name(entry->charge)),
         numa_name(entry, node),
         cell_number(entry->extents, extents),
         duration_to_text(entry->ttl_ms, ttl),

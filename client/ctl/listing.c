@@ -2,6 +2,8 @@
 /* Page after page into a table or an array. */
 #include "client/ctl/listing.h"
 
+#include "client/ctl/print.h"
+
 static void take_page(const struct listing_kind *kind, const struct listing_reply *page, json_t *array,
                       struct libscols_table *table, uint64_t *last)
 {
@@ -39,7 +41,7 @@ int listing_main(const struct listing_kind *kind, const struct ctl_options *opti
     struct libscols_table *table = options->json ? NULL : table_new(kind->columns, kind->column_count);
     int result = collect(kind, options, array, table);
     if (result == CTL_DONE && array) {
-        return ctl_print_json(json_pack("{s:o}", kind->name, array), false);
+        return print_json(json_pack("{s:o}", kind->name, array), false);
     }
     if (result == CTL_DONE) {
         table_finish(table);

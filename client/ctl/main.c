@@ -20,16 +20,18 @@ static const char ping_options[] = "  -c, --count N            so many round tri
 static const char hold_options[] =
     "  --location ram|mmap|auto where the memory lies (default ram)\n"
     "  --ttl TIME               for how long it is granted without renewal (default: the broker's)\n"
-    "  --for TIME               give it back after this time (default: at SIGINT or SIGTERM)\n"
+    "  --for TIME               give it back after this time (default: at Ctrl-C, or SIGTERM)\n"
     "  --touch                  write to every page\n"
     "  --no-renew               let it expire\n"
-    "  --name NAME              as it is listed\n"
+    "  --name NAME              the lease's name in listings\n"
     "  --prefault               the broker allocates every page before it grants\n"
     "  --huge never|try|always  huge pages\n"
     "  --numa-node NODE         bind the pages to a node\n"
     "  --interleave             let the pages alternate between the nodes\n"
-    "  --wait TIME              wait so long in the queue where the memory is not free\n"
-    "  --client NAME            connect under this name (default: membrokerctl)\n";
+    "  --wait TIME              wait in the queue for so long if the memory is not free (default: not at all)\n"
+    "  --client NAME            connect under this name (default: membrokerctl hold)\n"
+    "A SIZE is a whole number with a unit: B, K, M, G or T, in powers of 1024 (8G, 512M; 1536M, not 1.5G).\n"
+    "A TIME is a whole number with a unit: ms, s, min or h.\n";
 
 static const struct verb verbs[] = {
     {"status", "", "limits, what is used of them, and what has happened", NULL, status_main},
@@ -41,23 +43,25 @@ static const struct verb verbs[] = {
     {"ping", "[OPTION]...", "round trips to the broker", ping_options, ping_main},
     {"revoke", "LEASE", "take a lease back", NULL, revoke_main},
     {"reload", "", "have the configuration read again, and say whether it is good", NULL, reload_main},
-    {"audit", "", "hold the ledger against the kernel's own view", NULL, audit_main},
+    {"audit", "", "compare the ledger with the kernel's own view", NULL, audit_main},
     {"hold", "SIZE [OPTION]...", "take a lease, keep it, and give it back", hold_options, hold_main},
 };
 
 enum { VERBS = sizeof verbs / sizeof *verbs };
 
 static const char common_options[] =
-    "  --json                   print JSON, for programs; sizes are bytes, an absent limit is null\n"
+    "  --json                   print JSON, for programs: see membrokerctl-json(7)\n"
     "  --socket PATH            the broker's socket (default: $MEMBROKER_SOCKET, the user's, the system's)\n"
     "  --system, --user         the system's broker, or the user's own\n"
+    "  --timeout TIME           how long to wait for an answer (default 5s; for audit and reload 1min)\n"
     "  --version, --help\n";
 
-static const char exit_statuses[] = "\nExit status: 0 done, 1 refused by the broker, 2 usage, 3 no daemon.\n";
+static const char exit_statuses[] =
+    "\nExit status: 0 done, 1 refused or failed, 2 usage, 3 there is no broker, or it does not answer.\n";
 
 static void print_help(void)
 {
-    printf("Usage: membrokerctl [--json] [--socket PATH | --system | --user] VERB [ARGUMENT]...\n"
+    printf("Usage: membrokerctl [OPTION]... VERB [ARGUMENT]...\n"
            "Looks at and administers a running membrokerd.\n\nVerbs:\n");
     for (size_t i = 0; i < VERBS; i++) {
         char left[40];
@@ -89,36 +93,90 @@ static const struct verb *find_verb(const char *name)
     return NULL;
 }
 
+/* ---- the options that all verbs take ---- */
+
+static int take_json(struct ctl_options *options, const char *value)
+{
+    (void)value;
+    options->json = true;
+    return CTL_DONE;
+}
+
+static int take_socket(struct ctl_options *options, const char *value)
+{
+    options->socket = value;
+    return CTL_DONE;
+}
+
+static int take_system(struct ctl_options *options, const char *value)
+{
+    (void)value;
+    return take_socket(options, SOCKET_PATH_SYSTEM);
+}
+
 /* Where the user's own broker listens, whether there is one or not. */
-static const char *user_socket(void)
+static int take_user(struct ctl_options *options, const char *value)
 {
     static char path[PATH_MAX];
     const char *runtime = getenv("XDG_RUNTIME_DIR");
-    (void)snprintf(path, sizeof path, "%s/membroker/membroker.sock", runtime ? runtime : "");
-    return path;
+    (void)value;
+    if (!runtime || !*runtime) {
+        return ctl_usage("--user finds the user's own broker by XDG_RUNTIME_DIR, which is not set: log in as that user "
+                         "(su, sudo and cron do not set it), or say where the broker listens with --socket");
+    }
+    (void)snprintf(path, sizeof path, "%s/membroker/membroker.sock", runtime);
+    return take_socket(options, path);
 }
 
-/* Takes the common options out of argv, wherever they stand. Returns how many arguments are left, or -1 after a
- * message. */
+static int take_timeout(struct ctl_options *options, const char *value)
+{
+    return ctl_take_duration("--timeout", value, 1, &options->timeout_ms);
+}
+
+struct common_option {
+    const char *name;
+    bool has_value;
+    int (*take)(struct ctl_options *options, const char *value);
+};
+
+/* Finds the option that an argument is; *ret_value: what follows its `=`, or NULL. */
+static const struct common_option *find_common(const char *argument, const char **ret_value)
+{
+    static const struct common_option table[] = {
+        {"--json", false, take_json}, {"--socket", true, take_socket},   {"--system", false, take_system},
+        {"--user", false, take_user}, {"--timeout", true, take_timeout},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        size_t length = strlen(table[i].name);
+        if (strncmp(argument, table[i].name, length) != 0) {
+            continue;
+        }
+        bool has_equals = table[i].has_value && argument[length] == '=';
+        if (!argument[length] || has_equals) {
+            *ret_value = has_equals ? argument + length + 1 : NULL;
+            return &table[i];
+        }
+    }
+    return NULL;
+}
+
+/* Takes them out of argv, wherever they stand. Returns how many arguments are left, or -1 after a message. */
 static int take_common(int argc, char **argv, struct ctl_options *options)
 {
     int left = 0;
     for (int i = 0; i < argc; i++) {
-        if (strcmp(argv[i], "--json") == 0) {
-            options->json = true;
-        } else if (strncmp(argv[i], "--socket=", 9) == 0) {
-            options->socket = argv[i] + 9;
-        } else if (strcmp(argv[i], "--socket") == 0 && i + 1 < argc) {
-            options->socket = argv[++i];
-        } else if (strcmp(argv[i], "--system") == 0) {
-            options->socket = SOCKET_PATH_SYSTEM;
-        } else if (strcmp(argv[i], "--user") == 0) {
-            options->socket = user_socket();
-        } else if (strcmp(argv[i], "--socket") == 0) {
-            (void)ctl_usage("--socket needs a path");
-            return -1;
-        } else {
+        const char *value;
+        const struct common_option *option = find_common(argv[i], &value);
+        if (!option) {
             argv[left++] = argv[i];
+            continue;
+        }
+        if (option->has_value && !value && !(value = argv[++i])) {
+            (void)ctl_usage("%s needs a value", option->name);
+            return -1;
+        }
+        if (option->take(options, value) != CTL_DONE) {
+            return -1;
         }
     }
     argv[left] = NULL;
@@ -141,7 +199,7 @@ static int finish(int status)
     if (fflush(stdout) == 0 && !ferror(stdout)) {
         return status;
     }
-    (void)fprintf(stderr, "membrokerctl: standard output can't be written; see that there is room for it\n");
+    (void)fprintf(stderr, "membrokerctl: standard output can't be written; check that its disk is not full\n");
     return status == CTL_DONE ? CTL_REFUSED : status;
 }
 
@@ -175,6 +233,9 @@ int main(int argc, char **argv)
 {
     struct ctl_options options = {0};
     (void)setlocale(LC_CTYPE, ""); /* or a table shows every letter beyond ASCII as its bytes */
+    if (is_asked(argc, argv, "--json")) {
+        ctl_fail_as_json(); /* also what is wrong with the options before it */
+    }
     argc = take_common(argc, argv, &options);
     return argc < 0 ? CTL_USAGE : finish(run(&options, argc, argv));
 }

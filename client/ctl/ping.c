@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "client/ctl/ctl.h"
+#include "client/ctl/print.h"
 #include "proto/base/size.h"
 
 enum { COUNT_MAX = 1000000 };
@@ -24,10 +25,10 @@ static int parse(int argc, char **argv, size_t *count)
     int letter;
     optind = 0;
     opterr = 0;
-    while ((letter = getopt_long(argc, argv, "c:", options, NULL)) >= 0) {
+    while ((letter = getopt_long(argc, argv, ":c:", options, NULL)) >= 0) {
         char *end;
         if (letter != 'c') {
-            return ctl_usage("ping takes no option but --count N");
+            return ctl_usage(letter == ':' ? "%s needs a value" : "ping has no option %s", argv[optind - 1]);
         }
         errno = 0;
         unsigned long number = strtoul(optarg, &end, 10);
@@ -59,8 +60,9 @@ static int report(const struct ctl_options *options, double *times, size_t count
     }
     qsort(times, count, sizeof *times, ascending);
     if (array) {
-        return ctl_print_json(
-            json_pack("{s:o,s:f,s:f}", "microseconds", array, "min", times[0], "median", median(times, count)), true);
+        return print_json(json_pack("{s:o,s:f,s:f,s:f}", "microseconds", array, "min_microseconds", times[0],
+                                    "median_microseconds", median(times, count), "max_microseconds", times[count - 1]),
+                          true);
     }
     if (count == 1) {
         printf("the broker answered in %.0f microseconds\n", times[0]);
@@ -82,8 +84,7 @@ int ping_main(const struct ctl_options *options, int argc, char **argv)
     }
     double *times = calloc(count, sizeof *times);
     if (!times) {
-        (void)fprintf(stderr, "membrokerctl: out of memory; ask for fewer round trips\n");
-        return CTL_REFUSED;
+        return ctl_fail(-ENOMEM, "out of memory; ask for fewer round trips");
     }
     result = ctl_ask(options, &request, &reply); /* connects, and is not counted */
     for (size_t i = 0; result == CTL_DONE && i < count; i++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* membrokerctl queue */
 #include "client/ctl/listing.h"
+#include "client/ctl/print.h"
 #include "proto/base/size.h"
 
 static const char *location_name(enum location location)
@@ -8,15 +9,22 @@ static const char *location_name(enum location location)
     return location == LOCATION_AUTO ? "auto" : location == LOCATION_MMAP ? "mmap" : "ram";
 }
 
+/* Whose request it is, is not told to everybody: such an entry has no session. */
+static json_t *client_json(const struct queue_entry *entry)
+{
+    return entry->session ? json_text(entry->name) : json_null();
+}
+
 static json_t *to_json(const struct listing_reply *page, size_t index)
 {
     const struct queue_entry *entry = &page->queue[index];
-    return json_pack("{s:I,s:I,s:s,s:s,s:i,s:I,s:I,s:s,s:i,s:I,s:I,s:s,s:s}", "place", (json_int_t)entry->place,
-                     "session", (json_int_t)entry->session, "client", entry->name, "class", entry->class, "pid",
-                     entry->pid, "uid", (json_int_t)entry->uid, "bytes", (json_int_t)entry->bytes, "location",
+    return json_pack("{s:I,s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:s,s:i,s:I,s:I,s:o,s:o}", "place", (json_int_t)entry->place,
+                     "session", json_number(entry->session), "request", json_number(entry->request), "client",
+                     client_json(entry), "class", json_text(entry->class), "pid", json_number((uint64_t)entry->pid),
+                     "uid", (json_int_t)entry->uid, "bytes", (json_int_t)entry->bytes, "location",
                      location_name(entry->location), "priority", (int)entry->priority, "waited_ms",
                      (json_int_t)entry->waited_ms, "remaining_ms", (json_int_t)entry->remaining_ms, "limit",
-                     entry->limit, "whose", entry->whose);
+                     json_text(entry->limit), "whose", json_text(entry->whose));
 }
 
 static void add_row(struct libscols_table *table, const struct listing_reply *page, size_t index)
@@ -26,17 +34,17 @@ static void add_row(struct libscols_table *table, const struct listing_reply *pa
         waited[CELL_BYTES], remaining[CELL_BYTES];
     const char *cells[] = {
         cell_number(entry->place, place),
-        entry->name,
-        entry->class,
-        cell_number((uint64_t)entry->pid, pid),
+        cell_text(entry->name),
+        cell_text(entry->class),
+        cell_number_or_none((uint64_t)entry->pid, pid),
         cell_number(entry->uid, uid),
         size_to_text(entry->bytes, bytes),
         location_name(entry->location),
         cell_number(entry->priority, priority),
         duration_to_text(entry->waited_ms, waited),
         duration_to_text(entry->remaining_ms, remaining),
-        entry->whose,
-        entry->limit,
+        cell_text(entry->whose),
+        cell_text(entry->limit),
     };
     table_add(table, cells, sizeof cells / sizeof *cells);
 }

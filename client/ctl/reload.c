@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "client/ctl/ctl.h"
-#include "client/ctl/text.h"
+#include "client/ctl/print.h"
 
 static int report(const struct ctl_options *options)
 {
@@ -11,11 +11,12 @@ static int report(const struct ctl_options *options)
     const struct reply *reply;
     int result = ctl_ask(options, &status, &reply);
     if (result == CTL_DONE && options->json) {
-        return ctl_print_json(json_pack("{s:b,s:s}", "reloaded", true, "warnings", reply->status.warnings), true);
+        return print_json(json_pack("{s:b,s:o}", "reloaded", true, "warnings", json_lines(reply->status.warnings)),
+                          true);
     }
     if (result == CTL_DONE) {
         printf("the configuration is reloaded\n");
-        ctl_print_warnings(reply->status.warnings);
+        print_warnings(reply->status.warnings);
     }
     return result;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "client/ctl/ctl.h"
+#include "client/ctl/print.h"
 
 int revoke_main(const struct ctl_options *options, int argc, char **argv)
 {
@@ -19,12 +20,12 @@ int revoke_main(const struct ctl_options *options, int argc, char **argv)
     errno = 0;
     unsigned long long lease = strtoull(argv[1], &end, 10);
     if (*argv[1] < '0' || *argv[1] > '9' || *end || errno) {
-        return ctl_usage("`%s` is not a lease's number", argv[1]);
+        return ctl_usage("`%s` is not a lease's number; `membrokerctl leases` lists them", argv[1]);
     }
     struct request request = {.kind = REQUEST_REVOKE, .revoke_lease = lease};
     int result = ctl_ask(options, &request, &reply);
     if (result == CTL_DONE && options->json) {
-        return ctl_print_json(json_pack("{s:I}", "revoked", (json_int_t)lease), true);
+        return print_json(json_pack("{s:b,s:I}", "revoked", true, "lease", (json_int_t)lease), true);
     }
     if (result == CTL_DONE) {
         printf("lease %llu is revoked\n", lease);

@@ -3,19 +3,20 @@
 #include <stdio.h>
 
 #include "client/ctl/listing.h"
+#include "client/ctl/print.h"
 #include "proto/base/size.h"
 
 static json_t *to_json(const struct listing_reply *page, size_t index)
 {
     const struct session_entry *entry = &page->sessions[index];
-    return json_pack("{s:I,s:s,s:s,s:i,s:i,s:i,s:I,s:I,s:I,s:b,s:I,s:I,s:I,s:o,s:o}", "session",
-                     (json_int_t)entry->session, "name", entry->name, "class", entry->class, "priority",
-                     (int)entry->priority, "weight", (int)entry->weight, "pid", entry->pid, "uid",
+    return json_pack("{s:I,s:o,s:o,s:i,s:i,s:i,s:I,s:I,s:I,s:b,s:I,s:I,s:I,s:o,s:o}", "session",
+                     (json_int_t)entry->session, "client", json_text(entry->name), "class", json_text(entry->class),
+                     "priority", (int)entry->priority, "weight", (int)entry->weight, "pid", entry->pid, "uid",
                      (json_int_t)entry->uid, "charged_uid", (json_int_t)entry->charged_uid, "gid",
                      (json_int_t)entry->gid, "connected", entry->connected, "leases", (json_int_t)entry->leases,
                      "physical_bytes", (json_int_t)entry->physical_bytes, "mapped_bytes",
-                     (json_int_t)entry->mapped_bytes, "max_bytes", ctl_json_limit(entry->limits.max_bytes),
-                     "max_physical_bytes", ctl_json_limit(entry->limits.max_physical_bytes));
+                     (json_int_t)entry->mapped_bytes, "max_bytes", json_limit(entry->limits.max_bytes),
+                     "max_physical_bytes", json_limit(entry->limits.max_physical_bytes));
 }
 
 /* "500001 (1000)": who is charged stands behind. */
@@ -35,8 +36,8 @@ static void add_row(struct libscols_table *table, const struct listing_reply *pa
         priority[CELL_BYTES];
     const char *cells[] = {
         cell_number(entry->session, session),
-        entry->name,
-        entry->class,
+        cell_text(entry->name),
+        cell_text(entry->class),
         cell_number(entry->priority, priority),
         cell_number((uint64_t)entry->pid, pid),
         user_cell(entry, uid),
@@ -60,8 +61,8 @@ static uint64_t number(const struct listing_reply *page, size_t index)
 
 int sessions_main(const struct ctl_options *options, int argc, char **argv)
 {
-    static const struct column columns[] = {{"SESSION", true}, {"NAME", false}, {"CLASS", false}, {"PRIORITY", true},
-                                            {"PID", true},     {"UID", true},   {"STATE", false}, {"LEASES", true},
+    static const struct column columns[] = {{"SESSION", true}, {"CLIENT", false}, {"CLASS", false}, {"PRIORITY", true},
+                                            {"PID", true},     {"UID", true},     {"STATE", false}, {"LEASES", true},
                                             {"RAM", true},     {"MAPPED", true}};
     static const struct listing_kind kind = {
         .what = LIST_SESSIONS,

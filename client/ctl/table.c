@@ -25,16 +25,41 @@ void table_add(struct libscols_table *table, const char *const *cells, size_t co
     }
 }
 
+/* libsmartcols prints nothing for a table without rows. */
+static void print_headings(struct libscols_table *table)
+{
+    size_t count = scols_table_get_ncols(table);
+    for (size_t i = 0; i < count; i++) {
+        printf("%s%s", i ? " " : "", scols_column_get_name(scols_table_get_column(table, i)));
+    }
+    (void)putchar('\n');
+}
+
 void table_finish(struct libscols_table *table)
 {
-    if (table) {
-        (void)scols_print_table(table);
-        scols_unref_table(table);
+    if (!table) {
+        return;
     }
+    if (scols_table_get_nlines(table) > 0) {
+        (void)scols_print_table(table);
+    } else {
+        print_headings(table);
+    }
+    scols_unref_table(table);
 }
 
 const char *cell_number(uint64_t number, char *text)
 {
     (void)snprintf(text, CELL_BYTES, "%llu", (unsigned long long)number);
     return text;
+}
+
+const char *cell_number_or_none(uint64_t number, char *text)
+{
+    return number ? cell_number(number, text) : "-";
+}
+
+const char *cell_text(const char *text)
+{
+    return *text ? text : "-";
 }

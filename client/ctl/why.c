@@ -1,20 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* membrokerctl why */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/ctl/ctl.h"
+#include "client/ctl/print.h"
 #include "client/ctl/table.h"
 #include "client/ctl/text.h"
 #include "proto/base/size.h"
 
 /* ---- JSON ---- */
 
+/* A user whom the viewer may not look at is told without process and names: such a holder has no session. */
 static json_t *holder_json(const struct holder *holder)
 {
-    return json_pack("{s:I,s:s,s:i,s:I,s:I}", "session", (json_int_t)holder->session, "name", holder->name, "pid",
-                     holder->pid, "uid", (json_int_t)holder->uid, "bytes", (json_int_t)holder->bytes);
+    return json_pack("{s:o,s:o,s:o,s:I,s:I}", "session", json_number(holder->session), "client",
+                     holder->session ? json_text(holder->name) : json_null(), "pid", json_number((uint64_t)holder->pid),
+                     "uid", (json_int_t)holder->uid, "bytes", (json_int_t)holder->bytes);
+}
+
+static json_t *holders_json(const struct holder *holders, size_t count)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++) {
+        (void)json_array_append_new(array, holder_json(&holders[i]));
+    }
+    return array;
 }
 
 static const char *location_name(enum location location)
@@ -22,31 +35,41 @@ static const char *location_name(enum location location)
     return location == LOCATION_AUTO ? "auto" : location == LOCATION_MMAP ? "mmap" : "ram";
 }
 
-static json_t *entry_json(const struct why_entry *entry)
-{
-    const struct refusal *refusal = &entry->refusal;
-    json_t *holders = json_array();
-    for (size_t i = 0; i < refusal->holder_count; i++) {
-        (void)json_array_append_new(holders, holder_json(&refusal->holders[i]));
-    }
-    json_t *earliest = entry->earliest_ms == UINT64_MAX ? json_null() : json_integer((json_int_t)entry->earliest_ms);
-    return json_pack("{s:I,s:s,s:i,s:I,s:b,s:I,s:I,s:s,s:b,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "session",
-                     (json_int_t)entry->session, "client", entry->name, "pid", entry->pid, "uid",
-                     (json_int_t)entry->uid, "waits", entry->waits, "place", (json_int_t)entry->place, "since_ms",
-                     (json_int_t)entry->since_ms, "location", location_name(entry->location), "either", entry->either,
-                     "limit", refusal->limit, "whose", refusal->whose, "limit_bytes", (json_int_t)refusal->limit_bytes,
-                     "asked_bytes", (json_int_t)refusal->asked_bytes, "used_bytes", (json_int_t)refusal->used_bytes,
-                     "free_bytes", (json_int_t)refusal->free_bytes, "reserved_bytes",
-                     (json_int_t)refusal->reserved_bytes, "claimed_bytes", (json_int_t)refusal->claimed_bytes,
-                     "pool_bytes", (json_int_t)refusal->pool_bytes, "earliest_ms", earliest, "holders", holders);
-}
-
-/* ---- text ---- */
-
 static bool is_limit(const struct why_entry *entry, const char *limit)
 {
     return strcmp(entry->refusal.limit, limit) == 0;
 }
+
+/* The figures: of bytes, or for max_leases of leases. */
+static json_t *refusal_json(const struct why_entry *entry)
+{
+    const struct refusal *refusal = &entry->refusal;
+    bool has_limit = refusal->limit_bytes != LIMIT_OFF;
+    return json_pack("{s:o,s:o,s:s,s:o,s:I,s:I,s:o,s:I,s:I,s:I,s:o,s:o}", "limit", json_text(refusal->limit), "whose",
+                     json_text(refusal->whose), "unit", is_limit(entry, "max_leases") ? "leases" : "bytes", "allowed",
+                     json_limit(refusal->limit_bytes), "asked", (json_int_t)refusal->asked_bytes, "used",
+                     (json_int_t)refusal->used_bytes, "free",
+                     has_limit ? json_integer((json_int_t)refusal->free_bytes) : json_null(), "reserved",
+                     (json_int_t)refusal->reserved_bytes, "claimed", (json_int_t)refusal->claimed_bytes, "pooled",
+                     (json_int_t)refusal->pool_bytes, "holders", holders_json(refusal->holders, refusal->holder_count),
+                     "ahead", holders_json(refusal->ahead, refusal->ahead_count));
+}
+
+static json_t *entry_json(const struct why_entry *entry)
+{
+    json_t *earliest = entry->earliest_ms == UINT64_MAX ? json_null() : json_integer((json_int_t)entry->earliest_ms);
+    json_t *json = json_pack("{s:I,s:o,s:i,s:I,s:b,s:b,s:o,s:I,s:s,s:b,s:o}", "session", (json_int_t)entry->session,
+                             "client", json_text(entry->name), "pid", entry->pid, "uid", (json_int_t)entry->uid,
+                             "waits", entry->waits, "session_over", entry->is_over, "place", json_number(entry->place),
+                             "since_ms", (json_int_t)entry->since_ms, "location", location_name(entry->location),
+                             "either", entry->either, "earliest_ms", earliest);
+    json_t *refusal = refusal_json(entry);
+    (void)json_object_update(json, refusal);
+    json_decref(refusal);
+    return json;
+}
+
+/* ---- text ---- */
 
 /* max_leases: the figures are numbers. */
 static void print_leases(const struct refusal *refusal)
@@ -56,7 +79,7 @@ static void print_leases(const struct refusal *refusal)
     printf("'s max_leases is %llu, %llu of it used", (unsigned long long)refusal->limit_bytes,
            (unsigned long long)refusal->used_bytes);
     if (refusal->claimed_bytes) {
-        printf(", %llu spoken for by those before", (unsigned long long)refusal->claimed_bytes);
+        printf(", %llu claimed by requests before it", (unsigned long long)refusal->claimed_bytes);
     }
     printf(": %llu free\n", (unsigned long long)refusal->free_bytes);
 }
@@ -74,7 +97,7 @@ static void print_bytes(const struct refusal *refusal)
         printf(", %s reserved for others", size_to_text(refusal->reserved_bytes, other));
     }
     if (refusal->claimed_bytes) {
-        printf(", %s spoken for by those before", size_to_text(refusal->claimed_bytes, other));
+        printf(", %s claimed by requests before it", size_to_text(refusal->claimed_bytes, other));
     }
     printf(": %s free\n", size_to_text(refusal->free_bytes, free_text));
 }
@@ -91,7 +114,7 @@ static void print_limit(const struct why_entry *entry)
     printf("  asked for %s in %s; ", size_to_text(entry->refusal.asked_bytes, asked),
            (entry->either ? either : words)[entry->location == LOCATION_RAM ? LOCATION_RAM : LOCATION_MMAP]);
     if (is_limit(entry, "pause_ram_at")) {
-        printf("no RAM is granted now\n");
+        printf("no RAM %s granted %s\n", entry->is_over ? "was" : "is", entry->is_over ? "then" : "now");
     } else {
         print_bytes(&entry->refusal);
     }
@@ -105,6 +128,8 @@ static void print_time(const struct why_entry *entry)
         printf("  grants of RAM are paused while the machine is under memory pressure ([pressure] pause_ram_at)\n");
     } else if (entry->earliest_ms == UINT64_MAX && refusal->asked_bytes > refusal->limit_bytes) {
         printf("  it would not fit even if every lease ended: ask for less, or raise %s\n", refusal->limit);
+    } else if (entry->earliest_ms == UINT64_MAX && refusal->ahead_count) {
+        printf("  the requests before it are served first; when enough could come free after them is not known\n");
     } else if (entry->earliest_ms == UINT64_MAX) {
         printf("  when enough could come free is not known\n");
     } else if (entry->earliest_ms == 0) {
@@ -115,29 +140,66 @@ static void print_time(const struct why_entry *entry)
     }
 }
 
-static void print_entry(const struct why_entry *entry)
+/* A waiting request's figures are those of now; so are those of a refused one, while its session lasts. */
+static void print_state(const struct why_entry *entry)
 {
-    char since[SIZE_TEXT_BYTES], text[SIZE_TEXT_BYTES];
-    const struct refusal *refusal = &entry->refusal;
-    text_print(stdout, entry->name[0] ? entry->name : "unnamed");
-    printf(" (session %llu, pid %d, uid %u) ", (unsigned long long)entry->session, entry->pid, entry->uid);
+    char since[SIZE_TEXT_BYTES];
+    duration_to_text(entry->since_ms, since);
     if (entry->waits) {
-        printf("waits since %s, at place %llu\n", duration_to_text(entry->since_ms, since),
-               (unsigned long long)entry->place);
+        printf(" has waited for %s, at place %llu\n", since, (unsigned long long)entry->place);
+    } else if (entry->is_over) {
+        printf(" was refused %s ago, and its session has ended; the figures are those of the refusal\n", since);
     } else {
-        printf("was refused %s ago\n", duration_to_text(entry->since_ms, since));
+        printf(" was refused %s ago; the figures are those of now\n", since);
     }
-    print_limit(entry);
-    for (size_t i = 0; i < refusal->holder_count; i++) {
-        const struct holder *holder = &refusal->holders[i];
-        printf("  held: %s by ", size_to_text(holder->bytes, text));
-        text_print(stdout, holder->name[0] ? holder->name : "unnamed");
-        printf(" (session %llu, pid %d, uid %u)\n", (unsigned long long)holder->session, holder->pid, holder->uid);
-    }
-    print_time(entry);
 }
 
-static int print_all(const struct why_reply *why, bool json)
+static void print_party(const char *name, uint64_t session, int32_t pid, uint32_t uid)
+{
+    if (session) {
+        text_print(stdout, name[0] ? name : "unnamed");
+        printf(" (session %llu, pid %d, uid %u)", (unsigned long long)session, pid, uid);
+    } else {
+        printf("another user's process (uid %u)", uid);
+    }
+}
+
+static void print_parties(const char *what, const char *preposition, const struct holder *parties, size_t count,
+                          bool are_leases)
+{
+    char text[SIZE_TEXT_BYTES];
+    for (size_t i = 0; i < count; i++) {
+        const struct holder *party = &parties[i];
+        printf("  %s: %s %s ", what, are_leases ? "a lease" : size_to_text(party->bytes, text), preposition);
+        print_party(party->name, party->session, party->pid, party->uid);
+        (void)putchar('\n');
+    }
+}
+
+static void print_entry(const struct why_entry *entry)
+{
+    const struct refusal *refusal = &entry->refusal;
+    print_party(entry->name, entry->session, entry->pid, entry->uid);
+    print_state(entry);
+    print_limit(entry);
+    print_parties("held", "by", refusal->holders, refusal->holder_count, false);
+    print_parties("before it", "for", refusal->ahead, refusal->ahead_count, is_limit(entry, "max_leases"));
+    if (!entry->is_over) {
+        print_time(entry);
+    }
+}
+
+static void print_nothing(uint64_t session)
+{
+    if (session) {
+        printf("session %llu waits for nothing, and was not refused in the last 10 minutes\n",
+               (unsigned long long)session);
+    } else {
+        printf("nobody waits, and nobody was refused in the last 10 minutes\n");
+    }
+}
+
+static int print_all(const struct why_reply *why, uint64_t session, bool json)
 {
     json_t *array = json ? json_array() : NULL;
     for (size_t i = 0; i < why->count; i++) {
@@ -148,10 +210,21 @@ static int print_all(const struct why_reply *why, bool json)
         }
     }
     if (array) {
-        return ctl_print_json(json_pack("{s:o}", "why", array), false);
+        return print_json(json_pack("{s:o}", "why", array), false);
     }
     if (why->count == 0) {
-        printf("nobody waits, and nobody was refused lately\n");
+        print_nothing(session);
+    }
+    return CTL_DONE;
+}
+
+static int take_session(const char *text, uint64_t *ret)
+{
+    char *end;
+    errno = 0;
+    *ret = strtoull(text, &end, 10);
+    if (*end || errno || text[0] < '0' || text[0] > '9' || *ret == 0) {
+        return ctl_usage("`%s` is not a session's number; `membrokerctl sessions` lists them", text);
     }
     return CTL_DONE;
 }
@@ -160,16 +233,9 @@ int why_main(const struct ctl_options *options, int argc, char **argv)
 {
     struct request request = {.kind = REQUEST_WHY};
     const struct reply *reply;
-    char *end = NULL;
-    if (!ctl_takes(argc, argv, 1)) {
+    if (!ctl_takes(argc, argv, 1) || (argc > 1 && take_session(argv[1], &request.why_session) != CTL_DONE)) {
         return CTL_USAGE;
     }
-    if (argc > 1) {
-        request.why_session = strtoull(argv[1], &end, 10);
-    }
-    if (end && (*end || argv[1][0] < '1' || argv[1][0] > '9')) {
-        return ctl_usage("`%s` is no session's number; see `membrokerctl sessions`", argv[1]);
-    }
     int result = ctl_ask(options, &request, &reply);
-    return result == CTL_DONE ? print_all(&reply->why, options->json) : result;
+    return result == CTL_DONE ? print_all(&reply->why, request.why_session, options->json) : result;
 }

@@ -213,7 +213,7 @@ typedef struct mb_client_options {
 
 /*
  * Connects to the broker and opens a session. `options` NULL: all defaults. The caller owns the
- * client and ends it with mb_disconnect(). Also -ETIMEDOUT. Any thread.
+ * client and ends it with mb_disconnect(). Also -ETIMEDOUT; -EACCES if the socket keeps this user out. Any thread.
  */
 MB_PUBLIC int mb_connect(const mb_client_options *options, mb_client **ret_client);
 

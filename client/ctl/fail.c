@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Failing: a sentence for people, or an object for programs; and the exit status. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "client/ctl/ctl.h"
+#include "client/ctl/print.h"
+#include "client/ctl/text.h"
+#include "membroker.h"
+#include "proto/base/size.h"
+
+enum { SENTENCE_BYTES = 1280 };
+
+static bool as_json;
+
+void ctl_fail_as_json(void)
+{
+    as_json = true;
+}
+
+static void print_sentence(const char *sentence, bool is_usage)
+{
+    (void)fprintf(stderr, "membrokerctl: ");
+    text_print(stderr, sentence);
+    (void)fprintf(stderr, is_usage ? "\nTry `membrokerctl --help`.\n" : "\n");
+}
+
+static int fail(int status, int code, const char *sentence)
+{
+    const char *name = strerrorname_np(-code);
+    if (as_json) {
+        (void)print_json(json_pack("{s:{s:o,s:s?,s:i}}", "error", "message", json_text(sentence), "errno", name,
+                                   "exit_status", status),
+                         true);
+    } else {
+        print_sentence(sentence, status == CTL_USAGE);
+    }
+    return status;
+}
+
+int ctl_failed(int code)
+{
+    bool is_absent = code == -ENOTCONN || code == -ETIMEDOUT;
+    return fail(is_absent ? CTL_NO_DAEMON : CTL_REFUSED, code, mb_last_error());
+}
+
+int ctl_fail(int code, const char *format, ...)
+{
+    char sentence[SENTENCE_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(sentence, sizeof sentence, format, arguments);
+    va_end(arguments);
+    return fail(CTL_REFUSED, code, sentence);
+}
+
+int ctl_usage(const char *format, ...)
+{
+    char sentence[SENTENCE_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(sentence, sizeof sentence, format, arguments);
+    va_end(arguments);
+    return fail(CTL_USAGE, -EINVAL, sentence);
+}
+
+bool ctl_takes(int argc, char **argv, int most)
+{
+    if (argc - 1 <= most) {
+        return true;
+    }
+    (void)ctl_usage("%s takes no argument `%s`", argv[0], argv[most + 1]);
+    return false;
+}
+
+int ctl_take_duration(const char *option, const char *text, uint32_t least, uint32_t *ret_milliseconds)
+{
+    uint64_t milliseconds;
+    if (duration_from_text(text, &milliseconds) < 0) {
+        return ctl_usage("%s `%s`: a duration is a whole number with a unit, ms, s, min or h, such as 500ms or 2min",
+                         option, text);
+    }
+    if (milliseconds < least || milliseconds > UINT32_MAX) {
+        return ctl_usage("%s `%s`: a duration from %ums to %uh is expected", option, text, least, UINT32_MAX / 3600000);
+    }
+    *ret_milliseconds = (uint32_t)milliseconds;
+    return CTL_DONE;
+}
