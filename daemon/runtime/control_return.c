@@ -55,6 +55,9 @@ static void on_timer(uv_timer_t *timer)
     struct server *server = timer->data;
     struct control_return *returned = &server->control_return;
     struct control_memory *memory;
+    if (server->is_closing) { /* the workers have been stopped */
+        return;
+    }
     for (int i = 0; i < ASKED_AT_ONCE && (memory = control_store_borrow(&server->control_store)); i++) {
         if (memory->is_counted && !workers_are_held_up(server, memory->owner->uid, JOB_ASK_SOLE)) {
             ask(server, memory);

@@ -231,6 +231,24 @@ Test(kept_pages, one_that_was_had_again_stays_for_either_client)
     fixture_stop(&fixture);
 }
 
+/* Pages that are being asked about are the daemon's when it ends, and those that are to be asked about stay so. */
+Test(kept_pages, a_daemon_ends_while_it_asks)
+{
+    enum { ROUNDS = 8, PAGES = 20 };
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        int pages[PAGES];
+        fixture_start(&fixture, "");
+        for (int i = 0; i < PAGES; i++) {
+            pages[i] = left_page();
+        }
+        sleep_ms(round * 4);
+        fixture_stop(&fixture);
+        for (int i = 0; i < PAGES; i++) {
+            (void)close(pages[i]);
+        }
+    }
+}
+
 /* ---- bounds ---- */
 
 enum { DAEMON = 4100, HOARDER = 4200, HONEST = 4600, DESCRIPTORS = 256, HOARD = 48 /* a quarter of 192 */ };
