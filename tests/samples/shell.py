@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The shell samples of a document, as one session in their order.
+
+A command must end with 0; one that a comment line follows must print what the comment says instead ("..." is anything).
+What runs in the background is waited for until the broker knows of it.
+"""
+
+import re
+import subprocess
+
+PRELUDE = """\
+set -u
+failed=0
+fail() { echo "$*"; failed=1; }
+make() { for target in "${@:-all}"; do grep -qE "^$target:" Makefile packaging/*.mk tests/*.mk tests/*/*.mk || return 1; done; }
+membrokerctl() { "$build/membrokerctl" "$@"; }
+# what needs a service manager is tried by the system test
+membrokerd() { "$build/membrokerd" "${@/#--service/--quiet}"; }
+systemctl() { :; }
+journalctl() { :; }
+clients() { membrokerctl status --json 2>/dev/null | jq .sessions; }
+wait_for() { for _ in $(seq 1000); do "$@" && return; sleep 0.02; done; fail "in vain: $*"; }
+answers() { membrokerctl ping >/dev/null 2>&1; }
+more_than() { [ "$(clients)" -gt "$1" ]; }
+"""
+
+EPILOGUE = """\
+jobs=$(jobs -p)
+[ -z "$jobs" ] || { kill $jobs; wait; } 2>/dev/null
+exit $failed
+"""
+
+
+def commands(sample):
+    """Pairs of a command and what it must print."""
+    found = []
+    for line in sample.lines:
+        if line.startswith("#") and found:
+            found[-1][1].append(line[1:].strip())
+        elif line.strip():
+            found.append((line, []))
+    return found
+
+
+def in_background(command):
+    wait = "answers" if "membrokerd" in command else 'more_than "$before"'
+    return f'before=$(clients)\n{{ {command}\n}} >>"$here/background" 2>&1\nwait_for {wait}\n'
+
+
+def in_foreground(place, command, expected):
+    command = re.sub(r"--for \S+", "--for 100ms", command)
+    script = f'{{ {command}\n}} >"$here/printed" 2>&1\nstatus=$?\n'
+    pieces = [piece.strip() for text in expected for piece in text.split("...") if piece.strip()]
+    for piece in pieces:
+        script += f"grep -qF -- {quote(piece)} \"$here/printed\" || fail {quote(place + ': ' + command)} prints: \"$(cat \"$here/printed\")\"\n"
+    if not pieces:
+        script += f"[ $status = 0 ] || fail {quote(place + ': ' + command)} ends with $status: \"$(cat \"$here/printed\")\"\n"
+    return script
+
+
+def quote(text):
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def play(samples, build, here, environment):
+    """Runs the samples; returns what went wrong, or an empty text."""
+    script = PRELUDE
+    for sample in samples:
+        for command, expected in commands(sample):
+            command = command.replace("build/membroker", f"{build}/membroker").replace("/tmp/", here + "/")
+            background = re.search(r"&\s*(#.*)?$", command)
+            script += in_background(command) if background else in_foreground(sample.place, command, expected)
+    with open(here + "/script", "w", encoding="utf-8") as file:
+        file.write(script + EPILOGUE)
+    try:
+        done = subprocess.run(["bash", here + "/script"], env={**environment, "build": build, "here": here}, timeout=120,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    except subprocess.TimeoutExpired as late:
+        return f"the session does not end: {late.stdout}"
+    return "" if done.returncode == 0 else done.stdout or f"the session ends with {done.returncode}"
