@@ -8,14 +8,15 @@ UNIT_O        := $(call object,$(wildcard tests/unit/*.c))
 INTEGRATION_O := $(call object,$(wildcard tests/integration/*.c))
 SIMULATION_O  := $(call object,$(wildcard tests/simulation/*.c))
 SOAK_O        := $(call object,$(wildcard tests/soak/*.c))
+MODEL_O       := $(call object,$(wildcard tests/workspace-model/*.c))
 ATTACKS_O     := $(call object,$(wildcard tests/attacks/*.c))
 FAULTS_O      := $(call object,$(filter-out %/preload.c,$(wildcard tests/faults/*.c)))
-$(UNIT_CORE_O) $(UNIT_O) $(INTEGRATION_O) $(FAULTS_O) $(SOAK_O) $(SIMULATION_O) $(ATTACKS_O): CFLAGS += $(TEST_WARNINGS)
-$(UNIT_CORE_O) $(UNIT_O) $(INTEGRATION_O) $(FAULTS_O) $(SOAK_O) $(SIMULATION_O) $(ATTACKS_O) $(BUILD)/tests/cxx: | $(call need,test)
+$(UNIT_CORE_O) $(UNIT_O) $(INTEGRATION_O) $(FAULTS_O) $(SOAK_O) $(MODEL_O) $(SIMULATION_O) $(ATTACKS_O): CFLAGS += $(TEST_WARNINGS)
+$(UNIT_CORE_O) $(UNIT_O) $(INTEGRATION_O) $(FAULTS_O) $(SOAK_O) $(MODEL_O) $(SIMULATION_O) $(ATTACKS_O) $(BUILD)/tests/cxx: | $(call need,test)
 
 TEST_PROGRAMS := $(BUILD)/tests/unit-core $(BUILD)/tests/unit $(BUILD)/tests/integration $(BUILD)/tests/competitor \
                  $(BUILD)/tests/honest $(BUILD)/tests/misbehave $(BUILD)/tests/soak $(BUILD)/tests/simulation \
-                 $(BUILD)/tests/attacks
+                 $(BUILD)/tests/attacks $(BUILD)/tests/workspace-model
 
 # what the end-to-end tests start; coverage has it in the main build
 FAULTS := $(if $(FAULT_FLAGS),,faults)
@@ -64,6 +65,13 @@ $(BUILD)/tests/faults: $(FAULTS_O) $(call object,tests/integration/fixture.c tes
 
 $(BUILD)/tests/soak: $(SOAK_O) $(call object,tests/faults/faults.c tests/integration/fixture.c tests/integration/manager.c) $(WIRE_O) \
                      $(BASE_O) $(SHARED) | $(FAULTS)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -lmembroker \
+	    -Wl,-rpath,'$$ORIGIN/..' -lcriterion -lprotobuf-c -lutf8proc -pthread
+
+# workspaces against a model of ND4J's rules
+$(BUILD)/tests/workspace-model: $(MODEL_O) $(call object,tests/integration/fixture.c tests/integration/manager.c) $(WIRE_O) $(BASE_O) \
+                                $(SHARED) | $(FAULTS)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -lmembroker \
 	    -Wl,-rpath,'$$ORIGIN/..' -lcriterion -lprotobuf-c -lutf8proc -pthread
@@ -146,11 +154,13 @@ mutate: $(BUILD)/tests/unit-core $(BUILD)/tests/unit | $(call need,mutate) ## MU
 # ---- the long ones ----
 SOAK_SECONDS ?= 600
 
-soak: all $(TEST_PROGRAMS) $(BUILD)/tests/faults | $(call need,mutate) ## every fault, 2,000 seeds, 1,000 mutants, SOAK_SECONDS (600) of random lives under ASan, 1,000 misbehaving clients
+soak: all $(TEST_PROGRAMS) $(BUILD)/tests/faults | $(call need,mutate) ## every fault, 2,000 seeds, 1,000 mutants, SOAK_SECONDS (600) of random lives and of random workspaces under ASan, 1,000 misbehaving clients
 	MEMBROKER_SIMULATIONS=2000 $(BUILD)/tests/unit-core --filter 'simulation/*'
 	MEMBROKER_SIMULATIONS=2000 $(BUILD)/tests/simulation
-	$(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined OPTIMIZE='-O1 -g' $(BUILD)/asan/membrokerd $(BUILD)/asan/tests/soak
+	$(MAKE) BUILD=$(BUILD)/asan SANITIZE=address,undefined OPTIMIZE='-O1 -g' $(BUILD)/asan/membrokerd $(BUILD)/asan/tests/soak \
+	    $(BUILD)/asan/tests/workspace-model
 	MEMBROKER_SOAK_SECONDS=$(SOAK_SECONDS) $(ASAN_ENV) $(BUILD)/asan/tests/soak
+	MEMBROKER_MODEL_SECONDS=$(SOAK_SECONDS) MEMBROKER_MODEL_SEED=$$(date +%s) $(ASAN_ENV) $(BUILD)/asan/tests/workspace-model
 	MEMBROKER_SOAK_SECONDS=$(SOAK_SECONDS) MEMBROKER_SOAK_PRELOAD=1 $(BUILD)/tests/soak
 	$(BUILD)/tests/faults -j3
 	bash tests/swarm/check-swarm $(BUILD) 1000 120 5

@@ -357,6 +357,7 @@ static unsigned touch_flags;
 
 static int touch(const struct fixture *with)
 {
+    (void)signal(SIGSEGV, SIG_DFL); /* not the test's, nor a sanitizer's */
     fixture = *with;
     client = fixture_connect(with, touch_flags);
     run_thread();
@@ -370,7 +371,7 @@ Test(references, what_an_ended_thread_had_is_unmapped_and_no_guard_covers_it)
     for (touch_flags = 0; touch_flags <= MB_CLIENT_GUARD; touch_flags += MB_CLIENT_GUARD) {
         pid_t child = fixture_fork(touch, &fixture);
         cr_assert_eq(waitpid(child, &status, 0), child);
-        cr_expect(WIFSIGNALED(status) ? WTERMSIG(status) == SIGSEGV : WEXITSTATUS(status) != 0x5a);
+        cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV, "status %#x", status);
     }
     WAIT_UNTIL(used() == 0);
     fixture_stop(&fixture);
