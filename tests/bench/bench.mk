@@ -3,13 +3,18 @@
 # shared library as a user's would.
 
 BENCH_DIR    := $(BUILD)/bench
-BENCH_KERNEL := scratch_malloc buffers_malloc scratch_bump kernel_round_trip kernel_first_touch
-BENCH_BROKER := workspace_threads scratch_workspace buffers_tracked broker_round_trip broker_first_touch latency
+BENCH_KERNEL := scratch_malloc buffers_malloc scratch_bump scratch_bump_called kernel_round_trip kernel_first_touch
+BENCH_BROKER := workspace_threads scratch_workspace scratch_workspace_called buffers_tracked broker_round_trip broker_first_touch latency
 BENCH_PROGRAMS := $(addprefix $(BENCH_DIR)/,$(BENCH_KERNEL) $(BENCH_BROKER))
 BENCH_COMMON := $(call object,tests/bench/measure.c)
 BENCH_RUNS   ?= 7
 
-.SECONDARY: $(call object,$(wildcard tests/bench/*.c))
+.SECONDARY: $(call object,$(wildcard tests/bench/*.c)) $(patsubst %,$(BUILD)/obj/tests/bench/scratch_%_called.o,bump workspace)
+
+# the same with calls instead of code in the loop, on both sides
+$(BUILD)/obj/tests/bench/%_called.o: tests/bench/%.c Makefile | $(GEN_C) $(SETUP)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -DSCRATCH_CALLED $(ALL_CFLAGS) -c -o $@ $<
 $(call object,$(wildcard tests/bench/*.c)): | $(call need,bench)
 
 $(addprefix $(BENCH_DIR)/,$(BENCH_KERNEL)): $(BENCH_DIR)/%: $(BUILD)/obj/tests/bench/%.o $(BENCH_COMMON)
@@ -24,8 +29,9 @@ $(addprefix $(BENCH_DIR)/,$(BENCH_BROKER)): $(BENCH_DIR)/%: $(BUILD)/obj/tests/b
 $(BENCH_DIR)/latency: BENCH_LIBS := -lgsl -lgslcblas -pthread
 
 # these ask for status as membrokerctl does, or speak the protocol themselves, which the public library has no call for
-BENCH_STATIC := $(addprefix $(BENCH_DIR)/,status_while_freeing first_use scale)
+BENCH_STATIC := $(addprefix $(BENCH_DIR)/,status_while_freeing first_use pool_round_trip scale)
 $(BENCH_STATIC): $(BENCH_DIR)/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/obj/client/ctl/monitor.o \
+                                   $(BUILD)/obj/tests/bench/pool_status.o \
                                    $(BENCH_COMMON) $(CLIENT_O) $(WIRE_O) $(BASE_O)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ $(CLIENT_LIBS) -lm
@@ -36,7 +42,7 @@ $(BENCH_DIR)/core_scale: $(BUILD)/obj/tests/bench/core_scale.o $(BENCH_COMMON) $
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ -lm
 
 bench: $(BUILD)/tests/integration $(DAEMON) $(SHARED) $(BENCH_PROGRAMS) $(BENCH_STATIC) $(BENCH_DIR)/core_scale | $(call need,bench) ## measure beside malloc, a bare bump pointer and the kernel; build/bench.json
-	python3 tests/bench/run-bench --build $(BUILD) --runs $(BENCH_RUNS)
+	python3 tests/bench/run-bench --build $(BUILD) --runs $(BENCH_RUNS) $(addprefix --only ,$(BENCH_ONLY))
 
 SCALE_LEASES ?= 100000
 bench-scale: all $(BENCH_DIR)/scale ## SCALE_LEASES (100,000) leases of a real broker, in a virtual machine

@@ -4,12 +4,13 @@
  * price that no broker on a socket can go under.
  *
  * Two processes on a pair of SOCK_SEQPACKET sockets, the lender waiting in epoll as a daemon does. A borrow
- * is one question and one answer with a sealed 1 MiB memfd made for it, which the borrower maps and unmaps
- * without touching it; the lender truncates it to nothing. In the strict borrow the lender does that when the
- * next question comes, so that a borrow is exactly one round trip; in the other one the borrower
- * says in a message of its own that it is done, as a client of the broker does.
+ * is one question and one answer with a sealed 1 MiB memfd made for it, which the borrower maps and unmaps,
+ * without touching it or with a byte of each page written; the lender truncates it to nothing. In the strict borrow the
+ * lender does that when the next question comes, so that a borrow is exactly one round trip; in the other one the
+ * borrower says in a message of its own that it is done, as a client of the broker does.
  */
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -107,14 +108,28 @@ static void ping(void *socket)
     (void)packet_receive(*(int *)socket, packet);
 }
 
-static void borrow(void *socket)
+static void borrow_and(void *socket, bool touch)
 {
     char packet[PACKET_BYTES] = {QUESTION_BORROW};
     packet_send(*(int *)socket, packet, -EBADF);
     cleanup(fd_closep) int fd = packet_receive(*(int *)socket, packet);
     void *memory = mmap(NULL, SEGMENT_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (memory == MAP_FAILED || munmap(memory, SEGMENT_BYTES) < 0)
+    if (memory == MAP_FAILED)
         measure_fail_errno("mmap");
+    if (touch)
+        pages_write(memory, SEGMENT_BYTES);
+    if (munmap(memory, SEGMENT_BYTES) < 0)
+        measure_fail_errno("munmap");
+}
+
+static void borrow(void *socket)
+{
+    borrow_and(socket, false);
+}
+
+static void borrow_touched(void *socket)
+{
+    borrow_and(socket, true);
 }
 
 static void borrow_and_tell(void *socket)
@@ -141,6 +156,7 @@ int main(void)
     (void)close(pair[1]);
     rounds_measure("ping", ping, &pair[0]);
     rounds_measure("borrow", borrow, &pair[0]);
+    rounds_measure("borrow_touched", borrow_touched, &pair[0]);
     rounds_measure("borrow_and_tell", borrow_and_tell, &pair[0]);
     (void)close(pair[0]);
     if (waitpid(lender, &status, 0) < 0 || status != 0)

@@ -2,7 +2,8 @@
 /*
  * How long an acquire takes when 64 clients ask without a pause: each acquires 64 KiB and releases it, for SECONDS. The
  * latencies go to a histogram (GSL's) with bins that grow by 2 %, from 1 us to 10 s; beside it what 64
- * threads pay for the kernel's part of it alone, a memfd of their own. Usage: latency SECONDS
+ * threads pay for the kernel's part of it alone, a memfd of their own, and how much of a processor the broker took
+ * meanwhile. Usage: latency SECONDS BROKERS_PROCESS
  */
 #include <gsl/gsl_histogram.h>
 #include <membroker.h>
@@ -10,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -112,14 +114,29 @@ static double run(struct caller *callers, unsigned seconds, const char *const na
     return count;
 }
 
+/* Of a process, so far. */
+static double processor_seconds(const char *process)
+{
+    char path[64];
+    unsigned long user = 0, kernel = 0;
+    (void)snprintf(path, sizeof path, "/proc/%s/stat", process);
+    FILE *file = fopen(path, "re");
+    int got =
+        file ? fscanf(file, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &kernel) : 0;
+    if (got != 2)
+        measure_fail("latency", "the broker's processor time can't be read");
+    (void)fclose(file);
+    return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
+}
+
 int main(int argc, char **argv)
 {
     static const char *const ours[] = {"acquire_p50_us", "acquire_p99_us", "acquire_p99.9_us"};
     static const char *const kernels[] = {"memfd_p50_us", "memfd_p99_us", "memfd_p99.9_us"};
     static struct caller callers[CLIENTS];
-    unsigned seconds = argc == 2 ? (unsigned)atoi(argv[1]) : 0;
+    unsigned seconds = argc == 3 ? (unsigned)atoi(argv[1]) : 0;
     if (seconds == 0)
-        measure_fail("latency", "it takes a number of seconds");
+        measure_fail("latency", "it takes a number of seconds, and the broker's process");
     double count = run(callers, seconds, kernels, "memfd_longest_us");
     for (int i = 0; i < CLIENTS; i++) {
         mb_client_options options = MB_CLIENT_OPTIONS_INIT;
@@ -127,8 +144,11 @@ int main(int argc, char **argv)
         if (mb_connect(&options, &callers[i].client) < 0)
             measure_fail("mb_connect", mb_last_error());
     }
+    double before = processor_seconds(argv[2]), begun = clock_ms();
     count = run(callers, seconds, ours, "acquire_longest_us");
-    figure_print("acquires_a_second", count / seconds);
+    double elapsed = (clock_ms() - begun) / 1000;
+    figure_print("acquires_a_second", count / elapsed);
+    figure_print("broker_cpu_percent", 100 * (processor_seconds(argv[2]) - before) / elapsed);
     for (int i = 0; i < CLIENTS; i++)
         mb_disconnect(callers[i].client);
     return 0;

@@ -16,6 +16,14 @@ static int values_compare(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
+void pages_write(char *memory, size_t bytes)
+{
+    enum { PAGE = 4096 };
+    volatile char *written = memory;
+    for (size_t at = 0; at < bytes; at += PAGE)
+        written[at] = 1;
+}
+
 void values_sort(double *values, size_t count)
 {
     qsort(values, count, sizeof *values, values_compare);

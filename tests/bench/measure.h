@@ -23,6 +23,9 @@ static inline double clock_ms(void)
     return clock_ns() / 1e6;
 }
 
+/* Writes one byte to each page. */
+void pages_write(char *memory, size_t bytes);
+
 /* Sorts the values; the functions below want them sorted. */
 void values_sort(double *values, size_t count);
 

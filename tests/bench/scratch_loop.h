@@ -23,6 +23,13 @@
 
 #define SCRATCH_INLINE static inline __attribute__((always_inline))
 
+/* How the allocation itself gets into the loop. */
+#ifdef SCRATCH_CALLED
+#define SCRATCH_ALLOCATOR static __attribute__((noinline))
+#else
+#define SCRATCH_ALLOCATOR SCRATCH_INLINE
+#endif
+
 enum {
     SCRATCH_COUNT = 200,
     SCRATCH_SAMPLES = 9,

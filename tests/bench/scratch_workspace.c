@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The scratch loop in a workspace of libmembroker: one cycle an iteration. The arena is written through
- * once before, as the bare bump pointer's memory is, so that both find pages that exist.
+ * once before, as the bare bump pointer's memory is, so that both find pages that exist. Where SCRATCH_CALLED is
+ * defined the library's function is called, else its code is in the loop, as in any program.
  */
+#ifdef SCRATCH_CALLED
+#define MB_NO_INLINE
+#endif
 #include <membroker.h>
 #include <string.h>
 
