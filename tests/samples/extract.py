@@ -15,6 +15,8 @@ class Sample:
     def kind(self):
         """What it is by how it looks; None is a sample that nobody knows how to try."""
         first = self.lines[0].strip()
+        if any("+--" in line or re.fullmatch(r"[\s|]+", line) for line in self.lines):
+            return "figure"
         if first.startswith("["):
             return "unit" if first in ("[Socket]", "[Service]", "[Unit]") else "configuration"
         if re.match(r"[a-z]+/\s", first):
