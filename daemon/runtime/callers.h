@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
@@ -22,6 +23,7 @@ struct caller {
     uint64_t queued_bytes;   /* of frames that could not be sent yet */
     uint32_t queued_descriptors; /* copies that travel with those */
     uint32_t unread_descriptors; /* sent and, as far as we know, not received */
+    bool has_received;           /* all of some connection's, once */
 };
 
 LIST_HEAD(caller_list, caller);

@@ -8,19 +8,35 @@
 #include "daemon/runtime/peer.h"
 #include "proto/base/size.h"
 
-#define DEAF_NS NANOSECONDS_PER_SECOND
+#define DEAF_NS      NANOSECONDS_PER_SECOND
+#define LONG_DEAF_NS (5 * NANOSECONDS_PER_SECOND) /* of those who have no more than everybody may */
 enum { LOOKS_AT_ONCE = 64 };
 
-/* Of those looked at, the connection whose user has the most in flight, and received nothing for long. */
+/* Whether to cut it off would be just: it has more than a few and receives nothing, or has not for long. */
+static bool is_deaf(const struct server *server, const struct connection *connection, uint64_t now)
+{
+    uint64_t since = now - connection->outbox.unread_since;
+    return since >= DEAF_NS && (connection->caller->unread_descriptors > IN_FLIGHT_FEW ||
+                                (since >= LONG_DEAF_NS && in_flight_is_full(&server->in_flight)));
+}
+
+/* Whose user has more in flight; of those with a few, who has not received for longer. */
+static bool is_worse(const struct connection *a, const struct connection *b)
+{
+    uint32_t of_a = a->caller->unread_descriptors, of_b = b->caller->unread_descriptors;
+    if (of_a > IN_FLIGHT_FEW || of_b > IN_FLIGHT_FEW) {
+        return of_a > of_b;
+    }
+    return a->outbox.unread_since < b->outbox.unread_since;
+}
+
 static struct connection *find_worst(const struct server *server)
 {
     struct connection *connection, *worst = NULL;
     uint64_t now = server_monotonic();
     int looks = 0;
     TAILQ_FOREACH(connection, &server->unreceived, in_unreceived) {
-        uint32_t has = connection->caller->unread_descriptors;
-        bool is_deaf = now - connection->outbox.unread_since >= DEAF_NS && has > IN_FLIGHT_FEW;
-        if (is_deaf && (!worst || has > worst->caller->unread_descriptors)) {
+        if (is_deaf(server, connection, now) && (!worst || is_worse(connection, worst))) {
             worst = connection;
         }
         if (++looks == LOOKS_AT_ONCE) {
@@ -30,7 +46,7 @@ static struct connection *find_worst(const struct server *server)
     return worst;
 }
 
-/* Nobody has more than the few that everybody may have: cutting one off would give nothing back. */
+/* Nobody has more than the few that everybody may have, or has had them for long. */
 static void log_crowd(const struct server *server)
 {
     static const struct log_about anybody = {.event = LOG_EVENT_NONE};

@@ -29,8 +29,6 @@ enum {
     HELD_PAUSE_MAX_MS = 128, /* the first is 1 ms, each later one twice as long until something is received */
 };
 
-/* A client that received nothing for so long may be cut off, if others have no room. */
-
 struct queued_frame {
     TAILQ_ENTRY(queued_frame) in_queue;
     enum frame_order order;
@@ -86,6 +84,7 @@ static void recount(struct connection *connection)
     struct outbox *outbox = &connection->outbox;
     int unread_bytes = transport_unread(connection->fd);
     if (unread_bytes == 0) {
+        connection->caller->has_received = true;
         forget_unread(connection);
     } else if (unread_bytes < outbox->unread_bytes) {
         outbox->unread_since = server_monotonic();
@@ -107,7 +106,8 @@ static void recount_some(struct server *server, int looks)
 static bool has_room_in_flight(const struct connection *connection)
 {
     return connection->outbox.unread_descriptors < IN_FLIGHT_MAX &&
-           in_flight_allows(&connection->server->in_flight, connection->caller->unread_descriptors);
+           in_flight_allows(&connection->server->in_flight, connection->caller->unread_descriptors,
+                            connection->caller->has_received);
 }
 
 static bool may_send_descriptor(struct connection *connection)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Descriptors on their way to clients that don't receive them: what others, and other answers, have of that. */
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -80,7 +81,9 @@ enum { DESCRIPTORS = 1024, DAEMON = 4100, GREEDY = 9, EACH = 16, FIRST = 4200, H
 /* The kernel counts against the daemon's user, and lets root send what it likes: so the daemon is somebody else's. */
 static void start_limited(void)
 {
-    fixture_prepare(&fixture, "[limits]\nmax_physical_bytes = 1G\n[clients]\nmax_connections = 40\n");
+    fixture_prepare(
+        &fixture,
+        "[limits]\nmax_physical_bytes = 1G\n[leases]\nreconnect_grace = 1s\n[clients]\nmax_connections = 40\n");
     cr_assert(chown(fixture.directory, DAEMON, DAEMON) == 0 && chmod(fixture.config, 0644) == 0);
     fixture.uid = DAEMON;
     fixture.descriptors = DESCRIPTORS;
@@ -205,5 +208,108 @@ Test(in_flight, who_receives_nothing_is_cut_off_when_others_have_no_room_for_the
         WAIT_UNTIL(is_granted(late[i]));
         (void)close(late[i]);
     }
+    fixture_stop(&fixture);
+}
+
+/* 200 users with four each would have filled all there is: a newcomer waits then, and not who has received before. */
+Test(in_flight, who_receives_is_served_whatever_the_crowd)
+{
+    enum { CROWD = 250, FEW = 4 };
+    static int crowd[CROWD];
+    if (geteuid() != 0) {
+        cr_skip("becoming other users needs root");
+    }
+    start_limited();
+    cr_assert(seteuid(HONEST) == 0);
+    int honest = greeted();
+    cr_assert(seteuid(0) == 0);
+    cr_assert(is_granted(honest));
+    for (int i = 0; i < CROWD; i++) {
+        crowd[i] = take_and_leave((uid_t)(FIRST + i), FEW - 1);
+        if (i % 20 == 19) {
+            WAIT_UNTIL(fixture_status(&fixture).segments == 1);
+        }
+    }
+    int newcomer = greeting_as(HONEST + 1);
+    for (int i = 0; i < 20; i++) {
+        cr_assert(is_granted(honest));
+    }
+    cr_expect_eq(received_descriptors(newcomer), 0, "it is full, or this tests nothing");
+    for (int i = 0; i < CROWD; i++) {
+        (void)close(crowd[i]);
+    }
+    receive(newcomer, REPLY_WELCOME);
+    (void)close(newcomer);
+    (void)close(honest);
+    WAIT_UNTIL(fixture_status(&fixture).sessions == 0);
+    fixture_stop(&fixture);
+}
+
+static int take(uid_t uid, int grants)
+{
+    int fd = greeting_as(uid);
+    for (int id = 2; id <= grants + 1; id++) {
+        send_kind(fd, REQUEST_ACQUIRE, (uint64_t)id);
+    }
+    return fd;
+}
+
+static bool is_readable(int fd)
+{
+    struct pollfd input = {.fd = fd, .events = POLLIN};
+    return poll(&input, 1, 0) > 0;
+}
+
+/* Who hears that it was cut off closes its socket, as the library does. */
+static int close_ended(int *fds, int count)
+{
+    int closed = 0;
+    for (int i = 0; i < count; i++) {
+        if (fds[i] >= 0 && transport_has_ended(fds[i])) {
+            fds[i] = fd_close(fds[i]);
+            closed++;
+        }
+    }
+    return closed;
+}
+
+/* As many as each user may have, until all have half of 960: nobody has more than its few. */
+Test(in_flight, who_has_a_few_unread_for_long_is_cut_off_when_it_is_full)
+{
+    enum { FOUR = 90, THREE = 10, TWO = 15, ONE = 60, CROWD = FOUR + THREE + TWO + ONE, LATE = 12 };
+    static int crowd[CROWD], late[LATE];
+    uint64_t leases = 0;
+    int closed = 0;
+    if (geteuid() != 0) {
+        cr_skip("becoming other users needs root");
+    }
+    start_limited();
+    for (int i = 0; i < CROWD; i++) {
+        int grants = i < FOUR ? 3 : i < FOUR + THREE ? 2 : i < FOUR + THREE + TWO ? 1 : 0;
+        leases += (uint64_t)grants;
+        crowd[i] = take((uid_t)(FIRST + i), grants);
+        if (i % 20 == 19) {
+            WAIT_UNTIL(fixture_status(&fixture).leases == leases);
+        }
+    }
+    WAIT_UNTIL(fixture_status(&fixture).sessions == CROWD);
+    for (int i = 0; i < LATE; i++) { /* the first of them find the last room */
+        late[i] = greeting_as((uid_t)(HONEST + i));
+    }
+    for (int i = 0; i < LATE; i++) { /* none is received before all have come */
+        WAIT_UNTIL((closed += close_ended(crowd, CROWD)) < 0 || is_readable(late[i]));
+    }
+    for (int i = 0; i < LATE; i++) {
+        receive(late[i], REPLY_WELCOME);
+    }
+    cr_expect_gt(closed, 0, "it was full, or this tests nothing");
+    cr_expect_geq(fixture_status(&fixture).cut_off, (uint64_t)closed);
+    for (int i = 0; i < CROWD; i++) {
+        (void)fd_close(crowd[i]);
+    }
+    for (int i = 0; i < LATE; i++) {
+        (void)close(late[i]);
+    }
+    WAIT_UNTIL(fixture_status(&fixture).used_bytes == 0);
     fixture_stop(&fixture);
 }

@@ -10,7 +10,7 @@ TestSuite(in_flight);
 static uint32_t send_all(struct in_flight *in_flight, uint32_t has)
 {
     uint32_t sent = 0;
-    while (in_flight_allows(in_flight, has + sent)) {
+    while (in_flight_allows(in_flight, has + sent, false)) {
         sent++;
         in_flight->total++;
     }
@@ -36,7 +36,7 @@ Test(in_flight, greedy_users_leave_as_much_as_each_takes_and_a_few_for_everybody
     for (int sent = 1; sent > 0;) {
         sent = 0;
         for (int user = 0; user < GREEDY; user++) {
-            if (in_flight_allows(&in_flight, has[user])) {
+            if (in_flight_allows(&in_flight, has[user], false)) {
                 has[user]++;
                 in_flight.total++;
                 sent++;
@@ -47,9 +47,49 @@ Test(in_flight, greedy_users_leave_as_much_as_each_takes_and_a_few_for_everybody
     cr_expect_geq(360 - in_flight.total, has[GREEDY - 1] - 1, "a tenth finds as much room");
     for (int user = 0; user < MODEST; user++) {
         uint32_t sent = send_all(&in_flight, 0);
-        cr_expect_geq(sent, IN_FLIGHT_FEW, "user %d: %u", user, sent);
+        cr_expect_geq(sent, user < 4 ? IN_FLIGHT_FEW : 1, "user %d: %u", user, sent);
     }
     cr_expect_leq(in_flight.total, 480);
+}
+
+/* How many users that receive nothing fill what newcomers may have. */
+Test(in_flight, the_fuller_it_is_the_fewer_each_user_may_have)
+{
+    enum { USERS_LEAST = 170 };
+    struct in_flight in_flight;
+    unsigned users = 0;
+    uint32_t sent, last = IN_FLIGHT_FEW;
+    in_flight_init(&in_flight, 960);
+    for (in_flight.total = 0; in_flight.total < in_flight.shared; users++) { /* a few of each, as a crowd has it */
+        in_flight.total += IN_FLIGHT_FEW;
+    }
+    while ((sent = send_all(&in_flight, 0)) > 0) {
+        cr_expect_leq(sent, last);
+        last = sent;
+        users++;
+    }
+    cr_expect_eq(in_flight.total, 480);
+    cr_expect_eq(last, 1);
+    cr_expect_geq(users, USERS_LEAST, "%u", users);
+}
+
+/* However large a crowd that receives nothing is, of newcomers, who has received before sends. */
+Test(in_flight, readers_have_room_of_their_own_one_at_a_time)
+{
+    struct in_flight in_flight;
+    in_flight_init(&in_flight, 960);
+    while (in_flight_allows(&in_flight, 0, false)) {
+        in_flight.total++;
+    }
+    cr_assert(in_flight_is_full(&in_flight));
+    for (uint32_t i = 0; i < 240; i++) {
+        cr_assert(in_flight_allows(&in_flight, 0, true), "%u", i);
+        cr_expect_not(in_flight_allows(&in_flight, 1, true));
+        cr_expect_not(in_flight_allows(&in_flight, 0, false));
+        in_flight.total++;
+    }
+    cr_expect_not(in_flight_allows(&in_flight, 0, true), "a quarter of the kernel's limit stays free");
+    cr_expect_eq(in_flight.total, 720);
 }
 
 Test(in_flight, it_is_short_when_a_user_with_few_can_send_none)
@@ -57,7 +97,7 @@ Test(in_flight, it_is_short_when_a_user_with_few_can_send_none)
     struct in_flight in_flight;
     in_flight_init(&in_flight, 960);
     in_flight.total = in_flight.most;
-    cr_expect_not(in_flight_allows(&in_flight, 0));
+    cr_expect_not(in_flight_allows(&in_flight, 0, false));
     in_flight_note_refused(&in_flight, IN_FLIGHT_FEW);
     cr_expect_not(in_flight.is_short, "who has a few waits for its own");
     in_flight_note_refused(&in_flight, 0);
