@@ -140,7 +140,6 @@ struct acquire_request {
     bool learned;                 /* `bytes` is what a workspace of this name learned: remember it */
     bool use_learned;             /* ask for the size that is remembered for this name; `bytes` where there is none */
     char file[MESSAGE_NAME_SIZE]; /* empty: a nameless one */
-    uint64_t file_bytes;          /* the shell's: how long that file is now */
     uint64_t repeats;             /* id of the request that this one repeats; 0: none */
 };
 

@@ -48,6 +48,7 @@ struct broker {
     struct learned_table learned;
     enum pressure pressure;
     bool shutting_down;
+    uint64_t settings_number; /* grows with each reload */
     uint64_t next_session, next_lease, next_segment, next_waiting;
     struct broker_counters counters;
     /* What the host had available at the last look, and what was granted since: RAM that is granted but

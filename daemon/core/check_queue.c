@@ -33,7 +33,7 @@ static const char *check_flow(const struct broker *broker, const struct flow *fl
         wrong = wrong ? wrong : check_victims(waiting, counts);
         last = waiting->number;
         counts->waiting++;
-        counts->bytes += waiting->bytes;
+        counts->bytes += waiting->demand.bytes;
     }
     return wrong;
 }

@@ -43,6 +43,7 @@ void configure_broker(struct step *step, const struct broker_settings *settings)
     broker->options.settings.policy = NULL;
     broker->host.limits = settings->limits;
     broker->retry_waiting = true;
+    broker->settings_number++;
     (void)party_table_configure(&broker->parties, settings->policy); /* short of memory: the policy stays as it was */
     regroup_sessions(broker);
     pool_configure(broker);

@@ -73,6 +73,7 @@ struct input_request {
     struct identity identity;
     struct control_room room;
     const struct request *request;
+    uint64_t file_bytes; /* of the file that an acquire names, as it is now; 0: there is none */
 };
 
 struct input_segment {

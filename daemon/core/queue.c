@@ -33,7 +33,7 @@
 #include <stdlib.h>
 
 #include "daemon/core/answer.h"
-#include "daemon/core/check_request.h"
+#include "daemon/core/demand_check.h"
 #include "daemon/core/denial.h"
 #include "daemon/core/fair_share.h"
 #include "daemon/core/grant.h"
@@ -62,11 +62,6 @@ enum {
 
 /* ---- coming and going ---- */
 
-static uint32_t asked_wait(const struct request *request)
-{
-    return request->kind == REQUEST_ACQUIRE ? request->acquire.wait_ms : request->extend.wait_ms;
-}
-
 /* One of the bounds on how many may wait. */
 struct bound {
     const char *whose, *setting;
@@ -92,17 +87,16 @@ static bool find_crowd(const struct broker *broker, const struct session *sessio
 }
 
 /* False after an answer. */
-static bool queue_add(struct step *step, struct session *session, const struct request *request)
+static bool queue_add(struct step *step, struct session *session, const struct demand *demand)
 {
     struct broker *broker = step->broker;
     struct bound bound;
-    struct waiting *waiting = waiting_new(broker, session, request, grant_bytes(broker, session, request), step->now);
+    struct waiting *waiting = waiting_new(broker, session, demand, step->now);
     if (!waiting) {
-        answer_out_of_tables(step, session->peer, request->id);
+        answer_out_of_tables(step, session->peer, demand->request_id);
         return false;
     }
-    uint64_t wait =
-        size_min(asked_wait(request), broker->options.settings.queue.wait_max_ms) * NANOSECONDS_PER_MILLISECOND;
+    uint64_t wait = size_min(demand->wait_ms, broker->options.settings.queue.wait_max_ms) * NANOSECONDS_PER_MILLISECOND;
     waiting->until = wait ? size_add_saturated(step->now, wait) : 0;
     waiting->may_not_stay = find_crowd(broker, session, &bound);
     return true;
@@ -112,8 +106,8 @@ void queue_cancel(struct step *step, struct session *session, const struct reque
 {
     struct waiting *waiting;
     TAILQ_FOREACH(waiting, &session->waiting, in_session) {
-        if (waiting->request.id == request->cancel_request) {
-            answer_error(step, session->peer, waiting->request.id, ERROR_CANCELLED, "the request was cancelled");
+        if (waiting->demand.request_id == request->cancel_request) {
+            answer_error(step, session->peer, waiting->demand.request_id, ERROR_CANCELLED, "the request was cancelled");
             waiting_free(step->broker, waiting);
             step->broker->retry_waiting = true;
             break;
@@ -175,7 +169,7 @@ static void claim(struct waiting *waiting, const struct denial *denial)
     bool is_its_own = short_of == &waiting->session->account;
     waiting->last_physical = !claims_bytes ? NULL : is_ram ? short_of : denial->in_ram.account;
     waiting->last_mapped = !claims_bytes || is_ram ? NULL : short_of;
-    bool claims_lease = waiting->request.kind == REQUEST_ACQUIRE && !may_hope_only && !is_its_own;
+    bool claims_lease = waiting->demand.takes_lease && !may_hope_only && !is_its_own;
     waiting->last_lease = claims_lease ? short_of : NULL;
     queue_order_claim(waiting);
     denial_figures(denial, &waiting->blocked);
@@ -187,7 +181,7 @@ static bool may_stay(struct step *step, struct waiting *waiting)
     struct bound bound;
     waiting->may_not_stay = waiting->may_not_stay && find_crowd(step->broker, waiting->session, &bound);
     if (waiting->may_not_stay) {
-        answer_error(step, waiting->session->peer, waiting->request.id, ERROR_TOO_MANY,
+        answer_error(step, waiting->session->peer, waiting->demand.request_id, ERROR_TOO_MANY,
                      "it does not fit now, and %llu requests of %s wait for memory already, as many as [queue] %s "
                      "allows; wait for their answers first",
                      (unsigned long long)bound.count - 1, bound.whose, bound.setting);
@@ -201,11 +195,11 @@ static enum attempt attempt(struct step *step, struct waiting *waiting, struct d
     bool is_late = step->now - waiting->since >= COMES_FREE_WITHIN;
     bool asked_enough = waiting->may_not_stay || (waiting->has_asked && !is_trimming(step, waiting));
     enum file_choice files = is_late ? FILE_AT_ONCE : asked_enough ? FILE_UNLESS_FREEING : FILE_NEVER;
-    enum attempt result = grant_try(step, waiting->session, &waiting->request, files, ret_denial);
+    enum attempt result = grant_try(step, waiting->session, &waiting->demand, files, ret_denial);
     if (result == ATTEMPT_SHORT && !waiting->may_not_stay) {
         ask_for_trims(step, waiting, ret_denial);
         if (files == FILE_NEVER && !is_trimming(step, waiting)) {
-            result = grant_try(step, waiting->session, &waiting->request, FILE_UNLESS_FREEING, ret_denial);
+            result = grant_try(step, waiting->session, &waiting->demand, FILE_UNLESS_FREEING, ret_denial);
         }
     }
     return result;
@@ -216,6 +210,11 @@ static void look_at(struct step *step, struct waiting *waiting)
 {
     struct session *session = waiting->session;
     struct denial denial;
+    bool is_current = waiting->demand.settings_number == step->broker->settings_number;
+    if (!is_current && !waiting_check_again(step, waiting)) {
+        waiting_free(step->broker, waiting);
+        return;
+    }
     bool is_short = attempt(step, waiting, &denial) == ATTEMPT_SHORT;
     bool is_willing = is_short && is_patient(step, waiting, &denial);
     if (is_willing && may_stay(step, waiting)) {
@@ -224,7 +223,7 @@ static void look_at(struct step *step, struct waiting *waiting)
         return;
     }
     if (is_short && !is_willing) {
-        refusal_answer(step, session, &waiting->request, &denial, waiting->until ? step->now - waiting->since : 0);
+        refusal_answer(step, session, &waiting->demand, &denial, waiting->until ? step->now - waiting->since : 0);
     }
     waiting_free(step->broker, waiting);
 }
@@ -292,25 +291,24 @@ void queue_retry(struct step *step, bool is_tick)
     set_beat(step);
 }
 
-/* A size that is remembered instead of the one that was asked for. False: there is none, and that was answered. */
-static bool recall_size(struct step *step, const struct session *session, struct request *request)
+/* Takes the size that is remembered instead of the one that was asked for. False after an answer: there is none. */
+static bool recall_size(struct step *step, const struct session *session, struct demand *demand)
 {
-    struct acquire_request *asked = &request->acquire;
-    if (request->kind != REQUEST_ACQUIRE || !asked->use_learned) {
+    if (!demand->takes_lease || !demand->use_learned) {
         return true;
     }
-    struct learned_key key = session_learned_key(session, asked->name);
+    struct learned_key key = session_learned_key(session, demand->name);
     uint64_t bytes = learned_recall(&step->broker->learned, &key);
-    asked->use_learned = bytes > 0;
-    asked->bytes = bytes ? bytes : asked->bytes;
-    if (asked->bytes == 0) {
-        answer_to(step, session->peer, request->id, REPLY_DONE);
+    demand->use_learned = bytes > 0;
+    demand->asked_bytes = bytes ? bytes : demand->asked_bytes;
+    if (demand->asked_bytes == 0) {
+        answer_to(step, session->peer, demand->request_id, REPLY_DONE);
     }
-    return asked->bytes > 0;
+    return demand->asked_bytes > 0;
 }
 
 /* False: it does not fit, beside all claims. */
-static bool serve_beside_all(struct step *step, struct session *session, const struct request *request)
+static bool serve_beside_all(struct step *step, struct session *session, const struct demand *demand)
 {
     struct broker *broker = step->broker;
     struct denial denial;
@@ -318,22 +316,23 @@ static bool serve_beside_all(struct step *step, struct session *session, const s
     if (others_wait) {
         queue_order_claim_all(broker);
     }
-    enum file_choice files = request->kind == REQUEST_EXTEND ? FILE_UNLESS_FREEING : FILE_NEVER;
-    enum attempt attempt = grant_try(step, session, request, files, &denial);
+    enum file_choice files = demand->takes_lease ? FILE_NEVER : FILE_UNLESS_FREEING;
+    enum attempt attempt = grant_try(step, session, demand, files, &denial);
     if (others_wait) {
         queue_order_end(broker);
     }
     return attempt == ATTEMPT_ANSWERED;
 }
 
-void queue_request(struct step *step, struct session *session, const struct request *request)
+void queue_request(struct step *step, struct session *session, const struct request *request, uint64_t file_bytes)
 {
-    struct request asked = *request;
-    if (repeat_answer(step, session, request) || !check_under_way(step, session, request) ||
-        !recall_size(step, session, &asked)) {
+    struct demand demand;
+    demand_read(request, file_bytes, &demand);
+    if (repeat_answer(step, session, &demand) || !demand_check_under_way(step, session, demand.request_id) ||
+        !recall_size(step, session, &demand) || !demand_check(step, session, &demand)) {
         return;
     }
-    if (!serve_beside_all(step, session, &asked) && queue_add(step, session, &asked)) {
+    if (!serve_beside_all(step, session, &demand) && queue_add(step, session, &demand)) {
         step->broker->retry_waiting = true;
     }
 }

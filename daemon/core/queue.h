@@ -4,8 +4,8 @@
 
 #include "daemon/core/broker_state.h"
 
-/* Serves an acquire or extend now, or lets it wait. */
-void queue_request(struct step *step, struct session *session, const struct request *request);
+/* Serves an acquire or extend now, or lets it wait. `file_bytes`: how long the file that it names is now. */
+void queue_request(struct step *step, struct session *session, const struct request *request, uint64_t file_bytes);
 
 /* Looks at all that wait, if anything has happened that may make room. */
 void queue_retry(struct step *step, bool is_tick);

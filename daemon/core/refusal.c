@@ -8,7 +8,6 @@
 
 #include "daemon/core/ahead.h"
 #include "daemon/core/answer.h"
-#include "daemon/core/grant.h"
 #include "daemon/core/holders.h"
 #include "daemon/core/visibility.h"
 #include "proto/base/size.h"
@@ -146,25 +145,24 @@ static void write_sentence(struct error_reply *error, const struct denial *denia
 }
 
 /* Is remembered with everybody's names: which of them a viewer may see is not known before somebody asks. */
-static void remember(struct step *step, struct session *session, const struct request *request,
+static void remember(struct step *step, struct session *session, const struct demand *demand,
                      const struct denial *denial)
 {
     denial_figures(denial, &session->last_refusal);
     holders_fill(step->broker, &step->holders, denial, &session->last_refusal);
     ahead_fill(step->broker, denial, &session->last_refusal);
     session->refused_location = denial->location;
-    session->refused_wish = (struct wish){.bytes = grant_bytes(step->broker, session, request),
-                                          .location = grant_location(step->broker, request),
-                                          .takes_lease = request->kind == REQUEST_ACQUIRE};
+    session->refused_wish =
+        (struct wish){.bytes = demand->bytes, .location = demand->location, .takes_lease = demand->takes_lease};
     session_note_refusal(&step->broker->sessions, session, step->now);
 }
 
-void refusal_answer(struct step *step, struct session *session, const struct request *request,
+void refusal_answer(struct step *step, struct session *session, const struct demand *demand,
                     const struct denial *denial, uint64_t waited_ns)
 {
     step->broker->counters.refused++;
-    remember(step, session, request, denial);
-    struct reply *reply = answer_to(step, session->peer, request->id, REPLY_ERROR);
+    remember(step, session, demand, denial);
+    struct reply *reply = answer_to(step, session->peer, demand->request_id, REPLY_ERROR);
     if (!reply) {
         return;
     }

@@ -7,27 +7,11 @@
 
 #include "daemon/core/grant_answer.h"
 
-static uint64_t repeats(const struct request *request)
-{
-    return request->kind == REQUEST_ACQUIRE ? request->acquire.repeats : request->extend.repeats;
-}
-
-static void set_repeats(struct request *request, uint64_t key)
-{
-    *(request->kind == REQUEST_ACQUIRE ? &request->acquire.repeats : &request->extend.repeats) = key;
-}
-
-uint64_t request_key(const struct request *request)
-{
-    uint64_t earlier = repeats(request);
-    return earlier ? earlier : request->id;
-}
-
 static struct waiting *find_waiting(const struct session *session, uint64_t key)
 {
     struct waiting *waiting;
     TAILQ_FOREACH(waiting, &session->waiting, in_session) {
-        if (request_key(&waiting->request) == key) {
+        if (demand_key(&waiting->demand) == key) {
             return waiting;
         }
     }
@@ -48,20 +32,20 @@ static struct segment *find_segment(const struct session *session, uint64_t key)
     return NULL;
 }
 
-bool repeat_answer(struct step *step, struct session *session, const struct request *request)
+bool repeat_answer(struct step *step, struct session *session, const struct demand *demand)
 {
-    uint64_t key = repeats(request);
+    uint64_t key = demand->repeats;
     struct waiting *waiting = key ? find_waiting(session, key) : NULL;
     if (waiting) {
-        waiting->request.id = request->id;
-        set_repeats(&waiting->request, key); /* by its own kind, whatever this one claims to be */
+        waiting->demand.request_id = demand->request_id;
+        waiting->demand.repeats = key;
         return true;
     }
     struct segment *segment = key ? find_segment(session, key) : NULL;
     if (segment && segment->state == SEGMENT_MAKING) {
-        segment->request_id = request->id;
+        segment->request_id = demand->request_id;
     } else if (segment) {
-        grant_answer(step, segment, request->id);
+        grant_answer(step, segment, demand->request_id);
     }
     return segment;
 }

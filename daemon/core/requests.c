@@ -85,12 +85,13 @@ static void bye(struct step *step, struct session *session, const struct request
     ending_session(step, session, END_RELEASED);
 }
 
-static void session_request(struct step *step, struct session *session, const struct request *request)
+static void session_request(struct step *step, struct session *session, const struct input_request *input)
 {
+    const struct request *request = input->request;
     switch ((int)request->kind) {
     case REQUEST_ACQUIRE:
     case REQUEST_EXTEND:
-        queue_request(step, session, request);
+        queue_request(step, session, request, input->file_bytes);
         break;
     case REQUEST_RELEASE:
         release(step, session, request);
@@ -120,7 +121,7 @@ void requests_handle(struct step *step, const struct input *input, struct sessio
         revoke(step, input);
     } else if (session) {
         session_set_room(session, &input->request.room);
-        session_request(step, session, request);
+        session_request(step, session, &input->request);
     } else {
         answer_error(step, input->peer, request->id, ERROR_MONITOR,
                      "this connection has no session and can hold no lease: it is a monitor's, or its session is over");

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "daemon/core/broker_state.h"
+#include "daemon/core/demand_check.h"
 #include "daemon/core/victim.h"
 
 /* One more waits, or one less. */
@@ -17,11 +18,10 @@ static void count(struct broker *broker, const struct waiting *waiting, bool add
     user->waiting += one;
     user->under_way += one;
     broker->waiting_count += one;
-    broker->waiting_bytes += one * waiting->bytes;
+    broker->waiting_bytes += one * waiting->demand.bytes;
 }
 
-struct waiting *waiting_new(struct broker *broker, struct session *session, const struct request *request,
-                            uint64_t bytes, uint64_t now)
+struct waiting *waiting_new(struct broker *broker, struct session *session, const struct demand *demand, uint64_t now)
 {
     struct waiting *waiting = calloc(1, sizeof *waiting);
     if (!waiting) {
@@ -30,14 +30,22 @@ struct waiting *waiting_new(struct broker *broker, struct session *session, cons
     TAILQ_INIT(&waiting->victims);
     waiting->session = session;
     waiting->flow = session->flow;
-    waiting->request = *request;
-    waiting->bytes = bytes;
+    waiting->demand = *demand;
     waiting->number = ++broker->next_waiting;
     waiting->since = now;
     TAILQ_INSERT_TAIL(&session->flow->waiting, waiting, in_flow);
     TAILQ_INSERT_TAIL(&session->waiting, waiting, in_session);
     count(broker, waiting, true);
     return waiting;
+}
+
+bool waiting_check_again(struct step *step, struct waiting *waiting)
+{
+    struct broker *broker = step->broker;
+    broker->waiting_bytes -= waiting->demand.bytes;
+    bool is_valid = demand_check(step, waiting->session, &waiting->demand);
+    broker->waiting_bytes += waiting->demand.bytes;
+    return is_valid;
 }
 
 void waiting_free(struct broker *broker, struct waiting *waiting)

@@ -4,7 +4,7 @@
 
 #include <sys/queue.h>
 
-#include "proto/message.h"
+#include "daemon/core/demand.h"
 
 struct lease;
 TAILQ_HEAD(victim_list, lease);
@@ -12,8 +12,7 @@ TAILQ_HEAD(victim_list, lease);
 struct waiting {
     struct session *session;
     struct flow *flow;
-    struct request request;
-    uint64_t bytes;                   /* rounded */
+    struct demand demand;
     uint64_t number;                  /* grows with each one that comes */
     uint64_t since;                   /* service clock */
     uint64_t until;                   /* it is willing to wait so long; 0: only for what comes free anyway */
@@ -34,10 +33,13 @@ TAILQ_HEAD(waiting_list, waiting);
 TAILQ_HEAD(session_waiting_list, waiting);
 
 struct broker;
+struct step;
 
 /* A request that waits from now on, at the end of its flow; NULL: out of memory. */
-struct waiting *waiting_new(struct broker *broker, struct session *session, const struct request *request,
-                            uint64_t bytes, uint64_t now);
+struct waiting *waiting_new(struct broker *broker, struct session *session, const struct demand *demand, uint64_t now);
+
+/* Other settings are in force: its demand is resolved anew. False after an answer: it makes no sense any more. */
+bool waiting_check_again(struct step *step, struct waiting *waiting);
 
 /* It waits no longer, and the leases that were marked for it are spared. */
 void waiting_free(struct broker *broker, struct waiting *waiting);

@@ -11,7 +11,6 @@
 #include "daemon/core/broker_state.h"
 #include "daemon/core/denial.h"
 #include "daemon/core/earliest.h"
-#include "daemon/core/grant.h"
 #include "daemon/core/holders.h"
 #include "daemon/core/queue_order.h"
 #include "daemon/core/refusal_log.h"
@@ -37,9 +36,9 @@ static void fill_queue_entry(const struct broker *broker, const struct waiting *
         .session = session->id,
         .pid = session->identity.pid,
         .uid = session->identity.uid,
-        .request = waiting->request.id,
-        .bytes = waiting->bytes,
-        .location = grant_location(broker, &waiting->request),
+        .request = waiting->demand.request_id,
+        .bytes = waiting->demand.bytes,
+        .location = waiting->demand.location,
         .priority = queue_order_level(broker, waiting, now),
         .waited_ms = milliseconds(now - waiting->since),
         .remaining_ms = milliseconds(size_subtract_floored(waiting->until, now)),
@@ -209,9 +208,9 @@ static size_t explain_waiting(struct explanation *explanation, uint64_t session,
             entry->waits = true;
             entry->place = place;
             entry->since_ms = milliseconds(now - waiting->since);
-            const struct wish wish = {.bytes = waiting->bytes,
-                                      .location = grant_location(broker, &waiting->request),
-                                      .takes_lease = waiting->request.kind == REQUEST_ACQUIRE};
+            const struct wish wish = {.bytes = waiting->demand.bytes,
+                                      .location = waiting->demand.location,
+                                      .takes_lease = waiting->demand.takes_lease};
             explain(explanation, waiting->session, &wish, entry);
         }
         queue_order_claim(waiting);

@@ -29,8 +29,7 @@ static void on_measured(struct server *server, struct work *work, const struct j
     LIST_REMOVE(named, in_list);
     if (connection_is_open(named->asker) && !named->is_cancelled && result->error != -ECANCELED) {
         /* if it can't be told, the open says why */
-        named->request.acquire.file_bytes = result->error < 0 ? 0 : result->file_bytes;
-        named->ready(named->asker, &named->request);
+        named->ready(named->asker, &named->request, result->error < 0 ? 0 : result->file_bytes);
     }
     connection_release(named->asker);
     free(named);

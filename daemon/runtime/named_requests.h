@@ -7,8 +7,8 @@
 
 #include "daemon/runtime/connection.h"
 
-/* Goes on with a request whose file's length is filled in. */
-typedef void named_request_ready(struct connection *connection, const struct request *request);
+/* Goes on with a request; its file has this length, or 0: there is no such file. */
+typedef void named_request_ready(struct connection *connection, const struct request *request, uint64_t file_bytes);
 
 /* Measures the file of an acquire. 0; -ENOMEM; -EBUSY: the user waits for stuck work of its own. */
 int named_request_begin(struct connection *connection, const struct request *request, named_request_ready *ready);

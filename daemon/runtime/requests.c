@@ -166,7 +166,8 @@ static bool make_room(struct connection *connection, const struct request *reque
     return result == 0;
 }
 
-static void serve_by_core(struct connection *connection, const struct request *request)
+/* `file_bytes`: of the file that an acquire names, as it is now. */
+static void serve_measured(struct connection *connection, const struct request *request, uint64_t file_bytes)
 {
     struct peer *peer = connection_peer(connection);
     if (!make_room(connection, request)) {
@@ -178,17 +179,23 @@ static void serve_by_core(struct connection *connection, const struct request *r
     struct server *server = peer->server;
     uint64_t session = peer->session;
     struct input input = {.kind = INPUT_REQUEST, .session = peer->session, .peer = peer};
-    input.request = (struct input_request){.identity = peer->identity, .request = request, .room = peer_room(peer)};
+    input.request = (struct input_request){
+        .identity = peer->identity, .request = request, .file_bytes = file_bytes, .room = peer_room(peer)};
     server_feed(server, &input);
     if (request->kind == REQUEST_RENEW) { /* after the answer, which does not wait for it */
         watch_renewed(server, session);
     }
 }
 
+static void serve_by_core(struct connection *connection, const struct request *request)
+{
+    serve_measured(connection, request, 0);
+}
+
 /* A named file's present length is what the core needs to know of it. */
 static void measure_file(struct connection *connection, const struct request *request)
 {
-    int result = named_request_begin(connection, request, serve_by_core);
+    int result = named_request_begin(connection, request, serve_measured);
     if (result == -EBUSY) {
         send_error(
             connection, request, ERROR_BUSY,

@@ -114,7 +114,6 @@ static void fill_acquire(struct acquire_request *acquire)
     if (wishes & 256) {
         (void)snprintf(acquire->file, sizeof acquire->file, "file%u", below(3));
         acquire->location = wishes & 512 ? LOCATION_MMAP : acquire->location;
-        acquire->file_bytes = wishes & 1024 ? fuzz_size(bytes) : 0;
     }
 }
 
@@ -165,6 +164,7 @@ static void ask(enum request_kind kind)
     request.id = rarely() ? 0 : ++model->next_request;
     input.request.request = &request;
     input.request.identity = take_identity();
+    input.request.file_bytes = choose() ? fuzz_size(bytes) : 0;
     model_feed(model, &input);
 }
 

@@ -375,6 +375,7 @@ static void feed_request(struct model *model, int peer, const struct request *re
     struct input input = {.kind = INPUT_REQUEST, .session = model->peers[peer].session, .peer = cookie_of(peer)};
     input.request.identity = (struct identity){.pid = 100 + peer, .uid = 1000 + (uint32_t)peer};
     input.request.request = request;
+    input.request.file_bytes = model->file_bytes;
     model_feed(model, &input);
 }
 

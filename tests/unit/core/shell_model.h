@@ -27,6 +27,7 @@ struct model_segment {
 };
 
 struct model {
+    uint64_t file_bytes; /* the length of the file that requests name */
     struct broker *broker;
     struct broker_options options;
     uint64_t now;

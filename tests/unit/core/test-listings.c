@@ -208,7 +208,7 @@ Test(listings, a_grant)
     cr_expect(grant.charge == CHARGE_CLIENT && !grant.is_present);
     request = acquire(MIB, LOCATION_MMAP, "f");
     memcpy(request.acquire.file, "file", 5);
-    request.acquire.file_bytes = 100;
+    model->file_bytes = 100;
     reply = model_request(model, 0, &request);
     grant = (granted(reply), reply->grant);
     cr_expect(grant.location == LOCATION_MMAP && grant.file_bytes == MIB && grant.charge == CHARGE_UNSPECIFIED);

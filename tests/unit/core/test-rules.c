@@ -372,8 +372,8 @@ Test(rules, values_that_make_no_sense_are_refused)
 static const struct reply *acquire_file(struct model *model, uint64_t bytes, uint64_t file_bytes, enum location where)
 {
     struct request request = {.kind = REQUEST_ACQUIRE};
-    request.acquire = (struct acquire_request){
-        .bytes = bytes, .location = where, .numa_node = -1, .file = "name", .file_bytes = file_bytes};
+    request.acquire = (struct acquire_request){.bytes = bytes, .location = where, .numa_node = -1, .file = "name"};
+    model->file_bytes = file_bytes;
     return model_request(model, 0, &request);
 }
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whether a request makes sense. Each check answers, and returns false, where it does not. */
-#include "daemon/core/check_request.h"
+#include "daemon/core/demand_check.h"
 
 #include "daemon/core/answer.h"
 #include "proto/base/size.h"
@@ -8,10 +7,12 @@
 /* More than any host has; keeps every sum far from overflow. */
 #define REQUEST_BYTES_MAX (UINT64_C(1) << 56)
 
-static bool check_size(struct step *step, const struct session *session, const struct request *request, uint64_t bytes)
+static bool check_size(struct step *step, const struct session *session, const struct demand *demand)
+
 {
+    uint64_t bytes = demand->asked_bytes;
     if (bytes == 0 || bytes > REQUEST_BYTES_MAX) {
-        answer_error(step, session->peer, request->id, ERROR_INVALID,
+        answer_error(step, session->peer, demand->request_id, ERROR_INVALID,
                      "%llu bytes can't be leased; ask for at least 1 and at most %llu", (unsigned long long)bytes,
                      (unsigned long long)REQUEST_BYTES_MAX);
         return false;
@@ -19,15 +20,15 @@ static bool check_size(struct step *step, const struct session *session, const s
     return true;
 }
 
-static bool check_ttl(struct step *step, const struct session *session, const struct request *request)
+static bool check_ttl(struct step *step, const struct session *session, const struct demand *demand)
 {
     const struct lease_times *times = &step->broker->options.settings.times;
-    uint32_t ttl = request->acquire.ttl_ms;
+    uint32_t ttl = demand->ttl_ms;
     char asked[SIZE_TEXT_BYTES], least[SIZE_TEXT_BYTES], most[SIZE_TEXT_BYTES];
     if (ttl == 0 || (ttl >= times->ttl_min_ms && ttl <= times->ttl_max_ms)) {
         return true;
     }
-    answer_error(step, session->peer, request->id, ERROR_INVALID,
+    answer_error(step, session->peer, demand->request_id, ERROR_INVALID,
                  "a TTL of %s was asked for, and this broker grants %s to %s ([leases] min_ttl and max_ttl); ask for "
                  "one between them, or 0 for the default",
                  duration_to_text(ttl, asked), duration_to_text(times->ttl_min_ms, least),
@@ -35,48 +36,41 @@ static bool check_ttl(struct step *step, const struct session *session, const st
     return false;
 }
 
-static bool check_options(struct step *step, const struct session *session, const struct request *request)
+static bool check_options(struct step *step, const struct session *session, const struct demand *demand)
 {
-    const struct acquire_request *asked = &request->acquire;
-    bool ram_only =
-        asked->huge_pages != HUGE_PAGES_NEVER || asked->numa_node >= 0 || asked->prefault || asked->interleave;
-    if (asked->location == LOCATION_MMAP && ram_only) {
+    const struct page_wish *wish = &demand->wish;
+    bool ram_only = wish->huge_pages != HUGE_PAGES_NEVER || wish->numa_node >= 0 || wish->prefault || wish->interleave;
+    if (demand->location == LOCATION_MMAP && ram_only) {
         answer_error(
-            step, session->peer, request->id, ERROR_INVALID,
+            step, session->peer, demand->request_id, ERROR_INVALID,
             "huge pages, NUMA placement and prefault go with location RAM or AUTO only; a mapped file is always "
             "allocated in full");
         return false;
     }
-    if (asked->interleave && asked->numa_node >= 0) {
-        answer_error(step, session->peer, request->id, ERROR_INVALID,
+    if (wish->interleave && wish->numa_node >= 0) {
+        answer_error(step, session->peer, demand->request_id, ERROR_INVALID,
                      "pages can be bound to one NUMA node or interleaved between all; ask for one of the two");
         return false;
     }
     return true;
 }
 
-static bool request_says_huge(const struct request *request)
+static bool check_huge_pages(struct step *step, const struct session *session, const struct demand *demand)
 {
-    return request->kind == REQUEST_ACQUIRE && request->acquire.huge_pages == HUGE_PAGES_ALWAYS;
-}
-
-bool check_huge_pages(struct step *step, const struct session *session, const struct request *request,
-                      enum huge_pages huge_pages)
-{
+    bool asks_itself = demand->wish.huge_pages == HUGE_PAGES_ALWAYS;
     const struct party *class = session->flow->class;
-    if (huge_pages != HUGE_PAGES_ALWAYS) {
+    if (demand->options.huge_pages != HUGE_PAGES_ALWAYS) {
         return true;
     }
     if (!step->broker->options.huge_page_bytes) {
-        answer_error(step, session->peer, request->id, ERROR_NOT_SUPPORTED,
+        answer_error(step, session->peer, demand->request_id, ERROR_NOT_SUPPORTED,
                      "this host has no huge pages, and they were asked for always%s%s; ask with TRY, or have the "
                      "administrator reserve some (vm.nr_hugepages)",
-                     request_says_huge(request) ? "" : " by the lease or by the configuration of ",
-                     request_says_huge(request) ? "" : class->whose);
+                     asks_itself ? "" : " by the lease or by the configuration of ", asks_itself ? "" : class->whose);
         return false;
     }
     if (class->quota.charge == CHARGE_CLIENT) {
-        answer_error(step, session->peer, request->id, ERROR_NOT_SUPPORTED,
+        answer_error(step, session->peer, demand->request_id, ERROR_NOT_SUPPORTED,
                      "the clients of %s pay for their pages (charge = client), and huge pages are the broker's: it "
                      "fills them before the grant; ask with TRY or NEVER for ordinary ones",
                      class->whose);
@@ -85,20 +79,21 @@ bool check_huge_pages(struct step *step, const struct session *session, const st
     return true;
 }
 
-static bool check_file(struct step *step, const struct session *session, const struct request *request)
+static bool check_file(struct step *step, const struct session *session, const struct demand *demand)
 {
-    if (request->acquire.file[0] && request->acquire.location != LOCATION_MMAP) {
-        answer_error(step, session->peer, request->id, ERROR_INVALID, "a named file goes with location MMAP only");
+    if (demand->file[0] && demand->location != LOCATION_MMAP) {
+        answer_error(step, session->peer, demand->request_id, ERROR_INVALID,
+                     "a named file goes with location MMAP only");
         return false;
     }
     return true;
 }
 
-bool check_under_way(struct step *step, const struct session *session, const struct request *request)
+bool demand_check_under_way(struct step *step, const struct session *session, uint64_t request_id)
 {
     uint32_t most = step->broker->options.settings.requests_max;
     if (most && session->makings + session->waiting_count >= most) {
-        answer_error(step, session->peer, request->id, ERROR_TOO_MANY,
+        answer_error(step, session->peer, request_id, ERROR_TOO_MANY,
                      "%u requests of this session are under way, as many as [clients] max_requests allows; wait for "
                      "their answers first",
                      most);
@@ -107,7 +102,7 @@ bool check_under_way(struct step *step, const struct session *session, const str
     uint32_t most_of_user = step->broker->options.settings.user_requests_max;
     const struct party *user = session->flow->user;
     if (most_of_user && user->under_way >= most_of_user) {
-        answer_error(step, session->peer, request->id, ERROR_TOO_MANY,
+        answer_error(step, session->peer, request_id, ERROR_TOO_MANY,
                      "%llu requests of %s are under way, as many as [clients] max_requests_per_user allows; wait for "
                      "their answers first",
                      (unsigned long long)user->under_way, user->whose);
@@ -116,13 +111,12 @@ bool check_under_way(struct step *step, const struct session *session, const str
     return true;
 }
 
-bool check_acquire(struct step *step, const struct session *session, const struct request *request, uint64_t bytes)
+bool demand_check(struct step *step, const struct session *session, struct demand *demand)
 {
-    return check_file(step, session, request) && check_size(step, session, request, bytes) &&
-           check_ttl(step, session, request) && check_options(step, session, request);
-}
-
-bool check_extend(struct step *step, const struct session *session, const struct request *request)
-{
-    return check_size(step, session, request, request->extend.bytes);
+    bool is_valid = check_file(step, session, demand) && check_size(step, session, demand);
+    if (is_valid && demand->takes_lease) {
+        is_valid = check_ttl(step, session, demand) && check_options(step, session, demand);
+    }
+    demand_resolve(step->broker, session, demand);
+    return is_valid && check_huge_pages(step, session, demand);
 }
