@@ -7,7 +7,7 @@
 #include "daemon/core/reserve.h"
 
 struct sums {
-    uint64_t physical, mapped, freeing_physical, freeing_mapped, revoking_physical, revoking_mapped;
+    uint64_t used[LOCATIONS], freeing[LOCATIONS], revoking[LOCATIONS];
     size_t charges;
 };
 
@@ -18,17 +18,15 @@ static struct sums sums_below(const struct broker *broker, const struct account 
     const struct lease *lease;
     for (; segment; segment = segment_tree_next(broker, segment->id)) {
         const struct charge *charge = &segment->charge;
-        bool ram = charge->location == LOCATION_RAM;
         if (account_stands_under(charge->account, account)) {
-            *(ram ? &sums.physical : &sums.mapped) += charge->bytes;
-            *(ram ? &sums.freeing_physical : &sums.freeing_mapped) += charge->freeing ? charge->bytes : 0;
+            sums.used[charge->location] += charge->bytes;
+            sums.freeing[charge->location] += charge->freeing ? charge->bytes : 0;
             sums.charges++;
         }
     }
     TAILQ_FOREACH(lease, &broker->revoking, in_revoking) {
         if (account_stands_under(&lease->session->account, account)) {
-            *(lease->location == LOCATION_RAM ? &sums.revoking_physical : &sums.revoking_mapped) +=
-                lease->revoking_bytes;
+            sums.revoking[lease->location] += lease->revoking_bytes;
         }
     }
     return sums;
@@ -38,21 +36,18 @@ static const char *check_account(const struct broker *broker, const struct accou
 {
     const struct sums sums = sums_below(broker, account);
     const char *wrong = NULL;
-    wrong =
-        require(wrong, account->physical_bytes == sums.physical, "an account's physical_bytes are not its charges'");
-    wrong = require(wrong, account->mapped_bytes == sums.mapped, "an account's mapped_bytes are not its charges'");
-    wrong = require(wrong, account->freeing_physical_bytes == sums.freeing_physical,
-                    "an account's freeing_physical_bytes are not its charges'");
-    wrong = require(wrong, account->freeing_mapped_bytes == sums.freeing_mapped,
-                    "an account's freeing_mapped_bytes are not its charges'");
-    wrong = require(wrong, account->revoking_physical_bytes == sums.revoking_physical,
-                    "an account's revoking_physical_bytes are not those of the leases that are marked");
-    wrong = require(wrong, account->revoking_mapped_bytes == sums.revoking_mapped,
-                    "an account's revoking_mapped_bytes are not those of the leases that are marked");
+    FOR_EACH_LOCATION(location)
+    {
+        wrong = require(wrong, account->used[location] == sums.used[location],
+                        "what an account uses (used) is not the sum of its charges");
+        wrong = require(wrong, account->freeing[location] == sums.freeing[location],
+                        "what an account frees (freeing) is not the sum of its charges that are being freed");
+        wrong = require(wrong, account->revoking[location] == sums.revoking[location],
+                        "what will be taken (revoking) is not the sum of the leases that are marked");
+        wrong = require(wrong, !account->claimed[location], "a claim (claimed) was forgotten");
+    }
     wrong = require(wrong, account->charges == sums.charges, "an account miscounts its charges");
-    wrong = require(wrong, !account->claimed_bytes, "a claim (claimed_bytes) was forgotten");
-    wrong = require(wrong, !account->claimed_physical_bytes, "a claim (claimed_physical_bytes) was forgotten");
-    return require(wrong, !account->claimed_mapped_bytes, "a claim (claimed_mapped_bytes) was forgotten");
+    return require(wrong, !account->claimed_sum, "a claim (claimed_sum) was forgotten");
 }
 
 /* What a session stands under is what its flow says. */

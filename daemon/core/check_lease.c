@@ -32,7 +32,7 @@ static const struct revocable_set *set_of(const struct lease *lease)
 {
     const struct flow *flow = lease->session->flow;
     bool may_be_taken = lease->state == LEASE_ALIVE && !lease->revoke_at;
-    return !may_be_taken ? NULL : lease->location == LOCATION_RAM ? &flow->ram : &flow->files;
+    return !may_be_taken ? NULL : &flow->revocable[lease->location];
 }
 
 static const char *check_its_segments(const struct broker *broker, const struct lease *lease)
@@ -122,8 +122,10 @@ const char *check_leases(const struct broker *broker)
     wrong = require(wrong, alive == due, "not every living lease has a due time");
     wrong = wrong ? wrong : check_ended(broker);
     TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
-        wrong = wrong ? wrong : check_revocable(broker, &flow->ram);
-        wrong = wrong ? wrong : check_revocable(broker, &flow->files);
+        FOR_EACH_LOCATION(location)
+        {
+            wrong = wrong ? wrong : check_revocable(broker, &flow->revocable[location]);
+        }
     }
     return wrong;
 }

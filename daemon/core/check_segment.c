@@ -15,7 +15,7 @@ static const char *check_pooled(const struct broker *broker, const struct segmen
     wrong = require(wrong, segment->charge.account == &broker->pool.account, "a segment is nobody's");
     wrong = require(wrong, !segment->doomed, "a segment of the pool is doomed");
     wrong = require(wrong, segment->state != SEGMENT_LIVE, "a segment of the pool is lent out");
-    return require(wrong, segment->charge.location == LOCATION_RAM, "a segment of the pool is a file");
+    return require(wrong, location_is_memory(segment->charge.location), "a segment of the pool is a file");
 }
 
 /* Of sessions that a restart has not taken over: it is the host's until it is gone. */
@@ -66,7 +66,7 @@ const char *check_segments(const struct broker *broker)
     wrong = require(wrong, check_tree(RB_ROOT(&broker->segments), &before, &count), "the segments are out of order");
     wrong = require(wrong, count == broker->segment_count, "segment_count is not the number of segments");
     for (; !wrong && segment; segment = segment_tree_next(broker, segment->id)) {
-        bool is_recent = segment->charge.location == LOCATION_RAM && segment->host_epoch == broker->host_epoch;
+        bool is_recent = location_is_memory(segment->charge.location) && segment->host_epoch == broker->host_epoch;
         granted_since += is_recent ? segment->charge.bytes : 0;
         wrong = check_segment(broker, segment);
     }

@@ -2,6 +2,8 @@
 /* Sessions: what each counts, the slots it has given out, and the lists and trees that it is in. */
 #include "daemon/core/check.h"
 
+#include <string.h>
+
 static bool has_smaller_id(const struct session *a, const struct session *b)
 {
     return a->id < b->id;
@@ -61,15 +63,15 @@ static const char *check_its_leases(const struct broker *broker, const struct se
 {
     const struct lease *lease;
     const char *wrong = NULL;
-    uint64_t leases = 0, used_physical = 0, used_mapped = 0;
+    uint64_t leases = 0, used[LOCATIONS] = {0};
     for (lease = session_next_lease(session, 0); lease; lease = session_next_lease(session, lease->id)) {
         leases++;
-        *(lease->location == LOCATION_RAM ? &used_physical : &used_mapped) += lease->used_bytes;
+        used[lease->location] += lease->used_bytes;
         wrong = require(wrong, lease->session == session, "a session has another one's lease");
         wrong = require(wrong, lease_table_find(&broker->leases, lease->id) == lease,
                         "a session has a lease that the table does not");
     }
-    wrong = require(wrong, used_physical == session->used_physical_bytes && used_mapped == session->used_mapped_bytes,
+    wrong = require(wrong, memcmp(used, session->used, sizeof used) == 0,
                     "a session's use is not the sum of what it reports of its leases");
     return require(wrong, leases == session->lease_count, "a session miscounts its leases (lease_count)");
 }

@@ -82,7 +82,7 @@ static struct segment_options options_of_extension(const struct quota *class, co
                                                    const struct page_wish *wish)
 {
     struct segment_options options = {.numa_node = -1};
-    if (lease && lease->location == LOCATION_RAM) {
+    if (lease && location_is_memory(lease->location)) {
         options = lease->options;
         options.huge_pages = huge_pages_under(class, options.huge_pages);
         options.prefault = broker_prefaults(class, wish);

@@ -81,7 +81,7 @@ static bool check_huge_pages(struct step *step, const struct session *session, c
 
 static bool check_file(struct step *step, const struct session *session, const struct demand *demand)
 {
-    if (demand->file[0] && demand->location != LOCATION_MMAP) {
+    if (demand->file[0] && !location_has_names(demand->location)) {
         answer_error(step, session->peer, demand->request_id, ERROR_INVALID,
                      "a named file goes with location MMAP only");
         return false;

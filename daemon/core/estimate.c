@@ -8,8 +8,10 @@ void estimate_begin(struct broker *broker)
 {
     struct account *account;
     LIST_FOREACH(account, &broker->reserves, in_reserves) {
-        uint64_t leaving = account->freeing_physical_bytes + account->revoking_physical_bytes;
-        account->spare_bytes = size_subtract_floored(account->physical_bytes, account->reserve_bytes + leaving);
+        uint64_t leaving = ledger_counted(account->freeing, LEDGER_MAX_PHYSICAL_BYTES) +
+                           ledger_counted(account->revoking, LEDGER_MAX_PHYSICAL_BYTES);
+        account->spare_bytes =
+            size_subtract_floored(account_used(account, LEDGER_MAX_PHYSICAL_BYTES), account->reserve_bytes + leaving);
     }
 }
 
@@ -18,7 +20,7 @@ uint64_t estimate_gain(const struct broker *broker, const struct session *sessio
 {
     struct party *const parties[] = {flow->user, flow->group, flow->class};
     uint64_t lost = 0;
-    bool is_reserved = short_of == &broker->host && location == LOCATION_RAM;
+    bool is_reserved = short_of == &broker->host && location_is_memory(location);
     for (size_t i = 0; is_reserved && i < sizeof parties / sizeof *parties; i++) {
         struct account *account = parties[i] ? &parties[i]->account : NULL;
         if (account && account->reserve_bytes && !account_stands_under(&session->account, account)) {

@@ -30,7 +30,7 @@
 static __int128 standing(const struct broker *broker, const struct account *account, const struct served *served)
 {
     uint64_t average = broker->waiting_bytes / broker->waiting_count;
-    uint64_t holds = size_add_saturated(account_held(account), account->claimed_bytes);
+    uint64_t holds = size_add_saturated(account_held(account), account->claimed_sum);
     return (__int128)holds + average / 2 + served->charged / CHARGE_TIME / CHARGE_UNIT * CHARGE_UNIT;
 }
 
@@ -81,8 +81,11 @@ static bool waits_for(const struct flow *flow, const struct account *account)
 {
     const struct waiting *waiting;
     TAILQ_FOREACH(waiting, &flow->waiting, in_flow) {
-        if (waiting->last_physical == account || waiting->last_mapped == account) {
-            return true;
+        FOR_EACH_LOCATION(location)
+        {
+            if (waiting->claims_up_to[location] == account) {
+                return true;
+            }
         }
     }
     return false;

@@ -111,7 +111,7 @@ static bool obtain(struct step *step, struct session *session, const struct dema
     if (!place_bytes(step, &session->account, demand->bytes, demand->location, files, ret_charge, ret_denial)) {
         return false;
     }
-    if (ret_charge->location == LOCATION_MMAP) {
+    if (!location_is_memory(ret_charge->location)) {
         charge_reduce(ret_charge, demand->least_bytes);
     }
     return true;

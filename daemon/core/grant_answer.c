@@ -25,6 +25,6 @@ void grant_answer(struct step *step, const struct segment *segment, uint64_t req
         .charge = segment_charged_to(segment),
         .is_present = segment_charged_to(segment) == CHARGE_BROKER,
         .is_remembered = lease->is_remembered,
-        .prefault = lease->client_prefaults && lease->location == LOCATION_RAM,
+        .prefault = lease->client_prefaults && location_is_memory(lease->location),
     };
 }

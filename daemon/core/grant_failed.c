@@ -60,7 +60,7 @@ static void explain_memory(struct step *step, const struct session *session, con
     char asked[SIZE_TEXT_BYTES], free_text[SIZE_TEXT_BYTES];
     void *peer = session->peer;
     uint64_t id = segment->request_id;
-    bool mapped = segment->charge.location == LOCATION_MMAP;
+    bool mapped = !location_is_memory(segment->charge.location);
     size_to_text(segment->charge.bytes, asked);
     if (mapped && (failed->error == -ENOSPC || failed->error == -EDQUOT)) {
         answer_error(step, peer, id, ERROR_DISK_FULL,
@@ -112,7 +112,7 @@ static bool spill(struct step *step, struct segment *segment)
     struct lease *lease = segment->lease;
     struct denial denial;
     struct charge charge;
-    if (lease->state != LEASE_MAKING || !lease->may_spill || segment->charge.location != LOCATION_RAM) {
+    if (lease->state != LEASE_MAKING || !lease->may_spill || !location_is_memory(segment->charge.location)) {
         return false;
     }
     if (!place_bytes(step, &lease->session->account, segment->least_bytes, LOCATION_MMAP, FILE_NEVER, &charge,

@@ -11,7 +11,7 @@ uint64_t host_room_bytes(const struct broker *broker)
 
 void host_room_count(struct broker *broker, struct segment *segment)
 {
-    if (segment->charge.location == LOCATION_RAM) {
+    if (location_is_memory(segment->charge.location)) {
         segment->host_epoch = broker->host_epoch;
         broker->host_granted_since += segment->charge.bytes;
     }
@@ -19,7 +19,7 @@ void host_room_count(struct broker *broker, struct segment *segment)
 
 void host_room_uncount(struct broker *broker, const struct segment *segment)
 {
-    if (segment->charge.location == LOCATION_RAM && segment->host_epoch == broker->host_epoch) {
+    if (location_is_memory(segment->charge.location) && segment->host_epoch == broker->host_epoch) {
         broker->host_granted_since = size_subtract_floored(broker->host_granted_since, segment->charge.bytes);
     }
 }

@@ -6,6 +6,7 @@
 #include "daemon/core/ledger.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "daemon/core/reserve.h"
 #include "proto/base/size.h"
@@ -15,11 +16,17 @@ void account_init(struct account *account, const char *whose, const struct byte_
     *account = (struct account){.whose = whose, .limits = *limits};
 }
 
-/* The account itself, then those above it; NULL where there is none. */
-static struct account *payer(struct account *account, size_t position)
+/* Walks from an account up: itself first, the host's last. NULL ends. */
+static struct account *next_payer(struct account *account, size_t *at)
 {
-    assert(account);
-    return position == 0 ? account : account->above[position - 1];
+    while (*at <= ACCOUNT_ABOVE_MAX) {
+        size_t position = (*at)++;
+        struct account *payer = position == 0 ? account : account->above[position - 1];
+        if (payer) {
+            return payer;
+        }
+    }
+    return NULL;
 }
 
 void account_deinit(struct account *account)
@@ -27,7 +34,7 @@ void account_deinit(struct account *account)
     if (account->reserve_bytes) {
         LIST_REMOVE(account, in_reserves);
     }
-    assert(account->charges == 0 && account->physical_bytes == 0 && account->mapped_bytes == 0);
+    assert(account->charges == 0 && account_used(account, LEDGER_MAX_BYTES) == 0);
 }
 
 const char *ledger_limit_name(enum ledger_limit limit)
@@ -40,14 +47,34 @@ const char *ledger_limit_name(enum ledger_limit limit)
     return names[limit];
 }
 
+enum ledger_limit ledger_limit_of(enum location location)
+{
+    static const enum ledger_limit limits[LOCATIONS] = {
+        [LOCATION_RAM] = LEDGER_MAX_PHYSICAL_BYTES,
+        [LOCATION_MMAP] = LEDGER_MAX_MAPPED_BYTES,
+    };
+    assert(location_holds_bytes(location));
+    return limits[location];
+}
+
+bool ledger_limit_counts(enum ledger_limit limit, enum location location)
+{
+    return limit == LEDGER_MAX_BYTES || limit == ledger_limit_of(location);
+}
+
+uint64_t ledger_counted(const uint64_t by_location[LOCATIONS], enum ledger_limit limit)
+{
+    uint64_t bytes = 0;
+    FOR_EACH_LOCATION(location)
+    {
+        bytes += ledger_limit_counts(limit, location) ? by_location[location] : 0;
+    }
+    return bytes;
+}
+
 uint64_t account_used(const struct account *account, enum ledger_limit limit)
 {
-    const uint64_t used[LEDGER_LIMITS] = {
-        [LEDGER_MAX_BYTES] = account->physical_bytes + account->mapped_bytes,
-        [LEDGER_MAX_PHYSICAL_BYTES] = account->physical_bytes,
-        [LEDGER_MAX_MAPPED_BYTES] = account->mapped_bytes,
-    };
-    return used[limit];
+    return ledger_counted(account->used, limit);
 }
 
 uint64_t account_limit(const struct account *account, enum ledger_limit limit)
@@ -60,32 +87,6 @@ uint64_t account_limit(const struct account *account, enum ledger_limit limit)
     return limits[limit];
 }
 
-uint64_t account_freeing(const struct account *account, enum ledger_limit limit)
-{
-    const uint64_t freeing[LEDGER_LIMITS] = {
-        [LEDGER_MAX_BYTES] = account->freeing_physical_bytes + account->freeing_mapped_bytes,
-        [LEDGER_MAX_PHYSICAL_BYTES] = account->freeing_physical_bytes,
-        [LEDGER_MAX_MAPPED_BYTES] = account->freeing_mapped_bytes,
-    };
-    return freeing[limit];
-}
-
-uint64_t account_revoking(const struct account *account, enum ledger_limit limit)
-{
-    const uint64_t revoking[LEDGER_LIMITS] = {
-        [LEDGER_MAX_BYTES] = account->revoking_physical_bytes + account->revoking_mapped_bytes,
-        [LEDGER_MAX_PHYSICAL_BYTES] = account->revoking_physical_bytes,
-        [LEDGER_MAX_MAPPED_BYTES] = account->revoking_mapped_bytes,
-    };
-    return revoking[limit];
-}
-
-bool ledger_limit_counts(enum ledger_limit limit, enum location location)
-{
-    return limit == LEDGER_MAX_BYTES ||
-           limit == (location == LOCATION_RAM ? LEDGER_MAX_PHYSICAL_BYTES : LEDGER_MAX_MAPPED_BYTES);
-}
-
 /* A limit that is off still ends far below 64 bits, so that no sum can wrap. */
 static uint64_t room(uint64_t limit, uint64_t used)
 {
@@ -94,13 +95,13 @@ static uint64_t room(uint64_t limit, uint64_t used)
 
 uint64_t account_held(const struct account *account)
 {
-    return account->physical_bytes - account->freeing_physical_bytes + account->mapped_bytes -
-           account->freeing_mapped_bytes;
+    return ledger_counted(account->used, LEDGER_MAX_BYTES) - ledger_counted(account->freeing, LEDGER_MAX_BYTES);
 }
 
+/* Reserves are of memory. */
 uint64_t account_unfilled_reserve(const struct account *account)
 {
-    return size_subtract_floored(account->reserve_bytes, account->physical_bytes);
+    return size_subtract_floored(account->reserve_bytes, account_used(account, LEDGER_MAX_PHYSICAL_BYTES));
 }
 
 bool account_stands_under(const struct account *account, const struct account *other)
@@ -139,12 +140,7 @@ static uint64_t sum(uint64_t a, uint64_t b, uint64_t c)
 
 uint64_t account_claimed(const struct account *account, enum ledger_limit limit)
 {
-    const uint64_t claimed[LEDGER_LIMITS] = {
-        [LEDGER_MAX_BYTES] = account->claimed_bytes,
-        [LEDGER_MAX_PHYSICAL_BYTES] = account->claimed_physical_bytes,
-        [LEDGER_MAX_MAPPED_BYTES] = account->claimed_mapped_bytes,
-    };
-    return claimed[limit];
+    return limit == LEDGER_MAX_BYTES ? account->claimed_sum : ledger_counted(account->claimed, limit);
 }
 
 /* Remembers this limit as the excess if it leaves less room than the one remembered before. */
@@ -159,8 +155,8 @@ static void excess_consider(struct ledger_excess *excess, const struct account *
     if (free_bytes >= asked) {
         return;
     }
-    bool suffice = account_freeing(account, limit) &&
-                   room(limit_bytes, sum(used - account_freeing(account, limit), reserved, claimed)) >= asked;
+    bool suffice = ledger_counted(account->freeing, limit) &&
+                   room(limit_bytes, sum(used - ledger_counted(account->freeing, limit), reserved, claimed)) >= asked;
     bool tighter =
         !excess->account ||
         free_bytes <= room(excess->limit_bytes, sum(excess->used_bytes, excess->reserved_bytes, excess->claimed_bytes));
@@ -184,7 +180,7 @@ static void excess_consider(struct ledger_excess *excess, const struct account *
 
 static void account_add(struct account *account, enum location location, uint64_t bytes)
 {
-    *(location == LOCATION_RAM ? &account->physical_bytes : &account->mapped_bytes) += bytes;
+    account->used[location] += bytes;
     account->charges++;
 }
 
@@ -193,12 +189,12 @@ int ledger_reserve(struct account *account, enum location location, uint64_t byt
 {
     struct ledger_excess excess = {0};
     assert(account);
-    assert(location == LOCATION_RAM || location == LOCATION_MMAP);
-    for (size_t i = 0; i <= ACCOUNT_ABOVE_MAX; i++) {
-        const struct account *at = i == 0 ? account : account->above[i - 1];
-        for (enum ledger_limit limit = 0; at && limit < LEDGER_LIMITS; limit++) {
+    assert(location_holds_bytes(location));
+    const struct account *payer;
+    for (size_t at = 0; (payer = next_payer(account, &at));) {
+        for (enum ledger_limit limit = 0; limit < LEDGER_LIMITS; limit++) {
             if (ledger_limit_counts(limit, location)) {
-                excess_consider(&excess, at, account, limit, bytes);
+                excess_consider(&excess, payer, account, limit, bytes);
             }
         }
     }
@@ -212,51 +208,38 @@ int ledger_reserve(struct account *account, enum location location, uint64_t byt
 
 void ledger_restore(struct account *account, enum location location, uint64_t bytes, struct charge *ret_charge)
 {
-    for (size_t i = 0; i <= ACCOUNT_ABOVE_MAX; i++) {
-        struct account *at = payer(account, i);
-        if (at) {
-            account_add(at, location, bytes);
-        }
+    struct account *payer;
+    for (size_t at = 0; (payer = next_payer(account, &at));) {
+        account_add(payer, location, bytes);
     }
     *ret_charge = (struct charge){.account = account, .location = location, .bytes = bytes};
 }
 
-static void account_add_freeing(struct account *account, enum location location, uint64_t bytes)
-{
-    *(location == LOCATION_RAM ? &account->freeing_physical_bytes : &account->freeing_mapped_bytes) += bytes;
-}
-
 void charge_begin_free(struct charge *charge)
 {
+    struct account *payer;
     if (charge->freeing) {
         return;
     }
     charge->freeing = true;
-    for (size_t i = 0; i <= ACCOUNT_ABOVE_MAX; i++) {
-        struct account *at = payer(charge->account, i);
-        if (at) {
-            account_add_freeing(at, charge->location, charge->bytes);
-        }
+    for (size_t at = 0; (payer = next_payer(charge->account, &at));) {
+        payer->freeing[charge->location] += charge->bytes;
     }
 }
 
 void ledger_revoke(struct account *account, enum location location, uint64_t bytes, bool add)
 {
-    for (size_t i = 0; i <= ACCOUNT_ABOVE_MAX; i++) {
-        struct account *at = payer(account, i);
-        if (at) {
-            uint64_t *revoking = location == LOCATION_RAM ? &at->revoking_physical_bytes : &at->revoking_mapped_bytes;
-            assert(add || *revoking >= bytes);
-            *revoking = add ? *revoking + bytes : *revoking - bytes;
-        }
+    struct account *payer;
+    for (size_t at = 0; (payer = next_payer(account, &at));) {
+        uint64_t *revoking = &payer->revoking[location];
+        assert(add || *revoking >= bytes);
+        *revoking = add ? *revoking + bytes : *revoking - bytes;
     }
 }
 
 static void account_subtract(struct account *account, const struct charge *charge)
 {
-    bool ram = charge->location == LOCATION_RAM;
-    uint64_t *used = ram ? &account->physical_bytes : &account->mapped_bytes;
-    uint64_t *freeing = ram ? &account->freeing_physical_bytes : &account->freeing_mapped_bytes;
+    uint64_t *used = &account->used[charge->location], *freeing = &account->freeing[charge->location];
     assert(account->charges > 0 && *used >= charge->bytes);
     *used -= charge->bytes;
     if (charge->freeing) {
@@ -268,11 +251,9 @@ static void account_subtract(struct account *account, const struct charge *charg
 
 void charge_release(struct charge *charge)
 {
-    for (size_t i = 0; i <= ACCOUNT_ABOVE_MAX; i++) {
-        struct account *at = payer(charge->account, i);
-        if (at) {
-            account_subtract(at, charge);
-        }
+    struct account *payer;
+    for (size_t at = 0; (payer = next_payer(charge->account, &at));) {
+        account_subtract(payer, charge);
     }
     *charge = (struct charge){0};
 }
@@ -296,12 +277,12 @@ void charge_reduce(struct charge *charge, uint64_t bytes)
 static void account_merge(struct account *whole, const struct account *part, bool add)
 {
     const uint64_t sign = add ? 1 : UINT64_MAX; /* unsigned arithmetic wraps: times this is minus */
-    whole->physical_bytes += sign * part->physical_bytes;
-    whole->mapped_bytes += sign * part->mapped_bytes;
-    whole->freeing_physical_bytes += sign * part->freeing_physical_bytes;
-    whole->freeing_mapped_bytes += sign * part->freeing_mapped_bytes;
-    whole->revoking_physical_bytes += sign * part->revoking_physical_bytes;
-    whole->revoking_mapped_bytes += sign * part->revoking_mapped_bytes;
+    FOR_EACH_LOCATION(location)
+    {
+        whole->used[location] += sign * part->used[location];
+        whole->freeing[location] += sign * part->freeing[location];
+        whole->revoking[location] += sign * part->revoking[location];
+    }
     whole->charges += (size_t)sign * part->charges;
 }
 
@@ -331,33 +312,33 @@ void account_set_reserve(struct account *account, struct account *host, uint64_t
 
 /* ---- claims ---- */
 
-static void add_claim(uint64_t *claimed, uint64_t bytes)
+void ledger_claim(struct account *account, const struct account *const up_to[LOCATIONS], uint64_t bytes)
 {
-    *claimed = size_add_saturated(*claimed, bytes);
-}
-
-void ledger_claim(struct account *account, const struct account *last_physical, const struct account *last_mapped,
-                  uint64_t bytes)
-{
-    bool in_ram = last_physical, in_files = last_mapped;
-    for (size_t i = 0; i <= ACCOUNT_ABOVE_MAX && (in_ram || in_files); i++) {
-        struct account *at = payer(account, i);
-        if (at) {
-            add_claim(&at->claimed_physical_bytes, in_ram ? bytes : 0);
-            add_claim(&at->claimed_mapped_bytes, in_files ? bytes : 0);
-            add_claim(&at->claimed_bytes, bytes);
-            in_ram = in_ram && at != last_physical;
-            in_files = in_files && at != last_mapped;
+    const struct account *last[LOCATIONS]; /* NULL: it claims no further */
+    struct account *payer;
+    memcpy(last, up_to, sizeof last);
+    for (size_t at = 0; (payer = next_payer(account, &at));) {
+        bool claims = false;
+        FOR_EACH_LOCATION(location)
+        {
+            if (last[location]) {
+                payer->claimed[location] = size_add_saturated(payer->claimed[location], bytes);
+                last[location] = last[location] == payer ? NULL : last[location];
+                claims = true;
+            }
         }
+        payer->claimed_sum = size_add_saturated(payer->claimed_sum, claims ? bytes : 0);
     }
 }
 
 void ledger_forget_claims(struct account *account)
 {
-    for (size_t i = 0; i <= ACCOUNT_ABOVE_MAX; i++) {
-        struct account *at = payer(account, i);
-        if (at) {
-            at->claimed_physical_bytes = at->claimed_mapped_bytes = at->claimed_bytes = 0;
+    struct account *payer;
+    for (size_t at = 0; (payer = next_payer(account, &at));) {
+        FOR_EACH_LOCATION(location)
+        {
+            payer->claimed[location] = 0;
         }
+        payer->claimed_sum = 0;
     }
 }

@@ -18,6 +18,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "daemon/core/location.h"
 #include "proto/message.h"
 
 enum { ACCOUNT_ABOVE_MAX = 5 };
@@ -34,12 +35,13 @@ struct account {
     uint64_t needed_in_pass;
     uint64_t spare_bytes;          /* above the reserve, for whoever reckons what to take */
     struct account_list *reserves; /* the host's own: all accounts with one; NULL in others */
-    /* By waiting requests that stand before the one looked at; the sum counts once what waits for either location. */
-    uint64_t claimed_physical_bytes, claimed_mapped_bytes, claimed_bytes;
+    /* By waiting requests before the one that is looked at. A request that may go to any location claims its bytes in
+     * each of them, and once in the sum. */
+    uint64_t claimed[LOCATIONS], claimed_sum;
     struct byte_limits limits;
-    uint64_t physical_bytes, mapped_bytes;
-    uint64_t freeing_physical_bytes, freeing_mapped_bytes;   /* part of the above: ended, not yet freed */
-    uint64_t revoking_physical_bytes, revoking_mapped_bytes; /* part of the above: will be taken for waiting requests */
+    uint64_t used[LOCATIONS];
+    uint64_t freeing[LOCATIONS];  /* part of `used`: ended, and not freed yet */
+    uint64_t revoking[LOCATIONS]; /* part of `used`: will be taken for waiting requests */
     size_t charges;
 };
 
@@ -47,7 +49,7 @@ LIST_HEAD(account_list, account);
 
 struct charge {
     struct account *account; /* NULL: nothing is charged */
-    enum location location;  /* LOCATION_RAM or LOCATION_MMAP */
+    enum location location;
     bool freeing;
     uint64_t bytes;
 };
@@ -94,13 +96,12 @@ int ledger_reserve(struct account *account, enum location location, uint64_t byt
                    struct ledger_excess *ret_excess);
 
 /*
- * A request of so many bytes waits: what it asks for is not free to those that are looked at after it, until
- * ledger_forget_claims(), which takes all claims off the account and those above it. It claims up to the account that
- * has no room for it, of RAM up to `last_physical`, of files up to `last_mapped` (NULL: none; both where either will
- * do): whoever is held up by its own user's limit holds up its user, and not the host.
+ * A request of so many bytes waits: they are not free to the requests that are looked at after it, until
+ * ledger_forget_claims(), which takes all claims off the account and those above it. In each location it claims up to
+ * the account that has no room for it (NULL: nothing). So a request that its user's limit holds up delays that user's
+ * requests only.
  */
-void ledger_claim(struct account *account, const struct account *last_physical, const struct account *last_mapped,
-                  uint64_t bytes);
+void ledger_claim(struct account *account, const struct account *const up_to[LOCATIONS], uint64_t bytes);
 void ledger_forget_claims(struct account *account);
 
 /* Charges what is there already, whatever the limits are: after a restart. */
@@ -115,7 +116,10 @@ void charge_reduce(struct charge *charge, uint64_t bytes);
 /* The bytes are gone. */
 void charge_release(struct charge *charge);
 
-/* What an account uses of what a limit counts. */
+/* The sum of what a limit counts, of an account's bytes by location: used, freeing or revoking. */
+uint64_t ledger_counted(const uint64_t by_location[LOCATIONS], enum ledger_limit limit);
+
+/* What an account uses of what a limit counts; and its limit. */
 uint64_t account_used(const struct account *account, enum ledger_limit limit);
 uint64_t account_limit(const struct account *account, enum ledger_limit limit);
 
@@ -124,12 +128,11 @@ uint64_t account_limit(const struct account *account, enum ledger_limit limit);
 uint64_t account_claimed(const struct account *account, enum ledger_limit limit);
 uint64_t account_held_back(const struct account *account, const struct account *asking, enum ledger_limit limit);
 
-/* What of that is being freed. */
-uint64_t account_freeing(const struct account *account, enum ledger_limit limit);
-
-/* What of that will be taken for waiting requests; and so many bytes more of it, or less. */
-uint64_t account_revoking(const struct account *account, enum ledger_limit limit);
+/* So many bytes more, or less, will be taken for waiting requests. */
 void ledger_revoke(struct account *account, enum location location, uint64_t bytes, bool add);
+
+/* The limit of one location alone. */
+enum ledger_limit ledger_limit_of(enum location location);
 
 /* Whether the limit counts what is in this location. */
 bool ledger_limit_counts(enum ledger_limit limit, enum location location);

@@ -218,8 +218,10 @@ static struct flow *flow_new(struct party_table *table, struct party *user, stru
         group->references++;
     }
     TAILQ_INIT(&flow->waiting);
-    RB_INIT(&flow->ram.leases);
-    RB_INIT(&flow->files.leases);
+    FOR_EACH_LOCATION(location)
+    {
+        RB_INIT(&flow->revocable[location].leases);
+    }
     TAILQ_INSERT_TAIL(&table->flows, flow, in_table);
     settle(flow);
     return flow;

@@ -51,10 +51,10 @@ struct flow {
     uint32_t priority, weight;
     struct served served; /* beside other flows of its class */
     size_t references;
-    struct waiting_list waiting;     /* first come first */
-    struct waiting *next;            /* the next to be looked at in a pass over the queue */
-    struct revocable_set ram, files; /* what its sessions hold */
-    bool is_exhausted;               /* for whoever takes leases: what is left of it is reserved */
+    struct waiting_list waiting;               /* first come first */
+    struct waiting *next;                      /* the next to be looked at in a pass over the queue */
+    struct revocable_set revocable[LOCATIONS]; /* what its sessions hold */
+    bool is_exhausted;                         /* for whoever takes leases: what is left of it is reserved */
     TAILQ_ENTRY(flow) in_table;
 };
 

@@ -31,7 +31,7 @@ static uint64_t lacking(const struct broker *broker, const struct denial *denial
     const struct ledger_excess *excess = &denial->excess;
     uint64_t taken = size_add_saturated(size_add_saturated(excess->used_bytes, excess->reserved_bytes),
                                         size_add_saturated(excess->claimed_bytes, excess->asked_bytes));
-    uint64_t stays = size_subtract_floored(taken, account_freeing(&broker->host, excess->limit));
+    uint64_t stays = size_subtract_floored(taken, ledger_counted(broker->host.freeing, excess->limit));
     return size_subtract_floored(stays, excess->limit_bytes);
 }
 

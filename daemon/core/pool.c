@@ -147,7 +147,8 @@ static bool may_fill(const struct step *step)
 /* The size that lacks the most, by its part of what is wanted; one that fits. */
 static struct pool_size *size_to_make(struct broker *broker)
 {
-    uint64_t room = size_subtract_floored(broker->options.settings.pool.bytes, broker->pool.account.physical_bytes);
+    uint64_t room = size_subtract_floored(broker->options.settings.pool.bytes,
+                                          account_used(&broker->pool.account, LEDGER_MAX_BYTES));
     struct pool_size *best = NULL;
     for (size_t i = 0; i < POOL_SIZES_MAX; i++) {
         struct pool_size *size = &broker->pool.sizes[i];
@@ -191,7 +192,8 @@ static bool is_superfluous(struct broker *broker, const struct segment *segment)
 {
     const struct pool_size *size = pool_size_find(&broker->pool, segment->charge.bytes);
     assert(size); /* a size that has something ready keeps its place */
-    return size->ready > size->wanted || broker->pool.account.physical_bytes > broker->options.settings.pool.bytes;
+    return size->ready > size->wanted ||
+           account_used(&broker->pool.account, LEDGER_MAX_BYTES) > broker->options.settings.pool.bytes;
 }
 
 static void free_ready(struct step *step, struct segment *segment)

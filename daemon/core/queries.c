@@ -79,10 +79,10 @@ void broker_fill_status(const struct broker *broker, struct status_reply *status
 {
     const struct account *host = &broker->host;
     status->limits = host->limits;
-    status->used_bytes = host->physical_bytes + host->mapped_bytes;
-    status->used_physical_bytes = host->physical_bytes;
-    status->used_mapped_bytes = host->mapped_bytes;
-    status->freeing_bytes = host->freeing_physical_bytes + host->freeing_mapped_bytes;
+    status->used_bytes = account_used(host, LEDGER_MAX_BYTES);
+    status->used_physical_bytes = account_used(host, LEDGER_MAX_PHYSICAL_BYTES);
+    status->used_mapped_bytes = account_used(host, LEDGER_MAX_MAPPED_BYTES);
+    status->freeing_bytes = ledger_counted(host->freeing, LEDGER_MAX_BYTES);
     status->sessions = broker->sessions.count;
     status->leases = broker->leases.alive;
     status->segments = broker->segment_count;
@@ -112,8 +112,8 @@ static void fill_session(const struct session *session, struct session_entry *en
         .charged_uid = identity_charged(&session->identity),
         .connected = session->state == SESSION_CONNECTED,
         .leases = session->lease_count,
-        .physical_bytes = session->account.physical_bytes,
-        .mapped_bytes = session->account.mapped_bytes,
+        .physical_bytes = account_used(&session->account, LEDGER_MAX_PHYSICAL_BYTES),
+        .mapped_bytes = account_used(&session->account, LEDGER_MAX_MAPPED_BYTES),
         .limits = session->account.limits,
         .priority = session->flow->priority,
         .weight = session->flow->weight,
@@ -153,6 +153,7 @@ static void fill_lease(const struct lease *lease, uint64_t now, struct lease_ent
     const struct session *session = lease->session;
     const struct segment *first = TAILQ_FIRST(&lease->segments); /* a lease that is alive has one */
     assert(first);
+    bool is_memory = location_is_memory(lease->location);
     *entry = (struct lease_entry){
         .lease = lease->id,
         .session = session->id,
@@ -165,10 +166,10 @@ static void fill_lease(const struct lease *lease, uint64_t now, struct lease_ent
         .ttl_ms = (uint32_t)(lease->ttl_ns / NANOSECONDS_PER_MILLISECOND),
         .remaining_ms = size_subtract_floored(deadline_of(lease), now) / NANOSECONDS_PER_MILLISECOND,
         .huge_pages = first->has_huge_pages,
-        .numa_node = lease->location == LOCATION_RAM ? lease->options.numa_node : -1,
-        .prefaulted = first->options.prefault && lease->location == LOCATION_RAM,
+        .numa_node = is_memory ? lease->options.numa_node : -1,
+        .prefaulted = first->options.prefault && is_memory,
         .charge = segment_charged_to(first),
-        .interleaved = lease->options.interleave && lease->location == LOCATION_RAM,
+        .interleaved = lease->options.interleave && is_memory,
     };
     memcpy(entry->name, lease->name, sizeof entry->name);
     memcpy(entry->client, session->name, sizeof entry->client);
@@ -241,8 +242,8 @@ size_t broker_look_at_next_lease(struct broker *broker, uint64_t session, struct
 
 void broker_ledger_totals(const struct broker *broker, uint64_t *ret_physical, uint64_t *ret_mapped)
 {
-    *ret_physical = broker->host.physical_bytes;
-    *ret_mapped = broker->host.mapped_bytes;
+    *ret_physical = account_used(&broker->host, LEDGER_MAX_PHYSICAL_BYTES);
+    *ret_mapped = account_used(&broker->host, LEDGER_MAX_MAPPED_BYTES);
 }
 
 bool broker_is_short(const struct broker *broker)

@@ -164,11 +164,14 @@ static void claim(struct waiting *waiting, const struct denial *denial)
 {
     bool may_hope_only = !waiting->until && !denial->excess.frees_suffice;
     bool claims_bytes = !may_hope_only && !denial->full;
-    bool is_ram = denial->location == LOCATION_RAM;
     const struct account *short_of = denial->excess.account;
     bool is_its_own = short_of == &waiting->session->account;
-    waiting->last_physical = !claims_bytes ? NULL : is_ram ? short_of : denial->in_ram.account;
-    waiting->last_mapped = !claims_bytes || is_ram ? NULL : short_of;
+    FOR_EACH_LOCATION(location)
+    {
+        const struct account *in_memory = location_is_memory(location) ? denial->in_ram.account : NULL;
+        const struct account *up_to = location == denial->location ? short_of : in_memory;
+        waiting->claims_up_to[location] = claims_bytes ? up_to : NULL;
+    }
     bool claims_lease = waiting->demand.takes_lease && !may_hope_only && !is_its_own;
     waiting->last_lease = claims_lease ? short_of : NULL;
     queue_order_claim(waiting);

@@ -57,7 +57,7 @@ struct waiting *queue_order_first(struct broker *broker, uint64_t now)
 
 void queue_order_claim(struct waiting *waiting)
 {
-    ledger_claim(&waiting->session->account, waiting->last_physical, waiting->last_mapped, waiting->demand.bytes);
+    ledger_claim(&waiting->session->account, waiting->claims_up_to, waiting->demand.bytes);
     flow_claim_lease(waiting->flow, waiting->last_lease);
     waiting->has_claimed = true;
 }

@@ -125,7 +125,7 @@ static void write_sentence(struct error_reply *error, const struct denial *denia
 {
     const struct refusal *refusal = &error->refusal;
     char waited[SIZE_TEXT_BYTES];
-    bool ram = denial->location == LOCATION_RAM;
+    bool ram = location_is_memory(denial->location);
     error->sentence[0] = '\0';
     if (waited_ns) {
         append(error->sentence, "It waited for %s. ",

@@ -7,8 +7,8 @@
 /* Whether it would fit, beside what is claimed, if what is being freed were free. */
 static bool frees_suffice(const struct broker *broker, uint64_t bytes)
 {
-    uint64_t freeing = broker->host.freeing_physical_bytes;
-    uint64_t wanted = size_add_saturated(bytes, broker->host.claimed_physical_bytes);
+    uint64_t freeing = ledger_counted(broker->host.freeing, LEDGER_MAX_PHYSICAL_BYTES);
+    uint64_t wanted = size_add_saturated(bytes, account_claimed(&broker->host, LEDGER_MAX_PHYSICAL_BYTES));
     return freeing && !host_room_is_paused(broker) && wanted <= size_add_saturated(host_room_bytes(broker), freeing);
 }
 
@@ -20,7 +20,7 @@ static void deny_host(const struct broker *broker, uint64_t bytes, struct denial
                                          .limit = LEDGER_MAX_PHYSICAL_BYTES,
                                          .limit_bytes = broker->host_available_bytes,
                                          .used_bytes = broker->host_granted_since,
-                                         .claimed_bytes = broker->host.claimed_physical_bytes,
+                                         .claimed_bytes = account_claimed(&broker->host, LEDGER_MAX_PHYSICAL_BYTES),
                                          .asked_bytes = bytes,
                                          .fits_ever = bytes <= broker->host_total_bytes,
                                          .frees_suffice = frees_suffice(broker, bytes)};
@@ -28,7 +28,7 @@ static void deny_host(const struct broker *broker, uint64_t bytes, struct denial
 
 static bool host_allows(const struct broker *broker, uint64_t bytes)
 {
-    uint64_t wanted = size_add_saturated(bytes, broker->host.claimed_physical_bytes);
+    uint64_t wanted = size_add_saturated(bytes, account_claimed(&broker->host, LEDGER_MAX_PHYSICAL_BYTES));
     return !host_room_is_paused(broker) && wanted <= host_room_bytes(broker);
 }
 
@@ -39,7 +39,7 @@ bool reserve_bytes(struct broker *broker, struct account *account, uint64_t byte
     struct ledger_excess excess;
     struct charge charge;
     bool fits = ledger_reserve(account, location, bytes, &charge, &excess) == 0;
-    if (location == LOCATION_RAM && !host_allows(broker, bytes) && (fits || excess.fits_ever)) {
+    if (location_is_memory(location) && !host_allows(broker, bytes) && (fits || excess.fits_ever)) {
         if (fits) {
             charge_release(&charge);
         }

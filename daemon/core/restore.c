@@ -173,7 +173,7 @@ static bool is_sane(const struct broker *broker, const struct kept_segment *kept
 {
     return is_number(kept->id) && is_number(kept->lease) && is_size(broker, kept->bytes) &&
            kept->generation <= NUMBER_MAX && kept->generation % 2 == 1 && kept->slot < CONTROL_SLOTS_MAX &&
-           (kept->location == LOCATION_RAM || kept->location == LOCATION_MMAP);
+           location_holds_bytes(kept->location);
 }
 
 static bool contradicts(const struct broker *broker, const struct lease *lease, const struct kept_segment *kept)
@@ -191,8 +191,7 @@ int broker_restore_freeing(struct broker *broker, const struct kept_segment *kep
     if (twin && twin->id == kept->id) {
         return -EEXIST;
     }
-    if (!is_number(kept->id) || !is_size(broker, kept->bytes) ||
-        (kept->location != LOCATION_RAM && kept->location != LOCATION_MMAP)) {
+    if (!is_number(kept->id) || !is_size(broker, kept->bytes) || !location_holds_bytes(kept->location)) {
         return -EINVAL;
     }
     struct segment *segment = calloc(1, sizeof *segment);

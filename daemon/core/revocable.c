@@ -18,7 +18,7 @@ TREE_GENERATE(revocable_tree, lease, by_revocable, compare_sizes)
 void revocable_insert(struct lease *lease)
 {
     struct flow *flow = lease->session->flow;
-    struct revocable_set *set = lease->location == LOCATION_RAM ? &flow->ram : &flow->files;
+    struct revocable_set *set = &flow->revocable[lease->location];
     assert(!lease->revocable);
     RB_INSERT(revocable_tree, &set->leases, lease);
     set->bytes += lease->bytes;

@@ -56,12 +56,10 @@ static uint64_t sum_of_gains(struct broker *broker, const struct need *need)
         if (!may_take_from(broker, need, flow)) {
             continue;
         }
-        if (ledger_limit_counts(need->limit, LOCATION_RAM)) {
-            bytes += estimate_gain(broker, need->waiting->session, need->account, flow, LOCATION_RAM, flow->ram.bytes);
-        }
-        if (ledger_limit_counts(need->limit, LOCATION_MMAP)) {
-            bytes +=
-                estimate_gain(broker, need->waiting->session, need->account, flow, LOCATION_MMAP, flow->files.bytes);
+        FOR_EACH_LOCATION(location)
+        {
+            uint64_t held = ledger_limit_counts(need->limit, location) ? flow->revocable[location].bytes : 0;
+            bytes += estimate_gain(broker, need->waiting->session, need->account, flow, location, held);
         }
     }
     return bytes;
@@ -74,14 +72,14 @@ static uint64_t needed(const struct ledger_excess *excess)
         size_add_saturated(size_add_saturated(excess->used_bytes, excess->reserved_bytes), excess->claimed_bytes);
     return size_subtract_floored(
         size_add_saturated(taken, excess->asked_bytes),
-        size_add_saturated(excess->limit_bytes, account_freeing(excess->account, excess->limit)));
+        size_add_saturated(excess->limit_bytes, ledger_counted(excess->account->freeing, excess->limit)));
 }
 
 /* What was marked for this or another request. */
 static uint64_t coming(const struct broker *broker, const struct account *account, enum ledger_limit limit)
 {
     bool has_vain = account == &broker->host && limit != LEDGER_MAX_MAPPED_BYTES;
-    return size_subtract_floored(account_revoking(account, limit), has_vain ? broker->revoking_vain : 0);
+    return size_subtract_floored(ledger_counted(account->revoking, limit), has_vain ? broker->revoking_vain : 0);
 }
 
 /* So much is needed in all, by those that were looked at in this pass. */
@@ -137,11 +135,12 @@ static struct lease *choose(struct broker *broker, const struct need *need, uint
         if (!may_take_from(broker, need, flow)) {
             continue;
         }
-        if (ledger_limit_counts(need->limit, LOCATION_RAM) && !flow->is_exhausted) {
-            best = better(best, best_of(&flow->ram, lacks), lacks);
-        }
-        if (ledger_limit_counts(need->limit, LOCATION_MMAP)) {
-            best = better(best, best_of(&flow->files, lacks), lacks);
+        FOR_EACH_LOCATION(location)
+        {
+            bool is_reserved = location_is_memory(location) && flow->is_exhausted;
+            if (ledger_limit_counts(need->limit, location) && !is_reserved) {
+                best = better(best, best_of(&flow->revocable[location], lacks), lacks);
+            }
         }
     }
     return best;

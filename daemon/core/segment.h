@@ -54,7 +54,9 @@ TAILQ_HEAD(segment_list, segment);
 static inline enum charged_to segment_charged_to(const struct segment *segment)
 {
     bool by_broker = segment->options.prefault || segment->has_huge_pages;
-    return segment->charge.location != LOCATION_RAM ? CHARGE_UNSPECIFIED : by_broker ? CHARGE_BROKER : CHARGE_CLIENT;
+    return !location_is_memory(segment->charge.location) ? CHARGE_UNSPECIFIED
+           : by_broker                                   ? CHARGE_BROKER
+                                                         : CHARGE_CLIENT;
 }
 
 struct broker;

@@ -86,8 +86,7 @@ void session_add_lease(struct session *session, struct lease *lease)
 
 void session_note_use(struct session *session, struct lease *lease, uint64_t used_bytes)
 {
-    bool ram = lease->location == LOCATION_RAM;
-    uint64_t *used = ram ? &session->used_physical_bytes : &session->used_mapped_bytes;
+    uint64_t *used = &session->used[lease->location];
     assert(*used >= lease->used_bytes);
     *used = *used - lease->used_bytes + used_bytes;
     lease->used_bytes = used_bytes;

@@ -48,14 +48,14 @@ struct session {
     uint64_t refused_at; /* 0: never */
     uint64_t trim_until; /* an answer to a trim event is awaited until then; 0: none is */
     struct slot_table slots;
-    uint64_t renewed_at;    /* service clock; 0: never */
-    uint64_t input_read_at; /* when its connection was last known to hold no unread request; 0: never */
-    uint64_t grace_until;   /* while detached */
-    uint64_t trimmed_at;    /* when it was last asked to trim; 0: never */
-    uint64_t trim_held;     /* what it held then */
-    uint32_t trims_vain;    /* how often in a row it gave back nothing, or did not answer in time */
-    uint64_t used_physical_bytes, used_mapped_bytes; /* of its leases, as it reports */
-    uint32_t lease_count;                            /* alive or making: each has a slot */
+    uint64_t renewed_at;      /* service clock; 0: never */
+    uint64_t input_read_at;   /* when its connection was last known to hold no unread request; 0: never */
+    uint64_t grace_until;     /* while detached */
+    uint64_t trimmed_at;      /* when it was last asked to trim; 0: never */
+    uint64_t trim_held;       /* what it held then */
+    uint32_t trims_vain;      /* how often in a row it gave back nothing, or did not answer in time */
+    uint64_t used[LOCATIONS]; /* of its leases, as it reports */
+    uint32_t lease_count;     /* alive or making: each has a slot */
     uint64_t segment_count;
     uint32_t makings;                 /* segments that are being made for it */
     bool draining;                    /* over, and leases are still to be ended */

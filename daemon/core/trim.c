@@ -49,9 +49,7 @@ static bool may_be_asked(const struct step *step, const struct session *session,
 /* What it holds and does not say that it uses; a client that says nothing may use nothing. */
 static uint64_t gain_from(const struct session *session, enum ledger_limit limit)
 {
-    uint64_t used = (ledger_limit_counts(limit, LOCATION_RAM) ? session->used_physical_bytes : 0) +
-                    (ledger_limit_counts(limit, LOCATION_MMAP) ? session->used_mapped_bytes : 0);
-    return size_subtract_floored(account_used(&session->account, limit), used);
+    return size_subtract_floored(account_used(&session->account, limit), ledger_counted(session->used, limit));
 }
 
 static bool comes_before(const struct choice *choice, const struct session *a, const struct session *b)

@@ -22,9 +22,9 @@ struct waiting {
     uint64_t asked_at;                /* the last time */
     bool has_claimed;                 /* in the present walk */
     const struct account *last_lease; /* up to whose party it claimed a lease at the last look; NULL: it did not */
-    const struct account *last_physical, *last_mapped; /* up to which it claimed at the last look; NULL: it did not */
-    struct refusal blocked;                            /* by what, at the last look */
-    struct victim_list victims;                        /* leases that will be taken for it */
+    const struct account *claims_up_to[LOCATIONS]; /* at the last look; NULL: it claimed nothing there */
+    struct refusal blocked;                        /* by what, at the last look */
+    struct victim_list victims;                    /* leases that will be taken for it */
     TAILQ_ENTRY(waiting) in_flow;
     TAILQ_ENTRY(waiting) in_session;
 };

@@ -102,7 +102,7 @@ static uint64_t lacking(const struct broker *broker, const struct denial *denial
     const struct ledger_excess *excess = &denial->excess;
     uint64_t taken = size_add_saturated(size_add_saturated(excess->used_bytes, excess->reserved_bytes),
                                         size_add_saturated(excess->claimed_bytes, excess->asked_bytes));
-    uint64_t comes = account_freeing(excess->account, denial_limit(denial));
+    uint64_t comes = ledger_counted(excess->account->freeing, denial_limit(denial));
     bool has_pool = excess->account == &broker->host && denial_limit(denial) != LEDGER_MAX_MAPPED_BYTES;
     comes += has_pool ? pool_bytes(&broker->pool) : 0;
     return size_subtract_floored(taken, size_add_saturated(excess->limit_bytes, denial->full ? 0 : comes));
@@ -125,7 +125,7 @@ static uint64_t earliest_for(struct explanation *explanation, const struct sessi
 static struct denial nothing_in_the_way(const struct broker *broker, const struct session *session,
                                         enum location location, uint64_t bytes)
 {
-    enum ledger_limit limit = location == LOCATION_RAM ? LEDGER_MAX_PHYSICAL_BYTES : LEDGER_MAX_MAPPED_BYTES;
+    enum ledger_limit limit = ledger_limit_of(location);
     return (struct denial){.code = ERROR_LIMIT,
                            .location = location,
                            .excess = {.account = &broker->host,
@@ -177,7 +177,7 @@ static void explain(struct explanation *explanation, struct session *session, co
     entry->location = outlook.location;
     entry->earliest_ms = outlook.earliest_ms;
     denial_figures(denial, &entry->refusal);
-    bool is_hosts = denial->excess.account == &explanation->broker->host && entry->location == LOCATION_RAM;
+    bool is_hosts = denial->excess.account == &explanation->broker->host && location_is_memory(entry->location);
     entry->refusal.pool_bytes = is_hosts ? pool_bytes(&explanation->broker->pool) : 0;
     holders_fill(explanation->broker, &explanation->holders, denial, &entry->refusal);
     ahead_fill(explanation->broker, denial, &entry->refusal);

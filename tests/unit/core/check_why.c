@@ -55,7 +55,7 @@ static void check_time(const struct model *model, const struct why_entry *entry,
     uint64_t comes = 0;
     if (!counts_leases) {
         bool is_hosts = account == &model->broker->host && limit != LEDGER_MAX_MAPPED_BYTES;
-        comes = account_freeing(account, limit) + (is_hosts ? pool_bytes(&model->broker->pool) : 0);
+        comes = ledger_counted(account->freeing, limit) + (is_hosts ? pool_bytes(&model->broker->pool) : 0);
     }
     uint64_t taken = refusal->used_bytes + refusal->reserved_bytes + refusal->claimed_bytes + refusal->asked_bytes;
     uint64_t lacking = size_subtract_floored(taken, size_add_saturated(refusal->limit_bytes, comes));

@@ -164,16 +164,16 @@ Test(check, accounts, .init = begin, .fini = end)
         &broker->host,     &broker->pool.account};
     for (size_t i = 0; i < sizeof accounts / sizeof *accounts; i++) {
         struct account *account = accounts[i];
-        EXPECT_NOTICED(account->physical_bytes, 1, "physical_bytes");
-        EXPECT_NOTICED(account->mapped_bytes, 1, "mapped_bytes");
-        EXPECT_NOTICED(account->freeing_physical_bytes, 1, "freeing_physical_bytes");
-        EXPECT_NOTICED(account->freeing_mapped_bytes, 1, "freeing_mapped_bytes");
-        EXPECT_NOTICED(account->revoking_physical_bytes, 1, "revoking_physical_bytes");
-        EXPECT_NOTICED(account->revoking_mapped_bytes, 1, "revoking_mapped_bytes");
+        EXPECT_NOTICED(account->used[LOCATION_RAM], 1, "(used)");
+        EXPECT_NOTICED(account->used[LOCATION_MMAP], 1, "(used)");
+        EXPECT_NOTICED(account->freeing[LOCATION_RAM], 1, "(freeing)");
+        EXPECT_NOTICED(account->freeing[LOCATION_MMAP], 1, "(freeing)");
+        EXPECT_NOTICED(account->revoking[LOCATION_RAM], 1, "(revoking)");
+        EXPECT_NOTICED(account->revoking[LOCATION_MMAP], 1, "(revoking)");
         EXPECT_NOTICED(account->charges, 99, "miscounts its charges");
-        EXPECT_NOTICED(account->claimed_physical_bytes, 1, "(claimed_physical_bytes)");
-        EXPECT_NOTICED(account->claimed_mapped_bytes, 1, "(claimed_mapped_bytes)");
-        EXPECT_NOTICED(account->claimed_bytes, 1, "(claimed_bytes)");
+        EXPECT_NOTICED(account->claimed[LOCATION_RAM], 1, "(claimed)");
+        EXPECT_NOTICED(account->claimed[LOCATION_MMAP], 1, "(claimed)");
+        EXPECT_NOTICED(account->claimed_sum, 1, "(claimed_sum)");
     }
     EXPECT_NOTICED(session->flow->account.above[0], &broker->host, "a flow's account stands");
     EXPECT_NOTICED(session->flow->class->account.above[0], &broker->host, "a party's account stands");
@@ -193,12 +193,12 @@ Test(check, leases, .init = begin, .fini = end)
     EXPECT_NOTICED(lease->bytes, 1, "sum of its segments");
     EXPECT_NOTICED(lease->extents, 9, "extents");
     EXPECT_NOTICED(lease->revocable, NULL, "wrong revocable set");
-    EXPECT_NOTICED(file->revocable, &session->flow->ram, "wrong revocable set");
-    EXPECT_NOTICED(marked->revocable, &session->flow->ram, "wrong revocable set");
+    EXPECT_NOTICED(file->revocable, &session->flow->revocable[LOCATION_RAM], "wrong revocable set");
+    EXPECT_NOTICED(marked->revocable, &session->flow->revocable[LOCATION_RAM], "wrong revocable set");
     EXPECT_NOTICED(lease->revoke_at, lease->revoke_at ? 0 : 1, "wrong revocable set");
-    EXPECT_NOTICED(session->flow->ram.bytes, 1, "a revocable set's bytes");
-    EXPECT_NOTICED(session->flow->files.bytes, 1, "a revocable set's bytes");
-    EXPECT_NOTICED(RB_ROOT(&session->flow->files.leases), NULL, "a revocable set has other leases");
+    EXPECT_NOTICED(session->flow->revocable[LOCATION_RAM].bytes, 1, "a revocable set's bytes");
+    EXPECT_NOTICED(session->flow->revocable[LOCATION_MMAP].bytes, 1, "a revocable set's bytes");
+    EXPECT_NOTICED(RB_ROOT(&session->flow->revocable[LOCATION_MMAP].leases), NULL, "a revocable set has other leases");
     EXPECT_NOTICED_WHILE(TAILQ_REMOVE(&lease->segments, segment, in_lease),
                          TAILQ_INSERT_HEAD(&lease->segments, segment, in_lease), "extents");
     EXPECT_NOTICED(made->lease, file, "a segment of another one");
@@ -222,8 +222,8 @@ Test(check, sessions, .init = begin, .fini = end)
     EXPECT_NOTICED(session->lease_count, 9, "lease_count");
     EXPECT_NOTICED(session->segment_count, 9, "segment_count");
     EXPECT_NOTICED(session->makings, 0, "makings");
-    EXPECT_NOTICED(session->used_physical_bytes, 1, "not the sum of what it reports");
-    EXPECT_NOTICED(session->used_mapped_bytes, 1, "not the sum of what it reports");
+    EXPECT_NOTICED(session->used[LOCATION_RAM], 1, "not the sum of what it reports");
+    EXPECT_NOTICED(session->used[LOCATION_MMAP], 1, "not the sum of what it reports");
     EXPECT_NOTICED(other->waiting_count, 0, "waiting_count");
     EXPECT_NOTICED(session->refused_at, 1, "refused something is not listed");
     EXPECT_NOTICED(lease->session, other, "another session's account");

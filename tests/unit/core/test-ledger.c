@@ -42,6 +42,14 @@ static struct charge charge_of(enum location location, uint64_t bytes)
     return charge;
 }
 
+/* Claims in RAM up to one account, in files up to another; NULL: nothing there. */
+static void claim_up_to(struct account *account, const struct account *in_ram, const struct account *in_files,
+                        uint64_t bytes)
+{
+    const struct account *const up_to[LOCATIONS] = {[LOCATION_RAM] = in_ram, [LOCATION_MMAP] = in_files};
+    ledger_claim(account, up_to, bytes);
+}
+
 Test(ledger, a_refusal_names_the_limit_with_the_least_room)
 {
     begin(&(struct byte_limits){100, 90, 80}, &(struct byte_limits){70, LIMIT_OFF, LIMIT_OFF},
@@ -78,9 +86,9 @@ Test(ledger, the_host_is_named_where_it_is_the_tightest)
     cr_expect_not(excess_of(LOCATION_RAM, 1).frees_suffice, "nothing is being freed");
     charge_begin_free(&charge);
     charge_begin_free(&charge);
-    cr_expect_eq(account_freeing(&host, LEDGER_MAX_PHYSICAL_BYTES), 40, "once, however often it is said");
-    cr_expect_eq(account_freeing(&host, LEDGER_MAX_BYTES), 40);
-    cr_expect_eq(account_freeing(&host, LEDGER_MAX_MAPPED_BYTES), 0);
+    cr_expect_eq(ledger_counted(host.freeing, LEDGER_MAX_PHYSICAL_BYTES), 40, "once, however often it is said");
+    cr_expect_eq(ledger_counted(host.freeing, LEDGER_MAX_BYTES), 40);
+    cr_expect_eq(ledger_counted(host.freeing, LEDGER_MAX_MAPPED_BYTES), 0);
     cr_expect_eq(account_held(&client), 0);
     cr_expect(excess_of(LOCATION_RAM, 40).frees_suffice);
     cr_expect_not(excess_of(LOCATION_RAM, 41).frees_suffice);
@@ -104,26 +112,26 @@ Test(ledger, each_location_counts_where_it_should)
     }
     ledger_revoke(&client, LOCATION_RAM, 3, true);
     ledger_revoke(&client, LOCATION_MMAP, 4, true);
-    cr_expect_eq(account_revoking(&host, LEDGER_MAX_BYTES), 7);
-    cr_expect_eq(account_revoking(&host, LEDGER_MAX_PHYSICAL_BYTES), 3);
-    cr_expect_eq(account_revoking(&middle, LEDGER_MAX_MAPPED_BYTES), 4);
+    cr_expect_eq(ledger_counted(host.revoking, LEDGER_MAX_BYTES), 7);
+    cr_expect_eq(ledger_counted(host.revoking, LEDGER_MAX_PHYSICAL_BYTES), 3);
+    cr_expect_eq(ledger_counted(middle.revoking, LEDGER_MAX_MAPPED_BYTES), 4);
     charge_begin_free(&file);
     charge_reduce(&file, 6);
     cr_expect_eq(account_used(&host, LEDGER_MAX_MAPPED_BYTES), 6);
-    cr_expect_eq(account_freeing(&host, LEDGER_MAX_MAPPED_BYTES), 6, "it is being freed still");
+    cr_expect_eq(ledger_counted(host.freeing, LEDGER_MAX_MAPPED_BYTES), 6, "it is being freed still");
     charge_reduce(&ram, 2);
-    cr_expect_eq(account_freeing(&host, LEDGER_MAX_PHYSICAL_BYTES), 0);
+    cr_expect_eq(ledger_counted(host.freeing, LEDGER_MAX_PHYSICAL_BYTES), 0);
     /* the account goes elsewhere, and takes all of that with it */
     struct account *const nothing[ACCOUNT_ABOVE_MAX] = {NULL};
     struct account *const above[ACCOUNT_ABOVE_MAX] = {[1] = &middle};
     account_move(&client, nothing);
     cr_expect_eq(account_used(&host, LEDGER_MAX_BYTES) + account_used(&middle, LEDGER_MAX_BYTES), 0);
-    cr_expect_eq(account_freeing(&host, LEDGER_MAX_BYTES) + account_revoking(&host, LEDGER_MAX_BYTES), 0);
+    cr_expect_eq(ledger_counted(host.freeing, LEDGER_MAX_BYTES) + ledger_counted(host.revoking, LEDGER_MAX_BYTES), 0);
     cr_expect_eq(host.charges + middle.charges, 0);
     account_move(&client, above);
     cr_expect_eq(account_used(&middle, LEDGER_MAX_BYTES), 8);
-    cr_expect_eq(account_freeing(&middle, LEDGER_MAX_MAPPED_BYTES), 6);
-    cr_expect_eq(account_revoking(&middle, LEDGER_MAX_MAPPED_BYTES), 4);
+    cr_expect_eq(ledger_counted(middle.freeing, LEDGER_MAX_MAPPED_BYTES), 6);
+    cr_expect_eq(ledger_counted(middle.revoking, LEDGER_MAX_MAPPED_BYTES), 4);
     cr_expect_eq(middle.charges, 2);
     cr_expect(account_stands_under(&client, &middle) && account_stands_under(&client, &client));
     cr_expect_not(account_stands_under(&client, &host));
@@ -131,7 +139,7 @@ Test(ledger, each_location_counts_where_it_should)
     ledger_revoke(&client, LOCATION_MMAP, 4, false);
     charge_release(&ram);
     charge_release(&file);
-    cr_expect_eq(account_revoking(&middle, LEDGER_MAX_BYTES) + account_used(&middle, LEDGER_MAX_BYTES), 0);
+    cr_expect_eq(ledger_counted(middle.revoking, LEDGER_MAX_BYTES) + account_used(&middle, LEDGER_MAX_BYTES), 0);
     account_deinit(&client);
     account_deinit(&middle);
 }
@@ -180,13 +188,13 @@ Test(ledger, what_is_reserved_for_others_is_held_back_from_ram)
 Test(ledger, claims_are_made_up_to_the_account_that_is_short)
 {
     begin(&(struct byte_limits){100, 100, 100}, &off, &off);
-    ledger_claim(&client, &middle, NULL, 10);
+    claim_up_to(&client, &middle, NULL, 10);
     cr_expect_eq(account_claimed(&client, LEDGER_MAX_PHYSICAL_BYTES), 10);
     cr_expect_eq(account_claimed(&middle, LEDGER_MAX_PHYSICAL_BYTES), 10);
     cr_expect_eq(account_claimed(&middle, LEDGER_MAX_BYTES), 10);
     cr_expect_eq(account_claimed(&middle, LEDGER_MAX_MAPPED_BYTES), 0);
     cr_expect_eq(account_claimed(&host, LEDGER_MAX_BYTES), 0, "the host is not what is short");
-    ledger_claim(&client, &middle, &host, 20);
+    claim_up_to(&client, &middle, &host, 20);
     cr_expect_eq(account_claimed(&middle, LEDGER_MAX_PHYSICAL_BYTES), 30);
     cr_expect_eq(account_claimed(&middle, LEDGER_MAX_MAPPED_BYTES), 20);
     cr_expect_eq(account_claimed(&middle, LEDGER_MAX_BYTES), 30, "what waits for either claims once");
@@ -195,7 +203,7 @@ Test(ledger, claims_are_made_up_to_the_account_that_is_short)
     cr_expect_eq(account_claimed(&host, LEDGER_MAX_BYTES), 20);
     struct ledger_excess excess = excess_of(LOCATION_MMAP, 81);
     cr_expect_eq(excess.claimed_bytes, 20);
-    ledger_claim(&client, NULL, NULL, 40);
+    claim_up_to(&client, NULL, NULL, 40);
     cr_expect_eq(account_claimed(&client, LEDGER_MAX_BYTES), 30, "who waits for nothing claims nothing");
     ledger_forget_claims(&client);
     cr_expect_eq(account_claimed(&client, LEDGER_MAX_BYTES) + account_claimed(&host, LEDGER_MAX_BYTES), 0);

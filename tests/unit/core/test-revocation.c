@@ -179,16 +179,16 @@ Test(revocation, a_marked_lease_that_grows_moves_and_is_spared_is_counted_right)
     cr_expect_eq(model_events(model, 0, EVENT_REVOKING), 2);
     struct lease *lease = lease_table_find(&model->broker->leases, first);
     cr_expect(lease->revoke_at && !lease->revocable);
-    cr_expect_eq(account_revoking(&model->broker->host, LEDGER_MAX_BYTES), 14 * MIB);
+    cr_expect_eq(ledger_counted(model->broker->host.revoking, LEDGER_MAX_BYTES), 14 * MIB);
     model_configure(model); /* without the policy: its flow is another, and nobody has a priority */
-    cr_expect_eq(account_revoking(&lease->session->flow->account, LEDGER_MAX_PHYSICAL_BYTES), 0);
+    cr_expect_eq(ledger_counted(lease->session->flow->account.revoking, LEDGER_MAX_PHYSICAL_BYTES), 0);
     cr_expect_eq(model_events(model, 0, EVENT_SPARED), 2);
     model_request(model, 1, &cancel);
-    cr_expect_eq(account_revoking(&model->broker->host, LEDGER_MAX_PHYSICAL_BYTES), 0);
-    cr_expect_eq(lease->session->flow->ram.bytes, 14 * MIB);
+    cr_expect_eq(ledger_counted(model->broker->host.revoking, LEDGER_MAX_PHYSICAL_BYTES), 0);
+    cr_expect_eq(lease->session->flow->revocable[LOCATION_RAM].bytes, 14 * MIB);
     extend.extend = (struct extend_request){.lease = first, .bytes = 2 * MIB};
     granted(model_request(model, 0, &extend));
-    cr_expect_eq(lease->session->flow->ram.bytes, 16 * MIB);
+    cr_expect_eq(lease->session->flow->revocable[LOCATION_RAM].bytes, 16 * MIB);
     model_free(model);
 }
 

@@ -97,11 +97,11 @@ Test(sparing, the_smallest_that_is_enough_is_taken_else_the_largest_and_what_sti
     }
     struct request cancel = {.kind = REQUEST_CANCEL, .cancel_request = want(model, 2, 5)};
     cr_expect(is_marked(model, leases[3]));
-    cr_expect_eq(account_revoking(&model->broker->host, LEDGER_MAX_BYTES), 8 * MIB);
+    cr_expect_eq(ledger_counted(model->broker->host.revoking, LEDGER_MAX_BYTES), 8 * MIB);
     model_request(model, 2, &cancel);
     (void)want(model, 2, 21);
     cr_expect(is_marked(model, leases[4]) && is_marked(model, leases[3]) && !is_marked(model, leases[2]));
-    cr_expect_eq(account_revoking(&model->broker->host, LEDGER_MAX_BYTES), 24 * MIB);
+    cr_expect_eq(ledger_counted(model->broker->host.revoking, LEDGER_MAX_BYTES), 24 * MIB);
     model_free(model);
 }
 
@@ -137,9 +137,9 @@ Test(sparing, a_part_that_comes_free_spares_a_part)
     struct model *model = with_victims(40 * MIB, 0);
     uint64_t other = hold(model, 3, 10), one = hold(model, 0, 10), two = hold(model, 0, 10), three = hold(model, 1, 10);
     uint64_t request = want(model, 2, 30);
-    cr_expect_eq(account_revoking(&model->broker->host, LEDGER_MAX_BYTES), 30 * MIB);
+    cr_expect_eq(ledger_counted(model->broker->host.revoking, LEDGER_MAX_BYTES), 30 * MIB);
     model_release(model, 3, other);
-    cr_expect_eq(account_revoking(&model->broker->host, LEDGER_MAX_BYTES), 20 * MIB);
+    cr_expect_eq(ledger_counted(model->broker->host.revoking, LEDGER_MAX_BYTES), 20 * MIB);
     cr_expect(!is_marked(model, one), "the oldest of one size");
     cr_expect(is_marked(model, two) && is_marked(model, three));
     model_pass(model, 1000);
@@ -174,10 +174,10 @@ Test(sparing, nobody_is_spared_whom_another_request_needs)
     cr_expect_null(model_acquire_waiting(model, 2, 20 * MIB, 30000));
     uint64_t first = model->next_request;
     (void)want(model, 3, 10);
-    cr_expect_eq(account_revoking(&model->broker->host, LEDGER_MAX_BYTES), 30 * MIB);
+    cr_expect_eq(ledger_counted(model->broker->host.revoking, LEDGER_MAX_BYTES), 30 * MIB);
     struct request cancel = {.kind = REQUEST_CANCEL, .cancel_request = first};
     model_request(model, 2, &cancel);
-    cr_expect_eq(account_revoking(&model->broker->host, LEDGER_MAX_BYTES), 10 * MIB);
+    cr_expect_eq(ledger_counted(model->broker->host.revoking, LEDGER_MAX_BYTES), 10 * MIB);
     model_pass(model, 1000);
     cr_expect_eq(model_status(model).counters.revoked, 1);
     model_free(model);
@@ -205,19 +205,19 @@ Test(sparing, many_are_spared_and_told_so_in_bounded_steps)
     }
     struct request cancel = {.kind = REQUEST_CANCEL, .cancel_request = want(model, 2, 255)};
     model_pass(model, 10);
-    cr_expect_eq(account_revoking(&model->broker->host, LEDGER_MAX_BYTES), 255 * MIB);
+    cr_expect_eq(ledger_counted(model->broker->host.revoking, LEDGER_MAX_BYTES), 255 * MIB);
     model_forget(model);
     model_request(model, 2, &cancel);
     model_pass(model, 0);
-    cr_expect_eq(account_revoking(&model->broker->host, LEDGER_MAX_BYTES), 0);
+    cr_expect_eq(ledger_counted(model->broker->host.revoking, LEDGER_MAX_BYTES), 0);
     cr_expect_eq(model_events(model, 0, EVENT_SPARED) + model_events(model, 1, EVENT_SPARED), 255);
     cr_expect_null(model_acquire_waiting(model, 2, 255 * MIB, 30000));
     model_pass(model, 1100);
-    cr_expect_eq(account_revoking(&model->broker->host, LEDGER_MAX_BYTES), 255 * MIB);
+    cr_expect_eq(ledger_counted(model->broker->host.revoking, LEDGER_MAX_BYTES), 255 * MIB);
     model->options.settings.queue.revoke_for_priority = false;
     model_configure(model);
     model_pass(model, 500);
-    cr_expect_eq(account_revoking(&model->broker->host, LEDGER_MAX_BYTES), 0, "none is needed any more");
+    cr_expect_eq(ledger_counted(model->broker->host.revoking, LEDGER_MAX_BYTES), 0, "none is needed any more");
     model_pass(model, 5000);
     cr_expect_eq(model_status(model).counters.revoked, 0);
     model_free(model);
@@ -247,7 +247,8 @@ Test(sparing, two_requests_for_more_than_one_step_can_mark_both_get_it)
     cr_expect_null(model_acquire_waiting(model, 2, 150 * MIB, 30000));
     uint64_t first = model->next_request, second = want(model, 3, 149);
     model_pass(model, 10);
-    cr_expect_eq(account_revoking(&model->broker->host, LEDGER_MAX_BYTES), 299 * MIB, "more than one review looks at");
+    cr_expect_eq(ledger_counted(model->broker->host.revoking, LEDGER_MAX_BYTES), 299 * MIB,
+                 "more than one review looks at");
     model_pass(model, 3000);
     granted(model_answer(model, first));
     granted(model_answer(model, second));
@@ -274,7 +275,7 @@ Test(sparing, a_lease_is_needed_at_each_limit_of_an_account)
     cr_expect_null(model_acquire_waiting(model, 2, 4 * MIB, 30000)); /* of RAM there is too little */
     want_file(model, 3, 10);
     model_pass(model, 1000); /* and of all bytes, for the other */
-    cr_expect_gt(account_revoking(&model->broker->host, LEDGER_MAX_BYTES), 0);
+    cr_expect_gt(ledger_counted(model->broker->host.revoking, LEDGER_MAX_BYTES), 0);
     cr_expect_eq(model_events(model, 0, EVENT_SPARED) + model_events(model, 1, EVENT_SPARED), 0);
     model_free(model);
 }
