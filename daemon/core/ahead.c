@@ -34,15 +34,21 @@ static bool claims(const struct waiting *waiting, const struct claimed *claimed)
     if (claimed->is_leases) {
         return reaches(own, waiting->last_lease, claimed->account);
     }
-    return (claimed->limit != LEDGER_MAX_MAPPED_BYTES && reaches(own, waiting->last_physical, claimed->account)) ||
-           (claimed->limit != LEDGER_MAX_PHYSICAL_BYTES && reaches(own, waiting->last_mapped, claimed->account));
+    FOR_EACH_LOCATION(location)
+    {
+        if (ledger_limit_counts(claimed->limit, location) &&
+            reaches(own, waiting->claims_up_to[location], claimed->account)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Files the request among the largest, most first. */
 static void rank(const struct waiting *waiting, const struct waiting *largest[])
 {
     for (size_t i = 0; i < MESSAGE_HOLDERS_MAX; i++) {
-        if (!largest[i] || waiting->bytes > largest[i]->bytes) {
+        if (!largest[i] || waiting->demand.bytes > largest[i]->demand.bytes) {
             memmove(&largest[i + 1], &largest[i], (MESSAGE_HOLDERS_MAX - 1 - i) * sizeof(const struct waiting *));
             largest[i] = waiting;
             return;
@@ -82,7 +88,7 @@ void ahead_fill(const struct broker *broker, const struct denial *denial, struct
         *ahead = (struct holder){.session = session->id,
                                  .pid = session->identity.pid,
                                  .uid = session->identity.uid,
-                                 .bytes = largest[i]->bytes};
+                                 .bytes = largest[i]->demand.bytes};
         text_copy(ahead->name, sizeof ahead->name, session->name);
     }
 }
