@@ -223,3 +223,19 @@ Test(ledger, limits_have_the_names_of_the_configuration)
     cr_expect(ledger_limit_counts(LEDGER_MAX_MAPPED_BYTES, LOCATION_MMAP));
     cr_expect_not(ledger_limit_counts(LEDGER_MAX_MAPPED_BYTES, LOCATION_RAM));
 }
+
+Test(ledger, what_either_location_would_do_for_claims_once_of_the_sum)
+{
+    const struct byte_limits none = {LIMIT_OFF, LIMIT_OFF, LIMIT_OFF};
+    struct account top, own;
+    account_init(&top, "host", &none);
+    account_init(&own, "client", &none);
+    own.above[ACCOUNT_ABOVE_MAX - 1] = &top;
+    claim_up_to(&own, &top, &own, 8);
+    cr_expect(own.claimed[LOCATION_RAM] == 8 && own.claimed[LOCATION_MMAP] == 8);
+    cr_expect_eq(own.claimed_sum, 8);
+    cr_expect(top.claimed[LOCATION_RAM] == 8 && top.claimed[LOCATION_MMAP] == 0, "a file is its own matter");
+    cr_expect_eq(top.claimed_sum, 8);
+    ledger_forget_claims(&own);
+    cr_expect(top.claimed_sum == 0 && own.claimed[LOCATION_MMAP] == 0);
+}

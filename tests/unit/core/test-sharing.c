@@ -7,14 +7,6 @@
 
 /* ---- quotas ---- */
 
-/* Claims in RAM up to one account, in files up to another; NULL: nothing there. */
-static void claim_up_to(struct account *account, const struct account *in_ram, const struct account *in_files,
-                        uint64_t bytes)
-{
-    const struct account *const up_to[LOCATIONS] = {[LOCATION_RAM] = in_ram, [LOCATION_MMAP] = in_files};
-    ledger_claim(account, up_to, bytes);
-}
-
 Test(sharing, a_users_limit_counts_all_sessions_of_that_user)
 {
     struct policy_rule rule = one_rule(PARTY_USER, "alice");
@@ -270,22 +262,6 @@ Test(sharing, what_may_go_to_ram_or_a_file_gathers_in_both)
     model_release(model, 0, file);
     cr_expect_eq(model_answer(model, either.id)->grant.location, LOCATION_MMAP, "whichever gathers first");
     model_free(model);
-}
-
-Test(sharing, what_either_location_would_do_for_claims_once_of_the_sum)
-{
-    const struct byte_limits none = {LIMIT_OFF, LIMIT_OFF, LIMIT_OFF};
-    struct account host, client;
-    account_init(&host, "host", &none);
-    account_init(&client, "client", &none);
-    client.above[ACCOUNT_ABOVE_MAX - 1] = &host;
-    claim_up_to(&client, &host, &client, 8 * MIB);
-    cr_expect(client.claimed[LOCATION_RAM] == 8 * MIB && client.claimed[LOCATION_MMAP] == 8 * MIB);
-    cr_expect_eq(client.claimed_sum, 8 * MIB);
-    cr_expect(host.claimed[LOCATION_RAM] == 8 * MIB && host.claimed[LOCATION_MMAP] == 0, "a file is its own matter");
-    cr_expect_eq(host.claimed_sum, 8 * MIB);
-    ledger_forget_claims(&client);
-    cr_expect(host.claimed_sum == 0 && client.claimed[LOCATION_MMAP] == 0);
 }
 
 /* ---- order ---- */
