@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -43,6 +44,29 @@ Test(configuration, a_reload_is_answered_with_what_is_wrong)
     cr_expect_str_eq(fixture_status(&fixture).configuration_error, "");
     cr_expect(strstr(fixture_status(&fixture).warnings, "socket_mode can't change"));
     cr_expect_eq(fixture_status(&fixture).limits.max_physical_bytes, 32 * MIB);
+    fixture_stop(&fixture);
+}
+
+static bool log_says(const char *words)
+{
+    char line[1024];
+    bool found = false;
+    FILE *log = fopen(fixture.log, "re");
+    cr_assert(log);
+    while (!found && fgets(line, sizeof line, log)) {
+        found = strstr(line, words);
+    }
+    (void)fclose(log);
+    return found;
+}
+
+Test(configuration, what_a_reload_brings_and_cannot_be_meant_is_logged)
+{
+    fixture_start(&fixture, GOOD);
+    fixture_write_config(&fixture, GOOD "[class idle]\nweight = 2\n[user *]\nmax_physical_bytes = 65M\n");
+    cr_expect_str_eq(reload(), "");
+    cr_expect(log_says("[class idle] has no members"));
+    cr_expect(log_says("[user *] max_physical_bytes (65 MiB) never counts: the host's is 64 MiB"));
     fixture_stop(&fixture);
 }
 
