@@ -209,7 +209,8 @@ Test(config, a_directory_that_cannot_be_used_is_an_error)
 /* Root may write anywhere, so it seems; the kernel has no room for files in its own file systems. */
 Test(config, a_directory_without_room_for_files_is_an_error_in_a_check_as_well)
 {
-    static const char *const paths[] = {"/proc/nope", "/proc", "/sys/nope/deeper", "/sys", "/etc/passwd", "/bin/sh/x"};
+    static const char *const paths[] = {"/proc/nope",  "/proc",   "/sys/nope/deeper", "/sys",
+                                        "/etc/passwd", "/bin/sh", "/bin/sh/x"};
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         char text[256], *error = NULL;
         struct config *config = NULL;
