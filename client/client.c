@@ -210,7 +210,7 @@ int mb_connect(const mb_client_options *options, mb_client **ret_client)
     registry_add(client);
     registry_unlock();
     *ret_client = client;
-    return 0;
+    return error_end(0);
 }
 
 /* ---- disconnecting ---- */
@@ -279,7 +279,7 @@ static int check_manual(const mb_client *client)
 int mb_client_fd(const mb_client *client)
 {
     int result = check_manual(client);
-    return result < 0 ? result : client->epoll;
+    return result < 0 ? result : error_end(client->epoll);
 }
 
 uint64_t client_due(const mb_client *client)
@@ -301,6 +301,7 @@ int mb_client_timeout(mb_client *client)
     uint64_t due = client_due(client);
     (void)pthread_mutex_unlock(&client->lock);
     uint64_t now = client_milliseconds();
+    (void)error_end(0);
     if (due == UINT64_MAX) {
         return -1;
     }
@@ -323,7 +324,7 @@ int mb_client_dispatch(mb_client *client)
     (void)pthread_mutex_unlock(&client->lock);
     events_deliver(client);
     trim_tend(client);
-    return 0;
+    return error_end(0);
 }
 
 mb_pressure mb_client_pressure(mb_client *client)
@@ -343,5 +344,5 @@ int mb_ping(mb_client *client)
 {
     struct request request = {.kind = REQUEST_PING};
     struct call call = {0};
-    return call_broker(client, &request, &call);
+    return error_end(call_broker(client, &request, &call));
 }

@@ -276,6 +276,9 @@ mb_lease *lease_find(mb_client *client, uint64_t id);
 void lease_take_grant(mb_client *client, mb_lease *lease, const struct grant_reply *grant, int fd);
 void lease_unreference(mb_lease *lease);
 
+/* Gives a lease back as mb_release() does, and says nothing of a loss. NULL is allowed. Takes the lock. */
+void lease_drop(mb_lease *lease);
+
 /* Removes the mappings and descriptors. */
 void lease_unmap(mb_lease *lease);
 

@@ -40,7 +40,7 @@ int mb_wait_connected(mb_client *client, uint32_t timeout_ms)
         events_deliver(client);
     }
     return result != -ETIMEDOUT
-               ? result
+               ? error_end(result)
                : error_set(result,
                            "there was no connection to the broker on %s within %u ms; start membrokerd, or wait longer",
                            client->address.sun_path, timeout_ms);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "client/buffer/heap.h"
 #include "client/client.h"
@@ -140,13 +141,18 @@ mb_end_reason mb_lease_end_reason(const mb_lease *lease)
     return (mb_end_reason)atomic_load_explicit(&slot->end_reason, memory_order_relaxed);
 }
 
+static int is_lost(uint64_t id, mb_end_reason reason)
+{
+    return error_set(-ESTALE, "lease %llu is lost: %s", (unsigned long long)id, mb_end_reason_text(reason));
+}
+
 int mb_lease_check(const mb_lease *lease)
 {
     mb_end_reason reason = mb_lease_end_reason(lease);
     if (__builtin_expect(reason == MB_END_NONE, 1)) {
-        return 0;
+        return error_end(0);
     }
-    return error_set(-ESTALE, "lease %llu is lost: %s", (unsigned long long)lease->id, mb_end_reason_text(reason));
+    return is_lost(lease->id, reason);
 }
 
 uint64_t mb_lease_id(const mb_lease *lease)
@@ -246,7 +252,7 @@ int mb_acquire(mb_client *client, uint64_t bytes, const mb_lease_options *option
         return result;
     }
     if ((*ret_lease = lease_cache_take(client, bytes, options))) {
-        return 0;
+        return error_end(0);
     }
     cleanup(freep) mb_lease *lease = calloc(1, sizeof *lease);
     if (!lease) {
@@ -269,7 +275,7 @@ int mb_acquire(mb_client *client, uint64_t bytes, const mb_lease_options *option
     }
     *ret_lease = lease;
     lease = NULL;
-    return 0;
+    return error_end(0);
 }
 
 int mb_extend(mb_lease *lease, uint64_t bytes, unsigned *ret_extent)
@@ -292,7 +298,7 @@ int mb_extend_wait(mb_lease *lease, uint64_t bytes, uint32_t wait_ms, unsigned *
     if (result == 0 && ret_extent) {
         *ret_extent = call.extent;
     }
-    return result;
+    return error_end(result);
 }
 
 /* ---- mapping ---- */
@@ -382,7 +388,7 @@ int mb_map(mb_lease *lease, unsigned extent, void **ret_address, uint64_t *ret_b
             *ret_bytes = lease->extents[extent].bytes;
         }
     }
-    return result;
+    return error_end(result);
 }
 
 /* ---- giving back ---- */
@@ -406,26 +412,37 @@ void lease_post_release(mb_client *client, mb_lease *lease, bool was_lost)
     lease_unreference(lease);
 }
 
-int mb_release(mb_lease *lease)
+static void release(mb_lease *lease)
 {
-    if (!lease) {
-        return 0;
-    }
     mb_client *client = lease->client;
-    int result = client_check_process(client);
-    if (result < 0) {
-        return result;
-    }
-    result = mb_lease_check(lease);
+    bool was_lost = mb_lease_end_reason(lease) != MB_END_NONE;
     (void)pthread_mutex_lock(&client->lock);
-    if (result == 0 && lease_cache_keep(lease)) {
-        (void)pthread_mutex_unlock(&client->lock);
-        return 0;
-    }
+    bool is_kept = !was_lost && lease_cache_keep(lease);
     (void)pthread_mutex_unlock(&client->lock);
+    if (is_kept) {
+        return;
+    }
     lease_unmap(lease);
     (void)pthread_mutex_lock(&client->lock);
-    lease_post_release(client, lease, result < 0);
+    lease_post_release(client, lease, was_lost);
     (void)pthread_mutex_unlock(&client->lock);
-    return result;
+}
+
+void lease_drop(mb_lease *lease)
+{
+    if (lease && lease->client->owner == getpid()) {
+        release(lease);
+    }
+}
+
+int mb_release(mb_lease *lease)
+{
+    int result = lease ? client_check_process(lease->client) : 0;
+    if (!lease || result < 0) {
+        return result;
+    }
+    mb_end_reason reason = mb_lease_end_reason(lease);
+    uint64_t id = lease->id;
+    release(lease);
+    return reason == MB_END_NONE ? 0 : is_lost(id, reason);
 }

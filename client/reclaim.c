@@ -26,7 +26,7 @@ int reclaim_try(mb_client *client, uint64_t bytes, const mb_lease_options *optio
     if (result == 0) {
         result = mb_map(lease, 0, ret_address, NULL);
         if (result < 0) {
-            (void)mb_release(lease);
+            lease_drop(lease);
             return result;
         }
         *ret_lease = lease;

@@ -69,7 +69,6 @@ struct thread *thread_get(void)
         return NULL;
     }
     TAILQ_INIT(&thread->workspaces);
-    (void)stpcpy(thread->sentence, "no error");
     thread_self = thread;
     return thread;
 }

@@ -45,3 +45,15 @@ bool thread_process_is(pid_t process);
 
 /* The calling thread's; NULL when memory is short, and then mb_last_error() says so. */
 struct thread *thread_get(void);
+
+/*
+ * How a call that may fail ends: what it succeeded in leaves no sentence of an error before. Returns `result`. Not for
+ * calls that give back: a clean-up after an error must not lose its sentence.
+ */
+static inline int error_end(int result)
+{
+    if (result >= 0 && thread_self) {
+        thread_self->sentence[0] = '\0';
+    }
+    return result;
+}

@@ -189,7 +189,7 @@ __attribute__((noinline)) static int create_slowly(mb_client *client, size_t byt
     options = options ? options : &defaults;
     struct thread *thread = thread_get();
     int result = thread ? check(client, bytes, options) : -ENOMEM;
-    return result < 0 ? result : create(thread, client, bytes, options, ret_buffer);
+    return result < 0 ? result : error_end(create(thread, client, bytes, options, ret_buffer));
 }
 
 int mb_buffer_create(mb_client *client, size_t bytes, const mb_buffer_options *options, mb_buffer **ret_buffer)
@@ -200,7 +200,7 @@ int mb_buffer_create(mb_client *client, size_t bytes, const mb_buffer_options *o
             cached->head.size = bytes;
             atomic_store_explicit(&cached->references, 1, memory_order_relaxed);
             *ret_buffer = cached;
-            return 0;
+            return error_end(0);
         }
     }
     return create_slowly(client, bytes, options, ret_buffer);

@@ -123,7 +123,7 @@ static uint64_t release_all(struct chunk_list *chunks)
         next = TAILQ_NEXT(chunk, in_pool);
         bytes += (uint64_t)chunk->pages * HEAP_PAGE_BYTES;
         chunk_free(chunk);
-        (void)mb_release(lease);
+        lease_drop(lease);
     }
     return bytes;
 }

@@ -5,6 +5,7 @@
 
 #include "client/buffer/buffer.h"
 #include "client/error.h"
+#include "client/thread.h"
 
 struct mb_weak {
     unsigned references; /* weak ones, and the buffer's own */
@@ -28,7 +29,7 @@ int mb_weak_create(mb_buffer *buffer, mb_weak **ret_weak)
         *ret_weak = weak;
     }
     (void)pthread_mutex_unlock(&lock);
-    return weak ? 0 : error_set(-ENOMEM, "out of memory for the library's own tables");
+    return weak ? error_end(0) : error_set(-ENOMEM, "out of memory for the library's own tables");
 }
 
 mb_buffer *mb_weak_get(mb_weak *weak)

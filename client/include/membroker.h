@@ -113,8 +113,10 @@ typedef enum mb_end_reason {
 MB_PUBLIC const char *mb_version(void);
 
 /*
- * The sentence for the newest error of a call in this thread: what was refused, the figures, what to
- * do. Never NULL. Valid until the thread's next call into the library. Any thread.
+ * The sentence for the newest error of a call in this thread: what was refused, the figures, what to do. Empty ("")
+ * once a later call succeeded, but for calls that give back (mb_release(), mb_workspace_leave(), mb_scope_in(), and
+ * what returns void), so that a clean-up does not lose it, and for allocations in a workspace, which write nothing:
+ * look at it after a NULL. Never NULL. Valid until the thread's next call into the library. Any thread.
  */
 MB_PUBLIC const char *mb_last_error(void);
 

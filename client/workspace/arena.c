@@ -69,7 +69,7 @@ static void give_back(mb_workspace *workspace)
         if (workspace->catch_misuse) {
             misuse_forget(workspace->base, workspace->cycle.size);
         }
-        (void)mb_release(workspace->lease);
+        lease_drop(workspace->lease);
         workspace->lease = NULL;
         workspace->base = NULL;
         workspace->lease_is_lent = false;
@@ -233,7 +233,7 @@ void arenas_take_idle(mb_client *client, uint64_t before)
         (void)pthread_mutex_lock(&client->lock);
         lease = take_first_idle(client, before);
         (void)pthread_mutex_unlock(&client->lock);
-        (void)mb_release(lease);
+        lease_drop(lease);
     } while (lease);
 }
 
@@ -252,5 +252,5 @@ int mb_workspace_initialize(mb_workspace *workspace)
     }
     arena_publish(workspace);
     arena_yield(workspace);
-    return result;
+    return error_end(result);
 }

@@ -34,5 +34,5 @@ int mb_workspace_check(const mb_workspace *workspace)
     if (result == 0) {
         result = check_outside(&workspace->outside);
     }
-    return result < 0 ? result : check_bypassed(workspace);
+    return result < 0 ? result : error_end(check_bypassed(workspace));
 }

@@ -138,7 +138,7 @@ int mb_ref_check(const mb_ref *ref)
     const struct origin *origin = ref->origin;
     mb_ref_validity validity = mb_ref_state(ref);
     if (validity == MB_REF_VALID || ref->buffer) {
-        return validity == MB_REF_VALID ? 0 : mb_buffer_check(ref->buffer);
+        return validity == MB_REF_VALID ? error_end(0) : mb_buffer_check(ref->buffer);
     }
     unsigned long long from = ref->generation, now = origin ? atomic_load(&origin->generation) : 0;
     if (validity == MB_REF_LEAKED) {

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "client/client.h"
 #include "client/error.h"
 #include "client/misuse.h"
 #include "client/reclaim.h"
@@ -68,7 +69,7 @@ static void free_area(struct outside *outside, struct outside_area *area)
         if (outside->catch_misuse) {
             misuse_forget(chunk->base, chunk->bytes);
         }
-        (void)mb_release(chunk->lease);
+        lease_drop(chunk->lease);
         free(chunk);
     }
     free(area);

@@ -120,7 +120,7 @@ int mb_workspace_enter(mb_workspace *workspace)
     }
     if (workspace->thread->current == workspace) {
         *(workspace->is_borrowed ? &workspace->borrowed_again : &workspace->entered_again) += 1;
-        return 0;
+        return error_end(0);
     }
     if (workspace->is_open) {
         return error_set(-EBUSY, "workspace \"%s\" is open further out in this thread; borrow it, or leave it first",
@@ -131,7 +131,7 @@ int mb_workspace_enter(mb_workspace *workspace)
     if (result < 0) {
         arena_yield(workspace);
     }
-    return result;
+    return error_end(result);
 }
 
 static int check_borrowing(const mb_workspace *workspace)
@@ -156,7 +156,7 @@ int mb_workspace_borrow(mb_workspace *workspace)
         workspace->is_borrowed = true;
         workspace->borrowed_again = 0;
     }
-    return result;
+    return error_end(result);
 }
 
 /* ---- a cycle's end ---- */
@@ -171,6 +171,17 @@ static void end_bytes(mb_workspace *workspace)
         misuse_poison(workspace->base, workspace->cycle.offset);
     }
     misuse_dead(workspace->base, workspace->cycle.size);
+}
+
+/* Refused: it goes on as it is, and counts it. What failed in the cycle is still the newest error then. */
+static void resize_quietly(mb_workspace *workspace, uint64_t size)
+{
+    char sentence[ERROR_SENTENCE_BYTES];
+    int saved = errno;
+    memcpy(sentence, workspace->thread->sentence, sizeof sentence);
+    (void)arena_resize_learned(workspace, size);
+    memcpy(workspace->thread->sentence, sentence, sizeof sentence);
+    errno = saved;
 }
 
 static void end_cycle(mb_workspace *workspace)
@@ -189,7 +200,7 @@ static void end_cycle(mb_workspace *workspace)
     struct cycle_orders orders = cycle_leave(&workspace->cycle);
     outside_free(&workspace->outside, orders.free_spills, orders.free_before);
     if (orders.resize) {
-        (void)arena_resize_learned(workspace, orders.new_size); /* refused: it goes on as it is, and counts it */
+        resize_quietly(workspace, orders.new_size);
     }
 }
 
@@ -246,7 +257,7 @@ int mb_workspace_leave(mb_workspace *workspace)
 int mb_scope_out(void)
 {
     struct thread *thread = thread_get();
-    return thread ? push(thread, SCOPE_OUT, NULL) : -ENOMEM;
+    return thread ? error_end(push(thread, SCOPE_OUT, NULL)) : -ENOMEM;
 }
 
 int mb_scope_in(void)

@@ -75,7 +75,7 @@ static void destroy(mb_workspace *workspace)
     if (workspace->lease && workspace->catch_misuse) {
         misuse_forget(workspace->base, workspace->cycle.size);
     }
-    (void)mb_release(workspace->lease);
+    lease_drop(workspace->lease);
     if (workspace->origin) {
         origin_close(workspace->origin);
     }
@@ -138,7 +138,7 @@ int mb_workspace_open(mb_client *client, const char *name, const mb_workspace_co
     if (result == 0) {
         result = workspace_config_resolve(name, config, &resolved, &rules);
     }
-    return result < 0 ? result : open_new(client, name, &resolved, &rules, ret_workspace);
+    return result < 0 ? result : error_end(open_new(client, name, &resolved, &rules, ret_workspace));
 }
 
 int mb_workspace_get(mb_client *client, const char *name, const mb_workspace_config *config,
@@ -163,7 +163,7 @@ int mb_workspace_get(mb_client *client, const char *name, const mb_workspace_con
                          name);
     }
     *ret_workspace = found;
-    return 0;
+    return error_end(0);
 }
 
 /* ---- closing ---- */
