@@ -46,6 +46,7 @@ static void in_child(void)
     if (thread_self) {
         thread_self->cache = NULL;
         buffer_cache_update(thread_self);
+        arenas_withdraw(thread_self);
     }
 }
 

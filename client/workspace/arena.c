@@ -63,6 +63,14 @@ void arena_publish(mb_workspace *workspace)
                           memory_order_relaxed);
 }
 
+void arenas_withdraw(struct thread *thread)
+{
+    mb_workspace *workspace;
+    TAILQ_FOREACH(workspace, &thread->workspaces, in_thread) {
+        workspace->arena.next = workspace->arena.end = nowhere;
+    }
+}
+
 static void give_back(mb_workspace *workspace)
 {
     if (workspace->lease) {

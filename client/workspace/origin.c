@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/buffer/buffer.h"
 #include "client/error.h"
 #include "client/workspace/workspace.h"
 
@@ -18,7 +19,7 @@ static STAILQ_HEAD(origin_list, origin) closed = STAILQ_HEAD_INITIALIZER(closed)
 static unsigned closed_count;
 static uint64_t last_number;
 
-struct origin *origin_new(const char *name, bool circular)
+struct origin *origin_new(const char *name, bool circular, pid_t process)
 {
     struct origin *origin = NULL;
     (void)pthread_mutex_lock(&lock);
@@ -33,6 +34,7 @@ struct origin *origin_new(const char *name, bool circular)
         memset(origin->name, 0, sizeof origin->name);
         (void)stpncpy(origin->name, name, sizeof origin->name - 1);
         origin->circular = circular;
+        origin->process = process;
         atomic_store(&origin->generation, 0);
         atomic_store(&origin->active, false);
         atomic_store(&origin->position, 0);
@@ -91,12 +93,23 @@ static mb_ref_validity judge(const struct origin *origin, const mb_ref *ref)
     return is_scoped && !atomic_load(&origin->active) ? MB_REF_LEAKED : MB_REF_VALID;
 }
 
+/* Whether this process was forked from the one that made the reference. */
+static bool is_a_parents(const mb_ref *ref)
+{
+    const struct origin *origin = ref->origin;
+    return ref->buffer ? !thread_process_is(ref->buffer->heap->client->owner)
+                       : origin && !thread_process_is(origin->process);
+}
+
 mb_ref_validity mb_ref_state(const mb_ref *ref)
 {
+    const struct origin *origin = ref->origin;
+    if (is_a_parents(ref)) {
+        return MB_REF_LEAKED;
+    }
     if (ref->buffer) {
         return mb_buffer_check(ref->buffer) == 0 ? MB_REF_VALID : MB_REF_LOST;
     }
-    const struct origin *origin = ref->origin;
     workspace_publish_position(origin);
     if (!origin || atomic_load(&origin->workspace) != ref->workspace) {
         return MB_REF_LEAKED;
@@ -137,6 +150,9 @@ int mb_ref_check(const mb_ref *ref)
 {
     const struct origin *origin = ref->origin;
     mb_ref_validity validity = mb_ref_state(ref);
+    if (is_a_parents(ref)) {
+        return error_set(-ESTALE, "leaked: the memory is of the process that forked this one");
+    }
     if (validity == MB_REF_VALID || ref->buffer) {
         return validity == MB_REF_VALID ? error_end(0) : mb_buffer_check(ref->buffer);
     }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
+#include <sys/types.h>
 
 #include "client/workspace/outside.h"
 #include "membroker.h"
@@ -49,12 +50,13 @@ struct origin {
     struct outside_ends ends;
     _Atomic bool active;
     bool circular;
+    pid_t process; /* that the workspace is of; a forked child has a copy of the record, and no memory */
     char name[MESSAGE_NAME_SIZE];
     STAILQ_ENTRY(origin) in_closed;
 };
 
 /* A record with a number of its own; NULL: out of memory. Any thread. */
-struct origin *origin_new(const char *name, bool circular);
+struct origin *origin_new(const char *name, bool circular, pid_t process);
 
 /* The workspace is closed. */
 void origin_close(struct origin *origin);

@@ -60,7 +60,7 @@ static int fill(mb_workspace *workspace, mb_client *client, const char *name, co
         return error_set(-ENOMEM, "out of memory for the library's own tables");
     }
     workspace->config.file = workspace->file;
-    workspace->origin = origin_new(name, rules->circular);
+    workspace->origin = origin_new(name, rules->circular, client->owner);
     if (!workspace->origin) {
         return error_set(-ENOMEM, "out of memory for the library's own tables");
     }

@@ -94,6 +94,9 @@ void arenas_take_idle(mb_client *client, uint64_t before);
 void arena_sync(mb_workspace *workspace);
 void arena_publish(mb_workspace *workspace);
 
+/* In a forked child: nothing may be bumped in what was the parent's. */
+void arenas_withdraw(struct thread *thread);
+
 /* ---- workspace.c ---- */
 
 /* -EPERM with the sentence when another thread than its own calls. */

@@ -321,6 +321,61 @@ Test(references, entering_while_workspaces_are_bypassed_does_not_revive_referenc
     end();
 }
 
+/* ---- records that serve again; forked children ---- */
+
+Test(references, a_record_that_served_another_workspace_says_nothing_of_it)
+{
+    begin("");
+    for (int i = 0; i < 400; i++) { /* closed ones rest for a while before they serve again */
+        mb_workspace *workspace = open_named(client, "spiller", default_config());
+        ENTER(workspace);
+        mb_ref ref = ref_of(workspace, 1000);
+        cr_assert_eq(mb_ref_state(&ref), MB_REF_VALID, "workspace %d", i);
+        LEAVE(workspace);
+        mb_workspace_close(workspace);
+        cr_assert_eq(mb_ref_state(&ref), MB_REF_LEAKED);
+    }
+    end();
+}
+
+static mb_ref before_the_fork[3];
+
+static int in_child(const struct fixture *unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < 3; i++) {
+        mb_ref to;
+        if (mb_ref_state(&before_the_fork[i]) != MB_REF_LEAKED || mb_ref_check(&before_the_fork[i]) != -ESTALE ||
+            !strstr(mb_last_error(), "forked") || mb_buffer_migrate(&before_the_fork[i], &to) != -ESTALE) {
+            return 1;
+        }
+    }
+    return mb_alloc(100) || errno != EPERM ? 2 : 0;
+}
+
+Test(references, what_a_process_had_is_not_its_forked_childs)
+{
+    begin("");
+    int status;
+    mb_buffer *buffer;
+    mb_workspace_config config = default_config();
+    config.initial_size = MIB;
+    mb_workspace *workspace = open_named(client, "parents", config);
+    ENTER(workspace);
+    cr_assert_eq(mb_buffer_create(client, 100, NULL, &buffer), 0);
+    before_the_fork[0] = ref_of(workspace, 1000);
+    before_the_fork[1] = ref_of(workspace, 2 * MIB);
+    before_the_fork[2] = mb_buffer_as_ref(buffer);
+    pid_t child = fixture_fork(in_child, &fixture);
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x", status);
+    cr_expect(verdict(&before_the_fork[0]) == MB_REF_VALID && verdict(&before_the_fork[1]) == MB_REF_VALID);
+    cr_expect_eq(mb_ref_check(&before_the_fork[2]), 0);
+    (void)mb_buffer_unref(buffer);
+    LEAVE(workspace);
+    end();
+}
+
 /* ---- the end of threads, and of all workspaces ---- */
 
 static mb_ref theirs;

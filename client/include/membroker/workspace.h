@@ -265,8 +265,9 @@ typedef enum mb_ref_validity {
 MB_PUBLIC mb_ref mb_workspace_ref(mb_workspace *workspace, void *data, size_t bytes);
 
 /*
- * 0, or -ESTALE with the sentence that names the workspace, the reference's generation and the present one. No lock, no
- * system call. Any thread, but beside the owner's entering and leaving the answer is old at once.
+ * 0, or -ESTALE (in a forked child always) with the sentence that names the workspace, the reference's generation and
+ * the present one. No lock, no system call. Any thread, but beside the owner's entering and leaving the answer is old
+ * at once.
  */
 MB_PUBLIC int mb_ref_check(const mb_ref *ref);
 MB_PUBLIC mb_ref_validity mb_ref_state(const mb_ref *ref);
