@@ -89,7 +89,7 @@ int main(int argc, char **argv)
     bytes = argc == 2 ? strtoull(argv[1], NULL, 10) : 0;
     if (bytes == 0)
         measure_fail("first_use", "it takes a number of bytes");
-    if (mb_connect(NULL, &client) < 0 || monitor_open(NULL, &monitor) < 0)
+    if (mb_connect(NULL, &client) < 0 || monitor_open(NULL, MONITOR_TIMEOUT_MS, &monitor) < 0)
         measure_fail("connect", mb_last_error());
     for (int round = 0; round < ROUNDS; round++) {
         for (int i = 0; i < WAYS; i++) {

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <time.h>
 
+enum { MONITOR_TIMEOUT_MS = 60000 }; /* a broker that does not answer ends a measurement */
+
 /* The monotonic clock in nanoseconds. */
 static inline double clock_ns(void)
 {

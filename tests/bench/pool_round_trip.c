@@ -68,7 +68,7 @@ static void measure(const char *name, const char *worst_name, bool touch)
 
 int main(void)
 {
-    if (mb_connect(NULL, &client) < 0 || monitor_open(NULL, &monitor) < 0)
+    if (mb_connect(NULL, &client) < 0 || monitor_open(NULL, MONITOR_TIMEOUT_MS, &monitor) < 0)
         measure_fail("connect", mb_last_error());
     teach();
     measure("borrow", "borrow_p99", false);

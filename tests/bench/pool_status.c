@@ -13,7 +13,7 @@ struct status_reply pool_status(struct monitor *monitor)
 {
     const struct reply *reply;
     struct request status = {.kind = REQUEST_STATUS};
-    if (monitor_call(monitor, &status, &reply) < 0)
+    if (monitor_call(monitor, &status, MONITOR_TIMEOUT_MS, &reply) < 0)
         measure_fail("status", mb_last_error());
     return reply->status;
 }

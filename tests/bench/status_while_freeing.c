@@ -38,19 +38,20 @@ int main(int argc, char **argv)
     if (bytes == 0) {
         measure_fail("status_while_freeing", "it takes a number of bytes");
     }
-    if (mb_connect(NULL, &client) < 0 || monitor_open(NULL, &monitor) < 0) {
+    if (mb_connect(NULL, &client) < 0 || monitor_open(NULL, MONITOR_TIMEOUT_MS, &monitor) < 0) {
         measure_fail("connect", mb_last_error());
     }
     mb_lease *lease = touched_lease(client, bytes);
     uint64_t number = mb_lease_id(lease);
     struct request revoke = {.kind = REQUEST_REVOKE, .revoke_lease = number};
     double start = clock_ms();
-    if (monitor_call(monitor, &revoke, &reply) < 0) { /* the pages go though they are still mapped here */
+    if (monitor_call(monitor, &revoke, MONITOR_TIMEOUT_MS, &reply) <
+        0) { /* the pages go though they are still mapped here */
         measure_fail("revoke", mb_last_error());
     }
     do {
         double before = clock_us();
-        if (monitor_call(monitor, &status, &reply) < 0) {
+        if (monitor_call(monitor, &status, MONITOR_TIMEOUT_MS, &reply) < 0) {
             measure_fail("status", mb_last_error());
         }
         took[count++] = clock_us() - before;
