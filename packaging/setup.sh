@@ -31,7 +31,7 @@ packages_of() {
 }
 
 # two targets at a time would be in each other's way
-exec 9>"${TMPDIR:-/tmp}/membroker-setup-$(id -u).lock"
+exec 9<"$0"
 flock 9
 missing=
 for target in "$@"; do
