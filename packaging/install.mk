@@ -18,7 +18,7 @@ INSTALLED = $(SBINDIR)/membrokerd $(BINDIR)/membrokerctl \
             $(addprefix $(UNITDIR)/,membroker.socket membroker.service) \
             $(addprefix $(USERUNITDIR)/,membroker.socket membroker.service) \
             $(addprefix $(LIBEXECDIR)/,end-leases in-service on-socket) \
-            $(addprefix $(DATADIR)/,named-files.conf spill-directory.conf apparmor-profile) \
+            $(addprefix $(DATADIR)/,named-files.conf spill-directory.conf apparmor-profile membroker.schema.json) \
             $(CATALOGDIR)/membroker.catalog $(SYSUSERSDIR)/membroker.conf $(COMPLETIONSDIR)/membrokerctl \
             $(foreach file,$(PAGES),$(call page,$(file))) $(addprefix $(DOCDIR)/,$(notdir $(DOCUMENTS)))
 OWN_DIRECTORIES = $(INCDIR)/membroker $(LIBEXECDIR) $(DATADIR) $(DOCDIR) $(SYSCONFDIR)/membroker/membroker.conf.d $(SYSCONFDIR)/membroker
@@ -45,7 +45,7 @@ install: all ## install to $(DESTDIR)$(PREFIX)
 	$(UNIT_PATHS) packaging/systemd/membroker.service.in >$(DESTDIR)$(UNITDIR)/membroker.service
 	$(UNIT_PATHS) packaging/systemd/membroker.user.service.in >$(DESTDIR)$(USERUNITDIR)/membroker.service
 	install -D -m 755 -t $(DESTDIR)$(LIBEXECDIR) $(addprefix packaging/systemd/,end-leases in-service on-socket)
-	install -D -m 644 -t $(DESTDIR)$(DATADIR) packaging/systemd/named-files.conf packaging/systemd/spill-directory.conf
+	install -D -m 644 -t $(DESTDIR)$(DATADIR) packaging/systemd/named-files.conf packaging/systemd/spill-directory.conf client/ctl/membroker.schema.json
 	install -D -m 644 packaging/systemd/membroker.catalog $(DESTDIR)$(CATALOGDIR)/membroker.catalog
 	install -D -m 644 packaging/apparmor/membrokerd $(DESTDIR)$(DATADIR)/apparmor-profile
 	install -D -m 644 packaging/systemd/membroker.sysusers $(DESTDIR)$(SYSUSERSDIR)/membroker.conf

@@ -11,7 +11,7 @@ packages_of() {
         ;;
     demo) echo jq ;;
     test)
-        echo g++ pkg-config libcriterion-dev valgrind strace jq gnuplot-nox python3-minimal python3-protobuf \
+        echo g++ pkg-config libcriterion-dev valgrind strace jq gnuplot-nox python3-minimal python3-protobuf python3-jsonschema \
             protobuf-compiler git
         ;;
     lint) echo git clang clang-format clang-tidy cppcheck ;;
