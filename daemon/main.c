@@ -39,7 +39,7 @@ static const struct option_help table[] = {
     {"check-config", NULL, 'k', "print the effective configuration and exit"},
     {"service", NULL, 'S', "with --check-config: as membroker.service would, as its user in its sandbox"},
     {"quiet", NULL, 'q', "log warnings and errors only"},
-    {"verbose", NULL, 'v', "log more"},
+    {"verbose", NULL, 'v', "log more: each grant, refusal and ending"},
     {"version", NULL, 'V', "print the version and exit"},
     {"help", NULL, 'h', "print this help and exit"},
 };
@@ -237,12 +237,12 @@ static int serve(struct loaded *loaded, const struct options *options)
 
 int main(int argc, char **argv)
 {
-    log_open();
-    bool has_leases = service_manager_keeps(KEEPER_TABLE);
     struct options options = parse(argc, argv);
     if (options.check) {
         return options.as_service ? check_as_service(&options) : check(&options);
     }
+    log_open();
+    bool has_leases = service_manager_keeps(KEEPER_TABLE);
     struct loaded loaded = load(&options);
     if (!loaded.config) {
         log_error("%s", loaded.error);

@@ -19,6 +19,7 @@ enum effect_kind {
     EFFECT_SESSION_RESUMED, /* the peer has its session on a new connection: welcome it */
     EFFECT_REPLY,           /* to one peer: an answer or an event */
     EFFECT_BROADCAST,       /* an event, to every connected session */
+    EFFECT_LEASE_ENDED,     /* for the log: nobody waits for it */
     EFFECT_SLOT,            /* write a slot of the peer's control page, before anything that follows */
     EFFECT_SESSION_OVER,    /* the peer has no session any more: close its connection */
     EFFECT_SESSION_GONE,    /* and the core forgets the peer */
@@ -54,6 +55,26 @@ struct effect_slot {
     enum end_reason reason; /* END_NONE when a lease takes the slot */
 };
 
+/* Who revoked a lease, or whose request of higher priority it was taken for. */
+struct effect_cause {
+    bool is_request;
+    uint64_t session; /* 0: of a connection without one */
+    int32_t pid;
+    uint32_t uid;
+    char client[MESSAGE_NAME_SIZE];
+    uint64_t bytes; /* of the request */
+};
+
+struct effect_ended {
+    void *peer;
+    uint64_t lease, bytes;
+    enum location location;
+    enum end_reason reason;
+    char name[MESSAGE_NAME_SIZE];
+    char client[MESSAGE_NAME_SIZE];
+    struct effect_cause cause; /* of END_REVOKED */
+};
+
 struct effect_session {
     void *peer;
     uint64_t session;
@@ -67,6 +88,7 @@ struct effect {
         struct effect_free free;
         struct effect_reply reply;
         struct effect_slot slot;
+        struct effect_ended ended;
         struct effect_session session; /* opened, resumed, over, gone */
     };
 };
@@ -75,7 +97,7 @@ enum {
     LEASE_EXTENTS_MAX = 64, /* bounds what ending one lease can cost in one step */
     EFFECTS_MAX = 256,
     EFFECTS_FOR_ONE_LEASE =
-        LEASE_EXTENTS_MAX + 4, /* ending a lease: its segments, slot, event, and its session's end */
+        LEASE_EXTENTS_MAX + 5, /* ending a lease: its segments, slot, log line, event, and its session's end */
 };
 
 struct effect_list {

@@ -14,6 +14,7 @@
 #include "daemon/core/revocable.h"
 #include "daemon/core/trim.h"
 #include "daemon/core/victim.h"
+#include "proto/base/text.h"
 
 const char *ending_words(enum end_reason reason)
 {
@@ -54,6 +55,19 @@ static void free_segment(struct step *step, struct segment *segment)
     charge_begin_free(&segment->charge);
 }
 
+static void note_for_log(struct step *step, const struct lease *lease, const struct effect_cause *cause)
+{
+    struct effect_ended *ended = &effect_push(step->effects, EFFECT_LEASE_ENDED)->ended;
+    *ended = (struct effect_ended){.peer = lease->session->peer,
+                                   .lease = lease->id,
+                                   .bytes = lease->bytes,
+                                   .location = lease->location,
+                                   .reason = lease->end_reason,
+                                   .cause = *cause};
+    text_copy(ended->name, sizeof ended->name, lease->name);
+    text_copy(ended->client, sizeof ended->client, lease->session->name);
+}
+
 /* The client learns of it: from its slot, and by an event unless the ending was its own wish. */
 static void announce(struct step *step, const struct lease *lease, uint64_t generation)
 {
@@ -66,7 +80,7 @@ static void announce(struct step *step, const struct lease *lease, uint64_t gene
     }
 }
 
-void ending_lease(struct step *step, struct lease *lease, enum end_reason reason)
+static void end(struct step *step, struct lease *lease, enum end_reason reason, const struct effect_cause *cause)
 {
     struct broker *broker = step->broker;
     struct session *session = lease->session;
@@ -88,10 +102,22 @@ void ending_lease(struct step *step, struct lease *lease, enum end_reason reason
     if (was_alive) {
         session_bury(session, lease->id, reason);
         announce(step, lease, generation);
+        note_for_log(step, lease, cause);
     }
     TAILQ_FOREACH(segment, &lease->segments, in_lease) {
         free_segment(step, segment);
     }
+}
+
+void ending_lease(struct step *step, struct lease *lease, enum end_reason reason)
+{
+    static const struct effect_cause nobody;
+    end(step, lease, reason, &nobody);
+}
+
+void ending_revoked(struct step *step, struct lease *lease, const struct effect_cause *cause)
+{
+    end(step, lease, END_REVOKED, cause);
 }
 
 /* A session that is over and holds nothing any more is forgotten. */

@@ -5,6 +5,7 @@
 #include "daemon/core/broker_state.h"
 
 void ending_lease(struct step *step, struct lease *lease, enum end_reason reason);
+void ending_revoked(struct step *step, struct lease *lease, const struct effect_cause *cause);
 void ending_session(struct step *step, struct session *session, enum end_reason reason);
 
 /* Ends the leases of sessions that are over, as many as one step may. */

@@ -74,7 +74,8 @@ static void revoke(struct step *step, const struct input *input)
                      "admin_groups) may revoke it",
                      (unsigned long long)lease->id, lease->session->identity.uid, by->uid);
     } else {
-        ending_lease(step, lease, END_REVOKED);
+        const struct effect_cause cause = {.pid = by->pid, .uid = by->uid};
+        ending_revoked(step, lease, &cause);
         answer_to(step, input->peer, request->id, REPLY_DONE);
     }
 }

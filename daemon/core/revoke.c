@@ -25,6 +25,7 @@
 #include "daemon/core/revocable.h"
 #include "daemon/core/victim.h"
 #include "proto/base/size.h"
+#include "proto/base/text.h"
 
 enum {
     VICTIMS_AT_ONCE = 60,   /* marked for one request in one step: the queue leaves room for so many events */
@@ -306,13 +307,26 @@ void revoke_review(struct step *step)
 
 /* ---- taking ---- */
 
+static struct effect_cause cause_of(const struct waiting *waiting)
+{
+    const struct session *session = waiting->session;
+    struct effect_cause cause = {.is_request = true,
+                                 .session = session->id,
+                                 .pid = session->identity.pid,
+                                 .uid = session->identity.uid,
+                                 .bytes = waiting->bytes};
+    text_copy(cause.client, sizeof cause.client, session->name);
+    return cause;
+}
+
 static void take_due(struct step *step)
 {
     struct broker *broker = step->broker;
     struct lease *lease;
     while ((lease = TAILQ_FIRST(&broker->revoking)) && lease->revoke_at <= step->now &&
            effect_room(step->effects) >= EFFECTS_FOR_ONE_LEASE) {
-        ending_lease(step, lease, END_REVOKED);
+        const struct effect_cause cause = cause_of(lease->revoke_for);
+        ending_revoked(step, lease, &cause);
     }
 }
 

@@ -5,8 +5,8 @@
 
 #include "daemon/os/fault.h"
 #include "daemon/runtime/connection.h"
+#include "daemon/runtime/event_log.h"
 #include "daemon/runtime/keeper.h"
-#include "daemon/runtime/log.h"
 #include "daemon/runtime/peer.h"
 #include "daemon/runtime/segments.h"
 #include "proto/base/cleanup.h"
@@ -38,18 +38,6 @@ static void open_session(struct peer *peer, const struct effect_session *session
     peer_welcome(peer, session->request_id, false);
 }
 
-static void log_ending(const struct effect_reply *reply)
-{
-    struct peer *peer = reply->peer;
-    const struct lease_end *end = &reply->reply.lease_ended;
-    bool expired = end->reason == END_EXPIRED;
-    struct log_about about = peer_about(peer, expired ? LOG_EVENT_LEASE_EXPIRED : LOG_EVENT_LEASE_REVOKED, end->lease);
-    if ((expired || end->reason == END_TAMPERED || end->reason == END_REVOKED) && log_allows(&about)) {
-        log_line(LOG_LEVEL_INFO, &about, "lease %llu of process %d (uid %u) %s", (unsigned long long)end->lease,
-                 peer->identity.pid, peer->identity.uid, expired ? "expired" : "was revoked");
-    }
-}
-
 static void reply_to_peer(struct effect_reply *reply)
 {
     struct segment_file *file = reply->segment_handle;
@@ -57,9 +45,7 @@ static void reply_to_peer(struct effect_reply *reply)
         segment_lend(file, identity_charged(&((struct peer *)reply->peer)->identity));
         keeper_keep_segment(file);
     }
-    if (!reply->reply.is_answer && reply->reply.kind == EVENT_LEASE_ENDED) {
-        log_ending(reply);
-    }
+    event_log_reply(reply);
     peer_send(reply->peer, &reply->reply, file ? file->fd : -EBADF);
 }
 
@@ -84,6 +70,9 @@ static void carry_out(struct server *server, struct effect *effect)
         break;
     case EFFECT_BROADCAST:
         broadcast(server, &effect->reply.reply);
+        break;
+    case EFFECT_LEASE_ENDED:
+        event_log_ended(&effect->ended);
         break;
     case EFFECT_SLOT:
         write_slot(&effect->slot);

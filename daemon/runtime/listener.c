@@ -199,13 +199,16 @@ static int take_activated(struct handed_descriptors *handed)
     return -ENOENT;
 }
 
-/* The socket's path, as the kernel knows it. */
+/* The socket's path, as the kernel knows it; an abstract one's name with an @ in front. */
 static void find_path(struct server *server)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     socklen_t size = sizeof address;
     if (getsockname(server->listen_fd, (struct sockaddr *)&address, &size) == 0) {
         memcpy(server->socket_path, address.sun_path, sizeof address.sun_path);
+    }
+    if (!server->socket_path[0] && server->socket_path[1]) {
+        server->socket_path[0] = '@';
     }
 }
 

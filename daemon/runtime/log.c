@@ -15,7 +15,7 @@
 enum { LINE_BYTES = 1024, FIELD_BYTES = 64, FIELDS_MAX = 6 };
 
 static enum log_level highest = LOG_LEVEL_INFO;
-static bool is_journal;
+static bool is_journal, has_time;
 
 static const char *const message_ids[LOG_EVENTS] = {
     [LOG_EVENT_LEASE_EXPIRED] = "b2b7726651ec4fec917907ca8324f416",
@@ -36,6 +36,11 @@ void log_set_level(enum log_level level)
     highest = level;
 }
 
+bool log_shows(enum log_level level)
+{
+    return level <= highest;
+}
+
 /* systemd says device and inode of the stream that it connected. */
 void log_open(void)
 {
@@ -44,6 +49,7 @@ void log_open(void)
     const char *stream = getenv("JOURNAL_STREAM");
     is_journal = stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 && fstat(STDERR_FILENO, &status) == 0 &&
                  status.st_dev == device && status.st_ino == inode;
+    has_time = !is_journal;
 }
 
 /* ---- the journal ---- */
@@ -90,13 +96,30 @@ static void send(enum log_level level, const struct log_about *about, char *mess
 
 /* ---- lines ---- */
 
+enum { TIME_BYTES = 64 };
+
+/* "2026-11-26T02:37:27.123+0000 ", or nothing while log_open() was not called. */
+static const char *time_text(char *text)
+{
+    struct timespec now;
+    struct tm local;
+    char day[32], zone[8];
+    text[0] = '\0';
+    if (has_time && clock_gettime(CLOCK_REALTIME, &now) == 0 && localtime_r(&now.tv_sec, &local) &&
+        strftime(day, sizeof day, "%FT%T", &local) && strftime(zone, sizeof zone, "%z", &local)) {
+        (void)snprintf(text, TIME_BYTES, "%s.%03ld%s ", day, now.tv_nsec / 1000000, zone);
+    }
+    return text;
+}
+
 void log_line(enum log_level level, const struct log_about *about, const char *format, ...)
 {
     static const char *const words[] = {"error: ", "warning: ", "", "debug: "};
     static const char key[] = "MESSAGE=";
     char line[LINE_BYTES] = "MESSAGE=";
     enum { KEY = sizeof key - 1 };
-    if (level > highest) {
+    char time[TIME_BYTES];
+    if (!log_shows(level)) {
         return;
     }
     va_list arguments;
@@ -104,7 +127,7 @@ void log_line(enum log_level level, const struct log_about *about, const char *f
     int length = vsnprintf(line + KEY, sizeof line - KEY, format, arguments);
     va_end(arguments);
     if (!is_journal) {
-        (void)fprintf(stderr, "membrokerd: %s%s\n", words[level], line + KEY);
+        (void)fprintf(stderr, "%smembrokerd: %s%s\n", time_text(time), words[level], line + KEY);
     } else if (length >= 0) {
         size_t written = (size_t)length < sizeof line - KEY ? (size_t)length : sizeof line - KEY - 1;
         send(level, about, line, KEY + written);

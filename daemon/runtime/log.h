@@ -38,7 +38,10 @@ struct log_about {
 /* Lines above this level are dropped. The level at start is LOG_LEVEL_INFO. */
 void log_set_level(enum log_level level);
 
-/* Finds out whether standard error is the journal. */
+/* Whether lines of this level are written: for what would be costly to put together in vain. */
+bool log_shows(enum log_level level);
+
+/* Finds out whether standard error is the journal. If it is not, lines have the time in front from now on. */
 void log_open(void);
 
 /* `about` may be NULL. */

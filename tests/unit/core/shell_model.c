@@ -187,6 +187,10 @@ static void carry_out(struct model *model, const struct effect *effect)
     case EFFECT_SESSION_GONE:
         model->peers[peer_of(effect->session.peer)] = (struct model_peer){0};
         break;
+    case EFFECT_LEASE_ENDED:
+        mix(model, effect->ended.lease);
+        model->ended = effect->ended;
+        break;
     case EFFECT_BROADCAST:
         break;
     }

@@ -43,7 +43,8 @@ struct model {
     struct reply replies[MODEL_REPLIES];                /* the newest answers and events, oldest first */
     void *reply_peers[MODEL_REPLIES];
     size_t reply_count;
-    uint64_t slot_generation; /* of the newest slot effect */
+    struct effect_ended ended; /* the newest */
+    uint64_t slot_generation;  /* of the newest slot effect */
     enum end_reason slot_reason;
     uint64_t next_request;
     uint64_t trace; /* a hash of all effects: the same inputs must give the same */

@@ -265,3 +265,27 @@ Test(endings, what_was_being_freed_is_charged_until_it_is_free)
     cr_expect_eq(model_status(model).segments, 0);
     model_free(model);
 }
+
+/* For the log: whose lease it was, how large, and who revoked it. */
+Test(endings, a_revocation_tells_who_revoked_what)
+{
+    struct model *model = model_new(0, 64 * MIB, 0);
+    model_open_as(model, 0, "owner", 1001);
+    model_open_as(model, 1, "another", 1001);
+    struct request named = {.kind = REQUEST_ACQUIRE,
+                            .acquire = {.bytes = 3 * MIB, .location = LOCATION_RAM, .name = "arena", .numa_node = -1}};
+    const struct reply *reply = model_request(model, 0, &named);
+    uint64_t lease = granted(reply);
+    struct request revoke = {.kind = REQUEST_REVOKE, .revoke_lease = lease};
+    cr_assert_eq(model_request(model, 1, &revoke)->kind, REPLY_DONE);
+    const struct effect_ended *ended = &model->ended;
+    cr_expect(ended->lease == lease && ended->bytes == 3 * MIB && ended->location == LOCATION_RAM);
+    cr_expect_eq(ended->reason, END_REVOKED);
+    cr_expect_str_eq(ended->name, "arena");
+    cr_expect_str_eq(ended->client, "owner");
+    cr_expect(!ended->cause.is_request && ended->cause.pid == 101 && ended->cause.uid == 1001);
+    lease = granted(model_acquire(model, 0, MIB, LOCATION_RAM, 1000));
+    model_pass(model, 1001);
+    cr_expect(ended->lease == lease && ended->reason == END_EXPIRED && ended->cause.pid == 0);
+    model_free(model);
+}

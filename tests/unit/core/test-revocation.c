@@ -44,6 +44,10 @@ Test(revocation, a_lease_of_lower_priority_is_taken_after_the_grace_time_and_its
     model_pass(model, 2000);
     granted(model_answer(model, request));
     cr_expect_eq(model_events(model, 0, EVENT_LEASE_ENDED), 1);
+    const struct effect_cause *cause = &model->ended.cause;
+    cr_expect(cause->is_request && cause->session == model->peers[1].session && cause->pid == 101 && cause->uid == 2);
+    cr_expect_eq(cause->bytes, 8 * MIB);
+    cr_expect_str_eq(cause->client, "c");
     cr_expect_eq(model_status(model).counters.revoked, 1);
     model_free(model);
 }

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/runtime/event_log.h"
+
+#include <stdio.h>
+
+#include "daemon/core/ending.h"
+#include "daemon/runtime/log.h"
+#include "daemon/runtime/peer.h"
+#include "proto/base/size.h"
+
+enum { WHO_BYTES = 2 * MESSAGE_NAME_SIZE + 128 };
+
+/* "trainer" (session 3, process 7, uid 1000); without a session, process and user alone. */
+static const char *who(const char *client, uint64_t session, int32_t pid, uint32_t uid, char *text)
+{
+    if (session) {
+        (void)snprintf(text, WHO_BYTES, "\"%s\" (session %llu, process %d, uid %u)", *client ? client : "unnamed",
+                       (unsigned long long)session, pid, uid);
+    } else {
+        (void)snprintf(text, WHO_BYTES, "process %d (uid %u)", pid, uid);
+    }
+    return text;
+}
+
+static const char *location_words(enum location location)
+{
+    return location == LOCATION_RAM ? "RAM" : "a file";
+}
+
+/* ---- endings ---- */
+
+static void write_cause(const struct effect_ended *ended, char *text, size_t size)
+{
+    const struct effect_cause *cause = &ended->cause;
+    char by[WHO_BYTES], bytes[SIZE_TEXT_BYTES];
+    if (ended->reason != END_REVOKED) {
+        (void)snprintf(text, size, "%s", ending_words(ended->reason));
+        return;
+    }
+    who(cause->client, cause->session, cause->pid, cause->uid, by);
+    if (cause->is_request) {
+        (void)snprintf(text, size, "it was revoked for %s, whose request for %s has a higher priority", by,
+                       size_to_text(cause->bytes, bytes));
+    } else {
+        (void)snprintf(text, size, "%s revoked it", by);
+    }
+}
+
+static enum log_event event_of(enum end_reason reason)
+{
+    bool is_revoked = reason == END_REVOKED || reason == END_TAMPERED;
+    return reason == END_EXPIRED ? LOG_EVENT_LEASE_EXPIRED : is_revoked ? LOG_EVENT_LEASE_REVOKED : LOG_EVENT_NONE;
+}
+
+/* What a client itself wanted, or its own end brought, is no news but with --verbose. */
+void event_log_ended(const struct effect_ended *ended)
+{
+    const struct peer *peer = ended->peer;
+    struct log_about about = peer_about(peer, event_of(ended->reason), ended->lease);
+    enum log_level level = about.event ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
+    char of[WHO_BYTES], cause[2 * WHO_BYTES], bytes[SIZE_TEXT_BYTES], name[MESSAGE_NAME_SIZE + sizeof " \"\""] = "";
+    if (!log_shows(level) || (about.event && !log_allows(&about))) {
+        return;
+    }
+    if (ended->name[0]) {
+        (void)snprintf(name, sizeof name, " \"%s\"", ended->name);
+    }
+    write_cause(ended, cause, sizeof cause);
+    log_line(level, &about, "lease %llu%s (%s in %s) of %s %s: %s", (unsigned long long)ended->lease, name,
+             size_to_text(ended->bytes, bytes), location_words(ended->location),
+             who(ended->client, peer->session, peer->identity.pid, peer->identity.uid, of),
+             ended->reason == END_EXPIRED ? "expired" : "ended", cause);
+}
+
+/* ---- grants and refusals ---- */
+
+static void log_grant(const struct peer *peer, const struct grant_reply *grant)
+{
+    struct log_about about = peer_about(peer, LOG_EVENT_NONE, grant->lease);
+    char bytes[SIZE_TEXT_BYTES], ttl[SIZE_TEXT_BYTES];
+    size_to_text(grant->bytes, bytes);
+    if (grant->extents > 1) {
+        log_line(LOG_LEVEL_DEBUG, &about, "extended lease %llu by %s in %s, to %u segments, for process %d (uid %u)",
+                 (unsigned long long)grant->lease, bytes, location_words(grant->location), grant->extents,
+                 peer->identity.pid, peer->identity.uid);
+    } else {
+        log_line(LOG_LEVEL_DEBUG, &about, "granted lease %llu, %s in %s with a TTL of %s, to process %d (uid %u)",
+                 (unsigned long long)grant->lease, bytes, location_words(grant->location),
+                 duration_to_text(grant->ttl_ms, ttl), peer->identity.pid, peer->identity.uid);
+    }
+}
+
+void event_log_reply(const struct effect_reply *reply)
+{
+    const struct peer *peer = reply->peer;
+    if (!log_shows(LOG_LEVEL_DEBUG)) {
+        return;
+    }
+    if (reply->reply.kind == REPLY_GRANT) {
+        log_grant(peer, &reply->reply.grant);
+    } else if (reply->reply.kind == REPLY_ERROR) {
+        struct log_about about = peer_about(peer, LOG_EVENT_NONE, 0);
+        log_line(LOG_LEVEL_DEBUG, &about, "refused a request of process %d (uid %u): %s", peer->identity.pid,
+                 peer->identity.uid, reply->reply.error.sentence);
+    }
+}

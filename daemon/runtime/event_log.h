@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the log says of leases: how they end, and with --verbose each grant and each refusal. */
+#pragma once
+
+#include "daemon/core/effect.h"
+
+void event_log_ended(const struct effect_ended *ended);
+
+/* An answer or event to a peer: nothing is logged unless it is a grant or a refusal. */
+void event_log_reply(const struct effect_reply *reply);
