@@ -314,7 +314,7 @@ static struct effect_cause cause_of(const struct waiting *waiting)
                                  .session = session->id,
                                  .pid = session->identity.pid,
                                  .uid = session->identity.uid,
-                                 .bytes = waiting->bytes};
+                                 .bytes = waiting->demand.bytes};
     text_copy(cause.client, sizeof cause.client, session->name);
     return cause;
 }
