@@ -35,7 +35,8 @@ exec 9<"$0"
 flock 9
 missing=
 for target in "$@"; do
-    for package in $(packages_of "$target"); do
+    packages=$(packages_of "$target")
+    for package in $packages; do
         [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing="$missing $package"
     done
 done
