@@ -68,6 +68,30 @@ void step_migrate(struct world *world, struct slot *slot)
     }
 }
 
+/* To one by its name, which must be open. */
+void step_leverage_to(struct world *world, struct slot *slot)
+{
+    const struct record *record = random_record(world, slot);
+    struct slot *to = &world->slots[world_below(world, SLOTS)];
+    mb_ref copy;
+    if (!record) {
+        return;
+    }
+    struct record source = *record;
+    int result = mb_buffer_leverage_to(&source.ref, to->name, &copy);
+    if (source.is_dead) {
+        expect_result(world, "leverage to", result, -ESTALE);
+    } else if (!to->real) {
+        expect_result(world, "leverage to", result, -ENOENT);
+    } else if (to == slot) {
+        expect_result(world, "leverage to", result == 0 && copy.data == source.ref.data, 1);
+    } else if (!to->model.is_open) {
+        expect_result(world, "leverage to", result, -EINVAL);
+    } else {
+        expect_copied(world, to, source, result, copy);
+    }
+}
+
 void step_leverage(struct world *world, struct slot *slot)
 {
     const struct record *record = random_record(world, slot);

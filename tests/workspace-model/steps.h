@@ -25,5 +25,6 @@ struct record *allocated(struct world *world, struct slot *slot, struct record *
 /* ---- copies.c ---- */
 void step_detach(struct world *world, struct slot *slot);
 void step_migrate(struct world *world, struct slot *slot);
+void step_leverage_to(struct world *world, struct slot *slot);
 void step_leverage(struct world *world, struct slot *slot);
 void step_refer_again(struct world *world, struct slot *slot);

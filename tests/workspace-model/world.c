@@ -155,7 +155,10 @@ static void step_rarely(struct world *world, struct slot *slot)
         break;
     case 17:
     case 18:
+        step_leverage_to(world, slot);
+        break;
     case 19:
+    case 20:
         step_refer_again(world, slot);
         break;
     default:

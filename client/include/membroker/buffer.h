@@ -90,7 +90,8 @@ MB_PUBLIC mb_weak *mb_weak_drop(mb_weak *weak);
 
 /*
  * While a buffer scope is open in a thread, it takes the first reference of what that thread creates, and drops it when
- * it ends, unless mb_buffer_keep() gave it to the caller. Scopes nest, and end in reverse order.
+ * it ends, unless mb_buffer_keep() gave it to the caller. Scopes nest, and end in reverse order, in the thread that
+ * began them: it must not end (pthread_exit()) inside of one.
  */
 typedef struct mb_buffer_scope {
     struct mb_buffer_scope *outer; /* the library's from here on */
