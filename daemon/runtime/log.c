@@ -161,9 +161,9 @@ static void settle(struct budget *budget, uint64_t now)
     *budget = (struct budget){0};
     if (over.suppressed && budget != &nobodys) {
         const struct log_about about = {.has_uid = true, .uid = over.uid};
-        log_line(LOG_LEVEL_WARNING, &about, "%u lines about user %u were left out", over.suppressed, over.uid);
+        log_line(LOG_LEVEL_WARNING, &about, "lines left out about user %u: %u", over.uid, over.suppressed);
     } else if (over.suppressed) {
-        log_line(LOG_LEVEL_WARNING, NULL, "%u lines were left out", over.suppressed);
+        log_line(LOG_LEVEL_WARNING, NULL, "lines left out: %u", over.suppressed);
     }
 }
 

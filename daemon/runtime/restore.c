@@ -311,7 +311,7 @@ static int restore(struct server *server, struct handed_descriptors *handed)
     watch_processes(server);
     const struct log_about about = {.event = LOG_EVENT_RESTARTED};
     log_line(LOG_LEVEL_INFO, &about,
-             "restarted: %zu sessions and %zu segments go on, %zu things that were nobody's are gone",
+             "restarted: sessions that go on %zu, segments %zu; dropped, since they were nobody's, %zu",
              restoring.sessions, restoring.segments, restoring.dropped);
     return 0;
 }

@@ -40,7 +40,7 @@ static void end_leases(struct server *server)
     char bytes[SIZE_TEXT_BYTES];
     struct holdings held = look(server);
     const struct log_about about = {.event = LOG_EVENT_ENDED};
-    log_line(LOG_LEVEL_INFO, &about, "shutting down: %" PRIu64 " leases end, and %s are taken back", held.leases,
+    log_line(LOG_LEVEL_INFO, &about, "shutting down: leases that end %" PRIu64 ", taken back %s", held.leases,
              size_to_text(held.bytes, bytes));
     begin(server, SHUTDOWN_LEASES);
     listener_close(server);
@@ -99,7 +99,9 @@ static void hand_over(struct server *server)
         finish_hand_over(server);
         return;
     }
-    log_warning("%zu leases end here: the service manager has no copies of their segments for the next daemon", ended);
+    log_warning(
+        "leases that end here, since the service manager has no copies of their segments for the next daemon: %zu",
+        ended);
 }
 
 /* ---- the loop's end ---- */
