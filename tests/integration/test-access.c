@@ -335,3 +335,22 @@ Test(access, requests_under_way_are_counted)
     mb_disconnect(client);
     fixture_stop(&fixture);
 }
+
+static int connect_in_vain(const struct fixture *of)
+{
+    mb_client_options options = MB_CLIENT_OPTIONS_INIT;
+    mb_client *mine;
+    options.socket = of->socket;
+    bool is_told = mb_connect(&options, &mine) == -EACCES &&
+                   strstr(mb_last_error(), "only members of group 4100 may connect (mode 0660, owner root)");
+    return is_told ? 0 : 1;
+}
+
+Test(access, who_is_not_in_the_sockets_group_is_told_which_one_it_is)
+{
+    begin_for_all("");
+    cr_assert(chown(fixture.socket, 0, OPERATORS) == 0 && chmod(fixture.socket, 0660) == 0);
+    cr_expect_eq(as_user(ALICE, 0, connect_in_vain), 0);
+    cr_expect_eq(as_user(ALICE, OPERATORS, say_hello), 0);
+    fixture_stop(&fixture);
+}
