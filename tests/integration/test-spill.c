@@ -2,10 +2,13 @@
 /* Spill files: every block is counted, none is taken that is reserved, and none of them can be given a name. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fiemap.h>
+#include <linux/fs.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -97,6 +100,35 @@ Test(spill, blocks_beyond_the_end_are_noticed_on_tmpfs_too)
     cr_assert(mkdtemp(directory));
     expect_blocks_beyond_are_noticed(directory);
     cr_expect(rmdir(directory) == 0);
+}
+
+/* False: this file system does not list extents, and its count of blocks is all there is. */
+static bool lists_extents(int fd)
+{
+    struct fiemap map = {.fm_length = FIEMAP_MAX_OFFSET};
+    return ioctl(fd, FS_IOC_FIEMAP, &map) == 0;
+}
+
+/* As many blocks as the file is long, and not where they should be. */
+Test(spill, blocks_beyond_the_end_are_noticed_though_a_hole_makes_up_for_them)
+{
+    int segment;
+    const struct request renew = {.id = 900, .kind = REQUEST_RENEW};
+    fixture_start(&fixture, "");
+    cleanup(fd_closep) int fd = session();
+    uint64_t lease = acquire(fd, MIB, "", &segment);
+    if (!lists_extents(segment)) {
+        fixture_discard(&fixture);
+        cr_skip("the spill directory's file system lists no extents");
+    }
+    cr_assert(fallocate(segment, FALLOC_FL_KEEP_SIZE, (off_t)MIB, MIB / 4) == 0);
+    cr_assert(fallocate(segment, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, 0, MIB / 4) == 0);
+    cr_assert_eq(allocated(segment), MIB);
+    cr_assert(fixture_send(fd, &renew));
+    cr_expect(ended_as_changed(fd, lease));
+    WAIT_UNTIL(allocated(segment) == 0);
+    (void)close(segment);
+    fixture_stop(&fixture);
 }
 
 Test(spill, blocks_beyond_the_end_of_a_named_file_go_and_its_bytes_stay)

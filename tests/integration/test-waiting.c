@@ -425,6 +425,44 @@ Test(waiting, a_lease_of_lower_priority_is_taken_after_its_holder_was_told)
     end();
 }
 
+static atomic_int spared;
+static mb_lease *_Atomic spared_lease;
+
+static void on_sparing(const mb_event *event, void *user_data)
+{
+    on_revoking(event, user_data);
+    if (event->type == MB_EVENT_SPARED) {
+        spared_lease = event->lease;
+        spared++;
+    }
+}
+
+Test(waiting, a_lease_that_is_not_needed_after_all_is_spared_and_its_holder_told)
+{
+    begin(LIMITS "[queue]\nrevoke_for_priority = yes\nrevoke_grace = 5s\n"
+                 "[class urgent]\nclients = urgent-*\npriority = 10\n");
+    struct waiter waiter;
+    mb_client *low = connect_as("batch", on_sparing), *beside = connect_as("urgent-1", NULL);
+    mb_client *high = connect_as("urgent-2", NULL);
+    mb_lease *leases[2] = {take(low, 20 * MIB), take(low, 20 * MIB)}, *other = take(beside, 24 * MIB);
+    start_waiter(&waiter, high, 40 * MIB, 30000);
+    WAIT_UNTIL(revoking == 2); /* both are needed, and then only one */
+    mb_release(other);
+    cr_assert(end_waiter(&waiter) == 0, "%s", waiter.sentence);
+    WAIT_UNTIL(lost == 1 && spared == 1);
+    const mb_lease *kept = spared_lease;
+    cr_assert(kept == leases[0] || kept == leases[1], "the event names the lease");
+    cr_expect_eq(mb_lease_check(kept), 0);
+    cr_expect_eq(mb_lease_check(kept == leases[0] ? leases[1] : leases[0]), -ESTALE);
+    mb_release(leases[0]);
+    mb_release(leases[1]);
+    mb_release(waiter.lease);
+    mb_disconnect(low);
+    mb_disconnect(beside);
+    mb_disconnect(high);
+    end();
+}
+
 /* Tries again until another configuration has come into force. */
 static mb_lease *take_soon(mb_client *of, uint64_t bytes)
 {
