@@ -67,6 +67,20 @@ Test(sparing, one_large_lease_is_taken_rather_than_that_and_six_small_ones)
     model_free(model);
 }
 
+/* A larger one would do as well, and two smaller ones together. */
+Test(sparing, the_smallest_lease_that_is_enough_is_taken)
+{
+    struct model *model = with_victims(49 * MIB, 0);
+    uint64_t small[2] = {hold(model, 0, 8), hold(model, 1, 8)}, large = hold(model, 0, 20), enough = hold(model, 0, 13);
+    uint64_t request = want(model, 2, 12);
+    cr_expect(is_marked(model, enough));
+    cr_expect(!is_marked(model, large) && !is_marked(model, small[0]) && !is_marked(model, small[1]));
+    model_pass(model, 1000);
+    granted(model_answer(model, request));
+    cr_expect_eq(model_status(model).counters.revoked, 1);
+    model_free(model);
+}
+
 Test(sparing, of_higher_priority_only_what_lower_ones_can_not_give_is_taken)
 {
     struct model *model = with_victims(26 * MIB, 1);
