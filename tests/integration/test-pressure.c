@@ -306,6 +306,7 @@ static void ask_filled(uint64_t bytes)
     mb_lease_options options = MB_LEASE_OPTIONS_INIT;
     mb_client *own = fixture_connect(&fixture, 0);
     mb_lease *lease;
+    (void)alarm(30); /* if the kernel killed the broker, the call waits for another one */
     options.prefault = 1;
     if (mb_acquire(own, bytes, &options, &lease) == 0) {
         sleep_ms(200);
@@ -327,6 +328,7 @@ Test(pressure, filling_pages_stays_below_the_groups_limit)
     (void)snprintf(before.path, sizeof before.path, "%s", parent);
     fixture_start(&fixture, "");
     group_enter_all(&group, fixture.daemon);
+    WAIT_UNTIL(fixture_status(&fixture).host_total_bytes == 300 * MIB); /* what it saw before is of use for a moment */
     for (int i = 0; i < ASKERS; i++) {
         askers[i] = fork();
         if (askers[i] == 0) {
