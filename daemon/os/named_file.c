@@ -67,8 +67,8 @@ static int reopen(const struct named_directory *directory)
 {
     const struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
                                  .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
-    dev_t device;
-    uid_t owner;
+    dev_t device = 0;
+    uid_t owner = 0;
     cleanup(fd_closep) int fd = (int)syscall(SYS_openat2, AT_FDCWD, directory->path, &how, sizeof how);
     if (fd < 0 || look(fd, &device, &owner) < 0 || device != directory->device || owner != directory->owner) {
         return -ENOENT;

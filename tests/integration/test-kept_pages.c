@@ -300,7 +300,7 @@ Test(kept_pages, if_many_are_kept_a_user_gets_only_a_few_new_ones)
     cr_expect(strstr(reply.error.sentence, "48 control pages of ended sessions are still held"), "%s",
               reply.error.sentence);
     close_all(pages, HOARD);
-    WAIT_UNTIL(control_bytes() == 4 * PAGE);
+    WAIT_UNTIL(control_bytes() == UINT64_C(4) * PAGE);
     (void)close(refused);
     refused = greet_as(HONEST, &reply, NULL);
     cr_expect_eq(reply.kind, REPLY_WELCOME);
