@@ -184,7 +184,7 @@ lint: all | $(call need,lint) ## warnings of both compilers, format, clang-tidy,
 	    -DMEMBROKER_SYSCONFDIR='"/etc"' -DMEMBROKER_LIBEXECDIR='"/usr/libexec/membroker"' -I. -Iclient/include $(PRODUCT_C)
 	$(MAKE) BUILD=$(BUILD)/analyzer OPTIMIZE='-O1 -fanalyzer $(ANALYZER_BLIND)' $(patsubst %.c,$(BUILD)/analyzer/obj/%.o,$(PRODUCT_C))
 	sh tests/lint/check-hardening $(DAEMON) $(CTL) $(SHARED)
-	tests/lint/check-layers $(BUILD)/obj daemon/core daemon/os daemon/config daemon/worker proto
+	tests/lint/check-layers $(BUILD)/obj daemon proto
 	sh tests/lint/check-purity $(CORE_O) $(BUILD)/obj/client/workspace/cycle.o
 
 # ---- demonstration and measurement ----

@@ -14,9 +14,11 @@
 
 #include "daemon/os/fault.h"
 #include "daemon/runtime/audit_scan.h"
+#include "daemon/runtime/clock.h"
 #include "daemon/runtime/log.h"
+#include "daemon/runtime/reply.h"
+#include "daemon/runtime/tampering.h"
 #include "daemon/runtime/watch.h"
-#include "daemon/runtime/workers.h"
 #include "proto/base/container.h"
 #include "proto/base/size.h"
 
@@ -108,7 +110,7 @@ static void finish(struct audit *audit)
     if ((audit->scan.error || audit->unseen) && !audit->report.difference_count) {
         could_not_look(audit, &reply);
     }
-    connection_send(audit->connection, &reply, -EBADF);
+    reply_send(audit->connection, &reply, -EBADF);
     release(audit);
 }
 
@@ -190,7 +192,7 @@ static void compare(struct audit *audit, const struct segment_view *segment, con
     const struct segment_file *file = segment->handle;
     uint64_t pages = segment->bytes - segment_length(file); /* a named file's last page may be a part of one */
     count(audit, segment, kernel->size + pages, kernel->allocated);
-    if (!segment_is_intact(file, kernel)) {
+    if (!tampering_is_absent(file, kernel)) {
         note_difference(audit,
                         "segment %llu of lease %llu: the ledger has %llu bytes, the kernel a size of %llu and %llu "
                         "allocated%s",
@@ -247,7 +249,7 @@ static void check_sums(struct audit *audit)
 
 static bool waits_for_looks(struct audit *audit)
 {
-    uint64_t waited = server_monotonic() - audit->looks_began;
+    uint64_t waited = clock_monotonic() - audit->looks_began;
     if (audit->looks && waited > LOOKING_MAX_MS * NANOSECONDS_PER_MILLISECOND) {
         audit->unseen += audit->looks; /* they come back some day, to nobody */
         audit->unseen_user = workers_stuck(audit->server).user;
@@ -273,7 +275,7 @@ static void compare_some(struct slice *slice)
         return;
     }
     bool gives_up = audit->looks > 0, ends = false;
-    audit->looks_began = server_monotonic();
+    audit->looks_began = clock_monotonic();
     for (int i = 0; !gives_up && !ends && i < SEGMENTS_PER_SLICE; i++) {
         ends = !broker_next_segment(audit->server->broker, audit->cursor, &segment);
         if (!ends) {

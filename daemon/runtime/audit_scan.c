@@ -9,8 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/os/memfd.h"
-
 enum { SCANS = 20, BLOCK = 512 };
 
 /* ---- listing ---- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A connection's insides: for connection.c, outbox.c, turns.c and reaper.c alone. */
+/* A connection's insides, for the files that move its bytes (tests/lint/check-sources has the list). */
 #pragma once
 
 #include "daemon/runtime/outbox.h"
@@ -27,6 +27,3 @@ struct connection {
 
 /* Polls for what it waits for now, if it has not ended. */
 void connection_listen(struct connection *connection);
-
-/* Sends something of what is queued, and reads one message. True: there may be more to read at once. */
-bool connection_serve(struct connection *connection);

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "daemon/runtime/server.h"
-#include "daemon/runtime/workers.h"
 #include "proto/base/container.h"
 
 enum { ASKED_AT_ONCE = 64, PAUSE_LEAST_MS = 20, PAUSE_MOST_MS = 2000 };

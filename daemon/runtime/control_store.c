@@ -8,8 +8,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "daemon/os/memfd.h"
-#include "proto/base/cleanup.h"
 #include "proto/base/size.h"
 
 /* Of a user, whatever all have: nobody shuts others out by taking everything. */

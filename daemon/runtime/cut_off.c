@@ -2,22 +2,22 @@
 /* Choosing whom to cut off, and saying so. */
 #include "daemon/runtime/cut_off.h"
 
+#include "daemon/runtime/about.h"
+#include "daemon/runtime/clock.h"
 #include "daemon/runtime/connection.h"
 #include "daemon/runtime/connection_state.h"
-#include "daemon/runtime/log.h"
-#include "daemon/runtime/peer.h"
 #include "proto/base/size.h"
 
-#define DEAF_NS      NANOSECONDS_PER_SECOND
-#define LONG_DEAF_NS (5 * NANOSECONDS_PER_SECOND) /* of those who have no more than everybody may */
+#define SLOW_NS      NANOSECONDS_PER_SECOND
+#define LONG_SLOW_NS (5 * NANOSECONDS_PER_SECOND) /* of those who have no more than everybody may */
 enum { LOOKS_AT_ONCE = 64 };
 
 /* Whether to cut it off would be just: it has more than a few and receives nothing, or has not for long. */
-static bool is_deaf(const struct server *server, const struct connection *connection, uint64_t now)
+static bool is_slow(const struct server *server, const struct connection *connection, uint64_t now)
 {
     uint64_t since = now - connection->outbox.unread_since;
-    return since >= DEAF_NS && (connection->caller->unread_descriptors > IN_FLIGHT_FEW ||
-                                (since >= LONG_DEAF_NS && in_flight_is_full(&server->in_flight)));
+    return since >= SLOW_NS && (connection->caller->unread_descriptors > IN_FLIGHT_FEW ||
+                                (since >= LONG_SLOW_NS && in_flight_is_full(&server->in_flight)));
 }
 
 /* Whose user has more in flight; of those with a few, who has not received for longer. */
@@ -33,10 +33,10 @@ static bool is_worse(const struct connection *a, const struct connection *b)
 static struct connection *find_worst(const struct server *server)
 {
     struct connection *connection, *worst = NULL;
-    uint64_t now = server_monotonic();
+    uint64_t now = clock_monotonic();
     int looks = 0;
     TAILQ_FOREACH(connection, &server->unreceived, in_unreceived) {
-        if (is_deaf(server, connection, now) && (!worst || is_worse(connection, worst))) {
+        if (is_slow(server, connection, now) && (!worst || is_worse(connection, worst))) {
             worst = connection;
         }
         if (++looks == LOOKS_AT_ONCE) {
@@ -71,7 +71,7 @@ void cut_off_worst(struct server *server)
         log_crowd(server);
         return;
     }
-    struct log_about about = peer_about(worst->peer, LOG_EVENT_CLIENT_CUT_OFF, 0);
+    struct log_about about = about_peer(worst->peer, LOG_EVENT_CLIENT_CUT_OFF, 0);
     if (log_allows(&about)) {
         log_line(LOG_LEVEL_WARNING, &about,
                  "process %d does not receive its descriptors and others have no room for theirs: disconnected (uid %u "
@@ -81,4 +81,14 @@ void cut_off_worst(struct server *server)
     }
     server->cut_off++;
     connection_close(worst);
+}
+
+void cut_off_slow_reader(const struct connection *connection)
+{
+    struct log_about about = about_peer(connection->peer, LOG_EVENT_CLIENT_CUT_OFF, 0);
+    connection->server->cut_off++;
+    if (log_allows(&about)) {
+        log_line(LOG_LEVEL_WARNING, &about, "process %d does not read its answers: disconnected",
+                 connection->peer->identity.pid);
+    }
 }

@@ -4,8 +4,7 @@
 #include <stdio.h>
 
 #include "daemon/core/ending.h"
-#include "daemon/runtime/log.h"
-#include "daemon/runtime/peer.h"
+#include "daemon/runtime/about.h"
 #include "proto/base/size.h"
 
 enum { WHO_BYTES = 2 * MESSAGE_NAME_SIZE + 128 };
@@ -56,7 +55,7 @@ static enum log_event event_of(enum end_reason reason)
 void event_log_ended(const struct effect_ended *ended)
 {
     const struct peer *peer = ended->peer;
-    struct log_about about = peer_about(peer, event_of(ended->reason), ended->lease);
+    struct log_about about = about_peer(peer, event_of(ended->reason), ended->lease);
     enum log_level level = about.event ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
     char of[WHO_BYTES], cause[2 * WHO_BYTES], bytes[SIZE_TEXT_BYTES], name[MESSAGE_NAME_SIZE + sizeof " \"\""] = "";
     if (!log_shows(level) || (about.event && !log_allows(&about))) {
@@ -76,7 +75,7 @@ void event_log_ended(const struct effect_ended *ended)
 
 static void log_grant(const struct peer *peer, const struct grant_reply *grant)
 {
-    struct log_about about = peer_about(peer, LOG_EVENT_NONE, grant->lease);
+    struct log_about about = about_peer(peer, LOG_EVENT_NONE, grant->lease);
     char bytes[SIZE_TEXT_BYTES], ttl[SIZE_TEXT_BYTES];
     size_to_text(grant->bytes, bytes);
     if (grant->extents > 1) {
@@ -99,7 +98,7 @@ void event_log_reply(const struct effect_reply *reply)
     if (reply->reply.kind == REPLY_GRANT) {
         log_grant(peer, &reply->reply.grant);
     } else if (reply->reply.kind == REPLY_ERROR) {
-        struct log_about about = peer_about(peer, LOG_EVENT_NONE, 0);
+        struct log_about about = about_peer(peer, LOG_EVENT_NONE, 0);
         log_line(LOG_LEVEL_DEBUG, &about, "refused a request of process %d (uid %u): %s", peer->identity.pid,
                  peer->identity.uid, reply->reply.error.sentence);
     }

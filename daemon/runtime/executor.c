@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Carrying out what the core decides, and telling it what became of it. */
+#include "daemon/runtime/executor.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
 #include "daemon/os/fault.h"
-#include "daemon/runtime/connection.h"
+#include "daemon/runtime/clock.h"
 #include "daemon/runtime/event_log.h"
 #include "daemon/runtime/keeper.h"
-#include "daemon/runtime/peer.h"
-#include "daemon/runtime/segments.h"
-#include "proto/base/cleanup.h"
 
 static void broadcast(struct server *server, struct reply *reply)
 {
@@ -94,14 +93,14 @@ static void step(struct server *server, const struct input *input)
     }
     assert(!server->feeding);
     server->feeding = true;
-    broker_step(server->broker, input, server_now(server), &server->effects);
+    broker_step(server->broker, input, clock_now(server), &server->effects);
     for (size_t i = 0; i < server->effects.count; i++) {
         carry_out(server, &server->effects.effects[i]);
     }
     server->feeding = false;
 }
 
-void server_settle(struct server *server)
+void executor_settle(struct server *server)
 {
     struct segment_file *file;
     while ((file = TAILQ_FIRST(&server->results))) {
@@ -114,8 +113,8 @@ void server_settle(struct server *server)
     }
 }
 
-void server_feed(struct server *server, const struct input *input)
+void executor_feed(struct server *server, const struct input *input)
 {
     step(server, input);
-    server_settle(server);
+    executor_settle(server);
 }

@@ -8,7 +8,6 @@
 #include "daemon/os/fault.h"
 #include "daemon/os/process.h"
 #include "daemon/runtime/keeper_names.h"
-#include "daemon/runtime/log.h"
 
 bool keeper_is_active(const struct server *server)
 {

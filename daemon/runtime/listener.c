@@ -16,9 +16,10 @@
 #include <sys/un.h>
 
 #include "daemon/os/lock_file.h"
+#include "daemon/runtime/accept.h"
 #include "daemon/runtime/activation.h"
-#include "daemon/runtime/connection.h"
 #include "daemon/runtime/log.h"
+#include "daemon/runtime/tending.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/text.h"
 #include "proto/transport.h"
@@ -159,7 +160,7 @@ static void turn_away(struct server *server)
     server->spare_fd = fd_close(server->spare_fd);
     int socket = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (socket >= 0) {
-        connection_turn_away(server, socket);
+        accept_to_refuse(server, socket);
     }
     server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
@@ -172,9 +173,9 @@ static void on_caller(uv_poll_t *poll, int status, int events)
     for (int i = 0; i < ACCEPTS_PER_TURN && server->listen_fd >= 0; i++) {
         int socket = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (socket >= server->fd_ceiling) {
-            connection_turn_away(server, socket);
+            accept_to_refuse(server, socket);
         } else if (socket >= 0) {
-            connection_accept(server, socket);
+            accept_socket(server, socket);
         } else if (errno == EMFILE || errno == ENFILE) {
             turn_away(server);
         } else {
@@ -233,7 +234,7 @@ int listener_open(struct server *server, struct handed_descriptors *handed)
     if (result < 0) {
         return result;
     }
-    connections_tend(server);
+    tending_start(server);
     server->listener.data = server;
     return uv_poll_start(&server->listener, UV_READABLE, on_caller);
 }

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "daemon/runtime/peer.h"
-#include "daemon/runtime/workers.h"
 #include "proto/base/container.h"
 
 struct named_request {

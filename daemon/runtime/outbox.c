@@ -8,24 +8,19 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "daemon/runtime/connection.h"
 #include "daemon/runtime/connection_state.h"
 #include "daemon/runtime/cut_off.h"
-#include "daemon/runtime/log.h"
-#include "daemon/runtime/peer.h"
-#include "daemon/runtime/reaper.h"
+#include "daemon/runtime/in_transit.h"
+#include "daemon/runtime/lingering.h"
 #include "daemon/runtime/segments.h"
+#include "daemon/runtime/socket_close.h"
 #include "daemon/runtime/turns.h"
 #include "proto/base/cleanup.h"
-#include "proto/base/size.h"
 #include "proto/transport.h"
 
 enum {
-    QUEUED_FRAMES_MAX = 256,
     FRAMES_AT_ONCE = 4,
     LOOKS_AT_ONCE = 64,      /* at sockets, whether what was sent was received */
-    LOOKS_PER_SENDING = 2,   /* the same for each descriptor that is sent: so few are counted for nothing */
-    IN_FLIGHT_MAX = 16,      /* descriptors of one connection */
     HELD_PAUSE_MAX_MS = 128, /* the first is 1 ms, each later one twice as long until something is received */
 };
 
@@ -37,137 +32,23 @@ struct queued_frame {
     uint8_t frame[];
 };
 
-/* The socket of a connection that is over, with descriptors in flight. */
-struct lingering {
-    TAILQ_ENTRY(lingering) in_server;
-    struct caller *caller;
-    int fd;
-    bool may_bring;
-    uint32_t unread_descriptors;
-};
-
 void outbox_init(struct outbox *outbox)
 {
     TAILQ_INIT(&outbox->queue);
     TAILQ_INIT(&outbox->held);
 }
 
-bool outbox_wants_to_send(const struct outbox *outbox)
-{
-    return !TAILQ_EMPTY(&outbox->queue) || (!TAILQ_EMPTY(&outbox->held) && !outbox->is_held);
-}
-
-bool outbox_is_full(const struct outbox *outbox)
-{
-    return outbox->queued_frames >= QUEUED_FRAMES_MAX / 2;
-}
-
-/* ---- descriptors in flight ---- */
-
-static void count(struct server *server, struct caller *caller, uint32_t more, uint32_t fewer)
-{
-    caller->unread_descriptors += more - fewer;
-    server->in_flight.total += more - fewer;
-}
-
-static void forget_unread(struct connection *connection)
-{
-    if (connection->outbox.unread_descriptors) {
-        count(connection->server, connection->caller, 0, connection->outbox.unread_descriptors);
-        connection->outbox.unread_descriptors = 0;
-        TAILQ_REMOVE(&connection->server->unreceived, connection, in_unreceived);
-    }
-}
-
-static void recount(struct connection *connection)
-{
-    struct outbox *outbox = &connection->outbox;
-    int unread_bytes = transport_unread(connection->fd);
-    if (unread_bytes == 0) {
-        connection->caller->has_received = true;
-        forget_unread(connection);
-    } else if (unread_bytes < outbox->unread_bytes) {
-        outbox->unread_since = server_monotonic();
-    }
-    outbox->unread_bytes = unread_bytes;
-}
-
-/* Some of those whose clients may have received by now, the longest unseen first. */
-static void recount_some(struct server *server, int looks)
-{
-    struct connection *connection;
-    for (int i = 0; i < looks && (connection = TAILQ_FIRST(&server->unreceived)); i++) {
-        TAILQ_REMOVE(&server->unreceived, connection, in_unreceived);
-        TAILQ_INSERT_TAIL(&server->unreceived, connection, in_unreceived);
-        recount(connection);
-    }
-}
-
-static bool has_room_in_flight(const struct connection *connection)
-{
-    return connection->outbox.unread_descriptors < IN_FLIGHT_MAX &&
-           in_flight_allows(&connection->server->in_flight, connection->caller->unread_descriptors,
-                            connection->caller->has_received);
-}
-
-static bool may_send_descriptor(struct connection *connection)
-{
-    struct in_flight *in_flight = &connection->server->in_flight;
-    if (connection->outbox.unread_descriptors) {
-        recount(connection);
-    }
-    bool may = has_room_in_flight(connection);
-    if (!may && connection->outbox.unread_descriptors < IN_FLIGHT_MAX) {
-        in_flight_note_refused(in_flight, connection->caller->unread_descriptors);
-    }
-    return may;
-}
-
-static void note_sent_descriptor(struct connection *connection)
-{
-    struct outbox *outbox = &connection->outbox;
-    if (outbox->unread_descriptors++ == 0) {
-        TAILQ_INSERT_TAIL(&connection->server->unreceived, connection, in_unreceived);
-        outbox->unread_since = server_monotonic();
-    }
-    count(connection->server, connection->caller, 1, 0);
-    recount_some(connection->server, LOOKS_PER_SENDING);
-}
-
 static int send_now(struct connection *connection, const struct outgoing *outgoing)
 {
     bool has_descriptor = outgoing->fd >= 0;
-    if (has_descriptor && !may_send_descriptor(connection)) {
+    if (has_descriptor && !in_transit_allows(connection)) {
         return -ETOOMANYREFS;
     }
     int result = transport_send(connection->fd, outgoing->frame, outgoing->bytes, outgoing->fd, false);
     if (result == 0 && has_descriptor) {
-        note_sent_descriptor(connection);
+        in_transit_note_sent(connection);
     }
     return result;
-}
-
-/* ---- sockets of connections that have ended ---- */
-
-static void end_lingering(struct server *server, struct lingering *lingering)
-{
-    TAILQ_REMOVE(&server->lingering, lingering, in_server);
-    count(server, lingering->caller, 0, lingering->unread_descriptors);
-    reaper_close_socket(server, lingering->caller, lingering->fd, lingering->may_bring);
-    free(lingering);
-}
-
-/* Closes the sockets of ended connections whose clients have received everything, or are gone. */
-static void tend_lingering(struct server *server)
-{
-    struct lingering *lingering;
-    for (int i = 0; i < LOOKS_AT_ONCE && (lingering = TAILQ_FIRST(&server->lingering)); i++) {
-        TAILQ_REMOVE(&server->lingering, lingering, in_server);
-        TAILQ_INSERT_TAIL(&server->lingering, lingering, in_server);
-        if (transport_unread(lingering->fd) == 0) {
-            end_lingering(server, lingering);
-        }
-    }
 }
 
 /* ---- trying again ---- */
@@ -184,7 +65,7 @@ static void on_held(uv_timer_t *timer)
     struct connection *connection;
     server->held_pause_ms = server->held_pause_ms < HELD_PAUSE_MAX_MS ? server->held_pause_ms * 2 : HELD_PAUSE_MAX_MS;
     if (!TAILQ_EMPTY(&server->held)) {
-        recount_some(server, LOOKS_AT_ONCE);
+        in_transit_recount_some(server, LOOKS_AT_ONCE);
     }
     if (server->in_flight.is_short) {
         cut_off_worst(server);
@@ -194,7 +75,7 @@ static void on_held(uv_timer_t *timer)
         connection->outbox.is_held = false;
         turns_add(connection);
     }
-    tend_lingering(server);
+    lingering_look(server);
     if (!TAILQ_EMPTY(&server->held) || !TAILQ_EMPTY(&server->lingering)) {
         look_again(server);
     }
@@ -226,20 +107,10 @@ static bool has_room(const struct connection *connection, const struct outgoing 
     const struct client_bounds *bounds = &server->config->clients;
     const struct outbox *outbox = &connection->outbox;
     const struct caller *caller = connection->caller;
-    return outbox->queued_frames < QUEUED_FRAMES_MAX &&
+    return outbox->queued_frames < OUTBOX_FRAMES_MAX &&
            outbox->queued_bytes + outgoing->bytes <= bounds->unread_bytes_max &&
            caller->queued_bytes + outgoing->bytes <= bounds->user_unread_bytes_max &&
            (outgoing->fd < 0 || caller->queued_descriptors < server->in_flight.user_most);
-}
-
-static void cut_off_deaf(const struct connection *connection)
-{
-    struct log_about about = peer_about(connection->peer, LOG_EVENT_CLIENT_CUT_OFF, 0);
-    connection->server->cut_off++;
-    if (log_allows(&about)) {
-        log_line(LOG_LEVEL_WARNING, &about, "process %d does not read its answers: disconnected",
-                 connection->peer->identity.pid);
-    }
 }
 
 /* A descriptor of our own: the lease may end before it is sent. */
@@ -307,7 +178,7 @@ static void let_overtake(struct outbox *outbox)
 static int enqueue(struct connection *connection, struct frame_queue *queue, const struct outgoing *outgoing)
 {
     if (!has_room(connection, outgoing)) {
-        cut_off_deaf(connection);
+        cut_off_slow_reader(connection);
         return -ENOBUFS;
     }
     int copy = outgoing->fd < 0 ? -EBADF : copy_descriptor(connection->server, outgoing->fd);
@@ -388,23 +259,6 @@ int outbox_flush(struct connection *connection)
 
 /* ---- the end ---- */
 
-static bool linger(struct connection *connection)
-{
-    struct lingering *lingering = malloc(sizeof *lingering);
-    if (!lingering) {
-        return false;
-    }
-    *lingering = (struct lingering){.caller = connection->caller,
-                                    .fd = connection->fd,
-                                    .may_bring = connection->may_bring,
-                                    .unread_descriptors = connection->outbox.unread_descriptors};
-    (void)shutdown(connection->fd, SHUT_RDWR);
-    TAILQ_INSERT_TAIL(&connection->server->lingering, lingering, in_server);
-    connection->server->held_pause_ms = 1;
-    look_again(connection->server);
-    return true;
-}
-
 static void drop_all(struct connection *connection, struct frame_queue *queue)
 {
     struct queued_frame *queued;
@@ -423,25 +277,19 @@ void outbox_close(struct connection *connection)
         TAILQ_REMOVE(&connection->server->held, connection, in_held);
     }
     if (outbox->unread_descriptors) {
-        recount(connection);
+        in_transit_recount(connection);
     }
-    if (outbox->unread_descriptors && linger(connection)) {
-        count(connection->server, connection->caller, outbox->unread_descriptors, 0); /* they are the socket's now */
-        forget_unread(connection);
+    if (outbox->unread_descriptors && lingering_begin(connection)) {
+        connection->server->held_pause_ms = 1;
+        look_again(connection->server);
+        in_transit_count(connection->server, connection->caller, outbox->unread_descriptors,
+                         0); /* they are the socket's now */
+        in_transit_forget(connection);
     } else {
-        forget_unread(connection);
-        reaper_close_socket(connection->server, connection->caller, connection->fd, connection->may_bring);
+        in_transit_forget(connection);
+        socket_close(connection->server, connection->caller, connection->fd, connection->may_bring);
     }
     connection->fd = -EBADF;
-}
-
-void outbox_close_all(struct server *server)
-{
-    struct lingering *lingering;
-    while ((lingering = TAILQ_FIRST(&server->lingering))) {
-        // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): as above
-        end_lingering(server, lingering);
-    }
 }
 
 void outbox_open_all(struct server *server)

@@ -24,6 +24,8 @@ struct server;
 struct queued_frame;
 TAILQ_HEAD(frame_queue, queued_frame);
 
+enum { OUTBOX_FRAMES_MAX = 256 };
+
 enum frame_order {
     FRAME_ANY,          /* may overtake grants that are held back */
     FRAME_AFTER_GRANTS, /* may not */
@@ -50,10 +52,16 @@ struct outbox {
 void outbox_init(struct outbox *outbox);
 
 /* Whether there is something to send as soon as the socket takes it. */
-bool outbox_wants_to_send(const struct outbox *outbox);
+static inline bool outbox_wants_to_send(const struct outbox *outbox)
+{
+    return !TAILQ_EMPTY(&outbox->queue) || (!TAILQ_EMPTY(&outbox->held) && !outbox->is_held);
+}
 
 /* Whether it has more than half of what it may have. */
-bool outbox_is_full(const struct outbox *outbox);
+static inline bool outbox_is_full(const struct outbox *outbox)
+{
+    return outbox->queued_frames >= OUTBOX_FRAMES_MAX / 2;
+}
 
 /* Sends or queues a frame. Negative errno: it can't be. */
 int outbox_send(struct connection *connection, const struct outgoing *outgoing);
@@ -63,9 +71,6 @@ int outbox_flush(struct connection *connection);
 
 /* Drops what is queued, and closes the socket, now or once nothing is in flight. */
 void outbox_close(struct connection *connection);
-
-/* At the end: closes them all. */
-void outbox_close_all(struct server *server);
 
 /* Sets up what all outboxes share. */
 void outbox_open_all(struct server *server);

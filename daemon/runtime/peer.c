@@ -7,12 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "daemon/os/peer_identity.h"
-#include "daemon/os/process.h"
-#include "daemon/runtime/connection.h"
-#include "daemon/runtime/control_return.h"
 #include "daemon/runtime/keeper.h"
-#include "daemon/runtime/log.h"
+#include "daemon/runtime/reply.h"
 #include "proto/base/cleanup.h"
 
 struct peer *peer_new(struct server *server, const struct identity *identity)
@@ -27,69 +23,6 @@ struct peer *peer_new(struct server *server, const struct identity *identity)
     peer->record = peer->name_record = TABLE_NONE;
     LIST_INSERT_HEAD(&server->peers, peer, in_server);
     return peer;
-}
-
-static void on_process_end(uv_poll_t *watch, int status, int events)
-{
-    struct peer *peer = watch->data;
-    (void)status;
-    (void)events;
-    (void)uv_poll_stop(watch);
-    log_debug("session %llu: process %d ended", (unsigned long long)peer->session, peer->identity.pid);
-    struct input died = {.kind = INPUT_DIED, .session = peer->session, .peer = peer};
-    server_feed(peer->server, &died);
-}
-
-static int start_watch(struct peer *peer)
-{
-    if (peer->pidfd < 0) {
-        return peer->pidfd;
-    }
-    int result = uv_poll_init(&peer->server->loop, &peer->watch, peer->pidfd);
-    if (result < 0) {
-        peer->pidfd = fd_close(peer->pidfd);
-        return result;
-    }
-    peer->watch.data = peer;
-    peer->watching = true;
-    return uv_poll_start(&peer->watch, UV_READABLE, on_process_end);
-}
-
-/* The last descriptors are not for clients. */
-static int descriptor_below(int fd, const struct server *server)
-{
-    if (fd < server->fd_ceiling) {
-        return fd;
-    }
-    (void)close(fd);
-    return -EMFILE;
-}
-
-/* Watches the process. One that can't be watched is known by its connection alone. */
-static int watch_process(struct peer *peer)
-{
-    peer->pidfd = descriptor_below(peer_pidfd(connection_socket(peer->connection), &peer->identity), peer->server);
-    return peer->pidfd == -ENOSYS ? 0 : start_watch(peer);
-}
-
-int peer_watch_again(struct peer *peer, uint64_t started_at)
-{
-    if (peer->identity.pid <= 0 || !started_at) {
-        return 0; /* known by its connection alone */
-    }
-    peer->pidfd = process_open(peer->identity.pid, started_at);
-    return start_watch(peer);
-}
-
-/* What an earlier hello, which was refused, had made is used now. */
-int peer_prepare_session(struct peer *peer)
-{
-    struct server *server = peer->server;
-    int result = peer->control.count
-                     ? 0
-                     : control_open(&peer->control, &server->control_store, identity_charged(&peer->identity), 0,
-                                    &server->config->clients.control);
-    return result || peer->watching ? result : watch_process(peer);
 }
 
 static void send_control_page(struct peer *peer, unsigned place)
@@ -151,40 +84,10 @@ void peer_free(struct peer *peer)
     uv_close((uv_handle_t *)&peer->watch, on_watch_closed);
 }
 
-void peer_lost_connection(struct peer *peer, const struct connection *connection)
-{
-    if (peer->connection != connection) {
-        return;
-    }
-    peer->connection = NULL;
-    if (peer->session) {
-        struct input gone = {.kind = INPUT_DISCONNECTED, .session = peer->session, .peer = peer};
-        server_feed(peer->server, &gone);
-    } else {
-        peer_retire(peer);
-    }
-}
-
-struct log_about peer_about(const struct peer *peer, enum log_event event, uint64_t lease)
-{
-    return (struct log_about){.event = event,
-                              .lease = lease,
-                              .session = peer->session,
-                              .has_uid = true,
-                              .uid = identity_charged(&peer->identity)};
-}
-
 void peer_send(struct peer *peer, struct reply *reply, int fd)
 {
     if (peer->connection) {
-        connection_send(peer->connection, reply, fd);
-    }
-}
-
-void peer_read(struct peer *peer)
-{
-    if (peer->connection) {
-        connection_read(peer->connection);
+        reply_send(peer->connection, reply, fd);
     }
 }
 

@@ -31,10 +31,6 @@ struct peer {
 /* A peer for a new connection. NULL when memory is short. */
 struct peer *peer_new(struct server *server, const struct identity *identity);
 
-/* Makes the control page and watches the process, for a session to come. Returns 0; an answer of control_open(); or
- * negative errno. */
-int peer_prepare_session(struct peer *peer);
-
 /* Sees to it that the session's control pages have so many slots, where its client's protocol knows of more than one
  * page. As before; 0 also where there can't be more. */
 int peer_make_room(struct peer *peer, uint32_t slots);
@@ -42,26 +38,14 @@ int peer_make_room(struct peer *peer, uint32_t slots);
 /* What the core is to know of them. */
 struct control_room peer_room(const struct peer *peer);
 
-/* Watches the process of a restored session. -ESRCH: it has ended. */
-int peer_watch_again(struct peer *peer, uint64_t started_at);
-
 /* Nobody needs it any more but who has it in hand: the reaper frees it. */
 void peer_retire(struct peer *peer);
 
 /* For the reaper alone: frees a retired peer. */
 void peer_free(struct peer *peer);
 
-/* For the reaper alone: this connection was torn down. The core hears of it, if it was the peer's present one. */
-void peer_lost_connection(struct peer *peer, const struct connection *connection);
-
-/* What a line of log is about: this peer, and maybe a lease. */
-struct log_about peer_about(const struct peer *peer, enum log_event event, uint64_t lease);
-
 /* Welcomes it: its session was opened or resumed by this hello; or (`session` 0) it is a monitor. */
 void peer_welcome(struct peer *peer, uint64_t request_id, bool resumed);
-
-/* Reads what its connection, if it has one, has sent. */
-void peer_read(struct peer *peer);
 
 /* Closes its connection, if it has one. */
 void peer_hang_up(struct peer *peer);

@@ -10,7 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/os/pressure.h"
+#include "daemon/runtime/clock.h"
+#include "daemon/runtime/executor.h"
 #include "daemon/runtime/log.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/size.h"
@@ -30,7 +31,7 @@ static void on_end(uv_timer_t *timer)
 /* The highest level that a source told of lately. */
 static void judge(struct server *server)
 {
-    uint64_t now = server_monotonic(), next = UINT64_MAX;
+    uint64_t now = clock_monotonic(), next = UINT64_MAX;
     struct input input = {.kind = INPUT_PRESSURE, .pressure = PRESSURE_NONE};
     for (size_t i = 0; i < PRESSURE_SOURCES; i++) {
         const struct pressure_source *source = &server->pressure[i];
@@ -45,7 +46,7 @@ static void judge(struct server *server)
     if (input.pressure != server->pressure_level) {
         log_info("memory pressure: %s", level_names[input.pressure]);
         server->pressure_level = input.pressure;
-        server_feed(server, &input);
+        executor_feed(server, &input);
     }
 }
 
@@ -132,7 +133,7 @@ static void on_pressure(uv_poll_t *poll, int status, int events)
         log_debug("memory pressure (%s) was told of, and the file's total says that there is none",
                   level_names[source->level]);
     } else if (heard) {
-        source->until = server_monotonic() + LASTS;
+        source->until = clock_monotonic() + LASTS;
         judge(server);
     }
 }

@@ -9,10 +9,8 @@
 
 #include "daemon/runtime/connection.h"
 #include "daemon/runtime/connection_state.h"
+#include "daemon/runtime/executor.h"
 #include "daemon/runtime/peer.h"
-#include "daemon/runtime/workers.h"
-#include "proto/base/cleanup.h"
-#include "proto/base/container.h"
 #include "proto/transport.h"
 
 enum { DISCARDED_PACKETS_MAX = 32 };
@@ -30,43 +28,24 @@ static void discard_input(int socket, bool may_bring)
     }
 }
 
-/* A socket that a worker closes. It counts as its user's until it is. */
-struct closing {
-    struct work work;
-    struct caller *caller;
-};
-
-static void socket_closed(struct server *server, struct work *work, const struct job_result *result, int fd)
-{
-    struct closing *closing = container_of(work, struct closing, work);
-    (void)server;
-    (void)result;
-    (void)fd;
-    (void)fd_close(work->fd);
-    callers_remove(closing->caller);
-    free(closing);
-}
-
-void reaper_close_socket(struct server *server, struct caller *caller, int fd, bool may_bring)
-{
-    struct closing *closing = may_bring && !server->is_closing ? calloc(1, sizeof *closing) : NULL;
-    if (!closing) {
-        (void)fd_close(fd);
-        callers_remove(caller);
-        return;
-    }
-    (void)shutdown(fd, SHUT_RDWR);
-    closing->caller = caller;
-    closing->work.job.kind = JOB_CLOSE;
-    closing->work.fd = fd;
-    closing->work.user = caller->uid;
-    closing->work.done = socket_closed;
-    workers_do(server, &closing->work);
-}
-
 static void on_closed(uv_handle_t *handle)
 {
     connection_release(handle->data);
+}
+
+/* The core hears of it, if this was the present connection of the peer. */
+static void lose_connection(struct peer *peer, const struct connection *connection)
+{
+    if (peer->connection != connection) {
+        return;
+    }
+    peer->connection = NULL;
+    if (peer->session) {
+        struct input gone = {.kind = INPUT_DISCONNECTED, .session = peer->session, .peer = peer};
+        executor_feed(peer->server, &gone);
+    } else {
+        peer_retire(peer);
+    }
 }
 
 static void tear_down(struct connection *connection)
@@ -75,7 +54,7 @@ static void tear_down(struct connection *connection)
     LIST_REMOVE(connection, in_server);
     discard_input(connection->fd, connection->may_bring);
     outbox_close(connection);
-    peer_lost_connection(connection->peer, connection);
+    lose_connection(connection->peer, connection);
     uv_close((uv_handle_t *)&connection->poll, on_closed);
 }
 

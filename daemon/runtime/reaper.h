@@ -15,9 +15,3 @@
 
 /* Tears down the connections that have ended, tells the core of it, and frees the peers that nobody needs any more. */
 void reaper_run(struct server *server);
-
-/*
- * Closes a connection's socket, and then counts it out of its caller's. Where it `may_bring` descriptors, the last
- * reference to one may be in a packet that nobody reads, and a worker closes it.
- */
-void reaper_close_socket(struct server *server, struct caller *caller, int fd, bool may_bring);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/os/service_manager.h"
+#include "daemon/runtime/executor.h"
 #include "daemon/runtime/last_good.h"
 #include "daemon/runtime/log.h"
 #include "proto/base/cleanup.h"
@@ -85,7 +86,7 @@ int reload(struct server *server)
     }
     config_adopt(server->config, loaded);
     struct input configure = {.kind = INPUT_CONFIGURE, .settings = config_broker_settings(server->config)};
-    server_feed(server, &configure);
+    executor_feed(server, &configure);
     const struct log_about about = {.event = LOG_EVENT_RELOADED};
     log_line(LOG_LEVEL_INFO, &about, "configuration reloaded");
     last_good_keep(server);

@@ -11,142 +11,19 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "daemon/os/named_file.h"
 #include "daemon/runtime/audit.h"
-#include "daemon/runtime/keeper.h"
-#include "daemon/runtime/log.h"
+#include "daemon/runtime/clock.h"
+#include "daemon/runtime/executor.h"
+#include "daemon/runtime/hello.h"
+#include "daemon/runtime/host_view.h"
 #include "daemon/runtime/named_requests.h"
 #include "daemon/runtime/peer.h"
 #include "daemon/runtime/reload.h"
+#include "daemon/runtime/reply.h"
 #include "daemon/runtime/watch.h"
 #include "proto/base/size.h"
 
 typedef void handler(struct connection *connection, const struct request *request);
-
-static void send_answer(struct connection *connection, const struct request *request, struct reply *reply, int fd)
-{
-    if (request->id || request->kind == REQUEST_HELLO) {
-        reply->is_answer = true;
-        reply->reply_to = request->id;
-        connection_send(connection, reply, fd);
-    }
-}
-
-static void send_error(struct connection *connection, const struct request *request, enum error_code code,
-                       const char *sentence)
-{
-    struct reply reply = {.kind = REPLY_ERROR};
-    reply.error.code = code;
-    (void)stpncpy(reply.error.sentence, sentence, sizeof reply.error.sentence - 1);
-    send_answer(connection, request, &reply, -EBADF);
-}
-
-/* ---- hello ---- */
-
-static void refuse_control(struct connection *connection, const struct request *request, int answer)
-{
-    const struct peer *peer = connection_peer(connection);
-    const struct control_bounds *bounds = &connection_server(connection)->config->clients.control;
-    uint32_t user = identity_charged(&peer->identity);
-    char sentence[MESSAGE_SENTENCE_SIZE], most[SIZE_TEXT_BYTES], used[SIZE_TEXT_BYTES];
-    if (answer == CONTROL_E_USER_FULL) {
-        (void)snprintf(sentence, sizeof sentence,
-                       "user %u has %s of control pages, and [clients] max_control_bytes_per_user allows %s; end "
-                       "sessions, hold fewer leases in each, or raise that",
-                       user, size_to_text(control_store_user_bytes(&peer->server->control_store, user), used),
-                       size_to_text(bounds->user_bytes_max, most));
-    } else if (answer == CONTROL_E_KEPT) {
-        (void)snprintf(sentence, sizeof sentence,
-                       "%zu control pages of ended sessions are still held by their processes, of %zu that may be, and "
-                       "user %u has more than a few; end those processes, or raise LimitNOFILE",
-                       peer->server->control_store.kept_count, control_store_kept_max(&peer->server->control_store),
-                       user);
-    } else {
-        (void)snprintf(sentence, sizeof sentence,
-                       "all sessions together have %s of control pages, and [clients] max_control_bytes allows %s; "
-                       "raise that, or end processes that keep those of ended sessions",
-                       size_to_text(peer->server->control_store.bytes, used), size_to_text(bounds->bytes_max, most));
-    }
-    send_error(connection, request, ERROR_TOO_MANY, sentence);
-}
-
-static void open_session(struct connection *connection, const struct request *request)
-{
-    struct peer *peer = connection_peer(connection);
-    struct input open = {.kind = INPUT_OPEN_SESSION, .peer = peer};
-    open.open = (struct input_open){.request_id = request->id, .identity = peer->identity, .hello = request->hello};
-    int result = peer_prepare_session(peer);
-    if (result > 0) {
-        refuse_control(connection, request, result);
-        return;
-    }
-    if (result == 0 && getrandom(&open.open.token, sizeof open.open.token, 0) != sizeof open.open.token) {
-        result = -EIO;
-    }
-    if (result < 0) {
-        connection_fail(connection, result == -EMFILE || result == -ENFILE ? ERROR_TOO_MANY : ERROR_SYSTEM,
-                        "no session could be made for process %d: %s", peer->identity.pid, strerrordesc_np(-result));
-        return;
-    }
-    open.open.room = peer_room(peer);
-    server_feed(peer->server, &open);
-}
-
-/* Only the process that opened the session can resume it, with the token, as the same user. */
-static void resume_session(struct connection *connection, const struct request *request)
-{
-    struct peer *peer = connection_peer(connection);
-    struct server *server = peer->server;
-    struct peer *before =
-        broker_find_resumable(server->broker, request->hello.session, &request->hello.token, peer->identity.uid);
-    if (!before || before->identity.pid != peer->identity.pid) {
-        send_error(connection, request, ERROR_NO_SUCH_SESSION,
-                   "there is no such session to resume: it is over, or the token is not its own; say hello anew");
-        return;
-    }
-    if (peer->protocol < 2 && before->control.count > 1) {
-        send_error(connection, request, ERROR_PROTOCOL_VERSION,
-                   "the session has more than one control page, which protocol 1 does not know: resume it with "
-                   "protocol 2, or say hello anew");
-        return;
-    }
-    before->protocol = peer->protocol;
-    connection_resume(connection, before);
-    struct input resumed = {.kind = INPUT_RESUMED, .session = before->session, .peer = before};
-    resumed.open.request_id = request->id;
-    server_feed(server, &resumed);
-}
-
-/* The newest that both speak. */
-static bool agree_on_protocol(struct peer *peer, const struct hello_request *hello)
-{
-    peer->protocol = hello->protocol_max < PROTOCOL_VERSION ? hello->protocol_max : PROTOCOL_VERSION;
-    return peer->protocol >= PROTOCOL_VERSION_OLDEST && peer->protocol >= hello->protocol_min;
-}
-
-static void serve_hello(struct connection *connection, const struct request *request)
-{
-    struct peer *peer = connection_peer(connection);
-    const struct hello_request *hello = &request->hello;
-    if (peer->greeted) {
-        connection_fail(connection, ERROR_NOT_GREETED, "a second hello came on one connection");
-    } else if (!access_may_connect(&peer->server->config->policy.access, getuid(), &peer->identity)) {
-        send_error(connection, request, ERROR_NOT_PERMITTED,
-                   "this user may not use this broker: its configuration ([access]) does not allow it");
-    } else if (!agree_on_protocol(peer, hello)) {
-        connection_fail(connection, ERROR_PROTOCOL_VERSION,
-                        "the client speaks protocol versions %u to %u and this broker (%s) %d to %d; upgrade the older",
-                        hello->protocol_min, hello->protocol_max, MEMBROKER_VERSION, PROTOCOL_VERSION_OLDEST,
-                        PROTOCOL_VERSION);
-    } else if (hello->monitor) {
-        peer->is_monitor = true;
-        peer_welcome(peer, request->id, false);
-    } else if (hello->resume) {
-        resume_session(connection, request);
-    } else {
-        open_session(connection, request);
-    }
-}
 
 /* ---- what the core serves ---- */
 
@@ -159,9 +36,9 @@ static bool make_room(struct connection *connection, const struct request *reque
                           : 0;
     int result = peer_make_room(peer, wanted);
     if (result > 0) {
-        refuse_control(connection, request, result);
+        hello_refuse_control(connection, request, result);
     } else if (result < 0) {
-        send_error(connection, request, ERROR_SYSTEM, "the broker has no memory or descriptor for a control page");
+        reply_error(connection, request, ERROR_SYSTEM, "the broker has no memory or descriptor for a control page");
     }
     return result == 0;
 }
@@ -174,14 +51,14 @@ static void serve_measured(struct connection *connection, const struct request *
         return;
     }
     if (request->kind == REQUEST_ACQUIRE || request->kind == REQUEST_EXTEND) {
-        server_refresh_host(peer->server, 100 * NANOSECONDS_PER_MILLISECOND);
+        host_view_refresh(peer->server, 100 * NANOSECONDS_PER_MILLISECOND);
     }
     struct server *server = peer->server;
     uint64_t session = peer->session;
     struct input input = {.kind = INPUT_REQUEST, .session = peer->session, .peer = peer};
     input.request = (struct input_request){
         .identity = peer->identity, .request = request, .file_bytes = file_bytes, .room = peer_room(peer)};
-    server_feed(server, &input);
+    executor_feed(server, &input);
     if (request->kind == REQUEST_RENEW) { /* after the answer, which does not wait for it */
         watch_renewed(server, session);
     }
@@ -197,12 +74,12 @@ static void measure_file(struct connection *connection, const struct request *re
 {
     int result = named_request_begin(connection, request, serve_measured);
     if (result == -EBUSY) {
-        send_error(
+        reply_error(
             connection, request, ERROR_BUSY,
             "earlier requests of this user are stuck: a process of the user holds a file, a segment or the files' "
             "directory locked; end that process, and try again");
     } else if (result < 0) {
-        send_error(connection, request, ERROR_SYSTEM, "the broker is out of memory for its own tables");
+        reply_error(connection, request, ERROR_SYSTEM, "the broker is out of memory for its own tables");
     }
 }
 
@@ -212,12 +89,12 @@ static void serve_acquire(struct connection *connection, const struct request *r
     if (!name[0]) {
         serve_by_core(connection, request);
     } else if (!connection_server(connection)->config->files_directory) {
-        send_error(
+        reply_error(
             connection, request, ERROR_NOT_SUPPORTED,
             "this broker lets no program name a file: its configuration has no [mapped] files; ask for a nameless one");
     } else if (!named_file_is_valid_name(name)) {
-        send_error(connection, request, ERROR_INVALID,
-                   "a file is named without a directory, and its name begins with no dot");
+        reply_error(connection, request, ERROR_INVALID,
+                    "a file is named without a directory, and its name begins with no dot");
     } else {
         measure_file(connection, request);
     }
@@ -227,7 +104,7 @@ static void serve_cancel(struct connection *connection, const struct request *re
 {
     if (named_request_cancel(connection, request->cancel_request)) {
         const struct request cancelled = {.id = request->cancel_request, .kind = REQUEST_ACQUIRE};
-        send_error(connection, &cancelled, ERROR_CANCELLED, "the request was cancelled");
+        reply_error(connection, &cancelled, ERROR_CANCELLED, "the request was cancelled");
     }
     serve_by_core(connection, request);
 }
@@ -241,11 +118,11 @@ static void serve_status(struct connection *connection, const struct request *re
     struct reply reply = {.kind = REPLY_STATUS};
     char warnings[1024];
     const struct stuck_work stuck = workers_stuck(server);
-    server_refresh_host(server, NANOSECONDS_PER_SECOND);
+    host_view_refresh(server, NANOSECONDS_PER_SECOND);
     reply.status = (struct status_reply){
         .daemon_version = MEMBROKER_VERSION,
         .pid = getpid(),
-        .uptime_ms = (server_monotonic() - server->started_at) / NANOSECONDS_PER_MILLISECOND,
+        .uptime_ms = (clock_monotonic() - server->started_at) / NANOSECONDS_PER_MILLISECOND,
         .host_total_bytes = server->host.total_bytes,
         .host_available_bytes = server->host.available_bytes,
         .spill_directory = server->config->spill_directory,
@@ -263,7 +140,7 @@ static void serve_status(struct connection *connection, const struct request *re
     (void)snprintf(warnings, sizeof warnings, "%s%s", server->notices.stays ? server->notices.stays : "",
                    server->notices.socket ? server->notices.socket : "");
     reply.status.warnings = warnings;
-    send_answer(connection, request, &reply, -EBADF);
+    reply_answer(connection, request, &reply, -EBADF);
 }
 
 static void serve_list(struct connection *connection, const struct request *request)
@@ -279,7 +156,7 @@ static void serve_list(struct connection *connection, const struct request *requ
     if (request->list.what == LIST_QUEUE) {
         listing->queue = queue;
         listing->queue_count = broker_list_queue(server->broker, &peer->identity, request->list.after,
-                                                 server_now(server), queue, MESSAGE_QUEUE_MAX, &listing->more);
+                                                 clock_now(server), queue, MESSAGE_QUEUE_MAX, &listing->more);
     } else if (request->list.what == LIST_SESSIONS) {
         listing->session_count = broker_list_sessions(server->broker, &peer->identity, request->list.after, sessions,
                                                       MESSAGE_LIST_MAX, &listing->more);
@@ -287,11 +164,11 @@ static void serve_list(struct connection *connection, const struct request *requ
         uint64_t session = request->list.what == LIST_OWN_LEASES ? peer->session : 0;
         bool nobody = request->list.what == LIST_OWN_LEASES && !peer->session;
         listing->lease_count =
-            broker_list_leases(server->broker, &peer->identity, session, request->list.after, server_now(server),
-                               leases, nobody ? 0 : MESSAGE_LIST_MAX, &listing->more);
+            broker_list_leases(server->broker, &peer->identity, session, request->list.after, clock_now(server), leases,
+                               nobody ? 0 : MESSAGE_LIST_MAX, &listing->more);
         listing->more = listing->more && !nobody;
     }
-    send_answer(connection, request, &reply, -EBADF);
+    reply_answer(connection, request, &reply, -EBADF);
 }
 
 static void refuse_unknown_session(struct connection *connection, const struct request *request)
@@ -301,7 +178,7 @@ static void refuse_unknown_session(struct connection *connection, const struct r
                    "nothing is known of session %llu: there is none, it is another user's, or it ended without a "
                    "refusal in the last 10 minutes",
                    (unsigned long long)request->why_session);
-    send_error(connection, request, ERROR_NO_SUCH_SESSION, sentence);
+    reply_error(connection, request, ERROR_NO_SUCH_SESSION, sentence);
 }
 
 static void serve_why(struct connection *connection, const struct request *request)
@@ -310,7 +187,7 @@ static void serve_why(struct connection *connection, const struct request *reque
     const struct peer *peer = connection_peer(connection);
     const struct server *server = peer->server;
     struct reply reply = {.kind = REPLY_WHY};
-    size_t count = broker_explain(server->broker, &peer->identity, request->why_session, server_now(server), entries,
+    size_t count = broker_explain(server->broker, &peer->identity, request->why_session, clock_now(server), entries,
                                   MESSAGE_WHY_MAX);
     if (count == 0 && request->why_session &&
         !broker_shows_session(server->broker, &peer->identity, request->why_session)) {
@@ -318,13 +195,13 @@ static void serve_why(struct connection *connection, const struct request *reque
         return;
     }
     reply.why = (struct why_reply){entries, count};
-    send_answer(connection, request, &reply, -EBADF);
+    reply_answer(connection, request, &reply, -EBADF);
 }
 
 static void serve_ping(struct connection *connection, const struct request *request)
 {
     struct reply reply = {.kind = REPLY_PONG};
-    send_answer(connection, request, &reply, -EBADF);
+    reply_answer(connection, request, &reply, -EBADF);
 }
 
 static bool is_administrator(struct connection *connection)
@@ -337,11 +214,11 @@ static bool is_administrator(struct connection *connection)
 static void serve_audit(struct connection *connection, const struct request *request)
 {
     if (!is_administrator(connection)) {
-        send_error(connection, request, ERROR_NOT_PERMITTED,
-                   "only administrators may audit: root, the broker's own user, and those of [access] admin_users and "
-                   "admin_groups");
+        reply_error(connection, request, ERROR_NOT_PERMITTED,
+                    "only administrators may audit: root, the broker's own user, and those of [access] admin_users and "
+                    "admin_groups");
     } else if (!audit_start(connection, request->id)) {
-        send_error(connection, request, ERROR_TOO_MANY, "an audit is under way already; ask again when it is done");
+        reply_error(connection, request, ERROR_TOO_MANY, "an audit is under way already; ask again when it is done");
     }
 }
 
@@ -350,26 +227,28 @@ static void serve_reload(struct connection *connection, const struct request *re
     struct server *server = connection_server(connection);
     struct reply done = {.kind = REPLY_DONE};
     if (!is_administrator(connection)) {
-        send_error(connection, request, ERROR_NOT_PERMITTED,
-                   "only administrators may have the configuration reloaded: root, the broker's own user, and those of "
-                   "[access] admin_users and admin_groups");
+        reply_error(
+            connection, request, ERROR_NOT_PERMITTED,
+            "only administrators may have the configuration reloaded: root, the broker's own user, and those of "
+            "[access] admin_users and admin_groups");
     } else if (reload(server) < 0) {
-        send_error(connection, request, ERROR_INVALID, server->notices.error ? server->notices.error : "out of memory");
+        reply_error(connection, request, ERROR_INVALID,
+                    server->notices.error ? server->notices.error : "out of memory");
     } else {
-        send_answer(connection, request, &done, -EBADF);
+        reply_answer(connection, request, &done, -EBADF);
     }
 }
 
 static void serve_unknown(struct connection *connection, const struct request *request)
 {
-    send_error(connection, request, ERROR_UNKNOWN_REQUEST,
-               "this broker (version " MEMBROKER_VERSION ") does not know that request; upgrade it, or do without");
+    reply_error(connection, request, ERROR_UNKNOWN_REQUEST,
+                "this broker (version " MEMBROKER_VERSION ") does not know that request; upgrade it, or do without");
 }
 
 /* ---- the table ---- */
 
 static handler *const handlers[REQUEST_KINDS] = {
-    [REQUEST_UNKNOWN] = serve_unknown, [REQUEST_HELLO] = serve_hello,     [REQUEST_ACQUIRE] = serve_acquire,
+    [REQUEST_UNKNOWN] = serve_unknown, [REQUEST_HELLO] = hello_serve,     [REQUEST_ACQUIRE] = serve_acquire,
     [REQUEST_EXTEND] = serve_by_core,  [REQUEST_RELEASE] = serve_by_core, [REQUEST_RENEW] = serve_by_core,
     [REQUEST_STATUS] = serve_status,   [REQUEST_LIST] = serve_list,       [REQUEST_REVOKE] = serve_by_core,
     [REQUEST_PING] = serve_ping,       [REQUEST_AUDIT] = serve_audit,     [REQUEST_BYE] = serve_by_core,
@@ -382,7 +261,7 @@ static bool must_greet_first(struct connection *connection, const struct request
     if (request->kind == REQUEST_HELLO || connection_peer(connection)->greeted) {
         return false;
     }
-    connection_fail(connection, ERROR_NOT_GREETED, "the first message of a connection must be a hello");
+    reply_fail(connection, ERROR_NOT_GREETED, "the first message of a connection must be a hello");
     return true;
 }
 
@@ -399,6 +278,6 @@ void requests_serve(struct connection *connection, const struct request *request
 void requests_answer_fault(struct connection *connection, const struct request *request, const char *fault)
 {
     if (!must_greet_first(connection, request)) {
-        send_error(connection, request, ERROR_INVALID, fault);
+        reply_error(connection, request, ERROR_INVALID, fault);
     }
 }

@@ -5,10 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/os/process.h"
+#include "daemon/runtime/clock.h"
+#include "daemon/runtime/executor.h"
 #include "daemon/runtime/keeper.h"
 #include "daemon/runtime/keeper_names.h"
-#include "daemon/runtime/log.h"
+#include "daemon/runtime/peer_watch.h"
 #include "daemon/runtime/restore_control.h"
 #include "proto/base/cleanup.h"
 
@@ -86,7 +87,7 @@ static int restore_peer(struct restoring *restoring, struct peer *peer, const st
     }
     with_room.room = peer_room(peer);
     with_room.room.generation = 0; /* these pages are new, and each slot has its own */
-    return broker_restore_session(server->broker, &with_room, peer, server_now(server));
+    return broker_restore_session(server->broker, &with_room, peer, clock_now(server));
 }
 
 static int restore_session(struct restoring *restoring, const struct kept_session *kept, uint32_t record)
@@ -204,7 +205,7 @@ static void restore_segment(struct restoring *restoring, const struct kept_segme
     int result = check_segment(server, kept, fd);
     if (result == 0) {
         file = segment_adopt(server, kept, fd, user_of(server, kept));
-        result = file ? broker_restore_segment(server->broker, kept, file, server_now(server)) : -ENOMEM;
+        result = file ? broker_restore_segment(server->broker, kept, file, clock_now(server)) : -ENOMEM;
     }
     if (result < 0 && file) {
         segment_disown(file);
@@ -284,7 +285,7 @@ static void watch_processes(struct server *server)
         }
         if (result == -ESRCH) {
             struct input died = {.kind = INPUT_DIED, .session = peer->session, .peer = peer};
-            server_feed(server, &died);
+            executor_feed(server, &died);
         }
     }
 }

@@ -6,6 +6,7 @@
 #include "daemon/runtime/schedule.h"
 
 #include "daemon/os/fault.h"
+#include "daemon/runtime/clock.h"
 #include "daemon/runtime/server.h"
 #include "proto/base/size.h"
 
@@ -82,7 +83,7 @@ static uint64_t arm(struct server *server, uint64_t due, uint64_t now)
 
 int schedule_sleep(struct server *server)
 {
-    uint64_t due = broker_next_wakeup(server->broker), now = server_now(server);
+    uint64_t due = broker_next_wakeup(server->broker), now = clock_now(server);
     uint64_t longest = arm(server, due, now);
     fault_unless((uint64_t)uv_backend_timeout(&server->loop) <= longest);
     return (int)longest;

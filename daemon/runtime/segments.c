@@ -9,17 +9,13 @@
 #include <unistd.h>
 
 #include "daemon/os/fault.h"
-#include "daemon/os/memfd.h"
 #include "daemon/runtime/keeper.h"
-#include "daemon/runtime/watch.h"
-#include "daemon/runtime/workers.h"
+#include "daemon/runtime/tampering.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/container.h"
-#include "proto/base/size.h"
 
-/* After a free of more than this the host is looked at again, if the last look is older than that. */
-#define REFRESH_BYTES    (UINT64_C(4) << 20)
-#define FREED_REFRESH_NS (20 * NANOSECONDS_PER_MILLISECOND)
+/* After a free of more than this the host is looked at again. */
+#define MUCH_BYTES (UINT64_C(4) << 20)
 
 /* For the case that there is no memory even to say that there is none: enough for one step's failures. */
 enum { EMERGENCY_FILES = 64 };
@@ -273,18 +269,15 @@ static void free_done(struct server *server, struct work *work, const struct job
         return;
     }
     fault_point();
-    watch_released(file, &result->view);
+    tampering_log_freed(file, &result->view);
     fault_leak(file->fd);
     if (file->location == LOCATION_RAM) {
         file->fd = fd_close(file->fd);
     } else {
         segment_close_descriptor(server, work->user, fd_steal(&file->fd));
     }
-    bool is_large = file->bytes > REFRESH_BYTES;
+    server->has_freed_much = server->has_freed_much || file->bytes > MUCH_BYTES;
     report_freed(file);
-    if (is_large) {
-        server_refresh_host(server, FREED_REFRESH_NS);
-    }
 }
 
 void segment_free(struct server *server, const struct effect_free *to_free)
@@ -349,14 +342,4 @@ void segment_free_unexplained(struct server *server, int fd)
 void segments_tidy(struct server *server)
 {
     do_with_descriptor(server, JOB_TIDY, getuid(), -EBADF);
-}
-
-/* ---- looking ---- */
-
-bool segment_is_intact(const struct segment_file *file, const struct inode_view *view)
-{
-    if (view->size != segment_length(file)) {
-        return false;
-    }
-    return file->location == LOCATION_RAM || (view->allocated >= segment_length(file) && !view->goes_beyond);
 }

@@ -66,9 +66,3 @@ void segment_close_descriptor(struct server *server, uint32_t user, int fd);
 
 /* Frees what stood for a segment that was freed or could not be made, once its result is the core's. */
 void segment_forget(struct segment_file *file);
-
-/*
- * Whether a living segment is still as it was made: its exact length, and if it is a file, every block allocated and
- * none behind its end.
- */
-bool segment_is_intact(const struct segment_file *file, const struct inode_view *view);

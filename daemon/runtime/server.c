@@ -10,25 +10,22 @@
 #include <unistd.h>
 
 #include "daemon/os/descriptor_limit.h"
-#include "daemon/os/memfd.h"
-#include "daemon/os/named_file.h"
 #include "daemon/runtime/audit.h"
-#include "daemon/runtime/connection.h"
+#include "daemon/runtime/clock.h"
+#include "daemon/runtime/executor.h"
+#include "daemon/runtime/host_view.h"
 #include "daemon/runtime/keeper.h"
+#include "daemon/runtime/lingering.h"
 #include "daemon/runtime/listener.h"
-#include "daemon/runtime/log.h"
 #include "daemon/runtime/outbox.h"
-#include "daemon/runtime/peer.h"
 #include "daemon/runtime/poll_table.h"
 #include "daemon/runtime/pressure.h"
 #include "daemon/runtime/reaper.h"
+#include "daemon/runtime/receive.h"
 #include "daemon/runtime/reload.h"
 #include "daemon/runtime/remembered.h"
-#include "daemon/runtime/segments.h"
 #include "daemon/runtime/shutdown.h"
-#include "daemon/runtime/turns.h"
 #include "daemon/runtime/watch.h"
-#include "proto/base/cleanup.h"
 #include "proto/base/size.h"
 
 enum { PEERS_READ_AT_ONCE = 64 };
@@ -36,34 +33,6 @@ enum { PEERS_READ_AT_ONCE = 64 };
 #define WAITING_REFRESH_NS (200 * NANOSECONDS_PER_MILLISECOND) /* while somebody waits for memory */
 
 /* ---- time ---- */
-
-uint64_t server_monotonic(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * NANOSECONDS_PER_SECOND + (uint64_t)now.tv_nsec;
-}
-
-uint64_t server_now(const struct server *server)
-{
-    return server->frozen_now ? server->frozen_now : service_clock_time(&server->clock, server_monotonic());
-}
-
-void server_refresh_host(struct server *server, uint64_t age_ns)
-{
-    uint64_t now = server_monotonic();
-    if (server->host_read_at && now - server->host_read_at < age_ns) {
-        return;
-    }
-    server->host_read_at = now;
-    if (host_memory_read("", &server->host) == 0) {
-        struct input seen = {
-            .kind = INPUT_HOST_MEMORY,
-            .host = {.available_bytes = size_subtract_floored(server->host.available_bytes, server->filling_bytes),
-                     .total_bytes = server->host.total_bytes}};
-        server_feed(server, &seen);
-    }
-}
 
 /* ---- judging ---- */
 
@@ -80,8 +49,8 @@ static void read_before_judging(struct server *server, uint64_t now)
         }
         if (!already) {
             struct input was_read = {.kind = INPUT_READ, .session = peer->session};
-            peer_read(peer);
-            server_feed(server, &was_read);
+            receive_from_peer(peer);
+            executor_feed(server, &was_read);
         }
     }
     reaper_run(server);
@@ -89,17 +58,17 @@ static void read_before_judging(struct server *server, uint64_t now)
 
 static void judge(struct server *server)
 {
-    uint64_t began = server_monotonic();
-    while (broker_next_wakeup(server->broker) <= server_now(server)) {
+    uint64_t began = clock_monotonic();
+    while (broker_next_wakeup(server->broker) <= clock_now(server)) {
         struct input tick = {.kind = INPUT_TICK};
         if (broker_is_short(server->broker)) {
-            server_refresh_host(server, WAITING_REFRESH_NS);
+            host_view_refresh(server, WAITING_REFRESH_NS);
         }
-        server->frozen_now = server_now(server);
+        server->frozen_now = clock_now(server);
         read_before_judging(server, server->frozen_now);
-        server_feed(server, &tick);
+        executor_feed(server, &tick);
         server->frozen_now = 0;
-        if (server_monotonic() - began > JUDGING_TIME) {
+        if (clock_monotonic() - began > JUDGING_TIME) {
             break; /* the next turn goes on: the loop does not sleep before */
         }
     }
@@ -110,12 +79,12 @@ static void before_poll(uv_prepare_t *handle)
     struct server *server = handle->data;
     workers_give(server);
     reaper_run(server); /* of what ended in the timers and judgements since: the poll may sleep */
-    service_clock_sleep(&server->clock, server_monotonic(), schedule_sleep(server));
+    service_clock_sleep(&server->clock, clock_monotonic(), schedule_sleep(server));
 }
 
 static void notice_lateness(struct server *server)
 {
-    uint64_t late = service_clock_wake(&server->clock, server_monotonic());
+    uint64_t late = service_clock_wake(&server->clock, clock_monotonic());
     if (late > NANOSECONDS_PER_SECOND) {
         const struct log_about about = {.event = LOG_EVENT_AWAY};
         log_line(LOG_LEVEL_WARNING, &about, "the daemon was away for %llu ms: every deadline moves by that much",
@@ -127,10 +96,11 @@ static void after_poll(uv_check_t *handle)
 {
     struct server *server = handle->data;
     notice_lateness(server);
-    turns_serve(server);
+    receive_in_turns(server);
     schedule_run_slices(server);
     reaper_run(server);
     notice_lateness(server); /* one that was stopped while it served must not judge before it knows */
+    host_view_follow_frees(server);
     judge(server);
     callers_forget(&server->callers);
     shutdown_go_on(server);
@@ -232,6 +202,7 @@ static int server_open(struct server *server)
         result = start_handles(server);
     }
     if (result == 0) {
+        server->workers.settle = executor_settle;
         result = workers_start(server);
     }
     if (result == 0) {
@@ -243,7 +214,7 @@ static int server_open(struct server *server)
     }
     remembered_load(server);
     segments_tidy(server);
-    server_refresh_host(server, 0);
+    host_view_refresh(server, 0);
     return begin_service(server);
 }
 
@@ -258,7 +229,7 @@ static int fd_ceiling(uint64_t limit)
 /* The workers are forked before anything else is opened: they are to inherit nothing. */
 static int begin(struct server *server, const struct config *config)
 {
-    struct workshop workshop = {.spill = {config->spill_directory, server_monotonic()}, .files = {.fd = -EBADF}};
+    struct workshop workshop = {.spill = {config->spill_directory, clock_monotonic()}, .files = {.fd = -EBADF}};
     int result = config->files_directory ? named_directory_open(&workshop.files, config->files_directory) : 0;
     result = result < 0 ? result : workers_fork(&server->workers, &workshop);
     return result < 0 ? result : uv_loop_init(&server->loop);
@@ -277,7 +248,7 @@ struct server *server_new(struct config *config, const char *config_file, const 
     server->config = config;
     server->config_file = config_file;
     server->socket_option = socket_option;
-    server->started_at = server_monotonic();
+    server->started_at = clock_monotonic();
     server->table.fd = server->listen_fd = server->spare_fd = -EBADF;
     TAILQ_INIT(&server->results);
     LIST_INIT(&server->connections);
@@ -343,7 +314,7 @@ static void end_connections_and_peers(struct server *server)
         schedule_run_slices(server);
         (void)uv_run(&server->loop, UV_RUN_NOWAIT); /* their close callbacks, and an audit's end */
     } while (!LIST_EMPTY(&server->peers) || audit_is_running());
-    outbox_close_all(server);
+    lingering_end_all(server);
     callers_tend(&server->callers);
     callers_forget(&server->callers);
 }

@@ -119,6 +119,7 @@ struct server {
 
     struct host_memory host;
     uint64_t host_read_at;  /* monotonic; 0: never */
+    bool has_freed_much;    /* since then: the host is to be looked at again */
     uint64_t filling_bytes; /* of RAM segments that are being filled: the host's figures have a part of them at most */
 
     struct workers workers;
@@ -134,12 +135,6 @@ struct server {
     uint8_t packet[FRAME_BYTES_MAX + 1]; /* being read; one more, so that an oversized one is noticed */
 };
 
-/* Monotonic nanoseconds. */
-uint64_t server_monotonic(void);
-
-/* Service time now. */
-uint64_t server_now(const struct server *server);
-
 /*
  * Sets up everything but the loop's run, with a listening socket. Takes the configuration in every case. Returns
  * NULL after logging why.
@@ -151,12 +146,3 @@ int server_run(struct server *server);
 
 /* Takes NULL; returns NULL. */
 struct server *server_free(struct server *server);
-
-/* Gives the core an input, and carries out what it wants done and what follows from that. Not from within itself. */
-void server_feed(struct server *server, const struct input *input);
-
-/* Gives the core the results of segments' jobs; a part of server_feed(), and the end of every job. */
-void server_settle(struct server *server);
-
-/* Tells the core what the host has available, if the last look is older than `age_ns`. */
-void server_refresh_host(struct server *server, uint64_t age_ns);

@@ -6,9 +6,10 @@
 #include <inttypes.h>
 #include <signal.h>
 
+#include "daemon/runtime/clock.h"
+#include "daemon/runtime/executor.h"
 #include "daemon/runtime/keeper.h"
 #include "daemon/runtime/listener.h"
-#include "daemon/runtime/log.h"
 #include "daemon/runtime/reload.h"
 #include "proto/base/size.h"
 
@@ -30,7 +31,7 @@ static void begin(struct server *server, enum shutdown how)
 {
     service_manager_stopping();
     server->shutdown = how;
-    server->stop_deadline = server_monotonic() + SHUTDOWN_TIME;
+    server->stop_deadline = clock_monotonic() + SHUTDOWN_TIME;
 }
 
 /* ---- with every lease ---- */
@@ -45,7 +46,7 @@ static void end_leases(struct server *server)
     begin(server, SHUTDOWN_LEASES);
     listener_close(server);
     struct input shutdown = {.kind = INPUT_SHUTDOWN};
-    server_feed(server, &shutdown);
+    executor_feed(server, &shutdown);
 }
 
 /* ---- handing over ---- */
@@ -63,7 +64,7 @@ static void revoke_lease(struct server *server, uint64_t lease)
     struct input input = {.kind = INPUT_REQUEST};
     revoke.revoke_lease = lease;
     input.request = (struct input_request){.identity = {.uid = 0}, .request = &revoke};
-    server_feed(server, &input);
+    executor_feed(server, &input);
 }
 
 /* The leases that the next daemon could not go on with end now. Returns how many there were. */
@@ -118,7 +119,7 @@ void shutdown_go_on(struct server *server)
     if (server->shutdown == SHUTDOWN_NOT || server->is_frozen) {
         return;
     }
-    bool late = server_monotonic() > server->stop_deadline;
+    bool late = clock_monotonic() > server->stop_deadline;
     bool hands_over = server->shutdown == SHUTDOWN_HAND_OVER;
     bool done = workers_are_idle(server) && (hands_over || broker_is_empty(server->broker));
     if (!done && !late) {

@@ -15,8 +15,5 @@ void turns_add(struct connection *connection);
 /* It is not to be served (any more). */
 void turns_remove(struct connection *connection);
 
-/* Serves for a while those who wait; once in each turn of the loop. */
-void turns_serve(struct server *server);
-
 /* This user has used so much of the loop's time outside of its turn. */
 void turns_charge(struct caller *caller, uint64_t nanoseconds);

@@ -4,9 +4,9 @@
 
 #include <stdlib.h>
 
-#include "daemon/runtime/log.h"
+#include "daemon/runtime/executor.h"
 #include "daemon/runtime/remembered.h"
-#include "daemon/runtime/workers.h"
+#include "daemon/runtime/tampering.h"
 #include "proto/base/container.h"
 
 enum { INTERVAL_MS = 1000, LOOKS_PER_INTERVAL = 1000, LOOKS_PER_RENEWAL = 4 };
@@ -49,40 +49,18 @@ bool segment_look_begin(struct server *server, const struct segment_view *segmen
 
 /* ---- what was changed ---- */
 
-/* Logged once, and in a budget, since its borrower may do so again and again. */
-static void log_change(struct segment_file *file, uint64_t lease, const struct inode_view *view,
-                       const char *consequence)
-{
-    const struct log_about about = {.event = LOG_EVENT_SEGMENT_TAMPERED, .lease = lease};
-    file->is_reported = true;
-    if (log_allows(&about)) {
-        log_line(LOG_LEVEL_WARNING, &about,
-                 "segment %llu was granted with %llu bytes and has a size of %llu with %llu allocated%s: %s",
-                 (unsigned long long)segment_id(file), (unsigned long long)file->bytes, (unsigned long long)view->size,
-                 (unsigned long long)view->allocated, view->goes_beyond ? ", some of them beyond its end" : "",
-                 consequence);
-    }
-}
-
 static void looked(struct server *server, uint64_t id, const struct inode_view *view, void *argument)
 {
     struct segment_view segment;
     (void)argument;
     if (!view || server->is_closing || !broker_next_segment(server->broker, id - 1, &segment) || segment.id != id ||
-        segment.state != SEGMENT_LIVE || segment_is_intact(segment.handle, view)) {
+        segment.state != SEGMENT_LIVE || tampering_is_absent(segment.handle, view)) {
         return;
     }
-    log_change(segment.handle, segment.lease, view, "its lease is revoked");
+    tampering_log(segment.handle, segment.lease, view, "its lease is revoked");
     struct input tampered = {.kind = INPUT_SEGMENT_TAMPERED};
     tampered.segment.segment = id;
-    server_feed(server, &tampered);
-}
-
-void watch_released(struct segment_file *file, const struct inode_view *view)
-{
-    if (!file->is_reported && !segment_is_intact(file, view)) {
-        log_change(file, 0, view, "it came back so");
-    }
+    executor_feed(server, &tampered);
 }
 
 /* ---- whom to look at ---- */

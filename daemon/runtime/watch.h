@@ -14,9 +14,6 @@ void watch_start(struct server *server);
 /* A session renewed: a few of its segments are looked at. */
 void watch_renewed(struct server *server, uint64_t session);
 
-/* A segment came back and was freed: how it was then is logged if its borrower had changed it. */
-void watch_released(struct segment_file *file, const struct inode_view *view);
-
 /* A look at one segment, by a worker. */
 struct segment_look;
 

@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include "daemon/os/channel.h"
+#include "daemon/runtime/clock.h"
 #include "daemon/runtime/log.h"
+#include "daemon/runtime/nursery_watch.h"
 #include "daemon/runtime/server.h"
 #include "daemon/worker/process.h"
 #include "proto/base/cleanup.h"
@@ -84,19 +86,17 @@ static bool wants_worker(const struct workers *workers)
     return workers->count - workers->slow < WORKERS_ACTIVE && workers->count < WORKERS_MAX && workers->nursery >= 0;
 }
 
-static int watch_nursery(struct server *server);
-
 /* After one has died the next is forked after a pause: if it was for want of memory, that is no time to hurry. */
 static void replace_workers(struct server *server)
 {
     struct workers *workers = &server->workers;
-    if (server_monotonic() - workers->forked_at < REPLACING_REST_NS) {
+    if (clock_monotonic() - workers->forked_at < REPLACING_REST_NS) {
         return;
     }
     if (workers->nursery < 0) {
-        workers->forked_at = server_monotonic();
+        workers->forked_at = clock_monotonic();
         workers->nursery = nursery_start(&workers->workshop);
-        (void)watch_nursery(server);
+        (void)nursery_watch_begin(server);
     }
     while (wants_worker(workers) && add_worker(server) == 0) {
     }
@@ -108,7 +108,7 @@ static void note_busy(struct worker *worker, struct lane *lane)
 {
     lane_begin(lane);
     worker->lane = lane;
-    worker->since = server_monotonic();
+    worker->since = clock_monotonic();
     LIST_REMOVE(worker, in_list);
     LIST_INSERT_HEAD(&worker->server->workers.busy, worker, in_list);
 }
@@ -235,7 +235,7 @@ static void finish(struct worker *worker, const struct job_result *result, int f
     struct work *work = TAILQ_FIRST(&worker->doing);
     TAILQ_REMOVE(&worker->doing, work, in_queue);
     worker->server->workers.under_way--;
-    worker->since = server_monotonic();
+    worker->since = clock_monotonic();
     work->is_again = false;
     work->done(worker->server, work, result, fd);
 }
@@ -272,7 +272,7 @@ static void bury(struct worker *worker)
     if (worker->channel >= 0) { /* it was not dismissed as one too many */
         dismiss(worker);
     }
-    server->workers.forked_at = server_monotonic();
+    server->workers.forked_at = clock_monotonic();
 }
 
 /* False: it has ended. */
@@ -302,7 +302,7 @@ static void on_channel(uv_poll_t *poll, int status, int events)
     if (status < 0 || !take_results(worker)) {
         bury(worker);
     }
-    server_settle(server);
+    server->workers.settle(server);
 }
 
 /* ---- what takes long ---- */
@@ -348,7 +348,7 @@ static void on_beat(uv_timer_t *beat)
 {
     struct server *server = beat->data;
     struct workers *workers = &server->workers;
-    uint64_t now = server_monotonic();
+    uint64_t now = clock_monotonic();
     struct worker *worker;
     LIST_FOREACH(worker, &workers->busy, in_list) {
         if (!worker->is_slow && now - worker->since > SLOW_NS) {
@@ -367,7 +367,7 @@ struct stuck_work workers_stuck(const struct server *server)
 {
     struct stuck_work stuck = {0};
     const struct worker *worker;
-    uint64_t now = server_monotonic();
+    uint64_t now = clock_monotonic();
     LIST_FOREACH(worker, &server->workers.busy, in_list) {
         if (!is_stuck(worker, now)) {
             continue;
@@ -408,54 +408,10 @@ int workers_fork(struct workers *workers, const struct workshop *workshop)
     return workers->nursery < 0 ? workers->nursery : 0;
 }
 
-/* ---- the nursery ---- */
-
-static void on_nursery_closed(uv_handle_t *handle)
-{
-    free(handle);
-}
-
-static void close_nursery(struct workers *workers)
-{
-    if (workers->nursery_watch) {
-        (void)uv_poll_stop(workers->nursery_watch);
-        uv_close((uv_handle_t *)workers->nursery_watch, on_nursery_closed);
-        workers->nursery_watch = NULL;
-    }
-    workers->nursery = fd_close(workers->nursery);
-}
-
-/* Nothing but its end comes from the nursery. The workers that there are go on. */
-static void on_nursery_end(uv_poll_t *poll, int status, int events)
-{
-    struct server *server = poll->data;
-    (void)status;
-    (void)events;
-    log_warning("the process that forks the workers has ended: another takes its place");
-    close_nursery(&server->workers);
-}
-
-static int watch_nursery(struct server *server)
-{
-    struct workers *workers = &server->workers;
-    uv_poll_t *watch = workers->nursery < 0 ? NULL : calloc(1, sizeof *watch);
-    int result = workers->nursery < 0 ? workers->nursery
-                 : !watch             ? -ENOMEM
-                                      : uv_poll_init(&server->loop, watch, workers->nursery);
-    if (result < 0) {
-        free(watch);
-        close_nursery(workers);
-        return result;
-    }
-    watch->data = server;
-    workers->nursery_watch = watch;
-    return uv_poll_start(watch, UV_READABLE, on_nursery_end);
-}
-
 int workers_start(struct server *server)
 {
     struct workers *workers = &server->workers;
-    int result = watch_nursery(server);
+    int result = nursery_watch_begin(server);
     if (result < 0) {
         return result;
     }
@@ -494,7 +450,7 @@ void workers_stop(struct server *server)
         dismiss(worker);
     }
     lanes_deinit(&workers->lanes);
-    close_nursery(workers);
+    nursery_watch_end(workers);
     (void)uv_timer_stop(&workers->beat); /* which would fork others in their place */
     named_directory_close(&workers->workshop.files);
 }

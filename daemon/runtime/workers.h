@@ -11,6 +11,7 @@
 #include "daemon/runtime/lanes.h"
 #include "daemon/worker/perform.h"
 
+struct server;
 struct worker;
 LIST_HEAD(worker_list, worker);
 
@@ -20,10 +21,11 @@ struct workers {
     uv_poll_t *nursery_watch; /* NULL: it has ended */
     struct lanes lanes;
     struct worker_list idle, busy;
-    unsigned count, slow; /* workers in all; busy for longer than most jobs take */
-    size_t under_way;     /* work given to workers */
-    uint64_t forked_at;   /* monotonic: when one was last forked in place of one that died */
-    uv_timer_t beat;      /* runs while there is work */
+    unsigned count, slow;                  /* workers in all; busy for longer than most jobs take */
+    size_t under_way;                      /* work given to workers */
+    uint64_t forked_at;                    /* monotonic: when one was last forked in place of one that died */
+    uv_timer_t beat;                       /* runs while there is work */
+    void (*settle)(struct server *server); /* after each piece of work */
 };
 
 /* Work that takes much longer than its bytes explain, the oldest. */

@@ -15,7 +15,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/runtime/accept.h"
 #include "daemon/runtime/connection.h"
+#include "daemon/runtime/executor.h"
 #include "daemon/runtime/log.h"
 #include "daemon/runtime/peer.h"
 #include "proto/base/cleanup.h"
@@ -224,14 +226,14 @@ static void connect_client(int *client)
     (void)fd_close(*client);
     check(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == 0);
     *client = pair[0];
-    connection_accept(server, pair[1]);
+    accept_socket(server, pair[1]);
 }
 
 /* The kernel would tell of a process's end: here all clients are one process. */
 static void end_process(uint64_t session)
 {
     struct input died = {.kind = INPUT_DIED, .session = session};
-    server_feed(server, &died);
+    executor_feed(server, &died);
 }
 
 static void operate(void)

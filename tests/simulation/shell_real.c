@@ -10,7 +10,8 @@
 
 #include <criterion/criterion.h>
 
-#include "daemon/runtime/connection.h"
+#include "daemon/runtime/accept.h"
+#include "daemon/runtime/clock.h"
 #include "daemon/runtime/server.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/size.h"
@@ -93,7 +94,7 @@ static uint64_t on_sleep(uint64_t until)
 {
     struct shell *shell = running;
     uint64_t due = broker_next_wakeup(shell->server->broker);
-    due = due == UINT64_MAX ? due : due + virtual_time.now - server_now(shell->server);
+    due = due == UINT64_MAX ? due : due + virtual_time.now - clock_now(shell->server);
     shell_sleeps++;
     shell_oversleeps += due <= virtual_time.now || (due != UINT64_MAX && until > due + MS);
     hear_all();
@@ -159,7 +160,7 @@ static void greet(struct shell *shell, int client, uint64_t session)
     cr_assert(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
     remote->fd = fds[0];
     stand_in_for(1000 + client, remote->uid, session ? -1 : fcntl(remote->death, F_DUPFD_CLOEXEC, 0));
-    connection_accept(shell->server, fds[1]);
+    accept_socket(shell->server, fds[1]);
     hello.hello = (struct hello_request){.protocol_min = PROTOCOL_VERSION,
                                          .protocol_max = PROTOCOL_VERSION,
                                          .heap_bytes = LIMIT_UNSAID,

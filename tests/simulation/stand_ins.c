@@ -10,6 +10,7 @@
 #include "daemon/os/host_memory.h"
 #include "daemon/os/memfd.h"
 #include "daemon/os/peer_identity.h"
+#include "daemon/runtime/executor.h"
 #include "daemon/runtime/server.h"
 #include "daemon/runtime/workers.h"
 #include "tests/simulation/fate.h"
@@ -124,7 +125,7 @@ static void on_timer(uv_timer_t *handle)
             finish(server, work); /* may queue others, behind */
         }
     }
-    server_settle(server);
+    executor_settle(server);
     arm();
 }
 

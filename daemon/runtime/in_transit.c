@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Descriptors that were sent and are not received: each connection's, its user's and all. */
+#include "daemon/runtime/in_transit.h"
+
+#include "daemon/runtime/clock.h"
+#include "daemon/runtime/connection_state.h"
+#include "proto/transport.h"
+
+enum {
+    LOOKS_PER_SENDING = 2, /* at sockets, for each descriptor that is sent: so few are counted for nothing */
+    IN_FLIGHT_MAX = 16,    /* descriptors of one connection */
+};
+
+void in_transit_count(struct server *server, struct caller *caller, uint32_t more, uint32_t fewer)
+{
+    caller->unread_descriptors += more - fewer;
+    server->in_flight.total += more - fewer;
+}
+
+void in_transit_forget(struct connection *connection)
+{
+    if (connection->outbox.unread_descriptors) {
+        in_transit_count(connection->server, connection->caller, 0, connection->outbox.unread_descriptors);
+        connection->outbox.unread_descriptors = 0;
+        TAILQ_REMOVE(&connection->server->unreceived, connection, in_unreceived);
+    }
+}
+
+void in_transit_recount(struct connection *connection)
+{
+    struct outbox *outbox = &connection->outbox;
+    int unread_bytes = transport_unread(connection->fd);
+    if (unread_bytes == 0) {
+        connection->caller->has_received = true;
+        in_transit_forget(connection);
+    } else if (unread_bytes < outbox->unread_bytes) {
+        outbox->unread_since = clock_monotonic();
+    }
+    outbox->unread_bytes = unread_bytes;
+}
+
+/* Some of those whose clients may have received by now, the longest unseen first. */
+void in_transit_recount_some(struct server *server, int looks)
+{
+    struct connection *connection;
+    for (int i = 0; i < looks && (connection = TAILQ_FIRST(&server->unreceived)); i++) {
+        TAILQ_REMOVE(&server->unreceived, connection, in_unreceived);
+        TAILQ_INSERT_TAIL(&server->unreceived, connection, in_unreceived);
+        in_transit_recount(connection);
+    }
+}
+
+static bool has_room_in_flight(const struct connection *connection)
+{
+    return connection->outbox.unread_descriptors < IN_FLIGHT_MAX &&
+           in_flight_allows(&connection->server->in_flight, connection->caller->unread_descriptors,
+                            connection->caller->has_received);
+}
+
+bool in_transit_allows(struct connection *connection)
+{
+    struct in_flight *in_flight = &connection->server->in_flight;
+    if (connection->outbox.unread_descriptors) {
+        in_transit_recount(connection);
+    }
+    bool may = has_room_in_flight(connection);
+    if (!may && connection->outbox.unread_descriptors < IN_FLIGHT_MAX) {
+        in_flight_note_refused(in_flight, connection->caller->unread_descriptors);
+    }
+    return may;
+}
+
+void in_transit_note_sent(struct connection *connection)
+{
+    struct outbox *outbox = &connection->outbox;
+    if (outbox->unread_descriptors++ == 0) {
+        TAILQ_INSERT_TAIL(&connection->server->unreceived, connection, in_unreceived);
+        outbox->unread_since = clock_monotonic();
+    }
+    in_transit_count(connection->server, connection->caller, 1, 0);
+    in_transit_recount_some(connection->server, LOOKS_PER_SENDING);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Counting the descriptors of a connection that are in flight (in_flight.h has the bounds). */
+#pragma once
+
+#include "daemon/runtime/server.h"
+
+/* Counts descriptors of a user, more or fewer. */
+void in_transit_count(struct server *server, struct caller *caller, uint32_t more, uint32_t fewer);
+
+/* Whether the connection may be sent another one. */
+bool in_transit_allows(struct connection *connection);
+void in_transit_note_sent(struct connection *connection);
+
+/* Finds out what its client has received, or of several connections whose clients may have, the longest unseen first.
+ */
+void in_transit_recount(struct connection *connection);
+void in_transit_recount_some(struct server *server, int looks);
+
+/* They count as this connection's no longer. */
+void in_transit_forget(struct connection *connection);

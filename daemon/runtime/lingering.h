@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sockets of connections that have ended, with descriptors in flight: they stay until these are received. */
+#pragma once
+
+#include "daemon/runtime/server.h"
+
+/* Shuts the socket down and keeps it. False: out of memory. */
+bool lingering_begin(struct connection *connection);
+
+/* Closes some of those whose clients have received everything, or are gone. */
+void lingering_look(struct server *server);
+
+/* At the end: closes them all. */
+void lingering_end_all(struct server *server);

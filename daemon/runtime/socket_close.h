@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Closing the socket of a connection that has ended. */
+#pragma once
+
+#include "daemon/runtime/server.h"
+
+/*
+ * Closes a connection's socket, and then counts it out of its caller's. If it `may_bring` descriptors, the last
+ * reference to one may be in a packet that nobody reads, and a worker closes it.
+ */
+void socket_close(struct server *server, struct caller *caller, int fd, bool may_bring);

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/runtime/tending.h"
+
+#include "daemon/runtime/clock.h"
+#include "daemon/runtime/connection_state.h"
+#include "daemon/runtime/peer.h"
+#include "daemon/runtime/reply.h"
+#include "proto/base/size.h"
+
+enum { INTERVAL_MS = 1000 };
+
+static void tend(struct connection *connection)
+{
+    uint32_t handshake_ms = connection->server->config->clients.handshake_ms;
+    uint64_t waited = clock_monotonic() - connection->opened_at;
+    connection->messages = 0;
+    if (connection->is_resting) {
+        connection->is_resting = false;
+        connection_listen(connection);
+    }
+    if (!connection->peer->greeted && waited / NANOSECONDS_PER_MILLISECOND >= handshake_ms) {
+        reply_fail(connection, ERROR_NOT_GREETED, "no hello came within %u ms ([clients] handshake_time)",
+                   handshake_ms);
+    }
+}
+
+static void on_tending(uv_timer_t *timer)
+{
+    struct server *server = timer->data;
+    struct connection *connection;
+    log_summarise();
+    callers_tend(&server->callers);
+    LIST_FOREACH(connection, &server->connections, in_server) {
+        tend(connection);
+    }
+}
+
+void tending_start(struct server *server)
+{
+    (void)uv_timer_init(&server->loop, &server->tending);
+    server->tending.data = server;
+    (void)uv_timer_start(&server->tending, on_tending, INTERVAL_MS, INTERVAL_MS);
+}

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is looked after each second: who has not said hello in time, and who may be read again. */
+#pragma once
+
+#include "daemon/runtime/server.h"
+
+void tending_start(struct server *server);
