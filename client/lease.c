@@ -220,8 +220,8 @@ static int fill_request(const mb_lease_options *options, uint64_t bytes, struct 
         .location = (enum location)options->location,
         .ttl_ms = options->ttl_ms,
         .huge_pages =
-            options->huge_pages == MB_HUGE_PAGES_UNSAID ? HUGE_PAGES_NEVER : (enum huge_pages)options->huge_pages,
-        .has_huge_pages = options->huge_pages != MB_HUGE_PAGES_UNSAID,
+            options->huge_pages == MB_HUGE_PAGES_DEFAULT ? HUGE_PAGES_NEVER : (enum huge_pages)options->huge_pages,
+        .has_huge_pages = options->huge_pages != MB_HUGE_PAGES_DEFAULT,
         .interleave = options->interleave,
         .wait_ms = options->wait_ms,
         .learned = options->flags & MB_LEASE_LEARNED,

@@ -33,7 +33,7 @@ bool lease_cache_keep(mb_lease *lease)
 bool lease_cache_suits(const mb_lease_options *options)
 {
     return (options->location == MB_LOCATION_RAM || options->location == MB_LOCATION_AUTO) && options->ttl_ms == 0 &&
-           (options->huge_pages == MB_HUGE_PAGES_UNSAID || options->huge_pages == MB_HUGE_PAGES_NEVER) &&
+           (options->huge_pages == MB_HUGE_PAGES_DEFAULT || options->huge_pages == MB_HUGE_PAGES_NEVER) &&
            options->numa_node < 0 && !options->interleave && !options->file && !options->flags;
 }
 

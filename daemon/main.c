@@ -12,7 +12,7 @@
 
 #include "daemon/os/host_memory.h"
 #include "daemon/os/service_manager.h"
-#include "daemon/runtime/keeper_names.h"
+#include "daemon/runtime/fdstore_names.h"
 #include "daemon/runtime/last_good.h"
 #include "daemon/runtime/log.h"
 #include "daemon/runtime/reload.h"

@@ -25,7 +25,7 @@ static const char bad_name[] =
 
 static void set_unless_unsaid(uint64_t value, protobuf_c_boolean *has, uint64_t *field)
 {
-    if (value != LIMIT_UNSAID) {
+    if (value != LIMIT_DEFAULT) {
         *has = 1;
         *field = value;
     }
@@ -59,9 +59,9 @@ static const char *decode_hello(const Membroker__V1__Hello *from, struct hello_r
 {
     to->protocol_min = from->protocol_min;
     to->protocol_max = from->protocol_max;
-    to->heap_bytes = from->has_heap_bytes ? from->heap_bytes : LIMIT_UNSAID;
-    to->max_bytes = from->has_max_bytes ? from->max_bytes : LIMIT_UNSAID;
-    to->max_physical_bytes = from->has_max_physical_bytes ? from->max_physical_bytes : LIMIT_UNSAID;
+    to->heap_bytes = from->has_heap_bytes ? from->heap_bytes : LIMIT_DEFAULT;
+    to->max_bytes = from->has_max_bytes ? from->max_bytes : LIMIT_DEFAULT;
+    to->max_physical_bytes = from->has_max_physical_bytes ? from->max_physical_bytes : LIMIT_DEFAULT;
     to->monitor = from->monitor;
     to->resume = from->has_resume_session;
     to->session = from->resume_session;

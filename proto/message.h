@@ -31,8 +31,8 @@ enum {
     PROTOCOL_VERSION_OLDEST = 1,
 };
 
-#define LIMIT_OFF    UINT64_MAX       /* a limit that is switched off; absent in an answer */
-#define LIMIT_UNSAID (UINT64_MAX - 1) /* a limit that the client's Hello does not mention */
+#define LIMIT_OFF     UINT64_MAX       /* a limit that is switched off; absent in an answer */
+#define LIMIT_DEFAULT (UINT64_MAX - 1) /* a limit that the client's Hello does not mention */
 
 enum location { LOCATION_UNSPECIFIED, LOCATION_RAM, LOCATION_MMAP, LOCATION_AUTO };
 enum huge_pages { HUGE_PAGES_NEVER, HUGE_PAGES_TRY, HUGE_PAGES_ALWAYS };
@@ -119,7 +119,7 @@ enum list_what { LIST_SESSIONS, LIST_LEASES, LIST_OWN_LEASES, LIST_QUEUE };
 struct hello_request {
     uint32_t protocol_min, protocol_max;
     char name[MESSAGE_NAME_SIZE];
-    uint64_t heap_bytes, max_bytes, max_physical_bytes; /* the client's own; LIMIT_UNSAID, 0 for off, or bytes */
+    uint64_t heap_bytes, max_bytes, max_physical_bytes; /* the client's own; LIMIT_DEFAULT, 0 for off, or bytes */
     bool monitor;
     bool resume;
     uint64_t session; /* to resume */

@@ -144,9 +144,9 @@ static int greet(struct monitor *monitor)
         .protocol_min = PROTOCOL_VERSION_OLDEST,
         .protocol_max = PROTOCOL_VERSION,
         .name = "membrokerctl",
-        .heap_bytes = LIMIT_UNSAID,
-        .max_bytes = LIMIT_UNSAID,
-        .max_physical_bytes = LIMIT_UNSAID,
+        .heap_bytes = LIMIT_DEFAULT,
+        .max_bytes = LIMIT_DEFAULT,
+        .max_physical_bytes = LIMIT_DEFAULT,
         .monitor = true,
     };
     return call(monitor, &hello, &reply);

@@ -79,7 +79,7 @@ typedef enum mb_huge_pages {
     MB_HUGE_PAGES_NEVER = 0,
     MB_HUGE_PAGES_TRY = 1,
     MB_HUGE_PAGES_ALWAYS = 2,
-    MB_HUGE_PAGES_UNSAID = 3 /* what the broker's configuration says for this client's class; without it, never */
+    MB_HUGE_PAGES_DEFAULT = 3 /* what the broker's configuration says for this client's class; without it, never */
 } mb_huge_pages;
 
 /* How short of memory the machine is. */
@@ -169,7 +169,7 @@ typedef struct mb_reclaim {
 #define MB_CLIENT_NO_LEARNED_SIZES                                                                                     \
     32u /* workspaces neither tell the broker the sizes they learn nor begin with those it remembers */
 
-#define MB_LIMIT_UNSAID UINT64_C(0xFFFFFFFFFFFFFFFE) /* leave a limit of the client's own to its default */
+#define MB_LIMIT_DEFAULT UINT64_C(0xFFFFFFFFFFFFFFFE) /* leave a limit of the client's own to its default */
 
 typedef struct mb_client_options {
     size_t size;        /* of this structure; set by MB_CLIENT_OPTIONS_INIT */
@@ -209,8 +209,8 @@ typedef struct mb_client_options {
 
 #define MB_CLIENT_OPTIONS_INIT                                                                                         \
     {                                                                                                                  \
-        sizeof(mb_client_options), NULL, NULL, MB_LIMIT_UNSAID, MB_LIMIT_UNSAID, MB_LIMIT_UNSAID, 0u, NULL, NULL, 0u,  \
-            NULL, 10u, 10u, UINT64_C(0), 0u                                                                            \
+        sizeof(mb_client_options), NULL, NULL, MB_LIMIT_DEFAULT, MB_LIMIT_DEFAULT, MB_LIMIT_DEFAULT, 0u, NULL, NULL,   \
+            0u, NULL, 10u, 10u, UINT64_C(0), 0u                                                                        \
     }
 
 /*
@@ -284,7 +284,7 @@ typedef struct mb_lease_options {
 
 #define MB_LEASE_OPTIONS_INIT                                                                                          \
     {                                                                                                                  \
-        sizeof(mb_lease_options), NULL, MB_LOCATION_RAM, 0u, MB_HUGE_PAGES_UNSAID, -1, 0, NULL, 0u, 0, 0u              \
+        sizeof(mb_lease_options), NULL, MB_LOCATION_RAM, 0u, MB_HUGE_PAGES_DEFAULT, -1, 0, NULL, 0u, 0, 0u             \
     }
 
 /*

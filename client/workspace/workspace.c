@@ -48,7 +48,7 @@ static int fill(mb_workspace *workspace, mb_client *client, const char *name, co
     workspace->options.location = workspace->location = config->location;
     workspace->options.ttl_ms = config->ttl_ms;
     workspace->options.huge_pages =
-        config->huge_pages == MB_HUGE_PAGES_NEVER ? MB_HUGE_PAGES_UNSAID : config->huge_pages;
+        config->huge_pages == MB_HUGE_PAGES_NEVER ? MB_HUGE_PAGES_DEFAULT : config->huge_pages;
     workspace->options.numa_node = config->numa_node;
     workspace->options.prefault = config->prefault;
     workspace->catch_misuse = client->flags & MB_CLIENT_CATCH_MISUSE;

@@ -88,7 +88,7 @@ static void print_section(const struct config_draft *draft, size_t index, FILE *
 {
     const struct policy_rule *rule = &draft->config->policy.rules[index];
     const struct byte_limits *own = &rule->quota.limits, *host = &draft->config->limits;
-    if (rule->kind == PARTY_CLASS && rule->member_count == 0 && strcmp(rule->name, POLICY_DEFAULT_CLASS) != 0) {
+    if (rule->kind == PRINCIPAL_CLASS && rule->member_count == 0 && strcmp(rule->name, POLICY_DEFAULT_CLASS) != 0) {
         print_place(&draft->sections[index], out);
         (void)fprintf(out,
                       "[class %s] has no members, so that nobody is ever in it; name some with users, groups or "

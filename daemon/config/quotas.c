@@ -18,11 +18,11 @@
 
 enum { NUMBER_MAX = 1000 };
 
-static const char *const prefixes[PARTY_KINDS] = {"user ", "group ", "class "};
+static const char *const prefixes[PRINCIPAL_KINDS] = {"user ", "group ", "class "};
 
 static int kind_of(const char *section)
 {
-    for (int kind = 0; kind < PARTY_KINDS; kind++) {
+    for (int kind = 0; kind < PRINCIPAL_KINDS; kind++) {
         if (strncmp(section, prefixes[kind], strlen(prefixes[kind])) == 0) {
             return kind;
         }
@@ -30,7 +30,7 @@ static int kind_of(const char *section)
     return -1;
 }
 
-const char *quotas_prefix(enum party_kind kind)
+const char *quotas_prefix(enum principal_kind kind)
 {
     return prefixes[kind];
 }
@@ -70,15 +70,15 @@ __attribute__((format(printf, 3, 4))) static int fail(struct config_draft *draft
 static int name_rule(struct config_draft *draft, const struct quota_line *line, struct policy_rule *rule)
 {
     bool known = true;
-    rule->is_each = rule->kind == PARTY_USER && strcmp(rule->name, "*") == 0;
-    if (rule->kind == PARTY_USER && !rule->is_each) {
+    rule->is_each = rule->kind == PRINCIPAL_USER && strcmp(rule->name, "*") == 0;
+    if (rule->kind == PRINCIPAL_USER && !rule->is_each) {
         known = user_from_text(rule->name, &rule->id);
-    } else if (rule->kind == PARTY_GROUP) {
+    } else if (rule->kind == PRINCIPAL_GROUP) {
         known = group_from_text(rule->name, &rule->id);
     }
     if (!known) {
         return fail(draft, line, "there is no %s \"%s\"; create it, or give its number",
-                    rule->kind == PARTY_USER ? "user" : "group", rule->name);
+                    rule->kind == PRINCIPAL_USER ? "user" : "group", rule->name);
     }
     return 0;
 }
@@ -90,10 +90,10 @@ static bool is_only_section(struct config_draft *draft, const struct quota_line 
     for (size_t i = 0; i < policy->rule_count; i++) {
         const struct policy_rule *other = &policy->rules[i];
         const struct setting_origin *begun = &draft->sections[i];
-        if (rule->kind != PARTY_CLASS && other->kind == rule->kind && !rule->is_each && !other->is_each &&
+        if (rule->kind != PRINCIPAL_CLASS && other->kind == rule->kind && !rule->is_each && !other->is_each &&
             other->id == rule->id) {
             (void)fail(draft, line, "%s %" PRIu32 " has a section already, [%s%s] in %s:%d; keep one of the two",
-                       rule->kind == PARTY_USER ? "user" : "group", rule->id, prefixes[other->kind], other->name,
+                       rule->kind == PRINCIPAL_USER ? "user" : "group", rule->id, prefixes[other->kind], other->name,
                        begun->file, begun->line);
             return false;
         }
@@ -107,7 +107,7 @@ static struct policy_rule *rule_of(struct config_draft *draft, const struct quot
     struct policy *policy = &draft->config->policy;
     int kind = kind_of(line->section);
     assert(kind >= 0); /* quotas_has_section() */
-    struct policy_rule rule = {.kind = (enum party_kind)kind, .quota = quota_none()};
+    struct policy_rule rule = {.kind = (enum principal_kind)kind, .quota = quota_none()};
     const char *name = line->section + strlen(prefixes[rule.kind]);
     name += strspn(name, " ");
     if (!*name || strlen(name) >= sizeof rule.name) {
@@ -192,7 +192,7 @@ static int take_members(struct config_draft *draft, const struct quota_line *lin
 {
     const char *between = " \t,";
     const char *rest = line->value + strspn(line->value, between);
-    if (rule->kind != PARTY_CLASS) {
+    if (rule->kind != PRINCIPAL_CLASS) {
         return fail(draft, line, "only a class has members; a user or a group is named by its section");
     }
     drop_members(rule, kind);
@@ -269,7 +269,7 @@ static int take_choice(struct config_draft *draft, const struct quota_line *line
 {
     unsigned choice = 0;
     int result;
-    if (rule->kind != PARTY_CLASS) {
+    if (rule->kind != PRINCIPAL_CLASS) {
         return fail(draft, line, "this is a class's; put it under [class NAME], [class default] is everybody else's");
     }
     if (strcmp(line->key, "charge") == 0) {

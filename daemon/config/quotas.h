@@ -16,7 +16,7 @@ struct quota_line {
 bool quotas_has_section(const char *section);
 
 /* "user ", "group " or "class ". */
-const char *quotas_prefix(enum party_kind kind);
+const char *quotas_prefix(enum principal_kind kind);
 
 /* Takes a section's beginning into the draft. 0 or negative errno with the draft's error set. */
 int quotas_take_section(struct config_draft *draft, const struct quota_line *line);

@@ -5,7 +5,7 @@
 
 #include "proto/base/text.h"
 
-enum { LOOKS_PER_FLOW = 4 }; /* its first requests, which are served first */
+enum { LOOKS_PER_SHARE = 4 }; /* its first requests, which are served first */
 
 /* What lacks, and at whose account. */
 struct claimed {
@@ -56,12 +56,12 @@ static void rank(const struct waiting *waiting, const struct waiting *largest[])
     }
 }
 
-static void rank_flow(const struct flow *flow, const struct claimed *claimed, const struct waiting *largest[])
+static void rank_share(const struct share *share, const struct claimed *claimed, const struct waiting *largest[])
 {
     const struct waiting *waiting;
     int looks = 0;
-    TAILQ_FOREACH(waiting, &flow->waiting, in_flow) {
-        if (looks++ == LOOKS_PER_FLOW) {
+    TAILQ_FOREACH(waiting, &share->waiting, in_share) {
+        if (looks++ == LOOKS_PER_SHARE) {
             return;
         }
         if (claims(waiting, claimed)) {
@@ -74,13 +74,13 @@ void ahead_fill(const struct broker *broker, const struct denial *denial, struct
 {
     const struct claimed claimed = {denial->excess.account, denial_limit(denial), denial->full};
     const struct waiting *largest[MESSAGE_HOLDERS_MAX + 1] = {NULL};
-    const struct flow *flow;
+    const struct share *share;
     refusal->ahead_count = 0;
     if (!refusal->claimed_bytes) {
         return;
     }
-    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
-        rank_flow(flow, &claimed, largest);
+    TAILQ_FOREACH(share, &broker->principals.shares, in_table) {
+        rank_share(share, &claimed, largest);
     }
     for (size_t i = 0; i < MESSAGE_HOLDERS_MAX && largest[i]; i++) {
         const struct session *session = largest[i]->session;

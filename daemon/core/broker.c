@@ -27,7 +27,7 @@ struct broker *broker_new(const struct broker_options *options)
     if (!broker) {
         return NULL;
     }
-    broker->coming_free = calloc(EARLIEST_REMEMBERED, sizeof *broker->coming_free);
+    broker->forecast = calloc(EARLIEST_REMEMBERED, sizeof *broker->forecast);
     broker->options = *options;
     LIST_INIT(&broker->reserves);
     account_init(&broker->host, "host", &options->settings.limits);
@@ -40,10 +40,10 @@ struct broker *broker_new(const struct broker_options *options)
     TAILQ_INIT(&broker->trimming);
     learned_table_init(&broker->learned);
     pool_init(broker);
-    if (party_table_init(&broker->parties, &broker->host, options->settings.policy) < 0 || !broker->coming_free) {
+    if (principal_table_init(&broker->principals, &broker->host, options->settings.policy) < 0 || !broker->forecast) {
         return broker_free(broker);
     }
-    broker->options.settings.policy = NULL; /* the parties have a copy */
+    broker->options.settings.policy = NULL; /* the principals have a copy */
     broker->next_session = broker->next_lease = broker->next_segment = 1;
     broker->host_epoch = 1; /* 0 is that of what was restored: it is in the host's figures already */
     broker->host_available_bytes = broker->host_total_bytes = UINT64_MAX; /* until the first look */
@@ -55,28 +55,28 @@ struct broker *broker_free(struct broker *broker)
     if (!broker) {
         return NULL;
     }
-    struct effect_list *unheard = &broker->unheard;
-    struct step step = {.broker = broker, .effects = unheard};
+    struct effect_list *final_effects = &broker->final_effects;
+    struct step step = {.broker = broker, .effects = final_effects};
     struct session *session;
     struct segment *segment;
     while ((session = session_table_next(&broker->sessions, 0))) {
-        unheard->count = 0;
+        final_effects->count = 0;
         ending_session(&step, session, END_SHUTDOWN);
     }
     while (!TAILQ_EMPTY(&broker->sessions.over)) {
-        unheard->count = 0;
+        final_effects->count = 0;
         ending_work(&step);
     }
     while ((segment = segment_tree_next(broker, 0))) {
-        unheard->count = 0;
+        final_effects->count = 0;
         if (segment->state == SEGMENT_MAKING) {
             segment_end_making(broker, segment);
         }
         ending_drop_segment(&step, segment);
     }
     learned_table_deinit(&broker->learned);
-    party_table_deinit(&broker->parties);
-    free(broker->coming_free);
+    principal_table_deinit(&broker->principals);
+    free(broker->forecast);
     free(broker);
     return NULL;
 }

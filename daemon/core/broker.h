@@ -39,7 +39,7 @@ void broker_step(struct broker *broker, const struct input *input, uint64_t now,
 uint64_t broker_next_wakeup(const struct broker *broker);
 
 /*
- * The peers whose leases are about to be judged: their input must be read (INPUT_READ) before the tick. At most `max`;
+ * The peers whose leases are about to be checked: their input must be read (INPUT_READ) before the tick. At most `max`;
  * a peer may stand there more than once.
  */
 size_t broker_peers_to_read(const struct broker *broker, uint64_t now, void **ret_peers, size_t max);

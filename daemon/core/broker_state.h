@@ -21,7 +21,7 @@ struct buried_refusal {
     struct refusal refusal;
 };
 
-struct coming_free;
+struct forecast;
 
 struct broker {
     struct broker_options options;
@@ -31,7 +31,7 @@ struct broker {
     struct lease_table leases;
     struct segment_id_tree segments; /* all that are charged */
     uint64_t segment_count;
-    struct party_table parties;
+    struct principal_table principals;
     uint64_t waiting_count, waiting_bytes;
     uint64_t waiting_beat;        /* when the queue is to be looked at even if nothing happens */
     uint64_t next_pass;           /* not before: where many wait, a pass over them takes its time; 0: at once */
@@ -56,10 +56,10 @@ struct broker {
     uint64_t host_available_bytes, host_total_bytes, host_granted_since, host_epoch;
     struct buried_refusal refusals[REFUSALS_REMEMBERED]; /* the newest, as a ring */
     size_t refusal_next;
-    struct coming_free *coming_free; /* EARLIEST_REMEMBERED of them, as a ring */
-    size_t coming_free_next;
+    struct forecast *forecast; /* EARLIEST_REMEMBERED of them, as a ring */
+    size_t forecast_next;
     struct lease_end ended[MESSAGE_ENDED_MAX]; /* of the Renewed in this step's effects */
-    struct effect_list unheard;                /* of the broker's own end, when nobody listens any more */
+    struct effect_list final_effects;          /* of the broker's own end, when nobody listens any more */
 };
 
 /* Those who hold the most of what a limit counts, most first; kept, since the next one who asks often means the same.

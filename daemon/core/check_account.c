@@ -18,14 +18,14 @@ static struct sums sums_below(const struct broker *broker, const struct account 
     const struct lease *lease;
     for (; segment; segment = segment_tree_next(broker, segment->id)) {
         const struct charge *charge = &segment->charge;
-        if (account_stands_under(charge->account, account)) {
+        if (account_is_descendant_of(charge->account, account)) {
             sums.used[charge->location] += charge->bytes;
             sums.freeing[charge->location] += charge->freeing ? charge->bytes : 0;
             sums.charges++;
         }
     }
     TAILQ_FOREACH(lease, &broker->revoking, in_revoking) {
-        if (account_stands_under(&lease->session->account, account)) {
+        if (account_is_descendant_of(&lease->session->account, account)) {
             sums.revoking[lease->location] += lease->revoking_bytes;
         }
     }
@@ -50,14 +50,14 @@ static const char *check_account(const struct broker *broker, const struct accou
     return require(wrong, !account->claimed_sum, "a claim (claimed_sum) was forgotten");
 }
 
-/* What a session stands under is what its flow says. */
+/* What a session stands under is what its share says. */
 static const char *check_of_session(const struct broker *broker, const struct session *session)
 {
     struct account *above[ACCOUNT_ABOVE_MAX];
-    flow_accounts(&broker->parties, session->flow, above);
+    share_accounts(&broker->principals, session->share, above);
     bool is_right = memcmp(above, session->account.above, sizeof above) == 0;
     return is_right ? check_account(broker, &session->account)
-                    : "a session's account does not stand under its flow, user, group, class and host";
+                    : "a session's account does not stand under its share, user, group, class and host";
 }
 
 static bool is_root(const struct account *account)
@@ -66,38 +66,38 @@ static bool is_root(const struct account *account)
     return memcmp(nothing, account->above, sizeof nothing) == 0;
 }
 
-static const char *check_of_parties(const struct broker *broker)
+static const char *check_of_principals(const struct broker *broker)
 {
-    const struct party *party;
+    const struct principal *principal;
     const struct account *reserved;
     const char *wrong = NULL;
     size_t with_reserve = 0, listed = 0;
-    for (int kind = 0; kind < PARTY_KINDS; kind++) {
-        TAILQ_FOREACH(party, &broker->parties.parties[kind], in_table) {
-            with_reserve += party->account.reserve_bytes > 0;
-            wrong = require(wrong, is_root(&party->account), "a party's account stands under another");
-            wrong = wrong ? wrong : check_account(broker, &party->account);
+    for (int kind = 0; kind < PRINCIPAL_KINDS; kind++) {
+        TAILQ_FOREACH(principal, &broker->principals.principals[kind], in_table) {
+            with_reserve += principal->account.reserve_bytes > 0;
+            wrong = require(wrong, is_root(&principal->account), "a principal's account stands under another");
+            wrong = wrong ? wrong : check_account(broker, &principal->account);
         }
     }
     LIST_FOREACH(reserved, &broker->reserves, in_reserves) {
         listed++;
     }
-    return require(wrong, with_reserve == listed, "the list of reserves is not that of the parties that have one");
+    return require(wrong, with_reserve == listed, "the list of reserves is not that of the principals that have one");
 }
 
 const char *check_accounts(const struct broker *broker)
 {
     const struct session *session = check_walk_next(broker, NULL);
-    const struct flow *flow;
+    const struct share *share;
     const char *wrong = NULL;
     for (; !wrong && session; session = check_walk_next(broker, session)) {
         wrong = check_of_session(broker, session);
     }
     wrong = wrong ? wrong : check_account(broker, &broker->host);
     wrong = wrong ? wrong : check_account(broker, &broker->pool.account);
-    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
-        wrong = require(wrong, is_root(&flow->account), "a flow's account stands under another");
-        wrong = wrong ? wrong : check_account(broker, &flow->account);
+    TAILQ_FOREACH(share, &broker->principals.shares, in_table) {
+        wrong = require(wrong, is_root(&share->account), "a share's account stands under another");
+        wrong = wrong ? wrong : check_account(broker, &share->account);
     }
-    return wrong ? wrong : check_of_parties(broker);
+    return wrong ? wrong : check_of_principals(broker);
 }

@@ -30,9 +30,9 @@ CHECK_TREE(check_revocable_tree, lease, by_revocable, is_smaller)
 
 static const struct revocable_set *set_of(const struct lease *lease)
 {
-    const struct flow *flow = lease->session->flow;
+    const struct share *share = lease->session->share;
     bool may_be_taken = lease->state == LEASE_ALIVE && !lease->revoke_at;
-    return !may_be_taken ? NULL : &flow->revocable[lease->location];
+    return !may_be_taken ? NULL : &share->revocable[lease->location];
 }
 
 static const char *check_its_segments(const struct broker *broker, const struct lease *lease)
@@ -98,7 +98,7 @@ const char *check_leases(const struct broker *broker)
 {
     const struct lease *before = NULL, *lease = lease_table_next(&broker->leases, 0);
     const struct session *session = check_walk_next(broker, NULL);
-    const struct flow *flow;
+    const struct share *share;
     const char *wrong = NULL;
     uint64_t count = 0, users = 0, due = 0, alive = 0, of_sessions = 0;
     wrong = require(wrong, check_ids(RB_ROOT(&broker->leases.by_id), &before, &count), "the leases are out of order");
@@ -121,10 +121,10 @@ const char *check_leases(const struct broker *broker)
     wrong = require(wrong, alive == broker->leases.alive, "the number of living leases (alive) is wrong");
     wrong = require(wrong, alive == due, "not every living lease has a due time");
     wrong = wrong ? wrong : check_ended(broker);
-    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
+    TAILQ_FOREACH(share, &broker->principals.shares, in_table) {
         FOR_EACH_LOCATION(location)
         {
-            wrong = wrong ? wrong : check_revocable(broker, &flow->revocable[location]);
+            wrong = wrong ? wrong : check_revocable(broker, &share->revocable[location]);
         }
     }
     return wrong;

@@ -20,13 +20,13 @@ static const char *check_victims(const struct waiting *waiting, struct counts *c
     return wrong;
 }
 
-static const char *check_flow(const struct broker *broker, const struct flow *flow, struct counts *counts)
+static const char *check_share(const struct broker *broker, const struct share *share, struct counts *counts)
 {
     const struct waiting *waiting;
     const char *wrong = NULL;
     uint64_t last = 0;
-    TAILQ_FOREACH(waiting, &flow->waiting, in_flow) {
-        bool is_right = waiting->flow == flow && waiting->session->flow == flow && waiting->number > last;
+    TAILQ_FOREACH(waiting, &share->waiting, in_share) {
+        bool is_right = waiting->share == share && waiting->session->share == share && waiting->number > last;
         wrong = require(wrong, is_right, "a waiting request stands in the wrong place");
         wrong = require(wrong, waiting->number <= broker->next_waiting, "a request's number was not given out yet");
         wrong = require(wrong, !waiting->has_claimed, "a request claims between passes (has_claimed)");
@@ -40,14 +40,14 @@ static const char *check_flow(const struct broker *broker, const struct flow *fl
 
 const char *check_queue(const struct broker *broker)
 {
-    const struct flow *flow;
+    const struct share *share;
     const struct lease *lease;
     struct counts counts = {0};
     const char *wrong = NULL;
     uint64_t marked = 0, vain = 0;
     uint64_t told_at = TAILQ_EMPTY(&broker->spared) ? 0 : broker_next_wakeup(broker);
-    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
-        wrong = wrong ? wrong : check_flow(broker, flow, &counts);
+    TAILQ_FOREACH(share, &broker->principals.shares, in_table) {
+        wrong = wrong ? wrong : check_share(broker, share, &counts);
     }
     TAILQ_FOREACH(lease, &broker->revoking, in_revoking) {
         vain += lease->revoking_bytes - lease->revoking_gain;

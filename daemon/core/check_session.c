@@ -96,7 +96,7 @@ static const char *check_its_requests(const struct session *session)
     const char *wrong = NULL;
     size_t count = 0;
     TAILQ_FOREACH(waiting, &session->waiting, in_session) {
-        bool is_right = waiting->session == session && waiting->flow == session->flow;
+        bool is_right = waiting->session == session && waiting->share == session->share;
         wrong = require(wrong, is_right, "a waiting request stands in the wrong place");
         count++;
     }

@@ -4,7 +4,7 @@
 
 #include "daemon/core/revocable.h"
 
-/* A session takes what it holds to the revocable sets of its new flow. */
+/* A session takes what it holds to the revocable sets of its new share. */
 static void move_leases(struct session *session)
 {
     struct lease *lease;
@@ -21,18 +21,18 @@ static void regroup_sessions(struct broker *broker)
 {
     struct session *session = session_table_next(&broker->sessions, 0);
     for (; session; session = session_table_next(&broker->sessions, session->id)) {
-        struct flow *before = session->flow;
-        struct flow *flow = flow_join(&broker->parties, &session->identity, session->name);
-        if (!flow) {
+        struct share *before = session->share;
+        struct share *share = share_join(&broker->principals, &session->identity, session->name);
+        if (!share) {
             continue;
         }
-        flow_count_session(before, false);
-        flow_count_leases(before, session->lease_count, false);
-        flow_count_leases(flow, session->lease_count, true);
-        session_join(&broker->parties, session, flow);
+        share_count_session(before, false);
+        share_count_leases(before, session->lease_count, false);
+        share_count_leases(share, session->lease_count, true);
+        session_join(&broker->principals, session, share);
         waiting_follow_session(session);
         move_leases(session);
-        flow_leave(&broker->parties, before);
+        share_leave(&broker->principals, before);
     }
 }
 
@@ -44,7 +44,8 @@ void configure_broker(struct step *step, const struct broker_settings *settings)
     broker->host.limits = settings->limits;
     broker->retry_waiting = true;
     broker->settings_number++;
-    (void)party_table_configure(&broker->parties, settings->policy); /* short of memory: the policy stays as it was */
+    (void)principal_table_configure(&broker->principals,
+                                    settings->policy); /* short of memory: the policy stays as it was */
     regroup_sessions(broker);
     pool_configure(broker);
     struct reply *reply = &effect_push(step->effects, EFFECT_BROADCAST)->reply.reply;

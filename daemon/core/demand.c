@@ -99,7 +99,7 @@ static uint64_t round_to(uint64_t bytes, uint64_t page_bytes)
 
 void demand_resolve(const struct broker *broker, const struct session *session, struct demand *demand)
 {
-    const struct quota *class = &session->flow->class->quota;
+    const struct quota *class = &session->share->class->quota;
     if (demand->takes_lease) {
         demand->options = options_of_new(class, demand);
     } else {

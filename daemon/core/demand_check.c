@@ -58,7 +58,7 @@ static bool check_options(struct step *step, const struct session *session, cons
 static bool check_huge_pages(struct step *step, const struct session *session, const struct demand *demand)
 {
     bool asks_itself = demand->wish.huge_pages == HUGE_PAGES_ALWAYS;
-    const struct party *class = session->flow->class;
+    const struct principal *class = session->share->class;
     if (demand->options.huge_pages != HUGE_PAGES_ALWAYS) {
         return true;
     }
@@ -100,7 +100,7 @@ bool demand_check_under_way(struct step *step, const struct session *session, ui
         return false;
     }
     uint32_t most_of_user = step->broker->options.settings.user_requests_max;
-    const struct party *user = session->flow->user;
+    const struct principal *user = session->share->user;
     if (most_of_user && user->under_way >= most_of_user) {
         answer_error(step, session->peer, request_id, ERROR_TOO_MANY,
                      "%llu requests of %s are under way, as many as [clients] max_requests_per_user allows; wait for "

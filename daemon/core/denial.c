@@ -10,7 +10,7 @@ enum ledger_limit denial_limit(const struct denial *denial)
     return denial->code == ERROR_HOST_MEMORY ? LEDGER_MAX_PHYSICAL_BYTES : denial->excess.limit;
 }
 
-struct denial denial_of_leases(const struct party *full)
+struct denial denial_of_leases(const struct principal *full)
 {
     return (struct denial){.code = ERROR_TOO_MANY,
                            .full = full,

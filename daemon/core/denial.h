@@ -3,7 +3,7 @@
 #pragma once
 
 #include "daemon/core/ledger.h"
-#include "daemon/core/party.h"
+#include "daemon/core/principal.h"
 
 /* Limits that a refusal names and the ledger does not have. */
 #define LIMIT_HOST_MEMORY "available_memory"
@@ -11,9 +11,9 @@
 #define LIMIT_LEASES      "max_leases"
 
 struct denial {
-    enum error_code code;     /* ERROR_LIMIT, ERROR_HOST_MEMORY, ERROR_BUSY or ERROR_TOO_MANY */
-    const struct party *full; /* of leases; NULL: it is bytes that lack */
-    bool is_paused;           /* grants of RAM are, for the machine's memory pressure */
+    enum error_code code;         /* ERROR_LIMIT, ERROR_HOST_MEMORY, ERROR_BUSY or ERROR_TOO_MANY */
+    const struct principal *full; /* of leases; NULL: it is bytes that lack */
+    bool is_paused;               /* grants of RAM are, for the machine's memory pressure */
     struct ledger_excess excess;
     enum location location;
     enum error_code in_ram_code;
@@ -21,8 +21,8 @@ struct denial {
     struct ledger_excess in_ram; /* AUTO, to which RAM would do as well: what lacks there; else without an account */
 };
 
-/* The denial of a request for a lease, if this party may have no more of them. */
-struct denial denial_of_leases(const struct party *full);
+/* The denial of a request for a lease, if this principal may have no more of them. */
+struct denial denial_of_leases(const struct principal *full);
 
 /* The limit of the ledger that the denial is about. */
 enum ledger_limit denial_limit(const struct denial *denial);

@@ -33,11 +33,11 @@ static uint64_t gain_of(const struct broker *broker, const struct shortage *shor
         return 1;
     }
     return lease->revoke_at ? lease->bytes
-                            : estimate_gain(broker, shortage->session, shortage->account, lease->session->flow,
+                            : estimate_gain(broker, shortage->session, shortage->account, lease->session->share,
                                             lease->location, lease->bytes);
 }
 
-static void look(struct broker *broker, const struct shortage *shortage, uint64_t now, struct coming_free *coming,
+static void look(struct broker *broker, const struct shortage *shortage, uint64_t now, struct forecast *forecast,
                  size_t *looks)
 {
     struct lease *lease = lease_table_first_due(&broker->leases);
@@ -45,39 +45,39 @@ static void look(struct broker *broker, const struct shortage *shortage, uint64_
     for (; lease && *looks > 0; lease = lease_table_next_due(lease)) {
         (*looks)--;
         bool counts = shortage->counts_leases || ledger_limit_counts(shortage->limit, lease->location);
-        if (counts && account_stands_under(&lease->session->account, shortage->account)) {
+        if (counts && account_is_descendant_of(&lease->session->account, shortage->account)) {
             uint64_t end = end_of(lease);
             size_t bucket = bucket_of(size_subtract_floored(end, now) / NANOSECONDS_PER_MILLISECOND);
-            coming->buckets[bucket].amount += gain_of(broker, shortage, lease);
-            coming->buckets[bucket].latest =
-                end > coming->buckets[bucket].latest ? end : coming->buckets[bucket].latest;
+            forecast->buckets[bucket].amount += gain_of(broker, shortage, lease);
+            forecast->buckets[bucket].latest =
+                end > forecast->buckets[bucket].latest ? end : forecast->buckets[bucket].latest;
         }
     }
 }
 
-static bool is_about(const struct coming_free *coming, const struct shortage *shortage)
+static bool is_about(const struct forecast *forecast, const struct shortage *shortage)
 {
-    return coming->account == shortage->account && coming->flow == shortage->session->flow &&
-           coming->limit == shortage->limit && coming->counts_leases == shortage->counts_leases;
+    return forecast->account == shortage->account && forecast->share == shortage->session->share &&
+           forecast->limit == shortage->limit && forecast->counts_leases == shortage->counts_leases;
 }
 
-static struct coming_free *recall(struct broker *broker, const struct shortage *shortage, uint64_t now, size_t *looks)
+static struct forecast *recall(struct broker *broker, const struct shortage *shortage, uint64_t now, size_t *looks)
 {
     for (size_t i = 0; i < EARLIEST_REMEMBERED; i++) {
-        struct coming_free *coming = &broker->coming_free[i];
-        if (coming->at && is_about(coming, shortage) && now - coming->at < NANOSECONDS_PER_SECOND) {
-            return coming;
+        struct forecast *forecast = &broker->forecast[i];
+        if (forecast->at && is_about(forecast, shortage) && now - forecast->at < NANOSECONDS_PER_SECOND) {
+            return forecast;
         }
     }
-    struct coming_free *coming = &broker->coming_free[broker->coming_free_next];
-    broker->coming_free_next = (broker->coming_free_next + 1) % EARLIEST_REMEMBERED;
-    *coming = (struct coming_free){.account = shortage->account,
-                                   .flow = shortage->session->flow,
-                                   .limit = shortage->limit,
-                                   .counts_leases = shortage->counts_leases,
-                                   .at = now};
-    look(broker, shortage, now, coming, looks);
-    return coming;
+    struct forecast *forecast = &broker->forecast[broker->forecast_next];
+    broker->forecast_next = (broker->forecast_next + 1) % EARLIEST_REMEMBERED;
+    *forecast = (struct forecast){.account = shortage->account,
+                                  .share = shortage->session->share,
+                                  .limit = shortage->limit,
+                                  .counts_leases = shortage->counts_leases,
+                                  .at = now};
+    look(broker, shortage, now, forecast, looks);
+    return forecast;
 }
 
 uint64_t earliest_ms(struct broker *broker, const struct shortage *shortage, uint64_t now, size_t *looks)
@@ -86,11 +86,11 @@ uint64_t earliest_ms(struct broker *broker, const struct shortage *shortage, uin
     if (shortage->lacking == 0) {
         return 0;
     }
-    const struct coming_free *coming = recall(broker, shortage, now, looks);
+    const struct forecast *forecast = recall(broker, shortage, now, looks);
     for (size_t i = 0; i < EARLIEST_BUCKETS; i++) {
-        freed += coming->buckets[i].amount;
+        freed += forecast->buckets[i].amount;
         if (freed >= shortage->lacking) {
-            return size_subtract_floored(coming->buckets[i].latest, now) / NANOSECONDS_PER_MILLISECOND;
+            return size_subtract_floored(forecast->buckets[i].latest, now) / NANOSECONDS_PER_MILLISECOND;
         }
     }
     return UINT64_MAX;

@@ -10,10 +10,10 @@ enum {
     EARLIEST_REMEMBERED = 8, /* accounts and limits */
 };
 
-/* What comes free when, as it was at a time: of one account's limit, for the sessions of one flow. */
-struct coming_free {
+/* What comes free when, as it was at a time: of one account's limit, for the sessions of one share. */
+struct forecast {
     const struct account *account;
-    const struct flow *flow;
+    const struct share *share;
     enum ledger_limit limit;
     bool counts_leases; /* not bytes */
     uint64_t at;        /* 0: nothing is remembered here */

@@ -126,7 +126,7 @@ static void forget_if_empty(struct step *step, struct session *session)
     if (session->state == SESSION_OVER && !session->lease_count && !session->segment_count && !session->draining) {
         effect_push(step->effects, EFFECT_SESSION_GONE)->session =
             (struct effect_session){.peer = session->peer, .session = session->id};
-        flow_leave(&step->broker->parties, session->flow);
+        share_leave(&step->broker->principals, session->share);
         session_free(session);
     }
 }
@@ -136,7 +136,7 @@ void ending_session(struct step *step, struct session *session, enum end_reason 
     waiting_drop_session(step->broker, session);
     trim_answered(step->broker, session);
     refusal_log_add(step->broker, session);
-    flow_count_session(session->flow, false);
+    share_count_session(session->share, false);
     session_end(&step->broker->sessions, session, reason);
     session->draining = true;
 }

@@ -16,14 +16,14 @@ void estimate_begin(struct broker *broker)
 }
 
 uint64_t estimate_gain(const struct broker *broker, const struct session *session, const struct account *short_of,
-                       const struct flow *flow, enum location location, uint64_t bytes)
+                       const struct share *share, enum location location, uint64_t bytes)
 {
-    struct party *const parties[] = {flow->user, flow->group, flow->class};
+    struct principal *const principals[] = {share->user, share->group, share->class};
     uint64_t lost = 0;
     bool is_reserved = short_of == &broker->host && location_is_memory(location);
-    for (size_t i = 0; is_reserved && i < sizeof parties / sizeof *parties; i++) {
-        struct account *account = parties[i] ? &parties[i]->account : NULL;
-        if (account && account->reserve_bytes && !account_stands_under(&session->account, account)) {
+    for (size_t i = 0; is_reserved && i < sizeof principals / sizeof *principals; i++) {
+        struct account *account = principals[i] ? &principals[i]->account : NULL;
+        if (account && account->reserve_bytes && !account_is_descendant_of(&session->account, account)) {
             lost += size_subtract_floored(bytes, account->spare_bytes);
             account->spare_bytes = size_subtract_floored(account->spare_bytes, bytes);
         }

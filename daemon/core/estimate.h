@@ -8,8 +8,8 @@
 void estimate_begin(struct broker *broker);
 
 /*
- * What the session gains if `bytes` of the flow come free, after those of earlier calls, and the limit of `short_of` is
- * what it lacks. Bytes that would only fill up a reserve of others are no gain.
+ * What the session gains if `bytes` of the share come free, after those of earlier calls, and the limit of `short_of`
+ * is what it lacks. Bytes that would only fill up a reserve of others are no gain.
  */
 uint64_t estimate_gain(const struct broker *broker, const struct session *session, const struct account *short_of,
-                       const struct flow *flow, enum location location, uint64_t bytes);
+                       const struct share *share, enum location location, uint64_t bytes);

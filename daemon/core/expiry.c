@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Judging what is due: leases that were not renewed, sessions that did not come back. No lease is
- * judged before everything that its client has sent was read.
+ * checked before everything that its client has sent was read.
  */
 #include "daemon/core/expiry.h"
 
@@ -19,7 +19,7 @@ static void warn(struct step *step, const struct lease *lease)
 }
 
 /* False: its client has to be heard first. */
-static bool judge_lease(struct step *step, struct lease *lease)
+static bool expire_lease(struct step *step, struct lease *lease)
 {
     const struct session *session = lease->session;
     if (session->state == SESSION_DETACHED) {
@@ -29,7 +29,7 @@ static bool judge_lease(struct step *step, struct lease *lease)
     if (deadline_needs_read(lease, step->now)) {
         return false;
     }
-    enum lease_verdict verdict = lease_table_judge(&step->broker->leases, lease, step->now);
+    enum lease_verdict verdict = lease_table_check_due(&step->broker->leases, lease, step->now);
     if (verdict == LEASE_EXPIRED) {
         ending_lease(step, lease, END_EXPIRED);
     } else if (verdict == LEASE_EXPIRING) {
@@ -44,16 +44,16 @@ static bool is_over(const struct lease *lease)
     return lease->session->state == SESSION_OVER;
 }
 
-static void judge_leases(struct step *step)
+static void expire_leases(struct step *step)
 {
-    for (int judged = 0; judged < EXPIRY_LEASES_PER_STEP; judged++) {
+    for (int checked = 0; checked < EXPIRY_LEASES_PER_STEP; checked++) {
         struct lease *lease = lease_table_first_due(&step->broker->leases);
         if (!lease || lease->due > step->now || effect_room(step->effects) < EFFECTS_FOR_ONE_LEASE) {
             return;
         }
         if (is_over(lease)) {
             lease_table_postpone(&step->broker->leases, lease, step->now + 1);
-        } else if (!judge_lease(step, lease)) {
+        } else if (!expire_lease(step, lease)) {
             return;
         }
     }
@@ -65,7 +65,7 @@ void expiry_work(struct step *step)
     while ((session = session_table_first_grace(&step->broker->sessions)) && session->grace_until <= step->now) {
         ending_session(step, session, END_DISCONNECTED);
     }
-    judge_leases(step);
+    expire_leases(step);
     trim_expire(step);
     if (step->broker->waiting_count && step->broker->waiting_beat <= step->now) {
         step->broker->retry_waiting = true;

@@ -40,9 +40,9 @@ static int compare(__int128 a, uint32_t weight_a, __int128 b, uint32_t weight_b)
     return (a * weight_b > b * weight_a) - (a * weight_b < b * weight_a);
 }
 
-int fair_share_compare(const struct broker *broker, const struct flow *a, const struct flow *b)
+int fair_share_compare(const struct broker *broker, const struct share *a, const struct share *b)
 {
-    const struct party *class_a = a->class, *class_b = b->class;
+    const struct principal *class_a = a->class, *class_b = b->class;
     if (class_a == class_b) {
         return compare(standing(broker, &a->account, &a->served), a->weight, standing(broker, &b->account, &b->served),
                        b->weight);
@@ -61,26 +61,26 @@ static void charge(struct served *served, uint64_t time)
 
 void fair_share_charge(struct step *step)
 {
-    struct party_table *parties = &step->broker->parties;
+    struct principal_table *principals = &step->broker->principals;
     uint64_t time = step->now - step->broker->charged_at;
-    struct flow *flow;
-    struct party *class;
-    TAILQ_FOREACH(class, &parties->parties[PARTY_CLASS], in_table) {
+    struct share *share;
+    struct principal *class;
+    TAILQ_FOREACH(class, &principals->principals[PRINCIPAL_CLASS], in_table) {
         charge(&class->served, time);
     }
-    TAILQ_FOREACH(flow, &parties->flows, in_table) {
-        charge(&flow->served, time);
+    TAILQ_FOREACH(share, &principals->shares, in_table) {
+        charge(&share->served, time);
     }
     step->broker->charged_at = step->now;
 }
 
 /* ---- what is beyond a share ---- */
 
-/* Whether something of the flow waits for room in an account. At a limit of its own it lacks no share. */
-static bool waits_for(const struct flow *flow, const struct account *account)
+/* Whether something of the share waits for room in an account. At a limit of its own it lacks no share. */
+static bool waits_for(const struct share *share, const struct account *account)
 {
     const struct waiting *waiting;
-    TAILQ_FOREACH(waiting, &flow->waiting, in_flow) {
+    TAILQ_FOREACH(waiting, &share->waiting, in_share) {
         FOR_EACH_LOCATION(location)
         {
             if (waiting->claims_up_to[location] == account) {
@@ -110,25 +110,25 @@ static void settle(struct served *served, const struct account *account, uint32_
     }
 }
 
-/* Counts what the flows that wait hold, in each class, and the classes that have such. */
-static struct sharers find_sharers(struct party_table *parties)
+/* Counts what the shares that wait hold, in each class, and the classes that have such. */
+static struct sharers find_sharers(struct principal_table *principals)
 {
     struct sharers all = {0};
-    struct flow *flow;
-    struct party *class;
-    TAILQ_FOREACH(class, &parties->parties[PARTY_CLASS], in_table) {
+    struct share *share;
+    struct principal *class;
+    TAILQ_FOREACH(class, &principals->principals[PRINCIPAL_CLASS], in_table) {
         class->sharers = (struct sharers){0};
         class->served.waits = false;
     }
-    TAILQ_FOREACH(flow, &parties->flows, in_table) {
-        bool waits_for_host = waits_for(flow, parties->host);
-        flow->served.waits = waits_for_host || waits_for(flow, &flow->class->account);
-        if (flow->served.waits) {
-            add(&flow->class->sharers, &flow->account, flow->weight);
+    TAILQ_FOREACH(share, &principals->shares, in_table) {
+        bool waits_for_host = waits_for(share, principals->host);
+        share->served.waits = waits_for_host || waits_for(share, &share->class->account);
+        if (share->served.waits) {
+            add(&share->class->sharers, &share->account, share->weight);
         }
-        if (waits_for_host && !flow->class->served.waits) {
-            flow->class->served.waits = true;
-            add(&all, &flow->class->account, flow->class->quota.weight);
+        if (waits_for_host && !share->class->served.waits) {
+            share->class->served.waits = true;
+            add(&all, &share->class->account, share->class->quota.weight);
         }
     }
     return all;
@@ -136,13 +136,13 @@ static struct sharers find_sharers(struct party_table *parties)
 
 void fair_share_settle(struct broker *broker)
 {
-    const struct sharers all = find_sharers(&broker->parties);
-    struct flow *flow;
-    struct party *class;
-    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
-        settle(&flow->served, &flow->account, flow->weight, flow->class->sharers);
+    const struct sharers all = find_sharers(&broker->principals);
+    struct share *share;
+    struct principal *class;
+    TAILQ_FOREACH(share, &broker->principals.shares, in_table) {
+        settle(&share->served, &share->account, share->weight, share->class->sharers);
     }
-    TAILQ_FOREACH(class, &broker->parties.parties[PARTY_CLASS], in_table) {
+    TAILQ_FOREACH(class, &broker->principals.principals[PRINCIPAL_CLASS], in_table) {
         settle(&class->served, &class->account, class->quota.weight, all);
     }
 }

@@ -4,8 +4,8 @@
 
 #include "daemon/core/broker_state.h"
 
-/* Which of two flows goes first, by what is to be looked at next in each: negative, the first does. */
-int fair_share_compare(const struct broker *broker, const struct flow *a, const struct flow *b);
+/* Which of two shares goes first, by what is to be looked at next in each: negative, the first does. */
+int fair_share_compare(const struct broker *broker, const struct share *a, const struct share *b);
 
 /* Before a pass: charges classes and users for what they had beyond their share since the last one. */
 void fair_share_charge(struct step *step);

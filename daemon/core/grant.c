@@ -96,7 +96,7 @@ static bool fits_pool(const struct session *session, const struct demand *demand
 {
     const struct segment_options *options = &demand->options;
     return demand->location != LOCATION_MMAP && options->huge_pages == HUGE_PAGES_NEVER && options->numa_node < 0 &&
-           !options->interleave && session->flow->class->quota.charge != CHARGE_CLIENT;
+           !options->interleave && session->share->class->quota.charge != CHARGE_CLIENT;
 }
 
 /* Gets a ready segment, or the charge for one to be made. False: it does not fit now. */
@@ -182,7 +182,7 @@ static enum attempt try_acquire(struct step *step, struct session *session, cons
     if (holder) {
         return wait_for_file(step, session, demand, holder, ret_denial);
     }
-    const struct party *full = flow_full_of_leases(session->flow);
+    const struct principal *full = share_full_of_leases(session->share);
     if (full) {
         *ret_denial = denial_of_leases(full);
         return ATTEMPT_SHORT;

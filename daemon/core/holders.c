@@ -22,7 +22,7 @@ static void rank(const struct session *session, enum ledger_limit limit, const s
 
 static bool holds(const struct session *session, const struct account *under, enum ledger_limit limit)
 {
-    return account_used(&session->account, limit) && account_stands_under(&session->account, under);
+    return account_used(&session->account, limit) && account_is_descendant_of(&session->account, under);
 }
 
 static void find_holders(const struct broker *broker, const struct account *under, enum ledger_limit limit,

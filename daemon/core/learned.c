@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/core/party.h"
+#include "daemon/core/principal.h"
 
 static int compare(const struct learned_size *a, const struct learned_size *b)
 {

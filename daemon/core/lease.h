@@ -23,7 +23,7 @@ enum lease_state {
     LEASE_ENDED, /* its segments are being freed; it never comes back */
 };
 
-/* Leases of one flow that live in one location and that nobody has marked to be taken, by size, the newest first. */
+/* Leases of one share that live in one location and that nobody has marked to be taken, by size, the newest first. */
 RB_HEAD(revocable_tree, lease);
 struct revocable_set {
     struct revocable_tree leases;
@@ -163,7 +163,7 @@ enum lease_verdict {
 };
 
 /* Judges a lease whose due time has come, and files it anew unless it has expired. */
-enum lease_verdict lease_table_judge(struct lease_table *table, struct lease *lease, uint64_t now);
+enum lease_verdict lease_table_check_due(struct lease_table *table, struct lease *lease, uint64_t now);
 
 /* Files an alive lease under another due time: its session is detached, and can't renew it. */
 void lease_table_postpone(struct lease_table *table, struct lease *lease, uint64_t due);

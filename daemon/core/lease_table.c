@@ -152,7 +152,7 @@ static uint64_t warning_time(const struct lease *lease)
     return deadline_renewed(lease) - lease->ttl_ns / 4;
 }
 
-static void file(struct lease_table *table, struct lease *lease, uint64_t due)
+static void insert_due(struct lease_table *table, struct lease *lease, uint64_t due)
 {
     lease->due = due;
     const struct lease *twin = RB_INSERT(lease_due_tree, &table->by_due, lease);
@@ -166,7 +166,7 @@ void lease_table_grant(struct lease_table *table, struct lease *lease, uint64_t 
     lease->state = LEASE_ALIVE;
     lease->granted_at = now;
     table->alive++;
-    file(table, lease, warning_time(lease));
+    insert_due(table, lease, warning_time(lease));
 }
 
 struct lease *lease_table_first_due(const struct lease_table *table)
@@ -183,7 +183,7 @@ struct lease *lease_table_next_due(struct lease *lease)
     return RB_NEXT(lease_due_tree, NULL, lease);
 }
 
-enum lease_verdict lease_table_judge(struct lease_table *table, struct lease *lease, uint64_t now)
+enum lease_verdict lease_table_check_due(struct lease_table *table, struct lease *lease, uint64_t now)
 {
     uint64_t deadline = deadline_renewed(lease);
     assert(lease->state == LEASE_ALIVE && lease->due <= now);
@@ -193,19 +193,19 @@ enum lease_verdict lease_table_judge(struct lease_table *table, struct lease *le
     RB_REMOVE(lease_due_tree, &table->by_due, lease);
     if (warning_time(lease) > now) {
         lease->warned = false;
-        file(table, lease, warning_time(lease));
+        insert_due(table, lease, warning_time(lease));
         return LEASE_FINE;
     }
     bool first_time = !lease->warned;
     lease->warned = true;
-    file(table, lease, deadline);
+    insert_due(table, lease, deadline);
     return first_time ? LEASE_EXPIRING : LEASE_FINE;
 }
 
 void lease_table_postpone(struct lease_table *table, struct lease *lease, uint64_t due)
 {
     RB_REMOVE(lease_due_tree, &table->by_due, lease);
-    file(table, lease, due);
+    insert_due(table, lease, due);
 }
 
 void lease_table_retire(struct lease_table *table, struct lease *lease)

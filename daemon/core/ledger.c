@@ -104,7 +104,7 @@ uint64_t account_unfilled_reserve(const struct account *account)
     return size_subtract_floored(account->reserve_bytes, account_used(account, LEDGER_MAX_PHYSICAL_BYTES));
 }
 
-bool account_stands_under(const struct account *account, const struct account *other)
+bool account_is_descendant_of(const struct account *account, const struct account *other)
 {
     bool under = account == other;
     for (size_t i = 0; !under && i < ACCOUNT_ABOVE_MAX; i++) {
@@ -123,7 +123,7 @@ static uint64_t held_back(const struct account *host, const struct account *acco
     }
     LIST_FOREACH(other, host->reserves, in_reserves) {
         uint64_t reserve = all ? other->reserve_bytes : account_unfilled_reserve(other);
-        bytes += account_stands_under(account, other) ? 0 : reserve;
+        bytes += account_is_descendant_of(account, other) ? 0 : reserve;
     }
     return bytes;
 }

@@ -2,7 +2,7 @@
 /*
  * The ledger: who holds how many bytes of what, against which limit.
  *
- * A session's account stands under others: its flow's, its user's, its group's, its class's and the host's. A charge
+ * A session's account stands under others: its share's, its user's, its group's, its class's and the host's. A charge
  * pays for the bytes of one segment in its account and in every account above, and it lives inside the segment that it
  * pays for.
  *
@@ -80,7 +80,7 @@ void account_set_reserve(struct account *account, struct account *host, uint64_t
 uint64_t account_held(const struct account *account);
 
 /* Whether the first stands under the other, or is the same. */
-bool account_stands_under(const struct account *account, const struct account *other);
+bool account_is_descendant_of(const struct account *account, const struct account *other);
 
 /* What of its reserve an account does not use. */
 uint64_t account_unfilled_reserve(const struct account *account);

@@ -65,10 +65,10 @@ const struct policy_rule *policy_user(const struct policy *policy, uint32_t uid)
     const struct policy_rule *each = NULL;
     for (size_t i = 0; i < policy->rule_count; i++) {
         const struct policy_rule *rule = &policy->rules[i];
-        if (rule->kind == PARTY_USER && !rule->is_each && rule->id == uid) {
+        if (rule->kind == PRINCIPAL_USER && !rule->is_each && rule->id == uid) {
             return rule;
         }
-        each = rule->kind == PARTY_USER && rule->is_each ? rule : each;
+        each = rule->kind == PRINCIPAL_USER && rule->is_each ? rule : each;
     }
     return each;
 }
@@ -77,7 +77,7 @@ const struct policy_rule *policy_group(const struct policy *policy, const struct
 {
     for (size_t i = 0; i < policy->rule_count; i++) {
         const struct policy_rule *rule = &policy->rules[i];
-        if (rule->kind == PARTY_GROUP && identity_has_group(identity, rule->id)) {
+        if (rule->kind == PRINCIPAL_GROUP && identity_has_group(identity, rule->id)) {
             return rule;
         }
     }
@@ -97,16 +97,16 @@ const struct policy_rule *policy_class(const struct policy *policy, const struct
 {
     for (size_t i = 0; i < policy->rule_count; i++) {
         const struct policy_rule *rule = &policy->rules[i];
-        for (size_t j = 0; rule->kind == PARTY_CLASS && j < rule->member_count; j++) {
+        for (size_t j = 0; rule->kind == PRINCIPAL_CLASS && j < rule->member_count; j++) {
             if (belongs(&rule->members[j], identity, name)) {
                 return rule;
             }
         }
     }
-    return policy_find(policy, PARTY_CLASS, POLICY_DEFAULT_CLASS);
+    return policy_find(policy, PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
 }
 
-const struct policy_rule *policy_find(const struct policy *policy, enum party_kind kind, const char *name)
+const struct policy_rule *policy_find(const struct policy *policy, enum principal_kind kind, const char *name)
 {
     for (size_t i = 0; i < policy->rule_count; i++) {
         if (policy->rules[i].kind == kind && strcmp(policy->rules[i].name, name) == 0) {

@@ -20,7 +20,7 @@ enum { POLICY_NAME_SIZE = 32, POLICY_RULES_MAX = 1024 };
 
 #define POLICY_DEFAULT_CLASS "default"
 
-enum party_kind { PARTY_USER, PARTY_GROUP, PARTY_CLASS, PARTY_KINDS };
+enum principal_kind { PRINCIPAL_USER, PRINCIPAL_GROUP, PRINCIPAL_CLASS, PRINCIPAL_KINDS };
 
 struct quota {
     struct byte_limits limits;
@@ -44,7 +44,7 @@ struct policy_member {
 };
 
 struct policy_rule {
-    enum party_kind kind;
+    enum principal_kind kind;
     char name[POLICY_NAME_SIZE]; /* as the configuration has it */
     uint32_t id;                 /* of the user or group */
     bool is_each;                /* a user rule for each user that has none of its own */
@@ -74,4 +74,4 @@ const struct policy_rule *policy_group(const struct policy *policy, const struct
 const struct policy_rule *policy_class(const struct policy *policy, const struct identity *identity, const char *name);
 
 /* The rule of this kind and name, or NULL. */
-const struct policy_rule *policy_find(const struct policy *policy, enum party_kind kind, const char *name);
+const struct policy_rule *policy_find(const struct policy *policy, enum principal_kind kind, const char *name);

@@ -115,10 +115,10 @@ static void fill_session(const struct session *session, struct session_entry *en
         .physical_bytes = account_used(&session->account, LEDGER_MAX_PHYSICAL_BYTES),
         .mapped_bytes = account_used(&session->account, LEDGER_MAX_MAPPED_BYTES),
         .limits = session->account.limits,
-        .priority = session->flow->priority,
-        .weight = session->flow->weight,
+        .priority = session->share->priority,
+        .weight = session->share->weight,
     };
-    text_copy(entry->class, sizeof entry->class, session->flow->class->name);
+    text_copy(entry->class, sizeof entry->class, session->share->class->name);
     memcpy(entry->name, session->name, sizeof entry->name);
 }
 

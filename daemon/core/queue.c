@@ -69,12 +69,12 @@ struct bound {
 };
 
 /* The bound that so many requests exceed, the one that is asked for among them. False: all may wait. */
-static bool find_crowd(const struct broker *broker, const struct session *session, struct bound *ret)
+static bool find_exceeded_bound(const struct broker *broker, const struct session *session, struct bound *ret)
 {
     const struct queue_settings *settings = &broker->options.settings.queue;
     const struct bound bounds[] = {
         {"this session", "max_waiting_per_session", session->waiting_count, settings->waiting_per_session_max},
-        {"this user", "max_waiting_per_user", session->flow->user->waiting, settings->waiting_per_user_max},
+        {"this user", "max_waiting_per_user", session->share->user->waiting, settings->waiting_per_user_max},
         {"all clients", "max_waiting", broker->waiting_count, settings->waiting_max},
     };
     for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++) {
@@ -98,7 +98,7 @@ static bool queue_add(struct step *step, struct session *session, const struct d
     }
     uint64_t wait = size_min(demand->wait_ms, broker->options.settings.queue.wait_max_ms) * NANOSECONDS_PER_MILLISECOND;
     waiting->until = wait ? size_add_saturated(step->now, wait) : 0;
-    waiting->may_not_stay = find_crowd(broker, session, &bound);
+    waiting->may_not_stay = find_exceeded_bound(broker, session, &bound);
     return true;
 }
 
@@ -182,7 +182,7 @@ static void claim(struct waiting *waiting, const struct denial *denial)
 static bool may_stay(struct step *step, struct waiting *waiting)
 {
     struct bound bound;
-    waiting->may_not_stay = waiting->may_not_stay && find_crowd(step->broker, waiting->session, &bound);
+    waiting->may_not_stay = waiting->may_not_stay && find_exceeded_bound(step->broker, waiting->session, &bound);
     if (waiting->may_not_stay) {
         answer_error(step, waiting->session->peer, waiting->demand.request_id, ERROR_TOO_MANY,
                      "it does not fit now, and %llu requests of %s wait for memory already, as many as [queue] %s "
@@ -243,11 +243,11 @@ static void set_beat(struct step *step)
 {
     struct broker *broker = step->broker;
     const struct queue_settings *settings = &broker->options.settings.queue;
-    struct flow *flow;
+    struct share *share;
     struct waiting *waiting;
     uint64_t due = step->now + BEAT;
-    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
-        TAILQ_FOREACH(waiting, &flow->waiting, in_flow) {
+    TAILQ_FOREACH(share, &broker->principals.shares, in_table) {
+        TAILQ_FOREACH(waiting, &share->waiting, in_share) {
             earlier(&due, waiting->until ? waiting->until : waiting->since + COMES_FREE_WITHIN, step->now);
             earlier(&due, waiting->trim_until, step->now);
             earlier(&due, waiting->since + settings->revoke_grace_ms * NANOSECONDS_PER_MILLISECOND, step->now);

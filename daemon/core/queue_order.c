@@ -10,22 +10,22 @@ uint32_t queue_order_level(const struct broker *broker, const struct waiting *wa
 {
     uint64_t ageing = broker->options.settings.queue.ageing_ms * NANOSECONDS_PER_MILLISECOND;
     uint64_t aged = ageing ? (now - waiting->since) / ageing : 0;
-    uint64_t top = broker->parties.top_priority;
-    uint64_t own = size_min(waiting->flow->priority, top);
+    uint64_t top = broker->principals.top_priority;
+    uint64_t own = size_min(waiting->share->priority, top);
     if (aged >= top - own + OVERDUE_TIMES) {
         return (uint32_t)top + 1;
     }
     return (uint32_t)size_min(own + aged, top);
 }
 
-static bool goes_before(const struct broker *broker, const struct flow *a, const struct flow *b, uint64_t now)
+static bool goes_before(const struct broker *broker, const struct share *a, const struct share *b, uint64_t now)
 {
     uint32_t level_a = queue_order_level(broker, a->next, now), level_b = queue_order_level(broker, b->next, now);
     int order = 0;
     if (level_a != level_b) {
         return level_a > level_b;
     }
-    if (level_a <= broker->parties.top_priority) {
+    if (level_a <= broker->principals.top_priority) {
         order = fair_share_compare(broker, a, b);
     }
     return order ? order < 0 : a->next->number < b->next->number;
@@ -33,24 +33,24 @@ static bool goes_before(const struct broker *broker, const struct flow *a, const
 
 struct waiting *queue_order_next(struct broker *broker, uint64_t now)
 {
-    struct flow *flow, *best = NULL;
-    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
-        if (flow->next && (!best || goes_before(broker, flow, best, now))) {
-            best = flow;
+    struct share *share, *best = NULL;
+    TAILQ_FOREACH(share, &broker->principals.shares, in_table) {
+        if (share->next && (!best || goes_before(broker, share, best, now))) {
+            best = share;
         }
     }
     struct waiting *waiting = best ? best->next : NULL;
     if (waiting) {
-        best->next = TAILQ_NEXT(waiting, in_flow);
+        best->next = TAILQ_NEXT(waiting, in_share);
     }
     return waiting;
 }
 
 struct waiting *queue_order_first(struct broker *broker, uint64_t now)
 {
-    struct flow *flow;
-    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
-        flow->next = TAILQ_FIRST(&flow->waiting);
+    struct share *share;
+    TAILQ_FOREACH(share, &broker->principals.shares, in_table) {
+        share->next = TAILQ_FIRST(&share->waiting);
     }
     return queue_order_next(broker, now);
 }
@@ -58,21 +58,21 @@ struct waiting *queue_order_first(struct broker *broker, uint64_t now)
 void queue_order_claim(struct waiting *waiting)
 {
     ledger_claim(&waiting->session->account, waiting->claims_up_to, waiting->demand.bytes);
-    flow_claim_lease(waiting->flow, waiting->last_lease);
+    share_claim_lease(waiting->share, waiting->last_lease);
     waiting->has_claimed = true;
 }
 
 void queue_order_end(struct broker *broker)
 {
-    struct flow *flow;
+    struct share *share;
     struct waiting *waiting;
-    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
-        TAILQ_FOREACH(waiting, &flow->waiting, in_flow) {
+    TAILQ_FOREACH(share, &broker->principals.shares, in_table) {
+        TAILQ_FOREACH(waiting, &share->waiting, in_share) {
             /* what was served is out of its list, which the analyzer does not follow */
             // NOLINTNEXTLINE(clang-analyzer-unix.Malloc)
             if (waiting->has_claimed) {
                 ledger_forget_claims(&waiting->session->account);
-                flow_forget_claims(flow);
+                share_forget_claims(share);
                 waiting->has_claimed = false;
             }
         }
@@ -82,10 +82,10 @@ void queue_order_end(struct broker *broker)
 /* Each that waits claims what it did at the last look at it. */
 void queue_order_claim_all(struct broker *broker)
 {
-    const struct flow *flow;
+    const struct share *share;
     struct waiting *waiting;
-    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
-        TAILQ_FOREACH(waiting, &flow->waiting, in_flow) {
+    TAILQ_FOREACH(share, &broker->principals.shares, in_table) {
+        TAILQ_FOREACH(waiting, &share->waiting, in_share) {
             queue_order_claim(waiting);
         }
     }

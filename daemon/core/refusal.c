@@ -23,12 +23,13 @@ __attribute__((format(printf, 2, 3))) static void append(char *sentence, const c
 }
 
 /* "a (pid 7, uid 0)", or "another user's (uid 7)". */
-static void append_party(char *sentence, const struct holder *party)
+static void append_principal(char *sentence, const struct holder *principal)
 {
-    if (party->session) {
-        append(sentence, " %s (pid %d, uid %u)", party->name[0] ? party->name : "unnamed", party->pid, party->uid);
+    if (principal->session) {
+        append(sentence, " %s (pid %d, uid %u)", principal->name[0] ? principal->name : "unnamed", principal->pid,
+               principal->uid);
     } else {
-        append(sentence, " %s (uid %u)", party->name, party->uid);
+        append(sentence, " %s (uid %u)", principal->name, principal->uid);
     }
 }
 
@@ -37,7 +38,7 @@ static void append_holders(char *sentence, const struct refusal *refusal)
     char bytes[SIZE_TEXT_BYTES];
     for (size_t i = 0; i < refusal->holder_count; i++) {
         append(sentence, i ? "," : " Largest holders:");
-        append_party(sentence, &refusal->holders[i]);
+        append_principal(sentence, &refusal->holders[i]);
         append(sentence, " %s", size_to_text(refusal->holders[i].bytes, bytes));
     }
     if (refusal->holder_count) {
@@ -50,7 +51,7 @@ static void append_ahead(char *sentence, const struct refusal *refusal, bool are
     char bytes[SIZE_TEXT_BYTES];
     for (size_t i = 0; i < refusal->ahead_count; i++) {
         append(sentence, i ? "," : " Requests that wait ahead:");
-        append_party(sentence, &refusal->ahead[i]);
+        append_principal(sentence, &refusal->ahead[i]);
         if (!are_leases) {
             append(sentence, " %s", size_to_text(refusal->ahead[i].bytes, bytes));
         }

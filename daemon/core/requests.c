@@ -55,7 +55,7 @@ static void renew(struct step *step, struct session *session, const struct reque
 
 static bool is_administrator(const struct broker *broker, const struct identity *identity)
 {
-    return access_is_administrator(&broker->parties.policy->access, broker->options.daemon_uid, identity);
+    return access_is_administrator(&broker->principals.policy->access, broker->options.daemon_uid, identity);
 }
 
 static void revoke(struct step *step, const struct input *input)

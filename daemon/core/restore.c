@@ -92,15 +92,15 @@ int broker_restore_session(struct broker *broker, const struct kept_session *kep
     if (session_table_find(&broker->sessions, kept->id)) {
         return -EEXIST;
     }
-    struct flow *flow = flow_join(&broker->parties, &kept->identity, kept->name);
-    struct session *session = flow ? session_new(&broker->sessions, kept->id, &kept->identity, &kept->limits) : NULL;
+    struct share *share = share_join(&broker->principals, &kept->identity, kept->name);
+    struct session *session = share ? session_new(&broker->sessions, kept->id, &kept->identity, &kept->limits) : NULL;
     if (!session) {
-        if (flow) {
-            flow_leave(&broker->parties, flow);
+        if (share) {
+            share_leave(&broker->principals, share);
         }
         return -ENOMEM;
     }
-    session_join(&broker->parties, session, flow);
+    session_join(&broker->principals, session, share);
     session->token = kept->token;
     session->peer = peer;
     session->renewed_at = now;

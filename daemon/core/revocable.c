@@ -3,7 +3,7 @@
 
 #include <assert.h>
 
-#include "daemon/core/party.h"
+#include "daemon/core/principal.h"
 #include "daemon/core/session.h"
 
 /* By size, and of one size the newest first. */
@@ -17,8 +17,8 @@ TREE_GENERATE(revocable_tree, lease, by_revocable, compare_sizes)
 
 void revocable_insert(struct lease *lease)
 {
-    struct flow *flow = lease->session->flow;
-    struct revocable_set *set = &flow->revocable[lease->location];
+    struct share *share = lease->session->share;
+    struct revocable_set *set = &share->revocable[lease->location];
     assert(!lease->revocable);
     RB_INSERT(revocable_tree, &set->leases, lease);
     set->bytes += lease->bytes;

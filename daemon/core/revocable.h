@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The leases that could be taken from the sessions of a flow: all that are alive and not marked to be taken already. A
+ * The leases that could be taken from the sessions of a share: all that are alive and not marked to be taken already. A
  * set for each location finds them by size, and of one size the newest first.
  */
 #pragma once
 
 #include "daemon/core/lease.h"
 
-/* Adds a lease to the set of its location in its session's flow. */
+/* Adds a lease to the set of its location in its session's share. */
 void revocable_insert(struct lease *lease);
 
 /* Removes it from the set that it is in, if it is in any. */

@@ -10,8 +10,8 @@
  * priority first, then the largest. So no lease is taken without which the others would do.
  *
  * Nothing is taken for nothing: what all of them together would give is summed first, without what would only fill up
- * somebody's reserve, and if that is too little none is marked. The sums are kept by flow and location, so that to find
- * that there is nothing to take costs no look at any lease.
+ * somebody's reserve, and if that is too little none is marked. The sums are kept by share and location, so that to
+ * find that there is nothing to take costs no look at any lease.
  *
  * Review. Each pass over the queue notes at each account how much its requests still need. After the pass a lease is
  * spared if all accounts that it stands under have enough without it; nothing is taken between a change and the next
@@ -42,25 +42,26 @@ struct need {
     enum ledger_limit limit;
 };
 
-static bool may_take_from(const struct broker *broker, const struct need *need, const struct flow *flow)
+static bool may_take_from(const struct broker *broker, const struct need *need, const struct share *share)
 {
-    return flow->priority < need->waiting->flow->priority && flow_stands_under(&broker->parties, flow, need->account);
+    return share->priority < need->waiting->share->priority &&
+           share_is_descendant_of(&broker->principals, share, need->account);
 }
 
 /* What could be gained in all. */
 static uint64_t sum_of_gains(struct broker *broker, const struct need *need)
 {
-    struct flow *flow;
+    struct share *share;
     uint64_t bytes = 0;
     estimate_begin(broker);
-    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
-        if (!may_take_from(broker, need, flow)) {
+    TAILQ_FOREACH(share, &broker->principals.shares, in_table) {
+        if (!may_take_from(broker, need, share)) {
             continue;
         }
         FOR_EACH_LOCATION(location)
         {
-            uint64_t held = ledger_limit_counts(need->limit, location) ? flow->revocable[location].bytes : 0;
-            bytes += estimate_gain(broker, need->waiting->session, need->account, flow, location, held);
+            uint64_t held = ledger_limit_counts(need->limit, location) ? share->revocable[location].bytes : 0;
+            bytes += estimate_gain(broker, need->waiting->session, need->account, share, location, held);
         }
     }
     return bytes;
@@ -108,7 +109,7 @@ static struct lease *better(struct lease *a, struct lease *b, uint64_t lacks)
     if (!a || !b) {
         return a ? a : b;
     }
-    uint32_t priority_a = a->session->flow->priority, priority_b = b->session->flow->priority;
+    uint32_t priority_a = a->session->share->priority, priority_b = b->session->share->priority;
     if (priority_a != priority_b) {
         return priority_a < priority_b ? a : b;
     }
@@ -130,17 +131,17 @@ static struct lease *best_of(struct revocable_set *set, uint64_t lacks)
 /* The next lease to be taken, where so much lacks. */
 static struct lease *choose(struct broker *broker, const struct need *need, uint64_t lacks)
 {
-    struct flow *flow;
+    struct share *share;
     struct lease *best = NULL;
-    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
-        if (!may_take_from(broker, need, flow)) {
+    TAILQ_FOREACH(share, &broker->principals.shares, in_table) {
+        if (!may_take_from(broker, need, share)) {
             continue;
         }
         FOR_EACH_LOCATION(location)
         {
-            bool is_reserved = location_is_memory(location) && flow->is_exhausted;
+            bool is_reserved = location_is_memory(location) && share->is_exhausted;
             if (ledger_limit_counts(need->limit, location) && !is_reserved) {
-                best = better(best, best_of(&flow->revocable[location], lacks), lacks);
+                best = better(best, best_of(&share->revocable[location], lacks), lacks);
             }
         }
     }
@@ -150,7 +151,7 @@ static struct lease *choose(struct broker *broker, const struct need *need, uint
 /* Which of two is spared rather: of the higher priority, the larger, the older. */
 static struct lease *dearer(struct lease *a, struct lease *b)
 {
-    uint32_t priority_a = a->session->flow->priority, priority_b = b ? b->session->flow->priority : 0;
+    uint32_t priority_a = a->session->share->priority, priority_b = b ? b->session->share->priority : 0;
     if (!b || priority_a != priority_b) {
         return !b || priority_a > priority_b ? a : b;
     }
@@ -193,10 +194,10 @@ static void tell_victims(struct step *step, const struct waiting *waiting)
 
 static void begin_choosing(struct broker *broker)
 {
-    struct flow *flow;
+    struct share *share;
     estimate_begin(broker);
-    TAILQ_FOREACH(flow, &broker->parties.flows, in_table) {
-        flow->is_exhausted = false;
+    TAILQ_FOREACH(share, &broker->principals.shares, in_table) {
+        share->is_exhausted = false;
     }
 }
 
@@ -213,10 +214,10 @@ static uint64_t mark_for(struct step *step, const struct need *need, struct wait
         if (!victim) { /* overlapping reserves can leave some */
             return lacks;
         }
-        struct flow *flow = victim->session->flow;
-        uint64_t gain = estimate_gain(broker, waiting->session, need->account, flow, victim->location, victim->bytes);
+        struct share *share = victim->session->share;
+        uint64_t gain = estimate_gain(broker, waiting->session, need->account, share, victim->location, victim->bytes);
         if (gain == 0) {
-            flow->is_exhausted = true; /* the rest of it is reserved */
+            share->is_exhausted = true; /* the rest of it is reserved */
             continue;
         }
         victim_mark(step, victim, waiting, gain);
@@ -249,7 +250,7 @@ void revoke_for(struct step *step, struct waiting *waiting, const struct denial 
 {
     struct broker *broker = step->broker;
     bool is_allowed = broker->options.settings.queue.revoke_for_priority && waiting->until &&
-                      waiting->flow->priority > 0 && step->now - waiting->since >= victim_grace(broker);
+                      waiting->share->priority > 0 && step->now - waiting->since >= victim_grace(broker);
     if (is_allowed && denial->code == ERROR_LIMIT && take_for(step, waiting, &denial->excess)) {
         return;
     }

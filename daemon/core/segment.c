@@ -58,7 +58,7 @@ static void count_making(struct broker *broker, const struct segment *segment, b
         return;
     }
     struct session *session = segment->lease->session;
-    struct party *user = session->flow->user;
+    struct principal *user = session->share->user;
     assert(add || (session->makings > 0 && user->under_way > 0));
     session->makings = add ? session->makings + 1 : session->makings - 1;
     user->under_way = add ? user->under_way + 1 : user->under_way - 1;

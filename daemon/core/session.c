@@ -81,7 +81,7 @@ void session_add_lease(struct session *session, struct lease *lease)
 {
     RB_INSERT(lease_session_tree, &session->leases, lease);
     session->lease_count++;
-    flow_count_leases(session->flow, 1, true);
+    share_count_leases(session->share, 1, true);
 }
 
 void session_note_use(struct session *session, struct lease *lease, uint64_t used_bytes)
@@ -97,7 +97,7 @@ void session_remove_lease(struct session *session, struct lease *lease)
     session_note_use(session, lease, 0);
     RB_REMOVE(lease_session_tree, &session->leases, lease);
     session->lease_count--;
-    flow_count_leases(session->flow, 1, false);
+    share_count_leases(session->share, 1, false);
 }
 
 struct lease *session_next_lease(const struct session *session, uint64_t id)
@@ -264,7 +264,7 @@ enum end_reason session_recall(const struct session *session, uint64_t lease)
 struct learned_key session_learned_key(const struct session *session, const char *workspace)
 {
     struct learned_key key = {.uid = identity_charged(&session->identity)};
-    text_copy(key.class, sizeof key.class, session->flow->class->name);
+    text_copy(key.class, sizeof key.class, session->share->class->name);
     text_copy(key.client, sizeof key.client, session->name);
     text_copy(key.workspace, sizeof key.workspace, workspace);
     return key;
@@ -279,11 +279,11 @@ bool token_equal(const struct token *a, const struct token *b)
     return difference == 0;
 }
 
-void session_join(struct party_table *parties, struct session *session, struct flow *flow)
+void session_join(struct principal_table *principals, struct session *session, struct share *share)
 {
     struct account *above[ACCOUNT_ABOVE_MAX];
-    session->flow = flow;
-    flow_accounts(parties, flow, above);
+    session->share = share;
+    share_accounts(principals, share, above);
     account_move(&session->account, above);
-    flow_count_session(flow, true);
+    share_count_session(share, true);
 }

@@ -13,7 +13,7 @@
 #include "daemon/core/input.h"
 #include "daemon/core/learned.h"
 #include "daemon/core/lease.h"
-#include "daemon/core/party.h"
+#include "daemon/core/principal.h"
 #include "daemon/core/slots.h"
 #include "daemon/core/waiting.h"
 
@@ -41,7 +41,7 @@ struct session {
     char name[MESSAGE_NAME_SIZE];
     void *peer; /* the shell's */
     struct account account;
-    struct flow *flow;
+    struct share *share;
     struct refusal last_refusal; /* for whoever asks why */
     enum location refused_location;
     struct wish refused_wish;
@@ -95,8 +95,8 @@ void session_table_init(struct session_table *table);
 struct session *session_new(struct session_table *table, uint64_t id, const struct identity *identity,
                             const struct byte_limits *limits);
 
-/* Puts a session under a flow, whose reference it takes, and under the accounts above that. */
-void session_join(struct party_table *parties, struct session *session, struct flow *flow);
+/* Puts a session under a share, whose reference it takes, and under the accounts above that. */
+void session_join(struct principal_table *principals, struct session *session, struct share *share);
 
 /* It has so many slots from now on; 0: as before. Never fewer. */
 void session_set_room(struct session *session, const struct control_room *room);

@@ -9,13 +9,13 @@
 
 static uint64_t limit_or(uint64_t said, uint64_t otherwise)
 {
-    return said == LIMIT_UNSAID ? otherwise : said == 0 ? LIMIT_OFF : said;
+    return said == LIMIT_DEFAULT ? otherwise : said == 0 ? LIMIT_OFF : said;
 }
 
 /* The client's own limits: twice its heap unless it says otherwise, as the off-heap limit of a JVM's arrays. */
 static struct byte_limits client_limits(const struct hello_request *hello)
 {
-    bool has_heap = hello->heap_bytes != LIMIT_UNSAID && hello->heap_bytes != 0;
+    bool has_heap = hello->heap_bytes != LIMIT_DEFAULT && hello->heap_bytes != 0;
     uint64_t from_heap = has_heap ? size_multiply_saturated(hello->heap_bytes, 2) : LIMIT_OFF;
     uint64_t max_bytes = limit_or(hello->max_bytes, from_heap);
     return (struct byte_limits){
@@ -26,10 +26,10 @@ static struct byte_limits client_limits(const struct hello_request *hello)
 }
 
 /* Answers where there is no room. A user without a quota has the bound that all have. */
-static bool has_room_for_session(struct step *step, const struct flow *flow, const struct input *input)
+static bool has_room_for_session(struct step *step, const struct share *share, const struct input *input)
 {
     uint32_t most = step->broker->options.settings.user_sessions_max;
-    const struct party *full = flow_full_of_sessions(flow), *user = flow->user;
+    const struct principal *full = share_full_of_sessions(share), *user = share->user;
     if (full) {
         answer_error(step, input->peer, input->open.request_id, ERROR_TOO_MANY,
                      "%s has %llu sessions, as many as its max_sessions allows; end one first, or raise that",
@@ -55,22 +55,22 @@ void sessions_open(struct step *step, const struct input *input)
         return;
     }
     struct byte_limits limits = client_limits(&input->open.hello);
-    struct flow *flow = flow_join(&broker->parties, &input->open.identity, input->open.hello.name);
-    if (flow && !has_room_for_session(step, flow, input)) {
-        flow_leave(&broker->parties, flow);
+    struct share *share = share_join(&broker->principals, &input->open.identity, input->open.hello.name);
+    if (share && !has_room_for_session(step, share, input)) {
+        share_leave(&broker->principals, share);
         return;
     }
     struct session *session =
-        flow ? session_new(&broker->sessions, broker->next_session, &input->open.identity, &limits) : NULL;
+        share ? session_new(&broker->sessions, broker->next_session, &input->open.identity, &limits) : NULL;
     if (!session) {
         answer_out_of_tables(step, input->peer, input->open.request_id);
-        if (flow) {
-            flow_leave(&broker->parties, flow);
+        if (share) {
+            share_leave(&broker->principals, share);
         }
         return;
     }
     broker->next_session++;
-    session_join(&broker->parties, session, flow);
+    session_join(&broker->principals, session, share);
     session->token = input->open.token;
     session->peer = input->peer;
     session_set_room(session, &input->open.room);

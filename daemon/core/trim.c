@@ -42,7 +42,7 @@ static bool may_be_asked(const struct step *step, const struct session *session,
                          const struct denial *denial)
 {
     return session != asking && session->state == SESSION_CONNECTED && !was_asked_lately(step, session) &&
-           account_stands_under(&session->account, denial->excess.account) &&
+           account_is_descendant_of(&session->account, denial->excess.account) &&
            account_used(&session->account, denial_limit(denial)) > 0;
 }
 
@@ -62,8 +62,8 @@ static bool comes_before(const struct choice *choice, const struct session *a, c
     if (a->trims_vain != b->trims_vain) {
         return a->trims_vain < b->trims_vain;
     }
-    if (!choice->by_gain_alone && a->flow->priority != b->flow->priority) {
-        return a->flow->priority < b->flow->priority;
+    if (!choice->by_gain_alone && a->share->priority != b->share->priority) {
+        return a->share->priority < b->share->priority;
     }
     return gain_a != gain_b ? gain_a > gain_b : account_used(&a->account, limit) > account_used(&b->account, limit);
 }
@@ -90,7 +90,7 @@ static void ask(struct step *step, struct session *session, const struct denial 
         (struct trim_event){.wanted_bytes = wanted(denial), .location = denial->location, .deadline_ms = trim_ms};
 }
 
-static void file(struct choice *choice, struct session *session)
+static void insert(struct choice *choice, struct session *session)
 {
     size_t at = choice->count;
     while (at > 0 && comes_before(choice, session, choice->sessions[at - 1])) {
@@ -112,7 +112,7 @@ static uint64_t choose(const struct step *step, const struct session *asking, st
     choice->count = 0;
     TAILQ_FOREACH(session, &step->broker->sessions.holding, in_holding) {
         if (may_be_asked(step, session, asking, choice->denial)) {
-            file(choice, session);
+            insert(choice, session);
         }
     }
     for (size_t i = 0; i < choice->count; i++) {

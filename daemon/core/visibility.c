@@ -5,7 +5,7 @@
 
 bool visibility_shows_user(const struct broker *broker, const struct identity *viewer, uint32_t uid)
 {
-    return access_may_see(&broker->parties.policy->access, broker->options.daemon_uid, viewer, uid);
+    return access_may_see(&broker->principals.policy->access, broker->options.daemon_uid, viewer, uid);
 }
 
 bool visibility_shows(const struct broker *broker, const struct identity *viewer, const struct session *session)
@@ -15,7 +15,7 @@ bool visibility_shows(const struct broker *broker, const struct identity *viewer
 
 bool visibility_shows_all(const struct broker *broker, const struct identity *viewer)
 {
-    return access_may_see_all(&broker->parties.policy->access, broker->options.daemon_uid, viewer);
+    return access_may_see_all(&broker->principals.policy->access, broker->options.daemon_uid, viewer);
 }
 
 /* Which user it is helps; which process is not everybody's business. */

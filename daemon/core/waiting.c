@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A waiting request is in the list of its flow and in that of its session, and is counted in both, by its user and by
+/* A waiting request is in the list of its share and in that of its session, and is counted in both, by its user and by
  * the broker: all of that happens here. */
 #include "daemon/core/waiting.h"
 
@@ -13,7 +13,7 @@
 static void count(struct broker *broker, const struct waiting *waiting, bool add)
 {
     const uint64_t one = add ? 1 : UINT64_MAX; /* unsigned arithmetic wraps: this is minus one */
-    struct party *user = waiting->session->flow->user;
+    struct principal *user = waiting->session->share->user;
     waiting->session->waiting_count += (size_t)one;
     user->waiting += one;
     user->under_way += one;
@@ -29,11 +29,11 @@ struct waiting *waiting_new(struct broker *broker, struct session *session, cons
     }
     TAILQ_INIT(&waiting->victims);
     waiting->session = session;
-    waiting->flow = session->flow;
+    waiting->share = session->share;
     waiting->demand = *demand;
     waiting->number = ++broker->next_waiting;
     waiting->since = now;
-    TAILQ_INSERT_TAIL(&session->flow->waiting, waiting, in_flow);
+    TAILQ_INSERT_TAIL(&session->share->waiting, waiting, in_share);
     TAILQ_INSERT_TAIL(&session->waiting, waiting, in_session);
     count(broker, waiting, true);
     return waiting;
@@ -50,7 +50,7 @@ bool waiting_check_again(struct step *step, struct waiting *waiting)
 
 void waiting_free(struct broker *broker, struct waiting *waiting)
 {
-    TAILQ_REMOVE(&waiting->flow->waiting, waiting, in_flow);
+    TAILQ_REMOVE(&waiting->share->waiting, waiting, in_share);
     TAILQ_REMOVE(&waiting->session->waiting, waiting, in_session);
     count(broker, waiting, false);
     victim_spare_all(broker, waiting);
@@ -71,17 +71,17 @@ void waiting_follow_session(struct session *session)
 {
     struct waiting *waiting, *other;
     TAILQ_FOREACH(waiting, &session->waiting, in_session) {
-        TAILQ_REMOVE(&waiting->flow->waiting, waiting, in_flow);
-        waiting->flow = session->flow;
-        TAILQ_FOREACH(other, &session->flow->waiting, in_flow) {
+        TAILQ_REMOVE(&waiting->share->waiting, waiting, in_share);
+        waiting->share = session->share;
+        TAILQ_FOREACH(other, &session->share->waiting, in_share) {
             if (other->number > waiting->number) {
                 break;
             }
         }
         if (other) {
-            TAILQ_INSERT_BEFORE(other, waiting, in_flow);
+            TAILQ_INSERT_BEFORE(other, waiting, in_share);
         } else {
-            TAILQ_INSERT_TAIL(&session->flow->waiting, waiting, in_flow);
+            TAILQ_INSERT_TAIL(&session->share->waiting, waiting, in_share);
         }
     }
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A request that waits for memory, in the list of its flow and in that of its session. */
+/* A request that waits for memory, in the list of its share and in that of its session. */
 #pragma once
 
 #include <sys/queue.h>
@@ -11,7 +11,7 @@ TAILQ_HEAD(victim_list, lease);
 
 struct waiting {
     struct session *session;
-    struct flow *flow;
+    struct share *share;
     struct demand demand;
     uint64_t number;                  /* grows with each one that comes */
     uint64_t since;                   /* service clock */
@@ -21,11 +21,11 @@ struct waiting {
     bool has_asked;                   /* clients to trim */
     uint64_t asked_at;                /* the last time */
     bool has_claimed;                 /* in the present walk */
-    const struct account *last_lease; /* up to whose party it claimed a lease at the last look; NULL: it did not */
+    const struct account *last_lease; /* up to whose principal it claimed a lease at the last look; NULL: it did not */
     const struct account *claims_up_to[LOCATIONS]; /* at the last look; NULL: it claimed nothing there */
     struct refusal blocked;                        /* by what, at the last look */
     struct victim_list victims;                    /* leases that will be taken for it */
-    TAILQ_ENTRY(waiting) in_flow;
+    TAILQ_ENTRY(waiting) in_share;
     TAILQ_ENTRY(waiting) in_session;
 };
 
@@ -35,7 +35,7 @@ TAILQ_HEAD(session_waiting_list, waiting);
 struct broker;
 struct step;
 
-/* A request that waits from now on, at the end of its flow; NULL: out of memory. */
+/* A request that waits from now on, at the end of its share; NULL: out of memory. */
 struct waiting *waiting_new(struct broker *broker, struct session *session, const struct demand *demand, uint64_t now);
 
 /* Other settings are in force: its demand is resolved anew. False after an answer: it makes no sense any more. */
@@ -47,5 +47,5 @@ void waiting_free(struct broker *broker, struct waiting *waiting);
 /* Nothing of the session waits any longer. */
 void waiting_drop_session(struct broker *broker, struct session *session);
 
-/* The session has another flow: its requests go there, each to the place that its age gives it. */
+/* The session has another share: its requests go there, each to the place that its age gives it. */
 void waiting_follow_session(struct session *session);

@@ -44,7 +44,7 @@ static void fill_queue_entry(const struct broker *broker, const struct waiting *
         .remaining_ms = milliseconds(size_subtract_floored(waiting->until, now)),
     };
     text_copy(entry->name, sizeof entry->name, session->name);
-    text_copy(entry->class, sizeof entry->class, waiting->flow->class->name);
+    text_copy(entry->class, sizeof entry->class, waiting->share->class->name);
     text_copy(entry->limit, sizeof entry->limit, waiting->blocked.limit);
     text_copy(entry->whose, sizeof entry->whose, waiting->blocked.whose);
 }
@@ -153,7 +153,7 @@ static struct outlook look_in(struct explanation *explanation, struct session *s
 /* The way that could serve it first: of both locations, where either would do. */
 static struct outlook look_ahead(struct explanation *explanation, struct session *session, const struct wish *wish)
 {
-    const struct party *full = wish->takes_lease ? flow_full_of_leases(session->flow) : NULL;
+    const struct principal *full = wish->takes_lease ? share_full_of_leases(session->share) : NULL;
     if (full) {
         struct outlook outlook = {.location = wish->location, .denial = denial_of_leases(full)};
         outlook.earliest_ms = earliest_for(explanation, session, &outlook.denial);

@@ -9,7 +9,7 @@
 #include "daemon/runtime/connection_state.h"
 #include "daemon/runtime/peer.h"
 #include "daemon/runtime/reply.h"
-#include "daemon/runtime/turns.h"
+#include "daemon/runtime/scheduler.h"
 #include "proto/base/cleanup.h"
 #include "proto/transport.h"
 
@@ -17,10 +17,10 @@ static struct connection *connection_new(struct server *server, int socket, cons
 {
     struct connection *connection = calloc(1, sizeof *connection);
     struct peer *peer = connection ? peer_new(server, identity) : NULL;
-    struct caller *caller = peer ? callers_add(&server->callers, identity_charged(identity)) : NULL;
-    if (!caller || uv_poll_init(&server->loop, &connection->poll, socket) < 0) {
-        if (caller) {
-            callers_remove(caller);
+    struct user_load *load = peer ? user_loads_add(&server->user_loads, identity_charged(identity)) : NULL;
+    if (!load || uv_poll_init(&server->loop, &connection->poll, socket) < 0) {
+        if (load) {
+            user_loads_remove(load);
         }
         free(connection);
         if (peer) {
@@ -30,7 +30,7 @@ static struct connection *connection_new(struct server *server, int socket, cons
     }
     connection->server = server;
     connection->peer = peer;
-    connection->caller = caller;
+    connection->load = load;
     connection->fd = socket;
     connection->may_bring = !transport_refuses_descriptors(socket);
     connection->references = 1;
@@ -48,7 +48,7 @@ static void admit(struct connection *connection)
 {
     const struct config *config = connection->server->config;
     const struct identity *identity = &connection->peer->identity;
-    if (connection->caller->connections > config->clients.connections_max) {
+    if (connection->load->connections > config->clients.connections_max) {
         reply_fail(connection, ERROR_TOO_MANY,
                    "user %u has %u connections, as many as [clients] max_connections allows; close some",
                    identity_charged(identity), config->clients.connections_max);
@@ -71,7 +71,7 @@ void accept_socket(struct server *server, int socket)
     }
     connection_listen(connection);
     admit(connection);
-    turns_charge(connection->caller, clock_monotonic() - began);
+    scheduler_charge(connection->load, clock_monotonic() - began);
 }
 
 void accept_to_refuse(struct server *server, int socket)

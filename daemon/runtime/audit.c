@@ -15,10 +15,10 @@
 #include "daemon/os/fault.h"
 #include "daemon/runtime/audit_scan.h"
 #include "daemon/runtime/clock.h"
+#include "daemon/runtime/integrity_scan.h"
 #include "daemon/runtime/log.h"
 #include "daemon/runtime/reply.h"
 #include "daemon/runtime/tampering.h"
-#include "daemon/runtime/watch.h"
 #include "proto/base/container.h"
 #include "proto/base/size.h"
 

@@ -9,5 +9,5 @@ struct server;
 /* Monotonic time. */
 uint64_t clock_monotonic(void);
 
-/* Service time: monotonic time less the time that the daemon was away. It stands still while leases are judged. */
+/* Service time: monotonic time less the time that the daemon was away. It stands still while leases are checked. */
 uint64_t clock_now(const struct server *server);

@@ -13,7 +13,7 @@
 
 #include "daemon/runtime/connection_state.h"
 #include "daemon/runtime/peer.h"
-#include "daemon/runtime/turns.h"
+#include "daemon/runtime/scheduler.h"
 
 int connection_socket(const struct connection *connection)
 {
@@ -58,7 +58,7 @@ void connection_close(struct connection *connection)
         return;
     }
     connection->is_ended = true;
-    turns_remove(connection);
+    scheduler_remove(connection);
     (void)uv_poll_stop(&connection->poll);
     LIST_INSERT_HEAD(&connection->server->ended, connection, in_ended);
 }
@@ -96,7 +96,7 @@ static void on_ready(uv_poll_t *poll, int status, int events)
         connection->is_paused = true;
         connection_listen(connection);
     } else {
-        turns_add(connection);
+        scheduler_add(connection);
     }
 }
 

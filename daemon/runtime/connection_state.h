@@ -8,7 +8,7 @@
 struct connection {
     struct server *server;
     struct peer *peer;
-    struct caller *caller;
+    struct user_load *load;
     int fd;
     uint32_t references; /* until it is torn down the server has one */
     bool is_ended;       /* to be torn down by the reaper; nothing is read or sent any more */

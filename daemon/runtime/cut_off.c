@@ -16,14 +16,14 @@ enum { LOOKS_AT_ONCE = 64 };
 static bool is_slow(const struct server *server, const struct connection *connection, uint64_t now)
 {
     uint64_t since = now - connection->outbox.unread_since;
-    return since >= SLOW_NS && (connection->caller->unread_descriptors > IN_FLIGHT_FEW ||
+    return since >= SLOW_NS && (connection->load->unread_descriptors > IN_FLIGHT_FEW ||
                                 (since >= LONG_SLOW_NS && in_flight_is_full(&server->in_flight)));
 }
 
 /* Whose user has more in flight; of those with a few, who has not received for longer. */
 static bool is_worse(const struct connection *a, const struct connection *b)
 {
-    uint32_t of_a = a->caller->unread_descriptors, of_b = b->caller->unread_descriptors;
+    uint32_t of_a = a->load->unread_descriptors, of_b = b->load->unread_descriptors;
     if (of_a > IN_FLIGHT_FEW || of_b > IN_FLIGHT_FEW) {
         return of_a > of_b;
     }
@@ -47,7 +47,7 @@ static struct connection *find_worst(const struct server *server)
 }
 
 /* Nobody has more than the few that everybody may have, or has had them for long. */
-static void log_crowd(const struct server *server)
+static void log_many_users(const struct server *server)
 {
     static const struct log_about anybody = {.event = LOG_EVENT_NONE};
     if (log_allows(&anybody)) {
@@ -68,7 +68,7 @@ void cut_off_worst(struct server *server)
     struct connection *worst = find_worst(server);
     server->in_flight.is_short = false;
     if (!worst) {
-        log_crowd(server);
+        log_many_users(server);
         return;
     }
     struct log_about about = about_peer(worst->peer, LOG_EVENT_CLIENT_CUT_OFF, 0);
@@ -76,7 +76,7 @@ void cut_off_worst(struct server *server)
         log_line(LOG_LEVEL_WARNING, &about,
                  "process %d does not receive its descriptors and others have no room for theirs: disconnected (uid %u "
                  "has %u in flight, of %u that all may have)",
-                 worst->peer->identity.pid, worst->peer->identity.uid, worst->caller->unread_descriptors,
+                 worst->peer->identity.pid, worst->peer->identity.uid, worst->load->unread_descriptors,
                  server->in_flight.most);
     }
     server->cut_off++;

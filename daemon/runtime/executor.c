@@ -8,7 +8,7 @@
 #include "daemon/os/fault.h"
 #include "daemon/runtime/clock.h"
 #include "daemon/runtime/event_log.h"
-#include "daemon/runtime/keeper.h"
+#include "daemon/runtime/fdstore.h"
 
 static void broadcast(struct server *server, struct reply *reply)
 {
@@ -33,7 +33,7 @@ static void open_session(struct peer *peer, const struct effect_session *session
 {
     peer->session = session->session;
     control_write_pressure(&peer->control, peer->server->pressure_level);
-    keeper_keep_session(peer);
+    fdstore_keep_session(peer);
     peer_welcome(peer, session->request_id, false);
 }
 
@@ -42,7 +42,7 @@ static void reply_to_peer(struct effect_reply *reply)
     struct segment_file *file = reply->segment_handle;
     if (file) {
         segment_lend(file, identity_charged(&((struct peer *)reply->peer)->identity));
-        keeper_keep_segment(file);
+        fdstore_keep_segment(file);
     }
     event_log_reply(reply);
     peer_send(reply->peer, &reply->reply, file ? file->fd : -EBADF);
@@ -77,7 +77,7 @@ static void carry_out(struct server *server, struct effect *effect)
         write_slot(&effect->slot);
         break;
     case EFFECT_SESSION_OVER:
-        keeper_forget_session(effect->session.peer);
+        fdstore_forget_session(effect->session.peer);
         peer_hang_up(effect->session.peer);
         break;
     case EFFECT_SESSION_GONE:

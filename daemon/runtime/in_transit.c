@@ -11,16 +11,16 @@ enum {
     IN_FLIGHT_MAX = 16,    /* descriptors of one connection */
 };
 
-void in_transit_count(struct server *server, struct caller *caller, uint32_t more, uint32_t fewer)
+void in_transit_count(struct server *server, struct user_load *load, uint32_t more, uint32_t fewer)
 {
-    caller->unread_descriptors += more - fewer;
+    load->unread_descriptors += more - fewer;
     server->in_flight.total += more - fewer;
 }
 
 void in_transit_forget(struct connection *connection)
 {
     if (connection->outbox.unread_descriptors) {
-        in_transit_count(connection->server, connection->caller, 0, connection->outbox.unread_descriptors);
+        in_transit_count(connection->server, connection->load, 0, connection->outbox.unread_descriptors);
         connection->outbox.unread_descriptors = 0;
         TAILQ_REMOVE(&connection->server->unreceived, connection, in_unreceived);
     }
@@ -31,7 +31,7 @@ void in_transit_recount(struct connection *connection)
     struct outbox *outbox = &connection->outbox;
     int unread_bytes = transport_unread(connection->fd);
     if (unread_bytes == 0) {
-        connection->caller->has_received = true;
+        connection->load->has_received = true;
         in_transit_forget(connection);
     } else if (unread_bytes < outbox->unread_bytes) {
         outbox->unread_since = clock_monotonic();
@@ -53,8 +53,8 @@ void in_transit_recount_some(struct server *server, int looks)
 static bool has_room_in_flight(const struct connection *connection)
 {
     return connection->outbox.unread_descriptors < IN_FLIGHT_MAX &&
-           in_flight_allows(&connection->server->in_flight, connection->caller->unread_descriptors,
-                            connection->caller->has_received);
+           in_flight_allows(&connection->server->in_flight, connection->load->unread_descriptors,
+                            connection->load->has_received);
 }
 
 bool in_transit_allows(struct connection *connection)
@@ -65,7 +65,7 @@ bool in_transit_allows(struct connection *connection)
     }
     bool may = has_room_in_flight(connection);
     if (!may && connection->outbox.unread_descriptors < IN_FLIGHT_MAX) {
-        in_flight_note_refused(in_flight, connection->caller->unread_descriptors);
+        in_flight_note_refused(in_flight, connection->load->unread_descriptors);
     }
     return may;
 }
@@ -77,6 +77,6 @@ void in_transit_note_sent(struct connection *connection)
         TAILQ_INSERT_TAIL(&connection->server->unreceived, connection, in_unreceived);
         outbox->unread_since = clock_monotonic();
     }
-    in_transit_count(connection->server, connection->caller, 1, 0);
+    in_transit_count(connection->server, connection->load, 1, 0);
     in_transit_recount_some(connection->server, LOOKS_PER_SENDING);
 }

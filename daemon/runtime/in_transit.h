@@ -5,7 +5,7 @@
 #include "daemon/runtime/server.h"
 
 /* Counts descriptors of a user, more or fewer. */
-void in_transit_count(struct server *server, struct caller *caller, uint32_t more, uint32_t fewer);
+void in_transit_count(struct server *server, struct user_load *load, uint32_t more, uint32_t fewer);
 
 /* Whether the connection may be sent another one. */
 bool in_transit_allows(struct connection *connection);

@@ -19,7 +19,7 @@
 #include "daemon/runtime/accept.h"
 #include "daemon/runtime/activation.h"
 #include "daemon/runtime/log.h"
-#include "daemon/runtime/tending.h"
+#include "daemon/runtime/maintenance.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/text.h"
 #include "proto/transport.h"
@@ -234,7 +234,7 @@ int listener_open(struct server *server, struct handed_descriptors *handed)
     if (result < 0) {
         return result;
     }
-    tending_start(server);
+    maintenance_start(server);
     server->listener.data = server;
     return uv_poll_start(&server->listener, UV_READABLE, on_caller);
 }

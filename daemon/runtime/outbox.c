@@ -11,10 +11,10 @@
 #include "daemon/runtime/connection_state.h"
 #include "daemon/runtime/cut_off.h"
 #include "daemon/runtime/in_transit.h"
-#include "daemon/runtime/lingering.h"
+#include "daemon/runtime/scheduler.h"
 #include "daemon/runtime/segments.h"
 #include "daemon/runtime/socket_close.h"
-#include "daemon/runtime/turns.h"
+#include "daemon/runtime/unread_socket.h"
 #include "proto/base/cleanup.h"
 #include "proto/transport.h"
 
@@ -73,10 +73,10 @@ static void on_held(uv_timer_t *timer)
     for (int i = 0; i < LOOKS_AT_ONCE && (connection = TAILQ_FIRST(&server->held)); i++) {
         TAILQ_REMOVE(&server->held, connection, in_held);
         connection->outbox.is_held = false;
-        turns_add(connection);
+        scheduler_add(connection);
     }
-    lingering_look(server);
-    if (!TAILQ_EMPTY(&server->held) || !TAILQ_EMPTY(&server->lingering)) {
+    unread_sockets_look(server);
+    if (!TAILQ_EMPTY(&server->held) || !TAILQ_EMPTY(&server->unread_sockets)) {
         look_again(server);
     }
 }
@@ -106,11 +106,11 @@ static bool has_room(const struct connection *connection, const struct outgoing 
     const struct server *server = connection->server;
     const struct client_bounds *bounds = &server->config->clients;
     const struct outbox *outbox = &connection->outbox;
-    const struct caller *caller = connection->caller;
+    const struct user_load *load = connection->load;
     return outbox->queued_frames < OUTBOX_FRAMES_MAX &&
            outbox->queued_bytes + outgoing->bytes <= bounds->unread_bytes_max &&
-           caller->queued_bytes + outgoing->bytes <= bounds->user_unread_bytes_max &&
-           (outgoing->fd < 0 || caller->queued_descriptors < server->in_flight.user_most);
+           load->queued_bytes + outgoing->bytes <= bounds->user_unread_bytes_max &&
+           (outgoing->fd < 0 || load->queued_descriptors < server->in_flight.user_most);
 }
 
 /* A descriptor of our own: the lease may end before it is sent. */
@@ -126,8 +126,8 @@ static void put_in(struct connection *connection, struct frame_queue *queue, str
     TAILQ_INSERT_TAIL(queue, queued, in_queue);
     outbox->queued_frames++;
     outbox->queued_bytes += queued->bytes;
-    connection->caller->queued_bytes += queued->bytes;
-    connection->caller->queued_descriptors += queued->fd >= 0;
+    connection->load->queued_bytes += queued->bytes;
+    connection->load->queued_descriptors += queued->fd >= 0;
 }
 
 static void take_out(struct connection *connection, struct frame_queue *queue, struct queued_frame *queued)
@@ -136,11 +136,11 @@ static void take_out(struct connection *connection, struct frame_queue *queue, s
     TAILQ_REMOVE(queue, queued, in_queue);
     outbox->queued_frames--;
     outbox->queued_bytes -= queued->bytes;
-    connection->caller->queued_bytes -= queued->bytes;
-    connection->caller->queued_descriptors -= queued->fd >= 0;
+    connection->load->queued_bytes -= queued->bytes;
+    connection->load->queued_descriptors -= queued->fd >= 0;
     descriptor_forget(&connection->server->descriptors, queued->fd);
     if (queued->fd >= 0) { /* it may be the last one of a file */
-        segment_close_descriptor(connection->server, connection->caller->uid, queued->fd);
+        segment_close_descriptor(connection->server, connection->load->uid, queued->fd);
     }
     free(queued);
 }
@@ -279,15 +279,15 @@ void outbox_close(struct connection *connection)
     if (outbox->unread_descriptors) {
         in_transit_recount(connection);
     }
-    if (outbox->unread_descriptors && lingering_begin(connection)) {
+    if (outbox->unread_descriptors && unread_socket_keep(connection)) {
         connection->server->held_pause_ms = 1;
         look_again(connection->server);
-        in_transit_count(connection->server, connection->caller, outbox->unread_descriptors,
+        in_transit_count(connection->server, connection->load, outbox->unread_descriptors,
                          0); /* they are the socket's now */
         in_transit_forget(connection);
     } else {
         in_transit_forget(connection);
-        socket_close(connection->server, connection->caller, connection->fd, connection->may_bring);
+        socket_close(connection->server, connection->load, connection->fd, connection->may_bring);
     }
     connection->fd = -EBADF;
 }
@@ -296,7 +296,7 @@ void outbox_open_all(struct server *server)
 {
     TAILQ_INIT(&server->unreceived);
     TAILQ_INIT(&server->held);
-    TAILQ_INIT(&server->lingering);
+    TAILQ_INIT(&server->unread_sockets);
     in_flight_init(&server->in_flight, (uint32_t)server->fd_ceiling);
     server->held_pause_ms = 1;
     (void)uv_timer_init(&server->loop, &server->held_timer);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "daemon/runtime/keeper.h"
+#include "daemon/runtime/fdstore.h"
 #include "daemon/runtime/reply.h"
 #include "proto/base/cleanup.h"
 
@@ -41,7 +41,7 @@ int peer_make_room(struct peer *peer, uint32_t slots)
     while (result == 0 && peer->protocol >= 2 && control_slots(control) < slots) {
         result = control_grow(control, &peer->server->config->clients.control);
         if (result == 0) {
-            keeper_keep_control_page(peer, control->count - 1);
+            fdstore_keep_control_page(peer, control->count - 1);
             send_control_page(peer, control->count - 1);
         }
     }
@@ -71,8 +71,8 @@ void peer_free(struct peer *peer)
     assert(peer->is_retired && !peer->references);
     LIST_REMOVE(peer, in_retired);
     LIST_REMOVE(peer, in_server);
-    keeper_forget_session(peer);
-    keeper_forget_control(peer);
+    fdstore_forget_session(peer);
+    fdstore_forget_control(peer);
     control_close(&peer->control);
     control_return_soon(peer->server);
     if (!peer->watching) {
@@ -114,7 +114,7 @@ void peer_welcome(struct peer *peer, uint64_t request_id, bool resumed)
         .resumed = resumed,
         .message_bytes_max = MESSAGE_BYTES_MAX,
         .control_bytes = first_page_bytes(peer),
-        .leases_survive = keeper_is_active(peer->server),
+        .leases_survive = fdstore_is_active(peer->server),
     };
     broker_fill_welcome(peer->server->broker, peer->session, &reply.welcome);
     peer->greeted = true;

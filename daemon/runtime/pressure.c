@@ -21,15 +21,15 @@ enum { SAMPLING_MS = 1000 };
 
 static const char *const level_names[] = {"none", "some", "full"};
 
-static void judge(struct server *server);
+static void update_level(struct server *server);
 
 static void on_end(uv_timer_t *timer)
 {
-    judge(timer->data);
+    update_level(timer->data);
 }
 
 /* The highest level that a source told of lately. */
-static void judge(struct server *server)
+static void update_level(struct server *server)
 {
     uint64_t now = clock_monotonic(), next = UINT64_MAX;
     struct input input = {.kind = INPUT_PRESSURE, .pressure = PRESSURE_NONE};
@@ -134,7 +134,7 @@ static void on_pressure(uv_poll_t *poll, int status, int events)
                   level_names[source->level]);
     } else if (heard) {
         source->until = clock_monotonic() + LASTS;
-        judge(server);
+        update_level(server);
     }
 }
 

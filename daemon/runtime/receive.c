@@ -6,10 +6,10 @@
 #include "daemon/runtime/connection_state.h"
 #include "daemon/runtime/reply.h"
 #include "daemon/runtime/requests.h"
-#include "daemon/runtime/turns.h"
+#include "daemon/runtime/scheduler.h"
 #include "proto/transport.h"
 
-enum { READS_TO_JUDGE = 32 }; /* before the leases of its client are judged */
+enum { READS_BEFORE_EXPIRY = 32 }; /* before the leases of its client are checked */
 
 static void serve_payload(struct connection *connection, const uint8_t *payload, size_t bytes)
 {
@@ -47,7 +47,7 @@ static bool read_one(struct connection *connection)
     ssize_t received =
         transport_receive_bare(connection->fd, server->packet, sizeof server->packet, connection->may_bring);
     connection->messages++;
-    connection->caller->messages++;
+    connection->load->messages++;
     if (received > 0) {
         serve_packet(connection, server->packet, (size_t)received);
     } else if (received == -EMSGSIZE) {
@@ -65,15 +65,15 @@ static bool read_one(struct connection *connection)
 static void read_all(struct connection *connection)
 {
     uint64_t began = clock_monotonic();
-    for (int i = 0; i < READS_TO_JUDGE && !connection->is_ended && read_one(connection); i++) {
+    for (int i = 0; i < READS_BEFORE_EXPIRY && !connection->is_ended && read_one(connection); i++) {
     }
-    turns_charge(connection->caller, clock_monotonic() - began);
+    scheduler_charge(connection->load, clock_monotonic() - began);
 }
 
 static bool has_said_enough(const struct connection *connection)
 {
     const struct client_bounds *bounds = &connection->server->config->clients;
-    return connection->messages >= bounds->messages_max || connection->caller->messages >= bounds->user_messages_max;
+    return connection->messages >= bounds->messages_max || connection->load->messages >= bounds->user_messages_max;
 }
 
 static bool serve_one(struct connection *connection)
@@ -106,9 +106,9 @@ void receive_from_peer(struct peer *peer)
 
 static void serve(struct connection *connection)
 {
-    turns_remove(connection);
+    scheduler_remove(connection);
     if (serve_one(connection)) {
-        turns_add(connection);
+        scheduler_add(connection);
     } else if (connection->is_paused) {
         connection->is_paused = false;
         connection_listen(connection);
@@ -116,16 +116,16 @@ static void serve(struct connection *connection)
 }
 
 /* Returns the time then. */
-static uint64_t serve_share(struct server *server, struct caller *caller, uint64_t now)
+static uint64_t serve_share(struct server *server, struct user_load *load, uint64_t now)
 {
     struct connection *connection;
-    TAILQ_REMOVE(&server->ready, caller, in_turn);
-    TAILQ_INSERT_TAIL(&server->ready, caller, in_turn);
-    caller->credit_ns = caller->credit_ns > 0 ? SHARE_NS : caller->credit_ns + SHARE_NS;
-    while (caller->credit_ns > 0 && (connection = TAILQ_FIRST(&caller->ready))) {
+    TAILQ_REMOVE(&server->ready, load, in_turn);
+    TAILQ_INSERT_TAIL(&server->ready, load, in_turn);
+    load->credit_ns = load->credit_ns > 0 ? SHARE_NS : load->credit_ns + SHARE_NS;
+    while (load->credit_ns > 0 && (connection = TAILQ_FIRST(&load->ready))) {
         serve(connection);
         uint64_t then = clock_monotonic();
-        turns_charge(caller, then - now);
+        scheduler_charge(load, then - now);
         now = then;
     }
     return now;
@@ -134,8 +134,8 @@ static uint64_t serve_share(struct server *server, struct caller *caller, uint64
 void receive_in_turns(struct server *server)
 {
     uint64_t now = clock_monotonic(), end = now + TURN_NS;
-    struct caller *caller;
-    while (now < end && (caller = TAILQ_FIRST(&server->ready))) {
-        now = serve_share(server, caller, now);
+    struct user_load *load;
+    while (now < end && (load = TAILQ_FIRST(&server->ready))) {
+        now = serve_share(server, load, now);
     }
 }

@@ -16,11 +16,11 @@
 #include "daemon/runtime/executor.h"
 #include "daemon/runtime/hello.h"
 #include "daemon/runtime/host_view.h"
+#include "daemon/runtime/integrity_scan.h"
 #include "daemon/runtime/named_requests.h"
 #include "daemon/runtime/peer.h"
 #include "daemon/runtime/reload.h"
 #include "daemon/runtime/reply.h"
-#include "daemon/runtime/watch.h"
 #include "proto/base/size.h"
 
 typedef void handler(struct connection *connection, const struct request *request);
@@ -60,7 +60,7 @@ static void serve_measured(struct connection *connection, const struct request *
         .identity = peer->identity, .request = request, .file_bytes = file_bytes, .room = peer_room(peer)};
     executor_feed(server, &input);
     if (request->kind == REQUEST_RENEW) { /* after the answer, which does not wait for it */
-        watch_renewed(server, session);
+        integrity_scan_renewed(server, session);
     }
 }
 

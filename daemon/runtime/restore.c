@@ -7,8 +7,8 @@
 
 #include "daemon/runtime/clock.h"
 #include "daemon/runtime/executor.h"
-#include "daemon/runtime/keeper.h"
-#include "daemon/runtime/keeper_names.h"
+#include "daemon/runtime/fdstore.h"
+#include "daemon/runtime/fdstore_names.h"
 #include "daemon/runtime/peer_watch.h"
 #include "daemon/runtime/restore_control.h"
 #include "proto/base/cleanup.h"
@@ -27,16 +27,16 @@ static bool is_passing(int result)
     return result < 0 && result != -EPROTO && result != -ENOENT && result != -EEXIST && result != -EINVAL;
 }
 
-static int take(struct restoring *restoring, enum keeper_kind kind, uint32_t record)
+static int take(struct restoring *restoring, enum fdstore_kind kind, uint32_t record)
 {
     char name[KEEPER_NAME_BYTES];
-    return handed_take(restoring->handed, keeper_name(kind, record, name));
+    return handed_take(restoring->handed, fdstore_name(kind, record, name));
 }
 
-static void forget(enum keeper_kind kind, uint32_t record)
+static void forget(enum fdstore_kind kind, uint32_t record)
 {
     char name[KEEPER_NAME_BYTES];
-    service_manager_forget(keeper_name(kind, record, name));
+    service_manager_forget(fdstore_name(kind, record, name));
 }
 
 /* ---- sessions ---- */
@@ -44,7 +44,7 @@ static void forget(enum keeper_kind kind, uint32_t record)
 static void forget_pages(uint32_t record)
 {
     for (unsigned place = 0; place < CONTROL_PAGES_MAX; place++) {
-        forget(keeper_control_kind(place), record);
+        forget(fdstore_control_kind(place), record);
     }
 }
 
@@ -54,7 +54,7 @@ static void keep_control(struct peer *peer, uint32_t record)
     char name[KEEPER_NAME_BYTES];
     forget_pages(record);
     for (unsigned place = 0; place < peer->control.count; place++) {
-        int result = service_manager_store(keeper_name(keeper_control_kind(place), record, name),
+        int result = service_manager_store(fdstore_name(fdstore_control_kind(place), record, name),
                                            peer->control.pages[place]->fd);
         if (result < 0) {
             log_warning("session %llu would not outlive another restart: %s", (unsigned long long)peer->session,
@@ -67,7 +67,7 @@ static int restore_control_pages(struct restoring *restoring, struct peer *peer,
 {
     int fds[CONTROL_PAGES_MAX];
     for (unsigned place = 0; place < CONTROL_PAGES_MAX; place++) {
-        fds[place] = take(restoring, keeper_control_kind(place), record);
+        fds[place] = take(restoring, fdstore_control_kind(place), record);
     }
     int result = restore_control(peer, fds);
     for (unsigned place = 0; place < CONTROL_PAGES_MAX; place++) {
@@ -259,7 +259,7 @@ static void close_unexplained(struct restoring *restoring)
 {
     for (size_t i = 0; i < restoring->handed->count; i++) {
         struct handed_descriptor *handed = &restoring->handed->at[i];
-        if (handed->fd < 0 || !keeper_is_name(handed->name)) {
+        if (handed->fd < 0 || !fdstore_is_name(handed->name)) {
             continue;
         }
         if (handed->name[0] == KEEPER_SEGMENT) {
@@ -334,7 +334,7 @@ static int begin(struct server *server, struct handed_descriptors *handed, bool 
     return result;
 }
 
-int keeper_open(struct server *server, struct handed_descriptors *handed)
+int fdstore_open(struct server *server, struct handed_descriptors *handed)
 {
     server->table.fd = -EBADF;
     if (!service_manager_is_there()) {

@@ -17,7 +17,7 @@ static void on_idle(uv_idle_t *idle)
 
 static void on_wakeup(uv_timer_t *timer)
 {
-    (void)timer; /* it ends the poll; what is due is judged after the poll */
+    (void)timer; /* it ends the poll; what is due is checked after the poll */
 }
 
 void schedule_open(struct server *server)

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "daemon/os/fault.h"
-#include "daemon/runtime/keeper.h"
+#include "daemon/runtime/fdstore.h"
 #include "daemon/runtime/tampering.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/container.h"
@@ -115,7 +115,7 @@ static void report_made(struct segment_file *file)
 
 static void report_freed(struct segment_file *file)
 {
-    keeper_forget_segment(file);
+    fdstore_forget_segment(file);
     file->outcome = INPUT_SEGMENT_FREED;
     file->result = (struct input_segment){0};
     report(file);

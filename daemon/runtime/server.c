@@ -13,9 +13,9 @@
 #include "daemon/runtime/audit.h"
 #include "daemon/runtime/clock.h"
 #include "daemon/runtime/executor.h"
+#include "daemon/runtime/fdstore.h"
 #include "daemon/runtime/host_view.h"
-#include "daemon/runtime/keeper.h"
-#include "daemon/runtime/lingering.h"
+#include "daemon/runtime/integrity_scan.h"
 #include "daemon/runtime/listener.h"
 #include "daemon/runtime/outbox.h"
 #include "daemon/runtime/poll_table.h"
@@ -25,19 +25,19 @@
 #include "daemon/runtime/reload.h"
 #include "daemon/runtime/remembered.h"
 #include "daemon/runtime/shutdown.h"
-#include "daemon/runtime/watch.h"
+#include "daemon/runtime/unread_socket.h"
 #include "proto/base/size.h"
 
 enum { PEERS_READ_AT_ONCE = 64 };
-#define JUDGING_TIME       (2 * NANOSECONDS_PER_MILLISECOND)   /* in one turn of the loop */
+#define EXPIRY_TIME        (2 * NANOSECONDS_PER_MILLISECOND)   /* in one turn of the loop */
 #define WAITING_REFRESH_NS (200 * NANOSECONDS_PER_MILLISECOND) /* while somebody waits for memory */
 
 /* ---- time ---- */
 
-/* ---- judging ---- */
+/* ---- expiry ---- */
 
-/* Hears everybody whose lease is about to be judged. Who has hung up is judged as such. */
-static void read_before_judging(struct server *server, uint64_t now)
+/* Hears everybody whose lease is about to be checked. Who has hung up is checked as such. */
+static void read_before_expiry(struct server *server, uint64_t now)
 {
     void *peers[PEERS_READ_AT_ONCE];
     size_t count = broker_peers_to_read(server->broker, now, peers, PEERS_READ_AT_ONCE);
@@ -56,7 +56,7 @@ static void read_before_judging(struct server *server, uint64_t now)
     reaper_run(server);
 }
 
-static void judge(struct server *server)
+static void expire_due(struct server *server)
 {
     uint64_t began = clock_monotonic();
     while (broker_next_wakeup(server->broker) <= clock_now(server)) {
@@ -65,10 +65,10 @@ static void judge(struct server *server)
             host_view_refresh(server, WAITING_REFRESH_NS);
         }
         server->frozen_now = clock_now(server);
-        read_before_judging(server, server->frozen_now);
+        read_before_expiry(server, server->frozen_now);
         executor_feed(server, &tick);
         server->frozen_now = 0;
-        if (clock_monotonic() - began > JUDGING_TIME) {
+        if (clock_monotonic() - began > EXPIRY_TIME) {
             break; /* the next turn goes on: the loop does not sleep before */
         }
     }
@@ -101,8 +101,8 @@ static void after_poll(uv_check_t *handle)
     reaper_run(server);
     notice_lateness(server); /* one that was stopped while it served must not judge before it knows */
     host_view_follow_frees(server);
-    judge(server);
-    callers_forget(&server->callers);
+    expire_due(server);
+    user_loads_forget(&server->user_loads);
     shutdown_go_on(server);
 }
 
@@ -119,7 +119,7 @@ static int start_handles(struct server *server)
     outbox_open_all(server);
     (void)uv_prepare_start(&server->before_poll, before_poll);
     (void)uv_check_start(&server->after_poll, after_poll);
-    watch_start(server);
+    integrity_scan_start(server);
     control_return_start(server);
     pressure_start(server);
     return shutdown_catch_signals(server);
@@ -148,7 +148,7 @@ static int begin_service(struct server *server)
         log_error("can't take what the service manager kept: %s", strerrordesc_np(-result));
     }
     if (result == 0) {
-        result = keeper_open(server, &handed);
+        result = fdstore_open(server, &handed);
     }
     if (result == 0) {
         result = listener_open(server, &handed);
@@ -253,14 +253,14 @@ struct server *server_new(struct config *config, const char *config_file, const 
     TAILQ_INIT(&server->results);
     LIST_INIT(&server->connections);
     LIST_INIT(&server->ended);
-    LIST_INIT(&server->callers);
+    LIST_INIT(&server->user_loads);
     TAILQ_INIT(&server->ready);
     LIST_INIT(&server->peers);
     LIST_INIT(&server->retired);
     server->fd_ceiling = fd_ceiling(descriptor_limit_raise());
     control_store_init(&server->control_store, server->fd_ceiling, &server->descriptors);
     if (server_open(server) < 0) {
-        keeper_freeze(server); /* what was kept is still there for the next to start */
+        fdstore_freeze(server); /* what was kept is still there for the next to start */
         return server_free(server);
     }
     return server;
@@ -314,9 +314,9 @@ static void end_connections_and_peers(struct server *server)
         schedule_run_slices(server);
         (void)uv_run(&server->loop, UV_RUN_NOWAIT); /* their close callbacks, and an audit's end */
     } while (!LIST_EMPTY(&server->peers) || audit_is_running());
-    lingering_end_all(server);
-    callers_tend(&server->callers);
-    callers_forget(&server->callers);
+    unread_sockets_close(server);
+    user_loads_maintain(&server->user_loads);
+    user_loads_forget(&server->user_loads);
 }
 
 struct server *server_free(struct server *server)
@@ -335,7 +335,7 @@ struct server *server_free(struct server *server)
     (void)uv_loop_close(&server->loop);
     control_store_deinit(&server->control_store);
     server->broker = broker_free(server->broker);
-    keeper_close(server);
+    fdstore_close(server);
     pressure_close(server);
     config_free(server->config);
     reload_close(server);

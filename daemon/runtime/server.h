@@ -14,13 +14,13 @@
 #include "daemon/core/broker.h"
 #include "daemon/os/host_memory.h"
 #include "daemon/os/pressure.h"
-#include "daemon/runtime/callers.h"
 #include "daemon/runtime/control_return.h"
 #include "daemon/runtime/control_store.h"
 #include "daemon/runtime/in_flight.h"
 #include "daemon/runtime/schedule.h"
 #include "daemon/runtime/service_clock.h"
 #include "daemon/runtime/table.h"
+#include "daemon/runtime/user_load.h"
 #include "daemon/runtime/workers.h"
 #include "proto/codec.h"
 
@@ -44,12 +44,12 @@ enum shutdown {
 };
 
 struct connection;
-struct lingering;
+struct unread_socket;
 struct peer;
 struct segment_file;
 
 LIST_HEAD(connection_list, connection);
-TAILQ_HEAD(lingering_list, lingering);
+TAILQ_HEAD(unread_socket_list, unread_socket);
 TAILQ_HEAD(connection_queue, connection);
 LIST_HEAD(peer_list, peer);
 TAILQ_HEAD(segment_result_queue, segment_file);
@@ -87,18 +87,18 @@ struct server {
     uv_poll_t listener;
     int listen_fd;
     char socket_path[sizeof((struct sockaddr_un *)0)->sun_path + 1]; /* where it listens */
-    int spare_fd;       /* given up for an instant when descriptors run out, so that a caller can be turned away */
-    int fd_ceiling;     /* clients and segments get descriptors below it; DESCRIPTOR_RESERVE above are the daemon's */
-    uv_timer_t tending; /* of connections */
+    int spare_fd;   /* given up for an instant when descriptors run out, so that a caller can be turned away */
+    int fd_ceiling; /* clients and segments get descriptors below it; DESCRIPTOR_RESERVE above are the daemon's */
+    uv_timer_t maintenance; /* of connections */
     struct connection_list connections;
     struct connection_list ended; /* connections that the reaper tears down */
     struct control_store control_store;
     struct control_return control_return;
-    struct caller_list callers;
-    struct caller_queue ready;          /* who has connections to serve, in the order of their turns */
-    struct connection_queue unreceived; /* with descriptors that may be in flight */
-    struct connection_queue held;       /* whose descriptors are held back */
-    struct lingering_list lingering;    /* sockets of connections that have ended */
+    struct user_load_list user_loads;
+    struct user_load_queue ready;             /* who has connections to serve, in the order of their turns */
+    struct connection_queue unreceived;       /* with descriptors that may be in flight */
+    struct connection_queue held;             /* whose descriptors are held back */
+    struct unread_socket_list unread_sockets; /* sockets of connections that have ended */
     uv_timer_t held_timer;
     uint64_t held_pause_ms;
     struct in_flight in_flight;
@@ -110,7 +110,7 @@ struct server {
     uv_check_t after_poll;
     struct schedule schedule;
     uv_timer_t watch; /* over segments' sizes */
-    uint64_t watch_cursor;
+    uint64_t scan_cursor;
     struct pressure_source pressure[PRESSURE_SOURCES];
     uv_timer_t pressure_end, pressure_sampling;
     enum pressure pressure_level; /* as the core knows it */

@@ -8,7 +8,7 @@
 
 #include "daemon/runtime/clock.h"
 #include "daemon/runtime/executor.h"
-#include "daemon/runtime/keeper.h"
+#include "daemon/runtime/fdstore.h"
 #include "daemon/runtime/listener.h"
 #include "daemon/runtime/reload.h"
 #include "proto/base/size.h"
@@ -88,7 +88,7 @@ static void finish_hand_over(struct server *server)
     const struct log_about about = {.event = LOG_EVENT_HANDED_OVER};
     log_line(LOG_LEVEL_INFO, &about, "handing over to the next daemon: %" PRIu64 " leases, %s", held.leases,
              size_to_text(held.bytes, bytes));
-    keeper_freeze(server);
+    fdstore_freeze(server);
     uv_stop(&server->loop);
 }
 
@@ -144,7 +144,7 @@ static void on_signal(uv_signal_t *handle, int number)
         (void)reload(server);
     } else if (server->shutdown == SHUTDOWN_LEASES || server->is_frozen) {
         return; /* whoever asked first decided what becomes of the leases */
-    } else if (number == SIGTERM && keeper_is_active(server)) {
+    } else if (number == SIGTERM && fdstore_is_active(server)) {
         hand_over(server);
     } else {
         end_leases(server);

@@ -10,7 +10,7 @@
 /* A socket that a worker closes. It counts as its user's until it is. */
 struct closing {
     struct work work;
-    struct caller *caller;
+    struct user_load *load;
 };
 
 static void socket_closed(struct server *server, struct work *work, const struct job_result *result, int fd)
@@ -20,23 +20,23 @@ static void socket_closed(struct server *server, struct work *work, const struct
     (void)result;
     (void)fd;
     (void)fd_close(work->fd);
-    callers_remove(closing->caller);
+    user_loads_remove(closing->load);
     free(closing);
 }
 
-void socket_close(struct server *server, struct caller *caller, int fd, bool may_bring)
+void socket_close(struct server *server, struct user_load *load, int fd, bool may_bring)
 {
     struct closing *closing = may_bring && !server->is_closing ? calloc(1, sizeof *closing) : NULL;
     if (!closing) {
         (void)fd_close(fd);
-        callers_remove(caller);
+        user_loads_remove(load);
         return;
     }
     (void)shutdown(fd, SHUT_RDWR);
-    closing->caller = caller;
+    closing->load = load;
     closing->work.job.kind = JOB_CLOSE;
     closing->work.fd = fd;
-    closing->work.user = caller->uid;
+    closing->work.user = load->uid;
     closing->work.done = socket_closed;
     workers_do(server, &closing->work);
 }

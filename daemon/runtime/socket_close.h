@@ -8,4 +8,4 @@
  * Closes a connection's socket, and then counts it out of its caller's. If it `may_bring` descriptors, the last
  * reference to one may be in a packet that nobody reads, and a worker closes it.
  */
-void socket_close(struct server *server, struct caller *caller, int fd, bool may_bring);
+void socket_close(struct server *server, struct user_load *load, int fd, bool may_bring);

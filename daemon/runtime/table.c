@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "daemon/os/fault.h"
-#include "daemon/runtime/keeper_names.h"
+#include "daemon/runtime/fdstore_names.h"
 #include "proto/base/cleanup.h"
 
 #define TABLE_MAGIC UINT64_C(0x31454c4241544d) /* "MTABLE1" */

@@ -107,7 +107,7 @@ static void open_sessions(size_t count, const char *name)
         struct input input = {.kind = INPUT_OPEN_SESSION, .peer = &sessions[session_count]};
         input.open.identity = (struct identity){.pid = 1 + (int32_t)session_count, .uid = 1000};
         input.open.hello = (struct hello_request){
-            .heap_bytes = LIMIT_UNSAID, .max_bytes = LIMIT_UNSAID, .max_physical_bytes = LIMIT_UNSAID};
+            .heap_bytes = LIMIT_DEFAULT, .max_bytes = LIMIT_DEFAULT, .max_physical_bytes = LIMIT_DEFAULT};
         (void)stpncpy(input.open.hello.name, name, sizeof input.open.hello.name - 1);
         feed(&input);
     }
@@ -193,7 +193,8 @@ static void leave(size_t first)
 /* All is lent, to leases of lower priority or of higher, and a thousand requests wait. */
 static void measure_waiting(bool has_victims, const char *name)
 {
-    struct policy_rule rules[] = {{.kind = PARTY_CLASS, .name = "scale"}, {.kind = PARTY_CLASS, .name = "wait"}};
+    struct policy_rule rules[] = {{.kind = PRINCIPAL_CLASS, .name = "scale"},
+                                  {.kind = PRINCIPAL_CLASS, .name = "wait"}};
     struct policy_member members[] = {{.kind = MEMBER_CLIENT, .name = "scale"},
                                       {.kind = MEMBER_CLIENT, .name = "wait"}};
     struct policy policy = {.rules = rules, .rule_count = 2};

@@ -69,7 +69,7 @@ static int open_session(void)
         connect(session, (struct sockaddr *)&address, sizeof address) < 0)
         measure_fail_errno("connect");
     hello.hello = (struct hello_request){.protocol_min = 1, .protocol_max = 1, .name = "scale"};
-    hello.hello.heap_bytes = hello.hello.max_bytes = hello.hello.max_physical_bytes = LIMIT_UNSAID;
+    hello.hello.heap_bytes = hello.hello.max_bytes = hello.hello.max_physical_bytes = LIMIT_DEFAULT;
     exchange(session, &hello, &reply);
     return session;
 }

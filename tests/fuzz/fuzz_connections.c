@@ -92,7 +92,7 @@ static void fill_hello(struct request *request)
 {
     struct hello_request *hello = &request->hello;
     *hello = (struct hello_request){.protocol_min = 1, .protocol_max = 1, .name = "fuzz"};
-    hello->heap_bytes = hello->max_bytes = hello->max_physical_bytes = LIMIT_UNSAID;
+    hello->heap_bytes = hello->max_bytes = hello->max_physical_bytes = LIMIT_DEFAULT;
     switch (fuzz_below(input, 8)) {
     case 0:
         hello->monitor = true;
@@ -276,7 +276,7 @@ static void expect_nothing_left(void)
         clients[i] = fd_close(clients[i]);
     }
     for (int i = 0; i < PATIENCE && !(LIST_EMPTY(&server->connections) && LIST_EMPTY(&server->peers) &&
-                                      workers_are_idle(server) && TAILQ_EMPTY(&server->lingering));
+                                      workers_are_idle(server) && TAILQ_EMPTY(&server->unread_sockets));
          i++) {
         turn();
         while (broker_list_sessions(server->broker, &root, 0, left, 1, &more)) {
@@ -287,7 +287,7 @@ static void expect_nothing_left(void)
         }
     }
     check(LIST_EMPTY(&server->connections) && LIST_EMPTY(&server->peers) && LIST_EMPTY(&server->ended));
-    check(LIST_EMPTY(&server->retired) && TAILQ_EMPTY(&server->lingering) && TAILQ_EMPTY(&server->held));
+    check(LIST_EMPTY(&server->retired) && TAILQ_EMPTY(&server->unread_sockets) && TAILQ_EMPTY(&server->held));
     check(TAILQ_EMPTY(&server->unreceived));
 }
 

@@ -175,9 +175,9 @@ static void open_session(void)
     input.open.request_id = take(1);
     input.open.identity = take_identity();
     input.open.token.bytes[0] = (uint8_t)peer;
-    input.open.hello = (struct hello_request){.heap_bytes = choose() ? fuzz_size(bytes) : LIMIT_UNSAID,
-                                              .max_bytes = choose() ? fuzz_size(bytes) : LIMIT_UNSAID,
-                                              .max_physical_bytes = choose() ? fuzz_size(bytes) : LIMIT_UNSAID};
+    input.open.hello = (struct hello_request){.heap_bytes = choose() ? fuzz_size(bytes) : LIMIT_DEFAULT,
+                                              .max_bytes = choose() ? fuzz_size(bytes) : LIMIT_DEFAULT,
+                                              .max_physical_bytes = choose() ? fuzz_size(bytes) : LIMIT_DEFAULT};
     text_copy(input.open.hello.name, sizeof input.open.hello.name, names[below(NAMES)]);
     if (!model->peers[peer].session && !model->peers[peer].is_over) {
         model_feed(model, &input);
@@ -292,7 +292,7 @@ static void feel_pressure(void)
     model_feed(model, &input);
 }
 
-/* With everything due judged; or only a part of it, and nobody read. */
+/* With everything due checked; or only a part of it, and nobody read. */
 static void pass_time(void)
 {
     struct input tick = {.kind = INPUT_TICK};

@@ -12,12 +12,12 @@ static struct policy_member members[] = {{.kind = MEMBER_CLIENT, .name = "a*"},
                                          {.kind = MEMBER_GROUP, .id = 5}};
 enum { RULES = 6, RULE_OF_EACH_USER = 0, RULE_OF_1001 = 1, RULE_OF_A = 3, RULE_OF_B = 4 };
 static struct policy_rule rules[RULES] = {
-    {.kind = PARTY_USER, .name = "*", .is_each = true},
-    {.kind = PARTY_USER, .name = "1001", .id = 1001},
-    {.kind = PARTY_GROUP, .name = "5", .id = 5},
-    {.kind = PARTY_CLASS, .name = "a", .members = &members[0], .member_count = 1},
-    {.kind = PARTY_CLASS, .name = "b", .members = &members[1], .member_count = 3},
-    {.kind = PARTY_CLASS, .name = POLICY_DEFAULT_CLASS},
+    {.kind = PRINCIPAL_USER, .name = "*", .is_each = true},
+    {.kind = PRINCIPAL_USER, .name = "1001", .id = 1001},
+    {.kind = PRINCIPAL_GROUP, .name = "5", .id = 5},
+    {.kind = PRINCIPAL_CLASS, .name = "a", .members = &members[0], .member_count = 1},
+    {.kind = PRINCIPAL_CLASS, .name = "b", .members = &members[1], .member_count = 3},
+    {.kind = PRINCIPAL_CLASS, .name = POLICY_DEFAULT_CLASS},
 };
 struct policy fuzz_policy = {.rules = rules, .rule_count = RULES};
 
@@ -89,7 +89,7 @@ static void check_session(const struct session_entry *now)
     check_limits(&now->limits, &used, &was);
 }
 
-static void check_parties(const struct holdings *now)
+static void check_principals(const struct holdings *now)
 {
     for (size_t user = 0; user < FUZZ_USERS; user++) {
         const struct policy_rule *rule = &rules[fuzz_users[user] == 1001 ? RULE_OF_1001 : RULE_OF_EACH_USER];
@@ -115,6 +115,6 @@ void limits_after_step(const struct model *model, bool parties_too)
         check_session(&now.sessions[i]);
     }
     if (parties_too && model->options.settings.policy) {
-        check_parties(&now);
+        check_principals(&now);
     }
 }

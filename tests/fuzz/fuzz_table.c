@@ -113,7 +113,7 @@ static void come_anew(struct broker *broker)
         .id = 1, .kind = REQUEST_ACQUIRE, .acquire = {.bytes = 4096, .location = LOCATION_RAM, .numa_node = -1}};
     struct input open = {.kind = INPUT_OPEN_SESSION, .peer = handles};
     open.open.hello = (struct hello_request){.name = "new"};
-    open.open.hello.heap_bytes = open.open.hello.max_bytes = open.open.hello.max_physical_bytes = LIMIT_UNSAID;
+    open.open.hello.heap_bytes = open.open.hello.max_bytes = open.open.hello.max_physical_bytes = LIMIT_DEFAULT;
     step(broker, &open);
     struct input ask = {.kind = INPUT_REQUEST, .session = highest_session + 1, .peer = handles};
     ask.request.request = &request;

@@ -261,7 +261,7 @@ bool fixture_hello(int socket, bool monitor, struct reply *ret, int *ret_control
     struct request hello = {.kind = REQUEST_HELLO};
     hello.hello =
         (struct hello_request){.protocol_min = 1, .protocol_max = PROTOCOL_VERSION, .name = "test", .monitor = monitor};
-    hello.hello.heap_bytes = hello.hello.max_bytes = hello.hello.max_physical_bytes = LIMIT_UNSAID;
+    hello.hello.heap_bytes = hello.hello.max_bytes = hello.hello.max_physical_bytes = LIMIT_DEFAULT;
     return fixture_exchange(socket, &hello, ret, ret_control);
 }
 

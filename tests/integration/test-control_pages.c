@@ -25,7 +25,7 @@ static bool say_hello(int socket, uint32_t protocol, struct reply *ret, int *ret
 {
     struct request hello = {.kind = REQUEST_HELLO};
     hello.hello = (struct hello_request){.protocol_min = 1, .protocol_max = protocol, .name = "pages"};
-    hello.hello.heap_bytes = hello.hello.max_bytes = hello.hello.max_physical_bytes = LIMIT_UNSAID;
+    hello.hello.heap_bytes = hello.hello.max_bytes = hello.hello.max_physical_bytes = LIMIT_DEFAULT;
     return fixture_exchange(socket, &hello, ret, ret_control);
 }
 

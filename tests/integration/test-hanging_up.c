@@ -16,7 +16,7 @@ static struct request hello(void)
 {
     struct request request = {.kind = REQUEST_HELLO, .id = 1};
     request.hello = (struct hello_request){.protocol_min = 1, .protocol_max = 1, .name = "brief"};
-    request.hello.heap_bytes = request.hello.max_bytes = request.hello.max_physical_bytes = LIMIT_UNSAID;
+    request.hello.heap_bytes = request.hello.max_bytes = request.hello.max_physical_bytes = LIMIT_DEFAULT;
     return request;
 }
 

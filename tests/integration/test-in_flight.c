@@ -96,7 +96,7 @@ static int greeting_as(uid_t uid)
 {
     struct request hello = {.kind = REQUEST_HELLO, .id = 1};
     hello.hello = (struct hello_request){.protocol_min = 1, .protocol_max = 1};
-    hello.hello.heap_bytes = hello.hello.max_bytes = hello.hello.max_physical_bytes = LIMIT_UNSAID;
+    hello.hello.heap_bytes = hello.hello.max_bytes = hello.hello.max_physical_bytes = LIMIT_DEFAULT;
     cr_assert(seteuid(uid) == 0);
     int fd = fixture_socket(&fixture);
     cr_assert(seteuid(0) == 0);

@@ -27,7 +27,7 @@ static bool say_hello(int socket, uint32_t protocol, const struct welcome_reply 
 {
     struct request hello = {.kind = REQUEST_HELLO};
     hello.hello = (struct hello_request){.protocol_min = 1, .protocol_max = protocol, .name = "kept"};
-    hello.hello.heap_bytes = hello.hello.max_bytes = hello.hello.max_physical_bytes = LIMIT_UNSAID;
+    hello.hello.heap_bytes = hello.hello.max_bytes = hello.hello.max_physical_bytes = LIMIT_DEFAULT;
     if (resumed) {
         hello.hello.resume = true;
         hello.hello.session = resumed->session;

@@ -171,7 +171,7 @@ static void pure_open(struct shell *shell, int client, const char *name, uint32_
     shell->cookies[client] = cookie;
     open.open.identity = identity;
     (void)stpncpy(open.open.hello.name, name, sizeof open.open.hello.name - 1);
-    open.open.hello.heap_bytes = open.open.hello.max_bytes = open.open.hello.max_physical_bytes = LIMIT_UNSAID;
+    open.open.hello.heap_bytes = open.open.hello.max_bytes = open.open.hello.max_physical_bytes = LIMIT_DEFAULT;
     happens(shell, &open);
 }
 

@@ -163,9 +163,9 @@ static void greet(struct shell *shell, int client, uint64_t session)
     accept_socket(shell->server, fds[1]);
     hello.hello = (struct hello_request){.protocol_min = PROTOCOL_VERSION,
                                          .protocol_max = PROTOCOL_VERSION,
-                                         .heap_bytes = LIMIT_UNSAID,
-                                         .max_bytes = LIMIT_UNSAID,
-                                         .max_physical_bytes = LIMIT_UNSAID};
+                                         .heap_bytes = LIMIT_DEFAULT,
+                                         .max_bytes = LIMIT_DEFAULT,
+                                         .max_physical_bytes = LIMIT_DEFAULT};
     hello.hello.resume = session != 0;
     hello.hello.session = session;
     hello.hello.token = remote->token;

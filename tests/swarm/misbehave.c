@@ -81,7 +81,7 @@ static int greet(void)
     struct request hello = {.kind = REQUEST_HELLO};
     int fd = dial();
     hello.hello = (struct hello_request){.protocol_min = 1, .protocol_max = 1, .name = "swarm"};
-    hello.hello.heap_bytes = hello.hello.max_bytes = hello.hello.max_physical_bytes = LIMIT_UNSAID;
+    hello.hello.heap_bytes = hello.hello.max_bytes = hello.hello.max_physical_bytes = LIMIT_DEFAULT;
     if (fd >= 0) {
         tell(fd, &hello);
         (void)hear(fd, &reply);

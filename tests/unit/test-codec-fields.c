@@ -73,7 +73,7 @@ Test(codec_fields, what_a_hello_does_not_say)
 {
     struct request request = {.kind = REQUEST_HELLO};
     struct hello_request *sent = &request.hello;
-    sent->heap_bytes = sent->max_bytes = sent->max_physical_bytes = LIMIT_UNSAID;
+    sent->heap_bytes = sent->max_bytes = sent->max_physical_bytes = LIMIT_DEFAULT;
     struct request answer = request_back(&request);
     const struct hello_request *back = &answer.hello;
     cr_expect_eq(answer.id, 0);

@@ -74,14 +74,14 @@ Test(codec, a_hello_tells_said_from_unsaid)
     request.hello = (struct hello_request){.protocol_min = 1,
                                            .protocol_max = 3,
                                            .name = "n",
-                                           .heap_bytes = LIMIT_UNSAID,
+                                           .heap_bytes = LIMIT_DEFAULT,
                                            .max_bytes = 0,
                                            .max_physical_bytes = 5,
                                            .resume = true,
                                            .session = 9,
                                            .token = {{1, 2, 3}}};
     struct hello_request back = request_there_and_back(&request).hello;
-    cr_expect_eq(back.heap_bytes, LIMIT_UNSAID);
+    cr_expect_eq(back.heap_bytes, LIMIT_DEFAULT);
     cr_expect_eq(back.max_bytes, 0);
     cr_expect_eq(back.max_physical_bytes, 5);
     cr_expect(back.resume && back.session == 9 && back.token.bytes[2] == 3 && back.token.bytes[15] == 0);

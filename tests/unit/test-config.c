@@ -327,7 +327,7 @@ Test(config, sections_of_users_groups_and_classes)
     struct config *config = load();
     const struct policy *policy = &config->policy;
     cr_assert_eq(policy->rule_count, 3);
-    const struct policy_rule *training = policy_find(policy, PARTY_CLASS, "training");
+    const struct policy_rule *training = policy_find(policy, PRINCIPAL_CLASS, "training");
     cr_assert(training);
     cr_expect_eq(training->member_count, 5);
     cr_expect_eq(training->quota.limits.max_physical_bytes, 8 * GIB);
@@ -343,7 +343,8 @@ Test(config, sections_of_users_groups_and_classes)
     stranger.uid = 1234;
     cr_expect_eq(policy_class(policy, &stranger, "other"), training);
     cr_expect_eq(policy_user(policy, 4321)->quota.max_sessions, 3);
-    cr_expect_eq(policy_group(policy, &(struct identity){.uid = 5, .gid = 0}), policy_find(policy, PARTY_GROUP, "0"));
+    cr_expect_eq(policy_group(policy, &(struct identity){.uid = 5, .gid = 0}),
+                 policy_find(policy, PRINCIPAL_GROUP, "0"));
     config_free(config);
 }
 
@@ -420,7 +421,7 @@ Test(config, a_drop_in_goes_on_with_a_section)
     (void)snprintf(path, sizeof path, "%s/1.conf", drop_ins);
     write_file(path, "[class a]\nweight = 9\nclients = z\n");
     struct config *config = load();
-    const struct policy_rule *rule = policy_find(&config->policy, PARTY_CLASS, "a");
+    const struct policy_rule *rule = policy_find(&config->policy, PRINCIPAL_CLASS, "a");
     cr_assert(rule && config->policy.rule_count == 1);
     cr_expect_eq(rule->quota.weight, 9);
     cr_expect_eq(rule->quota.priority, 3);

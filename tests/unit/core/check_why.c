@@ -11,12 +11,13 @@
 #include "daemon/core/host_room.h"
 #include "proto/base/size.h"
 
-static const struct party *party_named(const struct session *session, const char *whose)
+static const struct principal *principal_named(const struct session *session, const char *whose)
 {
-    const struct party *const parties[PARTY_KINDS] = {session->flow->user, session->flow->group, session->flow->class};
-    for (int i = 0; i < PARTY_KINDS; i++) {
-        if (parties[i] && strcmp(parties[i]->whose, whose) == 0) {
-            return parties[i];
+    const struct principal *const principals[PRINCIPAL_KINDS] = {session->share->user, session->share->group,
+                                                                 session->share->class};
+    for (int i = 0; i < PRINCIPAL_KINDS; i++) {
+        if (principals[i] && strcmp(principals[i]->whose, whose) == 0) {
+            return principals[i];
         }
     }
     return NULL;
@@ -24,8 +25,8 @@ static const struct party *party_named(const struct session *session, const char
 
 static const struct account *account_named(const struct model *model, const struct session *session, const char *whose)
 {
-    const struct party *party = party_named(session, whose);
-    return party ? &party->account : strcmp(whose, "host") == 0 ? &model->broker->host : &session->account;
+    const struct principal *principal = principal_named(session, whose);
+    return principal ? &principal->account : strcmp(whose, "host") == 0 ? &model->broker->host : &session->account;
 }
 
 /* What the leases under an account give back that end by then. */
@@ -39,7 +40,8 @@ static uint64_t ends_by(const struct model *model, const struct account *account
         bool is_detached = session->state == SESSION_DETACHED;
         uint64_t end = is_detached ? session->grace_until : deadline_renewed(lease);
         end = lease->revoke_at ? size_min(end, lease->revoke_at) : end;
-        bool counts = lease->state == LEASE_ALIVE && end <= when && account_stands_under(&session->account, account);
+        bool counts =
+            lease->state == LEASE_ALIVE && end <= when && account_is_descendant_of(&session->account, account);
         if (counts && (counts_leases || ledger_limit_counts(limit, lease->location))) {
             sum += counts_leases ? 1 : lease->bytes;
         }
@@ -80,10 +82,11 @@ static void check_entry(const struct model *model, const struct why_entry *entry
     if (!session) { /* it is over: the figures are those of then */
         return;
     }
-    const struct party *party = party_named(session, refusal->whose);
+    const struct principal *principal = principal_named(session, refusal->whose);
     const struct account *account = account_named(model, session, refusal->whose);
     if (strcmp(refusal->limit, LIMIT_LEASES) == 0) {
-        cr_assert(party && party->leases == refusal->used_bytes && party->quota.max_leases == refusal->limit_bytes);
+        cr_assert(principal && principal->leases == refusal->used_bytes &&
+                  principal->quota.max_leases == refusal->limit_bytes);
         cr_assert(refusal->free_bytes == 0, "why says that leases are full, and one is free");
         check_time(model, entry, account, LEDGER_MAX_BYTES, true);
         return;
@@ -114,7 +117,7 @@ void check_why(struct model *model)
 {
     static struct why_entry entries[MESSAGE_WHY_MAX];
     for (size_t i = 0; i < EARLIEST_REMEMBERED; i++) {
-        model->broker->coming_free[i].at = 0; /* what was found a moment ago may have changed */
+        model->broker->forecast[i].at = 0; /* what was found a moment ago may have changed */
     }
     size_t count = broker_explain(model->broker, &model_root, 0, model->now, entries, MESSAGE_WHY_MAX);
     for (size_t i = 0; i < count; i++) {

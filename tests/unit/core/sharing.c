@@ -25,7 +25,7 @@ struct model *sharing(uint64_t max_physical)
     return model;
 }
 
-struct policy_rule one_rule(enum party_kind kind, const char *name)
+struct policy_rule one_rule(enum principal_kind kind, const char *name)
 {
     struct policy_rule rule = {.kind = kind, .quota = quota_none()};
     (void)stpncpy(rule.name, name, sizeof rule.name - 1);

@@ -17,7 +17,7 @@ const struct reply *refused(const struct reply *reply, enum error_code code);
 /* A broker with `max_physical` bytes and model_policy. */
 struct model *sharing(uint64_t max_physical);
 
-struct policy_rule one_rule(enum party_kind kind, const char *name);
+struct policy_rule one_rule(enum principal_kind kind, const char *name);
 struct model *with_rule(uint64_t max_physical, struct policy_rule *rule);
 
 #endif

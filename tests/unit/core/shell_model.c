@@ -33,9 +33,17 @@ static struct policy_member members[] = {{.kind = MEMBER_CLIENT, .name = "a*"},
 #define NO_LIMITS .limits = {LIMIT_OFF, LIMIT_OFF, LIMIT_OFF}, .max_leases = LIMIT_OFF, .max_sessions = LIMIT_OFF
 
 static struct policy_rule rules[] = {
-    {.kind = PARTY_CLASS, .name = "a", .quota = {NO_LIMITS, .weight = 1}, .members = &members[0], .member_count = 1},
-    {.kind = PARTY_CLASS, .name = "b", .quota = {NO_LIMITS, .weight = 2}, .members = &members[1], .member_count = 1},
-    {.kind = PARTY_CLASS,
+    {.kind = PRINCIPAL_CLASS,
+     .name = "a",
+     .quota = {NO_LIMITS, .weight = 1},
+     .members = &members[0],
+     .member_count = 1},
+    {.kind = PRINCIPAL_CLASS,
+     .name = "b",
+     .quota = {NO_LIMITS, .weight = 2},
+     .members = &members[1],
+     .member_count = 1},
+    {.kind = PRINCIPAL_CLASS,
      .name = "c",
      .quota = {NO_LIMITS, .weight = 3, .reserve_bytes = 4 << 20, .has_priority = true, .priority = 2},
      .members = &members[2],
@@ -335,7 +343,7 @@ static uint64_t open_session(struct model *model, int peer, const char *name, ui
     input.open.token.bytes[0] = (uint8_t)peer;
     input.open.hello = (struct hello_request){.heap_bytes = heap_bytes};
     text_copy(input.open.hello.name, sizeof input.open.hello.name, name);
-    input.open.hello.max_bytes = input.open.hello.max_physical_bytes = LIMIT_UNSAID;
+    input.open.hello.max_bytes = input.open.hello.max_physical_bytes = LIMIT_DEFAULT;
     model_feed(model, &input);
     return model->peers[peer].session;
 }
@@ -347,7 +355,7 @@ uint64_t model_open(struct model *model, int peer, uint64_t heap_bytes)
 
 uint64_t model_open_as(struct model *model, int peer, const char *name, uint32_t uid)
 {
-    return open_session(model, peer, name, uid, LIMIT_UNSAID);
+    return open_session(model, peer, name, uid, LIMIT_DEFAULT);
 }
 
 void model_configure(struct model *model)

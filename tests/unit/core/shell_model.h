@@ -80,7 +80,7 @@ void model_finish(struct model *model);
  */
 void model_restart(struct model *model);
 
-/* Opens a session for a peer with this heap (LIMIT_UNSAID: none); user 1000 + peer. Returns its number. */
+/* Opens a session for a peer with this heap (LIMIT_DEFAULT: none); user 1000 + peer. Returns its number. */
 uint64_t model_open(struct model *model, int peer, uint64_t heap_bytes);
 
 /* The same with a name, and as this user. */
@@ -101,7 +101,7 @@ const struct reply *model_acquire_waiting(struct model *model, int peer, uint64_
 /* Takes changed settings (model->options.settings) into force. */
 void model_configure(struct model *model);
 
-/* Time goes on by so many milliseconds, with everything due judged; clients are read first. */
+/* Time goes on by so many milliseconds, with everything due checked; clients are read first. */
 void model_pass(struct model *model, uint64_t milliseconds);
 
 /* The newest answer to a request, or NULL; the number of events of a kind for a peer since the last model_forget(). */

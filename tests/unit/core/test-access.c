@@ -71,7 +71,7 @@ static struct byte_limits limits_of(struct hello_request hello)
 Test(access, a_clients_own_limits_are_as_nd4js)
 {
     struct hello_request hello = {
-        .heap_bytes = LIMIT_UNSAID, .max_bytes = LIMIT_UNSAID, .max_physical_bytes = LIMIT_UNSAID};
+        .heap_bytes = LIMIT_DEFAULT, .max_bytes = LIMIT_DEFAULT, .max_physical_bytes = LIMIT_DEFAULT};
     cr_expect_eq(limits_of(hello).max_bytes, LIMIT_OFF);
     hello.heap_bytes = 0;
     cr_expect_eq(limits_of(hello).max_bytes, LIMIT_OFF);
@@ -89,7 +89,7 @@ Test(access, nobody_opens_a_session_of_a_broker_that_ends)
     struct model *model = model_new(0, 64 * MIB, 0);
     struct input shutdown = {.kind = INPUT_SHUTDOWN};
     model->hold_frees = true;
-    model_open(model, 1, LIMIT_UNSAID);
+    model_open(model, 1, LIMIT_DEFAULT);
     cr_assert(model_acquire(model, 1, MIB, LOCATION_RAM, 0)->kind == REPLY_GRANT);
     model_feed(model, &shutdown);
     struct input open = {.kind = INPUT_OPEN_SESSION, .peer = (void *)1, .open = {.request_id = 77}};

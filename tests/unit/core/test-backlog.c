@@ -31,8 +31,8 @@ static void die(struct model *model, int peer)
 Test(backlog, a_session_whose_last_segment_is_freed_before_its_turn_is_forgotten_in_its_turn)
 {
     struct model *model = model_new(0, 64 * MIB, 0);
-    model_open(model, 0, LIMIT_UNSAID);
-    model_open(model, 1, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
+    model_open(model, 1, LIMIT_DEFAULT);
     uint64_t lease = granted(model_acquire(model, 1, MIB, LOCATION_RAM, 0));
     fill(model, 0);
     model->hold_frees = true;
@@ -54,9 +54,9 @@ Test(backlog, a_session_that_is_over_still_counts_among_the_holders)
 {
     static struct why_entry why[4];
     struct model *model = model_new(0, MIB * 3, 0);
-    model_open(model, 0, LIMIT_UNSAID);
-    model_open(model, 1, LIMIT_UNSAID);
-    model_open(model, 2, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
+    model_open(model, 1, LIMIT_DEFAULT);
+    model_open(model, 2, LIMIT_DEFAULT);
     fill(model, 0);
     cr_expect_null(model_acquire_waiting(model, 1, MIB, 30000));
     model->hold_frees = true;
@@ -147,7 +147,7 @@ Test(backlog, a_session_can_let_only_so_many_wait)
 /* User 1 has 1 MiB, all of it lent, and as many requests waiting for more as it may; then the queue is full. */
 static struct model *with_a_crowd_of(uint32_t count, uint32_t waiting_max)
 {
-    struct policy_rule rules[] = {one_rule(PARTY_USER, "greedy"), one_rule(PARTY_CLASS, POLICY_DEFAULT_CLASS)};
+    struct policy_rule rules[] = {one_rule(PRINCIPAL_USER, "greedy"), one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS)};
     struct policy policy = {.rules = rules, .rule_count = 1};
     struct model *model = model_new(0, 16 * MIB, 16 * MIB);
     rules[0].id = 1;
@@ -220,7 +220,7 @@ Test(backlog, who_came_to_a_full_queue_may_stay_if_there_is_room_by_its_turn)
     struct model *model = with_a_crowd(8);
     granted(model_acquire(model, 2, 14 * MIB, LOCATION_RAM, 60000));
     /* so that the crowd is served in the pass that looks at the newcomer */
-    struct party *user = session_table_find(&model->broker->sessions, model->peers[0].session)->flow->user;
+    struct principal *user = session_table_find(&model->broker->sessions, model->peers[0].session)->share->user;
     user->account.limits.max_bytes = user->quota.limits.max_bytes = LIMIT_OFF;
     cr_expect_null(model_acquire_waiting(model, 2, 8 * MIB, 30000));
     cr_expect_eq(model_status(model).waiting, 1);
@@ -232,7 +232,7 @@ Test(backlog, who_came_to_a_full_queue_may_stay_if_there_is_room_by_its_turn)
 Test(backlog, more_leases_than_one_step_judges_are_judged_in_the_next)
 {
     struct model *model = model_new(0, 64 * MIB, 0);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     for (int i = 0; i < EXPIRY_LEASES_PER_STEP + 20; i++) {
         granted(model_acquire(model, 0, MODEL_PAGE, LOCATION_RAM, 4000));
     }
@@ -256,7 +256,7 @@ Test(backlog, many_leases_are_marked_and_taken_in_bounded_steps)
     struct model *model = sharing(VICTIMS * MODEL_PAGE);
     model->options.settings.policy = NULL; /* without the reserve: the whole is lent */
     model_configure(model);
-    struct policy_rule rule = one_rule(PARTY_CLASS, "urgent");
+    struct policy_rule rule = one_rule(PRINCIPAL_CLASS, "urgent");
     struct policy_member member = {.kind = MEMBER_CLIENT, .name = "u*"};
     rule.members = &member;
     rule.member_count = 1;

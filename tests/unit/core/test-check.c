@@ -160,7 +160,7 @@ Test(check, segments, .init = begin, .fini = end)
 Test(check, accounts, .init = begin, .fini = end)
 {
     struct account *const accounts[] = {
-        &session->account, &session->flow->account, &session->flow->user->account, &session->flow->class->account,
+        &session->account, &session->share->account, &session->share->user->account, &session->share->class->account,
         &broker->host,     &broker->pool.account};
     for (size_t i = 0; i < sizeof accounts / sizeof *accounts; i++) {
         struct account *account = accounts[i];
@@ -175,9 +175,9 @@ Test(check, accounts, .init = begin, .fini = end)
         EXPECT_NOTICED(account->claimed[LOCATION_MMAP], 1, "(claimed)");
         EXPECT_NOTICED(account->claimed_sum, 1, "(claimed_sum)");
     }
-    EXPECT_NOTICED(session->flow->account.above[0], &broker->host, "a flow's account stands");
-    EXPECT_NOTICED(session->flow->class->account.above[0], &broker->host, "a party's account stands");
-    EXPECT_NOTICED(session->flow->class->account.reserve_bytes, 1, "list of reserves");
+    EXPECT_NOTICED(session->share->account.above[0], &broker->host, "a share's account stands");
+    EXPECT_NOTICED(session->share->class->account.above[0], &broker->host, "a principal's account stands");
+    EXPECT_NOTICED(session->share->class->account.reserve_bytes, 1, "list of reserves");
     for (size_t i = 0; i < ACCOUNT_ABOVE_MAX; i++) {
         if (session->account.above[i]) {
             EXPECT_NOTICED(session->account.above[i], NULL, "stand under");
@@ -193,12 +193,12 @@ Test(check, leases, .init = begin, .fini = end)
     EXPECT_NOTICED(lease->bytes, 1, "sum of its segments");
     EXPECT_NOTICED(lease->extents, 9, "extents");
     EXPECT_NOTICED(lease->revocable, NULL, "wrong revocable set");
-    EXPECT_NOTICED(file->revocable, &session->flow->revocable[LOCATION_RAM], "wrong revocable set");
-    EXPECT_NOTICED(marked->revocable, &session->flow->revocable[LOCATION_RAM], "wrong revocable set");
+    EXPECT_NOTICED(file->revocable, &session->share->revocable[LOCATION_RAM], "wrong revocable set");
+    EXPECT_NOTICED(marked->revocable, &session->share->revocable[LOCATION_RAM], "wrong revocable set");
     EXPECT_NOTICED(lease->revoke_at, lease->revoke_at ? 0 : 1, "wrong revocable set");
-    EXPECT_NOTICED(session->flow->revocable[LOCATION_RAM].bytes, 1, "a revocable set's bytes");
-    EXPECT_NOTICED(session->flow->revocable[LOCATION_MMAP].bytes, 1, "a revocable set's bytes");
-    EXPECT_NOTICED(RB_ROOT(&session->flow->revocable[LOCATION_MMAP].leases), NULL, "a revocable set has other leases");
+    EXPECT_NOTICED(session->share->revocable[LOCATION_RAM].bytes, 1, "a revocable set's bytes");
+    EXPECT_NOTICED(session->share->revocable[LOCATION_MMAP].bytes, 1, "a revocable set's bytes");
+    EXPECT_NOTICED(RB_ROOT(&session->share->revocable[LOCATION_MMAP].leases), NULL, "a revocable set has other leases");
     EXPECT_NOTICED_WHILE(TAILQ_REMOVE(&lease->segments, segment, in_lease),
                          TAILQ_INSERT_HEAD(&lease->segments, segment, in_lease), "extents");
     EXPECT_NOTICED(made->lease, file, "a segment of another one");
@@ -301,7 +301,7 @@ Test(check, sessions_that_are_over)
     EXPECT_NOTICED(session->draining, true, "not among those that hold");
     EXPECT_NOTICED(other->draining, false, "does not drain");
     EXPECT_NOTICED(other->state, SESSION_CONNECTED, "does not drain");
-    struct waiting waits = {.session = session, .flow = session->flow};
+    struct waiting waits = {.session = session, .share = session->share};
     TAILQ_INSERT_TAIL(&session->waiting, &waits, in_session);
     EXPECT_NOTICED(session->waiting_count, 1, "a request of a session that is over");
     TAILQ_REMOVE(&session->waiting, &waits, in_session);
@@ -314,21 +314,21 @@ Test(check, sessions_that_are_over)
     end();
 }
 
-Test(check, parties_and_flows, .init = begin, .fini = end)
+Test(check, parties_and_shares, .init = begin, .fini = end)
 {
-    struct flow *flow = session->flow;
-    struct party *user = other->flow->user, *class = other->flow->class;
+    struct share *share = session->share;
+    struct principal *user = other->share->user, *class = other->share->class;
     EXPECT_NOTICED(user->sessions, 9, "miscounts its sessions");
     EXPECT_NOTICED(class->sessions, 9, "miscounts its sessions");
     EXPECT_NOTICED(user->leases, 9, "miscounts its leases");
     EXPECT_NOTICED(class->leases, 9, "miscounts its leases");
     EXPECT_NOTICED(user->waiting, 1, "(waiting)");
     EXPECT_NOTICED(class->waiting, 2, "(waiting)");
-    EXPECT_NOTICED(flow->user->under_way, 0, "(under_way)");
+    EXPECT_NOTICED(share->user->under_way, 0, "(under_way)");
     EXPECT_NOTICED(class->under_way, 2, "(under_way)");
-    EXPECT_NOTICED(user->references, 9, "a party miscounts its references");
+    EXPECT_NOTICED(user->references, 9, "a principal miscounts its references");
     EXPECT_NOTICED(user->account.limits.max_bytes, 9, "other limits");
-    EXPECT_NOTICED(flow->references, 9, "a flow miscounts its references");
+    EXPECT_NOTICED(share->references, 9, "a share miscounts its references");
 }
 
 Test(check, a_party_lives_by_its_name_or_by_who_refers_to_it)
@@ -337,15 +337,16 @@ Test(check, a_party_lives_by_its_name_or_by_who_refers_to_it)
     broker = model->broker;
     model->options.settings.policy = &model_policy;
     model_configure(model);
-    EXPECT_NOTICED(TAILQ_FIRST(&broker->parties.parties[PARTY_CLASS])->is_named, false, "that nobody refers to");
+    EXPECT_NOTICED(TAILQ_FIRST(&broker->principals.principals[PRINCIPAL_CLASS])->is_named, false,
+                   "that nobody refers to");
     end();
 }
 
 Test(check, waiting, .init = begin, .fini = end)
 {
-    struct waiting *first = TAILQ_FIRST(&other->flow->waiting), *second = TAILQ_NEXT(first, in_flow);
+    struct waiting *first = TAILQ_FIRST(&other->share->waiting), *second = TAILQ_NEXT(first, in_share);
     struct lease *marked = TAILQ_FIRST(&broker->revoking);
-    EXPECT_NOTICED(first->flow, session->flow, "wrong place");
+    EXPECT_NOTICED(first->share, session->share, "wrong place");
     EXPECT_NOTICED(first->session, session, "wrong place");
     EXPECT_NOTICED(first->number, 0, "wrong place");
     EXPECT_NOTICED(first->number, second->number, "wrong place");
@@ -357,7 +358,7 @@ Test(check, waiting, .init = begin, .fini = end)
     EXPECT_NOTICED_WHILE(TAILQ_REMOVE(&first->victims, marked, in_victims),
                          TAILQ_INSERT_HEAD(&first->victims, marked, in_victims), "nobody's victim");
     EXPECT_NOTICED_BY(check_queue, marked->revoke_at, 0, "among the victims");
-    EXPECT_NOTICED_BY(check_queue, first->flow, session->flow, "wrong place");
+    EXPECT_NOTICED_BY(check_queue, first->share, session->share, "wrong place");
     EXPECT_NOTICED_BY(check_queue, first->session, session, "wrong place");
     TAILQ_INSERT_TAIL(&broker->spared, lease, in_revoking);
     EXPECT_NOTICED(lease->is_spared, false, "that is not spared");

@@ -16,8 +16,8 @@ static uint64_t waits(struct model *model, struct acquire_request acquire)
 static struct model *begin(uint64_t *ret_lease)
 {
     struct model *model = model_new(0, 4 * MIB, 4 * MIB);
-    model_open(model, 0, LIMIT_UNSAID);
-    model_open(model, 1, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
+    model_open(model, 1, LIMIT_DEFAULT);
     *ret_lease = granted(model_acquire(model, 0, 4 * MIB, LOCATION_RAM, 0));
     return model;
 }
@@ -42,7 +42,7 @@ Test(demands, the_sum_of_what_waits_follows_the_size_that_other_settings_give_a_
     struct model *model = begin(&lease);
     model->gives_huge_pages = true;
     uint64_t id = waits(model, (struct acquire_request){.bytes = MIB, .location = LOCATION_RAM, .numa_node = -1});
-    struct policy_rule rule = one_rule(PARTY_CLASS, POLICY_DEFAULT_CLASS);
+    struct policy_rule rule = one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
     rule.quota.has_huge_pages = true;
     rule.quota.huge_pages = HUGE_PAGES_TRY;
     struct policy policy = {.rules = &rule, .rule_count = 1};

@@ -19,7 +19,7 @@ static struct model *with_pool(uint64_t size)
     struct model *model = model_new(0, 64 * MIB, 64 * MIB);
     model->options.settings.pool = (struct pool_settings){.bytes = 16 * MIB, .sizes = {size}, .size_count = 1};
     model_configure(model);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     model_pass(model, 1);
     cr_assert_eq(model_status(model).pooled_bytes, size);
     return model;
@@ -65,8 +65,8 @@ Test(edges, a_refusal_is_told_of_for_ten_minutes_however_long_the_broker_runs)
     struct model *model = model_new(0, 4 * MIB, 0);
     struct why_entry why[4];
     model_pass(model, 3600000);
-    model_open(model, 0, LIMIT_UNSAID);
-    model_open(model, 1, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
+    model_open(model, 1, LIMIT_DEFAULT);
     granted(model_acquire(model, 0, 4 * MIB, LOCATION_RAM, 0));
     refused(model_acquire(model, 0, MIB, LOCATION_RAM, 0), ERROR_LIMIT);
     model_pass(model, 1000);
@@ -90,7 +90,7 @@ Test(edges, without_priorities_nobody_rises)
     struct model *model = model_new(0, 4 * MIB, 0);
     struct queue_entry queue[4];
     bool more;
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     granted(model_acquire(model, 0, 4 * MIB, LOCATION_RAM, 60000));
     (void)model_acquire_waiting(model, 0, MIB, 3600000);
     for (int i = 0; i < 3; i++) {
@@ -115,10 +115,10 @@ Test(edges, without_priorities_nobody_rises)
 /* Settings that count leases go on counting those that a session holds already. */
 Test(edges, a_class_that_is_named_at_a_reload_counts_what_its_sessions_hold)
 {
-    struct policy_rule rule = one_rule(PARTY_CLASS, POLICY_DEFAULT_CLASS);
+    struct policy_rule rule = one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
     struct policy policy = {.rules = &rule, .rule_count = 1};
     struct model *model = model_new(0, 64 * MIB, 0);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     for (int i = 0; i < 3; i++) {
         granted(model_acquire(model, 0, MIB, LOCATION_RAM, 0));
     }
@@ -135,18 +135,19 @@ Test(edges, a_class_that_is_named_at_a_reload_counts_what_its_sessions_hold)
 Test(edges, the_leases_and_sessions_of_a_user_a_group_and_a_class_are_bounded)
 {
     static const struct {
-        enum party_kind kind;
+        enum principal_kind kind;
         uint32_t id;
         const char *name;
-    } parties[] = {{PARTY_USER, 1000, "u"}, {PARTY_GROUP, 0, "g"}, {PARTY_CLASS, 0, POLICY_DEFAULT_CLASS}};
-    for (size_t i = 0; i < sizeof parties / sizeof *parties; i++) {
-        struct policy_rule rule = one_rule(parties[i].kind, parties[i].name);
-        rule.id = parties[i].id;
+    } principals[] = {
+        {PRINCIPAL_USER, 1000, "u"}, {PRINCIPAL_GROUP, 0, "g"}, {PRINCIPAL_CLASS, 0, POLICY_DEFAULT_CLASS}};
+    for (size_t i = 0; i < sizeof principals / sizeof *principals; i++) {
+        struct policy_rule rule = one_rule(principals[i].kind, principals[i].name);
+        rule.id = principals[i].id;
         rule.quota.max_leases = 1;
         rule.quota.max_sessions = 2;
         struct model *model = with_rule(64 * MIB, &rule);
         cr_assert(model_open_as(model, 0, "one", 1000) && model_open_as(model, 1, "two", 1000));
-        cr_expect_eq(model_open_as(model, 2, "three", 1000), 0, "%s", parties[i].name);
+        cr_expect_eq(model_open_as(model, 2, "three", 1000), 0, "%s", principals[i].name);
         granted(model_acquire(model, 0, MIB, LOCATION_RAM, 0));
         refused(model_acquire(model, 1, MIB, LOCATION_RAM, 0), ERROR_TOO_MANY);
         model_free(model);

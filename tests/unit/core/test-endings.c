@@ -27,7 +27,7 @@ static int place_of(const struct model *model, enum effect_kind kind)
 Test(endings, a_session_is_over_when_its_slots_say_so_and_gone_when_its_memory_is)
 {
     struct model *model = model_new(0, 64 * MIB, 0);
-    uint64_t session = model_open(model, 0, LIMIT_UNSAID);
+    uint64_t session = model_open(model, 0, LIMIT_DEFAULT);
     uint64_t lease = granted(model_acquire(model, 0, MIB, LOCATION_RAM, 0));
     model->hold_frees = true;
     struct input died = {.kind = INPUT_DIED, .session = session};
@@ -51,8 +51,8 @@ Test(endings, leases_of_a_session_that_is_over_hold_up_no_judgement)
 {
     struct model *model = model_new(0, 64 * MIB, 0);
     struct input tick = {.kind = INPUT_TICK}, read = {.kind = INPUT_READ};
-    model_open(model, 0, LIMIT_UNSAID);
-    model_open(model, 1, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
+    model_open(model, 1, LIMIT_DEFAULT);
     for (int i = 0; i < EFFECTS_MAX; i++) {
         granted(model_acquire(model, 0, MODEL_PAGE, LOCATION_RAM, 2000));
     }
@@ -76,8 +76,8 @@ Test(endings, leases_of_a_session_that_is_away_hold_up_no_judgement)
 {
     struct model *model = model_new(0, 64 * MIB, 0);
     struct input tick = {.kind = INPUT_TICK}, read = {.kind = INPUT_READ};
-    model_open(model, 0, LIMIT_UNSAID);
-    model_open(model, 1, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
+    model_open(model, 1, LIMIT_DEFAULT);
     for (int i = 0; i < EXPIRY_LEASES_PER_STEP / 2; i++) {
         granted(model_acquire(model, 0, MODEL_PAGE, LOCATION_RAM, 2000));
     }
@@ -97,8 +97,8 @@ Test(endings, an_ending_is_counted_by_its_reason)
 {
     struct model *model = model_new(0, 64 * MIB, 0);
     struct broker_counters counters;
-    model_open(model, 0, LIMIT_UNSAID);
-    model_open(model, 1, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
+    model_open(model, 1, LIMIT_DEFAULT);
     (void)model_release(model, 0, granted(model_acquire(model, 0, MIB, LOCATION_RAM, 0)));
     uint64_t revoked = granted(model_acquire(model, 0, MIB, LOCATION_RAM, 0));
     struct request revoke = {.kind = REQUEST_REVOKE, .revoke_lease = revoked};
@@ -189,7 +189,7 @@ Test(endings, what_is_kept_comes_back_as_it_was_and_no_number_twice)
     broker_restore_numbers(model->broker, &(struct kept_numbers){10, 21, UINT64_MAX / 2});
     numbers = broker_keep_numbers(model->broker);
     cr_expect(numbers.session == 10 && numbers.lease == 21 && numbers.segment == UINT64_MAX / 2);
-    cr_expect_eq(model_open(model, 0, LIMIT_UNSAID), 11);
+    cr_expect_eq(model_open(model, 0, LIMIT_DEFAULT), 11);
     cr_expect_eq(granted(model_acquire(model, 0, MIB, LOCATION_RAM, 0)), 22);
     model_free(model);
 }

@@ -34,7 +34,7 @@ Test(exhaustion, a_policy_is_in_force_or_the_one_before_is)
 {
     struct model *model = model_new(0, 8 * MIB, 0);
     model_open_as(model, 0, "a1", 1000);
-    const struct policy before = *model->broker->parties.policy;
+    const struct policy before = *model->broker->principals.policy;
     bool is_in_force = false;
     int refused = -1;
     model->options.settings.policy = &model_policy;
@@ -44,8 +44,8 @@ Test(exhaustion, a_policy_is_in_force_or_the_one_before_is)
         exhaustion_arm(number);
         broker_step(model->broker, &configure, model->now, &model->effects);
         exhaustion_arm(0);
-        is_in_force = model->broker->parties.policy->rule_count == model_policy.rule_count;
-        cr_assert(is_in_force || model->broker->parties.policy->rule_count == before.rule_count);
+        is_in_force = model->broker->principals.policy->rule_count == model_policy.rule_count;
+        cr_assert(is_in_force || model->broker->principals.policy->rule_count == before.rule_count);
         cr_assert(!broker_check(model->broker));
     }
     cr_expect_geq(refused, 4, "only %d allocations", refused);
@@ -58,7 +58,7 @@ Test(exhaustion, a_session_is_opened_or_refused)
     int refused = -1;
     for (long number = 1; !model->peers[0].session; number++, refused++) {
         exhaustion_arm(number);
-        model_open(model, 0, LIMIT_UNSAID);
+        model_open(model, 0, LIMIT_DEFAULT);
         exhaustion_arm(0);
         cr_assert_eq(model_status(model).sessions, model->peers[0].session ? 1 : 0);
         cr_assert(!broker_check(model->broker));
@@ -106,7 +106,7 @@ static void fail_to_lend(uint32_t ready)
     struct input tick = {.kind = INPUT_TICK};
     model_feed(model, &tick);
     cr_assert_eq(model_status(model).pooled_bytes, ready * MIB);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     exhaustion_arm(1);
     const struct reply *reply = model_acquire(model, 0, MIB, LOCATION_RAM, 0);
     cr_expect(exhaustion_has_struck());

@@ -10,7 +10,7 @@ TestSuite(leases);
 /* Peers 0 to 2 in class x, which may have two leases, each as another user; peer 3 in no class. */
 static struct model *with_two_leases(void)
 {
-    struct policy_rule rule = one_rule(PARTY_CLASS, "x");
+    struct policy_rule rule = one_rule(PRINCIPAL_CLASS, "x");
     struct policy_member member = {.kind = MEMBER_CLIENT, .name = "x"};
     rule.members = &member;
     rule.member_count = 1;
@@ -58,10 +58,10 @@ Test(leases, a_wait_for_one_ends_at_its_time_and_says_so)
 
 Test(leases, none_at_all_is_refused_at_once_however_long_one_would_wait)
 {
-    struct policy_rule rule = one_rule(PARTY_CLASS, POLICY_DEFAULT_CLASS);
+    struct policy_rule rule = one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
     rule.quota.max_leases = 0;
     struct model *model = with_rule(16 * MIB, &rule);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     refused(model_acquire_waiting(model, 0, MIB, 60000), ERROR_TOO_MANY);
     model_free(model);
 }
@@ -131,7 +131,7 @@ Test(leases, a_making_that_fails_gives_its_lease_to_who_waits)
 
 Test(leases, nobody_is_asked_to_trim_for_one_or_loses_one_by_force)
 {
-    struct policy_rule rules[] = {one_rule(PARTY_CLASS, POLICY_DEFAULT_CLASS), one_rule(PARTY_USER, "chief")};
+    struct policy_rule rules[] = {one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS), one_rule(PRINCIPAL_USER, "chief")};
     struct policy policy = {.rules = rules, .rule_count = 2};
     rules[0].quota.max_leases = 1;
     rules[1].id = 2;

@@ -133,8 +133,8 @@ Test(ledger, each_location_counts_where_it_should)
     cr_expect_eq(ledger_counted(middle.freeing, LEDGER_MAX_MAPPED_BYTES), 6);
     cr_expect_eq(ledger_counted(middle.revoking, LEDGER_MAX_MAPPED_BYTES), 4);
     cr_expect_eq(middle.charges, 2);
-    cr_expect(account_stands_under(&client, &middle) && account_stands_under(&client, &client));
-    cr_expect_not(account_stands_under(&client, &host));
+    cr_expect(account_is_descendant_of(&client, &middle) && account_is_descendant_of(&client, &client));
+    cr_expect_not(account_is_descendant_of(&client, &host));
     ledger_revoke(&client, LOCATION_RAM, 3, false);
     ledger_revoke(&client, LOCATION_MMAP, 4, false);
     charge_release(&ram);

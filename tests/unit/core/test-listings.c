@@ -189,7 +189,7 @@ Test(listings, a_status)
 Test(listings, a_grant)
 {
     struct model *model = model_new(0, 64 * MIB, 64 * MIB);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     struct request request = acquire(MIB + 5, LOCATION_AUTO, "g");
     request.acquire.ttl_ms = 7000;
     request.acquire.prefault = true;

@@ -10,7 +10,7 @@
 static struct model *with_one_client(void)
 {
     struct model *model = model_new(0, 64 * MIB, 64 * MIB);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     return model;
 }
 
@@ -73,7 +73,7 @@ static struct model *with_a_pool_that_makes(uint64_t max_mapped)
     model->hold_makes = true;
     model->options.settings.pool = (struct pool_settings){.bytes = 8 * MIB, .sizes = {8 * MIB}, .size_count = 1};
     model_configure(model);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     cr_assert_eq(pool_bytes(&model->broker->pool), 8 * MIB);
     cr_assert_eq(pool_ready_bytes(&model->broker->pool), 0);
     return model;

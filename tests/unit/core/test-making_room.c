@@ -34,8 +34,8 @@ Test(making_room, who_does_not_answer_is_not_waited_for_longer_than_the_deadline
     struct model *model = model_new(0, 8 * MIB, 0);
     model->options.settings.queue.trim_ms = 100;
     model_configure(model);
-    model_open(model, 0, LIMIT_UNSAID);
-    model_open(model, 1, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
+    model_open(model, 1, LIMIT_DEFAULT);
     granted(model_acquire(model, 0, 8 * MIB, LOCATION_RAM, 0));
     cr_expect_null(model_acquire(model, 1, 4 * MIB, LOCATION_RAM, 0));
     uint64_t request = model->next_request;
@@ -53,8 +53,8 @@ Test(making_room, auto_asks_for_trims_then_goes_to_a_file)
     struct model *model = model_new(0, 8 * MIB, 64 * MIB);
     model->options.settings.queue.trim_ms = 100;
     model_configure(model);
-    model_open(model, 0, LIMIT_UNSAID);
-    model_open(model, 1, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
+    model_open(model, 1, LIMIT_DEFAULT);
     granted(model_acquire(model, 0, 8 * MIB, LOCATION_RAM, 0));
     cr_expect_null(model_acquire(model, 1, 4 * MIB, LOCATION_AUTO, 0));
     uint64_t request = model->next_request;
@@ -72,10 +72,10 @@ Test(making_room, not_all_are_asked_at_once_and_nobody_again_before_a_while)
     model->options.settings.queue.trim_ms = 5000;
     model_configure(model);
     for (int peer = 0; peer < 12; peer++) {
-        model_open(model, peer, LIMIT_UNSAID);
+        model_open(model, peer, LIMIT_DEFAULT);
         granted(model_acquire(model, peer, MIB, LOCATION_RAM, 60000));
     }
-    model_open(model, 12, LIMIT_UNSAID);
+    model_open(model, 12, LIMIT_DEFAULT);
     cr_expect_null(model_acquire_waiting(model, 12, 12 * MIB, 30000));
     size_t asked = 0;
     for (int peer = 0; peer < 12; peer++) {
@@ -94,8 +94,8 @@ Test(making_room, who_is_not_there_is_not_asked)
     struct model *model = model_new(0, 8 * MIB, 0);
     model->options.settings.queue.trim_ms = 100;
     model_configure(model);
-    model_open(model, 0, LIMIT_UNSAID);
-    model_open(model, 1, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
+    model_open(model, 1, LIMIT_DEFAULT);
     granted(model_acquire(model, 0, 8 * MIB, LOCATION_RAM, 60000));
     struct input gone = {.kind = INPUT_DISCONNECTED, .session = model->peers[0].session};
     model_feed(model, &gone);
@@ -106,7 +106,7 @@ Test(making_room, who_is_not_there_is_not_asked)
 
 Test(making_room, only_those_under_the_limit_are_asked)
 {
-    struct policy_rule rule = one_rule(PARTY_USER, "alice");
+    struct policy_rule rule = one_rule(PRINCIPAL_USER, "alice");
     rule.id = 1;
     rule.quota.limits.max_bytes = 4 * MIB;
     struct model *model = with_rule(64 * MIB, &rule);
@@ -131,8 +131,8 @@ Test(making_room, who_goes_on_waiting_asks_again_and_who_gave_nothing_half_as_of
     struct request trimmed = {.kind = REQUEST_TRIMMED};
     model->options.settings.queue.trim_ms = 100;
     model_configure(model);
-    model_open(model, 0, LIMIT_UNSAID);
-    model_open(model, 1, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
+    model_open(model, 1, LIMIT_DEFAULT);
     uint64_t lease = granted(model_acquire(model, 0, 8 * MIB, LOCATION_RAM, 60000));
     cr_expect_null(model_acquire_waiting(model, 1, 4 * MIB, 300000));
     uint64_t request = model->next_request;
@@ -158,10 +158,10 @@ Test(making_room, the_largest_is_asked_wherever_it_stands)
     model->options.settings.queue.trim_ms = 100;
     model_configure(model);
     for (int peer = 0; peer < 11; peer++) {
-        model_open(model, peer, LIMIT_UNSAID);
+        model_open(model, peer, LIMIT_DEFAULT);
         granted(model_acquire(model, peer, peer == 10 ? 2 * MIB : MIB, LOCATION_RAM, 60000));
     }
-    model_open(model, 12, LIMIT_UNSAID);
+    model_open(model, 12, LIMIT_DEFAULT);
     cr_expect_null(model_acquire_waiting(model, 12, 12 * MIB, 30000));
     cr_expect_eq(model_events(model, 10, EVENT_TRIM), 1);
     cr_expect_eq(model_events(model, 6, EVENT_TRIM), 1);
@@ -172,8 +172,8 @@ Test(making_room, the_largest_is_asked_wherever_it_stands)
 Test(making_room, looks_for_whom_to_ask_are_few_in_a_pass)
 {
     struct model *model = model_new(0, 8 * MIB, 0);
-    model_open(model, 0, LIMIT_UNSAID);
-    model_open(model, 1, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
+    model_open(model, 1, LIMIT_DEFAULT);
     granted(model_acquire(model, 0, 8 * MIB, LOCATION_RAM, 60000));
     for (int i = 0; i < 10; i++) {
         cr_expect_null(model_acquire_waiting(model, 1, 4 * MIB, 300000));
@@ -194,7 +194,7 @@ Test(making_room, under_pressure_grants_of_ram_pause_and_the_pool_is_dropped)
     model->options.settings.pause_at = PRESSURE_FULL;
     model->options.settings.pool = (struct pool_settings){.bytes = 4 * MIB, .sizes = {MIB}, .size_count = 1};
     model_configure(model);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     cr_expect_eq(model_status(model).pooled_bytes, MIB);
     struct input some = {.kind = INPUT_PRESSURE, .pressure = PRESSURE_SOME};
     struct input full = {.kind = INPUT_PRESSURE, .pressure = PRESSURE_FULL};
@@ -298,8 +298,8 @@ Test(making_room, why_names_the_limit_its_holders_and_the_earliest_time)
 {
     struct model *model = model_new(0, 8 * MIB, 0);
     struct why_entry why[4];
-    model_open(model, 0, LIMIT_UNSAID);
-    model_open(model, 1, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
+    model_open(model, 1, LIMIT_DEFAULT);
     granted(model_acquire(model, 0, 4 * MIB, LOCATION_RAM, 10000));
     granted(model_acquire(model, 0, 4 * MIB, LOCATION_RAM, 40000));
     cr_expect_null(model_acquire_waiting(model, 1, 6 * MIB, 60000));
@@ -319,7 +319,7 @@ Test(making_room, why_names_the_limit_its_holders_and_the_earliest_time)
 
 Test(making_room, why_forgets_old_refusals_and_says_what_is_in_the_way_now)
 {
-    struct policy_rule rule = one_rule(PARTY_GROUP, "hpc");
+    struct policy_rule rule = one_rule(PRINCIPAL_GROUP, "hpc");
     rule.id = 0; /* everybody's here */
     rule.quota.limits.max_bytes = MIB;
     struct model *model = with_rule(64 * MIB, &rule);

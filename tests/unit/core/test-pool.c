@@ -12,7 +12,7 @@ Test(pool, a_ready_segment_is_lent_and_another_made)
     struct model *model = model_new(0, 16 * MIB, 0);
     model->options.settings.pool = (struct pool_settings){.bytes = 4 * MIB, .sizes = {MIB}, .size_count = 1};
     model_configure(model);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     model->hold_makes = true;
     const struct reply *reply = model_acquire(model, 0, MIB, LOCATION_RAM, 0);
     granted(reply);
@@ -31,7 +31,7 @@ static struct model *with_a_wanted_size(void)
     struct model *model = model_new(0, 64 * MIB, 0);
     model->options.settings.pool = (struct pool_settings){.bytes = 8 * MIB};
     model_configure(model);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     for (int i = 0; i < 3; i++) {
         model_release(model, 0, granted(model_acquire(model, 0, 2 * MIB, LOCATION_RAM, 0)));
     }
@@ -54,7 +54,7 @@ Test(pool, the_pool_makes_room_before_anybody_is_refused)
     struct model *model = model_new(0, 8 * MIB, 0);
     model->options.settings.pool = (struct pool_settings){.bytes = 4 * MIB, .sizes = {4 * MIB}, .size_count = 1};
     model_configure(model);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     cr_expect_eq(model_status(model).pooled_bytes, 4 * MIB);
     model->hold_frees = true;
     cr_expect_null(model_acquire(model, 0, 6 * MIB, LOCATION_RAM, 0), "it waits for the pool's bytes to be free");
@@ -67,14 +67,14 @@ Test(pool, the_pool_makes_room_before_anybody_is_refused)
 
 Test(pool, a_client_that_is_to_pay_gets_nothing_that_the_broker_touched)
 {
-    struct policy_rule rule = one_rule(PARTY_CLASS, POLICY_DEFAULT_CLASS);
+    struct policy_rule rule = one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
     rule.quota.charge = CHARGE_CLIENT;
     struct model *model = with_rule(16 * MIB, &rule);
     struct policy policy = {.rules = &rule, .rule_count = 1};
     model->options.settings.policy = &policy;
     model->options.settings.pool = (struct pool_settings){.bytes = 4 * MIB, .sizes = {MIB}, .size_count = 1};
     model_configure(model);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     struct request request = {.kind = REQUEST_ACQUIRE};
     request.acquire =
         (struct acquire_request){.bytes = MIB, .location = LOCATION_RAM, .numa_node = -1, .prefault = true};
@@ -92,7 +92,7 @@ Test(pool, the_pool_forgets_the_size_that_was_asked_for_longest_ago)
     struct model *model = model_new(0, 4096 * MIB, 0);
     model->options.settings.pool = (struct pool_settings){.bytes = 64 * MIB, .sizes = {MIB}, .size_count = 1};
     model_configure(model);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     for (uint64_t pages = 1; pages <= (uint64_t)POOL_SIZES_MAX * 2; pages++) {
         const struct reply *reply = model_acquire(model, 0, pages * MODEL_PAGE, LOCATION_RAM, 0);
         cr_assert(reply->kind == REPLY_GRANT);
@@ -116,8 +116,8 @@ static struct model *with_pool(uint64_t bytes)
     struct model *model = model_new(0, 4096 * MIB, 0);
     model->options.settings.pool.bytes = bytes;
     model_configure(model);
-    model_open(model, 0, LIMIT_UNSAID);
-    model_open(model, 1, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
+    model_open(model, 1, LIMIT_DEFAULT);
     return model;
 }
 
@@ -343,7 +343,7 @@ Test(pool, what_takes_more_steps_to_give_up_is_waited_for_like_what_takes_one)
 /* Four MiB are ready of a host that lends eight; user 1000 may have six. */
 static struct model *with_poor_user(void)
 {
-    struct policy_rule rule = one_rule(PARTY_USER, "1000");
+    struct policy_rule rule = one_rule(PRINCIPAL_USER, "1000");
     rule.id = 1000;
     rule.quota.limits.max_physical_bytes = 6 * MIB;
     struct model *model = with_rule(8 * MIB, &rule);
@@ -351,8 +351,8 @@ static struct model *with_poor_user(void)
     model->options.settings.policy = &policy;
     model->options.settings.pool = (struct pool_settings){.bytes = 4 * MIB, .sizes = {MIB}, .size_count = 1};
     model_configure(model);
-    model_open(model, 0, LIMIT_UNSAID);
-    model_open(model, 1, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
+    model_open(model, 1, LIMIT_DEFAULT);
     size_of(model, MIB)->wanted = 4;
     model_pass(model, 1000);
     for (int i = 0; i < 4; i++) {

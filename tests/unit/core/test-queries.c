@@ -8,7 +8,7 @@ TestSuite(queries);
 static struct model *with_session(void)
 {
     struct model *model = model_new(0, 64 * MIB, 64 * MIB);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     return model;
 }
 
@@ -173,7 +173,7 @@ static uint64_t look(struct model *model, size_t count)
 Test(queries, each_lease_of_a_session_is_shown_in_its_turn)
 {
     struct model *model = with_session();
-    model_open(model, 1, LIMIT_UNSAID);
+    model_open(model, 1, LIMIT_DEFAULT);
     cr_expect_eq(broker_look_at_next_lease(model->broker, 4711, views), 0);
     cr_expect_eq(look(model, 0), 0);
     uint64_t first = granted(model_acquire(model, 0, MIB, LOCATION_RAM, 0));
@@ -202,7 +202,7 @@ Test(queries, learned_sizes_are_restored_before_anybody_comes)
     broker_restore_learned(model->broker, &key, 3 * MIB);
     cr_expect_eq(broker_learned(model->broker)->count, 1);
     cr_expect_eq(model_status(model).remembered, 1);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     struct request request = acquire(MIB, LOCATION_RAM);
     request.acquire.use_learned = true;
     const struct reply *reply = model_request(model, 0, &request);

@@ -27,7 +27,7 @@ static void expect_words(const struct reply *reply, enum error_code code, const 
 Test(refusals, the_location_and_the_limit_are_named)
 {
     struct model *model = model_new(0, 8 * MIB, 4 * MIB);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     granted(model_acquire(model, 0, MIB, LOCATION_RAM, 0));
     granted(model_acquire(model, 0, 2 * MIB, LOCATION_MMAP, 0));
     expect_words(model_acquire(model, 0, 9 * MIB, LOCATION_RAM, 0), ERROR_LIMIT,
@@ -44,7 +44,7 @@ Test(refusals, the_location_and_the_limit_are_named)
 Test(refusals, the_sum_is_named_where_it_is_short)
 {
     struct model *model = model_new(6 * MIB, 0, 0);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     granted(model_acquire(model, 0, 4 * MIB, LOCATION_MMAP, 0));
     const struct reply *reply = model_acquire(model, 0, 3 * MIB, LOCATION_RAM, 0);
     expect_words(reply, ERROR_LIMIT, "the host's max_bytes is 6 MiB, of which 4 MiB are used",
@@ -58,7 +58,7 @@ Test(refusals, the_largest_holders_come_first_whoever_came_when)
     static const uint64_t sizes[][5] = {{1, 2, 3, 4, 5}, {5, 4, 3, 2, 1}, {3, 5, 1, 4, 2}, {4, 5, 3, 3, 2}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         struct model *model = model_new(0, 18 * MIB, 0);
-        model_open(model, 5, LIMIT_UNSAID);
+        model_open(model, 5, LIMIT_DEFAULT);
         for (int peer = 0; peer < 5; peer++) {
             model_open_as(model, peer, "a1", 1005);
             granted(model_acquire(model, peer, sizes[i][peer] * MIB, LOCATION_RAM, 0));
@@ -77,7 +77,7 @@ Test(refusals, the_hosts_memory_is_named_with_what_was_granted_since)
 {
     struct model *model = model_new(0, 64 * MIB, 64 * MIB);
     struct input host = {.kind = INPUT_HOST_MEMORY, .host = {10 * MIB, 32 * MIB}};
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     model_feed(model, &host);
     granted(model_acquire(model, 0, 4 * MIB, LOCATION_RAM, 0));
     granted(model_acquire(model, 0, 4 * MIB, LOCATION_MMAP, 0));
@@ -98,12 +98,12 @@ Test(refusals, the_hosts_memory_is_named_with_what_was_granted_since)
 Test(refusals, what_neither_can_give_names_the_one_that_could)
 {
     struct model *model = model_new(0, 16 * MIB, 4 * MIB);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     granted(model_acquire(model, 0, 10 * MIB, LOCATION_RAM, 0));
     expect_words(model_acquire(model, 0, 8 * MIB, LOCATION_AUTO, 0), ERROR_LIMIT, "of RAM were asked for",
                  "max_physical_bytes");
     struct model *files = model_new(0, 4 * MIB, 16 * MIB);
-    model_open(files, 0, LIMIT_UNSAID);
+    model_open(files, 0, LIMIT_DEFAULT);
     granted(model_acquire(files, 0, 10 * MIB, LOCATION_MMAP, 0));
     expect_words(model_acquire(files, 0, 8 * MIB, LOCATION_AUTO, 0), ERROR_LIMIT, "of mapped files were asked for",
                  "max_mapped_bytes");
@@ -113,11 +113,11 @@ Test(refusals, what_neither_can_give_names_the_one_that_could)
 
 Test(refusals, who_asked_for_huge_pages_is_told_apart_from_whose_class_did)
 {
-    struct policy_rule rule = one_rule(PARTY_CLASS, POLICY_DEFAULT_CLASS);
+    struct policy_rule rule = one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
     rule.quota.has_huge_pages = true;
     rule.quota.huge_pages = HUGE_PAGES_ALWAYS;
     struct model *model = with_rule(64 * MIB, &rule);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     struct request request = acquire(MIB, LOCATION_RAM);
     expect_words(model_request(model, 0, &request), ERROR_NOT_SUPPORTED, "by the lease or by the configuration of",
                  "class default");
@@ -155,7 +155,7 @@ static void expect_answers(struct model *model, const struct request *asked, int
 Test(refusals, every_request_is_answered_whatever_memory_fails)
 {
     struct model *model = model_new(0, 64 * MIB, 64 * MIB);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     struct request request = acquire(MIB, LOCATION_RAM);
     expect_answers(model, &request, 3); /* the segment, the lease, its slot */
     request = acquire(MIB, LOCATION_MMAP);
@@ -170,7 +170,7 @@ Test(refusals, every_request_is_answered_whatever_memory_fails)
 Test(refusals, who_can_not_be_let_wait_is_told_so)
 {
     struct model *model = model_new(0, 4 * MIB, 0);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     granted(model_acquire(model, 0, 4 * MIB, LOCATION_RAM, 0));
     exhaustion_arm(1);
     expect_words(model_acquire_waiting(model, 0, MIB, 1000), ERROR_SYSTEM, "out of memory", "tables");

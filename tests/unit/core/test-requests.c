@@ -13,7 +13,7 @@ TestSuite(requests);
 static struct model *with_session(void)
 {
     struct model *model = model_new(0, 64 * MIB, 64 * MIB);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     return model;
 }
 
@@ -188,7 +188,7 @@ Test(requests, one_that_could_not_be_made_leaves_the_others_as_they_are)
 static struct model *with_class(struct policy_rule *rule)
 {
     struct model *model = with_rule(64 * MIB, rule);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     return model;
 }
 
@@ -203,7 +203,7 @@ static bool is_prefaulted(struct model *model, uint64_t lease)
 
 Test(requests, an_extension_is_prefaulted_by_who_is_to_pay)
 {
-    struct policy_rule rule = one_rule(PARTY_CLASS, POLICY_DEFAULT_CLASS);
+    struct policy_rule rule = one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
     struct model *model = with_class(&rule);
     cr_expect(is_prefaulted(model, granted(model_acquire(model, 0, MIB, LOCATION_RAM, 0))));
     cr_expect_not(is_prefaulted(model, granted(model_acquire(model, 0, MIB, LOCATION_MMAP, 0))));
@@ -221,7 +221,7 @@ Test(requests, an_extension_is_prefaulted_by_who_is_to_pay)
 
 Test(requests, who_prefaults_itself_is_told_to_for_ram_only)
 {
-    struct policy_rule rule = one_rule(PARTY_CLASS, POLICY_DEFAULT_CLASS);
+    struct policy_rule rule = one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
     rule.quota.charge = CHARGE_CLIENT;
     struct model *model = with_class(&rule);
     struct request request = acquire(MIB, LOCATION_AUTO);
@@ -237,7 +237,7 @@ Test(requests, who_prefaults_itself_is_told_to_for_ram_only)
 
 Test(requests, a_class_decides_on_huge_pages_where_the_request_is_silent)
 {
-    struct policy_rule rule = one_rule(PARTY_CLASS, POLICY_DEFAULT_CLASS);
+    struct policy_rule rule = one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
     rule.quota.has_huge_pages = true;
     rule.quota.huge_pages = HUGE_PAGES_TRY;
     model_huge_page_bytes = 2 * MIB;
@@ -276,7 +276,7 @@ static struct model *with_huge_pages(struct policy_rule *rule, bool gives)
 
 Test(requests, who_tries_for_huge_pages_and_gets_none_has_no_more_than_was_asked_for)
 {
-    struct policy_rule rule = one_rule(PARTY_CLASS, POLICY_DEFAULT_CLASS);
+    struct policy_rule rule = one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
     struct model *model = with_huge_pages(&rule, false);
     struct request request = acquire_huge(MODEL_PAGE, LOCATION_RAM, HUGE_PAGES_TRY);
     const struct reply *reply = model_request(model, 0, &request);
@@ -300,7 +300,7 @@ Test(requests, who_tries_for_huge_pages_and_gets_none_has_no_more_than_was_asked
 
 Test(requests, what_ends_while_huge_pages_are_tried_for_is_freed_as_it_was_made)
 {
-    struct policy_rule rule = one_rule(PARTY_CLASS, POLICY_DEFAULT_CLASS);
+    struct policy_rule rule = one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
     struct model *model = with_huge_pages(&rule, false);
     struct request request = acquire_huge(MODEL_PAGE, LOCATION_RAM, HUGE_PAGES_TRY);
     model->hold_makes = true;
@@ -315,7 +315,7 @@ Test(requests, what_ends_while_huge_pages_are_tried_for_is_freed_as_it_was_made)
 
 Test(requests, always_huge_is_huge_or_refused_whoever_says_it)
 {
-    struct policy_rule rule = one_rule(PARTY_CLASS, POLICY_DEFAULT_CLASS);
+    struct policy_rule rule = one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
     rule.quota.has_huge_pages = true;
     rule.quota.huge_pages = HUGE_PAGES_ALWAYS;
     struct model *model = with_class(&rule);
@@ -340,7 +340,7 @@ Test(requests, always_huge_is_huge_or_refused_whoever_says_it)
 
 Test(requests, clients_that_pay_themselves_get_no_huge_pages)
 {
-    struct policy_rule rule = one_rule(PARTY_CLASS, POLICY_DEFAULT_CLASS);
+    struct policy_rule rule = one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
     struct model *model = with_huge_pages(&rule, true);
     struct request request = acquire_huge(MIB, LOCATION_RAM, HUGE_PAGES_ALWAYS);
     uint64_t lease = granted(model_request(model, 0, &request));

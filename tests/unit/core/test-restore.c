@@ -33,7 +33,7 @@ static void resume(struct model *model)
 Test(restore, a_restart_keeps_leases_with_slot_generation_and_time)
 {
     struct model *model = model_new(0, 64 * MIB, 0);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     struct grant_reply first = acquire(model, 5 * MIB, 0)->grant;
     struct grant_reply second = acquire(model, MIB, 0)->grant;
     model_release(model, 0, first.lease);
@@ -59,7 +59,7 @@ Test(restore, a_restart_keeps_leases_with_slot_generation_and_time)
 Test(restore, a_session_that_is_not_resumed_ends_after_the_grace_time)
 {
     struct model *model = model_new(0, 64 * MIB, 0);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     (void)acquire(model, 5 * MIB, 0);
     model_restart(model);
     model_pass(model, 9999);
@@ -72,7 +72,7 @@ Test(restore, a_session_that_is_not_resumed_ends_after_the_grace_time)
 Test(restore, what_is_kept_may_exceed_a_limit_that_was_lowered)
 {
     struct model *model = model_new(0, 64 * MIB, 0);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     (void)acquire(model, 60 * MIB, 0);
     model->options.settings.limits.max_physical_bytes = 10 * MIB;
     model_restart(model);
@@ -125,7 +125,7 @@ Test(restore, what_contradicts_itself_is_not_restored)
 Test(restore, a_repetition_is_granted_once)
 {
     struct model *model = model_new(0, 64 * MIB, 0);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     struct grant_reply first = acquire(model, 5 * MIB, 0)->grant;
     uint64_t key = model->next_request;
     struct grant_reply again = acquire(model, 5 * MIB, key)->grant;
@@ -146,7 +146,7 @@ Test(restore, a_repetition_is_granted_once)
 Test(restore, each_of_several_that_wait_is_repeated_for_itself)
 {
     struct model *model = model_new(0, 64 * MIB, 0);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     uint64_t lease = acquire(model, 20 * MIB, 0)->grant.lease, large = acquire(model, 40 * MIB, 0)->grant.lease;
     model->hold_frees = true;
     model_release(model, 0, large);
@@ -177,7 +177,7 @@ Test(restore, only_what_lives_is_kept)
     struct model *model = model_new(0, 64 * MIB, 0);
     struct kept_session session;
     struct kept_segment segment;
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     cr_expect_not(broker_keep_segment(model->broker, 1, &segment), "there is none at all");
     struct grant_reply grant = acquire(model, MIB, 0)->grant, next = acquire(model, MIB, 0)->grant;
     cr_expect(broker_keep_session(model->broker, model->peers[0].session, &session));
@@ -194,7 +194,7 @@ Test(restore, only_what_lives_is_kept)
 Test(restore, a_repetition_takes_over_what_is_under_way)
 {
     struct model *model = model_new(0, 64 * MIB, 0);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     model->hold_makes = true;
     cr_expect_null(acquire(model, 60 * MIB, 0));
     uint64_t key = model->next_request;
@@ -224,7 +224,7 @@ Test(restore, numbers_that_were_never_given_out_are_not_counted_on_from)
     broker_restore_numbers(model->broker, &wild);
     cr_expect_eq(broker_restore_session(model->broker, &last, NULL, model->now), -EINVAL);
     broker_restore_numbers(model->broker, &sane);
-    cr_expect_eq(model_open(model, 0, LIMIT_UNSAID), 11);
+    cr_expect_eq(model_open(model, 0, LIMIT_DEFAULT), 11);
     struct grant_reply grant = acquire(model, MIB, 0)->grant;
     cr_expect_eq(grant.lease, 21);
     cr_expect_eq(grant.segment, 31);

@@ -92,7 +92,7 @@ Test(revocation, only_what_helps_is_taken)
 /* Class low has this reserve, class high a priority; peers 0 (low), 1 and 2 (high). */
 static struct model *with_low_and_high(uint64_t max_physical, uint64_t max_mapped, uint64_t reserve)
 {
-    struct policy_rule rules[] = {one_rule(PARTY_CLASS, "low"), one_rule(PARTY_CLASS, "high")};
+    struct policy_rule rules[] = {one_rule(PRINCIPAL_CLASS, "low"), one_rule(PRINCIPAL_CLASS, "high")};
     struct policy_member members[] = {{.kind = MEMBER_CLIENT, .name = "low"}, {.kind = MEMBER_CLIENT, .name = "high"}};
     struct policy policy = {.rules = rules, .rule_count = 2};
     for (int i = 0; i < 2; i++) {
@@ -184,15 +184,15 @@ Test(revocation, a_marked_lease_that_grows_moves_and_is_spared_is_counted_right)
     struct lease *lease = lease_table_find(&model->broker->leases, first);
     cr_expect(lease->revoke_at && !lease->revocable);
     cr_expect_eq(ledger_counted(model->broker->host.revoking, LEDGER_MAX_BYTES), 14 * MIB);
-    model_configure(model); /* without the policy: its flow is another, and nobody has a priority */
-    cr_expect_eq(ledger_counted(lease->session->flow->account.revoking, LEDGER_MAX_PHYSICAL_BYTES), 0);
+    model_configure(model); /* without the policy: its share is another, and nobody has a priority */
+    cr_expect_eq(ledger_counted(lease->session->share->account.revoking, LEDGER_MAX_PHYSICAL_BYTES), 0);
     cr_expect_eq(model_events(model, 0, EVENT_SPARED), 2);
     model_request(model, 1, &cancel);
     cr_expect_eq(ledger_counted(model->broker->host.revoking, LEDGER_MAX_PHYSICAL_BYTES), 0);
-    cr_expect_eq(lease->session->flow->revocable[LOCATION_RAM].bytes, 14 * MIB);
+    cr_expect_eq(lease->session->share->revocable[LOCATION_RAM].bytes, 14 * MIB);
     extend.extend = (struct extend_request){.lease = first, .bytes = 2 * MIB};
     granted(model_request(model, 0, &extend));
-    cr_expect_eq(lease->session->flow->revocable[LOCATION_RAM].bytes, 16 * MIB);
+    cr_expect_eq(lease->session->share->revocable[LOCATION_RAM].bytes, 16 * MIB);
     model_free(model);
 }
 
@@ -250,7 +250,7 @@ Test(revocation, neither_equals_nor_what_is_being_made_nor_who_stands_elsewhere_
     cr_expect_eq(model_status(model).used_bytes, 16 * MIB);
     model_free(model);
     model = with_limits(0, 64 * MIB, 0);
-    model_open(model, 3, LIMIT_UNSAID);
+    model_open(model, 3, LIMIT_DEFAULT);
     struct session *small = session_table_find(&model->broker->sessions, model->peers[1].session);
     small->account.limits.max_bytes = 2 * MIB;
     granted(model_acquire(model, 1, 2 * MIB, LOCATION_RAM, 60000));
@@ -264,21 +264,22 @@ Test(revocation, neither_equals_nor_what_is_being_made_nor_who_stands_elsewhere_
 
 /* Class low (peer 0, and as another user peer 1) has 4 MiB each; class high (peer 2, with a limit of 8 MiB) the rest.
  */
-static struct model *with_a_limit(enum party_kind kind, bool in_group)
+static struct model *with_a_limit(enum principal_kind kind, bool in_group)
 {
-    struct policy_rule rules[] = {one_rule(PARTY_CLASS, "low"), one_rule(PARTY_CLASS, "high"), one_rule(kind, "x")};
+    struct policy_rule rules[] = {one_rule(PRINCIPAL_CLASS, "low"), one_rule(PRINCIPAL_CLASS, "high"),
+                                  one_rule(kind, "x")};
     struct policy_member members[] = {{.kind = MEMBER_CLIENT, .name = "low"}, {.kind = MEMBER_CLIENT, .name = "high"}};
-    struct policy policy = {.rules = rules, .rule_count = kind == PARTY_CLASS && !in_group ? 2 : 3};
+    struct policy policy = {.rules = rules, .rule_count = kind == PRINCIPAL_CLASS && !in_group ? 2 : 3};
     for (int i = 0; i < 2; i++) {
         rules[i].members = &members[i];
         rules[i].member_count = 1;
     }
     rules[1].quota.has_priority = true;
     rules[1].quota.priority = 5;
-    rules[1].quota.limits.max_physical_bytes = kind == PARTY_CLASS ? 8 * MIB : LIMIT_OFF;
-    rules[2].kind = in_group ? PARTY_GROUP : kind;
+    rules[1].quota.limits.max_physical_bytes = kind == PRINCIPAL_CLASS ? 8 * MIB : LIMIT_OFF;
+    rules[2].kind = in_group ? PRINCIPAL_GROUP : kind;
     rules[2].id = in_group ? 0 : 1; /* all are in group 0 */
-    rules[2].quota.limits.max_physical_bytes = kind == PARTY_CLASS ? LIMIT_OFF : in_group ? 16 * MIB : 12 * MIB;
+    rules[2].quota.limits.max_physical_bytes = kind == PRINCIPAL_CLASS ? LIMIT_OFF : in_group ? 16 * MIB : 12 * MIB;
     struct model *model = model_new(0, 64 * MIB, 0);
     model->options.settings.policy = &policy;
     model->options.settings.queue.revoke_for_priority = true;
@@ -297,15 +298,15 @@ static struct model *with_a_limit(enum party_kind kind, bool in_group)
 
 Test(revocation, only_who_stands_under_the_limit_that_is_short_loses_a_lease)
 {
-    struct model *model = with_a_limit(PARTY_USER, false);
+    struct model *model = with_a_limit(PRINCIPAL_USER, false);
     cr_expect_eq(model_events(model, 0, EVENT_REVOKING), 1, "the same user's");
     cr_expect_eq(model_events(model, 1, EVENT_REVOKING), 0);
     model_free(model);
-    model = with_a_limit(PARTY_GROUP, true);
+    model = with_a_limit(PRINCIPAL_GROUP, true);
     cr_expect_eq(model_events(model, 1, EVENT_REVOKING), 1, "the newest of the group's");
     model_free(model);
     for (int in_group = 0; in_group < 2; in_group++) {
-        model = with_a_limit(PARTY_CLASS, in_group);
+        model = with_a_limit(PRINCIPAL_CLASS, in_group);
         cr_expect_eq(model_events(model, 0, EVENT_REVOKING) + model_events(model, 1, EVENT_REVOKING), 0,
                      "it is its own class's limit");
         model_free(model);
@@ -314,7 +315,8 @@ Test(revocation, only_who_stands_under_the_limit_that_is_short_loses_a_lease)
 
 Test(revocation, where_reserves_overlap_what_is_marked_ends_with_what_there_is)
 {
-    struct policy_rule rules[] = {one_rule(PARTY_USER, "u"), one_rule(PARTY_CLASS, "a"), one_rule(PARTY_CLASS, "high")};
+    struct policy_rule rules[] = {one_rule(PRINCIPAL_USER, "u"), one_rule(PRINCIPAL_CLASS, "a"),
+                                  one_rule(PRINCIPAL_CLASS, "high")};
     struct policy_member members[] = {{.kind = MEMBER_CLIENT, .name = "a"}, {.kind = MEMBER_CLIENT, .name = "high"}};
     struct policy policy = {.rules = rules, .rule_count = 3};
     rules[0].id = 1;
@@ -345,7 +347,7 @@ Test(revocation, where_reserves_overlap_what_is_marked_ends_with_what_there_is)
 
 Test(revocation, within_a_class_users_of_lower_priority_lose_to_those_of_higher)
 {
-    struct policy_rule rules[] = {one_rule(PARTY_CLASS, POLICY_DEFAULT_CLASS), one_rule(PARTY_USER, "chief")};
+    struct policy_rule rules[] = {one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS), one_rule(PRINCIPAL_USER, "chief")};
     struct policy policy = {.rules = rules, .rule_count = 2};
     rules[0].quota.limits.max_physical_bytes = 8 * MIB;
     rules[1].id = 2;

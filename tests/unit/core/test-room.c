@@ -16,7 +16,7 @@ static const struct reply *acquire_with_room(struct model *model, struct control
 Test(room, slots_are_what_the_shell_has_made)
 {
     struct model *model = model_new(0, 0, 0);
-    (void)model_open(model, 0, LIMIT_UNSAID);
+    (void)model_open(model, 0, LIMIT_DEFAULT);
     uint64_t session = model->peers[0].session;
     cr_expect_eq(broker_slots_wanted(model->broker, session), 1);
     cr_expect_eq(broker_slots_wanted(model->broker, session + 1), 0, "nobody's");
@@ -38,7 +38,7 @@ Test(room, slots_are_what_the_shell_has_made)
 Test(room, a_waiting_request_will_want_a_slot)
 {
     struct model *model = model_new(0, MIB, 0);
-    uint64_t session = model_open(model, 0, LIMIT_UNSAID);
+    uint64_t session = model_open(model, 0, LIMIT_DEFAULT);
     granted(model_acquire(model, 0, MIB, LOCATION_RAM, 0));
     cr_expect_null(model_acquire_waiting(model, 0, MIB, 1000));
     cr_expect_eq(broker_slots_wanted(model->broker, session), 3, "its lease, the one that waits, and the next");

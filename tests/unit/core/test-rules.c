@@ -8,7 +8,7 @@
 Test(rules, at_the_limit_is_allowed_and_a_page_over_is_not)
 {
     struct model *model = model_new(0, 16 * MIB, 0);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     granted(model_acquire(model, 0, 16 * MIB, LOCATION_RAM, 0));
     const struct reply *reply = model_acquire(model, 0, 1, LOCATION_RAM, 0);
     refused(reply, ERROR_LIMIT);
@@ -36,7 +36,7 @@ Test(rules, a_clients_limits_are_twice_its_heap)
 Test(rules, auto_takes_ram_first_then_a_file)
 {
     struct model *model = model_new(0, 16 * MIB, 8 * MIB);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     cr_expect_eq(model_acquire(model, 0, 10 * MIB, LOCATION_AUTO, 0)->grant.location, LOCATION_RAM);
     cr_expect_eq(model_acquire(model, 0, 8 * MIB, LOCATION_AUTO, 0)->grant.location, LOCATION_MMAP);
     refused(model_acquire(model, 0, 8 * MIB, LOCATION_AUTO, 0), ERROR_LIMIT);
@@ -46,7 +46,7 @@ Test(rules, auto_takes_ram_first_then_a_file)
 Test(rules, auto_spills_when_the_kernel_has_no_ram)
 {
     struct model *model = model_new(0, 0, 0);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     model->fail_error = -ENOMEM;
     cr_expect_eq(model_acquire(model, 0, MIB, LOCATION_AUTO, 0)->grant.location, LOCATION_MMAP);
     refused(model_acquire(model, 0, MIB, LOCATION_RAM, 0), ERROR_HOST_MEMORY);
@@ -59,7 +59,7 @@ Test(rules, the_host_must_have_it_available_too)
 {
     struct model *model = model_new(0, 0, 0);
     struct input seen = {.kind = INPUT_HOST_MEMORY, .host = {10 * MIB, 64 * MIB}};
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     model_feed(model, &seen);
     uint64_t lease = granted(model_acquire(model, 0, 6 * MIB, LOCATION_RAM, 0));
     refused(model_acquire(model, 0, 6 * MIB, LOCATION_RAM, 0), ERROR_HOST_MEMORY);
@@ -73,8 +73,8 @@ Test(rules, what_is_being_freed_is_waited_for_in_order)
 {
     struct model *model = model_new(0, 16 * MIB, 0);
     struct request small = {.kind = REQUEST_ACQUIRE};
-    model_open(model, 0, LIMIT_UNSAID);
-    model_open(model, 1, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
+    model_open(model, 1, LIMIT_DEFAULT);
     uint64_t lease = granted(model_acquire(model, 0, 16 * MIB, LOCATION_RAM, 0));
     model->hold_frees = true;
     model_release(model, 0, lease);
@@ -101,7 +101,7 @@ static void see_host(struct model *model, uint64_t available)
 Test(rules, a_page_that_is_being_freed_makes_nobody_wait_for_gigabytes)
 {
     struct model *model = model_new(0, 0, 0);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     uint64_t lease = granted(model_acquire(model, 0, MODEL_PAGE, LOCATION_RAM, 0));
     see_host(model, 4 * MIB);
     model->hold_frees = true;
@@ -119,7 +119,7 @@ Test(rules, a_page_that_is_being_freed_makes_nobody_wait_for_gigabytes)
 Test(rules, a_deadline_holds_while_something_is_being_freed)
 {
     struct model *model = model_new(0, 16 * MIB, 0);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     uint64_t lease = granted(model_acquire(model, 0, 16 * MIB, LOCATION_RAM, 60000));
     model->hold_frees = true;
     model_release(model, 0, lease);
@@ -135,8 +135,8 @@ Test(rules, a_deadline_holds_while_something_is_being_freed)
 Test(rules, a_session_that_ends_takes_its_waiting_requests_with_it)
 {
     struct model *model = model_new(0, 16 * MIB, 0);
-    model_open(model, 0, LIMIT_UNSAID);
-    model_open(model, 1, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
+    model_open(model, 1, LIMIT_DEFAULT);
     uint64_t lease = granted(model_acquire(model, 0, 16 * MIB, LOCATION_RAM, 0));
     model->hold_frees = true;
     model_release(model, 0, lease);
@@ -153,7 +153,7 @@ Test(rules, a_session_that_ends_takes_its_waiting_requests_with_it)
 Test(rules, a_lease_expires_at_its_deadline_and_not_before)
 {
     struct model *model = model_new(0, 0, 0);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     uint64_t lease = granted(model_acquire(model, 0, MIB, LOCATION_RAM, 4000));
     model_pass(model, 2999);
     cr_expect_eq(model_events(model, 0, EVENT_EXPIRING), 0);
@@ -173,7 +173,7 @@ Test(rules, a_lease_expires_at_its_deadline_and_not_before)
 Test(rules, one_renewal_renews_all_and_a_late_one_is_told)
 {
     struct model *model = model_new(0, 0, 0);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     uint64_t first = granted(model_acquire(model, 0, MIB, LOCATION_RAM, 2000));
     granted(model_acquire(model, 0, MIB, LOCATION_RAM, 3000));
     for (int i = 0; i < 20; i++) {
@@ -198,7 +198,7 @@ Test(rules, no_lease_is_judged_before_its_client_was_read)
     struct model *model = model_new(0, 0, 0);
     struct input tick = {.kind = INPUT_TICK};
     void *peers[4];
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     granted(model_acquire(model, 0, MIB, LOCATION_RAM, 1000));
     model->now += 5 * NANOSECONDS_PER_SECOND;
     model_feed(model, &tick);
@@ -215,7 +215,7 @@ Test(rules, no_lease_is_judged_before_its_client_was_read)
 Test(rules, a_lease_that_ends_while_it_is_made_leaves_nothing)
 {
     struct model *model = model_new(0, 0, 0);
-    uint64_t session = model_open(model, 0, LIMIT_UNSAID);
+    uint64_t session = model_open(model, 0, LIMIT_DEFAULT);
     model->hold_makes = true;
     cr_expect_null(model_acquire(model, 0, MIB, LOCATION_RAM, 0));
     cr_expect_eq(model_status(model).used_bytes, MIB, "charged before it exists");
@@ -232,7 +232,7 @@ Test(rules, a_lease_that_ends_while_it_is_made_leaves_nothing)
 Test(rules, only_the_owner_root_and_the_daemons_user_revoke)
 {
     struct model *model = model_new(0, 0, 0);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     uint64_t lease = granted(model_acquire(model, 0, MIB, LOCATION_RAM, 0));
     struct request revoke = {.id = 900001, .kind = REQUEST_REVOKE, .revoke_lease = lease};
     struct input input = {.kind = INPUT_REQUEST, .peer = (void *)(uintptr_t)20};
@@ -251,7 +251,7 @@ Test(rules, only_the_owner_root_and_the_daemons_user_revoke)
 Test(rules, lowering_a_limit_revokes_nothing_and_grants_nothing)
 {
     struct model *model = model_new(0, 16 * MIB, 0);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     uint64_t lease = granted(model_acquire(model, 0, 12 * MIB, LOCATION_RAM, 0));
     model->options.settings.limits = (struct byte_limits){LIMIT_OFF, 8 * MIB, LIMIT_OFF};
     model_configure(model);
@@ -265,7 +265,7 @@ Test(rules, lowering_a_limit_revokes_nothing_and_grants_nothing)
 Test(rules, extents_share_their_leases_fate)
 {
     struct model *model = model_new(0, 0, 0);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     uint64_t lease = granted(model_acquire(model, 0, MIB, LOCATION_MMAP, 0));
     for (unsigned i = 1; i < LEASE_EXTENTS_MAX; i++) {
         struct request extend = {.kind = REQUEST_EXTEND, .extend = {.lease = lease, .bytes = MIB}};
@@ -286,8 +286,8 @@ Test(rules, extents_share_their_leases_fate)
 Test(rules, hundreds_of_leases_end_in_bounded_steps)
 {
     struct model *model = model_new(0, 0, 0);
-    uint64_t session = model_open(model, 0, LIMIT_UNSAID);
-    model_open(model, 1, LIMIT_UNSAID);
+    uint64_t session = model_open(model, 0, LIMIT_DEFAULT);
+    model_open(model, 1, LIMIT_DEFAULT);
     for (int i = 0; i < 600; i++) {
         granted(model_acquire(model, i % 2, MODEL_PAGE, LOCATION_RAM, 1000));
     }
@@ -310,7 +310,7 @@ Test(rules, a_session_that_is_over_is_granted_nothing_though_its_lease_was_not_e
 {
     struct model *model = model_new(0, 0, 0);
     struct input nothing = {.kind = INPUT_READ};
-    uint64_t session = model_open(model, 0, LIMIT_UNSAID);
+    uint64_t session = model_open(model, 0, LIMIT_DEFAULT);
     for (int i = 0; i < 600; i++) {
         granted(model_acquire(model, 0, MODEL_PAGE, LOCATION_RAM, 0));
     }
@@ -333,7 +333,7 @@ Test(rules, shutdown_drains_everything)
 {
     struct model *model = model_new(0, 0, 0);
     for (int peer = 0; peer < 20; peer++) {
-        model_open(model, peer, LIMIT_UNSAID);
+        model_open(model, peer, LIMIT_DEFAULT);
         for (int i = 0; i < 10; i++) {
             granted(model_acquire(model, peer, MIB, LOCATION_RAM, 0));
         }
@@ -356,7 +356,7 @@ Test(rules, shutdown_drains_everything)
 Test(rules, values_that_make_no_sense_are_refused)
 {
     struct model *model = model_new(0, 0, 0);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     refused(model_acquire(model, 0, 0, LOCATION_RAM, 0), ERROR_INVALID);
     refused(model_acquire(model, 0, UINT64_MAX, LOCATION_RAM, 0), ERROR_INVALID);
     refused(model_acquire(model, 0, UINT64_MAX / 2, LOCATION_RAM, 0), ERROR_INVALID);
@@ -380,7 +380,7 @@ static const struct reply *acquire_file(struct model *model, uint64_t bytes, uin
 Test(rules, a_named_file_that_is_longer_sets_the_size_and_is_charged_in_whole_pages)
 {
     struct model *model = model_new(0, 0, 16 * MIB);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     const struct reply *reply = acquire_file(model, 0, 5000, LOCATION_MMAP);
     uint64_t lease = granted(reply);
     cr_expect_eq(reply->grant.file_bytes, 5000);

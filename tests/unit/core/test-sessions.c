@@ -6,7 +6,7 @@ Test(sessions, a_detached_session_keeps_its_leases_for_the_grace_time)
 {
     struct model *model = model_new(0, 0, 0);
     struct token token = {{0}}, wrong = {{9}};
-    uint64_t session = model_open(model, 0, LIMIT_UNSAID);
+    uint64_t session = model_open(model, 0, LIMIT_DEFAULT);
     granted(model_acquire(model, 0, MIB, LOCATION_RAM, 1000));
     struct input gone = {.kind = INPUT_DISCONNECTED, .session = session};
     model_feed(model, &gone);
@@ -32,12 +32,12 @@ Test(sessions, a_session_that_holds_nothing_ends_with_its_connection)
 {
     struct model *model = model_new(0, 0, 0);
     struct token token = {{0}};
-    uint64_t session = model_open(model, 0, LIMIT_UNSAID);
+    uint64_t session = model_open(model, 0, LIMIT_DEFAULT);
     struct input gone = {.kind = INPUT_DISCONNECTED, .session = session};
     model_feed(model, &gone);
     cr_expect_eq(model_status(model).sessions, 0);
     cr_expect_null(broker_find_resumable(model->broker, session, &token, 1000));
-    session = model_open(model, 1, LIMIT_UNSAID);
+    session = model_open(model, 1, LIMIT_DEFAULT);
     model->hold_makes = true;
     cr_expect_null(model_acquire(model, 1, MIB, LOCATION_RAM, 0));
     gone.session = session;
@@ -51,7 +51,7 @@ Test(sessions, a_session_that_holds_nothing_ends_with_its_connection)
 Test(sessions, a_connection_that_takes_anothers_place_has_none_of_its_requests)
 {
     struct model *model = model_new(0, 4 * MIB, 0);
-    uint64_t session = model_open(model, 0, LIMIT_UNSAID);
+    uint64_t session = model_open(model, 0, LIMIT_DEFAULT);
     granted(model_acquire(model, 0, 4 * MIB, LOCATION_RAM, 0));
     cr_expect_null(model_acquire_waiting(model, 0, MIB, 60000));
     cr_expect_eq(model_status(model).waiting, 1);
@@ -64,7 +64,7 @@ Test(sessions, a_connection_that_takes_anothers_place_has_none_of_its_requests)
 
 Test(sessions, a_users_sessions_are_bounded_unless_a_quota_says_otherwise)
 {
-    struct policy_rule rule = {.kind = PARTY_USER, .id = 1001, .name = "alice", .quota = quota_none()};
+    struct policy_rule rule = {.kind = PRINCIPAL_USER, .id = 1001, .name = "alice", .quota = quota_none()};
     struct policy policy = {.rules = &rule, .rule_count = 1};
     struct model *model = model_new(0, 0, 0);
     rule.quota.max_sessions = 3;

@@ -240,7 +240,7 @@ static void pass_seconds(struct model *model, int seconds)
 /* The first user has 6 MiB of 8 for half a minute while the second waits; later both wait for what a third has. */
 static void expect_second_to_go_first(int seconds_later, bool expected)
 {
-    struct policy_rule rule = one_rule(PARTY_CLASS, "none");
+    struct policy_rule rule = one_rule(PRINCIPAL_CLASS, "none");
     struct model *model = with_users(&rule);
     uint64_t much = granted(model_acquire(model, 0, 6 * MIB, LOCATION_RAM, 60000));
     uint64_t little = granted(model_acquire(model, 1, 2 * MIB, LOCATION_RAM, 60000));
@@ -274,7 +274,7 @@ Test(shares, but_not_for_long)
 
 Test(shares, whoever_waits_for_its_own_limit_lacks_nothing)
 {
-    struct policy_rule rule = one_rule(PARTY_USER, "1");
+    struct policy_rule rule = one_rule(PRINCIPAL_USER, "1");
     rule.id = 1;
     rule.quota.limits.max_bytes = MIB;
     struct model *model = with_users(&rule);

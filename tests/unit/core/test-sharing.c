@@ -9,7 +9,7 @@
 
 Test(sharing, a_users_limit_counts_all_sessions_of_that_user)
 {
-    struct policy_rule rule = one_rule(PARTY_USER, "alice");
+    struct policy_rule rule = one_rule(PRINCIPAL_USER, "alice");
     rule.id = 1000;
     rule.quota.limits.max_physical_bytes = 8 * MIB;
     struct model *model = with_rule(64 * MIB, &rule);
@@ -28,7 +28,7 @@ Test(sharing, a_users_limit_counts_all_sessions_of_that_user)
 
 Test(sharing, what_others_free_is_not_waited_for_where_ones_own_limit_is_what_lacks)
 {
-    struct policy_rule rule = one_rule(PARTY_USER, "alice");
+    struct policy_rule rule = one_rule(PRINCIPAL_USER, "alice");
     rule.id = 1000;
     rule.quota.limits.max_bytes = 4 * MIB;
     struct model *model = with_rule(12 * MIB, &rule);
@@ -48,7 +48,7 @@ Test(sharing, what_others_free_is_not_waited_for_where_ones_own_limit_is_what_la
 
 Test(sharing, a_rule_for_each_user_is_each_ones_own)
 {
-    struct policy_rule rule = one_rule(PARTY_USER, "*");
+    struct policy_rule rule = one_rule(PRINCIPAL_USER, "*");
     rule.is_each = true;
     rule.quota.limits.max_bytes = 8 * MIB;
     struct model *model = with_rule(64 * MIB, &rule);
@@ -67,14 +67,14 @@ Test(sharing, a_rule_for_each_user_is_each_ones_own)
 
 Test(sharing, a_groups_limit_is_found_by_a_supplementary_group)
 {
-    struct policy_rule rule = one_rule(PARTY_GROUP, "hpc");
+    struct policy_rule rule = one_rule(PRINCIPAL_GROUP, "hpc");
     rule.id = 77;
     rule.quota.limits.max_mapped_bytes = MIB;
     struct model *model = with_rule(64 * MIB, &rule);
     struct input open = {.kind = INPUT_OPEN_SESSION, .peer = (void *)1};
     open.open.identity = (struct identity){.pid = 1, .uid = 5, .gid = 5, .group_count = 2, .groups = {3, 77}};
     open.open.hello = (struct hello_request){
-        .name = "g", .heap_bytes = LIMIT_UNSAID, .max_bytes = LIMIT_UNSAID, .max_physical_bytes = LIMIT_UNSAID};
+        .name = "g", .heap_bytes = LIMIT_DEFAULT, .max_bytes = LIMIT_DEFAULT, .max_physical_bytes = LIMIT_DEFAULT};
     model_feed(model, &open);
     const struct reply *reply = refused(model_acquire(model, 0, 2 * MIB, LOCATION_MMAP, 0), ERROR_LIMIT);
     cr_expect_str_eq(reply->error.refusal.whose, "group hpc");
@@ -84,7 +84,7 @@ Test(sharing, a_groups_limit_is_found_by_a_supplementary_group)
 
 Test(sharing, counts_of_sessions_and_leases_are_limited_by_name)
 {
-    struct policy_rule rule = one_rule(PARTY_CLASS, POLICY_DEFAULT_CLASS);
+    struct policy_rule rule = one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
     rule.quota.max_sessions = 2;
     rule.quota.max_leases = 3;
     struct model *model = with_rule(64 * MIB, &rule);
@@ -127,7 +127,7 @@ Test(sharing, another_policy_moves_what_is_held_and_what_waits)
     model_open_as(model, 1, "a", 2);
     granted(model_acquire(model, 0, 12 * MIB, LOCATION_RAM, 0));
     cr_expect_null(model_acquire_waiting(model, 1, 2 * MIB, 60000));
-    struct policy_rule rule = one_rule(PARTY_CLASS, "everybody");
+    struct policy_rule rule = one_rule(PRINCIPAL_CLASS, "everybody");
     struct policy_member all = {.kind = MEMBER_CLIENT, .name = "*"};
     struct policy policy = {.rules = &rule, .rule_count = 1};
     rule.members = &all;
@@ -145,8 +145,8 @@ Test(sharing, another_policy_moves_what_is_held_and_what_waits)
 Test(sharing, who_is_willing_waits_and_is_served_when_it_comes_free)
 {
     struct model *model = model_new(0, 8 * MIB, 0);
-    model_open(model, 0, LIMIT_UNSAID);
-    model_open(model, 1, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
+    model_open(model, 1, LIMIT_DEFAULT);
     uint64_t lease = granted(model_acquire(model, 0, 8 * MIB, LOCATION_RAM, 0));
     refused(model_acquire(model, 1, 4 * MIB, LOCATION_RAM, 0), ERROR_LIMIT);
     cr_expect_null(model_acquire_waiting(model, 1, 4 * MIB, 20000));
@@ -161,8 +161,8 @@ Test(sharing, who_is_willing_waits_and_is_served_when_it_comes_free)
 Test(sharing, a_wait_ends_at_its_deadline_with_the_figures)
 {
     struct model *model = model_new(0, 8 * MIB, 0);
-    model_open(model, 0, LIMIT_UNSAID);
-    model_open(model, 1, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
+    model_open(model, 1, LIMIT_DEFAULT);
     granted(model_acquire(model, 0, 8 * MIB, LOCATION_RAM, 60000));
     cr_expect_null(model_acquire_waiting(model, 1, 4 * MIB, 5000));
     uint64_t request = model->next_request;
@@ -188,9 +188,9 @@ Test(sharing, a_wait_is_cancelled_and_those_behind_go_on)
 {
     struct model *model = model_new(0, 8 * MIB, 0);
     struct request cancel = {.kind = REQUEST_CANCEL};
-    model_open(model, 0, LIMIT_UNSAID);
-    model_open(model, 1, LIMIT_UNSAID);
-    model_open(model, 2, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
+    model_open(model, 1, LIMIT_DEFAULT);
+    model_open(model, 2, LIMIT_DEFAULT);
     granted(model_acquire(model, 0, 4 * MIB, LOCATION_RAM, 0));
     cr_expect_null(model_acquire_waiting(model, 1, 8 * MIB, 60000));
     cancel.cancel_request = model->next_request;
@@ -205,9 +205,9 @@ Test(sharing, a_wait_is_cancelled_and_those_behind_go_on)
 Test(sharing, whoever_is_gone_does_not_stand_in_the_way)
 {
     struct model *model = model_new(0, 8 * MIB, 0);
-    model_open(model, 0, LIMIT_UNSAID);
-    model_open(model, 1, LIMIT_UNSAID);
-    model_open(model, 2, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
+    model_open(model, 1, LIMIT_DEFAULT);
+    model_open(model, 2, LIMIT_DEFAULT);
     granted(model_acquire(model, 0, 4 * MIB, LOCATION_RAM, 0));
     cr_expect_null(model_acquire_waiting(model, 1, 8 * MIB, 60000));
     cr_expect_null(model_acquire_waiting(model, 2, 2 * MIB, 60000));
@@ -220,12 +220,12 @@ Test(sharing, whoever_is_gone_does_not_stand_in_the_way)
 
 Test(sharing, a_small_one_passes_where_it_cannot_delay_the_large)
 {
-    struct policy_rule rule = one_rule(PARTY_USER, "small quota");
+    struct policy_rule rule = one_rule(PRINCIPAL_USER, "small quota");
     rule.id = 1001;
     rule.quota.limits.max_bytes = 4 * MIB;
     struct model *model = with_rule(16 * MIB, &rule);
-    model_open(model, 0, LIMIT_UNSAID);
-    model_open(model, 1, LIMIT_UNSAID); /* user 1001 */
+    model_open(model, 0, LIMIT_DEFAULT);
+    model_open(model, 1, LIMIT_DEFAULT); /* user 1001 */
     granted(model_acquire(model, 0, 4 * MIB, LOCATION_RAM, 0));
     granted(model_acquire(model, 1, 4 * MIB, LOCATION_RAM, 0));
     cr_expect_null(model_acquire_waiting(model, 1, 2 * MIB, 60000), "its user's limit holds it up, not the host's");
@@ -240,7 +240,7 @@ Test(sharing, what_may_go_to_ram_or_a_file_gathers_in_both)
     struct request either = {.kind = REQUEST_ACQUIRE};
     uint64_t pieces[16];
     for (int peer = 0; peer < 3; peer++) {
-        model_open(model, peer, LIMIT_UNSAID);
+        model_open(model, peer, LIMIT_DEFAULT);
     }
     for (int i = 0; i < 16; i++) {
         pieces[i] = granted(model_acquire(model, 0, MIB, LOCATION_RAM, 60000));
@@ -342,7 +342,7 @@ Test(sharing, within_a_priority_who_holds_least_for_its_weight_goes_first)
 
 Test(sharing, a_priority_for_each_user_holds_before_the_first_of_them_comes)
 {
-    struct policy_rule rule = one_rule(PARTY_USER, "*");
+    struct policy_rule rule = one_rule(PRINCIPAL_USER, "*");
     struct queue_entry queue[1];
     bool more;
     rule.is_each = true;
@@ -364,33 +364,33 @@ static void open_identity(struct model *model, int peer, const struct identity *
     struct input open = {.kind = INPUT_OPEN_SESSION, .peer = (void *)(uintptr_t)(peer + 1)};
     open.open.identity = *identity;
     open.open.hello = (struct hello_request){
-        .heap_bytes = LIMIT_UNSAID, .max_bytes = LIMIT_UNSAID, .max_physical_bytes = LIMIT_UNSAID};
+        .heap_bytes = LIMIT_DEFAULT, .max_bytes = LIMIT_DEFAULT, .max_physical_bytes = LIMIT_DEFAULT};
     (void)stpncpy(open.open.hello.name, name, sizeof open.open.hello.name - 1);
     model_feed(model, &open);
 }
 
-static struct flow *flow_of(const struct model *model, int peer)
+static struct share *share_of(const struct model *model, int peer)
 {
-    return session_table_find(&model->broker->sessions, model->peers[peer].session)->flow;
+    return session_table_find(&model->broker->sessions, model->peers[peer].session)->share;
 }
 
 Test(sharing, sessions_of_one_user_in_different_groups_stand_apart)
 {
-    struct policy_rule rule = one_rule(PARTY_GROUP, "hpc");
+    struct policy_rule rule = one_rule(PRINCIPAL_GROUP, "hpc");
     rule.id = 77;
     struct model *model = with_rule(64 * MIB, &rule);
     const struct identity member = {.pid = 1, .uid = 5, .gid = 77}, other = {.pid = 2, .uid = 5, .gid = 5};
     open_identity(model, 0, &member, "x");
     open_identity(model, 1, &other, "x");
-    cr_expect_neq(flow_of(model, 0), flow_of(model, 1));
-    cr_expect(flow_of(model, 0)->group && !flow_of(model, 1)->group);
+    cr_expect_neq(share_of(model, 0), share_of(model, 1));
+    cr_expect(share_of(model, 0)->group && !share_of(model, 1)->group);
     model_free(model);
 }
 
 Test(sharing, the_classs_word_goes_before_the_users_before_the_groups)
 {
-    struct policy_rule rules[] = {one_rule(PARTY_USER, "alice"), one_rule(PARTY_GROUP, "hpc"),
-                                  one_rule(PARTY_CLASS, "urgent")};
+    struct policy_rule rules[] = {one_rule(PRINCIPAL_USER, "alice"), one_rule(PRINCIPAL_GROUP, "hpc"),
+                                  one_rule(PRINCIPAL_CLASS, "urgent")};
     struct policy_member member = {.kind = MEMBER_CLIENT, .name = "u*"};
     const struct policy policy = {.rules = rules, .rule_count = 3};
     const struct identity alice = {.pid = 1, .uid = 5, .gid = 77}, bob = {.pid = 2, .uid = 6, .gid = 77};
@@ -412,15 +412,15 @@ Test(sharing, the_classs_word_goes_before_the_users_before_the_groups)
     open_identity(model, 0, &alice, "urgent");
     open_identity(model, 1, &alice, "x");
     open_identity(model, 2, &bob, "x");
-    cr_expect(flow_of(model, 0)->priority == 3 && flow_of(model, 0)->weight == 20);
-    cr_expect(flow_of(model, 1)->priority == 2 && flow_of(model, 1)->weight == 20);
-    cr_expect(flow_of(model, 2)->priority == 1 && flow_of(model, 2)->weight == 10);
+    cr_expect(share_of(model, 0)->priority == 3 && share_of(model, 0)->weight == 20);
+    cr_expect(share_of(model, 1)->priority == 2 && share_of(model, 1)->weight == 20);
+    cr_expect(share_of(model, 2)->priority == 1 && share_of(model, 2)->weight == 10);
     model_free(model);
 }
 
 Test(sharing, a_class_takes_in_users_groups_and_client_names)
 {
-    struct policy_rule rule = one_rule(PARTY_CLASS, "batch");
+    struct policy_rule rule = one_rule(PRINCIPAL_CLASS, "batch");
     struct policy_member class_members[] = {{.kind = MEMBER_USER, .id = 5}, {.kind = MEMBER_GROUP, .id = 77}};
     rule.members = class_members;
     rule.member_count = 2;
@@ -430,15 +430,16 @@ Test(sharing, a_class_takes_in_users_groups_and_client_names)
     open_identity(model, 0, &user, "x");
     open_identity(model, 1, &member, "x");
     open_identity(model, 2, &other, "x");
-    cr_expect_str_eq(flow_of(model, 0)->class->name, "batch");
-    cr_expect_str_eq(flow_of(model, 1)->class->name, "batch");
-    cr_expect_str_eq(flow_of(model, 2)->class->name, POLICY_DEFAULT_CLASS);
+    cr_expect_str_eq(share_of(model, 0)->class->name, "batch");
+    cr_expect_str_eq(share_of(model, 1)->class->name, "batch");
+    cr_expect_str_eq(share_of(model, 2)->class->name, POLICY_DEFAULT_CLASS);
     model_free(model);
 }
 
 Test(sharing, several_reserves_come_and_go)
 {
-    struct policy_rule rules[] = {one_rule(PARTY_CLASS, "a"), one_rule(PARTY_CLASS, "b"), one_rule(PARTY_CLASS, "c")};
+    struct policy_rule rules[] = {one_rule(PRINCIPAL_CLASS, "a"), one_rule(PRINCIPAL_CLASS, "b"),
+                                  one_rule(PRINCIPAL_CLASS, "c")};
     struct policy policy = {.rules = rules, .rule_count = 3};
     for (int i = 0; i < 3; i++) {
         rules[i].quota.reserve_bytes = MIB;

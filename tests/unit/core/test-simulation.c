@@ -328,7 +328,7 @@ static void draw_classes(struct simulation *simulation)
     simulation->class_count = 1 + (int)below(simulation, CLASSES_MAX);
     for (int i = 0; i < simulation->class_count; i++) {
         struct policy_rule *rule = &simulation->rules[i];
-        *rule = (struct policy_rule){.kind = PARTY_CLASS, .quota = quota_none(), .member_count = 1};
+        *rule = (struct policy_rule){.kind = PRINCIPAL_CLASS, .quota = quota_none(), .member_count = 1};
         rule->members = &simulation->members[i];
         simulation->members[i].kind = MEMBER_CLIENT;
         (void)snprintf(simulation->members[i].name, sizeof simulation->members[i].name, "%d", i);

@@ -154,20 +154,20 @@ Test(tables, restored_slots_go_on_where_they_were)
 /* ---- rules ---- */
 
 static struct policy_rule rules[] = {
-    {.kind = PARTY_GROUP, .name = "g", .id = 5},
-    {.kind = PARTY_USER, .name = "each", .is_each = true},
-    {.kind = PARTY_USER, .name = "u", .id = 5},
-    {.kind = PARTY_USER, .name = "v", .id = 6},
-    {.kind = PARTY_GROUP, .name = "h", .id = 8},
-    {.kind = PARTY_CLASS,
+    {.kind = PRINCIPAL_GROUP, .name = "g", .id = 5},
+    {.kind = PRINCIPAL_USER, .name = "each", .is_each = true},
+    {.kind = PRINCIPAL_USER, .name = "u", .id = 5},
+    {.kind = PRINCIPAL_USER, .name = "v", .id = 6},
+    {.kind = PRINCIPAL_GROUP, .name = "h", .id = 8},
+    {.kind = PRINCIPAL_CLASS,
      .name = "c",
      .members = (struct policy_member[]){{.kind = MEMBER_USER, .id = 6}, {.kind = MEMBER_CLIENT, .name = "x*"}},
      .member_count = 2},
-    {.kind = PARTY_CLASS,
+    {.kind = PRINCIPAL_CLASS,
      .name = "d",
      .members = (struct policy_member[]){{.kind = MEMBER_GROUP, .id = 8}},
      .member_count = 1},
-    {.kind = PARTY_CLASS, .name = "default"},
+    {.kind = PRINCIPAL_CLASS, .name = "default"},
 };
 
 static const struct policy policy = {
@@ -186,9 +186,9 @@ static void expect_rules(const struct policy *of)
     cr_expect_str_eq(policy_class(of, &five, "xy")->name, "c", "the first class that has it");
     cr_expect_str_eq(policy_class(of, &six, "a")->name, "c");
     cr_expect_str_eq(policy_class(of, &seven, "a")->name, "default");
-    cr_expect_str_eq(policy_find(of, PARTY_USER, "v")->name, "v");
-    cr_expect_null(policy_find(of, PARTY_CLASS, "v"));
-    cr_expect_null(policy_find(of, PARTY_USER, "c"));
+    cr_expect_str_eq(policy_find(of, PRINCIPAL_USER, "v")->name, "v");
+    cr_expect_null(policy_find(of, PRINCIPAL_CLASS, "v"));
+    cr_expect_null(policy_find(of, PRINCIPAL_USER, "c"));
     cr_expect(of->access.see_all);
 }
 

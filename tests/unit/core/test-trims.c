@@ -109,8 +109,8 @@ Test(trims, who_is_silent_is_asked_ever_less_often_until_it_gives)
     struct model *model = model_new(0, 8 * MIB, 0);
     model->options.settings.queue.trim_ms = 100;
     model_configure(model);
-    model_open(model, 0, LIMIT_UNSAID);
-    model_open(model, 1, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
+    model_open(model, 1, LIMIT_DEFAULT);
     uint64_t lease = granted(model_acquire(model, 0, 2 * MIB, LOCATION_RAM, 3600));
     granted(model_acquire(model, 0, 6 * MIB, LOCATION_RAM, 3600));
     model->broker->options.settings.times.ttl_max_ms = 3600;
@@ -140,7 +140,7 @@ Test(trims, who_uses_all_that_it_holds_is_asked_last)
     model->options.settings.queue.trim_ms = 100;
     model_configure(model);
     for (int peer = 0; peer < 3; peer++) {
-        model_open(model, peer, LIMIT_UNSAID);
+        model_open(model, peer, LIMIT_DEFAULT);
     }
     struct lease_use use = {granted(model_acquire(model, 0, 8 * MIB, LOCATION_RAM, 60000)), 8 * MIB};
     struct request renew = {.kind = REQUEST_RENEW, .renew = {&use, 1}};

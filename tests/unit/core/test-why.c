@@ -23,7 +23,7 @@ Test(why, a_pause_is_named_and_its_end_is_not_known)
     struct input none = {.kind = INPUT_PRESSURE, .pressure = PRESSURE_NONE};
     model->options.settings.pause_at = PRESSURE_FULL;
     model_configure(model);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     model_feed(model, &full);
     refused(model_acquire(model, 0, MIB, LOCATION_RAM, 0), ERROR_HOST_MEMORY);
     cr_expect_null(model_acquire_waiting(model, 0, MIB, 60000));
@@ -71,8 +71,8 @@ Test(why, refusals_that_others_must_not_see_are_passed_over_up_to_a_bound)
 Test(why, what_those_before_claim_is_not_free)
 {
     struct model *model = model_new(0, 16 * MIB, 0);
-    model_open(model, 0, LIMIT_UNSAID);
-    model_open(model, 1, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
+    model_open(model, 1, LIMIT_DEFAULT);
     granted(model_acquire(model, 0, 6 * MIB, LOCATION_RAM, 20000));
     cr_expect_null(model_acquire_waiting(model, 1, 16 * MIB, 60000));
     cr_expect_null(model_acquire_waiting(model, 1, MIB, 60000));
@@ -152,7 +152,7 @@ Test(why, ends_are_filed_by_time_and_remembered_for_a_second)
     model->options.settings.times.ttl_max_ms = UINT32_MAX;
     model->options.settings.times.ttl_min_ms = 1;
     model_configure(model);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     granted(model_acquire(model, 0, 2 * MIB, LOCATION_RAM, 5));
     granted(model_acquire(model, 0, MIB, LOCATION_RAM, 900));
     granted(model_acquire(model, 0, MIB, LOCATION_MMAP, 17));
@@ -181,8 +181,8 @@ static void wait_for_either(struct model *model, int peer, uint64_t bytes)
 Test(why, what_waits_for_either_location_is_told_of_the_one_that_comes_first)
 {
     struct model *model = model_new(0, 8 * MIB, 8 * MIB);
-    model_open(model, 0, LIMIT_UNSAID);
-    model_open(model, 1, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
+    model_open(model, 1, LIMIT_DEFAULT);
     uint64_t ram = granted(model_acquire(model, 0, 8 * MIB, LOCATION_RAM, 7800));
     granted(model_acquire(model, 0, 8 * MIB, LOCATION_MMAP, 59700));
     wait_for_either(model, 1, 4 * MIB);
@@ -209,7 +209,7 @@ Test(why, after_a_pause_the_figures_are_those_of_the_limit)
     struct input none = {.kind = INPUT_PRESSURE, .pressure = PRESSURE_NONE};
     model->options.settings.pause_at = PRESSURE_FULL;
     model_configure(model);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     model_feed(model, &full);
     refused(model_acquire(model, 0, MIB, LOCATION_RAM, 0), ERROR_HOST_MEMORY);
     model_feed(model, &none);
@@ -222,10 +222,10 @@ Test(why, after_a_pause_the_figures_are_those_of_the_limit)
 
 Test(why, a_full_number_of_leases_is_told_with_its_end)
 {
-    struct policy_rule rule = one_rule(PARTY_CLASS, POLICY_DEFAULT_CLASS);
+    struct policy_rule rule = one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
     rule.quota.max_leases = 2;
     struct model *model = with_rule(64 * MIB, &rule);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     granted(model_acquire(model, 0, MIB, LOCATION_RAM, 30000));
     granted(model_acquire(model, 0, MIB, LOCATION_MMAP, 9000));
     refused(model_acquire(model, 0, MIB, LOCATION_RAM, 0), ERROR_TOO_MANY);
@@ -248,7 +248,7 @@ Test(why, a_full_number_of_leases_is_told_with_its_end)
 Test(why, a_pool_and_what_is_being_freed_are_there_at_once)
 {
     struct model *model = model_new(0, 16 * MIB, 0);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     uint64_t lease = granted(model_acquire(model, 0, 12 * MIB, LOCATION_RAM, 60000));
     refused(model_acquire(model, 0, 8 * MIB, LOCATION_RAM, 0), ERROR_LIMIT);
     model->hold_frees = true;
@@ -268,11 +268,11 @@ Test(why, a_pool_and_what_is_being_freed_are_there_at_once)
 
 Test(why, what_comes_free_of_leases_is_not_taken_for_what_comes_free_of_bytes)
 {
-    struct policy_rule few = one_rule(PARTY_CLASS, POLICY_DEFAULT_CLASS);
+    struct policy_rule few = one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
     few.quota.max_leases = 2;
     few.quota.limits.max_bytes = 8 * MIB;
     struct model *model = with_rule(64 * MIB, &few);
-    model_open(model, 0, LIMIT_UNSAID);
+    model_open(model, 0, LIMIT_DEFAULT);
     granted(model_acquire(model, 0, 6 * MIB, LOCATION_RAM, 30000));
     uint64_t small = granted(model_acquire(model, 0, MIB, LOCATION_RAM, 9000));
     cr_expect_null(model_acquire_waiting(model, 0, MIB, 60000));
@@ -322,7 +322,7 @@ Test(why, requests_that_wait_ahead_are_named)
     struct model *model = model_new(0, 16 * MIB, 0);
     struct why_entry all[6];
     for (int i = 0; i < 5; i++) {
-        model_open(model, i, LIMIT_UNSAID);
+        model_open(model, i, LIMIT_DEFAULT);
     }
     granted(model_acquire(model, 0, 15 * MIB, LOCATION_RAM, 20000));
     for (int i = 1; i < 5; i++) {
@@ -353,8 +353,8 @@ Test(why, who_waits_for_its_own_limit_is_ahead_of_nobody_else)
 {
     struct model *model = model_new(0, 16 * MIB, 0);
     model_open(model, 0, MIB / 2);
-    model_open(model, 1, LIMIT_UNSAID);
-    model_open(model, 2, LIMIT_UNSAID);
+    model_open(model, 1, LIMIT_DEFAULT);
+    model_open(model, 2, LIMIT_DEFAULT);
     granted(model_acquire(model, 0, MIB, LOCATION_RAM, 20000));
     granted(model_acquire(model, 1, 4 * MIB, LOCATION_RAM, 20000));
     cr_expect_null(model_acquire_waiting(model, 0, MIB, 60000));
@@ -370,7 +370,7 @@ Test(why, who_waits_for_its_own_limit_is_ahead_of_nobody_else)
 
 Test(why, requests_for_a_lease_that_wait_ahead_are_named)
 {
-    struct policy_rule rule = one_rule(PARTY_USER, "1000");
+    struct policy_rule rule = one_rule(PRINCIPAL_USER, "1000");
     rule.id = 1000;
     rule.quota.max_leases = 1;
     struct model *model = with_rule(16 * MIB, &rule);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/runtime/tending.h"
+#include "daemon/runtime/maintenance.h"
 
 #include "daemon/runtime/clock.h"
 #include "daemon/runtime/connection_state.h"
@@ -9,7 +9,7 @@
 
 enum { INTERVAL_MS = 1000 };
 
-static void tend(struct connection *connection)
+static void maintain(struct connection *connection)
 {
     uint32_t handshake_ms = connection->server->config->clients.handshake_ms;
     uint64_t waited = clock_monotonic() - connection->opened_at;
@@ -24,20 +24,20 @@ static void tend(struct connection *connection)
     }
 }
 
-static void on_tending(uv_timer_t *timer)
+static void on_interval(uv_timer_t *timer)
 {
     struct server *server = timer->data;
     struct connection *connection;
     log_summarise();
-    callers_tend(&server->callers);
+    user_loads_maintain(&server->user_loads);
     LIST_FOREACH(connection, &server->connections, in_server) {
-        tend(connection);
+        maintain(connection);
     }
 }
 
-void tending_start(struct server *server)
+void maintenance_start(struct server *server)
 {
-    (void)uv_timer_init(&server->loop, &server->tending);
-    server->tending.data = server;
-    (void)uv_timer_start(&server->tending, on_tending, INTERVAL_MS, INTERVAL_MS);
+    (void)uv_timer_init(&server->loop, &server->maintenance);
+    server->maintenance.data = server;
+    (void)uv_timer_start(&server->maintenance, on_interval, INTERVAL_MS, INTERVAL_MS);
 }

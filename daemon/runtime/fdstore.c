@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is kept while the daemon runs. */
-#include "daemon/runtime/keeper.h"
+#include "daemon/runtime/fdstore.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "daemon/os/fault.h"
 #include "daemon/os/process.h"
-#include "daemon/runtime/keeper_names.h"
+#include "daemon/runtime/fdstore_names.h"
 
-bool keeper_is_active(const struct server *server)
+bool fdstore_is_active(const struct server *server)
 {
     return server->table.header && !server->is_frozen;
 }
 
-void keeper_freeze(struct server *server)
+void fdstore_freeze(struct server *server)
 {
     server->is_frozen = true;
 }
 
-void keeper_close(struct server *server)
+void fdstore_close(struct server *server)
 {
     table_close(&server->table);
 }
@@ -32,7 +32,7 @@ static void complain(const struct server *server, const char *what, uint64_t id,
 
 /* Takes a record and stores the descriptor under its name; the record is still to be filled. TABLE_NONE: it can't be.
  */
-static uint32_t store(struct server *server, enum keeper_kind kind, int fd, const char *what, uint64_t id)
+static uint32_t store(struct server *server, enum fdstore_kind kind, int fd, const char *what, uint64_t id)
 {
     char name[KEEPER_NAME_BYTES];
     uint32_t record = TABLE_NONE;
@@ -44,7 +44,7 @@ static uint32_t store(struct server *server, enum keeper_kind kind, int fd, cons
     }
     fault_point();
     if (result == 0) {
-        result = service_manager_store(keeper_name(kind, record, name), fd);
+        result = service_manager_store(fdstore_name(kind, record, name), fd);
     }
     fault_point();
     if (result < 0) {
@@ -55,11 +55,11 @@ static uint32_t store(struct server *server, enum keeper_kind kind, int fd, cons
     return record;
 }
 
-void keeper_keep_session(struct peer *peer)
+void fdstore_keep_session(struct peer *peer)
 {
     struct server *server = peer->server;
     struct kept_session kept;
-    if (keeper_is_active(server) && broker_keep_session(server->broker, peer->session, &kept)) {
+    if (fdstore_is_active(server) && broker_keep_session(server->broker, peer->session, &kept)) {
         peer->record = peer->name_record =
             store(server, KEEPER_CONTROL, peer->control.pages[0]->fd, "session", peer->session);
         if (peer->record != TABLE_NONE) {
@@ -68,14 +68,14 @@ void keeper_keep_session(struct peer *peer)
     }
 }
 
-void keeper_keep_control_page(struct peer *peer, unsigned place)
+void fdstore_keep_control_page(struct peer *peer, unsigned place)
 {
     char name[KEEPER_NAME_BYTES];
-    if (!keeper_is_active(peer->server) || peer->record == TABLE_NONE) {
+    if (!fdstore_is_active(peer->server) || peer->record == TABLE_NONE) {
         return;
     }
     fault_point();
-    int result = service_manager_store(keeper_name(keeper_control_kind(place), peer->record, name),
+    int result = service_manager_store(fdstore_name(fdstore_control_kind(place), peer->record, name),
                                        peer->control.pages[place]->fd);
     fault_point();
     if (result < 0) {
@@ -83,23 +83,23 @@ void keeper_keep_control_page(struct peer *peer, unsigned place)
     }
 }
 
-void keeper_keep_segment(struct segment_file *file)
+void fdstore_keep_segment(struct segment_file *file)
 {
     struct server *server = file->server;
     struct kept_segment kept;
-    if (keeper_is_active(server) && file->record == TABLE_NONE &&
+    if (fdstore_is_active(server) && file->record == TABLE_NONE &&
         broker_keep_segment(server->broker, segment_id(file), &kept)) {
-        file->record = store(server, keeper_kind(file), file->fd, "segment", segment_id(file));
+        file->record = store(server, fdstore_kind(file), file->fd, "segment", segment_id(file));
         if (file->record != TABLE_NONE) {
             table_keep_segment(&server->table, file->record, &kept);
         }
     }
 }
 
-/* The record is free for another only when its name is, too: in keeper_forget_control(). */
-void keeper_forget_session(struct peer *peer)
+/* The record is free for another only when its name is, too: in fdstore_forget_control(). */
+void fdstore_forget_session(struct peer *peer)
 {
-    if (keeper_is_active(peer->server) && peer->record != TABLE_NONE) {
+    if (fdstore_is_active(peer->server) && peer->record != TABLE_NONE) {
         fault_point();
         table_invalidate(&peer->server->table, peer->record);
         fault_point();
@@ -107,26 +107,26 @@ void keeper_forget_session(struct peer *peer)
     }
 }
 
-void keeper_forget_control(struct peer *peer)
+void fdstore_forget_control(struct peer *peer)
 {
     char name[KEEPER_NAME_BYTES];
-    if (keeper_is_active(peer->server) && peer->name_record != TABLE_NONE) {
+    if (fdstore_is_active(peer->server) && peer->name_record != TABLE_NONE) {
         for (unsigned place = 0; place < peer->control.count; place++) {
-            service_manager_forget(keeper_name(keeper_control_kind(place), peer->name_record, name));
+            service_manager_forget(fdstore_name(fdstore_control_kind(place), peer->name_record, name));
         }
         table_forget(&peer->server->table, peer->name_record);
         peer->name_record = TABLE_NONE;
     }
 }
 
-void keeper_forget_segment(struct segment_file *file)
+void fdstore_forget_segment(struct segment_file *file)
 {
     char name[KEEPER_NAME_BYTES];
-    if (keeper_is_active(file->server) && file->record != TABLE_NONE) {
+    if (fdstore_is_active(file->server) && file->record != TABLE_NONE) {
         fault_point();
         table_forget(&file->server->table, file->record);
         fault_point();
-        service_manager_forget(keeper_name(keeper_kind(file), file->record, name));
+        service_manager_forget(fdstore_name(fdstore_kind(file), file->record, name));
         file->record = TABLE_NONE;
     }
 }

@@ -12,7 +12,7 @@
 
 #include "daemon/runtime/segments.h"
 
-enum keeper_kind {
+enum fdstore_kind {
     KEEPER_CONTROL = 'c', /* a session's first control page; the others are 'A' and on */
     KEEPER_SEGMENT = 's', /* a memfd or a nameless file: truncated when it is nobody's */
     KEEPER_FILE = 'f',    /* a program's own file: only closed */
@@ -22,7 +22,7 @@ enum keeper_kind {
 
 enum { KEEPER_NAME_BYTES = 8, KEEPER_RECORDS_MAX = 25000 };
 
-static inline const char *keeper_name(enum keeper_kind kind, uint32_t record, char *name)
+static inline const char *fdstore_name(enum fdstore_kind kind, uint32_t record, char *name)
 {
     static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     char *at = name;
@@ -36,7 +36,7 @@ static inline const char *keeper_name(enum keeper_kind kind, uint32_t record, ch
 }
 
 /* Whether a descriptor of this name may be one of ours. */
-static inline bool keeper_is_name(const char *name)
+static inline bool fdstore_is_name(const char *name)
 {
     size_t length = strlen(name);
     bool is_ours = length >= 2 && length < KEEPER_NAME_BYTES && strchr("csfABCDEF", name[0]);
@@ -48,12 +48,12 @@ static inline bool keeper_is_name(const char *name)
 
 _Static_assert(CONTROL_PAGES_MAX == 7, "each place has its letter");
 
-static inline enum keeper_kind keeper_control_kind(unsigned place)
+static inline enum fdstore_kind fdstore_control_kind(unsigned place)
 {
-    return place == 0 ? KEEPER_CONTROL : (enum keeper_kind)('A' + (int)place - 1);
+    return place == 0 ? KEEPER_CONTROL : (enum fdstore_kind)('A' + (int)place - 1);
 }
 
-static inline enum keeper_kind keeper_kind(const struct segment_file *file)
+static inline enum fdstore_kind fdstore_kind(const struct segment_file *file)
 {
     return segment_name(file)[0] ? KEEPER_FILE : KEEPER_SEGMENT;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The users who call, each with what all its connections together have of the daemon: its time (turns.c), and memory
- * and descriptors for what it does not read (outbox.c).
+ * The users who call, each with what all its connections together have of the daemon: its time (scheduler.c), and
+ * memory and descriptors for what it does not read (outbox.c).
  */
 #pragma once
 
@@ -12,9 +12,9 @@
 struct connection;
 TAILQ_HEAD(ready_list, connection);
 
-struct caller {
-    LIST_ENTRY(caller) in_list;
-    TAILQ_ENTRY(caller) in_turn; /* while a connection is ready */
+struct user_load {
+    LIST_ENTRY(user_load) in_list;
+    TAILQ_ENTRY(user_load) in_turn; /* while a connection is ready */
     uint32_t uid;
     uint32_t connections;    /* also those that are over but for what the user has not read */
     uint32_t messages;       /* read since they were counted last */
@@ -26,18 +26,18 @@ struct caller {
     bool has_received;           /* all of some connection's, once */
 };
 
-LIST_HEAD(caller_list, caller);
-TAILQ_HEAD(caller_queue, caller);
+LIST_HEAD(user_load_list, user_load);
+TAILQ_HEAD(user_load_queue, user_load);
 
 /* One connection more of this user; NULL when memory is short. */
-struct caller *callers_add(struct caller_list *callers, uint32_t uid);
+struct user_load *user_loads_add(struct user_load_list *user_loads, uint32_t uid);
 
 /* One connection less. Whoever calls may be in the middle of serving it: it is forgotten later. */
-void callers_remove(struct caller *caller);
+void user_loads_remove(struct user_load *load);
 
 /* In each turn: forgets those who have no connection. One that has used more time than was its share is remembered
- * until callers_tend(): coming back at once does not make it another. */
-void callers_forget(struct caller_list *callers);
+ * until user_loads_maintain(): coming back at once does not make it another. */
+void user_loads_forget(struct user_load_list *user_loads);
 
 /* Each second: messages are counted anew, and debts of time are forgiven. */
-void callers_tend(struct caller_list *callers);
+void user_loads_maintain(struct user_load_list *user_loads);

@@ -5,10 +5,10 @@
 #include "daemon/runtime/server.h"
 
 /* Shuts the socket down and keeps it. False: out of memory. */
-bool lingering_begin(struct connection *connection);
+bool unread_socket_keep(struct connection *connection);
 
 /* Closes some of those whose clients have received everything, or are gone. */
-void lingering_look(struct server *server);
+void unread_sockets_look(struct server *server);
 
 /* At the end: closes them all. */
-void lingering_end_all(struct server *server);
+void unread_sockets_close(struct server *server);

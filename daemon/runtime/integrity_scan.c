@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Looking at segments, and ending the leases of those that were changed. */
-#include "daemon/runtime/watch.h"
+#include "daemon/runtime/integrity_scan.h"
 
 #include <stdlib.h>
 
@@ -88,7 +88,7 @@ static size_t look_at_lease(struct server *server, uint64_t session, uint64_t *f
     return count;
 }
 
-void watch_renewed(struct server *server, uint64_t session)
+void integrity_scan_renewed(struct server *server, uint64_t session)
 {
     uint64_t first = 0;
     size_t looks = 0, count = 1;
@@ -103,16 +103,16 @@ static void on_interval(uv_timer_t *timer)
     struct segment_view segment;
     remembered_save(server);
     for (int i = 0; i < LOOKS_PER_INTERVAL; i++) {
-        if (!broker_next_segment(server->broker, server->watch_cursor, &segment)) {
-            server->watch_cursor = 0;
+        if (!broker_next_segment(server->broker, server->scan_cursor, &segment)) {
+            server->scan_cursor = 0;
             return;
         }
-        server->watch_cursor = segment.id;
+        server->scan_cursor = segment.id;
         look(server, &segment);
     }
 }
 
-void watch_start(struct server *server)
+void integrity_scan_start(struct server *server)
 {
     (void)uv_timer_init(&server->loop, &server->watch);
     server->watch.data = server;

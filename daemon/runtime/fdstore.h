@@ -16,23 +16,23 @@
  * Begins to keep, or goes on with what was handed over: sessions wait to be resumed, leases live on. Closes what no
  * record explains. 0 or negative errno, logged.
  */
-int keeper_open(struct server *server, struct handed_descriptors *handed);
+int fdstore_open(struct server *server, struct handed_descriptors *handed);
 
 /* From here on nothing changes what is kept: the daemon ends, and another goes on. */
-void keeper_freeze(struct server *server);
+void fdstore_freeze(struct server *server);
 
-void keeper_close(struct server *server);
+void fdstore_close(struct server *server);
 
 /* Whether leases outlive the daemon. */
-bool keeper_is_active(const struct server *server);
+bool fdstore_is_active(const struct server *server);
 
 /* A session was opened; a segment was lent (idempotent). Negative errno where it can't be kept: logged, and it goes on.
  */
-void keeper_keep_session(struct peer *peer);
-void keeper_keep_control_page(struct peer *peer, unsigned place); /* another than the first */
-void keeper_keep_segment(struct segment_file *file);
+void fdstore_keep_session(struct peer *peer);
+void fdstore_keep_control_page(struct peer *peer, unsigned place); /* another than the first */
+void fdstore_keep_segment(struct segment_file *file);
 
 /* The session is over; its peer goes; the segment was freed. */
-void keeper_forget_session(struct peer *peer);
-void keeper_forget_control(struct peer *peer);
-void keeper_forget_segment(struct segment_file *file);
+void fdstore_forget_session(struct peer *peer);
+void fdstore_forget_control(struct peer *peer);
+void fdstore_forget_segment(struct segment_file *file);

@@ -9,10 +9,10 @@
 #include "daemon/runtime/segments.h"
 
 /* Starts the timer that looks at all segments in turn. */
-void watch_start(struct server *server);
+void integrity_scan_start(struct server *server);
 
 /* A session renewed: a few of its segments are looked at. */
-void watch_renewed(struct server *server, uint64_t session);
+void integrity_scan_renewed(struct server *server, uint64_t session);
 
 /* A look at one segment, by a worker. */
 struct segment_look;

@@ -4,4 +4,4 @@
 
 #include "daemon/runtime/server.h"
 
-void tending_start(struct server *server);
+void maintenance_start(struct server *server);

@@ -10,10 +10,10 @@
 #include "daemon/runtime/server.h"
 
 /* The connection is to be served, in this turn of the loop or a later one. */
-void turns_add(struct connection *connection);
+void scheduler_add(struct connection *connection);
 
 /* It is not to be served (any more). */
-void turns_remove(struct connection *connection);
+void scheduler_remove(struct connection *connection);
 
 /* This user has used so much of the loop's time outside of its turn. */
-void turns_charge(struct caller *caller, uint64_t nanoseconds);
+void scheduler_charge(struct user_load *load, uint64_t nanoseconds);

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Principals and shares: what they count is what their sessions come to, and each lives because somebody refers to it.
+ */
+#include "daemon/core/check.h"
+
+#include <string.h>
+
+struct counts {
+    uint64_t sessions, leases, waiting, under_way;
+    size_t references; /* of sessions, those that are over too */
+};
+
+static struct principal *principal_of(const struct share *share, enum principal_kind kind)
+{
+    struct principal *const principals[PRINCIPAL_KINDS] = {share->user, share->group, share->class};
+    return principals[kind];
+}
+
+static void add_session(struct counts *counts, const struct session *session)
+{
+    counts->sessions += session->state != SESSION_OVER;
+    counts->leases += session->lease_count;
+    counts->waiting += session->waiting_count;
+    counts->under_way += session->waiting_count + session->makings;
+    counts->references++;
+}
+
+/* What the sessions of one share come to, or of all shares of a principal. */
+static struct counts counts_of(const struct broker *broker, const struct share *share,
+                               const struct principal *principal)
+{
+    struct counts counts = {0};
+    const struct session *session = check_walk_next(broker, NULL);
+    for (; session; session = check_walk_next(broker, session)) {
+        if (session->share == share || (principal && principal_of(session->share, principal->kind) == principal)) {
+            add_session(&counts, session);
+        }
+    }
+    return counts;
+}
+
+static size_t shares_of(const struct broker *broker, const struct principal *principal)
+{
+    const struct share *share;
+    size_t count = 0;
+    TAILQ_FOREACH(share, &broker->principals.shares, in_table) {
+        count += principal_of(share, principal->kind) == principal;
+    }
+    return count;
+}
+
+static const char *check_principal(const struct broker *broker, const struct principal *principal)
+{
+    const struct counts counts = counts_of(broker, NULL, principal);
+    bool is_user = principal->kind == PRINCIPAL_USER;
+    const char *wrong = NULL;
+    wrong = require(wrong, principal->sessions == counts.sessions, "a principal miscounts its sessions");
+    wrong = require(wrong, principal->leases == counts.leases, "a principal miscounts its leases");
+    wrong = require(wrong, !principal->claimed_leases, "a claim (claimed_leases) was forgotten");
+    wrong =
+        require(wrong, principal->waiting == (is_user ? counts.waiting : 0), "a user miscounts what waits (waiting)");
+    wrong = require(wrong, principal->under_way == (is_user ? counts.under_way : 0),
+                    "a user miscounts what is under way (under_way)");
+    wrong =
+        require(wrong, principal->references == shares_of(broker, principal), "a principal miscounts its references");
+    wrong = require(wrong, principal->references || principal->is_named, "a principal that nobody refers to lives");
+    return require(wrong,
+                   memcmp(&principal->account.limits, &principal->quota.limits, sizeof principal->quota.limits) == 0,
+                   "a principal's account has other limits than its quota");
+}
+
+const char *check_principals(const struct broker *broker)
+{
+    const struct principal *principal;
+    const struct share *share;
+    const char *wrong = NULL;
+    for (int kind = 0; kind < PRINCIPAL_KINDS; kind++) {
+        TAILQ_FOREACH(principal, &broker->principals.principals[kind], in_table) {
+            wrong = wrong ? wrong : check_principal(broker, principal);
+        }
+    }
+    TAILQ_FOREACH(share, &broker->principals.shares, in_table) {
+        const struct counts counts = counts_of(broker, share, NULL);
+        wrong = require(wrong, share->references == counts.references, "a share miscounts its references");
+        wrong = require(wrong, share->references > 0, "a share that nobody refers to lives");
+    }
+    return wrong;
+}

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tables of principals and shares. Both are short: walked, not searched. */
+#include "daemon/core/principal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/core/reserve.h"
+
+static const char *const kind_names[PRINCIPAL_KINDS] = {"user", "group", "class"};
+
+/* ---- principals ---- */
+
+static void name_principal(struct principal *principal, const char *name)
+{
+    (void)snprintf(principal->name, sizeof principal->name, "%s", name);
+    (void)snprintf(principal->whose, sizeof principal->whose, "%s %s", kind_names[principal->kind], principal->name);
+}
+
+static void set_quota(struct principal_table *table, struct principal *principal, const struct policy_rule *rule)
+{
+    principal->quota = rule ? rule->quota : quota_none();
+    principal->account.limits = principal->quota.limits;
+    account_set_reserve(&principal->account, table->host, rule && !rule->is_each ? principal->quota.reserve_bytes : 0);
+}
+
+static struct principal *principal_new(struct principal_table *table, enum principal_kind kind, uint32_t id,
+                                       const char *name)
+{
+    struct principal *principal = calloc(1, sizeof *principal);
+    const struct byte_limits none = {LIMIT_OFF, LIMIT_OFF, LIMIT_OFF};
+    if (principal) {
+        principal->kind = kind;
+        principal->id = id;
+        name_principal(principal, name);
+        account_init(&principal->account, principal->whose, &none);
+        TAILQ_INSERT_TAIL(&table->principals[kind], principal, in_table);
+    }
+    return principal;
+}
+
+static void principal_release(struct principal_table *table, struct principal *principal)
+{
+    if (!principal->references && !principal->is_named) {
+        assert(!principal->under_way && !principal->waiting && !principal->sessions && !principal->leases);
+        TAILQ_REMOVE(&table->principals[principal->kind], principal, in_table);
+        account_deinit(&principal->account);
+        free(principal);
+    }
+}
+
+static void principal_leave(struct principal_table *table, struct principal *principal)
+{
+    if (principal) {
+        assert(principal->references > 0);
+        principal->references--;
+        principal_release(table, principal);
+    }
+}
+
+static struct principal *principal_find(const struct principal_table *table, enum principal_kind kind, uint32_t id,
+                                        const char *name)
+{
+    struct principal *principal;
+    TAILQ_FOREACH(principal, &table->principals[kind], in_table) {
+        if (kind == PRINCIPAL_CLASS ? strcmp(principal->name, name) == 0 : principal->id == id) {
+            return principal;
+        }
+    }
+    return NULL;
+}
+
+/* A principal, made if there is none yet. */
+static struct principal *principal_get(struct principal_table *table, enum principal_kind kind, uint32_t id,
+                                       const char *name, const struct policy_rule *rule)
+{
+    struct principal *principal = principal_find(table, kind, id, name);
+    if (!principal) {
+        principal = principal_new(table, kind, id, name);
+        if (principal) {
+            set_quota(table, principal, rule);
+        }
+    }
+    return principal;
+}
+
+/* ---- the policy ---- */
+
+static int make_named(struct principal_table *table, const struct policy *policy)
+{
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        const struct policy_rule *rule = &policy->rules[i];
+        if (!rule->is_each && !principal_find(table, rule->kind, rule->id, rule->name) &&
+            !principal_new(table, rule->kind, rule->id, rule->name)) {
+            return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
+static const struct policy_rule *rule_of(const struct policy *policy, const struct principal *principal)
+{
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        const struct policy_rule *rule = &policy->rules[i];
+        bool same =
+            principal->kind == PRINCIPAL_CLASS ? strcmp(rule->name, principal->name) == 0 : rule->id == principal->id;
+        if (rule->kind == principal->kind && !rule->is_each && same) {
+            return rule;
+        }
+    }
+    return NULL;
+}
+
+static void apply(struct principal_table *table, struct principal *principal)
+{
+    const struct policy_rule *own = rule_of(table->policy, principal);
+    principal->is_named = own;
+    if (own) {
+        name_principal(principal, own->name);
+    }
+    set_quota(table, principal,
+              own || principal->kind != PRINCIPAL_USER ? own : policy_user(table->policy, principal->id));
+}
+
+/* What a share inherits: the class's word before the user's before the group's. */
+static void settle(struct share *share)
+{
+    const struct quota *class = &share->class->quota, *user = &share->user->quota;
+    const struct quota *group = share->group ? &share->group->quota : user;
+    share->priority = class->has_priority ? class->priority : user->has_priority ? user->priority : group->priority;
+    share->weight = user->has_weight ? user->weight : group->weight;
+}
+
+/* Of all rules: those to whom one for each user applies may come only later. */
+static uint32_t top_priority(const struct policy *policy)
+{
+    uint32_t top = 0;
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        uint32_t priority = policy->rules[i].quota.priority;
+        top = priority > top ? priority : top;
+    }
+    return top;
+}
+
+int principal_table_configure(struct principal_table *table, const struct policy *policy)
+{
+    struct policy *copy = policy_copy(policy);
+    struct principal *principal, *next;
+    struct share *share;
+    int result = copy ? make_named(table, copy) : -ENOMEM;
+    if (result < 0) {
+        policy_free(copy);
+        copy = NULL;
+    } else {
+        policy_free(table->policy);
+        table->policy = copy;
+    }
+    table->top_priority = top_priority(table->policy);
+    for (int kind = 0; kind < PRINCIPAL_KINDS; kind++) {
+        for (principal = TAILQ_FIRST(&table->principals[kind]); principal; principal = next) {
+            next = TAILQ_NEXT(principal, in_table);
+            apply(table, principal);
+            principal_release(table, principal);
+        }
+    }
+    TAILQ_FOREACH(share, &table->shares, in_table) {
+        settle(share);
+    }
+    return result;
+}
+
+int principal_table_init(struct principal_table *table, struct account *host, const struct policy *policy)
+{
+    *table = (struct principal_table){.host = host};
+    TAILQ_INIT(&table->shares);
+    for (int kind = 0; kind < PRINCIPAL_KINDS; kind++) {
+        TAILQ_INIT(&table->principals[kind]);
+    }
+    table->policy = policy_copy(NULL);
+    return table->policy ? principal_table_configure(table, policy) : -ENOMEM;
+}
+
+void principal_table_deinit(struct principal_table *table)
+{
+    for (int kind = 0; kind < PRINCIPAL_KINDS; kind++) {
+        struct principal *principal, *next;
+        for (principal = TAILQ_FIRST(&table->principals[kind]); principal; principal = next) {
+            next = TAILQ_NEXT(principal, in_table);
+            principal->is_named = false;
+            principal_release(table, principal);
+        }
+    }
+    table->policy = policy_free(table->policy);
+}
+
+/* ---- shares ---- */
+
+static struct principal *user_of(struct principal_table *table, uint32_t uid)
+{
+    char name[POLICY_NAME_SIZE];
+    (void)snprintf(name, sizeof name, "%u", uid);
+    return principal_get(table, PRINCIPAL_USER, uid, name, policy_user(table->policy, uid));
+}
+
+static struct share *share_new(struct principal_table *table, struct principal *user, struct principal *group,
+                               struct principal *class)
+{
+    static const struct byte_limits none = {LIMIT_OFF, LIMIT_OFF, LIMIT_OFF};
+    struct share *share = calloc(1, sizeof *share);
+    if (!share) {
+        return NULL;
+    }
+    account_init(&share->account, "share", &none);
+    share->user = user;
+    share->group = group;
+    share->class = class;
+    user->references++;
+    class->references++;
+    if (group) {
+        group->references++;
+    }
+    TAILQ_INIT(&share->waiting);
+    FOR_EACH_LOCATION(location)
+    {
+        RB_INIT(&share->revocable[location].leases);
+    }
+    TAILQ_INSERT_TAIL(&table->shares, share, in_table);
+    settle(share);
+    return share;
+}
+
+struct share *share_join(struct principal_table *table, const struct identity *identity, const char *name)
+{
+    const struct policy_rule *group_rule = policy_group(table->policy, identity);
+    const struct policy_rule *class_rule = policy_class(table->policy, identity, name);
+    const char *class_name = class_rule ? class_rule->name : POLICY_DEFAULT_CLASS;
+    struct principal *user = user_of(table, identity_charged(identity));
+    struct principal *class = principal_get(table, PRINCIPAL_CLASS, 0, class_name, class_rule);
+    struct principal *group =
+        group_rule ? principal_find(table, PRINCIPAL_GROUP, group_rule->id, group_rule->name) : NULL;
+    struct share *share;
+    TAILQ_FOREACH(share, &table->shares, in_table) {
+        if (share->user == user && share->group == group && share->class == class) {
+            share->references++;
+            return share;
+        }
+    }
+    share = user && class ? share_new(table, user, group, class) : NULL;
+    if (share) {
+        share->references = 1;
+        return share;
+    }
+    if (user) {
+        principal_release(table, user);
+    }
+    if (class) {
+        principal_release(table, class);
+    }
+    return NULL;
+}
+
+void share_leave(struct principal_table *table, struct share *share)
+{
+    assert(share->references > 0);
+    if (--share->references > 0) {
+        return;
+    }
+    assert(TAILQ_EMPTY(&share->waiting));
+    TAILQ_REMOVE(&table->shares, share, in_table);
+    account_deinit(&share->account);
+    principal_leave(table, share->user);
+    principal_leave(table, share->group);
+    principal_leave(table, share->class);
+    free(share);
+}
+
+void share_accounts(const struct principal_table *table, struct share *share, struct account *ret[ACCOUNT_ABOVE_MAX])
+{
+    struct account *const above[ACCOUNT_ABOVE_MAX] = {&share->account, &share->user->account,
+                                                      share->group ? &share->group->account : NULL,
+                                                      &share->class->account, table->host};
+    memcpy(ret, above, sizeof above);
+}
+
+bool share_is_descendant_of(const struct principal_table *table, const struct share *share,
+                            const struct account *account)
+{
+    return account == table->host || account == &share->user->account || account == &share->class->account ||
+           (share->group && account == &share->group->account);
+}
+
+/* ---- counts ---- */
+
+static void count(struct share *share, size_t offset, uint64_t number, bool add)
+{
+    struct principal *const principals[PRINCIPAL_KINDS] = {share->user, share->group, share->class};
+    for (int i = 0; i < PRINCIPAL_KINDS; i++) {
+        if (principals[i]) {
+            uint64_t *counted = (uint64_t *)(void *)((char *)principals[i] + offset);
+            assert(add || *counted >= number);
+            *counted = add ? *counted + number : *counted - number;
+        }
+    }
+}
+
+void share_count_session(struct share *share, bool add)
+{
+    count(share, offsetof(struct principal, sessions), 1, add);
+}
+
+void share_count_leases(struct share *share, uint64_t leases, bool add)
+{
+    count(share, offsetof(struct principal, leases), leases, add);
+}
+
+const struct principal *share_full_of_sessions(const struct share *share)
+{
+    const struct principal *const principals[PRINCIPAL_KINDS] = {share->user, share->group, share->class};
+    for (int i = 0; i < PRINCIPAL_KINDS; i++) {
+        if (principals[i] && principals[i]->sessions >= principals[i]->quota.max_sessions) {
+            return principals[i];
+        }
+    }
+    return NULL;
+}
+
+const struct principal *share_full_of_leases(const struct share *share)
+{
+    const struct principal *const principals[PRINCIPAL_KINDS] = {share->user, share->group, share->class};
+    for (int i = 0; i < PRINCIPAL_KINDS; i++) {
+        if (principals[i] && principals[i]->leases + principals[i]->claimed_leases >= principals[i]->quota.max_leases) {
+            return principals[i];
+        }
+    }
+    return NULL;
+}
+
+void share_claim_lease(struct share *share, const struct account *last)
+{
+    struct principal *const principals[PRINCIPAL_KINDS] = {share->user, share->group, share->class};
+    for (int i = 0; i < PRINCIPAL_KINDS && last; i++) {
+        if (principals[i]) {
+            principals[i]->claimed_leases++;
+            last = last == &principals[i]->account ? NULL : last;
+        }
+    }
+}
+
+void share_forget_claims(struct share *share)
+{
+    struct principal *const principals[PRINCIPAL_KINDS] = {share->user, share->group, share->class};
+    for (int i = 0; i < PRINCIPAL_KINDS; i++) {
+        if (principals[i]) {
+            principals[i]->claimed_leases = 0;
+        }
+    }
+}
