@@ -41,7 +41,7 @@ $(BENCH_DIR)/core_scale: $(BUILD)/obj/tests/bench/core_scale.o $(BENCH_COMMON) $
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ -lm
 
-bench: $(BUILD)/tests/integration $(DAEMON) $(SHARED) $(BENCH_PROGRAMS) $(BENCH_STATIC) $(BENCH_DIR)/core_scale | $(call need,bench) ## measure beside malloc, a bare bump pointer and the kernel; build/bench.json
+bench: $(BUILD)/tests/integration $(DAEMON) $(SHARED) $(BENCH_PROGRAMS) $(BENCH_STATIC) $(BENCH_DIR)/core_scale | $(call need,bench) ## measure beside malloc, a bare bump pointer and the kernel; build/RESULTS.md, build/bench.json
 	python3 tests/bench/run-bench --build $(BUILD) --runs $(BENCH_RUNS) $(addprefix --only ,$(BENCH_ONLY))
 
 SCALE_LEASES ?= 100000
