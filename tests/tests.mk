@@ -185,6 +185,7 @@ lint: all | $(call need,lint) ## warnings of both compilers, format, clang-tidy,
 	$(MAKE) BUILD=$(BUILD)/analyzer OPTIMIZE='-O1 -fanalyzer $(ANALYZER_BLIND)' $(patsubst %.c,$(BUILD)/analyzer/obj/%.o,$(PRODUCT_C))
 	sh tests/lint/check-hardening $(DAEMON) $(CTL) $(SHARED)
 	tests/lint/check-layers $(BUILD)/obj daemon proto
+	tests/lint/check-picture daemon/README.md $(BUILD)/obj/daemon runtime core
 	sh tests/lint/check-purity $(CORE_O) $(BUILD)/obj/client/workspace/cycle.o
 
 # ---- demonstration and measurement ----
