@@ -19,8 +19,6 @@ class Sample:
             return "figure"
         if first.startswith("["):
             return "unit" if first in ("[Socket]", "[Service]", "[Unit]") else "configuration"
-        if re.match(r"[a-z]+/\s", first):
-            return "tree"
         if first.startswith("{"):
             return "json"
         if first.startswith("#include") or re.search(r";\s*(/\*.*)?$", first):
