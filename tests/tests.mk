@@ -174,7 +174,7 @@ PRODUCT_C := $(filter-out tests/%,$(OWN_C))
 # gcc 12's analyzer loses ownership that is put into a structure or a list; ASan and LeakSanitizer see the same faults for real
 ANALYZER_BLIND := -Wno-analyzer-malloc-leak -Wno-analyzer-double-free -Wno-analyzer-use-after-free
 
-lint: all | $(call need,lint) ## warnings of both compilers, format, clang-tidy, cppcheck, gcc -fanalyzer, purity
+lint: all | $(call need,lint) ## warnings of both compilers, format, clang-tidy, cppcheck, gcc -fanalyzer, hardening, layers, purity
 	sh tests/lint/check-sources
 	clang-format --dry-run --Werror $(OWN_C) $(OWN_H)
 	$(MAKE) BUILD=$(BUILD)/clang CC=clang all
