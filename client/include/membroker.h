@@ -101,7 +101,7 @@ typedef enum mb_end_reason {
     MB_END_NONE = 0, /* it has not */
     MB_END_RELEASED = 1,
     MB_END_EXPIRED = 2,      /* not renewed within its TTL */
-    MB_END_REVOKED = 3,      /* by an administrator */
+    MB_END_REVOKED = 3,      /* by an administrator, by its owner, or for a request of higher priority */
     MB_END_DIED = 4,         /* with the process */
     MB_END_DISCONNECTED = 5, /* the connection was not resumed within the grace time */
     MB_END_SHUTDOWN = 6,     /* the broker shut down */
@@ -276,8 +276,9 @@ typedef struct mb_lease_options {
     int prefault;      /* RAM only: the broker allocates every page before it grants */
     const char *file;  /* MMAP only: a file that persists, by its name in the directory that the broker's configuration
                           allows ([mapped] files); `bytes` may then be 0 if it exists. NULL: a nameless file */
-    uint32_t wait_ms;  /* for how long to wait in the broker's queue where the memory is not free; 0: not at all. A
-                          restart of the broker does not begin the wait anew */
+    uint32_t wait_ms;  /* for how long to wait in the broker's queue if the memory is not free; 0: not at all. Under a
+                          service manager the wait goes on over a restart of the broker, and does not begin anew;
+                          without one the call fails (-ENOTCONN) */
     int interleave;    /* RAM only: pages alternate between the NUMA nodes */
     unsigned flags;    /* MB_LEASE_... */
 } mb_lease_options;

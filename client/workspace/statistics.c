@@ -4,6 +4,7 @@
 
 #include "client/workspace/workspace.h"
 #include "proto/base/size.h"
+#include "proto/base/text.h"
 
 /* What was bumped since the cycle was last told. */
 static uint64_t bumped(const mb_workspace *workspace)
@@ -71,9 +72,9 @@ void mb_workspace_print_stats(FILE *out)
 {
     mb_workspace *workspace;
     size_t count = mb_workspace_list(NULL, 0);
-    (void)fprintf(out, "%zu workspaces of this thread\n%-24s %-4s %10s %12s %10s %10s %10s %14s %14s %14s\n", count,
-                  "name", "in", "size", "largest cycle", "spilled", "pinned", "cycles", "size, bytes", "spilled, bytes",
-                  "pinned, bytes");
+    (void)fprintf(out, "%zu workspace%s of this thread\n%-24s %-4s %10s %12s %10s %10s %10s %14s %14s %14s\n", count,
+                  text_plural(count), "name", "in", "size", "largest cycle", "spilled", "pinned", "cycles",
+                  "size, bytes", "spilled, bytes", "pinned, bytes");
     if (thread_self) {
         TAILQ_FOREACH(workspace, &thread_self->workspaces, in_thread) {
             print_one(workspace, out);

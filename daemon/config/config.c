@@ -141,10 +141,12 @@ static int settle_paths(struct config_draft *draft, const char *socket_override)
         return -EINVAL;
     }
     if (!config->socket && !(config->socket = default_socket())) {
-        return fail_setting(draft, SETTING_SOCKET, "there is no default place for this user; say where with --socket");
+        return fail_setting(draft, SETTING_SOCKET,
+                            "XDG_RUNTIME_DIR is not set, so this user has no default place; say where with --socket");
     }
     if (!config->spill_directory && !(config->spill_directory = default_spill_directory())) {
-        return fail_setting(draft, SETTING_DIRECTORY, "there is no default place for this user; set it");
+        return fail_setting(draft, SETTING_DIRECTORY,
+                            "HOME and XDG_CACHE_HOME are not set, so this user has no default place; set it");
     }
     if (!config->learned_file) {
         config->learned_file = config_state_path("learned-sizes");

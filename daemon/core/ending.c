@@ -21,7 +21,7 @@ const char *ending_words(enum end_reason reason)
     static const char *const words[END_REASONS] = {
         [END_NONE] = "it has not ended",
         [END_RELEASED] = "it was released",
-        [END_EXPIRED] = "it was not renewed within its TTL and expired",
+        [END_EXPIRED] = "it was not renewed within its TTL",
         [END_REVOKED] = "it was revoked",
         [END_DIED] = "its process ended",
         [END_DISCONNECTED] = "its connection was not resumed within the grace time",

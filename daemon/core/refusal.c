@@ -78,13 +78,22 @@ static void append_claimed(char *sentence, const struct refusal *refusal)
     }
 }
 
+/* The exact number follows only if the text before has rounded it or has another unit. */
+static void append_free(char *sentence, uint64_t bytes)
+{
+    char text[SIZE_TEXT_BYTES];
+    append(sentence, ": %s are free", size_to_text(bytes, text));
+    if (bytes >= 1024) {
+        append(sentence, " (%llu bytes)", (unsigned long long)bytes);
+    }
+}
+
 static void write_figures(char *sentence, const struct denial *denial, const struct refusal *refusal)
 {
-    char asked[SIZE_TEXT_BYTES], limit[SIZE_TEXT_BYTES], used[SIZE_TEXT_BYTES], free_text[SIZE_TEXT_BYTES];
+    char asked[SIZE_TEXT_BYTES], limit[SIZE_TEXT_BYTES], used[SIZE_TEXT_BYTES];
     size_to_text(refusal->asked_bytes, asked);
     size_to_text(refusal->limit_bytes, limit);
     size_to_text(refusal->used_bytes, used);
-    size_to_text(refusal->free_bytes, free_text);
     if (denial->is_paused) {
         append(sentence,
                "%s of RAM were asked for, but the machine is under memory pressure and grants of RAM are paused until "
@@ -96,12 +105,12 @@ static void write_figures(char *sentence, const struct denial *denial, const str
                "grants",
                asked, limit, used);
         append_claimed(sentence, refusal);
-        append(sentence, ": %s are free (%llu bytes)", free_text, (unsigned long long)refusal->free_bytes);
+        append_free(sentence, refusal->free_bytes);
     } else {
         append(sentence, "%s of %s were asked for, and the %s's %s is %s, of which %s are used", asked,
                denial->location == LOCATION_RAM ? "RAM" : "mapped files", refusal->whose, refusal->limit, limit, used);
         append_claimed(sentence, refusal);
-        append(sentence, ": %s are free (%llu bytes)", free_text, (unsigned long long)refusal->free_bytes);
+        append_free(sentence, refusal->free_bytes);
     }
     append(sentence, ".");
 }

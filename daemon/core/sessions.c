@@ -6,6 +6,7 @@
 #include "daemon/core/ending.h"
 #include "daemon/core/trim.h"
 #include "proto/base/size.h"
+#include "proto/base/text.h"
 
 static uint64_t limit_or(uint64_t said, uint64_t otherwise)
 {
@@ -32,15 +33,15 @@ static bool has_room_for_session(struct step *step, const struct share *share, c
     const struct principal *full = share_full_of_sessions(share), *user = share->user;
     if (full) {
         answer_error(step, input->peer, input->open.request_id, ERROR_TOO_MANY,
-                     "%s has %llu sessions, as many as its max_sessions allows; end one first, or raise that",
-                     full->whose, (unsigned long long)full->sessions);
+                     "%s has %llu session%s, as many as its max_sessions allows; end one first, or raise that",
+                     full->whose, (unsigned long long)full->sessions, text_plural(full->sessions));
         return false;
     }
     if (most && user->quota.max_sessions == LIMIT_OFF && user->sessions >= most) {
         answer_error(step, input->peer, input->open.request_id, ERROR_TOO_MANY,
-                     "%s has %llu sessions, as many as [clients] max_sessions_per_user allows; end one first, raise "
+                     "%s has %llu session%s, as many as [clients] max_sessions_per_user allows; end one first, raise "
                      "that, or give the user a max_sessions of its own",
-                     user->whose, (unsigned long long)user->sessions);
+                     user->whose, (unsigned long long)user->sessions, text_plural(user->sessions));
         return false;
     }
     return true;

@@ -11,6 +11,7 @@
 #include "daemon/runtime/reply.h"
 #include "daemon/runtime/scheduler.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/text.h"
 #include "proto/transport.h"
 
 static struct connection *connection_new(struct server *server, int socket, const struct identity *identity)
@@ -50,8 +51,9 @@ static void admit(struct connection *connection)
     const struct identity *identity = &connection->peer->identity;
     if (connection->load->connections > config->clients.connections_max) {
         reply_fail(connection, ERROR_TOO_MANY,
-                   "user %u has %u connections, as many as [clients] max_connections allows; close some",
-                   identity_charged(identity), config->clients.connections_max);
+                   "user %u has %u connection%s, as many as [clients] max_connections allows; close one first",
+                   identity_charged(identity), config->clients.connections_max,
+                   text_plural(config->clients.connections_max));
     }
 }
 

@@ -12,6 +12,7 @@
 #include "daemon/runtime/listener.h"
 #include "daemon/runtime/reload.h"
 #include "proto/base/size.h"
+#include "proto/base/text.h"
 
 #define SHUTDOWN_TIME (10 * NANOSECONDS_PER_SECOND)
 
@@ -41,8 +42,8 @@ static void end_leases(struct server *server)
     char bytes[SIZE_TEXT_BYTES];
     struct holdings held = look(server);
     const struct log_about about = {.event = LOG_EVENT_ENDED};
-    log_line(LOG_LEVEL_INFO, &about, "shutting down: leases that end %" PRIu64 ", taken back %s", held.leases,
-             size_to_text(held.bytes, bytes));
+    log_line(LOG_LEVEL_INFO, &about, "shutting down: %" PRIu64 " lease%s of %s in all will end", held.leases,
+             text_plural(held.leases), size_to_text(held.bytes, bytes));
     begin(server, SHUTDOWN_LEASES);
     listener_close(server);
     struct input shutdown = {.kind = INPUT_SHUTDOWN};
@@ -86,8 +87,8 @@ static void finish_hand_over(struct server *server)
     char bytes[SIZE_TEXT_BYTES];
     struct holdings held = look(server);
     const struct log_about about = {.event = LOG_EVENT_HANDED_OVER};
-    log_line(LOG_LEVEL_INFO, &about, "handing over to the next daemon: %" PRIu64 " leases, %s", held.leases,
-             size_to_text(held.bytes, bytes));
+    log_line(LOG_LEVEL_INFO, &about, "handing over to the next daemon: %" PRIu64 " lease%s, %s", held.leases,
+             text_plural(held.leases), size_to_text(held.bytes, bytes));
     fdstore_freeze(server);
     uv_stop(&server->loop);
 }
@@ -100,9 +101,8 @@ static void hand_over(struct server *server)
         finish_hand_over(server);
         return;
     }
-    log_warning(
-        "leases that end here, since the service manager has no copies of their segments for the next daemon: %zu",
-        ended);
+    log_warning("%zu lease%s ended: the service manager has no copies of the segments for the next daemon", ended,
+                text_plural(ended));
 }
 
 /* ---- the loop's end ---- */

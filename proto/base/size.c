@@ -55,10 +55,25 @@ const char *size_to_text(uint64_t bytes, char *text)
     return to_text(bytes, units, " ", text);
 }
 
+/* From a minute on, in whole numbers of two units: a tenth of an hour means little to people. */
 const char *duration_to_text(uint64_t milliseconds, char *text)
 {
-    static const struct unit units[] = {{"s", 1000}, {"ms", 1}};
-    return to_text(milliseconds, units, "", text);
+    static const struct unit units[] = {{"d", 86400000}, {"h", 3600000}, {"min", 60000}, {"s", 1000}, {"ms", 1}};
+    const struct unit *unit = units;
+    while (unit->factor > 1000 && milliseconds < unit->factor) {
+        unit++;
+    }
+    if (unit->factor <= 1000) {
+        return to_text(milliseconds, unit, "", text);
+    }
+    uint64_t rest = milliseconds % unit->factor / unit[1].factor;
+    int length =
+        snprintf(text, SIZE_TEXT_BYTES, "%llu%s", (unsigned long long)(milliseconds / unit->factor), unit->name);
+    if (rest) {
+        (void)snprintf(text + length, SIZE_TEXT_BYTES - (size_t)length, " %llu%s", (unsigned long long)rest,
+                       unit[1].name);
+    }
+    return text;
 }
 
 static const char *to_exact_text(uint64_t value, const struct unit *units, char *text)

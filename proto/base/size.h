@@ -53,7 +53,7 @@ int size_from_text(const char *text, uint64_t whole, uint64_t *ret);
 /* Reads a duration with its unit: "500ms", "30s", "5min", "2h". Milliseconds. Returns as size_from_text(). */
 int duration_from_text(const char *text, uint64_t *ret_milliseconds);
 
-/* Writes "1.5s", "500ms" and the like into text[SIZE_TEXT_BYTES] and returns text. */
+/* Writes "500ms", "1.5s", "1min 30s", "2h" and the like into text[SIZE_TEXT_BYTES] and returns text. */
 const char *duration_to_text(uint64_t milliseconds, char *text);
 
 /*

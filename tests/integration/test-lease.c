@@ -108,7 +108,7 @@ Test(lease, the_limit_holds_at_the_byte_and_the_refusal_explains_itself)
     cr_expect(strstr(sentence, "max_physical_bytes"), "%s", sentence);
     cr_expect(strstr(sentence, "4 KiB"), "what was asked: %s", sentence);
     cr_expect(strstr(sentence, "64 MiB"), "limit and use: %s", sentence);
-    cr_expect(strstr(sentence, "0 bytes are free"), "%s", sentence);
+    cr_expect(strstr(sentence, ": 0 bytes are free. "), "%s", sentence);
     cr_expect(strstr(sentence, "test (pid"), "who holds it: %s", sentence);
     cr_expect_eq(mb_acquire(client, 17 * MIB, &mapped, &more), -ENOMEM);
     cr_expect(strstr(mb_last_error(), "max_bytes"), "%s", mb_last_error());

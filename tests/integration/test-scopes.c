@@ -208,6 +208,12 @@ Test(scopes, statistics_are_printed_as_a_table)
     cr_expect(strstr(text, "outer") && strstr(text, "inner") && strstr(text, "1363148") && strstr(text, "2097152"),
               "%s", text);
     free(text);
+    mb_workspace_close(inner);
+    out = open_memstream(&text, &size);
+    mb_workspace_print_stats(out);
+    (void)fclose(out);
+    cr_expect(strstr(text, "1 workspace of this thread"), "%s", text);
+    free(text);
     end();
 }
 

@@ -252,6 +252,21 @@ Test(config, a_drop_in_that_the_user_cannot_read_names_file_and_user)
     cr_assert(seteuid(getuid()) == 0);
 }
 
+Test(config, a_user_without_a_default_socket_is_told_which_variable_is_not_set)
+{
+    struct config_options options = {.file = file, .host_total_bytes = GIB};
+    struct config *config;
+    char *error;
+    write_config("");
+    cr_assert(chmod(directory, 0755) == 0 && chmod(file, 0644) == 0 && (geteuid() != 0 || seteuid(65534) == 0));
+    cr_assert(unsetenv("RUNTIME_DIRECTORY") == 0 && unsetenv("XDG_RUNTIME_DIR") == 0 &&
+              unsetenv("MEMBROKER_SOCKET") == 0);
+    cr_assert(config_load(&options, &config, &error) < 0);
+    cr_expect(strstr(error, "[server] socket: XDG_RUNTIME_DIR is not set"), "%s", error);
+    free(error);
+    cr_assert(seteuid(getuid()) == 0);
+}
+
 /* What a check passes a service must be able to use. */
 Test(config, a_check_looks_whether_directories_can_be_written)
 {

@@ -97,6 +97,13 @@ Test(size, texts_are_written)
     cr_expect_str_eq(duration_to_text(500, text), "500ms");
     cr_expect_str_eq(duration_to_text(30000, text), "30s");
     cr_expect_str_eq(duration_to_text(1500, text), "1.5s");
+    cr_expect_str_eq(duration_to_text(59999, text), "59.9s");
+    cr_expect_str_eq(duration_to_text(60000, text), "1min");
+    cr_expect_str_eq(duration_to_text(90500, text), "1min 30s");
+    cr_expect_str_eq(duration_to_text(7200 * 1000, text), "2h");
+    cr_expect_str_eq(duration_to_text((UINT64_C(2) * 60 + 5) * 60000 + 59999, text), "2h 5min");
+    cr_expect_str_eq(duration_to_text(UINT64_C(25) * 3600 * 1000, text), "1d 1h");
+    cr_expect_str_eq(duration_to_text(UINT64_MAX, text), "213503982334d 14h");
 }
 
 Test(size, exact_texts_are_read_back_as_the_same)

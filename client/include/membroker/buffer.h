@@ -22,7 +22,8 @@ typedef struct mb_weak mb_weak; /* a reference that does not keep its buffer ali
 
 typedef struct mb_buffer_options {
     size_t size;      /* of this structure; set by MB_BUFFER_OPTIONS_INIT */
-    const char *name; /* shown in errors and listings, at most 63 bytes; NULL: none */
+    const char *name; /* shown in this process's own errors, at most 63 bytes; NULL: none. The broker
+                         lists leases, and those of buffers are all called "buffers" */
     mb_location location;
     unsigned flags; /* MB_ZEROED, or 0: the memory holds anything of this process's own */
 } mb_buffer_options;
