@@ -205,6 +205,16 @@ static void take_control_page(mb_client *client, const struct control_page_event
     }
 }
 
+/* Not of a lease that has ended: the program may have been told of that end before. */
+static void push_warning(mb_client *client, mb_event_type type, uint64_t id, uint64_t milliseconds)
+{
+    const mb_event details = {.milliseconds = milliseconds};
+    mb_lease *lease = lease_find(client, id);
+    if (lease && !lease->is_cached && mb_lease_end_reason(lease) == MB_END_NONE) {
+        event_push(client, type, lease, &details);
+    }
+}
+
 static void handle_event(mb_client *client, const struct reply *reply, int fd)
 {
     mb_event details = {0};
@@ -212,8 +222,7 @@ static void handle_event(mb_client *client, const struct reply *reply, int fd)
     case EVENT_EXPIRING:
         client->renew_at = 0;
         background_wake(client);
-        details.milliseconds = reply->expiring.remaining_ms;
-        event_push(client, MB_EVENT_EXPIRING, lease_find(client, reply->expiring.lease), &details);
+        push_warning(client, MB_EVENT_EXPIRING, reply->expiring.lease, reply->expiring.remaining_ms);
         break;
     case EVENT_LEASE_ENDED:
         note_ended(client, &reply->lease_ended);
@@ -239,14 +248,13 @@ static void handle_event(mb_client *client, const struct reply *reply, int fd)
         event_push(client, MB_EVENT_PRESSURE, NULL, &details);
         break;
     case EVENT_REVOKING:
-        details.milliseconds = reply->revoking.remaining_ms;
-        event_push(client, MB_EVENT_REVOKING, lease_find(client, reply->revoking.lease), &details);
+        push_warning(client, MB_EVENT_REVOKING, reply->revoking.lease, reply->revoking.remaining_ms);
         break;
     case EVENT_CONTROL_PAGE:
         take_control_page(client, &reply->control_page, fd);
         break;
     case EVENT_SPARED:
-        event_push(client, MB_EVENT_SPARED, lease_find(client, reply->spared_lease), &details);
+        push_warning(client, MB_EVENT_SPARED, reply->spared_lease, 0);
         break;
     case EVENT_SHUTTING_DOWN:
         event_push(client, MB_EVENT_SHUTTING_DOWN, NULL, NULL);

@@ -30,6 +30,7 @@ struct fake {
     uint64_t control_bytes, segment_bytes;
     int control_seals, segment_seals;
     uint32_t slot;
+    bool warns_late; /* of a lease's end, after that end as well */
     pid_t process;
 };
 
@@ -51,14 +52,38 @@ static int make_control(const struct fake *fake)
     return fd;
 }
 
-static void send_reply(int socket, struct reply *reply, int fd)
+static void send_packet(int socket, struct reply *reply, int fd)
 {
     static struct codec_arena arena;
     static uint8_t frame[FRAME_BYTES_MAX];
-    reply->is_answer = true;
     reply->descriptors = fd >= 0;
     int bytes = codec_encode_reply(reply, &arena, frame);
     (void)transport_send(socket, frame, (size_t)bytes, fd, true);
+}
+
+static void send_reply(int socket, struct reply *reply, int fd)
+{
+    reply->is_answer = true;
+    send_packet(socket, reply, fd);
+}
+
+static void send_warnings(int socket, uint64_t lease)
+{
+    struct reply expiring = {.kind = EVENT_EXPIRING, .expiring = {.lease = lease, .remaining_ms = 7}};
+    struct reply revoking = {.kind = EVENT_REVOKING, .revoking = {.lease = lease, .remaining_ms = 8}};
+    struct reply spared = {.kind = EVENT_SPARED, .spared_lease = lease};
+    send_packet(socket, &expiring, -EBADF);
+    send_packet(socket, &revoking, -EBADF);
+    send_packet(socket, &spared, -EBADF);
+}
+
+static void end_with_warnings(int socket, uint64_t lease)
+{
+    struct reply ended = {.kind = EVENT_LEASE_ENDED, .lease_ended = {lease, END_EXPIRED}};
+    send_warnings(socket, lease);
+    send_packet(socket, &ended, -EBADF);
+    send_warnings(socket, lease);
+    send_warnings(socket, lease + 1); /* which the client does not have */
 }
 
 static void serve(const struct fake *fake, int socket, const struct request *request)
@@ -82,6 +107,9 @@ static void serve(const struct fake *fake, int socket, const struct request *req
                                            .ttl_ms = 30000,
                                            .extents = 1};
         send_reply(socket, &reply, make_memfd(fake->segment_bytes, fake->segment_seals));
+        if (fake->warns_late) {
+            end_with_warnings(socket, reply.grant.lease);
+        }
     } else {
         send_reply(socket, &reply, -EBADF);
     }
@@ -219,6 +247,40 @@ Test(fake_broker, what_is_sound_is_mapped)
     cr_assert(mb_acquire(client, 65536, NULL, &lease) == 0, "%s", mb_last_error());
     cr_assert(mb_map(lease, 0, (void **)&address, NULL) == 0, "%s", mb_last_error());
     memset(address, 1, 65536);
+    mb_disconnect(client);
+    stop(&fake);
+}
+
+static mb_event_type told[16];
+static size_t told_count;
+
+static void note_event(const mb_event *event, void *user_data)
+{
+    (void)user_data;
+    cr_assert(told_count < sizeof told / sizeof *told);
+    told[told_count++] = event->type;
+}
+
+Test(fake_broker, a_lease_that_has_ended_is_not_warned_of)
+{
+    static const mb_event_type expected[] = {MB_EVENT_EXPIRING, MB_EVENT_REVOKING, MB_EVENT_SPARED,
+                                             MB_EVENT_LEASE_LOST};
+    mb_client_options options = MB_CLIENT_OPTIONS_INIT;
+    struct fake fake = sound();
+    mb_client *client;
+    mb_lease *lease;
+    fake.warns_late = true;
+    start(&fake);
+    options.socket = fake.socket;
+    options.flags = MB_CLIENT_NO_THREAD;
+    options.on_event = note_event;
+    cr_assert(mb_connect(&options, &client) == 0, "%s", mb_last_error());
+    cr_assert(mb_acquire(client, 65536, NULL, &lease) == 0, "%s", mb_last_error());
+    cr_assert(mb_ping(client) == 0, "what came before its answer has been read: %s", mb_last_error());
+    cr_assert(mb_client_dispatch(client) == 0, "%s", mb_last_error());
+    cr_expect_eq(told_count, sizeof expected / sizeof *expected, "%zu", told_count);
+    cr_expect_arr_eq(told, expected, sizeof expected);
+    mb_release(lease);
     mb_disconnect(client);
     stop(&fake);
 }
