@@ -2,7 +2,7 @@
 """The shell samples of a document, as one session in their order.
 
 A command must end with 0; one that a comment line follows must print what the comment says instead ("..." is anything).
-What runs in the background is waited for until the broker knows of it.
+What runs in the background is waited for until the broker knows of it. A tour is pasted as well: nothing waits for it.
 """
 
 import re
@@ -78,3 +78,34 @@ def play(samples, build, here, environment):
     except subprocess.TimeoutExpired as late:
         return f"the session does not end: {late.stdout}"
     return "" if done.returncode == 0 else done.stdout or f"the session ends with {done.returncode}"
+
+
+PASTE_PRELUDE = """\
+make() { :; }
+trap 'echo "$BASH_COMMAND" >>"$here/failed"' ERR
+"""
+
+
+def paste(samples, build, here, environment):
+    """Runs the samples as somebody who pastes all of them at once; returns what went wrong, or an empty text.
+
+    They must come to an end and leave no process, and only those commands may fail for which a comment says so.
+    """
+    block = "\n".join(line for sample in samples for line in sample.lines)
+    block = block.replace("build/membroker", f"{build}/membroker").replace("/tmp/", here + "/")
+    with open(here + "/failed", "w", encoding="utf-8"):
+        pass
+    try:
+        done = subprocess.run(["bash", "-s"], input=PASTE_PRELUDE + block + "\nwait\n", stdout=subprocess.PIPE,
+                              env={**environment, "here": here}, stderr=subprocess.STDOUT, timeout=120, text=True, check=False)
+    except subprocess.TimeoutExpired as late:
+        return f"pasted as a block, it does not end: {late.stdout}"
+    pairs = [pair for sample in samples for pair in commands(sample)]
+    pieces = [piece.strip() for _, expected in pairs for text in expected for piece in text.split("...") if piece.strip()]
+    wrong = [f"pasted as a block, it does not print: {piece}\n" for piece in pieces if piece not in done.stdout]
+    may_fail = [command.split("#")[0].split("membrokerctl", 1)[-1].strip() for command, expected in pairs if expected]
+    with open(here + "/failed", encoding="utf-8") as file:
+        failed = [line.strip() for line in file]
+    wrong += [f"pasted as a block, this fails: {line}\n" for line in failed
+              if line.split("membrokerctl", 1)[-1].strip() not in may_fail]
+    return "".join(wrong) + (done.stdout if wrong else "")
