@@ -225,9 +225,14 @@ static int take_number(struct config_draft *draft, const struct quota_line *line
     return 0;
 }
 
+/* As for sizes, 0 switches the limit off. */
 static int take_count(struct config_draft *draft, const struct quota_line *line, uint64_t *ret)
 {
     uint32_t count = 0;
+    if (strcmp(line->value, "unlimited") == 0 || strcmp(line->value, "nothing") == 0) {
+        *ret = line->value[0] == 'u' ? LIMIT_OFF : 0;
+        return 0;
+    }
     int result = take_number(draft, line, 0, UINT32_MAX - 1, &count);
     *ret = result == 0 && count ? count : LIMIT_OFF;
     return result;
@@ -381,6 +386,15 @@ static void print_number(const char *key, bool is_set, uint64_t value, FILE *out
     }
 }
 
+static void print_count(const char *key, uint64_t count, FILE *out)
+{
+    if (count == 0 || count == LIMIT_OFF) {
+        (void)fprintf(out, "%s = %s\n", key, count ? "unlimited" : "nothing");
+    } else {
+        print_number(key, true, count, out);
+    }
+}
+
 static void print_members(const struct policy_rule *rule, enum member_kind kind, const char *key, FILE *out)
 {
     char *text = NULL;
@@ -412,8 +426,10 @@ static void print_rule(const struct policy_rule *rule, FILE *out)
     print_limit("max_bytes", quota->limits.max_bytes, out);
     print_limit("max_physical_bytes", quota->limits.max_physical_bytes, out);
     print_limit("max_mapped_bytes", quota->limits.max_mapped_bytes, out);
-    print_number("max_leases", quota->max_leases != LIMIT_OFF, quota->max_leases, out);
-    print_number("max_sessions", quota->max_sessions != LIMIT_OFF, quota->max_sessions, out);
+    print_count("max_leases", quota->max_leases, out);
+    if (rule->kind != PRINCIPAL_USER || quota->max_sessions != LIMIT_OFF) {
+        print_count("max_sessions", quota->max_sessions, out); /* without it a user has max_sessions_per_user */
+    }
     print_limit("reserve_bytes", quota->reserve_bytes ? quota->reserve_bytes : LIMIT_OFF, out);
     print_number("priority", quota->has_priority, quota->priority, out);
     print_number("weight", quota->has_weight, quota->weight, out);

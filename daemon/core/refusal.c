@@ -127,6 +127,10 @@ static void write_lease_sentence(char *sentence, const struct denial *denial, co
     }
     append(sentence, ", and its max_leases is %llu.", (unsigned long long)refusal->limit_bytes);
     append_ahead(sentence, refusal, true);
+    if (refusal->limit_bytes == 0) {
+        append(sentence, " Raise that.");
+        return;
+    }
     append(sentence, " Release some, extend one%s, or raise that.",
            !waited_ns && denial->excess.fits_ever ? ", let the request wait" : "");
 }

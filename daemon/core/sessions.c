@@ -33,8 +33,9 @@ static bool has_room_for_session(struct step *step, const struct share *share, c
     const struct principal *full = share_full_of_sessions(share), *user = share->user;
     if (full) {
         answer_error(step, input->peer, input->open.request_id, ERROR_TOO_MANY,
-                     "%s has %llu session%s, as many as its max_sessions allows; end one first, or raise that",
-                     full->whose, (unsigned long long)full->sessions, text_plural(full->sessions));
+                     "%s has %llu session%s, as many as its max_sessions allows; %s", full->whose,
+                     (unsigned long long)full->sessions, text_plural(full->sessions),
+                     full->quota.max_sessions ? "end one first, or raise that" : "raise that");
         return false;
     }
     if (most && user->quota.max_sessions == LIMIT_OFF && user->sessions >= most) {

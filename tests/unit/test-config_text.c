@@ -152,7 +152,8 @@ static const char everything[] =
     "max_requests_per_user = 6\nmax_messages = 7\nmax_messages_per_user = 8\nmax_unread = 9K\n"
     "max_unread_per_user = 1000000000\nmax_control_bytes = unlimited\nmax_control_bytes_per_user = 65537\n"
     "[user *]\nmax_leases = 3\n[user 77]\n"
-    "[group 5]\nmax_bytes = nothing\nmax_physical_bytes = nothing\nmax_mapped_bytes = 12345678901\nreserve_bytes = 0\n"
+    "[group 5]\nmax_leases = nothing\nmax_sessions = unlimited\nmax_bytes = nothing\nmax_physical_bytes = "
+    "nothing\nmax_mapped_bytes = 12345678901\nreserve_bytes = 0\n"
     "[class a #1]\nusers = root 99\ngroups = root\nclients = \"#x y\"\nmax_bytes = unlimited\nmax_sessions = 4\n"
     "reserve_bytes = 1M\npriority = 0\nweight = 2\ncharge = broker\nhuge = always\n";
 
@@ -176,6 +177,8 @@ Test(config_text, what_is_printed_is_read_as_the_same)
         const struct policy_rule *left = &config->policy.rules[i], *right = &again->policy.rules[i];
         cr_expect_str_eq(left->name, right->name);
         cr_expect_eq(memcmp(&left->quota.limits, &right->quota.limits, sizeof left->quota.limits), 0, "%s", left->name);
+        cr_expect_eq(left->quota.max_leases, right->quota.max_leases, "%s", left->name);
+        cr_expect_eq(left->quota.max_sessions, right->quota.max_sessions, "%s", left->name);
         cr_expect_eq(left->member_count, right->member_count, "%s", left->name);
     }
     free(first);
@@ -195,7 +198,9 @@ Test(config_text, what_is_printed_can_be_read_by_people)
                                         "\nmax_physical_bytes = 3435973836 # 3.1 GiB\n",
                                         "\nsizes = 1K 1025 1G\n",
                                         "\ndirectory = \"/tmp/a #1 ;\"\n",
-                                        "\nclients = \"#x y\"\n"};
+                                        "\nclients = \"#x y\"\n",
+                                        "\nmax_leases = nothing\nmax_sessions = unlimited\n",
+                                        "\nmax_leases = unlimited\nmax_sessions = 4\n"};
     struct config *config = load_good(everything);
     char *text = printed(config);
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
@@ -216,6 +221,28 @@ Test(config_text, a_limit_of_no_bytes_comes_back_as_one)
     cr_expect_eq(config->limits.max_mapped_bytes, 0);
     free(text);
     config_free(config);
+}
+
+Test(config_text, counts_of_none_and_without_limit_come_back_as_such)
+{
+    static const struct {
+        const char *text;
+        uint64_t leases;
+    } cases[] = {{"nothing", 0}, {"unlimited", LIMIT_OFF}, {"0", LIMIT_OFF}, {"1", 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char lines[128];
+        (void)snprintf(lines, sizeof lines, "[class a]\nclients = a\nmax_leases = %s\nmax_sessions = %s\n",
+                       cases[i].text, cases[i].text);
+        struct config *config = load_good(lines);
+        char *text = printed(config);
+        struct config *again = load_good(text);
+        cr_expect_eq(config->policy.rules[0].quota.max_leases, cases[i].leases, "%s", cases[i].text);
+        cr_expect_eq(again->policy.rules[0].quota.max_leases, cases[i].leases, "%s", text);
+        cr_expect_eq(again->policy.rules[0].quota.max_sessions, cases[i].leases, "%s", text);
+        free(text);
+        config_free(config);
+        config_free(again);
+    }
 }
 
 /* ---- doubts ---- */

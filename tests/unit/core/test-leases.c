@@ -62,7 +62,9 @@ Test(leases, none_at_all_is_refused_at_once_however_long_one_would_wait)
     rule.quota.max_leases = 0;
     struct model *model = with_rule(16 * MIB, &rule);
     model_open(model, 0, LIMIT_DEFAULT);
-    refused(model_acquire_waiting(model, 0, MIB, 60000), ERROR_TOO_MANY);
+    const struct reply *reply = model_acquire_waiting(model, 0, MIB, 60000);
+    refused(reply, ERROR_TOO_MANY);
+    cr_expect(strstr(reply->error.sentence, "max_leases is 0. Raise that."), "%s", reply->error.sentence);
     model_free(model);
 }
 
