@@ -75,6 +75,7 @@ int leases_main(const struct ctl_options *options, int argc, char **argv)
     static const struct listing_kind kind = {
         .what = LIST_LEASES,
         .name = "leases",
+        .none = "nobody holds a lease",
         .columns = columns,
         .column_count = sizeof columns / sizeof *columns,
         .count = count,

@@ -2,6 +2,9 @@
 /* Page after page into a table or an array. */
 #include "client/ctl/listing.h"
 
+#include <stdio.h>
+#include <unistd.h>
+
 #include "client/ctl/print.h"
 
 static void take_page(const struct listing_kind *kind, const struct listing_reply *page, json_t *array,
@@ -32,6 +35,17 @@ static int collect(const struct listing_kind *kind, const struct ctl_options *op
     return result;
 }
 
+/* People are told that there is nothing; programs get the headings alone. */
+static void finish(const struct listing_kind *kind, struct libscols_table *table)
+{
+    if (table && scols_table_get_nlines(table) == 0 && isatty(STDOUT_FILENO)) {
+        (void)puts(kind->none);
+        scols_unref_table(table);
+    } else {
+        table_finish(table);
+    }
+}
+
 int listing_main(const struct listing_kind *kind, const struct ctl_options *options, int argc, char **argv)
 {
     if (!ctl_takes(argc, argv, 0)) {
@@ -44,7 +58,7 @@ int listing_main(const struct listing_kind *kind, const struct ctl_options *opti
         return print_json(json_pack("{s:o}", kind->name, array), false);
     }
     if (result == CTL_DONE) {
-        table_finish(table);
+        finish(kind, table);
     }
     return result;
 }

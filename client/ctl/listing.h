@@ -8,6 +8,7 @@
 struct listing_kind {
     enum list_what what;
     const char *name; /* of the JSON array */
+    const char *none; /* what a terminal shows instead of a table without rows */
     const struct column *columns;
     size_t column_count;
     size_t (*count)(const struct listing_reply *page);

@@ -67,6 +67,7 @@ int queue_main(const struct ctl_options *options, int argc, char **argv)
     static const struct listing_kind kind = {
         .what = LIST_QUEUE,
         .name = "queue",
+        .none = "nobody waits",
         .columns = columns,
         .column_count = sizeof columns / sizeof *columns,
         .count = count,

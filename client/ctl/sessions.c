@@ -67,6 +67,7 @@ int sessions_main(const struct ctl_options *options, int argc, char **argv)
     static const struct listing_kind kind = {
         .what = LIST_SESSIONS,
         .name = "sessions",
+        .none = "nobody has a session",
         .columns = columns,
         .column_count = sizeof columns / sizeof *columns,
         .count = count,
