@@ -38,7 +38,7 @@ static int code_of(const struct error_reply *error)
 {
     switch (error->code) {
     case ERROR_LIMIT:
-        return strcmp(error->refusal.limit, "max_mapped_bytes") == 0 ? -ENOSPC : -ENOMEM;
+        return error->refusal.limit_kind == LIMIT_KIND_MAPPED_BYTES ? -ENOSPC : -ENOMEM;
     case ERROR_HOST_MEMORY:
         return -ENOMEM;
     case ERROR_DISK_FULL:

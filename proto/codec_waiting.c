@@ -30,6 +30,7 @@ bool codec_new_refusal(const struct refusal *from, struct codec_arena *arena, Me
 {
     NEW(Refusal, refusal, to);
     to->limit = codec_text(from->limit);
+    CODEC_SET(to, limit_kind, (Membroker__V1__LimitKind)from->limit_kind);
     to->whose = codec_text(from->whose);
     CODEC_SET(to, limit_bytes, from->limit_bytes);
     CODEC_SET(to, asked_bytes, from->asked_bytes);
@@ -59,9 +60,19 @@ static size_t read_holders(Membroker__V1__Holder *const *from, size_t count, str
     return kept;
 }
 
+/* A newer broker may have a kind that is not known here, an older one sends the name alone. */
+static enum limit_kind read_limit_kind(const Membroker__V1__Refusal *from)
+{
+    bool is_known = from->has_limit_kind && from->limit_kind >= 0 && (int)from->limit_kind < LIMIT_KINDS;
+    return is_known      ? (enum limit_kind)from->limit_kind
+           : from->limit ? limit_kind_named(from->limit)
+                         : LIMIT_KIND_UNSPECIFIED;
+}
+
 void codec_read_refusal(const Membroker__V1__Refusal *from, struct refusal *to)
 {
     text_copy(to->limit, sizeof to->limit, from->limit);
+    to->limit_kind = read_limit_kind(from);
     text_copy(to->whose, sizeof to->whose, from->whose);
     to->limit_bytes = from->limit_bytes;
     to->asked_bytes = from->asked_bytes;

@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/base/limit_kind.h"
+
 enum {
     MESSAGE_BYTES_MAX = 65536, /* of a frame's payload */
     MESSAGE_NAME_SIZE = 64,    /* of a client's or a lease's name, NUL included */
@@ -218,7 +220,8 @@ struct holder {
 };
 
 struct refusal {
-    char limit[32]; /* empty: the error carries no refusal */
+    enum limit_kind limit_kind;
+    char limit[32]; /* its name; empty: the error carries no refusal */
     char whose[MESSAGE_WHOSE_SIZE];
     uint64_t limit_bytes, asked_bytes, used_bytes, free_bytes;
     uint64_t reserved_bytes; /* held back for others' reserves */

@@ -35,18 +35,14 @@ static const char *location_name(enum location location)
     return location == LOCATION_AUTO ? "auto" : location == LOCATION_MMAP ? "mmap" : "ram";
 }
 
-static bool is_limit(const struct why_entry *entry, const char *limit)
-{
-    return strcmp(entry->refusal.limit, limit) == 0;
-}
-
 /* The figures: of bytes, or for max_leases of leases. */
 static json_t *refusal_json(const struct why_entry *entry)
 {
     const struct refusal *refusal = &entry->refusal;
     bool has_limit = refusal->limit_bytes != LIMIT_OFF;
     return json_pack("{s:o,s:o,s:s,s:o,s:I,s:I,s:o,s:I,s:I,s:I,s:o,s:o}", "limit", json_text(refusal->limit), "whose",
-                     json_text(refusal->whose), "unit", is_limit(entry, "max_leases") ? "leases" : "bytes", "allowed",
+                     json_text(refusal->whose), "unit",
+                     entry->refusal.limit_kind == LIMIT_KIND_LEASES ? "leases" : "bytes", "allowed",
                      json_limit(refusal->limit_bytes), "asked", (json_int_t)refusal->asked_bytes, "used",
                      (json_int_t)refusal->used_bytes, "free",
                      has_limit ? json_integer((json_int_t)refusal->free_bytes) : json_null(), "reserved",
@@ -107,13 +103,13 @@ static void print_limit(const struct why_entry *entry)
     static const char *const either[] = {[LOCATION_RAM] = "RAM, or a file", [LOCATION_MMAP] = "a file, or RAM"};
     static const char *const words[] = {[LOCATION_RAM] = "RAM", [LOCATION_MMAP] = "a file"};
     char asked[SIZE_TEXT_BYTES];
-    if (is_limit(entry, "max_leases")) {
+    if (entry->refusal.limit_kind == LIMIT_KIND_LEASES) {
         print_leases(&entry->refusal);
         return;
     }
     printf("  asked for %s in %s; ", size_to_text(entry->refusal.asked_bytes, asked),
            (entry->either ? either : words)[entry->location == LOCATION_RAM ? LOCATION_RAM : LOCATION_MMAP]);
-    if (is_limit(entry, "pause_ram_at")) {
+    if (entry->refusal.limit_kind == LIMIT_KIND_PAUSED) {
         printf("no RAM %s granted %s\n", entry->is_over ? "was" : "is", entry->is_over ? "then" : "now");
     } else {
         print_bytes(&entry->refusal);
@@ -124,7 +120,7 @@ static void print_time(const struct why_entry *entry)
 {
     char text[SIZE_TEXT_BYTES];
     const struct refusal *refusal = &entry->refusal;
-    if (is_limit(entry, "pause_ram_at")) {
+    if (entry->refusal.limit_kind == LIMIT_KIND_PAUSED) {
         printf("  grants of RAM are paused while the machine is under memory pressure ([pressure] pause_ram_at)\n");
     } else if (entry->earliest_ms == UINT64_MAX && refusal->asked_bytes > refusal->limit_bytes) {
         printf("  it would not fit even if every lease ended: ask for less, or raise %s\n", refusal->limit);
@@ -183,7 +179,8 @@ static void print_entry(const struct why_entry *entry)
     print_state(entry);
     print_limit(entry);
     print_parties("held", "by", refusal->holders, refusal->holder_count, false);
-    print_parties("before it", "for", refusal->ahead, refusal->ahead_count, is_limit(entry, "max_leases"));
+    print_parties("before it", "for", refusal->ahead, refusal->ahead_count,
+                  entry->refusal.limit_kind == LIMIT_KIND_LEASES);
     if (!entry->is_over) {
         print_time(entry);
     }

@@ -125,8 +125,11 @@ static int fail_reading(struct config_draft *draft, const char *path, int error)
                           "there is no such file; make it (an empty one will do, every setting has a default), or name "
                           "another with --config");
     }
-    return draft_fail(draft, path, 0, NULL, "user %s can't read it: %s%s", user_name(geteuid(), user, sizeof user),
-                      strerrordesc_np(error), error == EACCES ? "; give that user the right to (chmod, chgrp)" : "");
+    if (error == EACCES) {
+        return draft_fail(draft, path, 0, NULL, "user %s can't read it: %s; give that user the right to (chmod, chgrp)",
+                          user_name(geteuid(), user, sizeof user), strerrordesc_np(error));
+    }
+    return draft_fail(draft, path, 0, NULL, "it can't be read: %s", strerrordesc_np(error));
 }
 
 static int note_source(struct config_draft *draft, const char *path)

@@ -94,68 +94,39 @@ static void shut_down(struct step *step)
     effect_push(step->effects, EFFECT_BROADCAST)->reply.reply = (struct reply){.kind = EVENT_SHUTTING_DOWN};
 }
 
-static void handle_session(struct step *step, const struct input *input, struct session *session)
+/* ---- segments: one without a lease is the pool's ---- */
+
+static void handle_made(struct step *step, struct segment *segment, const struct input_segment *made)
 {
-    switch ((int)input->kind) {
-    case INPUT_RESUMED:
-        sessions_resume(step, session, input->open.request_id);
-        break;
-    case INPUT_DISCONNECTED:
-        sessions_disconnect(step, session);
-        break;
-    case INPUT_DIED:
-        ending_session(step, session, END_DIED);
-        break;
-    default:
-        assert(input->kind == INPUT_READ);
-        session->input_read_at = step->now;
-        break;
+    segment_end_making(step->broker, segment);
+    if (segment->lease) {
+        grant_made(step, segment, made);
+    } else {
+        pool_made(step, segment, made);
     }
 }
 
-static void handle_pooled(struct step *step, const struct input *input, struct segment *segment)
+static void handle_failed(struct step *step, struct segment *segment, const struct input_segment *failed)
 {
-    if (input->kind == INPUT_SEGMENT_MADE) {
-        pool_made(step, segment, &input->segment);
-    } else if (input->kind == INPUT_SEGMENT_FAILED) {
+    segment_end_making(step->broker, segment);
+    if (segment->lease) {
+        grant_failed(step, segment, failed);
+    } else {
         pool_failed(step, segment);
     }
 }
 
-static void handle_segment(struct step *step, const struct input *input)
+static void handle_tampered(struct step *step, const struct segment *segment)
 {
-    struct segment *segment = segment_find(step->broker, input->segment.segment);
-    if (!segment) {
-        return;
-    }
-    if (input->kind == INPUT_SEGMENT_MADE || input->kind == INPUT_SEGMENT_FAILED) {
-        segment_end_making(step->broker, segment);
-    }
-    if (!segment->lease && input->kind != INPUT_SEGMENT_FREED) {
-        handle_pooled(step, input, segment);
-        return;
-    }
-    switch ((int)input->kind) {
-    case INPUT_SEGMENT_MADE:
-        grant_made(step, segment, &input->segment);
-        break;
-    case INPUT_SEGMENT_FAILED:
-        grant_failed(step, segment, &input->segment);
-        break;
-    case INPUT_SEGMENT_FREED:
-        ending_segment_freed(step, segment);
-        break;
-    default:
-        assert(input->kind == INPUT_SEGMENT_TAMPERED);
-        if (segment->state == SEGMENT_LIVE) {
-            ending_lease(step, segment->lease, END_TAMPERED);
-        }
-        break;
+    if (segment->lease && segment->state == SEGMENT_LIVE) {
+        ending_lease(step, segment->lease, END_TAMPERED);
     }
 }
 
+/* ---- the machine ---- */
+
 /* The pool gives up what it has, as long as this lasts; clients decide for themselves. */
-static void feel_pressure(struct step *step, enum pressure level)
+static void handle_pressure(struct step *step, enum pressure level)
 {
     struct broker *broker = step->broker;
     if (level == broker->pressure) {
@@ -168,9 +139,15 @@ static void feel_pressure(struct step *step, enum pressure level)
     reply->pressure = level;
 }
 
+/* What happens to a session that is over, or to a segment that is gone, is nothing any more. */
 static void handle(struct step *step, const struct input *input)
 {
-    struct session *session = session_table_find(&step->broker->sessions, input->session);
+    struct broker *broker = step->broker;
+    struct session *session = session_table_find(&broker->sessions, input->session);
+    struct segment *segment = input_is_about_segment(input->kind) ? segment_find(broker, input->segment.segment) : NULL;
+    if ((input_is_about_session(input->kind) && !session) || (input_is_about_segment(input->kind) && !segment)) {
+        return;
+    }
     switch (input->kind) {
     case INPUT_OPEN_SESSION:
         sessions_open(step, input);
@@ -179,24 +156,34 @@ static void handle(struct step *step, const struct input *input)
         requests_handle(step, input, session);
         break;
     case INPUT_RESUMED:
+        sessions_resume(step, session, input->open.request_id);
+        break;
     case INPUT_DISCONNECTED:
+        sessions_disconnect(step, session);
+        break;
     case INPUT_DIED:
+        ending_session(step, session, END_DIED);
+        break;
     case INPUT_READ:
-        if (session) {
-            handle_session(step, input, session);
-        }
+        session->input_read_at = step->now;
         break;
     case INPUT_SEGMENT_MADE:
+        handle_made(step, segment, &input->segment);
+        break;
     case INPUT_SEGMENT_FAILED:
+        handle_failed(step, segment, &input->segment);
+        break;
     case INPUT_SEGMENT_FREED:
+        ending_segment_freed(step, segment);
+        break;
     case INPUT_SEGMENT_TAMPERED:
-        handle_segment(step, input);
+        handle_tampered(step, segment);
         break;
     case INPUT_HOST_MEMORY:
-        host_room_update(step->broker, &input->host);
+        host_room_update(broker, &input->host);
         break;
     case INPUT_PRESSURE:
-        feel_pressure(step, input->pressure);
+        handle_pressure(step, input->pressure);
         break;
     case INPUT_CONFIGURE:
         configure_broker(step, &input->settings);

@@ -23,12 +23,17 @@ struct denial denial_of_leases(const struct principal *full)
                                       .fits_ever = full->quota.max_leases > 0}};
 }
 
-static const char *limit_name(const struct denial *denial)
+static enum limit_kind limit_kind(const struct denial *denial)
 {
-    return denial->full                        ? LIMIT_LEASES
-           : denial->is_paused                 ? LIMIT_PAUSED
-           : denial->code == ERROR_HOST_MEMORY ? LIMIT_HOST_MEMORY
-                                               : ledger_limit_name(denial->excess.limit);
+    static const enum limit_kind kinds[LEDGER_LIMITS] = {
+        [LEDGER_MAX_BYTES] = LIMIT_KIND_BYTES,
+        [LEDGER_MAX_PHYSICAL_BYTES] = LIMIT_KIND_PHYSICAL_BYTES,
+        [LEDGER_MAX_MAPPED_BYTES] = LIMIT_KIND_MAPPED_BYTES,
+    };
+    return denial->full                        ? LIMIT_KIND_LEASES
+           : denial->is_paused                 ? LIMIT_KIND_PAUSED
+           : denial->code == ERROR_HOST_MEMORY ? LIMIT_KIND_AVAILABLE_MEMORY
+                                               : kinds[denial->excess.limit];
 }
 
 void denial_figures(const struct denial *denial, struct refusal *ret)
@@ -45,6 +50,7 @@ void denial_figures(const struct denial *denial, struct refusal *ret)
     uint64_t taken =
         size_add_saturated(size_add_saturated(excess->used_bytes, excess->reserved_bytes), excess->claimed_bytes);
     ret->free_bytes = size_subtract_floored(excess->limit_bytes, taken);
-    text_copy(ret->limit, sizeof ret->limit, limit_name(denial));
+    ret->limit_kind = limit_kind(denial);
+    text_copy(ret->limit, sizeof ret->limit, limit_kind_name(ret->limit_kind));
     text_copy(ret->whose, sizeof ret->whose, excess->account->whose);
 }

@@ -5,11 +5,6 @@
 #include "daemon/core/ledger.h"
 #include "daemon/core/principal.h"
 
-/* Limits that a refusal names and the ledger does not have. */
-#define LIMIT_HOST_MEMORY "available_memory"
-#define LIMIT_PAUSED      "pause_ram_at"
-#define LIMIT_LEASES      "max_leases"
-
 struct denial {
     enum error_code code;         /* ERROR_LIMIT, ERROR_HOST_MEMORY, ERROR_BUSY or ERROR_TOO_MANY */
     const struct principal *full; /* of leases; NULL: it is bytes that lack */

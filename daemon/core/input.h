@@ -24,6 +24,17 @@ enum input_kind {
     INPUT_SHUTDOWN,
 };
 
+static inline bool input_is_about_session(enum input_kind kind)
+{
+    return kind == INPUT_RESUMED || kind == INPUT_DISCONNECTED || kind == INPUT_DIED || kind == INPUT_READ;
+}
+
+static inline bool input_is_about_segment(enum input_kind kind)
+{
+    return kind == INPUT_SEGMENT_MADE || kind == INPUT_SEGMENT_FAILED || kind == INPUT_SEGMENT_FREED ||
+           kind == INPUT_SEGMENT_TAMPERED;
+}
+
 /* How requests wait. */
 struct queue_settings {
     uint32_t waiting_max; /* requests, in all */

@@ -19,6 +19,7 @@ void account_init(struct account *account, const char *whose, const struct byte_
 /* Walks from an account up: itself first, the host's last. NULL ends. */
 static struct account *next_payer(struct account *account, size_t *at)
 {
+    assert(account);
     while (*at <= ACCOUNT_ABOVE_MAX) {
         size_t position = (*at)++;
         struct account *payer = position == 0 ? account : account->above[position - 1];
@@ -35,16 +36,6 @@ void account_deinit(struct account *account)
         LIST_REMOVE(account, in_reserves);
     }
     assert(account->charges == 0 && account_used(account, LEDGER_MAX_BYTES) == 0);
-}
-
-const char *ledger_limit_name(enum ledger_limit limit)
-{
-    static const char *const names[LEDGER_LIMITS] = {
-        [LEDGER_MAX_BYTES] = "max_bytes",
-        [LEDGER_MAX_PHYSICAL_BYTES] = "max_physical_bytes",
-        [LEDGER_MAX_MAPPED_BYTES] = "max_mapped_bytes",
-    };
-    return names[limit];
 }
 
 enum ledger_limit ledger_limit_of(enum location location)

@@ -136,6 +136,3 @@ enum ledger_limit ledger_limit_of(enum location location);
 
 /* Whether the limit counts what is in this location. */
 bool ledger_limit_counts(enum ledger_limit limit, enum location location);
-
-/* The limit's name, as in the configuration. */
-const char *ledger_limit_name(enum ledger_limit limit);

@@ -89,7 +89,7 @@ static void bye(struct step *step, struct session *session, const struct request
 static void session_request(struct step *step, struct session *session, const struct input_request *input)
 {
     const struct request *request = input->request;
-    switch ((int)request->kind) {
+    switch (request->kind) {
     case REQUEST_ACQUIRE:
     case REQUEST_EXTEND:
         queue_request(step, session, request, input->file_bytes);
@@ -110,7 +110,16 @@ static void session_request(struct step *step, struct session *session, const st
         trim_answered(step->broker, session);
         answer_to(step, session->peer, request->id, REPLY_DONE);
         break;
-    default:
+    case REQUEST_REVOKE:
+    case REQUEST_HELLO:
+    case REQUEST_STATUS:
+    case REQUEST_LIST:
+    case REQUEST_PING:
+    case REQUEST_AUDIT:
+    case REQUEST_WHY:
+    case REQUEST_RELOAD:
+    case REQUEST_UNKNOWN:
+    case REQUEST_KINDS:
         answer_error(step, session->peer, request->id, ERROR_UNKNOWN_REQUEST, "this broker does not know that request");
     }
 }

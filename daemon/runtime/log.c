@@ -50,6 +50,7 @@ void log_open(void)
     is_journal = stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 && fstat(STDERR_FILENO, &status) == 0 &&
                  status.st_dev == device && status.st_ino == inode;
     has_time = !is_journal;
+    tzset(); /* reads the time zone, and keeps it: no line of log is to read a file */
 }
 
 /* ---- the journal ---- */
@@ -103,11 +104,12 @@ static const char *time_text(char *text)
 {
     struct timespec now;
     struct tm local;
-    char day[32], zone[8];
     text[0] = '\0';
-    if (has_time && clock_gettime(CLOCK_REALTIME, &now) == 0 && localtime_r(&now.tv_sec, &local) &&
-        strftime(day, sizeof day, "%FT%T", &local) && strftime(zone, sizeof zone, "%z", &local)) {
-        (void)snprintf(text, TIME_BYTES, "%s.%03ld%s ", day, now.tv_nsec / 1000000, zone);
+    if (has_time && clock_gettime(CLOCK_REALTIME, &now) == 0 && localtime_r(&now.tv_sec, &local)) {
+        long minutes = local.tm_gmtoff / 60, away = labs(minutes);
+        (void)snprintf(text, TIME_BYTES, "%04d-%02d-%02dT%02d:%02d:%02d.%03ld%c%02ld%02ld ", local.tm_year + 1900,
+                       local.tm_mon + 1, local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec,
+                       now.tv_nsec / 1000000, minutes < 0 ? '-' : '+', away / 60, away % 60);
     }
     return text;
 }

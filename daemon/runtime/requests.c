@@ -23,8 +23,6 @@
 #include "daemon/runtime/reply.h"
 #include "proto/base/size.h"
 
-typedef void handler(struct connection *connection, const struct request *request);
-
 /* ---- what the core serves ---- */
 
 /* The slot that a grant takes is there before the core is asked for it. False after an answer. */
@@ -245,16 +243,52 @@ static void serve_unknown(struct connection *connection, const struct request *r
                 "this broker (version " MEMBROKER_VERSION ") does not know that request; upgrade it, or do without");
 }
 
-/* ---- the table ---- */
+/* ---- the table: a request that is missing here does not compile ---- */
 
-static handler *const handlers[REQUEST_KINDS] = {
-    [REQUEST_UNKNOWN] = serve_unknown, [REQUEST_HELLO] = hello_serve,     [REQUEST_ACQUIRE] = serve_acquire,
-    [REQUEST_EXTEND] = serve_by_core,  [REQUEST_RELEASE] = serve_by_core, [REQUEST_RENEW] = serve_by_core,
-    [REQUEST_STATUS] = serve_status,   [REQUEST_LIST] = serve_list,       [REQUEST_REVOKE] = serve_by_core,
-    [REQUEST_PING] = serve_ping,       [REQUEST_AUDIT] = serve_audit,     [REQUEST_BYE] = serve_by_core,
-    [REQUEST_CANCEL] = serve_cancel,   [REQUEST_TRIMMED] = serve_by_core, [REQUEST_WHY] = serve_why,
-    [REQUEST_RELOAD] = serve_reload,
-};
+static void serve(struct connection *connection, const struct request *request)
+{
+    switch (request->kind) {
+    case REQUEST_HELLO:
+        hello_serve(connection, request);
+        break;
+    case REQUEST_ACQUIRE:
+        serve_acquire(connection, request);
+        break;
+    case REQUEST_EXTEND:
+    case REQUEST_RELEASE:
+    case REQUEST_RENEW:
+    case REQUEST_REVOKE:
+    case REQUEST_BYE:
+    case REQUEST_TRIMMED:
+        serve_by_core(connection, request);
+        break;
+    case REQUEST_CANCEL:
+        serve_cancel(connection, request);
+        break;
+    case REQUEST_STATUS:
+        serve_status(connection, request);
+        break;
+    case REQUEST_LIST:
+        serve_list(connection, request);
+        break;
+    case REQUEST_PING:
+        serve_ping(connection, request);
+        break;
+    case REQUEST_AUDIT:
+        serve_audit(connection, request);
+        break;
+    case REQUEST_WHY:
+        serve_why(connection, request);
+        break;
+    case REQUEST_RELOAD:
+        serve_reload(connection, request);
+        break;
+    case REQUEST_UNKNOWN:
+    case REQUEST_KINDS:
+        serve_unknown(connection, request);
+        break;
+    }
+}
 
 static bool must_greet_first(struct connection *connection, const struct request *request)
 {
@@ -271,7 +305,7 @@ void requests_serve(struct connection *connection, const struct request *request
         return; /* the next daemon answers, when the client repeats it */
     }
     if (!must_greet_first(connection, request)) {
-        handlers[request->kind](connection, request);
+        serve(connection, request);
     }
 }
 

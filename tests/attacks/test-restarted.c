@@ -142,7 +142,7 @@ static bool status_names_mallory(void)
     (void)snprintf(command, sizeof command, "%s --socket %s status", program, fixture.socket);
     FILE *output = popen(command, "re");
     while (output && fgets(line, sizeof line, output)) {
-        names = names || (strstr(line, "stuck: ") && strstr(line, "of user 4001,"));
+        names = names || (strstr(line, "stuck: ") && strstr(line, "of user 4001;"));
     }
     if (output) {
         (void)pclose(output);

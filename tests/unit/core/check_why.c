@@ -84,27 +84,27 @@ static void check_entry(const struct model *model, const struct why_entry *entry
     }
     const struct principal *principal = principal_named(session, refusal->whose);
     const struct account *account = account_named(model, session, refusal->whose);
-    if (strcmp(refusal->limit, LIMIT_LEASES) == 0) {
+    if (refusal->limit_kind == LIMIT_KIND_LEASES) {
         cr_assert(principal && principal->leases == refusal->used_bytes &&
                   principal->quota.max_leases == refusal->limit_bytes);
         cr_assert(refusal->free_bytes == 0, "why says that leases are full, and one is free");
         check_time(model, entry, account, LEDGER_MAX_BYTES, true);
         return;
     }
-    if (strcmp(refusal->limit, LIMIT_PAUSED) == 0) {
+    if (refusal->limit_kind == LIMIT_KIND_PAUSED) {
         cr_assert(host_room_is_paused(broker), "why says that no RAM is granted now, and it is");
         cr_assert(entry->earliest_ms == UINT64_MAX);
         return;
     }
     enum ledger_limit limit = LEDGER_MAX_PHYSICAL_BYTES;
-    if (strcmp(refusal->limit, LIMIT_HOST_MEMORY) == 0) {
+    if (refusal->limit_kind == LIMIT_KIND_AVAILABLE_MEMORY) {
         cr_assert(refusal->limit_bytes == broker->host_available_bytes &&
                   refusal->used_bytes == broker->host_granted_since);
         cr_assert(refusal->free_bytes < refusal->asked_bytes, "why says that the host is short, and it is not");
     } else {
-        for (limit = 0; strcmp(ledger_limit_name(limit), refusal->limit) != 0; limit++) {
-            cr_assert(limit + 1 < LEDGER_LIMITS, "why names an unknown limit: %s", refusal->limit);
-        }
+        cr_assert(refusal->limit_kind >= LIMIT_KIND_BYTES && refusal->limit_kind <= LIMIT_KIND_MAPPED_BYTES,
+                  "why names an unknown limit: %s", refusal->limit);
+        limit = (enum ledger_limit)(refusal->limit_kind - LIMIT_KIND_BYTES);
         cr_assert(refusal->limit_bytes == account_limit(account, limit));
         cr_assert(refusal->used_bytes == account_used(account, limit));
         bool is_free = refusal->free_bytes >= refusal->asked_bytes;

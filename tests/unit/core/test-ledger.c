@@ -213,9 +213,6 @@ Test(ledger, claims_are_made_up_to_the_account_that_is_short)
 
 Test(ledger, limits_have_the_names_of_the_configuration)
 {
-    cr_expect_str_eq(ledger_limit_name(LEDGER_MAX_BYTES), "max_bytes");
-    cr_expect_str_eq(ledger_limit_name(LEDGER_MAX_PHYSICAL_BYTES), "max_physical_bytes");
-    cr_expect_str_eq(ledger_limit_name(LEDGER_MAX_MAPPED_BYTES), "max_mapped_bytes");
     cr_expect(ledger_limit_counts(LEDGER_MAX_BYTES, LOCATION_RAM) &&
               ledger_limit_counts(LEDGER_MAX_BYTES, LOCATION_MMAP));
     cr_expect(ledger_limit_counts(LEDGER_MAX_PHYSICAL_BYTES, LOCATION_RAM));

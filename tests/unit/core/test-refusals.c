@@ -86,7 +86,7 @@ Test(refusals, the_hosts_memory_is_named_with_what_was_granted_since)
                  "7 MiB of RAM were asked for, but the host has only 10 MiB available now, of which 4 MiB are "
                  "promised to recent grants: 6 MiB are free (6291456 bytes).",
                  "or raise the host's memory.");
-    cr_expect_str_eq(reply->error.refusal.limit, LIMIT_HOST_MEMORY);
+    cr_expect_str_eq(reply->error.refusal.limit, "available_memory");
     cr_expect_eq(reply->error.refusal.holders[0].bytes, 4 * MIB, "of RAM");
     cr_expect_not_null(strstr(reply->error.sentence, "let the request wait"));
     reply = model_acquire(model, 0, 33 * MIB, LOCATION_RAM, 0);
