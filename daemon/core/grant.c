@@ -13,6 +13,7 @@
 #include "daemon/core/ending.h"
 #include "daemon/core/grant_answer.h"
 #include "daemon/core/host_room.h"
+#include "daemon/core/reserve.h"
 #include "daemon/core/revocable.h"
 #include "proto/base/size.h"
 
@@ -153,23 +154,25 @@ static void begin_grant(struct step *step, struct session *session, const struct
     begin_segment(step, lease, segment, charge, demand);
 }
 
-/* The lease has the file, and is about to end or not. False, after an answer or with the denial: it can't be had now.
- */
-static enum attempt wait_for_file(struct step *step, const struct session *session, const struct demand *demand,
+/* Another lease has the file, or has not let go of it yet. Limits come first: what they rule out does not wait. */
+static enum attempt wait_for_file(struct step *step, struct session *session, const struct demand *demand,
                                   const struct segment *holder, struct denial *ret_denial)
 {
+    struct broker *broker = step->broker;
     if (!holder->charge.freeing) {
         answer_error(step, session->peer, demand->request_id, ERROR_BUSY,
                      "lease %llu has the file \"%s\"; release that first", (unsigned long long)holder->lease->id,
                      demand->file);
         return ATTEMPT_ANSWERED;
     }
-    *ret_denial = (struct denial){.code = ERROR_BUSY, .location = LOCATION_MMAP};
-    ret_denial->excess = (struct ledger_excess){.account = &step->broker->host,
-                                                .limit = LEDGER_MAX_MAPPED_BYTES,
-                                                .asked_bytes = holder->charge.bytes,
-                                                .fits_ever = true,
-                                                .frees_suffice = true};
+    if (reserve_would_fit(broker, &session->account, demand->least_bytes, demand->location, ret_denial)) {
+        *ret_denial = (struct denial){.code = ERROR_BUSY, .location = demand->location};
+        ret_denial->excess = (struct ledger_excess){.account = &broker->host,
+                                                    .limit = ledger_limit_of(demand->location),
+                                                    .asked_bytes = holder->charge.bytes,
+                                                    .fits_ever = true,
+                                                    .frees_suffice = true};
+    }
     return ATTEMPT_SHORT;
 }
 
@@ -179,13 +182,13 @@ static enum attempt try_acquire(struct step *step, struct session *session, cons
     struct charge charge;
     struct segment *ready;
     const struct segment *holder = file_holder(step->broker, demand->file);
-    if (holder) {
-        return wait_for_file(step, session, demand, holder, ret_denial);
-    }
     const struct principal *full = share_full_of_leases(session->share);
-    if (full) {
+    if (full && !(holder && !holder->charge.freeing)) {
         *ret_denial = denial_of_leases(full);
         return ATTEMPT_SHORT;
+    }
+    if (holder) {
+        return wait_for_file(step, session, demand, holder, ret_denial);
     }
     files = demand->options.huge_pages == HUGE_PAGES_ALWAYS ? FILE_NEVER : files; /* a file has none */
     if (!obtain(step, session, demand, files, &ready, &charge, ret_denial)) {

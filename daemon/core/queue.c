@@ -163,7 +163,8 @@ static bool is_patient(const struct step *step, const struct waiting *waiting, c
 static void claim(struct waiting *waiting, const struct denial *denial)
 {
     bool may_hope_only = !waiting->until && !denial->excess.frees_suffice;
-    bool claims_bytes = !may_hope_only && !denial->full;
+    bool waits_for_file = denial->code == ERROR_BUSY; /* the bytes are there: nobody need leave any for it */
+    bool claims_bytes = !may_hope_only && !denial->full && !waits_for_file;
     const struct account *short_of = denial->excess.account;
     bool is_its_own = short_of == &waiting->session->account;
     FOR_EACH_LOCATION(location)
@@ -172,7 +173,7 @@ static void claim(struct waiting *waiting, const struct denial *denial)
         const struct account *up_to = location == denial->location ? short_of : in_memory;
         waiting->claims_up_to[location] = claims_bytes ? up_to : NULL;
     }
-    bool claims_lease = waiting->demand.takes_lease && !may_hope_only && !is_its_own;
+    bool claims_lease = waiting->demand.takes_lease && !may_hope_only && !is_its_own && !waits_for_file;
     waiting->last_lease = claims_lease ? short_of : NULL;
     queue_order_claim(waiting);
     denial_figures(denial, &waiting->blocked);

@@ -174,17 +174,19 @@ int memfd_control(uint64_t bytes, struct memfd_control *ret)
     if (address == MAP_FAILED) {
         return -errno;
     }
+    cleanup(fd_closep) int again = open_again(fd);
     int result = fill_control(address, bytes);
-    if (result == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
+    /* a client that has it for reading alone can't write; the broker gives its memory back, which the seal forbids */
+    int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL | (again < 0 ? F_SEAL_FUTURE_WRITE : 0);
+    if (result == 0 && fcntl(fd, F_ADD_SEALS, seals) < 0) {
         result = -errno;
     }
     if (result < 0) {
         (void)munmap(address, bytes);
         return result;
     }
-    int again = open_again(fd);
     *ret = (struct memfd_control){.address = address, .is_counted = again >= 0};
-    return again >= 0 ? again : fd_steal(&fd);
+    return fd_steal(again >= 0 ? &again : &fd);
 }
 
 int memfd_control_reopen(int fd)
@@ -200,6 +202,18 @@ bool memfd_control_is_sole(int fd)
         (void)fcntl(fd, F_SETLEASE, F_UNLCK);
     }
     return is_sole;
+}
+
+int memfd_control_empty(int fd)
+{
+    char path[32];
+    struct stat status;
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    cleanup(fd_closep) int writable = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (writable < 0 || fstat(writable, &status) < 0) {
+        return -errno;
+    }
+    return fallocate(writable, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, status.st_size) < 0 ? -errno : 0;
 }
 
 /* The setting in force stands in brackets: "always within_size [advise] never deny force". */

@@ -30,9 +30,10 @@ struct memfd_control {
 };
 
 /*
- * A memfd of `bytes` mapped for writing, which nobody else, not even this process, can ever map or write again: sealed
- * F_SEAL_FUTURE_WRITE and against every change of size; all its pages exist. Returns the descriptor or negative errno.
- * Once others have it, no system call that takes its inode's lock is made on it: they can hold that lock.
+ * A memfd of `bytes` mapped for writing, sealed against every change of size; all its pages exist. The descriptor is
+ * for reading alone, and only this process's user can open the inode for writing; if the kernel gives no such
+ * descriptor, F_SEAL_FUTURE_WRITE keeps others from writing. Returns the descriptor or negative errno. Once others have
+ * it, no system call that takes its inode's lock is made on it: they can hold that lock.
  */
 int memfd_control(uint64_t bytes, struct memfd_control *ret);
 
@@ -46,6 +47,9 @@ int memfd_control_reopen(int fd);
 /* Whether no other open file of it exists than that of this descriptor, which nobody was sent. False: or the kernel
  * does not tell. */
 bool memfd_control_is_sole(int fd);
+
+/* Gives its memory back: who has an O_PATH descriptor of it is not seen by the question above, and keeps the inode. */
+int memfd_control_empty(int fd);
 
 /* Whether this host gives shared memory transparent huge pages where a mapping is advised to have them. */
 bool memfd_has_transparent_huge_pages(void);

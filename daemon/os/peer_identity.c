@@ -64,7 +64,10 @@ static void find_owner(int socket, struct identity *identity)
         return;
     }
     int result = pidfd < 0 ? pidfd : user_namespace_owner(pidfd, &owner);
-    if (result != 0 && subordinate_owner(identity->uid, &owner)) {
+    if (result == 0) {
+        uint32_t user; /* a subordinate id can make a namespace of its own */
+        owner = subordinate_owner(owner, &user) ? user : owner;
+    } else if (subordinate_owner(identity->uid, &owner)) {
         result = 0;
     } else if (result < 0 && !is_unanswered(result)) {
         owner = IDENTITY_UNKNOWN_OWNER;

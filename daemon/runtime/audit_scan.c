@@ -150,7 +150,9 @@ bool audit_scan_judge(struct audit_scan *scan, const struct server *server)
     if (scan->error) {
         return true;
     }
-    qsort(scan->found, scan->found_count, sizeof *scan->found, compare);
+    if (scan->found_count) {
+        qsort(scan->found, scan->found_count, sizeof *scan->found, compare);
+    }
     if (scan->scans == 0) {
         scan->error = suspect_unknown(scan, server);
     } else {

@@ -9,12 +9,31 @@
 
 enum { WHO_BYTES = 2 * MESSAGE_NAME_SIZE + 128 };
 
+enum { QUOTED_BYTES = 2 * MESSAGE_NAME_SIZE + 4 };
+
+/* A name may have quotation marks: doubled, they can't be taken for its end. */
+static const char *quoted(const char *name, char *text)
+{
+    size_t at = 0;
+    text[at++] = '"';
+    for (; *name && at < QUOTED_BYTES - 4; name++) {
+        text[at++] = *name;
+        if (*name == '"') {
+            text[at++] = '"';
+        }
+    }
+    text[at++] = '"';
+    text[at] = '\0';
+    return text;
+}
+
 /* "trainer" (session 3, process 7, uid 1000); without a session, process and user alone. */
 static const char *who(const char *client, uint64_t session, int32_t pid, uint32_t uid, char *text)
 {
+    char name[QUOTED_BYTES];
     if (session) {
-        (void)snprintf(text, WHO_BYTES, "\"%s\" (session %llu, process %d, uid %u)", *client ? client : "unnamed",
-                       (unsigned long long)session, pid, uid);
+        (void)snprintf(text, WHO_BYTES, "%s (session %llu, process %d, uid %u)",
+                       quoted(*client ? client : "unnamed", name), (unsigned long long)session, pid, uid);
     } else {
         (void)snprintf(text, WHO_BYTES, "process %d (uid %u)", pid, uid);
     }
@@ -57,12 +76,13 @@ void event_log_ended(const struct effect_ended *ended)
     const struct peer *peer = ended->peer;
     struct log_about about = about_peer(peer, event_of(ended->reason), ended->lease);
     enum log_level level = about.event ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
-    char of[WHO_BYTES], cause[2 * WHO_BYTES], bytes[SIZE_TEXT_BYTES], name[MESSAGE_NAME_SIZE + sizeof " \"\""] = "";
+    char of[WHO_BYTES], cause[2 * WHO_BYTES], bytes[SIZE_TEXT_BYTES], name[QUOTED_BYTES + 1] = "";
     if (!log_shows(level) || (about.event && !log_allows(&about))) {
         return;
     }
     if (ended->name[0]) {
-        (void)snprintf(name, sizeof name, " \"%s\"", ended->name);
+        char text[QUOTED_BYTES];
+        (void)snprintf(name, sizeof name, " %s", quoted(ended->name, text));
     }
     write_cause(ended, cause, sizeof cause);
     log_line(level, &about, "lease %llu%s (%s in %s) of %s %s: %s", (unsigned long long)ended->lease, name,

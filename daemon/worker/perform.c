@@ -101,7 +101,7 @@ int job_perform(const struct workshop *workshop, const struct job *job, int fd, 
         result = memfd_control_reopen(given);
         break;
     case JOB_ASK_SOLE:
-        ret->is_sole = memfd_control_is_sole(given);
+        ret->is_sole = memfd_control_is_sole(given) && memfd_control_empty(given) == 0;
         break;
     case JOB_TIDY:
         spill_tidy(&workshop->spill);

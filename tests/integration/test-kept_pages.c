@@ -342,3 +342,20 @@ Test(kept_pages, a_session_with_more_than_one_page_is_not_resumed_with_protocol_
     say_bye(socket);
     fixture_stop(&fixture);
 }
+
+/* An O_PATH descriptor keeps the inode, and the kernel does not say so: what counts is that it keeps no memory. */
+Test(kept_pages, a_page_that_somebody_only_has_a_path_to_has_no_memory)
+{
+    char path[64];
+    struct stat status;
+    fixture_start(&fixture, "");
+    int page = left_page();
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", page);
+    cleanup(fd_closep) int kept = open(path, O_PATH | O_CLOEXEC);
+    cr_assert(kept >= 0 && fstat(kept, &status) == 0);
+    cr_expect_gt(status.st_blocks, 0, "it has memory while it is counted");
+    (void)close(page);
+    WAIT_UNTIL(control_bytes() == 0);
+    cr_expect(fstat(kept, &status) == 0 && status.st_blocks == 0, "%ld blocks are left", (long)status.st_blocks);
+    fixture_stop(&fixture);
+}

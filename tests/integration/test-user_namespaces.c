@@ -236,6 +236,17 @@ static int take_as(const struct fixture *fixture, uid_t uid)
     return result < 0 ? 1 : 0;
 }
 
+/* From a user namespace that the subordinate id has made itself: the kernel names that id as its owner. */
+static int take_from_own_namespace(const struct fixture *fixture)
+{
+    uid_t uid = RANGE + 2;
+    mb_lease *lease;
+    if (setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0 || unshare(CLONE_NEWUSER) < 0) {
+        return 2;
+    }
+    return mb_acquire(fixture_connect(fixture, 0), 3 * MIB, NULL, &lease) < 0 ? 1 : 0;
+}
+
 static int take_as_first(const struct fixture *fixture)
 {
     return take_as(fixture, RANGE + 1);
@@ -261,6 +272,9 @@ Test(user_namespaces, subordinate_ids_are_charged_to_their_owner_outside_of_a_na
     pid_t second = fixture_fork(take_as_second, &fixture);
     cr_assert(waitpid(second, &status, 0) == second);
     cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 1, "both are one user, who may have 4 MiB: %#x", status);
+    pid_t third = fixture_fork(take_from_own_namespace, &fixture);
+    cr_assert(waitpid(third, &status, 0) == third);
+    cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 1, "a namespace of its own changes nothing: %#x", status);
     (void)kill(first, SIGKILL);
     (void)waitpid(first, NULL, 0);
     fixture_stop(&fixture);

@@ -417,3 +417,25 @@ Test(rules, a_named_file_that_is_longer_sets_the_size_and_is_charged_in_whole_pa
     cr_expect_eq(model_status(model).used_mapped_bytes, 0);
     model_free(model);
 }
+
+/* Whoever waits until a file is let go of takes nothing of what others may have, and is held to its own limits. */
+Test(rules, waiting_for_a_file_claims_nothing_and_exceeds_no_limit)
+{
+    struct policy_rule rule = one_rule(PRINCIPAL_USER, "1000");
+    rule.id = 1000;
+    rule.quota.limits.max_mapped_bytes = 4 * MIB;
+    struct model *model = with_rule(0, &rule);
+    model->options.settings.limits.max_mapped_bytes = 16 * MIB;
+    model_configure(model);
+    model_open(model, 0, LIMIT_DEFAULT);
+    model_open(model, 1, LIMIT_DEFAULT);
+    uint64_t lease = granted(acquire_file(model, MIB, 0, LOCATION_MMAP));
+    model->hold_frees = true;
+    model_release(model, 0, lease);
+    refused(acquire_file(model, UINT64_C(1) << 50, 0, LOCATION_MMAP), ERROR_LIMIT);
+    cr_expect_null(acquire_file(model, 3 * MIB, 0, LOCATION_MMAP), "it waits");
+    granted(model_acquire(model, 1, 15 * MIB, LOCATION_MMAP, 0));
+    model->hold_frees = false;
+    model_finish(model);
+    model_free(model);
+}
