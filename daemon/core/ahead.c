@@ -14,15 +14,20 @@ struct claimed {
     bool is_leases;
 };
 
+/* How far above an account another one is, if it is; else farther than any. */
+static size_t distance(const struct account *own, const struct account *other)
+{
+    size_t above = 0;
+    for (const struct account *at = own; at != other && above <= ACCOUNT_ABOVE_MAX; above++) {
+        at = above < ACCOUNT_ABOVE_MAX ? own->above[above] : NULL;
+    }
+    return above;
+}
+
 /* Whether what a session claims up to `last` counts at an account. NULL: it claims nothing. */
 static bool reaches(const struct account *own, const struct account *last, const struct account *account)
 {
-    bool counts = last && own == account;
-    for (size_t i = 0; last && !counts && own != last && i < ACCOUNT_ABOVE_MAX; i++) {
-        counts = own->above[i] == account;
-        last = own->above[i] == last ? NULL : last;
-    }
-    return counts;
+    return last && distance(own, account) <= distance(own, last);
 }
 
 static bool claims(const struct waiting *waiting, const struct claimed *claimed)

@@ -14,7 +14,7 @@ static bool pool_is_in_the_way(const struct broker *broker, struct account *acco
 {
     struct ledger_excess excess;
     struct charge charge;
-    if (account == &broker->pool.account || denial->excess.account != &broker->host || denial->is_paused ||
+    if (denial->excess.account != &broker->host || denial->is_paused ||
         denial->excess.limit == LEDGER_MAX_MAPPED_BYTES || !denial->excess.fits_ever) {
         return false;
     }

@@ -251,7 +251,7 @@ Test(kept_pages, a_daemon_ends_while_it_asks)
 
 /* ---- bounds ---- */
 
-enum { DAEMON = 4100, HOARDER = 4200, HONEST = 4600, DESCRIPTORS = 256, HOARD = 48 /* a quarter of 192 */ };
+enum { DAEMON = 4150, HOARDER = 4200, HONEST = 4600, DESCRIPTORS = 256, HOARD = 48 /* a quarter of 192 */ };
 
 static int greet_as(uid_t uid, struct reply *ret, int *ret_page)
 {

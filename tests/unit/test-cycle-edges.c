@@ -176,3 +176,15 @@ Test(cycle_edges, an_offset_is_never_above_the_size_nor_does_the_position_go_bac
         position = cycle_position(&cycle);
     }
 }
+
+/* A ring of two blocks can always split one over its end: it goes on where it is. */
+Test(cycle_edges, a_ring_of_two_blocks_goes_on_where_the_last_cycle_ended)
+{
+    struct cycle cycle = one_block();
+    uint64_t offset;
+    cycle.size = 2 * cycle.block;
+    cycle.offset = cycle.block + 64;
+    (void)cycle_enter(&cycle);
+    cr_expect_eq(cycle_place(&cycle, 64, CYCLE_ALIGNMENT, &offset), CYCLE_INSIDE);
+    cr_expect_geq(offset, cycle.block);
+}

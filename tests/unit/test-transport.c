@@ -70,6 +70,13 @@ static void send_descriptors(const int *fds, size_t count)
     cr_assert_eq(sendmsg(ends[0], &message, 0), 1);
 }
 
+Test(transport, refusing_descriptors_is_no_error_whatever_failed_before, .init = begin)
+{
+    errno = EIO;
+    int result = transport_refuse_descriptors(ends[0]);
+    cr_expect_eq(result, transport_refuses_descriptors(ends[0]) ? 0 : -ENOPROTOOPT, "%d", result);
+}
+
 Test(transport, a_packet_comes_whole, .init = begin)
 {
     struct packet_descriptors descriptors = {.count = 9};

@@ -223,6 +223,7 @@ static void step(struct model *model, const struct input *input)
     }
     const char *wrong = model->check_every && ++model->steps % model->check_every ? NULL : broker_check(model->broker);
     cr_assert(!wrong, "%s", wrong);
+    cr_assert(!broker_is_empty(model->broker) || !model->segment_count, "it says that it is empty, and is not");
     struct status_reply status = model_status(model);
     cr_assert(model_existing(model, LOCATION_RAM) <= status.used_physical_bytes, "more RAM exists than is charged");
     cr_assert(model_existing(model, LOCATION_MMAP) <= status.used_mapped_bytes, "more files exist than are charged");
@@ -235,6 +236,7 @@ static void report_made(struct model *model, struct model_segment *segment)
     input.segment.handle = handle_of(segment);
     input.segment.has_huge_pages = segment->has_huge_pages;
     input.segment.error = segment->error;
+    input.segment.directory = segment->error ? model->directory : NULL;
     if (segment->error) {
         forget_segment(model, segment);
     } else {

@@ -27,7 +27,8 @@ struct model_segment {
 };
 
 struct model {
-    uint64_t file_bytes; /* the length of the file that requests name */
+    uint64_t file_bytes;   /* the length of the file that requests name */
+    const char *directory; /* that makings fail in; NULL: nothing is said of it */
     struct broker *broker;
     struct broker_options options;
     uint64_t now;

@@ -98,6 +98,8 @@ Test(restore, what_contradicts_itself_is_not_restored)
     kept.generation = 1;
     kept.location = LOCATION_AUTO;
     cr_expect_eq(broker_restore_segment(model->broker, &kept, NULL, model->now), -EINVAL);
+    kept.location = LOCATION_UNSPECIFIED;
+    cr_expect_eq(broker_restore_segment(model->broker, &kept, NULL, model->now), -EINVAL);
     kept.location = LOCATION_MMAP;
     kept.ttl_ms = 1000;
     cr_expect_eq(broker_restore_segment(model->broker, &kept, NULL, model->now), 0);

@@ -414,6 +414,22 @@ Test(rules, a_named_file_that_is_longer_sets_the_size_and_is_charged_in_whole_pa
     refused(acquire_file(model, 5000, 0, LOCATION_MMAP), ERROR_BUSY);
     model->fail_error = -EMLINK;
     refused(acquire_file(model, 5000, 0, LOCATION_MMAP), ERROR_INVALID);
+    model->fail_error = -EOWNERDEAD;
+    cr_expect_not_null(strstr(refused(acquire_file(model, 5000, 0, LOCATION_MMAP), ERROR_SYSTEM)->error.sentence,
+                              "was killed while it opened the file \"name\""));
+    model->fail_error = -ENOENT;
+    cr_expect_not_null(strstr(refused(acquire_file(model, 5000, 0, LOCATION_MMAP), ERROR_SYSTEM)->error.sentence,
+                              "the kernel refused a segment of"));
+    cr_expect_not_null(strstr(refused(model_acquire(model, 0, 5000, LOCATION_MMAP, 0), ERROR_SYSTEM)->error.sentence,
+                              "the kernel refused a segment of"));
+    model->directory = "/srv/there";
+    cr_expect_not_null(strstr(refused(acquire_file(model, 5000, 0, LOCATION_MMAP), ERROR_SYSTEM)->error.sentence,
+                              "the directory of named files, /srv/there, is gone"));
+    cr_expect_not_null(strstr(refused(model_acquire(model, 0, 5000, LOCATION_MMAP, 0), ERROR_SYSTEM)->error.sentence,
+                              "the spill directory, /srv/there, is gone"));
+    model->fail_error = -EOWNERDEAD;
+    cr_expect_not_null(strstr(refused(model_acquire(model, 0, 5000, LOCATION_MMAP, 0), ERROR_SYSTEM)->error.sentence,
+                              "and so was the next one"));
     cr_expect_eq(model_status(model).used_mapped_bytes, 0);
     model_free(model);
 }
