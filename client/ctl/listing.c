@@ -59,6 +59,9 @@ int listing_main(const struct listing_kind *kind, const struct ctl_options *opti
     }
     if (result == CTL_DONE) {
         finish(kind, table);
+    } else {
+        json_decref(array);
+        scols_unref_table(table);
     }
     return result;
 }
