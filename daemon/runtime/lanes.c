@@ -92,10 +92,18 @@ static unsigned slow_max(const struct lanes *lanes)
     return lanes->slow < MANY ? SLOW_WORKERS_OF_ONE_USER : lanes->slow < VERY_MANY ? 2 : 1;
 }
 
+/* A user can hold files of its own there: a few users must not have all of the directory's workers. */
+static unsigned slow_max_in_directory(const struct lanes *lanes)
+{
+    enum { FEW = 4 };
+    return lanes->slow_in_directory < FEW ? 2 : 1;
+}
+
 static bool is_held_up(const struct lanes *lanes, const struct lane *lane)
 {
     return lane->slow >= slow_max(lanes) ||
-           (lane->is_directory && lanes->slow_in_directory >= SLOW_WORKERS_IN_DIRECTORY);
+           (lane->is_directory &&
+            (lane->slow >= slow_max_in_directory(lanes) || lanes->slow_in_directory >= SLOW_WORKERS_IN_DIRECTORY));
 }
 
 struct lane *lanes_next(struct lanes *lanes)

@@ -57,7 +57,7 @@ struct lanes {
     unsigned slow, slow_in_directory;
 };
 
-enum { SLOW_WORKERS_OF_ONE_USER = 4, SLOW_WORKERS_IN_DIRECTORY = 8 /* of all users */ };
+enum { SLOW_WORKERS_OF_ONE_USER = 4, SLOW_WORKERS_IN_DIRECTORY = 32 /* of all users */ };
 
 void lanes_init(struct lanes *lanes);
 void lanes_deinit(struct lanes *lanes);
