@@ -95,6 +95,21 @@ Test(refusals, the_hosts_memory_is_named_with_what_was_granted_since)
     model_free(model);
 }
 
+Test(refusals, what_others_claim_of_the_hosts_memory_is_said)
+{
+    struct model *model = model_new(0, 64 * MIB, 64 * MIB);
+    struct input host = {.kind = INPUT_HOST_MEMORY, .host = {10 * MIB, 32 * MIB}};
+    model_open(model, 0, LIMIT_DEFAULT);
+    model_open(model, 1, LIMIT_DEFAULT);
+    model_feed(model, &host);
+    cr_expect_null(model_acquire_waiting(model, 1, 12 * MIB, 60000));
+    expect_words(
+        model_acquire(model, 0, 4 * MIB, LOCATION_RAM, 0), ERROR_HOST_MEMORY,
+        "of which 0 bytes are promised to recent grants, 12 MiB claimed by requests that wait: 0 bytes are free.",
+        "or raise the host's memory.");
+    model_free(model);
+}
+
 Test(refusals, what_neither_can_give_names_the_one_that_could)
 {
     struct model *model = model_new(0, 16 * MIB, 4 * MIB);
