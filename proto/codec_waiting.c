@@ -63,7 +63,7 @@ static size_t read_holders(Membroker__V1__Holder *const *from, size_t count, str
 /* A newer broker may have a kind that is not known here, an older one sends the name alone. */
 static enum limit_kind read_limit_kind(const Membroker__V1__Refusal *from)
 {
-    bool is_known = from->has_limit_kind && from->limit_kind >= 0 && (int)from->limit_kind < LIMIT_KINDS;
+    bool is_known = from->has_limit_kind && (unsigned)from->limit_kind < LIMIT_KINDS;
     return is_known      ? (enum limit_kind)from->limit_kind
            : from->limit ? limit_kind_named(from->limit)
                          : LIMIT_KIND_UNSPECIFIED;
