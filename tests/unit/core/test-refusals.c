@@ -110,6 +110,16 @@ Test(refusals, what_others_claim_of_the_hosts_memory_is_said)
     model_free(model);
 }
 
+Test(refusals, the_exact_number_follows_what_has_another_unit)
+{
+    struct model *model = model_new(0, MODEL_PAGE + 1024, 0);
+    model_open(model, 0, LIMIT_DEFAULT);
+    granted(model_acquire(model, 0, 1, LOCATION_RAM, 0));
+    expect_words(model_acquire(model, 0, 1, LOCATION_RAM, 0), ERROR_LIMIT, ": 1 KiB are free (1024 bytes).",
+                 "max_physical_bytes");
+    model_free(model);
+}
+
 Test(refusals, what_neither_can_give_names_the_one_that_could)
 {
     struct model *model = model_new(0, 16 * MIB, 4 * MIB);
