@@ -40,8 +40,9 @@ bool group_from_text(const char *text, uint32_t *ret)
 
 const char *user_name(uint32_t uid, char *text, size_t size)
 {
-    const struct passwd *user = getpwuid(uid);
-    if (user) {
+    char strings[1024];
+    struct passwd entry, *user = NULL;
+    if (getpwuid_r(uid, &entry, strings, sizeof strings, &user) == 0 && user) {
         (void)snprintf(text, size, "%s (%u)", user->pw_name, uid);
     } else {
         (void)snprintf(text, size, "%u", uid);

@@ -98,6 +98,7 @@ static void shut_down(struct step *step)
 
 static void handle_made(struct step *step, struct segment *segment, const struct input_segment *made)
 {
+    assert(segment);
     segment_end_making(step->broker, segment);
     if (segment->lease) {
         grant_made(step, segment, made);
@@ -108,6 +109,7 @@ static void handle_made(struct step *step, struct segment *segment, const struct
 
 static void handle_failed(struct step *step, struct segment *segment, const struct input_segment *failed)
 {
+    assert(segment);
     segment_end_making(step->broker, segment);
     if (segment->lease) {
         grant_failed(step, segment, failed);
@@ -118,6 +120,7 @@ static void handle_failed(struct step *step, struct segment *segment, const stru
 
 static void handle_tampered(struct step *step, const struct segment *segment)
 {
+    assert(segment);
     if (segment->lease && segment->state == SEGMENT_LIVE) {
         ending_lease(step, segment->lease, END_TAMPERED);
     }
