@@ -47,9 +47,7 @@ void denial_figures(const struct denial *denial, struct refusal *ret)
         .claimed_bytes = excess->claimed_bytes,
         .pool_bytes = denial->pool_bytes,
     };
-    uint64_t taken =
-        size_add_saturated(size_add_saturated(excess->used_bytes, excess->reserved_bytes), excess->claimed_bytes);
-    ret->free_bytes = size_subtract_floored(excess->limit_bytes, taken);
+    ret->free_bytes = size_subtract_floored(excess->limit_bytes, ledger_taken(excess));
     ret->limit_kind = limit_kind(denial);
     text_copy(ret->limit, sizeof ret->limit, limit_kind_name(ret->limit_kind));
     text_copy(ret->whose, sizeof ret->whose, excess->account->whose);

@@ -129,6 +129,17 @@ static uint64_t sum(uint64_t a, uint64_t b, uint64_t c)
     return size_add_saturated(size_add_saturated(a, b), c);
 }
 
+uint64_t ledger_taken(const struct ledger_excess *excess)
+{
+    return sum(excess->used_bytes, excess->reserved_bytes, excess->claimed_bytes);
+}
+
+uint64_t ledger_lacks(const struct ledger_excess *excess, uint64_t coming)
+{
+    return size_subtract_floored(size_add_saturated(ledger_taken(excess), excess->asked_bytes),
+                                 size_add_saturated(excess->limit_bytes, coming));
+}
+
 uint64_t account_claimed(const struct account *account, enum ledger_limit limit)
 {
     return limit == LEDGER_MAX_BYTES ? account->claimed_sum : ledger_counted(account->claimed, limit);
@@ -148,9 +159,7 @@ static void excess_consider(struct ledger_excess *excess, const struct account *
     }
     bool suffice = ledger_counted(account->freeing, limit) &&
                    room(limit_bytes, sum(used - ledger_counted(account->freeing, limit), reserved, claimed)) >= asked;
-    bool tighter =
-        !excess->account ||
-        free_bytes <= room(excess->limit_bytes, sum(excess->used_bytes, excess->reserved_bytes, excess->claimed_bytes));
+    bool tighter = !excess->account || free_bytes <= room(excess->limit_bytes, ledger_taken(excess));
     uint64_t others = limit == LEDGER_MAX_MAPPED_BYTES ? 0 : held_back(account, asking, true);
     bool fits_ever = room(limit_bytes, others) >= asked && (!excess->account || excess->fits_ever);
     bool is_hosts_alone = account->reserves && (!excess->account || excess->is_hosts_alone);

@@ -136,3 +136,9 @@ enum ledger_limit ledger_limit_of(enum location location);
 
 /* Whether the limit counts what is in this location. */
 bool ledger_limit_counts(enum ledger_limit limit, enum location location);
+
+/* What of the limit is used, held back or claimed. */
+uint64_t ledger_taken(const struct ledger_excess *excess);
+
+/* What must come free for the reservation beside `coming`, which is on its way back already. */
+uint64_t ledger_lacks(const struct ledger_excess *excess, uint64_t coming);

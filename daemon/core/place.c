@@ -6,7 +6,6 @@
 #include "daemon/core/place.h"
 
 #include "daemon/core/reserve.h"
-#include "proto/base/size.h"
 
 /* Whether the pool's bytes are in the way of it, and nothing that stays when they are gone. */
 static bool pool_is_in_the_way(const struct broker *broker, struct account *account, uint64_t bytes,
@@ -23,16 +22,6 @@ static bool pool_is_in_the_way(const struct broker *broker, struct account *acco
     }
     charge_release(&charge);
     return true;
-}
-
-/* What has to come free for it, besides what is on its way. */
-static uint64_t lacking(const struct broker *broker, const struct denial *denial)
-{
-    const struct ledger_excess *excess = &denial->excess;
-    uint64_t taken = size_add_saturated(size_add_saturated(excess->used_bytes, excess->reserved_bytes),
-                                        size_add_saturated(excess->claimed_bytes, excess->asked_bytes));
-    uint64_t stays = size_subtract_floored(taken, ledger_counted(broker->host.freeing, excess->limit));
-    return size_subtract_floored(stays, excess->limit_bytes);
 }
 
 /* The pool's part in a refusal by the host. */
@@ -55,7 +44,8 @@ static bool place_in(struct step *step, struct account *account, uint64_t bytes,
         return true;
     }
     if (!ret_denial->excess.frees_suffice && pool_is_in_the_way(broker, account, bytes, ret_denial)) {
-        uint64_t lacks = lacking(broker, ret_denial);
+        uint64_t lacks =
+            ledger_lacks(&ret_denial->excess, ledger_counted(broker->host.freeing, ret_denial->excess.limit));
         uint64_t comes_free = pool_bytes(&broker->pool);
         (void)pool_drop(step, lacks);
         ret_denial->excess.frees_suffice = comes_free > 0 && comes_free >= lacks;

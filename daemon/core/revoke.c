@@ -70,11 +70,7 @@ static uint64_t sum_of_gains(struct broker *broker, const struct need *need)
 /* What has to be taken, beside what is being freed. */
 static uint64_t needed(const struct ledger_excess *excess)
 {
-    uint64_t taken =
-        size_add_saturated(size_add_saturated(excess->used_bytes, excess->reserved_bytes), excess->claimed_bytes);
-    return size_subtract_floored(
-        size_add_saturated(taken, excess->asked_bytes),
-        size_add_saturated(excess->limit_bytes, ledger_counted(excess->account->freeing, excess->limit)));
+    return ledger_lacks(excess, ledger_counted(excess->account->freeing, excess->limit));
 }
 
 /* What was marked for this or another request. */

@@ -100,12 +100,10 @@ struct outlook {
 static uint64_t lacking(const struct broker *broker, const struct denial *denial)
 {
     const struct ledger_excess *excess = &denial->excess;
-    uint64_t taken = size_add_saturated(size_add_saturated(excess->used_bytes, excess->reserved_bytes),
-                                        size_add_saturated(excess->claimed_bytes, excess->asked_bytes));
     uint64_t comes = ledger_counted(excess->account->freeing, denial_limit(denial));
     bool has_pool = excess->account == &broker->host && denial_limit(denial) != LEDGER_MAX_MAPPED_BYTES;
     comes += has_pool ? pool_bytes(&broker->pool) : 0;
-    return size_subtract_floored(taken, size_add_saturated(excess->limit_bytes, denial->full ? 0 : comes));
+    return ledger_lacks(excess, denial->full ? 0 : comes);
 }
 
 /* While grants of RAM are paused nobody knows when that ends. */

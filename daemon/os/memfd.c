@@ -152,12 +152,12 @@ static int fill_control(void *address, uint64_t bytes)
     return result;
 }
 
-/* Another open file of the same inode, for reading: the kernel counts those. */
-static int open_again(int fd)
+/* Another open file of the same inode; the kernel counts those that are for reading. */
+static int open_again(int fd, int access)
 {
     char path[32];
     (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    int again = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* somebody's lease of it would have us wait */
+    int again = open(path, access | O_NONBLOCK | O_CLOEXEC); /* somebody's lease of it would have us wait */
     return again < 0 ? -errno : again;
 }
 
@@ -174,7 +174,7 @@ int memfd_control(uint64_t bytes, struct memfd_control *ret)
     if (address == MAP_FAILED) {
         return -errno;
     }
-    cleanup(fd_closep) int again = open_again(fd);
+    cleanup(fd_closep) int again = open_again(fd, O_RDONLY);
     int result = fill_control(address, bytes);
     /* a client that has it for reading alone can't write; the broker gives its memory back, which the seal forbids */
     int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL | (again < 0 ? F_SEAL_FUTURE_WRITE : 0);
@@ -191,7 +191,7 @@ int memfd_control(uint64_t bytes, struct memfd_control *ret)
 
 int memfd_control_reopen(int fd)
 {
-    return open_again(fd);
+    return open_again(fd, O_RDONLY);
 }
 
 /* A lease for writing is given only if nobody else has the file open, or mapped, which keeps it open. */
@@ -206,12 +206,10 @@ bool memfd_control_is_sole(int fd)
 
 int memfd_control_empty(int fd)
 {
-    char path[32];
     struct stat status;
-    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    cleanup(fd_closep) int writable = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    cleanup(fd_closep) int writable = open_again(fd, O_RDWR);
     if (writable < 0 || fstat(writable, &status) < 0) {
-        return -errno;
+        return writable < 0 ? writable : -errno;
     }
     return fallocate(writable, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, status.st_size) < 0 ? -errno : 0;
 }
