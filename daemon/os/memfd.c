@@ -161,6 +161,12 @@ static int open_again(int fd, int access)
     return again < 0 ? -errno : again;
 }
 
+/* There will never be another open file. Other errors pass, and must not leave a page that is kept for ever. */
+static bool is_without_proc(int error)
+{
+    return error == -ENOENT || error == -ENOTDIR || error == -EACCES || error == -EPERM;
+}
+
 int memfd_control(uint64_t bytes, struct memfd_control *ret)
 {
     cleanup(fd_closep) int fd = create("membroker:control", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -175,7 +181,7 @@ int memfd_control(uint64_t bytes, struct memfd_control *ret)
         return -errno;
     }
     cleanup(fd_closep) int again = open_again(fd, O_RDONLY);
-    int result = fill_control(address, bytes);
+    int result = again < 0 && !is_without_proc(again) ? again : fill_control(address, bytes);
     /* a client that has it for reading alone can't write; the broker gives its memory back, which the seal forbids */
     int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL | (again < 0 ? F_SEAL_FUTURE_WRITE : 0);
     if (result == 0 && fcntl(fd, F_ADD_SEALS, seals) < 0) {
