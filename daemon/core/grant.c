@@ -28,15 +28,12 @@ static void grant_begin(struct step *step, struct segment *segment);
 
 /* ---- making ---- */
 
-/* Adds a segment that is paid for to its lease. */
+/* Adds a segment that is paid for to its lease, and notes for which request. */
 static void attach_segment(struct step *step, struct lease *lease, struct segment *segment, const struct demand *demand)
 {
-    segment->lease = lease;
     segment->request_id = demand->request_id;
     segment->key = demand_key(demand);
-    TAILQ_INSERT_TAIL(&lease->segments, segment, in_lease);
-    lease->extents++;
-    session_add_segment(&step->broker->sessions, lease->session);
+    lease_attach(step->broker, lease, segment);
 }
 
 /* Asks the shell to make a segment that is paid for. */

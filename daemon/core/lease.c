@@ -47,6 +47,14 @@ int lease_new(struct broker *broker, struct session *session, const struct lease
     return 0;
 }
 
+void lease_attach(struct broker *broker, struct lease *lease, struct segment *segment)
+{
+    segment->lease = lease;
+    TAILQ_INSERT_TAIL(&lease->segments, segment, in_lease);
+    lease->extents++;
+    session_add_segment(&broker->sessions, lease->session);
+}
+
 void lease_abandon(struct broker *broker, struct lease *lease)
 {
     struct session *session = lease->session;

@@ -140,6 +140,9 @@ enum {
 /* A lease that has a slot and is known to its session and to the table, and has no segment yet. 0 or LEASE_E_*. */
 int lease_new(struct broker *broker, struct session *session, const struct lease_terms *terms, struct lease **ret);
 
+/* Gives the lease a segment, which counts as its session's. */
+void lease_attach(struct broker *broker, struct lease *lease, struct segment *segment);
+
 /* Removes a lease that never began. */
 void lease_abandon(struct broker *broker, struct lease *lease);
 

@@ -231,17 +231,14 @@ int broker_restore_segment(struct broker *broker, const struct kept_segment *kep
         return -ENOMEM;
     }
     segment->id = kept->id;
-    segment->lease = lease;
     segment->state = SEGMENT_LIVE;
     segment->has_huge_pages = kept->has_huge_pages;
     segment->options = kept->options;
     segment->key = kept->key;
     segment->handle = handle;
     ledger_restore(&session->account, kept->location, kept->bytes, &segment->charge);
-    TAILQ_INSERT_TAIL(&lease->segments, segment, in_lease);
-    lease->extents++;
+    lease_attach(broker, lease, segment);
     lease_grow(lease, kept->bytes);
-    session_add_segment(&broker->sessions, session);
     segment_tree_insert(broker, segment);
     skip(&broker->next_segment, kept->id);
     return 0;

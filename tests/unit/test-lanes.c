@@ -166,21 +166,27 @@ Test(lanes, too_many_looks_are_not_queued)
     lanes_deinit(&lanes);
 }
 
+/* Has all work begun that may, and none of it end. Returns how much that is. */
+static unsigned stick_all(struct lanes *lanes)
+{
+    struct work_queue queue;
+    struct lane *lane;
+    unsigned stuck = 0;
+    for (; (lane = take(lanes, &queue)); stuck++) {
+        lane_slow(lanes, lane);
+    }
+    return stuck;
+}
+
 /* Each can hold files of its own there. */
 Test(lanes, two_users_leave_workers_for_others_named_files)
 {
     struct lanes lanes;
-    struct work_queue queue;
-    struct lane *lane;
-    unsigned stuck = 0;
     lanes_init(&lanes);
     for (unsigned i = 0; i < 40; i++) {
         add(&lanes, &works[i], i % 2 + 1, JOB_MAKE_NAMED, SMALL);
     }
-    while ((lane = take(&lanes, &queue))) {
-        lane_slow(&lanes, lane);
-        stuck++;
-    }
+    unsigned stuck = stick_all(&lanes);
     cr_expect(stuck >= 2 && stuck <= 4, "%u", stuck);
     cr_expect_not(lanes_is_held_up(&lanes, 77, JOB_MAKE_NAMED));
     lanes_deinit(&lanes);
@@ -192,15 +198,11 @@ Test(lanes, named_files_that_wait_for_their_directory_hold_up_nothing_else)
     struct lanes lanes;
     struct work_queue queue;
     struct lane *lane;
-    unsigned stuck = 0;
     lanes_init(&lanes);
     for (unsigned i = 0; i < 80; i++) {
         add(&lanes, &works[i], i % 40 + 1, i % 2 ? JOB_MEASURE : JOB_MAKE_NAMED, SMALL);
     }
-    while ((lane = take(&lanes, &queue))) {
-        lane_slow(&lanes, lane);
-        stuck++;
-    }
+    unsigned stuck = stick_all(&lanes);
     cr_expect_eq(stuck, SLOW_WORKERS_IN_DIRECTORY, "of all users together: %u", stuck);
     cr_expect(lanes_is_held_up(&lanes, 1, JOB_MEASURE) && lanes_is_held_up(&lanes, 77, JOB_MEASURE));
     cr_expect(!lanes_is_held_up(&lanes, 1, JOB_FREE));
