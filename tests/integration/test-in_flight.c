@@ -78,14 +78,15 @@ Test(in_flight, what_carries_no_descriptor_overtakes_grants_that_are_held_back_b
 
 enum { DESCRIPTORS = 1024, DAEMON = 4100, GREEDY = 9, EACH = 16, FIRST = 4200, HONEST = 4600 };
 
-/* The kernel counts against the daemon's user, and lets root send what it likes: so the daemon is somebody else's. */
-static void start_limited(void)
+/* The kernel counts against the daemon's user, and lets root send what it likes: so the daemon is somebody
+ * else's, and another's in each test, since several run at once. */
+static void start_limited(uid_t daemon)
 {
     fixture_prepare(
         &fixture,
         "[limits]\nmax_physical_bytes = 1G\n[leases]\nreconnect_grace = 1s\n[clients]\nmax_connections = 40\n");
-    cr_assert(chown(fixture.directory, DAEMON, DAEMON) == 0 && chmod(fixture.config, 0644) == 0);
-    fixture.uid = DAEMON;
+    cr_assert(chown(fixture.directory, daemon, daemon) == 0 && chmod(fixture.config, 0644) == 0);
+    fixture.uid = daemon;
     fixture.descriptors = DESCRIPTORS;
     fixture_launch(&fixture);
     cr_assert(chmod(fixture.socket, 0666) == 0);
@@ -147,7 +148,7 @@ Test(in_flight, users_that_receive_nothing_leave_room_for_an_honest_one)
     if (geteuid() != 0) {
         cr_skip("becoming other users needs root");
     }
-    start_limited();
+    start_limited(DAEMON + 1);
     for (int i = 0; i < GREEDY * EACH; i++) {
         greedy[i] = take_and_leave((uid_t)(FIRST + i % GREEDY), OF_CONNECTION - 1);
         if (i % GREEDY == GREEDY - 1) {
@@ -180,7 +181,7 @@ Test(in_flight, who_receives_nothing_is_cut_off_when_others_have_no_room_for_the
     if (geteuid() != 0) {
         cr_skip("becoming other users needs root");
     }
-    start_limited();
+    start_limited(DAEMON + 2);
     int worst = greeting_as(FIRST);
     for (uint64_t id = 2; id <= OF_CONNECTION; id++) {
         send_kind(worst, REQUEST_ACQUIRE, id);
@@ -219,7 +220,7 @@ Test(in_flight, who_receives_is_served_whatever_the_crowd)
     if (geteuid() != 0) {
         cr_skip("becoming other users needs root");
     }
-    start_limited();
+    start_limited(DAEMON + 3);
     cr_assert(seteuid(HONEST) == 0);
     int honest = greeted();
     cr_assert(seteuid(0) == 0);
@@ -291,7 +292,7 @@ Test(in_flight, who_has_a_few_unread_for_long_is_cut_off_when_it_is_full)
     if (geteuid() != 0) {
         cr_skip("becoming other users needs root");
     }
-    start_limited();
+    start_limited(DAEMON + 4);
     for (int i = 0; i < CROWD; i++) {
         int grants = i < FOUR ? 3 : i < FOUR + THREE ? 2 : i < FOUR + THREE + TWO ? 1 : 0;
         leases += (uint64_t)grants;
