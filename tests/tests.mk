@@ -186,7 +186,7 @@ lint: all | $(call need,lint) ## warnings of both compilers, format, clang-tidy,
 	sh tests/lint/check-hardening $(DAEMON) $(CTL) $(SHARED)
 	tests/lint/check-layers $(BUILD)/obj daemon proto
 	tests/lint/check-picture daemon/README.md $(BUILD)/obj/daemon runtime core
-	sh tests/lint/check-purity $(CORE_O) $(BUILD)/obj/client/workspace/cycle.o
+	sh tests/lint/check-purity $(CORE_O) $(BASE_O) $(BUILD)/obj/client/workspace/cycle.o
 
 # ---- demonstration and measurement ----
 DEMO_PROGRAMS := $(patsubst tests/demo/%.c,$(BUILD)/demo/%,$(wildcard tests/demo/*.c))
