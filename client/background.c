@@ -26,7 +26,7 @@ void background_settle(mb_client *client)
 static int time_to_wait(mb_client *client)
 {
     uint64_t due = client_due(client);
-    uint64_t now = client_milliseconds();
+    uint64_t now = clock_milliseconds();
     if (due == UINT64_MAX) {
         return -1;
     }

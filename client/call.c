@@ -20,7 +20,7 @@ static uint32_t *wait_field(struct request *request)
 /* What is left of the wait: its end does not move, whatever the request goes through. */
 static void set_wait(const struct call *call)
 {
-    uint64_t now = client_milliseconds();
+    uint64_t now = clock_milliseconds();
     if (call->request && call->wait_until) {
         *wait_field(call->request) = call->wait_until > now ? (uint32_t)(call->wait_until - now) : 0;
     }
@@ -32,7 +32,7 @@ void call_repeat(mb_client *client, struct call *call)
     *(request->kind == REQUEST_ACQUIRE ? &request->acquire.repeats : &request->extend.repeats) = call->first_id;
     request->id = call->id = client->next_id++;
     set_wait(call);
-    call->repeated_at = client_milliseconds();
+    call->repeated_at = clock_milliseconds();
     call->owes_cancel = call->is_cancelled; /* to this connection */
 }
 
@@ -41,7 +41,7 @@ void call_repeat(mb_client *client, struct call *call)
 /* Waits until the socket takes more, for a slice at most. The lock is given up meanwhile. */
 static void wait_for_room(mb_client *client, uint64_t until)
 {
-    uint64_t now = client_milliseconds();
+    uint64_t now = clock_milliseconds();
     uint64_t left = until > now ? until - now : 0;
     struct pollfd writable = {.fd = client->socket, .events = POLLOUT};
     (void)pthread_mutex_unlock(&client->lock);
@@ -68,7 +68,7 @@ void call_pause(mb_client *client)
 /* While the broker is being restarted a call waits for it. */
 static bool wait_for_link(mb_client *client, uint64_t until)
 {
-    uint64_t now = client_milliseconds();
+    uint64_t now = clock_milliseconds();
     if (client->stopping || now >= until || link_is_hopeless(client, now)) {
         return false;
     }
@@ -95,7 +95,7 @@ static int send_request(mb_client *client, struct request *request, struct call 
         if (result == 0 || (result != -EAGAIN && client->state == LINK_UP)) {
             return result;
         }
-        if (client_milliseconds() >= until) {
+        if (clock_milliseconds() >= until) {
             return -ETIMEDOUT;
         }
         if (result == -EAGAIN) {
@@ -117,7 +117,7 @@ static void wait_for_reader(mb_client *client)
 static void tend_meanwhile(mb_client *client)
 {
     link_tend(client);
-    if (!client->stopping && (!TAILQ_EMPTY(&client->events) || client_due(client) <= client_milliseconds())) {
+    if (!client->stopping && (!TAILQ_EMPTY(&client->events) || client_due(client) <= clock_milliseconds())) {
         (void)pthread_mutex_unlock(&client->lock);
         events_deliver(client);
         trim_tend(client);
@@ -128,7 +128,7 @@ static void tend_meanwhile(mb_client *client)
 static int wait_for_answer(mb_client *client, struct call *call, uint64_t until)
 {
     while (!call->done) {
-        if (client_milliseconds() >= until) {
+        if (clock_milliseconds() >= until) {
             TAILQ_REMOVE(&client->calls, call, in_client);
             return client->state == LINK_DOWN ? -ENOTCONN : -ETIMEDOUT;
         }
@@ -164,7 +164,7 @@ static int not_connected(const mb_client *client)
 
 static int timed_out(const struct call *call)
 {
-    uint64_t now = client_milliseconds();
+    uint64_t now = clock_milliseconds();
     if (call->repeated_at) {
         return error_set(
             -ETIMEDOUT,
@@ -213,7 +213,7 @@ static int explain(const mb_client *client, const struct call *call, int result)
 static uint64_t begin(const mb_client *client, struct request *request, struct call *call)
 {
     bool is_repeatable = request && (request->kind == REQUEST_ACQUIRE || request->kind == REQUEST_EXTEND);
-    uint64_t now = client_milliseconds();
+    uint64_t now = clock_milliseconds();
     call->begun_at = now;
     call->request = is_repeatable ? request : NULL;
     if (is_repeatable && !call->wait_until && *wait_field(request)) {
@@ -249,7 +249,7 @@ static int wait_in_list(mb_client *client, struct call *call, uint64_t until)
 
 int call_broker(mb_client *client, struct request *request, struct call *call)
 {
-    int result = client_check_process(client);
+    int result = owner_check(client);
     if (result < 0) {
         return result;
     }

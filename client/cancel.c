@@ -59,7 +59,7 @@ static void mark(struct call_list *calls)
 
 void mb_cancel_waits(mb_client *client)
 {
-    if (client_check_process(client) < 0) {
+    if (owner_check(client) < 0) {
         return;
     }
     (void)pthread_mutex_lock(&client->lock);

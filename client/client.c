@@ -12,35 +12,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "client/buffer/heap.h"
 #include "client/error.h"
 #include "client/guard.h"
 #include "client/misuse.h"
 #include "client/registry.h"
 #include "client/socket_path.h"
 #include "client/unreachable.h"
-#include "client/workspace/workspace.h"
 #include "proto/base/cleanup.h"
 #include "proto/name.h"
 
 enum { DEFAULT_TIMEOUT_MS = 30000, GOODBYE_MS = 2000 };
-
-uint64_t client_milliseconds(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-int client_check_process(const mb_client *client)
-{
-    if (client->owner == getpid()) {
-        return 0;
-    }
-    return error_set(-EPERM,
-                     "this client belongs to process %d, from which this one was forked; connect anew in the child",
-                     (int)client->owner);
-}
 
 /* ---- making ---- */
 
@@ -92,6 +73,8 @@ static mb_client *client_new(void)
         return NULL;
     }
     client->owner = getpid();
+    client->serial = registry_new_number();
+    atomic_store(&client->epoch, registry_new_number());
     client->socket = client->epoll = client->wake = client->orphan = -EBADF;
     client->next_id = 1;
     client->renew_at = UINT64_MAX;
@@ -128,7 +111,7 @@ static void client_free(mb_client *client)
         free(lease);
     }
     control_unmap(client);
-    heaps_free(client->heaps);
+    layers_close(client);
     (void)fd_close(client->socket);
     (void)fd_close(client->epoll);
     (void)fd_close(client->wake);
@@ -145,10 +128,10 @@ static void client_free(mb_client *client)
 static int greet(mb_client *client)
 {
     struct call hello = {.id = 0};
-    uint64_t deadline = client_milliseconds() + client->timeout_ms;
+    uint64_t deadline = clock_milliseconds() + client->timeout_ms;
     (void)pthread_mutex_lock(&client->lock);
     int result = link_open(client);
-    while (result == -EAGAIN && client_milliseconds() < deadline) { /* many others want to connect as well */
+    while (result == -EAGAIN && clock_milliseconds() < deadline) { /* many others want to connect as well */
         struct timespec pause = {.tv_nsec = 10000000};
         (void)nanosleep(&pause, NULL);
         result = link_open(client);
@@ -169,8 +152,7 @@ static int start(mb_client *client, const mb_client_options *options)
         result = take_options(client, options);
     }
     if (result == 0) {
-        client->heaps = heaps_new(client);
-        result = client->heaps ? 0 : error_set(-ENOMEM, "out of memory");
+        result = layers_open(client) < 0 ? error_set(-ENOMEM, "out of memory") : 0;
     }
     if (result == 0) {
         result = guard_install(client->flags & MB_CLIENT_GUARD);
@@ -257,9 +239,7 @@ void mb_disconnect(mb_client *client)
     client->stopping = true;
     registry_lock();
     registry_remove(client);
-    workspaces_drop(client);
-    heaps_free(client->heaps);
-    client->heaps = NULL;
+    layers_close(client);
     registry_unlock();
     drop_leases(client);
     say_goodbye(client);
@@ -273,7 +253,7 @@ static int check_manual(const mb_client *client)
     if (client->has_thread) {
         return error_set(-EINVAL, "this client has a background thread; connect with MB_CLIENT_NO_THREAD to dispatch");
     }
-    return client_check_process(client);
+    return owner_check(client);
 }
 
 int mb_client_fd(const mb_client *client)
@@ -284,7 +264,7 @@ int mb_client_fd(const mb_client *client)
 
 uint64_t client_due(const mb_client *client)
 {
-    uint64_t due = link_due(client), idle = heaps_due(client->heaps), cached = lease_cache_due(client);
+    uint64_t due = link_due(client), idle = layers_due(client), cached = lease_cache_due(client);
     due = idle < due ? idle : due;
     due = cached < due ? cached : due;
     due = client->trim_again_at && client->trim_again_at < due ? client->trim_again_at : due;
@@ -300,7 +280,7 @@ int mb_client_timeout(mb_client *client)
     (void)pthread_mutex_lock(&client->lock);
     uint64_t due = client_due(client);
     (void)pthread_mutex_unlock(&client->lock);
-    uint64_t now = client_milliseconds();
+    uint64_t now = clock_milliseconds();
     (void)error_end(0);
     if (due == UINT64_MAX) {
         return -1;

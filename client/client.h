@@ -17,6 +17,10 @@
 #include <sys/queue.h>
 #include <sys/un.h>
 
+#include "client/clock.h"
+#include "client/layers.h"
+#include "client/owner.h"
+#include "client/registry.h"
 #include "client/thread.h"
 #include "membroker.h"
 #include "proto/codec.h"
@@ -106,8 +110,13 @@ struct control_mapping {
 
 SLIST_HEAD(control_mappings, control_mapping);
 
+/* What was not used for this long goes back, in ms. */
+enum { CLIENT_IDLE_MS = 1000 };
+
 struct mb_client {
-    pid_t owner; /* the process that connected */
+    pid_t owner;            /* the process that connected */
+    uint64_t serial;        /* no other client of this process has it */
+    _Atomic uint64_t epoch; /* a new number after each loss of a lease; no other client has it */
     struct sockaddr_un address;
     struct hello_request hello;
     unsigned flags;
@@ -121,7 +130,6 @@ struct mb_client {
     uint64_t trim_again_at;             /* ms; 0: not */
     _Atomic uint32_t trims;             /* how often it asked */
     struct heaps *heaps;
-    _Atomic uint64_t buffer_epoch; /* no other client's; another one after each loss of a lease: see buffer/cache.h */
     LIST_ENTRY(mb_client) in_process;
 
     pthread_mutex_t lock;
@@ -162,12 +170,6 @@ struct mb_client {
     uint8_t frame[FRAME_BYTES_MAX];
     uint8_t packet[FRAME_BYTES_MAX]; /* only the reader's */
 };
-
-/* Monotonic milliseconds. */
-uint64_t client_milliseconds(void);
-
-/* -EPERM with the sentence in a forked child, else 0. */
-int client_check_process(const mb_client *client);
 
 /* When somebody has to tend the client, in ms of client_milliseconds(); UINT64_MAX: never. With the lock held. */
 uint64_t client_due(const mb_client *client);

@@ -21,7 +21,7 @@ static int wait_until(mb_client *client, uint64_t until)
         return error_set(-EDEADLK, "an event callback must not wait for the connection; let it return first");
     }
     tend(client);
-    while (client->state != LINK_UP && !client->stopping && client_milliseconds() < until) {
+    while (client->state != LINK_UP && !client->stopping && clock_milliseconds() < until) {
         call_pause(client);
     }
     return client->state == LINK_UP ? 0 : -ETIMEDOUT;
@@ -29,12 +29,12 @@ static int wait_until(mb_client *client, uint64_t until)
 
 int mb_wait_connected(mb_client *client, uint32_t timeout_ms)
 {
-    int result = client_check_process(client);
+    int result = owner_check(client);
     if (result < 0) {
         return result;
     }
     (void)pthread_mutex_lock(&client->lock);
-    result = wait_until(client, client_milliseconds() + timeout_ms);
+    result = wait_until(client, clock_milliseconds() + timeout_ms);
     (void)pthread_mutex_unlock(&client->lock);
     if (!client->has_thread && result != -EDEADLK) {
         events_deliver(client);

@@ -6,7 +6,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "client/buffer/heap.h"
 #include "client/client.h"
 #include "client/error.h"
 #include "client/guard.h"
@@ -30,7 +29,7 @@ mb_lease *lease_find(mb_client *client, uint64_t id)
 
 void lease_take_grant(mb_client *client, mb_lease *lease, const struct grant_reply *grant, int fd)
 {
-    uint64_t now = client_milliseconds();
+    uint64_t now = clock_milliseconds();
     if (lease->extent_count == 0) {
         lease->client = client;
         lease->id = grant->lease;
@@ -67,7 +66,7 @@ void lease_note_loss(mb_lease *lease, mb_end_reason reason)
         return;
     }
     lease->loss_told = true;
-    atomic_store(&lease->client->buffer_epoch, heaps_new_number());
+    atomic_store(&lease->client->epoch, registry_new_number());
     atomic_store_explicit(&lease->lost, (uint32_t)reason, memory_order_release);
     if (lease->is_cached) {
         return; /* to the program it is gone already */
@@ -367,7 +366,7 @@ static int map_extent(mb_lease *lease, struct extent *extent)
 
 int mb_map(mb_lease *lease, unsigned extent, void **ret_address, uint64_t *ret_bytes)
 {
-    int result = client_check_process(lease->client);
+    int result = owner_check(lease->client);
     if (result == 0) {
         result = mb_lease_check(lease);
     }
@@ -437,7 +436,7 @@ void lease_drop(mb_lease *lease)
 
 int mb_release(mb_lease *lease)
 {
-    int result = lease ? client_check_process(lease->client) : 0;
+    int result = lease ? owner_check(lease->client) : 0;
     if (!lease || result < 0) {
         return result;
     }

@@ -21,7 +21,7 @@ bool lease_cache_keep(mb_lease *lease)
         return false;
     }
     lease->is_cached = true;
-    lease->cached_at = client_milliseconds();
+    lease->cached_at = clock_milliseconds();
     atomic_store_explicit(&lease->used_bytes, 0, memory_order_relaxed);
     if (client->cached_bytes == 0) {
         background_wake(client);
@@ -58,7 +58,7 @@ static void uncache(mb_lease *lease)
 mb_lease *lease_cache_take(mb_client *client, uint64_t bytes, const mb_lease_options *options)
 {
     mb_lease *lease = NULL;
-    if (!client->cache_bytes || !lease_cache_suits(options) || client_check_process(client) < 0) {
+    if (!client->cache_bytes || !lease_cache_suits(options) || owner_check(client) < 0) {
         return NULL;
     }
     (void)pthread_mutex_lock(&client->lock);

@@ -148,7 +148,7 @@ static void plan_retry(mb_client *client)
     }
     uint32_t pause = client->backoff_ms ? client->backoff_ms : FIRST_PAUSE_MS;
     client->backoff_ms = pause * 2 > LONGEST_PAUSE_MS ? LONGEST_PAUSE_MS : pause * 2;
-    client->retry_at = client_milliseconds() + pause / 2 + noise % pause;
+    client->retry_at = clock_milliseconds() + pause / 2 + noise % pause;
 }
 
 /* A descriptor that another thread is reading from must not be closed under it: its number could mean another file by
@@ -176,7 +176,7 @@ void link_broke(mb_client *client)
     suspend_calls(client);
     leases_sweep(client, MB_END_NONE);
     if (was_up) {
-        client->down_since = client_milliseconds();
+        client->down_since = clock_milliseconds();
         client->backoff_ms = 0;
         event_push(client, MB_EVENT_DISCONNECTED, NULL, NULL);
     }
@@ -315,7 +315,7 @@ void link_report_use(mb_lease *lease)
 {
     mb_client *client = lease->client;
     (void)pthread_mutex_lock(&client->lock);
-    uint64_t soon = client_milliseconds() + USE_PAUSE_MS;
+    uint64_t soon = clock_milliseconds() + USE_PAUSE_MS;
     atomic_store_explicit(&lease->is_use_known, true, memory_order_relaxed);
     if (soon < client->renew_at && !(client->flags & MB_CLIENT_NO_RENEW)) {
         client->renew_at = soon;
@@ -326,7 +326,7 @@ void link_report_use(mb_lease *lease)
 
 void link_tend(mb_client *client)
 {
-    uint64_t now = client_milliseconds();
+    uint64_t now = clock_milliseconds();
     if (client->stopping) {
         return;
     }
@@ -342,7 +342,7 @@ void link_tend(mb_client *client)
 uint64_t link_due(const mb_client *client)
 {
     bool is_owed = !TAILQ_EMPTY(&client->releases) || cancels_are_owed(client);
-    uint64_t flush = is_owed ? client_milliseconds() + READ_SLICE_MS : UINT64_MAX;
+    uint64_t flush = is_owed ? clock_milliseconds() + READ_SLICE_MS : UINT64_MAX;
     uint64_t due = UINT64_MAX;
     if (client->state == LINK_DOWN) {
         return client->retry_at;

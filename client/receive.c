@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/buffer/heap.h"
 #include "client/client.h"
 #include "client/error.h"
 #include "proto/base/cleanup.h"
@@ -235,7 +234,6 @@ static void handle_event(mb_client *client, const struct reply *reply, int fd)
         if (client->stopping) {
             break; /* everything goes back anyway */
         }
-        heaps_want_trim(client->heaps);
         client->trim_asked = true;
         atomic_fetch_add(&client->trims, 1);
         background_wake(client);

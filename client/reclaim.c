@@ -6,12 +6,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "client/buffer/heap.h"
 #include "client/client.h"
 #include "client/error.h"
 #include "client/holders.h"
 #include "client/thread.h"
-#include "client/workspace/workspace.h"
 
 static bool is_short_of_memory(int result)
 {
@@ -41,7 +39,7 @@ static void ask_program(mb_client *client, uint64_t bytes, mb_location location,
     thread_self->reclaiming++;
     client->on_reclaim(&reclaim, client->user_data);
     thread_self->reclaiming--;
-    mb_trim(client); /* what the hook let go of */
+    (void)layers_trim(client); /* gives back what the hook freed */
     (void)nanosleep(&wait, NULL);
 }
 
@@ -49,8 +47,7 @@ static int explain(mb_client *client, int result)
 {
     struct local_holder holders[HOLDERS_MAX] = {{0}};
     char sentence[ERROR_SENTENCE_BYTES], most[HOLDERS_TEXT_BYTES];
-    workspaces_add_holders(client, holders);
-    heaps_add_holders(client, holders);
+    layers_add_holders(client, holders);
     holders_describe(holders, most);
     (void)stpncpy(sentence, mb_last_error(), sizeof sentence - 1);
     sentence[sizeof sentence - 1] = '\0';
@@ -64,7 +61,7 @@ int reclaim_acquire(mb_client *client, uint64_t bytes, const mb_lease_options *o
         return -ENOMEM;
     }
     int result = reclaim_try(client, bytes, options, ret_lease, ret_address);
-    if (is_short_of_memory(result) && heaps_trim(client) > 0) {
+    if (is_short_of_memory(result) && layers_trim(client) > 0) {
         result = reclaim_try(client, bytes, options, ret_lease, ret_address);
     }
     if (is_short_of_memory(result) && client->wait_ms) {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The clients of this process. */
+/* The list of this process's clients, and the numbers that tell them and their heaps apart. */
 #include "client/registry.h"
 
-#include "client/buffer/heap.h"
+#include <pthread.h>
+
+#include "client/client.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static LIST_HEAD(client_list, mb_client) clients = LIST_HEAD_INITIALIZER(clients);
@@ -32,16 +34,22 @@ bool registry_has(const mb_client *client, uint64_t serial)
     const mb_client *other;
     LIST_FOREACH(other, &clients, in_process) {
         if (other == client) {
-            return heap_of(other->heaps, MB_LOCATION_RAM)->serial == serial;
+            return other->serial == serial;
         }
     }
     return false;
 }
 
-bool registry_asks(const mb_client *client, uint64_t serial)
+bool registry_finds(const mb_client *client, uint64_t serial)
 {
     registry_lock();
     bool has = registry_has(client, serial);
     registry_unlock();
     return has;
+}
+
+uint64_t registry_new_number(void)
+{
+    static _Atomic uint64_t last;
+    return atomic_fetch_add(&last, 1) + 1;
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The clients of this process. Whoever takes down what a thread and a client share (a thread that ends, a client that
- * disconnects) holds the registry's lock meanwhile.
+ * The clients of this process. A thread that ends and a client that disconnects both take down what they share; they
+ * hold the registry's lock meanwhile.
  */
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
-#include "client/client.h"
+#include "membroker.h"
 
 void registry_lock(void);
 void registry_unlock(void);
@@ -16,6 +17,9 @@ void registry_unlock(void);
 void registry_add(mb_client *client);
 void registry_remove(mb_client *client);
 
-/* Whether this client, with this serial of its RAM heap, has not disconnected. With the lock held; and without. */
+/* Whether the client of this address and serial number is still connected. registry_has() needs the lock held. */
 bool registry_has(const mb_client *client, uint64_t serial);
-bool registry_asks(const mb_client *client, uint64_t serial);
+bool registry_finds(const mb_client *client, uint64_t serial);
+
+/* A number that nothing else in this process has. Any thread; takes no lock. */
+uint64_t registry_new_number(void);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The library's record of a thread: made at its first use, taken down when the thread ends. */
+/* Makes a thread's record at its first use, and frees it when the thread ends. */
 #include "client/thread.h"
 
 #include <errno.h>
@@ -9,9 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client/buffer/cache.h"
+#include "client/layers.h"
 #include "client/registry.h"
-#include "client/workspace/workspace.h"
 
 _Thread_local struct thread *thread_self;
 
@@ -23,11 +22,9 @@ static void thread_end(void *argument)
 {
     struct thread *thread = argument;
     thread_self = thread;
-    registry_lock(); /* no client goes meanwhile */
-    workspaces_close_all(thread);
-    buffer_cache_end(thread);
+    registry_lock(); /* so that no client ends meanwhile */
+    layers_end_thread(thread);
     registry_unlock();
-    free(thread->scopes);
     free(thread);
     thread_self = NULL;
 }
@@ -39,14 +36,11 @@ bool thread_process_is(pid_t process)
     return atomic_load_explicit(&own_process, memory_order_relaxed) == process;
 }
 
-/* The cached buffers are the parent's; its mappings are absent here. */
 static void in_child(void)
 {
     atomic_store(&own_process, getpid());
     if (thread_self) {
-        thread_self->cache = NULL;
-        buffer_cache_update(thread_self);
-        arenas_withdraw(thread_self);
+        layers_fork_child(thread_self);
     }
 }
 

@@ -3,45 +3,43 @@
  * Trimming: what the library holds in reserve goes back after a while, and at once when the broker asks. The broker is
  * told when that is done, after the program's own callback was: whoever waits for it need not wait longer.
  */
-#include "client/buffer/heap.h"
 #include "client/client.h"
-#include "client/workspace/workspace.h"
 
-enum { IDLE_MS = 1000 };
-
-/* What the broker asked for while it was in use may be idle a while later: once more is looked then. */
-static bool take_wish(mb_client *client, uint64_t now, bool *ret_asked)
+/* Memory that is in use when the broker asks may be idle a second later, so the client looks again then. */
+static enum trim_wish take_wish(mb_client *client, uint64_t now)
 {
     (void)pthread_mutex_lock(&client->lock);
-    arenas_look(client, now);
-    bool again = client->trim_again_at && client->trim_again_at <= now;
-    *ret_asked = client->trim_asked;
-    if (client->trim_asked || again) {
-        client->trim_again_at = client->trim_asked ? now + IDLE_MS : 0;
+    bool is_due = client->trim_again_at && client->trim_again_at <= now;
+    enum trim_wish wish = client->trim_asked ? TRIM_ASKED : is_due ? TRIM_AGAIN : TRIM_NONE;
+    if (wish != TRIM_NONE) {
+        client->trim_again_at = wish == TRIM_ASKED ? now + CLIENT_IDLE_MS : 0;
     }
     client->trim_asked = false;
     (void)pthread_mutex_unlock(&client->lock);
-    return *ret_asked || again;
+    return wish;
 }
 
 void trim_tend(mb_client *client)
 {
-    uint64_t now = client_milliseconds();
-    bool asked;
-    bool wanted = take_wish(client, now, &asked);
-    heaps_tend(client, now);
-    if (wanted) {
-        arenas_take_idle(client, now - IDLE_MS);
-    }
-    (void)lease_cache_trim(client, wanted ? UINT64_MAX : now - IDLE_MS);
-    if (!wanted) {
+    uint64_t now = clock_milliseconds();
+    enum trim_wish wish = take_wish(client, now);
+    layers_maintain(client, now, wish);
+    (void)lease_cache_trim(client, wish == TRIM_NONE ? now - CLIENT_IDLE_MS : UINT64_MAX);
+    if (wish == TRIM_NONE) {
         return;
     }
     (void)pthread_mutex_lock(&client->lock);
     link_flush_releases(client);
-    if (asked && client->state == LINK_UP) {
+    if (wish == TRIM_ASKED && client->state == LINK_UP) {
         struct request trimmed = {.kind = REQUEST_TRIMMED};
         (void)link_send(client, &trimmed);
     }
     (void)pthread_mutex_unlock(&client->lock);
+}
+
+void mb_trim(mb_client *client)
+{
+    if (owner_check(client) == 0) {
+        (void)layers_trim(client);
+    }
 }

@@ -8,13 +8,17 @@
 #include <string.h>
 
 #include "client/buffer/cache.h"
+#include "client/buffer/large.h"
+#include "client/buffer/pool.h"
+#include "client/buffer/scope_list.h"
+#include "client/buffer/weak.h"
 #include "client/client.h"
 #include "client/error.h"
 #include "client/misuse.h"
 #include "client/thread.h"
 #include "proto/name.h"
 
-/* ---- listing: what is large or named; with the heap's lock held ---- */
+/* ---- the heap's list of large and named buffers; its lock is held ---- */
 
 static void list(mb_buffer *buffer, struct listing *listing, const char *name)
 {
@@ -38,8 +42,7 @@ static void unlist(mb_buffer *buffer)
 
 /* ---- allocating ---- */
 
-/* In misuse mode a large buffer is followed by a page that is never handed out; a small one by the rest of its block.
- */
+/* In misuse mode a page that is never handed out follows a large buffer; the rest of its block follows a small one. */
 static uint64_t block_bytes(const mb_buffer *buffer)
 {
     return buffer->flags & BUFFER_LARGE ? (uint64_t)buffer->span->pages * HEAP_PAGE_BYTES
@@ -60,7 +63,7 @@ static void begin_life(mb_buffer *buffer, size_t bytes, unsigned flags, size_t z
 
 static mb_buffer *create_small(struct thread *thread, struct heap *heap, size_t bytes, unsigned flags)
 {
-    mb_buffer *buffer = buffer_cache_take(thread, heap, size_class_of(bytes));
+    mb_buffer *buffer = cache_take(thread, heap, size_class_of(bytes));
     if (buffer) {
         begin_life(buffer, bytes, flags, bytes);
     }
@@ -110,13 +113,13 @@ static void free_small(mb_buffer *buffer)
         free(listing);
     }
     buffer->flags = 0;
-    buffer_cache_give(buffer);
+    cache_give(buffer);
 }
 
 static void free_block(mb_buffer *buffer)
 {
     if (!thread_process_is(buffer->heap->client->owner)) {
-        return; /* a forked child's copy */
+        return; /* a forked child has only a copy of the record */
     }
     if (buffer->heap->catch_misuse) {
         misuse_poison(buffer->head.data, block_bytes(buffer));
@@ -147,7 +150,7 @@ static int check(const mb_client *client, size_t bytes, const mb_buffer_options 
     if (options->name && !name_is_valid(options->name)) {
         return error_set(-EINVAL, "a buffer's name must be UTF-8 of at most 63 bytes without control characters");
     }
-    return thread_process_is(client->owner) ? 0 : client_check_process(client);
+    return thread_process_is(client->owner) ? 0 : owner_check(client);
 }
 
 static int name_small(mb_buffer *buffer, const char *name)
@@ -176,7 +179,7 @@ static int create(struct thread *thread, mb_client *client, size_t bytes, const 
         return error_set(-ENOMEM, "out of memory for the library's own tables");
     }
     if (thread->buffer_scope) {
-        buffer_scope_add(thread->buffer_scope, buffer);
+        scope_list_add(thread->buffer_scope, buffer);
     }
     *ret_buffer = buffer;
     return 0;
@@ -195,7 +198,7 @@ __attribute__((noinline)) static int create_slowly(mb_client *client, size_t byt
 int mb_buffer_create(mb_client *client, size_t bytes, const mb_buffer_options *options, mb_buffer **ret_buffer)
 {
     if (__builtin_expect(!options && bytes - 1 < SMALL_BYTES_MAX, 1)) {
-        mb_buffer *cached = buffer_cache_pop(client, size_class_of(bytes));
+        mb_buffer *cached = cache_pop(client, size_class_of(bytes));
         if (__builtin_expect(cached != NULL, 1)) {
             cached->head.size = bytes;
             atomic_store_explicit(&cached->references, 1, memory_order_relaxed);
@@ -214,7 +217,7 @@ __attribute__((noinline)) static mb_buffer *end_life(mb_buffer *buffer)
         weak_cut(buffer);
     }
     if (buffer->flags & BUFFER_SCOPED) {
-        buffer_scope_remove(buffer);
+        scope_list_remove(buffer);
     }
     free_block(buffer);
     return NULL;
@@ -231,10 +234,10 @@ mb_buffer *mb_buffer_unref(mb_buffer *buffer)
     if (!buffer) {
         return NULL;
     }
-    /* Who has the only reference, and no weak one exists, needs no atomic: nobody else can get one. */
+    /* The only reference without a weak one needs no atomic: no other thread can get one. */
     if (__builtin_expect(atomic_load_explicit(&buffer->references, memory_order_acquire) == 1 && buffer->flags == 0,
                          1)) {
-        return buffer_cache_push(buffer) ? NULL : end_life(buffer);
+        return cache_push(buffer) ? NULL : end_life(buffer);
     }
     bool is_last = atomic_fetch_sub_explicit(&buffer->references, 1, memory_order_acq_rel) == 1;
     return is_last ? end_life(buffer) : NULL;

@@ -2,20 +2,18 @@
 /* The calling thread's cache of small buffers. */
 #include "client/buffer/cache.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
-#include "client/error.h"
+#include "client/buffer/slab.h"
 #include "client/registry.h"
 
-_Thread_local struct buffer_cache *buffer_cache_open;
+_Thread_local struct buffer_cache *cache_open;
 
-void buffer_cache_update(struct thread *thread)
+void cache_update(struct thread *thread)
 {
-    buffer_cache_open = thread->buffer_scope ? NULL : thread->cache;
+    cache_open = thread->buffer_scope ? NULL : thread->cache;
 }
 
-/* Hands buffers back under the lock, and notes when their chunk may be given back. */
 static void give_to_heap(struct heap *heap, mb_buffer *const *buffers, unsigned count)
 {
     (void)pthread_mutex_lock(&heap->lock);
@@ -54,7 +52,7 @@ static void empty(struct buffer_cache *cache, struct heap *heap)
     }
 }
 
-/* Of a heap that is gone, the buffers are gone with it. */
+/* Forgets the buffers of the heap before: that heap is gone, or has them back. */
 static void bind(struct buffer_cache *cache, const struct heap *heap)
 {
     for (unsigned i = 0; i < SIZE_CLASSES; i++) {
@@ -64,15 +62,16 @@ static void bind(struct buffer_cache *cache, const struct heap *heap)
     }
     cache->serial = heap->serial;
     cache->client = heap->client;
-    cache->epoch = atomic_load(&heap->client->buffer_epoch);
+    cache->client_serial = heap->client->serial;
+    cache->epoch = atomic_load(&heap->client->epoch);
 }
 
 static bool is_bound_elsewhere(const struct buffer_cache *cache, const struct heap *heap)
 {
-    return cache->serial != heap->serial && registry_asks(cache->client, cache->serial);
+    return cache->serial != heap->serial && registry_finds(cache->client, cache->client_serial);
 }
 
-/* The thread's cache if it may serve this heap; NULL: it has none, or serves another. */
+/* The thread's cache, made if needed. NULL: it can't serve this heap. */
 static struct buffer_cache *cache_for(struct thread *thread, struct heap *heap)
 {
     struct buffer_cache *cache = thread->cache;
@@ -85,20 +84,20 @@ static struct buffer_cache *cache_for(struct thread *thread, struct heap *heap)
             return NULL;
         }
         bind(cache, heap);
-        buffer_cache_update(thread);
+        cache_update(thread);
     } else if (cache->serial != heap->serial) {
         if (is_bound_elsewhere(cache, heap)) {
             return NULL;
         }
         bind(cache, heap);
-    } else if (cache->epoch != atomic_load_explicit(&heap->client->buffer_epoch, memory_order_relaxed)) {
-        empty(cache, heap); /* some may lie in what was lost */
+    } else if (cache->epoch != atomic_load_explicit(&heap->client->epoch, memory_order_relaxed)) {
+        empty(cache, heap); /* some may lie in a lost lease */
         bind(cache, heap);
     }
     return cache;
 }
 
-mb_buffer *buffer_cache_take(struct thread *thread, struct heap *heap, unsigned size_class)
+mb_buffer *cache_take(struct thread *thread, struct heap *heap, unsigned size_class)
 {
     mb_buffer *buffers[CACHE_BIN_BUFFERS];
     struct buffer_cache *cache = cache_for(thread, heap);
@@ -116,7 +115,7 @@ mb_buffer *buffer_cache_take(struct thread *thread, struct heap *heap, unsigned 
     return taken > 0 ? buffers[0] : NULL;
 }
 
-void buffer_cache_give(mb_buffer *buffer)
+void cache_give(mb_buffer *buffer)
 {
     struct buffer_cache *cache = thread_self ? thread_self->cache : NULL;
     if (!cache || cache->serial != buffer->heap->serial) {
@@ -135,7 +134,7 @@ void buffer_cache_give(mb_buffer *buffer)
     bin->buffers[bin->count++] = buffer;
 }
 
-void buffer_cache_flush(const mb_client *client)
+void cache_flush(const mb_client *client)
 {
     struct buffer_cache *cache = thread_self ? thread_self->cache : NULL;
     struct heap *heap = heap_of(client->heaps, MB_LOCATION_RAM);
@@ -144,13 +143,19 @@ void buffer_cache_flush(const mb_client *client)
     }
 }
 
-void buffer_cache_end(struct thread *thread)
+void cache_end_thread(struct thread *thread)
 {
     struct buffer_cache *cache = thread->cache;
-    if (cache && registry_has(cache->client, cache->serial)) {
+    if (cache && registry_has(cache->client, cache->client_serial)) {
         empty(cache, heap_of(cache->client->heaps, MB_LOCATION_RAM));
     }
     free(cache);
     thread->cache = NULL;
-    buffer_cache_update(thread);
+    cache_update(thread);
+}
+
+void cache_forget(struct thread *thread)
+{
+    thread->cache = NULL;
+    cache_update(thread);
 }

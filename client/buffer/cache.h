@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A thread's cache of small buffers in RAM: what it freed lately, ready to be handed out again without a lock. It
- * serves one client, the first that the thread made a buffer of; others go to the heap itself.
+ * A thread's cache of small buffers in RAM: those that it freed lately, handed out again without a lock. It serves one
+ * client, the first that the thread made a buffer of. Buffers of other clients go to the heap.
  */
 #pragma once
 
@@ -19,40 +19,41 @@ struct cache_bin {
 };
 
 struct buffer_cache {
-    uint64_t epoch;  /* the client's buffer_epoch when it was filled: equal means same client, and nothing lost since */
-    uint64_t serial; /* of its heap: a heap that is gone has none that matches */
+    uint64_t epoch;  /* the client's when it was filled. If it is equal, the client is the same and nothing was lost */
+    uint64_t serial; /* the heap's. No other heap ever has it */
     mb_client *client;
+    uint64_t client_serial;
     struct cache_bin bins[SIZE_CLASSES];
 };
 
-/* A small buffer of the client's RAM heap, from the cache, or by way of it from the heap. NULL with the sentence set.
- */
-mb_buffer *buffer_cache_take(struct thread *thread, struct heap *heap, unsigned size_class);
+/* A small buffer of the client's RAM heap: from the cache, or from the heap through it. NULL with the sentence set. */
+mb_buffer *cache_take(struct thread *thread, struct heap *heap, unsigned size_class);
 
 /* Puts a small buffer into the cache, or back into its heap. */
-void buffer_cache_give(mb_buffer *buffer);
+void cache_give(mb_buffer *buffer);
 
 /* Gives what the calling thread's cache has of this client back to the heap. */
-void buffer_cache_flush(const mb_client *client);
+void cache_flush(const mb_client *client);
 
-/* The thread ends. */
-void buffer_cache_end(struct thread *thread);
+/* The thread ends. The registry's lock is held. */
+void cache_end_thread(struct thread *thread);
 
-/* ---- the two that need no call: nothing but a few loads and stores ---- */
+/* In a forked child, where the cached buffers are the parent's. */
+void cache_forget(struct thread *thread);
+
+/* ---- the two that call nothing: a few loads and stores ---- */
 
 /* The calling thread's cache while it has one and no buffer scope is open; else NULL. */
-extern _Thread_local struct buffer_cache *buffer_cache_open
-    __attribute__((tls_model("initial-exec"), visibility("hidden")));
+extern _Thread_local struct buffer_cache *cache_open __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
-/* A buffer scope was opened or closed, or the cache made. */
-void buffer_cache_update(struct thread *thread);
+/* Call it after a buffer scope was opened or closed. */
+void cache_update(struct thread *thread);
 
-/* NULL: ask buffer_cache_take(). */
-static inline mb_buffer *buffer_cache_pop(const mb_client *client, unsigned size_class)
+/* NULL: call cache_take(). */
+static inline mb_buffer *cache_pop(const mb_client *client, unsigned size_class)
 {
-    struct buffer_cache *cache = buffer_cache_open;
-    if (__builtin_expect(!cache || cache->epoch != atomic_load_explicit(&client->buffer_epoch, memory_order_relaxed),
-                         0)) {
+    struct buffer_cache *cache = cache_open;
+    if (__builtin_expect(!cache || cache->epoch != atomic_load_explicit(&client->epoch, memory_order_relaxed), 0)) {
         return NULL;
     }
     struct cache_bin *bin = &cache->bins[size_class];
@@ -60,9 +61,9 @@ static inline mb_buffer *buffer_cache_pop(const mb_client *client, unsigned size
 }
 
 /* False: there is no room, or the buffer is not for this cache. */
-static inline bool buffer_cache_push(mb_buffer *buffer)
+static inline bool cache_push(mb_buffer *buffer)
 {
-    struct buffer_cache *cache = buffer_cache_open;
+    struct buffer_cache *cache = cache_open;
     if (!cache || cache->serial != buffer->serial) {
         return false;
     }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The heap of tracked buffers: leased chunks, cut into spans of whole pages; a span is one large buffer or a slab of
- * small ones. All bookkeeping lies in private memory, none in the leased: a lease may be lost at any time, and then
- * only the bytes are gone. A chunk that is all free is kept for a second, then given back to the broker.
+ * The heap of tracked buffers: leased chunks, cut into spans of whole pages. A span is one large buffer, or a slab of
+ * small ones. All bookkeeping lies in private memory, so that a lost lease loses only the bytes. A chunk that is all
+ * free goes back to the broker after a second.
  *
- * A client has one heap for each location. A heap's lock guards all of it, and is never held while the broker is asked.
+ * A client has one heap for each location. A heap's lock guards all of it, and is not held while the broker is asked.
  * client/BUFFERS.md says why this is neither jemalloc nor mimalloc, with the figures.
  */
 #pragma once
@@ -16,7 +16,6 @@
 #include <sys/queue.h>
 
 #include "client/buffer/size_class.h"
-#include "client/holders.h"
 #include "membroker.h"
 #include "proto/base/tree.h"
 
@@ -35,17 +34,17 @@ struct chunk {
     mb_lease *lease;
     char *base;
     uint32_t pages, used_pages;
-    uint32_t fresh; /* pages from here on have never been handed out: they are zero */
+    uint32_t fresh; /* pages from this one on were never handed out: they are zero */
     bool is_lost;   /* nothing is allocated from it any more */
     uint64_t idle_since;
-    struct span **map; /* of pages: a span's first and last page point to it */
+    struct span **map; /* by page: a span's first and last page point to it */
     TAILQ_ENTRY(chunk) in_pool;
 };
 
 TAILQ_HEAD(chunk_list, chunk);
 RB_HEAD(span_tree, span);
 
-/* Slabs and large buffers have chunks of their own, so that a few small buffers don't keep a large chunk. */
+/* Slabs and large buffers have separate chunks, so that a few small buffers don't keep a large chunk. */
 struct pool {
     struct heap *heap;
     struct chunk_list chunks;
@@ -74,48 +73,19 @@ struct heap {
 
 struct heaps {
     struct heap of[HEAP_LOCATIONS];
-    _Atomic uint64_t idle_at; /* ms; when something may be given back; UINT64_MAX: never */
-    _Atomic bool trim_wanted;
+    _Atomic uint64_t idle_at; /* ms: when something may go back; UINT64_MAX: never */
 };
-
-/* A number that nothing else in this process has. */
-uint64_t heaps_new_number(void);
-
-/* NULL: out of memory. */
-struct heaps *heaps_new(mb_client *client);
-
-/* Forgets all of it; the leases are the client's. */
-void heaps_free(struct heaps *heaps);
 
 static inline struct heap *heap_of(struct heaps *heaps, mb_location location)
 {
     return &heaps->of[location - MB_LOCATION_RAM];
 }
 
-/* Gives back every chunk that is free, the calling thread's cached buffers included. Returns how many bytes. */
-uint64_t heaps_trim(mb_client *client);
-
-/* The same for chunks that have been free for a while; from whoever tends the client. */
-void heaps_tend(mb_client *client, uint64_t now);
-
-/* When heaps_tend() has something to do, in ms; UINT64_MAX: nothing. */
-uint64_t heaps_due(const struct heaps *heaps);
-
-/* The broker wants memory back: the next heaps_tend(), due at once, gives back everything that is free. */
-void heaps_want_trim(struct heaps *heaps);
-
-void heaps_add_holders(mb_client *client, struct local_holder *holders);
-
-/* Gives up the lock after something was given back: a chunk that became free is looked at a second later. */
+/* Gives up the lock after memory was given back. If a chunk became free, the client looks at it a second later. */
 void heap_unlock(struct heap *heap);
 
-/* ---- spans; the lock is held ---- */
+/* Plans the next look at idle chunks, in ms. True: it is earlier than planned before. */
+bool heap_plan_look(struct heaps *heaps, uint64_t due);
 
-/* A span of this many pages, or NULL: the pool needs another chunk. Its pages from *ret_fresh on are zero. */
-struct span *span_take(struct pool *pool, uint32_t pages, uint32_t *ret_fresh);
-void span_give(struct span *span, uint64_t since); /* in ms, for the chunk; 0: now */
-void *span_data(const struct span *span);
-
-/* Leases a chunk for at least this many pages and adds it. Takes the lock itself. 0 or negative errno, with the
- * sentence. */
-int pool_grow(struct pool *pool, uint32_t pages);
+/* When that look is due, in ms; UINT64_MAX: never. */
+uint64_t heap_next_look(const struct heaps *heaps);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Large buffers: each a span of its own. Programs free and make the same sizes again and again, so the last few that
- * were freed are kept as they are; whoever tends the client gives them up within a second.
+ * were freed are kept as they are, for at most a second.
  */
-#include <stdlib.h>
-#include <string.h>
+#include "client/buffer/large.h"
 
-#include "client/buffer/buffer.h"
+#include <stdlib.h>
+
+#include "client/buffer/span.h"
 #include "client/client.h"
+#include "client/clock.h"
 
 struct large_buffer {
     mb_buffer buffer; /* first */
@@ -41,7 +43,8 @@ static mb_buffer *take_recent(struct heap *heap, uint32_t pages)
 
 static mb_buffer *take_new(struct heap *heap, uint32_t pages, uint32_t *ret_fresh)
 {
-    struct large_buffer *large = malloc(sizeof *large); /* not calloc(), which has no cache of the thread's */
+    struct large_buffer *large =
+        malloc(sizeof *large); /* not calloc(), which bypasses malloc()'s cache of the thread */
     struct span *span = large ? span_take(&heap->large, pages, ret_fresh) : NULL;
     if (!span) {
         free(large);
@@ -62,7 +65,7 @@ mb_buffer *large_take(struct heap *heap, uint32_t pages, uint32_t *ret_fresh)
     }
     buffer = take_new(heap, pages, ret_fresh);
     if (!buffer && heap->recent_count > 0) {
-        large_flush(heap, 0); /* together they may have the room */
+        large_flush(heap, 0); /* together they may have enough room */
         buffer = take_new(heap, pages, ret_fresh);
     }
     return buffer;
@@ -81,8 +84,8 @@ void large_give(mb_buffer *buffer)
         give_up(heap->recent[0], 0);
         forget(heap, 0);
     }
-    if (heaps_due(heap->client->heaps) == UINT64_MAX) {
-        heap->idle_since = client_milliseconds(); /* else somebody comes to look within a second anyway */
+    if (heap_next_look(heap->client->heaps) == UINT64_MAX) {
+        heap->idle_since = clock_milliseconds(); /* otherwise a look within a second is planned */
     }
     heap->recent[heap->recent_count++] = buffer;
 }

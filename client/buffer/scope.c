@@ -1,36 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Buffer scopes: a list of what was made in them, in the thread that made it. */
-#include <stdlib.h>
-
-#include "client/buffer/buffer.h"
+/* Buffer scopes: buffers that a thread makes in one are released at its end. */
 #include "client/buffer/cache.h"
+#include "client/buffer/scope_list.h"
 #include "client/thread.h"
-
-void buffer_scope_add(mb_buffer_scope *scope, mb_buffer *buffer)
-{
-    buffer->scope = scope;
-    buffer->flags |= BUFFER_SCOPED;
-    buffer->previous = NULL;
-    buffer->next = scope->first;
-    if (buffer->next) {
-        buffer->next->previous = buffer;
-    }
-    scope->first = buffer;
-}
-
-void buffer_scope_remove(mb_buffer *buffer)
-{
-    if (buffer->next) {
-        buffer->next->previous = buffer->previous;
-    }
-    if (buffer->previous) {
-        buffer->previous->next = buffer->next;
-    } else {
-        buffer->scope->first = buffer->next;
-    }
-    buffer->scope = NULL;
-    buffer->flags &= (uint16_t)~BUFFER_SCOPED;
-}
 
 void mb_buffer_scope_begin(mb_buffer_scope *scope)
 {
@@ -38,7 +10,7 @@ void mb_buffer_scope_begin(mb_buffer_scope *scope)
     *scope = (mb_buffer_scope){.outer = thread ? thread->buffer_scope : NULL};
     if (thread) {
         thread->buffer_scope = scope;
-        buffer_cache_update(thread);
+        cache_update(thread);
     }
 }
 
@@ -52,19 +24,19 @@ void mb_buffer_scope_end(mb_buffer_scope *scope)
 {
     mb_buffer *buffer;
     while ((buffer = scope->first)) {
-        buffer_scope_remove(buffer);
+        scope_list_remove(buffer);
         (void)mb_buffer_unref(buffer);
     }
     if (thread_self && thread_self->buffer_scope == scope) {
         thread_self->buffer_scope = scope->outer;
-        buffer_cache_update(thread_self);
+        cache_update(thread_self);
     }
 }
 
 mb_buffer *mb_buffer_keep(mb_buffer *buffer)
 {
     if (buffer->flags & BUFFER_SCOPED) {
-        buffer_scope_remove(buffer);
+        scope_list_remove(buffer);
     }
     return buffer;
 }

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Slabs: spans that are cut into equal blocks, each with its buffer's record beside it in private memory. */
+/* Cuts spans into equal blocks. The buffers' records lie beside each other in private memory. */
+#include "client/buffer/slab.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
-#include "client/buffer/buffer.h"
+#include "client/buffer/pool.h"
+#include "client/buffer/span.h"
+#include "client/client.h"
 #include "client/error.h"
 
 enum { SLAB_PAGES = 16, SLAB_PAGES_LARGE = 64, LARGER_THAN = 4096 };
@@ -11,11 +15,6 @@ enum { SLAB_PAGES = 16, SLAB_PAGES_LARGE = 64, LARGER_THAN = 4096 };
 static uint32_t pages_of(unsigned size_class)
 {
     return size_class_bytes[size_class] > LARGER_THAN ? SLAB_PAGES_LARGE : SLAB_PAGES;
-}
-
-void slab_free(struct slab *slab)
-{
-    free(slab);
 }
 
 static void set_partial(struct slab *slab, bool partial)
@@ -50,7 +49,7 @@ static mb_buffer *take_one(struct slab *slab)
     return buffer;
 }
 
-/* A slab with room in a chunk whose lease is alive. */
+/* A slab with room in a chunk whose lease is valid. */
 static struct slab *find_slab(struct heap *heap, unsigned size_class)
 {
     struct slab *slab;
@@ -59,7 +58,7 @@ static struct slab *find_slab(struct heap *heap, unsigned size_class)
             return slab;
         }
         set_partial(slab, false);
-        chunk_withdraw(slab->span->chunk);
+        span_withdraw_chunk(slab->span->chunk);
     }
     return NULL;
 }

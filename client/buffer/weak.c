@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Weak references: a record that is cut from its buffer when the last reference goes. */
+/* A weak reference is a record that is cut from its buffer when the last strong reference goes. */
+#include "client/buffer/weak.h"
+
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 
-#include "client/buffer/buffer.h"
 #include "client/error.h"
 #include "client/thread.h"
 
 struct mb_weak {
-    unsigned references; /* weak ones, and the buffer's own */
+    unsigned references; /* the program's, and one of the buffer */
     mb_buffer *buffer;   /* NULL: gone */
 };
 
-/* One for the process: it is held for a few instructions, and only by buffers that have weak references. */
+/* One for the process: it is held for a few instructions, and only for buffers that have weak references. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 int mb_weak_create(mb_buffer *buffer, mb_weak **ret_weak)

@@ -2,93 +2,21 @@
 /* Allocating: the fast path, and what it falls back to. */
 #define MB_NO_INLINE
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "client/error.h"
 #include "client/misuse.h"
-#include "client/workspace/workspace.h"
+#include "client/workspace/arena.h"
+#include "client/workspace/bypass.h"
+#include "client/workspace/own.h"
 
 enum { ALIGNMENT_MAX = 4096 };
-
-/* ---- the debug mode ---- */
-
-static _Atomic int debug_mode = -1; /* not asked for yet */
-
-mb_debug_mode mb_get_debug_mode(void)
-{
-    int mode = atomic_load_explicit(&debug_mode, memory_order_relaxed);
-    if (mode < 0) {
-        const char *value = secure_getenv("MEMBROKER_DEBUG");
-        mode = !value                             ? MB_DEBUG_DISABLED
-               : strncmp(value, "spill", 5) == 0  ? MB_DEBUG_SPILL_EVERYTHING
-               : strncmp(value, "bypass", 6) == 0 ? MB_DEBUG_BYPASS_EVERYTHING
-                                                  : MB_DEBUG_DISABLED;
-        atomic_store_explicit(&debug_mode, mode, memory_order_relaxed);
-    }
-    return (mb_debug_mode)mode;
-}
-
-void mb_set_debug_mode(mb_debug_mode mode)
-{
-    atomic_store_explicit(&debug_mode, (int)mode, memory_order_relaxed);
-}
 
 static void *too_large(size_t bytes)
 {
     (void)error_set(-ENOMEM, "%zu bytes are more than any workspace can have", bytes);
     return NULL;
 }
-
-/* ---- BYPASS_EVERYTHING: tracked buffers, until the workspace is closed ---- */
-
-static bool reserve_bypassed(mb_workspace *workspace)
-{
-    if (workspace->bypassed_count < workspace->bypassed_capacity) {
-        return true;
-    }
-    size_t capacity = workspace->bypassed_capacity ? workspace->bypassed_capacity * 2 : 64;
-    mb_buffer **bypassed = reallocarray(workspace->bypassed, capacity, sizeof(mb_buffer *));
-    if (!bypassed) {
-        (void)error_set(-ENOMEM, "out of memory for the library's own tables");
-        return false;
-    }
-    workspace->bypassed = bypassed;
-    workspace->bypassed_capacity = capacity;
-    return true;
-}
-
-/* A buffer is aligned to 16 at least; for more there is room. */
-static void *bypass(mb_workspace *workspace, size_t bytes, size_t alignment, unsigned flags)
-{
-    mb_buffer_options options = MB_BUFFER_OPTIONS_INIT;
-    mb_buffer *buffer;
-    if (bytes > INT64_MAX) {
-        return too_large(bytes);
-    }
-    options.name = workspace->name;
-    options.location = workspace->config.location;
-    options.flags = flags;
-    size_t room = alignment > CYCLE_ALIGNMENT ? bytes + alignment : bytes > 0 ? bytes : 1;
-    if (!reserve_bypassed(workspace) || mb_buffer_create(workspace->client, room, &options, &buffer) < 0) {
-        return NULL;
-    }
-    workspace->bypassed[workspace->bypassed_count++] = mb_buffer_keep(buffer);
-    char *data = mb_buffer_data(buffer);
-    return data + (-(uintptr_t)data & (alignment - 1));
-}
-
-void bypassed_free(mb_workspace *workspace)
-{
-    for (size_t i = 0; i < workspace->bypassed_count; i++) {
-        (void)mb_buffer_unref(workspace->bypassed[i]);
-    }
-    free(workspace->bypassed);
-    workspace->bypassed = NULL;
-    workspace->bypassed_count = workspace->bypassed_capacity = 0;
-}
-
-/* ---- allocating ---- */
 
 static void *full(const mb_workspace *workspace, size_t bytes, uint64_t rounded)
 {
@@ -103,10 +31,10 @@ static void *full(const mb_workspace *workspace, size_t bytes, uint64_t rounded)
     return NULL;
 }
 
-static void *spill(mb_workspace *workspace, enum cycle_place place, uint64_t rounded, uint64_t alignment)
+static void *place_outside(mb_workspace *workspace, enum cycle_place place, uint64_t rounded, uint64_t alignment)
 {
     bool pinned = place == CYCLE_PINNED;
-    void *data = outside_alloc(&workspace->outside, pinned, workspace->cycle.steps, rounded, alignment);
+    void *data = spill_alloc(&workspace->spill, pinned, workspace->cycle.steps, rounded, alignment);
     if (!data) {
         cycle_unplace(&workspace->cycle, place, rounded, alignment);
         return NULL;
@@ -138,7 +66,8 @@ static void *place(mb_workspace *workspace, size_t bytes, size_t alignment, unsi
     if (where == CYCLE_INSIDE) {
         return inside(workspace, offset, bytes, flags);
     }
-    return where == CYCLE_REFUSED ? full(workspace, bytes, rounded) : spill(workspace, where, rounded, alignment);
+    return where == CYCLE_REFUSED ? full(workspace, bytes, rounded)
+                                  : place_outside(workspace, where, rounded, alignment);
 }
 
 static void *closed(const mb_workspace *workspace)
@@ -149,7 +78,7 @@ static void *closed(const mb_workspace *workspace)
 
 void *mb_workspace_alloc_aligned(mb_workspace *workspace, size_t bytes, size_t alignment, unsigned flags)
 {
-    if (workspace_check_thread(workspace) < 0) {
+    if (own_check(workspace) < 0) {
         return NULL;
     }
     if (!workspace->is_open) {
@@ -162,7 +91,7 @@ void *mb_workspace_alloc_aligned(mb_workspace *workspace, size_t bytes, size_t a
         return NULL;
     }
     if (workspace->bypasses) {
-        return bypass(workspace, bytes, alignment, flags);
+        return bypass_alloc(workspace, bytes, alignment, flags);
     }
     arena_sync(workspace);
     void *data = place(workspace, bytes, alignment, flags);
@@ -199,7 +128,7 @@ void *mb_alloc(size_t bytes)
 
 void mb_workspace_toggle(mb_workspace *workspace, int use)
 {
-    if (workspace_check_thread(workspace) == 0) {
+    if (own_check(workspace) == 0) {
         arena_seize(workspace);
         arena_sync(workspace);
         workspace->cycle.in_use = use != 0;

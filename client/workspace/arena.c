@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A workspace's arena: its lease, and the bump pointers. */
-#include <errno.h>
+/* Leasing arenas, and the bump pointers that allocate in them. */
+#include "client/workspace/arena.h"
+
 #include <sched.h>
 
-#include "client/error.h"
 #include "client/misuse.h"
 #include "client/reclaim.h"
-#include "client/workspace/workspace.h"
+#include "client/workspace/own.h"
 
-/* Where the bump pointers stand while nothing may be bumped: an allocation of no bytes still has an address. */
+/* Where the bump pointers stand while nothing may be bumped, so that an allocation of 0 bytes has an address. */
 static _Alignas(CYCLE_ALIGNMENT) char nowhere[CYCLE_ALIGNMENT];
 
 static bool may_bump(const mb_workspace *workspace)
@@ -20,14 +20,14 @@ void arena_seize(mb_workspace *workspace)
 {
     uint32_t holder = ARENA_FREE;
     if (workspace->is_open) {
-        return; /* it is ours already */
+        return; /* this thread has it already */
     }
     while (!atomic_compare_exchange_weak_explicit(&workspace->holder, &holder, ARENA_OWNED, memory_order_acquire,
                                                   memory_order_relaxed)) {
         if (holder == ARENA_TAKEN && !thread_process_is(workspace->client->owner)) {
-            return; /* a forked child's copy: nobody is there to end it */
+            return; /* a forked child's copy: no other thread is left to yield it */
         }
-        (void)sched_yield(); /* a few assignments of another thread */
+        (void)sched_yield(); /* the other thread needs a few assignments */
         holder = ARENA_FREE;
     }
 }
@@ -49,7 +49,7 @@ void arena_sync(mb_workspace *workspace)
 void arena_publish(mb_workspace *workspace)
 {
     struct mb_workspace_arena *arena = &workspace->arena;
-    bool is_aligned = workspace->cycle.offset % CYCLE_ALIGNMENT == 0; /* an allocation of no bytes begins there */
+    bool is_aligned = workspace->cycle.offset % CYCLE_ALIGNMENT == 0; /* an allocation of 0 bytes begins there */
     arena->next = arena->end = nowhere;
     if (may_bump(workspace) && is_aligned) {
         uint64_t room = workspace->catch_misuse ? 0 : cycle_room(&workspace->cycle);
@@ -59,11 +59,11 @@ void arena_publish(mb_workspace *workspace)
     atomic_store_explicit(&workspace->origin->position, cycle_position(&workspace->cycle), memory_order_relaxed);
     atomic_store_explicit(&workspace->origin->size, workspace->cycle.size, memory_order_relaxed);
     atomic_store_explicit(&workspace->held_bytes,
-                          (workspace->lease ? mb_lease_bytes(workspace->lease) : 0) + workspace->outside.leased_bytes,
+                          (workspace->lease ? mb_lease_bytes(workspace->lease) : 0) + workspace->spill.leased_bytes,
                           memory_order_relaxed);
 }
 
-void arenas_withdraw(struct thread *thread)
+void arena_withdraw_all(struct thread *thread)
 {
     mb_workspace *workspace;
     TAILQ_FOREACH(workspace, &thread->workspaces, in_thread) {
@@ -71,7 +71,7 @@ void arenas_withdraw(struct thread *thread)
     }
 }
 
-static void give_back(mb_workspace *workspace)
+void arena_give_back(mb_workspace *workspace)
 {
     if (workspace->lease) {
         if (workspace->catch_misuse) {
@@ -110,7 +110,7 @@ static int lease_arena(mb_workspace *workspace, uint64_t size)
 int arena_resize(mb_workspace *workspace, uint64_t size)
 {
     uint64_t before = workspace->lease ? workspace->cycle.size : 0;
-    give_back(workspace); /* first: the new one may need its room */
+    arena_give_back(workspace); /* first, since the new one may need its room */
     int result = size > 0 || workspace->file ? lease_arena(workspace, size) : 0;
     bool has_none = !workspace->lease;
     if (result < 0 && before > 0) {
@@ -130,7 +130,7 @@ int arena_resize_learned(mb_workspace *workspace, uint64_t size)
     return result;
 }
 
-/* Circular arenas are made of blocks, which a size alone does not tell. */
+/* Circular arenas consist of blocks, which a remembered size does not tell. */
 void arena_recall(mb_workspace *workspace)
 {
     const struct cycle_rules *rules = &workspace->cycle.rules;
@@ -144,7 +144,7 @@ void arena_recall(mb_workspace *workspace)
     }
     options.flags = MB_LEASE_USE_LEARNED;
     if (reclaim_try(workspace->client, 0, &options, &lease, &address) < 0) {
-        return; /* nothing is remembered, or it does not fit now: it is learned */
+        return; /* nothing is remembered, or it does not fit now: the workspace learns */
     }
     uint64_t size = mb_lease_bytes(lease);
     workspace->lease = lease;
@@ -157,98 +157,10 @@ void arena_recall(mb_workspace *workspace)
     }
 }
 
-/* ---- trimming ---- */
-
-enum { IDLE_CYCLES = 64 };
-
-/* Its bytes outlive a cycle. */
-static bool keeps_bytes(const mb_workspace *workspace)
-{
-    return workspace->cycle.rules.circular || workspace->file;
-}
-
-void arenas_trim_idle(struct thread *thread, bool is_new)
-{
-    mb_workspace *workspace;
-    thread->trim_again_at = is_new ? thread->cycles + IDLE_CYCLES : 0;
-    TAILQ_FOREACH(workspace, &thread->workspaces, in_thread) {
-        bool in_use = workspace->is_open || keeps_bytes(workspace) || thread->cycles - workspace->left_at < IDLE_CYCLES;
-        if (in_use) {
-            continue;
-        }
-        arena_seize(workspace);
-        if (workspace->lease) {
-            give_back(workspace); /* the next cycle leases it anew */
-            cycle_resized(&workspace->cycle, workspace->cycle.size);
-            arena_publish(workspace);
-        }
-        arena_yield(workspace);
-    }
-}
-
-void arenas_look(mb_client *client, uint64_t now)
-{
-    mb_workspace *workspace;
-    TAILQ_FOREACH(workspace, &client->workspaces, in_client) {
-        uint64_t generation = atomic_load_explicit(&workspace->origin->generation, memory_order_relaxed);
-        if (generation != workspace->seen_generation || !workspace->seen_at) {
-            workspace->seen_generation = generation;
-            workspace->seen_at = now;
-        }
-    }
-}
-
-/* What is left, the next cycle of its thread does: it sees that the lease is gone. */
-static mb_lease *take_away(mb_workspace *workspace)
-{
-    uint32_t holder = ARENA_FREE;
-    mb_lease *lease = NULL;
-    if (!atomic_compare_exchange_strong_explicit(&workspace->holder, &holder, ARENA_TAKEN, memory_order_acquire,
-                                                 memory_order_relaxed)) {
-        return NULL;
-    }
-    if (workspace->lease && !workspace->lease_is_lent) {
-        lease = workspace->lease;
-        workspace->lease = NULL;
-        workspace->base = NULL;
-        atomic_fetch_sub_explicit(&workspace->held_bytes, mb_lease_bytes(lease), memory_order_relaxed);
-    }
-    atomic_store_explicit(&workspace->holder, ARENA_FREE, memory_order_release);
-    return lease;
-}
-
-/* With the client's lock held, so that it is not closed meanwhile. NULL: no more are idle. */
-static mb_lease *take_first_idle(mb_client *client, uint64_t before)
-{
-    mb_workspace *workspace;
-    TAILQ_FOREACH(workspace, &client->workspaces, in_client) {
-        uint64_t generation = atomic_load_explicit(&workspace->origin->generation, memory_order_relaxed);
-        bool is_idle = generation == workspace->seen_generation && workspace->seen_at <= before;
-        bool may_go =
-            is_idle && !keeps_bytes(workspace) && !workspace->catch_misuse; /* that is the owner's to unmark */
-        mb_lease *lease = may_go ? take_away(workspace) : NULL;
-        if (lease) {
-            return lease;
-        }
-    }
-    return NULL;
-}
-
-void arenas_take_idle(mb_client *client, uint64_t before)
-{
-    mb_lease *lease;
-    do {
-        (void)pthread_mutex_lock(&client->lock);
-        lease = take_first_idle(client, before);
-        (void)pthread_mutex_unlock(&client->lock);
-        lease_drop(lease);
-    } while (lease);
-}
-
 int mb_workspace_initialize(mb_workspace *workspace)
 {
     uint64_t size;
-    int result = workspace_check_thread(workspace);
+    int result = own_check(workspace);
     if (result < 0) {
         return result;
     }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whether the memory of an open cycle is still there. */
-#include "client/workspace/workspace.h"
+#include "client/buffer/buffer.h"
+#include "client/error.h"
+#include "client/workspace/own.h"
 
-static int check_outside(const struct outside *outside)
+static int check_spills(const struct spill *spill)
 {
-    const struct outside_area *area;
+    const struct spill_area *area;
     int result = 0;
-    TAILQ_FOREACH(area, &outside->areas, in_list) {
-        const struct outside_chunk *chunk;
+    TAILQ_FOREACH(area, &spill->areas, in_list) {
+        const struct spill_chunk *chunk;
         SLIST_FOREACH(chunk, &area->chunks, next)
         {
             result = result < 0 ? result : mb_lease_check(chunk->lease);
@@ -27,12 +29,12 @@ static int check_bypassed(const mb_workspace *workspace)
 
 int mb_workspace_check(const mb_workspace *workspace)
 {
-    int result = workspace_check_thread(workspace);
+    int result = own_check(workspace);
     if (result == 0 && workspace->lease) {
         result = mb_lease_check(workspace->lease);
     }
     if (result == 0) {
-        result = check_outside(&workspace->outside);
+        result = check_spills(&workspace->spill);
     }
     return result < 0 ? result : error_end(check_bypassed(workspace));
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A workspace's configuration: what makes sense, and what is left to defaults. */
+/* Checks configurations and fills in defaults. */
+#include "client/workspace/config.h"
+
 #include <errno.h>
 #include <math.h>
 #include <string.h>
 
 #include "client/error.h"
-#include "client/workspace/workspace.h"
 
 /* Far above any use, and well within what an int32 of ND4J's holds. */
 #define OVERALLOCATION_MAX 1000000.0
@@ -96,8 +97,8 @@ static void fill_rules(const mb_workspace_config *config, struct cycle_rules *re
     };
 }
 
-int workspace_config_resolve(const char *name, const mb_workspace_config *config, mb_workspace_config *ret,
-                             struct cycle_rules *ret_rules)
+int config_resolve(const char *name, const mb_workspace_config *config, mb_workspace_config *ret,
+                   struct cycle_rules *ret_rules)
 {
     static const mb_workspace_config defaults = MB_WORKSPACE_CONFIG_INIT;
     config = config ? config : &defaults;
@@ -130,7 +131,7 @@ static bool files_are_equal(const char *a, const char *b)
     return strcmp(a ? a : "", b ? b : "") == 0;
 }
 
-bool workspace_configs_are_equal(const mb_workspace_config *a, const mb_workspace_config *b)
+bool config_is_equal(const mb_workspace_config *a, const mb_workspace_config *b)
 {
     return a->initial_size == b->initial_size && a->min_size == b->min_size && a->max_size == b->max_size &&
            a->overallocation_limit == b->overallocation_limit && a->allocation_policy == b->allocation_policy &&

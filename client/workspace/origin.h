@@ -11,7 +11,7 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
-#include "client/workspace/outside.h"
+#include "client/workspace/spill.h"
 #include "membroker.h"
 #include "proto/message.h"
 
@@ -47,7 +47,7 @@ struct origin {
     _Atomic uint64_t generation; /* the present one, or the last */
     _Atomic uint64_t position;   /* circular: bytes handed out, turns included */
     _Atomic uint64_t size;       /* circular: of the arena */
-    struct outside_ends ends;
+    struct spill_ends ends;
     _Atomic bool active;
     bool circular;
     pid_t process; /* that the workspace is of; a forked child has a copy of the record, and no memory */

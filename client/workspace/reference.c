@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making references; what the owner's thread knows of their memory beyond the record that all threads read. */
+/* Makes references, and looks at the memory of those that the calling thread owns. */
+#include "client/workspace/reference.h"
+
 #include "client/buffer/buffer.h"
-#include "client/workspace/workspace.h"
+#include "client/workspace/arena.h"
+#include "client/workspace/own.h"
 
 /* ---- making one ---- */
 
-/* The newest first: that is what references are made of. */
+/* Newest first: most references are made of the newest memory. */
 static uint64_t bypassed_position(const mb_workspace *workspace, const char *at)
 {
     for (size_t i = workspace->bypassed_count; i-- > 0;) {
@@ -17,14 +20,14 @@ static uint64_t bypassed_position(const mb_workspace *workspace, const char *at)
     return ref_position(REF_FOREIGN, 0);
 }
 
-static uint64_t outside_position(const mb_workspace *workspace, const char *at)
+static uint64_t position_outside(const mb_workspace *workspace, const char *at)
 {
-    const struct outside_area *area = outside_find(&workspace->outside, at, NULL);
+    const struct spill_area *area = spill_find(&workspace->spill, at, NULL);
     return area ? ref_position(area->pinned ? REF_PINNED : REF_SPILLED, area->serial)
                 : bypassed_position(workspace, at);
 }
 
-/* What lies behind the offset was allocated before the last turn; where there are none, it is free. */
+/* Bytes behind the offset were allocated before the last turn; before the first turn they are free. */
 static uint64_t arena_position(const struct cycle *cycle, uint64_t offset, size_t bytes)
 {
     uint64_t position = cycle->turned_bytes + offset;
@@ -40,7 +43,7 @@ static uint64_t position_of(const mb_workspace *workspace, const char *at, size_
     if (workspace->base && at >= workspace->base && at < workspace->base + workspace->cycle.size) {
         return arena_position(&workspace->cycle, (uint64_t)(at - workspace->base), bytes);
     }
-    return bytes == 0 ? ref_position(REF_EMPTY, 0) : outside_position(workspace, at);
+    return bytes == 0 ? ref_position(REF_EMPTY, 0) : position_outside(workspace, at);
 }
 
 mb_ref mb_workspace_ref(mb_workspace *workspace, void *data, size_t bytes)
@@ -59,24 +62,11 @@ mb_ref mb_workspace_ref(mb_workspace *workspace, void *data, size_t bytes)
 
 /* ---- judging one ---- */
 
-static mb_workspace *owned(const struct origin *origin)
+void reference_publish_position(const struct origin *origin)
 {
-    mb_workspace *workspace;
-    if (thread_self && origin) {
-        TAILQ_FOREACH(workspace, &thread_self->workspaces, in_thread) {
-            if (workspace->origin == origin) {
-                return workspace;
-            }
-        }
-    }
-    return NULL;
-}
-
-void workspace_publish_position(const struct origin *origin)
-{
-    mb_workspace *workspace = owned(origin);
+    mb_workspace *workspace = own_of_origin(origin);
     if (workspace) {
-        arena_sync(workspace); /* nothing was bumped where no scope is open */
+        arena_sync(workspace); /* while no scope is open nothing was bumped */
         atomic_store_explicit(&workspace->origin->position, cycle_position(&workspace->cycle), memory_order_relaxed);
     }
 }
@@ -89,7 +79,7 @@ static mb_lease *lease_below(const mb_workspace *workspace, const mb_ref *ref)
         return workspace->lease;
     case REF_SPILLED:
     case REF_PINNED:
-        (void)outside_find(&workspace->outside, ref->data, &lease);
+        (void)spill_find(&workspace->spill, ref->data, &lease);
         return lease;
     case REF_BYPASSED:
         return workspace->bypassed[ref_value(ref)]->span->chunk->lease;
@@ -100,9 +90,9 @@ static mb_lease *lease_below(const mb_workspace *workspace, const mb_ref *ref)
     return NULL;
 }
 
-bool workspace_ref_is_lost(const mb_ref *ref)
+bool reference_is_lost(const mb_ref *ref)
 {
-    const mb_workspace *workspace = owned(ref->origin);
+    const mb_workspace *workspace = own_of_origin(ref->origin);
     const mb_lease *lease = workspace ? lease_below(workspace, ref) : NULL;
     return lease && mb_lease_end_reason(lease) != MB_END_NONE;
 }

@@ -1,65 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Scopes: which workspace is the thread's current one. Entering, borrowing and scoping out push on the thread's stack;
- * leaving pops. ND4J keeps the workspace before in each workspace instead, and loses it where scopes cross: here
- * crossing is an error (divergence).
+ * leaving pops. In ND4J each workspace keeps the one before it, and loses it if scopes cross. Here crossing is an error
+ * (divergence).
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "client/error.h"
 #include "client/misuse.h"
-#include "client/workspace/workspace.h"
-
-/* ---- the stack ---- */
-
-void scopes_update_current(struct thread *thread)
-{
-    thread->current = thread->scope_count ? thread->scopes[thread->scope_count - 1].workspace : NULL;
-}
-
-static int push(struct thread *thread, enum scope_kind kind, mb_workspace *workspace)
-{
-    if (thread->scope_count == thread->scope_capacity) {
-        size_t capacity = thread->scope_capacity ? thread->scope_capacity * 2 : 16;
-        struct scope *scopes = reallocarray(thread->scopes, capacity, sizeof *scopes);
-        if (!scopes) {
-            return error_set(-ENOMEM, "out of memory for the library's own tables");
-        }
-        thread->scopes = scopes;
-        thread->scope_capacity = capacity;
-    }
-    thread->scopes[thread->scope_count++] = (struct scope){kind, workspace};
-    scopes_update_current(thread);
-    return 0;
-}
-
-static void pop(struct thread *thread)
-{
-    thread->scope_count--;
-    scopes_update_current(thread);
-}
-
-void scopes_forget_all(struct thread *thread)
-{
-    thread->scope_count = 0;
-    scopes_update_current(thread);
-}
-
-/* What a closed workspace leaves on the stack is nobody's scope; those at the top are gone with it. */
-void scopes_forget(mb_workspace *workspace)
-{
-    struct thread *thread = workspace->thread;
-    size_t kept = 0;
-    for (size_t i = 0; i < thread->scope_count; i++) {
-        if (thread->scopes[i].workspace != workspace) {
-            thread->scopes[kept++] = thread->scopes[i];
-        }
-    }
-    thread->scope_count = kept;
-    scopes_update_current(thread);
-}
+#include "client/workspace/arena.h"
+#include "client/workspace/idle.h"
+#include "client/workspace/own.h"
+#include "client/workspace/stack.h"
 
 /* ---- a cycle's begin ---- */
 
@@ -76,7 +29,7 @@ static void take_debug_mode(mb_workspace *workspace)
     workspace->cycle.spill_everything = mode == MB_DEBUG_SPILL_EVERYTHING;
 }
 
-/* It was opened while workspaces did nothing. */
+/* It was opened in debug mode BYPASS_EVERYTHING. */
 static bool lacks_arena(const mb_workspace *workspace)
 {
     return !workspace->lease && !workspace->bypasses && (workspace->cycle.size > 0 || workspace->file);
@@ -97,7 +50,7 @@ static int begin_cycle(mb_workspace *workspace)
             return result;
         }
     }
-    int result = push(workspace->thread, SCOPE_ENTERED, workspace);
+    int result = stack_push(workspace->thread, SCOPE_ENTERED, workspace);
     if (result < 0) {
         return result;
     }
@@ -105,7 +58,7 @@ static int begin_cycle(mb_workspace *workspace)
     if (workspace->bypasses) {
         cycle_bypass(&workspace->cycle);
     } else if (cycle_enter(&workspace->cycle)) {
-        outside_free(&workspace->outside, true, 0);
+        spill_free(&workspace->spill, true, 0);
     }
     arena_publish(workspace);
     note_active(workspace);
@@ -114,7 +67,7 @@ static int begin_cycle(mb_workspace *workspace)
 
 int mb_workspace_enter(mb_workspace *workspace)
 {
-    int result = workspace_check_thread(workspace);
+    int result = own_check(workspace);
     if (result < 0) {
         return result;
     }
@@ -149,9 +102,9 @@ static int check_borrowing(const mb_workspace *workspace)
 
 int mb_workspace_borrow(mb_workspace *workspace)
 {
-    int result = workspace_check_thread(workspace);
+    int result = own_check(workspace);
     result = result == 0 ? check_borrowing(workspace) : result;
-    result = result == 0 ? push(workspace->thread, SCOPE_BORROWED, workspace) : result;
+    result = result == 0 ? stack_push(workspace->thread, SCOPE_BORROWED, workspace) : result;
     if (result == 0) {
         workspace->is_borrowed = true;
         workspace->borrowed_again = 0;
@@ -161,7 +114,7 @@ int mb_workspace_borrow(mb_workspace *workspace)
 
 /* ---- a cycle's end ---- */
 
-/* A circular arena's bytes are still good after the cycle, and a mapped one keeps them. */
+/* A circular arena's bytes stay valid after the cycle; a mapped one keeps them. */
 static void end_bytes(mb_workspace *workspace)
 {
     if (!workspace->catch_misuse || !workspace->base || workspace->cycle.rules.circular) {
@@ -173,7 +126,7 @@ static void end_bytes(mb_workspace *workspace)
     misuse_dead(workspace->base, workspace->cycle.size);
 }
 
-/* Refused: it goes on as it is, and counts it. What failed in the cycle is still the newest error then. */
+/* If it is refused the workspace goes on as it is. The thread keeps the error that it had. */
 static void resize_quietly(mb_workspace *workspace, uint64_t size)
 {
     char sentence[ERROR_SENTENCE_BYTES];
@@ -198,7 +151,7 @@ static void end_cycle(mb_workspace *workspace)
     workspace->left_at = ++workspace->thread->cycles;
     end_bytes(workspace);
     struct cycle_orders orders = cycle_leave(&workspace->cycle);
-    outside_free(&workspace->outside, orders.free_spills, orders.free_before);
+    spill_free(&workspace->spill, orders.free_spills, orders.free_before);
     if (orders.resize) {
         resize_quietly(workspace, orders.new_size);
     }
@@ -221,7 +174,7 @@ static int not_current(const mb_workspace *workspace)
 
 int mb_workspace_leave(mb_workspace *workspace)
 {
-    int result = workspace_check_thread(workspace);
+    int result = own_check(workspace);
     if (result < 0) {
         return result;
     }
@@ -235,7 +188,7 @@ int mb_workspace_leave(mb_workspace *workspace)
         return 0;
     }
     enum scope_kind kind = thread->scopes[thread->scope_count - 1].kind;
-    pop(thread);
+    stack_pop(thread);
     if (kind == SCOPE_BORROWED) {
         workspace->is_borrowed = false;
         return 0;
@@ -246,7 +199,7 @@ int mb_workspace_leave(mb_workspace *workspace)
     arena_yield(workspace);
     uint32_t trims = atomic_load_explicit(&workspace->client->trims, memory_order_relaxed);
     if (trims != thread->trims || thread->cycles == thread->trim_again_at) {
-        arenas_trim_idle(thread, trims != thread->trims);
+        idle_trim_thread(thread, trims != thread->trims);
         thread->trims = trims;
     }
     return 0;
@@ -257,7 +210,7 @@ int mb_workspace_leave(mb_workspace *workspace)
 int mb_scope_out(void)
 {
     struct thread *thread = thread_get();
-    return thread ? error_end(push(thread, SCOPE_OUT, NULL)) : -ENOMEM;
+    return thread ? error_end(stack_push(thread, SCOPE_OUT, NULL)) : -ENOMEM;
 }
 
 int mb_scope_in(void)
@@ -271,7 +224,7 @@ int mb_scope_in(void)
         return error_set(-EINVAL, "the scope of workspace \"%s\" is open inside; leave it first",
                          newest->workspace->name);
     }
-    pop(thread);
+    stack_pop(thread);
     return 0;
 }
 
@@ -296,7 +249,7 @@ void mb_workspace_scope_end(mb_workspace_scope *scope)
 {
     if (!scope->workspace) {
         (void)mb_scope_in();
-    } else if (scope->workspace == mb_workspace_current()) { /* else it may be closed: it is not to be looked at */
+    } else if (scope->workspace == mb_workspace_current()) { /* otherwise it may be closed: don't touch it */
         (void)mb_workspace_leave(scope->workspace);
     }
 }

@@ -6,10 +6,10 @@
 #include "proto/base/size.h"
 #include "proto/base/text.h"
 
-/* What was bumped since the cycle was last told. */
+/* What was bumped since the last arena_sync(). */
 static uint64_t bumped(const mb_workspace *workspace)
 {
-    bool live = workspace->is_open && /* else the base may be another thread's just now */
+    bool live = workspace->is_open && /* otherwise another thread may be taking the base away */
                 workspace->base && workspace->arena.next >= workspace->base &&
                 workspace->arena.next <= workspace->base + workspace->cycle.size;
     return live ? (uint64_t)(workspace->arena.next - workspace->base) - workspace->cycle.offset : 0;
@@ -47,8 +47,8 @@ void mb_workspace_stats(const mb_workspace *workspace, mb_workspace_statistics *
         .location = workspace->location,
         .mirroring = workspace->config.mirroring,
     };
-    outside_sum(&workspace->outside, false, &ret->spilled_bytes, &ret->spilled_count);
-    outside_sum(&workspace->outside, true, &ret->pinned_bytes, &ret->pinned_count);
+    spill_sum(&workspace->spill, false, &ret->spilled_bytes, &ret->spilled_count);
+    spill_sum(&workspace->spill, true, &ret->pinned_bytes, &ret->pinned_count);
 }
 
 static const char *location_word(mb_location location)

@@ -5,12 +5,12 @@
 
 #include "client/buffer/buffer.h"
 #include "client/error.h"
-#include "client/workspace/workspace.h"
+#include "client/workspace/own.h"
 
 static int copy_to_workspace(const mb_ref *from, mb_workspace *workspace, mb_ref *ret_to)
 {
     if (!from->buffer && from->origin == workspace->origin) {
-        *ret_to = *from; /* there already */
+        *ret_to = *from; /* it lies there already */
         return 0;
     }
     void *data = mb_workspace_alloc(workspace, from->bytes);
@@ -22,16 +22,11 @@ static int copy_to_workspace(const mb_ref *from, mb_workspace *workspace, mb_ref
     return 0;
 }
 
-/* The client whose heap a copy of workspace memory goes to: the one that leased it. */
+/* The client that leased the memory: a copy goes to its heap. */
 static mb_client *client_of(const mb_ref *from)
 {
-    mb_workspace *workspace;
-    TAILQ_FOREACH(workspace, &thread_self->workspaces, in_thread) {
-        if (workspace->origin == from->origin) {
-            return workspace->client;
-        }
-    }
-    return NULL;
+    const mb_workspace *workspace = own_of_origin(from->origin);
+    return workspace ? workspace->client : NULL;
 }
 
 static int copy_to_buffer(const mb_ref *from, mb_buffer **ret_buffer)
@@ -59,7 +54,7 @@ static int detach_to_ref(const mb_ref *from, mb_ref *ret_to)
     return result;
 }
 
-/* The workspace of the scope around the newest one; NULL: there is none, or all are scoped out in between. */
+/* The workspace of the scope around the newest one. NULL: there is none, or a scope-out lies in between. */
 static mb_workspace *parent(const struct thread *thread)
 {
     return thread && thread->current && thread->scope_count > 1 ? thread->scopes[thread->scope_count - 2].workspace
@@ -82,7 +77,7 @@ int mb_buffer_leverage(const mb_ref *from, mb_ref *ret_to)
 
 int mb_buffer_leverage_to(const mb_ref *from, const char *name, mb_ref *ret_to)
 {
-    mb_workspace *workspace = workspace_find(NULL, name);
+    mb_workspace *workspace = own_find(NULL, name);
     int result = mb_ref_check(from);
     if (result < 0) {
         return result;

@@ -1,39 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Workspaces: opening, finding and closing them. */
-#include "client/workspace/workspace.h"
-
+/* Opens, finds and closes workspaces. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "client/error.h"
+#include "client/layers.h"
 #include "client/misuse.h"
+#include "client/owner.h"
+#include "client/workspace/arena.h"
+#include "client/workspace/bypass.h"
+#include "client/workspace/config.h"
+#include "client/workspace/idle.h"
+#include "client/workspace/own.h"
+#include "client/workspace/stack.h"
 #include "proto/name.h"
-
-int workspace_check_thread(const mb_workspace *workspace)
-{
-    if (__builtin_expect(!thread_process_is(workspace->client->owner), 0)) {
-        return client_check_process(workspace->client);
-    }
-    if (__builtin_expect(workspace->thread == thread_self, 1)) {
-        return 0;
-    }
-    return error_set(-EPERM, "workspace \"%s\" belongs to another thread; open one of this name in this thread",
-                     workspace->name);
-}
-
-mb_workspace *workspace_find(const mb_client *client, const char *name)
-{
-    mb_workspace *workspace;
-    if (thread_self) {
-        TAILQ_FOREACH(workspace, &thread_self->workspaces, in_thread) {
-            if ((!client || workspace->client == client) && strcmp(workspace->name, name) == 0) {
-                return workspace;
-            }
-        }
-    }
-    return NULL;
-}
 
 /* ---- opening ---- */
 
@@ -52,9 +33,9 @@ static int fill(mb_workspace *workspace, mb_client *client, const char *name, co
     workspace->options.numa_node = config->numa_node;
     workspace->options.prefault = config->prefault;
     workspace->catch_misuse = client->flags & MB_CLIENT_CATCH_MISUSE;
-    workspace->outside =
-        (struct outside){.client = client, .options = &workspace->options, .catch_misuse = workspace->catch_misuse};
-    TAILQ_INIT(&workspace->outside.areas);
+    workspace->spill =
+        (struct spill){.client = client, .options = &workspace->options, .catch_misuse = workspace->catch_misuse};
+    TAILQ_INIT(&workspace->spill.areas);
     cycle_init(&workspace->cycle, rules);
     if (config->file && !(workspace->file = strdup(config->file))) {
         return error_set(-ENOMEM, "out of memory for the library's own tables");
@@ -64,14 +45,14 @@ static int fill(mb_workspace *workspace, mb_client *client, const char *name, co
     if (!workspace->origin) {
         return error_set(-ENOMEM, "out of memory for the library's own tables");
     }
-    workspace->outside.ends = &workspace->origin->ends;
+    workspace->spill.ends = &workspace->origin->ends;
     return 0;
 }
 
 static void destroy(mb_workspace *workspace)
 {
-    bypassed_free(workspace);
-    outside_free_all(&workspace->outside);
+    bypass_free_all(workspace);
+    spill_free_all(&workspace->spill);
     if (workspace->lease && workspace->catch_misuse) {
         misuse_forget(workspace->base, workspace->cycle.size);
     }
@@ -83,7 +64,7 @@ static void destroy(mb_workspace *workspace)
     free(workspace);
 }
 
-static void file_away(mb_workspace *workspace, struct thread *thread)
+static void insert(mb_workspace *workspace, struct thread *thread)
 {
     workspace->thread = thread;
     TAILQ_INSERT_TAIL(&thread->workspaces, workspace, in_thread);
@@ -112,14 +93,14 @@ static int open_new(mb_client *client, const char *name, const mb_workspace_conf
         return result;
     }
     arena_publish(workspace);
-    file_away(workspace, thread);
+    insert(workspace, thread);
     *ret_workspace = workspace;
     return 0;
 }
 
 static int check_name(mb_client *client, const char *name)
 {
-    int result = client_check_process(client);
+    int result = owner_check(client);
     if (result == 0 && !name_is_valid(name)) {
         result = error_set(-EINVAL, "a workspace's name must be UTF-8 of at most 63 bytes without control characters");
     }
@@ -132,11 +113,11 @@ int mb_workspace_open(mb_client *client, const char *name, const mb_workspace_co
     mb_workspace_config resolved = {0};
     struct cycle_rules rules = {0};
     int result = check_name(client, name);
-    if (result == 0 && workspace_find(client, name)) {
+    if (result == 0 && own_find(client, name)) {
         result = error_set(-EEXIST, "this thread has a workspace \"%s\" already; mb_workspace_get() finds it", name);
     }
     if (result == 0) {
-        result = workspace_config_resolve(name, config, &resolved, &rules);
+        result = config_resolve(name, config, &resolved, &rules);
     }
     return result < 0 ? result : error_end(open_new(client, name, &resolved, &rules, ret_workspace));
 }
@@ -147,17 +128,17 @@ int mb_workspace_get(mb_client *client, const char *name, const mb_workspace_con
     mb_workspace_config wanted;
     struct cycle_rules rules;
     int result = check_name(client, name);
-    mb_workspace *found = result == 0 ? workspace_find(client, name) : NULL;
+    mb_workspace *found = result == 0 ? own_find(client, name) : NULL;
     if (result < 0 || !found) {
         return result < 0 ? result : mb_workspace_open(client, name, config, ret_workspace);
     }
     if (config) {
-        result = workspace_config_resolve(name, config, &wanted, &rules);
+        result = config_resolve(name, config, &wanted, &rules);
     }
     if (result < 0) {
         return result;
     }
-    if (config && !workspace_configs_are_equal(&found->config, &wanted)) {
+    if (config && !config_is_equal(&found->config, &wanted)) {
         return error_set(-EEXIST,
                          "this thread has a workspace \"%s\" of another configuration; close it, or take another name",
                          name);
@@ -172,9 +153,9 @@ static void close_one(mb_workspace *workspace)
 {
     mb_client *client = workspace->client;
     if (!thread_process_is(client->owner)) {
-        return; /* a forked child's copy: the parent's lists may be in any state */
+        return; /* a forked child's copy: the fork may have come in the middle of a change to the lists */
     }
-    scopes_forget(workspace);
+    stack_remove(workspace);
     TAILQ_REMOVE(&workspace->thread->workspaces, workspace, in_thread);
     (void)pthread_mutex_lock(&client->lock);
     TAILQ_REMOVE(&client->workspaces, workspace, in_client);
@@ -184,34 +165,25 @@ static void close_one(mb_workspace *workspace)
 
 void mb_workspace_close(mb_workspace *workspace)
 {
-    if (workspace && workspace_check_thread(workspace) == 0) {
+    if (workspace && own_check(workspace) == 0) {
         close_one(workspace);
     }
 }
 
-void workspaces_close_all(struct thread *thread)
+static void close_all(struct thread *thread)
 {
     mb_workspace *workspace = TAILQ_LAST(&thread->workspaces, workspace_list), *next;
     for (; workspace; workspace = next) {
         next = TAILQ_PREV(workspace, workspace_list, in_thread);
         close_one(workspace);
     }
-    scopes_forget_all(thread); /* scope-outs too: they are out of nothing any more */
+    stack_clear(thread); /* SCOPE_OUT entries too */
 }
 
 void mb_workspace_close_all(void)
 {
     if (thread_self) {
-        workspaces_close_all(thread_self);
-    }
-}
-
-void workspaces_drop(mb_client *client)
-{
-    mb_workspace *workspace = TAILQ_FIRST(&client->workspaces), *next;
-    for (; workspace; workspace = next) {
-        next = TAILQ_NEXT(workspace, in_client);
-        close_one(workspace);
+        close_all(thread_self);
     }
 }
 
@@ -219,12 +191,12 @@ void workspaces_drop(mb_client *client)
 
 int mb_workspace_exists(const char *name)
 {
-    return workspace_find(NULL, name) != NULL;
+    return own_find(NULL, name) != NULL;
 }
 
 int mb_workspace_exists_and_active(const char *name)
 {
-    const mb_workspace *workspace = workspace_find(NULL, name);
+    const mb_workspace *workspace = own_find(NULL, name);
     return workspace && mb_workspace_is_active(workspace);
 }
 
@@ -243,17 +215,6 @@ size_t mb_workspace_list(mb_workspace **ret, size_t count)
     return found;
 }
 
-void workspaces_add_holders(mb_client *client, struct local_holder *holders)
-{
-    const mb_workspace *workspace;
-    (void)pthread_mutex_lock(&client->lock);
-    TAILQ_FOREACH(workspace, &client->workspaces, in_client) {
-        holders_add(holders, "workspace", workspace->name,
-                    atomic_load_explicit(&workspace->held_bytes, memory_order_relaxed));
-    }
-    (void)pthread_mutex_unlock(&client->lock);
-}
-
 const char *mb_workspace_name(const mb_workspace *workspace)
 {
     return workspace->name;
@@ -266,4 +227,52 @@ mb_lease *mb_workspace_lease(mb_workspace *workspace)
     workspace->lease_is_lent = lease;
     arena_yield(workspace);
     return lease;
+}
+
+/* ---- what the client calls through layers.h ---- */
+
+static void end_client(mb_client *client)
+{
+    mb_workspace *workspace = TAILQ_FIRST(&client->workspaces), *next;
+    for (; workspace; workspace = next) {
+        next = TAILQ_NEXT(workspace, in_client);
+        close_one(workspace);
+    }
+}
+
+static void end_thread(struct thread *thread)
+{
+    close_all(thread);
+    stack_free(thread);
+}
+
+static void maintain(mb_client *client, uint64_t now, enum trim_wish wish)
+{
+    idle_note(client, now);
+    if (wish != TRIM_NONE) {
+        idle_take(client, now - CLIENT_IDLE_MS);
+    }
+}
+
+static void add_holders(mb_client *client, struct local_holder *holders)
+{
+    const mb_workspace *workspace;
+    (void)pthread_mutex_lock(&client->lock);
+    TAILQ_FOREACH(workspace, &client->workspaces, in_client) {
+        holders_add(holders, "workspace", workspace->name,
+                    atomic_load_explicit(&workspace->held_bytes, memory_order_relaxed));
+    }
+    (void)pthread_mutex_unlock(&client->lock);
+}
+
+__attribute__((constructor)) static void workspace_register(void)
+{
+    static const struct layer_operations operations = {
+        .close = end_client,
+        .maintain = maintain,
+        .add_holders = add_holders,
+        .end_thread = end_thread,
+        .fork_child = arena_withdraw_all,
+    };
+    layers_register(LAYER_WORKSPACES, &operations);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Chunks for spilled and pinned memory. */
-#include "client/workspace/outside.h"
+#include "client/workspace/spill.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,16 +14,16 @@ enum { PAGE_BYTES = 4096, CHUNK_BYTES_MIN = 256 << 10, CHUNK_BYTES_MAX = 64 << 2
 
 /* ---- chunks ---- */
 
-static int lease_chunk(struct outside *outside, uint64_t bytes, uint64_t wished, struct outside_chunk *chunk)
+static int lease_chunk(struct spill *spill, uint64_t bytes, uint64_t wished, struct spill_chunk *chunk)
 {
     void *address;
     int result = -ENOMEM;
     if (wished > bytes) {
-        result = reclaim_try(outside->client, wished, outside->options, &chunk->lease, &address);
+        result = reclaim_try(spill->client, wished, spill->options, &chunk->lease, &address);
     }
     if (result == -ENOMEM || result == -ENOSPC) {
         wished = bytes;
-        result = reclaim_acquire(outside->client, bytes, outside->options, &chunk->lease, &address);
+        result = reclaim_acquire(spill->client, bytes, spill->options, &chunk->lease, &address);
     }
     if (result == 0) {
         chunk->base = address;
@@ -33,18 +33,18 @@ static int lease_chunk(struct outside *outside, uint64_t bytes, uint64_t wished,
 }
 
 /* Each chunk is twice the last, so that a cycle that spills much needs few. */
-static struct outside_chunk *add_chunk(struct outside *outside, struct outside_area *area, uint64_t bytes)
+static struct spill_chunk *add_chunk(struct spill *spill, struct spill_area *area, uint64_t bytes)
 {
     uint64_t wished = area->chunk_bytes ? area->chunk_bytes * 2 : CHUNK_BYTES_MIN;
     if (wished > CHUNK_BYTES_MAX) {
         wished = CHUNK_BYTES_MAX;
     }
-    struct outside_chunk *chunk = calloc(1, sizeof *chunk);
+    struct spill_chunk *chunk = calloc(1, sizeof *chunk);
     if (!chunk) {
         (void)error_set(-ENOMEM, "out of memory for the library's own tables");
         return NULL;
     }
-    if (lease_chunk(outside, bytes, wished, chunk) < 0) {
+    if (lease_chunk(spill, bytes, wished, chunk) < 0) {
         free(chunk);
         return NULL;
     }
@@ -52,21 +52,21 @@ static struct outside_chunk *add_chunk(struct outside *outside, struct outside_a
         area->chunk_bytes = wished;
     }
     SLIST_INSERT_HEAD(&area->chunks, chunk, next);
-    outside->leased_bytes += chunk->bytes;
-    if (outside->catch_misuse) {
+    spill->leased_bytes += chunk->bytes;
+    if (spill->catch_misuse) {
         misuse_dead(chunk->base, chunk->bytes);
     }
     return chunk;
 }
 
-static void free_area(struct outside *outside, struct outside_area *area)
+static void free_area(struct spill *spill, struct spill_area *area)
 {
-    TAILQ_REMOVE(&outside->areas, area, in_list);
+    TAILQ_REMOVE(&spill->areas, area, in_list);
     while (!SLIST_EMPTY(&area->chunks)) {
-        struct outside_chunk *chunk = SLIST_FIRST(&area->chunks);
+        struct spill_chunk *chunk = SLIST_FIRST(&area->chunks);
         SLIST_REMOVE_HEAD(&area->chunks, next);
-        outside->leased_bytes -= chunk->bytes;
-        if (outside->catch_misuse) {
+        spill->leased_bytes -= chunk->bytes;
+        if (spill->catch_misuse) {
             misuse_forget(chunk->base, chunk->bytes);
         }
         lease_drop(chunk->lease);
@@ -77,10 +77,10 @@ static void free_area(struct outside *outside, struct outside_area *area)
 
 /* ---- allocating ---- */
 
-static struct outside_area *find_area(struct outside *outside, bool pinned, uint64_t step)
+static struct spill_area *find_area(struct spill *spill, bool pinned, uint64_t step)
 {
-    struct outside_area *area;
-    TAILQ_FOREACH(area, &outside->areas, in_list) {
+    struct spill_area *area;
+    TAILQ_FOREACH(area, &spill->areas, in_list) {
         if (area->pinned == pinned && area->step == step) {
             return area;
         }
@@ -92,9 +92,9 @@ static struct outside_area *find_area(struct outside *outside, bool pinned, uint
     }
     area->pinned = pinned;
     area->step = step;
-    area->serial = ++outside->last_serial;
+    area->serial = ++spill->last_serial;
     SLIST_INIT(&area->chunks);
-    TAILQ_INSERT_TAIL(&outside->areas, area, in_list);
+    TAILQ_INSERT_TAIL(&spill->areas, area, in_list);
     return area;
 }
 
@@ -104,14 +104,14 @@ static char *align(char *address, uint64_t alignment)
 }
 
 /* `bytes` at `alignment` from the newest chunk, or from a new one. */
-static char *bump(struct outside *outside, struct outside_area *area, uint64_t bytes, uint64_t alignment)
+static char *bump(struct spill *spill, struct spill_area *area, uint64_t bytes, uint64_t alignment)
 {
     char *address = align(area->next, alignment);
     if (area->next && address <= area->end && bytes <= (uint64_t)(area->end - address)) {
         area->next = address + bytes;
         return address;
     }
-    const struct outside_chunk *chunk = add_chunk(outside, area, bytes);
+    const struct spill_chunk *chunk = add_chunk(spill, area, bytes);
     if (!chunk) {
         return NULL;
     }
@@ -124,11 +124,11 @@ static char *bump(struct outside *outside, struct outside_area *area, uint64_t b
 }
 
 /* Between two guard pages, its end at the second one. */
-static void *guarded(struct outside *outside, struct outside_area *area, uint64_t bytes, uint64_t alignment)
+static void *guarded(struct spill *spill, struct spill_area *area, uint64_t bytes, uint64_t alignment)
 {
     uint64_t aligned = (bytes + alignment - 1) & ~(alignment - 1);
     uint64_t pages = (aligned + PAGE_BYTES - 1) & ~(uint64_t)(PAGE_BYTES - 1);
-    char *address = bump(outside, area, pages + (uint64_t)2 * PAGE_BYTES, PAGE_BYTES);
+    char *address = bump(spill, area, pages + (uint64_t)2 * PAGE_BYTES, PAGE_BYTES);
     if (!address) {
         return NULL;
     }
@@ -141,53 +141,52 @@ static void *guarded(struct outside *outside, struct outside_area *area, uint64_
     return data;
 }
 
-void *outside_alloc(struct outside *outside, bool pinned, uint64_t step, uint64_t bytes, uint64_t alignment)
+void *spill_alloc(struct spill *spill, bool pinned, uint64_t step, uint64_t bytes, uint64_t alignment)
 {
-    struct outside_area *area = find_area(outside, pinned, step);
+    struct spill_area *area = find_area(spill, pinned, step);
     if (!area) {
         return NULL;
     }
     bytes = bytes ? bytes : alignment;
-    void *data =
-        outside->catch_misuse ? guarded(outside, area, bytes, alignment) : bump(outside, area, bytes, alignment);
+    void *data = spill->catch_misuse ? guarded(spill, area, bytes, alignment) : bump(spill, area, bytes, alignment);
     if (data) {
         area->bytes += bytes;
         area->count++;
     } else if (SLIST_EMPTY(&area->chunks)) {
         int error = errno;
-        free_area(outside, area);
+        free_area(spill, area);
         errno = error;
     }
     return data;
 }
 
 /* Before the memory goes: another thread's reference must not find it good afterwards. */
-static void note_end(struct outside *outside, const struct outside_area *area)
+static void note_end(struct spill *spill, const struct spill_area *area)
 {
-    atomic_store(area->pinned ? &outside->ends->pinned : &outside->ends->spilled, area->serial);
+    atomic_store(area->pinned ? &spill->ends->pinned : &spill->ends->spilled, area->serial);
 }
 
-void outside_free(struct outside *outside, bool spills, uint64_t before)
+void spill_free(struct spill *spill, bool spills, uint64_t before)
 {
-    struct outside_area *area = TAILQ_FIRST(&outside->areas);
+    struct spill_area *area = TAILQ_FIRST(&spill->areas);
     while (area) {
-        struct outside_area *next = TAILQ_NEXT(area, in_list);
+        struct spill_area *next = TAILQ_NEXT(area, in_list);
         if (area->step < before || (spills && !area->pinned)) {
-            note_end(outside, area);
-            free_area(outside, area);
+            note_end(spill, area);
+            free_area(spill, area);
         }
         area = next;
     }
 }
 
-void outside_free_all(struct outside *outside)
+void spill_free_all(struct spill *spill)
 {
-    outside_free(outside, true, UINT64_MAX);
+    spill_free(spill, true, UINT64_MAX);
 }
 
-static mb_lease *lease_at(const struct outside_area *area, const char *address)
+static mb_lease *lease_at(const struct spill_area *area, const char *address)
 {
-    const struct outside_chunk *chunk;
+    const struct spill_chunk *chunk;
     SLIST_FOREACH(chunk, &area->chunks, next)
     {
         if (address >= chunk->base && address < chunk->base + chunk->bytes) {
@@ -197,10 +196,10 @@ static mb_lease *lease_at(const struct outside_area *area, const char *address)
     return NULL;
 }
 
-const struct outside_area *outside_find(const struct outside *outside, const void *address, mb_lease **ret_lease)
+const struct spill_area *spill_find(const struct spill *spill, const void *address, mb_lease **ret_lease)
 {
-    const struct outside_area *area;
-    TAILQ_FOREACH_REVERSE(area, &outside->areas, outside_list, in_list)
+    const struct spill_area *area;
+    TAILQ_FOREACH_REVERSE(area, &spill->areas, spill_list, in_list)
     {
         mb_lease *lease = lease_at(area, address);
         if (lease) {
@@ -213,11 +212,11 @@ const struct outside_area *outside_find(const struct outside *outside, const voi
     return NULL;
 }
 
-void outside_sum(const struct outside *outside, bool pinned, uint64_t *ret_bytes, uint64_t *ret_count)
+void spill_sum(const struct spill *spill, bool pinned, uint64_t *ret_bytes, uint64_t *ret_count)
 {
-    const struct outside_area *area;
+    const struct spill_area *area;
     *ret_bytes = *ret_count = 0;
-    TAILQ_FOREACH(area, &outside->areas, in_list) {
+    TAILQ_FOREACH(area, &spill->areas, in_list) {
         if (area->pinned == pinned) {
             *ret_bytes += area->bytes;
             *ret_count += area->count;

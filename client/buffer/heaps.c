@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A client's heaps: making them, ending them, giving back what is free. The client calls all this through layers.h. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "client/buffer/buffer.h"
+#include "client/buffer/cache.h"
+#include "client/buffer/large.h"
+#include "client/buffer/pool.h"
+#include "client/client.h"
+#include "client/clock.h"
+#include "client/layers.h"
+#include "client/registry.h"
+
+#define MIB UINT64_C(1048576)
+
+/* ---- making and ending ---- */
+
+static void heap_init(struct heap *heap, mb_client *client, mb_location location)
+{
+    (void)pthread_mutex_init(&heap->lock, NULL);
+    heap->serial = registry_new_number();
+    heap->client = client;
+    heap->location = location;
+    heap->catch_misuse = client->flags & MB_CLIENT_CATCH_MISUSE;
+    pool_init(&heap->small, heap, MIB, 8 * MIB);
+    pool_init(&heap->large, heap, 4 * MIB, 64 * MIB);
+    TAILQ_INIT(&heap->listings);
+}
+
+static int heaps_open(mb_client *client)
+{
+    struct heaps *heaps = client->heaps = calloc(1, sizeof *heaps);
+    if (!heaps) {
+        return -ENOMEM;
+    }
+    atomic_store(&heaps->idle_at, UINT64_MAX);
+    for (int i = 0; i < HEAP_LOCATIONS; i++) {
+        heap_init(&heaps->of[i], client, (mb_location)(MB_LOCATION_RAM + i));
+    }
+    return 0;
+}
+
+static void heap_close(struct heap *heap)
+{
+    struct listing *listing = TAILQ_FIRST(&heap->listings), *next;
+    for (; listing; listing = next) {
+        next = TAILQ_NEXT(listing, in_heap);
+        free(listing->large ? listing->large : listing);
+    }
+    large_flush(heap, 0);
+    pool_close(&heap->small);
+    pool_close(&heap->large);
+    (void)pthread_mutex_destroy(&heap->lock);
+}
+
+static void heaps_close(mb_client *client)
+{
+    for (int i = 0; client->heaps && i < HEAP_LOCATIONS; i++) {
+        heap_close(&client->heaps->of[i]);
+    }
+    free(client->heaps);
+    client->heaps = NULL;
+}
+
+/* ---- giving back ---- */
+
+static uint64_t give_back(struct heaps *heaps, uint64_t now, uint64_t age)
+{
+    struct chunk_list idle = TAILQ_HEAD_INITIALIZER(idle);
+    uint64_t due = UINT64_MAX;
+    atomic_store(&heaps->idle_at, UINT64_MAX);
+    for (int i = 0; i < HEAP_LOCATIONS; i++) {
+        struct heap *heap = &heaps->of[i];
+        (void)pthread_mutex_lock(&heap->lock);
+        large_flush(heap, now > age ? now - age : 1);
+        uint64_t small = pool_collect_idle(&heap->small, now, age, &idle);
+        uint64_t large = pool_collect_idle(&heap->large, now, age, &idle);
+        (void)pthread_mutex_unlock(&heap->lock);
+        due = small < due ? small : due;
+        due = large < due ? large : due;
+    }
+    (void)heap_plan_look(heaps, due);
+    return pool_release(&idle);
+}
+
+/* Every chunk that is free, the calling thread's cached buffers included. */
+static uint64_t heaps_trim(mb_client *client)
+{
+    cache_flush(client);
+    return give_back(client->heaps, clock_milliseconds(), 0);
+}
+
+static void heaps_maintain(mb_client *client, uint64_t now, enum trim_wish wish)
+{
+    if (wish == TRIM_ASKED || heap_next_look(client->heaps) <= now) {
+        (void)give_back(client->heaps, now, wish == TRIM_ASKED ? 0 : HEAP_IDLE_MS);
+    }
+}
+
+static uint64_t heaps_due(const mb_client *client)
+{
+    return heap_next_look(client->heaps);
+}
+
+static void heaps_add_holders(mb_client *client, struct local_holder *holders)
+{
+    for (int i = 0; i < HEAP_LOCATIONS; i++) {
+        struct heap *heap = &client->heaps->of[i];
+        const struct listing *listing;
+        (void)pthread_mutex_lock(&heap->lock);
+        TAILQ_FOREACH(listing, &heap->listings, in_heap) {
+            holders_add(holders, "buffer", listing->name, listing->buffer->head.size);
+        }
+        (void)pthread_mutex_unlock(&heap->lock);
+    }
+}
+
+/* ---- registering ---- */
+
+__attribute__((constructor)) static void heaps_register(void)
+{
+    static const struct layer_operations operations = {
+        .open = heaps_open,
+        .close = heaps_close,
+        .due = heaps_due,
+        .maintain = heaps_maintain,
+        .trim = heaps_trim,
+        .add_holders = heaps_add_holders,
+        .end_thread = cache_end_thread,
+        .fork_child = cache_forget,
+    };
+    layers_register(LAYER_BUFFERS, &operations);
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Leases chunks for a heap, and gives back those that are idle. */
+#include "client/buffer/pool.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "client/buffer/span.h"
+#include "client/client.h"
+#include "client/clock.h"
+#include "client/error.h"
+#include "client/misuse.h"
+#include "client/reclaim.h"
+
+/* ---- chunks ---- */
+
+static struct chunk *chunk_new(struct pool *pool, uint64_t bytes)
+{
+    uint32_t pages = (uint32_t)(bytes / HEAP_PAGE_BYTES);
+    struct chunk *chunk = calloc(1, sizeof *chunk);
+    struct span *span = calloc(1, sizeof *span);
+    struct span **map = calloc(pages, sizeof(struct span *));
+    if (!chunk || !span || !map) {
+        free(chunk);
+        free(span);
+        free(map);
+        (void)error_set(-ENOMEM, "out of memory for the library's own tables");
+        return NULL;
+    }
+    *chunk = (struct chunk){.pool = pool, .pages = pages, .map = map};
+    *span = (struct span){.chunk = chunk, .pages = pages, .is_free = true};
+    map[0] = map[pages - 1] = span;
+    return chunk;
+}
+
+/* A slab is one allocation. */
+static void chunk_free(struct chunk *chunk)
+{
+    uint32_t page = 0;
+    while (page < chunk->pages) {
+        struct span *span = chunk->map[page];
+        page += span->pages;
+        free(span->slab);
+        free(span);
+    }
+    if (chunk->pool->heap->catch_misuse) {
+        misuse_forget(chunk->base, (size_t)chunk->pages * HEAP_PAGE_BYTES);
+    }
+    free(chunk->map);
+    free(chunk);
+}
+
+/* Frees a chunk that has no memory yet. */
+static void discard(struct chunk *chunk)
+{
+    free(chunk->map[0]);
+    free(chunk->map);
+    free(chunk);
+}
+
+/* ---- making and ending ---- */
+
+void pool_init(struct pool *pool, struct heap *heap, uint64_t chunk_bytes_min, uint64_t chunk_bytes_max)
+{
+    *pool = (struct pool){.heap = heap, .chunk_bytes_min = chunk_bytes_min, .chunk_bytes_max = chunk_bytes_max};
+    TAILQ_INIT(&pool->chunks);
+    RB_INIT(&pool->free);
+}
+
+void pool_close(struct pool *pool)
+{
+    struct chunk *chunk = TAILQ_FIRST(&pool->chunks), *next;
+    for (; chunk; chunk = next) {
+        next = TAILQ_NEXT(chunk, in_pool);
+        chunk_free(chunk);
+    }
+    free(pool->spare);
+}
+
+/* ---- growing ---- */
+
+static int add_chunk(struct pool *pool, uint64_t bytes, bool is_wished)
+{
+    struct heap *heap = pool->heap;
+    mb_lease_options options = MB_LEASE_OPTIONS_INIT;
+    void *address;
+    options.name = "buffers";
+    options.location = heap->location;
+    struct chunk *chunk = chunk_new(pool, bytes);
+    if (!chunk) {
+        return -ENOMEM;
+    }
+    int result = (is_wished ? reclaim_try : reclaim_acquire)(heap->client, bytes, &options, &chunk->lease, &address);
+    if (result < 0) {
+        discard(chunk);
+        return result;
+    }
+    chunk->base = address;
+    if (heap->catch_misuse) {
+        misuse_dead(address, bytes);
+    }
+    (void)pthread_mutex_lock(&heap->lock);
+    TAILQ_INSERT_TAIL(&pool->chunks, chunk, in_pool);
+    span_add_chunk(chunk);
+    pool->leased_bytes += bytes;
+    chunk->idle_since = heap->idle_since =
+        clock_milliseconds(); /* another thread may have found room, so that this one stays unused */
+    heap_unlock(heap);
+    return 0;
+}
+
+/* A quarter of what the pool has, in whole MiB: few leases, and little that is leased for nothing. */
+static uint64_t wished_bytes(const struct pool *pool, uint64_t needed)
+{
+    uint64_t wished = pool->leased_bytes / 4 & ~((UINT64_C(1) << 20) - 1);
+    wished = wished < pool->chunk_bytes_min ? pool->chunk_bytes_min : wished;
+    wished = wished > pool->chunk_bytes_max ? pool->chunk_bytes_max : wished;
+    return wished < needed ? needed : wished;
+}
+
+int pool_grow(struct pool *pool, uint32_t pages)
+{
+    uint64_t needed = (uint64_t)pages * HEAP_PAGE_BYTES;
+    (void)pthread_mutex_lock(&pool->heap->lock);
+    uint64_t wished = wished_bytes(pool, needed);
+    (void)pthread_mutex_unlock(&pool->heap->lock);
+    int result = wished > needed ? add_chunk(pool, wished, true) : -ENOMEM;
+    return result == -ENOMEM || result == -ENOSPC ? add_chunk(pool, needed, false) : result;
+}
+
+/* ---- giving back ---- */
+
+uint64_t pool_collect_idle(struct pool *pool, uint64_t now, uint64_t age, struct chunk_list *ret)
+{
+    uint64_t due = UINT64_MAX;
+    struct chunk *chunk = TAILQ_FIRST(&pool->chunks);
+    while (chunk) {
+        struct chunk *next = TAILQ_NEXT(chunk, in_pool);
+        if (chunk->used_pages == 0 && (chunk->is_lost || chunk->idle_since + age <= now)) {
+            span_withdraw_chunk(chunk);
+            TAILQ_REMOVE(&pool->chunks, chunk, in_pool);
+            TAILQ_INSERT_TAIL(ret, chunk, in_pool);
+            pool->leased_bytes -= (uint64_t)chunk->pages * HEAP_PAGE_BYTES;
+        } else if (chunk->used_pages == 0 && chunk->idle_since + age < due) {
+            due = chunk->idle_since + age;
+        }
+        chunk = next;
+    }
+    return due;
+}
+
+uint64_t pool_release(struct chunk_list *chunks)
+{
+    uint64_t bytes = 0;
+    struct chunk *chunk = TAILQ_FIRST(chunks), *next;
+    for (; chunk; chunk = next) {
+        mb_lease *lease = chunk->lease;
+        next = TAILQ_NEXT(chunk, in_pool);
+        bytes += (uint64_t)chunk->pages * HEAP_PAGE_BYTES;
+        chunk_free(chunk);
+        lease_drop(lease);
+    }
+    return bytes;
+}
