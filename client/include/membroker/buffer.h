@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tracked buffers: memory outside any workspace, counted by references and freed when the last one goes. Included by
- * <membroker.h>.
+ * Tracked buffers: memory outside any workspace, with a reference count. Dropping the last reference frees it. Included
+ * by <membroker.h>.
  *
- * Many small buffers share a lease; large ones have room in leases of their own. What is free is given back to
- * the broker after about a second (mb_trim() does it at once). Functions may be called from any thread unless they say
- * otherwise.
+ * Small buffers share leases; large buffers have leases of their own. The library releases free memory to the broker
+ * after about a second; mb_trim() does so immediately. Any thread may call these functions unless a comment says
+ * otherwise. Common errors: see <membroker.h>.
  */
 #ifndef MEMBROKER_BUFFER_H
 #define MEMBROKER_BUFFER_H
@@ -22,10 +22,10 @@ typedef struct mb_weak mb_weak; /* a reference that does not keep its buffer ali
 
 typedef struct mb_buffer_options {
     size_t size;      /* of this structure; set by MB_BUFFER_OPTIONS_INIT */
-    const char *name; /* shown in this process's own errors, at most 63 bytes; NULL: none. The broker
-                         lists leases, and those of buffers are all called "buffers" */
+    const char *name; /* shown in errors of this process, at most 63 bytes; NULL: none. The broker shows the leases of
+                         buffers, which all have the name "buffers" */
     mb_location location;
-    unsigned flags; /* MB_ZEROED, or 0: the memory holds anything of this process's own */
+    unsigned flags; /* MB_ZEROED, or 0: the memory may contain old data of this process */
 } mb_buffer_options;
 
 #define MB_BUFFER_OPTIONS_INIT                                                                                         \
@@ -34,9 +34,10 @@ typedef struct mb_buffer_options {
     }
 
 /*
- * Allocates `bytes` (at least 1), aligned to 64 (to 16 below 64 bytes), with one reference: the caller's, or
- * the buffer scope's where one is open in this thread. `options` NULL: all defaults. When it does not fit a limit, the
- * client's on_reclaim runs; then -ENOMEM or -ENOSPC with the limit's figures and this process's largest holders.
+ * Allocates `bytes` (at least 1), aligned to 64 bytes (to 16 if smaller than 64 bytes). The buffer has one reference.
+ * It belongs to the caller, or to the buffer scope if one is open in this thread. `options` NULL: all defaults. If the
+ * buffer does not fit a limit, the library calls the client's on_reclaim. If that does not help, the call fails with
+ * -ENOMEM or -ENOSPC; the sentence has the limit, its numbers and the largest holders in this process.
  */
 MB_PUBLIC int mb_buffer_create(mb_client *client, size_t bytes, const mb_buffer_options *options,
                                mb_buffer **ret_buffer);
@@ -47,13 +48,13 @@ MB_PUBLIC mb_buffer *mb_buffer_ref(mb_buffer *buffer);
 /* Drops a reference; the last one frees the memory. Returns NULL. NULL is allowed. */
 MB_PUBLIC mb_buffer *mb_buffer_unref(mb_buffer *buffer);
 
-/* For the cleanup attribute: drops the reference that the variable holds. */
+/* For the cleanup attribute: drops the reference in the variable. */
 MB_PUBLIC void mb_buffer_unrefp(mb_buffer **buffer);
 
 MB_PUBLIC void *mb_buffer_data(const mb_buffer *buffer);
-MB_PUBLIC size_t mb_buffer_size(const mb_buffer *buffer); /* as asked */
+MB_PUBLIC size_t mb_buffer_size(const mb_buffer *buffer); /* as requested */
 
-/* The public head of a buffer: what lets the compiler put the two above into the caller. For the library to write. */
+/* The public head of a buffer, so that the compiler can inline the two functions above. Only the library writes it. */
 struct mb_buffer_head {
     void *data;
     size_t size;
@@ -71,31 +72,31 @@ extern inline __attribute__((__gnu_inline__)) size_t mb_buffer_size(const mb_buf
 }
 #endif
 
-MB_PUBLIC mb_location mb_buffer_location(const mb_buffer *buffer); /* where it is: RAM or MMAP */
-MB_PUBLIC unsigned mb_buffer_references(const mb_buffer *buffer);  /* for looking at; old at once */
+MB_PUBLIC mb_location mb_buffer_location(const mb_buffer *buffer); /* RAM or MMAP */
+MB_PUBLIC unsigned mb_buffer_references(const mb_buffer *buffer);  /* for diagnosis: it may change at any time */
 MB_PUBLIC int mb_buffer_check(const mb_buffer *buffer);            /* 0, or -ESTALE: its lease has ended */
-MB_PUBLIC mb_ref mb_buffer_as_ref(mb_buffer *buffer);              /* borrows the buffer */
+MB_PUBLIC mb_ref mb_buffer_as_ref(mb_buffer *buffer);              /* adds no reference to the buffer */
 
 /* ---- weak references ---- */
 
-/* A weak reference to a buffer that the caller has a reference to. Given back with mb_weak_drop(). */
+/* Creates a weak reference. The caller must have a reference to the buffer. End it with mb_weak_drop(). */
 MB_PUBLIC int mb_weak_create(mb_buffer *buffer, mb_weak **ret_weak);
 
-/* A new reference to the buffer, or NULL once it is gone. */
+/* Returns a new reference to the buffer, or NULL if the buffer is gone. */
 MB_PUBLIC mb_buffer *mb_weak_get(mb_weak *weak);
 
-/* Returns NULL. NULL is allowed. */
+/* Ends a weak reference. Returns NULL. NULL is allowed. */
 MB_PUBLIC mb_weak *mb_weak_drop(mb_weak *weak);
 
 /* ---- scopes ---- */
 
 /*
- * While a buffer scope is open in a thread, it takes the first reference of what that thread creates, and drops it when
- * it ends, unless mb_buffer_keep() gave it to the caller. Scopes nest, and end in reverse order, in the thread that
- * began them: it must not end (pthread_exit()) inside of one.
+ * An open buffer scope owns the first reference of each buffer that its thread creates, and drops it when the scope
+ * ends, unless mb_buffer_keep() gave it to the caller. Scopes nest. They end in reverse order, in the thread that began
+ * them. The thread must not end (pthread_exit()) inside a scope.
  */
 typedef struct mb_buffer_scope {
-    struct mb_buffer_scope *outer; /* the library's from here on */
+    struct mb_buffer_scope *outer; /* private from here on */
     void *first;
     int done;
 } mb_buffer_scope;
@@ -103,43 +104,51 @@ typedef struct mb_buffer_scope {
 MB_PUBLIC void mb_buffer_scope_begin(mb_buffer_scope *scope);
 MB_PUBLIC void mb_buffer_scope_end(mb_buffer_scope *scope);
 
-/* Takes the scope's reference for the caller; returns the buffer. Same thread. */
+/* Moves the scope's reference to the caller. Returns the buffer. Only in the thread of the scope. */
 MB_PUBLIC mb_buffer *mb_buffer_keep(mb_buffer *buffer);
 
 #if defined(__GNUC__)
-/* MB_AUTO_BUFFER mb_buffer *buffer = NULL; drops the reference when the variable goes. */
+/* MB_AUTO_BUFFER mb_buffer *buffer = NULL; drops the reference at the end of the variable's block. */
 #define MB_AUTO_BUFFER __attribute__((__cleanup__(mb_buffer_unrefp)))
-/* MB_BUFFER_SCOPE { ... } ends the scope on every way out of the block. */
+/* MB_BUFFER_SCOPE { ... } is a scope that ends however the program leaves the block. */
 #define MB_BUFFER_SCOPE                                                                                                \
     for (mb_buffer_scope MB_SCOPE_NAME(__LINE__)                                                                       \
              __attribute__((__cleanup__(mb_buffer_scope_end))) = mb_buffer_scope_opened(&MB_SCOPE_NAME(__LINE__));     \
          !MB_SCOPE_NAME(__LINE__).done; MB_SCOPE_NAME(__LINE__).done = 1)
 #endif
 
-/* Begins `scope` and returns its value; what MB_BUFFER_SCOPE is made of. */
+/* Begins `scope` and returns its value. For MB_BUFFER_SCOPE. */
 MB_PUBLIC mb_buffer_scope mb_buffer_scope_opened(mb_buffer_scope *scope);
 
-/* ---- moving data between workspaces and buffers: all of them copy, and check `from` first (-ESTALE) ---- */
+/*
+ * ---- copying between workspaces and buffers ----
+ *
+ * These functions check `from` first: -ESTALE if it is not valid. The workspaces that they copy to are those of the
+ * calling thread.
+ */
 
 /*
- * To the workspace that the current one is nested in; to a tracked buffer where there is none. Returns `from`
- * itself where it is there already, or is a buffer. A new buffer (ret_to->buffer) belongs to the caller.
+ * Copies to the workspace in which the current one is nested, or to a tracked buffer if there is none. *ret_to is
+ * `from` itself if it is already there, or if it is a buffer. The caller owns a new buffer (ret_to->buffer).
  */
 MB_PUBLIC int mb_buffer_leverage(const mb_ref *from, mb_ref *ret_to);
 
 /*
- * To the thread's workspace of that name, whose scope must be open (-ENOENT: no such workspace, -EINVAL: not open).
- * `from` itself where it is there already, or is a buffer.
+ * Copies to the thread's workspace of that name. -ENOENT: there is no such workspace. -EINVAL: its scope is not open.
+ * *ret_to is `from` itself if it is already there, or if it is a buffer.
  */
 MB_PUBLIC int mb_buffer_leverage_to(const mb_ref *from, const char *name, mb_ref *ret_to);
 
-/* To that workspace if it exists and is open, else to a tracked buffer. */
+/* Copies to that workspace if it exists and is open, otherwise to a tracked buffer. */
 MB_PUBLIC int mb_buffer_leverage_or_detach(const mb_ref *from, const char *name, mb_ref *ret_to);
 
-/* To a tracked buffer of its own; for a buffer, another reference to it. */
+/* Copies to a new tracked buffer. If `from` is a buffer, adds a reference to it instead. */
 MB_PUBLIC int mb_buffer_detach(const mb_ref *from, mb_buffer **ret_buffer);
 
-/* To the current workspace, from a buffer as well; `from` itself where it is there already, or none is current. */
+/*
+ * Copies to the current workspace, also from a buffer. *ret_to is `from` itself if it is already there, or if no
+ * workspace is current.
+ */
 MB_PUBLIC int mb_buffer_migrate(const mb_ref *from, mb_ref *ret_to);
 
 #ifdef __cplusplus
