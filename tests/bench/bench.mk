@@ -3,8 +3,8 @@
 # shared library as a user's would.
 
 BENCH_DIR    := $(BUILD)/bench
-BENCH_KERNEL := scratch_malloc buffers_malloc scratch_bump scratch_bump_called kernel_round_trip kernel_first_touch
-BENCH_BROKER := workspace_threads scratch_workspace scratch_workspace_called buffers_tracked broker_round_trip broker_first_touch latency
+BENCH_KERNEL := scratch_malloc buffers_malloc heap_malloc scratch_bump scratch_bump_called kernel_round_trip kernel_first_touch kernel_session kernel_throughput
+BENCH_BROKER := workspace_threads heap_tracked scratch_workspace scratch_workspace_called buffers_tracked broker_round_trip broker_first_touch latency broker_session broker_throughput
 BENCH_PROGRAMS := $(addprefix $(BENCH_DIR)/,$(BENCH_KERNEL) $(BENCH_BROKER))
 BENCH_COMMON := $(call object,tests/bench/measure.c)
 BENCH_RUNS   ?= 7
@@ -17,6 +17,12 @@ $(BUILD)/obj/tests/bench/%_called.o: tests/bench/%.c Makefile | $(GEN_C) $(SETUP
 	$(Q)$(CC) $(CPPFLAGS) -DSCRATCH_CALLED $(ALL_CFLAGS) -c -o $@ $<
 $(call object,$(wildcard tests/bench/*.c)): | $(call need,bench)
 
+# the same loads on our buffers and on malloc()
+$(BUILD)/obj/tests/bench/heap_tracked.o: CPPFLAGS += -DHEAP_TRACKED
+$(BUILD)/obj/tests/bench/heap_tracked.o $(BUILD)/obj/tests/bench/heap_malloc.o: tests/bench/heap_loads.c Makefile | $(GEN_C) $(SETUP) $(call need,bench)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
 $(addprefix $(BENCH_DIR)/,$(BENCH_KERNEL)): $(BENCH_DIR)/%: $(BUILD)/obj/tests/bench/%.o $(BENCH_COMMON)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ -lm
@@ -26,10 +32,12 @@ $(addprefix $(BENCH_DIR)/,$(BENCH_BROKER)): $(BENCH_DIR)/%: $(BUILD)/obj/tests/b
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $(filter %.o,$^) \
 	    -L$(BUILD) -lmembroker -Wl,-rpath,$(abspath $(BUILD)) -lm $(BENCH_LIBS)
 
+$(addprefix $(BENCH_DIR)/,kernel_session kernel_throughput): $(BUILD)/obj/tests/bench/kernel_lender.o
+$(addprefix $(BENCH_DIR)/,kernel_throughput broker_throughput): $(BUILD)/obj/tests/bench/throughput.o
 $(BENCH_DIR)/latency: BENCH_LIBS := -lgsl -lgslcblas -pthread
 
 # these ask for status as membrokerctl does, or speak the protocol themselves, which the public library has no call for
-BENCH_STATIC := $(addprefix $(BENCH_DIR)/,status_while_freeing first_use pool_round_trip scale)
+BENCH_STATIC := $(addprefix $(BENCH_DIR)/,status_while_freeing large_lease first_use pool_round_trip scale)
 $(BENCH_STATIC): $(BENCH_DIR)/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/obj/client/ctl/monitor.o \
                                    $(BUILD)/obj/tests/bench/pool_status.o \
                                    $(BENCH_COMMON) $(CLIENT_O) $(WIRE_O) $(BASE_O)

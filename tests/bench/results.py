@@ -135,14 +135,69 @@ def restart(report):
     yield from table(["", ""], [(names.get(name, plain(name)), number(figures[name])) for name in figures if name != "leases"])
 
 
+LOADS = {
+    "random_small": ("Small blocks in random order", "A random block of 64 B to 1 KiB is freed and another one made, beside 10,000 "
+                     "and 100,000 live ones. Nanoseconds."),
+    "random_large": ("Large blocks in random order", "A random block of 1 to 16 MiB is freed and another one made, beside 20 live "
+                     "ones. Nanoseconds."),
+    "larson": ("Threads that hand blocks on", "Two and eight threads replace blocks of 16 B to 1 KiB that other threads made. "
+               "Nanoseconds a step."),
+    "producer_consumer": ("Producer and consumer", "One thread makes blocks, another one frees them. Nanoseconds a block."),
+    "zeroed": ("Zeroed memory", "A zeroed block of 100 MiB, after one that was written; it is not touched. Microseconds."),
+    "memory_large": ("Memory of large blocks", "Bytes for each byte that was asked for, in a steady state of 256 MiB."),
+    "memory_small": ("Memory of small blocks", "Bytes for each byte that was asked for, in a steady state of 64 MiB."),
+    "memory_65": ("Memory of blocks of 65 bytes", "Bytes for each byte that was asked for, in a steady state of 32 MiB."),
+}
+
+
+def load(name):
+    def lines(report):
+        whos = report["figures"][name]
+        yield LOADS[name][1]
+        yield ""
+        yield from table([""] + list(whos), [
+            [plain(figure)] + ["" if figure.startswith("leased") and who != "tracked" else number(whos[who][figure]) for who in whos]
+            for figure in whos["tracked"]])
+    return lines
+
+
+def sides(sentence):
+    """A table with a column for each contestant, of the figures that any of them has."""
+    def lines_of(group):
+        def lines(report):
+            whos = report["figures"][group]
+            yield sentence
+            yield ""
+            names = list(dict.fromkeys(name for who in whos for name in whos[who]))
+            yield from table([""] + [who.replace("broker", "membroker") for who in whos], [
+                [plain(name)] + [number(whos[who][name]) if name in whos[who] else "" for who in whos] for name in names])
+        return lines
+    return lines_of
+
+
+SIDES = {
+    "round_trip_one_core_us": ("Round trips on one core", sides(
+        "The same, with the client and the server on one core. Microseconds.")),
+    "session": ("Sessions", sides("To connect, say hello and disconnect, in microseconds; memory in bytes.")),
+    "throughput": ("Throughput", sides(
+        "64 clients acquire and release 64 KiB without a pause. The kernel's server only makes, sends and truncates memfds. "
+        "Borrows a second, and the server's processor time for one.")),
+    "large_lease_ms": ("A large lease", sides("1 GiB. Milliseconds.")),
+}
+
 GROUPS = {"scratch_ns": ("Scratch loop", scratch), "buffers_ns": ("Tracked buffers", buffers),
           "threads_per_us": ("Threads", threads), "round_trip_us": ("Round trips", round_trip),
           "first_touch_ms": ("First touch", first_touch), "first_use_ms": ("First use", first_use),
           "status_while_freeing": ("Status while memory is freed", freeing), "scale": ("Scale", scale),
-          "latency": ("Latency under load", latency), "restart": ("Restart", restart)}
+          "latency": ("Latency under load", latency), "restart": ("Restart", restart),
+          **{name: (LOADS[name][0], load(name)) for name in LOADS},
+          **{group: (title, lines(group)) for group, (title, lines) in SIDES.items()}}
 
 
 def aim_of(report, name):
+    if name in report.get("floors", {}):
+        least = report["floors"][name]
+        return "at least %.4g%s" % (least, MISSED if report["ratios"][name] < least else "")
     if name not in report["aims"]:
         return ""
     return "at most %.4g%s" % (report["aims"][name], MISSED if report["ratios"][name] > report["aims"][name] else "")
