@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "proto/base/limit_kind.h"
+#include "proto/base/location.h"
 
 enum {
     MESSAGE_BYTES_MAX = 65536, /* of a frame's payload */
@@ -36,7 +37,6 @@ enum {
 #define LIMIT_OFF     UINT64_MAX       /* a limit that is switched off; absent in an answer */
 #define LIMIT_DEFAULT (UINT64_MAX - 1) /* a limit that the client's Hello does not mention */
 
-enum location { LOCATION_UNSPECIFIED, LOCATION_RAM, LOCATION_MMAP, LOCATION_AUTO };
 enum huge_pages { HUGE_PAGES_NEVER, HUGE_PAGES_TRY, HUGE_PAGES_ALWAYS };
 
 /* Who pays for the pages of a RAM lease: whose cgroup they are charged to. */

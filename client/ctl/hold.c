@@ -18,6 +18,7 @@
 #include "client/ctl/print.h"
 #include "membroker.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/location.h"
 #include "proto/base/size.h"
 
 struct hold {
@@ -50,17 +51,22 @@ static int parse_node(const char *text, int32_t *ret)
     return CTL_DONE;
 }
 
+static int parse_location(const char *text, mb_location *ret)
+{
+    *ret = (mb_location)location_named(text);
+    return location_named(text) != LOCATION_UNSPECIFIED
+               ? CTL_DONE
+               : ctl_usage("--location `%s`: " LOCATION_NAMES " is expected", text);
+}
+
 static int take_option(struct hold *hold, int letter)
 {
-    static const char *const locations[] = {"ram", "mmap", "auto", NULL};
     static const char *const huge[] = {"never", "try", "always", NULL};
     uint32_t milliseconds = 0;
     int choice = 0, result;
     switch (letter) {
     case 'l':
-        result = parse_choice("--location", optarg, locations, MB_LOCATION_RAM, &choice);
-        hold->lease.location = result == CTL_DONE ? (mb_location)choice : MB_LOCATION_RAM;
-        return result;
+        return parse_location(optarg, &hold->lease.location);
     case 'u':
         result = parse_choice("--huge", optarg, huge, MB_HUGE_PAGES_NEVER, &choice);
         hold->lease.huge_pages = result == CTL_DONE ? (mb_huge_pages)choice : MB_HUGE_PAGES_NEVER;
@@ -160,7 +166,7 @@ static void print_grant(const struct ctl_options *options, const mb_client *clie
                         bool is_until_signal)
 {
     char bytes[SIZE_TEXT_BYTES], ttl[SIZE_TEXT_BYTES];
-    const char *location = mb_lease_location(lease) == MB_LOCATION_RAM ? "ram" : "mmap";
+    const char *location = location_name((enum location)mb_lease_location(lease));
     if (options->json) {
         (void)print_json(json_pack("{s:I,s:I,s:s,s:I,s:I}", "lease", (json_int_t)mb_lease_id(lease), "bytes",
                                    (json_int_t)mb_lease_bytes(lease), "location", location, "ttl_ms",

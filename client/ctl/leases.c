@@ -4,11 +4,6 @@
 #include "client/ctl/print.h"
 #include "proto/base/size.h"
 
-static const char *location_name(enum location location)
-{
-    return location == LOCATION_RAM ? "ram" : "mmap";
-}
-
 static const char *charge_name(enum charged_to charge)
 {
     return charge == CHARGE_BROKER ? "broker" : charge == CHARGE_CLIENT ? "client" : "";

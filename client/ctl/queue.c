@@ -4,11 +4,6 @@
 #include "client/ctl/print.h"
 #include "proto/base/size.h"
 
-static const char *location_name(enum location location)
-{
-    return location == LOCATION_AUTO ? "auto" : location == LOCATION_MMAP ? "mmap" : "ram";
-}
-
 /* Whose request it is, is not told to everybody: such an entry has no session. */
 static json_t *client_json(const struct queue_entry *entry)
 {

@@ -30,11 +30,6 @@ static json_t *holders_json(const struct holder *holders, size_t count)
     return array;
 }
 
-static const char *location_name(enum location location)
-{
-    return location == LOCATION_AUTO ? "auto" : location == LOCATION_MMAP ? "mmap" : "ram";
-}
-
 /* The figures: of bytes, or for max_leases of leases. */
 static json_t *refusal_json(const struct why_entry *entry)
 {
@@ -100,15 +95,19 @@ static void print_bytes(const struct refusal *refusal)
 
 static void print_limit(const struct why_entry *entry)
 {
-    static const char *const either[] = {[LOCATION_RAM] = "RAM, or a file", [LOCATION_MMAP] = "a file, or RAM"};
-    static const char *const words[] = {[LOCATION_RAM] = "RAM", [LOCATION_MMAP] = "a file"};
     char asked[SIZE_TEXT_BYTES];
     if (entry->refusal.limit_kind == LIMIT_KIND_LEASES) {
         print_leases(&entry->refusal);
         return;
     }
-    printf("  asked for %s in %s; ", size_to_text(entry->refusal.asked_bytes, asked),
-           (entry->either ? either : words)[entry->location == LOCATION_RAM ? LOCATION_RAM : LOCATION_MMAP]);
+    printf("  asked for %s in %s", size_to_text(entry->refusal.asked_bytes, asked), location_place(entry->location));
+    FOR_EACH_LOCATION(other)
+    {
+        if (entry->either && other != entry->location) {
+            printf(", or %s", location_place(other));
+        }
+    }
+    printf("; ");
     if (entry->refusal.limit_kind == LIMIT_KIND_PAUSED) {
         printf("no RAM %s granted %s\n", entry->is_over ? "was" : "is", entry->is_over ? "then" : "now");
     } else {

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "client/workspace/workspace.h"
+#include "proto/base/location.h"
 #include "proto/base/size.h"
 #include "proto/base/text.h"
 
@@ -51,21 +52,16 @@ void mb_workspace_stats(const mb_workspace *workspace, mb_workspace_statistics *
     spill_sum(&workspace->spill, true, &ret->pinned_bytes, &ret->pinned_count);
 }
 
-static const char *location_word(mb_location location)
-{
-    return location == MB_LOCATION_RAM ? "RAM" : location == MB_LOCATION_MMAP ? "MMAP" : "AUTO";
-}
-
 static void print_one(const mb_workspace *workspace, FILE *out)
 {
     mb_workspace_statistics stats;
     char size[SIZE_TEXT_BYTES], largest[SIZE_TEXT_BYTES], spilled[SIZE_TEXT_BYTES], pinned[SIZE_TEXT_BYTES];
     mb_workspace_stats(workspace, &stats);
     (void)fprintf(out, "%-24s %-4s %10s %12s %10s %10s %10" PRIu64 " %14" PRIu64 " %14" PRIu64 " %14" PRIu64 "\n",
-                  workspace->name, location_word(stats.location), size_to_text(stats.current_size, size),
-                  size_to_text(stats.max_cycle_bytes, largest), size_to_text(stats.total_spilled_bytes, spilled),
-                  size_to_text(stats.total_pinned_bytes, pinned), stats.cycles, stats.current_size,
-                  stats.total_spilled_bytes, stats.total_pinned_bytes);
+                  workspace->name, location_title((enum location)stats.location),
+                  size_to_text(stats.current_size, size), size_to_text(stats.max_cycle_bytes, largest),
+                  size_to_text(stats.total_spilled_bytes, spilled), size_to_text(stats.total_pinned_bytes, pinned),
+                  stats.cycles, stats.current_size, stats.total_spilled_bytes, stats.total_pinned_bytes);
 }
 
 void mb_workspace_print_stats(FILE *out)

@@ -16,7 +16,7 @@ static void read_acquire(const struct acquire_request *asked, uint64_t file_byte
     ret->ttl_ms = asked->ttl_ms;
     ret->learned = asked->learned;
     ret->use_learned = asked->use_learned;
-    ret->location = asked->location == LOCATION_UNSPECIFIED ? LOCATION_RAM : asked->location;
+    ret->location = asked->location == LOCATION_UNSPECIFIED ? LOCATION_DEFAULT : asked->location;
     memcpy(ret->name, asked->name, sizeof ret->name);
     memcpy(ret->file, asked->file, sizeof ret->file);
     ret->wish = (struct page_wish){.has_huge_pages = asked->has_huge_pages,
@@ -32,7 +32,7 @@ static void read_extend(const struct extend_request *asked, struct demand *ret)
     ret->repeats = asked->repeats;
     ret->asked_bytes = asked->bytes;
     ret->wait_ms = asked->wait_ms;
-    ret->location = LOCATION_RAM;
+    ret->location = LOCATION_DEFAULT;
     ret->wish = (struct page_wish){.numa_node = -1, .prefault = asked->prefault};
 }
 
@@ -67,13 +67,13 @@ static bool broker_prefaults(const struct quota *class, const struct page_wish *
 static struct segment_options options_of_new(const struct quota *class, const struct demand *demand)
 {
     const struct page_wish *wish = &demand->wish;
-    bool may_be_ram = demand->location != LOCATION_MMAP;
-    bool inherits = !wish->has_huge_pages && class->has_huge_pages && may_be_ram;
+    bool has_options = location_has_page_options(location_first(demand->location));
+    bool inherits = !wish->has_huge_pages && class->has_huge_pages && has_options;
     return (struct segment_options){
         .huge_pages = huge_pages_under(class, inherits ? class->huge_pages : wish->huge_pages),
         .numa_node = wish->numa_node,
         .interleave = wish->interleave,
-        .prefault = may_be_ram && broker_prefaults(class, wish),
+        .prefault = has_options && broker_prefaults(class, wish),
     };
 }
 
@@ -82,7 +82,7 @@ static struct segment_options options_of_extension(const struct quota *class, co
                                                    const struct page_wish *wish)
 {
     struct segment_options options = {.numa_node = -1};
-    if (lease && location_is_memory(lease->location)) {
+    if (lease && location_has_page_options(lease->location)) {
         options = lease->options;
         options.huge_pages = huge_pages_under(class, options.huge_pages);
         options.prefault = broker_prefaults(class, wish);
@@ -105,7 +105,7 @@ void demand_resolve(const struct broker *broker, const struct session *session, 
     } else {
         const struct lease *lease = lease_table_find(&broker->leases, demand->lease);
         lease = lease && lease->session == session ? lease : NULL;
-        demand->location = lease ? lease->location : LOCATION_RAM;
+        demand->location = lease ? lease->location : LOCATION_DEFAULT;
         demand->options = options_of_extension(class, lease, &demand->wish);
     }
     bool is_huge = demand->options.huge_pages != HUGE_PAGES_NEVER;

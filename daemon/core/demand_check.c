@@ -8,7 +8,6 @@
 #define REQUEST_BYTES_MAX (UINT64_C(1) << 56)
 
 static bool check_size(struct step *step, const struct session *session, const struct demand *demand)
-
 {
     uint64_t bytes = demand->asked_bytes;
     if (bytes == 0 || bytes > REQUEST_BYTES_MAX) {
@@ -39,8 +38,9 @@ static bool check_ttl(struct step *step, const struct session *session, const st
 static bool check_options(struct step *step, const struct session *session, const struct demand *demand)
 {
     const struct page_wish *wish = &demand->wish;
-    bool ram_only = wish->huge_pages != HUGE_PAGES_NEVER || wish->numa_node >= 0 || wish->prefault || wish->interleave;
-    if (demand->location == LOCATION_MMAP && ram_only) {
+    bool has_options =
+        wish->huge_pages != HUGE_PAGES_NEVER || wish->numa_node >= 0 || wish->prefault || wish->interleave;
+    if (has_options && !location_has_page_options(location_first(demand->location))) {
         answer_error(
             step, session->peer, demand->request_id, ERROR_INVALID,
             "huge pages, NUMA placement and prefault go with location RAM or AUTO only; a mapped file is always "

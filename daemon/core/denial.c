@@ -14,7 +14,7 @@ struct denial denial_of_leases(const struct principal *full)
 {
     return (struct denial){.code = ERROR_TOO_MANY,
                            .full = full,
-                           .location = LOCATION_RAM,
+                           .location = LOCATION_DEFAULT,
                            .excess = {.account = &full->account,
                                       .limit_bytes = full->quota.max_leases,
                                       .used_bytes = full->leases,

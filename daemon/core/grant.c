@@ -82,7 +82,7 @@ static struct lease *begin_lease(struct step *step, struct session *session, con
         return NULL;
     }
     broker->next_lease++;
-    lease->may_spill = demand->location == LOCATION_AUTO && demand->options.huge_pages != HUGE_PAGES_ALWAYS;
+    lease->may_spill = location_is_choice(demand->location) && demand->options.huge_pages != HUGE_PAGES_ALWAYS;
     lease->client_prefaults = demand->wish.prefault && !demand->options.prefault;
     lease->learned = demand->learned;
     lease->is_remembered = demand->use_learned;
@@ -93,8 +93,8 @@ static struct lease *begin_lease(struct step *step, struct session *session, con
 static bool fits_pool(const struct session *session, const struct demand *demand)
 {
     const struct segment_options *options = &demand->options;
-    return demand->location != LOCATION_MMAP && options->huge_pages == HUGE_PAGES_NEVER && options->numa_node < 0 &&
-           !options->interleave && session->share->class->quota.charge != CHARGE_CLIENT;
+    return location_has_pool(location_first(demand->location)) && options->huge_pages == HUGE_PAGES_NEVER &&
+           options->numa_node < 0 && !options->interleave && session->share->class->quota.charge != CHARGE_CLIENT;
 }
 
 /* Gets a ready segment, or the charge for one to be made. False: it does not fit now. */

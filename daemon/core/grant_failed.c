@@ -112,18 +112,18 @@ static bool spill(struct step *step, struct segment *segment)
     struct lease *lease = segment->lease;
     struct denial denial;
     struct charge charge;
-    if (lease->state != LEASE_MAKING || !lease->may_spill || !location_is_memory(segment->charge.location)) {
+    enum location next = location_facts[segment->charge.location].spills_to;
+    if (lease->state != LEASE_MAKING || !lease->may_spill || next == LOCATION_UNSPECIFIED) {
         return false;
     }
-    if (!place_bytes(step, &lease->session->account, segment->least_bytes, LOCATION_MMAP, FILE_NEVER, &charge,
-                     &denial)) {
+    if (!place_bytes(step, &lease->session->account, segment->least_bytes, next, FILE_NEVER, &charge, &denial)) {
         return false;
     }
     host_room_uncount(step->broker, segment);
     charge_release(&segment->charge);
     segment->charge = charge;
     segment->options = (struct segment_options){.numa_node = -1};
-    lease->location = LOCATION_MMAP;
+    lease->location = next;
     (void)segment_begin_making(step, segment);
     return true;
 }

@@ -40,12 +40,8 @@ void account_deinit(struct account *account)
 
 enum ledger_limit ledger_limit_of(enum location location)
 {
-    static const enum ledger_limit limits[LOCATIONS] = {
-        [LOCATION_RAM] = LEDGER_MAX_PHYSICAL_BYTES,
-        [LOCATION_MMAP] = LEDGER_MAX_MAPPED_BYTES,
-    };
     assert(location_holds_bytes(location));
-    return limits[location];
+    return location_facts[location].limit;
 }
 
 bool ledger_limit_counts(enum ledger_limit limit, enum location location)
@@ -89,10 +85,9 @@ uint64_t account_held(const struct account *account)
     return ledger_counted(account->used, LEDGER_MAX_BYTES) - ledger_counted(account->freeing, LEDGER_MAX_BYTES);
 }
 
-/* Reserves are of memory. */
 uint64_t account_unfilled_reserve(const struct account *account)
 {
-    return size_subtract_floored(account->reserve_bytes, account_used(account, LEDGER_MAX_PHYSICAL_BYTES));
+    return size_subtract_floored(account->reserve_bytes, account->used[LOCATION_RESERVED]);
 }
 
 bool account_is_descendant_of(const struct account *account, const struct account *other)
@@ -105,11 +100,11 @@ bool account_is_descendant_of(const struct account *account, const struct accoun
 }
 
 /* What the host holds back from this account for others' reserves; or what it would if they used nothing. */
-static uint64_t held_back(const struct account *host, const struct account *account, bool all)
+static uint64_t held_back(const struct account *host, const struct account *account, enum ledger_limit limit, bool all)
 {
     const struct account *other;
     uint64_t bytes = 0;
-    if (!host->reserves) {
+    if (!host->reserves || !ledger_limit_counts(limit, LOCATION_RESERVED)) {
         return 0;
     }
     LIST_FOREACH(other, host->reserves, in_reserves) {
@@ -121,7 +116,7 @@ static uint64_t held_back(const struct account *host, const struct account *acco
 
 uint64_t account_held_back(const struct account *account, const struct account *asking, enum ledger_limit limit)
 {
-    return limit == LEDGER_MAX_MAPPED_BYTES ? 0 : held_back(account, asking, false);
+    return held_back(account, asking, limit, false);
 }
 
 static uint64_t sum(uint64_t a, uint64_t b, uint64_t c)
@@ -160,7 +155,7 @@ static void excess_consider(struct ledger_excess *excess, const struct account *
     bool suffice = ledger_counted(account->freeing, limit) &&
                    room(limit_bytes, sum(used - ledger_counted(account->freeing, limit), reserved, claimed)) >= asked;
     bool tighter = !excess->account || free_bytes <= room(excess->limit_bytes, ledger_taken(excess));
-    uint64_t others = limit == LEDGER_MAX_MAPPED_BYTES ? 0 : held_back(account, asking, true);
+    uint64_t others = held_back(account, asking, limit, true);
     bool fits_ever = room(limit_bytes, others) >= asked && (!excess->account || excess->fits_ever);
     bool is_hosts_alone = account->reserves && (!excess->account || excess->is_hosts_alone);
     bool all_suffice = suffice && (!excess->account || excess->frees_suffice);

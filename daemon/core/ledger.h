@@ -23,8 +23,6 @@
 
 enum { ACCOUNT_ABOVE_MAX = 5 };
 
-enum ledger_limit { LEDGER_MAX_BYTES, LEDGER_MAX_PHYSICAL_BYTES, LEDGER_MAX_MAPPED_BYTES, LEDGER_LIMITS };
-
 struct account {
     struct account *above[ACCOUNT_ABOVE_MAX]; /* the host's last; NULL: none */
     const char *whose;                        /* such as "host", "client" or "class training"; outlives the account */

@@ -7,14 +7,19 @@
 
 #include "daemon/core/reserve.h"
 
+/* Whether the limit counts the pool's bytes. */
+static bool pool_counts(const struct broker *broker, const struct denial *denial)
+{
+    return denial->excess.account == &broker->host && ledger_limit_counts(denial->excess.limit, LOCATION_POOLED);
+}
+
 /* Whether the pool's bytes are in the way of it, and nothing that stays when they are gone. */
 static bool pool_is_in_the_way(const struct broker *broker, struct account *account, uint64_t bytes,
                                const struct denial *denial)
 {
     struct ledger_excess excess;
     struct charge charge;
-    if (denial->excess.account != &broker->host || denial->is_paused ||
-        denial->excess.limit == LEDGER_MAX_MAPPED_BYTES || !denial->excess.fits_ever) {
+    if (!pool_counts(broker, denial) || denial->is_paused || !denial->excess.fits_ever) {
         return false;
     }
     if (ledger_reserve(account, denial->location, bytes, &charge, &excess) == LEDGER_E_LIMIT) {
@@ -27,8 +32,7 @@ static bool pool_is_in_the_way(const struct broker *broker, struct account *acco
 /* The pool's part in a refusal by the host. */
 static void name_pool(const struct broker *broker, struct denial *denial)
 {
-    bool counts = denial->excess.account == &broker->host && denial->excess.limit != LEDGER_MAX_MAPPED_BYTES;
-    denial->pool_bytes = counts ? pool_bytes(&broker->pool) : 0;
+    denial->pool_bytes = pool_counts(broker, denial) ? pool_bytes(&broker->pool) : 0;
 }
 
 /*
@@ -58,18 +62,18 @@ bool place_bytes(struct step *step, struct account *account, uint64_t bytes, enu
                  enum file_choice files, struct charge *ret_charge, struct denial *ret_denial)
 {
     struct denial in_ram;
-    if (wanted != LOCATION_AUTO || files == FILE_NEVER) {
-        enum location location = wanted == LOCATION_AUTO ? LOCATION_RAM : wanted;
-        return place_in(step, account, bytes, location, ret_charge, ret_denial);
+    enum location first = location_first(wanted), next = location_next(wanted, first);
+    if (next == LOCATION_UNSPECIFIED || files == FILE_NEVER) {
+        return place_in(step, account, bytes, first, ret_charge, ret_denial);
     }
-    if (place_in(step, account, bytes, LOCATION_RAM, ret_charge, &in_ram)) {
+    if (place_in(step, account, bytes, first, ret_charge, &in_ram)) {
         return true;
     }
     if (in_ram.excess.frees_suffice && files == FILE_UNLESS_FREEING) { /* RAM that is on its way back is waited for */
         *ret_denial = in_ram;
         return false;
     }
-    if (place_in(step, account, bytes, LOCATION_MMAP, ret_charge, ret_denial)) {
+    if (place_in(step, account, bytes, next, ret_charge, ret_denial)) {
         return true;
     }
     if (in_ram.excess.fits_ever && !ret_denial->excess.fits_ever) {

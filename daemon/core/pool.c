@@ -87,10 +87,10 @@ static bool move_charge(struct broker *broker, struct segment *segment, struct a
     struct ledger_excess excess;
     uint64_t bytes = segment->charge.bytes;
     charge_release(&segment->charge);
-    if (ledger_reserve(account, LOCATION_RAM, bytes, &segment->charge, &excess) == 0) {
+    if (ledger_reserve(account, LOCATION_POOLED, bytes, &segment->charge, &excess) == 0) {
         return true;
     }
-    ledger_restore(&broker->pool.account, LOCATION_RAM, bytes, &segment->charge);
+    ledger_restore(&broker->pool.account, LOCATION_POOLED, bytes, &segment->charge);
     return false;
 }
 
@@ -123,7 +123,7 @@ void pool_return(struct step *step, struct segment *segment)
     uint64_t bytes = segment->charge.bytes;
     struct pool_size *size = pool_size_find(pool, bytes);
     charge_release(&segment->charge);
-    ledger_restore(&pool->account, LOCATION_RAM, bytes, &segment->charge);
+    ledger_restore(&pool->account, LOCATION_POOLED, bytes, &segment->charge);
     assert(size);
     size->ready++;
     TAILQ_INSERT_HEAD(&pool->ready, segment, in_pool);
@@ -165,7 +165,7 @@ static void make(struct step *step, struct pool_size *size)
     struct denial denial;
     struct charge charge;
     struct segment *segment = calloc(1, sizeof *segment);
-    if (!segment || !reserve_bytes(broker, &broker->pool.account, size->bytes, LOCATION_RAM, &charge, &denial)) {
+    if (!segment || !reserve_bytes(broker, &broker->pool.account, size->bytes, LOCATION_POOLED, &charge, &denial)) {
         free(segment);
         broker->pool.paused_until = step->now + PAUSE;
         return;

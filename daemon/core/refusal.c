@@ -108,7 +108,7 @@ static void write_figures(char *sentence, const struct denial *denial, const str
         append_free(sentence, refusal->free_bytes);
     } else {
         append(sentence, "%s of %s were asked for, and the %s's %s is %s, of which %s are used", asked,
-               denial->location == LOCATION_RAM ? "RAM" : "mapped files", refusal->whose, refusal->limit, limit, used);
+               location_contents(denial->location), refusal->whose, refusal->limit, limit, used);
         append_claimed(sentence, refusal);
         append_free(sentence, refusal->free_bytes);
     }

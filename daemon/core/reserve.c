@@ -12,10 +12,9 @@ static bool frees_suffice(const struct broker *broker, uint64_t bytes)
     return freeing && !host_room_is_paused(broker) && wanted <= size_add_saturated(host_room_bytes(broker), freeing);
 }
 
-static void deny_host(const struct broker *broker, uint64_t bytes, struct denial *ret)
+static void deny_host(const struct broker *broker, uint64_t bytes, enum location location, struct denial *ret)
 {
-    *ret =
-        (struct denial){.code = ERROR_HOST_MEMORY, .location = LOCATION_RAM, .is_paused = host_room_is_paused(broker)};
+    *ret = (struct denial){.code = ERROR_HOST_MEMORY, .location = location, .is_paused = host_room_is_paused(broker)};
     ret->excess = (struct ledger_excess){.account = &broker->host,
                                          .limit = LEDGER_MAX_PHYSICAL_BYTES,
                                          .limit_bytes = broker->host_available_bytes,
@@ -43,7 +42,7 @@ bool reserve_bytes(struct broker *broker, struct account *account, uint64_t byte
         if (fits) {
             charge_release(&charge);
         }
-        deny_host(broker, bytes, ret_denial);
+        deny_host(broker, bytes, location, ret_denial);
         return false;
     }
     if (!fits) {

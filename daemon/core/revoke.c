@@ -19,6 +19,8 @@
  */
 #include "daemon/core/revoke.h"
 
+#include <string.h>
+
 #include "daemon/core/answer.h"
 #include "daemon/core/ending.h"
 #include "daemon/core/estimate.h"
@@ -76,7 +78,7 @@ static uint64_t needed(const struct ledger_excess *excess)
 /* What was marked for this or another request. */
 static uint64_t coming(const struct broker *broker, const struct account *account, enum ledger_limit limit)
 {
-    bool has_vain = account == &broker->host && limit != LEDGER_MAX_MAPPED_BYTES;
+    bool has_vain = account == &broker->host && ledger_limit_counts(limit, LOCATION_POOLED);
     return size_subtract_floored(ledger_counted(account->revoking, limit), has_vain ? broker->revoking_vain : 0);
 }
 
@@ -90,8 +92,7 @@ static void note_need(const struct broker *broker, struct session *session, cons
         }
         if (account->needed_in_pass != broker->pass) {
             account->needed_in_pass = broker->pass;
-            account->needed_bytes[LEDGER_MAX_BYTES] = account->needed_bytes[LEDGER_MAX_PHYSICAL_BYTES] =
-                account->needed_bytes[LEDGER_MAX_MAPPED_BYTES] = 0;
+            memset(account->needed_bytes, 0, sizeof account->needed_bytes);
         }
         uint64_t *need = &account->needed_bytes[excess->limit];
         *need = needed(excess) > *need ? needed(excess) : *need;

@@ -101,7 +101,7 @@ static uint64_t lacking(const struct broker *broker, const struct denial *denial
 {
     const struct ledger_excess *excess = &denial->excess;
     uint64_t comes = ledger_counted(excess->account->freeing, denial_limit(denial));
-    bool has_pool = excess->account == &broker->host && denial_limit(denial) != LEDGER_MAX_MAPPED_BYTES;
+    bool has_pool = excess->account == &broker->host && ledger_limit_counts(denial_limit(denial), LOCATION_POOLED);
     comes += has_pool ? pool_bytes(&broker->pool) : 0;
     return ledger_lacks(excess, denial->full ? 0 : comes);
 }
@@ -157,12 +157,13 @@ static struct outlook look_ahead(struct explanation *explanation, struct session
         outlook.earliest_ms = earliest_for(explanation, session, &outlook.denial);
         return outlook;
     }
-    if (wish->location != LOCATION_AUTO) {
-        return look_in(explanation, session, wish, wish->location);
+    enum location location = location_first(wish->location);
+    struct outlook best = look_in(explanation, session, wish, location);
+    while ((location = location_next(wish->location, location)) != LOCATION_UNSPECIFIED) {
+        struct outlook other = look_in(explanation, session, wish, location);
+        best = other.earliest_ms < best.earliest_ms ? other : best;
     }
-    struct outlook in_ram = look_in(explanation, session, wish, LOCATION_RAM);
-    struct outlook in_file = look_in(explanation, session, wish, LOCATION_MMAP);
-    return in_file.earliest_ms < in_ram.earliest_ms ? in_file : in_ram;
+    return best;
 }
 
 /* The figures as they are now, with what those before it in the queue claim. */
@@ -171,7 +172,7 @@ static void explain(struct explanation *explanation, struct session *session, co
 {
     struct outlook outlook = look_ahead(explanation, session, wish);
     const struct denial *denial = &outlook.denial;
-    entry->either = wish->location == LOCATION_AUTO;
+    entry->either = location_is_choice(wish->location);
     entry->location = outlook.location;
     entry->earliest_ms = outlook.earliest_ms;
     denial_figures(denial, &entry->refusal);

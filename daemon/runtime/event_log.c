@@ -40,11 +40,6 @@ static const char *who(const char *client, uint64_t session, int32_t pid, uint32
     return text;
 }
 
-static const char *location_words(enum location location)
-{
-    return location == LOCATION_RAM ? "RAM" : "a file";
-}
-
 /* ---- endings ---- */
 
 static void write_cause(const struct effect_ended *ended, char *text, size_t size)
@@ -86,7 +81,7 @@ void event_log_ended(const struct effect_ended *ended)
     }
     write_cause(ended, cause, sizeof cause);
     log_line(level, &about, "lease %llu%s (%s in %s) of %s %s: %s", (unsigned long long)ended->lease, name,
-             size_to_text(ended->bytes, bytes), location_words(ended->location),
+             size_to_text(ended->bytes, bytes), location_place(ended->location),
              who(ended->client, peer->session, peer->identity.pid, peer->identity.uid, of),
              ended->reason == END_EXPIRED ? "expired" : "ended", cause);
 }
@@ -100,11 +95,11 @@ static void log_grant(const struct peer *peer, const struct grant_reply *grant)
     size_to_text(grant->bytes, bytes);
     if (grant->extents > 1) {
         log_line(LOG_LEVEL_DEBUG, &about, "extended lease %llu by %s in %s, to %u segments, for process %d (uid %u)",
-                 (unsigned long long)grant->lease, bytes, location_words(grant->location), grant->extents,
+                 (unsigned long long)grant->lease, bytes, location_place(grant->location), grant->extents,
                  peer->identity.pid, peer->identity.uid);
     } else {
         log_line(LOG_LEVEL_DEBUG, &about, "granted lease %llu, %s in %s with a TTL of %s, to process %d (uid %u)",
-                 (unsigned long long)grant->lease, bytes, location_words(grant->location),
+                 (unsigned long long)grant->lease, bytes, location_place(grant->location),
                  duration_to_text(grant->ttl_ms, ttl), peer->identity.pid, peer->identity.uid);
     }
 }
