@@ -27,8 +27,8 @@ bool broker_keep_session(const struct broker *broker, uint64_t id, struct kept_s
 
 bool broker_keep_segment(const struct broker *broker, uint64_t id, struct kept_segment *ret)
 {
-    const struct segment *segment = segment_tree_next(broker, id - 1);
-    if (!segment || segment->id != id || segment->state != SEGMENT_LIVE) {
+    const struct segment *segment = segment_find(broker, id);
+    if (!segment || segment->state != SEGMENT_LIVE) {
         return false;
     }
     const struct lease *lease = segment->lease;
@@ -93,19 +93,20 @@ int broker_restore_session(struct broker *broker, const struct kept_session *kep
         return -EEXIST;
     }
     struct share *share = share_join(&broker->principals, &kept->identity, kept->name);
-    struct session *session = share ? session_new(&broker->sessions, kept->id, &kept->identity, &kept->limits) : NULL;
+    const struct session_terms terms = {
+        .id = kept->id,
+        .identity = &kept->identity,
+        .limits = &kept->limits,
+        .token = &kept->token,
+        .name = kept->name,
+        .room = &kept->room,
+        .peer = peer,
+    };
+    struct session *session = session_new(&broker->sessions, &broker->principals, share, &terms);
     if (!session) {
-        if (share) {
-            share_leave(&broker->principals, share);
-        }
         return -ENOMEM;
     }
-    session_join(&broker->principals, session, share);
-    session->token = kept->token;
-    session->peer = peer;
     session->renewed_at = now;
-    memcpy(session->name, kept->name, sizeof session->name);
-    session_set_room(session, &kept->room);
     session_detach(&broker->sessions, session, now + grace);
     skip(&broker->next_session, kept->id);
     return 0;
@@ -185,10 +186,23 @@ static bool contradicts(const struct broker *broker, const struct lease *lease, 
                       lease->slot != kept->slot || lease->extents >= LEASE_EXTENTS_MAX));
 }
 
+/* Enters a segment that is there already, charged whatever the limits are. */
+static void enter_segment(struct broker *broker, struct segment *segment, const struct kept_segment *kept,
+                          struct account *account, void *handle)
+{
+    segment->id = kept->id;
+    segment->has_huge_pages = kept->has_huge_pages;
+    segment->options = kept->options;
+    segment->key = kept->key;
+    segment->handle = handle;
+    ledger_restore(account, kept->location, kept->bytes, &segment->charge);
+    segment_tree_insert(broker, segment);
+    skip(&broker->next_segment, kept->id);
+}
+
 int broker_restore_freeing(struct broker *broker, const struct kept_segment *kept, void *handle)
 {
-    const struct segment *twin = is_number(kept->id) ? segment_tree_next(broker, kept->id - 1) : NULL;
-    if (twin && twin->id == kept->id) {
+    if (segment_find(broker, kept->id)) {
         return -EEXIST;
     }
     if (!is_number(kept->id) || !is_size(broker, kept->bytes) || !location_holds_bytes(kept->location)) {
@@ -198,25 +212,20 @@ int broker_restore_freeing(struct broker *broker, const struct kept_segment *kep
     if (!segment) {
         return -ENOMEM;
     }
-    segment->id = kept->id;
+    enter_segment(broker, segment, kept, &broker->host, handle);
     segment->state = SEGMENT_FREEING;
-    segment->handle = handle;
-    ledger_restore(&broker->host, kept->location, kept->bytes, &segment->charge);
     charge_begin_free(&segment->charge);
-    segment_tree_insert(broker, segment);
-    skip(&broker->next_segment, kept->id);
     return 0;
 }
 
 int broker_restore_segment(struct broker *broker, const struct kept_segment *kept, void *handle, uint64_t now)
 {
     struct session *session = session_table_find(&broker->sessions, kept->session);
-    const struct segment *twin = kept->id ? segment_tree_next(broker, kept->id - 1) : NULL;
     struct lease *lease = lease_table_find(&broker->leases, kept->lease);
     if (!session) {
         return -ENOENT;
     }
-    if (twin && twin->id == kept->id) {
+    if (segment_find(broker, kept->id)) {
         return -EEXIST;
     }
     if (contradicts(broker, lease, kept)) {
@@ -230,16 +239,9 @@ int broker_restore_segment(struct broker *broker, const struct kept_segment *kep
         free(segment);
         return -ENOMEM;
     }
-    segment->id = kept->id;
+    enter_segment(broker, segment, kept, &session->account, handle);
     segment->state = SEGMENT_LIVE;
-    segment->has_huge_pages = kept->has_huge_pages;
-    segment->options = kept->options;
-    segment->key = kept->key;
-    segment->handle = handle;
-    ledger_restore(&session->account, kept->location, kept->bytes, &segment->charge);
     lease_attach(broker, lease, segment);
     lease_grow(lease, kept->bytes);
-    segment_tree_insert(broker, segment);
-    skip(&broker->next_segment, kept->id);
     return 0;
 }

@@ -47,26 +47,13 @@ void session_table_init(struct session_table *table)
     table->count = 0;
 }
 
-struct session *session_new(struct session_table *table, uint64_t id, const struct identity *identity,
-                            const struct byte_limits *limits)
+void session_join(struct principal_table *principals, struct session *session, struct share *share)
 {
-    struct session *session = calloc(1, sizeof *session);
-    if (!session) {
-        return NULL;
-    }
-    session->id = id;
-    session->identity = *identity;
-    session->state = SESSION_CONNECTED;
-    account_init(&session->account, "client", limits);
-    slot_table_init(&session->slots, CONTROL_SLOTS_MAX);
-    RB_INIT(&session->leases);
-    TAILQ_INIT(&session->waiting);
-    const struct session *twin = RB_INSERT(session_id_tree, &table->by_id, session);
-    assert(!twin);
-    (void)twin;
-    RB_INSERT(session_user_tree, &table->by_user, session);
-    table->count++;
-    return session;
+    struct account *above[ACCOUNT_ABOVE_MAX];
+    session->share = share;
+    share_accounts(principals, share, above);
+    account_move(&session->account, above);
+    share_count_session(share, true);
 }
 
 void session_set_room(struct session *session, const struct control_room *room)
@@ -75,6 +62,41 @@ void session_set_room(struct session *session, const struct control_room *room)
         session->slots.capacity_max = room->slots;
         session->slots.generation = room->generation;
     }
+}
+
+static void enter(struct session_table *table, struct session *session)
+{
+    const struct session *twin = RB_INSERT(session_id_tree, &table->by_id, session);
+    assert(!twin);
+    (void)twin;
+    RB_INSERT(session_user_tree, &table->by_user, session);
+    table->count++;
+}
+
+struct session *session_new(struct session_table *table, struct principal_table *principals, struct share *share,
+                            const struct session_terms *terms)
+{
+    struct session *session = share ? calloc(1, sizeof *session) : NULL;
+    if (!session) {
+        if (share) {
+            share_leave(principals, share);
+        }
+        return NULL;
+    }
+    session->id = terms->id;
+    session->identity = *terms->identity;
+    session->state = SESSION_CONNECTED;
+    session->token = *terms->token;
+    session->peer = terms->peer;
+    memcpy(session->name, terms->name, sizeof session->name);
+    account_init(&session->account, "client", terms->limits);
+    slot_table_init(&session->slots, CONTROL_SLOTS_MAX);
+    session_set_room(session, terms->room);
+    RB_INIT(&session->leases);
+    TAILQ_INIT(&session->waiting);
+    session_join(principals, session, share);
+    enter(table, session);
+    return session;
 }
 
 void session_add_lease(struct session *session, struct lease *lease)
@@ -277,13 +299,4 @@ bool token_equal(const struct token *a, const struct token *b)
         difference = (uint8_t)(difference | (a->bytes[i] ^ b->bytes[i]));
     }
     return difference == 0;
-}
-
-void session_join(struct principal_table *principals, struct session *session, struct share *share)
-{
-    struct account *above[ACCOUNT_ABOVE_MAX];
-    session->share = share;
-    share_accounts(principals, share, above);
-    account_move(&session->account, above);
-    share_count_session(share, true);
 }

@@ -91,9 +91,23 @@ struct session_table {
 
 void session_table_init(struct session_table *table);
 
-/* A connected session that stands under nobody yet; NULL when memory is short. The table owns it. */
-struct session *session_new(struct session_table *table, uint64_t id, const struct identity *identity,
-                            const struct byte_limits *limits);
+/* What a session begins with: from its client's hello, or from the record of an earlier daemon. */
+struct session_terms {
+    uint64_t id;
+    const struct identity *identity;
+    const struct byte_limits *limits;
+    const struct token *token;
+    const char *name;
+    const struct control_room *room;
+    void *peer;
+};
+
+/*
+ * A connected session under a share, whose reference it takes. NULL: memory is short (or `share` is NULL), and the
+ * reference is given back. The table owns the session.
+ */
+struct session *session_new(struct session_table *table, struct principal_table *principals, struct share *share,
+                            const struct session_terms *terms);
 
 /* Puts a session under a share, whose reference it takes, and under the accounts above that. */
 void session_join(struct principal_table *principals, struct session *session, struct share *share);

@@ -62,23 +62,21 @@ void sessions_open(struct step *step, const struct input *input)
         share_leave(&broker->principals, share);
         return;
     }
-    struct session *session =
-        share ? session_new(&broker->sessions, broker->next_session, &input->open.identity, &limits) : NULL;
+    const struct session_terms terms = {
+        .id = broker->next_session,
+        .identity = &input->open.identity,
+        .limits = &limits,
+        .token = &input->open.token,
+        .name = input->open.hello.name,
+        .room = &input->open.room,
+        .peer = input->peer,
+    };
+    const struct session *session = session_new(&broker->sessions, &broker->principals, share, &terms);
     if (!session) {
         answer_out_of_tables(step, input->peer, input->open.request_id);
-        if (share) {
-            share_leave(&broker->principals, share);
-        }
         return;
     }
     broker->next_session++;
-    session_join(&broker->principals, session, share);
-    session->token = input->open.token;
-    session->peer = input->peer;
-    session_set_room(session, &input->open.room);
-    for (size_t i = 0; i < sizeof session->name; i++) {
-        session->name[i] = input->open.hello.name[i];
-    }
     effect_push(step->effects, EFFECT_SESSION_OPENED)->session =
         (struct effect_session){input->peer, session->id, input->open.request_id};
 }
