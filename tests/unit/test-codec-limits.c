@@ -2,17 +2,27 @@
 /* What a refusal's limit is taken for, whatever version the broker has. */
 #include <criterion/criterion.h>
 
-#include "proto/codec_reply.h"
+#include "membroker.pb-c.h"
+#include "proto/codec.h"
+
+static struct codec_arena arena;
 
 static enum limit_kind kind_of(char *name, bool has_kind, int kind)
 {
+    Membroker__V1__DaemonMessage message = MEMBROKER__V1__DAEMON_MESSAGE__INIT;
+    Membroker__V1__Error error = MEMBROKER__V1__ERROR__INIT;
     Membroker__V1__Refusal refusal = MEMBROKER__V1__REFUSAL__INIT;
-    struct refusal read = {0};
+    static uint8_t payload[MESSAGE_BYTES_MAX];
+    struct reply read;
+    message.body_case = MEMBROKER__V1__DAEMON_MESSAGE__BODY_ERROR;
+    message.error = &error;
+    error.refusal = &refusal;
     refusal.limit = name;
     refusal.has_limit_kind = has_kind;
     refusal.limit_kind = (Membroker__V1__LimitKind)kind;
-    codec_read_refusal(&refusal, &read);
-    return read.limit_kind;
+    size_t bytes = membroker__v1__daemon_message__pack(&message, payload);
+    cr_assert_eq(codec_decode_reply(payload, bytes, &arena, &read), 0);
+    return read.error.refusal.limit_kind;
 }
 
 Test(codec_limits, the_kind_counts_if_it_is_known_and_else_the_name)
