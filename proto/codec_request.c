@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Requests to frames and back. An encoder and a decoder for each kind stand side by side; the kinds
- * without fields have neither.
- */
+/* Requests: the tables of their fields, and frames from them and back. */
+#include "proto/codec_tables.h"
+
 #include <errno.h>
 #include <string.h>
 
 #include "membroker.pb-c.h"
-#include "proto/codec_arena.h"
+#include "proto/codec.h"
 #include "proto/codec_text.h"
 
 typedef Membroker__V1__ClientMessage ClientMessage;
 
-_Static_assert((int)REQUEST_HELLO == 1 && REQUEST_KINDS == 16, "a new request needs its codec");
 _Static_assert((int)LOCATION_AUTO == MEMBROKER__V1__LOCATION__LOCATION_AUTO, "the enums share numbers");
 _Static_assert((int)HUGE_PAGES_ALWAYS == MEMBROKER__V1__HUGE_PAGES__HUGE_PAGES_ALWAYS, "the enums share numbers");
 _Static_assert((int)LIST_QUEUE == MEMBROKER__V1__LIST__WHAT__LIST_QUEUE, "the enums share numbers");
@@ -23,391 +21,132 @@ static const char bad_name[] =
 
 /* ---- hello ---- */
 
-static void set_unless_unsaid(uint64_t value, protobuf_c_boolean *has, uint64_t *field)
+static bool resumes(const void *hello)
 {
-    if (value != LIMIT_DEFAULT) {
-        *has = 1;
-        *field = value;
-    }
+    return ((const struct hello_request *)hello)->resume;
 }
 
-static bool encode_hello(const struct hello_request *from, struct codec_arena *arena, ClientMessage *message)
+CODEC_FIELDS(hello, struct hello_request, Hello) = {
+    NUMBER(hello, protocol_min),
+    NUMBER(hello, protocol_max),
+    NUMBER(hello, heap_bytes, UNLESS(LIMIT_DEFAULT)),
+    NUMBER(hello, max_bytes, UNLESS(LIMIT_DEFAULT)),
+    NUMBER(hello, max_physical_bytes, UNLESS(LIMIT_DEFAULT)),
+    NUMBER(hello, monitor),
+    NUMBER_AS(hello, session, resume_session, IF_FLAG(hello, resume)),
+    TOKEN(hello, token, resume_token, IF(resumes)),
+    NAME(hello, name, bad_name),
+};
+
+static const char *check_hello(const void *message)
 {
-    NEW(Hello, hello, to);
-    CODEC_SET(to, protocol_min, from->protocol_min);
-    CODEC_SET(to, protocol_max, from->protocol_max);
-    to->name = codec_text(from->name);
-    set_unless_unsaid(from->heap_bytes, &to->has_heap_bytes, &to->heap_bytes);
-    set_unless_unsaid(from->max_bytes, &to->has_max_bytes, &to->max_bytes);
-    set_unless_unsaid(from->max_physical_bytes, &to->has_max_physical_bytes, &to->max_physical_bytes);
-    CODEC_SET(to, monitor, from->monitor);
-    if (from->resume) {
-        uint8_t *token = codec_arena_allocate(arena, 1, MESSAGE_TOKEN_SIZE);
-        if (!token) {
-            return false;
-        }
-        memcpy(token, from->token.bytes, MESSAGE_TOKEN_SIZE);
-        CODEC_SET(to, resume_session, from->session);
-        CODEC_SET(to, resume_token, ((ProtobufCBinaryData){MESSAGE_TOKEN_SIZE, token}));
-    }
-    message->request_case = MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_HELLO;
-    message->hello = to;
-    return true;
+    const hello_theirs *hello = message;
+    bool has_token = hello->has_resume_token && hello->resume_token.len == MESSAGE_TOKEN_SIZE;
+    return !hello->has_resume_session || has_token ? NULL : "resume_token must have 16 bytes";
 }
 
-static const char *decode_hello(const Membroker__V1__Hello *from, struct hello_request *to)
-{
-    to->protocol_min = from->protocol_min;
-    to->protocol_max = from->protocol_max;
-    to->heap_bytes = from->has_heap_bytes ? from->heap_bytes : LIMIT_DEFAULT;
-    to->max_bytes = from->has_max_bytes ? from->max_bytes : LIMIT_DEFAULT;
-    to->max_physical_bytes = from->has_max_physical_bytes ? from->max_physical_bytes : LIMIT_DEFAULT;
-    to->monitor = from->monitor;
-    to->resume = from->has_resume_session;
-    to->session = from->resume_session;
-    if (to->resume) {
-        if (!from->has_resume_token || from->resume_token.len != MESSAGE_TOKEN_SIZE) {
-            return "resume_token must have 16 bytes";
-        }
-        memcpy(to->token.bytes, from->resume_token.data, MESSAGE_TOKEN_SIZE);
-    }
-    return codec_copy_name(to->name, from->name) ? NULL : bad_name;
-}
+CODEC_TABLE(hello, hello, .check = check_hello);
 
 /* ---- acquire and extend ---- */
 
-/* What most requests do not say. */
-static void encode_wishes(const struct acquire_request *from, Membroker__V1__Acquire *to)
-{
-    if (from->wait_ms) {
-        CODEC_SET(to, wait_ms, from->wait_ms);
-    }
-    if (from->learned) {
-        CODEC_SET(to, learned, 1);
-    }
-    if (from->use_learned) {
-        CODEC_SET(to, use_learned, 1);
-    }
-    if (from->interleave) {
-        CODEC_SET(to, interleave, 1);
-    }
-}
+CODEC_FIELDS(acquire, struct acquire_request, Acquire) = {
+    NUMBER(acquire, bytes),
+    NUMBER(acquire, location,
+           RANGE(LOCATION_AUTO, "this broker does not know the location that was asked for; use RAM, MMAP or AUTO")),
+    NUMBER(acquire, ttl_ms),
+    NUMBER(acquire, huge_pages, IF_FLAG(acquire, has_huge_pages),
+           RANGE(HUGE_PAGES_ALWAYS,
+                 "this broker does not know the huge-page wish that was asked for; use NEVER, TRY or ALWAYS")),
+    SIGNED_NUMBER(acquire, numa_node, .fault = "the NUMA node's number is too large"),
+    NUMBER(acquire, interleave, UNLESS(0)),
+    NUMBER(acquire, prefault),
+    NUMBER(acquire, wait_ms, UNLESS(0)),
+    NUMBER(acquire, learned, UNLESS(0)),
+    NUMBER(acquire, use_learned, UNLESS(0)),
+    NUMBER(acquire, repeats, UNLESS(0)),
+    NAME(acquire, file,
+         "the file's name is longer than 63 bytes, is not UTF-8 or has control or invisible characters in it"),
+    NAME(acquire, name, bad_name),
+};
+CODEC_TABLE(acquire, acquire);
 
-static bool encode_acquire(const struct acquire_request *from, struct codec_arena *arena, ClientMessage *message)
-{
-    NEW(Acquire, acquire, to);
-    CODEC_SET(to, bytes, from->bytes);
-    CODEC_SET(to, location, (Membroker__V1__Location)from->location);
-    CODEC_SET(to, ttl_ms, from->ttl_ms);
-    to->name = codec_text(from->name);
-    if (from->has_huge_pages) {
-        CODEC_SET(to, huge_pages, (Membroker__V1__HugePages)from->huge_pages);
-    }
-    encode_wishes(from, to);
-    if (from->numa_node >= 0) {
-        CODEC_SET(to, numa_node, (uint32_t)from->numa_node);
-    }
-    CODEC_SET(to, prefault, from->prefault);
-    if (from->file[0]) {
-        to->file = codec_text(from->file);
-    }
-    if (from->repeats) {
-        CODEC_SET(to, repeats, from->repeats);
-    }
-    message->request_case = MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_ACQUIRE;
-    message->acquire = to;
-    return true;
-}
-
-static const char *decode_acquire(const Membroker__V1__Acquire *from, struct acquire_request *to)
-{
-    to->bytes = from->bytes;
-    to->location = (enum location)from->location;
-    to->ttl_ms = from->ttl_ms;
-    to->huge_pages = (enum huge_pages)from->huge_pages;
-    to->has_huge_pages = from->has_huge_pages;
-    to->interleave = from->interleave;
-    to->wait_ms = from->wait_ms;
-    to->learned = from->learned;
-    to->use_learned = from->use_learned;
-    to->numa_node = -1;
-    to->prefault = from->prefault;
-    to->repeats = from->repeats;
-    if (from->location < 0 || from->location > MEMBROKER__V1__LOCATION__LOCATION_AUTO) {
-        return "this broker does not know the location that was asked for; use RAM, MMAP or AUTO";
-    }
-    if (from->huge_pages < 0 || from->huge_pages > MEMBROKER__V1__HUGE_PAGES__HUGE_PAGES_ALWAYS) {
-        return "this broker does not know the huge-page wish that was asked for; use NEVER, TRY or ALWAYS";
-    }
-    if (from->has_numa_node) {
-        if (from->numa_node > INT32_MAX) {
-            return "the NUMA node's number is too large";
-        }
-        to->numa_node = (int32_t)from->numa_node;
-    }
-    if (!codec_copy_name(to->file, from->file)) {
-        return "the file's name is longer than 63 bytes, is not UTF-8 or has control or invisible characters in it";
-    }
-    return codec_copy_name(to->name, from->name) ? NULL : bad_name;
-}
-
-static bool encode_extend(const struct extend_request *from, struct codec_arena *arena, ClientMessage *message)
-{
-    NEW(Extend, extend, to);
-    CODEC_SET(to, lease, from->lease);
-    CODEC_SET(to, bytes, from->bytes);
-    CODEC_SET(to, prefault, from->prefault);
-    if (from->repeats) {
-        CODEC_SET(to, repeats, from->repeats);
-    }
-    if (from->wait_ms) {
-        CODEC_SET(to, wait_ms, from->wait_ms);
-    }
-    message->request_case = MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_EXTEND;
-    message->extend = to;
-    return true;
-}
+CODEC_FIELDS(extend, struct extend_request, Extend) = {
+    NUMBER(extend, lease),
+    NUMBER(extend, bytes),
+    NUMBER(extend, prefault),
+    NUMBER(extend, wait_ms, UNLESS(0)),
+    NUMBER(extend, repeats, UNLESS(0)),
+};
+CODEC_TABLE(extend, extend);
 
 /* ---- renew ---- */
 
-static bool encode_use(const struct renew_request *from, struct codec_arena *arena, Membroker__V1__Renew *to)
-{
-    Membroker__V1__LeaseUse *use = codec_arena_allocate(arena, from->use_count, sizeof *use);
-    to->use = codec_arena_allocate(arena, from->use_count, sizeof *to->use);
-    if (!use || !to->use) {
-        return false;
-    }
-    for (size_t i = 0; i < from->use_count; i++) {
-        membroker__v1__lease_use__init(&use[i]);
-        CODEC_SET(&use[i], lease, from->use[i].lease);
-        CODEC_SET(&use[i], used_bytes, from->use[i].used_bytes);
-        to->use[i] = &use[i];
-    }
-    to->n_use = from->use_count;
-    return true;
-}
+CODEC_FIELDS(use, struct lease_use, LeaseUse) = {
+    NUMBER(use, lease),
+    NUMBER(use, used_bytes),
+};
+CODEC_TABLE(use, lease_use);
 
-static bool encode_renew(const struct renew_request *from, struct codec_arena *arena, ClientMessage *message)
-{
-    NEW(Renew, renew, to);
-    message->request_case = MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_RENEW;
-    message->renew = to;
-    return !from->use_count || encode_use(from, arena, to);
-}
-
-static const char *decode_renew(const Membroker__V1__Renew *from, struct codec_arena *arena, struct renew_request *to)
-{
-    struct lease_use *use = codec_arena_allocate(arena, from->n_use, sizeof *use);
-    if (!use || from->n_use > MESSAGE_USE_MAX) {
-        return "too many leases are reported in one renewal; report at most 3000";
-    }
-    for (size_t i = 0; i < from->n_use; i++) {
-        use[i] = (struct lease_use){.lease = from->use[i]->lease, .used_bytes = from->use[i]->used_bytes};
-    }
-    to->use = use;
-    to->use_count = from->n_use;
-    return NULL;
-}
+CODEC_FIELDS(renew, struct renew_request, Renew) = {
+    LIST(renew, use, use_count, use,
+         RANGE(MESSAGE_USE_MAX, "too many leases are reported in one renewal; report at most 3000")),
+};
+CODEC_TABLE(renew, renew);
 
 /* ---- the rest ---- */
 
-static bool encode_release(uint64_t lease, struct codec_arena *arena, ClientMessage *message)
-{
-    NEW(Release, release, to);
-    CODEC_SET(to, lease, lease);
-    message->request_case = MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_RELEASE;
-    message->release = to;
-    return true;
-}
+CODEC_FIELDS(list, struct list_request, List) = {
+    NUMBER(list, what, RANGE(LIST_QUEUE, "this broker does not know what was asked to be listed")),
+    NUMBER(list, after),
+};
+CODEC_TABLE(list, list);
 
-static bool encode_revoke(uint64_t lease, struct codec_arena *arena, ClientMessage *message)
-{
-    NEW(Revoke, revoke, to);
-    CODEC_SET(to, lease, lease);
-    message->request_case = MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_REVOKE;
-    message->revoke = to;
-    return true;
-}
+CODEC_SINGLE(release, struct request, Release, release, release_lease, lease);
+CODEC_SINGLE(revoke, struct request, Revoke, revoke, revoke_lease, lease);
+CODEC_SINGLE(cancel, struct request, Cancel, cancel, cancel_request, request);
+CODEC_SINGLE(trimmed, struct request, Trimmed, trimmed, trimmed_bytes, bytes);
+CODEC_SINGLE(why, struct request, Why, why, why_session, session);
 
-static bool encode_cancel(uint64_t request, struct codec_arena *arena, ClientMessage *message)
-{
-    NEW(Cancel, cancel, to);
-    CODEC_SET(to, request, request);
-    message->request_case = MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_CANCEL;
-    message->cancel = to;
-    return true;
-}
+CODEC_EMPTY(status, status);
+CODEC_EMPTY(ping, ping);
+CODEC_EMPTY(audit, audit);
+CODEC_EMPTY(bye, bye);
+CODEC_EMPTY(reload, reload);
 
-static bool encode_trimmed(uint64_t bytes, struct codec_arena *arena, ClientMessage *message)
-{
-    NEW(Trimmed, trimmed, to);
-    CODEC_SET(to, bytes, bytes);
-    message->request_case = MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_TRIMMED;
-    message->trimmed = to;
-    return true;
-}
+/* ---- the kinds of requests ---- */
 
-static bool encode_why(uint64_t session, struct codec_arena *arena, ClientMessage *message)
-{
-    NEW(Why, why, to);
-    CODEC_SET(to, session, session);
-    message->request_case = MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_WHY;
-    message->why = to;
-    return true;
-}
+#define BODY(CASE, t)      CODEC_BODY(MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_##CASE, struct request, t, t)
+#define BARE_BODY(CASE, t) CODEC_BARE_BODY(MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_##CASE, t)
 
-static bool encode_list(const struct list_request *from, struct codec_arena *arena, ClientMessage *message)
-{
-    NEW(List, list, to);
-    CODEC_SET(to, what, (Membroker__V1__List__What)from->what);
-    CODEC_SET(to, after, from->after);
-    message->request_case = MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_LIST;
-    message->list = to;
-    return true;
-}
-
-static const char *decode_list(const Membroker__V1__List *from, struct list_request *to)
-{
-    to->what = (enum list_what)from->what;
-    to->after = from->after;
-    bool known = from->what >= 0 && from->what <= MEMBROKER__V1__LIST__WHAT__LIST_QUEUE;
-    return known ? NULL : "this broker does not know what was asked to be listed";
-}
-
-static bool encode_empty(enum request_kind kind, ClientMessage *message)
-{
-    static Membroker__V1__Status status = MEMBROKER__V1__STATUS__INIT;
-    static Membroker__V1__Ping ping = MEMBROKER__V1__PING__INIT;
-    static Membroker__V1__Audit audit = MEMBROKER__V1__AUDIT__INIT;
-    static Membroker__V1__Reload reload = MEMBROKER__V1__RELOAD__INIT;
-    static Membroker__V1__Bye bye = MEMBROKER__V1__BYE__INIT;
-
-    if (kind == REQUEST_STATUS) {
-        message->request_case = MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_STATUS;
-        message->status = &status;
-    } else if (kind == REQUEST_PING) {
-        message->request_case = MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_PING;
-        message->ping = &ping;
-    } else if (kind == REQUEST_AUDIT) {
-        message->request_case = MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_AUDIT;
-        message->audit = &audit;
-    } else if (kind == REQUEST_RELOAD) {
-        message->request_case = MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_RELOAD;
-        message->reload = &reload;
-    } else if (kind == REQUEST_BYE) {
-        message->request_case = MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_BYE;
-        message->bye = &bye;
-    }
-    return true;
-}
-
-static bool encode_body(const struct request *request, struct codec_arena *arena, ClientMessage *message)
-{
-    switch (request->kind) {
-    case REQUEST_HELLO:
-        return encode_hello(&request->hello, arena, message);
-    case REQUEST_ACQUIRE:
-        return encode_acquire(&request->acquire, arena, message);
-    case REQUEST_EXTEND:
-        return encode_extend(&request->extend, arena, message);
-    case REQUEST_RELEASE:
-        return encode_release(request->release_lease, arena, message);
-    case REQUEST_RENEW:
-        return encode_renew(&request->renew, arena, message);
-    case REQUEST_LIST:
-        return encode_list(&request->list, arena, message);
-    case REQUEST_REVOKE:
-        return encode_revoke(request->revoke_lease, arena, message);
-    case REQUEST_CANCEL:
-        return encode_cancel(request->cancel_request, arena, message);
-    case REQUEST_TRIMMED:
-        return encode_trimmed(request->trimmed_bytes, arena, message);
-    case REQUEST_WHY:
-        return encode_why(request->why_session, arena, message);
-    case REQUEST_STATUS:
-    case REQUEST_PING:
-    case REQUEST_AUDIT:
-    case REQUEST_RELOAD:
-    case REQUEST_BYE:
-    case REQUEST_UNKNOWN:
-    case REQUEST_KINDS:
-        break;
-    }
-    return encode_empty(request->kind, message);
-}
+const struct codec_body codec_request_bodies[REQUEST_KINDS] = {
+    [REQUEST_HELLO] = BODY(HELLO, hello),
+    [REQUEST_ACQUIRE] = BODY(ACQUIRE, acquire),
+    [REQUEST_EXTEND] = BODY(EXTEND, extend),
+    [REQUEST_RELEASE] = BARE_BODY(RELEASE, release),
+    [REQUEST_RENEW] = BODY(RENEW, renew),
+    [REQUEST_STATUS] = BARE_BODY(STATUS, status),
+    [REQUEST_LIST] = BODY(LIST, list),
+    [REQUEST_REVOKE] = BARE_BODY(REVOKE, revoke),
+    [REQUEST_PING] = BARE_BODY(PING, ping),
+    [REQUEST_AUDIT] = BARE_BODY(AUDIT, audit),
+    [REQUEST_BYE] = BARE_BODY(BYE, bye),
+    [REQUEST_CANCEL] = BARE_BODY(CANCEL, cancel),
+    [REQUEST_TRIMMED] = BARE_BODY(TRIMMED, trimmed),
+    [REQUEST_WHY] = BARE_BODY(WHY, why),
+    [REQUEST_RELOAD] = BARE_BODY(RELOAD, reload),
+};
+_Static_assert(REQUEST_KINDS == 16, "a new kind needs a line above");
 
 int codec_encode_request(const struct request *request, struct codec_arena *arena, uint8_t frame[FRAME_BYTES_MAX])
 {
     ClientMessage message = MEMBROKER__V1__CLIENT_MESSAGE__INIT;
+    const struct codec_body *body = &codec_request_bodies[request->kind];
     arena->used = 0;
-    if (request->id) {
-        CODEC_SET(&message, id, request->id);
-    }
-    return encode_body(request, arena, &message) ? codec_pack(&message.base, frame) : -EMSGSIZE;
-}
-
-/* Fills the body; returns what is wrong with it, or NULL. The oneof's cases are numbered apart from enum request_kind.
- */
-static const char *decode_body(const ClientMessage *message, struct codec_arena *arena, struct request *ret)
-{
-    switch (message->request_case) {
-    case MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_HELLO:
-        ret->kind = REQUEST_HELLO;
-        return decode_hello(message->hello, &ret->hello);
-    case MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_ACQUIRE:
-        ret->kind = REQUEST_ACQUIRE;
-        return decode_acquire(message->acquire, &ret->acquire);
-    case MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_EXTEND:
-        ret->kind = REQUEST_EXTEND;
-        ret->extend = (struct extend_request){message->extend->lease, message->extend->bytes, message->extend->prefault,
-                                              message->extend->wait_ms, message->extend->repeats};
-        return NULL;
-    case MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_RELEASE:
-        ret->kind = REQUEST_RELEASE;
-        ret->release_lease = message->release->lease;
-        return NULL;
-    case MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_RENEW:
-        ret->kind = REQUEST_RENEW;
-        return decode_renew(message->renew, arena, &ret->renew);
-    case MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_STATUS:
-        ret->kind = REQUEST_STATUS;
-        return NULL;
-    case MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_LIST:
-        ret->kind = REQUEST_LIST;
-        return decode_list(message->list, &ret->list);
-    case MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_REVOKE:
-        ret->kind = REQUEST_REVOKE;
-        ret->revoke_lease = message->revoke->lease;
-        return NULL;
-    case MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_PING:
-        ret->kind = REQUEST_PING;
-        return NULL;
-    case MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_AUDIT:
-        ret->kind = REQUEST_AUDIT;
-        return NULL;
-    case MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_RELOAD:
-        ret->kind = REQUEST_RELOAD;
-        return NULL;
-    case MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_BYE:
-        ret->kind = REQUEST_BYE;
-        return NULL;
-    case MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_CANCEL:
-        ret->kind = REQUEST_CANCEL;
-        ret->cancel_request = message->cancel->request;
-        return NULL;
-    case MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_TRIMMED:
-        ret->kind = REQUEST_TRIMMED;
-        ret->trimmed_bytes = message->trimmed->bytes;
-        return NULL;
-    case MEMBROKER__V1__CLIENT_MESSAGE__REQUEST_WHY:
-        ret->kind = REQUEST_WHY;
-        ret->why_session = message->why->session;
-        return NULL;
-    case MEMBROKER__V1__CLIENT_MESSAGE__REQUEST__NOT_SET:
-    case _MEMBROKER__V1__CLIENT_MESSAGE__REQUEST__CASE_IS_INT_SIZE:
-        break;
-    }
-    return NULL;
+    message.has_id = request->id != 0;
+    message.id = request->id;
+    message.request_case = (Membroker__V1__ClientMessage__RequestCase)body->number;
+    message.hello = codec_encode_body(body, request, arena); /* or another member of the union */
+    return message.hello || !body->table ? codec_pack(&message.base, codec_is_short(body), frame) : -EMSGSIZE;
 }
 
 int codec_decode_request(const uint8_t *payload, size_t bytes, struct codec_arena *arena, struct request *ret,
@@ -419,8 +158,9 @@ int codec_decode_request(const uint8_t *payload, size_t bytes, struct codec_aren
     if (!message) {
         return -EBADMSG;
     }
-    *ret = (struct request){.id = message->id, .kind = REQUEST_UNKNOWN};
-    const char *fault = decode_body(message, arena, ret);
+    size_t kind = codec_find_body(codec_request_bodies, REQUEST_KINDS, message->request_case);
+    *ret = (struct request){.id = message->id, .kind = (enum request_kind)kind};
+    const char *fault = codec_decode_body(&codec_request_bodies[kind], message->hello, arena, ret);
     if (codec_text_has_nul(&membroker__v1__client_message__descriptor, payload, bytes)) {
         fault = "a text in the request has a NUL byte in it; leave that out";
     }

@@ -4,45 +4,39 @@
 
 #include <string.h>
 
-enum { VARINT_BYTES_MAX = 10, TYPE_BITS = 3, TYPE_MASK = 7 };
+enum { TYPE_BITS = 3, TYPE_MASK = 7 };
 
 enum wire_type { WIRE_VARINT = 0, WIRE_64_BITS = 1, WIRE_LENGTH = 2, WIRE_32_BITS = 5 };
 
-struct walk {
-    const uint8_t *at;
-    size_t left;
-};
-
-static bool skip(struct walk *walk, uint64_t bytes)
+static uint64_t take_varint(const uint8_t **at, const uint8_t *end)
 {
-    if (bytes > walk->left) {
-        return false;
-    }
-    walk->at += bytes;
-    walk->left -= bytes;
-    return true;
-}
-
-static bool take_varint(struct walk *walk, uint64_t *ret)
-{
-    *ret = 0;
-    for (unsigned i = 0; i < VARINT_BYTES_MAX && walk->left > 0; i++) {
-        uint8_t byte = *walk->at;
-        (void)skip(walk, 1);
-        *ret |= (uint64_t)(byte & 0x7f) << (7 * i);
+    uint64_t value = 0;
+    for (unsigned shift = 0; *at < end && shift < 64; shift += 7) {
+        uint8_t byte = *(*at)++;
+        value |= (uint64_t)(byte & 0x7f) << shift;
         if (!(byte & 0x80)) {
-            return true;
+            break;
         }
     }
-    return false;
+    return value;
 }
 
-static bool skip_scalar(struct walk *walk, unsigned type)
+/* Takes what stands before a value, and returns the value's length. */
+static uint64_t take_length(unsigned wire_type, const uint8_t **at, const uint8_t *end)
 {
-    uint64_t ignored;
-    return type == WIRE_VARINT    ? take_varint(walk, &ignored)
-           : type == WIRE_64_BITS ? skip(walk, 8)
-                                  : type == WIRE_32_BITS && skip(walk, 4);
+    switch (wire_type) {
+    case WIRE_VARINT:
+        (void)take_varint(at, end);
+        return 0;
+    case WIRE_LENGTH:
+        return take_varint(at, end);
+    case WIRE_64_BITS:
+        return 8;
+    case WIRE_32_BITS:
+        return 4;
+    default:
+        return UINT64_MAX;
+    }
 }
 
 /* Goes only as deep as the types do, none of which contains itself. */
@@ -56,25 +50,19 @@ static bool value_has_nul(const ProtobufCFieldDescriptor *field, const uint8_t *
 
 bool codec_text_has_nul(const ProtobufCMessageDescriptor *type, const uint8_t *bytes, size_t size)
 {
-    struct walk walk = {bytes, size};
-    uint64_t tag, length;
-    while (walk.left > 0 && take_varint(&walk, &tag)) {
-        unsigned wire = (unsigned)(tag & TYPE_MASK);
-        if (wire != WIRE_LENGTH) {
-            if (!skip_scalar(&walk, wire)) {
-                break;
-            }
-            continue;
+    const uint8_t *at = bytes, *end = bytes + size;
+    while (at < end) {
+        uint64_t tag = take_varint(&at, end);
+        unsigned wire_type = (unsigned)(tag & TYPE_MASK);
+        uint64_t length = take_length(wire_type, &at, end);
+        if (length > (size_t)(end - at)) {
+            return true; /* what can't be walked is not trusted to have none */
         }
-        const uint8_t *value = take_varint(&walk, &length) ? walk.at : NULL;
-        if (!value || !skip(&walk, length)) {
-            break;
-        }
-        const ProtobufCFieldDescriptor *field =
-            protobuf_c_message_descriptor_get_field(type, (unsigned)(tag >> TYPE_BITS));
-        if (value_has_nul(field, value, (size_t)length)) {
+        if (wire_type == WIRE_LENGTH &&
+            value_has_nul(protobuf_c_message_descriptor_get_field(type, (unsigned)(tag >> TYPE_BITS)), at, length)) {
             return true;
         }
+        at += length;
     }
-    return walk.left > 0; /* what can't be walked is not trusted to have none */
+    return false;
 }

@@ -10,17 +10,22 @@
 static bool is_visible(utf8proc_int32_t character)
 {
     const utf8proc_property_t *property = utf8proc_get_property(character);
-    switch ((int)property->category) {
-    case UTF8PROC_CATEGORY_CC:
-    case UTF8PROC_CATEGORY_CF:
-    case UTF8PROC_CATEGORY_CO:
-    case UTF8PROC_CATEGORY_CS:
-    case UTF8PROC_CATEGORY_ZL:
-    case UTF8PROC_CATEGORY_ZP:
-        return false;
-    default:
-        return !property->ignorable;
+    utf8proc_category_t category = (utf8proc_category_t)property->category;
+    bool is_refused = category == UTF8PROC_CATEGORY_CC || category == UTF8PROC_CATEGORY_CF ||
+                      category == UTF8PROC_CATEGORY_CO || category == UTF8PROC_CATEGORY_CS ||
+                      category == UTF8PROC_CATEGORY_ZL || category == UTF8PROC_CATEGORY_ZP;
+    return !is_refused && !property->ignorable;
+}
+
+/* The length of the first character in bytes; 0: it can't be in a name. ASCII, the most frequent, is not looked up. */
+static size_t character_length(const char *name, size_t left)
+{
+    utf8proc_int32_t character;
+    if (*name >= ' ' && *name <= '~') {
+        return 1;
     }
+    utf8proc_ssize_t length = utf8proc_iterate((const utf8proc_uint8_t *)name, (utf8proc_ssize_t)left, &character);
+    return length > 0 && is_visible(character) ? (size_t)length : 0;
 }
 
 bool name_is_valid(const char *name)
@@ -30,13 +35,12 @@ bool name_is_valid(const char *name)
         return false;
     }
     while (left > 0) {
-        utf8proc_int32_t character;
-        utf8proc_ssize_t length = utf8proc_iterate((const utf8proc_uint8_t *)name, (utf8proc_ssize_t)left, &character);
-        if (length <= 0 || !is_visible(character)) {
+        size_t length = character_length(name, left);
+        if (!length) {
             return false;
         }
         name += length;
-        left -= (size_t)length;
+        left -= length;
     }
     return true;
 }
