@@ -10,6 +10,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "daemon/config/config_print.h"
 #include "daemon/os/host_memory.h"
 #include "daemon/os/service_manager.h"
 #include "daemon/runtime/fdstore_names.h"
@@ -210,12 +211,13 @@ static void log_ready(const struct server *server)
     const struct config *config = server->config;
     char all[SIZE_TEXT_BYTES], ram[SIZE_TEXT_BYTES], mapped[SIZE_TEXT_BYTES];
     const struct log_about about = {.event = LOG_EVENT_READY};
-    log_line(
-        LOG_LEVEL_INFO, &about,
-        "version " MEMBROKER_VERSION " ready on %s: at most %s, of which %s in RAM and %s in %s; configuration: %s",
-        server->socket_path, size_to_text(config->limits.max_bytes, all),
-        size_to_text(config->limits.max_physical_bytes, ram), size_to_text(config->limits.max_mapped_bytes, mapped),
-        config->spill_directory, config->sources ? config->sources : "defaults, there are no files");
+    log_line(LOG_LEVEL_INFO, &about,
+             "version " MEMBROKER_VERSION
+             " ready on %s: at most %s, of which %s in RAM and %s in %s; configuration: %s",
+             server->socket_path, size_to_text(config->broker.limits.max_bytes, all),
+             size_to_text(config->broker.limits.max_physical_bytes, ram),
+             size_to_text(config->broker.limits.max_mapped_bytes, mapped), config->spill_directory,
+             config->sources ? config->sources : "defaults, there are no files");
 }
 
 static int serve(struct loaded *loaded, const struct options *options)

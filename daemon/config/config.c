@@ -10,11 +10,14 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "daemon/config/config_file.h"
+#include "daemon/config/defaults.h"
 #include "daemon/config/directory.h"
 #include "daemon/config/doubts.h"
+#include "daemon/config/draft.h"
 #include "daemon/config/ids.h"
 #include "daemon/config/quotas.h"
-#include "daemon/config/settings.h"
+#include "daemon/config/quotas_check.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/size.h"
 
@@ -22,12 +25,10 @@
 
 struct config *config_free(struct config *config)
 {
+    for (int id = 0; config && id < SETTINGS; id++) {
+        value_free(settings[id].type, setting_value(&settings[id], config));
+    }
     if (config) {
-        free(config->socket);
-        free(config->socket_group_name);
-        free(config->spill_directory);
-        free(config->files_directory);
-        free(config->learned_file);
         free(config->sources);
         free(config->doubts);
         quotas_free(&config->policy);
@@ -36,123 +37,21 @@ struct config *config_free(struct config *config)
     return NULL;
 }
 
-/* ---- defaults ---- */
-
-/* Where the service manager says; else as root in the system's directories, else in the user's own. */
-static char *default_socket(void)
-{
-    char *path = NULL;
-    const char *service = getenv("RUNTIME_DIRECTORY");
-    const char *runtime = getenv("XDG_RUNTIME_DIR");
-    const char *environment = getenv("MEMBROKER_SOCKET");
-    if (service && *service == '/') {
-        return asprintf(&path, "%s/membroker.sock", service) < 0 ? NULL : path;
-    }
-    if (geteuid() == 0) {
-        return strdup("/run/membroker/membroker.sock");
-    }
-    if (runtime && *runtime == '/') {
-        return asprintf(&path, "%s/membroker/membroker.sock", runtime) < 0 ? NULL : path;
-    }
-    return environment && *environment == '/' ? strdup(environment) : NULL;
-}
-
-static char *default_spill_directory(void)
-{
-    char *path = NULL;
-    const char *service = getenv("CACHE_DIRECTORY");
-    const char *cache = getenv("XDG_CACHE_HOME");
-    const char *home = getenv("HOME");
-    if (service && *service == '/') {
-        return strdup(service);
-    }
-    if (geteuid() == 0) {
-        return strdup("/var/cache/membroker");
-    }
-    if (cache && *cache == '/') {
-        return asprintf(&path, "%s/membroker", cache) < 0 ? NULL : path;
-    }
-    return home && *home == '/' && asprintf(&path, "%s/.cache/membroker", home) >= 0 ? path : NULL;
-}
-
-char *config_state_path(const char *name)
-{
-    char *path = NULL;
-    const char *service = getenv("STATE_DIRECTORY");
-    const char *state = getenv("XDG_STATE_HOME");
-    const char *home = getenv("HOME");
-    int length;
-    if (service && *service == '/') {
-        length = asprintf(&path, "%s/%s", service, name);
-    } else if (geteuid() == 0) {
-        length = asprintf(&path, "/var/lib/membroker/%s", name);
-    } else if (state && *state == '/') {
-        length = asprintf(&path, "%s/membroker/%s", state, name);
-    } else {
-        length = home && *home == '/' ? asprintf(&path, "%s/.local/state/membroker/%s", home, name) : -1;
-    }
-    return length < 0 ? NULL : path;
-}
-
+/* Has the defaults of the table. */
 static struct config *config_new(uint64_t host_total_bytes)
 {
     struct config *config = calloc(1, sizeof *config);
     if (config) {
         config->host_total_bytes = host_total_bytes;
-        config->socket_mode = 0660;
-        config->socket_group = (gid_t)-1;
-        config->times = (struct lease_times){.ttl_min_ms = 1000,
-                                             .ttl_max_ms = 3600 * 1000,
-                                             .ttl_default_ms = 30 * 1000,
-                                             .reconnect_grace_ms = 10 * 1000};
-        config->queue = (struct queue_settings){.waiting_max = 1024,
-                                                .waiting_per_session_max = 64,
-                                                .wait_max_ms = 3600 * 1000,
-                                                .ageing_ms = 60 * 1000,
-                                                .trim_ms = 200,
-                                                .revoke_grace_ms = 10 * 1000};
-        config->clients = (struct client_bounds){.handshake_ms = 10 * 1000,
-                                                 .connections_max = 2048,
-                                                 .messages_max = 50000,
-                                                 .user_messages_max = 200000,
-                                                 .unread_bytes_max = 1 << 20,
-                                                 .user_unread_bytes_max = 32 << 20,
-                                                 .control = {256 << 20, 32 << 20}};
-        config->requests_max = 256;
-        config->user_requests_max = config->user_sessions_max = 4096;
-        config->pressure_some = 20;
-        config->pressure_full = 10;
-        config->pause_ram_at = PRESSURE_FULL;
+        config->socket_group.gid = (gid_t)-1;
+        if (!settings_initialise(config, settings, SETTINGS, host_total_bytes)) {
+            return config_free(config);
+        }
     }
     return config;
 }
 
-static int fail_setting(struct config_draft *draft, enum setting_id id, const char *what)
-{
-    return draft_fail(draft, draft->origins[id].file, draft->origins[id].line, &settings[id], "%s", what);
-}
-
-/* ---- what follows ---- */
-
-static int settle_paths(struct config_draft *draft, const char *socket_override)
-{
-    struct config *config = draft->config;
-    if (socket_override && setting_parse(draft, SETTING_SOCKET, "--socket", 0, socket_override) < 0) {
-        return -EINVAL;
-    }
-    if (!config->socket && !(config->socket = default_socket())) {
-        return fail_setting(draft, SETTING_SOCKET,
-                            "XDG_RUNTIME_DIR is not set, so this user has no default place; say where with --socket");
-    }
-    if (!config->spill_directory && !(config->spill_directory = default_spill_directory())) {
-        return fail_setting(draft, SETTING_DIRECTORY,
-                            "HOME and XDG_CACHE_HOME are not set, so this user has no default place; set it");
-    }
-    if (!config->learned_file) {
-        config->learned_file = config_state_path("learned-sizes");
-    }
-    return 0;
-}
+/* ---- directories ---- */
 
 /* What an administrator can do about a directory that can't be used. */
 static const char *advice(enum setting_id id, int error)
@@ -173,52 +72,40 @@ static const char *advice(enum setting_id id, int error)
 static int fail_directory(struct config_draft *draft, enum setting_id id, const char *path, int error)
 {
     char user[64];
-    return draft_fail(draft, draft->origins[id].file, draft->origins[id].line, &settings[id],
-                      "%s can't be used by user %s: %s; %s", path, user_name(geteuid(), user, sizeof user),
-                      strerrordesc_np(-error), advice(id, error));
+    return draft_fail_setting(draft, id, "%s can't be used by user %s: %s; %s", path,
+                              user_name(geteuid(), user, sizeof user), strerrordesc_np(-error), advice(id, error));
 }
 
-/* Half of what the spill file system has free; its directory is made on the way. */
-static int settle_spill(struct config_draft *draft, bool look_only)
+/* Makes the spill directory; *ret: what its file system has free. */
+static int open_spill_directory(struct config_draft *draft, bool look_only, uint64_t *ret)
 {
-    struct config *config = draft->config;
+    char *path = draft->config->spill_directory;
     struct statvfs status = {0};
-    int result =
-        look_only ? directory_look(config->spill_directory, &status) : directory_make(config->spill_directory, &status);
+    int result = look_only ? directory_look(path, &status) : directory_make(path, &status);
     if (result < 0) {
-        return fail_directory(draft, SETTING_DIRECTORY, config->spill_directory, result);
+        return fail_directory(draft, SETTING_DIRECTORY, path, result);
     }
-    if (!draft_has(draft, SETTING_MAX_MAPPED_BYTES)) {
-        config->limits.max_mapped_bytes = (uint64_t)status.f_bavail * status.f_frsize / 2;
-    }
+    *ret = (uint64_t)status.f_bavail * status.f_frsize;
     return 0;
 }
 
-/* The seed's three numbers: a quarter of memory, twice that in RAM, and all together. */
-static void settle_limits(const struct config_draft *draft)
+/* The directory is not made: the administrator makes it, with the owner and the mode that it should have. */
+static int check_files_directory(struct config_draft *draft)
 {
-    struct config *config = draft->config;
-    struct byte_limits *limits = &config->limits;
-    if (!draft_has(draft, SETTING_HEAP_BYTES)) {
-        config->heap_bytes = config->host_total_bytes / 4;
+    const char *path = draft->config->files_directory;
+    struct stat status;
+    if (path && (stat(path, &status) < 0 || !S_ISDIR(status.st_mode))) {
+        return draft_fail_setting(draft, SETTING_FILES, "%s is not a directory; make it, or take the setting away",
+                                  path);
     }
-    if (!draft_has(draft, SETTING_MAX_PHYSICAL_BYTES)) {
-        limits->max_physical_bytes = size_multiply_saturated(config->heap_bytes, 2);
-    }
-    if (!draft_has(draft, SETTING_MAX_BYTES)) {
-        limits->max_bytes = size_add_saturated(limits->max_physical_bytes, limits->max_mapped_bytes);
-    }
+    return path && faccessat(AT_FDCWD, path, R_OK | W_OK | X_OK, AT_EACCESS) < 0
+               ? fail_directory(draft, SETTING_FILES, path, -errno)
+               : 0;
 }
 
-static void settle_queue(const struct config_draft *draft)
-{
-    struct queue_settings *queue = &draft->config->queue;
-    if (!draft_has(draft, SETTING_MAX_WAITING_PER_USER)) {
-        queue->waiting_per_user_max = (queue->waiting_max + 3) / 4;
-    }
-}
+/* ---- settings that contradict each other ---- */
 
-/* The one of two settings that was set last says where the combination went wrong. */
+/* The error names the setting of the two that was set last. */
 static int check_order(struct config_draft *draft, enum setting_id smaller, enum setting_id larger, uint32_t a,
                        uint32_t b)
 {
@@ -226,17 +113,16 @@ static int check_order(struct config_draft *draft, enum setting_id smaller, enum
     if (a <= b) {
         return 0;
     }
-    const struct setting_origin *last = right->file && (!left->file || right->line > left->line) ? right : left;
+    bool is_right = right->file && (!left->file || right->line > left->line);
     char left_text[SIZE_TEXT_BYTES], right_text[SIZE_TEXT_BYTES];
-    return draft_fail(draft, last->file, last->line, &settings[last == right ? larger : smaller],
-                      "%s (%s) must not be larger than %s (%s)", settings[smaller].key,
-                      duration_to_exact_text(a, left_text), settings[larger].key,
-                      duration_to_exact_text(b, right_text));
+    return draft_fail_setting(draft, is_right ? larger : smaller, "%s (%s) must not be larger than %s (%s)",
+                              settings[smaller].key, duration_to_exact_text(a, left_text), settings[larger].key,
+                              duration_to_exact_text(b, right_text));
 }
 
 static int check_times(struct config_draft *draft)
 {
-    const struct lease_times *times = &draft->config->times;
+    const struct lease_times *times = &draft->config->broker.times;
     int result = check_order(draft, SETTING_MIN_TTL, SETTING_MAX_TTL, times->ttl_min_ms, times->ttl_max_ms);
     if (result == 0) {
         result = check_order(draft, SETTING_MIN_TTL, SETTING_DEFAULT_TTL, times->ttl_min_ms, times->ttl_default_ms);
@@ -245,21 +131,6 @@ static int check_times(struct config_draft *draft)
         result = check_order(draft, SETTING_DEFAULT_TTL, SETTING_MAX_TTL, times->ttl_default_ms, times->ttl_max_ms);
     }
     return result;
-}
-
-/* It is not made here: whoever allows programs a directory has one, with the owner and the mode that they want. */
-static int check_files(struct config_draft *draft)
-{
-    const struct setting_origin *origin = &draft->origins[SETTING_FILES];
-    const char *path = draft->config->files_directory;
-    struct stat status;
-    if (path && (stat(path, &status) < 0 || !S_ISDIR(status.st_mode))) {
-        return draft_fail(draft, origin->file, origin->line, &settings[SETTING_FILES],
-                          "%s is not a directory; make it, or take the setting away", path);
-    }
-    return path && faccessat(AT_FDCWD, path, R_OK | W_OK | X_OK, AT_EACCESS) < 0
-               ? fail_directory(draft, SETTING_FILES, path, -errno)
-               : 0;
 }
 
 static int note_doubts(struct config_draft *draft)
@@ -273,174 +144,97 @@ static int note_doubts(struct config_draft *draft)
     return fclose(out) == 0 ? 0 : -ENOMEM;
 }
 
+/* ---- loading ---- */
+
 static int read_files(struct config_draft *draft, const char *file)
 {
     cleanup(freep) char *drop_ins = NULL;
-    const char *path = file ? file : DEFAULT_FILE;
-    if (asprintf(&drop_ins, "%s.d", path) < 0) {
+    const struct config_place place = {.file = file ? file : DEFAULT_FILE};
+    if (asprintf(&drop_ins, "%s.d", place.file) < 0) {
         drop_ins = NULL;
-        return draft_fail(draft, path, 0, NULL, "out of memory");
+        return draft_fail(draft, &place, "out of memory");
     }
-    int result = config_file_read(draft, path, file != NULL);
+    int result = config_file_read(draft, place.file, file != NULL);
     return result == 0 ? config_drop_ins_read(draft, drop_ins) : result;
+}
+
+static int take_socket_option(struct config_draft *draft, const char *path)
+{
+    const struct config_place place = {"--socket", 0, settings[SETTING_SOCKET].section, settings[SETTING_SOCKET].key};
+    draft->file_number++; /* it comes after all files */
+    return path ? draft_set(draft, SETTING_SOCKET, &place, path) : 0;
+}
+
+/* All that can go wrong, in the order in which it is told. */
+static int load(struct config_draft *draft, const struct config_options *options)
+{
+    uint64_t spill_free_bytes = 0;
+    int result = read_files(draft, options->file);
+    if (result == 0) {
+        result = take_socket_option(draft, options->socket);
+    }
+    if (result == 0) {
+        result = defaults_take_paths(draft);
+    }
+    if (result == 0) {
+        result = open_spill_directory(draft, options->look_only, &spill_free_bytes);
+    }
+    if (result == 0) {
+        result = check_files_directory(draft);
+    }
+    if (result == 0) {
+        defaults_take_limits(draft, spill_free_bytes);
+        result = check_times(draft);
+    }
+    if (result == 0) {
+        result = quotas_check(draft);
+    }
+    return result == 0 ? note_doubts(draft) : result;
 }
 
 int config_load(const struct config_options *options, struct config **ret, char **ret_error)
 {
-    struct config_draft draft = {.config = config_new(options->host_total_bytes)};
-    int result = draft.config ? read_files(&draft, options->file) : -ENOMEM;
-    if (result == 0) {
-        result = settle_paths(&draft, options->socket);
-    }
-    if (result == 0) {
-        result = settle_spill(&draft, options->look_only);
-    }
-    if (result == 0) {
-        result = check_files(&draft);
-    }
-    if (result == 0) {
-        settle_limits(&draft);
-        settle_queue(&draft);
-        result = check_times(&draft);
-    }
-    if (result == 0) {
-        result = quotas_check(&draft);
-    }
-    if (result == 0) {
-        result = note_doubts(&draft);
-    }
-    for (int id = 0; id < SETTINGS; id++) {
-        if (result == 0 && id < CONFIG_SOCKET_SETTINGS) {
-            draft.config->socket_said[id] = draft_has(&draft, (enum setting_id)id);
-        }
-        free(draft.origins[id].file);
-    }
-    for (size_t i = 0; i < POLICY_RULES_MAX; i++) {
-        free(draft.reserves[i].file);
-        free(draft.huge[i].file);
-        free(draft.sections[i].file);
-    }
+    struct config *config = config_new(options->host_total_bytes);
+    struct config_draft *draft = config ? draft_new(config) : NULL;
+    int result = draft ? load(draft, options) : -ENOMEM;
     if (result < 0) {
-        config_free(draft.config);
-        *ret_error = draft.error ? draft.error : strdup("out of memory");
-        return result;
+        *ret_error = draft && draft->error ? draft->error : strdup("out of memory");
+        config_free(config);
+    } else {
+        for (int id = 0; id < CONFIG_SOCKET_SETTINGS; id++) {
+            config->socket_said[id] = draft_has(draft, (enum setting_id)id);
+        }
+        *ret = config;
     }
-    *ret = draft.config;
-    return 0;
+    draft_free(draft);
+    return result;
 }
 
 /* ---- using ---- */
 
 struct broker_settings config_broker_settings(const struct config *config)
 {
-    return (struct broker_settings){
-        .limits = config->limits,
-        .times = config->times,
-        .queue = config->queue,
-        .pool = config->pool,
-        .requests_max = config->requests_max,
-        .user_requests_max = config->user_requests_max,
-        .user_sessions_max = config->user_sessions_max,
-        .pause_at = config->pause_ram_at,
-        .policy = &config->policy,
-    };
+    struct broker_settings broker = config->broker;
+    broker.policy = &config->policy;
+    return broker;
+}
+
+static void swap_texts(char **a, char **b)
+{
+    char *before = *a;
+    *a = *b;
+    *b = before;
 }
 
 void config_adopt(struct config *config, struct config *loaded)
 {
-    struct policy before = config->policy;
-    char *sources = config->sources, *doubts = config->doubts;
-    config->heap_bytes = loaded->heap_bytes;
-    config->limits = loaded->limits;
-    config->times = loaded->times;
-    config->queue = loaded->queue;
-    config->pool = loaded->pool;
-    config->pause_ram_at = loaded->pause_ram_at;
-    config->clients = loaded->clients;
-    config->requests_max = loaded->requests_max;
-    config->user_requests_max = loaded->user_requests_max;
-    config->user_sessions_max = loaded->user_sessions_max;
-    config->policy = loaded->policy;
-    loaded->policy = before;
-    config->sources = loaded->sources;
-    loaded->sources = sources;
-    config->doubts = loaded->doubts;
-    loaded->doubts = doubts;
+    for (int id = 0; id < SETTINGS; id++) {
+        if (settings[id].is_reloadable) {
+            value_swap(settings[id].type, setting_value(&settings[id], config), setting_value(&settings[id], loaded));
+        }
+    }
+    quotas_swap(&config->policy, &loaded->policy);
+    swap_texts(&config->sources, &loaded->sources);
+    swap_texts(&config->doubts, &loaded->doubts);
     config_free(loaded);
-}
-
-/* ---- looking ---- */
-
-void config_print(const struct config *config, FILE *out)
-{
-    const char *section = "";
-    for (int id = 0; id < SETTINGS; id++) {
-        if (strcmp(section, settings[id].section) != 0) {
-            (void)fprintf(out, "%s[%s]\n", *section ? "\n" : "", settings[id].section);
-            section = settings[id].section;
-        }
-        bool is_absent = !setting_is_set(config, (enum setting_id)id);
-        (void)fprintf(out, "%s%s = ", is_absent ? "# " : "", settings[id].key);
-        if (!is_absent) {
-            setting_print(config, (enum setting_id)id, out);
-        }
-        (void)fprintf(out, "\n");
-    }
-    quotas_print(&config->policy, out);
-}
-
-size_t config_fixed_differences(const struct config *in_force, const struct config *loaded, FILE *out)
-{
-    size_t count = 0;
-    for (int id = 0; id < SETTINGS; id++) {
-        if (!settings[id].is_reloadable && setting_differs((enum setting_id)id, in_force, loaded)) {
-            (void)fprintf(out, "[%s] %s can't change while the daemon runs: restart it for that\n",
-                          settings[id].section, settings[id].key);
-            count++;
-        }
-    }
-    return count;
-}
-
-size_t config_notes(const struct config *config, FILE *out)
-{
-    static const char *const directives[CONFIG_SOCKET_SETTINGS] = {[SETTING_SOCKET] = "ListenSequentialPacket=",
-                                                                   [SETTING_SOCKET_MODE] = "SocketMode=",
-                                                                   [SETTING_SOCKET_GROUP] = "SocketGroup="};
-    size_t count = 0;
-    for (size_t id = 0; id < CONFIG_SOCKET_SETTINGS; id++) {
-        if (config->socket_said[id]) {
-            (void)fprintf(out,
-                          "membrokerd: note: [server] %s counts only where the daemon makes the socket itself; "
-                          "membroker.socket has %s instead (systemctl edit membroker.socket)\n",
-                          settings[id].key, directives[id]);
-            count++;
-        }
-    }
-    return count;
-}
-
-static bool exceeds_host(const struct config *config)
-{
-    uint64_t physical = config->limits.max_physical_bytes;
-    return physical != LIMIT_OFF && physical > config->host_total_bytes;
-}
-
-size_t config_warnings(const struct config *config, const char *before, FILE *out)
-{
-    char limit[SIZE_TEXT_BYTES], host[SIZE_TEXT_BYTES];
-    size_t count = 0;
-    if (exceeds_host(config)) {
-        (void)fprintf(out,
-                      "%s[limits] max_physical_bytes is %s, but the host (or its cgroup) has %s: grants will stop at "
-                      "what is available\n",
-                      before, size_to_text(config->limits.max_physical_bytes, limit),
-                      size_to_text(config->host_total_bytes, host));
-        count++;
-    }
-    for (const char *line = config->doubts; line && *line; line = strchr(line, '\n') + 1) {
-        (void)fprintf(out, "%s%.*s\n", before, (int)strcspn(line, "\n"), line);
-        count++;
-    }
-    return count;
 }

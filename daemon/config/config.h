@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "daemon/config/value.h"
 #include "daemon/core/input.h"
 
 /* What control pages may take; a user's first few are never refused for what others have. */
@@ -34,29 +35,20 @@ struct config {
     /* [server] */
     char *socket;
     mode_t socket_mode;
-    gid_t socket_group;                       /* (gid_t)-1: leave it */
-    char *socket_group_name;                  /* NULL: none */
+    struct group_choice socket_group;         /* gid (gid_t)-1: leave it */
     char *sources;                            /* the files that were read; NULL: none */
     char *doubts;                             /* what they say and can't have meant, a line each; NULL: nothing */
     bool socket_said[CONFIG_SOCKET_SETTINGS]; /* which of the three are in the files: socket, its mode, its group */
-    /* [limits]; LIMIT_OFF where switched off */
-    uint64_t heap_bytes;
-    struct byte_limits limits;
+    /* what the core goes by: of [limits], [leases], [queue], [pool], [pressure] and [clients] */
+    struct broker_settings broker; /* without the policy */
+    uint64_t heap_bytes;           /* LIMIT_OFF if switched off */
     /* [mapped] */
     char *spill_directory;
     char *files_directory; /* NULL: programs can't name files */
-    /* [leases] */
-    struct lease_times times;
-    char *learned_file; /* NULL: sizes are not remembered over a restart */
-    /* [queue], [pool], [pressure] */
-    struct queue_settings queue;
-    struct pool_settings pool;
+    /* [leases], [pressure], [clients] */
+    char *learned_file;                    /* NULL: sizes are not remembered over a restart */
     uint32_t pressure_some, pressure_full; /* per cent of the time that processes wait for memory */
-    enum pressure pause_ram_at;
-    /* [clients] */
     struct client_bounds clients;
-    uint32_t requests_max;                         /* of a session, under way at once */
-    uint32_t user_requests_max, user_sessions_max; /* of a user */
     struct policy policy; /* [access], [user ...], [group ...] and [class ...], in the order in which they first came */
     uint64_t host_total_bytes; /* what the defaults and percentages were taken of: memory of machine or cgroup */
 };
@@ -76,9 +68,6 @@ struct config_options {
  */
 int config_load(const struct config_options *options, struct config **ret, char **ret_error);
 
-/* Where a file of state that outlives the service lies; NULL: there is no such place. The caller frees it. */
-char *config_state_path(const char *name);
-
 /* What of it the broker's core goes by; borrows the policy. */
 struct broker_settings config_broker_settings(const struct config *config);
 
@@ -87,18 +76,3 @@ void config_adopt(struct config *config, struct config *loaded);
 
 /* Takes NULL; returns NULL. */
 struct config *config_free(struct config *config);
-
-/* Writes the effective configuration in the file's own syntax (it can be loaded again). */
-void config_print(const struct config *config, FILE *out);
-
-/*
- * Compares a newly loaded configuration with the one in force: writes to `out` a line for each setting that differs but
- * cannot change at run time (socket, socket_mode, socket_group, directory). Returns how many.
- */
-size_t config_fixed_differences(const struct config *in_force, const struct config *loaded, FILE *out);
-
-/* Writes a line for each setting that has no effect where the service manager makes the socket. Returns how many. */
-size_t config_notes(const struct config *config, FILE *out);
-
-/* Writes a line for each setting that is allowed but doubtful (a limit beyond the host's memory). Returns how many. */
-size_t config_warnings(const struct config *config, const char *before, FILE *out);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Configuration files: their lines go to the table of settings, or to the sections of users, groups and classes. */
+/* Each line goes to the table of settings, or to the sections of users, groups and classes. */
+#include "daemon/config/config_file.h"
+
 #include <dirent.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,73 +12,62 @@
 #include "daemon/config/config_line.h"
 #include "daemon/config/ids.h"
 #include "daemon/config/quotas.h"
-#include "daemon/config/settings.h"
 #include "proto/base/cleanup.h"
 
 struct reading {
     struct config_draft *draft;
     const char *path;
     int line;
-    char *section;      /* NULL: none yet */
-    int seen[SETTINGS]; /* the line in this file where it was set; 0: not yet */
+    char *section; /* NULL: none yet */
 };
 
-static bool has_section(const char *section)
+__attribute__((format(printf, 2, 3))) static int fail(const struct reading *reading, const char *format, ...)
 {
-    for (int id = 0; id < SETTINGS; id++) {
-        if (strcmp(settings[id].section, section) == 0) {
-            return true;
-        }
+    cleanup(freep) char *what = NULL;
+    const struct config_place place = {.file = reading->path, .line = reading->line};
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vasprintf(&what, format, arguments);
+    va_end(arguments);
+    if (length < 0) {
+        what = NULL;
+        return -ENOMEM;
     }
-    return false;
-}
-
-static int find_setting(const char *section, const char *key)
-{
-    for (int id = 0; id < SETTINGS; id++) {
-        if (strcmp(settings[id].section, section) == 0 && strcmp(settings[id].key, key) == 0) {
-            return id;
-        }
-    }
-    return -1;
+    return draft_fail(reading->draft, &place, "%s", what);
 }
 
 static int fail_section(const struct reading *reading, const char *section)
 {
-    return draft_fail(reading->draft, reading->path, reading->line, NULL,
-                      "there is no section [%s]; there are [server], [limits], [mapped], [leases], [queue], [pool], "
-                      "[pressure], [access], [clients], [user NAME], [group NAME] and [class NAME]",
-                      section);
+    return fail(reading,
+                "there is no section [%s]; there are [server], [limits], [mapped], [leases], [queue], [pool], "
+                "[pressure], [access], [clients], [user NAME], [group NAME] and [class NAME]",
+                section);
 }
 
 static int take_section(struct reading *reading, const char *section)
 {
     char *copy = strdup(section);
     if (!copy) {
-        return draft_fail(reading->draft, reading->path, reading->line, NULL, "out of memory");
+        return fail(reading, "out of memory");
     }
     free(reading->section);
     reading->section = copy;
     if (quotas_has_section(copy)) {
-        const struct quota_line line = {.section = copy, .file = reading->path, .line = reading->line};
-        return quotas_take_section(reading->draft, &line);
+        const struct config_place place = {reading->path, reading->line, copy, NULL};
+        return quotas_take_section(reading->draft, &place);
     }
-    return has_section(copy) ? 0 : fail_section(reading, copy);
+    return setting_has_section(copy) ? 0 : fail_section(reading, copy);
 }
 
 static int take_setting(struct reading *reading, const char *key, const char *value)
 {
-    int id = find_setting(reading->section, key);
-    if (id < 0) {
-        return draft_fail(reading->draft, reading->path, reading->line, NULL,
-                          "[%s] %s: there is no such key; membroker.conf(5) has the list", reading->section, key);
+    const struct config_place place = {reading->path, reading->line, reading->section, key};
+    if (quotas_has_section(reading->section)) {
+        return quotas_take_line(reading->draft, &place, value);
     }
-    if (reading->seen[id]) {
-        return draft_fail(reading->draft, reading->path, reading->line, &settings[id],
-                          "it was set before, in line %d; keep one of the two", reading->seen[id]);
-    }
-    reading->seen[id] = reading->line;
-    return setting_parse(reading->draft, (enum setting_id)id, reading->path, reading->line, value);
+    enum setting_id id = setting_find(reading->section, key);
+    return id == SETTINGS ? draft_fail(reading->draft, &place, "there is no such key; membroker.conf(5) has the list")
+                          : draft_set(reading->draft, id, &place, value);
 }
 
 static int take_line(struct reading *reading, char *text, size_t length)
@@ -83,7 +75,7 @@ static int take_line(struct reading *reading, char *text, size_t length)
     struct config_line parts = {0};
     const char *wrong = strlen(text) < length ? "there is a NUL byte in the line" : config_line_parse(text, &parts);
     if (wrong) {
-        return draft_fail(reading->draft, reading->path, reading->line, NULL, "%s", wrong);
+        return fail(reading, "%s", wrong);
     }
     if (parts.kind == CONFIG_LINE_EMPTY) {
         return 0;
@@ -92,12 +84,7 @@ static int take_line(struct reading *reading, char *text, size_t length)
         return take_section(reading, parts.section);
     }
     if (!reading->section) {
-        return draft_fail(reading->draft, reading->path, reading->line, NULL,
-                          "key \"%s\" stands before any section; put it under one, such as [limits]", parts.key);
-    }
-    if (quotas_has_section(reading->section)) {
-        const struct quota_line line = {reading->section, parts.key, parts.value, reading->path, reading->line};
-        return quotas_take_line(reading->draft, &line);
+        return fail(reading, "key \"%s\" stands before any section; put it under one, such as [limits]", parts.key);
     }
     return take_setting(reading, parts.key, parts.value);
 }
@@ -116,27 +103,28 @@ static int read_all(struct reading *reading, FILE *file)
     return result == 0 && ferror(file) ? -EIO : result;
 }
 
-/* A file that its administrator can read need not be one that the service's user can. */
+/* The administrator may be able to read a file that the service's user can't. */
 static int fail_reading(struct config_draft *draft, const char *path, int error)
 {
+    const struct config_place place = {.file = path};
     char user[64];
     if (error == ENOENT) {
-        return draft_fail(draft, path, 0, NULL,
+        return draft_fail(draft, &place,
                           "there is no such file; make it (an empty one will do, every setting has a default), or name "
                           "another with --config");
     }
     if (error == EACCES) {
-        return draft_fail(draft, path, 0, NULL, "user %s can't read it: %s; give that user the right to (chmod, chgrp)",
+        return draft_fail(draft, &place, "user %s can't read it: %s; give that user the right to (chmod, chgrp)",
                           user_name(geteuid(), user, sizeof user), strerrordesc_np(error));
     }
-    return draft_fail(draft, path, 0, NULL, "it can't be read: %s", strerrordesc_np(error));
+    return draft_fail(draft, &place, "it can't be read: %s", strerrordesc_np(error));
 }
 
 static int note_source(struct config_draft *draft, const char *path)
 {
     char *before = draft->config->sources, *now;
     if (asprintf(&now, "%s%s%s", before ? before : "", before ? ", " : "", path) < 0) {
-        return draft_fail(draft, path, 0, NULL, "out of memory");
+        return draft_fail(draft, &(struct config_place){.file = path}, "out of memory");
     }
     free(before);
     draft->config->sources = now;
@@ -150,7 +138,7 @@ int config_file_read(struct config_draft *draft, const char *path, bool must_exi
     if (!file) {
         return errno == ENOENT && !must_exist ? 0 : fail_reading(draft, path, errno);
     }
-    draft_begin_file(draft);
+    draft->file_number++;
     int result = read_all(&reading, file);
     if (result == -EIO) {
         result = fail_reading(draft, path, errno);
@@ -171,7 +159,7 @@ static int read_drop_in(struct config_draft *draft, const char *directory, const
     cleanup(freep) char *path = NULL;
     if (asprintf(&path, "%s/%s", directory, name) < 0) {
         path = NULL;
-        return draft_fail(draft, directory, 0, NULL, "out of memory");
+        return draft_fail(draft, &(struct config_place){.file = directory}, "out of memory");
     }
     return config_file_read(draft, path, true);
 }

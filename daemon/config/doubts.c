@@ -38,11 +38,24 @@ static void print_pair(const struct config_draft *draft, const struct pair *pair
     (void)fprintf(out, "[%s] %s never counts: %s is smaller\n", part->section, part->key, whole->key);
 }
 
+static uint64_t number_of(const struct config *config, enum setting_id id)
+{
+    const void *value = setting_const_value(&settings[id], config);
+    return settings[id].type->bytes == sizeof(uint64_t) ? *(const uint64_t *)value : *(const uint32_t *)value;
+}
+
+/* Both are sizes, numbers or durations. */
+static bool is_larger(const struct config *config, enum setting_id id, enum setting_id than)
+{
+    uint64_t number = number_of(config, id);
+    return number != LIMIT_OFF && number > number_of(config, than);
+}
+
 static void print_pairs(const struct config_draft *draft, FILE *out)
 {
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         if (draft_has(draft, pairs[i].part) && draft_has(draft, pairs[i].whole) &&
-            setting_is_larger(draft->config, pairs[i].part, pairs[i].whole)) {
+            is_larger(draft->config, pairs[i].part, pairs[i].whole)) {
             print_pair(draft, &pairs[i], out);
         }
     }
@@ -78,7 +91,7 @@ static void print_limit(const struct config_draft *draft, size_t index, const ch
     const struct policy_rule *rule = &draft->config->policy.rules[index];
     char limit_text[SIZE_TEXT_BYTES], most_text[SIZE_TEXT_BYTES];
     if (limit != LIMIT_OFF && limit > most) {
-        print_place(&draft->sections[index], out);
+        print_place(&draft->rules[index].section, out);
         (void)fprintf(out, "[%s%s] %s (%s) never counts: %s is %s\n", quotas_prefix(rule->kind), rule->name, key,
                       size_to_text(limit, limit_text), larger, size_to_text(most, most_text));
     }
@@ -87,9 +100,9 @@ static void print_limit(const struct config_draft *draft, size_t index, const ch
 static void print_section(const struct config_draft *draft, size_t index, FILE *out)
 {
     const struct policy_rule *rule = &draft->config->policy.rules[index];
-    const struct byte_limits *own = &rule->quota.limits, *host = &draft->config->limits;
+    const struct byte_limits *own = &rule->quota.limits, *host = &draft->config->broker.limits;
     if (rule->kind == PRINCIPAL_CLASS && rule->member_count == 0 && strcmp(rule->name, POLICY_DEFAULT_CLASS) != 0) {
-        print_place(&draft->sections[index], out);
+        print_place(&draft->rules[index].section, out);
         (void)fprintf(out,
                       "[class %s] has no members, so that nobody is ever in it; name some with users, groups or "
                       "clients\n",

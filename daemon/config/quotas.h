@@ -5,13 +5,7 @@
  */
 #pragma once
 
-#include "daemon/config/settings.h"
-
-struct quota_line {
-    const char *section, *key, *value; /* the latter two NULL: the section begins */
-    const char *file;
-    int line;
-};
+#include "daemon/config/draft.h"
 
 bool quotas_has_section(const char *section);
 
@@ -19,13 +13,13 @@ bool quotas_has_section(const char *section);
 const char *quotas_prefix(enum principal_kind kind);
 
 /* Takes a section's beginning into the draft. 0 or negative errno with the draft's error set. */
-int quotas_take_section(struct config_draft *draft, const struct quota_line *line);
+int quotas_take_section(struct config_draft *draft, const struct config_place *place);
 
-/* Takes a line of such a section into the draft. 0 or negative errno with the draft's error set. */
-int quotas_take_line(struct config_draft *draft, const struct quota_line *line);
+/* Takes a line `key = text` of such a section into the draft. 0 or negative errno with the draft's error set. */
+int quotas_take_line(struct config_draft *draft, const struct config_place *place, const char *text);
 
-/* Whether what is promised can be kept: reserves and the pool within the limits, and each quota within itself. */
-int quotas_check(struct config_draft *draft);
+/* Lets the rules of two policies change places; who may connect stays. */
+void quotas_swap(struct policy *a, struct policy *b);
 
 void quotas_print(const struct policy *policy, FILE *out);
 

@@ -48,10 +48,14 @@ struct queue_settings {
 
 enum { POOL_SIZES_MAX = 16 };
 
+struct pool_sizes {
+    size_t count;
+    uint64_t bytes[POOL_SIZES_MAX];
+};
+
 struct pool_settings {
-    uint64_t bytes;                 /* 0: no pool */
-    uint64_t sizes[POOL_SIZES_MAX]; /* of which one is always to be ready */
-    size_t size_count;
+    uint64_t bytes;          /* 0: no pool */
+    struct pool_sizes sizes; /* of which one is always to be ready */
 };
 
 struct broker_settings {

@@ -38,10 +38,10 @@ void pool_configure(struct broker *broker)
     for (size_t i = 0; i < POOL_SIZES_MAX; i++) {
         broker->pool.sizes[i].is_named = false;
     }
-    for (size_t i = 0; i < settings->size_count; i++) {
+    for (size_t i = 0; i < settings->sizes.count; i++) {
         uint64_t bytes;
         struct pool_size *size = NULL;
-        if (size_round_up(settings->sizes[i], broker->options.page_bytes, &bytes) && bytes) {
+        if (size_round_up(settings->sizes.bytes[i], broker->options.page_bytes, &bytes) && bytes) {
             size = pool_size_get(&broker->pool, bytes);
         }
         if (size) {

@@ -30,11 +30,11 @@ static void note_mode(const struct config *config, const char *path, const struc
              "(systemctl edit membroker.socket)",
              config->socket_mode, path, status->st_mode & 0777);
     }
-    if (config->socket_said[SETTING_SOCKET_GROUP] && status->st_gid != config->socket_group) {
+    if (config->socket_said[SETTING_SOCKET_GROUP] && status->st_gid != config->socket_group.gid) {
         note(out,
              "[server] socket_group = %s has no effect: the service manager gave %s to group %u; set SocketGroup= "
              "(systemctl edit membroker.socket)",
-             config->socket_group_name, path, status->st_gid);
+             config->socket_group.name, path, status->st_gid);
     }
 }
 

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/config/config_print.h"
+#include "daemon/config/state_path.h"
 #include "daemon/os/replace_file.h"
 #include "daemon/os/service_manager.h"
 #include "daemon/runtime/log.h"
@@ -48,7 +50,7 @@ static struct keeping *keeping_new(const struct config *config)
     if (!keeping) {
         return NULL;
     }
-    keeping->path = config_state_path("last-good.conf");
+    keeping->path = state_path("last-good.conf");
     if (!keeping->path || !print(config, keeping)) {
         keeping_free(keeping);
         return NULL;
@@ -94,7 +96,7 @@ void last_good_keep_now(const struct config *config)
 
 struct config *last_good_load(const struct config_options *options)
 {
-    cleanup(freep) char *path = service_manager_is_there() ? config_state_path("last-good.conf") : NULL;
+    cleanup(freep) char *path = service_manager_is_there() ? state_path("last-good.conf") : NULL;
     char *error = NULL;
     struct config_options from_there = *options;
     struct config *config;

@@ -86,8 +86,8 @@ static int bind_socket(int fd, const struct sockaddr_un *address, const struct c
     mode_t before = umask(0177);
     int result = bind(fd, (const struct sockaddr *)address, sizeof *address) < 0 ? -errno : 0;
     (void)umask(before);
-    if (result == 0 && config->socket_group != (gid_t)-1 &&
-        chown(address->sun_path, (uid_t)-1, config->socket_group) < 0) {
+    if (result == 0 && config->socket_group.gid != (gid_t)-1 &&
+        chown(address->sun_path, (uid_t)-1, config->socket_group.gid) < 0) {
         result = -errno;
     }
     if (result == 0 && chmod(address->sun_path, config->socket_mode) < 0) {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/config/config_print.h"
 #include "daemon/os/service_manager.h"
 #include "daemon/runtime/executor.h"
 #include "daemon/runtime/last_good.h"

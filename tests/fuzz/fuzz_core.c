@@ -256,9 +256,9 @@ static void take_settings(struct broker_settings *settings)
                                               .trim_ms = flags & 32 ? 100 : 0,
                                               .revoke_for_priority = flags & 64,
                                               .revoke_grace_ms = flags & 128 ? 1000 : 0};
-    settings->pool = (struct pool_settings){.bytes = flags & 256 ? fuzz_size(bytes) : 0, .size_count = below(4)};
-    for (size_t i = 0; i < settings->pool.size_count; i++) {
-        settings->pool.sizes[i] = fuzz_size(bytes);
+    settings->pool = (struct pool_settings){.bytes = flags & 256 ? fuzz_size(bytes) : 0, .sizes.count = below(4)};
+    for (size_t i = 0; i < settings->pool.sizes.count; i++) {
+        settings->pool.sizes.bytes[i] = fuzz_size(bytes);
     }
     settings->requests_max = flags & 512 ? 4 : 0;
     settings->user_requests_max = flags & 2048 ? 5 : 0;

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/config/config.h"
+#include "daemon/config/config_print.h"
 
 #define GIB (UINT64_C(1) << 30)
 
@@ -79,13 +79,14 @@ Test(config, defaults_are_the_seeds_three_numbers)
     write_config("");
     struct config *config = load();
     cr_expect_eq(config->heap_bytes, 8 * GIB);
-    cr_expect_eq(config->limits.max_physical_bytes, 16 * GIB);
-    cr_expect_eq(config->limits.max_bytes, config->limits.max_physical_bytes + config->limits.max_mapped_bytes);
-    cr_expect_gt(config->limits.max_mapped_bytes, 0);
-    cr_expect_eq(config->times.ttl_min_ms, 1000);
-    cr_expect_eq(config->times.ttl_default_ms, 30000);
-    cr_expect_eq(config->times.ttl_max_ms, 3600000);
-    cr_expect_eq(config->times.reconnect_grace_ms, 10000);
+    cr_expect_eq(config->broker.limits.max_physical_bytes, 16 * GIB);
+    cr_expect_eq(config->broker.limits.max_bytes,
+                 config->broker.limits.max_physical_bytes + config->broker.limits.max_mapped_bytes);
+    cr_expect_gt(config->broker.limits.max_mapped_bytes, 0);
+    cr_expect_eq(config->broker.times.ttl_min_ms, 1000);
+    cr_expect_eq(config->broker.times.ttl_default_ms, 30000);
+    cr_expect_eq(config->broker.times.ttl_max_ms, 3600000);
+    cr_expect_eq(config->broker.times.reconnect_grace_ms, 10000);
     cr_expect_eq(config->socket_mode, 0660);
     cr_expect_str_eq(config->socket, "/run/test.sock");
     struct stat status;
@@ -98,14 +99,14 @@ Test(config, values_percentages_and_switched_off_limits)
     write_config("[limits]\nheap_bytes = 10%\nmax_mapped_bytes = 0\n[leases]\nmin_ttl=100ms\n");
     struct config *config = load();
     cr_expect_eq(config->heap_bytes, 32 * GIB / 10);
-    cr_expect_eq(config->limits.max_physical_bytes, 32 * GIB / 10 * 2);
-    cr_expect_eq(config->limits.max_mapped_bytes, LIMIT_OFF);
-    cr_expect_eq(config->limits.max_bytes, LIMIT_OFF, "the sum with one that is off is off");
-    cr_expect_eq(config->times.ttl_min_ms, 100);
+    cr_expect_eq(config->broker.limits.max_physical_bytes, 32 * GIB / 10 * 2);
+    cr_expect_eq(config->broker.limits.max_mapped_bytes, LIMIT_OFF);
+    cr_expect_eq(config->broker.limits.max_bytes, LIMIT_OFF, "the sum with one that is off is off");
+    cr_expect_eq(config->broker.times.ttl_min_ms, 100);
     config_free(config);
     write_config("[limits]\nheap_bytes = unlimited\n");
     config = load();
-    cr_expect_eq(config->limits.max_physical_bytes, LIMIT_OFF);
+    cr_expect_eq(config->broker.limits.max_physical_bytes, LIMIT_OFF);
     config_free(config);
 }
 
@@ -113,14 +114,14 @@ Test(config, a_user_may_let_a_quarter_of_all_wait_unless_it_says_otherwise)
 {
     write_config("[queue]\nmax_waiting = 9\n");
     struct config *config = load();
-    cr_expect_eq(config->queue.waiting_per_user_max, 3);
-    cr_expect_eq(config->queue.waiting_per_session_max, 64);
+    cr_expect_eq(config->broker.queue.waiting_per_user_max, 3);
+    cr_expect_eq(config->broker.queue.waiting_per_session_max, 64);
     config_free(config);
     write_config("[queue]\nmax_waiting_per_user = 7\nmax_waiting_per_session = 5\n");
     config = load();
-    cr_expect_eq(config->queue.waiting_max, 1024);
-    cr_expect_eq(config->queue.waiting_per_user_max, 7);
-    cr_expect_eq(config->queue.waiting_per_session_max, 5);
+    cr_expect_eq(config->broker.queue.waiting_max, 1024);
+    cr_expect_eq(config->broker.queue.waiting_per_user_max, 7);
+    cr_expect_eq(config->broker.queue.waiting_per_session_max, 5);
     config_free(config);
 }
 
@@ -133,8 +134,8 @@ Test(config, what_0_switches_off_may_be_0_and_comes_back_so)
     for (size_t i = 0; i < sizeof zeros / sizeof *zeros; i++) {
         write_config(zeros[i]);
         struct config *config = load();
-        cr_expect_eq(config->queue.ageing_ms, 0);
-        cr_expect_eq(config->queue.trim_ms, 0);
+        cr_expect_eq(config->broker.queue.ageing_ms, 0);
+        cr_expect_eq(config->broker.queue.trim_ms, 0);
         FILE *out = open_memstream(&text, &size);
         config_print(config, out);
         (void)fclose(out);
@@ -142,7 +143,7 @@ Test(config, what_0_switches_off_may_be_0_and_comes_back_so)
         write_file(file, text);
         free(text);
         config = load();
-        cr_expect_eq(config->queue.ageing_ms + config->queue.trim_ms, 0);
+        cr_expect_eq(config->broker.queue.ageing_ms + config->broker.queue.trim_ms, 0);
         config_free(config);
     }
     expect_error("[queue]\nmax_wait = 0s\n", "a duration of at least 1ms");
@@ -161,8 +162,8 @@ Test(config, drop_ins_win_in_alphabetical_order)
     (void)snprintf(path, sizeof path, "%s/30-c.conf.bak", drop_ins);
     write_file(path, "nonsense");
     struct config *config = load();
-    cr_expect_eq(config->limits.max_bytes, 3 * GIB);
-    cr_expect_eq(config->limits.max_physical_bytes, GIB);
+    cr_expect_eq(config->broker.limits.max_bytes, 3 * GIB);
+    cr_expect_eq(config->broker.limits.max_physical_bytes, GIB);
     config_free(config);
 }
 

@@ -7,8 +7,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "daemon/config/config.h"
 #include "daemon/config/config_line.h"
+#include "daemon/config/config_print.h"
 
 #define GIB (UINT64_C(1) << 30)
 
@@ -167,9 +167,9 @@ Test(config_text, what_is_printed_is_read_as_the_same)
     cr_expect_eq(config_fixed_differences(config, again, stderr), 0);
     cr_expect_str_eq(again->spill_directory, "/tmp/a #1 ;");
     cr_expect_str_eq(again->learned_file, "/tmp/\"x");
-    cr_expect_eq(again->limits.max_mapped_bytes, 0, "nothing is not unlimited");
-    cr_expect_eq(again->limits.max_bytes, LIMIT_OFF);
-    cr_expect_eq(again->limits.max_physical_bytes, 32 * GIB / 10);
+    cr_expect_eq(again->broker.limits.max_mapped_bytes, 0, "nothing is not unlimited");
+    cr_expect_eq(again->broker.limits.max_bytes, LIMIT_OFF);
+    cr_expect_eq(again->broker.limits.max_physical_bytes, 32 * GIB / 10);
     cr_expect_eq(again->heap_bytes, 8 * GIB);
     cr_expect_eq(again->clients.control.user_bytes_max, 65537);
     cr_expect_eq(again->policy.rule_count, config->policy.rule_count);
@@ -214,11 +214,11 @@ Test(config_text, what_is_printed_can_be_read_by_people)
 Test(config_text, a_limit_of_no_bytes_comes_back_as_one)
 {
     struct config *config = load_good("[limits]\nmax_physical_bytes = 1G\n");
-    config->limits.max_mapped_bytes = 0;
+    config->broker.limits.max_mapped_bytes = 0;
     char *text = printed(config);
     config_free(config);
     config = load_good(text);
-    cr_expect_eq(config->limits.max_mapped_bytes, 0);
+    cr_expect_eq(config->broker.limits.max_mapped_bytes, 0);
     free(text);
     config_free(config);
 }

@@ -373,7 +373,8 @@ static void begin_with_a_pool(void)
 {
     model = model_new(0, 512 * MIB, 0);
     broker = model->broker;
-    model->options.settings.pool = (struct pool_settings){.bytes = 2 * MIB, .sizes = {MIB, 4096}, .size_count = 2};
+    model->options.settings.pool =
+        (struct pool_settings){.bytes = 2 * MIB, .sizes = {.bytes = {MIB, 4096}, .count = 2}};
     model_configure(model);
     model_pass(model, 100);
 }

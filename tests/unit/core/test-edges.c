@@ -17,7 +17,7 @@ static struct request acquire(uint64_t bytes, enum location location)
 static struct model *with_pool(uint64_t size)
 {
     struct model *model = model_new(0, 64 * MIB, 64 * MIB);
-    model->options.settings.pool = (struct pool_settings){.bytes = 16 * MIB, .sizes = {size}, .size_count = 1};
+    model->options.settings.pool = (struct pool_settings){.bytes = 16 * MIB, .sizes = {.bytes = {size}, .count = 1}};
     model_configure(model);
     model_open(model, 0, LIMIT_DEFAULT);
     model_pass(model, 1);

@@ -83,7 +83,8 @@ Test(exhaustion, what_can_not_be_remembered_or_made_ahead_is_left_and_tried_agai
     cr_expect_eq(learned_recall(&table, &key), MIB);
     learned_table_deinit(&table);
     struct model *model = model_new(0, 8 * MIB, 0);
-    model->broker->options.settings.pool = (struct pool_settings){.bytes = 4 * MIB, .sizes = {MIB}, .size_count = 1};
+    model->broker->options.settings.pool =
+        (struct pool_settings){.bytes = 4 * MIB, .sizes = {.bytes = {MIB}, .count = 1}};
     pool_configure(model->broker);
     struct input tick = {.kind = INPUT_TICK};
     exhaustion_arm(1);
@@ -100,7 +101,7 @@ Test(exhaustion, what_can_not_be_remembered_or_made_ahead_is_left_and_tried_agai
 static void fail_to_lend(uint32_t ready)
 {
     struct model *model = model_new(0, 8 * MIB, 0);
-    model->options.settings.pool = (struct pool_settings){.bytes = 4 * MIB, .sizes = {MIB}, .size_count = 1};
+    model->options.settings.pool = (struct pool_settings){.bytes = 4 * MIB, .sizes = {.bytes = {MIB}, .count = 1}};
     model_configure(model);
     model->broker->pool.sizes[0].wanted = ready;
     struct input tick = {.kind = INPUT_TICK};

@@ -71,7 +71,7 @@ static struct model *with_a_pool_that_makes(uint64_t max_mapped)
 {
     struct model *model = model_new(0, 16 * MIB, max_mapped);
     model->hold_makes = true;
-    model->options.settings.pool = (struct pool_settings){.bytes = 8 * MIB, .sizes = {8 * MIB}, .size_count = 1};
+    model->options.settings.pool = (struct pool_settings){.bytes = 8 * MIB, .sizes = {.bytes = {8 * MIB}, .count = 1}};
     model_configure(model);
     model_open(model, 0, LIMIT_DEFAULT);
     cr_assert_eq(pool_bytes(&model->broker->pool), 8 * MIB);

@@ -192,7 +192,7 @@ Test(making_room, under_pressure_grants_of_ram_pause_and_the_pool_is_dropped)
 {
     struct model *model = model_new(0, 16 * MIB, 64 * MIB);
     model->options.settings.pause_at = PRESSURE_FULL;
-    model->options.settings.pool = (struct pool_settings){.bytes = 4 * MIB, .sizes = {MIB}, .size_count = 1};
+    model->options.settings.pool = (struct pool_settings){.bytes = 4 * MIB, .sizes = {.bytes = {MIB}, .count = 1}};
     model_configure(model);
     model_open(model, 0, LIMIT_DEFAULT);
     cr_expect_eq(model_status(model).pooled_bytes, MIB);

@@ -10,7 +10,7 @@ TestSuite(pool);
 Test(pool, a_ready_segment_is_lent_and_another_made)
 {
     struct model *model = model_new(0, 16 * MIB, 0);
-    model->options.settings.pool = (struct pool_settings){.bytes = 4 * MIB, .sizes = {MIB}, .size_count = 1};
+    model->options.settings.pool = (struct pool_settings){.bytes = 4 * MIB, .sizes = {.bytes = {MIB}, .count = 1}};
     model_configure(model);
     model_open(model, 0, LIMIT_DEFAULT);
     model->hold_makes = true;
@@ -52,7 +52,7 @@ Test(pool, sizes_that_are_asked_for_are_made_ahead_and_forgotten_again)
 Test(pool, the_pool_makes_room_before_anybody_is_refused)
 {
     struct model *model = model_new(0, 8 * MIB, 0);
-    model->options.settings.pool = (struct pool_settings){.bytes = 4 * MIB, .sizes = {4 * MIB}, .size_count = 1};
+    model->options.settings.pool = (struct pool_settings){.bytes = 4 * MIB, .sizes = {.bytes = {4 * MIB}, .count = 1}};
     model_configure(model);
     model_open(model, 0, LIMIT_DEFAULT);
     cr_expect_eq(model_status(model).pooled_bytes, 4 * MIB);
@@ -72,7 +72,7 @@ Test(pool, a_client_that_is_to_pay_gets_nothing_that_the_broker_touched)
     struct model *model = with_rule(16 * MIB, &rule);
     struct policy policy = {.rules = &rule, .rule_count = 1};
     model->options.settings.policy = &policy;
-    model->options.settings.pool = (struct pool_settings){.bytes = 4 * MIB, .sizes = {MIB}, .size_count = 1};
+    model->options.settings.pool = (struct pool_settings){.bytes = 4 * MIB, .sizes = {.bytes = {MIB}, .count = 1}};
     model_configure(model);
     model_open(model, 0, LIMIT_DEFAULT);
     struct request request = {.kind = REQUEST_ACQUIRE};
@@ -90,7 +90,7 @@ Test(pool, a_client_that_is_to_pay_gets_nothing_that_the_broker_touched)
 Test(pool, the_pool_forgets_the_size_that_was_asked_for_longest_ago)
 {
     struct model *model = model_new(0, 4096 * MIB, 0);
-    model->options.settings.pool = (struct pool_settings){.bytes = 64 * MIB, .sizes = {MIB}, .size_count = 1};
+    model->options.settings.pool = (struct pool_settings){.bytes = 64 * MIB, .sizes = {.bytes = {MIB}, .count = 1}};
     model_configure(model);
     model_open(model, 0, LIMIT_DEFAULT);
     for (uint64_t pages = 1; pages <= (uint64_t)POOL_SIZES_MAX * 2; pages++) {
@@ -135,9 +135,9 @@ static void name_sizes(struct model *model, size_t count, uint64_t first)
 {
     struct pool_settings *settings = &model->options.settings.pool;
     for (size_t i = 0; i < count; i++) {
-        settings->sizes[i] = first + i * MODEL_PAGE;
+        settings->sizes.bytes[i] = first + i * MODEL_PAGE;
     }
-    settings->size_count = count;
+    settings->sizes.count = count;
 }
 
 /* A request that finds nothing ready: the size gets a place in the table, if there is one. */
@@ -223,10 +223,10 @@ Test(pool, sizes_that_no_segment_can_have_are_passed_over)
 {
     struct model *model = with_pool(8 * MIB);
     struct pool_settings *settings = &model->options.settings.pool;
-    settings->sizes[0] = 0;
-    settings->sizes[1] = UINT64_MAX;
-    settings->sizes[2] = MIB;
-    settings->size_count = 3;
+    settings->sizes.bytes[0] = 0;
+    settings->sizes.bytes[1] = UINT64_MAX;
+    settings->sizes.bytes[2] = MIB;
+    settings->sizes.count = 3;
     model_configure(model);
     cr_expect_eq(model_status(model).pooled_bytes, MIB);
     model_free(model);
@@ -349,7 +349,7 @@ static struct model *with_poor_user(void)
     struct model *model = with_rule(8 * MIB, &rule);
     struct policy policy = {.rules = &rule, .rule_count = 1};
     model->options.settings.policy = &policy;
-    model->options.settings.pool = (struct pool_settings){.bytes = 4 * MIB, .sizes = {MIB}, .size_count = 1};
+    model->options.settings.pool = (struct pool_settings){.bytes = 4 * MIB, .sizes = {.bytes = {MIB}, .count = 1}};
     model_configure(model);
     model_open(model, 0, LIMIT_DEFAULT);
     model_open(model, 1, LIMIT_DEFAULT);

@@ -117,8 +117,9 @@ static void change_settings(struct model *model)
     settings->queue.revoke_for_priority = random_below(2);
     settings->queue.waiting_max = random_below(4) ? 1024 : 2;
     settings->queue.waiting_per_user_max = random_below(4) ? 256 : 1;
-    settings->pool = (struct pool_settings){
-        .bytes = random_below(2) ? 0 : 8 << 20, .sizes = {1 << 20, 0, 2 << 20, 1 << 20}, .size_count = random_below(5)};
+    settings->pool =
+        (struct pool_settings){.bytes = random_below(2) ? 0 : 8 << 20,
+                               .sizes = {.bytes = {1 << 20, 0, 2 << 20, 1 << 20}, .count = random_below(5)}};
     settings->requests_max = random_below(2) ? 0 : 4;
     settings->user_requests_max = random_below(2) ? 0 : 6;
     settings->user_sessions_max = random_below(2) ? 0 : 5;

@@ -258,7 +258,8 @@ Test(why, a_pool_and_what_is_being_freed_are_there_at_once)
     cr_expect_eq(why[0].earliest_ms, 0);
     model->hold_frees = false;
     model_finish(model);
-    model->options.settings.pool = (struct pool_settings){.bytes = 12 * MIB, .sizes = {12 * MIB}, .size_count = 1};
+    model->options.settings.pool =
+        (struct pool_settings){.bytes = 12 * MIB, .sizes = {.bytes = {12 * MIB}, .count = 1}};
     model_configure(model);
     cr_assert_eq(explain(model, &model_root), 1);
     cr_expect_eq(why[0].refusal.pool_bytes, 12 * MIB);
