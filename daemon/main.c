@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "daemon/config/config_print.h"
+#include "daemon/config/settings.h"
 #include "daemon/os/host_memory.h"
 #include "daemon/os/service_manager.h"
 #include "daemon/runtime/fdstore_names.h"
@@ -38,6 +39,7 @@ static const struct option_help table[] = {
     {"config", "FILE", 'c', "read this configuration file (and FILE.d/*.conf) instead of the default"},
     {"socket", "PATH", 's', "listen here, whatever the configuration says"},
     {"check-config", NULL, 'k', "print the effective configuration and exit"},
+    {"list-settings", NULL, 'l', "print every setting with its type, default and meaning, and exit"},
     {"service", NULL, 'S', "with --check-config: as membroker.service would, as its user in its sandbox"},
     {"quiet", NULL, 'q', "log warnings and errors only"},
     {"verbose", NULL, 'v', "log more: each grant, refusal and ending"},
@@ -73,6 +75,9 @@ static void take_option(struct options *options, int letter)
     case 'k':
         options->check = true;
         break;
+    case 'l':
+        settings_list(stdout);
+        exit(EXIT_SUCCESS);
     case 'S':
         options->as_service = true;
         break;
@@ -98,12 +103,15 @@ static struct options parse(int argc, char **argv)
 {
     struct options options = {0};
     struct option longs[OPTIONS + 1] = {0};
+    char letters[2 * OPTIONS + 1] = "";
     int letter;
     for (size_t i = 0; i < OPTIONS; i++) {
         longs[i] =
             (struct option){table[i].name, table[i].argument ? required_argument : no_argument, NULL, table[i].letter};
+        const char both[] = {(char)table[i].letter, table[i].argument ? ':' : '\0', '\0'};
+        (void)strcat(letters, both);
     }
-    while ((letter = getopt_long(argc, argv, "c:s:kSqvVh", longs, NULL)) >= 0) {
+    while ((letter = getopt_long(argc, argv, letters, longs, NULL)) >= 0) {
         take_option(&options, letter);
     }
     if (options.as_service && !options.check) {

@@ -16,27 +16,27 @@
 #ifdef SETTING
 
 SETTING(SOCKET, server, socket, SOCKET_PATH, ANY, socket, RESTART, OTHERWISE("/run/membroker/membroker.sock"),
-        "where clients connect")
+        "path of the socket")
 SETTING(SOCKET_MODE, server, socket_mode, MODE, ANY, socket_mode, RESTART, DEFAULT("0660"), "permissions of the socket")
-SETTING(SOCKET_GROUP, server, socket_group, GROUP, ANY, socket_group, RESTART, OTHERWISE("the daemon's own"),
+SETTING(SOCKET_GROUP, server, socket_group, GROUP, ANY, socket_group, RESTART, OTHERWISE("the daemon's own group"),
         "group of the socket")
 
 SETTING(HEAP_BYTES, limits, heap_bytes, BYTES, ANY, heap_bytes, RELOAD, DEFAULT("25%"),
-        "counts nothing: max_physical_bytes follows from it")
-SETTING(MAX_BYTES, limits, max_bytes, BYTE_LIMIT, ANY, broker.limits.max_bytes, RELOAD, OTHERWISE("their sum"),
-        "RAM and mapped files together")
+        "limits nothing itself: the default of max_physical_bytes follows from it")
+SETTING(MAX_BYTES, limits, max_bytes, BYTE_LIMIT, ANY, broker.limits.max_bytes, RELOAD,
+        OTHERWISE("the sum of the two other limits"), "RAM and mapped files together")
 SETTING(MAX_PHYSICAL_BYTES, limits, max_physical_bytes, BYTE_LIMIT, ANY, broker.limits.max_physical_bytes, RELOAD,
-        OTHERWISE("twice heap_bytes"), "RAM segments: leased, or being freed")
+        OTHERWISE("twice heap_bytes"), "RAM segments that are leased, pooled or being freed")
 SETTING(MAX_MAPPED_BYTES, limits, max_mapped_bytes, BYTE_LIMIT, ANY, broker.limits.max_mapped_bytes, RELOAD,
-        OTHERWISE("half of what its file system has free at the start"), "file segments")
+        OTHERWISE("half of the free space that its file system has when the daemon starts"), "file segments")
 
 SETTING(DIRECTORY, mapped, directory, PATH, ANY, spill_directory, RESTART, OTHERWISE("/var/cache/membroker"),
-        "where file segments live, without names")
+        "directory for file segments")
 SETTING(FILES, mapped, files, PATH, ANY, files_directory, RESTART, OTHERWISE("none"),
-        "where programs may name files of their own")
+        "directory in which programs may create files by name")
 
 SETTING(DEFAULT_TTL, leases, default_ttl, DURATION, RANGE(1, INT32_MAX), broker.times.ttl_default_ms, RELOAD,
-        DEFAULT("30s"), "time to live of leases of clients that ask for none")
+        DEFAULT("30s"), "time to live of a lease if the client does not ask for one")
 SETTING(MIN_TTL, leases, min_ttl, DURATION, RANGE(1, INT32_MAX), broker.times.ttl_min_ms, RELOAD, DEFAULT("1s"),
         "shortest time to live that clients may ask for")
 SETTING(MAX_TTL, leases, max_ttl, DURATION, RANGE(1, INT32_MAX), broker.times.ttl_max_ms, RELOAD, DEFAULT("1h"),
@@ -56,38 +56,38 @@ SETTING(MAX_WAITING_PER_SESSION, queue, max_waiting_per_session, NUMBER, RANGE(1
 SETTING(MAX_WAIT, queue, max_wait, DURATION, RANGE(1, INT32_MAX), broker.queue.wait_max_ms, RELOAD, DEFAULT("1h"),
         "how long a request may wait")
 SETTING(AGEING, queue, ageing, DURATION, RANGE(0, INT32_MAX), broker.queue.ageing_ms, RELOAD, DEFAULT("1min"),
-        "a waiting request's priority grows by one each time this has passed; 0: never")
+        "interval after which a waiting request's priority grows by one; 0: never")
 SETTING(TRIM_TIME, queue, trim_time, DURATION, RANGE(0, INT32_MAX), broker.queue.trim_ms, RELOAD, DEFAULT("200ms"),
-        "how long clients have to trim before a request is refused; 0: none is asked")
+        "how long the broker waits for clients to trim before it refuses a request; 0: it asks none")
 SETTING(REVOKE_FOR_PRIORITY, queue, revoke_for_priority, FLAG, ANY, broker.queue.revoke_for_priority, RELOAD,
-        DEFAULT("no"), "whether a waiting request may take leases of lower priority")
+        DEFAULT("no"), "whether the broker may revoke leases of lower priority for a waiting request")
 SETTING(REVOKE_GRACE, queue, revoke_grace, DURATION, RANGE(1, INT32_MAX), broker.queue.revoke_grace_ms, RELOAD,
-        DEFAULT("10s"), "how long a limit must hold a request up first, and how long holders then have")
+        DEFAULT("10s"), "how long a request must be held up first, and how long holders then keep their leases")
 
 SETTING(POOL_BYTES, pool, pool_bytes, AMOUNT, ANY, broker.pool.bytes, RELOAD, DEFAULT("0"),
-        "RAM segments made ahead; 0: none")
+        "RAM segments that the broker creates in advance; 0: none")
 SETTING(POOL_SIZES, pool, sizes, SIZES, ANY, broker.pool.sizes, RELOAD, OTHERWISE("none"),
-        "sizes that are always kept ready")
+        "segment sizes that the pool always has ready")
 
 SETTING(PRESSURE_SOME, pressure, some, PERCENT, RANGE(0, 99), pressure_some, RESTART, DEFAULT("20%"),
-        "time that some tasks wait for memory from which on there is pressure; 0: not watched")
+        "share of time that some tasks wait for memory, which counts as pressure; 0: not watched")
 SETTING(PRESSURE_FULL, pressure, full, PERCENT, RANGE(0, 99), pressure_full, RESTART, DEFAULT("10%"),
-        "time that all tasks wait for memory from which on there is pressure; 0: not watched")
+        "share of time that all tasks wait for memory, which counts as pressure; 0: not watched")
 SETTING(PAUSE_RAM_AT, pressure, pause_ram_at, PRESSURE, ANY, broker.pause_at, RELOAD, DEFAULT("full"),
-        "pressure at which new grants of RAM pause")
+        "pressure level at which the broker pauses new grants of RAM")
 
 SETTING(ALLOW_USERS, access, allow_users, USERS, ANY, policy.access.allow_users, RELOAD, OTHERWISE("everybody"),
         "users that may use the broker")
 SETTING(ALLOW_GROUPS, access, allow_groups, GROUPS, ANY, policy.access.allow_groups, RELOAD, OTHERWISE("everybody"),
         "groups that may use the broker")
 SETTING(DENY_USERS, access, deny_users, USERS, ANY, policy.access.deny_users, RELOAD, OTHERWISE("nobody"),
-        "users that may not, even if they are allowed")
+        "users that may not use the broker, even if they are allowed")
 SETTING(DENY_GROUPS, access, deny_groups, GROUPS, ANY, policy.access.deny_groups, RELOAD, OTHERWISE("nobody"),
-        "groups that may not, even if they are allowed")
+        "groups that may not use the broker, even if they are allowed")
 SETTING(ADMIN_USERS, access, admin_users, USERS, ANY, policy.access.admin_users, RELOAD, OTHERWISE("nobody"),
-        "users that may see and revoke all leases, besides root and the broker's user")
+        "users that may see and revoke the leases of all users")
 SETTING(ADMIN_GROUPS, access, admin_groups, GROUPS, ANY, policy.access.admin_groups, RELOAD, OTHERWISE("nobody"),
-        "groups that may see and revoke all leases")
+        "groups that may see and revoke the leases of all users")
 SETTING(SEE_ALL, access, see_all, FLAG, ANY, policy.access.see_all, RELOAD, DEFAULT("no"),
         "whether every user sees the names of others' sessions and leases")
 
@@ -133,14 +133,15 @@ SECTION_KEY(MAX_LEASES, ANY_SECTION, max_leases, COUNT_LIMIT, RANGE(0, UINT32_MA
 SECTION_KEY(MAX_SESSIONS, ANY_SECTION, max_sessions, COUNT_LIMIT, RANGE(0, UINT32_MAX - 1), quota.max_sessions, NO_FLAG,
             DEFAULT("unlimited"), "sessions at once; a user without it has max_sessions_per_user")
 SECTION_KEY(RESERVE_BYTES, ANY_SECTION, reserve_bytes, AMOUNT, ANY, quota.reserve_bytes, NO_FLAG, DEFAULT("0"),
-            "RAM that nobody else can take")
+            "RAM that is reserved for this section")
 SECTION_KEY(PRIORITY, ANY_SECTION, priority, NUMBER, RANGE(0, 1000), quota.priority, SAID(quota.has_priority),
-            DEFAULT("0"), "who goes first when requests wait")
+            DEFAULT("0"), "which of the waiting requests goes first: the higher priority")
 SECTION_KEY(WEIGHT, ANY_SECTION, weight, NUMBER, RANGE(1, 1000), quota.weight, SAID(quota.has_weight), DEFAULT("1"),
-            "share of what there is between those of one priority")
+            "how waiting requests of the same priority share memory")
 SECTION_KEY(CHARGE, CLASS_ONLY, charge, CHARGE, ANY, quota.charge, NO_FLAG,
-            OTHERWISE("the one that touches a page first"), "whose control group pays for pages of RAM")
+            OTHERWISE("the process that touches a page first"),
+            "process whose control group is charged for pages of RAM")
 SECTION_KEY(HUGE, CLASS_ONLY, huge, HUGE, ANY, quota.huge_pages, SAID(quota.has_huge_pages), DEFAULT("never"),
-            "huge pages for requests that don't say")
+            "use of huge pages for requests that do not specify it")
 
 #endif

@@ -240,4 +240,4 @@ static bool members_differ(const struct value_type *type, const void *a, const v
 
 const struct value_type value_type_MEMBER_USERS = {MEMBERS(value_MEMBER_USERS, "users", MEMBER_USER)};
 const struct value_type value_type_MEMBER_GROUPS = {MEMBERS(value_MEMBER_GROUPS, "groups", MEMBER_GROUP)};
-const struct value_type value_type_MEMBER_CLIENTS = {MEMBERS(value_MEMBER_CLIENTS, "names", MEMBER_CLIENT)};
+const struct value_type value_type_MEMBER_CLIENTS = {MEMBERS(value_MEMBER_CLIENTS, "client names", MEMBER_CLIENT)};

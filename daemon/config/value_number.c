@@ -70,10 +70,12 @@ static void print_byte_limit(const struct value_type *type, const void *value, F
 }
 
 const struct value_type value_type_BYTES = {
-    .name = "size", .bytes = sizeof(value_BYTES), .parse = parse_bytes, .print = print_bytes};
+    .name = "size or unlimited", .bytes = sizeof(value_BYTES), .parse = parse_bytes, .print = print_bytes};
 
-const struct value_type value_type_BYTE_LIMIT = {
-    .name = "size or nothing", .bytes = sizeof(value_BYTE_LIMIT), .parse = parse_byte_limit, .print = print_byte_limit};
+const struct value_type value_type_BYTE_LIMIT = {.name = "size, unlimited or nothing",
+                                                 .bytes = sizeof(value_BYTE_LIMIT),
+                                                 .parse = parse_byte_limit,
+                                                 .print = print_byte_limit};
 
 const struct value_type value_type_AMOUNT = {
     .name = "size", .bytes = sizeof(value_AMOUNT), .parse = parse_amount, .print = print_bytes};
