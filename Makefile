@@ -37,6 +37,12 @@ ALL_LDFLAGS = -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDF
 
 .DEFAULT_GOAL := all
 
+# all processors build; a make within a make shares them
+JOBS := $(shell nproc)
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(JOBS)
+endif
+
 # `make V=1` shows the commands
 ifeq ($(V),)
 Q = @echo '  $(patsubst $(BUILD)/%,%,$@)';

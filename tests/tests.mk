@@ -178,8 +178,8 @@ lint: all | $(call need,lint) ## warnings of both compilers, format, clang-tidy,
 	sh tests/lint/check-sources
 	clang-format --dry-run --Werror $(OWN_C) $(OWN_H)
 	$(MAKE) BUILD=$(BUILD)/clang CC=clang all
-	clang-tidy --quiet $(PRODUCT_C) -- -std=gnu17 $(CPPFLAGS)
-	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
+	printf '%s\n' $(PRODUCT_C) | xargs -n 10 -P $(JOBS) tests/lint/tidy -std=gnu17 $(CPPFLAGS) --
+	cppcheck --quiet -j $(JOBS) --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
 	    --suppressions-list=tests/lint/cppcheck-suppressions -D_GNU_SOURCE -DMEMBROKER_VERSION='"0"' \
 	    -DMEMBROKER_SYSCONFDIR='"/etc"' -DMEMBROKER_LIBEXECDIR='"/usr/libexec/membroker"' -I. -Iclient/include $(PRODUCT_C)
 	$(MAKE) BUILD=$(BUILD)/analyzer OPTIMIZE='-O1 -fanalyzer $(ANALYZER_BLIND)' $(patsubst %.c,$(BUILD)/analyzer/obj/%.o,$(PRODUCT_C))
