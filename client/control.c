@@ -10,6 +10,7 @@
 
 #include "client/client.h"
 #include "client/received.h"
+#include "proto/base/without_const.h"
 
 static const struct control_mapping *find_mapping(const mb_client *client, uint64_t session, uint32_t slot)
 {
@@ -25,11 +26,7 @@ static const struct control_mapping *find_mapping(const mb_client *client, uint6
 
 static void unmap(const struct control_page *page, uint64_t bytes)
 {
-    union {
-        const struct control_page *in;
-        void *out;
-    } borrowed = {.in = page};
-    (void)munmap(borrowed.out, bytes);
+    (void)munmap(without_const(page), bytes);
 }
 
 /* The page says itself how many slots it has; 0: it is none that this library knows. */

@@ -21,6 +21,7 @@
 #include "daemon/runtime/server.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/size.h"
+#include "proto/base/without_const.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -183,11 +184,7 @@ static int check_as_service(const struct options *options)
         arguments[count++] = "--config";
         arguments[count++] = options->file;
     }
-    union {
-        const char **in;
-        char **out;
-    } borrowed = {.in = arguments};
-    (void)execv(arguments[0], borrowed.out);
+    (void)execv(arguments[0], without_const(arguments));
     log_error("can't run %s: %s", arguments[0], strerrordesc_np(errno));
     return EXIT_FAILURE;
 }

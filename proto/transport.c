@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "proto/base/without_const.h"
+
 #ifndef SO_PASSRIGHTS
 #define SO_PASSRIGHTS 83 /* Linux 6.16 */
 #endif
@@ -20,11 +22,7 @@ enum { CONTROL_DESCRIPTORS = 16 };
 
 int transport_send(int socket, const void *packet, size_t bytes, int fd, _Bool wait)
 {
-    union {
-        const void *in;
-        void *out;
-    } borrowed = {.in = packet};
-    struct iovec vector = {.iov_base = borrowed.out, .iov_len = bytes};
+    struct iovec vector = {.iov_base = without_const(packet), .iov_len = bytes};
     union {
         char space[CMSG_SPACE(sizeof(int))];
         struct cmsghdr align;

@@ -61,20 +61,10 @@ void lease_table_remove(struct lease_table *table, struct lease *lease)
     RB_REMOVE(lease_user_tree, &table->by_user, lease);
 }
 
-/* Lookups don't change the tree, but the macros take it unqualified. */
-static struct lease_id_tree *ids(const struct lease_table *table)
-{
-    union {
-        const struct lease_id_tree *in;
-        struct lease_id_tree *out;
-    } borrowed = {.in = &table->by_id};
-    return borrowed.out;
-}
-
 struct lease *lease_table_find(const struct lease_table *table, uint64_t id)
 {
     struct lease key = {.id = id};
-    return RB_FIND(lease_id_tree, ids(table), &key);
+    return RB_FIND(lease_id_tree, TREE_FOR_LOOKUP(lease_id_tree, &table->by_id), &key);
 }
 
 struct lease *lease_table_next(const struct lease_table *table, uint64_t id)
@@ -83,16 +73,12 @@ struct lease *lease_table_next(const struct lease_table *table, uint64_t id)
         return NULL;
     }
     struct lease key = {.id = id + 1};
-    return RB_NFIND(lease_id_tree, ids(table), &key);
+    return RB_NFIND(lease_id_tree, TREE_FOR_LOOKUP(lease_id_tree, &table->by_id), &key);
 }
 
 struct lease *lease_table_next_of_user(const struct lease_table *table, uint32_t uid, uint64_t id)
 {
-    union {
-        const struct lease_user_tree *in;
-        struct lease_user_tree *out;
-    } borrowed = {.in = &table->by_user};
-    struct lease *at = RB_ROOT(borrowed.out), *best = NULL;
+    struct lease *at = RB_ROOT(&table->by_user), *best = NULL;
     while (at) {
         uint32_t owner = at->session->identity.uid;
         if (owner > uid || (owner == uid && at->id > id)) {
@@ -134,13 +120,9 @@ void lease_table_forget_file(struct lease_table *table, struct lease *lease)
 
 struct lease *lease_table_find_file(const struct lease_table *table, const char *name)
 {
-    union {
-        const struct lease_file_tree *in;
-        struct lease_file_tree *out;
-    } borrowed = {.in = &table->by_file};
     struct lease_file key = {0};
     text_copy(key.name, sizeof key.name, name);
-    const struct lease_file *found = RB_FIND(lease_file_tree, borrowed.out, &key);
+    const struct lease_file *found = RB_FIND(lease_file_tree, TREE_FOR_LOOKUP(lease_file_tree, &table->by_file), &key);
     return found ? found->lease : NULL;
 }
 
@@ -171,11 +153,7 @@ void lease_table_grant(struct lease_table *table, struct lease *lease, uint64_t 
 
 struct lease *lease_table_first_due(const struct lease_table *table)
 {
-    union {
-        const struct lease_due_tree *in;
-        struct lease_due_tree *out;
-    } borrowed = {.in = &table->by_due};
-    return RB_MIN(lease_due_tree, borrowed.out);
+    return RB_MIN(lease_due_tree, TREE_FOR_LOOKUP(lease_due_tree, &table->by_due));
 }
 
 struct lease *lease_table_next_due(struct lease *lease)

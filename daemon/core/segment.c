@@ -34,12 +34,9 @@ void segment_tree_remove(struct broker *broker, struct segment *segment)
 
 struct segment *segment_tree_next(const struct broker *broker, uint64_t after)
 {
-    union {
-        const struct segment_id_tree *in;
-        struct segment_id_tree *out;
-    } borrowed = {.in = &broker->segments};
     struct segment key = {.id = after + 1};
-    return after == UINT64_MAX ? NULL : RB_NFIND(segment_id_tree, borrowed.out, &key);
+    return after == UINT64_MAX ? NULL
+                               : RB_NFIND(segment_id_tree, TREE_FOR_LOOKUP(segment_id_tree, &broker->segments), &key);
 }
 
 struct segment *segment_find(const struct broker *broker, uint64_t id)

@@ -124,15 +124,11 @@ void session_remove_lease(struct session *session, struct lease *lease)
 
 struct lease *session_next_lease(const struct session *session, uint64_t id)
 {
-    union {
-        const struct lease_session_tree *in;
-        struct lease_session_tree *out;
-    } borrowed = {.in = &session->leases};
     if (id == UINT64_MAX) {
         return NULL;
     }
     struct lease key = {.id = id + 1};
-    return RB_NFIND(lease_session_tree, borrowed.out, &key);
+    return RB_NFIND(lease_session_tree, TREE_FOR_LOOKUP(lease_session_tree, &session->leases), &key);
 }
 
 void session_add_segment(struct session_table *table, struct session *session)
@@ -158,18 +154,9 @@ void session_free(struct session *session)
     free(session);
 }
 
-static struct session_id_tree *ids(const struct session_table *table)
-{
-    union {
-        const struct session_id_tree *in;
-        struct session_id_tree *out;
-    } borrowed = {.in = &table->by_id};
-    return borrowed.out;
-}
-
 struct session *session_table_next(const struct session_table *table, uint64_t id)
 {
-    struct session *at = RB_ROOT(ids(table));
+    struct session *at = RB_ROOT(&table->by_id);
     struct session *best = NULL;
     while (at) {
         if (at->id > id) {
@@ -184,11 +171,7 @@ struct session *session_table_next(const struct session_table *table, uint64_t i
 
 struct session *session_table_next_of_user(const struct session_table *table, uint32_t uid, uint64_t id)
 {
-    union {
-        const struct session_user_tree *in;
-        struct session_user_tree *out;
-    } borrowed = {.in = &table->by_user};
-    struct session *at = RB_ROOT(borrowed.out);
+    struct session *at = RB_ROOT(&table->by_user);
     struct session *best = NULL;
     while (at) {
         if (at->identity.uid > uid || (at->identity.uid == uid && at->id > id)) {
@@ -240,11 +223,7 @@ void session_attach(struct session_table *table, struct session *session)
 
 struct session *session_table_first_grace(const struct session_table *table)
 {
-    union {
-        const struct session_grace_tree *in;
-        struct session_grace_tree *out;
-    } borrowed = {.in = &table->by_grace};
-    return RB_MIN(session_grace_tree, borrowed.out);
+    return RB_MIN(session_grace_tree, TREE_FOR_LOOKUP(session_grace_tree, &table->by_grace));
 }
 
 void session_end(struct session_table *table, struct session *session, enum end_reason reason)

@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "proto/base/without_const.h"
+
 union control_space {
     char space[CMSG_SPACE(CHANNEL_DESCRIPTORS_MAX * sizeof(int))];
     struct cmsghdr align;
@@ -30,11 +32,7 @@ static void attach(struct msghdr *message, union control_space *control, const i
 
 int channel_send(int channel, const void *packet, size_t bytes, const int *descriptors, size_t count, bool wait)
 {
-    union {
-        const void *in;
-        void *out;
-    } borrowed = {.in = packet};
-    struct iovec vector = {.iov_base = borrowed.out, .iov_len = bytes};
+    struct iovec vector = {.iov_base = without_const(packet), .iov_len = bytes};
     struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
     union control_space control = {0};
     if (count) {
