@@ -219,7 +219,7 @@ static void log_ready(const struct server *server)
     log_line(LOG_LEVEL_INFO, &about,
              "version " MEMBROKER_VERSION
              " ready on %s: at most %s, of which %s in RAM and %s in %s; configuration: %s",
-             server->socket_path, size_to_text(config->broker.limits.max_bytes, all),
+             server->listener.path, size_to_text(config->broker.limits.max_bytes, all),
              size_to_text(config->broker.limits.max_physical_bytes, ram),
              size_to_text(config->broker.limits.max_mapped_bytes, mapped), config->spill_directory,
              config->sources ? config->sources : "defaults, there are no files");
@@ -232,7 +232,7 @@ static int serve(struct loaded *loaded, const struct options *options)
         return EXIT_FAILURE;
     }
     if (loaded->error) {
-        reload_complain(server, loaded->error);
+        reload_complain(&server->reload, loaded->error);
     } else {
         last_good_keep_now(loaded->config);
     }

@@ -9,7 +9,7 @@
 #include "daemon/runtime/connection_state.h"
 #include "daemon/runtime/peer.h"
 #include "daemon/runtime/reply.h"
-#include "daemon/runtime/scheduler.h"
+#include "daemon/runtime/server.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/text.h"
 #include "proto/transport.h"
@@ -18,7 +18,7 @@ static struct connection *connection_new(struct server *server, int socket, cons
 {
     struct connection *connection = calloc(1, sizeof *connection);
     struct peer *peer = connection ? peer_new(server, identity) : NULL;
-    struct user_load *load = peer ? user_loads_add(&server->user_loads, identity_charged(identity)) : NULL;
+    struct user_load *load = peer ? user_loads_add(&server->scheduler.loads, identity_charged(identity)) : NULL;
     if (!load || uv_poll_init(&server->loop, &connection->poll, socket) < 0) {
         if (load) {
             user_loads_remove(load);
@@ -38,7 +38,7 @@ static struct connection *connection_new(struct server *server, int socket, cons
     connection->poll.data = connection;
     connection->opened_at = clock_monotonic();
     outbox_init(&connection->outbox);
-    LIST_INSERT_HEAD(&server->connections, connection, in_server);
+    LIST_INSERT_HEAD(&server->clients.connections, connection, in_server);
     peer->connection = connection;
     peer->references = 1;
     return connection;

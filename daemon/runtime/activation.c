@@ -38,35 +38,36 @@ static void note_mode(const struct config *config, const char *path, const struc
     }
 }
 
-static void compare(const struct server *server, FILE *out)
+static void compare(const struct config *config, const char *path, FILE *out)
 {
-    const struct config *config = server->config;
     struct stat status;
-    if (config->socket_said[SETTING_SOCKET] && strcmp(config->socket, server->socket_path) != 0) {
+    if (config->socket_said[SETTING_SOCKET] && strcmp(config->socket, path) != 0) {
         note(out,
              "[server] socket = %s has no effect: the service manager made the socket %s; set ListenSequentialPacket= "
              "(systemctl edit membroker.socket)",
-             config->socket, server->socket_path);
+             config->socket, path);
     }
-    if (server->socket_path[0] != '/') {
+    if (path[0] != '/') {
         return; /* an abstract one has no file */
     }
-    if (stat(server->socket_path, &status) == 0) {
-        note_mode(config, server->socket_path, &status, out);
+    if (stat(path, &status) == 0) {
+        note_mode(config, path, &status, out);
     } else if (errno == ENOENT) {
         note(out,
              "the socket's file %s is gone, so nobody can connect; `systemctl restart membroker.socket` brings it "
              "back, and costs no lease",
-             server->socket_path);
+             path);
     }
 }
 
-void activation_check(struct server *server)
+char *activation_check(const struct config *config, const char *path)
 {
+    char *text = NULL;
     size_t size;
-    FILE *out = open_memstream(&server->notices.socket, &size);
+    FILE *out = open_memstream(&text, &size);
     if (out) {
-        compare(server, out);
+        compare(config, path, out);
         (void)fclose(out);
     }
+    return text;
 }

@@ -6,7 +6,8 @@
  */
 #pragma once
 
-#include "daemon/runtime/server.h"
+#include "daemon/config/config.h"
 
-/* After the socket was taken over. Fills server->notices.socket, and logs each of its lines. */
-void activation_check(struct server *server);
+/* Compares the socket at `path` with the configuration. Returns what differs, in lines that are also logged; the
+ * caller frees it. NULL: out of memory. */
+char *activation_check(const struct config *config, const char *path);

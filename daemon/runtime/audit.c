@@ -15,9 +15,9 @@
 #include "daemon/os/fault.h"
 #include "daemon/runtime/audit_scan.h"
 #include "daemon/runtime/clock.h"
-#include "daemon/runtime/integrity_scan.h"
 #include "daemon/runtime/log.h"
 #include "daemon/runtime/reply.h"
+#include "daemon/runtime/server.h"
 #include "daemon/runtime/tampering.h"
 #include "proto/base/container.h"
 #include "proto/base/size.h"
@@ -252,7 +252,7 @@ static bool waits_for_looks(struct audit *audit)
     uint64_t waited = clock_monotonic() - audit->looks_began;
     if (audit->looks && waited > LOOKING_MAX_MS * NANOSECONDS_PER_MILLISECOND) {
         audit->unseen += audit->looks; /* they come back some day, to nobody */
-        audit->unseen_user = workers_stuck(audit->server).user;
+        audit->unseen_user = workers_stuck(&audit->server->workers).user;
         return false;
     }
     return audit->looks > 0;
@@ -287,7 +287,7 @@ static void compare_some(struct slice *slice)
         check_sums(audit);
         scan_again(&audit->timer);
     } else {
-        schedule_slice(audit->server, slice);
+        schedule_slice(&audit->server->schedule, slice);
     }
 }
 

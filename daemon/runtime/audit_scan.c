@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/runtime/server.h"
+
 enum { SCANS = 20, BLOCK = 512 };
 
 /* ---- listing ---- */

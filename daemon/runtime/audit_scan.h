@@ -12,7 +12,9 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-#include "daemon/runtime/server.h"
+#include "daemon/config/config.h"
+
+struct server;
 
 struct found_descriptor {
     int fd;

@@ -15,5 +15,5 @@ uint64_t clock_monotonic(void)
 
 uint64_t clock_now(const struct server *server)
 {
-    return server->frozen_now ? server->frozen_now : service_clock_time(&server->clock, clock_monotonic());
+    return server->clock.held_at ? server->clock.held_at : service_clock_time(&server->clock, clock_monotonic());
 }

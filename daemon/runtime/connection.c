@@ -13,7 +13,7 @@
 
 #include "daemon/runtime/connection_state.h"
 #include "daemon/runtime/peer.h"
-#include "daemon/runtime/scheduler.h"
+#include "daemon/runtime/server.h"
 
 int connection_socket(const struct connection *connection)
 {
@@ -60,13 +60,13 @@ void connection_close(struct connection *connection)
     connection->is_ended = true;
     scheduler_remove(connection);
     (void)uv_poll_stop(&connection->poll);
-    LIST_INSERT_HEAD(&connection->server->ended, connection, in_ended);
+    LIST_INSERT_HEAD(&connection->server->clients.ended, connection, in_ended);
 }
 
 void connections_close_all(struct server *server)
 {
     struct connection *connection;
-    LIST_FOREACH(connection, &server->connections, in_server) {
+    LIST_FOREACH(connection, &server->clients.connections, in_server) {
         connection_close(connection);
     }
 }

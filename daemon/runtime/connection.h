@@ -9,7 +9,14 @@
  */
 #pragma once
 
-#include "daemon/runtime/server.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/message.h"
+
+struct connection;
+struct peer;
+struct server;
 
 int connection_socket(const struct connection *connection);
 struct peer *connection_peer(const struct connection *connection);

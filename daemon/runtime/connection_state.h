@@ -2,8 +2,9 @@
 /* A connection's insides, for the files that move its bytes (tests/lint/check-sources has the list). */
 #pragma once
 
+#include <uv.h>
+
 #include "daemon/runtime/outbox.h"
-#include "daemon/runtime/server.h"
 
 struct connection {
     struct server *server;

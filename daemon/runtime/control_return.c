@@ -15,7 +15,7 @@ static void ask(struct server *server, struct control_memory *memory);
 /* The descriptor that clients were sent is replaced by one that they were not. False: it could not be. */
 static bool take_reopened(struct server *server, struct control_memory *memory, int fd)
 {
-    if (fd >= server->fd_ceiling) {
+    if (fd >= server->descriptors.ceiling) {
         (void)close(fd);
         return false;
     }
@@ -58,7 +58,7 @@ static void on_timer(uv_timer_t *timer)
         return;
     }
     for (int i = 0; i < ASKED_AT_ONCE && (memory = control_store_borrow(&server->control_store)); i++) {
-        if (memory->is_counted && !workers_are_held_up(server, memory->owner->uid, JOB_ASK_SOLE)) {
+        if (memory->is_counted && !workers_are_held_up(&server->workers, memory->owner->uid, JOB_ASK_SOLE)) {
             ask(server, memory);
         } else {
             control_store_put_back(&server->control_store, memory);

@@ -6,6 +6,7 @@
 #include "daemon/runtime/clock.h"
 #include "daemon/runtime/connection.h"
 #include "daemon/runtime/connection_state.h"
+#include "daemon/runtime/server.h"
 #include "proto/base/size.h"
 
 #define SLOW_NS      NANOSECONDS_PER_SECOND
@@ -13,11 +14,11 @@
 enum { LOOKS_AT_ONCE = 64 };
 
 /* Whether to cut it off would be just: it has more than a few and receives nothing, or has not for long. */
-static bool is_slow(const struct server *server, const struct connection *connection, uint64_t now)
+static bool is_slow(const struct outboxes *outboxes, const struct connection *connection, uint64_t now)
 {
     uint64_t since = now - connection->outbox.unread_since;
     return since >= SLOW_NS && (connection->load->unread_descriptors > IN_FLIGHT_FEW ||
-                                (since >= LONG_SLOW_NS && in_flight_is_full(&server->in_flight)));
+                                (since >= LONG_SLOW_NS && in_flight_is_full(&outboxes->in_flight)));
 }
 
 /* Whose user has more in flight; of those with a few, who has not received for longer. */
@@ -30,13 +31,13 @@ static bool is_worse(const struct connection *a, const struct connection *b)
     return a->outbox.unread_since < b->outbox.unread_since;
 }
 
-static struct connection *find_worst(const struct server *server)
+static struct connection *find_worst(const struct outboxes *outboxes)
 {
     struct connection *connection, *worst = NULL;
     uint64_t now = clock_monotonic();
     int looks = 0;
-    TAILQ_FOREACH(connection, &server->unreceived, in_unreceived) {
-        if (is_slow(server, connection, now) && (!worst || is_worse(connection, worst))) {
+    TAILQ_FOREACH(connection, &outboxes->unreceived, in_unreceived) {
+        if (is_slow(outboxes, connection, now) && (!worst || is_worse(connection, worst))) {
             worst = connection;
         }
         if (++looks == LOOKS_AT_ONCE) {
@@ -47,7 +48,7 @@ static struct connection *find_worst(const struct server *server)
 }
 
 /* Nobody has more than the few that everybody may have, or has had them for long. */
-static void log_many_users(const struct server *server)
+static void log_many_users(const struct outboxes *outboxes)
 {
     static const struct log_about anybody = {.event = LOG_EVENT_NONE};
     if (log_allows(&anybody)) {
@@ -55,7 +56,7 @@ static void log_many_users(const struct server *server)
             LOG_LEVEL_WARNING, &anybody,
             "many users with a few descriptors each do not receive them: %u are in flight, of %u that all may have; "
             "clients wait until they do; raise LimitNOFILE if so many users are to be served",
-            server->in_flight.total, server->in_flight.most);
+            outboxes->in_flight.total, outboxes->in_flight.most);
     }
 }
 
@@ -63,12 +64,12 @@ static void log_many_users(const struct server *server)
  * Others have no room for their first few: somebody who receives nothing goes. What it has not received stays in flight
  * until it closes its socket too, but it holds no session and no lease any more.
  */
-void cut_off_worst(struct server *server)
+void cut_off_worst(struct outboxes *outboxes)
 {
-    struct connection *worst = find_worst(server);
-    server->in_flight.is_short = false;
+    struct connection *worst = find_worst(outboxes);
+    outboxes->in_flight.is_short = false;
     if (!worst) {
-        log_many_users(server);
+        log_many_users(outboxes);
         return;
     }
     struct log_about about = about_peer(worst->peer, LOG_EVENT_CLIENT_CUT_OFF, 0);
@@ -77,16 +78,16 @@ void cut_off_worst(struct server *server)
                  "process %d does not receive its descriptors and others have no room for theirs: disconnected (uid %u "
                  "has %u in flight, of %u that all may have)",
                  worst->peer->identity.pid, worst->peer->identity.uid, worst->load->unread_descriptors,
-                 server->in_flight.most);
+                 outboxes->in_flight.most);
     }
-    server->cut_off++;
+    outboxes->cut_off++;
     connection_close(worst);
 }
 
 void cut_off_slow_reader(const struct connection *connection)
 {
     struct log_about about = about_peer(connection->peer, LOG_EVENT_CLIENT_CUT_OFF, 0);
-    connection->server->cut_off++;
+    connection->server->outboxes.cut_off++;
     if (log_allows(&about)) {
         log_line(LOG_LEVEL_WARNING, &about, "process %d does not read its answers: disconnected",
                  connection->peer->identity.pid);

@@ -3,10 +3,10 @@
 #pragma once
 
 struct connection;
-struct server;
+struct outboxes;
 
 /* Looks for the worst and closes its connection; logs if there is nobody whom to close helps. */
-void cut_off_worst(struct server *server);
+void cut_off_worst(struct outboxes *outboxes);
 
 /* Counts and logs that a client which does not read its answers is disconnected; the caller closes the connection. */
 void cut_off_slow_reader(const struct connection *connection);

@@ -7,9 +7,18 @@
 
 #include "daemon/os/fault.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/size.h"
 
-int descriptor_uses_init(struct descriptor_uses *uses, size_t count)
+/* The daemon needs some descriptors for the host's figures, pidfds and its own files, whatever the clients take. */
+enum {
+    RESERVE = 64,
+    CEILING_MAX = (1 << 18) - 2, /* as the unit file has it; libuv takes powers of two */
+};
+
+int descriptor_uses_init(struct descriptor_uses *uses, uint64_t limit)
 {
+    uses->ceiling = (int)size_min(limit - size_min(RESERVE, limit / 4), CEILING_MAX);
+    size_t count = (size_t)uses->ceiling + RESERVE;
     uses->of = calloc(count, sizeof *uses->of);
     uses->count = uses->of ? count : 0;
     return uses->of ? 0 : -ENOMEM;

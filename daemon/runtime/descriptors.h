@@ -18,10 +18,11 @@ enum descriptor_use {
 struct descriptor_uses {
     uint8_t *of; /* by number */
     size_t count;
+    int ceiling; /* clients and segments get descriptors below it; those above are kept for the daemon's own files */
 };
 
-/* For numbers below `count`: there are no others. 0 or -ENOMEM. */
-int descriptor_uses_init(struct descriptor_uses *uses, size_t count);
+/* For a daemon that may have so many descriptors open. 0 or -ENOMEM. */
+int descriptor_uses_init(struct descriptor_uses *uses, uint64_t limit);
 void descriptor_uses_deinit(struct descriptor_uses *uses);
 
 /* Negative numbers are no descriptors: nothing is noted. */

@@ -8,12 +8,13 @@
 #include "daemon/os/fault.h"
 #include "daemon/runtime/clock.h"
 #include "daemon/runtime/event_log.h"
-#include "daemon/runtime/fdstore.h"
+#include "daemon/runtime/peer.h"
+#include "daemon/runtime/server.h"
 
 static void broadcast(struct server *server, struct reply *reply)
 {
     struct peer *peer;
-    LIST_FOREACH(peer, &server->peers, in_server) {
+    LIST_FOREACH(peer, &server->clients.peers, in_server) {
         if (peer->session && reply->kind == EVENT_PRESSURE) {
             control_write_pressure(&peer->control, reply->pressure);
         }
@@ -32,7 +33,7 @@ static void write_slot(const struct effect_slot *slot)
 static void open_session(struct peer *peer, const struct effect_session *session)
 {
     peer->session = session->session;
-    control_write_pressure(&peer->control, peer->server->pressure_level);
+    control_write_pressure(&peer->control, peer->server->pressure.level);
     fdstore_keep_session(peer);
     peer_welcome(peer, session->request_id, false);
 }
@@ -91,21 +92,20 @@ static void step(struct server *server, const struct input *input)
     if (server->is_closing) {
         return; /* the peers that the effects would be for are gone */
     }
-    assert(!server->feeding);
-    server->feeding = true;
-    broker_step(server->broker, input, clock_now(server), &server->effects);
-    for (size_t i = 0; i < server->effects.count; i++) {
-        carry_out(server, &server->effects.effects[i]);
+    assert(!server->executor.is_feeding);
+    server->executor.is_feeding = true;
+    broker_step(server->broker, input, clock_now(server), &server->executor.effects);
+    for (size_t i = 0; i < server->executor.effects.count; i++) {
+        carry_out(server, &server->executor.effects.effects[i]);
     }
-    server->feeding = false;
+    server->executor.is_feeding = false;
 }
 
 void executor_settle(struct server *server)
 {
     struct segment_file *file;
-    while ((file = TAILQ_FIRST(&server->results))) {
+    while ((file = segments_take_result(&server->segments))) {
         struct input result = {.kind = file->outcome, .segment = file->result};
-        TAILQ_REMOVE(&server->results, file, in_results);
         if (result.kind != INPUT_SEGMENT_MADE) {
             segment_forget(file);
         }

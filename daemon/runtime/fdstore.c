@@ -8,25 +8,26 @@
 #include "daemon/os/fault.h"
 #include "daemon/os/process.h"
 #include "daemon/runtime/fdstore_names.h"
+#include "daemon/runtime/peer.h"
+#include "daemon/runtime/server.h"
 
-bool fdstore_is_active(const struct server *server)
+bool fdstore_is_active(const struct fdstore *fdstore)
 {
-    return server->table.header && !server->is_frozen;
+    return fdstore->table.header && !fdstore->is_frozen;
 }
 
-void fdstore_freeze(struct server *server)
+void fdstore_freeze(struct fdstore *fdstore)
 {
-    server->is_frozen = true;
+    fdstore->is_frozen = true;
 }
 
-void fdstore_close(struct server *server)
+void fdstore_close(struct fdstore *fdstore)
 {
-    table_close(&server->table);
+    table_close(&fdstore->table);
 }
 
-static void complain(const struct server *server, const char *what, uint64_t id, int error)
+static void complain(const char *what, uint64_t id, int error)
 {
-    (void)server;
     log_warning("%s %llu would not outlive a restart: %s", what, (unsigned long long)id, strerrordesc_np(-error));
 }
 
@@ -37,8 +38,8 @@ static uint32_t store(struct server *server, enum fdstore_kind kind, int fd, con
     char name[KEEPER_NAME_BYTES];
     uint32_t record = TABLE_NONE;
     struct kept_numbers numbers = broker_keep_numbers(server->broker);
-    table_keep_numbers(&server->table, &numbers);
-    int result = table_reserve(&server->table, &record);
+    table_keep_numbers(&server->fdstore.table, &numbers);
+    int result = table_reserve(&server->fdstore.table, &record);
     if (result == 0 && record >= KEEPER_RECORDS_MAX) {
         result = -ENOSPC;
     }
@@ -48,8 +49,8 @@ static uint32_t store(struct server *server, enum fdstore_kind kind, int fd, con
     }
     fault_point();
     if (result < 0) {
-        table_forget(&server->table, record);
-        complain(server, what, id, result);
+        table_forget(&server->fdstore.table, record);
+        complain(what, id, result);
         return TABLE_NONE;
     }
     return record;
@@ -59,11 +60,11 @@ void fdstore_keep_session(struct peer *peer)
 {
     struct server *server = peer->server;
     struct kept_session kept;
-    if (fdstore_is_active(server) && broker_keep_session(server->broker, peer->session, &kept)) {
+    if (fdstore_is_active(&server->fdstore) && broker_keep_session(server->broker, peer->session, &kept)) {
         peer->record = peer->name_record =
             store(server, KEEPER_CONTROL, peer->control.pages[0]->fd, "session", peer->session);
         if (peer->record != TABLE_NONE) {
-            table_keep_session(&server->table, peer->record, &kept, process_started_at(kept.identity.pid));
+            table_keep_session(&server->fdstore.table, peer->record, &kept, process_started_at(kept.identity.pid));
         }
     }
 }
@@ -71,7 +72,7 @@ void fdstore_keep_session(struct peer *peer)
 void fdstore_keep_control_page(struct peer *peer, unsigned place)
 {
     char name[KEEPER_NAME_BYTES];
-    if (!fdstore_is_active(peer->server) || peer->record == TABLE_NONE) {
+    if (!fdstore_is_active(&peer->server->fdstore) || peer->record == TABLE_NONE) {
         return;
     }
     fault_point();
@@ -79,7 +80,7 @@ void fdstore_keep_control_page(struct peer *peer, unsigned place)
                                        peer->control.pages[place]->fd);
     fault_point();
     if (result < 0) {
-        complain(peer->server, "a control page of session", peer->session, result);
+        complain("a control page of session", peer->session, result);
     }
 }
 
@@ -87,11 +88,11 @@ void fdstore_keep_segment(struct segment_file *file)
 {
     struct server *server = file->server;
     struct kept_segment kept;
-    if (fdstore_is_active(server) && file->record == TABLE_NONE &&
+    if (fdstore_is_active(&server->fdstore) && file->record == TABLE_NONE &&
         broker_keep_segment(server->broker, segment_id(file), &kept)) {
         file->record = store(server, fdstore_kind(file), file->fd, "segment", segment_id(file));
         if (file->record != TABLE_NONE) {
-            table_keep_segment(&server->table, file->record, &kept);
+            table_keep_segment(&server->fdstore.table, file->record, &kept);
         }
     }
 }
@@ -99,9 +100,9 @@ void fdstore_keep_segment(struct segment_file *file)
 /* The record is free for another only when its name is, too: in fdstore_forget_control(). */
 void fdstore_forget_session(struct peer *peer)
 {
-    if (fdstore_is_active(peer->server) && peer->record != TABLE_NONE) {
+    if (fdstore_is_active(&peer->server->fdstore) && peer->record != TABLE_NONE) {
         fault_point();
-        table_invalidate(&peer->server->table, peer->record);
+        table_invalidate(&peer->server->fdstore.table, peer->record);
         fault_point();
         peer->record = TABLE_NONE;
     }
@@ -110,11 +111,11 @@ void fdstore_forget_session(struct peer *peer)
 void fdstore_forget_control(struct peer *peer)
 {
     char name[KEEPER_NAME_BYTES];
-    if (fdstore_is_active(peer->server) && peer->name_record != TABLE_NONE) {
+    if (fdstore_is_active(&peer->server->fdstore) && peer->name_record != TABLE_NONE) {
         for (unsigned place = 0; place < peer->control.count; place++) {
             service_manager_forget(fdstore_name(fdstore_control_kind(place), peer->name_record, name));
         }
-        table_forget(&peer->server->table, peer->name_record);
+        table_forget(&peer->server->fdstore.table, peer->name_record);
         peer->name_record = TABLE_NONE;
     }
 }
@@ -122,9 +123,9 @@ void fdstore_forget_control(struct peer *peer)
 void fdstore_forget_segment(struct segment_file *file)
 {
     char name[KEEPER_NAME_BYTES];
-    if (fdstore_is_active(file->server) && file->record != TABLE_NONE) {
+    if (fdstore_is_active(&file->server->fdstore) && file->record != TABLE_NONE) {
         fault_point();
-        table_forget(&file->server->table, file->record);
+        table_forget(&file->server->fdstore.table, file->record);
         fault_point();
         service_manager_forget(fdstore_name(fdstore_kind(file), file->record, name));
         file->record = TABLE_NONE;

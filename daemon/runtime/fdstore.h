@@ -8,9 +8,25 @@
  */
 #pragma once
 
+#include <errno.h>
+#include <stdbool.h>
+
 #include "daemon/os/service_manager.h"
-#include "daemon/runtime/peer.h"
-#include "daemon/runtime/segments.h"
+#include "daemon/runtime/table.h"
+
+struct peer;
+struct segment_file;
+struct server;
+
+struct fdstore {
+    struct table table; /* what the next daemon goes on from */
+    bool is_frozen;     /* another daemon goes on with it */
+};
+
+static inline void fdstore_init(struct fdstore *fdstore)
+{
+    fdstore->table.fd = -EBADF;
+}
 
 /*
  * Begins to keep, or goes on with what was handed over: sessions wait to be resumed, leases live on. Closes what no
@@ -19,12 +35,12 @@
 int fdstore_open(struct server *server, struct handed_descriptors *handed);
 
 /* From here on nothing changes what is kept: the daemon ends, and another goes on. */
-void fdstore_freeze(struct server *server);
+void fdstore_freeze(struct fdstore *fdstore);
 
-void fdstore_close(struct server *server);
+void fdstore_close(struct fdstore *fdstore);
 
 /* Whether leases outlive the daemon. */
-bool fdstore_is_active(const struct server *server);
+bool fdstore_is_active(const struct fdstore *fdstore);
 
 /* A session was opened; a segment was lent (idempotent). Negative errno where it can't be kept: logged, and it goes on.
  */

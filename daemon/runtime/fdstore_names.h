@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "daemon/runtime/segments.h"
+#include "proto/control_page.h"
 
 enum fdstore_kind {
     KEEPER_CONTROL = 'c', /* a session's first control page; the others are 'A' and on */

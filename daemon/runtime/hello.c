@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "daemon/runtime/accept.h"
-#include "daemon/runtime/executor.h"
 #include "daemon/runtime/peer_watch.h"
 #include "daemon/runtime/reply.h"
+#include "daemon/runtime/server.h"
 #include "proto/base/size.h"
 
 void hello_refuse_control(struct connection *connection, const struct request *request, int answer)

@@ -2,7 +2,7 @@
 #include "daemon/runtime/host_view.h"
 
 #include "daemon/runtime/clock.h"
-#include "daemon/runtime/executor.h"
+#include "daemon/runtime/server.h"
 #include "proto/base/size.h"
 
 /* After a large free the host is looked at again, if the last look is older than that. */
@@ -10,24 +10,25 @@
 
 void host_view_refresh(struct server *server, uint64_t age_ns)
 {
+    struct host_view *view = &server->host_view;
     uint64_t now = clock_monotonic();
-    if (server->host_read_at && now - server->host_read_at < age_ns) {
+    if (view->read_at && now - view->read_at < age_ns) {
         return;
     }
-    server->host_read_at = now;
-    server->has_freed_much = false;
-    if (host_memory_read("", &server->host) == 0) {
+    view->read_at = now;
+    view->has_freed_much = false;
+    if (host_memory_read("", &view->host) == 0) {
         struct input seen = {
             .kind = INPUT_HOST_MEMORY,
-            .host = {.available_bytes = size_subtract_floored(server->host.available_bytes, server->filling_bytes),
-                     .total_bytes = server->host.total_bytes}};
+            .host = {.available_bytes = size_subtract_floored(view->host.available_bytes, view->filling_bytes),
+                     .total_bytes = view->host.total_bytes}};
         executor_feed(server, &seen);
     }
 }
 
 void host_view_follow_frees(struct server *server)
 {
-    if (server->has_freed_much) {
+    if (server->host_view.has_freed_much) {
         host_view_refresh(server, FREED_REFRESH_NS);
     }
 }

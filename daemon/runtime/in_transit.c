@@ -4,6 +4,7 @@
 
 #include "daemon/runtime/clock.h"
 #include "daemon/runtime/connection_state.h"
+#include "daemon/runtime/server.h"
 #include "proto/transport.h"
 
 enum {
@@ -11,18 +12,18 @@ enum {
     IN_FLIGHT_MAX = 16,    /* descriptors of one connection */
 };
 
-void in_transit_count(struct server *server, struct user_load *load, uint32_t more, uint32_t fewer)
+void in_transit_count(struct outboxes *outboxes, struct user_load *load, uint32_t more, uint32_t fewer)
 {
     load->unread_descriptors += more - fewer;
-    server->in_flight.total += more - fewer;
+    outboxes->in_flight.total += more - fewer;
 }
 
 void in_transit_forget(struct connection *connection)
 {
     if (connection->outbox.unread_descriptors) {
-        in_transit_count(connection->server, connection->load, 0, connection->outbox.unread_descriptors);
+        in_transit_count(&connection->server->outboxes, connection->load, 0, connection->outbox.unread_descriptors);
         connection->outbox.unread_descriptors = 0;
-        TAILQ_REMOVE(&connection->server->unreceived, connection, in_unreceived);
+        TAILQ_REMOVE(&connection->server->outboxes.unreceived, connection, in_unreceived);
     }
 }
 
@@ -40,12 +41,12 @@ void in_transit_recount(struct connection *connection)
 }
 
 /* Some of those whose clients may have received by now, the longest unseen first. */
-void in_transit_recount_some(struct server *server, int looks)
+void in_transit_recount_some(struct outboxes *outboxes, int looks)
 {
     struct connection *connection;
-    for (int i = 0; i < looks && (connection = TAILQ_FIRST(&server->unreceived)); i++) {
-        TAILQ_REMOVE(&server->unreceived, connection, in_unreceived);
-        TAILQ_INSERT_TAIL(&server->unreceived, connection, in_unreceived);
+    for (int i = 0; i < looks && (connection = TAILQ_FIRST(&outboxes->unreceived)); i++) {
+        TAILQ_REMOVE(&outboxes->unreceived, connection, in_unreceived);
+        TAILQ_INSERT_TAIL(&outboxes->unreceived, connection, in_unreceived);
         in_transit_recount(connection);
     }
 }
@@ -53,13 +54,13 @@ void in_transit_recount_some(struct server *server, int looks)
 static bool has_room_in_flight(const struct connection *connection)
 {
     return connection->outbox.unread_descriptors < IN_FLIGHT_MAX &&
-           in_flight_allows(&connection->server->in_flight, connection->load->unread_descriptors,
+           in_flight_allows(&connection->server->outboxes.in_flight, connection->load->unread_descriptors,
                             connection->load->has_received);
 }
 
 bool in_transit_allows(struct connection *connection)
 {
-    struct in_flight *in_flight = &connection->server->in_flight;
+    struct in_flight *in_flight = &connection->server->outboxes.in_flight;
     if (connection->outbox.unread_descriptors) {
         in_transit_recount(connection);
     }
@@ -74,9 +75,9 @@ void in_transit_note_sent(struct connection *connection)
 {
     struct outbox *outbox = &connection->outbox;
     if (outbox->unread_descriptors++ == 0) {
-        TAILQ_INSERT_TAIL(&connection->server->unreceived, connection, in_unreceived);
+        TAILQ_INSERT_TAIL(&connection->server->outboxes.unreceived, connection, in_unreceived);
         outbox->unread_since = clock_monotonic();
     }
-    in_transit_count(connection->server, connection->load, 1, 0);
-    in_transit_recount_some(connection->server, LOOKS_PER_SENDING);
+    in_transit_count(&connection->server->outboxes, connection->load, 1, 0);
+    in_transit_recount_some(&connection->server->outboxes, LOOKS_PER_SENDING);
 }

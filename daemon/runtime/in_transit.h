@@ -2,10 +2,15 @@
 /* Counting the descriptors of a connection that are in flight (in_flight.h has the bounds). */
 #pragma once
 
-#include "daemon/runtime/server.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct connection;
+struct outboxes;
+struct user_load;
 
 /* Counts descriptors of a user, more or fewer. */
-void in_transit_count(struct server *server, struct user_load *load, uint32_t more, uint32_t fewer);
+void in_transit_count(struct outboxes *outboxes, struct user_load *load, uint32_t more, uint32_t fewer);
 
 /* Whether the connection may be sent another one. */
 bool in_transit_allows(struct connection *connection);
@@ -14,7 +19,7 @@ void in_transit_note_sent(struct connection *connection);
 /* Finds out what its client has received, or of several connections whose clients may have, the longest unseen first.
  */
 void in_transit_recount(struct connection *connection);
-void in_transit_recount_some(struct server *server, int looks);
+void in_transit_recount_some(struct outboxes *outboxes, int looks);
 
 /* They count as this connection's no longer. */
 void in_transit_forget(struct connection *connection);

@@ -4,8 +4,7 @@
 
 #include <stdlib.h>
 
-#include "daemon/runtime/executor.h"
-#include "daemon/runtime/remembered.h"
+#include "daemon/runtime/server.h"
 #include "daemon/runtime/tampering.h"
 #include "proto/base/container.h"
 
@@ -31,7 +30,7 @@ bool segment_look_begin(struct server *server, const struct segment_view *segmen
                         void *argument)
 {
     const struct segment_file *file = segment->handle;
-    bool is_held_up = workers_are_held_up(server, file->work.user, JOB_LOOK);
+    bool is_held_up = workers_are_held_up(&server->workers, file->work.user, JOB_LOOK);
     struct segment_look *look = is_held_up ? NULL : calloc(1, sizeof *look);
     if (!look) {
         return false;
@@ -103,18 +102,19 @@ static void on_interval(uv_timer_t *timer)
     struct segment_view segment;
     remembered_save(server);
     for (int i = 0; i < LOOKS_PER_INTERVAL; i++) {
-        if (!broker_next_segment(server->broker, server->scan_cursor, &segment)) {
-            server->scan_cursor = 0;
+        if (!broker_next_segment(server->broker, server->integrity_scan.cursor, &segment)) {
+            server->integrity_scan.cursor = 0;
             return;
         }
-        server->scan_cursor = segment.id;
+        server->integrity_scan.cursor = segment.id;
         look(server, &segment);
     }
 }
 
 void integrity_scan_start(struct server *server)
 {
-    (void)uv_timer_init(&server->loop, &server->watch);
-    server->watch.data = server;
-    (void)uv_timer_start(&server->watch, on_interval, INTERVAL_MS, INTERVAL_MS);
+    uv_timer_t *timer = &server->integrity_scan.timer;
+    (void)uv_timer_init(&server->loop, timer);
+    timer->data = server;
+    (void)uv_timer_start(timer, on_interval, INTERVAL_MS, INTERVAL_MS);
 }

@@ -6,7 +6,23 @@
  */
 #pragma once
 
-#include "daemon/runtime/segments.h"
+#include <uv.h>
+
+#include "daemon/core/broker.h"
+#include "daemon/os/inode_view.h"
+
+struct server;
+
+struct integrity_scan {
+    uv_timer_t timer;
+    uint64_t cursor; /* the segment that was looked at last */
+};
+
+/* When the next interval begins, in ms from now. */
+static inline uint64_t integrity_scan_due_in(const struct integrity_scan *scan)
+{
+    return uv_timer_get_due_in(&scan->timer);
+}
 
 /* Starts the timer that looks at all segments in turn. */
 void integrity_scan_start(struct server *server);

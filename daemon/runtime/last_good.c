@@ -9,8 +9,8 @@
 #include "daemon/config/config_print.h"
 #include "daemon/config/state_path.h"
 #include "daemon/os/replace_file.h"
-#include "daemon/os/service_manager.h"
 #include "daemon/runtime/log.h"
+#include "daemon/runtime/server.h"
 #include "proto/base/cleanup.h"
 
 static const char header[] =

@@ -6,7 +6,9 @@
  */
 #pragma once
 
-#include "daemon/runtime/server.h"
+#include "daemon/config/config.h"
+
+struct server;
 
 /* Loads it. NULL: there is none, or it is no good now either, which is logged. */
 struct config *last_good_load(const struct config_options *options);

@@ -20,6 +20,7 @@
 #include "daemon/runtime/activation.h"
 #include "daemon/runtime/log.h"
 #include "daemon/runtime/maintenance.h"
+#include "daemon/runtime/server.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/text.h"
 #include "proto/transport.h"
@@ -154,30 +155,31 @@ static int open_locked(const struct config *config)
     return result;
 }
 
-/* The whole machine is out of descriptors: the caller is let in for an instant, to be turned away, not left waiting. */
-static void turn_away(struct server *server)
+/* The whole machine is out of descriptors: the client is accepted for an instant to be refused, not left waiting. */
+static void refuse(struct server *server)
 {
-    server->spare_fd = fd_close(server->spare_fd);
-    int socket = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    struct listener *listener = &server->listener;
+    listener->spare_fd = fd_close(listener->spare_fd);
+    int socket = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (socket >= 0) {
         accept_to_refuse(server, socket);
     }
-    server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    listener->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-static void on_caller(uv_poll_t *poll, int status, int events)
+static void on_connect(uv_poll_t *poll, int status, int events)
 {
     struct server *server = poll->data;
     (void)status;
     (void)events;
-    for (int i = 0; i < ACCEPTS_PER_TURN && server->listen_fd >= 0; i++) {
-        int socket = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (socket >= server->fd_ceiling) {
+    for (int i = 0; i < ACCEPTS_PER_TURN && server->listener.fd >= 0; i++) {
+        int socket = accept4(server->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (socket >= server->descriptors.ceiling) {
             accept_to_refuse(server, socket);
         } else if (socket >= 0) {
             accept_socket(server, socket);
         } else if (errno == EMFILE || errno == ENFILE) {
-            turn_away(server);
+            refuse(server);
         } else {
             return;
         }
@@ -201,53 +203,59 @@ static int take_activated(struct handed_descriptors *handed)
 }
 
 /* The socket's path, as the kernel knows it; an abstract one's name with an @ in front. */
-static void find_path(struct server *server)
+static void find_path(struct listener *listener)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     socklen_t size = sizeof address;
-    if (getsockname(server->listen_fd, (struct sockaddr *)&address, &size) == 0) {
-        memcpy(server->socket_path, address.sun_path, sizeof address.sun_path);
+    if (getsockname(listener->fd, (struct sockaddr *)&address, &size) == 0) {
+        memcpy(listener->path, address.sun_path, sizeof address.sun_path);
     }
-    if (!server->socket_path[0] && server->socket_path[1]) {
-        server->socket_path[0] = '@';
+    if (!listener->path[0] && listener->path[1]) {
+        listener->path[0] = '@';
     }
+}
+
+void listener_init(struct listener *listener)
+{
+    *listener = (struct listener){.fd = -EBADF, .spare_fd = -EBADF};
 }
 
 int listener_open(struct server *server, struct handed_descriptors *handed)
 {
-    server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    server->listen_fd = take_activated(handed);
-    server->was_activated = server->listen_fd >= 0;
-    if (server->listen_fd == -ENOENT) {
-        server->listen_fd = open_locked(server->config);
-    } else if (server->listen_fd < 0) {
-        explain(server->listen_fd, server->config->socket);
+    struct listener *listener = &server->listener;
+    listener->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    listener->fd = take_activated(handed);
+    listener->was_activated = listener->fd >= 0;
+    if (listener->fd == -ENOENT) {
+        listener->fd = open_locked(server->config);
+    } else if (listener->fd < 0) {
+        explain(listener->fd, server->config->socket);
     }
-    if (server->listen_fd < 0) {
-        return server->listen_fd;
+    if (listener->fd < 0) {
+        return listener->fd;
     }
-    find_path(server);
-    if (server->was_activated) {
-        activation_check(server);
+    find_path(listener);
+    if (listener->was_activated) {
+        server->reload.notices.socket = activation_check(server->config, listener->path);
     }
-    int result = uv_poll_init(&server->loop, &server->listener, server->listen_fd);
+    int result = uv_poll_init(&server->loop, &listener->poll, listener->fd);
     if (result < 0) {
         return result;
     }
     maintenance_start(server);
-    server->listener.data = server;
-    return uv_poll_start(&server->listener, UV_READABLE, on_caller);
+    listener->poll.data = server;
+    return uv_poll_start(&listener->poll, UV_READABLE, on_connect);
 }
 
-void listener_close(struct server *server)
+void listener_close(struct listener *listener, const struct config *config)
 {
-    if (server->listen_fd >= 0) {
-        (void)uv_poll_stop(&server->listener);
-        uv_close((uv_handle_t *)&server->listener, NULL);
-        if (!server->was_activated) {
-            (void)unlink(server->config->socket);
+    if (listener->fd >= 0) {
+        (void)uv_poll_stop(&listener->poll);
+        uv_close((uv_handle_t *)&listener->poll, NULL);
+        if (!listener->was_activated) {
+            (void)unlink(config->socket);
         }
-        server->listen_fd = fd_close(server->listen_fd);
-        server->spare_fd = fd_close(server->spare_fd);
+        listener->fd = fd_close(listener->fd);
+        listener->spare_fd = fd_close(listener->spare_fd);
     }
 }

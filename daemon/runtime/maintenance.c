@@ -5,6 +5,7 @@
 #include "daemon/runtime/connection_state.h"
 #include "daemon/runtime/peer.h"
 #include "daemon/runtime/reply.h"
+#include "daemon/runtime/server.h"
 #include "proto/base/size.h"
 
 enum { INTERVAL_MS = 1000 };
@@ -29,15 +30,15 @@ static void on_interval(uv_timer_t *timer)
     struct server *server = timer->data;
     struct connection *connection;
     log_summarise();
-    user_loads_maintain(&server->user_loads);
-    LIST_FOREACH(connection, &server->connections, in_server) {
+    user_loads_maintain(&server->scheduler.loads);
+    LIST_FOREACH(connection, &server->clients.connections, in_server) {
         maintain(connection);
     }
 }
 
 void maintenance_start(struct server *server)
 {
-    (void)uv_timer_init(&server->loop, &server->maintenance);
-    server->maintenance.data = server;
-    (void)uv_timer_start(&server->maintenance, on_interval, INTERVAL_MS, INTERVAL_MS);
+    (void)uv_timer_init(&server->loop, &server->clients.maintenance);
+    server->clients.maintenance.data = server;
+    (void)uv_timer_start(&server->clients.maintenance, on_interval, INTERVAL_MS, INTERVAL_MS);
 }

@@ -2,6 +2,6 @@
 /* What is looked after each second: who has not said hello in time, and who may be read again. */
 #pragma once
 
-#include "daemon/runtime/server.h"
+struct server;
 
 void maintenance_start(struct server *server);

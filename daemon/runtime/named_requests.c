@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "daemon/runtime/peer.h"
+#include "daemon/runtime/server.h"
+#include "daemon/runtime/workers.h"
 #include "proto/base/container.h"
 
 struct named_request {
@@ -37,7 +39,7 @@ static void on_measured(struct server *server, struct work *work, const struct j
 int named_request_begin(struct connection *connection, const struct request *request, named_request_ready *ready)
 {
     const struct peer *peer = connection_peer(connection);
-    if (workers_are_held_up(peer->server, identity_charged(&peer->identity), JOB_MEASURE)) {
+    if (workers_are_held_up(&peer->server->workers, identity_charged(&peer->identity), JOB_MEASURE)) {
         return -EBUSY;
     }
     struct named_request *named = calloc(1, sizeof *named);

@@ -11,8 +11,7 @@
 #include "daemon/runtime/connection_state.h"
 #include "daemon/runtime/cut_off.h"
 #include "daemon/runtime/in_transit.h"
-#include "daemon/runtime/scheduler.h"
-#include "daemon/runtime/segments.h"
+#include "daemon/runtime/server.h"
 #include "daemon/runtime/socket_close.h"
 #include "daemon/runtime/unread_socket.h"
 #include "proto/base/cleanup.h"
@@ -63,28 +62,29 @@ static void on_held(uv_timer_t *timer)
 {
     struct server *server = timer->data;
     struct connection *connection;
-    server->held_pause_ms = server->held_pause_ms < HELD_PAUSE_MAX_MS ? server->held_pause_ms * 2 : HELD_PAUSE_MAX_MS;
-    if (!TAILQ_EMPTY(&server->held)) {
-        in_transit_recount_some(server, LOOKS_AT_ONCE);
+    server->outboxes.pause_ms =
+        server->outboxes.pause_ms < HELD_PAUSE_MAX_MS ? server->outboxes.pause_ms * 2 : HELD_PAUSE_MAX_MS;
+    if (!TAILQ_EMPTY(&server->outboxes.held)) {
+        in_transit_recount_some(&server->outboxes, LOOKS_AT_ONCE);
     }
-    if (server->in_flight.is_short) {
-        cut_off_worst(server);
+    if (server->outboxes.in_flight.is_short) {
+        cut_off_worst(&server->outboxes);
     }
-    for (int i = 0; i < LOOKS_AT_ONCE && (connection = TAILQ_FIRST(&server->held)); i++) {
-        TAILQ_REMOVE(&server->held, connection, in_held);
+    for (int i = 0; i < LOOKS_AT_ONCE && (connection = TAILQ_FIRST(&server->outboxes.held)); i++) {
+        TAILQ_REMOVE(&server->outboxes.held, connection, in_held);
         connection->outbox.is_held = false;
         scheduler_add(connection);
     }
     unread_sockets_look(server);
-    if (!TAILQ_EMPTY(&server->held) || !TAILQ_EMPTY(&server->unread_sockets)) {
+    if (!TAILQ_EMPTY(&server->outboxes.held) || !TAILQ_EMPTY(&server->outboxes.unread_sockets)) {
         look_again(server);
     }
 }
 
 static void look_again(struct server *server)
 {
-    if (!uv_is_active((const uv_handle_t *)&server->held_timer)) {
-        (void)uv_timer_start(&server->held_timer, on_held, server->held_pause_ms, 0);
+    if (!uv_is_active((const uv_handle_t *)&server->outboxes.timer)) {
+        (void)uv_timer_start(&server->outboxes.timer, on_held, server->outboxes.pause_ms, 0);
     }
 }
 
@@ -96,7 +96,7 @@ static void hold(struct connection *connection)
     }
     look_again(server);
     connection->outbox.is_held = true;
-    TAILQ_INSERT_TAIL(&server->held, connection, in_held);
+    TAILQ_INSERT_TAIL(&server->outboxes.held, connection, in_held);
 }
 
 /* ---- the queues ---- */
@@ -110,14 +110,14 @@ static bool has_room(const struct connection *connection, const struct outgoing 
     return outbox->queued_frames < OUTBOX_FRAMES_MAX &&
            outbox->queued_bytes + outgoing->bytes <= bounds->unread_bytes_max &&
            load->queued_bytes + outgoing->bytes <= bounds->user_unread_bytes_max &&
-           (outgoing->fd < 0 || load->queued_descriptors < server->in_flight.user_most);
+           (outgoing->fd < 0 || load->queued_descriptors < server->outboxes.in_flight.user_most);
 }
 
 /* A descriptor of our own: the lease may end before it is sent. */
 static int copy_descriptor(const struct server *server, int fd)
 {
     cleanup(fd_closep) int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    return copy < 0 ? -errno : copy < server->fd_ceiling ? fd_steal(&copy) : -EMFILE;
+    return copy < 0 ? -errno : copy < server->descriptors.ceiling ? fd_steal(&copy) : -EMFILE;
 }
 
 static void put_in(struct connection *connection, struct frame_queue *queue, struct queued_frame *queued)
@@ -233,7 +233,7 @@ static int send_queued(struct connection *connection, struct frame_queue *queue)
         result = 0;
     } else if (result == 0 && !waits) {
         bool was_first = queued->order == FRAME_FIRST;
-        connection->server->held_pause_ms = queued->fd >= 0 ? 1 : connection->server->held_pause_ms;
+        connection->server->outboxes.pause_ms = queued->fd >= 0 ? 1 : connection->server->outboxes.pause_ms;
         take_out(connection, queue, queued);
         if (was_first) {
             let_overtake(outbox);
@@ -274,15 +274,15 @@ void outbox_close(struct connection *connection)
     drop_all(connection, &outbox->queue);
     drop_all(connection, &outbox->held);
     if (outbox->is_held) {
-        TAILQ_REMOVE(&connection->server->held, connection, in_held);
+        TAILQ_REMOVE(&connection->server->outboxes.held, connection, in_held);
     }
     if (outbox->unread_descriptors) {
         in_transit_recount(connection);
     }
     if (outbox->unread_descriptors && unread_socket_keep(connection)) {
-        connection->server->held_pause_ms = 1;
+        connection->server->outboxes.pause_ms = 1;
         look_again(connection->server);
-        in_transit_count(connection->server, connection->load, outbox->unread_descriptors,
+        in_transit_count(&connection->server->outboxes, connection->load, outbox->unread_descriptors,
                          0); /* they are the socket's now */
         in_transit_forget(connection);
     } else {
@@ -292,13 +292,14 @@ void outbox_close(struct connection *connection)
     connection->fd = -EBADF;
 }
 
-void outbox_open_all(struct server *server)
+void outboxes_open(struct server *server)
 {
-    TAILQ_INIT(&server->unreceived);
-    TAILQ_INIT(&server->held);
-    TAILQ_INIT(&server->unread_sockets);
-    in_flight_init(&server->in_flight, (uint32_t)server->fd_ceiling);
-    server->held_pause_ms = 1;
-    (void)uv_timer_init(&server->loop, &server->held_timer);
-    server->held_timer.data = server;
+    struct outboxes *outboxes = &server->outboxes;
+    TAILQ_INIT(&outboxes->unreceived);
+    TAILQ_INIT(&outboxes->held);
+    TAILQ_INIT(&outboxes->unread_sockets);
+    in_flight_init(&outboxes->in_flight, (uint32_t)server->descriptors.ceiling);
+    outboxes->pause_ms = 1;
+    (void)uv_timer_init(&server->loop, &outboxes->timer);
+    outboxes->timer.data = server;
 }

@@ -17,11 +17,15 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
+#include <uv.h>
+
+#include "daemon/runtime/in_flight.h"
 
 struct connection;
 struct server;
 
 struct queued_frame;
+struct unread_socket;
 TAILQ_HEAD(frame_queue, queued_frame);
 
 enum { OUTBOX_FRAMES_MAX = 256 };
@@ -72,5 +76,18 @@ int outbox_flush(struct connection *connection);
 /* Drops what is queued, and closes the socket, now or once nothing is in flight. */
 void outbox_close(struct connection *connection);
 
-/* Sets up what all outboxes share. */
-void outbox_open_all(struct server *server);
+TAILQ_HEAD(connection_queue, connection);
+TAILQ_HEAD(unread_socket_list, unread_socket);
+
+/* What all outboxes share. */
+struct outboxes {
+    struct connection_queue unreceived;       /* with descriptors that may be in flight */
+    struct connection_queue held;             /* whose descriptors are held back */
+    struct unread_socket_list unread_sockets; /* of connections that have ended */
+    struct in_flight in_flight;
+    uv_timer_t timer; /* runs while something is held back or unread */
+    uint64_t pause_ms;
+    uint64_t cut_off; /* clients that did not read their answers or receive their descriptors */
+};
+
+void outboxes_open(struct server *server);

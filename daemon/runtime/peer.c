@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "daemon/runtime/fdstore.h"
 #include "daemon/runtime/reply.h"
+#include "daemon/runtime/server.h"
 #include "proto/base/cleanup.h"
 
 struct peer *peer_new(struct server *server, const struct identity *identity)
@@ -21,7 +21,7 @@ struct peer *peer_new(struct server *server, const struct identity *identity)
     peer->identity = *identity;
     peer->pidfd = -EBADF;
     peer->record = peer->name_record = TABLE_NONE;
-    LIST_INSERT_HEAD(&server->peers, peer, in_server);
+    LIST_INSERT_HEAD(&server->clients.peers, peer, in_server);
     return peer;
 }
 
@@ -62,7 +62,7 @@ void peer_retire(struct peer *peer)
 {
     if (!peer->is_retired) {
         peer->is_retired = true;
-        LIST_INSERT_HEAD(&peer->server->retired, peer, in_retired);
+        LIST_INSERT_HEAD(&peer->server->clients.retired, peer, in_retired);
     }
 }
 
@@ -114,7 +114,7 @@ void peer_welcome(struct peer *peer, uint64_t request_id, bool resumed)
         .resumed = resumed,
         .message_bytes_max = MESSAGE_BYTES_MAX,
         .control_bytes = first_page_bytes(peer),
-        .leases_survive = fdstore_is_active(peer->server),
+        .leases_survive = fdstore_is_active(&peer->server->fdstore),
     };
     broker_fill_welcome(peer->server->broker, peer->session, &reply.welcome);
     peer->greeted = true;

@@ -5,9 +5,11 @@
  */
 #pragma once
 
+#include <uv.h>
+
+#include "daemon/core/identity.h"
 #include "daemon/runtime/control.h"
 #include "daemon/runtime/log.h"
-#include "daemon/runtime/server.h"
 
 struct peer {
     struct server *server;

@@ -7,7 +7,7 @@
 #include "daemon/os/peer_identity.h"
 #include "daemon/os/process.h"
 #include "daemon/runtime/connection.h"
-#include "daemon/runtime/executor.h"
+#include "daemon/runtime/server.h"
 #include "proto/base/cleanup.h"
 
 static void on_process_end(uv_poll_t *watch, int status, int events)
@@ -39,7 +39,7 @@ static int start_watch(struct peer *peer)
 /* The last descriptors are not for clients. */
 static int descriptor_below(int fd, const struct server *server)
 {
-    if (fd < server->fd_ceiling) {
+    if (fd < server->descriptors.ceiling) {
         return fd;
     }
     (void)close(fd);

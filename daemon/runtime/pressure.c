@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "daemon/runtime/clock.h"
-#include "daemon/runtime/executor.h"
 #include "daemon/runtime/log.h"
+#include "daemon/runtime/server.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/size.h"
 
@@ -34,18 +34,18 @@ static void update_level(struct server *server)
     uint64_t now = clock_monotonic(), next = UINT64_MAX;
     struct input input = {.kind = INPUT_PRESSURE, .pressure = PRESSURE_NONE};
     for (size_t i = 0; i < PRESSURE_SOURCES; i++) {
-        const struct pressure_source *source = &server->pressure[i];
+        const struct pressure_source *source = &server->pressure.sources[i];
         if (source->until > now) {
             next = size_min(next, source->until);
             input.pressure = source->level > input.pressure ? source->level : input.pressure;
         }
     }
     if (next != UINT64_MAX) {
-        (void)uv_timer_start(&server->pressure_end, on_end, (next - now) / NANOSECONDS_PER_MILLISECOND + 1, 0);
+        (void)uv_timer_start(&server->pressure.end, on_end, (next - now) / NANOSECONDS_PER_MILLISECOND + 1, 0);
     }
-    if (input.pressure != server->pressure_level) {
+    if (input.pressure != server->pressure.level) {
         log_info("memory pressure: %s", level_names[input.pressure]);
-        server->pressure_level = input.pressure;
+        server->pressure.level = input.pressure;
         executor_feed(server, &input);
     }
 }
@@ -73,7 +73,7 @@ static void on_sampling(uv_timer_t *timer)
 {
     struct server *server = timer->data;
     for (size_t i = 0; i < PRESSURE_SOURCES; i++) {
-        struct pressure_source *source = &server->pressure[i];
+        struct pressure_source *source = &server->pressure.sources[i];
         if (source->fd >= 0 && !source->is_stream) {
             pressure_sample(&source->meter, source->fd);
         }
@@ -140,11 +140,11 @@ static void on_pressure(uv_poll_t *poll, int status, int events)
 
 void pressure_start(struct server *server)
 {
-    struct pressure_source *source = server->pressure;
+    struct pressure_source *source = server->pressure.sources;
     server->loop.data = server;
-    (void)uv_timer_init(&server->loop, &server->pressure_end);
-    (void)uv_timer_init(&server->loop, &server->pressure_sampling);
-    server->pressure_end.data = server->pressure_sampling.data = server;
+    (void)uv_timer_init(&server->loop, &server->pressure.end);
+    (void)uv_timer_init(&server->loop, &server->pressure.sampling);
+    server->pressure.end.data = server->pressure.sampling.data = server;
     source[0].level = source[2].level = PRESSURE_SOME;
     source[1].level = PRESSURE_FULL;
     source[2].is_given = true;
@@ -159,7 +159,7 @@ void pressure_start(struct server *server)
     any = start_source(server, &source[1], full) || any;
     any = start_source(server, &source[2], given) || any;
     if (any) {
-        (void)uv_timer_start(&server->pressure_sampling, on_sampling, SAMPLING_MS, SAMPLING_MS);
+        (void)uv_timer_start(&server->pressure.sampling, on_sampling, SAMPLING_MS, SAMPLING_MS);
     }
     if (!any && some == -ECANCELED && full == -ECANCELED) {
         log_info("memory pressure is not watched: some and full are 0");
@@ -172,9 +172,9 @@ void pressure_start(struct server *server)
     }
 }
 
-void pressure_close(struct server *server)
+void pressure_close(struct pressure_watch *watch)
 {
     for (size_t i = 0; i < PRESSURE_SOURCES; i++) {
-        server->pressure[i].fd = fd_close(server->pressure[i].fd);
+        watch->sources[i].fd = fd_close(watch->sources[i].fd);
     }
 }

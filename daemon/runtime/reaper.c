@@ -9,8 +9,8 @@
 
 #include "daemon/runtime/connection.h"
 #include "daemon/runtime/connection_state.h"
-#include "daemon/runtime/executor.h"
 #include "daemon/runtime/peer.h"
+#include "daemon/runtime/server.h"
 #include "proto/transport.h"
 
 enum { DISCARDED_PACKETS_MAX = 32 };
@@ -60,7 +60,7 @@ static void tear_down(struct connection *connection)
 
 static void free_retired(struct server *server)
 {
-    struct peer *peer = LIST_FIRST(&server->retired), *next;
+    struct peer *peer = LIST_FIRST(&server->clients.retired), *next;
     for (; peer; peer = next) {
         next = LIST_NEXT(peer, in_retired);
         if (peer->references == 0) {
@@ -72,8 +72,8 @@ static void free_retired(struct server *server)
 void reaper_run(struct server *server)
 {
     struct connection *connection;
-    assert(!server->feeding);
-    while ((connection = LIST_FIRST(&server->ended))) {
+    assert(!server->executor.is_feeding);
+    while ((connection = LIST_FIRST(&server->clients.ended))) {
         tear_down(connection);
     }
     free_retired(server);

@@ -11,7 +11,7 @@
  */
 #pragma once
 
-#include "daemon/runtime/server.h"
+struct server;
 
 /* Tears down the connections that have ended, tells the core of it, and frees the peers that nobody needs any more. */
 void reaper_run(struct server *server);

@@ -6,7 +6,7 @@
 #include "daemon/runtime/connection_state.h"
 #include "daemon/runtime/reply.h"
 #include "daemon/runtime/requests.h"
-#include "daemon/runtime/scheduler.h"
+#include "daemon/runtime/server.h"
 #include "proto/transport.h"
 
 enum { READS_BEFORE_EXPIRY = 32 }; /* before the leases of its client are checked */
@@ -15,7 +15,7 @@ static void serve_payload(struct connection *connection, const uint8_t *payload,
 {
     struct request request;
     const char *fault = NULL;
-    int result = codec_decode_request(payload, bytes, connection->server->arena, &request, &fault);
+    int result = codec_decode_request(payload, bytes, connection->server->buffers.arena, &request, &fault);
     if (result == -EBADMSG) {
         reply_fail(connection, ERROR_MALFORMED, "a message of %zu bytes is not a membroker.v1.ClientMessage", bytes);
     } else if (result == -EINVAL) {
@@ -44,12 +44,12 @@ static void serve_packet(struct connection *connection, const uint8_t *packet, s
 static bool read_one(struct connection *connection)
 {
     struct server *server = connection->server;
-    ssize_t received =
-        transport_receive_bare(connection->fd, server->packet, sizeof server->packet, connection->may_bring);
+    ssize_t received = transport_receive_bare(connection->fd, server->buffers.received, sizeof server->buffers.received,
+                                              connection->may_bring);
     connection->messages++;
     connection->load->messages++;
     if (received > 0) {
-        serve_packet(connection, server->packet, (size_t)received);
+        serve_packet(connection, server->buffers.received, (size_t)received);
     } else if (received == -EMSGSIZE) {
         reply_fail(connection, ERROR_OVERSIZED, "a message may have at most %d bytes", MESSAGE_BYTES_MAX);
     } else if (received == -EBADF) {
@@ -119,8 +119,8 @@ static void serve(struct connection *connection)
 static uint64_t serve_share(struct server *server, struct user_load *load, uint64_t now)
 {
     struct connection *connection;
-    TAILQ_REMOVE(&server->ready, load, in_turn);
-    TAILQ_INSERT_TAIL(&server->ready, load, in_turn);
+    TAILQ_REMOVE(&server->scheduler.ready, load, in_turn);
+    TAILQ_INSERT_TAIL(&server->scheduler.ready, load, in_turn);
     load->credit_ns = load->credit_ns > 0 ? SHARE_NS : load->credit_ns + SHARE_NS;
     while (load->credit_ns > 0 && (connection = TAILQ_FIRST(&load->ready))) {
         serve(connection);
@@ -135,7 +135,7 @@ void receive_in_turns(struct server *server)
 {
     uint64_t now = clock_monotonic(), end = now + TURN_NS;
     struct user_load *load;
-    while (now < end && (load = TAILQ_FIRST(&server->ready))) {
+    while (now < end && (load = TAILQ_FIRST(&server->scheduler.ready))) {
         now = serve_share(server, load, now);
     }
 }

@@ -7,10 +7,9 @@
 #include <string.h>
 
 #include "daemon/config/config_print.h"
-#include "daemon/os/service_manager.h"
-#include "daemon/runtime/executor.h"
 #include "daemon/runtime/last_good.h"
 #include "daemon/runtime/log.h"
+#include "daemon/runtime/server.h"
 #include "proto/base/cleanup.h"
 
 static void log_lines(const char *text)
@@ -33,25 +32,25 @@ static void say_what_stays(struct server *server, const struct config *loaded)
     }
     (void)config_fixed_differences(server->config, loaded, out);
     (void)fclose(out);
-    free(server->notices.stays);
-    server->notices.stays = text;
+    free(server->reload.notices.stays);
+    server->reload.notices.stays = text;
     if (text) {
         log_lines(text);
     }
 }
 
-void reload_complain(struct server *server, const char *error)
+void reload_complain(struct reload *reload, const char *error)
 {
-    free(server->notices.error);
-    server->notices.error = strdup(error);
+    free(reload->notices.error);
+    reload->notices.error = strdup(error);
 }
 
-void reload_say_ready(const struct server *server)
+void reload_say_ready(const struct reload *reload)
 {
     char status[512] = "ready";
-    if (server->notices.error) {
+    if (reload->notices.error) {
         (void)snprintf(status, sizeof status, "BAD CONFIGURATION, running with earlier settings: %s",
-                       server->notices.error);
+                       reload->notices.error);
     }
     service_manager_ready(status);
 }
@@ -60,17 +59,17 @@ static int fail(struct server *server, const char *error, int result)
 {
     const struct log_about about = {.event = LOG_EVENT_BAD_CONFIGURATION};
     log_line(LOG_LEVEL_ERROR, &about, "not reloaded, the settings stay as they are: %s", error);
-    reload_complain(server, error);
-    reload_say_ready(server);
+    reload_complain(&server->reload, error);
+    reload_say_ready(&server->reload);
     return result;
 }
 
 int reload(struct server *server)
 {
     struct config_options options = {
-        .file = server->config_file,
-        .socket = server->socket_option,
-        .host_total_bytes = server->host.total_bytes,
+        .file = server->reload.config_file,
+        .socket = server->reload.socket_option,
+        .host_total_bytes = server->host_view.host.total_bytes,
     };
     struct config *loaded;
     cleanup(freep) char *error = NULL;
@@ -79,8 +78,8 @@ int reload(struct server *server)
     if (result < 0) {
         return fail(server, error, result);
     }
-    free(server->notices.error);
-    server->notices.error = NULL;
+    free(server->reload.notices.error);
+    server->reload.notices.error = NULL;
     say_what_stays(server, loaded);
     if (loaded->doubts) {
         log_lines(loaded->doubts);
@@ -91,13 +90,13 @@ int reload(struct server *server)
     const struct log_about about = {.event = LOG_EVENT_RELOADED};
     log_line(LOG_LEVEL_INFO, &about, "configuration reloaded");
     last_good_keep(server);
-    reload_say_ready(server);
+    reload_say_ready(&server->reload);
     return 0;
 }
 
-void reload_close(struct server *server)
+void reload_close(struct reload *reload)
 {
-    free(server->notices.error);
-    free(server->notices.stays);
-    free(server->notices.socket);
+    free(reload->notices.error);
+    free(reload->notices.stays);
+    free(reload->notices.socket);
 }

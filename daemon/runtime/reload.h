@@ -5,15 +5,28 @@
  */
 #pragma once
 
-#include "daemon/runtime/server.h"
+struct server;
 
-/* 0 or negative errno; server->notices.error says why then. */
+/* What an administrator should know of the configuration; NULL: nothing. */
+struct notices {
+    char *error;  /* why the files are not in force */
+    char *stays;  /* what a reload could not change; lines */
+    char *socket; /* which settings the service manager's socket overrides; lines */
+};
+
+struct reload {
+    const char *config_file;   /* as given; NULL: the default */
+    const char *socket_option; /* as given; NULL: none */
+    struct notices notices;
+};
+
+/* 0 or negative errno, and then the notices say why. */
 int reload(struct server *server);
 
 /* The configuration files are bad: the service runs with other settings, and says why. */
-void reload_complain(struct server *server, const char *error);
+void reload_complain(struct reload *reload, const char *error);
 
 /* Tells the service manager that the service is ready, and how its configuration is. */
-void reload_say_ready(const struct server *server);
+void reload_say_ready(const struct reload *reload);
 
-void reload_close(struct server *server);
+void reload_close(struct reload *reload);

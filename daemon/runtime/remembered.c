@@ -10,6 +10,7 @@
 
 #include "daemon/os/replace_file.h"
 #include "daemon/runtime/log.h"
+#include "daemon/runtime/server.h"
 #include "proto/base/text.h"
 #include "proto/name.h"
 
@@ -66,7 +67,7 @@ void remembered_load(struct server *server)
     if (skipped) {
         log_warning("%s: %zu lines make no sense and were skipped", path, skipped);
     }
-    server->remembered_changes = broker_learned(server->broker)->changes;
+    server->remembered.changes = broker_learned(server->broker)->changes;
 }
 
 /* ---- keeping ---- */
@@ -160,10 +161,10 @@ static struct saving *take_changes(struct server *server)
 {
     const struct learned_table *table = broker_learned(server->broker);
     const char *path = server->config->learned_file;
-    if (!path || server->remembered_changes == table->changes) {
+    if (!path || server->remembered.changes == table->changes) {
         return NULL;
     }
-    server->remembered_changes = table->changes;
+    server->remembered.changes = table->changes;
     struct saving *saving = saving_new(table, path);
     if (!saving) {
         say_failure(path, -ENOMEM);

@@ -2,7 +2,13 @@
 /* The sizes that workspaces learned, kept in a file: over restarts of the daemon and of the machine. */
 #pragma once
 
-#include "daemon/runtime/server.h"
+#include <stdint.h>
+
+struct server;
+
+struct remembered {
+    uint64_t changes; /* of the learned sizes, when they were last saved */
+};
 
 /* Reads the file, if there is one; a line that makes no sense is skipped. */
 void remembered_load(struct server *server);

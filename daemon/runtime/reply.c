@@ -6,6 +6,7 @@
 
 #include "daemon/runtime/about.h"
 #include "daemon/runtime/connection_state.h"
+#include "daemon/runtime/server.h"
 
 /*
  * News that the control page tells as well is not worth cutting a client off for: where many of its leases end at
@@ -30,12 +31,12 @@ void reply_send(struct connection *connection, struct reply *reply, int fd)
         return;
     }
     reply->descriptors = fd >= 0;
-    int bytes = codec_encode_reply(reply, server->arena, server->frame);
+    int bytes = codec_encode_reply(reply, server->buffers.arena, server->buffers.sent);
     if (bytes < 0) {
         log_error("an answer does not fit a message (kind %d)", (int)reply->kind);
         return;
     }
-    const struct outgoing outgoing = {server->frame, (size_t)bytes, fd, order_of(reply)};
+    const struct outgoing outgoing = {server->buffers.sent, (size_t)bytes, fd, order_of(reply)};
     if (outbox_send(connection, &outgoing) < 0) {
         connection_close(connection);
     }

@@ -13,14 +13,11 @@
 
 #include "daemon/runtime/audit.h"
 #include "daemon/runtime/clock.h"
-#include "daemon/runtime/executor.h"
 #include "daemon/runtime/hello.h"
-#include "daemon/runtime/host_view.h"
-#include "daemon/runtime/integrity_scan.h"
 #include "daemon/runtime/named_requests.h"
 #include "daemon/runtime/peer.h"
-#include "daemon/runtime/reload.h"
 #include "daemon/runtime/reply.h"
+#include "daemon/runtime/server.h"
 #include "proto/base/size.h"
 
 /* ---- what the core serves ---- */
@@ -115,14 +112,14 @@ static void serve_status(struct connection *connection, const struct request *re
     struct server *server = peer->server;
     struct reply reply = {.kind = REPLY_STATUS};
     char warnings[1024];
-    const struct stuck_work stuck = workers_stuck(server);
+    const struct stuck_work stuck = workers_stuck(&server->workers);
     host_view_refresh(server, NANOSECONDS_PER_SECOND);
     reply.status = (struct status_reply){
         .daemon_version = MEMBROKER_VERSION,
         .pid = getpid(),
-        .uptime_ms = (clock_monotonic() - server->started_at) / NANOSECONDS_PER_MILLISECOND,
-        .host_total_bytes = server->host.total_bytes,
-        .host_available_bytes = server->host.available_bytes,
+        .uptime_ms = (clock_monotonic() - server->clock.started_at) / NANOSECONDS_PER_MILLISECOND,
+        .host_total_bytes = server->host_view.host.total_bytes,
+        .host_available_bytes = server->host_view.host.available_bytes,
         .spill_directory = server->config->spill_directory,
         .away_ms = server->clock.away / NANOSECONDS_PER_MILLISECOND,
         .control_bytes = server->control_store.bytes,
@@ -131,12 +128,12 @@ static void serve_status(struct connection *connection, const struct request *re
         .stuck_segment = stuck.segment,
         .stuck_bytes = stuck.bytes,
         .stuck_ms = stuck.for_ns / NANOSECONDS_PER_MILLISECOND,
-        .cut_off = server->cut_off,
+        .cut_off = server->outboxes.cut_off,
     };
     broker_fill_status(server->broker, &reply.status);
-    reply.status.configuration_error = server->notices.error;
-    (void)snprintf(warnings, sizeof warnings, "%s%s", server->notices.stays ? server->notices.stays : "",
-                   server->notices.socket ? server->notices.socket : "");
+    reply.status.configuration_error = server->reload.notices.error;
+    (void)snprintf(warnings, sizeof warnings, "%s%s", server->reload.notices.stays ? server->reload.notices.stays : "",
+                   server->reload.notices.socket ? server->reload.notices.socket : "");
     reply.status.warnings = warnings;
     reply_answer(connection, request, &reply, -EBADF);
 }
@@ -231,7 +228,7 @@ static void serve_reload(struct connection *connection, const struct request *re
             "[access] admin_users and admin_groups");
     } else if (reload(server) < 0) {
         reply_error(connection, request, ERROR_INVALID,
-                    server->notices.error ? server->notices.error : "out of memory");
+                    server->reload.notices.error ? server->reload.notices.error : "out of memory");
     } else {
         reply_answer(connection, request, &done, -EBADF);
     }
@@ -301,7 +298,8 @@ static bool must_greet_first(struct connection *connection, const struct request
 
 void requests_serve(struct connection *connection, const struct request *request)
 {
-    if (connection_server(connection)->is_frozen || connection_server(connection)->shutdown == SHUTDOWN_HAND_OVER) {
+    if (connection_server(connection)->fdstore.is_frozen ||
+        connection_server(connection)->shutdown.how == SHUTDOWN_HAND_OVER) {
         return; /* the next daemon answers, when the client repeats it */
     }
     if (!must_greet_first(connection, request)) {

@@ -6,11 +6,10 @@
 #include <unistd.h>
 
 #include "daemon/runtime/clock.h"
-#include "daemon/runtime/executor.h"
-#include "daemon/runtime/fdstore.h"
 #include "daemon/runtime/fdstore_names.h"
 #include "daemon/runtime/peer_watch.h"
 #include "daemon/runtime/restore_control.h"
+#include "daemon/runtime/server.h"
 #include "proto/base/cleanup.h"
 
 struct restoring {
@@ -109,7 +108,7 @@ static int restore_session(struct restoring *restoring, const struct kept_sessio
 
 static void restore_sessions(struct restoring *restoring)
 {
-    struct table *table = &restoring->server->table;
+    struct table *table = &restoring->server->fdstore.table;
     for (uint32_t i = 0; i < table_records(table) && !restoring->failed; i++) {
         struct kept_session kept;
         uint64_t started_at;
@@ -193,7 +192,7 @@ static void drop_segment(struct restoring *restoring, const struct kept_segment 
     } else if (fd >= 0) {
         segment_close_descriptor(restoring->server, getuid(), fd);
     }
-    table_forget(&restoring->server->table, record);
+    table_forget(&restoring->server->fdstore.table, record);
     forget(is_file ? KEEPER_FILE : KEEPER_SEGMENT, record);
 }
 
@@ -226,7 +225,7 @@ static void restore_segment(struct restoring *restoring, const struct kept_segme
 
 static void restore_segments(struct restoring *restoring)
 {
-    struct table *table = &restoring->server->table;
+    struct table *table = &restoring->server->fdstore.table;
     for (uint32_t i = 0; i < table_records(table) && !restoring->failed; i++) {
         struct kept_segment kept;
         if (table_read_segment(table, i, &kept)) {
@@ -274,10 +273,11 @@ static void close_unexplained(struct restoring *restoring)
 
 static void watch_processes(struct server *server)
 {
-    for (uint32_t i = 0; i < table_records(&server->table); i++) {
+    for (uint32_t i = 0; i < table_records(&server->fdstore.table); i++) {
         struct kept_session kept;
         uint64_t started_at;
-        struct peer *peer = table_read_session(&server->table, i, &kept, &started_at) ? peer_of(server, kept.id) : NULL;
+        struct peer *peer =
+            table_read_session(&server->fdstore.table, i, &kept, &started_at) ? peer_of(server, kept.id) : NULL;
         int result = peer ? peer_watch_again(peer, started_at) : 0;
         if (result < 0 && result != -ESRCH) {
             log_warning("process %d can't be watched (%s): it is known by its connection alone", kept.identity.pid,
@@ -294,7 +294,7 @@ static void watch_processes(struct server *server)
 static int restore(struct server *server, struct handed_descriptors *handed)
 {
     struct restoring restoring = {.server = server, .handed = handed};
-    struct kept_numbers numbers = table_read_numbers(&server->table);
+    struct kept_numbers numbers = table_read_numbers(&server->fdstore.table);
     struct peer *peer;
     broker_restore_numbers(server->broker, &numbers);
     restore_sessions(&restoring);
@@ -304,7 +304,7 @@ static int restore(struct server *server, struct handed_descriptors *handed)
                   strerrordesc_np(-restoring.failed));
         return restoring.failed;
     }
-    LIST_FOREACH(peer, &server->peers, in_server) {
+    LIST_FOREACH(peer, &server->clients.peers, in_server) {
         restore_slots(server, peer);
     }
     broker_restore_done(server->broker);
@@ -327,21 +327,21 @@ static int begin(struct server *server, struct handed_descriptors *handed, bool 
     }
     close_unexplained(&restoring);
     service_manager_forget(KEEPER_TABLE);
-    int result = table_create(&server->table);
+    int result = table_create(&server->fdstore.table);
     if (result == 0) {
-        result = service_manager_store(KEEPER_TABLE, server->table.fd);
+        result = service_manager_store(KEEPER_TABLE, server->fdstore.table.fd);
     }
     return result;
 }
 
 int fdstore_open(struct server *server, struct handed_descriptors *handed)
 {
-    server->table.fd = -EBADF;
+    server->fdstore.table.fd = -EBADF;
     if (!service_manager_is_there()) {
         return 0;
     }
     int fd = handed_take(handed, KEEPER_TABLE);
-    int result = fd < 0 ? fd : table_open(&server->table, fd);
+    int result = fd < 0 ? fd : table_open(&server->fdstore.table, fd);
     if (result == 0) {
         return restore(server, handed);
     }
@@ -352,7 +352,7 @@ int fdstore_open(struct server *server, struct handed_descriptors *handed)
     result = begin(server, handed, fd >= 0);
     if (result < 0) {
         log_error("nothing can be kept for a restart: %s", strerrordesc_np(-result));
-        table_close(&server->table);
+        table_close(&server->fdstore.table);
     }
     return 0;
 }

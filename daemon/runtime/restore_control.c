@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/runtime/server.h"
 #include "proto/base/cleanup.h"
 
 /* By reading, which makes no page: those of earlier daemons were sparse. */

@@ -20,26 +20,25 @@ static void on_wakeup(uv_timer_t *timer)
     (void)timer; /* it ends the poll; what is due is checked after the poll */
 }
 
-void schedule_open(struct server *server)
+void schedule_open(struct schedule *schedule, uv_loop_t *loop)
 {
-    struct schedule *schedule = &server->schedule;
     TAILQ_INIT(&schedule->slices);
-    (void)uv_idle_init(&server->loop, &schedule->busy);
-    (void)uv_timer_init(&server->loop, &schedule->wakeup);
+    (void)uv_idle_init(loop, &schedule->busy);
+    (void)uv_timer_init(loop, &schedule->wakeup);
 }
 
 /* ---- slices ---- */
 
-void schedule_slice(struct server *server, struct slice *slice)
+void schedule_slice(struct schedule *schedule, struct slice *slice)
 {
-    TAILQ_INSERT_TAIL(&server->schedule.slices, slice, in_schedule);
+    TAILQ_INSERT_TAIL(&schedule->slices, slice, in_schedule);
 }
 
-void schedule_run_slices(struct server *server)
+void schedule_run_slices(struct schedule *schedule)
 {
     struct slice_queue now = TAILQ_HEAD_INITIALIZER(now);
     struct slice *slice;
-    TAILQ_CONCAT(&now, &server->schedule.slices, in_schedule);
+    TAILQ_CONCAT(&now, &schedule->slices, in_schedule);
     while ((slice = TAILQ_FIRST(&now))) {
         TAILQ_REMOVE(&now, slice, in_schedule);
         slice->run(slice);
@@ -50,7 +49,7 @@ void schedule_run_slices(struct server *server)
 
 static bool is_work_due(const struct server *server, uint64_t core_due, uint64_t now)
 {
-    return core_due <= now || !TAILQ_EMPTY(&server->results) || !TAILQ_EMPTY(&server->ready) ||
+    return core_due <= now || segments_have_results(&server->segments) || scheduler_has_work(&server->scheduler) ||
            !TAILQ_EMPTY(&server->schedule.slices);
 }
 
@@ -72,7 +71,7 @@ static uint64_t arm(struct server *server, uint64_t due, uint64_t now)
     }
     (void)uv_idle_stop(&schedule->busy);
     uv_update_time(&server->loop);
-    uint64_t longest = uv_timer_get_due_in(&server->watch);
+    uint64_t longest = integrity_scan_due_in(&server->integrity_scan);
     if (due != UINT64_MAX) {
         uint64_t wait = milliseconds_until(due, now);
         (void)uv_timer_start(&schedule->wakeup, on_wakeup, wait, 0);

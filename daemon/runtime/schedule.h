@@ -24,15 +24,18 @@ struct schedule {
     uv_idle_t busy;    /* runs while something is due: libuv then polls without sleeping */
     uv_timer_t wakeup; /* when the core has something due next */
     struct slice_queue slices;
+    uv_prepare_t before_poll;
+    uv_check_t after_poll;
+    uv_timer_t watchdog; /* tells the service manager that the loop runs */
 };
 
-void schedule_open(struct server *server);
+void schedule_open(struct schedule *schedule, uv_loop_t *loop);
 
 /* Asks for another turn for a slice that is not queued. */
-void schedule_slice(struct server *server, struct slice *slice);
+void schedule_slice(struct schedule *schedule, struct slice *slice);
 
 /* Runs the slices that were asked for before this turn. */
-void schedule_run_slices(struct server *server);
+void schedule_run_slices(struct schedule *schedule);
 
 /* Right before the poll: decides how long it may sleep. Returns the most, in ms. */
 int schedule_sleep(struct server *server);

@@ -3,6 +3,7 @@
 #include "daemon/runtime/scheduler.h"
 
 #include "daemon/runtime/connection_state.h"
+#include "daemon/runtime/server.h"
 #include "proto/base/size.h"
 
 #define DEBT_NS 10000000 /* the most that is remembered of what was used beyond that */
@@ -15,7 +16,7 @@ void scheduler_add(struct connection *connection)
         return;
     }
     if (TAILQ_EMPTY(&load->ready)) {
-        TAILQ_INSERT_TAIL(&server->ready, load, in_turn);
+        TAILQ_INSERT_TAIL(&server->scheduler.ready, load, in_turn);
     }
     TAILQ_INSERT_TAIL(&load->ready, connection, in_ready);
     connection->is_ready = true;
@@ -30,7 +31,7 @@ void scheduler_remove(struct connection *connection)
     connection->is_ready = false;
     TAILQ_REMOVE(&load->ready, connection, in_ready);
     if (TAILQ_EMPTY(&load->ready)) {
-        TAILQ_REMOVE(&connection->server->ready, load, in_turn);
+        TAILQ_REMOVE(&connection->server->scheduler.ready, load, in_turn);
     }
 }
 

@@ -7,7 +7,27 @@
  */
 #pragma once
 
-#include "daemon/runtime/server.h"
+#include <stddef.h>
+
+#include "daemon/runtime/user_load.h"
+
+struct connection;
+
+struct scheduler {
+    struct user_load_list loads;
+    struct user_load_queue ready; /* users who have connections to serve, in the order of their turns */
+};
+
+static inline void scheduler_init(struct scheduler *scheduler)
+{
+    LIST_INIT(&scheduler->loads);
+    TAILQ_INIT(&scheduler->ready);
+}
+
+static inline bool scheduler_has_work(const struct scheduler *scheduler)
+{
+    return !TAILQ_EMPTY(&scheduler->ready);
+}
 
 /* The connection is to be served, in this turn of the loop or a later one. */
 void scheduler_add(struct connection *connection);

@@ -9,17 +9,20 @@
 #include <unistd.h>
 
 #include "daemon/os/fault.h"
-#include "daemon/runtime/fdstore.h"
+#include "daemon/runtime/server.h"
 #include "daemon/runtime/tampering.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/container.h"
 
-/* After a free of more than this the host is looked at again. */
-#define MUCH_BYTES (UINT64_C(4) << 20)
-
 /* For the case that there is no memory even to say that there is none: enough for one step's failures. */
 enum { EMERGENCY_FILES = 64 };
 static struct segment_file emergency[EMERGENCY_FILES];
+
+void segments_init(struct segments *segments)
+{
+    TAILQ_INIT(&segments->results);
+    segments->has_transparent_huge_pages = memfd_has_transparent_huge_pages();
+}
 
 static struct segment_file *file_new(void)
 {
@@ -47,42 +50,43 @@ void segment_forget(struct segment_file *file)
 
 /* ---- whose descriptor is it ---- */
 
-static bool reserve_index(struct server *server, int fd)
+static bool reserve_index(struct segments *segments, int fd)
 {
     size_t wanted = (size_t)fd + 1;
-    if (wanted <= server->segment_by_fd_size) {
+    if (wanted <= segments->by_fd_size) {
         return true;
     }
     size_t size = wanted * 2;
-    struct segment_file **index = reallocarray(server->segment_by_fd, size, sizeof(struct segment_file *));
+    struct segment_file **index = reallocarray(segments->by_fd, size, sizeof(struct segment_file *));
     if (!index) {
         return false;
     }
-    for (size_t i = server->segment_by_fd_size; i < size; i++) {
+    for (size_t i = segments->by_fd_size; i < size; i++) {
         index[i] = NULL;
     }
-    server->segment_by_fd = index;
-    server->segment_by_fd_size = size;
+    segments->by_fd = index;
+    segments->by_fd_size = size;
     return true;
 }
 
 static void put_index(struct segment_file *file)
 {
+    struct segments *segments = &file->server->segments;
     descriptor_note(&file->server->descriptors, file->fd, DESCRIPTOR_SEGMENT);
-    file->server->segment_by_fd[file->fd] = file;
-    file->server->segments_indexed++;
+    segments->by_fd[file->fd] = file;
+    segments->count++;
 }
 
-/* With the last segment the index goes too: a crowd of clients leaves nothing behind. */
+/* The index goes with the last segment: many clients leave nothing behind. */
 static void clear_index(struct segment_file *file)
 {
-    struct server *server = file->server;
-    descriptor_forget(&server->descriptors, file->fd);
-    server->segment_by_fd[file->fd] = NULL;
-    if (--server->segments_indexed == 0) {
-        free((void *)server->segment_by_fd);
-        server->segment_by_fd = NULL;
-        server->segment_by_fd_size = 0;
+    struct segments *segments = &file->server->segments;
+    descriptor_forget(&file->server->descriptors, file->fd);
+    segments->by_fd[file->fd] = NULL;
+    if (--segments->count == 0) {
+        free((void *)segments->by_fd);
+        segments->by_fd = NULL;
+        segments->by_fd_size = 0;
     }
 }
 
@@ -96,12 +100,21 @@ static struct segment_file *owner_of(struct work *work)
 static void report(struct segment_file *file)
 {
     file->result.segment = segment_id(file);
-    TAILQ_INSERT_TAIL(&file->server->results, file, in_results);
+    TAILQ_INSERT_TAIL(&file->server->segments.results, file, in_results);
+}
+
+struct segment_file *segments_take_result(struct segments *segments)
+{
+    struct segment_file *file = TAILQ_FIRST(&segments->results);
+    if (file) {
+        TAILQ_REMOVE(&segments->results, file, in_results);
+    }
+    return file;
 }
 
 static void report_made(struct segment_file *file)
 {
-    if (file->fd >= 0 && !reserve_index(file->server, file->fd)) {
+    if (file->fd >= 0 && !reserve_index(&file->server->segments, file->fd)) {
         file->fd = fd_close(file->fd);
         file->result = (struct input_segment){.error = -ENOMEM};
     }
@@ -127,7 +140,7 @@ static void report_freed(struct segment_file *file)
 static void take_made(struct segment_file *file, int fd)
 {
     fault_point();
-    if (fd >= file->server->fd_ceiling) {
+    if (fd >= file->server->descriptors.ceiling) {
         (void)close(fd);
         fd = -EMFILE;
     }
@@ -145,7 +158,7 @@ static const char *directory_of(const struct server *server, enum job_kind kind)
 static void make_done(struct server *server, struct work *work, const struct job_result *result, int fd)
 {
     struct segment_file *file = owner_of(work);
-    server->filling_bytes -= file->location == LOCATION_RAM ? work->job.bytes : 0;
+    host_view_end_filling(&server->host_view, location_is_memory(file->location) ? work->job.bytes : 0);
     file->result = (struct input_segment){
         .has_huge_pages = result->has_huge_pages, .is_least = result->is_least, .disk_free = result->disk_free};
     if (result->is_least) {
@@ -167,7 +180,7 @@ static void describe_ram(struct job *job, const struct server *server, const str
         .prefault = options->prefault,
     };
     job->may_take_least = options->huge_pages == HUGE_PAGES_TRY;
-    job->has_transparent_huge_pages = server->has_transparent_huge_pages;
+    job->has_transparent_huge_pages = server->segments.has_transparent_huge_pages;
 }
 
 static void describe(struct segment_file *file, const struct effect_make *make)
@@ -214,7 +227,7 @@ void segment_make(struct server *server, const struct effect_make *make)
         take_made(file, memfd_segment(file->bytes, &file->work.job.ram));
         report_made(file);
     } else {
-        server->filling_bytes += file->location == LOCATION_RAM ? file->work.job.bytes : 0;
+        host_view_begin_filling(&server->host_view, location_is_memory(file->location) ? file->work.job.bytes : 0);
         workers_do(server, &file->work);
     }
 }
@@ -229,7 +242,7 @@ void segment_lend(struct segment_file *file, uint32_t user)
 struct segment_file *segment_adopt(struct server *server, const struct kept_segment *kept, int fd, uint32_t user)
 {
     struct segment_file *file = calloc(1, sizeof *file);
-    if (!file || !reserve_index(server, fd)) {
+    if (!file || !reserve_index(&server->segments, fd)) {
         free(file);
         return NULL;
     }
@@ -276,7 +289,7 @@ static void free_done(struct server *server, struct work *work, const struct job
     } else {
         segment_close_descriptor(server, work->user, fd_steal(&file->fd));
     }
-    server->has_freed_much = server->has_freed_much || file->bytes > MUCH_BYTES;
+    host_view_note_freed(&server->host_view, file->bytes);
     report_freed(file);
 }
 
@@ -291,10 +304,10 @@ void segment_free(struct server *server, const struct effect_free *to_free)
     workers_do(server, &file->work);
 }
 
-void segments_close(struct server *server)
+void segments_close(struct segments *segments)
 {
-    for (size_t i = 0; i < server->segment_by_fd_size; i++) {
-        struct segment_file *file = server->segment_by_fd[i];
+    for (size_t i = 0; i < segments->by_fd_size; i++) {
+        struct segment_file *file = segments->by_fd[i];
         if (file) {
             clear_index(file);
             (void)fd_close(file->fd);

@@ -8,7 +8,6 @@
 
 #include "daemon/core/restore.h"
 #include "daemon/runtime/lanes.h"
-#include "daemon/runtime/server.h"
 
 /* What the core holds as a segment's handle. */
 struct segment_file {
@@ -41,6 +40,25 @@ static inline uint64_t segment_length(const struct segment_file *file)
     return file->work.job.size;
 }
 
+TAILQ_HEAD(segment_result_queue, segment_file);
+
+struct segments {
+    struct segment_result_queue results; /* not yet told to the core */
+    struct segment_file **by_fd;         /* who owns which descriptor */
+    size_t by_fd_size, count;
+    bool has_transparent_huge_pages;
+};
+
+void segments_init(struct segments *segments);
+
+static inline bool segments_have_results(const struct segments *segments)
+{
+    return !TAILQ_EMPTY(&segments->results);
+}
+
+/* The next result that the core is to be told; NULL: none is left. */
+struct segment_file *segments_take_result(struct segments *segments);
+
 void segment_make(struct server *server, const struct effect_make *make);
 void segment_free(struct server *server, const struct effect_free *to_free);
 
@@ -51,7 +69,7 @@ void segment_lend(struct segment_file *file, uint32_t user);
 void segments_tidy(struct server *server);
 
 /* The daemon ends: forgets all that are left as they are, for the next daemon or nobody. */
-void segments_close(struct server *server);
+void segments_close(struct segments *segments);
 
 /* A segment of before a restart, of this user; NULL: out of memory. The descriptor is its own then. And its end
  * without the core. */

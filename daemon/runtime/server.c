@@ -12,19 +12,9 @@
 #include "daemon/os/descriptor_limit.h"
 #include "daemon/runtime/audit.h"
 #include "daemon/runtime/clock.h"
-#include "daemon/runtime/executor.h"
-#include "daemon/runtime/fdstore.h"
-#include "daemon/runtime/host_view.h"
-#include "daemon/runtime/integrity_scan.h"
-#include "daemon/runtime/listener.h"
-#include "daemon/runtime/outbox.h"
 #include "daemon/runtime/poll_table.h"
-#include "daemon/runtime/pressure.h"
 #include "daemon/runtime/reaper.h"
 #include "daemon/runtime/receive.h"
-#include "daemon/runtime/reload.h"
-#include "daemon/runtime/remembered.h"
-#include "daemon/runtime/shutdown.h"
 #include "daemon/runtime/unread_socket.h"
 #include "proto/base/size.h"
 
@@ -32,11 +22,9 @@ enum { PEERS_READ_AT_ONCE = 64 };
 #define EXPIRY_TIME        (2 * NANOSECONDS_PER_MILLISECOND)   /* in one turn of the loop */
 #define WAITING_REFRESH_NS (200 * NANOSECONDS_PER_MILLISECOND) /* while somebody waits for memory */
 
-/* ---- time ---- */
-
 /* ---- expiry ---- */
 
-/* Hears everybody whose lease is about to be checked. Who has hung up is checked as such. */
+/* Reads every connection whose leases are about to be checked. A client that has hung up is checked as such. */
 static void read_before_expiry(struct server *server, uint64_t now)
 {
     void *peers[PEERS_READ_AT_ONCE];
@@ -64,10 +52,10 @@ static void expire_due(struct server *server)
         if (broker_is_short(server->broker)) {
             host_view_refresh(server, WAITING_REFRESH_NS);
         }
-        server->frozen_now = clock_now(server);
-        read_before_expiry(server, server->frozen_now);
+        server->clock.held_at = clock_now(server);
+        read_before_expiry(server, server->clock.held_at);
         executor_feed(server, &tick);
-        server->frozen_now = 0;
+        server->clock.held_at = 0;
         if (clock_monotonic() - began > EXPIRY_TIME) {
             break; /* the next turn goes on: the loop does not sleep before */
         }
@@ -97,12 +85,12 @@ static void after_poll(uv_check_t *handle)
     struct server *server = handle->data;
     notice_lateness(server);
     receive_in_turns(server);
-    schedule_run_slices(server);
+    schedule_run_slices(&server->schedule);
     reaper_run(server);
     notice_lateness(server); /* one that was stopped while it served must not judge before it knows */
     host_view_follow_frees(server);
     expire_due(server);
-    user_loads_forget(&server->user_loads);
+    user_loads_forget(&server->scheduler.loads);
     shutdown_go_on(server);
 }
 
@@ -110,15 +98,15 @@ static void after_poll(uv_check_t *handle)
 
 static int start_handles(struct server *server)
 {
-    int result = uv_prepare_init(&server->loop, &server->before_poll);
-    if (result < 0 || (result = uv_check_init(&server->loop, &server->after_poll)) < 0) {
+    int result = uv_prepare_init(&server->loop, &server->schedule.before_poll);
+    if (result < 0 || (result = uv_check_init(&server->loop, &server->schedule.after_poll)) < 0) {
         return result;
     }
-    server->before_poll.data = server->after_poll.data = server;
-    schedule_open(server);
-    outbox_open_all(server);
-    (void)uv_prepare_start(&server->before_poll, before_poll);
-    (void)uv_check_start(&server->after_poll, after_poll);
+    server->schedule.before_poll.data = server->schedule.after_poll.data = server;
+    schedule_open(&server->schedule, &server->loop);
+    outboxes_open(server);
+    (void)uv_prepare_start(&server->schedule.before_poll, before_poll);
+    (void)uv_check_start(&server->schedule.after_poll, after_poll);
     integrity_scan_start(server);
     control_return_start(server);
     pressure_start(server);
@@ -133,10 +121,8 @@ static int open_broker(struct server *server)
         .huge_page_bytes = memfd_huge_page_bytes(),
         .daemon_uid = getuid(),
     };
-    server->has_transparent_huge_pages = memfd_has_transparent_huge_pages();
-    server->arena = codec_arena_new();
     server->broker = broker_new(&options);
-    return server->arena && server->broker ? 0 : -ENOMEM;
+    return buffers_init(&server->buffers) && server->broker ? 0 : -ENOMEM;
 }
 
 /* Takes over what a daemon before left, and listens. */
@@ -168,11 +154,12 @@ static void on_threads_started(uv_work_t *work, int status)
     (void)status;
 }
 
-/* libuv starts its threads with the first job, and ends the process where it can't: so that is before there are
- * clients, whose first large request would else be what ends it. */
+/* libuv starts its threads with the first job, and ends the process if it can't. So the first job is one of our own,
+ * before any client can cause one. */
 static int start_threads(struct server *server)
 {
-    return uv_queue_work(&server->loop, &server->first_job, do_nothing, on_threads_started);
+    static uv_work_t first_job;
+    return uv_queue_work(&server->loop, &first_job, do_nothing, on_threads_started);
 }
 
 static void explain_start(int error)
@@ -191,12 +178,9 @@ static void explain_start(int error)
 
 static int server_open(struct server *server)
 {
-    int result = open_broker(server);
+    int result = server->descriptors.of ? open_broker(server) : -ENOMEM;
     if (result == 0) {
-        result = descriptor_uses_init(&server->descriptors, (size_t)server->fd_ceiling + DESCRIPTOR_RESERVE);
-    }
-    if (result == 0) {
-        result = poll_table_reserve(&server->loop, server->fd_ceiling);
+        result = poll_table_reserve(&server->loop, server->descriptors.ceiling);
     }
     if (result == 0) {
         result = start_handles(server);
@@ -216,14 +200,6 @@ static int server_open(struct server *server)
     segments_tidy(server);
     host_view_refresh(server, 0);
     return begin_service(server);
-}
-
-/* Clients must not take the last descriptors: the daemon needs some for the host's figures, pidfds and its own files.
- */
-static int fd_ceiling(uint64_t limit)
-{
-    enum { MOST = (1 << 18) - 2 /* as the unit file has it; libuv takes powers of two */ };
-    return (int)size_min(limit - size_min(DESCRIPTOR_RESERVE, limit / 4), MOST);
 }
 
 /* The workers are forked before anything else is opened: they are to inherit nothing. */
@@ -246,21 +222,18 @@ struct server *server_new(struct config *config, const char *config_file, const 
         return NULL;
     }
     server->config = config;
-    server->config_file = config_file;
-    server->socket_option = socket_option;
-    server->started_at = clock_monotonic();
-    server->table.fd = server->listen_fd = server->spare_fd = -EBADF;
-    TAILQ_INIT(&server->results);
-    LIST_INIT(&server->connections);
-    LIST_INIT(&server->ended);
-    LIST_INIT(&server->user_loads);
-    TAILQ_INIT(&server->ready);
-    LIST_INIT(&server->peers);
-    LIST_INIT(&server->retired);
-    server->fd_ceiling = fd_ceiling(descriptor_limit_raise());
-    control_store_init(&server->control_store, server->fd_ceiling, &server->descriptors);
+    server->reload.config_file = config_file;
+    server->reload.socket_option = socket_option;
+    server->clock.started_at = clock_monotonic();
+    (void)descriptor_uses_init(&server->descriptors, descriptor_limit_raise()); /* checked by server_open() */
+    fdstore_init(&server->fdstore);
+    listener_init(&server->listener);
+    segments_init(&server->segments);
+    clients_init(&server->clients);
+    scheduler_init(&server->scheduler);
+    control_store_init(&server->control_store, server->descriptors.ceiling, &server->descriptors);
     if (server_open(server) < 0) {
-        fdstore_freeze(server); /* what was kept is still there for the next to start */
+        fdstore_freeze(&server->fdstore); /* what was kept is still there for the next to start */
         return server_free(server);
     }
     return server;
@@ -276,15 +249,15 @@ static void on_watchdog(uv_timer_t *timer)
 static void start_watchdog(struct server *server)
 {
     uint64_t interval = service_manager_watchdog_ms() / 3;
-    (void)uv_timer_init(&server->loop, &server->watchdog);
+    (void)uv_timer_init(&server->loop, &server->schedule.watchdog);
     if (interval > 0) {
-        (void)uv_timer_start(&server->watchdog, on_watchdog, interval, interval);
+        (void)uv_timer_start(&server->schedule.watchdog, on_watchdog, interval, interval);
     }
 }
 
 int server_run(struct server *server)
 {
-    reload_say_ready(server);
+    reload_say_ready(&server->reload);
     start_watchdog(server);
     (void)uv_run(&server->loop, UV_RUN_DEFAULT);
     remembered_save_now(server);
@@ -306,17 +279,17 @@ static void end_connections_and_peers(struct server *server)
     struct peer *peer;
     server->is_closing = true;
     connections_close_all(server);
-    LIST_FOREACH(peer, &server->peers, in_server) {
+    LIST_FOREACH(peer, &server->clients.peers, in_server) {
         peer_retire(peer);
     }
     do {
         reaper_run(server);
-        schedule_run_slices(server);
+        schedule_run_slices(&server->schedule);
         (void)uv_run(&server->loop, UV_RUN_NOWAIT); /* their close callbacks, and an audit's end */
-    } while (!LIST_EMPTY(&server->peers) || audit_is_running());
+    } while (!LIST_EMPTY(&server->clients.peers) || audit_is_running());
     unread_sockets_close(server);
-    user_loads_maintain(&server->user_loads);
-    user_loads_forget(&server->user_loads);
+    user_loads_maintain(&server->scheduler.loads);
+    user_loads_forget(&server->scheduler.loads);
 }
 
 struct server *server_free(struct server *server)
@@ -326,22 +299,22 @@ struct server *server_free(struct server *server)
     }
     server->is_closing = true;
     workers_stop(server);
-    (void)uv_prepare_stop(&server->before_poll);
-    (void)uv_check_stop(&server->after_poll);
-    listener_close(server);
+    (void)uv_prepare_stop(&server->schedule.before_poll);
+    (void)uv_check_stop(&server->schedule.after_poll);
+    listener_close(&server->listener, server->config);
     end_connections_and_peers(server);
     uv_walk(&server->loop, close_handle, NULL);
     (void)uv_run(&server->loop, UV_RUN_DEFAULT);
     (void)uv_loop_close(&server->loop);
     control_store_deinit(&server->control_store);
     server->broker = broker_free(server->broker);
-    fdstore_close(server);
-    pressure_close(server);
+    fdstore_close(&server->fdstore);
+    pressure_close(&server->pressure);
     config_free(server->config);
-    reload_close(server);
-    segments_close(server);
+    reload_close(&server->reload);
+    segments_close(&server->segments);
     descriptor_uses_deinit(&server->descriptors);
-    free(server->arena);
+    buffers_deinit(&server->buffers);
     free(server);
     return NULL;
 }

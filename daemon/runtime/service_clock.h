@@ -17,6 +17,8 @@
 struct service_clock {
     uint64_t away;     /* in all */
     uint64_t expected; /* when the loop should run again at the latest; 0: no expectation */
+    uint64_t held_at;  /* service time that stands still, so that all expiry of a turn is at one instant; 0: it runs */
+    uint64_t started_at; /* monotonic: when the daemon began */
 };
 
 /* The loop goes to sleep at `monotonic` for at most `timeout_ms` (negative: for ever). Counts what its work took too

@@ -7,10 +7,8 @@
 #include <signal.h>
 
 #include "daemon/runtime/clock.h"
-#include "daemon/runtime/executor.h"
-#include "daemon/runtime/fdstore.h"
-#include "daemon/runtime/listener.h"
-#include "daemon/runtime/reload.h"
+#include "daemon/runtime/log.h"
+#include "daemon/runtime/server.h"
 #include "proto/base/size.h"
 #include "proto/base/text.h"
 
@@ -28,11 +26,11 @@ static struct holdings look(const struct server *server)
     return (struct holdings){status.leases, status.used_bytes - status.pooled_bytes};
 }
 
-static void begin(struct server *server, enum shutdown how)
+static void begin(struct server *server, enum shutdown_kind how)
 {
     service_manager_stopping();
-    server->shutdown = how;
-    server->stop_deadline = clock_monotonic() + SHUTDOWN_TIME;
+    server->shutdown.how = how;
+    server->shutdown.deadline = clock_monotonic() + SHUTDOWN_TIME;
 }
 
 /* ---- with every lease ---- */
@@ -45,7 +43,7 @@ static void end_leases(struct server *server)
     log_line(LOG_LEVEL_INFO, &about, "shutting down: %" PRIu64 " lease%s of %s in all will end", held.leases,
              text_plural(held.leases), size_to_text(held.bytes, bytes));
     begin(server, SHUTDOWN_LEASES);
-    listener_close(server);
+    listener_close(&server->listener, server->config);
     struct input shutdown = {.kind = INPUT_SHUTDOWN};
     executor_feed(server, &shutdown);
 }
@@ -89,7 +87,7 @@ static void finish_hand_over(struct server *server)
     const struct log_about about = {.event = LOG_EVENT_HANDED_OVER};
     log_line(LOG_LEVEL_INFO, &about, "handing over to the next daemon: %" PRIu64 " lease%s, %s", held.leases,
              text_plural(held.leases), size_to_text(held.bytes, bytes));
-    fdstore_freeze(server);
+    fdstore_freeze(&server->fdstore);
     uv_stop(&server->loop);
 }
 
@@ -116,12 +114,12 @@ static void warn_of_rest(struct server *server)
 
 void shutdown_go_on(struct server *server)
 {
-    if (server->shutdown == SHUTDOWN_NOT || server->is_frozen) {
+    if (server->shutdown.how == SHUTDOWN_NOT || server->fdstore.is_frozen) {
         return;
     }
-    bool late = clock_monotonic() > server->stop_deadline;
-    bool hands_over = server->shutdown == SHUTDOWN_HAND_OVER;
-    bool done = workers_are_idle(server) && (hands_over || broker_is_empty(server->broker));
+    bool late = clock_monotonic() > server->shutdown.deadline;
+    bool hands_over = server->shutdown.how == SHUTDOWN_HAND_OVER;
+    bool done = workers_are_idle(&server->workers) && (hands_over || broker_is_empty(server->broker));
     if (!done && !late) {
         return;
     }
@@ -142,9 +140,9 @@ static void on_signal(uv_signal_t *handle, int number)
     struct server *server = handle->data;
     if (number == SIGHUP) {
         (void)reload(server);
-    } else if (server->shutdown == SHUTDOWN_LEASES || server->is_frozen) {
+    } else if (server->shutdown.how == SHUTDOWN_LEASES || server->fdstore.is_frozen) {
         return; /* whoever asked first decided what becomes of the leases */
-    } else if (number == SIGTERM && fdstore_is_active(server)) {
+    } else if (number == SIGTERM && fdstore_is_active(&server->fdstore)) {
         hand_over(server);
     } else {
         end_leases(server);
@@ -153,12 +151,12 @@ static void on_signal(uv_signal_t *handle, int number)
 
 int shutdown_catch_signals(struct server *server)
 {
-    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        int result = uv_signal_init(&server->loop, &server->signals[i]);
-        server->signals[i].data = server;
+    static const int numbers[SHUTDOWN_SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
+    for (size_t i = 0; i < SHUTDOWN_SIGNALS; i++) {
+        int result = uv_signal_init(&server->loop, &server->shutdown.signals[i]);
+        server->shutdown.signals[i].data = server;
         if (result == 0) {
-            result = uv_signal_start(&server->signals[i], on_signal, numbers[i]);
+            result = uv_signal_start(&server->shutdown.signals[i], on_signal, numbers[i]);
         }
         if (result < 0) {
             return result;

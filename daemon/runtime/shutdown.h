@@ -5,7 +5,25 @@
  */
 #pragma once
 
-#include "daemon/runtime/server.h"
+#include <stdint.h>
+#include <uv.h>
+
+struct server;
+
+/* How the daemon is ending. */
+enum shutdown_kind {
+    SHUTDOWN_NOT,
+    SHUTDOWN_LEASES,   /* with every lease */
+    SHUTDOWN_HAND_OVER /* with the leases that the next daemon could not go on with */
+};
+
+enum { SHUTDOWN_SIGNALS = 3 };
+
+struct shutdown {
+    enum shutdown_kind how;
+    uint64_t deadline; /* monotonic */
+    uv_signal_t signals[SHUTDOWN_SIGNALS];
+};
 
 /* 0 or negative errno. */
 int shutdown_catch_signals(struct server *server);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "daemon/runtime/server.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/container.h"
 

@@ -2,7 +2,10 @@
 /* Closing the socket of a connection that has ended. */
 #pragma once
 
-#include "daemon/runtime/server.h"
+#include <stdbool.h>
+
+struct server;
+struct user_load;
 
 /*
  * Closes a connection's socket, and then counts it out of its caller's. If it `may_bring` descriptors, the last

@@ -6,6 +6,7 @@
 
 #include "daemon/runtime/connection_state.h"
 #include "daemon/runtime/in_transit.h"
+#include "daemon/runtime/server.h"
 #include "daemon/runtime/socket_close.h"
 #include "proto/transport.h"
 
@@ -22,8 +23,8 @@ struct unread_socket {
 
 static void end(struct server *server, struct unread_socket *unread)
 {
-    TAILQ_REMOVE(&server->unread_sockets, unread, in_server);
-    in_transit_count(server, unread->load, 0, unread->unread_descriptors);
+    TAILQ_REMOVE(&server->outboxes.unread_sockets, unread, in_server);
+    in_transit_count(&server->outboxes, unread->load, 0, unread->unread_descriptors);
     socket_close(server, unread->load, unread->fd, unread->may_bring);
     free(unread);
 }
@@ -32,9 +33,9 @@ static void end(struct server *server, struct unread_socket *unread)
 void unread_sockets_look(struct server *server)
 {
     struct unread_socket *unread;
-    for (int i = 0; i < LOOKS_AT_ONCE && (unread = TAILQ_FIRST(&server->unread_sockets)); i++) {
-        TAILQ_REMOVE(&server->unread_sockets, unread, in_server);
-        TAILQ_INSERT_TAIL(&server->unread_sockets, unread, in_server);
+    for (int i = 0; i < LOOKS_AT_ONCE && (unread = TAILQ_FIRST(&server->outboxes.unread_sockets)); i++) {
+        TAILQ_REMOVE(&server->outboxes.unread_sockets, unread, in_server);
+        TAILQ_INSERT_TAIL(&server->outboxes.unread_sockets, unread, in_server);
         if (transport_unread(unread->fd) == 0) {
             end(server, unread);
         }
@@ -52,14 +53,14 @@ bool unread_socket_keep(struct connection *connection)
                                      .may_bring = connection->may_bring,
                                      .unread_descriptors = connection->outbox.unread_descriptors};
     (void)shutdown(connection->fd, SHUT_RDWR);
-    TAILQ_INSERT_TAIL(&connection->server->unread_sockets, unread, in_server);
+    TAILQ_INSERT_TAIL(&connection->server->outboxes.unread_sockets, unread, in_server);
     return true;
 }
 
 void unread_sockets_close(struct server *server)
 {
     struct unread_socket *unread;
-    while ((unread = TAILQ_FIRST(&server->unread_sockets))) {
+    while ((unread = TAILQ_FIRST(&server->outboxes.unread_sockets))) {
         // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): as above
         end(server, unread);
     }

@@ -2,7 +2,10 @@
 /* Sockets of connections that have ended, with descriptors in flight: they stay until these are received. */
 #pragma once
 
-#include "daemon/runtime/server.h"
+#include <stdbool.h>
+
+struct connection;
+struct server;
 
 /* Shuts the socket down and keeps it. False: out of memory. */
 bool unread_socket_keep(struct connection *connection);

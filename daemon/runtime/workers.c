@@ -363,12 +363,12 @@ static void on_beat(uv_timer_t *beat)
     replace_workers(server);
 }
 
-struct stuck_work workers_stuck(const struct server *server)
+struct stuck_work workers_stuck(const struct workers *workers)
 {
     struct stuck_work stuck = {0};
     const struct worker *worker;
     uint64_t now = clock_monotonic();
-    LIST_FOREACH(worker, &server->workers.busy, in_list) {
+    LIST_FOREACH(worker, &workers->busy, in_list) {
         if (!is_stuck(worker, now)) {
             continue;
         }
@@ -385,14 +385,14 @@ struct stuck_work workers_stuck(const struct server *server)
     return stuck;
 }
 
-bool workers_are_idle(const struct server *server)
+bool workers_are_idle(const struct workers *workers)
 {
-    return !server->workers.lanes.queued && !server->workers.under_way;
+    return !workers->lanes.queued && !workers->under_way;
 }
 
-bool workers_are_held_up(struct server *server, uint32_t user, enum job_kind kind)
+bool workers_are_held_up(struct workers *workers, uint32_t user, enum job_kind kind)
 {
-    return lanes_is_held_up(&server->workers.lanes, user, kind);
+    return lanes_is_held_up(&workers->lanes, user, kind);
 }
 
 /* ---- beginning and end ---- */

@@ -52,12 +52,12 @@ void workers_give(struct server *server);
 void workers_do(struct server *server, struct work *work);
 
 /* Whether nothing is queued or under way; or nothing but what is stuck. */
-bool workers_are_idle(const struct server *server);
+bool workers_are_idle(const struct workers *workers);
 
 /* Whether the user's next work of this kind would wait for slow work, or behind very much. */
-bool workers_are_held_up(struct server *server, uint32_t user, enum job_kind kind);
+bool workers_are_held_up(struct workers *workers, uint32_t user, enum job_kind kind);
 
-struct stuck_work workers_stuck(const struct server *server);
+struct stuck_work workers_stuck(const struct workers *workers);
 
 /* Ends all workers. What was not done is reported with -ECANCELED. */
 void workers_stop(struct server *server);

@@ -20,7 +20,10 @@
 #include "daemon/runtime/executor.h"
 #include "daemon/runtime/log.h"
 #include "daemon/runtime/peer.h"
+#include "daemon/runtime/server.h"
 #include "proto/base/cleanup.h"
+#include "proto/codec.h"
+#include "proto/frame.h"
 #include "proto/transport.h"
 #include "tests/fuzz/fuzz_input.h"
 
@@ -275,8 +278,9 @@ static void expect_nothing_left(void)
     for (size_t i = 0; i < CLIENTS; i++) {
         clients[i] = fd_close(clients[i]);
     }
-    for (int i = 0; i < PATIENCE && !(LIST_EMPTY(&server->connections) && LIST_EMPTY(&server->peers) &&
-                                      workers_are_idle(server) && TAILQ_EMPTY(&server->unread_sockets));
+    for (int i = 0;
+         i < PATIENCE && !(LIST_EMPTY(&server->clients.connections) && LIST_EMPTY(&server->clients.peers) &&
+                           workers_are_idle(&server->workers) && TAILQ_EMPTY(&server->outboxes.unread_sockets));
          i++) {
         turn();
         while (broker_list_sessions(server->broker, &root, 0, left, 1, &more)) {
@@ -286,9 +290,11 @@ static void expect_nothing_left(void)
             (void)usleep(1000);
         }
     }
-    check(LIST_EMPTY(&server->connections) && LIST_EMPTY(&server->peers) && LIST_EMPTY(&server->ended));
-    check(LIST_EMPTY(&server->retired) && TAILQ_EMPTY(&server->unread_sockets) && TAILQ_EMPTY(&server->held));
-    check(TAILQ_EMPTY(&server->unreceived));
+    check(LIST_EMPTY(&server->clients.connections) && LIST_EMPTY(&server->clients.peers) &&
+          LIST_EMPTY(&server->clients.ended));
+    check(LIST_EMPTY(&server->clients.retired) && TAILQ_EMPTY(&server->outboxes.unread_sockets) &&
+          TAILQ_EMPTY(&server->outboxes.held));
+    check(TAILQ_EMPTY(&server->outboxes.unreceived));
 }
 
 /* ---- life ---- */

@@ -25,9 +25,9 @@ int __wrap_workers_fork(struct workers *workers, const struct workshop *workshop
 int __wrap_workers_start(struct server *server);
 void __wrap_workers_do(struct server *server, struct work *work);
 void __wrap_workers_give(struct server *server);
-bool __wrap_workers_are_idle(const struct server *server);
-bool __wrap_workers_are_held_up(struct server *server, uint32_t user);
-struct stuck_work __wrap_workers_stuck(const struct server *server);
+bool __wrap_workers_are_idle(const struct workers *workers);
+bool __wrap_workers_are_held_up(struct workers *workers, uint32_t user);
+struct stuck_work __wrap_workers_stuck(const struct workers *workers);
 void __wrap_workers_stop(struct server *server);
 void __wrap_broker_step(struct broker *broker, const struct input *input, uint64_t now, struct effect_list *effects);
 void __real_broker_step(struct broker *broker, const struct input *input, uint64_t now, struct effect_list *effects);
@@ -175,23 +175,23 @@ void __wrap_workers_give(struct server *server)
     (void)server;
 }
 
-bool __wrap_workers_are_idle(const struct server *server)
+bool __wrap_workers_are_idle(const struct workers *workers)
 {
-    (void)server;
+    (void)workers;
     return TAILQ_EMPTY(&jobs);
 }
 
 /* So that nobody looks at segments, which are none. */
-bool __wrap_workers_are_held_up(struct server *server, uint32_t user)
+bool __wrap_workers_are_held_up(struct workers *workers, uint32_t user)
 {
-    (void)server;
+    (void)workers;
     (void)user;
     return true;
 }
 
-struct stuck_work __wrap_workers_stuck(const struct server *server)
+struct stuck_work __wrap_workers_stuck(const struct workers *workers)
 {
-    (void)server;
+    (void)workers;
     return (struct stuck_work){0};
 }
 
