@@ -375,8 +375,8 @@ int mb_map(mb_lease *lease, unsigned extent, void **ret_address, uint64_t *ret_b
     }
     (void)pthread_mutex_lock(&lease->client->lock);
     if (extent >= lease->extent_count) {
-        result = error_set(-ENOENT, "lease %llu has %u extents, and no number %u", (unsigned long long)lease->id,
-                           lease->extent_count, extent);
+        result = error_set(-ENOENT, "lease %llu has %u extent%s, and no number %u", (unsigned long long)lease->id,
+                           lease->extent_count, text_plural(lease->extent_count), extent);
     } else if (!lease->extents[extent].address) {
         result = map_extent(lease, &lease->extents[extent]);
     }

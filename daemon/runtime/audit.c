@@ -21,6 +21,7 @@
 #include "daemon/runtime/tampering.h"
 #include "proto/base/container.h"
 #include "proto/base/size.h"
+#include "proto/base/text.h"
 
 enum {
     SEGMENTS_PER_SLICE = 500,
@@ -90,9 +91,9 @@ static void could_not_look(const struct audit *audit, struct reply *reply)
     if (audit->unseen) {
         (void)snprintf(
             reply->error.sentence, sizeof reply->error.sentence,
-            "the audit could not look at %zu segments, one of them user %u's: a process may hold it locked, or "
+            "the audit could not look at %zu segment%s, one of them user %u's: a process may hold it locked, or "
             "the daemon is short of memory; `membrokerctl status` names what is stuck",
-            audit->unseen, audit->unseen_user);
+            audit->unseen, text_plural(audit->unseen), audit->unseen_user);
     } else {
         (void)snprintf(reply->error.sentence, sizeof reply->error.sentence,
                        "the audit could not list the daemon's descriptors (%s): ask again when it has memory and "
@@ -130,10 +131,10 @@ static void note_suspects(struct audit *audit)
     const struct found_descriptor *first = scan->suspects;
     if (scan->suspect_count) {
         note_difference(audit,
-                        "%zu descriptors of segments or control pages belong to nothing in the ledger; the first is "
+                        "%zu descriptor%s of segments or control pages belong%s to nothing in the ledger; the first is "
                         "descriptor %d, inode %llu, with %llu bytes",
-                        scan->suspect_count, first->fd, (unsigned long long)first->inode,
-                        (unsigned long long)first->bytes);
+                        scan->suspect_count, text_plural(scan->suspect_count), scan->suspect_count == 1 ? "s" : "",
+                        first->fd, (unsigned long long)first->inode, (unsigned long long)first->bytes);
     }
     if (scan->control_differs) {
         note_difference(audit, "%llu bytes of control pages are counted, and the kernel has %llu",

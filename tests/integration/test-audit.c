@@ -132,6 +132,24 @@ Test(audit, finds_a_leaked_descriptor_beside_clients_that_come_and_go)
     fixture_discard(&fixture);
 }
 
+Test(audit, tells_of_one_leaked_descriptor_in_the_singular)
+{
+    struct fixture fixture;
+    (void)setenv("MEMBROKER_FAULT_LEAK", "1", 1);
+    fixture_start(&fixture, "");
+    mb_client *client = fixture_connect(&fixture, MB_CLIENT_NO_THREAD);
+    borrow(client, MB_LOCATION_RAM, 0);
+    mb_disconnect(client);
+    int monitor = greeted(&fixture, true);
+    WAIT_UNTIL(ask_for_audit(monitor).audit.difference_count > 0);
+    struct reply reply = ask_for_audit(monitor);
+    cr_assert_eq(reply.audit.difference_count, 1);
+    cr_expect(strstr(reply.audit.differences[0], "1 descriptor of segments or control pages belongs to nothing"), "%s",
+              reply.audit.differences[0]);
+    (void)close(monitor);
+    fixture_discard(&fixture);
+}
+
 /* Copies of descriptors wait in the daemon for a client that receives nothing. */
 Test(audit, knows_what_waits_for_a_client_that_receives_nothing)
 {
