@@ -3,49 +3,72 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "client/ctl/column.h"
 #include "client/ctl/ctl.h"
 #include "client/ctl/print.h"
 #include "client/ctl/table.h"
 #include "client/ctl/text.h"
 
-static int print_audit(const struct audit_reply *audit)
+static json_t *agrees(const void *entry)
 {
-    json_t *differences = json_array();
-    for (size_t i = 0; i < audit->difference_count; i++) {
-        (void)json_array_append_new(differences, json_text(audit->differences[i]));
-    }
-    json_t *ledger =
-        json_pack("{s:I,s:I,s:I}", "physical_bytes", (json_int_t)audit->ledger_physical_bytes, "mapped_bytes",
-                  (json_int_t)audit->ledger_mapped_bytes, "control_bytes", (json_int_t)audit->ledger_control_bytes);
-    json_t *kernel =
-        json_pack("{s:I,s:I,s:I,s:I}", "physical_bytes", (json_int_t)audit->kernel_physical_bytes, "mapped_bytes",
-                  (json_int_t)audit->kernel_mapped_bytes, "control_bytes", (json_int_t)audit->kernel_control_bytes,
-                  "resident_physical_bytes", (json_int_t)audit->resident_physical_bytes);
-    return print_json(json_pack("{s:b,s:I,s:I,s:o,s:o,s:o}", "agree", audit->difference_count == 0, "segments",
-                                (json_int_t)audit->segments, "in_flight", (json_int_t)audit->in_flight, "ledger",
-                                ledger, "kernel", kernel, "differences", differences),
-                      false);
+    return json_boolean(((const struct audit_reply *)entry)->difference_count == 0);
 }
 
-static void add_row(struct libscols_table *table, const char *what, uint64_t ledger, uint64_t kernel)
+static json_t *differences(const void *entry)
 {
-    char ledger_text[CELL_BYTES], kernel_text[CELL_BYTES];
-    const char *cells[] = {what, cell_number(ledger, ledger_text), cell_number(kernel, kernel_text)};
-    table_add(table, cells, 3);
+    const struct audit_reply *audit = entry;
+    json_t *array = json_array();
+    for (size_t i = 0; i < audit->difference_count; i++) {
+        (void)json_array_append_new(array, json_text(audit->differences[i]));
+    }
+    return array;
 }
+
+#define FIELD(name) COLUMN_FIELD(struct audit_reply, name)
+
+static const struct column fields[] = {
+    {NULL, "agree", COLUMN_JSON, .json = agrees},
+    {NULL, "segments", COLUMN_NUMBER, FIELD(segments)},
+    {NULL, "in_flight", COLUMN_NUMBER, FIELD(in_flight)},
+    {NULL, "ledger.physical_bytes", COLUMN_NUMBER, FIELD(ledger_physical_bytes)},
+    {NULL, "ledger.mapped_bytes", COLUMN_NUMBER, FIELD(ledger_mapped_bytes)},
+    {NULL, "ledger.control_bytes", COLUMN_NUMBER, FIELD(ledger_control_bytes)},
+    {NULL, "kernel.physical_bytes", COLUMN_NUMBER, FIELD(kernel_physical_bytes)},
+    {NULL, "kernel.mapped_bytes", COLUMN_NUMBER, FIELD(kernel_mapped_bytes)},
+    {NULL, "kernel.control_bytes", COLUMN_NUMBER, FIELD(kernel_control_bytes)},
+    {NULL, "kernel.resident_physical_bytes", COLUMN_NUMBER, FIELD(resident_physical_bytes)},
+    {NULL, "differences", COLUMN_JSON, .json = differences},
+};
+
+/* A row of the table: bytes of one kind, as the broker counts them and as the kernel does. */
+struct comparison {
+    const char *what;
+    uint64_t ledger, kernel;
+};
+
+static const struct column columns[] = {
+    {"BYTES", NULL, COLUMN_STRING, COLUMN_FIELD(struct comparison, what)},
+    {"LEDGER", NULL, COLUMN_NUMBER, COLUMN_FIELD(struct comparison, ledger)},
+    {"KERNEL", NULL, COLUMN_NUMBER, COLUMN_FIELD(struct comparison, kernel)},
+};
 
 static void print_table(const struct audit_reply *audit)
 {
-    static const struct column columns[] = {{"BYTES", false}, {"LEDGER", true}, {"KERNEL", true}};
+    const struct comparison rows[] = {
+        {"RAM", audit->ledger_physical_bytes, audit->kernel_physical_bytes},
+        {"mapped files", audit->ledger_mapped_bytes, audit->kernel_mapped_bytes},
+        {"control pages", audit->ledger_control_bytes, audit->kernel_control_bytes},
+    };
     char segments[COUNT_BYTES], resident[COUNT_BYTES];
-    struct libscols_table *table = table_new(columns, 3);
-    add_row(table, "RAM", audit->ledger_physical_bytes, audit->kernel_physical_bytes);
-    add_row(table, "mapped files", audit->ledger_mapped_bytes, audit->kernel_mapped_bytes);
-    add_row(table, "control pages", audit->ledger_control_bytes, audit->kernel_control_bytes);
+    struct libscols_table *table = columns_to_table(columns, COLUMNS_COUNT(columns));
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        columns_add_row(table, columns, COLUMNS_COUNT(columns), &rows[i]);
+    }
     table_finish(table);
-    printf("%s compared, %" PRIu64 " in flight; %s of RAM are resident\n%s\n",
+    printf("%s compared, %" PRIu64 " in flight; %s of RAM %s resident\n%s\n",
            count_to_text(audit->segments, "segment", segments), audit->in_flight,
            count_to_text(audit->resident_physical_bytes, "byte", resident),
+           audit->resident_physical_bytes == 1 ? "is" : "are",
            audit->difference_count ? "ledger and kernel differ:" : "ledger and kernel agree");
 }
 
@@ -71,7 +94,7 @@ int audit_main(const struct ctl_options *options, int argc, char **argv)
     }
     const struct audit_reply *audit = &reply->audit;
     if (options->json) {
-        result = print_audit(audit);
+        result = ctl_print(columns_to_json(fields, COLUMNS_COUNT(fields), audit), false);
     } else {
         print_table(audit);
         print_differences(audit);

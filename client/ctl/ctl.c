@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the verbs share: asking the broker. */
+/* What the verbs share: asking the broker, and printing its answer. */
 #include "client/ctl/ctl.h"
 
 #include <errno.h>
 
 #include "client/ctl/monitor.h"
+#include "client/ctl/print.h"
 #include "proto/base/size.h"
 
 enum { TIMEOUT_MS = 5000, LONG_TIMEOUT_MS = 60000 };
@@ -59,4 +60,9 @@ int ctl_ask(const struct ctl_options *options, struct request *request, const st
         return ctl_fail(-EPROTO, "the broker did not answer what was asked; check that it is of this version");
     }
     return CTL_DONE;
+}
+
+int ctl_print(json_t *document, bool compact)
+{
+    return print_json(document, compact) ? CTL_DONE : ctl_fail(-ENOMEM, "out of memory");
 }

@@ -35,6 +35,9 @@ const char *ctl_socket(void);
 /* Ends the connection, if there is one. */
 void ctl_hang_up(void);
 
+/* Prints an answer as JSON, on one line if `compact`, and frees it. Returns the exit status. */
+int ctl_print(json_t *document, bool compact);
+
 /* ---- failing: a sentence on standard error, or with --json an object on standard output ---- */
 
 /* Errors are printed as JSON from now on. */

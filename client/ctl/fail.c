@@ -30,11 +30,10 @@ static void print_sentence(const char *sentence, bool is_usage)
 static int fail(int status, int code, const char *sentence)
 {
     const char *name = strerrorname_np(-code);
-    if (as_json) {
-        (void)print_json(json_pack("{s:{s:o,s:s?,s:i}}", "error", "message", json_text(sentence), "errno", name,
-                                   "exit_status", status),
-                         true);
-    } else {
+    bool is_printed = as_json && print_json(json_pack("{s:{s:o,s:s?,s:i}}", "error", "message", json_text(sentence),
+                                                      "errno", name, "exit_status", status),
+                                            true);
+    if (!is_printed) {
         print_sentence(sentence, status == CTL_USAGE);
     }
     return status;

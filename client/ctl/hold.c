@@ -168,10 +168,10 @@ static void print_grant(const struct ctl_options *options, const mb_client *clie
     char bytes[SIZE_TEXT_BYTES], ttl[SIZE_TEXT_BYTES];
     const char *location = location_name((enum location)mb_lease_location(lease));
     if (options->json) {
-        (void)print_json(json_pack("{s:I,s:I,s:s,s:I,s:I}", "lease", (json_int_t)mb_lease_id(lease), "bytes",
-                                   (json_int_t)mb_lease_bytes(lease), "location", location, "ttl_ms",
-                                   (json_int_t)mb_lease_ttl(lease), "session", (json_int_t)mb_client_session(client)),
-                         true);
+        (void)ctl_print(json_pack("{s:I,s:I,s:s,s:I,s:I}", "lease", (json_int_t)mb_lease_id(lease), "bytes",
+                                  (json_int_t)mb_lease_bytes(lease), "location", location, "ttl_ms",
+                                  (json_int_t)mb_lease_ttl(lease), "session", (json_int_t)mb_client_session(client)),
+                        true);
         return;
     }
     printf("lease %llu: %s in %s, TTL %s\n", (unsigned long long)mb_lease_id(lease),

@@ -1,82 +1,79 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* membrokerctl leases */
+#include <stdio.h>
+
 #include "client/ctl/listing.h"
-#include "client/ctl/print.h"
-#include "proto/base/size.h"
+#include "proto/base/location.h"
 
-static const char *charge_name(enum charged_to charge)
+static const char *location(const void *entry, char cell[CELL_BYTES])
 {
-    return charge == CHARGE_BROKER ? "broker" : charge == CHARGE_CLIENT ? "client" : "";
+    (void)cell;
+    return location_name(((const struct lease_entry *)entry)->location);
 }
 
-static json_t *to_json(const struct listing_reply *page, size_t index)
+static const char *charge(const void *entry, char cell[CELL_BYTES])
 {
-    const struct lease_entry *entry = &page->leases[index];
-    json_t *node = entry->numa_node < 0 ? json_null() : json_integer(entry->numa_node);
-    return json_pack("{s:I,s:I,s:o,s:o,s:i,s:I,s:I,s:I,s:s,s:I,s:I,s:I,s:b,s:o,s:b,s:o,s:b}", "lease",
-                     (json_int_t)entry->lease, "session", (json_int_t)entry->session, "name", json_text(entry->name),
-                     "client", json_text(entry->client), "pid", entry->pid, "uid", (json_int_t)entry->uid, "bytes",
-                     (json_int_t)entry->bytes, "used_bytes", (json_int_t)entry->used_bytes, "location",
-                     location_name(entry->location), "extents", (json_int_t)entry->extents, "ttl_ms",
-                     (json_int_t)entry->ttl_ms, "remaining_ms", (json_int_t)entry->remaining_ms, "huge_pages",
-                     entry->huge_pages, "numa_node", node, "prefaulted", entry->prefaulted, "charge",
-                     json_text(charge_name(entry->charge)), "interleaved", entry->interleaved);
+    enum charged_to charged = ((const struct lease_entry *)entry)->charge;
+    (void)cell;
+    return charged == CHARGE_BROKER ? "broker" : charged == CHARGE_CLIENT ? "client" : "";
 }
 
-static const char *numa_name(const struct lease_entry *entry, char *text)
+static bool numa_node(const void *entry, uint64_t *ret)
 {
-    return entry->interleaved ? "all" : entry->numa_node < 0 ? "-" : cell_number((uint64_t)entry->numa_node, text);
+    int32_t node = ((const struct lease_entry *)entry)->numa_node;
+    *ret = (uint64_t)node;
+    return node >= 0;
 }
 
-static void add_row(struct libscols_table *table, const struct listing_reply *page, size_t index)
+/* In a table, interleaved pages are on all nodes. */
+static const char *node_or_all(const void *entry, char cell[CELL_BYTES])
 {
-    const struct lease_entry *entry = &page->leases[index];
-    char lease[CELL_BYTES], pid[CELL_BYTES], uid[CELL_BYTES], bytes[CELL_BYTES], used[CELL_BYTES], extents[CELL_BYTES],
-        ttl[CELL_BYTES], remaining[CELL_BYTES], node[CELL_BYTES];
-    const char *cells[] = {
-        cell_number(entry->lease, lease),
-        cell_text(entry->name),
-        cell_text(entry->client),
-        cell_number((uint64_t)entry->pid, pid),
-        cell_number(entry->uid, uid),
-        size_to_text(entry->bytes, bytes),
-        size_to_text(entry->used_bytes, used),
-        location_name(entry->location),
-        cell_text(charge_name(entry->charge)),
-        numa_name(entry, node),
-        cell_number(entry->extents, extents),
-        duration_to_text(entry->ttl_ms, ttl),
-        duration_to_text(entry->remaining_ms, remaining),
-    };
-    table_add(table, cells, sizeof cells / sizeof *cells);
+    uint64_t node;
+    if (((const struct lease_entry *)entry)->interleaved) {
+        return "all";
+    }
+    if (!numa_node(entry, &node)) {
+        return "";
+    }
+    (void)snprintf(cell, CELL_BYTES, "%llu", (unsigned long long)node);
+    return cell;
 }
 
-static size_t count(const struct listing_reply *page)
-{
-    return page->lease_count;
-}
+#define FIELD(name) COLUMN_FIELD(struct lease_entry, name)
 
-static uint64_t number(const struct listing_reply *page, size_t index)
+static const struct column columns[] = {
+    {"LEASE", "lease", COLUMN_NUMBER, FIELD(lease)},
+    {NULL, "session", COLUMN_NUMBER, FIELD(session)},
+    {"NAME", "name", COLUMN_TEXT, FIELD(name)},
+    {"CLIENT", "client", COLUMN_TEXT, FIELD(client)},
+    {"PID", "pid", COLUMN_NUMBER, FIELD(pid)},
+    {"UID", "uid", COLUMN_NUMBER, FIELD(uid)},
+    {"BYTES", "bytes", COLUMN_BYTES, FIELD(bytes)},
+    {"USED", "used_bytes", COLUMN_BYTES, FIELD(used_bytes)},
+    {"IN", "location", COLUMN_WORDS, .words = location},
+    {"CHARGE", "charge", COLUMN_WORDS, .words = charge},
+    {"NODE", NULL, COLUMN_WORDS, .right = true, .words = node_or_all},
+    {NULL, "numa_node", COLUMN_COUNTED, .number = numa_node},
+    {NULL, "interleaved", COLUMN_FLAG, FIELD(interleaved)},
+    {"EXTENTS", "extents", COLUMN_NUMBER, FIELD(extents)},
+    {"TTL", "ttl_ms", COLUMN_DURATION, FIELD(ttl_ms)},
+    {"REMAINING", "remaining_ms", COLUMN_DURATION, FIELD(remaining_ms)},
+    {NULL, "huge_pages", COLUMN_FLAG, FIELD(huge_pages)},
+    {NULL, "prefaulted", COLUMN_FLAG, FIELD(prefaulted)},
+};
+
+static const void *entry_of(const struct listing_reply *page, size_t index)
 {
-    return page->leases[index].lease;
+    return index < page->lease_count ? &page->leases[index] : NULL;
 }
 
 int leases_main(const struct ctl_options *options, int argc, char **argv)
 {
-    static const struct column columns[] = {{"LEASE", true},    {"NAME", false}, {"CLIENT", false}, {"PID", true},
-                                            {"UID", true},      {"BYTES", true}, {"USED", true},    {"IN", false},
-                                            {"CHARGE", false},  {"NODE", true},  {"EXTENTS", true}, {"TTL", true},
-                                            {"REMAINING", true}};
-    static const struct listing_kind kind = {
-        .what = LIST_LEASES,
-        .name = "leases",
-        .none = "nobody holds a lease",
-        .columns = columns,
-        .column_count = sizeof columns / sizeof *columns,
-        .count = count,
-        .number = number,
-        .to_json = to_json,
-        .add_row = add_row,
-    };
+    static const struct listing_kind kind = {.what = LIST_LEASES,
+                                             .name = "leases",
+                                             .none = "nobody holds a lease",
+                                             .columns = columns,
+                                             .column_count = COLUMNS_COUNT(columns),
+                                             .entry = entry_of};
     return listing_main(&kind, options, argc, argv);
 }

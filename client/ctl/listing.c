@@ -5,19 +5,24 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "client/ctl/print.h"
+#include "client/ctl/table.h"
 
-static void take_page(const struct listing_kind *kind, const struct listing_reply *page, json_t *array,
-                      struct libscols_table *table, uint64_t *last)
+/* Returns how many entries the page has. */
+static size_t take_page(const struct listing_kind *kind, const struct listing_reply *page, json_t *array,
+                        struct libscols_table *table, uint64_t *last)
 {
-    for (size_t i = 0; i < kind->count(page); i++) {
-        *last = kind->number(page, i);
+    const void *entry;
+    size_t count = 0;
+    while ((entry = kind->entry(page, count))) {
+        *last = column_number(&kind->columns[0], entry);
         if (array) {
-            (void)json_array_append_new(array, kind->to_json(page, i));
+            (void)json_array_append_new(array, columns_to_json(kind->columns, kind->column_count, entry));
         } else {
-            kind->add_row(table, page, i);
+            columns_add_row(table, kind->columns, kind->column_count, entry);
         }
+        count++;
     }
+    return count;
 }
 
 static int collect(const struct listing_kind *kind, const struct ctl_options *options, json_t *array,
@@ -25,14 +30,15 @@ static int collect(const struct listing_kind *kind, const struct ctl_options *op
 {
     struct request request = {.kind = REQUEST_LIST, .list = {.what = kind->what}};
     const struct reply *reply;
-    int result;
+    size_t count;
     do {
-        result = ctl_ask(options, &request, &reply);
-        if (result == CTL_DONE) {
-            take_page(kind, &reply->listing, array, table, &request.list.after);
+        int result = ctl_ask(options, &request, &reply);
+        if (result != CTL_DONE) {
+            return result;
         }
-    } while (result == CTL_DONE && reply->listing.more && kind->count(&reply->listing) > 0);
-    return result;
+        count = take_page(kind, &reply->listing, array, table, &request.list.after);
+    } while (reply->listing.more && count > 0);
+    return CTL_DONE;
 }
 
 /* People are told that there is nothing; programs get the headings alone. */
@@ -52,10 +58,10 @@ int listing_main(const struct listing_kind *kind, const struct ctl_options *opti
         return CTL_USAGE;
     }
     json_t *array = options->json ? json_array() : NULL;
-    struct libscols_table *table = options->json ? NULL : table_new(kind->columns, kind->column_count);
+    struct libscols_table *table = options->json ? NULL : columns_to_table(kind->columns, kind->column_count);
     int result = collect(kind, options, array, table);
     if (result == CTL_DONE && array) {
-        return print_json(json_pack("{s:o}", kind->name, array), false);
+        return ctl_print(json_pack("{s:o}", kind->name, array), false);
     }
     if (result == CTL_DONE) {
         finish(kind, table);

@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A listing that comes in pages, as a table or as a JSON array: what `sessions` and `leases` have in common. */
+/* A listing that comes in pages, as a table or as a JSON array. */
 #pragma once
 
+#include "client/ctl/column.h"
 #include "client/ctl/ctl.h"
-#include "client/ctl/table.h"
 
 struct listing_kind {
     enum list_what what;
-    const char *name; /* of the JSON array */
-    const char *none; /* what a terminal shows instead of a table without rows */
-    const struct column *columns;
+    const char *name;             /* of the JSON array */
+    const char *none;             /* what a terminal shows instead of a table without rows */
+    const struct column *columns; /* the first is a number, by which pages go on */
     size_t column_count;
-    size_t (*count)(const struct listing_reply *page);
-    uint64_t (*number)(const struct listing_reply *page, size_t index); /* by which pages go on */
-    json_t *(*to_json)(const struct listing_reply *page, size_t index);
-    void (*add_row)(struct libscols_table *table, const struct listing_reply *page, size_t index);
+    const void *(*entry)(const struct listing_reply *page, size_t index); /* NULL: the page has no more */
 };
 
 /* Runs the verb. Returns its exit status. */

@@ -51,24 +51,30 @@ static double median(const double *sorted, size_t count)
     return (sorted[(count - 1) / 2] + sorted[count / 2]) / 2;
 }
 
+static const char *microseconds_to_text(double microseconds, char *text)
+{
+    return count_to_text((uint64_t)(microseconds + 0.5), "microsecond", text);
+}
+
 /* `times` are in the order of asking; sorts them for the figures, once the array has been made of them. */
 static int report(const struct ctl_options *options, double *times, size_t count)
 {
     json_t *array = options->json ? json_array() : NULL;
+    char text[COUNT_BYTES];
     for (size_t i = 0; array && i < count; i++) {
         (void)json_array_append_new(array, json_real(times[i]));
     }
     qsort(times, count, sizeof *times, ascending);
     if (array) {
-        return print_json(json_pack("{s:o,s:f,s:f,s:f}", "microseconds", array, "min_microseconds", times[0],
-                                    "median_microseconds", median(times, count), "max_microseconds", times[count - 1]),
-                          true);
+        return ctl_print(json_pack("{s:o,s:f,s:f,s:f}", "microseconds", array, "min_microseconds", times[0],
+                                   "median_microseconds", median(times, count), "max_microseconds", times[count - 1]),
+                         true);
     }
     if (count == 1) {
-        printf("the broker answered in %.0f microseconds\n", times[0]);
+        printf("the broker answered in %s\n", microseconds_to_text(times[0], text));
     } else {
-        printf("the broker answered %zu times, in %.0f microseconds at the median, %.0f at least and %.0f at most\n",
-               count, median(times, count), times[0], times[count - 1]);
+        printf("the broker answered %zu times, in %s at the median, %.0f at least and %.0f at most\n", count,
+               microseconds_to_text(median(times, count), text), times[0], times[count - 1]);
     }
     return CTL_DONE;
 }

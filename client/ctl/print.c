@@ -2,32 +2,25 @@
 /* JSON documents and pieces of text. */
 #include "client/ctl/print.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/ctl/ctl.h"
 #include "client/ctl/text.h"
 
-int print_json(json_t *document, bool compact)
+bool print_json(json_t *document, bool compact)
 {
     if (!document) {
-        return ctl_fail(-ENOMEM, "out of memory");
+        return false;
     }
     (void)json_dumpf(document, stdout, JSON_REAL_PRECISION(9) | (compact ? JSON_COMPACT : JSON_INDENT(2)));
     (void)putchar('\n');
     (void)fflush(stdout);
     json_decref(document);
-    return CTL_DONE;
+    return true;
 }
 
-json_t *json_limit(uint64_t limit)
-{
-    return limit == LIMIT_OFF ? json_null() : json_integer((json_int_t)limit);
-}
-
-/* JSON is UTF-8: of a text that is not, a question mark stands for each byte beyond ASCII. */
+/* JSON is UTF-8. If a text is not, a question mark replaces each byte that is not ASCII. */
 static json_t *text_in_ascii(const char *text)
 {
     char *copy = strdup(text);
@@ -46,11 +39,6 @@ json_t *json_text(const char *text)
     }
     json_t *value = json_string(text);
     return value ? value : text_in_ascii(text);
-}
-
-json_t *json_number(uint64_t number)
-{
-    return number ? json_integer((json_int_t)number) : json_null();
 }
 
 /* Calls `take` with each line. */

@@ -6,13 +6,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Prints a JSON document, on one line if `compact`, flushes, and frees it. Returns the exit status. */
-int print_json(json_t *document, bool compact);
+/* Prints a JSON document, on one line if `compact`, flushes, and frees it. False if there is none: no memory. */
+bool print_json(json_t *document, bool compact);
 
-/* JSON values. What is absent is null: a limit that is off, an empty text, a number 0 that means "none". */
-json_t *json_limit(uint64_t limit);
+/* A text as a JSON value; null if it is empty. */
 json_t *json_text(const char *text);
-json_t *json_number(uint64_t number);
 
 /* An array of the lines of a text. */
 json_t *json_lines(const char *text);

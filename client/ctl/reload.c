@@ -11,8 +11,8 @@ static int report(const struct ctl_options *options)
     const struct reply *reply;
     int result = ctl_ask(options, &status, &reply);
     if (result == CTL_DONE && options->json) {
-        return print_json(json_pack("{s:b,s:o}", "reloaded", true, "warnings", json_lines(reply->status.warnings)),
-                          true);
+        return ctl_print(json_pack("{s:b,s:o}", "reloaded", true, "warnings", json_lines(reply->status.warnings)),
+                         true);
     }
     if (result == CTL_DONE) {
         printf("the configuration is reloaded\n");

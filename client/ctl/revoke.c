@@ -25,7 +25,7 @@ int revoke_main(const struct ctl_options *options, int argc, char **argv)
     struct request request = {.kind = REQUEST_REVOKE, .revoke_lease = lease};
     int result = ctl_ask(options, &request, &reply);
     if (result == CTL_DONE && options->json) {
-        return print_json(json_pack("{s:b,s:I}", "revoked", true, "lease", (json_int_t)lease), true);
+        return ctl_print(json_pack("{s:b,s:I}", "revoked", true, "lease", (json_int_t)lease), true);
     }
     if (result == CTL_DONE) {
         printf("lease %llu is revoked\n", lease);

@@ -3,77 +3,59 @@
 #include <stdio.h>
 
 #include "client/ctl/listing.h"
-#include "client/ctl/print.h"
-#include "proto/base/size.h"
 
-static json_t *to_json(const struct listing_reply *page, size_t index)
+/* "500001 (1000)": in parentheses the user who is charged, if it is another one. */
+static const char *users(const void *entry, char cell[CELL_BYTES])
 {
-    const struct session_entry *entry = &page->sessions[index];
-    return json_pack("{s:I,s:o,s:o,s:i,s:i,s:i,s:I,s:I,s:I,s:b,s:I,s:I,s:I,s:o,s:o}", "session",
-                     (json_int_t)entry->session, "client", json_text(entry->name), "class", json_text(entry->class),
-                     "priority", (int)entry->priority, "weight", (int)entry->weight, "pid", entry->pid, "uid",
-                     (json_int_t)entry->uid, "charged_uid", (json_int_t)entry->charged_uid, "gid",
-                     (json_int_t)entry->gid, "connected", entry->connected, "leases", (json_int_t)entry->leases,
-                     "physical_bytes", (json_int_t)entry->physical_bytes, "mapped_bytes",
-                     (json_int_t)entry->mapped_bytes, "max_bytes", json_limit(entry->limits.max_bytes),
-                     "max_physical_bytes", json_limit(entry->limits.max_physical_bytes));
-}
-
-/* "500001 (1000)": who is charged stands behind. */
-static const char *user_cell(const struct session_entry *entry, char cell[CELL_BYTES])
-{
-    if (entry->charged_uid == entry->uid) {
-        return cell_number(entry->uid, cell);
+    const struct session_entry *session = entry;
+    if (session->charged_uid == session->uid) {
+        (void)snprintf(cell, CELL_BYTES, "%u", session->uid);
+    } else {
+        (void)snprintf(cell, CELL_BYTES, "%u (%u)", session->uid, session->charged_uid);
     }
-    (void)snprintf(cell, CELL_BYTES, "%u (%u)", entry->uid, entry->charged_uid);
     return cell;
 }
 
-static void add_row(struct libscols_table *table, const struct listing_reply *page, size_t index)
+static const char *state(const void *entry, char cell[CELL_BYTES])
 {
-    const struct session_entry *entry = &page->sessions[index];
-    char session[CELL_BYTES], pid[CELL_BYTES], uid[CELL_BYTES], leases[CELL_BYTES], ram[CELL_BYTES], mapped[CELL_BYTES],
-        priority[CELL_BYTES];
-    const char *cells[] = {
-        cell_number(entry->session, session),
-        cell_text(entry->name),
-        cell_text(entry->class),
-        cell_number(entry->priority, priority),
-        cell_number((uint64_t)entry->pid, pid),
-        user_cell(entry, uid),
-        entry->connected ? "connected" : "detached",
-        cell_number(entry->leases, leases),
-        size_to_text(entry->physical_bytes, ram),
-        size_to_text(entry->mapped_bytes, mapped),
-    };
-    table_add(table, cells, sizeof cells / sizeof *cells);
+    (void)cell;
+    return ((const struct session_entry *)entry)->connected ? "connected" : "detached";
 }
 
-static size_t count(const struct listing_reply *page)
-{
-    return page->session_count;
-}
+#define FIELD(name) COLUMN_FIELD(struct session_entry, name)
 
-static uint64_t number(const struct listing_reply *page, size_t index)
+static const struct column columns[] = {
+    {"SESSION", "session", COLUMN_NUMBER, FIELD(session)},
+    {"CLIENT", "client", COLUMN_TEXT, FIELD(name)},
+    {"CLASS", "class", COLUMN_TEXT, FIELD(class)},
+    {"PRIORITY", "priority", COLUMN_NUMBER, FIELD(priority)},
+    {NULL, "weight", COLUMN_NUMBER, FIELD(weight)},
+    {"PID", "pid", COLUMN_NUMBER, FIELD(pid)},
+    {"UID", NULL, COLUMN_WORDS, .right = true, .words = users},
+    {NULL, "uid", COLUMN_NUMBER, FIELD(uid)},
+    {NULL, "charged_uid", COLUMN_NUMBER, FIELD(charged_uid)},
+    {NULL, "gid", COLUMN_NUMBER, FIELD(gid)},
+    {"STATE", NULL, COLUMN_WORDS, .words = state},
+    {NULL, "connected", COLUMN_FLAG, FIELD(connected)},
+    {"LEASES", "leases", COLUMN_NUMBER, FIELD(leases)},
+    {"RAM", "physical_bytes", COLUMN_BYTES, FIELD(physical_bytes)},
+    {"MAPPED", "mapped_bytes", COLUMN_BYTES, FIELD(mapped_bytes)},
+    {NULL, "max_bytes", COLUMN_LIMIT, FIELD(limits.max_bytes)},
+    {NULL, "max_physical_bytes", COLUMN_LIMIT, FIELD(limits.max_physical_bytes)},
+};
+
+static const void *entry_of(const struct listing_reply *page, size_t index)
 {
-    return page->sessions[index].session;
+    return index < page->session_count ? &page->sessions[index] : NULL;
 }
 
 int sessions_main(const struct ctl_options *options, int argc, char **argv)
 {
-    static const struct column columns[] = {{"SESSION", true}, {"CLIENT", false}, {"CLASS", false}, {"PRIORITY", true},
-                                            {"PID", true},     {"UID", true},     {"STATE", false}, {"LEASES", true},
-                                            {"RAM", true},     {"MAPPED", true}};
-    static const struct listing_kind kind = {
-        .what = LIST_SESSIONS,
-        .name = "sessions",
-        .none = "nobody has a session",
-        .columns = columns,
-        .column_count = sizeof columns / sizeof *columns,
-        .count = count,
-        .number = number,
-        .to_json = to_json,
-        .add_row = add_row,
-    };
+    static const struct listing_kind kind = {.what = LIST_SESSIONS,
+                                             .name = "sessions",
+                                             .none = "nobody has a session",
+                                             .columns = columns,
+                                             .column_count = COLUMNS_COUNT(columns),
+                                             .entry = entry_of};
     return listing_main(&kind, options, argc, argv);
 }

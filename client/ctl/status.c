@@ -2,68 +2,126 @@
 /* membrokerctl status */
 #include <stdio.h>
 
+#include "client/ctl/column.h"
 #include "client/ctl/ctl.h"
 #include "client/ctl/print.h"
 #include "client/ctl/table.h"
 #include "client/ctl/text.h"
 #include "proto/base/size.h"
 
-static json_t *counters_json(const struct broker_counters *counters)
+/* ---- JSON ---- */
+
+static const char *socket_path(const void *entry, char cell[CELL_BYTES])
 {
-    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "granted", (json_int_t)counters->granted, "released",
-                     (json_int_t)counters->released, "expired", (json_int_t)counters->expired, "revoked",
-                     (json_int_t)counters->revoked, "died", (json_int_t)counters->died, "refused",
-                     (json_int_t)counters->refused, "extended", (json_int_t)counters->extended);
+    (void)entry, (void)cell;
+    return ctl_socket();
 }
 
-static const char *pressure_name(enum pressure level)
+static const char *pressure(const void *entry, char cell[CELL_BYTES])
 {
+    enum pressure level = ((const struct status_reply *)entry)->pressure;
+    (void)cell;
     return level == PRESSURE_FULL ? "full" : level == PRESSURE_SOME ? "some" : "none";
 }
 
-static json_t *stuck_json(const struct status_reply *status)
+static json_t *warnings(const void *entry)
 {
-    if (!status->stuck_jobs) {
-        return json_null();
-    }
-    return json_pack("{s:i,s:I,s:o,s:I,s:I}", "jobs", (int)status->stuck_jobs, "uid", (json_int_t)status->stuck_user,
-                     "segment", json_number(status->stuck_segment), "bytes", (json_int_t)status->stuck_bytes, "for_ms",
-                     (json_int_t)status->stuck_ms);
+    return json_lines(((const struct status_reply *)entry)->warnings);
 }
 
-static json_t *status_json(const struct status_reply *status)
+#define FIELD(name) COLUMN_FIELD(struct status_reply, name)
+
+static json_t *stuck(const void *entry)
 {
-    json_t *limits = json_pack("{s:o,s:o,s:o}", "max_bytes", json_limit(status->limits.max_bytes), "max_physical_bytes",
-                               json_limit(status->limits.max_physical_bytes), "max_mapped_bytes",
-                               json_limit(status->limits.max_mapped_bytes));
-    json_t *used = json_pack("{s:I,s:I,s:I,s:I,s:I}", "bytes", (json_int_t)status->used_bytes, "physical_bytes",
-                             (json_int_t)status->used_physical_bytes, "mapped_bytes",
-                             (json_int_t)status->used_mapped_bytes, "freeing_bytes", (json_int_t)status->freeing_bytes,
-                             "control_bytes", (json_int_t)status->control_bytes);
-    json_t *host = json_pack("{s:I,s:I}", "total_bytes", (json_int_t)status->host_total_bytes, "available_bytes",
-                             (json_int_t)status->host_available_bytes);
-    json_t *pool = json_pack("{s:I,s:I,s:I}", "bytes", (json_int_t)status->pooled_bytes, "hits",
-                             (json_int_t)status->pool_hits, "misses", (json_int_t)status->pool_misses);
-    return json_pack(
-        "{s:s,s:s,s:o,s:o,s:i,s:I,s:o,s:o,s:I,s:I,s:I,s:o,s:o,s:o,s:I,s:o,s:I,s:I,s:s,s:I,s:o,s:I}", "version",
-        status->daemon_version, "socket", ctl_socket(), "configuration_error", json_text(status->configuration_error),
-        "warnings", json_lines(status->warnings), "pid", status->pid, "uptime_ms", (json_int_t)status->uptime_ms,
-        "limits", limits, "used", used, "sessions", (json_int_t)status->sessions, "leases", (json_int_t)status->leases,
-        "segments", (json_int_t)status->segments, "counters", counters_json(&status->counters), "host", host,
-        "spill_directory", json_text(status->spill_directory), "away_ms", (json_int_t)status->away_ms, "pool", pool,
-        "waiting", (json_int_t)status->waiting, "reserved_bytes", (json_int_t)status->reserved_bytes, "pressure",
-        pressure_name(status->pressure), "learned_sizes", (json_int_t)status->remembered, "stuck", stuck_json(status),
-        "cut_off", (json_int_t)status->cut_off);
+    static const struct column fields[] = {
+        {NULL, "jobs", COLUMN_NUMBER, FIELD(stuck_jobs)},
+        {NULL, "uid", COLUMN_NUMBER, FIELD(stuck_user)},
+        {NULL, "segment", COLUMN_NUMBER_OR_NONE, FIELD(stuck_segment)},
+        {NULL, "bytes", COLUMN_NUMBER, FIELD(stuck_bytes)},
+        {NULL, "for_ms", COLUMN_NUMBER, FIELD(stuck_ms)},
+    };
+    bool is_stuck = ((const struct status_reply *)entry)->stuck_jobs > 0;
+    return is_stuck ? columns_to_json(fields, COLUMNS_COUNT(fields), entry) : json_null();
 }
 
-static void add_limit(struct libscols_table *table, const char *what, const char *name, uint64_t used, uint64_t limit)
+static const struct column fields[] = {
+    {NULL, "version", COLUMN_STRING, FIELD(daemon_version)},
+    {NULL, "socket", COLUMN_WORDS, .words = socket_path},
+    {NULL, "configuration_error", COLUMN_STRING, FIELD(configuration_error)},
+    {NULL, "warnings", COLUMN_JSON, .json = warnings},
+    {NULL, "pid", COLUMN_NUMBER, FIELD(pid)},
+    {NULL, "uptime_ms", COLUMN_NUMBER, FIELD(uptime_ms)},
+    {NULL, "limits.max_bytes", COLUMN_LIMIT, FIELD(limits.max_bytes)},
+    {NULL, "limits.max_physical_bytes", COLUMN_LIMIT, FIELD(limits.max_physical_bytes)},
+    {NULL, "limits.max_mapped_bytes", COLUMN_LIMIT, FIELD(limits.max_mapped_bytes)},
+    {NULL, "used.bytes", COLUMN_NUMBER, FIELD(used_bytes)},
+    {NULL, "used.physical_bytes", COLUMN_NUMBER, FIELD(used_physical_bytes)},
+    {NULL, "used.mapped_bytes", COLUMN_NUMBER, FIELD(used_mapped_bytes)},
+    {NULL, "used.freeing_bytes", COLUMN_NUMBER, FIELD(freeing_bytes)},
+    {NULL, "used.control_bytes", COLUMN_NUMBER, FIELD(control_bytes)},
+    {NULL, "sessions", COLUMN_NUMBER, FIELD(sessions)},
+    {NULL, "leases", COLUMN_NUMBER, FIELD(leases)},
+    {NULL, "segments", COLUMN_NUMBER, FIELD(segments)},
+    {NULL, "counters.granted", COLUMN_NUMBER, FIELD(counters.granted)},
+    {NULL, "counters.released", COLUMN_NUMBER, FIELD(counters.released)},
+    {NULL, "counters.expired", COLUMN_NUMBER, FIELD(counters.expired)},
+    {NULL, "counters.revoked", COLUMN_NUMBER, FIELD(counters.revoked)},
+    {NULL, "counters.died", COLUMN_NUMBER, FIELD(counters.died)},
+    {NULL, "counters.refused", COLUMN_NUMBER, FIELD(counters.refused)},
+    {NULL, "counters.extended", COLUMN_NUMBER, FIELD(counters.extended)},
+    {NULL, "host.total_bytes", COLUMN_NUMBER, FIELD(host_total_bytes)},
+    {NULL, "host.available_bytes", COLUMN_NUMBER, FIELD(host_available_bytes)},
+    {NULL, "spill_directory", COLUMN_STRING, FIELD(spill_directory)},
+    {NULL, "away_ms", COLUMN_NUMBER, FIELD(away_ms)},
+    {NULL, "pool.bytes", COLUMN_NUMBER, FIELD(pooled_bytes)},
+    {NULL, "pool.hits", COLUMN_NUMBER, FIELD(pool_hits)},
+    {NULL, "pool.misses", COLUMN_NUMBER, FIELD(pool_misses)},
+    {NULL, "waiting", COLUMN_NUMBER, FIELD(waiting)},
+    {NULL, "reserved_bytes", COLUMN_NUMBER, FIELD(reserved_bytes)},
+    {NULL, "pressure", COLUMN_WORDS, .words = pressure},
+    {NULL, "learned_sizes", COLUMN_NUMBER, FIELD(remembered)},
+    {NULL, "stuck", COLUMN_JSON, .json = stuck},
+    {NULL, "cut_off", COLUMN_NUMBER, FIELD(cut_off)},
+};
+
+/* ---- text ---- */
+
+/* A row of the table of limits. */
+struct limit_row {
+    const char *what, *setting;
+    uint64_t used, limit;
+};
+
+static const char *share(const void *entry, char cell[CELL_BYTES])
 {
-    char used_text[CELL_BYTES], limit_text[CELL_BYTES], share[CELL_BYTES] = "-";
-    if (limit != LIMIT_OFF && limit != 0) {
-        (void)snprintf(share, sizeof share, "%.1f %%", 100.0 * (double)used / (double)limit);
+    const struct limit_row *row = entry;
+    if (row->limit == LIMIT_OFF || row->limit == 0) {
+        return "";
     }
-    const char *cells[] = {what, size_to_text(used, used_text), size_to_text(limit, limit_text), share, name};
-    table_add(table, cells, 5);
+    (void)snprintf(cell, CELL_BYTES, "%.1f %%", 100.0 * (double)row->used / (double)row->limit);
+    return cell;
+}
+
+static const struct column columns[] = {
+    {"MEMORY", NULL, COLUMN_STRING, COLUMN_FIELD(struct limit_row, what)},
+    {"USED", NULL, COLUMN_BYTES, COLUMN_FIELD(struct limit_row, used)},
+    {"LIMIT", NULL, COLUMN_LIMIT, COLUMN_FIELD(struct limit_row, limit)},
+    {"SHARE", NULL, COLUMN_WORDS, .right = true, .words = share},
+    {"SETTING", NULL, COLUMN_STRING, COLUMN_FIELD(struct limit_row, setting)},
+};
+
+static void print_limits(const struct status_reply *status)
+{
+    const struct limit_row rows[] = {
+        {"RAM", "max_physical_bytes", status->used_physical_bytes, status->limits.max_physical_bytes},
+        {"mapped files", "max_mapped_bytes", status->used_mapped_bytes, status->limits.max_mapped_bytes},
+        {"together", "max_bytes", status->used_bytes, status->limits.max_bytes},
+    };
+    struct libscols_table *table = columns_to_table(columns, COLUMNS_COUNT(columns));
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        columns_add_row(table, columns, COLUMNS_COUNT(columns), &rows[i]);
+    }
+    table_finish(table);
 }
 
 static void print_counters(const struct broker_counters *counters)
@@ -75,12 +133,18 @@ static void print_counters(const struct broker_counters *counters)
            (unsigned long long)counters->refused);
 }
 
+/* "3h 12min"; nobody wants to know an uptime to the millisecond. */
+static const char *whole_seconds_to_text(uint64_t milliseconds, char *text)
+{
+    return milliseconds < 1000 ? "0s" : duration_to_text(milliseconds / 1000 * 1000, text);
+}
+
 /* Segment 0: it is no segment's. */
 static void print_stuck(const struct status_reply *status)
 {
-    char jobs[COUNT_BYTES], bytes[CELL_BYTES];
-    printf("stuck: %s; the oldest, for %llu s, ", count_to_text(status->stuck_jobs, "job", jobs),
-           (unsigned long long)status->stuck_ms / 1000);
+    char jobs[COUNT_BYTES], bytes[CELL_BYTES], since[SIZE_TEXT_BYTES];
+    printf("stuck: %s; the oldest, for %s, ", count_to_text(status->stuck_jobs, "job", jobs),
+           whole_seconds_to_text(status->stuck_ms, since));
     if (status->stuck_segment) {
         printf("frees or makes segment %llu (%s) of user %u; one of that user's processes may hold it locked\n",
                (unsigned long long)status->stuck_segment, size_to_text(status->stuck_bytes, bytes), status->stuck_user);
@@ -105,31 +169,20 @@ static void print_alarms(const struct status_reply *status)
 
 static void print_heading(const struct status_reply *status)
 {
-    char sessions[COUNT_BYTES], leases[COUNT_BYTES], segments[COUNT_BYTES];
+    char sessions[COUNT_BYTES], leases[COUNT_BYTES], segments[COUNT_BYTES], uptime[SIZE_TEXT_BYTES];
     printf("membrokerd ");
     text_print(stdout, status->daemon_version);
     printf(" on ");
     text_print(stdout, ctl_socket());
-    printf(", process %d, up %llu s: %s, %s, %s\n\n", status->pid, (unsigned long long)status->uptime_ms / 1000,
+    printf(", process %d, up %s: %s, %s, %s\n\n", status->pid, whole_seconds_to_text(status->uptime_ms, uptime),
            count_to_text(status->sessions, "session", sessions), count_to_text(status->leases, "lease", leases),
            count_to_text(status->segments, "segment", segments));
-}
-
-static void print_limits(const struct status_reply *status)
-{
-    static const struct column columns[] = {
-        {"MEMORY", false}, {"USED", true}, {"LIMIT", true}, {"SHARE", true}, {"SETTING", false}};
-    struct libscols_table *table = table_new(columns, 5);
-    add_limit(table, "RAM", "max_physical_bytes", status->used_physical_bytes, status->limits.max_physical_bytes);
-    add_limit(table, "mapped files", "max_mapped_bytes", status->used_mapped_bytes, status->limits.max_mapped_bytes);
-    add_limit(table, "together", "max_bytes", status->used_bytes, status->limits.max_bytes);
-    table_finish(table);
 }
 
 static void print_status(const struct status_reply *status)
 {
     char total[CELL_BYTES], available[CELL_BYTES], freeing[CELL_BYTES], pooled[CELL_BYTES], reserved[CELL_BYTES],
-        control[CELL_BYTES], waiting[COUNT_BYTES];
+        control[CELL_BYTES], waiting[COUNT_BYTES], pressed[CELL_BYTES];
     print_alarms(status);
     print_heading(status);
     print_limits(status);
@@ -142,7 +195,7 @@ static void print_status(const struct status_reply *status)
            "memory pressure: %s; learned sizes: %llu; control pages: %s; clients cut off: %llu\n",
            count_to_text(status->waiting, "request", waiting), size_to_text(status->pooled_bytes, pooled),
            (unsigned long long)status->pool_hits, (unsigned long long)status->pool_misses,
-           size_to_text(status->reserved_bytes, reserved), pressure_name(status->pressure),
+           size_to_text(status->reserved_bytes, reserved), pressure(status, pressed),
            (unsigned long long)status->remembered, size_to_text(status->control_bytes, control),
            (unsigned long long)status->cut_off);
     print_counters(&status->counters);
@@ -157,7 +210,7 @@ int status_main(const struct ctl_options *options, int argc, char **argv)
     }
     int result = ctl_ask(options, &request, &reply);
     if (result == CTL_DONE && options->json) {
-        return print_json(status_json(&reply->status), false);
+        return ctl_print(columns_to_json(fields, COLUMNS_COUNT(fields), &reply->status), false);
     }
     if (result == CTL_DONE) {
         print_status(&reply->status);

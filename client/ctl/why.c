@@ -5,60 +5,97 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/ctl/column.h"
 #include "client/ctl/ctl.h"
-#include "client/ctl/print.h"
-#include "client/ctl/table.h"
 #include "client/ctl/text.h"
+#include "proto/base/location.h"
 #include "proto/base/size.h"
 
 /* ---- JSON ---- */
 
-/* A user whom the viewer may not look at is told without process and names: such a holder has no session. */
-static json_t *holder_json(const struct holder *holder)
+/* A holder that the user may not see has no session. */
+static const char *holder_name(const void *entry, char cell[CELL_BYTES])
 {
-    return json_pack("{s:o,s:o,s:o,s:I,s:I}", "session", json_number(holder->session), "client",
-                     holder->session ? json_text(holder->name) : json_null(), "pid", json_number((uint64_t)holder->pid),
-                     "uid", (json_int_t)holder->uid, "bytes", (json_int_t)holder->bytes);
+    const struct holder *holder = entry;
+    (void)cell;
+    return holder->session ? holder->name : "";
 }
 
 static json_t *holders_json(const struct holder *holders, size_t count)
 {
+    static const struct column fields[] = {
+        {NULL, "session", COLUMN_NUMBER_OR_NONE, COLUMN_FIELD(struct holder, session)},
+        {NULL, "client", COLUMN_WORDS, .words = holder_name},
+        {NULL, "pid", COLUMN_NUMBER_OR_NONE, COLUMN_FIELD(struct holder, pid)},
+        {NULL, "uid", COLUMN_NUMBER, COLUMN_FIELD(struct holder, uid)},
+        {NULL, "bytes", COLUMN_NUMBER, COLUMN_FIELD(struct holder, bytes)},
+    };
     json_t *array = json_array();
     for (size_t i = 0; i < count; i++) {
-        (void)json_array_append_new(array, holder_json(&holders[i]));
+        (void)json_array_append_new(array, columns_to_json(fields, COLUMNS_COUNT(fields), &holders[i]));
     }
     return array;
 }
 
-/* The figures: of bytes, or for max_leases of leases. */
-static json_t *refusal_json(const struct why_entry *entry)
+static json_t *holders(const void *entry)
 {
-    const struct refusal *refusal = &entry->refusal;
-    bool has_limit = refusal->limit_bytes != LIMIT_OFF;
-    return json_pack("{s:o,s:o,s:s,s:o,s:I,s:I,s:o,s:I,s:I,s:I,s:o,s:o}", "limit", json_text(refusal->limit), "whose",
-                     json_text(refusal->whose), "unit",
-                     entry->refusal.limit_kind == LIMIT_KIND_LEASES ? "leases" : "bytes", "allowed",
-                     json_limit(refusal->limit_bytes), "asked", (json_int_t)refusal->asked_bytes, "used",
-                     (json_int_t)refusal->used_bytes, "free",
-                     has_limit ? json_integer((json_int_t)refusal->free_bytes) : json_null(), "reserved",
-                     (json_int_t)refusal->reserved_bytes, "claimed", (json_int_t)refusal->claimed_bytes, "pooled",
-                     (json_int_t)refusal->pool_bytes, "holders", holders_json(refusal->holders, refusal->holder_count),
-                     "ahead", holders_json(refusal->ahead, refusal->ahead_count));
+    const struct refusal *refusal = &((const struct why_entry *)entry)->refusal;
+    return holders_json(refusal->holders, refusal->holder_count);
 }
 
-static json_t *entry_json(const struct why_entry *entry)
+static json_t *ahead(const void *entry)
 {
-    json_t *earliest = entry->earliest_ms == UINT64_MAX ? json_null() : json_integer((json_int_t)entry->earliest_ms);
-    json_t *json = json_pack("{s:I,s:o,s:i,s:I,s:b,s:b,s:o,s:I,s:s,s:b,s:o}", "session", (json_int_t)entry->session,
-                             "client", json_text(entry->name), "pid", entry->pid, "uid", (json_int_t)entry->uid,
-                             "waits", entry->waits, "session_over", entry->is_over, "place", json_number(entry->place),
-                             "since_ms", (json_int_t)entry->since_ms, "location", location_name(entry->location),
-                             "either", entry->either, "earliest_ms", earliest);
-    json_t *refusal = refusal_json(entry);
-    (void)json_object_update(json, refusal);
-    json_decref(refusal);
-    return json;
+    const struct refusal *refusal = &((const struct why_entry *)entry)->refusal;
+    return holders_json(refusal->ahead, refusal->ahead_count);
 }
+
+static const char *location(const void *entry, char cell[CELL_BYTES])
+{
+    (void)cell;
+    return location_name(((const struct why_entry *)entry)->location);
+}
+
+/* Of the figures: for max_leases they are leases. */
+static const char *unit(const void *entry, char cell[CELL_BYTES])
+{
+    (void)cell;
+    return ((const struct why_entry *)entry)->refusal.limit_kind == LIMIT_KIND_LEASES ? "leases" : "bytes";
+}
+
+static bool free_of_limit(const void *entry, uint64_t *ret)
+{
+    const struct refusal *refusal = &((const struct why_entry *)entry)->refusal;
+    *ret = refusal->free_bytes;
+    return refusal->limit_bytes != LIMIT_OFF;
+}
+
+#define FIELD(name) COLUMN_FIELD(struct why_entry, name)
+
+static const struct column fields[] = {
+    {NULL, "session", COLUMN_NUMBER, FIELD(session)},
+    {NULL, "client", COLUMN_TEXT, FIELD(name)},
+    {NULL, "pid", COLUMN_NUMBER, FIELD(pid)},
+    {NULL, "uid", COLUMN_NUMBER, FIELD(uid)},
+    {NULL, "waits", COLUMN_FLAG, FIELD(waits)},
+    {NULL, "session_over", COLUMN_FLAG, FIELD(is_over)},
+    {NULL, "place", COLUMN_NUMBER_OR_NONE, FIELD(place)},
+    {NULL, "since_ms", COLUMN_NUMBER, FIELD(since_ms)},
+    {NULL, "location", COLUMN_WORDS, .words = location},
+    {NULL, "either", COLUMN_FLAG, FIELD(either)},
+    {NULL, "earliest_ms", COLUMN_LIMIT, FIELD(earliest_ms)},
+    {NULL, "limit", COLUMN_TEXT, FIELD(refusal.limit)},
+    {NULL, "whose", COLUMN_TEXT, FIELD(refusal.whose)},
+    {NULL, "unit", COLUMN_WORDS, .words = unit},
+    {NULL, "allowed", COLUMN_LIMIT, FIELD(refusal.limit_bytes)},
+    {NULL, "asked", COLUMN_NUMBER, FIELD(refusal.asked_bytes)},
+    {NULL, "used", COLUMN_NUMBER, FIELD(refusal.used_bytes)},
+    {NULL, "free", COLUMN_COUNTED, .number = free_of_limit},
+    {NULL, "reserved", COLUMN_NUMBER, FIELD(refusal.reserved_bytes)},
+    {NULL, "claimed", COLUMN_NUMBER, FIELD(refusal.claimed_bytes)},
+    {NULL, "pooled", COLUMN_NUMBER, FIELD(refusal.pool_bytes)},
+    {NULL, "holders", COLUMN_JSON, .json = holders},
+    {NULL, "ahead", COLUMN_JSON, .json = ahead},
+};
 
 /* ---- text ---- */
 
@@ -200,13 +237,13 @@ static int print_all(const struct why_reply *why, uint64_t session, bool json)
     json_t *array = json ? json_array() : NULL;
     for (size_t i = 0; i < why->count; i++) {
         if (array) {
-            (void)json_array_append_new(array, entry_json(&why->entries[i]));
+            (void)json_array_append_new(array, columns_to_json(fields, COLUMNS_COUNT(fields), &why->entries[i]));
         } else {
             print_entry(&why->entries[i]);
         }
     }
     if (array) {
-        return print_json(json_pack("{s:o}", "why", array), false);
+        return ctl_print(json_pack("{s:o}", "why", array), false);
     }
     if (why->count == 0) {
         print_nothing(session);
