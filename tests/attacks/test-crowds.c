@@ -35,7 +35,7 @@ static void hold_all(void)
     }
 }
 
-Test(crowds, of_users_who_hold_one_segment_each)
+Test(crowds, many_users_who_hold_one_segment_each)
 {
     party_begin(&fixture, "");
     struct party alice = party_join(&fixture, ALICE);
@@ -108,7 +108,7 @@ static void hold_what_comes(int from)
     }
 }
 
-Test(crowds, of_subordinate_ids_are_one_user)
+Test(crowds, many_subordinate_ids_count_as_one_user)
 {
     int ends[2];
     char byte;

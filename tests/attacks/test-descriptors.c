@@ -105,12 +105,12 @@ static void expect_no_close_blocks(bool is_older)
     fixture_stop(&fixture);
 }
 
-Test(descriptors, of_a_file_whose_close_never_returns)
+Test(descriptors, a_file_whose_close_never_returns)
 {
     expect_no_close_blocks(false);
 }
 
-Test(descriptors, of_a_file_whose_close_never_returns_on_an_older_kernel)
+Test(descriptors, a_file_whose_close_never_returns_on_an_older_kernel)
 {
     expect_no_close_blocks(true);
 }
@@ -128,12 +128,12 @@ static void expect_unread_ones_do_not_block(bool is_older)
     fixture_stop(&fixture);
 }
 
-Test(descriptors, that_nobody_receives_before_the_connection_ends)
+Test(descriptors, descriptors_that_are_not_received_before_the_connection_ends)
 {
     expect_unread_ones_do_not_block(false);
 }
 
-Test(descriptors, that_nobody_receives_on_an_older_kernel)
+Test(descriptors, descriptors_that_are_not_received_on_an_older_kernel)
 {
     expect_unread_ones_do_not_block(true);
 }
@@ -199,22 +199,22 @@ static void expect_no_lingering(bool is_older, bool is_read)
     fixture_stop(&fixture);
 }
 
-Test(descriptors, of_a_connection_that_lingers)
+Test(descriptors, a_connection_that_lingers)
 {
     expect_no_lingering(false, true);
 }
 
-Test(descriptors, of_a_connection_that_lingers_on_an_older_kernel)
+Test(descriptors, a_connection_that_lingers_on_an_older_kernel)
 {
     expect_no_lingering(true, true);
 }
 
-Test(descriptors, of_a_connection_that_lingers_unread)
+Test(descriptors, a_connection_that_lingers_unread)
 {
     expect_no_lingering(false, false);
 }
 
-Test(descriptors, of_a_connection_that_lingers_unread_on_an_older_kernel)
+Test(descriptors, a_connection_that_lingers_unread_on_an_older_kernel)
 {
     expect_no_lingering(true, false);
 }

@@ -81,7 +81,7 @@ static void end(void)
     cr_expect(rmdir(files) == 0);
 }
 
-Test(directory, held_when_a_file_is_to_be_made_there)
+Test(directory, the_directory_is_held_when_a_file_is_created)
 {
     begin();
     hold();
@@ -97,7 +97,7 @@ Test(directory, held_when_a_file_is_to_be_made_there)
 }
 
 /* She may have to wait for her file, and for nothing else. */
-Test(directory, held_by_another_when_a_user_names_a_file_too)
+Test(directory, another_user_holds_the_directory_when_a_user_names_a_file)
 {
     begin();
     hold();
@@ -115,7 +115,7 @@ Test(directory, held_by_another_when_a_user_names_a_file_too)
 }
 
 /* It is not her who holds anything: what she has beside named files goes on, however many of those she waits for. */
-Test(directory, held_by_another_when_a_user_names_many)
+Test(directory, another_user_holds_the_directory_when_a_user_names_many_files)
 {
     struct party waiting[8];
     begin();
@@ -135,7 +135,7 @@ Test(directory, held_by_another_when_a_user_names_many)
 }
 
 /* One holds, many wait for that one directory. */
-Test(directory, held_by_one_when_many_users_name_files)
+Test(directory, one_user_holds_the_directory_when_many_users_name_files)
 {
     enum { USERS = 70, FIRST = 5000 };
     struct party waiting[USERS];
@@ -155,7 +155,7 @@ Test(directory, held_by_one_when_many_users_name_files)
     end();
 }
 
-Test(directory, held_when_named_leases_end)
+Test(directory, the_directory_is_held_when_named_leases_end)
 {
     struct reply reply;
     begin();

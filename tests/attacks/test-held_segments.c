@@ -79,12 +79,12 @@ static void expect_released(uint64_t bytes)
     end(bytes, 0);
 }
 
-Test(held_segments, a_small_one_is_released)
+Test(held_segments, a_small_held_segment_is_released)
 {
     expect_released(64 * KIB);
 }
 
-Test(held_segments, a_large_one_is_released)
+Test(held_segments, a_large_held_segment_is_released)
 {
     expect_released(16 * MIB);
 }
@@ -98,17 +98,17 @@ static void expect_expires(uint64_t bytes)
     end(bytes, 0);
 }
 
-Test(held_segments, a_small_one_expires)
+Test(held_segments, a_small_held_segment_expires)
 {
     expect_expires(64 * KIB);
 }
 
-Test(held_segments, a_large_one_expires)
+Test(held_segments, a_large_held_segment_expires)
 {
     expect_expires(16 * MIB);
 }
 
-Test(held_segments, one_is_revoked)
+Test(held_segments, a_held_segment_is_revoked)
 {
     begin("");
     struct party root = party_join(&fixture, 0);
@@ -122,7 +122,7 @@ Test(held_segments, one_is_revoked)
     end(64 * KIB, 0);
 }
 
-Test(held_segments, the_connection_of_one_ends)
+Test(held_segments, the_connection_of_a_held_segment_ends)
 {
     begin("[leases]\nreconnect_grace = 1s\n");
     hold_one(64 * KIB, LOCATION_RAM);
@@ -164,7 +164,7 @@ static void die_with_its_lease_held(void)
     (void)close(ends[1]);
 }
 
-Test(held_segments, the_process_of_one_dies)
+Test(held_segments, the_process_of_a_held_segment_dies)
 {
     begin("");
     die_with_its_lease_held();
@@ -175,7 +175,7 @@ Test(held_segments, the_process_of_one_dies)
 
 /* ---- many ---- */
 
-Test(held_segments, eight_files_of_one_user)
+Test(held_segments, eight_held_files_of_one_user)
 {
     begin("");
     hold(8, MIB, LOCATION_MMAP);
@@ -185,7 +185,7 @@ Test(held_segments, eight_files_of_one_user)
 }
 
 /* His own next ones wait for those that he holds, or are served; everybody else's are. */
-Test(held_segments, as_many_as_a_user_may_have_stuck_and_more)
+Test(held_segments, more_held_segments_than_a_user_may_have_stuck)
 {
     begin("");
     hold(12, 64 * KIB, LOCATION_RAM);
@@ -200,7 +200,7 @@ Test(held_segments, as_many_as_a_user_may_have_stuck_and_more)
 }
 
 /* The next of his that is not held at all waits for its turn, and is freed when he lets go of the others. */
-Test(held_segments, an_own_release_behind_them_is_not_lost)
+Test(held_segments, a_later_release_of_the_same_user_is_not_lost)
 {
     begin("");
     hold(12, 64 * KIB, LOCATION_RAM);
@@ -225,7 +225,7 @@ static bool tells_of_one_unseen(const struct reply *reply)
 }
 
 /* An fstat() takes no lock of the inode: where the broker asks no more than that, it sees the segment even so. */
-Test(held_segments, an_audit_answers_and_says_what_it_could_not_see)
+Test(held_segments, an_audit_answers_and_says_what_it_could_not_examine)
 {
     const struct timeval patience = {.tv_sec = 3 * PARTY_PATIENCE_S};
     struct request audit = {.kind = REQUEST_AUDIT}, renew = {.kind = REQUEST_RENEW};

@@ -50,7 +50,7 @@ static void truncate_it(int fd)
     (void)!ftruncate(fd, 0);
 }
 
-Test(hold_inode, a_write_into_a_memfd_keeps_a_truncation_waiting)
+Test(hold_inode, a_write_to_a_memfd_blocks_a_truncation)
 {
     party_needs_fuse();
     cleanup(fd_closep) int fd = memfd_create("held", MFD_CLOEXEC);
@@ -59,7 +59,7 @@ Test(hold_inode, a_write_into_a_memfd_keeps_a_truncation_waiting)
     cr_expect_eq(lseek(fd, 0, SEEK_END), 0);
 }
 
-Test(hold_inode, a_write_into_a_file_keeps_a_truncation_waiting)
+Test(hold_inode, a_write_to_a_file_blocks_a_truncation)
 {
     char path[] = "/tmp/membroker-held-XXXXXX";
     party_needs_fuse();
@@ -73,7 +73,7 @@ static void make_in(int directory)
     (void)close(openat(directory, "made", O_CREAT | O_RDWR | O_CLOEXEC, 0600));
 }
 
-Test(hold_inode, a_listing_of_a_directory_keeps_all_from_making_files_there)
+Test(hold_inode, a_directory_listing_blocks_the_creation_of_files_in_it)
 {
     char path[] = "/tmp/membroker-held-XXXXXX";
     party_needs_fuse();

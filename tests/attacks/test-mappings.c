@@ -68,12 +68,12 @@ static void expect_loop_goes_on(uint64_t bytes, enum location location)
     fixture_stop(&fixture);
 }
 
-Test(mappings, of_a_small_segment)
+Test(mappings, many_mappings_of_a_small_segment)
 {
     expect_loop_goes_on(4 * MIB, LOCATION_RAM);
 }
 
-Test(mappings, of_a_file)
+Test(mappings, many_mappings_of_a_file)
 {
     expect_loop_goes_on(MIB, LOCATION_MMAP);
 }

@@ -31,7 +31,7 @@ static void teach(struct party *party, int round)
     }
 }
 
-Test(own_directories, of_the_sizes_that_were_learned)
+Test(own_directories, the_directory_of_learned_sizes)
 {
     struct request audit = {.kind = REQUEST_AUDIT};
     struct reply reply;

@@ -150,7 +150,7 @@ static bool status_names_mallory(void)
     return names;
 }
 
-Test(restarted, while_segments_are_being_freed_that_somebody_holds)
+Test(restarted, while_held_segments_are_being_freed)
 {
     pid_t honest = begin();
     hold(HELD);
@@ -182,7 +182,7 @@ Test(restarted, while_living_leases_are_held)
     end(honest);
 }
 
-Test(restarted, and_the_next_daemon_names_who_is_stuck)
+Test(restarted, the_next_daemon_names_the_user_whose_work_is_stuck)
 {
     pid_t honest = begin();
     hold(2);
@@ -200,7 +200,7 @@ Test(restarted, and_the_next_daemon_names_who_is_stuck)
 }
 
 /* What nobody knows any more (no table) is truncated too, if it can be, and by nobody who is needed. */
-Test(restarted, with_a_held_segment_that_no_record_explains)
+Test(restarted, with_a_held_segment_without_a_record)
 {
     pid_t honest = begin();
     int fd = memfd_create("membroker:segment", MFD_CLOEXEC);

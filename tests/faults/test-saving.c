@@ -89,7 +89,7 @@ static void strike_while_saving(const struct fault *fault)
     expect_whole();
 }
 
-Test(saving, learned_sizes_are_kept_whole_or_not_at_all)
+Test(saving, learned_sizes_are_saved_completely_or_not_at_all)
 {
     sweep_begin();
     manager_start(&manager, &fixture, "membrokerd", NULL, "");

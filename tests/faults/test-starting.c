@@ -146,7 +146,7 @@ static void strike_while_told(const struct fault *fault)
     }
 }
 
-Test(starting, with_a_pressure_socket_that_was_given)
+Test(starting, with_a_pressure_socket_from_the_service_manager)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     sweep_begin();

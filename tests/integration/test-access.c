@@ -130,7 +130,7 @@ static int open_many(const struct fixture *of)
 
 /* ---- access ---- */
 
-Test(access, lists_say_who_may_connect)
+Test(access, the_lists_decide_who_may_connect)
 {
     begin_for_all("[access]\nallow_users = 4001\nallow_groups = 4100\ndeny_groups = 4200\n");
     cr_expect_eq(as_user(ALICE, 0, say_hello), 0);
@@ -145,7 +145,7 @@ Test(access, lists_say_who_may_connect)
     fixture_stop(&fixture);
 }
 
-Test(access, users_see_and_revoke_their_own_administrators_everybodys)
+Test(access, users_see_and_revoke_their_own_leases_and_administrators_all_leases)
 {
     mb_lease *lease;
     begin_for_all("[access]\nadmin_groups = 4100\n[limits]\nmax_physical_bytes = 64M\n");
@@ -171,7 +171,7 @@ Test(access, users_see_and_revoke_their_own_administrators_everybodys)
     fixture_stop(&fixture);
 }
 
-Test(access, a_stolen_token_is_of_no_use)
+Test(access, a_stolen_token_is_useless)
 {
     struct reply reply;
     int control = -1;
@@ -243,7 +243,7 @@ static int live_in_a_container(const struct fixture *of)
     return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : 82;
 }
 
-Test(access, a_process_in_a_container_is_a_client_as_any_other_and_its_end_is_seen)
+Test(access, a_process_in_a_container_is_a_client_like_any_other_and_its_death_is_noticed)
 {
     mb_lease *lease;
     begin_for_all("[leases]\nreconnect_grace = 1h\n");
@@ -261,7 +261,7 @@ Test(access, a_process_in_a_container_is_a_client_as_any_other_and_its_end_is_se
     fixture_stop(&fixture);
 }
 
-Test(access, connections_of_a_user_are_counted)
+Test(access, connections_of_a_user_are_limited)
 {
     begin_for_all("[clients]\nmax_connections = 7\n");
     cr_expect_eq(as_user(ALICE, 0, open_many), 7);
@@ -269,7 +269,7 @@ Test(access, connections_of_a_user_are_counted)
     fixture_stop(&fixture);
 }
 
-Test(access, who_says_nothing_is_disconnected)
+Test(access, a_silent_client_is_disconnected)
 {
     struct reply reply;
     fixture_start(&fixture, "[clients]\nhandshake_time = 100ms\n");
@@ -309,7 +309,7 @@ Test(access, a_flood_of_messages_is_read_slowly)
     fixture_stop(&fixture);
 }
 
-Test(access, requests_under_way_are_counted)
+Test(access, requests_in_progress_are_limited)
 {
     struct reply reply;
     fixture_start(&fixture, "[clients]\nmax_requests = 3\n[limits]\nmax_physical_bytes = 64M\n");
@@ -346,7 +346,7 @@ static int connect_in_vain(const struct fixture *of)
     return is_told ? 0 : 1;
 }
 
-Test(access, who_is_not_in_the_sockets_group_is_told_which_one_it_is)
+Test(access, a_user_outside_the_sockets_group_is_told_which_group_it_is)
 {
     begin_for_all("");
     cr_assert(chown(fixture.socket, 0, OPERATORS) == 0 && chmod(fixture.socket, 0660) == 0);

@@ -101,18 +101,18 @@ static void audit_beside(int (*churn_body)(const struct fixture *))
     fixture_stop(&fixture);
 }
 
-Test(audit, raises_no_false_alarm_beside_clients_that_come_and_go)
+Test(audit, raises_no_false_alarm_while_clients_come_and_go)
 {
     audit_beside(churn_with_pauses);
 }
 
-Test(audit, raises_no_false_alarm_beside_clients_that_never_pause)
+Test(audit, raises_no_false_alarm_while_clients_never_pause)
 {
     audit_beside(churn_without_a_pause);
 }
 
 /* There is always work under way here, which is no reason to say nothing. */
-Test(audit, finds_a_leaked_descriptor_beside_clients_that_come_and_go)
+Test(audit, finds_a_leaked_descriptor_while_clients_come_and_go)
 {
     enum { AUDITS = 5 };
     struct fixture fixture;
@@ -151,7 +151,7 @@ Test(audit, tells_of_one_leaked_descriptor_in_the_singular)
 }
 
 /* Copies of descriptors wait in the daemon for a client that receives nothing. */
-Test(audit, knows_what_waits_for_a_client_that_receives_nothing)
+Test(audit, counts_what_is_queued_for_a_client_that_receives_nothing)
 {
     enum { GRANTS = 120 };
     struct fixture fixture;

@@ -36,7 +36,7 @@ out:
     cr_expect_null(mb_workspace_current());
 }
 
-Test(blocks, the_macro_leaves_on_every_way_out)
+Test(blocks, the_macro_leaves_however_the_block_ends)
 {
     begin_nested();
     int runs = 0;
@@ -91,7 +91,7 @@ static int refused_beside_an_else(bool wanted)
 }
 
 /* break and continue behind the comma are the loop's. */
-Test(blocks, what_the_macro_is_given_runs_instead_of_a_block_that_cannot_be_entered)
+Test(blocks, the_macros_statement_runs_if_the_block_cannot_be_entered)
 {
     int tries = 0, rounds = 0, evaluated = 0;
     begin_nested();

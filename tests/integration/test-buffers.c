@@ -31,7 +31,7 @@ static mb_buffer *make_with(size_t bytes, const char *name, mb_location location
 
 /* ---- references ---- */
 
-Test(buffers, the_last_reference_frees_and_what_is_free_goes_back_to_the_broker)
+Test(buffers, dropping_the_last_reference_frees_and_free_memory_is_released)
 {
     begin("");
     mb_buffer *buffer = make(20 * MIB);
@@ -53,7 +53,7 @@ Test(buffers, the_last_reference_frees_and_what_is_free_goes_back_to_the_broker)
     end();
 }
 
-Test(buffers, small_ones_share_a_lease)
+Test(buffers, small_buffers_share_a_lease)
 {
     begin("");
     mb_buffer *buffers[10000];
@@ -74,7 +74,7 @@ Test(buffers, small_ones_share_a_lease)
     end();
 }
 
-Test(buffers, any_location_and_zeros)
+Test(buffers, buffers_can_have_any_location_and_be_zeroed)
 {
     begin("");
     mb_buffer *mapped = make_with(1000, NULL, MB_LOCATION_MMAP, 0), *either = make_with(MIB, NULL, MB_LOCATION_AUTO, 0);
@@ -98,7 +98,7 @@ Test(buffers, any_location_and_zeros)
     end();
 }
 
-Test(buffers, arguments_that_make_no_sense_are_refused)
+Test(buffers, invalid_arguments_are_refused)
 {
     begin("");
     mb_buffer_options options = MB_BUFFER_OPTIONS_INIT;
@@ -119,7 +119,7 @@ Test(buffers, arguments_that_make_no_sense_are_refused)
     end();
 }
 
-Test(buffers, a_weak_reference_yields_nothing_once_the_buffer_is_gone)
+Test(buffers, a_weak_reference_returns_null_after_the_buffer_is_freed)
 {
     begin("");
     mb_weak *weak, *second;
@@ -161,7 +161,7 @@ static mb_buffer *kept_from_a_scope(void)
     return NULL;
 }
 
-Test(buffers, a_scope_frees_what_was_made_in_it_unless_it_was_kept)
+Test(buffers, a_scope_frees_its_buffers_unless_they_are_kept)
 {
     begin("");
     MB_BUFFER_SCOPE
@@ -254,7 +254,7 @@ Test(buffers, the_reclaim_hook_runs_until_it_fits)
     end();
 }
 
-Test(buffers, after_so_many_retries_the_refusal_says_who_holds_what)
+Test(buffers, after_the_last_retry_the_refusal_names_the_holders)
 {
     begin_limited(10);
     mb_buffer *buffer;
@@ -278,7 +278,7 @@ Test(buffers, after_so_many_retries_the_refusal_says_who_holds_what)
     end();
 }
 
-Test(buffers, exactly_at_the_limit_is_allowed_and_a_reserve_is_given_back_before_a_refusal)
+Test(buffers, the_limit_itself_is_allowed_and_kept_memory_is_released_before_a_refusal)
 {
     begin_limited(0);
     (void)mb_buffer_unref(victim);
@@ -315,7 +315,7 @@ static void *free_all(void *argument)
     return NULL;
 }
 
-Test(buffers, are_made_and_freed_by_any_thread)
+Test(buffers, any_thread_creates_and_frees_buffers)
 {
     begin("");
     for (int round = 0; round < 10; round++) {
@@ -335,7 +335,7 @@ Test(buffers, are_made_and_freed_by_any_thread)
     end();
 }
 
-Test(buffers, of_two_clients_in_one_thread_are_kept_apart)
+Test(buffers, buffers_of_two_clients_in_one_thread_are_separate)
 {
     begin("");
     for (int round = 0; round < 3; round++) {
@@ -370,7 +370,7 @@ static int in_child(const struct fixture *unused)
     return result == -EPERM ? 0 : 1;
 }
 
-Test(buffers, a_forked_child_neither_gets_nor_frees_its_parents)
+Test(buffers, a_forked_child_neither_gets_nor_frees_its_parents_buffers)
 {
     begin("");
     int status;
@@ -398,7 +398,7 @@ static uint64_t only_lease(void)
     return reply.listing.leases[0].lease;
 }
 
-Test(buffers, a_lost_lease_is_noticed_and_nothing_is_made_in_it_any_more)
+Test(buffers, a_lost_lease_is_noticed_and_no_buffer_is_created_in_it)
 {
     begin("");
     mb_buffer *lost = make(100), *cached = make(100);

@@ -155,7 +155,7 @@ static uint64_t listed_remaining_ms(void)
     return reply.listing.queue[0].remaining_ms;
 }
 
-Test(calls, a_restart_does_not_begin_a_wait_anew)
+Test(calls, a_restart_does_not_extend_a_wait)
 {
     enum { WAIT_MS = 60000, BEFORE_MS = 2000 };
     mb_lease *small;
@@ -172,7 +172,7 @@ Test(calls, a_restart_does_not_begin_a_wait_anew)
     end_full(other);
 }
 
-Test(calls, a_wait_over_a_restart_ends_with_the_refusal_and_says_what_happened)
+Test(calls, a_wait_across_a_restart_ends_with_the_refusal_and_explains_it)
 {
     mb_lease *small;
     mb_client_options options = MB_CLIENT_OPTIONS_INIT;
@@ -194,7 +194,7 @@ Test(calls, a_wait_over_a_restart_ends_with_the_refusal_and_says_what_happened)
     end_full(other);
 }
 
-Test(calls, a_wait_in_a_session_without_leases_goes_on_after_a_restart)
+Test(calls, a_wait_in_a_session_without_leases_continues_after_a_restart)
 {
     mb_lease *small;
     mb_client *other = begin_full(&small);
@@ -225,7 +225,7 @@ static void break_connections(void)
 }
 
 /* A session without leases ends with its connection. */
-Test(calls, a_wait_in_a_session_that_is_lost_goes_on_in_another)
+Test(calls, a_wait_continues_in_a_new_session)
 {
     begin(LIMITS);
     mb_client *other = fixture_connect(&fixture, 0);
@@ -271,7 +271,7 @@ static void on_wish(const mb_event *event, void *user_data)
     }
 }
 
-Test(calls, without_a_thread_a_revocation_is_heard_in_a_call_that_waits)
+Test(calls, without_a_thread_a_waiting_call_delivers_a_revocation)
 {
     begin(LIMITS "[queue]\nrevoke_for_priority = yes\nrevoke_grace = 3s\n"
                  "[class urgent]\nclients = urgent-*\npriority = 10\n");
@@ -290,7 +290,7 @@ Test(calls, without_a_thread_a_revocation_is_heard_in_a_call_that_waits)
     end();
 }
 
-Test(calls, without_a_thread_a_wish_to_trim_is_fulfilled_in_a_call_that_waits)
+Test(calls, without_a_thread_a_waiting_call_answers_a_trim_event)
 {
     begin(LIMITS "max_bytes = 1G\n[queue]\ntrim_time = 100s\n");
     mb_client *single = connect_single("batch", on_wish);
@@ -310,7 +310,7 @@ Test(calls, without_a_thread_a_wish_to_trim_is_fulfilled_in_a_call_that_waits)
     end();
 }
 
-Test(calls, without_a_thread_calls_go_on_in_another_session)
+Test(calls, without_a_thread_calls_continue_in_a_new_session)
 {
     begin(LIMITS);
     mb_client *single = connect_single("lost", on_wish);

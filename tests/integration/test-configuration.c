@@ -32,7 +32,7 @@ static const char *reload(void)
     return reply.kind == REPLY_DONE ? "" : reply.error.sentence;
 }
 
-Test(configuration, a_reload_is_answered_with_what_is_wrong)
+Test(configuration, a_reload_is_answered_with_the_error)
 {
     fixture_start(&fixture, GOOD);
     fixture_write_config(&fixture, BAD);
@@ -60,7 +60,7 @@ static bool log_says(const char *words)
     return found;
 }
 
-Test(configuration, what_a_reload_brings_and_cannot_be_meant_is_logged)
+Test(configuration, probable_mistakes_are_logged_after_a_reload)
 {
     fixture_start(&fixture, GOOD);
     fixture_write_config(&fixture, GOOD "[class idle]\nweight = 2\n[user *]\nmax_physical_bytes = 65M\n");
@@ -70,7 +70,7 @@ Test(configuration, what_a_reload_brings_and_cannot_be_meant_is_logged)
     fixture_stop(&fixture);
 }
 
-Test(configuration, a_restart_with_a_bad_file_goes_on_with_the_last_good_one)
+Test(configuration, a_restart_with_a_bad_file_uses_the_last_good_configuration)
 {
     mb_lease *lease;
     manager_start(&manager, &fixture, "membrokerd", NULL, GOOD);

@@ -133,7 +133,7 @@ static uint64_t generation_before(const int *kept, const uint64_t *generations, 
 }
 
 /* Who keeps the pages of ended sessions makes the daemon keep no more than were needed at once. */
-Test(control_pages, sessions_that_come_and_go_have_the_same_page_again)
+Test(control_pages, sessions_that_come_and_go_reuse_the_same_page)
 {
     struct fixture fixture;
     struct reply reply;
@@ -169,7 +169,7 @@ static void expect_refusal(const struct fixture *fixture, const char *word)
     cr_expect(strstr(reply.error.sentence, word), "%s", reply.error.sentence);
 }
 
-Test(control_pages, a_users_bound_is_named)
+Test(control_pages, the_users_limit_is_named)
 {
     struct fixture fixture;
     struct reply reply;
@@ -203,7 +203,7 @@ static int be_welcome(const struct fixture *fixture)
     return socket >= 0 && say_hello(socket, 2, &reply, NULL) && reply.kind == REPLY_WELCOME ? 0 : 1;
 }
 
-Test(control_pages, nobody_shuts_others_out_by_taking_all)
+Test(control_pages, no_user_can_take_all_control_pages)
 {
     struct fixture fixture;
     struct reply reply;
@@ -316,7 +316,7 @@ static int stored_page(char *name, size_t size)
     return fd;
 }
 
-Test(control_pages, the_page_of_a_daemon_of_before_is_taken_over)
+Test(control_pages, the_page_of_the_previous_daemon_is_taken_over)
 {
     struct fixture fixture;
     char name[32];

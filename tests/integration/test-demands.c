@@ -39,7 +39,7 @@ Test(demands, a_session_that_holds_nothing_keeps_no_descriptors)
     fixture_stop(&fixture);
 }
 
-Test(demands, sessions_of_a_user_are_counted_and_who_is_refused_may_try_again)
+Test(demands, sessions_of_a_user_are_limited_and_a_refused_client_may_retry)
 {
     struct reply reply;
     fixture_start(&fixture, "[clients]\nmax_sessions_per_user = 2\n");
@@ -72,7 +72,7 @@ static enum location granted_on_node(int fd, int32_t node)
     return reply.grant.location;
 }
 
-Test(demands, segments_that_spill_are_not_under_way_for_ever)
+Test(demands, segments_that_go_to_a_file_are_not_in_progress_forever)
 {
     fixture_start(&fixture, "[clients]\nmax_requests = 2\nmax_requests_per_user = 3\n");
     cleanup(fd_closep) int one = greeted();
@@ -110,7 +110,7 @@ static size_t drain(int fd)
     return count;
 }
 
-Test(demands, few_descriptors_are_on_the_way_to_who_does_not_receive_them)
+Test(demands, few_descriptors_are_in_flight_to_a_client_that_does_not_receive)
 {
     enum { LEASES = 100, MOST = 16 };
     size_t received;
@@ -164,7 +164,7 @@ Test(demands, a_connection_that_ended_counts_until_its_descriptors_are_received)
 
 /* ---- memory and time ---- */
 
-Test(demands, answers_that_wait_for_a_users_clients_are_bounded_together)
+Test(demands, queued_answers_of_a_users_clients_are_bounded_together)
 {
     enum { EACH = 660 << 10, LEASES = 200 };
     static uint8_t packet[1 << 16];
@@ -215,7 +215,7 @@ static double seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-Test(demands, a_users_messages_are_counted_over_all_its_connections)
+Test(demands, a_users_messages_are_counted_across_all_its_connections)
 {
     enum { CONNECTIONS = 5, MESSAGES = 500 };
     struct request ping = {.kind = REQUEST_PING};
@@ -241,7 +241,7 @@ Test(demands, a_users_messages_are_counted_over_all_its_connections)
 
 /* What is seen is the order in which the daemon serves, not how fast: each answer to the crowd says whether the lease
  * was granted before. */
-Test(demands, a_crowd_of_one_user_does_not_stand_before_another_user)
+Test(demands, many_clients_of_one_user_do_not_delay_another_user)
 {
     enum { CROWD = 400, EACH = 4, ALICE = 4001 };
     struct request status = {.kind = REQUEST_STATUS, .id = 9};

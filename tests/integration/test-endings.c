@@ -51,7 +51,7 @@ static long resident_kib(const void *address)
     return kib;
 }
 
-Test(endings, an_unrenewed_lease_expires_and_its_pages_are_free_though_still_mapped)
+Test(endings, an_unrenewed_lease_expires_and_its_pages_are_free_while_mapped)
 {
     struct fixture fixture;
     fixture_start(&fixture, "");
@@ -140,7 +140,7 @@ static int touch_truncated_file(const struct fixture *fixture)
     return 1;
 }
 
-Test(endings, a_sigbus_that_is_not_ours_goes_to_the_handler_before)
+Test(endings, an_unrelated_sigbus_goes_to_the_previous_handler)
 {
     struct fixture fixture;
     int status;
@@ -188,7 +188,7 @@ static int fork_and_die(const struct fixture *fixture)
     _exit(0);
 }
 
-Test(endings, death_is_seen_though_a_forked_child_holds_the_socket)
+Test(endings, death_is_noticed_while_a_forked_child_holds_the_socket)
 {
     struct fixture fixture;
     fixture_start(&fixture, "");
@@ -199,7 +199,7 @@ Test(endings, death_is_seen_though_a_forked_child_holds_the_socket)
     fixture_stop(&fixture);
 }
 
-Test(endings, a_stopped_client_loses_its_lease_and_hears_of_it_when_it_wakes)
+Test(endings, a_stopped_client_loses_its_lease_and_learns_of_it_when_it_wakes)
 {
     struct fixture fixture;
     fixture_start(&fixture, "");
@@ -216,7 +216,7 @@ Test(endings, a_stopped_client_loses_its_lease_and_hears_of_it_when_it_wakes)
     fixture_stop(&fixture);
 }
 
-Test(endings, a_revoked_lease_is_told)
+Test(endings, the_client_is_told_of_a_revoked_lease)
 {
     struct fixture fixture;
     fixture_start(&fixture, "");
@@ -231,7 +231,7 @@ Test(endings, a_revoked_lease_is_told)
     fixture_stop(&fixture);
 }
 
-Test(endings, a_stopped_daemon_costs_nobody_a_lease)
+Test(endings, no_client_loses_a_lease_because_the_daemon_was_stopped)
 {
     struct fixture fixture;
     fixture_start(&fixture, "");
@@ -262,7 +262,7 @@ Test(endings, a_stopped_daemon_costs_nobody_a_lease)
     fixture_stop(&fixture);
 }
 
-Test(endings, a_daemon_that_is_there_does_not_think_it_was_away)
+Test(endings, a_running_daemon_does_not_think_it_was_stopped)
 {
     struct fixture fixture;
     char *address;
@@ -322,7 +322,7 @@ static mb_client *connect_listening(const struct fixture *fixture, struct told *
     return client;
 }
 
-Test(endings, shutdown_tells_and_ends_everything)
+Test(endings, shutdown_tells_clients_and_ends_all_leases)
 {
     struct fixture fixture;
     static struct told told;
@@ -339,7 +339,7 @@ Test(endings, shutdown_tells_and_ends_everything)
     mb_disconnect(client);
 }
 
-Test(endings, a_daemon_that_dies_is_noticed_and_a_new_one_is_found)
+Test(endings, the_client_notices_a_dead_daemon_and_finds_a_new_one)
 {
     struct fixture fixture;
     static struct told told;

@@ -236,7 +236,7 @@ Test(fake_broker, a_slot_beyond_the_control_page_is_an_error)
     expect_no_mapping(fake, MB_LOCATION_RAM, -EPROTO, "makes no sense");
 }
 
-Test(fake_broker, what_is_sound_is_mapped)
+Test(fake_broker, a_valid_segment_is_mapped)
 {
     struct fake fake = sound();
     mb_client *client;
@@ -261,7 +261,7 @@ static void note_event(const mb_event *event, void *user_data)
     told[told_count++] = event->type;
 }
 
-Test(fake_broker, a_lease_that_has_ended_is_not_warned_of)
+Test(fake_broker, an_ended_lease_causes_no_warning)
 {
     static const mb_event_type expected[] = {MB_EVENT_EXPIRING, MB_EVENT_REVOKING, MB_EVENT_SPARED,
                                              MB_EVENT_LEASE_LOST};

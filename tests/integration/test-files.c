@@ -70,7 +70,7 @@ static mb_workspace *open_file(const char *workspace, const char *name, uint64_t
     return open_named(client, workspace, config);
 }
 
-Test(files, a_file_that_the_program_named_keeps_its_bytes)
+Test(files, a_named_file_keeps_its_bytes)
 {
     begin_with_files();
     mb_workspace *workspace = open_file("first", "weights", 100000);
@@ -114,7 +114,7 @@ static int open_file_error(const char *name, uint64_t size)
     return mb_workspace_open(client, "refused", &config, &workspace);
 }
 
-Test(files, a_file_is_the_users_own_and_one_leases_only)
+Test(files, a_file_belongs_to_the_user_and_has_one_lease)
 {
     begin_with_files();
     mb_workspace *workspace = open_file("holder", "busy", 5000);

@@ -157,7 +157,7 @@ static bool log_says(const struct fixture *fixture, const char *what)
     return says;
 }
 
-Test(freeing, what_comes_back_changed_is_noticed_at_the_release)
+Test(freeing, a_changed_segment_is_noticed_at_the_release)
 {
     struct fixture fixture;
     fixture_start(&fixture, "");
@@ -183,7 +183,7 @@ static int take_many_and_stop(const struct fixture *fixture)
     return mb_ping(client) == 0 && mb_lease_check(lease) < 0 ? 0 : 1;
 }
 
-Test(freeing, a_stopped_client_is_not_cut_off_for_the_news_of_its_own_losses)
+Test(freeing, a_stopped_client_is_not_disconnected_for_events_about_its_own_losses)
 {
     struct fixture fixture;
     struct reply reply;
@@ -202,7 +202,7 @@ Test(freeing, a_stopped_client_is_not_cut_off_for_the_news_of_its_own_losses)
     fixture_stop(&fixture);
 }
 
-Test(freeing, five_thousand_leases_end_at_one_instant)
+Test(freeing, five_thousand_leases_end_at_the_same_time)
 {
     struct fixture fixture;
     fixture_start(&fixture, "");
@@ -231,7 +231,7 @@ static uint64_t address_space(const struct fixture *fixture)
     return pages * 4096;
 }
 
-Test(freeing, a_first_large_job_needs_no_memory_that_the_daemon_does_not_have)
+Test(freeing, the_first_large_job_needs_no_additional_memory)
 {
     struct fixture fixture;
     struct rlimit limit;

@@ -44,7 +44,7 @@ static void receive(int fd, enum reply_kind kind)
 }
 
 /* Nothing is received until the daemon has served everything. */
-Test(in_flight, what_carries_no_descriptor_overtakes_grants_that_are_held_back_but_a_list_of_leases)
+Test(in_flight, messages_without_descriptors_overtake_held_back_grants_except_lists_of_leases)
 {
     enum { HELD = 3 };
     struct request status = {.kind = REQUEST_STATUS};
@@ -173,7 +173,7 @@ Test(in_flight, users_that_receive_nothing_leave_room_for_an_honest_one)
 }
 
 /* Half of 960 descriptors: 16 are the worst's, whose session lives, the rest is four each of a crowd. */
-Test(in_flight, who_receives_nothing_is_cut_off_when_others_have_no_room_for_their_first)
+Test(in_flight, a_client_that_receives_nothing_is_disconnected_when_others_have_no_room)
 {
     enum { CROWD = 200, FEW = 4, LATE = 80 };
     static int crowd[CROWD], late[LATE];
@@ -213,7 +213,7 @@ Test(in_flight, who_receives_nothing_is_cut_off_when_others_have_no_room_for_the
 }
 
 /* 200 users with four each would have filled all there is: a newcomer waits then, and not who has received before. */
-Test(in_flight, who_receives_is_served_whatever_the_crowd)
+Test(in_flight, a_client_that_receives_is_served_despite_many_that_do_not)
 {
     enum { CROWD = 250, FEW = 4 };
     static int crowd[CROWD];
@@ -275,7 +275,7 @@ static int close_ended(int *fds, int count)
 }
 
 /* As many as each user may have, until all have half of 960: nobody has more than its few. */
-Test(in_flight, who_has_a_few_unread_for_long_is_cut_off_when_it_is_full)
+Test(in_flight, a_client_with_a_few_unread_for_long_is_disconnected_when_there_is_no_room)
 {
     enum {
         FOUR = 90,

@@ -59,7 +59,7 @@ static uint64_t control_bytes(void)
     return fixture_status(&fixture).control_bytes;
 }
 
-Test(kept_pages, a_crowd_of_sessions_leaves_nothing_behind)
+Test(kept_pages, many_sessions_leave_nothing_behind)
 {
     enum { SESSIONS = 1500, AT_ONCE = 100 };
     int sockets[AT_ONCE], pages[AT_ONCE];
@@ -184,7 +184,7 @@ static void expect_kept(const char *name)
     }
 }
 
-Test(kept_pages, whatever_way_a_client_has_one_it_stays_and_is_counted)
+Test(kept_pages, a_page_is_kept_and_counted_however_a_client_holds_it)
 {
     fixture_start(&fixture, "");
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
@@ -214,7 +214,7 @@ static void have_again(int *first, int *again)
 }
 
 /* A page that two sessions had is nobody's when both clients have let go of it. */
-Test(kept_pages, one_that_was_had_again_stays_for_either_client)
+Test(kept_pages, a_reused_page_is_kept_while_either_client_has_it)
 {
     int first, again;
     fixture_start(&fixture, "");
@@ -232,7 +232,7 @@ Test(kept_pages, one_that_was_had_again_stays_for_either_client)
 }
 
 /* Pages that are being asked about are the daemon's when it ends, and those that are to be asked about stay so. */
-Test(kept_pages, a_daemon_ends_while_it_asks)
+Test(kept_pages, a_daemon_ends_during_a_query)
 {
     enum { ROUNDS = 8, PAGES = 20 };
     for (unsigned round = 0; round < ROUNDS; round++) {
@@ -278,7 +278,7 @@ static void close_all(const int *fds, int count)
     }
 }
 
-Test(kept_pages, if_many_are_kept_a_user_gets_only_a_few_new_ones)
+Test(kept_pages, if_many_pages_are_kept_a_user_gets_only_a_few_new_ones)
 {
     int sockets[HOARD], pages[HOARD], honest[4], honest_pages[4];
     struct reply reply;
@@ -344,7 +344,7 @@ Test(kept_pages, a_session_with_more_than_one_page_is_not_resumed_with_protocol_
 }
 
 /* An O_PATH descriptor keeps the inode, and the kernel does not say so: what counts is that it keeps no memory. */
-Test(kept_pages, a_page_that_somebody_only_has_a_path_to_has_no_memory)
+Test(kept_pages, a_page_that_is_only_held_by_path_has_no_memory)
 {
     char path[64];
     struct stat status;

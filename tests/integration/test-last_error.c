@@ -28,12 +28,12 @@ static void fail_once(void)
         cr_expect(strstr(mb_last_error(), "64 MiB"), "%s: %s", #call, mb_last_error());                                \
     } while (0)
 
-Test(last_error, is_empty_before_the_first)
+Test(last_error, the_last_error_is_empty_before_the_first_failure)
 {
     cr_expect_str_empty(mb_last_error());
 }
 
-Test(last_error, of_leases_is_empty_after_a_success)
+Test(last_error, a_successful_lease_call_clears_the_last_error)
 {
     mb_client *other;
     mb_lease *lease;
@@ -57,7 +57,7 @@ Test(last_error, of_leases_is_empty_after_a_success)
     end();
 }
 
-Test(last_error, of_buffers_is_empty_after_a_success)
+Test(last_error, a_successful_buffer_call_clears_the_last_error)
 {
     mb_buffer *buffer, *again;
     mb_weak *weak;
@@ -76,7 +76,7 @@ Test(last_error, of_buffers_is_empty_after_a_success)
     end();
 }
 
-Test(last_error, of_workspaces_is_empty_after_a_success)
+Test(last_error, a_successful_workspace_call_clears_the_last_error)
 {
     mb_workspace *workspace, *same;
     begin(LIMITS);
@@ -109,7 +109,7 @@ static int fail_in_a_block(mb_workspace *workspace)
     return 0;
 }
 
-Test(last_error, of_a_block_outlives_its_leaving)
+Test(last_error, the_last_error_of_a_block_is_kept_when_it_is_left)
 {
     begin(LIMITS);
     mb_workspace *workspace = open_named(client, "w", default_config());

@@ -22,7 +22,7 @@ static void expect_refused(mb_workspace_config config, const char *sentence)
     EXPECT_SENTENCE("\"wrong\"");
 }
 
-Test(learning, a_configuration_that_makes_no_sense_is_refused_with_the_reason)
+Test(learning, an_invalid_configuration_is_refused_with_the_reason)
 {
     begin("");
     mb_workspace_config config = default_config();
@@ -94,7 +94,7 @@ Test(learning, the_defaults_are_nd4js)
 
 /* ---- learning, on the broker's account ---- */
 
-Test(learning, until_a_size_is_learned_everything_is_spilled_and_given_back_at_the_cycles_end)
+Test(learning, until_a_size_is_learned_everything_is_spilled_until_the_cycle_ends)
 {
     begin("");
     mb_workspace *workspace = open_named(client, "learner", default_config());
@@ -167,7 +167,7 @@ Test(learning, initialize_sizes_now_what_was_learned)
     end();
 }
 
-Test(learning, a_size_that_the_broker_refuses_is_tried_again_and_the_work_goes_on)
+Test(learning, a_size_that_the_broker_refuses_is_tried_again_and_the_program_continues)
 {
     begin("[limits]\nmax_physical_bytes = 4M\nmax_bytes = 8M\n");
     mb_workspace_config config = default_config();
@@ -186,7 +186,7 @@ Test(learning, a_size_that_the_broker_refuses_is_tried_again_and_the_work_goes_o
     end();
 }
 
-Test(learning, a_growth_that_the_broker_refuses_leaves_the_arena_as_large_as_it_was)
+Test(learning, growth_that_the_broker_refuses_leaves_the_arena_as_it_was)
 {
     begin("[limits]\nmax_physical_bytes = 4M\nmax_bytes = 8M\n");
     mb_workspace_config config = default_config();
@@ -212,7 +212,7 @@ Test(learning, a_growth_that_the_broker_refuses_leaves_the_arena_as_large_as_it_
     end();
 }
 
-Test(learning, fail_says_the_sizes_and_leaves_the_workspace_usable)
+Test(learning, fail_names_the_sizes_and_leaves_the_workspace_usable)
 {
     begin("");
     mb_workspace_config config = default_config();
@@ -298,7 +298,7 @@ Test(learning, a_circular_workspace_keeps_the_last_cycles_bytes)
     end();
 }
 
-Test(learning, pinned_memory_of_a_circular_workspace_lives_for_two_steps_and_is_given_back)
+Test(learning, pinned_memory_of_a_circular_workspace_lives_for_two_steps_and_is_released)
 {
     begin("");
     mb_workspace_config config = default_config();
@@ -328,7 +328,7 @@ Test(learning, pinned_memory_of_a_circular_workspace_lives_for_two_steps_and_is_
 
 /* ---- the debug modes and the switch ---- */
 
-Test(learning, toggled_off_allocations_go_past_the_arena_until_the_cycles_end)
+Test(learning, toggled_off_allocations_are_outside_the_arena_until_the_cycle_ends)
 {
     begin("");
     mb_workspace *workspace = open_named(client, "switch", default_config());
@@ -400,7 +400,7 @@ Test(learning, bypass_everything_makes_allocations_tracked_buffers)
 
 /* ---- places and switches ---- */
 
-Test(learning, auto_takes_ram_and_goes_to_a_file_where_ram_is_short)
+Test(learning, auto_takes_ram_and_goes_to_a_file_if_ram_is_short)
 {
     begin("[limits]\nmax_physical_bytes = 2M\nmax_bytes = 64M\n");
     mb_workspace_config config = default_config();

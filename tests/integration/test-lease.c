@@ -92,7 +92,7 @@ Test(lease, extend_adds_extents_to_the_same_lease)
     fixture_stop(&fixture);
 }
 
-Test(lease, the_limit_holds_at_the_byte_and_the_refusal_explains_itself)
+Test(lease, the_limit_holds_to_the_byte_and_the_refusal_explains_itself)
 {
     struct fixture fixture;
     fixture_start(&fixture, "[limits]\nmax_physical_bytes = 64M\nmax_mapped_bytes = 32M\nmax_bytes = 80M\n");
@@ -170,7 +170,7 @@ Test(lease, what_was_just_released_is_free_for_the_next_request)
     fixture_stop(&fixture);
 }
 
-Test(lease, prefault_has_every_page_at_the_grant)
+Test(lease, prefault_allocates_every_page_before_the_grant)
 {
     struct fixture fixture;
     fixture_start(&fixture, "");
@@ -190,7 +190,7 @@ Test(lease, prefault_has_every_page_at_the_grant)
     fixture_stop(&fixture);
 }
 
-Test(lease, options_that_this_host_lacks_are_refused_by_name)
+Test(lease, options_that_the_host_does_not_support_are_refused_by_name)
 {
     struct fixture fixture;
     fixture_start(&fixture, "");
@@ -230,7 +230,7 @@ static long meminfo(const char *name)
     return value;
 }
 
-Test(lease, huge_pages_and_a_numa_node_are_had_where_the_host_has_them)
+Test(lease, huge_pages_and_a_numa_node_are_granted_if_the_host_has_them)
 {
     struct fixture fixture;
     mb_lease_options options = MB_LEASE_OPTIONS_INIT;
@@ -263,7 +263,7 @@ Test(lease, huge_pages_and_a_numa_node_are_had_where_the_host_has_them)
     fixture_stop(&fixture);
 }
 
-Test(lease, a_full_disk_is_an_error_at_the_request)
+Test(lease, a_full_disk_is_an_error_of_the_request)
 {
     struct fixture fixture;
     char tmpfs[] = "/tmp/membroker-full-XXXXXX", command[200];

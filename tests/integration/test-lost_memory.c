@@ -149,7 +149,7 @@ Test(lost_memory, without_the_guard_one_line_names_the_lease_and_the_program_is_
     cr_expect(strstr(said, "lease 301 (scratch)"), "%s", said);
 }
 
-Test(lost_memory, a_handler_of_the_programs_own_is_called_instead)
+Test(lost_memory, the_programs_own_handler_is_called_instead)
 {
     char said[1024];
     int status = run(touch_lost_with_a_handler, said, sizeof said);
@@ -157,7 +157,7 @@ Test(lost_memory, a_handler_of_the_programs_own_is_called_instead)
     cr_expect_str_empty(said);
 }
 
-Test(lost_memory, the_guard_is_installed_over_a_handler_that_came_later)
+Test(lost_memory, the_guard_replaces_a_handler_that_was_installed_later)
 {
     char said[1024];
     int status = run(touch_guarded, said, sizeof said);
@@ -165,7 +165,7 @@ Test(lost_memory, the_guard_is_installed_over_a_handler_that_came_later)
     cr_expect_str_empty(said);
 }
 
-Test(lost_memory, a_sigbus_that_is_not_ours_is_not_explained)
+Test(lost_memory, an_unrelated_sigbus_is_not_explained)
 {
     char said[1024];
     cr_expect(is_killed(run(touch_what_is_not_ours, said, sizeof said)));

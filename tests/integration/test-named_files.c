@@ -126,7 +126,7 @@ static bool is_idle(void)
     return fixture_status(&fixture).used_bytes == 0;
 }
 
-Test(named_files, a_new_one_is_its_users_own)
+Test(named_files, a_new_file_belongs_to_its_user)
 {
     struct stat status;
     begin_before_root();
@@ -142,7 +142,7 @@ Test(named_files, a_new_one_is_its_users_own)
     end_before_root();
 }
 
-Test(named_files, what_is_no_file_of_ones_own_is_refused_and_left_alone)
+Test(named_files, anything_but_the_users_own_file_is_refused_and_not_changed)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     static const char *const names[] = {"link", "dangling", "fifo", "socket", "device", "disk", "hard", "directory"};
@@ -175,7 +175,7 @@ Test(named_files, what_is_no_file_of_ones_own_is_refused_and_left_alone)
     end_before_root();
 }
 
-Test(named_files, a_name_leads_nowhere_else)
+Test(named_files, a_name_does_not_leave_the_directory)
 {
     static const char *const names[] = {"..",     ".",     "../secret", "a/b",           "/etc/passwd",
                                         "./mine", "mine/", ".hidden",   "directory/mine"};
@@ -235,7 +235,7 @@ static int ask_again_and_again(const struct fixture *of)
 }
 
 /* The one who swaps may make hard links to root's files: as where the kernel does not protect them. */
-Test(named_files, a_name_that_is_swapped_meanwhile_never_opens_anothers_file)
+Test(named_files, a_name_that_is_swapped_never_opens_another_users_file)
 {
     char own[128];
     begin_before_root();
@@ -259,7 +259,7 @@ Test(named_files, a_name_that_is_swapped_meanwhile_never_opens_anothers_file)
     end_before_root();
 }
 
-Test(named_files, a_directory_that_is_swapped_is_still_the_one_of_the_start)
+Test(named_files, the_directory_of_the_start_is_used_after_a_swap)
 {
     char aside[80], elsewhere[] = "/tmp/membroker-elsewhere-XXXXXX";
     begin_before_root();
@@ -294,7 +294,7 @@ static void expect_gone(void)
     cr_expect(strstr(reply.error.sentence, directory), "it names the directory: %s", reply.error.sentence);
 }
 
-Test(named_files, a_directory_that_was_deleted_and_made_again_is_used)
+Test(named_files, a_directory_that_was_deleted_and_created_again_is_used)
 {
     begin_before_root();
     cr_assert_eq(ask_here(ALICE), 0);
@@ -309,7 +309,7 @@ Test(named_files, a_directory_that_was_deleted_and_made_again_is_used)
 }
 
 /* What its owner can put in its place after deleting it: a way to directories of root's. */
-Test(named_files, nothing_but_the_owners_directory_takes_the_place_of_a_deleted_one)
+Test(named_files, only_a_directory_of_the_same_owner_replaces_a_deleted_one)
 {
     char elsewhere[] = "/tmp/membroker-elsewhere-XXXXXX";
     begin_before_root();
@@ -326,7 +326,7 @@ Test(named_files, nothing_but_the_owners_directory_takes_the_place_of_a_deleted_
 }
 
 /* As FUSE lets users mount over their own files: whoever asks such a file waits for its server. */
-Test(named_files, what_is_mounted_over_a_file_is_not_asked)
+Test(named_files, a_mount_over_a_file_is_not_entered)
 {
     char name[128];
     begin_before_root();

@@ -68,7 +68,7 @@ static void connect_watching(void)
     cr_assert(mb_connect(&options, &client) == 0, "%s", mb_last_error());
 }
 
-Test(pressure, clients_are_told_the_pool_is_dropped_and_grants_of_ram_pause)
+Test(pressure, under_pressure_clients_are_told_the_pool_is_dropped_and_grants_pause)
 {
     begin_watched("[pool]\npool_bytes = 16M\nsizes = 8M\n");
     connect_watching();
@@ -113,7 +113,7 @@ static int said(const char *words)
     return count;
 }
 
-Test(pressure, a_manager_that_hangs_up_is_no_pressure_for_ever)
+Test(pressure, a_manager_that_hangs_up_is_no_lasting_pressure)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     (void)snprintf(address.sun_path, sizeof address.sun_path, "/tmp/membroker-pressure-%d", (int)getpid());
@@ -142,7 +142,7 @@ Test(pressure, a_manager_may_switch_it_off)
     end();
 }
 
-Test(pressure, a_watch_that_is_not_there_is_said_once_and_the_broker_goes_on)
+Test(pressure, a_missing_watch_is_logged_once_and_the_broker_continues)
 {
     cr_assert(setenv("MEMORY_PRESSURE_WATCH", "/nowhere/at/all", 1) == 0);
     begin("");
@@ -253,7 +253,7 @@ static bool kernel_tells(void)
     return said("it is not watched") == 0;
 }
 
-Test(pressure, the_kernel_tells_of_tasks_that_stand_still_for_memory)
+Test(pressure, the_kernel_reports_tasks_that_wait_for_memory)
 {
     char parent[600];
     struct group group = {""};
@@ -370,7 +370,7 @@ static bool unified_group(char *path, size_t size)
     return false;
 }
 
-Test(pressure, a_group_that_is_removed_is_no_pressure_for_ever_and_another_is_watched)
+Test(pressure, a_removed_group_is_no_lasting_pressure_and_another_is_watched)
 {
     struct group before = {""}, inner;
     char watched[700];
@@ -435,7 +435,7 @@ static void expect_charge(const char *name, mb_charge charge, const struct group
     WAIT_UNTIL(group_shmem(payer) < payer_before + MIB);
 }
 
-Test(pressure, a_class_says_whose_group_pays)
+Test(pressure, a_class_decides_which_control_group_is_charged)
 {
     char parent[600];
     struct group brokers = {""}, clients = {""};

@@ -96,12 +96,12 @@ static void check_location(enum location location)
     fixture_stop(&fixture);
 }
 
-Test(private_copies, of_a_memfd_end_with_the_lease)
+Test(private_copies, private_copies_of_a_memfd_end_with_the_lease)
 {
     check_location(LOCATION_RAM);
 }
 
-Test(private_copies, of_a_file_end_with_the_lease)
+Test(private_copies, private_copies_of_a_file_end_with_the_lease)
 {
     check_location(LOCATION_MMAP);
 }

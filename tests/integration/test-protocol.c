@@ -44,7 +44,7 @@ static void send_bytes(int fd, const void *bytes, size_t count)
     cr_assert(transport_send(fd, bytes, count, -EBADF, true) == 0);
 }
 
-Test(protocol, what_makes_no_sense_ends_the_connection_with_a_reason)
+Test(protocol, invalid_packets_end_the_connection_with_a_reason)
 {
     static uint8_t large[FRAME_BYTES_MAX + 100];
     static const struct {
@@ -97,7 +97,7 @@ Test(protocol, the_handshake_comes_first_and_once)
     fixture_stop(&fixture);
 }
 
-Test(protocol, an_unknown_request_gets_an_error_and_the_connection_goes_on)
+Test(protocol, an_unknown_request_gets_an_error_and_the_connection_continues)
 {
     /* id 77; field 99, a message of no bytes: a request of a later version */
     static const uint8_t unknown[] = {5, 0, 0, 0, 0x08, 77, 0x9a, 0x06, 0};
@@ -139,7 +139,7 @@ Test(protocol, a_nul_inside_a_name_is_refused)
     fixture_stop(&fixture);
 }
 
-Test(protocol, bad_values_get_an_error_and_the_connection_goes_on)
+Test(protocol, bad_values_get_an_error_and_the_connection_continues)
 {
     struct fixture fixture;
     struct reply reply;
@@ -208,7 +208,7 @@ static size_t descriptors_beside(const struct fixture *fixture, int monitor)
     return fixture_descriptors(fixture);
 }
 
-Test(protocol, descriptors_that_nobody_asked_for_never_come_or_end_the_connection)
+Test(protocol, unexpected_descriptors_never_arrive_or_end_the_connection)
 {
     static const size_t counts[] = {1, 16, 17, 253};
     struct fixture fixture;
@@ -283,7 +283,7 @@ static bool resume(int fd, uint64_t session, struct token token, struct reply *r
     return fixture_exchange(fd, &hello, reply, control);
 }
 
-Test(protocol, a_session_is_resumed_with_its_token_only)
+Test(protocol, a_session_is_resumed_only_with_its_token)
 {
     struct fixture fixture;
     struct reply reply;
@@ -335,7 +335,7 @@ Test(protocol, listings_come_in_pages_and_name_each_lease_once)
     fixture_stop(&fixture);
 }
 
-Test(protocol, a_client_that_never_reads_is_cut_off_and_hurts_nobody)
+Test(protocol, a_client_that_never_reads_is_disconnected_and_harms_no_other)
 {
     static const uint8_t status[] = {4, 0, 0, 0, 0x08, 1, 0x3a, 0};
     struct fixture fixture;

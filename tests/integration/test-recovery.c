@@ -75,7 +75,7 @@ Test(recovery, a_client_without_a_thread_waits_and_is_told_too)
 }
 
 /* The connection breaks, the daemon does not. */
-Test(recovery, a_session_that_is_resumed_is_no_new_one)
+Test(recovery, a_resumed_session_is_not_a_new_session)
 {
     mb_lease *lease;
     fixture_start(&fixture, "");
@@ -128,7 +128,7 @@ static mb_workspace_config sized(uint64_t bytes)
     return config;
 }
 
-Test(recovery, a_cycle_knows_that_its_arena_is_lost)
+Test(recovery, a_cycle_detects_a_lost_arena)
 {
     fixture_start(&fixture, "");
     client = fixture_connect(&fixture, MB_CLIENT_GUARD);
@@ -150,7 +150,7 @@ Test(recovery, a_cycle_knows_that_its_arena_is_lost)
     end();
 }
 
-Test(recovery, a_cycle_knows_that_a_spill_is_lost)
+Test(recovery, a_cycle_detects_a_lost_spill)
 {
     fixture_start(&fixture, "");
     client = fixture_connect(&fixture, MB_CLIENT_GUARD);
@@ -187,7 +187,7 @@ static pid_t start_program(FILE **ret_output)
 }
 
 /* Its leases are revoked again and again, then the broker dies and another takes its place. */
-Test(recovery, the_documented_program_goes_on_after_a_lost_lease)
+Test(recovery, the_documented_program_continues_after_a_lost_lease)
 {
     FILE *output;
     int steps = 0, repeated = 0, status, revoked = 0;

@@ -72,7 +72,7 @@ Test(references, a_closed_workspace_can_not_be_borrowed_and_its_references_stay_
     end();
 }
 
-Test(references, what_is_allocated_in_a_borrowed_workspace_lives_as_long_as_its_scope)
+Test(references, memory_of_a_borrowed_workspace_lives_as_long_as_its_scope)
 {
     begin("");
     mb_workspace *outer = open_named(client, "outer", default_config());
@@ -124,7 +124,7 @@ Test(references, every_address_of_a_ring_is_aligned_and_its_offset_is_within_its
     end();
 }
 
-Test(references, pinned_memory_is_good_until_it_is_given_back)
+Test(references, pinned_memory_is_valid_until_it_is_released)
 {
     begin("");
     mb_workspace *ring = open_named(client, "ring", ring_config(1.0));
@@ -145,7 +145,7 @@ Test(references, pinned_memory_is_good_until_it_is_given_back)
     end();
 }
 
-Test(references, a_rings_spills_are_good_to_the_end_of_the_cycle_that_turns)
+Test(references, a_rings_spills_are_valid_until_the_end_of_the_cycle_that_turns)
 {
     begin("");
     mb_workspace *ring = open_named(client, "ring", plain_ring(4096));
@@ -169,7 +169,7 @@ Test(references, a_rings_spills_are_good_to_the_end_of_the_cycle_that_turns)
     end();
 }
 
-Test(references, without_a_turn_a_rings_spills_are_good_for_two_steps)
+Test(references, without_a_turn_a_rings_spills_are_valid_for_two_steps)
 {
     begin("");
     mb_workspace *ring = open_named(client, "ring", plain_ring(4096));
@@ -186,7 +186,7 @@ Test(references, without_a_turn_a_rings_spills_are_good_for_two_steps)
     end();
 }
 
-Test(references, in_a_ring_of_one_block_a_cycles_memory_is_good_until_the_next_overwrites_it)
+Test(references, in_a_ring_of_one_block_memory_is_valid_until_the_next_cycle_overwrites_it)
 {
     begin("");
     mb_workspace_config config = ring_config(0);
@@ -214,7 +214,7 @@ Test(references, in_a_ring_of_one_block_a_cycles_memory_is_good_until_the_next_o
 
 /* ---- made of what is not there ---- */
 
-Test(references, a_reference_to_what_the_workspace_did_not_hand_out_is_never_good)
+Test(references, a_reference_to_memory_the_workspace_did_not_allocate_is_never_valid)
 {
     begin("");
     mb_workspace_config config = default_config();
@@ -278,7 +278,7 @@ Test(references, initialize_does_not_take_the_arena_from_an_open_scope)
 
 /* ---- the debug mode that bypasses workspaces ---- */
 
-Test(references, bypassed_memory_is_good_until_the_workspace_is_closed)
+Test(references, bypassed_memory_is_valid_until_the_workspace_is_closed)
 {
     begin("");
     mb_set_debug_mode(MB_DEBUG_BYPASS_EVERYTHING);
@@ -323,7 +323,7 @@ Test(references, entering_while_workspaces_are_bypassed_does_not_revive_referenc
 
 /* ---- records that serve again; forked children ---- */
 
-Test(references, a_record_that_served_another_workspace_says_nothing_of_it)
+Test(references, a_reused_record_says_nothing_about_the_new_workspace)
 {
     begin("");
     mb_workspace_config config = default_config();
@@ -355,7 +355,7 @@ static int in_child(const struct fixture *unused)
     return mb_alloc(100) || errno != EPERM ? 2 : 0;
 }
 
-Test(references, what_a_process_had_is_not_its_forked_childs)
+Test(references, a_forked_child_cannot_use_its_parents_memory)
 {
     begin("");
     int status;
@@ -421,7 +421,7 @@ static int touch(const struct fixture *with)
     return *(volatile char *)theirs.data;
 }
 
-Test(references, what_an_ended_thread_had_is_unmapped_and_no_guard_covers_it)
+Test(references, memory_of_an_ended_thread_is_unmapped_and_not_guarded)
 {
     int status;
     fixture_start(&fixture, "");

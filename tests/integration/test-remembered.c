@@ -68,7 +68,7 @@ static int learn_in_secret(const struct fixture *of)
     return 0;
 }
 
-Test(remembered, whoever_does_not_want_it_is_not_remembered)
+Test(remembered, a_client_can_opt_out_of_learned_sizes)
 {
     begin("");
     cr_expect_eq(spills_of(learn_in_secret), 0);
@@ -76,7 +76,7 @@ Test(remembered, whoever_does_not_want_it_is_not_remembered)
     end();
 }
 
-Test(remembered, lines_that_make_no_sense_are_skipped)
+Test(remembered, invalid_lines_are_skipped)
 {
     char path[640];
     fixture_prepare(&fixture, "");
@@ -100,7 +100,7 @@ static uint64_t pooled(void)
     return fixture_status(&fixture).pooled_bytes;
 }
 
-Test(remembered, a_pooled_segment_has_every_page_and_is_never_lent_twice)
+Test(remembered, a_pooled_segment_has_every_page_and_is_lent_once)
 {
     begin("[pool]\npool_bytes = 32M\nsizes = 8M\n");
     mb_lease *lease;

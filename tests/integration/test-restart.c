@@ -90,7 +90,7 @@ static bool has_page(char *at)
 }
 
 /* While the service manager can't be reached a lease is granted, but nobody else has its segment. */
-Test(restart, what_cannot_be_handed_over_is_taken_back)
+Test(restart, leases_that_cannot_be_handed_over_are_reclaimed)
 {
     char elsewhere[128], *kept_data, *unkept_data;
     begin_kept("");
@@ -111,7 +111,7 @@ Test(restart, what_cannot_be_handed_over_is_taken_back)
     end_kept();
 }
 
-Test(restart, calls_under_way_are_finished_by_the_next_daemon)
+Test(restart, calls_in_progress_are_finished_by_the_next_daemon)
 {
     begin_kept("");
     for (int round = 0; round < 20; round++) {
@@ -128,7 +128,7 @@ Test(restart, calls_under_way_are_finished_by_the_next_daemon)
     end_kept();
 }
 
-Test(restart, workspaces_and_buffers_go_on)
+Test(restart, workspaces_and_buffers_continue)
 {
     begin_kept("");
     mb_workspace *workspace = open_named(client, "steady", default_config());
@@ -162,7 +162,7 @@ static int hold_and_die(const struct fixture *with)
     return 0;
 }
 
-Test(restart, who_died_meanwhile_loses_its_leases)
+Test(restart, a_client_that_died_in_the_meantime_loses_its_leases)
 {
     begin_kept("");
     pid_t child = fixture_fork(hold_and_die, &fixture);
@@ -179,7 +179,7 @@ Test(restart, who_died_meanwhile_loses_its_leases)
     end_kept();
 }
 
-Test(restart, what_no_record_explains_is_given_back)
+Test(restart, descriptors_without_a_record_are_closed)
 {
     begin_kept("");
     int fd = memfd_create("membroker:segment", MFD_CLOEXEC);
@@ -225,7 +225,7 @@ static int stored(const char *name)
     return fd;
 }
 
-Test(restart, a_table_of_a_version_before_is_taken_over)
+Test(restart, a_table_of_an_earlier_version_is_taken_over)
 {
     begin_kept("");
     char *data;
@@ -246,7 +246,7 @@ Test(restart, a_table_of_a_version_before_is_taken_over)
     end_kept();
 }
 
-Test(restart, the_watchdog_is_answered_and_readiness_told)
+Test(restart, the_watchdog_is_answered_and_readiness_is_reported)
 {
     begin_kept("");
     WAIT_UNTIL(manager.alive >= 3);

@@ -27,7 +27,7 @@ static void begin_nested(void)
 
 /* ---- entering and leaving ---- */
 
-Test(scopes, entering_the_current_one_only_counts_and_another_nests)
+Test(scopes, entering_the_current_workspace_counts_and_another_one_nests)
 {
     begin_nested();
     cr_expect_null(mb_workspace_current());
@@ -57,7 +57,7 @@ Test(scopes, entering_the_current_one_only_counts_and_another_nests)
     end();
 }
 
-Test(scopes, alloc_is_in_the_current_workspace)
+Test(scopes, mb_alloc_uses_the_current_workspace)
 {
     begin_nested();
     cr_expect_null(mb_alloc(100));
@@ -243,7 +243,7 @@ Test(scopes, a_forked_child_can_not_use_its_parents)
 
 /* ---- references ---- */
 
-Test(scopes, references_know_what_became_of_their_memory)
+Test(scopes, references_report_the_state_of_their_memory)
 {
     begin_nested();
     ENTER(outer);
@@ -274,7 +274,7 @@ Test(scopes, references_know_what_became_of_their_memory)
     end();
 }
 
-Test(scopes, a_reference_into_a_circular_workspace_is_good_until_it_is_overwritten)
+Test(scopes, a_reference_into_a_circular_workspace_is_valid_until_overwritten)
 {
     begin_nested();
     mb_workspace_config config = default_config();
@@ -346,7 +346,7 @@ Test(scopes, leverage_copies_to_the_parent)
     end();
 }
 
-Test(scopes, leverage_to_a_named_one)
+Test(scopes, leverage_to_copies_to_a_named_workspace)
 {
     begin_nested();
     mb_ref to;

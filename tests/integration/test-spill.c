@@ -89,12 +89,12 @@ static void expect_blocks_beyond_are_noticed(const char *spill)
     fixture_stop(&fixture);
 }
 
-Test(spill, blocks_beyond_the_end_of_a_file_are_noticed_and_taken_back)
+Test(spill, blocks_beyond_the_end_of_a_file_are_noticed_and_freed)
 {
     expect_blocks_beyond_are_noticed(NULL);
 }
 
-Test(spill, blocks_beyond_the_end_are_noticed_on_tmpfs_too)
+Test(spill, blocks_beyond_the_end_are_noticed_on_tmpfs)
 {
     char directory[] = "/dev/shm/membroker-spill-XXXXXX";
     cr_assert(mkdtemp(directory));
@@ -110,7 +110,7 @@ static bool lists_extents(int fd)
 }
 
 /* As many blocks as the file is long, and not where they should be. */
-Test(spill, blocks_beyond_the_end_are_noticed_though_a_hole_makes_up_for_them)
+Test(spill, blocks_beyond_the_end_are_noticed_even_if_a_hole_compensates)
 {
     int segment;
     const struct request renew = {.id = 900, .kind = REQUEST_RENEW};
@@ -131,7 +131,7 @@ Test(spill, blocks_beyond_the_end_are_noticed_though_a_hole_makes_up_for_them)
     fixture_stop(&fixture);
 }
 
-Test(spill, blocks_beyond_the_end_of_a_named_file_go_and_its_bytes_stay)
+Test(spill, blocks_beyond_the_end_of_a_named_file_are_freed_and_its_bytes_stay)
 {
     char directory[] = "/tmp/membroker-named-XXXXXX", settings[128], path[128];
     int segment;
@@ -169,7 +169,7 @@ Test(spill, a_borrower_can_not_give_a_file_a_name)
     fixture_stop(&fixture);
 }
 
-Test(spill, a_directory_that_was_deleted_and_made_again_is_used)
+Test(spill, a_directory_that_was_deleted_and_created_again_is_used)
 {
     int segment;
     fixture_start(&fixture, "");

@@ -50,7 +50,7 @@ static void lock_path(const struct fixture *fixture, char *path, size_t size)
     (void)snprintf(path, size, "%s.lock", fixture->socket);
 }
 
-Test(starting, another_users_lock_on_the_directory_keeps_nobody_from_starting)
+Test(starting, another_users_lock_on_the_directory_does_not_prevent_a_start)
 {
     struct fixture fixture;
     char path[128];
@@ -68,7 +68,7 @@ Test(starting, another_users_lock_on_the_directory_keeps_nobody_from_starting)
     end_child(stranger);
 }
 
-Test(starting, what_a_killed_daemon_left_of_its_lock_is_taken_over)
+Test(starting, the_lock_file_of_a_killed_daemon_is_taken_over)
 {
     struct fixture fixture;
     char path[128];

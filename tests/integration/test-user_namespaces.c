@@ -167,7 +167,7 @@ Test(user_namespaces, the_owner_is_charged_for_sessions)
     fixture_stop(&fixture);
 }
 
-Test(user_namespaces, sessions_show_who_is_charged)
+Test(user_namespaces, sessions_show_the_charged_user)
 {
     struct fixture fixture;
     struct request list = {.kind = REQUEST_LIST, .list = {.what = LIST_SESSIONS}};
@@ -206,7 +206,7 @@ static bool give_range(const char *line)
     return is_there;
 }
 
-Test(user_namespaces, subordinate_ids_are_charged_to_whom_they_were_given)
+Test(user_namespaces, subordinate_ids_are_charged_to_the_user_they_were_given_to)
 {
     struct fixture fixture;
     char line[64];
@@ -257,7 +257,7 @@ static int take_as_second(const struct fixture *fixture)
     return take_as(fixture, RANGE + 2);
 }
 
-Test(user_namespaces, subordinate_ids_are_charged_to_their_owner_outside_of_a_namespace_too)
+Test(user_namespaces, subordinate_ids_are_charged_to_their_owner_outside_of_a_namespace)
 {
     struct fixture fixture;
     char line[64];

@@ -61,7 +61,7 @@ static uint64_t waiting(void)
     return fixture_status(&fixture).waiting;
 }
 
-Test(waiting, who_waits_is_served_when_another_releases)
+Test(waiting, a_waiting_request_is_served_when_another_client_releases)
 {
     begin(LIMITS);
     struct waiter waiter;
@@ -94,7 +94,7 @@ Test(waiting, a_wait_ends_at_its_deadline_and_says_how_long_it_was)
     end();
 }
 
-Test(waiting, a_wait_may_be_longer_than_a_calls_timeout)
+Test(waiting, a_wait_may_exceed_the_calls_timeout)
 {
     begin(LIMITS);
     struct waiter waiter;
@@ -144,7 +144,7 @@ static int wait_long(const struct fixture *of)
     return mb_acquire(child, 60 * MIB, &options, &lease) == 0;
 }
 
-Test(waiting, whoever_is_killed_does_not_stand_in_the_way)
+Test(waiting, a_killed_client_does_not_block_the_queue)
 {
     begin(LIMITS);
     struct waiter waiter;
@@ -192,7 +192,7 @@ static mb_client *connect_caching(void)
     return caching;
 }
 
-Test(waiting, a_librarys_reserve_is_given_back_before_anybody_is_refused)
+Test(waiting, memory_that_the_library_keeps_is_released_before_a_refusal)
 {
     begin(LIMITS "[queue]\ntrim_time = 5s\n");
     mb_client *caching = connect_caching();
@@ -208,7 +208,7 @@ Test(waiting, a_librarys_reserve_is_given_back_before_anybody_is_refused)
     end();
 }
 
-Test(waiting, a_trim_time_of_0_asks_nobody)
+Test(waiting, with_a_trim_time_of_0_no_client_is_asked)
 {
     begin(LIMITS "[queue]\ntrim_time = 0\n");
     mb_client *caching = connect_caching();
@@ -236,7 +236,7 @@ static void on_trim(const mb_event *event, void *user_data)
 }
 
 /* The library gives back what it holds itself, before the program is asked and after. */
-Test(waiting, the_program_is_asked_and_what_it_let_go_is_given_back)
+Test(waiting, the_program_is_asked_and_what_it_frees_is_released)
 {
     begin(LIMITS "[queue]\ntrim_time = 5s\n");
     static atomic_int asked;
@@ -256,7 +256,7 @@ Test(waiting, the_program_is_asked_and_what_it_let_go_is_given_back)
     end();
 }
 
-Test(waiting, a_wish_to_trim_that_comes_during_the_goodbye_harms_nobody)
+Test(waiting, a_trim_event_during_a_disconnect_does_no_harm)
 {
     begin(LIMITS "[queue]\ntrim_time = 5s\n");
     mb_client *leaving = fixture_connect(&fixture, MB_CLIENT_NO_THREAD);
@@ -279,7 +279,7 @@ static bool cycle_once(mb_workspace *workspace)
     return false;
 }
 
-Test(waiting, a_workspace_that_nobody_enters_is_given_back)
+Test(waiting, the_arena_of_an_idle_workspace_is_released)
 {
     begin(LIMITS);
     mb_client *other = fixture_connect(&fixture, 0);
@@ -309,7 +309,7 @@ Test(waiting, a_workspace_that_nobody_enters_is_given_back)
     end();
 }
 
-Test(waiting, a_workspace_of_a_thread_that_sleeps_is_given_back_and_goes_on_later)
+Test(waiting, the_arena_of_a_sleeping_thread_is_released_and_leased_again)
 {
     begin(LIMITS);
     mb_client *other = fixture_connect(&fixture, 0);
@@ -365,7 +365,7 @@ Test(waiting, an_arena_that_is_entered_or_whose_lease_was_asked_for_stays)
 
 /* ---- files ---- */
 
-Test(waiting, auto_goes_to_a_file_when_ram_is_short_and_says_so)
+Test(waiting, auto_goes_to_a_file_if_ram_is_short_and_says_so)
 {
     begin(LIMITS);
     mb_lease *first = take(client, 60 * MIB), *second;
@@ -405,7 +405,7 @@ static mb_client *connect_as(const char *name, void (*on_event)(const mb_event *
     return named;
 }
 
-Test(waiting, a_lease_of_lower_priority_is_taken_after_its_holder_was_told)
+Test(waiting, a_lease_of_lower_priority_is_revoked_after_its_holder_was_told)
 {
     begin(LIMITS "[queue]\nrevoke_for_priority = yes\nrevoke_grace = 300ms\n"
                  "[class urgent]\nclients = urgent-*\npriority = 10\n");
@@ -437,7 +437,7 @@ static void on_sparing(const mb_event *event, void *user_data)
     }
 }
 
-Test(waiting, a_lease_that_is_not_needed_after_all_is_spared_and_its_holder_told)
+Test(waiting, a_lease_that_is_not_needed_is_spared_and_its_holder_is_told)
 {
     begin(LIMITS "[queue]\nrevoke_for_priority = yes\nrevoke_grace = 5s\n"
                  "[class urgent]\nclients = urgent-*\npriority = 10\n");
@@ -474,7 +474,7 @@ static mb_lease *take_soon(mb_client *of, uint64_t bytes)
     return lease;
 }
 
-Test(waiting, limits_of_a_class_hold_and_another_configuration_moves_them)
+Test(waiting, limits_of_a_class_hold_and_a_reload_changes_them)
 {
     const char *before = LIMITS "[class batch]\nclients = batch\nmax_physical_bytes = 8M\nmax_leases = 2\n";
     begin(before);

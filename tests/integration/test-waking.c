@@ -92,7 +92,7 @@ static void renew(int fd)
     cr_assert(fixture_exchange(fd, &request, &reply, NULL) && reply.kind == REPLY_RENEWED);
 }
 
-Test(waking, thousands_of_leases_that_expire_together_wake_who_waits)
+Test(waking, thousands_of_leases_that_expire_together_serve_a_waiting_request)
 {
     enum { HOLDERS = 15, LEASES = 1000, TTL_MS = 5000 };
     int holders[HOLDERS];

@@ -67,18 +67,18 @@ static void expect_made_by_the_next(mb_location location)
     stop();
 }
 
-Test(worker_deaths, ram_is_made_by_the_next_worker)
+Test(worker_deaths, the_next_worker_creates_ram)
 {
     expect_made_by_the_next(MB_LOCATION_RAM);
 }
 
-Test(worker_deaths, a_spill_file_is_made_by_the_next_worker)
+Test(worker_deaths, the_next_worker_creates_a_spill_file)
 {
     expect_made_by_the_next(MB_LOCATION_MMAP);
 }
 
 /* It may be the request that kills them. */
-Test(worker_deaths, a_second_death_is_told_as_one)
+Test(worker_deaths, a_second_death_is_reported)
 {
     start();
     mb_client *client = fixture_connect(&fixture, 0);
@@ -92,7 +92,7 @@ Test(worker_deaths, a_second_death_is_told_as_one)
     stop();
 }
 
-Test(worker_deaths, a_named_file_is_not_made_again_and_can_be_asked_for_again)
+Test(worker_deaths, a_named_file_is_not_created_again_and_can_be_requested_again)
 {
     char path[128];
     start();
@@ -108,7 +108,7 @@ Test(worker_deaths, a_named_file_is_not_made_again_and_can_be_asked_for_again)
 }
 
 /* Were it not, the file would be granted as a new one. */
-Test(worker_deaths, a_named_file_is_measured_by_the_next_worker)
+Test(worker_deaths, the_next_worker_measures_a_named_file)
 {
     enum { LENGTH = 3 << 20 };
     char path[128];

@@ -28,7 +28,7 @@ static mb_workspace *open_workspace(mb_client *client, uint64_t bytes, mb_locati
     return workspace;
 }
 
-Test(workspace, allocations_are_aligned_adjacent_and_start_anew_each_cycle)
+Test(workspace, allocations_are_aligned_adjacent_and_restart_each_cycle)
 {
     struct fixture fixture;
     fixture_start(&fixture, "");
@@ -225,7 +225,7 @@ Test(workspace, a_broken_connection_is_resumed_and_no_lease_is_lost)
     fixture_stop(&fixture);
 }
 
-Test(workspace, what_is_released_while_disconnected_is_given_back_afterwards)
+Test(workspace, leases_released_while_disconnected_are_given_back_afterwards)
 {
     struct fixture fixture;
     mb_lease *lease, *kept;

@@ -69,7 +69,7 @@ Test(codec_fields, hello)
     cr_expect_arr_eq(back->token.bytes, sent->token.bytes, sizeof sent->token.bytes);
 }
 
-Test(codec_fields, what_a_hello_does_not_say)
+Test(codec_fields, a_hello_with_absent_fields)
 {
     struct request request = {.kind = REQUEST_HELLO};
     struct hello_request *sent = &request.hello;
@@ -166,7 +166,7 @@ Test(codec_fields, renew)
     cr_expect_eq(request_back(&request).renew.use_count, 0);
 }
 
-Test(codec_fields, requests_of_one_number)
+Test(codec_fields, requests_with_a_single_number)
 {
     struct request request = {.kind = REQUEST_RELEASE, .release_lease = 11};
     cr_expect_eq(request_back(&request).release_lease, 11);
@@ -201,7 +201,7 @@ static void expect_fault(struct request request, const char *word)
     cr_expect_eq(back.kind, request.kind);
 }
 
-Test(codec_fields, values_beyond_their_range_are_faults)
+Test(codec_fields, values_out_of_range_are_invalid)
 {
     struct request acquire = {.kind = REQUEST_ACQUIRE, .acquire = {.numa_node = -1}};
     struct request list = {.kind = REQUEST_LIST, .list = {(enum list_what)(LIST_QUEUE + 1), 0}};
@@ -236,7 +236,7 @@ static int decode_bytes(const char *bytes, size_t size, const char **ret_fault)
     return codec_decode_request((const uint8_t *)bytes, size, &arena, &back, ret_fault);
 }
 
-Test(codec_fields, a_node_too_large_and_a_token_too_short_are_faults)
+Test(codec_fields, too_large_a_node_and_too_short_a_token_are_invalid)
 {
     const char *fault = "";
     static const char node[] = "\x1a\x06\x30\x80\x80\x80\x80\x08"; /* acquire {numa_node: 2^31} */
@@ -251,7 +251,7 @@ Test(codec_fields, a_node_too_large_and_a_token_too_short_are_faults)
     cr_expect(strstr(fault, "token"));
 }
 
-Test(codec_fields, more_uses_than_may_be_are_a_fault)
+Test(codec_fields, too_many_uses_are_invalid)
 {
     static struct lease_use use[MESSAGE_USE_MAX + 1];
     struct request back, request = {.id = 1, .kind = REQUEST_RENEW, .renew = {use, MESSAGE_USE_MAX + 1}};
@@ -262,7 +262,7 @@ Test(codec_fields, more_uses_than_may_be_are_a_fault)
 
 /* ---- what does not fit ---- */
 
-Test(codec_fields, what_is_longer_than_a_message_or_the_arena_is_not_encoded)
+Test(codec_fields, a_message_that_is_too_long_is_not_encoded)
 {
     static struct lease_use use[40000];
     static struct lease_entry leases[3000];
@@ -322,7 +322,7 @@ static int decode_many(uint8_t field, uint8_t entry, size_t count)
 }
 
 /* Empty entries are small on the wire, and not in memory. */
-Test(codec_fields, what_takes_more_than_the_arena_is_not_decoded)
+Test(codec_fields, a_message_that_exceeds_the_arena_is_not_decoded)
 {
     for (uint8_t entry = 1; entry <= 4; entry++) {
         if (entry != 3) {

@@ -25,7 +25,7 @@ static enum limit_kind kind_of(char *name, bool has_kind, int kind)
     return read.error.refusal.limit_kind;
 }
 
-Test(codec_limits, the_kind_counts_if_it_is_known_and_else_the_name)
+Test(codec_limits, the_kind_decides_if_it_is_known_otherwise_the_name)
 {
     static char leases[] = "max_leases", strange[] = "max_moons";
     cr_expect_eq(kind_of(leases, true, LIMIT_KIND_BYTES), LIMIT_KIND_BYTES);

@@ -44,7 +44,7 @@ static void expect_same_times(const struct lease_times *back, const struct lease
     SAME(reconnect_grace_ms);
 }
 
-Test(codec_replies, what_every_reply_has)
+Test(codec_replies, common_fields)
 {
     struct reply reply = {.is_answer = true, .reply_to = 4, .descriptors = 5, .kind = REPLY_DONE};
     struct reply answer = reply_back(&reply);
@@ -470,7 +470,7 @@ static int decode_bytes(const char *bytes, size_t size, struct reply *ret)
     return codec_decode_reply((const uint8_t *)bytes, size, &arena, ret);
 }
 
-Test(codec_replies, what_is_absent_or_of_a_wrong_length)
+Test(codec_replies, absent_fields_and_fields_of_a_wrong_length)
 {
     struct reply back;
     static const char no_limits[] = "\x22\x02\x08\x01";          /* welcome {protocol: 1} */

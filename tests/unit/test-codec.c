@@ -68,7 +68,7 @@ Test(codec, an_acquire_keeps_every_field)
     cr_expect_eq(request_there_and_back(&request).acquire.numa_node, -1);
 }
 
-Test(codec, a_hello_tells_said_from_unsaid)
+Test(codec, a_hello_distinguishes_set_fields_from_absent_ones)
 {
     struct request request = {.id = 1, .kind = REQUEST_HELLO};
     request.hello = (struct hello_request){.protocol_min = 1,
@@ -88,7 +88,7 @@ Test(codec, a_hello_tells_said_from_unsaid)
     cr_expect_eq(back.protocol_max, 3);
 }
 
-Test(codec, every_request_comes_back_as_its_own_kind)
+Test(codec, every_request_is_decoded_as_its_own_kind)
 {
     for (int kind = REQUEST_ACQUIRE; kind < REQUEST_KINDS; kind++) {
         struct request request = {.id = 7, .kind = (enum request_kind)kind};
@@ -110,7 +110,7 @@ Test(codec, the_largest_renewal_fits_and_a_larger_does_not)
     cr_expect_eq(back.use[MESSAGE_USE_MAX - 1].lease, use[MESSAGE_USE_MAX - 1].lease);
 }
 
-Test(codec, every_reply_comes_back_as_its_own_kind)
+Test(codec, every_reply_is_decoded_as_its_own_kind)
 {
     for (int kind = REPLY_ERROR; kind < REPLY_KINDS; kind++) {
         struct reply reply = {.is_answer = kind % 2, .reply_to = kind % 2 ? 77 : 0, .kind = (enum reply_kind)kind};
@@ -125,7 +125,7 @@ Test(codec, every_reply_comes_back_as_its_own_kind)
     }
 }
 
-Test(codec, a_refusal_keeps_its_figures_and_holders)
+Test(codec, a_refusal_keeps_its_numbers_and_holders)
 {
     struct reply reply = {.is_answer = true, .reply_to = 1, .kind = REPLY_ERROR};
     reply.error = (struct error_reply){.code = ERROR_LIMIT, .sentence = "no", .system_errno = 28};
@@ -155,7 +155,7 @@ Test(codec, a_refusal_keeps_its_figures_and_holders)
     cr_expect_eq(back.refusal.holders[0].bytes, 4);
 }
 
-Test(codec, the_queue_and_its_reasons_come_through_full_pages)
+Test(codec, full_pages_of_the_queue_and_its_reasons_are_decoded)
 {
     static struct queue_entry queue[MESSAGE_QUEUE_MAX];
     static struct why_entry why[MESSAGE_WHY_MAX];
@@ -219,7 +219,7 @@ Test(codec, a_full_page_of_the_longest_names_fits_a_message)
     cr_expect(back.more);
 }
 
-Test(codec, an_empty_difference_of_an_audit_is_one)
+Test(codec, an_empty_difference_of_an_audit_counts)
 {
     static const char *const differences[] = {"", "segment 2 is gone"};
     struct reply reply = {.is_answer = true, .reply_to = 1, .kind = REPLY_AUDIT};
@@ -257,7 +257,7 @@ Test(codec, a_message_cut_at_any_byte_is_an_error_or_a_shorter_message)
     cr_expect_gt(refused, size / 2);
 }
 
-Test(codec, random_bytes_never_do_harm)
+Test(codec, random_bytes_do_no_harm)
 {
     unsigned seed = 1;
     for (int round = 0; round < 20000; round++) {
@@ -275,7 +275,7 @@ Test(codec, random_bytes_never_do_harm)
     }
 }
 
-Test(codec, a_message_that_would_need_more_than_the_arena_is_refused)
+Test(codec, a_message_that_needs_more_than_the_arena_is_refused)
 {
     /* 32,000 empty uses in a renewal: two bytes each on the wire, dozens in memory */
     static uint8_t bomb[64010];
@@ -309,7 +309,7 @@ Test(codec, names_are_checked)
     }
 }
 
-Test(codec, characters_that_do_not_show_are_in_no_name)
+Test(codec, invisible_characters_are_not_allowed_in_names)
 {
     static const struct {
         const char *what, *name;
@@ -339,7 +339,7 @@ static const uint8_t *payload_with_nul(int bytes, size_t *ret_size)
     return payload_of(bytes, ret_size);
 }
 
-Test(codec, a_nul_inside_a_text_is_a_fault_of_the_request)
+Test(codec, a_nul_inside_a_text_makes_the_request_invalid)
 {
     struct request requests[] = {{.id = 7, .kind = REQUEST_ACQUIRE, .acquire = {.bytes = 1, .file = "oneXtwo"}},
                                  {.id = 7, .kind = REQUEST_ACQUIRE, .acquire = {.bytes = 1, .name = "oneX"}},
@@ -355,7 +355,7 @@ Test(codec, a_nul_inside_a_text_is_a_fault_of_the_request)
     }
 }
 
-Test(codec, a_reply_with_a_nul_inside_a_text_is_none)
+Test(codec, a_reply_with_a_nul_inside_a_text_is_rejected)
 {
     const struct session_entry session = {.session = 1, .name = "oneXtwo"};
     struct reply replies[] = {{.kind = REPLY_ERROR, .error = {.code = ERROR_LIMIT, .sentence = "what X"}},
@@ -368,7 +368,7 @@ Test(codec, a_reply_with_a_nul_inside_a_text_is_none)
     }
 }
 
-Test(codec, a_token_may_have_any_byte)
+Test(codec, a_token_may_contain_any_byte)
 {
     struct request request = {.id = 1, .kind = REQUEST_HELLO, .hello = {.resume = true, .session = 2}};
     cr_expect_eq(request_there_and_back(&request).hello.token.bytes[3], 0);

@@ -110,7 +110,7 @@ Test(config, values_percentages_and_switched_off_limits)
     config_free(config);
 }
 
-Test(config, a_user_may_let_a_quarter_of_all_wait_unless_it_says_otherwise)
+Test(config, by_default_a_user_may_have_a_quarter_of_all_waiting_requests)
 {
     write_config("[queue]\nmax_waiting = 9\n");
     struct config *config = load();
@@ -125,7 +125,7 @@ Test(config, a_user_may_let_a_quarter_of_all_wait_unless_it_says_otherwise)
     config_free(config);
 }
 
-Test(config, what_0_switches_off_may_be_0_and_comes_back_so)
+Test(config, settings_that_0_switches_off_accept_and_print_0)
 {
     char *text;
     size_t size;
@@ -227,7 +227,7 @@ Test(config, a_directory_without_room_for_files_is_an_error_in_a_check_as_well)
     }
 }
 
-Test(config, a_file_that_is_missing_is_told_with_what_to_do)
+Test(config, the_error_for_a_missing_file_says_what_to_do)
 {
     struct config_options options = {.file = "/nowhere/conf", .socket = "/run/test.sock", .host_total_bytes = GIB};
     struct config *config;
@@ -253,7 +253,7 @@ Test(config, a_drop_in_that_the_user_cannot_read_names_file_and_user)
     cr_assert(seteuid(getuid()) == 0);
 }
 
-Test(config, a_user_without_a_default_socket_is_told_which_variable_is_not_set)
+Test(config, the_error_for_a_missing_default_socket_names_the_variable)
 {
     struct config_options options = {.file = file, .host_total_bytes = GIB};
     struct config *config;
@@ -269,7 +269,7 @@ Test(config, a_user_without_a_default_socket_is_told_which_variable_is_not_set)
 }
 
 /* What a check passes a service must be able to use. */
-Test(config, a_check_looks_whether_directories_can_be_written)
+Test(config, a_check_tests_whether_directories_are_writable)
 {
     static const char *const lines[] = {"directory = /sys/membroker/spill", "files = /sys\ndirectory = /tmp"};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
@@ -287,7 +287,7 @@ Test(config, a_check_looks_whether_directories_can_be_written)
     }
 }
 
-Test(config, settings_of_a_socket_that_the_service_manager_makes_are_noted)
+Test(config, settings_of_a_socket_that_the_service_manager_creates_cause_a_note)
 {
     char *text;
     size_t size;
@@ -301,7 +301,7 @@ Test(config, settings_of_a_socket_that_the_service_manager_makes_are_noted)
     config_free(config);
 }
 
-Test(config, what_cannot_change_at_run_time_is_told)
+Test(config, settings_that_need_a_restart_are_reported)
 {
     char *text;
     size_t size;
@@ -318,7 +318,7 @@ Test(config, what_cannot_change_at_run_time_is_told)
     config_free(after);
 }
 
-Test(config, a_limit_beyond_the_host_is_warned_of)
+Test(config, a_limit_beyond_the_hosts_memory_causes_a_warning)
 {
     char *text;
     size_t size;
@@ -364,7 +364,7 @@ Test(config, sections_of_users_groups_and_classes)
     config_free(config);
 }
 
-Test(config, more_than_there_is_is_not_promised)
+Test(config, reserves_beyond_the_limits_are_rejected)
 {
     expect_error("[limits]\nmax_physical_bytes = 10G\n[class a]\nreserve_bytes = 6G\n[user root]\nreserve_bytes = 5G\n",
                  ":8: reserve_bytes: all reserves together are 11 GiB (11811160064 bytes)");
@@ -398,7 +398,7 @@ Test(config, errors_in_sections_name_file_line_and_key)
     expect_error("[pool]\nsizes = 1M 2Q\n", ":4: [pool] sizes");
 }
 
-Test(config, a_user_or_group_by_two_names_is_an_error_that_names_both)
+Test(config, two_sections_for_one_user_or_group_are_an_error_that_names_both)
 {
     char first[160];
     (void)snprintf(first, sizeof first, ":5: [user 0]: user 0 has a section already, [user root] in %s:3", file);
@@ -411,7 +411,7 @@ Test(config, a_user_or_group_by_two_names_is_an_error_that_names_both)
     config_free(config);
 }
 
-Test(config, a_key_comes_once_in_each_file)
+Test(config, a_key_may_appear_once_in_each_file)
 {
     expect_error("[user root]\nweight = 2\npriority = 1\nweight = 3\n",
                  ":6: [user root] weight: it was set before, in line 4; keep one of the two");
@@ -429,7 +429,7 @@ Test(config, a_section_without_a_key_counts)
     config_free(config);
 }
 
-Test(config, a_drop_in_goes_on_with_a_section)
+Test(config, a_drop_in_continues_a_section)
 {
     write_config("[class a]\nweight = 2\npriority = 3\nclients = x y\n");
     cr_assert(mkdir(drop_ins, 0755) == 0);

@@ -61,7 +61,7 @@ static void expect_value(const char *line, const char *value)
     cr_expect_str_eq(parts.value, value, "%s", line);
 }
 
-Test(config_text, comments_may_stand_behind_values)
+Test(config_text, comments_may_follow_values)
 {
     expect_value("key = 1G", "1G");
     expect_value("  key=1G\r\n", "1G");
@@ -87,7 +87,7 @@ static void expect_wrong(const char *line, const char *what)
     cr_assert(wrong && strstr(wrong, what), "%s: %s", line, wrong ? wrong : "accepted");
 }
 
-Test(config_text, lines_that_are_neither_are_told)
+Test(config_text, lines_that_are_neither_cause_an_error)
 {
     expect_wrong("[class x", "a ] is missing");
     expect_wrong("[class x # y", "a ] is missing");
@@ -157,7 +157,7 @@ static const char everything[] =
     "[class a #1]\nusers = root 99\ngroups = root\nclients = \"#x y\"\nmax_bytes = unlimited\nmax_sessions = 4\n"
     "reserve_bytes = 1M\npriority = 0\nweight = 2\ncharge = broker\nhuge = always\n";
 
-Test(config_text, what_is_printed_is_read_as_the_same)
+Test(config_text, the_printed_configuration_is_parsed_as_the_same)
 {
     struct config *config = load_good(everything);
     char *first = printed(config);
@@ -187,7 +187,7 @@ Test(config_text, what_is_printed_is_read_as_the_same)
     config_free(again);
 }
 
-Test(config_text, what_is_printed_can_be_read_by_people)
+Test(config_text, the_printed_configuration_is_readable)
 {
     static const char *const lines[] = {"\nmax_mapped_bytes = nothing\n",
                                         "\nmax_bytes = unlimited\n",
@@ -211,7 +211,7 @@ Test(config_text, what_is_printed_can_be_read_by_people)
 }
 
 /* A full file system is a limit of 0 bytes, which is not the 0 that switches a limit off. */
-Test(config_text, a_limit_of_no_bytes_comes_back_as_one)
+Test(config_text, a_limit_of_no_bytes_is_printed_as_one)
 {
     struct config *config = load_good("[limits]\nmax_physical_bytes = 1G\n");
     config->broker.limits.max_mapped_bytes = 0;
@@ -223,7 +223,7 @@ Test(config_text, a_limit_of_no_bytes_comes_back_as_one)
     config_free(config);
 }
 
-Test(config_text, counts_of_none_and_without_limit_come_back_as_such)
+Test(config_text, counts_of_nothing_and_unlimited_are_printed_as_such)
 {
     static const struct {
         const char *text;
@@ -260,13 +260,13 @@ static void expect_doubts(const char *text, size_t count, const char *what)
     config_free(config);
 }
 
-Test(config_text, a_class_without_members_is_warned_of)
+Test(config_text, a_class_without_members_causes_a_warning)
 {
     expect_doubts("[class a]\nweight = 2\n", 1, ":1: [class a] has no members");
     expect_doubts("[class default]\nweight = 2\n[class b]\nclients = b*\n[user *]\nmax_leases = 3\n", 0, "");
 }
 
-Test(config_text, limits_that_never_count_are_warned_of)
+Test(config_text, limits_without_effect_cause_a_warning)
 {
     expect_doubts("[limits]\nmax_bytes = 1G\nmax_physical_bytes = 2G\n", 1,
                   ":3: [limits] max_physical_bytes never counts: max_bytes is smaller");

@@ -55,7 +55,7 @@ Test(cycle_edges, a_remembered_size_fits_up_to_twice_what_is_needed_with_its_spa
     }
 }
 
-Test(cycle_edges, a_cycle_counts_what_is_allocated_in_it_and_nothing_before)
+Test(cycle_edges, a_cycle_counts_only_its_own_allocations)
 {
     struct cycle_rules rules = defaults();
     rules.initial_size = 4096;
@@ -86,7 +86,7 @@ Test(cycle_edges, a_block_that_ends_between_two_alignments_costs_the_next_cycle_
     cr_expect_eq(cycle.bytes, 16);
 }
 
-Test(cycle_edges, a_block_holds_as_much_as_it_has)
+Test(cycle_edges, a_block_holds_as_much_as_its_size)
 {
     struct cycle_rules rules = defaults();
     rules.circular = true;
@@ -112,7 +112,7 @@ Test(cycle_edges, a_block_holds_as_much_as_it_has)
     cr_expect_gt(tried, 10);
 }
 
-Test(cycle_edges, no_room_is_offered_where_an_address_would_not_be_aligned)
+Test(cycle_edges, allocations_are_never_misaligned)
 {
     struct cycle_rules rules = defaults();
     rules.circular = true;
@@ -159,7 +159,7 @@ Test(cycle_edges, a_ring_of_one_block_holds_a_block_wherever_the_last_cycle_ende
     cr_expect_eq(cycle_place(&cycle, 16, CYCLE_ALIGNMENT, &offset), CYCLE_PINNED, "1824 > 1816");
 }
 
-Test(cycle_edges, an_offset_is_never_above_the_size_nor_does_the_position_go_back)
+Test(cycle_edges, the_offset_never_exceeds_the_size_and_the_position_never_decreases)
 {
     struct cycle cycle = one_block();
     uint64_t offset, position = cycle_position(&cycle);
@@ -178,7 +178,7 @@ Test(cycle_edges, an_offset_is_never_above_the_size_nor_does_the_position_go_bac
 }
 
 /* A ring of two blocks can always split one over its end: it goes on where it is. */
-Test(cycle_edges, a_ring_of_two_blocks_goes_on_where_the_last_cycle_ended)
+Test(cycle_edges, a_ring_of_two_blocks_continues_where_the_last_cycle_ended)
 {
     struct cycle cycle = one_block();
     uint64_t offset;

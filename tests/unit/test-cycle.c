@@ -133,7 +133,7 @@ Test(cycle, over_time_sizes_from_the_largest_of_so_many_cycles)
     cr_expect_str_eq(fourth.places, "ISI", "320 + 96 > 395; 320 + 16 fits");
 }
 
-Test(cycle, over_time_without_a_number_waits_to_be_told)
+Test(cycle, over_time_without_a_number_waits_for_initialize)
 {
     struct cycle_rules rules = defaults();
     uint64_t size;
@@ -151,7 +151,7 @@ Test(cycle, over_time_without_a_number_waits_to_be_told)
     cr_expect_str_eq(RUN(&cycle, 1000).places, "I");
 }
 
-Test(cycle, over_time_that_saw_nothing_by_its_number_sizes_later)
+Test(cycle, over_time_without_allocations_sizes_later)
 {
     struct cycle_rules rules = defaults();
     rules.learning = CYCLE_LEARN_OVER_TIME;
@@ -272,7 +272,7 @@ Test(cycle, circular_blocks_have_the_published_sizes_and_offsets)
     cr_expect_eq(cycle.steps, 2, "cycle 9");
 }
 
-Test(cycle, circular_that_needs_more_pins_and_is_made_anew_two_full_turns_later)
+Test(cycle, a_circular_arena_that_is_too_small_pins_and_is_recreated_two_turns_later)
 {
     struct cycle cycle = begin(circular(3.0, CYCLE_SPILL_REALLOCATE));
     (void)RUN(&cycle, 2000, 2000);
@@ -304,7 +304,7 @@ Test(cycle, pinned_memory_is_freed_after_two_steps)
     cr_expect_eq(pinned.orders.free_before, step + 1);
 }
 
-Test(cycle, circular_without_blocks_turns_only_where_it_helps_and_never_over_its_own_cycle)
+Test(cycle, a_circular_arena_without_blocks_never_overwrites_its_own_cycle)
 {
     struct cycle_rules rules = circular(0, CYCLE_SPILL_EXTERNAL);
     rules.overallocate = false;
@@ -326,7 +326,7 @@ Test(cycle, circular_without_blocks_turns_only_where_it_helps_and_never_over_its
 
 /* ---- switches ---- */
 
-Test(cycle, toggled_off_is_neither_inside_nor_learned_and_ends_with_the_cycle)
+Test(cycle, toggled_off_allocations_are_outside_the_arena_and_not_learned)
 {
     struct cycle cycle = begin(defaults());
     (void)RUN(&cycle, 1000);
@@ -374,7 +374,7 @@ Test(cycle, a_refused_size_is_learned_and_overallocated_again)
     }
 }
 
-Test(cycle, alignments_are_kept_and_their_room_is_learned)
+Test(cycle, alignments_are_kept_and_their_padding_is_learned)
 {
     struct cycle cycle = begin(defaults());
     uint64_t offset;
@@ -418,7 +418,7 @@ Test(cycle, a_remembered_size_that_fits_serves_the_first_cycle_and_stays)
     cr_expect_eq(cycle.size, 1300, "what was learned once stays, as without it");
 }
 
-Test(cycle, a_remembered_size_that_is_too_small_is_learned_anew)
+Test(cycle, a_remembered_size_that_is_too_small_is_learned_again)
 {
     struct cycle cycle = begin(defaults());
     cycle_remembered(&cycle, 1300);
@@ -428,7 +428,7 @@ Test(cycle, a_remembered_size_that_is_too_small_is_learned_anew)
     cr_expect_eq(trace.orders.new_size, 2600);
 }
 
-Test(cycle, a_remembered_size_of_more_than_twice_the_need_is_learned_anew)
+Test(cycle, a_remembered_size_of_more_than_twice_the_need_is_learned_again)
 {
     struct cycle cycle = begin(defaults());
     cycle_remembered(&cycle, 10000);
@@ -438,7 +438,7 @@ Test(cycle, a_remembered_size_of_more_than_twice_the_need_is_learned_anew)
     cr_expect_lt(trace.orders.new_size, 1300);
 }
 
-Test(cycle, over_time_a_remembered_size_is_judged_when_the_cycles_have_passed)
+Test(cycle, over_time_checks_a_remembered_size_after_its_cycles)
 {
     struct cycle_rules rules = defaults();
     rules.learning = CYCLE_LEARN_OVER_TIME;

@@ -57,12 +57,12 @@ static void expect(uint64_t total, uint64_t available)
     cr_expect_eq(memory.available_bytes, available, "available %llu", (unsigned long long)memory.available_bytes);
 }
 
-Test(host, without_cgroups_it_is_the_machines)
+Test(host, without_cgroups_the_machines_memory_counts)
 {
     expect(1024 * MIB, 512 * MIB);
 }
 
-Test(host, a_version_2_limit_of_any_ancestor_counts)
+Test(host, a_cgroup_v2_limit_of_any_ancestor_counts)
 {
     put("/proc/self/cgroup", "0::/user/job\n");
     put("/proc/self/mountinfo", "30 20 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw\n");
@@ -73,7 +73,7 @@ Test(host, a_version_2_limit_of_any_ancestor_counts)
     expect(256 * MIB, (256 - 100 + 10) * MIB);
 }
 
-Test(host, a_version_1_limit_counts_and_no_limit_is_none)
+Test(host, a_cgroup_v1_limit_counts_and_its_maximum_means_no_limit)
 {
     put("/proc/self/cgroup", "4:memory:/job\n2:cpu:/\n0::/\n");
     put("/proc/self/mountinfo", "29 20 0:25 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n"

@@ -17,7 +17,7 @@ static uint32_t send_all(struct in_flight *in_flight, uint32_t has)
     return sent;
 }
 
-Test(in_flight, one_user_has_an_eighth_at_most)
+Test(in_flight, one_user_has_at_most_an_eighth)
 {
     struct in_flight in_flight;
     in_flight_init(&in_flight, 960);
@@ -27,7 +27,7 @@ Test(in_flight, one_user_has_an_eighth_at_most)
 }
 
 /* Users in turns, one descriptor each, until nobody may send more. */
-Test(in_flight, greedy_users_leave_as_much_as_each_takes_and_a_few_for_everybody)
+Test(in_flight, greedy_users_leave_a_share_and_a_few_descriptors_for_others)
 {
     enum { GREEDY = 9, MODEST = 30 };
     struct in_flight in_flight;
@@ -53,7 +53,7 @@ Test(in_flight, greedy_users_leave_as_much_as_each_takes_and_a_few_for_everybody
 }
 
 /* How many users that receive nothing fill what newcomers may have. */
-Test(in_flight, the_fuller_it_is_the_fewer_each_user_may_have)
+Test(in_flight, the_more_are_in_flight_the_fewer_each_user_may_have)
 {
     enum { USERS_LEAST = 170 };
     struct in_flight in_flight;
@@ -74,7 +74,7 @@ Test(in_flight, the_fuller_it_is_the_fewer_each_user_may_have)
 }
 
 /* However large a crowd that receives nothing is, of newcomers, who has received before sends. */
-Test(in_flight, readers_have_room_of_their_own_one_at_a_time)
+Test(in_flight, users_who_receive_have_room_of_their_own_one_at_a_time)
 {
     struct in_flight in_flight;
     in_flight_init(&in_flight, 960);
@@ -92,7 +92,7 @@ Test(in_flight, readers_have_room_of_their_own_one_at_a_time)
     cr_expect_eq(in_flight.total, 720);
 }
 
-Test(in_flight, it_is_short_when_a_user_with_few_can_send_none)
+Test(in_flight, descriptors_are_short_if_a_user_with_few_can_send_none)
 {
     struct in_flight in_flight;
     in_flight_init(&in_flight, 960);

@@ -38,7 +38,7 @@ static struct lane *take(struct lanes *lanes, struct work_queue *queue)
     return lane;
 }
 
-Test(lanes, users_take_turns_however_much_one_has_queued)
+Test(lanes, users_take_turns_even_if_one_has_queued_much)
 {
     struct lanes lanes;
     struct work_queue queue;
@@ -60,7 +60,7 @@ Test(lanes, users_take_turns_however_much_one_has_queued)
     lanes_deinit(&lanes);
 }
 
-Test(lanes, small_jobs_go_together_and_a_large_one_alone)
+Test(lanes, small_jobs_are_sent_together_and_a_large_one_alone)
 {
     struct lanes lanes;
     struct work_queue queue;
@@ -106,7 +106,7 @@ Test(lanes, work_that_was_put_back_is_first_again_and_in_order)
     lanes_deinit(&lanes);
 }
 
-Test(lanes, a_user_with_slow_work_waits_for_itself_alone)
+Test(lanes, slow_work_of_a_user_delays_only_that_user)
 {
     struct lanes lanes;
     struct work_queue queue;
@@ -133,7 +133,7 @@ Test(lanes, a_user_with_slow_work_waits_for_itself_alone)
 }
 
 /* Whatever they all do, there is room for a user who has nothing slow. */
-Test(lanes, the_more_is_slow_the_less_of_it_may_be_one_users)
+Test(lanes, the_more_work_is_slow_the_fewer_workers_one_user_may_occupy)
 {
     struct lanes lanes;
     struct work_queue queue;
@@ -154,7 +154,7 @@ Test(lanes, the_more_is_slow_the_less_of_it_may_be_one_users)
     lanes_deinit(&lanes);
 }
 
-Test(lanes, too_many_looks_are_not_queued)
+Test(lanes, excess_checks_are_not_queued)
 {
     struct lanes lanes;
     lanes_init(&lanes);
@@ -193,7 +193,7 @@ Test(lanes, two_users_leave_workers_for_others_named_files)
 }
 
 /* Whoever can list the directory may hold its lock: that is no fault of those who wait for it. */
-Test(lanes, named_files_that_wait_for_their_directory_hold_up_nothing_else)
+Test(lanes, named_files_that_wait_for_their_directory_delay_nothing_else)
 {
     struct lanes lanes;
     struct work_queue queue;

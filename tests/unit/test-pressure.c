@@ -40,7 +40,7 @@ Test(pressure_meter, a_total_that_stands_still_is_no_pressure)
     cr_expect(pressure_is_confirmed(&meter, file));
 }
 
-Test(pressure_meter, what_was_lost_long_ago_does_not_count)
+Test(pressure_meter, time_lost_long_ago_does_not_count)
 {
     struct pressure_meter meter = pressure_meter(PRESSURE_SOME, 20);
     for (unsigned second = 0; second < 10; second++) {
@@ -52,7 +52,7 @@ Test(pressure_meter, what_was_lost_long_ago_does_not_count)
     cr_expect(pressure_is_confirmed(&meter, file));
 }
 
-Test(pressure_meter, a_file_that_tells_no_total_is_believed)
+Test(pressure_meter, a_notification_of_a_file_without_a_total_is_believed)
 {
     struct pressure_meter meter = pressure_meter(PRESSURE_SOME, 20);
     pressure_sample(&meter, file);

@@ -75,7 +75,7 @@ static void expect_content(const char *content)
 
 TestSuite(replace_file, .init = begin, .fini = end);
 
-Test(replace_file, the_directory_is_made_and_short_writes_go_on)
+Test(replace_file, the_directory_is_created_and_short_writes_continue)
 {
     is_short = true;
     cr_assert_eq(replace_file(path, "0123456789", 10), 0);
@@ -89,7 +89,7 @@ Test(replace_file, the_directory_is_made_and_short_writes_go_on)
     expect_content("");
 }
 
-Test(replace_file, what_fails_leaves_the_old_one_and_nothing_beside_it)
+Test(replace_file, a_failure_leaves_the_old_file_and_no_other)
 {
     static const int failures[] = {ENOSPC, EIO, EDQUOT};
     cr_assert_eq(replace_file(path, "old", 3), 0);
@@ -105,7 +105,7 @@ Test(replace_file, what_fails_leaves_the_old_one_and_nothing_beside_it)
 }
 
 /* As ~/.local/state in a home that is new. */
-Test(replace_file, directories_that_are_missing_are_made)
+Test(replace_file, missing_directories_are_created)
 {
     char file[96], upper[96], lower[96];
     (void)snprintf(upper, sizeof upper, "%s/below/a", directory);

@@ -6,7 +6,7 @@
 
 #define MS UINT64_C(1000000)
 
-Test(service_clock, sleeping_as_planned_is_not_being_away)
+Test(service_clock, sleeping_as_planned_does_not_count_as_stopped)
 {
     struct service_clock clock = {0};
     service_clock_sleep(&clock, 1000 * MS, 250);
@@ -27,7 +27,7 @@ Test(service_clock, waking_late_moves_the_clock_back_by_the_lateness)
     cr_expect_eq(service_clock_time(&clock, 6250 * MS), 1250 * MS, "as if it had woken in time");
 }
 
-Test(service_clock, being_stuck_in_its_own_work_counts_too)
+Test(service_clock, being_stuck_in_its_own_work_counts_as_stopped)
 {
     struct service_clock clock = {0};
     service_clock_sleep(&clock, 1000 * MS, 0);
@@ -38,7 +38,7 @@ Test(service_clock, being_stuck_in_its_own_work_counts_too)
     cr_expect_eq(clock.away, 2000 * MS, "and once");
 }
 
-Test(service_clock, sleeping_for_ever_is_never_late)
+Test(service_clock, sleeping_forever_is_never_late)
 {
     struct service_clock clock = {0};
     service_clock_sleep(&clock, 1000 * MS, -1);

@@ -24,7 +24,7 @@ static int error(const char *text, uint64_t whole)
     return result;
 }
 
-Test(size, texts_are_read)
+Test(size, texts_are_parsed)
 {
     cr_expect_eq(size("0", 0), 0);
     cr_expect_eq(size("12345", 0), 12345);
@@ -72,7 +72,7 @@ Test(size, sums_and_products_stop_at_the_top_and_differences_at_0)
     cr_expect(size_min(3, 5) == 3 && size_min(5, 3) == 3);
 }
 
-Test(size, nonsense_is_refused)
+Test(size, invalid_texts_are_refused)
 {
     static const char *const bad[] = {"",    " ",    "G",   "-1", "+1",  "1.5G",       "1X",
                                       "1 2", "0x10", "1GG", "%",  "1e3", "unlimitedly"};
@@ -106,7 +106,7 @@ Test(size, texts_are_written)
     cr_expect_str_eq(duration_to_text(UINT64_MAX, text), "213503982334d 14h");
 }
 
-Test(size, exact_texts_are_read_back_as_the_same)
+Test(size, exact_texts_are_parsed_as_the_same_value)
 {
     static const struct {
         uint64_t value;

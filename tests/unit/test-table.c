@@ -42,7 +42,7 @@ static void expect_free_records(struct table *table)
     }
 }
 
-Test(table, one_that_was_cut_behind_its_header_grows_again)
+Test(table, a_table_that_was_cut_after_its_header_grows_again)
 {
     struct table table;
     cr_assert(table_create(&table) == 0);
@@ -52,7 +52,7 @@ Test(table, one_that_was_cut_behind_its_header_grows_again)
     table_close(&table);
 }
 
-Test(table, a_part_of_a_record_is_none_once_the_table_grows)
+Test(table, a_partial_record_is_ignored_when_the_table_grows)
 {
     struct kept_session session = {.id = 3, .name = "cut"};
     struct table table;
@@ -81,7 +81,7 @@ static struct kept_session kept_again(struct table *table)
     return session;
 }
 
-Test(table, who_is_charged_is_kept)
+Test(table, the_charged_user_is_saved)
 {
     const struct kept_session session = {.id = 3, .identity = {.uid = 500001, .has_owner = true, .owner = 4001}};
     struct table table;

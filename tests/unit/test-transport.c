@@ -14,7 +14,7 @@
 TestSuite(frame);
 TestSuite(transport);
 
-Test(frame, a_length_is_that_of_what_follows)
+Test(frame, the_length_is_that_of_the_payload)
 {
     static uint8_t packet[FRAME_BYTES_MAX + 1];
     const uint8_t *payload;
@@ -70,14 +70,14 @@ static void send_descriptors(const int *fds, size_t count)
     cr_assert_eq(sendmsg(ends[0], &message, 0), 1);
 }
 
-Test(transport, refusing_descriptors_is_no_error_whatever_failed_before, .init = begin)
+Test(transport, refusing_descriptors_is_no_error_after_an_earlier_failure, .init = begin)
 {
     errno = EIO;
     int result = transport_refuse_descriptors(ends[0]);
     cr_expect_eq(result, transport_refuses_descriptors(ends[0]) ? 0 : -ENOPROTOOPT, "%d", result);
 }
 
-Test(transport, a_packet_comes_whole, .init = begin)
+Test(transport, a_packet_arrives_complete, .init = begin)
 {
     struct packet_descriptors descriptors = {.count = 9};
     cr_expect_eq(transport_receive(ends[1], packet, sizeof packet, &descriptors, false), -EAGAIN);
@@ -95,7 +95,7 @@ Test(transport, a_packet_comes_whole, .init = begin)
     cr_expect_not(transport_has_ended(ends[1]));
 }
 
-Test(transport, a_descriptor_travels_and_is_close_on_exec, .init = begin)
+Test(transport, a_received_descriptor_is_close_on_exec, .init = begin)
 {
     struct packet_descriptors descriptors;
     int before = open_descriptors();
@@ -107,7 +107,7 @@ Test(transport, a_descriptor_travels_and_is_close_on_exec, .init = begin)
     (void)close(descriptors.fd[0]);
 }
 
-Test(transport, descriptors_that_nobody_expects_are_closed, .init = begin)
+Test(transport, unexpected_descriptors_are_closed, .init = begin)
 {
     struct packet_descriptors descriptors;
     int before = open_descriptors();
@@ -132,7 +132,7 @@ Test(transport, descriptors_that_nobody_expects_are_closed, .init = begin)
     cr_expect_eq(open_descriptors(), before);
 }
 
-Test(transport, a_full_socket_says_so, .init = begin)
+Test(transport, a_full_socket_is_reported, .init = begin)
 {
     static char large[4096];
     int result = 0;
@@ -145,7 +145,7 @@ Test(transport, a_full_socket_says_so, .init = begin)
     cr_expect_eq(transport_unread(-1), 0);
 }
 
-Test(transport, an_end_is_told_from_an_empty_packet, .init = begin)
+Test(transport, end_of_file_is_distinguished_from_an_empty_packet, .init = begin)
 {
     (void)close(ends[0]);
     errno = EINTR; /* of some call before */
@@ -163,7 +163,7 @@ static void *answer_late(void *nothing)
     return NULL;
 }
 
-Test(transport, who_waits_gets_what_comes_later, .init = begin)
+Test(transport, a_waiting_reader_gets_a_later_packet, .init = begin)
 {
     pthread_t thread;
     cr_assert_eq(pthread_create(&thread, NULL, answer_late, NULL), 0);

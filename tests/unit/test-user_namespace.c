@@ -77,7 +77,7 @@ Test(user_namespace, a_process_of_our_own_has_no_owner)
     cr_expect_eq(user_namespace_owner(pidfd, &owner), -ESRCH, "it has ended");
 }
 
-Test(user_namespace, the_outermost_one_counts)
+Test(user_namespace, the_outermost_namespace_counts)
 {
     uint32_t owner = 7;
     pid_t child = start(true);
@@ -90,7 +90,7 @@ Test(user_namespace, the_outermost_one_counts)
     end(child);
 }
 
-Test(user_namespace, by_proc_it_is_the_same_one)
+Test(user_namespace, the_owner_is_the_same_through_proc)
 {
     struct stat a, b;
     pid_t child = start(true);

@@ -62,7 +62,7 @@ static void expect_reached(const struct tally *tally)
     cr_assert(tally->valid > 0 && tally->leaked > 0 && tally->outdated > 0);
 }
 
-Test(workspace_model, random_lives_are_as_the_model_says)
+Test(workspace_model, random_programs_agree_with_the_model)
 {
     struct fixture fixture;
     struct tally tally = {0};

@@ -25,7 +25,7 @@ Test(access, without_lists_everybody_may_connect_and_few_administer)
     cr_expect(access_may_see(&none, BROKER, &root, BOB));
 }
 
-Test(access, allow_lists_close_the_door_to_others)
+Test(access, users_outside_the_allow_lists_are_rejected)
 {
     const struct access users = {.allow_users = {2, {5, ALICE}}}, groups = {.allow_groups = {2, {5, STAFF}}};
     cr_expect(access_may_connect(&users, BROKER, &alice) && !access_may_connect(&users, BROKER, &bob));
@@ -84,7 +84,7 @@ Test(access, a_clients_own_limits_are_as_nd4js)
     cr_expect_eq(limits_of(hello).max_physical_bytes, MIB);
 }
 
-Test(access, nobody_opens_a_session_of_a_broker_that_ends)
+Test(access, a_broker_that_shuts_down_opens_no_session)
 {
     struct model *model = model_new(0, 64 * MIB, 0);
     struct input shutdown = {.kind = INPUT_SHUTDOWN};

@@ -28,7 +28,7 @@ static void die(struct model *model, int peer)
     model_feed(model, &died);
 }
 
-Test(backlog, a_session_whose_last_segment_is_freed_before_its_turn_is_forgotten_in_its_turn)
+Test(backlog, a_session_whose_last_segment_is_freed_early_is_removed_in_its_turn)
 {
     struct model *model = model_new(0, 64 * MIB, 0);
     model_open(model, 0, LIMIT_DEFAULT);
@@ -50,7 +50,7 @@ Test(backlog, a_session_whose_last_segment_is_freed_before_its_turn_is_forgotten
     model_free(model);
 }
 
-Test(backlog, a_session_that_is_over_still_counts_among_the_holders)
+Test(backlog, a_session_that_has_ended_still_counts_among_the_holders)
 {
     static struct why_entry why[4];
     struct model *model = model_new(0, MIB * 3, 0);
@@ -95,7 +95,7 @@ static struct model *with_sessions(uint64_t max_physical)
     return model;
 }
 
-Test(backlog, many_that_waited_are_served_in_more_than_one_step)
+Test(backlog, many_waiting_requests_are_served_in_more_than_one_step)
 {
     struct model *model = with_sessions(16 * MIB);
     struct input tick = {.kind = INPUT_TICK};
@@ -124,7 +124,7 @@ static const struct reply *one_more(struct model *model, int peer)
     return model_answer(model, model->next_request);
 }
 
-Test(backlog, a_session_can_let_only_so_many_wait)
+Test(backlog, the_waiting_requests_of_a_session_are_limited)
 {
     struct model *model = with_sessions(16 * MIB);
     granted(model_acquire(model, 0, 12 * MIB, LOCATION_RAM, 60000));
@@ -172,7 +172,7 @@ static struct model *with_a_crowd(uint32_t waiting_max)
     return with_a_crowd_of(8, waiting_max);
 }
 
-Test(backlog, a_crowd_is_looked_at_with_pauses_and_who_fits_beside_it_is_served_at_once)
+Test(backlog, a_long_queue_is_examined_in_steps_and_a_request_that_fits_is_served_immediately)
 {
     struct model *model = with_a_crowd_of(40, 1000);
     uint64_t all = 1;
@@ -188,7 +188,7 @@ Test(backlog, a_crowd_is_looked_at_with_pauses_and_who_fits_beside_it_is_served_
     model_free(model);
 }
 
-Test(backlog, a_user_can_let_only_so_many_wait_and_others_still_can)
+Test(backlog, the_waiting_requests_of_a_user_are_limited_and_others_can_still_wait)
 {
     struct model *model = with_a_crowd(10);
     const struct reply *reply = refused(model_acquire_waiting(model, 1, MODEL_PAGE, 30000), ERROR_TOO_MANY);
@@ -202,7 +202,7 @@ Test(backlog, a_user_can_let_only_so_many_wait_and_others_still_can)
     model_free(model);
 }
 
-Test(backlog, a_full_queue_holds_up_nobody_whom_there_is_memory_for)
+Test(backlog, a_full_queue_does_not_hold_up_requests_that_fit)
 {
     struct model *model = with_a_crowd(8);
     granted(model_acquire(model, 2, 8 * MIB, LOCATION_RAM, 60000));
@@ -215,7 +215,7 @@ Test(backlog, a_full_queue_holds_up_nobody_whom_there_is_memory_for)
     model_free(model);
 }
 
-Test(backlog, who_came_to_a_full_queue_may_stay_if_there_is_room_by_its_turn)
+Test(backlog, a_request_that_met_a_full_queue_may_stay_if_there_is_room_at_its_turn)
 {
     struct model *model = with_a_crowd(8);
     granted(model_acquire(model, 2, 14 * MIB, LOCATION_RAM, 60000));
@@ -229,7 +229,7 @@ Test(backlog, who_came_to_a_full_queue_may_stay_if_there_is_room_by_its_turn)
 
 /* ---- judging ---- */
 
-Test(backlog, more_leases_than_one_step_judges_are_judged_in_the_next)
+Test(backlog, leases_beyond_one_steps_bound_expire_in_the_next_step)
 {
     struct model *model = model_new(0, 64 * MIB, 0);
     model_open(model, 0, LIMIT_DEFAULT);
@@ -250,7 +250,7 @@ Test(backlog, more_leases_than_one_step_judges_are_judged_in_the_next)
 
 /* ---- revocation ---- */
 
-Test(backlog, many_leases_are_marked_and_taken_in_bounded_steps)
+Test(backlog, many_leases_are_marked_and_revoked_in_bounded_steps)
 {
     enum { VICTIMS = 200 };
     struct model *model = sharing(VICTIMS * MODEL_PAGE);

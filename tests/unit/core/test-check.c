@@ -249,7 +249,7 @@ Test(check, sessions, .init = begin, .fini = end)
                          TAILQ_REMOVE(&broker->sessions.over, session, in_over), "does not drain");
 }
 
-Test(check, the_sessions_that_were_refused_something, .init = begin, .fini = end)
+Test(check, sessions_with_a_refusal, .init = begin, .fini = end)
 {
     struct session *idle = session_of(4);
     struct session_list *refused = &broker->sessions.refused;
@@ -279,7 +279,7 @@ Test(check, slots, .init = begin, .fini = end)
     EXPECT_NOTICED(slots->last_free, UINT32_MAX, "last_free");
 }
 
-Test(check, sessions_that_are_over)
+Test(check, sessions_that_have_ended)
 {
     model = model_new(0, 512 * MIB, 0);
     broker = model->broker;
@@ -314,7 +314,7 @@ Test(check, sessions_that_are_over)
     end();
 }
 
-Test(check, parties_and_shares, .init = begin, .fini = end)
+Test(check, principals_and_shares, .init = begin, .fini = end)
 {
     struct share *share = session->share;
     struct principal *user = other->share->user, *class = other->share->class;
@@ -331,7 +331,7 @@ Test(check, parties_and_shares, .init = begin, .fini = end)
     EXPECT_NOTICED(share->references, 9, "a share miscounts its references");
 }
 
-Test(check, a_party_lives_by_its_name_or_by_who_refers_to_it)
+Test(check, a_principal_exists_while_it_is_named_or_referenced)
 {
     model = model_new(0, 512 * MIB, 0);
     broker = model->broker;
@@ -417,7 +417,7 @@ Test(check, learned_sizes, .init = begin, .fini = end)
     EXPECT_NOTICED(TAILQ_LAST(&table->by_use, learned_list)->user->count, 9, "a user miscounts its learned sizes");
 }
 
-Test(check, no_more_sizes_are_learned_than_may_be, .init = begin, .fini = end)
+Test(check, the_number_of_learned_sizes_is_bounded, .init = begin, .fini = end)
 {
     struct learned_table *table = &broker->learned;
     struct learned_key key = {.uid = 1};

@@ -22,7 +22,7 @@ static struct model *begin(uint64_t *ret_lease)
     return model;
 }
 
-Test(demands, a_waiting_request_is_refused_if_other_settings_rule_it_out)
+Test(demands, a_waiting_request_is_refused_if_new_settings_rule_it_out)
 {
     uint64_t lease;
     struct model *model = begin(&lease);
@@ -35,7 +35,7 @@ Test(demands, a_waiting_request_is_refused_if_other_settings_rule_it_out)
     model_free(model);
 }
 
-Test(demands, the_sum_of_what_waits_follows_the_size_that_other_settings_give_a_request)
+Test(demands, the_sum_of_waiting_bytes_follows_new_settings)
 {
     uint64_t lease;
     model_huge_page_bytes = 2 * MIB;

@@ -25,7 +25,7 @@ static struct model *with_pool(uint64_t size)
     return model;
 }
 
-Test(edges, a_pooled_segment_is_for_who_has_no_wish_that_it_was_not_made_with)
+Test(edges, a_pooled_segment_serves_only_requests_with_matching_options)
 {
     struct model *model = with_pool(MIB);
     struct request request = acquire(MIB, LOCATION_RAM);
@@ -45,7 +45,7 @@ Test(edges, a_pooled_segment_is_for_who_has_no_wish_that_it_was_not_made_with)
     model_free(model);
 }
 
-Test(edges, of_a_named_size_that_nobody_asks_for_any_more_one_is_kept_ready)
+Test(edges, one_segment_of_each_configured_size_is_kept_ready)
 {
     struct model *model = with_pool(MIB);
     for (int i = 0; i < 4; i++) {
@@ -60,7 +60,7 @@ Test(edges, of_a_named_size_that_nobody_asks_for_any_more_one_is_kept_ready)
     model_free(model);
 }
 
-Test(edges, a_refusal_is_told_of_for_ten_minutes_however_long_the_broker_runs)
+Test(edges, a_refusal_is_explained_for_ten_minutes)
 {
     struct model *model = model_new(0, 4 * MIB, 0);
     struct why_entry why[4];
@@ -85,7 +85,7 @@ Test(edges, a_refusal_is_told_of_for_ten_minutes_however_long_the_broker_runs)
 }
 
 /* Where nobody has a priority, age is none either until it is overdue. */
-Test(edges, without_priorities_nobody_rises)
+Test(edges, without_ageing_no_priority_grows)
 {
     struct model *model = model_new(0, 4 * MIB, 0);
     struct queue_entry queue[4];
@@ -113,7 +113,7 @@ Test(edges, without_priorities_nobody_rises)
 }
 
 /* Settings that count leases go on counting those that a session holds already. */
-Test(edges, a_class_that_is_named_at_a_reload_counts_what_its_sessions_hold)
+Test(edges, a_class_that_a_reload_adds_counts_what_its_sessions_hold)
 {
     struct policy_rule rule = one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
     struct policy policy = {.rules = &rule, .rule_count = 1};

@@ -24,7 +24,7 @@ static int place_of(const struct model *model, enum effect_kind kind)
     return -1;
 }
 
-Test(endings, a_session_is_over_when_its_slots_say_so_and_gone_when_its_memory_is)
+Test(endings, a_session_ends_with_its_slots_and_is_removed_with_its_memory)
 {
     struct model *model = model_new(0, 64 * MIB, 0);
     uint64_t session = model_open(model, 0, LIMIT_DEFAULT);
@@ -47,7 +47,7 @@ Test(endings, a_session_is_over_when_its_slots_say_so_and_gone_when_its_memory_i
 }
 
 /* Those of one that is over, and has more to end than a step can, are out of the way of others that are due. */
-Test(endings, leases_of_a_session_that_is_over_hold_up_no_judgement)
+Test(endings, leases_of_a_session_that_has_ended_do_not_delay_expiry)
 {
     struct model *model = model_new(0, 64 * MIB, 0);
     struct input tick = {.kind = INPUT_TICK}, read = {.kind = INPUT_READ};
@@ -72,7 +72,7 @@ Test(endings, leases_of_a_session_that_is_over_hold_up_no_judgement)
     model_free(model);
 }
 
-Test(endings, leases_of_a_session_that_is_away_hold_up_no_judgement)
+Test(endings, leases_of_a_detached_session_do_not_delay_expiry)
 {
     struct model *model = model_new(0, 64 * MIB, 0);
     struct input tick = {.kind = INPUT_TICK}, read = {.kind = INPUT_READ};
@@ -148,7 +148,7 @@ static struct kept_segment kept_segment(void)
                                  .file_bytes = 100};
 }
 
-Test(endings, what_is_kept_comes_back_as_it_was_and_no_number_twice)
+Test(endings, saved_sessions_and_leases_are_restored_and_numbers_are_not_reused)
 {
     struct model *model = model_new(0, 64 * MIB, 0);
     struct kept_session session = kept_session(10), session_back;
@@ -194,7 +194,7 @@ Test(endings, what_is_kept_comes_back_as_it_was_and_no_number_twice)
     model_free(model);
 }
 
-Test(endings, a_restored_session_has_its_grace_and_a_restored_lease_its_time)
+Test(endings, a_restored_session_has_its_grace_time_and_a_restored_lease_its_ttl)
 {
     struct model *model = model_new(0, 64 * MIB, 0);
     struct kept_session session = kept_session(10);
@@ -217,7 +217,7 @@ Test(endings, a_restored_session_has_its_grace_and_a_restored_lease_its_time)
 }
 
 /* What was being let go of when the daemon ended is charged to the host alone until it is gone. */
-Test(endings, what_was_being_freed_is_charged_until_it_is_free)
+Test(endings, bytes_being_freed_are_charged_until_they_are_free)
 {
     struct model *model = model_new(0, 4 * MIB, 4 * MIB);
     struct kept_segment ram = {.id = 8, .bytes = 3 * MIB, .location = LOCATION_RAM};
@@ -267,7 +267,7 @@ Test(endings, what_was_being_freed_is_charged_until_it_is_free)
 }
 
 /* For the log: whose lease it was, how large, and who revoked it. */
-Test(endings, a_revocation_tells_who_revoked_what)
+Test(endings, a_revocation_is_logged_with_the_user_and_the_lease)
 {
     struct model *model = model_new(0, 64 * MIB, 0);
     model_open_as(model, 0, "owner", 1001);

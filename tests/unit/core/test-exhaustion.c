@@ -14,7 +14,7 @@
 
 TestSuite(exhaustion);
 
-Test(exhaustion, a_broker_is_made_whole_or_not_at_all)
+Test(exhaustion, a_broker_is_created_completely_or_not_at_all)
 {
     struct broker_options options = {.settings = {.policy = &model_policy}, .page_bytes = MODEL_PAGE};
     struct broker *broker = NULL;
@@ -30,7 +30,7 @@ Test(exhaustion, a_broker_is_made_whole_or_not_at_all)
     cr_expect_null(broker_free(NULL));
 }
 
-Test(exhaustion, a_policy_is_in_force_or_the_one_before_is)
+Test(exhaustion, a_policy_is_applied_completely_or_not_at_all)
 {
     struct model *model = model_new(0, 8 * MIB, 0);
     model_open_as(model, 0, "a1", 1000);
@@ -67,7 +67,7 @@ Test(exhaustion, a_session_is_opened_or_refused)
     model_free(model);
 }
 
-Test(exhaustion, what_can_not_be_remembered_or_made_ahead_is_left_and_tried_again)
+Test(exhaustion, learning_and_pooling_that_fail_are_tried_again)
 {
     struct learned_table table;
     const struct learned_key key = {.uid = 1, .workspace = "w"};
@@ -158,7 +158,7 @@ static struct kept_segment kept_segment(uint64_t id, uint64_t lease)
         refused;                                                                                                       \
     })
 
-Test(exhaustion, what_was_kept_is_restored_or_left)
+Test(exhaustion, saved_records_are_restored_or_left)
 {
     struct model *model = model_new(0, 8 * MIB, 0);
     struct kept_session session = kept_session(5);
@@ -179,7 +179,7 @@ Test(exhaustion, what_was_kept_is_restored_or_left)
     free(model);
 }
 
-Test(exhaustion, what_contradicts_itself_is_not_restored)
+Test(exhaustion, contradictory_records_are_not_restored)
 {
     struct model *model = model_new(0, 8 * MIB, 0);
     struct kept_session session = kept_session(5), nobody = kept_session(0);

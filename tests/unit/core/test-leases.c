@@ -22,7 +22,7 @@ static struct model *with_two_leases(void)
     return model;
 }
 
-Test(leases, who_wants_to_wait_waits_for_one_and_who_does_not_is_refused_at_once)
+Test(leases, a_request_that_may_wait_waits_for_a_lease_and_others_are_refused)
 {
     struct model *model = with_two_leases();
     uint64_t first = granted(model_acquire(model, 0, MIB, LOCATION_RAM, 60000));
@@ -40,7 +40,7 @@ Test(leases, who_wants_to_wait_waits_for_one_and_who_does_not_is_refused_at_once
     model_free(model);
 }
 
-Test(leases, a_wait_for_one_ends_at_its_time_and_says_so)
+Test(leases, a_wait_for_a_lease_ends_at_its_deadline_and_says_so)
 {
     struct model *model = with_two_leases();
     granted(model_acquire(model, 0, MIB, LOCATION_RAM, 60000));
@@ -56,7 +56,7 @@ Test(leases, a_wait_for_one_ends_at_its_time_and_says_so)
     model_free(model);
 }
 
-Test(leases, none_at_all_is_refused_at_once_however_long_one_would_wait)
+Test(leases, a_limit_of_no_leases_is_refused_immediately)
 {
     struct policy_rule rule = one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
     rule.quota.max_leases = 0;
@@ -68,7 +68,7 @@ Test(leases, none_at_all_is_refused_at_once_however_long_one_would_wait)
     model_free(model);
 }
 
-Test(leases, first_come_first_and_nobody_passes)
+Test(leases, requests_for_a_lease_are_served_in_order)
 {
     struct model *model = with_two_leases();
     uint64_t first = granted(model_acquire(model, 0, MIB, LOCATION_RAM, 60000));
@@ -88,7 +88,7 @@ Test(leases, first_come_first_and_nobody_passes)
     model_free(model);
 }
 
-Test(leases, whoever_is_held_up_by_its_own_limit_keeps_none_from_others)
+Test(leases, a_request_held_up_by_its_own_limit_keeps_no_lease_from_others)
 {
     struct model *model = with_two_leases();
     struct session *small = session_table_find(&model->broker->sessions, model->peers[0].session);
@@ -99,7 +99,7 @@ Test(leases, whoever_is_held_up_by_its_own_limit_keeps_none_from_others)
     model_free(model);
 }
 
-Test(leases, an_extension_takes_none)
+Test(leases, an_extension_takes_no_lease)
 {
     struct model *model = with_two_leases();
     uint64_t lease = granted(model_acquire(model, 0, MIB, LOCATION_RAM, 60000));
@@ -115,7 +115,7 @@ Test(leases, an_extension_takes_none)
     model_free(model);
 }
 
-Test(leases, a_making_that_fails_gives_its_lease_to_who_waits)
+Test(leases, a_segment_that_cannot_be_created_frees_its_lease_for_a_waiting_request)
 {
     struct model *model = with_two_leases();
     granted(model_acquire(model, 0, MIB, LOCATION_RAM, 60000));
@@ -131,7 +131,7 @@ Test(leases, a_making_that_fails_gives_its_lease_to_who_waits)
     model_free(model);
 }
 
-Test(leases, nobody_is_asked_to_trim_for_one_or_loses_one_by_force)
+Test(leases, no_client_is_asked_to_trim_or_loses_a_lease_for_a_lease)
 {
     struct policy_rule rules[] = {one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS), one_rule(PRINCIPAL_USER, "chief")};
     struct policy policy = {.rules = rules, .rule_count = 2};

@@ -72,7 +72,7 @@ Test(ledger, a_refusal_names_the_limit_with_the_least_room)
     charge_release(&charge);
 }
 
-Test(ledger, the_host_is_named_where_it_is_the_tightest)
+Test(ledger, the_host_is_named_if_its_limit_is_the_tightest)
 {
     begin(&(struct byte_limits){100, 40, LIMIT_OFF}, &off, &(struct byte_limits){60, LIMIT_OFF, LIMIT_OFF});
     struct ledger_excess excess = excess_of(LOCATION_RAM, 70);
@@ -98,7 +98,7 @@ Test(ledger, the_host_is_named_where_it_is_the_tightest)
     cr_expect_eq(charge.bytes, 0);
 }
 
-Test(ledger, each_location_counts_where_it_should)
+Test(ledger, each_location_is_counted_in_its_accounts)
 {
     begin(&off, &off, &off);
     struct charge ram = charge_of(LOCATION_RAM, 5), file = charge_of(LOCATION_MMAP, 7);
@@ -144,7 +144,7 @@ Test(ledger, each_location_counts_where_it_should)
     account_deinit(&middle);
 }
 
-Test(ledger, a_limit_that_is_off_ends_where_no_sum_can_wrap)
+Test(ledger, a_limit_that_is_off_is_too_small_to_overflow)
 {
     begin(&off, &off, &off);
     struct charge charge = charge_of(LOCATION_RAM, UINT64_MAX / 4);
@@ -154,7 +154,7 @@ Test(ledger, a_limit_that_is_off_ends_where_no_sum_can_wrap)
 }
 
 /* Reserves of two accounts, of which the client stands under one. */
-Test(ledger, what_is_reserved_for_others_is_held_back_from_ram)
+Test(ledger, reserves_of_others_are_held_back_from_ram)
 {
     struct account other;
     begin(&(struct byte_limits){100, 100, 100}, &off, &off);
@@ -185,7 +185,7 @@ Test(ledger, what_is_reserved_for_others_is_held_back_from_ram)
     cr_expect(LIST_EMPTY(&reserves), "who ends reserves nothing");
 }
 
-Test(ledger, claims_are_made_up_to_the_account_that_is_short)
+Test(ledger, claims_reach_up_to_the_account_that_is_short)
 {
     begin(&(struct byte_limits){100, 100, 100}, &off, &off);
     claim_up_to(&client, &middle, NULL, 10);
@@ -221,7 +221,7 @@ Test(ledger, limits_have_the_names_of_the_configuration)
     cr_expect_not(ledger_limit_counts(LEDGER_MAX_MAPPED_BYTES, LOCATION_RAM));
 }
 
-Test(ledger, what_either_location_would_do_for_claims_once_of_the_sum)
+Test(ledger, a_request_for_either_location_claims_the_sum_once)
 {
     const struct byte_limits none = {LIMIT_OFF, LIMIT_OFF, LIMIT_OFF};
     struct account top, own;

@@ -221,7 +221,7 @@ Test(listings, a_grant)
     model_free(model);
 }
 
-Test(listings, who_waits_for_ones_own_limit_is_told_of_ones_own_leases)
+Test(listings, a_request_held_up_by_its_own_limit_sees_its_own_leases)
 {
     struct model *model = model_new(0, 64 * MIB, 0);
     struct why_entry why[1];

@@ -24,7 +24,7 @@ static int nothing(const struct effect_make *make)
     return make->location == LOCATION_RAM ? -ENOMEM : -ENOSPC;
 }
 
-Test(making, a_segment_that_spills_is_under_way_once_and_no_longer_than_it_is_made)
+Test(making, a_segment_that_goes_to_a_file_is_in_progress_once)
 {
     struct model *model = with_one_client();
     struct request request = {.kind = REQUEST_ACQUIRE};
@@ -49,7 +49,7 @@ Test(making, a_segment_that_spills_is_under_way_once_and_no_longer_than_it_is_ma
     model_free(model);
 }
 
-Test(making, what_is_said_of_a_segment_in_the_making_leaves_it_under_way)
+Test(making, reports_about_a_segment_being_created_leave_it_in_progress)
 {
     struct model *model = with_one_client();
     struct segment_view view;
@@ -79,7 +79,7 @@ static struct model *with_a_pool_that_makes(uint64_t max_mapped)
     return model;
 }
 
-Test(making, what_the_pool_makes_refuses_nobody_who_fits_without_it)
+Test(making, a_segment_the_pool_is_creating_causes_no_refusal)
 {
     struct model *model = with_a_pool_that_makes(0);
     cr_expect_null(model_acquire(model, 0, 12 * MIB, LOCATION_RAM, 0), "it waits, though it did not ask to");
@@ -91,7 +91,7 @@ Test(making, what_the_pool_makes_refuses_nobody_who_fits_without_it)
     model_free(model);
 }
 
-Test(making, what_the_pool_makes_is_lent_to_who_asks_for_just_that)
+Test(making, a_segment_the_pool_is_creating_serves_a_request_for_that_size)
 {
     struct model *model = with_a_pool_that_makes(0);
     model->hold_makes = false;
@@ -107,7 +107,7 @@ Test(making, what_the_pool_makes_is_lent_to_who_asks_for_just_that)
     model_free(model);
 }
 
-Test(making, a_making_of_the_pool_that_fails_makes_room)
+Test(making, a_pool_segment_that_cannot_be_created_makes_room)
 {
     struct model *model = with_a_pool_that_makes(0);
     cr_expect_null(model_acquire(model, 0, 12 * MIB, LOCATION_RAM, 0));
@@ -141,7 +141,7 @@ Test(making, a_pool_that_takes_too_long_is_named_and_auto_goes_to_a_file)
     model_free(model);
 }
 
-Test(making, what_does_not_fit_without_the_pool_either_is_refused_at_once)
+Test(making, a_request_that_does_not_fit_without_the_pool_is_refused_immediately)
 {
     struct model *model = with_a_pool_that_makes(0);
     model->hold_makes = false;

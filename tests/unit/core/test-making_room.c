@@ -29,7 +29,7 @@ Test(making_room, holders_are_asked_to_trim_first_lowest_priority_before_largest
     model_free(model);
 }
 
-Test(making_room, who_does_not_answer_is_not_waited_for_longer_than_the_deadline)
+Test(making_room, the_broker_waits_for_a_silent_session_only_until_the_deadline)
 {
     struct model *model = model_new(0, 8 * MIB, 0);
     model->options.settings.queue.trim_ms = 100;
@@ -66,7 +66,7 @@ Test(making_room, auto_asks_for_trims_then_goes_to_a_file)
     model_free(model);
 }
 
-Test(making_room, not_all_are_asked_at_once_and_nobody_again_before_a_while)
+Test(making_room, sessions_are_asked_in_turn_and_not_again_for_a_while)
 {
     struct model *model = model_new(0, 12 * MIB, 0);
     model->options.settings.queue.trim_ms = 5000;
@@ -89,7 +89,7 @@ Test(making_room, not_all_are_asked_at_once_and_nobody_again_before_a_while)
     model_free(model);
 }
 
-Test(making_room, who_is_not_there_is_not_asked)
+Test(making_room, a_detached_session_is_not_asked)
 {
     struct model *model = model_new(0, 8 * MIB, 0);
     model->options.settings.queue.trim_ms = 100;
@@ -125,7 +125,7 @@ Test(making_room, only_those_under_the_limit_are_asked)
     model_free(model);
 }
 
-Test(making_room, who_goes_on_waiting_asks_again_and_who_gave_nothing_half_as_often)
+Test(making_room, a_waiting_request_asks_again_and_sessions_that_gave_nothing_half_as_often)
 {
     struct model *model = model_new(0, 8 * MIB, 0);
     struct request trimmed = {.kind = REQUEST_TRIMMED};
@@ -152,7 +152,7 @@ Test(making_room, who_goes_on_waiting_asks_again_and_who_gave_nothing_half_as_of
     model_free(model);
 }
 
-Test(making_room, the_largest_is_asked_wherever_it_stands)
+Test(making_room, the_largest_holder_is_asked_wherever_it_is_in_the_list)
 {
     struct model *model = model_new(0, 12 * MIB, 0);
     model->options.settings.queue.trim_ms = 100;
@@ -169,7 +169,7 @@ Test(making_room, the_largest_is_asked_wherever_it_stands)
     model_free(model);
 }
 
-Test(making_room, looks_for_whom_to_ask_are_few_in_a_pass)
+Test(making_room, a_pass_examines_few_sessions_to_ask)
 {
     struct model *model = model_new(0, 8 * MIB, 0);
     model_open(model, 0, LIMIT_DEFAULT);
@@ -272,7 +272,7 @@ static void learn_many(struct learned_table *table, uint32_t uid, int count)
     }
 }
 
-Test(making_room, a_user_that_learns_without_end_forgets_its_own_sizes)
+Test(making_room, a_user_that_learns_too_many_sizes_loses_its_own)
 {
     struct learned_table table;
     const struct learned_key first = {.uid = 2, .workspace = "w0"}, last = {.uid = 1, .workspace = "w9999"};
@@ -317,7 +317,7 @@ Test(making_room, why_names_the_limit_its_holders_and_the_earliest_time)
     model_free(model);
 }
 
-Test(making_room, why_forgets_old_refusals_and_says_what_is_in_the_way_now)
+Test(making_room, why_drops_old_refusals_and_names_the_limit_now)
 {
     struct policy_rule rule = one_rule(PRINCIPAL_GROUP, "hpc");
     rule.id = 0; /* everybody's here */

@@ -7,7 +7,7 @@
 
 TestSuite(pool);
 
-Test(pool, a_ready_segment_is_lent_and_another_made)
+Test(pool, a_ready_segment_is_lent_and_another_is_created)
 {
     struct model *model = model_new(0, 16 * MIB, 0);
     model->options.settings.pool = (struct pool_settings){.bytes = 4 * MIB, .sizes = {.bytes = {MIB}, .count = 1}};
@@ -38,7 +38,7 @@ static struct model *with_a_wanted_size(void)
     return model;
 }
 
-Test(pool, sizes_that_are_asked_for_are_made_ahead_and_forgotten_again)
+Test(pool, sizes_that_are_asked_for_are_prepared_and_forgotten_again)
 {
     struct model *model = with_a_wanted_size();
     cr_expect_eq(model_status(model).pool_hits, 2);
@@ -49,7 +49,7 @@ Test(pool, sizes_that_are_asked_for_are_made_ahead_and_forgotten_again)
     model_free(model);
 }
 
-Test(pool, the_pool_makes_room_before_anybody_is_refused)
+Test(pool, the_pool_makes_room_before_a_refusal)
 {
     struct model *model = model_new(0, 8 * MIB, 0);
     model->options.settings.pool = (struct pool_settings){.bytes = 4 * MIB, .sizes = {.bytes = {4 * MIB}, .count = 1}};
@@ -65,7 +65,7 @@ Test(pool, the_pool_makes_room_before_anybody_is_refused)
     model_free(model);
 }
 
-Test(pool, a_client_that_is_to_pay_gets_nothing_that_the_broker_touched)
+Test(pool, a_client_that_is_charged_gets_no_page_that_the_broker_touched)
 {
     struct policy_rule rule = one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
     rule.quota.charge = CHARGE_CLIENT;
@@ -87,7 +87,7 @@ Test(pool, a_client_that_is_to_pay_gets_nothing_that_the_broker_touched)
     model_free(model);
 }
 
-Test(pool, the_pool_forgets_the_size_that_was_asked_for_longest_ago)
+Test(pool, the_pool_forgets_the_least_recently_used_size)
 {
     struct model *model = model_new(0, 4096 * MIB, 0);
     model->options.settings.pool = (struct pool_settings){.bytes = 64 * MIB, .sizes = {.bytes = {MIB}, .count = 1}};
@@ -147,7 +147,7 @@ static void ask(struct model *model, uint64_t bytes)
     model_pass(model, 10);
 }
 
-Test(pool, a_table_full_of_named_sizes_has_no_place_for_another)
+Test(pool, a_table_full_of_configured_sizes_takes_no_other_size)
 {
     struct model *model = with_pool(64 * MIB);
     name_sizes(model, POOL_SIZES_MAX, MODEL_PAGE);
@@ -161,7 +161,7 @@ Test(pool, a_table_full_of_named_sizes_has_no_place_for_another)
     model_free(model);
 }
 
-Test(pool, a_size_with_something_ready_or_in_the_making_keeps_its_place)
+Test(pool, a_size_with_a_ready_segment_keeps_its_place)
 {
     enum { IDLE = POOL_SIZES_MAX - 3 };
     struct model *model = with_pool(32 * MIB);
@@ -193,7 +193,7 @@ Test(pool, a_size_with_something_ready_or_in_the_making_keeps_its_place)
     model_free(model);
 }
 
-Test(pool, of_the_idle_sizes_the_one_asked_for_longest_ago_goes_wherever_it_stands)
+Test(pool, the_least_recently_used_idle_size_is_dropped)
 {
     struct model *model = with_pool(20 * MIB);
     ask(model, 20 * MIB);
@@ -207,7 +207,7 @@ Test(pool, of_the_idle_sizes_the_one_asked_for_longest_ago_goes_wherever_it_stan
     model_free(model);
 }
 
-Test(pool, what_is_ready_is_not_lent_beyond_a_limit)
+Test(pool, ready_segments_are_not_lent_beyond_a_limit)
 {
     struct model *model = with_pool(8 * MIB);
     name_sizes(model, 1, 4 * MIB);
@@ -219,7 +219,7 @@ Test(pool, what_is_ready_is_not_lent_beyond_a_limit)
     model_free(model);
 }
 
-Test(pool, sizes_that_no_segment_can_have_are_passed_over)
+Test(pool, impossible_sizes_are_skipped)
 {
     struct model *model = with_pool(8 * MIB);
     struct pool_settings *settings = &model->options.settings.pool;
@@ -259,7 +259,7 @@ static size_t count_freeing(const struct model *model)
     return count;
 }
 
-Test(pool, a_burst_raises_what_is_kept_ready_to_a_bound)
+Test(pool, a_burst_raises_the_number_of_ready_segments_up_to_a_bound)
 {
     struct model *model = with_pool(64 * MIB);
     model->options.settings.pool.bytes = MODEL_PAGE; /* one at most is ever ready */
@@ -272,7 +272,7 @@ Test(pool, a_burst_raises_what_is_kept_ready_to_a_bound)
     model_free(model);
 }
 
-Test(pool, what_is_given_up_is_freed_in_bounded_steps)
+Test(pool, the_pool_is_freed_in_bounded_steps)
 {
     struct model *model = with_many_ready();
     model->hold_frees = true;
@@ -288,7 +288,7 @@ Test(pool, what_is_given_up_is_freed_in_bounded_steps)
     model_free(model);
 }
 
-Test(pool, sizes_out_of_use_make_way_for_those_in_use_a_step_later)
+Test(pool, idle_sizes_make_room_for_used_ones_one_step_later)
 {
     struct model *model = with_many_ready();
     name_sizes(model, 1, 9 * (uint64_t)MODEL_PAGE);
@@ -303,7 +303,7 @@ Test(pool, sizes_out_of_use_make_way_for_those_in_use_a_step_later)
     model_free(model);
 }
 
-Test(pool, a_shutdown_gives_everything_up_though_one_step_can_not)
+Test(pool, a_shutdown_frees_the_pool_in_more_than_one_step)
 {
     struct model *model = with_many_ready();
     struct input shutdown = {.kind = INPUT_SHUTDOWN};
@@ -319,7 +319,7 @@ Test(pool, a_shutdown_gives_everything_up_though_one_step_can_not)
     model_free(model);
 }
 
-Test(pool, no_more_is_given_up_than_a_request_lacks)
+Test(pool, the_pool_frees_no_more_than_a_request_lacks)
 {
     struct model *model = with_many_ready(); /* 64 of 1, 2, 3 and 4 pages: 640 pages */
     model->options.settings.limits.max_physical_bytes = 650 * MODEL_PAGE;
@@ -330,7 +330,7 @@ Test(pool, no_more_is_given_up_than_a_request_lacks)
     model_free(model);
 }
 
-Test(pool, what_takes_more_steps_to_give_up_is_waited_for_like_what_takes_one)
+Test(pool, a_request_waits_for_a_pool_that_is_freed_in_many_steps)
 {
     struct model *model = with_many_ready();
     model->options.settings.limits.max_physical_bytes = 640 * MODEL_PAGE;
@@ -364,7 +364,7 @@ static struct model *with_poor_user(void)
     return model;
 }
 
-Test(pool, what_could_not_be_had_without_the_pool_either_leaves_it_alone)
+Test(pool, a_request_that_does_not_fit_without_the_pool_leaves_it_alone)
 {
     struct model *model = with_poor_user();
     refused(model_acquire(model, 1, 9 * MIB, LOCATION_RAM, 0), ERROR_LIMIT);
@@ -375,7 +375,7 @@ Test(pool, what_could_not_be_had_without_the_pool_either_leaves_it_alone)
     model_free(model);
 }
 
-Test(pool, what_the_host_has_not_available_leaves_it_alone_if_a_limit_is_in_the_way_too)
+Test(pool, the_pool_is_left_alone_if_both_the_host_and_a_limit_are_short)
 {
     struct model *model = with_poor_user();
     struct input host = {.kind = INPUT_HOST_MEMORY,
@@ -396,7 +396,7 @@ static void press(struct model *model, enum pressure level)
     model_feed(model, &input);
 }
 
-Test(pool, pressure_takes_all_of_it_a_part_at_a_time)
+Test(pool, pressure_empties_the_pool_in_bounded_steps)
 {
     struct model *model = with_many_ready();
     struct input tick = {.kind = INPUT_TICK};
@@ -418,7 +418,7 @@ Test(pool, pressure_takes_all_of_it_a_part_at_a_time)
     model_free(model);
 }
 
-Test(pool, what_was_being_made_when_pressure_came_is_not_kept)
+Test(pool, a_segment_being_created_when_pressure_starts_is_not_kept)
 {
     struct model *model = with_pool(8 * MIB);
     name_sizes(model, 1, MIB);
@@ -431,7 +431,7 @@ Test(pool, what_was_being_made_when_pressure_came_is_not_kept)
     model_free(model);
 }
 
-Test(pool, nothing_is_lent_from_it_while_grants_of_ram_are_paused)
+Test(pool, the_pool_lends_nothing_while_grants_of_ram_are_paused)
 {
     struct model *model = with_many_ready();
     model->options.settings.pause_at = PRESSURE_SOME;
@@ -459,7 +459,7 @@ Test(pool, an_audit_sees_what_is_ready_and_a_change_of_it_takes_no_lease)
     model_free(model);
 }
 
-Test(pool, one_that_was_switched_off_wakes_nobody)
+Test(pool, a_pool_that_is_switched_off_sets_no_timer)
 {
     struct model *model = with_a_wanted_size();
     cr_expect_lt(broker_next_wakeup(model->broker), UINT64_MAX, "the size is to be forgotten");

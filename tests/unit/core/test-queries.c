@@ -24,7 +24,7 @@ static struct request extend(uint64_t lease, uint64_t bytes)
     return (struct request){.kind = REQUEST_EXTEND, .extend = {.lease = lease, .bytes = bytes}};
 }
 
-Test(queries, a_session_is_welcomed_with_what_holds_for_it_and_a_monitor_with_what_holds_for_all)
+Test(queries, a_welcome_has_the_limits_of_the_session_or_of_the_host_for_a_monitor)
 {
     struct model *model = with_session();
     struct welcome_reply welcome = {0};
@@ -56,7 +56,7 @@ Test(queries, a_listing_ends_after_the_last_number)
 }
 
 /* A walk over all leases or sessions would find nothing here: their tables are taken away meanwhile. */
-Test(queries, a_page_is_found_without_looking_at_what_is_not_in_it)
+Test(queries, a_page_is_found_without_examining_other_entries)
 {
     const struct identity mine = {.uid = 1000}, others = {.uid = 1001}, strangers = {.uid = 1002};
     struct model *model = model_new(0, 64 * MIB, 64 * MIB);
@@ -122,7 +122,7 @@ Test(queries, listings_come_in_pages)
     model_free(model);
 }
 
-Test(queries, what_went_to_a_file_is_not_listed_as_ram_is)
+Test(queries, leases_in_files_are_not_listed_as_ram)
 {
     struct model *model = with_session();
     struct lease_entry entry;
@@ -195,7 +195,7 @@ Test(queries, each_lease_of_a_session_is_shown_in_its_turn)
     model_free(model);
 }
 
-Test(queries, learned_sizes_are_restored_before_anybody_comes)
+Test(queries, learned_sizes_are_restored_before_the_first_client)
 {
     struct model *model = model_new(0, 64 * MIB, 0);
     struct learned_key key = {.uid = 1000, .class = POLICY_DEFAULT_CLASS, .client = "model", .workspace = "r"};

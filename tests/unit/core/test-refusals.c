@@ -41,7 +41,7 @@ Test(refusals, the_location_and_the_limit_are_named)
     model_free(model);
 }
 
-Test(refusals, the_sum_is_named_where_it_is_short)
+Test(refusals, the_limit_on_the_sum_is_named_if_it_is_short)
 {
     struct model *model = model_new(6 * MIB, 0, 0);
     model_open(model, 0, LIMIT_DEFAULT);
@@ -53,7 +53,7 @@ Test(refusals, the_sum_is_named_where_it_is_short)
     model_free(model);
 }
 
-Test(refusals, the_largest_holders_come_first_whoever_came_when)
+Test(refusals, the_largest_holders_come_first)
 {
     static const uint64_t sizes[][5] = {{1, 2, 3, 4, 5}, {5, 4, 3, 2, 1}, {3, 5, 1, 4, 2}, {4, 5, 3, 3, 2}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
@@ -73,7 +73,7 @@ Test(refusals, the_largest_holders_come_first_whoever_came_when)
     }
 }
 
-Test(refusals, the_hosts_memory_is_named_with_what_was_granted_since)
+Test(refusals, the_hosts_memory_is_named_with_recent_grants)
 {
     struct model *model = model_new(0, 64 * MIB, 64 * MIB);
     struct input host = {.kind = INPUT_HOST_MEMORY, .host = {10 * MIB, 32 * MIB}};
@@ -95,7 +95,7 @@ Test(refusals, the_hosts_memory_is_named_with_what_was_granted_since)
     model_free(model);
 }
 
-Test(refusals, what_others_claim_of_the_hosts_memory_is_said)
+Test(refusals, a_refusal_names_what_others_claim_of_the_hosts_memory)
 {
     struct model *model = model_new(0, 64 * MIB, 64 * MIB);
     struct input host = {.kind = INPUT_HOST_MEMORY, .host = {10 * MIB, 32 * MIB}};
@@ -110,7 +110,7 @@ Test(refusals, what_others_claim_of_the_hosts_memory_is_said)
     model_free(model);
 }
 
-Test(refusals, the_exact_number_follows_what_has_another_unit)
+Test(refusals, the_exact_number_follows_a_number_in_another_unit)
 {
     struct model *model = model_new(0, MODEL_PAGE + 1024, 0);
     model_open(model, 0, LIMIT_DEFAULT);
@@ -120,7 +120,7 @@ Test(refusals, the_exact_number_follows_what_has_another_unit)
     model_free(model);
 }
 
-Test(refusals, what_neither_can_give_names_the_one_that_could)
+Test(refusals, a_refusal_for_either_location_names_the_one_that_could_help)
 {
     struct model *model = model_new(0, 16 * MIB, 4 * MIB);
     model_open(model, 0, LIMIT_DEFAULT);
@@ -136,7 +136,7 @@ Test(refusals, what_neither_can_give_names_the_one_that_could)
     model_free(model);
 }
 
-Test(refusals, who_asked_for_huge_pages_is_told_apart_from_whose_class_did)
+Test(refusals, a_refusal_says_whether_the_request_or_the_class_asked_for_huge_pages)
 {
     struct policy_rule rule = one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
     rule.quota.has_huge_pages = true;
@@ -192,7 +192,7 @@ Test(refusals, every_request_is_answered_whatever_memory_fails)
     model_free(model);
 }
 
-Test(refusals, who_can_not_be_let_wait_is_told_so)
+Test(refusals, a_request_that_cannot_wait_is_told_so)
 {
     struct model *model = model_new(0, 4 * MIB, 0);
     model_open(model, 0, LIMIT_DEFAULT);
@@ -218,7 +218,7 @@ static const struct reply *broadcast(const struct model *model, enum reply_kind 
     return NULL;
 }
 
-Test(refusals, all_are_told_of_new_limits_of_pressure_and_of_the_end)
+Test(refusals, all_sessions_are_told_of_new_limits_pressure_and_shutdown)
 {
     struct model *model = model_new(0, 64 * MIB, 0);
     model->options.settings.limits = (struct byte_limits){5 * MIB, 6 * MIB, 7 * MIB};

@@ -31,7 +31,7 @@ static struct request extend(uint64_t lease, uint64_t bytes)
 
 /* ---- no answer wanted ---- */
 
-Test(requests, nothing_is_said_to_who_wants_no_answer)
+Test(requests, a_request_without_an_id_gets_no_answer)
 {
     struct model *model = with_session();
     struct request renew = {.kind = REQUEST_RENEW}, large = acquire(65 * MIB, LOCATION_RAM),
@@ -77,7 +77,7 @@ Test(requests, options_that_exclude_each_other_are_refused)
     model_free(model);
 }
 
-Test(requests, nothing_can_be_extended_by_nothing)
+Test(requests, a_lease_cannot_be_extended_by_0_bytes)
 {
     struct model *model = with_session();
     struct request request = extend(granted(model_acquire(model, 0, MIB, LOCATION_RAM, 0)), 0);
@@ -93,7 +93,7 @@ Test(requests, there_is_no_lease_0)
     model_free(model);
 }
 
-Test(requests, only_so_many_ended_leases_are_told_in_one_renewal)
+Test(requests, a_renewal_reports_a_bounded_number_of_ended_leases)
 {
     static struct lease_use use[MESSAGE_ENDED_MAX + 1];
     struct model *model = with_session();
@@ -138,7 +138,7 @@ Test(requests, a_session_has_no_more_leases_than_slots)
     model_free(model);
 }
 
-Test(requests, every_ending_has_words)
+Test(requests, every_end_reason_has_a_text)
 {
     for (enum end_reason reason = 0; reason < END_REASONS; reason++) {
         cr_expect_gt(strlen(ending_words(reason)), 10);
@@ -146,7 +146,7 @@ Test(requests, every_ending_has_words)
     cr_expect_str_eq(ending_words(END_REASONS), "for an unknown reason");
 }
 
-Test(requests, a_lease_is_nobodys_before_it_is_granted)
+Test(requests, a_lease_has_no_owner_before_it_is_granted)
 {
     struct model *model = with_session();
     struct lease_entry entry;
@@ -165,7 +165,7 @@ Test(requests, a_lease_is_nobodys_before_it_is_granted)
     model_free(model);
 }
 
-Test(requests, one_that_could_not_be_made_leaves_the_others_as_they_are)
+Test(requests, a_segment_that_cannot_be_created_leaves_the_others_alone)
 {
     struct model *model = with_session();
     model->fail_error = -ENOMEM;
@@ -201,7 +201,7 @@ static bool is_prefaulted(struct model *model, uint64_t lease)
     return reply->grant.charge == CHARGE_BROKER;
 }
 
-Test(requests, an_extension_is_prefaulted_by_who_is_to_pay)
+Test(requests, an_extension_is_prefaulted_by_the_side_that_is_charged)
 {
     struct policy_rule rule = one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
     struct model *model = with_class(&rule);
@@ -219,7 +219,7 @@ Test(requests, an_extension_is_prefaulted_by_who_is_to_pay)
     model_free(model);
 }
 
-Test(requests, who_prefaults_itself_is_told_to_for_ram_only)
+Test(requests, a_client_is_told_to_prefault_only_for_ram)
 {
     struct policy_rule rule = one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
     rule.quota.charge = CHARGE_CLIENT;
@@ -235,7 +235,7 @@ Test(requests, who_prefaults_itself_is_told_to_for_ram_only)
     model_free(model);
 }
 
-Test(requests, a_class_decides_on_huge_pages_where_the_request_is_silent)
+Test(requests, a_class_decides_on_huge_pages_if_the_request_does_not)
 {
     struct policy_rule rule = one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
     rule.quota.has_huge_pages = true;
@@ -274,7 +274,7 @@ static struct model *with_huge_pages(struct policy_rule *rule, bool gives)
     return model;
 }
 
-Test(requests, who_tries_for_huge_pages_and_gets_none_has_no_more_than_was_asked_for)
+Test(requests, a_request_that_tries_huge_pages_and_gets_none_is_not_rounded_up)
 {
     struct policy_rule rule = one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
     struct model *model = with_huge_pages(&rule, false);
@@ -298,7 +298,7 @@ Test(requests, who_tries_for_huge_pages_and_gets_none_has_no_more_than_was_asked
     model_free(model);
 }
 
-Test(requests, what_ends_while_huge_pages_are_tried_for_is_freed_as_it_was_made)
+Test(requests, a_lease_that_ends_while_huge_pages_are_tried_is_freed)
 {
     struct policy_rule rule = one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
     struct model *model = with_huge_pages(&rule, false);
@@ -313,7 +313,7 @@ Test(requests, what_ends_while_huge_pages_are_tried_for_is_freed_as_it_was_made)
     model_free(model);
 }
 
-Test(requests, always_huge_is_huge_or_refused_whoever_says_it)
+Test(requests, always_huge_is_huge_or_refused)
 {
     struct policy_rule rule = one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
     rule.quota.has_huge_pages = true;
@@ -338,7 +338,7 @@ Test(requests, always_huge_is_huge_or_refused_whoever_says_it)
     model_free(model);
 }
 
-Test(requests, clients_that_pay_themselves_get_no_huge_pages)
+Test(requests, clients_that_are_charged_get_no_huge_pages)
 {
     struct policy_rule rule = one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
     struct model *model = with_huge_pages(&rule, true);
@@ -363,7 +363,7 @@ Test(requests, clients_that_pay_themselves_get_no_huge_pages)
 
 /* ---- what the shell says ---- */
 
-Test(requests, words_on_segments_that_are_not_known_change_nothing)
+Test(requests, inputs_about_unknown_segments_change_nothing)
 {
     static const enum input_kind kinds[] = {INPUT_SEGMENT_MADE, INPUT_SEGMENT_FAILED, INPUT_SEGMENT_FREED,
                                             INPUT_SEGMENT_TAMPERED};
@@ -402,7 +402,7 @@ Test(requests, words_on_segments_that_are_not_known_change_nothing)
     model_free(model);
 }
 
-Test(requests, words_of_an_unknown_kind_or_on_sessions_that_ended_change_nothing)
+Test(requests, inputs_of_unknown_kind_or_about_ended_sessions_change_nothing)
 {
     struct model *model = with_session();
     struct input input = {.kind = (enum input_kind)99, .session = model->peers[0].session};
@@ -446,7 +446,7 @@ static const char *explained(int error, enum location location, int32_t numa_nod
     return sentence;
 }
 
-Test(requests, each_refusal_of_the_machine_is_explained)
+Test(requests, each_failure_of_the_system_is_explained)
 {
 #define EXPECT_EXPLAINED(error, location, node, code, words)                                                           \
     cr_expect(strstr(explained(error, location, node, code), words), "%s: %s", #error,                                 \

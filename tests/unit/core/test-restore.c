@@ -69,7 +69,7 @@ Test(restore, a_session_that_is_not_resumed_ends_after_the_grace_time)
     model_free(model);
 }
 
-Test(restore, what_is_kept_may_exceed_a_limit_that_was_lowered)
+Test(restore, restored_leases_may_exceed_a_lowered_limit)
 {
     struct model *model = model_new(0, 64 * MIB, 0);
     model_open(model, 0, LIMIT_DEFAULT);
@@ -82,7 +82,7 @@ Test(restore, what_is_kept_may_exceed_a_limit_that_was_lowered)
     model_free(model);
 }
 
-Test(restore, what_contradicts_itself_is_not_restored)
+Test(restore, contradictory_records_are_not_restored)
 {
     struct model *model = model_new(0, 0, 0);
     struct kept_segment kept = {
@@ -145,7 +145,7 @@ Test(restore, a_repetition_is_granted_once)
     model_free(model);
 }
 
-Test(restore, each_of_several_that_wait_is_repeated_for_itself)
+Test(restore, each_of_several_waiting_requests_is_repeated_by_itself)
 {
     struct model *model = model_new(0, 64 * MIB, 0);
     model_open(model, 0, LIMIT_DEFAULT);
@@ -174,7 +174,7 @@ Test(restore, each_of_several_that_wait_is_repeated_for_itself)
     model_free(model);
 }
 
-Test(restore, only_what_lives_is_kept)
+Test(restore, only_living_leases_are_saved)
 {
     struct model *model = model_new(0, 64 * MIB, 0);
     struct kept_session session;
@@ -193,7 +193,7 @@ Test(restore, only_what_lives_is_kept)
     model_free(model);
 }
 
-Test(restore, a_repetition_takes_over_what_is_under_way)
+Test(restore, a_repetition_takes_over_a_request_in_progress)
 {
     struct model *model = model_new(0, 64 * MIB, 0);
     model_open(model, 0, LIMIT_DEFAULT);
@@ -218,7 +218,7 @@ Test(restore, a_repetition_takes_over_what_is_under_way)
     model_free(model);
 }
 
-Test(restore, numbers_that_were_never_given_out_are_not_counted_on_from)
+Test(restore, numbers_that_were_never_assigned_are_not_continued)
 {
     static const struct kept_numbers wild = {UINT64_MAX, UINT64_MAX, UINT64_MAX}, sane = {10, 20, 30};
     struct model *model = model_new(0, 64 * MIB, 0);

@@ -26,7 +26,7 @@ Test(revocation, nothing_is_revoked_unless_it_is_allowed)
     model_free(model);
 }
 
-Test(revocation, a_lease_of_lower_priority_is_taken_after_the_grace_time_and_its_holder_told)
+Test(revocation, a_lease_of_lower_priority_is_revoked_after_the_grace_time)
 {
     struct model *model = with_a_victim(true);
     uint64_t request = model->next_request;
@@ -52,7 +52,7 @@ Test(revocation, a_lease_of_lower_priority_is_taken_after_the_grace_time_and_its
     model_free(model);
 }
 
-Test(revocation, a_victim_is_spared_when_nobody_waits_for_it_any_more)
+Test(revocation, a_victim_is_spared_if_no_request_waits_for_it)
 {
     struct model *model = with_a_victim(true);
     struct request cancel = {.kind = REQUEST_CANCEL, .cancel_request = model->next_request};
@@ -64,7 +64,7 @@ Test(revocation, a_victim_is_spared_when_nobody_waits_for_it_any_more)
     model_free(model);
 }
 
-Test(revocation, only_what_helps_is_taken)
+Test(revocation, only_leases_that_help_are_revoked)
 {
     struct model *model = sharing(16 * MIB);
     model->options.settings.queue.revoke_for_priority = true;
@@ -113,7 +113,7 @@ static struct model *with_low_and_high(uint64_t max_physical, uint64_t max_mappe
     return model;
 }
 
-Test(revocation, what_would_fill_up_a_reserve_is_not_taken)
+Test(revocation, nothing_is_revoked_that_would_only_refill_a_reserve)
 {
     struct model *model = with_low_and_high(16 * MIB, 0, 4 * MIB);
     for (int i = 0; i < 3; i++) {
@@ -138,7 +138,7 @@ Test(revocation, what_would_fill_up_a_reserve_is_not_taken)
     model_free(model);
 }
 
-Test(revocation, nobody_loses_anything_where_all_of_it_would_not_do)
+Test(revocation, nothing_is_revoked_if_everything_would_not_be_enough)
 {
     struct model *model = with_low_and_high(16 * MIB, 0, 0);
     granted(model_acquire(model, 0, 2 * MIB, LOCATION_RAM, 60000));
@@ -154,7 +154,7 @@ Test(revocation, nobody_loses_anything_where_all_of_it_would_not_do)
     model_free(model);
 }
 
-Test(revocation, for_what_either_would_do_it_is_taken_where_it_helps)
+Test(revocation, for_either_location_leases_are_revoked_where_it_helps)
 {
     struct model *model = with_low_and_high(16 * MIB, 16 * MIB, 0);
     struct request either = {.kind = REQUEST_ACQUIRE};
@@ -216,7 +216,7 @@ static struct model *with_limits(uint64_t max_bytes, uint64_t max_physical, uint
     return model;
 }
 
-Test(revocation, what_helps_is_a_question_of_the_limit)
+Test(revocation, the_limit_decides_which_leases_help)
 {
     struct model *model = with_limits(0, 64 * MIB, 8 * MIB);
     granted(model_acquire(model, 0, 8 * MIB, LOCATION_MMAP, 60000));
@@ -232,7 +232,7 @@ Test(revocation, what_helps_is_a_question_of_the_limit)
     model_free(model);
 }
 
-Test(revocation, neither_equals_nor_what_is_being_made_nor_who_stands_elsewhere_is_taken_from)
+Test(revocation, equal_priorities_unfinished_leases_and_other_accounts_lose_nothing)
 {
     struct model *model = with_limits(0, 16 * MIB, 0);
     granted(model_acquire(model, 2, 4 * MIB, LOCATION_RAM, 60000)); /* the oldest, of the same priority */
@@ -296,7 +296,7 @@ static struct model *with_a_limit(enum principal_kind kind, bool in_group)
     return model;
 }
 
-Test(revocation, only_who_stands_under_the_limit_that_is_short_loses_a_lease)
+Test(revocation, only_sessions_under_the_limit_that_is_short_lose_a_lease)
 {
     struct model *model = with_a_limit(PRINCIPAL_USER, false);
     cr_expect_eq(model_events(model, 0, EVENT_REVOKING), 1, "the same user's");
@@ -313,7 +313,7 @@ Test(revocation, only_who_stands_under_the_limit_that_is_short_loses_a_lease)
     }
 }
 
-Test(revocation, where_reserves_overlap_what_is_marked_ends_with_what_there_is)
+Test(revocation, overlapping_reserves_do_not_mark_more_than_there_is)
 {
     struct policy_rule rules[] = {one_rule(PRINCIPAL_USER, "u"), one_rule(PRINCIPAL_CLASS, "a"),
                                   one_rule(PRINCIPAL_CLASS, "high")};
@@ -366,7 +366,7 @@ Test(revocation, within_a_class_users_of_lower_priority_lose_to_those_of_higher)
     model_free(model);
 }
 
-Test(revocation, what_the_host_has_not_available_is_not_taken_from_leases)
+Test(revocation, nothing_is_revoked_because_the_host_is_short)
 {
     struct model *model = with_low_and_high(16 * MIB, 0, 0);
     struct input seen = {.kind = INPUT_HOST_MEMORY, .host = {MIB, 64 * MIB}};

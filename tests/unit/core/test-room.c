@@ -13,7 +13,7 @@ static const struct reply *acquire_with_room(struct model *model, struct control
     return model_answer(model, request.id);
 }
 
-Test(room, slots_are_what_the_shell_has_made)
+Test(room, slots_exist_only_as_far_as_the_shell_created_them)
 {
     struct model *model = model_new(0, 0, 0);
     (void)model_open(model, 0, LIMIT_DEFAULT);
@@ -35,7 +35,7 @@ Test(room, slots_are_what_the_shell_has_made)
     model_free(model);
 }
 
-Test(room, a_waiting_request_will_want_a_slot)
+Test(room, a_waiting_request_needs_a_slot)
 {
     struct model *model = model_new(0, MIB, 0);
     uint64_t session = model_open(model, 0, LIMIT_DEFAULT);

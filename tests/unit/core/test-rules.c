@@ -43,7 +43,7 @@ Test(rules, auto_takes_ram_first_then_a_file)
     model_free(model);
 }
 
-Test(rules, auto_spills_when_the_kernel_has_no_ram)
+Test(rules, auto_goes_to_a_file_when_the_kernel_has_no_ram)
 {
     struct model *model = model_new(0, 0, 0);
     model_open(model, 0, LIMIT_DEFAULT);
@@ -69,7 +69,7 @@ Test(rules, the_host_must_have_it_available_too)
     model_free(model);
 }
 
-Test(rules, what_is_being_freed_is_waited_for_in_order)
+Test(rules, requests_wait_in_order_for_bytes_being_freed)
 {
     struct model *model = model_new(0, 16 * MIB, 0);
     struct request small = {.kind = REQUEST_ACQUIRE};
@@ -98,7 +98,7 @@ static void see_host(struct model *model, uint64_t available)
     model_feed(model, &seen);
 }
 
-Test(rules, a_page_that_is_being_freed_makes_nobody_wait_for_gigabytes)
+Test(rules, a_page_being_freed_makes_no_request_wait_for_gigabytes)
 {
     struct model *model = model_new(0, 0, 0);
     model_open(model, 0, LIMIT_DEFAULT);
@@ -170,7 +170,7 @@ Test(rules, a_lease_expires_at_its_deadline_and_not_before)
     model_free(model);
 }
 
-Test(rules, one_renewal_renews_all_and_a_late_one_is_told)
+Test(rules, one_renewal_renews_all_leases_and_a_late_one_reports_the_end)
 {
     struct model *model = model_new(0, 0, 0);
     model_open(model, 0, LIMIT_DEFAULT);
@@ -193,7 +193,7 @@ Test(rules, one_renewal_renews_all_and_a_late_one_is_told)
     model_free(model);
 }
 
-Test(rules, no_lease_is_judged_before_its_client_was_read)
+Test(rules, no_lease_expires_before_its_client_was_read)
 {
     struct model *model = model_new(0, 0, 0);
     struct input tick = {.kind = INPUT_TICK};
@@ -212,7 +212,7 @@ Test(rules, no_lease_is_judged_before_its_client_was_read)
     model_free(model);
 }
 
-Test(rules, a_lease_that_ends_while_it_is_made_leaves_nothing)
+Test(rules, a_lease_that_ends_while_it_is_created_leaves_nothing)
 {
     struct model *model = model_new(0, 0, 0);
     uint64_t session = model_open(model, 0, LIMIT_DEFAULT);
@@ -262,7 +262,7 @@ Test(rules, lowering_a_limit_revokes_nothing_and_grants_nothing)
     model_free(model);
 }
 
-Test(rules, extents_share_their_leases_fate)
+Test(rules, extents_end_with_their_lease)
 {
     struct model *model = model_new(0, 0, 0);
     model_open(model, 0, LIMIT_DEFAULT);
@@ -306,7 +306,7 @@ Test(rules, hundreds_of_leases_end_in_bounded_steps)
     model_free(model);
 }
 
-Test(rules, a_session_that_is_over_is_granted_nothing_though_its_lease_was_not_ended_yet)
+Test(rules, a_session_that_has_ended_is_granted_nothing)
 {
     struct model *model = model_new(0, 0, 0);
     struct input nothing = {.kind = INPUT_READ};
@@ -353,7 +353,7 @@ Test(rules, shutdown_drains_everything)
     model_free(model);
 }
 
-Test(rules, values_that_make_no_sense_are_refused)
+Test(rules, invalid_values_are_refused)
 {
     struct model *model = model_new(0, 0, 0);
     model_open(model, 0, LIMIT_DEFAULT);

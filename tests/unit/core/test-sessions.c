@@ -48,7 +48,7 @@ Test(sessions, a_session_that_holds_nothing_ends_with_its_connection)
     model_free(model);
 }
 
-Test(sessions, a_connection_that_takes_anothers_place_has_none_of_its_requests)
+Test(sessions, a_connection_that_replaces_another_has_none_of_its_requests)
 {
     struct model *model = model_new(0, 4 * MIB, 0);
     uint64_t session = model_open(model, 0, LIMIT_DEFAULT);
@@ -82,7 +82,7 @@ Test(sessions, a_users_sessions_are_bounded_unless_a_quota_says_otherwise)
     model_free(model);
 }
 
-Test(sessions, a_users_requests_under_way_are_bounded)
+Test(sessions, a_users_requests_in_progress_are_bounded)
 {
     struct model *model = model_new(0, 4 * MIB, 0);
     model->options.settings.user_requests_max = 3;

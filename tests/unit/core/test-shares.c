@@ -155,49 +155,49 @@ static void expect_fair(const struct competition *rules, uint64_t seeds, double 
     }
 }
 
-Test(shares, under_saturation_they_follow_the_weights, .timeout = 300)
+Test(shares, under_saturation_shares_follow_the_weights, .timeout = 300)
 {
     const struct competition rules = {
         .capacity = 64 * MIB, .bytes = {4 * MIB, 4 * MIB, 4 * MIB}, .spread_mib = 4, .hold_ms = 500, .more_ms = 2000};
     expect_fair(&rules, 5, 0.1);
 }
 
-Test(shares, larger_segments_get_no_more, .timeout = 300)
+Test(shares, larger_segments_get_no_larger_share, .timeout = 300)
 {
     const struct competition rules = {
         .capacity = 18 * MIB, .bytes = {4 * MIB, 2 * MIB, MIB}, .hold_ms = 500, .more_ms = 2000};
     expect_fair(&rules, 2, 0.05);
 }
 
-Test(shares, nor_segments_of_twice_a_share, .timeout = 300)
+Test(shares, segments_of_twice_a_share_get_no_larger_share, .timeout = 300)
 {
     const struct competition rules = {
         .capacity = 12 * MIB, .bytes = {4 * MIB, MIB, MIB}, .hold_ms = 500, .more_ms = 2000};
     expect_fair(&rules, 2, 0.05);
 }
 
-Test(shares, nor_larger_segments_of_the_greatest_weight, .timeout = 300)
+Test(shares, larger_segments_of_the_greatest_weight_get_no_larger_share, .timeout = 300)
 {
     const struct competition rules = {
         .capacity = 12 * MIB, .bytes = {MIB, MIB, 8 * MIB}, .hold_ms = 500, .more_ms = 2000};
     expect_fair(&rules, 2, 0.05);
 }
 
-Test(shares, nor_large_segments_that_are_held_for_long, .timeout = 300)
+Test(shares, large_segments_held_for_long_get_no_larger_share, .timeout = 300)
 {
     const struct competition rules = {
         .capacity = 12 * MIB, .bytes = {4 * MIB, MIB, MIB}, .hold_ms = 10000, .more_ms = 20000, .is_ageless = true};
     expect_fair(&rules, 2, 0.1);
 }
 
-Test(shares, who_holds_or_waits_but_never_both_is_charged_too, .timeout = 300)
+Test(shares, a_user_who_never_holds_and_waits_at_once_is_charged_as_well, .timeout = 300)
 {
     const struct competition rules = {
         .capacity = 12 * MIB, .bytes = {4 * MIB, MIB, MIB}, .hold_ms = 500, .more_ms = 2000, .clients_of_first = 1};
     expect_fair(&rules, 2, 0.15);
 }
 
-Test(shares, users_of_a_class_share_alike, .timeout = 300)
+Test(shares, users_of_a_class_share_equally, .timeout = 300)
 {
     const struct competition rules = {
         .capacity = 12 * MIB, .bytes = {4 * MIB, MIB, MIB}, .hold_ms = 500, .more_ms = 2000, .is_for_users = true};
@@ -262,17 +262,17 @@ static void expect_second_to_go_first(int seconds_later, bool expected)
     model_free(model);
 }
 
-Test(shares, what_was_had_beyond_a_share_counts_later)
+Test(shares, an_excess_over_a_share_counts_later)
 {
     expect_second_to_go_first(1, true);
 }
 
-Test(shares, but_not_for_long)
+Test(shares, a_deficit_is_remembered_only_for_a_while)
 {
     expect_second_to_go_first(600, false);
 }
 
-Test(shares, whoever_waits_for_its_own_limit_lacks_nothing)
+Test(shares, a_request_held_up_by_its_own_limit_has_no_deficit)
 {
     struct policy_rule rule = one_rule(PRINCIPAL_USER, "1");
     rule.id = 1;

@@ -26,7 +26,7 @@ Test(sharing, a_users_limit_counts_all_sessions_of_that_user)
     model_free(model);
 }
 
-Test(sharing, what_others_free_is_not_waited_for_where_ones_own_limit_is_what_lacks)
+Test(sharing, a_request_held_up_by_its_own_limit_does_not_wait_for_others_frees)
 {
     struct policy_rule rule = one_rule(PRINCIPAL_USER, "alice");
     rule.id = 1000;
@@ -46,7 +46,7 @@ Test(sharing, what_others_free_is_not_waited_for_where_ones_own_limit_is_what_la
     model_free(model);
 }
 
-Test(sharing, a_rule_for_each_user_is_each_ones_own)
+Test(sharing, a_rule_for_each_user_applies_to_each_separately)
 {
     struct policy_rule rule = one_rule(PRINCIPAL_USER, "*");
     rule.is_each = true;
@@ -104,7 +104,7 @@ Test(sharing, counts_of_sessions_and_leases_are_limited_by_name)
     model_free(model);
 }
 
-Test(sharing, a_reserve_is_not_for_others)
+Test(sharing, others_cannot_use_a_reserve)
 {
     struct model *model = sharing(16 * MIB); /* 4 of it are reserved for class c */
     model_open_as(model, 0, "a", 1);
@@ -120,7 +120,7 @@ Test(sharing, a_reserve_is_not_for_others)
     model_free(model);
 }
 
-Test(sharing, another_policy_moves_what_is_held_and_what_waits)
+Test(sharing, a_new_policy_moves_leases_and_waiting_requests)
 {
     struct model *model = sharing(16 * MIB);
     model_open_as(model, 0, "a", 1);
@@ -142,7 +142,7 @@ Test(sharing, another_policy_moves_what_is_held_and_what_waits)
 
 /* ---- waiting ---- */
 
-Test(sharing, who_is_willing_waits_and_is_served_when_it_comes_free)
+Test(sharing, a_request_that_may_wait_is_served_when_memory_becomes_free)
 {
     struct model *model = model_new(0, 8 * MIB, 0);
     model_open(model, 0, LIMIT_DEFAULT);
@@ -158,7 +158,7 @@ Test(sharing, who_is_willing_waits_and_is_served_when_it_comes_free)
     model_free(model);
 }
 
-Test(sharing, a_wait_ends_at_its_deadline_with_the_figures)
+Test(sharing, a_wait_ends_at_its_deadline_with_the_numbers)
 {
     struct model *model = model_new(0, 8 * MIB, 0);
     model_open(model, 0, LIMIT_DEFAULT);
@@ -175,7 +175,7 @@ Test(sharing, a_wait_ends_at_its_deadline_with_the_figures)
     model_free(model);
 }
 
-Test(sharing, what_can_never_fit_does_not_wait)
+Test(sharing, a_request_that_can_never_fit_does_not_wait)
 {
     struct model *model = sharing(16 * MIB);
     model_open_as(model, 0, "a", 1);
@@ -184,7 +184,7 @@ Test(sharing, what_can_never_fit_does_not_wait)
     model_free(model);
 }
 
-Test(sharing, a_wait_is_cancelled_and_those_behind_go_on)
+Test(sharing, a_wait_is_cancelled_and_later_requests_proceed)
 {
     struct model *model = model_new(0, 8 * MIB, 0);
     struct request cancel = {.kind = REQUEST_CANCEL};
@@ -202,7 +202,7 @@ Test(sharing, a_wait_is_cancelled_and_those_behind_go_on)
     model_free(model);
 }
 
-Test(sharing, whoever_is_gone_does_not_stand_in_the_way)
+Test(sharing, a_client_that_is_gone_does_not_block_others)
 {
     struct model *model = model_new(0, 8 * MIB, 0);
     model_open(model, 0, LIMIT_DEFAULT);
@@ -218,7 +218,7 @@ Test(sharing, whoever_is_gone_does_not_stand_in_the_way)
     model_free(model);
 }
 
-Test(sharing, a_small_one_passes_where_it_cannot_delay_the_large)
+Test(sharing, a_small_request_passes_a_large_one_if_it_cannot_delay_it)
 {
     struct policy_rule rule = one_rule(PRINCIPAL_USER, "small quota");
     rule.id = 1001;
@@ -234,7 +234,7 @@ Test(sharing, a_small_one_passes_where_it_cannot_delay_the_large)
     model_free(model);
 }
 
-Test(sharing, what_may_go_to_ram_or_a_file_gathers_in_both)
+Test(sharing, a_request_for_either_location_claims_in_both)
 {
     struct model *model = model_new(0, 16 * MIB, 16 * MIB);
     struct request either = {.kind = REQUEST_ACQUIRE};
@@ -266,7 +266,7 @@ Test(sharing, what_may_go_to_ram_or_a_file_gathers_in_both)
 
 /* ---- order ---- */
 
-Test(sharing, higher_priority_goes_first_and_age_makes_up_for_it)
+Test(sharing, higher_priority_goes_first_and_age_compensates)
 {
     struct model *model = sharing(16 * MIB);
     model->options.settings.queue.ageing_ms = 10000;
@@ -299,7 +299,7 @@ Test(sharing, higher_priority_goes_first_and_age_makes_up_for_it)
     model_free(model);
 }
 
-Test(sharing, without_ageing_age_makes_up_for_nothing)
+Test(sharing, without_ageing_age_does_not_compensate)
 {
     struct model *model = sharing(16 * MIB);
     model->options.settings.queue.ageing_ms = 0;
@@ -321,7 +321,7 @@ Test(sharing, without_ageing_age_makes_up_for_nothing)
     model_free(model);
 }
 
-Test(sharing, within_a_priority_who_holds_least_for_its_weight_goes_first)
+Test(sharing, within_a_priority_the_least_held_for_its_weight_goes_first)
 {
     struct model *model = sharing(24 * MIB);
     model_open_as(model, 0, "a", 1);
@@ -340,7 +340,7 @@ Test(sharing, within_a_priority_who_holds_least_for_its_weight_goes_first)
     model_free(model);
 }
 
-Test(sharing, a_priority_for_each_user_holds_before_the_first_of_them_comes)
+Test(sharing, a_priority_for_each_user_applies_to_the_first_user)
 {
     struct policy_rule rule = one_rule(PRINCIPAL_USER, "*");
     struct queue_entry queue[1];
@@ -374,7 +374,7 @@ static struct share *share_of(const struct model *model, int peer)
     return session_table_find(&model->broker->sessions, model->peers[peer].session)->share;
 }
 
-Test(sharing, sessions_of_one_user_in_different_groups_stand_apart)
+Test(sharing, sessions_of_one_user_in_different_groups_have_separate_accounts)
 {
     struct policy_rule rule = one_rule(PRINCIPAL_GROUP, "hpc");
     rule.id = 77;
@@ -387,7 +387,7 @@ Test(sharing, sessions_of_one_user_in_different_groups_stand_apart)
     model_free(model);
 }
 
-Test(sharing, the_classs_word_goes_before_the_users_before_the_groups)
+Test(sharing, the_class_decides_before_the_user_before_the_group)
 {
     struct policy_rule rules[] = {one_rule(PRINCIPAL_USER, "alice"), one_rule(PRINCIPAL_GROUP, "hpc"),
                                   one_rule(PRINCIPAL_CLASS, "urgent")};
@@ -418,7 +418,7 @@ Test(sharing, the_classs_word_goes_before_the_users_before_the_groups)
     model_free(model);
 }
 
-Test(sharing, a_class_takes_in_users_groups_and_client_names)
+Test(sharing, a_class_has_users_groups_and_client_names_as_members)
 {
     struct policy_rule rule = one_rule(PRINCIPAL_CLASS, "batch");
     struct policy_member class_members[] = {{.kind = MEMBER_USER, .id = 5}, {.kind = MEMBER_GROUP, .id = 77}};

@@ -48,7 +48,7 @@ static uint64_t want(struct model *model, int peer, uint64_t mib)
     return request;
 }
 
-Test(sparing, one_large_lease_is_taken_rather_than_that_and_six_small_ones)
+Test(sparing, one_large_lease_is_revoked_without_six_small_ones)
 {
     struct model *model = with_victims(26 * MIB, 0);
     uint64_t small[6], large;
@@ -68,7 +68,7 @@ Test(sparing, one_large_lease_is_taken_rather_than_that_and_six_small_ones)
 }
 
 /* A larger one would do as well, and two smaller ones together. */
-Test(sparing, the_smallest_lease_that_is_enough_is_taken)
+Test(sparing, the_smallest_lease_that_is_enough_is_revoked)
 {
     struct model *model = with_victims(49 * MIB, 0);
     uint64_t small[2] = {hold(model, 0, 8), hold(model, 1, 8)}, large = hold(model, 0, 20), enough = hold(model, 0, 13);
@@ -81,7 +81,7 @@ Test(sparing, the_smallest_lease_that_is_enough_is_taken)
     model_free(model);
 }
 
-Test(sparing, of_higher_priority_only_what_lower_ones_can_not_give_is_taken)
+Test(sparing, leases_of_higher_priority_are_revoked_only_for_the_rest)
 {
     struct model *model = with_victims(26 * MIB, 1);
     uint64_t small[6], large;
@@ -102,7 +102,7 @@ Test(sparing, of_higher_priority_only_what_lower_ones_can_not_give_is_taken)
     model_free(model);
 }
 
-Test(sparing, the_smallest_that_is_enough_is_taken_else_the_largest_and_what_still_lacks)
+Test(sparing, the_smallest_lease_that_is_enough_is_revoked_otherwise_the_largest_and_the_rest)
 {
     struct model *model = with_victims(31 * MIB, 0);
     uint64_t leases[5];
@@ -119,7 +119,7 @@ Test(sparing, the_smallest_that_is_enough_is_taken_else_the_largest_and_what_sti
     model_free(model);
 }
 
-Test(sparing, what_comes_free_meanwhile_spares_who_is_not_needed_any_more)
+Test(sparing, memory_that_becomes_free_spares_leases_that_are_not_needed)
 {
     struct model *model = with_victims(60 * MIB, 0);
     uint64_t marked[3];
@@ -146,7 +146,7 @@ Test(sparing, what_comes_free_meanwhile_spares_who_is_not_needed_any_more)
     model_free(model);
 }
 
-Test(sparing, a_part_that_comes_free_spares_a_part)
+Test(sparing, a_part_that_becomes_free_spares_a_part)
 {
     struct model *model = with_victims(40 * MIB, 0);
     uint64_t other = hold(model, 3, 10), one = hold(model, 0, 10), two = hold(model, 0, 10), three = hold(model, 1, 10);
@@ -162,7 +162,7 @@ Test(sparing, a_part_that_comes_free_spares_a_part)
     model_free(model);
 }
 
-Test(sparing, what_comes_free_just_before_leases_are_due_spares_them)
+Test(sparing, memory_that_becomes_free_just_in_time_spares_leases)
 {
     struct model *model = with_victims(20 * MIB, 0);
     uint64_t other = hold(model, 3, 10), victim = hold(model, 0, 10);
@@ -179,7 +179,7 @@ Test(sparing, what_comes_free_just_before_leases_are_due_spares_them)
     model_free(model);
 }
 
-Test(sparing, nobody_is_spared_whom_another_request_needs)
+Test(sparing, a_lease_that_another_request_needs_is_not_spared)
 {
     struct model *model = with_victims(40 * MIB, 0);
     for (int i = 0; i < 4; i++) {
@@ -197,7 +197,7 @@ Test(sparing, nobody_is_spared_whom_another_request_needs)
     model_free(model);
 }
 
-Test(sparing, who_was_spared_and_left_or_lost_its_connection_is_told_nothing)
+Test(sparing, a_spared_session_without_a_connection_gets_no_event)
 {
     struct model *model = with_victims(20 * MIB, 0);
     (void)hold(model, 0, 10);
@@ -211,7 +211,7 @@ Test(sparing, who_was_spared_and_left_or_lost_its_connection_is_told_nothing)
     model_free(model);
 }
 
-Test(sparing, many_are_spared_and_told_so_in_bounded_steps)
+Test(sparing, many_leases_are_spared_in_bounded_steps)
 {
     struct model *model = with_victims(256 * MIB, 0);
     for (int i = 0; i < 256; i++) {
@@ -237,7 +237,7 @@ Test(sparing, many_are_spared_and_told_so_in_bounded_steps)
     model_free(model);
 }
 
-Test(sparing, a_spared_lease_may_end_or_be_marked_again_before_it_was_told)
+Test(sparing, a_spared_lease_may_end_or_be_marked_again_before_its_event)
 {
     struct model *model = with_victims(20 * MIB, 0);
     uint64_t lease = hold(model, 0, 20);
@@ -252,7 +252,7 @@ Test(sparing, a_spared_lease_may_end_or_be_marked_again_before_it_was_told)
     model_free(model);
 }
 
-Test(sparing, two_requests_for_more_than_one_step_can_mark_both_get_it)
+Test(sparing, two_requests_that_need_more_than_one_step_are_both_served)
 {
     struct model *model = with_victims(300 * MIB, 0);
     for (int i = 0; i < 300; i++) {
@@ -294,7 +294,7 @@ Test(sparing, a_lease_is_needed_at_each_limit_of_an_account)
     model_free(model);
 }
 
-Test(sparing, nothing_is_taken_before_the_next_pass_even_if_that_is_later)
+Test(sparing, nothing_is_revoked_before_the_next_pass)
 {
     struct model *model = with_victims(20 * MIB, 0);
     model->broker->options.settings.queue.revoke_grace_ms = 1;
@@ -316,7 +316,7 @@ Test(sparing, nothing_is_taken_before_the_next_pass_even_if_that_is_later)
     model_free(model);
 }
 
-Test(sparing, of_one_size_the_oldest_is_spared_first_though_it_was_marked_first)
+Test(sparing, among_equal_sizes_the_oldest_lease_is_spared_first)
 {
     struct model *model = with_victims(20 * MIB, 0);
     (void)hold(model, 3, 10);

@@ -66,7 +66,7 @@ static bool knows(struct learned_table *table, uint32_t uid, int number)
     return learned_recall(table, &key) == 1 + (uint64_t)number;
 }
 
-Test(tables, who_learned_the_most_makes_room_with_its_oldest)
+Test(tables, the_user_with_the_most_sizes_loses_its_oldest)
 {
     struct learned_table table;
     learned_table_init(&table);
@@ -86,7 +86,7 @@ Test(tables, who_learned_the_most_makes_room_with_its_oldest)
     learned_table_deinit(&table);
 }
 
-Test(tables, of_users_with_as_much_the_one_with_the_oldest_makes_room)
+Test(tables, among_users_with_equally_many_sizes_the_oldest_size_is_dropped)
 {
     struct learned_table table;
     learned_table_init(&table);
@@ -132,7 +132,7 @@ Test(tables, a_slot_is_reused_as_late_as_possible)
     cr_expect_null(table.slots);
 }
 
-Test(tables, restored_slots_go_on_where_they_were)
+Test(tables, restored_slots_continue_where_they_were)
 {
     struct slot_table table;
     uint32_t slot;

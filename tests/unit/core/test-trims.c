@@ -28,7 +28,7 @@ static void trim(struct model *model, int peer, uint64_t lease)
     (void)model_request(model, peer, &trimmed);
 }
 
-Test(trims, requests_that_only_hope_for_them_hold_up_nobody)
+Test(trims, requests_that_only_wait_for_a_trim_delay_no_other)
 {
     struct model *model = with_silent_holders(4 * MIB);
     size_t waited = 0;
@@ -54,7 +54,7 @@ Test(trims, requests_that_only_hope_for_them_hold_up_nobody)
     model_free(model);
 }
 
-Test(trims, who_wants_to_wait_still_gathers_what_comes_free)
+Test(trims, a_request_that_waits_still_claims_what_becomes_free)
 {
     struct model *model = with_silent_holders(0);
     uint64_t lease = granted(model_acquire(model, LARGE, 24 * MIB, LOCATION_RAM, 60000));
@@ -84,7 +84,7 @@ Test(trims, many_silent_holders_do_not_hide_one_that_answers)
     model_free(model);
 }
 
-Test(trims, who_could_give_enough_is_asked_at_once_where_those_of_low_priority_can_not)
+Test(trims, if_low_priorities_cannot_give_enough_the_others_are_asked_immediately)
 {
     struct model *model = with_silent_holders(0);
     uint64_t lease = granted(model_acquire(model, LARGE, 24 * MIB, LOCATION_RAM, 60000));
@@ -104,7 +104,7 @@ static size_t asked_in(struct model *model, int peer, uint64_t milliseconds)
     return model_events(model, peer, EVENT_TRIM) - before;
 }
 
-Test(trims, who_is_silent_is_asked_ever_less_often_until_it_gives)
+Test(trims, a_silent_session_is_asked_less_and_less_often)
 {
     struct model *model = model_new(0, 8 * MIB, 0);
     model->options.settings.queue.trim_ms = 100;
@@ -134,7 +134,7 @@ Test(trims, who_is_silent_is_asked_ever_less_often_until_it_gives)
     model_free(model);
 }
 
-Test(trims, who_uses_all_that_it_holds_is_asked_last)
+Test(trims, a_session_that_uses_all_it_holds_is_asked_last)
 {
     struct model *model = model_new(0, 12 * MIB, 0);
     model->options.settings.queue.trim_ms = 100;

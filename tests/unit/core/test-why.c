@@ -44,7 +44,7 @@ Test(why, a_pause_is_named_and_its_end_is_not_known)
 }
 
 /* Somebody may have thousands of sessions, and have something refused to each. */
-Test(why, refusals_that_others_must_not_see_are_passed_over_up_to_a_bound)
+Test(why, refusals_that_others_must_not_see_are_skipped_up_to_a_bound)
 {
     enum { OTHERS = 1024 };
     static struct session others[OTHERS];
@@ -68,7 +68,7 @@ Test(why, refusals_that_others_must_not_see_are_passed_over_up_to_a_bound)
     model_free(model);
 }
 
-Test(why, what_those_before_claim_is_not_free)
+Test(why, claims_of_earlier_requests_are_not_free)
 {
     struct model *model = model_new(0, 16 * MIB, 0);
     model_open(model, 0, LIMIT_DEFAULT);
@@ -87,7 +87,7 @@ Test(why, what_those_before_claim_is_not_free)
     model_free(model);
 }
 
-Test(why, what_would_fill_up_a_reserve_does_not_come_free)
+Test(why, bytes_that_would_refill_a_reserve_do_not_become_free)
 {
     struct model *model = sharing(16 * MIB); /* 4 of it are reserved for class c */
     model_open_as(model, 0, "c", 1);
@@ -108,7 +108,7 @@ Test(why, what_would_fill_up_a_reserve_does_not_come_free)
     model_free(model);
 }
 
-Test(why, the_refusal_of_one_who_is_gone_is_told_to_whom_it_concerns)
+Test(why, the_refusal_of_an_ended_session_is_shown_to_its_user)
 {
     struct model *model = model_new(0, 8 * MIB, 0);
     const struct identity same = {.pid = 9, .uid = 5}, stranger = {.pid = 9, .uid = 4711};
@@ -145,7 +145,7 @@ static uint64_t ends(struct model *model, enum ledger_limit limit, uint64_t lack
     return earliest_ms(model->broker, &shortage, now, looks);
 }
 
-Test(why, ends_are_filed_by_time_and_remembered_for_a_second)
+Test(why, ends_are_sorted_by_time_and_cached_for_a_second)
 {
     struct model *model = model_new(0, 64 * MIB, 64 * MIB);
     size_t looks = EARLIEST_LOOKS, none = 0;
@@ -178,7 +178,7 @@ static void wait_for_either(struct model *model, int peer, uint64_t bytes)
     cr_expect_null(model_request(model, peer, &request));
 }
 
-Test(why, what_waits_for_either_location_is_told_of_the_one_that_comes_first)
+Test(why, a_request_for_either_location_is_explained_for_the_earlier_one)
 {
     struct model *model = model_new(0, 8 * MIB, 8 * MIB);
     model_open(model, 0, LIMIT_DEFAULT);
@@ -202,7 +202,7 @@ Test(why, what_waits_for_either_location_is_told_of_the_one_that_comes_first)
     model_free(model);
 }
 
-Test(why, after_a_pause_the_figures_are_those_of_the_limit)
+Test(why, after_a_pause_the_numbers_are_those_of_the_limit)
 {
     struct model *model = model_new(0, 16 * MIB, 0);
     struct input full = {.kind = INPUT_PRESSURE, .pressure = PRESSURE_FULL};
@@ -220,7 +220,7 @@ Test(why, after_a_pause_the_figures_are_those_of_the_limit)
     model_free(model);
 }
 
-Test(why, a_full_number_of_leases_is_told_with_its_end)
+Test(why, a_reached_limit_of_leases_is_explained_with_the_next_end)
 {
     struct policy_rule rule = one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
     rule.quota.max_leases = 2;
@@ -245,7 +245,7 @@ Test(why, a_full_number_of_leases_is_told_with_its_end)
     model_free(model);
 }
 
-Test(why, a_pool_and_what_is_being_freed_are_there_at_once)
+Test(why, the_pool_and_bytes_being_freed_count_as_available_now)
 {
     struct model *model = model_new(0, 16 * MIB, 0);
     model_open(model, 0, LIMIT_DEFAULT);
@@ -267,7 +267,7 @@ Test(why, a_pool_and_what_is_being_freed_are_there_at_once)
     model_free(model);
 }
 
-Test(why, what_comes_free_of_leases_is_not_taken_for_what_comes_free_of_bytes)
+Test(why, leases_that_become_free_are_not_counted_as_bytes)
 {
     struct policy_rule few = one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
     few.quota.max_leases = 2;
@@ -291,7 +291,7 @@ Test(why, what_comes_free_of_leases_is_not_taken_for_what_comes_free_of_bytes)
 }
 
 /* A refusal's sentence named the holders: so does the explanation when its session has ended, as it was then. */
-Test(why, the_refusal_of_one_who_is_gone_names_its_holders)
+Test(why, the_refusal_of_an_ended_session_names_its_holders)
 {
     const struct identity gone = {.uid = 1001};
     struct model *model = model_new(0, 8 * MIB, 0);
@@ -318,7 +318,7 @@ Test(why, the_refusal_of_one_who_is_gone_names_its_holders)
 }
 
 /* What is free is claimed by those who wait: a refusal says whose requests they are, the largest first. */
-Test(why, requests_that_wait_ahead_are_named)
+Test(why, waiting_requests_ahead_are_named)
 {
     struct model *model = model_new(0, 16 * MIB, 0);
     struct why_entry all[6];
@@ -350,7 +350,7 @@ Test(why, requests_that_wait_ahead_are_named)
 }
 
 /* A request that waits for its own client's limit claims nothing of the host's, and is in nobody's way. */
-Test(why, who_waits_for_its_own_limit_is_ahead_of_nobody_else)
+Test(why, a_request_held_up_by_its_own_limit_is_ahead_of_no_other)
 {
     struct model *model = model_new(0, 16 * MIB, 0);
     model_open(model, 0, MIB / 2);
@@ -369,7 +369,7 @@ Test(why, who_waits_for_its_own_limit_is_ahead_of_nobody_else)
     model_free(model);
 }
 
-Test(why, requests_for_a_lease_that_wait_ahead_are_named)
+Test(why, waiting_requests_for_a_lease_ahead_are_named)
 {
     struct policy_rule rule = one_rule(PRINCIPAL_USER, "1000");
     rule.id = 1000;
@@ -391,7 +391,7 @@ Test(why, requests_for_a_lease_that_wait_ahead_are_named)
     model_free(model);
 }
 
-Test(why, a_session_is_known_to_whom_it_is_shown)
+Test(why, a_session_is_explained_only_to_users_who_may_see_it)
 {
     const struct identity owner = {.uid = 1000}, other = {.uid = 1001};
     struct model *model = model_new(0, 16 * MIB, 0);
