@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/runtime/clock.h"
@@ -253,6 +254,19 @@ static void restore_slots(struct server *server, struct peer *peer)
     }
 }
 
+/* A client may still have it mapped, so its bytes count until they are given back. False: they can't be counted. */
+static bool free_unexplained(struct server *server, int fd)
+{
+    struct stat seen;
+    if (fstat(fd, &seen) < 0 || seen.st_size <= 0) {
+        return false;
+    }
+    const struct kept_segment kept = {.id = broker_keep_numbers(server->broker).segment + 1,
+                                      .bytes = (uint64_t)seen.st_size,
+                                      .location = LOCATION_RAM};
+    return free_segment(server, &kept, TABLE_NONE, fd);
+}
+
 /* A descriptor of ours that no record explains is memory that nobody has. */
 static void close_unexplained(struct restoring *restoring)
 {
@@ -262,7 +276,10 @@ static void close_unexplained(struct restoring *restoring)
             continue;
         }
         if (handed->name[0] == KEEPER_SEGMENT) {
-            segment_free_unexplained(restoring->server, fd_steal(&handed->fd));
+            int fd = fd_steal(&handed->fd);
+            if (!free_unexplained(restoring->server, fd)) {
+                segment_free_unexplained(restoring->server, fd);
+            }
         } else {
             segment_close_descriptor(restoring->server, getuid(), fd_steal(&handed->fd));
         }
