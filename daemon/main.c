@@ -104,13 +104,15 @@ static struct options parse(int argc, char **argv)
 {
     struct options options = {0};
     struct option longs[OPTIONS + 1] = {0};
-    char letters[2 * OPTIONS + 1] = "";
+    char letters[2 * OPTIONS + 1] = "", *end = letters;
     int letter;
     for (size_t i = 0; i < OPTIONS; i++) {
         longs[i] =
             (struct option){table[i].name, table[i].argument ? required_argument : no_argument, NULL, table[i].letter};
-        const char both[] = {(char)table[i].letter, table[i].argument ? ':' : '\0', '\0'};
-        (void)strcat(letters, both);
+        *end++ = (char)table[i].letter;
+        if (table[i].argument) {
+            *end++ = ':';
+        }
     }
     while ((letter = getopt_long(argc, argv, letters, longs, NULL)) >= 0) {
         take_option(&options, letter);

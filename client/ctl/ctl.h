@@ -11,13 +11,18 @@
 /* Exit statuses. CTL_NO_DAEMON: there is none, or it does not answer. */
 enum { CTL_DONE = 0, CTL_REFUSED = 1, CTL_USAGE = 2, CTL_NO_DAEMON = 3 };
 
+/* What a run was asked to do. */
+enum ctl_ask { CTL_ASK_VERB, CTL_ASK_HELP, CTL_ASK_VERSION };
+
+/* What the options that every verb takes say. */
 struct ctl_options {
+    enum ctl_ask ask;
     const char *socket; /* NULL: the default look-up */
     bool json;
     uint32_t timeout_ms; /* for each answer of the broker; 0: not said */
 };
 
-/* A verb: its arguments (argv[0] is the verb) after the common options were taken out. Returns the exit status. */
+/* A verb: its arguments (argv[0] is the verb) without the options. Returns the exit status. */
 typedef int ctl_verb(const struct ctl_options *options, int argc, char **argv);
 
 ctl_verb status_main, sessions_main, leases_main, queue_main, why_main, ping_main, revoke_main, audit_main, reload_main,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* membrokerctl hold SIZE: takes a lease as any program would, keeps it for a while, and gives it back. */
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -15,12 +14,13 @@
 #include <unistd.h>
 
 #include "client/ctl/ctl.h"
-#include "client/ctl/print.h"
+#include "client/ctl/options.h"
 #include "membroker.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/location.h"
 #include "proto/base/size.h"
 
+/* What the command line asks for. */
 struct hold {
     uint64_t bytes;
     uint64_t for_ms; /* UINT64_MAX: until a signal */
@@ -29,80 +29,125 @@ struct hold {
     mb_lease_options lease;
 };
 
-static int parse_choice(const char *option, const char *text, const char *const *names, int first, int *ret)
-{
-    for (int i = 0; names[i]; i++) {
-        if (strcmp(text, names[i]) == 0) {
-            *ret = first + i;
-            return CTL_DONE;
-        }
-    }
-    return ctl_usage("%s `%s`: %s, %s or %s is expected", option, text, names[0], names[1], names[2]);
-}
+/* ---- options ---- */
 
-static int parse_node(const char *text, int32_t *ret)
+static struct hold asked = {.for_ms = UINT64_MAX, .lease = MB_LEASE_OPTIONS_INIT};
+
+static int take_location(struct ctl_options *options, const char *value)
 {
-    char *end;
-    long node = strtol(text, &end, 10);
-    if (*text < '0' || *text > '9' || *end || node > INT_MAX) {
-        return ctl_usage("--numa-node `%s`: a node's number is expected, such as 0", text);
+    enum location location = location_named(value);
+    (void)options;
+    if (location == LOCATION_UNSPECIFIED) {
+        return ctl_usage("--location `%s`: " LOCATION_NAMES " is expected", value);
     }
-    *ret = (int32_t)node;
+    asked.lease.location = (mb_location)location;
     return CTL_DONE;
 }
 
-static int parse_location(const char *text, mb_location *ret)
+static int take_ttl(struct ctl_options *options, const char *value)
 {
-    *ret = (mb_location)location_named(text);
-    return location_named(text) != LOCATION_UNSPECIFIED
-               ? CTL_DONE
-               : ctl_usage("--location `%s`: " LOCATION_NAMES " is expected", text);
+    (void)options;
+    return ctl_take_duration("--ttl", value, 1, &asked.lease.ttl_ms);
 }
 
-static int take_option(struct hold *hold, int letter)
+static int take_for(struct ctl_options *options, const char *value)
 {
-    static const char *const huge[] = {"never", "try", "always", NULL};
     uint32_t milliseconds = 0;
-    int choice = 0, result;
-    switch (letter) {
-    case 'l':
-        return parse_location(optarg, &hold->lease.location);
-    case 'u':
-        result = parse_choice("--huge", optarg, huge, MB_HUGE_PAGES_NEVER, &choice);
-        hold->lease.huge_pages = result == CTL_DONE ? (mb_huge_pages)choice : MB_HUGE_PAGES_NEVER;
-        return result;
-    case 't':
-        return ctl_take_duration("--ttl", optarg, 1, &hold->lease.ttl_ms);
-    case 'f':
-        result = ctl_take_duration("--for", optarg, 0, &milliseconds);
-        hold->for_ms = milliseconds;
-        return result;
-    case 'n':
-        hold->lease.name = optarg;
-        return CTL_DONE;
-    case 'm':
-        return parse_node(optarg, &hold->lease.numa_node);
-    case 'w':
-        return ctl_take_duration("--wait", optarg, 0, &hold->lease.wait_ms);
-    case 'c':
-        hold->client = optarg;
-        return CTL_DONE;
-    case 'i':
-        hold->lease.interleave = 1;
-        return CTL_DONE;
-    case 'p':
-        hold->lease.prefault = 1;
-        return CTL_DONE;
-    case 'T':
-        hold->touch = true;
-        return CTL_DONE;
-    case 'R':
-        hold->no_renew = true;
-        return CTL_DONE;
-    default:
-        return CTL_USAGE;
-    }
+    int result = ctl_take_duration("--for", value, 0, &milliseconds);
+    (void)options;
+    asked.for_ms = milliseconds;
+    return result;
 }
+
+static int take_touch(struct ctl_options *options, const char *value)
+{
+    (void)options, (void)value;
+    asked.touch = true;
+    return CTL_DONE;
+}
+
+static int take_no_renew(struct ctl_options *options, const char *value)
+{
+    (void)options, (void)value;
+    asked.no_renew = true;
+    return CTL_DONE;
+}
+
+static int take_name(struct ctl_options *options, const char *value)
+{
+    (void)options;
+    asked.lease.name = value;
+    return CTL_DONE;
+}
+
+static int take_prefault(struct ctl_options *options, const char *value)
+{
+    (void)options, (void)value;
+    asked.lease.prefault = 1;
+    return CTL_DONE;
+}
+
+static int take_huge(struct ctl_options *options, const char *value)
+{
+    static const char *const words[] = {"never", "try", "always"};
+    (void)options;
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(value, words[i]) == 0) {
+            asked.lease.huge_pages = (mb_huge_pages)(MB_HUGE_PAGES_NEVER + i);
+            return CTL_DONE;
+        }
+    }
+    return ctl_usage("--huge `%s`: never, try or always is expected", value);
+}
+
+static int take_node(struct ctl_options *options, const char *value)
+{
+    char *end;
+    long node = strtol(value, &end, 10);
+    (void)options;
+    if (*value < '0' || *value > '9' || *end || node > INT_MAX) {
+        return ctl_usage("--numa-node `%s`: a node's number is expected, such as 0", value);
+    }
+    asked.lease.numa_node = (int32_t)node;
+    return CTL_DONE;
+}
+
+static int take_interleave(struct ctl_options *options, const char *value)
+{
+    (void)options, (void)value;
+    asked.lease.interleave = 1;
+    return CTL_DONE;
+}
+
+static int take_wait(struct ctl_options *options, const char *value)
+{
+    (void)options;
+    return ctl_take_duration("--wait", value, 0, &asked.lease.wait_ms);
+}
+
+static int take_client(struct ctl_options *options, const char *value)
+{
+    (void)options;
+    asked.client = value;
+    return CTL_DONE;
+}
+
+static const struct ctl_option own_options[] = {
+    {"location", '\0', "ram|mmap|auto", "where the memory lies (default ram)", take_location},
+    {"ttl", '\0', "TIME", "for how long it is granted without renewal (default: the broker's)", take_ttl},
+    {"for", '\0', "TIME", "give it back after this time (default: at Ctrl-C, or SIGTERM)", take_for},
+    {"touch", '\0', NULL, "write to every page", take_touch},
+    {"no-renew", '\0', NULL, "let it expire", take_no_renew},
+    {"name", '\0', "NAME", "the lease's name in listings", take_name},
+    {"prefault", '\0', NULL, "the broker allocates every page before it grants", take_prefault},
+    {"huge", '\0', "never|try|always", "huge pages", take_huge},
+    {"numa-node", '\0', "NODE", "bind the pages to a node", take_node},
+    {"interleave", '\0', NULL, "let the pages alternate between the nodes", take_interleave},
+    {"wait", '\0', "TIME", "wait in the queue for so long if the memory is not free (default: not at all)", take_wait},
+    {"client", '\0', "NAME", "connect under this name (default: membrokerctl hold)", take_client},
+};
+
+const struct ctl_option_list hold_options = {own_options, sizeof own_options / sizeof *own_options};
 
 static int parse_size(const char *text, uint64_t *ret)
 {
@@ -121,38 +166,7 @@ static int parse_size(const char *text, uint64_t *ret)
     return CTL_DONE;
 }
 
-static int parse(int argc, char **argv, struct hold *hold)
-{
-    static const struct option options[] = {{"location", required_argument, NULL, 'l'},
-                                            {"ttl", required_argument, NULL, 't'},
-                                            {"for", required_argument, NULL, 'f'},
-                                            {"name", required_argument, NULL, 'n'},
-                                            {"huge", required_argument, NULL, 'u'},
-                                            {"numa-node", required_argument, NULL, 'm'},
-                                            {"prefault", no_argument, NULL, 'p'},
-                                            {"touch", no_argument, NULL, 'T'},
-                                            {"no-renew", no_argument, NULL, 'R'},
-                                            {"wait", required_argument, NULL, 'w'},
-                                            {"interleave", no_argument, NULL, 'i'},
-                                            {"client", required_argument, NULL, 'c'},
-                                            {NULL, 0, NULL, 0}};
-    int letter;
-    optind = 0;
-    opterr = 0;
-    while ((letter = getopt_long(argc, argv, ":", options, NULL)) >= 0) {
-        int result = letter == ':'   ? ctl_usage("%s needs a value", argv[optind - 1])
-                     : letter == '?' ? ctl_usage("hold has no option %s", argv[optind - 1])
-                                     : take_option(hold, letter);
-        if (result != CTL_DONE) {
-            return result;
-        }
-    }
-    if (optind + 1 != argc) {
-        return optind < argc ? ctl_usage("hold takes one size, and no argument `%s`", argv[optind + 1])
-                             : ctl_usage("hold needs a size, such as 512M");
-    }
-    return parse_size(argv[optind], &hold->bytes);
-}
+/* ---- holding ---- */
 
 static void ending_signals(sigset_t *ret)
 {
@@ -228,10 +242,10 @@ static uint64_t now_ms(void)
 
 /* Waits for the time to pass, a signal, or the loss of the lease. In portions: poll() counts no further than 24 days.
  */
-static int wait_for_end(const struct hold *hold, const mb_lease *lease, int signals, int lost)
+static int wait_for_end(const mb_lease *lease, int signals, int lost)
 {
     struct pollfd descriptors[2] = {{.fd = signals, .events = POLLIN}, {.fd = lost, .events = POLLIN}};
-    uint64_t end = size_add_saturated(now_ms(), hold->for_ms), left = hold->for_ms;
+    uint64_t end = size_add_saturated(now_ms(), asked.for_ms), left = asked.for_ms;
     int ready;
     do {
         ready = poll(descriptors, 2, (int)size_min(left, INT_MAX));
@@ -241,21 +255,20 @@ static int wait_for_end(const struct hold *hold, const mb_lease *lease, int sign
     return result < 0 ? ctl_failed(result) : CTL_DONE;
 }
 
-static int hold_lease(const struct ctl_options *options, const struct hold *hold, mb_client *client, int signals,
-                      int lost)
+static int hold_lease(const struct ctl_options *options, mb_client *client, int signals, int lost)
 {
     mb_lease *lease;
     sigset_t ending;
-    int result = mb_acquire(client, hold->bytes, &hold->lease, &lease);
+    int result = mb_acquire(client, asked.bytes, &asked.lease, &lease);
     if (result < 0) {
         return ctl_failed(result);
     }
     ending_signals(&ending); /* only now: while it waits in the queue they end it as they end any program */
     (void)sigprocmask(SIG_BLOCK, &ending, NULL);
-    print_grant(options, client, lease, hold->for_ms == UINT64_MAX);
-    int status = hold->touch ? touch(lease, signals) : CTL_DONE;
+    print_grant(options, client, lease, asked.for_ms == UINT64_MAX);
+    int status = asked.touch ? touch(lease, signals) : CTL_DONE;
     if (status == CTL_DONE) {
-        status = wait_for_end(hold, lease, signals, lost);
+        status = wait_for_end(lease, signals, lost);
     }
     (void)mb_release(lease);
     return status;
@@ -273,11 +286,14 @@ static int check_broker(const struct ctl_options *options)
 
 int hold_main(const struct ctl_options *options, int argc, char **argv)
 {
-    struct hold hold = {.for_ms = UINT64_MAX, .lease = MB_LEASE_OPTIONS_INIT};
     mb_client_options connect = MB_CLIENT_OPTIONS_INIT;
     mb_client *client;
     sigset_t ending;
-    int status = parse(argc, argv, &hold);
+    if (argc != 2) {
+        return argc > 2 ? ctl_usage("hold takes one size, and no argument `%s`", argv[2])
+                        : ctl_usage("hold needs a size, such as 512M");
+    }
+    int status = parse_size(argv[1], &asked.bytes);
     if (status == CTL_DONE) {
         status = check_broker(options);
     }
@@ -292,15 +308,15 @@ int hold_main(const struct ctl_options *options, int argc, char **argv)
     }
     connect.socket = options->socket;
     connect.timeout_ms = options->timeout_ms;
-    connect.name = hold.client ? hold.client : "membrokerctl hold";
-    connect.flags = MB_CLIENT_GUARD | (hold.no_renew ? MB_CLIENT_NO_RENEW : 0);
+    connect.name = asked.client ? asked.client : "membrokerctl hold";
+    connect.flags = MB_CLIENT_GUARD | (asked.no_renew ? MB_CLIENT_NO_RENEW : 0);
     connect.on_event = on_event;
     connect.user_data = &lost;
     int result = mb_connect(&connect, &client);
     if (result < 0) {
         return ctl_failed(result);
     }
-    status = hold_lease(options, &hold, client, signals, lost);
+    status = hold_lease(options, client, signals, lost);
     mb_disconnect(client);
     return status;
 }

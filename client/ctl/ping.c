@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* membrokerctl ping: round trips to the broker, one after the other, on a connection that is open already. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "client/ctl/ctl.h"
+#include "client/ctl/options.h"
 #include "client/ctl/print.h"
 #include "proto/base/size.h"
 
@@ -19,26 +19,26 @@ static uint64_t nanoseconds(void)
     return (uint64_t)now.tv_sec * NANOSECONDS_PER_SECOND + (uint64_t)now.tv_nsec;
 }
 
-static int parse(int argc, char **argv, size_t *count)
+static size_t asked = 1; /* round trips */
+
+static int take_count(struct ctl_options *options, const char *value)
 {
-    static const struct option options[] = {{"count", required_argument, NULL, 'c'}, {NULL, 0, NULL, 0}};
-    int letter;
-    optind = 0;
-    opterr = 0;
-    while ((letter = getopt_long(argc, argv, ":c:", options, NULL)) >= 0) {
-        char *end;
-        if (letter != 'c') {
-            return ctl_usage(letter == ':' ? "%s needs a value" : "ping has no option %s", argv[optind - 1]);
-        }
-        errno = 0;
-        unsigned long number = strtoul(optarg, &end, 10);
-        if (*optarg < '0' || *optarg > '9' || *end || errno || number < 1 || number > COUNT_MAX) {
-            return ctl_usage("--count `%s`: a number from 1 to %d is expected", optarg, COUNT_MAX);
-        }
-        *count = number;
+    char *end;
+    (void)options;
+    errno = 0;
+    unsigned long number = strtoul(value, &end, 10);
+    if (*value < '0' || *value > '9' || *end || errno || number < 1 || number > COUNT_MAX) {
+        return ctl_usage("--count `%s`: a number from 1 to %d is expected", value, COUNT_MAX);
     }
-    return optind == argc ? CTL_DONE : ctl_usage("ping does not take `%s`", argv[optind]);
+    asked = number;
+    return CTL_DONE;
 }
+
+static const struct ctl_option own_options[] = {
+    {"count", 'c', "N", "so many round trips (default 1)", take_count},
+};
+
+const struct ctl_option_list ping_options = {own_options, sizeof own_options / sizeof *own_options};
 
 static int ascending(const void *a, const void *b)
 {
@@ -79,27 +79,32 @@ static int report(const struct ctl_options *options, double *times, size_t count
     return CTL_DONE;
 }
 
-int ping_main(const struct ctl_options *options, int argc, char **argv)
+/* The first question connects, and is not counted. */
+static int measure(const struct ctl_options *options, double *times)
 {
-    size_t count = 1;
     struct request request = {.kind = REQUEST_PING};
     const struct reply *reply;
-    int result = parse(argc, argv, &count);
-    if (result != CTL_DONE) {
-        return result;
-    }
-    double *times = calloc(count, sizeof *times);
-    if (!times) {
-        return ctl_fail(-ENOMEM, "out of memory; ask for fewer round trips");
-    }
-    result = ctl_ask(options, &request, &reply); /* connects, and is not counted */
-    for (size_t i = 0; result == CTL_DONE && i < count; i++) {
+    int result = ctl_ask(options, &request, &reply);
+    for (size_t i = 0; result == CTL_DONE && i < asked; i++) {
         uint64_t start = nanoseconds();
         result = ctl_ask(options, &request, &reply);
         times[i] = (double)(nanoseconds() - start) / 1000; /* microseconds */
     }
+    return result;
+}
+
+int ping_main(const struct ctl_options *options, int argc, char **argv)
+{
+    if (argc > 1) {
+        return ctl_usage("ping does not take `%s`", argv[1]);
+    }
+    double *times = calloc(asked, sizeof *times);
+    if (!times) {
+        return ctl_fail(-ENOMEM, "out of memory; ask for fewer round trips");
+    }
+    int result = measure(options, times);
     if (result == CTL_DONE) {
-        result = report(options, times, count);
+        result = report(options, times, asked);
     }
     free(times);
     return result;
