@@ -4,10 +4,10 @@
 #include "client/buffer/buffer.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "client/buffer/cache.h"
+#include "client/buffer/extra.h"
 #include "client/buffer/large.h"
 #include "client/buffer/pool.h"
 #include "client/buffer/scope_list.h"
@@ -18,42 +18,32 @@
 #include "client/thread.h"
 #include "proto/name.h"
 
-/* ---- the heap's list of large and named buffers; its lock is held ---- */
-
-static void list(mb_buffer *buffer, struct listing *listing, const char *name)
-{
-    listing->buffer = buffer;
-    listing->large = buffer->flags & BUFFER_LARGE ? buffer : NULL;
-    listing->name[0] = '\0';
-    if (name) {
-        (void)stpncpy(listing->name, name, sizeof listing->name - 1);
-        listing->name[sizeof listing->name - 1] = '\0';
-    }
-    buffer->listing = listing;
-    buffer->flags |= BUFFER_LISTED;
-    TAILQ_INSERT_TAIL(&buffer->heap->listings, listing, in_heap);
-}
-
-static void unlist(mb_buffer *buffer)
-{
-    TAILQ_REMOVE(&buffer->heap->listings, buffer->listing, in_heap);
-    buffer->listing = NULL;
-}
+/* A zeroed buffer of this size or more takes pages that were never used: those nobody touches need no clearing. */
+enum { FRESH_BYTES_MIN = 2 << 20 };
 
 /* ---- allocating ---- */
 
 /* In misuse mode a page that is never handed out follows a large buffer; the rest of its block follows a small one. */
 static uint64_t block_bytes(const mb_buffer *buffer)
 {
-    return buffer->flags & BUFFER_LARGE ? (uint64_t)buffer->span->pages * HEAP_PAGE_BYTES
-                                        : size_class_bytes[buffer->size_class];
+    if (!buffer_is_large(buffer)) {
+        return size_class_bytes[buffer->size_class];
+    }
+    const struct span *span = buffer_span(buffer);
+    return (uint64_t)span->pages * HEAP_PAGE_BYTES - (uint64_t)((char *)buffer->head.data - (char *)span_data(span));
+}
+
+/* Medium buffers stay listed in a thread's cache: whoever lists the holders reads this meanwhile. */
+static inline void set_alive(mb_buffer *buffer, size_t bytes)
+{
+    __atomic_store_n(&buffer->head.size, bytes, __ATOMIC_RELAXED);
+    atomic_store_explicit(&buffer->references, 1, memory_order_relaxed);
 }
 
 static void begin_life(mb_buffer *buffer, size_t bytes, unsigned flags, size_t zero_from)
 {
-    buffer->head.size = bytes;
-    atomic_store_explicit(&buffer->references, 1, memory_order_relaxed);
-    if (buffer->heap->catch_misuse) {
+    set_alive(buffer, bytes);
+    if (buffer->tag == TAG_NONE && buffer_heap(buffer)->catch_misuse) {
         misuse_alive(buffer->head.data, bytes, flags & MB_ZEROED);
     }
     if (flags & MB_ZEROED) {
@@ -63,72 +53,113 @@ static void begin_life(mb_buffer *buffer, size_t bytes, unsigned flags, size_t z
 
 static mb_buffer *create_small(struct thread *thread, struct heap *heap, size_t bytes, unsigned flags)
 {
-    mb_buffer *buffer = cache_take(thread, heap, size_class_of(bytes));
+    mb_buffer *buffer = cache_take_small(thread, heap, size_class_of(bytes));
     if (buffer) {
         begin_life(buffer, bytes, flags, bytes);
     }
     return buffer;
 }
 
-static mb_buffer *create_large(struct heap *heap, size_t bytes, unsigned flags, const char *name)
+/* Pages that were never used, if the broker has any. NULL: it has not, or nobody asked for zeros. */
+static mb_buffer *take_fresh(struct heap *heap, size_t bytes, unsigned flags, const struct span_wish *wish)
+{
+    mb_buffer *buffer = NULL;
+    if (!(flags & MB_ZEROED) || bytes < FRESH_BYTES_MIN) {
+        return NULL;
+    }
+    (void)pthread_mutex_lock(&heap->lock);
+    buffer = large_take_fresh(heap, wish);
+    (void)pthread_mutex_unlock(&heap->lock);
+    if (!buffer && pool_grow_fresh(&heap->large, wish) == 0) {
+        (void)pthread_mutex_lock(&heap->lock);
+        buffer = large_take_fresh(heap, wish); /* NULL: another thread was faster */
+        (void)pthread_mutex_unlock(&heap->lock);
+    }
+    return buffer;
+}
+
+static mb_buffer *take_any(struct heap *heap, const struct span_wish *wish, uint32_t *ret_fresh)
+{
+    for (;;) {
+        (void)pthread_mutex_lock(&heap->lock);
+        mb_buffer *buffer = large_take(heap, wish, ret_fresh);
+        int error = errno;
+        heap_unlock(heap);
+        if (buffer) {
+            return buffer;
+        }
+        if (error == ENOMEM) {
+            (void)error_set(-ENOMEM, "out of memory for the library's own tables");
+            return NULL;
+        }
+        if (pool_grow(&heap->large, wish) < 0) {
+            return NULL;
+        }
+    }
+}
+
+static mb_buffer *create_large(struct thread *thread, struct heap *heap, size_t bytes, unsigned flags, const char *name)
 {
     uint64_t pages = ((uint64_t)bytes + HEAP_PAGE_BYTES - 1) / HEAP_PAGE_BYTES + (heap->catch_misuse ? 1 : 0);
-    uint32_t fresh;
     if (bytes > INT64_MAX || pages > UINT32_MAX / 2) {
         (void)error_set(-ENOMEM, "%zu bytes are more than any buffer can have", bytes);
         return NULL;
     }
-    (void)pthread_mutex_lock(&heap->lock);
-    mb_buffer *buffer;
-    while (!(buffer = large_take(heap, (uint32_t)pages, &fresh))) {
-        (void)pthread_mutex_unlock(&heap->lock);
-        if (pool_grow(&heap->large, (uint32_t)pages) < 0) {
-            return NULL;
-        }
-        (void)pthread_mutex_lock(&heap->lock);
+    const struct span_wish wish = large_wish(heap, (uint32_t)pages, 1);
+    bool is_medium = bytes <= MEDIUM_BYTES_MAX && !name;
+    mb_buffer *buffer = is_medium ? cache_take_medium(thread, heap, size_class_of(bytes)) : NULL;
+    if (buffer) { /* it is listed */
+        begin_life(buffer, bytes, flags, bytes);
+        return buffer;
     }
-    list(buffer, large_listing(buffer), name);
-    (void)pthread_mutex_unlock(&heap->lock);
-    begin_life(buffer, bytes, flags, (size_t)fresh * HEAP_PAGE_BYTES);
+    uint32_t fresh = 0;
+    buffer = take_fresh(heap, bytes, flags, &wish);
+    buffer = buffer ? buffer : take_any(heap, &wish, &fresh);
+    if (buffer) {
+        begin_life(buffer, bytes, flags, (size_t)fresh * HEAP_PAGE_BYTES);
+        (void)pthread_mutex_lock(&heap->lock);
+        extra_list(buffer, name);
+        (void)pthread_mutex_unlock(&heap->lock);
+    }
     return buffer;
 }
 
 static void free_large(mb_buffer *buffer)
 {
-    struct heap *heap = buffer->heap;
+    struct heap *heap = buffer_heap(buffer);
     (void)pthread_mutex_lock(&heap->lock);
-    unlist(buffer);
-    buffer->flags = BUFFER_LARGE;
+    extra_unlist(buffer);
     large_give(buffer);
     heap_unlock(heap);
 }
 
-static void free_small(mb_buffer *buffer)
+/* A large one stays listed in the thread's cache, without a name. */
+static void unlist(mb_buffer *buffer)
 {
-    if (buffer->flags & BUFFER_LISTED) {
-        struct listing *listing = buffer->listing;
-        (void)pthread_mutex_lock(&buffer->heap->lock);
-        unlist(buffer);
-        (void)pthread_mutex_unlock(&buffer->heap->lock);
-        free(listing);
-    }
-    buffer->flags = 0;
-    cache_give(buffer);
+    struct heap *heap = buffer_heap(buffer);
+    (void)pthread_mutex_lock(&heap->lock);
+    extra_unlist(buffer);
+    (void)pthread_mutex_unlock(&heap->lock);
 }
 
 static void free_block(mb_buffer *buffer)
 {
-    if (!thread_process_is(buffer->heap->client->owner)) {
+    struct heap *heap = buffer_heap(buffer);
+    if (!thread_process_is(heap->client->owner)) {
         return; /* a forked child has only a copy of the record */
     }
-    if (buffer->heap->catch_misuse) {
+    if (heap->catch_misuse) {
         misuse_poison(buffer->head.data, block_bytes(buffer));
     }
-    if (buffer->flags & BUFFER_LARGE) {
+    if (buffer_is_large(buffer) && (buffer->tag == TAG_NONE || buffer_has(buffer, BUFFER_NAMED))) {
         free_large(buffer);
-    } else {
-        free_small(buffer);
+        return;
     }
+    if (buffer_has(buffer, BUFFER_NAMED)) {
+        unlist(buffer);
+    }
+    extra_free(buffer);
+    cache_give(buffer);
 }
 
 /* ---- creating ---- */
@@ -153,33 +184,32 @@ static int check(const mb_client *client, size_t bytes, const mb_buffer_options 
     return thread_process_is(client->owner) ? 0 : owner_check(client);
 }
 
-static int name_small(mb_buffer *buffer, const char *name)
+static bool name_small(mb_buffer *buffer, const char *name)
 {
-    struct listing *listing = calloc(1, sizeof *listing);
-    if (!listing) {
-        return -ENOMEM;
+    struct heap *heap = buffer_heap(buffer);
+    if (!extra_of(buffer)) {
+        return false;
     }
-    (void)pthread_mutex_lock(&buffer->heap->lock);
-    list(buffer, listing, name);
-    (void)pthread_mutex_unlock(&buffer->heap->lock);
-    return 0;
+    (void)pthread_mutex_lock(&heap->lock);
+    extra_list(buffer, name);
+    (void)pthread_mutex_unlock(&heap->lock);
+    return true;
 }
 
 static int create(struct thread *thread, mb_client *client, size_t bytes, const mb_buffer_options *options,
                   mb_buffer **ret_buffer)
 {
     struct heap *heap = heap_of(client->heaps, options->location);
-    mb_buffer *buffer = bytes <= SMALL_BYTES_MAX ? create_small(thread, heap, bytes, options->flags)
-                                                 : create_large(heap, bytes, options->flags, options->name);
+    bool is_small = bytes <= SMALL_BYTES_MAX;
+    mb_buffer *buffer = is_small ? create_small(thread, heap, bytes, options->flags)
+                                 : create_large(thread, heap, bytes, options->flags, options->name);
     if (!buffer) {
         return -errno;
     }
-    if (options->name && !(buffer->flags & BUFFER_LISTED) && name_small(buffer, options->name) < 0) {
+    bool is_named = !is_small || !options->name || name_small(buffer, options->name);
+    if (!is_named || (thread->buffer_scope && !scope_list_add(thread->buffer_scope, buffer))) {
         free_block(buffer);
         return error_set(-ENOMEM, "out of memory for the library's own tables");
-    }
-    if (thread->buffer_scope) {
-        scope_list_add(thread->buffer_scope, buffer);
     }
     *ret_buffer = buffer;
     return 0;
@@ -197,11 +227,10 @@ __attribute__((noinline)) static int create_slowly(mb_client *client, size_t byt
 
 int mb_buffer_create(mb_client *client, size_t bytes, const mb_buffer_options *options, mb_buffer **ret_buffer)
 {
-    if (__builtin_expect(!options && bytes - 1 < SMALL_BYTES_MAX, 1)) {
+    if (__builtin_expect(!options && bytes - 1 < MEDIUM_BYTES_MAX, 1)) {
         mb_buffer *cached = cache_pop(client, size_class_of(bytes));
         if (__builtin_expect(cached != NULL, 1)) {
-            cached->head.size = bytes;
-            atomic_store_explicit(&cached->references, 1, memory_order_relaxed);
+            set_alive(cached, bytes);
             *ret_buffer = cached;
             return error_end(0);
         }
@@ -213,12 +242,13 @@ int mb_buffer_create(mb_client *client, size_t bytes, const mb_buffer_options *o
 
 __attribute__((noinline)) static mb_buffer *end_life(mb_buffer *buffer)
 {
-    if (buffer->flags & BUFFER_WEAK) {
+    if (buffer_has(buffer, BUFFER_WEAK)) {
         weak_cut(buffer);
     }
-    if (buffer->flags & BUFFER_SCOPED) {
+    if (buffer_has(buffer, BUFFER_SCOPED)) {
         scope_list_remove(buffer);
     }
+    atomic_store_explicit(&buffer->references, 0, memory_order_relaxed);
     free_block(buffer);
     return NULL;
 }
@@ -235,7 +265,8 @@ mb_buffer *mb_buffer_unref(mb_buffer *buffer)
         return NULL;
     }
     /* The only reference without a weak one needs no atomic: no other thread can get one. */
-    if (__builtin_expect(atomic_load_explicit(&buffer->references, memory_order_acquire) == 1 && buffer->flags == 0,
+    if (__builtin_expect(atomic_load_explicit(&buffer->references, memory_order_acquire) == 1 &&
+                             !buffer_has(buffer, UINT8_MAX),
                          1)) {
         return cache_push(buffer) ? NULL : end_life(buffer);
     }
@@ -262,7 +293,7 @@ size_t mb_buffer_size(const mb_buffer *buffer)
 
 mb_location mb_buffer_location(const mb_buffer *buffer)
 {
-    return mb_lease_location(buffer->span->chunk->lease);
+    return mb_lease_location(buffer_lease(buffer));
 }
 
 unsigned mb_buffer_references(const mb_buffer *buffer)
@@ -272,7 +303,7 @@ unsigned mb_buffer_references(const mb_buffer *buffer)
 
 int mb_buffer_check(const mb_buffer *buffer)
 {
-    return mb_lease_check(buffer->span->chunk->lease);
+    return mb_lease_check(buffer_lease(buffer));
 }
 
 mb_ref mb_buffer_as_ref(mb_buffer *buffer)

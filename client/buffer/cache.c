@@ -1,29 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The calling thread's cache of small buffers. */
+/* The calling thread's cache of buffers. */
 #include "client/buffer/cache.h"
 
 #include <stdlib.h>
 
+#include "client/buffer/extra.h"
+#include "client/buffer/large.h"
 #include "client/buffer/slab.h"
 #include "client/registry.h"
 
 _Thread_local struct buffer_cache *cache_open;
+
+/* With the registry's lock. */
+static LIST_HEAD(cache_list, buffer_cache) caches = LIST_HEAD_INITIALIZER(caches);
 
 void cache_update(struct thread *thread)
 {
     cache_open = thread->buffer_scope ? NULL : thread->cache;
 }
 
+/* ---- the heap below ---- */
+
 static void give_to_heap(struct heap *heap, mb_buffer *const *buffers, unsigned count)
 {
     (void)pthread_mutex_lock(&heap->lock);
     for (unsigned i = 0; i < count; i++) {
-        slab_give(buffers[i]);
+        if (buffer_is_large(buffers[i])) {
+            extra_unlist(buffers[i]);
+            large_give(buffers[i]);
+        } else {
+            slab_give(buffers[i]);
+        }
     }
     heap_unlock(heap);
 }
 
-static int take_from_heap(struct heap *heap, unsigned size_class, mb_buffer **ret, unsigned count)
+static int take_small(struct heap *heap, unsigned size_class, mb_buffer **ret, unsigned count)
 {
     for (;;) {
         (void)pthread_mutex_lock(&heap->lock);
@@ -39,6 +51,17 @@ static int take_from_heap(struct heap *heap, unsigned size_class, mb_buffer **re
     }
 }
 
+static unsigned take_medium(struct heap *heap, unsigned size_class, mb_buffer **ret, unsigned count)
+{
+    unsigned taken = 0;
+    (void)pthread_mutex_lock(&heap->lock);
+    while (taken < count && (ret[taken] = large_take_kept(heap, size_class))) {
+        extra_list(ret[taken++], NULL);
+    }
+    (void)pthread_mutex_unlock(&heap->lock);
+    return taken;
+}
+
 /* ---- the cache itself ---- */
 
 static void empty(struct buffer_cache *cache, struct heap *heap)
@@ -50,20 +73,53 @@ static void empty(struct buffer_cache *cache, struct heap *heap)
             bin->count = 0;
         }
     }
+    cache->medium_bytes = 0;
+}
+
+static uint32_t capacity_of(unsigned size_class)
+{
+    uint32_t bytes = size_class_bytes[size_class];
+    uint32_t capacity = size_class < SMALL_CLASSES ? CACHE_BIN_BYTES / bytes : CACHE_MEDIUM_BUFFERS;
+    return capacity > CACHE_BIN_BUFFERS ? CACHE_BIN_BUFFERS : capacity;
 }
 
 /* Forgets the buffers of the heap before: that heap is gone, or has them back. */
 static void bind(struct buffer_cache *cache, const struct heap *heap)
 {
+    registry_lock();
     for (unsigned i = 0; i < SIZE_CLASSES; i++) {
-        uint32_t capacity = CACHE_BIN_BYTES / size_class_bytes[i];
         cache->bins[i].count = 0;
-        cache->bins[i].capacity = capacity > CACHE_BIN_BUFFERS ? CACHE_BIN_BUFFERS : capacity;
+        cache->bins[i].capacity = capacity_of(i);
     }
+    cache->medium_bytes = 0;
     cache->serial = heap->serial;
     cache->client = heap->client;
     cache->client_serial = heap->client->serial;
     cache->epoch = atomic_load(&heap->client->epoch);
+    atomic_store(&cache->tag, heap->tag);
+    registry_unlock();
+}
+
+void cache_unbind(const struct heap *heap)
+{
+    struct buffer_cache *cache;
+    LIST_FOREACH(cache, &caches, in_process) {
+        if (cache->serial == heap->serial) {
+            atomic_store(&cache->tag, TAG_UNBOUND);
+        }
+    }
+}
+
+static struct buffer_cache *cache_new(void)
+{
+    struct buffer_cache *cache = calloc(1, sizeof *cache);
+    if (cache) {
+        atomic_store(&cache->tag, TAG_UNBOUND);
+        registry_lock();
+        LIST_INSERT_HEAD(&caches, cache, in_process);
+        registry_unlock();
+    }
+    return cache;
 }
 
 static bool is_bound_elsewhere(const struct buffer_cache *cache, const struct heap *heap)
@@ -75,11 +131,11 @@ static bool is_bound_elsewhere(const struct buffer_cache *cache, const struct he
 static struct buffer_cache *cache_for(struct thread *thread, struct heap *heap)
 {
     struct buffer_cache *cache = thread->cache;
-    if (heap->location != MB_LOCATION_RAM || heap->catch_misuse) {
+    if (heap->tag == TAG_NONE) {
         return NULL;
     }
     if (!cache) {
-        cache = thread->cache = calloc(1, sizeof *cache);
+        cache = thread->cache = cache_new();
         if (!cache) {
             return NULL;
         }
@@ -97,41 +153,94 @@ static struct buffer_cache *cache_for(struct thread *thread, struct heap *heap)
     return cache;
 }
 
-mb_buffer *cache_take(struct thread *thread, struct heap *heap, unsigned size_class)
+static mb_buffer *pop(struct buffer_cache *cache, unsigned size_class)
+{
+    struct cache_bin *bin = &cache->bins[size_class];
+    if (bin->count > 0 && size_class >= SMALL_CLASSES) {
+        cache->medium_bytes -= size_class_bytes[size_class];
+    }
+    return bin->count > 0 ? bin->buffers[--bin->count] : NULL;
+}
+
+static void push(struct buffer_cache *cache, mb_buffer *buffer)
+{
+    struct cache_bin *bin = &cache->bins[buffer->size_class];
+    if (buffer_is_large(buffer)) {
+        cache->medium_bytes += size_class_bytes[buffer->size_class];
+    }
+    bin->buffers[bin->count++] = buffer;
+}
+
+/* Puts all but the first into the cache, and returns the first. */
+static mb_buffer *keep_others(struct buffer_cache *cache, mb_buffer *const *buffers, unsigned count)
+{
+    for (unsigned i = count; i-- > 1;) {
+        push(cache, buffers[i]);
+    }
+    return count > 0 ? buffers[0] : NULL;
+}
+
+mb_buffer *cache_take_small(struct thread *thread, struct heap *heap, unsigned size_class)
 {
     mb_buffer *buffers[CACHE_BIN_BUFFERS];
     struct buffer_cache *cache = cache_for(thread, heap);
-    struct cache_bin *bin = cache ? &cache->bins[size_class] : NULL;
-    if (bin && bin->count > 0) {
-        return bin->buffers[--bin->count];
+    mb_buffer *cached = cache ? pop(cache, size_class) : NULL;
+    if (cached) {
+        return cached;
     }
-    if (!bin) {
-        return take_from_heap(heap, size_class, buffers, 1) < 0 ? NULL : buffers[0];
+    int taken = take_small(heap, size_class, buffers, cache ? (capacity_of(size_class) + 1) / 2 : 1);
+    return taken > 0 ? keep_others(cache, buffers, (unsigned)taken) : NULL;
+}
+
+mb_buffer *cache_take_medium(struct thread *thread, struct heap *heap, unsigned size_class)
+{
+    mb_buffer *buffers[CACHE_MEDIUM_BUFFERS];
+    struct buffer_cache *cache = cache_for(thread, heap);
+    mb_buffer *cached = cache ? pop(cache, size_class) : NULL;
+    if (!cache || cached) {
+        return cached;
     }
-    int taken = take_from_heap(heap, size_class, buffers, (bin->capacity + 1) / 2);
-    for (int i = 1; i < taken; i++) {
-        bin->buffers[bin->count++] = buffers[i];
+    uint32_t room = (CACHE_MEDIUM_BYTES - cache->medium_bytes) / size_class_bytes[size_class];
+    uint32_t batch = room < CACHE_MEDIUM_BUFFERS / 2 ? room + 1 : CACHE_MEDIUM_BUFFERS / 2;
+    return keep_others(cache, buffers, take_medium(heap, size_class, buffers, batch));
+}
+
+/* Gives the older half of a bin back to the heap. */
+static void give_half(struct buffer_cache *cache, unsigned size_class, struct heap *heap)
+{
+    struct cache_bin *bin = &cache->bins[size_class];
+    unsigned half = (bin->count + 1) / 2;
+    give_to_heap(heap, bin->buffers, half);
+    bin->count -= half;
+    for (unsigned i = 0; i < bin->count; i++) {
+        bin->buffers[i] = bin->buffers[i + half];
     }
-    return taken > 0 ? buffers[0] : NULL;
+    if (size_class >= SMALL_CLASSES) {
+        cache->medium_bytes -= half * size_class_bytes[size_class];
+    }
+}
+
+static bool has_room(const struct buffer_cache *cache, const mb_buffer *buffer)
+{
+    const struct cache_bin *bin = &cache->bins[buffer->size_class];
+    return bin->count < bin->capacity &&
+           (!buffer_is_large(buffer) ||
+            cache->medium_bytes + size_class_bytes[buffer->size_class] <= CACHE_MEDIUM_BYTES);
 }
 
 void cache_give(mb_buffer *buffer)
 {
     struct buffer_cache *cache = thread_self ? thread_self->cache : NULL;
-    if (!cache || cache->serial != buffer->heap->serial) {
-        give_to_heap(buffer->heap, &buffer, 1);
-        return;
+    struct heap *heap = buffer_heap(buffer);
+    bool is_ours = cache && cache->serial == heap->serial && buffer->tag != TAG_NONE;
+    if (is_ours && !has_room(cache, buffer) && cache->bins[buffer->size_class].count > 0) {
+        give_half(cache, buffer->size_class, heap);
     }
-    struct cache_bin *bin = &cache->bins[buffer->size_class];
-    if (bin->count == bin->capacity) {
-        unsigned half = (bin->count + 1) / 2; /* the older ones */
-        give_to_heap(buffer->heap, bin->buffers, half);
-        bin->count -= half;
-        for (unsigned i = 0; i < bin->count; i++) {
-            bin->buffers[i] = bin->buffers[i + half];
-        }
+    if (is_ours && has_room(cache, buffer)) {
+        push(cache, buffer);
+    } else {
+        give_to_heap(heap, &buffer, 1);
     }
-    bin->buffers[bin->count++] = buffer;
 }
 
 void cache_flush(const mb_client *client)
@@ -148,6 +257,9 @@ void cache_end_thread(struct thread *thread)
     struct buffer_cache *cache = thread->cache;
     if (cache && registry_has(cache->client, cache->client_serial)) {
         empty(cache, heap_of(cache->client->heaps, MB_LOCATION_RAM));
+    }
+    if (cache) {
+        LIST_REMOVE(cache, in_process);
     }
     free(cache);
     thread->cache = NULL;

@@ -19,7 +19,7 @@
 #include "membroker.h"
 #include "proto/base/tree.h"
 
-enum { HEAP_PAGE_BYTES = 4096, HEAP_LOCATIONS = 3, HEAP_IDLE_MS = 1000, HEAP_RECENT = 8 };
+enum { HEAP_PAGE_BYTES = 4096, HEAP_LOCATIONS = 3, HEAP_IDLE_MS = 1000, HEAP_KEPT_CLASSES = 256 };
 
 struct span {
     struct chunk *chunk;
@@ -27,6 +27,7 @@ struct span {
     bool is_free;
     struct slab *slab; /* NULL: free, or a large buffer's */
     RB_ENTRY(span) in_free;
+    struct span *next_unused; /* of the pool's records of spans */
 };
 
 struct chunk {
@@ -51,24 +52,38 @@ struct pool {
     struct span_tree free; /* by pages, then by address */
     uint64_t leased_bytes;
     uint64_t chunk_bytes_min, chunk_bytes_max;
-    struct span *spare; /* for the next split; NULL: none */
+    struct span *unused; /* records of spans, for the next splits */
 };
 
 LIST_HEAD(slab_list, slab);
-TAILQ_HEAD(listing_list, listing);
+TAILQ_HEAD(extra_list, extra);
+TAILQ_HEAD(large_list, large_buffer);
+LIST_HEAD(record_region_list, record_region);
+
+/* Memory for the records of slabs. */
+struct record_pages {
+    struct record_region_list regions, with_unused;
+    uint32_t unused_count;
+};
 
 struct heap {
     pthread_mutex_t lock;
     uint64_t serial; /* no other heap of this process has it */
+    uint16_t tag;    /* no other heap that exists has it; TAG_NONE: no thread caches its buffers */
     mb_client *client;
     mb_location location;
     bool catch_misuse;
     uint64_t idle_since; /* when a chunk became free since the lock was taken; 0: none did */
     struct pool small, large;
-    struct slab_list partial[SIZE_CLASSES]; /* slabs with room */
-    struct listing_list listings;           /* large and named buffers */
-    mb_buffer *recent[HEAP_RECENT];         /* large ones that were freed lately, for the next of the same size */
-    unsigned recent_count;
+    struct slab_list partial[SMALL_CLASSES]; /* slabs with room */
+    uint32_t slab_pages[SMALL_CLASSES];      /* of all slabs of the class */
+    struct record_pages records;
+    struct extra_list listed;                  /* large and named buffers */
+    struct large_list kept[HEAP_KEPT_CLASSES]; /* freed lately, by size; the newest first */
+    struct large_list all_kept;                /* the oldest first */
+    struct large_list unused;                  /* records of large buffers */
+    uint64_t kept_pages;
+    uint32_t looks; /* how often idle memory was looked for */
 };
 
 struct heaps {

@@ -7,6 +7,8 @@
 #include "client/buffer/cache.h"
 #include "client/buffer/large.h"
 #include "client/buffer/pool.h"
+#include "client/buffer/slab.h"
+#include "client/buffer/tag.h"
 #include "client/client.h"
 #include "client/clock.h"
 #include "client/layers.h"
@@ -25,7 +27,13 @@ static void heap_init(struct heap *heap, mb_client *client, mb_location location
     heap->catch_misuse = client->flags & MB_CLIENT_CATCH_MISUSE;
     pool_init(&heap->small, heap, MIB, 8 * MIB);
     pool_init(&heap->large, heap, 4 * MIB, 64 * MIB);
-    TAILQ_INIT(&heap->listings);
+    TAILQ_INIT(&heap->listed);
+    TAILQ_INIT(&heap->all_kept);
+    TAILQ_INIT(&heap->unused);
+    for (int i = 0; i < HEAP_KEPT_CLASSES; i++) {
+        TAILQ_INIT(&heap->kept[i]);
+    }
+    heap->tag = location == MB_LOCATION_RAM && !heap->catch_misuse ? tag_take() : TAG_NONE;
 }
 
 static int heaps_open(mb_client *client)
@@ -43,14 +51,19 @@ static int heaps_open(mb_client *client)
 
 static void heap_close(struct heap *heap)
 {
-    struct listing *listing = TAILQ_FIRST(&heap->listings), *next;
-    for (; listing; listing = next) {
-        next = TAILQ_NEXT(listing, in_heap);
-        free(listing->large ? listing->large : listing);
+    struct extra *extra = TAILQ_FIRST(&heap->listed), *next;
+    cache_unbind(heap);
+    for (; extra; extra = next) {
+        next = TAILQ_NEXT(extra, in_heap);
+        if (buffer_is_large(extra->buffer)) {
+            free(buffer_large(extra->buffer));
+        }
     }
-    large_flush(heap, 0);
+    large_close(heap);
+    slabs_close(heap);
     pool_close(&heap->small);
     pool_close(&heap->large);
+    tag_give(heap->tag);
     (void)pthread_mutex_destroy(&heap->lock);
 }
 
@@ -73,9 +86,12 @@ static uint64_t give_back(struct heaps *heaps, uint64_t now, uint64_t age)
     for (int i = 0; i < HEAP_LOCATIONS; i++) {
         struct heap *heap = &heaps->of[i];
         (void)pthread_mutex_lock(&heap->lock);
-        large_flush(heap, now > age ? now - age : 1);
+        large_flush(heap, now > age ? now - age : 1, age > 0);
         uint64_t small = pool_collect_idle(&heap->small, now, age, &idle);
         uint64_t large = pool_collect_idle(&heap->large, now, age, &idle);
+        if (heap->kept_pages > 0 && now + HEAP_IDLE_MS / 2 < due) {
+            due = now + HEAP_IDLE_MS / 2;
+        }
         (void)pthread_mutex_unlock(&heap->lock);
         due = small < due ? small : due;
         due = large < due ? large : due;
@@ -107,10 +123,13 @@ static void heaps_add_holders(mb_client *client, struct local_holder *holders)
 {
     for (int i = 0; i < HEAP_LOCATIONS; i++) {
         struct heap *heap = &client->heaps->of[i];
-        const struct listing *listing;
+        const struct extra *extra;
         (void)pthread_mutex_lock(&heap->lock);
-        TAILQ_FOREACH(listing, &heap->listings, in_heap) {
-            holders_add(holders, "buffer", listing->name, listing->buffer->head.size);
+        TAILQ_FOREACH(extra, &heap->listed, in_heap) {
+            if (atomic_load_explicit(&extra->buffer->references, memory_order_relaxed) > 0) {
+                holders_add(holders, "buffer", extra->name,
+                            __atomic_load_n(&extra->buffer->head.size, __ATOMIC_RELAXED));
+            }
         }
         (void)pthread_mutex_unlock(&heap->lock);
     }

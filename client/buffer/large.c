@@ -1,98 +1,227 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Large buffers: each a span of its own. Programs free and make the same sizes again and again, so the last few that
- * were freed are kept as they are, for at most a second.
+ * Large buffers: each a span of its own, of one of eight sizes to each doubling. Those that were freed lately are kept
+ * as they are, by size: their pages exist already, and programs make the same sizes again and again.
  */
 #include "client/buffer/large.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "client/buffer/span.h"
 #include "client/client.h"
 #include "client/clock.h"
 
-struct large_buffer {
-    mb_buffer buffer; /* first */
-    struct listing listing;
-};
+/* At most this part of the pool is kept, and how many buffers of a class are looked at for one that fits. */
+enum { KEPT_SHARE = 8, KEPT_PAGES_MIN = 1024, LOOK_AT_MOST = 4, CLASSES_PER_DOUBLING = 8 };
 
-struct listing *large_listing(mb_buffer *buffer)
+/* ---- classes of pages ---- */
+
+static unsigned doubling_of(uint32_t pages)
 {
-    return &((struct large_buffer *)(void *)buffer)->listing;
+    return 31u - (unsigned)__builtin_clz(pages);
 }
 
-static void forget(struct heap *heap, unsigned index)
+/* The largest class that is no larger. Up to 15 pages each number is a class. */
+static unsigned class_of(uint32_t pages)
 {
-    heap->recent_count--;
-    for (unsigned i = index; i < heap->recent_count; i++) {
-        heap->recent[i] = heap->recent[i + 1];
+    if (pages < 2 * CLASSES_PER_DOUBLING) {
+        return pages;
     }
+    unsigned doubling = doubling_of(pages);
+    return CLASSES_PER_DOUBLING * (doubling - 3) + (pages >> (doubling - 3));
 }
 
-static mb_buffer *take_recent(struct heap *heap, uint32_t pages)
+/* Rounded up to a class. */
+static uint32_t rounded(uint32_t pages)
 {
-    for (unsigned i = heap->recent_count; i-- > 0;) {
-        mb_buffer *buffer = heap->recent[i];
-        if (buffer->span->pages == pages && mb_lease_end_reason(buffer->span->chunk->lease) == MB_END_NONE) {
-            forget(heap, i);
-            return buffer;
+    if (pages < 2 * CLASSES_PER_DOUBLING) {
+        return pages;
+    }
+    uint32_t step = UINT32_C(1) << (doubling_of(pages) - 3);
+    return (pages + step - 1) & ~(step - 1);
+}
+
+/* In misuse mode what lies behind a buffer's last page must be the page that is never handed out. */
+struct span_wish large_wish(const struct heap *heap, uint32_t pages, uint32_t aligned)
+{
+    return (struct span_wish){
+        .pages = pages, .at_most = heap->catch_misuse ? pages : rounded(pages), .aligned = aligned};
+}
+
+/* ---- what is kept ---- */
+
+static void unkeep(struct large_buffer *large)
+{
+    struct heap *heap = large->span->chunk->pool->heap;
+    TAILQ_REMOVE(&heap->kept[class_of(large->span->pages)], large, in_class);
+    TAILQ_REMOVE(&heap->all_kept, large, in_kept);
+    heap->kept_pages -= large->span->pages;
+}
+
+static bool suits(const struct large_buffer *large, const struct span_wish *wish)
+{
+    const struct span *span = large->span;
+    return span->pages >= wish->pages && (uintptr_t)span_data(span) / HEAP_PAGE_BYTES % wish->aligned == 0 &&
+           mb_lease_end_reason(span->chunk->lease) == MB_END_NONE;
+}
+
+static struct large_buffer *take_of_class(struct heap *heap, unsigned page_class, const struct span_wish *wish)
+{
+    struct large_buffer *large;
+    unsigned looked_at = 0;
+    TAILQ_FOREACH(large, &heap->kept[page_class], in_class) {
+        if (suits(large, wish)) {
+            unkeep(large);
+            return large;
+        }
+        if (++looked_at == LOOK_AT_MOST) {
+            break;
         }
     }
     return NULL;
 }
 
-static mb_buffer *take_new(struct heap *heap, uint32_t pages, uint32_t *ret_fresh)
+/* A chunk that was leased for one buffer is not rounded, so the class below may have one that fits, too. */
+static struct large_buffer *take_kept(struct heap *heap, const struct span_wish *wish)
 {
-    struct large_buffer *large =
-        malloc(sizeof *large); /* not calloc(), which bypasses malloc()'s cache of the thread */
-    struct span *span = large ? span_take(&heap->large, pages, ret_fresh) : NULL;
-    if (!span) {
-        free(large);
+    unsigned best = class_of(wish->at_most), below = class_of(wish->pages);
+    struct large_buffer *large = take_of_class(heap, best, wish);
+    return large || below == best ? large : take_of_class(heap, below, wish);
+}
+
+static void give_up(struct large_buffer *large, uint64_t since)
+{
+    struct heap *heap = large->span->chunk->pool->heap;
+    unkeep(large);
+    span_give(large->span, since);
+    TAILQ_INSERT_HEAD(&heap->unused, large, in_kept);
+}
+
+/* ---- making ---- */
+
+static struct large_buffer *new_record(struct heap *heap)
+{
+    struct large_buffer *large = TAILQ_FIRST(&heap->unused);
+    if (large) {
+        TAILQ_REMOVE(&heap->unused, large, in_kept);
+        return large;
+    }
+    return malloc(sizeof *large);
+}
+
+static mb_buffer *make(struct heap *heap, struct large_buffer *large, struct span *span, const struct span_wish *wish)
+{
+    uintptr_t data = (uintptr_t)span_data(span), alignment = (uintptr_t)wish->aligned * HEAP_PAGE_BYTES;
+    uint64_t bytes = (uint64_t)span->pages * HEAP_PAGE_BYTES;
+    *large = (struct large_buffer){.span = span};
+    large->extra.buffer = &large->buffer;
+    large->buffer.head.data = (void *)((data + alignment - 1) & ~(alignment - 1));
+    large->buffer.extra = &large->extra;
+    large->buffer.size_class = SIZE_CLASS_NONE;
+    bool is_whole = (uintptr_t)large->buffer.head.data == data;
+    if (is_whole && bytes <= MEDIUM_BYTES_MAX && size_class_bytes[size_class_of(bytes)] == bytes) {
+        large->buffer.size_class = (uint8_t)size_class_of(bytes);
+        large->buffer.tag = heap->tag;
+    }
+    return &large->buffer;
+}
+
+/* `span` NULL: there was no room. */
+static mb_buffer *make_or_give_back(struct heap *heap, struct large_buffer *large, struct span *span,
+                                    const struct span_wish *wish)
+{
+    if (span) {
+        return make(heap, large, span, wish);
+    }
+    TAILQ_INSERT_HEAD(&heap->unused, large, in_kept);
+    return NULL;
+}
+
+mb_buffer *large_take(struct heap *heap, const struct span_wish *wish, uint32_t *ret_fresh)
+{
+    struct large_buffer *large = take_kept(heap, wish);
+    if (large) {
+        *ret_fresh = large->span->pages;
+        return &large->buffer;
+    }
+    large = new_record(heap);
+    if (!large) {
+        errno = ENOMEM;
         return NULL;
     }
-    mb_buffer *buffer = &large->buffer;
-    *buffer = (mb_buffer){.head.data = span_data(span), .flags = BUFFER_LARGE, .heap = heap, .span = span};
-    buffer->serial = heap->serial;
-    return buffer;
+    errno = 0;
+    struct span *span = span_take(&heap->large, wish, ret_fresh);
+    if (!span && heap->kept_pages > 0) {
+        large_flush(heap, 0, false); /* together they may have enough room */
+        span = span_take(&heap->large, wish, ret_fresh);
+    }
+    return make_or_give_back(heap, large, span, wish);
 }
 
-mb_buffer *large_take(struct heap *heap, uint32_t pages, uint32_t *ret_fresh)
+mb_buffer *large_take_fresh(struct heap *heap, const struct span_wish *wish)
 {
-    mb_buffer *buffer = take_recent(heap, pages);
-    if (buffer) {
-        *ret_fresh = pages;
-        return buffer;
-    }
-    buffer = take_new(heap, pages, ret_fresh);
-    if (!buffer && heap->recent_count > 0) {
-        large_flush(heap, 0); /* together they may have enough room */
-        buffer = take_new(heap, pages, ret_fresh);
-    }
-    return buffer;
+    struct large_buffer *large = new_record(heap);
+    return large ? make_or_give_back(heap, large, span_take_fresh(&heap->large, wish), wish) : NULL;
 }
 
-static void give_up(mb_buffer *buffer, uint64_t since)
+mb_buffer *large_take_kept(struct heap *heap, unsigned size_class)
 {
-    span_give(buffer->span, since);
-    free(buffer); /* with its listing */
+    uint32_t pages = size_class_bytes[size_class] / HEAP_PAGE_BYTES;
+    const struct span_wish wish = {.pages = pages, .at_most = pages, .aligned = 1};
+    struct large_buffer *large = TAILQ_FIRST(&heap->kept[class_of(pages)]);
+    if (!large || large->buffer.size_class != size_class || !suits(large, &wish)) {
+        return NULL;
+    }
+    unkeep(large);
+    return &large->buffer;
+}
+
+/* ---- ending ---- */
+
+/* Another look at what is kept comes after half the time, so that it stays for at least that. */
+static void plan_look(struct heap *heap)
+{
+    if (heap_next_look(heap->client->heaps) == UINT64_MAX) {
+        heap->idle_since = clock_milliseconds() - HEAP_IDLE_MS / 2;
+    }
 }
 
 void large_give(mb_buffer *buffer)
 {
-    struct heap *heap = buffer->heap;
-    if (heap->recent_count == HEAP_RECENT) {
-        give_up(heap->recent[0], 0);
-        forget(heap, 0);
+    struct large_buffer *large = buffer_large(buffer);
+    struct heap *heap = large->span->chunk->pool->heap;
+    uint64_t pages = heap->large.leased_bytes / HEAP_PAGE_BYTES / KEPT_SHARE;
+    TAILQ_INSERT_HEAD(&heap->kept[class_of(large->span->pages)], large, in_class);
+    TAILQ_INSERT_TAIL(&heap->all_kept, large, in_kept);
+    heap->kept_pages += large->span->pages;
+    large->kept_at = heap->looks;
+    while (heap->kept_pages > (pages > KEPT_PAGES_MIN ? pages : KEPT_PAGES_MIN)) {
+        give_up(TAILQ_FIRST(&heap->all_kept), 0);
     }
-    if (heap_next_look(heap->client->heaps) == UINT64_MAX) {
-        heap->idle_since = clock_milliseconds(); /* otherwise a look within a second is planned */
-    }
-    heap->recent[heap->recent_count++] = buffer;
+    plan_look(heap);
 }
 
-void large_flush(struct heap *heap, uint64_t since)
+void large_flush(struct heap *heap, uint64_t since, bool is_aged)
 {
-    while (heap->recent_count > 0) {
-        give_up(heap->recent[--heap->recent_count], since);
+    struct large_buffer *large;
+    while ((large = TAILQ_FIRST(&heap->all_kept)) && !(is_aged && large->kept_at == heap->looks)) {
+        give_up(large, since);
     }
+    heap->looks++;
+}
+
+static void free_all(struct large_list *list)
+{
+    struct large_buffer *large;
+    while ((large = TAILQ_FIRST(list))) {
+        TAILQ_REMOVE(list, large, in_kept);
+        free(large);
+    }
+}
+
+void large_close(struct heap *heap)
+{
+    large_flush(heap, 0, false);
+    free_all(&heap->unused);
 }

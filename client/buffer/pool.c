@@ -33,16 +33,19 @@ static struct chunk *chunk_new(struct pool *pool, uint64_t bytes)
     return chunk;
 }
 
-/* A slab is one allocation. */
-static void chunk_free(struct chunk *chunk)
+/* The records of its spans are for later ones. The heap's lock is held, or the heap ends. */
+static void recycle_spans(struct chunk *chunk)
 {
-    uint32_t page = 0;
-    while (page < chunk->pages) {
+    for (uint32_t page = 0; page < chunk->pages;) {
         struct span *span = chunk->map[page];
         page += span->pages;
-        free(span->slab);
-        free(span);
+        span->next_unused = chunk->pool->unused;
+        chunk->pool->unused = span;
     }
+}
+
+static void chunk_free(struct chunk *chunk)
+{
     if (chunk->pool->heap->catch_misuse) {
         misuse_forget(chunk->base, (size_t)chunk->pages * HEAP_PAGE_BYTES);
     }
@@ -72,9 +75,14 @@ void pool_close(struct pool *pool)
     struct chunk *chunk = TAILQ_FIRST(&pool->chunks), *next;
     for (; chunk; chunk = next) {
         next = TAILQ_NEXT(chunk, in_pool);
+        recycle_spans(chunk);
         chunk_free(chunk);
     }
-    free(pool->spare);
+    while (pool->unused) {
+        struct span *span = pool->unused;
+        pool->unused = span->next_unused;
+        free(span);
+    }
 }
 
 /* ---- growing ---- */
@@ -109,23 +117,28 @@ static int add_chunk(struct pool *pool, uint64_t bytes, bool is_wished)
     return 0;
 }
 
-/* A quarter of what the pool has, in whole MiB: few leases, and little that is leased for nothing. */
-static uint64_t wished_bytes(const struct pool *pool, uint64_t needed)
+/* An eighth of what the pool has, in whole MiB: few leases, and little that is leased for nothing. */
+static uint64_t wished_bytes(const struct pool *pool)
 {
-    uint64_t wished = pool->leased_bytes / 4 & ~((UINT64_C(1) << 20) - 1);
+    uint64_t wished = pool->leased_bytes / 8 & ~((UINT64_C(1) << 20) - 1);
     wished = wished < pool->chunk_bytes_min ? pool->chunk_bytes_min : wished;
-    wished = wished > pool->chunk_bytes_max ? pool->chunk_bytes_max : wished;
-    return wished < needed ? needed : wished;
+    return wished > pool->chunk_bytes_max ? pool->chunk_bytes_max : wished;
 }
 
-int pool_grow(struct pool *pool, uint32_t pages)
+int pool_grow(struct pool *pool, const struct span_wish *wish)
 {
-    uint64_t needed = (uint64_t)pages * HEAP_PAGE_BYTES;
+    uint64_t needed = (uint64_t)(wish->pages + wish->aligned - 1) * HEAP_PAGE_BYTES;
     (void)pthread_mutex_lock(&pool->heap->lock);
-    uint64_t wished = wished_bytes(pool, needed);
+    uint64_t wished = wished_bytes(pool);
     (void)pthread_mutex_unlock(&pool->heap->lock);
-    int result = wished > needed ? add_chunk(pool, wished, true) : -ENOMEM;
+    bool is_worth_it = wished >= (uint64_t)(wish->at_most + wish->aligned - 1) * HEAP_PAGE_BYTES;
+    int result = is_worth_it ? add_chunk(pool, wished, true) : -ENOMEM;
     return result == -ENOMEM || result == -ENOSPC ? add_chunk(pool, needed, false) : result;
+}
+
+int pool_grow_fresh(struct pool *pool, const struct span_wish *wish)
+{
+    return add_chunk(pool, (uint64_t)(wish->pages + wish->aligned - 1) * HEAP_PAGE_BYTES, true);
 }
 
 /* ---- giving back ---- */
@@ -138,6 +151,7 @@ uint64_t pool_collect_idle(struct pool *pool, uint64_t now, uint64_t age, struct
         struct chunk *next = TAILQ_NEXT(chunk, in_pool);
         if (chunk->used_pages == 0 && (chunk->is_lost || chunk->idle_since + age <= now)) {
             span_withdraw_chunk(chunk);
+            recycle_spans(chunk);
             TAILQ_REMOVE(&pool->chunks, chunk, in_pool);
             TAILQ_INSERT_TAIL(ret, chunk, in_pool);
             pool->leased_bytes -= (uint64_t)chunk->pages * HEAP_PAGE_BYTES;

@@ -3,14 +3,18 @@
 #pragma once
 
 #include "client/buffer/heap.h"
+#include "client/buffer/span.h"
 
 void pool_init(struct pool *pool, struct heap *heap, uint64_t chunk_bytes_min, uint64_t chunk_bytes_max);
 
 /* Forgets the chunks; their leases are the client's. */
 void pool_close(struct pool *pool);
 
-/* Leases a chunk of at least this many pages. Takes the heap's lock. 0, or negative errno with the sentence set. */
-int pool_grow(struct pool *pool, uint32_t pages);
+/* Leases a chunk that has room for the wish. Takes the heap's lock. 0, or negative errno with the sentence set. */
+int pool_grow(struct pool *pool, const struct span_wish *wish);
+
+/* The same, but no more than that, and nobody is asked to free memory for it. */
+int pool_grow_fresh(struct pool *pool, const struct span_wish *wish);
 
 /* Moves the chunks that were idle for `age` to `ret`. Returns when the next one will be. The heap's lock is held. */
 uint64_t pool_collect_idle(struct pool *pool, uint64_t now, uint64_t age, struct chunk_list *ret);

@@ -35,7 +35,7 @@ void mb_buffer_scope_end(mb_buffer_scope *scope)
 
 mb_buffer *mb_buffer_keep(mb_buffer *buffer)
 {
-    if (buffer->flags & BUFFER_SCOPED) {
+    if (buffer_has(buffer, BUFFER_SCOPED)) {
         scope_list_remove(buffer);
     }
     return buffer;

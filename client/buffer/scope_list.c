@@ -1,29 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A doubly linked list through the buffers. */
+/* A doubly linked list through the buffers' extras. */
 #include "client/buffer/scope_list.h"
 
-void scope_list_add(mb_buffer_scope *scope, mb_buffer *buffer)
+#include "client/buffer/extra.h"
+
+bool scope_list_add(mb_buffer_scope *scope, mb_buffer *buffer)
 {
-    buffer->scope = scope;
-    buffer->flags |= BUFFER_SCOPED;
-    buffer->previous = NULL;
-    buffer->next = scope->first;
-    if (buffer->next) {
-        buffer->next->previous = buffer;
+    struct extra *extra = extra_of(buffer);
+    mb_buffer *first = scope->first;
+    if (!extra) {
+        return false;
+    }
+    extra->scope = scope;
+    extra->previous = NULL;
+    extra->next = first;
+    if (first) {
+        first->extra->previous = buffer;
     }
     scope->first = buffer;
+    buffer_set(buffer, BUFFER_SCOPED);
+    return true;
 }
 
 void scope_list_remove(mb_buffer *buffer)
 {
-    if (buffer->next) {
-        buffer->next->previous = buffer->previous;
+    struct extra *extra = buffer->extra;
+    if (extra->next) {
+        extra->next->extra->previous = extra->previous;
     }
-    if (buffer->previous) {
-        buffer->previous->next = buffer->next;
+    if (extra->previous) {
+        extra->previous->extra->next = extra->next;
     } else {
-        buffer->scope->first = buffer->next;
+        extra->scope->first = extra->next;
     }
-    buffer->scope = NULL;
-    buffer->flags &= (uint16_t)~BUFFER_SCOPED;
+    extra->scope = NULL;
+    buffer_clear(buffer, BUFFER_SCOPED);
 }

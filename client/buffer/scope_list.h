@@ -4,5 +4,6 @@
 
 #include "client/buffer/buffer.h"
 
-void scope_list_add(mb_buffer_scope *scope, mb_buffer *buffer);
+/* False: out of memory. */
+bool scope_list_add(mb_buffer_scope *scope, mb_buffer *buffer);
 void scope_list_remove(mb_buffer *buffer);

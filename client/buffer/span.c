@@ -84,32 +84,83 @@ static struct span *best_fit(struct pool *pool, uint32_t pages)
 
 static struct span *new_span(struct pool *pool)
 {
-    struct span *span = pool->spare ? pool->spare : malloc(sizeof *span);
-    pool->spare = NULL;
+    struct span *span = pool->unused;
+    if (!span) {
+        return malloc(sizeof *span);
+    }
+    pool->unused = span->next_unused;
     return span;
 }
 
-struct span *span_take(struct pool *pool, uint32_t pages, uint32_t *ret_fresh)
+/* Cuts a free span that is in no tree in two and returns the second part; NULL: there is no memory to do so. */
+static struct span *cut(struct span *span, uint32_t pages)
 {
-    struct span *span = best_fit(pool, pages);
-    if (!span) {
-        return NULL;
-    }
-    struct chunk *chunk = span->chunk;
-    struct span *rest = span->pages > pages ? new_span(pool) : NULL;
-    remove_free(span);
+    struct span *rest = new_span(span->chunk->pool);
     if (rest) {
-        *rest = (struct span){.chunk = chunk, .first = span->first + pages, .pages = span->pages - pages};
+        *rest = (struct span){.chunk = span->chunk, .first = span->first + pages, .pages = span->pages - pages};
         span->pages = pages;
-        insert_free(rest);
     }
-    map_span(span);
-    chunk->used_pages += span->pages;
-    *ret_fresh = chunk->fresh > span->first ? chunk->fresh - span->first : 0;
+    return rest;
+}
+
+/* Pages before the first aligned one. */
+static uint32_t lead_of(const struct span *span, uint32_t aligned)
+{
+    uintptr_t number = (uintptr_t)span_data(span) / HEAP_PAGE_BYTES;
+    return (uint32_t)(-number & (aligned - 1));
+}
+
+static uint32_t note_use(const struct span *span)
+{
+    struct chunk *chunk = span->chunk;
+    uint32_t fresh = chunk->fresh > span->first ? chunk->fresh - span->first : 0;
     if (span->first + span->pages > chunk->fresh) {
         chunk->fresh = span->first + span->pages;
     }
-    return span;
+    chunk->used_pages += span->pages;
+    return fresh;
+}
+
+/* Uses the part of a free span from `lead` on. What is left on both sides stays free. */
+static struct span *use_part(struct span *span, uint32_t lead, uint32_t at_most, uint32_t *ret_fresh)
+{
+    remove_free(span);
+    struct span *part = lead > 0 ? cut(span, lead) : span;
+    if (part && part != span) {
+        insert_free(span);
+    }
+    if (!part) { /* no memory to cut it: the lead is used as well */
+        part = span;
+        at_most += lead;
+    }
+    struct span *rest = part->pages > at_most ? cut(part, at_most) : NULL;
+    if (rest) {
+        insert_free(rest);
+    }
+    map_span(part);
+    *ret_fresh = note_use(part);
+    return part;
+}
+
+struct span *span_take(struct pool *pool, const struct span_wish *wish, uint32_t *ret_fresh)
+{
+    struct span *span = best_fit(pool, wish->pages + wish->aligned - 1);
+    return span ? use_part(span, lead_of(span, wish->aligned), wish->at_most, ret_fresh) : NULL;
+}
+
+struct span *span_take_fresh(struct pool *pool, const struct span_wish *wish)
+{
+    struct chunk *chunk = TAILQ_LAST(&pool->chunks, chunk_list);
+    if (!chunk || chunk->is_lost || chunk->fresh >= chunk->pages || mb_lease_end_reason(chunk->lease) != MB_END_NONE) {
+        return NULL;
+    }
+    struct span *last = chunk->map[chunk->pages - 1], fresh = *last;
+    uint32_t before = chunk->fresh > last->first ? chunk->fresh - last->first : 0;
+    fresh.first += before;
+    fresh.pages -= before;
+    uint32_t lead = lead_of(&fresh, wish->aligned), ignored;
+    bool has_room = fresh.pages >= lead && fresh.pages - lead >= wish->pages;
+    return has_room ? use_part(last, before + lead, wish->at_most, &ignored) : NULL;
 }
 
 /* ---- giving ---- */
@@ -118,8 +169,8 @@ static struct span *join(struct span *left, struct span *right)
 {
     struct pool *pool = left->chunk->pool;
     left->pages += right->pages;
-    free(pool->spare);
-    pool->spare = right;
+    right->next_unused = pool->unused;
+    pool->unused = right;
     return left;
 }
 

@@ -4,8 +4,16 @@
 
 #include "client/buffer/heap.h"
 
-/* A span of this many pages, whose pages from *ret_fresh on are zero. NULL: the pool needs another chunk. */
-struct span *span_take(struct pool *pool, uint32_t pages, uint32_t *ret_fresh);
+struct span_wish {
+    uint32_t pages, at_most; /* at least, and as many as there are in that place */
+    uint32_t aligned;        /* in pages, a power of two */
+};
+
+/* A span whose pages from *ret_fresh on are zero. NULL: the pool needs another chunk. */
+struct span *span_take(struct pool *pool, const struct span_wish *wish, uint32_t *ret_fresh);
+
+/* A span in the pool's newest chunk that was never used: all of it is zero. NULL: there is none. */
+struct span *span_take_fresh(struct pool *pool, const struct span_wish *wish);
 
 /* `since`: from when on its chunk counts as idle if all of it is free then, in ms; 0: now. */
 void span_give(struct span *span, uint64_t since);

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "client/buffer/extra.h"
 #include "client/error.h"
 #include "client/thread.h"
 
@@ -17,16 +18,25 @@ struct mb_weak {
 /* One for the process: it is held for a few instructions, and only for buffers that have weak references. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
+/* The buffer's only one, made if needed; NULL: out of memory. With the lock held. */
+static mb_weak *weak_of(mb_buffer *buffer)
+{
+    struct extra *extra = extra_of(buffer);
+    if (extra && !extra->weak) {
+        extra->weak = calloc(1, sizeof *extra->weak);
+        if (extra->weak) {
+            *extra->weak = (mb_weak){.references = 1, .buffer = buffer};
+            buffer_set(buffer, BUFFER_WEAK);
+        }
+    }
+    return extra ? extra->weak : NULL;
+}
+
 int mb_weak_create(mb_buffer *buffer, mb_weak **ret_weak)
 {
     (void)pthread_mutex_lock(&lock);
-    mb_weak *weak = buffer->weak ? buffer->weak : calloc(1, sizeof *weak);
+    mb_weak *weak = weak_of(buffer);
     if (weak) {
-        if (!buffer->weak) {
-            *weak = (mb_weak){.references = 1, .buffer = buffer};
-            buffer->weak = weak;
-            buffer->flags |= BUFFER_WEAK;
-        }
         weak->references++;
         *ret_weak = weak;
     }
@@ -71,8 +81,9 @@ mb_weak *mb_weak_drop(mb_weak *weak)
 void weak_cut(mb_buffer *buffer)
 {
     (void)pthread_mutex_lock(&lock);
-    buffer->weak->buffer = NULL;
-    drop(buffer->weak);
-    buffer->weak = NULL;
+    buffer->extra->weak->buffer = NULL;
+    drop(buffer->extra->weak);
+    buffer->extra->weak = NULL;
     (void)pthread_mutex_unlock(&lock);
+    buffer_clear(buffer, BUFFER_WEAK);
 }

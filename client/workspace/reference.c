@@ -82,7 +82,7 @@ static mb_lease *lease_below(const mb_workspace *workspace, const mb_ref *ref)
         (void)spill_find(&workspace->spill, ref->data, &lease);
         return lease;
     case REF_BYPASSED:
-        return workspace->bypassed[ref_value(ref)]->span->chunk->lease;
+        return buffer_lease(workspace->bypassed[ref_value(ref)]);
     case REF_EMPTY:
     case REF_FOREIGN:
         break;

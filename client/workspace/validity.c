@@ -45,7 +45,7 @@ static mb_ref_validity judge(const struct origin *origin, const mb_ref *ref)
 static bool is_a_parents(const mb_ref *ref)
 {
     const struct origin *origin = ref->origin;
-    return ref->buffer ? !thread_process_is(ref->buffer->heap->client->owner)
+    return ref->buffer ? !thread_process_is(buffer_heap(ref->buffer)->client->owner)
                        : origin && !thread_process_is(origin->process);
 }
 

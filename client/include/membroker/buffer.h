@@ -34,7 +34,8 @@ typedef struct mb_buffer_options {
     }
 
 /*
- * Allocates `bytes` (at least 1), aligned to 64 bytes (to 16 if smaller than 64 bytes). The buffer has one reference.
+ * Allocates `bytes` (at least 1), aligned to 64 bytes if they are 64 or more than 112, otherwise to 16. The buffer has
+ * one reference.
  * It belongs to the caller, or to the buffer scope if one is open in this thread. `options` NULL: all defaults. If the
  * buffer does not fit a limit, the library calls the client's on_reclaim. If that does not help, the call fails with
  * -ENOMEM or -ENOSPC; the sentence has the limit, its numbers and the largest holders in this process.

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A bit for each tag. They are taken in turn, so that one that was given back is not used again soon. */
+#include "client/buffer/tag.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static uint64_t used[(UINT16_MAX + 1) / 64];
+static uint16_t last;
+
+static bool use(uint16_t tag)
+{
+    uint64_t bit = UINT64_C(1) << (tag % 64);
+    bool is_free = tag != TAG_NONE && tag != TAG_UNBOUND && !(used[tag / 64] & bit);
+    if (is_free) {
+        used[tag / 64] |= bit;
+    }
+    return is_free;
+}
+
+uint16_t tag_take(void)
+{
+    uint16_t tag = TAG_NONE;
+    (void)pthread_mutex_lock(&lock);
+    for (uint32_t tries = 0; tries <= UINT16_MAX && tag == TAG_NONE; tries++) {
+        tag = use(++last) ? last : TAG_NONE;
+    }
+    (void)pthread_mutex_unlock(&lock);
+    return tag;
+}
+
+void tag_give(uint16_t tag)
+{
+    (void)pthread_mutex_lock(&lock);
+    used[tag / 64] &= ~(UINT64_C(1) << (tag % 64));
+    (void)pthread_mutex_unlock(&lock);
+}
