@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests: from the client to the daemon. See message.h. */
+#pragma once
+
+#include "proto/message_values.h"
+
+enum request_kind {
+    REQUEST_UNKNOWN, /* newer than this code, or none at all */
+    REQUEST_HELLO,
+    REQUEST_ACQUIRE,
+    REQUEST_EXTEND,
+    REQUEST_RELEASE,
+    REQUEST_RENEW,
+    REQUEST_STATUS,
+    REQUEST_LIST,
+    REQUEST_REVOKE,
+    REQUEST_PING,
+    REQUEST_AUDIT,
+    REQUEST_BYE,
+    REQUEST_CANCEL,
+    REQUEST_TRIMMED,
+    REQUEST_WHY,
+    REQUEST_RELOAD,
+    REQUEST_KINDS
+};
+
+struct hello_request {
+    uint32_t protocol_min, protocol_max;
+    char name[MESSAGE_NAME_SIZE];                       /* of the client; may be empty */
+    uint64_t heap_bytes, max_bytes, max_physical_bytes; /* the client's own limits; LIMIT_DEFAULT, 0: off, or bytes */
+    bool monitor;                                       /* it opens no session */
+    bool resume;                                        /* it resumes `session`, and proves by `token` that it may */
+    uint64_t session;
+    struct token token;
+};
+
+struct acquire_request {
+    uint64_t bytes; /* rounded up to whole pages; 0 only with `file` or `use_learned` */
+    enum location location;
+    uint32_t ttl_ms;              /* 0: the daemon's default */
+    char name[MESSAGE_NAME_SIZE]; /* of the lease; may be empty */
+    enum huge_pages huge_pages;
+    bool has_huge_pages;          /* false: the client's class decides */
+    int32_t numa_node;            /* bind the pages to this node; -1: no binding */
+    bool interleave;              /* alternate the pages between the NUMA nodes */
+    bool prefault;                /* allocate every page before the grant */
+    uint32_t wait_ms;             /* how long the request may wait; 0: not at all */
+    bool learned;                 /* `bytes` is what a workspace of this name learned: remember it */
+    bool use_learned;             /* take the size that is remembered for this name, or `bytes` if there is none */
+    char file[MESSAGE_NAME_SIZE]; /* name of a file that persists; empty: an ordinary segment */
+    uint64_t repeats;             /* id of the request that this one repeats; 0: none */
+};
+
+struct extend_request {
+    uint64_t lease;
+    uint64_t bytes;
+    bool prefault;
+    uint32_t wait_ms; /* as in acquire_request */
+    uint64_t repeats; /* as in acquire_request */
+};
+
+struct lease_use {
+    uint64_t lease;
+    uint64_t used_bytes; /* at most the lease's size */
+};
+
+struct renew_request {
+    const struct lease_use *use; /* leases that are not listed keep their last report */
+    size_t use_count;            /* at most MESSAGE_USE_MAX */
+};
+
+enum list_what { LIST_SESSIONS, LIST_LEASES, LIST_OWN_LEASES, LIST_QUEUE };
+
+struct list_request {
+    enum list_what what;
+    uint64_t after; /* list what has a greater number, or place in the queue; 0: from the beginning */
+};
+
+struct request {
+    uint64_t id; /* 0: the client wants no answer */
+    enum request_kind kind;
+    union {
+        struct hello_request hello;
+        struct acquire_request acquire;
+        struct extend_request extend;
+        uint64_t release_lease;
+        struct renew_request renew;
+        struct list_request list;
+        uint64_t revoke_lease;
+        uint64_t cancel_request; /* the id of the request that waits */
+        uint64_t trimmed_bytes;  /* given back because of a trim event */
+        uint64_t why_session;    /* 0: every session that waits or was refused lately */
+    };
+};

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The figures of a refusal, and the rows of listings. See message.h. */
+#pragma once
+
+#include "proto/message_values.h"
+
+/* A session that holds memory, or whose requests wait for it. */
+struct holder {
+    uint64_t session;
+    char name[MESSAGE_NAME_SIZE]; /* of the client */
+    int32_t pid;
+    uint32_t uid;
+    uint64_t bytes; /* of what the limit counts */
+};
+
+/* Why a request was refused or waits: the limit that it exceeds. Of LIMIT_KIND_LEASES all figures are numbers of
+ * leases. */
+struct refusal {
+    enum limit_kind limit_kind;
+    char limit[MESSAGE_LIMIT_SIZE]; /* the limit's name; empty: there is no refusal */
+    char whose[MESSAGE_WHOSE_SIZE];
+    uint64_t limit_bytes, asked_bytes, used_bytes, free_bytes;
+    uint64_t reserved_bytes; /* of the limit, held back for the reserves of others */
+    uint64_t claimed_bytes;  /* of the limit, claimed by requests that wait */
+    uint64_t pool_bytes;     /* of the used ones, those in the warm pool */
+    size_t holder_count;
+    struct holder holders[MESSAGE_HOLDERS_MAX]; /* the largest, in descending order */
+    size_t ahead_count;
+    struct holder ahead[MESSAGE_HOLDERS_MAX]; /* the largest claims: `bytes` is what the session asks for */
+};
+
+struct session_entry {
+    uint64_t session;
+    char name[MESSAGE_NAME_SIZE];
+    int32_t pid;
+    uint32_t uid, gid;
+    bool connected;
+    uint64_t leases; /* how many */
+    uint64_t physical_bytes, mapped_bytes;
+    struct byte_limits limits;
+    char class[MESSAGE_CLASS_SIZE];
+    uint32_t priority, weight;
+    uint32_t charged_uid; /* the user who is charged: in a user namespace its owner, else `uid` */
+};
+
+struct lease_entry {
+    uint64_t lease, session;
+    char name[MESSAGE_NAME_SIZE];
+    char client[MESSAGE_NAME_SIZE]; /* the session's name */
+    int32_t pid;
+    uint32_t uid;
+    uint64_t bytes, used_bytes;
+    enum location location; /* RAM or MMAP */
+    uint32_t extents;       /* how many segments */
+    uint32_t ttl_ms;
+    uint64_t remaining_ms;
+    bool huge_pages;
+    int32_t numa_node; /* -1: not bound */
+    bool prefaulted;
+    enum charged_to charge;
+    bool interleaved;
+};
+
+/* A request that waits. */
+struct queue_entry {
+    uint64_t place; /* 1: the next to be served */
+    uint64_t session;
+    char name[MESSAGE_NAME_SIZE]; /* of the client */
+    char class[MESSAGE_CLASS_SIZE];
+    int32_t pid;
+    uint32_t uid;
+    uint64_t request; /* its id */
+    uint64_t bytes;
+    enum location location;
+    uint32_t priority; /* including what it has gained by waiting */
+    uint64_t waited_ms, remaining_ms;
+    char limit[MESSAGE_LIMIT_SIZE]; /* the limit that it exceeds, as in a refusal */
+    char whose[MESSAGE_WHOSE_SIZE];
+};
+
+/* Why a session's request waits, or why its last one was refused. */
+struct why_entry {
+    uint64_t session;
+    char name[MESSAGE_NAME_SIZE]; /* of the client */
+    int32_t pid;
+    uint32_t uid;
+    bool waits;        /* false: it was refused */
+    bool is_over;      /* the session has ended; the figures are those of its last refusal */
+    uint64_t place;    /* in the queue */
+    uint64_t since_ms; /* time since the request began to wait, or was refused */
+    enum location location;
+    bool either; /* RAM or a file would do, and `location` is the one that could serve the request first */
+    struct refusal refusal;
+    uint64_t earliest_ms; /* until enough can come free if no lease is renewed; UINT64_MAX: not by itself */
+};

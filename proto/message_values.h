@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What several messages have: bounds, enumerations, limits, tokens. See message.h. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/base/limit_kind.h"
+#include "proto/base/location.h"
+
+enum {
+    PROTOCOL_VERSION = 2,
+    PROTOCOL_VERSION_OLDEST = 1, /* that this code speaks as well */
+};
+
+/* Bounds on messages. Each list fits a frame, whatever the values in it are. */
+enum {
+    MESSAGE_BYTES_MAX = 65536,     /* bytes of a frame's payload */
+    MESSAGE_USE_MAX = 3000,        /* leases reported in one Renew */
+    MESSAGE_ENDED_MAX = 2000,      /* ended leases in one Renewed */
+    MESSAGE_LIST_MAX = 200,        /* sessions or leases in one page of a listing */
+    MESSAGE_QUEUE_MAX = 200,       /* waiting requests in one page of a listing */
+    MESSAGE_WHY_MAX = 24,          /* explanations in one answer */
+    MESSAGE_DIFFERENCES_MAX = 100, /* differences in one audit */
+    MESSAGE_HOLDERS_MAX = 3,       /* holders in a refusal, and waiting clients in it */
+};
+
+/* Sizes of arrays, each with room for the NUL of a string. */
+enum {
+    MESSAGE_NAME_SIZE = 64,       /* name of a client, a lease or a file */
+    MESSAGE_CLASS_SIZE = 32,      /* name of a class */
+    MESSAGE_LIMIT_SIZE = 32,      /* name of a limit: "max_physical_bytes" */
+    MESSAGE_WHOSE_SIZE = 48,      /* whose limit: "host", "client", "class training" */
+    MESSAGE_SENTENCE_SIZE = 1024, /* an error in words */
+    MESSAGE_TOKEN_SIZE = 16,      /* bytes of a token, which is no string */
+};
+
+#define LIMIT_OFF     UINT64_MAX       /* there is no such limit; absent on the wire */
+#define LIMIT_DEFAULT (UINT64_MAX - 1) /* the client does not state this limit; absent in a Hello */
+
+/* Upper bounds on the bytes that exist at once; LIMIT_OFF: none. */
+struct byte_limits {
+    uint64_t max_bytes;
+    uint64_t max_physical_bytes;
+    uint64_t max_mapped_bytes;
+};
+
+/* The secret by which a client resumes its session. */
+struct token {
+    uint8_t bytes[MESSAGE_TOKEN_SIZE];
+};
+
+enum huge_pages {
+    HUGE_PAGES_NEVER,
+    HUGE_PAGES_TRY,    /* ordinary pages if no huge ones are free */
+    HUGE_PAGES_ALWAYS, /* or the request fails */
+};
+
+/* Whose control group the pages of a RAM lease are charged to. */
+enum charged_to {
+    CHARGE_UNSPECIFIED, /* not a RAM lease */
+    CHARGE_BROKER,
+    CHARGE_CLIENT,
+};
+
+/* How short of memory the machine is. */
+enum pressure {
+    PRESSURE_NONE,
+    PRESSURE_SOME, /* some processes wait for memory */
+    PRESSURE_FULL, /* no process with work to do makes progress */
+};
+
+/* Why a lease ended. */
+enum end_reason {
+    END_NONE,         /* it has not ended */
+    END_RELEASED,     /* the client released it */
+    END_EXPIRED,      /* the client did not renew it in time */
+    END_REVOKED,      /* an administrator or its owner ended it, or a request of higher priority took it */
+    END_DIED,         /* the client's process ended */
+    END_DISCONNECTED, /* the connection broke and was not resumed in time */
+    END_SHUTDOWN,     /* the daemon ended */
+    END_TAMPERED,     /* something else changed the size of a segment */
+    END_REASONS
+};
+
+/* What membroker.proto says about each of them is not repeated here. */
+enum error_code {
+    ERROR_UNSPECIFIED,
+    ERROR_MALFORMED,
+    ERROR_OVERSIZED,
+    ERROR_UNKNOWN_REQUEST,
+    ERROR_PROTOCOL_VERSION,
+    ERROR_NOT_GREETED,
+    ERROR_INVALID,
+    ERROR_LIMIT,
+    ERROR_HOST_MEMORY,
+    ERROR_DISK_FULL,
+    ERROR_NO_SUCH_LEASE,
+    ERROR_LEASE_ENDED,
+    ERROR_NO_SUCH_SESSION,
+    ERROR_NOT_PERMITTED,
+    ERROR_NOT_SUPPORTED,
+    ERROR_TOO_MANY,
+    ERROR_SYSTEM,
+    ERROR_SHUTTING_DOWN,
+    ERROR_MONITOR,
+    ERROR_REPLACED,
+    ERROR_BUSY,
+    ERROR_CANCELLED,
+    ERROR_CODES
+};
