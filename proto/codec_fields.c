@@ -306,8 +306,9 @@ static bool is_sent(const struct codec_field *field, const char *ours)
 
 static bool encode_fields(const struct codec_table *table, const char *ours, struct codec_arena *arena, char *theirs)
 {
-    const struct codec_field *end = table->fields + table->count;
-    for (const struct codec_field *field = table->fields; field < end; field++) {
+    const struct codec_field *fields = table->fields;
+    for (size_t i = 0, count = table->count; i < count; i++) {
+        const struct codec_field *field = &fields[i];
         if (is_sent(field, ours) && !encode_field(field, ours, arena, theirs)) {
             return false;
         }
@@ -328,8 +329,9 @@ static const char *decode_fields(const struct codec_table *table, const char *th
                                  char *ours)
 {
     const char *fault = table->check ? table->check(theirs) : NULL;
-    const struct codec_field *end = table->fields + table->count;
-    for (const struct codec_field *field = table->fields; !fault && field < end; field++) {
+    const struct codec_field *fields = table->fields;
+    for (size_t i = 0, count = table->count; i < count && !fault; i++) {
+        const struct codec_field *field = &fields[i];
         if (field->rule == CODEC_IF_FLAG) {
             set_bool(ours, field->flag, has_at(theirs, field->theirs_has));
         }
