@@ -85,25 +85,9 @@ int error_from_broker(const struct error_reply *error)
 
 const char *mb_end_reason_text(mb_end_reason reason)
 {
-    switch (reason) {
-    case MB_END_NONE:
-        return "it has not ended";
-    case MB_END_RELEASED:
-        return "it was released";
-    case MB_END_EXPIRED:
-        return "it was not renewed within its TTL";
-    case MB_END_REVOKED:
-        return "it was revoked";
-    case MB_END_DIED:
-        return "its process ended";
-    case MB_END_DISCONNECTED:
-        return "its connection was not resumed within the grace time";
-    case MB_END_SHUTDOWN:
-        return "the broker shut down";
-    case MB_END_TAMPERED:
-        return "the size of one of its segments was changed behind the broker's back";
-    case MB_END_BROKER_GONE:
+    if (reason == MB_END_BROKER_GONE) {
         return "the broker is gone, or has forgotten this session";
     }
-    return "for a reason that this version of the library does not know";
+    return (unsigned)reason < END_REASONS ? end_reason_text((enum end_reason)reason)
+                                          : "for a reason that this version of the library does not know";
 }

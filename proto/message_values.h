@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/base/end_reason.h"
 #include "proto/base/limit_kind.h"
 #include "proto/base/location.h"
 
@@ -72,17 +73,6 @@ enum pressure {
 };
 
 /* Why a lease ended. */
-enum end_reason {
-    END_NONE,         /* it has not ended */
-    END_RELEASED,     /* the client released it */
-    END_EXPIRED,      /* the client did not renew it in time */
-    END_REVOKED,      /* an administrator or its owner ended it, or a request of higher priority took it */
-    END_DIED,         /* the client's process ended */
-    END_DISCONNECTED, /* the connection broke and was not resumed in time */
-    END_SHUTDOWN,     /* the daemon ended */
-    END_TAMPERED,     /* something else changed the size of a segment */
-    END_REASONS
-};
 
 /* What membroker.proto says about each of them is not repeated here. */
 enum error_code {

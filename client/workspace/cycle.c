@@ -2,28 +2,15 @@
 /* The rules of a workspace's cycles. */
 #include "client/workspace/cycle.h"
 
-/* ---- arithmetic ---- */
+#include "proto/base/size.h"
 
-static uint64_t add(uint64_t a, uint64_t b)
-{
-    return a > UINT64_MAX - b ? UINT64_MAX : a + b;
-}
+/* ---- arithmetic ---- */
 
 /* trunc(bytes * share), as ND4J's (long) cast does it. */
 static uint64_t share_of(uint64_t bytes, double share)
 {
     double product = (double)bytes * share;
     return product >= 18446744073709549568.0 ? UINT64_MAX : (uint64_t)product;
-}
-
-static uint64_t smaller(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-static uint64_t larger(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
 }
 
 static uint64_t align_up(uint64_t offset, uint64_t alignment)
@@ -45,12 +32,12 @@ static uint64_t overallocate(struct cycle *cycle, uint64_t size)
         return size;
     }
     cycle->overallocated = true;
-    return add(size, share_of(size, rules->overallocation_limit));
+    return size_add_saturated(size, share_of(size, rules->overallocation_limit));
 }
 
 static uint64_t bounded(uint64_t size, uint64_t max_size)
 {
-    return max_size > 0 ? smaller(size, max_size) : size;
+    return max_size > 0 ? size_min(size, max_size) : size;
 }
 
 /* A circular block has room to spare, and is a multiple of 8: a multiple of 8 gains 8, as in ND4J. */
@@ -60,7 +47,7 @@ static uint64_t block_of(const struct cycle *cycle, uint64_t size)
         return size;
     }
     size = share_of(size, 1.3);
-    return add(size, 8 - size % 8);
+    return size_add_saturated(size, 8 - size % 8);
 }
 
 static uint64_t learned_size(struct cycle *cycle)
@@ -72,7 +59,7 @@ static uint64_t learned_size(struct cycle *cycle)
     }
     cycle->block = size;
     size = overallocate(cycle, size);
-    return bounded(larger(size, rules->min_size), rules->max_size);
+    return bounded(size_max(size, rules->min_size), rules->max_size);
 }
 
 void cycle_init(struct cycle *cycle, const struct cycle_rules *rules)
@@ -86,7 +73,7 @@ void cycle_init(struct cycle *cycle, const struct cycle_rules *rules)
 /* A remembered size that is too small, or more than twice what is needed, is learned anew. */
 static bool is_misfit(const struct cycle *cycle)
 {
-    uint64_t needed = larger(bounded(cycle->max_bytes, cycle->rules.max_size), cycle->rules.min_size);
+    uint64_t needed = size_max(bounded(cycle->max_bytes, cycle->rules.max_size), cycle->rules.min_size);
     double spare = cycle->rules.overallocate ? 1 + cycle->rules.overallocation_limit : 1;
     return needed > cycle->size || share_of(needed, 2 * spare) < cycle->size;
 }
@@ -155,7 +142,7 @@ static bool is_fresh(const struct cycle *cycle)
 static bool must_begin_anew(const struct cycle *cycle)
 {
     return cycle->rules.circular && cycle->offset > 0 && is_fresh(cycle) &&
-           cycle->size < add(cycle->block, cycle->block) && add(cycle->offset, cycle->block) > cycle->size;
+           cycle->size < size_add_saturated(cycle->block, cycle->block) && size_add_saturated(cycle->offset, cycle->block) > cycle->size;
 }
 
 uint64_t cycle_room(const struct cycle *cycle)
@@ -167,14 +154,14 @@ uint64_t cycle_room(const struct cycle *cycle)
     }
     uint64_t room = limit - cycle->offset;
     if (cycle->rules.circular && cycle->block > 0) {
-        room = smaller(room, cycle->block > cycle->bytes ? cycle->block - cycle->bytes : 0);
+        room = size_min(room, cycle->block > cycle->bytes ? cycle->block - cycle->bytes : 0);
     }
     return room;
 }
 
 static bool exceeds_block(const struct cycle *cycle, uint64_t bytes)
 {
-    return cycle->rules.circular && cycle->block > 0 && add(bytes, cycle->bytes) > cycle->block;
+    return cycle->rules.circular && cycle->block > 0 && size_add_saturated(bytes, cycle->bytes) > cycle->block;
 }
 
 /* Divergence: a turn never runs over what this cycle itself allocated, nor is it taken where it would not help. */
@@ -214,7 +201,7 @@ static bool place_inside(struct cycle *cycle, uint64_t bytes, uint64_t alignment
 /* What an allocation outside the arena counts for: enough that it fits, aligned, the next time. */
 static uint64_t weight_of(uint64_t bytes, uint64_t alignment)
 {
-    return add(bytes, alignment - CYCLE_ALIGNMENT);
+    return size_add_saturated(bytes, alignment - CYCLE_ALIGNMENT);
 }
 
 enum cycle_place cycle_place(struct cycle *cycle, uint64_t bytes, uint64_t alignment, uint64_t *ret_offset)
@@ -234,14 +221,14 @@ enum cycle_place cycle_place(struct cycle *cycle, uint64_t bytes, uint64_t align
         cycle->regrowing = true;
         cycle->regrowing_since = cycle->steps;
     }
-    cycle->bytes = add(cycle->bytes, weight);
+    cycle->bytes = size_add_saturated(cycle->bytes, weight);
     return pin ? CYCLE_PINNED : CYCLE_SPILLED;
 }
 
 void cycle_unplace(struct cycle *cycle, enum cycle_place place, uint64_t bytes, uint64_t alignment)
 {
     if (place == CYCLE_SPILLED || place == CYCLE_PINNED) {
-        cycle->bytes -= smaller(weight_of(bytes, alignment), cycle->bytes);
+        cycle->bytes -= size_min(weight_of(bytes, alignment), cycle->bytes);
     }
 }
 
@@ -285,7 +272,7 @@ static void count(struct cycle *cycle)
     if (cycle->cycles > 1 && (cycle->cycles - 1) % cycle->rules.steps_number == 0) {
         cycle->steps++;
     }
-    cycle->max_bytes = larger(cycle->max_bytes, cycle->bytes);
+    cycle->max_bytes = size_max(cycle->max_bytes, cycle->bytes);
 }
 
 static bool is_time_to_initialize(const struct cycle *cycle)
@@ -341,7 +328,7 @@ static void align_to_block(struct cycle *cycle)
         return;
     }
     cycle->offset =
-        cycle->turned_in_cycle ? add(cycle->offset, cycle->block - cycle->bytes) : add(cycle->start, cycle->block);
+        cycle->turned_in_cycle ? size_add_saturated(cycle->offset, cycle->block - cycle->bytes) : size_add_saturated(cycle->start, cycle->block);
 }
 
 struct cycle_orders cycle_leave(struct cycle *cycle)
@@ -353,7 +340,7 @@ struct cycle_orders cycle_leave(struct cycle *cycle)
     orders.resize = wants_new_size(cycle, &orders.new_size);
     if (cycle->rules.circular) {
         align_to_block(cycle);
-        cycle->offset = smaller(cycle->offset, cycle->size);
+        cycle->offset = size_min(cycle->offset, cycle->size);
     } else {
         cycle->offset = 0;
     }

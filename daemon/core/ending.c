@@ -16,21 +16,6 @@
 #include "daemon/core/victim.h"
 #include "proto/base/text.h"
 
-const char *ending_words(enum end_reason reason)
-{
-    static const char *const words[END_REASONS] = {
-        [END_NONE] = "it has not ended",
-        [END_RELEASED] = "it was released",
-        [END_EXPIRED] = "it was not renewed within its TTL",
-        [END_REVOKED] = "it was revoked",
-        [END_DIED] = "its process ended",
-        [END_DISCONNECTED] = "its connection was not resumed within the grace time",
-        [END_SHUTDOWN] = "the broker shut down",
-        [END_TAMPERED] = "the size of one of its segments was changed behind the broker's back",
-    };
-    return reason < END_REASONS ? words[reason] : "for an unknown reason";
-}
-
 static void count_ending(struct broker_counters *counters, enum end_reason reason)
 {
     if (reason == END_RELEASED) {

@@ -15,6 +15,3 @@ void ending_segment_freed(struct step *step, struct segment *segment);
 
 /* Removes a segment's charge and the segment; then its lease and session, if it was the last. */
 void ending_drop_segment(struct step *step, struct segment *segment);
-
-/* Why a lease ended, as a clause: "it was released". */
-const char *ending_words(enum end_reason reason);

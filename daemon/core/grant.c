@@ -210,7 +210,7 @@ static struct lease *lease_to_extend(struct step *step, struct session *session,
     enum end_reason reason = session_recall(session, demand->lease);
     answer_error(step, session->peer, demand->request_id, reason == END_NONE ? ERROR_NO_SUCH_LEASE : ERROR_LEASE_ENDED,
                  "lease %llu can't be extended: %s", (unsigned long long)demand->lease,
-                 reason == END_NONE ? "this session has no such lease" : ending_words(reason));
+                 reason == END_NONE ? "this session has no such lease" : end_reason_text(reason));
     return NULL;
 }
 
@@ -287,7 +287,7 @@ void grant_made(struct step *step, struct segment *segment, const struct input_s
     }
     if (segment->doomed) {
         answer_error(step, session->peer, segment->request_id, ERROR_LEASE_ENDED, "lease %llu ended meanwhile: %s",
-                     (unsigned long long)lease->id, ending_words(lease->end_reason));
+                     (unsigned long long)lease->id, end_reason_text(lease->end_reason));
         segment_begin_freeing(step, segment);
         return;
     }

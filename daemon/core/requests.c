@@ -29,7 +29,7 @@ static void release(struct step *step, struct session *session, const struct req
                      (unsigned long long)request->release_lease);
     } else {
         answer_error(step, session->peer, request->id, ERROR_LEASE_ENDED, "lease %llu had ended before: %s",
-                     (unsigned long long)request->release_lease, ending_words(reason));
+                     (unsigned long long)request->release_lease, end_reason_text(reason));
     }
 }
 

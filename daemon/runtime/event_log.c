@@ -47,7 +47,7 @@ static void write_cause(const struct effect_ended *ended, char *text, size_t siz
     const struct effect_cause *cause = &ended->cause;
     char by[WHO_BYTES], bytes[SIZE_TEXT_BYTES];
     if (ended->reason != END_REVOKED) {
-        (void)snprintf(text, size, "%s", ending_words(ended->reason));
+        (void)snprintf(text, size, "%s", end_reason_text(ended->reason));
         return;
     }
     who(cause->client, cause->session, cause->pid, cause->uid, by);

@@ -36,6 +36,11 @@ static inline uint64_t size_min(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+static inline uint64_t size_max(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
 /*
  * Writes "1.5 GiB" and the like into text[SIZE_TEXT_BYTES] and returns text. Exact multiples lose no
  * digits ("8 GiB", "4 KiB"); UINT64_MAX is "unlimited".

@@ -141,9 +141,9 @@ Test(requests, a_session_has_no_more_leases_than_slots)
 Test(requests, every_end_reason_has_a_text)
 {
     for (enum end_reason reason = 0; reason < END_REASONS; reason++) {
-        cr_expect_gt(strlen(ending_words(reason)), 10);
+        cr_expect_gt(strlen(end_reason_text(reason)), 10);
     }
-    cr_expect_str_eq(ending_words(END_REASONS), "for an unknown reason");
+    cr_expect_str_eq(end_reason_text(END_REASONS), "for an unknown reason");
 }
 
 Test(requests, a_lease_has_no_owner_before_it_is_granted)

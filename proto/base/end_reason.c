@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proto/base/end_reason.h"
+
+static const char *const texts[END_REASONS] = {
+    [END_NONE] = "it has not ended",
+    [END_RELEASED] = "it was released",
+    [END_EXPIRED] = "it was not renewed within its TTL",
+    [END_REVOKED] = "it was revoked",
+    [END_DIED] = "its process ended",
+    [END_DISCONNECTED] = "its connection was not resumed within the grace time",
+    [END_SHUTDOWN] = "the broker shut down",
+    [END_TAMPERED] = "the size of one of its segments was changed behind the broker's back",
+};
+
+const char *end_reason_text(enum end_reason reason)
+{
+    return reason < END_REASONS ? texts[reason] : "for an unknown reason";
+}
