@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls: a request, and the wait for its answer. */
+/* A call sends its request, reads the socket until the answer comes, and explains an error. */
+#include "client/call.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -7,80 +9,56 @@
 
 #include "client/client.h"
 #include "client/error.h"
+#include "client/owner.h"
+#include "client/upkeep.h"
+#include "proto/base/size.h"
 
-enum { LINK_PAUSE_MS = 10, ROOM_SLICE_MS = 100 };
-
-/* ---- waits ---- */
-
-static uint32_t *wait_field(struct request *request)
-{
-    return request->kind == REQUEST_ACQUIRE ? &request->acquire.wait_ms : &request->extend.wait_ms;
-}
-
-/* What is left of the wait: its end does not move, whatever the request goes through. */
-static void set_wait(const struct call *call)
-{
-    uint64_t now = clock_milliseconds();
-    if (call->request && call->wait_until) {
-        *wait_field(call->request) = call->wait_until > now ? (uint32_t)(call->wait_until - now) : 0;
-    }
-}
-
-void call_repeat(mb_client *client, struct call *call)
-{
-    struct request *request = call->request;
-    *(request->kind == REQUEST_ACQUIRE ? &request->acquire.repeats : &request->extend.repeats) = call->first_id;
-    request->id = call->id = client->next_id++;
-    set_wait(call);
-    call->repeated_at = clock_milliseconds();
-    call->owes_cancel = call->is_cancelled; /* to this connection */
-}
+enum { PAUSE_MS = 10 };
 
 /* ---- sending and receiving ---- */
 
-/* Waits until the socket takes more, for a slice at most. The lock is given up meanwhile. */
+/* Waits a moment until the socket takes more. The lock is given up meanwhile. */
 static void wait_for_room(mb_client *client, uint64_t until)
 {
-    uint64_t now = clock_milliseconds();
-    uint64_t left = until > now ? until - now : 0;
-    struct pollfd writable = {.fd = client->socket, .events = POLLOUT};
+    uint64_t left = size_subtract_floored(until, clock_milliseconds());
+    struct pollfd writable = {.fd = client->link.socket, .events = POLLOUT};
     (void)pthread_mutex_unlock(&client->lock);
-    (void)poll(&writable, 1, left < ROOM_SLICE_MS ? (int)left : ROOM_SLICE_MS);
+    (void)poll(&writable, 1, (int)size_min(left, LINK_SLICE_MS));
     (void)pthread_mutex_lock(&client->lock);
 }
 
 void call_pause(mb_client *client)
 {
-    if (!client->has_thread) {
-        link_tend(client);
+    if (!client->background.is_running) {
+        upkeep_connection(client);
         (void)receive_one(client, false);
     }
-    if (client->state != LINK_UP) {
+    if (client->link.state != LINK_UP) {
         struct timespec pause;
         (void)clock_gettime(CLOCK_MONOTONIC, &pause);
-        pause.tv_nsec += LINK_PAUSE_MS * 1000000L;
+        pause.tv_nsec += PAUSE_MS * 1000000L;
         pause.tv_sec += pause.tv_nsec / 1000000000L;
         pause.tv_nsec %= 1000000000L;
         (void)pthread_cond_timedwait(&client->changed, &client->lock, &pause);
     }
 }
 
-/* While the broker is being restarted a call waits for it. */
+/* A call waits for a broker that is being restarted. False: it must fail. */
 static bool wait_for_link(mb_client *client, uint64_t until)
 {
     uint64_t now = clock_milliseconds();
-    if (client->stopping || now >= until || link_is_hopeless(client, now)) {
+    if (client->is_stopping || now >= until || link_is_hopeless(client, now)) {
         return false;
     }
     call_pause(client);
     return true;
 }
 
-/* What fails to be sent has not been sent: it is tried on the next connection. */
+/* A request that could not be sent is tried on the next connection. */
 static int send_request(mb_client *client, struct request *request, struct call *call, uint64_t until)
 {
     for (;;) {
-        while (client->state != LINK_UP && !call->is_cancelled) {
+        while (client->link.state != LINK_UP && !call->is_cancelled) {
             if (!wait_for_link(client, until)) {
                 return -ENOTCONN;
             }
@@ -88,11 +66,11 @@ static int send_request(mb_client *client, struct request *request, struct call 
         if (call->is_cancelled) {
             return -ECANCELED;
         }
-        set_wait(call);
-        link_flush_releases(client); /* what was released before is free before */
-        request->id = call->id = call->first_id = client->next_id++;
+        calls_set_wait(call);
+        releases_flush(client); /* first, so that this request finds it free */
+        request->id = call->id = call->first_id = link_next_id(client);
         int result = link_send(client, request);
-        if (result == 0 || (result != -EAGAIN && client->state == LINK_UP)) {
+        if (result == 0 || (result != -EAGAIN && client->link.state == LINK_UP)) {
             return result;
         }
         if (clock_milliseconds() >= until) {
@@ -104,7 +82,7 @@ static int send_request(mb_client *client, struct request *request, struct call 
     }
 }
 
-/* Lets another thread read; comes back when something has changed. */
+/* Another thread reads. Returns when something has changed. */
 static void wait_for_reader(mb_client *client)
 {
     struct timespec until;
@@ -113,40 +91,39 @@ static void wait_for_reader(mb_client *client)
     (void)pthread_cond_timedwait(&client->changed, &client->lock, &until);
 }
 
-/* Without a thread nobody else renews, or tells the program what happens, while a call waits. */
-static void tend_meanwhile(mb_client *client)
+/* Without a background thread, the waiting call renews and delivers events. */
+static void maintain_meanwhile(mb_client *client)
 {
-    link_tend(client);
-    if (!client->stopping && (!TAILQ_EMPTY(&client->events) || client_due(client) <= clock_milliseconds())) {
+    upkeep_connection(client);
+    if (!client->is_stopping && (!TAILQ_EMPTY(&client->events.queue) || upkeep_due(client) <= clock_milliseconds())) {
         (void)pthread_mutex_unlock(&client->lock);
-        events_deliver(client);
-        trim_tend(client);
+        upkeep_program(client);
         (void)pthread_mutex_lock(&client->lock);
     }
 }
 
 static int wait_for_answer(mb_client *client, struct call *call, uint64_t until)
 {
-    while (!call->done) {
+    while (!call->is_done) {
         if (clock_milliseconds() >= until) {
-            TAILQ_REMOVE(&client->calls, call, in_client);
-            return client->state == LINK_DOWN ? -ENOTCONN : -ETIMEDOUT;
+            TAILQ_REMOVE(&client->calls.sent, call, in_client);
+            return client->link.state == LINK_DOWN ? -ENOTCONN : -ETIMEDOUT;
         }
-        if (!client->has_thread) {
-            tend_meanwhile(client);
+        if (!client->background.is_running) {
+            maintain_meanwhile(client);
         }
-        if (call->done) {
+        if (call->is_done) {
             break;
         }
-        if (client->state == LINK_DOWN) {
-            if (!wait_for_link(client, until) && !call->done) {
-                TAILQ_REMOVE(&client->calls, call, in_client);
+        if (client->link.state == LINK_DOWN) {
+            if (!wait_for_link(client, until) && !call->is_done) {
+                TAILQ_REMOVE(&client->calls.sent, call, in_client);
                 return -ENOTCONN;
             }
-        } else if (client->reading) {
+        } else if (client->link.is_reading) {
             wait_for_reader(client);
-        } else if (receive_one(client, true) && !client->reading) {
-            (void)pthread_cond_broadcast(&client->changed); /* the reader's place is free */
+        } else if (receive_one(client, true) && !client->link.is_reading) {
+            (void)pthread_cond_broadcast(&client->changed); /* another waiting thread may read now */
         }
     }
     return call->result;
@@ -159,7 +136,7 @@ static int not_connected(const mb_client *client)
     return error_set(-ENOTCONN,
                      "there is no connection to the broker on %s: it is down, or the connection broke during the call. "
                      "The library goes on trying; call again, or start membrokerd",
-                     client->address.sun_path);
+                     client->link.address.sun_path);
 }
 
 static int timed_out(const struct call *call)
@@ -176,7 +153,7 @@ static int timed_out(const struct call *call)
                      (unsigned long long)(now - call->begun_at));
 }
 
-/* The broker knows only how long the request waited since it was asked again. */
+/* The broker only knows how long the request waited since it was repeated. */
 static int answered(const struct call *call, int result)
 {
     bool was_refused = result == -ENOMEM || result == -ENOSPC;
@@ -198,7 +175,7 @@ static int explain(const mb_client *client, const struct call *call, int result)
     if (result == -ETIMEDOUT) {
         return timed_out(call);
     }
-    if (call->done && call->sentence[0]) {
+    if (call->is_done && call->sentence[0]) {
         return answered(call, result);
     }
     if (result == -EMSGSIZE) {
@@ -209,37 +186,42 @@ static int explain(const mb_client *client, const struct call *call, int result)
 
 /* ---- calling ---- */
 
-/* Returns until when the whole call may take. */
+/* Returns when the call times out. */
 static uint64_t begin(const mb_client *client, struct request *request, struct call *call)
 {
     bool is_repeatable = request && (request->kind == REQUEST_ACQUIRE || request->kind == REQUEST_EXTEND);
     uint64_t now = clock_milliseconds();
     call->begun_at = now;
     call->request = is_repeatable ? request : NULL;
-    if (is_repeatable && !call->wait_until && *wait_field(request)) {
-        call->wait_until = now + *wait_field(request);
+    if (is_repeatable && !call->wait_until && *calls_wait_field(request)) {
+        call->wait_until = now + *calls_wait_field(request);
     }
-    return (call->wait_until > now ? call->wait_until : now) + client->timeout_ms;
+    return (call->wait_until > now ? call->wait_until : now) + client->options.timeout_ms;
 }
 
 static int send_in_list(mb_client *client, struct request *request, struct call *call, uint64_t until)
 {
-    TAILQ_INSERT_TAIL(&client->unsent, call, in_client);
+    TAILQ_INSERT_TAIL(&client->calls.unsent, call, in_client);
     int result = send_request(client, request, call, until);
-    TAILQ_REMOVE(&client->unsent, call, in_client);
+    TAILQ_REMOVE(&client->calls.unsent, call, in_client);
     return result;
+}
+
+static void watch(mb_client *client, bool is_watched)
+{
+    wakeup_watch_socket(&client->wakeup, client->link.socket, is_watched);
 }
 
 static int wait_in_list(mb_client *client, struct call *call, uint64_t until)
 {
-    bool first = TAILQ_EMPTY(&client->calls);
-    TAILQ_INSERT_TAIL(&client->calls, call, in_client);
-    if (first && client->has_thread) {
-        link_watch(client, false); /* this thread reads; the background thread need not wake up for it */
+    bool first = TAILQ_EMPTY(&client->calls.sent);
+    TAILQ_INSERT_TAIL(&client->calls.sent, call, in_client);
+    if (first && client->background.is_running) {
+        watch(client, false); /* this thread reads, so the background thread need not wake up */
     }
     int result = wait_for_answer(client, call, until);
-    if (TAILQ_EMPTY(&client->calls) && client->has_thread) {
-        link_watch(client, true);
+    if (TAILQ_EMPTY(&client->calls.sent) && client->background.is_running) {
+        watch(client, true);
     }
     if (result == -ETIMEDOUT) {
         (void)pthread_cond_broadcast(&client->changed);
@@ -266,7 +248,7 @@ int call_broker(mb_client *client, struct request *request, struct call *call)
         result = wait_in_list(client, call, until);
     }
     (void)pthread_mutex_unlock(&client->lock);
-    if (!client->has_thread && !client->stopping) {
+    if (!client->background.is_running && !client->is_stopping) {
         events_deliver(client);
     }
     return explain(client, call, result);

@@ -2,14 +2,17 @@
 /* Waiting for the connection, for programs that go on after a loss. */
 #include <errno.h>
 
+#include "client/call.h"
 #include "client/client.h"
 #include "client/error.h"
+#include "client/owner.h"
+#include "client/upkeep.h"
 
-/* What has come already may say that the connection is broken. */
-static void tend(mb_client *client)
+/* Packets that have arrived may say that the connection is broken. */
+static void catch_up(mb_client *client)
 {
-    if (!client->has_thread) {
-        link_tend(client);
+    if (!client->background.is_running) {
+        upkeep_connection(client);
         while (receive_one(client, false)) {
         }
     }
@@ -20,11 +23,11 @@ static int wait_until(mb_client *client, uint64_t until)
     if (events_is_callback(client)) {
         return error_set(-EDEADLK, "an event callback must not wait for the connection; let it return first");
     }
-    tend(client);
-    while (client->state != LINK_UP && !client->stopping && clock_milliseconds() < until) {
+    catch_up(client);
+    while (client->link.state != LINK_UP && !client->is_stopping && clock_milliseconds() < until) {
         call_pause(client);
     }
-    return client->state == LINK_UP ? 0 : -ETIMEDOUT;
+    return client->link.state == LINK_UP ? 0 : -ETIMEDOUT;
 }
 
 int mb_wait_connected(mb_client *client, uint32_t timeout_ms)
@@ -36,12 +39,12 @@ int mb_wait_connected(mb_client *client, uint32_t timeout_ms)
     (void)pthread_mutex_lock(&client->lock);
     result = wait_until(client, clock_milliseconds() + timeout_ms);
     (void)pthread_mutex_unlock(&client->lock);
-    if (!client->has_thread && result != -EDEADLK) {
+    if (!client->background.is_running && result != -EDEADLK) {
         events_deliver(client);
     }
     return result != -ETIMEDOUT
                ? error_end(result)
                : error_set(result,
                            "there was no connection to the broker on %s within %u ms; start membrokerd, or wait longer",
-                           client->address.sun_path, timeout_ms);
+                           client->link.address.sun_path, timeout_ms);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Control pages: the newest mappings are the session's. Older ones stay mapped as long as the client lives, since other
- * threads look at slots without a lock.
- */
+/* Maps control pages, and finds slots in them. */
+#include "client/control.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -15,7 +14,7 @@
 static const struct control_mapping *find_mapping(const mb_client *client, uint64_t session, uint32_t slot)
 {
     const struct control_mapping *mapping;
-    SLIST_FOREACH(mapping, &client->controls, next)
+    SLIST_FOREACH(mapping, &client->controls.mappings, next)
     {
         if (mapping->session == session && slot >= mapping->first_slot && slot - mapping->first_slot < mapping->slots) {
             return mapping;
@@ -29,7 +28,7 @@ static void unmap(const struct control_page *page, uint64_t bytes)
     (void)munmap(without_const(page), bytes);
 }
 
-/* The page says itself how many slots it has; 0: it is none that this library knows. */
+/* How many slots the page says that it has. 0: the library does not know this kind of page. */
 static uint32_t slots_of(const struct control_page *page, uint64_t bytes, uint32_t first_slot)
 {
     bool is_known = page->magic == CONTROL_PAGE_MAGIC && page->version == CONTROL_PAGE_VERSION &&
@@ -58,7 +57,7 @@ static int map(struct control_mapping *mapping, int fd, const struct control_pag
     return 0;
 }
 
-/* A broker that was restarted has made its pages anew; one that was not sends the same again. */
+/* A broker that was restarted has new pages; one that was not sends the same again. */
 static bool is_mapped(const mb_client *client, uint64_t session, int fd, uint32_t first_slot)
 {
     struct stat status;
@@ -87,28 +86,28 @@ int control_take(mb_client *client, uint64_t session, int fd, const struct contr
         return result;
     }
     mapping->session = session;
-    SLIST_INSERT_HEAD(&client->controls, mapping, next);
-    leases_move_slots(client, mapping);
+    SLIST_INSERT_HEAD(&client->controls.mappings, mapping, next);
+    lease_table_move_slots(client, mapping);
     return 0;
 }
 
 const struct control_slot *control_find(const mb_client *client, uint32_t slot)
 {
-    const struct control_mapping *mapping = find_mapping(client, client->session, slot);
+    const struct control_mapping *mapping = find_mapping(client, client->session.id, slot);
     return mapping ? &mapping->page->slot[slot - mapping->first_slot] : NULL;
 }
 
 uint32_t control_pressure(const mb_client *client)
 {
-    const struct control_mapping *mapping = find_mapping(client, client->session, 0);
+    const struct control_mapping *mapping = find_mapping(client, client->session.id, 0);
     return mapping ? atomic_load_explicit(&mapping->page->pressure, memory_order_relaxed) : 0;
 }
 
-void control_unmap(mb_client *client)
+void control_close(struct controls *controls)
 {
-    while (!SLIST_EMPTY(&client->controls)) {
-        struct control_mapping *mapping = SLIST_FIRST(&client->controls);
-        SLIST_REMOVE_HEAD(&client->controls, next);
+    while (!SLIST_EMPTY(&controls->mappings)) {
+        struct control_mapping *mapping = SLIST_FIRST(&controls->mappings);
+        SLIST_REMOVE_HEAD(&controls->mappings, next);
         unmap(mapping->page, mapping->bytes);
         free(mapping);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Error sentences, and what the broker's codes are as errno. */
+/* Keeps the newest error's sentence, and translates the broker's codes to errno. */
 #include "client/error.h"
 
 #include <errno.h>
@@ -14,11 +14,6 @@ const char *mb_last_error(void)
 {
     const struct thread *thread = thread_get();
     return thread ? thread->sentence : "out of memory, even for an error's sentence";
-}
-
-const char *mb_version(void)
-{
-    return MEMBROKER_VERSION;
 }
 
 int error_set(int code, const char *format, ...)
@@ -62,7 +57,7 @@ static int code_of(const struct error_reply *error)
         return -ECANCELED;
     case ERROR_SHUTTING_DOWN:
         return -ESHUTDOWN;
-    case ERROR_NO_SUCH_SESSION: /* to explain: of one to resume the library itself makes the best */
+    case ERROR_NO_SUCH_SESSION: /* membrokerctl asked; session.c handles the answer to a hello */
         return -ENOENT;
     case ERROR_UNSPECIFIED:
     case ERROR_MALFORMED:
@@ -81,13 +76,4 @@ static int code_of(const struct error_reply *error)
 int error_from_broker(const struct error_reply *error)
 {
     return error_set(code_of(error), "%s", error->sentence);
-}
-
-const char *mb_end_reason_text(mb_end_reason reason)
-{
-    if (reason == MB_END_BROKER_GONE) {
-        return "the broker is gone, or has forgotten this session";
-    }
-    return (unsigned)reason < END_REASONS ? end_reason_text((enum end_reason)reason)
-                                          : "for a reason that this version of the library does not know";
 }

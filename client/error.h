@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The sentence of the newest error, one for each thread. */
+/* The sentence of the newest error of each thread. */
 #pragma once
 
 #include "proto/message.h"
@@ -9,5 +9,5 @@ enum { ERROR_SENTENCE_BYTES = 1280 };
 /* Remembers a sentence and returns `code`, a negative errno. */
 __attribute__((format(printf, 2, 3))) int error_set(int code, const char *format, ...);
 
-/* The same for an error that the broker sent: its sentence, and the errno code that membroker.h promises. */
+/* The same for an error that the broker sent: sets its sentence and returns the code that membroker.h promises. */
 int error_from_broker(const struct error_reply *error);

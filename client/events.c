@@ -1,17 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Events for the program. They are queued with the lock held and told without it, so that the callback may
- * look at leases; a queued event keeps its lease's memory alive.
- */
+/* The queue of events, and the program's callback. */
+#include "client/events.h"
+
 #include <stdlib.h>
 
 #include "client/client.h"
 
-void event_push(mb_client *client, mb_event_type type, mb_lease *lease, const mb_event *details)
+void events_init(struct events *events)
 {
-    struct queued_event *queued = client->on_event ? malloc(sizeof *queued) : NULL;
+    TAILQ_INIT(&events->queue);
+}
+
+static void free_event(struct queued_event *event)
+{
+    if (event->event.lease) {
+        lease_unreference(event->event.lease);
+    }
+    free(event);
+}
+
+void events_close(struct events *events)
+{
+    struct queued_event *event;
+    while ((event = TAILQ_FIRST(&events->queue))) {
+        TAILQ_REMOVE(&events->queue, event, in_client);
+        free_event(event);
+    }
+}
+
+/* An event that can't be queued is dropped: the next call on the lease tells the loss too. */
+void events_push(mb_client *client, mb_event_type type, mb_lease *lease, const mb_event *details)
+{
+    struct queued_event *queued = client->options.on_event ? malloc(sizeof *queued) : NULL;
     if (!queued) {
-        return; /* nobody listens; or no memory to say so, and the next call on the lease says it */
+        return;
     }
     queued->event = details ? *details : (mb_event){0};
     queued->event.type = type;
@@ -20,35 +42,36 @@ void event_push(mb_client *client, mb_event_type type, mb_lease *lease, const mb
     if (lease) {
         lease->references++;
     }
-    TAILQ_INSERT_TAIL(&client->events, queued, in_client);
-    background_wake(client);
+    TAILQ_INSERT_TAIL(&client->events.queue, queued, in_client);
+    wakeup_send(client);
 }
 
 bool events_is_callback(const mb_client *client)
 {
-    return client->is_delivering && pthread_equal(client->deliverer, pthread_self());
+    return client->events.is_delivering && pthread_equal(client->events.deliverer, pthread_self());
+}
+
+static void deliver_all(mb_client *client)
+{
+    struct queued_event *queued;
+    while ((queued = TAILQ_FIRST(&client->events.queue))) {
+        TAILQ_REMOVE(&client->events.queue, queued, in_client);
+        (void)pthread_mutex_unlock(&client->lock);
+        client->options.on_event(&queued->event, client->options.user_data);
+        (void)pthread_mutex_lock(&client->lock);
+        free_event(queued);
+    }
 }
 
 void events_deliver(mb_client *client)
 {
-    struct queued_event *queued;
+    struct events *events = &client->events;
     (void)pthread_mutex_lock(&client->lock);
-    if (client->is_delivering) {
-        (void)pthread_mutex_unlock(&client->lock);
-        return;
+    if (!events->is_delivering) {
+        events->is_delivering = true;
+        events->deliverer = pthread_self();
+        deliver_all(client);
+        events->is_delivering = false;
     }
-    client->is_delivering = true;
-    client->deliverer = pthread_self();
-    while ((queued = TAILQ_FIRST(&client->events))) {
-        TAILQ_REMOVE(&client->events, queued, in_client);
-        (void)pthread_mutex_unlock(&client->lock);
-        client->on_event(&queued->event, client->user_data);
-        (void)pthread_mutex_lock(&client->lock);
-        if (queued->event.lease) {
-            lease_unreference(queued->event.lease);
-        }
-        free(queued);
-    }
-    client->is_delivering = false;
     (void)pthread_mutex_unlock(&client->lock);
 }

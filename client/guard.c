@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The SIGBUS handler and its table. The handler may run at any instant in any thread, so the table only grows, and an
- * entry's fields are published in an order that makes a half-written one look empty.
+ * The SIGBUS handler and its table. The handler may run at any time in any thread, so the table only grows, and a
+ * half-written entry looks empty: its start is written last.
  */
 #include "client/guard.h"
 
@@ -22,7 +22,7 @@ struct guard_entry {
     _Atomic uintptr_t start; /* 0: empty */
     _Atomic uint64_t bytes;
     mb_lease *_Atomic lease;
-    struct guard_entry *next_empty; /* not the handler's */
+    struct guard_entry *next_empty; /* the handler does not read it */
 };
 
 struct chunk {
@@ -47,7 +47,7 @@ static const struct guard_entry *find(uintptr_t address)
     return NULL;
 }
 
-/* The lost lease whose memory is there; NULL: the address is none of a lost lease's. */
+/* The entry of the lost lease that has this address; NULL: no lost lease has it. */
 static const struct guard_entry *find_lost(uintptr_t address)
 {
     const struct guard_entry *entry = find(address);
@@ -64,7 +64,7 @@ static bool cover(const struct guard_entry *entry)
                 MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) != MAP_FAILED;
 }
 
-/* ---- the last words of a program without the guard: nothing here that a signal's handler must not call ---- */
+/* ---- the message of a program without the guard: only what a signal's handler may call ---- */
 
 static char *append(char *at, const char *end, const char *text)
 {
@@ -104,7 +104,7 @@ static void explain(const mb_lease *lease)
     (void)!write(STDERR_FILENO, line, (size_t)(at - line));
 }
 
-/* ---- the handlers: a second one, so that what was installed between them may call the first ---- */
+/* ---- the handlers: two, so that a handler that was installed after the first may call it ---- */
 
 enum { HANDLERS = 2 };
 static struct sigaction previous[HANDLERS];
@@ -115,7 +115,7 @@ static bool has_handler(const struct sigaction *action)
     return (action->sa_flags & SA_SIGINFO) || (action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN);
 }
 
-/* Without a handler before ours: the default action comes when the instruction is run again. */
+/* If there was no handler before ours, the instruction runs again and takes the default action. */
 static void chain(const struct sigaction *before, int number, siginfo_t *info, void *context)
 {
     if (before->sa_flags & SA_SIGINFO) {
@@ -125,7 +125,7 @@ static void chain(const struct sigaction *before, int number, siginfo_t *info, v
     } else {
         (void)signal(SIGBUS, SIG_DFL);
         if (info->si_code <= 0) {
-            (void)raise(SIGBUS); /* sent by somebody: no instruction will be run again */
+            (void)raise(SIGBUS); /* another process sent it: no instruction runs again */
         }
     }
 }
@@ -135,7 +135,7 @@ static void handle(const struct sigaction *before, int number, siginfo_t *info, 
     int saved = errno;
     const struct guard_entry *entry = info->si_code <= 0 ? NULL : find_lost((uintptr_t)info->si_addr);
     const mb_lease *lease = entry ? atomic_load(&entry->lease) : NULL;
-    bool is_guarded = lease && (lease->client->flags & MB_CLIENT_GUARD);
+    bool is_guarded = lease && (lease->client->options.flags & MB_CLIENT_GUARD);
     if (!is_guarded || !cover(entry)) {
         if (lease && !has_handler(before)) {
             explain(lease);

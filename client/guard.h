@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The guard: touching the memory of a lost lease reads and writes private zero pages instead of killing the process
- * with SIGBUS. In a client without it the process is killed, but says on standard error why. One handler for the
- * process; a SIGBUS that is not about a lost lease goes to the handler that was there before.
+ * The guard: a program that touches the memory of a lost lease finds private zero pages, instead of being killed by
+ * SIGBUS. Without the guard it is killed, but says why on standard error. The process has one handler; it passes any
+ * other SIGBUS to the handler that was installed before.
  */
 #pragma once
 
@@ -14,8 +14,8 @@
 struct guard_entry;
 
 /*
- * Installs the handler unless it is there. If the client does not want to be guarded, a handler of the program's own is
- * left alone: it knows what to do. Returns 0 or negative errno with the sentence set. Any thread.
+ * Installs the handler unless it is there. If the client does not want the guard and the program has a handler, that
+ * one stays. Returns 0 or negative errno with the sentence set. Any thread.
  */
 int guard_install(bool guards);
 

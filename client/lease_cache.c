@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Leases that the program released and that are kept for its next: the same session's memory, so that its bytes are
- * nobody else's, but zeroed all the same, since mb_acquire() promises zero. Only plain leases of RAM are kept, and
- * only while all of them together stay within cache_bytes.
+/* Keeps released leases. They are the same session's memory, but zeroed for the next request: mb_acquire() promises it.
  */
+#include "client/lease_cache.h"
+
 #include <string.h>
 
 #include "client/client.h"
-
-enum { IDLE_MS = 1000 };
+#include "client/mapping.h"
+#include "client/owner.h"
 
 bool lease_cache_keep(mb_lease *lease)
 {
@@ -16,17 +15,17 @@ bool lease_cache_keep(mb_lease *lease)
     const struct extent *extent = &lease->extents[0];
     bool is_whole = lease->location == MB_LOCATION_RAM && lease->extent_count == 1 && extent->address &&
                     !lease->huge_pages && lease->references == 1;
-    if (!lease->is_plain || !is_whole || client->stopping ||
-        extent->bytes > client->cache_bytes - client->cached_bytes) {
+    if (!lease->is_plain || !is_whole || client->is_stopping ||
+        extent->bytes > client->options.cache_bytes - client->cache.bytes) {
         return false;
     }
     lease->is_cached = true;
     lease->cached_at = clock_milliseconds();
     atomic_store_explicit(&lease->used_bytes, 0, memory_order_relaxed);
-    if (client->cached_bytes == 0) {
-        background_wake(client);
+    if (client->cache.bytes == 0) {
+        wakeup_send(client);
     }
-    client->cached_bytes += extent->bytes;
+    client->cache.bytes += extent->bytes;
     return true;
 }
 
@@ -40,7 +39,7 @@ bool lease_cache_suits(const mb_lease_options *options)
 static mb_lease *find(mb_client *client, uint64_t bytes, const char *name)
 {
     mb_lease *lease;
-    TAILQ_FOREACH(lease, &client->leases, in_client) {
+    TAILQ_FOREACH(lease, &client->leases.list, in_client) {
         bool fits = lease->is_cached && lease->extents[0].bytes >= bytes && lease->extents[0].bytes - bytes < 4096;
         if (fits && strcmp(lease->name, name) == 0 && mb_lease_end_reason(lease) == MB_END_NONE) {
             return lease;
@@ -52,17 +51,17 @@ static mb_lease *find(mb_client *client, uint64_t bytes, const char *name)
 static void uncache(mb_lease *lease)
 {
     lease->is_cached = false;
-    lease->client->cached_bytes -= lease->extents[0].bytes;
+    lease->client->cache.bytes -= lease->extents[0].bytes;
 }
 
 mb_lease *lease_cache_take(mb_client *client, uint64_t bytes, const mb_lease_options *options)
 {
     mb_lease *lease = NULL;
-    if (!client->cache_bytes || !lease_cache_suits(options) || owner_check(client) < 0) {
+    if (!client->options.cache_bytes || !lease_cache_suits(options) || owner_check(client) < 0) {
         return NULL;
     }
     (void)pthread_mutex_lock(&client->lock);
-    if (client->cached_bytes && (lease = find(client, bytes, options->name ? options->name : ""))) {
+    if (client->cache.bytes && (lease = find(client, bytes, options->name ? options->name : ""))) {
         uncache(lease);
     }
     (void)pthread_mutex_unlock(&client->lock);
@@ -72,20 +71,20 @@ mb_lease *lease_cache_take(mb_client *client, uint64_t bytes, const mb_lease_opt
     return lease;
 }
 
-/* Takes the mapping away without the lock: that can take its time. */
+/* Unmaps without the lock, since that can take long. */
 static void give_back(mb_client *client, mb_lease *lease)
 {
     uncache(lease);
     (void)pthread_mutex_unlock(&client->lock);
-    lease_unmap(lease);
+    mapping_remove(lease);
     (void)pthread_mutex_lock(&client->lock);
-    lease_post_release(client, lease, mb_lease_end_reason(lease) != MB_END_NONE);
+    releases_post(client, lease, mb_lease_end_reason(lease) != MB_END_NONE);
 }
 
 static mb_lease *find_older(mb_client *client, uint64_t before)
 {
     mb_lease *lease;
-    TAILQ_FOREACH(lease, &client->leases, in_client) {
+    TAILQ_FOREACH(lease, &client->leases.list, in_client) {
         if (lease->is_cached && lease->cached_at < before) {
             return lease;
         }
@@ -98,7 +97,7 @@ bool lease_cache_trim(mb_client *client, uint64_t before)
     mb_lease *lease;
     bool any = false;
     (void)pthread_mutex_lock(&client->lock);
-    while (client->cached_bytes && (lease = find_older(client, before))) {
+    while (client->cache.bytes && (lease = find_older(client, before))) {
         give_back(client, lease);
         any = true;
     }
@@ -110,13 +109,13 @@ uint64_t lease_cache_due(const mb_client *client)
 {
     const mb_lease *lease;
     uint64_t oldest = UINT64_MAX;
-    if (client->cached_bytes == 0) {
+    if (client->cache.bytes == 0) {
         return UINT64_MAX;
     }
-    TAILQ_FOREACH(lease, &client->leases, in_client) {
+    TAILQ_FOREACH(lease, &client->leases.list, in_client) {
         if (lease->is_cached && lease->cached_at < oldest) {
             oldest = lease->cached_at;
         }
     }
-    return oldest == UINT64_MAX ? oldest : oldest + IDLE_MS + 1;
+    return oldest == UINT64_MAX ? oldest : oldest + TRIM_IDLE_MS + 1;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Retries, as JavaCPP has them, and the sentence at their end. */
+/* Retries as JavaCPP does, and ends a refusal's sentence with who holds most. */
 #include "client/reclaim.h"
 
 #include <errno.h>
@@ -9,6 +9,8 @@
 #include "client/client.h"
 #include "client/error.h"
 #include "client/holders.h"
+#include "client/layers.h"
+#include "client/release.h"
 #include "client/thread.h"
 
 static bool is_short_of_memory(int result)
@@ -24,7 +26,7 @@ int reclaim_try(mb_client *client, uint64_t bytes, const mb_lease_options *optio
     if (result == 0) {
         result = mb_map(lease, 0, ret_address, NULL);
         if (result < 0) {
-            lease_drop(lease);
+            release_drop(lease);
             return result;
         }
         *ret_lease = lease;
@@ -35,9 +37,10 @@ int reclaim_try(mb_client *client, uint64_t bytes, const mb_lease_options *optio
 static void ask_program(mb_client *client, uint64_t bytes, mb_location location, unsigned attempt)
 {
     const mb_reclaim reclaim = {client, bytes, location, attempt};
-    const struct timespec wait = {client->retry_wait_ms / 1000, (long)(client->retry_wait_ms % 1000) * 1000000};
+    const struct timespec wait = {client->options.retry_wait_ms / 1000,
+                                  (long)(client->options.retry_wait_ms % 1000) * 1000000};
     thread_self->reclaiming++;
-    client->on_reclaim(&reclaim, client->user_data);
+    client->options.on_reclaim(&reclaim, client->options.user_data);
     thread_self->reclaiming--;
     (void)layers_trim(client); /* gives back what the hook freed */
     (void)nanosleep(&wait, NULL);
@@ -64,12 +67,12 @@ int reclaim_acquire(mb_client *client, uint64_t bytes, const mb_lease_options *o
     if (is_short_of_memory(result) && layers_trim(client) > 0) {
         result = reclaim_try(client, bytes, options, ret_lease, ret_address);
     }
-    if (is_short_of_memory(result) && client->wait_ms) {
+    if (is_short_of_memory(result) && client->options.wait_ms) {
         mb_lease_options waiting = *options;
-        waiting.wait_ms = client->wait_ms;
+        waiting.wait_ms = client->options.wait_ms;
         result = reclaim_try(client, bytes, &waiting, ret_lease, ret_address);
     }
-    unsigned attempts = client->on_reclaim && !thread_self->reclaiming ? client->max_retries : 0;
+    unsigned attempts = client->options.on_reclaim && !thread_self->reclaiming ? client->options.max_retries : 0;
     for (unsigned i = 1; is_short_of_memory(result) && i <= attempts; i++) {
         ask_program(client, bytes, options->location, i);
         result = reclaim_try(client, bytes, options, ret_lease, ret_address);

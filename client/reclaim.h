@@ -5,13 +5,13 @@
 #include "membroker.h"
 
 /*
- * mb_acquire() and mb_map(). Where a limit is in the way: first what the library itself holds in reserve is given back,
- * then the program's reclaim hook is asked, up to max_retries times with a wait after each. A last refusal's
- * sentence ends with this process's largest holders. No lock of the library's may be held.
+ * mb_acquire() and mb_map(). If memory is short, the library gives back what it holds in reserve; then it waits as long
+ * as the client's options say; then it calls the program's on_reclaim up to max_retries times, with a pause after each.
+ * The sentence of a final refusal ends with the largest holders of this process. No lock may be held.
  */
 int reclaim_acquire(mb_client *client, uint64_t bytes, const mb_lease_options *options, mb_lease **ret_lease,
                     void **ret_address);
 
-/* The same without asking anybody: for sizes that are only wished for. */
+/* Tries once. For a size that is better but not needed. */
 int reclaim_try(mb_client *client, uint64_t bytes, const mb_lease_options *options, mb_lease **ret_lease,
                 void **ret_address);

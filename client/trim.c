@@ -1,40 +1,61 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Trimming: what the library holds in reserve goes back after a while, and at once when the broker asks. The broker is
- * told when that is done, after the program's own callback was: whoever waits for it need not wait longer.
- */
+/* Gives back what the library holds in reserve. */
+#include "client/trim.h"
+
 #include "client/client.h"
+#include "client/layers.h"
+#include "client/owner.h"
+#include "proto/base/size.h"
+
+void trim_ask(mb_client *client)
+{
+    client->trim.is_asked = true;
+    atomic_fetch_add(&client->trim.asked_count, 1);
+    wakeup_send(client);
+}
 
 /* Memory that is in use when the broker asks may be idle a second later, so the client looks again then. */
 static enum trim_wish take_wish(mb_client *client, uint64_t now)
 {
+    struct trim *trim = &client->trim;
     (void)pthread_mutex_lock(&client->lock);
-    bool is_due = client->trim_again_at && client->trim_again_at <= now;
-    enum trim_wish wish = client->trim_asked ? TRIM_ASKED : is_due ? TRIM_AGAIN : TRIM_NONE;
+    bool is_due = trim->again_at && trim->again_at <= now;
+    enum trim_wish wish = trim->is_asked ? TRIM_ASKED : is_due ? TRIM_AGAIN : TRIM_NONE;
     if (wish != TRIM_NONE) {
-        client->trim_again_at = wish == TRIM_ASKED ? now + CLIENT_IDLE_MS : 0;
+        trim->again_at = wish == TRIM_ASKED ? now + TRIM_IDLE_MS : 0;
     }
-    client->trim_asked = false;
+    trim->is_asked = false;
     (void)pthread_mutex_unlock(&client->lock);
     return wish;
 }
 
-void trim_tend(mb_client *client)
+static void tell_broker(mb_client *client, enum trim_wish wish)
+{
+    const struct request trimmed = {.kind = REQUEST_TRIMMED};
+    (void)pthread_mutex_lock(&client->lock);
+    releases_flush(client);
+    if (wish == TRIM_ASKED && client->link.state == LINK_UP) {
+        (void)link_send(client, &trimmed);
+    }
+    (void)pthread_mutex_unlock(&client->lock);
+}
+
+void trim_run(mb_client *client)
 {
     uint64_t now = clock_milliseconds();
     enum trim_wish wish = take_wish(client, now);
     layers_maintain(client, now, wish);
-    (void)lease_cache_trim(client, wish == TRIM_NONE ? now - CLIENT_IDLE_MS : UINT64_MAX);
-    if (wish == TRIM_NONE) {
-        return;
+    (void)lease_cache_trim(client, wish == TRIM_NONE ? now - TRIM_IDLE_MS : UINT64_MAX);
+    if (wish != TRIM_NONE) {
+        tell_broker(client, wish);
     }
-    (void)pthread_mutex_lock(&client->lock);
-    link_flush_releases(client);
-    if (wish == TRIM_ASKED && client->state == LINK_UP) {
-        struct request trimmed = {.kind = REQUEST_TRIMMED};
-        (void)link_send(client, &trimmed);
-    }
-    (void)pthread_mutex_unlock(&client->lock);
+}
+
+uint64_t trim_due(const mb_client *client)
+{
+    uint64_t again_at = client->trim.again_at ? client->trim.again_at : UINT64_MAX;
+    uint64_t due = size_min(layers_due(client), lease_cache_due(client));
+    return client->trim.is_asked ? 0 : size_min(again_at, due);
 }
 
 void mb_trim(mb_client *client)

@@ -184,8 +184,9 @@ lint: all | $(call need,lint) ## warnings of both compilers, format, clang-tidy,
 	    -DMEMBROKER_SYSCONFDIR='"/etc"' -DMEMBROKER_LIBEXECDIR='"/usr/libexec/membroker"' -I. -Iclient/include $(PRODUCT_C)
 	$(MAKE) BUILD=$(BUILD)/analyzer OPTIMIZE='-O1 -fanalyzer $(ANALYZER_BLIND)' $(patsubst %.c,$(BUILD)/analyzer/obj/%.o,$(PRODUCT_C))
 	sh tests/lint/check-hardening $(DAEMON) $(CTL) $(SHARED)
-	tests/lint/check-layers $(BUILD)/obj daemon proto
+	tests/lint/check-layers $(BUILD)/obj daemon proto client
 	tests/lint/check-picture daemon/README.md $(BUILD)/obj/daemon runtime core
+	tests/lint/check-picture client/README.md $(BUILD)/obj/client . buffer workspace
 	sh tests/lint/check-purity $(CORE_O) $(BASE_O) $(BUILD)/obj/client/workspace/cycle.o
 
 # ---- demonstration and measurement ----

@@ -15,6 +15,7 @@
 #include "client/client.h"
 #include "client/error.h"
 #include "client/misuse.h"
+#include "client/owner.h"
 #include "client/thread.h"
 #include "proto/name.h"
 

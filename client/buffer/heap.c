@@ -26,6 +26,6 @@ void heap_unlock(struct heap *heap)
     heap->idle_since = 0;
     (void)pthread_mutex_unlock(&heap->lock);
     if (idle_since && heap_plan_look(heap->client->heaps, idle_since + HEAP_IDLE_MS)) {
-        background_wake(heap->client);
+        wakeup_send(heap->client);
     }
 }

@@ -24,7 +24,7 @@ static void heap_init(struct heap *heap, mb_client *client, mb_location location
     heap->serial = registry_new_number();
     heap->client = client;
     heap->location = location;
-    heap->catch_misuse = client->flags & MB_CLIENT_CATCH_MISUSE;
+    heap->catch_misuse = client->options.flags & MB_CLIENT_CATCH_MISUSE;
     pool_init(&heap->small, heap, MIB, 8 * MIB);
     pool_init(&heap->large, heap, 4 * MIB, 64 * MIB);
     TAILQ_INIT(&heap->listed);

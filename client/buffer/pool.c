@@ -11,6 +11,7 @@
 #include "client/error.h"
 #include "client/misuse.h"
 #include "client/reclaim.h"
+#include "client/release.h"
 
 /* ---- chunks ---- */
 
@@ -172,7 +173,7 @@ uint64_t pool_release(struct chunk_list *chunks)
         next = TAILQ_NEXT(chunk, in_pool);
         bytes += (uint64_t)chunk->pages * HEAP_PAGE_BYTES;
         chunk_free(chunk);
-        lease_drop(lease);
+        release_drop(lease);
     }
     return bytes;
 }

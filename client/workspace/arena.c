@@ -6,6 +6,7 @@
 
 #include "client/misuse.h"
 #include "client/reclaim.h"
+#include "client/release.h"
 #include "client/workspace/own.h"
 
 /* Where the bump pointers stand while nothing may be bumped, so that an allocation of 0 bytes has an address. */
@@ -77,7 +78,7 @@ void arena_give_back(mb_workspace *workspace)
         if (workspace->catch_misuse) {
             misuse_forget(workspace->base, workspace->cycle.size);
         }
-        lease_drop(workspace->lease);
+        release_drop(workspace->lease);
         workspace->lease = NULL;
         workspace->base = NULL;
         workspace->lease_is_lent = false;
@@ -124,7 +125,7 @@ int arena_resize(mb_workspace *workspace, uint64_t size)
 
 int arena_resize_learned(mb_workspace *workspace, uint64_t size)
 {
-    workspace->options.flags = workspace->client->flags & MB_CLIENT_NO_LEARNED_SIZES ? 0 : MB_LEASE_LEARNED;
+    workspace->options.flags = workspace->client->options.flags & MB_CLIENT_NO_LEARNED_SIZES ? 0 : MB_LEASE_LEARNED;
     int result = arena_resize(workspace, size);
     workspace->options.flags = 0;
     return result;
@@ -138,8 +139,8 @@ void arena_recall(mb_workspace *workspace)
     void *address;
     mb_lease *lease;
     bool learns = rules->learning != CYCLE_LEARN_NONE && !rules->circular && !workspace->file;
-    if (!learns || workspace->client->flags & MB_CLIENT_NO_LEARNED_SIZES || options.location == MB_LOCATION_MMAP ||
-        workspace->lease) {
+    if (!learns || workspace->client->options.flags & MB_CLIENT_NO_LEARNED_SIZES ||
+        options.location == MB_LOCATION_MMAP || workspace->lease) {
         return;
     }
     options.flags = MB_LEASE_USE_LEARNED;

@@ -142,7 +142,8 @@ static bool is_fresh(const struct cycle *cycle)
 static bool must_begin_anew(const struct cycle *cycle)
 {
     return cycle->rules.circular && cycle->offset > 0 && is_fresh(cycle) &&
-           cycle->size < size_add_saturated(cycle->block, cycle->block) && size_add_saturated(cycle->offset, cycle->block) > cycle->size;
+           cycle->size < size_add_saturated(cycle->block, cycle->block) &&
+           size_add_saturated(cycle->offset, cycle->block) > cycle->size;
 }
 
 uint64_t cycle_room(const struct cycle *cycle)
@@ -327,8 +328,8 @@ static void align_to_block(struct cycle *cycle)
     if (cycle->size == 0 || cycle->block <= cycle->bytes || cycle->regrowing || cycle->offset == 0) {
         return;
     }
-    cycle->offset =
-        cycle->turned_in_cycle ? size_add_saturated(cycle->offset, cycle->block - cycle->bytes) : size_add_saturated(cycle->start, cycle->block);
+    cycle->offset = cycle->turned_in_cycle ? size_add_saturated(cycle->offset, cycle->block - cycle->bytes)
+                                           : size_add_saturated(cycle->start, cycle->block);
 }
 
 struct cycle_orders cycle_leave(struct cycle *cycle)

@@ -2,6 +2,7 @@
 /* Two ways to see that a workspace is idle: its thread counts cycles, the background thread looks at the time. */
 #include "client/workspace/idle.h"
 
+#include "client/release.h"
 #include "client/workspace/arena.h"
 
 enum { IDLE_CYCLES = 64 };
@@ -88,6 +89,6 @@ void idle_take(mb_client *client, uint64_t before)
         (void)pthread_mutex_lock(&client->lock);
         lease = take_first_idle(client, before);
         (void)pthread_mutex_unlock(&client->lock);
-        lease_drop(lease);
+        release_drop(lease);
     } while (lease);
 }

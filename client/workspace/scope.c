@@ -197,7 +197,7 @@ int mb_workspace_leave(mb_workspace *workspace)
     arena_publish(workspace);
     note_active(workspace);
     arena_yield(workspace);
-    uint32_t trims = atomic_load_explicit(&workspace->client->trims, memory_order_relaxed);
+    uint32_t trims = atomic_load_explicit(&workspace->client->trim.asked_count, memory_order_relaxed);
     if (trims != thread->trims || thread->cycles == thread->trim_again_at) {
         idle_trim_thread(thread, trims != thread->trims);
         thread->trims = trims;

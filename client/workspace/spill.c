@@ -9,6 +9,7 @@
 #include "client/error.h"
 #include "client/misuse.h"
 #include "client/reclaim.h"
+#include "client/release.h"
 
 enum { PAGE_BYTES = 4096, CHUNK_BYTES_MIN = 256 << 10, CHUNK_BYTES_MAX = 64 << 20 };
 
@@ -69,7 +70,7 @@ static void free_area(struct spill *spill, struct spill_area *area)
         if (spill->catch_misuse) {
             misuse_forget(chunk->base, chunk->bytes);
         }
-        lease_drop(chunk->lease);
+        release_drop(chunk->lease);
         free(chunk);
     }
     free(area);

@@ -8,6 +8,7 @@
 #include "client/layers.h"
 #include "client/misuse.h"
 #include "client/owner.h"
+#include "client/release.h"
 #include "client/workspace/arena.h"
 #include "client/workspace/bypass.h"
 #include "client/workspace/config.h"
@@ -32,7 +33,7 @@ static int fill(mb_workspace *workspace, mb_client *client, const char *name, co
         config->huge_pages == MB_HUGE_PAGES_NEVER ? MB_HUGE_PAGES_DEFAULT : config->huge_pages;
     workspace->options.numa_node = config->numa_node;
     workspace->options.prefault = config->prefault;
-    workspace->catch_misuse = client->flags & MB_CLIENT_CATCH_MISUSE;
+    workspace->catch_misuse = client->options.flags & MB_CLIENT_CATCH_MISUSE;
     workspace->spill =
         (struct spill){.client = client, .options = &workspace->options, .catch_misuse = workspace->catch_misuse};
     TAILQ_INIT(&workspace->spill.areas);
@@ -56,7 +57,7 @@ static void destroy(mb_workspace *workspace)
     if (workspace->lease && workspace->catch_misuse) {
         misuse_forget(workspace->base, workspace->cycle.size);
     }
-    lease_drop(workspace->lease);
+    release_drop(workspace->lease);
     if (workspace->origin) {
         origin_close(workspace->origin);
     }
@@ -250,7 +251,7 @@ static void maintain(mb_client *client, uint64_t now, enum trim_wish wish)
 {
     idle_note(client, now);
     if (wish != TRIM_NONE) {
-        idle_take(client, now - CLIENT_IDLE_MS);
+        idle_take(client, now - TRIM_IDLE_MS);
     }
 }
 

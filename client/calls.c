@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The calls of a client, and how they end. */
+#include "client/calls.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "client/client.h"
+#include "proto/base/size.h"
+
+void calls_init(struct calls *calls)
+{
+    TAILQ_INIT(&calls->sent);
+    TAILQ_INIT(&calls->unsent);
+}
+
+struct call *calls_find(const mb_client *client, uint64_t id)
+{
+    struct call *call;
+    TAILQ_FOREACH(call, &client->calls.sent, in_client) {
+        if (call->id == id) {
+            return call;
+        }
+    }
+    return NULL;
+}
+
+/* ---- ending ---- */
+
+void calls_finish(mb_client *client, struct call *call, int result, const char *sentence)
+{
+    TAILQ_REMOVE(&client->calls.sent, call, in_client);
+    call->is_done = true;
+    call->result = result;
+    (void)snprintf(call->sentence, sizeof call->sentence, "%s", sentence);
+    (void)pthread_cond_broadcast(&client->changed);
+}
+
+/* Fails the calls that `must_fail` picks. */
+static void fail_some(mb_client *client, bool (*must_fail)(const mb_client *client, const struct call *call))
+{
+    struct call *call = TAILQ_FIRST(&client->calls.sent), *next;
+    for (; call; call = next) {
+        next = TAILQ_NEXT(call, in_client);
+        if (must_fail(client, call)) {
+            calls_finish(client, call, -ENOTCONN, "");
+        }
+    }
+}
+
+static bool any(const mb_client *client, const struct call *call)
+{
+    (void)client;
+    (void)call;
+    return true;
+}
+
+/* An extend is of a lease that is lost with the session. */
+static bool is_in_session(const mb_client *client, const struct call *call)
+{
+    (void)client;
+    return !call->request || call->request->kind != REQUEST_ACQUIRE;
+}
+
+static bool is_on_connection(const mb_client *client, const struct call *call)
+{
+    return !call->request || !client->session.id;
+}
+
+void calls_fail_all(mb_client *client)
+{
+    fail_some(client, any);
+    (void)pthread_cond_broadcast(&client->changed);
+}
+
+void calls_fail_in_session(mb_client *client)
+{
+    fail_some(client, is_in_session);
+    (void)pthread_cond_broadcast(&client->changed);
+}
+
+void calls_suspend(mb_client *client)
+{
+    fail_some(client, is_on_connection);
+    calls_end_cancelled(client);
+    (void)pthread_cond_broadcast(&client->changed);
+}
+
+void calls_end_cancelled(mb_client *client)
+{
+    struct call *call = TAILQ_FIRST(&client->calls.sent), *next;
+    for (; call; call = next) {
+        next = TAILQ_NEXT(call, in_client);
+        if (call->is_cancelled && call->request->kind == REQUEST_ACQUIRE) {
+            calls_finish(client, call, -ECANCELED, "the request was cancelled");
+        }
+    }
+}
+
+/* ---- waits ---- */
+
+uint32_t *calls_wait_field(struct request *request)
+{
+    return request->kind == REQUEST_ACQUIRE ? &request->acquire.wait_ms : &request->extend.wait_ms;
+}
+
+void calls_set_wait(const struct call *call)
+{
+    if (call->request && call->wait_until) {
+        *calls_wait_field(call->request) = (uint32_t)size_subtract_floored(call->wait_until, clock_milliseconds());
+    }
+}
+
+void calls_make_repetition(struct call *call, uint64_t id)
+{
+    struct request *request = call->request;
+    *(request->kind == REQUEST_ACQUIRE ? &request->acquire.repeats : &request->extend.repeats) = call->first_id;
+    request->id = call->id = id;
+    calls_set_wait(call);
+    call->repeated_at = clock_milliseconds();
+    call->owes_cancel = call->is_cancelled; /* the new connection has to hear it again */
+}

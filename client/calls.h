@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests that a thread waits for. A call lives on that thread's stack. The client's lock is held. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "client/lease.h"
+#include "membroker.h"
+#include "proto/message.h"
+
+struct call {
+    uint64_t id;
+    struct request *request; /* sent again, as a repetition, if the session is resumed; NULL: the call fails then */
+    uint64_t first_id;       /* under which it was sent first */
+    uint64_t begun_at;       /* ms */
+    uint64_t wait_until;     /* ms: its wait in the broker's queue ends, on any connection; 0: it has none */
+    uint64_t repeated_at;    /* ms: when it was sent again last; 0: it was not */
+    bool is_cancelled;
+    bool owes_cancel; /* the broker does not know yet that it is cancelled */
+    mb_lease *lease;  /* a grant goes here: a new lease, or the one that is extended */
+    unsigned extent;  /* the granted segment's index in the lease */
+    bool is_done;
+    int result; /* 0, or negative errno with the sentence below */
+    char sentence[MESSAGE_SENTENCE_SIZE];
+    TAILQ_ENTRY(call) in_client;
+};
+
+TAILQ_HEAD(call_list, call);
+
+struct calls {
+    struct call_list sent;
+    struct call_list unsent; /* they wait for a connection, or for room in the socket */
+};
+
+void calls_init(struct calls *calls);
+
+/* NULL: nobody waits for an answer of this id. */
+struct call *calls_find(const mb_client *client, uint64_t id);
+
+/* The call is done. */
+void calls_finish(mb_client *client, struct call *call, int result, const char *sentence);
+
+/* Nobody will answer what was sent: fails all of it. */
+void calls_fail_all(mb_client *client);
+
+/* The session is lost: fails what can't be repeated in another one. */
+void calls_fail_in_session(mb_client *client);
+
+/* The connection broke: fails what can't be repeated on another one. */
+void calls_suspend(mb_client *client);
+
+/* Ends cancelled acquires. The connection is down, so the broker has forgotten them. */
+void calls_end_cancelled(mb_client *client);
+
+/* Makes the request a repetition under another id, with what is left of its wait. */
+void calls_make_repetition(struct call *call, uint64_t id);
+
+/* The field of an acquire or extend that says how long the broker may let it wait. */
+uint32_t *calls_wait_field(struct request *request);
+
+/* Writes what is left of the wait into the request. */
+void calls_set_wait(const struct call *call);

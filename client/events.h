@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Events for the program. They are queued with the client's lock held, and delivered without it, so that the callback
+ * may look at leases. A queued event keeps its lease's record.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <sys/queue.h>
+
+#include "membroker.h"
+
+struct queued_event {
+    mb_event event;
+    TAILQ_ENTRY(queued_event) in_client;
+};
+
+TAILQ_HEAD(event_list, queued_event);
+
+struct events {
+    struct event_list queue;
+    bool is_delivering; /* a thread is in the callback, or between two */
+    pthread_t deliverer;
+};
+
+void events_init(struct events *events);
+void events_close(struct events *events);
+
+/* Queues an event. `lease` and `details` may be NULL. The client's lock is held. */
+void events_push(mb_client *client, mb_event_type type, mb_lease *lease, const mb_event *details);
+
+/*
+ * Calls the program with what is queued, without the lock. One thread at a time does so; another that calls this
+ * meanwhile returns at once.
+ */
+void events_deliver(mb_client *client);
+
+/* Whether this thread is in a callback of the client. The client's lock is held. */
+bool events_is_callback(const mb_client *client);

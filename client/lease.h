@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A lease, as this process has it. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "membroker.h"
+#include "proto/control_page.h"
+#include "proto/message.h"
+
+struct extent {
+    uint64_t bytes;
+    int fd;        /* until it is mapped; then -EBADF */
+    void *address; /* NULL: not mapped */
+    struct guard_entry *guard;
+    bool is_present; /* its pages exist, so they are mapped at once */
+    bool prefault;   /* this process must make the pages, and pays for them */
+};
+
+enum { EXTENTS_MAX = 64 };
+
+struct mb_lease {
+    mb_client *client;
+    uint64_t id;
+    mb_location location;
+    uint32_t ttl_ms;
+    bool huge_pages;
+    mb_charge charge;
+    bool is_plain;      /* acquired without special options, so that another request may reuse it */
+    bool is_cached;     /* released by the program, kept for the next request */
+    uint64_t cached_at; /* ms */
+    char name[MESSAGE_NAME_SIZE];
+    uint64_t file_bytes;                     /* of a named file; 0: it has none */
+    const struct control_slot *_Atomic slot; /* in a mapping that lives as long as the client */
+    uint32_t slot_index;
+    uint64_t generation;
+    _Atomic uint32_t lost;       /* enum mb_end_reason, if the library itself found that the lease is lost */
+    _Atomic uint64_t used_bytes; /* as the program reports */
+    uint64_t reported_bytes;     /* as the broker knows */
+    _Atomic bool is_use_known;   /* the broker knows that the lease is used, or is about to be told */
+    bool is_loss_noted;
+    unsigned references; /* the program's, and those of queued events */
+    unsigned extent_count;
+    struct extent extents[EXTENTS_MAX];
+    TAILQ_ENTRY(mb_lease) in_client;
+};
+
+/* Frees the lease with its last reference. The client's lock is held. */
+void lease_unreference(mb_lease *lease);
+
+/*
+ * A page of the lease is gone. True: then it is lost, though no broker is there to say so. From the signal's handler.
+ */
+bool lease_note_fault(mb_lease *lease);
+
+/* Sets the sentence for a lost lease and returns -ESTALE. */
+int lease_set_lost(uint64_t id, mb_end_reason reason);

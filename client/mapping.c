@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Maps the segments of leases. */
+#include "client/mapping.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "client/client.h"
+#include "client/error.h"
+#include "client/guard.h"
+#include "client/owner.h"
+#include "client/received.h"
+#include "proto/base/cleanup.h"
+#include "proto/base/text.h"
+
+void mapping_remove(mb_lease *lease)
+{
+    for (unsigned i = 0; i < lease->extent_count; i++) {
+        struct extent *extent = &lease->extents[i];
+        guard_remove(extent->guard);
+        if (extent->address) {
+            (void)munmap(extent->address, extent->bytes);
+        }
+        extent->address = NULL;
+        extent->guard = NULL;
+        extent->fd = fd_close(extent->fd);
+    }
+}
+
+/* This process makes every page now, and its cgroup pays: an error here instead of a signal later. */
+static int make_pages(const mb_lease *lease, void *address, uint64_t bytes)
+{
+    int result;
+    do {
+        result = madvise(address, bytes, MADV_POPULATE_WRITE);
+    } while (result < 0 && errno == EINTR);
+    if (result == 0 || errno == EINVAL) { /* before Linux 5.14, pages are made by the first access */
+        return 0;
+    }
+    return error_set(-ENOMEM,
+                     "the pages of lease %llu (%llu bytes), which this process pays for, could not be had: %s; "
+                     "release it and ask for less, or give the process's cgroup more memory",
+                     (unsigned long long)lease->id, (unsigned long long)bytes, strerrordesc_np(errno));
+}
+
+/* The broker truncates the segment of a lease that has just ended: that is a loss, and no fault of the broker. */
+static int check_received(const mb_lease *lease, const struct extent *extent)
+{
+    const char *fault = received_segment_fault(extent->fd, extent->bytes, lease->location == MB_LOCATION_MMAP);
+    int result = fault ? mb_lease_check(lease) : 0;
+    if (fault && result == 0) {
+        result = error_set(-EPROTO, "lease %llu can't be mapped: %s (%llu bytes)", (unsigned long long)lease->id, fault,
+                           (unsigned long long)extent->bytes);
+    }
+    return result;
+}
+
+static int map_extent(mb_lease *lease, struct extent *extent)
+{
+    int result = check_received(lease, extent);
+    if (result < 0) {
+        return result;
+    }
+    void *address = mmap(NULL, extent->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, extent->fd, 0);
+    if (address == MAP_FAILED) {
+        return error_set(-errno, "%llu bytes of lease %llu could not be mapped: %s", (unsigned long long)extent->bytes,
+                         (unsigned long long)lease->id, strerrordesc_np(errno));
+    }
+    if (!(lease->client->options.flags & MB_CLIENT_SHARE_WITH_CHILDREN)) {
+        (void)madvise(address, extent->bytes, MADV_DONTFORK);
+    }
+    extent->guard = guard_add(address, extent->bytes, lease);
+    if ((lease->client->options.flags & MB_CLIENT_GUARD) && !extent->guard) {
+        (void)munmap(address, extent->bytes);
+        return error_set(-ENOMEM, "out of memory for the guard's table");
+    }
+    if (extent->is_present) { /* for reading: that maps many pages at a time, and makes shared memory writable too */
+        (void)madvise(address, extent->bytes, MADV_POPULATE_READ);
+    }
+    result = extent->prefault ? make_pages(lease, address, extent->bytes) : 0;
+    if (result < 0) {
+        guard_remove(extent->guard);
+        extent->guard = NULL;
+        (void)munmap(address, extent->bytes);
+        return result;
+    }
+    extent->address = address;
+    extent->fd = fd_close(extent->fd);
+    return 0;
+}
+
+int mb_map(mb_lease *lease, unsigned extent, void **ret_address, uint64_t *ret_bytes)
+{
+    int result = owner_check(lease->client);
+    if (result == 0) {
+        result = mb_lease_check(lease);
+    }
+    if (result < 0) {
+        return result;
+    }
+    (void)pthread_mutex_lock(&lease->client->lock);
+    if (extent >= lease->extent_count) {
+        result = error_set(-ENOENT, "lease %llu has %u extent%s, and no number %u", (unsigned long long)lease->id,
+                           lease->extent_count, text_plural(lease->extent_count), extent);
+    } else if (!lease->extents[extent].address) {
+        result = map_extent(lease, &lease->extents[extent]);
+    }
+    (void)pthread_mutex_unlock(&lease->client->lock);
+    if (result == 0) {
+        *ret_address = lease->extents[extent].address;
+        if (ret_bytes) {
+            *ret_bytes = lease->extents[extent].bytes;
+        }
+    }
+    return error_end(result);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The session with the broker, which outlives its connections. The client's lock is held. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "membroker.h"
+#include "proto/message.h"
+
+struct session {
+    uint64_t id;      /* 0: none yet */
+    bool had_another; /* a session before this one was lost */
+    struct token token;
+    struct lease_times times;
+    bool leases_survive;        /* a restart of the broker */
+    uint64_t hello_id, list_id; /* the library's own requests that wait for an answer; 0: none */
+};
+
+/* Takes the answer to a hello. The session is resumed, or another one begins, or the link breaks. */
+void session_take_answer(mb_client *client, const struct reply *reply, int fd);
