@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The largest holders of this process. */
+/* Keeps the largest holders, and makes a sentence of them. */
 #include "client/holders.h"
 
 #include <stdio.h>

@@ -14,8 +14,8 @@ struct local_holder {
     uint64_t bytes; /* 0: none */
 };
 
-/* Files a holder among the largest, which are holders[HOLDERS_MAX], the largest first. */
+/* Adds a holder to holders[HOLDERS_MAX] if it is among the largest. The largest comes first. */
 void holders_add(struct local_holder *holders, const char *kind, const char *name, uint64_t bytes);
 
-/* Writes them to text[HOLDERS_TEXT_BYTES], as what follows a sentence; empty if there are none. */
+/* Writes to text[HOLDERS_TEXT_BYTES] what follows the sentence of a refusal. Empty if there are no holders. */
 void holders_describe(const struct local_holder *holders, char *text);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Telling the tools what is alive. AddressSanitizer's functions are there only in a program that is built with it. */
+/* Tells the tools which memory may be used. AddressSanitizer's functions exist only in a program that is built with it.
+ */
 #include "client/misuse.h"
 
 #include <stdlib.h>

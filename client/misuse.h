@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The misuse mode's means: filling dead memory, guard pages, and what AddressSanitizer and valgrind are told. All of it
- * works on memory that is mapped; callers ask for it only where the client is in that mode.
+ * For the misuse mode: fills dead memory, makes guard pages, and tells AddressSanitizer and valgrind which memory may
+ * be used. The memory must be mapped. Call these functions only if the client is in that mode.
  */
 #pragma once
 
@@ -13,16 +13,16 @@ enum { MISUSE_FILL = 0xDD };
 /* Whether MEMBROKER_MISUSE asks for the mode. */
 bool misuse_wanted(void);
 
-/* The program may use `bytes` at `address` from now on; they hold nothing that it may rely on unless `defined`. */
+/* The program may use the bytes from now on. Unless `defined`, it must not rely on what they hold. */
 void misuse_alive(const void *address, size_t bytes, bool defined);
 
 /* The program must not touch them any more. */
 void misuse_dead(const void *address, size_t bytes);
 
-/* Fills them, then the same. */
+/* Fills them, then does the same. */
 void misuse_poison(void *address, size_t bytes);
 
-/* The range is about to be unmapped, or is the library's again: nothing is known of it. */
+/* The range is about to be unmapped, or belongs to the library again. */
 void misuse_forget(const void *address, size_t bytes);
 
 /* Makes whole pages inaccessible. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Size, type and seals of what the broker sent. */
+/* Checks the size, type and seals of what the broker sent. */
 #include "client/received.h"
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The look-up of the socket's path. */
+/* Finds the broker's socket. */
 #include "client/socket_path.h"
 
 #include <errno.h>

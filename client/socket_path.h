@@ -8,7 +8,7 @@
 #define SOCKET_PATH_SYSTEM "/run/membroker/membroker.sock"
 
 /*
- * The address for `path`; or for NULL the default: $MEMBROKER_SOCKET, else $XDG_RUNTIME_DIR/membroker/membroker.sock
- * if that is there, else /run/membroker/membroker.sock. Returns 0, or -EINVAL with the sentence set.
+ * The address of `path`. NULL: $MEMBROKER_SOCKET, or $XDG_RUNTIME_DIR/membroker/membroker.sock if it exists, or
+ * /run/membroker/membroker.sock. Returns 0, or -EINVAL with the sentence set.
  */
 int socket_path_resolve(const char *path, struct sockaddr_un *ret);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the library keeps for each thread: its workspaces, which of them is current, its buffer scopes and its cache of
+ * The library's record of a thread: the newest error, its workspaces and scopes, its buffer scope, and its cache of
  * small buffers. A thread that ends closes its workspaces.
  */
 #pragma once
@@ -26,29 +26,29 @@ struct thread {
     mb_workspace *current; /* of the newest scope; NULL: none */
     struct scope *scopes;  /* the newest last */
     size_t scope_count, scope_capacity;
-    struct workspace_list workspaces; /* in the order of their opening */
+    struct workspace_list workspaces; /* in the order of opening */
     mb_buffer_scope *buffer_scope;    /* the innermost */
     struct buffer_cache *cache;       /* NULL: none yet */
-    uint64_t cycles;                  /* of its workspaces, ended */
-    uint64_t trim_again_at;           /* this many cycles; 0: not */
-    uint32_t trims;                   /* of the client left last, that were answered */
-    unsigned reclaiming;              /* the reclaim hook runs in this thread */
+    uint64_t cycles;                  /* that ended, of all its workspaces */
+    uint64_t trim_again_at;           /* at this many cycles it looks for idle arenas; 0: never */
+    uint32_t trims;                   /* wishes to trim that it acted on, of the client whose workspace it left last */
+    unsigned reclaiming;              /* on_reclaim runs in this thread, this many times nested */
     char sentence[ERROR_SENTENCE_BYTES];
 };
 
-/* A pointer, and no more of the kind: small enough for the room that the loader keeps for libraries that are loaded
- * late (JVM, Python). */
+/* One of two TLS pointers: libraries that are loaded with dlopen(), as by a JVM or Python, share a small static TLS
+ * reserve. */
 extern _Thread_local struct thread *thread_self __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
-/* Whether this process is that one: without a system call, once thread_get() was called in it. */
+/* Whether this process is `process`. No system call, once thread_get() was called. */
 bool thread_process_is(pid_t process);
 
-/* The calling thread's; NULL when memory is short, and then mb_last_error() says so. */
+/* The calling thread's record. NULL: out of memory; mb_last_error() says so too. */
 struct thread *thread_get(void);
 
 /*
- * How a call that may fail ends: what it succeeded in leaves no sentence of an error before. Returns `result`. Not for
- * calls that give back: a clean-up after an error must not lose its sentence.
+ * Ends a call that may fail: if it succeeded, clears the sentence of an earlier error. Returns `result`. Calls that
+ * give back memory don't use it, so that a clean-up keeps the sentence.
  */
 static inline int error_end(int result)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Explaining a connect() that failed: no broker, one that is too busy, or a user without permission. */
+/* Explains why connect() failed: no broker, a busy one, or no permission. */
 #include "client/unreachable.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 
 enum { NAME_BYTES = 64, NSS_BYTES = 4096 };
 
-/* The group's name, or its number where it has none. */
+/* The name of a group, or its number if it has no name. */
 static const char *group_name(gid_t gid, char *name)
 {
     char buffer[NSS_BYTES];

@@ -113,7 +113,7 @@ static int add_chunk(struct pool *pool, uint64_t bytes, bool is_wished)
     span_add_chunk(chunk);
     pool->leased_bytes += bytes;
     chunk->idle_since = heap->idle_since =
-        clock_milliseconds(); /* another thread may have found room, so that this one stays unused */
+        clock_milliseconds(); /* it may stay unused: another thread may have found room */
     heap_unlock(heap);
     return 0;
 }

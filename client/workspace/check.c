@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whether the memory of an open cycle is still there. */
-#include "client/buffer/buffer.h"
+/* Checks the leases of an open cycle's memory. */
 #include "client/error.h"
 #include "client/workspace/own.h"
 

@@ -8,7 +8,7 @@
 
 #include "client/error.h"
 
-/* Far above any use, and well within what an int32 of ND4J's holds. */
+/* Far above any use, and within the int32 of ND4J. */
 #define OVERALLOCATION_MAX 1000000.0
 
 static bool has_known_values(const mb_workspace_config *config)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rules of a workspace's cycles. */
+/* Decides where allocations go, and learns sizes. */
 #include "client/workspace/cycle.h"
 
 #include "proto/base/size.h"
 
 /* ---- arithmetic ---- */
 
-/* trunc(bytes * share), as ND4J's (long) cast does it. */
+/* trunc(bytes * share), as the (long) cast of ND4J does. */
 static uint64_t share_of(uint64_t bytes, double share)
 {
     double product = (double)bytes * share;
@@ -40,7 +40,7 @@ static uint64_t bounded(uint64_t size, uint64_t max_size)
     return max_size > 0 ? size_min(size, max_size) : size;
 }
 
-/* A circular block has room to spare, and is a multiple of 8: a multiple of 8 gains 8, as in ND4J. */
+/* A circular block has 30 % to spare. As in ND4J it is rounded up to the next larger multiple of 8. */
 static uint64_t block_of(const struct cycle *cycle, uint64_t size)
 {
     if (!cycle->rules.circular) {
@@ -70,7 +70,7 @@ void cycle_init(struct cycle *cycle, const struct cycle_rules *rules)
     }
 }
 
-/* A remembered size that is too small, or more than twice what is needed, is learned anew. */
+/* A remembered size is dropped if it is too small, or more than twice what is needed. */
 static bool is_misfit(const struct cycle *cycle)
 {
     uint64_t needed = size_max(bounded(cycle->max_bytes, cycle->rules.max_size), cycle->rules.min_size);
@@ -97,13 +97,13 @@ bool cycle_initialize(struct cycle *cycle, uint64_t *ret_size)
 void cycle_remembered(struct cycle *cycle, uint64_t size)
 {
     cycle_resized(cycle, size);
-    cycle->overallocated = true; /* it was, by whoever learned it */
+    cycle->overallocated = true; /* the size includes it already */
     cycle->provisional = true;
 }
 
 void cycle_resized(struct cycle *cycle, uint64_t size)
 {
-    cycle->turned_bytes += cycle->size + size + 1; /* references into the arena before are outdated */
+    cycle->turned_bytes += cycle->size + size + 1; /* so that references into the old arena are outdated */
     cycle->size = size;
     cycle->offset = cycle->start = 0;
     cycle->turned_in_cycle = false;
@@ -120,7 +120,7 @@ void cycle_advance(struct cycle *cycle, uint64_t offset)
     cycle->offset = offset;
 }
 
-/* Where this cycle's allocations must end: at the arena's end, or where the cycle itself began. */
+/* This cycle's allocations must end at the arena's end, or where the cycle itself began. */
 static uint64_t limit_of(const struct cycle *cycle)
 {
     return cycle->turned_in_cycle ? cycle->start : cycle->size;
@@ -137,8 +137,7 @@ static bool is_fresh(const struct cycle *cycle)
     return cycle->offset <= align_up(cycle->start, CYCLE_ALIGNMENT) && !cycle->turned_in_cycle;
 }
 
-/* Divergence: a ring of less than two blocks can't split one over its end, so a cycle then begins at the ring's begin.
- */
+/* Divergence: a ring of less than two blocks can't split a block over its end, so the cycle begins at offset 0. */
 static bool must_begin_anew(const struct cycle *cycle)
 {
     return cycle->rules.circular && cycle->offset > 0 && is_fresh(cycle) &&
@@ -165,7 +164,7 @@ static bool exceeds_block(const struct cycle *cycle, uint64_t bytes)
     return cycle->rules.circular && cycle->block > 0 && size_add_saturated(bytes, cycle->bytes) > cycle->block;
 }
 
-/* Divergence: a turn never runs over what this cycle itself allocated, nor is it taken where it would not help. */
+/* Divergence: a turn never overwrites what this cycle itself allocated, and is not taken if it would not help. */
 static bool turn(struct cycle *cycle, uint64_t bytes)
 {
     bool fresh = is_fresh(cycle);
@@ -199,7 +198,7 @@ static bool place_inside(struct cycle *cycle, uint64_t bytes, uint64_t alignment
     return true;
 }
 
-/* What an allocation outside the arena counts for: enough that it fits, aligned, the next time. */
+/* An allocation outside the arena counts as much as it needs to fit, aligned, the next time. */
 static uint64_t weight_of(uint64_t bytes, uint64_t alignment)
 {
     return size_add_saturated(bytes, alignment - CYCLE_ALIGNMENT);
@@ -240,7 +239,7 @@ static bool may_free_spills(const struct cycle *cycle)
     return !cycle->rules.circular || !cycle->spills_outlive;
 }
 
-/* What aligning skips is not counted: a block's end is where it would be without. Never beyond the arena's end. */
+/* Bytes skipped for alignment are not counted, so that a block ends where it would without. At most the arena's end. */
 static uint64_t first_offset(const struct cycle *cycle)
 {
     uint64_t aligned = align_up(cycle->offset, CYCLE_ALIGNMENT);
@@ -280,13 +279,13 @@ static bool is_time_to_initialize(const struct cycle *cycle)
 {
     const struct cycle_rules *rules = &cycle->rules;
     if (rules->learning == CYCLE_LEARN_OVER_TIME) {
-        /* divergence: >=, where ND4J's == misses the cycle if nothing had been allocated by then */
+        /* divergence: ND4J compares with ==, and misses the cycle if nothing was allocated by then */
         return rules->cycles_before_initialization > 0 && cycle->cycles >= rules->cycles_before_initialization;
     }
     return rules->learning == CYCLE_LEARN_FIRST_LOOP;
 }
 
-/* REALLOCATE, not circular: to the largest cycle. Divergence: up to max_size, where ND4J keeps the old size. */
+/* REALLOCATE, not circular: grows to the largest cycle. Divergence: beyond max_size, ND4J keeps the old size. */
 static bool wants_to_grow(struct cycle *cycle, uint64_t *ret_size)
 {
     const struct cycle_rules *rules = &cycle->rules;
@@ -306,7 +305,7 @@ static bool has_regrown(struct cycle *cycle, uint64_t *ret_size)
     }
     cycle->regrowing = false;
     cycle->regrowing_since = 0;
-    cycle->overallocated = false; /* a circular arena has that many blocks at any size */
+    cycle->overallocated = false; /* a circular arena always has that many blocks */
     *ret_size = learned_size(cycle);
     return true;
 }
@@ -322,7 +321,7 @@ static bool wants_new_size(struct cycle *cycle, uint64_t *ret_size)
     return wants_to_grow(cycle, ret_size) || has_regrown(cycle, ret_size);
 }
 
-/* Each cycle consumes one block, whatever it used of it. */
+/* Each cycle consumes one block, however much it used. */
 static void align_to_block(struct cycle *cycle)
 {
     if (cycle->size == 0 || cycle->block <= cycle->bytes || cycle->regrowing || cycle->offset == 0) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a reference finds its workspace by, after the workspace is closed as well: a record that is never unmapped.
- * The owner writes it, any thread reads it; a closed workspace's record serves another one later, under another number.
+ * A workspace's record for references. It is never freed, so that a reference can look at it after the workspace was
+ * closed. The owner writes it, any thread reads it. Another workspace may reuse it later, under another number.
  */
 #pragma once
 
@@ -15,14 +15,14 @@
 #include "membroker.h"
 #include "proto/message.h"
 
-/* What a reference's memory is; the upper bits of its position. */
+/* The kind of a reference's memory: the upper bits of its position. The lower bits: */
 enum ref_place {
-    REF_ARENA,    /* the lower bits: bytes handed out before it */
+    REF_ARENA,    /* bytes handed out before it */
     REF_SPILLED,  /* its area's serial number */
     REF_PINNED,   /* the same */
     REF_BYPASSED, /* which of the workspace's buffers */
     REF_EMPTY,    /* no bytes */
-    REF_FOREIGN,  /* not the workspace's */
+    REF_FOREIGN,  /* not the workspace's memory */
 };
 
 enum { REF_PLACE_SHIFT = 61 };
@@ -50,13 +50,13 @@ struct origin {
     struct spill_ends ends;
     _Atomic bool active;
     bool circular;
-    pid_t process; /* that the workspace is of; a forked child has a copy of the record, and no memory */
+    pid_t process; /* of the workspace; a forked child has a copy of the record, but not the memory */
     char name[MESSAGE_NAME_SIZE];
     STAILQ_ENTRY(origin) in_closed;
 };
 
-/* A record with a number of its own; NULL: out of memory. Any thread. */
+/* A record with a new number; NULL: out of memory. Any thread. */
 struct origin *origin_new(const char *name, bool circular, pid_t process);
 
-/* The workspace is closed. */
+/* The workspace is closed. Any thread. */
 void origin_close(struct origin *origin);

@@ -60,7 +60,7 @@ mb_ref mb_workspace_ref(mb_workspace *workspace, void *data, size_t bytes)
     return ref;
 }
 
-/* ---- judging one ---- */
+/* ---- looking at one ---- */
 
 void reference_publish_position(const struct origin *origin)
 {

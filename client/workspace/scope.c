@@ -205,7 +205,7 @@ int mb_workspace_leave(mb_workspace *workspace)
     return 0;
 }
 
-/* ---- out of all ---- */
+/* ---- scoping out ---- */
 
 int mb_scope_out(void)
 {

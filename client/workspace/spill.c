@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Chunks for spilled and pinned memory. */
+/* Leases chunks for spilled and pinned memory, and bumps in them. */
 #include "client/workspace/spill.h"
 
 #include <errno.h>
@@ -33,7 +33,7 @@ static int lease_chunk(struct spill *spill, uint64_t bytes, uint64_t wished, str
     return result;
 }
 
-/* Each chunk is twice the last, so that a cycle that spills much needs few. */
+/* Each chunk is twice as large as the last, so that a cycle that spills much needs few. */
 static struct spill_chunk *add_chunk(struct spill *spill, struct spill_area *area, uint64_t bytes)
 {
     uint64_t wished = area->chunk_bytes ? area->chunk_bytes * 2 : CHUNK_BYTES_MIN;
@@ -117,14 +117,14 @@ static char *bump(struct spill *spill, struct spill_area *area, uint64_t bytes, 
         return NULL;
     }
     uint64_t left = area->next ? (uint64_t)(area->end - area->next) : 0;
-    if (chunk->bytes - bytes >= left) { /* else what is left in the chunk before is the better room */
+    if (chunk->bytes - bytes >= left) { /* otherwise the previous chunk has more room left */
         area->next = chunk->base + bytes;
         area->end = chunk->base + chunk->bytes;
     }
     return chunk->base;
 }
 
-/* Between two guard pages, its end at the second one. */
+/* Allocates between two guard pages, and ends at the second one. */
 static void *guarded(struct spill *spill, struct spill_area *area, uint64_t bytes, uint64_t alignment)
 {
     uint64_t aligned = (bytes + alignment - 1) & ~(alignment - 1);
@@ -161,7 +161,7 @@ void *spill_alloc(struct spill *spill, bool pinned, uint64_t step, uint64_t byte
     return data;
 }
 
-/* Before the memory goes: another thread's reference must not find it good afterwards. */
+/* Call it before the memory goes, so that no thread takes a reference for valid afterwards. */
 static void note_end(struct spill *spill, const struct spill_area *area)
 {
     atomic_store(area->pinned ? &spill->ends->pinned : &spill->ends->spilled, area->serial);

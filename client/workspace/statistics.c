@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a workspace has done so far. */
+/* Reports what a workspace has done so far. */
 #include <inttypes.h>
 
 #include "client/workspace/workspace.h"

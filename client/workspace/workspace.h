@@ -6,7 +6,6 @@
 #include <stdbool.h>
 
 #include "client/client.h"
-#include "client/holders.h"
 #include "client/thread.h"
 #include "client/workspace/cycle.h"
 #include "client/workspace/origin.h"
