@@ -16,13 +16,13 @@
 
 #include "client/background.h"
 #include "client/calls.h"
+#include "client/client_options.h"
 #include "client/clock.h"
 #include "client/control.h"
 #include "client/events.h"
 #include "client/lease_cache.h"
 #include "client/lease_table.h"
 #include "client/link.h"
-#include "client/options.h"
 #include "client/receive.h"
 #include "client/registry.h"
 #include "client/releases.h"
@@ -38,7 +38,7 @@ struct mb_client {
     uint64_t serial;        /* no other client of this process has it */
     _Atomic uint64_t epoch; /* a new number after each loss of a lease; no other client has it */
     LIST_ENTRY(mb_client) in_process;
-    struct options options;
+    struct client_options options;
 
     pthread_mutex_t lock;
     pthread_cond_t changed; /* a call is done, the connection's state changed, or another thread may read */

@@ -103,7 +103,7 @@ static int greet(mb_client *client)
 
 static int start(mb_client *client, const mb_client_options *options)
 {
-    int result = options_take(client, options);
+    int result = client_options_take(client, options);
     if (result == 0) {
         result = layers_open(client) < 0 ? error_set(-ENOMEM, "out of memory") : 0;
     }

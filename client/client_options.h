@@ -6,7 +6,7 @@
 
 #include "membroker.h"
 
-struct options {
+struct client_options {
     unsigned flags; /* MB_CLIENT_... */
     uint32_t timeout_ms;
     void (*on_event)(const mb_event *event, void *user_data);
@@ -17,4 +17,4 @@ struct options {
 };
 
 /* Checks the options, and sets the client's, its hello and its address. Returns 0, or -EINVAL with the sentence set. */
-int options_take(mb_client *client, const mb_client_options *options);
+int client_options_take(mb_client *client, const mb_client_options *options);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Checks what the program passed to mb_connect(), and fills in defaults. */
-#include "client/options.h"
+#include "client/client_options.h"
 
 #include <errno.h>
 #include <string.h>
@@ -25,10 +25,10 @@ static void fill_hello(struct hello_request *hello, const char *name, const mb_c
     (void)stpncpy(hello->name, name_is_valid(name) ? name : "", sizeof hello->name - 1);
 }
 
-int options_take(mb_client *client, const mb_client_options *options)
+int client_options_take(mb_client *client, const mb_client_options *options)
 {
     const char *name = options->name ? options->name : program_invocation_short_name;
-    client->options = (struct options){
+    client->options = (struct client_options){
         .flags = options->flags | (misuse_wanted() ? MB_CLIENT_CATCH_MISUSE : 0),
         .timeout_ms = options->timeout_ms ? options->timeout_ms : DEFAULT_TIMEOUT_MS,
         .on_event = options->on_event,
