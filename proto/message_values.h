@@ -72,8 +72,6 @@ enum pressure {
     PRESSURE_FULL, /* no process with work to do makes progress */
 };
 
-/* Why a lease ended. */
-
 /* What membroker.proto says about each of them is not repeated here. */
 enum error_code {
     ERROR_UNSPECIFIED,

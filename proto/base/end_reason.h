@@ -4,14 +4,14 @@
 
 /* The values are the wire's, the control page's and mb_end_reason's. */
 enum end_reason {
-    END_NONE,
-    END_RELEASED,
-    END_EXPIRED,
-    END_REVOKED,
-    END_DIED,
-    END_DISCONNECTED,
-    END_SHUTDOWN,
-    END_TAMPERED,
+    END_NONE,         /* it has not ended */
+    END_RELEASED,     /* the client released it */
+    END_EXPIRED,      /* the client did not renew it in time */
+    END_REVOKED,      /* an administrator or its owner ended it, or a request of higher priority took it */
+    END_DIED,         /* the client's process ended */
+    END_DISCONNECTED, /* the connection broke and was not resumed in time */
+    END_SHUTDOWN,     /* the daemon ended */
+    END_TAMPERED,     /* something else changed the size of a segment */
     END_REASONS
 };
 
