@@ -146,7 +146,7 @@ clean: ## remove build/
 setup: $(foreach target,build demo test lint sanitize fuzz coverage mutate bench deb system,$(call need,$(target))) ## install what all targets need (apt-get); each does it by itself
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+	@sed -n 's/^\([a-z_.-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 30
 
 include tests/tests.mk
 # kept: a stamp is made by a pattern

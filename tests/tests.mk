@@ -174,8 +174,9 @@ PRODUCT_C := $(filter-out tests/%,$(OWN_C))
 # gcc 12's analyzer loses ownership that is put into a structure or a list; ASan and LeakSanitizer see the same faults for real
 ANALYZER_BLIND := -Wno-analyzer-malloc-leak -Wno-analyzer-double-free -Wno-analyzer-use-after-free
 
-lint: all | $(call need,lint) ## warnings of both compilers, format, clang-tidy, cppcheck, gcc -fanalyzer, hardening, layers, purity
+lint: all | $(call need,lint) ## warnings of both compilers, format, clang-tidy, cppcheck, gcc -fanalyzer, hardening, layers, purity, prose
 	sh tests/lint/check-sources
+	tests/lint/check-prose
 	clang-format --dry-run --Werror $(OWN_C) $(OWN_H)
 	$(MAKE) BUILD=$(BUILD)/clang CC=clang all
 	printf '%s\n' $(PRODUCT_C) | xargs -n 10 -P $(JOBS) tests/lint/tidy -std=gnu17 $(CPPFLAGS) --
@@ -187,7 +188,27 @@ lint: all | $(call need,lint) ## warnings of both compilers, format, clang-tidy,
 	tests/lint/check-layers $(BUILD)/obj daemon proto client
 	tests/lint/check-picture daemon/README.md $(BUILD)/obj/daemon runtime core
 	tests/lint/check-picture client/README.md $(BUILD)/obj/client . buffer workspace
+	$(MAKE) --no-print-directory compile_commands.json
+	tests/lint/check-compile-commands compile_commands.json $(PRODUCT_C)
 	sh tests/lint/check-purity $(CORE_O) $(BASE_O) $(BUILD)/obj/client/workspace/cycle.o
+
+# ---- for developers' tools ----
+define newline
+
+
+endef
+# one JSON object per source file, one per line
+compile_command = {"directory": "$(CURDIR)", "file": "$(1)", "command": "$(subst ",\",$(CC) $(strip $(CPPFLAGS) $(ALL_CFLAGS) $(if $(filter tests/%,$(1)),$(TEST_WARNINGS))) -c -o $(call object,$(1)) $(1))"}
+
+compile_commands.json: FORCE | $(GEN_C) ## the compiler's command for each source file, for clangd and editors
+	$(file >$@.new,$(foreach file,$(OWN_C),$(call compile_command,$(file))$(newline)))
+	@sed -e '/^ *$$/d;s/^ *//' $@.new | sed -e '1s/^/[/;$$!s/$$/,/;$$s/$$/]/' >$@ && rm $@.new
+
+pre-commit: | $(call need,lint) $(call need,test) ## format, house rules and unit tests of what is staged
+	sh tests/lint/pre-commit $(BUILD)
+
+install-hooks: ## have git run `make pre-commit` before each commit
+	sh tests/lint/install-hooks
 
 # ---- demonstration and measurement ----
 DEMO_PROGRAMS := $(patsubst tests/demo/%.c,$(BUILD)/demo/%,$(wildcard tests/demo/*.c))
@@ -202,4 +223,4 @@ demo: all $(DEMO_PROGRAMS) | $(call need,demo) ## start a broker of its own and 
 include tests/bench/bench.mk
 include tests/fuzz/fuzz.mk
 
-.PHONY: mutate coverage covered soak test test-system faults sanitize sanitized-tests stress lint demo bench
+.PHONY: pre-commit install-hooks mutate coverage covered soak test test-system faults sanitize sanitized-tests stress lint demo bench
