@@ -37,7 +37,7 @@ static void take_grant(mb_client *client, struct call *call, const struct grant_
     mb_lease *lease = call->lease;
     if (!lease || lease->extent_count == EXTENTS_MAX || *fd < 0 || !control_find(client, grant->slot)) {
         orphans_return(client, grant->lease);
-        calls_finish(client, call, -EPROTO, "the broker's grant makes no sense");
+        calls_finish(client, call, -EPROTO, "the broker's grant is not valid");
         return;
     }
     call->extent = lease->extent_count;

@@ -135,7 +135,7 @@ static int not_connected(const mb_client *client)
 {
     return error_set(-ENOTCONN,
                      "there is no connection to the broker on %s: it is down, or the connection broke during the call. "
-                     "The library goes on trying; call again, or start membrokerd",
+                     "The library keeps trying; call again, or start membrokerd",
                      client->link.address.sun_path);
 }
 
@@ -161,7 +161,7 @@ static int answered(const struct call *call, int result)
         return error_set(
             result,
             "%s; the connection to the broker had broken during the call, and after %llu ms the request was "
-            "repeated with what was left of its wait",
+            "repeated with the remaining time",
             call->sentence, (unsigned long long)(call->repeated_at - call->begun_at));
     }
     return error_set(result, "%s", call->sentence);
@@ -238,7 +238,8 @@ int call_broker(mb_client *client, struct request *request, struct call *call)
     (void)pthread_mutex_lock(&client->lock);
     if (events_is_callback(client)) {
         (void)pthread_mutex_unlock(&client->lock);
-        return error_set(-EDEADLK, "an event callback must not call what waits for the broker; let it return first");
+        return error_set(-EDEADLK,
+                         "an event callback must not call a function that waits for the broker; return from it first");
     }
     uint64_t until = begin(client, request, call);
     if (request) {

@@ -14,6 +14,6 @@ int owner_check(const mb_client *client)
         return 0;
     }
     return error_set(-EPERM,
-                     "this client belongs to process %d, from which this one was forked; connect anew in the child",
+                     "this client belongs to process %d, from which this one was forked; connect again in the child",
                      (int)client->owner);
 }

@@ -90,7 +90,7 @@ void session_take_answer(mb_client *client, const struct reply *reply, int fd)
 {
     struct call *call = calls_find(client, reply->reply_to);
     int result = -EPROTO;
-    const char *sentence = "the broker's welcome makes no sense";
+    const char *sentence = "the broker's welcome is not valid";
     if (reply->kind == REPLY_WELCOME) {
         const char *fault = NULL;
         result = take_welcome(client, &reply->welcome, fd, &fault);

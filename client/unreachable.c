@@ -79,21 +79,22 @@ int unreachable(const struct sockaddr_un *address, int error, const char *settin
         return forbidden(path, setting);
     case -ENOENT:
     case -ENOTDIR:
-        return error_set(-ENOTCONN, "there is no socket %s; start membrokerd, or say where it listens with %s", path,
+        return error_set(-ENOTCONN, "there is no socket %s; start membrokerd, or name its socket with %s", path,
                          setting);
     case -ECONNREFUSED:
-        return error_set(-ENOTCONN, "no broker listens on %s; start membrokerd, or say where it listens with %s", path,
+        return error_set(-ENOTCONN, "no broker listens on %s; start membrokerd, or name its socket with %s", path,
                          setting);
     case -EAGAIN:
-        return error_set(-ENOTCONN,
-                         "the broker on %s accepts no connection: it is stopped, or too many clients connect at once; "
-                         "see whether membrokerd runs, and try again",
-                         path);
+        return error_set(
+            -ENOTCONN,
+            "the broker on %s accepts no connection: it is stopped, or too many clients connect at the same time; "
+            "see whether membrokerd runs, and try again",
+            path);
     case -EMFILE:
     case -ENFILE:
         return error_set(-EMFILE, "no descriptor is left to connect to %s with: %s", path, strerrordesc_np(-error));
     default:
-        return error_set(-ENOTCONN, "can't connect to %s: %s; start membrokerd, or say where it listens with %s", path,
+        return error_set(-ENOTCONN, "can't connect to %s: %s; start membrokerd, or name its socket with %s", path,
                          strerrordesc_np(-error), setting);
     }
 }

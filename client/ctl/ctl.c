@@ -57,7 +57,7 @@ int ctl_ask(const struct ctl_options *options, struct request *request, const st
         return ctl_failed(result);
     }
     if (!answers(request->kind, (*ret)->kind)) {
-        return ctl_fail(-EPROTO, "the broker did not answer what was asked; check that it is of this version");
+        return ctl_fail(-EPROTO, "the broker's answer does not fit the request; check that it has this version");
     }
     return CTL_DONE;
 }

@@ -71,7 +71,7 @@ int leases_main(const struct ctl_options *options, int argc, char **argv)
 {
     static const struct listing_kind kind = {.what = LIST_LEASES,
                                              .name = "leases",
-                                             .none = "nobody holds a lease",
+                                             .none = "there are no leases",
                                              .columns = columns,
                                              .column_count = COLUMNS_COUNT(columns),
                                              .entry = entry_of};

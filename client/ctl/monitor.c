@@ -89,7 +89,7 @@ static int receive_answer(struct monitor *monitor, uint64_t id)
         }
         if (frame_open(monitor->frame, (size_t)received, &payload, &bytes) < 0 ||
             codec_decode_reply(payload, bytes, monitor->arena, &monitor->reply) < 0) {
-            return error_set(-EPROTO, "the broker on %s sent something that makes no sense", monitor->address.sun_path);
+            return error_set(-EPROTO, "the broker on %s sent a message that is not valid", monitor->address.sun_path);
         }
         bool ours = monitor->reply.is_answer && monitor->reply.reply_to == id;
         if (monitor->reply.kind == REPLY_ERROR && (ours || !monitor->reply.is_answer)) {

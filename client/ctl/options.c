@@ -39,7 +39,7 @@ static int take_user(struct ctl_options *options, const char *value)
     (void)value;
     if (!runtime || !*runtime) {
         return ctl_usage("--user finds the user's own broker by XDG_RUNTIME_DIR, which is not set: log in as that user "
-                         "(su, sudo and cron do not set it), or say where the broker listens with --socket");
+                         "(su, sudo and cron do not set it), or name the broker's socket with --socket");
     }
     (void)snprintf(path, sizeof path, "%s/membroker/membroker.sock", runtime);
     return take_socket(options, path);

@@ -45,7 +45,7 @@ int queue_main(const struct ctl_options *options, int argc, char **argv)
 {
     static const struct listing_kind kind = {.what = LIST_QUEUE,
                                              .name = "queue",
-                                             .none = "nobody waits",
+                                             .none = "no request waits",
                                              .columns = columns,
                                              .column_count = COLUMNS_COUNT(columns),
                                              .entry = entry_of};

@@ -53,7 +53,7 @@ int sessions_main(const struct ctl_options *options, int argc, char **argv)
 {
     static const struct listing_kind kind = {.what = LIST_SESSIONS,
                                              .name = "sessions",
-                                             .none = "nobody has a session",
+                                             .none = "there are no sessions",
                                              .columns = columns,
                                              .column_count = COLUMNS_COUNT(columns),
                                              .entry = entry_of};

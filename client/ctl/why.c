@@ -225,10 +225,10 @@ static void print_entry(const struct why_entry *entry)
 static void print_nothing(uint64_t session)
 {
     if (session) {
-        printf("session %llu waits for nothing, and was not refused in the last 10 minutes\n",
+        printf("session %llu has no waiting request and no refusal in the last 10 minutes\n",
                (unsigned long long)session);
     } else {
-        printf("nobody waits, and nobody was refused in the last 10 minutes\n");
+        printf("no request waits, and none was refused in the last 10 minutes\n");
     }
 }
 

@@ -114,7 +114,7 @@ int mb_ref_check(const mb_ref *ref)
     return error_set(
         -ESTALE,
         "outdated: the memory is of workspace \"%s\", generation %llu, and the present generation is %llu: "
-        "it has been entered anew since%s; detach what must live longer than a cycle",
+        "it was entered again since%s; detach what must live longer than a cycle",
         origin->name, from, now,
         !origin->circular             ? ""
         : ref_place(ref) == REF_ARENA ? ", and has overwritten this"

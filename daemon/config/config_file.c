@@ -84,7 +84,7 @@ static int take_line(struct reading *reading, char *text, size_t length)
         return take_section(reading, parts.section);
     }
     if (!reading->section) {
-        return fail(reading, "key \"%s\" stands before any section; put it under one, such as [limits]", parts.key);
+        return fail(reading, "key \"%s\" precedes the first section; put it under one, such as [limits]", parts.key);
     }
     return take_setting(reading, parts.key, parts.value);
 }

@@ -49,7 +49,7 @@ static const char *parse_section(char *text, struct config_line *ret)
         return "the section is not closed: a ] is missing";
     }
     if (!is_end(end + 1)) {
-        return "there is something behind the section's ]; a key belongs on a line of its own";
+        return "there is text after the section's ]; a key belongs on a line of its own";
     }
     *end = '\0';
     ret->kind = CONFIG_LINE_SECTION;
@@ -71,7 +71,7 @@ static const char *unquote(char *text)
         return "the value's closing \" is missing";
     }
     if (!is_end(from + 1)) {
-        return "there is something behind the value's closing \"";
+        return "there is text after the value's closing \"";
     }
     *to = '\0';
     return NULL;

@@ -47,7 +47,7 @@ size_t config_notes(const struct config *config, FILE *out)
     for (size_t id = 0; id < CONFIG_SOCKET_SETTINGS; id++) {
         if (config->socket_said[id]) {
             (void)fprintf(out,
-                          "membrokerd: note: [server] %s counts only where the daemon makes the socket itself; "
+                          "membrokerd: note: [server] %s applies only if the daemon creates the socket itself; "
                           "membroker.socket has %s instead (systemctl edit membroker.socket)\n",
                           settings[id].key, directives[id]);
             count++;

@@ -51,7 +51,7 @@ int defaults_take_paths(struct config_draft *draft)
     if (!config->socket && !(config->socket = default_socket())) {
         return draft_fail_setting(
             draft, SETTING_SOCKET,
-            "XDG_RUNTIME_DIR is not set, so this user has no default place; say where with --socket");
+            "XDG_RUNTIME_DIR is not set, so this user has no default socket; name one with --socket");
     }
     if (!config->spill_directory && !(config->spill_directory = default_spill_directory())) {
         return draft_fail_setting(draft, SETTING_DIRECTORY,

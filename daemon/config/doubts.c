@@ -104,7 +104,7 @@ static void print_section(const struct config_draft *draft, size_t index, FILE *
     if (rule->kind == PRINCIPAL_CLASS && rule->member_count == 0 && strcmp(rule->name, POLICY_DEFAULT_CLASS) != 0) {
         print_place(&draft->rules[index].section, out);
         (void)fprintf(out,
-                      "[class %s] has no members, so that nobody is ever in it; name some with users, groups or "
+                      "[class %s] has no members and so no effect; name some with users, groups or "
                       "clients\n",
                       rule->name);
     }

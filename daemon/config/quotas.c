@@ -153,7 +153,7 @@ static int check_section(struct config_draft *draft, const struct config_place *
     }
     if (id == SECTION_KEY_RESERVE_BYTES && rule->is_each) {
         return draft_fail(draft, place,
-                          "nobody knows how many users there will be: reserve for users, groups or classes by name");
+                          "the number of users is not known: set reserves for users, groups or classes by name");
     }
     return 0;
 }

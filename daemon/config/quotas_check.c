@@ -29,7 +29,7 @@ static int check_rule(struct config_draft *draft, size_t index)
     }
     if (quota->charge == CHARGE_CLIENT && quota->huge_pages != HUGE_PAGES_NEVER) {
         return fail_key(draft, index, SECTION_KEY_HUGE,
-                        "huge pages are filled, and paid for, by the broker, and charge = client says that clients "
+                        "the broker fills huge pages and is charged for them, but charge = client says that clients "
                         "pay; take one of the two away");
     }
     return 0;

@@ -94,7 +94,7 @@ bool demand_check_under_way(struct step *step, const struct session *session, ui
     uint32_t most = step->broker->options.settings.requests_max;
     if (most && session->makings + session->waiting_count >= most) {
         answer_error(step, session->peer, request_id, ERROR_TOO_MANY,
-                     "%u requests of this session are under way, as many as [clients] max_requests allows; wait for "
+                     "%u requests of this session are in progress, as many as [clients] max_requests allows; wait for "
                      "their answers first",
                      most);
         return false;
@@ -103,7 +103,7 @@ bool demand_check_under_way(struct step *step, const struct session *session, ui
     const struct principal *user = session->share->user;
     if (most_of_user && user->under_way >= most_of_user) {
         answer_error(step, session->peer, request_id, ERROR_TOO_MANY,
-                     "%llu requests of %s are under way, as many as [clients] max_requests_per_user allows; wait for "
+                     "%llu requests of %s are in progress, as many as [clients] max_requests_per_user allows; wait for "
                      "their answers first",
                      (unsigned long long)user->under_way, user->whose);
         return false;

@@ -286,8 +286,9 @@ void grant_made(struct step *step, struct segment *segment, const struct input_s
         ending_lease(step, lease, session->over_reason); /* its turn had not come yet */
     }
     if (segment->doomed) {
-        answer_error(step, session->peer, segment->request_id, ERROR_LEASE_ENDED, "lease %llu ended meanwhile: %s",
-                     (unsigned long long)lease->id, end_reason_text(lease->end_reason));
+        answer_error(step, session->peer, segment->request_id, ERROR_LEASE_ENDED,
+                     "lease %llu ended in the meantime: %s", (unsigned long long)lease->id,
+                     end_reason_text(lease->end_reason));
         segment_begin_freeing(step, segment);
         return;
     }

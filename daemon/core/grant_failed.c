@@ -37,7 +37,7 @@ static bool explain_file(struct step *step, const struct session *session, const
     } else if (error == -EMLINK) {
         answer_error(step, peer, id, ERROR_INVALID, "\"%s\" is no regular file, or has other names (links) too", file);
     } else if (error == -ESTALE) {
-        answer_error(step, peer, id, ERROR_BUSY, "the file \"%s\" was made longer meanwhile; ask again", file);
+        answer_error(step, peer, id, ERROR_BUSY, "the file \"%s\" became longer in the meantime; try again", file);
     } else if (error == -EOWNERDEAD) {
         answer_error(step, peer, id, ERROR_SYSTEM,
                      "a worker process of the broker was killed while it opened the file \"%s\", which may be there in "

@@ -54,7 +54,7 @@ static void compare(const struct config *config, const char *path, FILE *out)
         note_mode(config, path, &status, out);
     } else if (errno == ENOENT) {
         note(out,
-             "the socket's file %s is gone, so nobody can connect; `systemctl restart membroker.socket` brings it "
+             "the socket's file %s is gone, so no client can connect; `systemctl restart membroker.socket` brings it "
              "back, and costs no lease",
              path);
     }

@@ -82,13 +82,13 @@ static void resume_session(struct connection *connection, const struct request *
         broker_find_resumable(server->broker, request->hello.session, &request->hello.token, peer->identity.uid);
     if (!before || before->identity.pid != peer->identity.pid) {
         reply_error(connection, request, ERROR_NO_SUCH_SESSION,
-                    "there is no such session to resume: it is over, or the token is not its own; say hello anew");
+                    "there is no such session to resume: it has ended, or the token is wrong; open a new session");
         return;
     }
     if (peer->protocol < 2 && before->control.count > 1) {
         reply_error(connection, request, ERROR_PROTOCOL_VERSION,
                     "the session has more than one control page, which protocol 1 does not know: resume it with "
-                    "protocol 2, or say hello anew");
+                    "protocol 2, or open a new session");
         return;
     }
     before->protocol = peer->protocol;

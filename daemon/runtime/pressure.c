@@ -125,12 +125,12 @@ static void on_pressure(uv_poll_t *poll, int status, int events)
     (void)events;
     if (heard < 0) {
         if (source->is_given) {
-            log_warning("MEMORY_PRESSURE_WATCH has ended (%s): nothing is heard from there any more",
+            log_warning("MEMORY_PRESSURE_WATCH has ended (%s): the broker no longer watches it",
                         strerrordesc_np(-heard));
         }
         uv_close((uv_handle_t *)poll, on_ended);
     } else if (heard && !source->is_stream && !pressure_is_confirmed(&source->meter, source->fd)) {
-        log_debug("memory pressure (%s) was told of, and the file's total says that there is none",
+        log_debug("the kernel reported memory pressure (%s), but the total in the file shows none",
                   level_names[source->level]);
     } else if (heard) {
         source->until = clock_monotonic() + LASTS;
@@ -164,8 +164,9 @@ void pressure_start(struct server *server)
     if (!any && some == -ECANCELED && full == -ECANCELED) {
         log_info("memory pressure is not watched: some and full are 0");
     } else if (!any) {
-        log_info("nothing here tells of memory pressure (/proc/pressure/memory: %s): it is not watched",
-                 strerrordesc_np(some == -ECANCELED ? -full : -some));
+        log_info(
+            "this kernel does not report memory pressure (/proc/pressure/memory: %s): the broker does not watch it",
+            strerrordesc_np(some == -ECANCELED ? -full : -some));
     }
     if (given < 0 && given != -ENODATA) {
         log_warning("MEMORY_PRESSURE_WATCH can't be watched: %s", strerrordesc_np(-given));

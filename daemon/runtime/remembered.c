@@ -65,7 +65,7 @@ void remembered_load(struct server *server)
         (void)fclose(file);
     }
     if (skipped) {
-        log_warning("%s: %zu lines make no sense and were skipped", path, skipped);
+        log_warning("%s: skipped %zu lines that are not valid", path, skipped);
     }
     server->remembered.changes = broker_learned(server->broker)->changes;
 }

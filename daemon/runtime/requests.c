@@ -170,7 +170,7 @@ static void refuse_unknown_session(struct connection *connection, const struct r
 {
     char sentence[MESSAGE_SENTENCE_SIZE];
     (void)snprintf(sentence, sizeof sentence,
-                   "nothing is known of session %llu: there is none, it is another user's, or it ended without a "
+                   "session %llu is not known: it does not exist, it belongs to another user, or it ended without a "
                    "refusal in the last 10 minutes",
                    (unsigned long long)request->why_session);
     reply_error(connection, request, ERROR_NO_SUCH_SESSION, sentence);
@@ -213,7 +213,7 @@ static void serve_audit(struct connection *connection, const struct request *req
                     "only administrators may audit: root, the broker's own user, and those of [access] admin_users and "
                     "admin_groups");
     } else if (!audit_start(connection, request->id)) {
-        reply_error(connection, request, ERROR_TOO_MANY, "an audit is under way already; ask again when it is done");
+        reply_error(connection, request, ERROR_TOO_MANY, "another audit is in progress; try again when it is done");
     }
 }
 

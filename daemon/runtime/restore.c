@@ -317,7 +317,7 @@ static int restore(struct server *server, struct handed_descriptors *handed)
     restore_sessions(&restoring);
     restore_segments(&restoring);
     if (restoring.failed) {
-        log_error("can't go on with what was kept: %s; it is left to the next start",
+        log_error("can't continue with the saved leases: %s; leaving them to the next start",
                   strerrordesc_np(-restoring.failed));
         return restoring.failed;
     }
@@ -329,7 +329,7 @@ static int restore(struct server *server, struct handed_descriptors *handed)
     watch_processes(server);
     const struct log_about about = {.event = LOG_EVENT_RESTARTED};
     log_line(LOG_LEVEL_INFO, &about,
-             "restarted: sessions that go on %zu, segments %zu; dropped, since they were nobody's, %zu",
+             "restarted: took over sessions: %zu, segments: %zu; closed segments without a session: %zu",
              restoring.sessions, restoring.segments, restoring.dropped);
     return 0;
 }
@@ -363,12 +363,12 @@ int fdstore_open(struct server *server, struct handed_descriptors *handed)
         return restore(server, handed);
     }
     if (is_passing(result)) {
-        log_error("can't read what was kept: %s; it is left to the next start", strerrordesc_np(-result));
+        log_error("can't read the saved leases: %s; leaving them to the next start", strerrordesc_np(-result));
         return result;
     }
     result = begin(server, handed, fd >= 0);
     if (result < 0) {
-        log_error("nothing can be kept for a restart: %s", strerrordesc_np(-result));
+        log_error("can't save anything for a restart: %s", strerrordesc_np(-result));
         table_close(&server->fdstore.table);
     }
     return 0;

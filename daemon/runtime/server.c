@@ -131,7 +131,7 @@ static int begin_service(struct server *server)
     struct handed_descriptors handed;
     int result = service_manager_take(&handed);
     if (result < 0) {
-        log_error("can't take what the service manager kept: %s", strerrordesc_np(-result));
+        log_error("can't take over the descriptors from the service manager: %s", strerrordesc_np(-result));
     }
     if (result == 0) {
         result = fdstore_open(server, &handed);

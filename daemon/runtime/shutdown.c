@@ -108,7 +108,7 @@ static void hand_over(struct server *server)
 static void warn_of_rest(struct server *server)
 {
     char bytes[SIZE_TEXT_BYTES];
-    log_warning("not every segment could be freed in time: %s may stay until their holders let go",
+    log_warning("not every segment could be freed in time: %s may remain until their holders unmap and close them",
                 size_to_text(look(server).bytes, bytes));
 }
 

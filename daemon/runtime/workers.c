@@ -328,7 +328,7 @@ static const char *what_it_does(enum job_kind kind)
 static const char *who_may_hold(const struct lane *lane)
 {
     return lane->is_directory
-               ? "whoever can list the directory of named files may hold it locked; only named files wait"
+               ? "a user who can list the directory of named files may hold its lock; only named files wait"
                : "a process of that user may hold it locked; only that user waits for it";
 }
 

@@ -233,7 +233,7 @@ Test(fake_broker, a_slot_beyond_the_control_page_is_an_error)
 {
     struct fake fake = sound();
     fake.slot = UINT32_MAX;
-    expect_no_mapping(fake, MB_LOCATION_RAM, -EPROTO, "makes no sense");
+    expect_no_mapping(fake, MB_LOCATION_RAM, -EPROTO, "is not valid");
 }
 
 Test(fake_broker, a_valid_segment_is_mapped)

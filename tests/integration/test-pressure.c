@@ -250,7 +250,7 @@ static void thrash(const struct group *group)
 /* There is pressure-stall information, and its triggers are ours to set. */
 static bool kernel_tells(void)
 {
-    return said("it is not watched") == 0;
+    return said("does not watch it") == 0;
 }
 
 Test(pressure, the_kernel_reports_tasks_that_wait_for_memory)

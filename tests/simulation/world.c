@@ -87,7 +87,7 @@ static void drop_held(struct client *client, uint64_t lease)
 static void take_error(struct world *world, struct client *client, const struct error_reply *error)
 {
     bool failed = error->code == ERROR_SYSTEM || error->code == ERROR_TOO_MANY || error->code == ERROR_HOST_MEMORY;
-    bool is_bound = strstr(error->sentence, "are under way") || strstr(error->sentence, "wait for memory already");
+    bool is_bound = strstr(error->sentence, "are in progress") || strstr(error->sentence, "wait for memory already");
     bool is_known = error->code == ERROR_LIMIT || error->code == ERROR_CANCELLED ||
                     error->code == ERROR_NO_SUCH_LEASE || error->code == ERROR_LEASE_ENDED;
     cr_assert((is_known && (error->code != ERROR_CANCELLED || client->is_cancelled)) || (failed && !is_bound), "%s",

@@ -192,7 +192,7 @@ Test(config, errors_name_file_line_and_key)
     struct config *config;
     char *error;
     cr_assert(config_load(&options, &config, &error) < 0);
-    cr_expect(strstr(error, ":1: key \"max_bytes\" stands before any section"), "%s", error);
+    cr_expect(strstr(error, ":1: key \"max_bytes\" precedes the first section"), "%s", error);
     free(error);
 }
 
@@ -372,7 +372,7 @@ Test(config, reserves_beyond_the_limits_are_rejected)
     expect_error("[pool]\npool_bytes = 100M\nsizes = 1M 1G\n",
                  ":5: [pool] sizes: a segment of 1 GiB can never be ready: [pool] pool_bytes is 100 MiB");
     expect_error("[pool]\nsizes = 1M\n", ":4: [pool] sizes: a segment of 1 MiB can never be ready");
-    expect_error("[class a]\nhuge = try\ncharge = client\n", ":4: [class a] huge: huge pages are filled");
+    expect_error("[class a]\nhuge = try\ncharge = client\n", ":4: [class a] huge: the broker fills huge pages");
     expect_error("[user *]\nreserve_bytes = 1G\n", ":4: [user *] reserve_bytes");
 }
 

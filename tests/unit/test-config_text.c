@@ -91,10 +91,10 @@ Test(config_text, lines_that_are_neither_cause_an_error)
 {
     expect_wrong("[class x", "a ] is missing");
     expect_wrong("[class x # y", "a ] is missing");
-    expect_wrong("[class x] weight = 3", "behind the section's ]");
+    expect_wrong("[class x] weight = 3", "after the section's ]");
     expect_wrong("key", "neither [section] nor key = value");
     expect_wrong("key = \"a", "closing \" is missing");
-    expect_wrong("key = \"a\" b", "behind the value's closing \"");
+    expect_wrong("key = \"a\" b", "after the value's closing \"");
     expect_wrong("key = \"a\"\"", "closing \" is missing");
 }
 
