@@ -8,7 +8,7 @@ HEADERS       := $(wildcard client/include/membroker/*.h)
 UNIT_PATHS     = sed 's|@SBINDIR@|$(SBINDIR)|;s|@BINDIR@|$(BINDIR)|;s|@LIBEXECDIR@|$(LIBEXECDIR)|'
 page           = $(MANDIR)/man$(subst .,,$(suffix $(1)))/$(notdir $(1))
 
-# where the loader looks by itself, its cache must know of the library
+# in the loader's standard directories, its cache must have the library
 LDCONFIG      ?= ldconfig
 REFRESH_LOADER = $(if $(DESTDIR),,$(if $(filter /usr/lib% /usr/local/lib% /lib%,$(LIBDIR)),$(LDCONFIG)))
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Installs what is missing of what a target of the Makefile needs. Debian 12. Usage: setup.sh TARGET...
+# Installs the missing packages that a target of the Makefile needs. Debian 12. Usage: setup.sh TARGET...
 set -eu
 
 packages_of() {
@@ -30,7 +30,7 @@ packages_of() {
     esac
 }
 
-# two targets at a time would be in each other's way
+# two targets at the same time would disturb each other
 exec 9<"$0"
 flock 9
 missing=

@@ -42,7 +42,7 @@ $(BUILD)/tests/integration: $(INTEGRATION_O) $(WIRE_O) $(BASE_O) $(SHARED) | $(F
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -lmembroker \
 	    -Wl,-rpath,'$$ORIGIN/..' -lcriterion -ljansson -lprotobuf-c -lutf8proc -pthread
 
-# the daemon's runtime in virtual time: what the kernel and the workers do is the test's to say
+# the daemon's runtime in virtual time: the test decides what the kernel and the workers do
 SIMULATED := peer_identity peer_pidfd host_memory_read memfd_segment memfd_huge_page_bytes workers_fork workers_start \
              workers_do workers_give workers_are_idle workers_are_held_up workers_stuck workers_stop broker_step
 comma := ,

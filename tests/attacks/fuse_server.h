@@ -14,7 +14,7 @@ enum { FUSE_SERVER_HELD_MAX = 64 };
 struct fuse_server {
     int device;
     bool holds_reads, holds_flushes; /* until fuse_server_let_go() */
-    bool has_held;                   /* somebody waits, or has waited */
+    bool has_held;                   /* a process waits, or has waited */
     uint64_t held[FUSE_SERVER_HELD_MAX];
     size_t held_count;
     uint32_t held_bytes;
@@ -26,5 +26,5 @@ int fuse_server_mount(struct fuse_server *server, const char *directory);
 /* Answers the requests that have come, except those that are held. Returns 0, or negative errno: it is over. */
 int fuse_server_serve(struct fuse_server *server);
 
-/* Answers what was held, and holds nothing any more. */
+/* Answers the requests that were held, and holds no more. */
 void fuse_server_let_go(struct fuse_server *server);

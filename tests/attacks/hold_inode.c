@@ -74,7 +74,7 @@ static bool write_text(const char *path, const char *text)
     return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
 }
 
-/* A user namespace whose root we are, and outside it nobody special. */
+/* A user namespace in which we are root, and an ordinary user outside it. */
 static bool enter_namespaces(struct job *job, uid_t uid)
 {
     char map[64];
@@ -127,7 +127,7 @@ static void hold(struct job *job)
     } else if (call_and_wait(job, page) < 0) {
         (void)give_up(job, "the call");
     }
-    tell(job, -EBADF); /* nobody reads it if it was held */
+    tell(job, -EBADF); /* if it was held, it is not read */
 }
 
 static void offer_file(struct job *job)
@@ -138,7 +138,7 @@ static void offer_file(struct job *job)
     (void)pause();
 }
 
-/* Not a thread: a server that closes a file of its own as it ends would wait for itself for ever. */
+/* Not a thread: a server that closes a file of its own as it ends would wait for itself forever. */
 static pid_t start_caller(struct job *job)
 {
     pid_t server = getpid(), caller = fork();
@@ -258,7 +258,7 @@ struct inode_holder *inode_holder_end(struct inode_holder *holder)
     if (!holder) {
         return NULL;
     }
-    (void)shutdown(holder->control, SHUT_RDWR); /* who was forked meanwhile has it open too */
+    (void)shutdown(holder->control, SHUT_RDWR); /* processes that were forked in the meantime have it open as well */
     (void)fd_close(holder->control);
     (void)waitpid(holder->process, NULL, 0);
     (void)fd_close(holder->file);

@@ -2,7 +2,7 @@
 /*
  * Users of one broker, each on a raw connection of its own: the attacker, who keeps every descriptor that it is lent,
  * and the honest ones, who must be served whatever that one does. An honest user waits for an answer for at most
- * PARTY_PATIENCE_S, which is what a broker that is stuck is told by; nothing is measured.
+ * PARTY_PATIENCE_S, after which a broker counts as stuck; nothing is measured.
  */
 #pragma once
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Many users who hold at once: each may have a few workers stuck, and they must not be all. */
+/* Many users who hold inodes at the same time: each may block a few workers, but not all. */
 #include <fcntl.h>
 #include <grp.h>
 #include <sched.h>
@@ -86,7 +86,7 @@ static int be_many(int to)
     return 0;
 }
 
-/* As newuidmap(1) does for who has a range in subuid(5). */
+/* As newuidmap(1) does for users with a range in subuid(5). */
 static void map_ids(pid_t process)
 {
     char path[64], map[64];

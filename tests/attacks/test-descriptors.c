@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Descriptors that clients send, which nobody asked for. Whoever closes one may have to wait for its sender. */
+/* Unexpected descriptors that clients send. A process that closes one may have to wait for its sender. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -59,7 +59,7 @@ static void begin(bool is_older)
     }
 }
 
-/* A packet that no client sends, with copies of the descriptor. Returns 0, or the errno: the kernel lets nobody send.
+/* A packet that no client sends, with copies of the descriptor. Returns 0, or the errno: the kernel refuses to send.
  */
 static int send_copies(int socket, int fd, size_t count)
 {
@@ -171,7 +171,7 @@ static int send_lingering(struct party *mallory, bool is_read)
         cr_assert(send(mallory->socket, "", 0, MSG_NOSIGNAL) == 0);
     }
     if (send_copies(mallory->socket, fd, 1) != 0) {
-        set_linger(fd, 0); /* the kernel lets nobody send */
+        set_linger(fd, 0); /* the kernel refuses to send */
     }
     (void)close(fd);
     cr_assert(kill(fixture.daemon, SIGCONT) == 0);

@@ -114,7 +114,7 @@ Test(directory, another_user_holds_the_directory_when_a_user_names_a_file)
     end();
 }
 
-/* It is not her who holds anything: what she has beside named files goes on, however many of those she waits for. */
+/* She holds nothing: her other work continues, however many named files she waits for. */
 Test(directory, another_user_holds_the_directory_when_a_user_names_many_files)
 {
     struct party waiting[8];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Segments whose inodes their borrower holds locked, when they are to be freed: nobody else notices. */
+/* Segments whose inodes their borrower holds locked while they are being freed: no other user notices. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -53,7 +53,7 @@ static void release_held(void)
     }
 }
 
-/* What is held stays in the ledger as what it is, on its way, until Mallory lets go; then it is free. */
+/* A held segment stays in the ledger as being freed until Mallory releases it; then it is free. */
 static void end(uint64_t physical, uint64_t mapped)
 {
     WAIT_UNTIL(party_status(&alice).freeing_bytes == physical + mapped);
@@ -184,7 +184,7 @@ Test(held_segments, eight_held_files_of_one_user)
     end(0, 8 * MIB);
 }
 
-/* His own next ones wait for those that he holds, or are served; everybody else's are. */
+/* His own next segments wait for those that he holds, or are served; those of others are served. */
 Test(held_segments, more_held_segments_than_a_user_may_have_stuck)
 {
     begin("");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A daemon that is killed while a user's inodes are held: the next one serves at once, and says whom it waits for. */
+/* A daemon that is killed while a user's inodes are held: the next one serves immediately, and names the user it waits
+ * for. */
 #include <grp.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -53,7 +54,7 @@ static int be_honest(const struct fixture *of)
     if (setgroups(0, NULL) < 0 || setgid(ALICE) < 0 || setuid(ALICE) < 0) {
         return 1;
     }
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* again: becoming somebody else ended that */
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* again: the change of the user reset it */
     mb_client *client = fixture_connect(of, 0);
     if (mb_acquire(client, MIB, NULL, &kept) < 0 || mb_map(kept, 0, &data, NULL) < 0) {
         return 1;
@@ -118,7 +119,7 @@ static void end(pid_t honest)
     manager_stop(&manager);
 }
 
-/* How often the log says whom somebody waits for. */
+/* How often the log names the user that work waits for. */
 static unsigned named_in_log(void)
 {
     char line[1024];
@@ -175,7 +176,7 @@ Test(restarted, while_living_leases_are_held)
         manager_restart(&manager, SIGKILL);
         expect_progress("after a restart");
     }
-    /* nobody resumes that session: its leases end, and their memory is not free before Mallory lets go */
+    /* that session is not resumed: its leases end, and their memory becomes free when Mallory releases it */
     WAIT_UNTIL(fixture_status(&fixture).freeing_bytes == HELD * MIB);
     expect_progress("with stuck segments");
     let_go(HELD);
@@ -199,7 +200,7 @@ Test(restarted, the_next_daemon_names_the_user_whose_work_is_stuck)
     end(honest);
 }
 
-/* What nobody knows any more (no table) is truncated too, if it can be, and by nobody who is needed. */
+/* Segments without a record (no table) are truncated as well, if possible, by workers that are not needed otherwise. */
 Test(restarted, with_a_held_segment_without_a_record)
 {
     pid_t honest = begin();

@@ -65,7 +65,7 @@ static double descriptors_of(const char *process)
 static void measure_sessions(const char *process)
 {
     static mb_client *clients[SESSIONS];
-    mb_disconnect(connect_with(MB_CLIENT_NO_THREAD)); /* what is made once in a process is there now */
+    mb_disconnect(connect_with(MB_CLIENT_NO_THREAD)); /* what a process creates once exists now */
     double bytes = own_bytes(), descriptors = descriptors_of(process);
     for (int i = 0; i < SESSIONS; i++)
         clients[i] = connect_with(MB_CLIENT_NO_THREAD);

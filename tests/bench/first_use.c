@@ -2,7 +2,7 @@
 /*
  * What the first use of BYTES costs, by the way they are got, in milliseconds: from the broker's warm pool, by mmap, by
  * malloc, and as a fresh memfd. From asking until one byte of each page is written. The ways are taken in turn, and in
- * each round another is the first: whoever comes first may pay for pages that the machine itself had to get. A first
+ * in each round another one is first: the first may have to pay for pages that the machine itself had to get. A first
  * round is not counted; the others' medians are printed. Usage: first_use BYTES
  */
 #include <membroker.h>
@@ -94,7 +94,7 @@ int main(int argc, char **argv)
     for (int round = 0; round < ROUNDS; round++) {
         for (int i = 0; i < WAYS; i++) {
             int way = (round + i) % WAYS;
-            pool_await(monitor, bytes); /* whoever is next: nothing else runs */
+            pool_await(monitor, bytes); /* for the next one: nothing else runs */
             double milliseconds = ways[way].use();
             if (round > 0)
                 took[way][round - 1] = milliseconds;

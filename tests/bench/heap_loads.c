@@ -119,7 +119,7 @@ static void random_large(void)
 }
 
 /*
- * larson: each thread has blocks that it replaces at random, 16 B to 1 KiB; then another thread goes on with them. As
+ * larson: each thread has blocks that it replaces at random, 16 B to 1 KiB; then another thread continues with them. As
  * "Memory Allocation for Long-Running Server Applications" (Larson and Krishnan, 1998) has it. Nanoseconds a step of
  * one thread.
  */
@@ -249,7 +249,7 @@ static void producer_consumer(void)
     }
 }
 
-/* ---- 100 MiB of zeroes that nobody touches, freed and made again. Microseconds. ---- */
+/* ---- 100 MiB of zeroes that are not touched, freed and allocated again. Microseconds. ---- */
 
 enum { ZEROED_BYTES = 100 << 20, ZEROED_STEPS = 20 };
 

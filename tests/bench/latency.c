@@ -87,7 +87,7 @@ static void print_quantiles(const gsl_histogram *all, const char *const names[3]
     gsl_histogram_pdf_free(distribution);
 }
 
-/* All clients at once for so long; returns how many calls there were. */
+/* All clients at the same time for so long; returns how many calls there were. */
 static double run(struct caller *callers, unsigned seconds, const char *const names[3], const char *longest_name)
 {
     gsl_histogram *all = new_histogram();

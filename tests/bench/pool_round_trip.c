@@ -26,7 +26,8 @@ static mb_lease *acquire(void)
     return lease;
 }
 
-/* Whoever asks for many at once makes the pool keep STOCK of them, the most of one size; some come from it already. */
+/* A client that asks for many at the same time makes the pool keep STOCK of them, the most of one size; some come from
+ * it already. */
 static void teach(void)
 {
     mb_lease *leases[2 * STOCK];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The scratch loop on a bare bump pointer in a shared memfd whose pages all exist: no bounds, no owner. No arena can be
- * faster; it is what a workspace is held against. Like a workspace's, the pointer lies in memory behind a pointer, and
+ * faster; a workspace is compared with it. As in a workspace, the pointer is in memory behind a pointer, and
  * its code is put into the loop, or called where SCRATCH_CALLED is defined: both are held against the same of ours.
  */
 #include "tests/bench/scratch_loop.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Cycles of allocations in one, two and eight threads at once, each in a learned workspace of its own. Prints
+ * Cycles of allocations in one, two and eight threads at the same time, each in a learned workspace of its own. Prints
  * "per_us_N": allocations a microsecond of all N threads together, the median of samples taken in turn.
  */
 #include <membroker.h>

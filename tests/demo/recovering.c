@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A program that goes on after a lost lease. Each step fills scratch memory and sums it up. When the step's lease is
+ * A program that continues after a lost lease. Each step fills scratch memory and sums it up. When the step's lease is
  * lost (expired, revoked, or gone with the broker), the step's result is void: the program waits for a broker, opens
- * its workspace anew, and makes the step again. Usage: recovering STEPS MILLISECONDS_A_STEP
+ * its workspace again, and repeats the step. Usage: recovering STEPS MILLISECONDS_A_STEP
  */
 #include <errno.h>
 #include <membroker.h>
@@ -45,7 +45,7 @@ static int step(int number, double *ret_sum)
     return 0;
 }
 
-/* Opens the workspace anew, as soon as there is a broker. */
+/* Opens the workspace again, as soon as there is a broker. */
 static int recover(void)
 {
     int result;

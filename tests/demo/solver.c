@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A numerical job: the steady state of heat on an N x N plate, one edge at 100 degrees, by the conjugate gradient
- * method. Each iteration makes its scratch vectors anew, as array libraries do: from a leased workspace, or from
+ * method. Each iteration creates its scratch vectors again, as array libraries do: from a leased workspace, or from
  * malloc. The result must not depend on where they lie, to the last bit. Usage: solver N workspace|malloc
  */
 #include <math.h>

@@ -20,7 +20,7 @@ struct fault {
 };
 
 extern struct fault_control *fault_control;
-extern char fault_at[128]; /* what is being tried, for people */
+extern char fault_at[128]; /* the case being tested, for people */
 
 /*
  * Makes the page, and says in the environment that daemons under a manager get it (FAULT_CONTROL) and the library that

@@ -99,7 +99,7 @@ static __attribute__((noinline)) int strike(enum fault_call call)
     symbol_at caller;
     int count = backtrace(frames, FRAMES), at = 2;
     bool is_known = count > at && dladdr(frames[at], &caller) != 0;
-    /* what the C library and this one do for libuv (a thread's memory) is libuv's */
+    /* calls that the C library or this one makes for libuv (a thread's memory) count as libuv's */
     while (is_known && ++at < count && is_between(caller.file)) {
         is_known = dladdr(frames[at], &caller) != 0;
     }
@@ -247,7 +247,7 @@ word syscall(word number, PARAMETERS)
     return real(number, ARGUMENTS);
 }
 
-/* ---- the heap: glibc has its own functions under other names for whoever stands in between ---- */
+/* ---- the heap: glibc exports its own functions under other names for interposers ---- */
 
 static void *lent(void *memory)
 {

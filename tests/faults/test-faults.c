@@ -56,7 +56,7 @@ static bool is_idle(void)
     return fixture_try_status(&fixture, &status) && status.used_bytes == 0 && status.sessions == 0;
 }
 
-/* What the daemon has open and on its heap when nobody is there. */
+/* What the daemon has open and on its heap while there are no clients. */
 static void measure_idle(void)
 {
     WAIT_UNTIL(is_idle());
@@ -87,7 +87,7 @@ static bool is_as_before(void)
            atomic_load(&fault_control->live_blocks) == baseline_blocks;
 }
 
-/* Everybody who comes after is served, and nothing is left of what was. */
+/* All later clients are served, and nothing of the earlier ones is left. */
 static void check_after(void)
 {
     char failure[512];
@@ -116,7 +116,7 @@ static void reload(bool (*outcome)(void))
     cr_assert(comes_true(outcome), "%s: the configuration is not as it should be", fault_at);
 }
 
-/* A control page that was sent is kept for its user's next session: as many as sessions were there at once. */
+/* A control page that was sent is kept for its user's next session: as many as there were sessions at the same time. */
 static void open_many_sessions(void)
 {
     enum { SESSIONS = 8 };
@@ -131,7 +131,7 @@ static void open_many_sessions(void)
     }
 }
 
-/* A name that nobody has: to look for it the C library loads all that it can ask, and keeps that. */
+/* An unknown name: to look it up, the C library loads all its sources, and keeps them. */
 static void name_nobody(void)
 {
     FILE *file = fopen(fixture.config, "we");

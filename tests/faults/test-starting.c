@@ -120,7 +120,7 @@ static void strike_while_starting(const struct fault *fault)
         serve_and_end(&status);
     }
     fault_disarm();
-    /* libuv ends the process where its loop can't be made; nobody is there yet */
+    /* libuv ends the process if its loop can't be created; there is no client yet */
     bool was_libuv = WIFSIGNALED(status) && atomic_load(&fault_control->was_in_libuv);
     cr_assert(was_libuv || !WIFSIGNALED(status), "%s: status %#x", fault_at, status);
     cr_assert(was_libuv || is_up || has_said_why(), "%s: it ended without a word", fault_at);

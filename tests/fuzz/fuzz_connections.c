@@ -182,7 +182,7 @@ static void say_garbage(int fd)
     send_packet(fd, packet, size, fuzz_below(input, 8) == 0);
 }
 
-/* ---- what they hear ---- */
+/* ---- what clients receive ---- */
 
 static void note(const struct reply *reply)
 {

@@ -43,7 +43,7 @@ static bool rarely(void)
     return below(16) == 0;
 }
 
-static bool parties_change; /* in this step: who is in which class does */
+static bool parties_change; /* in this step the members of classes change */
 static long starve_at;      /* which allocation of the next step fails; 0: none does */
 
 static void around_step(bool begins)
@@ -292,7 +292,7 @@ static void feel_pressure(void)
     model_feed(model, &input);
 }
 
-/* With everything due checked; or only a part of it, and nobody read. */
+/* Checks everything that is due; or only a part of it, without reading clients. */
 static void pass_time(void)
 {
     struct input tick = {.kind = INPUT_TICK};
@@ -427,7 +427,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     model->around_step = around_step;
     for (size_t steps = 0; input.left > 0 && steps < STEPS_MAX; steps++) {
         happen();
-        model_forget(model); /* nobody looks at answers: a full list of them is slow */
+        model_forget(model); /* answers are not used: a full list of them is slow */
     }
     drain();
     cr_assert(model->largest_step <= EFFECTS_MAX);

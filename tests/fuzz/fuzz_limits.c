@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sums of what is listed, against the limits that are in force. */
+/* Compares the sums of listings with the limits in effect. */
 #include "tests/fuzz/fuzz_limits.h"
 
 #include <string.h>

@@ -16,5 +16,5 @@ extern struct policy fuzz_policy;
 
 void limits_before_step(const struct model *model);
 
-/* `parties_too` false: who stands under which user or class changed in this step. */
+/* `parties_too` false: the accounts of sessions changed in this step. */
 void limits_after_step(const struct model *model, bool parties_too);

@@ -48,7 +48,7 @@ void fixture_write_config(const struct fixture *fixture, const char *settings)
 {
     FILE *file = fopen(fixture->config, "we");
     cr_assert(file);
-    /* how busy the machine is must not decide a test: pressure is what a test makes of it */
+    /* the load of the machine must not decide a test: tests set the pressure */
     const char *pressure = strstr(settings, "some = ") ? "" : "[pressure]\nsome = 0\nfull = 0\n";
     (void)fprintf(file,
                   "%s%s\n[server]\nsocket = %s\n[mapped]\ndirectory = "

@@ -30,7 +30,7 @@ struct fixture {
  */
 void fixture_start(struct fixture *fixture, const char *settings);
 
-/* The directory and the configuration alone: the daemon is somebody else's to start. */
+/* Only the directory and the configuration: the caller starts the daemon. */
 void fixture_prepare(struct fixture *fixture, const char *settings);
 
 /* Starts the daemon of a directory that was prepared, or whose daemon has ended. */

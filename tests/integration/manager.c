@@ -164,7 +164,7 @@ static void spawn(struct manager *manager)
     manager->starts++;
 }
 
-/* As systemd: what the daemon said before it ended counts. */
+/* As systemd: messages that the daemon sent before it ended count. */
 static void respawn_if_ended(struct manager *manager)
 {
     int status;

@@ -194,7 +194,7 @@ Test(access, a_stolen_token_is_useless)
 
 /* ---- bounds ---- */
 
-/* As another user: the descriptors that came stay what they are. */
+/* As another user: received descriptors can't be changed. */
 static int reopen(const struct fixture *of)
 {
     struct reply reply;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Audits beside clients that come and go: what is there in every list of descriptors is found, and nothing else. */
+/* Audits while clients come and go: they report what is in every list of descriptors, and nothing else. */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,7 +111,7 @@ Test(audit, raises_no_false_alarm_while_clients_never_pause)
     audit_beside(churn_without_a_pause);
 }
 
-/* There is always work under way here, which is no reason to say nothing. */
+/* There is always work in progress here, and the audit must report anyway. */
 Test(audit, finds_a_leaked_descriptor_while_clients_come_and_go)
 {
     enum { AUDITS = 5 };

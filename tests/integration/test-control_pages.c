@@ -132,7 +132,7 @@ static uint64_t generation_before(const int *kept, const uint64_t *generations, 
     return 0;
 }
 
-/* Who keeps the pages of ended sessions makes the daemon keep no more than were needed at once. */
+/* A client that keeps the pages of ended sessions makes the daemon keep no more than it needed at the same time. */
 Test(control_pages, sessions_that_come_and_go_reuse_the_same_page)
 {
     struct fixture fixture;

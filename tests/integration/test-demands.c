@@ -193,7 +193,7 @@ Test(demands, queued_answers_of_a_users_clients_are_bounded_together)
         for (size_t j = 0; j < asked; j++) {
             (void)fixture_send(monitors[i], &list);
         }
-        for (size_t j = 0; j < 2 * asked; j++) { /* between two of its pings everybody has had a turn */
+        for (size_t j = 0; j < 2 * asked; j++) { /* between two of its pings each user has had a turn */
             cr_assert(fixture_exchange(holder, &ping, &reply, NULL));
         }
     }

@@ -350,7 +350,7 @@ Test(endings, the_client_notices_a_dead_daemon_and_finds_a_new_one)
     (void)kill(fixture.daemon, SIGKILL);
     (void)waitpid(fixture.daemon, NULL, 0);
     WAIT_UNTIL(atomic_load(&told.count[MB_EVENT_DISCONNECTED]) == 1);
-    WAIT_UNTIL(mb_lease_check(lease) == -ESTALE); /* at once: without a service manager no daemon means no leases */
+    WAIT_UNTIL(mb_lease_check(lease) == -ESTALE); /* immediately: without a service manager no daemon means no leases */
     cr_expect_eq(mb_lease_end_reason(lease), MB_END_BROKER_GONE);
     cr_expect_eq(mb_ping(client), -ENOTCONN);
     struct fixture second = fixture;

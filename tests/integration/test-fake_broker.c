@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A broker that sends what it should not: the library says so, and nothing it maps is beyond a file's end. */
+/* A broker that sends invalid messages: the library reports it, and maps nothing beyond the end of a file. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Clients that hang up in the middle of what they asked for: the daemon is stopped, so that it finds all of it at once.
+/* Clients that close the connection during their requests: the daemon is stopped, so that it finds all of it together.
  */
 #include <signal.h>
 #include <sys/wait.h>

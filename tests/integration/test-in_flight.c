@@ -212,7 +212,7 @@ Test(in_flight, a_client_that_receives_nothing_is_disconnected_when_others_have_
     fixture_stop(&fixture);
 }
 
-/* 200 users with four each would have filled all there is: a newcomer waits then, and not who has received before. */
+/* 200 users with four each would fill everything: a new user waits, but not a user who has received before. */
 Test(in_flight, a_client_that_receives_is_served_despite_many_that_do_not)
 {
     enum { CROWD = 250, FEW = 4 };
@@ -274,7 +274,7 @@ static int close_ended(int *fds, int count)
     return closed;
 }
 
-/* As many as each user may have, until all have half of 960: nobody has more than its few. */
+/* As many as each user may have, until all have half of 960: no user has more than its few. */
 Test(in_flight, a_client_with_a_few_unread_for_long_is_disconnected_when_there_is_no_room)
 {
     enum {

@@ -165,7 +165,7 @@ static const struct {
     {"a message in a socket", by_queue_of_socket, release_queue_of_socket},
 };
 
-/* Pages that were let go of, one after the other, are given back: so the held one was asked about as well. */
+/* Pages that were released one after the other are freed: so the daemon asked about the held one as well. */
 static void expect_kept(const char *name)
 {
     for (int i = 0; i < 5; i++) {
@@ -213,7 +213,7 @@ static void have_again(int *first, int *again)
     WAIT_UNTIL(control_bytes() <= PAGE);
 }
 
-/* A page that two sessions had is nobody's when both clients have let go of it. */
+/* A page that two sessions had is free when both clients have released it. */
 Test(kept_pages, a_reused_page_is_kept_while_either_client_has_it)
 {
     int first, again;

@@ -91,7 +91,7 @@ static int status_of(pid_t child)
     return WEXITSTATUS(status);
 }
 
-/* Asks for the file and writes to it. Returns 0, the errno of the refusal, or 255: it was given somebody else's. */
+/* Asks for the file and writes to it. Returns 0, the errno of the refusal, or 255: it got another user's file. */
 static int ask(const struct fixture *of, const char *name)
 {
     mb_client *client = fixture_connect(of, 0);
@@ -325,7 +325,7 @@ Test(named_files, only_a_directory_of_the_same_owner_replaces_a_deleted_one)
     end_before_root();
 }
 
-/* As FUSE lets users mount over their own files: whoever asks such a file waits for its server. */
+/* FUSE lets users mount over their own files: a process that opens such a file waits for its server. */
 Test(named_files, a_mount_over_a_file_is_not_entered)
 {
     char name[128];

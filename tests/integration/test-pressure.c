@@ -227,7 +227,7 @@ static bool group_limit(const struct group *group, uint64_t bytes)
 
 /* ---- the kernel's own word ---- */
 
-/* Reads a file of four times what its group may have, again and again: it stands still for memory most of the time. */
+/* Reads a file of four times what its group may have, again and again: it waits for memory most of the time. */
 static void thrash(const struct group *group)
 {
     enum { FILE_BYTES = 96 << 20, PAGE = 4096 };
@@ -328,7 +328,7 @@ Test(pressure, filling_pages_stays_below_the_groups_limit)
     (void)snprintf(before.path, sizeof before.path, "%s", parent);
     fixture_start(&fixture, "");
     group_enter_all(&group, fixture.daemon);
-    WAIT_UNTIL(fixture_status(&fixture).host_total_bytes == 300 * MIB); /* what it saw before is of use for a moment */
+    WAIT_UNTIL(fixture_status(&fixture).host_total_bytes == 300 * MIB); /* the previous value is cached for a moment */
     for (int i = 0; i < ASKERS; i++) {
         askers[i] = fork();
         if (askers[i] == 0) {

@@ -18,7 +18,7 @@ static mb_workspace_config ring_config(double limit)
     return config;
 }
 
-/* A ring without blocks: whoever comes takes what it needs. */
+/* A ring without blocks: each cycle takes what it needs. */
 static mb_workspace_config plain_ring(uint64_t bytes)
 {
     mb_workspace_config config = ring_config(0);
@@ -265,7 +265,7 @@ Test(references, initialize_does_not_take_the_arena_from_an_open_scope)
     WAIT_UNTIL(used() == 0);
     workspace = open_named(client, "known", config);
     cr_expect_eq(mb_workspace_size(workspace), 4096, "1310 bytes are remembered as a page");
-    cycle_of(workspace, 10000); /* more than is remembered: it is to be learned anew */
+    cycle_of(workspace, 10000); /* more than is remembered: the workspace must learn again */
     ENTER(workspace);
     mb_ref ref = ref_of(workspace, 3000);
     cr_expect_eq(mb_workspace_initialize(workspace), 0);
@@ -327,7 +327,7 @@ Test(references, a_reused_record_says_nothing_about_the_new_workspace)
 {
     begin("");
     mb_workspace_config config = default_config();
-    config.learning_policy = MB_LEARNING_NONE; /* it spills for ever */
+    config.learning_policy = MB_LEARNING_NONE; /* it always spills */
     for (int i = 0; i < 400; i++) {            /* closed ones rest for a while before they serve again */
         mb_workspace *workspace = open_named(client, "spiller", config);
         ENTER(workspace);

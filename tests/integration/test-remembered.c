@@ -169,7 +169,7 @@ Test(remembered, the_librarys_cache_gives_the_same_lease_back_zeroed)
     cr_assert(mb_acquire(client, 16 * MIB, NULL, &other) == 0);
     cr_assert(mb_release(other) == 0);
     cr_assert(mb_ping(client) == 0);
-    WAIT_UNTIL(used() == 4 * MIB); /* more than the cache may hold goes back at once */
+    WAIT_UNTIL(used() == 4 * MIB); /* what exceeds the cache is released immediately */
     cr_assert(mb_release(lease) == 0);
     WAIT_UNTIL(used() == 0); /* idle for a second */
     end();

@@ -89,7 +89,7 @@ static bool has_page(char *at)
     return process_vm_readv(getpid(), &to, 1, &from, 1, 0) == 1;
 }
 
-/* While the service manager can't be reached a lease is granted, but nobody else has its segment. */
+/* While the service manager can't be reached, leases are granted, but no other process has their segments. */
 Test(restart, leases_that_cannot_be_handed_over_are_reclaimed)
 {
     char elsewhere[128], *kept_data, *unkept_data;
@@ -168,7 +168,7 @@ Test(restart, a_client_that_died_in_the_meantime_loses_its_leases)
     pid_t child = fixture_fork(hold_and_die, &fixture);
     WAIT_UNTIL(used() == 5 * MIB);
     unsigned before = manager.starts;
-    (void)pthread_mutex_lock(&manager.lock); /* nobody starts a daemon yet */
+    (void)pthread_mutex_lock(&manager.lock); /* no daemon is started yet */
     (void)kill(fixture.daemon, SIGKILL);
     (void)kill(child, SIGKILL);
     (void)waitpid(child, NULL, 0);

@@ -232,7 +232,7 @@ Test(spill, blocks_reserved_for_root_are_left_alone)
 
 /* ---- workers ---- */
 
-/* The processes that the daemon's first child, their nursery, forked; what is asked for is the n-th. */
+/* The processes that the daemon's first child, the nursery, forked; returns the n-th. */
 static pid_t child_of(pid_t parent, int number)
 {
     char path[64];

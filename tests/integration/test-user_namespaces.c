@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A user with subordinate user ids, who comes as each of them from a user namespace, is charged as one. Becoming
+ * A user who uses each of its subordinate user ids from a user namespace is charged as one user. Becoming
  * another user needs root, and the namespace the kernel's leave.
  */
 #include <errno.h>
@@ -68,7 +68,7 @@ static int connect_as(const struct fixture *fixture, uid_t uid, mb_client **ret)
     return setresuid((uid_t)-1, 0, (uid_t)-1) < 0 ? -errno : result;
 }
 
-/* Bytes are one user's: 3 of 4 MiB are had, 3 more are not, whoever asks. */
+/* Bytes are charged to one user: 3 of 4 MiB are granted and 3 more are not, whichever id asks. */
 static int share_bytes(const struct fixture *fixture)
 {
     mb_client *first, *second;

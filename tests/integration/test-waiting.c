@@ -263,7 +263,7 @@ Test(waiting, a_trim_event_during_a_disconnect_does_no_harm)
     struct waiter waiter;
     (void)take(leaving, 60 * MIB);
     start_waiter(&waiter, client, 60 * MIB, 30000);
-    WAIT_UNTIL(waiting() == 1); /* the wish is on its way, and nobody has read it */
+    WAIT_UNTIL(waiting() == 1); /* the trim event is in flight and not read */
     mb_disconnect(leaving);
     cr_assert(end_waiter(&waiter) == 0, "%s", waiter.sentence);
     end();
@@ -301,7 +301,7 @@ Test(waiting, the_arena_of_an_idle_workspace_is_released)
     WAIT_UNTIL(waiter.has_ended || cycle_once(busy)); /* the broker's word comes at some moment of it */
     cr_assert(end_waiter(&waiter) == 0, "%s", waiter.sentence);
     mb_release(waiter.lease);
-    ENTER(idle); /* it goes on where it was */
+    ENTER(idle); /* it continues where it was */
     (void)ALLOC(idle, 40 * MIB);
     LEAVE(idle);
     cr_expect_eq(stats_of(idle).current_size, size);

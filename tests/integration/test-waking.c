@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Much that is due at once. The daemon judges for 2 ms in a turn of its loop; what is left must keep the loop from
- * sleeping. The tests' daemon aborts if it does not: so these tests need no clock.
+ * Much that is due at the same time. The daemon expires leases for 2 ms in a loop iteration; the rest must keep the
+ * loop from sleeping. The tests' daemon aborts if it does not: so these tests need no clock.
  */
 #include <unistd.h>
 

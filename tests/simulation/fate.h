@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What becomes of a segment's jobs, drawn from the seed: the same for the daemon and for what it is compared with. */
+/* The fate of a segment's jobs, drawn from the seed: the same for the daemon and for the core it is compared with. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,6 +10,6 @@ enum fate_job { FATE_MAKE_AT_ONCE, FATE_MAKE, FATE_FREE };
 extern uint64_t fate_seed;
 extern bool fate_is_kind; /* nothing fails */
 
-/* How long it takes, and what it fails with (0, or negative errno); `number`: the segment's, or the how manieth. */
+/* How long it takes, and what it fails with (0, or negative errno); `number`: the segment's, or the ordinal. */
 uint64_t fate_delay_ms(enum fate_job job, uint64_t number);
 int fate_error(enum fate_job job, uint64_t number);

@@ -74,7 +74,7 @@ static void hear(struct shell *shell, int client)
     }
 }
 
-/* Clients read what there is at once: how the daemon deals with those who don't is not what is compared. */
+/* Clients read immediately: this does not compare how the daemon treats slow readers. */
 static void hear_all(void)
 {
     struct pollfd watched[CLIENTS_MAX];

@@ -181,7 +181,7 @@ bool __wrap_workers_are_idle(const struct workers *workers)
     return TAILQ_EMPTY(&jobs);
 }
 
-/* So that nobody looks at segments, which are none. */
+/* So that nothing examines segments, which do not exist here. */
 bool __wrap_workers_are_held_up(struct workers *workers, uint32_t user)
 {
     (void)workers;

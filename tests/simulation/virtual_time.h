@@ -13,8 +13,8 @@
 struct virtual_time {
     uint64_t now; /* ns */
     /*
-     * The loop would sleep until then (UINT64_MAX: for ever). Returns how far the clock may go on: less than `until`
-     * if somebody acts before, and then has made a descriptor of the loop ready.
+     * The loop would sleep until then (UINT64_MAX: forever). Returns how far the clock may advance: less than `until`
+     * if a client acts before, which then has made a descriptor of the loop ready.
      */
     uint64_t (*before_sleep)(uint64_t until);
 };

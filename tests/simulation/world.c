@@ -16,7 +16,7 @@
 
 enum {
     CLIENTS = 12,
-    CROWD = 48, /* of every fourth seed: more than a pass over the queue takes at once */
+    CROWD = 48, /* in every fourth seed: more than a pass over the queue takes in one step */
     USERS = 3,
     HELD_MAX = 3,
     AWAY_MAX_MS = WORLD_GRACE_MS + 3000,
@@ -31,7 +31,7 @@ struct client {
     char name[8];
     uint64_t next_at; /* ns */
     uint64_t next_request;
-    uint64_t request, answer_by; /* 0: none is under way */
+    uint64_t request, answer_by; /* 0: none is in progress */
     bool is_cancelled, owes_trim;
     bool is_away;            /* its connection broke */
     uint64_t held[HELD_MAX]; /* leases */
@@ -45,7 +45,7 @@ struct world {
     int count;
     uint64_t now;
     struct outcome *outcome;
-    bool is_over; /* nobody asks for anything new */
+    bool is_over; /* no client asks for anything new */
 };
 
 /* ---- what clients hear ---- */
@@ -156,7 +156,7 @@ static void expect_answer(struct world *world, struct client *client, uint32_t w
 {
     client->request = client->next_request + 1; /* the one that is sent next */
     client->is_cancelled = false;
-    /* who does not want to wait does so for trims, and for what is being freed */
+    /* requests that may not wait still wait for trims and for bytes being freed */
     client->answer_by = world->now + (size_min(UINT64_MAX / MS, (uint64_t)wait_ms) + 6000 + SLACK_MS) * MS;
     client->next_at = random_below(&client->state, 8)
                           ? UINT64_MAX

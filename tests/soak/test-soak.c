@@ -212,7 +212,7 @@ static long heap(void)
     return fault_control ? atomic_load(&fault_control->live_bytes) : 0;
 }
 
-/* The first rounds make what a daemon keeps: its worker threads, its tables. */
+/* The first rounds create what a daemon keeps: its worker threads and tables. */
 static void live_without_restart(void)
 {
     long before = heap();

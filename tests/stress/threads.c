@@ -2,7 +2,7 @@
 /*
  * Threads on one client, for ThreadSanitizer: acquiring, extending, releasing and checking at once, workspaces that
  * learn, buffers that are handed round, while the background thread renews and tells, and the connection breaks again
- * and again and is resumed. Only a call that was under way when it broke may fail. Criterion's runner does not start
+ * and again and is resumed. Only a call that was in progress when it broke may fail. Criterion's runner does not start
  * under that sanitizer, hence a plain program. Usage: stress SOCKET SECONDS
  */
 #include <errno.h>
@@ -175,7 +175,7 @@ static void *run_buffers(void *argument)
     return NULL;
 }
 
-/* ---- waits that somebody else cancels, with a background thread and without ---- */
+/* ---- waits that another thread cancels, with and without a background thread ---- */
 
 enum { WAITERS = 2 /* of each client */ };
 

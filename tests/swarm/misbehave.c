@@ -285,7 +285,7 @@ static void fill_the_queue(void)
     (void)fd_close(fd);
 }
 
-/* Its child is stopped for ever, with a lease; whoever started the swarm kills it, or its parent's end does. */
+/* Its child is stopped forever, with a lease; the swarm kills it, or the end of its parent does. */
 static void stop_for_ever(void)
 {
     static int stopped;

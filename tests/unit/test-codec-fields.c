@@ -188,7 +188,7 @@ Test(codec_fields, requests_with_a_single_number)
     }
 }
 
-/* ---- what makes no sense ---- */
+/* ---- invalid values ---- */
 
 static void expect_fault(struct request request, const char *word)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The configuration as text: comments, quotes and sections; what is printed is read as the same; what is doubtful. */
+/* The configuration as text: comments, quotes and sections; the printed configuration parses as the same; warnings. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,7 +134,7 @@ Test(config_text, a_line_may_be_long)
     config_free(config);
 }
 
-/* ---- what is printed is read as the same ---- */
+/* ---- the printed configuration is parsed as the same ---- */
 
 static const char everything[] =
     "[server]\nsocket_mode = 0600\nsocket_group = root\n"

@@ -177,7 +177,7 @@ Test(cycle_edges, the_offset_never_exceeds_the_size_and_the_position_never_decre
     }
 }
 
-/* A ring of two blocks can always split one over its end: it goes on where it is. */
+/* A ring of two blocks can always split one over its end: it continues where it is. */
 Test(cycle_edges, a_ring_of_two_blocks_continues_where_the_last_cycle_ended)
 {
     struct cycle cycle = one_block();

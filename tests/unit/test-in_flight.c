@@ -26,7 +26,7 @@ Test(in_flight, one_user_has_at_most_an_eighth)
     cr_expect_eq(send_all(&in_flight, 0), 12, "half of what is shared");
 }
 
-/* Users in turns, one descriptor each, until nobody may send more. */
+/* Users in turn, one descriptor each, until no user may send more. */
 Test(in_flight, greedy_users_leave_a_share_and_a_few_descriptors_for_others)
 {
     enum { GREEDY = 9, MODEST = 30 };
@@ -73,7 +73,7 @@ Test(in_flight, the_more_are_in_flight_the_fewer_each_user_may_have)
     cr_expect_geq(users, USERS_LEAST, "%u", users);
 }
 
-/* However large a crowd that receives nothing is, of newcomers, who has received before sends. */
+/* However many new users receive nothing, a user who has received before can send. */
 Test(in_flight, users_who_receive_have_room_of_their_own_one_at_a_time)
 {
     struct in_flight in_flight;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lanes: users take turns, and whoever has slow work waits for itself alone. */
+/* Lanes: users take turns, and slow work of a user delays only that user. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
@@ -132,7 +132,7 @@ Test(lanes, slow_work_of_a_user_delays_only_that_user)
     lanes_deinit(&lanes);
 }
 
-/* Whatever they all do, there is room for a user who has nothing slow. */
+/* Whatever they do, there is room for a user without slow work. */
 Test(lanes, the_more_work_is_slow_the_fewer_workers_one_user_may_occupy)
 {
     struct lanes lanes;
@@ -192,7 +192,7 @@ Test(lanes, two_users_leave_workers_for_others_named_files)
     lanes_deinit(&lanes);
 }
 
-/* Whoever can list the directory may hold its lock: that is no fault of those who wait for it. */
+/* A user who can list the directory can hold its lock; the users who wait for it are not at fault. */
 Test(lanes, named_files_that_wait_for_their_directory_delay_nothing_else)
 {
     struct lanes lanes;

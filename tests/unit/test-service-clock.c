@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The service clock stands still while the daemon is away. */
+/* The service clock stops while the daemon is stopped. */
 #include <criterion/criterion.h>
 
 #include "daemon/runtime/service_clock.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table that a restart goes on from, as a crash may leave it. What else is in it: make fuzz. */
+/* The table from which a restart continues, as a crash may leave it. `make fuzz` tries other contents. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>

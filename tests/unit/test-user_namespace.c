@@ -24,7 +24,7 @@ static bool write_own(const char *name, const char *text)
     return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
 }
 
-/* A namespace whose root we are: who is not mapped can make none below. */
+/* A namespace in which we are root: a user who is not mapped can't create a nested one. */
 static bool make_namespace(void)
 {
     char users[32], groups[32];

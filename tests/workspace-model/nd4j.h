@@ -38,7 +38,7 @@ struct nd4j {
     bool spills_everything, bypasses; /* the debug mode of the cycle */
     uint64_t began_at;                /* circular: the offset when the cycle began; 0 after a turn before all else */
     bool has_wrapped;                 /* circular: in this cycle, behind its own begin */
-    bool is_empty;                    /* nothing of this cycle lies in the arena */
+    bool is_empty;                    /* the arena has nothing of this cycle */
     uint64_t total_spilled_bytes, total_spilled_count, total_pinned_bytes, total_pinned_count;
     struct record records[RECORDS_MAX];
     size_t count;

@@ -53,7 +53,7 @@ static void print(const struct tally *tally, unsigned long seeds)
                   tally->valid, tally->leaked, tally->outdated);
 }
 
-/* A comparison that never came to what it is for says nothing. */
+/* A comparison that never reached its subject proves nothing. */
 static void expect_reached(const struct tally *tally)
 {
     cr_assert(tally->borrows > 0 && tally->turns > 0 && tally->spilled > 0 && tally->pinned > 0);

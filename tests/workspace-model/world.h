@@ -13,7 +13,7 @@
 
 enum { SLOTS = 3, DEPTH_MAX = 12 };
 
-/* How often a run came to what it must come to. */
+/* How often a run reached what it must reach. */
 struct tally {
     uint64_t steps, cycles, borrows, turns, spilled, pinned, toggled, bypassed, refused, regrown, grown;
     uint64_t valid, leaked, outdated, copies, ended_threads;

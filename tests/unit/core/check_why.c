@@ -66,7 +66,7 @@ static void check_time(const struct model *model, const struct why_entry *entry,
                                           model->now + NANOSECONDS_PER_MILLISECOND) >= lacking,
                   "why says that enough is free, and it is not");
     } else if (entry->earliest_ms != UINT64_MAX) {
-        /* what was looked at a second ago may have been renewed since */
+        /* a lease examined a second ago may have been renewed since */
         uint64_t end = model->now + (entry->earliest_ms + 1) * NANOSECONDS_PER_MILLISECOND;
         cr_assert(lacking > 0, "why says that enough comes free later, and it is free now");
         cr_assert(ends_by(model, account, limit, counts_leases, end) >= lacking,
@@ -117,7 +117,7 @@ void check_why(struct model *model)
 {
     static struct why_entry entries[MESSAGE_WHY_MAX];
     for (size_t i = 0; i < EARLIEST_REMEMBERED; i++) {
-        model->broker->forecast[i].at = 0; /* what was found a moment ago may have changed */
+        model->broker->forecast[i].at = 0; /* a result from a moment ago may have changed */
     }
     size_t count = broker_explain(model->broker, &model_root, 0, model->now, entries, MESSAGE_WHY_MAX);
     for (size_t i = 0; i < count; i++) {

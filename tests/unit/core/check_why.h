@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whether what the broker explains is so: each figure and time against the broker's tables. */
+/* Compares the broker's explanations with its tables: each number and time. */
 #pragma once
 
 #include "tests/unit/core/shell_model.h"

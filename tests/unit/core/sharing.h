@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the tests of sharing have in common: brokers with rules in them, and what a reply must be. */
+/* Shared by the tests of sharing: brokers with rules, and checks of replies. */
 #ifndef MEMBROKER_TESTS_UNIT_CORE_SHARING_H
 #define MEMBROKER_TESTS_UNIT_CORE_SHARING_H
 

@@ -76,7 +76,7 @@ void model_feed(struct model *model, const struct input *input);
 void model_finish(struct model *model);
 
 /*
- * The daemon is killed and another takes over with what was kept: sessions, and segments that were lent; what was being
+ * The daemon is killed and another takes over what was saved: sessions, and segments that were lent; what was being
  * made or freed is gone. Every session is detached afterwards.
  */
 void model_restart(struct model *model);
@@ -102,7 +102,7 @@ const struct reply *model_acquire_waiting(struct model *model, int peer, uint64_
 /* Takes changed settings (model->options.settings) into force. */
 void model_configure(struct model *model);
 
-/* Time goes on by so many milliseconds, with everything due checked; clients are read first. */
+/* Advances the time by so many milliseconds, and checks everything that is due; clients are read first. */
 void model_pass(struct model *model, uint64_t milliseconds);
 
 /* The newest answer to a request, or NULL; the number of events of a kind for a peer since the last model_forget(). */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a request asks for is resolved when it comes, and anew when other settings come into force while it waits. */
+/* A request is resolved when it arrives, and again when new settings take effect while it waits. */
 #include <criterion/criterion.h>
 
 #include "tests/unit/core/sharing.h"

@@ -84,7 +84,7 @@ Test(edges, a_refusal_is_explained_for_ten_minutes)
     model_free(model);
 }
 
-/* Where nobody has a priority, age is none either until it is overdue. */
+/* If no request has a priority, age gives none until a request is overdue. */
 Test(edges, without_ageing_no_priority_grows)
 {
     struct model *model = model_new(0, 4 * MIB, 0);

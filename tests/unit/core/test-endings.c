@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Endings, in their order, and what a restart takes over of those that have not ended. */
+/* Ends of leases, in their order, and what a restart takes over of the others. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -216,7 +216,7 @@ Test(endings, a_restored_session_has_its_grace_time_and_a_restored_lease_its_ttl
     free(model);
 }
 
-/* What was being let go of when the daemon ended is charged to the host alone until it is gone. */
+/* Bytes that were being freed when the daemon ended are charged only to the host until they are free. */
 Test(endings, bytes_being_freed_are_charged_until_they_are_free)
 {
     struct model *model = model_new(0, 4 * MIB, 4 * MIB);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ledger by itself: what a refusal names, what is held back, and that every figure comes back to 0. */
+/* The ledger alone: what a refusal names, what is held back, and that every number returns to 0. */
 #include "daemon/core/ledger.h"
 
 #include <criterion/criterion.h>
@@ -11,7 +11,7 @@ static const struct byte_limits off = {LIMIT_OFF, LIMIT_OFF, LIMIT_OFF};
 static struct account_list reserves;
 static struct account host, middle, client;
 
-/* A client under somebody under the host. */
+/* A client account, below another account, below the host. */
 static void begin(const struct byte_limits *of_host, const struct byte_limits *of_middle,
                   const struct byte_limits *of_client)
 {
@@ -153,7 +153,7 @@ Test(ledger, a_limit_that_is_off_is_too_small_to_overflow)
     cr_expect_eq(account_limit(&client, LEDGER_MAX_BYTES), LIMIT_OFF);
 }
 
-/* Reserves of two accounts, of which the client stands under one. */
+/* Reserves of two accounts; the client belongs to one of them. */
 Test(ledger, reserves_of_others_are_held_back_from_ram)
 {
     struct account other;

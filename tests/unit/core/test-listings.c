@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every field of what is listed and told: by whom, of what, since when. */
+/* Every field of listings and reports. */
 #include <string.h>
 
 #include "daemon/core/broker_state.h"

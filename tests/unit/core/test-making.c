@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Segments that are being made: what is counted meanwhile, and makings that fail. */
+/* Segments that are being created: what they count in the meantime, and creations that fail. */
 #include <errno.h>
 
 #include <string.h>

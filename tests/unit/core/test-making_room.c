@@ -145,7 +145,8 @@ Test(making_room, a_waiting_request_asks_again_and_sessions_that_gave_nothing_ha
     model_pass(model, 250);
     cr_expect_eq(model_events(model, 0, EVENT_TRIM), 2);
     model_pass(model, 150);
-    refused(model_acquire(model, 1, 4 * MIB, LOCATION_RAM, 0), ERROR_LIMIT); /* ahead of it somebody waits anyhow */
+    refused(model_acquire(model, 1, 4 * MIB, LOCATION_RAM, 0),
+            ERROR_LIMIT); /* another request waits ahead of it anyway */
     cr_expect_eq(model_events(model, 0, EVENT_TRIM), 2);
     model_release(model, 0, lease); /* now it can */
     granted(model_answer(model, request));
@@ -320,7 +321,7 @@ Test(making_room, why_names_the_limit_its_holders_and_the_earliest_time)
 Test(making_room, why_drops_old_refusals_and_names_the_limit_now)
 {
     struct policy_rule rule = one_rule(PRINCIPAL_GROUP, "hpc");
-    rule.id = 0; /* everybody's here */
+    rule.id = 0; /* every user's here */
     rule.quota.limits.max_bytes = MIB;
     struct model *model = with_rule(64 * MIB, &rule);
     struct why_entry why[4];

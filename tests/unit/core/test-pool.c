@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The warm pool: what it makes ahead, lends, forgets and gives up. */
+/* The pool: what it creates in advance, lends, forgets and frees. */
 #include <string.h>
 
 #include "daemon/core/broker_state.h"

@@ -156,7 +156,8 @@ Test(refusals, a_refusal_says_whether_the_request_or_the_class_asked_for_huge_pa
 
 /* ---- answers ---- */
 
-/* With the first, the second, ... allocation failing, until it is granted: what is not granted is answered. */
+/* The first, the second, ... allocation fails, until the request is granted. A request that is not granted is answered.
+ */
 static void expect_answers(struct model *model, const struct request *asked, int least)
 {
     int failed = -1;
@@ -205,7 +206,7 @@ Test(refusals, a_request_that_cannot_wait_is_told_so)
     model_free(model);
 }
 
-/* ---- who is told what ---- */
+/* ---- which sessions get which event ---- */
 
 static const struct reply *broadcast(const struct model *model, enum reply_kind kind)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests that are odd, and what the shell says late or of what the core does not know. */
+/* Unusual requests, and inputs of the shell that are late or about unknown objects. */
 #include <errno.h>
 #include <string.h>
 
@@ -48,7 +48,7 @@ Test(requests, a_request_without_an_id_gets_no_answer)
     model_free(model);
 }
 
-/* ---- what makes no sense ---- */
+/* ---- invalid values ---- */
 
 Test(requests, a_kind_that_the_core_does_not_serve_is_refused)
 {
@@ -361,7 +361,7 @@ Test(requests, clients_that_are_charged_get_no_huge_pages)
     model_free(model);
 }
 
-/* ---- what the shell says ---- */
+/* ---- inputs of the shell ---- */
 
 Test(requests, inputs_about_unknown_segments_change_nothing)
 {

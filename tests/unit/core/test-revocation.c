@@ -184,7 +184,7 @@ Test(revocation, a_marked_lease_that_grows_moves_and_is_spared_is_counted_right)
     struct lease *lease = lease_table_find(&model->broker->leases, first);
     cr_expect(lease->revoke_at && !lease->revocable);
     cr_expect_eq(ledger_counted(model->broker->host.revoking, LEDGER_MAX_BYTES), 14 * MIB);
-    model_configure(model); /* without the policy: its share is another, and nobody has a priority */
+    model_configure(model); /* without the policy its share is another, and no request has a priority */
     cr_expect_eq(ledger_counted(lease->session->share->account.revoking, LEDGER_MAX_PHYSICAL_BYTES), 0);
     cr_expect_eq(model_events(model, 0, EVENT_SPARED), 2);
     model_request(model, 1, &cancel);

@@ -434,7 +434,7 @@ Test(rules, a_named_file_that_is_longer_sets_the_size_and_is_charged_in_whole_pa
     model_free(model);
 }
 
-/* Whoever waits until a file is let go of takes nothing of what others may have, and is held to its own limits. */
+/* A request that waits for a file takes nothing from others, and its own limits apply. */
 Test(rules, waiting_for_a_file_claims_nothing_and_exceeds_no_limit)
 {
     struct policy_rule rule = one_rule(PRINCIPAL_USER, "1000");

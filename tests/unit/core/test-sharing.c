@@ -357,7 +357,7 @@ Test(sharing, a_priority_for_each_user_applies_to_the_first_user)
     model_free(model);
 }
 
-/* ---- who stands where ---- */
+/* ---- which accounts a session belongs to ---- */
 
 static void open_identity(struct model *model, int peer, const struct identity *identity, const char *name)
 {

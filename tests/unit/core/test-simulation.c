@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The core under hours of virtual time: clients of a few users, and of classes that each seed draws anew (weights,
- * priorities, reserves, limits, with and without revocation), think, ask for RAM, files or either, hold, let go and
- * die. After each step: the limits and the reserves hold, and nobody waits while what it asks for is free to give; and
- * nobody waits longer than the stated bound. A failure prints the seed and what happened last; MEMBROKER_SEED=N replays
+ * The core under hours of virtual time: clients of a few users, and of classes that each seed draws again (weights,
+ * priorities, reserves, limits, with and without revocation), think, request RAM, files or either, hold, release and
+ * die. After each step the limits and the reserves hold, and no request waits for memory that is free; and
+ * no request waits longer than the stated bound. A failure prints the seed and a trace; MEMBROKER_SEED=N replays
  * one seed, and with MEMBROKER_TRACE=1 all of it is printed.
  */
 #include <errno.h>
@@ -22,7 +22,7 @@ enum {
     HOLD_MAX_MS = 20000,
     AGEING_MS = 30000,
     VIRTUAL_MS = 7200 * 1000,
-    /* queue.c: (top priority - own + OVERDUE_TIMES) ageing times until nobody later goes before; then each of
+    /* queue.c: (top priority - own + OVERDUE_TIMES) ageing times until no later request goes first; then each of
      * those before it may hold what it needs once, for as long as a lease is held here */
     CLASSES_MAX = 5, /* and that of those who belong to none */
     PRIORITY_MAX = 3,
@@ -188,8 +188,8 @@ static uint64_t place_of_idler(const struct simulation *simulation)
 static void pass_to(struct simulation *simulation, uint64_t now_ms);
 static void take_answers(struct simulation *simulation, uint64_t hold_ms);
 
-/* The order changes with each grant and with time, and the queue is looked at anew when something happens, and each
- * 250 ms: nobody may wait longer than that for what is free. */
+/* The order changes with each grant and with time. The queue is examined again when something happens, and every
+ * 250 ms: no request may wait longer than that for free memory. */
 static void check_work_conserving(struct simulation *simulation)
 {
     uint64_t place = place_of_idler(simulation);

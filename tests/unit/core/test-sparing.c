@@ -300,7 +300,7 @@ Test(sparing, nothing_is_revoked_before_the_next_pass)
     model->broker->options.settings.queue.revoke_grace_ms = 1;
     (void)hold(model, 0, 10);
     uint64_t other = hold(model, 3, 10);
-    for (int i = 0; i < 60; i++) { /* many, so that a pass is not made at once */
+    for (int i = 0; i < 60; i++) { /* many, so that a pass takes more than one step */
         cr_expect_null(model_acquire_waiting(model, 2 + i % 2, 9 * MIB, 30000));
     }
     model_pass(model, 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who is asked to trim, how often, and that requests which only hope for it hold up nobody. */
+/* Which sessions are asked to trim, how often, and that requests that only wait for a trim delay no other. */
 #include "daemon/core/broker_state.h"
 #include "tests/unit/core/sharing.h"
 

@@ -39,7 +39,7 @@ Test(why, a_pause_is_named_and_its_end_is_not_known)
     model->hold_frees = true;
     model_release(model, 0, lease);
     model_feed(model, &full);
-    refused(model_acquire(model, 0, MIB, LOCATION_RAM, 0), ERROR_HOST_MEMORY); /* what is freed does not help */
+    refused(model_acquire(model, 0, MIB, LOCATION_RAM, 0), ERROR_HOST_MEMORY); /* what is being freed does not help */
     model_free(model);
 }
 
@@ -349,7 +349,7 @@ Test(why, waiting_requests_ahead_are_named)
     model_free(model);
 }
 
-/* A request that waits for its own client's limit claims nothing of the host's, and is in nobody's way. */
+/* A request that waits for its own client's limit claims nothing of the host, and delays no other request. */
 Test(why, a_request_held_up_by_its_own_limit_is_ahead_of_no_other)
 {
     struct model *model = model_new(0, 16 * MIB, 0);
