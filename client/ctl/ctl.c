@@ -12,7 +12,7 @@ enum { TIMEOUT_MS = 5000, LONG_TIMEOUT_MS = 60000 };
 
 static struct monitor *monitor; /* one connection for all questions of a run */
 
-/* What a broker that keeps to the protocol answers: another kind's union member would be read as this one's. */
+/* Whether the answer is of the kind that belongs to the request. Otherwise the wrong union member would be read. */
 static bool answers(enum request_kind request, enum reply_kind reply)
 {
     static const enum reply_kind kinds[REQUEST_KINDS] = {
@@ -38,7 +38,7 @@ static uint32_t timeout_of(const struct ctl_options *options, uint32_t usual)
     return options->timeout_ms ? options->timeout_ms : usual;
 }
 
-/* An audit looks at every segment, and a reload at files and users: both may take their time. */
+/* An audit examines every segment, and a reload reads files and looks up users, so both may take longer. */
 static uint32_t usual_timeout(enum request_kind kind)
 {
     return kind == REQUEST_AUDIT || kind == REQUEST_RELOAD ? LONG_TIMEOUT_MS : TIMEOUT_MS;

@@ -175,7 +175,7 @@ static void ending_signals(sigset_t *ret)
     (void)sigaddset(ret, SIGTERM);
 }
 
-/* A person who did not say for how long is told how to end it. */
+/* If no duration was given, a person is told how to end it. */
 static void print_grant(const struct ctl_options *options, const mb_client *client, const mb_lease *lease,
                         bool is_until_signal)
 {
@@ -202,7 +202,7 @@ static bool is_signalled(int signals)
     return poll(&descriptor, 1, 0) > 0;
 }
 
-/* Writes to every page, until a signal: what is large takes seconds, and a person who gives up does not wait. */
+/* Writes to every page, and stops at a signal: a large lease takes seconds. */
 static int touch(mb_lease *lease, int signals)
 {
     enum { PAGE = 4096, LOOK_AROUND = 16 << 20 };
@@ -263,7 +263,7 @@ static int hold_lease(const struct ctl_options *options, mb_client *client, int 
     if (result < 0) {
         return ctl_failed(result);
     }
-    ending_signals(&ending); /* only now: while it waits in the queue they end it as they end any program */
+    ending_signals(&ending); /* only now: during the wait in the queue, signals end the program as usual */
     (void)sigprocmask(SIG_BLOCK, &ending, NULL);
     print_grant(options, client, lease, asked.for_ms == UINT64_MAX);
     int status = asked.touch ? touch(lease, signals) : CTL_DONE;
@@ -274,7 +274,7 @@ static int hold_lease(const struct ctl_options *options, mb_client *client, int 
     return status;
 }
 
-/* Asks first whether the broker answers at all: a client's calls have more patience than a person. */
+/* Checks first that the broker answers at all: the library's calls wait longer than a person wants to. */
 static int check_broker(const struct ctl_options *options)
 {
     struct request ping = {.kind = REQUEST_PING};

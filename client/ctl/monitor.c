@@ -152,7 +152,7 @@ static int greet(struct monitor *monitor)
     return call(monitor, &hello, &reply);
 }
 
-/* A socket of this kind never is "in progress": it connects at once, or the broker's backlog is full. */
+/* A Unix socket connects immediately, or the broker's backlog is full; it is never in progress. */
 static int connect_socket(const struct monitor *monitor)
 {
     enum { PAUSE_MS = 10 };

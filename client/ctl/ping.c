@@ -56,7 +56,7 @@ static const char *microseconds_to_text(double microseconds, char *text)
     return count_to_text((uint64_t)(microseconds + 0.5), "microsecond", text);
 }
 
-/* `times` are in the order of asking; sorts them for the figures, once the array has been made of them. */
+/* Prints the times in order, then sorts them for the median. */
 static int report(const struct ctl_options *options, double *times, size_t count)
 {
     json_t *array = options->json ? json_array() : NULL;

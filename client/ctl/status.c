@@ -153,7 +153,7 @@ static void print_stuck(const struct status_reply *status)
     }
 }
 
-/* What an administrator must not overlook comes first: also whose process it is that holds memory back. */
+/* Alarms come first, so that an administrator can't overlook them. */
 static void print_alarms(const struct status_reply *status)
 {
     if (*status->configuration_error) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Text for terminals. The daemon refuses control characters in names; a page on a terminal does not rely on it. */
+/* Text for terminals. The daemon refuses control characters in names; this file does not rely on that. */
 #include "client/ctl/text.h"
 
 #include <string.h>

@@ -4,6 +4,6 @@
 
 #include <stdio.h>
 
-/* Writes the text with a question mark for whatever the locale cannot print: a control character could move the
- * cursor or worse. */
+/* Writes the text, with a question mark for each character that the locale can't print: control characters could
+ * change the terminal. */
 void text_print(FILE *file, const char *text);

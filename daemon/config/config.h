@@ -13,12 +13,12 @@
 #include "daemon/config/value.h"
 #include "daemon/core/input.h"
 
-/* What control pages may take; a user's first few are never refused for what others have. */
+/* Limits on control pages. A user's first few are granted whatever other users have. */
 struct control_bounds {
     uint64_t bytes_max, user_bytes_max;
 };
 
-/* What one client, or one user, may demand of the daemon itself. */
+/* Limits on what a client or a user may demand of the daemon itself. */
 struct client_bounds {
     uint32_t handshake_ms;          /* from connecting to the hello */
     uint32_t connections_max;       /* of a user, at once */
@@ -37,9 +37,9 @@ struct config {
     mode_t socket_mode;
     struct group_choice socket_group;         /* gid (gid_t)-1: leave it */
     char *sources;                            /* the files that were read; NULL: none */
-    char *doubts;                             /* what they say and can't have meant, a line each; NULL: nothing */
-    bool socket_said[CONFIG_SOCKET_SETTINGS]; /* which of the three are in the files: socket, its mode, its group */
-    /* what the core goes by: of [limits], [leases], [queue], [pool], [pressure] and [clients] */
+    char *doubts;                             /* settings that are probably a mistake, a line each; NULL: none */
+    bool socket_said[CONFIG_SOCKET_SETTINGS]; /* whether the files set the socket, its mode, its group */
+    /* what the core uses of [limits], [leases], [queue], [pool], [pressure] and [clients] */
     struct broker_settings broker; /* without the policy */
     uint64_t heap_bytes;           /* LIMIT_OFF if switched off */
     /* [mapped] */
@@ -50,7 +50,7 @@ struct config {
     uint32_t pressure_some, pressure_full; /* per cent of the time that processes wait for memory */
     struct client_bounds clients;
     struct policy policy; /* [access], [user ...], [group ...] and [class ...], in the order in which they first came */
-    uint64_t host_total_bytes; /* what the defaults and percentages were taken of: memory of machine or cgroup */
+    uint64_t host_total_bytes; /* what percentages refer to: the memory of the machine or its cgroup */
 };
 
 struct config_options {
@@ -61,17 +61,17 @@ struct config_options {
 };
 
 /*
- * Loads the configuration, creating the spill directory (mode 0700) where it is absent, unless look_only: the default
- * of max_mapped_bytes is half of what its file system has free. Returns 0 and sets *ret (caller frees with
+ * Loads the configuration. Creates the spill directory (mode 0700) if it does not exist, unless look_only: the default
+ * of max_mapped_bytes is half of the free space of its file system. Returns 0 and sets *ret (caller frees with
  * config_free()), or negative errno and sets *ret_error to a sentence that names file, line and key
  * (caller frees).
  */
 int config_load(const struct config_options *options, struct config **ret, char **ret_error);
 
-/* What of it the broker's core goes by; borrows the policy. */
+/* The settings of the broker's core; they borrow the policy. */
 struct broker_settings config_broker_settings(const struct config *config);
 
-/* Takes what can change at run time from another configuration, which is freed. */
+/* Takes every setting that a reload changes from another configuration, and frees that one. */
 void config_adopt(struct config *config, struct config *loaded);
 
 /* Takes NULL; returns NULL. */

@@ -7,5 +7,5 @@
 /* Makes the directory, mode 0700, and those above it. 0 and what statvfs() says, or negative errno. */
 int directory_make(char *path, struct statvfs *ret);
 
-/* The same without making anything: the nearest directory that exists must be one to write to. */
+/* Makes nothing: checks that the nearest directory that exists can be written to. */
 int directory_look(const char *path, struct statvfs *ret);

@@ -7,7 +7,7 @@
 #include "daemon/config/quotas.h"
 #include "proto/base/size.h"
 
-/* ---- settings that contradict one another; only what the files say counts, defaults follow from it ---- */
+/* ---- settings that contradict each other; only settings from files are compared ---- */
 
 struct pair {
     enum setting_id part, whole;

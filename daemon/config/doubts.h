@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a configuration says and can't mean: limits that never count, classes that nobody is in. */
+/* Settings that are valid but probably a mistake: limits without effect, classes without members. */
 #pragma once
 
 #include "daemon/config/draft.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A configuration in the making: its values so far, where each was said, and the first error. Freed as a whole when the
+ * A configuration in the making: its values so far, where each was set, and the first error. Freed as a whole when the
  * configuration is complete.
  */
 #pragma once

@@ -8,10 +8,10 @@
 
 #include "daemon/core/access.h"
 
-/* A decimal number of at most `most`, and nothing else. */
+/* Reads a decimal number of at most `most`. False: the text is anything else. */
 bool number_from_text(const char *text, uint32_t most, uint32_t *ret);
 
-/* False: there is none of that name, and it is no number. */
+/* False: no user or group has that name, and it is not a number. */
 bool user_from_text(const char *text, uint32_t *ret);
 bool group_from_text(const char *text, uint32_t *ret);
 
@@ -20,6 +20,7 @@ const char *user_name(uint32_t uid, char *text, size_t size);
 
 enum { IDS_WRONG_BYTES = 160 };
 
-/* Names or numbers, between spaces or commas. Returns what is wrong, or NULL; wrong[IDS_WRONG_BYTES] may hold it. */
+/* Reads names or numbers, separated by spaces or commas. Returns what is wrong, or NULL; wrong[IDS_WRONG_BYTES] may
+ * hold it. */
 const char *users_from_text(const char *text, struct access_list *ret, char *wrong);
 const char *groups_from_text(const char *text, struct access_list *ret, char *wrong);

@@ -61,7 +61,7 @@ static int name_rule(struct config_draft *draft, const struct config_place *plac
     return 0;
 }
 
-/* Two names of one user or group: only one of the two would ever count. False after an error. */
+/* If a user or group had two sections under two names, only one would apply. False after an error. */
 static bool is_only_section(struct config_draft *draft, const struct config_place *place,
                             const struct policy_rule *rule)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sections [user NAME], [group NAME] and [class NAME]: their keys, and what they promise together. A section may
- * come again; a drop-in's values win.
+ * The sections [user NAME], [group NAME] and [class NAME]. A section may appear again; the
+ * values of a drop-in win.
  */
 #pragma once
 

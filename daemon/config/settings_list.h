@@ -46,7 +46,7 @@ SETTING(RECONNECT_GRACE, leases, reconnect_grace, DURATION, RANGE(1, INT32_MAX),
 SETTING(LEARNED_FILE, leases, learned_sizes, PATH, ANY, learned_file, RESTART,
         OTHERWISE("/var/lib/membroker/learned-sizes"), "file that keeps the sizes that workspaces learned")
 
-/* the queue is looked at as a whole, and that must stay short: hence 4096 */
+/* at most 4096: the broker examines the whole queue at once */
 SETTING(MAX_WAITING, queue, max_waiting, NUMBER, RANGE(1, 4096), broker.queue.waiting_max, RELOAD, DEFAULT("1024"),
         "requests that may wait at once")
 SETTING(MAX_WAITING_PER_USER, queue, max_waiting_per_user, NUMBER, RANGE(1, 4096), broker.queue.waiting_per_user_max,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The types of configuration values. A type reads a value from a file's text, prints it so that it can be read back,
- * and compares two of them. Who uses a value knows its C type; who stores it needs the type alone.
+ * and compares two of them. Code that uses a value knows its C type; code that stores it needs only the type.
  */
 #pragma once
 

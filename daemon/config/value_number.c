@@ -37,7 +37,7 @@ static const char *parse_byte_limit(struct value_reading *reading, const char *t
     return parse_bytes(reading, text, value);
 }
 
-/* Of what is kept ready or reserved, 0 is none, as everybody would read it. */
+/* For an amount that is kept ready or reserved, 0 means none, not unlimited. */
 static const char *parse_amount(struct value_reading *reading, const char *text, void *value)
 {
     uint64_t *bytes = value;
@@ -130,7 +130,7 @@ static void print_number(const struct value_type *type, const void *value, FILE 
 const struct value_type value_type_NUMBER = {
     .name = "number", .bytes = sizeof(value_NUMBER), .has_range = true, .parse = parse_number, .print = print_number};
 
-/* As for sizes, 0 switches the limit off. */
+/* 0 means no limit, as it does for sizes. */
 static const char *parse_count_limit(struct value_reading *reading, const char *text, void *value)
 {
     uint64_t *limit = value;
