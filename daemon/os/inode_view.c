@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 enum { BLOCK_BYTES = 512 /* of st_blocks */, OVERHEAD_BYTES = 65536, OVERHEAD_SHARE = 256 };
 
@@ -45,4 +46,14 @@ int inode_look(int fd, struct inode_view *ret)
                                .allocated = allocated,
                                .goes_beyond = has_blocks_beyond(fd, &status, allocated)};
     return 0;
+}
+
+int inode_empty(int fd, struct inode_view *ret)
+{
+    int result;
+    (void)inode_look(fd, ret);
+    do {
+        result = ftruncate(fd, 0) < 0 ? -errno : 0;
+    } while (result == -EINTR);
+    return result;
 }

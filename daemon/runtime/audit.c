@@ -121,7 +121,7 @@ static void finish(struct audit *audit)
 static void scan_work(uv_work_t *work)
 {
     struct audit *audit = work->data;
-    audit_scan_list(&audit->scan, audit->server->config);
+    audit_scan_list(&audit->scan, &audit->server->workers.workshop);
     fault_pause_audit();
 }
 
@@ -174,10 +174,10 @@ static void scan_again(uv_timer_t *timer)
 static void count(struct audit *audit, const struct segment_view *segment, uint64_t kernel_bytes, uint64_t resident)
 {
     struct audit_reply *report = &audit->report;
-    bool ram = segment->location == LOCATION_RAM;
-    *(ram ? &report->ledger_physical_bytes : &report->ledger_mapped_bytes) += segment->bytes;
-    *(ram ? &report->kernel_physical_bytes : &report->kernel_mapped_bytes) += kernel_bytes;
-    report->resident_physical_bytes += ram ? resident : 0;
+    bool is_memory = location_is_memory(segment->location);
+    *(is_memory ? &report->ledger_physical_bytes : &report->ledger_mapped_bytes) += segment->bytes;
+    *(is_memory ? &report->kernel_physical_bytes : &report->kernel_mapped_bytes) += kernel_bytes;
+    report->resident_physical_bytes += is_memory ? resident : 0;
     report->segments++;
 }
 
@@ -238,7 +238,7 @@ static void check_sums(struct audit *audit)
     uint64_t physical = 0, mapped = 0, ledger_physical, ledger_mapped;
     struct segment_view segment = {0};
     while (broker_next_segment(audit->server->broker, segment.id, &segment)) {
-        *(segment.location == LOCATION_RAM ? &physical : &mapped) += segment.bytes;
+        *(location_is_memory(segment.location) ? &physical : &mapped) += segment.bytes;
     }
     broker_ledger_totals(audit->server->broker, &ledger_physical, &ledger_mapped);
     if (physical != ledger_physical || mapped != ledger_mapped) {

@@ -9,7 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/os/memfd.h"
 #include "daemon/runtime/server.h"
+#include "daemon/worker/backend.h"
 
 enum { SCANS = 20, BLOCK = 512 };
 
@@ -30,16 +32,13 @@ static int keep(struct audit_scan *scan, const struct found_descriptor *found)
     return 0;
 }
 
-static bool lies_in(const char *target, const char *directory)
+static bool is_segment_link(const struct workshop *workshop, const char *target)
 {
-    size_t length = directory ? strlen(directory) : 0;
-    return length && strncmp(target, directory, length) == 0 && target[length] == '/';
-}
-
-static bool is_segment_link(const struct config *config, const char *target)
-{
-    return strcmp(target, MEMFD_SEGMENT_LINK) == 0 || lies_in(target, config->spill_directory) ||
-           lies_in(target, config->files_directory);
+    bool is_segment = false;
+    for (enum backend_kind kind = 0; kind < BACKENDS && !is_segment; kind++) {
+        is_segment = backend_get(kind)->is_target(workshop, target);
+    }
+    return is_segment;
 }
 
 /* What the kernel knows without asking anybody: it takes no lock of the inode, and sends nothing to a file server. */
@@ -57,7 +56,7 @@ static int look(struct audit_scan *scan, int directory, const char *name, bool i
     return keep(scan, &found);
 }
 
-static int list_entry(struct audit_scan *scan, const struct config *config, int directory, const char *name)
+static int list_entry(struct audit_scan *scan, const struct workshop *workshop, int directory, const char *name)
 {
     char target[512];
     ssize_t length = readlinkat(directory, name, target, sizeof target - 1);
@@ -66,17 +65,17 @@ static int list_entry(struct audit_scan *scan, const struct config *config, int 
     }
     target[length] = '\0';
     bool is_control = strcmp(target, MEMFD_CONTROL_LINK) == 0;
-    return is_control || is_segment_link(config, target) ? look(scan, directory, name, is_control) : 0;
+    return is_control || is_segment_link(workshop, target) ? look(scan, directory, name, is_control) : 0;
 }
 
-void audit_scan_list(struct audit_scan *scan, const struct config *config)
+void audit_scan_list(struct audit_scan *scan, const struct workshop *workshop)
 {
     DIR *directory = opendir("/proc/self/fd");
     const struct dirent *entry;
     scan->found_count = 0;
     scan->error = directory ? 0 : -errno;
     while (directory && scan->error == 0 && (entry = readdir(directory))) {
-        scan->error = list_entry(scan, config, dirfd(directory), entry->d_name);
+        scan->error = list_entry(scan, workshop, dirfd(directory), entry->d_name);
     }
     if (directory) {
         (void)closedir(directory);

@@ -12,9 +12,8 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-#include "daemon/config/config.h"
-
 struct server;
+struct workshop;
 
 struct found_descriptor {
     int fd;
@@ -34,7 +33,7 @@ struct audit_scan {
 };
 
 /* Lists the descriptors. On the thread pool. */
-void audit_scan_list(struct audit_scan *scan, const struct config *config);
+void audit_scan_list(struct audit_scan *scan, const struct workshop *workshop);
 
 /* Looks at the newest list, on the loop. True: that settles it; else another list is wanted, a little later. */
 bool audit_scan_judge(struct audit_scan *scan, const struct server *server);

@@ -58,7 +58,7 @@ static void on_timer(uv_timer_t *timer)
         return;
     }
     for (int i = 0; i < ASKED_AT_ONCE && (memory = control_store_borrow(&server->control_store)); i++) {
-        if (memory->is_counted && !workers_are_held_up(&server->workers, memory->owner->uid, JOB_ASK_SOLE)) {
+        if (memory->is_counted && !workers_are_held_up(&server->workers, memory->owner->uid, false)) {
             ask(server, memory);
         } else {
             control_store_put_back(&server->control_store, memory);

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "daemon/os/memfd.h"
 #include "proto/base/size.h"
 
 /* Of a user, whatever all have: nobody shuts others out by taking everything. */

@@ -33,7 +33,7 @@ static void complain(const char *what, uint64_t id, int error)
 
 /* Takes a record and stores the descriptor under its name; the record is still to be filled. TABLE_NONE: it can't be.
  */
-static uint32_t store(struct server *server, enum fdstore_kind kind, int fd, const char *what, uint64_t id)
+static uint32_t store(struct server *server, char kind, int fd, const char *what, uint64_t id)
 {
     char name[KEEPER_NAME_BYTES];
     uint32_t record = TABLE_NONE;
@@ -90,7 +90,7 @@ void fdstore_keep_segment(struct segment_file *file)
     struct kept_segment kept;
     if (fdstore_is_active(&server->fdstore) && file->record == TABLE_NONE &&
         broker_keep_segment(server->broker, segment_id(file), &kept)) {
-        file->record = store(server, fdstore_kind(file), file->fd, "segment", segment_id(file));
+        file->record = store(server, segment_backend(file)->kept_as, file->fd, "segment", segment_id(file));
         if (file->record != TABLE_NONE) {
             table_keep_segment(&server->fdstore.table, file->record, &kept);
         }
@@ -127,7 +127,7 @@ void fdstore_forget_segment(struct segment_file *file)
         fault_point();
         table_forget(&file->server->fdstore.table, file->record);
         fault_point();
-        service_manager_forget(fdstore_name(fdstore_kind(file), file->record, name));
+        service_manager_forget(fdstore_name(segment_backend(file)->kept_as, file->record, name));
         file->record = TABLE_NONE;
     }
 }

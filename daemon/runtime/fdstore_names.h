@@ -13,21 +13,18 @@
 #include "daemon/runtime/segments.h"
 #include "proto/control_page.h"
 
-enum fdstore_kind {
-    KEEPER_CONTROL = 'c', /* a session's first control page; the others are 'A' and on */
-    KEEPER_SEGMENT = 's', /* a memfd or a nameless file: truncated when it is nobody's */
-    KEEPER_FILE = 'f',    /* a program's own file: only closed */
-};
+/* Of a session's first control page; the others are 'A' and on. Segments have the letters of their backends. */
+enum { KEEPER_CONTROL = 'c' };
 
 #define KEEPER_TABLE "membroker-table"
 
 enum { KEEPER_NAME_BYTES = 8, KEEPER_RECORDS_MAX = 25000 };
 
-static inline const char *fdstore_name(enum fdstore_kind kind, uint32_t record, char *name)
+static inline const char *fdstore_name(char kind, uint32_t record, char *name)
 {
     static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     char *at = name;
-    *at++ = (char)kind;
+    *at++ = kind;
     do {
         *at++ = digits[record % 62];
         record /= 62;
@@ -40,7 +37,8 @@ static inline const char *fdstore_name(enum fdstore_kind kind, uint32_t record, 
 static inline bool fdstore_is_name(const char *name)
 {
     size_t length = strlen(name);
-    bool is_ours = length >= 2 && length < KEEPER_NAME_BYTES && strchr("csfABCDEF", name[0]);
+    bool is_ours =
+        length >= 2 && length < KEEPER_NAME_BYTES && (strchr("cABCDEF", name[0]) || backend_kept_as(name[0]));
     for (size_t i = 1; is_ours && i < length; i++) {
         is_ours = isalnum((unsigned char)name[i]);
     }
@@ -49,12 +47,7 @@ static inline bool fdstore_is_name(const char *name)
 
 _Static_assert(CONTROL_PAGES_MAX == 7, "each place has its letter");
 
-static inline enum fdstore_kind fdstore_control_kind(unsigned place)
+static inline char fdstore_control_kind(unsigned place)
 {
-    return place == 0 ? KEEPER_CONTROL : (enum fdstore_kind)('A' + (int)place - 1);
-}
-
-static inline enum fdstore_kind fdstore_kind(const struct segment_file *file)
-{
-    return segment_name(file)[0] ? KEEPER_FILE : KEEPER_SEGMENT;
+    return place == 0 ? (char)KEEPER_CONTROL : (char)('A' + (int)place - 1);
 }

@@ -30,7 +30,7 @@ bool segment_look_begin(struct server *server, const struct segment_view *segmen
                         void *argument)
 {
     const struct segment_file *file = segment->handle;
-    bool is_held_up = workers_are_held_up(&server->workers, file->work.user, JOB_LOOK);
+    bool is_held_up = workers_are_held_up(&server->workers, file->work.user, false);
     struct segment_look *look = is_held_up ? NULL : calloc(1, sizeof *look);
     if (!look) {
         return false;

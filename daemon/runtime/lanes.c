@@ -15,14 +15,9 @@ static int compare_keys(const struct lane *a, const struct lane *b)
 
 TREE_GENERATE(lane_tree, lane, by_key, compare_keys)
 
-static bool goes_through_directory(enum job_kind kind)
+static uint64_t key_of(uint32_t user, bool in_directory)
 {
-    return kind == JOB_MEASURE || kind == JOB_MAKE_NAMED;
-}
-
-static uint64_t key_of(uint32_t user, enum job_kind kind)
-{
-    return (uint64_t)user << 1 | goes_through_directory(kind);
+    return (uint64_t)user << 1 | in_directory;
 }
 
 void lanes_init(struct lanes *lanes)
@@ -50,11 +45,11 @@ static struct lane *find(struct lanes *lanes, uint64_t wanted)
 
 static struct lane *find_or_make(struct lanes *lanes, const struct work *work)
 {
-    uint64_t key = key_of(work->user, work->job.kind);
+    uint64_t key = key_of(work->user, job_needs_directory(&work->job));
     struct lane *lane = find(lanes, key);
     if (!lane && (lane = calloc(1, sizeof *lane))) {
         lane->key = key;
-        lane->is_directory = goes_through_directory(work->job.kind);
+        lane->is_directory = job_needs_directory(&work->job);
         TAILQ_INIT(&lane->queued);
         RB_INSERT(lane_tree, &lanes->lanes, lane);
     }
@@ -121,7 +116,7 @@ struct lane *lanes_next(struct lanes *lanes)
 
 static bool is_small(const struct work *work)
 {
-    return !job_makes(work->job.kind) && work->job.kind != JOB_MEASURE && work->job.kind != JOB_TIDY &&
+    return work->job.kind != JOB_MAKE && work->job.kind != JOB_MEASURE && work->job.kind != JOB_TIDY &&
            (work->job.kind == JOB_LOOK || work->job.bytes <= SMALL_BYTES);
 }
 
@@ -197,11 +192,11 @@ void lane_end(struct lanes *lanes, struct lane *lane, bool was_slow)
     free_if_idle(lanes, lane);
 }
 
-bool lanes_is_held_up(struct lanes *lanes, uint32_t user, enum job_kind kind)
+bool lanes_is_held_up(struct lanes *lanes, uint32_t user, bool in_directory)
 {
-    const struct lane *lane = find(lanes, key_of(user, kind));
+    const struct lane *lane = find(lanes, key_of(user, in_directory));
     if (!lane) {
-        return goes_through_directory(kind) && lanes->slow_in_directory >= SLOW_WORKERS_IN_DIRECTORY;
+        return in_directory && lanes->slow_in_directory >= SLOW_WORKERS_IN_DIRECTORY;
     }
     return is_held_up(lanes, lane) || lane->count >= QUEUED_MANY;
 }

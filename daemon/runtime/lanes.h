@@ -79,5 +79,6 @@ void lane_begin(struct lane *lane);
 void lane_slow(struct lanes *lanes, struct lane *lane);
 void lane_end(struct lanes *lanes, struct lane *lane, bool was_slow);
 
-/* Whether the user's next work of this kind would wait for slow work, or behind very much. */
-bool lanes_is_held_up(struct lanes *lanes, uint32_t user, enum job_kind kind);
+/* Whether the user's next work, in the directory of named files or not, would wait for slow work, or behind very much.
+ */
+bool lanes_is_held_up(struct lanes *lanes, uint32_t user, bool in_directory);

@@ -9,6 +9,7 @@
 #include "daemon/runtime/peer.h"
 #include "daemon/runtime/server.h"
 #include "daemon/runtime/workers.h"
+#include "daemon/worker/backend.h"
 #include "proto/base/container.h"
 
 struct named_request {
@@ -39,7 +40,7 @@ static void on_measured(struct server *server, struct work *work, const struct j
 int named_request_begin(struct connection *connection, const struct request *request, named_request_ready *ready)
 {
     const struct peer *peer = connection_peer(connection);
-    if (workers_are_held_up(&peer->server->workers, identity_charged(&peer->identity), JOB_MEASURE)) {
+    if (workers_are_held_up(&peer->server->workers, identity_charged(&peer->identity), true)) {
         return -EBUSY;
     }
     struct named_request *named = calloc(1, sizeof *named);
@@ -50,6 +51,7 @@ int named_request_begin(struct connection *connection, const struct request *req
     named->request = *request;
     named->ready = ready;
     named->work.job.kind = JOB_MEASURE;
+    named->work.job.backend = BACKEND_NAMED;
     named->work.job.uid = peer->identity.uid;
     named->work.job.gid = peer->identity.gid;
     memcpy(named->work.job.file, request->acquire.file, sizeof named->work.job.file);

@@ -27,13 +27,13 @@ static bool is_passing(int result)
     return result < 0 && result != -EPROTO && result != -ENOENT && result != -EEXIST && result != -EINVAL;
 }
 
-static int take(struct restoring *restoring, enum fdstore_kind kind, uint32_t record)
+static int take(struct restoring *restoring, char kind, uint32_t record)
 {
     char name[KEEPER_NAME_BYTES];
     return handed_take(restoring->handed, fdstore_name(kind, record, name));
 }
 
-static void forget(enum fdstore_kind kind, uint32_t record)
+static void forget(char kind, uint32_t record)
 {
     char name[KEEPER_NAME_BYTES];
     service_manager_forget(fdstore_name(kind, record, name));
@@ -136,6 +136,13 @@ static struct peer *peer_of(const struct server *server, uint64_t session)
     return broker_peer_of(server->broker, session);
 }
 
+/* The letter under which its descriptor is kept; of a damaged record, any. */
+static char letter_of(const struct kept_segment *kept)
+{
+    enum location location = location_holds_bytes(kept->location) ? kept->location : LOCATION_FIRST;
+    return backend_get(backend_of(location, kept->file[0]))->kept_as;
+}
+
 /* Whose lane a segment belongs in; the daemon's own if its session is gone. */
 static uint32_t user_of(const struct server *server, const struct kept_segment *kept)
 {
@@ -183,24 +190,22 @@ static bool free_segment(struct server *server, const struct kept_segment *kept,
 
 static void drop_segment(struct restoring *restoring, const struct kept_segment *kept, uint32_t record, int fd)
 {
-    bool is_file = kept->file[0];
+    char letter = letter_of(kept);
     restoring->dropped++;
     if (free_segment(restoring->server, kept, record, fd)) {
         return;
     }
-    if (fd >= 0 && !is_file) {
-        segment_free_unexplained(restoring->server, fd);
-    } else if (fd >= 0) {
-        segment_close_descriptor(restoring->server, getuid(), fd);
+    if (fd >= 0) {
+        segment_end_unexplained(restoring->server, letter, fd);
     }
     table_forget(&restoring->server->fdstore.table, record);
-    forget(is_file ? KEEPER_FILE : KEEPER_SEGMENT, record);
+    forget(letter, record);
 }
 
 static void restore_segment(struct restoring *restoring, const struct kept_segment *kept, uint32_t record)
 {
     struct server *server = restoring->server;
-    int fd = take(restoring, kept->file[0] ? KEEPER_FILE : KEEPER_SEGMENT, record);
+    int fd = take(restoring, letter_of(kept), record);
     struct segment_file *file = NULL;
     int result = check_segment(server, kept, fd);
     if (result == 0) {
@@ -263,7 +268,7 @@ static bool free_unexplained(struct server *server, int fd)
     }
     const struct kept_segment kept = {.id = broker_keep_numbers(server->broker).segment + 1,
                                       .bytes = (uint64_t)seen.st_size,
-                                      .location = LOCATION_RAM};
+                                      .location = LOCATION_FIRST}; /* the record that says it is gone */
     return free_segment(server, &kept, TABLE_NONE, fd);
 }
 
@@ -275,13 +280,11 @@ static void close_unexplained(struct restoring *restoring)
         if (handed->fd < 0 || !fdstore_is_name(handed->name)) {
             continue;
         }
-        if (handed->name[0] == KEEPER_SEGMENT) {
-            int fd = fd_steal(&handed->fd);
-            if (!free_unexplained(restoring->server, fd)) {
-                segment_free_unexplained(restoring->server, fd);
-            }
-        } else {
-            segment_close_descriptor(restoring->server, getuid(), fd_steal(&handed->fd));
+        char letter = handed->name[0];
+        const struct backend *backend = backend_kept_as(letter);
+        int fd = fd_steal(&handed->fd);
+        if (!backend || backend->is_programs || !free_unexplained(restoring->server, fd)) {
+            segment_end_unexplained(restoring->server, letter, fd);
         }
         service_manager_forget(handed->name);
         restoring->dropped++;

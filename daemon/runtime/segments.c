@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "daemon/os/fault.h"
+#include "daemon/os/memfd.h"
 #include "daemon/runtime/server.h"
 #include "daemon/runtime/tampering.h"
 #include "proto/base/cleanup.h"
@@ -148,13 +149,6 @@ static void take_made(struct segment_file *file, int fd)
     file->result.error = fd < 0 ? fd : 0;
 }
 
-static const char *directory_of(const struct server *server, enum job_kind kind)
-{
-    return kind == JOB_MAKE_SPILL   ? server->config->spill_directory
-           : kind == JOB_MAKE_NAMED ? server->config->files_directory
-                                    : NULL;
-}
-
 static void make_done(struct server *server, struct work *work, const struct job_result *result, int fd)
 {
     struct segment_file *file = owner_of(work);
@@ -164,37 +158,28 @@ static void make_done(struct server *server, struct work *work, const struct job
     if (result->is_least) {
         file->bytes = work->job.size = work->job.least_bytes;
     }
-    file->result.directory = directory_of(server, work->job.kind);
+    file->result.directory = segment_backend(file)->directory(&server->workers.workshop);
     /* the worker had one, and here it could not be received */
     take_made(file, fd >= 0 ? fd : result->error < 0 ? result->error : -EMFILE);
     report_made(file);
 }
 
-static void describe_ram(struct job *job, const struct server *server, const struct segment_options *options)
-{
-    job->kind = JOB_MAKE_RAM;
-    job->ram = (struct memfd_options){
-        .huge_pages = options->huge_pages != HUGE_PAGES_NEVER,
-        .numa_node = options->numa_node,
-        .interleave = options->interleave,
-        .prefault = options->prefault,
-    };
-    job->may_take_least = options->huge_pages == HUGE_PAGES_TRY;
-    job->has_transparent_huge_pages = server->segments.has_transparent_huge_pages;
-}
-
 static void describe(struct segment_file *file, const struct effect_make *make)
 {
     struct job *job = &file->work.job;
+    job->kind = JOB_MAKE;
+    job->backend = backend_of(make->location, make->file);
     job->segment = make->segment;
     job->bytes = make->bytes;
     job->least_bytes = make->least_bytes;
     job->size = make->file ? make->file_bytes : make->bytes;
-    if (make->location == LOCATION_RAM) {
-        describe_ram(job, file->server, &make->options);
-    } else {
-        job->kind = make->file ? JOB_MAKE_NAMED : JOB_MAKE_SPILL;
-    }
+    job->pages = (struct job_pages){
+        .huge_pages = make->options.huge_pages,
+        .numa_node = make->options.numa_node,
+        .interleave = make->options.interleave,
+        .prefault = make->options.prefault,
+    };
+    job->has_transparent_huge_pages = file->server->segments.has_transparent_huge_pages;
     if (make->file) {
         (void)stpncpy(job->file, make->file, sizeof job->file - 1);
         job->uid = make->identity.uid;
@@ -202,10 +187,12 @@ static void describe(struct segment_file *file, const struct effect_make *make)
     }
 }
 
-/* A few microseconds, for an inode that nobody else knows. */
-static bool is_made_at_once(const struct job *job)
+/* Nobody else knows the inode yet. */
+static void make_at_once(struct segment_file *file)
 {
-    return job->kind == JOB_MAKE_RAM && !job->ram.prefault && !job->ram.huge_pages;
+    struct job_result result = {0};
+    take_made(file, segment_backend(file)->make(&file->server->workers.workshop, &file->work.job, &result));
+    report_made(file);
 }
 
 void segment_make(struct server *server, const struct effect_make *make)
@@ -223,9 +210,8 @@ void segment_make(struct server *server, const struct effect_make *make)
     if (is_emergency(file)) {
         file->result.error = -ENOMEM;
         report_made(file);
-    } else if (is_made_at_once(&file->work.job)) {
-        take_made(file, memfd_segment(file->bytes, &file->work.job.ram));
-        report_made(file);
+    } else if (segment_backend(file)->is_quick(&file->work.job)) {
+        make_at_once(file);
     } else {
         host_view_begin_filling(&server->host_view, location_is_memory(file->location) ? file->work.job.bytes : 0);
         workers_do(server, &file->work);
@@ -251,7 +237,8 @@ struct segment_file *segment_adopt(struct server *server, const struct kept_segm
     file->bytes = kept->bytes;
     file->work.user = user;
     file->work.job.segment = kept->id;
-    file->work.job.size = kept->file[0] ? kept->file_bytes : kept->bytes;
+    file->work.job.backend = backend_of(kept->location, kept->file[0]);
+    file->work.job.size = segment_backend(file)->adopt(kept->bytes, kept->file_bytes);
     memcpy(file->work.job.file, kept->file, sizeof file->work.job.file);
     file->fd = fd;
     file->record = TABLE_NONE;
@@ -284,7 +271,7 @@ static void free_done(struct server *server, struct work *work, const struct job
     fault_point();
     tampering_log_freed(file, &result->view);
     fault_leak(file->fd);
-    if (file->location == LOCATION_RAM) {
+    if (segment_backend(file)->is_closed_at_once) {
         file->fd = fd_close(file->fd);
     } else {
         segment_close_descriptor(server, work->user, fd_steal(&file->fd));
@@ -297,7 +284,7 @@ void segment_free(struct server *server, const struct effect_free *to_free)
 {
     struct segment_file *file = to_free->handle;
     fault_point();
-    file->work.job.kind = segment_name(file)[0] ? JOB_LET_GO : JOB_FREE;
+    file->work.job.kind = JOB_FREE;
     file->work.job.bytes = file->bytes;
     file->work.fd = file->fd;
     file->work.done = free_done;
@@ -347,9 +334,10 @@ void segment_close_descriptor(struct server *server, uint32_t user, int fd)
     do_with_descriptor(server, JOB_CLOSE, user, fd);
 }
 
-void segment_free_unexplained(struct server *server, int fd)
+void segment_end_unexplained(struct server *server, char kept_as, int fd)
 {
-    do_with_descriptor(server, JOB_FREE, getuid(), fd);
+    const struct backend *backend = backend_kept_as(kept_as);
+    do_with_descriptor(server, backend && !backend->is_programs ? JOB_FREE : JOB_CLOSE, getuid(), fd);
 }
 
 void segments_tidy(struct server *server)

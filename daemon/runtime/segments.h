@@ -8,6 +8,7 @@
 
 #include "daemon/core/restore.h"
 #include "daemon/runtime/lanes.h"
+#include "daemon/worker/backend.h"
 
 /* What the core holds as a segment's handle. */
 struct segment_file {
@@ -28,10 +29,9 @@ static inline uint64_t segment_id(const struct segment_file *file)
     return file->work.job.segment;
 }
 
-/* The file that a program named; "": none. */
-static inline const char *segment_name(const struct segment_file *file)
+static inline const struct backend *segment_backend(const struct segment_file *file)
 {
-    return file->work.job.file;
+    return backend_get((enum backend_kind)file->work.job.backend);
 }
 
 /* The exact length: at most `bytes`, which are whole pages. */
@@ -76,8 +76,9 @@ void segments_close(struct segments *segments);
 struct segment_file *segment_adopt(struct server *server, const struct kept_segment *kept, int fd, uint32_t user);
 void segment_disown(struct segment_file *file);
 
-/* A descriptor of before a restart that no record explains: its memory is given back. Takes the descriptor. */
-void segment_free_unexplained(struct server *server, int fd);
+/* A descriptor that an earlier daemon kept under this letter, and no record explains: its memory is given back, unless
+ * it is a program's own. Takes the descriptor. */
+void segment_end_unexplained(struct server *server, char kept_as, int fd);
 
 /* Closes a descriptor of a segment, which may be the last one, in the user's lane. Takes the descriptor. */
 void segment_close_descriptor(struct server *server, uint32_t user, int fd);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "daemon/os/descriptor_limit.h"
+#include "daemon/os/memfd.h"
 #include "daemon/runtime/audit.h"
 #include "daemon/runtime/clock.h"
 #include "daemon/runtime/poll_table.h"
@@ -205,7 +206,9 @@ static int server_open(struct server *server)
 /* The workers are forked before anything else is opened: they are to inherit nothing. */
 static int begin(struct server *server, const struct config *config)
 {
-    struct workshop workshop = {.spill = {config->spill_directory, clock_monotonic()}, .files = {.fd = -EBADF}};
+    struct workshop workshop = {.spill = {config->spill_directory, clock_monotonic()},
+                                .files = {.fd = -EBADF},
+                                .files_path = config->files_directory};
     int result = config->files_directory ? named_directory_open(&workshop.files, config->files_directory) : 0;
     result = result < 0 ? result : workers_fork(&server->workers, &workshop);
     return result < 0 ? result : uv_loop_init(&server->loop);

@@ -5,10 +5,7 @@
 
 bool tampering_is_absent(const struct segment_file *file, const struct inode_view *view)
 {
-    if (view->size != segment_length(file)) {
-        return false;
-    }
-    return file->location == LOCATION_RAM || (view->allocated >= segment_length(file) && !view->goes_beyond);
+    return segment_backend(file)->is_intact(segment_length(file), view);
 }
 
 /* Logged once, and in a budget, since its borrower may do so again and again. */

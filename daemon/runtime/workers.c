@@ -248,7 +248,7 @@ static void give_up(struct worker *worker, int error)
     struct work_queue again = TAILQ_HEAD_INITIALIZER(again);
     struct work *work;
     while ((work = TAILQ_FIRST(&worker->doing))) {
-        if (error == -ECANCELED || !job_can_be_repeated(work->job.kind, work->is_again)) {
+        if (error == -ECANCELED || !job_can_be_repeated(&work->job, work->is_again)) {
             finish(worker, &failed, -EBADF);
             continue;
         }
@@ -314,17 +314,6 @@ static bool is_stuck(const struct worker *worker, uint64_t now)
     return now - worker->since > size_add_saturated(STUCK_NS, needed);
 }
 
-static const char *what_it_does(enum job_kind kind)
-{
-    static const char *const words[] = {
-        [JOB_MAKE_RAM] = "being made",   [JOB_MAKE_SPILL] = "being made",    [JOB_MAKE_NAMED] = "being opened",
-        [JOB_FREE] = "being freed",      [JOB_LET_GO] = "being let go",      [JOB_LOOK] = "being looked at",
-        [JOB_CLOSE] = "being closed",    [JOB_MEASURE] = "being measured",   [JOB_TIDY] = "being tidied",
-        [JOB_REOPEN] = "being reopened", [JOB_ASK_SOLE] = "being looked at",
-    };
-    return words[kind];
-}
-
 static const char *who_may_hold(const struct lane *lane)
 {
     return lane->is_directory
@@ -339,7 +328,7 @@ static void report_stuck(struct worker *worker, uint64_t now)
     worker->is_reported = true;
     if (log_allows(&about)) {
         log_line(LOG_LEVEL_WARNING, &about, "segment %llu of user %u has been %s for %llu s: %s",
-                 (unsigned long long)work->job.segment, work->user, what_it_does(work->job.kind),
+                 (unsigned long long)work->job.segment, work->user, job_words(&work->job),
                  (unsigned long long)((now - worker->since) / NANOSECONDS_PER_SECOND), who_may_hold(worker->lane));
     }
 }
@@ -379,7 +368,6 @@ struct stuck_work workers_stuck(const struct workers *workers)
             stuck.user = work->user;
             stuck.segment = work->job.segment;
             stuck.bytes = work->job.bytes;
-            stuck.kind = work->job.kind;
         }
     }
     return stuck;
@@ -390,9 +378,9 @@ bool workers_are_idle(const struct workers *workers)
     return !workers->lanes.queued && !workers->under_way;
 }
 
-bool workers_are_held_up(struct workers *workers, uint32_t user, enum job_kind kind)
+bool workers_are_held_up(struct workers *workers, uint32_t user, bool in_directory)
 {
-    return lanes_is_held_up(&workers->lanes, user, kind);
+    return lanes_is_held_up(&workers->lanes, user, in_directory);
 }
 
 /* ---- beginning and end ---- */

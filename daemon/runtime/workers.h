@@ -35,7 +35,6 @@ struct stuck_work {
     uint64_t segment; /* which it is about; 0: none */
     uint64_t bytes;
     uint64_t for_ns;
-    enum job_kind kind;
 };
 
 /*
@@ -54,8 +53,9 @@ void workers_do(struct server *server, struct work *work);
 /* Whether nothing is queued or under way; or nothing but what is stuck. */
 bool workers_are_idle(const struct workers *workers);
 
-/* Whether the user's next work of this kind would wait for slow work, or behind very much. */
-bool workers_are_held_up(struct workers *workers, uint32_t user, enum job_kind kind);
+/* Whether the user's next work, in the directory of named files or not, would wait for slow work, or behind very much.
+ */
+bool workers_are_held_up(struct workers *workers, uint32_t user, bool in_directory);
 
 struct stuck_work workers_stuck(const struct workers *workers);
 

@@ -2,15 +2,8 @@
 /* Doing a job: in a worker process, which may sleep in it for as long as somebody else likes. */
 #pragma once
 
-#include "daemon/os/named_file.h"
-#include "daemon/os/spill.h"
 #include "daemon/worker/job.h"
-
-/* Where files are made. */
-struct workshop {
-    struct spill spill;
-    struct named_directory files; /* in which programs may name files */
-};
+#include "daemon/worker/workshop.h"
 
 /* Does the job. `fd` came with it, and is closed; -EBADF: none did. Returns the descriptor that goes back, or -EBADF.
  */

@@ -103,7 +103,7 @@ static void finish(struct server *server, struct work *work)
 {
     struct job_result result = {.view = {.size = work->job.size, .allocated = UINT64_MAX}};
     int fd = -EBADF;
-    if (job_makes(work->job.kind)) {
+    if (work->job.kind == JOB_MAKE) {
         result.error = fate_error(FATE_MAKE, work->job.segment);
         fd = result.error ? -EBADF : some_descriptor();
     }
@@ -147,7 +147,7 @@ static void arm(void)
 
 int __wrap_workers_fork(struct workers *workers, const struct workshop *workshop)
 {
-    (void)workshop;
+    workers->workshop = *workshop;
     workers->nursery = -EBADF;
     made_at_once = 0;
     return 0;
@@ -162,7 +162,7 @@ int __wrap_workers_start(struct server *server)
 void __wrap_workers_do(struct server *server, struct work *work)
 {
     (void)server;
-    enum fate_job job = job_makes(work->job.kind) ? FATE_MAKE : FATE_FREE;
+    enum fate_job job = work->job.kind == JOB_MAKE ? FATE_MAKE : FATE_FREE;
     struct timed *timed = malloc(sizeof *timed);
     *timed = (struct timed){.due = virtual_time.now + fate_delay_ms(job, work->job.segment) * MS, .work = work};
     TAILQ_INSERT_TAIL(&jobs, timed, next);

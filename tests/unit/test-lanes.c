@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "daemon/runtime/lanes.h"
+#include "daemon/worker/backend.h"
 
 TestSuite(lanes);
 
@@ -14,6 +15,12 @@ static struct work works[MANY];
 static void add(struct lanes *lanes, struct work *work, uint32_t user, enum job_kind kind, uint64_t bytes)
 {
     *work = (struct work){.job = {.kind = kind, .bytes = bytes}, .user = user, .fd = -1};
+    lanes_add(lanes, work);
+}
+
+static void add_named(struct lanes *lanes, struct work *work, uint32_t user, enum job_kind kind)
+{
+    *work = (struct work){.job = {.kind = kind, .backend = BACKEND_NAMED, .bytes = SMALL}, .user = user, .fd = -1};
     lanes_add(lanes, work);
 }
 
@@ -70,7 +77,7 @@ Test(lanes, small_jobs_are_sent_together_and_a_large_one_alone)
     }
     add(&lanes, &works[200], 1, JOB_FREE, LARGE);
     add(&lanes, &works[201], 1, JOB_FREE, SMALL);
-    add(&lanes, &works[202], 1, JOB_MAKE_RAM, SMALL);
+    add(&lanes, &works[202], 1, JOB_MAKE, SMALL);
     static const size_t expected[] = {JOBS_PER_PACKET, 10, 1, 1, 1};
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
         struct lane *lane = take(&lanes, &queue);
@@ -116,12 +123,12 @@ Test(lanes, slow_work_of_a_user_delays_only_that_user)
         add(&lanes, &works[i], 1, JOB_FREE, LARGE);
     }
     for (int i = 0; i < SLOW_WORKERS_OF_ONE_USER; i++) {
-        cr_assert(!lanes_is_held_up(&lanes, 1, JOB_FREE));
+        cr_assert(!lanes_is_held_up(&lanes, 1, false));
         slow[i] = take(&lanes, &queue);
         cr_assert_not_null(slow[i]);
         lane_slow(&lanes, slow[i]);
     }
-    cr_expect(lanes_is_held_up(&lanes, 1, JOB_FREE));
+    cr_expect(lanes_is_held_up(&lanes, 1, false));
     cr_expect_null(lanes_next(&lanes), "four of its jobs are slow: the rest waits");
     add(&lanes, &works[10], 2, JOB_FREE, LARGE);
     struct lane *other = take(&lanes, &queue);
@@ -159,7 +166,7 @@ Test(lanes, excess_checks_are_not_queued)
     struct lanes lanes;
     lanes_init(&lanes);
     int queued = 0;
-    while (queued < MANY && !lanes_is_held_up(&lanes, 1, JOB_FREE)) {
+    while (queued < MANY && !lanes_is_held_up(&lanes, 1, false)) {
         add(&lanes, &works[queued++], 1, JOB_LOOK, 0);
     }
     cr_expect(queued > 1000 && queued < MANY, "%d", queued);
@@ -184,11 +191,11 @@ Test(lanes, two_users_leave_workers_for_others_named_files)
     struct lanes lanes;
     lanes_init(&lanes);
     for (unsigned i = 0; i < 40; i++) {
-        add(&lanes, &works[i], i % 2 + 1, JOB_MAKE_NAMED, SMALL);
+        add_named(&lanes, &works[i], i % 2 + 1, JOB_MAKE);
     }
     unsigned stuck = stick_all(&lanes);
     cr_expect(stuck >= 2 && stuck <= 4, "%u", stuck);
-    cr_expect_not(lanes_is_held_up(&lanes, 77, JOB_MAKE_NAMED));
+    cr_expect_not(lanes_is_held_up(&lanes, 77, true));
     lanes_deinit(&lanes);
 }
 
@@ -200,12 +207,12 @@ Test(lanes, named_files_that_wait_for_their_directory_delay_nothing_else)
     struct lane *lane;
     lanes_init(&lanes);
     for (unsigned i = 0; i < 80; i++) {
-        add(&lanes, &works[i], i % 40 + 1, i % 2 ? JOB_MEASURE : JOB_MAKE_NAMED, SMALL);
+        add_named(&lanes, &works[i], i % 40 + 1, i % 2 ? JOB_MEASURE : JOB_MAKE);
     }
     unsigned stuck = stick_all(&lanes);
     cr_expect_eq(stuck, SLOW_WORKERS_IN_DIRECTORY, "of all users together: %u", stuck);
-    cr_expect(lanes_is_held_up(&lanes, 1, JOB_MEASURE) && lanes_is_held_up(&lanes, 77, JOB_MEASURE));
-    cr_expect(!lanes_is_held_up(&lanes, 1, JOB_FREE));
+    cr_expect(lanes_is_held_up(&lanes, 1, true) && lanes_is_held_up(&lanes, 77, true));
+    cr_expect(!lanes_is_held_up(&lanes, 1, false));
     add(&lanes, &works[80], 1, JOB_FREE, SMALL);
     lane = take(&lanes, &queue);
     cr_expect(lane && !lane->is_directory, "the same user's memory is freed");
