@@ -14,6 +14,7 @@
 #include "client/buffer/weak.h"
 #include "client/client.h"
 #include "client/error.h"
+#include "client/location.h"
 #include "client/misuse.h"
 #include "client/owner.h"
 #include "client/thread.h"
@@ -176,7 +177,7 @@ static int check(const mb_client *client, size_t bytes, const mb_buffer_options 
     if (options->flags & ~MB_ZEROED) {
         return error_set(-EINVAL, "a buffer's flags are 0 or MB_ZEROED");
     }
-    if (options->location < MB_LOCATION_RAM || options->location > MB_LOCATION_AUTO) {
+    if (!location_is_valid(options->location)) {
         return error_set(-EINVAL, "a buffer's location is RAM, MMAP or AUTO");
     }
     if (options->name && !name_is_valid(options->name)) {

@@ -7,6 +7,7 @@
 #include "client/buffer/extra.h"
 #include "client/buffer/large.h"
 #include "client/buffer/slab.h"
+#include "client/location.h"
 #include "client/registry.h"
 
 _Thread_local struct buffer_cache *cache_open;
@@ -246,7 +247,7 @@ void cache_give(mb_buffer *buffer)
 void cache_flush(const mb_client *client)
 {
     struct buffer_cache *cache = thread_self ? thread_self->cache : NULL;
-    struct heap *heap = heap_of(client->heaps, MB_LOCATION_RAM);
+    struct heap *heap = heap_of(client->heaps, location_cached());
     if (cache && cache->serial == heap->serial) {
         empty(cache, heap);
     }
@@ -256,7 +257,7 @@ void cache_end_thread(struct thread *thread)
 {
     struct buffer_cache *cache = thread->cache;
     if (cache && registry_has(cache->client, cache->client_serial)) {
-        empty(cache, heap_of(cache->client->heaps, MB_LOCATION_RAM));
+        empty(cache, heap_of(cache->client->heaps, location_cached()));
     }
     if (cache) {
         LIST_REMOVE(cache, in_process);

@@ -16,6 +16,7 @@
 #include <sys/queue.h>
 
 #include "client/buffer/size_class.h"
+#include "client/location.h"
 #include "membroker.h"
 #include "proto/base/tree.h"
 
@@ -93,7 +94,7 @@ struct heaps {
 
 static inline struct heap *heap_of(struct heaps *heaps, mb_location location)
 {
-    return &heaps->of[location - MB_LOCATION_RAM];
+    return &heaps->of[location_index(location)];
 }
 
 /* Gives up the lock after memory was given back. If a chunk became free, the client looks at it a second later. */

@@ -12,6 +12,7 @@
 #include "client/client.h"
 #include "client/clock.h"
 #include "client/layers.h"
+#include "client/location.h"
 #include "client/registry.h"
 
 #define MIB UINT64_C(1048576)
@@ -44,7 +45,7 @@ static int heaps_open(mb_client *client)
     }
     atomic_store(&heaps->idle_at, UINT64_MAX);
     for (int i = 0; i < HEAP_LOCATIONS; i++) {
-        heap_init(&heaps->of[i], client, (mb_location)(MB_LOCATION_RAM + i));
+        heap_init(&heaps->of[i], client, location_at(i));
     }
     return 0;
 }

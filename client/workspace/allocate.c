@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "client/error.h"
+#include "client/location.h"
 #include "client/misuse.h"
 #include "client/workspace/arena.h"
 #include "client/workspace/bypass.h"
@@ -48,7 +49,7 @@ static void *inside(mb_workspace *workspace, uint64_t offset, size_t bytes, unsi
 {
     char *data = workspace->base + offset;
     if (workspace->catch_misuse) {
-        misuse_alive(data, bytes, mb_lease_location(workspace->lease) == MB_LOCATION_MMAP);
+        misuse_alive(data, bytes, location_is_file(mb_lease_location(workspace->lease)));
     }
     if (flags & MB_ZEROED) {
         memset(data, 0, bytes);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "client/error.h"
+#include "client/location.h"
 
 /* Far above any use, and within the int32 of ND4J. */
 #define OVERALLOCATION_MAX 1000000.0
@@ -17,8 +18,7 @@ static bool has_known_values(const mb_workspace_config *config)
            (unsigned)config->learning_policy <= MB_LEARNING_NONE &&
            (unsigned)config->reset_policy <= MB_RESET_ENDOFBUFFER_REACHED &&
            (unsigned)config->spill_policy <= MB_SPILL_FAIL && (unsigned)config->mirroring <= MB_MIRRORING_HOST_ONLY &&
-           (config->location == MB_LOCATION_RAM || config->location == MB_LOCATION_MMAP ||
-            config->location == MB_LOCATION_AUTO);
+           location_is_valid(config->location);
 }
 
 static const char *wrong_with_sizes(const mb_workspace_config *config)
@@ -27,7 +27,7 @@ static const char *wrong_with_sizes(const mb_workspace_config *config)
         config->overallocation_limit > OVERALLOCATION_MAX) {
         return "overallocation_limit must be a share from 0 to 1000000, such as 0.3 for 30 % more";
     }
-    if (config->location == MB_LOCATION_MMAP && (config->min_size || config->max_size)) {
+    if (location_is_file(config->location) && (config->min_size || config->max_size)) {
         return "min_size and max_size bound a learned size, and the size of a mapped workspace is not learned; leave "
                "them 0";
     }
@@ -49,7 +49,7 @@ static const char *wrong_with_circle(const mb_workspace_config *config)
 {
     const bool is_circular = config->reset_policy == MB_RESET_ENDOFBUFFER_REACHED;
     const bool has_blocks =
-        config->allocation_policy == MB_ALLOCATION_OVERALLOCATE && config->location != MB_LOCATION_MMAP;
+        config->allocation_policy == MB_ALLOCATION_OVERALLOCATE && !location_is_file(config->location);
     if (!is_circular) {
         return config->steps_number == 2 ? NULL
                                          : "steps_number goes with reset policy ENDOFBUFFER_REACHED only; leave it 2";
@@ -66,7 +66,7 @@ static const char *wrong_with_circle(const mb_workspace_config *config)
 
 static const char *wrong_with_mapping(const mb_workspace_config *config)
 {
-    if (config->location != MB_LOCATION_MMAP) {
+    if (!location_is_file(config->location)) {
         return config->file ? "a file goes with location MMAP only" : NULL;
     }
     if (config->initial_size == 0 && !config->file) {
@@ -87,7 +87,7 @@ static void fill_rules(const mb_workspace_config *config, struct cycle_rules *re
         .initial_size = config->initial_size,
         .min_size = config->min_size,
         .max_size = config->max_size,
-        .overallocate = config->allocation_policy == MB_ALLOCATION_OVERALLOCATE && config->location != MB_LOCATION_MMAP,
+        .overallocate = config->allocation_policy == MB_ALLOCATION_OVERALLOCATE && !location_is_file(config->location),
         .overallocation_limit = config->overallocation_limit,
         .learning = learning[config->learning_policy],
         .cycles_before_initialization = config->cycles_before_initialization,
@@ -107,7 +107,7 @@ int config_resolve(const char *name, const mb_workspace_config *config, mb_works
     }
     *ret = *config;
     if (ret->learning_policy == MB_LEARNING_DEFAULT) {
-        ret->learning_policy = ret->location == MB_LOCATION_MMAP ? MB_LEARNING_NONE : MB_LEARNING_FIRST_LOOP;
+        ret->learning_policy = location_is_file(ret->location) ? MB_LEARNING_NONE : MB_LEARNING_FIRST_LOOP;
     }
     const char *wrong =
         has_known_values(ret) ? NULL : "a policy or the location has a value that this library does not know";
@@ -119,7 +119,7 @@ int config_resolve(const char *name, const mb_workspace_config *config, mb_works
         return error_set(-EINVAL, "workspace \"%s\": %s", name, wrong);
     }
     if (ret->reset_policy == MB_RESET_ENDOFBUFFER_REACHED && ret->allocation_policy == MB_ALLOCATION_OVERALLOCATE &&
-        ret->location != MB_LOCATION_MMAP) {
+        !location_is_file(ret->location)) {
         ret->steps_number = (uint32_t)ret->overallocation_limit + 1;
     }
     fill_rules(ret, ret_rules);

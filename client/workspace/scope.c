@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "client/error.h"
+#include "client/location.h"
 #include "client/misuse.h"
 #include "client/workspace/arena.h"
 #include "client/workspace/idle.h"
@@ -120,7 +121,7 @@ static void end_bytes(mb_workspace *workspace)
     if (!workspace->catch_misuse || !workspace->base || workspace->cycle.rules.circular) {
         return;
     }
-    if (mb_lease_location(workspace->lease) == MB_LOCATION_RAM) {
+    if (!location_is_file(mb_lease_location(workspace->lease))) {
         misuse_poison(workspace->base, workspace->cycle.offset);
     }
     misuse_dead(workspace->base, workspace->cycle.size);
