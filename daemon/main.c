@@ -251,7 +251,7 @@ int main(int argc, char **argv)
         return options.as_service ? check_as_service(&options) : check(&options);
     }
     log_open();
-    bool has_leases = service_manager_keeps(KEEPER_TABLE);
+    bool has_leases = service_manager_keeps(FDSTORE_TABLE);
     struct loaded loaded = load(&options);
     if (!loaded.config) {
         log_error("%s", loaded.error);

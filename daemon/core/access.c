@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/core/access.h"
 
-bool access_list_has(const struct access_list *list, uint32_t id)
+static bool list_has(const struct access_list *list, uint32_t id)
 {
     bool found = false;
     for (uint32_t i = 0; i < list->count && !found; i++) {
@@ -21,14 +21,13 @@ static bool has_a_group_of(const struct access_list *list, const struct identity
 
 bool access_is_administrator(const struct access *access, uint32_t daemon_uid, const struct identity *identity)
 {
-    return identity->uid == 0 || identity->uid == daemon_uid || access_list_has(&access->admin_users, identity->uid) ||
+    return identity->uid == 0 || identity->uid == daemon_uid || list_has(&access->admin_users, identity->uid) ||
            has_a_group_of(&access->admin_groups, identity);
 }
 
 static bool is_denied(const struct access *access, const struct identity *identity)
 {
-    return access_list_has(&access->deny_users, identity->uid) ||
-           access_list_has(&access->deny_users, identity_charged(identity)) ||
+    return list_has(&access->deny_users, identity->uid) || list_has(&access->deny_users, identity_charged(identity)) ||
            has_a_group_of(&access->deny_groups, identity) ||
            (access->deny_groups.count > 0 && identity->has_more_groups);
 }
@@ -39,7 +38,7 @@ bool access_may_connect(const struct access *access, uint32_t daemon_uid, const 
     if (identity->uid == 0 || identity->uid == daemon_uid) {
         return true;
     }
-    return !is_denied(access, identity) && (is_open || access_list_has(&access->allow_users, identity->uid) ||
+    return !is_denied(access, identity) && (is_open || list_has(&access->allow_users, identity->uid) ||
                                             has_a_group_of(&access->allow_groups, identity));
 }
 

@@ -23,8 +23,6 @@ struct access {
     bool see_all;                                 /* others' sessions and leases are shown to everybody */
 };
 
-bool access_list_has(const struct access_list *list, uint32_t id);
-
 /* Root and the broker's own user may see, revoke and connect whatever the lists say. */
 bool access_is_administrator(const struct access *access, uint32_t daemon_uid, const struct identity *identity);
 

@@ -26,7 +26,7 @@ static uint64_t end_of(const struct lease *lease)
     return lease->revoke_at ? size_min(end, lease->revoke_at) : end;
 }
 
-/* What is marked to be taken was reckoned with when it was marked. */
+/* What is marked to be taken was counted when it was marked. */
 static uint64_t gain_of(const struct broker *broker, const struct shortage *shortage, const struct lease *lease)
 {
     if (shortage->counts_leases) {

@@ -20,7 +20,7 @@ enum input_kind {
     INPUT_HOST_MEMORY,      /* what the host has available now */
     INPUT_PRESSURE,         /* how short of memory it is */
     INPUT_CONFIGURE,        /* new limits and times */
-    INPUT_TICK,             /* judge what is due, go on with what was left */
+    INPUT_TICK,             /* expire what is due, go on with what was left */
     INPUT_SHUTDOWN,
 };
 

@@ -31,7 +31,7 @@ struct account {
     uint64_t needed_bytes[LEDGER_LIMITS]; /* by limit: of what will be taken, for requests that wait; as of this pass
                                              over them: */
     uint64_t needed_in_pass;
-    uint64_t spare_bytes;          /* above the reserve, for whoever reckons what to take */
+    uint64_t spare_bytes;          /* above the reserve: for the estimate of what can be taken */
     struct account_list *reserves; /* the host's own: all accounts with one; NULL in others */
     /* By waiting requests before the one that is looked at. A request that may go to any location claims its bytes in
      * each of them, and once in the sum. */

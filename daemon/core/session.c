@@ -270,12 +270,3 @@ struct learned_key session_learned_key(const struct session *session, const char
     text_copy(key.workspace, sizeof key.workspace, workspace);
     return key;
 }
-
-bool token_equal(const struct token *a, const struct token *b)
-{
-    uint8_t difference = 0;
-    for (size_t i = 0; i < MESSAGE_TOKEN_SIZE; i++) {
-        difference = (uint8_t)(difference | (a->bytes[i] ^ b->bytes[i]));
-    }
-    return difference == 0;
-}

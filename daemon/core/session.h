@@ -158,6 +158,3 @@ enum end_reason session_recall(const struct session *session, uint64_t lease);
 
 /* What a workspace's size is remembered by. */
 struct learned_key session_learned_key(const struct session *session, const char *workspace);
-
-/* Compares in a time that does not depend on where the tokens differ. */
-bool token_equal(const struct token *a, const struct token *b);

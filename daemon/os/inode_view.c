@@ -35,7 +35,7 @@ static bool has_blocks_beyond(int fd, const struct stat *status, uint64_t alloca
     return allocated > end + overhead;
 }
 
-int inode_look(int fd, struct inode_view *ret)
+int inode_view_look(int fd, struct inode_view *ret)
 {
     struct stat status;
     if (fstat(fd, &status) < 0) {
@@ -48,10 +48,10 @@ int inode_look(int fd, struct inode_view *ret)
     return 0;
 }
 
-int inode_empty(int fd, struct inode_view *ret)
+int inode_view_empty(int fd, struct inode_view *ret)
 {
     int result;
-    (void)inode_look(fd, ret);
+    (void)inode_view_look(fd, ret);
     do {
         result = ftruncate(fd, 0) < 0 ? -errno : 0;
     } while (result == -EINTR);

@@ -12,13 +12,13 @@ struct inode_view {
 };
 
 /* Whether an inode of this length has all of its blocks and none beyond its end. */
-static inline bool inode_is_allocated(const struct inode_view *view, uint64_t length)
+static inline bool inode_view_is_whole(const struct inode_view *view, uint64_t length)
 {
     return view->size == length && view->allocated >= length && !view->goes_beyond;
 }
 
 /* 0 or negative errno. Both may wait for as long as the inode's lock is held: for worker processes alone. */
-int inode_look(int fd, struct inode_view *ret);
+int inode_view_look(int fd, struct inode_view *ret);
 
 /* Looks at the inode, then truncates it to nothing: all of its memory is free afterwards, even what is mapped. */
-int inode_empty(int fd, struct inode_view *ret);
+int inode_view_empty(int fd, struct inode_view *ret);

@@ -12,30 +12,12 @@
 
 #include "daemon/os/inode_view.h"
 
-struct named_directory {
-    int fd;     /* as it was opened: renaming it, or giving its path to another, changes nothing; -EBADF: none */
-    char *path; /* without links in it */
-    dev_t device;
-    uid_t owner;
-};
-
 struct named_file {
     int directory;    /* by named_directory_reach() */
     const char *name; /* checked by named_file_is_valid_name() */
     uid_t uid;        /* whose it is, or will be */
     gid_t gid;
 };
-
-/* Opens the directory as a path: nothing of it is read. 0 or negative errno. */
-int named_directory_open(struct named_directory *directory, const char *path);
-void named_directory_close(struct named_directory *directory);
-
-/*
- * A descriptor of the directory, the caller's. If the directory was deleted, of the one that has its path now: no link
- * leads there, it is on the same file system and has the same owner. Negative errno; -ENOENT: there is none. For worker
- * processes alone.
- */
-int named_directory_reach(const struct named_directory *directory);
 
 /* Whether it is the name of a file right in the directory: no slash, no leading dot. */
 bool named_file_is_valid_name(const char *name);

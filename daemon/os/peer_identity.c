@@ -59,15 +59,15 @@ static bool is_unanswered(int result)
 static void find_owner(int socket, struct identity *identity)
 {
     uint32_t owner;
-    cleanup(fd_closep) int pidfd = is_trusted(identity) ? -EBADF : peer_pidfd(socket, identity);
+    cleanup(fd_closep) int pidfd = is_trusted(identity) ? -EBADF : peer_identity_pidfd(socket, identity);
     if (is_trusted(identity)) {
         return;
     }
     int result = pidfd < 0 ? pidfd : user_namespace_owner(pidfd, &owner);
     if (result == 0) {
         uint32_t user; /* a subordinate id can make a namespace of its own */
-        owner = subordinate_owner(owner, &user) ? user : owner;
-    } else if (subordinate_owner(identity->uid, &owner)) {
+        owner = user_namespace_subordinate_owner(owner, &user) ? user : owner;
+    } else if (user_namespace_subordinate_owner(identity->uid, &owner)) {
         result = 0;
     } else if (result < 0 && !is_unanswered(result)) {
         owner = IDENTITY_UNKNOWN_OWNER;
@@ -92,7 +92,7 @@ int peer_identity(int socket, struct identity *ret)
     return 0;
 }
 
-int peer_pidfd(int socket, const struct identity *identity)
+int peer_identity_pidfd(int socket, const struct identity *identity)
 {
     int fd = -1;
     socklen_t size = sizeof fd;

@@ -16,4 +16,4 @@ int peer_identity(int socket, struct identity *ret);
  * before 6.5 by its pid. Returns the descriptor, or negative errno: -ESRCH when it has ended already,
  * -ENOSYS when it can't be watched (another pid namespace).
  */
-int peer_pidfd(int socket, const struct identity *identity);
+int peer_identity_pidfd(int socket, const struct identity *identity);

@@ -72,7 +72,7 @@ void service_manager_close(struct handed_descriptors *descriptors)
     *descriptors = (struct handed_descriptors){0};
 }
 
-int handed_take(struct handed_descriptors *descriptors, const char *name)
+int service_manager_take_named(struct handed_descriptors *descriptors, const char *name)
 {
     size_t low = 0, high = descriptors->count; /* behind the last one of that name */
     while (low < high) {

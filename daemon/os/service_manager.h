@@ -34,7 +34,7 @@ int service_manager_take(struct handed_descriptors *ret);
 void service_manager_close(struct handed_descriptors *descriptors);
 
 /* The descriptor of this name, which is the caller's from now on; -ENOENT: there is none. Later ones of it first. */
-int handed_take(struct handed_descriptors *descriptors, const char *name);
+int service_manager_take_named(struct handed_descriptors *descriptors, const char *name);
 
 /* Messages; `status` is a sentence for people. */
 void service_manager_ready(const char *status);

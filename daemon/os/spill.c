@@ -52,7 +52,7 @@ static bool read_space(int fd, struct statvfs *ret)
     return fstatvfs(fd, ret) == 0 && ret->f_blocks > 0;
 }
 
-uint64_t file_system_free_bytes(int fd)
+uint64_t spill_free_bytes(int fd)
 {
     struct statvfs status;
     return fstatvfs(fd, &status) < 0 ? 0 : (uint64_t)status.f_bavail * status.f_frsize;
@@ -134,7 +134,7 @@ int spill_create(const struct spill *spill, uint64_t bytes, uint64_t *ret_free)
     int result = fd < 0 ? fd : spill_allocate(fd, bytes);
     if (result < 0) {
         fd = fd_close(fd); /* what was allocated is free again before we look */
-        *ret_free = file_system_free_bytes(directory);
+        *ret_free = spill_free_bytes(directory);
         return result;
     }
     return fd_steal(&fd);

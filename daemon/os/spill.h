@@ -30,4 +30,4 @@ void spill_tidy(const struct spill *spill);
 int spill_allocate(int fd, uint64_t bytes);
 
 /* What the file system of this file or directory has free for ordinary users; 0 if it won't say. */
-uint64_t file_system_free_bytes(int fd);
+uint64_t spill_free_bytes(int fd);

@@ -136,7 +136,7 @@ static void look_up(struct cached *entry)
     free(owners);
 }
 
-int subordinate_owner(uint32_t uid, uint32_t *ret_owner)
+int user_namespace_subordinate_owner(uint32_t uid, uint32_t *ret_owner)
 {
     static struct cached cache[CACHE_ENTRIES];
     struct cached *entry = &cache[uid % CACHE_ENTRIES];

@@ -225,7 +225,7 @@ static void look(struct audit *audit, const struct segment_view *segment)
 {
     if (segment->state != SEGMENT_LIVE) {
         audit->report.in_flight++;
-    } else if (segment_look_begin(audit->server, segment, on_looked, audit)) {
+    } else if (integrity_scan_look(audit->server, segment, on_looked, audit)) {
         audit->looks++;
         audit->references++;
     } else {

@@ -82,7 +82,7 @@ void audit_scan_list(struct audit_scan *scan, const struct workshop *workshop)
     }
 }
 
-/* ---- judging ---- */
+/* ---- comparing ---- */
 
 static int compare(const void *left, const void *right)
 {

@@ -13,7 +13,7 @@ struct connection {
     int fd;
     uint32_t references; /* until it is torn down the server has one */
     bool is_ended;       /* to be torn down by the reaper; nothing is read or sent any more */
-    bool is_ready;       /* stands in its caller's list */
+    bool is_ready;       /* stands in its user's list of ready connections */
     bool is_paused;      /* not polled: it stands in that list for longer than a turn */
     bool may_bring;      /* descriptors that nobody wants: the kernel does not refuse them */
     bool is_resting;     /* it, or its user, has sent more than they may in a second: the rest is read in the next */

@@ -236,7 +236,7 @@ void control_store_give(struct control_store *store, struct control_memory *memo
     }
 }
 
-void control_memory_note_sent(struct control_memory *memory)
+void control_store_note_sent(struct control_memory *memory)
 {
     memory->was_sent = true;
     memory->is_own = false;

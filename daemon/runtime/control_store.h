@@ -75,7 +75,7 @@ int control_store_take(struct control_store *store, uint32_t uid, unsigned place
 void control_store_give(struct control_store *store, struct control_memory *memory);
 
 /* For what sends one. */
-void control_memory_note_sent(struct control_memory *memory);
+void control_store_note_sent(struct control_memory *memory);
 
 /* The kept page that was asked about the longest ago, which nobody gets meanwhile; NULL: there is none. It is put back
  * then, or freed. */

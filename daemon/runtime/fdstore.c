@@ -35,12 +35,12 @@ static void complain(const char *what, uint64_t id, int error)
  */
 static uint32_t store(struct server *server, char kind, int fd, const char *what, uint64_t id)
 {
-    char name[KEEPER_NAME_BYTES];
+    char name[FDSTORE_NAME_BYTES];
     uint32_t record = TABLE_NONE;
     struct kept_numbers numbers = broker_keep_numbers(server->broker);
     table_keep_numbers(&server->fdstore.table, &numbers);
     int result = table_reserve(&server->fdstore.table, &record);
-    if (result == 0 && record >= KEEPER_RECORDS_MAX) {
+    if (result == 0 && record >= FDSTORE_RECORDS_MAX) {
         result = -ENOSPC;
     }
     fault_point();
@@ -62,7 +62,7 @@ void fdstore_keep_session(struct peer *peer)
     struct kept_session kept;
     if (fdstore_is_active(&server->fdstore) && broker_keep_session(server->broker, peer->session, &kept)) {
         peer->record = peer->name_record =
-            store(server, KEEPER_CONTROL, peer->control.pages[0]->fd, "session", peer->session);
+            store(server, FDSTORE_CONTROL, peer->control.pages[0]->fd, "session", peer->session);
         if (peer->record != TABLE_NONE) {
             table_keep_session(&server->fdstore.table, peer->record, &kept, process_started_at(kept.identity.pid));
         }
@@ -71,7 +71,7 @@ void fdstore_keep_session(struct peer *peer)
 
 void fdstore_keep_control_page(struct peer *peer, unsigned place)
 {
-    char name[KEEPER_NAME_BYTES];
+    char name[FDSTORE_NAME_BYTES];
     if (!fdstore_is_active(&peer->server->fdstore) || peer->record == TABLE_NONE) {
         return;
     }
@@ -110,7 +110,7 @@ void fdstore_forget_session(struct peer *peer)
 
 void fdstore_forget_control(struct peer *peer)
 {
-    char name[KEEPER_NAME_BYTES];
+    char name[FDSTORE_NAME_BYTES];
     if (fdstore_is_active(&peer->server->fdstore) && peer->name_record != TABLE_NONE) {
         for (unsigned place = 0; place < peer->control.count; place++) {
             service_manager_forget(fdstore_name(fdstore_control_kind(place), peer->name_record, name));
@@ -122,7 +122,7 @@ void fdstore_forget_control(struct peer *peer)
 
 void fdstore_forget_segment(struct segment_file *file)
 {
-    char name[KEEPER_NAME_BYTES];
+    char name[FDSTORE_NAME_BYTES];
     if (fdstore_is_active(&file->server->fdstore) && file->record != TABLE_NONE) {
         fault_point();
         table_forget(&file->server->fdstore.table, file->record);

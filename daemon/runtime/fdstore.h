@@ -28,12 +28,6 @@ static inline void fdstore_init(struct fdstore *fdstore)
     fdstore->table.fd = -EBADF;
 }
 
-/*
- * Begins to keep, or goes on with what was handed over: sessions wait to be resumed, leases live on. Closes what no
- * record explains. 0 or negative errno, logged.
- */
-int fdstore_open(struct server *server, struct handed_descriptors *handed);
-
 /* From here on nothing changes what is kept: the daemon ends, and another goes on. */
 void fdstore_freeze(struct fdstore *fdstore);
 

@@ -14,11 +14,11 @@
 #include "proto/control_page.h"
 
 /* Of a session's first control page; the others are 'A' and on. Segments have the letters of their backends. */
-enum { KEEPER_CONTROL = 'c' };
+enum { FDSTORE_CONTROL = 'c' };
 
-#define KEEPER_TABLE "membroker-table"
+#define FDSTORE_TABLE "membroker-table"
 
-enum { KEEPER_NAME_BYTES = 8, KEEPER_RECORDS_MAX = 25000 };
+enum { FDSTORE_NAME_BYTES = 8, FDSTORE_RECORDS_MAX = 25000 };
 
 static inline const char *fdstore_name(char kind, uint32_t record, char *name)
 {
@@ -28,7 +28,7 @@ static inline const char *fdstore_name(char kind, uint32_t record, char *name)
     do {
         *at++ = digits[record % 62];
         record /= 62;
-    } while (record && at < name + KEEPER_NAME_BYTES - 1);
+    } while (record && at < name + FDSTORE_NAME_BYTES - 1);
     *at = '\0';
     return name;
 }
@@ -38,7 +38,7 @@ static inline bool fdstore_is_name(const char *name)
 {
     size_t length = strlen(name);
     bool is_ours =
-        length >= 2 && length < KEEPER_NAME_BYTES && (strchr("cABCDEF", name[0]) || backend_kept_as(name[0]));
+        length >= 2 && length < FDSTORE_NAME_BYTES && (strchr("cABCDEF", name[0]) || backend_kept_as(name[0]));
     for (size_t i = 1; is_ours && i < length; i++) {
         is_ours = isalnum((unsigned char)name[i]);
     }
@@ -49,5 +49,5 @@ _Static_assert(CONTROL_PAGES_MAX == 7, "each place has its letter");
 
 static inline char fdstore_control_kind(unsigned place)
 {
-    return place == 0 ? (char)KEEPER_CONTROL : (char)('A' + (int)place - 1);
+    return place == 0 ? (char)FDSTORE_CONTROL : (char)('A' + (int)place - 1);
 }

@@ -9,9 +9,9 @@
  * A last quarter of it is kept for users with few in flight, and the fuller that is, the fewer each may have: an honest
  * one gets its welcome and its grants whatever the greedy do.
  *
- * A crowd of users can fill even that, with one descriptor each, and nothing tells a newcomer who will read from one
+ * Many users can fill even that, with one descriptor each, and nothing tells a newcomer who will read from one
  * who won't. But who has received before is known: another quarter of the limit is for readers alone, one at a time
- * each. So a crowd may keep newcomers waiting, and not those who are at work.
+ * each. So many users may keep newcomers waiting, but not those who are at work.
  */
 #pragma once
 

@@ -14,7 +14,7 @@ enum { INTERVAL_MS = 1000, LOOKS_PER_INTERVAL = 1000, LOOKS_PER_RENEWAL = 4 };
 
 struct segment_look {
     struct work work;
-    segment_look_done *done;
+    integrity_scan_look_done *done;
     void *argument;
 };
 
@@ -26,8 +26,8 @@ static void look_done(struct server *server, struct work *work, const struct job
     free(look);
 }
 
-bool segment_look_begin(struct server *server, const struct segment_view *segment, segment_look_done *done,
-                        void *argument)
+bool integrity_scan_look(struct server *server, const struct segment_view *segment, integrity_scan_look_done *done,
+                         void *argument)
 {
     const struct segment_file *file = segment->handle;
     bool is_held_up = workers_are_held_up(&server->workers, file->work.user, false);
@@ -68,7 +68,7 @@ static void look(struct server *server, const struct segment_view *segment)
 {
     const struct segment_file *file = segment->handle;
     if (segment->state == SEGMENT_LIVE && !file->is_reported) {
-        (void)segment_look_begin(server, segment, looked, NULL); /* if not now, then the next time */
+        (void)integrity_scan_look(server, segment, looked, NULL); /* if not now, then the next time */
     }
 }
 

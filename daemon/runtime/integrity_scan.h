@@ -34,8 +34,9 @@ void integrity_scan_renewed(struct server *server, uint64_t session);
 struct segment_look;
 
 /* `view` NULL: it could not be looked at. `segment` may have ended meanwhile: look it up. */
-typedef void segment_look_done(struct server *server, uint64_t segment, const struct inode_view *view, void *argument);
+typedef void integrity_scan_look_done(struct server *server, uint64_t segment, const struct inode_view *view,
+                                      void *argument);
 
 /* False: memory is short, or the segment's user waits for stuck work of its own. */
-bool segment_look_begin(struct server *server, const struct segment_view *segment, segment_look_done *done,
-                        void *argument);
+bool integrity_scan_look(struct server *server, const struct segment_view *segment, integrity_scan_look_done *done,
+                         void *argument);

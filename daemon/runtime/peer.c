@@ -30,7 +30,7 @@ static void send_control_page(struct peer *peer, unsigned place)
     struct control_memory *memory = peer->control.pages[place];
     struct reply reply = {.kind = EVENT_CONTROL_PAGE};
     reply.control_page = (struct control_page_event){memory->bytes, memory->page->first_slot, memory->slots};
-    control_memory_note_sent(memory);
+    control_store_note_sent(memory);
     peer_send(peer, &reply, memory->fd);
 }
 
@@ -119,7 +119,7 @@ void peer_welcome(struct peer *peer, uint64_t request_id, bool resumed)
     broker_fill_welcome(peer->server->broker, peer->session, &reply.welcome);
     peer->greeted = true;
     if (pages > 0) {
-        control_memory_note_sent(peer->control.pages[0]);
+        control_store_note_sent(peer->control.pages[0]);
     }
     peer_send(peer, &reply, pages > 0 ? peer->control.pages[0]->fd : -EBADF);
     for (unsigned place = 1; place < pages; place++) {

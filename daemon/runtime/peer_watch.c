@@ -49,7 +49,8 @@ static int descriptor_below(int fd, const struct server *server)
 /* Watches the process. One that can't be watched is known by its connection alone. */
 int peer_watch_start(struct peer *peer)
 {
-    peer->pidfd = descriptor_below(peer_pidfd(connection_socket(peer->connection), &peer->identity), peer->server);
+    peer->pidfd =
+        descriptor_below(peer_identity_pidfd(connection_socket(peer->connection), &peer->identity), peer->server);
     return peer->pidfd == -ENOSYS ? 0 : start_watch(peer);
 }
 

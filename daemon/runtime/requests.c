@@ -11,6 +11,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "daemon/os/named_file.h"
 #include "daemon/runtime/audit.h"
 #include "daemon/runtime/clock.h"
 #include "daemon/runtime/hello.h"

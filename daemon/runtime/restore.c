@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Going on from what was kept. */
+#include "daemon/runtime/restore.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,13 +30,13 @@ static bool is_passing(int result)
 
 static int take(struct restoring *restoring, char kind, uint32_t record)
 {
-    char name[KEEPER_NAME_BYTES];
-    return handed_take(restoring->handed, fdstore_name(kind, record, name));
+    char name[FDSTORE_NAME_BYTES];
+    return service_manager_take_named(restoring->handed, fdstore_name(kind, record, name));
 }
 
 static void forget(char kind, uint32_t record)
 {
-    char name[KEEPER_NAME_BYTES];
+    char name[FDSTORE_NAME_BYTES];
     service_manager_forget(fdstore_name(kind, record, name));
 }
 
@@ -51,7 +52,7 @@ static void forget_pages(uint32_t record)
 /* The new pages take the place of those before; where they can't, there are none for a restart, but all goes on. */
 static void keep_control(struct peer *peer, uint32_t record)
 {
-    char name[KEEPER_NAME_BYTES];
+    char name[FDSTORE_NAME_BYTES];
     forget_pages(record);
     for (unsigned place = 0; place < peer->control.count; place++) {
         int result = service_manager_store(fdstore_name(fdstore_control_kind(place), record, name),
@@ -346,21 +347,21 @@ static int begin(struct server *server, struct handed_descriptors *handed, bool 
                   "given back");
     }
     close_unexplained(&restoring);
-    service_manager_forget(KEEPER_TABLE);
+    service_manager_forget(FDSTORE_TABLE);
     int result = table_create(&server->fdstore.table);
     if (result == 0) {
-        result = service_manager_store(KEEPER_TABLE, server->fdstore.table.fd);
+        result = service_manager_store(FDSTORE_TABLE, server->fdstore.table.fd);
     }
     return result;
 }
 
-int fdstore_open(struct server *server, struct handed_descriptors *handed)
+int restore_open(struct server *server, struct handed_descriptors *handed)
 {
     server->fdstore.table.fd = -EBADF;
     if (!service_manager_is_there()) {
         return 0;
     }
-    int fd = handed_take(handed, KEEPER_TABLE);
+    int fd = service_manager_take_named(handed, FDSTORE_TABLE);
     int result = fd < 0 ? fd : table_open(&server->fdstore.table, fd);
     if (result == 0) {
         return restore(server, handed);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The rule for the loop's sleep. A timer of 0 ms can't stand for work that is due: libuv runs timers before it polls,
- * so the timer would be gone, with nothing done, when the poll's timeout is reckoned.
+ * so the timer would be gone, with nothing done, when the poll's timeout is computed.
  */
 #include "daemon/runtime/schedule.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The loop: its life, its clock, and the judging of what is due. */
+/* The loop: its beginning and end, and what each of its turns does. */
 #include "daemon/runtime/server.h"
 
 #include <errno.h>
@@ -16,6 +16,7 @@
 #include "daemon/runtime/poll_table.h"
 #include "daemon/runtime/reaper.h"
 #include "daemon/runtime/receive.h"
+#include "daemon/runtime/restore.h"
 #include "daemon/runtime/unread_socket.h"
 #include "proto/base/size.h"
 
@@ -67,7 +68,7 @@ static void before_poll(uv_prepare_t *handle)
 {
     struct server *server = handle->data;
     workers_give(server);
-    reaper_run(server); /* of what ended in the timers and judgements since: the poll may sleep */
+    reaper_run(server); /* what has ended since, in timers and by expiry, goes before the poll may sleep */
     service_clock_sleep(&server->clock, clock_monotonic(), schedule_sleep(server));
 }
 
@@ -88,7 +89,7 @@ static void after_poll(uv_check_t *handle)
     receive_in_turns(server);
     schedule_run_slices(&server->schedule);
     reaper_run(server);
-    notice_lateness(server); /* one that was stopped while it served must not judge before it knows */
+    notice_lateness(server); /* if it was stopped while it served, it must know before it expires anything */
     host_view_follow_frees(server);
     expire_due(server);
     user_loads_forget(&server->scheduler.loads);
@@ -135,7 +136,7 @@ static int begin_service(struct server *server)
         log_error("can't take over the descriptors from the service manager: %s", strerrordesc_np(-result));
     }
     if (result == 0) {
-        result = fdstore_open(server, &handed);
+        result = restore_open(server, &handed);
     }
     if (result == 0) {
         result = listener_open(server, &handed);

@@ -8,7 +8,7 @@ struct server;
 struct user_load;
 
 /*
- * Closes a connection's socket, and then counts it out of its caller's. If it `may_bring` descriptors, the last
+ * Closes a connection's socket, and then takes it off its user's count. If it `may_bring` descriptors, the last
  * reference to one may be in a packet that nobody reads, and a worker closes it.
  */
 void socket_close(struct server *server, struct user_load *load, int fd, bool may_bring);

@@ -61,7 +61,7 @@ static int add_worker(struct server *server)
 {
     struct workers *workers = &server->workers;
     struct worker *worker = calloc(1, sizeof *worker);
-    int result = worker ? nursery_fork_worker(workers->nursery) : -ENOMEM;
+    int result = worker ? process_fork_worker(workers->nursery) : -ENOMEM;
     if (result >= 0) {
         worker->channel = result;
         result = uv_poll_init(&server->loop, &worker->poll, worker->channel);
@@ -95,7 +95,7 @@ static void replace_workers(struct server *server)
     }
     if (workers->nursery < 0) {
         workers->forked_at = clock_monotonic();
-        workers->nursery = nursery_start(&workers->workshop);
+        workers->nursery = process_start_nursery(&workers->workshop);
         (void)nursery_watch_begin(server);
     }
     while (wants_worker(workers) && add_worker(server) == 0) {
@@ -392,7 +392,7 @@ int workers_fork(struct workers *workers, const struct workshop *workshop)
     LIST_INIT(&workers->busy);
     (void)signal(SIGCHLD, SIG_IGN); /* a nursery that has ended is not waited for: its channel tells */
     workers->workshop = *workshop;
-    workers->nursery = nursery_start(workshop);
+    workers->nursery = process_start_nursery(workshop);
     return workers->nursery < 0 ? workers->nursery : 0;
 }
 

@@ -38,12 +38,12 @@ static int make(const struct workshop *workshop, const struct job *job, struct j
 static int empty(int fd, const struct job *job, struct job_result *ret)
 {
     (void)job;
-    return inode_empty(fd, &ret->view);
+    return inode_view_empty(fd, &ret->view);
 }
 
 static int look(int fd, struct job_result *ret)
 {
-    return inode_look(fd, &ret->view);
+    return inode_view_look(fd, &ret->view);
 }
 
 /* Pages come at the first touch. */

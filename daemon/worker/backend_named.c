@@ -2,6 +2,7 @@
 /* Files that programs name themselves: they keep their bytes when the lease ends. */
 #include <errno.h>
 
+#include "daemon/os/named_file.h"
 #include "daemon/worker/backend.h"
 #include "daemon/worker/workshop.h"
 #include "proto/base/cleanup.h"
@@ -18,26 +19,26 @@ static int make(const struct workshop *workshop, const struct job *job, struct j
     const struct named_file file = {directory, job->file, job->uid, job->gid};
     int fd = directory < 0 ? directory : named_file_open(&file, job->size);
     if (fd == -ENOSPC || fd == -EDQUOT) {
-        ret->disk_free = file_system_free_bytes(directory);
+        ret->disk_free = spill_free_bytes(directory);
     }
     return fd;
 }
 
 static int let_go(int fd, const struct job *job, struct job_result *ret)
 {
-    int result = inode_look(fd, &ret->view);
+    int result = inode_view_look(fd, &ret->view);
     named_file_let_go(fd, &ret->view, job->size);
     return result;
 }
 
 static int look(int fd, struct job_result *ret)
 {
-    return inode_look(fd, &ret->view);
+    return inode_view_look(fd, &ret->view);
 }
 
 static bool is_intact(uint64_t length, const struct inode_view *view)
 {
-    return inode_is_allocated(view, length);
+    return inode_view_is_whole(view, length);
 }
 
 static uint64_t adopt(uint64_t bytes, uint64_t file_bytes)

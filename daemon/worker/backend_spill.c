@@ -17,17 +17,17 @@ static int make(const struct workshop *workshop, const struct job *job, struct j
 static int empty(int fd, const struct job *job, struct job_result *ret)
 {
     (void)job;
-    return inode_empty(fd, &ret->view);
+    return inode_view_empty(fd, &ret->view);
 }
 
 static int look(int fd, struct job_result *ret)
 {
-    return inode_look(fd, &ret->view);
+    return inode_view_look(fd, &ret->view);
 }
 
 static bool is_intact(uint64_t length, const struct inode_view *view)
 {
-    return inode_is_allocated(view, length);
+    return inode_view_is_whole(view, length);
 }
 
 static uint64_t adopt(uint64_t bytes, uint64_t file_bytes)

@@ -18,7 +18,7 @@ static void tidy_all(const struct workshop *workshop)
     }
 }
 
-int job_perform(const struct workshop *workshop, const struct job *job, int fd, struct job_result *ret)
+int perform_job(const struct workshop *workshop, const struct job *job, int fd, struct job_result *ret)
 {
     const struct backend *backend = backend_get((enum backend_kind)job->backend);
     cleanup(fd_closep) int given = fd;

@@ -7,4 +7,4 @@
 
 /* Does the job. `fd` came with it, and is closed; -EBADF: none did. Returns the descriptor that goes back, or -EBADF.
  */
-int job_perform(const struct workshop *workshop, const struct job *job, int fd, struct job_result *ret);
+int perform_job(const struct workshop *workshop, const struct job *job, int fd, struct job_result *ret);

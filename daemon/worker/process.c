@@ -65,7 +65,7 @@ static void report(struct worker *worker)
 static void work(struct worker *worker, const struct job *job, int fd)
 {
     struct job_result result;
-    cleanup(fd_closep) int made = job_perform(worker->workshop, job, fd, &result);
+    cleanup(fd_closep) int made = perform_job(worker->workshop, job, fd, &result);
     if (made >= 0) {
         report(worker);
         send_or_exit(worker, &result, 1, made);
@@ -179,7 +179,7 @@ static void keep_only(int a, int b)
     (void)close_range((unsigned)high + 1, ~0U, 0);
 }
 
-int nursery_start(const struct workshop *workshop)
+int process_start_nursery(const struct workshop *workshop)
 {
     int ends[2];
     int result = channel_open(ends);
@@ -203,7 +203,7 @@ int nursery_start(const struct workshop *workshop)
     return ends[0];
 }
 
-int nursery_fork_worker(int nursery)
+int process_fork_worker(int nursery)
 {
     int ends[2];
     int result = channel_open(ends);

@@ -12,10 +12,10 @@
 #include "daemon/worker/perform.h"
 
 /* Forks the nursery. Returns the daemon's end of its channel, or negative errno. */
-int nursery_start(const struct workshop *workshop);
+int process_start_nursery(const struct workshop *workshop);
 
 /* Has it fork a worker. Returns the daemon's end of the worker's channel, or negative errno. */
-int nursery_fork_worker(int nursery);
+int process_fork_worker(int nursery);
 
 /*
  * On a worker's channel a packet of jobs, at most JOBS_PER_PACKET, goes one way, with the descriptors of those that

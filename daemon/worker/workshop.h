@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "daemon/os/named_file.h"
+#include "daemon/os/named_directory.h"
 #include "daemon/os/spill.h"
 
 struct workshop {

@@ -17,7 +17,7 @@
 #include "tests/simulation/virtual_time.h"
 
 int __wrap_peer_identity(int socket, struct identity *ret);
-int __wrap_peer_pidfd(int socket, const struct identity *identity);
+int __wrap_peer_identity_pidfd(int socket, const struct identity *identity);
 int __wrap_host_memory_read(const char *root, struct host_memory *ret);
 int __wrap_memfd_segment(uint64_t bytes, const struct memfd_options *options);
 uint64_t __wrap_memfd_huge_page_bytes(void);
@@ -50,7 +50,7 @@ int __wrap_peer_identity(int socket, struct identity *ret)
     return 0;
 }
 
-int __wrap_peer_pidfd(int socket, const struct identity *identity)
+int __wrap_peer_identity_pidfd(int socket, const struct identity *identity)
 {
     (void)socket;
     (void)identity;
