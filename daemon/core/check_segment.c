@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Segments: each is somebody's, is charged to its owner, and is in the state that its lease allows. */
+/* Segments: each has an owner, is charged to its owner, and is in the state that its lease allows. */
 #include "daemon/core/check.h"
 
 static bool has_smaller_id(const struct segment *a, const struct segment *b)

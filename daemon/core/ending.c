@@ -25,7 +25,7 @@ static void count_ending(struct broker_counters *counters, enum end_reason reaso
     } else if (reason == END_DIED || reason == END_DISCONNECTED) {
         counters->died++;
     } else {
-        counters->revoked++; /* by somebody, for a change of its size, or at the broker's end */
+        counters->revoked++; /* by a user, for a change of its size, or at the broker's end */
     }
 }
 
@@ -35,7 +35,7 @@ static void free_segment(struct step *step, struct segment *segment)
         segment_begin_freeing(step, segment);
         return;
     }
-    /* it is being made, or was just now: whoever asked for that frees it */
+    /* it is being made, or was made just now: the code that handles its result frees it */
     segment->doomed = true;
     charge_begin_free(&segment->charge);
 }
@@ -80,7 +80,7 @@ static void end(struct step *step, struct lease *lease, enum end_reason reason, 
     lease->end_reason = reason;
     lease_table_remove(&broker->leases, lease);
     session_remove_lease(session, lease);
-    broker->retry_waiting = true; /* somebody may wait for a lease's number, not its bytes */
+    broker->retry_waiting = true; /* a request may wait for max_leases, not for bytes */
     victim_forget(broker, lease);
     revocable_remove(lease);
     uint64_t generation = slot_give(&session->slots, lease->slot);
@@ -136,7 +136,7 @@ void ending_work(struct step *step)
             ending_lease(step, lease, session->over_reason);
             continue;
         }
-        /* only now: whoever sees its connection end finds in the slots why each lease did */
+        /* only now: a client that sees its connection end finds in the slots why each lease ended */
         effect_push(step->effects, EFFECT_SESSION_OVER)->session =
             (struct effect_session){.peer = session->peer, .session = session->id};
         session_drained(&broker->sessions, session);

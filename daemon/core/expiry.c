@@ -18,7 +18,7 @@ static void warn(struct step *step, const struct lease *lease)
         (struct expiring_event){lease->id, remaining / NANOSECONDS_PER_MILLISECOND};
 }
 
-/* False: its client has to be heard first. */
+/* False: its connection has to be read first. */
 static bool expire_lease(struct step *step, struct lease *lease)
 {
     const struct session *session = lease->session;

@@ -271,7 +271,7 @@ void pool_made(struct step *step, struct segment *segment, const struct input_se
     segment->state = SEGMENT_POOLED;
     TAILQ_INSERT_TAIL(&pool->ready, segment, in_pool);
     if (step->broker->waiting_count) {
-        step->broker->retry_waiting = true; /* whoever began to wait meanwhile is better served with it, or its bytes */
+        step->broker->retry_waiting = true; /* a request that began to wait meanwhile may take it, or its bytes */
     }
 }
 

@@ -56,7 +56,7 @@ enum {
 /* Order changes by ageing and the host's memory without anything happening here. */
 #define BEAT (250 * NANOSECONDS_PER_MILLISECOND)
 
-/* What is being freed is free by then, or somebody else had it, or it is stuck: nobody waits for that alone any longer.
+/* By then what was being freed is free, or another request has it, or it is stuck: no request waits for it any longer.
  */
 #define COMES_FREE_WITHIN (5 * NANOSECONDS_PER_SECOND)
 
@@ -146,7 +146,7 @@ static void ask_for_trims(struct step *step, struct waiting *waiting, const stru
     }
 }
 
-/* Whoever said how long it waits is held to that; whoever doesn't want to waits only for what comes free anyway. */
+/* A request waits for as long as it said; one that does not want to wait waits only for what is being freed anyway. */
 static bool is_patient(const struct step *step, const struct waiting *waiting, const struct denial *denial)
 {
     bool comes_free = denial->excess.frees_suffice || is_trimming(step, waiting);
@@ -157,8 +157,8 @@ static bool is_patient(const struct step *step, const struct waiting *waiting, c
 }
 
 /*
- * Whoever does not want to wait, and hopes that others trim, claims nothing: nobody knows whether they will, and until
- * then it would hold up those who fit.
+ * A request that does not want to wait, and hopes that clients trim, claims nothing: whether they trim is not known,
+ * and until then its claim would delay requests that fit.
  */
 static void claim(struct waiting *waiting, const struct denial *denial)
 {

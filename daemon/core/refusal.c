@@ -158,7 +158,7 @@ static void write_sentence(struct error_reply *error, const struct denial *denia
            denial->code == ERROR_HOST_MEMORY ? "the host's memory" : refusal->limit);
 }
 
-/* Is remembered with everybody's names: which of them a viewer may see is not known before somebody asks. */
+/* It is remembered with all names: which of them a viewer may see is decided when the viewer asks. */
 static void remember(struct step *step, struct session *session, const struct demand *demand,
                      const struct denial *denial)
 {

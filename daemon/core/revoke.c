@@ -341,7 +341,7 @@ static void tell_spared(struct step *step)
 
 void revoke_work(struct step *step, bool is_tick)
 {
-    if (is_tick && !step->broker->retry_waiting) { /* else somebody may be spared first */
+    if (is_tick && !step->broker->retry_waiting) { /* else the pass over the queue may spare some leases first */
         take_due(step);
     }
     tell_spared(step);

@@ -81,7 +81,7 @@ void sessions_open(struct step *step, const struct input *input)
         (struct effect_session){input->peer, session->id, input->open.request_id};
 }
 
-/* What belongs to a session's connection goes with that: whoever comes back repeats what it still wants. */
+/* Requests that wait end with their connection: a client that resumes its session repeats them. */
 static void leave_connection(struct step *step, struct session *session)
 {
     waiting_drop_session(step->broker, session);

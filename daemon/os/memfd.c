@@ -157,7 +157,7 @@ static int open_again(int fd, int access)
 {
     char path[32];
     (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    int again = open(path, access | O_NONBLOCK | O_CLOEXEC); /* somebody's lease of it would have us wait */
+    int again = open(path, access | O_NONBLOCK | O_CLOEXEC); /* a client's lease of the file would have us wait */
     return again < 0 ? -errno : again;
 }
 

@@ -21,7 +21,7 @@ bool named_file_is_valid_name(const char *name)
 
 /*
  * What lies in the directory itself: no link is followed, and no mount entered. A user can have FUSE mount a file
- * system of his own over a file of his, and whoever asks that one waits for as long as he likes.
+ * system over a file, and a process that asks that file system waits for as long as the user likes.
  */
 static int open_here(const struct named_file *file, int flags)
 {

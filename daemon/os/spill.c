@@ -58,7 +58,7 @@ uint64_t spill_free_bytes(int fd)
     return fstatvfs(fd, &status) < 0 ? 0 : (uint64_t)status.f_bavail * status.f_frsize;
 }
 
-/* root may use the reserved blocks, and the kernel lets it: the broker must not, whoever runs it. */
+/* The kernel lets root use the reserved blocks. The broker must not use them, even if it runs as root. */
 static bool has_space(int fd, uint64_t bytes)
 {
     struct statvfs space;
@@ -70,7 +70,7 @@ static bool has_space(int fd, uint64_t bytes)
     return missing <= (uint64_t)space.f_bavail * space.f_frsize;
 }
 
-/* Somebody else may have allocated at the same time. */
+/* Another process may have allocated at the same time. */
 static bool took_reserved_blocks(int fd)
 {
     struct statvfs space;

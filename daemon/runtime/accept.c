@@ -44,7 +44,7 @@ static struct connection *connection_new(struct server *server, int socket, cons
     return connection;
 }
 
-/* Who is one too many is told so, and gone. Who may be here at all is found out at the hello. */
+/* A connection beyond its user's limit is refused. Whether the user may connect at all is checked at the hello. */
 static void admit(struct connection *connection)
 {
     const struct config *config = connection->server->config;

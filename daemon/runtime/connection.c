@@ -85,7 +85,7 @@ void connection_listen(struct connection *connection)
     (void)uv_poll_start(&connection->poll, connection->is_paused ? 0 : events, on_ready);
 }
 
-/* Who is ready still when the loop polls again has to wait for its turn: until then it is not polled. */
+/* A connection that is still ready when the loop polls waits for its turn, and is not polled until then. */
 static void on_ready(uv_poll_t *poll, int status, int events)
 {
     struct connection *connection = poll->data;

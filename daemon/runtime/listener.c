@@ -52,7 +52,7 @@ static int take_lock(const char *path)
     return lock;
 }
 
-/* -EADDRINUSE: somebody listens there. A daemon that is stopped, or whose backlog is full, does. 0: nobody does. */
+/* -EADDRINUSE: a daemon listens there, if only one that is stopped or has a full backlog. 0: none does. */
 static int probe_listener(const struct sockaddr_un *address)
 {
     cleanup(fd_closep) int probe = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

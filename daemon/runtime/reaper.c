@@ -33,7 +33,7 @@ static void on_closed(uv_handle_t *handle)
     connection_release(handle->data);
 }
 
-/* The core hears of it, if this was the present connection of the peer. */
+/* The core is told, if this was the present connection of the peer. */
 static void lose_connection(struct peer *peer, const struct connection *connection)
 {
     if (peer->connection != connection) {

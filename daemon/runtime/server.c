@@ -22,7 +22,7 @@
 
 enum { PEERS_READ_AT_ONCE = 64 };
 #define EXPIRY_TIME        (2 * NANOSECONDS_PER_MILLISECOND)   /* in one turn of the loop */
-#define WAITING_REFRESH_NS (200 * NANOSECONDS_PER_MILLISECOND) /* while somebody waits for memory */
+#define WAITING_REFRESH_NS (200 * NANOSECONDS_PER_MILLISECOND) /* while a request waits for memory */
 
 /* ---- expiry ---- */
 

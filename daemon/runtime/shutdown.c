@@ -141,7 +141,7 @@ static void on_signal(uv_signal_t *handle, int number)
     if (number == SIGHUP) {
         (void)reload(server);
     } else if (server->shutdown.how == SHUTDOWN_LEASES || server->fdstore.is_frozen) {
-        return; /* whoever asked first decided what becomes of the leases */
+        return; /* the first signal decided what becomes of the leases */
     } else if (number == SIGTERM && fdstore_is_active(&server->fdstore)) {
         hand_over(server);
     } else {
