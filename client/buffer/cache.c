@@ -36,7 +36,7 @@ static void give_to_heap(struct heap *heap, mb_buffer *const *buffers, unsigned 
     heap_unlock(heap);
 }
 
-static int take_small(struct heap *heap, unsigned size_class, mb_buffer **ret, unsigned count)
+static int take_small(struct heap *heap, unsigned size_class, bool may_ask, mb_buffer **ret, unsigned count)
 {
     for (;;) {
         (void)pthread_mutex_lock(&heap->lock);
@@ -45,7 +45,7 @@ static int take_small(struct heap *heap, unsigned size_class, mb_buffer **ret, u
         if (taken > 0) {
             return (int)taken;
         }
-        int result = slab_add(heap, size_class);
+        int result = slab_add(heap, size_class, may_ask);
         if (result < 0) {
             return result;
         }
@@ -181,7 +181,7 @@ static mb_buffer *keep_others(struct buffer_cache *cache, mb_buffer *const *buff
     return count > 0 ? buffers[0] : NULL;
 }
 
-mb_buffer *cache_take_small(struct thread *thread, struct heap *heap, unsigned size_class)
+mb_buffer *cache_take_small(struct thread *thread, struct heap *heap, unsigned size_class, bool may_ask)
 {
     mb_buffer *buffers[CACHE_BIN_BUFFERS];
     struct buffer_cache *cache = cache_for(thread, heap);
@@ -189,7 +189,7 @@ mb_buffer *cache_take_small(struct thread *thread, struct heap *heap, unsigned s
     if (cached) {
         return cached;
     }
-    int taken = take_small(heap, size_class, buffers, cache ? (capacity_of(size_class) + 1) / 2 : 1);
+    int taken = take_small(heap, size_class, may_ask, buffers, cache ? (capacity_of(size_class) + 1) / 2 : 1);
     return taken > 0 ? keep_others(cache, buffers, (unsigned)taken) : NULL;
 }
 

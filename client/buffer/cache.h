@@ -30,8 +30,11 @@ struct buffer_cache {
     struct cache_bin bins[SIZE_CLASSES];
 };
 
-/* A buffer of the client's RAM heap: from the cache, or from the heap through it. NULL with the sentence set. */
-mb_buffer *cache_take_small(struct thread *thread, struct heap *heap, unsigned size_class);
+/*
+ * A buffer from the cache, or from the heap through it. NULL with errno and the sentence set; -EAGAIN: the broker must
+ * be asked, and `may_ask` is false.
+ */
+mb_buffer *cache_take_small(struct thread *thread, struct heap *heap, unsigned size_class, bool may_ask);
 
 /* A medium buffer that was freed lately; NULL: none was. */
 mb_buffer *cache_take_medium(struct thread *thread, struct heap *heap, unsigned size_class);

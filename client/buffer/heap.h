@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "client/buffer/chunk_index.h"
 #include "client/buffer/size_class.h"
 #include "client/location.h"
 #include "membroker.h"
@@ -26,9 +27,16 @@ struct span {
     struct chunk *chunk;
     uint32_t first, pages; /* of the chunk */
     bool is_free;
-    struct slab *slab; /* NULL: free, or a large buffer's */
+    struct slab *slab;          /* NULL: free, or a large buffer's */
+    struct large_buffer *large; /* NULL: free, or a slab's */
     RB_ENTRY(span) in_free;
     struct span *next_unused; /* of the pool's records of spans */
+};
+
+/* For 64 pages: which of them begin a span in use, and the beginning of the one that reaches into the first of them. */
+struct span_starts {
+    _Atomic uint64_t here;
+    _Atomic uint32_t reaches_in;
 };
 
 struct chunk {
@@ -40,6 +48,7 @@ struct chunk {
     bool is_lost;   /* nothing is allocated from it any more */
     uint64_t idle_since;
     struct span **map; /* by page: a span's first and last page point to it */
+    struct span_starts *starts;
     TAILQ_ENTRY(chunk) in_pool;
 };
 
@@ -89,6 +98,7 @@ struct heap {
 
 struct heaps {
     struct heap of[HEAP_LOCATIONS];
+    struct chunk_index chunks;
     _Atomic uint64_t idle_at; /* ms: when something may go back; UINT64_MAX: never */
 };
 

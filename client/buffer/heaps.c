@@ -44,6 +44,7 @@ static int heaps_open(mb_client *client)
         return -ENOMEM;
     }
     atomic_store(&heaps->idle_at, UINT64_MAX);
+    chunk_index_init(&heaps->chunks);
     for (int i = 0; i < HEAP_LOCATIONS; i++) {
         heap_init(&heaps->of[i], client, location_at(i));
     }
@@ -72,6 +73,9 @@ static void heaps_close(mb_client *client)
 {
     for (int i = 0; client->heaps && i < HEAP_LOCATIONS; i++) {
         heap_close(&client->heaps->of[i]);
+    }
+    if (client->heaps) {
+        chunk_index_close(&client->heaps->chunks);
     }
     free(client->heaps);
     client->heaps = NULL;

@@ -94,6 +94,7 @@ static void give_up(struct large_buffer *large, uint64_t since)
 {
     struct heap *heap = large->span->chunk->pool->heap;
     unkeep(large);
+    __atomic_store_n(&large->span->large, NULL, __ATOMIC_RELAXED);
     span_give(large->span, since);
     TAILQ_INSERT_HEAD(&heap->unused, large, in_kept);
 }
@@ -119,11 +120,12 @@ static mb_buffer *make(struct heap *heap, struct large_buffer *large, struct spa
     large->buffer.head.data = (void *)((data + alignment - 1) & ~(alignment - 1));
     large->buffer.extra = &large->extra;
     large->buffer.size_class = SIZE_CLASS_NONE;
-    bool is_whole = (uintptr_t)large->buffer.head.data == data;
-    if (is_whole && bytes <= MEDIUM_BYTES_MAX && size_class_bytes[size_class_of(bytes)] == bytes) {
+    bool is_medium = bytes > SMALL_BYTES_MAX && bytes <= MEDIUM_BYTES_MAX && (uintptr_t)large->buffer.head.data == data;
+    if (is_medium && size_class_bytes[size_class_of(bytes)] == bytes) {
         large->buffer.size_class = (uint8_t)size_class_of(bytes);
         large->buffer.tag = heap->tag;
     }
+    __atomic_store_n(&span->large, large, __ATOMIC_RELEASE);
     return &large->buffer;
 }
 

@@ -21,14 +21,16 @@ static struct chunk *chunk_new(struct pool *pool, uint64_t bytes)
     struct chunk *chunk = calloc(1, sizeof *chunk);
     struct span *span = calloc(1, sizeof *span);
     struct span **map = calloc(pages, sizeof(struct span *));
-    if (!chunk || !span || !map) {
+    struct span_starts *starts = calloc(pages / 64 + 1, sizeof *starts);
+    if (!chunk || !span || !map || !starts) {
+        free(starts);
         free(chunk);
         free(span);
         free(map);
         (void)error_set(-ENOMEM, "out of memory for the library's own tables");
         return NULL;
     }
-    *chunk = (struct chunk){.pool = pool, .pages = pages, .map = map};
+    *chunk = (struct chunk){.pool = pool, .pages = pages, .map = map, .starts = starts};
     *span = (struct span){.chunk = chunk, .pages = pages, .is_free = true};
     map[0] = map[pages - 1] = span;
     return chunk;
@@ -50,6 +52,7 @@ static void chunk_free(struct chunk *chunk)
     if (chunk->pool->heap->catch_misuse) {
         misuse_forget(chunk->base, (size_t)chunk->pages * HEAP_PAGE_BYTES);
     }
+    free(chunk->starts);
     free(chunk->map);
     free(chunk);
 }
@@ -58,6 +61,7 @@ static void chunk_free(struct chunk *chunk)
 static void discard(struct chunk *chunk)
 {
     free(chunk->map[0]);
+    free(chunk->starts);
     free(chunk->map);
     free(chunk);
 }
@@ -105,6 +109,11 @@ static int add_chunk(struct pool *pool, uint64_t bytes, bool is_wished)
         return result;
     }
     chunk->base = address;
+    if (!chunk_index_add(&heap->client->heaps->chunks, chunk, address, bytes)) {
+        release_drop(chunk->lease);
+        discard(chunk);
+        return error_set(-ENOMEM, "out of memory for the library's own tables");
+    }
     if (heap->catch_misuse) {
         misuse_dead(address, bytes);
     }
@@ -142,6 +151,13 @@ int pool_grow_fresh(struct pool *pool, const struct span_wish *wish)
     return add_chunk(pool, (uint64_t)(wish->pages + wish->aligned - 1) * HEAP_PAGE_BYTES, true);
 }
 
+int pool_refuse(void)
+{
+    return error_set(-EAGAIN,
+                     "no free memory of this process fits, and MB_BUFFER_NO_WAIT forbids to ask the broker; try "
+                     "again without it");
+}
+
 /* ---- giving back ---- */
 
 uint64_t pool_collect_idle(struct pool *pool, uint64_t now, uint64_t age, struct chunk_list *ret)
@@ -152,6 +168,7 @@ uint64_t pool_collect_idle(struct pool *pool, uint64_t now, uint64_t age, struct
         struct chunk *next = TAILQ_NEXT(chunk, in_pool);
         if (chunk->used_pages == 0 && (chunk->is_lost || chunk->idle_since + age <= now)) {
             span_withdraw_chunk(chunk);
+            chunk_index_remove(&pool->heap->client->heaps->chunks, chunk->base);
             recycle_spans(chunk);
             TAILQ_REMOVE(&pool->chunks, chunk, in_pool);
             TAILQ_INSERT_TAIL(ret, chunk, in_pool);

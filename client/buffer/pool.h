@@ -16,6 +16,9 @@ int pool_grow(struct pool *pool, const struct span_wish *wish);
 /* The same, but no more than that, and nobody is asked to free memory for it. */
 int pool_grow_fresh(struct pool *pool, const struct span_wish *wish);
 
+/* Instead of growing: sets the sentence and returns -EAGAIN. */
+int pool_refuse(void);
+
 /* Moves the chunks that were idle for `age` to `ret`. Returns when the next one will be. The heap's lock is held. */
 uint64_t pool_collect_idle(struct pool *pool, uint64_t now, uint64_t age, struct chunk_list *ret);
 

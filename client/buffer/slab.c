@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "client/buffer/pool.h"
 #include "client/buffer/record_pages.h"
@@ -42,12 +41,11 @@ static void set_partial(struct slab *slab, bool partial)
 static void make_record(struct slab *slab)
 {
     mb_buffer *buffer = &slab->buffers[slab->fresh];
-    memset(buffer, 0, sizeof *buffer);
     buffer->head.data = (char *)span_data(slab->span) + (size_t)slab->fresh * size_class_bytes[slab->size_class];
     buffer->size_class = slab->size_class;
     buffer->tag = slab->heap->tag;
     slab->free[slab->fresh / 64] |= UINT64_C(1) << (slab->fresh % 64);
-    slab->fresh++;
+    atomic_store_explicit(&slab->fresh, (uint16_t)(slab->fresh + 1), memory_order_release);
 }
 
 static unsigned take_from(struct slab *slab, mb_buffer **ret, unsigned count)
@@ -99,7 +97,7 @@ static void end(struct slab *slab)
     struct heap *heap = slab->heap;
     set_partial(slab, false);
     heap->slab_pages[slab->size_class] -= span->pages;
-    span->slab = NULL;
+    __atomic_store_n(&span->slab, NULL, __ATOMIC_RELAXED);
     record_page_give(&heap->records, slab);
     span_give(span, 0);
 }
@@ -131,18 +129,17 @@ static int make(struct heap *heap, struct span *span, unsigned size_class)
         return no_memory();
     }
     uint32_t fits = span->pages * HEAP_PAGE_BYTES / size_class_bytes[size_class];
-    memset(slab, 0, offsetof(struct slab, buffers));
-    slab->span = span;
+    *slab = (struct slab){.span = span}; /* no record of another slab is left */
     slab->heap = heap;
     slab->size_class = (uint8_t)size_class;
     slab->count = (uint16_t)(fits < SLAB_BUFFERS_MAX ? fits : SLAB_BUFFERS_MAX);
-    span->slab = slab;
+    __atomic_store_n(&span->slab, slab, __ATOMIC_RELEASE);
     heap->slab_pages[size_class] += span->pages;
     set_partial(slab, true);
     return 0;
 }
 
-int slab_add(struct heap *heap, unsigned size_class)
+int slab_add(struct heap *heap, unsigned size_class, bool may_ask)
 {
     uint32_t fresh;
     struct span *span;
@@ -152,7 +149,7 @@ int slab_add(struct heap *heap, unsigned size_class)
     const struct span_wish wish = {.pages = pages, .at_most = pages, .aligned = 1};
     while (!(span = span_take(&heap->small, &wish, &fresh)) && result == 0) {
         (void)pthread_mutex_unlock(&heap->lock);
-        result = pool_grow(&heap->small, &wish);
+        result = may_ask ? pool_grow(&heap->small, &wish) : pool_refuse();
         (void)pthread_mutex_lock(&heap->lock);
     }
     if (span) {

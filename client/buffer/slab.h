@@ -9,7 +9,7 @@ unsigned slab_take(struct heap *heap, unsigned size_class, mb_buffer **ret, unsi
 void slab_give(mb_buffer *buffer);
 
 /* Adds a slab of this class. Takes the lock itself. 0, or negative errno with the sentence set. */
-int slab_add(struct heap *heap, unsigned size_class);
+int slab_add(struct heap *heap, unsigned size_class, bool may_ask);
 
 /* The heap ends: frees what the slabs of its chunks have besides their records. */
 void slabs_close(struct heap *heap);

@@ -6,6 +6,8 @@
 
 #include "client/clock.h"
 
+enum { PAGES_A_WORD = 64 };
+
 static int span_compare(const struct span *a, const struct span *b)
 {
     if (a->pages != b->pages) {
@@ -26,8 +28,35 @@ void *span_data(const struct span *span)
 
 static void map_span(struct span *span)
 {
-    span->chunk->map[span->first] = span;
-    span->chunk->map[span->first + span->pages - 1] = span;
+    __atomic_store_n(&span->chunk->map[span->first], span, __ATOMIC_RELEASE);
+    __atomic_store_n(&span->chunk->map[span->first + span->pages - 1], span, __ATOMIC_RELEASE);
+}
+
+/* For whoever looks for the span of a page without a lock. */
+static void note_start(const struct span *span)
+{
+    struct span_starts *starts = span->chunk->starts;
+    uint32_t last = (span->first + span->pages - 1) / PAGES_A_WORD;
+    for (uint32_t word = span->first / PAGES_A_WORD + 1; word <= last; word++) {
+        atomic_store_explicit(&starts[word].reaches_in, span->first, memory_order_relaxed);
+    }
+    (void)atomic_fetch_or_explicit(&starts[span->first / PAGES_A_WORD].here, UINT64_C(1) << span->first % PAGES_A_WORD,
+                                   memory_order_release);
+}
+
+static void forget_start(const struct span *span)
+{
+    (void)atomic_fetch_and_explicit(&span->chunk->starts[span->first / PAGES_A_WORD].here,
+                                    ~(UINT64_C(1) << span->first % PAGES_A_WORD), memory_order_relaxed);
+}
+
+struct span *span_at(const struct chunk *chunk, uint32_t page)
+{
+    const struct span_starts *starts = &chunk->starts[page / PAGES_A_WORD];
+    uint64_t here = atomic_load_explicit(&starts->here, memory_order_acquire) << (63 - page % PAGES_A_WORD);
+    uint32_t first =
+        here ? page - (uint32_t)__builtin_clzll(here) : atomic_load_explicit(&starts->reaches_in, memory_order_relaxed);
+    return __atomic_load_n(&chunk->map[first], __ATOMIC_ACQUIRE);
 }
 
 static void insert_free(struct span *span)
@@ -138,6 +167,7 @@ static struct span *use_part(struct span *span, uint32_t lead, uint32_t at_most,
         insert_free(rest);
     }
     map_span(part);
+    note_start(part);
     *ret_fresh = note_use(part);
     return part;
 }
@@ -177,6 +207,7 @@ static struct span *join(struct span *left, struct span *right)
 void span_give(struct span *span, uint64_t since)
 {
     struct chunk *chunk = span->chunk;
+    forget_start(span);
     chunk->used_pages -= span->pages;
     if (span->first + span->pages < chunk->pages && chunk->map[span->first + span->pages]->is_free) {
         struct span *right = chunk->map[span->first + span->pages];

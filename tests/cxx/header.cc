@@ -14,8 +14,11 @@ int use_of_the_macros(mb_workspace *workspace, mb_client *client)
             MB_BUFFER_SCOPE {
                 MB_AUTO_BUFFER mb_buffer *buffer = nullptr;
                 mb_buffer_options options = MB_BUFFER_OPTIONS_INIT;
+                options.alignment = 4096;
+                options.flags = MB_ZEROED | MB_BUFFER_NO_WAIT;
                 if (mb_buffer_create(client, 1, &options, &buffer) == 0) {
-                    return mb_buffer_data(buffer) != nullptr && mb_buffer_size(buffer) == 1;
+                    return mb_buffer_resize(&buffer, 2) == 0 && mb_buffer_data(buffer) != nullptr &&
+                           mb_buffer_from_address(client, mb_buffer_data(buffer)) == buffer;
                 }
             }
         }

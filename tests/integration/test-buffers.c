@@ -88,7 +88,7 @@ Test(buffers, invalid_arguments_are_refused)
     mb_buffer *buffer;
     cr_expect_eq(mb_buffer_create(client, 0, NULL, &buffer), -EINVAL);
     cr_expect_eq(mb_buffer_create(client, SIZE_MAX, NULL, &buffer), -ENOMEM);
-    options.flags = 2;
+    options.flags = 64;
     cr_expect_eq(mb_buffer_create(client, 1, &options, &buffer), -EINVAL);
     options.flags = 0;
     options.location = (mb_location)9;

@@ -154,6 +154,10 @@ static void *run_buffers(void *argument)
         if (made && number % 32 == 0 && mb_weak_create(made, &weak) < 0) {
             fail("weak", 0);
         }
+        const char *data = made ? mb_buffer_data(made) : NULL;
+        if (made && mb_buffer_from_address(argument, data + mb_buffer_size(made) - 1) != made) {
+            fail("a buffer is not found by its address", 0);
+        }
         mb_buffer *other = atomic_exchange(&slots[number * 7919 % SLOTS], made);
         if (other) {
             check_filled(other);

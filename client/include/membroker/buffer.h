@@ -25,20 +25,24 @@ typedef struct mb_buffer_options {
     const char *name; /* shown in errors of this process, at most 63 bytes; NULL: none. The broker shows the leases of
                          buffers, which all have the name "buffers" */
     mb_location location;
-    unsigned flags; /* MB_ZEROED, or 0: the memory may contain old data of this process */
+    unsigned flags;   /* MB_ZEROED (otherwise the memory may contain old data of this process), MB_BUFFER_NO_WAIT */
+    size_t alignment; /* bytes, a power of two of at most 2 MiB; 0: the default, see mb_buffer_create() */
 } mb_buffer_options;
+
+/* Succeed only if the library need not ask the broker, which may take long; otherwise fail with -EAGAIN. */
+#define MB_BUFFER_NO_WAIT 2u
 
 #define MB_BUFFER_OPTIONS_INIT                                                                                         \
     {                                                                                                                  \
-        sizeof(mb_buffer_options), NULL, MB_LOCATION_RAM, 0u                                                           \
+        sizeof(mb_buffer_options), NULL, MB_LOCATION_RAM, 0u, 0u                                                       \
     }
 
 /*
- * Allocates `bytes` (at least 1), aligned to 64 bytes if they are 64 or more than 112, otherwise to 16. The buffer has
- * one reference.
- * It belongs to the caller, or to the buffer scope if one is open in this thread. `options` NULL: all defaults. If the
- * buffer does not fit a limit, the library calls the client's on_reclaim. If that does not help, the call fails with
- * -ENOMEM or -ENOSPC; the sentence has the limit, its numbers and the largest holders in this process.
+ * Allocates `bytes` (at least 1), aligned to 64 bytes if they are 64 or more than 112, otherwise to 16, unless the
+ * options ask for more. The buffer has one reference. It belongs to the caller, or to the buffer scope if one is open
+ * in this thread. `options` NULL: all defaults. If the buffer does not fit a limit, the library calls the client's
+ * on_reclaim. If that does not help, the call fails with -ENOMEM or -ENOSPC; the sentence has the limit, its numbers
+ * and the largest holders in this process.
  */
 MB_PUBLIC int mb_buffer_create(mb_client *client, size_t bytes, const mb_buffer_options *options,
                                mb_buffer **ret_buffer);
@@ -77,6 +81,22 @@ MB_PUBLIC mb_location mb_buffer_location(const mb_buffer *buffer); /* RAM or MMA
 MB_PUBLIC unsigned mb_buffer_references(const mb_buffer *buffer);  /* for diagnosis: it may change at any time */
 MB_PUBLIC int mb_buffer_check(const mb_buffer *buffer);            /* 0, or -ESTALE: its lease has ended */
 MB_PUBLIC mb_ref mb_buffer_as_ref(mb_buffer *buffer);              /* adds no reference to the buffer */
+
+/*
+ * Changes the size, in place if the memory has room, otherwise by a copy: *buffer and its data may change, the content
+ * up to the smaller of both sizes stays. What is added is not zero. A new place has the alignment that
+ * mb_buffer_create() gives by default. Name, location and buffer scope stay. After an error the buffer is as it was.
+ * The caller must have the only reference, and no other thread may use the buffer meanwhile; if it is in a scope, only
+ * the thread of the scope may call this. -EINVAL: 0 bytes; -EBUSY: it has other references, or weak ones; -ESTALE: its
+ * lease has ended; -EPERM in a forked child; otherwise as mb_buffer_create().
+ */
+MB_PUBLIC int mb_buffer_resize(mb_buffer **buffer, size_t bytes);
+
+/*
+ * Returns the client's buffer that has the byte at `address`, or NULL if none has. Adds no reference: the caller must
+ * know that another thread does not free that buffer meanwhile. Takes no lock. Any address is allowed.
+ */
+MB_PUBLIC mb_buffer *mb_buffer_from_address(mb_client *client, const void *address);
 
 /* ---- weak references ---- */
 
