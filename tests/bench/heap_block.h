@@ -37,6 +37,13 @@ static inline heap_block block_make_zeroed(size_t bytes)
     return buffer;
 }
 
+static inline heap_block block_resize(heap_block block, size_t bytes)
+{
+    if (mb_buffer_resize(&block, bytes) < 0)
+        measure_fail("mb_buffer_resize", mb_last_error());
+    return block;
+}
+
 static inline void block_free(heap_block block)
 {
     (void)mb_buffer_unref(block);
@@ -66,6 +73,11 @@ static inline heap_block block_make(size_t bytes)
 static inline heap_block block_make_zeroed(size_t bytes)
 {
     return block_check(calloc(1, bytes));
+}
+
+static inline heap_block block_resize(heap_block block, size_t bytes)
+{
+    return block_check(realloc(block, bytes));
 }
 
 static inline void block_free(heap_block block)

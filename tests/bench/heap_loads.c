@@ -283,6 +283,41 @@ static void zeroed(void)
     figure_print("us", values_quantile(samples, ZEROED_STEPS, 0.5));
 }
 
+/* ---- a block that grows in equal proportions, as an array that is appended to. Microseconds in all. ---- */
+
+enum { RESIZE_STEPS = 20, RESIZE_FROM = 1 << 20 };
+
+static double grow_once(void)
+{
+    const double factor = 1.2589254117941673; /* 100, to the power of a twentieth */
+    double wanted = RESIZE_FROM, start = clock_us();
+    size_t bytes = RESIZE_FROM;
+    heap_block block = block_make(bytes);
+    pages_write(block_data(block), bytes);
+    for (int i = 0; i < RESIZE_STEPS; i++) {
+        size_t before = bytes;
+        wanted *= factor;
+        bytes = ((size_t)wanted + PAGE - 1) / PAGE * PAGE;
+        block = block_resize(block, bytes);
+        pages_write(block_data(block) + before, bytes - before);
+    }
+    double took = clock_us() - start;
+    for (size_t at = 0; at < bytes; at += PAGE)
+        if (block_data(block)[at] == 0)
+            measure_fail("resize", "the content is not kept");
+    block_free(block);
+    return took;
+}
+
+static void resize(void)
+{
+    double samples[SAMPLES];
+    for (int s = 0; s < SAMPLES; s++)
+        samples[s] = grow_once();
+    values_sort(samples, SAMPLES);
+    figure_print("us", values_quantile(samples, SAMPLES, 0.5));
+}
+
 /*
  * ---- memory: how many bytes the process has resident for each that it asked for, in a steady state with every byte
  * written; and, of tracked buffers, how many it has mapped from the broker ----
@@ -345,6 +380,7 @@ static const struct {
     {"larson", larson},
     {"producer_consumer", producer_consumer},
     {"zeroed", zeroed},
+    {"resize", resize},
     {"memory_large", memory_large},
     {"memory_small", memory_small},
     {"memory_65", memory_65},

@@ -144,6 +144,8 @@ LOADS = {
                "Nanoseconds a step."),
     "producer_consumer": ("Producer and consumer", "One thread makes blocks, another one frees them. Nanoseconds a block."),
     "zeroed": ("Zeroed memory", "A zeroed block of 100 MiB, after one that was written; it is not touched. Microseconds."),
+    "resize": ("A growing block", "A block grows in 20 steps from 1 MiB to 100 MiB; a byte of each new page is written. "
+               "Microseconds in all."),
     "memory_large": ("Memory of large blocks", "Bytes for each byte that was asked for, in a steady state of 256 MiB."),
     "memory_small": ("Memory of small blocks", "Bytes for each byte that was asked for, in a steady state of 64 MiB."),
     "memory_65": ("Memory of blocks of 65 bytes", "Bytes for each byte that was asked for, in a steady state of 32 MiB."),
