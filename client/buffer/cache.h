@@ -12,7 +12,7 @@
 #include "client/client.h"
 #include "client/thread.h"
 
-enum { CACHE_BIN_BUFFERS = 62, CACHE_BIN_BYTES = 65536, CACHE_MEDIUM_BUFFERS = 16, CACHE_MEDIUM_BYTES = 1048576 };
+enum { CACHE_BIN_BUFFERS = 254, CACHE_BIN_BYTES = 65536, CACHE_MEDIUM_BUFFERS = 16, CACHE_MEDIUM_BYTES = 1048576 };
 
 struct cache_bin {
     uint32_t count, capacity;
