@@ -79,29 +79,40 @@ static mb_buffer *create_small(struct thread *thread, struct heap *heap, unsigne
     return buffer;
 }
 
+/* A large buffer that was taken; until it has references nobody is told of it. With the heap's lock. */
+static mb_buffer *listed(mb_buffer *buffer, const char *name)
+{
+    if (buffer) {
+        extra_list(buffer, name);
+    }
+    return buffer;
+}
+
 /* Pages that were never used, if the broker has any. NULL: it has not, or nobody asked for zeros. */
-static mb_buffer *take_fresh(struct heap *heap, size_t bytes, unsigned flags, const struct span_wish *wish)
+static mb_buffer *take_fresh(struct heap *heap, size_t bytes, unsigned flags, const char *name,
+                             const struct span_wish *wish)
 {
     mb_buffer *buffer = NULL;
     if (!(flags & MB_ZEROED) || bytes < FRESH_BYTES_MIN) {
         return NULL;
     }
     (void)pthread_mutex_lock(&heap->lock);
-    buffer = large_take_fresh(heap, wish);
+    buffer = listed(large_take_fresh(heap, wish), name);
     (void)pthread_mutex_unlock(&heap->lock);
     if (!buffer && !(flags & MB_BUFFER_NO_WAIT) && pool_grow_fresh(&heap->large, wish) == 0) {
         (void)pthread_mutex_lock(&heap->lock);
-        buffer = large_take_fresh(heap, wish); /* NULL: another thread was faster */
+        buffer = listed(large_take_fresh(heap, wish), name); /* NULL: another thread was faster */
         (void)pthread_mutex_unlock(&heap->lock);
     }
     return buffer;
 }
 
-static mb_buffer *take_any(struct heap *heap, unsigned flags, const struct span_wish *wish, uint32_t *ret_fresh)
+static mb_buffer *take_any(struct heap *heap, unsigned flags, const char *name, const struct span_wish *wish,
+                           uint32_t *ret_fresh)
 {
     for (;;) {
         (void)pthread_mutex_lock(&heap->lock);
-        mb_buffer *buffer = large_take(heap, wish, ret_fresh);
+        mb_buffer *buffer = listed(large_take(heap, wish, ret_fresh), name);
         int error = errno;
         heap_unlock(heap);
         if (buffer) {
@@ -137,13 +148,10 @@ static mb_buffer *create_large(struct thread *thread, struct heap *heap, const s
         begin_life(buffer, bytes, wish->flags, bytes);
         return buffer;
     }
-    buffer = take_fresh(heap, bytes, wish->flags, &span);
-    buffer = buffer ? buffer : take_any(heap, wish->flags, &span, &fresh);
+    buffer = take_fresh(heap, bytes, wish->flags, wish->name, &span);
+    buffer = buffer ? buffer : take_any(heap, wish->flags, wish->name, &span, &fresh);
     if (buffer) {
         begin_life(buffer, bytes, wish->flags, (size_t)fresh * HEAP_PAGE_BYTES);
-        (void)pthread_mutex_lock(&heap->lock);
-        extra_list(buffer, wish->name);
-        (void)pthread_mutex_unlock(&heap->lock);
     }
     return buffer;
 }

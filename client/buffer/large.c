@@ -198,7 +198,8 @@ void large_give(mb_buffer *buffer)
     TAILQ_INSERT_TAIL(&heap->all_kept, large, in_kept);
     heap->kept_pages += large->span->pages;
     large->kept_at = heap->looks;
-    while (heap->kept_pages > (pages > KEPT_PAGES_MIN ? pages : KEPT_PAGES_MIN)) {
+    pages = pages > KEPT_PAGES_MIN ? pages : KEPT_PAGES_MIN;
+    while (heap->kept_pages > pages && TAILQ_FIRST(&heap->all_kept) != large) { /* the newest one stays in any case */
         give_up(TAILQ_FIRST(&heap->all_kept), 0);
     }
     plan_look(heap);
