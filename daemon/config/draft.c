@@ -51,7 +51,8 @@ static char *place_to_text(const struct config_place *place)
     return length < 0 ? NULL : text;
 }
 
-static int fail(struct config_draft *draft, const struct config_place *place, const char *format, va_list arguments)
+__attribute__((format(printf, 3, 0))) static int fail(struct config_draft *draft, const struct config_place *place,
+                                                      const char *format, va_list arguments)
 {
     cleanup(freep) char *what = NULL, *where = NULL;
     if (draft->error) {
