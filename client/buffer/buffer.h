@@ -74,7 +74,7 @@ _Static_assert(sizeof(struct slab) == SLAB_RECORD_BYTES, "a slab's records and i
 
 static inline bool buffer_is_large(const mb_buffer *buffer)
 {
-    return buffer->size_class >= SMALL_CLASSES;
+    return size_class_is_medium(buffer->size_class);
 }
 
 static inline struct slab *buffer_slab(const mb_buffer *buffer)

@@ -157,7 +157,7 @@ static struct buffer_cache *cache_for(struct thread *thread, struct heap *heap)
 static mb_buffer *pop(struct buffer_cache *cache, unsigned size_class)
 {
     struct cache_bin *bin = &cache->bins[size_class];
-    if (bin->count > 0 && size_class >= SMALL_CLASSES) {
+    if (bin->count > 0 && size_class_is_medium(size_class)) {
         cache->medium_bytes -= size_class_bytes[size_class];
     }
     return bin->count > 0 ? bin->buffers[--bin->count] : NULL;
@@ -216,7 +216,7 @@ static void give_half(struct buffer_cache *cache, unsigned size_class, struct he
     for (unsigned i = 0; i < bin->count; i++) {
         bin->buffers[i] = bin->buffers[i + half];
     }
-    if (size_class >= SMALL_CLASSES) {
+    if (size_class_is_medium(size_class)) {
         cache->medium_bytes -= half * size_class_bytes[size_class];
     }
 }

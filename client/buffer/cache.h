@@ -73,7 +73,7 @@ static inline mb_buffer *cache_pop(const mb_client *client, unsigned size_class)
     if (bin->count == 0) {
         return NULL;
     }
-    if (size_class >= SMALL_CLASSES) {
+    if (size_class_is_medium(size_class)) {
         cache->medium_bytes -= size_class_bytes[size_class];
     }
     return bin->buffers[--bin->count];
@@ -90,7 +90,7 @@ static inline bool cache_push(mb_buffer *buffer)
     if (bin->count == bin->capacity) {
         return false;
     }
-    if (buffer->size_class >= SMALL_CLASSES) {
+    if (size_class_is_medium(buffer->size_class)) {
         uint32_t bytes = cache->medium_bytes + size_class_bytes[buffer->size_class];
         if (bytes > CACHE_MEDIUM_BYTES) {
             return false;

@@ -6,12 +6,19 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum { SMALL_BYTES_MAX = 32768, MEDIUM_BYTES_MAX = 262144, SMALL_CLASSES = 62, SIZE_CLASSES = 86 };
 
 extern const uint32_t size_class_bytes[SIZE_CLASSES];
+
+/* Whether buffers of this class have spans of their own. */
+static inline bool size_class_is_medium(unsigned size_class)
+{
+    return size_class >= SMALL_CLASSES;
+}
 
 /* The class of the smallest block that has `bytes` (1 to MEDIUM_BYTES_MAX). */
 static inline unsigned size_class_of(size_t bytes)

@@ -105,7 +105,9 @@ int draft_remember(struct config_draft *draft, struct setting_origin *origin, co
         return draft_fail(draft, place, "out of memory");
     }
     free(origin->file);
-    *origin = (struct setting_origin){copy, place->line, draft->file_number};
+    origin->file = copy;
+    origin->line = place->line;
+    origin->file_number = draft->file_number;
     return 0;
 }
 

@@ -120,7 +120,8 @@ static const char *parse_group(struct value_reading *reading, const char *text, 
         return "out of memory";
     }
     free(choice->name);
-    *choice = (struct group_choice){copy, group->gr_gid};
+    choice->name = copy;
+    choice->gid = group->gr_gid;
     return NULL;
 }
 
