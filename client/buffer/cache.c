@@ -190,7 +190,10 @@ mb_buffer *cache_take_small(struct thread *thread, struct heap *heap, unsigned s
         return cached;
     }
     int taken = take_small(heap, size_class, may_ask, buffers, cache ? (capacity_of(size_class) + 1) / 2 : 1);
-    return taken > 0 ? keep_others(cache, buffers, (unsigned)taken) : NULL;
+    if (taken <= 0) {
+        return NULL;
+    }
+    return cache ? keep_others(cache, buffers, (unsigned)taken) : buffers[0];
 }
 
 mb_buffer *cache_take_medium(struct thread *thread, struct heap *heap, unsigned size_class)
