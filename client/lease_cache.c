@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "client/client.h"
+#include "client/location.h"
 #include "client/mapping.h"
 #include "client/owner.h"
 
@@ -13,7 +14,7 @@ bool lease_cache_keep(mb_lease *lease)
 {
     mb_client *client = lease->client;
     const struct extent *extent = &lease->extents[0];
-    bool is_whole = lease->location == MB_LOCATION_RAM && lease->extent_count == 1 && extent->address &&
+    bool is_whole = lease->location == location_cached() && lease->extent_count == 1 && extent->address &&
                     !lease->huge_pages && lease->references == 1;
     if (!lease->is_plain || !is_whole || client->is_stopping ||
         extent->bytes > client->options.cache_bytes - client->cache.bytes) {
@@ -31,7 +32,7 @@ bool lease_cache_keep(mb_lease *lease)
 
 bool lease_cache_suits(const mb_lease_options *options)
 {
-    return (options->location == MB_LOCATION_RAM || options->location == MB_LOCATION_AUTO) && options->ttl_ms == 0 &&
+    return location_may_be_cached(options->location) && options->ttl_ms == 0 &&
            (options->huge_pages == MB_HUGE_PAGES_DEFAULT || options->huge_pages == MB_HUGE_PAGES_NEVER) &&
            options->numa_node < 0 && !options->interleave && !options->file && !options->flags;
 }

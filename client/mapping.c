@@ -9,6 +9,7 @@
 #include "client/client.h"
 #include "client/error.h"
 #include "client/guard.h"
+#include "client/location.h"
 #include "client/owner.h"
 #include "client/received.h"
 #include "proto/base/cleanup.h"
@@ -47,7 +48,7 @@ static int make_pages(const mb_lease *lease, void *address, uint64_t bytes)
 /* The broker truncates the segment of a lease that has just ended: that is a loss, and no fault of the broker. */
 static int check_received(const mb_lease *lease, const struct extent *extent)
 {
-    const char *fault = received_segment_fault(extent->fd, extent->bytes, lease->location == MB_LOCATION_MMAP);
+    const char *fault = received_segment_fault(extent->fd, extent->bytes, location_is_file(lease->location));
     int result = fault ? mb_lease_check(lease) : 0;
     if (fault && result == 0) {
         result = error_set(-EPROTO, "lease %llu can't be mapped: %s (%llu bytes)", (unsigned long long)lease->id, fault,

@@ -44,7 +44,7 @@ static void heap_init(struct heap *heap, mb_client *client, mb_location location
     for (int i = 0; i < HEAP_KEPT_CLASSES; i++) {
         TAILQ_INIT(&heap->kept[i]);
     }
-    heap->tag = location == MB_LOCATION_RAM && !heap->catch_misuse ? tag_take() : TAG_NONE;
+    heap->tag = location == location_cached() && !heap->catch_misuse ? tag_take() : TAG_NONE;
 }
 
 static int heaps_open(mb_client *client)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Leasing arenas, and the bump pointers that allocate in them. */
 #include "client/workspace/arena.h"
+#include "client/location.h"
 
 #include <sched.h>
 
@@ -140,7 +141,7 @@ void arena_recall(mb_workspace *workspace)
     mb_lease *lease;
     bool learns = rules->learning != CYCLE_LEARN_NONE && !rules->circular && !workspace->file;
     if (!learns || workspace->client->options.flags & MB_CLIENT_NO_LEARNED_SIZES ||
-        options.location == MB_LOCATION_MMAP || workspace->lease) {
+        location_is_file(options.location) || workspace->lease) {
         return;
     }
     options.flags = MB_LEASE_USE_LEARNED;
