@@ -30,8 +30,8 @@ bool integrity_scan_look(struct server *server, const struct segment_view *segme
                          void *argument)
 {
     const struct segment_file *file = segment->handle;
-    bool is_held_up = workers_are_held_up(&server->workers, file->work.user, false);
-    struct segment_look *look = is_held_up ? NULL : calloc(1, sizeof *look);
+    bool can_look = !server->is_closing && !workers_are_held_up(&server->workers, file->work.user, false);
+    struct segment_look *look = can_look ? calloc(1, sizeof *look) : NULL;
     if (!look) {
         return false;
     }

@@ -37,6 +37,6 @@ struct segment_look;
 typedef void integrity_scan_look_done(struct server *server, uint64_t segment, const struct inode_view *view,
                                       void *argument);
 
-/* False: memory is short, or the segment's user waits for stuck work of its own. */
+/* False: memory is short, the segment's user waits for stuck work of its own, or the workers have been stopped. */
 bool integrity_scan_look(struct server *server, const struct segment_view *segment, integrity_scan_look_done *done,
                          void *argument);

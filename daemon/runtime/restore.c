@@ -183,6 +183,7 @@ static bool free_segment(struct server *server, const struct kept_segment *kept,
         file = NULL;
     }
     if (file) {
+        file->is_reported = true; /* the daemon before may have begun to free it: its size says nothing */
         file->record = record;
         segment_free(server, &(struct effect_free){.segment = kept->id, .handle = file});
     }

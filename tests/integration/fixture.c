@@ -344,6 +344,20 @@ size_t fixture_descriptors(const struct fixture *fixture)
     return count;
 }
 
+bool fixture_log_has(const struct fixture *fixture, const char *words)
+{
+    char line[1024];
+    bool has = false;
+    FILE *log = fopen(fixture->log, "re");
+    while (log && !has && fgets(line, sizeof line, log)) {
+        has = strstr(line, words) != NULL;
+    }
+    if (log) {
+        (void)fclose(log);
+    }
+    return has;
+}
+
 void fixture_audit(const struct fixture *fixture)
 {
     struct request request = {.kind = REQUEST_AUDIT};

@@ -60,6 +60,9 @@ void fixture_drain_pool(const struct fixture *fixture);
 /* False: there is no daemon, or it ended meanwhile. */
 bool fixture_try_status(const struct fixture *fixture, struct status_reply *ret);
 
+/* Whether a line of the daemon's log has these words. */
+bool fixture_log_has(const struct fixture *fixture, const char *words);
+
 /* The daemon's answers; each opens a connection of its own. */
 struct status_reply fixture_status(const struct fixture *fixture);
 void fixture_audit(const struct fixture *fixture);

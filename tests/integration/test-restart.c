@@ -372,6 +372,8 @@ static bool work_with_fault(unsigned point)
     if (!died) {
         manager_restart(&manager, SIGKILL); /* it must not die of its fault while it ends */
     }
+    cr_expect(!fixture_log_has(&fixture, "it came back so"),
+              "what the daemon before had begun to free is not tampering");
     manager_stop(&manager);
     return died;
 }
