@@ -177,6 +177,15 @@ Test(cycle_edges, the_offset_never_exceeds_the_size_and_the_position_never_decre
     }
 }
 
+/* A reference that was taken before the resize must not be taken for one into the new arena. */
+Test(cycle_edges, no_position_of_a_resized_arena_was_one_of_the_arena_before)
+{
+    struct cycle cycle = one_block();
+    uint64_t last = cycle_position(&cycle) - cycle.offset + cycle.size;
+    cycle_resized(&cycle, 4 * cycle.block);
+    cr_expect_gt(cycle_position(&cycle), last);
+}
+
 /* A ring of two blocks can always split one over its end: it continues where it is. */
 Test(cycle_edges, a_ring_of_two_blocks_continues_where_the_last_cycle_ended)
 {
