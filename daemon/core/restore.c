@@ -32,6 +32,8 @@ bool broker_keep_segment(const struct broker *broker, uint64_t id, struct kept_s
         return false;
     }
     const struct lease *lease = segment->lease;
+    /* what a lease of a named file grew by is no part of the file */
+    const struct lease_file *file = segment == TAILQ_FIRST(&lease->segments) ? lease->file : NULL;
     *ret = (struct kept_segment){
         .id = id,
         .lease = lease->id,
@@ -44,11 +46,11 @@ bool broker_keep_segment(const struct broker *broker, uint64_t id, struct kept_s
         .slot = lease->slot,
         .generation = lease->generation,
         .ttl_ms = (uint32_t)(lease->ttl_ns / NANOSECONDS_PER_MILLISECOND),
-        .file_bytes = lease->file ? lease->file->bytes : 0,
+        .file_bytes = file ? file->bytes : 0,
     };
     memcpy(ret->name, lease->name, sizeof ret->name);
-    if (lease->file) {
-        memcpy(ret->file, lease->file->name, sizeof ret->file);
+    if (file) {
+        memcpy(ret->file, file->name, sizeof ret->file);
     }
     return true;
 }

@@ -231,12 +231,13 @@ static void restore_segment(struct restoring *restoring, const struct kept_segme
     restoring->segments++;
 }
 
-static void restore_segments(struct restoring *restoring)
+/* A named file before what its lease grew by: the lease takes the file from its first segment. */
+static void restore_segments(struct restoring *restoring, bool are_named)
 {
     struct table *table = &restoring->server->fdstore.table;
     for (uint32_t i = 0; i < table_records(table) && !restoring->failed; i++) {
         struct kept_segment kept;
-        if (table_read_segment(table, i, &kept)) {
+        if (table_read_segment(table, i, &kept) && !kept.file[0] != are_named) {
             restore_segment(restoring, &kept, i);
         }
     }
@@ -320,7 +321,8 @@ static int restore(struct server *server, struct handed_descriptors *handed)
     struct peer *peer;
     broker_restore_numbers(server->broker, &numbers);
     restore_sessions(&restoring);
-    restore_segments(&restoring);
+    restore_segments(&restoring, true);
+    restore_segments(&restoring, false);
     if (restoring.failed) {
         log_error("can't continue with the saved leases: %s; leaving them to the next start",
                   strerrordesc_np(-restoring.failed));

@@ -139,6 +139,7 @@ static int begin_service(struct server *server)
         result = restore_open(server, &handed);
     }
     if (result == 0) {
+        host_view_refresh(server, 0); /* not before: the pool's first segments would have the numbers of kept ones */
         result = listener_open(server, &handed);
     }
     service_manager_close(&handed);
@@ -200,7 +201,6 @@ static int server_open(struct server *server)
     }
     remembered_load(server);
     segments_tidy(server);
-    host_view_refresh(server, 0);
     return begin_service(server);
 }
 

@@ -81,6 +81,61 @@ Test(restart, a_clean_restart_loses_nothing)
     end_kept();
 }
 
+/* The next daemon's pool must not take the numbers of segments that are leased. */
+Test(restart, leases_are_kept_beside_a_pool_that_fills_itself)
+{
+    enum { LEASES = 6 };
+    mb_lease *leases[LEASES];
+    char *data[LEASES];
+    begin_kept("[pool]\npool_bytes = 4M\nsizes = 1M\n");
+    for (int i = 0; i < LEASES; i++) {
+        leases[i] = acquire_filled(MIB, MB_LOCATION_RAM, i + 1, &data[i]);
+    }
+    for (int round = 0; round < 3; round++) {
+        manager_restart(&manager, SIGKILL);
+        cr_expect_eq(fixture_status(&fixture).leases, LEASES);
+        cr_expect(mb_ping(client) == 0 || mb_ping(client) == 0, "%s", mb_last_error());
+        for (int i = 0; i < LEASES; i++) {
+            cr_expect(mb_lease_check(leases[i]) == 0 && data[i][MIB - 1] == i + 1, "%s", mb_last_error());
+        }
+        fixture_audit(&fixture);
+    }
+    end_kept();
+}
+
+Test(restart, a_named_file_is_kept_with_what_its_lease_grew_by)
+{
+    char directory[] = "/tmp/membroker-named-XXXXXX", settings[128], path[64], *data;
+    mb_lease_options options = MB_LEASE_OPTIONS_INIT;
+    mb_lease *lease;
+    void *more;
+    unsigned extent;
+    cr_assert(mkdtemp(directory));
+    (void)snprintf(settings, sizeof settings, "[mapped]\nfiles = %s\n", directory);
+    begin_kept(settings);
+    options.location = MB_LOCATION_MMAP;
+    options.file = "grown";
+    cr_assert(mb_acquire(client, MIB, &options, &lease) == 0, "%s", mb_last_error());
+    cr_assert(mb_map(lease, 0, (void **)&data, NULL) == 0 && mb_extend(lease, 2 * MIB, &extent) == 0 &&
+                  mb_map(lease, extent, &more, NULL) == 0,
+              "%s", mb_last_error());
+    memset(data, 1, MIB);
+    memset(more, 2, 2 * MIB);
+    for (int round = 0; round < 3; round++) {
+        manager_restart(&manager, SIGKILL);
+        cr_expect(mb_ping(client) == 0 || mb_ping(client) == 0, "%s", mb_last_error());
+        cr_expect(mb_lease_check(lease) == 0 && data[0] == 1 && ((char *)more)[2 * MIB - 1] == 2, "%s",
+                  mb_last_error());
+        cr_expect_eq(fixture_status(&fixture).used_mapped_bytes, 3 * MIB);
+    }
+    cr_expect(mb_release(lease) == 0);
+    WAIT_UNTIL(used() == 0);
+    end_kept();
+    (void)snprintf(path, sizeof path, "%s/grown", directory);
+    (void)unlink(path);
+    cr_expect(rmdir(directory) == 0);
+}
+
 /* Whether this process still has the page; a read that can fail, where a load would be SIGBUS. */
 static bool has_page(char *at)
 {
