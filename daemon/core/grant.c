@@ -151,17 +151,19 @@ static void begin_grant(struct step *step, struct session *session, const struct
     begin_segment(step, lease, segment, charge, demand);
 }
 
-/* Another lease has the file, or has not let go of it yet. Limits come first: what they rule out does not wait. */
-static enum attempt wait_for_file(struct step *step, struct session *session, const struct demand *demand,
+static enum attempt refuse_file(struct step *step, const struct session *session, const struct demand *demand,
+                                const struct segment *holder)
+{
+    answer_error(step, session->peer, demand->request_id, ERROR_BUSY,
+                 "lease %llu has the file \"%s\"; release that first", (unsigned long long)holder->lease->id,
+                 demand->file);
+    return ATTEMPT_ANSWERED;
+}
+
+/* Another lease has not let go of the file yet. Limits come first: what they rule out does not wait. */
+static enum attempt wait_for_file(struct broker *broker, struct session *session, const struct demand *demand,
                                   const struct segment *holder, struct denial *ret_denial)
 {
-    struct broker *broker = step->broker;
-    if (!holder->charge.freeing) {
-        answer_error(step, session->peer, demand->request_id, ERROR_BUSY,
-                     "lease %llu has the file \"%s\"; release that first", (unsigned long long)holder->lease->id,
-                     demand->file);
-        return ATTEMPT_ANSWERED;
-    }
     if (reserve_would_fit(broker, &session->account, demand->least_bytes, demand->location, ret_denial)) {
         *ret_denial = (struct denial){.code = ERROR_BUSY, .location = demand->location};
         ret_denial->excess = (struct ledger_excess){.account = &broker->host,
@@ -180,12 +182,15 @@ static enum attempt try_acquire(struct step *step, struct session *session, cons
     struct segment *ready;
     const struct segment *holder = file_holder(step->broker, demand->file);
     const struct principal *full = share_full_of_leases(session->share);
-    if (full && !(holder && !holder->charge.freeing)) {
+    if (holder && !holder->charge.freeing) {
+        return refuse_file(step, session, demand, holder);
+    }
+    if (full) {
         *ret_denial = denial_of_leases(full);
         return ATTEMPT_SHORT;
     }
     if (holder) {
-        return wait_for_file(step, session, demand, holder, ret_denial);
+        return wait_for_file(step->broker, session, demand, holder, ret_denial);
     }
     files = demand->options.huge_pages == HUGE_PAGES_ALWAYS ? FILE_NEVER : files; /* a file has none */
     if (!obtain(step, session, demand, files, &ready, &charge, ret_denial)) {

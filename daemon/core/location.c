@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/core/location.h"
 
-const struct location_facts location_facts[LOCATIONS] = {
+const struct location_facts location_facts[LOCATIONS + 1] = {
     [LOCATION_RAM] = {.limit = LEDGER_MAX_PHYSICAL_BYTES,
                       .spills_to = LOCATION_MMAP,
                       .is_memory = true,

@@ -15,7 +15,8 @@ struct location_facts {
     bool has_names;          /* a segment can be a file that the client names */
 };
 
-extern const struct location_facts location_facts[LOCATIONS];
+/* The last row is that of LOCATION_AUTO, which is none of this. */
+extern const struct location_facts location_facts[LOCATIONS + 1];
 
 #define LOCATION_DEFAULT  LOCATION_RAM /* of a request that names none */
 #define LOCATION_POOLED   LOCATION_RAM /* the pool's segments are there */
@@ -23,7 +24,7 @@ extern const struct location_facts location_facts[LOCATIONS];
 
 static inline bool location_is_memory(enum location location)
 {
-    return location_holds_bytes(location) && location_facts[location].is_memory;
+    return location_facts[location].is_memory;
 }
 
 static inline bool location_has_page_options(enum location location)
@@ -38,7 +39,7 @@ static inline bool location_has_pool(enum location location)
 
 static inline bool location_has_names(enum location location)
 {
-    return location_holds_bytes(location) && location_facts[location].has_names;
+    return location_facts[location].has_names;
 }
 
 /* Whether the broker chooses among several locations. */

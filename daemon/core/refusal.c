@@ -131,8 +131,7 @@ static void write_lease_sentence(char *sentence, const struct denial *denial, co
         append(sentence, " Raise that.");
         return;
     }
-    append(sentence, " Release some, extend one%s, or raise that.",
-           !waited_ns && denial->excess.fits_ever ? ", let the request wait" : "");
+    append(sentence, " Release some, extend one%s, or raise that.", waited_ns ? "" : ", let the request wait");
 }
 
 static void write_sentence(struct error_reply *error, const struct denial *denial, uint64_t waited_ns)

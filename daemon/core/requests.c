@@ -93,23 +93,23 @@ static void session_request(struct step *step, struct session *session, const st
     case REQUEST_ACQUIRE:
     case REQUEST_EXTEND:
         queue_request(step, session, request, input->file_bytes);
-        break;
+        return;
     case REQUEST_RELEASE:
         release(step, session, request);
-        break;
+        return;
     case REQUEST_RENEW:
         renew(step, session, request);
-        break;
+        return;
     case REQUEST_BYE:
         bye(step, session, request);
-        break;
+        return;
     case REQUEST_CANCEL:
         queue_cancel(step, session, request);
-        break;
+        return;
     case REQUEST_TRIMMED:
         trim_answered(step->broker, session);
         answer_to(step, session->peer, request->id, REPLY_DONE);
-        break;
+        return;
     case REQUEST_REVOKE:
     case REQUEST_HELLO:
     case REQUEST_STATUS:
@@ -120,8 +120,9 @@ static void session_request(struct step *step, struct session *session, const st
     case REQUEST_RELOAD:
     case REQUEST_UNKNOWN:
     case REQUEST_KINDS:
-        answer_error(step, session->peer, request->id, ERROR_UNKNOWN_REQUEST, "this broker does not know that request");
+        break;
     }
+    answer_error(step, session->peer, request->id, ERROR_UNKNOWN_REQUEST, "this broker does not know that request");
 }
 
 void requests_handle(struct step *step, const struct input *input, struct session *session)

@@ -186,6 +186,26 @@ Test(cycle_edges, no_position_of_a_resized_arena_was_one_of_the_arena_before)
     cr_expect_gt(cycle_position(&cycle), last);
 }
 
+Test(cycle_edges, a_remembered_size_counts_as_overallocated)
+{
+    struct cycle cycle = begin(defaults());
+    cycle_remembered(&cycle, 1300);
+    cr_expect(cycle.overallocated);
+}
+
+/* What was to be spilled and could not be is not learned. */
+Test(cycle_edges, an_allocation_that_failed_counts_for_nothing)
+{
+    struct cycle cycle = begin(defaults());
+    uint64_t offset;
+    (void)cycle_enter(&cycle);
+    enum cycle_place place = cycle_place(&cycle, 1024, CYCLE_ALIGNMENT, &offset);
+    cr_expect_eq(place, CYCLE_SPILLED);
+    cr_expect_gt(cycle.bytes, 0);
+    cycle_unplace(&cycle, place, 1024, CYCLE_ALIGNMENT);
+    cr_expect_eq(cycle.bytes, 0);
+}
+
 /* A ring of two blocks can always split one over its end: it continues where it is. */
 Test(cycle_edges, a_ring_of_two_blocks_continues_where_the_last_cycle_ended)
 {

@@ -25,6 +25,19 @@ Test(pool, a_ready_segment_is_lent_and_another_is_created)
     model_free(model);
 }
 
+/* Entries of the list beyond its count say nothing. */
+Test(pool, only_sizes_that_are_counted_are_prepared)
+{
+    struct model *model = model_new(0, 16 * MIB, 0);
+    model->options.settings.pool =
+        (struct pool_settings){.bytes = 8 * MIB, .sizes = {.bytes = {MIB, 2 * MIB}, .count = 1}};
+    model_configure(model);
+    model_open(model, 0, LIMIT_DEFAULT);
+    model_finish(model);
+    cr_expect_eq(model_status(model).pooled_bytes, MIB);
+    model_free(model);
+}
+
 /* 2 MiB were asked for three times: one segment of that size is ready. */
 static struct model *with_a_wanted_size(void)
 {

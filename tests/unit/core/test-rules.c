@@ -434,6 +434,21 @@ Test(rules, a_named_file_that_is_longer_sets_the_size_and_is_charged_in_whole_pa
     model_free(model);
 }
 
+/* If both the leases are used up and the file is taken, the file is named: a lease more would not help. */
+Test(rules, a_file_that_is_taken_is_told_before_leases_that_are_used_up)
+{
+    struct policy_rule rule = one_rule(PRINCIPAL_USER, "1000");
+    rule.id = 1000;
+    rule.quota.max_leases = 1;
+    struct model *model = with_rule(16 * MIB, &rule);
+    model->options.settings.limits.max_mapped_bytes = 16 * MIB;
+    model_configure(model);
+    model_open(model, 0, LIMIT_DEFAULT);
+    granted(acquire_file(model, MIB, 0, LOCATION_MMAP));
+    refused(acquire_file(model, MIB, 0, LOCATION_MMAP), ERROR_BUSY);
+    model_free(model);
+}
+
 /* A request that waits for a file takes nothing from others, and its own limits apply. */
 Test(rules, waiting_for_a_file_claims_nothing_and_exceeds_no_limit)
 {
