@@ -63,7 +63,7 @@ struct slab {
     struct heap *heap;
     uint64_t free[SLAB_WORDS]; /* blocks whose record was made, and that are free */
     uint16_t count, used;
-    _Atomic uint16_t fresh; /* blocks from this one on have no record yet */
+    uint16_t fresh; /* blocks from this one on have no record yet */
     uint8_t size_class;
     bool is_partial; /* in its heap's list */
     LIST_ENTRY(slab) in_heap;

@@ -35,8 +35,8 @@ struct span {
 
 /* For 64 pages: which of them begin a span in use, and the beginning of the one that reaches into the first of them. */
 struct span_starts {
-    _Atomic uint64_t here;
-    _Atomic uint32_t reaches_in;
+    uint64_t here;
+    uint32_t reaches_in;
 };
 
 struct chunk {
@@ -88,6 +88,7 @@ struct heap {
     struct slab_list partial[SMALL_CLASSES]; /* slabs with room */
     uint32_t slab_pages[SMALL_CLASSES];      /* of all slabs of the class */
     struct record_pages records;
+    struct chunk_index chunks;                 /* of both pools */
     struct extra_list listed;                  /* large and named buffers */
     struct large_list kept[HEAP_KEPT_CLASSES]; /* freed lately, by size; the newest first */
     struct large_list all_kept;                /* the oldest first */
@@ -98,7 +99,6 @@ struct heap {
 
 struct heaps {
     struct heap of[HEAP_LOCATIONS];
-    struct chunk_index chunks;
     _Atomic uint64_t idle_at; /* ms: when something may go back; UINT64_MAX: never */
 };
 

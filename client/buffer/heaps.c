@@ -54,7 +54,6 @@ static int heaps_open(mb_client *client)
         return -ENOMEM;
     }
     atomic_store(&heaps->idle_at, UINT64_MAX);
-    chunk_index_init(&heaps->chunks);
     for (int i = 0; i < HEAP_LOCATIONS; i++) {
         heap_init(&heaps->of[i], client, location_at(i));
     }
@@ -75,6 +74,7 @@ static void heap_close(struct heap *heap)
     slabs_close(heap);
     pool_close(&heap->small);
     pool_close(&heap->large);
+    chunk_index_close(&heap->chunks);
     tag_give(heap->tag);
     (void)pthread_mutex_destroy(&heap->lock);
 }
@@ -83,9 +83,6 @@ static void heaps_close(mb_client *client)
 {
     for (int i = 0; client->heaps && i < HEAP_LOCATIONS; i++) {
         heap_close(&client->heaps->of[i]);
-    }
-    if (client->heaps) {
-        chunk_index_close(&client->heaps->chunks);
     }
     free(client->heaps);
     client->heaps = NULL;

@@ -92,6 +92,20 @@ void pool_close(struct pool *pool)
 
 /* ---- growing ---- */
 
+/* False: out of memory. With the heap's lock. */
+static bool insert_chunk(struct pool *pool, struct chunk *chunk, uint64_t bytes)
+{
+    if (!chunk_index_add(&pool->heap->chunks, chunk, chunk->base, bytes)) {
+        return false;
+    }
+    TAILQ_INSERT_TAIL(&pool->chunks, chunk, in_pool);
+    span_add_chunk(chunk);
+    pool->leased_bytes += bytes;
+    chunk->idle_since = pool->heap->idle_since =
+        clock_milliseconds(); /* it may stay unused: another thread may have found room */
+    return true;
+}
+
 static int add_chunk(struct pool *pool, uint64_t bytes, bool is_wished)
 {
     struct heap *heap = pool->heap;
@@ -109,22 +123,19 @@ static int add_chunk(struct pool *pool, uint64_t bytes, bool is_wished)
         return result;
     }
     chunk->base = address;
-    if (!chunk_index_add(&heap->client->heaps->chunks, chunk, address, bytes)) {
-        release_drop(chunk->lease);
-        discard(chunk);
-        return error_set(-ENOMEM, "out of memory for the library's own tables");
-    }
     if (heap->catch_misuse) {
         misuse_dead(address, bytes);
     }
     (void)pthread_mutex_lock(&heap->lock);
-    TAILQ_INSERT_TAIL(&pool->chunks, chunk, in_pool);
-    span_add_chunk(chunk);
-    pool->leased_bytes += bytes;
-    chunk->idle_since = heap->idle_since =
-        clock_milliseconds(); /* it may stay unused: another thread may have found room */
+    bool is_added = insert_chunk(pool, chunk, bytes);
     heap_unlock(heap);
-    return 0;
+    if (!is_added) {
+        mb_lease *lease = chunk->lease;
+        free(chunk->map[0]);
+        chunk_free(chunk);
+        release_drop(lease);
+    }
+    return is_added ? 0 : error_set(-ENOMEM, "out of memory for the library's own tables");
 }
 
 /* An eighth of what the pool has, in whole MiB: few leases, and little that is leased for nothing. */
@@ -168,7 +179,7 @@ uint64_t pool_collect_idle(struct pool *pool, uint64_t now, uint64_t age, struct
         struct chunk *next = TAILQ_NEXT(chunk, in_pool);
         if (chunk->used_pages == 0 && (chunk->is_lost || chunk->idle_since + age <= now)) {
             span_withdraw_chunk(chunk);
-            chunk_index_remove(&pool->heap->client->heaps->chunks, chunk->base);
+            chunk_index_remove(&pool->heap->chunks, chunk->base);
             recycle_spans(chunk);
             TAILQ_REMOVE(&pool->chunks, chunk, in_pool);
             TAILQ_INSERT_TAIL(ret, chunk, in_pool);

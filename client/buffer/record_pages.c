@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Maps regions of many pages. They stay mapped until the heap ends, so that a record can be read at any time, but
- * unused pages beyond a few take no memory.
+ * Maps regions of many pages. They stay mapped until the heap ends, but unused pages beyond a few take no memory.
  */
 #include "client/buffer/record_pages.h"
 

@@ -45,7 +45,7 @@ static void make_record(struct slab *slab)
     buffer->size_class = slab->size_class;
     buffer->tag = slab->heap->tag;
     slab->free[slab->fresh / 64] |= UINT64_C(1) << (slab->fresh % 64);
-    atomic_store_explicit(&slab->fresh, (uint16_t)(slab->fresh + 1), memory_order_release);
+    slab->fresh++;
 }
 
 static unsigned take_from(struct slab *slab, mb_buffer **ret, unsigned count)
@@ -97,7 +97,7 @@ static void end(struct slab *slab)
     struct heap *heap = slab->heap;
     set_partial(slab, false);
     heap->slab_pages[slab->size_class] -= span->pages;
-    __atomic_store_n(&span->slab, NULL, __ATOMIC_RELAXED);
+    span->slab = NULL;
     record_page_give(&heap->records, slab);
     span_give(span, 0);
 }
@@ -133,7 +133,7 @@ static int make(struct heap *heap, struct span *span, unsigned size_class)
     slab->heap = heap;
     slab->size_class = (uint8_t)size_class;
     slab->count = (uint16_t)(fits < SLAB_BUFFERS_MAX ? fits : SLAB_BUFFERS_MAX);
-    __atomic_store_n(&span->slab, slab, __ATOMIC_RELEASE);
+    span->slab = slab;
     heap->slab_pages[size_class] += span->pages;
     set_partial(slab, true);
     return 0;

@@ -28,35 +28,33 @@ void *span_data(const struct span *span)
 
 static void map_span(struct span *span)
 {
-    __atomic_store_n(&span->chunk->map[span->first], span, __ATOMIC_RELEASE);
-    __atomic_store_n(&span->chunk->map[span->first + span->pages - 1], span, __ATOMIC_RELEASE);
+    span->chunk->map[span->first] = span->chunk->map[span->first + span->pages - 1] = span;
 }
 
-/* For whoever looks for the span of a page without a lock. */
+/* For whoever looks for the span of a page. */
 static void note_start(const struct span *span)
 {
     struct span_starts *starts = span->chunk->starts;
     uint32_t last = (span->first + span->pages - 1) / PAGES_A_WORD;
     for (uint32_t word = span->first / PAGES_A_WORD + 1; word <= last; word++) {
-        atomic_store_explicit(&starts[word].reaches_in, span->first, memory_order_relaxed);
+        starts[word].reaches_in = span->first;
     }
-    (void)atomic_fetch_or_explicit(&starts[span->first / PAGES_A_WORD].here, UINT64_C(1) << span->first % PAGES_A_WORD,
-                                   memory_order_release);
+    starts[span->first / PAGES_A_WORD].here |= UINT64_C(1) << span->first % PAGES_A_WORD;
 }
 
 static void forget_start(const struct span *span)
 {
-    (void)atomic_fetch_and_explicit(&span->chunk->starts[span->first / PAGES_A_WORD].here,
-                                    ~(UINT64_C(1) << span->first % PAGES_A_WORD), memory_order_relaxed);
+    span->chunk->starts[span->first / PAGES_A_WORD].here &= ~(UINT64_C(1) << span->first % PAGES_A_WORD);
 }
 
+/* Where no span in use is, the map may still have one that was there; records of spans stay until the heap ends. */
 struct span *span_at(const struct chunk *chunk, uint32_t page)
 {
     const struct span_starts *starts = &chunk->starts[page / PAGES_A_WORD];
-    uint64_t here = atomic_load_explicit(&starts->here, memory_order_acquire) << (63 - page % PAGES_A_WORD);
-    uint32_t first =
-        here ? page - (uint32_t)__builtin_clzll(here) : atomic_load_explicit(&starts->reaches_in, memory_order_relaxed);
-    return __atomic_load_n(&chunk->map[first], __ATOMIC_ACQUIRE);
+    uint64_t here = starts->here << (63 - page % PAGES_A_WORD);
+    struct span *span = chunk->map[here ? page - (uint32_t)__builtin_clzll(here) : starts->reaches_in];
+    bool has_page = span && span->chunk == chunk && page - span->first < span->pages;
+    return has_page && !span->is_free ? span : NULL;
 }
 
 static void insert_free(struct span *span)

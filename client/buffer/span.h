@@ -18,8 +18,7 @@ struct span *span_take_fresh(struct pool *pool, const struct span_wish *wish);
 /* `since`: from when on its chunk counts as idle if all of it is free then, in ms; 0: now. */
 void span_give(struct span *span, uint64_t since);
 
-/* The span in use that has this page of the chunk, as far as there is one; it may be another one that was there. No
- * lock is needed: records of spans stay until the heap ends. NULL: there is none. */
+/* The span in use that has this page of the chunk. NULL: there is none. */
 struct span *span_at(const struct chunk *chunk, uint32_t page);
 
 void *span_data(const struct span *span);

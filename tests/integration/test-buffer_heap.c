@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tracked buffers: which memory they get. */
+/* Tracked buffers: which memory they get, and looking for them while that memory comes and goes. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
 #include "tests/integration/buffers.h"
 
 TestSuite(buffer_heap, .timeout = 60);
@@ -40,4 +44,92 @@ Test(buffer_heap, medium_ones_stay_in_the_cache_of_their_thread_up_to_a_bound)
     mb_trim(client);
     WAIT_UNTIL(used() == 0);
     end();
+}
+
+/* ---- finding by address while memory comes and goes ---- */
+
+enum { LOOKED_AT = 20000, KEPT_EACH = 2000, SLAB_ROUNDS = 100, CHUNK_ROUNDS = 10000 };
+
+static mb_buffer *small[LOOKED_AT];
+static const char *_Atomic looked_at[LOOKED_AT];
+static atomic_bool stop;
+static unsigned found; /* of the thread that looks */
+
+static void *look(void *unused)
+{
+    while (!atomic_load(&stop)) {
+        for (int i = 0; i < LOOKED_AT && atomic_load(&looked_at[i]); i++) {
+            found += mb_buffer_from_address(client, atomic_load(&looked_at[i])) != NULL;
+        }
+    }
+    return unused;
+}
+
+static pthread_t begin_to_look(void)
+{
+    pthread_t thread;
+    atomic_store(&stop, false);
+    cr_assert(pthread_create(&thread, NULL, look, NULL) == 0);
+    return thread;
+}
+
+static void end_looking(pthread_t thread)
+{
+    atomic_store(&stop, true);
+    (void)pthread_join(thread, NULL);
+    cr_expect_eq(found, 0);
+    end();
+}
+
+static void make_and_free_small(int rounds)
+{
+    for (int round = 0; round < rounds; round++) {
+        for (int i = 0; i < LOOKED_AT; i++) {
+            small[i] = i % KEPT_EACH ? make(48) : small[i];
+        }
+        for (int i = 0; i < LOOKED_AT; i++) {
+            small[i] = i % KEPT_EACH ? mb_buffer_unref(small[i]) : small[i];
+        }
+        mb_trim(client);
+    }
+}
+
+/* No block of 48 bytes has the last bytes of the last page of its slab. Each chunk keeps a buffer, and so stays. */
+Test(buffer_heap, an_address_is_looked_up_while_the_slab_that_has_it_ends)
+{
+    begin("");
+    for (int i = 0; i < LOOKED_AT; i++) {
+        small[i] = make(48);
+    }
+    for (int i = 0; i < LOOKED_AT; i++) {
+        uintptr_t data = (uintptr_t)mb_buffer_data(small[i]);
+        atomic_store(&looked_at[i], (const char *)(data | 4090));
+        small[i] = i % KEPT_EACH ? small[i] : mb_buffer_ref(small[i]);
+    }
+    for (int i = 0; i < LOOKED_AT; i++) {
+        (void)mb_buffer_unref(small[i]);
+    }
+    mb_trim(client);
+    pthread_t thread = begin_to_look();
+    make_and_free_small(SLAB_ROUNDS);
+    atomic_store(&stop, true);
+    for (int i = 0; i < LOOKED_AT; i += KEPT_EACH) {
+        (void)mb_buffer_unref(small[i]);
+    }
+    end_looking(thread);
+}
+
+Test(buffer_heap, an_address_is_looked_up_while_the_chunk_that_has_it_goes_back)
+{
+    begin("");
+    pthread_t thread = begin_to_look();
+    for (int round = 0; round < CHUNK_ROUNDS; round++) {
+        mb_buffer *buffer = make(MIB);
+        for (int i = 0; i < 100; i++) {
+            atomic_store(&looked_at[i], (char *)mb_buffer_data(buffer) + 2 * MIB + i * 4096);
+        }
+        (void)mb_buffer_unref(buffer);
+        mb_trim(client);
+    }
+    end_looking(thread);
 }

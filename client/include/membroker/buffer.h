@@ -94,7 +94,8 @@ MB_PUBLIC int mb_buffer_resize(mb_buffer **buffer, size_t bytes);
 
 /*
  * Returns the client's buffer that has the byte at `address`, or NULL if none has. Adds no reference: the caller must
- * know that another thread does not free that buffer meanwhile. Takes no lock. Any address is allowed.
+ * know that another thread does not free that buffer meanwhile. Any address is allowed. Any thread may call this, also
+ * in a callback of the client, but not in a signal handler: it takes a lock for a moment. NULL in a forked child.
  */
 MB_PUBLIC mb_buffer *mb_buffer_from_address(mb_client *client, const void *address);
 
