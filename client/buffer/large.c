@@ -94,7 +94,7 @@ static void give_up(struct large_buffer *large, uint64_t since)
 {
     struct heap *heap = large->span->chunk->pool->heap;
     unkeep(large);
-    __atomic_store_n(&large->span->large, NULL, __ATOMIC_RELAXED);
+    large->span->large = NULL;
     span_give(large->span, since);
     TAILQ_INSERT_HEAD(&heap->unused, large, in_kept);
 }
@@ -111,30 +111,29 @@ static struct large_buffer *new_record(struct heap *heap)
     return malloc(sizeof *large);
 }
 
-static mb_buffer *make(struct heap *heap, struct large_buffer *large, struct span *span, const struct span_wish *wish)
+static mb_buffer *make(struct heap *heap, struct large_buffer *large, struct span *span)
 {
-    uintptr_t data = (uintptr_t)span_data(span), alignment = (uintptr_t)wish->aligned * HEAP_PAGE_BYTES;
+    char *data = span_data(span);
     uint64_t bytes = (uint64_t)span->pages * HEAP_PAGE_BYTES;
     *large = (struct large_buffer){.span = span};
     large->extra.buffer = &large->buffer;
-    large->buffer.head.data = (void *)((data + alignment - 1) & ~(alignment - 1));
+    large->buffer.head.data = data;
     large->buffer.extra = &large->extra;
     large->buffer.size_class = SIZE_CLASS_NONE;
-    bool is_medium = bytes > SMALL_BYTES_MAX && bytes <= MEDIUM_BYTES_MAX && (uintptr_t)large->buffer.head.data == data;
+    bool is_medium = bytes > SMALL_BYTES_MAX && bytes <= MEDIUM_BYTES_MAX;
     if (is_medium && size_class_bytes[size_class_of(bytes)] == bytes) {
         large->buffer.size_class = (uint8_t)size_class_of(bytes);
         large->buffer.tag = heap->tag;
     }
-    __atomic_store_n(&span->large, large, __ATOMIC_RELEASE);
+    span->large = large;
     return &large->buffer;
 }
 
 /* `span` NULL: there was no room. */
-static mb_buffer *make_or_give_back(struct heap *heap, struct large_buffer *large, struct span *span,
-                                    const struct span_wish *wish)
+static mb_buffer *make_or_give_back(struct heap *heap, struct large_buffer *large, struct span *span)
 {
     if (span) {
-        return make(heap, large, span, wish);
+        return make(heap, large, span);
     }
     TAILQ_INSERT_HEAD(&heap->unused, large, in_kept);
     return NULL;
@@ -156,15 +155,16 @@ mb_buffer *large_take(struct heap *heap, const struct span_wish *wish, uint32_t 
     struct span *span = span_take(&heap->large, wish, ret_fresh);
     if (!span && heap->kept_pages > 0) {
         large_flush(heap, 0, false); /* together they may have enough room */
+        errno = 0;
         span = span_take(&heap->large, wish, ret_fresh);
     }
-    return make_or_give_back(heap, large, span, wish);
+    return make_or_give_back(heap, large, span);
 }
 
 mb_buffer *large_take_fresh(struct heap *heap, const struct span_wish *wish)
 {
     struct large_buffer *large = new_record(heap);
-    return large ? make_or_give_back(heap, large, span_take_fresh(&heap->large, wish), wish) : NULL;
+    return large ? make_or_give_back(heap, large, span_take_fresh(&heap->large, wish)) : NULL;
 }
 
 mb_buffer *large_take_kept(struct heap *heap, unsigned size_class)

@@ -2,6 +2,7 @@
 /* Best fit among the free spans of a pool; a span that is given back is joined with its free neighbours. */
 #include "client/buffer/span.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "client/clock.h"
@@ -148,17 +149,18 @@ static uint32_t note_use(const struct span *span)
     return fresh;
 }
 
-/* Uses the part of a free span from `lead` on. What is left on both sides stays free. */
+/* Uses the part of a free span from `lead` on. What is left on both sides stays free. NULL with ENOMEM: there is no
+ * memory to cut off the lead, which no buffer may have: the next one in the span would count on all of its pages. */
 static struct span *use_part(struct span *span, uint32_t lead, uint32_t at_most, uint32_t *ret_fresh)
 {
     remove_free(span);
     struct span *part = lead > 0 ? cut(span, lead) : span;
-    if (part && part != span) {
+    if (part != span) {
         insert_free(span);
     }
-    if (!part) { /* no memory to cut it: the lead is used as well */
-        part = span;
-        at_most += lead;
+    if (!part) {
+        errno = ENOMEM;
+        return NULL;
     }
     struct span *rest = part->pages > at_most ? cut(part, at_most) : NULL;
     if (rest) {

@@ -9,7 +9,7 @@ struct span_wish {
     uint32_t aligned;        /* in pages, a power of two */
 };
 
-/* A span whose pages from *ret_fresh on are zero. NULL: the pool needs another chunk. */
+/* A span whose pages from *ret_fresh on are zero. NULL: the pool needs another chunk, or errno is ENOMEM. */
 struct span *span_take(struct pool *pool, const struct span_wish *wish, uint32_t *ret_fresh);
 
 /* A span in the pool's newest chunk that was never used: all of it is zero. NULL: there is none. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tracked buffers: which memory they get, and looking for them while that memory comes and goes. */
+#include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -133,3 +135,50 @@ Test(buffer_heap, an_address_is_looked_up_while_the_chunk_that_has_it_goes_back)
     }
     end_looking(thread);
 }
+
+/* ---- without memory for the library's own tables ---- */
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define HAS_OTHER_MALLOC
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define HAS_OTHER_MALLOC
+#endif
+
+#ifndef HAS_OTHER_MALLOC
+static _Thread_local int mallocs_until_failure = INT_MAX;
+
+void *__libc_malloc(size_t size);
+
+__attribute__((visibility("default"))) void *malloc(size_t size);
+void *malloc(size_t size)
+{
+    return mallocs_until_failure == INT_MAX || mallocs_until_failure-- > 0 ? __libc_malloc(size) : NULL;
+}
+
+/* It gets the record of the buffer, but no record for what lies before the buffer in its chunk. */
+Test(buffer_heap, without_memory_to_cut_a_span_an_aligned_buffer_is_refused_and_the_heap_stays_whole)
+{
+    mb_buffer_options options = MB_BUFFER_OPTIONS_INIT;
+    mb_buffer *buffer = NULL;
+    begin("");
+    mb_buffer *first = make(300000);
+    options.alignment = 2 * MIB;
+    mallocs_until_failure = 1;
+    int result = mb_buffer_create(client, 300000, &options, &buffer);
+    mallocs_until_failure = INT_MAX;
+    cr_expect_eq(result, -ENOMEM);
+    EXPECT_SENTENCE("out of memory for the library's own tables");
+    (void)mb_buffer_unref(result == 0 ? buffer : NULL);
+    for (size_t bytes = 900 * 4096; bytes <= 960 * 4096; bytes += 4096) {
+        buffer = make(bytes);
+        char *data = mb_buffer_data(buffer);
+        memset(data, 1, bytes);
+        cr_expect_eq(mb_buffer_from_address(client, data + bytes - 1), buffer, "%zu bytes", bytes);
+        (void)mb_buffer_unref(buffer);
+    }
+    (void)mb_buffer_unref(first);
+    end();
+}
+#endif
