@@ -19,7 +19,7 @@
 enum buffer_flags {
     BUFFER_NAMED = 1,  /* extra->name is set */
     BUFFER_EXTRA = 2,  /* a small buffer that has an extra; a large one always has */
-    BUFFER_WEAK = 4,   /* has weak references */
+    BUFFER_WEAK = 4,   /* has weak references, or had some */
     BUFFER_SCOPED = 8, /* a buffer scope holds the first reference */
 };
 

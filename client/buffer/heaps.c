@@ -9,6 +9,7 @@
 #include "client/buffer/pool.h"
 #include "client/buffer/slab.h"
 #include "client/buffer/tag.h"
+#include "client/buffer/weak.h"
 #include "client/client.h"
 #include "client/clock.h"
 #include "client/layers.h"
@@ -60,6 +61,14 @@ static int heaps_open(mb_client *client)
     return 0;
 }
 
+static void end_large(struct large_buffer *large)
+{
+    if (buffer_has(&large->buffer, BUFFER_WEAK)) {
+        weak_cut(&large->buffer);
+    }
+    free(large);
+}
+
 static void heap_close(struct heap *heap)
 {
     struct extra *extra = TAILQ_FIRST(&heap->listed), *next;
@@ -67,7 +76,7 @@ static void heap_close(struct heap *heap)
     for (; extra; extra = next) {
         next = TAILQ_NEXT(extra, in_heap);
         if (buffer_is_large(extra->buffer)) {
-            free(buffer_large(extra->buffer));
+            end_large(buffer_large(extra->buffer));
         }
     }
     large_close(heap);

@@ -6,6 +6,7 @@
 
 #include "client/buffer/block.h"
 #include "client/buffer/scope_list.h"
+#include "client/buffer/weak.h"
 #include "client/client.h"
 #include "client/error.h"
 #include "client/misuse.h"
@@ -14,7 +15,7 @@
 /* A block of which no more than this part is used is exchanged for a smaller one. */
 enum { SHRINK_SHARE = 2 };
 
-static int check(const mb_buffer *buffer, size_t bytes)
+static int check(mb_buffer *buffer, size_t bytes)
 {
     int result = owner_check(buffer_heap(buffer)->client);
     if (result < 0) {
@@ -23,7 +24,7 @@ static int check(const mb_buffer *buffer, size_t bytes)
     if (bytes == 0) {
         return error_set(-EINVAL, "a buffer has at least 1 byte");
     }
-    if (mb_buffer_references(buffer) != 1 || buffer_has(buffer, BUFFER_WEAK)) {
+    if (mb_buffer_references(buffer) != 1 || (buffer_has(buffer, BUFFER_WEAK) && !weak_clear_unused(buffer))) {
         return error_set(-EBUSY, "a buffer that has other references, or weak ones, can't be resized");
     }
     return mb_buffer_check(buffer);
@@ -61,21 +62,36 @@ static bool move_scope(mb_buffer *from, mb_buffer *to)
     return true;
 }
 
-static int move(mb_buffer **buffer, size_t bytes)
+/* The lease may end while the broker is asked for the new place, and during the copy. */
+static int copy_content(const mb_buffer *from, mb_buffer *to)
+{
+    int result = mb_buffer_check(from);
+    if (result < 0) {
+        return result;
+    }
+    memcpy(to->head.data, from->head.data, to->head.size < from->head.size ? to->head.size : from->head.size);
+    return mb_buffer_check(from);
+}
+
+/* `flags`: of the new buffer. */
+static int move(mb_buffer **buffer, size_t bytes, unsigned flags)
 {
     mb_buffer *from = *buffer;
     const char *name = buffer_has(from, BUFFER_NAMED) ? from->extra->name : NULL;
-    const struct block_wish wish = {.bytes = bytes, .name = name};
+    const struct block_wish wish = {.bytes = bytes, .flags = flags, .name = name};
     struct thread *thread = thread_get();
     mb_buffer *to = thread ? block_create(thread, buffer_heap(from), &wish) : NULL;
     if (!to) {
         return -errno;
     }
-    if (!move_scope(from, to)) {
-        block_free(to);
-        return error_set(-ENOMEM, "out of memory for the library's own tables");
+    int result = copy_content(from, to);
+    if (result == 0 && !move_scope(from, to)) {
+        result = error_set(-ENOMEM, "out of memory for the library's own tables");
     }
-    memcpy(to->head.data, from->head.data, bytes < from->head.size ? bytes : from->head.size);
+    if (result < 0) {
+        block_free(to);
+        return result;
+    }
     (void)mb_buffer_unref(from);
     *buffer = to;
     return 0;
@@ -90,9 +106,9 @@ int mb_buffer_resize(mb_buffer **buffer, size_t bytes)
     bool fits = bytes <= room_of(*buffer);
     bool is_small_part = bytes <= room_of(*buffer) / SHRINK_SHARE;
     if (!fits || is_small_part) {
-        result = move(buffer, bytes);
+        result = move(buffer, bytes, fits ? MB_BUFFER_NO_WAIT : 0);
     }
-    if (fits && (result < 0 || !is_small_part)) { /* a smaller block is not worth an error */
+    if (fits && result != -ESTALE && (result < 0 || !is_small_part)) { /* a smaller block is worth no error or wait */
         resize_in_place(*buffer, bytes);
         result = 0;
     }

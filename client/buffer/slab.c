@@ -11,6 +11,7 @@
 #include "client/buffer/pool.h"
 #include "client/buffer/record_pages.h"
 #include "client/buffer/span.h"
+#include "client/buffer/weak.h"
 #include "client/client.h"
 #include "client/error.h"
 
@@ -159,9 +160,12 @@ int slab_add(struct heap *heap, unsigned size_class, bool may_ask)
     return result;
 }
 
-static void free_extras(const struct slab *slab)
+static void free_extras(struct slab *slab)
 {
     for (unsigned i = 0; i < slab->fresh; i++) {
+        if (buffer_has(&slab->buffers[i], BUFFER_WEAK)) {
+            weak_cut(&slab->buffers[i]);
+        }
         if (buffer_has(&slab->buffers[i], BUFFER_EXTRA)) {
             free(slab->buffers[i].extra);
         }

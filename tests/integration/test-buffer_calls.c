@@ -197,6 +197,54 @@ Test(buffer_calls, only_the_sole_owner_resizes)
     end();
 }
 
+Test(buffer_calls, a_buffer_that_had_weak_references_is_resized_after_the_last_is_dropped)
+{
+    static const size_t sizes[] = {100, 5000, 40000, 3 * MIB};
+    mb_weak *weak, *second;
+    begin("");
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        mb_buffer *buffer = make(sizes[i]);
+        cr_assert(mb_weak_create(buffer, &weak) == 0 && mb_weak_create(buffer, &second) == 0);
+        (void)mb_weak_drop(weak);
+        cr_expect_eq(mb_buffer_resize(&buffer, 10 * sizes[i]), -EBUSY);
+        (void)mb_weak_drop(second);
+        resize(&buffer, 10 * sizes[i]);
+        cr_assert_eq(mb_weak_create(buffer, &weak), 0);
+        cr_expect_eq(mb_buffer_resize(&buffer, sizes[i]), -EBUSY);
+        (void)mb_buffer_unref(mb_weak_get(weak));
+        (void)mb_buffer_unref(buffer);
+        cr_expect_null(mb_weak_get(weak));
+        (void)mb_weak_drop(weak);
+    }
+    end();
+}
+
+static void count_call(const mb_reclaim *unused, void *calls)
+{
+    (void)unused;
+    (*(int *)calls)++;
+}
+
+Test(buffer_calls, shrinking_asks_nobody_for_memory)
+{
+    mb_client_options options = MB_CLIENT_OPTIONS_INIT;
+    int calls = 0;
+    fixture_start(&fixture, "");
+    options.socket = fixture.socket;
+    options.max_bytes = 40 * MIB;
+    options.on_reclaim = count_call;
+    options.user_data = &calls;
+    cr_assert(mb_connect(&options, &client) == 0);
+    mb_buffer *buffer = make(40 * MIB);
+    const void *data = mb_buffer_data(buffer);
+    resize(&buffer, 20 * MIB);
+    resize(&buffer, 100);
+    cr_expect_eq(calls, 0);
+    cr_expect_eq(mb_buffer_data(buffer), data, "nothing smaller was there");
+    (void)mb_buffer_unref(buffer);
+    end();
+}
+
 /* ---- by address ---- */
 
 static void expect_found(mb_buffer *buffer)

@@ -124,6 +124,22 @@ Test(buffers, a_weak_reference_returns_null_after_the_buffer_is_freed)
     end();
 }
 
+Test(buffers, a_weak_reference_returns_null_after_its_client_ended)
+{
+    begin("");
+    mb_client *other = fixture_connect(&fixture, 0);
+    mb_weak *of_small, *of_large;
+    mb_buffer *small, *large;
+    cr_assert(mb_buffer_create(other, 100, NULL, &small) == 0 && mb_buffer_create(other, MIB, NULL, &large) == 0);
+    cr_assert(mb_weak_create(small, &of_small) == 0 && mb_weak_create(large, &of_large) == 0);
+    mb_disconnect(other);
+    cr_expect_null(mb_weak_get(of_small));
+    cr_expect_null(mb_weak_get(of_large));
+    (void)mb_weak_drop(of_small);
+    (void)mb_weak_drop(of_large);
+    end();
+}
+
 /* ---- scopes ---- */
 
 static size_t live_buffers(void)
@@ -370,6 +386,54 @@ Test(buffers, a_forked_child_neither_gets_nor_frees_its_parents_buffers)
     end();
 }
 
+static mb_weak *inherited;
+static atomic_bool stop;
+
+static void *make_weak_references(void *unused)
+{
+    mb_buffer *buffer = make(100);
+    while (!atomic_load(&stop)) {
+        mb_weak *weak = NULL;
+        (void)mb_weak_create(buffer, &weak);
+        (void)mb_buffer_unref(mb_weak_get(weak));
+        (void)mb_weak_drop(weak);
+    }
+    (void)mb_buffer_unref(buffer);
+    return unused;
+}
+
+static int with_weak_in_child(const struct fixture *unused)
+{
+    mb_weak *weak;
+    (void)unused;
+    (void)alarm(5);
+    bool is_refused = mb_weak_create(handed[0], &weak) == -EPERM && !mb_weak_get(inherited);
+    is_refused = is_refused && !mb_buffer_from_address(client, mb_buffer_data(handed[0]));
+    (void)mb_weak_drop(inherited);
+    (void)mb_buffer_unref(handed[0]);
+    return is_refused ? 0 : 1;
+}
+
+Test(buffers, a_forked_child_gets_nothing_from_weak_references_and_does_not_hang)
+{
+    begin("");
+    pthread_t thread;
+    int status;
+    handed[0] = make(100);
+    cr_assert_eq(mb_weak_create(handed[0], &inherited), 0);
+    cr_assert(pthread_create(&thread, NULL, make_weak_references, NULL) == 0);
+    for (int i = 0; i < 200; i++) {
+        pid_t child = fixture_fork(with_weak_in_child, &fixture);
+        cr_assert(waitpid(child, &status, 0) == child);
+        cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "fork %d", i);
+    }
+    atomic_store(&stop, true);
+    (void)pthread_join(thread, NULL);
+    (void)mb_weak_drop(inherited);
+    (void)mb_buffer_unref(handed[0]);
+    end();
+}
+
 static uint64_t only_lease(void)
 {
     struct reply reply;
@@ -454,5 +518,42 @@ Test(buffers, random_buffers_never_overlap)
     }
     mb_trim(client);
     WAIT_UNTIL(used() == 0);
+    end();
+}
+
+/* ---- a lease that ends during a call ---- */
+
+static uint64_t lease_to_end;
+
+static void end_lease(const mb_reclaim *unused, void *big)
+{
+    (void)unused;
+    if (lease_to_end) {
+        cr_assert(fixture_revoke(&fixture, lease_to_end) == ERROR_UNSPECIFIED);
+        lease_to_end = 0;
+        mb_buffer_unrefp(big);
+        mb_trim(client);
+    }
+}
+
+Test(buffers, a_buffer_whose_lease_ends_while_it_is_resized_is_stale)
+{
+    mb_client_options options = MB_CLIENT_OPTIONS_INIT;
+    mb_buffer *big = NULL;
+    fixture_start(&fixture, "");
+    options.socket = fixture.socket;
+    options.max_bytes = 64 * MIB;
+    options.flags = MB_CLIENT_GUARD;
+    options.on_reclaim = end_lease;
+    options.user_data = &big;
+    cr_assert(mb_connect(&options, &client) == 0);
+    mb_buffer *buffer = make(1000), *before = buffer;
+    memset(mb_buffer_data(buffer), 7, 1000);
+    lease_to_end = only_lease();
+    big = make(60 * MIB);
+    cr_expect_eq(mb_buffer_resize(&buffer, 16 * MIB), -ESTALE);
+    EXPECT_SENTENCE("revoked");
+    cr_expect(buffer == before && mb_buffer_size(buffer) == 1000);
+    (void)mb_buffer_unref(buffer);
     end();
 }

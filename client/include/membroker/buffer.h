@@ -87,8 +87,9 @@ MB_PUBLIC mb_ref mb_buffer_as_ref(mb_buffer *buffer);              /* adds no re
  * up to the smaller of both sizes stays. What is added is not zero. A new place has the alignment that
  * mb_buffer_create() gives by default. Name, location and buffer scope stay. After an error the buffer is as it was.
  * The caller must have the only reference, and no other thread may use the buffer meanwhile; if it is in a scope, only
- * the thread of the scope may call this. -EINVAL: 0 bytes; -EBUSY: it has other references, or weak ones; -ESTALE: its
- * lease has ended; -EPERM in a forked child; otherwise as mb_buffer_create().
+ * the thread of the scope may call this. Shrinking never waits and calls no on_reclaim. -EINVAL: 0 bytes; -EBUSY: it
+ * has other references, or weak ones; -ESTALE: its lease has ended; -EPERM in a forked child; otherwise as
+ * mb_buffer_create().
  */
 MB_PUBLIC int mb_buffer_resize(mb_buffer **buffer, size_t bytes);
 
@@ -104,7 +105,7 @@ MB_PUBLIC mb_buffer *mb_buffer_from_address(mb_client *client, const void *addre
 /* Creates a weak reference. The caller must have a reference to the buffer. End it with mb_weak_drop(). */
 MB_PUBLIC int mb_weak_create(mb_buffer *buffer, mb_weak **ret_weak);
 
-/* Returns a new reference to the buffer, or NULL if the buffer is gone. */
+/* Returns a new reference to the buffer, or NULL if the buffer or its client is gone, and in a forked child. */
 MB_PUBLIC mb_buffer *mb_weak_get(mb_weak *weak);
 
 /* Ends a weak reference. Returns NULL. NULL is allowed. */
