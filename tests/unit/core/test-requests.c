@@ -53,8 +53,9 @@ Test(requests, a_request_without_an_id_gets_no_answer)
 Test(requests, a_kind_that_the_core_does_not_serve_is_refused)
 {
     struct model *model = with_session();
-    struct request status = {.kind = REQUEST_STATUS};
+    struct request status = {.kind = REQUEST_STATUS}, none = {.kind = (enum request_kind)(REQUEST_KINDS + 1)};
     refused(model_request(model, 0, &status), ERROR_UNKNOWN_REQUEST);
+    refused(model_request(model, 0, &none), ERROR_UNKNOWN_REQUEST);
     model_free(model);
 }
 
