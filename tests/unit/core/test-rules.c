@@ -441,11 +441,16 @@ Test(rules, a_file_that_is_taken_is_told_before_leases_that_are_used_up)
     rule.id = 1000;
     rule.quota.max_leases = 1;
     struct model *model = with_rule(16 * MIB, &rule);
-    model->options.settings.limits.max_mapped_bytes = 16 * MIB;
-    model_configure(model);
     model_open(model, 0, LIMIT_DEFAULT);
-    granted(acquire_file(model, MIB, 0, LOCATION_MMAP));
+    uint64_t lease = granted(acquire_file(model, MIB, 0, LOCATION_MMAP));
+    refused(model_acquire(model, 0, MIB, LOCATION_RAM, 60000), ERROR_TOO_MANY);
     refused(acquire_file(model, MIB, 0, LOCATION_MMAP), ERROR_BUSY);
+    model->hold_frees = true;
+    model_release(model, 0, lease);
+    granted(model_acquire(model, 0, MIB, LOCATION_RAM, 60000));
+    refused(acquire_file(model, MIB, 0, LOCATION_MMAP), ERROR_TOO_MANY);
+    model->hold_frees = false;
+    model_finish(model);
     model_free(model);
 }
 
@@ -456,6 +461,8 @@ Test(rules, waiting_for_a_file_claims_nothing_and_exceeds_no_limit)
     rule.id = 1000;
     rule.quota.limits.max_mapped_bytes = 4 * MIB;
     struct model *model = with_rule(0, &rule);
+    struct policy policy = {.rules = &rule, .rule_count = 1};
+    model->options.settings.policy = &policy;
     model->options.settings.limits.max_mapped_bytes = 16 * MIB;
     model_configure(model);
     model_open(model, 0, LIMIT_DEFAULT);

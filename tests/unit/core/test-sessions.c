@@ -84,12 +84,10 @@ Test(sessions, a_users_sessions_are_bounded_unless_a_quota_says_otherwise)
 
 Test(sessions, a_user_who_may_have_no_session_is_told_what_to_raise)
 {
-    struct policy_rule rule = {.kind = PRINCIPAL_USER, .id = 1001, .name = "alice", .quota = quota_none()};
-    struct policy policy = {.rules = &rule, .rule_count = 1};
-    struct model *model = model_new(0, 0, 0);
+    struct policy_rule rule = one_rule(PRINCIPAL_USER, "alice");
+    rule.id = 1001;
     rule.quota.max_sessions = 0;
-    model->options.settings.policy = &policy;
-    model_configure(model);
+    struct model *model = with_rule(0, &rule);
     cr_expect_eq(model_open_as(model, 0, "alice", 1001), 0);
     model_free(model);
 }
