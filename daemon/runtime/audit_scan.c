@@ -32,15 +32,6 @@ static int keep(struct audit_scan *scan, const struct found_descriptor *found)
     return 0;
 }
 
-static bool is_segment_link(const struct workshop *workshop, const char *target)
-{
-    bool is_segment = false;
-    for (enum backend_kind kind = 0; kind < BACKENDS && !is_segment; kind++) {
-        is_segment = backend_get(kind)->is_target(workshop, target);
-    }
-    return is_segment;
-}
-
 /* What the kernel knows without asking anybody: it takes no lock of the inode, and sends nothing to a file server. */
 static int look(struct audit_scan *scan, int directory, const char *name, bool is_control)
 {
@@ -65,7 +56,8 @@ static int list_entry(struct audit_scan *scan, const struct workshop *workshop, 
     }
     target[length] = '\0';
     bool is_control = strcmp(target, MEMFD_CONTROL_LINK) == 0;
-    return is_control || is_segment_link(workshop, target) ? look(scan, directory, name, is_control) : 0;
+    return is_control || backend_with_target(workshop, target) != BACKENDS ? look(scan, directory, name, is_control)
+                                                                           : 0;
 }
 
 void audit_scan_list(struct audit_scan *scan, const struct workshop *workshop)

@@ -2,6 +2,7 @@
 #include "daemon/runtime/restore.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -262,16 +263,36 @@ static void restore_slots(struct server *server, struct peer *peer)
     }
 }
 
+/* Where a segment without a record lies. LOCATION_UNSPECIFIED: nothing tells. */
+static enum location location_of(const struct workshop *workshop, int fd)
+{
+    char link[sizeof "/proc/self/fd/" + 10], target[512];
+    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(link, target, sizeof target - 1);
+    if (length <= 0) {
+        return LOCATION_UNSPECIFIED;
+    }
+    target[length] = '\0';
+    enum backend_kind kind = backend_with_target(workshop, target);
+    FOR_EACH_LOCATION(location)
+    {
+        if (backend_of(location, false) == kind) {
+            return location;
+        }
+    }
+    return LOCATION_UNSPECIFIED;
+}
+
 /* A client may still have it mapped, so its bytes count until they are given back. False: they can't be counted. */
 static bool free_unexplained(struct server *server, int fd)
 {
     struct stat seen;
-    if (fstat(fd, &seen) < 0 || seen.st_size <= 0) {
+    enum location location = location_of(&server->workers.workshop, fd);
+    if (location == LOCATION_UNSPECIFIED || fstat(fd, &seen) < 0 || seen.st_size <= 0) {
         return false;
     }
-    const struct kept_segment kept = {.id = broker_keep_numbers(server->broker).segment + 1,
-                                      .bytes = (uint64_t)seen.st_size,
-                                      .location = LOCATION_FIRST}; /* the record that says it is gone */
+    const struct kept_segment kept = {
+        .id = broker_keep_numbers(server->broker).segment + 1, .bytes = (uint64_t)seen.st_size, .location = location};
     return free_segment(server, &kept, TABLE_NONE, fd);
 }
 

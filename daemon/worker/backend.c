@@ -38,3 +38,12 @@ const struct backend *backend_kept_as(char letter)
     }
     return NULL;
 }
+
+enum backend_kind backend_with_target(const struct workshop *workshop, const char *target)
+{
+    enum backend_kind kind = 0;
+    while (kind < BACKENDS && !backends[kind]->is_target(workshop, target)) {
+        kind++;
+    }
+    return kind;
+}

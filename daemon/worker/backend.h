@@ -60,3 +60,6 @@ enum backend_kind backend_of(enum location location, bool has_name);
 
 /* The backend whose descriptors are kept under this letter; NULL: none are. Those of one letter are freed alike. */
 const struct backend *backend_kept_as(char letter);
+
+/* The kind whose descriptors are shown with this target in /proc/self/fd; BACKENDS: none are. */
+enum backend_kind backend_with_target(const struct workshop *workshop, const char *target);

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "daemon/os/memfd.h"
-#include "daemon/worker/backend.h"
+#include "daemon/worker/backend_common.h"
 
 static struct memfd_options options_of(const struct job *job)
 {
@@ -35,27 +35,10 @@ static int make(const struct workshop *workshop, const struct job *job, struct j
     return fd;
 }
 
-static int empty(int fd, const struct job *job, struct job_result *ret)
-{
-    (void)job;
-    return inode_view_empty(fd, &ret->view);
-}
-
-static int look(int fd, struct job_result *ret)
-{
-    return inode_view_look(fd, &ret->view);
-}
-
 /* Pages come at the first touch. */
 static bool is_intact(uint64_t length, const struct inode_view *view)
 {
     return view->size == length;
-}
-
-static uint64_t adopt(uint64_t bytes, uint64_t file_bytes)
-{
-    (void)file_bytes;
-    return bytes;
 }
 
 static bool is_target(const struct workshop *workshop, const char *target)
@@ -78,10 +61,10 @@ const struct backend backend_memfd = {
     .is_closed_at_once = true,
     .is_quick = is_quick,
     .make = make,
-    .free = empty,
-    .look = look,
+    .free = backend_common_empty,
+    .look = backend_common_look,
     .is_intact = is_intact,
-    .adopt = adopt,
+    .adopt = backend_common_adopt,
     .is_target = is_target,
     .directory = directory,
 };

@@ -3,15 +3,9 @@
 #include <errno.h>
 
 #include "daemon/os/named_file.h"
-#include "daemon/worker/backend.h"
+#include "daemon/worker/backend_common.h"
 #include "daemon/worker/workshop.h"
 #include "proto/base/cleanup.h"
-
-static bool is_quick(const struct job *job)
-{
-    (void)job;
-    return false;
-}
 
 static int make(const struct workshop *workshop, const struct job *job, struct job_result *ret)
 {
@@ -29,16 +23,6 @@ static int let_go(int fd, const struct job *job, struct job_result *ret)
     int result = inode_view_look(fd, &ret->view);
     named_file_let_go(fd, &ret->view, job->size);
     return result;
-}
-
-static int look(int fd, struct job_result *ret)
-{
-    return inode_view_look(fd, &ret->view);
-}
-
-static bool is_intact(uint64_t length, const struct inode_view *view)
-{
-    return inode_view_is_whole(view, length);
 }
 
 static uint64_t adopt(uint64_t bytes, uint64_t file_bytes)
@@ -71,11 +55,11 @@ const struct backend backend_named = {
     .kept_as = 'f',
     .has_own_lock = true,
     .is_programs = true,
-    .is_quick = is_quick,
+    .is_quick = backend_common_is_never_quick,
     .make = make,
     .free = let_go,
-    .look = look,
-    .is_intact = is_intact,
+    .look = backend_common_look,
+    .is_intact = backend_common_is_whole,
     .adopt = adopt,
     .is_target = is_target,
     .directory = directory,

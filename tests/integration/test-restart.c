@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Restarts under a service manager: no lease, no byte and no account is lost. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -240,10 +241,18 @@ Test(restart, descriptors_without_a_record_are_closed)
     cr_assert(ftruncate(fd, 4096) == 0);
     manager_put(&manager, "s4zz", fd);
     manager_put(&manager, "c4zz", fd);
+    char spill[96];
+    (void)snprintf(spill, sizeof spill, "%s/spill", fixture.directory);
+    int file = open(spill, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    cr_assert(file >= 0 && ftruncate(file, 8192) == 0);
+    manager_put(&manager, "s5zz", file);
     manager_restart(&manager, SIGKILL);
     WAIT_UNTIL(lseek(fd, 0, SEEK_END) == 0); /* truncated: its pages are free */
+    WAIT_UNTIL(lseek(file, 0, SEEK_END) == 0);
     WAIT_UNTIL(manager_stored(&manager) == 2);
+    WAIT_UNTIL(used() == 0 && fixture_status(&fixture).freeing_bytes == 0);
     (void)close(fd);
+    (void)close(file);
     end_kept();
 }
 
