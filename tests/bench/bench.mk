@@ -6,7 +6,7 @@ BENCH_DIR    := $(BUILD)/bench
 BENCH_KERNEL := scratch_malloc buffers_malloc heap_malloc scratch_bump scratch_bump_called kernel_round_trip kernel_first_touch kernel_session kernel_throughput
 BENCH_BROKER := workspace_threads heap_tracked scratch_workspace scratch_workspace_called buffers_tracked broker_round_trip broker_first_touch latency broker_session broker_throughput
 BENCH_PROGRAMS := $(addprefix $(BENCH_DIR)/,$(BENCH_KERNEL) $(BENCH_BROKER))
-BENCH_COMMON := $(call object,tests/bench/measure.c)
+BENCH_COMMON := $(call object,tests/bench/measure.c tests/bench/process.c)
 BENCH_RUNS   ?= 7
 
 .SECONDARY: $(call object,$(wildcard tests/bench/*.c)) $(patsubst %,$(BUILD)/obj/tests/bench/scratch_%_called.o,bump workspace)
@@ -33,6 +33,7 @@ $(addprefix $(BENCH_DIR)/,$(BENCH_BROKER)): $(BENCH_DIR)/%: $(BUILD)/obj/tests/b
 	    -L$(BUILD) -lmembroker -Wl,-rpath,$(abspath $(BUILD)) -lm $(BENCH_LIBS)
 
 $(addprefix $(BENCH_DIR)/,kernel_session kernel_throughput): $(BUILD)/obj/tests/bench/kernel_lender.o
+$(addprefix $(BENCH_DIR)/,kernel_round_trip kernel_session kernel_throughput): $(BUILD)/obj/tests/bench/packet.o
 $(addprefix $(BENCH_DIR)/,kernel_throughput broker_throughput): $(BUILD)/obj/tests/bench/throughput.o
 $(BENCH_DIR)/latency: BENCH_LIBS := -lgsl -lgslcblas -pthread
 

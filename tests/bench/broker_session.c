@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "tests/bench/measure.h"
+#include "tests/bench/process.h"
 
 enum { SESSIONS = 200, LEASES = 1000, LEASE_BYTES = 4096 };
 
@@ -34,20 +35,6 @@ static void connect_with_thread(void *context)
     mb_disconnect(connect_with(0));
 }
 
-/* The process's private memory. */
-static double own_bytes(void)
-{
-    char line[128];
-    unsigned long kilobytes = 0;
-    FILE *file = fopen("/proc/self/status", "re");
-    while (file && fgets(line, sizeof line, file))
-        (void)sscanf(line, "RssAnon: %lu", &kilobytes);
-    if (!file || !kilobytes)
-        measure_fail("broker_session", "the process's memory can't be read");
-    (void)fclose(file);
-    return (double)kilobytes * 1024;
-}
-
 static double descriptors_of(const char *process)
 {
     char path[64];
@@ -66,10 +53,10 @@ static void measure_sessions(const char *process)
 {
     static mb_client *clients[SESSIONS];
     mb_disconnect(connect_with(MB_CLIENT_NO_THREAD)); /* what a process creates once exists now */
-    double bytes = own_bytes(), descriptors = descriptors_of(process);
+    double bytes = process_own_bytes("self"), descriptors = descriptors_of(process);
     for (int i = 0; i < SESSIONS; i++)
         clients[i] = connect_with(MB_CLIENT_NO_THREAD);
-    figure_print("client_bytes_per_session", (own_bytes() - bytes) / SESSIONS);
+    figure_print("client_bytes_per_session", (process_own_bytes("self") - bytes) / SESSIONS);
     figure_print("daemon_descriptors_per_session", (descriptors_of(process) - descriptors) / SESSIONS);
     for (int i = 0; i < SESSIONS; i++)
         mb_disconnect(clients[i]);
@@ -79,11 +66,11 @@ static void measure_leases(void)
 {
     static mb_lease *leases[LEASES];
     mb_client *client = connect_with(MB_CLIENT_NO_THREAD);
-    double bytes = own_bytes();
+    double bytes = process_own_bytes("self");
     for (int i = 0; i < LEASES; i++)
         if (mb_acquire(client, LEASE_BYTES, NULL, &leases[i]) < 0)
             measure_fail("mb_acquire", mb_last_error());
-    figure_print("client_bytes_per_lease", (own_bytes() - bytes) / LEASES);
+    figure_print("client_bytes_per_lease", (process_own_bytes("self") - bytes) / LEASES);
     for (int i = 0; i < LEASES; i++)
         (void)mb_release(leases[i]);
     mb_disconnect(client);

@@ -7,6 +7,7 @@
 #include <membroker.h>
 
 #include "tests/bench/measure.h"
+#include "tests/bench/process.h"
 #include "tests/bench/throughput.h"
 
 enum { THREADS = 32, SECONDS = 2 };
@@ -44,10 +45,10 @@ int main(int argc, char **argv)
     if (argc != 2)
         measure_fail("usage", "broker_throughput BROKERS_PROCESS");
     connect_all(clients, THROUGHPUT_CLIENTS);
-    double before = processor_us(argv[1]);
+    double before = process_processor_us(argv[1]);
     double a_second = throughput_of(THROUGHPUT_CLIENTS, SECONDS, borrow, clients);
     figure_print("a_second", a_second);
-    figure_print("server_us", (processor_us(argv[1]) - before) / (a_second * SECONDS));
+    figure_print("server_us", (process_processor_us(argv[1]) - before) / (a_second * SECONDS));
     figure_print("own_clients", throughput_of(THREADS, SECONDS, borrow, clients));
     disconnect_all(clients, THROUGHPUT_CLIENTS);
     connect_all(clients, 1);

@@ -3,7 +3,6 @@
 #include "tests/bench/kernel_lender.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,56 +15,25 @@
 #include <unistd.h>
 
 #include "tests/bench/measure.h"
+#include "tests/bench/packet.h"
 
 enum { CONNECTIONS_MAX = 1024, EVENTS = 64, PAGE_BYTES = 4096 };
-
-union control {
-    char space[CMSG_SPACE(sizeof(int))];
-    struct cmsghdr align;
-};
 
 static size_t lent_bytes;
 static int lent[CONNECTIONS_MAX]; /* by the connection's descriptor; 0: none */
 
-static int memfd_new(size_t bytes)
+static void send_word(int socket, enum lender_question word, int fd)
 {
-    int fd = memfd_create("lent", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd < 0 || ftruncate(fd, (off_t)bytes) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SEAL) < 0)
-        measure_fail_errno("memfd");
-    return fd;
+    char packet[PACKET_BYTES] = {(char)word};
+    packet_send(socket, packet, fd);
 }
 
-static void packet_send(int socket, enum lender_question kind, int fd)
+static int receive_descriptor(int socket)
 {
-    char packet[LENDER_PACKET_BYTES] = {(char)kind};
-    struct iovec part = {packet, sizeof packet};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    union control control = {0};
-    if (fd >= 0) {
-        message.msg_control = &control;
-        message.msg_controllen = sizeof control;
-        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-        *header = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof fd)};
-        memcpy(CMSG_DATA(header), &fd, sizeof fd);
-    }
-    if (sendmsg(socket, &message, MSG_NOSIGNAL) != sizeof packet)
-        measure_fail_errno("sendmsg");
-}
-
-static int packet_receive(int socket)
-{
-    int fd = -EBADF;
-    char packet[LENDER_PACKET_BYTES];
-    struct iovec part = {packet, sizeof packet};
-    union control control;
-    struct msghdr message = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-    if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC) != sizeof packet)
-        measure_fail_errno("recvmsg");
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    if (!header)
-        measure_fail("recvmsg", "no descriptor came");
-    memcpy(&fd, CMSG_DATA(header), sizeof fd);
+    char packet[PACKET_BYTES];
+    int fd = packet_receive(socket, packet);
+    if (fd < 0)
+        measure_fail("lender", "no descriptor came");
     return fd;
 }
 
@@ -84,13 +52,13 @@ static void take_back(int connection)
 static void answer(int connection, enum lender_question question)
 {
     if (question == LENDER_HELLO) {
-        int fd = memfd_new(PAGE_BYTES);
-        packet_send(connection, question, fd);
+        int fd = packet_memfd(PAGE_BYTES);
+        send_word(connection, question, fd);
         (void)close(fd);
     }
     if (question == LENDER_BORROW) {
-        lent[connection] = memfd_new(lent_bytes);
-        packet_send(connection, question, lent[connection]);
+        lent[connection] = packet_memfd(lent_bytes);
+        send_word(connection, question, lent[connection]);
     }
     if (question == LENDER_RELEASE)
         take_back(connection);
@@ -106,7 +74,7 @@ static void accept_one(int listener, int epoll)
 
 static void serve(int connection)
 {
-    char packet[LENDER_PACKET_BYTES];
+    char packet[PACKET_BYTES];
     ssize_t bytes = recv(connection, packet, sizeof packet, 0);
     if (bytes == sizeof packet) {
         answer(connection, (enum lender_question)packet[0]);
@@ -179,8 +147,8 @@ int lender_connect(const struct lender *lender)
     int connection = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     if (connection < 0 || connect(connection, (struct sockaddr *)&address, length) < 0)
         measure_fail_errno("connect");
-    packet_send(connection, LENDER_HELLO, -EBADF);
-    int fd = packet_receive(connection);
+    send_word(connection, LENDER_HELLO, -EBADF);
+    int fd = receive_descriptor(connection);
     void *page = mmap(NULL, PAGE_BYTES, PROT_READ, MAP_SHARED, fd, 0);
     if (page == MAP_FAILED || munmap(page, PAGE_BYTES) < 0)
         measure_fail_errno("mmap");
@@ -190,11 +158,11 @@ int lender_connect(const struct lender *lender)
 
 int lender_borrow(int socket)
 {
-    packet_send(socket, LENDER_BORROW, -EBADF);
-    return packet_receive(socket);
+    send_word(socket, LENDER_BORROW, -EBADF);
+    return receive_descriptor(socket);
 }
 
 void lender_release(int socket)
 {
-    packet_send(socket, LENDER_RELEASE, -EBADF);
+    send_word(socket, LENDER_RELEASE, -EBADF);
 }

@@ -11,8 +11,6 @@
 
 enum lender_question { LENDER_HELLO, LENDER_BORROW, LENDER_RELEASE };
 
-enum { LENDER_PACKET_BYTES = 64 };
-
 struct lender {
     pid_t process;
     char name[64]; /* in the abstract name space of Unix sockets */

@@ -9,9 +9,8 @@
  * lender does that when the next question comes, so that a borrow is exactly one round trip; in the other one the
  * borrower says in a message of its own that it is done, as a client of the broker does.
  */
-#include <fcntl.h>
+#include <errno.h>
 #include <stdbool.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -19,23 +18,11 @@
 
 #include "proto/base/cleanup.h"
 #include "tests/bench/measure.h"
+#include "tests/bench/packet.h"
 
-enum { PACKET_BYTES = 64, SEGMENT_BYTES = 1 << 20 };
+enum { SEGMENT_BYTES = 1 << 20 };
 
 enum question { QUESTION_PING, QUESTION_BORROW, QUESTION_DONE };
-
-union control {
-    char space[CMSG_SPACE(sizeof(int))];
-    struct cmsghdr align;
-};
-
-static int segment_new(void)
-{
-    int fd = memfd_create("segment", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd < 0 || ftruncate(fd, SEGMENT_BYTES) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SEAL) < 0)
-        measure_fail_errno("memfd");
-    return fd;
-}
 
 static int segment_free(int fd)
 {
@@ -44,45 +31,12 @@ static int segment_free(int fd)
     return fd_close(fd);
 }
 
-/* Sends a packet, with a descriptor if there is one. */
-static void packet_send(int socket, char *packet, int fd)
-{
-    struct iovec part = {packet, PACKET_BYTES};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    union control control = {0};
-    if (fd >= 0) {
-        message.msg_control = &control;
-        message.msg_controllen = sizeof control;
-        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-        *header = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof fd)};
-        memcpy(CMSG_DATA(header), &fd, sizeof fd);
-    }
-    if (sendmsg(socket, &message, MSG_NOSIGNAL) != PACKET_BYTES)
-        measure_fail_errno("sendmsg");
-}
-
-/* Receives a packet and returns the descriptor that came with it, or -EBADF. */
-static int packet_receive(int socket, char *packet)
-{
-    int fd = -EBADF;
-    struct iovec part = {packet, PACKET_BYTES};
-    union control control;
-    struct msghdr message = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-    if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC) != PACKET_BYTES)
-        measure_fail_errno("recvmsg");
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    if (header)
-        memcpy(&fd, CMSG_DATA(header), sizeof fd);
-    return fd;
-}
-
 static void question_answer(int socket, char *packet, int *lent)
 {
     if (packet[0] != QUESTION_PING)
         *lent = segment_free(*lent);
     if (packet[0] == QUESTION_BORROW)
-        *lent = segment_new();
+        *lent = packet_memfd(SEGMENT_BYTES);
     if (packet[0] != QUESTION_DONE)
         packet_send(socket, packet, packet[0] == QUESTION_BORROW ? *lent : -EBADF);
 }

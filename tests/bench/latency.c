@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "tests/bench/measure.h"
+#include "tests/bench/process.h"
 
 enum { CLIENTS = 64, BINS = 815, BYTES = 65536 };
 
@@ -114,21 +115,6 @@ static double run(struct caller *callers, unsigned seconds, const char *const na
     return count;
 }
 
-/* Of a process, so far. */
-static double processor_seconds(const char *process)
-{
-    char path[64];
-    unsigned long user = 0, kernel = 0;
-    (void)snprintf(path, sizeof path, "/proc/%s/stat", process);
-    FILE *file = fopen(path, "re");
-    int got =
-        file ? fscanf(file, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &kernel) : 0;
-    if (got != 2)
-        measure_fail("latency", "the broker's processor time can't be read");
-    (void)fclose(file);
-    return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
-}
-
 int main(int argc, char **argv)
 {
     static const char *const ours[] = {"acquire_p50_us", "acquire_p99_us", "acquire_p99.9_us"};
@@ -144,11 +130,11 @@ int main(int argc, char **argv)
         if (mb_connect(&options, &callers[i].client) < 0)
             measure_fail("mb_connect", mb_last_error());
     }
-    double before = processor_seconds(argv[2]), begun = clock_ms();
+    double before = process_processor_us(argv[2]), begun = clock_ms();
     count = run(callers, seconds, ours, "acquire_longest_us");
     double elapsed = (clock_ms() - begun) / 1000;
     figure_print("acquires_a_second", count / elapsed);
-    figure_print("broker_cpu_percent", 100 * (processor_seconds(argv[2]) - before) / elapsed);
+    figure_print("broker_cpu_percent", 100 * (process_processor_us(argv[2]) - before) / 1e6 / elapsed);
     for (int i = 0; i < CLIENTS; i++)
         mb_disconnect(callers[i].client);
     return 0;

@@ -19,6 +19,7 @@
 #include "proto/frame.h"
 #include "proto/transport.h"
 #include "tests/bench/measure.h"
+#include "tests/bench/process.h"
 
 enum { SESSIONS = 1000, FEW = 100, ROUNDS = 1000, PINGS_MAX = 1000000, LONG_MS = 3600000 };
 
@@ -111,21 +112,6 @@ static void measure_verbs(const int *sessions, int session_count, const char *ac
     figure_print(renew_name, median_of(took, ROUNDS));
 }
 
-/* The daemon's memory that is its own: not the segments, which are shared. */
-static double own_bytes(const char *pid)
-{
-    char path[64], line[128];
-    unsigned long kilobytes = 0;
-    (void)snprintf(path, sizeof path, "/proc/%s/status", pid);
-    FILE *file = fopen(path, "re");
-    while (file && fgets(line, sizeof line, file))
-        (void)sscanf(line, "RssAnon: %lu", &kilobytes);
-    if (!file || !kilobytes)
-        measure_fail("scale", "the daemon's memory can't be read");
-    (void)fclose(file);
-    return (double)kilobytes * 1024;
-}
-
 /* Pings without a pause until no lease is left; the first that is late shows the longest stall. */
 static void measure_expiry(int watch, int lease_count)
 {
@@ -159,7 +145,7 @@ int main(int argc, char **argv)
     for (held = 0; held < FEW; held++)
         (void)acquire(sessions[held], LONG_MS);
     measure_verbs(sessions, SESSIONS, "acquire_us_100", "renew_us_100");
-    double before = own_bytes(argv[2]);
+    double before = process_own_bytes(argv[2]);
     double begun = clock_ms(), rest = 0;
     int more = leases - held;
     for (int i = 0; i < more; i++)
@@ -167,7 +153,7 @@ int main(int argc, char **argv)
     double fill_ms = clock_ms() - begun;
     figure_print("leases", leases);
     figure_print("fill_ms", fill_ms);
-    figure_print("daemon_bytes_a_lease", (own_bytes(argv[2]) - before) / more);
+    figure_print("daemon_bytes_a_lease", (process_own_bytes(argv[2]) - before) / more);
     measure_verbs(sessions, SESSIONS, "acquire_us_many", "renew_us_many");
     for (int i = 0; i < SESSIONS; i++) /* with them go their leases */
         (void)close(sessions[i]);

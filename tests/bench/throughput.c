@@ -4,7 +4,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "tests/bench/measure.h"
@@ -45,18 +44,4 @@ double throughput_of(int threads, unsigned seconds, void (*verb)(void *context),
         calls += (double)borrowers[i].calls;
     }
     return calls / ((clock_ms() - begun) / 1000);
-}
-
-double processor_us(const char *process)
-{
-    char path[64];
-    unsigned long user = 0, kernel = 0;
-    (void)snprintf(path, sizeof path, "/proc/%s/stat", process);
-    FILE *file = fopen(path, "re");
-    int got =
-        file ? fscanf(file, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &kernel) : 0;
-    if (got != 2)
-        measure_fail(path, "the processor time can't be read");
-    (void)fclose(file);
-    return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK) * 1e6;
 }

@@ -6,6 +6,3 @@ enum { THROUGHPUT_CLIENTS = 64, THROUGHPUT_BYTES = 65536 };
 
 /* Calls the verb in so many threads for SECONDS, each with its context; returns the calls a second of all of them. */
 double throughput_of(int threads, unsigned seconds, void (*verb)(void *context), void *const *contexts);
-
-/* The processor time that a process has taken so far, in microseconds. */
-double processor_us(const char *process);
