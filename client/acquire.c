@@ -58,7 +58,7 @@ int mb_acquire(mb_client *client, uint64_t bytes, const mb_lease_options *option
     }
     cleanup(freep) mb_lease *lease = calloc(1, sizeof *lease);
     if (!lease) {
-        return error_set(-ENOMEM, "out of memory for the library's own tables");
+        return error_no_memory();
     }
     text_copy(lease->name, sizeof lease->name, request.acquire.name);
     lease->is_plain = lease_cache_suits(options);

@@ -29,6 +29,11 @@ int error_set(int code, const char *format, ...)
     return code;
 }
 
+int error_no_memory(void)
+{
+    return error_set(-ENOMEM, "out of memory for the library's own tables");
+}
+
 static int code_of(const struct error_reply *error)
 {
     switch (error->code) {

@@ -14,7 +14,8 @@
 #include "client/misuse.h"
 #include "client/thread.h"
 
-/* A zeroed buffer of this size or more takes pages that were never used: those nobody touches need no clearing. */
+/* A zeroed buffer of this size or more takes pages that were never used: if the program does not touch them, they need
+ * no clearing. */
 enum { FRESH_BYTES_MIN = 2 << 20 };
 
 /* ---- allocating ---- */
@@ -22,11 +23,8 @@ enum { FRESH_BYTES_MIN = 2 << 20 };
 /* In misuse mode a page that is never handed out follows a large buffer; the rest of its block follows a small one. */
 uint64_t block_bytes(const mb_buffer *buffer)
 {
-    if (!buffer_is_large(buffer)) {
-        return size_class_bytes[buffer->size_class];
-    }
-    const struct span *span = buffer_span(buffer);
-    return (uint64_t)span->pages * HEAP_PAGE_BYTES - (uint64_t)((char *)buffer->head.data - (char *)span_data(span));
+    return buffer_is_large(buffer) ? (uint64_t)buffer_span(buffer)->pages * HEAP_PAGE_BYTES
+                                   : size_class_bytes[buffer->size_class];
 }
 
 static void begin_life(mb_buffer *buffer, size_t bytes, unsigned flags, size_t zero_from)
@@ -73,13 +71,13 @@ static mb_buffer *create_small(struct thread *thread, struct heap *heap, unsigne
     begin_life(buffer, wish->bytes, wish->flags, wish->bytes);
     if (wish->name && !name_small(buffer, wish->name)) {
         block_free(buffer);
-        (void)error_set(-ENOMEM, "out of memory for the library's own tables");
+        (void)error_no_memory();
         return NULL;
     }
     return buffer;
 }
 
-/* A large buffer that was taken; until it has references nobody is told of it. With the heap's lock. */
+/* A large buffer that was taken; no one is told of it before it has references. With the heap's lock. */
 static mb_buffer *listed(mb_buffer *buffer, const char *name)
 {
     if (buffer) {
@@ -88,7 +86,7 @@ static mb_buffer *listed(mb_buffer *buffer, const char *name)
     return buffer;
 }
 
-/* Pages that were never used, if the broker has any. NULL: it has not, or nobody asked for zeros. */
+/* Pages that were never used, if the broker has any. NULL: it has none, or no zeros are needed. */
 static mb_buffer *take_fresh(struct heap *heap, size_t bytes, unsigned flags, const char *name,
                              const struct span_wish *wish)
 {
@@ -119,7 +117,7 @@ static mb_buffer *take_any(struct heap *heap, unsigned flags, const char *name, 
             return buffer;
         }
         if (error == ENOMEM) {
-            (void)error_set(-ENOMEM, "out of memory for the library's own tables");
+            (void)error_no_memory();
             return NULL;
         }
         if (flags & MB_BUFFER_NO_WAIT) {

@@ -53,7 +53,7 @@ static int create(struct thread *thread, mb_client *client, size_t bytes, const 
     }
     if (thread->buffer_scope && !scope_list_add(thread->buffer_scope, buffer)) {
         block_free(buffer);
-        return error_set(-ENOMEM, "out of memory for the library's own tables");
+        return error_no_memory();
     }
     *ret_buffer = buffer;
     return 0;

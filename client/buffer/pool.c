@@ -27,7 +27,7 @@ static struct chunk *chunk_new(struct pool *pool, uint64_t bytes)
         free(chunk);
         free(span);
         free(map);
-        (void)error_set(-ENOMEM, "out of memory for the library's own tables");
+        (void)error_no_memory();
         return NULL;
     }
     *chunk = (struct chunk){.pool = pool, .pages = pages, .map = map, .starts = starts};
@@ -135,7 +135,7 @@ static int add_chunk(struct pool *pool, uint64_t bytes, bool is_wished)
         chunk_free(chunk);
         release_drop(lease);
     }
-    return is_added ? 0 : error_set(-ENOMEM, "out of memory for the library's own tables");
+    return is_added ? 0 : error_no_memory();
 }
 
 /* An eighth of what the pool has, in whole MiB: few leases, and little that is leased for nothing. */

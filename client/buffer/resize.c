@@ -86,7 +86,7 @@ static int move(mb_buffer **buffer, size_t bytes, unsigned flags)
     }
     int result = copy_content(from, to);
     if (result == 0 && !move_scope(from, to)) {
-        result = error_set(-ENOMEM, "out of memory for the library's own tables");
+        result = error_no_memory();
     }
     if (result < 0) {
         block_free(to);

@@ -117,17 +117,12 @@ void slab_give(mb_buffer *buffer)
 
 /* ---- making and ending ---- */
 
-static int no_memory(void)
-{
-    return error_set(-ENOMEM, "out of memory for the library's own tables");
-}
-
 static int make(struct heap *heap, struct span *span, unsigned size_class)
 {
     struct slab *slab = record_page_take(&heap->records);
     if (!slab) {
         span_give(span, 0);
-        return no_memory();
+        return error_no_memory();
     }
     uint32_t fits = span->pages * HEAP_PAGE_BYTES / size_class_bytes[size_class];
     *slab = (struct slab){.span = span}; /* no record of another slab is left */

@@ -61,7 +61,7 @@ int mb_weak_create(mb_buffer *buffer, mb_weak **ret_weak)
         *ret_weak = weak;
     }
     (void)pthread_mutex_unlock(&lock);
-    return weak ? error_end(0) : error_set(-ENOMEM, "out of memory for the library's own tables");
+    return weak ? error_end(0) : error_no_memory();
 }
 
 mb_buffer *mb_weak_get(mb_weak *weak)

@@ -15,7 +15,7 @@ static bool reserve_bypassed(mb_workspace *workspace)
     size_t capacity = workspace->bypassed_capacity ? workspace->bypassed_capacity * 2 : 64;
     mb_buffer **bypassed = reallocarray(workspace->bypassed, capacity, sizeof(mb_buffer *));
     if (!bypassed) {
-        (void)error_set(-ENOMEM, "out of memory for the library's own tables");
+        (void)error_no_memory();
         return false;
     }
     workspace->bypassed = bypassed;

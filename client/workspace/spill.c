@@ -42,7 +42,7 @@ static struct spill_chunk *add_chunk(struct spill *spill, struct spill_area *are
     }
     struct spill_chunk *chunk = calloc(1, sizeof *chunk);
     if (!chunk) {
-        (void)error_set(-ENOMEM, "out of memory for the library's own tables");
+        (void)error_no_memory();
         return NULL;
     }
     if (lease_chunk(spill, bytes, wished, chunk) < 0) {
@@ -88,7 +88,7 @@ static struct spill_area *find_area(struct spill *spill, bool pinned, uint64_t s
     }
     area = calloc(1, sizeof *area);
     if (!area) {
-        (void)error_set(-ENOMEM, "out of memory for the library's own tables");
+        (void)error_no_memory();
         return NULL;
     }
     area->pinned = pinned;

@@ -18,7 +18,7 @@ int stack_push(struct thread *thread, enum scope_kind kind, mb_workspace *worksp
         size_t capacity = thread->scope_capacity ? thread->scope_capacity * 2 : 16;
         struct scope *scopes = reallocarray(thread->scopes, capacity, sizeof *scopes);
         if (!scopes) {
-            return error_set(-ENOMEM, "out of memory for the library's own tables");
+            return error_no_memory();
         }
         thread->scopes = scopes;
         thread->scope_capacity = capacity;

@@ -39,12 +39,12 @@ static int fill(mb_workspace *workspace, mb_client *client, const char *name, co
     TAILQ_INIT(&workspace->spill.areas);
     cycle_init(&workspace->cycle, rules);
     if (config->file && !(workspace->file = strdup(config->file))) {
-        return error_set(-ENOMEM, "out of memory for the library's own tables");
+        return error_no_memory();
     }
     workspace->config.file = workspace->file;
     workspace->origin = origin_new(name, rules->circular, client->owner);
     if (!workspace->origin) {
-        return error_set(-ENOMEM, "out of memory for the library's own tables");
+        return error_no_memory();
     }
     workspace->spill.ends = &workspace->origin->ends;
     return 0;
@@ -80,7 +80,7 @@ static int open_new(mb_client *client, const char *name, const mb_workspace_conf
     struct thread *thread = thread_get();
     mb_workspace *workspace = thread ? calloc(1, sizeof *workspace) : NULL;
     if (!workspace) {
-        return error_set(-ENOMEM, "out of memory for the library's own tables");
+        return error_no_memory();
     }
     int result = fill(workspace, client, name, config, rules);
     if (result == 0 && mb_get_debug_mode() != MB_DEBUG_BYPASS_EVERYTHING &&

@@ -38,20 +38,22 @@ void value_free(const struct value_type *type, void *value)
 
 /* ---- paths, and a group ---- */
 
-static const char *parse_path(struct value_reading *reading, const char *text, void *value)
+/* Returns what is wrong, or NULL. */
+static const char *replace_text(char **text, const char *by)
 {
-    char **path = value;
-    (void)reading;
-    if (*text != '/') {
-        return "an absolute path is expected";
-    }
-    char *copy = strdup(text);
+    char *copy = strdup(by);
     if (!copy) {
         return "out of memory";
     }
-    free(*path);
-    *path = copy;
+    free(*text);
+    *text = copy;
     return NULL;
+}
+
+static const char *parse_path(struct value_reading *reading, const char *text, void *value)
+{
+    (void)reading;
+    return *text == '/' ? replace_text(value, text) : "an absolute path is expected";
 }
 
 static const char *parse_socket_path(struct value_reading *reading, const char *text, void *value)
@@ -115,14 +117,9 @@ static const char *parse_group(struct value_reading *reading, const char *text, 
     if (!group) {
         return "there is no such group; create it, or name one that exists";
     }
-    char *copy = strdup(text);
-    if (!copy) {
-        return "out of memory";
-    }
-    free(choice->name);
-    choice->name = copy;
-    choice->gid = group->gr_gid;
-    return NULL;
+    const char *wrong = replace_text(&choice->name, text);
+    choice->gid = wrong ? choice->gid : group->gr_gid;
+    return wrong;
 }
 
 static void print_group(const struct value_type *type, const void *value, FILE *out)

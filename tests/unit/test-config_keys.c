@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/config/config_print.h"
 #include "daemon/config/settings.h"
 #include "proto/base/cleanup.h"
+#include "tests/unit/printed_config.h"
 
 static char directory[64], file[96];
 
@@ -53,17 +53,6 @@ static struct config *load(const char *text)
     return result < 0 ? NULL : config;
 }
 
-static char *print(const struct config *config)
-{
-    char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-    cr_assert(out);
-    config_print(config, out);
-    (void)fclose(out);
-    return text;
-}
-
 /* All settings as they are, with one of them, of this section, set to another value. */
 static char *replace(const char *all, const char *section, const char *key, const char *value)
 {
@@ -92,11 +81,11 @@ static char *replace(const char *all, const char *section, const char *key, cons
 /* A configuration that differs from the one in force in this key alone; NULL: no candidate gives one. */
 static struct config *change(const struct config *in_force, const char *section, const char *key)
 {
-    cleanup(freep) char *before = print(in_force);
+    cleanup(freep) char *before = printed_config(in_force);
     for (size_t i = 0; i < CANDIDATES; i++) {
         cleanup(freep) char *text = replace(before, section, key, candidates[i]);
         struct config *loaded = load(text);
-        cleanup(freep) char *after = loaded ? print(loaded) : strdup(before);
+        cleanup(freep) char *after = loaded ? printed_config(loaded) : strdup(before);
         if (strcmp(after, before) != 0) {
             return loaded;
         }
@@ -125,7 +114,7 @@ static struct config *load_in_force(void)
                    directory, directory, directory);
     struct config *first = load(text);
     cr_assert(first);
-    cleanup(freep) char *whole = print(first);
+    cleanup(freep) char *whole = printed_config(first);
     config_free(first);
     return load(whole);
 }
@@ -136,10 +125,10 @@ static void expect_reload(const char *section, const struct setting *key)
     struct config *in_force = load_in_force();
     struct config *loaded = change(in_force, section, key->key);
     cr_assert(loaded, "[%s] %s takes none of the candidates", section, key->key);
-    cleanup(freep) char *before = print(in_force), *wanted = print(loaded);
+    cleanup(freep) char *before = printed_config(in_force), *wanted = printed_config(loaded);
     size_t fixed = count_fixed(in_force, loaded, told, sizeof told);
     config_adopt(in_force, loaded);
-    cleanup(freep) char *after = print(in_force);
+    cleanup(freep) char *after = printed_config(in_force);
     (void)snprintf(sentence, sizeof sentence, "[%s] %s can't change while the daemon runs: restart it for that\n",
                    section, key->key);
     cr_expect_eq(fixed, key->is_reloadable ? 0 : 1, "[%s] %s: %s", section, key->key, told);

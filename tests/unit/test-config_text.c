@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "daemon/config/config_line.h"
-#include "daemon/config/config_print.h"
+#include "tests/unit/printed_config.h"
 
 #define GIB (UINT64_C(1) << 30)
 
@@ -34,17 +34,6 @@ static struct config *load_good(const char *text)
     struct config *config = load(text, &error);
     cr_assert(config, "%s: %s", text, error);
     return config;
-}
-
-static char *printed(const struct config *config)
-{
-    char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-    cr_assert(out);
-    config_print(config, out);
-    (void)fclose(out);
-    return text;
 }
 
 /* ---- lines ---- */
@@ -160,9 +149,9 @@ static const char everything[] =
 Test(config_text, the_printed_configuration_is_parsed_as_the_same)
 {
     struct config *config = load_good(everything);
-    char *first = printed(config);
+    char *first = printed_config(config);
     struct config *again = load_good(first);
-    char *second = printed(again);
+    char *second = printed_config(again);
     cr_expect_str_eq(second, first);
     cr_expect_eq(config_fixed_differences(config, again, stderr), 0);
     cr_expect_str_eq(again->spill_directory, "/tmp/a #1 ;");
@@ -202,7 +191,7 @@ Test(config_text, the_printed_configuration_is_readable)
                                         "\nmax_leases = nothing\nmax_sessions = unlimited\n",
                                         "\nmax_leases = unlimited\nmax_sessions = 4\n"};
     struct config *config = load_good(everything);
-    char *text = printed(config);
+    char *text = printed_config(config);
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         cr_expect(strstr(text, lines[i]), "%s is not in:\n%s", lines[i], text);
     }
@@ -215,7 +204,7 @@ Test(config_text, a_limit_of_no_bytes_is_printed_as_one)
 {
     struct config *config = load_good("[limits]\nmax_physical_bytes = 1G\n");
     config->broker.limits.max_mapped_bytes = 0;
-    char *text = printed(config);
+    char *text = printed_config(config);
     config_free(config);
     config = load_good(text);
     cr_expect_eq(config->broker.limits.max_mapped_bytes, 0);
@@ -234,7 +223,7 @@ Test(config_text, counts_of_nothing_and_unlimited_are_printed_as_such)
         (void)snprintf(lines, sizeof lines, "[class a]\nclients = a\nmax_leases = %s\nmax_sessions = %s\n",
                        cases[i].text, cases[i].text);
         struct config *config = load_good(lines);
-        char *text = printed(config);
+        char *text = printed_config(config);
         struct config *again = load_good(text);
         cr_expect_eq(config->policy.rules[0].quota.max_leases, cases[i].leases, "%s", cases[i].text);
         cr_expect_eq(again->policy.rules[0].quota.max_leases, cases[i].leases, "%s", text);
