@@ -36,13 +36,13 @@ struct calls {
 
 void calls_init(struct calls *calls);
 
-/* NULL: nobody waits for an answer of this id. */
+/* NULL: no call waits for an answer of this id. */
 struct call *calls_find(const mb_client *client, uint64_t id);
 
 /* The call is done. */
 void calls_finish(mb_client *client, struct call *call, int result, const char *sentence);
 
-/* Nobody will answer what was sent: fails all of it. */
+/* No answer will come to what was sent: fails all of it. */
 void calls_fail_all(mb_client *client);
 
 /* The session is lost: fails what can't be repeated in another one. */

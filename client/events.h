@@ -32,7 +32,7 @@ void events_push(mb_client *client, mb_event_type type, mb_lease *lease, const m
 
 /*
  * Calls the program with what is queued, without the lock. One thread at a time does so; another that calls this
- * meanwhile returns at once.
+ * meanwhile returns immediately.
  */
 void events_deliver(mb_client *client);
 

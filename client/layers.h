@@ -16,7 +16,7 @@ enum layer { LAYER_WORKSPACES, LAYER_BUFFERS, LAYERS };
 
 /* Why unused memory goes back. */
 enum trim_wish {
-    TRIM_NONE,  /* nobody asks: what was idle for a while goes back */
+    TRIM_NONE,  /* no request: memory that was idle for a while goes back */
     TRIM_AGAIN, /* the second look after the broker asked */
     TRIM_ASKED, /* the broker asks */
 };

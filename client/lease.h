@@ -16,7 +16,7 @@ struct extent {
     int fd;        /* until it is mapped; then -EBADF */
     void *address; /* NULL: not mapped */
     struct guard_entry *guard;
-    bool is_present; /* its pages exist, so they are mapped at once */
+    bool is_present; /* its pages exist, so they are mapped with it */
     bool prefault;   /* this process must make the pages, and pays for them */
 };
 

@@ -134,8 +134,8 @@ void link_break(mb_client *client)
 }
 
 /*
- * After the grace time a broker has reclaimed everything; without one, nobody guarantees the memory. If leases end with
- * the daemon, a socket that nobody listens on says at once that they have ended.
+ * After the grace time a broker has reclaimed everything; without one, the memory is not guaranteed. If leases end with
+ * the daemon, a socket without a listener tells immediately that they have ended.
  */
 bool link_is_hopeless(const mb_client *client, uint64_t now)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finds and returns leases that nobody here has. */
+/* Finds and returns leases of the session that no object here has. */
 #include "client/orphans.h"
 
 #include "client/client.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Trimming: unused memory goes back after a while, and at once if the broker asks. The broker hears when that is done,
- * after the program's callback had its turn, so that a request that waits for the memory need not wait longer.
+ * Trimming: unused memory goes back after a while, and immediately if the broker asks. The broker hears when that is
+ * done, after the program's callback had its turn, so that a request that waits for the memory need not wait longer.
  */
 #pragma once
 

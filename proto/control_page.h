@@ -6,8 +6,8 @@
  * Each lease of the session has a slot. The slot's generation grows by one when a lease takes the
  * slot and by one when the lease ends, so it is odd while a lease lives in it; a grant names slot and
  * generation, and the lease is alive exactly as long as the slot still holds that generation. The
- * reason is stored before the generation moves on (release order), so whoever sees the new generation
- * sees why. A reused slot shows the reason of the newest lease that ended in it; the client hears of
+ * reason is stored before the generation moves on (release order), so a client that sees the new generation
+ * sees the reason. A reused slot shows the reason of the newest lease that ended in it; the client hears of
  * each end by event as well.
  *
  * A session begins with one small page, and gets another of twice the size when its leases need more slots than it has.

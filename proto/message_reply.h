@@ -67,7 +67,7 @@ struct grant_reply {
     uint32_t extents;       /* how many segments the lease has now */
     uint64_t file_bytes;    /* exact size of a named file; 0: the segment is none */
     enum charged_to charge; /* who pays for the pages */
-    bool is_present;        /* every page exists: a mapping can be populated at once */
+    bool is_present;        /* every page exists: mapping all of them needs no allocation */
     bool is_remembered;     /* the size is the one that was remembered for the name */
     bool prefault;          /* the client shall touch every page before it uses the segment */
 };

@@ -40,7 +40,7 @@ enum {
 #define LIMIT_OFF     UINT64_MAX       /* there is no such limit; absent on the wire */
 #define LIMIT_DEFAULT (UINT64_MAX - 1) /* the client does not state this limit; absent in a Hello */
 
-/* Upper bounds on the bytes that exist at once; LIMIT_OFF: none. */
+/* Upper bounds on the bytes that exist at the same time; LIMIT_OFF: none. */
 struct byte_limits {
     uint64_t max_bytes;
     uint64_t max_physical_bytes;

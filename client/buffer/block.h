@@ -20,7 +20,7 @@ void block_free(mb_buffer *buffer);
 /* The bytes from the buffer's data on that belong to it. */
 uint64_t block_bytes(const mb_buffer *buffer);
 
-/* Medium buffers stay listed in a thread's cache: whoever lists the holders reads the size meanwhile. */
+/* Medium buffers stay listed while a thread caches them, so another thread may read the size to list the holders. */
 static inline void block_set_alive(mb_buffer *buffer, size_t bytes)
 {
     __atomic_store_n(&buffer->head.size, bytes, __ATOMIC_RELAXED);

@@ -13,7 +13,7 @@ void pool_close(struct pool *pool);
 /* Leases a chunk that has room for the wish. Takes the heap's lock. 0, or negative errno with the sentence set. */
 int pool_grow(struct pool *pool, const struct span_wish *wish);
 
-/* The same, but no more than that, and nobody is asked to free memory for it. */
+/* The same, but no more than that, and without asking the program or other clients to free memory. */
 int pool_grow_fresh(struct pool *pool, const struct span_wish *wish);
 
 /* Instead of growing: sets the sentence and returns -EAGAIN. */

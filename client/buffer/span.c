@@ -32,7 +32,7 @@ static void map_span(struct span *span)
     span->chunk->map[span->first] = span->chunk->map[span->first + span->pages - 1] = span;
 }
 
-/* For whoever looks for the span of a page. */
+/* So that span_at() finds the span of each of its pages. */
 static void note_start(const struct span *span)
 {
     struct span_starts *starts = span->chunk->starts;

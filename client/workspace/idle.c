@@ -24,7 +24,7 @@ void idle_trim_thread(struct thread *thread, bool is_new)
         }
         arena_seize(workspace);
         if (workspace->lease) {
-            arena_give_back(workspace); /* the next cycle leases it anew */
+            arena_give_back(workspace); /* the next cycle acquires another lease */
             cycle_resized(&workspace->cycle, workspace->cycle.size);
             arena_publish(workspace);
         }

@@ -21,7 +21,7 @@ struct control_bounds {
 /* Limits on what a client or a user may demand of the daemon itself. */
 struct client_bounds {
     uint32_t handshake_ms;          /* from connecting to the hello */
-    uint32_t connections_max;       /* of a user, at once */
+    uint32_t connections_max;       /* of a user, at the same time */
     uint32_t messages_max;          /* of a connection in a second; more are read later */
     uint32_t user_messages_max;     /* of all connections of a user in a second */
     uint64_t unread_bytes_max;      /* queued for a connection that does not read; beyond, it is cut off */

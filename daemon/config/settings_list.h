@@ -46,13 +46,14 @@ SETTING(RECONNECT_GRACE, leases, reconnect_grace, DURATION, RANGE(1, INT32_MAX),
 SETTING(LEARNED_FILE, leases, learned_sizes, PATH, ANY, learned_file, RESTART,
         OTHERWISE("/var/lib/membroker/learned-sizes"), "file that keeps the sizes that workspaces learned")
 
-/* at most 4096: the broker examines the whole queue at once */
+/* at most 4096: a pass examines the whole queue */
 SETTING(MAX_WAITING, queue, max_waiting, NUMBER, RANGE(1, 4096), broker.queue.waiting_max, RELOAD, DEFAULT("1024"),
-        "requests that may wait at once")
+        "requests that may wait at the same time")
 SETTING(MAX_WAITING_PER_USER, queue, max_waiting_per_user, NUMBER, RANGE(1, 4096), broker.queue.waiting_per_user_max,
-        RELOAD, OTHERWISE("a quarter of max_waiting"), "requests of one user that may wait at once")
+        RELOAD, OTHERWISE("a quarter of max_waiting"), "requests of one user that may wait at the same time")
 SETTING(MAX_WAITING_PER_SESSION, queue, max_waiting_per_session, NUMBER, RANGE(1, 4096),
-        broker.queue.waiting_per_session_max, RELOAD, DEFAULT("64"), "requests of one session that may wait at once")
+        broker.queue.waiting_per_session_max, RELOAD, DEFAULT("64"),
+        "requests of one session that may wait at the same time")
 SETTING(MAX_WAIT, queue, max_wait, DURATION, RANGE(1, INT32_MAX), broker.queue.wait_max_ms, RELOAD, DEFAULT("1h"),
         "how long a request may wait")
 SETTING(AGEING, queue, ageing, DURATION, RANGE(0, INT32_MAX), broker.queue.ageing_ms, RELOAD, DEFAULT("1min"),
@@ -94,7 +95,7 @@ SETTING(SEE_ALL, access, see_all, FLAG, ANY, policy.access.see_all, RELOAD, DEFA
 SETTING(HANDSHAKE_TIME, clients, handshake_time, DURATION, RANGE(1, INT32_MAX), clients.handshake_ms, RELOAD,
         DEFAULT("10s"), "longest time from connecting to the first message")
 SETTING(MAX_CONNECTIONS, clients, max_connections, NUMBER, RANGE(1, 1000000), clients.connections_max, RELOAD,
-        DEFAULT("2048"), "connections of one user at once")
+        DEFAULT("2048"), "connections of one user at the same time")
 SETTING(MAX_SESSIONS_PER_USER, clients, max_sessions_per_user, NUMBER, RANGE(1, 1000000), broker.user_sessions_max,
         RELOAD, DEFAULT("4096"), "sessions of a user that has no max_sessions of its own")
 SETTING(MAX_REQUESTS, clients, max_requests, NUMBER, RANGE(1, 4096), broker.requests_max, RELOAD, DEFAULT("256"),
@@ -129,9 +130,9 @@ SECTION_KEY(MAX_PHYSICAL_BYTES, ANY_SECTION, max_physical_bytes, BYTE_LIMIT, ANY
 SECTION_KEY(MAX_MAPPED_BYTES, ANY_SECTION, max_mapped_bytes, BYTE_LIMIT, ANY, quota.limits.max_mapped_bytes, NO_FLAG,
             DEFAULT("unlimited"), "file segments")
 SECTION_KEY(MAX_LEASES, ANY_SECTION, max_leases, COUNT_LIMIT, RANGE(0, UINT32_MAX - 1), quota.max_leases, NO_FLAG,
-            DEFAULT("unlimited"), "leases at once")
+            DEFAULT("unlimited"), "leases at the same time")
 SECTION_KEY(MAX_SESSIONS, ANY_SECTION, max_sessions, COUNT_LIMIT, RANGE(0, UINT32_MAX - 1), quota.max_sessions, NO_FLAG,
-            DEFAULT("unlimited"), "sessions at once; a user without it has max_sessions_per_user")
+            DEFAULT("unlimited"), "sessions at the same time; a user without it has max_sessions_per_user")
 SECTION_KEY(RESERVE_BYTES, ANY_SECTION, reserve_bytes, AMOUNT, ANY, quota.reserve_bytes, NO_FLAG, DEFAULT("0"),
             "RAM that is reserved for this section")
 SECTION_KEY(PRIORITY, ANY_SECTION, priority, NUMBER, RANGE(0, 1000), quota.priority, SAID(quota.has_priority),

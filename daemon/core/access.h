@@ -26,7 +26,7 @@ struct access {
 /* Root and the broker's own user may see, revoke and connect whatever the lists say. */
 bool access_is_administrator(const struct access *access, uint32_t daemon_uid, const struct identity *identity);
 
-/* Of somebody in more groups than are looked at nobody can say that he is in none that is denied: he is not let in. */
+/* A user with more groups than we read can't be checked against deny_groups, and is rejected. */
 bool access_may_connect(const struct access *access, uint32_t daemon_uid, const struct identity *identity);
 
 /* Whether what belongs to anybody is shown to this viewer by name; if not, only what is his own user's is. */

@@ -6,8 +6,8 @@
  * `now` is the service clock in nanoseconds: the monotonic clock less the time that the daemon itself
  * was away. It never goes back.
  *
- * A step does a bounded amount of work. What is left over is done by the next INPUT_TICK, which
- * broker_next_wakeup() asks for at once.
+ * A step does a bounded amount of work. The next INPUT_TICK does the rest; broker_next_wakeup() then asks for it
+ * immediately.
  */
 #pragma once
 
@@ -35,7 +35,7 @@ void broker_step(struct broker *broker, const struct input *input, uint64_t now,
 
 /* ---- looking; nothing changes ---- */
 
-/* When the next INPUT_TICK is due; 0: at once; UINT64_MAX: nothing is due. */
+/* When the next INPUT_TICK is due; 0: now; UINT64_MAX: nothing is due. */
 uint64_t broker_next_wakeup(const struct broker *broker);
 
 /*

@@ -34,7 +34,7 @@ struct broker {
     struct principal_table principals;
     uint64_t waiting_count, waiting_bytes;
     uint64_t waiting_beat;        /* when the queue is to be looked at even if nothing happens */
-    uint64_t next_pass;           /* not before: where many wait, a pass over them takes its time; 0: at once */
+    uint64_t next_pass;           /* no pass before: a pass over a long queue takes time; 0: now */
     bool retry_waiting;           /* bytes came free, or limits were raised, or another request waits */
     uint32_t trim_looks;          /* for sessions to be asked to trim, in the present pass */
     struct session_list trimming; /* those whose answer is awaited */
@@ -59,7 +59,7 @@ struct broker {
     struct forecast *forecast; /* EARLIEST_REMEMBERED of them, as a ring */
     size_t forecast_next;
     struct lease_end ended[MESSAGE_ENDED_MAX]; /* of the Renewed in this step's effects */
-    struct effect_list final_effects;          /* of the broker's own end, when nobody listens any more */
+    struct effect_list final_effects;          /* of the broker's own end, after the last step */
 };
 
 /* Those who hold the most of what a limit counts, most first; kept, since the next one who asks often means the same.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The invariants of the core's tables, executable. Each function recounts one kind of object and returns what is wrong,
- * as a sentence that names the counter or the list, or NULL. Slow: every sum is taken anew from the objects.
+ * as a sentence that names the counter or the list, or NULL. Slow: every sum is computed again from the objects.
  */
 #pragma once
 

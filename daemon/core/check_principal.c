@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Principals and shares: what they count is what their sessions come to, and each lives because somebody refers to it.
- */
+/* Principals and shares: their counts are the sums over their sessions, and each is referred to. */
 #include "daemon/core/check.h"
 
 #include <string.h>

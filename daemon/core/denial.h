@@ -12,7 +12,7 @@ struct denial {
     struct ledger_excess excess;
     enum location location;
     enum error_code in_ram_code;
-    uint64_t pool_bytes;         /* the pool's, where its bytes count against the limit and don't come free at once */
+    uint64_t pool_bytes;         /* the pool's that count against the limit and can't be freed now */
     struct ledger_excess in_ram; /* AUTO, to which RAM would do as well: what lacks there; else without an account */
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * When enough could come free: a pass over the leases that are due first, which files what each gives back under the
- * time of its end. Not sorted: there are few times, each a little later than the one before it, and each knows the
- * latest end in it, so that what is said is never too early.
+ * When enough could come free: a pass over the leases that are due first. It adds the bytes of each to the bucket of
+ * its end. The buckets grow with the time, so that few are enough, and nothing is sorted. Each bucket keeps its latest
+ * end, so that the answer is never too early.
  */
 #include "daemon/core/earliest.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Endings: of leases, of sessions, of segments. A lease that ends is over for its client at once (its slot
- * says so before anything else happens); its bytes stay in the ledger until the kernel has them back.
+ * Ends leases, sessions and segments. The client's slot says first that the lease has ended. The bytes stay in the
+ * ledger until the kernel has them back.
  */
 #include "daemon/core/ending.h"
 

@@ -9,7 +9,7 @@
  * That alone gives too much to a class whose requests are larger than others', and most if they are larger than its
  * share: it goes first whenever it holds nothing. So classes and users are charged for what they have beyond their
  * share while others wait, in bytes times time, and credited with what they lack while they wait themselves. Charges
- * fade in about two minutes, and a credit ends with the wait: nobody saves up for later, or pays for long.
+ * fade in about two minutes, and a credit ends with the wait. So no share saves up for later, or pays for long.
  */
 #include "daemon/core/fair_share.h"
 
@@ -97,7 +97,7 @@ static void add(struct sharers *sharers, const struct account *account, uint32_t
     sharers->weight += weight;
 }
 
-/* Among those who wait, and itself: nothing is beyond a share if nobody waits. Who does not wait lacks nothing. */
+/* Among the shares that wait, and itself. If none waits, nothing exceeds a share; one that does not wait needs none. */
 static void settle(struct served *served, const struct account *account, uint32_t weight, struct sharers among)
 {
     if (!served->waits) {

@@ -269,7 +269,7 @@ static void grant_begin(struct step *step, struct segment *segment)
     grant_answer(step, segment, segment->request_id);
 }
 
-/* Bytes that huge pages would have taken are nobody's. */
+/* Bytes that only huge pages would have taken go back to the ledger. */
 static void take_least(struct step *step, struct segment *segment)
 {
     host_room_uncount(step->broker, segment);

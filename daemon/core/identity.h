@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who is at the other end of a connection, as the kernel says. */
+/* The process at the other end of a connection, as the kernel identifies it. */
 #pragma once
 
 #include <stdbool.h>

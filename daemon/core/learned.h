@@ -2,7 +2,7 @@
 /*
  * The sizes that workspaces learned, by user, class, client name and workspace name: so that the next process of
  * that name starts with the right size. A bounded table; when it is full, the user with the most in it makes room with
- * what it has not used for longest: nobody can push out what others, who have less, learned.
+ * what it has not used for longest: no user can push out the sizes of a user that has fewer.
  */
 #pragma once
 
@@ -34,7 +34,7 @@ struct learned_size {
 RB_HEAD(learned_tree, learned_size);
 TAILQ_HEAD(learned_list, learned_size);
 
-/* Whoever has something in the table. */
+/* A user that has sizes in the table. */
 struct learned_user {
     uint32_t uid;
     size_t count;

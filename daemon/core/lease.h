@@ -3,9 +3,9 @@
  * Leases, and the table that finds them by number and by the time at which something is due.
  *
  * A lease's deadline is its TTL after the later of its grant and its session's last renewal. Renewing a session is
- * one assignment, whatever the number of its leases: the table keeps each lease under a `due` that may
- * be too early, and the lease is filed anew when that time comes and shows it to be alive. Times are nanoseconds of
- * the service clock, which stands still while the daemon is away.
+ * one assignment, however many leases it has: the table keeps each lease under a `due` that may be too early. If the
+ * lease is still alive at that time, it is inserted again under a later one. Times are nanoseconds of the service
+ * clock, which stands still while the daemon is away.
  */
 #pragma once
 
@@ -18,12 +18,12 @@
 #include "proto/message.h"
 
 enum lease_state {
-    LEASE_MAKING, /* its first segment is being made; nobody knows of it yet */
+    LEASE_MAKING, /* its first segment is being made; no client knows of it yet */
     LEASE_ALIVE,
     LEASE_ENDED, /* its segments are being freed; it never comes back */
 };
 
-/* Leases of one share that live in one location and that nobody has marked to be taken, by size, the newest first. */
+/* Leases of one share that live in one location and are not marked to be taken, by size, the newest first. */
 RB_HEAD(revocable_tree, lease);
 struct revocable_set {
     struct revocable_tree leases;
@@ -165,7 +165,7 @@ enum lease_verdict {
     LEASE_EXPIRED,  /* its deadline is over */
 };
 
-/* Judges a lease whose due time has come, and files it anew unless it has expired. */
+/* Checks a lease whose due time has come, and inserts it under a later one unless it has expired. */
 enum lease_verdict lease_table_check_due(struct lease_table *table, struct lease *lease, uint64_t now);
 
 /* Files an alive lease under another due time: its session is detached, and can't renew it. */

@@ -60,7 +60,7 @@ struct ledger_excess {
     uint64_t reserved_bytes; /* of the limit, held back for others' reserves */
     uint64_t claimed_bytes;  /* of the limit, claimed by requests that wait already */
     bool is_hosts_alone;     /* no limit but the host's own is in the way */
-    bool fits_ever;          /* it would, if nobody else had anything but reserves */
+    bool fits_ever;          /* it would if all others held only their reserves */
     bool frees_suffice;      /* bytes are being freed, and then it would fit beside the claims */
 };
 

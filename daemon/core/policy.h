@@ -29,7 +29,7 @@ struct quota {
     bool has_priority, has_weight;     /* said; else they are inherited */
     uint32_t priority;                 /* higher is served first */
     uint32_t weight;                   /* share among those of one priority, at least 1 */
-    enum charged_to charge;            /* who pays for RAM; CHARGE_UNSPECIFIED: whoever touches it first */
+    enum charged_to charge;            /* who pays for RAM; CHARGE_UNSPECIFIED: who touches it first */
     bool has_huge_pages;
     enum huge_pages huge_pages; /* for requests that say nothing of them */
 };

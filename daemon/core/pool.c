@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Filling, lending from and emptying the warm pool. One segment is made at a time, and only while nobody waits and the
- * machine is at ease: the pool uses what is idle. What is being made can't be taken back before it is made: whoever
- * needs its bytes waits for that as for bytes that are being freed, and has the segment itself, if it fits, or its
- * bytes.
+ * Fills the warm pool, lends from it and empties it. One segment is made at a time, and only while no request waits
+ * and the machine has memory to spare. A segment that is being made can't be taken back. A request that needs its bytes
+ * waits until it is made, as for bytes that are being freed; then it gets the segment, if that fits, or its bytes.
  */
 #include "daemon/core/pool.h"
 
@@ -16,7 +15,7 @@
 #include "daemon/core/reserve.h"
 #include "proto/base/size.h"
 
-/* A size that nobody asked for in this time is not kept ready, unless the settings name it. */
+/* A size that was not asked for in this time is not kept ready, unless the settings name it. */
 #define FORGET_SIZE (60 * NANOSECONDS_PER_SECOND)
 #define PAUSE       (5 * NANOSECONDS_PER_SECOND)
 
@@ -131,7 +130,7 @@ void pool_return(struct step *step, struct segment *segment)
 
 /* ---- filling ---- */
 
-/* Whether all of it is to go, in as many steps as that takes: nobody is to have what is in it. */
+/* Whether all of it is to go, in as many steps as that takes: its segments must not be lent any more. */
 static bool is_given_up(const struct broker *broker)
 {
     return broker->shutting_down || broker->pressure != PRESSURE_NONE;

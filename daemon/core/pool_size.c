@@ -18,7 +18,7 @@ static bool is_idle(const struct pool_size *size)
     return !size->is_named && !size->ready && !size->making;
 }
 
-/* The place for a size: its own, a free one, or that of the size that nobody asked for for longest. */
+/* The place for a size: its own, a free one, or that of the size that was asked for the longest ago. */
 struct pool_size *pool_size_get(struct pool *pool, uint64_t bytes)
 {
     struct pool_size *size = pool_size_find(pool, bytes);

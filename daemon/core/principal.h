@@ -54,7 +54,7 @@ struct share {
     struct waiting_list waiting;               /* first come first */
     struct waiting *next;                      /* the next to be looked at in a pass over the queue */
     struct revocable_set revocable[LOCATIONS]; /* what its sessions hold */
-    bool is_exhausted;                         /* for whoever takes leases: what is left of it is reserved */
+    bool is_exhausted;                         /* while leases are taken: the rest of it is reserved */
     TAILQ_ENTRY(share) in_table;
 };
 
@@ -74,8 +74,8 @@ int principal_table_init(struct principal_table *table, struct account *host, co
 void principal_table_deinit(struct principal_table *table);
 
 /*
- * Takes another policy into force: principals are given its quotas; sessions must be put under what it says anew. 0, or
- * -ENOMEM and nothing has changed.
+ * Puts another policy into force: the principals get its quotas. The caller then assigns each session to its
+ * principals again. 0, or -ENOMEM and nothing has changed.
  */
 int principal_table_configure(struct principal_table *table, const struct policy *policy);
 

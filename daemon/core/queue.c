@@ -1,31 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The queue of requests that wait: for bytes that are being freed, for clients that were asked to trim, or, if they
- * are willing to, for somebody's release.
+ * allow it, for a release.
  *
  * Order. Higher priority goes first; a request's priority grows by one each ageing time that it has waited, up to the
  * highest there is, and one that has waited OVERDUE_TIMES longer than that takes is overdue: those go before all
  * others, first come first. Within a priority the class that holds the least for its weight goes first, within a class
  * the user that does (fair_share.c), and within a user's requests the oldest.
  *
- * Passing. The queue is looked at in that order. A request that does not fit claims what it asks for, in the account
- * that has no room for it and those below: whoever comes after it must fit beside it there. So a small request passes
- * a large one only where it can't delay it, and what comes free gathers for the first in the queue. What may go to RAM
- * or a file claims in both: whichever gathers first serves it. A request for a lease claims that as well, up to the
- * same account; one that finds a max_leases full claims a lease and no bytes. A request that did not ask to wait, and
- * only gives others the time to trim, claims nothing: a stream of such requests delays nobody.
+ * Passing. A pass looks at the queue in that order. A request that does not fit claims what it asks for, in the
+ * account that has no room for it and in those below. Each later request must fit beside that claim. So a small request
+ * passes a large one only if it can't delay it, and freed bytes gather for the first in the queue. A request for RAM or
+ * a file claims both, and takes what gathers first. A new lease claims a lease as well, up to the same account; if
+ * max_leases is used up it claims a lease and no bytes. A request that does not wait, and only gives others time to
+ * trim, claims nothing: a stream of such requests delays no other.
  *
- * Passes. A pass over the whole queue follows whatever may have made room. Where many wait, passes have a pause between
- * them that grows with their number, and belong to ticks: so they take a small part of the broker's time whatever
- * happens how often, and no client is served later for what others wait for. Who comes meanwhile and fits beside all
- * claims is served at once, since that delays nobody.
+ * Passes. A pass over the whole queue follows each change that may have made room. Between passes over a long queue
+ * there is a pause that grows with its length, and they run in ticks. So they take a small part of the broker's time,
+ * however often something changes, and they delay no client. A request that arrives meanwhile and fits beside all
+ * claims is served immediately, since that delays no other.
  *
- * Room. How many may wait is bounded, for all, for a user and for a session. One that finds no room is looked at in its
- * turn like the others, and told so only if it would have to wait: whoever fills the queue with what can't be served
- * holds up nobody whom there is memory for.
+ * Room. The number of waiting requests is bounded: of all, of a user and of a session. A request that finds the queue
+ * full is still served in its turn if there is memory for it, and refused only if it would have to wait. So a queue
+ * full of requests that can't be served holds up no request that can.
  *
  * No starvation: after (top priority - own + OVERDUE_TIMES) ageing times no later request goes before this one, and
- * whatever comes free is its own.
+ * all bytes that come free are for it.
  */
 #include "daemon/core/queue.h"
 
@@ -124,8 +124,9 @@ static bool is_trimming(const struct step *step, const struct waiting *waiting)
 }
 
 /*
- * Before anybody waits for others, or goes to a file, those who hold the most are asked for what they don't use; while
- * it waits, again now and then, since somebody may have less use for it by then. Only the first answer is waited for.
+ * Before a request waits for others, or takes a file, the clients that hold the most are asked for what they don't
+ * use. They are asked again from time to time while it waits, since they may use less by then. It waits only for the
+ * first answers.
  */
 static void ask_for_trims(struct step *step, struct waiting *waiting, const struct denial *denial)
 {
@@ -163,7 +164,7 @@ static bool is_patient(const struct step *step, const struct waiting *waiting, c
 static void claim(struct waiting *waiting, const struct denial *denial)
 {
     bool may_hope_only = !waiting->until && !denial->excess.frees_suffice;
-    bool waits_for_file = denial->code == ERROR_BUSY; /* the bytes are there: nobody need leave any for it */
+    bool waits_for_file = denial->code == ERROR_BUSY; /* the bytes are there: no other request must leave any for it */
     bool claims_bytes = !may_hope_only && !denial->full && !waits_for_file;
     const struct account *short_of = denial->excess.account;
     bool is_its_own = short_of == &waiting->session->account;
@@ -193,7 +194,7 @@ static bool may_stay(struct step *step, struct waiting *waiting)
     return !waiting->may_not_stay;
 }
 
-/* Looks at it once, or twice: AUTO goes to a file when nobody can be asked (any more) for RAM. */
+/* Looks at it once, or twice: AUTO goes to a file if no client can be asked for RAM (any more). */
 static enum attempt attempt(struct step *step, struct waiting *waiting, struct denial *ret_denial)
 {
     bool is_late = step->now - waiting->since >= COMES_FREE_WITHIN;
@@ -316,7 +317,7 @@ static bool serve_beside_all(struct step *step, struct session *session, const s
 {
     struct broker *broker = step->broker;
     struct denial denial;
-    bool others_wait = broker->waiting_count > 0; /* mostly nobody does, and no user need be looked at */
+    bool others_wait = broker->waiting_count > 0; /* mostly none does, and no user need be looked at */
     if (others_wait) {
         queue_order_claim_all(broker);
     }

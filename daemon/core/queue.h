@@ -13,5 +13,5 @@ void queue_retry(struct step *step, bool is_tick);
 /* Answers the cancellation, and the request that is cancelled. */
 void queue_cancel(struct step *step, struct session *session, const struct request *request);
 
-/* When the queue is to be looked at again; UINT64_MAX: nobody waits. */
+/* When the queue is to be looked at again; UINT64_MAX: none waits. */
 uint64_t queue_next_pass(const struct broker *broker);

@@ -5,6 +5,6 @@
 #include "daemon/core/broker_state.h"
 #include "daemon/core/denial.h"
 
-/* Answers a request that won't wait, or not any longer, and remembers the refusal for whoever asks why. */
+/* Refuses a request that does not wait, or no longer, and remembers the refusal for `why`. */
 void refusal_answer(struct step *step, struct session *session, const struct demand *demand,
                     const struct denial *denial, uint64_t waited_ns);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What of the broker's tables outlives a restart, as values: enough to go on as if nothing had happened. Restoring
- * happens before the first step, sessions first. Deadlines begin anew: the time in which there was no daemon does not
- * count.
+ * The part of the broker's tables that outlives a restart, as values. Restoring happens before the first step, sessions
+ * first. Deadlines start again: the time without a daemon does not count.
  */
 #pragma once
 

@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Revocation, the last resort, where the settings allow it: a request that has waited for the grace time may take
- * leases of lower priority. Their clients are told, and have the grace time to save what they can; a lease is spared,
- * and its client told so, as soon as no request needs it any more.
+ * Revocation, the last resort, if the settings allow it: a request that has waited for the grace time may take leases
+ * of lower priority. Their clients are told, and have the grace time to save their work. If no request needs a lease
+ * any more, it is spared, and its client is told.
  *
- * Which. The lowest priority first; a higher one loses only what lower ones together can't give. Within a priority the
- * smallest lease that is enough alone; if there is none, the largest, and so on with what still lacks. Of one size the
- * newest, which has lost the least work. In the end whatever is not needed beside the others is left out, the highest
- * priority first, then the largest. So no lease is taken without which the others would do.
+ * Which. The lowest priority first; a higher one loses only what all lower ones can't give. Within a priority the
+ * smallest lease that is enough alone; if there is none, the largest, and then the same for the rest. Of leases of one
+ * size the newest, which loses the least work. At the end each lease that the others make unnecessary is left out, the
+ * highest priority first, then the largest.
  *
- * Nothing is taken for nothing: what all of them together would give is summed first, without what would only fill up
- * somebody's reserve, and if that is too little none is marked. The sums are kept by share and location, so that to
- * find that there is nothing to take costs no look at any lease.
+ * No lease is taken in vain: the bytes of all that may be taken are summed first, without those that would only fill a
+ * reserve. If the sum is too small, none is marked. The sums are kept by share and location, so a request for which
+ * nothing can be taken costs no look at any lease.
  *
  * Review. Each pass over the queue notes at each account how much its requests still need. After the pass a lease is
- * spared if all accounts that it stands under have enough without it; nothing is taken between a change and the next
- * pass.
+ * spared if all accounts above it have enough without it. No lease is taken between a change and the next pass.
  */
 #include "daemon/core/revoke.h"
 
@@ -224,7 +223,7 @@ static uint64_t mark_for(struct step *step, const struct need *need, struct wait
     return gained;
 }
 
-/* Whether what lacks has been marked, or is now; if all of it together would not do, nobody loses anything. */
+/* Whether what lacks has been marked, or is now; if all of them together are too little, none is taken. */
 static bool take_for(struct step *step, struct waiting *waiting, const struct ledger_excess *excess)
 {
     struct broker *broker = step->broker;

@@ -11,6 +11,6 @@ void revoke_for(struct step *step, struct waiting *waiting, const struct denial 
 /* After a pass over all that wait: spares what none of them needs. */
 void revoke_review(struct step *step);
 
-/* Takes what is due, in a tick and after a review of what has changed; tells whoever is spared. */
+/* Takes the leases that are due, in a tick and after a review; tells the clients of leases that are spared. */
 void revoke_work(struct step *step, bool is_tick);
 uint64_t revoke_next_wakeup(const struct broker *broker);

@@ -16,7 +16,7 @@ enum segment_state {
     SEGMENT_NEW,     /* not asked for yet, or made and not lent yet: never between two steps */
     SEGMENT_MAKING,  /* the shell was asked to make it */
     SEGMENT_LIVE,    /* lent out */
-    SEGMENT_POOLED,  /* made ahead, nobody's yet */
+    SEGMENT_POOLED,  /* made ahead, not leased yet */
     SEGMENT_FREEING, /* the shell was asked to free it */
 };
 
@@ -70,7 +70,7 @@ struct segment *segment_find(const struct broker *broker, uint64_t id);
 /* Asks the shell to make a new segment that is charged and has its owner. Returns the effect, to add a file to it. */
 struct effect_make *segment_begin_making(struct step *step, struct segment *segment);
 
-/* It was made, or could not be: it is new again, and may be lent, freed, dropped or asked for anew. */
+/* It was made, or could not be: it is new again, and may be lent, freed, dropped or made once more. */
 void segment_end_making(struct broker *broker, struct segment *segment);
 
 /* Asks the shell to free it. */

@@ -42,7 +42,7 @@ struct session {
     void *peer; /* the shell's */
     struct account account;
     struct share *share;
-    struct refusal last_refusal; /* for whoever asks why */
+    struct refusal last_refusal; /* for `why` */
     enum location refused_location;
     struct wish refused_wish;
     uint64_t refused_at; /* 0: never */

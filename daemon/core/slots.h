@@ -17,7 +17,7 @@ struct slot_table {
     struct slot *slots;
     uint32_t count, capacity, capacity_max;
     uint32_t first_free, last_free; /* UINT32_MAX: none */
-    uint64_t generation;            /* even: what a slot that nobody had yet begins at */
+    uint64_t generation;            /* even: at which a slot without a lease so far begins */
 };
 
 enum { SLOT_E_FULL = 1 };

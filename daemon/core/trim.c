@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Asking clients to give back what they don't use, before anybody waits for it or is refused. Each has until a deadline
- * to answer.
+ * Asks clients to give back what they don't use, before a request waits for it or is refused. Each client has until a
+ * deadline to answer.
  *
- * Who is asked. Those who gave something when they were last asked, or were not asked yet, come before those who gave
- * nothing; of them the lowest priority comes first, and of one priority whoever could give the most: what it holds less
- * what it says that it uses. If those of low priority can't give enough, whoever could give the most comes first,
- * whatever its priority. A few are asked at once, until those asked could give enough.
+ * Who is asked. Clients that gave something when they were last asked, or were not asked yet, come before those that
+ * gave nothing. Among them the lowest priority comes first, and within a priority the client that could give the most:
+ * the bytes that it holds minus those that it says it uses. If those of low priority can't give enough, the client that
+ * could give the most comes first, whatever its priority. A few are asked together, until they could give enough.
  *
- * How often. Nobody is asked again within a second, and after each time that it gave nothing that time doubles, up to
- * about a minute. So a stream of requests that don't fit is not a stream of questions, and many who are silent don't
- * hide one who would answer: whoever waits asks again each second, and reaches all of them in turn.
+ * How often. No client is asked again within a second. Each time that it gives nothing that time doubles, up to about
+ * a minute. So a stream of requests that don't fit does not become a stream of questions. Each second a waiting request
+ * asks again, and so reaches every client in turn, even if many never answer.
  */
 #include "daemon/core/trim.h"
 

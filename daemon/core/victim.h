@@ -10,7 +10,7 @@ uint64_t victim_grace(const struct broker *broker);
 /* Marks a lease, of which the request gains so many bytes. It can't be marked twice. */
 void victim_mark(struct step *step, struct lease *lease, struct waiting *waiting, uint64_t gain);
 
-/* The lease is not needed any more: it can be marked anew, and its client is told if it knows. */
+/* The lease is not needed any more: it may be marked again later. Its client is told, if it was told before. */
 void victim_spare(struct broker *broker, struct lease *lease);
 
 /* Spares all leases that are marked for a request. */

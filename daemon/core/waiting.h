@@ -38,7 +38,7 @@ struct step;
 /* A request that waits from now on, at the end of its share; NULL: out of memory. */
 struct waiting *waiting_new(struct broker *broker, struct session *session, const struct demand *demand, uint64_t now);
 
-/* Other settings are in force: its demand is resolved anew. False after an answer: it makes no sense any more. */
+/* Other settings are in force: resolves its demand again. False after an answer: it is not valid any more. */
 bool waiting_check_again(struct step *step, struct waiting *waiting);
 
 /* It waits no longer, and the leases that were marked for it are spared. */

@@ -96,7 +96,7 @@ struct outlook {
     uint64_t earliest_ms;
 };
 
-/* What has to come free yet: what is being freed, or is the pool's, is there at once. */
+/* Bytes that must still be released. Those that are being freed, and the pool's, need no release. */
 static uint64_t lacking(const struct broker *broker, const struct denial *denial)
 {
     const struct ledger_excess *excess = &denial->excess;
@@ -106,7 +106,7 @@ static uint64_t lacking(const struct broker *broker, const struct denial *denial
     return ledger_lacks(excess, denial->full ? 0 : comes);
 }
 
-/* While grants of RAM are paused nobody knows when that ends. */
+/* While grants of RAM are paused, the end of the pause is not known. */
 static uint64_t earliest_for(struct explanation *explanation, const struct session *session,
                              const struct denial *denial)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* RLIMIT_NOFILE: the default of 1024 would be a limit on leases that nobody chose. */
+/* RLIMIT_NOFILE: the default of 1024 would limit leases, without anyone having chosen it. */
 #include "daemon/os/descriptor_limit.h"
 
 #include <stdio.h>

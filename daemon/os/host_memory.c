@@ -128,7 +128,7 @@ static uint64_t read_value(const char *root, const char *directory, const char *
     return got == 1 ? value : UINT64_MAX;
 }
 
-/* The file cache that the group could give up at once. */
+/* The file cache that the kernel can drop from the group without writing. */
 static uint64_t read_reclaimable(const char *root, const char *directory, bool is_v2)
 {
     char path[2 * PATH_BYTES], line[LINE_BYTES], name[64];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A lock between daemons of one user: a file that nobody else can open, so that nobody else can lock it. */
+/* A lock between daemons of one user: other users can not open the file, and so can not lock it. */
 #pragma once
 
 /*

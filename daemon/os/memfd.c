@@ -82,9 +82,9 @@ static int populate(void *address, uint64_t bytes)
 }
 
 /*
- * fallocate says so where there is too little memory, but leaves pages that are zeroed by whoever touches them first:
- * who asks for them now is to find them zero, so they are touched here. Only through an advised mapping does the
- * kernel give shared memory huge pages; those that can't be had are small.
+ * fallocate() fails if memory is short, but the pages that it makes are cleared at the first touch, which the client
+ * would pay for. So they are touched here. The kernel gives shared memory huge pages only through a mapping with that
+ * advice; if it has none, the pages are small.
  */
 static int fill(int fd, void *address, uint64_t bytes, const struct memfd_options *options)
 {
@@ -161,7 +161,7 @@ static int open_again(int fd, int access)
     return again < 0 ? -errno : again;
 }
 
-/* There will never be another open file. Other errors pass, and must not leave a page that is kept for ever. */
+/* There will never be another open file. Other errors pass, and must not leave a page that is kept forever. */
 static bool is_without_proc(int error)
 {
     return error == -ENOENT || error == -ENOTDIR || error == -EACCES || error == -EPERM;
@@ -200,7 +200,7 @@ int memfd_control_reopen(int fd)
     return open_again(fd, O_RDONLY);
 }
 
-/* A lease for writing is given only if nobody else has the file open, or mapped, which keeps it open. */
+/* The kernel grants a lease for writing only if no other open file of it exists; a mapping keeps one. */
 bool memfd_control_is_sole(int fd)
 {
     bool is_sole = fcntl(fd, F_SETLEASE, F_WRLCK) == 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who is connected to a Unix socket, and a descriptor that tells when that process ends. */
+/* The process that is connected to a Unix socket, and a descriptor that tells when that process ends. */
 #pragma once
 
 #include "daemon/core/identity.h"

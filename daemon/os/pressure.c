@@ -165,7 +165,7 @@ static int hear_stream(int fd)
     return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 }
 
-/* A group that was removed while nobody was in it any more takes its triggers along: they tell of that as an error. */
+/* If an empty control group is removed, its triggers go with it, and report that as an error. */
 static int hear_trigger(int fd)
 {
     struct pollfd look = {.fd = fd, .events = POLLPRI};

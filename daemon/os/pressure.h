@@ -19,8 +19,8 @@ struct pressure_place {
 
 /*
  * A descriptor that becomes ready when, within two seconds, processes were stalled for so many per cent of the time:
- * some of them, or (PRESSURE_FULL) all at once. Of this process's cgroup where that has the file, else of the whole
- * machine, which *ret says. Wait for POLLPRI. Negative errno; -ENOENT: the kernel has no such thing.
+ * some of them, or (PRESSURE_FULL) all at the same time. It watches this process's control group if that has the file,
+ * else the whole machine; *ret says which. Wait for POLLPRI. Negative errno; -ENOENT: the kernel has no such thing.
  */
 int pressure_open(enum pressure level, unsigned percent, struct pressure_place *ret);
 
@@ -51,8 +51,7 @@ bool pressure_is_confirmed(const struct pressure_meter *meter, int fd);
 int pressure_open_given(bool *ret_is_stream, struct pressure_meter *ret_meter);
 
 /*
- * What such a descriptor has to say now that it is ready: 1: there is pressure; 0: nothing; negative errno: it will
- * never say anything again (-EPIPE: its other end was closed; -ENODEV: its control group is gone), and would stay ready
- * for ever.
+ * What such a descriptor tells when it is ready. 1: there is pressure; 0: there is none; negative errno: it never tells
+ * anything again and stays ready (-EPIPE: its other end was closed; -ENODEV: its control group is gone).
  */
 int pressure_hear(int fd, bool is_stream);

@@ -93,8 +93,7 @@ int service_manager_take_named(struct handed_descriptors *descriptors, const cha
 
 /* ---- messages ---- */
 
-/* Without this word the service manager waits, and then starts over: it is said again where it can't be said at once.
- */
+/* Without this message the service manager waits, and then starts the daemon again: it is sent again if it fails. */
 void service_manager_ready(const char *status)
 {
     enum { TRIES = 20, PAUSE_US = 10000 };

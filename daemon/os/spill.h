@@ -2,7 +2,7 @@
 /*
  * The spill directory: where mapped segments live, as files that have no name from birth (O_TMPFILE). If the file
  * system can't do that, a name exists for an instant, with a prefix by which a later start finds and removes what a
- * crash in that instant left. The directory is opened anew for each file: it may have been replaced meanwhile.
+ * crash in that instant left. The directory is opened for each file: it may have been replaced meanwhile.
  */
 #pragma once
 

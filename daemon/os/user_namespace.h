@@ -19,5 +19,5 @@ int user_namespace_owner(int pidfd, uint32_t *ret_owner);
 int user_namespace_open(int pidfd);
 int user_namespace_open_by_proc(int pidfd);
 
-/* The user to whom this subordinate id was given (subuid(5)): 1 and *ret_owner; 0: it is nobody's. */
+/* The user to whom this subordinate id was given (subuid(5)): 1 and *ret_owner; 0: to none. */
 int user_namespace_subordinate_owner(uint32_t uid, uint32_t *ret_owner);

@@ -33,7 +33,7 @@ enum {
 
 struct audit {
     struct server *server;
-    struct connection *connection; /* held; ended: nobody waits for the report any more */
+    struct connection *connection; /* held; ended: no one waits for the report any more */
     uint64_t request_id;
     uint64_t cursor;
     struct slice slice; /* of the comparison of segments */
@@ -252,7 +252,7 @@ static bool waits_for_looks(struct audit *audit)
 {
     uint64_t waited = clock_monotonic() - audit->looks_began;
     if (audit->looks && waited > LOOKING_MAX_MS * NANOSECONDS_PER_MILLISECOND) {
-        audit->unseen += audit->looks; /* they come back some day, to nobody */
+        audit->unseen += audit->looks; /* they may come back later, and are then ignored */
         audit->unseen_user = workers_stuck(&audit->server->workers).user;
         return false;
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A connection: a non-blocking SOCK_SEQPACKET socket on the loop. It is served when its user's turn comes
- * (scheduler.h); what can't be sent at once is queued, up to a bound past which the client, which does not read, is cut
- * off (outbox.h).
+ * (scheduler.h). What can't be sent immediately is queued. A client that does not read is cut off when its queue
+ * exceeds a bound (outbox.h).
  *
  * A connection that was closed has ended: it reads nothing, and what is sent to it is dropped. It stays valid, with its
  * peer, until the handler that uses it has returned (reaper.h).

@@ -15,7 +15,7 @@ struct connection {
     bool is_ended;       /* to be torn down by the reaper; nothing is read or sent any more */
     bool is_ready;       /* stands in its user's list of ready connections */
     bool is_paused;      /* not polled: it stands in that list for longer than a turn */
-    bool may_bring;      /* descriptors that nobody wants: the kernel does not refuse them */
+    bool may_bring;      /* descriptors that are not wanted: the kernel does not refuse them */
     bool is_resting;     /* it, or its user, has sent more than they may in a second: the rest is read in the next */
     uint64_t opened_at;  /* monotonic */
     uint32_t messages;   /* read since they were counted last */

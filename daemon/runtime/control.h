@@ -24,7 +24,7 @@ void control_close(struct control *control);
 /* How many slots there are. */
 uint32_t control_slots(const struct control *control);
 
-/* An even generation above all that were ever in these pages: what slots begin at that nobody of this session had. */
+/* An even generation above all that were ever in these pages: at which slots begin that this session has not used. */
 uint64_t control_generation(const struct control *control);
 
 /* A slot; NULL: there is none of that number. */
@@ -33,7 +33,7 @@ struct control_slot *control_slot(const struct control *control, uint32_t slot);
 /* Sets a slot to what it was before a restart. It must exist. */
 void control_restore(struct control *control, uint32_t slot, uint64_t generation, uint32_t end_reason);
 
-/* Writes a slot: the reason first, so that whoever sees the new generation sees why. */
+/* Writes a slot: the reason first, so that a client that sees the new generation sees the reason. */
 void control_write(struct control *control, const struct effect_slot *slot);
 
 /* Writes how short of memory the machine is. */

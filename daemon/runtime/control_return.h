@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Giving back control pages of ended sessions. Nothing tells when a client has let go of one, so workers ask: soon
- * after a session has ended, and then ever more rarely. What can't be proved to be nobody's stays, counted.
+ * after a session has ended, and then ever more rarely. A page that may still be held stays, and is counted.
  */
 #pragma once
 

@@ -11,7 +11,7 @@
 #include "daemon/os/memfd.h"
 #include "proto/base/size.h"
 
-/* Of a user, whatever all have: nobody shuts others out by taking everything. */
+/* Of a user, whatever all have: no user can shut others out by taking everything. */
 #define USER_BYTES_LEAST (UINT64_C(64) * 1024)
 enum { USER_PAGES_LEAST = 4, KEPT_SHARE = 4 /* of the descriptors that clients may have */ };
 
@@ -229,7 +229,7 @@ void control_store_give(struct control_store *store, struct control_memory *memo
         store->kept_count++;
         put_spare(store, memory);
         TAILQ_REMOVE(&store->kept, memory, kept);
-        TAILQ_INSERT_HEAD(&store->kept, memory, kept); /* most are let go of at once */
+        TAILQ_INSERT_HEAD(&store->kept, memory, kept); /* most come back soon */
     } else {
         memory_free(store, memory);
         owner_forget_if_empty(owner);

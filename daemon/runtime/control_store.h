@@ -2,10 +2,11 @@
 /*
  * The memory of control pages: who has how much, and which pages are to be had again.
  *
- * A client may keep a page that it was sent for as long as it likes, mapped or open. When its session ends the page is
- * kept: it is freed once nobody has it any more (control_return.h), or is the next session's of the same user. So a
- * user has never more than its sessions needed at once, however often it comes and goes, and all of it is counted. If
- * many pages are kept in all, a user with more than a few gets no new one: each costs a descriptor.
+ * A client may keep a page that it was sent mapped or open for as long as it likes. So the daemon keeps the page when
+ * the session ends. It frees the page when no process has it any more (control_return.h), or gives it to the next
+ * session of the same user. So a user never has more pages than its sessions needed at the same time, however often it
+ * connects, and all of them are counted. If many pages are kept in all, a user with more than a few gets no new one:
+ * each costs a descriptor.
  */
 #pragma once
 
@@ -29,7 +30,7 @@ struct control_memory {
     unsigned place;      /* which of its session's pages it is, 0 the first */
     bool was_sent;
     bool is_counted; /* the kernel counts who has it */
-    bool is_own;     /* the descriptor was opened again since it was sent: nobody has this one */
+    bool is_own;     /* the descriptor was opened again since it was sent: no client has this one */
     struct control_owner *owner;
     struct work work; /* which asks who has it */
     LIST_ENTRY(control_memory) spare;
@@ -49,9 +50,9 @@ struct control_owner {
 
 struct control_store {
     LIST_HEAD(control_owner_list, control_owner) owners;
-    TAILQ_HEAD(control_memory_queue, control_memory) kept; /* that nobody is being asked about */
+    TAILQ_HEAD(control_memory_queue, control_memory) kept; /* that no worker is looking at */
     uint64_t bytes;
-    size_t kept_count; /* with those that somebody is */
+    size_t kept_count; /* and those that are being reopened */
     int fd_ceiling;
     struct descriptor_uses *descriptors; /* where its own are noted */
 };
@@ -71,14 +72,14 @@ void control_store_deinit(struct control_store *store);
 int control_store_take(struct control_store *store, uint32_t uid, unsigned place, uint64_t bytes,
                        const struct control_bounds *bounds, struct control_memory **ret);
 
-/* Gives it back: it is kept now, or freed if nobody ever saw it. */
+/* Gives it back: it is kept now, or freed if no client ever saw it. */
 void control_store_give(struct control_store *store, struct control_memory *memory);
 
 /* For what sends one. */
 void control_store_note_sent(struct control_memory *memory);
 
-/* The kept page that was asked about the longest ago, which nobody gets meanwhile; NULL: there is none. It is put back
- * then, or freed. */
+/* The kept page that was asked about the longest ago, which no session gets meanwhile; NULL: there is none. It is put
+ * back then, or freed. */
 struct control_memory *control_store_borrow(struct control_store *store);
 void control_store_put_back(struct control_store *store, struct control_memory *memory);
 void control_store_free(struct control_store *store, struct control_memory *memory);

@@ -61,8 +61,8 @@ static void log_many_users(const struct outboxes *outboxes)
 }
 
 /*
- * Others have no room for their first few: somebody who receives nothing goes. What it has not received stays in flight
- * until it closes its socket too, but it holds no session and no lease any more.
+ * There is no room for the first descriptors of other users, so a client that receives nothing is cut off. What it has
+ * not received stays in flight until it closes its socket, but it has no session and no lease any more.
  */
 void cut_off_worst(struct outboxes *outboxes)
 {

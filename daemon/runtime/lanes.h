@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lanes: work that waits for a worker process, in a queue for each user, and users take turns. A user whose workers
- * are slow, or stuck for ever, waits for itself: only so many slow ones may be one user's, and fewer the more there
- * are.
+ * Lanes: work that waits for a worker process, in a queue for each user; users take turns. A user whose workers are
+ * slow, or stuck forever, delays only itself: the number of slow workers of one user is bounded, and the bound shrinks
+ * as more workers are slow.
  *
- * What goes through the directory of named files has lanes of its own: whoever holds the directory's lock holds up
- * everybody's named files, and nothing else.
+ * Work in the directory of named files has lanes of its own: a process that holds the directory's lock delays all named
+ * files, and nothing else.
  */
 #pragma once
 
@@ -68,7 +68,7 @@ void lanes_add(struct lanes *lanes, struct work *work);
 /* The lane whose turn it is among those that may have a worker (more), NULL: none may. The next call gives the next. */
 struct lane *lanes_next(struct lanes *lanes);
 
-/* Takes what goes to one worker at once: a few small jobs, or a single large one. */
+/* Takes the work for one packet to a worker: a few small jobs, or a single large one. */
 void lane_take(struct lanes *lanes, struct lane *lane, struct work_queue *ret);
 
 /* Puts it back in front: it could not be sent, or its worker died. */

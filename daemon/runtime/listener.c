@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Listening. Two daemons that start at once must not take the same stale socket over: whoever does it holds a lock, on
- * a file beside the socket that only the daemon's user can open, and that is gone afterwards.
+ * Listens. Two daemons that start at the same time must not take over the same stale socket. So a daemon that does so
+ * locks a file beside the socket, which only the daemon's user can open, and removes it afterwards.
  */
 #include "daemon/runtime/listener.h"
 

@@ -23,7 +23,7 @@ void listener_init(struct listener *listener);
 
 /*
  * Binds and listens where the configuration says, and accepts from then on. A stale socket is taken over; one that
- * somebody listens on is not. Returns 0, or negative errno after a log line.
+ * a process listens on is not. Returns 0, or negative errno after a log line.
  */
 int listener_open(struct server *server, struct handed_descriptors *handed);
 

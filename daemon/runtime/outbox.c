@@ -55,8 +55,8 @@ static int send_now(struct connection *connection, const struct outgoing *outgoi
 static void look_again(struct server *server);
 
 /*
- * Nothing tells when a client has received: it is looked at after a pause, and those who are held back try again. A few
- * each time: somebody may have thousands of connections on which nothing is ever received.
+ * Nothing tells when a client has received a message. So connections that are held back are tried again after a pause,
+ * a few each time: a user may have thousands of connections on which nothing is ever received.
  */
 static void on_held(uv_timer_t *timer)
 {

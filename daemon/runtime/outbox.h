@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is sent to a client: at once, or queued until it reads, in bounds of bytes and frames, of the connection and of
- * its user.
+ * Sends messages to a client, or queues them until it reads. The bytes and frames in the queue are bounded, for the
+ * connection and for its user.
  *
- * A descriptor that was sent and is not received is in flight. Few of a connection, of a user (in_flight.h), and of all
- * are in flight at once; the rest is held back here until those are received. That holds for a connection that has
- * ended as well: its socket stays, shut down, until the client has read it empty or closed it.
+ * A descriptor that was sent and not yet received is in flight. The number in flight is bounded for a connection, for a
+ * user (in_flight.h) and for all; the rest is held back here until some are received. This includes connections that
+ * have ended: the socket stays, shut down, until the client has read everything or closed it.
  *
- * What carries no descriptor overtakes what is held back, so that a client that waits for a grant still gets its other
- * answers. Two things don't overtake: nothing does a Welcome, and a list of leases no grant, since what it has and the
- * client does not know would be taken for a grant that was lost.
+ * A message without a descriptor overtakes those that are held back, so that a client that waits for a grant still gets
+ * its other answers. There are two exceptions. No message overtakes a Welcome. And a list of leases overtakes no grant:
+ * the client would take a lease that it does not know yet for a lost grant.
  */
 #pragma once
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Sources of memory pressure: the kernel's triggers for "some" and "full", and what the service manager wants watched.
- * A source tells when pressure is there, at most once in its window, and never that it is over: it is taken to last
- * a while after the last word. A source may end; the kernel's are then sought anew.
+ * A source tells that there is pressure, at most once in its window, and never that it is over. So pressure is taken to
+ * last for a while after the last message. If a trigger of the kernel ends, another is set.
  */
 #include "daemon/runtime/pressure.h"
 
@@ -96,7 +96,7 @@ static bool start_source(struct server *server, struct pressure_source *source, 
     return uv_poll_start(&source->poll, source->is_stream ? UV_READABLE : UV_PRIORITIZED, on_pressure) == 0;
 }
 
-/* A trigger whose control group is gone is set anew where the broker is now. */
+/* If the control group of a trigger is gone, another is set in the group where the broker is now. */
 static void on_ended(uv_handle_t *handle)
 {
     struct pressure_source *source = handle->data;

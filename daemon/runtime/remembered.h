@@ -13,7 +13,7 @@ struct remembered {
 /* Reads the file, if there is one; a line that makes no sense is skipped. */
 void remembered_load(struct server *server);
 
-/* Writes it anew, if anything has changed since: another file takes its place, whole. On the thread pool; or now, for
- * the end. */
+/* Writes the file again if anything has changed: a new file replaces it. The first one does so on the thread pool, the
+ * second immediately, when the daemon ends. */
 void remembered_save(struct server *server);
 void remembered_save_now(struct server *server);

@@ -5,7 +5,7 @@
 #include "daemon/runtime/peer.h"
 
 /*
- * Makes the peer's pages anew, with what is in those of before, by place; negative descriptors: there is none. They
- * stay the caller's. 0; -EPROTO: they make no sense; or negative errno.
+ * Makes new pages for the peer with the content of the old ones, whose descriptors are given by place; negative: there
+ * is none. The descriptors stay the caller's. 0; -EPROTO: the old pages are not valid; or negative errno.
  */
 int restore_control(struct peer *peer, const int fds[CONTROL_PAGES_MAX]);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The loop's time, shared by users: whoever wants something of it stands in a list, each user in turn gets a share of
- * time, in which its own connections are served in turn, a message each. What a message costs more than the share is
- * taken off the shares to come. So a user with a thousand connections, or with dear requests, gets no more of the loop
- * than one with a single connection, while others want it.
+ * Shares the loop's time among users. Users with messages take turns; in its turn a user gets a share of time, in which
+ * its connections are served in turn, one message each. Time beyond the share is taken off the user's next shares. So
+ * while others have messages too, a user with a thousand connections, or with expensive requests, gets no more of the
+ * loop than one with a single connection.
  */
 #pragma once
 

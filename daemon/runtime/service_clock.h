@@ -21,8 +21,8 @@ struct service_clock {
     uint64_t started_at; /* monotonic: when the daemon began */
 };
 
-/* The loop goes to sleep at `monotonic` for at most `timeout_ms` (negative: for ever). Counts what its work took too
- * long. */
+/* The loop goes to sleep at `monotonic` for at most `timeout_ms` (negative: forever). Counts the time by which the work
+ * before took too long. */
 void service_clock_sleep(struct service_clock *clock, uint64_t monotonic, int timeout_ms);
 
 /* The loop is awake. Returns how much was just added to `away`. */

@@ -32,12 +32,12 @@ TAILQ_HEAD(user_load_queue, user_load);
 /* One connection more of this user; NULL when memory is short. */
 struct user_load *user_loads_add(struct user_load_list *user_loads, uint32_t uid);
 
-/* One connection less. Whoever calls may be in the middle of serving it: it is forgotten later. */
+/* One connection less. The caller may be serving the user now, so the user is forgotten later. */
 void user_loads_remove(struct user_load *load);
 
-/* In each turn: forgets those who have no connection. One that has used more time than was its share is remembered
- * until user_loads_maintain(): coming back at once does not make it another. */
+/* In each turn: forgets users without a connection. A user that has used more time than its share is remembered until
+ * user_loads_maintain(), so that connecting again does not clear its debt. */
 void user_loads_forget(struct user_load_list *user_loads);
 
-/* Each second: messages are counted anew, and debts of time are forgiven. */
+/* Each second: starts counting messages from 0, and cancels debts of time. */
 void user_loads_maintain(struct user_load_list *user_loads);

@@ -47,7 +47,7 @@ int workers_start(struct server *server);
 /* Gives queued work to idle workers: once in each turn of the loop, before it is decided whether the loop may sleep. */
 void workers_give(struct server *server);
 
-/* Queues work, which stays where it is until it is done. Never fails, and never calls back at once. */
+/* Queues work, which stays where it is until it is done. Never fails, and never calls back before it returns. */
 void workers_do(struct server *server, struct work *work);
 
 /* Whether nothing is queued or under way; or nothing but what is stuck. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Backends: what a segment is made of, each as a table of functions in a file of its own. Workers call `make`, `free`
- * and `look`, which may wait for as long as somebody holds an inode; the rest returns at once. Nothing else in the
+ * and `look`, which may wait for as long as a process holds an inode; the rest never waits. Nothing else in the
  * daemon knows how a segment of some location is made.
  */
 #pragma once

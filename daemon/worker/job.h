@@ -65,8 +65,8 @@ static inline bool job_takes_descriptor(enum job_kind kind)
 bool job_needs_directory(const struct job *job);
 
 /*
- * Whether another worker may do what one died at. What is to be freed must be. What leaves nothing behind that is half
- * done is tried once more: not for ever, the work may be what kills workers.
+ * Whether another worker may do a job during which one died. Freeing must be done. A job that leaves nothing half done
+ * is tried once more, but not again and again: the job itself may be what kills workers.
  */
 bool job_can_be_repeated(const struct job *job, bool was_repeated);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Doing a job: in a worker process, which may sleep in it for as long as somebody else likes. */
+/* Does a job, in a worker process. It may wait there for as long as another process holds an inode. */
 #pragma once
 
 #include "daemon/worker/job.h"
