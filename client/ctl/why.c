@@ -186,7 +186,7 @@ static void print_state(const struct why_entry *entry)
     }
 }
 
-static void print_party(const char *name, uint64_t session, int32_t pid, uint32_t uid)
+static void print_process(const char *name, uint64_t session, int32_t pid, uint32_t uid)
 {
     if (session) {
         text_print(stdout, name[0] ? name : "unnamed");
@@ -196,14 +196,14 @@ static void print_party(const char *name, uint64_t session, int32_t pid, uint32_
     }
 }
 
-static void print_parties(const char *what, const char *preposition, const struct holder *parties, size_t count,
+static void print_holders(const char *what, const char *preposition, const struct holder *holders, size_t count,
                           bool are_leases)
 {
     char text[SIZE_TEXT_BYTES];
     for (size_t i = 0; i < count; i++) {
-        const struct holder *party = &parties[i];
-        printf("  %s: %s %s ", what, are_leases ? "a lease" : size_to_text(party->bytes, text), preposition);
-        print_party(party->name, party->session, party->pid, party->uid);
+        const struct holder *holder = &holders[i];
+        printf("  %s: %s %s ", what, are_leases ? "a lease" : size_to_text(holder->bytes, text), preposition);
+        print_process(holder->name, holder->session, holder->pid, holder->uid);
         (void)putchar('\n');
     }
 }
@@ -211,11 +211,11 @@ static void print_parties(const char *what, const char *preposition, const struc
 static void print_entry(const struct why_entry *entry)
 {
     const struct refusal *refusal = &entry->refusal;
-    print_party(entry->name, entry->session, entry->pid, entry->uid);
+    print_process(entry->name, entry->session, entry->pid, entry->uid);
     print_state(entry);
     print_limit(entry);
-    print_parties("held", "by", refusal->holders, refusal->holder_count, false);
-    print_parties("before it", "for", refusal->ahead, refusal->ahead_count,
+    print_holders("held", "by", refusal->holders, refusal->holder_count, false);
+    print_holders("before it", "for", refusal->ahead, refusal->ahead_count,
                   entry->refusal.limit_kind == LIMIT_KIND_LEASES);
     if (!entry->is_over) {
         print_time(entry);

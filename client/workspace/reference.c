@@ -20,7 +20,7 @@ static uint64_t bypassed_position(const mb_workspace *workspace, const char *at)
     return ref_position(REF_FOREIGN, 0);
 }
 
-static uint64_t position_outside(const mb_workspace *workspace, const char *at)
+static uint64_t position_outside_arena(const mb_workspace *workspace, const char *at)
 {
     const struct spill_area *area = spill_find(&workspace->spill, at, NULL);
     return area ? ref_position(area->pinned ? REF_PINNED : REF_SPILLED, area->serial)
@@ -43,7 +43,7 @@ static uint64_t position_of(const mb_workspace *workspace, const char *at, size_
     if (workspace->base && at >= workspace->base && at < workspace->base + workspace->cycle.size) {
         return arena_position(&workspace->cycle, (uint64_t)(at - workspace->base), bytes);
     }
-    return bytes == 0 ? ref_position(REF_EMPTY, 0) : position_outside(workspace, at);
+    return bytes == 0 ? ref_position(REF_EMPTY, 0) : position_outside_arena(workspace, at);
 }
 
 mb_ref mb_workspace_ref(mb_workspace *workspace, void *data, size_t bytes)

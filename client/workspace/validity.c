@@ -27,7 +27,7 @@ static bool has_ended(const struct origin *origin, const mb_ref *ref)
 }
 
 /* A scope's end ends its memory, except that of a circular workspace and bypassed memory. */
-static mb_ref_validity judge(const struct origin *origin, const mb_ref *ref)
+static mb_ref_validity verdict_on(const struct origin *origin, const mb_ref *ref)
 {
     enum ref_place place = ref_place(ref);
     bool is_scoped = !origin->circular && place != REF_BYPASSED;
@@ -62,7 +62,7 @@ mb_ref_validity mb_ref_state(const mb_ref *ref)
     if (!origin || atomic_load(&origin->workspace) != ref->workspace) {
         return MB_REF_LEAKED;
     }
-    mb_ref_validity validity = judge(origin, ref);
+    mb_ref_validity validity = verdict_on(origin, ref);
     return validity == MB_REF_VALID && reference_is_lost(ref) ? MB_REF_LOST : validity;
 }
 

@@ -34,7 +34,7 @@ enum {
     SPARED_AT_ONCE = 32,    /* in one pass */
 };
 
-/* ---- reckoning ---- */
+/* ---- estimates ---- */
 
 /* For whom, and against which limit, leases are to be taken. */
 struct need {

@@ -149,7 +149,7 @@ static void scan_done(uv_work_t *work, int status)
     struct audit *audit = work->data;
     struct audit_scan *scan = &audit->scan;
     (void)status;
-    bool is_settled = audit_scan_judge(scan, audit->server);
+    bool is_settled = audit_scan_conclude(scan, audit->server);
     if (!is_settled && connection_is_open(audit->connection)) {
         (void)uv_timer_start(&audit->timer, scan_again, SCAN_PAUSE_MS, 0);
         return;

@@ -138,7 +138,7 @@ static void compare_control(struct audit_scan *scan, const struct server *server
     scan->control_differs = scan->control_differs && excess != 0 && excess == scan->first_excess;
 }
 
-bool audit_scan_judge(struct audit_scan *scan, const struct server *server)
+bool audit_scan_conclude(struct audit_scan *scan, const struct server *server)
 {
     if (scan->error) {
         return true;

@@ -36,6 +36,6 @@ struct audit_scan {
 void audit_scan_list(struct audit_scan *scan, const struct workshop *workshop);
 
 /* Looks at the newest list, on the loop. True: that settles it; else another list is wanted, a little later. */
-bool audit_scan_judge(struct audit_scan *scan, const struct server *server);
+bool audit_scan_conclude(struct audit_scan *scan, const struct server *server);
 
 void audit_scan_deinit(struct audit_scan *scan);

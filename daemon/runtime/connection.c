@@ -100,4 +100,4 @@ static void on_ready(uv_poll_t *poll, int status, int events)
     }
 }
 
-/* ---- tending ---- */
+/* ---- maintenance ---- */
