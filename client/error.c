@@ -9,6 +9,7 @@
 
 #include "client/thread.h"
 #include "membroker.h"
+#include "proto/base/text.h"
 
 const char *mb_last_error(void)
 {
@@ -23,6 +24,7 @@ int error_set(int code, const char *format, ...)
     va_start(arguments, format);
     if (thread) {
         (void)vsnprintf(thread->sentence, sizeof thread->sentence, format, arguments);
+        text_end_whole(thread->sentence);
     }
     va_end(arguments);
     errno = -code;

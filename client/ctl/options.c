@@ -146,7 +146,7 @@ static int fail_unknown(const struct reading *reading, const char *verb, char **
     const char letter[] = {'-', (char)optopt, '\0'};
     const char *option = optopt > 0 && optopt < FIRST_LONG ? letter : argv[optind - 1];
     if (!verb) {
-        return ctl_usage("there is no verb `%s`", option);
+        return ctl_usage("there is no option `%s` before a verb; the options of a verb stand behind it", option);
     }
     return reading->has_own ? ctl_usage("%s has no option %s", verb, option)
                             : ctl_usage("%s takes no argument `%s`", verb, option);

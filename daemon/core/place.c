@@ -29,10 +29,11 @@ static bool pool_is_in_the_way(const struct broker *broker, struct account *acco
     return true;
 }
 
-/* The pool's part in a refusal by the host. */
+/* The pool's part in a refusal by the host; it has none if the limit is too small even without the pool. */
 static void name_pool(const struct broker *broker, struct denial *denial)
 {
-    denial->pool_bytes = pool_counts(broker, denial) ? pool_bytes(&broker->pool) : 0;
+    bool has_part = pool_counts(broker, denial) && denial->excess.fits_ever;
+    denial->pool_bytes = has_part ? pool_bytes(&broker->pool) : 0;
 }
 
 /*

@@ -11,14 +11,16 @@
 #include "daemon/core/holders.h"
 #include "daemon/core/visibility.h"
 #include "proto/base/size.h"
+#include "proto/base/text.h"
 
-/* Appends as printf does; what does not fit is cut. */
+/* Appends as printf does; what does not fit is cut between two characters. */
 __attribute__((format(printf, 2, 3))) static void append(char *sentence, const char *format, ...)
 {
     size_t used = strlen(sentence);
     va_list arguments;
     va_start(arguments, format);
     (void)vsnprintf(sentence + used, MESSAGE_SENTENCE_SIZE - used, format, arguments);
+    text_end_whole(sentence + used);
     va_end(arguments);
 }
 
@@ -151,9 +153,10 @@ static void write_sentence(struct error_reply *error, const struct denial *denia
     write_figures(error->sentence, denial, refusal);
     append_holders(error->sentence, refusal);
     append_ahead(error->sentence, refusal, false);
-    append(error->sentence, " Ask for less%s%s, release leases, or raise %s.",
-           ram && denial->excess.limit != LEDGER_MAX_BYTES ? ", use location MMAP or AUTO" : "",
-           !waited_ns && denial->excess.fits_ever ? ", let the request wait" : "",
+    bool fits_ever = denial->excess.fits_ever, fits_elsewhere = ram && denial->excess.limit != LEDGER_MAX_BYTES;
+    append(error->sentence, " Ask for less%s%s%s%s or raise %s.", fits_elsewhere ? ", use location MMAP or AUTO" : "",
+           !waited_ns && fits_ever ? ", let the request wait" : "", fits_ever ? ", release leases" : "",
+           fits_ever || fits_elsewhere ? "," : "",
            denial->code == ERROR_HOST_MEMORY ? "the host's memory" : refusal->limit);
 }
 

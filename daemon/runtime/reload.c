@@ -11,6 +11,10 @@
 #include "daemon/runtime/log.h"
 #include "daemon/runtime/server.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/text.h"
+
+/* Of a reason, so that it fits into an answer beside all else that a status says. The log has it whole. */
+enum { COMPLAINT_BYTES = 4096 };
 
 static void log_lines(const char *text)
 {
@@ -42,7 +46,10 @@ static void say_what_stays(struct server *server, const struct config *loaded)
 void reload_complain(struct reload *reload, const char *error)
 {
     free(reload->notices.error);
-    reload->notices.error = strdup(error);
+    reload->notices.error = strndup(error, COMPLAINT_BYTES);
+    if (reload->notices.error) {
+        text_end_whole(reload->notices.error);
+    }
 }
 
 void reload_say_ready(const struct reload *reload)

@@ -7,6 +7,7 @@
 #include "daemon/runtime/about.h"
 #include "daemon/runtime/connection_state.h"
 #include "daemon/runtime/server.h"
+#include "proto/base/text.h"
 
 /*
  * News that the control page tells as well is not worth cutting a client off for: where many of its leases end at
@@ -97,6 +98,7 @@ void reply_error(struct connection *connection, const struct request *request, e
 {
     struct reply reply = {.kind = REPLY_ERROR};
     reply.error.code = code;
-    (void)stpncpy(reply.error.sentence, sentence, sizeof reply.error.sentence - 1);
+    text_copy(reply.error.sentence, sizeof reply.error.sentence, sentence);
+    text_end_whole(reply.error.sentence);
     reply_answer(connection, request, &reply, -EBADF);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Text: copying into fixed arrays, plurals. */
+/* Text: copying into fixed arrays, cutting between characters, plurals. */
 #pragma once
 
 #include <stdint.h>
@@ -10,6 +10,20 @@ static inline void text_copy(char *to, size_t size, const char *from)
 {
     if (!memccpy(to, from ? from : "", '\0', size)) {
         to[size - 1] = '\0';
+    }
+}
+
+/* Removes what a cut has left of the last character: a UTF-8 text stays one wherever it was cut. */
+static inline void text_end_whole(char *text)
+{
+    size_t end = strlen(text), start = end;
+    while (start > 0 && end - start < 3 && ((unsigned char)text[start - 1] & 0xc0) == 0x80) {
+        start--;
+    }
+    unsigned char lead = start > 0 ? (unsigned char)text[start - 1] : 0;
+    size_t lacks = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : lead >= 0xc0 ? 1 : 0;
+    if (lacks > end - start) {
+        text[start - 1] = '\0';
     }
 }
 

@@ -47,6 +47,22 @@ Test(configuration, a_reload_is_answered_with_the_error)
     fixture_stop(&fixture);
 }
 
+Test(configuration, an_error_of_any_length_leaves_the_status_readable)
+{
+    enum { LONG = 200000 };
+    static char bad[LONG + 64] = "[limits]\nmax_physical_bytes = ";
+    fixture_start(&fixture, GOOD);
+    for (size_t at = strlen(bad); at < LONG; at += 2) {
+        (void)strcpy(bad + at, "\xc3\xa9"); /* two bytes a letter, so that a cut may fall inside one */
+    }
+    (void)strcat(bad, "\n");
+    fixture_write_config(&fixture, bad);
+    cr_expect(*reload());
+    const char *error = fixture_status(&fixture).configuration_error;
+    cr_expect(strlen(error) > 1000 && strlen(error) <= 4096, "%zu", strlen(error));
+    fixture_stop(&fixture);
+}
+
 static bool log_says(const char *words)
 {
     char line[1024];

@@ -135,6 +135,8 @@ Test(making, a_pool_that_takes_too_long_is_named_and_auto_goes_to_a_file)
     cr_expect_eq(model_existing(model, LOCATION_MMAP), 12 * MIB, "the other is being made as a file");
     reply = refused(model_acquire(model, 0, 64 * MIB + 1, LOCATION_MMAP, 0), ERROR_LIMIT);
     cr_expect_eq(reply->error.refusal.pool_bytes, 0, "it is not in the way of files");
+    reply = refused(model_acquire(model, 0, 64 * MIB + 1, LOCATION_RAM, 0), ERROR_LIMIT);
+    cr_expect_eq(reply->error.refusal.pool_bytes, 0, "nor of what is larger than the limit");
     model->hold_makes = false;
     model_finish(model);
     cr_expect_eq(granted(model_answer(model, either)), 1);

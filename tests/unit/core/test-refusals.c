@@ -33,11 +33,13 @@ Test(refusals, the_location_and_the_limit_are_named)
     expect_words(model_acquire(model, 0, 9 * MIB, LOCATION_RAM, 0), ERROR_LIMIT,
                  "9 MiB of RAM were asked for, and the host's max_physical_bytes is 8 MiB, of which 1 MiB are used: "
                  "7 MiB are free (7340032 bytes). Largest holders: model (pid 100, uid 1000) 1 MiB.",
-                 "Ask for less, use location MMAP or AUTO, release leases, or raise max_physical_bytes.");
+                 "Ask for less, use location MMAP or AUTO, or raise max_physical_bytes.");
+    expect_words(model_acquire(model, 0, 5 * MIB, LOCATION_MMAP, 0), ERROR_LIMIT, "2 MiB are free",
+                 "Ask for less or raise max_mapped_bytes.");
     expect_words(model_acquire(model, 0, 3 * MIB, LOCATION_MMAP, 0), ERROR_LIMIT,
                  "3 MiB of mapped files were asked for, and the host's max_mapped_bytes is 4 MiB",
                  "Ask for less, let the request wait, release leases, or raise max_mapped_bytes.");
-    cr_expect_eq(model_status(model).counters.refused, 2);
+    cr_expect_eq(model_status(model).counters.refused, 3);
     model_free(model);
 }
 
