@@ -9,6 +9,8 @@
 
 /* ---- settings that contradict each other; only settings from files are compared ---- */
 
+enum { SMALLEST_SEGMENT_BYTES = 4096 };
+
 struct pair {
     enum setting_id part, whole;
 };
@@ -57,6 +59,21 @@ static void print_pairs(const struct config_draft *draft, FILE *out)
         if (draft_has(draft, pairs[i].part) && draft_has(draft, pairs[i].whole) &&
             is_larger(draft->config, pairs[i].part, pairs[i].whole)) {
             print_pair(draft, &pairs[i], out);
+        }
+    }
+}
+
+/* 0 is said on purpose; a few bytes are a unit forgotten. */
+static void print_tiny(const struct config_draft *draft, FILE *out)
+{
+    static const enum setting_id limits[] = {SETTING_MAX_BYTES, SETTING_MAX_PHYSICAL_BYTES, SETTING_MAX_MAPPED_BYTES};
+    char text[SIZE_TEXT_BYTES];
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        uint64_t limit = number_of(draft->config, limits[i]);
+        if (draft_has(draft, limits[i]) && limit > 0 && limit < SMALLEST_SEGMENT_BYTES) {
+            print_place(&draft->origins[limits[i]], out);
+            (void)fprintf(out, "[limits] %s is %s, which is less than a page of memory: nothing can be leased\n",
+                          settings[limits[i]].key, size_to_text(limit, text));
         }
     }
 }
@@ -120,6 +137,7 @@ void doubts_print(const struct config_draft *draft, FILE *out)
 {
     const struct access *access = &draft->config->policy.access;
     print_pairs(draft, out);
+    print_tiny(draft, out);
     print_denied(draft, SETTING_ALLOW_USERS, SETTING_DENY_USERS, &access->allow_users, &access->deny_users, out);
     print_denied(draft, SETTING_ALLOW_GROUPS, SETTING_DENY_GROUPS, &access->allow_groups, &access->deny_groups, out);
     for (size_t i = 0; i < draft->config->policy.rule_count; i++) {

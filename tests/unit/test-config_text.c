@@ -255,6 +255,13 @@ Test(config_text, a_class_without_members_causes_a_warning)
     expect_doubts("[class default]\nweight = 2\n[class b]\nclients = b*\n[user *]\nmax_leases = 3\n", 0, "");
 }
 
+Test(config_text, a_limit_below_a_page_causes_a_warning)
+{
+    expect_doubts("[limits]\nmax_bytes = 512B\n", 1, ":2: [limits] max_bytes is 512 bytes, which is less than a page");
+    expect_doubts("[limits]\nmax_mapped_bytes = 4095B\n", 1, "max_mapped_bytes is");
+    expect_doubts("[limits]\nmax_mapped_bytes = 0\nmax_physical_bytes = 4K\n", 0, "");
+}
+
 Test(config_text, limits_without_effect_cause_a_warning)
 {
     expect_doubts("[limits]\nmax_bytes = 1G\nmax_physical_bytes = 2G\n", 1,
