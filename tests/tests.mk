@@ -131,7 +131,7 @@ stress: $(BUILD)/tests/stress $(DAEMON) ## many threads on one client
 	sh tests/stress/run-stress $(BUILD)
 
 # ---- coverage: without assertions, whose failing is no branch that a test could take ----
-COVERAGE_FLAGS := OPTIMIZE='-O0 --coverage -fprofile-update=atomic -DNDEBUG' HARDENING=-fPIC
+COVERAGE_FLAGS := OPTIMIZE='-O0 --coverage -fprofile-update=atomic -DNDEBUG -DMEMBROKER_COVERAGE' HARDENING=-fPIC
 
 coverage: | $(call need,coverage) $(call need,test) ## which lines and branches the tests take
 	$(MAKE) BUILD=$(BUILD)/coverage $(COVERAGE_FLAGS) FAULT_FLAGS=-DMEMBROKER_FAULTS covered

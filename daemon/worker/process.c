@@ -14,6 +14,10 @@
 #include "daemon/os/channel.h"
 #include "proto/base/cleanup.h"
 
+#ifdef MEMBROKER_COVERAGE
+#include <gcov.h>
+#endif
+
 #define REPORT_AFTER_NS 500000 /* what was done is reported before a long packet is finished */
 
 /* What the kernel refuses for want of memory it may grant a moment later. */
@@ -46,10 +50,19 @@ static uint64_t monotonic(void)
 }
 
 /* Without its daemon a worker is of no use. */
+/* Without the destructors of libraries: libuv's would wait for threads that a forked process does not have. */
+static _Noreturn void leave(int status)
+{
+#ifdef MEMBROKER_COVERAGE
+    __gcov_dump();
+#endif
+    _exit(status);
+}
+
 static void send_or_exit(const struct worker *worker, const struct job_result *results, size_t count, int fd)
 {
     if (channel_send(worker->channel, results, count * sizeof *results, &fd, fd >= 0, true) < 0) {
-        exit(EXIT_FAILURE);
+        leave(EXIT_FAILURE);
     }
 }
 
@@ -88,7 +101,7 @@ static void wait_for_daemon(const struct worker *worker, const struct job *jobs,
         closes = jobs[i].kind == JOB_CLOSE;
     }
     if (closes && channel_receive(worker->channel, &word, sizeof word, none, &none_count, true) <= 0) {
-        exit(EXIT_FAILURE);
+        leave(EXIT_FAILURE);
     }
 }
 
@@ -100,7 +113,7 @@ static void work_through(struct worker *worker, const struct job *jobs, size_t c
     for (size_t i = 0; i < count; i++) {
         bool takes = job_takes_descriptor(jobs[i].kind);
         if (takes && used == fd_count) {
-            exit(EXIT_FAILURE);
+            leave(EXIT_FAILURE);
         }
         work(worker, &jobs[i], takes ? fds[used++] : -EBADF);
     }
@@ -130,7 +143,7 @@ static void run_worker(int channel, const struct workshop *workshop)
     while ((bytes = receive(channel, jobs, sizeof jobs, fds, &fd_count)) > 0) {
         work_through(&worker, jobs, (size_t)bytes / sizeof *jobs, fds, fd_count);
     }
-    exit(bytes == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+    leave(bytes == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
 /* ---- the nursery ---- */
@@ -150,7 +163,7 @@ static void run_nursery(int nursery, const struct workshop *workshop)
             (void)close(channel[--count]);
         }
     }
-    exit(EXIT_SUCCESS);
+    leave(EXIT_SUCCESS);
 }
 
 /* The daemon ends its workers by closing their channels: they are needed until then, whatever signal the group gets. */

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The processes that work for the daemon: a dead one is replaced, and each ends in good order. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "proto/base/cleanup.h"
+#include "tests/integration/fixture.h"
+
+#define MIB UINT64_C(1048576)
+
+TestSuite(workers, .timeout = 60);
+
+static struct fixture fixture;
+
+static void acquire_and_release(int fd)
+{
+    struct reply reply;
+    int segment;
+    struct request acquire = {.kind = REQUEST_ACQUIRE};
+    acquire.acquire = (struct acquire_request){.bytes = MIB, .location = LOCATION_MMAP, .numa_node = -1};
+    cr_assert(fixture_exchange(fd, &acquire, &reply, &segment) && reply.kind == REPLY_GRANT);
+    struct request release = {.kind = REQUEST_RELEASE, .release_lease = reply.grant.lease};
+    (void)close(segment);
+    cr_assert(fixture_exchange(fd, &release, &reply, NULL) && reply.kind == REPLY_DONE);
+    WAIT_UNTIL(fixture_status(&fixture).used_bytes == 0);
+}
+
+static int session(void)
+{
+    struct reply reply;
+    int control;
+    int fd = fixture_socket(&fixture);
+    cr_assert(fixture_hello(fd, false, &reply, &control));
+    (void)close(control);
+    return fd;
+}
+
+/* The n-th process that a process has forked; 0: it has not so many. */
+static pid_t child_of(pid_t parent, int number)
+{
+    char path[64];
+    int child = 0, read = 0;
+    (void)snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)parent, (int)parent);
+    FILE *file = fopen(path, "re");
+    while (file && read <= number && fscanf(file, "%d", &child) == 1) {
+        read++;
+    }
+    if (file) {
+        (void)fclose(file);
+    }
+    return read > number ? child : 0;
+}
+
+/* The nursery is the daemon's first child, and is replaced when another worker is needed. */
+static void kill_nursery(void)
+{
+    pid_t nursery = child_of(fixture.daemon, 0);
+    cr_assert(nursery > 0 && kill(nursery, SIGKILL) == 0);
+    while (child_of(fixture.daemon, 0) == nursery) {
+        sleep_ms(1);
+    }
+}
+
+static void kill_workers(pid_t nursery)
+{
+    pid_t worker;
+    while ((worker = child_of(nursery, 0)) > 0) {
+        (void)kill(worker, SIGKILL);
+        while (child_of(nursery, 0) == worker) {
+            sleep_ms(1);
+        }
+    }
+}
+
+Test(workers, that_die_are_replaced_and_nothing_is_lost)
+{
+    fixture_start(&fixture, "");
+    cleanup(fd_closep) int fd = session();
+    pid_t nursery = child_of(fixture.daemon, 0);
+    for (int round = 0; round < 3; round++) {
+        kill_workers(nursery);
+        acquire_and_release(fd);
+    }
+    kill_workers(nursery);
+    kill_nursery();
+    acquire_and_release(fd);
+    fixture_stop(&fixture);
+}
+
+/* A replaced nursery is forked from a daemon that has threads by then, which its exit must not wait for. */
+Test(workers, of_a_replaced_nursery_exit_in_good_order)
+{
+    int status, ended = 0;
+    pid_t child;
+    fixture_start(&fixture, "");
+    int fd = session();
+    acquire_and_release(fd);
+    kill_workers(child_of(fixture.daemon, 0));
+    kill_nursery();
+    acquire_and_release(fd);
+    pid_t nursery = child_of(fixture.daemon, 0);
+    cr_assert(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
+    (void)close(fd);
+    fixture_discard(&fixture);
+    while ((child = waitpid(-1, &status, 0)) > 0) {
+        cr_expect(!WIFSIGNALED(status), "%s: signal %d", child == nursery ? "nursery" : "worker", WTERMSIG(status));
+        ended += child == nursery;
+    }
+    cr_expect_eq(ended, 1, "the nursery's end was seen");
+}
