@@ -111,8 +111,9 @@ $(DAEMON): $(call object,daemon/main.c) $(RUNTIME_O) $(WORKER_O) $(CONFIG_O) $(O
 $(CTL): $(CTL_O) $(CLIENT_O) $(WIRE_O) $(BASE_O)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ $(CLIENT_LIBS) $(CTL_LIBS)
 
+# nodelete: after dlclose() its background thread and its destructors of threads would run in unmapped code
 $(SHARED): $(CLIENT_O) $(WIRE_O) $(BASE_O) client/membroker.map
-	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -shared -Wl,-soname,$(SONAME) $(if $(SANITIZE),,-Wl,-z,defs) \
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -shared -Wl,-soname,$(SONAME) -Wl,-z,nodelete $(if $(SANITIZE),,-Wl,-z,defs) \
 	    -Wl,--version-script=client/membroker.map -o $@ $(filter %.o,$^) $(CLIENT_LIBS)
 	@ln -sf $(@F) $(BUILD)/$(SONAME)
 	@ln -sf $(@F) $(BUILD)/libmembroker.so

@@ -62,6 +62,7 @@ int mb_acquire(mb_client *client, uint64_t bytes, const mb_lease_options *option
     }
     text_copy(lease->name, sizeof lease->name, request.acquire.name);
     lease->is_plain = lease_cache_suits(options);
+    lease->keeps_descriptors = options->flags & MB_LEASE_KEEP_DESCRIPTOR;
     struct call call = {.lease = lease};
     result = call_broker(client, &request, &call);
     if (result == -ENOMEM && lease_cache_trim(client, UINT64_MAX)) {

@@ -28,10 +28,24 @@ void events_close(struct events *events)
     }
 }
 
+/* Of the lease's mappings, as they are now. `lease` may be NULL. */
+static size_t list_ranges(const mb_lease *lease, mb_range *ranges)
+{
+    size_t count = 0;
+    for (unsigned i = 0; lease && i < lease->extent_count; i++) {
+        const struct extent *extent = &lease->extents[i];
+        if (extent->address) {
+            ranges[count++] = (mb_range){extent->address, extent->bytes};
+        }
+    }
+    return count;
+}
+
 /* An event that can't be queued is dropped: the next call on the lease tells the loss too. */
 void events_push(mb_client *client, mb_event_type type, mb_lease *lease, const mb_event *details)
 {
-    struct queued_event *queued = client->options.on_event ? malloc(sizeof *queued) : NULL;
+    size_t ranges = lease ? lease->extent_count * sizeof(mb_range) : 0;
+    struct queued_event *queued = client->options.on_event ? malloc(sizeof *queued + ranges) : NULL;
     if (!queued) {
         return;
     }
@@ -39,6 +53,8 @@ void events_push(mb_client *client, mb_event_type type, mb_lease *lease, const m
     queued->event.type = type;
     queued->event.client = client;
     queued->event.lease = lease;
+    queued->event.range_count = list_ranges(lease, queued->ranges);
+    queued->event.ranges = queued->ranges;
     if (lease) {
         lease->references++;
     }

@@ -14,6 +14,7 @@
 struct queued_event {
     mb_event event;
     TAILQ_ENTRY(queued_event) in_client;
+    mb_range ranges[]; /* of the event */
 };
 
 TAILQ_HEAD(event_list, queued_event);

@@ -29,8 +29,10 @@ struct mb_lease {
     uint32_t ttl_ms;
     bool huge_pages;
     mb_charge charge;
-    bool is_plain;      /* acquired without special options, so that another request may reuse it */
-    bool is_cached;     /* released by the program, kept for the next request */
+    bool is_plain;  /* acquired without special options, so that another request may reuse it */
+    bool is_cached; /* released by the program, kept for the next request */
+    bool is_going;  /* its mappings are being removed, without a lock */
+    bool keeps_descriptors;
     uint64_t cached_at; /* ms */
     char name[MESSAGE_NAME_SIZE];
     uint64_t file_bytes;                     /* of a named file; 0: it has none */
@@ -47,6 +49,12 @@ struct mb_lease {
     struct extent extents[EXTENTS_MAX];
     TAILQ_ENTRY(mb_lease) in_client;
 };
+
+/* Whether the program has it, so that events about it make sense. The client's lock is held. */
+static inline bool lease_is_held(const mb_lease *lease)
+{
+    return !lease->is_cached && !lease->is_going;
+}
 
 /* Frees the lease with its last reference. The client's lock is held. */
 void lease_unreference(mb_lease *lease);

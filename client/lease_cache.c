@@ -76,6 +76,7 @@ mb_lease *lease_cache_take(mb_client *client, uint64_t bytes, const mb_lease_opt
 static void give_back(mb_client *client, mb_lease *lease)
 {
     uncache(lease);
+    lease->is_going = true;
     (void)pthread_mutex_unlock(&client->lock);
     mapping_remove(lease);
     (void)pthread_mutex_lock(&client->lock);

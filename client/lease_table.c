@@ -31,7 +31,7 @@ mb_lease *lease_table_find(const mb_client *client, uint64_t id)
     return NULL;
 }
 
-/* For the program a cached lease is gone already. */
+/* For the program, a lease that it released is gone already. */
 void lease_table_note_loss(mb_lease *lease, mb_end_reason reason)
 {
     const mb_event details = {.reason = reason};
@@ -41,7 +41,7 @@ void lease_table_note_loss(mb_lease *lease, mb_end_reason reason)
     lease->is_loss_noted = true;
     atomic_store(&lease->client->epoch, registry_new_number());
     atomic_store_explicit(&lease->lost, (uint32_t)reason, memory_order_release);
-    if (!lease->is_cached) {
+    if (lease_is_held(lease)) {
         events_push(lease->client, MB_EVENT_LEASE_LOST, lease, &details);
     }
 }

@@ -3,6 +3,7 @@
 #include "client/mapping.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -87,8 +88,19 @@ static int map_extent(mb_lease *lease, struct extent *extent)
         return result;
     }
     extent->address = address;
-    extent->fd = fd_close(extent->fd);
+    if (!lease->keeps_descriptors) {
+        extent->fd = fd_close(extent->fd);
+    }
     return 0;
+}
+
+/* The client's lock is held. */
+static int check_extent(const mb_lease *lease, unsigned extent)
+{
+    return extent < lease->extent_count
+               ? 0
+               : error_set(-ENOENT, "lease %llu has %u extent%s, and no number %u", (unsigned long long)lease->id,
+                           lease->extent_count, text_plural(lease->extent_count), extent);
 }
 
 int mb_map(mb_lease *lease, unsigned extent, void **ret_address, uint64_t *ret_bytes)
@@ -101,10 +113,8 @@ int mb_map(mb_lease *lease, unsigned extent, void **ret_address, uint64_t *ret_b
         return result;
     }
     (void)pthread_mutex_lock(&lease->client->lock);
-    if (extent >= lease->extent_count) {
-        result = error_set(-ENOENT, "lease %llu has %u extent%s, and no number %u", (unsigned long long)lease->id,
-                           lease->extent_count, text_plural(lease->extent_count), extent);
-    } else if (!lease->extents[extent].address) {
+    result = check_extent(lease, extent);
+    if (result == 0 && !lease->extents[extent].address) {
         result = map_extent(lease, &lease->extents[extent]);
     }
     (void)pthread_mutex_unlock(&lease->client->lock);
@@ -113,6 +123,44 @@ int mb_map(mb_lease *lease, unsigned extent, void **ret_address, uint64_t *ret_b
         if (ret_bytes) {
             *ret_bytes = lease->extents[extent].bytes;
         }
+    }
+    return error_end(result);
+}
+
+/* The client's lock is held. */
+static int duplicate(const mb_lease *lease, unsigned extent, int *ret_descriptor)
+{
+    int result = check_extent(lease, extent);
+    if (result == 0) {
+        result = check_received(lease, &lease->extents[extent]);
+    }
+    if (result < 0) {
+        return result;
+    }
+    int descriptor = fcntl(lease->extents[extent].fd, F_DUPFD_CLOEXEC, 0);
+    if (descriptor < 0) {
+        return error_set(-errno, "the descriptor of lease %llu could not be duplicated: %s",
+                         (unsigned long long)lease->id, strerrordesc_np(errno));
+    }
+    *ret_descriptor = descriptor;
+    return 0;
+}
+
+int mb_lease_descriptor(const mb_lease *lease, unsigned extent, int *ret_descriptor)
+{
+    int result = owner_check(lease->client);
+    if (result == 0 && !lease->keeps_descriptors) {
+        result =
+            error_set(-EBADF, "the library has no descriptor of lease %llu; acquire it with MB_LEASE_KEEP_DESCRIPTOR",
+                      (unsigned long long)lease->id);
+    }
+    if (result == 0) {
+        result = mb_lease_check(lease);
+    }
+    if (result == 0) {
+        (void)pthread_mutex_lock(&lease->client->lock);
+        result = duplicate(lease, extent, ret_descriptor);
+        (void)pthread_mutex_unlock(&lease->client->lock);
     }
     return error_end(result);
 }

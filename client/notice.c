@@ -20,7 +20,7 @@ static void push_warning(mb_client *client, mb_event_type type, uint64_t id, uin
 {
     const mb_event details = {.milliseconds = milliseconds};
     mb_lease *lease = lease_table_find(client, id);
-    if (lease && !lease->is_cached && mb_lease_end_reason(lease) == MB_END_NONE) {
+    if (lease && lease_is_held(lease) && mb_lease_end_reason(lease) == MB_END_NONE) {
         events_push(client, type, lease, &details);
     }
 }

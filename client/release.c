@@ -15,6 +15,7 @@ static void release(mb_lease *lease)
     bool was_lost = mb_lease_end_reason(lease) != MB_END_NONE;
     (void)pthread_mutex_lock(&client->lock);
     bool is_kept = !was_lost && lease_cache_keep(lease);
+    lease->is_going = !is_kept;
     (void)pthread_mutex_unlock(&client->lock);
     if (is_kept) {
         return;

@@ -128,7 +128,8 @@ MB_PUBLIC const char *mb_last_error(void);
 
 typedef enum mb_event_type {
     MB_EVENT_EXPIRING = 1,       /* `lease` expires in `milliseconds` unless it is renewed */
-    MB_EVENT_LEASE_LOST = 2,     /* `lease` has ended; `reason` says why */
+    MB_EVENT_LEASE_LOST = 2,     /* `lease` has ended; `reason` says why, and `ranges` which addresses are lost. It
+                                    does not come for a lease that the program releases */
     MB_EVENT_LIMITS_CHANGED = 3, /* the administrator changed the broker's limits */
     MB_EVENT_TRIM = 4,           /* memory is short: release what is idle; `bytes` of `location` are needed */
     MB_EVENT_SHUTTING_DOWN = 5,  /* the broker shuts down; every lease is lost */
@@ -141,6 +142,11 @@ typedef enum mb_event_type {
                                     acquired */
 } mb_event_type;
 
+typedef struct mb_range {
+    void *address;
+    uint64_t bytes;
+} mb_range;
+
 typedef struct mb_event {
     mb_event_type type;
     mb_client *client;
@@ -150,6 +156,15 @@ typedef struct mb_event {
     uint64_t bytes;
     mb_location location;
     mb_pressure pressure;
+    /*
+     * Where the library had mapped `lease` when the event occurred: a range for each mapped extent, in the order of the
+     * extents. None if the event is not about a lease, or if the lease was not mapped. The array belongs to the library
+     * and is valid during the callback. With MB_EVENT_LEASE_LOST, the content of these addresses is lost, whether the
+     * program mapped the lease itself or the library did so for buffers (see mb_buffer_from_address()) or a workspace.
+     * If another thread has released the lease since then, other memory may be there now.
+     */
+    const mb_range *ranges;
+    size_t range_count;
 } mb_event;
 
 /* The argument of on_reclaim(). */
@@ -236,6 +251,31 @@ MB_PUBLIC int mb_connect(const mb_client_options *options, mb_client **ret_clien
 MB_PUBLIC void mb_disconnect(mb_client *client);
 
 /*
+ * Returns the client that the libraries of this process share, and connects it if there is none. Each call that
+ * succeeds adds a user. Each user ends with mb_client_shared_release(), never with mb_disconnect(). The last release
+ * disconnects; a later call connects again.
+ *
+ * The first caller's options are in effect until then. `options` NULL: the defaults for the first caller; later callers
+ * accept whatever is in effect. -EEXIST: `options` differ from those in effect, and the sentence names the option.
+ * Strings are equal if their content is, callbacks and user_data if the pointers are.
+ *
+ * If nobody releases it, the session ends with the process, as that of any client. The library does nothing at exit,
+ * since exit handlers may still use the memory. A forked child has no shared client: its first call connects one, with
+ * the options of that call, and closes the child's copies of the parent's descriptors.
+ *
+ * While another thread connects the client, the call waits for that thread. -EDEADLK: called from a callback of the
+ * client that this thread is connecting. Otherwise returns what mb_connect() returns. Any thread.
+ */
+MB_PUBLIC int mb_client_shared(const mb_client_options *options, mb_client **ret_client);
+
+/*
+ * Removes a user of the shared client. The last one disconnects it, under the conditions of mb_disconnect(). NULL is
+ * allowed. In a forked child it only closes the child's copies of the parent's descriptors. Any thread, but not in a
+ * callback of the client.
+ */
+MB_PUBLIC void mb_client_shared_release(mb_client *client);
+
+/*
  * Releases the leases whose buffers are all free. The library does the same by itself about a second after they became
  * free, when the broker asks to trim, and before a request fails. Any thread.
  */
@@ -272,6 +312,8 @@ MB_PUBLIC int mb_ping(mb_client *client);
 /* Flags of a lease. The broker keeps learned sizes by user, class, client name and lease name, beyond the process. */
 #define MB_LEASE_LEARNED     1u /* the broker keeps this size as learned */
 #define MB_LEASE_USE_LEARNED 2u /* ask for the learned size; for `bytes` if there is none (-ENODATA if that is 0) */
+#define MB_LEASE_KEEP_DESCRIPTOR                                                                                       \
+    8u /* keep a descriptor of each extent open, so that mb_lease_descriptor() has one to return */
 
 typedef struct mb_lease_options {
     size_t size;      /* of this structure; set by MB_LEASE_OPTIONS_INIT */
@@ -326,6 +368,21 @@ MB_PUBLIC void mb_cancel_waits(mb_client *client);
  * extent, and -EPROTO if the broker sent something other than a segment of that size. Any thread.
  */
 MB_PUBLIC int mb_map(mb_lease *lease, unsigned extent, void **ret_address, uint64_t *ret_bytes);
+
+/*
+ * Returns a new descriptor of extent number `extent` (0: the first), so that the program can map the segment itself,
+ * for example with MAP_PRIVATE. The caller owns it and closes it; exec() closes it. The lease must have the flag
+ * MB_LEASE_KEEP_DESCRIPTOR; it need not be mapped.
+ *
+ * The library does not know of mappings that the program makes: MB_CLIENT_GUARD does not cover them, forked children
+ * inherit them, no event lists them, and mb_release() leaves them. When the lease ends, the segment becomes empty, and
+ * touching such a mapping raises SIGBUS. A program that changes the size of the segment, or its blocks with
+ * fallocate(), loses the lease (MB_END_TAMPERED).
+ *
+ * -EBADF: the lease has no such flag; -ENOENT: there is no such extent; -EMFILE: the process has too many descriptors;
+ * -ESTALE: the lease has ended; -EPERM in a forked child. Any thread.
+ */
+MB_PUBLIC int mb_lease_descriptor(const mb_lease *lease, unsigned extent, int *ret_descriptor);
 
 /*
  * Removes the mappings of the lease and releases it, without waiting for the broker. The bytes are already free for

@@ -6,6 +6,20 @@
 #include <cstring>
 #include <membroker.h>
 
+// Never called: there is no broker.
+bool use_of_the_shared_client(const mb_event *event)
+{
+    mb_client *client = nullptr;
+    mb_lease *lease = nullptr;
+    int descriptor = -1;
+    mb_lease_options options = MB_LEASE_OPTIONS_INIT;
+    options.flags = MB_LEASE_KEEP_DESCRIPTOR;
+    bool has_one = mb_client_shared(nullptr, &client) == 0 && mb_acquire(client, 1, &options, &lease) == 0 &&
+                   mb_lease_descriptor(lease, 0, &descriptor) == 0;
+    mb_client_shared_release(client);
+    return has_one && event->range_count > 0 && event->ranges[0].address && event->ranges[0].bytes > 0;
+}
+
 // Never called: there is no workspace to enter.
 int use_of_the_macros(mb_workspace *workspace, mb_client *client)
 {
@@ -35,7 +49,7 @@ int main(int argc, char **)
     options.socket = "/nonexistent/socket";
     config.initial_size = 1;
     if (argc > 100) {
-        return use_of_the_macros(nullptr, nullptr);
+        return use_of_the_macros(nullptr, nullptr) + use_of_the_shared_client(nullptr);
     }
     bool refused = mb_connect(&options, &client) < 0 && std::strstr(mb_last_error(), "/nonexistent/socket");
     return refused && !client && config.size == sizeof config ? 0 : 1;

@@ -27,6 +27,11 @@ static void on_event(const mb_event *event, void *user_data)
     if (event->lease) {
         (void)mb_lease_check(event->lease);
     }
+    for (size_t i = 0; i < event->range_count; i++) {
+        if (!event->ranges[i].address || event->ranges[i].bytes == 0) {
+            atomic_fetch_add(&failures, 1);
+        }
+    }
     atomic_fetch_add(&events, 1);
 }
 
