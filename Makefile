@@ -130,6 +130,7 @@ $(BUILD)/membroker.pc: packaging/membroker.pc.in FORCE
 	@sed -e 's|@PREFIX@|$(PREFIX)|;s|@LIBDIR@|$(LIBDIR)|;s|@INCDIR@|$(INCDIR)|;s|@VERSION@|$(VERSION)|' $< > $@
 
 include packaging/install.mk
+include client/java/java.mk
 
 # built in a copy of its own: Debian's tools want their directory at the top
 DEB_VERSION ?= $(VERSION)
@@ -144,7 +145,7 @@ deb: | $(call need,deb) ## Debian packages under build/deb/
 clean: ## remove build/
 	rm -rf $(BUILD)
 
-setup: $(foreach target,build demo test lint sanitize fuzz coverage mutate bench deb system,$(call need,$(target))) ## install what all targets need (apt-get); each does it by itself
+setup: $(foreach target,build java test-java demo test lint sanitize fuzz coverage mutate bench deb system,$(call need,$(target))) ## install what all targets need (apt-get); each does it by itself
 
 help: ## this list
 	@sed -n 's/^\([a-z_.-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 30

@@ -20,6 +20,8 @@ packages_of() {
     coverage) echo gcovr ;;
     mutate) echo git python3-minimal ;;
     bench) echo g++ jq python3-minimal libgsl-dev libjemalloc2 libmimalloc2.0 libtcmalloc-minimal4 ;;
+    java) echo openjdk-17-jdk-headless ;;
+    test-java) echo openjdk-17-jdk-headless junit5 ;;
     deb) echo git build-essential pkg-config protobuf-compiler debhelper fakeroot ;;
     lintian) echo lintian ;;
     system) echo systemd systemd-container dbus procps jq ;;

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+# `make java`: the Java client and its shim, with Debian's JDK alone. A JDK of 22 or later, if there is one, adds the part
+# of the jar that has MemorySegment.
+
+JAVA_DIR  := client/java
+JAVA_OUT  := $(BUILD)/java
+JAVA_SRC  := $(shell find $(JAVA_DIR)/src/main/java -name '*.java')
+JAVA22_SRC := $(shell find $(JAVA_DIR)/src/main/java22 -name '*.java')
+JAVA_TESTS := $(shell find $(JAVA_DIR)/src/test/java -name '*.java')
+JAVA_ARCH  = $(subst x86_64,amd64,$(shell uname -m))
+
+# looked up when they are used: packaging/setup.sh may install one first
+JDK       = $(firstword $(wildcard /usr/lib/jvm/java-17-openjdk-*))
+JDK22     = $(shell sh $(JAVA_DIR)/find-jdk 22)
+JUNIT     = /usr/share/java/junit-platform-console-standalone.jar
+JUNIT_PATH = $(subst $(space),:,$(addprefix /usr/share/java/,junit-jupiter-api.jar junit-jupiter-params.jar junit-platform-commons.jar opentest4j.jar apiguardian-api.jar))
+JAVAC_FLAGS := --release 17 -Xlint:all -Werror -proc:none -encoding UTF-8
+empty :=
+space := $(empty) $(empty)
+
+JNI_O := $(call object,$(wildcard $(JAVA_DIR)/src/main/native/*.c))
+JNI_INCLUDES = -isystem $(JDK)/include -isystem $(JDK)/include/linux
+$(JNI_O): CPPFLAGS += $(JNI_INCLUDES)
+$(JNI_O): | $(call need,java)
+
+JAR      := $(JAVA_OUT)/membroker.jar
+JNI      := $(JAVA_OUT)/libmembroker_jni.so
+JNI_IN_JAR := $(JAVA_OUT)/carried/libmembroker_jni.so
+
+# the one that is installed shares libmembroker with the other libraries of its process
+$(JNI): $(JNI_O) $(SHARED)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -shared -Wl,-z,defs -o $@ $(JNI_O) -L$(BUILD) -lmembroker
+
+# the one in the jar has libmembroker inside, and with it all that Debian has as an archive
+$(JNI_IN_JAR): $(JNI_O) $(STATIC)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -shared -Wl,-z,defs -Wl,--exclude-libs,ALL -o $@ $(JNI_O) $(STATIC) \
+	    -Wl,-Bstatic -lprotobuf-c -lutf8proc -Wl,-Bdynamic -pthread
+
+$(JAVA_OUT)/classes.stamp: $(JAVA_SRC) $(JAVA22_SRC) $(JAVA_DIR)/java.mk | $(call need,java)
+	@rm -rf $(JAVA_OUT)/classes $(JAVA_OUT)/classes22 && mkdir -p $(JAVA_OUT)/classes $(JAVA_OUT)/classes22
+	$(Q)$(JDK)/bin/javac $(JAVAC_FLAGS) -d $(JAVA_OUT)/classes $(JAVA_SRC)
+	@touch $@
+
+$(JAR): $(JAVA_OUT)/classes.stamp $(JNI_IN_JAR)
+	@mkdir -p $(JAVA_OUT)/classes/io/membroker/native/linux-$(JAVA_ARCH)
+	@cp $(JNI_IN_JAR) $(JAVA_OUT)/classes/io/membroker/native/linux-$(JAVA_ARCH)/
+	$(Q)$(JDK)/bin/jar --create --file $@ --manifest $(JAVA_DIR)/manifest -C $(JAVA_OUT)/classes .
+
+java: $(JAR) $(JNI) ## the Java client under build/java/: the jar, and the shim that is installed
+
+$(JAVA_OUT)/tests.stamp: $(JAVA_TESTS) $(JAR) | $(call need,test-java)
+	@rm -rf $(JAVA_OUT)/tests && mkdir -p $(JAVA_OUT)/tests
+	$(Q)$(JDK)/bin/javac $(JAVAC_FLAGS) -d $(JAVA_OUT)/tests -cp $(JAR):$(JUNIT_PATH) $(JAVA_TESTS)
+	@touch $@
+
+java-tests: $(JAVA_OUT)/tests.stamp $(JNI)
+
+test-java: java-tests all ## the Java client's tests
+	sh $(JAVA_DIR)/check-java $(BUILD)
+
+.PHONY: java java-tests test-java

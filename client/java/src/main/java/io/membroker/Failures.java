@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.membroker;
+
+import java.nio.charset.StandardCharsets;
+
+/** Makes exceptions of errors; the shim calls it. */
+final class Failures {
+    private static final int ENOMEM = 12;
+    private static final int ENOSPC = 28;
+    private static final int ENOTCONN = 107;
+    private static final int ESHUTDOWN = 108;
+    private static final int ETIMEDOUT = 110;
+    private static final int ESTALE = 116;
+
+    private Failures() {
+    }
+
+    static RuntimeException of(int code, byte[] utf8) {
+        int errno = -code;
+        String sentence = new String(utf8, StandardCharsets.UTF_8);
+        return switch (errno) {
+            case ENOMEM, ENOSPC -> new MemoryLimitException(errno, sentence);
+            case ESTALE -> new LeaseLostException(errno, sentence);
+            case ENOTCONN, ESHUTDOWN, ETIMEDOUT -> new NotConnectedException(errno, sentence);
+            default -> new MemoryBrokerException(errno, sentence);
+        };
+    }
+}

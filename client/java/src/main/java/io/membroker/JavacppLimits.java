@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.membroker;
+
+import java.util.Properties;
+
+/**
+ * The limits of the command line, under the names that JavaCPP gives them: {@code org.bytedeco.javacpp.maxBytes} and so on,
+ * also in small letters. A name in camel case takes precedence over one in small letters.
+ */
+record JavacppLimits(long heapBytes, long maxBytes, long maxPhysicalBytes, int maxRetries) {
+    static final long BROKERS_DEFAULT = -2; // MB_LIMIT_DEFAULT
+    private static final String PREFIX = "org.bytedeco.javacpp.";
+    private static final int JAVACPP_RETRIES = 10;
+
+    static JavacppLimits read(Properties properties, long heapBytes) {
+        return new JavacppLimits(heapBytes, limit(properties, "maxBytes", heapBytes),
+                limit(properties, "maxPhysicalBytes", heapBytes), retries(properties));
+    }
+
+    /** 0 is no limit. Without the property it is twice the heap for all bytes, and all bytes for RAM. */
+    private static long limit(Properties properties, String name, long heapBytes) {
+        String text = value(properties, name);
+        return text == null ? BROKERS_DEFAULT : ByteSize.parse(text, heapBytes);
+    }
+
+    private static int retries(Properties properties) {
+        String text = value(properties, "maxRetries");
+        return text == null ? JAVACPP_RETRIES : Integer.parseInt(text.strip());
+    }
+
+    private static String value(Properties properties, String name) {
+        String exact = properties.getProperty(PREFIX + name);
+        return exact != null ? exact : properties.getProperty(PREFIX + name.toLowerCase(java.util.Locale.ROOT));
+    }
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.membroker;
+
+import java.lang.ref.Reference;
+import java.time.Duration;
+import java.util.Set;
+
+/**
+ * The right to use memory until it is closed. The broker knows each lease by its number and shows it in
+ * {@code membrokerctl leases}. Any thread may use it, but not while another one closes it.
+ */
+public final class Lease implements AutoCloseable {
+    private final Session session;
+    private final Set<Lease> siblings;
+    private final long handle;
+    private final Life life = new Life(null);
+
+    Lease(Session session, Set<Lease> siblings, long bytes, LeaseOptions options) {
+        this.session = session;
+        this.siblings = siblings;
+        this.handle = NativeLease.acquire(session.handle(), bytes, Text.utf8(options.name()), Text.utf8(options.file()),
+                options.settings());
+        Reference.reachabilityFence(session);
+        siblings.add(this);
+    }
+
+    /**
+     * Returns the memory of the lease.
+     *
+     * @return the first extent
+     * @throws LeaseLostException if the lease has ended
+     */
+    public MemoryRegion memory() {
+        return memory(0);
+    }
+
+    /**
+     * Returns the memory of an extent.
+     *
+     * @param extent 0, or what {@link #extend} returned
+     * @return the memory, which ends with the lease
+     * @throws LeaseLostException if the lease has ended
+     * @throws MemoryBrokerException if there is no such extent
+     */
+    public synchronized MemoryRegion memory(int extent) {
+        long[] bytes = {0};
+        long address = NativeLease.map(open(), extent, bytes);
+        return new LeasedMemory(this, session, life, address, bytes[0]);
+    }
+
+    /**
+     * Adds an extent in the same location, which is not adjacent to the others.
+     *
+     * @param bytes its size
+     * @param maxWait how long to wait in the broker's queue if the memory is not free
+     * @return its index, for {@link #memory(int)}
+     * @throws MemoryLimitException if it does not fit
+     */
+    public synchronized int extend(long bytes, Duration maxWait) {
+        return NativeLease.extend(open(), bytes, Milliseconds.of(maxWait));
+    }
+
+    /**
+     * Throws if the lease has ended. Costs one load from memory that the broker shares.
+     *
+     * @throws LeaseLostException if it has
+     */
+    public synchronized void check() {
+        NativeLease.check(open());
+    }
+
+    /**
+     * Returns whether the lease is alive: neither closed nor lost.
+     *
+     * @return whether it is
+     */
+    public synchronized boolean isAlive() {
+        return !life.isOver() && NativeLease.isAlive(handle);
+    }
+
+    /**
+     * Tells the broker how much of the lease is in use, for listings. It is sent with the next renewal.
+     *
+     * @param bytes the number
+     */
+    public synchronized void reportUse(long bytes) {
+        NativeLease.reportUse(open(), bytes);
+    }
+
+    /**
+     * Returns the lease's number at the broker.
+     *
+     * @return the number
+     */
+    public long id() {
+        return property(NativeLease.ID);
+    }
+
+    /**
+     * Returns the size of all extents together.
+     *
+     * @return bytes, in whole pages
+     */
+    public long byteSize() {
+        return property(NativeLease.BYTES);
+    }
+
+    /**
+     * Returns how many extents the lease has.
+     *
+     * @return the number
+     */
+    public int extents() {
+        return (int) property(NativeLease.EXTENTS);
+    }
+
+    /**
+     * Returns where the memory is.
+     *
+     * @return RAM or MMAP
+     */
+    public Location location() {
+        return Location.of(property(NativeLease.LOCATION));
+    }
+
+    /**
+     * Returns how long the lease lives without being renewed.
+     *
+     * @return the time
+     */
+    public Duration ttl() {
+        return Duration.ofMillis(property(NativeLease.TTL_MS));
+    }
+
+    /**
+     * Returns the exact size of a named file.
+     *
+     * @return bytes; 0 if the lease has no named file
+     */
+    public long fileBytes() {
+        return property(NativeLease.FILE_BYTES);
+    }
+
+    /**
+     * Returns whether the memory has huge pages.
+     *
+     * @return whether it has
+     */
+    public boolean hasHugePages() {
+        return property(NativeLease.HAS_HUGE_PAGES) != 0;
+    }
+
+    /**
+     * Returns why the lease ended.
+     *
+     * @return {@link EndReason#NONE} as long as it lives
+     */
+    public synchronized EndReason endReason() {
+        return life.isOver() ? EndReason.RELEASED : EndReason.of(NativeLease.property(handle, NativeLease.END_REASON));
+    }
+
+    /** Releases the lease. Its memory ends at once. Does nothing if it is closed already. */
+    @Override
+    public synchronized void close() {
+        if (!life.isOver()) {
+            life.end();
+            siblings.remove(this);
+            NativeLease.release(handle);
+            Reference.reachabilityFence(session);
+        }
+    }
+
+    private synchronized long property(int which) {
+        return NativeLease.property(open(), which);
+    }
+
+    private long open() {
+        if (life.isOver()) {
+            throw closed();
+        }
+        return handle;
+    }
+
+    IllegalStateException closed() {
+        return new IllegalStateException("the lease is closed");
+    }
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.membroker;
+
+import java.lang.ref.Reference;
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * The broker of this host, as this program sees it. Any thread may use it.
+ *
+ * <pre>{@code
+ * try (MemoryBroker broker = MemoryBroker.connect();
+ *         Lease lease = broker.acquire(1L << 30)) {
+ *     FloatView x = lease.memory().floats();
+ *     x.set(0, 1.0f);
+ * }
+ * }</pre>
+ */
+public final class MemoryBroker implements AutoCloseable {
+    private final Session session;
+    private final Set<Lease> leases = ConcurrentHashMap.newKeySet();
+    private boolean isClosed;
+
+    private MemoryBroker(Session session) {
+        this.session = session;
+    }
+
+    /**
+     * Connects with the limits of the command line.
+     *
+     * @return the broker, in the session that this process shares
+     * @throws NotConnectedException if there is no broker
+     */
+    public static MemoryBroker connect() {
+        return connect(ConnectOptions.builder().build());
+    }
+
+    /**
+     * Connects to the broker. By default all connections of a process share one session; it begins with the options of the
+     * first, and the options of the later ones must be the same.
+     *
+     * @param options how
+     * @return the broker
+     * @throws NotConnectedException if there is no broker
+     * @throws IllegalStateException if the process shares a session with other options
+     */
+    public static MemoryBroker connect(ConnectOptions options) {
+        return new MemoryBroker(options.shared() ? SharedSession.use(options) : Session.open(options));
+    }
+
+    /**
+     * Acquires a lease in RAM.
+     *
+     * @param bytes its size, which is rounded up to whole pages
+     * @return the lease, whose memory is zero
+     * @throws MemoryLimitException if it does not fit
+     */
+    public Lease acquire(long bytes) {
+        return acquire(bytes, LeaseOptions.builder().build());
+    }
+
+    /**
+     * Acquires a lease.
+     *
+     * @param bytes its size, which is rounded up to whole pages
+     * @param options what it should be
+     * @return the lease, whose memory is zero unless it has a named file
+     * @throws MemoryLimitException if it does not fit
+     */
+    public Lease acquire(long bytes, LeaseOptions options) {
+        if (bytes < 0) {
+            throw new IllegalArgumentException("a size is negative: " + bytes);
+        }
+        return new Lease(open(), leases, bytes, options);
+    }
+
+    /** Makes one round trip to the broker. */
+    public void ping() {
+        NativeClient.ping(open().handle());
+        Reference.reachabilityFence(this);
+    }
+
+    /** Releases free memory that the library keeps for the next request. */
+    public void trim() {
+        NativeClient.trim(open().handle());
+        Reference.reachabilityFence(this);
+    }
+
+    /** Ends the waits of all requests that wait in the broker's queue: they fail. */
+    public void cancelWaits() {
+        NativeClient.cancelWaits(open().handle());
+        Reference.reachabilityFence(this);
+    }
+
+    /**
+     * Waits until there is a session, the old one or a new one.
+     *
+     * @param limit for how long
+     * @throws NotConnectedException if there is none in time
+     */
+    public void waitConnected(Duration limit) {
+        NativeClient.waitConnected(open().handle(), Milliseconds.of(limit));
+        Reference.reachabilityFence(this);
+    }
+
+    /**
+     * Returns the number of the session, as {@code membrokerctl sessions} shows it.
+     *
+     * @return the number
+     */
+    public long sessionNumber() {
+        long number = NativeClient.sessionNumber(open().handle());
+        Reference.reachabilityFence(this);
+        return number;
+    }
+
+    /**
+     * Returns the memory pressure of the host, as the broker sees it.
+     *
+     * @return the pressure
+     */
+    public Pressure pressure() {
+        int pressure = NativeClient.pressure(open().handle());
+        Reference.reachabilityFence(this);
+        return Pressure.values()[pressure];
+    }
+
+    /**
+     * Returns the options of the session.
+     *
+     * @return the options
+     */
+    public ConnectOptions options() {
+        return session.options;
+    }
+
+    /**
+     * Returns the version of libmembroker.
+     *
+     * @return the version, such as "0.1.0"
+     */
+    public static String libraryVersion() {
+        return NativeClient.version();
+    }
+
+    /**
+     * Closes the leases that were acquired here. The session ends when nothing of it is in use any more: no other
+     * connection, no buffer, no workspace.
+     */
+    @Override
+    public void close() {
+        synchronized (this) {
+            if (isClosed) {
+                return;
+            }
+            isClosed = true;
+        }
+        List.copyOf(leases).forEach(Lease::close);
+        SharedSession.drop(session);
+    }
+
+    private synchronized Session open() {
+        if (isClosed) {
+            throw new IllegalStateException("the connection to the broker is closed");
+        }
+        return session;
+    }
+}

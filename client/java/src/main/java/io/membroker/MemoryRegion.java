@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.membroker;
+
+import java.lang.ref.Cleaner;
+import java.nio.ByteBuffer;
+import java.nio.DoubleBuffer;
+import java.nio.FloatBuffer;
+import java.nio.IntBuffer;
+import java.nio.LongBuffer;
+
+/**
+ * A piece of leased memory. There are two ways to read and write it.
+ *
+ * <p>The views ({@link #floats()} and so on) are checked: after the end of the memory they throw an
+ * {@link IllegalStateException}, and after the loss of its lease a {@link LeaseLostException}. Element access costs about as
+ * much as that of a direct buffer.
+ *
+ * <p>The buffers ({@link #asByteBuffer()} and so on) are the JDK's own, for code that wants those. Nothing checks them: a
+ * buffer must not be used after the end of the memory, because then the addresses may belong to something else or to nobody,
+ * which kills the JVM. Use {@link #check()} to learn of a lost lease.
+ *
+ * <p>Bytes are in the order of the machine.
+ */
+public abstract class MemoryRegion {
+    final Session session;
+    final Life life;
+    final long cycle;
+    final long address;
+    final long byteSize;
+    private int losses;
+
+    MemoryRegion(Session session, Life life, long cycle, long address, long byteSize) {
+        this.session = session;
+        this.life = life;
+        this.cycle = cycle;
+        this.address = address;
+        this.byteSize = byteSize;
+        this.losses = session.losses;
+    }
+
+    /**
+     * Returns where the memory is mapped in this process.
+     *
+     * @return an address
+     */
+    public final long address() {
+        require();
+        return address;
+    }
+
+    /**
+     * Returns the size.
+     *
+     * @return bytes
+     */
+    public final long byteSize() {
+        return byteSize;
+    }
+
+    /**
+     * Throws if the memory has ended or its lease is lost; otherwise everything that was read from it until now was its
+     * content. Costs about 10 ns.
+     *
+     * @throws IllegalStateException if the memory has ended
+     * @throws LeaseLostException if its lease is lost
+     */
+    public final void check() {
+        require();
+        verify();
+    }
+
+    /** The check before each access. Only plain loads, none of which changes in a loop over elements. */
+    final void require() {
+        if (cycle < life.oldest || losses != session.losses || life.owner != null && life.owner != Thread.currentThread()) {
+            examine();
+        }
+    }
+
+    private void examine() {
+        int now = session.losses;
+        if (life.owner != null && life.owner != Thread.currentThread()) {
+            throw new IllegalStateException("this memory belongs to thread \"" + life.owner.getName()
+                    + "\"; only tracked buffers and leases may be used by others");
+        }
+        if (cycle < life.oldest) {
+            throw ended();
+        }
+        verify();
+        losses = now; // something else was lost
+    }
+
+    /** The exception for memory whose time is over. */
+    abstract RuntimeException ended();
+
+    /** Throws if the lease is lost. */
+    abstract void verify();
+
+    /** For the buffers that a program may keep longer than this object: keeps it alive as long as they are in use. */
+    ByteBuffer unchecked() {
+        require();
+        ByteBuffer buffer = NativeMemory.directBuffer(address, byteSize).order(java.nio.ByteOrder.nativeOrder());
+        Session.CLEANER.register(buffer, new Holder(this));
+        return buffer;
+    }
+
+    private record Holder(MemoryRegion region) implements Runnable {
+        @Override
+        public void run() {
+            java.lang.ref.Reference.reachabilityFence(region);
+        }
+    }
+
+    private ByteBuffer checked() {
+        require();
+        return Windows.slice(address, byteSize);
+    }
+
+    // ---- checked views ----
+
+    /**
+     * Returns a checked view of the bytes.
+     *
+     * @return the view
+     * @throws IllegalArgumentException if there are more than 2^31 - 1
+     */
+    public final ByteView bytes() {
+        return new ByteView(this, checked());
+    }
+
+    /**
+     * Returns a checked view of the memory as numbers of 32 bits.
+     *
+     * @return the view
+     * @throws IllegalArgumentException if the memory has more than 2^31 - 1 bytes
+     */
+    public final IntView ints() {
+        return new IntView(this, checked().asIntBuffer());
+    }
+
+    /**
+     * Returns a checked view of the memory as numbers of 64 bits.
+     *
+     * @return the view
+     * @throws IllegalArgumentException if the memory has more than 2^31 - 1 bytes
+     */
+    public final LongView longs() {
+        return new LongView(this, checked().asLongBuffer());
+    }
+
+    /**
+     * Returns a checked view of the memory as floating-point numbers of 32 bits.
+     *
+     * @return the view
+     * @throws IllegalArgumentException if the memory has more than 2^31 - 1 bytes
+     */
+    public final FloatView floats() {
+        return new FloatView(this, checked().asFloatBuffer());
+    }
+
+    /**
+     * Returns a checked view of the memory as floating-point numbers of 64 bits.
+     *
+     * @return the view
+     * @throws IllegalArgumentException if the memory has more than 2^31 - 1 bytes
+     */
+    public final DoubleView doubles() {
+        return new DoubleView(this, checked().asDoubleBuffer());
+    }
+
+    // ---- the JDK's buffers ----
+
+    /**
+     * Returns a direct buffer over the memory. Nothing checks its use.
+     *
+     * @return a buffer in the byte order of the machine
+     * @throws IllegalArgumentException if the memory has more than 2^31 - 1 bytes
+     */
+    public final ByteBuffer asByteBuffer() {
+        return unchecked();
+    }
+
+    /**
+     * Returns a direct buffer over a part of the memory. Nothing checks its use.
+     *
+     * @param offset where it begins
+     * @param bytes its size
+     * @return a buffer in the byte order of the machine
+     * @throws IndexOutOfBoundsException if the memory has no such part
+     */
+    public final ByteBuffer asByteBuffer(long offset, int bytes) {
+        return slice(offset, bytes).unchecked();
+    }
+
+    /**
+     * Returns a direct buffer over the memory. Nothing checks its use.
+     *
+     * @return the buffer
+     * @throws IllegalArgumentException if the memory has more than 2^31 - 1 bytes
+     */
+    public final IntBuffer asIntBuffer() {
+        return unchecked().asIntBuffer();
+    }
+
+    /**
+     * Returns a direct buffer over the memory. Nothing checks its use.
+     *
+     * @return the buffer
+     * @throws IllegalArgumentException if the memory has more than 2^31 - 1 bytes
+     */
+    public final LongBuffer asLongBuffer() {
+        return unchecked().asLongBuffer();
+    }
+
+    /**
+     * Returns a direct buffer over the memory. Nothing checks its use.
+     *
+     * @return the buffer
+     * @throws IllegalArgumentException if the memory has more than 2^31 - 1 bytes
+     */
+    public final FloatBuffer asFloatBuffer() {
+        return unchecked().asFloatBuffer();
+    }
+
+    /**
+     * Returns a direct buffer over the memory. Nothing checks its use.
+     *
+     * @return the buffer
+     * @throws IllegalArgumentException if the memory has more than 2^31 - 1 bytes
+     */
+    public final DoubleBuffer asDoubleBuffer() {
+        return unchecked().asDoubleBuffer();
+    }
+
+    /**
+     * Returns a part of this memory, which ends with it.
+     *
+     * @param offset where it begins
+     * @param bytes its size
+     * @return the part
+     * @throws IndexOutOfBoundsException if the memory has no such part
+     */
+    public final MemoryRegion slice(long offset, long bytes) {
+        java.util.Objects.checkFromIndexSize(offset, bytes, byteSize);
+        return new Slice(this, offset, bytes);
+    }
+
+    private static final class Slice extends MemoryRegion {
+        private final MemoryRegion whole;
+
+        Slice(MemoryRegion whole, long offset, long bytes) {
+            super(whole.session, whole.life, whole.cycle, whole.address + offset, bytes);
+            this.whole = whole;
+        }
+
+        @Override
+        RuntimeException ended() {
+            return whole.ended();
+        }
+
+        @Override
+        void verify() {
+            whole.verify();
+        }
+    }
+}

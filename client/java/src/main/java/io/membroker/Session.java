@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.membroker;
+
+import java.lang.ref.Cleaner;
+
+/**
+ * A session with the broker. Everything that lives in the session refers to it, and it ends when nothing does any more: so
+ * no call can meet a client that is gone.
+ */
+final class Session {
+    static final Cleaner CLEANER = Cleaner.create();
+    private static final int GUARD = 2;
+    private static final int NO_RENEW = 8;
+    private static final int EVENT_LEASE_LOST = 2;
+    private static final int EVENT_NEW_SESSION = 11;
+
+    final ConnectOptions options;
+    private final long handle;
+
+    /** How many losses there were: who reads memory compares it with the number that he began with. */
+    int losses;
+
+    private Session(ConnectOptions options) {
+        this.options = options;
+        long[] numbers = {options.heapBytes(), options.maxBytes(), options.maxPhysicalBytes(), options.cacheBytes()};
+        int[] settings = {(options.guards() ? GUARD : 0) | (options.renews() ? 0 : NO_RENEW),
+            Milliseconds.of(options.timeout()), options.maxRetries(), Milliseconds.of(options.retryWait()),
+            Milliseconds.of(options.maxWait())};
+        this.handle =
+                NativeClient.connect(this, Text.utf8(options.socket()), Text.utf8(options.name()), numbers, settings);
+    }
+
+    static Session open(ConnectOptions options) {
+        Session session = new Session(options);
+        CLEANER.register(session, disconnection(session.handle));
+        return session;
+    }
+
+    private static Runnable disconnection(long handle) {
+        return () -> NativeClient.disconnect(handle);
+    }
+
+    /** For a call of the shim, which must be followed by {@link java.lang.ref.Reference#reachabilityFence}. */
+    long handle() {
+        return handle;
+    }
+
+    /** Called by the shim, in a thread of the library's. */
+    @SuppressWarnings("unused")
+    private void onEvent(int type, long lease, int reason, long milliseconds, long bytes) {
+        if (type == EVENT_LEASE_LOST || type == EVENT_NEW_SESSION) {
+            losses++; // only this thread writes it
+        }
+    }
+
+    /** Called by the shim, in the thread that allocates: what no one refers to any more may be large off the heap. */
+    @SuppressWarnings("unused")
+    private void onReclaim(long wantedBytes, int attempt) {
+        System.gc();
+    }
+}

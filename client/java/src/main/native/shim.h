@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The Java client's shim: the native methods of io.membroker.Native... over libmembroker. Each file has the table of
+ * one class. A failure is thrown before the method returns, because a virtual thread may continue on another carrier,
+ * which has an error sentence of its own.
+ */
+#pragma once
+
+#include <jni.h>
+#include <membroker.h>
+#include <stddef.h>
+
+enum { SHIM_NAME_BYTES = 256, SHIM_PATH_BYTES = 4096 };
+
+/* Java's handle of a client. */
+struct connection {
+    mb_client *client;
+    JavaVM *vm;
+    jweak session; /* io.membroker.Session; weak, so that the collector ends the session of a dropped client */
+    jmethodID on_event, on_reclaim;
+};
+
+typedef void native_function(void);
+
+struct native_method {
+    const char *name, *signature;
+    native_function *function;
+};
+
+struct method_table {
+    const char *class_name;
+    const struct native_method *methods;
+    size_t count;
+};
+
+extern const struct method_table client_methods, lease_methods, memory_methods;
+
+/* Throws what io.membroker.Failures makes of a negative errno code and the thread's sentence. */
+void failure_throw(JNIEnv *env, int code);
+
+/* Throws if the result is negative; returns the result. */
+int failure_check(JNIEnv *env, int result);
+
+/* Copies a string, UTF-8 without a zero byte; cuts what does not fit. NULL if the array is NULL. */
+const char *text_copy(JNIEnv *env, jbyteArray bytes, char *room, size_t room_bytes);
+
+static inline struct connection *connection_of(jlong handle)
+{
+    return (struct connection *)handle; // NOLINT(performance-no-int-to-ptr)
+}
+
+static inline mb_lease *lease_of(jlong handle)
+{
+    return (mb_lease *)handle; // NOLINT(performance-no-int-to-ptr)
+}
+
+static inline void *address_of(jlong address)
+{
+    return (void *)address; // NOLINT(performance-no-int-to-ptr)
+}

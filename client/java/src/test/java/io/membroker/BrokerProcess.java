@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.membroker;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.fail;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+
+/** A broker of a test's own, and membrokerctl as the second process that looks at it. */
+final class BrokerProcess implements AutoCloseable {
+    private static final Path BUILD = Path.of(System.getProperty("membroker.build", "build")).toAbsolutePath();
+    private final Path directory;
+    private final Path socket;
+    private Process daemon;
+
+    /** Starts a broker; the lines follow a configuration with 8 GiB of RAM. */
+    BrokerProcess(String... lines) {
+        try {
+            directory = Files.createTempDirectory("membroker-java");
+            socket = directory.resolve("socket");
+            List<String> configuration = new ArrayList<>(List.of("[mapped]", "directory = " + directory.resolve("spill"),
+                    "[pressure]", "pause_ram_at = never", "[limits]", "max_mapped_bytes = 8G"));
+            if (lines.length == 0) {
+                configuration.add("max_physical_bytes = 8G");
+            }
+            configuration.addAll(List.of(lines));
+            Files.write(directory.resolve("conf"), configuration);
+            start();
+        } catch (IOException failed) {
+            throw new UncheckedIOException(failed);
+        }
+    }
+
+    void start() throws IOException {
+        ProcessBuilder builder = new ProcessBuilder(BUILD.resolve("membrokerd").toString(), "--config",
+                directory.resolve("conf").toString(), "--socket", socket.toString(), "--quiet");
+        builder.environment().put("STATE_DIRECTORY", directory.toString());
+        daemon = builder.redirectErrorStream(true).redirectOutput(directory.resolve("log").toFile()).start();
+        for (int i = 0; i < 1000; i++) {
+            if (run("ping").exit == 0) {
+                return;
+            }
+            pause(20);
+        }
+        fail("the broker does not start: " + Files.readString(directory.resolve("log")));
+    }
+
+    void kill() throws InterruptedException {
+        daemon.destroyForcibly().waitFor();
+    }
+
+    Path socket() {
+        return socket;
+    }
+
+    /** Options with a session of its own. */
+    ConnectOptions.Builder options() {
+        return ConnectOptions.builder().socket(socket.toString()).name("java-test").shared(false);
+    }
+
+    record Answer(int exit, String output) {
+    }
+
+    /** What membrokerctl answers. */
+    Answer run(String... words) {
+        List<String> command = new ArrayList<>(List.of(BUILD.resolve("membrokerctl").toString()));
+        command.addAll(List.of(words));
+        command.addAll(List.of("--socket", socket.toString()));
+        try {
+            Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+            String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            return new Answer(process.waitFor(), output);
+        } catch (IOException failed) {
+            throw new UncheckedIOException(failed);
+        } catch (InterruptedException interrupted) {
+            throw new IllegalStateException(interrupted);
+        }
+    }
+
+    String ctl(String... words) {
+        Answer answer = run(words);
+        assertEquals(0, answer.exit, answer.output);
+        return answer.output;
+    }
+
+    /** The objects of a listing, one a line: as much JSON as the tests need. */
+    List<String> leases() {
+        String json = ctl("leases", "--json").replaceAll("\\s+", "");
+        return Stream.of(json.split("\\{")).filter(text -> text.contains("\"lease\":") || text.contains("\"id\":")).toList();
+    }
+
+    static void pause(long milliseconds) {
+        try {
+            TimeUnit.MILLISECONDS.sleep(milliseconds);
+        } catch (InterruptedException interrupted) {
+            throw new IllegalStateException(interrupted);
+        }
+    }
+
+    @Override
+    public void close() {
+        daemon.destroyForcibly();
+        try (Stream<Path> files = Files.walk(directory)) {
+            daemon.waitFor();
+            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(file);
+            }
+        } catch (IOException failed) {
+            throw new UncheckedIOException(failed);
+        } catch (InterruptedException interrupted) {
+            throw new IllegalStateException(interrupted);
+        }
+    }
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.membroker;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.Properties;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class LimitsTest {
+    private static final long GIB = 1L << 30;
+
+    @ParameterizedTest
+    @CsvSource({"0, 0", "8G, 8589934592", "512m, 536870912", "1kb, 1024", "7b, 7", "7, 7", "2TB, 2199023255552",
+        "' 3 g ', 3221225472", "50%, 536870912"})
+    void readsSizesAsJavacppDoes(String text, long bytes) {
+        assertEquals(bytes, ByteSize.parse(text, GIB));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "G", "-1", "1.5G", "1x", "1 gib", "99999999999999999999", "9999999999G"})
+    void refusesWhatIsNoSize(String text) {
+        assertThrows(IllegalArgumentException.class, () -> ByteSize.parse(text, GIB));
+    }
+
+    @Test
+    void readsThePropertiesOfJavacpp() {
+        Properties properties = new Properties();
+        assertEquals(new JavacppLimits(GIB, JavacppLimits.BROKERS_DEFAULT, JavacppLimits.BROKERS_DEFAULT, 10),
+                JavacppLimits.read(properties, GIB));
+        properties.setProperty("org.bytedeco.javacpp.maxbytes", "1G");
+        properties.setProperty("org.bytedeco.javacpp.maxPhysicalBytes", "2G");
+        properties.setProperty("org.bytedeco.javacpp.maxretries", "3");
+        assertEquals(new JavacppLimits(GIB, GIB, 2 * GIB, 3), JavacppLimits.read(properties, GIB));
+        properties.setProperty("org.bytedeco.javacpp.maxBytes", "0");
+        assertEquals(0, JavacppLimits.read(properties, GIB).maxBytes());
+    }
+
+    @Test
+    void hasTheFiguresOfTheClientsOwnLimit() {
+        try (BrokerProcess daemon = new BrokerProcess();
+                MemoryBroker broker = MemoryBroker.connect(daemon.options().maxBytes(64 << 20).build());
+                Lease held = broker.acquire(48 << 20)) {
+            MemoryLimitException refused = assertThrows(MemoryLimitException.class, () -> broker.acquire(32 << 20));
+            assertEquals(32 << 20, refused.askedBytes(), refused.getMessage());
+            assertEquals(64 << 20, refused.limitBytes());
+            assertEquals(held.byteSize(), refused.usedBytes());
+            assertEquals(16 << 20, refused.freeBytes());
+        }
+    }
+
+    @Test
+    void hasTheFiguresAndHoldersOfTheBrokersLimit() {
+        try (BrokerProcess daemon = new BrokerProcess("max_physical_bytes = 64M");
+                MemoryBroker broker = MemoryBroker.connect(daemon.options().name("first, (of two)").build());
+                Lease held = broker.acquire(40_000_000)) {
+            MemoryLimitException refused = assertThrows(MemoryLimitException.class, () -> broker.acquire(32 << 20));
+            assertEquals("max_physical_bytes", refused.limitName(), refused.getMessage());
+            assertEquals(32 << 20, refused.askedBytes());
+            assertEquals(64 << 20, refused.limitBytes());
+            assertEquals((64 << 20) - held.byteSize(), refused.freeBytes());
+            assertEquals(held.byteSize(), refused.usedBytes(), 1 << 20);
+            assertEquals(1, refused.holders().size(), refused.getMessage());
+            MemoryLimitException.Holder holder = refused.holders().get(0);
+            assertEquals(ProcessHandle.current().pid(), holder.pid());
+            assertEquals(held.byteSize(), holder.bytes(), 1 << 20);
+            assertTrue(holder.name().endsWith("(of two)"), holder.name());
+        }
+    }
+
+    @Test
+    void hasTwiceTheHeapByDefault() {
+        try (BrokerProcess daemon = new BrokerProcess("max_physical_bytes = unlimited");
+                MemoryBroker broker = MemoryBroker.connect(daemon.options().heapBytes(16 << 20).build())) {
+            broker.acquire(32 << 20).close();
+            assertEquals(32 << 20,
+                    assertThrows(MemoryLimitException.class, () -> broker.acquire(33 << 20)).limitBytes());
+        }
+    }
+}

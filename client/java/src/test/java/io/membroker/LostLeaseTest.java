@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.membroker;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.time.Duration;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** What is lost is lost, but the JVM lives and says so. */
+class LostLeaseTest {
+    private BrokerProcess daemon;
+    private MemoryBroker broker;
+
+    @BeforeEach
+    void start() {
+        daemon = new BrokerProcess();
+        broker = MemoryBroker.connect(daemon.options().build());
+    }
+
+    @AfterEach
+    void stop() {
+        broker.close();
+        daemon.close();
+    }
+
+    private void revoke(Lease lease) {
+        daemon.ctl("revoke", Long.toString(lease.id()));
+    }
+
+    @Test
+    void throwsInBulkAccessAtOnce() {
+        Lease lease = broker.acquire(1 << 20);
+        FloatView floats = lease.memory().floats();
+        floats.fill(1);
+        float[] copy = new float[floats.size()];
+        revoke(lease);
+        LeaseLostException lost = assertThrows(LeaseLostException.class, () -> floats.get(0, copy, 0, copy.length));
+        assertTrue(lost.getMessage().contains("revoked"), lost.getMessage());
+        assertThrows(LeaseLostException.class, () -> floats.set(0, copy, 0, copy.length));
+        assertThrows(LeaseLostException.class, () -> floats.fill(2));
+        assertThrows(LeaseLostException.class, lease::check);
+        assertThrows(LeaseLostException.class, () -> lease.memory().check());
+        assertFalse(lease.isAlive());
+        assertEquals(EndReason.REVOKED, lease.endReason());
+        lease.close();
+    }
+
+    @Test
+    void throwsInElementAccess() {
+        Lease lease = broker.acquire(1 << 20);
+        LongView longs = lease.memory().longs();
+        longs.fill(1);
+        revoke(lease);
+        assertThrows(LeaseLostException.class, () -> {
+            for (long deadline = System.nanoTime() + 10_000_000_000L; System.nanoTime() < deadline;) {
+                longs.set(0, longs.get(1));
+            }
+        });
+    }
+
+    @Test
+    void leavesOthersAlone() {
+        Lease lost = broker.acquire(1 << 20);
+        Lease kept = broker.acquire(1 << 20);
+        IntView ints = kept.memory().ints();
+        ints.fill(3);
+        IntView gone = lost.memory().ints();
+        revoke(lost);
+        assertThrows(LeaseLostException.class, () -> gone.get(0, new int[1], 0, 1));
+        for (int i = 0; i < 100; i++) {
+            assertEquals(3, ints.get(i));
+            BrokerProcess.pause(1);
+        }
+        kept.memory().check();
+    }
+
+    @Test
+    void survivesTheDeathOfTheBroker() throws Exception {
+        Lease lease = broker.acquire(1 << 20);
+        daemon.kill();
+        daemon.start();
+        broker.waitConnected(Duration.ofSeconds(20));
+        assertThrows(LeaseLostException.class, lease::check);
+        try (Lease next = broker.acquire(1 << 20)) {
+            next.memory().ints().set(0, 1);
+        }
+    }
+
+    @Test
+    void namesWhyThereIsNoBroker() throws Exception {
+        daemon.kill();
+        ConnectOptions options = daemon.options().build();
+        NotConnectedException none = assertThrows(NotConnectedException.class, () -> MemoryBroker.connect(options));
+        assertTrue(none.getMessage().contains(daemon.socket().toString()), none.getMessage());
+        daemon.start();
+    }
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.membroker;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.junit.jupiter.api.Test;
+
+class SharedSessionTest {
+    @Test
+    void isOneForTheProcess() {
+        try (BrokerProcess daemon = new BrokerProcess()) {
+            ConnectOptions options = daemon.options().shared(true).build();
+            MemoryBroker first = MemoryBroker.connect(options);
+            MemoryBroker second = MemoryBroker.connect(options);
+            MemoryBroker own = MemoryBroker.connect(daemon.options().build());
+            assertEquals(first.sessionNumber(), second.sessionNumber());
+            assertNotEquals(first.sessionNumber(), own.sessionNumber());
+            ConnectOptions others = daemon.options().shared(true).maxBytes(1).build();
+            assertThrows(IllegalStateException.class, () -> MemoryBroker.connect(others));
+            first.close();
+            first.close();
+            second.ping();
+            second.close();
+            own.close();
+        }
+    }
+
+    @Test
+    void endsWhenNothingUsesIt() {
+        try (BrokerProcess daemon = new BrokerProcess()) {
+            MemoryBroker.connect(daemon.options().build()).close();
+            for (int i = 0; i < 200 && daemon.ctl("sessions").contains("java-test"); i++) {
+                System.gc();
+                BrokerProcess.pause(20);
+            }
+            String sessions = daemon.ctl("sessions");
+            assertTrue(!sessions.contains("java-test"), sessions);
+        }
+    }
+}
