@@ -60,6 +60,10 @@ int mb_acquire(mb_client *client, uint64_t bytes, const mb_lease_options *option
     if (!lease) {
         return error_no_memory();
     }
+    result = background_need(client); /* first, so that a lease is never without the thread that renews it */
+    if (result < 0) {
+        return result;
+    }
     text_copy(lease->name, sizeof lease->name, request.acquire.name);
     lease->is_plain = lease_cache_suits(options);
     lease->keeps_descriptors = options->flags & MB_LEASE_KEEP_DESCRIPTOR;

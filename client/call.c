@@ -31,7 +31,7 @@ void call_pause(mb_client *client)
 {
     if (!client->background.is_running) {
         upkeep_connection(client);
-        (void)receive_one(client, false);
+        receive_all(client);
     }
     if (client->link.state != LINK_UP) {
         struct timespec pause;
@@ -82,51 +82,86 @@ static int send_request(mb_client *client, struct request *request, struct call 
     }
 }
 
-/* Another thread reads. Returns when something has changed. */
-static void wait_for_reader(mb_client *client)
+/* Another thread reads. The lock is given up; if the answer came it is not taken again. Returns whether it came. */
+static bool follow(mb_client *client, struct call *call, uint64_t until)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += 1;
-    (void)pthread_cond_timedwait(&client->changed, &client->lock, &until);
+    waiter_prepare(&call->waiter);
+    (void)pthread_mutex_unlock(&client->lock);
+    bool is_done = waiter_sleep(&call->waiter, until);
+    if (!is_done) {
+        (void)pthread_mutex_lock(&client->lock);
+    }
+    return is_done;
 }
 
-/* Without a background thread, the waiting call renews and delivers events. */
+/* Without a background thread, the waiting call renews and delivers events. Another one reads while the program runs.
+ */
 static void maintain_meanwhile(mb_client *client)
 {
     upkeep_connection(client);
-    if (!client->is_stopping && (!TAILQ_EMPTY(&client->events.queue) || upkeep_due(client) <= clock_milliseconds())) {
+    if (!client->is_stopping && (events_are_queued(client) || upkeep_due(client) <= clock_milliseconds())) {
+        calls_hand_over(client);
+        calls_wake_now(client);
         (void)pthread_mutex_unlock(&client->lock);
         upkeep_program(client);
         (void)pthread_mutex_lock(&client->lock);
     }
 }
 
+/* Ends the wait, and gives the lock up. Another thread reads from here on. */
+static void end_wait(mb_client *client, struct call *call)
+{
+    struct wakes wakes = {0};
+    if (call->is_done) {
+        calls_forget(client, call);
+    } else {
+        TAILQ_REMOVE(&client->calls.sent, call, in_client);
+    }
+    calls_hand_over(client);
+    calls_wake(client, &wakes);
+    if (TAILQ_EMPTY(&client->calls.sent)) {
+        background_go_on(client);
+    }
+    (void)pthread_mutex_unlock(&client->lock);
+    wakes_send(&wakes);
+}
+
+enum { GOES_ON = 1, CAME_UNLOCKED = 2 };
+
+/*
+ * One step of waiting. GOES_ON, or CAME_UNLOCKED: another thread read the answer, and this one does not have the lock;
+ * or negative errno.
+ */
+static int wait_a_while(mb_client *client, struct call *call, uint64_t until)
+{
+    if (clock_milliseconds() >= until) {
+        return client->link.state == LINK_DOWN ? -ENOTCONN : -ETIMEDOUT;
+    }
+    if (client->link.state == LINK_DOWN) {
+        return wait_for_link(client, until) ? GOES_ON : -ENOTCONN;
+    }
+    if (client->link.is_reading) {
+        return follow(client, call, until) ? CAME_UNLOCKED : GOES_ON;
+    }
+    receive_for(client, call);
+    return GOES_ON;
+}
+
+/* The lock is given up before this returns. */
 static int wait_for_answer(mb_client *client, struct call *call, uint64_t until)
 {
-    while (!call->is_done) {
-        if (clock_milliseconds() >= until) {
-            TAILQ_REMOVE(&client->calls.sent, call, in_client);
-            return client->link.state == LINK_DOWN ? -ENOTCONN : -ETIMEDOUT;
-        }
+    int result = GOES_ON;
+    while (result == GOES_ON && !call->is_done) {
         if (!client->background.is_running) {
             maintain_meanwhile(client);
         }
-        if (call->is_done) {
-            break;
-        }
-        if (client->link.state == LINK_DOWN) {
-            if (!wait_for_link(client, until) && !call->is_done) {
-                TAILQ_REMOVE(&client->calls.sent, call, in_client);
-                return -ENOTCONN;
-            }
-        } else if (client->link.is_reading) {
-            wait_for_reader(client);
-        } else if (receive_one(client, true) && !client->link.is_reading) {
-            (void)pthread_cond_broadcast(&client->changed); /* another waiting thread may read now */
-        }
+        result = call->is_done ? GOES_ON : wait_a_while(client, call, until);
     }
-    return call->result;
+    if (result != CAME_UNLOCKED) {
+        result = call->is_done ? GOES_ON : result;
+        end_wait(client, call);
+    }
+    return result < 0 ? result : call->result;
 }
 
 /* ---- errors ---- */
@@ -207,28 +242,6 @@ static int send_in_list(mb_client *client, struct request *request, struct call 
     return result;
 }
 
-static void watch(mb_client *client, bool is_watched)
-{
-    wakeup_watch_socket(&client->wakeup, client->link.socket, is_watched);
-}
-
-static int wait_in_list(mb_client *client, struct call *call, uint64_t until)
-{
-    bool first = TAILQ_EMPTY(&client->calls.sent);
-    TAILQ_INSERT_TAIL(&client->calls.sent, call, in_client);
-    if (first && client->background.is_running) {
-        watch(client, false); /* this thread reads, so the background thread need not wake up */
-    }
-    int result = wait_for_answer(client, call, until);
-    if (TAILQ_EMPTY(&client->calls.sent) && client->background.is_running) {
-        watch(client, true);
-    }
-    if (result == -ETIMEDOUT) {
-        (void)pthread_cond_broadcast(&client->changed);
-    }
-    return result;
-}
-
 int call_broker(mb_client *client, struct request *request, struct call *call)
 {
     int result = owner_check(client);
@@ -242,14 +255,17 @@ int call_broker(mb_client *client, struct request *request, struct call *call)
                          "an event callback must not call a function that waits for the broker; return from it first");
     }
     uint64_t until = begin(client, request, call);
+    client->calls.begun++;
     if (request) {
         result = send_in_list(client, request, call, until);
     }
     if (result == 0) {
-        result = wait_in_list(client, call, until);
+        TAILQ_INSERT_TAIL(&client->calls.sent, call, in_client);
+        result = wait_for_answer(client, call, until);
+    } else {
+        (void)pthread_mutex_unlock(&client->lock);
     }
-    (void)pthread_mutex_unlock(&client->lock);
-    if (!client->background.is_running && !client->is_stopping) {
+    if (!client->background.is_running && !client->is_stopping && events_are_queued(client)) {
         events_deliver(client);
     }
     return explain(client, call, result);

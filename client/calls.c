@@ -11,6 +11,7 @@
 void calls_init(struct calls *calls)
 {
     TAILQ_INIT(&calls->sent);
+    TAILQ_INIT(&calls->done);
     TAILQ_INIT(&calls->unsent);
 }
 
@@ -25,6 +26,20 @@ struct call *calls_find(const mb_client *client, uint64_t id)
     return NULL;
 }
 
+void calls_hand_over(mb_client *client)
+{
+    struct call *call;
+    if (client->link.is_reading) {
+        return;
+    }
+    TAILQ_FOREACH_REVERSE(call, &client->calls.sent, call_list, in_client)
+    {
+        if (waiter_call(&call->waiter)) {
+            return;
+        }
+    }
+}
+
 /* ---- ending ---- */
 
 void calls_finish(mb_client *client, struct call *call, int result, const char *sentence)
@@ -33,6 +48,40 @@ void calls_finish(mb_client *client, struct call *call, int result, const char *
     call->is_done = true;
     call->result = result;
     (void)snprintf(call->sentence, sizeof call->sentence, "%s", sentence);
+    TAILQ_INSERT_TAIL(&client->calls.done, call, in_client);
+}
+
+void calls_wake(mb_client *client, struct wakes *wakes)
+{
+    struct call *call;
+    while ((call = TAILQ_FIRST(&client->calls.done))) {
+        TAILQ_REMOVE(&client->calls.done, call, in_client);
+        waiter_finish(&call->waiter, wakes);
+    }
+}
+
+void calls_forget(mb_client *client, struct call *call)
+{
+    if (!waiter_is_done(&call->waiter)) {
+        TAILQ_REMOVE(&client->calls.done, call, in_client);
+    }
+}
+
+void calls_wake_now(mb_client *client)
+{
+    struct wakes wakes = {0};
+    calls_wake(client, &wakes);
+    wakes_send(&wakes);
+}
+
+/* The state of the connection changed: every waiting thread looks at it. */
+static void wake_all(mb_client *client)
+{
+    struct call *call;
+    calls_wake_now(client);
+    TAILQ_FOREACH(call, &client->calls.sent, in_client) {
+        (void)waiter_call(&call->waiter);
+    }
     (void)pthread_cond_broadcast(&client->changed);
 }
 
@@ -70,20 +119,20 @@ static bool is_on_connection(const mb_client *client, const struct call *call)
 void calls_fail_all(mb_client *client)
 {
     fail_some(client, any);
-    (void)pthread_cond_broadcast(&client->changed);
+    wake_all(client);
 }
 
 void calls_fail_in_session(mb_client *client)
 {
     fail_some(client, is_in_session);
-    (void)pthread_cond_broadcast(&client->changed);
+    wake_all(client);
 }
 
 void calls_suspend(mb_client *client)
 {
     fail_some(client, is_on_connection);
     calls_end_cancelled(client);
-    (void)pthread_cond_broadcast(&client->changed);
+    wake_all(client);
 }
 
 void calls_end_cancelled(mb_client *client)

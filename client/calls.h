@@ -7,6 +7,7 @@
 #include <sys/queue.h>
 
 #include "client/lease.h"
+#include "client/waiter.h"
 #include "membroker.h"
 #include "proto/message.h"
 
@@ -22,7 +23,8 @@ struct call {
     mb_lease *lease;  /* a grant goes here: a new lease, or the one that is extended */
     unsigned extent;  /* the granted segment's index in the lease */
     bool is_done;
-    int result; /* 0, or negative errno with the sentence below */
+    int result;           /* 0, or negative errno with the sentence below */
+    struct waiter waiter; /* of a thread that does not read the socket itself */
     char sentence[MESSAGE_SENTENCE_SIZE];
     TAILQ_ENTRY(call) in_client;
 };
@@ -30,16 +32,33 @@ struct call {
 TAILQ_HEAD(call_list, call);
 
 struct calls {
+    uint64_t begun; /* how many calls began */
     struct call_list sent;
+    struct call_list done;   /* their threads sleep and are still to be woken: calls_wake() */
     struct call_list unsent; /* they wait for a connection, or for room in the socket */
 };
 
 void calls_init(struct calls *calls);
 
+/*
+ * If no thread reads the socket, one that waits for an answer shall read: the newest, since its answer comes last and
+ * the reading changes hands least often.
+ */
+void calls_hand_over(mb_client *client);
+
+/* Lets the threads of finished calls go. They wake up by wakes_send(), which needs no lock. */
+void calls_wake(mb_client *client, struct wakes *wakes);
+
+/* The same immediately. */
+void calls_wake_now(mb_client *client);
+
+/* The thread of a finished call has noticed. */
+void calls_forget(mb_client *client, struct call *call);
+
 /* NULL: no call waits for an answer of this id. */
 struct call *calls_find(const mb_client *client, uint64_t id);
 
-/* The call is done. */
+/* The call is done. If its thread sleeps, calls_wake() is to follow. */
 void calls_finish(mb_client *client, struct call *call, int result, const char *sentence);
 
 /* No answer will come to what was sent: fails all of it. */

@@ -54,6 +54,7 @@ void mb_cancel_waits(mb_client *client)
     cancel_send(client);
     if (client->link.state != LINK_UP) {
         calls_end_cancelled(client);
+        calls_wake_now(client);
     }
     (void)pthread_cond_broadcast(&client->changed);
     wakeup_send(client); /* if the socket is full, the background thread sends the rest */

@@ -111,13 +111,10 @@ static int start(mb_client *client, const mb_client_options *options)
         result = guard_install(client->options.flags & MB_CLIENT_GUARD);
     }
     if (result == 0) {
-        result = wakeup_open(&client->wakeup);
-    }
-    if (result == 0) {
         result = greet(client);
     }
-    if (result == 0 && !(client->options.flags & MB_CLIENT_NO_THREAD)) {
-        result = background_start(client);
+    if (result == 0 && client->options.on_event) {
+        result = background_need(client);
     }
     return result;
 }

@@ -13,8 +13,7 @@ static void catch_up(mb_client *client)
 {
     if (!client->background.is_running) {
         upkeep_connection(client);
-        while (receive_one(client, false)) {
-        }
+        receive_all(client);
     }
 }
 

@@ -10,16 +10,22 @@
 
 static int check_manual(const mb_client *client)
 {
-    if (client->background.is_running) {
+    if (!(client->options.flags & MB_CLIENT_NO_THREAD)) {
         return error_set(-EINVAL, "this client has a background thread; connect with MB_CLIENT_NO_THREAD to dispatch");
     }
     return owner_check(client);
 }
 
-int mb_client_fd(const mb_client *client)
+int mb_client_fd(mb_client *client)
 {
     int result = check_manual(client);
-    return result < 0 ? result : error_end(client->wakeup.epoll);
+    if (result < 0) {
+        return result;
+    }
+    (void)pthread_mutex_lock(&client->lock);
+    result = wakeup_descriptor(client);
+    (void)pthread_mutex_unlock(&client->lock);
+    return error_end(result);
 }
 
 int mb_client_timeout(mb_client *client)
@@ -28,8 +34,11 @@ int mb_client_timeout(mb_client *client)
     if (result < 0) {
         return result;
     }
+    (void)pthread_mutex_lock(&client->lock);
+    result = upkeep_timeout(client);
+    (void)pthread_mutex_unlock(&client->lock);
     (void)error_end(0);
-    return upkeep_timeout(client);
+    return result;
 }
 
 int mb_client_dispatch(mb_client *client)
@@ -41,8 +50,7 @@ int mb_client_dispatch(mb_client *client)
     (void)pthread_mutex_lock(&client->lock);
     wakeup_settle(&client->wakeup);
     upkeep_connection(client);
-    while (receive_one(client, false)) {
-    }
+    receive_all(client);
     releases_flush(client);
     (void)pthread_mutex_unlock(&client->lock);
     upkeep_program(client);
@@ -51,6 +59,7 @@ int mb_client_dispatch(mb_client *client)
 
 mb_pressure mb_client_pressure(mb_client *client)
 {
+    (void)background_need(client); /* which finds the page of a broker that was restarted */
     (void)pthread_mutex_lock(&client->lock);
     uint32_t pressure = control_pressure(client);
     (void)pthread_mutex_unlock(&client->lock);

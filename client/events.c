@@ -59,7 +59,13 @@ void events_push(mb_client *client, mb_event_type type, mb_lease *lease, const m
         lease->references++;
     }
     TAILQ_INSERT_TAIL(&client->events.queue, queued, in_client);
+    atomic_fetch_add(&client->events.count, 1);
     wakeup_send(client);
+}
+
+bool events_are_queued(const mb_client *client)
+{
+    return atomic_load(&client->events.count) > 0;
 }
 
 bool events_is_callback(const mb_client *client)
@@ -72,6 +78,7 @@ static void deliver_all(mb_client *client)
     struct queued_event *queued;
     while ((queued = TAILQ_FIRST(&client->events.queue))) {
         TAILQ_REMOVE(&client->events.queue, queued, in_client);
+        atomic_fetch_sub(&client->events.count, 1);
         (void)pthread_mutex_unlock(&client->lock);
         client->options.on_event(&queued->event, client->options.user_data);
         (void)pthread_mutex_lock(&client->lock);

@@ -6,7 +6,9 @@
 #pragma once
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/queue.h>
 
 #include "membroker.h"
@@ -21,7 +23,8 @@ TAILQ_HEAD(event_list, queued_event);
 
 struct events {
     struct event_list queue;
-    bool is_delivering; /* a thread is in the callback, or between two */
+    _Atomic uint32_t count; /* in the queue */
+    bool is_delivering;     /* a thread is in the callback, or between two */
     pthread_t deliverer;
 };
 
@@ -30,6 +33,9 @@ void events_close(struct events *events);
 
 /* Queues an event. `lease` and `details` may be NULL. The client's lock is held. */
 void events_push(mb_client *client, mb_event_type type, mb_lease *lease, const mb_event *details);
+
+/* Whether the program is to be told something. No lock is needed. */
+bool events_are_queued(const mb_client *client);
 
 /*
  * Calls the program with what is queued, without the lock. One thread at a time does so; another that calls this

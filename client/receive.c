@@ -56,7 +56,10 @@ static ssize_t read_packet(mb_client *client, int socket, bool wait, struct pack
     struct receiver *receiver = &client->receiver;
     link->is_reading = true;
     if (wait) {
+        struct wakes wakes = {0};
+        calls_wake(client, &wakes);
         (void)pthread_mutex_unlock(&client->lock);
+        wakes_send(&wakes);
     }
     ssize_t received = transport_receive(socket, receiver->packet, sizeof receiver->packet, descriptors, wait);
     if (wait) {
@@ -69,7 +72,8 @@ static ssize_t read_packet(mb_client *client, int socket, bool wait, struct pack
     return received;
 }
 
-bool receive_one(mb_client *client, bool wait)
+/* False: there was none, or the link broke. With `wait` the lock is given up while the thread reads. */
+static bool receive_one(mb_client *client, bool wait)
 {
     struct packet_descriptors descriptors = {.count = 0};
     int socket = client->link.socket;
@@ -90,4 +94,21 @@ bool receive_one(mb_client *client, bool wait)
     }
     handle_packet(client, (size_t)received, &fd);
     return true;
+}
+
+/* The packets that are there are all read before any thread is woken, since a thread that wakes may take this one's
+ * processor. */
+void receive_for(mb_client *client, const struct call *call)
+{
+    bool waits = true;
+    while (receive_one(client, waits) && !call->is_done && !TAILQ_EMPTY(&client->calls.done)) {
+        waits = false;
+    }
+}
+
+void receive_all(mb_client *client)
+{
+    while (receive_one(client, false)) {
+    }
+    calls_wake_now(client);
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "client/calls.h"
 #include "membroker.h"
 #include "proto/codec.h"
 #include "proto/transport.h"
@@ -22,7 +23,10 @@ int receive_init(struct receiver *receiver);
 void receive_close(struct receiver *receiver);
 
 /*
- * Reads one packet and acts on it. False: there was none, or the link broke. The client's lock is held; with `wait` it
- * is given up while the thread reads.
+ * Waits for a packet, reads it and all that follow it, and acts on them, until `call` is done. The client's lock is
+ * held, and given up while the thread waits.
  */
-bool receive_one(mb_client *client, bool wait);
+void receive_for(mb_client *client, const struct call *call);
+
+/* Reads what is there, unless another thread reads, and acts on it. The client's lock is held. */
+void receive_all(mb_client *client);

@@ -62,10 +62,8 @@ uint64_t upkeep_due(const mb_client *client)
     return size_min(connection_due(client), trim_due(client));
 }
 
-int upkeep_timeout(mb_client *client)
+int upkeep_timeout(const mb_client *client)
 {
-    (void)pthread_mutex_lock(&client->lock);
     uint64_t due = upkeep_due(client);
-    (void)pthread_mutex_unlock(&client->lock);
     return due == UINT64_MAX ? -1 : (int)size_min(size_subtract_floored(due, clock_milliseconds()), INT_MAX);
 }

@@ -15,5 +15,5 @@ void upkeep_program(mb_client *client);
 /* When there is something to do, in ms; UINT64_MAX: never. The client's lock is held. */
 uint64_t upkeep_due(const mb_client *client);
 
-/* The same as a timeout of poll(); -1: none. Takes the lock. */
-int upkeep_timeout(mb_client *client);
+/* The same as a timeout of poll(); -1: none. */
+int upkeep_timeout(const mb_client *client);

@@ -3,6 +3,7 @@
 #include "client/wakeup.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -17,36 +18,48 @@ void wakeup_init(struct wakeup *wakeup)
     wakeup->epoll = wakeup->event = -EBADF;
 }
 
-int wakeup_open(struct wakeup *wakeup)
-{
-    wakeup->epoll = epoll_create1(EPOLL_CLOEXEC);
-    wakeup->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (wakeup->epoll < 0 || wakeup->event < 0) {
-        return error_set(-errno, "a client needs two descriptors: %s", strerrordesc_np(errno));
-    }
-    int result = wakeup_add_socket(wakeup, wakeup->event);
-    return result < 0 ? error_set(result, "the client's descriptors can't be watched: %s", strerrordesc_np(-result))
-                      : 0;
-}
-
 void wakeup_close(struct wakeup *wakeup)
 {
     wakeup->epoll = fd_close(wakeup->epoll);
     wakeup->event = fd_close(wakeup->event);
 }
 
-int wakeup_add_socket(struct wakeup *wakeup, int socket)
+static int no_descriptor(void)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = socket};
-    return epoll_ctl(wakeup->epoll, EPOLL_CTL_ADD, socket, &event) < 0 ? -errno : 0;
+    return error_set(-errno, "a client that sleeps needs descriptors of its own: %s", strerrordesc_np(errno));
 }
 
-void wakeup_watch_socket(struct wakeup *wakeup, int socket, bool is_watched)
+int wakeup_open(struct wakeup *wakeup)
 {
-    struct epoll_event event = {.events = is_watched ? EPOLLIN : 0, .data.fd = socket};
-    if (socket >= 0) {
-        (void)epoll_ctl(wakeup->epoll, EPOLL_CTL_MOD, socket, &event);
+    if (wakeup->event < 0) {
+        wakeup->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     }
+    return wakeup->event < 0 ? no_descriptor() : 0;
+}
+
+static int add(int epoll, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+    return fd >= 0 && epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+int wakeup_descriptor(mb_client *client)
+{
+    struct wakeup *wakeup = &client->wakeup;
+    int result = wakeup->epoll < 0 ? wakeup_open(wakeup) : 0;
+    if (result < 0 || wakeup->epoll >= 0) {
+        return result < 0 ? result : wakeup->epoll;
+    }
+    cleanup(fd_closep) int epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (epoll < 0 || add(epoll, wakeup->event) < 0 || add(epoll, client->link.socket) < 0) {
+        return no_descriptor();
+    }
+    return wakeup->epoll = fd_steal(&epoll);
+}
+
+int wakeup_add_socket(struct wakeup *wakeup, int socket)
+{
+    return wakeup->epoll < 0 ? 0 : add(wakeup->epoll, socket);
 }
 
 void wakeup_send(const mb_client *client)
@@ -60,12 +73,19 @@ void wakeup_send(const mb_client *client)
 void wakeup_settle(struct wakeup *wakeup)
 {
     uint64_t count;
-    (void)!read(wakeup->event, &count, sizeof count);
+    if (wakeup->event >= 0) {
+        (void)!read(wakeup->event, &count, sizeof count);
+    }
 }
 
-void wakeup_sleep(struct wakeup *wakeup, int timeout_ms)
+bool wakeup_sleep(struct wakeup *wakeup, int socket, int timeout_ms)
 {
-    struct epoll_event events[2];
-    (void)epoll_wait(wakeup->epoll, events, 2, timeout_ms);
-    wakeup_settle(wakeup);
+    struct pollfd sources[] = {{.fd = wakeup->event, .events = POLLIN}, {.fd = socket, .events = POLLIN}};
+    if (poll(sources, 2, timeout_ms) <= 0) {
+        return false;
+    }
+    if (sources[0].revents) {
+        wakeup_settle(wakeup);
+    }
+    return sources[1].revents != 0;
 }

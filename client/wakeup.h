@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a client sleeps on: an epoll descriptor of its socket and of an eventfd. */
+/*
+ * What a client sleeps on: its socket, and an eventfd that ends a sleep. Both descriptors here are made when somebody
+ * first sleeps: most sessions never do. The client's lock is held, except in wakeup_sleep().
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -7,21 +10,21 @@
 #include "membroker.h"
 
 struct wakeup {
-    int epoll; /* what mb_client_fd() gives */
     int event;
+    int epoll; /* of the eventfd and the socket: what mb_client_fd() gives */
 };
 
 void wakeup_init(struct wakeup *wakeup);
-
-/* Returns 0, or negative errno with the sentence set. */
-int wakeup_open(struct wakeup *wakeup);
 void wakeup_close(struct wakeup *wakeup);
 
-/* Adds a connected socket. Returns 0 or negative errno. */
-int wakeup_add_socket(struct wakeup *wakeup, int socket);
+/* Makes the eventfd, unless it is there. Returns 0, or negative errno with the sentence set. */
+int wakeup_open(struct wakeup *wakeup);
 
-/* Whether data on the socket ends a sleep. */
-void wakeup_watch_socket(struct wakeup *wakeup, int socket, bool is_watched);
+/* The epoll descriptor, made at the first call; or negative errno with the sentence set. */
+int wakeup_descriptor(mb_client *client);
+
+/* A new connection's socket. Returns 0 or negative errno. */
+int wakeup_add_socket(struct wakeup *wakeup, int socket);
 
 /* Ends the sleep of the background thread, or of the program that polls. */
 void wakeup_send(const mb_client *client);
@@ -29,5 +32,8 @@ void wakeup_send(const mb_client *client);
 /* Forgets what was sent. Call it before you look what there is to do. */
 void wakeup_settle(struct wakeup *wakeup);
 
-/* Sleeps until there is data, a wakeup_send(), or `timeout_ms` is over; -1: no timeout. */
-void wakeup_sleep(struct wakeup *wakeup, int timeout_ms);
+/*
+ * Sleeps until there is data on the socket (-EBADF: none is looked at), a wakeup_send(), or `timeout_ms` is over; -1:
+ * no timeout. Returns whether there is data.
+ */
+bool wakeup_sleep(struct wakeup *wakeup, int socket, int timeout_ms);

@@ -239,6 +239,10 @@ typedef struct mb_client_options {
  * Connects to the broker and opens a session. `options` NULL: all defaults. The caller owns the client and ends it with
  * mb_disconnect(). Also returns -ETIMEDOUT, and -EACCES if the permissions of the socket do not admit this user. Any
  * thread.
+ *
+ * The background thread starts with the first lease, with the first call of mb_client_pressure(), or immediately if
+ * on_event is set. Until then the client has one descriptor, and a call that finds the connection broken makes it
+ * again.
  */
 MB_PUBLIC int mb_connect(const mb_client_options *options, mb_client **ret_client);
 
@@ -285,9 +289,10 @@ MB_PUBLIC void mb_trim(mb_client *client);
  * For programs without a background thread (MB_CLIENT_NO_THREAD). Poll mb_client_fd() for POLLIN, for at most
  * mb_client_timeout() milliseconds (-1: no limit), then call mb_client_dispatch(). It never waits: it renews the leases
  * that are due, handles events, and reconnects. The descriptor belongs to the library and stays the same as long as the
- * client exists. -EINVAL if the client has a background thread.
+ * client exists. The first mb_client_fd() makes it: -EMFILE if the process has no descriptor left. -EINVAL without
+ * MB_CLIENT_NO_THREAD.
  */
-MB_PUBLIC int mb_client_fd(const mb_client *client);
+MB_PUBLIC int mb_client_fd(mb_client *client);
 MB_PUBLIC int mb_client_timeout(mb_client *client);
 MB_PUBLIC int mb_client_dispatch(mb_client *client);
 
@@ -301,7 +306,7 @@ MB_PUBLIC int mb_wait_connected(mb_client *client, uint32_t timeout_ms);
 /* The number of the client's session, as membrokerctl shows it. Any thread. */
 MB_PUBLIC uint64_t mb_client_session(const mb_client *client);
 
-/* The memory pressure of the machine, as the broker sees it: one load from the control page. Any thread. */
+/* The memory pressure of the machine, as the broker sees it, read from the control page. Any thread. */
 MB_PUBLIC mb_pressure mb_client_pressure(mb_client *client);
 
 /* Makes one round trip to the broker. Any thread. */

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a client that connected has, and what it makes when it first needs it. */
+#include <dirent.h>
+#include <unistd.h>
+
+#include "tests/integration/fixture.h"
+
+TestSuite(connecting, .timeout = 120);
+
+static struct fixture fixture;
+
+static int entries_of(const char *path)
+{
+    int count = 0;
+    DIR *directory = opendir(path);
+    cr_assert(directory != NULL);
+    while (readdir(directory)) {
+        count++;
+    }
+    (void)closedir(directory);
+    return count;
+}
+
+static int threads(void)
+{
+    return entries_of("/proc/self/task");
+}
+
+static int descriptors(void)
+{
+    return entries_of("/proc/self/fd");
+}
+
+static mb_lease *take(mb_client *client)
+{
+    mb_lease *lease = NULL;
+    cr_assert_eq(mb_acquire(client, 4096, NULL, &lease), 0, "%s", mb_last_error());
+    return lease;
+}
+
+static void ignore(const mb_event *event, void *user_data)
+{
+    (void)event;
+    (void)user_data;
+}
+
+Test(connecting, the_thread_and_its_descriptor_come_with_the_first_lease)
+{
+    fixture_start(&fixture, "");
+    int threads_before = threads(), descriptors_before = descriptors();
+    mb_client *client = fixture_connect(&fixture, 0);
+    cr_expect_eq(mb_ping(client), 0, "%s", mb_last_error());
+    cr_expect_eq(threads(), threads_before);
+    cr_expect_eq(descriptors(), descriptors_before + 1, "only the socket");
+    mb_lease *lease = take(client);
+    cr_expect_eq(threads(), threads_before + 1);
+    (void)mb_release(lease);
+    cr_expect_eq(descriptors(), descriptors_before + 2);
+    mb_disconnect(client);
+    cr_expect_eq(threads(), threads_before);
+    cr_expect_eq(descriptors(), descriptors_before);
+    fixture_stop(&fixture);
+}
+
+Test(connecting, a_program_that_wants_events_has_the_thread_at_once)
+{
+    fixture_start(&fixture, "");
+    mb_client_options options = MB_CLIENT_OPTIONS_INIT;
+    mb_client *client;
+    int before = threads();
+    options.socket = fixture.socket;
+    options.on_event = ignore;
+    cr_assert_eq(mb_connect(&options, &client), 0, "%s", mb_last_error());
+    cr_expect_eq(threads(), before + 1);
+    mb_disconnect(client);
+    fixture_stop(&fixture);
+}
+
+Test(connecting, a_client_that_only_asks_for_the_pressure_has_the_thread)
+{
+    fixture_start(&fixture, "");
+    mb_client *client = fixture_connect(&fixture, 0);
+    int before = threads();
+    (void)mb_client_pressure(client);
+    cr_expect_eq(threads(), before + 1);
+    mb_disconnect(client);
+    fixture_stop(&fixture);
+}
+
+Test(connecting, without_a_thread_there_is_none_even_with_leases)
+{
+    fixture_start(&fixture, "");
+    int threads_before = threads(), descriptors_before = descriptors();
+    mb_client *client = fixture_connect(&fixture, MB_CLIENT_NO_THREAD);
+    (void)mb_release(take(client));
+    (void)mb_client_pressure(client);
+    cr_expect_eq(threads(), threads_before);
+    cr_expect_eq(descriptors(), descriptors_before + 1, "only the socket");
+    int fd = mb_client_fd(client);
+    cr_expect(fd >= 0 && mb_client_fd(client) == fd, "%s", mb_last_error());
+    mb_disconnect(client);
+    cr_expect_eq(descriptors(), descriptors_before);
+    fixture_stop(&fixture);
+}
