@@ -14,7 +14,7 @@ JDK       = $(firstword $(wildcard /usr/lib/jvm/java-17-openjdk-*))
 JDK22     = $(shell sh $(JAVA_DIR)/find-jdk 22)
 JUNIT     = /usr/share/java/junit-platform-console-standalone.jar
 JUNIT_PATH = $(subst $(space),:,$(addprefix /usr/share/java/,junit-jupiter-api.jar junit-jupiter-params.jar junit-platform-commons.jar opentest4j.jar apiguardian-api.jar))
-JAVAC_FLAGS := --release 17 -Xlint:all -Werror -proc:none -encoding UTF-8
+JAVAC_FLAGS := -Xlint:all -Werror -proc:none -encoding UTF-8
 empty :=
 space := $(empty) $(empty)
 
@@ -40,19 +40,22 @@ $(JNI_IN_JAR): $(JNI_O) $(STATIC)
 
 $(JAVA_OUT)/classes.stamp: $(JAVA_SRC) $(JAVA22_SRC) $(JAVA_DIR)/java.mk | $(call need,java)
 	@rm -rf $(JAVA_OUT)/classes $(JAVA_OUT)/classes22 && mkdir -p $(JAVA_OUT)/classes $(JAVA_OUT)/classes22
-	$(Q)$(JDK)/bin/javac $(JAVAC_FLAGS) -d $(JAVA_OUT)/classes $(JAVA_SRC)
+	$(Q)$(JDK)/bin/javac --release 17 $(JAVAC_FLAGS) -Xdoclint:all/protected -d $(JAVA_OUT)/classes $(JAVA_SRC)
+	@if [ "$(JDK22)" ]; then $(JDK22)/bin/javac --release 22 $(JAVAC_FLAGS) -cp $(JAVA_OUT)/classes -d $(JAVA_OUT)/classes22 \
+	    $(JAVA22_SRC); fi
 	@touch $@
 
 $(JAR): $(JAVA_OUT)/classes.stamp $(JNI_IN_JAR)
 	@mkdir -p $(JAVA_OUT)/classes/io/membroker/native/linux-$(JAVA_ARCH)
 	@cp $(JNI_IN_JAR) $(JAVA_OUT)/classes/io/membroker/native/linux-$(JAVA_ARCH)/
-	$(Q)$(JDK)/bin/jar --create --file $@ --manifest $(JAVA_DIR)/manifest -C $(JAVA_OUT)/classes .
+	$(Q)$(or $(JDK22),$(JDK))/bin/jar --create --file $@ --manifest $(JAVA_DIR)/manifest -C $(JAVA_OUT)/classes . \
+	    $(if $(JDK22),--release 22 -C $(JAVA_OUT)/classes22 .)
 
 java: $(JAR) $(JNI) ## the Java client under build/java/: the jar, and the shim that is installed
 
 $(JAVA_OUT)/tests.stamp: $(JAVA_TESTS) $(JAR) | $(call need,test-java)
 	@rm -rf $(JAVA_OUT)/tests && mkdir -p $(JAVA_OUT)/tests
-	$(Q)$(JDK)/bin/javac $(JAVAC_FLAGS) -d $(JAVA_OUT)/tests -cp $(JAR):$(JUNIT_PATH) $(JAVA_TESTS)
+	$(Q)$(JDK)/bin/javac --release 17 $(JAVAC_FLAGS) -d $(JAVA_OUT)/tests -cp $(JAR):$(JUNIT_PATH) $(JAVA_TESTS)
 	@touch $@
 
 java-tests: $(JAVA_OUT)/tests.stamp $(JNI)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Errors of libmembroker as exceptions. */
+#include <errno.h>
 #include <string.h>
 
 #include "client/java/src/main/native/shim.h"
@@ -25,6 +26,11 @@ void failure_throw(JNIEnv *env, int code)
     if (failure && !(*env)->ExceptionCheck(env)) {
         (void)(*env)->Throw(env, failure);
     }
+}
+
+void failure_throw_errno(JNIEnv *env)
+{
+    failure_throw(env, errno > 0 ? -errno : -EINVAL);
 }
 
 int failure_check(JNIEnv *env, int result)

@@ -33,10 +33,13 @@ struct method_table {
     size_t count;
 };
 
-extern const struct method_table client_methods, lease_methods, memory_methods;
+extern const struct method_table buffer_methods, client_methods, lease_methods, memory_methods, workspace_methods;
 
 /* Throws what io.membroker.Failures makes of a negative errno code and the thread's sentence. */
 void failure_throw(JNIEnv *env, int code);
+
+/* The same for a call that left the code in errno. */
+void failure_throw_errno(JNIEnv *env);
 
 /* Throws if the result is negative; returns the result. */
 int failure_check(JNIEnv *env, int result);

@@ -14,6 +14,7 @@ public final class Lease implements AutoCloseable {
     private final Set<Lease> siblings;
     private final long handle;
     private final Life life = new Life(null);
+    private CycleSegments segments;
 
     Lease(Session session, Set<Lease> siblings, long bytes, LeaseOptions options) {
         this.session = session;
@@ -165,6 +166,9 @@ public final class Lease implements AutoCloseable {
         if (!life.isOver()) {
             life.end();
             siblings.remove(this);
+            if (segments != null) {
+                segments.close();
+            }
             NativeLease.release(handle);
             Reference.reachabilityFence(session);
         }
@@ -179,6 +183,14 @@ public final class Lease implements AutoCloseable {
             throw closed();
         }
         return handle;
+    }
+
+    synchronized CycleSegments segments() {
+        open();
+        if (segments == null) {
+            segments = CycleSegments.shared();
+        }
+        return segments;
     }
 
     IllegalStateException closed() {

@@ -16,6 +16,11 @@ final class LeasedMemory extends MemoryRegion {
     }
 
     @Override
+    CycleSegments segments() {
+        return lease.segments();
+    }
+
+    @Override
     void verify() {
         lease.check();
     }

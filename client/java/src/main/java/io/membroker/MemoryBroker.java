@@ -21,7 +21,8 @@ import java.util.concurrent.ConcurrentHashMap;
 public final class MemoryBroker implements AutoCloseable {
     private final Session session;
     private final Set<Lease> leases = ConcurrentHashMap.newKeySet();
-    private boolean isClosed;
+    private final WorkspaceManager workspaces = new WorkspaceManager(this);
+    private volatile boolean isClosed;
 
     private MemoryBroker(Session session) {
         this.session = session;
@@ -74,6 +75,38 @@ public final class MemoryBroker implements AutoCloseable {
             throw new IllegalArgumentException("a size is negative: " + bytes);
         }
         return new Lease(open(), leases, bytes, options);
+    }
+
+    /**
+     * Creates a tracked buffer in RAM, filled with zeros.
+     *
+     * @param bytes its size, at least 1
+     * @return the buffer
+     * @throws MemoryLimitException if it does not fit, even after the collector ran
+     */
+    public TrackedBuffer createBuffer(long bytes) {
+        return TrackedBuffer.create(open(), bytes, BufferOptions.DEFAULT);
+    }
+
+    /**
+     * Creates a tracked buffer.
+     *
+     * @param bytes its size, at least 1
+     * @param options what it should be
+     * @return the buffer
+     * @throws MemoryLimitException if it does not fit, even after the collector ran
+     */
+    public TrackedBuffer createBuffer(long bytes, BufferOptions options) {
+        return TrackedBuffer.create(open(), bytes, options);
+    }
+
+    /**
+     * Returns the manager of workspaces.
+     *
+     * @return the manager
+     */
+    public WorkspaceManager workspaces() {
+        return workspaces;
     }
 
     /** Makes one round trip to the broker. */
@@ -161,7 +194,7 @@ public final class MemoryBroker implements AutoCloseable {
         SharedSession.drop(session);
     }
 
-    private synchronized Session open() {
+    Session open() {
         if (isClosed) {
             throw new IllegalStateException("the connection to the broker is closed");
         }

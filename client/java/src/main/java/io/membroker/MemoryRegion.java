@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.membroker;
 
-import java.lang.ref.Cleaner;
 import java.nio.ByteBuffer;
 import java.nio.DoubleBuffer;
 import java.nio.FloatBuffer;
@@ -89,6 +88,27 @@ public abstract class MemoryRegion {
         losses = now; // something else was lost
     }
 
+    /**
+     * Returns the workspace that allocated the memory.
+     *
+     * @return the workspace; null: it is outside of any
+     */
+    public MemoryWorkspace workspace() {
+        return null;
+    }
+
+    /**
+     * Returns whether a workspace allocated the memory.
+     *
+     * @return whether one did
+     */
+    public final boolean isAttached() {
+        return workspace() != null;
+    }
+
+    /** What memory segments over this memory end with. */
+    abstract CycleSegments segments();
+
     /** The exception for memory whose time is over. */
     abstract RuntimeException ended();
 
@@ -165,6 +185,72 @@ public abstract class MemoryRegion {
      */
     public final DoubleView doubles() {
         return new DoubleView(this, checked().asDoubleBuffer());
+    }
+
+    /**
+     * Returns a view of a type that not every JDK has: {@code region.as(MemorySegment.class)} on Java 22 and later. A segment
+     * of workspace memory belongs to its thread and ends with the cycle; that of a buffer ends with the buffer. Using it later
+     * is an exception at no cost.
+     *
+     * @param <T> the type
+     * @param type its class
+     * @return the view
+     * @throws UnsupportedOperationException if this JDK has no such type
+     */
+    public final <T> T as(Class<T> type) {
+        require();
+        return segments().segment(this, type);
+    }
+
+    // ---- copies that live longer ----
+
+    /**
+     * Copies the memory to a tracked buffer.
+     *
+     * @return the buffer; this, if it is not attached to a workspace
+     */
+    public final MemoryRegion detach() {
+        return Copies.detach(this);
+    }
+
+    /**
+     * Copies the memory to the workspace in which the thread's current one is nested, or to a tracked buffer if there is
+     * none.
+     *
+     * @return the copy; this, if it is there already, or if it is not attached
+     */
+    public final MemoryRegion leverage() {
+        return Copies.leverage(this);
+    }
+
+    /**
+     * Copies the memory to the thread's workspace of that name, which must be open.
+     *
+     * @param id its name
+     * @return the copy; this, if it is there already, or if it is not attached
+     * @throws IllegalStateException if there is no such workspace, or it is not open
+     */
+    public final MemoryRegion leverageTo(String id) {
+        return Copies.leverageTo(this, id);
+    }
+
+    /**
+     * Copies the memory to the thread's workspace of that name if it is open, otherwise to a tracked buffer.
+     *
+     * @param id its name
+     * @return the copy; this, if it is there already, or if it is not attached
+     */
+    public final MemoryRegion leverageOrDetach(String id) {
+        return Copies.leverageOrDetach(this, id);
+    }
+
+    /**
+     * Copies the memory to the thread's current workspace, also if it is not attached to one.
+     *
+     * @return the copy; this, if it is there already, or if no workspace is current
+     */
+    public final MemoryRegion migrate() {
+        return Copies.migrate(this);
     }
 
     // ---- the JDK's buffers ----
@@ -260,6 +346,16 @@ public abstract class MemoryRegion {
         @Override
         void verify() {
             whole.verify();
+        }
+
+        @Override
+        public MemoryWorkspace workspace() {
+            return whole.workspace();
+        }
+
+        @Override
+        CycleSegments segments() {
+            return whole.segments();
         }
     }
 }

@@ -92,10 +92,17 @@ final class BrokerProcess implements AutoCloseable {
         return answer.output;
     }
 
-    /** The objects of a listing, one a line: as much JSON as the tests need. */
+    /** The numbers of the leases that the broker lists. */
     List<String> leases() {
-        String json = ctl("leases", "--json").replaceAll("\\s+", "");
-        return Stream.of(json.split("\\{")).filter(text -> text.contains("\"lease\":") || text.contains("\"id\":")).toList();
+        return java.util.regex.Pattern.compile("\"lease\": *(\\d+)").matcher(ctl("leases", "--json")).results()
+                .map(found -> found.group(1)).toList();
+    }
+
+    /** Revokes the only lease that there is. */
+    void revokeTheLease() {
+        List<String> all = leases();
+        assertEquals(1, all.size(), all.toString());
+        ctl("revoke", all.get(0));
     }
 
     static void pause(long milliseconds) {

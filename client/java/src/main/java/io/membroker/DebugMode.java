@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.membroker;
+
+/** How the workspaces of this process behave, to find mistakes. */
+public enum DebugMode {
+    /** As they should. */
+    DISABLED,
+    /** Every allocation is outside the arena. */
+    SPILL_EVERYTHING,
+    /** Workspaces do nothing: allocations live until the workspace is destroyed. */
+    BYPASS_EVERYTHING
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.membroker;
+
+import java.io.PrintStream;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Collectors;
+
+/**
+ * Where tracked buffers that are alive were created. Recorded only with {@code -Dio.membroker.leaks=true}, because it costs
+ * a stack trace for each buffer. At the end of the JVM the report goes to standard error.
+ */
+public final class Leaks {
+    private static final int FRAMES = 8;
+    private static final Set<Site> ALIVE = Boolean.getBoolean("io.membroker.leaks") ? begin() : null;
+
+    /** A place in the program that creates buffers. */
+    static final class Site {
+        private final long bytes;
+        private final List<StackTraceElement> frames;
+
+        private Site(long bytes) {
+            this.bytes = bytes;
+            this.frames = StackWalker.getInstance().walk(all -> all
+                    .dropWhile(frame -> frame.getClassName().startsWith("io.membroker.")
+                            && !frame.getClassName().endsWith("Test"))
+                    .limit(FRAMES).map(StackWalker.StackFrame::toStackTraceElement).toList());
+        }
+    }
+
+    private Leaks() {
+    }
+
+    private static Set<Site> begin() {
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> print(System.err), "membroker-leaks"));
+        return ConcurrentHashMap.newKeySet();
+    }
+
+    /** Null unless sites are recorded. */
+    static Site site(long bytes) {
+        if (ALIVE == null) {
+            return null;
+        }
+        Site site = new Site(bytes);
+        ALIVE.add(site);
+        return site;
+    }
+
+    static void ended(Site site) {
+        if (site != null) {
+            ALIVE.remove(site);
+        }
+    }
+
+    /**
+     * Prints the places whose buffers are alive, the largest sum first, with their stacks.
+     *
+     * @param out where to
+     */
+    public static void print(PrintStream out) {
+        if (ALIVE == null) {
+            out.println("membroker: start the JVM with -Dio.membroker.leaks=true to record where buffers are created");
+            return;
+        }
+        Map<List<StackTraceElement>, List<Site>> places = ALIVE.stream().collect(Collectors.groupingBy(site -> site.frames));
+        out.printf("membroker: %,d buffers are alive, with %,d bytes%n", ALIVE.size(), sum(List.copyOf(ALIVE)));
+        places.entrySet().stream()
+                .sorted(Comparator.comparingLong(place -> -sum(place.getValue())))
+                .forEach(place -> print(out, place.getKey(), place.getValue()));
+    }
+
+    private static void print(PrintStream out, List<StackTraceElement> frames, List<Site> sites) {
+        out.printf("%,d bytes in %,d buffers:%n", sum(sites), sites.size());
+        frames.forEach(frame -> out.println("    at " + frame));
+    }
+
+    private static long sum(List<Site> sites) {
+        return sites.stream().mapToLong(site -> site.bytes).sum();
+    }
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.membroker;
+
+import java.lang.ref.Cleaner;
+import java.lang.ref.Reference;
+
+/**
+ * Memory outside of any workspace. It is freed when it is closed, or after the collector found that nothing refers to it:
+ * neither the buffer itself nor one of its views. Small buffers share leases. Any thread may use it.
+ */
+public final class TrackedBuffer extends MemoryRegion implements AutoCloseable {
+    private final long handle;
+    private final Cleaner.Cleanable freeing;
+    private CycleSegments segments;
+
+    private TrackedBuffer(Session session, long handle, long bytes, Freeing state) {
+        super(session, new Life(null), 0, NativeBuffer.data(handle), bytes);
+        this.handle = handle;
+        this.freeing = Session.CLEANER.register(this, state);
+    }
+
+    static TrackedBuffer create(Session session, long bytes, BufferOptions options) {
+        if (bytes < 0) {
+            throw new IllegalArgumentException("a size is negative: " + bytes);
+        }
+        long handle = NativeBuffer.create(session.handle(), bytes, Text.utf8(options.name()), options.location().code,
+                options.initialize() ? NativeBuffer.ZEROED : 0, options.alignment());
+        return new TrackedBuffer(session, handle, bytes, new Freeing(session, handle, Leaks.site(bytes)));
+    }
+
+    /** What frees the memory, once. It must not refer to the buffer, which would never be collected. */
+    private static final class Freeing implements Runnable {
+        private final Session session; // must not end before
+        private final long handle;
+        private final Leaks.Site site;
+
+        Freeing(Session session, long handle, Leaks.Site site) {
+            this.session = session;
+            this.handle = handle;
+            this.site = site;
+        }
+
+        @Override
+        public void run() {
+            NativeBuffer.unref(handle);
+            Leaks.ended(site);
+            Reference.reachabilityFence(session);
+        }
+    }
+
+    /**
+     * Returns where the memory is.
+     *
+     * @return RAM or MMAP
+     */
+    public Location location() {
+        require();
+        return Location.of(NativeBuffer.location(handle));
+    }
+
+    /**
+     * Frees the memory now. Views of it throw from then on; the JDK's buffers over it must not be used any more. Does
+     * nothing if it is closed already.
+     */
+    @Override
+    public void close() {
+        synchronized (this) {
+            if (life.isOver()) {
+                return;
+            }
+            life.end();
+            if (segments != null) {
+                segments.close();
+            }
+        }
+        freeing.clean();
+    }
+
+    @Override
+    RuntimeException ended() {
+        return new IllegalStateException("the buffer is closed");
+    }
+
+    @Override
+    void verify() {
+        NativeBuffer.check(handle);
+        Reference.reachabilityFence(this);
+    }
+
+    @Override
+    synchronized CycleSegments segments() {
+        require();
+        if (segments == null) {
+            segments = CycleSegments.shared();
+        }
+        return segments;
+    }
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.membroker;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.time.Duration;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+class LostWorkspaceTest {
+    private static final WorkspaceConfiguration FIXED =
+            WorkspaceConfiguration.builder().initialSize(1 << 20).policyAllocation(AllocationPolicy.STRICT).build();
+    private BrokerProcess daemon;
+    private MemoryBroker broker;
+    private WorkspaceManager manager;
+
+    @BeforeEach
+    void start() {
+        daemon = new BrokerProcess();
+        broker = MemoryBroker.connect(daemon.options().build());
+        manager = broker.workspaces();
+    }
+
+    @AfterEach
+    void stop() {
+        manager.destroyAllWorkspacesForCurrentThread();
+        broker.close();
+        daemon.close();
+    }
+
+    @Test
+    void throwsAtTheEndOfTheCycleAtLast() {
+        LeaseLostException lost = assertThrows(LeaseLostException.class, () -> {
+            try (MemoryWorkspace ws = manager.getAndActivateWorkspace(FIXED, "cycle")) {
+                LongView longs = ws.alloc(4096, true).longs();
+                daemon.revokeTheLease();
+                longs.set(0, 1); // perhaps into a page of nobody's
+            }
+        });
+        assertTrue(lost.getMessage().contains("revoked"), lost.getMessage());
+        try (MemoryWorkspace ws = manager.getAndActivateWorkspace(FIXED, "cycle")) {
+            ws.alloc(4096, true).longs().set(0, 1);
+        }
+        assertEquals(1, daemon.leases().size(), "it was opened again");
+    }
+
+    @Test
+    void throwsInBulkAccess() {
+        float[] copy = new float[100];
+        try (MemoryWorkspace ws = manager.getAndActivateWorkspace(FIXED, "cycle")) {
+            MemoryRegion memory = ws.alloc(4096, true);
+            FloatView floats = memory.floats();
+            daemon.revokeTheLease();
+            assertThrows(LeaseLostException.class, () -> floats.get(0, copy, 0, 100));
+            assertThrows(LeaseLostException.class, () -> floats.set(0, copy, 0, 100));
+            assertThrows(LeaseLostException.class, memory::detach);
+            assertThrows(LeaseLostException.class, ws::check);
+            assertThrows(LeaseLostException.class, ws::close);
+        } catch (IllegalStateException closedAlready) {
+            assertTrue(closedAlready.getMessage().contains("none"), closedAlready.getMessage());
+        }
+    }
+
+    @Test
+    void throwsInElementAccess() {
+        MemoryWorkspace ws = manager.getAndActivateWorkspace(FIXED, "cycle");
+        IntView ints = ws.alloc(4096, true).ints();
+        daemon.revokeTheLease();
+        assertThrows(LeaseLostException.class, () -> {
+            for (long deadline = System.nanoTime() + 10_000_000_000L; System.nanoTime() < deadline;) {
+                ints.set(0, ints.get(1));
+            }
+        });
+        assertThrows(LeaseLostException.class, ws::close);
+    }
+
+    @Test
+    void goesOnWithTheNextBroker() throws Exception {
+        try (MemoryWorkspace ws = manager.getAndActivateWorkspace(FIXED, "cycle")) {
+            ws.alloc(4096, true);
+        }
+        daemon.kill();
+        daemon.start();
+        broker.waitConnected(Duration.ofSeconds(20));
+        try (MemoryWorkspace ws = manager.getAndActivateWorkspace(FIXED, "cycle")) {
+            ws.alloc(4096, true).ints().set(1, 1);
+        }
+    }
+}
