@@ -9,6 +9,7 @@ packages_of() {
         echo gcc libc6-dev make binutils protobuf-c-compiler libprotobuf-c-dev libutf8proc-dev libuv1-dev libnuma-dev libbsd-dev \
             libsystemd-dev libsubid-dev libjansson-dev libsmartcols-dev valgrind
         ;;
+    python) echo python3-dev python3-numpy python3-pytest ;;
     demo) echo jq ;;
     test)
         echo g++ pkg-config libcriterion-dev valgrind strace jq gnuplot-nox python3-minimal python3-protobuf python3-jsonschema \

@@ -100,7 +100,7 @@ $(BUILD)/tests/misbehave: $(call object,tests/swarm/misbehave.c) $(WIRE_O) $(BAS
 faults: | $(SETUP)
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/faults FAULT_FLAGS=-DMEMBROKER_FAULTS $(BUILD)/faults/membrokerd
 
-test: all faults $(TEST_PROGRAMS) $(BUILD)/tests/cxx $(BUILD)/tests/faults java-tests | $(call need,test) ## run every test
+test: all faults $(TEST_PROGRAMS) $(BUILD)/tests/cxx $(BUILD)/tests/faults java-tests python | $(call need,test) ## run every test
 	sh tests/run-tests $(BUILD)
 
 # ---- the broker as a service of a real systemd, in a container ----
@@ -174,12 +174,12 @@ PRODUCT_C := $(filter-out tests/%,$(OWN_C))
 # gcc 12's analyzer loses ownership that is put into a structure or a list; ASan and LeakSanitizer see the same faults for real
 ANALYZER_BLIND := -Wno-analyzer-malloc-leak -Wno-analyzer-double-free -Wno-analyzer-use-after-free
 
-lint: all | $(call need,lint) $(call need,java) ## warnings of both compilers, format, clang-tidy, cppcheck, gcc -fanalyzer, hardening, layers, purity, prose
+lint: all | $(call need,lint) $(call need,java) $(call need,python) ## warnings of both compilers, format, clang-tidy, cppcheck, gcc -fanalyzer, hardening, layers, purity, prose
 	sh tests/lint/check-sources
 	tests/lint/check-prose
 	clang-format --dry-run --Werror $(OWN_C) $(OWN_H)
 	$(MAKE) BUILD=$(BUILD)/clang CC=clang all
-	printf '%s\n' $(PRODUCT_C) | xargs -n 10 -P $(JOBS) tests/lint/tidy -std=gnu17 $(CPPFLAGS) $(JNI_INCLUDES) --
+	printf '%s\n' $(PRODUCT_C) | xargs -n 10 -P $(JOBS) tests/lint/tidy -std=gnu17 $(CPPFLAGS) $(JNI_INCLUDES) $(PYTHON_INCLUDE) --
 	cppcheck --quiet -j $(JOBS) --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
 	    --suppressions-list=tests/lint/cppcheck-suppressions -D_GNU_SOURCE -DMEMBROKER_VERSION='"0"' \
 	    -DMEMBROKER_SYSCONFDIR='"/etc"' -DMEMBROKER_LIBEXECDIR='"/usr/libexec/membroker"' -I. -Iclient/include $(PRODUCT_C)
@@ -198,7 +198,7 @@ define newline
 
 endef
 # one JSON object per source file, one per line
-compile_command = {"directory": "$(CURDIR)", "file": "$(1)", "command": "$(subst ",\",$(CC) $(strip $(CPPFLAGS) $(if $(filter client/java/%,$(1)),$(JNI_INCLUDES)) $(ALL_CFLAGS) $(if $(filter tests/%,$(1)),$(TEST_WARNINGS))) -c -o $(call object,$(1)) $(1))"}
+compile_command = {"directory": "$(CURDIR)", "file": "$(1)", "command": "$(subst ",\",$(CC) $(strip $(CPPFLAGS) $(if $(filter client/java/%,$(1)),$(JNI_INCLUDES)) $(if $(filter client/python/%,$(1)),$(PYTHON_INCLUDE)) $(ALL_CFLAGS) $(if $(filter tests/%,$(1)),$(TEST_WARNINGS))) -c -o $(call object,$(1)) $(1))"}
 
 compile_commands.json: FORCE | $(GEN_C) ## the compiler's command for each source file, for clangd and editors
 	$(file >$@.new,$(foreach file,$(OWN_C),$(call compile_command,$(file))$(newline)))

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Memory that a broker grants: NumPy arrays, PyTorch tensors and plain bytes in leases of membrokerd.
+
+    import membroker
+    membroker.install_numpy()
+
+From then on all arrays of the process are in leased memory. For a block only:
+
+    with membroker.connect() as broker, broker.numpy():
+        ...
+"""
+
+from __future__ import annotations
+
+import atexit as _atexit
+import errno as _errno
+import threading as _threading
+from typing import Any, Optional
+
+from . import _native
+from ._arrays import uninstall as uninstall_numpy
+from ._broker import Broker
+from ._errors import (
+    BrokerConnectionError,
+    BrokerPermissionError,
+    BrokerTimeout,
+    Error,
+    InvalidArgument,
+    LeaseLost,
+    LimitError,
+    SystemFailure,
+    WaitCancelled,
+)
+from ._lease import Buffer, Lease
+from ._types import (
+    Counters,
+    Holder,
+    LeaseInfo,
+    Limits,
+    Location,
+    Pressure,
+    Refusal,
+    SessionInfo,
+    Status,
+    WhyEntry,
+)
+from ._workspace import Workspace, WorkspaceFigures, WorkspaceOptions
+
+__version__ = "0.1.0"
+library_version: str = _native.library_version
+RAM, MMAP, AUTO = Location.RAM, Location.MMAP, Location.AUTO
+
+__all__ = [
+    "AUTO", "MMAP", "RAM", "Broker", "BrokerConnectionError", "BrokerPermissionError", "BrokerTimeout", "Buffer",
+    "Counters", "Error", "Holder", "InvalidArgument", "Lease", "LeaseInfo", "LeaseLost", "LimitError", "Limits",
+    "Location", "Pressure", "Refusal", "SessionInfo", "Status", "SystemFailure", "WaitCancelled", "WhyEntry",
+    "Workspace", "WorkspaceFigures", "WorkspaceOptions", "connect", "install_numpy", "library_version", "shared",
+    "uninstall_numpy",
+]
+
+_shared: Optional[Broker] = None
+_lock = _threading.Lock()
+
+
+def connect(socket: Optional[str] = None, **options: Any) -> Broker:
+    """
+    Connects to the broker. Without arguments it is a use of the session that the process shares, with other libraries
+    too; otherwise a session of its own.
+
+    The options are Broker's: `name`, shown in listings; `heap`, `max_bytes` and `max_physical`, this client's own
+    limits; `timeout` and `wait`, in seconds: how long a call waits for an answer, and an array for memory; `progress`,
+    what long waits show.
+    """
+    if socket is not None or set(options) - {"progress", "shared"}:
+        return Broker(socket, **options)
+    try:
+        return Broker(shared=True, **options)
+    except Error as error:
+        if error.errno != _errno.EEXIST:
+            raise
+        return Broker(**options)  # another library shares a session that loses memory in another way
+
+
+def shared() -> Broker:
+    """The broker of this process, connected at the first call with the defaults. Never close it."""
+    global _shared
+    with _lock:
+        if _shared is None or _shared._client.inherited:
+            _shared = connect()
+        return _shared
+
+
+def install_numpy(broker: Optional[Broker] = None, location: Location = Location.RAM) -> Broker:
+    """
+    All arrays that NumPy makes from now on, in all threads of the process, are in leased memory. Returns the broker,
+    which is the process's own one unless one is given. A forked child has NumPy's own memory until it calls this.
+    """
+    chosen = broker or shared()
+    chosen.install_numpy(location)
+    return chosen
+
+
+_atexit.register(_native.stop)

@@ -1,0 +1,304 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The broker, as a program sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from types import TracebackType
+from typing import Any, Callable, Dict, List, Optional, Type, Union
+
+from . import _arrays, _errors, _monitor, _native, _progress, _types, _workspace
+from ._lease import Buffer, Lease
+from ._sizes import Size, to_bytes, to_ms
+from ._types import Location, Pressure
+
+_NO_LIMIT_GIVEN = 0xFFFFFFFFFFFFFFFE
+_HUGE_PAGES = {False: 0, "try": 1, True: 2, None: 3}
+ProgressOption = Union[_progress.Progress, bool, None]
+
+
+class _Cancelled(Exception):
+    """Ends a native wait whose task was cancelled."""
+
+
+def _limit(size: Optional[Size]) -> int:
+    return _NO_LIMIT_GIVEN if size is None else to_bytes(size)
+
+
+class Broker(_arrays.Creation):
+    """
+    A session with the broker. It is a context manager: the end of the block closes it.
+
+    Arrays, leases and buffers keep the session for as long as they live, also beyond close(). Any thread may use it.
+    connect() makes it.
+    """
+
+    def __init__(
+        self,
+        socket: Optional[Union[str, "os.PathLike[str]"]] = None,
+        *,
+        name: Optional[str] = None,
+        heap: Optional[Size] = None,
+        max_bytes: Optional[Size] = None,
+        max_physical: Optional[Size] = None,
+        timeout: Optional[float] = None,
+        wait: Optional[float] = None,
+        progress: ProgressOption = True,
+        shared: bool = False,
+    ) -> None:
+        self._socket = None if socket is None else os.fspath(socket)
+        self._client = _native.Client(
+            self._socket, name, _limit(heap), _limit(max_bytes), _limit(max_physical), to_ms(timeout), to_ms(wait),
+            shared,
+        )
+        self._progress = progress
+        self._capsules: Dict[Location, Any] = {}
+        self._own = threading.local()
+        _errors.sockets[self._client.session] = self._socket
+
+    # ---- life ----
+
+    def close(self) -> None:
+        """Ends this use of the session. What lives keeps its memory. May be called again."""
+        self._client.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether close() was called."""
+        return bool(self._client.closed)
+
+    def __enter__(self) -> "Broker":
+        return self
+
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], value: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        self.close()
+
+    @property
+    def session(self) -> int:
+        """The number of the session, as membrokerctl shows it."""
+        return int(self._client.session)
+
+    @property
+    def pressure(self) -> Pressure:
+        """The memory pressure of the machine. One load from shared memory."""
+        return Pressure(self._client.pressure)
+
+    @property
+    def uses(self) -> int:
+        """How many leases, buffers, arrays and handlers of this session live."""
+        return int(self._client.uses)
+
+    def ping(self) -> None:
+        """One round trip to the broker."""
+        self._client.ping()
+
+    def trim(self) -> None:
+        """Gives free memory back to the broker now, not after a second."""
+        self._client.trim()
+
+    def wait_connected(self, timeout: float = 30.0) -> None:
+        """Waits until there is a connection, in the old session or in a new one. BrokerTimeout: there is none."""
+        self._client.wait_connected(to_ms(timeout))
+
+    # ---- memory ----
+
+    def acquire(
+        self,
+        size: Size,
+        *,
+        location: Location = Location.RAM,
+        ttl: Optional[float] = None,
+        name: Optional[str] = None,
+        huge_pages: Union[bool, str, None] = None,
+        numa_node: int = -1,
+        prefault: bool = False,
+        interleave: bool = False,
+        file: Optional[str] = None,
+        wait: Optional[float] = None,
+        progress: ProgressOption = None,
+    ) -> Lease:
+        """
+        Acquires a lease of `size` bytes, which are zero, and maps it.
+
+        `wait` is how many seconds it may wait in the broker's queue; Ctrl-C ends the wait. `progress` is called with a
+        line about the wait, False shows nothing, None is as connect() says. `file` names a mapped file that stays.
+        LimitError: the memory does not fit a limit.
+        """
+        bytes_ = to_bytes(size)
+        watch = self._watch(bytes_, progress) if wait else None
+        arguments = (
+            bytes_, int(location), to_ms(ttl), name, _HUGE_PAGES[huge_pages], numa_node, prefault, file, to_ms(wait),
+            interleave, watch,
+        )
+        try:
+            return Lease._acquire(self._client, arguments, name)
+        finally:
+            if watch:
+                watch.end()
+
+    async def acquire_async(self, size: Size, *, wait: float = float("inf"), **options: Any) -> Lease:
+        """
+        As acquire(), for a coroutine: the event loop runs while the request waits. Cancelling the task cancels the wait.
+        """
+        cancelled = threading.Event()
+        show = self._progress_of(options.pop("progress", None))
+
+        def on_progress(line: str) -> None:
+            if show:
+                show(line)
+
+        watch = _AsyncWatch(self._client.session, self._socket, to_bytes(size), on_progress, cancelled)
+        future = asyncio.get_running_loop().run_in_executor(
+            None, lambda: self._acquire_watched(size, wait, watch, options)
+        )
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            cancelled.set()
+            future.add_done_callback(_release_unwanted)
+            raise
+
+    def _acquire_watched(self, size: Size, wait: float, watch: _progress.Watch, options: Dict[str, Any]) -> Lease:
+        name = options.get("name")
+        known = dict(location=Location.RAM, ttl=None, name=None, huge_pages=None, numa_node=-1, prefault=False,
+                     interleave=False, file=None)
+        unknown = set(options) - set(known)
+        if unknown:
+            raise TypeError(f"acquire_async() has no option {sorted(unknown)[0]!r}")
+        known.update(options)
+        arguments = (
+            to_bytes(size), int(known["location"]), to_ms(known["ttl"]), name, _HUGE_PAGES[known["huge_pages"]],
+            known["numa_node"], known["prefault"], known["file"], to_ms(wait), known["interleave"], watch,
+        )
+        try:
+            return Lease._acquire(self._client, arguments, name)
+        finally:
+            watch.end()
+
+    def buffer(
+        self,
+        size: Size,
+        *,
+        name: Optional[str] = None,
+        location: Location = Location.RAM,
+        zero: bool = False,
+        alignment: int = 0,
+    ) -> Buffer:
+        """Allocates a tracked buffer. `alignment` is a power of two of at most 2 MiB; 0: 16 or 64."""
+        buffer = Buffer(self._client, to_bytes(size), name, int(location), zero, alignment)
+        buffer.name = name
+        return buffer
+
+    def _progress_of(self, progress: ProgressOption) -> Optional[_progress.Progress]:
+        chosen = self._progress if progress is None else progress
+        return _progress.default() if chosen is True else chosen or None
+
+    def _watch(self, asked: int, progress: ProgressOption) -> Optional[_progress.Watch]:
+        shown = self._progress_of(progress)
+        return _progress.Watch(self._client.session, self._socket, asked, shown) if shown else None
+
+    # ---- NumPy ----
+
+    def numpy(self, location: Location = Location.RAM) -> _arrays.Handler:
+        """A context manager: the arrays that NumPy makes in its block, in this context, are in leased memory."""
+        return _arrays.Handler(self._capsule(location))
+
+    def install_numpy(self, location: Location = Location.RAM) -> None:
+        """All arrays of the process from now on, in all threads, are in leased memory."""
+        _arrays.install(self._client, location)
+
+    def _capsule(self, location: Location) -> Any:
+        capsule = self._capsules.get(location)
+        if capsule is None:
+            capsule = self._capsules[location] = self._client.numpy_handler(int(location))
+        return capsule
+
+    def _handler(self) -> _arrays.Handler:
+        return _arrays.Handler(self._capsule(Location.RAM))
+
+    def workspace(
+        self,
+        name: str,
+        *,
+        initial: Size = 0,
+        learning: str = "first",
+        cycles: int = 0,
+        overallocate: float = 0.3,
+        maximum: Size = 0,
+        spill: str = "external",
+        location: Location = Location.RAM,
+        ttl: Optional[float] = None,
+    ) -> _workspace.Workspace:
+        """This thread's workspace of that name, which is made if there is none. The options are WorkspaceOptions'."""
+        options = _workspace.options(
+            initial, learning, cycles, overallocate, maximum, spill, location, to_ms(ttl)
+        )
+        known: Dict[str, _workspace.Workspace] = self._own.__dict__
+        workspace = known.get(name)
+        if workspace is None:
+            workspace = known[name] = _workspace.Workspace(self._client, name, options)
+        elif workspace.options != options:
+            raise ValueError(f"workspace {name!r} exists in this thread with other options")
+        return workspace
+
+    # ---- what the broker says ----
+
+    def _ask(self, question: Callable[[_monitor.Monitor], Any]) -> Any:
+        try:
+            with _monitor.Monitor(self._socket) as monitor:
+                return question(monitor)
+        except (ConnectionError, FileNotFoundError) as error:
+            raise _errors.BrokerConnectionError(f"the broker does not answer: {error}") from error
+
+    def status(self) -> _types.Status:
+        """The state of the broker."""
+        status: _types.Status = self._ask(lambda monitor: monitor.status())
+        return status
+
+    def sessions(self) -> List[_types.SessionInfo]:
+        """All sessions."""
+        sessions: List[_types.SessionInfo] = self._ask(lambda monitor: monitor.sessions())
+        return sessions
+
+    def leases(self) -> List[_types.LeaseInfo]:
+        """All leases that this user may see."""
+        leases: List[_types.LeaseInfo] = self._ask(lambda monitor: monitor.leases())
+        return leases
+
+    def why(self) -> List[_types.WhyEntry]:
+        """Why requests of this session wait, or were refused lately."""
+        entries: List[_types.WhyEntry] = self._ask(lambda monitor: monitor.why(self._client.session))
+        return entries
+
+    def revoke(self, lease: Union[Lease, int]) -> None:
+        """Takes a lease back, as an administrator does."""
+        number = lease if isinstance(lease, int) else lease.id
+        self._ask(lambda monitor: monitor.revoke(number))
+
+    def __repr__(self) -> str:
+        return "<membroker.Broker, closed>" if self.closed else f"<membroker.Broker, session {self.session}>"
+
+
+class _AsyncWatch(_progress.Watch):
+    """A watch that ends the wait if its task was cancelled."""
+
+    def __init__(
+        self, session: int, socket: Optional[str], asked: int, progress: _progress.Progress, cancelled: threading.Event
+    ) -> None:
+        super().__init__(session, socket, asked, progress)
+        self._cancelled = cancelled
+
+    def __call__(self, seconds: float) -> None:
+        if self._cancelled.is_set():
+            raise _Cancelled
+        super().__call__(seconds)
+
+
+def _release_unwanted(future: "asyncio.Future[Lease]") -> None:
+    """The grant came in the same moment as the cancellation."""
+    if not future.cancelled() and future.exception() is None:
+        future.result().release()

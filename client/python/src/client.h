@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The type Client: a session with the broker. */
+#pragma once
+
+#include "client/python/src/compat.h"
+#include "client/python/src/owner.h"
+
+int client_add_type(PyObject *module);
+
+/* NULL: an exception is set (it is no client, or it was closed). */
+struct owner *client_owner(PyObject *object);

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copying at the first write, in a handler of SIGSEGV. */
+#include "client/python/src/inherited.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/* How much one write copies; a hint to the kernel's fault handling, not to the size of pages. */
+enum { COPIED_BYTES = 65536 };
+
+struct range {
+    uintptr_t start, end;
+    unsigned char *is_copied; /* one for each COPIED_BYTES */
+    struct range *next;
+};
+
+static struct range *ranges;
+static struct sigaction previous;
+static atomic_flag copying = ATOMIC_FLAG_INIT;
+
+static struct range *find(uintptr_t address)
+{
+    struct range *range = ranges;
+    while (range && !(address >= range->start && address < range->end)) {
+        range = range->next;
+    }
+    return range;
+}
+
+bool inherited_has(const void *address)
+{
+    return find((uintptr_t)address) != NULL;
+}
+
+/* ---- one write ---- */
+
+static bool map_copy(void *piece, size_t bytes)
+{
+    void *copy = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (copy == MAP_FAILED) {
+        return false;
+    }
+    memcpy(copy, piece, bytes);
+    return mremap(copy, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, piece) != MAP_FAILED;
+}
+
+/* Another thread may have been faster. */
+static bool copy_piece(struct range *range, uintptr_t address)
+{
+    size_t index = (address - range->start) / COPIED_BYTES;
+    uintptr_t start = range->start + index * COPIED_BYTES;
+    size_t bytes = range->end - start < COPIED_BYTES ? range->end - start : COPIED_BYTES;
+    while (atomic_flag_test_and_set(&copying)) {
+    }
+    bool done = range->is_copied[index] || map_copy((void *)start, bytes);
+    range->is_copied[index] = done;
+    atomic_flag_clear(&copying);
+    return done;
+}
+
+static void on_write(int number, siginfo_t *info, void *context)
+{
+    int saved = errno;
+    struct range *range = info->si_code == SEGV_ACCERR ? find((uintptr_t)info->si_addr) : NULL;
+    if (!range || !copy_piece(range, (uintptr_t)info->si_addr)) {
+        if (previous.sa_flags & SA_SIGINFO) {
+            previous.sa_sigaction(number, info, context);
+        } else {
+            (void)sigaction(SIGSEGV, &previous, NULL); /* the instruction runs again */
+        }
+    }
+    errno = saved;
+}
+
+/* ---- the parent's lease has ended ---- */
+
+bool inherited_cover(uintptr_t address)
+{
+    struct range *range = find(address);
+    return range && mmap((void *)range->start, range->end - range->start, PROT_READ | PROT_WRITE,
+                         MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) != MAP_FAILED;
+}
+
+/* ---- the beginning ---- */
+
+static void add(uintptr_t start, uintptr_t end)
+{
+    struct range *range = malloc(sizeof *range);
+    unsigned char *is_copied = calloc((end - start) / COPIED_BYTES + 1, 1);
+    if (!range || !is_copied || mprotect((void *)start, end - start, PROT_READ) < 0) {
+        free(range);
+        free(is_copied);
+        (void)munmap((void *)start, end - start); /* rather a signal than a write into the parent's memory */
+        return;
+    }
+    *range = (struct range){start, end, is_copied, ranges};
+    ranges = range;
+}
+
+/* The broker's segments are shared and writable; its control pages are read-only. */
+static bool is_segment(const char *line, uintptr_t *ret_start, uintptr_t *ret_end)
+{
+    char mode[5];
+    return sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", ret_start, ret_end, mode) == 3 && strcmp(mode, "rw-s") == 0 &&
+           strstr(line, " /memfd:membroker");
+}
+
+void inherited_begin(void)
+{
+    char line[512];
+    uintptr_t start, end;
+    FILE *maps = fopen("/proc/self/maps", "re");
+    while (maps && fgets(line, sizeof line, maps)) {
+        if (is_segment(line, &start, &end)) {
+            add(start, end);
+        }
+    }
+    if (maps) {
+        (void)fclose(maps);
+    }
+    const struct sigaction action = {.sa_sigaction = on_write, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    if (ranges) {
+        (void)sigaction(SIGSEGV, &action, &previous);
+    }
+}

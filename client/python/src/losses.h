@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What Python is told of lost leases. The library's guard puts zeros under the addresses; so that nobody computes with
+ * them unknowingly, LeaseLost is raised in the main thread at its next safe point, and in the thread that touched them.
+ */
+#pragma once
+
+#include <membroker.h>
+#include <stdbool.h>
+
+/* The on_event callback of every client. Runs without the interpreter's lock. */
+void losses_on_event(const mb_event *event, void *user_data);
+
+/*
+ * Puts a handler of SIGBUS before the library's, which asks for the exception before the thread that touched lost
+ * memory goes on. Both are no-ops if it is there, or not there.
+ */
+void losses_hook(void);
+void losses_unhook(void);
+
+/* In the main thread, at the import. The function says whether a program could notice a loss at all. */
+void losses_init(bool (*is_any_in_use)(void));
+
+/* From here on nothing more is raised: the interpreter ends. */
+void losses_stop(void);
+
+/* In a forked child: nothing is owed to it. */
+void losses_forget(void);

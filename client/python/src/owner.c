@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Connecting, counting, disconnecting. */
+#include "client/python/src/owner.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "client/python/src/gil.h"
+#include "client/python/src/losses.h"
+
+/* An owner is never freed: a lost array may name it, and there are few. */
+static struct owner *all;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static int connect_to(const mb_client_options *options, struct owner *owner)
+{
+    struct gil gil = gil_drop();
+    (void)pthread_mutex_lock(&lock);
+    losses_unhook(); /* the library must find its own handler of SIGBUS in place */
+    int result = owner->is_shared ? mb_client_shared(options, &owner->client) : mb_connect(options, &owner->client);
+    losses_hook();
+    if (result == 0) {
+        owner->next = all;
+        all = owner;
+    }
+    (void)pthread_mutex_unlock(&lock);
+    gil_take(gil);
+    return result;
+}
+
+int owner_connect(const mb_client_options *options, bool is_shared, struct owner **ret_owner)
+{
+    struct owner *owner = calloc(1, sizeof *owner);
+    if (!owner) {
+        return -ENOMEM;
+    }
+    owner->is_shared = is_shared;
+    owner->wait_ms = options->wait_ms;
+    atomic_init(&owner->uses, 1);
+    int result = connect_to(options, owner);
+    if (result < 0) {
+        free(owner);
+        return result;
+    }
+    *ret_owner = owner;
+    return 0;
+}
+
+void owner_unref(struct owner *owner)
+{
+    if (atomic_fetch_sub_explicit(&owner->uses, 1, memory_order_acq_rel) > 1 || atomic_load(&owner->is_inherited)) {
+        return;
+    }
+    mb_client *client = owner->client;
+    struct gil gil = gil_drop();
+    if (owner->is_shared) {
+        mb_client_shared_release(client);
+    } else {
+        mb_disconnect(client);
+    }
+    gil_take(gil);
+}
+
+void owner_inherit_all(void)
+{
+    for (struct owner *owner = all; owner; owner = owner->next) {
+        atomic_store(&owner->is_inherited, true);
+    }
+}
+
+bool owner_any_in_use(void)
+{
+    bool any = false;
+    (void)pthread_mutex_lock(&lock);
+    for (const struct owner *owner = all; owner && !any; owner = owner->next) {
+        any = !atomic_load(&owner->is_inherited) && atomic_load(&owner->uses) > 1;
+    }
+    (void)pthread_mutex_unlock(&lock);
+    return any;
+}

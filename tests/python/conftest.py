@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real daemon for each test that asks for one, with its own socket and configuration."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+BUILD = Path(os.environ.get("MEMBROKER_BUILD", "build")).resolve()
+sys.path.insert(0, str(BUILD / "python"))
+
+import membroker  # noqa: E402
+from membroker import _monitor  # noqa: E402
+
+
+class Daemon:
+    """membrokerd in a directory of its own."""
+
+    def __init__(self, directory, settings):
+        self.directory = directory
+        self.socket = str(directory / "socket")
+        self.config = directory / "config"
+        self.log = directory / "log"
+        self.process = None
+        self.configure(settings)
+        self.start()
+
+    def configure(self, settings):
+        """The load of the machine must not decide a test: the pressure is ignored."""
+        self.config.write_text(
+            f"[pressure]\nsome = 0\nfull = 0\n{settings}\n[server]\nsocket = {self.socket}\n"
+            f"[mapped]\ndirectory = {self.directory}/spill\n[leases]\nlearned_sizes = {self.directory}/learned\n"
+        )
+
+    def start(self):
+        with open(self.log, "a") as log:
+            self.process = subprocess.Popen(
+                [BUILD / "faults/membrokerd", "--config", self.config], stdout=log, stderr=log
+            )
+        for _ in range(2000):
+            try:
+                with self.monitor():
+                    return
+            except OSError:
+                assert self.process.poll() is None, self.log.read_text()
+                time.sleep(0.005)
+        raise AssertionError("the daemon did not come up: " + self.log.read_text())
+
+    def monitor(self):
+        return _monitor.Monitor(self.socket)
+
+    def status(self):
+        with self.monitor() as monitor:
+            return monitor.status()
+
+    def leases(self):
+        with self.monitor() as monitor:
+            return monitor.leases()
+
+    def revoke(self, lease):
+        with self.monitor() as monitor:
+            monitor.revoke(lease)
+
+    def revoke_all(self):
+        """Revokes every lease. The program may learn of the first one before the others are revoked."""
+        for lease in self.leases():
+            while True:
+                try:
+                    self.revoke(lease.lease)
+                except membroker.LeaseLost:
+                    continue
+                except OSError:
+                    pass  # it was revoked before the exception came
+                break
+
+    @staticmethod
+    def await_loss():
+        """Runs until LeaseLost comes."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            pass
+
+    def audit(self):
+        """The ledger against the kernel's own view."""
+        subprocess.run(
+            [BUILD / "membrokerctl", "--socket", self.socket, "audit"], check=True, stdout=subprocess.DEVNULL
+        )
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.audit()
+            self.process.send_signal(signal.SIGTERM)
+            assert self.process.wait(20) == 0, self.log.read_text()
+
+
+@pytest.fixture
+def start_daemon(tmp_path):
+    """start_daemon("[limits]\\nmax_physical_bytes = 64M") starts one."""
+    daemons = []
+
+    def start(settings="[limits]\nmax_physical_bytes = 2G\nmax_mapped_bytes = 8G"):
+        directory = tmp_path / str(len(daemons))
+        directory.mkdir()
+        daemons.append(Daemon(directory, settings))
+        return daemons[-1]
+
+    yield start
+    for daemon in daemons:
+        daemon.stop()
+
+
+@pytest.fixture
+def daemon(start_daemon):
+    return start_daemon()
+
+
+@pytest.fixture
+def broker(daemon):
+    with membroker.connect(daemon.socket, name="test") as broker:
+        yield broker
+
+
+@pytest.fixture
+def run(daemon):
+    """run("code", ...) runs Python in a process of its own that finds the daemon; returns what it printed."""
+
+    def run_code(code, *arguments, expect=0, python=sys.executable, environment=None, timeout=120):
+        variables = dict(os.environ, MEMBROKER_SOCKET=daemon.socket, PYTHONPATH=str(BUILD / "python"),
+                         PYTHONDONTWRITEBYTECODE="1", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+        variables.update(environment or {})
+        done = subprocess.run([python, "-c", code, *arguments], env=variables, text=True, capture_output=True,
+                              timeout=timeout)
+        assert done.returncode == expect, (done.returncode, done.stdout, done.stderr)
+        return done.stdout if expect == 0 else done.stdout + done.stderr
+
+    return run_code

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Connecting, leases, buffers, errors, and what the broker says."""
+
+import gc
+import weakref
+
+import membroker
+import pytest
+
+
+def test_lease_is_bytes(broker):
+    with broker.acquire("1M", name="rows") as lease:
+        assert len(lease) == 1 << 20 and lease[0] == 0 and lease.location is membroker.RAM
+        lease[:4] = b"abcd"
+        view = memoryview(lease)
+        assert bytes(view[:5]) == b"abcd\0" and lease[1:3] == b"bc" and not view.readonly
+        assert [found.name for found in broker.leases()] == ["rows"]
+        view.release()
+    assert lease.released and broker.leases() == []
+    with pytest.raises(ValueError):
+        memoryview(lease)
+
+
+def test_lease_in_a_file(broker):
+    with broker.acquire(4096, location=membroker.MMAP) as lease:
+        assert lease.location is membroker.MMAP and broker.status().used_mapped_bytes == 4096
+
+
+def test_views_outlive_release(broker):
+    with broker.acquire(4096) as lease:
+        view = memoryview(lease)
+        view[0] = 7
+    assert not lease.released and view[0] == 7
+    with pytest.raises(ValueError):
+        lease.memory
+    view.release()
+    assert lease.released
+
+
+def test_buffer(broker):
+    buffer = broker.buffer(1000, zero=True, name="rows")
+    assert len(buffer) == 1000 and bytes(buffer) == bytes(1000)
+    buffer[3] = 9
+    assert memoryview(buffer)[3] == 9 and buffer.__dlpack_device__() == (1, 0)
+    dead = weakref.ref(buffer)
+    view = memoryview(buffer)
+    del buffer
+    assert dead() is not None and view[3] == 9
+    del view
+    gc.collect()
+    assert dead() is None and broker.uses == 0
+    assert broker.buffer(100, alignment=1 << 20).__array_interface__["data"][0] % (1 << 20) == 0
+
+
+def test_memory_outlives_the_broker(daemon):
+    broker = membroker.connect(daemon.socket)
+    buffer, lease = broker.buffer(1 << 20), broker.acquire(4096)
+    broker.close()
+    buffer[0] = lease[0] = 5
+    assert daemon.status().sessions == 1 and buffer[0] == lease[0] == 5
+    with pytest.raises(ValueError):
+        broker.acquire(1)
+    del buffer, lease
+    assert daemon.status().sessions == 0
+
+
+def test_limit_error(start_daemon):
+    daemon = start_daemon("[limits]\nmax_physical_bytes = 16M")
+    with membroker.connect(daemon.socket, name="greedy") as broker, broker.acquire("10M"):
+        with pytest.raises(membroker.LimitError, match="max_physical_bytes") as caught:
+            broker.acquire("8M")
+        error = caught.value
+        assert isinstance(error, MemoryError) and error.limit == "max_physical_bytes" and error.whose == "host"
+        assert (error.allowed, error.asked, error.used, error.free) == (16 << 20, 8 << 20, 10 << 20, 6 << 20)
+        assert [(holder.name, holder.bytes) for holder in error.holders] == [("greedy", 10 << 20)]
+        with pytest.raises(membroker.LimitError, match="max_physical_bytes"):
+            broker.buffer("8M")
+        assert broker.why()[0].refusal.asked_bytes >= 8 << 20
+
+
+def test_own_limit(daemon):
+    with membroker.connect(daemon.socket, max_bytes="1M") as broker:
+        with pytest.raises(membroker.LimitError) as caught:
+            broker.acquire("2M")
+        assert caught.value.whose == "client"
+
+
+def test_lost_lease_at_next_use(daemon, broker):
+    lease, buffer = broker.acquire(8192), broker.buffer("4M")
+    view = memoryview(lease)
+    with pytest.raises(membroker.LeaseLost, match="revoked"):
+        daemon.revoke(lease.id)
+        daemon.await_loss()
+    with pytest.raises(membroker.LeaseLost):
+        lease.check()
+    with pytest.raises(membroker.LeaseLost):
+        lease[0]
+    with pytest.raises(membroker.LeaseLost):
+        daemon.revoke(daemon.leases()[0].lease)
+        daemon.await_loss()
+    with pytest.raises(membroker.LeaseLost):
+        memoryview(buffer)
+    with pytest.raises(membroker.LeaseLost):
+        buffer.check()
+    assert lease.lost_because and "revoked" in lease.lost_because
+    del view
+
+
+def test_connection_errors(tmp_path):
+    with pytest.raises(membroker.BrokerConnectionError) as caught:
+        membroker.connect(str(tmp_path / "nobody"))
+    assert isinstance(caught.value, ConnectionError) and "nobody" in str(caught.value)
+
+
+def test_arguments(broker):
+    for call in (lambda: broker.acquire(0), lambda: broker.acquire("3 apples"), lambda: broker.acquire(-1),
+                 lambda: broker.buffer(0), lambda: broker.buffer(8, alignment=3), lambda: broker.acquire(8, wait=-1)):
+        with pytest.raises(ValueError):
+            call()
+
+
+def test_what_the_broker_says(daemon, broker):
+    lease = broker.acquire("1M", name="rows", ttl=30)
+    status = broker.status()
+    assert status.used_bytes == 1 << 20 and status.limits.max_physical_bytes == 2 << 30 and status.pid == daemon.process.pid
+    (session,) = [found for found in broker.sessions() if found.session == broker.session]
+    assert session.name == "test" and session.physical_bytes == 1 << 20 and session.connected
+    (info,) = broker.leases()
+    assert (info.lease, info.name, info.bytes, info.ttl_ms, info.client) == (lease.id, "rows", 1 << 20, 30000, "test")
+    assert broker.why() == [] and broker.pressure is membroker.Pressure.NONE
+    broker.ping()
+
+
+def test_restarted_daemon(daemon, broker):
+    lease = broker.acquire(4096)
+    daemon.kill()
+    with pytest.raises(membroker.LeaseLost):
+        daemon.start()
+        daemon.await_loss()
+    broker.wait_connected(20)
+    assert lease.lost_because and broker.acquire(4096)[0] == 0
+
+
+def test_shared_session(run):
+    assert run("""
+import membroker
+a, b = membroker.connect(), membroker.connect()
+assert a.session == b.session == membroker.shared().session
+c = membroker.connect(name="other")
+assert c.session != a.session
+a.close()
+lease = b.acquire(4096)
+b.close()
+assert len(membroker.shared().leases()) == 1 and not membroker.shared().closed
+print("ok")
+""") == "ok\n"
