@@ -132,6 +132,7 @@ $(BUILD)/membroker.pc: packaging/membroker.pc.in FORCE
 include packaging/install.mk
 include client/java/java.mk
 include client/python/python.mk
+include client/nd4j/nd4j.mk
 
 # built in a copy of its own: Debian's tools want their directory at the top
 DEB_VERSION ?= $(VERSION)

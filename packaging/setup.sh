@@ -23,6 +23,7 @@ packages_of() {
     bench) echo g++ jq python3-minimal libgsl-dev libjemalloc2 libmimalloc2.0 libtcmalloc-minimal4 ;;
     java) echo openjdk-17-jdk-headless ;;
     test-java) echo openjdk-17-jdk-headless junit5 ;;
+    nd4j) echo openjdk-17-jdk-headless maven python3-minimal ;;
     deb) echo git build-essential pkg-config protobuf-compiler debhelper fakeroot ;;
     lintian) echo lintian ;;
     system) echo systemd systemd-container dbus procps jq ;;

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+# `make nd4j`: the plug-in for ND4J, one jar with the Java client inside. Maven fetches ND4J from Maven Central into its
+# local repository, which is outside the checkout.
+
+ND4J_DIR   := client/nd4j
+ND4J_OUT   := $(BUILD)/nd4j
+ND4J_SRC   := $(wildcard $(ND4J_DIR)/src/main/java/io/membroker/nd4j/*.java)
+ND4J_FILES := $(shell find $(ND4J_DIR)/src/main/resources -type f)
+ND4J_JAR   := $(ND4J_OUT)/membroker-nd4j-$(VERSION).jar
+MAVEN      ?= mvn -B -q
+FETCH_JARS := org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies
+
+# the jars of the two versions of ND4J that the tests run
+$(ND4J_OUT)/%.fetched: tests/nd4j/%/pom.xml | $(call need,nd4j)
+	@rm -rf $(ND4J_OUT)/$* && mkdir -p $(ND4J_OUT)
+	$(MAVEN) -f $< $(FETCH_JARS) -DoutputDirectory=$(abspath $(ND4J_OUT)/$*)
+	@touch $@
+
+# compiled with the newer version; the tests run the same classes on the older one
+$(ND4J_JAR): $(ND4J_SRC) $(ND4J_FILES) $(JAR) $(ND4J_OUT)/newer.fetched
+	@rm -rf $(ND4J_OUT)/classes && mkdir -p $(ND4J_OUT)/classes
+	$(Q)$(JDK)/bin/javac --release 17 -Xlint:all,-classfile,-path -Werror -proc:none -encoding UTF-8 -d $(ND4J_OUT)/classes \
+	    -cp '$(JAR):$(ND4J_OUT)/newer/*' $(ND4J_SRC)
+	@cp -r $(ND4J_DIR)/src/main/resources/. $(ND4J_OUT)/classes/
+	@cp $(JAR) $@.new
+	@$(JDK)/bin/jar --update --file $@.new -C $(ND4J_OUT)/classes .
+	@mv $@.new $@
+
+nd4j: $(ND4J_JAR) ## the plug-in for ND4J under build/nd4j/ (Maven Central)
+
+# each test program is compiled with the version that it runs on
+ND4J_TESTS := $(wildcard tests/nd4j/*.java)
+$(ND4J_OUT)/tests-newer.compiled: $(ND4J_TESTS) $(ND4J_OUT)/newer.fetched
+	@mkdir -p $(ND4J_OUT)/tests-newer
+	$(Q)$(JDK)/bin/javac --release 17 -nowarn -proc:none -encoding UTF-8 -d $(ND4J_OUT)/tests-newer -cp '$(ND4J_OUT)/newer/*' $(ND4J_TESTS)
+	@touch $@
+
+$(ND4J_OUT)/tests-older.compiled: $(ND4J_TESTS) $(ND4J_OUT)/older.fetched
+	@mkdir -p $(ND4J_OUT)/tests-older
+	$(Q)$(JDK)/bin/javac --release 17 -nowarn -proc:none -encoding UTF-8 -d $(ND4J_OUT)/tests-older -cp '$(ND4J_OUT)/older/*' \
+	    $(filter-out %/Training.java,$(ND4J_TESTS))
+	@touch $@
+
+test-nd4j: all $(ND4J_JAR) $(ND4J_OUT)/tests-newer.compiled $(ND4J_OUT)/tests-older.compiled ## the plug-in on real ND4J and DL4J (Maven Central)
+	PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 tests/nd4j/check-nd4j $(BUILD)
+
+.PHONY: nd4j test-nd4j

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.membroker.nd4j;
+
+import io.membroker.ConnectOptions;
+import io.membroker.Lease;
+import io.membroker.LeaseOptions;
+import io.membroker.Location;
+import io.membroker.MemoryBroker;
+import io.membroker.MemoryLimitException;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+
+/**
+ * This process's session with the broker. What does not fit is tried again as JavaCPP does, after the collector has run;
+ * at last it waits in the broker's queue for as long as {@code -Dio.membroker.nd4j.wait} says, in milliseconds.
+ */
+final class Broker {
+    private static final int NAME_BYTES = 63;
+    private static final Duration WAIT = Duration.ofMillis(Long.getLong("io.membroker.nd4j.wait", 10_000));
+    private static final MemoryBroker BROKER = MemoryBroker.connect(ConnectOptions.builder().maxWait(WAIT).build());
+
+    private Broker() {
+    }
+
+    /** A lease under a workspace's id. Its memory is zero. */
+    static WorkspaceLease lease(String id, long bytes, Location location, String file) {
+        LeaseOptions.Builder options = LeaseOptions.builder().name(shortened(id)).location(location).file(file);
+        for (int retry = 0; retry < BROKER.options().maxRetries(); retry++) {
+            try {
+                return acquire(bytes, options.build());
+            } catch (MemoryLimitException refused) {
+                collectGarbage();
+            }
+        }
+        return orOutOfMemory(() -> acquire(bytes, options.maxWait(WAIT).build()));
+    }
+
+    /** The same in RAM, but null if it does not fit now. */
+    static WorkspaceLease leaseIfFree(String id, long bytes) {
+        try {
+            return acquire(bytes, LeaseOptions.builder().name(shortened(id)).build());
+        } catch (MemoryLimitException refused) {
+            return null;
+        }
+    }
+
+    private static WorkspaceLease acquire(long bytes, LeaseOptions options) {
+        Lease lease = BROKER.acquire(bytes, options);
+        try {
+            return new WorkspaceLease(lease);
+        } catch (RuntimeException | Error notMapped) {
+            lease.close();
+            throw notMapped;
+        }
+    }
+
+    /** What ND4J has no reference to any more is freed by a thread of its own, which needs a moment. */
+    private static void collectGarbage() {
+        System.gc();
+        try {
+            Thread.sleep(BROKER.options().retryWait().toMillis());
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private static <T> T orOutOfMemory(java.util.function.Supplier<T> request) {
+        try {
+            return request.get();
+        } catch (MemoryLimitException refused) {
+            OutOfMemoryError error = new OutOfMemoryError(refused.getMessage());
+            error.initCause(refused);
+            throw error;
+        }
+    }
+
+    /** The broker's names have at most 63 bytes. */
+    private static String shortened(String id) {
+        String name = id;
+        while (name.getBytes(StandardCharsets.UTF_8).length > NAME_BYTES) {
+            name = name.substring(0, name.offsetByCodePoints(name.length(), -1));
+        }
+        return name;
+    }
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.membroker.nd4j;
+
+import io.membroker.LeaseLostException;
+import io.membroker.Location;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.memory.AllocationsTracker;
+import org.nd4j.linalg.api.memory.Deallocator;
+import org.nd4j.linalg.api.memory.MemoryWorkspace;
+import org.nd4j.linalg.api.memory.conf.WorkspaceConfiguration;
+import org.nd4j.linalg.api.memory.enums.AllocationKind;
+import org.nd4j.linalg.api.memory.enums.MemoryKind;
+import org.nd4j.linalg.api.memory.enums.ResetPolicy;
+import org.nd4j.linalg.api.memory.pointers.PagedPointer;
+import org.nd4j.linalg.api.memory.pointers.PointersPair;
+import org.nd4j.linalg.cpu.nativecpu.workspace.CpuWorkspace;
+
+/**
+ * A workspace of ND4J whose memory is leased. ND4J's own code decides on sizes, offsets, spills and generations; this class
+ * only says where the bytes come from. It names no class whose package differs between the versions of ND4J.
+ */
+public class LeasedWorkspace extends CpuWorkspace {
+    /** No initializer: the superclass's constructor calls {@link #init}, which sets it. */
+    private WorkspaceMemory memory;
+
+    LeasedWorkspace(WorkspaceConfiguration configuration, String id) {
+        super(MappedConfiguration.of(configuration), id);
+    }
+
+    LeasedWorkspace(WorkspaceConfiguration configuration, String id, int deviceId) {
+        super(MappedConfiguration.of(configuration), id, deviceId);
+    }
+
+    @Override
+    public WorkspaceConfiguration getWorkspaceConfiguration() {
+        return isMapped() ? ((MappedConfiguration) workspaceConfiguration).original : workspaceConfiguration;
+    }
+
+    @Override
+    public Deallocator deallocator() {
+        return memory;
+    }
+
+    private boolean isMapped() {
+        return workspaceConfiguration instanceof MappedConfiguration;
+    }
+
+    // ---- the arena ----
+
+    /** ND4J has set the size that it wants, less what it adds to an initial one. */
+    @Override
+    protected void init() {
+        if (memory == null) {
+            memory = new WorkspaceMemory(id);
+        }
+        if (isMapped()) {
+            long address = memory.leaseArena(currentSize.get(), Location.MMAP,
+                    getWorkspaceConfiguration().getTempFilePath());
+            workspace.setHostPointer(new PagedPointer(address));
+        } else {
+            initInRam();
+        }
+    }
+
+    /** ND4J's code asks its memory manager for the arena, which is here. */
+    private void initInRam() {
+        memory.beginArena();
+        try {
+            super.init();
+        } catch (OutOfMemoryError refused) {
+            currentSize.set(0);
+            throw refused;
+        } finally {
+            memory.end();
+        }
+    }
+
+    @Override
+    public synchronized void destroyWorkspace(boolean extended) {
+        if (workspace.getHostPointer() != null) {
+            memory.releaseArena();
+            workspace.setHostPointer(null);
+            if (!isMapped()) {
+                AllocationsTracker.getInstance().markReleased(AllocationKind.WORKSPACE, 0, currentSize.get());
+            }
+        }
+        super.destroyWorkspace(extended);
+    }
+
+    // ---- allocations ----
+
+    @Override
+    public PagedPointer alloc(long bytes, MemoryKind kind, DataType type, boolean initialize) {
+        memory.begin();
+        try {
+            return super.alloc(bytes, kind, type, initialize);
+        } finally {
+            memory.end();
+            memory.reportUse(hostOffset.get());
+        }
+    }
+
+    @Override
+    protected void clearExternalAllocations() {
+        for (PointersPair pair : externalAllocations) {
+            free(pair);
+        }
+        externalAllocations.clear();
+        externalCount.set(0);
+        spilledAllocationsSize.set(0);
+    }
+
+    /** Those of the last two steps stay, unless all are to go. */
+    @Override
+    protected void clearPinnedAllocations(boolean all) {
+        PointersPair oldest = pinnedAllocations.peek();
+        while (oldest != null && (all || oldest.getAllocationCycle() + 2 < stepsCount.get())) {
+            pinnedAllocations.remove();
+            free(oldest);
+            pinnedCount.decrementAndGet();
+            pinnedAllocationsSize.addAndGet(-oldest.getRequiredMemory());
+            oldest = pinnedAllocations.peek();
+        }
+    }
+
+    private void free(PointersPair pair) {
+        if (pair.getHostPointer() != null) {
+            memory.free(pair.getHostPointer().address());
+        }
+    }
+
+    // ---- lost leases ----
+
+    /** If memory was lost between two cycles, a workspace that begins empty has lost nothing: it leases memory anew. */
+    @Override
+    public MemoryWorkspace notifyScopeEntered() {
+        if (!isScopeActive() && memory.isLost()) {
+            renew();
+        }
+        return super.notifyScopeEntered();
+    }
+
+    /** What a cycle computed in lost memory is wrong: the program gets to know at the end of the cycle. */
+    @Override
+    public void close() {
+        LeaseLostException lost = memory.loss();
+        super.close();
+        if (lost != null && !isScopeActive()) {
+            throw lost;
+        }
+    }
+
+    private void renew() {
+        LeaseLostException lost = memory.loss();
+        destroyWorkspace(true);
+        isInit.set(false);
+        isOver.set(false);
+        currentSize.set(workspaceConfiguration.getInitialSize());
+        init();
+        if (workspaceConfiguration.getPolicyReset() != ResetPolicy.BLOCK_LEFT) {
+            throw lost;
+        }
+    }
+}
