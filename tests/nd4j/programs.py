@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Java programs on real ND4J, with the plug-in or without it."""
+
+import glob
+import os
+import re
+import signal
+import subprocess
+import threading
+
+from broker import wait_until
+
+
+class Program:
+    """A running JVM, whose lines are collected."""
+
+    def __init__(self, build, version, main, *arguments, broker=None, options=(), heap="1g"):
+        nd4j = build + "/nd4j"
+        path = [f"{nd4j}/tests-{version}", f"{nd4j}/{version}/*"]
+        if broker:
+            # last, so that ND4J's own jars come first: the plug-in must not depend on the order
+            path.append(glob.glob(nd4j + "/membroker-nd4j-*.jar")[0])
+        command = [java(), "-Xmx" + heap, *options, "-cp", ":".join(path), main, *map(str, arguments)]
+        environment = broker.environment if broker else {**os.environ, "MEMBROKER_SOCKET": "/nonexistent"}
+        self.lines = []
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                        text=True, bufsize=1, env=environment,
+                                        cwd=broker.directory if broker else None)  # DL4J writes reports there
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.kill()
+        self.process.wait(30)
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def read(self):
+        for line in self.process.stdout:
+            if not line.startswith("SLF4J"):
+                self.lines.append(line.rstrip("\n"))
+
+    def wait_for(self, pattern, seconds=120):
+        """The first line that the pattern matches."""
+        def found():
+            return next((match for match in map(re.compile(pattern).search, list(self.lines)) if match), None)
+        wait_until(lambda: found() or self.process.poll() is not None and not self.reader.is_alive(), seconds,
+                   f"no line {pattern}: {self.lines[-20:]}")
+        assert found(), f"no line {pattern}: {self.lines[-20:]}"
+        return found()
+
+    def go_on(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+
+    def finish(self, seconds=300):
+        self.process.wait(seconds)
+        self.reader.join(30)
+        assert self.process.returncode == 0, f"exit status {self.process.returncode}: {self.lines[-20:]}"
+        return self.lines
+
+    def send(self, number):
+        os.kill(self.pid, number)
+
+
+def java():
+    return sorted(glob.glob("/usr/lib/jvm/java-17-openjdk-*/bin/java"))[0]
+
+
+def losses(lines):
+    return [tuple(line.split()[1:4:2]) for line in lines if line.startswith("iteration")]
+
+
+def cpu_microseconds(lines):
+    """The least CPU time of an iteration, once the code is compiled."""
+    times = [int(line.split()[5]) for line in lines if line.startswith("iteration")]
+    return min(times[len(times) // 2:])
+
+
+def mapped_from(pid, address):
+    """The inode of the mapping at an address, and the address's offset in the file."""
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps:
+        for line in maps:
+            fields = line.split()
+            start, end = (int(number, 16) for number in fields[0].split("-"))
+            if start <= address < end:
+                return int(fields[4]), int(fields[2], 16) + address - start
+    raise AssertionError(f"nothing is mapped at {address:x}")
+
+
+def open_file_of(pid, inode):
+    """Another process's descriptor with that inode, opened to be read."""
+    for descriptor in os.listdir(f"/proc/{pid}/fd"):
+        path = f"/proc/{pid}/fd/{descriptor}"
+        try:
+            if os.stat(path).st_ino == inode:
+                return open(path, "rb")
+        except FileNotFoundError:
+            pass
+    raise AssertionError(f"process {pid} has no descriptor of inode {inode}")
