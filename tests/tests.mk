@@ -16,7 +16,7 @@ $(UNIT_CORE_O) $(UNIT_O) $(INTEGRATION_O) $(FAULTS_O) $(SOAK_O) $(MODEL_O) $(SIM
 
 TEST_PROGRAMS := $(BUILD)/tests/unit-core $(BUILD)/tests/unit $(BUILD)/tests/integration $(BUILD)/tests/competitor \
                  $(BUILD)/tests/honest $(BUILD)/tests/misbehave $(BUILD)/tests/soak $(BUILD)/tests/simulation \
-                 $(BUILD)/tests/attacks $(BUILD)/tests/workspace-model
+                 $(BUILD)/tests/attacks $(BUILD)/tests/workspace-model $(BUILD)/tests/hand-over
 
 # what the end-to-end tests start; coverage has it in the main build
 FAULTS := $(if $(FAULT_FLAGS),,faults)
@@ -30,7 +30,7 @@ $(BUILD)/tests/unit-core: $(IN_UNIT_CORE)
 	$(Q)$(call LINK_UNIT_CORE,$@)
 
 IN_UNIT := $(UNIT_O) $(BUILD)/obj/daemon/runtime/service_clock.o $(BUILD)/obj/daemon/runtime/lanes.o $(BUILD)/obj/daemon/runtime/table.o $(BUILD)/obj/daemon/runtime/in_flight.o $(BUILD)/obj/client/workspace/cycle.o \
-           $(BUILD)/obj/client/buffer/size_class.o $(BUILD)/obj/daemon/core/policy.o $(CONFIG_O) $(WORKER_O) $(OS_O) $(WIRE_O) $(BASE_O)
+           $(BUILD)/obj/client/buffer/size_class.o $(BUILD)/obj/client/buffer/depot.o $(BUILD)/obj/daemon/core/policy.o $(CONFIG_O) $(WORKER_O) $(OS_O) $(WIRE_O) $(BASE_O)
 LINK_UNIT = $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,--wrap=write,--wrap=fsync,--wrap=rename -o $(1) $(IN_UNIT) -lcriterion $(DAEMON_LIBS)
 
 $(BUILD)/tests/unit: $(IN_UNIT)
@@ -124,10 +124,12 @@ sanitized-tests: faults $(DAEMON) $(CTL) $(TEST_PROGRAMS)
 	$(ASAN_ENV) sh tests/run-tests $(BUILD)
 
 $(BUILD)/tests/stress: $(call object,tests/stress/threads.c) $(CLIENT_O) $(WIRE_O) $(BASE_O)
+$(BUILD)/tests/hand-over: $(call object,tests/stress/hand_over.c) $(CLIENT_O) $(WIRE_O) $(BASE_O)
+$(BUILD)/tests/stress $(BUILD)/tests/hand-over:
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(CLIENT_LIBS)
 
-stress: $(BUILD)/tests/stress $(DAEMON) ## many threads on one client
+stress: $(BUILD)/tests/stress $(BUILD)/tests/hand-over $(DAEMON) ## many threads on one client
 	sh tests/stress/run-stress $(BUILD)
 
 # ---- coverage: without assertions, whose failing is no branch that a test could take ----

@@ -16,7 +16,7 @@ static mb_buffer *at_of_slab(struct slab *slab, uintptr_t address)
 
 static bool has(const mb_buffer *buffer, uintptr_t address)
 {
-    return atomic_load_explicit(&buffer->references, memory_order_relaxed) > 0 &&
+    return buffer_references(buffer) > 0 &&
            address - (uintptr_t)buffer->head.data < __atomic_load_n(&buffer->head.size, __ATOMIC_RELAXED);
 }
 

@@ -24,13 +24,13 @@ enum { FRESH_BYTES_MIN = 2 << 20 };
 uint64_t block_bytes(const mb_buffer *buffer)
 {
     return buffer_is_large(buffer) ? (uint64_t)buffer_span(buffer)->pages * HEAP_PAGE_BYTES
-                                   : size_class_bytes[buffer->size_class];
+                                   : size_class_bytes[buffer_class(buffer)];
 }
 
 static void begin_life(mb_buffer *buffer, size_t bytes, unsigned flags, size_t zero_from)
 {
     block_set_alive(buffer, bytes);
-    if (buffer->tag == TAG_NONE && buffer_heap(buffer)->catch_misuse) {
+    if (buffer_tag(buffer) == TAG_NONE && buffer_heap(buffer)->catch_misuse) {
         misuse_alive(buffer->head.data, bytes, flags & MB_ZEROED);
     }
     if (flags & MB_ZEROED) {
@@ -108,7 +108,7 @@ static mb_buffer *take_fresh(struct heap *heap, size_t bytes, unsigned flags, co
 static mb_buffer *take_any(struct heap *heap, unsigned flags, const char *name, const struct span_wish *wish,
                            uint32_t *ret_fresh)
 {
-    for (;;) {
+    for (bool looked = false;; looked = true) {
         (void)pthread_mutex_lock(&heap->lock);
         mb_buffer *buffer = listed(large_take(heap, wish, ret_fresh), name);
         int error = errno;
@@ -126,6 +126,10 @@ static mb_buffer *take_any(struct heap *heap, unsigned flags, const char *name, 
         }
         if (pool_grow(&heap->large, wish) < 0) {
             return NULL;
+        }
+        if (!looked) {
+            cache_return_large(heap);
+            continue;
         }
     }
 }

@@ -24,5 +24,5 @@ uint64_t block_bytes(const mb_buffer *buffer);
 static inline void block_set_alive(mb_buffer *buffer, size_t bytes)
 {
     __atomic_store_n(&buffer->head.size, bytes, __ATOMIC_RELAXED);
-    atomic_store_explicit(&buffer->references, 1, memory_order_relaxed);
+    buffer_set_references(buffer, 1);
 }

@@ -76,6 +76,11 @@ __attribute__((noinline)) static int create_slowly(mb_client *client, size_t byt
                                                    mb_buffer **ret_buffer)
 {
     mb_buffer_options whole;
+    mb_buffer *cached = !options && bytes > SMALL_BYTES_MAX ? cache_pop_large(client, bytes) : NULL;
+    if (cached) {
+        *ret_buffer = cached;
+        return 0;
+    }
     struct thread *thread = thread_get();
     int result = thread ? read_options(options, &whole) : -ENOMEM;
     result = result < 0 ? result : check(client, bytes, &whole);
@@ -84,12 +89,11 @@ __attribute__((noinline)) static int create_slowly(mb_client *client, size_t byt
 
 int mb_buffer_create(mb_client *client, size_t bytes, const mb_buffer_options *options, mb_buffer **ret_buffer)
 {
-    if (__builtin_expect(!options && bytes - 1 < MEDIUM_BYTES_MAX, 1)) {
-        mb_buffer *cached = cache_pop(client, size_class_of(bytes));
+    if (__builtin_expect(!options && bytes - 1 < SMALL_BYTES_MAX, 1)) {
+        mb_buffer *cached = cache_pop(client, bytes);
         if (__builtin_expect(cached != NULL, 1)) {
-            block_set_alive(cached, bytes);
             *ret_buffer = cached;
-            return error_end(0);
+            return 0;
         }
     }
     return create_slowly(client, bytes, options, ret_buffer);
@@ -97,7 +101,7 @@ int mb_buffer_create(mb_client *client, size_t bytes, const mb_buffer_options *o
 
 /* ---- references ---- */
 
-__attribute__((noinline)) static mb_buffer *end_life(mb_buffer *buffer)
+static mb_buffer *end_life(mb_buffer *buffer)
 {
     if (buffer_has(buffer, BUFFER_WEAK)) {
         weak_cut(buffer);
@@ -105,30 +109,36 @@ __attribute__((noinline)) static mb_buffer *end_life(mb_buffer *buffer)
     if (buffer_has(buffer, BUFFER_SCOPED)) {
         scope_list_remove(buffer);
     }
-    atomic_store_explicit(&buffer->references, 0, memory_order_relaxed);
+    buffer_set_references(buffer, 0);
     block_free(buffer);
     return NULL;
 }
 
+__attribute__((noinline)) static mb_buffer *unref_slowly(mb_buffer *buffer)
+{
+    if (cache_push_large(buffer)) {
+        return NULL;
+    }
+    uint64_t before = atomic_load_explicit(&buffer->state, memory_order_acquire);
+    bool is_only = (uint32_t)before == 1 && !buffer_has(buffer, UINT8_MAX);
+    if (!is_only) {
+        before = atomic_fetch_sub_explicit(&buffer->state, 1, memory_order_acq_rel);
+    }
+    return (uint32_t)before == 1 ? end_life(buffer) : NULL;
+}
+
 mb_buffer *mb_buffer_ref(mb_buffer *buffer)
 {
-    (void)atomic_fetch_add_explicit(&buffer->references, 1, memory_order_relaxed);
+    (void)atomic_fetch_add_explicit(&buffer->state, 1, memory_order_relaxed);
     return buffer;
 }
 
 mb_buffer *mb_buffer_unref(mb_buffer *buffer)
 {
-    if (!buffer) {
+    if (!buffer || __builtin_expect(cache_push(buffer), 1)) {
         return NULL;
     }
-    /* The only reference without a weak one needs no atomic: no other thread can get one. */
-    if (__builtin_expect(atomic_load_explicit(&buffer->references, memory_order_acquire) == 1 &&
-                             !buffer_has(buffer, UINT8_MAX),
-                         1)) {
-        return cache_push(buffer) ? NULL : end_life(buffer);
-    }
-    bool is_last = atomic_fetch_sub_explicit(&buffer->references, 1, memory_order_acq_rel) == 1;
-    return is_last ? end_life(buffer) : NULL;
+    return unref_slowly(buffer);
 }
 
 void mb_buffer_unrefp(mb_buffer **buffer)
@@ -155,7 +165,7 @@ mb_location mb_buffer_location(const mb_buffer *buffer)
 
 unsigned mb_buffer_references(const mb_buffer *buffer)
 {
-    return atomic_load_explicit(&buffer->references, memory_order_relaxed);
+    return buffer_references(buffer);
 }
 
 int mb_buffer_check(const mb_buffer *buffer)

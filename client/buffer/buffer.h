@@ -26,15 +26,19 @@ enum buffer_flags {
 enum { SIZE_CLASS_NONE = UINT8_MAX /* of a buffer of more than MEDIUM_BYTES_MAX */ };
 
 struct mb_buffer {
-    struct mb_buffer_head head;  /* first: the header's inline functions read it */
-    _Atomic uint32_t references; /* 0: it is free */
-    _Atomic uint8_t flags;
-    uint8_t size_class; /* SMALL_CLASSES or more: it is a struct large_buffer */
-    uint16_t tag;       /* of the heap if a thread's cache may take the buffer; else TAG_NONE */
+/*
+ * References, flags, size class and tag are one word, so that one comparison tells whether a thread's cache takes the
+ * buffer: from the lowest bit on 32 bits of references (0: it is free), 8 of flags, 8 of size class (SMALL_CLASSES or
+ * more: it is a struct large_buffer), 16 of tag: the heap's if a thread's cache may take the buffer, else TAG_NONE.
+ */
+    struct mb_buffer_head head; /* first: the header's inline functions read it */
+    _Atomic uint64_t state;
     struct extra *extra;
 };
 
 _Static_assert(sizeof(struct mb_buffer) == 32, "two records in a cache line");
+enum { STATE_FLAGS_AT = 32, STATE_CLASS_AT = 40, STATE_TAG_AT = 48 };
+
 
 /* What most buffers lack. */
 struct extra {
@@ -74,7 +78,40 @@ _Static_assert(sizeof(struct slab) == SLAB_RECORD_BYTES, "a slab's records and i
 
 static inline bool buffer_is_large(const mb_buffer *buffer)
 {
-    return size_class_is_medium(buffer->size_class);
+/* Of a free buffer. */
+static inline uint64_t buffer_state_of(unsigned size_class, uint16_t tag)
+{
+    return (uint64_t)size_class << STATE_CLASS_AT | (uint64_t)tag << STATE_TAG_AT;
+}
+
+static inline uint64_t buffer_state(const mb_buffer *buffer)
+{
+    return atomic_load_explicit(&buffer->state, memory_order_relaxed);
+}
+
+static inline uint32_t buffer_references(const mb_buffer *buffer)
+{
+    return (uint32_t)buffer_state(buffer);
+}
+
+static inline unsigned buffer_class(const mb_buffer *buffer)
+{
+    return (uint8_t)(buffer_state(buffer) >> STATE_CLASS_AT);
+}
+
+static inline uint16_t buffer_tag(const mb_buffer *buffer)
+{
+    return (uint16_t)(buffer_state(buffer) >> STATE_TAG_AT);
+}
+
+/* Of a buffer that no other thread uses. */
+static inline void buffer_set_references(mb_buffer *buffer, uint32_t references)
+{
+    uint64_t state = (buffer_state(buffer) & ~(uint64_t)UINT32_MAX) | references;
+    atomic_store_explicit(&buffer->state, state, memory_order_relaxed);
+}
+
+    return size_class_is_medium(buffer_class(buffer));
 }
 
 static inline struct slab *buffer_slab(const mb_buffer *buffer)
@@ -104,15 +141,15 @@ static inline mb_lease *buffer_lease(const mb_buffer *buffer)
 
 static inline bool buffer_has(const mb_buffer *buffer, unsigned flags)
 {
-    return atomic_load_explicit(&buffer->flags, memory_order_relaxed) & flags;
+    return buffer_state(buffer) & (uint64_t)flags << STATE_FLAGS_AT;
 }
 
 static inline void buffer_set(mb_buffer *buffer, unsigned flags)
 {
-    (void)atomic_fetch_or_explicit(&buffer->flags, (uint8_t)flags, memory_order_relaxed);
+    (void)atomic_fetch_or_explicit(&buffer->state, (uint64_t)flags << STATE_FLAGS_AT, memory_order_relaxed);
 }
 
 static inline void buffer_clear(mb_buffer *buffer, unsigned flags)
 {
-    (void)atomic_fetch_and_explicit(&buffer->flags, (uint8_t)~flags, memory_order_relaxed);
+    (void)atomic_fetch_and_explicit(&buffer->state, ~((uint64_t)flags << STATE_FLAGS_AT), memory_order_relaxed);
 }

@@ -3,6 +3,7 @@
 #include "client/buffer/heap.h"
 
 #include "client/client.h"
+#include "client/clock.h"
 
 bool heap_plan_look(struct heaps *heaps, uint64_t due)
 {
@@ -18,6 +19,14 @@ bool heap_plan_look(struct heaps *heaps, uint64_t due)
 uint64_t heap_next_look(const struct heaps *heaps)
 {
     return atomic_load(&heaps->idle_at);
+}
+
+void heap_plan_return(struct heap *heap)
+{
+    if (heap_next_look(heap->client->heaps) == UINT64_MAX &&
+        heap_plan_look(heap->client->heaps, clock_milliseconds() + HEAP_IDLE_MS / 2)) {
+        wakeup_send(heap->client);
+    }
 }
 
 void heap_unlock(struct heap *heap)

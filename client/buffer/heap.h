@@ -16,6 +16,7 @@
 #include <sys/queue.h>
 
 #include "client/buffer/chunk_index.h"
+#include "client/buffer/depot.h"
 #include "client/buffer/size_class.h"
 #include "client/location.h"
 #include "membroker.h"
@@ -94,7 +95,9 @@ struct heap {
     struct large_list all_kept;                /* the oldest first */
     struct large_list unused;                  /* records of large buffers */
     uint64_t kept_pages;
-    uint32_t looks; /* how often idle memory was looked for */
+    uint32_t looks;                   /* how often idle memory was looked for */
+    struct depot *_Atomic depot;      /* made for the first thread's cache; NULL: none yet. It needs no lock */
+    _Atomic uint64_t depot_bytes_max; /* a small part of the heap */
 };
 
 struct heaps {
@@ -109,6 +112,9 @@ static inline struct heap *heap_of(struct heaps *heaps, mb_location location)
 
 /* Gives up the lock after memory was given back. If a chunk became free, the client looks at it a second later. */
 void heap_unlock(struct heap *heap);
+
+/* Plans a look soon, because the depot or a thread has memory that no lock guards. */
+void heap_plan_return(struct heap *heap);
 
 /* Plans the next look at idle chunks, in ms. True: it is earlier than planned before. */
 bool heap_plan_look(struct heaps *heaps, uint64_t due);

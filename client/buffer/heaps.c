@@ -8,6 +8,7 @@
 #include "client/buffer/large.h"
 #include "client/buffer/pool.h"
 #include "client/buffer/slab.h"
+#include "client/buffer/supply.h"
 #include "client/buffer/tag.h"
 #include "client/buffer/weak.h"
 #include "client/client.h"
@@ -84,6 +85,7 @@ static void heap_close(struct heap *heap)
     pool_close(&heap->small);
     pool_close(&heap->large);
     chunk_index_close(&heap->chunks);
+    depot_free(atomic_load(&heap->depot));
     tag_give(heap->tag);
     (void)pthread_mutex_destroy(&heap->lock);
 }
@@ -106,6 +108,8 @@ static uint64_t give_back(struct heaps *heaps, uint64_t now, uint64_t age)
     atomic_store(&heaps->idle_at, UINT64_MAX);
     for (int i = 0; i < HEAP_LOCATIONS; i++) {
         struct heap *heap = &heaps->of[i];
+        cache_return_large(heap);
+        supply_drain(heap);
         (void)pthread_mutex_lock(&heap->lock);
         large_flush(heap, now > age ? now - age : 1, age > 0);
         uint64_t small = pool_collect_idle(&heap->small, now, age, &idle);
@@ -147,7 +151,7 @@ static void heaps_add_holders(mb_client *client, struct local_holder *holders)
         const struct extra *extra;
         (void)pthread_mutex_lock(&heap->lock);
         TAILQ_FOREACH(extra, &heap->listed, in_heap) {
-            if (atomic_load_explicit(&extra->buffer->references, memory_order_relaxed) > 0) {
+            if (buffer_references(extra->buffer) > 0) {
                 holders_add(holders, "buffer", extra->name,
                             __atomic_load_n(&extra->buffer->head.size, __ATOMIC_RELAXED));
             }

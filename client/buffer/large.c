@@ -119,12 +119,10 @@ static mb_buffer *make(struct heap *heap, struct large_buffer *large, struct spa
     large->extra.buffer = &large->buffer;
     large->buffer.head.data = data;
     large->buffer.extra = &large->extra;
-    large->buffer.size_class = SIZE_CLASS_NONE;
     bool is_medium = bytes > SMALL_BYTES_MAX && bytes <= MEDIUM_BYTES_MAX;
-    if (is_medium && size_class_bytes[size_class_of(bytes)] == bytes) {
-        large->buffer.size_class = (uint8_t)size_class_of(bytes);
-        large->buffer.tag = heap->tag;
-    }
+    bool has_class = is_medium && size_class_bytes[size_class_of(bytes)] == bytes;
+    unsigned size_class = has_class ? size_class_of(bytes) : SIZE_CLASS_NONE;
+    atomic_store_explicit(&large->buffer.state, buffer_state_of(size_class, heap->tag), memory_order_relaxed);
     span->large = large;
     return &large->buffer;
 }
@@ -141,7 +139,8 @@ static mb_buffer *make_or_give_back(struct heap *heap, struct large_buffer *larg
 
 mb_buffer *large_take(struct heap *heap, const struct span_wish *wish, uint32_t *ret_fresh)
 {
-    struct large_buffer *large = take_kept(heap, wish);
+    struct large_buffer *large = take_kept(heap, wish, false);
+    large = large ? large : take_kept(heap, wish, true);
     if (large) {
         *ret_fresh = large->span->pages;
         return &large->buffer;
@@ -163,7 +162,11 @@ mb_buffer *large_take(struct heap *heap, const struct span_wish *wish, uint32_t 
 
 mb_buffer *large_take_fresh(struct heap *heap, const struct span_wish *wish)
 {
-    struct large_buffer *large = new_record(heap);
+    struct large_buffer *large = take_kept(heap, wish, true);
+    if (large) {
+        return &large->buffer;
+    }
+    large = new_record(heap);
     return large ? make_or_give_back(heap, large, span_take_fresh(&heap->large, wish)) : NULL;
 }
 
@@ -172,7 +175,7 @@ mb_buffer *large_take_kept(struct heap *heap, unsigned size_class)
     uint32_t pages = size_class_bytes[size_class] / HEAP_PAGE_BYTES;
     const struct span_wish wish = {.pages = pages, .at_most = pages, .aligned = 1};
     struct large_buffer *large = TAILQ_FIRST(&heap->kept[class_of(pages)]);
-    if (!large || large->buffer.size_class != size_class || !suits(large, &wish)) {
+    if (!large || buffer_class(&large->buffer) != size_class || !suits(large, &wish)) {
         return NULL;
     }
     unkeep(large);

@@ -13,6 +13,8 @@
 #include "client/reclaim.h"
 #include "client/release.h"
 
+enum { DEPOT_SHARE = 32, DEPOT_BYTES_MIN = 1 << 20 };
+
 /* ---- chunks ---- */
 
 static struct chunk *chunk_new(struct pool *pool, uint64_t bytes)
@@ -92,6 +94,16 @@ void pool_close(struct pool *pool)
 
 /* ---- growing ---- */
 
+/* The heap's lock is held. */
+static void note_leased(struct pool *pool, uint64_t more)
+{
+    struct heap *heap = pool->heap;
+    pool->leased_bytes += more;
+    uint64_t share = (heap->small.leased_bytes + heap->large.leased_bytes) / DEPOT_SHARE;
+    atomic_store_explicit(&heap->depot_bytes_max, share > DEPOT_BYTES_MIN ? share : DEPOT_BYTES_MIN,
+                          memory_order_relaxed);
+}
+
 /* False: out of memory. With the heap's lock. */
 static bool insert_chunk(struct pool *pool, struct chunk *chunk, uint64_t bytes)
 {
@@ -100,7 +112,7 @@ static bool insert_chunk(struct pool *pool, struct chunk *chunk, uint64_t bytes)
     }
     TAILQ_INSERT_TAIL(&pool->chunks, chunk, in_pool);
     span_add_chunk(chunk);
-    pool->leased_bytes += bytes;
+    note_leased(pool, bytes);
     chunk->idle_since = pool->heap->idle_since =
         clock_milliseconds(); /* it may stay unused: another thread may have found room */
     return true;
@@ -183,7 +195,7 @@ uint64_t pool_collect_idle(struct pool *pool, uint64_t now, uint64_t age, struct
             recycle_spans(chunk);
             TAILQ_REMOVE(&pool->chunks, chunk, in_pool);
             TAILQ_INSERT_TAIL(ret, chunk, in_pool);
-            pool->leased_bytes -= (uint64_t)chunk->pages * HEAP_PAGE_BYTES;
+            note_leased(pool, -((uint64_t)chunk->pages * HEAP_PAGE_BYTES));
         } else if (chunk->used_pages == 0 && chunk->idle_since + age < due) {
             due = chunk->idle_since + age;
         }

@@ -72,12 +72,12 @@ mb_buffer *mb_weak_get(mb_weak *weak)
     (void)pthread_mutex_lock(&lock);
     mb_buffer *buffer = weak->buffer;
     if (buffer) {
-        uint32_t references = atomic_load_explicit(&buffer->references, memory_order_relaxed);
-        while (references > 0 &&
-               !atomic_compare_exchange_weak_explicit(&buffer->references, &references, references + 1,
-                                                      memory_order_acq_rel, memory_order_relaxed)) {
+        uint64_t state = buffer_state(buffer);
+        while ((uint32_t)state > 0 &&
+               !atomic_compare_exchange_weak_explicit(&buffer->state, &state, state + 1, memory_order_acq_rel,
+                                                      memory_order_relaxed)) {
         }
-        buffer = references > 0 ? buffer : NULL;
+        buffer = (uint32_t)state > 0 ? buffer : NULL;
     }
     (void)pthread_mutex_unlock(&lock);
     return buffer;
