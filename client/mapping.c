@@ -30,6 +30,11 @@ void mapping_remove(mb_lease *lease)
     }
 }
 
+bool mapping_may_lose_pages(const mb_lease *lease)
+{
+    return lease->location == MB_LOCATION_RAM && !lease->huge_pages && !lease->extents[0].prefault;
+}
+
 /* This process makes every page now, and its cgroup pays: an error here instead of a signal later. */
 static int make_pages(const mb_lease *lease, void *address, uint64_t bytes)
 {

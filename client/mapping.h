@@ -4,5 +4,9 @@
 
 #include "client/lease.h"
 
+/* Whether the process may give up pages of a mapped lease, and they are zero when it touches them again: not if the
+ * broker or the client's options want them to exist, and not in a file, which would lose its blocks. */
+bool mapping_may_lose_pages(const mb_lease *lease);
+
 /* Removes a lease's mappings and closes its descriptors. No lock is needed. */
 void mapping_remove(mb_lease *lease);

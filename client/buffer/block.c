@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "client/buffer/cache.h"
 #include "client/buffer/extra.h"
@@ -11,6 +12,7 @@
 #include "client/buffer/pool.h"
 #include "client/client.h"
 #include "client/error.h"
+#include "client/mapping.h"
 #include "client/misuse.h"
 #include "client/thread.h"
 
@@ -86,12 +88,17 @@ static mb_buffer *listed(mb_buffer *buffer, const char *name)
     return buffer;
 }
 
-/* Pages that were never used, if the broker has any. NULL: it has none, or no zeros are needed. */
+static bool wants_fresh(size_t bytes, unsigned flags)
+{
+    return (flags & MB_ZEROED) && bytes >= FRESH_BYTES_MIN;
+}
+
+/* Pages that are zero, if the broker has any. NULL: it has none, or no zeros are needed. */
 static mb_buffer *take_fresh(struct heap *heap, size_t bytes, unsigned flags, const char *name,
                              const struct span_wish *wish)
 {
     mb_buffer *buffer = NULL;
-    if (!(flags & MB_ZEROED) || bytes < FRESH_BYTES_MIN) {
+    if (!wants_fresh(bytes, flags)) {
         return NULL;
     }
     (void)pthread_mutex_lock(&heap->lock);
@@ -120,16 +127,16 @@ static mb_buffer *take_any(struct heap *heap, unsigned flags, const char *name, 
             (void)error_no_memory();
             return NULL;
         }
+        if (!looked) {
+            cache_return_large(heap);
+            continue;
+        }
         if (flags & MB_BUFFER_NO_WAIT) {
             (void)pool_refuse();
             return NULL;
         }
         if (pool_grow(&heap->large, wish) < 0) {
             return NULL;
-        }
-        if (!looked) {
-            cache_return_large(heap);
-            continue;
         }
     }
 }
@@ -155,6 +162,10 @@ static mb_buffer *create_large(struct thread *thread, struct heap *heap, const s
     if (buffer) {
         begin_life(buffer, bytes, wish->flags, (size_t)fresh * HEAP_PAGE_BYTES);
     }
+    if (buffer && wants_fresh(bytes, wish->flags) && !heap->catch_misuse &&
+        mapping_may_lose_pages(buffer_lease(buffer))) {
+        buffer_set(buffer, BUFFER_ZEROED);
+    }
     return buffer;
 }
 
@@ -164,12 +175,23 @@ mb_buffer *block_create(struct thread *thread, struct heap *heap, const struct b
     return size_class < SMALL_CLASSES ? create_small(thread, heap, size_class, wish) : create_large(thread, heap, wish);
 }
 
+/* Gives up the pages of a buffer that was zero, so that the next one that must be zero can have it. That takes as long
+ * as it took to write them; nobody knows whether the program did. */
+static bool give_up_pages(mb_buffer *buffer)
+{
+    bool is_zero =
+        buffer_has(buffer, BUFFER_ZEROED) && madvise(buffer->head.data, block_bytes(buffer), MADV_REMOVE) == 0;
+    buffer_clear(buffer, BUFFER_ZEROED);
+    return is_zero;
+}
+
 static void free_large(mb_buffer *buffer)
 {
     struct heap *heap = buffer_heap(buffer);
+    bool is_zero = give_up_pages(buffer);
     (void)pthread_mutex_lock(&heap->lock);
     extra_unlist(buffer);
-    large_give(buffer);
+    large_give(buffer, is_zero);
     heap_unlock(heap);
 }
 
@@ -191,7 +213,8 @@ void block_free(mb_buffer *buffer)
     if (heap->catch_misuse) {
         misuse_poison(buffer->head.data, block_bytes(buffer));
     }
-    if (buffer_is_large(buffer) && (buffer->tag == TAG_NONE || buffer_has(buffer, BUFFER_NAMED))) {
+    if (buffer_is_large(buffer) &&
+        (buffer_tag(buffer) == TAG_NONE || buffer_has(buffer, BUFFER_NAMED | BUFFER_ZEROED))) {
         free_large(buffer);
         return;
     }

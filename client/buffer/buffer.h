@@ -17,28 +17,29 @@
 
 /* What makes the end of a buffer's life slow. 0: a thread's cache may take it as it is. */
 enum buffer_flags {
-    BUFFER_NAMED = 1,  /* extra->name is set */
-    BUFFER_EXTRA = 2,  /* a small buffer that has an extra; a large one always has */
-    BUFFER_WEAK = 4,   /* has weak references, or had some */
-    BUFFER_SCOPED = 8, /* a buffer scope holds the first reference */
+    BUFFER_NAMED = 1,   /* extra->name is set */
+    BUFFER_EXTRA = 2,   /* a small buffer that has an extra; a large one always has */
+    BUFFER_WEAK = 4,    /* has weak references, or had some */
+    BUFFER_SCOPED = 8,  /* a buffer scope holds the first reference */
+    BUFFER_ZEROED = 16, /* a large one that was zero when it was made: its pages are given up when it is freed */
 };
 
 enum { SIZE_CLASS_NONE = UINT8_MAX /* of a buffer of more than MEDIUM_BYTES_MAX */ };
 
-struct mb_buffer {
 /*
  * References, flags, size class and tag are one word, so that one comparison tells whether a thread's cache takes the
  * buffer: from the lowest bit on 32 bits of references (0: it is free), 8 of flags, 8 of size class (SMALL_CLASSES or
  * more: it is a struct large_buffer), 16 of tag: the heap's if a thread's cache may take the buffer, else TAG_NONE.
  */
+struct mb_buffer {
     struct mb_buffer_head head; /* first: the header's inline functions read it */
     _Atomic uint64_t state;
     struct extra *extra;
 };
 
-_Static_assert(sizeof(struct mb_buffer) == 32, "two records in a cache line");
 enum { STATE_FLAGS_AT = 32, STATE_CLASS_AT = 40, STATE_TAG_AT = 48 };
 
+_Static_assert(sizeof(struct mb_buffer) == 32, "two records in a cache line");
 
 /* What most buffers lack. */
 struct extra {
@@ -54,6 +55,7 @@ struct large_buffer {
     mb_buffer buffer; /* first */
     struct extra extra;
     struct span *span;
+    bool is_zero;     /* while it is kept: it has no pages, and is zero when it is touched */
     uint32_t kept_at; /* the number of looks when it was freed */
     TAILQ_ENTRY(large_buffer) in_class, in_kept;
 };
@@ -76,8 +78,6 @@ struct slab {
 
 _Static_assert(sizeof(struct slab) == SLAB_RECORD_BYTES, "a slab's records and its head have a page");
 
-static inline bool buffer_is_large(const mb_buffer *buffer)
-{
 /* Of a free buffer. */
 static inline uint64_t buffer_state_of(unsigned size_class, uint16_t tag)
 {
@@ -111,6 +111,8 @@ static inline void buffer_set_references(mb_buffer *buffer, uint32_t references)
     atomic_store_explicit(&buffer->state, state, memory_order_relaxed);
 }
 
+static inline bool buffer_is_large(const mb_buffer *buffer)
+{
     return size_class_is_medium(buffer_class(buffer));
 }
 

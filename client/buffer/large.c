@@ -66,12 +66,13 @@ static bool suits(const struct large_buffer *large, const struct span_wish *wish
            mb_lease_end_reason(span->chunk->lease) == MB_END_NONE;
 }
 
-static struct large_buffer *take_of_class(struct heap *heap, unsigned page_class, const struct span_wish *wish)
+static struct large_buffer *take_of_class(struct heap *heap, unsigned page_class, const struct span_wish *wish,
+                                          bool is_zero)
 {
     struct large_buffer *large;
     unsigned looked_at = 0;
     TAILQ_FOREACH(large, &heap->kept[page_class], in_class) {
-        if (suits(large, wish)) {
+        if (large->is_zero == is_zero && suits(large, wish)) {
             unkeep(large);
             return large;
         }
@@ -83,11 +84,11 @@ static struct large_buffer *take_of_class(struct heap *heap, unsigned page_class
 }
 
 /* A chunk that was leased for one buffer is not rounded, so the class below may have one that fits, too. */
-static struct large_buffer *take_kept(struct heap *heap, const struct span_wish *wish)
+static struct large_buffer *take_kept(struct heap *heap, const struct span_wish *wish, bool is_zero)
 {
     unsigned best = class_of(wish->at_most), below = class_of(wish->pages);
-    struct large_buffer *large = take_of_class(heap, best, wish);
-    return large || below == best ? large : take_of_class(heap, below, wish);
+    struct large_buffer *large = take_of_class(heap, best, wish, is_zero);
+    return large || below == best ? large : take_of_class(heap, below, wish, is_zero);
 }
 
 static void give_up(struct large_buffer *large, uint64_t since)
@@ -142,7 +143,7 @@ mb_buffer *large_take(struct heap *heap, const struct span_wish *wish, uint32_t 
     struct large_buffer *large = take_kept(heap, wish, false);
     large = large ? large : take_kept(heap, wish, true);
     if (large) {
-        *ret_fresh = large->span->pages;
+        *ret_fresh = large->is_zero ? 0 : large->span->pages;
         return &large->buffer;
     }
     large = new_record(heap);
@@ -192,7 +193,7 @@ static void plan_look(struct heap *heap)
     }
 }
 
-void large_give(mb_buffer *buffer)
+void large_give(mb_buffer *buffer, bool is_zero)
 {
     struct large_buffer *large = buffer_large(buffer);
     struct heap *heap = large->span->chunk->pool->heap;
@@ -200,6 +201,7 @@ void large_give(mb_buffer *buffer)
     TAILQ_INSERT_HEAD(&heap->kept[class_of(large->span->pages)], large, in_class);
     TAILQ_INSERT_TAIL(&heap->all_kept, large, in_kept);
     heap->kept_pages += large->span->pages;
+    large->is_zero = is_zero;
     large->kept_at = heap->looks;
     pages = pages > KEPT_PAGES_MIN ? pages : KEPT_PAGES_MIN;
     while (heap->kept_pages > pages && TAILQ_FIRST(&heap->all_kept) != large) { /* the newest one stays in any case */

@@ -10,14 +10,14 @@ struct span_wish large_wish(const struct heap *heap, uint32_t pages, uint32_t al
 /* A buffer whose pages from *ret_fresh on are zero. NULL: the heap must grow, or errno is ENOMEM. */
 mb_buffer *large_take(struct heap *heap, const struct span_wish *wish, uint32_t *ret_fresh);
 
-/* A buffer of pages that were never used, all zero. NULL: there are none. */
+/* A buffer that is all zero: one that is kept without pages, or pages that were never used. NULL: there are none. */
 mb_buffer *large_take_fresh(struct heap *heap, const struct span_wish *wish);
 
 /* A buffer of this size class that was freed lately; NULL: there is none. */
 mb_buffer *large_take_kept(struct heap *heap, unsigned size_class);
 
-/* Keeps it for a while, for the next buffer of the same size. */
-void large_give(mb_buffer *buffer);
+/* Keeps it for a while, for the next buffer of the same size. `is_zero`: it has no pages. */
+void large_give(mb_buffer *buffer, bool is_zero);
 
 /* Gives up what is kept; `is_aged`: unless it was freed since the last call. Chunks that become free count as idle from
  * `since` on, in ms; 0: from now on. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tracked buffers: what threads hand to each other and to the heap. */
+/* Tracked buffers: what threads hand to each other and to the heap, and memory that is zero without being cleared. */
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -157,6 +157,84 @@ Test(buffer_threads, the_last_large_one_is_taken_again_if_it_is_of_about_the_siz
     (void)mb_buffer_unref(buffer);
     buffer = make(4 * MIB);
     cr_expect_lt(used(), 40 * MIB);
+    (void)mb_buffer_unref(buffer);
+    end();
+}
+
+/* ---- zeroed buffers ---- */
+
+static size_t pages_of(const void *data, size_t bytes)
+{
+    static unsigned char present[64 * MIB / 4096];
+    size_t count = 0;
+    cr_assert(mincore((void *)(uintptr_t)data, bytes, present) == 0);
+    for (size_t i = 0; i < bytes / 4096; i++) {
+        count += present[i] & 1;
+    }
+    return count;
+}
+
+static size_t sum_of(const char *data, size_t bytes)
+{
+    size_t sum = 0;
+    for (size_t i = 0; i < bytes; i++) {
+        sum += (unsigned char)data[i];
+    }
+    return sum;
+}
+
+Test(buffer_threads, a_zeroed_one_takes_the_place_of_a_zeroed_one_whose_pages_are_gone)
+{
+    begin("");
+    mb_buffer *dirty = make(32 * MIB);
+    memset(mb_buffer_data(dirty), 1, 32 * MIB);
+    mb_buffer *buffer = make_with(32 * MIB, NULL, MB_LOCATION_RAM, MB_ZEROED);
+    char *place = mb_buffer_data(buffer), *other = mb_buffer_data(dirty);
+    uint64_t before = used();
+    memset(place, 2, 32 * MIB);
+    (void)mb_buffer_unref(dirty);
+    (void)mb_buffer_unref(buffer);
+    cr_expect_eq(pages_of(place, 32 * MIB), 0);
+    buffer = make_with(32 * MIB, NULL, MB_LOCATION_RAM, MB_ZEROED);
+    cr_expect_eq(mb_buffer_data(buffer), place);
+    cr_expect_eq(pages_of(place, 32 * MIB), 0, "nothing was cleared");
+    cr_expect_eq(sum_of(place, 32 * MIB), 0);
+    dirty = make(32 * MIB);
+    cr_expect_eq(mb_buffer_data(dirty), other, "who needs no zeroes takes the pages that exist");
+    cr_expect_leq(used(), before);
+    (void)mb_buffer_unref(dirty);
+    (void)mb_buffer_unref(buffer);
+    end();
+}
+
+/* It was zero when it was kept, but not after its next user. */
+Test(buffer_threads, a_block_without_pages_that_others_wrote_is_not_zero)
+{
+    begin("");
+    mb_buffer *buffer = make_with(32 * MIB, NULL, MB_LOCATION_RAM, MB_ZEROED);
+    char *place = mb_buffer_data(buffer);
+    (void)mb_buffer_unref(buffer);
+    buffer = make(32 * MIB);
+    cr_expect_eq(mb_buffer_data(buffer), place);
+    memset(place, 1, 32 * MIB);
+    (void)mb_buffer_unref(buffer);
+    buffer = make_with(32 * MIB, NULL, MB_LOCATION_RAM, MB_ZEROED);
+    cr_expect_eq(sum_of(mb_buffer_data(buffer), 32 * MIB), 0);
+    (void)mb_buffer_unref(buffer);
+    end();
+}
+
+/* Its blocks were allocated so that no signal comes later; they must stay. */
+Test(buffer_threads, a_zeroed_one_in_a_file_keeps_its_blocks)
+{
+    begin("");
+    mb_buffer *buffer = make_with(8 * MIB, NULL, MB_LOCATION_MMAP, MB_ZEROED);
+    char *place = mb_buffer_data(buffer);
+    memset(place, 1, 8 * MIB);
+    (void)mb_buffer_unref(buffer);
+    cr_expect_eq(pages_of(place, 8 * MIB), 8 * MIB / 4096);
+    buffer = make_with(8 * MIB, NULL, MB_LOCATION_MMAP, MB_ZEROED);
+    cr_expect_eq(sum_of(mb_buffer_data(buffer), 8 * MIB), 0);
     (void)mb_buffer_unref(buffer);
     end();
 }
