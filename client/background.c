@@ -23,14 +23,11 @@ static int what_to_watch(mb_client *client, int *timeout_ms)
     struct background *background = &client->background;
     bool is_calm = background->calls == client->calls.begun;
     background->calls = client->calls.begun;
-    background->is_aside = !TAILQ_EMPTY(&client->calls.sent);
-    if (is_calm && !background->is_aside) {
-        return client->link.socket;
-    }
-    if (!background->is_aside && (*timeout_ms < 0 || *timeout_ms > CALM_MS)) {
+    background->is_aside = is_calm && !TAILQ_EMPTY(&client->calls.sent); /* one call waits for long */
+    if (!is_calm && (*timeout_ms < 0 || *timeout_ms > CALM_MS)) {
         *timeout_ms = CALM_MS;
     }
-    return -EBADF;
+    return is_calm && !background->is_aside ? client->link.socket : -EBADF;
 }
 
 void background_go_on(mb_client *client)

@@ -4,13 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "client/call.h"
 #include "client/client.h"
 #include "client/error.h"
 #include "client/guard.h"
 #include "client/layers.h"
+#include "client/owner.h"
 #include "client/unreachable.h"
 #include "proto/base/cleanup.h"
 
@@ -53,7 +53,7 @@ static mb_client *client_new(void)
     if (!client) {
         return NULL;
     }
-    client->owner = getpid();
+    client->owner = owner_process();
     client->serial = registry_new_number();
     atomic_store(&client->epoch, registry_new_number());
     init_locks(client);
@@ -170,7 +170,7 @@ void mb_disconnect(mb_client *client)
     if (!client) {
         return;
     }
-    if (client->owner != getpid()) {
+    if (!owner_is_here(client)) {
         close_inherited(client);
         return;
     }

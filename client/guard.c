@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The SIGBUS handler and its table. The handler may run at any time in any thread, so the table only grows, and a
- * half-written entry looks empty: its start is written last.
+ * The table of mappings, and its two users: the SIGBUS handler, and fork(). The handler may run at any time in any
+ * thread, so the table only grows, and a half-written entry looks empty: its start is written last.
  */
 #include "client/guard.h"
 
@@ -22,7 +22,8 @@ struct guard_entry {
     _Atomic uintptr_t start; /* 0: empty */
     _Atomic uint64_t bytes;
     mb_lease *_Atomic lease;
-    struct guard_entry *next_empty; /* the handler does not read it */
+    struct guard_entry *next_empty; /* the handler reads neither this nor the next */
+    bool is_settled;                /* a fork has nothing to do */
 };
 
 struct chunk {
@@ -181,12 +182,51 @@ static int install(bool guards)
     return 0;
 }
 
-int guard_install(bool guards)
+/* ---- forks: telling the kernel at the fork saves a system call for each mapping of a program that never forks ---- */
+
+static pthread_rwlock_t forking = PTHREAD_RWLOCK_INITIALIZER;
+static bool watches_forks;
+
+static void keep_from_children(uintptr_t address, uint64_t bytes)
 {
+    (void)madvise((void *)address, bytes, MADV_DONTFORK);
+}
+
+static void keep_all_from_children(void)
+{
+    for (struct chunk *chunk = atomic_load(&newest); chunk; chunk = atomic_load(&chunk->next)) {
+        for (int i = 0; i < ENTRIES_PER_CHUNK; i++) {
+            struct guard_entry *entry = &chunk->entries[i];
+            uintptr_t start = atomic_load(&entry->start);
+            if (start && !entry->is_settled) {
+                keep_from_children(start, atomic_load(&entry->bytes));
+                entry->is_settled = true;
+            }
+        }
+    }
+}
+
+static void before_fork(void)
+{
+    (void)pthread_rwlock_wrlock(&forking);
     (void)pthread_mutex_lock(&writers);
-    int result = install(guards);
+    keep_all_from_children();
+}
+
+static void after_fork(void)
+{
     (void)pthread_mutex_unlock(&writers);
-    return result < 0 ? error_set(result, "a handler for SIGBUS could not be installed") : 0;
+    (void)pthread_rwlock_unlock(&forking);
+}
+
+void guard_begin(void)
+{
+    (void)pthread_rwlock_rdlock(&forking);
+}
+
+void guard_end(void)
+{
+    (void)pthread_rwlock_unlock(&forking);
 }
 
 /* ---- the table ---- */
@@ -212,8 +252,13 @@ struct guard_entry *guard_add(void *address, uint64_t bytes, mb_lease *lease)
         add_chunk();
     }
     struct guard_entry *entry = empty;
+    bool is_shared = lease->client->options.flags & MB_CLIENT_SHARE_WITH_CHILDREN;
+    if (!is_shared && !(entry && watches_forks)) {
+        keep_from_children((uintptr_t)address, bytes);
+    }
     if (entry) {
         empty = entry->next_empty;
+        entry->is_settled = is_shared || !watches_forks;
         atomic_store(&entry->lease, lease);
         atomic_store(&entry->bytes, bytes);
         atomic_store(&entry->start, (uintptr_t)address);
@@ -233,4 +278,15 @@ void guard_remove(struct guard_entry *entry)
     entry->next_empty = empty;
     empty = entry;
     (void)pthread_mutex_unlock(&writers);
+}
+
+/* ---- both ---- */
+
+int guard_install(bool guards)
+{
+    (void)pthread_mutex_lock(&writers);
+    watches_forks = watches_forks || pthread_atfork(before_fork, after_fork, after_fork) == 0;
+    int result = install(guards);
+    (void)pthread_mutex_unlock(&writers);
+    return result < 0 ? error_set(result, "a handler for SIGBUS could not be installed") : 0;
 }

@@ -19,6 +19,13 @@ struct guard_entry;
  */
 int guard_install(bool guards);
 
+/*
+ * Between these two a thread makes and notes mappings, or forgets and removes them. A fork() waits for it, and then
+ * keeps what is noted from the child, unless the client shares it.
+ */
+void guard_begin(void);
+void guard_end(void);
+
 /* Notes a mapping until guard_remove(), which comes before it is unmapped. NULL: no memory for it. Any thread. */
 struct guard_entry *guard_add(void *address, uint64_t bytes, mb_lease *lease);
 

@@ -16,16 +16,23 @@
 #include "proto/base/cleanup.h"
 #include "proto/base/text.h"
 
+static void unmap(struct extent *extent, void *address)
+{
+    guard_begin();
+    guard_remove(extent->guard);
+    (void)munmap(address, extent->bytes);
+    guard_end();
+    extent->guard = NULL;
+}
+
 void mapping_remove(mb_lease *lease)
 {
     for (unsigned i = 0; i < lease->extent_count; i++) {
         struct extent *extent = &lease->extents[i];
-        guard_remove(extent->guard);
         if (extent->address) {
-            (void)munmap(extent->address, extent->bytes);
+            unmap(extent, extent->address);
         }
         extent->address = NULL;
-        extent->guard = NULL;
         extent->fd = fd_close(extent->fd);
     }
 }
@@ -51,10 +58,23 @@ static int make_pages(const mb_lease *lease, void *address, uint64_t bytes)
                      (unsigned long long)lease->id, (unsigned long long)bytes, strerrordesc_np(errno));
 }
 
+/* A broker seals all its segments of RAM or none, so the first of a session tells. */
+static const char *check_seals(const mb_lease *lease, const struct extent *extent)
+{
+    bool *is_sealing = &lease->client->session.is_sealing;
+    const char *fault = NULL;
+    if (!*is_sealing && !location_is_file(lease->location)) {
+        fault = received_seals_fault(extent->fd);
+        *is_sealing = !fault;
+    }
+    return fault;
+}
+
 /* The broker truncates the segment of a lease that has just ended: that is a loss, and no fault of the broker. */
 static int check_received(const mb_lease *lease, const struct extent *extent)
 {
-    const char *fault = received_segment_fault(extent->fd, extent->bytes, location_is_file(lease->location));
+    const char *fault = received_segment_fault(extent->fd, extent->bytes);
+    fault = fault ? fault : check_seals(lease, extent);
     int result = fault ? mb_lease_check(lease) : 0;
     if (fault && result == 0) {
         result = error_set(-EPROTO, "lease %llu can't be mapped: %s (%llu bytes)", (unsigned long long)lease->id, fault,
@@ -63,23 +83,30 @@ static int check_received(const mb_lease *lease, const struct extent *extent)
     return result;
 }
 
+static void *map_and_note(mb_lease *lease, struct extent *extent)
+{
+    guard_begin();
+    void *address = mmap(NULL, extent->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, extent->fd, 0);
+    int error = errno;
+    extent->guard = address == MAP_FAILED ? NULL : guard_add(address, extent->bytes, lease);
+    guard_end();
+    errno = error;
+    return address;
+}
+
 static int map_extent(mb_lease *lease, struct extent *extent)
 {
     int result = check_received(lease, extent);
     if (result < 0) {
         return result;
     }
-    void *address = mmap(NULL, extent->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, extent->fd, 0);
+    void *address = map_and_note(lease, extent);
     if (address == MAP_FAILED) {
         return error_set(-errno, "%llu bytes of lease %llu could not be mapped: %s", (unsigned long long)extent->bytes,
                          (unsigned long long)lease->id, strerrordesc_np(errno));
     }
-    if (!(lease->client->options.flags & MB_CLIENT_SHARE_WITH_CHILDREN)) {
-        (void)madvise(address, extent->bytes, MADV_DONTFORK);
-    }
-    extent->guard = guard_add(address, extent->bytes, lease);
     if ((lease->client->options.flags & MB_CLIENT_GUARD) && !extent->guard) {
-        (void)munmap(address, extent->bytes);
+        unmap(extent, address);
         return error_set(-ENOMEM, "out of memory for the guard's table");
     }
     if (extent->is_present) { /* for reading: that maps many pages at a time, and makes shared memory writable too */
@@ -87,9 +114,7 @@ static int map_extent(mb_lease *lease, struct extent *extent)
     }
     result = extent->prefault ? make_pages(lease, address, extent->bytes) : 0;
     if (result < 0) {
-        guard_remove(extent->guard);
-        extent->guard = NULL;
-        (void)munmap(address, extent->bytes);
+        unmap(extent, address);
         return result;
     }
     extent->address = address;

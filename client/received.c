@@ -27,7 +27,7 @@ const char *received_control_fault(int fd, uint64_t bytes)
     return has_seals(fd, F_SEAL_SHRINK) ? NULL : "the broker's control page is not sealed: it could shrink";
 }
 
-const char *received_segment_fault(int fd, uint64_t bytes, bool is_file)
+const char *received_segment_fault(int fd, uint64_t bytes)
 {
     struct stat status;
     uint64_t size;
@@ -38,5 +38,10 @@ const char *received_segment_fault(int fd, uint64_t bytes, bool is_file)
         size != bytes) {
         return "the broker's segment is not as long as its grant says";
     }
-    return is_file || has_seals(fd, F_SEAL_GROW) ? NULL : "the broker's segment is no sealed memfd";
+    return NULL;
+}
+
+const char *received_seals_fault(int fd)
+{
+    return has_seals(fd, F_SEAL_GROW) ? NULL : "the broker's segment is no sealed memfd";
 }

@@ -11,4 +11,7 @@
 const char *received_control_fault(int fd, uint64_t bytes);
 
 /* What is wrong with a segment of `bytes`, in whole pages. A file may end within the last page. NULL: nothing. */
-const char *received_segment_fault(int fd, uint64_t bytes, _Bool is_file);
+const char *received_segment_fault(int fd, uint64_t bytes);
+
+/* What is wrong with the seals of a segment of RAM; NULL: nothing. */
+const char *received_seals_fault(int fd);

@@ -2,8 +2,6 @@
 /* A released lease is kept for reuse, or unmapped and reported to the broker. */
 #include "client/release.h"
 
-#include <unistd.h>
-
 #include "client/client.h"
 #include "client/mapping.h"
 #include "client/owner.h"
@@ -28,7 +26,7 @@ static void release(mb_lease *lease)
 
 void release_drop(mb_lease *lease)
 {
-    if (lease && lease->client->owner == getpid()) {
+    if (lease && owner_is_here(lease->client)) {
         release(lease);
     }
 }

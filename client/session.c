@@ -33,6 +33,7 @@ static void note_welcome(mb_client *client, const struct welcome_reply *welcome)
     session->token = welcome->token;
     session->times = welcome->times;
     session->leases_survive = welcome->leases_survive;
+    session->is_sealing = false;
     session->hello_id = 0;
     client->link.state = LINK_UP;
     client->link.backoff_ms = 0;

@@ -14,6 +14,7 @@ struct session {
     struct token token;
     struct lease_times times;
     bool leases_survive;        /* a restart of the broker */
+    bool is_sealing;            /* the broker seals its segments, as one of this session has shown */
     uint64_t hello_id, list_id; /* the library's own requests that wait for an answer; 0: none */
 };
 

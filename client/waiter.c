@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Sleeping on a futex of one's own. A thread that is done may be gone before it is woken; then the kernel finds nobody
- * at the address, or somebody who looks again.
+ * at the address, or a thread that looks again.
  */
 #include "client/waiter.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a client sleeps on: its socket, and an eventfd that ends a sleep. Both descriptors here are made when somebody
- * first sleeps: most sessions never do. The client's lock is held, except in wakeup_sleep().
+ * What a client sleeps on: its socket, and an eventfd that ends a sleep. Both descriptors here are made for the first
+ * sleep: most sessions never sleep. The client's lock is held, except in wakeup_sleep().
  */
 #pragma once
 

@@ -180,7 +180,7 @@ typedef struct mb_reclaim {
     1u /* no background thread: the program polls mb_client_fd() and calls mb_client_dispatch() */
 #define MB_CLIENT_GUARD                                                                                                \
     2u /* the memory of a lost lease becomes private zero pages; without this flag, touching it raises SIGBUS */
-#define MB_CLIENT_SHARE_WITH_CHILDREN 4u /* forked children inherit the mappings (by default they do not) */
+#define MB_CLIENT_SHARE_WITH_CHILDREN 4u /* children of fork() inherit the mappings (by default they do not) */
 #define MB_CLIENT_NO_RENEW            8u /* the library renews no lease: each ends after its TTL */
 #define MB_CLIENT_CATCH_MISUSE                                                                                         \
     16u /* find uses of memory after its end, as MEMBROKER_MISUSE=1 does: see MISUSE in membroker/workspace.h */

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a client that connected has, and what it makes when it first needs it. */
 #include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/integration/fixture.h"
@@ -83,6 +87,70 @@ Test(connecting, a_client_that_only_asks_for_the_pressure_has_the_thread)
     int before = threads();
     (void)mb_client_pressure(client);
     cr_expect_eq(threads(), before + 1);
+    mb_disconnect(client);
+    fixture_stop(&fixture);
+}
+
+/* No handler of fork() runs in such a child. */
+static int ends_in_clone(mb_client *client)
+{
+    int status = 0;
+    pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+    if (child == 0) {
+        _exit(mb_ping(client) == -EPERM && mb_ping(client) == -EPERM ? 0 : 1);
+    }
+    cr_assert(child > 0 && waitpid(child, &status, 0) == child);
+    return status;
+}
+
+Test(connecting, a_child_made_without_fork_has_no_client_either)
+{
+    fixture_start(&fixture, "");
+    mb_client *client = fixture_connect(&fixture, MB_CLIENT_NO_THREAD);
+    cr_expect_eq(ends_in_clone(client), 0);
+    cr_expect_eq(mb_ping(client), 0, "%s", mb_last_error());
+    mb_disconnect(client);
+    fixture_stop(&fixture);
+}
+
+/* A fork() tells the kernel which mappings to keep from the child: those that a fork before it told it, and new ones.
+ */
+static int touch(const char *memory)
+{
+    return *(const volatile char *)memory;
+}
+
+static int touch_in_child(const char *memory)
+{
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        (void)signal(SIGSEGV, SIG_DFL);
+        _exit(touch(memory));
+    }
+    cr_assert(child > 0 && waitpid(child, &status, 0) == child);
+    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+static char *map(mb_lease *lease)
+{
+    void *memory = NULL;
+    cr_assert_eq(mb_map(lease, 0, &memory, NULL), 0, "%s", mb_last_error());
+    return memory;
+}
+
+Test(connecting, children_of_each_fork_get_no_mapping)
+{
+    fixture_start(&fixture, "");
+    mb_client *client = fixture_connect(&fixture, MB_CLIENT_NO_THREAD);
+    mb_client *sharing = fixture_connect(&fixture, MB_CLIENT_NO_THREAD | MB_CLIENT_SHARE_WITH_CHILDREN);
+    const char *first = map(take(client)), *shared = map(take(sharing));
+    cr_expect_eq(touch_in_child(first), SIGSEGV);
+    const char *second = map(take(client));
+    cr_expect_eq(touch_in_child(first), SIGSEGV);
+    cr_expect_eq(touch_in_child(second), SIGSEGV);
+    cr_expect_eq(touch_in_child(shared), 0);
+    mb_disconnect(sharing);
     mb_disconnect(client);
     fixture_stop(&fixture);
 }

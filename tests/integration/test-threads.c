@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Many threads that call through one client: who reads the socket, and whom an answer wakes. */
+#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/integration/fixture.h"
@@ -124,6 +128,52 @@ Test(threads, an_answer_wakes_the_thread_that_it_is_for)
 Test(threads, an_answer_wakes_the_thread_that_it_is_for_without_a_background_thread)
 {
     expect_few_wakes(MB_CLIENT_NO_THREAD);
+}
+
+static int background_thread(void)
+{
+    int found = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    const struct dirent *task;
+    while (tasks && (task = readdir(tasks))) {
+        char path[300], name[32] = "";
+        (void)snprintf(path, sizeof path, "/proc/self/task/%s/comm", task->d_name);
+        FILE *file = fopen(path, "re");
+        if (file && fgets(name, sizeof name, file) && strcmp(name, "membroker\n") == 0) {
+            found = atoi(task->d_name);
+        }
+        if (file) {
+            (void)fclose(file);
+        }
+    }
+    (void)closedir(tasks);
+    cr_assert_neq(found, 0);
+    return found;
+}
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* It looks every 10 ms whether calls go on, and is told at most once between two looks that they do not. */
+Test(threads, calls_that_follow_one_another_do_not_wake_the_background_thread)
+{
+    enum { PINGS = 2000 };
+    begin(0, 0);
+    int thread = background_thread();
+    unsigned long before = sleeps_of(thread);
+    uint64_t begun = now_ms();
+    for (int i = 0; i < PINGS; i++) {
+        cr_assert_eq(mb_ping(client), 0, "%s", mb_last_error());
+    }
+    unsigned long woken = sleeps_of(thread) - before;
+    cr_expect_lt(woken, 20 + 2 * (now_ms() - begun) / 10, "%d answers woke the background thread %lu times", PINGS,
+                 woken);
+    (void)mb_release(all);
+    end();
 }
 
 /* The newest waiting thread reads. When its wait is over another one must, or nobody would get an answer. */
