@@ -30,12 +30,12 @@ JNI_IN_JAR := $(JAVA_OUT)/carried/libmembroker_jni.so
 # the one that is installed shares libmembroker with the other libraries of its process
 $(JNI): $(JNI_O) $(SHARED)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -shared -Wl,-z,defs -o $@ $(JNI_O) -L$(BUILD) -lmembroker
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -shared -Wl,-z,defs,-z,nodelete -o $@ $(JNI_O) -L$(BUILD) -lmembroker
 
 # the one in the jar has libmembroker inside, and with it all that Debian has as an archive
 $(JNI_IN_JAR): $(JNI_O) $(STATIC)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -shared -Wl,-z,defs -Wl,--exclude-libs,ALL -o $@ $(JNI_O) $(STATIC) \
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -shared -Wl,-z,defs,-z,nodelete -Wl,--exclude-libs,ALL -o $@ $(JNI_O) $(STATIC) \
 	    -Wl,-Bstatic -lprotobuf-c -lutf8proc -Wl,-Bdynamic -pthread
 
 $(JAVA_OUT)/classes.stamp: $(JAVA_SRC) $(JAVA22_SRC) $(JAVA_DIR)/java.mk | $(call need,java)

@@ -8,6 +8,7 @@
 
 #include <jni.h>
 #include <membroker.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { SHIM_NAME_BYTES = 256, SHIM_PATH_BYTES = 4096 };
@@ -15,9 +16,8 @@ enum { SHIM_NAME_BYTES = 256, SHIM_PATH_BYTES = 4096 };
 /* Java's handle of a client. */
 struct connection {
     mb_client *client;
-    JavaVM *vm;
-    jweak session; /* io.membroker.Session; weak, so that the collector ends the session of a dropped client */
-    jmethodID on_event, on_reclaim;
+    struct listener *listener; /* its own; NULL: it shares the process's client */
+    bool is_shared;
 };
 
 typedef void native_function(void);

@@ -29,13 +29,14 @@ public final class MemoryBroker implements AutoCloseable {
     }
 
     /**
-     * Connects with the limits of the command line.
+     * Connects with the limits of the command line. If the process shares a session already, this is it, whatever its
+     * options are.
      *
      * @return the broker, in the session that this process shares
      * @throws NotConnectedException if there is no broker
      */
     public static MemoryBroker connect() {
-        return connect(ConnectOptions.builder().build());
+        return new MemoryBroker(SharedSession.use(ConnectOptions.builder().build(), true));
     }
 
     /**
@@ -45,10 +46,12 @@ public final class MemoryBroker implements AutoCloseable {
      * @param options how
      * @return the broker
      * @throws NotConnectedException if there is no broker
-     * @throws IllegalStateException if the process shares a session with other options
+     * @throws IllegalStateException if the JVM shares a session with other options
+     * @throws MemoryBrokerException if another library of the process shares one with other options
      */
     public static MemoryBroker connect(ConnectOptions options) {
-        return new MemoryBroker(options.shared() ? SharedSession.use(options) : Session.open(options));
+        return new MemoryBroker(options.shared() ? SharedSession.use(options, false)
+                : Session.open(options, Session.Sharing.OWN));
     }
 
     /**

@@ -20,18 +20,28 @@ final class Session {
     /** How many losses there were: who reads memory compares it with the number that he began with. */
     int losses;
 
-    private Session(ConnectOptions options) {
+    /** Whose client a session is of. */
+    enum Sharing {
+        /** Its own. */
+        OWN,
+        /** The process's, with these options. */
+        SHARED,
+        /** The process's, which another library has connected. */
+        SHARED_WITH_ANY_OPTIONS
+    }
+
+    private Session(ConnectOptions options, Sharing sharing) {
         this.options = options;
         long[] numbers = {options.heapBytes(), options.maxBytes(), options.maxPhysicalBytes(), options.cacheBytes()};
         int[] settings = {(options.guards() ? GUARD : 0) | (options.renews() ? 0 : NO_RENEW),
             Milliseconds.of(options.timeout()), options.maxRetries(), Milliseconds.of(options.retryWait()),
-            Milliseconds.of(options.maxWait())};
+            Milliseconds.of(options.maxWait()), sharing.ordinal()};
         this.handle =
                 NativeClient.connect(this, Text.utf8(options.socket()), Text.utf8(options.name()), numbers, settings);
     }
 
-    static Session open(ConnectOptions options) {
-        Session session = new Session(options);
+    static Session open(ConnectOptions options, Sharing sharing) {
+        Session session = new Session(options, sharing);
         CLEANER.register(session, disconnection(session.handle));
         return session;
     }

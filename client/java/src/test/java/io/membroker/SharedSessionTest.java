@@ -29,6 +29,31 @@ class SharedSessionTest {
     }
 
     @Test
+    void takesOtherOptionsAfterItsEnd() {
+        try (BrokerProcess daemon = new BrokerProcess()) {
+            MemoryBroker.connect(daemon.options().shared(true).maxBytes(1 << 20).build()).close();
+            try (MemoryBroker broker = MemoryBroker.connect(daemon.options().shared(true).maxBytes(8 << 20).build());
+                    Lease lease = broker.acquire(4 << 20)) {
+                assertTrue(lease.isAlive());
+            }
+        }
+    }
+
+    @Test
+    void isThatOfAnotherLibraryOfTheProcess() {
+        try (BrokerProcess daemon = new BrokerProcess()) {
+            Session others = Session.open(daemon.options().maxBytes(1 << 20).build(), Session.Sharing.SHARED);
+            ConnectOptions ours = daemon.options().shared(true).build();
+            MemoryBrokerException differs = assertThrows(MemoryBrokerException.class, () -> MemoryBroker.connect(ours));
+            assertTrue(differs.getMessage().contains("max_bytes"), differs.getMessage());
+            Session same = SharedSession.use(ours, true);
+            assertEquals(NativeClient.sessionNumber(others.handle()), NativeClient.sessionNumber(same.handle()));
+            SharedSession.drop(same);
+            java.lang.ref.Reference.reachabilityFence(others);
+        }
+    }
+
+    @Test
     void endsWhenNothingUsesIt() {
         try (BrokerProcess daemon = new BrokerProcess()) {
             MemoryBroker.connect(daemon.options().build()).close();
