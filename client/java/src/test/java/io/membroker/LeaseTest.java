@@ -16,12 +16,12 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 class LeaseTest {
-    private static BrokerProcess daemon;
+    private static TestBroker daemon;
     private MemoryBroker broker;
 
     @BeforeAll
     static void start() {
-        daemon = new BrokerProcess();
+        daemon = new TestBroker();
     }
 
     @AfterAll
@@ -141,7 +141,7 @@ class LeaseTest {
         try (Lease lease = broker.acquire(1 << 20, LeaseOptions.builder().name("used").build())) {
             lease.reportUse(4096);
             for (int i = 0; i < 500 && !daemon.ctl("leases").contains("4 KiB"); i++) {
-                BrokerProcess.pause(20);
+                TestBroker.pause(20);
             }
             String listing = daemon.ctl("leases");
             assertTrue(listing.contains("4 KiB"), listing);

@@ -42,7 +42,7 @@ class LimitsTest {
 
     @Test
     void hasTheFiguresOfTheClientsOwnLimit() {
-        try (BrokerProcess daemon = new BrokerProcess();
+        try (TestBroker daemon = new TestBroker();
                 MemoryBroker broker = MemoryBroker.connect(daemon.options().maxBytes(64 << 20).build());
                 Lease held = broker.acquire(48 << 20)) {
             MemoryLimitException refused = assertThrows(MemoryLimitException.class, () -> broker.acquire(32 << 20));
@@ -55,7 +55,7 @@ class LimitsTest {
 
     @Test
     void hasTheFiguresAndHoldersOfTheBrokersLimit() {
-        try (BrokerProcess daemon = new BrokerProcess("max_physical_bytes = 64M");
+        try (TestBroker daemon = new TestBroker("max_physical_bytes = 64M");
                 MemoryBroker broker = MemoryBroker.connect(daemon.options().name("first, (of two)").build());
                 Lease held = broker.acquire(40_000_000)) {
             MemoryLimitException refused = assertThrows(MemoryLimitException.class, () -> broker.acquire(32 << 20));
@@ -74,7 +74,7 @@ class LimitsTest {
 
     @Test
     void hasTwiceTheHeapByDefault() {
-        try (BrokerProcess daemon = new BrokerProcess("max_physical_bytes = unlimited");
+        try (TestBroker daemon = new TestBroker("max_physical_bytes = unlimited");
                 MemoryBroker broker = MemoryBroker.connect(daemon.options().heapBytes(16 << 20).build())) {
             broker.acquire(32 << 20).close();
             assertEquals(32 << 20,

@@ -13,12 +13,12 @@ import org.junit.jupiter.api.Test;
 
 /** What is lost is lost, but the JVM lives and says so. */
 class LostLeaseTest {
-    private BrokerProcess daemon;
+    private TestBroker daemon;
     private MemoryBroker broker;
 
     @BeforeEach
     void start() {
-        daemon = new BrokerProcess();
+        daemon = new TestBroker();
         broker = MemoryBroker.connect(daemon.options().build());
     }
 
@@ -74,7 +74,7 @@ class LostLeaseTest {
         assertThrows(LeaseLostException.class, () -> gone.get(0, new int[1], 0, 1));
         for (int i = 0; i < 100; i++) {
             assertEquals(3, ints.get(i));
-            BrokerProcess.pause(1);
+            TestBroker.pause(1);
         }
         kept.memory().check();
     }
@@ -96,7 +96,7 @@ class LostLeaseTest {
         daemon.kill();
         ConnectOptions options = daemon.options().build();
         NotConnectedException none = assertThrows(NotConnectedException.class, () -> MemoryBroker.connect(options));
-        assertTrue(none.getMessage().contains(daemon.socket().toString()), none.getMessage());
+        assertTrue(none.getMessage().contains(daemon.socket()), none.getMessage());
         daemon.start();
     }
 }

@@ -13,13 +13,13 @@ import org.junit.jupiter.api.Test;
 class LostWorkspaceTest {
     private static final WorkspaceConfiguration FIXED =
             WorkspaceConfiguration.builder().initialSize(1 << 20).policyAllocation(AllocationPolicy.STRICT).build();
-    private BrokerProcess daemon;
+    private TestBroker daemon;
     private MemoryBroker broker;
     private WorkspaceManager manager;
 
     @BeforeEach
     void start() {
-        daemon = new BrokerProcess();
+        daemon = new TestBroker();
         broker = MemoryBroker.connect(daemon.options().build());
         manager = broker.workspaces();
     }

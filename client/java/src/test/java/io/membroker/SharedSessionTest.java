@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 class SharedSessionTest {
     @Test
     void isOneForTheProcess() {
-        try (BrokerProcess daemon = new BrokerProcess()) {
+        try (TestBroker daemon = new TestBroker()) {
             ConnectOptions options = daemon.options().shared(true).build();
             MemoryBroker first = MemoryBroker.connect(options);
             MemoryBroker second = MemoryBroker.connect(options);
@@ -30,7 +30,7 @@ class SharedSessionTest {
 
     @Test
     void takesOtherOptionsAfterItsEnd() {
-        try (BrokerProcess daemon = new BrokerProcess()) {
+        try (TestBroker daemon = new TestBroker()) {
             MemoryBroker.connect(daemon.options().shared(true).maxBytes(1 << 20).build()).close();
             try (MemoryBroker broker = MemoryBroker.connect(daemon.options().shared(true).maxBytes(8 << 20).build());
                     Lease lease = broker.acquire(4 << 20)) {
@@ -41,7 +41,7 @@ class SharedSessionTest {
 
     @Test
     void isThatOfAnotherLibraryOfTheProcess() {
-        try (BrokerProcess daemon = new BrokerProcess()) {
+        try (TestBroker daemon = new TestBroker()) {
             Session others = Session.open(daemon.options().maxBytes(1 << 20).build(), Session.Sharing.SHARED);
             ConnectOptions ours = daemon.options().shared(true).build();
             MemoryBrokerException differs = assertThrows(MemoryBrokerException.class, () -> MemoryBroker.connect(ours));
@@ -55,11 +55,11 @@ class SharedSessionTest {
 
     @Test
     void endsWhenNothingUsesIt() {
-        try (BrokerProcess daemon = new BrokerProcess()) {
+        try (TestBroker daemon = new TestBroker()) {
             MemoryBroker.connect(daemon.options().build()).close();
             for (int i = 0; i < 200 && daemon.ctl("sessions").contains("java-test"); i++) {
                 System.gc();
-                BrokerProcess.pause(20);
+                TestBroker.pause(20);
             }
             String sessions = daemon.ctl("sessions");
             assertTrue(!sessions.contains("java-test"), sessions);

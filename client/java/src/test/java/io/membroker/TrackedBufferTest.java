@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Test;
 class TrackedBufferTest {
     @Test
     void isZeroAlignedAndFreedOnce() {
-        try (BrokerProcess daemon = new BrokerProcess();
+        try (TestBroker daemon = new TestBroker();
                 MemoryBroker broker = MemoryBroker.connect(daemon.options().build())) {
             TrackedBuffer buffer = broker.createBuffer(1000);
             DoubleView doubles = buffer.doubles();
@@ -42,7 +42,7 @@ class TrackedBufferTest {
 
     @Test
     void isFreedByTheCollectorBeforeALimitIsReached() {
-        try (BrokerProcess daemon = new BrokerProcess();
+        try (TestBroker daemon = new TestBroker();
                 MemoryBroker broker = MemoryBroker.connect(daemon.options().maxBytes(256 << 20).build())) {
             for (int i = 0; i < 100; i++) {
                 broker.createBuffer(50 << 20).bytes().set(0, (byte) 1); // dropped; the heap does not fill with it
@@ -61,7 +61,7 @@ class TrackedBufferTest {
 
     @Test
     void livesAsLongAsAViewOfIt() {
-        try (BrokerProcess daemon = new BrokerProcess();
+        try (TestBroker daemon = new TestBroker();
                 MemoryBroker broker = MemoryBroker.connect(daemon.options().build())) {
             WeakReference<TrackedBuffer> weak = new WeakReference<>(broker.createBuffer(8 << 20));
             ByteBuffer slice = weak.get().asByteBuffer().slice(1 << 20, 16);
@@ -82,13 +82,13 @@ class TrackedBufferTest {
     private static void collect(WeakReference<?> until) {
         for (int i = 0; i < (until == null ? 5 : 500) && (until == null || until.get() != null); i++) {
             System.gc();
-            BrokerProcess.pause(10);
+            TestBroker.pause(10);
         }
     }
 
     @Test
     void isSharedByThreads() throws Exception {
-        try (BrokerProcess daemon = new BrokerProcess();
+        try (TestBroker daemon = new TestBroker();
                 MemoryBroker broker = MemoryBroker.connect(daemon.options().build())) {
             List<Thread> threads = new ArrayList<>();
             try (TrackedBuffer sum = broker.createBuffer(64)) {
@@ -121,7 +121,7 @@ class TrackedBufferTest {
 
     @Test
     void isLostWithItsLease() {
-        try (BrokerProcess daemon = new BrokerProcess();
+        try (TestBroker daemon = new TestBroker();
                 MemoryBroker broker = MemoryBroker.connect(daemon.options().build())) {
             TrackedBuffer buffer = broker.createBuffer(8 << 20);
             IntView ints = buffer.ints();

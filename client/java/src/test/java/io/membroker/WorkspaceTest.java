@@ -22,13 +22,13 @@ import org.junit.jupiter.api.Test;
 class WorkspaceTest {
     private static final WorkspaceConfiguration FIXED = WorkspaceConfiguration.builder().initialSize(1 << 20)
             .policyAllocation(AllocationPolicy.STRICT).policyLearning(LearningPolicy.NONE).build();
-    private static BrokerProcess daemon;
+    private static TestBroker daemon;
     private MemoryBroker broker;
     private WorkspaceManager manager;
 
     @BeforeAll
     static void start() {
-        daemon = new BrokerProcess();
+        daemon = new TestBroker();
     }
 
     @AfterAll

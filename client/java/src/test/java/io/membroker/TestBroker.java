@@ -16,14 +16,14 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /** A broker of a test's own, and membrokerctl as the second process that looks at it. */
-final class BrokerProcess implements AutoCloseable {
+public final class TestBroker implements AutoCloseable {
     private static final Path BUILD = Path.of(System.getProperty("membroker.build", "build")).toAbsolutePath();
     private final Path directory;
     private final Path socket;
     private Process daemon;
 
     /** Starts a broker; the lines follow a configuration with 8 GiB of RAM. */
-    BrokerProcess(String... lines) {
+    public TestBroker(String... lines) {
         try {
             directory = Files.createTempDirectory("membroker-java");
             socket = directory.resolve("socket");
@@ -58,8 +58,8 @@ final class BrokerProcess implements AutoCloseable {
         daemon.destroyForcibly().waitFor();
     }
 
-    Path socket() {
-        return socket;
+    public String socket() {
+        return socket.toString();
     }
 
     /** Options with a session of its own. */
@@ -86,7 +86,7 @@ final class BrokerProcess implements AutoCloseable {
         }
     }
 
-    String ctl(String... words) {
+    public String ctl(String... words) {
         Answer answer = run(words);
         assertEquals(0, answer.exit, answer.output);
         return answer.output;
