@@ -37,6 +37,7 @@ bool integrity_scan_look(struct server *server, const struct segment_view *segme
     }
     look->work.job.kind = JOB_LOOK;
     look->work.job.segment = segment->id;
+    look->work.job.backend = file->work.job.backend;
     look->work.fd = file->fd;
     look->work.user = file->work.user; /* behind it in its lane comes whatever frees the segment */
     look->work.done = look_done;
