@@ -20,5 +20,9 @@ static inline bool inode_view_is_whole(const struct inode_view *view, uint64_t l
 /* 0 or negative errno. Both may wait for as long as the inode's lock is held: for worker processes alone. */
 int inode_view_look(int fd, struct inode_view *ret);
 
+/* The same for a memfd, which no file system needs to be asked about: whatever is allocated is its own. */
+int inode_view_look_memory(int fd, struct inode_view *ret);
+
 /* Looks at the inode, then truncates it to nothing: all of its memory is free afterwards, even what is mapped. */
 int inode_view_empty(int fd, struct inode_view *ret);
+int inode_view_empty_memory(int fd, struct inode_view *ret);

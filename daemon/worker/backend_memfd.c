@@ -35,6 +35,17 @@ static int make(const struct workshop *workshop, const struct job *job, struct j
     return fd;
 }
 
+static int give_back(int fd, const struct job *job, struct job_result *ret)
+{
+    (void)job;
+    return inode_view_empty_memory(fd, &ret->view);
+}
+
+static int look(int fd, struct job_result *ret)
+{
+    return inode_view_look_memory(fd, &ret->view);
+}
+
 /* Pages come at the first touch. */
 static bool is_intact(uint64_t length, const struct inode_view *view)
 {
@@ -61,8 +72,8 @@ const struct backend backend_memfd = {
     .is_closed_at_once = true,
     .is_quick = is_quick,
     .make = make,
-    .free = backend_common_empty,
-    .look = backend_common_look,
+    .free = give_back,
+    .look = look,
     .is_intact = is_intact,
     .adopt = backend_common_adopt,
     .is_target = is_target,

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Each location has a backend, and each backend a whole table. */
 #include <criterion/criterion.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "daemon/worker/backend.h"
 
@@ -51,4 +54,28 @@ Test(backend, repeats_what_a_worker_died_at_only_if_nothing_can_be_half_done)
     cr_expect_not(job_can_be_repeated(&named, false));
     cr_expect(job_can_be_repeated(&to_free, true));
     cr_expect_not(job_can_be_repeated(&to_close, false));
+}
+
+static struct inode_view look_at(const struct backend *backend, int fd)
+{
+    struct job_result result = {0};
+    cr_assert(backend->look(fd, &result) == 0);
+    return result.view;
+}
+
+/* A borrower can allocate beyond the end, and no length shows that. */
+Test(backend, sees_a_memfd_whose_blocks_lie_beyond_its_end)
+{
+    struct job job = {.kind = JOB_MAKE, .backend = BACKEND_MEMFD, .bytes = 8192, .pages = {.numa_node = -1}};
+    struct job_result result = {0};
+    int fd = memfd_create("beyond", MFD_CLOEXEC);
+    cr_assert(fd >= 0 && ftruncate(fd, 8192) == 0 && fallocate(fd, 0, 0, 8192) == 0);
+    cr_expect(!look_at(&backend_memfd, fd).goes_beyond && look_at(&backend_memfd, fd).allocated == 8192);
+    cr_assert(fallocate(fd, FALLOC_FL_KEEP_SIZE, 8192, 4096) == 0);
+    cr_expect(look_at(&backend_memfd, fd).goes_beyond && look_at(&backend_memfd, fd).size == 8192);
+    cr_expect_eq(backend_memfd.free(fd, &job, &result), 0);
+    cr_expect(result.view.goes_beyond, "as it came back");
+    struct inode_view emptied = look_at(&backend_memfd, fd);
+    cr_expect(emptied.size == 0 && emptied.allocated == 0 && !emptied.goes_beyond);
+    (void)close(fd);
 }
