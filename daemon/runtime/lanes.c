@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 /* So much is freed in well below a millisecond: no job in a packet waits long for those before it. */
-enum { SMALL_BYTES = 4 << 20, QUEUED_MANY = 2048 };
+enum { SMALL_BYTES = 4 << 20, QUEUED_MANY = 2048, WAITING_MANY = 32 };
 
 static int compare_keys(const struct lane *a, const struct lane *b)
 {
@@ -72,13 +72,33 @@ static void take_turn(struct lanes *lanes, struct lane *lane)
     }
 }
 
+static void count(struct lanes *lanes, struct lane *lane, const struct work *work)
+{
+    lane->count++;
+    lanes->queued++;
+    lanes->can_wait += work->can_wait;
+    lanes->can_wait_bytes += work->can_wait ? work->job.bytes : 0;
+}
+
+static void uncount(struct lanes *lanes, struct lane *lane, const struct work *work)
+{
+    lane->count--;
+    lanes->queued--;
+    lanes->can_wait -= work->can_wait;
+    lanes->can_wait_bytes -= work->can_wait ? work->job.bytes : 0;
+}
+
 void lanes_add(struct lanes *lanes, struct work *work)
 {
     struct lane *lane = find_or_make(lanes, work);
     TAILQ_INSERT_TAIL(&lane->queued, work, in_queue);
-    lane->count++;
-    lanes->queued++;
+    count(lanes, lane, work);
     give_turn(lanes, lane);
+}
+
+bool lanes_can_wait(const struct lanes *lanes)
+{
+    return lanes->queued == lanes->can_wait && lanes->can_wait < WAITING_MANY && lanes->can_wait_bytes < SMALL_BYTES;
 }
 
 static unsigned slow_max(const struct lanes *lanes)
@@ -124,8 +144,7 @@ static void take_one(struct lanes *lanes, struct lane *lane, struct work *work, 
 {
     TAILQ_REMOVE(&lane->queued, work, in_queue);
     TAILQ_INSERT_TAIL(ret, work, in_queue);
-    lane->count--;
-    lanes->queued--;
+    uncount(lanes, lane, work);
 }
 
 void lane_take(struct lanes *lanes, struct lane *lane, struct work_queue *ret)
@@ -154,8 +173,8 @@ void lane_put_back(struct lanes *lanes, struct lane *lane, struct work_queue *qu
     while ((work = TAILQ_LAST(queue, work_queue))) {
         TAILQ_REMOVE(queue, work, in_queue);
         TAILQ_INSERT_HEAD(&lane->queued, work, in_queue);
-        lane->count++;
-        lanes->queued++;
+        work->can_wait = false; /* it has waited */
+        count(lanes, lane, work);
     }
     give_turn(lanes, lane);
 }

@@ -28,6 +28,7 @@ struct work {
     int fd;        /* goes along, and is borrowed until the work is done; -EBADF: none */
     uint32_t user; /* whose lane */
     bool is_again; /* a worker died of it, or at it, and it is tried once more */
+    bool can_wait; /* a moment, for others that go in the same packet */
     work_done *done;
     TAILQ_ENTRY(work) in_queue;
 };
@@ -53,7 +54,8 @@ struct lanes {
     struct lane_tree lanes;
     struct lane_turns turns; /* lanes with queued work, the next one first */
     struct lane shared;      /* of those for whom there was no memory to make one */
-    size_t queued;
+    size_t queued, can_wait; /* in all lanes; and how much of that */
+    uint64_t can_wait_bytes;
     unsigned slow, slow_in_directory;
 };
 
@@ -64,6 +66,9 @@ void lanes_deinit(struct lanes *lanes);
 
 /* Queues work behind its user's other work. Never fails. */
 void lanes_add(struct lanes *lanes, struct work *work);
+
+/* Whether all that is queued can wait, and is not much: fewer packets then carry more. */
+bool lanes_can_wait(const struct lanes *lanes);
 
 /* The lane whose turn it is among those that may have a worker (more), NULL: none may. The next call gives the next. */
 struct lane *lanes_next(struct lanes *lanes);

@@ -287,6 +287,7 @@ void segment_free(struct server *server, const struct effect_free *to_free)
     file->work.job.kind = JOB_FREE;
     file->work.job.bytes = file->bytes;
     file->work.fd = file->fd;
+    file->work.can_wait = location_is_memory(file->location);
     file->work.done = free_done;
     workers_do(server, &file->work);
 }

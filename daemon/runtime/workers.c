@@ -21,6 +21,7 @@ enum {
     WORKERS_ACTIVE = 4, /* that work, or are ready to, beside those that are slow */
     WORKERS_MAX = 256,
     BEAT_MS = 25,
+    MOMENT_MS = 1,
 };
 #define SLOW_NS           (50 * NANOSECONDS_PER_MILLISECOND)
 #define STUCK_NS          (5 * NANOSECONDS_PER_SECOND)
@@ -200,13 +201,38 @@ static bool give(struct server *server, struct lane *lane, struct worker *worker
     return true;
 }
 
-void workers_give(struct server *server)
+static void on_moment(uv_timer_t *moment)
+{
+    struct server *server = moment->data;
+    server->workers.has_waited = true; /* it is given before the next poll */
+}
+
+/* Nobody waits for those bytes, and soon there is more for one packet: each wakes a worker. */
+static bool may_wait(const struct server *server)
+{
+    const struct workers *workers = &server->workers;
+    return lanes_can_wait(&workers->lanes) && !workers->has_waited && !broker_is_short(server->broker);
+}
+
+static void give_all(struct server *server)
 {
     struct workers *workers = &server->workers;
     struct worker *worker;
     struct lane *lane;
+    workers->has_waited = false;
+    (void)uv_timer_stop(&workers->moment);
     while (workers->lanes.queued && (worker = LIST_FIRST(&workers->idle)) && (lane = lanes_next(&workers->lanes)) &&
            give(server, lane, worker)) {
+    }
+}
+
+void workers_give(struct server *server)
+{
+    struct workers *workers = &server->workers;
+    if (workers->lanes.queued && !may_wait(server)) {
+        give_all(server);
+    } else if (workers->lanes.queued && !uv_is_active((const uv_handle_t *)&workers->moment)) {
+        (void)uv_timer_start(&workers->moment, on_moment, MOMENT_MS, 0);
     }
     if (!workers->lanes.queued && !workers->under_way && !wants_worker(workers)) {
         (void)uv_timer_stop(&workers->beat);
@@ -405,6 +431,8 @@ int workers_start(struct server *server)
     }
     workers->beat.data = server;
     (void)uv_timer_init(&server->loop, &workers->beat);
+    workers->moment.data = server;
+    (void)uv_timer_init(&server->loop, &workers->moment);
     while (result == 0 && workers->count < WORKERS_ACTIVE) {
         result = add_worker(server);
     }
@@ -439,6 +467,7 @@ void workers_stop(struct server *server)
     }
     lanes_deinit(&workers->lanes);
     nursery_watch_end(workers);
+    (void)uv_timer_stop(&workers->moment);
     (void)uv_timer_stop(&workers->beat); /* which would fork others in their place */
     named_directory_close(&workers->workshop.files);
 }

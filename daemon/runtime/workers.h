@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Worker processes as the loop sees them. Work is queued in its user's lane (lanes.h) and given to idle workers just
- * before the loop polls. A worker that is slow no longer counts: another is forked in its place, up to a bound. One
+ * before the loop polls; small segments that are to be freed wait a moment for others, so that one packet takes many. A
+ * worker that is slow no longer counts: another is forked in its place, up to a bound. One
  * that dies is replaced; what it was freeing is freed by another, and what it was making has failed.
  */
 #pragma once
@@ -25,6 +26,8 @@ struct workers {
     size_t under_way;                      /* work given to workers */
     uint64_t forked_at;                    /* monotonic: when one was last forked in place of one that died */
     uv_timer_t beat;                       /* runs while there is work */
+    uv_timer_t moment;                     /* runs while all that is queued can wait */
+    bool has_waited;                       /* what is queued has waited for that long */
     void (*settle)(struct server *server); /* after each piece of work */
 };
 

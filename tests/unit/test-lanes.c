@@ -218,3 +218,35 @@ Test(lanes, named_files_that_wait_for_their_directory_delay_nothing_else)
     cr_expect(lane && !lane->is_directory, "the same user's memory is freed");
     lanes_deinit(&lanes);
 }
+
+static void add_patient(struct lanes *lanes, struct work *work, uint64_t bytes)
+{
+    *work = (struct work){.job = {.kind = JOB_FREE, .bytes = bytes}, .user = 1, .fd = -1, .can_wait = true};
+    lanes_add(lanes, work);
+}
+
+Test(lanes, little_that_can_wait_is_told_from_much_and_from_what_cannot)
+{
+    enum { ENOUGH = 32 };
+    struct lanes lanes;
+    struct work_queue queue;
+    lanes_init(&lanes);
+    for (int i = 0; i < ENOUGH; i++) {
+        cr_expect(lanes_can_wait(&lanes), "%d are queued", i);
+        add_patient(&lanes, &works[i], SMALL);
+    }
+    cr_expect_not(lanes_can_wait(&lanes), "enough for a packet");
+    struct lane *lane = take(&lanes, &queue);
+    cr_expect_eq(length(&queue), ENOUGH, "one packet takes all");
+    cr_expect(lanes_can_wait(&lanes), "nothing is queued");
+    lane_put_back(&lanes, lane, &queue);
+    cr_expect_not(lanes_can_wait(&lanes), "it has waited before");
+    lane_take(&lanes, lane, &queue);
+    add_patient(&lanes, &works[ENOUGH], LARGE);
+    cr_expect_not(lanes_can_wait(&lanes), "many bytes");
+    lane_take(&lanes, lane, &queue);
+    add_patient(&lanes, &works[0], SMALL);
+    add(&lanes, &works[1], 2, JOB_LOOK, SMALL);
+    cr_expect_not(lanes_can_wait(&lanes), "one of them can't");
+    lanes_deinit(&lanes);
+}
