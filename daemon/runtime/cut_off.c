@@ -6,6 +6,7 @@
 #include "daemon/runtime/clock.h"
 #include "daemon/runtime/connection.h"
 #include "daemon/runtime/connection_state.h"
+#include "daemon/runtime/in_transit.h"
 #include "daemon/runtime/server.h"
 #include "proto/base/size.h"
 
@@ -31,17 +32,18 @@ static bool is_worse(const struct connection *a, const struct connection *b)
     return a->outbox.unread_since < b->outbox.unread_since;
 }
 
-static struct connection *find_worst(const struct outboxes *outboxes)
+/* Each is looked at first: while all had few, nobody did. */
+static struct connection *find_worst(struct outboxes *outboxes)
 {
-    struct connection *connection, *worst = NULL;
+    struct connection *connection, *next, *worst = NULL;
     uint64_t now = clock_monotonic();
-    int looks = 0;
-    TAILQ_FOREACH(connection, &outboxes->unreceived, in_unreceived) {
-        if (is_slow(outboxes, connection, now) && (!worst || is_worse(connection, worst))) {
+    connection = TAILQ_FIRST(&outboxes->unreceived);
+    for (int looks = 0; connection && looks < LOOKS_AT_ONCE; looks++, connection = next) {
+        next = TAILQ_NEXT(connection, in_unreceived);
+        in_transit_recount(connection);
+        bool is_unread = connection->outbox.unread_descriptors > 0;
+        if (is_unread && is_slow(outboxes, connection, now) && (!worst || is_worse(connection, worst))) {
             worst = connection;
-        }
-        if (++looks == LOOKS_AT_ONCE) {
-            break;
         }
     }
     return worst;

@@ -28,6 +28,12 @@ bool in_flight_allows(const struct in_flight *in_flight, uint32_t of_user, bool 
     return of_user < in_flight->user_most && (of_user < kept_for_each(in_flight) || of_user < left);
 }
 
+bool in_flight_is_low(const struct in_flight *in_flight)
+{
+    enum { LOW_PART = 16 };
+    return in_flight->total < in_flight->most / LOW_PART;
+}
+
 bool in_flight_is_full(const struct in_flight *in_flight)
 {
     return in_flight->total >= in_flight->most;

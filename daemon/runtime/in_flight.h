@@ -35,6 +35,9 @@ void in_flight_init(struct in_flight *in_flight, uint32_t descriptors);
 /* Whether a user who has so many in flight may send one more. A reader has received some before. */
 bool in_flight_allows(const struct in_flight *in_flight, uint32_t of_user, bool is_reader);
 
+/* Whether all together have so few that no bound is near, even if the clients had received none of them. */
+bool in_flight_is_low(const struct in_flight *in_flight);
+
 /* Whether all have as many as newcomers may add to. */
 bool in_flight_is_full(const struct in_flight *in_flight);
 

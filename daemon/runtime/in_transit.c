@@ -10,6 +10,7 @@
 enum {
     LOOKS_PER_SENDING = 2, /* at sockets, for each descriptor that is sent: so few are counted for nothing */
     IN_FLIGHT_MAX = 16,    /* descriptors of one connection */
+    UNSEEN_MAX = 8,        /* of one connection, that its client may have received unseen while all have few */
 };
 
 void in_transit_count(struct outboxes *outboxes, struct user_load *load, uint32_t more, uint32_t fewer)
@@ -58,10 +59,17 @@ static bool has_room_in_flight(const struct connection *connection)
                             connection->load->has_received);
 }
 
+/* Far from every bound it does not matter how many of them were received: no system call is made to find out. */
+static bool needs_look(const struct connection *connection)
+{
+    uint32_t unread = connection->outbox.unread_descriptors;
+    return unread >= UNSEEN_MAX || (unread > 0 && !in_flight_is_low(&connection->server->outboxes.in_flight));
+}
+
 bool in_transit_allows(struct connection *connection)
 {
     struct in_flight *in_flight = &connection->server->outboxes.in_flight;
-    if (connection->outbox.unread_descriptors) {
+    if (needs_look(connection)) {
         in_transit_recount(connection);
     }
     bool may = has_room_in_flight(connection);
@@ -74,10 +82,15 @@ bool in_transit_allows(struct connection *connection)
 void in_transit_note_sent(struct connection *connection)
 {
     struct outbox *outbox = &connection->outbox;
-    if (outbox->unread_descriptors++ == 0) {
+    bool is_low = in_flight_is_low(&connection->server->outboxes.in_flight);
+    if (outbox->unread_descriptors == 0) {
         TAILQ_INSERT_TAIL(&connection->server->outboxes.unreceived, connection, in_unreceived);
+    }
+    if (outbox->unread_descriptors++ == 0 || is_low) { /* it may have received those before, unseen */
         outbox->unread_since = clock_monotonic();
     }
     in_transit_count(&connection->server->outboxes, connection->load, 1, 0);
-    in_transit_recount_some(&connection->server->outboxes, LOOKS_PER_SENDING);
+    if (!is_low) {
+        in_transit_recount_some(&connection->server->outboxes, LOOKS_PER_SENDING);
+    }
 }

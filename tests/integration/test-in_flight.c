@@ -43,7 +43,20 @@ static void receive(int fd, enum reply_kind kind)
     cr_expect_eq(reply.kind, kind, "%d came instead of %d", (int)reply.kind, (int)kind);
 }
 
-/* Nothing is received until the daemon has served everything. */
+/* Receives grants, and what comes behind them, which is of this kind. Returns how many grants came. */
+static int receive_grants_until(int fd, enum reply_kind kind)
+{
+    struct reply reply;
+    int count = 0;
+    do {
+        cr_assert(fixture_receive(fd, &reply, NULL));
+        count += reply.kind == REPLY_GRANT;
+    } while (reply.kind == REPLY_GRANT);
+    cr_expect_eq(reply.kind, kind, "%d came instead of %d", (int)reply.kind, (int)kind);
+    return count;
+}
+
+/* Nothing is received until the daemon has served everything. It did not look whether the welcome was received. */
 Test(in_flight, messages_without_descriptors_overtake_held_back_grants_except_lists_of_leases)
 {
     enum { HELD = 3 };
@@ -62,15 +75,10 @@ Test(in_flight, messages_without_descriptors_overtake_held_back_grants_except_li
     for (int i = 0; i < 10; i++) { /* what was sent before has been served then */
         cr_assert(fixture_exchange(beside, &status, &reply, NULL));
     }
-    for (int i = 0; i < OF_CONNECTION; i++) {
-        receive(fd, REPLY_GRANT);
-    }
-    receive(fd, REPLY_PONG);
+    int at_once = receive_grants_until(fd, REPLY_PONG);
+    cr_expect(at_once == OF_CONNECTION || at_once == OF_CONNECTION - 1, "%d in flight", at_once);
     receive(fd, REPLY_ERROR);
-    for (int i = 0; i < HELD; i++) {
-        receive(fd, REPLY_GRANT);
-    }
-    receive(fd, REPLY_LISTING);
+    cr_expect_eq(at_once + receive_grants_until(fd, REPLY_LISTING), OF_CONNECTION + HELD);
     fixture_stop(&fixture);
 }
 

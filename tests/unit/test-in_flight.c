@@ -103,3 +103,17 @@ Test(in_flight, descriptors_are_short_if_a_user_with_few_can_send_none)
     in_flight_note_refused(&in_flight, 0);
     cr_expect(in_flight.is_short);
 }
+
+/* Below this nothing looks at what clients have received, so it must be far from what users with few may have. */
+Test(in_flight, few_enough_to_count_no_further_leave_room_for_every_user)
+{
+    struct in_flight in_flight;
+    in_flight_init(&in_flight, 960);
+    cr_expect(in_flight_is_low(&in_flight));
+    for (; in_flight_is_low(&in_flight); in_flight.total++) {
+        cr_assert(in_flight_allows(&in_flight, in_flight.total, false));
+    }
+    cr_expect_eq(in_flight.total, in_flight.most / 16);
+    in_flight_init(&in_flight, 16);
+    cr_expect_not(in_flight_is_low(&in_flight), "with few descriptors each counts");
+}
