@@ -116,28 +116,38 @@ static int arrange(int fd, uint64_t bytes, const struct memfd_options *options)
     return result;
 }
 
-/* Size, mode, pages, then the seals: nothing can be changed after them but by truncation. */
-static int finish_segment(int fd, uint64_t bytes, const struct memfd_options *options)
+static int create_segment(unsigned flags)
 {
-    if (ftruncate(fd, (off_t)bytes) < 0 || fchmod(fd, 0600) < 0) {
+    cleanup(fd_closep) int fd = create("membroker:segment", MFD_CLOEXEC | MFD_ALLOW_SEALING | flags);
+    if (fd >= 0 && fchmod(fd, 0600) < 0) {
+        return -errno;
+    }
+    return fd_steal(&fd);
+}
+
+int memfd_blank(void)
+{
+    return create_segment(0);
+}
+
+/* Size, pages, then the seals: nothing can be changed after them but by truncation. */
+int memfd_segment_of(int blank, uint64_t bytes, const struct memfd_options *options)
+{
+    cleanup(fd_closep) int fd = blank;
+    if (ftruncate(fd, (off_t)bytes) < 0) {
         return -errno;
     }
     int result = arrange(fd, bytes, options);
     if (result == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SEAL) < 0) {
         result = -errno;
     }
-    return result;
+    return result < 0 ? result : fd_steal(&fd);
 }
 
 int memfd_segment(uint64_t bytes, const struct memfd_options *options)
 {
-    cleanup(fd_closep) int fd =
-        create("membroker:segment", MFD_CLOEXEC | MFD_ALLOW_SEALING | (options->huge_pages ? MFD_HUGETLB : 0));
-    if (fd < 0) {
-        return fd;
-    }
-    int result = finish_segment(fd, bytes, options);
-    return result < 0 ? result : fd_steal(&fd);
+    int blank = create_segment(options->huge_pages ? MFD_HUGETLB : 0);
+    return blank < 0 ? blank : memfd_segment_of(blank, bytes, options);
 }
 
 /* Every page now, in pages of the smallest size: what a reader finds is what there is. */

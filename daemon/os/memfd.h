@@ -24,6 +24,14 @@ struct memfd_options {
  */
 int memfd_segment(uint64_t bytes, const struct memfd_options *options);
 
+/*
+ * The same in two steps. First an empty memfd with the mode and without huge pages, which takes no memory; then, while
+ * nobody else has it, its size and its seals. The second takes the descriptor, and returns it or negative errno. Any
+ * thread.
+ */
+int memfd_blank(void);
+int memfd_segment_of(int blank, uint64_t bytes, const struct memfd_options *options);
+
 struct memfd_control {
     void *address;   /* mapped for writing; the caller unmaps */
     bool is_counted; /* the descriptor is for reading alone, and the kernel counts who has such ones */

@@ -82,6 +82,13 @@ static int compare(const void *left, const void *right)
     return (a->fd > b->fd) - (a->fd < b->fd);
 }
 
+/* What is kept ready has no bytes. */
+static bool is_for_nothing(const struct found_descriptor *found, const struct server *server)
+{
+    enum descriptor_use use = descriptor_use(&server->descriptors, found->fd);
+    return use == DESCRIPTOR_UNKNOWN || (use == DESCRIPTOR_STOCK && found->bytes > 0);
+}
+
 static bool is_same(const struct found_descriptor *a, const struct found_descriptor *b)
 {
     return a->inode == b->inode && a->birth.tv_sec == b->birth.tv_sec && a->birth.tv_nsec == b->birth.tv_nsec;
@@ -94,8 +101,7 @@ static void narrow_suspects(struct audit_scan *scan, const struct server *server
     for (size_t i = 0; i < scan->suspect_count; i++) {
         const struct found_descriptor *found =
             bsearch(&scan->suspects[i], scan->found, scan->found_count, sizeof *found, compare);
-        if (found && is_same(found, &scan->suspects[i]) &&
-            descriptor_use(&server->descriptors, found->fd) == DESCRIPTOR_UNKNOWN) {
+        if (found && is_same(found, &scan->suspects[i]) && is_for_nothing(found, server)) {
             scan->suspects[kept++] = *found;
         }
     }
@@ -105,7 +111,7 @@ static void narrow_suspects(struct audit_scan *scan, const struct server *server
 static int suspect_unknown(struct audit_scan *scan, const struct server *server)
 {
     for (size_t i = 0; i < scan->found_count; i++) {
-        scan->suspect_count += descriptor_use(&server->descriptors, scan->found[i].fd) == DESCRIPTOR_UNKNOWN;
+        scan->suspect_count += is_for_nothing(&scan->found[i], server);
     }
     scan->suspects = calloc(scan->suspect_count + 1, sizeof *scan->suspects);
     if (!scan->suspects) {
@@ -114,7 +120,7 @@ static int suspect_unknown(struct audit_scan *scan, const struct server *server)
     }
     scan->suspect_count = 0;
     for (size_t i = 0; i < scan->found_count; i++) {
-        if (descriptor_use(&server->descriptors, scan->found[i].fd) == DESCRIPTOR_UNKNOWN) {
+        if (is_for_nothing(&scan->found[i], server)) {
             scan->suspects[scan->suspect_count++] = scan->found[i];
         }
     }

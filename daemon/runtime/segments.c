@@ -191,7 +191,10 @@ static void describe(struct segment_file *file, const struct effect_make *make)
 static void make_at_once(struct segment_file *file)
 {
     struct job_result result = {0};
-    take_made(file, segment_backend(file)->make(&file->server->workers.workshop, &file->work.job, &result));
+    const struct backend *backend = segment_backend(file);
+    int blank = backend->make_of ? stock_take(file->server) : -EBADF;
+    take_made(file, blank >= 0 ? backend->make_of(blank, &file->work.job)
+                               : backend->make(&file->server->workers.workshop, &file->work.job, &result));
     report_made(file);
 }
 
@@ -272,7 +275,7 @@ static void free_done(struct server *server, struct work *work, const struct job
     tampering_log_freed(file, &result->view);
     fault_leak(file->fd);
     if (segment_backend(file)->is_closed_at_once) {
-        file->fd = fd_close(file->fd);
+        stock_close_old(server, fd_steal(&file->fd));
     } else {
         segment_close_descriptor(server, work->user, fd_steal(&file->fd));
     }

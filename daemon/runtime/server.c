@@ -68,6 +68,7 @@ static void before_poll(uv_prepare_t *handle)
 {
     struct server *server = handle->data;
     workers_give(server);
+    stock_work(server);
     reaper_run(server); /* what has ended since, in timers and by expiry, goes before the poll may sleep */
     service_clock_sleep(&server->clock, clock_monotonic(), schedule_sleep(server));
 }
@@ -109,6 +110,7 @@ static int start_handles(struct server *server)
     outboxes_open(server);
     (void)uv_prepare_start(&server->schedule.before_poll, before_poll);
     (void)uv_check_start(&server->schedule.after_poll, after_poll);
+    stock_start(server);
     integrity_scan_start(server);
     control_return_start(server);
     pressure_start(server);
@@ -233,6 +235,7 @@ struct server *server_new(struct config *config, const char *config_file, const 
     fdstore_init(&server->fdstore);
     listener_init(&server->listener);
     segments_init(&server->segments);
+    stock_init(&server->stock, server->descriptors.ceiling);
     clients_init(&server->clients);
     scheduler_init(&server->scheduler);
     control_store_init(&server->control_store, server->descriptors.ceiling, &server->descriptors);
@@ -317,6 +320,7 @@ struct server *server_free(struct server *server)
     config_free(server->config);
     reload_close(&server->reload);
     segments_close(&server->segments);
+    stock_deinit(server);
     descriptor_uses_deinit(&server->descriptors);
     buffers_deinit(&server->buffers);
     free(server);

@@ -29,6 +29,7 @@
 #include "daemon/runtime/segments.h"
 #include "daemon/runtime/service_clock.h"
 #include "daemon/runtime/shutdown.h"
+#include "daemon/runtime/stock.h"
 #include "daemon/runtime/workers.h"
 
 struct server {
@@ -48,6 +49,7 @@ struct server {
     struct control_return control_return;
     struct descriptor_uses descriptors;
     struct segments segments;
+    struct stock stock;
     struct workers workers;
     struct integrity_scan integrity_scan;
     struct host_view host_view;

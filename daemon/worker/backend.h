@@ -27,6 +27,9 @@ struct backend {
     /* Returns the descriptor or negative errno. */
     int (*make)(const struct workshop *workshop, const struct job *job, struct job_result *ret);
 
+    /* Makes a quick one of a blank memfd (os/memfd.h), which it takes. NULL: it is made of something else. */
+    int (*make_of)(int blank, const struct job *job);
+
     /* Gives its memory back, and looks at how it was. The descriptor stays the caller's. 0 or negative errno. */
     int (*free)(int fd, const struct job *job, struct job_result *ret);
 

@@ -35,6 +35,12 @@ static int make(const struct workshop *workshop, const struct job *job, struct j
     return fd;
 }
 
+static int make_of(int blank, const struct job *job)
+{
+    struct memfd_options options = options_of(job);
+    return memfd_segment_of(blank, job->bytes, &options);
+}
+
 static int give_back(int fd, const struct job *job, struct job_result *ret)
 {
     (void)job;
@@ -72,6 +78,7 @@ const struct backend backend_memfd = {
     .is_closed_at_once = true,
     .is_quick = is_quick,
     .make = make,
+    .make_of = make_of,
     .free = give_back,
     .look = look,
     .is_intact = is_intact,
