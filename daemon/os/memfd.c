@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/os/populate.h"
 #include "proto/base/cleanup.h"
 
 #ifndef MFD_NOEXEC_SEAL
@@ -72,48 +73,27 @@ static int place_on_nodes(void *address, uint64_t bytes, const struct memfd_opti
     return mbind(address, bytes, MPOL_BIND, mask, NODES_MAX + 1, 0) < 0 ? -errno : 0;
 }
 
-static int populate(void *address, uint64_t bytes)
+static int place(int fd, uint64_t bytes, const struct memfd_options *options)
 {
-    int result;
-    do {
-        result = madvise(address, bytes, MADV_POPULATE_WRITE);
-    } while (result < 0 && errno == EINTR);
-    return result < 0 ? -errno : 0;
-}
-
-/*
- * fallocate() fails if memory is short, but the pages that it makes are cleared at the first touch, which the client
- * would pay for. So they are touched here. The kernel gives shared memory huge pages only through a mapping with that
- * advice; if it has none, the pages are small.
- */
-static int fill(int fd, void *address, uint64_t bytes, const struct memfd_options *options)
-{
-    if (options->transparent) {
-        (void)madvise(address, bytes, MADV_HUGEPAGE);
-        return populate(address, bytes);
-    }
-    int result = allocate(fd, bytes);
-    return result < 0 ? result : populate(address, bytes);
-}
-
-/* What takes a mapping. */
-static int arrange(int fd, uint64_t bytes, const struct memfd_options *options)
-{
-    bool places = options->numa_node >= 0 || options->interleave;
-    bool fills = options->prefault || options->huge_pages || options->transparent;
-    if (!places && !fills) {
-        return 0;
-    }
     void *address = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (address == MAP_FAILED) {
         return -errno;
     }
-    int result = places ? place_on_nodes(address, bytes, options) : 0;
-    if (result == 0 && fills) {
-        result = fill(fd, address, bytes, options);
-    }
+    int result = place_on_nodes(address, bytes, options);
     (void)munmap(address, bytes);
     return result;
+}
+
+/* What takes a mapping. Huge pages are allocated first: the kernel has so many and no more, and says so there. */
+static int arrange(int fd, uint64_t bytes, const struct memfd_options *options)
+{
+    bool places = options->numa_node >= 0 || options->interleave;
+    bool fills = options->prefault || options->huge_pages || options->transparent;
+    int result = places ? place(fd, bytes, options) : 0;
+    if (result == 0 && options->huge_pages) {
+        result = allocate(fd, bytes);
+    }
+    return result == 0 && fills ? populate_memory(fd, bytes, options->transparent) : result;
 }
 
 static int create_segment(unsigned flags)
@@ -154,7 +134,7 @@ int memfd_segment(uint64_t bytes, const struct memfd_options *options)
 static int fill_control(void *address, uint64_t bytes)
 {
     (void)madvise(address, bytes, MADV_NOHUGEPAGE);
-    int result = populate(address, bytes);
+    int result = populate_mapping(address, bytes);
     if (result == -EINVAL) { /* a kernel before 5.14 */
         memset(address, 0, bytes);
         return 0;
