@@ -118,7 +118,7 @@ struct status_reply {
 
 struct listing_reply {
     const struct session_entry *sessions;
-    size_t session_count; /* at most MESSAGE_LIST_MAX */
+    size_t session_count; /* at most MESSAGE_SESSIONS_MAX */
     const struct lease_entry *leases;
     size_t lease_count; /* at most MESSAGE_LIST_MAX */
     const struct queue_entry *queue;

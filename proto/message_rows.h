@@ -40,7 +40,9 @@ struct session_entry {
     struct byte_limits limits;
     char class[MESSAGE_CLASS_SIZE];
     uint32_t priority, weight;
-    uint32_t charged_uid; /* the user who is charged: in a user namespace its owner, else `uid` */
+    uint32_t charged_uid;                     /* the user who is charged: in a user namespace its owner, else `uid` */
+    enum class_rule class_rule;               /* by which it has its class */
+    char class_pattern[MESSAGE_PATTERN_SIZE]; /* the member of the class that it is; empty: none */
 };
 
 struct lease_entry {

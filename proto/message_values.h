@@ -20,7 +20,8 @@ enum {
     MESSAGE_BYTES_MAX = 65536,     /* bytes of a frame's payload */
     MESSAGE_USE_MAX = 3000,        /* leases reported in one Renew */
     MESSAGE_ENDED_MAX = 2000,      /* ended leases in one Renewed */
-    MESSAGE_LIST_MAX = 200,        /* sessions or leases in one page of a listing */
+    MESSAGE_SESSIONS_MAX = 100,    /* sessions in one page of a listing */
+    MESSAGE_LIST_MAX = 200,        /* leases in one page of a listing */
     MESSAGE_QUEUE_MAX = 200,       /* waiting requests in one page of a listing */
     MESSAGE_WHY_MAX = 24,          /* explanations in one answer */
     MESSAGE_DIFFERENCES_MAX = 100, /* differences in one audit */
@@ -31,6 +32,7 @@ enum {
 enum {
     MESSAGE_NAME_SIZE = 64,       /* name of a client, a lease or a file */
     MESSAGE_CLASS_SIZE = 32,      /* name of a class */
+    MESSAGE_PATTERN_SIZE = 256,   /* a member of a class, as the configuration has it */
     MESSAGE_LIMIT_SIZE = 32,      /* name of a limit: "max_physical_bytes" */
     MESSAGE_WHOSE_SIZE = 48,      /* whose limit: "host", "client", "class training" */
     MESSAGE_SENTENCE_SIZE = 1024, /* an error in words */
@@ -56,6 +58,16 @@ enum huge_pages {
     HUGE_PAGES_NEVER,
     HUGE_PAGES_TRY,    /* ordinary pages if no huge ones are free */
     HUGE_PAGES_ALWAYS, /* or the request fails */
+};
+
+/* Why a session has its class: the key of the configuration that has it as a member. */
+enum class_rule {
+    CLASS_RULE_UNSPECIFIED, /* from an older broker */
+    CLASS_RULE_DEFAULT,     /* no key of any class has it */
+    CLASS_RULE_SLICES,
+    CLASS_RULE_USERS,
+    CLASS_RULE_GROUPS,
+    CLASS_RULE_CLIENTS,
 };
 
 /* Whose control group the pages of a RAM lease are charged to. */

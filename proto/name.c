@@ -28,19 +28,21 @@ static size_t character_length(const char *name, size_t left)
     return length > 0 && is_visible(character) ? (size_t)length : 0;
 }
 
-bool name_is_valid(const char *name)
+bool name_shows(const char *text, size_t length)
 {
-    size_t left = strnlen(name, MESSAGE_NAME_SIZE);
-    if (left == MESSAGE_NAME_SIZE) {
-        return false;
-    }
-    while (left > 0) {
-        size_t length = character_length(name, left);
-        if (!length) {
+    while (length > 0) {
+        size_t character = character_length(text, length);
+        if (!character) {
             return false;
         }
-        name += length;
-        left -= length;
+        text += character;
+        length -= character;
     }
     return true;
+}
+
+bool name_is_valid(const char *name)
+{
+    size_t length = strnlen(name, MESSAGE_NAME_SIZE);
+    return length < MESSAGE_NAME_SIZE && name_shows(name, length);
 }

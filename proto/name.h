@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /*
  * Whether the text can be a name: shorter than MESSAGE_NAME_SIZE, valid UTF-8, and every character shows. Refused are
@@ -10,3 +11,6 @@
  * what is ignored where it can't be shown (Default_Ignorable_Code_Point): they make one name read as another.
  */
 bool name_is_valid(const char *name);
+
+/* The same of a text that may be longer. */
+bool name_shows(const char *text, size_t length);

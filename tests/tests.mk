@@ -30,7 +30,7 @@ $(BUILD)/tests/unit-core: $(IN_UNIT_CORE)
 	$(Q)$(call LINK_UNIT_CORE,$@)
 
 IN_UNIT := $(UNIT_O) $(BUILD)/obj/daemon/runtime/service_clock.o $(BUILD)/obj/daemon/runtime/lanes.o $(BUILD)/obj/daemon/runtime/table.o $(BUILD)/obj/daemon/runtime/in_flight.o $(BUILD)/obj/client/workspace/cycle.o \
-           $(BUILD)/obj/client/buffer/size_class.o $(BUILD)/obj/client/buffer/depot.o $(BUILD)/obj/daemon/core/policy.o $(CONFIG_O) $(WORKER_O) $(OS_O) $(WIRE_O) $(BASE_O)
+           $(BUILD)/obj/client/buffer/size_class.o $(BUILD)/obj/client/buffer/depot.o $(BUILD)/obj/daemon/core/policy.o $(BUILD)/obj/daemon/core/control_group.o $(CONFIG_O) $(WORKER_O) $(OS_O) $(WIRE_O) $(BASE_O)
 LINK_UNIT = $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,--wrap=write,--wrap=fsync,--wrap=rename -o $(1) $(IN_UNIT) -lcriterion $(DAEMON_LIBS)
 
 $(BUILD)/tests/unit: $(IN_UNIT)
@@ -43,7 +43,7 @@ $(BUILD)/tests/integration: $(INTEGRATION_O) $(WIRE_O) $(BASE_O) $(SHARED) | $(F
 	    -Wl,-rpath,'$$ORIGIN/..' -lcriterion -ljansson -lprotobuf-c -lutf8proc -pthread
 
 # the daemon's runtime in virtual time: the test decides what the kernel and the workers do
-SIMULATED := peer_identity peer_identity_pidfd host_memory_read stock_init memfd_segment memfd_huge_page_bytes workers_fork workers_start \
+SIMULATED := peer_identity peer_identity_pidfd process_read_control_groups host_memory_read stock_init memfd_segment memfd_huge_page_bytes workers_fork workers_start \
              workers_do workers_give workers_are_idle workers_are_held_up workers_stuck workers_stop broker_step
 comma := ,
 $(BUILD)/tests/simulation: $(SIMULATION_O) $(RUNTIME_O) $(WORKER_O) $(CONFIG_O) $(OS_O) $(CORE_O) $(WIRE_O) $(BASE_O)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* membrokerctl sessions */
 #include <stdio.h>
+#include <string.h>
 
 #include "client/ctl/listing.h"
+#include "proto/base/text.h"
 
 /* "500001 (1000)": in parentheses the user who is charged, if it is another one. */
 static const char *users(const void *entry, char cell[CELL_BYTES])
@@ -22,12 +24,37 @@ static const char *state(const void *entry, char cell[CELL_BYTES])
     return ((const struct session_entry *)entry)->connected ? "connected" : "detached";
 }
 
+/* The key of the configuration; of a newer broker it may be one that is not known here. */
+static const char *rule(const void *entry, char cell[CELL_BYTES])
+{
+    static const char *const keys[] = {"", "default", "slices", "users", "groups", "clients"};
+    enum class_rule number = ((const struct session_entry *)entry)->class_rule;
+    (void)cell;
+    return number < sizeof keys / sizeof *keys ? keys[number] : "other";
+}
+
+/* "slices training.slice"; a long pattern ends in dots. */
+static const char *reason(const void *entry, char cell[CELL_BYTES])
+{
+    enum { ROOM = 48 };
+    char pattern[ROOM];
+    const struct session_entry *session = entry;
+    text_copy(pattern, sizeof pattern, session->class_pattern);
+    text_end_whole(pattern);
+    (void)snprintf(cell, CELL_BYTES, "%s%s%s%s", rule(entry, cell), *pattern ? " " : "", pattern,
+                   strlen(session->class_pattern) < ROOM ? "" : "...");
+    return cell;
+}
+
 #define FIELD(name) COLUMN_FIELD(struct session_entry, name)
 
 static const struct column columns[] = {
     {"SESSION", "session", COLUMN_NUMBER, FIELD(session)},
     {"CLIENT", "client", COLUMN_TEXT, FIELD(name)},
     {"CLASS", "class", COLUMN_TEXT, FIELD(class)},
+    {"RULE", NULL, COLUMN_WORDS, .words = reason},
+    {NULL, "class_rule", COLUMN_WORDS, .words = rule},
+    {NULL, "class_pattern", COLUMN_TEXT, FIELD(class_pattern)},
     {"PRIORITY", "priority", COLUMN_NUMBER, FIELD(priority)},
     {NULL, "weight", COLUMN_NUMBER, FIELD(weight)},
     {"PID", "pid", COLUMN_NUMBER, FIELD(pid)},

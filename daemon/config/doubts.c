@@ -114,6 +114,34 @@ static void print_limit(const struct config_draft *draft, size_t index, const ch
     }
 }
 
+/* A slice or control group of a class after that of another one, which has everything that it would have. */
+static void print_covered(const struct config_draft *draft, size_t index, const struct policy_member *member, FILE *out)
+{
+    const struct policy *policy = &draft->config->policy;
+    for (size_t i = 0; i < index; i++) {
+        const struct policy_rule *earlier = &policy->rules[i];
+        for (size_t j = 0; j < earlier->member_count; j++) {
+            const struct policy_member *other = &earlier->members[j];
+            if (other->kind == MEMBER_SLICE && control_pattern_covers(other->name, member->name)) {
+                print_place(&draft->rules[index].keys[SECTION_KEY_SLICES], out);
+                (void)fprintf(out, "[class %s] slices: %s never matches, because %s in [class %s] stands before it\n",
+                              policy->rules[index].name, member->name, other->name, earlier->name);
+                return;
+            }
+        }
+    }
+}
+
+static void print_slices(const struct config_draft *draft, size_t index, FILE *out)
+{
+    const struct policy_rule *rule = &draft->config->policy.rules[index];
+    for (size_t i = 0; i < rule->member_count; i++) {
+        if (rule->members[i].kind == MEMBER_SLICE) {
+            print_covered(draft, index, &rule->members[i], out);
+        }
+    }
+}
+
 static void print_section(const struct config_draft *draft, size_t index, FILE *out)
 {
     const struct policy_rule *rule = &draft->config->policy.rules[index];
@@ -121,10 +149,11 @@ static void print_section(const struct config_draft *draft, size_t index, FILE *
     if (rule->kind == PRINCIPAL_CLASS && rule->member_count == 0 && strcmp(rule->name, POLICY_DEFAULT_CLASS) != 0) {
         print_place(&draft->rules[index].section, out);
         (void)fprintf(out,
-                      "[class %s] has no members and so no effect; name some with users, groups or "
+                      "[class %s] has no members and so no effect; name some with slices, users, groups or "
                       "clients\n",
                       rule->name);
     }
+    print_slices(draft, index, out);
     print_limit(draft, index, "max_physical_bytes", own->max_physical_bytes, "its max_bytes", own->max_bytes, out);
     print_limit(draft, index, "max_mapped_bytes", own->max_mapped_bytes, "its max_bytes", own->max_bytes, out);
     print_limit(draft, index, "max_bytes", own->max_bytes, "the host's", host->max_bytes, out);

@@ -144,7 +144,8 @@ static enum section_key_id find_key(const char *key)
 static int check_section(struct config_draft *draft, const struct config_place *place, const struct policy_rule *rule,
                          enum section_key_id id)
 {
-    bool is_member = id == SECTION_KEY_USERS || id == SECTION_KEY_GROUPS || id == SECTION_KEY_CLIENTS;
+    bool is_member =
+        id == SECTION_KEY_USERS || id == SECTION_KEY_GROUPS || id == SECTION_KEY_CLIENTS || id == SECTION_KEY_SLICES;
     if (section_keys[id].is_for_classes && rule->kind != PRINCIPAL_CLASS) {
         return draft_fail(draft, place,
                           is_member

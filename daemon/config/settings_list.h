@@ -119,6 +119,8 @@ SETTING(MAX_CONTROL_BYTES_PER_USER, clients, max_control_bytes_per_user, BYTES, 
 
 #ifdef SECTION_KEY
 
+SECTION_KEY(SLICES, CLASS_ONLY, slices, MEMBER_SLICES, ANY, members, NO_FLAG, OTHERWISE("none"),
+            "slices and control groups in the class, with * and ?")
 SECTION_KEY(USERS, CLASS_ONLY, users, MEMBER_USERS, ANY, members, NO_FLAG, OTHERWISE("none"), "users in the class")
 SECTION_KEY(GROUPS, CLASS_ONLY, groups, MEMBER_GROUPS, ANY, members, NO_FLAG, OTHERWISE("none"), "groups in the class")
 SECTION_KEY(CLIENTS, CLASS_ONLY, clients, MEMBER_CLIENTS, ANY, members, NO_FLAG, OTHERWISE("none"),

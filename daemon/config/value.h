@@ -71,7 +71,8 @@ struct group_choice {
     X(GROUPS, struct access_list)                                                                                      \
     X(MEMBER_USERS, struct policy_member *) /* the member's of struct policy_rule */                                   \
     X(MEMBER_GROUPS, struct policy_member *)                                                                           \
-    X(MEMBER_CLIENTS, struct policy_member *)
+    X(MEMBER_CLIENTS, struct policy_member *)                                                                          \
+    X(MEMBER_SLICES, struct policy_member *)
 
 #define VALUE_TYPE_DECLARATION(name, c_type)                                                                           \
     extern const struct value_type value_type_##name;                                                                  \

@@ -9,7 +9,10 @@
 #include "daemon/config/value.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/size.h"
+#include "proto/base/text.h"
 #include "proto/name.h"
+
+enum { QUOTED_SIZE = 56 }; /* of a pattern in a sentence */
 
 /* ---- sizes ---- */
 
@@ -114,7 +117,7 @@ const struct value_type value_type_GROUPS = {.name = "groups",
                                              .is_set = ids_are_set,
                                              .differs = ids_differ};
 
-/* ---- members of a class: the three keys fill one list of the rule ---- */
+/* ---- members of a class: the four keys fill one list of the rule ---- */
 
 static struct policy_rule *rule_of(void *members)
 {
@@ -126,28 +129,54 @@ static const struct policy_rule *const_rule_of(const void *members)
     return (const struct policy_rule *)(const void *)((const char *)members - offsetof(struct policy_rule, members));
 }
 
+/* A sentence about a pattern, of which it shows as much as there is room for. */
+static const char *complain(struct value_reading *reading, const char *word, const char *what)
+{
+    char quoted[QUOTED_SIZE];
+    text_copy(quoted, sizeof quoted, word);
+    text_end_whole(quoted);
+    (void)snprintf(reading->wrong, sizeof reading->wrong, "\"%s\" %s", quoted, what);
+    return reading->wrong;
+}
+
+/* Finds the user or group, or checks the pattern. Returns what is wrong, or NULL. */
+static const char *check_member(struct value_reading *reading, struct policy_member *member)
+{
+    const char *fault = member->kind == MEMBER_SLICE ? control_pattern_fault(member->name) : NULL;
+    bool known = true;
+    if (member->kind == MEMBER_USER) {
+        known = user_from_text(member->name, &member->id);
+    } else if (member->kind == MEMBER_GROUP) {
+        known = group_from_text(member->name, &member->id);
+    }
+    if (!known) {
+        (void)snprintf(reading->wrong, sizeof reading->wrong, "there is no %s \"%s\"; create it, or give its number",
+                       member->kind == MEMBER_USER ? "user" : "group", member->name);
+        return reading->wrong;
+    }
+    if (fault) {
+        char what[VALUE_WRONG_BYTES];
+        (void)snprintf(what, sizeof what, "can't match: %s", fault);
+        return complain(reading, member->name, what);
+    }
+    return NULL;
+}
+
 static const char *add_member(struct value_reading *reading, struct policy_rule *rule, enum member_kind kind,
                               const char *word, size_t length)
 {
     struct policy_member member = {.kind = kind};
-    bool known = true;
-    if (length >= sizeof member.name) {
-        (void)snprintf(reading->wrong, sizeof reading->wrong, "\"%.*s\" is too long", (int)length, word);
-        return reading->wrong;
+    size_t size = kind == MEMBER_SLICE ? sizeof member.name : MESSAGE_NAME_SIZE;
+    if (length >= size) {
+        return complain(reading, word, "is too long");
     }
     memcpy(member.name, word, length);
-    if (!name_is_valid(member.name)) {
+    if (!name_shows(member.name, length)) {
         return "a name is not UTF-8, or has control or invisible characters in it";
     }
-    if (kind == MEMBER_USER) {
-        known = user_from_text(member.name, &member.id);
-    } else if (kind == MEMBER_GROUP) {
-        known = group_from_text(member.name, &member.id);
-    }
-    if (!known) {
-        (void)snprintf(reading->wrong, sizeof reading->wrong, "there is no %s \"%s\"; create it, or give its number",
-                       kind == MEMBER_USER ? "user" : "group", member.name);
-        return reading->wrong;
+    const char *wrong = check_member(reading, &member);
+    if (wrong) {
+        return wrong;
     }
     struct policy_member *members = reallocarray(rule->members, rule->member_count + 1, sizeof *members);
     if (!members) {
@@ -240,4 +269,5 @@ static bool members_differ(const struct value_type *type, const void *a, const v
 
 const struct value_type value_type_MEMBER_USERS = {MEMBERS(value_MEMBER_USERS, "users", MEMBER_USER)};
 const struct value_type value_type_MEMBER_GROUPS = {MEMBERS(value_MEMBER_GROUPS, "groups", MEMBER_GROUP)};
+const struct value_type value_type_MEMBER_SLICES = {MEMBERS(value_MEMBER_SLICES, "slices", MEMBER_SLICE)};
 const struct value_type value_type_MEMBER_CLIENTS = {MEMBERS(value_MEMBER_CLIENTS, "client names", MEMBER_CLIENT)};

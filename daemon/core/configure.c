@@ -21,9 +21,11 @@ static void regroup_sessions(struct broker *broker)
 {
     struct session *session = session_table_next(&broker->sessions, 0);
     for (; session; session = session_table_next(&broker->sessions, session->id)) {
+        const struct policy_client client = session_client(session);
         struct share *before = session->share;
-        struct share *share = share_join(&broker->principals, &session->identity, session->name);
+        struct share *share = share_join(&broker->principals, &client, &session->reason);
         if (!share) {
+            session->reason = (struct class_reason){.rule = CLASS_RULE_UNSPECIFIED};
             continue;
         }
         share_count_session(before, false);

@@ -82,6 +82,7 @@ struct input_open {
     struct token token;
     struct hello_request hello;
     struct control_room room;
+    const char *control_groups; /* of the process, as control_group.h has them; NULL: unknown. Borrowed for the step */
 };
 
 struct input_request {

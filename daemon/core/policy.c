@@ -84,26 +84,61 @@ const struct policy_rule *policy_group(const struct policy *policy, const struct
     return NULL;
 }
 
-static bool belongs(const struct policy_member *member, const struct identity *identity, const char *name)
+static enum class_rule rule_of(enum member_kind kind)
 {
-    if (member->kind == MEMBER_USER) {
-        return member->id == identity->uid;
-    }
-    return member->kind == MEMBER_GROUP ? identity_has_group(identity, member->id)
-                                        : fnmatch(member->name, name, 0) == 0;
+    static const enum class_rule rules[] = {[MEMBER_USER] = CLASS_RULE_USERS,
+                                            [MEMBER_GROUP] = CLASS_RULE_GROUPS,
+                                            [MEMBER_CLIENT] = CLASS_RULE_CLIENTS,
+                                            [MEMBER_SLICE] = CLASS_RULE_SLICES};
+    return rules[kind];
 }
 
-const struct policy_rule *policy_class(const struct policy *policy, const struct identity *identity, const char *name)
+/* How closely a member describes a client; 0: it is not that member. */
+static unsigned closeness(const struct policy_member *member, const struct policy_client *client)
 {
+    switch (member->kind) {
+    case MEMBER_USER:
+        return member->id == client->identity->uid;
+    case MEMBER_GROUP:
+        return identity_has_group(client->identity, member->id);
+    case MEMBER_CLIENT:
+        return fnmatch(member->name, client->name, 0) == 0;
+    case MEMBER_SLICE:
+        return control_pattern_match(member->name, client->control_groups);
+    }
+    return 0;
+}
+
+/* The class with the closest member, by control group or by all else; the first of those that are as close. */
+static const struct policy_rule *find_class(const struct policy *policy, const struct policy_client *client,
+                                            bool by_slice, struct class_reason *ret_reason)
+{
+    const struct policy_rule *found = NULL;
+    unsigned closest = 0;
     for (size_t i = 0; i < policy->rule_count; i++) {
         const struct policy_rule *rule = &policy->rules[i];
         for (size_t j = 0; rule->kind == PRINCIPAL_CLASS && j < rule->member_count; j++) {
-            if (belongs(&rule->members[j], identity, name)) {
-                return rule;
+            const struct policy_member *member = &rule->members[j];
+            unsigned close = (member->kind == MEMBER_SLICE) == by_slice ? closeness(member, client) : 0;
+            if (close > closest) {
+                closest = close;
+                found = rule;
+                *ret_reason = (struct class_reason){rule_of(member->kind), member->name};
             }
         }
     }
-    return policy_find(policy, PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
+    return found;
+}
+
+const struct policy_rule *policy_class(const struct policy *policy, const struct policy_client *client,
+                                       struct class_reason *ret_reason)
+{
+    const struct policy_rule *found = find_class(policy, client, true, ret_reason);
+    found = found ? found : find_class(policy, client, false, ret_reason);
+    if (!found) {
+        *ret_reason = (struct class_reason){.rule = CLASS_RULE_DEFAULT};
+    }
+    return found ? found : policy_find(policy, PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
 }
 
 const struct policy_rule *policy_find(const struct policy *policy, enum principal_kind kind, const char *name)

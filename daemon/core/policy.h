@@ -3,8 +3,9 @@
  * The policy: what users, groups and classes may have, as the configuration says it. A value: it is read, never
  * changed, by the core, which keeps a copy.
  *
- * A session stands under its user, under the first group of the policy that its process is in, and under the
- * first class that it belongs to (the class "default" if there is no other).
+ * A session stands under its user, under the first group of the policy that its process is in, and under one class: the
+ * one whose slices name its control group most closely, else the first one that has it by user, group or name, else the
+ * class "default".
  */
 #pragma once
 
@@ -13,10 +14,11 @@
 #include <stdint.h>
 
 #include "daemon/core/access.h"
+#include "daemon/core/control_group.h"
 #include "daemon/core/identity.h"
 #include "proto/message.h"
 
-enum { POLICY_NAME_SIZE = 32, POLICY_RULES_MAX = 1024 };
+enum { POLICY_NAME_SIZE = 32, POLICY_RULES_MAX = 1024, POLICY_MEMBER_SIZE = MESSAGE_PATTERN_SIZE };
 
 #define POLICY_DEFAULT_CLASS "default"
 
@@ -34,13 +36,14 @@ struct quota {
     enum huge_pages huge_pages; /* for requests that say nothing of them */
 };
 
-enum member_kind { MEMBER_USER, MEMBER_GROUP, MEMBER_CLIENT };
+enum member_kind { MEMBER_USER, MEMBER_GROUP, MEMBER_CLIENT, MEMBER_SLICE };
 
 /* Who belongs to a class. */
 struct policy_member {
     enum member_kind kind;
-    uint32_t id;                  /* of a user or group */
-    char name[MESSAGE_NAME_SIZE]; /* of a client, with * and ? as a shell has them */
+    uint32_t id;                   /* of a user or group */
+    char name[POLICY_MEMBER_SIZE]; /* as the configuration has it; a client's with * and ? as a shell has them, a
+                                      control group's as control_group.h has them */
 };
 
 struct policy_rule {
@@ -59,6 +62,19 @@ struct policy {
     struct access access;
 };
 
+/* What is known of a client when it is given a class; borrowed. */
+struct policy_client {
+    const struct identity *identity;
+    const char *name;
+    const char *control_groups; /* as control_group.h has them; NULL: unknown */
+};
+
+/* Why it is in this class: the member of the class that it is, which belongs to the policy. */
+struct class_reason {
+    enum class_rule rule;
+    const char *pattern; /* NULL: none; the class is "default" */
+};
+
 /* Nothing said: no limit, no reserve. */
 struct quota quota_none(void);
 
@@ -69,9 +85,12 @@ struct policy *policy_free(struct policy *policy);
 /* The rule for this user; its own, or that for each user, or NULL. */
 const struct policy_rule *policy_user(const struct policy *policy, uint32_t uid);
 
-/* The first group and the first class that a client of this name and identity belongs to; NULL: none. */
+/* The first group that a client of this identity belongs to; NULL: none. */
 const struct policy_rule *policy_group(const struct policy *policy, const struct identity *identity);
-const struct policy_rule *policy_class(const struct policy *policy, const struct identity *identity, const char *name);
+
+/* The class that a client belongs to, and why; NULL: the class "default", of which the policy says nothing. */
+const struct policy_rule *policy_class(const struct policy *policy, const struct policy_client *client,
+                                       struct class_reason *ret_reason);
 
 /* The rule of this kind and name, or NULL. */
 const struct policy_rule *policy_find(const struct policy *policy, enum principal_kind kind, const char *name);

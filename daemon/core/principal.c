@@ -232,12 +232,13 @@ static struct share *share_new(struct principal_table *table, struct principal *
     return share;
 }
 
-struct share *share_join(struct principal_table *table, const struct identity *identity, const char *name)
+struct share *share_join(struct principal_table *table, const struct policy_client *client,
+                         struct class_reason *ret_reason)
 {
-    const struct policy_rule *group_rule = policy_group(table->policy, identity);
-    const struct policy_rule *class_rule = policy_class(table->policy, identity, name);
+    const struct policy_rule *group_rule = policy_group(table->policy, client->identity);
+    const struct policy_rule *class_rule = policy_class(table->policy, client, ret_reason);
     const char *class_name = class_rule ? class_rule->name : POLICY_DEFAULT_CLASS;
-    struct principal *user = user_of(table, identity_charged(identity));
+    struct principal *user = user_of(table, identity_charged(client->identity));
     struct principal *class = principal_get(table, PRINCIPAL_CLASS, 0, class_name, class_rule);
     struct principal *group =
         group_rule ? principal_find(table, PRINCIPAL_GROUP, group_rule->id, group_rule->name) : NULL;

@@ -79,8 +79,9 @@ void principal_table_deinit(struct principal_table *table);
  */
 int principal_table_configure(struct principal_table *table, const struct policy *policy);
 
-/* The share that a client belongs to, referenced; NULL when memory is short. */
-struct share *share_join(struct principal_table *table, const struct identity *identity, const char *name);
+/* The share that a client belongs to, referenced, and why it has this class; NULL when memory is short. */
+struct share *share_join(struct principal_table *table, const struct policy_client *client,
+                         struct class_reason *ret_reason);
 void share_leave(struct principal_table *table, struct share *share);
 
 /* Whether its sessions' accounts stand under this one. */

@@ -127,8 +127,11 @@ static void fill_session(const struct session *session, struct session_entry *en
         .limits = session->account.limits,
         .priority = session->share->priority,
         .weight = session->share->weight,
+        .class_rule = session->reason.rule,
     };
     text_copy(entry->class, sizeof entry->class, session->share->class->name);
+    text_copy(entry->class_pattern, sizeof entry->class_pattern,
+              session->reason.pattern ? session->reason.pattern : "");
     memcpy(entry->name, session->name, sizeof entry->name);
 }
 

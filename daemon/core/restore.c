@@ -19,8 +19,11 @@ bool broker_keep_session(const struct broker *broker, uint64_t id, struct kept_s
     if (!session) {
         return false;
     }
-    *ret = (struct kept_session){
-        .id = id, .identity = session->identity, .token = session->token, .limits = session->account.limits};
+    *ret = (struct kept_session){.id = id,
+                                 .identity = session->identity,
+                                 .token = session->token,
+                                 .limits = session->account.limits,
+                                 .control_groups = session->control_groups};
     memcpy(ret->name, session->name, sizeof ret->name);
     return true;
 }
@@ -94,13 +97,17 @@ int broker_restore_session(struct broker *broker, const struct kept_session *kep
     if (session_table_find(&broker->sessions, kept->id)) {
         return -EEXIST;
     }
-    struct share *share = share_join(&broker->principals, &kept->identity, kept->name);
+    struct class_reason reason;
+    const struct policy_client client = {&kept->identity, kept->name, kept->control_groups};
+    struct share *share = share_join(&broker->principals, &client, &reason);
     const struct session_terms terms = {
         .id = kept->id,
         .identity = &kept->identity,
         .limits = &kept->limits,
         .token = &kept->token,
         .name = kept->name,
+        .control_groups = kept->control_groups,
+        .reason = &reason,
         .room = &kept->room,
         .peer = peer,
     };

@@ -13,7 +13,8 @@ struct kept_session {
     struct token token;
     struct byte_limits limits;
     char name[MESSAGE_NAME_SIZE];
-    struct control_room room; /* that the shell has made for it; not kept */
+    struct control_room room;   /* that the shell has made for it; not kept */
+    const char *control_groups; /* of its process; NULL: unknown. Borrowed; not kept, but read again */
 };
 
 /* A living segment, with what is to be known of its lease. */

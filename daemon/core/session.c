@@ -47,6 +47,11 @@ void session_table_init(struct session_table *table)
     table->count = 0;
 }
 
+struct policy_client session_client(const struct session *session)
+{
+    return (struct policy_client){&session->identity, session->name, session->control_groups};
+}
+
 void session_join(struct principal_table *principals, struct session *session, struct share *share)
 {
     struct account *above[ACCOUNT_ABOVE_MAX];
@@ -73,10 +78,26 @@ static void enter(struct session_table *table, struct session *session)
     table->count++;
 }
 
+/* Memory, with what is to be copied into memory of its own. */
+static struct session *session_alloc(const struct session_terms *terms)
+{
+    size_t size = terms->control_groups ? strlen(terms->control_groups) + 1 : 0;
+    struct session *session = calloc(1, sizeof *session);
+    if (session && size > 0) {
+        session->control_groups = malloc(size);
+        if (!session->control_groups) {
+            free(session);
+            return NULL;
+        }
+        memcpy(session->control_groups, terms->control_groups, size);
+    }
+    return session;
+}
+
 struct session *session_new(struct session_table *table, struct principal_table *principals, struct share *share,
                             const struct session_terms *terms)
 {
-    struct session *session = share ? calloc(1, sizeof *session) : NULL;
+    struct session *session = share ? session_alloc(terms) : NULL;
     if (!session) {
         if (share) {
             share_leave(principals, share);
@@ -87,6 +108,7 @@ struct session *session_new(struct session_table *table, struct principal_table 
     session->identity = *terms->identity;
     session->state = SESSION_CONNECTED;
     session->token = *terms->token;
+    session->reason = *terms->reason;
     session->peer = terms->peer;
     memcpy(session->name, terms->name, sizeof session->name);
     account_init(&session->account, "client", terms->limits);
@@ -151,6 +173,7 @@ void session_free(struct session *session)
     assert(!session->makings && !session->waiting_count);
     account_deinit(&session->account);
     slot_table_deinit(&session->slots);
+    free(session->control_groups);
     free(session);
 }
 

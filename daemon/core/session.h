@@ -39,9 +39,11 @@ struct session {
     struct identity identity;
     struct token token;
     char name[MESSAGE_NAME_SIZE];
-    void *peer; /* the shell's */
+    char *control_groups; /* its process's when it began; NULL: unknown */
+    void *peer;           /* the shell's */
     struct account account;
     struct share *share;
+    struct class_reason reason;  /* why it has the class of its share */
     struct refusal last_refusal; /* for `why` */
     enum location refused_location;
     struct wish refused_wish;
@@ -98,6 +100,8 @@ struct session_terms {
     const struct byte_limits *limits;
     const struct token *token;
     const char *name;
+    const char *control_groups; /* NULL: unknown */
+    const struct class_reason *reason;
     const struct control_room *room;
     void *peer;
 };
@@ -108,6 +112,9 @@ struct session_terms {
  */
 struct session *session_new(struct session_table *table, struct principal_table *principals, struct share *share,
                             const struct session_terms *terms);
+
+/* What decides on its class. */
+struct policy_client session_client(const struct session *session);
 
 /* Puts a session under a share, whose reference it takes, and under the accounts above that. */
 void session_join(struct principal_table *principals, struct session *session, struct share *share);

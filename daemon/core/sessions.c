@@ -57,7 +57,9 @@ void sessions_open(struct step *step, const struct input *input)
         return;
     }
     struct byte_limits limits = client_limits(&input->open.hello);
-    struct share *share = share_join(&broker->principals, &input->open.identity, input->open.hello.name);
+    struct class_reason reason;
+    const struct policy_client client = {&input->open.identity, input->open.hello.name, input->open.control_groups};
+    struct share *share = share_join(&broker->principals, &client, &reason);
     if (share && !has_room_for_session(step, share, input)) {
         share_leave(&broker->principals, share);
         return;
@@ -68,6 +70,8 @@ void sessions_open(struct step *step, const struct input *input)
         .limits = &limits,
         .token = &input->open.token,
         .name = input->open.hello.name,
+        .control_groups = input->open.control_groups,
+        .reason = &reason,
         .room = &input->open.room,
         .peer = input->peer,
     };

@@ -31,6 +31,37 @@ uint64_t process_started_at(int32_t pid)
     return at ? strtoull(at, NULL, 10) : 0;
 }
 
+static int read_text(const char *path, char *ret, size_t size)
+{
+    cleanup(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    size_t length = 0;
+    ssize_t got = fd < 0 ? -1 : 1;
+    while (got > 0 && length < size) {
+        got = read(fd, ret + length, size - length);
+        length += got > 0 ? (size_t)got : 0;
+    }
+    if (got < 0) {
+        return -errno;
+    }
+    if (length == size) {
+        return -E2BIG;
+    }
+    ret[length] = '\0';
+    return 0;
+}
+
+/* The number is another process's only if the one that we mean has ended before. */
+int process_read_control_groups(int32_t pid, int pidfd, char *ret, size_t size)
+{
+    char path[32];
+    (void)snprintf(path, sizeof path, "/proc/%d/cgroup", pid);
+    int result = pid > 0 && pidfd >= 0 ? read_text(path, ret, size) : -ENOSYS;
+    if (pidfd >= 0 && syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0) < 0 && errno == ESRCH) {
+        result = -ESRCH;
+    }
+    return result;
+}
+
 int process_open(int32_t pid, uint64_t started_at)
 {
     cleanup(fd_closep) int fd = (int)syscall(SYS_pidfd_open, pid, 0);

@@ -2,11 +2,19 @@
 /* Processes beyond a connection's end: whether one that was known before a restart is still the same. */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* When the process started, in clock ticks since boot; 0: there is no such process. With its pid it names it for good.
  */
 uint64_t process_started_at(int32_t pid);
+
+/*
+ * The text of /proc/PID/cgroup into `ret`, as a string; `pidfd` is of the process that is meant. 0; -ESRCH: it has
+ * ended, and the text may be another process's; -E2BIG: there is more of it; or negative errno (-ENAMETOOLONG: the
+ * kernel has no room for a path). No other process can make this wait: it takes no lock of the process's memory.
+ */
+int process_read_control_groups(int32_t pid, int pidfd, char *ret, size_t size);
 
 /* A pidfd of the process if it is still the one that started then; -ESRCH: it has ended. Other errors: who knows. */
 int process_open(int32_t pid, uint64_t started_at);

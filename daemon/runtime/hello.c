@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "daemon/runtime/accept.h"
+#include "daemon/runtime/control_groups.h"
 #include "daemon/runtime/peer_watch.h"
 #include "daemon/runtime/reply.h"
 #include "daemon/runtime/server.h"
@@ -63,6 +64,15 @@ static void open_session(struct connection *connection, const struct request *re
     }
     if (result == 0 && getrandom(&open.open.token, sizeof open.open.token, 0) != sizeof open.open.token) {
         result = -EIO;
+    }
+    if (result == 0) {
+        result = control_groups_read(peer->identity.pid, peer->pidfd, &open.open.control_groups);
+    }
+    if (result == -E2BIG) {
+        reply_error(connection, request, ERROR_NOT_PERMITTED,
+                    "the paths of this process's control groups are too long to tell its class; move it to a group "
+                    "that is not nested so deep");
+        return;
     }
     if (result < 0) {
         reply_fail(connection, result == -EMFILE || result == -ENFILE ? ERROR_TOO_MANY : ERROR_SYSTEM,

@@ -141,7 +141,7 @@ static void serve_status(struct connection *connection, const struct request *re
 
 static void serve_list(struct connection *connection, const struct request *request)
 {
-    static struct session_entry sessions[MESSAGE_LIST_MAX];
+    static struct session_entry sessions[MESSAGE_SESSIONS_MAX];
     static struct lease_entry leases[MESSAGE_LIST_MAX];
     static struct queue_entry queue[MESSAGE_QUEUE_MAX];
     const struct peer *peer = connection_peer(connection);
@@ -155,7 +155,7 @@ static void serve_list(struct connection *connection, const struct request *requ
                                                  clock_now(server), queue, MESSAGE_QUEUE_MAX, &listing->more);
     } else if (request->list.what == LIST_SESSIONS) {
         listing->session_count = broker_list_sessions(server->broker, &peer->identity, request->list.after, sessions,
-                                                      MESSAGE_LIST_MAX, &listing->more);
+                                                      MESSAGE_SESSIONS_MAX, &listing->more);
     } else {
         uint64_t session = request->list.what == LIST_OWN_LEASES ? peer->session : 0;
         bool nobody = request->list.what == LIST_OWN_LEASES && !peer->session;

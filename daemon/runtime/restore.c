@@ -8,7 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/os/process.h"
 #include "daemon/runtime/clock.h"
+#include "daemon/runtime/control_groups.h"
 #include "daemon/runtime/fdstore_names.h"
 #include "daemon/runtime/peer_watch.h"
 #include "daemon/runtime/restore_control.h"
@@ -109,6 +111,13 @@ static int restore_session(struct restoring *restoring, const struct kept_sessio
     return 0;
 }
 
+/* Its class goes by where the process is now. */
+static int find_control_groups(struct kept_session *kept, uint64_t started_at)
+{
+    cleanup(fd_closep) int pidfd = started_at ? process_open(kept->identity.pid, started_at) : -ESRCH;
+    return control_groups_read(kept->identity.pid, pidfd, &kept->control_groups) < 0 ? -EINVAL : 0;
+}
+
 static void restore_sessions(struct restoring *restoring)
 {
     struct table *table = &restoring->server->fdstore.table;
@@ -118,7 +127,8 @@ static void restore_sessions(struct restoring *restoring)
         if (!table_read_session(table, i, &kept, &started_at)) {
             continue;
         }
-        int result = restore_session(restoring, &kept, i);
+        int result = find_control_groups(&kept, started_at);
+        result = result < 0 ? result : restore_session(restoring, &kept, i);
         if (is_passing(result)) {
             restoring->failed = result;
         } else if (result < 0) {

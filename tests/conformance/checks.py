@@ -100,7 +100,7 @@ def listing(message, body, fd):
     is_answer(message, fd)
     assert sum(1 for part in (body.sessions, body.leases, body.queue) if len(part)) <= 1, "one kind a listing"
     for entry in body.sessions:
-        has(entry, "session", "uid", "connected", "leases", "physical_bytes", "mapped_bytes")
+        has(entry, "session", "uid", "connected", "leases", "physical_bytes", "mapped_bytes", "class_rule")
     for entry in body.leases:
         has(entry, "lease", "session", "uid", "bytes", "location", "extents", "ttl_ms", "remaining_ms")
         assert entry.remaining_ms <= entry.ttl_ms

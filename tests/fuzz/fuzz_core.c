@@ -20,6 +20,11 @@ enum { PEERS = 8, STEPS_MAX = 300, USES_MAX = 40, NAMES = 5 };
 
 static const char *const names[NAMES] = {"a1", "b1", "c1", "other", ""};
 
+/* The control groups of whom a session is opened for; the first are unknown. */
+enum { GROUPS = 4 };
+static const char *const groups[GROUPS] = {NULL, "/\n", "/jobs.slice/jobs-1.slice/step\n",
+                                           "/\n/jobs.slice/jobs-2.slice\n"};
+
 static struct model *model;
 static struct fuzz_input *bytes;
 
@@ -179,6 +184,7 @@ static void open_session(void)
                                               .max_bytes = choose() ? fuzz_size(bytes) : LIMIT_DEFAULT,
                                               .max_physical_bytes = choose() ? fuzz_size(bytes) : LIMIT_DEFAULT};
     text_copy(input.open.hello.name, sizeof input.open.hello.name, names[below(NAMES)]);
+    input.open.control_groups = groups[below(GROUPS)];
     if (!model->peers[peer].session && !model->peers[peer].is_over) {
         model_feed(model, &input);
     }

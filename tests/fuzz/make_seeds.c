@@ -131,16 +131,23 @@ static struct refusal full_refusal(void)
 
 static void write_listings(struct reply *reply, size_t count, const char *const variants[3])
 {
-    static struct session_entry sessions[MESSAGE_LIST_MAX];
+    static struct session_entry sessions[MESSAGE_SESSIONS_MAX];
     static struct lease_entry leases[MESSAGE_LIST_MAX];
     static struct queue_entry queue[MESSAGE_QUEUE_MAX];
+    size_t session_count = count < MESSAGE_SESSIONS_MAX ? count : MESSAGE_SESSIONS_MAX;
+    for (size_t i = 0; i < session_count; i++) {
+        sessions[i] = (struct session_entry){.session = UINT64_MAX - i,
+                                             .name = LONGEST,
+                                             .class = "training",
+                                             .class_rule = CLASS_RULE_SLICES,
+                                             .class_pattern = "/kubepods.slice/*"};
+    }
     for (size_t i = 0; i < count; i++) {
-        sessions[i] = (struct session_entry){.session = UINT64_MAX - i, .name = LONGEST, .class = "training"};
         leases[i] = (struct lease_entry){.lease = UINT64_MAX - i, .name = LONGEST, .client = LONGEST, .location = 1};
         queue[i] = (struct queue_entry){.place = i + 1, .name = LONGEST, .limit = "max_bytes", .whose = "host"};
     }
     reply->kind = REPLY_LISTING;
-    reply->listing = (struct listing_reply){.sessions = sessions, .session_count = count};
+    reply->listing = (struct listing_reply){.sessions = sessions, .session_count = session_count};
     write_reply(reply, variants[0]);
     reply->listing = (struct listing_reply){.leases = leases, .lease_count = count, .more = true};
     write_reply(reply, variants[1]);

@@ -10,6 +10,7 @@
 #include "daemon/os/host_memory.h"
 #include "daemon/os/memfd.h"
 #include "daemon/os/peer_identity.h"
+#include "daemon/os/process.h"
 #include "daemon/runtime/executor.h"
 #include "daemon/runtime/server.h"
 #include "daemon/runtime/workers.h"
@@ -18,6 +19,7 @@
 
 int __wrap_peer_identity(int socket, struct identity *ret);
 int __wrap_peer_identity_pidfd(int socket, const struct identity *identity);
+int __wrap_process_read_control_groups(int32_t pid, int pidfd, char *ret, size_t size);
 int __wrap_host_memory_read(const char *root, struct host_memory *ret);
 void __wrap_stock_init(struct stock *stock, int ceiling);
 int __wrap_memfd_segment(uint64_t bytes, const struct memfd_options *options);
@@ -56,6 +58,14 @@ int __wrap_peer_identity_pidfd(int socket, const struct identity *identity)
     (void)socket;
     (void)identity;
     return next_death;
+}
+
+int __wrap_process_read_control_groups(int32_t pid, int pidfd, char *ret, size_t size)
+{
+    (void)pid;
+    (void)pidfd;
+    (void)snprintf(ret, size, "0::/world.slice\n");
+    return 0;
 }
 
 /* ---- memory ---- */

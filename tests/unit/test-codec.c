@@ -219,6 +219,23 @@ Test(codec, a_full_page_of_the_longest_names_fits_a_message)
     cr_expect(back.more);
 }
 
+Test(codec, a_full_page_of_the_longest_sessions_fits_a_message)
+{
+    static struct session_entry sessions[MESSAGE_SESSIONS_MAX];
+    struct reply reply = {.is_answer = true, .reply_to = UINT64_MAX, .kind = REPLY_LISTING};
+    for (size_t i = 0; i < MESSAGE_SESSIONS_MAX; i++) {
+        struct session_entry *session = &sessions[i];
+        (void)memset(session, 0x7f, sizeof *session);
+        session->connected = true;
+        session->class_rule = CLASS_RULE_CLIENTS;
+        session->pid = -1; /* as long as a number gets */
+        session->name[MESSAGE_NAME_SIZE - 1] = session->class[MESSAGE_CLASS_SIZE - 1] = '\0';
+        session->class_pattern[MESSAGE_PATTERN_SIZE - 1] = '\0';
+    }
+    reply.listing = (struct listing_reply){.sessions = sessions, .session_count = MESSAGE_SESSIONS_MAX, .more = true};
+    cr_expect_eq(reply_there_and_back(&reply).listing.session_count, MESSAGE_SESSIONS_MAX);
+}
+
 Test(codec, an_empty_difference_of_an_audit_counts)
 {
     static const char *const differences[] = {"", "segment 2 is gone"};

@@ -337,7 +337,9 @@ Test(config, a_limit_beyond_the_hosts_memory_causes_a_warning)
 Test(config, sections_of_users_groups_and_classes)
 {
     expect_error("[class training]\nmax_physical_bytes = 4G\nreserve_bytes = 25%\n", "its own limit is 4 GiB");
-    write_config("[class training]\nusers = root 1234\ngroups = root\nclients = train-* eval\nmax_physical_bytes = 8G\n"
+    write_config("[class training]\nusers = root 1234\ngroups = root\nclients = train-* eval\nslices = "
+                 "ml-training.slice, /kubepods/*\n"
+                 "max_physical_bytes = 8G\n"
                  "reserve_bytes = 25%\nmax_leases = 7\npriority = 5\nweight = 3\ncharge = broker\nhuge = try\n"
                  "[user *]\nmax_sessions = 3\n[group 0]\nmax_bytes = unlimited\n");
     struct config *config = load();
@@ -345,7 +347,7 @@ Test(config, sections_of_users_groups_and_classes)
     cr_assert_eq(policy->rule_count, 3);
     const struct policy_rule *training = policy_find(policy, PRINCIPAL_CLASS, "training");
     cr_assert(training);
-    cr_expect_eq(training->member_count, 5);
+    cr_expect_eq(training->member_count, 7);
     cr_expect_eq(training->quota.limits.max_physical_bytes, 8 * GIB);
     cr_expect_eq(training->quota.reserve_bytes, 8 * GIB);
     cr_expect_eq(training->quota.max_leases, 7);
@@ -354,14 +356,42 @@ Test(config, sections_of_users_groups_and_classes)
     cr_expect_eq(training->quota.charge, CHARGE_BROKER);
     cr_expect_eq(training->quota.huge_pages, HUGE_PAGES_TRY);
     struct identity stranger = {.uid = 99, .gid = 98};
-    cr_expect_eq(policy_class(policy, &stranger, "train-7"), training);
-    cr_expect_null(policy_class(policy, &stranger, "other"));
+    struct class_reason reason;
+    struct policy_client client = {&stranger, "train-7", NULL};
+    cr_expect_eq(policy_class(policy, &client, &reason), training);
+    client.name = "other";
+    cr_expect_null(policy_class(policy, &client, &reason));
     stranger.uid = 1234;
-    cr_expect_eq(policy_class(policy, &stranger, "other"), training);
+    cr_expect_eq(policy_class(policy, &client, &reason), training);
+    stranger.uid = 99;
+    client.control_groups = "/ml.slice/ml-training.slice/run-1.scope\n";
+    cr_expect_eq(policy_class(policy, &client, &reason), training);
+    cr_expect(reason.rule == CLASS_RULE_SLICES && strcmp(reason.pattern, "ml-training.slice") == 0);
     cr_expect_eq(policy_user(policy, 4321)->quota.max_sessions, 3);
     cr_expect_eq(policy_group(policy, &(struct identity){.uid = 5, .gid = 0}),
                  policy_find(policy, PRINCIPAL_GROUP, "0"));
     config_free(config);
+}
+
+Test(config, slices_that_cannot_match_are_rejected)
+{
+    expect_error("[class a]\nslices = training\n", ":4: [class a] slices: \"training\" can't match: a slice such as");
+    expect_error("[class a]\nslices = a.slice a--b.slice\n",
+                 "\"a--b.slice\" can't match: systemd has no slice of that");
+    expect_error("[class a]\nslices = -a.slice\n", "can't match");
+    expect_error("[class a]\nslices = a-.slice\n", "can't match");
+    expect_error("[class a]\nslices = .slice\n", "can't match");
+    expect_error("[class a]\nslices = a.slice/b.service\n", "a path such as");
+    expect_error("[class a]\nslices = /a/\n", "a name is missing");
+    expect_error("[class a]\nslices = //a\n", "a name is missing");
+    expect_error("[class a]\nslices = /a/../b\n", "no control group is called");
+    expect_error("[class a]\nslices = /.\n", "no control group is called");
+    expect_error("[class a]\nslices = /a\u200b\n", "invisible characters");
+    expect_error("[user root]\nslices = a.slice\n", "only a class has members");
+    char text[400], name[300];
+    memset(name, 'n', sizeof name);
+    (void)snprintf(text, sizeof text, "[class a]\nslices = /%.*s\n", 255, name);
+    expect_error(text, "is too long");
 }
 
 Test(config, reserves_beyond_the_limits_are_rejected)

@@ -143,7 +143,8 @@ static const char everything[] =
     "[user *]\nmax_leases = 3\n[user 77]\n"
     "[group 5]\nmax_leases = nothing\nmax_sessions = unlimited\nmax_bytes = nothing\nmax_physical_bytes = "
     "nothing\nmax_mapped_bytes = 12345678901\nreserve_bytes = 0\n"
-    "[class a #1]\nusers = root 99\ngroups = root\nclients = \"#x y\"\nmax_bytes = unlimited\nmax_sessions = 4\n"
+    "[class a #1]\nslices = a-b\\x2d?.slice /x/z*\nusers = root 99\ngroups = root\nclients = \"#x y\"\nmax_bytes = "
+    "unlimited\nmax_sessions = 4\n"
     "reserve_bytes = 1M\npriority = 0\nweight = 2\ncharge = broker\nhuge = always\n";
 
 Test(config_text, the_printed_configuration_is_parsed_as_the_same)
@@ -187,6 +188,7 @@ Test(config_text, the_printed_configuration_is_readable)
                                         "\nmax_physical_bytes = 3435973836 # 3.1 GiB\n",
                                         "\nsizes = 1K 1025 1G\n",
                                         "\ndirectory = \"/tmp/a #1 ;\"\n",
+                                        "\nslices = a-b\\x2d?.slice /x/z*\n",
                                         "\nclients = \"#x y\"\n",
                                         "\nmax_leases = nothing\nmax_sessions = unlimited\n",
                                         "\nmax_leases = unlimited\nmax_sessions = 4\n"};
@@ -253,6 +255,16 @@ Test(config_text, a_class_without_members_causes_a_warning)
 {
     expect_doubts("[class a]\nweight = 2\n", 1, ":1: [class a] has no members");
     expect_doubts("[class default]\nweight = 2\n[class b]\nclients = b*\n[user *]\nmax_leases = 3\n", 0, "");
+}
+
+Test(config_text, a_slice_that_never_matches_causes_a_warning)
+{
+    expect_doubts("[class a]\nslices = a-*.slice\n[class b]\nslices = b.slice a-b.slice\n", 1,
+                  ":4: [class b] slices: a-b.slice never matches, because a-*.slice in [class a] stands before it");
+    expect_doubts("[class a]\nslices = /a.slice/*\n[class b]\nslices = a-b.slice\n", 1, "a-b.slice never matches");
+    expect_doubts("[class a]\nslices = a.slice\n[class b]\nslices = a-b.slice\n", 0, "");
+    expect_doubts("[class a]\nslices = /a?\n[class b]\nslices = /a*\n", 0, "");
+    expect_doubts("[class a]\nslices = a.slice\nclients = x\n[class b]\nclients = x\nslices = b.slice\n", 0, "");
 }
 
 Test(config_text, a_limit_below_a_page_causes_a_warning)

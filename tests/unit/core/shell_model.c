@@ -28,7 +28,8 @@ static int peer_of(const void *cookie)
 
 static struct policy_member members[] = {{.kind = MEMBER_CLIENT, .name = "a*"},
                                          {.kind = MEMBER_CLIENT, .name = "b*"},
-                                         {.kind = MEMBER_CLIENT, .name = "c*"}};
+                                         {.kind = MEMBER_CLIENT, .name = "c*"},
+                                         {.kind = MEMBER_SLICE, .name = "jobs-*.slice"}};
 
 #define NO_LIMITS .limits = {LIMIT_OFF, LIMIT_OFF, LIMIT_OFF}, .max_leases = LIMIT_OFF, .max_sessions = LIMIT_OFF
 
@@ -47,7 +48,7 @@ static struct policy_rule rules[] = {
      .name = "c",
      .quota = {NO_LIMITS, .weight = 3, .reserve_bytes = 4 << 20, .has_priority = true, .priority = 2},
      .members = &members[2],
-     .member_count = 1},
+     .member_count = 2},
 };
 
 const struct policy model_policy = {.rules = rules, .rule_count = sizeof rules / sizeof *rules};
@@ -338,11 +339,13 @@ void model_restart(struct model *model)
     cr_assert_eq(model_existing(model, LOCATION_MMAP), status.used_mapped_bytes);
 }
 
-static uint64_t open_session(struct model *model, int peer, const char *name, uint32_t uid, uint64_t heap_bytes)
+static uint64_t open_session(struct model *model, int peer, const char *name, uint32_t uid, uint64_t heap_bytes,
+                             const char *control_groups)
 {
     struct input input = {.kind = INPUT_OPEN_SESSION, .peer = cookie_of(peer)};
     input.open.identity = (struct identity){.pid = 100 + peer, .uid = uid};
     input.open.token.bytes[0] = (uint8_t)peer;
+    input.open.control_groups = control_groups;
     input.open.hello = (struct hello_request){.heap_bytes = heap_bytes};
     text_copy(input.open.hello.name, sizeof input.open.hello.name, name);
     input.open.hello.max_bytes = input.open.hello.max_physical_bytes = LIMIT_DEFAULT;
@@ -352,12 +355,17 @@ static uint64_t open_session(struct model *model, int peer, const char *name, ui
 
 uint64_t model_open(struct model *model, int peer, uint64_t heap_bytes)
 {
-    return open_session(model, peer, "model", 1000 + (uint32_t)peer, heap_bytes);
+    return open_session(model, peer, "model", 1000 + (uint32_t)peer, heap_bytes, NULL);
 }
 
 uint64_t model_open_as(struct model *model, int peer, const char *name, uint32_t uid)
 {
-    return open_session(model, peer, name, uid, LIMIT_DEFAULT);
+    return open_session(model, peer, name, uid, LIMIT_DEFAULT, NULL);
+}
+
+uint64_t model_open_in(struct model *model, int peer, const char *name, const char *control_groups)
+{
+    return open_session(model, peer, name, 1000 + (uint32_t)peer, LIMIT_DEFAULT, control_groups);
 }
 
 void model_configure(struct model *model)

@@ -55,7 +55,8 @@ struct model {
     uint64_t check_every, steps;      /* the tables are checked in each such step; 0: in every one */
 };
 
-/* A policy of three classes, by client names a*, b* and c*: weights 1, 2 and 3; c has a reserve and a priority. */
+/* A policy of three classes, by client names a*, b* and c*, c by the slices jobs-*.slice too: weights 1, 2 and 3; c has
+ * a reserve and a priority. */
 extern const struct policy model_policy;
 
 /* Who may see everything. */
@@ -86,6 +87,9 @@ uint64_t model_open(struct model *model, int peer, uint64_t heap_bytes);
 
 /* The same with a name, and as this user. */
 uint64_t model_open_as(struct model *model, int peer, const char *name, uint32_t uid);
+
+/* The same with a name, and in these control groups; NULL: unknown. */
+uint64_t model_open_in(struct model *model, int peer, const char *name, const char *control_groups);
 
 /* Requests; each returns the newest answer to it, or NULL when there is none (yet). */
 const struct reply *model_request(struct model *model, int peer, struct request *request);

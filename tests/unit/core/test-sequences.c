@@ -155,16 +155,30 @@ static int fail_making(const struct effect_make *make)
     return makings_fail && random_below(2) ? errors[random_below(sizeof errors / sizeof *errors)] : 0;
 }
 
+static void open_session(struct model *model, int peer)
+{
+    static const char *const names[] = {"a1", "b1", "c1", "other"};
+    static const char *const groups[] = {"/\n", "/jobs.slice/jobs-1.slice/step\n", "/\n/jobs.slice/jobs-2.slice\n"};
+    switch (random_below(4)) {
+    case 0:
+        (void)model_open_in(model, peer, names[random_below(4)], groups[random_below(3)]);
+        break;
+    case 1:
+        (void)model_open_as(model, peer, names[random_below(4)], 1000 + (uint32_t)random_below(3));
+        break;
+    default:
+        (void)model_open(model, peer, random_below(32 << 20));
+        break;
+    }
+}
+
 static void happen(struct model *model)
 {
     int peer = (int)random_below(PEERS);
     struct request request;
     if (!model->peers[peer].session) {
         if (!model->peers[peer].is_over) {
-            static const char *const names[] = {"a1", "b1", "c1", "other"};
-            (void)(random_below(2)
-                       ? model_open_as(model, peer, names[random_below(4)], 1000 + (uint32_t)random_below(3))
-                       : model_open(model, peer, random_below(32 << 20)));
+            open_session(model, peer);
         }
         model_finish(model);
         return;
