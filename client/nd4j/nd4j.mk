@@ -38,10 +38,15 @@ $(ND4J_OUT)/tests-newer.compiled: $(ND4J_TESTS) $(ND4J_OUT)/newer.fetched
 $(ND4J_OUT)/tests-older.compiled: $(ND4J_TESTS) $(ND4J_OUT)/older.fetched
 	@mkdir -p $(ND4J_OUT)/tests-older
 	$(Q)$(JDK)/bin/javac --release 17 -nowarn -proc:none -encoding UTF-8 -d $(ND4J_OUT)/tests-older -cp '$(ND4J_OUT)/older/*' \
-	    $(filter-out %/Training.java,$(ND4J_TESTS))
+	    $(filter-out %/Training.java %/Arrays.java,$(ND4J_TESTS))
 	@touch $@
 
-test-nd4j: all $(ND4J_JAR) $(ND4J_OUT)/tests-newer.compiled $(ND4J_OUT)/tests-older.compiled ## the plug-in on real ND4J and DL4J (Maven Central)
+# preloaded into a JVM, it counts what ND4J allocates elsewhere
+$(BUILD)/tests/count_native.so: tests/nd4j/count_native.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -I. $(CPPFLAGS) $(ALL_CFLAGS) $(TEST_WARNINGS) -fvisibility=default -fno-builtin -U_FORTIFY_SOURCE -shared -o $@ $<
+
+test-nd4j: all $(BUILD)/tests/count_native.so $(ND4J_JAR) $(ND4J_OUT)/tests-newer.compiled $(ND4J_OUT)/tests-older.compiled ## the plug-in on real ND4J and DL4J (Maven Central)
 	PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 tests/nd4j/check-nd4j $(BUILD)
 
 .PHONY: nd4j test-nd4j

@@ -14,17 +14,17 @@ from broker import wait_until
 class Program:
     """A running JVM, whose lines are collected."""
 
-    def __init__(self, build, version, main, *arguments, broker=None, options=(), heap="1g"):
+    def __init__(self, build, version, main, *arguments, broker=None, options=(), environment=()):
         nd4j = build + "/nd4j"
         path = [f"{nd4j}/tests-{version}", f"{nd4j}/{version}/*"]
         if broker:
             # last, so that ND4J's own jars come first: the plug-in must not depend on the order
             path.append(glob.glob(nd4j + "/membroker-nd4j-*.jar")[0])
-        command = [java(), "-Xmx" + heap, *options, "-cp", ":".join(path), main, *map(str, arguments)]
-        environment = broker.environment if broker else {**os.environ, "MEMBROKER_SOCKET": "/nonexistent"}
+        command = [java(), "-Xmx1g", *options, "-cp", ":".join(path), main, *map(str, arguments)]
+        usual = broker.environment if broker else {**os.environ, "MEMBROKER_SOCKET": "/nonexistent"}
         self.lines = []
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                        text=True, bufsize=1, env=environment,
+                                        text=True, bufsize=1, env={**usual, **dict(environment)},
                                         cwd=broker.directory if broker else None)  # DL4J writes reports there
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.membroker.nd4j;
 
+import io.membroker.BufferOptions;
 import io.membroker.ConnectOptions;
 import io.membroker.Lease;
 import io.membroker.LeaseOptions;
 import io.membroker.Location;
 import io.membroker.MemoryBroker;
 import io.membroker.MemoryLimitException;
+import io.membroker.TrackedBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 
@@ -42,6 +44,11 @@ final class Broker {
         } catch (MemoryLimitException refused) {
             return null;
         }
+    }
+
+    /** A tracked buffer; it may have old data of this process. What does not fit is tried again by the library. */
+    static TrackedBuffer buffer(long bytes) {
+        return orOutOfMemory(() -> BROKER.createBuffer(bytes, BufferOptions.UNINITIALIZED));
     }
 
     private static WorkspaceLease acquire(long bytes, LeaseOptions options) {

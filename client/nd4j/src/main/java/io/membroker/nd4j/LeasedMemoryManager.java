@@ -8,6 +8,11 @@ import org.nd4j.linalg.cpu.nativecpu.CpuMemoryManager;
 
 /** ND4J's memory manager, with leased memory for workspaces. Name it in the system property {@code memorymanager}. */
 public class LeasedMemoryManager extends CpuMemoryManager {
+    /** Has the arrays outside workspaces leased too, if this version of ND4J lets it. */
+    public LeasedMemoryManager() {
+        NativeOpsHook.install();
+    }
+
     /** Only workspaces call this. One that is not leased frees its memory with ND4J's own {@code freeHost}. */
     @Override
     public Pointer allocate(long bytes, MemoryKind kind, boolean initialize) {

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.membroker.nd4j;
+
+import io.membroker.TrackedBuffer;
+import org.nd4j.nativeblas.OpaqueDataBuffer;
+
+/** ND4J's native description of an array's memory, with the tracked buffer that is this memory. */
+final class LeasedDataBuffer extends OpaqueDataBuffer {
+    private final int type;
+    private TrackedBuffer memory;
+
+    LeasedDataBuffer(OpaqueDataBuffer description, int type, TrackedBuffer memory) {
+        super(description);
+        this.type = type;
+        this.memory = memory;
+    }
+
+    int type() {
+        return type;
+    }
+
+    synchronized long bytes() {
+        return memory.byteSize();
+    }
+
+    /** Takes other memory in place of the present one, which it frees. */
+    synchronized void replace(TrackedBuffer other) {
+        release();
+        memory = other;
+    }
+
+    /** ND4J may close an array, and delete it later. */
+    synchronized void release() {
+        memory.close();
+    }
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.membroker.nd4j;
+
+import io.membroker.TrackedBuffer;
+import org.bytedeco.javacpp.Pointer;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.memory.pointers.PagedPointer;
+import org.nd4j.linalg.cpu.nativecpu.bindings.Nd4jCpu;
+import org.nd4j.nativeblas.OpaqueDataBuffer;
+
+/** ND4J's native operations, but the memory of an array outside workspaces is a tracked buffer. */
+public class LeasedNativeOps extends Nd4jCpu {
+    @Override
+    public OpaqueDataBuffer allocateDataBuffer(long elements, int type, boolean both) {
+        long bytes = bytes(elements, type);
+        if (bytes <= 0) {
+            return super.allocateDataBuffer(elements, type, both);
+        }
+        TrackedBuffer memory = Broker.buffer(bytes);
+        return new LeasedDataBuffer(dbCreateExternalDataBuffer(elements, type, pointer(memory), null), type, memory);
+    }
+
+    /** ND4J's own code would allocate the larger memory itself. */
+    @Override
+    public void dbExpand(OpaqueDataBuffer buffer, long elements) {
+        if (buffer instanceof LeasedDataBuffer) {
+            expand((LeasedDataBuffer) buffer, elements);
+        } else {
+            super.dbExpand(buffer, elements);
+        }
+    }
+
+    private void expand(LeasedDataBuffer buffer, long elements) {
+        Pointer present = dbPrimaryBuffer(buffer);
+        TrackedBuffer larger = Broker.buffer(bytes(elements, buffer.type()));
+        Pointer.memcpy(pointer(larger), present, Math.min(buffer.bytes(), larger.byteSize()));
+        dbSetPrimaryBuffer(buffer, pointer(larger), elements);
+        buffer.replace(larger);
+    }
+
+    @Override
+    public void deleteDataBuffer(OpaqueDataBuffer buffer) {
+        super.deleteDataBuffer(buffer);
+        release(buffer);
+    }
+
+    @Override
+    public void dbClose(OpaqueDataBuffer buffer) {
+        super.dbClose(buffer);
+        release(buffer);
+    }
+
+    private static void release(OpaqueDataBuffer buffer) {
+        if (buffer instanceof LeasedDataBuffer) {
+            ((LeasedDataBuffer) buffer).release();
+        }
+    }
+
+    private static long bytes(long elements, int type) {
+        return elements * DataType.fromInt(type).width();
+    }
+
+    private static Pointer pointer(TrackedBuffer memory) {
+        return new PagedPointer(memory.address());
+    }
+}
