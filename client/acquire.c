@@ -7,6 +7,7 @@
 #include "client/call.h"
 #include "client/client.h"
 #include "client/error.h"
+#include "client/owner.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/text.h"
 #include "proto/name.h"
@@ -98,6 +99,14 @@ int mb_extend_wait(mb_lease *lease, uint64_t bytes, uint32_t wait_ms, unsigned *
     int result = mb_lease_check(lease);
     if (result == 0 && lease->extent_count == EXTENTS_MAX) {
         result = error_set(-EMFILE, "a lease has at most %d extents; acquire another", EXTENTS_MAX);
+    }
+    if (result == 0) {
+        result = owner_check(lease->client);
+    }
+    if (result == 0) {
+        (void)pthread_mutex_lock(&lease->client->lock);
+        result = lease_make_room(lease);
+        (void)pthread_mutex_unlock(&lease->client->lock);
     }
     if (result == 0) {
         result = call_broker(lease->client, &request, &call);

@@ -28,7 +28,7 @@ static void begin_lease(mb_client *client, mb_lease *lease, const struct grant_r
 
 static void add_extent(mb_lease *lease, const struct grant_reply *grant, int fd)
 {
-    lease->extents[lease->extent_count++] =
+    *lease_extent(lease, lease->extent_count++) =
         (struct extent){.bytes = grant->bytes, .fd = fd, .is_present = grant->is_present, .prefault = grant->prefault};
 }
 

@@ -33,7 +33,7 @@ static size_t list_ranges(const mb_lease *lease, mb_range *ranges)
 {
     size_t count = 0;
     for (unsigned i = 0; lease && i < lease->extent_count; i++) {
-        const struct extent *extent = &lease->extents[i];
+        const struct extent *extent = lease_extent(lease, i);
         if (extent->address) {
             ranges[count++] = (mb_range){extent->address, extent->bytes};
         }

@@ -23,9 +23,18 @@ const char *mb_end_reason_text(mb_end_reason reason)
                                           : "for a reason that this version of the library does not know";
 }
 
+int lease_make_room(mb_lease *lease)
+{
+    if (!lease->more) {
+        lease->more = calloc(EXTENTS_MAX - 1, sizeof *lease->more);
+    }
+    return lease->more ? 0 : error_no_memory();
+}
+
 void lease_unreference(mb_lease *lease)
 {
     if (--lease->references == 0) {
+        free(lease->more);
         free(lease);
     }
 }
@@ -76,7 +85,7 @@ uint64_t mb_lease_bytes(const mb_lease *lease)
 {
     uint64_t bytes = 0;
     for (unsigned i = 0; i < lease->extent_count; i++) {
-        bytes += lease->extents[i].bytes;
+        bytes += lease_extent(lease, i)->bytes;
     }
     return bytes;
 }

@@ -8,6 +8,7 @@
 #include <sys/queue.h>
 
 #include "membroker.h"
+#include "proto/base/without_const.h"
 #include "proto/control_page.h"
 #include "proto/message.h"
 
@@ -46,9 +47,18 @@ struct mb_lease {
     bool is_loss_noted;
     unsigned references; /* the program's, and those of queued events */
     unsigned extent_count;
-    struct extent extents[EXTENTS_MAX];
+    struct extent first;
+    struct extent *more; /* the others, EXTENTS_MAX - 1; NULL: the lease was never extended. It stays where it is */
     TAILQ_ENTRY(mb_lease) in_client;
 };
+
+static inline struct extent *lease_extent(const mb_lease *lease, unsigned index)
+{
+    return index == 0 ? (struct extent *)without_const(&lease->first) : &lease->more[index - 1];
+}
+
+/* Makes room for more than one extent. Returns 0, or -ENOMEM with the sentence set. The client's lock is held. */
+int lease_make_room(mb_lease *lease);
 
 /* Whether the program has it, so that events about it make sense. The client's lock is held. */
 static inline bool lease_is_held(const mb_lease *lease)

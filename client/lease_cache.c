@@ -13,7 +13,7 @@
 bool lease_cache_keep(mb_lease *lease)
 {
     mb_client *client = lease->client;
-    const struct extent *extent = &lease->extents[0];
+    const struct extent *extent = lease_extent(lease, 0);
     bool is_whole = lease->location == location_cached() && lease->extent_count == 1 && extent->address &&
                     !lease->huge_pages && lease->references == 1;
     if (!lease->is_plain || !is_whole || client->is_stopping ||
@@ -41,7 +41,8 @@ static mb_lease *find(mb_client *client, uint64_t bytes, const char *name)
 {
     mb_lease *lease;
     TAILQ_FOREACH(lease, &client->leases.list, in_client) {
-        bool fits = lease->is_cached && lease->extents[0].bytes >= bytes && lease->extents[0].bytes - bytes < 4096;
+        bool fits =
+            lease->is_cached && lease_extent(lease, 0)->bytes >= bytes && lease_extent(lease, 0)->bytes - bytes < 4096;
         if (fits && strcmp(lease->name, name) == 0 && mb_lease_end_reason(lease) == MB_END_NONE) {
             return lease;
         }
@@ -52,7 +53,7 @@ static mb_lease *find(mb_client *client, uint64_t bytes, const char *name)
 static void uncache(mb_lease *lease)
 {
     lease->is_cached = false;
-    lease->client->cache.bytes -= lease->extents[0].bytes;
+    lease->client->cache.bytes -= lease_extent(lease, 0)->bytes;
 }
 
 mb_lease *lease_cache_take(mb_client *client, uint64_t bytes, const mb_lease_options *options)
@@ -67,7 +68,7 @@ mb_lease *lease_cache_take(mb_client *client, uint64_t bytes, const mb_lease_opt
     }
     (void)pthread_mutex_unlock(&client->lock);
     if (lease) {
-        memset(lease->extents[0].address, 0, lease->extents[0].bytes);
+        memset(lease_extent(lease, 0)->address, 0, lease_extent(lease, 0)->bytes);
     }
     return lease;
 }

@@ -22,7 +22,7 @@ int link_init(struct link *link)
 {
     link->socket = link->orphan = -EBADF;
     link->next_id = 1;
-    link->arena = codec_arena_new();
+    link->arena = codec_arena_new_limited(CODEC_SMALL_BYTES);
     return link->arena ? 0 : -ENOMEM;
 }
 
@@ -148,6 +148,24 @@ bool link_is_hopeless(const mb_client *client, uint64_t now)
 
 /* ---- sending ---- */
 
+enum { SHORT_FRAME = 1024 };
+
+/* A report of many leases. It is sent now and then, so its memory is not kept. */
+static int send_long(mb_client *client, const struct request *request)
+{
+    cleanup(freep) struct codec_arena *arena = codec_arena_new();
+    cleanup(freep) uint8_t *frame = malloc(FRAME_BYTES_MAX);
+    int bytes = arena && frame ? codec_encode_request(request, arena, frame) : -ENOMEM;
+    return bytes < 0 ? bytes : transport_send(client->link.socket, frame, (size_t)bytes, -EBADF, false);
+}
+
+static int send_short(mb_client *client, const struct request *request)
+{
+    uint8_t frame[SHORT_FRAME];
+    int bytes = codec_encode_request(request, client->link.arena, frame);
+    return bytes < 0 ? bytes : transport_send(client->link.socket, frame, (size_t)bytes, -EBADF, false);
+}
+
 /* If the broker turned the connection away, its reason is still to be read: that is no error here. */
 int link_send(mb_client *client, const struct request *request)
 {
@@ -155,11 +173,11 @@ int link_send(mb_client *client, const struct request *request)
     if (link->state == LINK_DOWN) {
         return -ENOTCONN;
     }
-    int bytes = codec_encode_request(request, link->arena, link->frame);
-    if (bytes < 0) {
-        return bytes;
+    bool is_long = codec_request_frame_max(request) > SHORT_FRAME;
+    int result = is_long ? send_long(client, request) : send_short(client, request);
+    if (result == -EMSGSIZE || result == -ENOMEM) {
+        return result;
     }
-    int result = transport_send(link->socket, link->frame, (size_t)bytes, -EBADF, false);
     if (link->state == LINK_GREETING && (result == -EPIPE || result == -ECONNRESET)) {
         return 0;
     }

@@ -29,8 +29,7 @@ struct link {
     uint64_t next_id;              /* of a request */
     uint64_t down_since, retry_at; /* ms */
     uint32_t backoff_ms;
-    struct codec_arena *arena;
-    uint8_t frame[FRAME_BYTES_MAX];
+    struct codec_arena *arena; /* a small one */
 };
 
 /* How long a reader sleeps before it looks at its own deadline; how long a sender waits for a full socket. */

@@ -28,7 +28,7 @@ static void unmap(struct extent *extent, void *address)
 void mapping_remove(mb_lease *lease)
 {
     for (unsigned i = 0; i < lease->extent_count; i++) {
-        struct extent *extent = &lease->extents[i];
+        struct extent *extent = lease_extent(lease, i);
         if (extent->address) {
             unmap(extent, extent->address);
         }
@@ -39,7 +39,7 @@ void mapping_remove(mb_lease *lease)
 
 bool mapping_may_lose_pages(const mb_lease *lease)
 {
-    return lease->location == MB_LOCATION_RAM && !lease->huge_pages && !lease->extents[0].prefault;
+    return lease->location == MB_LOCATION_RAM && !lease->huge_pages && !lease_extent(lease, 0)->prefault;
 }
 
 /* This process makes every page now, and its cgroup pays: an error here instead of a signal later. */
@@ -144,14 +144,14 @@ int mb_map(mb_lease *lease, unsigned extent, void **ret_address, uint64_t *ret_b
     }
     (void)pthread_mutex_lock(&lease->client->lock);
     result = check_extent(lease, extent);
-    if (result == 0 && !lease->extents[extent].address) {
-        result = map_extent(lease, &lease->extents[extent]);
+    if (result == 0 && !lease_extent(lease, extent)->address) {
+        result = map_extent(lease, lease_extent(lease, extent));
     }
     (void)pthread_mutex_unlock(&lease->client->lock);
     if (result == 0) {
-        *ret_address = lease->extents[extent].address;
+        *ret_address = lease_extent(lease, extent)->address;
         if (ret_bytes) {
-            *ret_bytes = lease->extents[extent].bytes;
+            *ret_bytes = lease_extent(lease, extent)->bytes;
         }
     }
     return error_end(result);
@@ -162,12 +162,12 @@ static int duplicate(const mb_lease *lease, unsigned extent, int *ret_descriptor
 {
     int result = check_extent(lease, extent);
     if (result == 0) {
-        result = check_received(lease, &lease->extents[extent]);
+        result = check_received(lease, lease_extent(lease, extent));
     }
     if (result < 0) {
         return result;
     }
-    int descriptor = fcntl(lease->extents[extent].fd, F_DUPFD_CLOEXEC, 0);
+    int descriptor = fcntl(lease_extent(lease, extent)->fd, F_DUPFD_CLOEXEC, 0);
     if (descriptor < 0) {
         return error_set(-errno, "the descriptor of lease %llu could not be duplicated: %s",
                          (unsigned long long)lease->id, strerrordesc_np(errno));

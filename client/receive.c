@@ -12,14 +12,17 @@
 
 int receive_init(struct receiver *receiver)
 {
-    receiver->arena = codec_arena_new();
-    return receiver->arena ? 0 : -ENOMEM;
+    receiver->arena = codec_arena_new_limited(CODEC_SMALL_BYTES);
+    receiver->packet = malloc(FRAME_BYTES_MAX); /* not zeroed: the pages behind a usual packet are never made */
+    return receiver->arena && receiver->packet ? 0 : -ENOMEM;
 }
 
 void receive_close(struct receiver *receiver)
 {
     free(receiver->arena);
+    free(receiver->packet);
     receiver->arena = NULL;
+    receiver->packet = NULL;
 }
 
 /* A broker that turns a connection away sends the error before it has read the hello. */
@@ -41,8 +44,16 @@ static void handle_packet(mb_client *client, size_t bytes, int *fd)
     const uint8_t *payload;
     size_t payload_bytes;
     struct reply reply;
-    if (frame_open(receiver->packet, bytes, &payload, &payload_bytes) < 0 ||
-        codec_decode_reply(payload, payload_bytes, receiver->arena, &reply) < 0) {
+    cleanup(freep) struct codec_arena *large = NULL;
+    if (frame_open(receiver->packet, bytes, &payload, &payload_bytes) < 0) {
+        link_break(client);
+        return;
+    }
+    int result = codec_decode_reply(payload, payload_bytes, receiver->arena, &reply);
+    if (result < 0 && receiver->arena->ran_out && (large = codec_arena_new())) {
+        result = codec_decode_reply(payload, payload_bytes, large, &reply);
+    }
+    if (result < 0) {
         link_break(client);
         return;
     }
@@ -61,7 +72,7 @@ static ssize_t read_packet(mb_client *client, int socket, bool wait, struct pack
         (void)pthread_mutex_unlock(&client->lock);
         wakes_send(&wakes);
     }
-    ssize_t received = transport_receive(socket, receiver->packet, sizeof receiver->packet, descriptors, wait);
+    ssize_t received = transport_receive(socket, receiver->packet, FRAME_BYTES_MAX, descriptors, wait);
     if (wait) {
         (void)pthread_mutex_lock(&client->lock);
     }

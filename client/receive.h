@@ -14,8 +14,8 @@
 #include "proto/transport.h"
 
 struct receiver {
-    struct codec_arena *arena;
-    uint8_t packet[FRAME_BYTES_MAX]; /* used by the thread that reads, without the lock */
+    struct codec_arena *arena; /* a small one */
+    uint8_t *packet;           /* of FRAME_BYTES_MAX; used by the thread that reads, without the lock */
 };
 
 /* Returns 0 or -ENOMEM. */

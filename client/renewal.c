@@ -3,8 +3,10 @@
 #include "client/renewal.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "client/client.h"
+#include "proto/base/cleanup.h"
 
 enum { USE_PAUSE_MS = 50 };
 
@@ -60,9 +62,9 @@ static uint32_t shortest_ttl(const mb_client *client)
 
 static void send_renewal(mb_client *client, uint64_t now)
 {
-    struct lease_use *use = client->renewal.use;
+    cleanup(freep) struct lease_use *use = malloc(MESSAGE_USE_MAX * sizeof *use);
     struct request request = {.id = link_next_id(client), .kind = REQUEST_RENEW};
-    request.renew = (struct renew_request){use, collect_use(client, use, MESSAGE_USE_MAX)};
+    request.renew = (struct renew_request){use, collect_use(client, use, use ? MESSAGE_USE_MAX : 0)};
     int result = link_send(client, &request);
     if (result < 0) {
         renewal_forget_use(client);

@@ -9,7 +9,6 @@
 
 struct renewal {
     uint64_t at; /* ms; UINT64_MAX: nothing to renew */
-    struct lease_use use[MESSAGE_USE_MAX];
 };
 
 void renewal_init(struct renewal *renewal);

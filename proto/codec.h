@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,17 +20,26 @@ enum { CODEC_ARENA_BYTES = 8 * MESSAGE_BYTES_MAX };
 
 struct codec_arena {
     size_t used;
+    size_t limit; /* 0: all of `bytes` */
+    bool ran_out; /* the last coding needed more */
     _Alignas(16) uint8_t bytes[CODEC_ARENA_BYTES];
 };
 
 /* An empty arena; NULL when memory is short. The caller frees it with free(). */
 struct codec_arena *codec_arena_new(void);
 
+/* The same with only the first `limit` bytes; CODEC_SMALL_BYTES serve all but long messages. */
+enum { CODEC_SMALL_BYTES = 4096 };
+struct codec_arena *codec_arena_new_limited(size_t limit);
+
+/* How long the frame of this request may be. */
+size_t codec_request_frame_max(const struct request *request);
+
 /*
  * Writes the whole frame into `frame` and returns its length; -EMSGSIZE when the message is longer than
- * MESSAGE_BYTES_MAX or the arena.
+ * MESSAGE_BYTES_MAX or the arena. `frame` has room for codec_request_frame_max() or FRAME_BYTES_MAX.
  */
-int codec_encode_request(const struct request *request, struct codec_arena *arena, uint8_t frame[FRAME_BYTES_MAX]);
+int codec_encode_request(const struct request *request, struct codec_arena *arena, uint8_t *frame);
 int codec_encode_reply(const struct reply *reply, struct codec_arena *arena, uint8_t frame[FRAME_BYTES_MAX]);
 
 /*

@@ -6,15 +6,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+void codec_arena_empty(struct codec_arena *arena)
+{
+    arena->used = 0;
+    arena->ran_out = false;
+}
+
+struct codec_arena *codec_arena_new_limited(size_t limit)
+{
+    struct codec_arena *arena = malloc(offsetof(struct codec_arena, bytes) + limit);
+    if (arena) {
+        arena->limit = limit;
+        codec_arena_empty(arena);
+    }
+    return arena;
+}
+
 struct codec_arena *codec_arena_new(void)
 {
-    return calloc(1, sizeof(struct codec_arena));
+    return codec_arena_new_limited(CODEC_ARENA_BYTES);
 }
 
 static void *arena_take(struct codec_arena *arena, size_t bytes)
 {
     size_t rounded = (bytes + 15) & ~(size_t)15;
-    if (rounded < bytes || rounded > sizeof arena->bytes - arena->used) {
+    size_t limit = arena->limit ? arena->limit : sizeof arena->bytes;
+    if (rounded < bytes || rounded > limit - arena->used) {
+        arena->ran_out = true;
         return NULL;
     }
     void *taken = arena->bytes + arena->used;
@@ -44,7 +62,7 @@ ProtobufCAllocator codec_arena_allocator(struct codec_arena *arena)
     return (ProtobufCAllocator){.alloc = allocator_alloc, .free = allocator_free, .allocator_data = arena};
 }
 
-int codec_pack(const ProtobufCMessage *message, bool is_short, uint8_t frame[FRAME_BYTES_MAX])
+int codec_pack(const ProtobufCMessage *message, bool is_short, uint8_t *frame)
 {
     if (!is_short && protobuf_c_message_get_packed_size(message) > MESSAGE_BYTES_MAX) {
         return -EMSGSIZE;

@@ -7,6 +7,9 @@
 
 #include "proto/codec.h"
 
+/* A coding begins. */
+void codec_arena_empty(struct codec_arena *arena);
+
 /* Memory from the arena, aligned to 16 and not zeroed; NULL if the arena is used up. */
 void *codec_arena_allocate(struct codec_arena *arena, size_t count, size_t size);
 
@@ -14,4 +17,4 @@ void *codec_arena_allocate(struct codec_arena *arena, size_t count, size_t size)
 ProtobufCAllocator codec_arena_allocator(struct codec_arena *arena);
 
 /* Packs a message into a frame, unmeasured if it is short. Returns the frame's length or -EMSGSIZE. */
-int codec_pack(const ProtobufCMessage *message, bool is_short, uint8_t frame[FRAME_BYTES_MAX]);
+int codec_pack(const ProtobufCMessage *message, bool is_short, uint8_t *frame);

@@ -355,16 +355,22 @@ const char *codec_decode_body(const struct codec_body *body, const void *theirs,
     return body->table ? decode_fields(body->table, theirs, arena, (char *)ours + body->ours) : NULL;
 }
 
-bool codec_is_short(const struct codec_body *body)
+size_t codec_bytes_max(const struct codec_body *body)
 {
     const struct codec_table *table = body->table;
     size_t count = table ? table->count : 0;
     for (size_t i = 0; i < count; i++) {
         if (table->fields[i].kind > CODEC_TOKEN) {
-            return false;
+            return MESSAGE_BYTES_MAX;
         }
     }
-    return !count || FIELD_BYTES_MAX * (count + ENVELOPE_FIELDS_MAX) + table->ours_bytes <= MESSAGE_BYTES_MAX;
+    size_t bytes = FIELD_BYTES_MAX * (count + ENVELOPE_FIELDS_MAX) + (count ? table->ours_bytes : 0);
+    return bytes < MESSAGE_BYTES_MAX ? bytes : MESSAGE_BYTES_MAX;
+}
+
+bool codec_is_short(const struct codec_body *body)
+{
+    return codec_bytes_max(body) < MESSAGE_BYTES_MAX;
 }
 
 size_t codec_find_body(const struct codec_body *bodies, size_t count, unsigned number)

@@ -86,6 +86,9 @@ const char *codec_decode_body(const struct codec_body *body, const void *theirs,
 /* Whether any message of this body is short enough for a frame, so that none need be measured. */
 bool codec_is_short(const struct codec_body *body);
 
+/* The longest packed message with that body: MESSAGE_BYTES_MAX unless it is short. */
+size_t codec_bytes_max(const struct codec_body *body);
+
 /* The kind that has this number; 0 if none has. */
 size_t codec_find_body(const struct codec_body *bodies, size_t count, unsigned number);
 

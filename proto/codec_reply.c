@@ -344,7 +344,7 @@ int codec_encode_reply(const struct reply *reply, struct codec_arena *arena, uin
 {
     DaemonMessage message = MEMBROKER__V1__DAEMON_MESSAGE__INIT;
     const struct codec_body *body = &codec_reply_bodies[reply->kind];
-    arena->used = 0;
+    codec_arena_empty(arena);
     message.has_reply_to = reply->is_answer;
     message.reply_to = reply->reply_to;
     message.has_descriptors = reply->descriptors != 0;
@@ -356,7 +356,7 @@ int codec_encode_reply(const struct reply *reply, struct codec_arena *arena, uin
 
 int codec_decode_reply(const uint8_t *payload, size_t bytes, struct codec_arena *arena, struct reply *ret)
 {
-    arena->used = 0;
+    codec_arena_empty(arena);
     ProtobufCAllocator allocator = codec_arena_allocator(arena);
     DaemonMessage *message = membroker__v1__daemon_message__unpack(&allocator, bytes, payload);
     if (!message || codec_text_has_nul(&membroker__v1__daemon_message__descriptor, payload, bytes)) {

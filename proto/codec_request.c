@@ -137,11 +137,16 @@ const struct codec_body codec_request_bodies[REQUEST_KINDS] = {
 };
 _Static_assert(REQUEST_KINDS == 16, "a new kind needs a line above");
 
-int codec_encode_request(const struct request *request, struct codec_arena *arena, uint8_t frame[FRAME_BYTES_MAX])
+size_t codec_request_frame_max(const struct request *request)
+{
+    return FRAME_HEADER_BYTES + codec_bytes_max(&codec_request_bodies[request->kind]);
+}
+
+int codec_encode_request(const struct request *request, struct codec_arena *arena, uint8_t *frame)
 {
     ClientMessage message = MEMBROKER__V1__CLIENT_MESSAGE__INIT;
     const struct codec_body *body = &codec_request_bodies[request->kind];
-    arena->used = 0;
+    codec_arena_empty(arena);
     message.has_id = request->id != 0;
     message.id = request->id;
     message.request_case = (Membroker__V1__ClientMessage__RequestCase)body->number;
@@ -152,7 +157,7 @@ int codec_encode_request(const struct request *request, struct codec_arena *aren
 int codec_decode_request(const uint8_t *payload, size_t bytes, struct codec_arena *arena, struct request *ret,
                          const char **ret_fault)
 {
-    arena->used = 0;
+    codec_arena_empty(arena);
     ProtobufCAllocator allocator = codec_arena_allocator(arena);
     ClientMessage *message = membroker__v1__client_message__unpack(&allocator, bytes, payload);
     if (!message) {

@@ -2,6 +2,7 @@
 /* What a client that connected has, and what it makes when it first needs it. */
 #include <dirent.h>
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -87,6 +88,36 @@ Test(connecting, a_client_that_only_asks_for_the_pressure_has_the_thread)
     int before = threads();
     (void)mb_client_pressure(client);
     cr_expect_eq(threads(), before + 1);
+    mb_disconnect(client);
+    fixture_stop(&fixture);
+}
+
+/* What malloc() has given out; 0 under a sanitizer. */
+static size_t allocated(void)
+{
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+}
+
+Test(connecting, a_session_and_a_lease_take_little_memory)
+{
+    enum { LEASES = 100 };
+    static mb_lease *leases[LEASES];
+    fixture_start(&fixture, "");
+    mb_disconnect(fixture_connect(&fixture, MB_CLIENT_NO_THREAD)); /* what a process has once exists now */
+    size_t before = allocated();
+    mb_client *client = fixture_connect(&fixture, MB_CLIENT_NO_THREAD);
+    size_t session = allocated() - before;
+    cr_expect_leq(session, 100000, "%zu bytes, of which the 64 KiB for packets are hardly ever touched", session);
+    before = allocated();
+    for (int i = 0; i < LEASES; i++) {
+        leases[i] = take(client);
+    }
+    size_t lease = (allocated() - before) / LEASES;
+    cr_expect_leq(lease, 300, "%zu bytes", lease);
+    for (int i = 0; i < LEASES; i++) {
+        (void)mb_release(leases[i]);
+    }
     mb_disconnect(client);
     fixture_stop(&fixture);
 }

@@ -89,7 +89,7 @@ static unsigned long sleeps_of(int thread)
     while (file && fgets(line, sizeof line, file)) {
         (void)sscanf(line, "voluntary_ctxt_switches: %lu", &sleeps);
     }
-    cr_assert(file != NULL && sleeps > 0);
+    cr_assert(file != NULL);
     (void)fclose(file);
     return sleeps;
 }

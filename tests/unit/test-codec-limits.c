@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a refusal's limit is taken for, whatever version the broker has. */
 #include <criterion/criterion.h>
+#include <errno.h>
+#include <stdlib.h>
 
 #include "membroker.pb-c.h"
 #include "proto/codec.h"
@@ -45,4 +47,34 @@ Test(codec_limits, each_has_the_name_of_its_setting)
     }
     cr_expect_str_eq(limit_kind_name(LIMIT_KIND_UNSPECIFIED), "");
     cr_expect_eq(limit_kind_named(""), LIMIT_KIND_UNSPECIFIED);
+}
+
+/* The library has no more than this on its stack for all but renewals. */
+Test(codec_limits, only_a_renewal_is_long)
+{
+    for (enum request_kind kind = 0; kind < REQUEST_KINDS; kind++) {
+        const struct request request = {.kind = kind};
+        size_t bytes = codec_request_frame_max(&request);
+        cr_expect(kind == REQUEST_RENEW ? bytes == FRAME_BYTES_MAX : bytes <= 1024, "kind %u: %zu bytes", kind, bytes);
+    }
+}
+
+Test(codec_limits, a_limited_arena_tells_that_it_ran_out)
+{
+    static uint8_t frame[FRAME_BYTES_MAX];
+    static struct lease_entry leases[50];
+    const struct reply listing = {.kind = REPLY_LISTING, .listing = {.leases = leases, .lease_count = 50}};
+    struct codec_arena *small = codec_arena_new_limited(CODEC_SMALL_BYTES);
+    const uint8_t *payload;
+    size_t payload_bytes;
+    struct reply read;
+    int bytes = codec_encode_reply(&listing, &arena, frame);
+    cr_assert(small && bytes > 0 && frame_open(frame, (size_t)bytes, &payload, &payload_bytes) == 0);
+    cr_expect_eq(codec_decode_reply(payload, payload_bytes, small, &read), -EBADMSG);
+    cr_expect(small->ran_out && small->used <= CODEC_SMALL_BYTES);
+    cr_expect_eq(codec_decode_reply(payload, 0, small, &read), 0, "an empty message is none that is known");
+    cr_expect(!small->ran_out);
+    cr_expect_eq(codec_decode_reply(payload, payload_bytes, &arena, &read), 0);
+    cr_expect_eq(read.listing.lease_count, 50);
+    free(small);
 }

@@ -138,6 +138,7 @@ static void check_request(const ProtobufCFieldDescriptor *body)
     cr_assert_eq(result, 0, "%s: %s", body->name, fault);
     static struct codec_arena other;
     expect_same(bytes, codec_encode_request(&request, &other, back), body->name);
+    cr_assert_leq((size_t)bytes, codec_request_frame_max(&request), "%s", body->name);
 }
 
 static void check_reply(const ProtobufCFieldDescriptor *body)
