@@ -7,6 +7,7 @@ JAVA_OUT  := $(BUILD)/java
 JAVA_SRC  := $(shell find $(JAVA_DIR)/src/main/java -name '*.java')
 JAVA22_SRC := $(shell find $(JAVA_DIR)/src/main/java22 -name '*.java')
 JAVA_TESTS := $(shell find $(JAVA_DIR)/src/test/java -name '*.java')
+JAVA22_TESTS := $(shell find $(JAVA_DIR)/src/test/java22 -name '*.java')
 JAVA_ARCH  = $(subst x86_64,amd64,$(shell uname -m))
 
 # looked up when they are used: packaging/setup.sh may install one first
@@ -53,9 +54,11 @@ $(JAR): $(JAVA_OUT)/classes.stamp $(JNI_IN_JAR)
 
 java: $(JAR) $(JNI) ## the Java client under build/java/: the jar, and the shim that is installed
 
-$(JAVA_OUT)/tests.stamp: $(JAVA_TESTS) $(JAR) | $(call need,test-java)
-	@rm -rf $(JAVA_OUT)/tests && mkdir -p $(JAVA_OUT)/tests
+$(JAVA_OUT)/tests.stamp: $(JAVA_TESTS) $(JAVA22_TESTS) $(JAR) | $(call need,test-java)
+	@rm -rf $(JAVA_OUT)/tests $(JAVA_OUT)/tests22 && mkdir -p $(JAVA_OUT)/tests $(JAVA_OUT)/tests22
 	$(Q)$(JDK)/bin/javac --release 17 $(JAVAC_FLAGS) -d $(JAVA_OUT)/tests -cp $(JAR):$(JUNIT_PATH) $(JAVA_TESTS)
+	@if [ "$(JDK22)" ]; then $(JDK22)/bin/javac --release 22 $(JAVAC_FLAGS) -d $(JAVA_OUT)/tests22 \
+	    -cp $(JAVA_OUT)/tests:$(JAR):$(JUNIT_PATH) $(JAVA22_TESTS); fi
 	@touch $@
 
 java-tests: $(JAVA_OUT)/tests.stamp $(JNI)

@@ -2,6 +2,8 @@
 package io.membroker;
 
 import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
 
 /**
  * How to connect to the broker. Without an option of its own, the limits are those of the command line as JavaCPP reads
@@ -25,6 +27,16 @@ import java.time.Duration;
  */
 public record ConnectOptions(String socket, String name, long heapBytes, long maxBytes, long maxPhysicalBytes, int maxRetries,
         Duration retryWait, Duration timeout, Duration maxWait, long cacheBytes, boolean guards, boolean renews, boolean shared) {
+
+    /** As equals, which would keep the class's loader for ever (ThreadWorkspaces.Key). */
+    boolean isSame(ConnectOptions other) {
+        return this == other || fields().equals(other.fields());
+    }
+
+    private List<Object> fields() {
+        return Arrays.asList(socket, name, heapBytes, maxBytes, maxPhysicalBytes, maxRetries, retryWait, timeout, maxWait,
+                cacheBytes, guards, renews, shared);
+    }
 
     /**
      * Begins with the defaults.

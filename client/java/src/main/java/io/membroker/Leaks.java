@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * Where tracked buffers that are alive were created. Recorded only with {@code -Dio.membroker.leaks=true}, because it costs
@@ -17,6 +18,10 @@ public final class Leaks {
     private static final int FRAMES = 8;
     private static final Set<Site> ALIVE = Boolean.getBoolean("io.membroker.leaks") ? begin() : null;
 
+    /** The frames between the program and here. */
+    private static final Set<String> BETWEEN = Stream.of(Leaks.class, Site.class, TrackedBuffer.class, MemoryBroker.class,
+            Copies.class, MemoryRegion.class).map(Class::getName).collect(Collectors.toUnmodifiableSet());
+
     /** A place in the program that creates buffers. */
     static final class Site {
         private final long bytes;
@@ -25,8 +30,7 @@ public final class Leaks {
         private Site(long bytes) {
             this.bytes = bytes;
             this.frames = StackWalker.getInstance().walk(all -> all
-                    .dropWhile(frame -> frame.getClassName().startsWith("io.membroker.")
-                            && !frame.getClassName().endsWith("Test"))
+                    .dropWhile(frame -> BETWEEN.contains(frame.getClassName()))
                     .limit(FRAMES).map(StackWalker.StackFrame::toStackTraceElement).toList());
         }
     }

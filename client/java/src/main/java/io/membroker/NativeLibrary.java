@@ -33,18 +33,16 @@ final class NativeLibrary {
         try {
             System.loadLibrary(NAME);
         } catch (UnsatisfiedLinkError notInstalled) {
-            loadFromJar(notInstalled);
+            loadFor(System.getProperty("os.arch"));
         }
     }
 
-    private static void loadFromJar(UnsatisfiedLinkError notInstalled) {
-        String resource = "native/linux-" + System.getProperty("os.arch") + "/lib" + NAME + ".so";
+    static void loadFor(String architecture) {
+        String resource = "native/linux-" + architecture + "/lib" + NAME + ".so";
         try (InputStream library = NativeLibrary.class.getResourceAsStream(resource)) {
             if (library == null) {
-                UnsatisfiedLinkError failure = new UnsatisfiedLinkError("the jar has no " + resource
+                throw new UnsatisfiedLinkError("the jar has no " + resource
                         + ", and none is installed: install libmembroker-java, or name one with -Dio.membroker.library");
-                failure.initCause(notInstalled);
-                throw failure;
             }
             loadCopy(library);
         } catch (IOException failed) {

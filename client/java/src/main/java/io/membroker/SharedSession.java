@@ -15,7 +15,7 @@ final class SharedSession {
     static synchronized Session use(ConnectOptions options, boolean acceptsAny) {
         if (session == null) {
             session = open(options, acceptsAny);
-        } else if (!acceptsAny && !session.options.equals(options)) {
+        } else if (!acceptsAny && !session.options.isSame(options)) {
             throw new IllegalStateException("this process shares a session with other options: " + session.options
                     + "; connect with the same ones, or with shared(false)");
         }

@@ -15,7 +15,25 @@ final class ThreadWorkspaces {
     private final Map<Key, BrokerWorkspace> byId = new LinkedHashMap<>();
     private final List<MemoryWorkspace> scopes = new ArrayList<>();
 
-    private record Key(Session session, String id) {
+    /** No record: the JDK keeps the class of the first record that is compared, and so its loader, for ever. */
+    private static final class Key {
+        private final Session session;
+        private final String id;
+
+        Key(Session session, String id) {
+            this.session = session;
+            this.id = id;
+        }
+
+        @Override
+        public boolean equals(Object other) {
+            return other instanceof Key key && key.session == session && key.id.equals(id);
+        }
+
+        @Override
+        public int hashCode() {
+            return id.hashCode();
+        }
     }
 
     private ThreadWorkspaces() {

@@ -2,6 +2,8 @@
 package io.membroker;
 
 import java.time.Duration;
+import java.util.Arrays;
+import java.util.Objects;
 
 /**
  * What a workspace should be, with the names of ND4J. Instances do not change.
@@ -41,6 +43,12 @@ public record WorkspaceConfiguration(long initialSize, long minSize, long maxSiz
      */
     public static Builder builder() {
         return new Builder();
+    }
+
+    /** As equals, which would keep the class's loader for ever (ThreadWorkspaces.Key). */
+    boolean isSame(WorkspaceConfiguration other) {
+        return this == other || Arrays.equals(sizes(), other.sizes()) && Arrays.equals(settings(), other.settings())
+                && overallocationLimit == other.overallocationLimit && Objects.equals(tempFilePath, other.tempFilePath);
     }
 
     boolean isCircular() {

@@ -88,7 +88,7 @@ public final class WorkspaceManager {
         if (existing == null) {
             return createNewWorkspace(configuration, id);
         }
-        if (!existing.getWorkspaceConfiguration().equals(configuration)) {
+        if (!existing.getWorkspaceConfiguration().isSame(configuration)) {
             throw new IllegalStateException("this thread has a workspace \"" + id + "\" with another configuration: "
                     + existing.getWorkspaceConfiguration());
         }

@@ -19,7 +19,7 @@ class SampleTest {
             ProcessBuilder builder = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                     "-cp", System.getProperty("java.class.path"), Sample.class.getName());
             builder.environment().put("MEMBROKER_SOCKET", daemon.socket());
-            Process sample = builder.redirectErrorStream(true).start();
+            Process sample = builder.redirectError(ProcessBuilder.Redirect.DISCARD).start();
             try (BufferedReader output =
                     new BufferedReader(new InputStreamReader(sample.getInputStream(), StandardCharsets.UTF_8))) {
                 assertEquals("ready", output.readLine());
