@@ -219,6 +219,13 @@ static void after_fork(void)
     (void)pthread_rwlock_unlock(&forking);
 }
 
+/* The child's only thread is not the one that took the locks, and a reader of the parent's may have been waiting. */
+static void after_fork_in_child(void)
+{
+    (void)pthread_mutex_init(&writers, NULL);
+    (void)pthread_rwlock_init(&forking, NULL);
+}
+
 void guard_begin(void)
 {
     (void)pthread_rwlock_rdlock(&forking);
@@ -285,7 +292,7 @@ void guard_remove(struct guard_entry *entry)
 int guard_install(bool guards)
 {
     (void)pthread_mutex_lock(&writers);
-    watches_forks = watches_forks || pthread_atfork(before_fork, after_fork, after_fork) == 0;
+    watches_forks = watches_forks || pthread_atfork(before_fork, after_fork, after_fork_in_child) == 0;
     int result = install(guards);
     (void)pthread_mutex_unlock(&writers);
     return result < 0 ? error_set(result, "a handler for SIGBUS could not be installed") : 0;

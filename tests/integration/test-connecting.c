@@ -163,6 +163,19 @@ static int touch_in_child(const char *memory)
     return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
+/* The locks that a fork() takes are free in the child. */
+static int fork_twice(void)
+{
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        child = fork();
+        _exit(child == 0 ? 0 : waitpid(child, &status, 0) == child && status == 0 ? 0 : 1);
+    }
+    cr_assert(child > 0 && waitpid(child, &status, 0) == child);
+    return status;
+}
+
 static char *map(mb_lease *lease)
 {
     void *memory = NULL;
@@ -181,6 +194,7 @@ Test(connecting, children_of_each_fork_get_no_mapping)
     cr_expect_eq(touch_in_child(first), SIGSEGV);
     cr_expect_eq(touch_in_child(second), SIGSEGV);
     cr_expect_eq(touch_in_child(shared), 0);
+    cr_expect_eq(fork_twice(), 0);
     mb_disconnect(sharing);
     mb_disconnect(client);
     fixture_stop(&fixture);
