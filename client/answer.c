@@ -12,6 +12,7 @@
 static void begin_lease(mb_client *client, mb_lease *lease, const struct grant_reply *grant)
 {
     lease->client = client;
+    client->session.had_lease = true;
     lease->id = grant->lease;
     lease->location = (mb_location)grant->location;
     lease->ttl_ms = grant->ttl_ms;

@@ -147,14 +147,19 @@ int mb_connect(const mb_client_options *options, mb_client **ret_client)
 
 /* ---- disconnecting ---- */
 
-/* Waits until the broker has ended the session, so that its memory is free when this returns. */
+/*
+ * Waits until the broker has ended the session, so that its memory is free when this returns. A session that never had
+ * any need not wait; but what has arrived is read, since the kernel drops the goodbye if the socket closes over it.
+ */
 static void say_goodbye(mb_client *client)
 {
     struct request bye = {.kind = REQUEST_BYE};
     struct call call = {0};
-    if (client->link.state == LINK_UP) {
+    if (client->link.state == LINK_UP && client->session.had_lease) {
         client->options.timeout_ms = GOODBYE_MS;
         (void)call_broker(client, &bye, &call);
+    } else if (client->link.state == LINK_UP && link_send(client, &bye) == 0) {
+        receive_discard(client);
     }
 }
 

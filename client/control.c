@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 
 #include "client/client.h"
 #include "client/received.h"
@@ -36,16 +35,15 @@ static uint32_t slots_of(const struct control_page *page, uint64_t bytes, uint32
     return is_known ? page->slots : 0;
 }
 
-static int map(struct control_mapping *mapping, int fd, const struct control_page_event *page)
+static int map(struct control_mapping *mapping, int fd, ino_t inode, const struct control_page_event *page)
 {
-    struct stat status;
     void *address = mmap(NULL, page->bytes, PROT_READ, MAP_SHARED, fd, 0);
     if (address == MAP_FAILED) {
         return -errno;
     }
     *mapping = (struct control_mapping){
         .page = address,
-        .inode = fstat(fd, &status) == 0 ? status.st_ino : 0,
+        .inode = inode,
         .bytes = page->bytes,
         .first_slot = page->first_slot,
         .slots = slots_of(address, page->bytes, page->first_slot),
@@ -58,27 +56,27 @@ static int map(struct control_mapping *mapping, int fd, const struct control_pag
 }
 
 /* A broker that was restarted has new pages; one that was not sends the same again. */
-static bool is_mapped(const mb_client *client, uint64_t session, int fd, uint32_t first_slot)
+static bool is_mapped(const mb_client *client, uint64_t session, ino_t inode, uint32_t first_slot)
 {
-    struct stat status;
     const struct control_mapping *mapping = find_mapping(client, session, first_slot);
-    return mapping && fstat(fd, &status) == 0 && status.st_ino == mapping->inode;
+    return mapping && inode == mapping->inode;
 }
 
 int control_take(mb_client *client, uint64_t session, int fd, const struct control_page_event *page,
                  const char **ret_fault)
 {
+    ino_t inode = 0;
     *ret_fault = page->bytes < CONTROL_HEADER_BYTES || page->bytes > CONTROL_WHOLE_BYTES
                      ? "the broker's control page has an absurd size"
-                     : received_control_fault(fd, page->bytes);
+                     : received_control_fault(fd, page->bytes, &inode);
     if (*ret_fault) {
         return -EPROTO;
     }
-    if (is_mapped(client, session, fd, page->first_slot)) {
+    if (is_mapped(client, session, inode, page->first_slot)) {
         return 0;
     }
     struct control_mapping *mapping = malloc(sizeof *mapping);
-    int result = mapping ? map(mapping, fd, page) : -ENOMEM;
+    int result = mapping ? map(mapping, fd, inode, page) : -ENOMEM;
     if (result < 0) {
         free(mapping);
         *ret_fault = result == -EPROTO ? "the broker's control page is none that this library knows"

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "client/answer.h"
 #include "client/client.h"
@@ -122,4 +123,12 @@ void receive_all(mb_client *client)
     while (receive_one(client, false)) {
     }
     calls_wake_now(client);
+}
+
+/* Without room for descriptors the kernel drops them. */
+void receive_discard(mb_client *client)
+{
+    char byte;
+    while (recv(client->link.socket, &byte, 1, MSG_DONTWAIT) > 0) {
+    }
 }

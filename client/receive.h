@@ -28,5 +28,8 @@ void receive_close(struct receiver *receiver);
  */
 void receive_for(mb_client *client, const struct call *call);
 
+/* Reads what is there and forgets it. No other thread uses the client any more. */
+void receive_discard(mb_client *client);
+
 /* Reads what is there, unless another thread reads, and acts on it. The client's lock is held. */
 void receive_all(mb_client *client);

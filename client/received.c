@@ -15,7 +15,7 @@ static bool has_seals(int fd, int wanted)
     return seals >= 0 && (seals & wanted) == wanted;
 }
 
-const char *received_control_fault(int fd, uint64_t bytes)
+const char *received_control_fault(int fd, uint64_t bytes, ino_t *ret_inode)
 {
     struct stat status;
     if (fd < 0 || fstat(fd, &status) < 0) {
@@ -24,6 +24,7 @@ const char *received_control_fault(int fd, uint64_t bytes)
     if (!S_ISREG(status.st_mode) || (uint64_t)status.st_size < bytes) {
         return "the broker's control page is shorter than its welcome says";
     }
+    *ret_inode = status.st_ino;
     return has_seals(fd, F_SEAL_SHRINK) ? NULL : "the broker's control page is not sealed: it could shrink";
 }
 

@@ -6,9 +6,10 @@
 #pragma once
 
 #include <stdint.h>
+#include <sys/types.h>
 
-/* What is wrong with a control page of at least `bytes`; NULL: nothing. */
-const char *received_control_fault(int fd, uint64_t bytes);
+/* What is wrong with a control page of at least `bytes`; NULL: nothing, and *ret_inode is its file's number. */
+const char *received_control_fault(int fd, uint64_t bytes, ino_t *ret_inode);
 
 /* What is wrong with a segment of `bytes`, in whole pages. A file may end within the last page. NULL: nothing. */
 const char *received_segment_fault(int fd, uint64_t bytes);

@@ -11,6 +11,7 @@
 struct session {
     uint64_t id;      /* 0: none yet */
     bool had_another; /* a session before this one was lost */
+    bool had_lease;   /* this one, or one before it */
     struct token token;
     struct lease_times times;
     bool leases_survive;        /* a restart of the broker */
