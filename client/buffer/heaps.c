@@ -101,15 +101,22 @@ static void heaps_close(mb_client *client)
 
 /* ---- giving back ---- */
 
-static uint64_t give_back(struct heaps *heaps, uint64_t now, uint64_t age)
+/* What is on its way from thread to thread. */
+static void return_to_heap(struct heap *heap)
+{
+    cache_return_large(heap);
+    supply_drain(heap);
+}
+
+static uint64_t give_back(struct heaps *heaps, uint64_t age)
 {
     struct chunk_list idle = TAILQ_HEAD_INITIALIZER(idle);
     uint64_t due = UINT64_MAX;
     atomic_store(&heaps->idle_at, UINT64_MAX);
     for (int i = 0; i < HEAP_LOCATIONS; i++) {
         struct heap *heap = &heaps->of[i];
-        cache_return_large(heap);
-        supply_drain(heap);
+        return_to_heap(heap);
+        uint64_t now = clock_milliseconds(); /* no chunk is idle from a later time on */
         (void)pthread_mutex_lock(&heap->lock);
         large_flush(heap, now > age ? now - age : 1, age > 0);
         uint64_t small = pool_collect_idle(&heap->small, now, age, &idle);
@@ -129,13 +136,13 @@ static uint64_t give_back(struct heaps *heaps, uint64_t now, uint64_t age)
 static uint64_t heaps_trim(mb_client *client)
 {
     cache_flush(client);
-    return give_back(client->heaps, clock_milliseconds(), 0);
+    return give_back(client->heaps, 0);
 }
 
 static void heaps_maintain(mb_client *client, uint64_t now, enum trim_wish wish)
 {
     if (wish == TRIM_ASKED || heap_next_look(client->heaps) <= now) {
-        (void)give_back(client->heaps, now, wish == TRIM_ASKED ? 0 : HEAP_IDLE_MS);
+        (void)give_back(client->heaps, wish == TRIM_ASKED ? 0 : HEAP_IDLE_MS);
     }
 }
 

@@ -123,13 +123,15 @@ static void *trim(void *client)
 
 /* ---- what is left ---- */
 
-static unsigned mapped_leases(void)
+static unsigned mapped_leases(bool shows)
 {
     char line[512];
     unsigned count = 0;
     FILE *file = fopen("/proc/self/maps", "re");
     while (file && fgets(line, sizeof line, file)) {
-        count += strstr(line, "/memfd:membroker") && !strstr(line, "control");
+        bool is_lease = strstr(line, "/memfd:membroker") && !strstr(line, "control");
+        count += is_lease;
+        (void)(is_lease && shows && fputs(line, stderr));
     }
     if (!file || fclose(file) != 0) {
         fail("/proc/self/maps");
@@ -141,11 +143,11 @@ static unsigned mapped_leases(void)
 static unsigned leases_left(mb_client *client)
 {
     mb_trim(client);
-    for (int tries = 0; tries < 100 && mapped_leases() > 0; tries++) {
+    for (int tries = 0; tries < 100 && mapped_leases(false) > 0; tries++) {
         (void)usleep(50000);
         mb_trim(client);
     }
-    return mapped_leases();
+    return mapped_leases(true);
 }
 
 static void run(mb_client *client, unsigned seconds)
