@@ -63,7 +63,8 @@ struct pool {
     struct span_tree free; /* by pages, then by address */
     uint64_t leased_bytes;
     uint64_t chunk_bytes_min, chunk_bytes_max;
-    struct span *unused; /* records of spans, for the next splits */
+    unsigned chunk_share; /* a chunk has this part of what the pool has */
+    struct span *unused;  /* records of spans, for the next splits */
 };
 
 LIST_HEAD(slab_list, slab);

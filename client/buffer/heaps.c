@@ -38,8 +38,10 @@ static void heap_init(struct heap *heap, mb_client *client, mb_location location
     heap->client = client;
     heap->location = location;
     heap->catch_misuse = client->options.flags & MB_CLIENT_CATCH_MISUSE;
-    pool_init(&heap->small, heap, MIB, 8 * MIB);
-    pool_init(&heap->large, heap, 4 * MIB, 64 * MIB);
+    const struct pool small = {.chunk_bytes_min = MIB, .chunk_bytes_max = 8 * MIB, .chunk_share = 16};
+    const struct pool large = {.chunk_bytes_min = 4 * MIB, .chunk_bytes_max = 64 * MIB, .chunk_share = 8};
+    pool_init(&heap->small, heap, &small);
+    pool_init(&heap->large, heap, &large);
     TAILQ_INIT(&heap->listed);
     TAILQ_INIT(&heap->all_kept);
     TAILQ_INIT(&heap->unused);

@@ -70,9 +70,10 @@ static void discard(struct chunk *chunk)
 
 /* ---- making and ending ---- */
 
-void pool_init(struct pool *pool, struct heap *heap, uint64_t chunk_bytes_min, uint64_t chunk_bytes_max)
+void pool_init(struct pool *pool, struct heap *heap, const struct pool *chunks)
 {
-    *pool = (struct pool){.heap = heap, .chunk_bytes_min = chunk_bytes_min, .chunk_bytes_max = chunk_bytes_max};
+    *pool = *chunks;
+    pool->heap = heap;
     TAILQ_INIT(&pool->chunks);
     RB_INIT(&pool->free);
 }
@@ -150,10 +151,10 @@ static int add_chunk(struct pool *pool, uint64_t bytes, bool is_wished)
     return is_added ? 0 : error_no_memory();
 }
 
-/* An eighth of what the pool has, in whole MiB: few leases, and little that is leased for nothing. */
+/* A share of what the pool has, in whole MiB: few leases, and little that is leased for nothing. */
 static uint64_t wished_bytes(const struct pool *pool)
 {
-    uint64_t wished = pool->leased_bytes / 8 & ~((UINT64_C(1) << 20) - 1);
+    uint64_t wished = pool->leased_bytes / pool->chunk_share & ~((UINT64_C(1) << 20) - 1);
     wished = wished < pool->chunk_bytes_min ? pool->chunk_bytes_min : wished;
     return wished > pool->chunk_bytes_max ? pool->chunk_bytes_max : wished;
 }

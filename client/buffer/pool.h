@@ -5,7 +5,8 @@
 #include "client/buffer/heap.h"
 #include "client/buffer/span.h"
 
-void pool_init(struct pool *pool, struct heap *heap, uint64_t chunk_bytes_min, uint64_t chunk_bytes_max);
+/* An empty pool. `chunks` has the bounds and the share of its chunks. */
+void pool_init(struct pool *pool, struct heap *heap, const struct pool *chunks);
 
 /* Forgets the chunks; their leases are the client's. */
 void pool_close(struct pool *pool);

@@ -16,7 +16,7 @@
 #include "client/error.h"
 
 /* The first slabs of a class are small, later ones grow with it. */
-enum { SLAB_PAGES_FIRST = 16, SLAB_PAGES_MAX = 64, SLAB_SHARE = 8 };
+enum { SLAB_PAGES_FIRST = 16, SLAB_PAGES_MAX = 128, SLAB_SHARE = 8 };
 
 static uint32_t pages_of(const struct heap *heap, unsigned size_class)
 {
