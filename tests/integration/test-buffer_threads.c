@@ -5,6 +5,7 @@
 #include <semaphore.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "tests/integration/buffers.h"
 
@@ -25,6 +26,13 @@ static void *free_all(void *unused)
     return unused;
 }
 
+static void run_in_a_thread(void *(*function)(void *))
+{
+    pthread_t thread;
+    cr_assert(pthread_create(&thread, NULL, function, NULL) == 0);
+    (void)pthread_join(thread, NULL);
+}
+
 static int place_of(const mb_buffer *buffer)
 {
     for (int i = 0; i < MADE; i++) {
@@ -39,14 +47,12 @@ static int place_of(const mb_buffer *buffer)
 Test(buffer_threads, what_a_thread_freed_that_made_none_is_taken_as_a_batch)
 {
     static mb_buffer *taken[2 * BATCH];
-    pthread_t thread;
     int first = 0, in_order = 0;
     begin("");
     for (int i = 0; i < MADE; i++) {
         made[i] = make(64);
     }
-    cr_assert(pthread_create(&thread, NULL, free_all, NULL) == 0);
-    (void)pthread_join(thread, NULL);
+    run_in_a_thread(free_all);
     for (int i = 0; i < 2 * BATCH; i++) {
         taken[i] = make(64);
         first = place_of(taken[i]) < 0 ? i + 1 : first;
@@ -61,18 +67,32 @@ Test(buffer_threads, what_a_thread_freed_that_made_none_is_taken_as_a_batch)
     end();
 }
 
-/* What the depot has must go back without anybody asking. */
-Test(buffer_threads, what_a_thread_left_goes_back_to_the_broker_by_itself)
+enum { FIT = 900 /* into the depot */, QUIET_US = 2500000 };
+
+static void *make_some(void *unused)
 {
-    pthread_t thread;
-    begin("");
-    for (int i = 0; i < MADE; i++) {
+    for (int i = 0; i < FIT; i++) {
         made[i] = make(64);
     }
-    cr_assert(pthread_create(&thread, NULL, free_all, NULL) == 0);
-    (void)pthread_join(thread, NULL);
+    return unused;
+}
+
+static void *free_some(void *unused)
+{
+    for (int i = 0; i < FIT; i++) {
+        (void)mb_buffer_unref(made[i]);
+    }
+    return unused;
+}
+
+/* All of it is in the depot, so nothing else makes the library look at its free memory. */
+Test(buffer_threads, what_a_thread_left_goes_back_to_the_broker_by_itself)
+{
+    begin("");
+    run_in_a_thread(make_some);
+    (void)usleep(QUIET_US);
+    run_in_a_thread(free_some);
     cr_expect_gt(used(), 0);
-    mb_trim(client); /* this thread's own ones */
     WAIT_UNTIL(used() == 0);
     end();
 }
@@ -134,6 +154,7 @@ Test(buffer_threads, a_large_one_that_another_thread_freed_goes_back_to_the_brok
 {
     begin("");
     mb_buffer *buffer = make(32 * MIB);
+    (void)usleep(QUIET_US);
     pthread_t thread = free_in_a_thread(buffer);
     WAIT_UNTIL(used() == 0);
     end_thread(thread);
@@ -214,7 +235,7 @@ Test(buffer_threads, a_block_without_pages_that_others_wrote_is_not_zero)
     mb_buffer *buffer = make_with(32 * MIB, NULL, MB_LOCATION_RAM, MB_ZEROED);
     char *place = mb_buffer_data(buffer);
     (void)mb_buffer_unref(buffer);
-    buffer = make(32 * MIB);
+    buffer = make_with(32 * MIB, "not for a thread's cache", MB_LOCATION_RAM, 0);
     cr_expect_eq(mb_buffer_data(buffer), place);
     memset(place, 1, 32 * MIB);
     (void)mb_buffer_unref(buffer);
