@@ -22,9 +22,10 @@ packages_of() {
     mutate) echo git python3-minimal ;;
     bench) echo g++ jq python3-minimal libgsl-dev libjemalloc2 libmimalloc2.0 libtcmalloc-minimal4 ;;
     java) echo openjdk-17-jdk-headless ;;
+    bench-java) echo openjdk-17-jdk-headless maven python3-minimal ;;
     test-java) echo openjdk-17-jdk-headless junit5 ;;
     nd4j) echo openjdk-17-jdk-headless maven python3-minimal ;;
-    deb) echo git build-essential pkg-config protobuf-compiler debhelper fakeroot ;;
+    deb) echo git build-essential pkg-config protobuf-compiler debhelper fakeroot openjdk-17-jdk-headless ;;
     lintian) echo lintian ;;
     system) echo systemd systemd-container dbus procps jq ;;
     *)

@@ -66,4 +66,53 @@ java-tests: $(JAVA_OUT)/tests.stamp $(JNI)
 test-java: java-tests all ## the Java client's tests
 	sh $(JAVA_DIR)/check-java $(BUILD)
 
-.PHONY: java java-tests test-java
+# ---- as a repository of Maven's has it ----
+POM        := $(JAVA_DIR)/pom.xml
+ARTIFACT    = $(JAVA_OUT)/repository/io/membroker/membroker/$(VERSION)/membroker-$(VERSION)
+
+java-repository: $(JAR) ## the Java client as a Maven repository, under build/java/repository/
+	grep -q '<version>$(VERSION)</version>' $(POM)
+	@rm -rf $(JAVA_OUT)/repository $(JAVA_OUT)/javadoc && mkdir -p $(dir $(ARTIFACT))
+	cp $(JAR) $(ARTIFACT).jar
+	cp $(POM) $(ARTIFACT).pom
+	$(JDK)/bin/jar --create --file $(ARTIFACT)-sources.jar -C $(JAVA_DIR)/src/main/java .
+	$(JDK)/bin/javadoc -quiet -Xdoclint:all -Werror --release 17 -d $(JAVA_OUT)/javadoc $(JAVA_SRC)
+	$(JDK)/bin/jar --create --file $(ARTIFACT)-javadoc.jar -C $(JAVA_OUT)/javadoc .
+	cd $(dir $(ARTIFACT)) && for file in *.jar *.pom; do sha1sum $$file | cut -c1-40 >$$file.sha1; done
+
+JAVADIR   ?= $(PREFIX)/share/java
+JNIDIR    ?= $(LIBDIR)/jni
+MAVENDIR  ?= $(PREFIX)/share/maven-repo/io/membroker/membroker/$(VERSION)
+INSTALLED_JAVA = $(JAVADIR)/membroker.jar $(JAVADIR)/membroker-$(VERSION).jar $(JNIDIR)/libmembroker_jni.so \
+                 $(addprefix $(MAVENDIR)/membroker-$(VERSION),.jar .pom)
+
+install-java: java ## install the Java client to $(DESTDIR)$(PREFIX)
+	install -D -m 644 $(JAR) $(DESTDIR)$(JAVADIR)/membroker-$(VERSION).jar
+	ln -sf membroker-$(VERSION).jar $(DESTDIR)$(JAVADIR)/membroker.jar
+	install -D -m 644 $(JNI) $(DESTDIR)$(JNIDIR)/libmembroker_jni.so
+	install -D -m 644 $(POM) $(DESTDIR)$(MAVENDIR)/membroker-$(VERSION).pom
+	ln -sfr $(DESTDIR)$(JAVADIR)/membroker-$(VERSION).jar $(DESTDIR)$(MAVENDIR)/membroker-$(VERSION).jar
+
+uninstall-java: ## remove what install-java put there
+	rm -f $(addprefix $(DESTDIR),$(INSTALLED_JAVA))
+	[ ! -d $(DESTDIR)$(MAVENDIR) ] || rmdir -p --ignore-fail-on-non-empty $(DESTDIR)$(MAVENDIR)
+
+# ---- beside what a program would use instead ----
+JAVA_BENCH := $(JAVA_OUT)/bench
+BENCH_JAVA_SRC := $(wildcard $(JAVA_DIR)/src/bench/java/io/membroker/bench/*.java)
+
+$(JAVA_BENCH)/fetched: $(JAVA_DIR)/src/bench/pom.xml | $(call need,bench-java)
+	@mkdir -p $(@D)
+	mvn -B -q -f $< org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies \
+	    -DoutputDirectory=$(abspath $(JAVA_BENCH)/jars)
+	@touch $@
+
+$(JAVA_BENCH)/compiled: $(BENCH_JAVA_SRC) $(JAR) $(JAVA_BENCH)/fetched
+	@rm -rf $(JAVA_BENCH)/classes && mkdir -p $(JAVA_BENCH)/classes
+	$(Q)$(JDK)/bin/javac --release 17 -encoding UTF-8 -d $(JAVA_BENCH)/classes -cp '$(JAR):$(JAVA_BENCH)/jars/*' $(BENCH_JAVA_SRC)
+	@touch $@
+
+bench-java: $(JAVA_BENCH)/compiled $(DAEMON) $(CTL) ## measure the Java client with JMH beside direct buffers, JavaCPP and ND4J (Maven Central)
+	sh $(JAVA_DIR)/bench-java $(BUILD) $(JAVA_BENCH_ARGUMENTS)
+
+.PHONY: java java-tests test-java bench-java java-repository install-java uninstall-java
