@@ -78,9 +78,9 @@ class Daemon:
                 break
 
     @staticmethod
-    def await_loss():
+    def await_loss(seconds=20):
         """Runs until LeaseLost comes."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             pass
 
@@ -92,7 +92,8 @@ class Daemon:
 
     def kill(self):
         self.process.kill()
-        self.process.wait()
+        while self.process.poll() is None:
+            pass
 
     def stop(self):
         if self.process.poll() is None:
@@ -132,7 +133,7 @@ def broker(daemon):
 def run(daemon):
     """run("code", ...) runs Python in a process of its own that finds the daemon; returns what it printed."""
 
-    def run_code(code, *arguments, expect=0, python=sys.executable, environment=None, timeout=120):
+    def run_code(code, *arguments, expect=0, python=sys.executable, environment=None, timeout=90):
         variables = dict(os.environ, MEMBROKER_SOCKET=daemon.socket, PYTHONPATH=str(BUILD / "python"),
                          PYTHONDONTWRITEBYTECODE="1", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
         variables.update(environment or {})

@@ -61,7 +61,12 @@ class Broker(_arrays.Creation):
     # ---- life ----
 
     def close(self) -> None:
-        """Ends this use of the session. What lives keeps its memory. May be called again."""
+        """
+        Ends this use of the session, and this thread's workspaces. What lives keeps its memory. May be called again.
+        """
+        for workspace in self._own.__dict__.values():
+            workspace.end()
+        self._own.__dict__.clear()
         self._client.close()
 
     @property

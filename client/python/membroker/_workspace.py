@@ -113,6 +113,11 @@ class Workspace(_arrays.Creation):
             raise RuntimeError(f"workspace {self.name!r} has an open cycle")
         self._native.close()
 
+    def end(self) -> None:
+        """As close(), if no cycle is open."""
+        if not self._depth:
+            self._native.close()
+
     # ---- its size ----
 
     def _with_bounds(self, bytes_: int) -> int:

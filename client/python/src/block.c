@@ -264,7 +264,7 @@ bool block_is_of(const struct owner *owner, const void *data)
 /* ---- resizing ---- */
 
 /* From the buffer's record, which a forked child has, too. */
-static size_t size_of(void *data)
+size_t block_size(void *data)
 {
     struct table_entry entry = {.buffer = NULL};
     const struct head *head = is_large(data) ? NULL : head_of(data);
@@ -317,7 +317,7 @@ void *block_resize(struct owner *owner, mb_location location, void *data, size_t
     if (is_large(data) && bytes > LARGE_BYTES && forks_allow_reuse()) {
         return resize_large(owner, data, bytes);
     }
-    size_t old = size_of(data);
+    size_t old = block_size(data);
     void *moved = old > 0 ? block_allocate(owner, location, bytes, 0) : NULL;
     if (moved) {
         memcpy(moved, data, old < bytes ? old : bytes);

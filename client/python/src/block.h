@@ -21,5 +21,8 @@ void block_free(struct owner *owner, void *data);
 /* As realloc(): NULL leaves the block as it was. What is added is not zero. */
 void *block_resize(struct owner *owner, mb_location location, void *data, size_t bytes);
 
+/* How many bytes it has at least; 0: it is no block. A forked child may ask for a block of its parent. */
+size_t block_size(void *data);
+
 /* Whether the address is that of a block of this owner. Any address is allowed. */
 bool block_is_of(const struct owner *owner, const void *data);

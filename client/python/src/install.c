@@ -2,7 +2,7 @@
 /* Replacing the functions of NumPy's default handler, which must know their own blocks from NumPy's. */
 #include "client/python/src/install.h"
 
-#include <errno.h>
+#include <string.h>
 
 #include "client/python/src/block.h"
 #include "client/python/src/inherited.h"
@@ -57,6 +57,14 @@ static void default_free(void *context, void *data, size_t bytes)
     }
 }
 
+/* A forked child gets a block of its own in the place of its parent's. */
+static void *copy_inherited(void *context, void *data, size_t bytes)
+{
+    size_t old = block_size(data);
+    void *moved = original.malloc(context, bytes);
+    return moved ? memcpy(moved, data, old < bytes ? old : bytes) : NULL;
+}
+
 static void *default_realloc(void *context, void *data, size_t bytes)
 {
     struct owner *owner = data ? owner_of(data) : NULL;
@@ -64,7 +72,7 @@ static void *default_realloc(void *context, void *data, size_t bytes)
         return block_resize(owner, active_location, data, bytes);
     }
     if (inherited_has(data)) {
-        return NULL;
+        return copy_inherited(context, data, bytes);
     }
     return original.realloc(context, data, bytes);
 }

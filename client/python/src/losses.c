@@ -100,6 +100,28 @@ static void ask(void)
     }
 }
 
+/*
+ * Until 3.12 a pending call of another thread waits until the main thread has dropped the interpreter's lock once. This
+ * thread asks for the lock, so that it does.
+ */
+static void *nudge(void *unused)
+{
+    (void)unused;
+    if (!atomic_load(&is_stopped)) {
+        PyGILState_STATE state = PyGILState_Ensure();
+        PyGILState_Release(state);
+    }
+    return NULL;
+}
+
+static void nudge_main_thread(void)
+{
+    pthread_t thread;
+    if (!atomic_load(&is_stopped) && pthread_create(&thread, NULL, nudge, NULL) == 0) {
+        (void)pthread_detach(thread);
+    }
+}
+
 /* ---- the library's events ---- */
 
 static void note(mb_lease *lease, mb_end_reason reason)
@@ -121,6 +143,7 @@ void losses_on_event(const mb_event *event, void *user_data)
     if (event->type == MB_EVENT_LEASE_LOST && could_notice()) {
         note(event->lease, event->reason);
         ask();
+        nudge_main_thread();
     }
 }
 

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Forked children read what their parent had, and write to copies of their own."""
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+
+import membroker
+import pytest
+from membroker import _native
+
+numpy = pytest.importorskip("numpy")
+
+PROGRAM = """
+import concurrent.futures, multiprocessing, os, sys, threading, numpy, membroker
+broker = membroker.install_numpy()
+big = numpy.arange(1_000_000.0)
+small = numpy.arange(10)
+mapped = broker.acquire(1 << 20)
+mapped[0] = 7
+fork = multiprocessing.get_context("fork")
+
+def work(factor):
+    assert big.sum() == 499999500000.0 and small.sum() == 45 and mapped[0] == 7, (big.sum(), small, mapped[0])
+    big[::1000] = -1
+    small[:] = factor
+    mapped[0] = factor
+    own = numpy.full(1_000_000, float(factor))
+    small.resize(20, refcheck=False)
+    return float(big[0]) + small[:10].sum() + own[5] + mapped[0]
+"""
+
+
+def test_pool(run):
+    """Each child of concurrent.futures does one piece of work."""
+    assert run(PROGRAM + """
+results = []
+for factor in (1, 2, 3):
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=fork) as pool:
+        results += pool.map(work, [factor])
+assert results == [11.0, 23.0, 35.0], results
+assert big.sum() == 499999500000.0 and small.sum() == 45 and mapped[0] == 7
+with fork.Pool(3) as pool:
+    assert pool.map(numpy.sum, [big, small]) == [499999500000.0, 45]
+print("ok")
+""") == "ok\n"
+
+
+def test_threads_of_a_child_write_the_same_pages(run):
+    assert run(PROGRAM + """
+def write(at):
+    for i in range(at, len(big), 8):
+        big[i] = i + 1
+pid = os.fork()
+if pid == 0:
+    threads = [threading.Thread(target=write, args=(at,)) for at in range(8)]
+    [thread.start() for thread in threads]; [thread.join() for thread in threads]
+    os._exit(0 if (big == numpy.arange(1, len(big) + 1)).all() else 1)
+assert os.waitpid(pid, 0)[1] == 0 and big[0] == 0
+print("ok")
+""") == "ok\n"
+
+
+def test_freed_memory_waits_for_children(broker):
+    """What a child may read is not used for something else while it lives."""
+    for size in (10, 1_000_000):
+        arrays = [broker.full(size, 5.0)]
+        ready, go = os.pipe(), os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            signal.alarm(60)
+            os.read(go[0], 1)
+            os._exit(0 if (arrays[0] == 5.0).all() else 1)
+        address = arrays[0].ctypes.data
+        arrays.clear()
+        gc.collect()
+        assert _native.blocks_that_wait() == 1
+        others = [broker.full(size, 6.0) for _ in range(20)]
+        assert address not in [other.ctypes.data for other in others]
+        os.write(go[1], b"x")
+        assert os.waitpid(pid, 0)[1] == 0
+        assert _native.blocks_that_wait() == 0
+        for end in ready + go:
+            os.close(end)
+
+
+def test_programs_are_no_children(broker):
+    """A child that executes a program reads nothing any more."""
+    array = broker.zeros(1_000_000)
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, preexec_fn=lambda: None)
+    del array
+    assert _native.blocks_that_wait() == 0
+    child.communicate(b"\n")
+
+
+def test_child_of_its_own(run):
+    assert run(PROGRAM + """
+pid = os.fork()
+if pid == 0:
+    try:
+        broker.acquire(4096)
+    except membroker.BrokerPermissionError as error:
+        assert "forked" in str(error)
+    else:
+        os._exit(2)
+    own = membroker.install_numpy()
+    assert own.session != 0 and own is not broker
+    array = numpy.ones(1_000_000)
+    used = own.uses
+    del array
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if big.sum() == 499999500000.0 else 3)
+    os._exit(0 if used == own.uses + 1 and os.waitpid(child, 0)[1] == 0 else 1)
+assert os.waitpid(pid, 0)[1] == 0
+print("ok")
+""") == "ok\n"
+
+
+def test_parent_loses_its_leases(run):
+    """The child's arrays are the parent's: their loss is LeaseLost in the child, too."""
+    assert run(PROGRAM + """
+import signal
+from membroker import _monitor
+go = os.pipe()
+pid = os.fork()
+if pid == 0:
+    signal.alarm(60)
+    code = 1
+    try:
+        os.read(go[0], 1)
+        for _ in range(1000):
+            big.sum()
+    except membroker.LeaseLost as error:
+        code = 0 if "parent" in str(error) else 2
+    finally:
+        os._exit(code)
+try:
+    with _monitor.Monitor() as monitor:
+        monitor.revoke(max(monitor.leases(), key=lambda lease: lease.bytes).lease)
+    while True:
+        pass
+except membroker.LeaseLost:
+    os.write(go[1], b"x")
+print(os.waitpid(pid, 0)[1])
+""") == "0\n"

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lost leases: always an exception, never a dead interpreter, and no zeros without one."""
+
+import pytest
+
+numpy = pytest.importorskip("numpy")
+
+HEAD = """
+import os, sys, threading, time, numpy, membroker
+from membroker import _monitor
+broker = membroker.install_numpy()
+def revoke_largest():
+    with _monitor.Monitor() as monitor:
+        monitor.revoke(max(monitor.leases(), key=lambda lease: lease.bytes).lease)
+"""
+
+
+def test_product(run):
+    """The leases go while a matrix product runs, which is one call into C."""
+    assert run(HEAD + """
+a = numpy.ones((700, 700)); b = numpy.ones((700, 700))
+threading.Timer(0.05, revoke_largest).start()
+try:
+    for _ in range(10000):
+        c = a @ b
+        assert c[0, 0] == 700 and c[-1, -1] == 700, "silent zeros"
+except membroker.LeaseLost as error:
+    print("lost" if "revoked" in str(error) else error)
+""") == "lost\n"
+
+
+def test_touch_without_an_event_first(run):
+    """The thread that touches lost memory gets the exception before it can use what it read."""
+    assert run(HEAD + """
+a = numpy.ones(1 << 20)
+pid = os.getpid()
+child = os.fork()
+if child == 0:
+    time.sleep(0.2)
+    revoke_largest()
+    os._exit(0)
+try:
+    while True:
+        s = a.sum()
+        assert s == 1 << 20, s
+except membroker.LeaseLost:
+    print("lost")
+os.waitpid(child, 0)
+""") == "lost\n"
+
+
+def test_thread_that_touches(run):
+    """A thread that computes with lost memory gets the exception, too."""
+    assert run(HEAD + """
+a = numpy.ones(1 << 20)
+found = []
+def work():
+    try:
+        while True:
+            s = float(a.sum())
+            if s != 1 << 20:
+                time.sleep(2)
+                found.append(s)
+    except membroker.LeaseLost:
+        found.append("lost")
+thread = threading.Thread(target=work, daemon=True); thread.start()
+threading.Timer(0.05, revoke_largest).start()
+main, deadline = [], time.monotonic() + 30
+while not found and time.monotonic() < deadline:
+    try:
+        time.sleep(0.01)
+    except membroker.LeaseLost:
+        main.append("lost")
+print(main[0], found)
+""") == "lost ['lost']\n"
+
+
+def test_daemon_killed_in_an_expression(run, daemon):
+    """Its leases end when the library finds no daemon; until then the arrays are right."""
+    assert run(HEAD + """
+import signal
+a = numpy.ones(1 << 20)
+os.kill(int(sys.argv[1]), signal.SIGKILL)
+try:
+    while True:
+        s = float((a + a).sum())
+        assert s == 2 << 20, s
+except membroker.LeaseLost as error:
+    print("lost")
+""", str(daemon.process.pid)) == "lost\n"
+    daemon.process.wait()
+
+
+def test_exit_with_live_arrays(run):
+    assert run(HEAD + """
+a = numpy.ones(1 << 20)
+class Late:
+    def __init__(self): self.array = numpy.ones(1000)
+    def __del__(self): assert numpy is None or self.array.sum() == 1000
+late = Late(); late.me = late
+sys.keep = numpy.ones(100), late
+print("ok")
+""") == "ok\n"
+
+
+def test_lost_while_exiting(run):
+    assert run(HEAD + """
+import atexit
+a = numpy.ones(1 << 20)
+atexit.register(lambda: (revoke_largest(), time.sleep(0.1), a.sum()))
+print("ok")
+""") == "ok\n"
+
+
+def test_many_threads(run):
+    assert run("""
+import threading, time, numpy, membroker
+broker = membroker.install_numpy()
+started, sums = [], []
+def work(number):
+    a = numpy.full(2000, float(number))
+    started.append(number)
+    while len(started) < 1000: time.sleep(0.05)
+    sums.append((a + numpy.ones(2000)).sum())
+threading.stack_size(256 * 1024)
+threads = [threading.Thread(target=work, args=(number,)) for number in range(1000)]
+[thread.start() for thread in threads]; [thread.join() for thread in threads]
+assert sum(sums) == 2000 * (sum(range(1000)) + 1000), sum(sums)
+print("ok")
+""") == "ok\n"
+
+
+def test_subinterpreters_are_refused(run):
+    assert run("""
+try:
+    import _xxsubinterpreters as interpreters
+except ImportError:
+    import _interpreters as interpreters
+import membroker
+made = interpreters.create()
+try:
+    interpreters.run_string(made, "import sys; sys.path.insert(0, %r)\\nimport membroker" % membroker.__path__[0][:-10])
+except Exception as error:
+    print("refused" if "interpreter" in str(error) else error)
+""") == "refused\n"
+
+
+def test_references(broker):
+    """100,000 cycles leave no object, no use and no lease behind."""
+    import gc
+    import sys
+
+    def cycle(count):
+        for _ in range(count):
+            with broker.numpy():
+                numpy.empty(10)
+            memoryview(broker.buffer(100)).release()
+
+    cycle(1000)
+    gc.collect()
+    blocks, uses = sys.getallocatedblocks(), broker.uses
+    cycle(100000)
+    gc.collect()
+    assert broker.uses == uses and sys.getallocatedblocks() - blocks < 100
