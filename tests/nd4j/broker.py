@@ -19,6 +19,7 @@ max_physical_bytes = {ram}
 max_mapped_bytes = 2G
 [mapped]
 directory = {directory}/spill
+files = {directory}/files
 [leases]
 min_ttl = 100ms
 default_ttl = {ttl}
@@ -43,6 +44,7 @@ class Broker:
         self.environment = {**os.environ, "STATE_DIRECTORY": self.directory, "MEMBROKER_SOCKET": self.socket}
         with open(self.directory + "/conf", "w", encoding="utf-8") as file:
             file.write(CONFIGURATION.format(directory=self.directory, ram=ram, ttl=ttl, grace=grace))
+        os.mkdir(self.directory + "/files")
         self.process = None
 
     def __enter__(self):
