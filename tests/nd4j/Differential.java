@@ -24,12 +24,13 @@ import org.nd4j.linalg.factory.Nd4j;
  * makes a mapped workspace larger than its file, or smaller, if a policy or a bound says so, which the plug-in does not.
  */
 public final class Differential {
-    private static final int STEPS = 80;
+    private static final int STEPS = 150;
     private static final int WORKSPACES = 4;
     private static final int KEPT_ARRAYS = 6;
 
     private final Random random;
     private final boolean isOlder;
+    private final int used;
     private final String prefix;
     private final WorkspaceConfiguration[] configurations = new WorkspaceConfiguration[WORKSPACES];
     private final Deque<MemoryWorkspace> scopes = new ArrayDeque<>();
@@ -39,6 +40,7 @@ public final class Differential {
         this.random = new Random(seed);
         this.isOlder = isOlder;
         this.prefix = "seed " + seed + " ";
+        this.used = 1 + random.nextInt(WORKSPACES); // few workspaces have many cycles each
         for (int i = 0; i < WORKSPACES; i++) {
             configurations[i] = configuration();
         }
@@ -82,7 +84,9 @@ public final class Differential {
 
     private String step() {
         int which = random.nextInt(100);
-        if (which < 45) {
+        if (which < 20) {
+            return cycle();
+        } else if (which < 45) {
             return allocate();
         } else if (which < 62) {
             return enter();
@@ -121,7 +125,7 @@ public final class Differential {
     }
 
     private String enter() {
-        int which = random.nextInt(WORKSPACES);
+        int which = random.nextInt(used);
         MemoryWorkspace workspace = Nd4j.getWorkspaceManager().getWorkspaceForCurrentThread(configurations[which], "W" + which);
         boolean isCurrent = Nd4j.getMemoryManager().getCurrentWorkspace() == workspace;
         if (scopes.contains(workspace) && !isCurrent) {
@@ -129,6 +133,20 @@ public final class Differential {
         }
         scopes.push(workspace.notifyScopeEntered());
         return "enter " + workspace.getId();
+    }
+
+    /** A whole cycle, so that there are many: pinned memory is freed after some. */
+    private String cycle() {
+        int scopesBefore = scopes.size();
+        String text = enter();
+        if (scopes.size() > scopesBefore) {
+            try {
+                text += ", " + allocate();
+            } finally {
+                text += ", " + leave();
+            }
+        }
+        return text;
     }
 
     private String leave() {
@@ -193,7 +211,7 @@ public final class Differential {
             return "nothing to copy";
         }
         INDArray array = arrays.get(random.nextInt(arrays.size()));
-        String id = "W" + random.nextInt(WORKSPACES);
+        String id = "W" + random.nextInt(used);
         int how = random.nextInt(4);
         INDArray copy = how == 0 ? array.detach()
                 : how == 1       ? array.leverage()
@@ -218,7 +236,7 @@ public final class Differential {
     }
 
     private MemoryWorkspace any() {
-        String id = "W" + random.nextInt(WORKSPACES);
+        String id = "W" + random.nextInt(used);
         return Nd4j.getWorkspaceManager().checkIfWorkspaceExists(id)
                 ? Nd4j.getWorkspaceManager().getWorkspaceForCurrentThread(id)
                 : null;
@@ -227,7 +245,7 @@ public final class Differential {
     // ---- configurations ----
 
     private WorkspaceConfiguration configuration() {
-        boolean isCircular = random.nextInt(4) == 0;
+        boolean isCircular = random.nextInt(3) == 0;
         boolean isMapped = random.nextInt(6) == 0;
         boolean isStrict = random.nextBoolean() || isMapped && isOlder;
         LearningPolicy learning = isMapped ? LearningPolicy.NONE : one(LearningPolicy.values());
