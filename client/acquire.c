@@ -7,6 +7,7 @@
 #include "client/call.h"
 #include "client/client.h"
 #include "client/error.h"
+#include "client/location.h"
 #include "client/owner.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/text.h"
@@ -42,6 +43,75 @@ static int fill_request(const mb_lease_options *options, uint64_t bytes, struct 
     return 0;
 }
 
+static bool is_short(int result)
+{
+    return result == -ENOMEM || result == -ENOSPC || result == -EMFILE;
+}
+
+/* The request as it is while there is memory to give back: it neither waits nor takes a file for want of RAM. */
+static struct request at_once(const struct request *request)
+{
+    struct request first = *request;
+    *calls_wait_field(&first) = 0;
+    if (first.kind == REQUEST_ACQUIRE && location_may_be_cached((mb_location)first.acquire.location)) {
+        first.acquire.location = (enum location)location_cached();
+    }
+    return first;
+}
+
+/* Asks the broker. What the cache holds goes back before the request is refused or has to wait. */
+static int ask(mb_client *client, struct request *request, struct call *call)
+{
+    bool holds = lease_cache_holds(client);
+    struct request first = holds ? at_once(request) : *request;
+    int result = call_broker(client, &first, call);
+    if (is_short(result) && (lease_cache_empty(client) || holds)) {
+        *call = (struct call){.lease = call->lease, .wait_until = holds ? 0 : call->wait_until}; /* one wait, not two */
+        result = call_broker(client, request, call);
+    }
+    return result;
+}
+
+static mb_lease *lease_new(const mb_client *client, const struct acquire_request *request,
+                           const mb_lease_options *options)
+{
+    mb_lease *lease = calloc(1, sizeof *lease);
+    if (!lease) {
+        (void)error_no_memory();
+        return NULL;
+    }
+    text_copy(lease->name, sizeof lease->name, request->name);
+    lease->is_plain = lease_cache_suits(options);
+    lease->is_prefaulted = options->prefault;
+    lease->may_have_old_content = options->flags & MB_LEASE_UNDEFINED_CONTENT;
+    lease->lends_descriptors = options->flags & MB_LEASE_KEEP_DESCRIPTOR;
+    lease->keeps_descriptors =
+        lease->lends_descriptors || lease_cache_needs_descriptor(client, options, request->bytes);
+    return lease;
+}
+
+static int acquire_new(mb_client *client, struct request *request, const mb_lease_options *options,
+                       mb_lease **ret_lease)
+{
+    cleanup(freep) mb_lease *lease = lease_new(client, &request->acquire, options);
+    if (!lease) {
+        return -ENOMEM;
+    }
+    struct call call = {.lease = lease};
+    int result = background_need(client); /* first, so that a lease is never without the thread that renews it */
+    if (result == 0) {
+        result = ask(client, request, &call);
+    }
+    if (result == 0 && lease->extent_count == 0) {
+        result = error_set(-ENODATA, "the broker remembers no size for \"%s\" of this client", request->acquire.name);
+    }
+    if (result == 0) {
+        *ret_lease = lease;
+        lease = NULL;
+    }
+    return result;
+}
+
 int mb_acquire(mb_client *client, uint64_t bytes, const mb_lease_options *options, mb_lease **ret_lease)
 {
     static const mb_lease_options defaults = MB_LEASE_OPTIONS_INIT;
@@ -51,39 +121,13 @@ int mb_acquire(mb_client *client, uint64_t bytes, const mb_lease_options *option
     }
     options = options ? options : &defaults;
     int result = fill_request(options, bytes, &request.acquire);
-    if (result < 0) {
-        return result;
+    mb_lease *kept = result == 0 ? lease_cache_take(client, bytes, options) : NULL;
+    if (kept) {
+        *ret_lease = kept;
+    } else if (result == 0) {
+        result = acquire_new(client, &request, options, ret_lease);
     }
-    if ((*ret_lease = lease_cache_take(client, bytes, options))) {
-        return error_end(0);
-    }
-    cleanup(freep) mb_lease *lease = calloc(1, sizeof *lease);
-    if (!lease) {
-        return error_no_memory();
-    }
-    result = background_need(client); /* first, so that a lease is never without the thread that renews it */
-    if (result < 0) {
-        return result;
-    }
-    text_copy(lease->name, sizeof lease->name, request.acquire.name);
-    lease->is_plain = lease_cache_suits(options);
-    lease->keeps_descriptors = options->flags & MB_LEASE_KEEP_DESCRIPTOR;
-    struct call call = {.lease = lease};
-    result = call_broker(client, &request, &call);
-    if (result == -ENOMEM && lease_cache_trim(client, UINT64_MAX)) {
-        call = (struct call){.lease = lease, .wait_until = call.wait_until}; /* the same wait, not another */
-        request.acquire.repeats = 0;
-        result = call_broker(client, &request, &call);
-    }
-    if (result == 0 && lease->extent_count == 0) {
-        result = error_set(-ENODATA, "the broker remembers no size for \"%s\" of this client", request.acquire.name);
-    }
-    if (result < 0) {
-        return result;
-    }
-    *ret_lease = lease;
-    lease = NULL;
-    return error_end(0);
+    return error_end(result);
 }
 
 int mb_extend(mb_lease *lease, uint64_t bytes, unsigned *ret_extent)
@@ -109,7 +153,7 @@ int mb_extend_wait(mb_lease *lease, uint64_t bytes, uint32_t wait_ms, unsigned *
         (void)pthread_mutex_unlock(&lease->client->lock);
     }
     if (result == 0) {
-        result = call_broker(lease->client, &request, &call);
+        result = ask(lease->client, &request, &call);
     }
     if (result == 0 && ret_extent) {
         *ret_extent = call.extent;

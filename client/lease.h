@@ -33,8 +33,14 @@ struct mb_lease {
     bool is_plain;  /* acquired without special options, so that another request may reuse it */
     bool is_cached; /* released by the program, kept for the next request */
     bool is_going;  /* its mappings are being removed, without a lock */
-    bool keeps_descriptors;
-    uint64_t cached_at; /* ms */
+    bool is_prefaulted;
+    bool may_have_old_content; /* MB_LEASE_UNDEFINED_CONTENT */
+    bool has_old_content;      /* it comes from the cache, as it was */
+    bool is_protected;         /* while it is kept, touching it raises SIGSEGV */
+    bool keeps_descriptors;    /* when it is mapped */
+    bool lends_descriptors;    /* to the program */
+    uint64_t cached_at;        /* ms */
+    LIST_ENTRY(mb_lease) in_cache;
     char name[MESSAGE_NAME_SIZE];
     uint64_t file_bytes;                     /* of a named file; 0: it has none */
     const struct control_slot *_Atomic slot; /* in a mapping that lives as long as the client */

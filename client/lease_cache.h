@@ -1,30 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Leases that the program released, kept for its next request of that size. Only plain leases of RAM are kept, and only
- * while all of them together stay within the client's cache_bytes.
+ * Leases that the program released, kept mapped for its next request of that size. They are plain leases of RAM: those
+ * that were acquired with MB_LEASE_UNDEFINED_CONTENT, and all others if the client has cache_bytes.
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "client/lease.h"
 
+LIST_HEAD(kept_list, mb_lease);
+
+enum { LEASE_CACHE_LISTS = 32 };
+
+/* Guarded by the client's lock, but for `bytes`. */
 struct lease_cache {
-    uint64_t bytes; /* kept now; guarded by the client's lock */
+    _Atomic uint64_t bytes;                   /* kept now; threads look whether there are any without the lock */
+    uint64_t look_at;                         /* ms: when the oldest may have to go; 0: not planned */
+    bool was_used;                            /* since the last look */
+    struct kept_list kept[LEASE_CACHE_LISTS]; /* by size; the newest first */
 };
 
-/* Whether leases with these options may be reused. */
+/* Whether a lease with these options may be kept. */
 bool lease_cache_suits(const mb_lease_options *options);
+
+/* Whether its descriptor has to stay open, so that it can be cleared. */
+bool lease_cache_needs_descriptor(const mb_client *client, const mb_lease_options *options, uint64_t bytes);
 
 /* Keeps a lease that is being released. False: it can't be kept. The client's lock is held. */
 bool lease_cache_keep(mb_lease *lease);
 
-/* A kept lease of this size and name, zeroed; NULL: there is none. Takes the lock. */
+/* A kept lease for this request, zeroed unless the options allow old content; NULL: there is none. Takes the lock. */
 mb_lease *lease_cache_take(mb_client *client, uint64_t bytes, const mb_lease_options *options);
 
-/* Gives back what was kept before `before` (ms). Returns whether there was anything. Takes the lock. */
-bool lease_cache_trim(mb_client *client, uint64_t before);
+/* Whether anything is kept. */
+bool lease_cache_holds(const mb_client *client);
 
-/* When the first is to be given back, in ms; UINT64_MAX: there is none. The client's lock is held. */
+/* Gives back what has been kept for too long. Takes the lock. */
+void lease_cache_trim(mb_client *client, uint64_t now);
+
+/* Gives back everything. Returns whether there was anything. Takes the lock. */
+bool lease_cache_empty(mb_client *client);
+
+/* When lease_cache_trim() has work, in ms; UINT64_MAX: never. The client's lock is held. */
 uint64_t lease_cache_due(const mb_client *client);

@@ -42,6 +42,18 @@ bool mapping_may_lose_pages(const mb_lease *lease)
     return lease->location == MB_LOCATION_RAM && !lease->huge_pages && !lease_extent(lease, 0)->prefault;
 }
 
+bool mapping_protect(mb_lease *lease, bool is_protected)
+{
+    bool done = true;
+    for (unsigned i = 0; i < lease->extent_count && done; i++) {
+        const struct extent *extent = lease_extent(lease, i);
+        int protection = is_protected ? PROT_NONE : PROT_READ | PROT_WRITE;
+        done = !extent->address || mprotect(extent->address, extent->bytes, protection) == 0;
+    }
+    lease->is_protected = is_protected;
+    return done;
+}
+
 /* This process makes every page now, and its cgroup pays: an error here instead of a signal later. */
 static int make_pages(const mb_lease *lease, void *address, uint64_t bytes)
 {
@@ -179,7 +191,7 @@ static int duplicate(const mb_lease *lease, unsigned extent, int *ret_descriptor
 int mb_lease_descriptor(const mb_lease *lease, unsigned extent, int *ret_descriptor)
 {
     int result = owner_check(lease->client);
-    if (result == 0 && !lease->keeps_descriptors) {
+    if (result == 0 && !lease->lends_descriptors) {
         result =
             error_set(-EBADF, "the library has no descriptor of lease %llu; acquire it with MB_LEASE_KEEP_DESCRIPTOR",
                       (unsigned long long)lease->id);

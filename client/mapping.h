@@ -2,6 +2,8 @@
 /* A lease's memory in this process. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "client/lease.h"
 
 /* Whether the process may give up pages of a mapped lease, and they are zero when it touches them again: not if the
@@ -10,3 +12,6 @@ bool mapping_may_lose_pages(const mb_lease *lease);
 
 /* Removes a lease's mappings and closes its descriptors. No lock is needed. */
 void mapping_remove(mb_lease *lease);
+
+/* Forbids access to a lease's mapped extents, or allows it again. False: the kernel refused. No lock is needed. */
+bool mapping_protect(mb_lease *lease, bool is_protected);

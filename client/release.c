@@ -31,6 +31,23 @@ void release_drop(mb_lease *lease)
     }
 }
 
+/* First, since another thread may take it from the cache. */
+void release_protected(mb_lease *lease)
+{
+    if (lease && lease->is_plain && owner_is_here(lease->client)) {
+        (void)mapping_protect(lease, true);
+    }
+    release_drop(lease);
+}
+
+void release_give_back(mb_lease *lease)
+{
+    if (lease) {
+        lease->is_plain = false;
+    }
+    release_drop(lease);
+}
+
 int mb_release(mb_lease *lease)
 {
     int result = lease ? owner_check(lease->client) : 0;

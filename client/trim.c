@@ -45,8 +45,9 @@ void trim_run(mb_client *client)
     uint64_t now = clock_milliseconds();
     enum trim_wish wish = take_wish(client, now);
     layers_maintain(client, now, wish);
-    (void)lease_cache_trim(client, wish == TRIM_NONE ? now - TRIM_IDLE_MS : UINT64_MAX);
+    lease_cache_trim(client, now);
     if (wish != TRIM_NONE) {
+        (void)lease_cache_empty(client);
         tell_broker(client, wish);
     }
 }
@@ -62,5 +63,6 @@ void mb_trim(mb_client *client)
 {
     if (owner_check(client) == 0) {
         (void)layers_trim(client);
+        (void)lease_cache_empty(client); /* after the layers, whose leases it may keep */
     }
 }

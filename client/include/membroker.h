@@ -220,10 +220,11 @@ typedef struct mb_client_options {
     uint32_t max_retries;   /* like JavaCPP's maxRetries */
     uint32_t retry_wait_ms; /* JavaCPP waits 100 */
     /*
-     * Keep released RAM leases, up to this many bytes in total; 0: keep none. The next mb_acquire() with the same size
-     * and options gets such a lease, zeroed. This helps programs that acquire and release the same sizes often. Kept
-     * leases count against the limits. The library releases them after a second without use, when the broker asks to
-     * trim, or when memory is short.
+     * Keep released RAM leases, up to this many bytes in total; 0: keep only those with MB_LEASE_UNDEFINED_CONTENT. The
+     * next mb_acquire() with the same size and options gets such a lease, zeroed. This helps programs that write to all
+     * of the memory that they acquire, and release it soon. Kept leases count against the limits. The library releases
+     * them after a second without use, when the broker asks to trim, in mb_trim(), or when memory is short. Each lease
+     * of more than 2 MiB that may be kept needs a descriptor.
      */
     uint64_t cache_bytes;
     uint32_t wait_ms; /* how long buffers, spills and arenas wait if memory is short; 0: they do not wait */
@@ -280,8 +281,9 @@ MB_PUBLIC int mb_client_shared(const mb_client_options *options, mb_client **ret
 MB_PUBLIC void mb_client_shared_release(mb_client *client);
 
 /*
- * Releases the leases whose buffers are all free. The library does the same by itself about a second after they became
- * free, when the broker asks to trim, and before a request fails. Any thread.
+ * Releases the leases whose buffers are all free, and those that the library keeps for reuse. The library does the same
+ * by itself about a second after they became free, when the broker asks to trim, and before a request fails. Any
+ * thread.
  */
 MB_PUBLIC void mb_trim(mb_client *client);
 
@@ -315,8 +317,9 @@ MB_PUBLIC int mb_ping(mb_client *client);
 /* ---- leases ---- */
 
 /* Flags of a lease. The broker keeps learned sizes by user, class, client name and lease name, beyond the process. */
-#define MB_LEASE_LEARNED     1u /* the broker keeps this size as learned */
-#define MB_LEASE_USE_LEARNED 2u /* ask for the learned size; for `bytes` if there is none (-ENODATA if that is 0) */
+#define MB_LEASE_LEARNED           1u /* the broker keeps this size as learned */
+#define MB_LEASE_USE_LEARNED       2u /* ask for the learned size; for `bytes` if there is none (-ENODATA if that is 0) */
+#define MB_LEASE_UNDEFINED_CONTENT 4u /* the memory may contain old data of this client; see mb_acquire() */
 #define MB_LEASE_KEEP_DESCRIPTOR                                                                                       \
     8u /* keep a descriptor of each extent open, so that mb_lease_descriptor() has one to return */
 
@@ -347,6 +350,14 @@ typedef struct mb_lease_options {
  * Acquires a lease of `bytes` (at least 1; rounded up to whole pages) and waits for the answer. `options` NULL: all
  * defaults. The caller owns the lease and ends it with mb_release(). The memory is zero. Returns the common errors. Any
  * thread.
+ *
+ * With MB_LEASE_UNDEFINED_CONTENT, the call returns a lease that this client released before, if the library has kept
+ * one of the same name and the same number of pages. It is still mapped, and has its old content and number. That takes
+ * no message and no system call, and the pages exist. Otherwise the lease is new and zero. The library keeps a lease
+ * that was acquired with this flag when the program releases it, if it is a mapped RAM lease of one extent without TTL,
+ * NUMA, interleave, huge page and learned size options. It keeps up to 64 MiB, or cache_bytes if that is more, each
+ * lease for a second. Kept leases count against the limits. They are released in mb_trim(), when the broker asks to
+ * trim, and before a request of this client is refused or waits for memory.
  */
 MB_PUBLIC int mb_acquire(mb_client *client, uint64_t bytes, const mb_lease_options *options, mb_lease **ret_lease);
 
@@ -391,8 +402,9 @@ MB_PUBLIC int mb_lease_descriptor(const mb_lease *lease, unsigned extent, int *r
 
 /*
  * Removes the mappings of the lease and releases it, without waiting for the broker. The bytes are already free for
- * this client's next request. The lease is freed in every case; -ESTALE means that it had ended before. NULL is
- * allowed. No other thread may be using the lease.
+ * this client's next request. The library may keep the mapping of a lease with MB_LEASE_UNDEFINED_CONTENT, or of any
+ * lease if the client has cache_bytes, for a second. The lease is freed in every case; -ESTALE means that it had ended
+ * before. NULL is allowed. No other thread may be using the lease.
  */
 MB_PUBLIC int mb_release(mb_lease *lease);
 

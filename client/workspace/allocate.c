@@ -32,10 +32,11 @@ static void *full(const mb_workspace *workspace, size_t bytes, uint64_t rounded)
     return NULL;
 }
 
-static void *place_spilled(mb_workspace *workspace, enum cycle_place place, uint64_t rounded, uint64_t alignment)
+static void *place_spilled(mb_workspace *workspace, enum cycle_place place, uint64_t rounded, uint64_t alignment,
+                           unsigned flags)
 {
     bool pinned = place == CYCLE_PINNED;
-    void *data = spill_alloc(&workspace->spill, pinned, workspace->cycle.steps, rounded, alignment);
+    void *data = spill_alloc(&workspace->spill, pinned, workspace->cycle.steps, rounded, alignment, flags & MB_ZEROED);
     if (!data) {
         cycle_unplace(&workspace->cycle, place, rounded, alignment);
         return NULL;
@@ -68,7 +69,7 @@ static void *place(mb_workspace *workspace, size_t bytes, size_t alignment, unsi
         return inside(workspace, offset, bytes, flags);
     }
     return where == CYCLE_REFUSED ? full(workspace, bytes, rounded)
-                                  : place_spilled(workspace, where, rounded, alignment);
+                                  : place_spilled(workspace, where, rounded, alignment, flags);
 }
 
 static void *closed(const mb_workspace *workspace)

@@ -79,7 +79,7 @@ void arena_give_back(mb_workspace *workspace)
         if (workspace->catch_misuse) {
             misuse_forget(workspace->base, workspace->cycle.size);
         }
-        release_drop(workspace->lease);
+        release_give_back(workspace->lease);
         workspace->lease = NULL;
         workspace->base = NULL;
         workspace->lease_is_lent = false;
@@ -124,11 +124,14 @@ int arena_resize(mb_workspace *workspace, uint64_t size)
     return result;
 }
 
+/* An arena of the right size ends the spills, so the leases that were kept for them make room for it. */
 int arena_resize_learned(mb_workspace *workspace, uint64_t size)
 {
-    workspace->options.flags = workspace->client->options.flags & MB_CLIENT_NO_LEARNED_SIZES ? 0 : MB_LEASE_LEARNED;
+    (void)lease_cache_empty(workspace->client);
+    unsigned before = workspace->options.flags;
+    workspace->options.flags |= workspace->client->options.flags & MB_CLIENT_NO_LEARNED_SIZES ? 0 : MB_LEASE_LEARNED;
     int result = arena_resize(workspace, size);
-    workspace->options.flags = 0;
+    workspace->options.flags = before;
     return result;
 }
 

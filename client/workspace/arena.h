@@ -13,7 +13,7 @@ int arena_resize_learned(mb_workspace *workspace, uint64_t size);
 /* Leases an arena of the size that the broker remembers for this name, if it remembers any. */
 void arena_recall(mb_workspace *workspace);
 
-/* Gives the lease back. The cycle is told by the caller. */
+/* Gives the lease back to the broker; it is not kept for reuse. The cycle is told by the caller. */
 void arena_give_back(mb_workspace *workspace);
 
 /*

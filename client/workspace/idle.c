@@ -89,6 +89,6 @@ void idle_take(mb_client *client, uint64_t before)
         (void)pthread_mutex_lock(&client->lock);
         lease = take_first_idle(client, before);
         (void)pthread_mutex_unlock(&client->lock);
-        release_drop(lease);
+        release_give_back(lease);
     } while (lease);
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "client/client.h"
 #include "client/error.h"
@@ -29,6 +30,7 @@ static int lease_chunk(struct spill *spill, uint64_t bytes, uint64_t wished, str
     if (result == 0) {
         chunk->base = address;
         chunk->bytes = wished;
+        chunk->is_zero = !chunk->lease->has_old_content;
     }
     return result;
 }
@@ -104,12 +106,13 @@ static char *align(char *address, uint64_t alignment)
     return address + (-(uintptr_t)address & (alignment - 1));
 }
 
-/* `bytes` at `alignment` from the newest chunk, or from a new one. */
-static char *bump(struct spill *spill, struct spill_area *area, uint64_t bytes, uint64_t alignment)
+/* `bytes` at `alignment` from the newest chunk, or from a new one. Says whether they are zero. */
+static char *bump(struct spill *spill, struct spill_area *area, uint64_t bytes, uint64_t alignment, bool *ret_is_zero)
 {
     char *address = align(area->next, alignment);
     if (area->next && address <= area->end && bytes <= (uint64_t)(area->end - address)) {
         area->next = address + bytes;
+        *ret_is_zero = area->room_is_zero;
         return address;
     }
     const struct spill_chunk *chunk = add_chunk(spill, area, bytes);
@@ -120,7 +123,9 @@ static char *bump(struct spill *spill, struct spill_area *area, uint64_t bytes, 
     if (chunk->bytes - bytes >= left) { /* otherwise the previous chunk has more room left */
         area->next = chunk->base + bytes;
         area->end = chunk->base + chunk->bytes;
+        area->room_is_zero = chunk->is_zero;
     }
+    *ret_is_zero = chunk->is_zero;
     return chunk->base;
 }
 
@@ -129,7 +134,8 @@ static void *guarded(struct spill *spill, struct spill_area *area, uint64_t byte
 {
     uint64_t aligned = (bytes + alignment - 1) & ~(alignment - 1);
     uint64_t pages = (aligned + PAGE_BYTES - 1) & ~(uint64_t)(PAGE_BYTES - 1);
-    char *address = bump(spill, area, pages + (uint64_t)2 * PAGE_BYTES, PAGE_BYTES);
+    bool is_zero; /* it always is: in misuse mode no lease serves again */
+    char *address = bump(spill, area, pages + (uint64_t)2 * PAGE_BYTES, PAGE_BYTES, &is_zero);
     if (!address) {
         return NULL;
     }
@@ -142,14 +148,25 @@ static void *guarded(struct spill *spill, struct spill_area *area, uint64_t byte
     return data;
 }
 
-void *spill_alloc(struct spill *spill, bool pinned, uint64_t step, uint64_t bytes, uint64_t alignment)
+static void *unguarded(struct spill *spill, struct spill_area *area, uint64_t bytes, uint64_t alignment, bool is_zeroed)
+{
+    bool is_zero;
+    char *data = bump(spill, area, bytes, alignment, &is_zero);
+    if (data && is_zeroed && !is_zero) {
+        memset(data, 0, bytes);
+    }
+    return data;
+}
+
+void *spill_alloc(struct spill *spill, bool pinned, uint64_t step, uint64_t bytes, uint64_t alignment, bool is_zeroed)
 {
     struct spill_area *area = find_area(spill, pinned, step);
     if (!area) {
         return NULL;
     }
     bytes = bytes ? bytes : alignment;
-    void *data = spill->catch_misuse ? guarded(spill, area, bytes, alignment) : bump(spill, area, bytes, alignment);
+    void *data = spill->catch_misuse ? guarded(spill, area, bytes, alignment)
+                                     : unguarded(spill, area, bytes, alignment, is_zeroed);
     if (data) {
         area->bytes += bytes;
         area->count++;

@@ -17,6 +17,7 @@ struct spill_chunk {
     mb_lease *lease;
     char *base;
     uint64_t bytes;
+    bool is_zero; /* as far as nothing was allocated in it */
     SLIST_ENTRY(spill_chunk) next;
 };
 
@@ -28,7 +29,8 @@ struct spill_area {
     uint64_t step;         /* of the workspace, when it was allocated */
     uint64_t bytes, count; /* of its allocations, rounded */
     char *next, *end;      /* room in the newest chunk */
-    uint64_t chunk_bytes;  /* of the newest chunk, except those made for one large allocation */
+    bool room_is_zero;
+    uint64_t chunk_bytes; /* of the newest chunk, except those made for one large allocation */
     struct spill_chunks chunks;
     TAILQ_ENTRY(spill_area) in_list;
 };
@@ -50,8 +52,9 @@ struct spill {
     bool catch_misuse;
 };
 
-/* Allocates zeroed bytes. NULL, with the sentence set and the code in errno, if they can't be leased. */
-void *spill_alloc(struct spill *spill, bool pinned, uint64_t step, uint64_t bytes, uint64_t alignment);
+/* Allocates bytes, which are zero if `is_zeroed`. NULL, with the sentence set and the code in errno, if they can't be
+ * leased. */
+void *spill_alloc(struct spill *spill, bool pinned, uint64_t step, uint64_t bytes, uint64_t alignment, bool is_zeroed);
 
 /* Gives back every area of a step before `before`, and all spilled ones if `spills`. */
 void spill_free(struct spill *spill, bool spills, uint64_t before);

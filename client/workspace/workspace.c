@@ -33,6 +33,7 @@ static int fill(mb_workspace *workspace, mb_client *client, const char *name, co
         config->huge_pages == MB_HUGE_PAGES_NEVER ? MB_HUGE_PAGES_DEFAULT : config->huge_pages;
     workspace->options.numa_node = config->numa_node;
     workspace->options.prefault = config->prefault;
+    workspace->options.flags = MB_LEASE_UNDEFINED_CONTENT;
     workspace->catch_misuse = client->options.flags & MB_CLIENT_CATCH_MISUSE;
     workspace->spill =
         (struct spill){.client = client, .options = &workspace->options, .catch_misuse = workspace->catch_misuse};
@@ -57,7 +58,7 @@ static void destroy(mb_workspace *workspace)
     if (workspace->lease && workspace->catch_misuse) {
         misuse_forget(workspace->base, workspace->cycle.size);
     }
-    release_drop(workspace->lease);
+    release_protected(workspace->lease); /* references to it may be left */
     if (workspace->origin) {
         origin_close(workspace->origin);
     }

@@ -4,7 +4,7 @@
 
 BENCH_DIR    := $(BUILD)/bench
 BENCH_KERNEL := scratch_malloc buffers_malloc heap_malloc scratch_bump scratch_bump_called kernel_round_trip kernel_first_touch kernel_session kernel_throughput
-BENCH_BROKER := workspace_threads heap_tracked scratch_workspace scratch_workspace_called buffers_tracked broker_round_trip broker_first_touch latency broker_session broker_throughput
+BENCH_BROKER := workspace_threads heap_tracked scratch_workspace scratch_workspace_called buffers_tracked broker_round_trip broker_first_touch reuse latency broker_session broker_throughput
 BENCH_PROGRAMS := $(addprefix $(BENCH_DIR)/,$(BENCH_KERNEL) $(BENCH_BROKER))
 BENCH_COMMON := $(call object,tests/bench/measure.c tests/bench/process.c)
 BENCH_RUNS   ?= 7

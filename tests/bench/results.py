@@ -184,6 +184,9 @@ SIDES = {
     "throughput": ("Throughput", sides(
         "64 clients acquire and release 64 KiB without a pause. The kernel's server only makes, sends and truncates memfds. "
         "Borrows a second, and the server's processor time for one.")),
+    "reuse_us": ("Reuse", sides(
+        "A lease is acquired, a byte of each page written, and released: a new one, or the client's own released one with "
+        "undefined content. Microseconds.")),
     "large_lease_ms": ("A large lease", sides("1 GiB. Milliseconds.")),
 }
 

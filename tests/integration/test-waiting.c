@@ -328,6 +328,7 @@ Test(waiting, the_arena_of_a_sleeping_thread_is_released_and_leased_again)
         cr_expect_eq(stats_of(idle).current_size, size, "it knows what it needs");
         cr_expect_neq(mb_workspace_enter(idle), 0, "there is no room for both");
         mb_release(lease);
+        cr_expect(mb_ping(other) == 0, "the broker reads the release before the other client's request");
         ENTER(idle);
         (void)ALLOC(idle, 40 * MIB);
         LEAVE(idle);

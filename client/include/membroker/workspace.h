@@ -121,8 +121,10 @@ MB_PUBLIC int mb_workspace_get(mb_client *client, const char *name, const mb_wor
                                mb_workspace **ret_workspace);
 
 /*
- * Ends the open scopes of the workspace and releases all of its memory. NULL is allowed. The memory is unmapped:
- * references to it are leaked, and touching it raises SIGSEGV, which MB_CLIENT_GUARD does not cover.
+ * Ends the open scopes of the workspace and releases all of its memory. NULL is allowed. References to the memory are
+ * leaked. Touching the arena raises SIGSEGV, which MB_CLIENT_GUARD does not cover, until a workspace of the same name
+ * and size is opened again: it may get the same memory. The library may keep the leases for that for a second (see
+ * MB_LEASE_UNDEFINED_CONTENT).
  */
 MB_PUBLIC void mb_workspace_close(mb_workspace *workspace);
 
@@ -206,7 +208,7 @@ MB_PUBLIC void mb_workspace_toggle(mb_workspace *workspace, int use);
 /*
  * Allocates by moving a pointer. If it fits the arena, this takes no system call, no lock and no message. `bytes` is
  * rounded up to MB_WORKSPACE_ALIGNMENT. The memory is valid until the cycle ends (circular: until it is overwritten, or
- * released if it is outside the arena). It contains old data; in a new arena it is zero. NULL: no scope is open, or it
+ * released if it is outside the arena). It contains old data of this process. NULL: no scope is open, or it
  * does not fit and can't be spilled. mb_last_error() then has the sizes, and errno has the code.
  */
 MB_PUBLIC void *mb_workspace_alloc(mb_workspace *workspace, size_t bytes);
