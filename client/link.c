@@ -153,10 +153,15 @@ enum { SHORT_FRAME = 1024 };
 /* A report of many leases. It is sent now and then, so its memory is not kept. */
 static int send_long(mb_client *client, const struct request *request)
 {
-    cleanup(freep) struct codec_arena *arena = codec_arena_new();
-    cleanup(freep) uint8_t *frame = malloc(FRAME_BYTES_MAX);
-    int bytes = arena && frame ? codec_encode_request(request, arena, frame) : -ENOMEM;
-    return bytes < 0 ? bytes : transport_send(client->link.socket, frame, (size_t)bytes, -EBADF, false);
+    struct codec_arena *arena = codec_arena_new();
+    uint8_t *frame = malloc(FRAME_BYTES_MAX);
+    int result = arena && frame ? codec_encode_request(request, arena, frame) : -ENOMEM;
+    if (result >= 0) {
+        result = transport_send(client->link.socket, frame, (size_t)result, -EBADF, false);
+    }
+    free(frame);
+    free(arena);
+    return result;
 }
 
 static int send_short(mb_client *client, const struct request *request)

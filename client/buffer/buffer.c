@@ -76,7 +76,7 @@ __attribute__((noinline)) static int create_slowly(mb_client *client, size_t byt
                                                    mb_buffer **ret_buffer)
 {
     mb_buffer_options whole;
-    mb_buffer *cached = !options && bytes > SMALL_BYTES_MAX ? cache_pop_large(client, bytes) : NULL;
+    mb_buffer *cached = !options && bytes > MEDIUM_BYTES_MAX ? cache_pop_large(client, bytes) : NULL;
     if (cached) {
         *ret_buffer = cached;
         return 0;
@@ -89,7 +89,7 @@ __attribute__((noinline)) static int create_slowly(mb_client *client, size_t byt
 
 int mb_buffer_create(mb_client *client, size_t bytes, const mb_buffer_options *options, mb_buffer **ret_buffer)
 {
-    if (__builtin_expect(!options && bytes - 1 < SMALL_BYTES_MAX, 1)) {
+    if (__builtin_expect(!options && bytes - 1 < MEDIUM_BYTES_MAX, 1)) {
         mb_buffer *cached = cache_pop(client, bytes);
         if (__builtin_expect(cached != NULL, 1)) {
             *ret_buffer = cached;

@@ -312,9 +312,7 @@ mb_buffer *cache_pop_large(const mb_client *client, size_t bytes)
     if (!cache_serves(cache, client)) {
         return NULL;
     }
-    if (bytes <= MEDIUM_BYTES_MAX) {
-        buffer = pop(cache, size_class_of(bytes));
-    } else if (is_about(cache->large_pages, bytes)) {
+    if (is_about(cache->large_pages, bytes)) {
         buffer = atomic_load_explicit(&cache->large, memory_order_relaxed)
                      ? atomic_exchange_explicit(&cache->large, NULL, memory_order_acquire)
                      : NULL;

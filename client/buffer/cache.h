@@ -83,7 +83,7 @@ static inline bool cache_serves(const struct buffer_cache *cache, const mb_clien
     return __builtin_expect(cache->epoch == atomic_load_explicit(&client->epoch, memory_order_relaxed), 1);
 }
 
-/* A small buffer with one reference. NULL: take one from the heap. */
+/* A small or medium buffer with one reference. NULL: take one from the heap. */
 static inline mb_buffer *cache_pop(const mb_client *client, size_t bytes)
 {
     struct buffer_cache *cache = cache_open;
@@ -97,6 +97,9 @@ static inline mb_buffer *cache_pop(const mb_client *client, size_t bytes)
         return NULL;
     }
     bin->top--;
+    if (__builtin_expect(size_class_is_medium(size_class), 0)) {
+        cache->medium_bytes -= size_class_bytes[size_class];
+    }
     buffer->head.size = bytes;
     uint64_t alive = atomic_load_explicit(&cache->alive, memory_order_relaxed);
     atomic_store_explicit(&buffer->state, alive | (uint64_t)size_class << STATE_CLASS_AT, memory_order_relaxed);
@@ -104,12 +107,12 @@ static inline mb_buffer *cache_pop(const mb_client *client, size_t bytes)
     return buffer;
 }
 
-/* The same for larger ones that were freed lately. */
+/* The same for the large one that was freed last. */
 mb_buffer *cache_pop_large(const mb_client *client, size_t bytes);
 
 /*
- * Ends the buffer's life if it is small, has one reference and no flags, and there is room. Otherwise false. The only
- * reference without a weak one needs no atomic: no other thread can get one.
+ * Ends the buffer's life if it is small or medium, has one reference and no flags, and there is room. Otherwise false.
+ * The only reference without a weak one needs no atomic: no other thread can get one.
  */
 static inline bool cache_push(mb_buffer *buffer)
 {
@@ -117,7 +120,7 @@ static inline bool cache_push(mb_buffer *buffer)
     uint64_t state = atomic_load_explicit(&buffer->state, memory_order_acquire);
     uint64_t other = state ^ atomic_load_explicit(&cache->alive, memory_order_relaxed);
     uint64_t size_class = other >> STATE_CLASS_AT | other << (64 - STATE_CLASS_AT); /* if only that differs */
-    if (__builtin_expect(size_class >= SMALL_CLASSES, 0)) {
+    if (__builtin_expect(size_class >= SIZE_CLASSES, 0)) {
         return false;
     }
     struct cache_bin *bin = &cache->bins[size_class];
@@ -125,12 +128,18 @@ static inline bool cache_push(mb_buffer *buffer)
     if (__builtin_expect(top == bin->end, 0)) {
         return false;
     }
+    if (__builtin_expect(size_class >= SMALL_CLASSES, 0)) {
+        uint32_t bytes = cache->medium_bytes + size_class_bytes[size_class];
+        if (bytes > CACHE_MEDIUM_BYTES) {
+            return false;
+        }
+        cache->medium_bytes = bytes;
+    }
     *top = buffer;
     bin->top = top + 1;
     atomic_store_explicit(&buffer->state, state - 1, memory_order_relaxed);
-    __builtin_prefetch(buffer->head.data, 1); /* the next buffer of this size is this one */
     return true;
 }
 
-/* The same for larger ones. */
+/* The same for larger ones, and for those that need room first. */
 bool cache_push_large(mb_buffer *buffer);
