@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,4 +74,10 @@ int process_open(int32_t pid, uint64_t started_at)
         return -EAGAIN; /* it is there, but can't be looked at now */
     }
     return started == started_at ? fd_steal(&fd) : -ESRCH;
+}
+
+bool process_has_ended(int pidfd)
+{
+    struct pollfd end = {.fd = pidfd, .events = POLLIN};
+    return poll(&end, 1, 0) > 0;
 }

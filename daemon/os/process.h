@@ -2,6 +2,7 @@
 /* Processes beyond a connection's end: whether one that was known before a restart is still the same. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,3 +19,6 @@ int process_read_control_groups(int32_t pid, int pidfd, char *ret, size_t size);
 
 /* A pidfd of the process if it is still the one that started then; -ESRCH: it has ended. Other errors: who knows. */
 int process_open(int32_t pid, uint64_t started_at);
+
+/* Whether the process of a pidfd has ended. */
+bool process_has_ended(int pidfd);

@@ -8,6 +8,7 @@
 #include "daemon/runtime/clock.h"
 #include "daemon/runtime/connection_state.h"
 #include "daemon/runtime/peer.h"
+#include "daemon/runtime/process_watch.h"
 #include "daemon/runtime/reply.h"
 #include "daemon/runtime/server.h"
 #include "proto/base/cleanup.h"
@@ -102,4 +103,5 @@ void accept_resumed(struct connection *connection, struct peer *peer)
     peer->references++;
     peer->connection = connection;
     connection->peer = peer;
+    peer->watch = process_watch_end(peer->watch);
 }

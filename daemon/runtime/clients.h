@@ -17,6 +17,7 @@ struct clients {
     struct peer_list peers;
     struct peer_list retired; /* peers that the reaper frees */
     uv_timer_t maintenance;
+    uint32_t round; /* of looks at silent connections */
 };
 
 static inline void clients_init(struct clients *clients)

@@ -79,6 +79,7 @@ static void carry_out(struct server *server, struct effect *effect)
         break;
     case EFFECT_SESSION_OVER:
         fdstore_forget_session(effect->session.peer);
+        ((struct peer *)effect->session.peer)->is_over = true;
         peer_hang_up(effect->session.peer);
         break;
     case EFFECT_SESSION_GONE:

@@ -7,11 +7,13 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "daemon/os/peer_identity.h"
 #include "daemon/runtime/accept.h"
 #include "daemon/runtime/control_groups.h"
-#include "daemon/runtime/peer_watch.h"
+#include "daemon/runtime/peer.h"
 #include "daemon/runtime/reply.h"
 #include "daemon/runtime/server.h"
+#include "proto/base/cleanup.h"
 #include "proto/base/size.h"
 
 void hello_refuse_control(struct connection *connection, const struct request *request, int answer)
@@ -45,11 +47,17 @@ void hello_refuse_control(struct connection *connection, const struct request *r
 static int prepare_session(struct peer *peer)
 {
     struct server *server = peer->server;
-    int result = peer->control.count
-                     ? 0
-                     : control_open(&peer->control, &server->control_store, identity_charged(&peer->identity), 0,
-                                    &server->config->clients.control);
-    return result || peer->watching ? result : peer_watch_start(peer);
+    return peer->control.count ? 0
+                               : control_open(&peer->control, &server->control_store, identity_charged(&peer->identity),
+                                              0, &server->config->clients.control);
+}
+
+/* Without a pidfd the number might be another process's by now. -ENOSYS: it is in another pid namespace. */
+static int read_control_groups(const struct connection *connection, const char **ret)
+{
+    const struct identity *identity = &connection_peer(connection)->identity;
+    cleanup(fd_closep) int pidfd = peer_identity_pidfd(connection_socket(connection), identity);
+    return pidfd < 0 && pidfd != -ENOSYS ? pidfd : control_groups_read(identity->pid, pidfd, ret);
 }
 
 static void open_session(struct connection *connection, const struct request *request)
@@ -66,7 +74,7 @@ static void open_session(struct connection *connection, const struct request *re
         result = -EIO;
     }
     if (result == 0) {
-        result = control_groups_read(peer->identity.pid, peer->pidfd, &open.open.control_groups);
+        result = read_control_groups(connection, &open.open.control_groups);
     }
     if (result == -E2BIG) {
         reply_error(connection, request, ERROR_NOT_PERMITTED,

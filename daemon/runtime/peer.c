@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "daemon/runtime/process_watch.h"
 #include "daemon/runtime/reply.h"
 #include "daemon/runtime/server.h"
 #include "proto/base/cleanup.h"
@@ -19,7 +20,6 @@ struct peer *peer_new(struct server *server, const struct identity *identity)
     }
     peer->server = server;
     peer->identity = *identity;
-    peer->pidfd = -EBADF;
     peer->record = peer->name_record = TABLE_NONE;
     LIST_INSERT_HEAD(&server->clients.peers, peer, in_server);
     return peer;
@@ -53,11 +53,6 @@ struct control_room peer_room(const struct peer *peer)
     return (struct control_room){control_slots(&peer->control), control_generation(&peer->control)};
 }
 
-static void on_watch_closed(uv_handle_t *handle)
-{
-    free(handle->data);
-}
-
 void peer_retire(struct peer *peer)
 {
     if (!peer->is_retired) {
@@ -75,13 +70,8 @@ void peer_free(struct peer *peer)
     fdstore_forget_control(peer);
     control_close(&peer->control);
     control_return_soon(peer->server);
-    if (!peer->watching) {
-        free(peer);
-        return;
-    }
-    (void)uv_poll_stop(&peer->watch);
-    peer->pidfd = fd_close(peer->pidfd);
-    uv_close((uv_handle_t *)&peer->watch, on_watch_closed);
+    (void)process_watch_end(peer->watch);
+    free(peer);
 }
 
 void peer_send(struct peer *peer, struct reply *reply, int fd)

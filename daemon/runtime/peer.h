@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A peer: one process as the shell sees it. Before its hello, and as a monitor, it is nothing but its
- * connection; with a session it also has a control page and a watch on its process, and outlives broken connections.
+ * connection; with a session it also has a control page, and outlives broken connections: then its process is watched.
  */
 #pragma once
-
-#include <uv.h>
 
 #include "daemon/core/identity.h"
 #include "daemon/runtime/control.h"
 #include "daemon/runtime/log.h"
+
+struct process_watch;
 
 struct peer {
     struct server *server;
@@ -22,11 +22,10 @@ struct peer {
     bool is_monitor;
     uint32_t protocol; /* that its hello agreed on */
     struct control control;
-    uint32_t record;      /* in the kept table, while the session is not over */
-    uint32_t name_record; /* by which its control page is kept */
-    int pidfd;
-    bool watching;
-    uv_poll_t watch;
+    uint32_t record;             /* in the kept table, while the session is not over */
+    uint32_t name_record;        /* by which its control page is kept */
+    struct process_watch *watch; /* while it has no connection; NULL: none */
+    bool is_over;                /* its session is */
     LIST_ENTRY(peer) in_server, in_retired;
 };
 

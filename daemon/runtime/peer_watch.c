@@ -7,51 +7,52 @@
 #include "daemon/os/peer_identity.h"
 #include "daemon/os/process.h"
 #include "daemon/runtime/connection.h"
+#include "daemon/runtime/process_watch.h"
 #include "daemon/runtime/server.h"
 #include "proto/base/cleanup.h"
 
-static void on_process_end(uv_poll_t *watch, int status, int events)
+static void tell_of_end(void *argument)
 {
-    struct peer *peer = watch->data;
-    (void)status;
-    (void)events;
-    (void)uv_poll_stop(watch);
+    struct peer *peer = argument;
     log_debug("session %llu: process %d ended", (unsigned long long)peer->session, peer->identity.pid);
     struct input died = {.kind = INPUT_DIED, .session = peer->session, .peer = peer};
     executor_feed(peer->server, &died);
 }
 
-static int start_watch(struct peer *peer)
+static int pidfd_of(const struct peer *peer)
 {
-    if (peer->pidfd < 0) {
-        return peer->pidfd;
-    }
-    int result = uv_poll_init(&peer->server->loop, &peer->watch, peer->pidfd);
-    if (result < 0) {
-        peer->pidfd = fd_close(peer->pidfd);
-        return result;
-    }
-    peer->watch.data = peer;
-    peer->watching = true;
-    return uv_poll_start(&peer->watch, UV_READABLE, on_process_end);
+    return peer_identity_pidfd(connection_socket(peer->connection), &peer->identity);
 }
 
-/* The last descriptors are not for clients. */
-static int descriptor_below(int fd, const struct server *server)
+static bool has_ended(int pidfd)
 {
-    if (fd < server->descriptors.ceiling) {
-        return fd;
-    }
-    (void)close(fd);
-    return -EMFILE;
+    return pidfd == -ESRCH || (pidfd >= 0 && process_has_ended(pidfd));
 }
 
-/* Watches the process. One that can't be watched is known by its connection alone. */
-int peer_watch_start(struct peer *peer)
+static void begin(struct peer *peer, int pidfd)
 {
-    peer->pidfd =
-        descriptor_below(peer_identity_pidfd(connection_socket(peer->connection), &peer->identity), peer->server);
-    return peer->pidfd == -ENOSYS ? 0 : start_watch(peer);
+    peer->watch = process_watch_end(peer->watch);
+    peer->watch = process_watch_new(&peer->server->loop, pidfd, tell_of_end, peer);
+}
+
+bool peer_watch_start(struct peer *peer)
+{
+    cleanup(fd_closep) int pidfd = pidfd_of(peer);
+    if (has_ended(pidfd)) {
+        return true;
+    }
+    if (pidfd >= 0 && pidfd < peer->server->descriptors.ceiling) { /* the last ones are not for clients */
+        begin(peer, fd_steal(&pidfd));
+    }
+    return false;
+}
+
+void peer_watch_look(struct peer *peer)
+{
+    cleanup(fd_closep) int pidfd = pidfd_of(peer);
+    if (has_ended(pidfd)) {
+        tell_of_end(peer);
+    }
 }
 
 int peer_watch_again(struct peer *peer, uint64_t started_at)
@@ -59,6 +60,9 @@ int peer_watch_again(struct peer *peer, uint64_t started_at)
     if (peer->identity.pid <= 0 || !started_at) {
         return 0; /* known by its connection alone */
     }
-    peer->pidfd = process_open(peer->identity.pid, started_at);
-    return start_watch(peer);
+    int pidfd = process_open(peer->identity.pid, started_at);
+    if (pidfd >= 0) {
+        begin(peer, pidfd);
+    }
+    return pidfd < 0 ? pidfd : peer->watch ? 0 : -ENOMEM;
 }

@@ -10,6 +10,7 @@
 #include "daemon/runtime/connection.h"
 #include "daemon/runtime/connection_state.h"
 #include "daemon/runtime/peer.h"
+#include "daemon/runtime/peer_watch.h"
 #include "daemon/runtime/server.h"
 #include "proto/transport.h"
 
@@ -33,15 +34,23 @@ static void on_closed(uv_handle_t *handle)
     connection_release(handle->data);
 }
 
+/* While the socket is open it can be asked whose it is. */
+static bool process_has_gone(struct peer *peer, const struct connection *connection)
+{
+    bool is_waited_for = peer->connection == connection && peer->session && !peer->is_over;
+    return is_waited_for && !peer->server->is_closing && peer_watch_start(peer);
+}
+
 /* The core is told, if this was the present connection of the peer. */
-static void lose_connection(struct peer *peer, const struct connection *connection)
+static void lose_connection(struct peer *peer, const struct connection *connection, bool has_died)
 {
     if (peer->connection != connection) {
         return;
     }
     peer->connection = NULL;
     if (peer->session) {
-        struct input gone = {.kind = INPUT_DISCONNECTED, .session = peer->session, .peer = peer};
+        struct input gone = {
+            .kind = has_died ? INPUT_DIED : INPUT_DISCONNECTED, .session = peer->session, .peer = peer};
         executor_feed(peer->server, &gone);
     } else {
         peer_retire(peer);
@@ -53,8 +62,9 @@ static void tear_down(struct connection *connection)
     LIST_REMOVE(connection, in_ended);
     LIST_REMOVE(connection, in_server);
     discard_input(connection->fd, connection->may_bring);
+    bool has_died = process_has_gone(connection->peer, connection);
     outbox_close(connection);
-    lose_connection(connection->peer, connection);
+    lose_connection(connection->peer, connection, has_died);
     uv_close((uv_handle_t *)&connection->poll, on_closed);
 }
 

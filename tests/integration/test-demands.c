@@ -55,7 +55,7 @@ Test(demands, sessions_of_a_user_are_limited_and_a_refused_client_may_retry)
     (void)close(two);
     WAIT_UNTIL(fixture_status(&fixture).sessions == 1);
     cr_assert(fixture_hello(three, false, &reply, NULL) && reply.kind == REPLY_WELCOME);
-    WAIT_UNTIL(fixture_descriptors(&fixture) <= refused - 2); /* socket and pidfd of the second */
+    WAIT_UNTIL(fixture_descriptors(&fixture) <= refused - 2); /* socket and control page of the second */
     fixture_stop(&fixture);
 }
 

@@ -159,7 +159,7 @@ static void greet(struct shell *shell, int client, uint64_t session)
     struct request hello = {.id = HELLO_ID, .kind = REQUEST_HELLO};
     cr_assert(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
     remote->fd = fds[0];
-    stand_in_for(1000 + client, remote->uid, session ? -1 : fcntl(remote->death, F_DUPFD_CLOEXEC, 0));
+    stand_in_for(1000 + client, remote->uid, remote->death);
     accept_socket(shell->server, fds[1]);
     hello.hello = (struct hello_request){.protocol_min = PROTOCOL_VERSION,
                                          .protocol_max = PROTOCOL_VERSION,

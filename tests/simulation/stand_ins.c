@@ -38,12 +38,12 @@ void __real_broker_step(struct broker *broker, const struct input *input, uint64
 /* ---- processes ---- */
 
 static struct identity next_identity;
-static int next_death;
+static int deaths[STAND_INS_MAX]; /* by pid */
 
 void stand_in_for(int32_t pid, uint32_t uid, int death)
 {
     next_identity = (struct identity){.pid = pid, .uid = uid, .gid = uid};
-    next_death = death;
+    deaths[pid] = death;
 }
 
 int __wrap_peer_identity(int socket, struct identity *ret)
@@ -56,8 +56,7 @@ int __wrap_peer_identity(int socket, struct identity *ret)
 int __wrap_peer_identity_pidfd(int socket, const struct identity *identity)
 {
     (void)socket;
-    (void)identity;
-    return next_death;
+    return fcntl(deaths[identity->pid], F_DUPFD_CLOEXEC, 0);
 }
 
 int __wrap_process_read_control_groups(int32_t pid, int pidfd, char *ret, size_t size)

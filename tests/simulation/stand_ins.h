@@ -7,7 +7,10 @@
 
 #include <stdint.h>
 
-/* Who the next connection is of, and the descriptor that becomes readable when that process has ended. */
+enum { STAND_INS_MAX = 1100 };
+
+/* Who the next connection is of (pids below STAND_INS_MAX), and the descriptor that becomes readable when that process
+ * has ended: the caller's, and open until then. */
 void stand_in_for(int32_t pid, uint32_t uid, int death);
 
 /* Called before each step of the core; NULL: nothing is. */
