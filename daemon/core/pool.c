@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Fills the warm pool, lends from it and empties it. One segment is made at a time, and only while no request waits
- * and the machine has memory to spare. A segment that is being made can't be taken back. A request that needs its bytes
- * waits until it is made, as for bytes that are being freed; then it gets the segment, if that fits, or its bytes.
+ * and the machine has memory to spare. While clients take segments, their work goes first: more are made when half of a
+ * size is gone, or when nobody has taken one for a moment. A segment that is being made can't be taken back. A request
+ * that needs its bytes waits until it is made, as for bytes that are being freed; then it gets the segment, if that
+ * fits, or its bytes.
  */
 #include "daemon/core/pool.h"
 
@@ -18,6 +20,7 @@
 /* A size that was not asked for in this time is not kept ready, unless the settings name it. */
 #define FORGET_SIZE (60 * NANOSECONDS_PER_SECOND)
 #define PAUSE       (5 * NANOSECONDS_PER_SECOND)
+#define MOMENT      (10 * NANOSECONDS_PER_MILLISECOND)
 
 enum { WANTED_MAX = 64, DROPS_PER_STEP = 32 };
 
@@ -113,6 +116,7 @@ struct segment *pool_take(struct step *step, uint64_t bytes, struct account *acc
     }
     leave(&broker->pool, segment);
     broker->pool.hits++;
+    broker->pool.busy_until = step->now + MOMENT;
     return segment;
 }
 
@@ -143,6 +147,12 @@ static bool may_fill(const struct step *step)
            step->now >= broker->pool.paused_until;
 }
 
+/* Whether enough are left for a burst that goes on. */
+static bool can_wait(const struct pool *pool, const struct pool_size *size)
+{
+    return pool->busy_until && size->ready > size->wanted / 2;
+}
+
 /* The size that lacks the most, by its part of what is wanted; one that fits. */
 static struct pool_size *size_to_make(struct broker *broker)
 {
@@ -151,7 +161,7 @@ static struct pool_size *size_to_make(struct broker *broker)
     struct pool_size *best = NULL;
     for (size_t i = 0; i < POOL_SIZES_MAX; i++) {
         struct pool_size *size = &broker->pool.sizes[i];
-        bool lacks = size->bytes && size->bytes <= room && size->ready < size->wanted;
+        bool lacks = size->bytes && size->bytes <= room && size->ready < size->wanted && !can_wait(&broker->pool, size);
         bool lacks_more = !best || size->ready * best->wanted < best->ready * size->wanted;
         best = lacks && lacks_more ? size : best;
     }
@@ -228,6 +238,9 @@ void pool_work(struct step *step)
     if (step->now >= broker->pool.paused_until) {
         broker->pool.paused_until = 0;
     }
+    if (step->now >= broker->pool.busy_until) {
+        broker->pool.busy_until = 0;
+    }
     forget_sizes(step);
     drop_superfluous(step);
     if (is_given_up(broker)) {
@@ -250,6 +263,9 @@ uint64_t pool_next_wakeup(const struct broker *broker)
     }
     if (pool->paused_until) {
         due = pool->paused_until;
+    }
+    if (pool->busy_until) {
+        due = size_min(due, pool->busy_until);
     }
     for (size_t i = 0; i < POOL_SIZES_MAX; i++) {
         const struct pool_size *size = &pool->sizes[i];

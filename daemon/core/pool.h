@@ -23,6 +23,7 @@ struct pool {
     struct segment_list ready; /* oldest first */
     uint32_t making;
     uint64_t paused_until; /* a making failed, or memory was short */
+    uint64_t busy_until;   /* segments are being taken from it: more are made later, unless few are left; 0: none are */
     uint64_t hits, misses;
 };
 
