@@ -35,6 +35,11 @@ bool connection_is_open(const struct connection *connection)
     return !connection->is_ended;
 }
 
+bool connection_is_silent(const struct connection *connection)
+{
+    return !connection->is_ended && connection->messages == 0;
+}
+
 /* ---- the end ---- */
 
 struct connection *connection_hold(struct connection *connection)

@@ -25,6 +25,9 @@ struct server *connection_server(const struct connection *connection);
 /* False: it was closed. */
 bool connection_is_open(const struct connection *connection);
 
+/* True: it is open, and nothing came since messages were counted last. */
+bool connection_is_silent(const struct connection *connection);
+
 /* References: for what needs a connection beyond the present turn of the loop. */
 struct connection *connection_hold(struct connection *connection);
 void connection_release(struct connection *connection);

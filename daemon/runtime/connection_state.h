@@ -19,7 +19,6 @@ struct connection {
     bool is_resting;     /* it, or its user, has sent more than they may in a second: the rest is read in the next */
     uint64_t opened_at;  /* monotonic */
     uint32_t messages;   /* read since they were counted last */
-    uint32_t round;      /* of looks at silent connections, in which it was looked at last */
     uv_poll_t poll;
     struct outbox outbox;
     LIST_ENTRY(connection) in_server, in_ended;

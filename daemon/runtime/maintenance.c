@@ -9,29 +9,7 @@
 #include "daemon/runtime/server.h"
 #include "proto/base/size.h"
 
-enum { INTERVAL_MS = 1000, LOOKS_PER_INTERVAL = 256 /* at processes: bounds what idle sessions cost */ };
-
-/* Its process may have ended, and a forked child may hold its socket. Who speaks is alive. */
-static bool is_to_be_looked_at(const struct connection *connection, uint32_t round)
-{
-    return connection->messages == 0 && connection->round != round && connection->peer->session &&
-           connection->peer->connection == connection && !connection->is_ended;
-}
-
-/* A round takes several intervals, if there are many. */
-static void look_at_silent(struct clients *clients)
-{
-    struct connection *connection;
-    int looks = 0;
-    LIST_FOREACH(connection, &clients->connections, in_server) {
-        if (looks < LOOKS_PER_INTERVAL && is_to_be_looked_at(connection, clients->round)) {
-            connection->round = clients->round;
-            peer_watch_look(connection->peer);
-            looks++;
-        }
-    }
-    clients->round += looks < LOOKS_PER_INTERVAL;
-}
+enum { INTERVAL_MS = 1000 };
 
 static void maintain(struct connection *connection)
 {
@@ -54,7 +32,7 @@ static void on_interval(uv_timer_t *timer)
     struct connection *connection;
     log_summarise();
     user_loads_maintain(&server->scheduler.loads);
-    look_at_silent(&server->clients);
+    peer_watch_look_at_silent(&server->clients);
     LIST_FOREACH(connection, &server->clients.connections, in_server) {
         maintain(connection);
     }

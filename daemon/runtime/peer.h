@@ -25,6 +25,7 @@ struct peer {
     uint32_t record;             /* in the kept table, while the session is not over */
     uint32_t name_record;        /* by which its control page is kept */
     struct process_watch *watch; /* while it has no connection; NULL: none */
+    uint32_t round;              /* of looks at silent connections, in which it was looked at last */
     bool is_over;                /* its session is */
     LIST_ENTRY(peer) in_server, in_retired;
 };

@@ -47,12 +47,46 @@ bool peer_watch_start(struct peer *peer)
     return false;
 }
 
-void peer_watch_look(struct peer *peer)
+/* ---- silent connections ---- */
+
+enum {
+    LOOKS_PER_INTERVAL = 256, /* at processes: bounds what idle sessions cost */
+    ENDS_PER_INTERVAL = 8,    /* each costs a walk from the first connection */
+};
+
+/* Who speaks is alive. */
+static bool is_to_be_looked_at(const struct peer *peer, uint32_t round)
 {
-    cleanup(fd_closep) int pidfd = pidfd_of(peer);
-    if (has_ended(pidfd)) {
-        tell_of_end(peer);
+    return peer->session && peer->round != round && peer->connection && connection_is_silent(peer->connection);
+}
+
+/* Looks at peers that were not looked at in this round. Returns the first whose process has ended; NULL: none has. */
+static struct peer *look_at_some(struct clients *clients, int *looks)
+{
+    struct peer *peer;
+    LIST_FOREACH(peer, &clients->peers, in_server) {
+        if (*looks < LOOKS_PER_INTERVAL && is_to_be_looked_at(peer, clients->round)) {
+            peer->round = clients->round;
+            ++*looks;
+            cleanup(fd_closep) int pidfd = pidfd_of(peer);
+            if (has_ended(pidfd)) {
+                return peer;
+            }
+        }
     }
+    return NULL;
+}
+
+/* The core is fed between two walks, since it may end connections. */
+void peer_watch_look_at_silent(struct clients *clients)
+{
+    int looks = 0, ends = 0;
+    struct peer *ended = NULL;
+    while (ends < ENDS_PER_INTERVAL && (ended = look_at_some(clients, &looks))) {
+        tell_of_end(ended);
+        ends++;
+    }
+    clients->round += !ended && looks < LOOKS_PER_INTERVAL; /* else the round goes on in the next interval */
 }
 
 int peer_watch_again(struct peer *peer, uint64_t started_at)
