@@ -54,9 +54,13 @@ void calls_finish(mb_client *client, struct call *call, int result, const char *
 void calls_wake(mb_client *client, struct wakes *wakes)
 {
     struct call *call;
+    bool was_called = false;
     while ((call = TAILQ_FIRST(&client->calls.done))) {
         TAILQ_REMOVE(&client->calls.done, call, in_client);
-        waiter_finish(&call->waiter, wakes);
+        was_called |= waiter_finish(&call->waiter, wakes);
+    }
+    if (was_called) { /* to read, which it won't do now that it is done */
+        calls_hand_over(client);
     }
 }
 

@@ -9,6 +9,18 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static LIST_HEAD(client_list, mb_client) clients = LIST_HEAD_INITIALIZER(clients);
 
+/* A thread that the child lacks may have held the lock. The child has no clients: the parent's are not for it. */
+static void in_child(void)
+{
+    (void)pthread_mutex_init(&lock, NULL);
+    LIST_INIT(&clients);
+}
+
+__attribute__((constructor)) static void registry_watch_forks(void)
+{
+    (void)pthread_atfork(NULL, NULL, in_child);
+}
+
 void registry_lock(void)
 {
     (void)pthread_mutex_lock(&lock);

@@ -54,14 +54,16 @@ bool waiter_is_asleep(const struct waiter *waiter)
     return atomic_load(&waiter->state) == WAITER_ASLEEP;
 }
 
-void waiter_finish(struct waiter *waiter, struct wakes *wakes)
+bool waiter_finish(struct waiter *waiter, struct wakes *wakes)
 {
-    if (atomic_exchange(&waiter->state, WAITER_DONE) == WAITER_ASLEEP) {
+    uint32_t before = atomic_exchange(&waiter->state, WAITER_DONE);
+    if (before == WAITER_ASLEEP) {
         if (wakes->count == WAKES_MAX) {
             wakes_send(wakes);
         }
         wakes->of[wakes->count++] = waiter;
     }
+    return before == WAITER_CALLED;
 }
 
 void wakes_send(struct wakes *wakes)

@@ -40,9 +40,10 @@ struct wakes {
 
 /*
  * The owner need not wait any longer. From here on it may end, and the waiter's memory with it. It wakes up by
- * wakes_send(), and at the latest when as many others are to wake up too.
+ * wakes_send(), and at the latest when as many others are to wake up too. Returns whether the owner was called and has
+ * not looked yet: now it won't.
  */
-void waiter_finish(struct waiter *waiter, struct wakes *wakes);
+bool waiter_finish(struct waiter *waiter, struct wakes *wakes);
 
 /* Needs no mutex. */
 void wakes_send(struct wakes *wakes);

@@ -376,6 +376,50 @@ Test(shared_client, a_child_that_is_forked_while_a_thread_connects_can_connect)
     fixture_discard(&fixture);
 }
 
+static atomic_bool is_over;
+
+static void *come_and_go(void *argument)
+{
+    mb_client_options options = options_for(argument);
+    while (!is_over) {
+        mb_client *brief;
+        if (mb_connect(&options, &brief) == 0) {
+            mb_disconnect(brief);
+        }
+    }
+    return NULL;
+}
+
+/* At a fork, either thread may hold the lock of the list of clients. */
+Test(shared_client, children_that_are_forked_while_threads_connect_can_connect)
+{
+    enum { CONNECTING = 2, FORKS = 150 };
+    pthread_t threads[CONNECTING];
+    int failed = 0;
+    fixture_start(&fixture, "[clients]\nmax_sessions_per_user = 100\n");
+    mb_client_options options = options_for(&fixture);
+    for (int i = 0; i < CONNECTING; i++) {
+        cr_assert(pthread_create(&threads[i], NULL, come_and_go, &fixture) == 0);
+    }
+    for (int i = 0; i < FORKS && !failed; i++) {
+        sleep_ms((unsigned)i % 3);
+        pid_t child = fork();
+        if (child == 0) {
+            mb_client *own;
+            (void)alarm(20);
+            _exit(mb_client_shared(&options, &own) == 0 ? 0 : 1);
+        }
+        failed += wait_for(child) != 0;
+    }
+    is_over = true;
+    for (int i = 0; i < CONNECTING; i++) {
+        (void)pthread_join(threads[i], NULL);
+    }
+    cr_expect_eq(failed, 0);
+    WAIT_UNTIL(sessions() == 0);
+    fixture_stop(&fixture);
+}
+
 /* ---- the end of the process; a restart of the broker ---- */
 
 static int take_and_exit(const struct fixture *of)
