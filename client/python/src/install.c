@@ -71,7 +71,7 @@ static void *default_realloc(void *context, void *data, size_t bytes)
     if (owner) {
         return block_resize(owner, active_location, data, bytes);
     }
-    if (inherited_has(data)) {
+    if (data && inherited_has(data)) {
         return copy_inherited(context, data, bytes);
     }
     return original.realloc(context, data, bytes);
