@@ -91,15 +91,19 @@ bool inherited_cover(uintptr_t address)
 
 static void add(uintptr_t start, uintptr_t end)
 {
-    struct range *range = malloc(sizeof *range);
-    unsigned char *is_copied = calloc((end - start) / COPIED_BYTES + 1, 1);
-    if (!range || !is_copied || mprotect((void *)start, end - start, PROT_READ) < 0) {
+    struct range *range = calloc(1, sizeof *range);
+    if (range) {
+        range->is_copied = calloc((end - start) / COPIED_BYTES + 1, 1);
+    }
+    if (!range || !range->is_copied || mprotect((void *)start, end - start, PROT_READ) < 0) {
+        free(range ? range->is_copied : NULL);
         free(range);
-        free(is_copied);
         (void)munmap((void *)start, end - start); /* rather a signal than a write into the parent's memory */
         return;
     }
-    *range = (struct range){start, end, is_copied, ranges};
+    range->start = start;
+    range->end = end;
+    range->next = ranges;
     ranges = range;
 }
 
