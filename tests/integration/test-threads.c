@@ -158,7 +158,10 @@ static uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* It looks every 10 ms whether calls go on, and is told at most once between two looks that they do not. */
+/*
+ * It looks every 10 ms whether calls go on, and is told at most once between two looks that they do not. Each time it
+ * may also sleep for the client's lock. If it watched the socket, it would wake with each answer.
+ */
 Test(threads, calls_that_follow_one_another_do_not_wake_the_background_thread)
 {
     enum { PINGS = 2000 };
@@ -170,8 +173,8 @@ Test(threads, calls_that_follow_one_another_do_not_wake_the_background_thread)
         cr_assert_eq(mb_ping(client), 0, "%s", mb_last_error());
     }
     unsigned long woken = sleeps_of(thread) - before;
-    cr_expect_lt(woken, 20 + 2 * (now_ms() - begun) / 10, "%d answers woke the background thread %lu times", PINGS,
-                 woken);
+    cr_expect_lt(woken, PINGS / 4 + 5 * (now_ms() - begun) / 10, "%d answers woke the background thread %lu times",
+                 PINGS, woken);
     (void)mb_release(all);
     end();
 }
