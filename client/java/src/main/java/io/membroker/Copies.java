@@ -62,13 +62,13 @@ final class Copies {
                 ByteBuffer source = Windows.slice(from.address + done, bytes);
                 Windows.slice(to.address + done, bytes).put(0, source, 0, bytes);
             }
-        } catch (InternalError fault) { // the JVM's word for SIGBUS
+            from.verify();
+            to.verify();
+        } catch (InternalError fault) { // the JVM's word for SIGBUS, said late
             from.verify();
             to.verify();
             throw fault;
         }
-        from.verify();
-        to.verify();
         Reference.reachabilityFence(from);
         return to;
     }

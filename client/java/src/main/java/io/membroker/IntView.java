@@ -66,11 +66,11 @@ public final class IntView {
         region.require();
         try {
             buffer.get(index, to, offset, count);
-        } catch (InternalError fault) { // the JVM's word for SIGBUS
+            region.verify();
+        } catch (InternalError fault) { // the JVM's word for SIGBUS, said late
             region.verify();
             throw fault;
         }
-        region.verify();
     }
 
     /**
@@ -87,11 +87,11 @@ public final class IntView {
         region.require();
         try {
             buffer.put(index, from, offset, count);
-        } catch (InternalError fault) { // the JVM's word for SIGBUS
+            region.verify();
+        } catch (InternalError fault) { // the JVM's word for SIGBUS, said late
             region.verify();
             throw fault;
         }
-        region.verify();
     }
 
     /**

@@ -58,7 +58,13 @@ class LostLeaseTest {
         revoke(lease);
         assertThrows(LeaseLostException.class, () -> {
             for (long deadline = System.nanoTime() + 10_000_000_000L; System.nanoTime() < deadline;) {
-                longs.set(0, longs.get(1));
+                try {
+                    longs.set(0, longs.get(1));
+                } catch (InternalError fault) { // with libjsig the JVM answers before the guard does
+                    if (!System.getenv().getOrDefault("LD_PRELOAD", "").contains("libjsig")) {
+                        throw fault;
+                    }
+                }
             }
         });
     }
