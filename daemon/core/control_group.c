@@ -84,14 +84,13 @@ static const char *next_name(const char *pattern, const char *at, struct pattern
     return at + ret->is_cut;
 }
 
-/* The byte of a name, which goes on with ".slice" if it was cut; NUL behind its end. */
+/* The byte of a name, which goes on with ".slice" if it was cut; NUL behind its end, where nobody may go on. */
 static char byte_at(const struct pattern_name *name, size_t at)
 {
     if (at < name->piece.length) {
         return name->piece.text[at];
     }
-    at -= name->piece.length;
-    return name->is_cut && at < sizeof suffix ? suffix[at] : '\0';
+    return name->is_cut ? suffix[at - name->piece.length] : '\0';
 }
 
 /* Each * takes as little as it can, and one byte more whenever the rest does not match. */

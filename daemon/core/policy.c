@@ -96,17 +96,14 @@ static enum class_rule rule_of(enum member_kind kind)
 /* How closely a member describes a client; 0: it is not that member. */
 static unsigned closeness(const struct policy_member *member, const struct policy_client *client)
 {
-    switch (member->kind) {
-    case MEMBER_USER:
+    if (member->kind == MEMBER_USER) {
         return member->id == client->identity->uid;
-    case MEMBER_GROUP:
-        return identity_has_group(client->identity, member->id);
-    case MEMBER_CLIENT:
-        return fnmatch(member->name, client->name, 0) == 0;
-    case MEMBER_SLICE:
-        return control_pattern_match(member->name, client->control_groups);
     }
-    return 0;
+    if (member->kind == MEMBER_GROUP) {
+        return identity_has_group(client->identity, member->id);
+    }
+    return member->kind == MEMBER_CLIENT ? fnmatch(member->name, client->name, 0) == 0
+                                         : control_pattern_match(member->name, client->control_groups);
 }
 
 /* The class with the closest member, by control group or by all else; the first of those that are as close. */

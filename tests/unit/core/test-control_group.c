@@ -129,15 +129,38 @@ Test(control_group, patterns_that_cannot_match_are_named)
 {
     static const char *const good[] = {"a.slice", "-.slice",  "a-b.slice", "/",      "/a",
                                        "/a/b*",   "/.hidden", "/...",      "*.slice"};
-    static const char *const bad[] = {"",         "a",          ".slice",   "a.service", "a.slice/b",
-                                      "--.slice", "a--b.slice", "-a.slice", "a-.slice",  "//",
-                                      "/a//b",    "/a/",        "/.",       "/a/..",     "slice"};
+    static const char *const bad[] = {"",           "a",        ".slice",   "a.service", "a.slice/b", "--.slice",
+                                      "a--b.slice", "-a.slice", "a-.slice", "//",        "/a//b",     "/a/",
+                                      "/.",         "/a/..",    "slice",    "a/b.slice"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         cr_expect_null(control_pattern_fault(good[i]), "%s", good[i]);
     }
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         cr_expect(control_pattern_fault(bad[i]), "%s", bad[i]);
     }
+}
+
+Test(control_group, names_that_no_group_can_have_are_named)
+{
+    char path[CONTROL_NAME_MAX + 3] = "/", slice[CONTROL_NAME_MAX + 2];
+    memset(path + 1, 'x', CONTROL_NAME_MAX + 1);
+    path[CONTROL_NAME_MAX + 2] = '\0';
+    cr_expect(strstr(control_pattern_fault(path), "at most 255 bytes"));
+    cr_expect(control_pattern_covers("/*", path));
+    path[CONTROL_NAME_MAX + 1] = '\0';
+    cr_expect_null(control_pattern_fault(path));
+    memset(slice, 'x', sizeof slice);
+    (void)strcpy(slice + sizeof slice - sizeof ".slice", ".slice");
+    cr_expect(strstr(control_pattern_fault(slice), "at most 255 bytes"));
+    cr_expect_null(control_pattern_fault(slice + 1));
+}
+
+Test(control_group, a_name_of_any_length_is_compared_within_bounds)
+{
+    char path[2 * CONTROL_NAME_MAX] = "/";
+    memset(path + 1, 'x', sizeof path - 2);
+    path[sizeof path - 1] = '\0';
+    cr_expect(control_pattern_covers("/*", path));
 }
 
 Test(control_group, patterns_that_cover_others)
@@ -148,6 +171,7 @@ Test(control_group, patterns_that_cover_others)
     cr_expect(control_pattern_covers("a-b.slice", "/a.slice/a-b.slice"));
     cr_expect(control_pattern_covers("/a*", "/a?c"));
     cr_expect(control_pattern_covers("-.slice", "/"));
+    cr_expect(control_pattern_covers("/a?", "/ab"));
     cr_expect_not(control_pattern_covers("/a?", "/a*"));
     cr_expect_not(control_pattern_covers("a.slice", "a-b.slice"), "the closer one counts");
     cr_expect_not(control_pattern_covers("a-b.slice", "a.slice"));
