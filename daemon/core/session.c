@@ -82,15 +82,16 @@ static void enter(struct session_table *table, struct session *session)
 static struct session *session_alloc(const struct session_terms *terms)
 {
     size_t size = terms->control_groups ? strlen(terms->control_groups) + 1 : 0;
-    struct session *session = calloc(1, sizeof *session);
-    if (session && size > 0) {
-        session->control_groups = malloc(size);
-        if (!session->control_groups) {
-            free(session);
-            return NULL;
-        }
-        memcpy(session->control_groups, terms->control_groups, size);
+    char *groups = size > 0 ? malloc(size) : NULL;
+    struct session *session = size == 0 || groups ? calloc(1, sizeof *session) : NULL;
+    if (!session) {
+        free(groups);
+        return NULL;
     }
+    if (groups) {
+        memcpy(groups, terms->control_groups, size);
+    }
+    session->control_groups = groups;
     return session;
 }
 
