@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The samples of the README and the examples run as they are."""
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import membroker
+import pytest
+from conftest import BUILD
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/samples"))
+from extract import samples  # noqa: E402
+
+README = ROOT / "client/python/README.md"
+EXAMPLES = ROOT / "client/python/examples"
+SAMPLES = samples(str(README))
+# what the text around the samples says that there is
+GIVEN = "import membroker, numpy\nbroker = membroker.connect()\nbatches = range(3)\n"
+
+
+def is_shell(sample):
+    return re.match(r"(make|pip|python3|apt|sudo|membrokerctl)\b", sample.lines[0])
+
+
+@pytest.fixture
+def daemon(start_daemon):
+    """One with the memory that the samples take for granted; they touch little of it."""
+    return start_daemon("[limits]\nmax_physical_bytes = 16G\nmax_mapped_bytes = 16G")
+
+
+@pytest.mark.parametrize("sample", [pytest.param(sample, id="line " + sample.place.split(":")[-1])
+                                    for sample in SAMPLES if not is_shell(sample)])
+def test_sample(run, sample):
+    for module in set(re.findall(r"^\s*import (\w+)", sample.text, re.M)) | {"numpy"}:
+        if importlib.util.find_spec(module) is None:
+            pytest.skip(f"{module} is not installed")
+    run(GIVEN + sample.text)
+
+
+def test_targets_of_make_exist():
+    makefiles = [ROOT / "Makefile", *(ROOT / "tests").rglob("*.mk"), *(ROOT / "client").rglob("*.mk")]
+    text = "\n".join(path.read_text() for path in makefiles)
+    named = re.findall(r"(?:^    |`)make ([a-z-]+)", README.read_text(), re.M)
+    assert named and [target for target in named if not re.search(rf"^{target}:", text, re.M)] == []
+
+
+def test_there_are_samples():
+    assert len(SAMPLES) >= 8 and len(list(EXAMPLES.glob("*.py"))) == 3
+
+
+def example(daemon, name, *arguments):
+    variables = dict(os.environ, MEMBROKER_SOCKET=daemon.socket, PYTHONPATH=str(BUILD / "python"),
+                     PYTHONDONTWRITEBYTECODE="1", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    done = subprocess.run([sys.executable, EXAMPLES / name, *arguments], env=variables, text=True, capture_output=True,
+                          timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_within_a_limit(daemon):
+    """The result does not depend on the pieces."""
+    pytest.importorskip("numpy")
+    small, large = (example(daemon, "within_a_limit.py", rows) for rows in ("1009", "100900"))
+    assert small.startswith("1009 rows in pieces of 1009: ") and "reached" not in small
+    assert "the client's max_physical_bytes is reached: pieces of 50450 rows" in large
+    assert re.search("mean.*", small)[0] == re.search("mean.*", large)[0]
+
+
+def test_pipeline(daemon):
+    pytest.importorskip("numpy")
+    assert re.fullmatch(r"8 signals in a region of \d+\.\d MiB, 0 leases granted after the second signal\n",
+                        example(daemon, "pipeline.py", "8"))
+
+
+def test_sharing(start_daemon):
+    daemon = start_daemon("[limits]\nmax_physical_bytes = 64M")
+    output = example(daemon, "sharing.py", "2")
+    assert output == "process 0: 4 of 4 tasks done\nprocess 1: 4 of 4 tasks done\n"
+    assert daemon.status().counters.granted == 8 and daemon.status().used_bytes == 0
+
+
+def test_the_version_is_the_projects():
+    pyproject = (ROOT / "client/python/pyproject.toml").read_text()
+    makefile = (ROOT / "Makefile").read_text()
+    version = re.search(r"^VERSION\s*:= (\S+)", makefile, re.M)[1]
+    assert f'version = "{version}"' in pyproject and membroker.__version__ == version == membroker.library_version
