@@ -9,8 +9,8 @@
 
 enum {
     LOOKS_PER_SENDING = 2, /* at sockets, for each descriptor that is sent: so few are counted for nothing */
-    IN_FLIGHT_MAX = 16,    /* descriptors of one connection */
-    UNSEEN_MAX = 8,        /* of one connection, that its client may have received unseen while all have few */
+    IN_FLIGHT_MAX = 64, /* descriptors of one connection. Many threads may share it, and what is held waits for 1 ms */
+    UNSEEN_MAX = 8,     /* of one connection, that its client may have received unseen while all have few */
 };
 
 void in_transit_count(struct outboxes *outboxes, struct user_load *load, uint32_t more, uint32_t fewer)

@@ -257,7 +257,7 @@ static void operate(void)
     } else if (choice < 18) {
         (void)shutdown(*client, fuzz_choice(input) ? SHUT_WR : SHUT_RD);
     } else if (choice < 19) {
-        for (int i = 0; i < 40; i++) { /* more than are let in flight */
+        for (int i = 0; i < 80; i++) { /* more than are let in flight */
             struct request acquire = {.kind = REQUEST_ACQUIRE, .id = 1};
             acquire.acquire = (struct acquire_request){.bytes = 4096, .location = LOCATION_RAM, .numa_node = -1};
             send_request(*client, &acquire, false);

@@ -112,7 +112,7 @@ static size_t drain(int fd)
 
 Test(demands, few_descriptors_are_in_flight_to_a_client_that_does_not_receive)
 {
-    enum { LEASES = 100, MOST = 16 };
+    enum { LEASES = 100, MOST = 64 };
     size_t received;
     fixture_start(&fixture, "");
     cleanup(fd_closep) int fd = greeted();

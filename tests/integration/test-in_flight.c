@@ -13,7 +13,7 @@
 
 TestSuite(in_flight, .timeout = 60);
 
-enum { OF_CONNECTION = 16 /* in flight at most */ };
+enum { OF_CONNECTION = 64 /* in flight at most; 32 threads of one client have room */ };
 
 static struct fixture fixture;
 
@@ -180,7 +180,7 @@ Test(in_flight, users_that_receive_nothing_leave_room_for_an_honest_one)
     fixture_stop(&fixture);
 }
 
-/* Half of 960 descriptors: 16 are the worst's, whose session lives, the rest is four each of a crowd. */
+/* Half of 960 descriptors: 64 are the worst's, whose session lives, the rest is four each of a crowd. */
 Test(in_flight, a_client_that_receives_nothing_is_disconnected_when_others_have_no_room)
 {
     enum { CROWD = 200, FEW = 4, LATE = 80 };
