@@ -48,6 +48,12 @@ static const struct guard_entry *find(uintptr_t address)
     return NULL;
 }
 
+mb_lease *mb_lease_from_address(const void *address)
+{
+    const struct guard_entry *entry = find((uintptr_t)address);
+    return entry ? atomic_load(&entry->lease) : NULL;
+}
+
 /* The entry of the lost lease that has this address; NULL: no lost lease has it. */
 static const struct guard_entry *find_lost(uintptr_t address)
 {

@@ -401,6 +401,14 @@ MB_PUBLIC int mb_map(mb_lease *lease, unsigned extent, void **ret_address, uint6
 MB_PUBLIC int mb_lease_descriptor(const mb_lease *lease, unsigned extent, int *ret_descriptor);
 
 /*
+ * Returns the lease of any client of this process whose mapping has the byte at `address`, or NULL if none has. The
+ * caller must know that another thread does not release that lease meanwhile. Any address is allowed. Takes no lock:
+ * any thread may call this, also in a signal handler. In a forked child it answers for what the parent had mapped at
+ * the fork (see MB_CLIENT_SHARE_WITH_CHILDREN), and the lease is good only for reading its properties.
+ */
+MB_PUBLIC mb_lease *mb_lease_from_address(const void *address);
+
+/*
  * Removes the mappings of the lease and releases it, without waiting for the broker. The bytes are already free for
  * this client's next request. The library may keep the mapping of a lease with MB_LEASE_UNDEFINED_CONTENT, or of any
  * lease if the client has cache_bytes, for a second. The lease is freed in every case; -ESTALE means that it had ended

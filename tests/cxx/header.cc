@@ -15,7 +15,7 @@ bool use_of_the_shared_client(const mb_event *event)
     mb_lease_options options = MB_LEASE_OPTIONS_INIT;
     options.flags = MB_LEASE_KEEP_DESCRIPTOR;
     bool has_one = mb_client_shared(nullptr, &client) == 0 && mb_acquire(client, 1, &options, &lease) == 0 &&
-                   mb_lease_descriptor(lease, 0, &descriptor) == 0;
+                   mb_lease_descriptor(lease, 0, &descriptor) == 0 && !mb_lease_from_address(&descriptor);
     mb_client_shared_release(client);
     return has_one && event->range_count > 0 && event->ranges[0].address && event->ranges[0].bytes > 0;
 }

@@ -219,3 +219,21 @@ Test(descriptors, the_cache_neither_keeps_nor_gives_such_a_lease)
     cr_expect_eq(mb_lease_id(plain), id);
     end();
 }
+
+Test(descriptors, each_mapped_address_leads_to_its_lease)
+{
+    void *first, *second;
+    uint64_t bytes;
+    begin("");
+    mb_lease *ram = acquire(MIB, MB_LOCATION_RAM, 0), *mapped = acquire(MIB, MB_LOCATION_MMAP, 0);
+    cr_assert(mb_map(ram, 0, &first, &bytes) == 0 && mb_map(mapped, 0, &second, NULL) == 0, "%s", mb_last_error());
+    cr_expect(mb_lease_from_address(first) == ram && mb_lease_from_address((char *)first + bytes - 1) == ram);
+    cr_expect(mb_lease_from_address((char *)first - 1) != ram && mb_lease_from_address((char *)first + bytes) != ram);
+    cr_expect(mb_lease_from_address(second) == mapped);
+    cr_expect(mb_lease_from_address(NULL) == NULL && mb_lease_from_address(&bytes) == NULL);
+    cr_expect(mb_release(ram) == 0);
+    cr_expect(mb_lease_from_address(first) == NULL && mb_lease_from_address(second) == mapped);
+    cr_expect(mb_release(mapped) == 0);
+    WAIT_UNTIL(used() == 0);
+    end();
+}
