@@ -14,11 +14,12 @@ from membroker import _native
 numpy = pytest.importorskip("numpy")
 
 PROGRAM = """
-import concurrent.futures, multiprocessing, os, sys, threading, numpy, membroker
-broker = membroker.install_numpy()
+import concurrent.futures, multiprocessing, os, signal, sys, threading, numpy, membroker
+location = getattr(membroker, sys.argv[1])
+broker = membroker.install_numpy(location=location)
 big = numpy.arange(1_000_000.0)
 small = numpy.arange(10)
-mapped = broker.acquire(1 << 20)
+mapped = broker.acquire(1 << 20, location=location)
 mapped[0] = 7
 fork = multiprocessing.get_context("fork")
 
@@ -33,7 +34,11 @@ def work(factor):
 """
 
 
-def test_pool(run):
+locations = pytest.mark.parametrize("location", ["RAM", "MMAP"])
+
+
+@locations
+def test_pool(run, location):
     """Each child of concurrent.futures does one piece of work."""
     assert run(PROGRAM + """
 results = []
@@ -45,10 +50,11 @@ assert big.sum() == 499999500000.0 and small.sum() == 45 and mapped[0] == 7
 with fork.Pool(3) as pool:
     assert pool.map(numpy.sum, [big, small]) == [499999500000.0, 45]
 print("ok")
-""") == "ok\n"
+""", location) == "ok\n"
 
 
-def test_threads_of_a_child_write_the_same_pages(run):
+@locations
+def test_threads_of_a_child_write_the_same_pages(run, location):
     assert run(PROGRAM + """
 def write(at):
     for i in range(at, len(big), 8):
@@ -60,7 +66,7 @@ if pid == 0:
     os._exit(0 if (big == numpy.arange(1, len(big) + 1)).all() else 1)
 assert os.waitpid(pid, 0)[1] == 0 and big[0] == 0
 print("ok")
-""") == "ok\n"
+""", location) == "ok\n"
 
 
 def test_freed_memory_waits_for_children(broker):
@@ -95,7 +101,8 @@ def test_programs_are_no_children(broker):
     child.communicate(b"\n")
 
 
-def test_child_of_its_own(run):
+@locations
+def test_child_of_its_own(run, location):
     assert run(PROGRAM + """
 pid = os.fork()
 if pid == 0:
@@ -116,10 +123,11 @@ if pid == 0:
     os._exit(0 if used == own.uses + 1 and os.waitpid(child, 0)[1] == 0 else 1)
 assert os.waitpid(pid, 0)[1] == 0
 print("ok")
-""") == "ok\n"
+""", location) == "ok\n"
 
 
-def test_parent_loses_its_leases(run):
+@locations
+def test_parent_loses_its_leases(run, location):
     """The child's arrays are the parent's: their loss is LeaseLost in the child, too."""
     assert run(PROGRAM + """
 import signal
@@ -145,4 +153,86 @@ try:
 except membroker.LeaseLost:
     os.write(go[1], b"x")
 print(os.waitpid(pid, 0)[1])
-""") == "0\n"
+""", location) == "0\n"
+
+
+@locations
+def test_children_of_children(run, location):
+    """A write to a page that no one copied, and one to a page of the child's own copies."""
+    assert run(PROGRAM + """
+def check(code):
+    pid = os.fork()
+    if pid == 0:
+        os._exit(code())
+    return os.waitpid(pid, 0)[1] == 0
+
+def grandchild():
+    big[:] += 1
+    own[:] += 1
+    mapped[0] += 1
+    return 0 if big[0] == 6 and big[-1] == 1_000_000 and own[0] == 2 and mapped[0] == 8 else 1
+
+def child():
+    global own
+    membroker.install_numpy(location=location)
+    own = numpy.ones(1_000_000)
+    big[0] = 5
+    return 0 if check(grandchild) and big[0] == 5 and big[-1] == 999_999 and own[0] == 1 and mapped[0] == 7 else 1
+
+assert check(child) and big[0] == 0 and mapped[0] == 7
+print("ok")
+""", location) == "ok\n"
+
+
+def test_other_shared_mappings_stay_shared(run):
+    """Only leased memory is copied: what the program shares itself stays shared."""
+    assert run(PROGRAM + """
+import mmap, tempfile
+own_file = tempfile.TemporaryFile()
+own_file.truncate(4096)
+shared, anonymous = mmap.mmap(own_file.fileno(), 4096), mmap.mmap(-1, 4096)
+pid = os.fork()
+if pid == 0:
+    shared[0] = anonymous[0] = 9
+    mapped[0] = 9
+    os._exit(0)
+assert os.waitpid(pid, 0)[1] == 0
+print(shared[0], anonymous[0], mapped[0])
+""", "MMAP") == "9 9 7\n"
+
+
+def test_a_fault_that_is_none_of_ours(run):
+    """A child's own fault kills it with its own message, also in a child of a child."""
+    printed = run(PROGRAM + """
+import ctypes, faulthandler
+faulthandler.enable(sys.stdout)
+def end_of(pid):
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+pid = os.fork()
+if pid == 0:
+    membroker.install_numpy()
+    arrays = numpy.ones(1_000_000)
+    grandchild = os.fork()
+    if grandchild == 0:
+        big[0] = arrays[0] = 1
+        ctypes.memset(4096, 1, 1)
+    os._exit(0 if end_of(grandchild) == -signal.SIGSEGV else 1)
+sys.exit(end_of(pid))
+""", "RAM")
+    assert "Segmentation fault" in printed
+
+
+def test_a_system_call_that_writes(run):
+    """The kernel can't copy a page of ours: the call fails at once, and says so."""
+    assert run(PROGRAM + """
+pid = os.fork()
+if pid == 0:
+    try:
+        with open("/dev/zero", "rb", buffering=0) as zeros:
+            zeros.readinto(mapped)
+    except OSError as error:
+        os._exit(0 if error.errno == 14 else 2)
+    os._exit(1)
+assert os.waitpid(pid, 0)[1] == 0 and mapped[0] == 7
+print("ok")
+""", "MMAP") == "ok\n"

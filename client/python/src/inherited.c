@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <membroker.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -11,12 +12,13 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* How much one write copies; a hint to the kernel's fault handling, not to the size of pages. */
-enum { COPIED_BYTES = 65536 };
+/* How much one write copies. A mapping of huge pages can't be divided below one page. */
+enum { COPIED_BYTES = 65536, HUGE_PAGE_BYTES = 2 << 20 };
 
 struct range {
     uintptr_t start, end;
-    unsigned char *is_copied; /* one for each COPIED_BYTES */
+    size_t piece_bytes;
+    unsigned char *is_copied; /* one for each piece */
     struct range *next;
 };
 
@@ -53,9 +55,9 @@ static bool map_copy(void *piece, size_t bytes)
 /* Another thread may have been faster. */
 static bool copy_piece(struct range *range, uintptr_t address)
 {
-    size_t index = (address - range->start) / COPIED_BYTES;
-    uintptr_t start = range->start + index * COPIED_BYTES;
-    size_t bytes = range->end - start < COPIED_BYTES ? range->end - start : COPIED_BYTES;
+    size_t index = (address - range->start) / range->piece_bytes;
+    uintptr_t start = range->start + index * range->piece_bytes;
+    size_t bytes = range->end - start < range->piece_bytes ? range->end - start : range->piece_bytes;
     while (atomic_flag_test_and_set(&copying)) {
     }
     bool done = range->is_copied[index] || map_copy((void *)start, bytes);
@@ -89,11 +91,11 @@ bool inherited_cover(uintptr_t address)
 
 /* ---- the beginning ---- */
 
-static void add(uintptr_t start, uintptr_t end)
+static void add(uintptr_t start, uintptr_t end, size_t piece_bytes)
 {
     struct range *range = calloc(1, sizeof *range);
     if (range) {
-        range->is_copied = calloc((end - start) / COPIED_BYTES + 1, 1);
+        range->is_copied = calloc((end - start) / piece_bytes + 1, 1);
     }
     if (!range || !range->is_copied || mprotect((void *)start, end - start, PROT_READ) < 0) {
         free(range ? range->is_copied : NULL);
@@ -103,33 +105,46 @@ static void add(uintptr_t start, uintptr_t end)
     }
     range->start = start;
     range->end = end;
+    range->piece_bytes = piece_bytes;
     range->next = ranges;
     ranges = range;
 }
 
-/* The broker's segments are shared and writable; its control pages are read-only. */
-static bool is_segment(const char *line, uintptr_t *ret_start, uintptr_t *ret_end)
+/* Shared and writable, and a lease's: the program may have mapped files of its own. */
+static void add_segment(const char *line)
 {
+    uintptr_t start, end;
     char mode[5];
-    return sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", ret_start, ret_end, mode) == 3 && strcmp(mode, "rw-s") == 0 &&
-           strstr(line, " /memfd:membroker");
+    if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &start, &end, mode) != 3 || strcmp(mode, "rw-s") != 0) {
+        return;
+    }
+    const mb_lease *lease = mb_lease_from_address((const void *)start);
+    if (lease) {
+        add(start, end, mb_lease_has_huge_pages(lease) ? HUGE_PAGE_BYTES : COPIED_BYTES);
+    }
+}
+
+/* A child of a child has the handler. */
+static void watch_writes(void)
+{
+    static bool is_watching;
+    const struct sigaction action = {.sa_sigaction = on_write, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    if (ranges && !is_watching) {
+        is_watching = sigaction(SIGSEGV, &action, &previous) == 0;
+    }
 }
 
 void inherited_begin(void)
 {
-    char line[512];
-    uintptr_t start, end;
+    char *line = NULL;
+    size_t room = 0;
     FILE *maps = fopen("/proc/self/maps", "re");
-    while (maps && fgets(line, sizeof line, maps)) {
-        if (is_segment(line, &start, &end)) {
-            add(start, end);
-        }
+    while (maps && getline(&line, &room, maps) >= 0) {
+        add_segment(line);
     }
+    free(line);
     if (maps) {
         (void)fclose(maps);
     }
-    const struct sigaction action = {.sa_sigaction = on_write, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
-    if (ranges) {
-        (void)sigaction(SIGSEGV, &action, &previous);
-    }
+    watch_writes();
 }
