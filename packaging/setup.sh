@@ -10,6 +10,7 @@ packages_of() {
             libsystemd-dev libsubid-dev libjansson-dev libsmartcols-dev valgrind
         ;;
     python) echo python3-dev python3-numpy python3-pytest ;;
+    python-dist) echo python3-dev python3-setuptools python3-wheel python3-pip ;;
     demo) echo jq ;;
     test)
         echo g++ pkg-config libcriterion-dev valgrind strace jq gnuplot-nox python3-minimal python3-protobuf python3-jsonschema \

@@ -101,7 +101,7 @@ $(BUILD)/tests/misbehave: $(call object,tests/swarm/misbehave.c) $(WIRE_O) $(BAS
 faults: | $(SETUP)
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/faults FAULT_FLAGS=-DMEMBROKER_FAULTS $(BUILD)/faults/membrokerd
 
-test: all faults $(TEST_PROGRAMS) $(BUILD)/tests/cxx $(BUILD)/tests/faults java-tests python | $(call need,test) ## run every test
+test: all faults $(TEST_PROGRAMS) $(BUILD)/tests/cxx $(BUILD)/tests/faults java-tests python python-dist | $(call need,test) ## run every test
 	sh tests/run-tests $(BUILD)
 
 # ---- the broker as a service of a real systemd, in a container ----

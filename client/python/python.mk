@@ -25,4 +25,27 @@ $(PYTHON_DIR)/membroker/%: client/python/membroker/%
 
 python: $(PYTHON_EXT) $(PYTHON_COPY) ## the Python package under build/python/
 
-.PHONY: python
+# ---- as PyPI has it: the wheel is built from the sdist, so that the sdist is known to be whole ----
+PYTHON_DIST   := $(PYTHON_DIR)/dist
+PYTHON_SDIST  := $(PYTHON_DIST)/membroker-$(VERSION).tar.gz
+PYTHON_STAGE  := $(PYTHON_DIR)/stage
+PYTHON_FILES  := $(addprefix client/python/,README.md MANIFEST.in pyproject.toml setup.py) $(wildcard client/python/src/*.h \
+                 client/python/examples/*.py) $(PYTHON_SRC) $(PYTHON_PY)
+# the libmembroker of the build; a packager leaves it to pkg-config
+PYTHON_FOUND   = MEMBROKER_CFLAGS='-I$(CURDIR)/client/include' \
+                 MEMBROKER_LIBS='-L$(abspath $(BUILD)) -lmembroker -Wl,-rpath,$(abspath $(BUILD))'
+
+$(PYTHON_SDIST): $(PYTHON_FILES) LICENSE client/python/python.mk | $(call need,python-dist)
+	@rm -rf $(PYTHON_STAGE) && mkdir -p $(PYTHON_STAGE)
+	@cd client/python && cp --parents -t $(abspath $(PYTHON_STAGE)) $(patsubst client/python/%,%,$(PYTHON_FILES))
+	@cp LICENSE $(PYTHON_STAGE)
+	$(Q)cd $(PYTHON_STAGE) && $(PYTHON3) -c 'from setuptools import build_meta; build_meta.build_sdist("../dist")' >../sdist.log
+
+$(PYTHON_DIST)/built: $(PYTHON_SDIST) $(SHARED)
+	@rm -f $(PYTHON_DIST)/*.whl
+	$(Q)$(PYTHON_FOUND) $(PYTHON3) -m pip wheel --quiet --no-index --no-build-isolation --no-deps -w $(@D) $<
+	@touch $@
+
+python-dist: $(PYTHON_DIST)/built ## the Python package's sdist and wheel under build/python/dist/
+
+.PHONY: python python-dist
