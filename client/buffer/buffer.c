@@ -72,11 +72,18 @@ static int read_options(const mb_buffer_options *options, mb_buffer_options *ret
     return 0;
 }
 
+/* Whether a thread's cache may serve it: with the options that NULL stands for, and whether it may wait or not. */
+static inline bool is_plain(const mb_buffer_options *options)
+{
+    return !options || (options->size == sizeof *options && !options->name && options->location == location_cached() &&
+                        (options->flags & ~MB_BUFFER_NO_WAIT) == 0 && options->alignment == 0);
+}
+
 __attribute__((noinline)) static int create_slowly(mb_client *client, size_t bytes, const mb_buffer_options *options,
                                                    mb_buffer **ret_buffer)
 {
     mb_buffer_options whole;
-    mb_buffer *cached = !options && bytes > MEDIUM_BYTES_MAX ? cache_pop_large(client, bytes) : NULL;
+    mb_buffer *cached = bytes > MEDIUM_BYTES_MAX && is_plain(options) ? cache_pop_large(client, bytes) : NULL;
     if (cached) {
         *ret_buffer = cached;
         return 0;
@@ -89,7 +96,7 @@ __attribute__((noinline)) static int create_slowly(mb_client *client, size_t byt
 
 int mb_buffer_create(mb_client *client, size_t bytes, const mb_buffer_options *options, mb_buffer **ret_buffer)
 {
-    if (__builtin_expect(!options && bytes - 1 < MEDIUM_BYTES_MAX, 1)) {
+    if (__builtin_expect(bytes - 1 < MEDIUM_BYTES_MAX && is_plain(options), 1)) {
         mb_buffer *cached = cache_pop(client, bytes);
         if (__builtin_expect(cached != NULL, 1)) {
             *ret_buffer = cached;
