@@ -97,6 +97,7 @@ static inline mb_buffer *cache_pop(const mb_client *client, size_t bytes)
         return NULL;
     }
     bin->top--;
+    __builtin_prefetch(bin->top[-1], 1); /* the next one's record */
     if (__builtin_expect(size_class_is_medium(size_class), 0)) {
         cache->medium_bytes -= size_class_bytes[size_class];
     }
