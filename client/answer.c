@@ -75,7 +75,8 @@ static void finish_call(mb_client *client, const struct reply *reply, int *fd)
     } else if (reply->kind == REPLY_GRANT) {
         take_grant(client, call, &reply->grant, fd);
     } else if (reply->kind == REPLY_ERROR) {
-        calls_finish(client, call, error_from_broker(&reply->error), reply->error.sentence);
+        call->refusal = reply->error.refusal;
+        calls_finish(client, call, error_code(&reply->error), reply->error.sentence);
     } else {
         calls_finish(client, call, 0, "");
     }

@@ -193,13 +193,16 @@ static int answered(const struct call *call, int result)
 {
     bool was_refused = result == -ENOMEM || result == -ENOSPC;
     if (call->repeated_at && call->wait_until && was_refused) {
-        return error_set(
+        (void)error_set(
             result,
             "%s; the connection to the broker had broken during the call, and after %llu ms the request was "
             "repeated with the remaining time",
             call->sentence, (unsigned long long)(call->repeated_at - call->begun_at));
+    } else {
+        (void)error_set(result, "%s", call->sentence);
     }
-    return error_set(result, "%s", call->sentence);
+    error_add_figures(&call->refusal);
+    return result;
 }
 
 static int explain(const mb_client *client, const struct call *call, int result)

@@ -26,6 +26,7 @@ struct call {
     int result;           /* 0, or negative errno with the sentence below */
     struct waiter waiter; /* of a thread that does not read the socket itself */
     char sentence[MESSAGE_SENTENCE_SIZE];
+    struct refusal refusal; /* what the broker says beside the sentence */
     TAILQ_ENTRY(call) in_client;
 };
 

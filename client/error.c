@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keeps the newest error's sentence, and translates the broker's codes to errno. */
+/* Keeps the newest error's sentence and figures, and translates the broker's codes to errno. */
 #include "client/error.h"
 
 #include <errno.h>
@@ -25,6 +25,7 @@ int error_set(int code, const char *format, ...)
     if (thread) {
         (void)vsnprintf(thread->sentence, sizeof thread->sentence, format, arguments);
         text_end_whole(thread->sentence);
+        thread->refusal.limit[0] = '\0';
     }
     va_end(arguments);
     errno = -code;
@@ -36,7 +37,25 @@ int error_no_memory(void)
     return error_set(-ENOMEM, "out of memory for the library's own tables");
 }
 
-static int code_of(const struct error_reply *error)
+void error_add_figures(const struct refusal *refusal)
+{
+    struct thread *thread = thread_get();
+    if (thread) {
+        thread->refusal = *refusal;
+    }
+}
+
+void error_continue(const char *text)
+{
+    struct thread *thread = thread_get();
+    if (thread) {
+        size_t used = strlen(thread->sentence);
+        text_copy(thread->sentence + used, sizeof thread->sentence - used, text);
+        text_end_whole(thread->sentence);
+    }
+}
+
+int error_code(const struct error_reply *error)
 {
     switch (error->code) {
     case ERROR_LIMIT:
@@ -82,5 +101,7 @@ static int code_of(const struct error_reply *error)
 
 int error_from_broker(const struct error_reply *error)
 {
-    return error_set(code_of(error), "%s", error->sentence);
+    int code = error_set(error_code(error), "%s", error->sentence);
+    error_add_figures(&error->refusal);
+    return code;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The sentence of the newest error of each thread. */
+/* The newest error of each thread: its sentence, and the figures of a refusal. */
 #pragma once
 
 #include "proto/message.h"
@@ -12,5 +12,14 @@ __attribute__((format(printf, 2, 3))) int error_set(int code, const char *format
 /* The same for a table of the library that there is no memory for. Returns -ENOMEM. */
 int error_no_memory(void);
 
-/* The same for an error that the broker sent: sets its sentence and returns the code that membroker.h promises. */
+/* The code that membroker.h promises for an error that the broker sent. */
+int error_code(const struct error_reply *error);
+
+/* Remembers the broker's sentence and figures, and returns that code. */
 int error_from_broker(const struct error_reply *error);
+
+/* The newest error is this refusal of the broker. */
+void error_add_figures(const struct refusal *refusal);
+
+/* Continues the newest error's sentence. */
+void error_continue(const char *text);

@@ -49,12 +49,12 @@ static void ask_program(mb_client *client, uint64_t bytes, mb_location location,
 static int explain(mb_client *client, int result)
 {
     struct local_holder holders[HOLDERS_MAX] = {{0}};
-    char sentence[ERROR_SENTENCE_BYTES], most[HOLDERS_TEXT_BYTES];
+    char most[HOLDERS_TEXT_BYTES];
     layers_add_holders(client, holders);
     holders_describe(holders, most);
-    (void)stpncpy(sentence, mb_last_error(), sizeof sentence - 1);
-    sentence[sizeof sentence - 1] = '\0';
-    return error_set(result, "%s%s", sentence, most);
+    error_continue(most);
+    errno = -result;
+    return result;
 }
 
 int reclaim_acquire(mb_client *client, uint64_t bytes, const mb_lease_options *options, mb_lease **ret_lease,

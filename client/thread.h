@@ -33,7 +33,8 @@ struct thread {
     uint64_t trim_again_at;           /* at this many cycles it looks for idle arenas; 0: never */
     uint32_t trims;                   /* wishes to trim that it acted on, of the client whose workspace it left last */
     unsigned reclaiming;              /* on_reclaim runs in this thread, this many times nested */
-    char sentence[ERROR_SENTENCE_BYTES];
+    char sentence[ERROR_SENTENCE_BYTES]; /* of the newest error; empty: there is none */
+    struct refusal refusal;              /* if the newest error is one */
 };
 
 /* One of two TLS pointers: libraries that are loaded with dlopen(), as by a JVM or Python, share a small static TLS

@@ -17,7 +17,8 @@ _Static_assert((int)ERROR_CANCELLED == MEMBROKER__V1__ERROR_CODE__ERROR_CANCELLE
 _Static_assert((int)CHARGE_CLIENT == MEMBROKER__V1__CHARGE__CHARGE_CLIENT, "the enums share numbers");
 _Static_assert((int)CLASS_RULE_CLIENTS == MEMBROKER__V1__CLASS_RULE__CLASS_RULE_CLIENTS, "the enums share numbers");
 _Static_assert((int)PRESSURE_FULL == MEMBROKER__V1__PRESSURE__PRESSURE_FULL, "the enums share numbers");
-_Static_assert((int)LIMIT_KIND_PAUSED == MEMBROKER__V1__LIMIT_KIND__LIMIT_KIND_PAUSED, "the enums share numbers");
+_Static_assert((int)LIMIT_KIND_DISK_SPACE == MEMBROKER__V1__LIMIT_KIND__LIMIT_KIND_DISK_SPACE,
+               "the enums share numbers");
 _Static_assert((int)END_TAMPERED == MEMBROKER__V1__END_REASON__END_TAMPERED, "the enums share numbers");
 
 /* ---- what stands in several messages ---- */

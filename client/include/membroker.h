@@ -121,6 +121,8 @@ MB_PUBLIC const char *mb_version(void);
  * The next call that succeeds clears it to "", with two exceptions. Calls that give something back keep it, so that a
  * clean-up does not lose it: mb_release(), mb_workspace_leave(), mb_scope_in(), and functions that return void. An
  * allocation in a workspace that succeeds does not touch it, so read it only after a NULL.
+ *
+ * mb_last_refusal() has the figures of a refusal (membroker/refusal.h).
  */
 MB_PUBLIC const char *mb_last_error(void);
 
@@ -451,5 +453,6 @@ MB_PUBLIC const char *mb_end_reason_text(mb_end_reason reason);
 #include <membroker/workspace.h>
 
 #include <membroker/buffer.h>
+#include <membroker/refusal.h>
 
 #endif

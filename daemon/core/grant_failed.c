@@ -12,6 +12,7 @@
 #include "daemon/core/host_room.h"
 #include "daemon/core/place.h"
 #include "proto/base/size.h"
+#include "proto/base/text.h"
 
 /* What can go wrong with a named file only; false: something else did. */
 static bool explain_file(struct step *step, const struct session *session, const struct segment *segment,
@@ -94,6 +95,18 @@ static void explain_memory(struct step *step, const struct session *session, con
     }
 }
 
+/* The ledger had room. */
+static struct refusal disk_figures(const struct segment *segment, const struct input_segment *failed)
+{
+    struct refusal refusal = {.limit_kind = LIMIT_KIND_DISK_SPACE,
+                              .limit_bytes = failed->disk_free,
+                              .asked_bytes = segment->charge.bytes,
+                              .free_bytes = failed->disk_free,
+                              .whose = "host"};
+    text_copy(refusal.limit, sizeof refusal.limit, limit_kind_name(LIMIT_KIND_DISK_SPACE));
+    return refusal;
+}
+
 static void explain_failure(struct step *step, const struct session *session, const struct segment *segment,
                             const struct input_segment *failed)
 {
@@ -102,7 +115,11 @@ static void explain_failure(struct step *step, const struct session *session, co
     }
     if (segment->request_id) {
         struct effect *last = &step->effects->effects[step->effects->count - 1];
-        last->reply.reply.error.system_errno = (uint32_t)-failed->error;
+        struct error_reply *error = &last->reply.reply.error;
+        error->system_errno = (uint32_t)-failed->error;
+        if (error->code == ERROR_DISK_FULL) {
+            error->refusal = disk_figures(segment, failed);
+        }
     }
 }
 

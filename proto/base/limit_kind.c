@@ -11,6 +11,7 @@ static const char *const names[LIMIT_KINDS] = {
     [LIMIT_KIND_LEASES] = "max_leases",
     [LIMIT_KIND_AVAILABLE_MEMORY] = "available_memory",
     [LIMIT_KIND_PAUSED] = "pause_ram_at",
+    [LIMIT_KIND_DISK_SPACE] = "disk_space",
 };
 
 const char *limit_kind_name(enum limit_kind kind)

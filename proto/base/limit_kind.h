@@ -11,6 +11,7 @@ enum limit_kind {
     LIMIT_KIND_LEASES,           /* its figures are numbers of leases, not of bytes */
     LIMIT_KIND_AVAILABLE_MEMORY, /* what the host has: no setting */
     LIMIT_KIND_PAUSED,           /* grants of RAM are paused for memory pressure */
+    LIMIT_KIND_DISK_SPACE,       /* what the spill file system has free: no setting */
     LIMIT_KINDS
 };
 

@@ -31,7 +31,7 @@ Test(codec_limits, the_kind_decides_if_it_is_known_otherwise_the_name)
 {
     static char leases[] = "max_leases", strange[] = "max_moons";
     cr_expect_eq(kind_of(leases, true, LIMIT_KIND_BYTES), LIMIT_KIND_BYTES);
-    cr_expect_eq(kind_of(leases, true, LIMIT_KIND_PAUSED), LIMIT_KIND_PAUSED, "the last one");
+    cr_expect_eq(kind_of(leases, true, LIMIT_KIND_DISK_SPACE), LIMIT_KIND_DISK_SPACE, "the last one");
     cr_expect_eq(kind_of(leases, true, LIMIT_KINDS), LIMIT_KIND_LEASES, "a newer broker's");
     cr_expect_eq(kind_of(leases, true, -1), LIMIT_KIND_LEASES);
     cr_expect_eq(kind_of(leases, true, LIMIT_KIND_UNSPECIFIED), LIMIT_KIND_UNSPECIFIED);

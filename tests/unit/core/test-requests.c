@@ -442,6 +442,9 @@ static const char *explained(int error, enum location location, int32_t numa_nod
     model->fails_files = true;
     const struct reply *reply = refused(model_request(model, 0, &request), code);
     cr_expect_eq(reply->error.system_errno, (uint32_t)-error);
+    cr_expect_eq(reply->error.refusal.limit_kind,
+                 code == ERROR_DISK_FULL ? LIMIT_KIND_DISK_SPACE : LIMIT_KIND_UNSPECIFIED);
+    cr_expect_eq(reply->error.refusal.asked_bytes, code == ERROR_DISK_FULL ? MIB : 0);
     memcpy(sentence, reply->error.sentence, sizeof sentence);
     model_free(model);
     return sentence;
