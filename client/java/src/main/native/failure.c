@@ -15,14 +15,85 @@ static jbyteArray bytes_of(JNIEnv *env, const char *text)
     return bytes;
 }
 
+static jlongArray longs_of(JNIEnv *env, const jlong *numbers, size_t count)
+{
+    jlongArray array = (*env)->NewLongArray(env, (jsize)count);
+    if (array) {
+        (*env)->SetLongArrayRegion(env, array, 0, (jsize)count, numbers);
+    }
+    return array;
+}
+
+static jobjectArray names_of(JNIEnv *env, const mb_refusal *refusal)
+{
+    jclass bytes = (*env)->FindClass(env, "[B");
+    jobjectArray names = bytes ? (*env)->NewObjectArray(env, (jsize)refusal->holder_count, bytes, NULL) : NULL;
+    for (unsigned i = 0; names && i < refusal->holder_count; i++) {
+        jbyteArray name = bytes_of(env, refusal->holders[i].name);
+        if (!name) {
+            return NULL;
+        }
+        (*env)->SetObjectArrayElement(env, names, (jsize)i, name);
+    }
+    return names;
+}
+
+/* Of each holder: session, process, user, bytes. */
+static jlongArray numbers_of(JNIEnv *env, const mb_refusal *refusal)
+{
+    enum { EACH = 4 };
+    jlong numbers[MB_HOLDERS_MAX * EACH] = {0};
+    for (unsigned i = 0; i < refusal->holder_count; i++) {
+        const mb_holder *holder = &refusal->holders[i];
+        jlong *of = &numbers[(size_t)EACH * i];
+        of[0] = (jlong)holder->session;
+        of[1] = holder->pid;
+        of[2] = holder->uid;
+        of[3] = (jlong)holder->bytes;
+    }
+    return longs_of(env, numbers, (size_t)EACH * refusal->holder_count);
+}
+
+static jlongArray figures_of(JNIEnv *env, const mb_refusal *refusal)
+{
+    const jlong figures[] = {(jlong)refusal->asked_bytes,    (jlong)refusal->limit_bytes,
+                             (jlong)refusal->used_bytes,     (jlong)refusal->free_bytes,
+                             (jlong)refusal->reserved_bytes, (jlong)refusal->claimed_bytes};
+    return longs_of(env, figures, sizeof figures / sizeof *figures);
+}
+
+/* NULL: an exception is pending. */
+static jobject make_refusal(JNIEnv *env, jclass failures, int code, jbyteArray sentence, const mb_refusal *refusal)
+{
+    jmethodID make =
+        (*env)->GetStaticMethodID(env, failures, "refused", "(I[B[B[B[J[J[[B)Ljava/lang/RuntimeException;");
+    jbyteArray limit = make ? bytes_of(env, refusal->limit) : NULL;
+    jbyteArray whose = limit ? bytes_of(env, refusal->whose) : NULL;
+    jlongArray figures = whose ? figures_of(env, refusal) : NULL;
+    jlongArray numbers = figures ? numbers_of(env, refusal) : NULL;
+    jobjectArray names = numbers ? names_of(env, refusal) : NULL;
+    return names ? (*env)->CallStaticObjectMethod(env, failures, make, (jint)code, sentence, limit, whose, figures,
+                                                  numbers, names)
+                 : NULL;
+}
+
+static jobject make_other(JNIEnv *env, jclass failures, int code, jbyteArray sentence)
+{
+    jmethodID make = (*env)->GetStaticMethodID(env, failures, "of", "(I[B)Ljava/lang/RuntimeException;");
+    return make ? (*env)->CallStaticObjectMethod(env, failures, make, (jint)code, sentence) : NULL;
+}
+
 /* Classes are looked up when they are needed: a reference that is kept would keep their loader. */
 void failure_throw(JNIEnv *env, int code)
 {
+    mb_refusal refusal = MB_REFUSAL_INIT;
     jbyteArray sentence = bytes_of(env, mb_last_error());
     jclass failures = sentence ? (*env)->FindClass(env, "io/membroker/Failures") : NULL;
-    jmethodID make =
-        failures ? (*env)->GetStaticMethodID(env, failures, "of", "(I[B)Ljava/lang/RuntimeException;") : NULL;
-    jthrowable failure = make ? (*env)->CallStaticObjectMethod(env, failures, make, (jint)code, sentence) : NULL;
+    if (!failures) {
+        return;
+    }
+    jthrowable failure = mb_last_refusal(&refusal) == 0 ? make_refusal(env, failures, code, sentence, &refusal)
+                                                        : make_other(env, failures, code, sentence);
     if (failure && !(*env)->ExceptionCheck(env)) {
         (void)(*env)->Throw(env, failure);
     }

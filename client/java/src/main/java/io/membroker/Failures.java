@@ -19,10 +19,17 @@ final class Failures {
         int errno = -code;
         String sentence = new String(utf8, StandardCharsets.UTF_8);
         return switch (errno) {
-            case ENOMEM, ENOSPC -> new MemoryLimitException(errno, sentence);
+            case ENOMEM, ENOSPC -> new MemoryLimitException(errno, sentence, Refusal.UNKNOWN);
             case ESTALE -> new LeaseLostException(errno, sentence);
             case ENOTCONN, ESHUTDOWN, ETIMEDOUT -> new NotConnectedException(errno, sentence);
             default -> new MemoryBrokerException(errno, sentence);
         };
+    }
+
+    /** The same if the library has figures. */
+    static RuntimeException refused(int code, byte[] utf8, byte[] limit, byte[] whose, long[] bytes, long[] numbers,
+            byte[][] names) {
+        return new MemoryLimitException(-code, new String(utf8, StandardCharsets.UTF_8),
+                Refusal.of(limit, whose, bytes, numbers, names));
     }
 }

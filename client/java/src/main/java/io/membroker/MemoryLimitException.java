@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.membroker;
 
+import java.io.Serializable;
 import java.util.List;
 
 /**
- * A limit of the broker, of a user or of this client does not allow the request, or the host has too little memory. The
- * figures are those of the message, rounded as there; -1 means that the message has none.
+ * A limit of the broker, of a user or of this client does not allow the request, or the host has too little memory or
+ * disk space. The figures are the broker's, exact; -1 means that it gave none. If {@link #limitName} is
+ * {@code max_leases}, they are numbers of leases, not of bytes.
  */
 public final class MemoryLimitException extends MemoryBrokerException {
-    private static final long serialVersionUID = 1;
+    private static final long serialVersionUID = 2;
 
-    /** The figures of the message. */
-    private final transient Refusal refusal;
+    /** What the broker told beside the message. */
+    private final Refusal refusal;
 
     /**
      * A process or a user that holds memory under the limit.
@@ -21,30 +23,31 @@ public final class MemoryLimitException extends MemoryBrokerException {
      * @param uid the user
      * @param bytes what it holds
      */
-    public record Holder(String name, long pid, long uid, long bytes) {
+    public record Holder(String name, long pid, long uid, long bytes) implements Serializable {
     }
 
-    MemoryLimitException(int errno, String sentence) {
+    MemoryLimitException(int errno, String sentence, Refusal refusal) {
         super(errno, sentence);
-        this.refusal = Refusal.parse(sentence);
+        this.refusal = refusal;
     }
 
     /**
-     * Returns what was asked for.
+     * Returns what was asked for, in whole pages.
      *
      * @return bytes, or -1
      */
     public long askedBytes() {
-        return figures().asked();
+        return refusal.bytes().asked();
     }
 
     /**
-     * Returns the limit.
+     * Returns the limit. Of {@code available_memory} it is what the host has available, of {@code disk_space} what the
+     * file system has free.
      *
      * @return bytes, or -1
      */
     public long limitBytes() {
-        return figures().limit();
+        return refusal.bytes().limit();
     }
 
     /**
@@ -53,7 +56,7 @@ public final class MemoryLimitException extends MemoryBrokerException {
      * @return bytes, or -1
      */
     public long usedBytes() {
-        return figures().used();
+        return refusal.bytes().used();
     }
 
     /**
@@ -62,29 +65,53 @@ public final class MemoryLimitException extends MemoryBrokerException {
      * @return bytes, or -1
      */
     public long freeBytes() {
-        return figures().free();
+        return refusal.bytes().free();
     }
 
     /**
-     * Returns the name of the limit, as in the broker's configuration, such as {@code max_physical_bytes}.
+     * Returns how much of the limit is reserved for others.
+     *
+     * @return bytes, or -1
+     */
+    public long reservedBytes() {
+        return refusal.bytes().reserved();
+    }
+
+    /**
+     * Returns how much of the limit is claimed by requests that wait.
+     *
+     * @return bytes, or -1
+     */
+    public long claimedBytes() {
+        return refusal.bytes().claimed();
+    }
+
+    /**
+     * Returns the name of the limit, as in the broker's configuration, such as {@code max_physical_bytes}. Two names are
+     * no settings: {@code available_memory} is the host's RAM, {@code disk_space} is that of the files.
      *
      * @return the name, or an empty string
      */
     public String limitName() {
-        return figures().limitName();
+        return refusal.limit();
+    }
+
+    /**
+     * Returns whose limit it is: {@code host}, {@code client}, {@code user NAME}, {@code group NAME} or
+     * {@code class NAME}.
+     *
+     * @return the words, or an empty string
+     */
+    public String limitOwner() {
+        return refusal.whose();
     }
 
     /**
      * Returns who holds the most under the limit, the largest first.
      *
-     * @return at most a few holders; not modifiable
+     * @return at most three holders; not modifiable
      */
     public List<Holder> holders() {
-        return figures().holders();
-    }
-
-    /** After deserialization there is only the message. */
-    private Refusal figures() {
-        return refusal != null ? refusal : Refusal.parse(getMessage());
+        return refusal.listed();
     }
 }

@@ -3,7 +3,6 @@ package io.membroker;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Properties;
 import org.junit.jupiter.api.Test;
@@ -38,38 +37,6 @@ class LimitsTest {
         assertEquals(new JavacppLimits(GIB, GIB, 2 * GIB, 3), JavacppLimits.read(properties, GIB));
         properties.setProperty("org.bytedeco.javacpp.maxBytes", "0");
         assertEquals(0, JavacppLimits.read(properties, GIB).maxBytes());
-    }
-
-    @Test
-    void hasTheFiguresOfTheClientsOwnLimit() {
-        try (TestBroker daemon = new TestBroker();
-                MemoryBroker broker = MemoryBroker.connect(daemon.options().maxBytes(64 << 20).build());
-                Lease held = broker.acquire(48 << 20)) {
-            MemoryLimitException refused = assertThrows(MemoryLimitException.class, () -> broker.acquire(32 << 20));
-            assertEquals(32 << 20, refused.askedBytes(), refused.getMessage());
-            assertEquals(64 << 20, refused.limitBytes());
-            assertEquals(held.byteSize(), refused.usedBytes());
-            assertEquals(16 << 20, refused.freeBytes());
-        }
-    }
-
-    @Test
-    void hasTheFiguresAndHoldersOfTheBrokersLimit() {
-        try (TestBroker daemon = new TestBroker("max_physical_bytes = 64M");
-                MemoryBroker broker = MemoryBroker.connect(daemon.options().name("first, (of two)").build());
-                Lease held = broker.acquire(40_000_000)) {
-            MemoryLimitException refused = assertThrows(MemoryLimitException.class, () -> broker.acquire(32 << 20));
-            assertEquals("max_physical_bytes", refused.limitName(), refused.getMessage());
-            assertEquals(32 << 20, refused.askedBytes());
-            assertEquals(64 << 20, refused.limitBytes());
-            assertEquals((64 << 20) - held.byteSize(), refused.freeBytes());
-            assertEquals(held.byteSize(), refused.usedBytes(), 1 << 20);
-            assertEquals(1, refused.holders().size(), refused.getMessage());
-            MemoryLimitException.Holder holder = refused.holders().get(0);
-            assertEquals(ProcessHandle.current().pid(), holder.pid());
-            assertEquals(held.byteSize(), holder.bytes(), 1 << 20);
-            assertTrue(holder.name().endsWith("(of two)"), holder.name());
-        }
     }
 
     @Test

@@ -28,7 +28,10 @@ public final class TestBroker implements AutoCloseable {
             directory = Files.createTempDirectory("membroker-java");
             socket = directory.resolve("socket");
             List<String> configuration = new ArrayList<>(List.of("[mapped]", "directory = " + directory.resolve("spill"),
-                    "[pressure]", "pause_ram_at = never", "[limits]", "max_mapped_bytes = 8G"));
+                    "[pressure]", "pause_ram_at = never", "[limits]"));
+            if (List.of(lines).stream().noneMatch(line -> line.startsWith("max_mapped_bytes"))) {
+                configuration.add("max_mapped_bytes = 8G");
+            }
             if (lines.length == 0) {
                 configuration.add("max_physical_bytes = 8G");
             }
