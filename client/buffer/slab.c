@@ -116,12 +116,13 @@ void slab_give(mb_buffer *buffer)
 
 /* ---- making and ending ---- */
 
-static int make(struct heap *heap, struct span *span, unsigned size_class)
+/* NULL: out of memory; the span is free again. */
+static struct slab *make(struct heap *heap, struct span *span, unsigned size_class)
 {
     struct slab *slab = record_page_take(&heap->records);
     if (!slab) {
         span_give(span, 0);
-        return error_no_memory();
+        return NULL;
     }
     uint32_t fits = span->pages * HEAP_PAGE_BYTES / size_class_bytes[size_class];
     *slab = (struct slab){.span = span}; /* no record of another slab is left */
@@ -131,10 +132,12 @@ static int make(struct heap *heap, struct span *span, unsigned size_class)
     span->slab = slab;
     heap->slab_pages[size_class] += span->pages;
     set_partial(slab, true);
-    return 0;
+    return slab;
 }
 
-int slab_add(struct heap *heap, unsigned size_class, bool may_ask)
+/* The lock is not given up before buffers were taken: a slab ends with its last buffer, so one of which nobody took any
+ * would stay. */
+int slab_add(struct heap *heap, unsigned size_class, bool may_ask, mb_buffer **ret, unsigned count)
 {
     uint32_t fresh;
     struct span *span;
@@ -148,7 +151,8 @@ int slab_add(struct heap *heap, unsigned size_class, bool may_ask)
         (void)pthread_mutex_lock(&heap->lock);
     }
     if (span) {
-        result = make(heap, span, size_class);
+        struct slab *slab = make(heap, span, size_class);
+        result = slab ? (int)take_from(slab, ret, count) : error_no_memory();
     }
     heap_unlock(heap);
     return result;

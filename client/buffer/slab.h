@@ -8,8 +8,9 @@
 unsigned slab_take(struct heap *heap, unsigned size_class, mb_buffer **ret, unsigned count);
 void slab_give(mb_buffer *buffer);
 
-/* Adds a slab of this class. Takes the lock itself. 0, or negative errno with the sentence set. */
-int slab_add(struct heap *heap, unsigned size_class, bool may_ask);
+/* Adds a slab of this class and takes up to `count` of its buffers. Takes the lock itself. Returns how many it took, or
+ * negative errno with the sentence set. */
+int slab_add(struct heap *heap, unsigned size_class, bool may_ask, mb_buffer **ret, unsigned count);
 
 /* The heap ends: frees what the slabs of its chunks have besides their records. */
 void slabs_close(struct heap *heap);

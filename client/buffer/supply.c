@@ -23,18 +23,10 @@ void supply_give(struct heap *heap, mb_buffer *const *buffers, unsigned count)
 
 int supply_take_small(struct heap *heap, unsigned size_class, bool may_ask, mb_buffer **ret, unsigned count)
 {
-    for (;;) {
-        (void)pthread_mutex_lock(&heap->lock);
-        unsigned taken = slab_take(heap, size_class, ret, count);
-        (void)pthread_mutex_unlock(&heap->lock);
-        if (taken > 0) {
-            return (int)taken;
-        }
-        int result = slab_add(heap, size_class, may_ask);
-        if (result < 0) {
-            return result;
-        }
-    }
+    (void)pthread_mutex_lock(&heap->lock);
+    unsigned taken = slab_take(heap, size_class, ret, count);
+    (void)pthread_mutex_unlock(&heap->lock);
+    return taken > 0 ? (int)taken : slab_add(heap, size_class, may_ask, ret, count);
 }
 
 unsigned supply_take_medium(struct heap *heap, unsigned size_class, mb_buffer **ret, unsigned count)

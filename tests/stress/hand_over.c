@@ -2,8 +2,8 @@
 /*
  * Buffers that are freed in another thread than made them, for the sanitizers: threads that only make, threads that
  * only free and that end after a while, and meanwhile trims and searches by address. Each buffer is marked as a whole,
- * so that memory which two buffers have is noticed; when all are freed, the process must have no lease left. Usage:
- * hand-over SOCKET SECONDS
+ * so that memory which two buffers have is noticed; when all are freed, the process must have no lease left. First it
+ * does in turn what threads seldom do at the same time. Usage: hand-over SOCKET SECONDS
  */
 #include <membroker.h>
 #include <pthread.h>
@@ -14,6 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "client/buffer/slab.h"
+#include "client/buffer/supply.h"
+#include "client/client.h"
 
 enum { MAKERS = 3, TAKERS = 3, SLOTS = 512, FREES_A_LIFE = 3000 };
 
@@ -150,6 +154,24 @@ static unsigned leases_left(mb_client *client)
     return mapped_leases(true);
 }
 
+/* Threads that find no buffer each cut a slab. If one takes the buffers of the other's slab, its own must not stay. */
+static void cut_in_turn(mb_client *client)
+{
+    struct heap *heap = heap_of(client->heaps, location_cached());
+    unsigned size_class = size_class_of(1024);
+    mb_buffer *one, *other;
+    if (slab_add(heap, size_class, true, &one, 1) != 1 || slab_add(heap, size_class, true, &other, 1) != 1 ||
+        buffer_slab(one) == buffer_slab(other)) {
+        fail("slab_add");
+        return;
+    }
+    supply_give(heap, &one, 1);
+    supply_give(heap, &other, 1);
+    if (leases_left(client) > 0) {
+        fail("a slab without buffers in use keeps its lease");
+    }
+}
+
 static void run(mb_client *client, unsigned seconds)
 {
     pthread_t threads[MAKERS + TAKERS + 1];
@@ -183,6 +205,7 @@ int main(int argc, char **argv)
         fail("mb_connect");
         return 1;
     }
+    cut_in_turn(client);
     run(client, (unsigned)strtoul(argv[2], NULL, 10));
     unsigned left = leases_left(client);
     mb_disconnect(client);
