@@ -169,3 +169,16 @@ def test_no_copy(broker):
     c = numpy.frombuffer(lease, numpy.int64)
     c[1] = 5
     assert lease[8] == 5
+
+
+def test_no_broker(daemon):
+    """What is no limit's refusal has its own exception, not NumPy's."""
+    broker = membroker.connect(daemon.socket, timeout=0.5)
+    daemon.kill()
+    with pytest.raises(membroker.BrokerConnectionError) as caught, broker.numpy():
+        numpy.ones(1 << 20)
+    assert isinstance(caught.value.__cause__, MemoryError)
+    with pytest.raises(membroker.BrokerConnectionError):
+        broker.zeros(1 << 20)
+    broker.close()
+    daemon.start()

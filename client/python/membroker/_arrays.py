@@ -44,13 +44,26 @@ def _explain_memory_errors(exceptions: Any) -> None:
     def make(kind: Any, *arguments: Any) -> Any:
         refused = _errors.of_allocation() if kind is plain else None
         if not isinstance(refused, _errors.LimitError):
-            return MemoryError.__new__(kind, *arguments)
+            other = MemoryError.__new__(kind, *arguments)
+            other.__cause__ = refused
+            return other
         error: Any = _errors.LimitError.__new__(ArrayLimitError, *arguments)
         error.__dict__.update(refused.__dict__)
         error.sentence = str(refused)
         return error
 
     plain.__new__ = staticmethod(make)
+
+
+def _reason_of(error: MemoryError) -> Optional[_errors.Error]:
+    """What the broker or the library said; None: nothing, or the error itself has it."""
+    if isinstance(error, _errors.LimitError):
+        return None
+    known = error.__cause__
+    if isinstance(known, _errors.Error):
+        error.__cause__ = None  # it becomes the cause of that one
+        return known
+    return _errors.of_allocation()
 
 
 class _Block:
@@ -85,10 +98,9 @@ class Handler:
         block.has_ended = True
         if _innermost.get() is block:  # otherwise a generator's block ends inside another one, which stays
             self._leave(block)
-        if isinstance(value, MemoryError) and not isinstance(value, _errors.LimitError):
-            refused = _errors.of_allocation()
-            if refused:
-                raise refused from value
+        refused = _reason_of(value) if isinstance(value, MemoryError) else None
+        if refused:
+            raise refused from value
 
     @staticmethod
     def _leave(block: _Block) -> None:
@@ -104,7 +116,7 @@ class Handler:
         try:
             return _native.numpy_call(self._capsule, function, arguments, keywords)
         except MemoryError as error:
-            refused = None if isinstance(error, _errors.LimitError) else _errors.of_allocation()
+            refused = _reason_of(error)
             if refused is None:
                 raise
             raise refused from error
