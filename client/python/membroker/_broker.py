@@ -94,7 +94,7 @@ class Broker(_arrays.Creation):
 
     @property
     def uses(self) -> int:
-        """How many leases, buffers, arrays and handlers of this session live."""
+        """How many leases, buffers, arrays, handlers and running calls of this session there are."""
         return int(self._client.uses)
 
     def ping(self) -> None:

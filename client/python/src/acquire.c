@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "client/python/src/client.h"
 #include "client/python/src/errors.h"
 #include "client/python/src/gil.h"
 #include "client/python/src/waiting.h"
@@ -62,20 +63,22 @@ bool acquire(struct owner *owner, uint64_t bytes, const mb_lease_options *option
              struct acquired *ret)
 {
     struct work work = {.owner = owner, .bytes = bytes, .options = *options};
-    bool is_interrupted = false;
+    enum waiting_end end = WAITING_DONE;
     work.deadline = now_ms() + options->wait_ms;
     work.options.wait_ms = 0;
     struct gil gil = gil_drop();
     int result = acquire_and_map(&work);
     gil_take(gil);
     if (is_short(result) && options->wait_ms) {
-        result = waiting_run(owner, wait_in_queue, &work, progress, &is_interrupted);
+        bool is_closed = atomic_load(&owner->is_closed);
+        end = is_closed ? WAITING_CLOSED : WAITING_DONE;
+        result = is_closed ? result : waiting_run(owner, wait_in_queue, &work, progress, &end);
     }
-    if (is_interrupted && result == 0) {
+    if (end != WAITING_DONE && result == 0) {
         (void)mb_release(work.acquired.lease);
     }
-    if (is_interrupted) {
-        return false;
+    if (end != WAITING_DONE) {
+        return end == WAITING_CLOSED && client_raise_closed();
     }
     if (result < 0) {
         (void)errors_raise(&work.failure);

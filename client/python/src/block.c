@@ -78,10 +78,10 @@ static int create_elsewhere(void *argument)
 static int create_interruptibly(struct request *request)
 {
     struct waited waited = {.request = request};
-    bool is_interrupted;
-    int result = waiting_run(request->owner, create_elsewhere, &waited, waiting_progress(), &is_interrupted);
+    enum waiting_end end = WAITING_DONE;
+    int result = waiting_run(request->owner, create_elsewhere, &waited, waiting_progress(), &end);
     *errors_of_thread() = waited.failure;
-    if (is_interrupted) {
+    if (end == WAITING_RAISED) {
         PyErr_Clear();
         PyErr_SetInterrupt();
     }

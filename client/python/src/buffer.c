@@ -51,18 +51,22 @@ static PyObject *new_buffer(PyTypeObject *type, PyObject *arguments, PyObject *k
     size_t bytes;
     PyObject *client;
     (void)keywords;
-    struct owner *owner = read_options(arguments, &client, &bytes, &options) ? client_owner(client) : NULL;
-    mb_buffer *buffer = owner ? create(owner, bytes, &options) : NULL;
+    struct owner *owner = read_options(arguments, &client, &bytes, &options) ? client_use(client) : NULL;
+    if (!owner) {
+        return NULL;
+    }
+    mb_buffer *buffer = create(owner, bytes, &options);
     if (!buffer) {
+        owner_unref(owner);
         return NULL;
     }
     allocfunc allocate = __extension__(allocfunc) PyType_GetSlot(type, Py_tp_alloc);
     struct buffer_object *self = (struct buffer_object *)allocate(type, 0);
     if (!self) {
         (void)mb_buffer_unref(buffer);
+        owner_unref(owner);
         return NULL;
     }
-    owner_ref(owner);
     self->owner = owner;
     self->buffer = buffer;
     self->epoch = forks_epoch();

@@ -3,6 +3,7 @@
 #include "client/python/src/client.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "client/python/src/errors.h"
 #include "client/python/src/gil.h"
@@ -11,21 +12,39 @@
 #include "client/python/src/losses.h"
 #include "client/python/src/reclaiming.h"
 
+enum { WAIT_PIECE_MS = 50 }; /* between two looks for signals */
+
 struct client_object {
     PyObject_HEAD struct owner *owner; /* NULL: closed */
 };
 
 static PyTypeObject *client_type;
 
-struct owner *client_owner(PyObject *object)
+PyObject *client_raise_closed(void)
+{
+    PyErr_SetString(PyExc_ValueError, "the broker was closed");
+    return NULL;
+}
+
+/* Valid until the interpreter's lock is dropped. NULL: an exception is set. */
+static struct owner *owner_of(PyObject *object)
+{
+    struct owner *owner = ((struct client_object *)object)->owner;
+    if (!owner) {
+        (void)client_raise_closed();
+    }
+    return owner;
+}
+
+struct owner *client_use(PyObject *object)
 {
     if (!PyObject_TypeCheck(object, client_type)) {
         PyErr_SetString(PyExc_TypeError, "a client is expected");
         return NULL;
     }
-    struct owner *owner = ((struct client_object *)object)->owner;
-    if (!owner) {
-        PyErr_SetString(PyExc_ValueError, "the broker was closed");
+    struct owner *owner = owner_of(object);
+    if (owner) {
+        owner_ref(owner);
     }
     return owner;
 }
@@ -81,6 +100,7 @@ static void end(struct client_object *self)
     struct owner *owner = self->owner;
     self->owner = NULL;
     if (owner) {
+        atomic_store(&owner->is_closed, true);
         owner_unref(owner);
     }
 }
@@ -104,14 +124,14 @@ static PyObject *close_client(PyObject *object, PyObject *unused)
 
 static PyObject *numpy_handler(PyObject *object, PyObject *argument)
 {
-    struct owner *owner = client_owner(object);
+    struct owner *owner = owner_of(object);
     long location = PyLong_AsLong(argument);
     return !owner || PyErr_Occurred() ? NULL : handler_of_blocks(owner, (mb_location)location);
 }
 
 static PyObject *numpy_install(PyObject *object, PyObject *argument)
 {
-    struct owner *owner = client_owner(object);
+    struct owner *owner = owner_of(object);
     long location = PyLong_AsLong(argument);
     if (!owner || PyErr_Occurred() || !install_default(owner, (mb_location)location)) {
         return NULL;
@@ -121,32 +141,49 @@ static PyObject *numpy_install(PyObject *object, PyObject *argument)
 
 /* ---- the broker ---- */
 
-/* Runs a call without the interpreter's lock. Returns None, or raises. */
-static PyObject *call(PyObject *object, int (*function)(mb_client *client))
+typedef int client_function(mb_client *client, uint32_t argument);
+
+/* Without the interpreter's lock. 0: it did; otherwise the failure is taken. */
+static int call_unlocked(struct owner *owner, client_function *function, uint32_t argument, struct failure *failure)
 {
-    struct owner *owner = client_owner(object);
+    struct gil gil = gil_drop();
+    int result = function(owner->client, argument);
+    failure_take(failure, result, owner);
+    gil_take(gil);
+    return result;
+}
+
+/* Returns None, or raises. */
+static PyObject *call(PyObject *object, client_function *function)
+{
+    struct owner *owner = client_use(object);
     struct failure failure;
     if (!owner) {
         return NULL;
     }
-    struct gil gil = gil_drop();
-    int result = function(owner->client);
-    failure_take(&failure, result, owner);
-    gil_take(gil);
+    int result = call_unlocked(owner, function, 0, &failure);
+    owner_unref(owner);
     if (result < 0) {
         return errors_raise(&failure);
     }
     Py_RETURN_NONE;
 }
 
+static int ping_once(mb_client *client, uint32_t unused)
+{
+    (void)unused;
+    return mb_ping(client);
+}
+
 static PyObject *ping(PyObject *object, PyObject *unused)
 {
     (void)unused;
-    return call(object, mb_ping);
+    return call(object, ping_once);
 }
 
-static int trim_all(mb_client *client)
+static int trim_all(mb_client *client, uint32_t unused)
 {
+    (void)unused;
     mb_trim(client);
     return 0;
 }
@@ -157,34 +194,57 @@ static PyObject *trim(PyObject *object, PyObject *unused)
     return call(object, trim_all);
 }
 
+/* In pieces, so that a signal or close() ends it. -EINTR: an exception is set. */
+static int wait_in_pieces(struct owner *owner, unsigned long timeout, struct failure *failure)
+{
+    unsigned long left = timeout;
+    int result;
+    do {
+        uint32_t piece = left < WAIT_PIECE_MS ? (uint32_t)left : WAIT_PIECE_MS;
+        result = call_unlocked(owner, mb_wait_connected, piece, failure);
+        left -= piece;
+        if (result == -ETIMEDOUT && PyErr_CheckSignals() < 0) {
+            return -EINTR;
+        }
+        if (result == -ETIMEDOUT && atomic_load(&owner->is_closed)) {
+            (void)client_raise_closed();
+            return -EINTR;
+        }
+    } while (result == -ETIMEDOUT && left > 0);
+    if (result == -ETIMEDOUT) {
+        (void)snprintf(failure->sentence, sizeof failure->sentence,
+                       "there was no connection to the broker within %lu ms; start membrokerd, or wait longer",
+                       timeout);
+    }
+    return result;
+}
+
 static PyObject *wait_connected(PyObject *object, PyObject *argument)
 {
-    struct owner *owner = client_owner(object);
     unsigned long timeout = PyLong_AsUnsignedLong(argument);
+    struct owner *owner = PyErr_Occurred() ? NULL : client_use(object);
     struct failure failure;
-    if (!owner || PyErr_Occurred()) {
+    if (!owner) {
         return NULL;
     }
-    struct gil gil = gil_drop();
-    int result = mb_wait_connected(owner->client, (uint32_t)timeout);
-    failure_take(&failure, result, owner);
-    gil_take(gil);
+    int result = wait_in_pieces(owner, timeout, &failure);
+    owner_unref(owner);
     if (result < 0) {
-        return errors_raise(&failure);
+        return result == -EINTR ? NULL : errors_raise(&failure);
     }
     Py_RETURN_NONE;
 }
 
 static PyObject *session(PyObject *object, void *unused)
 {
-    const struct owner *owner = client_owner(object);
+    const struct owner *owner = owner_of(object);
     (void)unused;
     return owner ? PyLong_FromUnsignedLongLong(mb_client_session(owner->client)) : NULL;
 }
 
 static PyObject *pressure(PyObject *object, void *unused)
 {
-    const struct owner *owner = client_owner(object);
+    const struct owner *owner = owner_of(object);
     (void)unused;
     return owner ? PyLong_FromLong((long)mb_client_pressure(owner->client)) : NULL;
 }
@@ -204,7 +264,7 @@ static PyObject *is_inherited(PyObject *object, void *unused)
 
 static PyObject *uses(PyObject *object, void *unused)
 {
-    const struct owner *owner = client_owner(object);
+    const struct owner *owner = owner_of(object);
     (void)unused;
     return owner ? PyLong_FromLong(atomic_load(&owner->uses) - 1) : NULL;
 }

@@ -7,5 +7,11 @@
 
 int client_add_type(PyObject *module);
 
-/* NULL: an exception is set (it is no client, or it was closed). */
-struct owner *client_owner(PyObject *object);
+/*
+ * A use of its owner, which the caller ends with owner_unref(): another thread may close the client meanwhile. NULL: an
+ * exception is set (it is no client, or it was closed).
+ */
+struct owner *client_use(PyObject *object);
+
+/* What a call on a closed client raises. Returns NULL. */
+PyObject *client_raise_closed(void);

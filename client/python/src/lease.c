@@ -55,17 +55,21 @@ static PyObject *new_lease(PyTypeObject *type, PyObject *arguments, PyObject *ke
     struct wish wish;
     PyObject *client;
     (void)keywords;
-    struct owner *owner = read_wish(arguments, &client, &wish) ? client_owner(client) : NULL;
-    if (!owner || !acquire(owner, wish.bytes, &wish.options, wish.progress, &acquired)) {
+    struct owner *owner = read_wish(arguments, &client, &wish) ? client_use(client) : NULL;
+    if (!owner) {
+        return NULL;
+    }
+    if (!acquire(owner, wish.bytes, &wish.options, wish.progress, &acquired)) {
+        owner_unref(owner);
         return NULL;
     }
     allocfunc allocate = __extension__(allocfunc) PyType_GetSlot(type, Py_tp_alloc);
     struct lease_object *self = (struct lease_object *)allocate(type, 0);
     if (!self) {
         (void)mb_release(acquired.lease);
+        owner_unref(owner);
         return NULL;
     }
-    owner_ref(owner);
     self->owner = owner;
     self->lease = acquired.lease;
     self->data = acquired.data;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A client of the broker, counted: the Python object, its leases, buffers and arrays each hold one use. The last one
- * disconnects, so that no array is left without its memory.
+ * A client of the broker, counted: the Python object, its leases, buffers and arrays, and each call that runs hold one
+ * use. The last one disconnects, so that no array is left without its memory, and no call without its client.
  */
 #pragma once
 
@@ -13,6 +13,7 @@ struct owner {
     mb_client *client;
     atomic_long uses;
     _Atomic bool is_inherited; /* this is a forked child, and the client is its parent's */
+    _Atomic bool is_closed;    /* its Python object ended its use: what waits for it ends */
     bool is_shared;            /* with the other libraries of the process */
     uint32_t wait_ms;          /* how long an allocation may wait */
     struct owner *next;        /* of all that were made */

@@ -19,6 +19,7 @@ struct waiting {
     void *argument;
     int result;
     bool is_done;
+    bool was_closed; /* the client, at the beginning: its handlers of arrays live on, and wait */
 };
 
 static void *run(void *argument)
@@ -57,42 +58,44 @@ static bool wait_a_moment(struct waiting *waiting)
     return is_done;
 }
 
-/* With the interpreter's lock. False: an exception is set. */
-static bool look(PyObject *progress, const struct timespec *start)
+/* With the interpreter's lock. */
+static enum waiting_end look(PyObject *progress, const struct timespec *start)
 {
     struct timespec time = now();
     double seconds = (double)(time.tv_sec - start->tv_sec) + (double)(time.tv_nsec - start->tv_nsec) / SECOND_NS;
     if (PyErr_CheckSignals() < 0) {
-        return false;
+        return WAITING_RAISED;
     }
     PyObject *result = progress ? PyObject_CallFunction(progress, "d", seconds) : NULL;
     Py_XDECREF(result);
-    return !progress || result;
+    return !progress || result ? WAITING_DONE : WAITING_RAISED;
 }
 
 /* One wait of another call may be cancelled by mistake, but never one that begins after this. */
-static bool look_after(struct waiting *waiting, struct owner *owner, PyObject *progress)
+static enum waiting_end look_after(struct waiting *waiting, struct owner *owner, PyObject *progress)
 {
     const struct timespec start = now();
-    bool is_interrupted = false;
+    enum waiting_end end = WAITING_DONE;
     PyThreadState *thread = PyEval_SaveThread();
     while (!wait_a_moment(waiting)) {
-        if (!is_interrupted) {
+        if (end == WAITING_DONE) {
             PyEval_RestoreThread(thread);
-            is_interrupted = !look(progress, &start);
+            bool is_closed = !waiting->was_closed && atomic_load(&owner->is_closed);
+            end = is_closed ? WAITING_CLOSED : look(progress, &start);
             thread = PyEval_SaveThread();
         }
-        if (is_interrupted) {
+        if (end != WAITING_DONE) {
             mb_cancel_waits(owner->client);
         }
     }
     PyEval_RestoreThread(thread);
-    return is_interrupted;
+    return end;
 }
 
-int waiting_run(struct owner *owner, waiting_work *work, void *argument, PyObject *progress, bool *ret_interrupted)
+int waiting_run(struct owner *owner, waiting_work *work, void *argument, PyObject *progress, enum waiting_end *ret_end)
 {
     struct waiting waiting = {.lock = PTHREAD_MUTEX_INITIALIZER, .work = work, .argument = argument};
+    waiting.was_closed = atomic_load(&owner->is_closed);
     pthread_condattr_t attributes;
     pthread_t thread;
     (void)pthread_condattr_init(&attributes);
@@ -102,13 +105,13 @@ int waiting_run(struct owner *owner, waiting_work *work, void *argument, PyObjec
     int error = 0;
     do { /* again if the interruption of another call cancelled this one, too */
         waiting.is_done = false;
-        *ret_interrupted = false;
+        *ret_end = WAITING_DONE;
         error = pthread_create(&thread, NULL, run, &waiting);
         if (error == 0) {
-            *ret_interrupted = look_after(&waiting, owner, progress);
+            *ret_end = look_after(&waiting, owner, progress);
             (void)pthread_join(thread, NULL);
         }
-    } while (error == 0 && waiting.result == -ECANCELED && !*ret_interrupted);
+    } while (error == 0 && waiting.result == -ECANCELED && *ret_end == WAITING_DONE);
     (void)pthread_cond_destroy(&waiting.changed);
     return error ? -error : waiting.result;
 }

@@ -8,12 +8,19 @@
 /* Runs in a thread of its own, without the interpreter's lock. Returns 0 or negative errno, and keeps the sentence. */
 typedef int waiting_work(void *argument);
 
+enum waiting_end {
+    WAITING_DONE,
+    WAITING_RAISED, /* an exception is set */
+    WAITING_CLOSED, /* another thread closed the client; no exception is set */
+};
+
 /*
  * Runs `work` and waits for it. `progress` (NULL: none) is called with the seconds so far, about 20 times a second; an
- * exception of it, or of a signal's handler, cancels the waits of this client. Returns what `work` returned. Sets
- * *ret_interrupted if there is an exception; the work may have succeeded even so. With the interpreter's lock.
+ * exception of it, or of a signal's handler, cancels the waits of this client, and so does closing it meanwhile.
+ * Returns what `work` returned; it may have succeeded even if the wait did not end by itself. With the interpreter's
+ * lock.
  */
-int waiting_run(struct owner *owner, waiting_work *work, void *argument, PyObject *progress, bool *ret_interrupted);
+int waiting_run(struct owner *owner, waiting_work *work, void *argument, PyObject *progress, enum waiting_end *ret_end);
 
 /* set_progress(callable): what allocations call while they wait; None: nothing. */
 PyObject *waiting_set_progress(PyObject *module, PyObject *callable);

@@ -23,13 +23,16 @@ static PyObject *new_workspace(PyTypeObject *type, PyObject *arguments, PyObject
     if (!PyArg_ParseTuple(arguments, "OsiIp:Workspace", &client, &name, &location, &ttl, &can_spill)) {
         return NULL;
     }
-    struct owner *owner = client_owner(client);
-    allocfunc allocate = __extension__(allocfunc) PyType_GetSlot(type, Py_tp_alloc);
-    struct workspace_object *self = owner ? (struct workspace_object *)allocate(type, 0) : NULL;
-    if (!self) {
+    struct owner *owner = client_use(client);
+    if (!owner) {
         return NULL;
     }
-    owner_ref(owner);
+    allocfunc allocate = __extension__(allocfunc) PyType_GetSlot(type, Py_tp_alloc);
+    struct workspace_object *self = (struct workspace_object *)allocate(type, 0);
+    if (!self) {
+        owner_unref(owner);
+        return NULL;
+    }
     self->stack.owner = owner;
     self->stack.options = (mb_lease_options)MB_LEASE_OPTIONS_INIT;
     self->stack.options.location = (mb_location)location;
