@@ -26,9 +26,9 @@ packages_of() {
     bench-java) echo openjdk-17-jdk-headless maven python3-minimal ;;
     test-java) echo openjdk-17-jdk-headless junit5 ;;
     nd4j) echo openjdk-17-jdk-headless maven python3-minimal ;;
-    deb) echo git build-essential pkg-config protobuf-compiler debhelper fakeroot openjdk-17-jdk-headless ;;
+    deb) echo git build-essential pkg-config protobuf-compiler debhelper fakeroot openjdk-17-jdk-headless dh-python python3-dev ;;
     lintian) echo lintian ;;
-    system) echo systemd systemd-container dbus procps jq ;;
+    system) echo systemd systemd-container dbus procps jq python3-numpy ;;
     *)
         echo "setup: there is no target $1" >&2
         exit 2

@@ -25,6 +25,23 @@ $(PYTHON_DIR)/membroker/%: client/python/membroker/%
 
 python: $(PYTHON_EXT) $(PYTHON_COPY) ## the Python package under build/python/
 
+# ---- as a distribution has it: the loader finds libmembroker ----
+PYTHON_INSTALLED := $(PYTHON_DIR)/installed/_native.abi3.so
+PYTHONDIR ?= $(PREFIX)/lib/python$(shell $(PYTHON3) -c 'import sys; print("%d.%d" % sys.version_info[:2])')/dist-packages
+PYTHON_INFO = $(DESTDIR)$(PYTHONDIR)/membroker-$(VERSION).dist-info
+
+$(PYTHON_INSTALLED): $(PYTHON_O) $(SHARED)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -shared -o $@ $(PYTHON_O) -L$(BUILD) -lmembroker -pthread -ldl
+
+install-python: $(PYTHON_INSTALLED) $(PYTHON_COPY) ## install the Python package to $(DESTDIR)$(PREFIX)
+	install -D -m 644 -t $(DESTDIR)$(PYTHONDIR)/membroker $(PYTHON_PY) $(PYTHON_INSTALLED)
+	install -d -m 755 $(PYTHON_INFO)
+	printf 'Metadata-Version: 2.1\nName: membroker\nVersion: $(VERSION)\nRequires-Python: >=3.9\n' >$(PYTHON_INFO)/METADATA
+
+uninstall-python: ## remove what install-python put there
+	rm -rf $(DESTDIR)$(PYTHONDIR)/membroker $(PYTHON_INFO)
+
 # ---- as PyPI has it: the wheel is built from the sdist, so that the sdist is known to be whole ----
 PYTHON_DIST   := $(PYTHON_DIR)/dist
 PYTHON_SDIST  := $(PYTHON_DIST)/membroker-$(VERSION).tar.gz
@@ -48,4 +65,4 @@ $(PYTHON_DIST)/built: $(PYTHON_SDIST) $(SHARED)
 
 python-dist: $(PYTHON_DIST)/built ## the Python package's sdist and wheel under build/python/dist/
 
-.PHONY: python python-dist
+.PHONY: python python-dist install-python uninstall-python

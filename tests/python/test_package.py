@@ -85,7 +85,7 @@ def test_wheel_in_a_fresh_environment(wheel, tmp_path, run):
                                                      "include-system-site-packages = true"))
     assert run(SMOKE, python=python, environment=nothing) == "with NumPy\n"
     pip(python, "uninstall", "--yes", "membroker")
-    assert "No module named" in run("import membroker", python=python, environment=nothing, expect=1)
+    assert not list(place.rglob("membroker*"))
 
 
 def test_a_build_without_the_library_says_what_is_missing(tmp_path):

@@ -169,8 +169,8 @@ class Broker(_arrays.Creation):
 
     def _acquire_watched(self, size: Size, wait: float, watch: _progress.Watch, options: Dict[str, Any]) -> Lease:
         name = options.get("name")
-        known = dict(location=Location.RAM, ttl=None, name=None, huge_pages=None, numa_node=-1, prefault=False,
-                     interleave=False, file=None)
+        known: Dict[str, Any] = dict(location=Location.RAM, ttl=None, name=None, huge_pages=None, numa_node=-1,
+                                     prefault=False, interleave=False, file=None)
         unknown = set(options) - set(known)
         if unknown:
             raise TypeError(f"acquire_async() has no option {sorted(unknown)[0]!r}")

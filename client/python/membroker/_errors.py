@@ -58,7 +58,16 @@ class WaitCancelled(Error):
     """The wait in the broker's queue was cancelled."""
 
 
+class InvalidArgument(Error, ValueError):
+    """An argument is not valid."""
+
+
+class SystemFailure(Error, OSError):
+    """Anything else that the library reports."""
+
+
 _KINDS: Dict[int, Type[Error]] = {
+    numbers.EINVAL: InvalidArgument,
     numbers.ENOMEM: LimitError,
     numbers.ENOSPC: LimitError,
     numbers.ESTALE: LeaseLost,
@@ -70,14 +79,6 @@ _KINDS: Dict[int, Type[Error]] = {
     numbers.EPERM: BrokerPermissionError,
     numbers.ECANCELED: WaitCancelled,
 }
-
-
-class InvalidArgument(Error, ValueError):
-    """An argument is not valid."""
-
-
-class SystemFailure(Error, OSError):
-    """Anything else that the library reports."""
 
 
 def newest_refusal(entries: List[WhyEntry]) -> Optional[WhyEntry]:
@@ -105,8 +106,8 @@ sockets: Dict[int, Optional[str]] = {}
 
 def make(number: int, sentence: str, session: int) -> Error:
     """The exception for a failure of the library."""
-    kind = InvalidArgument if number == numbers.EINVAL else _KINDS.get(number, SystemFailure)
-    error = kind(sentence)
+    kind = _KINDS.get(number, SystemFailure)
+    error: Error = kind(sentence)
     error.errno = number
     if isinstance(error, LimitError) and session:
         _add_figures(error, session, sockets.get(session))
