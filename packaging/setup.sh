@@ -16,7 +16,7 @@ packages_of() {
         echo g++ pkg-config libcriterion-dev valgrind strace jq gnuplot-nox python3-minimal python3-protobuf python3-jsonschema \
             protobuf-compiler git
         ;;
-    lint) echo git clang clang-format clang-tidy cppcheck ;;
+    lint) echo git clang clang-format clang-tidy cppcheck mypy ;;
     sanitize) echo clang libclang-rt-14-dev ;;
     fuzz) echo clang libclang-rt-14-dev ;;
     coverage) echo gcovr ;;

@@ -177,10 +177,11 @@ PRODUCT_C := $(filter-out tests/%,$(OWN_C))
 # gcc 12's analyzer loses ownership that is put into a structure or a list; ASan and LeakSanitizer see the same faults for real
 ANALYZER_BLIND := -Wno-analyzer-malloc-leak -Wno-analyzer-double-free -Wno-analyzer-use-after-free
 
-lint: all | $(call need,lint) $(call need,java) $(call need,python) ## warnings of both compilers, format, clang-tidy, cppcheck, gcc -fanalyzer, hardening, layers, purity, prose
+lint: all | $(call need,lint) $(call need,java) $(call need,python) ## warnings of both compilers, format, types, clang-tidy, cppcheck, gcc -fanalyzer, hardening, layers, purity, prose
 	sh tests/lint/check-sources
 	tests/lint/check-prose
 	clang-format --dry-run --Werror $(OWN_C) $(OWN_H)
+	MYPYPATH=client/python $(PYTHON3) -m mypy --strict --cache-dir $(BUILD)/mypy client/python/membroker tests/python/typed_sample.py
 	$(MAKE) BUILD=$(BUILD)/clang CC=clang all
 	printf '%s\n' $(PRODUCT_C) | xargs -n 10 -P $(JOBS) tests/lint/tidy -std=gnu17 $(CPPFLAGS) $(JNI_INCLUDES) $(PYTHON_INCLUDE) --
 	cppcheck --quiet -j $(JOBS) --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
+
+from . import _wire
 
 
 class Location(enum.IntEnum):
@@ -24,163 +26,140 @@ class Pressure(enum.IntEnum):
     FULL = 2
 
 
-def _number(number: int) -> int:
-    return dataclasses.field(default=0, metadata={"number": number, "kind": int})
-
-
-def _optional(number: int) -> Optional[int]:
-    return dataclasses.field(default=None, metadata={"number": number, "kind": int})
-
-
-def _signed(number: int) -> int:
-    return dataclasses.field(default=0, metadata={"number": number, "kind": "signed"})
-
-
-def _flag(number: int) -> bool:
-    return dataclasses.field(default=False, metadata={"number": number, "kind": bool})
-
-
-def _text(number: int) -> str:
-    return dataclasses.field(default="", metadata={"number": number, "kind": str})
-
-
-def _one(number: int, kind: type) -> Any:
-    return dataclasses.field(default_factory=kind, metadata={"number": number, "kind": kind})
-
-
-def _many(number: int, kind: type) -> Any:
-    return dataclasses.field(default_factory=list, metadata={"number": number, "kind": [kind]})
-
-
-def _enum(number: int, kind: type, default: int) -> Any:
-    return dataclasses.field(default=kind(default), metadata={"number": number, "kind": kind})
+def _at(number: int, default: Callable[[], Any] = lambda: None, of: Optional[type] = None) -> Any:
+    """
+    A field with its number in the protocol. `default` makes what it is if the broker did not send it: an int, a text, a
+    message. `of` is the type of one value where that is another one.
+    """
+    kind = of or (default if isinstance(default, type) else int)
+    return dataclasses.field(
+        default_factory=default, metadata={"number": number, "kind": kind, "is_many": default is list}
+    )
 
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
     """Byte limits; None: there is no such limit."""
 
-    max_bytes: Optional[int] = _optional(1)
-    max_physical_bytes: Optional[int] = _optional(2)
-    max_mapped_bytes: Optional[int] = _optional(3)
+    max_bytes: Optional[int] = _at(1)
+    max_physical_bytes: Optional[int] = _at(2)
+    max_mapped_bytes: Optional[int] = _at(3)
 
 
 @dataclasses.dataclass(frozen=True)
 class Counters:
     """Counted since the start of the daemon."""
 
-    granted: int = _number(1)
-    released: int = _number(2)
-    expired: int = _number(3)
-    revoked: int = _number(4)
-    died: int = _number(5)
-    refused: int = _number(6)
-    extended: int = _number(7)
+    granted: int = _at(1, int)
+    released: int = _at(2, int)
+    expired: int = _at(3, int)
+    revoked: int = _at(4, int)
+    died: int = _at(5, int)
+    refused: int = _at(6, int)
+    extended: int = _at(7, int)
 
 
 @dataclasses.dataclass(frozen=True)
 class Status:
     """The state of the broker."""
 
-    version: str = _text(1)
-    pid: int = _signed(2)
-    uptime_ms: int = _number(3)
-    limits: Limits = _one(4, Limits)
-    used_bytes: int = _number(5)
-    used_physical_bytes: int = _number(6)
-    used_mapped_bytes: int = _number(7)
-    freeing_bytes: int = _number(8)
-    sessions: int = _number(9)
-    leases: int = _number(10)
-    segments: int = _number(11)
-    counters: Counters = _one(12, Counters)
-    host_total_bytes: int = _number(13)
-    host_available_bytes: int = _number(14)
-    spill_directory: str = _text(15)
-    pooled_bytes: int = _number(17)
-    waiting: int = _number(20)
-    reserved_bytes: int = _number(21)
-    pressure: Pressure = _enum(22, Pressure, 0)
+    version: str = _at(1, str)
+    pid: int = _at(2, int)
+    uptime_ms: int = _at(3, int)
+    limits: Limits = _at(4, Limits)
+    used_bytes: int = _at(5, int)
+    used_physical_bytes: int = _at(6, int)
+    used_mapped_bytes: int = _at(7, int)
+    freeing_bytes: int = _at(8, int)
+    sessions: int = _at(9, int)
+    leases: int = _at(10, int)
+    segments: int = _at(11, int)
+    counters: Counters = _at(12, Counters)
+    host_total_bytes: int = _at(13, int)
+    host_available_bytes: int = _at(14, int)
+    spill_directory: str = _at(15, str)
+    pooled_bytes: int = _at(17, int)
+    waiting: int = _at(20, int)
+    reserved_bytes: int = _at(21, int)
+    pressure: Pressure = _at(22, lambda: Pressure.NONE, of=Pressure)
 
 
 @dataclasses.dataclass(frozen=True)
-class SessionInfo:
+class Client:
+    """Whose it is: a session, and the process that has it."""
+
+    session: int = _at(1, int)
+    name: str = _at(2, str)
+    pid: int = _at(3, int)
+    uid: int = _at(4, int)
+
+
+@dataclasses.dataclass(frozen=True)
+class SessionInfo(Client):
     """One client's session."""
 
-    session: int = _number(1)
-    name: str = _text(2)
-    pid: int = _signed(3)
-    uid: int = _number(4)
-    gid: int = _number(5)
-    connected: bool = _flag(6)
-    leases: int = _number(7)
-    physical_bytes: int = _number(8)
-    mapped_bytes: int = _number(9)
-    limits: Limits = _one(10, Limits)
-    client_class: str = _text(11)
+    gid: int = _at(5, int)
+    connected: bool = _at(6, bool)
+    leases: int = _at(7, int)
+    physical_bytes: int = _at(8, int)
+    mapped_bytes: int = _at(9, int)
+    limits: Limits = _at(10, Limits)
+    client_class: str = _at(11, str)
 
 
 @dataclasses.dataclass(frozen=True)
 class LeaseInfo:
     """One lease of any client."""
 
-    lease: int = _number(1)
-    session: int = _number(2)
-    name: str = _text(3)
-    pid: int = _signed(4)
-    uid: int = _number(5)
-    bytes: int = _number(6)
-    used_bytes: int = _number(7)
-    location: Location = _enum(8, Location, 1)
-    extents: int = _number(9)
-    ttl_ms: int = _number(10)
-    remaining_ms: int = _number(11)
-    huge_pages: bool = _flag(12)
-    client: str = _text(15)
+    lease: int = _at(1, int)
+    session: int = _at(2, int)
+    name: str = _at(3, str)
+    pid: int = _at(4, int)
+    uid: int = _at(5, int)
+    bytes: int = _at(6, int)
+    used_bytes: int = _at(7, int)
+    location: Location = _at(8, lambda: Location.RAM, of=Location)
+    extents: int = _at(9, int)
+    ttl_ms: int = _at(10, int)
+    remaining_ms: int = _at(11, int)
+    huge_pages: bool = _at(12, bool)
+    client: str = _at(15, str)
 
 
 @dataclasses.dataclass(frozen=True)
-class Holder:
+class Holder(Client):
     """Who holds memory, or waits for it."""
 
-    session: int = _number(1)
-    name: str = _text(2)
-    pid: int = _signed(3)
-    uid: int = _number(4)
-    bytes: int = _number(5)
+    bytes: int = _at(5, int)
 
 
 @dataclasses.dataclass(frozen=True)
 class Refusal:
     """The numbers of the limit that stands in the way of a request."""
 
-    limit: str = _text(1)
-    whose: str = _text(2)
-    limit_bytes: Optional[int] = _optional(3)
-    asked_bytes: int = _number(4)
-    used_bytes: int = _number(5)
-    free_bytes: int = _number(6)
-    holders: List[Holder] = _many(7, Holder)
-    reserved_bytes: int = _number(8)
-    claimed_bytes: int = _number(9)
-    pool_bytes: int = _number(10)
-    ahead: List[Holder] = _many(11, Holder)
+    limit: str = _at(1, str)
+    whose: str = _at(2, str)
+    limit_bytes: Optional[int] = _at(3)
+    asked_bytes: int = _at(4, int)
+    used_bytes: int = _at(5, int)
+    free_bytes: int = _at(6, int)
+    holders: List[Holder] = _at(7, list, of=Holder)
+    reserved_bytes: int = _at(8, int)
+    claimed_bytes: int = _at(9, int)
+    pool_bytes: int = _at(10, int)
+    ahead: List[Holder] = _at(11, list, of=Holder)
 
 
 @dataclasses.dataclass(frozen=True)
-class WhyEntry:
+class WhyEntry(Client):
     """Why a request waits, or was refused in the last ten minutes."""
 
-    session: int = _number(1)
-    name: str = _text(2)
-    pid: int = _signed(3)
-    uid: int = _number(4)
-    waits: bool = _flag(5)
-    place: int = _number(6)
-    since_ms: int = _number(7)
-    location: Location = _enum(8, Location, 1)
-    refusal: Refusal = _one(9, Refusal)
-    earliest_ms: Optional[int] = _optional(10)
+    waits: bool = _at(5, bool)
+    place: int = _at(6, int)
+    since_ms: int = _at(7, int)
+    location: Location = _at(8, lambda: Location.RAM, of=Location)
+    refusal: Refusal = _at(9, Refusal)
+    earliest_ms: Optional[int] = _at(10)
 
 
 def from_wire(kind: type, values: Dict[int, List[Any]]) -> Any:
@@ -189,24 +168,14 @@ def from_wire(kind: type, values: Dict[int, List[Any]]) -> Any:
     for field in dataclasses.fields(kind):
         raw = values.get(field.metadata["number"])
         if raw:
-            found[field.name] = _convert(field.metadata["kind"], raw)
+            converted = [_convert(field.metadata["kind"], value) for value in raw]
+            found[field.name] = converted if field.metadata["is_many"] else converted[-1]
     return kind(**found)
 
 
-def _convert(kind: Any, raw: List[Any]) -> Any:
-    from . import _wire
-
-    if isinstance(kind, list):
-        return [from_wire(kind[0], _wire.parse(value)) for value in raw]
-    value = raw[-1]
+def _convert(kind: Any, value: Any) -> Any:
     if kind is str:
         return value.decode("utf-8", "replace")
-    if kind == "signed":
-        return value - (1 << 64) if value >> 63 else value
-    if kind is int:
-        return value
-    if kind is bool:
-        return bool(value)
-    if issubclass(kind, enum.IntEnum):
+    if issubclass(kind, enum.IntEnum):  # a newer broker may know more of them
         return kind(value) if value in kind._value2member_map_ else value
-    return from_wire(kind, _wire.parse(value))
+    return from_wire(kind, _wire.parse(value)) if dataclasses.is_dataclass(kind) else kind(value)

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a program with types sees of the package; `make lint` checks it. An ignored error that is none fails, too."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import List, Optional
+
+import membroker
+import numpy
+
+
+def leases(broker: membroker.Broker) -> int:
+    with broker.acquire("1M", location=membroker.MMAP, ttl=5.0, name="rows", wait=1.5, progress=print) as lease:
+        lease[0] = 7
+        view: memoryview = lease.memory
+        number: str = lease.id  # type: ignore[assignment]
+        reason: str = lease.lost_because  # type: ignore[assignment]
+        broker.acquire([1])  # type: ignore[arg-type]
+        return len(view) + len(number) + len(reason)
+
+
+def arrays(broker: membroker.Broker) -> "numpy.ndarray[object, numpy.dtype[numpy.float64]]":
+    with broker.numpy(), broker.workspace("scratch", initial="1M", spill="grow") as workspace, workspace.numpy():
+        made = broker.zeros((3, 4))
+        made += workspace.ones(4)
+        figures: membroker.WorkspaceFigures = workspace.figures
+        text: str = figures.arrays  # type: ignore[assignment]
+        buffer: membroker.Buffer = broker.buffer(len(text), zero=True)
+        made[0, 0] = len(buffer.memory)
+        return made
+
+
+def reports(broker: membroker.Broker) -> List[str]:
+    status: membroker.Status = broker.status()
+    limit: Optional[int] = status.limits.max_bytes
+    sure: int = status.limits.max_bytes  # type: ignore[assignment]
+    waiting: List[str] = [holder.name for entry in broker.why() for holder in entry.refusal.holders]
+    names: List[int] = [session.name for session in broker.sessions()]  # type: ignore[misc]
+    return waiting + [str(limit), str(sure), str(names), broker.pressure.name]
+
+
+def errors() -> Optional[int]:
+    try:
+        membroker.install_numpy(location=membroker.RAM)
+    except membroker.LimitError as error:
+        return error.free
+    except (membroker.LeaseLost, membroker.BrokerConnectionError) as error:
+        return error.errno
+    return None
+
+
+async def coroutine(broker: membroker.Broker) -> int:
+    lease: membroker.Lease = await broker.acquire_async("1G", wait=60)
+    with lease:
+        await asyncio.sleep(0)
+        return len(lease)
