@@ -85,6 +85,7 @@ static mb_lease *lease_new(const mb_client *client, const struct acquire_request
     lease->is_prefaulted = options->prefault;
     lease->may_have_old_content = options->flags & MB_LEASE_UNDEFINED_CONTENT;
     lease->lends_descriptors = options->flags & MB_LEASE_KEEP_DESCRIPTOR;
+    lease->leaves_zeros = options->flags & MB_LEASE_LEAVE_ZEROS;
     lease->keeps_descriptors =
         lease->lends_descriptors || lease_cache_needs_descriptor(client, options, request->bytes);
     return lease;

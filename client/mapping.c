@@ -25,11 +25,26 @@ static void unmap(struct extent *extent, void *address)
     extent->guard = NULL;
 }
 
+/* The range is the program's in any case: if zero pages can't be had, touching it is a signal. */
+static void leave_zeros(struct extent *extent)
+{
+    enum { FLAGS = MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE };
+    guard_begin();
+    guard_remove(extent->guard);
+    if (mmap(extent->address, extent->bytes, PROT_READ | PROT_WRITE, FLAGS, -1, 0) == MAP_FAILED) {
+        (void)mmap(extent->address, extent->bytes, PROT_NONE, FLAGS, -1, 0);
+    }
+    guard_end();
+    extent->guard = NULL;
+}
+
 void mapping_remove(mb_lease *lease)
 {
     for (unsigned i = 0; i < lease->extent_count; i++) {
         struct extent *extent = lease_extent(lease, i);
-        if (extent->address) {
+        if (extent->address && lease->leaves_zeros) {
+            leave_zeros(extent);
+        } else if (extent->address) {
             unmap(extent, extent->address);
         }
         extent->address = NULL;

@@ -324,6 +324,7 @@ MB_PUBLIC int mb_ping(mb_client *client);
 #define MB_LEASE_UNDEFINED_CONTENT 4u /* the memory may contain old data of this client; see mb_acquire() */
 #define MB_LEASE_KEEP_DESCRIPTOR                                                                                       \
     8u /* keep a descriptor of each extent open, so that mb_lease_descriptor() has one to return */
+#define MB_LEASE_LEAVE_ZEROS 16u /* mb_release() leaves the program zeros at the addresses of the memory */
 
 typedef struct mb_lease_options {
     size_t size;      /* of this structure; set by MB_LEASE_OPTIONS_INIT */
@@ -415,6 +416,10 @@ MB_PUBLIC mb_lease *mb_lease_from_address(const void *address);
  * this client's next request. The library may keep the mapping of a lease with MB_LEASE_UNDEFINED_CONTENT, or of any
  * lease if the client has cache_bytes, for a second. The lease is freed in every case; -ESTALE means that it had ended
  * before. NULL is allowed. No other thread may be using the lease.
+ *
+ * With MB_LEASE_LEAVE_ZEROS private zero pages are in the place of each mapping from then on, so that a pointer that
+ * the program has kept reads zeros and never another lease's memory. The range is the program's, which ends it with
+ * munmap(). The library does not keep such leases.
  */
 MB_PUBLIC int mb_release(mb_lease *lease);
 

@@ -315,3 +315,65 @@ Test(lease, no_segment_is_lent_twice)
     mb_disconnect(second);
     fixture_stop(&fixture);
 }
+
+static int mapped_ranges(const char *address)
+{
+    char line[512];
+    int count = 0;
+    FILE *maps = fopen("/proc/self/maps", "re");
+    while (maps && fgets(line, sizeof line, maps)) {
+        uintptr_t start = (uintptr_t)strtoull(line, NULL, 16);
+        count += start == (uintptr_t)address;
+    }
+    cr_assert(maps && fclose(maps) == 0);
+    return count;
+}
+
+static char *map_extent(mb_lease *lease, unsigned extent)
+{
+    void *address;
+    cr_assert(mb_map(lease, extent, &address, NULL) == 0, "%s", mb_last_error());
+    return address;
+}
+
+static bool is_all(const char *address, char byte, uint64_t bytes)
+{
+    return address[0] == byte && memcmp(address, address + 1, bytes - 1) == 0;
+}
+
+static void check_zeros_left(mb_client *client, mb_location location)
+{
+    mb_lease_options options = MB_LEASE_OPTIONS_INIT;
+    mb_lease *lease, *other;
+    unsigned more;
+    options.location = location;
+    options.flags = MB_LEASE_LEAVE_ZEROS | MB_LEASE_UNDEFINED_CONTENT;
+    cr_assert(mb_acquire(client, MIB, &options, &lease) == 0, "%s", mb_last_error());
+    cr_assert(mb_extend(lease, MIB, &more) == 0, "%s", mb_last_error());
+    char *addresses[] = {map_extent(lease, 0), map_extent(lease, more)};
+    memset(addresses[0], 1, MIB);
+    memset(addresses[1], 2, MIB);
+    cr_assert(mb_release(lease) == 0);
+    cr_assert(mb_acquire(client, MIB, NULL, &other) == 0, "%s", mb_last_error());
+    memset(map_extent(other, 0), 3, MIB);
+    for (int i = 0; i < 2; i++) {
+        cr_expect(is_all(addresses[i], 0, MIB), "extent %d", i);
+        memset(addresses[i], 4, MIB);
+        cr_expect(mb_lease_from_address(addresses[i]) == NULL);
+        (void)munmap(addresses[i], MIB);
+        cr_expect_eq(mapped_ranges(addresses[i]), 0);
+    }
+    cr_expect(is_all(map_extent(other, 0), 3, MIB));
+    (void)mb_release(other);
+}
+
+Test(lease, zeros_are_left_in_its_place_if_the_program_wants_them)
+{
+    struct fixture fixture;
+    fixture_start(&fixture, "");
+    mb_client *client = fixture_connect(&fixture, MB_CLIENT_GUARD);
+    check_zeros_left(client, MB_LOCATION_RAM);
+    check_zeros_left(client, MB_LOCATION_MMAP);
+    mb_disconnect(client);
+    fixture_stop(&fixture);
+}
