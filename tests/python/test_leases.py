@@ -157,3 +157,50 @@ b.close()
 assert len(membroker.shared().leases()) == 1 and not membroker.shared().closed
 print("ok")
 """) == "ok\n"
+
+
+IDIOM = """
+import gc, sys, numpy, membroker
+broker = membroker.connect(name="test")
+location = getattr(membroker, sys.argv[1])
+def make(size):
+    lease = broker.acquire(size, location=location)
+    return lease, numpy.ndarray((size // 8,), buffer=lease if sys.argv[2] == "lease" else lease.memory)
+def mappings():
+    return len(open("/proc/self/maps").readlines())
+"""
+
+
+@pytest.mark.parametrize("location", ["RAM", "MMAP"])
+@pytest.mark.parametrize("what", ["lease", "memory"])
+def test_arrays_without_a_view(run, location, what):
+    """numpy.ndarray(buffer=lease) has the address only: after release() it reads zeros, never another lease."""
+    assert run(IDIOM + """
+lease, array = make(1 << 20)
+array[:] = 7
+lease.release()
+assert lease.released and not broker.leases()
+others = [make(1 << 20) for _ in range(20)]
+for _, other in others: other[:] = 5
+assert array.sum() == 0
+array[:] = 3
+assert array.sum() == 3 << 17 and all((other == 5).all() for _, other in others)
+del others, other
+print("ok")
+""", location, what) == "ok\n"
+
+
+def test_the_addresses_of_released_leases_are_free_again(run):
+    assert run(IDIOM + """
+def cycle():
+    lease, array = make(1 << 20)
+    lease.release()
+    del array
+    broker.acquire(4096)
+cycle()
+before = mappings()
+for _ in range(50): cycle()
+gc.collect()
+assert mappings() <= before + 5, (before, mappings())
+print("ok")
+""", "RAM", "lease") == "ok\n"

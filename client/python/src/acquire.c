@@ -3,6 +3,7 @@
 #include "client/python/src/acquire.h"
 
 #include <errno.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "client/python/src/client.h"
@@ -59,6 +60,14 @@ static bool is_short(int result)
     return result == -ENOMEM || result == -ENOSPC;
 }
 
+void acquired_drop(const struct acquired *acquired, const mb_lease_options *options)
+{
+    (void)mb_release(acquired->lease);
+    if (options->flags & MB_LEASE_LEAVE_ZEROS) {
+        (void)munmap(acquired->data, acquired->bytes);
+    }
+}
+
 bool acquire(struct owner *owner, uint64_t bytes, const mb_lease_options *options, PyObject *progress,
              struct acquired *ret)
 {
@@ -75,7 +84,7 @@ bool acquire(struct owner *owner, uint64_t bytes, const mb_lease_options *option
         result = is_closed ? result : waiting_run(owner, wait_in_queue, &work, progress, &end);
     }
     if (end != WAITING_DONE && result == 0) {
-        (void)mb_release(work.acquired.lease);
+        acquired_drop(&work.acquired, options);
     }
     if (end != WAITING_DONE) {
         return end == WAITING_CLOSED && client_raise_closed();

@@ -3,6 +3,7 @@
 #include "client/python/src/lease.h"
 
 #include <errno.h>
+#include <sys/mman.h>
 
 #include "client/python/src/acquire.h"
 #include "client/python/src/client.h"
@@ -16,6 +17,7 @@ struct lease_object {
     uint64_t bytes;
     Py_ssize_t exports; /* views of the memory */
     bool is_ending;     /* release() was called; the last view ends it */
+    bool is_left;       /* zeros are at the addresses, which NumPy may know without a view */
 };
 
 /* ---- life ---- */
@@ -45,6 +47,7 @@ static bool read_wish(PyObject *arguments, PyObject **ret_client, struct wish *w
     wish->options.prefault = prefault;
     wish->options.wait_ms = wait;
     wish->options.interleave = interleave;
+    wish->options.flags = MB_LEASE_LEAVE_ZEROS;
     wish->progress = progress == Py_None ? NULL : progress;
     return true;
 }
@@ -66,7 +69,7 @@ static PyObject *new_lease(PyTypeObject *type, PyObject *arguments, PyObject *ke
     allocfunc allocate = __extension__(allocfunc) PyType_GetSlot(type, Py_tp_alloc);
     struct lease_object *self = (struct lease_object *)allocate(type, 0);
     if (!self) {
-        (void)mb_release(acquired.lease);
+        acquired_drop(&acquired, &wish.options);
         owner_unref(owner);
         return NULL;
     }
@@ -89,15 +92,21 @@ static void end(struct lease_object *self)
         struct gil gil = gil_drop();
         (void)mb_release(self->lease);
         gil_take(gil);
+        self->is_left = true;
     }
     owner_unref(owner);
 }
 
+/* No object that refers to this one is left, so nothing has the addresses any more. */
 static void dealloc(PyObject *object)
 {
+    struct lease_object *self = (struct lease_object *)object;
     PyTypeObject *type = Py_TYPE(object);
     freefunc release_object = __extension__(freefunc) PyType_GetSlot(type, Py_tp_free);
-    end((struct lease_object *)object);
+    end(self);
+    if (self->is_left) {
+        (void)munmap(self->data, self->bytes);
+    }
     release_object(object);
     Py_DECREF(type);
 }
