@@ -13,7 +13,7 @@ packages_of() {
     python-dist) echo python3-dev python3-setuptools python3-wheel python3-pip ;;
     demo) echo jq ;;
     test)
-        echo g++ pkg-config libcriterion-dev valgrind strace jq gnuplot-nox python3-minimal python3-protobuf python3-jsonschema \
+        echo g++ pkg-config libcriterion-dev valgrind strace jq gnuplot-nox python3-dbg python3-minimal python3-protobuf python3-jsonschema \
             protobuf-compiler git
         ;;
     lint) echo git clang clang-format clang-tidy cppcheck mypy ;;

@@ -139,9 +139,10 @@ except ImportError:
 import membroker
 made = interpreters.create()
 try:
-    interpreters.run_string(made, "import sys; sys.path.insert(0, %r)\\nimport membroker" % membroker.__path__[0][:-10])
+    failed = interpreters.run_string(made, "import sys; sys.path.insert(0, %r)\\nimport membroker" % membroker.__path__[0][:-10])
 except Exception as error:
-    print("refused" if "interpreter" in str(error) else error)
+    failed = error
+print("refused" if "interpreter" in str(failed) else failed)
 """) == "refused\n"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextvars
 import importlib
+import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple, Type
 
@@ -50,6 +51,8 @@ def _explain_memory_errors(exceptions: Any) -> None:
         error: Any = _errors.LimitError.__new__(ArrayLimitError, *arguments)
         error.__dict__.update(refused.__dict__)
         error.sentence = str(refused)
+        if sys.version_info < (3, 11):  # its `except` looks at the type that NumPy named, but for what is raised here
+            raise error
         return error
 
     plain.__new__ = staticmethod(make)
