@@ -135,7 +135,8 @@ def run(daemon):
 
     def run_code(code, *arguments, expect=0, python=sys.executable, environment=None, timeout=90):
         variables = dict(os.environ, MEMBROKER_SOCKET=daemon.socket, PYTHONPATH=str(BUILD / "python"),
-                         PYTHONDONTWRITEBYTECODE="1", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+                         PYTHONDONTWRITEBYTECODE="1", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1",
+                         XDG_CACHE_HOME=str(BUILD / "cache"))
         variables.update(environment or {})
         done = subprocess.run([python, "-c", code, *arguments], env=variables, text=True, capture_output=True,
                               timeout=timeout)

@@ -201,11 +201,13 @@ print(shared[0], anonymous[0], mapped[0])
 """, "MMAP") == "9 9 7\n"
 
 
-def test_a_fault_that_is_none_of_ours(run):
+@pytest.mark.parametrize("when", ["early", "late"])
+def test_a_fault_that_is_none_of_ours(run, when):
     """A child's own fault kills it with its own message, also in a child of a child."""
     printed = run(PROGRAM + """
 import ctypes, faulthandler
-faulthandler.enable(sys.stdout)
+if sys.argv[2] == "early":
+    faulthandler.enable(sys.stdout)
 def end_of(pid):
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 pid = os.fork()
@@ -214,12 +216,14 @@ if pid == 0:
     arrays = numpy.ones(1_000_000)
     grandchild = os.fork()
     if grandchild == 0:
+        if sys.argv[2] == "late":
+            faulthandler.enable(sys.stdout)
         big[0] = arrays[0] = 1
         ctypes.memset(4096, 1, 1)
     os._exit(0 if end_of(grandchild) == -signal.SIGSEGV else 1)
 sys.exit(end_of(pid))
-""", "RAM")
-    assert "Segmentation fault" in printed
+""", "RAM", when)
+    assert printed.count("Fatal Python error: Segmentation fault") == 1
 
 
 def test_a_system_call_that_writes(run):

@@ -18,7 +18,7 @@ import errno as _errno
 import threading as _threading
 from typing import Any, Optional
 
-from . import _native
+from . import _forks, _native
 from ._arrays import uninstall as uninstall_numpy
 from ._broker import Broker
 from ._errors import (

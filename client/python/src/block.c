@@ -118,12 +118,19 @@ static mb_buffer *new_buffer(struct owner *owner, mb_location location, size_t b
 
 /* ---- small blocks ---- */
 
-static void *place(char *start, size_t bytes, const struct head *content)
+static bool is_tiny(size_t bytes, unsigned flags)
 {
-    bool is_tiny = bytes <= TINY_BYTES - ALIGNMENT;
-    char *data = start + (is_tiny ? sizeof(struct head) : ALIGNMENT);
-    if (is_large(data)) {
-        data += is_tiny ? CLOSER : -CLOSER;
+    return bytes <= TINY_BYTES - ALIGNMENT && !(flags & BLOCK_ALIGNED);
+}
+
+static void *place(char *start, size_t bytes, unsigned flags, const struct head *content)
+{
+    bool tiny = is_tiny(bytes, flags);
+    char *data = start + (tiny ? sizeof(struct head) : ALIGNMENT);
+    if (is_large(data) && (flags & BLOCK_ALIGNED)) {
+        data += ALIGNMENT;
+    } else if (is_large(data)) {
+        data += tiny ? CLOSER : -CLOSER;
     }
     struct head *head = head_of(data);
     *head = *content;
@@ -131,30 +138,31 @@ static void *place(char *start, size_t bytes, const struct head *content)
     return data;
 }
 
-static size_t with_head(size_t bytes)
+static size_t with_head(size_t bytes, unsigned flags)
 {
-    return bytes <= TINY_BYTES - ALIGNMENT ? bytes + sizeof(struct head) + CLOSER : bytes + ALIGNMENT;
+    size_t before = flags & BLOCK_ALIGNED ? 2 * (size_t)ALIGNMENT : ALIGNMENT;
+    return is_tiny(bytes, flags) ? bytes + sizeof(struct head) + CLOSER : bytes + before;
 }
 
-static void *allocate_small(struct owner *owner, mb_location location, size_t bytes)
+static void *allocate_small(struct owner *owner, mb_location location, size_t bytes, unsigned flags)
 {
-    mb_buffer *buffer = new_buffer(owner, location, with_head(bytes), 0);
+    mb_buffer *buffer = new_buffer(owner, location, with_head(bytes, flags), 0);
     if (!buffer) {
         return NULL;
     }
     const struct head head = {.owner = owner, .buffer = buffer, .epoch = forks_epoch()};
-    return place(mb_buffer_data(buffer), bytes, &head);
+    return place(mb_buffer_data(buffer), bytes, flags, &head);
 }
 
 static void *allocate_plain(size_t bytes, unsigned flags)
 {
-    size_t whole = (with_head(bytes) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    size_t whole = (with_head(bytes, flags) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     void *start = whole < bytes ? NULL : aligned_alloc(ALIGNMENT, whole);
     if (!start) {
         return NULL;
     }
     const struct head head = {.plain = start};
-    void *data = place(start, bytes, &head);
+    void *data = place(start, bytes, flags, &head);
     return flags & BLOCK_ZEROED ? memset(data, 0, bytes) : data;
 }
 
@@ -206,7 +214,7 @@ void *block_allocate(struct owner *owner, mb_location location, size_t bytes, un
         return NULL;
     }
     bool large = bytes > LARGE_BYTES;
-    void *data = large ? allocate_large(owner, location, bytes, flags) : allocate_small(owner, location, bytes);
+    void *data = large ? allocate_large(owner, location, bytes, flags) : allocate_small(owner, location, bytes, flags);
     if (data) {
         owner_ref(owner);
         if (!large && (flags & BLOCK_ZEROED)) {

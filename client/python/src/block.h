@@ -9,8 +9,9 @@
 
 #include "client/python/src/owner.h"
 
-#define BLOCK_ZEROED 1u
-#define BLOCK_PLAIN  2u /* from malloc(): a forked child has no client */
+#define BLOCK_ZEROED  1u
+#define BLOCK_PLAIN   2u /* from malloc(): a forked child has no client */
+#define BLOCK_ALIGNED 4u /* to 64 bytes, whatever its size */
 
 /* NULL: errors_of_thread() has the reason. */
 void *block_allocate(struct owner *owner, mb_location location, size_t bytes, unsigned flags);

@@ -11,6 +11,7 @@
 #include "client/python/src/install.h"
 #include "client/python/src/losses.h"
 #include "client/python/src/reclaiming.h"
+#include "client/python/src/tensors.h"
 
 enum { WAIT_PIECE_MS = 50 }; /* between two looks for signals */
 
@@ -120,7 +121,7 @@ static PyObject *close_client(PyObject *object, PyObject *unused)
     Py_RETURN_NONE;
 }
 
-/* ---- NumPy ---- */
+/* ---- NumPy and PyTorch ---- */
 
 static PyObject *numpy_handler(PyObject *object, PyObject *argument)
 {
@@ -134,6 +135,16 @@ static PyObject *numpy_install(PyObject *object, PyObject *argument)
     struct owner *owner = owner_of(object);
     long location = PyLong_AsLong(argument);
     if (!owner || PyErr_Occurred() || !install_default(owner, (mb_location)location)) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *tensors(PyObject *object, PyObject *argument)
+{
+    struct owner *owner = owner_of(object);
+    long location = PyLong_AsLong(argument);
+    if (!owner || PyErr_Occurred() || !tensors_install(owner, (mb_location)location)) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -273,6 +284,7 @@ static PyMethodDef methods[] = {
     {"close", METHOD(close_client), METH_NOARGS, "End this use; the last use ends the session."},
     {"numpy_handler", METHOD(numpy_handler), METH_O, "numpy_handler(location): a capsule for NumPy"},
     {"numpy_install", METHOD(numpy_install), METH_O, "numpy_install(location): for all contexts of the process"},
+    {"tensors_install", METHOD(tensors), METH_O, "tensors_install(location): for all tensors of the process"},
     {"ping", METHOD(ping), METH_NOARGS, "One round trip to the broker."},
     {"trim", METHOD(trim), METH_NOARGS, "Give free memory back to the broker now."},
     {"wait_connected", METHOD(wait_connected), METH_O, "wait_connected(timeout_ms)"},

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 /* How much one write copies. A mapping of huge pages can't be divided below one page. */
 enum { COPIED_BYTES = 65536, HUGE_PAGE_BYTES = 2 << 20 };
@@ -66,16 +67,34 @@ static bool copy_piece(struct range *range, uintptr_t address)
     return done;
 }
 
+/*
+ * None of ours. A handler that was told of the signal may put this one in its own place, as Python's faulthandler does,
+ * and raise the signal again: then it is the end.
+ */
+static void pass_on(int number, siginfo_t *info, void *context)
+{
+    static _Atomic pid_t telling;
+    pid_t self = gettid();
+    bool is_told = atomic_load(&telling) == self;
+    if (is_told || previous.sa_handler == SIG_DFL || previous.sa_handler == SIG_IGN) {
+        (void)signal(SIGSEGV, SIG_DFL); /* the instruction runs again */
+        return;
+    }
+    atomic_store(&telling, self);
+    if (previous.sa_flags & SA_SIGINFO) {
+        previous.sa_sigaction(number, info, context);
+    } else {
+        previous.sa_handler(number);
+    }
+    atomic_store(&telling, 0);
+}
+
 static void on_write(int number, siginfo_t *info, void *context)
 {
     int saved = errno;
     struct range *range = info->si_code == SEGV_ACCERR ? find((uintptr_t)info->si_addr) : NULL;
     if (!range || !copy_piece(range, (uintptr_t)info->si_addr)) {
-        if (previous.sa_flags & SA_SIGINFO) {
-            previous.sa_sigaction(number, info, context);
-        } else {
-            (void)sigaction(SIGSEGV, &previous, NULL); /* the instruction runs again */
-        }
+        pass_on(number, info, context);
     }
     errno = saved;
 }
@@ -125,12 +144,14 @@ static void add_segment(const char *line)
 }
 
 /* A child of a child has the handler. */
-static void watch_writes(void)
+void inherited_watch(void)
 {
-    static bool is_watching;
+    struct sigaction current;
     const struct sigaction action = {.sa_sigaction = on_write, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
-    if (ranges && !is_watching) {
-        is_watching = sigaction(SIGSEGV, &action, &previous) == 0;
+    bool is_there =
+        sigaction(SIGSEGV, NULL, &current) == 0 && (current.sa_flags & SA_SIGINFO) && current.sa_sigaction == on_write;
+    if (ranges && !is_there && sigaction(SIGSEGV, &action, NULL) == 0) {
+        previous = current;
     }
 }
 
@@ -146,5 +167,5 @@ void inherited_begin(void)
     if (maps) {
         (void)fclose(maps);
     }
-    watch_writes();
+    inherited_watch();
 }

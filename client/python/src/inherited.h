@@ -11,6 +11,10 @@
 /* Called in the child of a fork, before anything else runs there. */
 void inherited_begin(void);
 
+/* Puts the handler of SIGSEGV before the one that is there, which gets all other faults. Does nothing if it is first.
+ */
+void inherited_watch(void);
+
 /* Whether the parent owns the address. False in a process that inherited nothing. */
 bool inherited_has(const void *address);
 

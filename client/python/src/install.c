@@ -6,26 +6,12 @@
 
 #include "client/python/src/block.h"
 #include "client/python/src/inherited.h"
+#include "client/python/src/known.h"
 #include "client/python/src/numpy_api.h"
 
-/* Blocks of an earlier broker may live on when the next is installed. */
-enum { OWNERS_MAX = 16 };
-
 static struct numpy_allocator original;
-static struct owner *owners[OWNERS_MAX];
-static int owner_count;
 static struct owner *active; /* NULL: NumPy's own functions allocate */
 static mb_location active_location;
-
-static struct owner *owner_of(const void *data)
-{
-    for (int i = owner_count - 1; i >= 0; i--) {
-        if (block_is_of(owners[i], data)) {
-            return owners[i];
-        }
-    }
-    return NULL;
-}
 
 static bool allocates(void)
 {
@@ -49,7 +35,7 @@ static void *default_calloc(void *context, size_t count, size_t bytes)
 
 static void default_free(void *context, void *data, size_t bytes)
 {
-    struct owner *owner = inherited_has(data) ? NULL : owner_of(data);
+    struct owner *owner = inherited_has(data) ? NULL : known_of(data);
     if (owner) {
         block_free(owner, data);
     } else if (!inherited_has(data)) { /* what a child inherited is its parent's */
@@ -67,7 +53,7 @@ static void *copy_inherited(void *context, void *data, size_t bytes)
 
 static void *default_realloc(void *context, void *data, size_t bytes)
 {
-    struct owner *owner = data ? owner_of(data) : NULL;
+    struct owner *owner = data ? known_of(data) : NULL;
     if (owner) {
         return block_resize(owner, active_location, data, bytes);
     }
@@ -77,27 +63,10 @@ static void *default_realloc(void *context, void *data, size_t bytes)
     return original.realloc(context, data, bytes);
 }
 
-/* The owner keeps a use for ever: NumPy may hold blocks of it. */
-static bool add_owner(struct owner *owner)
-{
-    for (int i = 0; i < owner_count; i++) {
-        if (owners[i] == owner) {
-            return true;
-        }
-    }
-    if (owner_count == OWNERS_MAX) {
-        PyErr_Format(PyExc_RuntimeError, "install_numpy() with more than %d brokers", OWNERS_MAX);
-        return false;
-    }
-    owner_ref(owner);
-    owners[owner_count++] = owner;
-    return true;
-}
-
 bool install_default(struct owner *owner, mb_location location)
 {
     struct numpy_handler *handler = numpy_api_default();
-    if (!handler || !add_owner(owner)) {
+    if (!handler || !known_add(owner)) {
         return false;
     }
     if (!original.malloc) {

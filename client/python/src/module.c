@@ -7,11 +7,13 @@
 #include "client/python/src/forks.h"
 #include "client/python/src/gil.h"
 #include "client/python/src/handler.h"
+#include "client/python/src/inherited.h"
 #include "client/python/src/install.h"
 #include "client/python/src/lease.h"
 #include "client/python/src/losses.h"
 #include "client/python/src/numpy_api.h"
 #include "client/python/src/reclaiming.h"
+#include "client/python/src/tensors.h"
 #include "client/python/src/waiting.h"
 #include "client/python/src/workspace.h"
 
@@ -23,6 +25,7 @@ static PyObject *stop(PyObject *module, PyObject *unused)
     (void)unused;
     losses_stop();
     reclaiming_stop();
+    tensors_stop();
     Py_RETURN_NONE;
 }
 
@@ -31,6 +34,22 @@ static PyObject *blocks_that_wait(PyObject *module, PyObject *unused)
     (void)module;
     (void)unused;
     return PyLong_FromSize_t(forks_waiting());
+}
+
+static PyObject *watch_inherited(PyObject *module, PyObject *unused)
+{
+    (void)module;
+    (void)unused;
+    inherited_watch();
+    losses_hook();
+    Py_RETURN_NONE;
+}
+
+static PyObject *is_leased(PyObject *module, PyObject *argument)
+{
+    (void)module;
+    const void *address = PyLong_AsVoidPtr(argument);
+    return PyErr_Occurred() ? NULL : PyBool_FromLong(mb_lease_from_address(address) != NULL);
 }
 
 static PyMethodDef functions[] = {
@@ -44,6 +63,11 @@ static PyMethodDef functions[] = {
     {"numpy_call", METHOD(handler_call), METH_VARARGS, "numpy_call(capsule, function, arguments, keywords)"},
     {"numpy_uninstall", METHOD(install_undo), METH_NOARGS, "New arrays have NumPy's own memory again."},
     {"blocks_that_wait", METHOD(blocks_that_wait), METH_NOARGS, "How many blocks wait for forked children."},
+    {"watch_inherited", METHOD(watch_inherited), METH_NOARGS,
+     "In a forked child: puts the handlers of faults before those that were installed since."},
+    {"is_leased", METHOD(is_leased), METH_O, "is_leased(address): whether a lease of this process has it."},
+    {"tensors_functions", METHOD(tensors_functions), METH_NOARGS, "The addresses that torch.cc needs."},
+    {"tensors_uninstall", METHOD(tensors_uninstall), METH_NOARGS, "New tensors have PyTorch's own memory again."},
     {"stop", METHOD(stop), METH_NOARGS, "The interpreter ends: nothing is raised or collected any more."},
     {NULL, NULL, 0, NULL},
 };
