@@ -147,7 +147,7 @@ deb: | $(call need,deb) ## Debian packages under build/deb/
 clean: ## remove build/
 	rm -rf $(BUILD)
 
-setup: $(foreach target,build java python python-dist test-java demo test lint sanitize fuzz coverage mutate bench deb system,$(call need,$(target))) ## install what all targets need (apt-get); each does it by itself
+setup: $(foreach target,build java python python-dist test-python test-java demo test lint sanitize fuzz coverage mutate bench deb system,$(call need,$(target))) ## install what all targets need (apt-get); each does it by itself
 
 help: ## this list
 	@sed -n 's/^\([a-z_.-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 30

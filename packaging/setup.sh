@@ -11,6 +11,10 @@ packages_of() {
         ;;
     python) echo python3-dev python3-numpy python3-pytest ;;
     python-dist) echo python3-dev python3-setuptools python3-wheel python3-pip ;;
+    test-python)
+        echo g++ libtorch-dev pybind11-dev python3-dev python3-numpy python3-pytest python3-scipy python3-sklearn python3-torch \
+            python3-venv
+        ;;
     demo) echo jq ;;
     test)
         echo g++ pkg-config libcriterion-dev valgrind strace jq gnuplot-nox python3-dbg python3-minimal python3-protobuf python3-jsonschema \
