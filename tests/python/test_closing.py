@@ -87,6 +87,8 @@ def test_waits_for_the_connection(daemon):
     broker = membroker.connect(daemon.socket)
     broker.ping()
     daemon.kill()
+    with pytest.raises(membroker.BrokerConnectionError):
+        broker.ping()  # so that the client knows
     found = outcomes(lambda broker: broker.wait_connected(600), 2, lambda: time.sleep(0.2) or True, broker)
     daemon.start()
     assert [str(error) for error in found] == ["the broker was closed"] * 2
@@ -95,6 +97,8 @@ def test_waits_for_the_connection(daemon):
 def test_a_wait_for_the_connection_ends(daemon):
     broker = membroker.connect(daemon.socket)
     daemon.kill()
+    with pytest.raises(membroker.BrokerConnectionError):
+        broker.ping()  # so that the client knows
     with pytest.raises(membroker.BrokerTimeout, match="within 300 ms"):
         broker.wait_connected(0.3)
     broker.close()
