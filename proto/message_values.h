@@ -68,6 +68,7 @@ enum class_rule {
     CLASS_RULE_USERS,
     CLASS_RULE_GROUPS,
     CLASS_RULE_CLIENTS,
+    CLASS_RULE_RESERVATION, /* no key, but a control group of a reservation */
 };
 
 /* Whose control group the pages of a RAM lease are charged to. */

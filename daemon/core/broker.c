@@ -18,6 +18,7 @@
 #include "daemon/core/host_room.h"
 #include "daemon/core/queue.h"
 #include "daemon/core/requests.h"
+#include "daemon/core/reservations.h"
 #include "daemon/core/revoke.h"
 #include "daemon/core/sessions.h"
 
@@ -40,7 +41,8 @@ struct broker *broker_new(const struct broker_options *options)
     TAILQ_INIT(&broker->trimming);
     learned_table_init(&broker->learned);
     pool_init(broker);
-    if (principal_table_init(&broker->principals, &broker->host, options->settings.policy) < 0 || !broker->forecast) {
+    if (reservation_table_init(&broker->reservations, options->settings.policy) < 0 ||
+        principal_table_init(&broker->principals, &broker->host, options->settings.policy) < 0 || !broker->forecast) {
         return broker_free(broker);
     }
     broker->options.settings.policy = NULL; /* the principals have a copy */
@@ -76,6 +78,7 @@ struct broker *broker_free(struct broker *broker)
     }
     learned_table_deinit(&broker->learned);
     principal_table_deinit(&broker->principals);
+    reservation_table_deinit(&broker->reservations);
     free(broker->forecast);
     free(broker);
     return NULL;
@@ -188,6 +191,18 @@ static void handle(struct step *step, const struct input *input)
     case INPUT_PRESSURE:
         handle_pressure(step, input->pressure);
         break;
+    case INPUT_RESERVE:
+        reservations_reserve(step, input);
+        break;
+    case INPUT_ATTACH:
+        reservations_attach(step, input);
+        break;
+    case INPUT_UNRESERVE:
+        reservations_unreserve(step, input);
+        break;
+    case INPUT_EMPTIED:
+        reservations_emptied(step, input);
+        break;
     case INPUT_CONFIGURE:
         configure_broker(step, &input->settings);
         break;
@@ -206,6 +221,7 @@ void broker_step(struct broker *broker, const struct input *input, uint64_t now,
     effects->count = 0;
     handle(&step, input);
     ending_work(&step);
+    reservations_work(&step);
     queue_retry(&step, input->kind == INPUT_TICK);
     revoke_work(&step, input->kind == INPUT_TICK);
     pool_work(&step);

@@ -5,6 +5,7 @@
 #include "daemon/core/broker.h"
 #include "daemon/core/learned.h"
 #include "daemon/core/pool.h"
+#include "daemon/core/reservation.h"
 #include "daemon/core/session.h"
 
 RB_HEAD(segment_id_tree, segment);
@@ -32,6 +33,7 @@ struct broker {
     struct segment_id_tree segments; /* all that are charged */
     uint64_t segment_count;
     struct principal_table principals;
+    struct reservation_table reservations;
     uint64_t waiting_count, waiting_bytes;
     uint64_t waiting_beat;        /* when the queue is to be looked at even if nothing happens */
     uint64_t next_pass;           /* no pass before: a pass over a long queue takes time; 0: now */

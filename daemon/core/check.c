@@ -9,6 +9,7 @@ const char *broker_check(const struct broker *broker)
     wrong = wrong ? wrong : check_leases(broker);
     wrong = wrong ? wrong : check_queue(broker);
     wrong = wrong ? wrong : check_principals(broker);
+    wrong = wrong ? wrong : check_reservations(broker);
     wrong = wrong ? wrong : check_accounts(broker);
     wrong = wrong ? wrong : check_pool(broker);
     return wrong ? wrong : check_learned(&broker->learned);

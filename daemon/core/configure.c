@@ -16,10 +16,12 @@ static void move_leases(struct session *session)
     }
 }
 
-/* Puts every session under what the policy says now. One that is over stays where it was. */
-static void regroup_sessions(struct broker *broker)
+/* One that is over stays where it was. */
+void configure_regroup(struct broker *broker)
 {
     struct session *session = session_table_next(&broker->sessions, 0);
+    broker->retry_waiting = true;
+    broker->reservations.is_draining = broker->reservations.count > 0;
     for (; session; session = session_table_next(&broker->sessions, session->id)) {
         const struct policy_client client = session_client(session);
         struct share *before = session->share;
@@ -46,9 +48,9 @@ void configure_broker(struct step *step, const struct broker_settings *settings)
     broker->host.limits = settings->limits;
     broker->retry_waiting = true;
     broker->settings_number++;
-    (void)principal_table_configure(&broker->principals,
-                                    settings->policy); /* short of memory: the policy stays as it was */
-    regroup_sessions(broker);
+    /* short of memory: the policy stays as it was */
+    (void)reservation_configure(&broker->reservations, settings->policy, &broker->principals);
+    configure_regroup(broker);
     pool_configure(broker);
     struct reply *reply = &effect_push(step->effects, EFFECT_BROADCAST)->reply.reply;
     *reply = (struct reply){.kind = EVENT_LIMITS_CHANGED};

@@ -4,4 +4,7 @@
 
 #include "daemon/core/broker_state.h"
 
+/* Puts every session under what the policy in force says of it. */
+void configure_regroup(struct broker *broker);
+
 void configure_broker(struct step *step, const struct broker_settings *settings);

@@ -161,7 +161,45 @@ const char *control_pattern_fault(const char *pattern)
     return length > CONTROL_NAME_MAX ? "a control group's name has at most 255 bytes" : NULL;
 }
 
+/* Everything is below the root, which would leave nobody outside. */
+const char *control_path_fault(const char *path, size_t length)
+{
+    const char *end = path + length;
+    if (length < 2 || *path != '/') {
+        return "a path below the root is expected, such as /jobs/7";
+    }
+    if (length >= CONTROL_GROUPS_SIZE - 1) {
+        return "it is longer than the kernel shows";
+    }
+    while (path < end) {
+        size_t name = strcspn(++path, "/\n");
+        if (name == 0 || (name == 1 && *path == '.') || (name == 2 && strncmp(path, "..", 2) == 0)) {
+            return "it has an empty name in it, or . or ..";
+        }
+        if (name > CONTROL_NAME_MAX) {
+            return "a control group's name has at most 255 bytes";
+        }
+        path += name;
+    }
+    return NULL;
+}
+
 /* ---- matching ---- */
+
+unsigned control_path_match(const char *path, const char *groups)
+{
+    size_t length = strlen(path);
+    for (const char *at = groups; at && *at; at += strcspn(at, "\n") + 1) {
+        if (strncmp(at, path, length) == 0 && (at[length] == '\n' || at[length] == '/')) {
+            unsigned names = 1;
+            for (const char *c = path; *c; c++) {
+                names += *c == '/';
+            }
+            return names;
+        }
+    }
+    return 0;
+}
 
 /* The number of names, all of which the path has from its root on; -1: it has not. */
 static int names_in(const char *pattern, struct piece path)

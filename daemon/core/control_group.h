@@ -28,6 +28,13 @@ int control_groups_parse(const char *text, char ret[CONTROL_GROUPS_SIZE]);
 /* What is wrong with a pattern that no group can match, as the end of a sentence; NULL: nothing. */
 const char *control_pattern_fault(const char *pattern);
 
+/* The same of a path without wildcards, of this length. */
+const char *control_path_fault(const char *path, size_t length);
+
+/* The number of names in a path that one of the groups is or lies below, and one more; 0: none. Takes NULL: no groups.
+ */
+unsigned control_path_match(const char *path, const char *groups);
+
 /* 0: none of the groups matches; else one more than the names in the pattern. Takes NULL: no groups. */
 unsigned control_pattern_match(const char *pattern, const char *groups);
 

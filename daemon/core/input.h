@@ -20,6 +20,10 @@ enum input_kind {
     INPUT_HOST_MEMORY,      /* what the host has available now */
     INPUT_PRESSURE,         /* how short of memory it is */
     INPUT_CONFIGURE,        /* new limits and times */
+    INPUT_RESERVE,          /* a reservation is made: answered with REPLY_DONE or an error, as the next two are */
+    INPUT_ATTACH,           /* control groups are added to one */
+    INPUT_UNRESERVE,        /* one is given up */
+    INPUT_EMPTIED,          /* no process is left in the control groups of one that was given up */
     INPUT_TICK,             /* expire what is due, go on with what was left */
     INPUT_SHUTDOWN,
 };
@@ -92,6 +96,24 @@ struct input_request {
     uint64_t file_bytes; /* of the file that an acquire names, as it is now; 0: there is none */
 };
 
+/* What is asked for as a reservation. */
+struct reservation_terms {
+    char name[POLICY_NAME_SIZE];
+    uint64_t bytes;        /* of RAM: guaranteed, and its limit */
+    uint64_t mapped_bytes; /* of mapped files: its limit */
+    bool has_uid;          /* members are processes of one user alone */
+    uint32_t uid;
+    bool has_priority, has_weight;
+    uint32_t priority, weight;
+};
+
+struct input_reservation {
+    uint64_t request_id;
+    struct identity identity;       /* who asks */
+    struct reservation_terms terms; /* of all but INPUT_RESERVE the name alone */
+    const char *paths;              /* of control groups, as control_group.h has them; borrowed for the step */
+};
+
 struct input_segment {
     uint64_t segment;
     void *handle;          /* made */
@@ -115,6 +137,7 @@ struct input {
         struct input_open open;
         struct input_request request;
         struct input_segment segment;
+        struct input_reservation reservation;
         struct input_host host;
         enum pressure pressure;
         struct broker_settings settings;

@@ -154,7 +154,8 @@ static void excess_consider(struct ledger_excess *excess, const struct account *
     }
     bool suffice = ledger_counted(account->freeing, limit) &&
                    room(limit_bytes, sum(used - ledger_counted(account->freeing, limit), reserved, claimed)) >= asked;
-    bool tighter = !excess->account || free_bytes <= room(excess->limit_bytes, ledger_taken(excess));
+    uint64_t least = excess->account ? room(excess->limit_bytes, ledger_taken(excess)) : UINT64_MAX;
+    bool tighter = !excess->account || free_bytes < least || (free_bytes == least && !excess->account->is_told_first);
     uint64_t others = held_back(account, asking, limit, true);
     bool fits_ever = room(limit_bytes, others) >= asked && (!excess->account || excess->fits_ever);
     bool is_hosts_alone = account->reserves && (!excess->account || excess->is_hosts_alone);

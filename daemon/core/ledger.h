@@ -27,6 +27,7 @@ struct account {
     struct account *above[ACCOUNT_ABOVE_MAX]; /* the host's last; NULL: none */
     const char *whose;                        /* such as "host", "client" or "class training"; outlives the account */
     uint64_t reserve_bytes;
+    bool is_told_first;                   /* in a refusal, of two limits that leave the same room */
     LIST_ENTRY(account) in_reserves;      /* of the host, where it has a reserve */
     uint64_t needed_bytes[LEDGER_LIMITS]; /* by limit: of what will be taken, for requests that wait; as of this pass
                                              over them: */

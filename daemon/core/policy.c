@@ -12,16 +12,40 @@ struct quota quota_none(void)
         .limits = {LIMIT_OFF, LIMIT_OFF, LIMIT_OFF}, .max_leases = LIMIT_OFF, .max_sessions = LIMIT_OFF, .weight = 1};
 }
 
+static void free_members(struct policy_rule *rule)
+{
+    for (size_t i = 0; i < rule->member_count; i++) {
+        free(rule->members[i].path);
+    }
+    free(rule->members);
+    rule->members = NULL;
+    rule->member_count = 0;
+}
+
 struct policy *policy_free(struct policy *policy)
 {
     for (size_t i = 0; policy && i < policy->rule_count; i++) {
-        free(policy->rules[i].members);
+        free_members(&policy->rules[i]);
     }
     if (policy) {
         free(policy->rules);
     }
     free(policy);
     return NULL;
+}
+
+static bool copy_member(struct policy_member *to, const struct policy_member *from)
+{
+    *to = *from;
+    if (from->path) {
+        size_t size = strlen(from->path) + 1;
+        to->path = malloc(size);
+        if (!to->path) {
+            return false;
+        }
+        memcpy(to->path, from->path, size);
+    }
+    return true;
 }
 
 static bool copy_members(struct policy_rule *to, const struct policy_rule *from)
@@ -35,8 +59,12 @@ static bool copy_members(struct policy_rule *to, const struct policy_rule *from)
     if (!to->members) {
         return false;
     }
-    memcpy(to->members, from->members, from->member_count * sizeof *to->members);
-    to->member_count = from->member_count;
+    for (; to->member_count < from->member_count; to->member_count++) {
+        if (!copy_member(&to->members[to->member_count], &from->members[to->member_count])) {
+            free_members(to);
+            return false;
+        }
+    }
     return true;
 }
 
@@ -89,7 +117,8 @@ static enum class_rule rule_of(enum member_kind kind)
     static const enum class_rule rules[] = {[MEMBER_USER] = CLASS_RULE_USERS,
                                             [MEMBER_GROUP] = CLASS_RULE_GROUPS,
                                             [MEMBER_CLIENT] = CLASS_RULE_CLIENTS,
-                                            [MEMBER_SLICE] = CLASS_RULE_SLICES};
+                                            [MEMBER_SLICE] = CLASS_RULE_SLICES,
+                                            [MEMBER_PATH] = CLASS_RULE_RESERVATION};
     return rules[kind];
 }
 
@@ -102,21 +131,33 @@ static unsigned closeness(const struct policy_member *member, const struct polic
     if (member->kind == MEMBER_GROUP) {
         return identity_has_group(client->identity, member->id);
     }
-    return member->kind == MEMBER_CLIENT ? fnmatch(member->name, client->name, 0) == 0
-                                         : control_pattern_match(member->name, client->control_groups);
+    if (member->kind == MEMBER_CLIENT) {
+        return fnmatch(member->name, client->name, 0) == 0;
+    }
+    return member->kind == MEMBER_SLICE ? control_pattern_match(member->name, client->control_groups)
+                                        : control_path_match(member->path, client->control_groups);
 }
 
-/* The class with the closest member, by control group or by all else; the first of those that are as close. */
+/* What is looked at together: reservations, slices, all else. */
+enum precedence { BY_RESERVATION, BY_SLICE, BY_ALL_ELSE, PRECEDENCES };
+
+static enum precedence precedence_of(enum member_kind kind)
+{
+    return kind == MEMBER_PATH ? BY_RESERVATION : kind == MEMBER_SLICE ? BY_SLICE : BY_ALL_ELSE;
+}
+
+/* The class with the closest member; the first of those that are as close. */
 static const struct policy_rule *find_class(const struct policy *policy, const struct policy_client *client,
-                                            bool by_slice, struct class_reason *ret_reason)
+                                            enum precedence precedence, struct class_reason *ret_reason)
 {
     const struct policy_rule *found = NULL;
     unsigned closest = 0;
     for (size_t i = 0; i < policy->rule_count; i++) {
         const struct policy_rule *rule = &policy->rules[i];
-        for (size_t j = 0; rule->kind == PRINCIPAL_CLASS && j < rule->member_count; j++) {
+        bool is_for_it = rule->kind == PRINCIPAL_CLASS && (!rule->has_owner || rule->owner == client->identity->uid);
+        for (size_t j = 0; is_for_it && j < rule->member_count; j++) {
             const struct policy_member *member = &rule->members[j];
-            unsigned close = (member->kind == MEMBER_SLICE) == by_slice ? closeness(member, client) : 0;
+            unsigned close = precedence_of(member->kind) == precedence ? closeness(member, client) : 0;
             if (close > closest) {
                 closest = close;
                 found = rule;
@@ -130,8 +171,10 @@ static const struct policy_rule *find_class(const struct policy *policy, const s
 const struct policy_rule *policy_class(const struct policy *policy, const struct policy_client *client,
                                        struct class_reason *ret_reason)
 {
-    const struct policy_rule *found = find_class(policy, client, true, ret_reason);
-    found = found ? found : find_class(policy, client, false, ret_reason);
+    const struct policy_rule *found = NULL;
+    for (int precedence = 0; !found && precedence < PRECEDENCES; precedence++) {
+        found = find_class(policy, client, (enum precedence)precedence, ret_reason);
+    }
     if (!found) {
         *ret_reason = (struct class_reason){.rule = CLASS_RULE_DEFAULT};
     }

@@ -4,8 +4,8 @@
  * changed, by the core, which keeps a copy.
  *
  * A session stands under its user, under the first group of the policy that its process is in, and under one class: the
- * one whose slices name its control group most closely, else the first one that has it by user, group or name, else the
- * class "default".
+ * reservation (reservation.h) that has its control group most closely, else the one whose slices name its control group
+ * most closely, else the first one that has it by user, group or name, else the class "default".
  */
 #pragma once
 
@@ -28,6 +28,7 @@ struct quota {
     struct byte_limits limits;
     uint64_t max_leases, max_sessions; /* LIMIT_OFF: none */
     uint64_t reserve_bytes;            /* of RAM, guaranteed */
+    bool is_reservation;               /* that a reservation makes, not the configuration */
     bool has_priority, has_weight;     /* said; else they are inherited */
     uint32_t priority;                 /* higher is served first */
     uint32_t weight;                   /* share among those of one priority, at least 1 */
@@ -36,7 +37,7 @@ struct quota {
     enum huge_pages huge_pages; /* for requests that say nothing of them */
 };
 
-enum member_kind { MEMBER_USER, MEMBER_GROUP, MEMBER_CLIENT, MEMBER_SLICE };
+enum member_kind { MEMBER_USER, MEMBER_GROUP, MEMBER_CLIENT, MEMBER_SLICE, MEMBER_PATH };
 
 /* Who belongs to a class. */
 struct policy_member {
@@ -44,13 +45,16 @@ struct policy_member {
     uint32_t id;                   /* of a user or group */
     char name[POLICY_MEMBER_SIZE]; /* as the configuration has it; a client's with * and ? as a shell has them, a
                                       control group's as control_group.h has them */
+    char *path;                    /* of MEMBER_PATH: a control group's, without wildcards; owned. NULL in others */
 };
 
 struct policy_rule {
     enum principal_kind kind;
     char name[POLICY_NAME_SIZE]; /* as the configuration has it */
     uint32_t id;                 /* of the user or group */
-    bool is_each;                /* a user rule for each user that has none of its own */
+    bool has_owner;              /* a class that is for one user alone */
+    uint32_t owner;
+    bool is_each; /* a user rule for each user that has none of its own */
     struct quota quota;
     struct policy_member *members; /* of a class */
     size_t member_count;

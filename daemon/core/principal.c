@@ -14,16 +14,24 @@ static const char *const kind_names[PRINCIPAL_KINDS] = {"user", "group", "class"
 
 /* ---- principals ---- */
 
+static void name_whose(struct principal *principal)
+{
+    (void)snprintf(principal->whose, sizeof principal->whose, "%s %s",
+                   principal->quota.is_reservation ? "reservation" : kind_names[principal->kind], principal->name);
+}
+
 static void name_principal(struct principal *principal, const char *name)
 {
     (void)snprintf(principal->name, sizeof principal->name, "%s", name);
-    (void)snprintf(principal->whose, sizeof principal->whose, "%s %s", kind_names[principal->kind], principal->name);
+    name_whose(principal);
 }
 
 static void set_quota(struct principal_table *table, struct principal *principal, const struct policy_rule *rule)
 {
     principal->quota = rule ? rule->quota : quota_none();
     principal->account.limits = principal->quota.limits;
+    principal->account.is_told_first = principal->quota.is_reservation;
+    name_whose(principal);
     account_set_reserve(&principal->account, table->host, rule && !rule->is_each ? principal->quota.reserve_bytes : 0);
 }
 
@@ -194,6 +202,12 @@ void principal_table_deinit(struct principal_table *table)
         }
     }
     table->policy = policy_free(table->policy);
+}
+
+uint64_t principal_class_leases(const struct principal_table *table, const char *name)
+{
+    const struct principal *class = principal_find(table, PRINCIPAL_CLASS, 0, name);
+    return class ? class->leases : 0;
 }
 
 /* ---- shares ---- */

@@ -9,6 +9,7 @@
 #include "daemon/core/deadline.h"
 #include "daemon/core/expiry.h"
 #include "daemon/core/queue.h"
+#include "daemon/core/reservations.h"
 #include "daemon/core/revoke.h"
 #include "daemon/core/visibility.h"
 #include "proto/base/size.h"
@@ -16,7 +17,7 @@
 
 uint64_t broker_next_wakeup(const struct broker *broker)
 {
-    if (!TAILQ_EMPTY(&broker->sessions.over)) {
+    if (!TAILQ_EMPTY(&broker->sessions.over) || reservations_are_due(broker)) {
         return 0;
     }
     const struct lease *lease = lease_table_first_due(&broker->leases);

@@ -128,12 +128,36 @@ static void change_settings(struct model *model)
     model_configure(model);
 }
 
+/* By anybody, of any of a few; most ask as the administrator does. */
+static void change_reservations(struct model *model)
+{
+    static const char *const names[] = {"r0", "r1", "a", "r2"};
+    static const char *const paths[] = {"/jobs.slice/jobs-1.slice\n", "/jobs.slice\n",
+                                        "/other\n/jobs.slice/jobs-2.slice\n"};
+    static const enum input_kind kinds[] = {INPUT_RESERVE, INPUT_RESERVE, INPUT_ATTACH, INPUT_UNRESERVE, INPUT_EMPTIED};
+    struct input input = {.kind = kinds[random_below(5)], .peer = (void *)(uintptr_t)MODEL_PEERS};
+    struct input_reservation *asked = &input.reservation;
+    *asked = (struct input_reservation){.identity = {.pid = 1, .uid = random_below(8) ? 0 : 1001},
+                                        .paths = paths[random_below(3)]};
+    asked->terms.bytes = (1 + random_below(3)) << 22;
+    asked->terms.mapped_bytes = random_below(2) << 22;
+    asked->terms.has_uid = random_below(4) == 0;
+    asked->terms.uid = asked->terms.has_uid ? 1000 + (uint32_t)random_below(3) : 0;
+    asked->terms.has_priority = random_below(2);
+    asked->terms.priority = (uint32_t)random_below(4);
+    (void)stpcpy(asked->terms.name, names[random_below(4)]);
+    model_feed(model, &input);
+}
+
 static void happen_to_all(struct model *model)
 {
     struct input input = {.kind = INPUT_HOST_MEMORY, .host = {random_below(256 << 20), 256 << 20}};
-    switch (random_below(3)) {
+    switch (random_below(4)) {
     case 0:
         change_settings(model);
+        return;
+    case 3:
+        change_reservations(model);
         return;
     case 1:
         input = (struct input){.kind = INPUT_PRESSURE, .pressure = (enum pressure)random_below(3)};
