@@ -135,20 +135,23 @@ size_t codec_find_body(const struct codec_body *bodies, size_t count, unsigned n
 #define TEXT(t, name) TEXT_AS(t, name, name)
 #define TEXT_AS(t, member, field)                                                                                      \
     CODEC_POINTER(CODEC_TEXT, t, member, field, char[sizeof CODEC_OF(t##_ours, member)], char *, .max = 0)
-#define NAME(t, name, problem)                                                                                         \
-    CODEC_POINTER(CODEC_NAME, t, name, name, char[MESSAGE_NAME_SIZE], char *, .fault = (problem))
+#define NAME(t, name, problem) NAME_AS(t, name, name, problem)
+#define NAME_AS(t, member, field, problem)                                                                             \
+    CODEC_POINTER(CODEC_NAME, t, member, field, char[MESSAGE_NAME_SIZE], char *, .fault = (problem))
 #define STRING(t, name) CODEC_POINTER(CODEC_STRING, t, name, name, const char *, char *, .max = 0)
 #define MESSAGE(t, name, inner, ...)                                                                                   \
     CODEC_POINTER(CODEC_MESSAGE, t, name, name, inner##_ours, inner##_theirs *, .table = &inner##_table, __VA_ARGS__)
 
 /* Several of the same structure, and the number of them. */
 #define LIST(t, member, number, inner, ...)                                                                            \
-    CODEC_MANY(CODEC_LIST, t, member, number, const inner##_ours *, inner##_theirs **, .table = &inner##_table,        \
-               __VA_ARGS__)
+    CODEC_MANY(CODEC_LIST, t, member, number, member, const inner##_ours *, inner##_theirs **,                         \
+               .table = &inner##_table, __VA_ARGS__)
 #define ARRAY(t, member, number, inner)                                                                                \
-    CODEC_MANY(CODEC_ARRAY, t, member, number, inner##_ours[MESSAGE_HOLDERS_MAX], inner##_theirs **,                   \
+    CODEC_MANY(CODEC_ARRAY, t, member, number, member, inner##_ours[MESSAGE_HOLDERS_MAX], inner##_theirs **,           \
                .table = &inner##_table, .max = MESSAGE_HOLDERS_MAX)
-#define STRINGS(t, member, number) CODEC_MANY(CODEC_STRINGS, t, member, number, const char *const *, char **, .max = 0)
+#define STRINGS(t, member, number) STRINGS_AS(t, member, number, member)
+#define STRINGS_AS(t, member, number, field)                                                                           \
+    CODEC_MANY(CODEC_STRINGS, t, member, number, field, const char *const *, char **, .max = 0)
 
 /* A kind's body, as a member of the envelope; or, of a CODEC_SINGLE or CODEC_EMPTY, as the envelope itself. */
 #define CODEC_BODY(id, our_type, member, t)                                                                            \
@@ -191,10 +194,10 @@ size_t codec_find_body(const struct codec_body *bodies, size_t count, unsigned n
                     CODEC_IS(t##_ours, member, our_type) && CODEC_IS(t##_theirs, field, their_type)),                  \
             __VA_ARGS__                                                                                                \
     }
-#define CODEC_MANY(kind_, t, member, number, our_type, their_type, ...)                                                \
+#define CODEC_MANY(kind_, t, member, number, field, our_type, their_type, ...)                                         \
     {                                                                                                                  \
-        CODEC_PLACE(kind_, t, member, member,                                                                          \
-                    CODEC_IS(t##_ours, member, our_type) && CODEC_IS(t##_theirs, member, their_type) &&                \
+        CODEC_PLACE(kind_, t, member, field,                                                                           \
+                    CODEC_IS(t##_ours, member, our_type) && CODEC_IS(t##_theirs, field, their_type) &&                 \
                         CODEC_IS(t##_ours, number, size_t)),                                                           \
-            .ours_count = offsetof(t##_ours, number), .theirs_has = offsetof(t##_theirs, n_##member), __VA_ARGS__      \
+            .ours_count = offsetof(t##_ours, number), .theirs_has = offsetof(t##_theirs, n_##field), __VA_ARGS__       \
     }

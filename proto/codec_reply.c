@@ -15,7 +15,8 @@ typedef Membroker__V1__DaemonMessage DaemonMessage;
 
 _Static_assert((int)ERROR_CANCELLED == MEMBROKER__V1__ERROR_CODE__ERROR_CANCELLED, "the enums share numbers");
 _Static_assert((int)CHARGE_CLIENT == MEMBROKER__V1__CHARGE__CHARGE_CLIENT, "the enums share numbers");
-_Static_assert((int)CLASS_RULE_CLIENTS == MEMBROKER__V1__CLASS_RULE__CLASS_RULE_CLIENTS, "the enums share numbers");
+_Static_assert((int)CLASS_RULE_RESERVATION == MEMBROKER__V1__CLASS_RULE__CLASS_RULE_RESERVATION,
+               "the enums share numbers");
 _Static_assert((int)PRESSURE_FULL == MEMBROKER__V1__PRESSURE__PRESSURE_FULL, "the enums share numbers");
 _Static_assert((int)LIMIT_KIND_DISK_SPACE == MEMBROKER__V1__LIMIT_KIND__LIMIT_KIND_DISK_SPACE,
                "the enums share numbers");
@@ -127,10 +128,29 @@ CODEC_FIELDS(queue, struct queue_entry, QueueEntry) = {
 };
 CODEC_TABLE(queue, queue_entry);
 
+CODEC_FIELDS(reservation, struct reservation_entry, ReservationEntry) = {
+    NUMBER(reservation, reservation),
+    TEXT(reservation, name),
+    NUMBER(reservation, bytes),
+    NUMBER(reservation, mapped_bytes),
+    NUMBER(reservation, used_bytes),
+    NUMBER(reservation, used_mapped_bytes),
+    NUMBER(reservation, sessions),
+    NUMBER(reservation, leases),
+    NUMBER(reservation, uid, IF_FLAG(reservation, has_uid)),
+    NUMBER(reservation, priority, IF_FLAG(reservation, has_priority)),
+    NUMBER(reservation, weight, IF_FLAG(reservation, has_weight)),
+    NUMBER_AS(reservation, is_over, over),
+    NUMBER(reservation, remaining_ms, UNLESS(UINT64_MAX)),
+    STRINGS(reservation, control_groups, control_group_count),
+};
+CODEC_TABLE(reservation, reservation_entry);
+
 CODEC_FIELDS(listing, struct listing_reply, Listing) = {
     LIST(listing, sessions, session_count, session),
     LIST(listing, leases, lease_count, lease),
     LIST(listing, queue, queue_count, queue),
+    LIST(listing, reservations, reservation_count, reservation),
     NUMBER(listing, more),
 };
 CODEC_TABLE(listing, listing);

@@ -8,12 +8,13 @@
 #include "membroker.pb-c.h"
 #include "proto/codec.h"
 #include "proto/codec_text.h"
+#include "proto/name.h"
 
 typedef Membroker__V1__ClientMessage ClientMessage;
 
 _Static_assert((int)LOCATION_AUTO == MEMBROKER__V1__LOCATION__LOCATION_AUTO, "the enums share numbers");
 _Static_assert((int)HUGE_PAGES_ALWAYS == MEMBROKER__V1__HUGE_PAGES__HUGE_PAGES_ALWAYS, "the enums share numbers");
-_Static_assert((int)LIST_QUEUE == MEMBROKER__V1__LIST__WHAT__LIST_QUEUE, "the enums share numbers");
+_Static_assert((int)LIST_RESERVATIONS == MEMBROKER__V1__LIST__WHAT__LIST_RESERVATIONS, "the enums share numbers");
 
 static const char bad_name[] =
     "the name is longer than 63 bytes, is not UTF-8 or has control or invisible characters in it; "
@@ -93,10 +94,56 @@ CODEC_FIELDS(renew, struct renew_request, Renew) = {
 };
 CODEC_TABLE(renew, renew);
 
+/* ---- reservations: the core checks all but how their texts are written ---- */
+
+static const char *check_paths(char *const *paths, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!name_shows(paths[i], strlen(paths[i]))) {
+            return "a control group's path is not UTF-8, or has control or invisible characters in it; name the group "
+                   "above it";
+        }
+    }
+    return NULL;
+}
+
+static const char *check_reserve(const void *message)
+{
+    const Membroker__V1__Reserve *reserve = message;
+    return check_paths(reserve->control_groups, reserve->n_control_groups);
+}
+
+static const char *check_attach(const void *message)
+{
+    const Membroker__V1__Attach *attach = message;
+    return check_paths(attach->control_groups, attach->n_control_groups);
+}
+
+CODEC_FIELDS(reserve, struct reserve_request, Reserve) = {
+    NAME_AS(reserve, terms.name, name, bad_name),
+    NUMBER_AS(reserve, terms.bytes, bytes),
+    NUMBER_AS(reserve, terms.mapped_bytes, mapped_bytes),
+    NUMBER_AS(reserve, terms.uid, uid, IF_FLAG(reserve, terms.has_uid)),
+    NUMBER_AS(reserve, terms.priority, priority, IF_FLAG(reserve, terms.has_priority)),
+    NUMBER_AS(reserve, terms.weight, weight, IF_FLAG(reserve, terms.has_weight)),
+    NUMBER_AS(reserve, terms.expires_ms, expires_ms, UNLESS(0)),
+    STRINGS_AS(reserve, groups.paths, groups.count, control_groups),
+};
+CODEC_TABLE(reserve, reserve, .check = check_reserve);
+
+CODEC_FIELDS(attach, struct attach_request, Attach) = {
+    NAME(attach, name, bad_name),
+    STRINGS_AS(attach, groups.paths, groups.count, control_groups),
+};
+CODEC_TABLE(attach, attach, .check = check_attach);
+
+CODEC_FIELDS(unreserve, struct unreserve_request, Unreserve) = {NAME(unreserve, name, bad_name)};
+CODEC_TABLE(unreserve, unreserve);
+
 /* ---- the rest ---- */
 
 CODEC_FIELDS(list, struct list_request, List) = {
-    NUMBER(list, what, RANGE(LIST_QUEUE, "this broker does not know what was asked to be listed")),
+    NUMBER(list, what, RANGE(LIST_RESERVATIONS, "this broker does not know what was asked to be listed")),
     NUMBER(list, after),
 };
 CODEC_TABLE(list, list);
@@ -134,8 +181,11 @@ const struct codec_body codec_request_bodies[REQUEST_KINDS] = {
     [REQUEST_TRIMMED] = BARE_BODY(TRIMMED, trimmed),
     [REQUEST_WHY] = BARE_BODY(WHY, why),
     [REQUEST_RELOAD] = BARE_BODY(RELOAD, reload),
+    [REQUEST_RESERVE] = BODY(RESERVE, reserve),
+    [REQUEST_ATTACH] = BODY(ATTACH, attach),
+    [REQUEST_UNRESERVE] = BODY(UNRESERVE, unreserve),
 };
-_Static_assert(REQUEST_KINDS == 16, "a new kind needs a line above");
+_Static_assert(REQUEST_KINDS == 19, "a new kind needs a line above");
 
 size_t codec_request_frame_max(const struct request *request)
 {

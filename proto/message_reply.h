@@ -123,7 +123,9 @@ struct listing_reply {
     size_t lease_count; /* at most MESSAGE_LIST_MAX */
     const struct queue_entry *queue;
     size_t queue_count; /* at most MESSAGE_QUEUE_MAX */
-    bool more;          /* another page follows */
+    const struct reservation_entry *reservations;
+    size_t reservation_count; /* at most MESSAGE_RESERVATIONS_MAX */
+    bool more;                /* another page follows */
 };
 
 struct audit_reply {

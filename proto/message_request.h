@@ -21,6 +21,9 @@ enum request_kind {
     REQUEST_TRIMMED,
     REQUEST_WHY,
     REQUEST_RELOAD,
+    REQUEST_RESERVE,
+    REQUEST_ATTACH,
+    REQUEST_UNRESERVE,
     REQUEST_KINDS
 };
 
@@ -69,11 +72,42 @@ struct renew_request {
     size_t use_count;            /* at most MESSAGE_USE_MAX */
 };
 
-enum list_what { LIST_SESSIONS, LIST_LEASES, LIST_OWN_LEASES, LIST_QUEUE };
+enum list_what { LIST_SESSIONS, LIST_LEASES, LIST_OWN_LEASES, LIST_QUEUE, LIST_RESERVATIONS };
 
 struct list_request {
     enum list_what what;
     uint64_t after; /* list what has a greater number, or place in the queue; 0: from the beginning */
+};
+
+/* What a reservation is to be. */
+struct reservation_terms {
+    char name[MESSAGE_NAME_SIZE];
+    uint64_t bytes;        /* of RAM: guaranteed, and its limit */
+    uint64_t mapped_bytes; /* of mapped files: its limit */
+    bool has_uid;          /* its members are processes of one user only */
+    uint32_t uid;
+    bool has_priority, has_weight;
+    uint32_t priority, weight;
+    uint32_t expires_ms; /* 0: never */
+};
+
+struct control_group_list {
+    const char *const *paths; /* not checked yet */
+    size_t count;
+};
+
+struct reserve_request {
+    struct reservation_terms terms;
+    struct control_group_list groups;
+};
+
+struct attach_request {
+    char name[MESSAGE_NAME_SIZE];
+    struct control_group_list groups;
+};
+
+struct unreserve_request {
+    char name[MESSAGE_NAME_SIZE];
 };
 
 struct request {
@@ -90,5 +124,8 @@ struct request {
         uint64_t cancel_request; /* the id of the request that waits */
         uint64_t trimmed_bytes;  /* given back because of a trim event */
         uint64_t why_session;    /* 0: every session that waits or was refused lately */
+        struct reserve_request reserve;
+        struct attach_request attach;
+        struct unreserve_request unreserve;
     };
 };

@@ -80,6 +80,20 @@ struct queue_entry {
     char whose[MESSAGE_WHOSE_SIZE];
 };
 
+struct reservation_entry {
+    uint64_t reservation; /* its number */
+    char name[MESSAGE_CLASS_SIZE];
+    uint64_t bytes, mapped_bytes;           /* as it was asked for */
+    uint64_t used_bytes, used_mapped_bytes; /* RAM and mapped files of its members */
+    uint64_t sessions, leases;              /* how many */
+    bool has_uid, has_priority, has_weight; /* said */
+    uint32_t uid, priority, weight;
+    bool is_over;          /* it was given up */
+    uint64_t remaining_ms; /* UINT64_MAX: it does not expire */
+    const char *const *control_groups;
+    size_t control_group_count; /* at most MESSAGE_PATHS_MAX */
+};
+
 /* Why a session's request waits, or why its last one was refused. */
 struct why_entry {
     uint64_t session;

@@ -17,15 +17,19 @@ enum {
 
 /* Bounds on messages. Each list fits a frame, whatever the values in it are. */
 enum {
-    MESSAGE_BYTES_MAX = 65536,     /* bytes of a frame's payload */
-    MESSAGE_USE_MAX = 3000,        /* leases reported in one Renew */
-    MESSAGE_ENDED_MAX = 2000,      /* ended leases in one Renewed */
-    MESSAGE_SESSIONS_MAX = 100,    /* sessions in one page of a listing */
-    MESSAGE_LIST_MAX = 200,        /* leases in one page of a listing */
-    MESSAGE_QUEUE_MAX = 200,       /* waiting requests in one page of a listing */
-    MESSAGE_WHY_MAX = 24,          /* explanations in one answer */
-    MESSAGE_DIFFERENCES_MAX = 100, /* differences in one audit */
-    MESSAGE_HOLDERS_MAX = 3,       /* holders in a refusal, and waiting clients in it */
+    MESSAGE_BYTES_MAX = 65536,       /* bytes of a frame's payload */
+    MESSAGE_USE_MAX = 3000,          /* leases reported in one Renew */
+    MESSAGE_ENDED_MAX = 2000,        /* ended leases in one Renewed */
+    MESSAGE_SESSIONS_MAX = 100,      /* sessions in one page of a listing */
+    MESSAGE_LIST_MAX = 200,          /* leases in one page of a listing */
+    MESSAGE_QUEUE_MAX = 200,         /* waiting requests in one page of a listing */
+    MESSAGE_WHY_MAX = 24,            /* explanations in one answer */
+    MESSAGE_DIFFERENCES_MAX = 100,   /* differences in one audit */
+    MESSAGE_HOLDERS_MAX = 3,         /* holders in a refusal, and waiting clients in it */
+    MESSAGE_RESERVATIONS_MAX = 64,   /* reservations in one page of a listing */
+    MESSAGE_PATHS_MAX = 64,          /* control groups of a reservation */
+    MESSAGE_PATH_BYTES_MAX = 16384,  /* of all of them, each with 4 bytes for its head */
+    MESSAGE_PAGE_PATH_BYTES = 32768, /* a page of a listing ends with the reservation that reaches this */
 };
 
 /* Sizes of arrays, each with room for the NUL of a string. */
@@ -60,7 +64,7 @@ enum huge_pages {
     HUGE_PAGES_ALWAYS, /* or the request fails */
 };
 
-/* Why a session has its class: the key of the configuration that has it as a member. */
+/* Why a session has its class: the key of the configuration that has it as a member, or a reservation. */
 enum class_rule {
     CLASS_RULE_UNSPECIFIED, /* from an older broker */
     CLASS_RULE_DEFAULT,     /* no key of any class has it */

@@ -16,9 +16,10 @@ static struct monitor *monitor; /* one connection for all questions of a run */
 static bool answers(enum request_kind request, enum reply_kind reply)
 {
     static const enum reply_kind kinds[REQUEST_KINDS] = {
-        [REQUEST_STATUS] = REPLY_STATUS, [REQUEST_LIST] = REPLY_LISTING, [REQUEST_REVOKE] = REPLY_DONE,
-        [REQUEST_PING] = REPLY_PONG,     [REQUEST_AUDIT] = REPLY_AUDIT,  [REQUEST_WHY] = REPLY_WHY,
-        [REQUEST_RELOAD] = REPLY_DONE,
+        [REQUEST_STATUS] = REPLY_STATUS,  [REQUEST_LIST] = REPLY_LISTING, [REQUEST_REVOKE] = REPLY_DONE,
+        [REQUEST_PING] = REPLY_PONG,      [REQUEST_AUDIT] = REPLY_AUDIT,  [REQUEST_WHY] = REPLY_WHY,
+        [REQUEST_RELOAD] = REPLY_DONE,    [REQUEST_RESERVE] = REPLY_DONE, [REQUEST_ATTACH] = REPLY_DONE,
+        [REQUEST_UNRESERVE] = REPLY_DONE,
     };
     return kinds[request] == reply;
 }

@@ -29,6 +29,13 @@ static const struct verb verbs[] = {
     {"revoke", "LEASE", "take a lease back", NULL, NULL, revoke_main},
     {"reload", "", "have the configuration read again, and say whether it is good", NULL, NULL, reload_main},
     {"audit", "", "compare the ledger with the kernel's own view", NULL, NULL, audit_main},
+    {"reservations", "", "what is reserved, for which control groups, and what of it is used", NULL, NULL,
+     reservations_main},
+    {"reserve", "NAME --bytes SIZE [OPTION]...",
+     "guarantee memory to the processes in control groups, and limit them to it", &reserve_options, units,
+     reserve_main},
+    {"attach", "NAME --cgroup PATH...", "add control groups to a reservation", &attach_options, NULL, attach_main},
+    {"unreserve", "NAME", "give a reservation up, and revoke everything in it", NULL, NULL, unreserve_main},
     {"hold", "SIZE [OPTION]...", "take a lease, keep it, and give it back", &hold_options, units, hold_main},
 };
 

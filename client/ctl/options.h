@@ -22,7 +22,7 @@ struct ctl_option_list {
 };
 
 /* A verb's own. */
-extern const struct ctl_option_list hold_options, ping_options;
+extern const struct ctl_option_list hold_options, ping_options, reserve_options, attach_options;
 
 /* Those that every verb takes. */
 extern const struct ctl_option_list options_common;

@@ -24,10 +24,10 @@ static const char *state(const void *entry, char cell[CELL_BYTES])
     return ((const struct session_entry *)entry)->connected ? "connected" : "detached";
 }
 
-/* The key of the configuration; of a newer broker it may be one that is not known here. */
+/* The key of the configuration, or a reservation; of a newer broker it may be one that is not known here. */
 static const char *rule(const void *entry, char cell[CELL_BYTES])
 {
-    static const char *const keys[] = {"", "default", "slices", "users", "groups", "clients"};
+    static const char *const keys[] = {"", "default", "slices", "users", "groups", "clients", "reservation"};
     enum class_rule number = ((const struct session_entry *)entry)->class_rule;
     (void)cell;
     return number < sizeof keys / sizeof *keys ? keys[number] : "other";

@@ -70,6 +70,11 @@ SETTING(POOL_BYTES, pool, pool_bytes, AMOUNT, ANY, broker.pool.bytes, RELOAD, DE
 SETTING(POOL_SIZES, pool, sizes, SIZES, ANY, broker.pool.sizes, RELOAD, OTHERWISE("none"),
         "segment sizes that the pool always has ready")
 
+SETTING(RESERVATIONS_MAX_BYTES, reservations, max_bytes, BYTE_LIMIT, ANY, broker.reservations.bytes_max, RELOAD,
+        DEFAULT("unlimited"), "RAM that reservations may have in all")
+SETTING(RESERVATIONS_MAX_COUNT, reservations, max_count, NUMBER, RANGE(0, 1024), broker.reservations.count_max, RELOAD,
+        DEFAULT("256"), "reservations at the same time; 0: none")
+
 SETTING(PRESSURE_SOME, pressure, some, PERCENT, RANGE(0, 99), pressure_some, RESTART, DEFAULT("20%"),
         "share of time that some tasks wait for memory, which counts as pressure; 0: not watched")
 SETTING(PRESSURE_FULL, pressure, full, PERCENT, RANGE(0, 99), pressure_full, RESTART, DEFAULT("10%"),
@@ -89,6 +94,8 @@ SETTING(ADMIN_USERS, access, admin_users, USERS, ANY, policy.access.admin_users,
         "users that may see and revoke the leases of all users")
 SETTING(ADMIN_GROUPS, access, admin_groups, GROUPS, ANY, policy.access.admin_groups, RELOAD, OTHERWISE("nobody"),
         "groups that may see and revoke the leases of all users")
+SETTING(RESERVE_USERS, access, reserve_users, USERS, ANY, policy.access.reserve_users, RELOAD, OTHERWISE("nobody"),
+        "users that may make, change and give up reservations, as administrators may")
 SETTING(SEE_ALL, access, see_all, FLAG, ANY, policy.access.see_all, RELOAD, DEFAULT("no"),
         "whether every user sees the names of others' sessions and leases")
 

@@ -25,6 +25,11 @@ bool access_is_administrator(const struct access *access, uint32_t daemon_uid, c
            has_a_group_of(&access->admin_groups, identity);
 }
 
+bool access_may_reserve(const struct access *access, uint32_t daemon_uid, const struct identity *identity)
+{
+    return access_is_administrator(access, daemon_uid, identity) || list_has(&access->reserve_users, identity->uid);
+}
+
 static bool is_denied(const struct access *access, const struct identity *identity)
 {
     return list_has(&access->deny_users, identity->uid) || list_has(&access->deny_users, identity_charged(identity)) ||

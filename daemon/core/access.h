@@ -20,11 +20,15 @@ struct access {
     struct access_list allow_users, allow_groups; /* both empty: everybody whom the socket lets in */
     struct access_list deny_users, deny_groups;   /* win over allow */
     struct access_list admin_users, admin_groups; /* besides root and the broker's own user */
+    struct access_list reserve_users;             /* may make reservations, as administrators may */
     bool see_all;                                 /* others' sessions and leases are shown to everybody */
 };
 
 /* Root and the broker's own user may see, revoke and connect whatever the lists say. */
 bool access_is_administrator(const struct access *access, uint32_t daemon_uid, const struct identity *identity);
+
+/* Whether he may make, change and give up reservations. */
+bool access_may_reserve(const struct access *access, uint32_t daemon_uid, const struct identity *identity);
 
 /* A user with more groups than we read can't be checked against deny_groups, and is rejected. */
 bool access_may_connect(const struct access *access, uint32_t daemon_uid, const struct identity *identity);

@@ -191,22 +191,14 @@ static void handle(struct step *step, const struct input *input)
     case INPUT_PRESSURE:
         handle_pressure(step, input->pressure);
         break;
-    case INPUT_RESERVE:
-        reservations_reserve(step, input);
-        break;
-    case INPUT_ATTACH:
-        reservations_attach(step, input);
-        break;
-    case INPUT_UNRESERVE:
-        reservations_unreserve(step, input);
-        break;
     case INPUT_EMPTIED:
-        reservations_emptied(step, input);
+        reservations_emptied(step, input->reservation);
         break;
     case INPUT_CONFIGURE:
         configure_broker(step, &input->settings);
         break;
     case INPUT_TICK:
+        reservations_expire(step);
         expiry_work(step);
         break;
     case INPUT_SHUTDOWN:

@@ -74,6 +74,10 @@ size_t broker_list_leases(const struct broker *broker, const struct identity *vi
 size_t broker_list_queue(struct broker *broker, const struct identity *viewer, uint64_t after, uint64_t now,
                          struct queue_entry *entries, size_t max, bool *ret_more);
 
+/* Reservations: those that the viewer may see. The page also ends if its control groups' paths are long. */
+size_t broker_list_reservations(const struct broker *broker, const struct identity *viewer, uint64_t after,
+                                uint64_t now, struct reservation_entry *entries, size_t max, bool *ret_more);
+
 /* Why requests wait, or were refused lately: of one session, or (0) of anybody, those that wait first. */
 size_t broker_explain(struct broker *broker, const struct identity *viewer, uint64_t session, uint64_t now,
                       struct why_entry *entries, size_t max);
@@ -84,6 +88,20 @@ bool broker_shows_session(const struct broker *broker, const struct identity *vi
 /* The sizes that are remembered, longest unused first, and the number of changes so far; for keeping them. */
 const struct learned_table *broker_learned(const struct broker *broker);
 void broker_restore_learned(struct broker *broker, const struct learned_key *key, uint64_t bytes);
+
+/* A reservation that was given up; what it points to lives until the next step. */
+struct given_up {
+    uint64_t reservation;
+    const char *const *control_groups;
+    size_t control_group_count;
+};
+
+/* The one with the smallest number above `after`. False: there is none. */
+bool broker_next_given_up(const struct broker *broker, uint64_t after, struct given_up *ret);
+
+/* Whether these settings and the reservations that there are can be together; if not, the sentence says why. */
+bool broker_accepts(const struct broker *broker, const struct broker_settings *settings,
+                    char sentence[MESSAGE_SENTENCE_SIZE]);
 
 /* A segment as an audit sees it. */
 struct segment_view {

@@ -2,35 +2,28 @@
 /* Reservations: each is a class with its guarantee, and one that was given up keeps nothing. */
 #include "daemon/core/check.h"
 
-#include <string.h>
-
-static const struct principal *class_of(const struct broker *broker, const char *name)
-{
-    const struct principal *principal;
-    TAILQ_FOREACH(principal, &broker->principals.principals[PRINCIPAL_CLASS], in_table) {
-        if (strcmp(principal->name, name) == 0) {
-            return principal;
-        }
-    }
-    return NULL;
-}
-
 static const char *check_reservation(const struct broker *broker, const struct reservation *reservation)
 {
-    const struct principal *class = class_of(broker, reservation->terms.name);
+    const struct principal *class = principal_class(&broker->principals, reservation->terms.name);
     uint64_t bytes = reservation->is_over ? 0 : reservation->terms.bytes;
-    const char *wrong = require(NULL, class && class->is_named, "a reservation has no class");
+    const char *wrong = require(NULL, class->is_named, "a reservation has no class");
     if (wrong) {
         return wrong;
     }
     wrong = require(wrong, class->account.reserve_bytes == bytes, "a reservation's class has another guarantee");
     wrong = require(wrong, class->account.limits.max_physical_bytes == bytes, "its limit is not what is guaranteed");
     wrong = require(wrong, !reservation->is_over || class->quota.max_leases == 0, "one that is over may have leases");
-    for (size_t i = 0; i < reservation->member_count; i++) {
-        const char *path = reservation->members[i].path;
-        wrong = require(wrong, reservation_with_path(&broker->reservations, path, strlen(path)) == reservation,
+    size_t path_bytes = 0;
+    for (size_t i = 0; i < reservation->path_count; i++) {
+        const char *path = reservation->paths[i];
+        path_bytes += reservation_path_bytes(path);
+        wrong = require(wrong, reservation->members[i].path == path, "a member has another path");
+        wrong = require(wrong, reservation_with_path(&broker->reservations, path) == reservation,
                         "two reservations have one control group");
     }
+    wrong = require(wrong, reservation->path_bytes == path_bytes, "the paths are miscounted (bytes)");
+    wrong = require(wrong, path_bytes <= MESSAGE_PATH_BYTES_MAX && reservation->path_count <= MESSAGE_PATHS_MAX,
+                    "a reservation has too many control groups");
     return require(wrong, !reservation->is_over || broker->reservations.is_draining || !class->leases,
                    "leases of a reservation that is over are forgotten");
 }
@@ -39,9 +32,12 @@ const char *check_reservations(const struct broker *broker)
 {
     const struct reservation *reservation;
     const char *wrong = NULL;
+    uint64_t before = 0;
     size_t count = 0;
     TAILQ_FOREACH(reservation, &broker->reservations.list, in_table) {
         wrong = wrong ? wrong : check_reservation(broker, reservation);
+        wrong = require(wrong, reservation->id > before, "the reservations are not in the order of their numbers");
+        before = reservation->id;
         count++;
     }
     return require(wrong, count == broker->reservations.count, "the reservations are miscounted (count)");

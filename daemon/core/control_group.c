@@ -162,17 +162,17 @@ const char *control_pattern_fault(const char *pattern)
 }
 
 /* Everything is below the root, which would leave nobody outside. */
-const char *control_path_fault(const char *path, size_t length)
+const char *control_path_fault(const char *path)
 {
-    const char *end = path + length;
-    if (length < 2 || *path != '/') {
+    const char *end = path + strlen(path);
+    if (end - path < 2 || *path != '/') {
         return "a path below the root is expected, such as /jobs/7";
     }
-    if (length >= CONTROL_GROUPS_SIZE - 1) {
+    if (end - path >= CONTROL_GROUPS_SIZE - 1) {
         return "it is longer than the kernel shows";
     }
     while (path < end) {
-        size_t name = strcspn(++path, "/\n");
+        size_t name = strcspn(++path, "/");
         if (name == 0 || (name == 1 && *path == '.') || (name == 2 && strncmp(path, "..", 2) == 0)) {
             return "it has an empty name in it, or . or ..";
         }

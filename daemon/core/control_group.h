@@ -28,8 +28,8 @@ int control_groups_parse(const char *text, char ret[CONTROL_GROUPS_SIZE]);
 /* What is wrong with a pattern that no group can match, as the end of a sentence; NULL: nothing. */
 const char *control_pattern_fault(const char *pattern);
 
-/* The same of a path without wildcards, of this length. */
-const char *control_path_fault(const char *path, size_t length);
+/* The same of a path without wildcards. */
+const char *control_path_fault(const char *path);
 
 /* The number of names in a path that one of the groups is or lies below, and one more; 0: none. Takes NULL: no groups.
  */

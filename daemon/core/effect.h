@@ -55,10 +55,11 @@ struct effect_slot {
     enum end_reason reason; /* END_NONE when a lease takes the slot */
 };
 
-/* Who revoked a lease, or whose request of higher priority it was taken for. */
+/* Who revoked a lease, whose request of higher priority it was taken for, or which reservation was given up. */
 struct effect_cause {
     bool is_request;
-    uint64_t session; /* 0: of a connection without one */
+    bool is_reservation; /* then `client` is its name */
+    uint64_t session;    /* 0: of a connection without one */
     int32_t pid;
     uint32_t uid;
     char client[MESSAGE_NAME_SIZE];

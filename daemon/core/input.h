@@ -9,7 +9,7 @@
 enum input_kind {
     INPUT_OPEN_SESSION, /* a peer said hello: answered with EFFECT_SESSION_OPENED, or an error */
     INPUT_RESUMED,      /* the session has a new connection: answered with EFFECT_SESSION_RESUMED */
-    INPUT_REQUEST,      /* acquire, extend, release, renew, revoke or bye */
+    INPUT_REQUEST,      /* acquire, extend, release, renew, revoke, bye, or about a reservation */
     INPUT_DISCONNECTED, /* the session's connection ended */
     INPUT_DIED,         /* the session's process ended */
     INPUT_READ,         /* the session's connection was read until it was empty */
@@ -20,10 +20,7 @@ enum input_kind {
     INPUT_HOST_MEMORY,      /* what the host has available now */
     INPUT_PRESSURE,         /* how short of memory it is */
     INPUT_CONFIGURE,        /* new limits and times */
-    INPUT_RESERVE,          /* a reservation is made: answered with REPLY_DONE or an error, as the next two are */
-    INPUT_ATTACH,           /* control groups are added to one */
-    INPUT_UNRESERVE,        /* one is given up */
-    INPUT_EMPTIED,          /* no process is left in the control groups of one that was given up */
+    INPUT_EMPTIED,          /* no process is left in the control groups of a reservation that was given up */
     INPUT_TICK,             /* expire what is due, go on with what was left */
     INPUT_SHUTDOWN,
 };
@@ -62,11 +59,18 @@ struct pool_settings {
     struct pool_sizes sizes; /* of which one is always to be ready */
 };
 
+/* What all reservations together may have. */
+struct reservation_settings {
+    uint64_t bytes_max; /* of RAM; LIMIT_OFF: no more than all there is to lend */
+    uint32_t count_max; /* those included that were given up and are not empty */
+};
+
 struct broker_settings {
     struct byte_limits limits;
     struct lease_times times;
     struct queue_settings queue;
     struct pool_settings pool;
+    struct reservation_settings reservations;
     uint32_t requests_max;       /* of a session, under way or waiting; 0: any number */
     uint32_t user_requests_max;  /* of a user; 0: any number */
     uint32_t user_sessions_max;  /* of a user without a quota of sessions; 0: any number */
@@ -96,24 +100,6 @@ struct input_request {
     uint64_t file_bytes; /* of the file that an acquire names, as it is now; 0: there is none */
 };
 
-/* What is asked for as a reservation. */
-struct reservation_terms {
-    char name[POLICY_NAME_SIZE];
-    uint64_t bytes;        /* of RAM: guaranteed, and its limit */
-    uint64_t mapped_bytes; /* of mapped files: its limit */
-    bool has_uid;          /* members are processes of one user alone */
-    uint32_t uid;
-    bool has_priority, has_weight;
-    uint32_t priority, weight;
-};
-
-struct input_reservation {
-    uint64_t request_id;
-    struct identity identity;       /* who asks */
-    struct reservation_terms terms; /* of all but INPUT_RESERVE the name alone */
-    const char *paths;              /* of control groups, as control_group.h has them; borrowed for the step */
-};
-
 struct input_segment {
     uint64_t segment;
     void *handle;          /* made */
@@ -137,7 +123,7 @@ struct input {
         struct input_open open;
         struct input_request request;
         struct input_segment segment;
-        struct input_reservation reservation;
+        uint64_t reservation; /* emptied: its number */
         struct input_host host;
         enum pressure pressure;
         struct broker_settings settings;

@@ -204,10 +204,11 @@ void principal_table_deinit(struct principal_table *table)
     table->policy = policy_free(table->policy);
 }
 
-uint64_t principal_class_leases(const struct principal_table *table, const char *name)
+const struct principal *principal_class(const struct principal_table *table, const char *name)
 {
     const struct principal *class = principal_find(table, PRINCIPAL_CLASS, 0, name);
-    return class ? class->leases : 0;
+    assert(class);
+    return class;
 }
 
 /* ---- shares ---- */

@@ -79,8 +79,8 @@ void principal_table_deinit(struct principal_table *table);
  */
 int principal_table_configure(struct principal_table *table, const struct policy *policy);
 
-/* How many leases the sessions of a class have. */
-uint64_t principal_class_leases(const struct principal_table *table, const char *name);
+/* The class of this name, which the policy names. */
+const struct principal *principal_class(const struct principal_table *table, const char *name);
 
 /* The share that a client belongs to, referenced, and why it has this class; NULL when memory is short. */
 struct share *share_join(struct principal_table *table, const struct policy_client *client,

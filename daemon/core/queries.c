@@ -17,13 +17,14 @@
 
 uint64_t broker_next_wakeup(const struct broker *broker)
 {
-    if (!TAILQ_EMPTY(&broker->sessions.over) || reservations_are_due(broker)) {
+    if (!TAILQ_EMPTY(&broker->sessions.over)) {
         return 0;
     }
     const struct lease *lease = lease_table_first_due(&broker->leases);
     const struct session *session = session_table_first_grace(&broker->sessions);
     uint64_t due = size_min(lease ? lease->due : UINT64_MAX, session ? session->grace_until : UINT64_MAX);
     due = size_min(due, queue_next_pass(broker));
+    due = size_min(due, reservations_next_wakeup(broker));
     const struct session *trimming = TAILQ_FIRST(&broker->trimming);
     due = size_min(due, trimming ? trimming->trim_until : UINT64_MAX);
     due = size_min(due, revoke_next_wakeup(broker));

@@ -121,6 +121,11 @@ static void write_figures(char *sentence, const struct denial *denial, const str
 static void write_lease_sentence(char *sentence, const struct denial *denial, const struct refusal *refusal,
                                  uint64_t waited_ns)
 {
+    if (denial->full->quota.is_reservation) { /* a living one has no such limit */
+        append(sentence, "%s was given up: processes that are left in its control groups get no memory.",
+               denial->full->whose);
+        return;
+    }
     append(sentence, "%s has %llu lease%s", denial->full->whose, (unsigned long long)refusal->used_bytes,
            refusal->used_bytes == 1 ? "" : "s");
     if (refusal->claimed_bytes) {
@@ -154,10 +159,13 @@ static void write_sentence(struct error_reply *error, const struct denial *denia
     append_holders(error->sentence, refusal);
     append_ahead(error->sentence, refusal, false);
     bool fits_ever = denial->excess.fits_ever, fits_elsewhere = ram && denial->excess.limit != LEDGER_MAX_BYTES;
-    append(error->sentence, " Ask for less%s%s%s%s or raise %s.", fits_elsewhere ? ", use location MMAP or AUTO" : "",
+    bool is_reservation = denial->excess.account->is_told_first;
+    append(error->sentence, " Ask for less%s%s%s%s or %s%s.", fits_elsewhere ? ", use location MMAP or AUTO" : "",
            !waited_ns && fits_ever ? ", let the request wait" : "", fits_ever ? ", release leases" : "",
-           fits_ever || fits_elsewhere ? "," : "",
-           denial->code == ERROR_HOST_MEMORY ? "the host's memory" : refusal->limit);
+           fits_ever || fits_elsewhere ? "," : "", is_reservation ? "reserve more" : "raise ",
+           is_reservation                      ? ""
+           : denial->code == ERROR_HOST_MEMORY ? "the host's memory"
+                                               : refusal->limit);
 }
 
 /* It is remembered with all names: which of them a viewer may see is decided when the viewer asks. */

@@ -5,6 +5,7 @@
 #include "daemon/core/answer.h"
 #include "daemon/core/ending.h"
 #include "daemon/core/queue.h"
+#include "daemon/core/reservations.h"
 #include "daemon/core/trim.h"
 #include "proto/base/size.h"
 
@@ -118,6 +119,9 @@ static void session_request(struct step *step, struct session *session, const st
     case REQUEST_AUDIT:
     case REQUEST_WHY:
     case REQUEST_RELOAD:
+    case REQUEST_RESERVE:
+    case REQUEST_ATTACH:
+    case REQUEST_UNRESERVE:
     case REQUEST_UNKNOWN:
     case REQUEST_KINDS:
         break;
@@ -125,11 +129,18 @@ static void session_request(struct step *step, struct session *session, const st
     answer_error(step, session->peer, request->id, ERROR_UNKNOWN_REQUEST, "this broker does not know that request");
 }
 
+static bool is_about_reservation(enum request_kind kind)
+{
+    return kind == REQUEST_RESERVE || kind == REQUEST_ATTACH || kind == REQUEST_UNRESERVE;
+}
+
 void requests_handle(struct step *step, const struct input *input, struct session *session)
 {
     const struct request *request = input->request.request;
     if (request->kind == REQUEST_REVOKE) {
         revoke(step, input);
+    } else if (is_about_reservation(request->kind)) {
+        reservations_request(step, input);
     } else if (session) {
         session_set_room(session, &input->request.room);
         session_request(step, session, &input->request);

@@ -13,6 +13,7 @@ int reservation_table_init(struct reservation_table *table, const struct policy 
 {
     TAILQ_INIT(&table->list);
     table->count = 0;
+    table->next_id = 1;
     table->configured = policy_copy(configured);
     return table->configured ? 0 : -ENOMEM;
 }
@@ -27,7 +28,7 @@ void reservation_table_deinit(struct reservation_table *table)
     table->configured = policy_free(table->configured);
 }
 
-struct reservation *reservation_find(const struct reservation_table *table, const char *name)
+struct reservation *reservation_named(const struct reservation_table *table, const char *name)
 {
     struct reservation *reservation;
     TAILQ_FOREACH(reservation, &table->list, in_table) {
@@ -38,22 +39,36 @@ struct reservation *reservation_find(const struct reservation_table *table, cons
     return NULL;
 }
 
-static bool has_path(const struct reservation *reservation, const char *path, size_t length)
+struct reservation *reservation_next(const struct reservation_table *table, uint64_t id)
 {
-    for (size_t i = 0; i < reservation->member_count; i++) {
-        const char *own = reservation->members[i].path;
-        if (strlen(own) == length && memcmp(own, path, length) == 0) {
+    struct reservation *reservation = TAILQ_FIRST(&table->list);
+    while (reservation && reservation->id <= id) {
+        reservation = TAILQ_NEXT(reservation, in_table);
+    }
+    return reservation;
+}
+
+struct reservation *reservation_find(const struct reservation_table *table, uint64_t id)
+{
+    struct reservation *reservation = id ? reservation_next(table, id - 1) : NULL;
+    return reservation && reservation->id == id ? reservation : NULL;
+}
+
+bool reservation_has_path(const struct reservation *reservation, const char *path)
+{
+    for (size_t i = 0; i < reservation->path_count; i++) {
+        if (strcmp(reservation->paths[i], path) == 0) {
             return true;
         }
     }
     return false;
 }
 
-struct reservation *reservation_with_path(const struct reservation_table *table, const char *path, size_t length)
+struct reservation *reservation_with_path(const struct reservation_table *table, const char *path)
 {
     struct reservation *reservation;
     TAILQ_FOREACH(reservation, &table->list, in_table) {
-        if (has_path(reservation, path, length)) {
+        if (reservation_has_path(reservation, path)) {
             return reservation;
         }
     }
@@ -62,25 +77,88 @@ struct reservation *reservation_with_path(const struct reservation_table *table,
 
 /* ---- one reservation ---- */
 
-static char *copy_text(const char *text, size_t length)
+size_t reservation_path_bytes(const char *path)
 {
-    char *copy = malloc(length + 1);
-    if (copy) {
-        memcpy(copy, text, length);
-        copy[length] = '\0';
+    return strlen(path) + 4;
+}
+
+void reservation_drop_paths(struct reservation *reservation, size_t left)
+{
+    while (reservation->path_count > left) {
+        char *path = reservation->paths[--reservation->path_count];
+        reservation->path_bytes -= reservation_path_bytes(path);
+        free(path);
     }
-    return copy;
+}
+
+static bool make_room(struct reservation *reservation, size_t more)
+{
+    size_t count = reservation->path_count + more;
+    char **paths = count ? reallocarray(reservation->paths, count, sizeof *paths) : NULL;
+    if (paths) {
+        reservation->paths = paths;
+    }
+    struct policy_member *members = paths ? reallocarray(reservation->members, count, sizeof *members) : NULL;
+    if (members) {
+        reservation->members = members;
+    }
+    return members || !count;
+}
+
+static bool add_path(struct reservation *reservation, const char *path)
+{
+    struct policy_member *member = &reservation->members[reservation->path_count];
+    size_t size = strlen(path) + 1;
+    char *copy = malloc(size);
+    if (!copy) {
+        return false;
+    }
+    memcpy(copy, path, size);
+    *member = (struct policy_member){.kind = MEMBER_PATH, .path = copy};
+    text_copy(member->name, sizeof member->name, path);
+    text_end_whole(member->name);
+    reservation->paths[reservation->path_count++] = copy;
+    reservation->path_bytes += reservation_path_bytes(path);
+    return true;
+}
+
+int reservation_add_paths(struct reservation *reservation, const struct control_group_list *groups)
+{
+    size_t before = reservation->path_count;
+    bool fails = !make_room(reservation, groups->count);
+    for (size_t i = 0; i < groups->count && !fails; i++) {
+        const char *path = groups->paths[i];
+        fails = !reservation_has_path(reservation, path) && !add_path(reservation, path);
+    }
+    if (fails) {
+        reservation_drop_paths(reservation, before);
+    }
+    return fails ? -ENOMEM : 0;
+}
+
+static struct reservation *dispose(struct reservation *reservation)
+{
+    reservation_drop_paths(reservation, 0);
+    free(reservation->paths);
+    free(reservation->members);
+    free(reservation);
+    return NULL;
 }
 
 struct reservation *reservation_new(struct reservation_table *table, const struct reservation_terms *terms,
-                                    const char *paths)
+                                    const struct control_group_list *groups)
 {
     struct reservation *reservation = calloc(1, sizeof *reservation);
-    if (!reservation || !(reservation->first_paths = copy_text(paths, strlen(paths)))) {
-        free(reservation);
+    if (!reservation) {
         return NULL;
     }
+    if (reservation_add_paths(reservation, groups) < 0) {
+        return dispose(reservation);
+    }
+    reservation->id = table->next_id++;
     reservation->terms = *terms;
+    reservation->first_count = reservation->path_count;
+    reservation->expires_at = UINT64_MAX;
     TAILQ_INSERT_TAIL(&table->list, reservation, in_table);
     table->count++;
     return reservation;
@@ -88,37 +166,9 @@ struct reservation *reservation_new(struct reservation_table *table, const struc
 
 void reservation_free(struct reservation_table *table, struct reservation *reservation)
 {
-    while (reservation->member_count) {
-        reservation_drop_path(reservation);
-    }
     TAILQ_REMOVE(&table->list, reservation, in_table);
     table->count--;
-    free(reservation->members);
-    free(reservation->first_paths);
-    free(reservation);
-}
-
-int reservation_add_path(struct reservation *reservation, const char *path, size_t length)
-{
-    size_t count = reservation->member_count;
-    struct policy_member *members = reallocarray(reservation->members, count + 1, sizeof *members);
-    if (!members) {
-        return -ENOMEM;
-    }
-    reservation->members = members;
-    members[count] = (struct policy_member){.kind = MEMBER_PATH, .path = copy_text(path, length)};
-    if (!members[count].path) {
-        return -ENOMEM;
-    }
-    text_copy(members[count].name, sizeof members[count].name, members[count].path);
-    text_end_whole(members[count].name);
-    reservation->member_count++;
-    return 0;
-}
-
-void reservation_drop_path(struct reservation *reservation)
-{
-    free(reservation->members[--reservation->member_count].path);
+    (void)dispose(reservation);
 }
 
 /* ---- the policy with them ---- */
@@ -132,11 +182,17 @@ uint64_t reservation_sum(const struct reservation_table *table)
 {
     const struct reservation *reservation;
     uint64_t sum = 0;
-    for (size_t i = 0; i < table->configured->rule_count; i++) {
-        sum = size_add_saturated(sum, table->configured->rules[i].quota.reserve_bytes);
-    }
     TAILQ_FOREACH(reservation, &table->list, in_table) {
         sum = size_add_saturated(sum, reserve_of(reservation));
+    }
+    return sum;
+}
+
+uint64_t reservation_policy_sum(const struct policy *policy)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        sum = size_add_saturated(sum, policy->rules[i].quota.reserve_bytes);
     }
     return sum;
 }
@@ -146,8 +202,8 @@ static struct quota quota_of(const struct reservation *reservation)
 {
     const struct reservation_terms *terms = &reservation->terms;
     struct quota quota = quota_none();
-    quota.limits =
-        (struct byte_limits){size_add_saturated(terms->bytes, terms->mapped_bytes), terms->bytes, terms->mapped_bytes};
+    quota.limits.max_physical_bytes = terms->bytes;
+    quota.limits.max_mapped_bytes = terms->mapped_bytes;
     quota.reserve_bytes = reserve_of(reservation);
     quota.is_reservation = true;
     quota.has_priority = terms->has_priority;
@@ -168,7 +224,7 @@ static void fill_rule(const struct reservation *reservation, struct policy_rule 
                                  .owner = reservation->terms.uid,
                                  .quota = quota_of(reservation),
                                  .members = reservation->members,
-                                 .member_count = reservation->member_count};
+                                 .member_count = reservation->path_count};
     text_copy(rule->name, sizeof rule->name, reservation->terms.name);
 }
 

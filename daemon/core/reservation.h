@@ -13,49 +13,66 @@
 #include "daemon/core/input.h"
 #include "daemon/core/policy.h"
 
-enum { RESERVATIONS_MAX = 256, RESERVATION_PATHS_MAX = 64 };
-
 struct principal_table;
 
 struct reservation {
+    uint64_t id;
     struct reservation_terms terms;
-    char *first_paths;             /* that it was made with, as control_group.h has groups */
+    char **paths;                  /* of its control groups */
     struct policy_member *members; /* one for each path */
-    size_t member_count;
-    bool is_over; /* it was given up */
+    size_t path_count;
+    size_t first_count;  /* of the paths: those that it was made with */
+    size_t path_bytes;   /* of all, as MESSAGE_PATH_BYTES_MAX counts them */
+    uint64_t expires_at; /* service clock; UINT64_MAX: never */
+    bool is_over;        /* it was given up */
     TAILQ_ENTRY(reservation) in_table;
 };
 
 TAILQ_HEAD(reservation_list, reservation);
 
 struct reservation_table {
-    struct reservation_list list; /* in the order in which they were made */
+    struct reservation_list list; /* by number */
     size_t count;                 /* those that are over too */
-    bool is_draining;             /* one that is over may have leases */
-    struct policy *configured;    /* our own copy of the policy without them */
+    uint64_t next_id;
+    bool is_draining;          /* one that is over may have leases */
+    struct policy *configured; /* our own copy of the policy without them */
 };
 
 /* 0 or -ENOMEM. */
 int reservation_table_init(struct reservation_table *table, const struct policy *configured);
 void reservation_table_deinit(struct reservation_table *table);
 
-/* The reservation of this name, or the one that has exactly this path; NULL: none. One that is over counts. */
-struct reservation *reservation_find(const struct reservation_table *table, const char *name);
-struct reservation *reservation_with_path(const struct reservation_table *table, const char *path, size_t length);
+/* The reservation of this name or number, or the one that has exactly this path; NULL: none. One that is over counts.
+ */
+struct reservation *reservation_named(const struct reservation_table *table, const char *name);
+struct reservation *reservation_find(const struct reservation_table *table, uint64_t id);
+struct reservation *reservation_with_path(const struct reservation_table *table, const char *path);
 
-/* An empty reservation with these terms, whose paths are still to be added; NULL when memory is short. */
+/* The one with the smallest number above `id`, or NULL. */
+struct reservation *reservation_next(const struct reservation_table *table, uint64_t id);
+
+/* A reservation with these terms and paths, of which those that stand there twice count once; NULL when memory is
+ * short. */
 struct reservation *reservation_new(struct reservation_table *table, const struct reservation_terms *terms,
-                                    const char *paths);
+                                    const struct control_group_list *groups);
 void reservation_free(struct reservation_table *table, struct reservation *reservation);
 
-/* Adds a path that it does not have. 0 or -ENOMEM. */
-int reservation_add_path(struct reservation *reservation, const char *path, size_t length);
+bool reservation_has_path(const struct reservation *reservation, const char *path);
 
-/* Takes the newest path away again. */
-void reservation_drop_path(struct reservation *reservation);
+/* Adds the paths that it does not have. 0, or -ENOMEM and it has none of them. */
+int reservation_add_paths(struct reservation *reservation, const struct control_group_list *groups);
 
-/* RAM that is guaranteed: by the configuration and by all reservations. */
+/* Takes the newest paths away again, so that so many are left. */
+void reservation_drop_paths(struct reservation *reservation, size_t left);
+
+/* What a path counts for path_bytes. */
+size_t reservation_path_bytes(const char *path);
+
+/* RAM that is guaranteed to all reservations. */
 uint64_t reservation_sum(const struct reservation_table *table);
+
+/* RAM that a policy guarantees. */
+uint64_t reservation_policy_sum(const struct policy *policy);
 
 /* Puts the configured policy with all reservations into force, as principal_table_configure() does. */
 int reservation_apply(const struct reservation_table *table, struct principal_table *principals);

@@ -6,122 +6,9 @@
 #include "daemon/core/answer.h"
 #include "daemon/core/configure.h"
 #include "daemon/core/ending.h"
+#include "daemon/core/reserve_check.h"
 #include "proto/base/size.h"
 #include "proto/base/text.h"
-
-/* ---- what may be ---- */
-
-static bool may_reserve(struct step *step, const struct input *input)
-{
-    const struct broker *broker = step->broker;
-    const struct access *access = &broker->reservations.configured->access;
-    if (access_is_administrator(access, broker->options.daemon_uid, &input->reservation.identity)) {
-        return true;
-    }
-    answer_error(step, input->peer, input->reservation.request_id, ERROR_NOT_PERMITTED,
-                 "user %u may make no reservations; only administrators ([access] admin_users, admin_groups) may",
-                 input->reservation.identity.uid);
-    return false;
-}
-
-/* The next path of a list, which `at` then stands behind; false: there is none. */
-static bool next_path(const char **at, const char **ret_path, size_t *ret_length)
-{
-    *ret_path = *at;
-    *ret_length = strcspn(*at, "\n");
-    *at += *ret_length + ((*at)[*ret_length] == '\n');
-    return *ret_length > 0;
-}
-
-static bool are_paths_good(struct step *step, const struct input *input, const struct reservation *of)
-{
-    const struct input_reservation *asked = &input->reservation;
-    const char *at = asked->paths, *path;
-    size_t length, count = of ? of->member_count : 0;
-    while (next_path(&at, &path, &length)) {
-        const struct reservation *other = reservation_with_path(&step->broker->reservations, path, length);
-        const char *fault = control_path_fault(path, length);
-        if (fault) {
-            answer_error(step, input->peer, asked->request_id, ERROR_INVALID, "\"%.*s\" is no control group: %s",
-                         (int)size_min(length, 200), path, fault);
-            return false;
-        }
-        if (other && other != of) {
-            answer_error(step, input->peer, asked->request_id, ERROR_BUSY,
-                         "the control group %.*s belongs to the reservation %s%s; %s", (int)size_min(length, 200), path,
-                         other->terms.name, other->is_over ? ", which was given up" : "",
-                         other->is_over ? "wait until no process is left in it" : "give that one up first");
-            return false;
-        }
-        count += !other;
-    }
-    if (count > RESERVATION_PATHS_MAX) {
-        answer_error(step, input->peer, asked->request_id, ERROR_TOO_MANY,
-                     "a reservation has at most %d control groups; attach a group above them", RESERVATION_PATHS_MAX);
-        return false;
-    }
-    return true;
-}
-
-/* The guarantees of the configuration and of all reservations must fit into the RAM that there is to lend. */
-static bool fits(struct step *step, const struct input *input)
-{
-    const struct broker *broker = step->broker;
-    const struct input_reservation *asked = &input->reservation;
-    uint64_t most = size_min(broker->host.limits.max_physical_bytes, broker->host.limits.max_bytes);
-    uint64_t sum = reservation_sum(&broker->reservations);
-    char wanted[SIZE_TEXT_BYTES], reserved[SIZE_TEXT_BYTES], limit[SIZE_TEXT_BYTES], left[SIZE_TEXT_BYTES];
-    if (asked->terms.bytes <= size_subtract_floored(most, sum)) {
-        return true;
-    }
-    answer_error(
-        step, input->peer, asked->request_id, ERROR_LIMIT,
-        "the reservation %s asks for %s, but of the %s of RAM that the broker may lend %s are reserved already: "
-        "%s are left; reserve less, or give up another reservation",
-        asked->terms.name, size_to_text(asked->terms.bytes, wanted), size_to_text(most, limit),
-        size_to_text(sum, reserved), size_to_text(size_subtract_floored(most, sum), left));
-    return false;
-}
-
-static bool is_same(const struct reservation *reservation, const struct input_reservation *asked)
-{
-    const struct reservation_terms *a = &reservation->terms, *b = &asked->terms;
-    return a->bytes == b->bytes && a->mapped_bytes == b->mapped_bytes && a->has_uid == b->has_uid && a->uid == b->uid &&
-           a->has_priority == b->has_priority && a->priority == b->priority && a->has_weight == b->has_weight &&
-           a->weight == b->weight && strcmp(reservation->first_paths, asked->paths) == 0;
-}
-
-/* A name that is taken. */
-static void answer_taken(struct step *step, const struct input *input, const struct reservation *there)
-{
-    const struct input_reservation *asked = &input->reservation;
-    if (there && !there->is_over && is_same(there, asked)) {
-        answer_to(step, input->peer, asked->request_id, REPLY_DONE);
-        return;
-    }
-    answer_error(step, input->peer, asked->request_id, ERROR_BUSY, "%s %s is there already%s",
-                 there ? "the reservation" : "the class", asked->terms.name,
-                 !there           ? ", in the configuration; choose another name"
-                 : there->is_over ? " and was given up, but processes are left in its control groups; wait for them"
-                                  : " with other terms; give it up first, or choose another name");
-}
-
-/* ---- changes; each happens whole or not at all ---- */
-
-static bool add_paths(struct reservation *reservation, const char *paths)
-{
-    const char *path;
-    size_t length, before = reservation->member_count;
-    while (next_path(&paths, &path, &length)) {
-        if (reservation_add_path(reservation, path, length) < 0) {
-            while (reservation->member_count > before) {
-                reservation_drop_path(reservation);
-            }
-            return false;
-        }
-    }
-    return true;
-}
 
 static bool take_effect(struct step *step)
 {
@@ -133,125 +20,208 @@ static bool take_effect(struct step *step)
     return true;
 }
 
-void reservations_reserve(struct step *step, const struct input *input)
+static void done(struct step *step, const struct input *input)
 {
-    struct reservation_table *table = &step->broker->reservations;
-    const struct input_reservation *asked = &input->reservation;
-    const struct reservation *there = reservation_find(table, asked->terms.name);
-    if (!may_reserve(step, input)) {
+    answer_to(step, input->peer, input->request.request->id, REPLY_DONE);
+}
+
+/* ---- making one ---- */
+
+static bool has_same_groups(const struct reservation *reservation, const struct control_group_list *groups)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < reservation->first_count; i++) {
+        for (size_t j = 0; j < groups->count; j++) {
+            if (strcmp(reservation->paths[i], groups->paths[j]) == 0) {
+                found++;
+                break;
+            }
+        }
+    }
+    return found == reservation->first_count;
+}
+
+/* Of those that are asked for, none but those that it was made with. */
+static bool has_no_other_groups(const struct reservation *reservation, const struct control_group_list *groups)
+{
+    const struct reservation first = {.paths = reservation->paths, .path_count = reservation->first_count};
+    for (size_t i = 0; i < groups->count; i++) {
+        if (!reservation_has_path(&first, groups->paths[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_same(const struct reservation *reservation, const struct reserve_request *asked)
+{
+    const struct reservation_terms *a = &reservation->terms, *b = &asked->terms;
+    return a->bytes == b->bytes && a->mapped_bytes == b->mapped_bytes && a->has_uid == b->has_uid && a->uid == b->uid &&
+           a->has_priority == b->has_priority && a->priority == b->priority && a->has_weight == b->has_weight &&
+           a->weight == b->weight && a->expires_ms == b->expires_ms && has_same_groups(reservation, &asked->groups) &&
+           has_no_other_groups(reservation, &asked->groups);
+}
+
+/* A name that is taken. */
+static void answer_taken(struct step *step, const struct input *input, const struct reservation *there)
+{
+    const struct request *request = input->request.request;
+    if (there && !there->is_over && is_same(there, &request->reserve)) {
+        done(step, input);
         return;
     }
-    if (there || policy_find(table->configured, PRINCIPAL_CLASS, asked->terms.name) ||
-        strcmp(asked->terms.name, POLICY_DEFAULT_CLASS) == 0) {
+    answer_error(step, input->peer, request->id, ERROR_BUSY, "%s %s exists already%s",
+                 there ? "the reservation" : "the class", request->reserve.terms.name,
+                 !there           ? ", in the configuration; choose another name"
+                 : there->is_over ? " and was given up, but processes are left in its control groups; wait for them"
+                                  : " with other terms; give it up first, or choose another name");
+}
+
+static bool is_class(const struct reservation_table *table, const char *name)
+{
+    return strcmp(name, POLICY_DEFAULT_CLASS) == 0 || policy_find(table->configured, PRINCIPAL_CLASS, name);
+}
+
+static void reserve(struct step *step, const struct input *input)
+{
+    struct reservation_table *table = &step->broker->reservations;
+    const struct reserve_request *asked = &input->request.request->reserve;
+    const struct reservation_terms *terms = &asked->terms;
+    const struct reservation *there = reservation_named(table, terms->name);
+    if (there || is_class(table, terms->name)) {
         answer_taken(step, input, there);
         return;
     }
-    if (table->count >= RESERVATIONS_MAX) {
-        answer_error(step, input->peer, asked->request_id, ERROR_TOO_MANY,
-                     "there are %zu reservations, as many as there may be; give one up first", table->count);
+    if (!reserve_check_terms(step, input, terms) || !reserve_check_groups(step, input, &asked->groups, NULL) ||
+        !reserve_check_sum(step, input, terms)) {
         return;
     }
-    if (!are_paths_good(step, input, NULL) || !fits(step, input)) {
-        return;
-    }
-    struct reservation *made = reservation_new(table, &asked->terms, asked->paths);
-    if (made && add_paths(made, asked->paths) && take_effect(step)) {
-        answer_to(step, input->peer, asked->request_id, REPLY_DONE);
+    struct reservation *made = reservation_new(table, terms, &asked->groups);
+    if (made && take_effect(step)) {
+        uint64_t ttl = terms->expires_ms ? terms->expires_ms * NANOSECONDS_PER_MILLISECOND : UINT64_MAX;
+        made->expires_at = size_add_saturated(step->now, ttl);
+        done(step, input);
         return;
     }
     if (made) {
         reservation_free(table, made);
     }
-    answer_out_of_tables(step, input->peer, asked->request_id);
+    answer_out_of_tables(step, input->peer, input->request.request->id);
 }
 
+/* ---- extending one ---- */
+
 /* The reservation that is meant, if it was not given up; else it answers. */
-static struct reservation *find_living(struct step *step, const struct input *input)
+static struct reservation *find_living(struct step *step, const struct input *input, const char *name)
 {
-    struct reservation *found = reservation_find(&step->broker->reservations, input->reservation.terms.name);
+    struct reservation *found = reservation_named(&step->broker->reservations, name);
     if (found && !found->is_over) {
         return found;
     }
-    answer_error(step, input->peer, input->reservation.request_id, ERROR_INVALID,
-                 "there is no reservation %s%s; `membrokerctl reservations` lists those that there are",
-                 input->reservation.terms.name, found ? " any more: it was given up" : "");
+    answer_error(step, input->peer, input->request.request->id, ERROR_INVALID,
+                 found ? "the reservation %s was given up; make another one"
+                       : "there is no reservation %s; `membrokerctl reservations` lists those that exist",
+                 name);
     return NULL;
 }
 
-void reservations_attach(struct step *step, const struct input *input)
+static void attach(struct step *step, const struct input *input)
 {
-    const struct input_reservation *asked = &input->reservation;
-    struct reservation *of = may_reserve(step, input) ? find_living(step, input) : NULL;
-    if (!of || !are_paths_good(step, input, of)) {
+    const struct attach_request *asked = &input->request.request->attach;
+    struct reservation *of = find_living(step, input, asked->name);
+    if (!of || !reserve_check_groups(step, input, &asked->groups, of)) {
         return;
     }
-    size_t before = of->member_count;
-    const char *at = asked->paths, *path;
-    size_t length;
-    bool fails = false;
-    while (!fails && next_path(&at, &path, &length)) {
-        bool is_there = reservation_with_path(&step->broker->reservations, path, length);
-        fails = !is_there && reservation_add_path(of, path, length) < 0;
-    }
-    if (!fails && (of->member_count == before || take_effect(step))) {
-        answer_to(step, input->peer, asked->request_id, REPLY_DONE);
+    size_t before = of->path_count;
+    if (reservation_add_paths(of, &asked->groups) == 0 && (of->path_count == before || take_effect(step))) {
+        done(step, input);
         return;
     }
-    while (of->member_count > before) {
-        reservation_drop_path(of);
-    }
-    answer_out_of_tables(step, input->peer, asked->request_id);
+    reservation_drop_paths(of, before);
+    answer_out_of_tables(step, input->peer, input->request.request->id);
 }
 
-void reservations_unreserve(struct step *step, const struct input *input)
+/* ---- giving one up ---- */
+
+static bool give_up(struct step *step, struct reservation *of)
 {
-    const struct input_reservation *asked = &input->reservation;
-    struct reservation *of = reservation_find(&step->broker->reservations, asked->terms.name);
-    if (!may_reserve(step, input)) {
-        return;
-    }
-    if (of && !of->is_over) {
-        of->is_over = true;
-        if (!take_effect(step)) {
-            of->is_over = false;
-            answer_out_of_tables(step, input->peer, asked->request_id);
-            return;
-        }
-    }
-    answer_to(step, input->peer, asked->request_id, REPLY_DONE); /* of none, too: it is what was asked for */
+    of->is_over = true;
+    of->is_over = take_effect(step);
+    return of->is_over;
 }
 
-void reservations_emptied(struct step *step, const struct input *input)
+static void unreserve(struct step *step, const struct input *input)
+{
+    const struct request *request = input->request.request;
+    struct reservation *of = reservation_named(&step->broker->reservations, request->unreserve.name);
+    if (of && !of->is_over && !give_up(step, of)) {
+        answer_out_of_tables(step, input->peer, request->id);
+        return;
+    }
+    done(step, input); /* of none, too: it is what was asked for */
+}
+
+void reservations_request(struct step *step, const struct input *input)
+{
+    enum request_kind kind = input->request.request->kind;
+    if (!reserve_check_permission(step, input)) {
+        return;
+    }
+    if (kind == REQUEST_RESERVE) {
+        reserve(step, input);
+    } else if (kind == REQUEST_ATTACH) {
+        attach(step, input);
+    } else {
+        unreserve(step, input);
+    }
+}
+
+void reservations_emptied(struct step *step, uint64_t id)
 {
     struct reservation_table *table = &step->broker->reservations;
-    struct reservation *of = reservation_find(table, input->reservation.terms.name);
-    if (of && of->is_over) {
-        TAILQ_REMOVE(&table->list, of, in_table);
-        table->count--;
-        bool done = take_effect(step);
-        TAILQ_INSERT_HEAD(&table->list, of, in_table);
-        table->count++;
-        if (done) {
-            reservation_free(table, of);
+    struct reservation *of = reservation_find(table, id);
+    if (!of || !of->is_over) {
+        return;
+    }
+    struct reservation *next = TAILQ_NEXT(of, in_table);
+    TAILQ_REMOVE(&table->list, of, in_table);
+    table->count--;
+    bool is_done = take_effect(step);
+    table->count++;
+    if (next) {
+        TAILQ_INSERT_BEFORE(next, of, in_table);
+    } else {
+        TAILQ_INSERT_TAIL(&table->list, of, in_table);
+    }
+    if (is_done) {
+        reservation_free(table, of);
+    }
+}
+
+void reservations_expire(struct step *step)
+{
+    struct reservation *reservation;
+    TAILQ_FOREACH(reservation, &step->broker->reservations.list, in_table) {
+        if (!reservation->is_over && reservation->expires_at <= step->now && !give_up(step, reservation)) {
+            reservation->expires_at = step->now + NANOSECONDS_PER_SECOND; /* short of memory: later */
         }
     }
 }
 
 /* ---- what was given up ends ---- */
 
-static bool is_given_up(const struct broker *broker, const struct session *session)
+static bool is_given_up(const struct session *session)
 {
     const struct principal *class = session->share->class;
-    const struct reservation *of = class->leases ? reservation_find(&broker->reservations, class->name) : NULL;
-    return of && of->is_over;
+    return class->leases && class->quota.is_reservation && class->quota.max_leases == 0;
 }
 
 /* A lease that is being made is revoked when it is granted: its request must be answered. */
 static struct lease *next_to_revoke(const struct broker *broker)
 {
-    const struct session *session = broker->reservations.count ? session_table_next(&broker->sessions, 0) : NULL;
+    const struct session *session = session_table_next(&broker->sessions, 0);
     for (; session; session = session_table_next(&broker->sessions, session->id)) {
-        struct lease *lease = is_given_up(broker, session) ? session_next_lease(session, 0) : NULL;
+        struct lease *lease = is_given_up(session) ? session_next_lease(session, 0) : NULL;
         for (; lease; lease = session_next_lease(session, lease->id)) {
             if (lease->state == LEASE_ALIVE) {
                 return lease;
@@ -265,7 +235,7 @@ static bool has_given_up_leases(const struct broker *broker)
 {
     const struct reservation *reservation;
     TAILQ_FOREACH(reservation, &broker->reservations.list, in_table) {
-        if (reservation->is_over && principal_class_leases(&broker->principals, reservation->terms.name)) {
+        if (reservation->is_over && principal_class(&broker->principals, reservation->terms.name)->leases) {
             return true;
         }
     }
@@ -280,12 +250,23 @@ void reservations_work(struct step *step)
         return;
     }
     while (effect_room(step->effects) >= EFFECTS_FOR_ONE_LEASE && (lease = next_to_revoke(broker))) {
-        ending_lease(step, lease, END_REVOKED);
+        struct effect_cause cause = {.is_reservation = true};
+        text_copy(cause.client, sizeof cause.client, lease->session->share->class->name);
+        ending_revoked(step, lease, &cause);
     }
     broker->reservations.is_draining = has_given_up_leases(broker);
 }
 
-bool reservations_are_due(const struct broker *broker)
+uint64_t reservations_next_wakeup(const struct broker *broker)
 {
-    return broker->reservations.is_draining && next_to_revoke(broker);
+    const struct reservation_table *table = &broker->reservations;
+    const struct reservation *reservation;
+    uint64_t due = UINT64_MAX;
+    if (table->is_draining && next_to_revoke(broker)) {
+        return 0;
+    }
+    TAILQ_FOREACH(reservation, &table->list, in_table) {
+        due = size_min(due, reservation->is_over ? UINT64_MAX : reservation->expires_at);
+    }
+    return due;
 }

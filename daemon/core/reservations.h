@@ -4,21 +4,21 @@
 
 #include "daemon/core/broker_state.h"
 
-/* Makes one, or fails: ERROR_BUSY (another one has the name or a path), ERROR_LIMIT (the sum of what is guaranteed),
- * ERROR_TOO_MANY, ERROR_INVALID, ERROR_NOT_PERMITTED. */
-void reservations_reserve(struct step *step, const struct input *input);
-
-/* Adds control groups to one. */
-void reservations_attach(struct step *step, const struct input *input);
-
-/* Gives one up: its guarantee ends immediately, and all its leases are revoked. */
-void reservations_unreserve(struct step *step, const struct input *input);
+/*
+ * A Reserve, Attach or Unreserve. Errors: ERROR_BUSY (another one has the name or a path), ERROR_LIMIT (the sum of what
+ * is guaranteed), ERROR_TOO_MANY, ERROR_INVALID, ERROR_NOT_PERMITTED. Giving one up ends its guarantee immediately, and
+ * all its leases are revoked.
+ */
+void reservations_request(struct step *step, const struct input *input);
 
 /* No process is left in the control groups of one that was given up: it is forgotten. */
-void reservations_emptied(struct step *step, const struct input *input);
+void reservations_emptied(struct step *step, uint64_t id);
+
+/* Gives up those whose time is over. */
+void reservations_expire(struct step *step);
 
 /* Revokes leases of those that were given up, as many as there is room for in the step. */
 void reservations_work(struct step *step);
 
-/* Whether leases are left for the next step. */
-bool reservations_are_due(const struct broker *broker);
+/* When reservations_expire() or reservations_work() has something to do; 0: now; UINT64_MAX: not at all. */
+uint64_t reservations_next_wakeup(const struct broker *broker);

@@ -2,6 +2,7 @@
 /* Processes, by /proc and pidfds. */
 #include "daemon/os/process.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -60,6 +61,36 @@ int process_read_control_groups(int32_t pid, int pidfd, char *ret, size_t size)
     if (pidfd >= 0 && syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0) < 0 && errno == ESRCH) {
         result = -ESRCH;
     }
+    return result;
+}
+
+static bool is_left_out(int result)
+{
+    return result == -ENOENT || result == -ESRCH || result == -E2BIG || result == -ENAMETOOLONG;
+}
+
+int process_each(char *text, size_t size, void (*look)(void *argument, const char *text), void *argument)
+{
+    const struct dirent *entry;
+    int result = 0;
+    DIR *directory = opendir("/proc");
+    if (!directory) {
+        return -errno;
+    }
+    while (result == 0 && (errno = 0, entry = readdir(directory))) {
+        char path[sizeof "/proc//cgroup" + sizeof entry->d_name];
+        if (entry->d_name[0] < '0' || entry->d_name[0] > '9') {
+            continue;
+        }
+        (void)snprintf(path, sizeof path, "/proc/%s/cgroup", entry->d_name);
+        result = read_text(path, text, size);
+        if (result == 0) {
+            look(argument, text);
+        }
+        result = is_left_out(result) ? 0 : result;
+    }
+    result = result == 0 && errno ? -errno : result;
+    (void)closedir(directory);
     return result;
 }
 

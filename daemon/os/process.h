@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Processes beyond a connection's end: whether one that was known before a restart is still the same. */
+/* Processes beyond a connection's end: whether one that was known before a restart is still the same; their control
+ * groups. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,6 +17,13 @@ uint64_t process_started_at(int32_t pid);
  * kernel has no room for a path). No other process can make this wait: it takes no lock of the process's memory.
  */
 int process_read_control_groups(int32_t pid, int pidfd, char *ret, size_t size);
+
+/*
+ * Calls `look` with the text of /proc/PID/cgroup of each process, in the order of their numbers; `text` has room for
+ * it. Processes that end meanwhile, or whose text is longer, are left out. 0, or negative errno: not all could be read.
+ * Takes as long as there are processes; any thread.
+ */
+int process_each(char *text, size_t size, void (*look)(void *argument, const char *text), void *argument);
 
 /* A pidfd of the process if it is still the one that started then; -ESRCH: it has ended. Other errors: who knows. */
 int process_open(int32_t pid, uint64_t started_at);

@@ -50,6 +50,11 @@ static void write_cause(const struct effect_ended *ended, char *text, size_t siz
         (void)snprintf(text, size, "%s", end_reason_text(ended->reason));
         return;
     }
+    if (cause->is_reservation) {
+        char name[QUOTED_BYTES];
+        (void)snprintf(text, size, "its reservation %s was given up", quoted(cause->client, name));
+        return;
+    }
     who(cause->client, cause->session, cause->pid, cause->uid, by);
     if (cause->is_request) {
         (void)snprintf(text, size, "it was revoked for %s, whose request for %s has a higher priority", by,

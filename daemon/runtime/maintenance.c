@@ -33,6 +33,7 @@ static void on_interval(uv_timer_t *timer)
     log_summarise();
     user_loads_maintain(&server->scheduler.loads);
     peer_watch_look_at_silent(&server->clients);
+    survivors_look(server);
     LIST_FOREACH(connection, &server->clients.connections, in_server) {
         maintain(connection);
     }

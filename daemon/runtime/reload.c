@@ -2,6 +2,7 @@
 /* Reloading, and what there is to say of the configuration. */
 #include "daemon/runtime/reload.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,6 +85,12 @@ int reload(struct server *server)
     int result = config_load(&options, &loaded, &error);
     if (result < 0) {
         return fail(server, error, result);
+    }
+    char sentence[MESSAGE_SENTENCE_SIZE];
+    const struct broker_settings settings = config_broker_settings(loaded);
+    if (!broker_accepts(server->broker, &settings, sentence)) {
+        config_free(loaded);
+        return fail(server, sentence, -EINVAL);
     }
     free(server->reload.notices.error);
     server->reload.notices.error = NULL;

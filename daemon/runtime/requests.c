@@ -144,6 +144,7 @@ static void serve_list(struct connection *connection, const struct request *requ
     static struct session_entry sessions[MESSAGE_SESSIONS_MAX];
     static struct lease_entry leases[MESSAGE_LIST_MAX];
     static struct queue_entry queue[MESSAGE_QUEUE_MAX];
+    static struct reservation_entry reservations[MESSAGE_RESERVATIONS_MAX];
     const struct peer *peer = connection_peer(connection);
     const struct server *server = peer->server;
     struct reply reply = {.kind = REPLY_LISTING};
@@ -153,6 +154,11 @@ static void serve_list(struct connection *connection, const struct request *requ
         listing->queue = queue;
         listing->queue_count = broker_list_queue(server->broker, &peer->identity, request->list.after,
                                                  clock_now(server), queue, MESSAGE_QUEUE_MAX, &listing->more);
+    } else if (request->list.what == LIST_RESERVATIONS) {
+        listing->reservations = reservations;
+        listing->reservation_count =
+            broker_list_reservations(server->broker, &peer->identity, request->list.after, clock_now(server),
+                                     reservations, MESSAGE_RESERVATIONS_MAX, &listing->more);
     } else if (request->list.what == LIST_SESSIONS) {
         listing->session_count = broker_list_sessions(server->broker, &peer->identity, request->list.after, sessions,
                                                       MESSAGE_SESSIONS_MAX, &listing->more);
@@ -258,6 +264,9 @@ static void serve(struct connection *connection, const struct request *request)
     case REQUEST_REVOKE:
     case REQUEST_BYE:
     case REQUEST_TRIMMED:
+    case REQUEST_RESERVE:
+    case REQUEST_ATTACH:
+    case REQUEST_UNRESERVE:
         serve_by_core(connection, request);
         break;
     case REQUEST_CANCEL:

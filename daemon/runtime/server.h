@@ -30,6 +30,7 @@
 #include "daemon/runtime/service_clock.h"
 #include "daemon/runtime/shutdown.h"
 #include "daemon/runtime/stock.h"
+#include "daemon/runtime/survivors.h"
 #include "daemon/runtime/workers.h"
 
 struct server {
@@ -55,6 +56,7 @@ struct server {
     struct host_view host_view;
     struct pressure_watch pressure;
     struct remembered remembered;
+    struct survivors survivors;
     struct fdstore fdstore;
     struct shutdown shutdown;
     bool is_closing; /* nothing reaches the core any more: it is about to be freed */

@@ -210,6 +210,24 @@ def learned(broker):
     assert grant.remembered and grant.bytes == 3 * MIB
 
 
+# ---- reservations ----
+
+@case("[limits]\nmax_physical_bytes = 64M\n")
+def reservations(broker):
+    """A reservation is made, the same again is done, another is busy; it is listed, extended and given up."""
+    monitor = broker.session(monitor=True)
+    terms = {"name": "job", "bytes": 40 * MIB, "control_groups": ["/membroker-conformance"]}
+    assert monitor.call("reserve", **terms) == pb.Done()
+    assert monitor.call("reserve", **terms) == pb.Done()
+    refused(pb.ERROR_BUSY, monitor, "reserve", **{**terms, "bytes": 1})
+    refused(pb.ERROR_LIMIT, monitor, "reserve", name="other", bytes=25 * MIB)
+    refused(pb.ERROR_INVALID, monitor, "reserve", name="", bytes=1)
+    assert monitor.call("attach", name="job", control_groups=["/membroker-conformance-2"]) == pb.Done()
+    entry, = monitor.call("list", what=pb.List.LIST_RESERVATIONS).reservations
+    assert (entry.name, entry.bytes, len(entry.control_groups), entry.over) == ("job", 40 * MIB, 2, False)
+    assert monitor.call("unreserve", name="job") == pb.Done()
+
+
 # ---- when memory is short ----
 
 @case("[limits]\nmax_physical_bytes = 64M\n[queue]\ntrim_time = 5s\n")

@@ -98,7 +98,7 @@ def status(message, body, fd):
 
 def listing(message, body, fd):
     is_answer(message, fd)
-    assert sum(1 for part in (body.sessions, body.leases, body.queue) if len(part)) <= 1, "one kind a listing"
+    assert sum(1 for part in (body.sessions, body.leases, body.queue, body.reservations) if len(part)) <= 1, "one kind a listing"
     for entry in body.sessions:
         has(entry, "session", "uid", "connected", "leases", "physical_bytes", "mapped_bytes", "class_rule")
     for entry in body.leases:
@@ -106,6 +106,9 @@ def listing(message, body, fd):
         assert entry.remaining_ms <= entry.ttl_ms
     for entry in body.queue:
         has(entry, "place", "session", "request", "bytes", "location", "priority", "waited_ms", "remaining_ms", "limit")
+    for entry in body.reservations:
+        has(entry, "reservation", "name", "bytes", "mapped_bytes", "used_bytes", "used_mapped_bytes", "sessions", "leases")
+        assert entry.used_bytes <= entry.bytes and len(entry.control_groups) <= 64
 
 
 def pong(message, _body, fd):

@@ -124,6 +124,15 @@ static void fill_acquire(struct acquire_request *acquire)
     acquire->repeats = fuzz_below(input, 8) == 0 ? fuzz_below(input, 8) : 0;
 }
 
+static const char *const some_paths[] = {"/", "/jobs", "/world.slice", "/jobs/7", "/../x"};
+
+static void fill_reserve(struct reserve_request *reserve)
+{
+    *reserve = (struct reserve_request){
+        .terms = {.name = "job", .bytes = 4096 * fuzz_below(input, 300), .expires_ms = fuzz_below(input, 3) * 1000},
+        .groups = {&some_paths[fuzz_below(input, 3)], fuzz_below(input, 3)}};
+}
+
 static void fill_request(struct request *request)
 {
     static const enum request_kind common[] = {REQUEST_HELLO,  REQUEST_HELLO,   REQUEST_ACQUIRE, REQUEST_ACQUIRE,
@@ -149,10 +158,19 @@ static void fill_request(struct request *request)
         request->release_lease = some_lease();
         break;
     case REQUEST_LIST:
-        request->list.what = (enum list_what)fuzz_below(input, 4);
+        request->list.what = (enum list_what)fuzz_below(input, 5);
         break;
     case REQUEST_CANCEL:
         request->cancel_request = fuzz_below(input, 8);
+        break;
+    case REQUEST_RESERVE:
+        fill_reserve(&request->reserve);
+        break;
+    case REQUEST_ATTACH:
+        request->attach = (struct attach_request){"job", {&some_paths[fuzz_below(input, 3)], fuzz_below(input, 3)}};
+        break;
+    case REQUEST_UNRESERVE:
+        request->unreserve = (struct unreserve_request){"job"};
         break;
     case REQUEST_WHY:
         request->why_session = fuzz_below(input, 2) ? some_session()->id : 0;

@@ -132,6 +132,31 @@ static void fill_renew(struct renew_request *renew)
     }
 }
 
+static struct control_group_list take_groups(void)
+{
+    static const char *const paths[] = {"/jobs.slice", "/jobs.slice/jobs-1.slice", "/",
+                                        "/x",          "/jobs.slice/../x",         "/jobs.slice/jobs-2.slice"};
+    return (struct control_group_list){&paths[below(3)], below(4)};
+}
+
+static const char *const reservations[] = {"r0", "r1", "r2", "default"};
+
+static void fill_reserve(struct reserve_request *reserve)
+{
+    uint64_t flags = take(1);
+    *reserve = (struct reserve_request){.terms = {.bytes = fuzz_size(bytes),
+                                                  .mapped_bytes = flags & 1 ? fuzz_size(bytes) : 0,
+                                                  .has_uid = flags & 2,
+                                                  .uid = flags & 2 ? fuzz_users[below(FUZZ_USERS)] : 0,
+                                                  .has_priority = flags & 4,
+                                                  .priority = flags & 4 ? (uint32_t)take(2) : 0,
+                                                  .has_weight = flags & 8,
+                                                  .weight = flags & 8 ? (uint32_t)take(2) : 0,
+                                                  .expires_ms = flags & 16 ? (uint32_t)take(2) : 0},
+                                        .groups = take_groups()};
+    text_copy(reserve->terms.name, sizeof reserve->terms.name, reservations[below(4)]);
+}
+
 static void fill_request(struct request *request)
 {
     switch ((int)request->kind) {
@@ -154,6 +179,16 @@ static void fill_request(struct request *request)
     case REQUEST_TRIMMED:
         request->trimmed_bytes = fuzz_size(bytes);
         break;
+    case REQUEST_RESERVE:
+        fill_reserve(&request->reserve);
+        break;
+    case REQUEST_ATTACH:
+        request->attach.groups = take_groups();
+        text_copy(request->attach.name, sizeof request->attach.name, reservations[below(4)]);
+        break;
+    case REQUEST_UNRESERVE:
+        text_copy(request->unreserve.name, sizeof request->unreserve.name, reservations[below(4)]);
+        break;
     default:
         request->release_lease = take_lease();
         break;
@@ -169,6 +204,10 @@ static void ask(enum request_kind kind)
     request.id = rarely() ? 0 : ++model->next_request;
     input.request.request = &request;
     input.request.identity = take_identity();
+    if (request.kind == REQUEST_RESERVE || request.kind == REQUEST_ATTACH || request.kind == REQUEST_UNRESERVE) {
+        parties_change = true; /* the members of reservations leave their classes */
+        input.request.identity.uid = choose() ? 0 : input.request.identity.uid;
+    }
     input.request.file_bytes = choose() ? fuzz_size(bytes) : 0;
     model_feed(model, &input);
 }
@@ -285,6 +324,17 @@ static void configure(void)
     model_configure(model);
 }
 
+static void empty_reservation(void)
+{
+    struct input input = {.kind = INPUT_EMPTIED, .reservation = take(1)};
+    struct given_up given_up;
+    if (choose() && broker_next_given_up(model->broker, 0, &given_up)) {
+        input.reservation = given_up.reservation;
+    }
+    parties_change = true;
+    model_feed(model, &input);
+}
+
 static void see_host(void)
 {
     struct input input = {.kind = INPUT_HOST_MEMORY};
@@ -337,11 +387,13 @@ static void look_at_lists(const struct identity *viewer)
     static struct lease_entry leases[4];
     static struct queue_entry queue[MESSAGE_QUEUE_MAX];
     static struct why_entry why[MESSAGE_WHY_MAX];
+    static struct reservation_entry listed[2];
     bool more;
     struct broker *broker = model->broker;
     cr_assert(broker_list_sessions(broker, viewer, take(1), sessions, 1 + below(4), &more) <= 4);
     cr_assert(broker_list_leases(broker, viewer, take(1), take(1), model->now, leases, 1 + below(4), &more) <= 4);
     (void)broker_list_queue(broker, viewer, take(1), model->now, queue, 2, &more);
+    cr_assert(broker_list_reservations(broker, viewer, take(1), model->now, listed, 2, &more) <= 2);
     (void)broker_explain(broker, viewer, take(1), model->now, why, 1 + below(MESSAGE_WHY_MAX));
     size_t count = broker_list_queue(broker, &model_root, 0, model->now, queue, MESSAGE_QUEUE_MAX, &more);
     cr_assert(more || count == model_status(model).waiting);
@@ -388,8 +440,10 @@ static void happen(void)
     static const enum request_kind kinds[] = {REQUEST_EXTEND, REQUEST_RELEASE, REQUEST_RELEASE, REQUEST_RENEW,
                                               REQUEST_REVOKE, REQUEST_CANCEL,  REQUEST_TRIMMED};
     static const enum input_kind to_session[] = {INPUT_DISCONNECTED, INPUT_RESUMED, INPUT_READ, INPUT_DIED};
+    static const enum request_kind about_reservations[] = {REQUEST_RESERVE, REQUEST_RESERVE, REQUEST_ATTACH,
+                                                           REQUEST_UNRESERVE};
     static void (*const others[])(void) = {configure, see_host, feel_pressure, restart, tamper, look};
-    uint32_t what = below(32);
+    uint32_t what = below(37);
     if (what < 4) {
         open_session();
     } else if (what < 11) {
@@ -404,8 +458,12 @@ static void happen(void)
         change_the_shell();
     } else if (what < 26) {
         happen_to_session(to_session[what - 22]);
-    } else {
+    } else if (what < 32) {
         others[what - 26]();
+    } else if (what < 36) {
+        ask(about_reservations[what - 32]);
+    } else {
+        empty_reservation();
     }
 }
 

@@ -65,6 +65,20 @@ static void write_reply(const struct reply *reply, const char *variant)
     write_frame("reply", (int)reply->kind, variant, codec_encode_reply(reply, &arena, frame));
 }
 
+static void write_reservations(void)
+{
+    static const char *const paths[] = {"/jobs/7", "/kubepods.slice/x", "/"};
+    struct request request = {.id = 1, .kind = REQUEST_RESERVE};
+    request.reserve = (struct reserve_request){
+        .terms = {LONGEST, UINT64_MAX, UINT64_MAX, true, UINT32_MAX, true, true, 1000, 1000, UINT32_MAX},
+        .groups = {paths, 3}};
+    write_request(&request, "-full");
+    request = (struct request){.id = 1, .kind = REQUEST_ATTACH, .attach = {LONGEST, {paths, 3}}};
+    write_request(&request, "-full");
+    request = (struct request){.id = 1, .kind = REQUEST_UNRESERVE, .unreserve = {LONGEST}};
+    write_request(&request, "-full");
+}
+
 static void write_requests(void)
 {
     static struct lease_use use[MESSAGE_USE_MAX];
@@ -108,6 +122,7 @@ static void write_requests(void)
     write_request(&request, "-three");
     request.renew.use_count = MESSAGE_USE_MAX;
     write_request(&request, "-full");
+    write_reservations();
 }
 
 static struct refusal full_refusal(void)
@@ -129,7 +144,24 @@ static struct refusal full_refusal(void)
     return refusal;
 }
 
-static void write_listings(struct reply *reply, size_t count, const char *const variants[3])
+static void write_reserved(struct reply *reply, size_t count, const char *variant)
+{
+    static struct reservation_entry reservations[MESSAGE_RESERVATIONS_MAX];
+    static const char *const paths[] = {"/jobs/7", "/kubepods.slice/x"};
+    size_t most = count < MESSAGE_RESERVATIONS_MAX ? count : MESSAGE_RESERVATIONS_MAX;
+    for (size_t i = 0; i < most; i++) {
+        reservations[i] = (struct reservation_entry){.reservation = UINT64_MAX - i,
+                                                     .name = "training",
+                                                     .has_uid = i % 2,
+                                                     .remaining_ms = UINT64_MAX - i,
+                                                     .control_groups = paths,
+                                                     .control_group_count = 2};
+    }
+    reply->listing = (struct listing_reply){.reservations = reservations, .reservation_count = most};
+    write_reply(reply, variant);
+}
+
+static void write_listings(struct reply *reply, size_t count, const char *const variants[4])
 {
     static struct session_entry sessions[MESSAGE_SESSIONS_MAX];
     static struct lease_entry leases[MESSAGE_LIST_MAX];
@@ -153,12 +185,13 @@ static void write_listings(struct reply *reply, size_t count, const char *const 
     write_reply(reply, variants[1]);
     reply->listing = (struct listing_reply){.queue = queue, .queue_count = count};
     write_reply(reply, variants[2]);
+    write_reserved(reply, count, variants[3]);
 }
 
 static void write_lists(struct reply *reply)
 {
-    static const char *const few[] = {"-session", "-lease", "-waiting"};
-    static const char *const many[] = {"-sessions", "-leases", "-queue"};
+    static const char *const few[] = {"-session", "-lease", "-waiting", "-reservation"};
+    static const char *const many[] = {"-sessions", "-leases", "-queue", "-reservations"};
     static struct lease_end ended[MESSAGE_ENDED_MAX];
     static struct why_entry why[MESSAGE_WHY_MAX];
     static const char *const differences[] = {"segment 1 has 4096 bytes too many", "segment 2 is gone"};

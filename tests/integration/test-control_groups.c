@@ -17,181 +17,9 @@
 
 #include "proto/base/cleanup.h"
 #include "tests/integration/manager.h"
+#include "tests/integration/members.h"
 
-enum { PATH_BYTES = 512 };
-
-static char top[PATH_BYTES];  /* the directory of the group that everything here is below */
-static char name[64];         /* of that group */
-static char path[PATH_BYTES]; /* of that group, as the daemon sees it */
-
-/* ---- groups ---- */
-
-/* Where a hierarchy is mounted: v2, or any of v1. False: nowhere. */
-static bool find_mount(const char *type, char ret[PATH_BYTES])
-{
-    char line[1024], where[PATH_BYTES], what[64];
-    bool found = false;
-    FILE *mounts = fopen("/proc/mounts", "re");
-    while (mounts && !found && fgets(line, sizeof line, mounts)) {
-        found = sscanf(line, "%*s %511s %63s", where, what) == 2 && strcmp(what, type) == 0;
-    }
-    if (mounts) {
-        (void)fclose(mounts);
-    }
-    (void)snprintf(ret, PATH_BYTES, "%s", found ? where : "");
-    return found;
-}
-
-static bool move_to(const char *group)
-{
-    char procs[PATH_BYTES + 32], pid[16];
-    (void)snprintf(procs, sizeof procs, "%s/cgroup.procs", group);
-    int length = snprintf(pid, sizeof pid, "%d", getpid());
-    cleanup(fd_closep) int fd = open(procs, O_WRONLY | O_CLOEXEC);
-    return fd >= 0 && write(fd, pid, (size_t)length) == length;
-}
-
-/* The path of the group that ends with our name, as a process in it reads it. */
-static void learn_path(int out)
-{
-    char line[PATH_BYTES];
-    FILE *groups = move_to(top) ? fopen("/proc/self/cgroup", "re") : NULL;
-    while (groups && fgets(line, sizeof line, groups)) {
-        char *own = strchr(line, '/');
-        line[strcspn(line, "\n")] = '\0';
-        if (own && strlen(own) > strlen(name) && strcmp(own + strlen(own) - strlen(name), name) == 0) {
-            (void)!write(out, own, strlen(own));
-            _exit(0);
-        }
-    }
-    _exit(1);
-}
-
-static bool make_groups(const char *type)
-{
-    char mount[PATH_BYTES], below[PATH_BYTES + 16];
-    int result[2], status = 1;
-    if (!find_mount(type, mount)) {
-        return false;
-    }
-    (void)snprintf(name, sizeof name, "membrokertest%d.slice", getpid());
-    (void)snprintf(top, sizeof top, "%.400s/%s", mount, name);
-    (void)snprintf(below, sizeof below, "%s/below", top);
-    if (mkdir(top, 0755) < 0 || mkdir(below, 0755) < 0 || pipe(result) < 0) {
-        return false;
-    }
-    pid_t child = fork();
-    if (child == 0) {
-        learn_path(result[1]);
-    }
-    (void)waitpid(child, &status, 0);
-    (void)close(result[1]);
-    ssize_t length = read(result[0], path, sizeof path - 1);
-    (void)close(result[0]);
-    path[length > 0 ? length : 0] = '\0';
-    return status == 0 && length > 0;
-}
-
-static void remove_groups(void)
-{
-    char below[PATH_BYTES + 16];
-    if (top[0]) {
-        (void)snprintf(below, sizeof below, "%s/below", top);
-        for (int i = 0; i < 200 && rmdir(below) < 0 && errno == EBUSY; i++) {
-            sleep_ms(5);
-        }
-        for (int i = 0; i < 200 && rmdir(top) < 0 && errno == EBUSY; i++) {
-            sleep_ms(5);
-        }
-    }
-}
-
-TestSuite(control_groups, .timeout = 120, .fini = remove_groups);
-
-static void need_groups(const char *type)
-{
-    if (geteuid() != 0) {
-        cr_skip("making control groups needs root");
-    }
-    if (!make_groups(type)) {
-        cr_skip("no group can be made in a hierarchy of %s here", type);
-    }
-}
-
-/* ---- clients ---- */
-
-struct member {
-    pid_t pid;
-    int orders, done; /* our ends of two pipes; a byte: it is connected, or has moved */
-};
-
-static void live(const struct fixture *fixture, const char *group, int orders, int done)
-{
-    mb_client_options options = MB_CLIENT_OPTIONS_INIT;
-    mb_client *client;
-    mb_lease *lease;
-    char byte;
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    options.socket = fixture->socket;
-    options.name = "member";
-    if (!move_to(group) || mb_connect(&options, &client) < 0 || mb_acquire(client, 4096, NULL, &lease) < 0 ||
-        write(done, "c", 1) != 1) {
-        _exit(1);
-    }
-    while (read(orders, &byte, 1) == 1) {
-        if (!move_to(top) || write(done, "m", 1) != 1) {
-            _exit(1);
-        }
-    }
-    _exit(0);
-}
-
-/* Connects, with a lease, from within this group. */
-static struct member member_in(const struct fixture *fixture, const char *group)
-{
-    int orders[2], done[2];
-    char byte;
-    cr_assert(pipe2(orders, O_CLOEXEC) == 0 && pipe2(done, O_CLOEXEC) == 0);
-    struct member member = {.pid = fork(), .orders = orders[1], .done = done[0]};
-    if (member.pid == 0) {
-        (void)close(orders[1]);
-        (void)close(done[0]);
-        live(fixture, group, orders[0], done[1]);
-    }
-    (void)close(orders[0]);
-    (void)close(done[1]);
-    cr_assert(read(member.done, &byte, 1) == 1, "the client could not connect");
-    return member;
-}
-
-static void move_itself_up(const struct member *member)
-{
-    char byte;
-    cr_assert(write(member->orders, "m", 1) == 1 && read(member->done, &byte, 1) == 1);
-}
-
-static void end_member(const struct member *member)
-{
-    int status = 1;
-    (void)close(member->orders);
-    (void)waitpid(member->pid, &status, 0);
-    (void)close(member->done);
-    cr_expect_eq(status, 0);
-}
-
-/* The one session's class, and why. */
-static void expect_class(const struct fixture *fixture, const char *class, enum class_rule rule, const char *pattern)
-{
-    struct request list = {.kind = REQUEST_LIST, .id = 9, .list = {.what = LIST_SESSIONS}};
-    struct reply reply;
-    cleanup(fd_closep) int monitor = fixture_socket(fixture);
-    cr_assert(fixture_hello(monitor, true, &reply, NULL) && fixture_exchange(monitor, &list, &reply, NULL));
-    cr_assert(reply.kind == REPLY_LISTING && reply.listing.session_count == 1);
-    const struct session_entry *session = &reply.listing.sessions[0];
-    cr_expect_str_eq(session->class, class);
-    cr_expect_eq(session->class_rule, rule);
-    cr_expect_str_eq(session->class_pattern, pattern);
-}
+TestSuite(control_groups, .timeout = 120, .fini = members_remove_groups);
 
 /* ---- what a group means ---- */
 
@@ -199,25 +27,25 @@ static void join_class(const char *type)
 {
     struct fixture fixture;
     char settings[3 * PATH_BYTES], pattern[PATH_BYTES + 8], below[PATH_BYTES + 8];
-    need_groups(type);
-    bool is_slice = strrchr(path, '/') == path; /* else the machine has us in a part of the hierarchy */
-    (void)snprintf(pattern, sizeof pattern, "%s", is_slice ? name : path);
-    (void)snprintf(below, sizeof below, "%s/below", top);
+    members_need_groups(type);
+    bool is_slice = strrchr(members_path, '/') == members_path; /* else the machine has us in a part of the hierarchy */
+    (void)snprintf(pattern, sizeof pattern, "%s", is_slice ? members_name : members_path);
+    (void)snprintf(below, sizeof below, "%s/below", members_top);
     (void)snprintf(settings, sizeof settings, "[class by-name]\nclients = member\n[class job]\nslices = /nowhere %s\n",
                    pattern);
     fixture_start(&fixture, settings);
     struct member member = member_in(&fixture, below);
-    expect_class(&fixture, "job", CLASS_RULE_SLICES, pattern);
-    end_member(&member);
+    members_expect_class(&fixture, "job", CLASS_RULE_SLICES, pattern);
+    member_end(&member);
     WAIT_UNTIL(fixture_status(&fixture).sessions == 0);
     (void)snprintf(settings, sizeof settings, "[class by-name]\nclients = member\n[class job]\nslices = %s/*/x\n",
-                   path);
+                   members_path);
     fixture_write_config(&fixture, settings);
     cr_assert(kill(fixture.daemon, SIGHUP) == 0);
     WAIT_UNTIL(fixture_log_has(&fixture, "reloaded"));
     member = member_in(&fixture, below);
-    expect_class(&fixture, "by-name", CLASS_RULE_CLIENTS, "member");
-    end_member(&member);
+    members_expect_class(&fixture, "by-name", CLASS_RULE_CLIENTS, "member");
+    member_end(&member);
     fixture_stop(&fixture);
 }
 
@@ -236,23 +64,23 @@ Test(control_groups, a_client_that_moves_keeps_its_class_until_a_restart_or_its_
     struct fixture fixture;
     static struct manager manager;
     char settings[2 * PATH_BYTES], pattern[PATH_BYTES + 8], below[PATH_BYTES + 8];
-    need_groups("cgroup2");
-    (void)snprintf(below, sizeof below, "%s/below", top);
-    (void)snprintf(pattern, sizeof pattern, "%s/be*", path);
+    members_need_groups("cgroup2");
+    (void)snprintf(below, sizeof below, "%s/below", members_top);
+    (void)snprintf(pattern, sizeof pattern, "%s/be*", members_path);
     (void)snprintf(settings, sizeof settings, "[class job]\nslices = %s\n", pattern);
     manager_start(&manager, &fixture, "membrokerd", NULL, settings);
     struct member member = member_in(&fixture, below);
-    expect_class(&fixture, "job", CLASS_RULE_SLICES, pattern);
+    members_expect_class(&fixture, "job", CLASS_RULE_SLICES, pattern);
     manager_restart(&manager, SIGKILL);
-    expect_class(&fixture, "job", CLASS_RULE_SLICES, pattern);
-    move_itself_up(&member);
-    expect_class(&fixture, "job", CLASS_RULE_SLICES, pattern);
+    members_expect_class(&fixture, "job", CLASS_RULE_SLICES, pattern);
+    member_move_up(&member);
+    members_expect_class(&fixture, "job", CLASS_RULE_SLICES, pattern);
     cr_assert(kill(fixture.daemon, SIGHUP) == 0);
     WAIT_UNTIL(fixture_log_has(&fixture, "reloaded"));
-    expect_class(&fixture, "job", CLASS_RULE_SLICES, pattern);
+    members_expect_class(&fixture, "job", CLASS_RULE_SLICES, pattern);
     manager_restart(&manager, SIGKILL);
-    expect_class(&fixture, "default", CLASS_RULE_DEFAULT, "");
-    end_member(&member);
+    members_expect_class(&fixture, "default", CLASS_RULE_DEFAULT, "");
+    member_end(&member);
     WAIT_UNTIL(fixture_status(&fixture).sessions == 0);
     manager_stop(&manager);
 }
@@ -266,8 +94,8 @@ Test(control_groups, who_ended_before_the_reading_leaves_no_session)
     struct reply reply;
     char settings[2 * PATH_BYTES];
     int status = 1;
-    need_groups("cgroup2");
-    (void)snprintf(settings, sizeof settings, "[class job]\nslices = %s\n", path);
+    members_need_groups("cgroup2");
+    (void)snprintf(settings, sizeof settings, "[class job]\nslices = %s\n", members_path);
     fixture_start(&fixture, settings);
     cleanup(fd_closep) int pair = -1;
     int carriers[2];
@@ -275,7 +103,7 @@ Test(control_groups, who_ended_before_the_reading_leaves_no_session)
     cr_assert(kill(fixture.daemon, SIGSTOP) == 0);
     pid_t child = fork();
     if (child == 0) {
-        int socket = move_to(top) ? fixture_socket(&fixture) : -1;
+        int socket = members_move_to(members_top) ? fixture_socket(&fixture) : -1;
         char mark = 'x';
         struct iovec data = {&mark, 1};
         union {
@@ -311,7 +139,7 @@ static char level[LEVEL_BYTES + 1];
 static void dig(void)
 {
     memset(level, 'd', LEVEL_BYTES);
-    deep[0] = open(top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    deep[0] = open(members_top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     for (int i = 0; i < LEVELS; i++) {
         cr_assert(mkdirat(deep[i], level, 0755) == 0);
         deep[i + 1] = openat(deep[i], level, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -348,7 +176,7 @@ Test(control_groups, a_group_that_is_nested_too_deep_is_no_way_out_of_a_class)
 {
     struct fixture fixture;
     int status = -1;
-    need_groups("cgroup2");
+    members_need_groups("cgroup2");
     fixture_start(&fixture, "");
     dig();
     pid_t child = fixture_fork(hide, &fixture);

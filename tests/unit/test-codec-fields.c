@@ -188,6 +188,51 @@ Test(codec_fields, requests_with_a_single_number)
     }
 }
 
+/* ---- reservations ---- */
+
+static void expect_groups(const struct control_group_list *back, const struct control_group_list *sent)
+{
+    cr_assert_eq(back->count, sent->count);
+    for (size_t i = 0; i < sent->count; i++) {
+        cr_expect_str_eq(back->paths[i], sent->paths[i]);
+    }
+}
+
+static const char *const some_paths[] = {"/jobs/7", "", "/a b"};
+
+Test(codec_fields, reserve)
+{
+    struct request request = {.kind = REQUEST_RESERVE};
+    struct reserve_request *full = &request.reserve;
+    *full = (struct reserve_request){.terms = {"job", 1, 2, true, 0, true, true, 0, 0, 3}, .groups = {some_paths, 3}};
+    for (int i = 0; i < 2; i++) {
+        struct request answer = request_back(&request);
+        const struct reservation_terms *back = &answer.reserve.terms, *sent = &full->terms;
+        SAME_TEXT(name);
+        SAME(bytes);
+        SAME(mapped_bytes);
+        SAME(has_uid);
+        SAME(uid);
+        SAME(has_priority);
+        SAME(priority);
+        SAME(has_weight);
+        SAME(weight);
+        SAME(expires_ms);
+        expect_groups(&answer.reserve.groups, &full->groups);
+        *full = (struct reserve_request){.terms = {.bytes = 5}};
+    }
+}
+
+Test(codec_fields, attach_and_unreserve)
+{
+    struct request request = {.kind = REQUEST_ATTACH, .attach = {"job", {some_paths, 3}}};
+    struct request answer = request_back(&request);
+    cr_expect_str_eq(answer.attach.name, "job");
+    expect_groups(&answer.attach.groups, &request.attach.groups);
+    request = (struct request){.kind = REQUEST_UNRESERVE, .unreserve = {"job"}};
+    cr_expect_str_eq(request_back(&request).unreserve.name, "job");
+}
+
 /* ---- invalid values ---- */
 
 static void expect_fault(struct request request, const char *word)
@@ -204,7 +249,7 @@ static void expect_fault(struct request request, const char *word)
 Test(codec_fields, values_out_of_range_are_invalid)
 {
     struct request acquire = {.kind = REQUEST_ACQUIRE, .acquire = {.numa_node = -1}};
-    struct request list = {.kind = REQUEST_LIST, .list = {(enum list_what)(LIST_QUEUE + 1), 0}};
+    struct request list = {.kind = REQUEST_LIST, .list = {(enum list_what)(LIST_RESERVATIONS + 1), 0}};
     struct request hello = {.kind = REQUEST_HELLO, .hello = {.name = "a\nb"}};
     struct request bad = acquire;
     bad.acquire.location = (enum location)(LOCATION_AUTO + 1);
@@ -227,6 +272,22 @@ Test(codec_fields, values_out_of_range_are_invalid)
     list.list.what = (enum list_what) - 1;
     expect_fault(list, "listed");
     expect_fault(hello, "the name is");
+}
+
+Test(codec_fields, texts_of_reservations_that_do_not_show_are_invalid)
+{
+    static const char *const controls[] = {"/good", "/a\x01"}, *const bytes[] = {"/\x80"};
+    struct request request = {.kind = REQUEST_RESERVE};
+    request.reserve.groups = (struct control_group_list){controls, 2};
+    expect_fault(request, "a control group's path");
+    request.reserve = (struct reserve_request){.terms = {.name = "a\nb"}};
+    expect_fault(request, "the name is");
+    request = (struct request){.kind = REQUEST_ATTACH, .attach = {"job", {bytes, 1}}};
+    expect_fault(request, "a control group's path");
+    request.attach = (struct attach_request){.name = "a\nb"};
+    expect_fault(request, "the name is");
+    request = (struct request){.kind = REQUEST_UNRESERVE, .unreserve = {"a\nb"}};
+    expect_fault(request, "the name is");
 }
 
 /* What this encoder does not write. */

@@ -236,6 +236,38 @@ Test(codec, a_full_page_of_the_longest_sessions_fits_a_message)
     cr_expect_eq(reply_there_and_back(&reply).listing.session_count, MESSAGE_SESSIONS_MAX);
 }
 
+/* As many paths as a page ends with, and one reservation more. */
+Test(codec, a_full_page_of_the_longest_reservations_fits_a_message)
+{
+    enum { PATHS = MESSAGE_PAGE_PATH_BYTES / 5 }; /* the shortest have the most bytes around them */
+    static struct reservation_entry reservations[MESSAGE_RESERVATIONS_MAX];
+    static const char *paths[PATHS + MESSAGE_PATHS_MAX];
+    static char longest[MESSAGE_PATH_BYTES_MAX / 4];
+    struct reply reply = {.is_answer = true, .reply_to = UINT64_MAX, .kind = REPLY_LISTING};
+    for (size_t i = 0; i < PATHS; i++) {
+        paths[i] = "/";
+    }
+    (void)memset(longest, 'x', sizeof longest - 5);
+    for (size_t i = 0; i < MESSAGE_RESERVATIONS_MAX; i++) {
+        struct reservation_entry *entry = &reservations[i];
+        (void)memset(entry, 0x7f, sizeof *entry);
+        entry->has_uid = entry->has_priority = entry->has_weight = entry->is_over = true;
+        entry->name[MESSAGE_CLASS_SIZE - 1] = '\0';
+        entry->control_groups = &paths[i * MESSAGE_PATHS_MAX];
+        entry->control_group_count = i < PATHS / MESSAGE_PATHS_MAX ? MESSAGE_PATHS_MAX : 0;
+    }
+    for (size_t i = 0; i < 4; i++) {
+        paths[PATHS + i] = longest;
+    }
+    reservations[MESSAGE_RESERVATIONS_MAX - 1].control_groups = &paths[PATHS];
+    reservations[MESSAGE_RESERVATIONS_MAX - 1].control_group_count = 4;
+    reply.listing = (struct listing_reply){
+        .reservations = reservations, .reservation_count = MESSAGE_RESERVATIONS_MAX, .more = true};
+    struct listing_reply back = reply_there_and_back(&reply).listing;
+    cr_expect_eq(back.reservation_count, MESSAGE_RESERVATIONS_MAX);
+    cr_expect_str_eq(back.reservations[MESSAGE_RESERVATIONS_MAX - 1].control_groups[3], longest);
+}
+
 Test(codec, an_empty_difference_of_an_audit_counts)
 {
     static const char *const differences[] = {"", "segment 2 is gone"};

@@ -1,178 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Classes that are made while the broker runs: their guarantee and limit, their members, and their end. */
+/* Classes that are made while the broker runs: their members, their end, and what is shown of them. */
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/core/reservation.h"
-#include "tests/unit/core/sharing.h"
+#include "tests/unit/core/exhaustion.h"
+#include "tests/unit/core/reserving.h"
 
 TestSuite(reservations);
 
-static uint64_t next_request = 1000;
-
-static struct input asking(enum input_kind kind, const char *name, uint64_t bytes, const char *paths)
+/* A path of this many bytes, whose names are as long as they may be. */
+static void long_path(char *to, size_t length, char first)
 {
-    struct input input = {.kind = kind, .peer = (void *)(uintptr_t)MODEL_PEERS}; /* the last one, a monitor */
-    input.reservation = (struct input_reservation){
-        .request_id = ++next_request, .identity = {.pid = 1}, .terms = {.bytes = bytes}, .paths = paths};
-    (void)stpncpy(input.reservation.terms.name, name, POLICY_NAME_SIZE - 1);
-    return input;
-}
-
-/* The error's code, or 0. */
-static enum error_code ask(struct model *model, struct input input)
-{
-    model_feed(model, &input);
-    const struct reply *reply = model_answer(model, input.reservation.request_id);
-    cr_assert(reply, "there is no answer");
-    return reply->kind == REPLY_DONE ? ERROR_UNSPECIFIED : reply->error.code;
-}
-
-static enum error_code reserve(struct model *model, const char *name, uint64_t bytes, const char *paths)
-{
-    return ask(model, asking(INPUT_RESERVE, name, bytes, paths));
-}
-
-static enum error_code attach(struct model *model, const char *name, const char *paths)
-{
-    return ask(model, asking(INPUT_ATTACH, name, 0, paths));
-}
-
-static enum error_code unreserve(struct model *model, const char *name)
-{
-    return ask(model, asking(INPUT_UNRESERVE, name, 0, ""));
-}
-
-static void empty(struct model *model, const char *name)
-{
-    struct input input = asking(INPUT_EMPTIED, name, 0, "");
-    model_feed(model, &input);
-}
-
-static const char *last_sentence(const struct model *model)
-{
-    return model->replies[model->reply_count - 1].error.sentence;
-}
-
-static void expect_class(struct model *model, int peer, const char *class, enum class_rule rule)
-{
-    struct session_entry entry = {0};
-    bool more;
-    cr_assert_eq(broker_list_sessions(model->broker, &model_root, model->peers[peer].session - 1, &entry, 1, &more), 1);
-    cr_expect_str_eq(entry.class, class);
-    cr_expect_eq(entry.class_rule, rule);
-}
-
-static struct model *hundred(void)
-{
-    return model_new(0, 100 * MIB, 100 * MIB);
-}
-
-Test(reservations, bytes_are_guaranteed_and_are_the_limit)
-{
-    struct model *model = hundred();
-    cr_expect_eq(reserve(model, "job", 40 * MIB, "/job\n"), 0);
-    model_open_in(model, 0, "in", "/job/step\n");
-    model_open_in(model, 1, "out", "/jobs\n");
-    expect_class(model, 0, "job", CLASS_RULE_RESERVATION);
-    expect_class(model, 1, "default", CLASS_RULE_DEFAULT);
-    cr_expect_eq(refused(model_acquire(model, 1, 61 * MIB, LOCATION_RAM, 0), ERROR_LIMIT)->error.refusal.reserved_bytes,
-                 40 * MIB);
-    granted(model_acquire(model, 1, 60 * MIB, LOCATION_RAM, 0));
-    granted(model_acquire(model, 0, 40 * MIB, LOCATION_RAM, 0));
-    const struct reply *reply = refused(model_acquire(model, 0, MIB, LOCATION_RAM, 0), ERROR_LIMIT);
-    cr_expect_str_eq(reply->error.refusal.whose, "reservation job");
-    refused(model_acquire(model, 0, MIB, LOCATION_MMAP, 0), ERROR_LIMIT);
-    model_free(model);
-}
-
-Test(reservations, the_same_again_is_done_and_another_is_busy)
-{
-    struct model *model = hundred();
-    cr_expect_eq(reserve(model, "job", 40 * MIB, "/job\n"), 0);
-    cr_expect_eq(reserve(model, "job", 40 * MIB, "/job\n"), 0);
-    cr_expect_eq(reserve(model, "job", 41 * MIB, "/job\n"), ERROR_BUSY);
-    cr_expect_eq(reserve(model, "job", 40 * MIB, "/other\n"), ERROR_BUSY);
-    cr_expect_eq(reserve(model, "other", MIB, "/job\n"), ERROR_BUSY, "one group, two reservations");
-    cr_expect(strstr(last_sentence(model), "belongs to the reservation job"), "%s", last_sentence(model));
-    cr_expect_eq(attach(model, "job", "/more\n"), 0);
-    cr_expect_eq(attach(model, "job", "/more\n"), 0);
-    cr_expect_eq(reserve(model, "job", 40 * MIB, "/job\n"), 0, "what was attached is no other wish");
-    cr_expect_eq(attach(model, "nobody", "/x\n"), ERROR_INVALID);
-    cr_expect_eq(unreserve(model, "job"), 0);
-    cr_expect_eq(unreserve(model, "job"), 0);
-    cr_expect_eq(unreserve(model, "nobody"), 0);
-    cr_expect_eq(reserve(model, "job", 40 * MIB, "/job\n"), ERROR_BUSY, "until its groups are empty");
-    cr_expect_eq(attach(model, "job", "/x\n"), ERROR_INVALID);
-    empty(model, "job");
-    cr_expect_eq(reserve(model, "job", 41 * MIB, "/job\n"), 0);
-    model_free(model);
-}
-
-Test(reservations, guarantees_beyond_the_limit_are_refused_with_figures)
-{
-    struct policy_rule rule = one_rule(PRINCIPAL_CLASS, "fixed");
-    rule.quota.reserve_bytes = 30 * MIB;
-    struct model *model = with_rule(100 * MIB, &rule);
-    cr_expect_eq(reserve(model, "a", 50 * MIB, "/a\n"), 0);
-    cr_expect_eq(reserve(model, "b", 21 * MIB, "/b\n"), ERROR_LIMIT);
-    cr_expect(strstr(last_sentence(model), "asks for 21 MiB, but of the 100 MiB of RAM that the broker may lend 80 MiB "
-                                           "are reserved already: 20 MiB are left"),
-              "%s", last_sentence(model));
-    cr_expect_eq(reserve(model, "b", UINT64_MAX, "/b\n"), ERROR_LIMIT);
-    cr_expect_eq(reserve(model, "b", 20 * MIB, "/b\n"), 0);
-    cr_expect_eq(reserve(model, "fixed", MIB, "/c\n"), ERROR_BUSY);
-    cr_expect_eq(reserve(model, "default", 0, "/c\n"), ERROR_BUSY);
-    cr_expect_eq(unreserve(model, "a"), 0);
-    cr_expect_eq(reserve(model, "c", 50 * MIB, "/c\n"), 0, "a guarantee ends immediately");
-    model_free(model);
-}
-
-Test(reservations, only_administrators_may)
-{
-    struct model *model = hundred();
-    static const enum input_kind kinds[] = {INPUT_RESERVE, INPUT_ATTACH, INPUT_UNRESERVE};
-    cr_expect_eq(reserve(model, "job", MIB, "/job\n"), 0);
-    for (size_t i = 0; i < 3; i++) {
-        struct input input = asking(kinds[i], "job", MIB, "/job\n");
-        input.reservation.identity.uid = 1000;
-        cr_expect_eq(ask(model, input), ERROR_NOT_PERMITTED);
+    for (size_t i = 0; i < length; i++) {
+        to[i] = i % 200 == 0 ? '/' : i == 1 ? first : 'x';
     }
-    model_free(model);
-}
-
-Test(reservations, paths_are_checked)
-{
-    struct model *model = hundred();
-    static const char *const bad[] = {"/\n", "job\n", "/a//b\n", "/a/\n", "/../a\n", "/a/.\n", "/good\n/\n"};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        cr_expect_eq(reserve(model, "job", MIB, bad[i]), ERROR_INVALID, "%s", bad[i]);
-    }
-    char many[RESERVATION_PATHS_MAX * 8 + 16] = "";
-    for (int i = 0; i <= RESERVATION_PATHS_MAX; i++) {
-        (void)snprintf(many + strlen(many), sizeof many - strlen(many), "/p%d\n", i);
-    }
-    cr_expect_eq(reserve(model, "job", MIB, many), ERROR_TOO_MANY);
-    cr_expect_eq(reserve(model, "job", MIB, "/a*\n"), 0);
-    model_open_in(model, 0, "in", "/ab\n");
-    model_open_in(model, 1, "in", "/a*/x\n");
-    expect_class(model, 0, "default", CLASS_RULE_DEFAULT);
-    expect_class(model, 1, "job", CLASS_RULE_RESERVATION);
-    model_free(model);
-}
-
-Test(reservations, one_may_be_for_one_user_alone)
-{
-    struct model *model = hundred();
-    struct input input = asking(INPUT_RESERVE, "job", MIB, "/job\n");
-    input.reservation.terms.has_uid = true;
-    input.reservation.terms.uid = 1001;
-    cr_expect_eq(ask(model, input), 0);
-    model_open_in(model, 0, "other", "/job\n");
-    model_open_in(model, 1, "own", "/job\n");
-    expect_class(model, 0, "default", CLASS_RULE_DEFAULT);
-    expect_class(model, 1, "job", CLASS_RULE_RESERVATION);
-    model_free(model);
+    (void)strcpy(to + length, "\n");
 }
 
 Test(reservations, sessions_that_are_there_become_members_and_go_before_slices)
@@ -208,7 +50,9 @@ Test(reservations, one_that_is_given_up_loses_everything_and_gets_nothing)
     cr_expect_eq(model_events(model, 0, EVENT_LEASE_ENDED), 2);
     cr_expect_eq(model->slot_reason, END_REVOKED);
     cr_expect_eq(model_status(model).used_physical_bytes, 60 * MIB);
-    refused(model_acquire(model, 0, MIB, LOCATION_RAM, 0), ERROR_TOO_MANY);
+    cr_expect_str_eq(refused(model_acquire(model, 0, MIB, LOCATION_RAM, 0), ERROR_TOO_MANY)->error.sentence,
+                     "reservation job was given up: processes that are left in its control groups get no memory.");
+    cr_expect(model->ended.cause.is_reservation && strcmp(model->ended.cause.client, "job") == 0);
     granted(model_acquire(model, 1, 40 * MIB, LOCATION_RAM, 0));
     cr_expect_eq(model_release(model, 1, others)->kind, REPLY_DONE);
     model_open_in(model, 2, "late", "/job/child\n");
@@ -227,6 +71,7 @@ Test(reservations, a_lease_that_is_being_made_is_answered_and_then_revoked)
     model->hold_makes = true;
     cr_expect_null(model_acquire(model, 0, MIB, LOCATION_RAM, 0));
     cr_expect_eq(unreserve(model, "job"), 0);
+    cr_expect_neq(broker_next_wakeup(model->broker), 0, "there is nothing to do before it is made");
     model_finish(model);
     cr_expect_eq(model_status(model).leases, 0);
     cr_expect_eq(model_status(model).used_physical_bytes, 0);
@@ -244,11 +89,206 @@ Test(reservations, many_leases_end_in_several_steps)
     for (int i = 0; i < LEASES; i++) {
         granted(model_acquire(model, 0, 4096, LOCATION_RAM, 0));
     }
+    model->hold_frees = true; /* or their results would be steps as well */
     cr_expect_eq(unreserve(model, "job"), 0);
+    cr_expect_gt(model_status(model).leases, 0);
+    cr_expect_eq(broker_next_wakeup(model->broker), 0);
     for (int i = 0; i < 10 && broker_next_wakeup(model->broker) == 0; i++) {
         model_pass(model, 0);
     }
     cr_expect_eq(model_status(model).leases, 0);
     cr_expect_neq(broker_next_wakeup(model->broker), 0);
+    model_finish(model);
+    model_free(model);
+}
+
+Test(reservations, one_that_expires_is_given_up)
+{
+    struct model *model = hundred();
+    struct request request = to_reserve("job", 40 * MIB, "/job\n");
+    request.reserve.terms.expires_ms = 5000;
+    cr_expect_eq(entry_of(model, "job").reservation, 0);
+    cr_expect_eq(ask(model, request), 0);
+    cr_expect_eq(reserve(model, "other", MIB, "/other\n"), 0);
+    model_open_in(model, 0, "in", "/job\n");
+    granted(model_acquire(model, 0, MIB, LOCATION_RAM, 60000));
+    model_pass(model, 4000);
+    cr_expect_eq(ask(model, request), 0);
+    cr_expect_eq(entry_of(model, "job").remaining_ms, 1000, "the same again extends nothing");
+    cr_expect_eq(entry_of(model, "other").remaining_ms, UINT64_MAX);
+    cr_expect_eq(broker_next_wakeup(model->broker), model->now + NANOSECONDS_PER_SECOND);
+    model_pass(model, 1000);
+    cr_expect(entry_of(model, "job").is_over);
+    cr_expect_not(entry_of(model, "other").is_over);
+    cr_expect_eq(model_status(model).leases, 0);
+    cr_expect_gt(broker_next_wakeup(model->broker), model->now);
+    model_free(model);
+}
+
+/* Whatever allocation fails: it is done whole, or it is answered that it is not, and nothing has changed. */
+Test(reservations, without_memory_nothing_is_half_done)
+{
+    struct model *model = hundred();
+    struct request requests[] = {to_reserve("job", 40 * MIB, "/job\n/more\n"), {0}, {0}};
+    model_open_in(model, 0, "in", "/job\n");
+    for (size_t i = 0; i < 3; i++) {
+        long number = 1;
+        if (i == 1) {
+            requests[i] = to_attach("job", "/job/step\n/other\n");
+        } else if (i == 2) {
+            requests[i] = to_unreserve("job");
+        } else {
+            requests[i] = to_reserve("job", 40 * MIB, "/job\n/more\n");
+        }
+        for (const struct reply *reply = NULL; !reply || reply->kind != REPLY_DONE; number++) {
+            cr_assert_lt(number, 100);
+            exhaustion_arm(number);
+            reply = ask_as(model, &requests[i], 0);
+            exhaustion_arm(0);
+            cr_expect(reply->kind == REPLY_DONE || reply->error.code == ERROR_SYSTEM);
+        }
+        cr_expect_gt(number, 3, "none of its allocations failed");
+    }
+    struct input emptied = {.kind = INPUT_EMPTIED, .reservation = entry_of(model, "job").reservation};
+    cr_expect_eq(reserve(model, "after", MIB, ""), 0);
+    for (long number = 1; entry_of(model, "job").reservation; number++) {
+        cr_assert_lt(number, 100);
+        exhaustion_arm(number);
+        model_feed(model, &emptied);
+        exhaustion_arm(0);
+    }
+    cr_expect(entry_of(model, "after").reservation);
+    model_free(model);
+}
+
+Test(reservations, one_that_can_not_expire_for_want_of_memory_does_so_later)
+{
+    struct model *model = hundred();
+    struct request request = to_reserve("job", 40 * MIB, "/job\n");
+    const struct input tick = {.kind = INPUT_TICK};
+    request.reserve.terms.expires_ms = 1000;
+    cr_expect_eq(ask(model, request), 0);
+    model->now += NANOSECONDS_PER_SECOND;
+    exhaustion_arm(1);
+    model_feed(model, &tick);
+    exhaustion_arm(0);
+    cr_expect_not(entry_of(model, "job").is_over);
+    model_pass(model, 1000);
+    cr_expect(entry_of(model, "job").is_over);
+    model_free(model);
+}
+
+Test(reservations, who_may_see_which)
+{
+    struct model *model = hundred();
+    struct reservation_entry entries[3];
+    bool more;
+    struct policy policy = {.access = {.reserve_users = {1, {1001}}}};
+    struct request request = to_reserve("own", MIB, "/own\n");
+    const struct identity helper = {.uid = 1001}, owner = {.uid = 1002}, other = {.uid = 1003};
+    request.reserve.terms.has_uid = true;
+    request.reserve.terms.uid = 1002;
+    model->options.settings.policy = &policy;
+    model_configure(model);
+    cr_expect_eq(reserve(model, "any", MIB, "/any\n"), 0);
+    cr_expect_eq(ask(model, request), 0);
+    cr_expect_eq(broker_list_reservations(model->broker, &model_root, 0, 0, entries, 3, &more), 2);
+    cr_expect_eq(broker_list_reservations(model->broker, &helper, 0, 0, entries, 3, &more), 2);
+    cr_expect_eq(broker_list_reservations(model->broker, &other, 0, 0, entries, 3, &more), 0);
+    cr_expect_eq(broker_list_reservations(model->broker, &owner, 0, 0, entries, 3, &more), 1);
+    cr_expect_str_eq(entries[0].name, "own");
+    cr_expect_eq(broker_list_reservations(model->broker, &model_root, 0, 0, entries, 1, &more), 1);
+    cr_expect(more);
+    cr_expect_eq(broker_list_reservations(model->broker, &model_root, entries[0].reservation, 0, entries, 1, &more), 1);
+    cr_expect(!more && strcmp(entries[0].name, "own") == 0);
+    policy.access.see_all = true;
+    model_configure(model);
+    cr_expect_eq(broker_list_reservations(model->broker, &other, 0, 0, entries, 3, &more), 2);
+    model_free(model);
+}
+
+Test(reservations, a_page_ends_where_the_paths_are_long)
+{
+    struct model *model = hundred();
+    static struct reservation_entry entries[MESSAGE_RESERVATIONS_MAX];
+    static char text[4 * CONTROL_GROUPS_SIZE];
+    bool more;
+    for (char i = 0; i < 5; i++) {
+        const char name[] = {(char)('a' + i), '\0'};
+        for (char j = 0; j < 3; j++) {
+            long_path(text + j * (CONTROL_GROUPS_SIZE - 1), CONTROL_GROUPS_SIZE - 2, (char)('0' + 3 * i + j));
+        }
+        cr_expect_eq(reserve(model, name, MIB, text), 0);
+    }
+    size_t count = broker_list_reservations(model->broker, &model_root, 0, 0, entries, MESSAGE_RESERVATIONS_MAX, &more);
+    cr_expect_eq(count, 3);
+    cr_expect(more);
+    model_free(model);
+}
+
+Test(reservations, those_that_were_given_up_are_told)
+{
+    struct model *model = hundred();
+    struct given_up given_up;
+    struct input emptied = {.kind = INPUT_EMPTIED};
+    cr_expect_eq(reserve(model, "a", MIB, "/a\n"), 0);
+    cr_expect_eq(reserve(model, "b", MIB, "/b\n/c\n"), 0);
+    cr_expect_not(broker_next_given_up(model->broker, 0, &given_up));
+    cr_expect_eq(unreserve(model, "b"), 0);
+    cr_expect(broker_next_given_up(model->broker, 0, &given_up));
+    cr_expect(given_up.control_group_count == 2 && strcmp(given_up.control_groups[1], "/c") == 0);
+    cr_expect_not(broker_next_given_up(model->broker, given_up.reservation, &given_up));
+    emptied.reservation = entry_of(model, "a").reservation;
+    model_feed(model, &emptied);
+    cr_expect(entry_of(model, "a").reservation, "it was not given up");
+    cr_expect_eq(unreserve(model, "a"), 0);
+    model_feed(model, &emptied);
+    model_feed(model, &emptied);
+    cr_expect(entry_of(model, "b").reservation, "another one is asked for");
+    emptied.reservation = 0;
+    model_feed(model, &emptied);
+    emptied.reservation = 99;
+    model_feed(model, &emptied);
+    model_free(model);
+}
+
+Test(reservations, a_configuration_that_contradicts_them_is_not_accepted)
+{
+    struct policy_rule rule = one_rule(PRINCIPAL_CLASS, "fixed");
+    struct policy policy = {.rules = &rule, .rule_count = 1};
+    struct model *model = hundred();
+    struct broker_settings settings = model->options.settings;
+    char sentence[MESSAGE_SENTENCE_SIZE];
+    settings.policy = &policy;
+    settings.limits.max_bytes = 60 * MIB;
+    rule.quota.reserve_bytes = 70 * MIB;
+    cr_expect(broker_accepts(model->broker, &settings, sentence), "without reservations the configuration says it");
+    rule.quota.reserve_bytes = 20 * MIB;
+    cr_expect_eq(reserve(model, "job", 40 * MIB, "/job\n"), 0);
+    cr_expect(broker_accepts(model->broker, &settings, sentence));
+    rule.quota.reserve_bytes = 21 * MIB;
+    cr_expect_not(broker_accepts(model->broker, &settings, sentence));
+    cr_expect(strstr(sentence, "would be 60 MiB, and the reserve_bytes of the configuration 21 MiB, but reservations "
+                               "have 40 MiB"),
+              "%s", sentence);
+    rule.quota.reserve_bytes = 0;
+    (void)strcpy(rule.name, "job");
+    cr_expect_not(broker_accepts(model->broker, &settings, sentence));
+    cr_expect(strstr(sentence, "[class job] has the name of a reservation"), "%s", sentence);
+    model_free(model);
+}
+
+/* A request that waits is refused when its reservation is given up. */
+Test(reservations, requests_that_wait_end_with_it)
+{
+    struct model *model = hundred();
+    cr_expect_eq(reserve(model, "job", 4 * MIB, "/job\n"), 0);
+    model_open_in(model, 0, "in", "/job\n");
+    granted(model_acquire(model, 0, 3 * MIB, LOCATION_RAM, 60000));
+    cr_expect_null(model_acquire_waiting(model, 0, 2 * MIB, 60000));
+    uint64_t waiting = model->next_request;
+    cr_expect_eq(unreserve(model, "job"), 0);
+    model_pass(model, 0);
+    refused(model_answer(model, waiting), ERROR_TOO_MANY);
     model_free(model);
 }

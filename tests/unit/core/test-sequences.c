@@ -128,24 +128,47 @@ static void change_settings(struct model *model)
     model_configure(model);
 }
 
+static struct request random_reservation(void)
+{
+    static const char *const names[] = {"r0", "r1", "a", "r2"};
+    static const char *const paths[] = {"/jobs.slice/jobs-1.slice", "/jobs.slice", "/other",
+                                        "/jobs.slice/jobs-2.slice"};
+    static const enum request_kind kinds[] = {REQUEST_RESERVE, REQUEST_RESERVE, REQUEST_ATTACH, REQUEST_UNRESERVE};
+    struct request request = {.kind = kinds[random_below(4)]};
+    const char *name = names[random_below(4)];
+    const struct control_group_list groups = {.paths = &paths[random_below(3)], .count = random_below(3)};
+    if (request.kind == REQUEST_ATTACH) {
+        request.attach.groups = groups;
+        (void)strcpy(request.attach.name, name);
+    } else if (request.kind == REQUEST_UNRESERVE) {
+        (void)strcpy(request.unreserve.name, name);
+    } else {
+        request.reserve = (struct reserve_request){.terms = {.bytes = (1 + random_below(3)) << 22,
+                                                             .mapped_bytes = random_below(2) << 22,
+                                                             .has_uid = random_below(4) == 0,
+                                                             .has_priority = random_below(2),
+                                                             .priority = (uint32_t)random_below(4),
+                                                             .expires_ms = (uint32_t)random_below(2) * 9000},
+                                                   .groups = groups};
+        request.reserve.terms.uid = request.reserve.terms.has_uid ? 1000 + (uint32_t)random_below(3) : 0;
+        (void)strcpy(request.reserve.terms.name, name);
+    }
+    return request;
+}
+
 /* By anybody, of any of a few; most ask as the administrator does. */
 static void change_reservations(struct model *model)
 {
-    static const char *const names[] = {"r0", "r1", "a", "r2"};
-    static const char *const paths[] = {"/jobs.slice/jobs-1.slice\n", "/jobs.slice\n",
-                                        "/other\n/jobs.slice/jobs-2.slice\n"};
-    static const enum input_kind kinds[] = {INPUT_RESERVE, INPUT_RESERVE, INPUT_ATTACH, INPUT_UNRESERVE, INPUT_EMPTIED};
-    struct input input = {.kind = kinds[random_below(5)], .peer = (void *)(uintptr_t)MODEL_PEERS};
-    struct input_reservation *asked = &input.reservation;
-    *asked = (struct input_reservation){.identity = {.pid = 1, .uid = random_below(8) ? 0 : 1001},
-                                        .paths = paths[random_below(3)]};
-    asked->terms.bytes = (1 + random_below(3)) << 22;
-    asked->terms.mapped_bytes = random_below(2) << 22;
-    asked->terms.has_uid = random_below(4) == 0;
-    asked->terms.uid = asked->terms.has_uid ? 1000 + (uint32_t)random_below(3) : 0;
-    asked->terms.has_priority = random_below(2);
-    asked->terms.priority = (uint32_t)random_below(4);
-    (void)stpcpy(asked->terms.name, names[random_below(4)]);
+    struct input input = {.kind = INPUT_EMPTIED, .peer = (void *)(uintptr_t)MODEL_PEERS};
+    struct request request = random_reservation();
+    struct given_up given_up;
+    if (random_below(5) == 0 && broker_next_given_up(model->broker, random_below(20), &given_up)) {
+        input.reservation = given_up.reservation;
+    } else {
+        input.kind = INPUT_REQUEST;
+        input.request =
+            (struct input_request){.identity = {.pid = 1, .uid = random_below(8) ? 0 : 1001}, .request = &request};
+    }
     model_feed(model, &input);
 }
 

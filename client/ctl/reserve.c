@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* membrokerctl reserve, attach and unreserve: classes that are made while the broker runs. */
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/ctl/ctl.h"
+#include "client/ctl/options.h"
+#include "client/ctl/print.h"
+#include "proto/base/size.h"
+#include "proto/base/text.h"
+#include "proto/name.h"
+
+static struct reservation_terms terms;
+static bool has_bytes;
+static const char *paths[MESSAGE_PATHS_MAX];
+static size_t path_count;
+
+/* ---- options ---- */
+
+static int take_size(const char *option, const char *value, uint64_t *ret)
+{
+    if (size_from_text(value, 0, ret) < 0) {
+        return ctl_usage("%s `%s`: a size is a whole number with a unit, B, K, M, G or T, such as 16G", option, value);
+    }
+    return CTL_DONE;
+}
+
+static int take_bytes(struct ctl_options *options, const char *value)
+{
+    (void)options;
+    has_bytes = true;
+    return take_size("--bytes", value, &terms.bytes);
+}
+
+static int take_mapped(struct ctl_options *options, const char *value)
+{
+    (void)options;
+    return take_size("--mapped", value, &terms.mapped_bytes);
+}
+
+static int take_number(const char *option, const char *value, uint32_t least, uint32_t most, uint32_t *ret)
+{
+    char *end;
+    errno = 0;
+    unsigned long number = strtoul(value, &end, 10);
+    if (*value < '0' || *value > '9' || *end || errno || number < least || number > most) {
+        return ctl_usage("%s `%s`: a number from %u to %u is expected", option, value, least, most);
+    }
+    *ret = (uint32_t)number;
+    return CTL_DONE;
+}
+
+static int take_uid(struct ctl_options *options, const char *value)
+{
+    const struct passwd *user = getpwnam(value);
+    (void)options;
+    terms.has_uid = true;
+    if (user) {
+        terms.uid = user->pw_uid;
+        return CTL_DONE;
+    }
+    if (*value < '0' || *value > '9') {
+        return ctl_usage("--uid `%s`: there is no such user; name one, or give a number", value);
+    }
+    return take_number("--uid", value, 0, UINT32_MAX - 1, &terms.uid);
+}
+
+static int take_priority(struct ctl_options *options, const char *value)
+{
+    (void)options;
+    terms.has_priority = true;
+    return take_number("--priority", value, 0, 1000, &terms.priority);
+}
+
+static int take_weight(struct ctl_options *options, const char *value)
+{
+    (void)options;
+    terms.has_weight = true;
+    return take_number("--weight", value, 1, 1000, &terms.weight);
+}
+
+static int take_expires(struct ctl_options *options, const char *value)
+{
+    (void)options;
+    return ctl_take_duration("--expires", value, 1, &terms.expires_ms);
+}
+
+static int take_cgroup(struct ctl_options *options, const char *value)
+{
+    static const char mount[] = "/sys/fs/cgroup";
+    (void)options;
+    if (*value != '/' || strncmp(value, mount, sizeof mount - 1) == 0) {
+        return ctl_usage("--cgroup `%s`: a path as /proc/PID/cgroup has it is expected, such as /jobs/7, without %s",
+                         value, mount);
+    }
+    if (path_count == MESSAGE_PATHS_MAX) {
+        return ctl_usage("a reservation has at most %d control groups; name a group above them", MESSAGE_PATHS_MAX);
+    }
+    paths[path_count++] = value;
+    return CTL_DONE;
+}
+
+#define CGROUP_OPTION                                                                                                  \
+    {                                                                                                                  \
+        "cgroup", '\0', "PATH", "its members: the processes in this control group, and below it", take_cgroup          \
+    }
+
+static const struct ctl_option reserve_own[] = {
+    {"bytes", '\0', "SIZE", "the RAM that is guaranteed to it, and its limit", take_bytes},
+    {"mapped", '\0', "SIZE", "its limit of mapped files (default 0)", take_mapped},
+    {"uid", '\0', "USER", "only processes of this user are members (default: of any)", take_uid},
+    {"priority", '\0', "N", "its priority, 0 to 1000 (default: the user's)", take_priority},
+    {"weight", '\0', "N", "its weight, 1 to 1000 (default 1)", take_weight},
+    CGROUP_OPTION,
+    {"expires", '\0', "TIME", "give it up after this time (default: never)", take_expires},
+};
+
+static const struct ctl_option attach_own[] = {CGROUP_OPTION};
+
+const struct ctl_option_list reserve_options = {reserve_own, sizeof reserve_own / sizeof *reserve_own};
+const struct ctl_option_list attach_options = {attach_own, sizeof attach_own / sizeof *attach_own};
+
+/* ---- verbs ---- */
+
+static int take_name(int argc, char **argv, char ret[MESSAGE_NAME_SIZE])
+{
+    if (argc < 2) {
+        return ctl_usage("%s needs the name of a reservation", argv[0]);
+    }
+    if (!ctl_takes(argc, argv, 1)) {
+        return CTL_USAGE;
+    }
+    if (!*argv[1] || strlen(argv[1]) >= MESSAGE_CLASS_SIZE || !name_is_valid(argv[1])) {
+        return ctl_usage("`%s` can't be the name of a reservation: it must have 1 to 31 bytes of UTF-8", argv[1]);
+    }
+    text_copy(ret, MESSAGE_NAME_SIZE, argv[1]);
+    return CTL_DONE;
+}
+
+/* `done`: the JSON field, and the sentence's end. */
+static int ask(const struct ctl_options *options, struct request *request, const char *name, const char *done)
+{
+    const struct reply *reply;
+    int result = ctl_ask(options, request, &reply);
+    if (result == CTL_DONE && options->json) {
+        return ctl_print(json_pack("{s:b,s:s}", done, true, "name", name), true);
+    }
+    if (result == CTL_DONE) {
+        printf("reservation %s: %s\n", name, done);
+    }
+    return result;
+}
+
+int reserve_main(const struct ctl_options *options, int argc, char **argv)
+{
+    int result = take_name(argc, argv, terms.name);
+    if (result == CTL_DONE && !has_bytes) {
+        result = ctl_usage("reserve needs --bytes SIZE, the RAM that it guarantees");
+    }
+    if (result != CTL_DONE) {
+        return result;
+    }
+    struct request request = {.kind = REQUEST_RESERVE};
+    request.reserve = (struct reserve_request){.terms = terms, .groups = {paths, path_count}};
+    return ask(options, &request, terms.name, "reserved");
+}
+
+int attach_main(const struct ctl_options *options, int argc, char **argv)
+{
+    struct request request = {.kind = REQUEST_ATTACH, .attach = {.groups = {paths, path_count}}};
+    int result = take_name(argc, argv, request.attach.name);
+    if (result == CTL_DONE && path_count == 0) {
+        result = ctl_usage("attach needs --cgroup PATH, once for each control group");
+    }
+    return result == CTL_DONE ? ask(options, &request, request.attach.name, "attached") : result;
+}
+
+int unreserve_main(const struct ctl_options *options, int argc, char **argv)
+{
+    struct request request = {.kind = REQUEST_UNRESERVE};
+    int result = take_name(argc, argv, request.unreserve.name);
+    return result == CTL_DONE ? ask(options, &request, request.unreserve.name, "unreserved") : result;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Clients in control groups of their own. A test makes groups below the root of a hierarchy and needs root for that; it
+ * says so where it can't.
+ */
+#pragma once
+
+#include "tests/integration/fixture.h"
+
+enum { PATH_BYTES = 512 };
+
+/* The group that everything here is below: its directory, its name, and its path as the daemon sees it. */
+extern char members_top[PATH_BYTES], members_name[64], members_path[PATH_BYTES];
+
+/* Makes it, and "below" in it, in cgroup v2 ("cgroup2") or a hierarchy of v1 ("cgroup"), or skips the test. */
+void members_need_groups(const char *type);
+void members_remove_groups(void);
+
+/* Moves this process to the group with this directory. */
+bool members_move_to(const char *group);
+
+struct member {
+    pid_t pid;
+    int orders, done; /* our ends of two pipes; a byte: it is connected, or has moved */
+};
+
+/* Connects, with a lease, from within this group. */
+struct member member_in(const struct fixture *fixture, const char *group);
+
+/* Moves it to the group above. */
+void member_move_up(const struct member *member);
+void member_end(const struct member *member);
+
+/* The one session's class, and why. */
+void members_expect_class(const struct fixture *fixture, const char *class, enum class_rule rule, const char *pattern);
