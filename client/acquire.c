@@ -84,6 +84,7 @@ static mb_lease *lease_new(const mb_client *client, const struct acquire_request
     lease->is_plain = lease_cache_suits(options);
     lease->is_prefaulted = options->prefault;
     lease->may_have_old_content = options->flags & MB_LEASE_UNDEFINED_CONTENT;
+    lease->is_sparse = options->flags & MB_LEASE_SPARSE;
     lease->lends_descriptors = options->flags & MB_LEASE_KEEP_DESCRIPTOR;
     lease->leaves_zeros = options->flags & MB_LEASE_LEAVE_ZEROS;
     lease->keeps_descriptors =

@@ -36,6 +36,7 @@ struct mb_lease {
     bool is_prefaulted;
     bool may_have_old_content; /* MB_LEASE_UNDEFINED_CONTENT */
     bool has_old_content;      /* it comes from the cache, as it was */
+    bool is_sparse;            /* few of its pages will be touched */
     bool is_protected;         /* while it is kept, touching it raises SIGSEGV */
     bool keeps_descriptors;    /* when it is mapped */
     bool lends_descriptors;    /* to the program */

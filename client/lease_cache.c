@@ -38,7 +38,7 @@ static bool suits_with(const mb_lease_options *options, unsigned flags)
 
 bool lease_cache_suits(const mb_lease_options *options)
 {
-    return suits_with(options, MB_LEASE_UNDEFINED_CONTENT);
+    return suits_with(options, MB_LEASE_UNDEFINED_CONTENT | MB_LEASE_SPARSE);
 }
 
 static bool needs_clearing(const mb_lease_options *options)

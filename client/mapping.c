@@ -136,7 +136,8 @@ static int map_extent(mb_lease *lease, struct extent *extent)
         unmap(extent, address);
         return error_set(-ENOMEM, "out of memory for the guard's table");
     }
-    if (extent->is_present) { /* for reading: that maps many pages at a time, and makes shared memory writable too */
+    /* for reading: that maps many pages at a time, and makes shared memory writable too */
+    if (extent->is_present && !lease->is_sparse) {
         (void)madvise(address, extent->bytes, MADV_POPULATE_READ);
     }
     result = extent->prefault ? make_pages(lease, address, extent->bytes) : 0;

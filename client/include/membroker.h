@@ -326,6 +326,9 @@ MB_PUBLIC int mb_ping(mb_client *client);
     8u /* keep a descriptor of each extent open, so that mb_lease_descriptor() has one to return */
 #define MB_LEASE_LEAVE_ZEROS 16u /* mb_release() leaves the program zeros at the addresses of the memory */
 
+/* The program will touch few of the pages, so mb_map() maps none in advance. */
+#define MB_LEASE_SPARSE 32u
+
 typedef struct mb_lease_options {
     size_t size;      /* of this structure; set by MB_LEASE_OPTIONS_INIT */
     const char *name; /* shown in listings, at most 63 bytes; NULL: none */
@@ -382,7 +385,10 @@ MB_PUBLIC void mb_cancel_waits(mb_client *client);
 
 /*
  * Maps extent number `extent` of the lease (0: the first), or returns where it is mapped already. The mapping belongs
- * to the lease. When the lease ends, its memory is gone, in forked children too, and also under a private mapping
+ * to the lease. If the pages exist already, because the segment comes from the broker's warm pool, this call maps all
+ * of them, which takes less time than a page fault for each; not if the lease has MB_LEASE_SPARSE.
+ *
+ * When the lease ends, its memory is gone, in forked children too, and also under a private mapping
  * (MAP_PRIVATE) of the same segment. Only copies in other memory remain. Also returns -ENOENT if there is no such
  * extent, and -EPROTO if the broker sent something other than a segment of that size. Any thread.
  */

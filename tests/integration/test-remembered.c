@@ -132,6 +132,43 @@ Test(remembered, a_pooled_segment_has_every_page_and_is_lent_once)
     end();
 }
 
+/* How many pages at the address have an entry in the page table. */
+static size_t mapped_pages(const void *address, size_t bytes)
+{
+    enum { PAGE = 4096 };
+    size_t count = 0;
+    FILE *pages = fopen("/proc/self/pagemap", "re");
+    cr_assert(pages && fseeko(pages, (off_t)((uintptr_t)address / PAGE * sizeof(uint64_t)), SEEK_SET) == 0);
+    for (size_t i = 0; i < bytes / PAGE; i++) {
+        uint64_t entry;
+        cr_assert(fread(&entry, sizeof entry, 1, pages) == 1);
+        count += entry >> 63;
+    }
+    (void)fclose(pages);
+    return count;
+}
+
+Test(remembered, a_pooled_segment_is_mapped_at_once_unless_few_pages_will_be_touched)
+{
+    begin("[pool]\npool_bytes = 32M\nsizes = 8M\n");
+    for (unsigned flags = 0; flags <= MB_LEASE_SPARSE; flags += MB_LEASE_SPARSE) {
+        mb_lease_options options = MB_LEASE_OPTIONS_INIT;
+        mb_lease *lease;
+        void *address;
+        options.flags = flags;
+        WAIT_UNTIL(pooled() == 8 * MIB);
+        cr_assert(mb_acquire(client, 8 * MIB, &options, &lease) == 0, "%s", mb_last_error());
+        cr_expect_eq(mb_lease_charge(lease), MB_CHARGE_BROKER);
+        cr_assert(mb_map(lease, 0, &address, NULL) == 0);
+        cr_expect_eq(mapped_pages(address, 8 * MIB), flags ? 0 : 8 * MIB / 4096);
+        *(volatile char *)address = 1;
+        cr_expect_geq(mapped_pages(address, 8 * MIB), 1);
+        cr_assert(mb_release(lease) == 0);
+    }
+    fixture_drain_pool(&fixture);
+    end();
+}
+
 Test(remembered, a_reload_without_a_pool_empties_it)
 {
     begin("[pool]\npool_bytes = 32M\nsizes = 8M 16M\n");
