@@ -10,7 +10,7 @@
  * broker or the client's options want them to exist, and not in a file, which would lose its blocks. */
 bool mapping_may_lose_pages(const mb_lease *lease);
 
-/* Removes a lease's mappings and closes its descriptors. No lock is needed. */
+/* Removes a lease's mappings, or replaces them by zeros, and closes its descriptors. No lock is needed. */
 void mapping_remove(mb_lease *lease);
 
 /* Forbids access to a lease's mapped extents, or allows it again. False: the kernel refused. No lock is needed. */

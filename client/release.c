@@ -48,6 +48,15 @@ void release_give_back(mb_lease *lease)
     release_drop(lease);
 }
 
+int mb_release_to_zeros(mb_lease *lease)
+{
+    if (lease) {
+        lease->leaves_zeros = true;
+        lease->is_plain = false;
+    }
+    return mb_release(lease);
+}
+
 int mb_release(mb_lease *lease)
 {
     int result = lease ? owner_check(lease->client) : 0;

@@ -429,6 +429,9 @@ MB_PUBLIC mb_lease *mb_lease_from_address(const void *address);
  */
 MB_PUBLIC int mb_release(mb_lease *lease);
 
+/* The same as if the lease had MB_LEASE_LEAVE_ZEROS, for a program that decides on it at the end. */
+MB_PUBLIC int mb_release_to_zeros(mb_lease *lease);
+
 /*
  * Returns 0 if the lease is alive, or -ESTALE with a sentence that says why it ended. This is one load from the control
  * page: no system call, no message. Any thread.

@@ -45,6 +45,35 @@ Test(lease, memory_is_zero_writable_and_counted_to_the_byte)
     fixture_stop(&fixture);
 }
 
+Test(lease, a_release_to_zeros_frees_the_bytes_and_leaves_the_addresses)
+{
+    struct fixture fixture;
+    fixture_start(&fixture, "[pool]\npool_bytes = 0\n");
+    mb_client_options options = MB_CLIENT_OPTIONS_INIT;
+    mb_client *client;
+    options.socket = fixture.socket;
+    options.cache_bytes = 64 * MIB; /* which it is not kept in */
+    cr_assert(mb_connect(&options, &client) == 0);
+    mb_lease *lease;
+    void *address, *more;
+    unsigned extent;
+    cr_assert(mb_acquire(client, MIB, NULL, &lease) == 0 && mb_extend(lease, MIB, &extent) == 0);
+    cr_assert(mb_map(lease, 0, &address, NULL) == 0 && mb_map(lease, extent, &more, NULL) == 0);
+    memset(address, 0x5a, MIB);
+    cr_assert(mb_release_to_zeros(lease) == 0);
+    cr_assert(mb_ping(client) == 0);
+    WAIT_UNTIL(fixture_status(&fixture).used_bytes == 0);
+    mb_disconnect(client);
+    unsigned char *pages[] = {address, more};
+    for (size_t i = 0; i < 2; i++) {
+        cr_expect(pages[i][0] == 0 && pages[i][MIB - 1] == 0);
+        pages[i][0] = 1;
+        cr_expect(munmap(pages[i], MIB) == 0);
+    }
+    cr_expect(mb_release_to_zeros(NULL) == 0);
+    fixture_stop(&fixture);
+}
+
 Test(lease, a_mapped_file_is_allocated_in_full_and_exact)
 {
     struct fixture fixture;
