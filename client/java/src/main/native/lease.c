@@ -49,10 +49,10 @@ static jlong map(JNIEnv *env, jclass class, jlong lease, jint extent, jlongArray
 }
 
 /* A lease that ended before is released as well. */
-static void release(JNIEnv *env, jclass class, jlong lease)
+static void release(JNIEnv *env, jclass class, jlong lease, jboolean leaves_zeros)
 {
     (void)env, (void)class;
-    (void)mb_release(lease_of(lease));
+    (void)(leaves_zeros ? mb_release_to_zeros(lease_of(lease)) : mb_release(lease_of(lease)));
 }
 
 static void check(JNIEnv *env, jclass class, jlong lease)
@@ -106,7 +106,7 @@ static const struct native_method methods[] = {
     {"acquire", "(JJ[B[B[I)J", (native_function *)acquire},
     {"extend", "(JJI)I", (native_function *)extend},
     {"map", "(JI[J)J", (native_function *)map},
-    {"release", "(J)V", (native_function *)release},
+    {"release", "(JZ)V", (native_function *)release},
     {"check", "(J)V", (native_function *)check},
     {"isAlive", "(J)Z", (native_function *)is_alive},
     {"reportUse", "(JJ)V", (native_function *)report_use},

@@ -11,8 +11,8 @@ final class BrokerWorkspace implements MemoryWorkspace {
     private final WorkspaceConfiguration configuration;
     private final long handle;
     private final boolean isCircular;
-    private final Life inArena = new Life(Thread.currentThread());
-    private final Life outside = new Life(Thread.currentThread());
+    private final Life inArena = Life.ofThisThread();
+    private final Life outside = Life.ofThisThread();
     private long cycle;
     private long sizings;
     private int openScopes;
@@ -91,15 +91,16 @@ final class BrokerWorkspace implements MemoryWorkspace {
         }
     }
 
+    /** First what may fail, if the JDK is using a segment: then the cycle goes on. */
     private void end() {
-        if (!isCircular) {
-            inArena.oldest = cycle + 1;
-        }
-        outside.oldest = cycle + 1;
         if (segments != null) {
             segments.close();
             segments = null;
         }
+        if (!isCircular) {
+            inArena.oldest = cycle + 1;
+        }
+        outside.oldest = cycle + 1;
     }
 
     /** A new arena of a circular workspace has nothing of the old one. */
@@ -115,8 +116,8 @@ final class BrokerWorkspace implements MemoryWorkspace {
 
     @Override
     public MemoryRegion alloc(long bytes, boolean initialize) {
-        if (bytes < 0) {
-            throw new IllegalArgumentException("a size is negative: " + bytes);
+        if (bytes <= 0) {
+            throw new IllegalArgumentException("an allocation has at least one byte, not " + bytes);
         }
         if (isCircular) {
             return allocCircular(bytes, initialize);
@@ -196,9 +197,9 @@ final class BrokerWorkspace implements MemoryWorkspace {
     @Override
     public void destroyWorkspace() {
         long own = own();
+        end();
         isDestroyed = true;
         openScopes = 0;
-        end();
         inArena.end();
         outside.end();
         home.forget(this);

@@ -13,7 +13,7 @@ final class CycleSegments {
         throw new UnsupportedOperationException("java.lang.foreign.MemorySegment needs Java 22 or later");
     }
 
-    static CycleSegments shared() {
+    static CycleSegments shared(Object memory) {
         throw new UnsupportedOperationException("java.lang.foreign.MemorySegment needs Java 22 or later");
     }
 

@@ -29,7 +29,7 @@ final class Failures {
     /** The same if the library has figures. */
     static RuntimeException refused(int code, byte[] utf8, byte[] limit, byte[] whose, long[] bytes, long[] numbers,
             byte[][] names) {
-        return new MemoryLimitException(-code, new String(utf8, StandardCharsets.UTF_8),
-                Refusal.of(limit, whose, bytes, numbers, names));
+        Refusal refusal = Refusal.of(limit, whose, bytes, numbers, names);
+        return new MemoryLimitException(-code, new String(utf8, StandardCharsets.UTF_8) + refusal.advice(), refusal);
     }
 }

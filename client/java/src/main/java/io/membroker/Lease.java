@@ -3,18 +3,30 @@ package io.membroker;
 
 import java.lang.ref.Reference;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Set;
 
 /**
  * The right to use memory until it is closed. The broker knows each lease by its number and shows it in
- * {@code membrokerctl leases}. Any thread may use it, but not while another one closes it.
+ * {@code membrokerctl leases}. Any thread may use it, also while another one closes it.
  */
 public final class Lease implements AutoCloseable {
     private final Session session;
     private final Set<Lease> siblings;
     private final long handle;
-    private final Life life = new Life(null);
+    private final Life life = Life.ofAnyThread();
+    private final List<Mapping> mappings = new ArrayList<>();
     private CycleSegments segments;
+    private int extending; // threads that wait in extend(), without this object's lock
+    private boolean mayBeRead;
+
+    /** Where an extent is mapped. */
+    private record Mapping(long address, long bytes) {
+        void remove() {
+            NativeMemory.unmap(address, bytes);
+        }
+    }
 
     Lease(Session session, Set<Lease> siblings, long bytes, LeaseOptions options) {
         this.session = session;
@@ -44,21 +56,48 @@ public final class Lease implements AutoCloseable {
      * @throws MemoryBrokerException if there is no such extent
      */
     public synchronized MemoryRegion memory(int extent) {
+        if (extent < 0) {
+            throw new IllegalArgumentException("the number of an extent is negative: " + extent);
+        }
         long[] bytes = {0};
         long address = NativeLease.map(open(), extent, bytes);
+        if (mappings.stream().noneMatch(mapping -> mapping.address == address)) {
+            mappings.add(new Mapping(address, bytes[0]));
+        }
         return new LeasedMemory(this, session, life, address, bytes[0]);
     }
 
     /**
-     * Adds an extent in the same location, which is not adjacent to the others.
+     * Adds an extent in the same location, which is not adjacent to the others. Other threads can use the lease meanwhile;
+     * if one closes it, it is released when this call returns.
      *
      * @param bytes its size
      * @param maxWait how long to wait in the broker's queue if the memory is not free
      * @return its index, for {@link #memory(int)}
      * @throws MemoryLimitException if it does not fit
      */
-    public synchronized int extend(long bytes, Duration maxWait) {
-        return NativeLease.extend(open(), bytes, Milliseconds.of(maxWait));
+    public int extend(long bytes, Duration maxWait) {
+        if (bytes < 0) {
+            throw new IllegalArgumentException("a size is negative: " + bytes);
+        }
+        int wait = Milliseconds.of(maxWait);
+        beginExtending();
+        try {
+            return NativeLease.extend(handle, bytes, wait);
+        } finally {
+            endExtending();
+        }
+    }
+
+    private synchronized void beginExtending() {
+        open();
+        extending++;
+    }
+
+    private synchronized void endExtending() {
+        if (--extending == 0 && life.isOver()) {
+            release();
+        }
     }
 
     /**
@@ -85,6 +124,9 @@ public final class Lease implements AutoCloseable {
      * @param bytes the number
      */
     public synchronized void reportUse(long bytes) {
+        if (bytes < 0) {
+            throw new IllegalArgumentException("a size is negative: " + bytes);
+        }
         NativeLease.reportUse(open(), bytes);
     }
 
@@ -160,18 +202,39 @@ public final class Lease implements AutoCloseable {
         return life.isOver() ? EndReason.RELEASED : EndReason.of(NativeLease.property(handle, NativeLease.END_REASON));
     }
 
-    /** Releases the lease. Its memory ends at once. Does nothing if it is closed already. */
+    /**
+     * Releases the lease. Its memory ends at once: views throw, also in other threads; a loop over a view that is running
+     * there may read zeros to its end. Does nothing if it is closed already.
+     *
+     * @throws IllegalStateException if the JDK is using a memory segment of it, such as for input; it is not closed then
+     */
     @Override
     public synchronized void close() {
-        if (!life.isOver()) {
-            life.end();
-            siblings.remove(this);
-            if (segments != null) {
-                segments.close();
-            }
-            NativeLease.release(handle);
-            Reference.reachabilityFence(session);
+        if (life.isOver()) {
+            return;
         }
+        if (segments != null) {
+            segments.close();
+        }
+        mayBeRead = life.end();
+        siblings.remove(this);
+        if (extending == 0) {
+            release();
+        }
+    }
+
+    /** If another thread may be reading, zeros stay at the addresses until no view refers to them any more. */
+    private void release() {
+        NativeLease.release(handle, mayBeRead);
+        if (mayBeRead && !mappings.isEmpty()) {
+            Session.CLEANER.register(life, removal(List.copyOf(mappings)));
+        }
+        Reference.reachabilityFence(session);
+    }
+
+    /** Refers to no lease. */
+    private static Runnable removal(List<Mapping> mappings) {
+        return () -> mappings.forEach(Mapping::remove);
     }
 
     private synchronized long property(int which) {
@@ -188,7 +251,7 @@ public final class Lease implements AutoCloseable {
     synchronized CycleSegments segments() {
         open();
         if (segments == null) {
-            segments = CycleSegments.shared();
+            segments = CycleSegments.shared(this);
         }
         return segments;
     }

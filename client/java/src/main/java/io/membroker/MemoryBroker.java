@@ -77,7 +77,15 @@ public final class MemoryBroker implements AutoCloseable {
         if (bytes < 0) {
             throw new IllegalArgumentException("a size is negative: " + bytes);
         }
-        return new Lease(open(), leases, bytes, options);
+        try {
+            return new Lease(open(), leases, bytes, options);
+        } catch (MemoryLimitException refused) {
+            if (!ClosedBuffers.exist()) {
+                throw refused;
+            }
+            ClosedBuffers.free(session);
+            return new Lease(open(), leases, bytes, options);
+        }
     }
 
     /**
@@ -184,17 +192,32 @@ public final class MemoryBroker implements AutoCloseable {
     /**
      * Closes the leases that were acquired here. The session ends when nothing of it is in use any more: no other
      * connection, no buffer, no workspace.
+     *
+     * @throws IllegalStateException if a lease could not be closed, since the JDK is using a memory segment of it; the
+     *         other leases are closed, and another call tries that one again
      */
     @Override
     public void close() {
-        synchronized (this) {
-            if (isClosed) {
-                return;
+        IllegalStateException failure = null;
+        for (Lease lease : List.copyOf(leases)) {
+            try {
+                lease.close();
+            } catch (IllegalStateException inUse) {
+                failure = failure == null ? inUse : failure;
             }
-            isClosed = true;
         }
-        List.copyOf(leases).forEach(Lease::close);
-        SharedSession.drop(session);
+        if (end()) {
+            SharedSession.drop(session);
+        }
+        if (failure != null) {
+            throw failure;
+        }
+    }
+
+    private synchronized boolean end() {
+        boolean isFirst = !isClosed;
+        isClosed = true;
+        return isFirst;
     }
 
     Session open() {

@@ -14,6 +14,9 @@ import java.nio.LongBuffer;
  * {@link IllegalStateException}, and after the loss of its lease a {@link LeaseLostException}. Element access costs about as
  * much as that of a direct buffer.
  *
+ * <p>The memory of a circular workspace ends when it is overwritten, which only {@link #check()} and bulk access find out.
+ * Element access then returns what is there.
+ *
  * <p>The buffers ({@link #asByteBuffer()} and so on) are the JDK's own, for code that wants those. Nothing checks them: a
  * buffer must not be used after the end of the memory, because then the addresses may belong to something else or to nobody,
  * which kills the JVM. Use {@link #check()} to learn of a lost lease.
@@ -81,8 +84,9 @@ public abstract class MemoryRegion {
 
     private void examine() {
         int now = session.losses;
-        if (life.owner != null && life.owner != Thread.currentThread()) {
-            throw new IllegalStateException("this memory belongs to thread \"" + life.owner.getName()
+        Thread owner = life.owner;
+        if (owner != null && owner != Thread.currentThread() && !life.share()) {
+            throw new IllegalStateException("this memory belongs to thread \"" + owner.getName()
                     + "\"; only tracked buffers and leases may be used by others");
         }
         if (cycle < life.oldest) {

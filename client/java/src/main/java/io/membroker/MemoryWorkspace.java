@@ -66,7 +66,7 @@ public interface MemoryWorkspace extends AutoCloseable {
     /**
      * Allocates in the open cycle.
      *
-     * @param bytes the size, which is rounded up to a multiple of 16
+     * @param bytes the size, at least 1, which is rounded up to a multiple of 16
      * @param initialize whether the memory is zero; otherwise it may have what an earlier cycle left
      * @return the memory
      * @throws MemoryLimitException if it fits neither the arena nor a limit

@@ -22,7 +22,7 @@ final class NativeLease {
 
     static native long map(long lease, int extent, long[] bytes);
 
-    static native void release(long lease);
+    static native void release(long lease, boolean leavesZeros);
 
     static native void check(long lease);
 

@@ -10,4 +10,7 @@ final class NativeMemory {
 
     /** A direct buffer over an address; more than 2^31 - 1 bytes are refused. */
     static native ByteBuffer directBuffer(long address, long bytes);
+
+    /** Of what a released lease has left. */
+    static native void unmap(long address, long bytes);
 }

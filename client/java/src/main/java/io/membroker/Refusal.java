@@ -34,6 +34,16 @@ record Refusal(String limit, String whose, Bytes bytes, ArrayList<MemoryLimitExc
         return List.copyOf(holders);
     }
 
+    /** Where a Java program sets a limit of its own, whose name in the sentence is the library's. */
+    String advice() {
+        if (!whose.equals("client")) {
+            return "";
+        }
+        return limit.equals("max_bytes")
+                ? " In Java max_bytes is -Dorg.bytedeco.javacpp.maxBytes; by default it is twice -Xmx."
+                : " In Java max_physical_bytes is -Dorg.bytedeco.javacpp.maxPhysicalBytes; by default it is as maxBytes.";
+    }
+
     private static String text(byte[] utf8) {
         return new String(utf8, StandardCharsets.UTF_8);
     }

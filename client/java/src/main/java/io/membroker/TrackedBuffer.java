@@ -6,16 +6,19 @@ import java.lang.ref.Reference;
 
 /**
  * Memory outside of any workspace. It is freed when it is closed, or after the collector found that nothing refers to it:
- * neither the buffer itself nor one of its views. Small buffers share leases. Any thread may use it.
+ * neither the buffer itself nor one of its views. Small buffers share leases. Any thread may use it, also while another
+ * one closes it.
  */
 public final class TrackedBuffer extends MemoryRegion implements AutoCloseable {
     private final long handle;
+    private final Freeing state;
     private final Cleaner.Cleanable freeing;
     private CycleSegments segments;
 
     private TrackedBuffer(Session session, long handle, long bytes, Freeing state) {
-        super(session, new Life(null), 0, NativeBuffer.data(handle), bytes);
+        super(session, Life.ofAnyThread(), 0, NativeBuffer.data(handle), bytes);
         this.handle = handle;
+        this.state = state;
         this.freeing = Session.CLEANER.register(this, state);
     }
 
@@ -33,6 +36,7 @@ public final class TrackedBuffer extends MemoryRegion implements AutoCloseable {
         private final Session session; // must not end before
         private final long handle;
         private final Leaks.Site site;
+        private boolean isDue;
 
         Freeing(Session session, long handle, Leaks.Site site) {
             this.session = session;
@@ -40,10 +44,19 @@ public final class TrackedBuffer extends MemoryRegion implements AutoCloseable {
             this.site = site;
         }
 
+        void leaveToTheCollector() {
+            isDue = true;
+            ClosedBuffers.add();
+            Leaks.ended(site);
+        }
+
         @Override
         public void run() {
             NativeBuffer.unref(handle);
             Leaks.ended(site);
+            if (isDue) {
+                ClosedBuffers.remove();
+            }
             Reference.reachabilityFence(session);
         }
     }
@@ -59,8 +72,13 @@ public final class TrackedBuffer extends MemoryRegion implements AutoCloseable {
     }
 
     /**
-     * Frees the memory now. Views of it throw from then on; the JDK's buffers over it must not be used any more. Does
-     * nothing if it is closed already.
+     * Frees the memory. Views of it throw from then on; the JDK's buffers over it must not be used any more. Does nothing
+     * if it is closed already.
+     *
+     * <p>If several threads have used the buffer, one of them may be in a loop over a view. Then the memory is freed after
+     * the collector found that nothing refers to it; a request that does not fit runs the collector.
+     *
+     * @throws IllegalStateException if the JDK is using a memory segment of it, such as for input; it is not closed then
      */
     @Override
     public void close() {
@@ -68,9 +86,12 @@ public final class TrackedBuffer extends MemoryRegion implements AutoCloseable {
             if (life.isOver()) {
                 return;
             }
-            life.end();
             if (segments != null) {
                 segments.close();
+            }
+            if (life.end()) {
+                state.leaveToTheCollector();
+                return;
             }
         }
         freeing.clean();
@@ -91,7 +112,7 @@ public final class TrackedBuffer extends MemoryRegion implements AutoCloseable {
     synchronized CycleSegments segments() {
         require();
         if (segments == null) {
-            segments = CycleSegments.shared();
+            segments = CycleSegments.shared(this);
         }
         return segments;
     }

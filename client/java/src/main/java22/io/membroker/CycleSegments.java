@@ -3,6 +3,7 @@ package io.membroker;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
 
 /**
  * Memory segments that end with a cycle or a buffer: an arena that owns nothing, whose end makes every use an exception. A
@@ -20,9 +21,12 @@ final class CycleSegments {
         return new CycleSegments(Arena.ofConfined());
     }
 
-    /** For all threads; ending it costs a handshake with each of them. */
-    static CycleSegments shared() {
-        return new CycleSegments(Arena.ofShared());
+    /** For all threads; ending it costs a handshake with each of them. A segment keeps the memory from the collector. */
+    @SuppressWarnings("restricted")
+    static CycleSegments shared(Object memory) {
+        Arena arena = Arena.ofShared();
+        MemorySegment.NULL.reinterpret(0, arena, ended -> Reference.reachabilityFence(memory));
+        return new CycleSegments(arena);
     }
 
     @SuppressWarnings("restricted")

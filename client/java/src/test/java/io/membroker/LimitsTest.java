@@ -3,9 +3,12 @@ package io.membroker;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.time.Duration;
 import java.util.Properties;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -37,6 +40,32 @@ class LimitsTest {
         assertEquals(new JavacppLimits(GIB, GIB, 2 * GIB, 3), JavacppLimits.read(properties, GIB));
         properties.setProperty("org.bytedeco.javacpp.maxBytes", "0");
         assertEquals(0, JavacppLimits.read(properties, GIB).maxBytes());
+    }
+
+    @Test
+    void refusesSizesThatNothingHas() {
+        try (TestBroker daemon = new TestBroker();
+                MemoryBroker broker = MemoryBroker.connect(daemon.options().build());
+                Lease lease = broker.acquire(4096);
+                MemoryWorkspace workspace = broker.workspaces().getAndActivateWorkspace("sizes")) {
+            for (Executable call : new Executable[] {() -> workspace.alloc(0, true), () -> workspace.alloc(-1, true),
+                () -> lease.extend(-1, Duration.ZERO), () -> lease.memory(-1), () -> lease.reportUse(-1)}) {
+                String message = assertThrows(IllegalArgumentException.class, call).getMessage();
+                assertTrue(message.matches(".*(-1|at least one byte, not 0)"), message);
+            }
+        }
+    }
+
+    @Test
+    void saysWhereAJavaProgramSetsItsOwnLimits() {
+        try (TestBroker daemon = new TestBroker();
+                MemoryBroker broker = MemoryBroker.connect(daemon.options().maxBytes(4096).build())) {
+            String ram = assertThrows(MemoryLimitException.class, () -> broker.acquire(8192)).getMessage();
+            assertTrue(ram.endsWith("-Dorg.bytedeco.javacpp.maxPhysicalBytes; by default it is as maxBytes."), ram);
+            String file = assertThrows(MemoryLimitException.class,
+                    () -> broker.acquire(8192, LeaseOptions.builder().location(Location.MMAP).build())).getMessage();
+            assertTrue(file.contains(" In Java max_bytes is -Dorg.bytedeco.javacpp.maxBytes"), file);
+        }
     }
 
     @Test

@@ -5,8 +5,15 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.channels.Pipe;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -103,5 +110,106 @@ class SegmentTest {
         }).join();
         assertEquals(4950, sum.get());
         assertTrue(refused.get().getMessage().contains("virtual thread"), String.valueOf(refused.get()));
+    }
+
+    private static MemorySegment ofDroppedBuffer(MemoryBroker broker) {
+        TrackedBuffer buffer = broker.createBuffer(1 << 20);
+        buffer.bytes().fill((byte) 7);
+        return buffer.as(MemorySegment.class);
+    }
+
+    private static MemorySegment ofDroppedSession(TestBroker daemon) {
+        MemoryBroker dropped = MemoryBroker.connect(daemon.options().build());
+        MemoryRegion memory = dropped.acquire(1 << 20).memory();
+        memory.bytes().fill((byte) 7);
+        return memory.as(MemorySegment.class);
+    }
+
+    @Test
+    void keepsItsMemoryFromTheCollector() {
+        MemorySegment ofBuffer = ofDroppedBuffer(broker);
+        MemorySegment ofLease = ofDroppedSession(daemon);
+        for (int i = 0; i < 5; i++) {
+            System.gc();
+            TestBroker.pause(20);
+        }
+        broker.trim();
+        try (TrackedBuffer other = broker.createBuffer(1 << 20)) {
+            other.bytes().fill((byte) 42);
+            assertEquals(7, ofBuffer.get(ValueLayout.JAVA_BYTE, 5));
+            assertEquals(7, ofLease.get(ValueLayout.JAVA_BYTE, 5));
+        }
+        assertEquals(2, daemon.leases().size());
+    }
+
+    /** A thread that reads from an empty pipe into the memory, and so holds its segment. */
+    private static final class Input implements AutoCloseable {
+        private final Pipe pipe = Pipe.open();
+        private final Thread reader;
+
+        Input(MemoryRegion to) throws IOException {
+            ByteBuffer buffer = to.as(MemorySegment.class).asByteBuffer();
+            reader = new Thread(() -> {
+                try {
+                    pipe.source().read(buffer);
+                } catch (IOException failed) {
+                    throw new UncheckedIOException(failed);
+                }
+            });
+            reader.start();
+            while (!reads()) {
+                TestBroker.pause(5);
+            }
+            TestBroker.pause(50);
+        }
+
+        private boolean reads() {
+            return Arrays.stream(reader.getStackTrace()).anyMatch(frame -> frame.getMethodName().startsWith("read0"));
+        }
+
+        @Override
+        public void close() throws IOException {
+            pipe.sink().write(ByteBuffer.wrap(new byte[10]));
+            while (reader.isAlive()) {
+                TestBroker.pause(1);
+            }
+            pipe.source().close();
+            pipe.sink().close();
+        }
+    }
+
+    @Test
+    void isNotClosedUnderInput() throws Exception {
+        TrackedBuffer buffer = broker.createBuffer(1 << 20);
+        Lease lease = broker.acquire(1 << 20);
+        try (Input one = new Input(buffer); Input two = new Input(lease.memory())) {
+            assertTrue(one.reader.isAlive() && two.reader.isAlive());
+            assertThrows(IllegalStateException.class, buffer::close);
+            assertThrows(IllegalStateException.class, lease::close);
+            assertEquals(0, buffer.bytes().get(0));
+            assertTrue(lease.isAlive());
+        }
+        buffer.close();
+        lease.close();
+        broker.trim();
+        broker.ping();
+        assertThrows(IllegalStateException.class, () -> buffer.bytes());
+        assertEquals(0, daemon.leases().size());
+    }
+
+    @Test
+    void ofOneLeaseDoesNotKeepTheBrokerFromClosingOthers() throws Exception {
+        MemoryBroker closed = MemoryBroker.connect(daemon.options().build());
+        List<Lease> leases = new ArrayList<>();
+        for (int i = 0; i < 5; i++) {
+            leases.add(closed.acquire(4096));
+        }
+        try (Input input = new Input(leases.get(2).memory())) {
+            assertTrue(input.reader.isAlive());
+            assertThrows(IllegalStateException.class, closed::close);
+            assertEquals(1, leases.stream().filter(Lease::isAlive).count());
+        }
+        closed.close();
+        assertEquals(0, leases.stream().filter(Lease::isAlive).count());
     }
 }

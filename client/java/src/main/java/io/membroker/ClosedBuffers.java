@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.membroker;
+
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** Buffers that are closed, but not free: another thread may be in a loop over a view. The collector knows when none is. */
+final class ClosedBuffers {
+    private static final int LOOKS = 100;
+    private static final int VAIN_LOOKS = 20;
+    private static final AtomicInteger COUNT = new AtomicInteger();
+
+    private ClosedBuffers() {
+    }
+
+    static void add() {
+        COUNT.incrementAndGet();
+    }
+
+    static void remove() {
+        COUNT.decrementAndGet();
+    }
+
+    static boolean exist() {
+        return COUNT.get() > 0;
+    }
+
+    /** Runs the collector. Returns when they are free, or when some are still in use. */
+    static void free(Session session) {
+        System.gc();
+        int left = COUNT.get();
+        for (int looks = 0, vain = 0; looks < LOOKS && left > 0 && vain < VAIN_LOOKS; looks++) {
+            pause();
+            int now = COUNT.get();
+            vain = now == left ? vain + 1 : 0;
+            left = now;
+        }
+        NativeClient.trim(session.handle());
+    }
+
+    private static void pause() {
+        try {
+            Thread.sleep(1);
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}
