@@ -240,3 +240,28 @@ if pid == 0:
 assert os.waitpid(pid, 0)[1] == 0 and mapped[0] == 7
 print("ok")
 """, "MMAP") == "ok\n"
+
+
+def test_forks_while_threads_connect(run):
+    """fork() waits for no thread that connects, and the child can connect."""
+    assert run("""
+import faulthandler; faulthandler.dump_traceback_later(60, exit=True)
+import numpy, membroker, os, signal, threading, time
+is_over = False
+def connect():
+    while not is_over:
+        with membroker.connect(name="thread") as broker, broker.numpy():
+            numpy.ones(100_000)
+threads = [threading.Thread(target=connect) for _ in range(3)]
+[thread.start() for thread in threads]
+for _ in range(40):
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(20)
+        with membroker.connect(name="child") as broker, broker.numpy():
+            os._exit(0 if numpy.ones(100_000).sum() == 100_000 else 1)
+    assert os.waitpid(pid, 0)[1] == 0
+is_over = True
+[thread.join() for thread in threads]
+print("ok")
+""") == "ok\n"

@@ -163,3 +163,58 @@ def test_references(broker):
     cycle(100000)
     gc.collect()
     assert broker.uses == uses and sys.getallocatedblocks() - blocks < 100
+
+
+LATER = {
+    "faulthandler": "import faulthandler; faulthandler.enable()",
+    "signal": "import signal; signal.signal(signal.SIGBUS, signal.default_int_handler)",
+    "default": "import signal; signal.signal(signal.SIGBUS, signal.SIG_DFL)",
+    "faulthandler and off": "import faulthandler; faulthandler.enable(); broker.acquire(4096); faulthandler.disable()",
+}
+
+
+@pytest.mark.parametrize("what", LATER)
+def test_a_handler_of_the_program_that_came_later(run, what):
+    """The next grant, or the event of the loss, puts membroker's handler before it."""
+    assert run(HEAD + """
+a = numpy.ones(1 << 20)
+%s
+try:
+    deadline = time.monotonic() + 40
+    revoke_largest()
+    while time.monotonic() < deadline: pass
+except membroker.LeaseLost:
+    print("told")
+try:
+    while time.monotonic() < deadline: a.sum()
+except membroker.LeaseLost:
+    print("touched")
+""" % LATER[what]) == "told\ntouched\n"
+
+
+@pytest.mark.parametrize("what", ["none", *LATER])
+def test_a_fault_of_the_programs_own(run, what):
+    """A fault outside of leased memory goes to the program's handler, and ends the process."""
+    printed = run(HEAD + """
+import mmap, signal, tempfile
+lease = broker.acquire(4096)
+%s
+lease.release(); lease = broker.acquire(4096)
+own = tempfile.TemporaryFile(); own.truncate(8192)
+memory = mmap.mmap(own.fileno(), 8192); own.truncate(0)
+signal.alarm(30)
+memory[5000]
+""" % LATER.get(what, ""), expect=-7)
+    assert ("Fatal Python error: Bus error" in printed) == (what == "faulthandler")
+
+
+def test_a_signal_that_was_sent(run):
+    """It is the program's, whoever's handler is first."""
+    assert run(HEAD + """
+import os, signal
+signal.signal(signal.SIGBUS, lambda number, frame: print("got", number))
+lease = broker.acquire(4096)
+os.kill(os.getpid(), signal.SIGBUS)
+os.kill(os.getpid(), signal.SIGBUS)
+print("ok")
+""") == "got 7\ngot 7\nok\n"

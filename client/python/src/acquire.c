@@ -9,6 +9,7 @@
 #include "client/python/src/client.h"
 #include "client/python/src/errors.h"
 #include "client/python/src/gil.h"
+#include "client/python/src/losses.h"
 #include "client/python/src/waiting.h"
 
 struct work {
@@ -33,6 +34,7 @@ static int acquire_and_map(struct work *work)
     mb_lease *lease;
     int result = mb_acquire(work->owner->client, work->bytes, &work->options, &lease);
     if (result == 0) {
+        losses_hook();
         result = mb_map(lease, 0, &work->acquired.data, &work->acquired.bytes);
         work->acquired.lease = lease;
         if (result < 0) {

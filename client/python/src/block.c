@@ -11,6 +11,7 @@
 #include "client/python/src/errors.h"
 #include "client/python/src/forks.h"
 #include "client/python/src/gil.h"
+#include "client/python/src/losses.h"
 #include "client/python/src/table.h"
 #include "client/python/src/waiting.h"
 
@@ -105,6 +106,7 @@ static mb_buffer *ask(struct request *request)
         result = create(request);
         gil_take(gil);
     }
+    losses_hook();
     return result < 0 ? NULL : request->buffer;
 }
 

@@ -6,6 +6,7 @@
 #include "client/python/src/errors.h"
 #include "client/python/src/forks.h"
 #include "client/python/src/gil.h"
+#include "client/python/src/losses.h"
 
 struct buffer_object {
     PyObject_HEAD struct owner *owner;
@@ -37,6 +38,7 @@ static mb_buffer *create(struct owner *owner, size_t bytes, const mb_buffer_opti
     struct gil gil = gil_drop();
     int result = mb_buffer_create(owner->client, bytes, options, &buffer);
     failure_take(&failure, result, owner);
+    losses_hook();
     gil_take(gil);
     if (result < 0) {
         (void)errors_raise(&failure);

@@ -23,8 +23,6 @@ static bool is_any_told;      /* there was an exception */
 static _Atomic bool is_stopped, is_asked_for, is_touched;
 static _Atomic unsigned long threads[THREADS_MAX]; /* that touched lost memory; 0: free */
 static unsigned long main_thread;
-static struct sigaction previous;
-static bool is_hooked;
 static bool (*could_notice)(void);
 
 /* ---- raising ---- */
@@ -141,6 +139,7 @@ void losses_on_event(const mb_event *event, void *user_data)
 {
     (void)user_data;
     if (event->type == MB_EVENT_LEASE_LOST && could_notice()) {
+        losses_hook();
         note(event->lease, event->reason);
         ask();
         nudge_main_thread();
@@ -168,16 +167,49 @@ static void note_parents_loss(void)
     lost_leases = 1;
 }
 
+/* ---- the handler of SIGBUS, before the library's, and after what the program installs later ---- */
+
+enum { OTHERS_MAX = 8 };
+static struct sigaction guard; /* the library's, since the first connection; it calls what was there before */
+static struct sigaction others[OTHERS_MAX];
+static _Atomic unsigned other_count; /* the newest is the program's */
+static _Atomic bool has_guard;
+static pthread_mutex_t hooking = PTHREAD_MUTEX_INITIALIZER; /* held while a thread connects */
+
+/* A handler that does not learn the address can't mend a fault: if it returns, the default action follows. */
+static void pass_on(int number, siginfo_t *info, void *context)
+{
+    unsigned count = atomic_load(&other_count);
+    const struct sigaction *other = count ? &others[(count - 1) % OTHERS_MAX] : &guard;
+    if (other->sa_flags & SA_SIGINFO) {
+        other->sa_sigaction(number, info, context);
+        return;
+    }
+    bool is_fault = info->si_code > 0, is_default = other->sa_handler == SIG_DFL;
+    if (!is_default && other->sa_handler != SIG_IGN) {
+        other->sa_handler(number);
+    }
+    if (is_fault || is_default) {
+        (void)signal(number, SIG_DFL);
+    }
+    if (!is_fault && is_default) {
+        (void)raise(number);
+    }
+}
+
 static void on_bus_error(int number, siginfo_t *info, void *context)
 {
     int saved = errno;
-    bool is_fault = info->si_code > 0;
-    if (is_fault && inherited_cover((uintptr_t)info->si_addr)) {
+    bool is_inherited = info->si_code > 0 && inherited_cover((uintptr_t)info->si_addr);
+    bool is_lease = !is_inherited && info->si_code > 0 && mb_lease_from_address(info->si_addr);
+    if (is_inherited) {
         note_parents_loss();
-    } else if (previous.sa_flags & SA_SIGINFO) {
-        previous.sa_sigaction(number, info, context);
+    } else if (is_lease) {
+        guard.sa_sigaction(number, info, context);
+    } else {
+        pass_on(number, info, context);
     }
-    if (is_fault) {
+    if (is_inherited || is_lease) {
         remember_thread();
         atomic_store(&is_touched, true);
         ask();
@@ -185,23 +217,58 @@ static void on_bus_error(int number, siginfo_t *info, void *context)
     errno = saved;
 }
 
-void losses_hook(void)
+static bool is_of(const struct sigaction *action, void (*handler)(int number, siginfo_t *info, void *context))
 {
-    struct sigaction current;
-    const struct sigaction action = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO | SA_ONSTACK};
-    bool is_there = sigaction(SIGBUS, NULL, &current) == 0 && (current.sa_flags & SA_SIGINFO);
-    if (is_there && current.sa_sigaction != on_bus_error && sigaction(SIGBUS, &action, NULL) == 0) {
-        previous = current;
-        is_hooked = true;
+    return (action->sa_flags & SA_SIGINFO) && action->sa_sigaction == handler;
+}
+
+/* With the lock. */
+static void remember_other(const struct sigaction *current)
+{
+    if (!is_of(current, on_bus_error) && !is_of(current, guard.sa_sigaction)) {
+        unsigned count = atomic_load(&other_count);
+        others[count % OTHERS_MAX] = *current;
+        atomic_store(&other_count, count + 1);
     }
 }
 
-void losses_unhook(void)
+/* With the lock. */
+static void hook(void)
+{
+    const struct sigaction action = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    struct sigaction current;
+    if (sigaction(SIGBUS, NULL, &current) == 0 && !is_of(&current, on_bus_error)) {
+        remember_other(&current);
+        (void)sigaction(SIGBUS, &action, NULL);
+    }
+}
+
+void losses_before_connecting(void)
 {
     struct sigaction current;
-    if (is_hooked && sigaction(SIGBUS, NULL, &current) == 0 && current.sa_sigaction == on_bus_error) {
-        (void)sigaction(SIGBUS, &previous, NULL);
-        is_hooked = false;
+    (void)pthread_mutex_lock(&hooking);
+    if (atomic_load(&has_guard) && sigaction(SIGBUS, NULL, &current) == 0) {
+        remember_other(&current);
+        (void)sigaction(SIGBUS, &guard, NULL);
+    }
+}
+
+void losses_after_connecting(bool is_connected)
+{
+    if (!atomic_load(&has_guard) && is_connected && sigaction(SIGBUS, NULL, &guard) == 0) {
+        atomic_store(&has_guard, guard.sa_flags & SA_SIGINFO);
+    }
+    if (atomic_load(&has_guard)) {
+        hook();
+    }
+    (void)pthread_mutex_unlock(&hooking);
+}
+
+void losses_hook(void)
+{
+    if (atomic_load(&has_guard) && pthread_mutex_trylock(&hooking) == 0) {
+        hook();
+        (void)pthread_mutex_unlock(&hooking);
     }
 }
 
@@ -221,6 +288,8 @@ void losses_stop(void)
 void losses_forget(void)
 {
     (void)pthread_mutex_init(&lock, NULL);
+    (void)pthread_mutex_init(&hooking, NULL);
+    losses_hook(); /* another thread of the parent may have been connecting */
     main_thread = (unsigned long)pthread_self();
     lost_leases = 0;
     for (int i = 0; i < THREADS_MAX; i++) {

@@ -12,11 +12,15 @@
 void losses_on_event(const mb_event *event, void *user_data);
 
 /*
- * Puts a handler of SIGBUS before the library's, which asks for the exception before the thread that touched lost
- * memory goes on. Both are no-ops if it is there, or not there.
+ * Around mb_connect(), which must find its own handler of SIGBUS in place. After the first one succeeded, a handler of
+ * ours is before the library's: it asks for the exception before the thread that touched lost memory goes on. Others
+ * that connect wait for each other.
  */
+void losses_before_connecting(void);
+void losses_after_connecting(bool is_connected);
+
+/* Puts the handler before one that the program has installed since. Any thread; does not wait. */
 void losses_hook(void);
-void losses_unhook(void);
 
 /* In the main thread, at the import. The function says whether a program could notice a loss at all. */
 void losses_init(bool (*is_any_in_use)(void));

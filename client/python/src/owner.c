@@ -3,28 +3,30 @@
 #include "client/python/src/owner.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "client/python/src/gil.h"
 #include "client/python/src/losses.h"
 
-/* An owner is never freed: a lost array may name it, and there are few. */
-static struct owner *all;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+/* An owner is never freed: a lost array may name it, and there are few. Without a lock: fork() looks at them. */
+static struct owner *_Atomic all;
+
+static void note(struct owner *owner)
+{
+    owner->next = atomic_load(&all);
+    while (!atomic_compare_exchange_weak(&all, &owner->next, owner)) {
+    }
+}
 
 static int connect_to(const mb_client_options *options, struct owner *owner)
 {
     struct gil gil = gil_drop();
-    (void)pthread_mutex_lock(&lock);
-    losses_unhook(); /* the library must find its own handler of SIGBUS in place */
+    losses_before_connecting();
     int result = owner->is_shared ? mb_client_shared(options, &owner->client) : mb_connect(options, &owner->client);
-    losses_hook();
+    losses_after_connecting(result == 0);
     if (result == 0) {
-        owner->next = all;
-        all = owner;
+        note(owner);
     }
-    (void)pthread_mutex_unlock(&lock);
     gil_take(gil);
     return result;
 }
@@ -64,7 +66,7 @@ void owner_unref(struct owner *owner)
 
 void owner_inherit_all(void)
 {
-    for (struct owner *owner = all; owner; owner = owner->next) {
+    for (struct owner *owner = atomic_load(&all); owner; owner = owner->next) {
         atomic_store(&owner->is_inherited, true);
     }
 }
@@ -72,10 +74,8 @@ void owner_inherit_all(void)
 bool owner_any_in_use(void)
 {
     bool any = false;
-    (void)pthread_mutex_lock(&lock);
-    for (const struct owner *owner = all; owner && !any; owner = owner->next) {
+    for (const struct owner *owner = atomic_load(&all); owner && !any; owner = owner->next) {
         any = !atomic_load(&owner->is_inherited) && atomic_load(&owner->uses) > 1;
     }
-    (void)pthread_mutex_unlock(&lock);
     return any;
 }
