@@ -6,7 +6,6 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "client/python/src/client.h"
 #include "client/python/src/errors.h"
 #include "client/python/src/gil.h"
 #include "client/python/src/losses.h"
@@ -89,7 +88,7 @@ bool acquire(struct owner *owner, uint64_t bytes, const mb_lease_options *option
         acquired_drop(&work.acquired, options);
     }
     if (end != WAITING_DONE) {
-        return end == WAITING_CLOSED && client_raise_closed();
+        return end == WAITING_CLOSED && errors_raise_closed();
     }
     if (result < 0) {
         (void)errors_raise(&work.failure);

@@ -21,18 +21,12 @@ struct client_object {
 
 static PyTypeObject *client_type;
 
-PyObject *client_raise_closed(void)
-{
-    PyErr_SetString(PyExc_ValueError, "the broker was closed");
-    return NULL;
-}
-
 /* Valid until the interpreter's lock is dropped. NULL: an exception is set. */
 static struct owner *owner_of(PyObject *object)
 {
     struct owner *owner = ((struct client_object *)object)->owner;
     if (!owner) {
-        (void)client_raise_closed();
+        (void)errors_raise_closed();
     }
     return owner;
 }
@@ -218,7 +212,7 @@ static int wait_in_pieces(struct owner *owner, unsigned long timeout, struct fai
             return -EINTR;
         }
         if (result == -ETIMEDOUT && atomic_load(&owner->is_closed)) {
-            (void)client_raise_closed();
+            (void)errors_raise_closed();
             return -EINTR;
         }
     } while (result == -ETIMEDOUT && left > 0);

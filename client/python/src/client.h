@@ -12,6 +12,3 @@ int client_add_type(PyObject *module);
  * exception is set (it is no client, or it was closed).
  */
 struct owner *client_use(PyObject *object);
-
-/* What a call on a closed client raises. Returns NULL. */
-PyObject *client_raise_closed(void);

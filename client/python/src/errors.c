@@ -63,3 +63,9 @@ PyObject *errors_take_of_thread(PyObject *module, PyObject *unused)
     of_thread.code = 0;
     return Py_BuildValue("isK", code, of_thread.sentence, (unsigned long long)of_thread.session);
 }
+
+PyObject *errors_raise_closed(void)
+{
+    PyErr_SetString(PyExc_ValueError, "the broker was closed");
+    return NULL;
+}

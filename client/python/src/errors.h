@@ -29,3 +29,6 @@ struct failure *errors_of_thread(void);
 
 /* take_failure(): the same as a tuple (errno, sentence, session), once; None if there is none. */
 PyObject *errors_take_of_thread(PyObject *module, PyObject *unused);
+
+/* What a call on a closed client raises. Returns NULL. */
+PyObject *errors_raise_closed(void);
