@@ -7,7 +7,7 @@ PyTorch's tensors on the CPU in leased memory.
 
 From then on weights, activations, gradients and the state of optimizers are in leased memory, in all threads of the
 process. The allocator is compiled at the first use for the PyTorch that is installed, which takes a C++ compiler and
-half a minute; the result is kept in `~/.cache/membroker` (`XDG_CACHE_HOME`).
+some seconds; the result is kept in `~/.cache/membroker` (`XDG_CACHE_HOME`).
 """
 
 from __future__ import annotations
