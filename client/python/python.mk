@@ -77,4 +77,15 @@ test-python: all faults python python-dist $(NUMPY2)/.installed | $(call need,te
 	sh tests/python/check-libraries $(BUILD)
 	PYTHON=$(NUMPY2)/bin/python sh tests/python/check-python $(BUILD)
 
-.PHONY: python python-dist install-python uninstall-python test-python
+# ---- beside NumPy's own memory and shared memory ----
+PYTHON_BENCH := $(PYTHON_DIR)/bench
+
+$(PYTHON_BENCH)/ready: | $(call need,bench-python)
+	$(PYTHON3) -m venv --system-site-packages $(PYTHON_BENCH)
+	$(PYTHON_BENCH)/bin/python -m pip install --quiet 'pyperf>=2.6,<3'
+	@touch $@
+
+bench-python: python $(DAEMON) $(CTL) $(PYTHON_BENCH)/ready ## measure NumPy's arrays in leased memory beside its own (pyperf from PyPI)
+	sh tests/python/bench-python $(BUILD) $(PYTHON_BENCH)/bin/python
+
+.PHONY: python python-dist bench-python install-python uninstall-python test-python

@@ -52,7 +52,11 @@ def _explain_memory_errors(exceptions: Any) -> None:
         error.__dict__.update(refused.__dict__)
         error.sentence = str(refused)
         if sys.version_info < (3, 11):  # its `except` looks at the type that NumPy named, but for what is raised here
-            raise error
+            plain.__init__(error, *arguments)
+            try:
+                raise error
+            finally:
+                del error  # otherwise its traceback would keep the caller's arrays
         return error
 
     plain.__new__ = staticmethod(make)
