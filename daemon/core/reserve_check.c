@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/core/reserve_check.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "daemon/core/answer.h"
 #include "proto/base/size.h"
+#include "proto/base/text.h"
 
 enum { PRIORITY_MAX = 1000, WEIGHT_MAX = 1000, QUOTED_BYTES = 200 };
 
@@ -90,21 +92,44 @@ bool reserve_check_groups(struct step *step, const struct input *input, const st
 
 /* ---- sums ---- */
 
-/* Answers if the bytes are more than is left of a limit. */
-static bool check_limit(struct step *step, const struct input *input, const struct reservation_terms *terms,
-                        const char *limit, uint64_t most, uint64_t sum)
+/* A limit on what is reserved: of the host, or of all reservations. */
+struct reserve_limit {
+    enum limit_kind kind;
+    const char *whose;
+    uint64_t most, reserved;
+};
+
+static void write_sentence(struct error_reply *error, const char *name)
 {
-    char wanted[SIZE_TEXT_BYTES], reserved[SIZE_TEXT_BYTES], all[SIZE_TEXT_BYTES], left[SIZE_TEXT_BYTES];
-    uint64_t room = size_subtract_floored(most, sum);
-    if (terms->bytes <= room) {
-        return true;
+    const struct refusal *refusal = &error->refusal;
+    const char *owner = strcmp(refusal->whose, "host") == 0 ? "host's" : "[reservations]";
+    char asked[SIZE_TEXT_BYTES], reserved[SIZE_TEXT_BYTES], all[SIZE_TEXT_BYTES], left[SIZE_TEXT_BYTES];
+    (void)snprintf(error->sentence, sizeof error->sentence,
+                   "the reservation %s asks for %s of RAM, but the %s %s is %s, and %s of that are reserved already: "
+                   "%s are left; reserve less, or give up another reservation",
+                   name, size_to_text(refusal->asked_bytes, asked), owner, refusal->limit,
+                   size_to_text(refusal->limit_bytes, all), size_to_text(refusal->reserved_bytes, reserved),
+                   size_to_text(refusal->free_bytes, left));
+}
+
+/* Answers if the bytes are more than is left. */
+static bool check_limit(struct step *step, const struct input *input, const struct reservation_terms *terms,
+                        const struct reserve_limit *limit)
+{
+    uint64_t room = size_subtract_floored(limit->most, limit->reserved);
+    struct reply *reply = terms->bytes > room ? answer_to(step, input->peer, id_of(input), REPLY_ERROR) : NULL;
+    if (reply) {
+        reply->error = (struct error_reply){.code = ERROR_LIMIT,
+                                            .refusal = {.limit_kind = limit->kind,
+                                                        .limit_bytes = limit->most,
+                                                        .asked_bytes = terms->bytes,
+                                                        .free_bytes = room,
+                                                        .reserved_bytes = limit->reserved}};
+        text_copy(reply->error.refusal.limit, MESSAGE_LIMIT_SIZE, limit_kind_name(limit->kind));
+        text_copy(reply->error.refusal.whose, MESSAGE_WHOSE_SIZE, limit->whose);
+        write_sentence(&reply->error, terms->name);
     }
-    answer_error(step, input->peer, id_of(input), ERROR_LIMIT,
-                 "the reservation %s asks for %s of RAM, but %s is %s, and %s of that are reserved already: %s are "
-                 "left; reserve less, or give up another reservation",
-                 terms->name, size_to_text(terms->bytes, wanted), limit, size_to_text(most, all),
-                 size_to_text(sum, reserved), size_to_text(room, left));
-    return false;
+    return terms->bytes <= room;
 }
 
 bool reserve_check_sum(struct step *step, const struct input *input, const struct reservation_terms *terms)
@@ -123,7 +148,8 @@ bool reserve_check_sum(struct step *step, const struct input *input, const struc
                      table->count, settings->count_max);
         return false;
     }
-    return check_limit(step, input, terms, "[reservations] max_bytes", settings->bytes_max, reserved) &&
-           check_limit(step, input, terms, is_physical ? "max_physical_bytes" : "max_bytes",
-                       is_physical ? limits->max_physical_bytes : limits->max_bytes, sum);
+    const struct reserve_limit all = {LIMIT_KIND_BYTES, "reservations", settings->bytes_max, reserved};
+    const struct reserve_limit host = {is_physical ? LIMIT_KIND_PHYSICAL_BYTES : LIMIT_KIND_BYTES, "host",
+                                       is_physical ? limits->max_physical_bytes : limits->max_bytes, sum};
+    return check_limit(step, input, terms, &all) && check_limit(step, input, terms, &host);
 }

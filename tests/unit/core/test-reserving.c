@@ -58,9 +58,19 @@ Test(reserving, guarantees_beyond_the_limit_are_refused_with_figures)
     struct model *model = with_rule(100 * MIB, &rule);
     cr_expect_eq(reserve(model, "a", 50 * MIB, "/a\n"), 0);
     cr_expect_eq(reserve(model, "b", 21 * MIB, "/b\n"), ERROR_LIMIT);
-    cr_expect(strstr(last_sentence(model), "asks for 21 MiB of RAM, but max_physical_bytes is 100 MiB, and 80 MiB of "
-                                           "that are reserved already: 20 MiB are left"),
+    cr_expect(strstr(last_sentence(model),
+                     "asks for 21 MiB of RAM, but the host's max_physical_bytes is 100 MiB, and 80 MiB of "
+                     "that are reserved already: 20 MiB are left"),
               "%s", last_sentence(model));
+    const struct refusal *refusal = &model->replies[model->reply_count - 1].error.refusal;
+    cr_expect(strcmp(refusal->whose, "host") == 0 && refusal->limit_kind == LIMIT_KIND_PHYSICAL_BYTES);
+    cr_expect(refusal->reserved_bytes == 80 * MIB && refusal->free_bytes == 20 * MIB &&
+              refusal->asked_bytes == 21 * MIB);
+    struct request unanswered = to_reserve("b", 21 * MIB, "/b\n");
+    const struct input input = {
+        .kind = INPUT_REQUEST, .peer = (void *)(uintptr_t)MODEL_PEERS, .request.request = &unanswered};
+    model_feed(model, &input);
+    cr_expect_eq(entry_of(model, "b").reservation, 0);
     cr_expect_eq(reserve(model, "b", UINT64_MAX, "/b\n"), ERROR_LIMIT);
     cr_expect_eq(reserve(model, "b", 20 * MIB, "/b\n"), 0);
     cr_expect_eq(reserve(model, "fixed", MIB, "/c\n"), ERROR_BUSY);
@@ -74,7 +84,7 @@ Test(reserving, the_smaller_limit_of_the_two_is_the_one_that_counts)
 {
     struct model *model = model_new(50 * MIB, 100 * MIB, 0);
     cr_expect_eq(reserve(model, "job", 51 * MIB, "/job\n"), ERROR_LIMIT);
-    cr_expect(strstr(last_sentence(model), "but max_bytes is 50 MiB"), "%s", last_sentence(model));
+    cr_expect(strstr(last_sentence(model), "but the host's max_bytes is 50 MiB"), "%s", last_sentence(model));
     cr_expect_eq(reserve(model, "job", 50 * MIB, "/job\n"), 0);
     model_free(model);
 }
