@@ -61,8 +61,8 @@ def work():
             if s != 1 << 20:
                 time.sleep(2)
                 found.append(s)
-    except membroker.LeaseLost:
-        found.append("lost")
+    except membroker.LeaseLost as error:
+        found.append("lost" if "revoked" in str(error) and error.errno == 116 else repr(error))
 thread = threading.Thread(target=work, daemon=True); thread.start()
 threading.Timer(0.05, revoke_largest).start()
 main, deadline = [], time.monotonic() + 30
