@@ -103,3 +103,17 @@ def test_a_wait_for_the_connection_ends(daemon):
         broker.wait_connected(0.3)
     broker.close()
     daemon.start()
+
+
+def test_no_arrays_after_closing(daemon):
+    """A closed broker makes no arrays, and its session ends with the last one that lives."""
+    pytest.importorskip("numpy")
+    broker = membroker.connect(daemon.socket)
+    array = broker.ones(100_000)
+    broker.close()
+    for call in (lambda: broker.zeros(5), lambda: broker.numpy(), lambda: broker.buffer(5)):
+        with pytest.raises(ValueError, match="closed"):
+            call()
+    assert array.sum() == 100_000 and daemon.status().sessions == 1
+    del array
+    assert daemon.status().sessions == 0
