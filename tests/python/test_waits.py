@@ -158,3 +158,49 @@ def test_an_exception_of_progress_ends_the_wait(full):
         with pytest.raises(RuntimeError, match="enough"):
             broker.acquire("4M", wait=600, progress=show)
         wait_until_waiting(daemon, 0)
+
+
+class Alarm(Exception):
+    """What a signal's handler raises."""
+
+
+@pytest.mark.parametrize("what", ["zeros", "block", "buffer", "workspace"])
+def test_exceptions_of_signals_end_a_wait(full, what):
+    """Not only Ctrl-C, and the exception of the handler arrives."""
+    numpy = pytest.importorskip("numpy")
+    daemon, _, _ = full
+
+    def ring(number, frame):
+        raise Alarm
+
+    def interrupt():
+        wait_until_waiting(daemon)
+        os.kill(os.getpid(), signal.SIGALRM)
+
+    before = signal.signal(signal.SIGALRM, ring)
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    try:
+        with membroker.connect(daemon.socket, wait=600) as broker, pytest.raises(Alarm):
+            if what == "zeros":
+                broker.zeros(1 << 20)
+            elif what == "block":
+                with broker.numpy():
+                    numpy.ones(1 << 20)
+            elif what == "buffer":
+                broker.buffer("8M")
+            else:
+                with broker.workspace("own", initial="8M"):
+                    pass
+    finally:
+        thread.join()
+        signal.signal(signal.SIGALRM, before)
+    assert daemon.status().waiting == 0
+
+
+def test_a_buffer_waits(full):
+    daemon, _, lease = full
+    with membroker.connect(daemon.socket, wait=60) as broker:
+        thread = release_when_waiting(daemon, lease)
+        assert len(broker.buffer("1M")) == 1 << 20
+        thread.join()
