@@ -56,6 +56,7 @@ final class Copies {
     }
 
     private static MemoryRegion copy(MemoryRegion from, MemoryRegion to) {
+        from.use();
         try {
             for (long done = 0; done < from.byteSize; done += PIECE) {
                 int bytes = (int) Math.min(PIECE, from.byteSize - done);

@@ -67,7 +67,7 @@ public abstract class MemoryRegion {
      * @throws LeaseLostException if its lease is lost
      */
     public final void check() {
-        require();
+        use();
         verify();
     }
 
@@ -80,6 +80,12 @@ public abstract class MemoryRegion {
         if (cycle < life.oldest || losses != session.losses || owner != Thread.currentThread() && owner != null) {
             examine();
         }
+    }
+
+    /** The same before something that lasts, such as a view. */
+    final void use() {
+        life.use();
+        require();
     }
 
     private void examine() {
@@ -139,7 +145,7 @@ public abstract class MemoryRegion {
     }
 
     private ByteBuffer checked() {
-        require();
+        use();
         return Windows.slice(address, byteSize);
     }
 

@@ -67,7 +67,7 @@ public final class TrackedBuffer extends MemoryRegion implements AutoCloseable {
      * @return RAM or MMAP
      */
     public Location location() {
-        require();
+        use();
         return Location.of(NativeBuffer.location(handle));
     }
 

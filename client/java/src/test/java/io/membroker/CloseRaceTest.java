@@ -124,6 +124,38 @@ class CloseRaceTest {
     }
 
     @Test
+    void aBufferWithoutViewsOrWhoseThreadHasEndedIsFreeAtOnce() throws Exception {
+        try (TestBroker daemon = new TestBroker(); MemoryBroker broker = MemoryBroker.connect(daemon.options().build())) {
+            for (int i = 0; i < 500 && ClosedBuffers.exist(); i++) { // of other tests
+                System.gc();
+                TestBroker.pause(10);
+            }
+            TrackedBuffer unseen = broker.createBuffer(MIB);
+            inThread(unseen::close);
+            assertThrows(IllegalStateException.class, unseen::bytes);
+            assertFalse(ClosedBuffers.exist());
+            TrackedBuffer[] made = {null};
+            inThread(() -> {
+                made[0] = broker.createBuffer(MIB);
+                made[0].bytes().set(0, (byte) 1);
+            });
+            made[0].close();
+            assertFalse(ClosedBuffers.exist());
+            TrackedBuffer seen = broker.createBuffer(MIB);
+            ByteView view = seen.bytes();
+            inThread(seen::close);
+            assertTrue(ClosedBuffers.exist());
+            assertThrows(IllegalStateException.class, () -> view.get(0));
+        }
+    }
+
+    private static void inThread(Runnable work) throws InterruptedException {
+        Thread thread = new Thread(work);
+        thread.start();
+        thread.join();
+    }
+
+    @Test
     void aWaitingExtendHoldsNobodyUp() throws Exception {
         try (TestBroker daemon = new TestBroker("max_physical_bytes = 8M");
                 MemoryBroker broker = MemoryBroker.connect(daemon.options().build())) {
