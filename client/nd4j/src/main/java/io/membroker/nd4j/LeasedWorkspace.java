@@ -23,6 +23,9 @@ public class LeasedWorkspace extends CpuWorkspace {
     /** No initializer: the superclass's constructor calls {@link #init}, which sets it. */
     private WorkspaceMemory memory;
 
+    /** The size of an arena that could not be leased because there was no broker; 0: there is none. */
+    private long wanted;
+
     LeasedWorkspace(WorkspaceConfiguration configuration, String id) {
         super(MappedConfiguration.of(configuration), id);
     }
@@ -53,12 +56,21 @@ public class LeasedWorkspace extends CpuWorkspace {
         if (memory == null) {
             memory = new WorkspaceMemory(id);
         }
-        if (isMapped()) {
-            long address = memory.leaseArena(currentSize.get(), Location.MMAP,
-                    getWorkspaceConfiguration().getTempFilePath());
-            workspace.setHostPointer(new PagedPointer(address));
-        } else {
-            initInRam();
+        try {
+            if (isMapped()) {
+                long address = memory.leaseArena(currentSize.get(), Location.MMAP,
+                        getWorkspaceConfiguration().getTempFilePath());
+                workspace.setHostPointer(new PagedPointer(address));
+            } else {
+                initInRam();
+            }
+            wanted = 0;
+        } catch (OutOfMemoryError refused) {
+            currentSize.set(0); // ND4J would allocate in an arena that is not there
+            throw refused;
+        } catch (RuntimeException noBroker) {
+            wanted = currentSize.getAndSet(0);
+            throw noBroker;
         }
     }
 
@@ -67,9 +79,6 @@ public class LeasedWorkspace extends CpuWorkspace {
         memory.beginArena();
         try {
             super.init();
-        } catch (OutOfMemoryError refused) {
-            currentSize.set(0);
-            throw refused;
         } finally {
             memory.end();
         }
@@ -136,6 +145,9 @@ public class LeasedWorkspace extends CpuWorkspace {
     public MemoryWorkspace notifyScopeEntered() {
         if (!isScopeActive() && memory.isLost()) {
             renew();
+        } else if (!isScopeActive() && wanted > 0) {
+            currentSize.set(wanted);
+            init();
         }
         return super.notifyScopeEntered();
     }
