@@ -67,6 +67,7 @@ class Broker(_arrays.Creation):
         for workspace in self._own.__dict__.values():
             workspace.end()
         self._own.__dict__.clear()
+        self._capsules.clear()
         self._client.close()
 
     @property

@@ -41,6 +41,15 @@ class LeaseLost(Error, RuntimeError):
     the thread that touched the memory.
     """
 
+    errno = numbers.ESTALE
+    sentence = ""  # of a class that is made for one loss: another thread's exception is raised without arguments
+
+    def __str__(self) -> str:
+        return super().__str__() or self.sentence
+
+    def __reduce__(self) -> Any:
+        return LeaseLost, (str(self),)
+
 
 class BrokerConnectionError(Error, ConnectionError):
     """There is no broker, or the connection to it broke."""

@@ -75,7 +75,29 @@ static int create_elsewhere(void *argument)
     return result;
 }
 
-/* A signal that ends the wait must not be lost: the allocator can raise nothing but MemoryError. */
+static struct {
+    PyObject *type, *value, *traceback;
+} kept; /* with the interpreter's lock */
+
+/* A pending call. */
+static int raise_kept(void *unused)
+{
+    (void)unused;
+    PyErr_Restore(kept.type, kept.value, kept.traceback);
+    kept.type = kept.value = kept.traceback = NULL;
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+/* The allocator itself can raise nothing but MemoryError, so the main thread raises it soon after. */
+static void keep_exception(void)
+{
+    Py_XDECREF(kept.type);
+    Py_XDECREF(kept.value);
+    Py_XDECREF(kept.traceback);
+    PyErr_Fetch(&kept.type, &kept.value, &kept.traceback);
+    (void)Py_AddPendingCall(raise_kept, NULL);
+}
+
 static int create_interruptibly(struct request *request)
 {
     struct waited waited = {.request = request};
@@ -83,8 +105,7 @@ static int create_interruptibly(struct request *request)
     int result = waiting_run(request->owner, create_elsewhere, &waited, waiting_progress(), &end);
     *errors_of_thread() = waited.failure;
     if (end == WAITING_RAISED) {
-        PyErr_Clear();
-        PyErr_SetInterrupt();
+        keep_exception();
     }
     return result;
 }

@@ -7,6 +7,7 @@
 #include "client/python/src/forks.h"
 #include "client/python/src/gil.h"
 #include "client/python/src/losses.h"
+#include "client/python/src/waiting.h"
 
 struct buffer_object {
     PyObject_HEAD struct owner *owner;
@@ -30,21 +31,61 @@ static bool read_options(PyObject *arguments, PyObject **ret_client, size_t *ret
     return true;
 }
 
+struct request {
+    struct owner *owner;
+    size_t bytes;
+    const mb_buffer_options *options;
+    mb_buffer *buffer;
+    struct failure failure;
+};
+
+static int ask(void *argument)
+{
+    struct request *request = argument;
+    int result = mb_buffer_create(request->owner->client, request->bytes, request->options, &request->buffer);
+    failure_take(&request->failure, result, request->owner);
+    losses_hook();
+    return result;
+}
+
+/* What waits is in a thread of its own, so that signals end it. */
+static int ask_interruptibly(struct request *request, enum waiting_end *ret_end)
+{
+    if (request->owner->wait_ms) {
+        return waiting_run(request->owner, ask, request, waiting_progress(), ret_end);
+    }
+    struct gil gil = gil_drop();
+    int result = ask(request);
+    gil_take(gil);
+    return result;
+}
+
+/* Without the broker. False: it must be asked. */
+static bool find_at_once(struct request *request)
+{
+    mb_buffer_options options = *request->options;
+    options.flags |= MB_BUFFER_NO_WAIT;
+    return mb_buffer_create(request->owner->client, request->bytes, &options, &request->buffer) == 0;
+}
+
 /* NULL: an exception is set. Other threads run meanwhile. */
 static mb_buffer *create(struct owner *owner, size_t bytes, const mb_buffer_options *options)
 {
-    mb_buffer *buffer = NULL;
-    struct failure failure;
-    struct gil gil = gil_drop();
-    int result = mb_buffer_create(owner->client, bytes, options, &buffer);
-    failure_take(&failure, result, owner);
-    losses_hook();
-    gil_take(gil);
-    if (result < 0) {
-        (void)errors_raise(&failure);
-        return NULL;
+    struct request request = {.owner = owner, .bytes = bytes, .options = options};
+    enum waiting_end end = WAITING_DONE;
+    if (owner->wait_ms && find_at_once(&request)) {
+        return request.buffer;
     }
-    return buffer;
+    int result = ask_interruptibly(&request, &end);
+    if (end != WAITING_DONE && result == 0) {
+        (void)mb_buffer_unref(request.buffer);
+    }
+    if (end == WAITING_CLOSED) {
+        (void)errors_raise_closed();
+    } else if (end == WAITING_DONE && result < 0) {
+        (void)errors_raise(&request.failure);
+    }
+    return end == WAITING_DONE && result == 0 ? request.buffer : NULL;
 }
 
 static PyObject *new_buffer(PyTypeObject *type, PyObject *arguments, PyObject *keywords)

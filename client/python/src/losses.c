@@ -38,6 +38,22 @@ static void raise_in_threads(PyObject *type)
     }
 }
 
+/* The exception that is set, as a class that has its sentence. */
+static void raise_elsewhere(const char *sentence)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyObject *own = type ? PyObject_CallFunction((PyObject *)&PyType_Type, "s(O){ssss}", "LeaseLost", type, "sentence",
+                                                 sentence, "__module__", "membroker")
+                         : NULL;
+    PyErr_Clear();
+    if (type) {
+        raise_in_threads(own ? own : type);
+    }
+    Py_XDECREF(own);
+    PyErr_Restore(type, value, traceback);
+}
+
 /* The thread that touched the memory may be faster than the event. With the interpreter's lock. */
 static void wait_for_event(void)
 {
@@ -84,10 +100,7 @@ static int raise_loss(void *argument)
         return 0;
     }
     (void)errors_raise(&failure);
-    PyObject *type = PyErr_Occurred();
-    if (type) {
-        raise_in_threads(type);
-    }
+    raise_elsewhere(failure.sentence);
     return -1;
 }
 

@@ -37,6 +37,7 @@ static PyObject *new_workspace(PyTypeObject *type, PyObject *arguments, PyObject
     self->stack.options = (mb_lease_options)MB_LEASE_OPTIONS_INIT;
     self->stack.options.location = (mb_location)location;
     self->stack.options.ttl_ms = ttl;
+    self->stack.options.wait_ms = owner->wait_ms;
     self->stack.can_spill = can_spill;
     (void)snprintf(self->stack.name, sizeof self->stack.name, "%s", name);
     return (PyObject *)self;
