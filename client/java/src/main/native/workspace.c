@@ -150,7 +150,7 @@ static int is_newest_in_arena(mb_workspace *workspace, const char *allocated, si
     return ((struct mb_workspace_arena *)(void *)workspace)->next == allocated + rounded;
 }
 
-enum { REF_ORIGIN, REF_WORKSPACE, REF_GENERATION, REF_POSITION, REF_NUMBERS };
+enum { REF_ORIGIN, REF_WORKSPACE, REF_GENERATION, REF_POSITION, REF_ARENA_BYTES, REF_NUMBERS };
 
 /* In a circular workspace: negative if it is outside the arena. ret_reference tells when it will be overwritten. */
 static jlong alloc_circular(JNIEnv *env, jclass class, jlong handle, jlong bytes, jboolean zeroed,
@@ -165,7 +165,7 @@ static jlong alloc_circular(JNIEnv *env, jclass class, jlong handle, jlong bytes
     }
     mb_ref ref = mb_workspace_ref(workspace, allocated, (size_t)bytes);
     const jlong numbers[REF_NUMBERS] = {(jlong)ref.origin, (jlong)ref.workspace, (jlong)ref.generation,
-                                        (jlong)ref.position};
+                                        (jlong)ref.position, (jlong)mb_workspace_size(workspace)};
     (*env)->SetLongArrayRegion(env, ret_reference, 0, REF_NUMBERS, numbers);
     return is_newest_in_arena(workspace, allocated, (size_t)bytes) ? (jlong)allocated : -(jlong)allocated;
 }

@@ -11,10 +11,12 @@ final class BrokerWorkspace implements MemoryWorkspace {
     private final WorkspaceConfiguration configuration;
     private final long handle;
     private final boolean isCircular;
-    private final Life inArena = Life.ofThisThread();
+    private Life inArena = Life.ofThisThread();
     private final Life outside = Life.ofThisThread();
     private long cycle;
     private long sizings;
+    private long newest; // the address of the newest allocation in a ring
+    private long turned; // the bytes of the ring's turns
     private int openScopes;
     private CycleSegments segments;
     private boolean isDestroyed;
@@ -72,7 +74,7 @@ final class BrokerWorkspace implements MemoryWorkspace {
             NativeWorkspace.leave(own);
         } finally {
             if (isCircular) {
-                noteSizing(cycle + 1);
+                noteSizing();
             }
         }
         return this;
@@ -86,7 +88,7 @@ final class BrokerWorkspace implements MemoryWorkspace {
     private void begin() {
         cycle++;
         if (isCircular) {
-            noteSizing(cycle);
+            noteSizing();
             outside.oldest = cycle;
         }
     }
@@ -104,11 +106,14 @@ final class BrokerWorkspace implements MemoryWorkspace {
     }
 
     /** A new arena of a circular workspace has nothing of the old one. */
-    private void noteSizing(long next) {
+    private void noteSizing() {
         long now = NativeWorkspace.sizings(handle);
         if (now != sizings) {
             sizings = now;
-            inArena.oldest = next;
+            inArena.end();
+            inArena = Life.ofThisThread();
+            newest = 0;
+            turned = 0;
         }
     }
 
@@ -128,7 +133,20 @@ final class BrokerWorkspace implements MemoryWorkspace {
     private MemoryRegion allocCircular(long bytes, boolean initialize) {
         long[] reference = new long[NativeWorkspace.REFERENCE_NUMBERS];
         long address = NativeWorkspace.allocCircular(own(), bytes, initialize, reference);
-        return new CircularMemory(session, this, address < 0 ? outside : inArena, cycle, Math.abs(address), bytes, reference);
+        return address < 0 ? new CircularMemory(session, this, outside, cycle, -address, bytes, reference)
+                : new CircularMemory(session, this, inArena, advance(address, bytes, reference), address, bytes, reference);
+    }
+
+    /** Returns the position of an allocation in the ring. What began more than a ring before its end is overwritten. */
+    private long advance(long address, long bytes, long[] reference) {
+        long ring = reference[NativeWorkspace.REFERENCE_ARENA_BYTES];
+        if (address <= newest) {
+            turned += ring;
+        }
+        newest = address;
+        long position = turned + address;
+        inArena.oldest = position + bytes - ring;
+        return position;
     }
 
     CycleSegments segments() {

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.membroker;
 
-/** What a circular workspace allocated: it outlives its cycle until it is overwritten, which only the library knows. */
+/** What a circular workspace allocated: it outlives its cycle until it is overwritten. */
 final class CircularMemory extends MemoryRegion {
     private final BrokerWorkspace workspace;
+    private final long allocatedIn;
     private final long[] reference;
 
-    CircularMemory(Session session, BrokerWorkspace workspace, Life life, long cycle, long address, long bytes,
+    /** The place is what the life counts: a position in the ring, or the number of a cycle. */
+    CircularMemory(Session session, BrokerWorkspace workspace, Life life, long place, long address, long bytes,
             long[] reference) {
-        super(session, life, cycle, address, bytes);
+        super(session, life, place, address, bytes);
         this.workspace = workspace;
+        this.allocatedIn = workspace.getGenerationId();
         this.reference = reference;
     }
 
@@ -20,14 +23,14 @@ final class CircularMemory extends MemoryRegion {
 
     @Override
     RuntimeException ended() {
-        return workspace.ended(cycle);
+        return new IllegalStateException("this memory was allocated in cycle " + allocatedIn + " of circular workspace \""
+                + workspace.getId() + "\", and is overwritten or released; detach what must live longer");
     }
 
     @Override
     void verify() {
         if (NativeWorkspace.referenceState(address, byteSize, reference) != NativeWorkspace.REFERENCE_VALID) {
-            throw new IllegalStateException("this memory was allocated in cycle " + cycle + " of circular workspace \""
-                    + workspace.getId() + "\", and is overwritten or released; detach what must live longer");
+            throw ended();
         }
     }
 

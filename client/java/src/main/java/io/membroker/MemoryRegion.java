@@ -14,8 +14,7 @@ import java.nio.LongBuffer;
  * {@link IllegalStateException}, and after the loss of its lease a {@link LeaseLostException}. Element access costs about as
  * much as that of a direct buffer.
  *
- * <p>The memory of a circular workspace ends when it is overwritten, which only {@link #check()} and bulk access find out.
- * Element access then returns what is there.
+ * <p>The memory of a circular workspace ends when it is overwritten.
  *
  * <p>The buffers ({@link #asByteBuffer()} and so on) are the JDK's own, for code that wants those. Nothing checks them: a
  * buffer must not be used after the end of the memory, because then the addresses may belong to something else or to nobody,

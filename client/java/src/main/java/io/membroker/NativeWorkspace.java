@@ -3,7 +3,8 @@ package io.membroker;
 
 /** The shim's workspace.c. A workspace is a handle that {@link #open} returned and {@link #close} has not ended. */
 final class NativeWorkspace {
-    static final int REFERENCE_NUMBERS = 4;
+    static final int REFERENCE_NUMBERS = 5;
+    static final int REFERENCE_ARENA_BYTES = 4;
     static final int REFERENCE_VALID = 0;
 
     private NativeWorkspace() {

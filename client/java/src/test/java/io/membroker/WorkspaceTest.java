@@ -193,15 +193,15 @@ class WorkspaceTest {
                 .policyAllocation(AllocationPolicy.STRICT).policyReset(ResetPolicy.ENDOFBUFFER_REACHED)
                 .policyLearning(LearningPolicy.NONE).build();
         MemoryRegion first;
-        IntView view;
+        IntView[] views = {null};
         try (MemoryWorkspace ws = manager.getAndActivateWorkspace(ring, "ring")) {
             assertEquals(MemoryWorkspace.Type.CIRCULAR, ws.getWorkspaceType());
             first = ws.alloc(2048, true);
-            view = first.ints();
-            view.set(0, 5);
+            views[0] = first.ints();
+            views[0].set(0, 5);
         }
         first.check();
-        assertEquals(5, view.get(0));
+        assertEquals(5, views[0].get(0));
         for (int i = 0; i < 2; i++) {
             try (MemoryWorkspace ws = manager.getAndActivateWorkspace(ring, "ring")) {
                 ws.alloc(2048, true).ints().fill(9);
@@ -209,12 +209,61 @@ class WorkspaceTest {
         }
         IllegalStateException over = assertThrows(IllegalStateException.class, first::check);
         assertTrue(over.getMessage().contains("overwritten"), over.getMessage());
+        assertThrows(IllegalStateException.class, () -> views[0].get(0));
         MemoryRegion outside;
         try (MemoryWorkspace ws = manager.getAndActivateWorkspace(ring, "ring")) {
             outside = ws.alloc(8192, true);
             outside.bytes().fill((byte) 1);
         }
         assertThrows(IllegalStateException.class, outside::bytes);
+    }
+
+    /** For each piece, element access and the library agree, whatever the sizes are. */
+    @Test
+    void knowsEachPieceOfARingThatIsOverwritten() {
+        WorkspaceConfiguration ring = WorkspaceConfiguration.builder().initialSize(65536)
+                .policyAllocation(AllocationPolicy.STRICT).policyReset(ResetPolicy.ENDOFBUFFER_REACHED)
+                .policyLearning(LearningPolicy.NONE).build();
+        java.util.Random random = new java.util.Random(7);
+        java.util.List<MemoryRegion> pieces = new java.util.ArrayList<>();
+        java.util.List<ByteView> views = new java.util.ArrayList<>();
+        int ended = 0;
+        for (int cycle = 0; cycle < 200; cycle++) {
+            try (MemoryWorkspace ws = manager.getAndActivateWorkspace(ring, "pieces")) {
+                for (int i = random.nextInt(4); i >= 0; i--) {
+                    pieces.add(ws.alloc(1 + random.nextInt(9000), false));
+                    views.add(pieces.get(pieces.size() - 1).bytes());
+                }
+            }
+            ended = 0;
+            for (int i = Math.max(0, pieces.size() - 60); i < pieces.size(); i++) {
+                boolean isValid = NativeState.isValid(pieces.get(i));
+                assertEquals(isValid, NativeState.isReadable(views.get(i)), "piece " + i + " in cycle " + cycle);
+                ended += isValid ? 0 : 1;
+            }
+        }
+        assertTrue(ended > 0 && ended < 60, () -> "no mixture");
+    }
+
+    /** What the library says, and what element access does. */
+    private static final class NativeState {
+        static boolean isValid(MemoryRegion region) {
+            try {
+                region.verify();
+                return true;
+            } catch (IllegalStateException ended) {
+                return false;
+            }
+        }
+
+        static boolean isReadable(ByteView view) {
+            try {
+                view.get(0);
+                return true;
+            } catch (IllegalStateException ended) {
+                return false;
+            }
+        }
     }
 
     @Test
