@@ -52,7 +52,7 @@ static bool weight(const void *entry, uint64_t *ret)
 /* The first one, and how many more; a long path ends in dots. */
 static const char *groups(const void *entry, char cell[CELL_BYTES])
 {
-    enum { ROOM = 48 };
+    enum { ROOM = 40 };
     char path[ROOM], more[16] = "";
     const struct reservation_entry *reservation = entry;
     if (reservation->control_group_count == 0) {
@@ -62,7 +62,7 @@ static const char *groups(const void *entry, char cell[CELL_BYTES])
     text_copy(path, sizeof path, first);
     text_end_whole(path);
     if (reservation->control_group_count > 1) {
-        (void)snprintf(more, sizeof more, " +%zu", reservation->control_group_count - 1);
+        (void)snprintf(more, sizeof more, " +%u", (unsigned)(reservation->control_group_count - 1) % 1000);
     }
     (void)snprintf(cell, CELL_BYTES, "%s%s%s", path, strlen(first) < ROOM ? "" : "...", more);
     return cell;

@@ -20,6 +20,7 @@ enum effect_kind {
     EFFECT_REPLY,           /* to one peer: an answer or an event */
     EFFECT_BROADCAST,       /* an event, to every connected session */
     EFFECT_LEASE_ENDED,     /* for the log alone */
+    EFFECT_RESERVATIONS,    /* they have changed: keep them, before anything that follows */
     EFFECT_SLOT,            /* write a slot of the peer's control page, before anything that follows */
     EFFECT_SESSION_OVER,    /* the peer has no session any more: close its connection */
     EFFECT_SESSION_GONE,    /* and the core forgets the peer */

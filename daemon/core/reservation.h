@@ -34,6 +34,7 @@ struct reservation_table {
     struct reservation_list list; /* by number */
     size_t count;                 /* those that are over too */
     uint64_t next_id;
+    bool is_told;              /* in this step an effect tells that they have changed */
     bool is_draining;          /* one that is over may have leases */
     struct policy *configured; /* our own copy of the policy without them */
 };

@@ -10,12 +10,23 @@
 #include "proto/base/size.h"
 #include "proto/base/text.h"
 
+/* One effect in a step is enough: what is kept is what they are at its end. */
+static void have_kept(struct step *step)
+{
+    struct reservation_table *table = &step->broker->reservations;
+    if (!table->is_told) {
+        table->is_told = true;
+        effect_push(step->effects, EFFECT_RESERVATIONS);
+    }
+}
+
 static bool take_effect(struct step *step)
 {
     struct broker *broker = step->broker;
     if (reservation_apply(&broker->reservations, &broker->principals) < 0) {
         return false;
     }
+    have_kept(step);
     configure_regroup(broker);
     return true;
 }
@@ -246,6 +257,7 @@ void reservations_work(struct step *step)
 {
     struct broker *broker = step->broker;
     struct lease *lease;
+    broker->reservations.is_told = false;
     if (!broker->reservations.is_draining) {
         return;
     }

@@ -142,6 +142,7 @@ bool broker_has_slot(const struct broker *broker, uint64_t session_id, uint32_t 
 void broker_restore_done(struct broker *broker)
 {
     struct session *session = session_table_next(&broker->sessions, 0);
+    broker->reservations.is_draining = broker->reservations.count > 0;
     for (; session; session = session_table_next(&broker->sessions, session->id)) {
         slot_table_relist(&session->slots);
     }

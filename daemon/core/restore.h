@@ -33,6 +33,16 @@ struct kept_segment {
     uint64_t file_bytes;
 };
 
+/* A reservation. Of the paths, the first ones are those that it was made with. */
+struct kept_reservation {
+    uint64_t id; /* not restored: it gets another one */
+    struct reservation_terms terms;
+    struct control_group_list groups; /* borrowed */
+    size_t first_count;
+    bool is_over, expires;
+    uint64_t remaining_ns; /* if it expires */
+};
+
 /* The numbers given out last. */
 struct kept_numbers {
     uint64_t session, lease, segment;
@@ -43,8 +53,14 @@ bool broker_keep_session(const struct broker *broker, uint64_t id, struct kept_s
 bool broker_keep_segment(const struct broker *broker, uint64_t id, struct kept_segment *ret);
 struct kept_numbers broker_keep_numbers(const struct broker *broker);
 
+/* The reservation with the smallest number above `after`; what it points to lives until the next step. False: none. */
+bool broker_keep_reservation(const struct broker *broker, uint64_t after, uint64_t now, struct kept_reservation *ret);
+
 /* No number up to these is given out again. */
 void broker_restore_numbers(struct broker *broker, const struct kept_numbers *numbers);
+
+/* Whatever the limits are now; before sessions. 0, -EEXIST, -EINVAL (it can't be one that was kept) or -ENOMEM. */
+int broker_restore_reservation(struct broker *broker, const struct kept_reservation *kept, uint64_t now);
 
 /* A session without a connection: it has reconnect_grace from now to be resumed. 0, -EEXIST, -EINVAL (its number was
  * never given out) or -ENOMEM. */

@@ -8,6 +8,7 @@
 #include "daemon/os/fault.h"
 #include "daemon/runtime/clock.h"
 #include "daemon/runtime/event_log.h"
+#include "daemon/runtime/kept_reservations.h"
 #include "daemon/runtime/peer.h"
 #include "daemon/runtime/server.h"
 
@@ -73,6 +74,9 @@ static void carry_out(struct server *server, struct effect *effect)
         break;
     case EFFECT_LEASE_ENDED:
         event_log_ended(&effect->ended);
+        break;
+    case EFFECT_RESERVATIONS:
+        kept_reservations_save(server);
         break;
     case EFFECT_SLOT:
         write_slot(&effect->slot);

@@ -13,6 +13,7 @@
 #include "daemon/os/memfd.h"
 #include "daemon/runtime/audit.h"
 #include "daemon/runtime/clock.h"
+#include "daemon/runtime/kept_reservations.h"
 #include "daemon/runtime/poll_table.h"
 #include "daemon/runtime/reaper.h"
 #include "daemon/runtime/receive.h"
@@ -202,6 +203,7 @@ static int server_open(struct server *server)
         return result;
     }
     remembered_load(server);
+    kept_reservations_load(server);
     segments_tidy(server);
     return begin_service(server);
 }

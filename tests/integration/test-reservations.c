@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "proto/base/cleanup.h"
+#include "tests/integration/manager.h"
 #include "tests/integration/members.h"
 
 TestSuite(reservations, .timeout = 120, .fini = members_remove_groups);
@@ -143,4 +144,69 @@ Test(reservations, a_reload_that_contradicts_them_changes_nothing)
     WAIT_UNTIL(count_reservations(&fixture) == 0);
     cr_expect_eq(ctl(&fixture, NULL, "reload", NULL), 0);
     fixture_stop(&fixture);
+}
+
+static void expect_kept(struct manager *manager, struct fixture *fixture, int signal)
+{
+    manager_restart(manager, signal);
+    members_expect_class(fixture, "job", CLASS_RULE_RESERVATION, members_path);
+    cr_expect_eq(count_reservations(fixture), 1);
+    cr_expect_eq(ctl(fixture, NULL, "reserve", "job", "--bytes", "16M", "--cgroup", members_path, NULL), 0);
+    cr_expect_eq(ctl(fixture, NULL, "reserve", "job", "--bytes", "17M", "--cgroup", members_path, NULL), 1);
+}
+
+Test(reservations, the_daemon_takes_them_over_from_one_that_was_killed_or_stopped)
+{
+    struct fixture fixture;
+    static struct manager manager;
+    char below[PATH_BYTES + 8];
+    members_need_groups("cgroup2");
+    (void)snprintf(below, sizeof below, "%s/below", members_top);
+    manager_start(&manager, &fixture, "membrokerd", NULL, LIMITS);
+    cr_expect_eq(ctl(&fixture, NULL, "reserve", "job", "--bytes", "16M", "--cgroup", members_path, NULL), 0);
+    struct member member = member_in(&fixture, below);
+    expect_kept(&manager, &fixture, SIGKILL);
+    expect_kept(&manager, &fixture, SIGTERM);
+    cr_expect_eq(fixture_status(&fixture).leases, 1);
+    cr_expect_eq(ctl(&fixture, NULL, "unreserve", "job", NULL), 0);
+    manager_restart(&manager, SIGKILL);
+    cr_expect_eq(fixture_status(&fixture).leases, 0);
+    cr_expect_eq(hold(&fixture, below, "4K"), 1, "who survives gets nothing from the next daemon either");
+    member_end(&member);
+    WAIT_UNTIL(count_reservations(&fixture) == 0);
+    manager_restart(&manager, SIGKILL);
+    cr_expect_eq(count_reservations(&fixture), 0);
+    manager_stop(&manager);
+}
+
+/* Asks again until a daemon answers: the one that was asked may have been killed. */
+static int insist(const struct fixture *fixture, const char *verb, const char *bytes, const char *size)
+{
+    int status = 3;
+    for (int tries = 0; tries < 400 && status == 3; tries++) {
+        status = ctl(fixture, NULL, verb, "job", bytes, size, NULL);
+        if (status == 3) {
+            sleep_ms(5);
+        }
+    }
+    return status;
+}
+
+/* Wherever it is killed, what was asked for is done once, or can be asked for again. */
+Test(reservations, a_daemon_that_is_killed_at_any_point_loses_none_and_keeps_none)
+{
+    for (int point = 1; point <= 6; point++) {
+        struct fixture fixture;
+        static struct manager manager;
+        char fault[16];
+        (void)snprintf(fault, sizeof fault, "%d", point);
+        manager_start(&manager, &fixture, "faults/membrokerd", fault, LIMITS);
+        cr_expect_eq(insist(&fixture, "reserve", "--bytes", "16M"), 0, "%d", point);
+        cr_expect_eq(count_reservations(&fixture), 1, "%d", point);
+        cr_expect_eq(insist(&fixture, "unreserve", NULL, NULL), 0, "%d", point);
+        WAIT_UNTIL(insist(&fixture, "reserve", "--bytes", "17M") == 0);
+        manager_wait(&manager);
+        cr_expect_eq(count_reservations(&fixture), 1, "%d", point);
+        manager_stop(&manager);
+    }
 }

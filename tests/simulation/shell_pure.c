@@ -89,6 +89,7 @@ static void carry_out(struct shell *shell, const struct effect *effect)
     case EFFECT_BROADCAST:
     case EFFECT_SESSION_RESUMED:
     case EFFECT_SLOT:
+    case EFFECT_RESERVATIONS:
     case EFFECT_LEASE_ENDED:
     case EFFECT_SESSION_GONE:
         break;

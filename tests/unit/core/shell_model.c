@@ -202,6 +202,7 @@ static void carry_out(struct model *model, const struct effect *effect)
         model->ended = effect->ended;
         break;
     case EFFECT_BROADCAST:
+    case EFFECT_RESERVATIONS:
         break;
     }
 }
@@ -312,11 +313,21 @@ static bool restore_segment(const struct model *model, struct broker *next, stru
     return true;
 }
 
+static void restore_reservations(const struct model *model, struct broker *next)
+{
+    struct kept_reservation kept = {0};
+    while (broker_keep_reservation(model->broker, kept.id, model->now, &kept)) {
+        cr_assert(broker_restore_reservation(next, &kept, model->now) == 0);
+        cr_assert(broker_restore_reservation(next, &kept, model->now) < 0);
+    }
+}
+
 void model_restart(struct model *model)
 {
     struct broker *next = broker_new(&model->options);
     struct kept_numbers numbers = broker_keep_numbers(model->broker);
     cr_assert(next);
+    restore_reservations(model, next);
     for (int peer = 0; peer < MODEL_PEERS; peer++) {
         if (!restore_session(model, next, peer)) {
             model->peers[peer] = (struct model_peer){0};

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Classes that are made while the broker runs: their members, their end, and what is shown of them. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/core/restore.h"
 #include "tests/unit/core/exhaustion.h"
 #include "tests/unit/core/reserving.h"
 
@@ -108,6 +110,9 @@ Test(reservations, one_that_expires_is_given_up)
     struct request request = to_reserve("job", 40 * MIB, "/job\n");
     request.reserve.terms.expires_ms = 5000;
     cr_expect_eq(entry_of(model, "job").reservation, 0);
+    struct request second = to_reserve("second", MIB, "/second\n");
+    second.reserve.terms.expires_ms = 5000;
+    cr_expect_eq(ask(model, second), 0);
     cr_expect_eq(ask(model, request), 0);
     cr_expect_eq(reserve(model, "other", MIB, "/other\n"), 0);
     model_open_in(model, 0, "in", "/job\n");
@@ -118,7 +123,7 @@ Test(reservations, one_that_expires_is_given_up)
     cr_expect_eq(entry_of(model, "other").remaining_ms, UINT64_MAX);
     cr_expect_eq(broker_next_wakeup(model->broker), model->now + NANOSECONDS_PER_SECOND);
     model_pass(model, 1000);
-    cr_expect(entry_of(model, "job").is_over);
+    cr_expect(entry_of(model, "job").is_over && entry_of(model, "second").is_over);
     cr_expect_not(entry_of(model, "other").is_over);
     cr_expect_eq(model_status(model).leases, 0);
     cr_expect_gt(broker_next_wakeup(model->broker), model->now);
@@ -290,5 +295,92 @@ Test(reservations, requests_that_wait_end_with_it)
     cr_expect_eq(unreserve(model, "job"), 0);
     model_pass(model, 0);
     refused(model_answer(model, waiting), ERROR_TOO_MANY);
+    model_free(model);
+}
+
+Test(reservations, a_restart_keeps_them_as_they_were)
+{
+    struct model *model = hundred();
+    struct request request = to_reserve("job", 40 * MIB, "/job\n");
+    request.reserve.terms.expires_ms = 9000;
+    cr_expect_eq(ask(model, request), 0);
+    cr_expect_eq(attach(model, "job", "/more\n"), 0);
+    cr_expect_eq(reserve(model, "over", 10 * MIB, "/over\n"), 0);
+    model_open_in(model, 0, "in", "/job\n");
+    granted(model_acquire(model, 0, MIB, LOCATION_RAM, 0));
+    cr_expect_eq(unreserve(model, "over"), 0);
+    model_pass(model, 2000);
+    model_restart(model);
+    cr_expect_eq(entry_of(model, "job").remaining_ms, 7000);
+    cr_expect_eq(entry_of(model, "job").control_group_count, 2);
+    cr_expect(entry_of(model, "over").is_over);
+    cr_expect_eq(ask(model, request), 0, "what was attached is still no other wish");
+    cr_expect_eq(reserve(model, "over", 10 * MIB, "/over\n"), ERROR_BUSY);
+    cr_expect_eq(reserve(model, "rest", 61 * MIB, ""), ERROR_LIMIT);
+    model_free(model);
+}
+
+Test(reservations, revoking_goes_on_after_a_restart)
+{
+    struct model *model = hundred();
+    cr_expect_eq(reserve(model, "job", 40 * MIB, "/job\n"), 0);
+    model_open_in(model, 0, "in", "/job\n");
+    for (int i = 0; i < 150; i++) {
+        granted(model_acquire(model, 0, 4096, LOCATION_RAM, 60000));
+    }
+    model->hold_frees = true;
+    cr_expect_eq(unreserve(model, "job"), 0);
+    cr_expect_gt(model_status(model).leases, 0);
+    model->hold_frees = false;
+    model_restart(model); /* and the processes are where they were */
+    model_pass(model, 0);
+    for (int i = 0; i < 10 && broker_next_wakeup(model->broker) == 0; i++) {
+        model_pass(model, 0);
+    }
+    cr_expect_eq(model_status(model).leases, 0);
+    model_free(model);
+}
+
+Test(reservations, what_can_not_have_been_kept_is_not_restored)
+{
+    struct model *model = hundred();
+    const char *paths[MESSAGE_PATHS_MAX + 1] = {"/a", "/b"}, *same[] = {"/a", "/a"}, *bad[] = {"a"}, *much[5];
+    static char names[MESSAGE_PATHS_MAX + 1][8], deep[5][CONTROL_GROUPS_SIZE];
+    struct kept_reservation kept = {.terms = {.name = "job"}, .groups = {paths, 2}, .first_count = 3};
+    cr_expect_eq(broker_restore_reservation(model->broker, &kept, 0), -EINVAL);
+    kept = (struct kept_reservation){.groups = {paths, 2}};
+    cr_expect_eq(broker_restore_reservation(model->broker, &kept, 0), -EINVAL, "it has no name");
+    memset(kept.terms.name, 'x', POLICY_NAME_SIZE);
+    cr_expect_eq(broker_restore_reservation(model->broker, &kept, 0), -EINVAL, "its name is too long");
+    kept = (struct kept_reservation){.terms = {.name = "job"}, .groups = {same, 2}};
+    cr_expect_eq(broker_restore_reservation(model->broker, &kept, 0), -EINVAL);
+    kept.groups = (struct control_group_list){bad, 1};
+    cr_expect_eq(broker_restore_reservation(model->broker, &kept, 0), -EINVAL);
+    for (size_t i = 0; i <= MESSAGE_PATHS_MAX; i++) {
+        (void)snprintf(names[i], sizeof names[i], "/p%zu", i);
+        paths[i] = names[i];
+    }
+    kept.groups = (struct control_group_list){paths, MESSAGE_PATHS_MAX + 1};
+    cr_expect_eq(broker_restore_reservation(model->broker, &kept, 0), -EINVAL);
+    for (char i = 0; i < 5; i++) {
+        long_path(deep[(int)i], CONTROL_GROUPS_SIZE - 2, (char)('a' + i));
+        deep[(int)i][CONTROL_GROUPS_SIZE - 2] = '\0';
+        much[(int)i] = deep[(int)i];
+    }
+    kept.groups = (struct control_group_list){much, 5};
+    cr_expect_eq(broker_restore_reservation(model->broker, &kept, 0), -EINVAL);
+    kept.groups = (struct control_group_list){paths, 2};
+    long number = 0;
+    int result;
+    do {
+        exhaustion_arm(++number);
+        result = broker_restore_reservation(model->broker, &kept, 0);
+        exhaustion_arm(0);
+        cr_assert(result == 0 || result == -ENOMEM);
+    } while (result < 0);
+    cr_expect_gt(number, 3);
+    cr_expect_eq(broker_restore_reservation(model->broker, &kept, 0), -EINVAL, "its groups are another one's");
+    kept.groups.count = 0;
+    cr_expect_eq(broker_restore_reservation(model->broker, &kept, 0), -EEXIST);
     model_free(model);
 }
