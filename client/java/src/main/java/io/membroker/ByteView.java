@@ -103,9 +103,14 @@ public final class ByteView {
      */
     public void fill(byte value) {
         region.require();
-        for (int i = 0; i < buffer.capacity(); i++) {
-            buffer.put(i, value);
+        try {
+            for (int i = 0; i < buffer.capacity(); i++) {
+                buffer.put(i, value);
+            }
+            region.verify();
+        } catch (InternalError fault) { // the JVM's word for SIGBUS, said late
+            region.verify();
+            throw fault;
         }
-        region.verify();
     }
 }
