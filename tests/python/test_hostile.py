@@ -113,8 +113,17 @@ def cycle(number):
 
 
 COUNTS = USES + """
+def leaked_by_numpy():
+    "References to its type of numbers that 1,000 plain arrays leave behind (NumPy 2.4 keeps one for each)."
+    early = sys.getrefcount(numpy.dtype(float))
+    for _ in range(1000):
+        numpy.empty(10)
+    return sys.getrefcount(numpy.dtype(float)) - early
+
 watched = [None, True, False, membroker.Buffer, membroker.Lease, membroker.LimitError, _native.Workspace, _native.Client,
-           numpy.ndarray, numpy.dtype(float), handler, handler._capsule, broker, broker._client]
+           numpy.ndarray, handler, handler._capsule, broker, broker._client]
+if leaked_by_numpy() < 100:
+    watched.append(numpy.dtype(float))
 
 def counts():
     gc.collect()
