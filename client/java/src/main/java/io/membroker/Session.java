@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.membroker;
 
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.lang.ref.Cleaner;
 
 /**
@@ -9,6 +11,7 @@ import java.lang.ref.Cleaner;
  */
 final class Session {
     static final Cleaner CLEANER = Cleaner.create();
+    private static final VarHandle LOSSES = lossesHandle();
     private static final int GUARD = 2;
     private static final int NO_RENEW = 8;
     private static final int EVENT_LEASE_LOST = 2;
@@ -46,8 +49,21 @@ final class Session {
         return session;
     }
 
+    private static VarHandle lossesHandle() {
+        try {
+            return MethodHandles.lookup().findVarHandle(Session.class, "losses", int.class);
+        } catch (ReflectiveOperationException impossible) {
+            throw new ExceptionInInitializerError(impossible);
+        }
+    }
+
     private static Runnable disconnection(long handle) {
         return () -> NativeClient.disconnect(handle);
+    }
+
+    /** The same for a thread that reads no memory: it sees each loss at last. */
+    int losses() {
+        return (int) LOSSES.getOpaque(this);
     }
 
     /** For a call of the shim, which must be followed by {@link java.lang.ref.Reference#reachabilityFence}. */
@@ -59,7 +75,7 @@ final class Session {
     @SuppressWarnings("unused")
     private void onEvent(int type, long lease, int reason, long milliseconds, long bytes) {
         if (type == EVENT_LEASE_LOST || type == EVENT_NEW_SESSION) {
-            losses++; // only this thread writes it
+            LOSSES.setOpaque(this, losses + 1); // only this thread writes it
         }
     }
 

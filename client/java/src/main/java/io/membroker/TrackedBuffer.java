@@ -72,6 +72,23 @@ public final class TrackedBuffer extends MemoryRegion implements AutoCloseable {
     }
 
     /**
+     * Returns whether its lease is lost. Other than {@link #check()} this is no use of the memory: the buffer is freed at its
+     * close, whichever thread asked.
+     *
+     * @return the exception that {@link #check()} would throw; null: the lease is not lost, or the buffer is closed
+     */
+    public synchronized LeaseLostException loss() {
+        try {
+            if (!life.isOver()) {
+                verify();
+            }
+            return null;
+        } catch (LeaseLostException lost) {
+            return lost;
+        }
+    }
+
+    /**
      * Frees the memory. Views of it throw from then on; the JDK's buffers over it must not be used any more. Does nothing
      * if it is closed already.
      *

@@ -108,6 +108,15 @@ public final class TestBroker implements AutoCloseable {
         ctl("revoke", all.get(0));
     }
 
+    static void await(java.util.function.BooleanSupplier condition) {
+        for (int i = 0; !condition.getAsBoolean(); i++) {
+            if (i == 2000) {
+                fail("timeout");
+            }
+            pause(10);
+        }
+    }
+
     static void pause(long milliseconds) {
         try {
             TimeUnit.MILLISECONDS.sleep(milliseconds);

@@ -120,15 +120,34 @@ class TrackedBufferTest {
     }
 
     @Test
+    void isFreedAtItsCloseAfterAnotherThreadAskedWhetherItIsLost() throws Exception {
+        try (TestBroker daemon = new TestBroker();
+                MemoryBroker broker = MemoryBroker.connect(daemon.options().build())) {
+            TrackedBuffer buffer = broker.createBuffer(8 << 20);
+            Thread other = new Thread(buffer::loss);
+            other.start();
+            other.join();
+            buffer.close();
+            broker.trim();
+            assertEquals(List.of(), daemon.leases());
+        }
+    }
+
+    @Test
     void isLostWithItsLease() {
         try (TestBroker daemon = new TestBroker();
                 MemoryBroker broker = MemoryBroker.connect(daemon.options().build())) {
             TrackedBuffer buffer = broker.createBuffer(8 << 20);
             IntView ints = buffer.ints();
+            assertNull(buffer.loss());
+            int before = broker.losses();
             daemon.revokeTheLease();
+            TestBroker.await(() -> broker.losses() != before);
+            assertTrue(buffer.loss().getMessage().contains("revoked"));
             assertThrows(LeaseLostException.class, () -> ints.get(0, new int[10], 0, 10));
             assertThrows(LeaseLostException.class, buffer::check);
             buffer.close();
+            assertNull(buffer.loss());
             try (TrackedBuffer next = broker.createBuffer(8 << 20)) {
                 next.ints().set(0, 1);
             }

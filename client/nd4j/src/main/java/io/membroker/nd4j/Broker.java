@@ -51,6 +51,11 @@ final class Broker {
         return orOutOfMemory(() -> BROKER.createBuffer(bytes, BufferOptions.UNINITIALIZED));
     }
 
+    /** Changes after leases were lost. */
+    static int losses() {
+        return BROKER.losses();
+    }
+
     private static WorkspaceLease acquire(long bytes, LeaseOptions options) {
         Lease lease = BROKER.acquire(bytes, options);
         try {

@@ -8,11 +8,13 @@ import org.nd4j.nativeblas.OpaqueDataBuffer;
 final class LeasedDataBuffer extends OpaqueDataBuffer {
     private final int type;
     private TrackedBuffer memory;
+    private ArrayLosses.Watch watch;
 
     LeasedDataBuffer(OpaqueDataBuffer description, int type, TrackedBuffer memory) {
         super(description);
         this.type = type;
         this.memory = memory;
+        this.watch = ArrayLosses.watch(memory);
     }
 
     int type() {
@@ -27,10 +29,12 @@ final class LeasedDataBuffer extends OpaqueDataBuffer {
     synchronized void replace(TrackedBuffer other) {
         release();
         memory = other;
+        watch = ArrayLosses.watch(other);
     }
 
     /** ND4J may close an array, and delete it later. */
     synchronized void release() {
+        watch.end();
         memory.close();
     }
 }

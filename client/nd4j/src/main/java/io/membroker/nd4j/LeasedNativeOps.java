@@ -10,6 +10,8 @@ import org.nd4j.nativeblas.OpaqueDataBuffer;
 
 /** ND4J's native operations, but the memory of an array outside workspaces is a tracked buffer. */
 public class LeasedNativeOps extends Nd4jCpu {
+    private static final int WRAPPER_FRAMES = 3;
+
     @Override
     public OpaqueDataBuffer allocateDataBuffer(long elements, int type, boolean both) {
         long bytes = bytes(elements, type);
@@ -38,6 +40,7 @@ public class LeasedNativeOps extends Nd4jCpu {
         buffer.replace(larger);
     }
 
+    /** ND4J's own threads call it, which an exception would end. */
     @Override
     public void deleteDataBuffer(OpaqueDataBuffer buffer) {
         super.deleteDataBuffer(buffer);
@@ -48,6 +51,31 @@ public class LeasedNativeOps extends Nd4jCpu {
     public void dbClose(OpaqueDataBuffer buffer) {
         super.dbClose(buffer);
         release(buffer);
+        ArrayLosses.tell();
+    }
+
+    // ---- lost leases ----
+
+    /** For an array that ND4J has just made, among others. */
+    @Override
+    public Pointer dbPrimaryBuffer(OpaqueDataBuffer buffer) {
+        ArrayLosses.tell();
+        return super.dbPrimaryBuffer(buffer);
+    }
+
+    /** ND4J asks after each operation. */
+    @Override
+    public int lastErrorCode() {
+        if (ArrayLosses.exist() && !isAskedByWrapper()) {
+            ArrayLosses.tell();
+        }
+        return super.lastErrorCode();
+    }
+
+    /** Makes another exception of each one, and asks for the array's address next. */
+    private static boolean isAskedByWrapper() {
+        return StackWalker.getInstance().walk(frames -> frames.limit(WRAPPER_FRAMES)
+                .anyMatch(frame -> frame.getClassName().equals(OpaqueDataBuffer.class.getName())));
     }
 
     private static void release(OpaqueDataBuffer buffer) {

@@ -100,6 +100,7 @@ public class LeasedWorkspace extends CpuWorkspace {
 
     @Override
     public PagedPointer alloc(long bytes, MemoryKind kind, DataType type, boolean initialize) {
+        ArrayLosses.tell();
         memory.begin();
         try {
             return super.alloc(bytes, kind, type, initialize);
@@ -143,6 +144,7 @@ public class LeasedWorkspace extends CpuWorkspace {
     /** If memory was lost between two cycles, a workspace that begins empty has lost nothing: it leases memory anew. */
     @Override
     public MemoryWorkspace notifyScopeEntered() {
+        ArrayLosses.tell();
         if (!isScopeActive() && memory.isLost()) {
             renew();
         } else if (!isScopeActive() && wanted > 0) {
@@ -160,6 +162,7 @@ public class LeasedWorkspace extends CpuWorkspace {
         if (lost != null && !isScopeActive()) {
             throw lost;
         }
+        ArrayLosses.tell();
     }
 
     private void renew() {

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+package io.membroker.nd4j;
+
+import io.membroker.LeaseLostException;
+import io.membroker.TrackedBuffer;
+import java.lang.ref.ReferenceQueue;
+import java.lang.ref.WeakReference;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * Tells the program once if arrays outside workspaces have lost their lease. Their memory has zeros then, and ND4J reads it
+ * without a call of the plug-in: so the next call that the plug-in gets throws. Any thread may use it.
+ */
+final class ArrayLosses {
+    private static final Set<Watch> WATCHED = ConcurrentHashMap.newKeySet();
+    private static final ReferenceQueue<TrackedBuffer> COLLECTED = new ReferenceQueue<>();
+
+    /** False: nothing can be lost, and there may be no broker to ask. */
+    private static volatile boolean isWatching;
+
+    /** The broker's number of losses at the last look. */
+    private static volatile int seen;
+    private static volatile LeaseLostException untold;
+
+    private ArrayLosses() {
+    }
+
+    /** The memory of an array. */
+    static final class Watch extends WeakReference<TrackedBuffer> {
+        private Watch(TrackedBuffer memory) {
+            super(memory, COLLECTED);
+        }
+
+        /** Before the memory is freed: what was read from it until now may have been zeros. Throws nothing. */
+        void end() {
+            if (WATCHED.remove(this) && isLost()) {
+                look();
+            }
+        }
+
+        /** Notes a loss, too. */
+        private boolean isLost() {
+            TrackedBuffer memory = get();
+            LeaseLostException loss = memory == null ? null : memory.loss();
+            if (loss != null) {
+                untold = loss;
+            }
+            return loss != null;
+        }
+    }
+
+    static Watch watch(TrackedBuffer memory) {
+        for (Object collected = COLLECTED.poll(); collected != null; collected = COLLECTED.poll()) {
+            WATCHED.remove(collected);
+        }
+        Watch watch = new Watch(memory);
+        WATCHED.add(watch);
+        isWatching = true;
+        return watch;
+    }
+
+    /** Throws what the program has not been told yet. */
+    static void tell() {
+        if (exist()) {
+            LeaseLostException loss = take();
+            if (loss != null) {
+                throw loss;
+            }
+        }
+    }
+
+    /** Whether there is something to tell. Costs two loads if nothing was lost. */
+    static boolean exist() {
+        if (isWatching && Broker.losses() != seen) {
+            look();
+        }
+        return untold != null;
+    }
+
+    private static synchronized LeaseLostException take() {
+        LeaseLostException loss = untold;
+        untold = null;
+        return loss;
+    }
+
+    /** Each loss is told once, so what is lost is not watched any more. */
+    private static synchronized void look() {
+        int now = Broker.losses();
+        WATCHED.removeIf(Watch::isLost);
+        seen = now;
+    }
+}
