@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import threading
+import zipfile
 
 from broker import wait_until
 
@@ -14,12 +15,12 @@ from broker import wait_until
 class Program:
     """A running JVM, whose lines are collected."""
 
-    def __init__(self, build, version, main, *arguments, broker=None, options=(), environment=()):
+    def __init__(self, build, version, main, *arguments, broker=None, options=(), environment=(), classes=None, plug_in=None):
         nd4j = build + "/nd4j"
-        path = [f"{nd4j}/tests-{version}", f"{nd4j}/{version}/*"]
+        path = [classes or f"{nd4j}/tests-{version}", f"{nd4j}/{version}/*"]
         if broker:
             # last, so that ND4J's own jars come first: the plug-in must not depend on the order
-            path.append(glob.glob(nd4j + "/membroker-nd4j-*.jar")[0])
+            path.append(plug_in or plug_in_of(build))
         command = [java(), "-Xmx1g", *options, "-cp", ":".join(path), main, *map(str, arguments)]
         usual = broker.environment if broker else {**os.environ, "MEMBROKER_SOCKET": "/nonexistent"}
         self.lines = []
@@ -72,6 +73,28 @@ class Program:
 
 def java():
     return sorted(glob.glob("/usr/lib/jvm/java-17-openjdk-*/bin/java"))[0]
+
+
+def plug_in_of(build):
+    return glob.glob(build + "/nd4j/membroker-nd4j-*.jar")[0]
+
+
+def compile_sample(build, version, sample, directory):
+    """A program Sample that runs the lines and waits."""
+    names = ("factory.Nd4j", "api.ndarray.INDArray", "api.memory.MemoryWorkspace", "api.memory.conf.*", "api.memory.enums.*")
+    imports = "".join(f"import org.nd4j.linalg.{name};\n" for name in names)
+    with open(directory + "/Sample.java", "w", encoding="utf-8") as file:
+        file.write(imports + "public class Sample {\n    public static void main(String[] arguments) throws Exception {\n"
+                   + sample + 'System.out.println("ran");\nSystem.in.read();\n}\n}\n')
+    subprocess.run([java() + "c", "-nowarn", "-proc:none", "-d", directory, "-cp", f"{build}/nd4j/{version}/*",
+                    directory + "/Sample.java"], check=True, timeout=300)
+
+
+def without_services(jar, copy):
+    with zipfile.ZipFile(jar) as whole, zipfile.ZipFile(copy, "w") as rest:
+        for name in whole.namelist():
+            if not name.startswith("META-INF/services/"):
+                rest.writestr(name, whole.read(name))
 
 
 def losses(lines):
