@@ -20,6 +20,7 @@ final class BrokerWorkspace implements MemoryWorkspace {
     private int openScopes;
     private CycleSegments segments;
     private boolean isDestroyed;
+    private int endedScopes; // by destroyWorkspace(): their close() is still to come
 
     BrokerWorkspace(Session session, ThreadWorkspaces home, String id, WorkspaceConfiguration configuration) {
         this.session = session;
@@ -60,6 +61,10 @@ final class BrokerWorkspace implements MemoryWorkspace {
 
     @Override
     public MemoryWorkspace notifyScopeLeft() {
+        if (endedScopes > 0 && Thread.currentThread() == inArena.owner) {
+            endedScopes--;
+            return this;
+        }
         long own = own();
         if (home.current() != this) {
             throw new IllegalStateException("scopes end in reverse order: the current one is "
@@ -217,6 +222,7 @@ final class BrokerWorkspace implements MemoryWorkspace {
         long own = own();
         end();
         isDestroyed = true;
+        endedScopes = openScopes;
         openScopes = 0;
         inArena.end();
         outside.end();

@@ -129,7 +129,10 @@ public interface MemoryWorkspace extends AutoCloseable {
      */
     void toggleWorkspaceUse(boolean use);
 
-    /** Ends the open scopes and releases all memory. The workspace can't be used any more. */
+    /**
+     * Ends the open scopes and releases all memory. The workspace can't be used any more. {@link #close} does nothing for a scope
+     * that this has ended.
+     */
     void destroyWorkspace();
 
     /**

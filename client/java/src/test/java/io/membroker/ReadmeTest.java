@@ -43,6 +43,7 @@ class ReadmeTest {
     private static List<String> samples() throws IOException {
         return Pattern.compile("```java\n(.*?)```", Pattern.DOTALL).matcher(Files.readString(README)).results()
                 .map((MatchResult found) -> found.group(1))
+                .filter(text -> !text.contains("public class"))
                 .filter(text -> Runtime.version().feature() >= 22 || !text.contains("MemorySegment"))
                 .toList();
     }
@@ -86,6 +87,27 @@ class ReadmeTest {
                 }
             }
         }
+    }
+
+    private static String block(String beginning) throws IOException {
+        return Pattern.compile(beginning + "(.*?)```", Pattern.DOTALL).matcher(Files.readString(README)).results()
+                .map((MatchResult found) -> found.group(1)).findFirst().orElseThrow();
+    }
+
+    @Test
+    void firstProgramRunsWithTheCommandsBesideIt() throws Exception {
+        Path build = Path.of(System.getProperty("membroker.build", "build")).toAbsolutePath();
+        Files.createSymbolicLink(directory.resolve("build"), build);
+        Files.writeString(directory.resolve("Hello.java"), block("```java\n(?=import)"));
+        ProcessBuilder builder = new ProcessBuilder("bash", "-e", "-c", block("```sh\n")).directory(directory.toFile());
+        builder.environment().put("STATE_DIRECTORY", directory.toString());
+        builder.environment().merge("PATH", Path.of(System.getProperty("java.home"), "bin") + ":", (path, bin) -> bin + path);
+        Process process = builder.redirectErrorStream(true).start();
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertEquals(0, process.waitFor(), output);
+        String said = Pattern.compile("prints `(.*?)`").matcher(Files.readString(README)).results()
+                .map((MatchResult found) -> found.group(1)).findFirst().orElseThrow();
+        assertTrue(output.lines().anyMatch(said::equals), output);
     }
 
     @Test

@@ -278,6 +278,21 @@ class WorkspaceTest {
     }
 
     @Test
+    void closesTheScopesOfADestroyedWorkspaceOnce() {
+        try (MemoryWorkspace outer = manager.getAndActivateWorkspace(FIXED, "outer");
+                MemoryWorkspace again = manager.getAndActivateWorkspace(FIXED, "outer")) {
+            assertSame(outer, again);
+            manager.destroyAllWorkspacesForCurrentThread();
+            assertThrows(IllegalStateException.class, () -> outer.alloc(16, true));
+        }
+        MemoryWorkspace one = manager.getAndActivateWorkspace(FIXED, "one");
+        one.destroyWorkspace();
+        one.close();
+        assertThrows(IllegalStateException.class, one::close);
+        assertNull(manager.getCurrentWorkspace());
+    }
+
+    @Test
     void sizesItselfWhenToldTo() {
         WorkspaceConfiguration told = WorkspaceConfiguration.builder().policyLearning(LearningPolicy.OVER_TIME).build();
         try (MemoryWorkspace ws = manager.getAndActivateWorkspace(told, "told")) {
