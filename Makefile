@@ -133,6 +133,7 @@ include packaging/install.mk
 include client/java/java.mk
 include client/python/python.mk
 include client/nd4j/nd4j.mk
+include packaging/slurm/slurm.mk
 
 # built in a copy of its own: Debian's tools want their directory at the top
 DEB_VERSION ?= $(VERSION)
@@ -147,7 +148,7 @@ deb: | $(call need,deb) ## Debian packages under build/deb/
 clean: ## remove build/
 	rm -rf $(BUILD)
 
-setup: $(foreach target,build java python python-dist test-python test-java demo test lint sanitize fuzz coverage mutate bench deb system,$(call need,$(target))) ## install what all targets need (apt-get); each does it by itself
+setup: $(foreach target,build java python python-dist test-python test-java demo test lint sanitize fuzz coverage mutate bench deb system slurm test-slurm,$(call need,$(target))) ## install what all targets need (apt-get); each does it by itself
 
 help: ## this list
 	@sed -n 's/^\([a-z_.-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 30

@@ -34,6 +34,8 @@ packages_of() {
     deb) echo git build-essential pkg-config protobuf-compiler debhelper fakeroot openjdk-17-jdk-headless dh-python python3-dev ;;
     lintian) echo lintian ;;
     system) echo systemd systemd-container dbus procps jq python3-numpy ;;
+    slurm) echo libslurm-dev ;;
+    test-slurm) echo libslurm-dev munge slurmctld slurmd slurm-client iproute2 util-linux jq ;;
     *)
         echo "setup: there is no target $1" >&2
         exit 2

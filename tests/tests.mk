@@ -177,7 +177,7 @@ PRODUCT_C := $(filter-out tests/%,$(OWN_C))
 # gcc 12's analyzer loses ownership that is put into a structure or a list; ASan and LeakSanitizer see the same faults for real
 ANALYZER_BLIND := -Wno-analyzer-malloc-leak -Wno-analyzer-double-free -Wno-analyzer-use-after-free
 
-lint: all | $(call need,lint) $(call need,java) $(call need,python) ## warnings of both compilers, format, types, clang-tidy, cppcheck, gcc -fanalyzer, hardening, layers, purity, prose
+lint: all | $(call need,lint) $(call need,java) $(call need,python) $(call need,slurm) ## warnings of both compilers, format, types, clang-tidy, cppcheck, gcc -fanalyzer, hardening, layers, purity, prose
 	sh tests/lint/check-sources
 	tests/lint/check-prose
 	clang-format --dry-run --Werror $(OWN_C) $(OWN_H)
