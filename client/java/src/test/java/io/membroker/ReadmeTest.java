@@ -99,7 +99,8 @@ class ReadmeTest {
         Path build = Path.of(System.getProperty("membroker.build", "build")).toAbsolutePath();
         Files.createSymbolicLink(directory.resolve("build"), build);
         Files.writeString(directory.resolve("Hello.java"), block("```java\n(?=import)"));
-        ProcessBuilder builder = new ProcessBuilder("bash", "-e", "-c", block("```sh\n")).directory(directory.toFile());
+        String commands = "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n" + block("```sh\n");
+        ProcessBuilder builder = new ProcessBuilder("bash", "-e", "-c", commands).directory(directory.toFile());
         builder.environment().put("STATE_DIRECTORY", directory.toString());
         builder.environment().merge("PATH", Path.of(System.getProperty("java.home"), "bin") + ":", (path, bin) -> bin + path);
         Process process = builder.redirectErrorStream(true).start();
