@@ -22,6 +22,7 @@ public final class MemoryLimitException extends MemoryBrokerException {
      * @param pid its process, or -1 if the holder is another user, of whom the broker tells no more
      * @param uid the user
      * @param bytes what it holds
+     * @serial exclude
      */
     public record Holder(String name, long pid, long uid, long bytes) implements Serializable {
     }
