@@ -391,6 +391,51 @@ Test(why, waiting_requests_for_a_lease_ahead_are_named)
     model_free(model);
 }
 
+/* What another user's request waits for counts at accounts of its own, not at this user's. */
+Test(why, a_request_of_another_user_is_not_ahead_at_this_users_limit)
+{
+    struct policy_rule rule = one_rule(PRINCIPAL_USER, "1000");
+    rule.id = 1000;
+    rule.quota.max_leases = 1;
+    struct model *model = with_rule(16 * MIB, &rule);
+    model_open_as(model, 0, "first", 1000);
+    model_open_as(model, 1, "second", 1000);
+    model_open_as(model, 2, "foreign", 1001);
+    granted(model_acquire(model, 0, MIB, LOCATION_RAM, 0));
+    cr_expect_null(model_acquire_waiting(model, 0, MIB, 60000));
+    cr_expect_null(model_acquire_waiting(model, 2, 16 * MIB, 60000));
+    const struct reply *reply = refused(model_acquire(model, 1, MIB, LOCATION_RAM, 0), ERROR_TOO_MANY);
+    cr_assert_eq(reply->error.refusal.ahead_count, 1);
+    cr_expect_str_eq(reply->error.refusal.ahead[0].name, "first");
+    model_free(model);
+}
+
+Test(why, no_more_refusals_are_explained_than_there_is_room_for)
+{
+    struct model *model = model_new(0, 4 * MIB, 0);
+    for (int i = 0; i < 5; i++) {
+        model_open(model, i, LIMIT_DEFAULT);
+        refused(model_acquire(model, i, 8 * MIB, LOCATION_RAM, 0), ERROR_LIMIT);
+    }
+    cr_expect_eq(explain(model, &model_root), 4);
+    model_free(model);
+}
+
+/* To extend a lease takes no further one. */
+Test(why, an_extension_does_not_wait_for_the_number_of_leases)
+{
+    struct policy_rule rule = one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
+    rule.quota.max_leases = 1;
+    struct model *model = with_rule(4 * MIB, &rule);
+    model_open(model, 0, LIMIT_DEFAULT);
+    uint64_t lease = granted(model_acquire(model, 0, 3 * MIB, LOCATION_RAM, 30000));
+    struct request extend = {.kind = REQUEST_EXTEND, .extend = {.lease = lease, .bytes = 2 * MIB}};
+    (void)refused(model_request(model, 0, &extend), ERROR_LIMIT);
+    cr_assert_eq(explain(model, &model_root), 1);
+    cr_expect_str_eq(why[0].refusal.limit, "max_physical_bytes");
+    model_free(model);
+}
+
 Test(why, a_session_is_explained_only_to_users_who_may_see_it)
 {
     const struct identity owner = {.uid = 1000}, other = {.uid = 1001};
