@@ -155,49 +155,49 @@ static void expect_fair(const struct competition *rules, uint64_t seeds, double 
     }
 }
 
-Test(shares, under_saturation_shares_follow_the_weights, .timeout = 300)
+Test(shares, under_saturation_shares_follow_the_weights, .timeout = 900)
 {
     const struct competition rules = {
         .capacity = 64 * MIB, .bytes = {4 * MIB, 4 * MIB, 4 * MIB}, .spread_mib = 4, .hold_ms = 500, .more_ms = 2000};
     expect_fair(&rules, 5, 0.1);
 }
 
-Test(shares, larger_segments_get_no_larger_share, .timeout = 300)
+Test(shares, larger_segments_get_no_larger_share, .timeout = 900)
 {
     const struct competition rules = {
         .capacity = 18 * MIB, .bytes = {4 * MIB, 2 * MIB, MIB}, .hold_ms = 500, .more_ms = 2000};
     expect_fair(&rules, 2, 0.05);
 }
 
-Test(shares, segments_of_twice_a_share_get_no_larger_share, .timeout = 300)
+Test(shares, segments_of_twice_a_share_get_no_larger_share, .timeout = 900)
 {
     const struct competition rules = {
         .capacity = 12 * MIB, .bytes = {4 * MIB, MIB, MIB}, .hold_ms = 500, .more_ms = 2000};
     expect_fair(&rules, 2, 0.05);
 }
 
-Test(shares, larger_segments_of_the_greatest_weight_get_no_larger_share, .timeout = 300)
+Test(shares, larger_segments_of_the_greatest_weight_get_no_larger_share, .timeout = 900)
 {
     const struct competition rules = {
         .capacity = 12 * MIB, .bytes = {MIB, MIB, 8 * MIB}, .hold_ms = 500, .more_ms = 2000};
     expect_fair(&rules, 2, 0.05);
 }
 
-Test(shares, large_segments_held_for_long_get_no_larger_share, .timeout = 300)
+Test(shares, large_segments_held_for_long_get_no_larger_share, .timeout = 900)
 {
     const struct competition rules = {
         .capacity = 12 * MIB, .bytes = {4 * MIB, MIB, MIB}, .hold_ms = 10000, .more_ms = 20000, .is_ageless = true};
     expect_fair(&rules, 2, 0.1);
 }
 
-Test(shares, a_user_who_never_holds_and_waits_at_once_is_charged_as_well, .timeout = 300)
+Test(shares, a_user_who_never_holds_and_waits_at_once_is_charged_as_well, .timeout = 900)
 {
     const struct competition rules = {
         .capacity = 12 * MIB, .bytes = {4 * MIB, MIB, MIB}, .hold_ms = 500, .more_ms = 2000, .clients_of_first = 1};
     expect_fair(&rules, 2, 0.15);
 }
 
-Test(shares, users_of_a_class_share_equally, .timeout = 300)
+Test(shares, users_of_a_class_share_equally, .timeout = 900)
 {
     const struct competition rules = {
         .capacity = 12 * MIB, .bytes = {4 * MIB, MIB, MIB}, .hold_ms = 500, .more_ms = 2000, .is_for_users = true};
