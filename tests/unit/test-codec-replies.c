@@ -1,33 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every field of every answer and event goes there and back, and none is taken for another. */
-#include <criterion/criterion.h>
 #include <errno.h>
 #include <string.h>
 
-#include "proto/codec.h"
+#include "tests/unit/reply_back.h"
 
 TestSuite(codec_replies);
-
-static struct codec_arena arena;
-static uint8_t frame[FRAME_BYTES_MAX];
-
-#define SAME(field)      cr_expect_eq(back->field, sent->field, "%s", #field)
-#define SAME_TEXT(field) cr_expect_str_eq(back->field, sent->field, "%s", #field)
-
-static struct reply reply_back(const struct reply *reply)
-{
-    struct reply back;
-    size_t size;
-    const uint8_t *payload = NULL;
-    int bytes = codec_encode_reply(reply, &arena, frame);
-    cr_assert(bytes > 0);
-    cr_assert_eq(frame_open(frame, (size_t)bytes, &payload, &size), 0);
-    cr_expect_eq(arena.used % 16, 0, "what comes of the arena is aligned");
-    cr_assert_eq(codec_decode_reply(payload, size, &arena, &back), 0);
-    cr_expect_eq(arena.used % 16, 0);
-    cr_assert_eq(back.kind, reply->kind);
-    return back;
-}
 
 static void expect_same_limits(const struct byte_limits *back, const struct byte_limits *sent)
 {
@@ -469,6 +447,7 @@ Test(codec_replies, events)
 
 static int decode_bytes(const char *bytes, size_t size, struct reply *ret)
 {
+    static struct codec_arena arena;
     return codec_decode_reply((const uint8_t *)bytes, size, &arena, ret);
 }
 

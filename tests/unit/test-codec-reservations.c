@@ -1,31 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every field of a listing of reservations goes there and back, and none is taken for another. */
-#include <criterion/criterion.h>
-
-#include "proto/codec.h"
+#include "tests/unit/reply_back.h"
 
 TestSuite(codec_reservations);
-
-static struct codec_arena arena;
-static uint8_t frame[FRAME_BYTES_MAX];
-
-#define SAME(field)      cr_expect_eq(back->field, sent->field, "%s", #field)
-#define SAME_TEXT(field) cr_expect_str_eq(back->field, sent->field, "%s", #field)
-
-static struct reply reply_back(const struct reply *reply)
-{
-    struct reply back;
-    size_t size;
-    const uint8_t *payload = NULL;
-    int bytes = codec_encode_reply(reply, &arena, frame);
-    cr_assert(bytes > 0);
-    cr_assert_eq(frame_open(frame, (size_t)bytes, &payload, &size), 0);
-    cr_expect_eq(arena.used % 16, 0, "what comes of the arena is aligned");
-    cr_assert_eq(codec_decode_reply(payload, size, &arena, &back), 0);
-    cr_expect_eq(arena.used % 16, 0);
-    cr_assert_eq(back.kind, reply->kind);
-    return back;
-}
 
 Test(codec_reservations, a_listing)
 {

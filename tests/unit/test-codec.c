@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The codec: round trips, cut messages, and messages that would need too much memory. */
-#include <criterion/criterion.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/codec.h"
 #include "proto/name.h"
+#include "tests/unit/reply_back.h"
 
 static struct codec_arena arena;
 static uint8_t frame[FRAME_BYTES_MAX];
@@ -28,18 +27,6 @@ static struct request request_there_and_back(const struct request *request)
     cr_assert(codec_decode_request(payload, size, &arena, &back, &fault) == 0);
     cr_expect_eq(back.id, request->id);
     cr_expect_eq(back.kind, request->kind);
-    return back;
-}
-
-static struct reply reply_there_and_back(const struct reply *reply)
-{
-    struct reply back;
-    size_t size;
-    const uint8_t *payload = payload_of(codec_encode_reply(reply, &arena, frame), &size);
-    cr_assert(codec_decode_reply(payload, size, &arena, &back) == 0);
-    cr_expect_eq(back.kind, reply->kind);
-    cr_expect_eq(back.is_answer, reply->is_answer);
-    cr_expect_eq(back.reply_to, reply->reply_to);
     return back;
 }
 
@@ -121,7 +108,7 @@ Test(codec, every_reply_is_decoded_as_its_own_kind)
         if (kind == REPLY_STATUS) {
             reply.status.spill_directory = "/s";
         }
-        (void)reply_there_and_back(&reply);
+        (void)reply_back(&reply);
     }
 }
 
@@ -140,7 +127,7 @@ Test(codec, a_refusal_keeps_its_numbers_and_holders)
                                            .pool_bytes = 7,
                                            .holder_count = 3,
                                            .holders = {{1, "a", 2, 3, 4}, {0}, {0}}};
-    struct error_reply back = reply_there_and_back(&reply).error;
+    struct error_reply back = reply_back(&reply).error;
     cr_expect_eq(back.code, ERROR_LIMIT);
     cr_expect_str_eq(back.sentence, "no");
     cr_expect_eq(back.system_errno, 28);
@@ -167,7 +154,7 @@ Test(codec, full_pages_of_the_queue_and_its_reasons_are_decoded)
         memset(queue[i].whose, 'w', sizeof queue[i].whose - 1);
     }
     reply.listing = (struct listing_reply){.queue = queue, .queue_count = MESSAGE_QUEUE_MAX, .more = true};
-    struct listing_reply listing = reply_there_and_back(&reply).listing;
+    struct listing_reply listing = reply_back(&reply).listing;
     cr_assert_eq(listing.queue_count, MESSAGE_QUEUE_MAX);
     cr_expect_eq(listing.queue[199].place, 200);
     cr_expect_eq(listing.queue[199].bytes, UINT64_C(1) << 55);
@@ -182,7 +169,7 @@ Test(codec, full_pages_of_the_queue_and_its_reasons_are_decoded)
         }
     }
     reply = (struct reply){.kind = REPLY_WHY, .why = {why, MESSAGE_WHY_MAX}};
-    struct why_reply back = reply_there_and_back(&reply).why;
+    struct why_reply back = reply_back(&reply).why;
     cr_assert_eq(back.count, MESSAGE_WHY_MAX);
     cr_expect_eq(back.entries[0].earliest_ms, UINT64_MAX, "never by itself");
     cr_expect_eq(back.entries[23].earliest_ms, 23);
@@ -194,7 +181,7 @@ Test(codec, limits_that_are_off_stay_off)
 {
     struct reply reply = {.kind = EVENT_LIMITS_CHANGED};
     reply.limits_changed.host_limits = (struct byte_limits){LIMIT_OFF, 0, 5};
-    struct byte_limits back = reply_there_and_back(&reply).limits_changed.host_limits;
+    struct byte_limits back = reply_back(&reply).limits_changed.host_limits;
     cr_expect_eq(back.max_bytes, LIMIT_OFF);
     cr_expect_eq(back.max_physical_bytes, 0);
     cr_expect_eq(back.max_mapped_bytes, 5);
@@ -213,7 +200,7 @@ Test(codec, a_full_page_of_the_longest_names_fits_a_message)
         leases[i].lease = i;
     }
     reply.listing = (struct listing_reply){.leases = leases, .lease_count = MESSAGE_LIST_MAX, .more = true};
-    struct listing_reply back = reply_there_and_back(&reply).listing;
+    struct listing_reply back = reply_back(&reply).listing;
     cr_expect_eq(back.lease_count, MESSAGE_LIST_MAX);
     cr_expect_eq(back.leases[199].lease, 199);
     cr_expect(back.more);
@@ -233,7 +220,7 @@ Test(codec, a_full_page_of_the_longest_sessions_fits_a_message)
         session->class_pattern[MESSAGE_PATTERN_SIZE - 1] = '\0';
     }
     reply.listing = (struct listing_reply){.sessions = sessions, .session_count = MESSAGE_SESSIONS_MAX, .more = true};
-    cr_expect_eq(reply_there_and_back(&reply).listing.session_count, MESSAGE_SESSIONS_MAX);
+    cr_expect_eq(reply_back(&reply).listing.session_count, MESSAGE_SESSIONS_MAX);
 }
 
 /* As many paths as a page ends with, and one reservation more. */
@@ -263,7 +250,7 @@ Test(codec, a_full_page_of_the_longest_reservations_fits_a_message)
     reservations[MESSAGE_RESERVATIONS_MAX - 1].control_group_count = 4;
     reply.listing = (struct listing_reply){
         .reservations = reservations, .reservation_count = MESSAGE_RESERVATIONS_MAX, .more = true};
-    struct listing_reply back = reply_there_and_back(&reply).listing;
+    struct listing_reply back = reply_back(&reply).listing;
     cr_expect_eq(back.reservation_count, MESSAGE_RESERVATIONS_MAX);
     cr_expect_str_eq(back.reservations[MESSAGE_RESERVATIONS_MAX - 1].control_groups[3], longest);
 }
@@ -273,7 +260,7 @@ Test(codec, an_empty_difference_of_an_audit_counts)
     static const char *const differences[] = {"", "segment 2 is gone"};
     struct reply reply = {.is_answer = true, .reply_to = 1, .kind = REPLY_AUDIT};
     reply.audit = (struct audit_reply){.differences = differences, .difference_count = 2};
-    struct audit_reply back = reply_there_and_back(&reply).audit;
+    struct audit_reply back = reply_back(&reply).audit;
     cr_assert_eq(back.difference_count, 2);
     cr_expect_str_eq(back.differences[0], "");
     cr_expect_str_eq(back.differences[1], "segment 2 is gone");
