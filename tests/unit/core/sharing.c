@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/core/sharing.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 uint64_t granted(const struct reply *reply)
@@ -40,4 +42,19 @@ struct model *with_rule(uint64_t max_physical, struct policy_rule *rule)
     model_configure(model);
     model->options.settings.policy = NULL; /* the broker has a copy */
     return model;
+}
+
+struct policy_rule user_rule(uint32_t uid)
+{
+    char name[16];
+    (void)snprintf(name, sizeof name, "%" PRIu32, uid);
+    struct policy_rule rule = one_rule(PRINCIPAL_USER, name);
+    rule.id = uid;
+    return rule;
+}
+
+struct model *with_max_leases(uint64_t max_physical, struct policy_rule rule, uint32_t max_leases)
+{
+    rule.quota.max_leases = max_leases;
+    return with_rule(max_physical, &rule);
 }

@@ -20,4 +20,10 @@ struct model *sharing(uint64_t max_physical);
 struct policy_rule one_rule(enum principal_kind kind, const char *name);
 struct model *with_rule(uint64_t max_physical, struct policy_rule *rule);
 
+/* A rule for a user of whom nothing but the number is known. */
+struct policy_rule user_rule(uint32_t uid);
+
+/* A broker that lets this principal have so many leases. */
+struct model *with_max_leases(uint64_t max_physical, struct policy_rule rule, uint32_t max_leases);
+
 #endif

@@ -58,9 +58,7 @@ Test(leases, a_wait_for_a_lease_ends_at_its_deadline_and_says_so)
 
 Test(leases, a_limit_of_no_leases_is_refused_immediately)
 {
-    struct policy_rule rule = one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
-    rule.quota.max_leases = 0;
-    struct model *model = with_rule(16 * MIB, &rule);
+    struct model *model = with_max_leases(16 * MIB, one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS), 0);
     model_open(model, 0, LIMIT_DEFAULT);
     const struct reply *reply = model_acquire_waiting(model, 0, MIB, 60000);
     refused(reply, ERROR_TOO_MANY);

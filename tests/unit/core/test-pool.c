@@ -356,8 +356,7 @@ Test(pool, a_request_waits_for_a_pool_that_is_freed_in_many_steps)
 /* Four MiB are ready of a host that lends eight; user 1000 may have six. */
 static struct model *with_poor_user(void)
 {
-    struct policy_rule rule = one_rule(PRINCIPAL_USER, "1000");
-    rule.id = 1000;
+    struct policy_rule rule = user_rule(1000);
     rule.quota.limits.max_physical_bytes = 6 * MIB;
     struct model *model = with_rule(8 * MIB, &rule);
     struct policy policy = {.rules = &rule, .rule_count = 1};

@@ -437,10 +437,7 @@ Test(rules, a_named_file_that_is_longer_sets_the_size_and_is_charged_in_whole_pa
 /* If both the leases are used up and the file is taken, the file is named: a lease more would not help. */
 Test(rules, a_file_that_is_taken_is_told_before_leases_that_are_used_up)
 {
-    struct policy_rule rule = one_rule(PRINCIPAL_USER, "1000");
-    rule.id = 1000;
-    rule.quota.max_leases = 1;
-    struct model *model = with_rule(16 * MIB, &rule);
+    struct model *model = with_max_leases(16 * MIB, user_rule(1000), 1);
     model_open(model, 0, LIMIT_DEFAULT);
     uint64_t lease = granted(acquire_file(model, MIB, 0, LOCATION_MMAP));
     refused(model_acquire(model, 0, MIB, LOCATION_RAM, 60000), ERROR_TOO_MANY);
@@ -457,8 +454,7 @@ Test(rules, a_file_that_is_taken_is_told_before_leases_that_are_used_up)
 /* A request that waits for a file takes nothing from others, and its own limits apply. */
 Test(rules, waiting_for_a_file_claims_nothing_and_exceeds_no_limit)
 {
-    struct policy_rule rule = one_rule(PRINCIPAL_USER, "1000");
-    rule.id = 1000;
+    struct policy_rule rule = user_rule(1000);
     rule.quota.limits.max_mapped_bytes = 4 * MIB;
     struct model *model = with_rule(0, &rule);
     struct policy policy = {.rules = &rule, .rule_count = 1};

@@ -222,9 +222,7 @@ Test(why, after_a_pause_the_numbers_are_those_of_the_limit)
 
 Test(why, a_reached_limit_of_leases_is_explained_with_the_next_end)
 {
-    struct policy_rule rule = one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
-    rule.quota.max_leases = 2;
-    struct model *model = with_rule(64 * MIB, &rule);
+    struct model *model = with_max_leases(64 * MIB, one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS), 2);
     model_open(model, 0, LIMIT_DEFAULT);
     granted(model_acquire(model, 0, MIB, LOCATION_RAM, 30000));
     granted(model_acquire(model, 0, MIB, LOCATION_MMAP, 9000));
@@ -371,10 +369,7 @@ Test(why, a_request_held_up_by_its_own_limit_is_ahead_of_no_other)
 
 Test(why, waiting_requests_for_a_lease_ahead_are_named)
 {
-    struct policy_rule rule = one_rule(PRINCIPAL_USER, "1000");
-    rule.id = 1000;
-    rule.quota.max_leases = 1;
-    struct model *model = with_rule(16 * MIB, &rule);
+    struct model *model = with_max_leases(16 * MIB, user_rule(1000), 1);
     model_open_as(model, 0, "first", 1000);
     model_open_as(model, 1, "second", 1000);
     uint64_t lease = granted(model_acquire(model, 0, MIB, LOCATION_RAM, 0));
@@ -394,10 +389,7 @@ Test(why, waiting_requests_for_a_lease_ahead_are_named)
 /* What another user's request waits for counts at accounts of its own, not at this user's. */
 Test(why, a_request_of_another_user_is_not_ahead_at_this_users_limit)
 {
-    struct policy_rule rule = one_rule(PRINCIPAL_USER, "1000");
-    rule.id = 1000;
-    rule.quota.max_leases = 1;
-    struct model *model = with_rule(16 * MIB, &rule);
+    struct model *model = with_max_leases(16 * MIB, user_rule(1000), 1);
     model_open_as(model, 0, "first", 1000);
     model_open_as(model, 1, "second", 1000);
     model_open_as(model, 2, "foreign", 1001);
@@ -424,9 +416,7 @@ Test(why, no_more_refusals_are_explained_than_there_is_room_for)
 /* To extend a lease takes no further one. */
 Test(why, an_extension_does_not_wait_for_the_number_of_leases)
 {
-    struct policy_rule rule = one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
-    rule.quota.max_leases = 1;
-    struct model *model = with_rule(4 * MIB, &rule);
+    struct model *model = with_max_leases(4 * MIB, one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS), 1);
     model_open(model, 0, LIMIT_DEFAULT);
     uint64_t lease = granted(model_acquire(model, 0, 3 * MIB, LOCATION_RAM, 30000));
     struct request extend = {.kind = REQUEST_EXTEND, .extend = {.lease = lease, .bytes = 2 * MIB}};
