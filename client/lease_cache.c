@@ -135,6 +135,7 @@ static bool prepare(mb_lease *lease, const mb_lease_options *options)
         return false;
     }
     lease->has_old_content = lease->may_have_old_content = !needs_clearing(options);
+    lease->is_sparse = options->flags & MB_LEASE_SPARSE; /* its next extents are the new request's */
     if (needs_clearing(options)) {
         lease_clear(lease);
     }

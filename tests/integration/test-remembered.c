@@ -169,6 +169,42 @@ Test(remembered, a_pooled_segment_is_mapped_at_once_unless_few_pages_will_be_tou
     end();
 }
 
+static mb_lease *borrow(unsigned flags)
+{
+    mb_lease_options options = MB_LEASE_OPTIONS_INIT;
+    mb_lease *lease;
+    void *address;
+    options.flags = MB_LEASE_UNDEFINED_CONTENT | flags;
+    cr_assert(mb_acquire(client, 8 * MIB, &options, &lease) == 0, "%s", mb_last_error());
+    cr_assert(mb_map(lease, 0, &address, NULL) == 0, "%s", mb_last_error());
+    return lease;
+}
+
+static void extend_used_again(unsigned before, unsigned flags, size_t pages)
+{
+    void *address;
+    unsigned extent;
+    begin("[pool]\npool_bytes = 32M\nsizes = 8M\n");
+    mb_lease *lease = borrow(before);
+    uint64_t id = mb_lease_id(lease);
+    cr_assert(mb_release(lease) == 0);
+    lease = borrow(flags);
+    cr_assert_eq(mb_lease_id(lease), id, "it is the one that was released");
+    WAIT_UNTIL(pooled() == 8 * MIB);
+    cr_assert(mb_extend(lease, 8 * MIB, &extent) == 0, "%s", mb_last_error());
+    cr_assert(mb_map(lease, extent, &address, NULL) == 0, "%s", mb_last_error());
+    cr_expect_eq(mapped_pages(address, 8 * MIB), pages);
+    cr_assert(mb_release(lease) == 0);
+    fixture_drain_pool(&fixture);
+    end();
+}
+
+Test(remembered, a_lease_that_is_used_again_is_as_sparse_as_the_new_request)
+{
+    extend_used_again(0, MB_LEASE_SPARSE, 0);
+    extend_used_again(MB_LEASE_SPARSE, 0, 8 * MIB / 4096);
+}
+
 Test(remembered, a_reload_without_a_pool_empties_it)
 {
     begin("[pool]\npool_bytes = 32M\nsizes = 8M 16M\n");
