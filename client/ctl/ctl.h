@@ -60,5 +60,15 @@ __attribute__((format(printf, 1, 2))) int ctl_usage(const char *format, ...);
 /* Whether the verb was given no arguments beyond `most`; else a usage error was printed. */
 bool ctl_takes(int argc, char **argv, int most);
 
-/* A duration of at least `least` ms that fits 32 bits. Returns CTL_DONE, or CTL_USAGE after a message. */
+/* ---- values: CTL_DONE, or CTL_USAGE after a message that begins with the option's name ---- */
+
+/* A duration of at least `least` ms that fits 32 bits. */
 int ctl_take_duration(const char *option, const char *text, uint32_t least, uint32_t *ret_milliseconds);
+
+/* A size of less than UINT64_MAX bytes. An argument has no option; then `what` is the verb. */
+int ctl_take_size(const char *what, const char *text, uint64_t *ret);
+
+int ctl_take_number(const char *option, const char *text, uint32_t least, uint32_t most, uint32_t *ret);
+
+/* Whether the text is a decimal number that fits 64 bits, and nothing else. Prints no message. */
+bool ctl_is_number(const char *text, uint64_t *ret);

@@ -9,7 +9,6 @@
 #include "client/ctl/print.h"
 #include "client/ctl/text.h"
 #include "membroker.h"
-#include "proto/base/size.h"
 
 enum { SENTENCE_BYTES = 1280 };
 
@@ -72,18 +71,4 @@ bool ctl_takes(int argc, char **argv, int most)
     }
     (void)ctl_usage("%s takes no argument `%s`", argv[0], argv[most + 1]);
     return false;
-}
-
-int ctl_take_duration(const char *option, const char *text, uint32_t least, uint32_t *ret_milliseconds)
-{
-    uint64_t milliseconds;
-    if (duration_from_text(text, &milliseconds) < 0) {
-        return ctl_usage("%s `%s`: a duration is a whole number with a unit, ms, s, min or h, such as 500ms or 2min",
-                         option, text);
-    }
-    if (milliseconds < least || milliseconds > UINT32_MAX) {
-        return ctl_usage("%s `%s`: a duration from %ums to %uh is expected", option, text, least, UINT32_MAX / 3600000);
-    }
-    *ret_milliseconds = (uint32_t)milliseconds;
-    return CTL_DONE;
 }

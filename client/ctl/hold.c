@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -102,10 +101,9 @@ static int take_huge(struct ctl_options *options, const char *value)
 
 static int take_node(struct ctl_options *options, const char *value)
 {
-    char *end;
-    long node = strtol(value, &end, 10);
+    uint64_t node;
     (void)options;
-    if (*value < '0' || *value > '9' || *end || node > INT_MAX) {
+    if (!ctl_is_number(value, &node) || node > INT_MAX) {
         return ctl_usage("--numa-node `%s`: a node's number is expected, such as 0", value);
     }
     asked.lease.numa_node = (int32_t)node;
@@ -148,23 +146,6 @@ static const struct ctl_option own_options[] = {
 };
 
 const struct ctl_option_list hold_options = {own_options, sizeof own_options / sizeof *own_options};
-
-static int parse_size(const char *text, uint64_t *ret)
-{
-    int result = size_from_text(text, 0, ret);
-    if (result == -ERANGE || (result == 0 && *ret == UINT64_MAX)) {
-        return ctl_usage("`%s` is too much: a size has less than 16777216T (2^64 bytes)", text);
-    }
-    if (result < 0 && strchr(text, '%')) {
-        return ctl_usage("`%s`: only the configuration takes shares; hold takes a size, such as 512M or 8G", text);
-    }
-    if (result < 0) {
-        return ctl_usage("`%s`: a size is a whole number with a unit, B, K, M, G or T, such as 512M or 8G (and 1536M, "
-                         "not 1.5G)",
-                         text);
-    }
-    return CTL_DONE;
-}
 
 /* ---- holding ---- */
 
@@ -293,7 +274,7 @@ int hold_main(const struct ctl_options *options, int argc, char **argv)
         return argc > 2 ? ctl_usage("hold takes one size, and no argument `%s`", argv[2])
                         : ctl_usage("hold needs a size, such as 512M");
     }
-    int status = parse_size(argv[1], &asked.bytes);
+    int status = ctl_take_size("hold", argv[1], &asked.bytes);
     if (status == CTL_DONE) {
         status = check_broker(options);
     }

@@ -19,19 +19,12 @@ static uint64_t nanoseconds(void)
     return (uint64_t)now.tv_sec * NANOSECONDS_PER_SECOND + (uint64_t)now.tv_nsec;
 }
 
-static size_t asked = 1; /* round trips */
+static uint32_t asked = 1; /* round trips */
 
 static int take_count(struct ctl_options *options, const char *value)
 {
-    char *end;
     (void)options;
-    errno = 0;
-    unsigned long number = strtoul(value, &end, 10);
-    if (*value < '0' || *value > '9' || *end || errno || number < 1 || number > COUNT_MAX) {
-        return ctl_usage("--count `%s`: a number from 1 to %d is expected", value, COUNT_MAX);
-    }
-    asked = number;
-    return CTL_DONE;
+    return ctl_take_number("--count", value, 1, COUNT_MAX, &asked);
 }
 
 static const struct ctl_option own_options[] = {

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* membrokerctl reserve, attach and unreserve: classes that are made while the broker runs. */
-#include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "client/ctl/ctl.h"
 #include "client/ctl/options.h"
 #include "client/ctl/print.h"
-#include "proto/base/size.h"
 #include "proto/base/text.h"
 #include "proto/name.h"
 
@@ -20,37 +17,17 @@ static size_t path_count;
 
 /* ---- options ---- */
 
-static int take_size(const char *option, const char *value, uint64_t *ret)
-{
-    if (size_from_text(value, 0, ret) < 0) {
-        return ctl_usage("%s `%s`: a size is a whole number with a unit, B, K, M, G or T, such as 16G", option, value);
-    }
-    return CTL_DONE;
-}
-
 static int take_bytes(struct ctl_options *options, const char *value)
 {
     (void)options;
     has_bytes = true;
-    return take_size("--bytes", value, &terms.bytes);
+    return ctl_take_size("--bytes", value, &terms.bytes);
 }
 
 static int take_mapped(struct ctl_options *options, const char *value)
 {
     (void)options;
-    return take_size("--mapped", value, &terms.mapped_bytes);
-}
-
-static int take_number(const char *option, const char *value, uint32_t least, uint32_t most, uint32_t *ret)
-{
-    char *end;
-    errno = 0;
-    unsigned long number = strtoul(value, &end, 10);
-    if (*value < '0' || *value > '9' || *end || errno || number < least || number > most) {
-        return ctl_usage("%s `%s`: a number from %u to %u is expected", option, value, least, most);
-    }
-    *ret = (uint32_t)number;
-    return CTL_DONE;
+    return ctl_take_size("--mapped", value, &terms.mapped_bytes);
 }
 
 static int take_uid(struct ctl_options *options, const char *value)
@@ -65,21 +42,21 @@ static int take_uid(struct ctl_options *options, const char *value)
     if (*value < '0' || *value > '9') {
         return ctl_usage("--uid `%s`: there is no such user; name one, or give a number", value);
     }
-    return take_number("--uid", value, 0, UINT32_MAX - 1, &terms.uid);
+    return ctl_take_number("--uid", value, 0, UINT32_MAX - 1, &terms.uid);
 }
 
 static int take_priority(struct ctl_options *options, const char *value)
 {
     (void)options;
     terms.has_priority = true;
-    return take_number("--priority", value, 0, 1000, &terms.priority);
+    return ctl_take_number("--priority", value, 0, 1000, &terms.priority);
 }
 
 static int take_weight(struct ctl_options *options, const char *value)
 {
     (void)options;
     terms.has_weight = true;
-    return take_number("--weight", value, 1, 1000, &terms.weight);
+    return ctl_take_number("--weight", value, 1, 1000, &terms.weight);
 }
 
 static int take_expires(struct ctl_options *options, const char *value)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* membrokerctl revoke LEASE */
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "client/ctl/ctl.h"
 #include "client/ctl/print.h"
@@ -10,16 +8,14 @@
 int revoke_main(const struct ctl_options *options, int argc, char **argv)
 {
     const struct reply *reply;
-    char *end;
+    uint64_t lease;
     if (argc < 2) {
         return ctl_usage("revoke needs a lease's number; `membrokerctl leases` lists them");
     }
     if (!ctl_takes(argc, argv, 1)) {
         return CTL_USAGE;
     }
-    errno = 0;
-    unsigned long long lease = strtoull(argv[1], &end, 10);
-    if (*argv[1] < '0' || *argv[1] > '9' || *end || errno) {
+    if (!ctl_is_number(argv[1], &lease)) {
         return ctl_usage("`%s` is not a lease's number; `membrokerctl leases` lists them", argv[1]);
     }
     struct request request = {.kind = REQUEST_REVOKE, .revoke_lease = lease};
@@ -28,7 +24,7 @@ int revoke_main(const struct ctl_options *options, int argc, char **argv)
         return ctl_print(json_pack("{s:b,s:I}", "revoked", true, "lease", (json_int_t)lease), true);
     }
     if (result == CTL_DONE) {
-        printf("lease %llu is revoked\n", lease);
+        printf("lease %llu is revoked\n", (unsigned long long)lease);
     }
     return result;
 }

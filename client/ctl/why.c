@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* membrokerctl why */
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "client/ctl/column.h"
@@ -253,10 +251,7 @@ static int print_all(const struct why_reply *why, uint64_t session, bool json)
 
 static int take_session(const char *text, uint64_t *ret)
 {
-    char *end;
-    errno = 0;
-    *ret = strtoull(text, &end, 10);
-    if (*end || errno || text[0] < '0' || text[0] > '9' || *ret == 0) {
+    if (!ctl_is_number(text, ret) || *ret == 0) {
         return ctl_usage("`%s` is not a session's number; `membrokerctl sessions` lists them", text);
     }
     return CTL_DONE;
