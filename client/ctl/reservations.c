@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* membrokerctl reservations */
 #include <stdio.h>
-#include <string.h>
 
 #include "client/ctl/listing.h"
+#include "client/ctl/text.h"
 #include "proto/base/size.h"
-#include "proto/base/text.h"
 
 static const char *state(const void *entry, char cell[CELL_BYTES])
 {
@@ -52,19 +51,17 @@ static bool weight(const void *entry, uint64_t *ret)
 /* The first one, and how many more; a long path ends in dots. */
 static const char *groups(const void *entry, char cell[CELL_BYTES])
 {
-    enum { ROOM = 40 };
-    char path[ROOM], more[16] = "";
+    char path[42];
     const struct reservation_entry *reservation = entry;
     if (reservation->control_group_count == 0) {
         return "";
     }
-    const char *first = reservation->control_groups[0];
-    text_copy(path, sizeof path, first);
-    text_end_whole(path);
-    if (reservation->control_group_count > 1) {
-        (void)snprintf(more, sizeof more, " +%u", (unsigned)(reservation->control_group_count - 1) % 1000);
+    text_shorten(path, sizeof path, reservation->control_groups[0]);
+    if (reservation->control_group_count == 1) {
+        (void)snprintf(cell, CELL_BYTES, "%s", path);
+    } else {
+        (void)snprintf(cell, CELL_BYTES, "%s +%zu", path, reservation->control_group_count - 1);
     }
-    (void)snprintf(cell, CELL_BYTES, "%s%s%s", path, strlen(first) < ROOM ? "" : "...", more);
     return cell;
 }
 

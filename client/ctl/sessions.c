@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* membrokerctl sessions */
 #include <stdio.h>
-#include <string.h>
 
 #include "client/ctl/listing.h"
-#include "proto/base/text.h"
+#include "client/ctl/text.h"
 
 /* "500001 (1000)": in parentheses the user who is charged, if it is another one. */
 static const char *users(const void *entry, char cell[CELL_BYTES])
@@ -36,13 +35,10 @@ static const char *rule(const void *entry, char cell[CELL_BYTES])
 /* "slices training.slice"; a long pattern ends in dots. */
 static const char *reason(const void *entry, char cell[CELL_BYTES])
 {
-    enum { ROOM = 48 };
-    char pattern[ROOM];
+    char pattern[51];
     const struct session_entry *session = entry;
-    text_copy(pattern, sizeof pattern, session->class_pattern);
-    text_end_whole(pattern);
-    (void)snprintf(cell, CELL_BYTES, "%s%s%s%s", rule(entry, cell), *pattern ? " " : "", pattern,
-                   strlen(session->class_pattern) < ROOM ? "" : "...");
+    text_shorten(pattern, sizeof pattern, session->class_pattern);
+    (void)snprintf(cell, CELL_BYTES, "%s%s%s", rule(entry, cell), *pattern ? " " : "", pattern);
     return cell;
 }
 

@@ -6,6 +6,8 @@
 #include <wchar.h>
 #include <wctype.h>
 
+#include "proto/base/text.h"
+
 void text_print(FILE *file, const char *text)
 {
     size_t left = strlen(text);
@@ -22,4 +24,16 @@ void text_print(FILE *file, const char *text)
         text += length;
         left -= length;
     }
+}
+
+char *text_shorten(char *ret, size_t size, const char *text)
+{
+    static const char dots[] = "...";
+    text_copy(ret, size, text);
+    if (strlen(text) >= size) {
+        ret[size - sizeof dots] = '\0';
+        text_end_whole(ret);
+        (void)strcat(ret, dots);
+    }
+    return ret;
 }
