@@ -192,16 +192,13 @@ static int timed_out(const struct call *call)
 static int answered(const struct call *call, int result)
 {
     bool was_refused = result == -ENOMEM || result == -ENOSPC;
-    if (call->repeated_at && call->wait_until && was_refused) {
-        (void)error_set(
-            result,
-            "%s; the connection to the broker had broken during the call, and after %llu ms the request was "
-            "repeated with the remaining time",
-            call->sentence, (unsigned long long)(call->repeated_at - call->begun_at));
-    } else {
-        (void)error_set(result, "%s", call->sentence);
-    }
+    (void)error_set(result, "%s", call->sentence);
     error_add_figures(&call->refusal);
+    if (call->repeated_at && call->wait_until && was_refused) {
+        error_continue("; the connection to the broker had broken during the call, and after %llu ms the request was "
+                       "repeated with the remaining time",
+                       (unsigned long long)(call->repeated_at - call->begun_at));
+    }
     return result;
 }
 

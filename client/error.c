@@ -45,14 +45,19 @@ void error_add_figures(const struct refusal *refusal)
     }
 }
 
-void error_continue(const char *text)
+void error_continue(const char *format, ...)
 {
     struct thread *thread = thread_get();
+    int saved = errno;
+    va_list arguments;
+    va_start(arguments, format);
     if (thread) {
         size_t used = strlen(thread->sentence);
-        text_copy(thread->sentence + used, sizeof thread->sentence - used, text);
+        (void)vsnprintf(thread->sentence + used, sizeof thread->sentence - used, format, arguments);
         text_end_whole(thread->sentence);
     }
+    va_end(arguments);
+    errno = saved;
 }
 
 int error_code(const struct error_reply *error)

@@ -18,8 +18,8 @@ int error_code(const struct error_reply *error);
 /* Remembers the broker's sentence and figures, and returns that code. */
 int error_from_broker(const struct error_reply *error);
 
-/* The newest error is this refusal of the broker. */
+/* Remembers the figures of the newest error, which the broker sent with its sentence. */
 void error_add_figures(const struct refusal *refusal);
 
-/* Continues the newest error's sentence. */
-void error_continue(const char *text);
+/* Continues the newest error's sentence. Leaves its figures, and errno. */
+__attribute__((format(printf, 1, 2))) void error_continue(const char *format, ...);

@@ -52,7 +52,7 @@ static int explain(mb_client *client, int result)
     char most[HOLDERS_TEXT_BYTES];
     layers_add_holders(client, holders);
     holders_describe(holders, most);
-    error_continue(most);
+    error_continue("%s", most);
     errno = -result;
     return result;
 }
