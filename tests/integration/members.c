@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -14,7 +13,7 @@
 
 #include "proto/base/cleanup.h"
 
-char members_top[PATH_BYTES], members_name[64], members_path[PATH_BYTES];
+char members_top[PATH_BYTES], members_below[PATH_BYTES + 8], members_name[64], members_path[PATH_BYTES];
 
 /* ---- groups ---- */
 
@@ -62,15 +61,15 @@ static void learn_path(int out)
 
 static bool make_groups(const char *type)
 {
-    char mount[PATH_BYTES], below[PATH_BYTES + 16];
+    char mount[PATH_BYTES];
     int result[2], status = 1;
     if (!find_mount(type, mount)) {
         return false;
     }
     (void)snprintf(members_name, sizeof members_name, "membrokertest%d.slice", getpid());
     (void)snprintf(members_top, sizeof members_top, "%.400s/%s", mount, members_name);
-    (void)snprintf(below, sizeof below, "%s/below", members_top);
-    if (mkdir(members_top, 0755) < 0 || mkdir(below, 0755) < 0 || pipe(result) < 0) {
+    (void)snprintf(members_below, sizeof members_below, "%s/below", members_top);
+    if (mkdir(members_top, 0755) < 0 || mkdir(members_below, 0755) < 0 || pipe(result) < 0) {
         return false;
     }
     pid_t child = fork();
@@ -87,10 +86,8 @@ static bool make_groups(const char *type)
 
 void members_remove_groups(void)
 {
-    char below[PATH_BYTES + 16];
     if (members_top[0]) {
-        (void)snprintf(below, sizeof below, "%s/below", members_top);
-        for (int i = 0; i < 200 && rmdir(below) < 0 && errno == EBUSY; i++) {
+        for (int i = 0; i < 200 && rmdir(members_below) < 0 && errno == EBUSY; i++) {
             sleep_ms(5);
         }
         for (int i = 0; i < 200 && rmdir(members_top) < 0 && errno == EBUSY; i++) {
@@ -132,7 +129,6 @@ static void live(const struct fixture *fixture, const char *group, int orders, i
     _exit(0);
 }
 
-/* Connects, with a lease, from within this group. */
 struct member member_in(const struct fixture *fixture, const char *group)
 {
     int orders[2], done[2];
@@ -165,7 +161,6 @@ void member_end(const struct member *member)
     cr_expect_eq(status, 0);
 }
 
-/* The one session's class, and why. */
 void members_expect_class(const struct fixture *fixture, const char *class, enum class_rule rule, const char *pattern)
 {
     struct request list = {.kind = REQUEST_LIST, .id = 9, .list = {.what = LIST_SESSIONS}};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Clients in control groups of their own. A test makes groups below the root of a hierarchy and needs root for that; it
- * says so where it can't.
+ * Clients in control groups of their own. A test that makes groups needs root and a mounted hierarchy; otherwise it is
+ * skipped.
  */
 #pragma once
 
@@ -9,10 +9,13 @@
 
 enum { PATH_BYTES = 512 };
 
-/* The group that everything here is below: its directory, its name, and its path as the daemon sees it. */
+/* A group below the root: its directory, its name, and its path as the daemon sees it. */
 extern char members_top[PATH_BYTES], members_name[64], members_path[PATH_BYTES];
 
-/* Makes it, and "below" in it, in cgroup v2 ("cgroup2") or a hierarchy of v1 ("cgroup"), or skips the test. */
+/* The directory of the group "below" in it. */
+extern char members_below[PATH_BYTES + 8];
+
+/* Makes both in cgroup v2 ("cgroup2") or in a hierarchy of v1 ("cgroup"), or skips the test. */
 void members_need_groups(const char *type);
 void members_remove_groups(void);
 
@@ -27,9 +30,9 @@ struct member {
 /* Connects, with a lease, from within this group. */
 struct member member_in(const struct fixture *fixture, const char *group);
 
-/* Moves it to the group above. */
+/* Moves it to members_top. */
 void member_move_up(const struct member *member);
 void member_end(const struct member *member);
 
-/* The one session's class, and why. */
+/* Expects that there is one session, of this class for this reason. */
 void members_expect_class(const struct fixture *fixture, const char *class, enum class_rule rule, const char *pattern);

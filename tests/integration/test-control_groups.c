@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Classes by control group, with real groups: of cgroup v2 and of a v1 hierarchy, whichever this machine has mounted. A
- * test makes groups below the root of the hierarchy and needs root for that; it says so where it can't.
+ * Classes by control group, with real groups: of cgroup v2 and of a v1 hierarchy, if this machine has them
+ * mounted.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -26,15 +24,14 @@ TestSuite(control_groups, .timeout = 120, .fini = members_remove_groups);
 static void join_class(const char *type)
 {
     struct fixture fixture;
-    char settings[3 * PATH_BYTES], pattern[PATH_BYTES + 8], below[PATH_BYTES + 8];
+    char settings[3 * PATH_BYTES], pattern[PATH_BYTES + 8];
     members_need_groups(type);
     bool is_slice = strrchr(members_path, '/') == members_path; /* else the machine has us in a part of the hierarchy */
     (void)snprintf(pattern, sizeof pattern, "%s", is_slice ? members_name : members_path);
-    (void)snprintf(below, sizeof below, "%s/below", members_top);
     (void)snprintf(settings, sizeof settings, "[class by-name]\nclients = member\n[class job]\nslices = /nowhere %s\n",
                    pattern);
     fixture_start(&fixture, settings);
-    struct member member = member_in(&fixture, below);
+    struct member member = member_in(&fixture, members_below);
     members_expect_class(&fixture, "job", CLASS_RULE_SLICES, pattern);
     member_end(&member);
     WAIT_UNTIL(fixture_status(&fixture).sessions == 0);
@@ -43,7 +40,7 @@ static void join_class(const char *type)
     fixture_write_config(&fixture, settings);
     cr_assert(kill(fixture.daemon, SIGHUP) == 0);
     WAIT_UNTIL(fixture_log_has(&fixture, "reloaded"));
-    member = member_in(&fixture, below);
+    member = member_in(&fixture, members_below);
     members_expect_class(&fixture, "by-name", CLASS_RULE_CLIENTS, "member");
     member_end(&member);
     fixture_stop(&fixture);
@@ -63,13 +60,12 @@ Test(control_groups, a_client_that_moves_keeps_its_class_until_a_restart_or_its_
 {
     struct fixture fixture;
     static struct manager manager;
-    char settings[2 * PATH_BYTES], pattern[PATH_BYTES + 8], below[PATH_BYTES + 8];
+    char settings[2 * PATH_BYTES], pattern[PATH_BYTES + 8];
     members_need_groups("cgroup2");
-    (void)snprintf(below, sizeof below, "%s/below", members_top);
     (void)snprintf(pattern, sizeof pattern, "%s/be*", members_path);
     (void)snprintf(settings, sizeof settings, "[class job]\nslices = %s\n", pattern);
     manager_start(&manager, &fixture, "membrokerd", NULL, settings);
-    struct member member = member_in(&fixture, below);
+    struct member member = member_in(&fixture, members_below);
     members_expect_class(&fixture, "job", CLASS_RULE_SLICES, pattern);
     manager_restart(&manager, SIGKILL);
     members_expect_class(&fixture, "job", CLASS_RULE_SLICES, pattern);

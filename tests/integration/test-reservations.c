@@ -65,28 +65,26 @@ static int hold(const struct fixture *fixture, const char *group, const char *si
 static void live_and_end(const char *type)
 {
     struct fixture fixture;
-    char below[PATH_BYTES + 8];
     members_need_groups(type);
-    (void)snprintf(below, sizeof below, "%s/below", members_top);
     fixture_start(&fixture, LIMITS);
     cr_expect_eq(ctl(&fixture, NULL, "reserve", "job", "--bytes", "16M", "--cgroup", members_path, NULL), 0);
     cr_expect_eq(ctl(&fixture, NULL, "reserve", "job", "--bytes", "16M", "--cgroup", members_path, NULL), 0);
     cr_expect_eq(ctl(&fixture, NULL, "reserve", "job", "--bytes", "17M", "--cgroup", members_path, NULL), 1);
-    struct member member = member_in(&fixture, below);
+    struct member member = member_in(&fixture, members_below);
     members_expect_class(&fixture, "job", CLASS_RULE_RESERVATION, members_path);
-    cr_expect_eq(hold(&fixture, below, "16M"), 1, "the member has a page of that");
-    cr_expect_eq(hold(&fixture, below, "15M"), 0);
+    cr_expect_eq(hold(&fixture, members_below, "16M"), 1, "the member has a page of that");
+    cr_expect_eq(hold(&fixture, members_below, "15M"), 0);
     cr_expect_eq(hold(&fixture, NULL, "49M"), 1, "the rest is guaranteed");
     cr_expect_eq(hold(&fixture, NULL, "48M"), 0);
     cr_expect_eq(ctl(&fixture, NULL, "unreserve", "job", NULL), 0);
     WAIT_UNTIL(fixture_status(&fixture).leases == 0);
     cr_expect(fixture_log_has(&fixture, "its reservation \"job\" was given up"));
-    cr_expect_eq(hold(&fixture, below, "4K"), 1, "who survives gets nothing");
+    cr_expect_eq(hold(&fixture, members_below, "4K"), 1, "who survives gets nothing");
     cr_expect_eq(ctl(&fixture, NULL, "reserve", "job", "--bytes", "16M", NULL), 1);
     cr_expect_eq(count_reservations(&fixture), 1);
     member_end(&member);
     WAIT_UNTIL(count_reservations(&fixture) == 0);
-    cr_expect_eq(hold(&fixture, below, "4K"), 0);
+    cr_expect_eq(hold(&fixture, members_below, "4K"), 0);
     fixture_stop(&fixture);
 }
 
@@ -103,11 +101,9 @@ Test(reservations, a_group_of_version_1_has_its_guarantee_and_limit_to_its_end)
 Test(reservations, a_session_that_is_there_becomes_a_member_when_its_group_is_attached)
 {
     struct fixture fixture;
-    char below[PATH_BYTES + 8];
     members_need_groups("cgroup2");
-    (void)snprintf(below, sizeof below, "%s/below", members_top);
     fixture_start(&fixture, LIMITS);
-    struct member member = member_in(&fixture, below);
+    struct member member = member_in(&fixture, members_below);
     members_expect_class(&fixture, "default", CLASS_RULE_DEFAULT, "");
     cr_expect_eq(ctl(&fixture, NULL, "reserve", "job", "--bytes", "16M", NULL), 0);
     cr_expect_eq(ctl(&fixture, NULL, "attach", "job", "--cgroup", members_path, NULL), 0);
@@ -159,19 +155,17 @@ Test(reservations, the_daemon_takes_them_over_from_one_that_was_killed_or_stoppe
 {
     struct fixture fixture;
     static struct manager manager;
-    char below[PATH_BYTES + 8];
     members_need_groups("cgroup2");
-    (void)snprintf(below, sizeof below, "%s/below", members_top);
     manager_start(&manager, &fixture, "membrokerd", NULL, LIMITS);
     cr_expect_eq(ctl(&fixture, NULL, "reserve", "job", "--bytes", "16M", "--cgroup", members_path, NULL), 0);
-    struct member member = member_in(&fixture, below);
+    struct member member = member_in(&fixture, members_below);
     expect_kept(&manager, &fixture, SIGKILL);
     expect_kept(&manager, &fixture, SIGTERM);
     cr_expect_eq(fixture_status(&fixture).leases, 1);
     cr_expect_eq(ctl(&fixture, NULL, "unreserve", "job", NULL), 0);
     manager_restart(&manager, SIGKILL);
     cr_expect_eq(fixture_status(&fixture).leases, 0);
-    cr_expect_eq(hold(&fixture, below, "4K"), 1, "who survives gets nothing from the next daemon either");
+    cr_expect_eq(hold(&fixture, members_below, "4K"), 1, "who survives gets nothing from the next daemon either");
     member_end(&member);
     WAIT_UNTIL(count_reservations(&fixture) == 0);
     manager_restart(&manager, SIGKILL);
