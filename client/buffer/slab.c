@@ -135,7 +135,7 @@ static struct slab *make(struct heap *heap, struct span *span, unsigned size_cla
     return slab;
 }
 
-/* The lock is not given up before buffers were taken: a slab ends with its last buffer, so one of which nobody took any
+/* Takes buffers before it gives the lock up: a slab ends when its last buffer comes back, so one that nobody took from
  * would stay. */
 int slab_add(struct heap *heap, unsigned size_class, bool may_ask, mb_buffer **ret, unsigned count)
 {

@@ -324,7 +324,7 @@ MB_PUBLIC int mb_ping(mb_client *client);
 #define MB_LEASE_UNDEFINED_CONTENT 4u /* the memory may contain old data of this client; see mb_acquire() */
 #define MB_LEASE_KEEP_DESCRIPTOR                                                                                       \
     8u /* keep a descriptor of each extent open, so that mb_lease_descriptor() has one to return */
-#define MB_LEASE_LEAVE_ZEROS 16u /* mb_release() leaves the program zeros at the addresses of the memory */
+#define MB_LEASE_LEAVE_ZEROS 16u /* the end of the lease leaves zeros at the addresses; see mb_release() */
 
 /* The program will touch few of the pages, so mb_map() maps none in advance. */
 #define MB_LEASE_SPARSE 32u
@@ -386,7 +386,7 @@ MB_PUBLIC void mb_cancel_waits(mb_client *client);
 /*
  * Maps extent number `extent` of the lease (0: the first), or returns where it is mapped already. The mapping belongs
  * to the lease. If the pages exist already, because the segment comes from the broker's warm pool, this call maps all
- * of them, which takes less time than a page fault for each; not if the lease has MB_LEASE_SPARSE.
+ * of them, which takes less time than a page fault for each. With MB_LEASE_SPARSE it maps none of them.
  *
  * When the lease ends, its memory is gone, in forked children too, and also under a private mapping
  * (MAP_PRIVATE) of the same segment. Only copies in other memory remain. Also returns -ENOENT if there is no such
@@ -423,13 +423,16 @@ MB_PUBLIC mb_lease *mb_lease_from_address(const void *address);
  * lease if the client has cache_bytes, for a second. The lease is freed in every case; -ESTALE means that it had ended
  * before. NULL is allowed. No other thread may be using the lease.
  *
- * With MB_LEASE_LEAVE_ZEROS private zero pages are in the place of each mapping from then on, so that a pointer that
- * the program has kept reads zeros and never another lease's memory. The range is the program's, which ends it with
- * munmap(). The library does not keep such leases.
+ * With MB_LEASE_LEAVE_ZEROS, private zero pages take the place of each mapping, so that a pointer that the program has
+ * kept reads zeros and never another lease's memory. The range then belongs to the program, which ends it with
+ * munmap(). The library does not keep such leases. mb_disconnect() leaves zeros for those that it releases, too.
  */
 MB_PUBLIC int mb_release(mb_lease *lease);
 
-/* The same as if the lease had MB_LEASE_LEAVE_ZEROS, for a program that decides on it at the end. */
+/*
+ * Releases the lease as if it had MB_LEASE_LEAVE_ZEROS, for a program that decides only now. Other threads may access
+ * the memory during the call: they find its content or zeros.
+ */
 MB_PUBLIC int mb_release_to_zeros(mb_lease *lease);
 
 /*

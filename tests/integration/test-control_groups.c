@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Classes by control group, with real groups: of cgroup v2 and of a v1 hierarchy, if this machine has them
- * mounted.
- */
+/* Classes by control group, with real groups: of cgroup v2 and of a v1 hierarchy, if this machine has them mounted. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

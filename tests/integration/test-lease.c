@@ -406,3 +406,20 @@ Test(lease, zeros_are_left_in_its_place_if_the_program_wants_them)
     mb_disconnect(client);
     fixture_stop(&fixture);
 }
+
+Test(lease, zeros_are_left_by_a_disconnection_too)
+{
+    struct fixture fixture;
+    mb_lease_options options = MB_LEASE_OPTIONS_INIT;
+    mb_lease *lease;
+    options.flags = MB_LEASE_LEAVE_ZEROS;
+    fixture_start(&fixture, "");
+    mb_client *client = fixture_connect(&fixture, 0);
+    cr_assert(mb_acquire(client, MIB, &options, &lease) == 0, "%s", mb_last_error());
+    char *address = map_extent(lease, 0);
+    memset(address, 1, MIB);
+    mb_disconnect(client);
+    cr_expect(is_all(address, 0, MIB));
+    cr_expect(munmap(address, MIB) == 0);
+    fixture_stop(&fixture);
+}
