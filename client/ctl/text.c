@@ -33,7 +33,7 @@ char *text_shorten(char *ret, size_t size, const char *text)
     if (strlen(text) >= size) {
         ret[size - sizeof dots] = '\0';
         text_end_whole(ret);
-        (void)strcat(ret, dots);
+        text_copy(ret + strlen(ret), sizeof dots, dots);
     }
     return ret;
 }
