@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.membroker;
 
-import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 
 /** Copies of memory in other memory. Java copies: the JVM survives a fault there, which native code would not. */
@@ -57,20 +56,15 @@ final class Copies {
 
     private static MemoryRegion copy(MemoryRegion from, MemoryRegion to) {
         from.use();
-        try {
-            for (long done = 0; done < from.byteSize; done += PIECE) {
-                int bytes = (int) Math.min(PIECE, from.byteSize - done);
-                ByteBuffer source = Windows.slice(from.address + done, bytes);
-                Windows.slice(to.address + done, bytes).put(0, source, 0, bytes);
-            }
-            from.verify();
-            to.verify();
-        } catch (InternalError fault) { // the JVM's word for SIGBUS, said late
-            from.verify();
-            to.verify();
-            throw fault;
-        }
-        Reference.reachabilityFence(from);
+        to.access(() -> from.access(() -> copyPieces(from, to)));
         return to;
+    }
+
+    private static void copyPieces(MemoryRegion from, MemoryRegion to) {
+        for (long done = 0; done < from.byteSize; done += PIECE) {
+            int bytes = (int) Math.min(PIECE, from.byteSize - done);
+            ByteBuffer source = Windows.slice(from.address + done, bytes);
+            Windows.slice(to.address + done, bytes).put(0, source, 0, bytes);
+        }
     }
 }

@@ -63,14 +63,7 @@ public final class DoubleView {
      * @throws LeaseLostException if its lease is lost, also during the copy
      */
     public void get(int index, double[] to, int offset, int count) {
-        region.require();
-        try {
-            buffer.get(index, to, offset, count);
-            region.verify();
-        } catch (InternalError fault) { // the JVM's word for SIGBUS, said late
-            region.verify();
-            throw fault;
-        }
+        region.access(() -> buffer.get(index, to, offset, count));
     }
 
     /**
@@ -84,14 +77,7 @@ public final class DoubleView {
      * @throws LeaseLostException if its lease is lost, also during the copy
      */
     public void set(int index, double[] from, int offset, int count) {
-        region.require();
-        try {
-            buffer.put(index, from, offset, count);
-            region.verify();
-        } catch (InternalError fault) { // the JVM's word for SIGBUS, said late
-            region.verify();
-            throw fault;
-        }
+        region.access(() -> buffer.put(index, from, offset, count));
     }
 
     /**
@@ -102,15 +88,10 @@ public final class DoubleView {
      * @throws LeaseLostException if its lease is lost, also meanwhile
      */
     public void fill(double value) {
-        region.require();
-        try {
+        region.access(() -> {
             for (int i = 0; i < buffer.capacity(); i++) {
                 buffer.put(i, value);
             }
-            region.verify();
-        } catch (InternalError fault) { // the JVM's word for SIGBUS, said late
-            region.verify();
-            throw fault;
-        }
+        });
     }
 }

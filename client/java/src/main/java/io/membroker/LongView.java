@@ -63,14 +63,7 @@ public final class LongView {
      * @throws LeaseLostException if its lease is lost, also during the copy
      */
     public void get(int index, long[] to, int offset, int count) {
-        region.require();
-        try {
-            buffer.get(index, to, offset, count);
-            region.verify();
-        } catch (InternalError fault) { // the JVM's word for SIGBUS, said late
-            region.verify();
-            throw fault;
-        }
+        region.access(() -> buffer.get(index, to, offset, count));
     }
 
     /**
@@ -84,14 +77,7 @@ public final class LongView {
      * @throws LeaseLostException if its lease is lost, also during the copy
      */
     public void set(int index, long[] from, int offset, int count) {
-        region.require();
-        try {
-            buffer.put(index, from, offset, count);
-            region.verify();
-        } catch (InternalError fault) { // the JVM's word for SIGBUS, said late
-            region.verify();
-            throw fault;
-        }
+        region.access(() -> buffer.put(index, from, offset, count));
     }
 
     /**
@@ -102,15 +88,10 @@ public final class LongView {
      * @throws LeaseLostException if its lease is lost, also meanwhile
      */
     public void fill(long value) {
-        region.require();
-        try {
+        region.access(() -> {
             for (int i = 0; i < buffer.capacity(); i++) {
                 buffer.put(i, value);
             }
-            region.verify();
-        } catch (InternalError fault) { // the JVM's word for SIGBUS, said late
-            region.verify();
-            throw fault;
-        }
+        });
     }
 }

@@ -87,6 +87,18 @@ public abstract class MemoryRegion {
         require();
     }
 
+    /** Accesses many elements. If it returns, the memory was alive and its lease was not lost until the last of them. */
+    final void access(Runnable elements) {
+        require();
+        try {
+            elements.run();
+            verify();
+        } catch (InternalError fault) { // the JVM throws it for SIGBUS, perhaps only after the access
+            verify();
+            throw fault;
+        }
+    }
+
     private void examine() {
         int now = session.losses;
         Thread owner = life.owner;
