@@ -3,8 +3,8 @@ package io.membroker;
 
 import java.lang.ref.Reference;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Set;
 
 /**
@@ -16,17 +16,10 @@ public final class Lease implements AutoCloseable {
     private final Set<Lease> siblings;
     private final long handle;
     private final Life life = Life.ofAnyThread();
-    private final List<Mapping> mappings = new ArrayList<>();
+    private final Map<Long, Long> mappings = new HashMap<>(); // where an extent is mapped, and its bytes
     private CycleSegments segments;
     private int extending; // threads that wait in extend(), without this object's lock
     private boolean mayBeRead;
-
-    /** Where an extent is mapped. */
-    private record Mapping(long address, long bytes) {
-        void remove() {
-            NativeMemory.unmap(address, bytes);
-        }
-    }
 
     Lease(Session session, Set<Lease> siblings, long bytes, LeaseOptions options) {
         this.session = session;
@@ -61,9 +54,7 @@ public final class Lease implements AutoCloseable {
         }
         long[] bytes = {0};
         long address = NativeLease.map(open(), extent, bytes);
-        if (mappings.stream().noneMatch(mapping -> mapping.address == address)) {
-            mappings.add(new Mapping(address, bytes[0]));
-        }
+        mappings.put(address, bytes[0]);
         return new LeasedMemory(this, session, life, address, bytes[0]);
     }
 
@@ -227,14 +218,14 @@ public final class Lease implements AutoCloseable {
     private void release() {
         NativeLease.release(handle, mayBeRead);
         if (mayBeRead && !mappings.isEmpty()) {
-            Session.CLEANER.register(life, removal(List.copyOf(mappings)));
+            Session.CLEANER.register(life, removal(mappings));
         }
         Reference.reachabilityFence(session);
     }
 
     /** Refers to no lease. */
-    private static Runnable removal(List<Mapping> mappings) {
-        return () -> mappings.forEach(Mapping::remove);
+    private static Runnable removal(Map<Long, Long> mappings) {
+        return () -> mappings.forEach(NativeMemory::unmap);
     }
 
     private synchronized long property(int which) {
