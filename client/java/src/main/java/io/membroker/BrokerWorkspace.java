@@ -17,10 +17,9 @@ final class BrokerWorkspace implements MemoryWorkspace {
     private long sizings;
     private long newest; // the address of the newest allocation in a ring
     private long turned; // the bytes of the ring's turns
-    private int openScopes;
+    private int openScopes; // after destroyWorkspace(): those whose close() is still to come
     private CycleSegments segments;
     private boolean isDestroyed;
-    private int endedScopes; // by destroyWorkspace(): their close() is still to come
 
     BrokerWorkspace(Session session, ThreadWorkspaces home, String id, WorkspaceConfiguration configuration) {
         this.session = session;
@@ -61,8 +60,8 @@ final class BrokerWorkspace implements MemoryWorkspace {
 
     @Override
     public MemoryWorkspace notifyScopeLeft() {
-        if (endedScopes > 0 && Thread.currentThread() == inArena.owner) {
-            endedScopes--;
+        if (isDestroyed && openScopes > 0 && Thread.currentThread() == inArena.owner) {
+            openScopes--;
             return this;
         }
         long own = own();
@@ -199,7 +198,7 @@ final class BrokerWorkspace implements MemoryWorkspace {
 
     @Override
     public boolean isScopeActive() {
-        return openScopes > 0;
+        return openScopes > 0 && !isDestroyed;
     }
 
     @Override
@@ -222,8 +221,6 @@ final class BrokerWorkspace implements MemoryWorkspace {
         long own = own();
         end();
         isDestroyed = true;
-        endedScopes = openScopes;
-        openScopes = 0;
         inArena.end();
         outside.end();
         home.forget(this);
