@@ -7,7 +7,6 @@ final class CircularMemory extends MemoryRegion {
     private final long allocatedIn;
     private final long[] reference;
 
-    /** The place is what the life counts: a position in the ring, or the number of a cycle. */
     CircularMemory(Session session, BrokerWorkspace workspace, Life life, long place, long address, long bytes,
             long[] reference) {
         super(session, life, place, address, bytes);

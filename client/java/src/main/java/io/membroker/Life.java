@@ -4,12 +4,12 @@ package io.membroker;
 import java.lang.invoke.VarHandle;
 
 /**
- * Until when memory may be used: memory of cycle n is alive if n is at least {@link #oldest}. The fields are plain, so
- * that the compiler can move the check out of a loop.
+ * Until when memory may be used: memory is alive if its place, such as the number of its cycle, is at least
+ * {@link #oldest}. The fields are plain, so that the compiler can move the check out of a loop.
  *
- * <p>So a thread in a loop does not see that another one ends the memory. Memory for any thread therefore belongs to the
- * thread that made it until another one comes to use it, and whoever ends it learns whether one did. An address alone is
- * no use: nothing here checks what is done with it.
+ * <p>A thread in such a loop does not see that another one ends the memory. So memory for any thread belongs to the thread
+ * that made it until another one uses it, and {@link #end} says whether one did. To ask for the address is no use: nothing
+ * can check what is done with it.
  */
 final class Life {
     static final long OVER = Long.MAX_VALUE;
@@ -36,14 +36,14 @@ final class Life {
         return new Life(false);
     }
 
-    /** Before a view is made, or a call has the library look at the memory; the check comes after it. */
+    /** Notes that the memory is used. The check comes after this, and then the view is made or the library called. */
     void use() {
         if (!isUsed) {
             isUsed = true;
         }
     }
 
-    /** Another thread than the owner wants to use the memory. False: it may not. */
+    /** For a thread that is not the owner and wants to use the memory. False: it may not. */
     synchronized boolean share() {
         if (!isConfined && !isOver()) {
             owner = null;
@@ -55,7 +55,7 @@ final class Life {
         return oldest == OVER;
     }
 
-    /** Returns whether another thread may be in a loop that has checked the memory before. */
+    /** Returns whether another thread may be in a loop that checked the memory before its end. */
     synchronized boolean end() {
         oldest = OVER;
         VarHandle.fullFence(); // either the first use sees the end, or this sees the use

@@ -25,15 +25,15 @@ import java.nio.LongBuffer;
 public abstract class MemoryRegion {
     final Session session;
     final Life life;
-    final long cycle;
+    final long place; // what the life counts: the number of a cycle, or a position in a ring
     final long address;
     final long byteSize;
     private int losses;
 
-    MemoryRegion(Session session, Life life, long cycle, long address, long byteSize) {
+    MemoryRegion(Session session, Life life, long place, long address, long byteSize) {
         this.session = session;
         this.life = life;
-        this.cycle = cycle;
+        this.place = place;
         this.address = address;
         this.byteSize = byteSize;
         this.losses = session.losses;
@@ -76,12 +76,12 @@ public abstract class MemoryRegion {
      */
     final void require() {
         Thread owner = life.owner;
-        if (cycle < life.oldest || losses != session.losses || owner != Thread.currentThread() && owner != null) {
+        if (place < life.oldest || losses != session.losses || owner != Thread.currentThread() && owner != null) {
             examine();
         }
     }
 
-    /** The same before something that lasts, such as a view. */
+    /** The same, and the close takes into account that the memory is used: by a view, or by a call of the library. */
     final void use() {
         life.use();
         require();
@@ -106,7 +106,7 @@ public abstract class MemoryRegion {
             throw new IllegalStateException("this memory belongs to thread \"" + owner.getName()
                     + "\"; only tracked buffers and leases may be used by others");
         }
-        if (cycle < life.oldest) {
+        if (place < life.oldest) {
             throw ended();
         }
         verify();
@@ -359,7 +359,7 @@ public abstract class MemoryRegion {
         private final MemoryRegion whole;
 
         Slice(MemoryRegion whole, long offset, long bytes) {
-            super(whole.session, whole.life, whole.cycle, whole.address + offset, bytes);
+            super(whole.session, whole.life, whole.place, whole.address + offset, bytes);
             this.whole = whole;
         }
 

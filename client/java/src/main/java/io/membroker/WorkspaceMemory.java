@@ -17,7 +17,7 @@ final class WorkspaceMemory extends MemoryRegion {
 
     @Override
     RuntimeException ended() {
-        return workspace.ended(cycle);
+        return workspace.ended(place);
     }
 
     @Override
