@@ -141,17 +141,24 @@ public class LeasedWorkspace extends CpuWorkspace {
 
     // ---- lost leases ----
 
-    /** If memory was lost between two cycles, a workspace that begins empty has lost nothing: it leases memory anew. */
     @Override
     public MemoryWorkspace notifyScopeEntered() {
         ArrayLosses.tell();
-        if (!isScopeActive() && memory.isLost()) {
-            renew();
-        } else if (!isScopeActive() && wanted > 0) {
+        if (!isScopeActive()) {
+            replaceLost();
+        }
+        return super.notifyScopeEntered();
+    }
+
+    /** If memory was lost between two cycles, a workspace that begins empty has lost nothing: it leases memory anew. */
+    private void replaceLost() {
+        LeaseLostException lost = memory.loss();
+        if (lost != null) {
+            renew(lost);
+        } else if (wanted > 0) {
             currentSize.set(wanted);
             init();
         }
-        return super.notifyScopeEntered();
     }
 
     /** What a cycle computed in lost memory is wrong: the program gets to know at the end of the cycle. */
@@ -165,8 +172,7 @@ public class LeasedWorkspace extends CpuWorkspace {
         ArrayLosses.tell();
     }
 
-    private void renew() {
-        LeaseLostException lost = memory.loss();
+    private void renew(LeaseLostException lost) {
         destroyWorkspace(true);
         isInit.set(false);
         isOver.set(false);

@@ -79,10 +79,6 @@ final class WorkspaceMemory implements Deallocator {
         }
     }
 
-    boolean isLost() {
-        return loss() != null;
-    }
-
     /** Why the arena or a chunk is lost; null: nothing is. */
     synchronized LeaseLostException loss() {
         LeaseLostException loss = arena == null ? null : arena.loss();
