@@ -16,7 +16,7 @@ final class BrokerWorkspace implements MemoryWorkspace {
     private long cycle;
     private long sizings;
     private long newest; // the address of the newest allocation in a ring
-    private long turned; // the bytes of the ring's turns
+    private long turned; // the ring's size, times its turns
     private int openScopes; // after destroyWorkspace(): those whose close() is still to come
     private CycleSegments segments;
     private boolean isDestroyed;
@@ -97,7 +97,7 @@ final class BrokerWorkspace implements MemoryWorkspace {
         }
     }
 
-    /** First what may fail, if the JDK is using a segment: then the cycle goes on. */
+    /** Closes the segments first: that fails if the JDK is using one, and then the cycle goes on. */
     private void end() {
         if (segments != null) {
             segments.close();
@@ -141,7 +141,7 @@ final class BrokerWorkspace implements MemoryWorkspace {
                 : new CircularMemory(session, this, inArena, advance(address, bytes, reference), address, bytes, reference);
     }
 
-    /** Returns the position of an allocation in the ring. What began more than a ring before its end is overwritten. */
+    /** Returns an allocation's position in the ring. It has overwritten what began more than a ring before its end. */
     private long advance(long address, long bytes, long[] reference) {
         long ring = reference[NativeWorkspace.REFERENCE_ARENA_BYTES];
         if (address <= newest) {

@@ -173,8 +173,8 @@ public final class MemoryBroker implements AutoCloseable {
 
     /**
      * Returns how many losses the session has been told of: leases that were lost, and new sessions after a loss of the
-     * broker. If it has changed, {@link MemoryRegion#check()} says which memory is lost. The library's thread counts, soon
-     * after the loss. It counts nothing if another library of the process has connected the shared session.
+     * broker. If it has changed, {@link MemoryRegion#check()} says which memory is lost. A thread of the library counts soon
+     * after a loss. The number stays 0 if another library of the process has connected the shared session.
      *
      * @return the number, which may wrap
      */

@@ -130,8 +130,8 @@ public interface MemoryWorkspace extends AutoCloseable {
     void toggleWorkspaceUse(boolean use);
 
     /**
-     * Ends the open scopes and releases all memory. The workspace can't be used any more. {@link #close} does nothing for a scope
-     * that this has ended.
+     * Ends the open scopes and releases all memory. The workspace can't be used any more. The {@link #close} of a scope that
+     * was ended so does nothing.
      */
     void destroyWorkspace();
 

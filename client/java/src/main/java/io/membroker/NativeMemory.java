@@ -11,6 +11,6 @@ final class NativeMemory {
     /** A direct buffer over an address; more than 2^31 - 1 bytes are refused. */
     static native ByteBuffer directBuffer(long address, long bytes);
 
-    /** Of what a released lease has left. */
+    /** Removes the zeros that a released lease has left at its addresses. */
     static native void unmap(long address, long bytes);
 }

@@ -20,7 +20,7 @@ final class Session {
     final ConnectOptions options;
     private final long handle;
 
-    /** How many losses there were: who reads memory compares it with the number that he began with. */
+    /** How many losses there were. A region compares it with the number that it knows. */
     int losses;
 
     /** Whose client a session is of. */
@@ -61,7 +61,7 @@ final class Session {
         return () -> NativeClient.disconnect(handle);
     }
 
-    /** The same for a thread that reads no memory: it sees each loss at last. */
+    /** Returns {@link #losses} for a thread that reads no memory: a loop over this sees each loss soon. */
     int losses() {
         return (int) LOSSES.getOpaque(this);
     }

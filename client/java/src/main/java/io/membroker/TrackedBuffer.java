@@ -72,8 +72,8 @@ public final class TrackedBuffer extends MemoryRegion implements AutoCloseable {
     }
 
     /**
-     * Returns whether its lease is lost. Other than {@link #check()} this is no use of the memory: the buffer is freed at its
-     * close, whichever thread asked.
+     * Returns why its lease is lost. Unlike {@link #check()} this does not count as a use of the memory: any thread may ask,
+     * and the close still frees the buffer immediately.
      *
      * @return the exception that {@link #check()} would throw; null: the lease is not lost, or the buffer is closed
      */
@@ -93,7 +93,7 @@ public final class TrackedBuffer extends MemoryRegion implements AutoCloseable {
      * if it is closed already.
      *
      * <p>If several threads have used the buffer, one of them may be in a loop over a view. Then the memory is freed after
-     * the collector found that nothing refers to it; a request that does not fit runs the collector.
+     * the collector found that nothing refers to it. A new lease, buffer or workspace that does not fit runs the collector.
      *
      * @throws IllegalStateException if the JDK is using a memory segment of it, such as for input; it is not closed then
      */

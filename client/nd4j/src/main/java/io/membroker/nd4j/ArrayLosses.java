@@ -9,8 +9,8 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * Tells the program once if arrays outside workspaces have lost their lease. Their memory has zeros then, and ND4J reads it
- * without a call of the plug-in: so the next call that the plug-in gets throws. Any thread may use it.
+ * Tells the program once that arrays outside workspaces have lost their lease. Their memory has zeros then, and ND4J reads it
+ * without a call to the plug-in. So the next call to the plug-in throws. Any thread may use it.
  */
 final class ArrayLosses {
     private static final Set<Watch> WATCHED = ConcurrentHashMap.newKeySet();
@@ -32,14 +32,14 @@ final class ArrayLosses {
             super(memory, COLLECTED);
         }
 
-        /** Before the memory is freed: what was read from it until now may have been zeros. Throws nothing. */
+        /** Call it before the memory is freed: what was read from it may have been zeros. Throws nothing. */
         void end() {
             if (WATCHED.remove(this) && isLost()) {
                 look();
             }
         }
 
-        /** Notes a loss, too. */
+        /** Returns whether the memory is lost, and notes why. */
         private boolean isLost() {
             TrackedBuffer memory = get();
             LeaseLostException loss = memory == null ? null : memory.loss();
@@ -60,7 +60,7 @@ final class ArrayLosses {
         return watch;
     }
 
-    /** Throws what the program has not been told yet. */
+    /** Throws if the program has not been told of a loss yet. */
     static void tell() {
         if (exist()) {
             LeaseLostException loss = take();
@@ -70,7 +70,7 @@ final class ArrayLosses {
         }
     }
 
-    /** Whether there is something to tell. Costs two loads if nothing was lost. */
+    /** Returns whether there is something to tell. Costs a few loads if nothing was lost. */
     static boolean exist() {
         if (isWatching && Broker.losses() != seen) {
             look();

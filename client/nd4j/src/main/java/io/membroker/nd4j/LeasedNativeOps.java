@@ -40,7 +40,7 @@ public class LeasedNativeOps extends Nd4jCpu {
         buffer.replace(larger);
     }
 
-    /** ND4J's own threads call it, which an exception would end. */
+    /** Tells of no loss: ND4J's own threads call it, and an exception would end them. */
     @Override
     public void deleteDataBuffer(OpaqueDataBuffer buffer) {
         super.deleteDataBuffer(buffer);
@@ -56,7 +56,7 @@ public class LeasedNativeOps extends Nd4jCpu {
 
     // ---- lost leases ----
 
-    /** For an array that ND4J has just made, among others. */
+    /** ND4J asks for the address of each array that it has made, among others. */
     @Override
     public Pointer dbPrimaryBuffer(OpaqueDataBuffer buffer) {
         ArrayLosses.tell();
@@ -72,7 +72,7 @@ public class LeasedNativeOps extends Nd4jCpu {
         return super.lastErrorCode();
     }
 
-    /** Makes another exception of each one, and asks for the array's address next. */
+    /** OpaqueDataBuffer would wrap the exception. It asks for the address next, and then the program gets it as it is. */
     private static boolean isAskedByWrapper() {
         return StackWalker.getInstance().walk(frames -> frames.limit(WRAPPER_FRAMES)
                 .anyMatch(frame -> frame.getClassName().equals(OpaqueDataBuffer.class.getName())));
