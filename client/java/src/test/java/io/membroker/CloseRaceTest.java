@@ -88,10 +88,14 @@ class CloseRaceTest {
         }
     }
 
+    private static void inThread(Runnable work) throws InterruptedException {
+        Thread thread = new Thread(work);
+        thread.start();
+        thread.join();
+    }
+
     private static void useElsewhere(MemoryRegion memory) throws InterruptedException {
-        Thread user = new Thread(() -> memory.bytes().set(0, (byte) 1));
-        user.start();
-        user.join();
+        inThread(() -> memory.bytes().set(0, (byte) 1));
     }
 
     @Test
@@ -126,10 +130,10 @@ class CloseRaceTest {
     @Test
     void aBufferWithoutViewsOrWhoseThreadHasEndedIsFreeAtOnce() throws Exception {
         try (TestBroker daemon = new TestBroker(); MemoryBroker broker = MemoryBroker.connect(daemon.options().build())) {
-            for (int i = 0; i < 500 && ClosedBuffers.exist(); i++) { // of other tests
+            TestBroker.await(() -> { // those of other tests
                 System.gc();
-                TestBroker.pause(10);
-            }
+                return !ClosedBuffers.exist();
+            });
             TrackedBuffer unseen = broker.createBuffer(MIB);
             inThread(unseen::close);
             assertThrows(IllegalStateException.class, unseen::bytes);
@@ -149,12 +153,6 @@ class CloseRaceTest {
         }
     }
 
-    private static void inThread(Runnable work) throws InterruptedException {
-        Thread thread = new Thread(work);
-        thread.start();
-        thread.join();
-    }
-
     @Test
     void aWaitingExtendHoldsNobodyUp() throws Exception {
         try (TestBroker daemon = new TestBroker("max_physical_bytes = 8M");
@@ -164,9 +162,7 @@ class CloseRaceTest {
             Thread extender = new Thread(() -> assertThrows(MemoryBrokerException.class,
                     () -> lease.extend(6 * MIB, Duration.ofMinutes(10))));
             extender.start();
-            while (!daemon.ctl("status", "--json").contains("\"waiting\": 1")) {
-                TestBroker.pause(5);
-            }
+            TestBroker.await(() -> daemon.ctl("status", "--json").contains("\"waiting\": 1"));
             byte[] bytes = new byte[10];
             view.get(0, bytes, 0, 10);
             lease.check();

@@ -237,32 +237,21 @@ class WorkspaceTest {
             }
             ended = 0;
             for (int i = Math.max(0, pieces.size() - 60); i < pieces.size(); i++) {
-                boolean isValid = NativeState.isValid(pieces.get(i));
-                assertEquals(isValid, NativeState.isReadable(views.get(i)), "piece " + i + " in cycle " + cycle);
+                ByteView view = views.get(i);
+                boolean isValid = succeeds(pieces.get(i)::verify);
+                assertEquals(isValid, succeeds(() -> view.get(0)), "piece " + i + " in cycle " + cycle);
                 ended += isValid ? 0 : 1;
             }
         }
         assertTrue(ended > 0 && ended < 60, () -> "no mixture");
     }
 
-    /** What the library says, and what element access does. */
-    private static final class NativeState {
-        static boolean isValid(MemoryRegion region) {
-            try {
-                region.verify();
-                return true;
-            } catch (IllegalStateException ended) {
-                return false;
-            }
-        }
-
-        static boolean isReadable(ByteView view) {
-            try {
-                view.get(0);
-                return true;
-            } catch (IllegalStateException ended) {
-                return false;
-            }
+    private static boolean succeeds(Runnable access) {
+        try {
+            access.run();
+            return true;
+        } catch (IllegalStateException ended) {
+            return false;
         }
     }
 
