@@ -40,5 +40,7 @@ const char *check_reservations(const struct broker *broker)
         before = reservation->id;
         count++;
     }
+    wrong = require(wrong, broker->reservations.next_expiry == reservation_next_expiry(&broker->reservations),
+                    "the reservation that expires first is not known");
     return require(wrong, count == broker->reservations.count, "the reservations are miscounted (count)");
 }

@@ -14,6 +14,7 @@ int reservation_table_init(struct reservation_table *table, const struct policy 
     TAILQ_INIT(&table->list);
     table->count = 0;
     table->next_id = 1;
+    table->next_expiry = UINT64_MAX;
     table->configured = policy_copy(configured);
     return table->configured ? 0 : -ENOMEM;
 }
@@ -188,6 +189,16 @@ uint64_t reservation_sum(const struct reservation_table *table)
     return sum;
 }
 
+uint64_t reservation_next_expiry(const struct reservation_table *table)
+{
+    const struct reservation *reservation;
+    uint64_t next = UINT64_MAX;
+    TAILQ_FOREACH(reservation, &table->list, in_table) {
+        next = size_min(next, reservation->is_over ? UINT64_MAX : reservation->expires_at);
+    }
+    return next;
+}
+
 uint64_t reservation_policy_sum(const struct policy *policy)
 {
     uint64_t sum = 0;
@@ -228,7 +239,7 @@ static void fill_rule(const struct reservation *reservation, struct policy_rule 
     text_copy(rule->name, sizeof rule->name, reservation->terms.name);
 }
 
-int reservation_apply(const struct reservation_table *table, struct principal_table *principals)
+int reservation_apply(struct reservation_table *table, struct principal_table *principals)
 {
     const struct policy *configured = table->configured;
     const struct reservation *reservation;
@@ -247,6 +258,9 @@ int reservation_apply(const struct reservation_table *table, struct principal_ta
     }
     int result = principal_table_configure(principals, &both);
     free(both.rules);
+    if (result == 0) {
+        table->next_expiry = reservation_next_expiry(table);
+    }
     return result;
 }
 

@@ -34,6 +34,7 @@ struct reservation_table {
     struct reservation_list list; /* by number */
     size_t count;                 /* those that are over too */
     uint64_t next_id;
+    uint64_t next_expiry;         /* of those that were not given up, as reservation_next_expiry() finds it */
     bool is_told;              /* in this step an effect tells that they have changed */
     bool is_draining;          /* one that is over may have leases */
     struct policy *configured; /* our own copy of the policy without them */
@@ -72,11 +73,14 @@ size_t reservation_path_bytes(const char *path);
 /* RAM that is guaranteed to all reservations. */
 uint64_t reservation_sum(const struct reservation_table *table);
 
+/* When the first one of them expires that was not given up; UINT64_MAX: none does. */
+uint64_t reservation_next_expiry(const struct reservation_table *table);
+
 /* RAM that a policy guarantees. */
 uint64_t reservation_policy_sum(const struct policy *policy);
 
 /* Puts the configured policy with all reservations into force, as principal_table_configure() does. */
-int reservation_apply(const struct reservation_table *table, struct principal_table *principals);
+int reservation_apply(struct reservation_table *table, struct principal_table *principals);
 
 /* Takes another configured policy. 0, or -ENOMEM and nothing has changed. */
 int reservation_configure(struct reservation_table *table, const struct policy *configured,

@@ -108,13 +108,13 @@ static void reserve(struct step *step, const struct input *input)
         return;
     }
     struct reservation *made = reservation_new(table, terms, &asked->groups);
-    if (made && take_effect(step)) {
+    if (made) {
         uint64_t ttl = terms->expires_ms ? terms->expires_ms * NANOSECONDS_PER_MILLISECOND : UINT64_MAX;
         made->expires_at = size_add_saturated(step->now, ttl);
-        done(step, input);
-        return;
-    }
-    if (made) {
+        if (take_effect(step)) {
+            done(step, input);
+            return;
+        }
         reservation_free(table, made);
     }
     answer_out_of_tables(step, input->peer, input->request.request->id);
@@ -211,12 +211,17 @@ void reservations_emptied(struct step *step, uint64_t id)
 
 void reservations_expire(struct step *step)
 {
+    struct reservation_table *table = &step->broker->reservations;
     struct reservation *reservation;
-    TAILQ_FOREACH(reservation, &step->broker->reservations.list, in_table) {
+    if (table->next_expiry > step->now) {
+        return;
+    }
+    TAILQ_FOREACH(reservation, &table->list, in_table) {
         if (!reservation->is_over && reservation->expires_at <= step->now && !give_up(step, reservation)) {
             reservation->expires_at = step->now + NANOSECONDS_PER_SECOND; /* short of memory: later */
         }
     }
+    table->next_expiry = reservation_next_expiry(table);
 }
 
 /* ---- what was given up ends ---- */
@@ -272,13 +277,5 @@ void reservations_work(struct step *step)
 uint64_t reservations_next_wakeup(const struct broker *broker)
 {
     const struct reservation_table *table = &broker->reservations;
-    const struct reservation *reservation;
-    uint64_t due = UINT64_MAX;
-    if (table->is_draining && next_to_revoke(broker)) {
-        return 0;
-    }
-    TAILQ_FOREACH(reservation, &table->list, in_table) {
-        due = size_min(due, reservation->is_over ? UINT64_MAX : reservation->expires_at);
-    }
-    return due;
+    return table->is_draining && next_to_revoke(broker) ? 0 : table->next_expiry;
 }

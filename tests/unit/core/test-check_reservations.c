@@ -58,6 +58,7 @@ Test(check_reservations, tables, .init = begin_with_reservations, .fini = end)
     EXPECT_NOTICED_WHILE(second->paths[0] = second->members[0].path = path,
                          second->paths[0] = second->members[0].path = last_path, "one control group");
     EXPECT_NOTICED(second->id, first->id, "in the order of their numbers");
+    EXPECT_NOTICED(broker->reservations.next_expiry, 1, "expires first is not known");
     EXPECT_NOTICED(broker->reservations.count, 1, "the reservations are miscounted");
 }
 
