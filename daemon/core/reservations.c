@@ -154,18 +154,21 @@ static void attach(struct step *step, const struct input *input)
 
 /* ---- giving one up ---- */
 
-static bool give_up(struct step *step, struct reservation *of)
+/* Whether a class is a reservation's that was given up, and that is in force. */
+static bool is_given_up(const struct principal *class)
 {
-    of->is_over = true;
-    of->is_over = take_effect(step);
-    return of->is_over;
+    return class->quota.is_reservation && class->quota.max_leases == 0;
 }
 
 static void unreserve(struct step *step, const struct input *input)
 {
     const struct request *request = input->request.request;
     struct reservation *of = reservation_named(&step->broker->reservations, request->unreserve.name);
-    if (of && !of->is_over && !give_up(step, of)) {
+    if (of && !of->is_over) {
+        of->is_over = true;
+        of->is_over = take_effect(step);
+    }
+    if (of && !of->is_over) {
         answer_out_of_tables(step, input->peer, request->id);
         return;
     }
@@ -209,6 +212,22 @@ void reservations_emptied(struct step *step, uint64_t id)
     }
 }
 
+/* Short of memory: those that were not over before expire later. What is in force says which these are. */
+static void put_off_expiry(struct step *step)
+{
+    struct reservation_table *table = &step->broker->reservations;
+    struct reservation *reservation;
+    TAILQ_FOREACH(reservation, &table->list, in_table) {
+        const struct principal *class = principal_class(&step->broker->principals, reservation->terms.name);
+        if (reservation->is_over && !is_given_up(class)) {
+            reservation->is_over = false;
+            reservation->expires_at = step->now + NANOSECONDS_PER_SECOND;
+        }
+    }
+    table->next_expiry = reservation_next_expiry(table);
+}
+
+/* All together: each change of the policy looks at every session. */
 void reservations_expire(struct step *step)
 {
     struct reservation_table *table = &step->broker->reservations;
@@ -217,27 +236,22 @@ void reservations_expire(struct step *step)
         return;
     }
     TAILQ_FOREACH(reservation, &table->list, in_table) {
-        if (!reservation->is_over && reservation->expires_at <= step->now && !give_up(step, reservation)) {
-            reservation->expires_at = step->now + NANOSECONDS_PER_SECOND; /* short of memory: later */
-        }
+        reservation->is_over = reservation->is_over || reservation->expires_at <= step->now;
     }
-    table->next_expiry = reservation_next_expiry(table);
+    if (!take_effect(step)) {
+        put_off_expiry(step);
+    }
 }
 
 /* ---- what was given up ends ---- */
-
-static bool is_given_up(const struct session *session)
-{
-    const struct principal *class = session->share->class;
-    return class->leases && class->quota.is_reservation && class->quota.max_leases == 0;
-}
 
 /* A lease that is being made is revoked when it is granted: its request must be answered. */
 static struct lease *next_to_revoke(const struct broker *broker)
 {
     const struct session *session = session_table_next(&broker->sessions, 0);
     for (; session; session = session_table_next(&broker->sessions, session->id)) {
-        struct lease *lease = is_given_up(session) ? session_next_lease(session, 0) : NULL;
+        const struct principal *class = session->share->class;
+        struct lease *lease = class->leases && is_given_up(class) ? session_next_lease(session, 0) : NULL;
         for (; lease; lease = session_next_lease(session, lease->id)) {
             if (lease->state == LEASE_ALIVE) {
                 return lease;

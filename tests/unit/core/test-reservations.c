@@ -183,6 +183,33 @@ Test(reservations, one_that_can_not_expire_for_want_of_memory_does_so_later)
     model_free(model);
 }
 
+/* One change of the policy for all of them, whatever allocation fails. */
+Test(reservations, those_that_expire_at_the_same_time_do_so_together)
+{
+    struct model *model = hundred();
+    static const char *const names[] = {"over", "a", "b"};
+    const struct input tick = {.kind = INPUT_TICK};
+    for (size_t i = 0; i < 3; i++) {
+        struct request request = to_reserve(names[i], MIB, "");
+        request.reserve.terms.expires_ms = 1000;
+        cr_expect_eq(ask(model, request), 0);
+    }
+    cr_expect_eq(unreserve(model, "over"), 0);
+    long number = 0;
+    do {
+        model->now += NANOSECONDS_PER_SECOND;
+        exhaustion_arm(++number);
+        model_feed(model, &tick);
+        exhaustion_arm(0);
+        cr_expect(entry_of(model, "over").is_over);
+        cr_assert_eq(entry_of(model, "a").is_over, entry_of(model, "b").is_over);
+        cr_assert_eq(broker_next_wakeup(model->broker),
+                     entry_of(model, "a").is_over ? UINT64_MAX : model->now + NANOSECONDS_PER_SECOND);
+    } while (!entry_of(model, "a").is_over);
+    cr_expect_gt(number, 1, "none of its allocations failed");
+    model_free(model);
+}
+
 Test(reservations, who_may_see_which)
 {
     struct model *model = hundred();
