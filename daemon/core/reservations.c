@@ -245,10 +245,13 @@ void reservations_expire(struct step *step)
 
 /* ---- what was given up ends ---- */
 
-/* A lease that is being made is revoked when it is granted: its request must be answered. */
-static struct lease *next_to_revoke(const struct broker *broker)
+/*
+ * Of the sessions with numbers above `after`. A lease that is being made is revoked when it is granted: its request
+ * must be answered.
+ */
+static struct lease *next_to_revoke(const struct broker *broker, uint64_t after)
 {
-    const struct session *session = session_table_next(&broker->sessions, 0);
+    const struct session *session = session_table_next(&broker->sessions, after);
     for (; session; session = session_table_next(&broker->sessions, session->id)) {
         const struct principal *class = session->share->class;
         struct lease *lease = class->leases && is_given_up(class) ? session_next_lease(session, 0) : NULL;
@@ -276,11 +279,13 @@ void reservations_work(struct step *step)
 {
     struct broker *broker = step->broker;
     struct lease *lease;
+    uint64_t after = 0; /* these sessions have none left */
     broker->reservations.is_told = false;
     if (!broker->reservations.is_draining) {
         return;
     }
-    while (effect_room(step->effects) >= EFFECTS_FOR_ONE_LEASE && (lease = next_to_revoke(broker))) {
+    while (effect_room(step->effects) >= EFFECTS_FOR_ONE_LEASE && (lease = next_to_revoke(broker, after))) {
+        after = lease->session->id - 1;
         struct effect_cause cause = {.is_reservation = true};
         text_copy(cause.client, sizeof cause.client, lease->session->share->class->name);
         ending_revoked(step, lease, &cause);
@@ -291,5 +296,5 @@ void reservations_work(struct step *step)
 uint64_t reservations_next_wakeup(const struct broker *broker)
 {
     const struct reservation_table *table = &broker->reservations;
-    return table->is_draining && next_to_revoke(broker) ? 0 : table->next_expiry;
+    return table->is_draining && next_to_revoke(broker, 0) ? 0 : table->next_expiry;
 }
