@@ -192,7 +192,7 @@ static void handle(struct step *step, const struct input *input)
         handle_pressure(step, input->pressure);
         break;
     case INPUT_EMPTIED:
-        reservations_emptied(step, input->reservation);
+        reservations_emptied(step, &input->emptied);
         break;
     case INPUT_CONFIGURE:
         configure_broker(step, &input->settings);

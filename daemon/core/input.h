@@ -20,7 +20,7 @@ enum input_kind {
     INPUT_HOST_MEMORY,      /* what the host has available now */
     INPUT_PRESSURE,         /* how short of memory it is */
     INPUT_CONFIGURE,        /* new limits and times */
-    INPUT_EMPTIED,          /* no process is left in the control groups of a reservation that was given up */
+    INPUT_EMPTIED,          /* no process is left in the control groups of reservations that were given up */
     INPUT_TICK,             /* expire what is due, go on with what was left */
     INPUT_SHUTDOWN,
 };
@@ -115,6 +115,12 @@ struct input_host {
     uint64_t available_bytes, total_bytes;
 };
 
+/* Reservations, by their numbers. */
+struct input_emptied {
+    const uint64_t *reservations; /* borrowed for the step */
+    size_t count;
+};
+
 struct input {
     enum input_kind kind;
     uint64_t session; /* whom it is about; 0 where it is about none, or the peer is a monitor */
@@ -123,7 +129,7 @@ struct input {
         struct input_open open;
         struct input_request request;
         struct input_segment segment;
-        uint64_t reservation; /* emptied: its number */
+        struct input_emptied emptied;
         struct input_host host;
         enum pressure pressure;
         struct broker_settings settings;

@@ -243,18 +243,18 @@ int reservation_apply(struct reservation_table *table, struct principal_table *p
 {
     const struct policy *configured = table->configured;
     const struct reservation *reservation;
-    size_t count = 0;
     struct policy both = {.rules = calloc(table->count + configured->rule_count + 1, sizeof *both.rules),
-                          .rule_count = table->count + configured->rule_count,
                           .access = configured->access};
     if (!both.rules) {
         return -ENOMEM;
     }
     TAILQ_FOREACH(reservation, &table->list, in_table) {
-        fill_rule(reservation, &both.rules[count++]);
+        if (!reservation->is_empty) {
+            fill_rule(reservation, &both.rules[both.rule_count++]);
+        }
     }
-    if (configured->rule_count) {
-        memcpy(&both.rules[count], configured->rules, configured->rule_count * sizeof *both.rules);
+    for (size_t i = 0; i < configured->rule_count; i++) {
+        both.rules[both.rule_count++] = configured->rules[i];
     }
     int result = principal_table_configure(principals, &both);
     free(both.rules);

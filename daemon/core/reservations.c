@@ -190,25 +190,33 @@ void reservations_request(struct step *step, const struct input *input)
     }
 }
 
-void reservations_emptied(struct step *step, uint64_t id)
+/* Short of memory, those that are empty stay, and are told again. */
+static void forget_empty(struct step *step)
 {
     struct reservation_table *table = &step->broker->reservations;
-    struct reservation *of = reservation_find(table, id);
-    if (!of || !of->is_over) {
-        return;
-    }
-    struct reservation *next = TAILQ_NEXT(of, in_table);
-    TAILQ_REMOVE(&table->list, of, in_table);
-    table->count--;
+    struct reservation *reservation, *next;
     bool is_done = take_effect(step);
-    table->count++;
-    if (next) {
-        TAILQ_INSERT_BEFORE(next, of, in_table);
-    } else {
-        TAILQ_INSERT_TAIL(&table->list, of, in_table);
+    for (reservation = TAILQ_FIRST(&table->list); reservation; reservation = next) {
+        next = TAILQ_NEXT(reservation, in_table);
+        if (reservation->is_empty && is_done) {
+            reservation_free(table, reservation);
+        } else {
+            reservation->is_empty = false;
+        }
     }
-    if (is_done) {
-        reservation_free(table, of);
+}
+
+void reservations_emptied(struct step *step, const struct input_emptied *emptied)
+{
+    bool any = false;
+    for (size_t i = 0; i < emptied->count; i++) {
+        struct reservation *of = reservation_find(&step->broker->reservations, emptied->reservations[i]);
+        if (of && of->is_over) {
+            any = of->is_empty = true;
+        }
+    }
+    if (any) {
+        forget_empty(step);
     }
 }
 

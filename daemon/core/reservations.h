@@ -11,8 +11,8 @@
  */
 void reservations_request(struct step *step, const struct input *input);
 
-/* No process is left in the control groups of one that was given up: it is forgotten. */
-void reservations_emptied(struct step *step, uint64_t id);
+/* No process is left in the control groups of those of these that were given up: they are forgotten. */
+void reservations_emptied(struct step *step, const struct input_emptied *emptied);
 
 /* Gives up those whose time is over. */
 void reservations_expire(struct step *step);

@@ -27,7 +27,8 @@ struct look {
     struct server *server;
     struct group_set *sets;
     size_t count;
-    int result; /* negative errno: not every process could be looked at */
+    uint64_t *empty; /* room for the numbers of all */
+    int result;      /* negative errno: not every process could be looked at */
 };
 
 static struct look *look_free(struct look *look)
@@ -36,6 +37,7 @@ static struct look *look_free(struct look *look)
         free(look->sets[i].paths);
     }
     free(look->sets);
+    free(look->empty);
     free(look);
     return NULL;
 }
@@ -78,18 +80,29 @@ static void look_work(uv_work_t *work)
 
 /* ---- on the loop ---- */
 
+/* All in one input: each is a change of the policy, and of the file. */
+static void tell_empty(struct server *server, struct look *look)
+{
+    struct input input = {.kind = INPUT_EMPTIED};
+    input.emptied.reservations = look->empty;
+    for (size_t i = 0; i < look->count; i++) {
+        if (!look->sets[i].is_inhabited) {
+            look->empty[input.emptied.count++] = look->sets[i].reservation;
+        }
+    }
+    if (input.emptied.count > 0) {
+        executor_feed(server, &input);
+    }
+}
+
 static void look_done(uv_work_t *work, int status)
 {
     struct look *look = work->data;
     struct server *server = look->server;
     (void)status; /* jobs are never cancelled */
     server->survivors.is_looking = false;
-    for (size_t i = 0; i < look->count && look->result == 0 && !server->is_closing; i++) {
-        struct input emptied = {.kind = INPUT_EMPTIED};
-        emptied.reservation = look->sets[i].reservation;
-        if (!look->sets[i].is_inhabited) {
-            executor_feed(server, &emptied);
-        }
+    if (look->result == 0 && !server->is_closing) {
+        tell_empty(server, look);
     }
     (void)look_free(look);
 }
@@ -126,6 +139,10 @@ static struct look *look_new(struct server *server)
     bool is_whole = look;
     while (is_whole && broker_next_given_up(server->broker, given_up.reservation, &given_up)) {
         is_whole = add_set(look, &given_up);
+    }
+    if (is_whole && look->count) {
+        look->empty = calloc(look->count, sizeof *look->empty);
+        is_whole = look->empty;
     }
     return is_whole && look->count ? look : look ? look_free(look) : NULL;
 }

@@ -326,10 +326,11 @@ static void configure(void)
 
 static void empty_reservation(void)
 {
-    struct input input = {.kind = INPUT_EMPTIED, .reservation = take(1)};
+    uint64_t numbers[] = {take(1), take(1)};
+    const struct input input = {.kind = INPUT_EMPTIED, .emptied = {numbers, 2}};
     struct given_up given_up;
     if (choose() && broker_next_given_up(model->broker, 0, &given_up)) {
-        input.reservation = given_up.reservation;
+        numbers[0] = given_up.reservation;
     }
     parties_change = true;
     model_feed(model, &input);

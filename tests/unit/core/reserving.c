@@ -95,9 +95,14 @@ struct reservation_entry entry_of(struct model *model, const char *name)
 
 void empty(struct model *model, const char *name)
 {
-    struct input input = {.kind = INPUT_EMPTIED};
-    input.reservation = entry_of(model, name).reservation;
-    cr_assert(input.reservation);
+    uint64_t reservation = entry_of(model, name).reservation;
+    cr_assert(reservation);
+    empty_number(model, reservation);
+}
+
+void empty_number(struct model *model, uint64_t reservation)
+{
+    const struct input input = {.kind = INPUT_EMPTIED, .emptied = {&reservation, 1}};
     model_feed(model, &input);
 }
 

@@ -26,6 +26,7 @@ struct reservation_entry entry_of(struct model *model, const char *name);
 
 /* No process is left in its control groups. */
 void empty(struct model *model, const char *name);
+void empty_number(struct model *model, uint64_t reservation);
 
 const char *last_sentence(const struct model *model);
 void expect_class(struct model *model, int peer, const char *class, enum class_rule rule);

@@ -154,12 +154,12 @@ Test(reservations, without_memory_nothing_is_half_done)
         }
         cr_expect_gt(number, 3, "none of its allocations failed");
     }
-    struct input emptied = {.kind = INPUT_EMPTIED, .reservation = entry_of(model, "job").reservation};
+    uint64_t job = entry_of(model, "job").reservation;
     cr_expect_eq(reserve(model, "after", MIB, ""), 0);
     for (long number = 1; entry_of(model, "job").reservation; number++) {
         cr_assert_lt(number, 100);
         exhaustion_arm(number);
-        model_feed(model, &emptied);
+        empty_number(model, job);
         exhaustion_arm(0);
     }
     cr_expect(entry_of(model, "after").reservation);
@@ -262,7 +262,6 @@ Test(reservations, those_that_were_given_up_are_told)
 {
     struct model *model = hundred();
     struct given_up given_up;
-    struct input emptied = {.kind = INPUT_EMPTIED};
     cr_expect_eq(reserve(model, "a", MIB, "/a\n"), 0);
     cr_expect_eq(reserve(model, "b", MIB, "/b\n/c\n"), 0);
     cr_expect_not(broker_next_given_up(model->broker, 0, &given_up));
@@ -270,17 +269,39 @@ Test(reservations, those_that_were_given_up_are_told)
     cr_expect(broker_next_given_up(model->broker, 0, &given_up));
     cr_expect(given_up.control_group_count == 2 && strcmp(given_up.control_groups[1], "/c") == 0);
     cr_expect_not(broker_next_given_up(model->broker, given_up.reservation, &given_up));
-    emptied.reservation = entry_of(model, "a").reservation;
-    model_feed(model, &emptied);
+    uint64_t a = entry_of(model, "a").reservation;
+    empty_number(model, a);
     cr_expect(entry_of(model, "a").reservation, "it was not given up");
     cr_expect_eq(unreserve(model, "a"), 0);
-    model_feed(model, &emptied);
-    model_feed(model, &emptied);
+    empty_number(model, a);
+    empty_number(model, a);
     cr_expect(entry_of(model, "b").reservation, "another one is asked for");
-    emptied.reservation = 0;
-    model_feed(model, &emptied);
-    emptied.reservation = 99;
-    model_feed(model, &emptied);
+    empty_number(model, 0);
+    empty_number(model, 99);
+    model_free(model);
+}
+
+/* Whatever allocation fails. One that was not given up stays, and so does one that is not named. */
+Test(reservations, those_that_are_empty_go_together)
+{
+    struct model *model = hundred();
+    static const char *const names[] = {"a", "living", "b", "c"};
+    uint64_t numbers[5] = {99};
+    for (size_t i = 0; i < 4; i++) {
+        cr_expect_eq(reserve(model, names[i], MIB, ""), 0);
+        cr_expect(i == 1 || unreserve(model, names[i]) == 0);
+        numbers[i + 1] = entry_of(model, names[i]).reservation;
+    }
+    const struct input emptied = {.kind = INPUT_EMPTIED, .emptied = {numbers, 4}};
+    long number = 0;
+    do {
+        exhaustion_arm(++number);
+        model_feed(model, &emptied);
+        exhaustion_arm(0);
+        cr_assert_eq(entry_of(model, "a").reservation != 0, entry_of(model, "b").reservation != 0);
+    } while (entry_of(model, "a").reservation);
+    cr_expect_gt(number, 1, "none of its allocations failed");
+    cr_expect(entry_of(model, "living").reservation && entry_of(model, "c").reservation);
     model_free(model);
 }
 

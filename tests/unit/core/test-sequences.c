@@ -163,7 +163,7 @@ static void change_reservations(struct model *model)
     struct request request = random_reservation();
     struct given_up given_up;
     if (random_below(5) == 0 && broker_next_given_up(model->broker, random_below(20), &given_up)) {
-        input.reservation = given_up.reservation;
+        input.emptied = (struct input_emptied){&given_up.reservation, 1};
     } else {
         input.kind = INPUT_REQUEST;
         input.request =
