@@ -18,12 +18,12 @@ $(BUILD)/obj/tests/fuzz/shell_model.o: tests/unit/core/shell_model.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -Itests/fuzz/shim $(CPPFLAGS) $(ALL_CFLAGS) -Wno-gnu-zero-variadic-macro-arguments -c -o $@ $<
 
-$(BUILD)/obj/tests/fuzz/fuzz_core.o $(BUILD)/obj/tests/fuzz/fuzz_limits.o: CPPFLAGS := -Itests/fuzz/shim $(CPPFLAGS)
+$(addprefix $(BUILD)/obj/tests/fuzz/,fuzz_core.o fuzz_limits.o fuzz_reservations.o): CPPFLAGS := -Itests/fuzz/shim $(CPPFLAGS)
 
 $(BUILD)/fuzz_frame: $(call object,tests/fuzz/fuzz_frame.c) $(WIRE_O) $(BASE_O)
 	$(FUZZ_LINK)
 $(BUILD)/fuzz_core: ALL_LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=reallocarray,--wrap=free
-$(BUILD)/fuzz_core: $(call object,tests/fuzz/fuzz_core.c tests/fuzz/fuzz_limits.c tests/unit/core/exhaustion.c) \
+$(BUILD)/fuzz_core: $(call object,tests/fuzz/fuzz_core.c tests/fuzz/fuzz_limits.c tests/fuzz/fuzz_reservations.c tests/unit/core/exhaustion.c) \
                     $(BUILD)/obj/tests/fuzz/shell_model.o $(CORE_O) $(BASE_O)
 	$(FUZZ_LINK)
 $(BUILD)/fuzz_config: $(call object,tests/fuzz/fuzz_config.c proto/name.c) $(CONFIG_O) $(OS_O) $(CORE_O) $(BASE_O)

@@ -11,6 +11,7 @@
 #include "proto/base/text.h"
 #include "tests/fuzz/fuzz_input.h"
 #include "tests/fuzz/fuzz_limits.h"
+#include "tests/fuzz/fuzz_reservations.h"
 #include "tests/unit/core/exhaustion.h"
 #include "tests/unit/core/shell_model.h"
 
@@ -132,31 +133,6 @@ static void fill_renew(struct renew_request *renew)
     }
 }
 
-static struct control_group_list take_groups(void)
-{
-    static const char *const paths[] = {"/jobs.slice", "/jobs.slice/jobs-1.slice", "/",
-                                        "/x",          "/jobs.slice/../x",         "/jobs.slice/jobs-2.slice"};
-    return (struct control_group_list){&paths[below(3)], below(4)};
-}
-
-static const char *const reservations[] = {"r0", "r1", "r2", "default"};
-
-static void fill_reserve(struct reserve_request *reserve)
-{
-    uint64_t flags = take(1);
-    *reserve = (struct reserve_request){.terms = {.bytes = fuzz_size(bytes),
-                                                  .mapped_bytes = flags & 1 ? fuzz_size(bytes) : 0,
-                                                  .has_uid = flags & 2,
-                                                  .uid = flags & 2 ? fuzz_users[below(FUZZ_USERS)] : 0,
-                                                  .has_priority = flags & 4,
-                                                  .priority = flags & 4 ? (uint32_t)take(2) : 0,
-                                                  .has_weight = flags & 8,
-                                                  .weight = flags & 8 ? (uint32_t)take(2) : 0,
-                                                  .expires_ms = flags & 16 ? (uint32_t)take(2) : 0},
-                                        .groups = take_groups()};
-    text_copy(reserve->terms.name, sizeof reserve->terms.name, reservations[below(4)]);
-}
-
 static void fill_request(struct request *request)
 {
     switch ((int)request->kind) {
@@ -180,14 +156,9 @@ static void fill_request(struct request *request)
         request->trimmed_bytes = fuzz_size(bytes);
         break;
     case REQUEST_RESERVE:
-        fill_reserve(&request->reserve);
-        break;
     case REQUEST_ATTACH:
-        request->attach.groups = take_groups();
-        text_copy(request->attach.name, sizeof request->attach.name, reservations[below(4)]);
-        break;
     case REQUEST_UNRESERVE:
-        text_copy(request->unreserve.name, sizeof request->unreserve.name, reservations[below(4)]);
+        fuzz_fill_reservation(request, bytes);
         break;
     default:
         request->release_lease = take_lease();
@@ -204,7 +175,7 @@ static void ask(enum request_kind kind)
     request.id = rarely() ? 0 : ++model->next_request;
     input.request.request = &request;
     input.request.identity = take_identity();
-    if (request.kind == REQUEST_RESERVE || request.kind == REQUEST_ATTACH || request.kind == REQUEST_UNRESERVE) {
+    if (fuzz_is_about_reservations(request.kind)) {
         parties_change = true; /* the members of reservations leave their classes */
         input.request.identity.uid = choose() ? 0 : input.request.identity.uid;
     }
@@ -324,16 +295,10 @@ static void configure(void)
     model_configure(model);
 }
 
-static void empty_reservation(void)
+static void empty_reservations(void)
 {
-    uint64_t numbers[] = {take(1), take(1)};
-    const struct input input = {.kind = INPUT_EMPTIED, .emptied = {numbers, 2}};
-    struct given_up given_up;
-    if (choose() && broker_next_given_up(model->broker, 0, &given_up)) {
-        numbers[0] = given_up.reservation;
-    }
     parties_change = true;
-    model_feed(model, &input);
+    fuzz_empty_reservations(model, bytes);
 }
 
 static void see_host(void)
@@ -464,7 +429,7 @@ static void happen(void)
     } else if (what < 36) {
         ask(about_reservations[what - 32]);
     } else {
-        empty_reservation();
+        empty_reservations();
     }
 }
 
