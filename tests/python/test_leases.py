@@ -78,6 +78,16 @@ def test_limit_error(start_daemon):
         assert broker.why()[0].refusal.asked_bytes >= 8 << 20
 
 
+def test_the_figures_come_with_the_refusal(start_daemon, monkeypatch):
+    """An exception needs no connection of its own to the broker."""
+    daemon = start_daemon("[limits]\nmax_physical_bytes = 16M")
+    with membroker.connect(daemon.socket) as broker:
+        monkeypatch.setattr(membroker._monitor, "Monitor", None)
+        with pytest.raises(membroker.LimitError) as caught:
+            broker.acquire("20M")
+        assert (caught.value.limit, caught.value.asked) == ("max_physical_bytes", 20 << 20)
+
+
 def test_own_limit(daemon):
     with membroker.connect(daemon.socket, max_bytes="1M") as broker:
         with pytest.raises(membroker.LimitError) as caught:

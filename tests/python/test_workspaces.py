@@ -73,6 +73,18 @@ def test_temporaries_use_the_same_bytes(broker):
         assert ws.figures.used_bytes < 400000 and ws.figures.spilled_count == 0
 
 
+def test_a_full_workspace_has_no_figures_of_a_limit(start_daemon):
+    """What it says is its own, and not what the broker refused before."""
+    daemon = start_daemon("[limits]\nmax_physical_bytes = 16M")
+    with membroker.connect(daemon.socket) as broker:
+        with pytest.raises(MemoryError), broker.numpy():
+            numpy.empty(4 << 20)
+        with broker.workspace("scratch", initial="64K", spill="fail") as ws:
+            with pytest.raises(membroker.LimitError, match="may not spill") as caught:
+                ws.empty(1000000)
+        assert caught.value.limit is None and caught.value.holders == []
+
+
 def test_spills(broker):
     with broker.workspace("scratch", initial="64K", spill="fail") as ws:
         with pytest.raises(membroker.LimitError, match='workspace "scratch"'):

@@ -56,7 +56,6 @@ class Broker(_arrays.Creation):
         self._progress = progress
         self._capsules: Dict[Location, Any] = {}
         self._own = threading.local()
-        _errors.sockets[self._client.session] = self._socket
 
     # ---- life ----
 

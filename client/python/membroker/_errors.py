@@ -6,8 +6,8 @@ from __future__ import annotations
 import errno as numbers
 from typing import Any, Dict, List, Optional, Type
 
-from . import _monitor, _native
-from ._types import Holder, WhyEntry
+from . import _native
+from ._types import Holder
 
 
 class Error(Exception):
@@ -21,7 +21,8 @@ class LimitError(MemoryError, Error):
     The memory does not fit a limit. The message says which, and what to do.
 
     `limit` is the setting's name, `whose` whose limit it is, `asked`, `used` and `free` are bytes of it, `holders` the
-    largest holders. They are None, or empty, if the broker could not be asked for them.
+    largest holders. They are None, or empty, if the library does not know them, as when the
+    kernel has no huge pages.
     """
 
     limit: Optional[str] = None
@@ -90,42 +91,20 @@ _KINDS: Dict[int, Type[Error]] = {
 }
 
 
-def newest_refusal(entries: List[WhyEntry]) -> Optional[WhyEntry]:
-    """The refusal that was last, of those that do not wait."""
-    refused = [entry for entry in entries if not entry.waits]
-    return min(refused, key=lambda entry: entry.since_ms) if refused else None
-
-
-def _add_figures(error: LimitError, session: int, socket: Optional[str]) -> None:
-    try:
-        with _monitor.Monitor(socket, timeout=2.0) as monitor:
-            entry = newest_refusal(monitor.why(session))
-    except (OSError, ValueError, KeyError):
-        return
-    if entry and entry.refusal.limit and entry.refusal.limit in str(error):  # otherwise the library itself refused
-        refusal = entry.refusal
-        error.limit, error.whose, error.allowed = refusal.limit, refusal.whose, refusal.limit_bytes
-        error.asked, error.used, error.free = refusal.asked_bytes, refusal.used_bytes, refusal.free_bytes
-        error.holders = refusal.holders
-
-
-sockets: Dict[int, Optional[str]] = {}
-"""The socket of each session of this process."""
-
-
-def make(number: int, sentence: str, session: int) -> Error:
+def make(number: int, sentence: str, figures: Optional[_native.Figures]) -> Error:
     """The exception for a failure of the library."""
     kind = _KINDS.get(number, SystemFailure)
     error: Error = kind(sentence)
     error.errno = number
-    if isinstance(error, LimitError) and session:
-        _add_figures(error, session, sockets.get(session))
+    if isinstance(error, LimitError) and figures:
+        error.limit, error.whose, error.allowed, error.asked, error.used, error.free, holders = figures
+        error.holders = [Holder(*holder) for holder in holders]
     return error
 
 
 def of_allocation() -> Optional[Error]:
     """The exception for what an allocation of this thread failed with just now; None: nothing did."""
-    failure: Any = _native.take_failure()
+    failure = _native.take_failure()
     return make(*failure) if failure else None
 
 

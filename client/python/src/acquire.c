@@ -37,13 +37,13 @@ static int acquire_and_map(struct work *work)
         result = mb_map(lease, 0, &work->acquired.data, &work->acquired.bytes);
         work->acquired.lease = lease;
         if (result < 0) {
-            failure_take(&work->failure, result, work->owner);
+            failure_take(&work->failure, result);
             (void)mb_release(lease);
             return result;
         }
     }
     if (result < 0) {
-        failure_take(&work->failure, result, work->owner);
+        failure_take(&work->failure, result);
     }
     return result;
 }

@@ -57,7 +57,7 @@ static int create(void *argument)
     struct request *request = argument;
     int result = mb_buffer_create(request->owner->client, request->bytes, &request->options, &request->buffer);
     if (result < 0) {
-        failure_take(errors_of_thread(), result, request->owner);
+        failure_take(errors_of_thread(), result);
     }
     return result;
 }
@@ -320,7 +320,7 @@ static void *resize_plain(void *data, size_t bytes)
 }
 
 /* In place or by moving pages; without the interpreter's lock, since it may ask the broker. */
-static void *resize_large(struct owner *owner, void *data, size_t bytes)
+static void *resize_large(void *data, size_t bytes)
 {
     struct table_entry entry;
     if (!table_take(data, &entry)) {
@@ -329,7 +329,7 @@ static void *resize_large(struct owner *owner, void *data, size_t bytes)
     struct gil gil = gil_drop();
     int result = mb_buffer_resize(&entry.buffer, bytes);
     if (result < 0) {
-        failure_take(errors_of_thread(), result, owner);
+        failure_take(errors_of_thread(), result);
     }
     gil_take(gil);
     entry.data = mb_buffer_data(entry.buffer);
@@ -346,7 +346,7 @@ void *block_resize(struct owner *owner, mb_location location, void *data, size_t
         return resize_plain(data, bytes);
     }
     if (is_large(data) && bytes > LARGE_BYTES && forks_allow_reuse()) {
-        return resize_large(owner, data, bytes);
+        return resize_large(data, bytes);
     }
     size_t old = block_size(data);
     void *moved = old > 0 ? block_allocate(owner, location, bytes, 0) : NULL;

@@ -36,14 +36,14 @@ struct request {
     size_t bytes;
     const mb_buffer_options *options;
     mb_buffer *buffer;
-    struct failure failure;
+    struct failure *failure;
 };
 
 static int ask(void *argument)
 {
     struct request *request = argument;
     int result = mb_buffer_create(request->owner->client, request->bytes, request->options, &request->buffer);
-    failure_take(&request->failure, result, request->owner);
+    failure_take(request->failure, result);
     losses_hook();
     return result;
 }
@@ -71,7 +71,8 @@ static bool find_at_once(struct request *request)
 /* NULL: an exception is set. Other threads run meanwhile. */
 static mb_buffer *create(struct owner *owner, size_t bytes, const mb_buffer_options *options)
 {
-    struct request request = {.owner = owner, .bytes = bytes, .options = options};
+    struct failure failure;
+    struct request request = {.owner = owner, .bytes = bytes, .options = options, .failure = &failure};
     enum waiting_end end = WAITING_DONE;
     if (owner->wait_ms && find_at_once(&request)) {
         return request.buffer;
@@ -83,7 +84,7 @@ static mb_buffer *create(struct owner *owner, size_t bytes, const mb_buffer_opti
     if (end == WAITING_CLOSED) {
         (void)errors_raise_closed();
     } else if (end == WAITING_DONE && result < 0) {
-        (void)errors_raise(&request.failure);
+        (void)errors_raise(&failure);
     }
     return end == WAITING_DONE && result == 0 ? request.buffer : NULL;
 }
@@ -132,7 +133,7 @@ static void dealloc(PyObject *object)
 static bool check(const struct buffer_object *self)
 {
     int result = atomic_load(&self->owner->is_inherited) ? 0 : mb_buffer_check(self->buffer);
-    return result == 0 || errors_raise_last(result, self->owner);
+    return result == 0 || errors_raise_last(result);
 }
 
 static PyObject *check_method(PyObject *object, PyObject *unused)

@@ -78,7 +78,7 @@ static PyObject *new_client(PyTypeObject *type, PyObject *arguments, PyObject *k
     }
     int result = owner_connect(&options, is_shared, &owner);
     if (result < 0) {
-        return errors_raise_last(result, NULL);
+        return errors_raise_last(result);
     }
     allocfunc allocate = __extension__(allocfunc) PyType_GetSlot(type, Py_tp_alloc);
     struct client_object *self = (struct client_object *)allocate(type, 0);
@@ -153,7 +153,7 @@ static int call_unlocked(struct owner *owner, client_function *function, uint32_
 {
     struct gil gil = gil_drop();
     int result = function(owner->client, argument);
-    failure_take(failure, result, owner);
+    failure_take(failure, result);
     gil_take(gil);
     return result;
 }

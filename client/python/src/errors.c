@@ -9,13 +9,56 @@
 static PyObject *factory;
 static _Thread_local struct failure of_thread;
 
-void failure_take(struct failure *failure, int code, const struct owner *owner)
+void failure_take(struct failure *failure, int code)
 {
-    const char *sentence = mb_last_error();
     failure->code = code;
-    failure->session = owner && !atomic_load(&owner->is_inherited) ? mb_client_session(owner->client) : 0;
-    (void)snprintf(failure->sentence, sizeof failure->sentence, "%s", sentence[0] ? sentence : strerror(-code));
+    failure->has_refusal = false;
+    failure->sentence[0] = '\0';
+    if (code < 0) {
+        const char *sentence = mb_last_error();
+        (void)snprintf(failure->sentence, sizeof failure->sentence, "%s", sentence[0] ? sentence : strerror(-code));
+        failure->refusal = (mb_refusal)MB_REFUSAL_INIT;
+        failure->has_refusal = mb_last_refusal(&failure->refusal) == 0;
+    }
 }
+
+/* ---- figures ---- */
+
+static PyObject *holders_of(const mb_refusal *refusal)
+{
+    PyObject *list = PyList_New((Py_ssize_t)refusal->holder_count);
+    for (unsigned i = 0; list && i < refusal->holder_count; i++) {
+        const mb_holder *holder = &refusal->holders[i];
+        PyObject *item = Py_BuildValue("KsiIK", (unsigned long long)holder->session, holder->name, (int)holder->pid,
+                                       (unsigned)holder->uid, (unsigned long long)holder->bytes);
+        if (!item || PyList_SetItem(list, (Py_ssize_t)i, item) < 0) {
+            Py_CLEAR(list);
+        }
+    }
+    return list;
+}
+
+static PyObject *limit_of(const mb_refusal *refusal)
+{
+    if (refusal->limit_bytes == UINT64_MAX) {
+        Py_RETURN_NONE;
+    }
+    return PyLong_FromUnsignedLongLong(refusal->limit_bytes);
+}
+
+/* A new reference. NULL: an exception is set. */
+static PyObject *figures_of(const struct failure *failure)
+{
+    const mb_refusal *refusal = &failure->refusal;
+    if (!failure->has_refusal) {
+        Py_RETURN_NONE;
+    }
+    return Py_BuildValue("ssNKKKN", refusal->limit, refusal->whose, limit_of(refusal),
+                         (unsigned long long)refusal->asked_bytes, (unsigned long long)refusal->used_bytes,
+                         (unsigned long long)refusal->free_bytes, holders_of(refusal));
+}
+
+/* ---- exceptions ---- */
 
 PyObject *errors_set_factory(PyObject *module, PyObject *function)
 {
@@ -28,9 +71,8 @@ PyObject *errors_set_factory(PyObject *module, PyObject *function)
 
 PyObject *errors_raise(const struct failure *failure)
 {
-    PyObject *exception = factory ? PyObject_CallFunction(factory, "isK", -failure->code, failure->sentence,
-                                                          (unsigned long long)failure->session)
-                                  : NULL;
+    PyObject *exception =
+        factory ? PyObject_CallFunction(factory, "isN", -failure->code, failure->sentence, figures_of(failure)) : NULL;
     if (exception) {
         PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
         Py_DECREF(exception);
@@ -40,10 +82,10 @@ PyObject *errors_raise(const struct failure *failure)
     return NULL;
 }
 
-PyObject *errors_raise_last(int code, const struct owner *owner)
+PyObject *errors_raise_last(int code)
 {
     struct failure failure;
-    failure_take(&failure, code, owner);
+    failure_take(&failure, code);
     return errors_raise(&failure);
 }
 
@@ -61,7 +103,7 @@ PyObject *errors_take_of_thread(PyObject *module, PyObject *unused)
     }
     int code = -of_thread.code;
     of_thread.code = 0;
-    return Py_BuildValue("isK", code, of_thread.sentence, (unsigned long long)of_thread.session);
+    return Py_BuildValue("isN", code, of_thread.sentence, figures_of(&of_thread));
 }
 
 PyObject *errors_raise_closed(void)

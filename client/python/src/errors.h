@@ -7,27 +7,32 @@
 
 enum { SENTENCE_BYTES = 1024 };
 
-/* The sentence of a failed call, kept beyond the thread's next call into the library. */
+/* What the library says of a failed call, kept beyond the thread's next call into the library. */
 struct failure {
-    int code; /* negative errno; 0: none */
-    uint64_t session;
+    int code;           /* negative errno; 0: the call did not fail */
+    bool has_refusal;   /* a limit refused the request, and the library knows the figures */
+    mb_refusal refusal; /* only then */
     char sentence[SENTENCE_BYTES];
 };
 
-/* Any thread, no lock. */
-void failure_take(struct failure *failure, int code, const struct owner *owner);
+/* In the thread of the call that returned `code`. No lock. */
+void failure_take(struct failure *failure, int code);
 
-/* set_error_factory(function): function(errno, sentence, session, socket) returns the exception. */
+/*
+ * set_error_factory(function): function(errno, sentence, figures) returns the exception. The figures of a refusal are
+ * (limit, whose, limit bytes or None, asked, used, free, holders); None: there are none. A holder is (session, name,
+ * pid, uid, bytes).
+ */
 PyObject *errors_set_factory(PyObject *module, PyObject *function);
 
 /* Raises it. Returns NULL. */
 PyObject *errors_raise(const struct failure *failure);
-PyObject *errors_raise_last(int code, const struct owner *owner);
+PyObject *errors_raise_last(int code);
 
 /* What an allocation of this thread failed with; an allocator can only return NULL. No lock. */
 struct failure *errors_of_thread(void);
 
-/* take_failure(): the same as a tuple (errno, sentence, session), once; None if there is none. */
+/* take_failure(): the same as a tuple (errno, sentence, figures), once; None if there is none. */
 PyObject *errors_take_of_thread(PyObject *module, PyObject *unused);
 
 /* What a call on a closed client raises. Returns NULL. */

@@ -132,7 +132,7 @@ static bool check(const struct lease_object *self)
         return false;
     }
     int result = atomic_load(&self->owner->is_inherited) ? 0 : mb_lease_check(self->lease);
-    return result == 0 || errors_raise_last(result, self->owner);
+    return result == 0 || errors_raise_last(result);
 }
 
 static PyObject *check_method(PyObject *object, PyObject *unused)

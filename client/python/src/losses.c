@@ -139,7 +139,6 @@ static void note(mb_lease *lease, mb_end_reason reason)
 {
     (void)pthread_mutex_lock(&lock);
     newest.code = -ESTALE;
-    newest.session = 0;
     (void)snprintf(newest.sentence, sizeof newest.sentence,
                    "lease %llu of %llu bytes is lost: %s; the content of its arrays is gone",
                    (unsigned long long)mb_lease_id(lease), (unsigned long long)mb_lease_bytes(lease),

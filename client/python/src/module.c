@@ -54,7 +54,7 @@ static PyObject *is_leased(PyObject *module, PyObject *argument)
 
 static PyMethodDef functions[] = {
     {"set_error_factory", METHOD(errors_set_factory), METH_O,
-     "set_error_factory(function): function(errno, sentence, session) makes the exceptions"},
+     "set_error_factory(function): function(errno, sentence, figures) makes the exceptions"},
     {"take_failure", METHOD(errors_take_of_thread), METH_NOARGS,
      "What an allocation of this thread failed with, once."},
     {"set_progress", METHOD(waiting_set_progress), METH_O, "set_progress(function): called while allocations wait"},

@@ -79,7 +79,7 @@ static PyObject *check(PyObject *object, PyObject *unused)
     int result = region_check(stack);
     (void)unused;
     if (result < 0) {
-        return errors_raise_last(result, stack->owner);
+        return errors_raise_last(result);
     }
     Py_RETURN_NONE;
 }
