@@ -80,20 +80,17 @@ bool acquire(struct owner *owner, uint64_t bytes, const mb_lease_options *option
     int result = acquire_and_map(&work);
     gil_take(gil);
     if (is_short(result) && options->wait_ms) {
-        bool is_closed = atomic_load(&owner->is_closed);
-        end = is_closed ? WAITING_CLOSED : WAITING_DONE;
-        result = is_closed ? result : waiting_run(owner, wait_in_queue, &work, progress, &end);
+        if (atomic_load(&owner->is_closed)) {
+            end = WAITING_CLOSED;
+        } else {
+            result = waiting_run(owner, wait_in_queue, &work, progress, &end);
+        }
     }
-    if (end != WAITING_DONE && result == 0) {
+    bool is_granted = waiting_succeeded(end, result, &work.failure);
+    if (is_granted) {
+        *ret = work.acquired;
+    } else if (result == 0) {
         acquired_drop(&work.acquired, options);
     }
-    if (end != WAITING_DONE) {
-        return end == WAITING_CLOSED && errors_raise_closed();
-    }
-    if (result < 0) {
-        (void)errors_raise(&work.failure);
-        return false;
-    }
-    *ret = work.acquired;
-    return true;
+    return is_granted;
 }

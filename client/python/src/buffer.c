@@ -78,15 +78,13 @@ static mb_buffer *create(struct owner *owner, size_t bytes, const mb_buffer_opti
         return request.buffer;
     }
     int result = ask_interruptibly(&request, &end);
-    if (end != WAITING_DONE && result == 0) {
+    if (waiting_succeeded(end, result, &failure)) {
+        return request.buffer;
+    }
+    if (result == 0) {
         (void)mb_buffer_unref(request.buffer);
     }
-    if (end == WAITING_CLOSED) {
-        (void)errors_raise_closed();
-    } else if (end == WAITING_DONE && result < 0) {
-        (void)errors_raise(&failure);
-    }
-    return end == WAITING_DONE && result == 0 ? request.buffer : NULL;
+    return NULL;
 }
 
 static PyObject *new_buffer(PyTypeObject *type, PyObject *arguments, PyObject *keywords)

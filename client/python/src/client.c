@@ -124,24 +124,25 @@ static PyObject *numpy_handler(PyObject *object, PyObject *argument)
     return !owner || PyErr_Occurred() ? NULL : handler_of_blocks(owner, (mb_location)location);
 }
 
-static PyObject *numpy_install(PyObject *object, PyObject *argument)
+static PyObject *install(PyObject *object, PyObject *argument,
+                         bool (*function)(struct owner *owner, mb_location location))
 {
     struct owner *owner = owner_of(object);
     long location = PyLong_AsLong(argument);
-    if (!owner || PyErr_Occurred() || !install_default(owner, (mb_location)location)) {
+    if (!owner || PyErr_Occurred() || !function(owner, (mb_location)location)) {
         return NULL;
     }
     Py_RETURN_NONE;
 }
 
-static PyObject *tensors(PyObject *object, PyObject *argument)
+static PyObject *numpy_install(PyObject *object, PyObject *argument)
 {
-    struct owner *owner = owner_of(object);
-    long location = PyLong_AsLong(argument);
-    if (!owner || PyErr_Occurred() || !tensors_install(owner, (mb_location)location)) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return install(object, argument, install_default);
+}
+
+static PyObject *torch_install(PyObject *object, PyObject *argument)
+{
+    return install(object, argument, tensors_install);
 }
 
 /* ---- the broker ---- */
@@ -278,7 +279,7 @@ static PyMethodDef methods[] = {
     {"close", METHOD(close_client), METH_NOARGS, "End this use; the last use ends the session."},
     {"numpy_handler", METHOD(numpy_handler), METH_O, "numpy_handler(location): a capsule for NumPy"},
     {"numpy_install", METHOD(numpy_install), METH_O, "numpy_install(location): for all contexts of the process"},
-    {"tensors_install", METHOD(tensors), METH_O, "tensors_install(location): for all tensors of the process"},
+    {"tensors_install", METHOD(torch_install), METH_O, "tensors_install(location): for all tensors of the process"},
     {"ping", METHOD(ping), METH_NOARGS, "One round trip to the broker."},
     {"trim", METHOD(trim), METH_NOARGS, "Give free memory back to the broker now."},
     {"wait_connected", METHOD(wait_connected), METH_O, "wait_connected(timeout_ms)"},
@@ -290,7 +291,7 @@ static PyGetSetDef getters[] = {
     {"pressure", pressure, NULL, "The memory pressure of the machine: 0, 1 or 2.", NULL},
     {"closed", is_closed, NULL, "Whether close() was called.", NULL},
     {"inherited", is_inherited, NULL, "Whether this is a forked child and the client its parent's.", NULL},
-    {"uses", uses, NULL, "Leases, buffers and arrays that live.", NULL},
+    {"uses", uses, NULL, "Leases, buffers, arrays, handlers and running calls.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

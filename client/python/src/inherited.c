@@ -150,8 +150,9 @@ void inherited_watch(void)
     const struct sigaction action = {.sa_sigaction = on_write, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
     bool is_there =
         sigaction(SIGSEGV, NULL, &current) == 0 && (current.sa_flags & SA_SIGINFO) && current.sa_sigaction == on_write;
-    if (ranges && !is_there && sigaction(SIGSEGV, &action, NULL) == 0) {
-        previous = current;
+    if (ranges && !is_there) {
+        previous = current; /* before a fault of another thread can need it */
+        (void)sigaction(SIGSEGV, &action, NULL);
     }
 }
 

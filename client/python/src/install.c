@@ -35,10 +35,7 @@ static void *default_calloc(void *context, size_t count, size_t bytes)
 
 static void default_free(void *context, void *data, size_t bytes)
 {
-    struct owner *owner = inherited_has(data) ? NULL : known_of(data);
-    if (owner) {
-        block_free(owner, data);
-    } else if (!inherited_has(data)) { /* what a child inherited is its parent's */
+    if (!known_free(data)) {
         original.free(context, data, bytes);
     }
 }

@@ -4,6 +4,7 @@
 
 #include "client/python/src/block.h"
 #include "client/python/src/compat.h"
+#include "client/python/src/inherited.h"
 
 enum { OWNERS_MAX = 16 };
 
@@ -36,4 +37,16 @@ struct owner *known_of(const void *data)
         }
     }
     return NULL;
+}
+
+bool known_free(void *data)
+{
+    if (inherited_has(data)) {
+        return true;
+    }
+    struct owner *owner = known_of(data);
+    if (owner) {
+        block_free(owner, data);
+    }
+    return owner != NULL;
 }

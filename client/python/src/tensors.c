@@ -4,7 +4,6 @@
 
 #include "client/python/src/block.h"
 #include "client/python/src/errors.h"
-#include "client/python/src/inherited.h"
 #include "client/python/src/known.h"
 
 static struct owner *_Atomic active; /* NULL: PyTorch's own allocator allocates */
@@ -22,17 +21,9 @@ static void *allocate(size_t bytes)
     return owner ? block_allocate(owner, atomic_load(&active_location), bytes, BLOCK_ALIGNED) : NULL;
 }
 
-/* What a child inherited is its parent's. */
 static int release(void *data)
 {
-    if (inherited_has(data)) {
-        return 1;
-    }
-    struct owner *owner = known_of(data);
-    if (owner) {
-        block_free(owner, data);
-    }
-    return owner != NULL;
+    return known_free(data);
 }
 
 static const char *refusal(int *code)

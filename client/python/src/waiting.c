@@ -116,6 +116,16 @@ int waiting_run(struct owner *owner, waiting_work *work, void *argument, PyObjec
     return error ? -error : waiting.result;
 }
 
+bool waiting_succeeded(enum waiting_end end, int result, const struct failure *failure)
+{
+    if (end == WAITING_CLOSED) {
+        (void)errors_raise_closed();
+    } else if (end == WAITING_DONE && result < 0) {
+        (void)errors_raise(failure);
+    }
+    return end == WAITING_DONE && result == 0;
+}
+
 PyObject *waiting_set_progress(PyObject *module, PyObject *callable)
 {
     (void)module;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "client/python/src/compat.h"
+#include "client/python/src/errors.h"
 #include "client/python/src/owner.h"
 
 /* Runs in a thread of its own, without the interpreter's lock. Returns 0 or negative errno, and keeps the sentence. */
@@ -21,6 +22,12 @@ enum waiting_end {
  * lock.
  */
 int waiting_run(struct owner *owner, waiting_work *work, void *argument, PyObject *progress, enum waiting_end *ret_end);
+
+/*
+ * Whether a call succeeded that returned `result` and ended in this way. False: an exception is set; if `result` is 0
+ * nevertheless, the caller drops what it got. `failure` is the call's.
+ */
+bool waiting_succeeded(enum waiting_end end, int result, const struct failure *failure);
 
 /* set_progress(callable): what allocations call while they wait; None: nothing. */
 PyObject *waiting_set_progress(PyObject *module, PyObject *callable);
