@@ -226,6 +226,20 @@ sys.exit(end_of(pid))
     assert printed.count("Fatal Python error: Segmentation fault") == 1
 
 
+def test_faulthandler_that_only_the_child_imports(run):
+    """Its handler, too, comes after the one that makes the copies."""
+    assert run(PROGRAM + """
+pid = os.fork()
+if pid == 0:
+    import faulthandler
+    faulthandler.enable()
+    mapped[0] = 9
+    os._exit(0)
+assert os.waitpid(pid, 0)[1] == 0 and mapped[0] == 7
+print("ok")
+""", "RAM") == "ok\n"
+
+
 def test_a_system_call_that_writes(run):
     """The kernel can't copy a page of ours: the call fails at once, and says so."""
     assert run(PROGRAM + """

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Forked children copy what they write to in a handler of SIGSEGV, which others replace: here it comes first again."""
+"""
+Forked children copy inherited memory in a handler of SIGSEGV. What replaces that handler is wrapped here, so that ours
+comes first again.
+"""
 
 from __future__ import annotations
 
+import faulthandler  # noqa: F401  # a child that imports it later is not seen here
 import functools
 import os
 import sys
