@@ -51,7 +51,7 @@ def _explain_memory_errors(exceptions: Any) -> None:
         error: Any = _errors.LimitError.__new__(ArrayLimitError, *arguments)
         error.__dict__.update(refused.__dict__)
         error.sentence = str(refused)
-        if sys.version_info < (3, 11):  # its `except` looks at the type that NumPy named, but for what is raised here
+        if sys.version_info < (3, 11):  # `except` would look at the type that NumPy named: raising sets this one
             plain.__init__(error, *arguments)
             try:
                 raise error

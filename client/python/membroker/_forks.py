@@ -6,7 +6,7 @@ comes first again.
 
 from __future__ import annotations
 
-import faulthandler  # noqa: F401  # a child that imports it later is not seen here
+import faulthandler  # noqa: F401  # _begin() wraps only what is imported at the fork
 import functools
 import os
 import sys

@@ -34,9 +34,9 @@ class Lease(_Bytes, _native.Lease):
     Leased memory, zero at first. It has the buffer protocol: memoryview(), numpy.frombuffer() and others use it without
     a copy.
 
-    release(), or the end of a `with` block, gives it back; if views of it are alive, when the last one is gone. What has
-    only its address, such as numpy.ndarray(buffer=lease), finds zeros there afterwards. Its use after a loss
-    raises LeaseLost. Any thread may use it. Broker.acquire() makes it.
+    release(), or the end of a `with` block, gives it back. If views of it are alive, the end of the last one does. An
+    array that has its address without a view, such as numpy.ndarray(buffer=lease), reads zeros afterwards. The use of a
+    lost lease raises LeaseLost. Any thread may use it. Broker.acquire() makes it.
     """
 
     name: Optional[str]

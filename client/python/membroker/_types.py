@@ -28,8 +28,8 @@ class Pressure(enum.IntEnum):
 
 def _at(number: int, default: Callable[[], Any] = lambda: None, of: Optional[type] = None) -> Any:
     """
-    A field with its number in the protocol. `default` makes what it is if the broker did not send it: an int, a text, a
-    message. `of` is the type of one value where that is another one.
+    A field with its number in the protocol. `default` makes its value if the broker did not send it. `of` is the type of
+    a value (of an element, if the field is a list); without it, that is `default` if it is a type, otherwise int.
     """
     kind = of or (default if isinstance(default, type) else int)
     return dataclasses.field(
@@ -86,7 +86,7 @@ class Status:
 
 @dataclasses.dataclass(frozen=True)
 class Client:
-    """Whose it is: a session, and the process that has it."""
+    """A session, and the process that it belongs to."""
 
     session: int = _at(1, int)
     name: str = _at(2, str)

@@ -34,7 +34,7 @@ class TensorLimitError(_errors.LimitError, RuntimeError):
 
 
 class TensorError(_errors.Error, RuntimeError):
-    """A tensor's memory could not be had for another reason than a limit."""
+    """The memory of a tensor was refused, but not by a limit."""
 
 
 class _Functions(ctypes.Structure):

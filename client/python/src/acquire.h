@@ -15,5 +15,5 @@ struct acquired {
 bool acquire(struct owner *owner, uint64_t bytes, const mb_lease_options *options, PyObject *progress,
              struct acquired *ret);
 
-/* Gives one back that nobody uses, addresses and all. */
+/* Releases a lease that was acquired with these options, and unmaps its memory. */
 void acquired_drop(const struct acquired *acquired, const mb_lease_options *options);

@@ -68,8 +68,8 @@ static bool copy_piece(struct range *range, uintptr_t address)
 }
 
 /*
- * None of ours. A handler that was told of the signal may put this one in its own place, as Python's faulthandler does,
- * and raise the signal again: then it is the end.
+ * The fault is not ours. The previous handler may restore this one and raise the signal again, as Python's faulthandler
+ * does: the second time the default action ends the process.
  */
 static void pass_on(int number, siginfo_t *info, void *context)
 {
@@ -143,7 +143,7 @@ static void add_segment(const char *line)
     }
 }
 
-/* A child of a child has the handler. */
+/* A child of a child has the handler already. */
 void inherited_watch(void)
 {
     struct sigaction current;

@@ -17,7 +17,7 @@ struct lease_object {
     uint64_t bytes;
     Py_ssize_t exports; /* views of the memory */
     bool is_ending;     /* release() was called; the last view ends it */
-    bool is_left;       /* zeros are at the addresses, which NumPy may know without a view */
+    bool is_left;       /* mb_release() left zeros, as NumPy may have the addresses without a view */
 };
 
 /* ---- life ---- */

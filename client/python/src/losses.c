@@ -38,7 +38,7 @@ static void raise_in_threads(PyObject *type)
     }
 }
 
-/* The exception that is set, as a class that has its sentence. */
+/* Raises the exception that is set in the other threads: as a class, so the class has the sentence. It stays set. */
 static void raise_elsewhere(const char *sentence)
 {
     PyObject *type, *value, *traceback;
@@ -179,7 +179,7 @@ static void note_parents_loss(void)
     lost_leases = 1;
 }
 
-/* ---- the handler of SIGBUS, before the library's, and after what the program installs later ---- */
+/* ---- the handler of SIGBUS, which stays before the library's and the program's ---- */
 
 enum { OTHERS_MAX = 8 };
 static struct sigaction guard; /* the library's, since the first connection; it calls what was there before */

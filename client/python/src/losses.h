@@ -13,8 +13,8 @@ void losses_on_event(const mb_event *event, void *user_data);
 
 /*
  * Around mb_connect(), which must find its own handler of SIGBUS in place. After the first one succeeded, a handler of
- * ours is before the library's: it asks for the exception before the thread that touched lost memory goes on. Others
- * that connect wait for each other.
+ * ours is before the library's: it asks for the exception before the thread that touched lost memory goes on. Threads
+ * that connect at the same time wait for each other.
  */
 void losses_before_connecting(void);
 void losses_after_connecting(bool is_connected);

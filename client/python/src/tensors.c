@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The four functions that torch.cc calls. */
+/* The functions that torch.cc calls. */
 #include "client/python/src/tensors.h"
 
 #include "client/python/src/block.h"

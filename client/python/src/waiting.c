@@ -19,7 +19,7 @@ struct waiting {
     void *argument;
     int result;
     bool is_done;
-    bool was_closed; /* the client, at the beginning: its handlers of arrays live on, and wait */
+    bool was_closed; /* the client, at the beginning: its handlers of arrays may still allocate */
 };
 
 static void *run(void *argument)
