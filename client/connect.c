@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "client/bus_error.h"
 #include "client/call.h"
 #include "client/client.h"
 #include "client/error.h"
@@ -108,7 +109,8 @@ static int start(mb_client *client, const mb_client_options *options)
         result = layers_open(client) < 0 ? error_set(-ENOMEM, "out of memory") : 0;
     }
     if (result == 0) {
-        result = guard_install(client->options.flags & MB_CLIENT_GUARD);
+        guard_watch_forks();
+        result = bus_error_install(client->options.flags & MB_CLIENT_GUARD);
     }
     if (result == 0) {
         result = greet(client);

@@ -1,29 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of mappings, and its two users: the SIGBUS handler, and fork(). The handler may run at any time in any
- * thread, so the table only grows, and a half-written entry looks empty: its start is written last.
+ * The table of mappings. The handler of SIGBUS may run at any time in any thread, so the table only grows, and a
+ * half-written entry looks empty: its start is written last. A handler counts itself while it uses an entry, and what
+ * takes the entry away waits for it.
  */
 #include "client/guard.h"
 
-#include <errno.h>
+#include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <unistd.h>
+#include <sys/queue.h>
+#include <time.h>
 
 #include "client/client.h"
-#include "client/error.h"
+#include "client/clock.h"
 
-enum { ENTRIES_PER_CHUNK = 64, LINE_BYTES = 512 };
+enum {
+    ENTRIES_PER_CHUNK = 64,
+    LEFT_MS = 1000, /* far more than a thread takes from its fault to the handler */
+    RETRIES =
+        1 << 16, /* of accesses to zeros that can't fail; more than threads that were on their way to the handler */
+};
+
+enum cover { LEASED, COVERING, COVERED };
 
 struct guard_entry {
     _Atomic uintptr_t start; /* 0: empty */
     _Atomic uint64_t bytes;
-    mb_lease *_Atomic lease;
-    struct guard_entry *next_empty; /* the handler reads neither this nor the next */
-    bool is_settled;                /* a fork has nothing to do */
+    mb_lease *_Atomic lease; /* NULL: the range was left to the program */
+    _Atomic unsigned handlers;
+    _Atomic enum cover cover;
+    _Atomic unsigned retries; /* since the range has zeros */
+    bool is_settled;          /* a fork has nothing to do; the handler reads neither this nor the next */
+    uint64_t left_at;         /* ms */
+    STAILQ_ENTRY(guard_entry) in_list;
 };
 
 struct chunk {
@@ -31,17 +43,28 @@ struct chunk {
     struct chunk *_Atomic next; /* made before this one */
 };
 
+STAILQ_HEAD(entries, guard_entry);
+
 static struct chunk *_Atomic newest;
-static struct guard_entry *empty;
+static struct entries empty = STAILQ_HEAD_INITIALIZER(empty), left = STAILQ_HEAD_INITIALIZER(left);
 static pthread_mutex_t writers = PTHREAD_MUTEX_INITIALIZER;
 
-static const struct guard_entry *find(uintptr_t address)
+/* ---- looking ---- */
+
+static bool has(struct guard_entry *entry, uintptr_t address)
+{
+    uintptr_t start = atomic_load(&entry->start);
+    return start && address >= start && address - start < atomic_load(&entry->bytes);
+}
+
+/* A range that was left may be part of a newer mapping, if the program unmapped it. */
+static struct guard_entry *find(uintptr_t address, bool is_left)
 {
     for (struct chunk *chunk = atomic_load(&newest); chunk; chunk = atomic_load(&chunk->next)) {
         for (int i = 0; i < ENTRIES_PER_CHUNK; i++) {
-            uintptr_t start = atomic_load(&chunk->entries[i].start);
-            if (start && address >= start && address - start < atomic_load(&chunk->entries[i].bytes)) {
-                return &chunk->entries[i];
+            struct guard_entry *entry = &chunk->entries[i];
+            if (has(entry, address) && !atomic_load(&entry->lease) == is_left) {
+                return entry;
             }
         }
     }
@@ -50,142 +73,65 @@ static const struct guard_entry *find(uintptr_t address)
 
 mb_lease *mb_lease_from_address(const void *address)
 {
-    const struct guard_entry *entry = find((uintptr_t)address);
+    struct guard_entry *entry = find((uintptr_t)address, false);
     return entry ? atomic_load(&entry->lease) : NULL;
 }
 
-/* The entry of the lost lease that has this address; NULL: no lost lease has it. */
-static const struct guard_entry *find_lost(uintptr_t address)
+struct guard_entry *guard_hold(uintptr_t address, mb_lease **ret_lease)
 {
-    const struct guard_entry *entry = find(address);
-    mb_lease *lease = entry ? atomic_load(&entry->lease) : NULL;
-    bool is_lost = lease && (mb_lease_end_reason(lease) != MB_END_NONE || lease_note_fault(lease));
-    return is_lost ? entry : NULL;
+    struct guard_entry *entry = find(address, false);
+    if (!entry) {
+        return NULL;
+    }
+    atomic_fetch_add(&entry->handlers, 1);
+    *ret_lease = atomic_load(&entry->lease);
+    if (*ret_lease && has(entry, address)) {
+        return entry;
+    }
+    guard_release(entry);
+    return NULL;
 }
 
-/* Puts private zero pages over the whole lost range. */
-static bool cover(const struct guard_entry *entry)
+void guard_release(struct guard_entry *entry)
+{
+    atomic_fetch_sub(&entry->handlers, 1);
+}
+
+/* ---- zeros ---- */
+
+/* A fault on zeros is one from before, or none of ours: the access may be tried again, but not forever. */
+static bool may_retry(struct guard_entry *entry)
+{
+    return atomic_fetch_add(&entry->retries, 1) < RETRIES;
+}
+
+static bool map_zeros(struct guard_entry *entry)
 {
     void *start = (void *)atomic_load(&entry->start);
-    return mmap(start, atomic_load(&entry->bytes), PROT_READ | PROT_WRITE,
-                MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) != MAP_FAILED;
+    bool done = mmap(start, atomic_load(&entry->bytes), PROT_READ | PROT_WRITE,
+                     MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) != MAP_FAILED;
+    atomic_store(&entry->cover, done ? COVERED : LEASED);
+    return done;
 }
 
-/* ---- the message of a program without the guard: only what a signal's handler may call ---- */
-
-static char *append(char *at, const char *end, const char *text)
+/* Once, since a thread whose access failed earlier may already write to the zeros. */
+bool guard_cover(struct guard_entry *entry)
 {
-    while (at < end && *text) {
-        *at++ = *text++;
+    enum cover cover = LEASED;
+    if (atomic_compare_exchange_strong(&entry->cover, &cover, COVERING)) {
+        return map_zeros(entry);
     }
-    return at;
-}
-
-static char *append_number(char *at, const char *end, uint64_t number)
-{
-    char digits[21];
-    size_t i = sizeof digits - 1;
-    digits[i] = '\0';
-    do {
-        digits[--i] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    return append(at, end, &digits[i]);
-}
-
-static void explain(const mb_lease *lease)
-{
-    char line[LINE_BYTES], *at = line;
-    const char *end = line + sizeof line;
-    at = append(at, end, "membroker: lease ");
-    at = append_number(at, end, lease->id);
-    if (lease->name[0]) {
-        at = append(at, end, " (");
-        at = append(at, end, lease->name);
-        at = append(at, end, ")");
+    if (cover == COVERING) {
+        (void)poll(NULL, 0, 1);
+        return true;
     }
-    at = append(at, end, " is lost: ");
-    at = append(at, end, mb_end_reason_text(mb_lease_end_reason(lease)));
-    at = append(at, end,
-                ". This program touched its memory, which is SIGBUS; with MB_CLIENT_GUARD it finds zeros there\n");
-    (void)!write(STDERR_FILENO, line, (size_t)(at - line));
+    return may_retry(entry);
 }
 
-/* ---- the handlers: two, so that a handler that was installed after the first may call it ---- */
-
-enum { HANDLERS = 2 };
-static struct sigaction previous[HANDLERS];
-static int installed;
-
-static bool has_handler(const struct sigaction *action)
+bool guard_was_left(uintptr_t address)
 {
-    return (action->sa_flags & SA_SIGINFO) || (action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN);
-}
-
-/* If there was no handler before ours, the instruction runs again and takes the default action. */
-static void chain(const struct sigaction *before, int number, siginfo_t *info, void *context)
-{
-    if (before->sa_flags & SA_SIGINFO) {
-        before->sa_sigaction(number, info, context);
-    } else if (has_handler(before)) {
-        before->sa_handler(number);
-    } else {
-        (void)signal(SIGBUS, SIG_DFL);
-        if (info->si_code <= 0) {
-            (void)raise(SIGBUS); /* another process sent it: no instruction runs again */
-        }
-    }
-}
-
-static void handle(const struct sigaction *before, int number, siginfo_t *info, void *context)
-{
-    int saved = errno;
-    const struct guard_entry *entry = info->si_code <= 0 ? NULL : find_lost((uintptr_t)info->si_addr);
-    const mb_lease *lease = entry ? atomic_load(&entry->lease) : NULL;
-    bool is_guarded = lease && (lease->client->options.flags & MB_CLIENT_GUARD);
-    if (!is_guarded || !cover(entry)) {
-        if (lease && !has_handler(before)) {
-            explain(lease);
-        }
-        chain(before, number, info, context);
-    }
-    errno = saved;
-}
-
-static void on_bus_error(int number, siginfo_t *info, void *context)
-{
-    handle(&previous[0], number, info, context);
-}
-
-static void on_bus_error_again(int number, siginfo_t *info, void *context)
-{
-    handle(&previous[1], number, info, context);
-}
-
-static bool is_ours(const struct sigaction *action)
-{
-    return (action->sa_flags & SA_SIGINFO) &&
-           (action->sa_sigaction == on_bus_error || action->sa_sigaction == on_bus_error_again);
-}
-
-/* With the lock held. */
-static int install(bool guards)
-{
-    struct sigaction current, action = {.sa_flags = SA_SIGINFO | SA_ONSTACK};
-    if (sigaction(SIGBUS, NULL, &current) < 0) {
-        return -errno;
-    }
-    bool is_needed = guards || !has_handler(&current);
-    if (is_ours(&current) || !is_needed || installed == HANDLERS) {
-        return 0;
-    }
-    action.sa_sigaction = installed == 0 ? on_bus_error : on_bus_error_again;
-    previous[installed] = current;
-    if (sigaction(SIGBUS, &action, NULL) < 0) {
-        return -errno;
-    }
-    installed++;
-    return 0;
+    struct guard_entry *entry = find(address, true);
+    return entry && may_retry(entry);
 }
 
 /* ---- forks: telling the kernel at the fork saves a system call for each mapping of a program that never forks ---- */
@@ -225,11 +171,31 @@ static void after_fork(void)
     (void)pthread_rwlock_unlock(&forking);
 }
 
+/* The handlers that ran in other threads of the parent do not run here. */
+static void forget_handlers(void)
+{
+    for (struct chunk *chunk = atomic_load(&newest); chunk; chunk = atomic_load(&chunk->next)) {
+        for (int i = 0; i < ENTRIES_PER_CHUNK; i++) {
+            enum cover covering = COVERING;
+            atomic_store(&chunk->entries[i].handlers, 0);
+            (void)atomic_compare_exchange_strong(&chunk->entries[i].cover, &covering, LEASED);
+        }
+    }
+}
+
 /* The child's only thread is not the one that took the locks, and a reader of the parent's may have been waiting. */
 static void after_fork_in_child(void)
 {
     (void)pthread_mutex_init(&writers, NULL);
     (void)pthread_rwlock_init(&forking, NULL);
+    forget_handlers();
+}
+
+void guard_watch_forks(void)
+{
+    (void)pthread_mutex_lock(&writers);
+    watches_forks = watches_forks || pthread_atfork(before_fork, after_fork, after_fork_in_child) == 0;
+    (void)pthread_mutex_unlock(&writers);
 }
 
 void guard_begin(void)
@@ -242,7 +208,7 @@ void guard_end(void)
     (void)pthread_rwlock_unlock(&forking);
 }
 
-/* ---- the table ---- */
+/* ---- changing ---- */
 
 static void add_chunk(void)
 {
@@ -250,28 +216,48 @@ static void add_chunk(void)
     if (!chunk) {
         return;
     }
-    for (int i = ENTRIES_PER_CHUNK - 1; i >= 0; i--) {
-        chunk->entries[i].next_empty = empty;
-        empty = &chunk->entries[i];
+    for (int i = 0; i < ENTRIES_PER_CHUNK; i++) {
+        STAILQ_INSERT_TAIL(&empty, &chunk->entries[i], in_list);
     }
     atomic_store(&chunk->next, atomic_load(&newest));
     atomic_store(&newest, chunk);
 }
 
+/* With the lock held. */
+static struct guard_entry *take(struct entries *list)
+{
+    struct guard_entry *entry = STAILQ_FIRST(list);
+    if (entry) {
+        STAILQ_REMOVE_HEAD(list, in_list);
+        atomic_store(&entry->start, 0);
+    }
+    return entry;
+}
+
+static struct guard_entry *take_empty(void)
+{
+    const struct guard_entry *oldest = STAILQ_FIRST(&left);
+    if (STAILQ_EMPTY(&empty) && oldest && clock_milliseconds() - oldest->left_at > LEFT_MS) {
+        return take(&left);
+    }
+    if (STAILQ_EMPTY(&empty)) {
+        add_chunk();
+    }
+    return take(&empty);
+}
+
 struct guard_entry *guard_add(void *address, uint64_t bytes, mb_lease *lease)
 {
     (void)pthread_mutex_lock(&writers);
-    if (!empty) {
-        add_chunk();
-    }
-    struct guard_entry *entry = empty;
+    struct guard_entry *entry = take_empty();
     bool is_shared = lease->client->options.flags & MB_CLIENT_SHARE_WITH_CHILDREN;
     if (!is_shared && !(entry && watches_forks)) {
         keep_from_children((uintptr_t)address, bytes);
     }
     if (entry) {
-        empty = entry->next_empty;
         entry->is_settled = is_shared || !watches_forks;
+        atomic_store(&entry->cover, LEASED);
+        atomic_store(&entry->retries, 0);
         atomic_store(&entry->lease, lease);
         atomic_store(&entry->bytes, bytes);
         atomic_store(&entry->start, (uintptr_t)address);
@@ -280,26 +266,40 @@ struct guard_entry *guard_add(void *address, uint64_t bytes, mb_lease *lease)
     return entry;
 }
 
-void guard_remove(struct guard_entry *entry)
+/* No handler waits for anything that this thread has. */
+static void wait_for_handlers(struct guard_entry *entry)
 {
-    if (!entry) {
-        return;
+    const struct timespec pause = {.tv_nsec = 100000};
+    while (atomic_load(&entry->handlers) > 0) {
+        (void)nanosleep(&pause, NULL);
     }
+}
+
+static void put(struct entries *list, struct guard_entry *entry)
+{
     (void)pthread_mutex_lock(&writers);
-    atomic_store(&entry->start, 0);
-    atomic_store(&entry->lease, NULL);
-    entry->next_empty = empty;
-    empty = entry;
+    entry->is_settled = true;
+    STAILQ_INSERT_TAIL(list, entry, in_list);
     (void)pthread_mutex_unlock(&writers);
 }
 
-/* ---- both ---- */
-
-int guard_install(bool guards)
+void guard_remove(struct guard_entry *entry)
 {
-    (void)pthread_mutex_lock(&writers);
-    watches_forks = watches_forks || pthread_atfork(before_fork, after_fork, after_fork_in_child) == 0;
-    int result = install(guards);
-    (void)pthread_mutex_unlock(&writers);
-    return result < 0 ? error_set(result, "a handler for SIGBUS could not be installed") : 0;
+    if (entry) {
+        atomic_store(&entry->lease, NULL);
+        wait_for_handlers(entry);
+        atomic_store(&entry->start, 0);
+        put(&empty, entry);
+    }
+}
+
+void guard_leave(struct guard_entry *entry)
+{
+    if (entry) {
+        atomic_store(&entry->retries, 0);
+        atomic_store(&entry->lease, NULL);
+        wait_for_handlers(entry);
+        entry->left_at = clock_milliseconds();
+        put(&left, entry);
+    }
 }

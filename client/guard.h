@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The guard: a program that touches the memory of a lost lease finds private zero pages, instead of being killed by
- * SIGBUS. Without the guard it is killed, but says why on standard error. The process has one handler; it passes any
- * other SIGBUS to the handler that was installed before.
+ * The mappings of leases in this process, for the handler of SIGBUS, for fork(), and for who looks for an address. Only
+ * the handler reads the table without a lock.
  */
 #pragma once
 
@@ -13,11 +12,8 @@
 
 struct guard_entry;
 
-/*
- * Installs the handler unless it is there. If the client does not want the guard and the program has a handler, that
- * one stays. Returns 0 or negative errno with the sentence set. Any thread.
- */
-int guard_install(bool guards);
+/* Has fork() keep mappings from children. Any thread, any number of times. */
+void guard_watch_forks(void);
 
 /*
  * Between these two a thread makes and notes mappings, or forgets and removes them. A fork() waits for it, and then
@@ -26,8 +22,26 @@ int guard_install(bool guards);
 void guard_begin(void);
 void guard_end(void);
 
-/* Notes a mapping until guard_remove(), which comes before it is unmapped. NULL: no memory for it. Any thread. */
+/* Notes a mapping until guard_remove() or guard_leave(). NULL: no memory for it. Any thread. */
 struct guard_entry *guard_add(void *address, uint64_t bytes, mb_lease *lease);
 
-/* NULL is allowed. */
+/* Comes before the mapping is removed. Afterwards no handler touches the lease or the range. NULL is allowed. */
 void guard_remove(struct guard_entry *entry);
+
+/*
+ * The same for a range that the program keeps; comes after other memory took the mapping's place. For a while the range
+ * is remembered: a thread that touched the lost lease before may not have come to the handler yet.
+ */
+void guard_leave(struct guard_entry *entry);
+
+/* ---- for the handler of SIGBUS: no lock, and only what a signal's handler may call ---- */
+
+/* The entry of the lease whose mapping has this address, or NULL. Both stay until guard_release(). */
+struct guard_entry *guard_hold(uintptr_t address, mb_lease **ret_lease);
+void guard_release(struct guard_entry *entry);
+
+/* Puts private zero pages over the range, once. False: that failed, or can't be why the access failed. */
+bool guard_cover(struct guard_entry *entry);
+
+/* Whether the access may have failed because the range was a lost lease's, and now succeeds. */
+bool guard_was_left(uintptr_t address);

@@ -25,15 +25,18 @@ static void unmap(struct extent *extent, void *address)
     extent->guard = NULL;
 }
 
-/* The range is the program's in any case: if zero pages can't be had, touching it is a signal. */
+/*
+ * The range is the program's in any case: if zero pages can't be had, touching it is a signal. They come before the
+ * entry is removed, so that at no moment an access to a lost lease finds neither.
+ */
 static void leave_zeros(struct extent *extent)
 {
     enum { FLAGS = MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE };
     guard_begin();
-    guard_remove(extent->guard);
     if (mmap(extent->address, extent->bytes, PROT_READ | PROT_WRITE, FLAGS, -1, 0) == MAP_FAILED) {
         (void)mmap(extent->address, extent->bytes, PROT_NONE, FLAGS, -1, 0);
     }
+    guard_leave(extent->guard);
     guard_end();
     extent->guard = NULL;
 }
