@@ -9,6 +9,13 @@
 void events_init(struct events *events)
 {
     TAILQ_INIT(&events->queue);
+    TAILQ_INIT(&events->listeners);
+}
+
+static void free_listener(struct events *events, mb_listener *listener)
+{
+    TAILQ_REMOVE(&events->listeners, listener, in_client);
+    free(listener);
 }
 
 static void free_event(struct queued_event *event)
@@ -26,6 +33,15 @@ void events_close(struct events *events)
         TAILQ_REMOVE(&events->queue, event, in_client);
         free_event(event);
     }
+    for (mb_listener *listener = TAILQ_FIRST(&events->listeners), *next; listener; listener = next) {
+        next = TAILQ_NEXT(listener, in_client);
+        free(listener);
+    }
+}
+
+static bool anybody_listens(const mb_client *client)
+{
+    return client->options.on_event || !TAILQ_EMPTY(&client->events.listeners);
 }
 
 /* Of the lease's mappings, as they are now. `lease` may be NULL. */
@@ -45,7 +61,7 @@ static size_t list_ranges(const mb_lease *lease, mb_range *ranges)
 void events_push(mb_client *client, mb_event_type type, mb_lease *lease, const mb_event *details)
 {
     size_t ranges = lease ? lease->extent_count * sizeof(mb_range) : 0;
-    struct queued_event *queued = client->options.on_event ? malloc(sizeof *queued + ranges) : NULL;
+    struct queued_event *queued = anybody_listens(client) ? malloc(sizeof *queued + ranges) : NULL;
     if (!queued) {
         return;
     }
@@ -73,15 +89,41 @@ bool events_is_callback(const mb_client *client)
     return client->events.is_delivering && pthread_equal(client->events.deliverer, pthread_self());
 }
 
+/* The lock is given up meanwhile. Returns the listener after this one. */
+static mb_listener *tell(mb_client *client, mb_listener *listener, const mb_event *event)
+{
+    client->events.hearing = listener;
+    (void)pthread_mutex_unlock(&client->lock);
+    listener->on_event(event, listener->user_data);
+    (void)pthread_mutex_lock(&client->lock);
+    client->events.hearing = NULL;
+    mb_listener *next = TAILQ_NEXT(listener, in_client);
+    if (listener->is_ended) {
+        free_listener(&client->events, listener);
+        (void)pthread_cond_broadcast(&client->changed);
+    }
+    return next;
+}
+
+static void deliver(mb_client *client, const mb_event *event)
+{
+    if (client->options.on_event) {
+        (void)pthread_mutex_unlock(&client->lock);
+        client->options.on_event(event, client->options.user_data);
+        (void)pthread_mutex_lock(&client->lock);
+    }
+    for (mb_listener *listener = TAILQ_FIRST(&client->events.listeners); listener;) {
+        listener = tell(client, listener, event);
+    }
+}
+
 static void deliver_all(mb_client *client)
 {
     struct queued_event *queued;
     while ((queued = TAILQ_FIRST(&client->events.queue))) {
         TAILQ_REMOVE(&client->events.queue, queued, in_client);
         atomic_fetch_sub(&client->events.count, 1);
-        (void)pthread_mutex_unlock(&client->lock);
-        client->options.on_event(&queued->event, client->options.user_data);
-        (void)pthread_mutex_lock(&client->lock);
+        deliver(client, &queued->event);
         free_event(queued);
     }
 }
@@ -97,4 +139,22 @@ void events_deliver(mb_client *client)
         events->is_delivering = false;
     }
     (void)pthread_mutex_unlock(&client->lock);
+}
+
+void events_add_listener(mb_client *client, mb_listener *listener)
+{
+    TAILQ_INSERT_TAIL(&client->events.listeners, listener, in_client);
+}
+
+/* The thread that runs the callback frees the listener after it, since it goes on from there. */
+void events_end_listener(mb_client *client, mb_listener *listener)
+{
+    if (client->events.hearing != listener) {
+        free_listener(&client->events, listener);
+        return;
+    }
+    listener->is_ended = true;
+    while (client->events.hearing == listener && !events_is_callback(client)) {
+        (void)pthread_cond_wait(&client->changed, &client->lock);
+    }
 }

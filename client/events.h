@@ -21,11 +21,23 @@ struct queued_event {
 
 TAILQ_HEAD(event_list, queued_event);
 
+struct mb_listener {
+    mb_client *client;
+    void (*on_event)(const mb_event *event, void *user_data);
+    void *user_data;
+    bool is_ended; /* during its callback, after which it is freed */
+    TAILQ_ENTRY(mb_listener) in_client;
+};
+
+TAILQ_HEAD(listener_list, mb_listener);
+
 struct events {
     struct event_list queue;
     _Atomic uint32_t count; /* in the queue */
     bool is_delivering;     /* a thread is in the callback, or between two */
     pthread_t deliverer;
+    struct listener_list listeners;
+    const mb_listener *hearing; /* whose callback runs; NULL: none's */
 };
 
 void events_init(struct events *events);
@@ -42,6 +54,10 @@ bool events_are_queued(const mb_client *client);
  * meanwhile returns immediately.
  */
 void events_deliver(mb_client *client);
+
+/* Adds a listener, and ends one as mb_listener_end() does. The client's lock is held, and given up during a wait. */
+void events_add_listener(mb_client *client, mb_listener *listener);
+void events_end_listener(mb_client *client, mb_listener *listener);
 
 /* Whether this thread is in a callback of the client. The client's lock is held. */
 bool events_is_callback(const mb_client *client);

@@ -282,6 +282,23 @@ MB_PUBLIC int mb_client_shared(const mb_client_options *options, mb_client **ret
  */
 MB_PUBLIC void mb_client_shared_release(mb_client *client);
 
+typedef struct mb_listener mb_listener;
+
+/*
+ * Calls `on_event` for each event of the client from now on, after the client's own on_event and under the same rules.
+ * So a user of the shared client is told of events although another library chose the client's options. The listener
+ * belongs to the client: end it with mb_listener_end() while the client exists. Starts the background thread if the
+ * client may have one. Any thread.
+ */
+MB_PUBLIC int mb_client_listen(mb_client *client, void (*on_event)(const mb_event *event, void *user_data),
+                               void *user_data, mb_listener **ret_listener);
+
+/*
+ * Ends a listener: after the return its callback neither runs nor is called any more. Waits for a callback that is
+ * running, unless that is the caller. NULL is allowed. In a forked child it does nothing. Any thread.
+ */
+MB_PUBLIC void mb_listener_end(mb_listener *listener);
+
 /*
  * Releases the leases whose buffers are all free, and those that the library keeps for reuse. The library does the same
  * by itself about a second after they became free, when the broker asks to trim, and before a request fails. Any
