@@ -8,31 +8,39 @@
 
 /* ---- connecting ---- */
 
-static int connect_own(JNIEnv *env, jobject session, mb_client_options *options, struct connection *connection)
+static int connect_own(mb_client_options *options, struct connection *connection)
 {
-    connection->listener = calloc(1, sizeof *connection->listener);
-    int result = connection->listener ? listener_init(connection->listener, env, session) : -ENOMEM;
-    result = result == 0 ? listener_aim(connection->listener, env, session) : result;
     options->user_data = connection->listener;
-    return result == 0 ? mb_connect(options, &connection->client) : result;
+    return mb_connect(options, &connection->client);
 }
 
-/* The client may outlive this use of it, so its listener is never freed. */
+/* The options of all who share it are the same, and so is whom on_reclaim asks. The client may outlive this use of it.
+ */
 static int connect_shared(JNIEnv *env, jobject session, mb_client_options *options, struct connection *connection)
 {
-    static struct listener listener;
-    int result = listener_init(&listener, env, session);
-    options->user_data = &listener;
+    static struct listener reclaimer;
+    int result = listener_init(&reclaimer, env, session);
+    options->user_data = &reclaimer;
     result = result == 0 ? mb_client_shared(options, &connection->client) : result;
     connection->is_shared = true;
-    return result == 0 ? listener_aim(&listener, env, session) : result;
+    return result == 0 ? listener_aim(&reclaimer, env, session) : result;
 }
 
-/* The process shares a client with other options than ours, and tells somebody else of its events. */
+/* The process shares a client with other options than ours. */
 static int connect_any(struct connection *connection)
 {
     connection->is_shared = true;
     return mb_client_shared(NULL, &connection->client);
+}
+
+static void leave_client(struct connection *connection)
+{
+    mb_listener_end(connection->heard);
+    if (connection->is_shared) {
+        mb_client_shared_release(connection->client);
+    } else {
+        mb_disconnect(connection->client);
+    }
 }
 
 static void connection_free(JNIEnv *env, struct connection *connection)
@@ -65,16 +73,29 @@ static void take_options(JNIEnv *env, jlongArray numbers, const jint *setting, m
     options->max_retries = (uint32_t)setting[RETRIES];
     options->retry_wait_ms = (uint32_t)setting[RETRY_WAIT];
     options->wait_ms = (uint32_t)setting[WAIT];
-    options->on_event = listener_on_event;
     options->on_reclaim = listener_on_reclaim;
 }
 
 static int connect_so(JNIEnv *env, jobject session, mb_client_options *options, jint sharing,
                       struct connection *connection)
 {
-    return sharing == OWN      ? connect_own(env, session, options, connection)
+    return sharing == OWN      ? connect_own(options, connection)
            : sharing == SHARED ? connect_shared(env, session, options, connection)
                                : connect_any(connection);
+}
+
+/* Whoever chose the client's options, each session has a listener of its own. */
+static int connect_and_listen(JNIEnv *env, jobject session, mb_client_options *options, jint sharing,
+                              struct connection *connection)
+{
+    struct listener *listener = connection->listener = calloc(1, sizeof *connection->listener);
+    int result = listener ? listener_init(listener, env, session) : -ENOMEM;
+    result = result == 0 ? listener_aim(listener, env, session) : result;
+    result = result == 0 ? connect_so(env, session, options, sharing, connection) : result;
+    if (result == 0) {
+        result = mb_client_listen(connection->client, listener_on_event, listener, &connection->heard);
+    }
+    return result;
 }
 
 static jlong do_connect(JNIEnv *env, jclass class, jobject session, jbyteArray socket, jbyteArray name,
@@ -89,12 +110,13 @@ static jlong do_connect(JNIEnv *env, jclass class, jobject session, jbyteArray s
     options.name = text_copy(env, name, name_room, sizeof name_room);
     take_options(env, numbers, setting, &options);
     struct connection *connection = calloc(1, sizeof *connection);
-    int result = connection ? connect_so(env, session, &options, setting[SHARING], connection) : -ENOMEM;
+    int result = connection ? connect_and_listen(env, session, &options, setting[SHARING], connection) : -ENOMEM;
     if (result < 0) {
+        failure_throw(env, result);
         if (connection) {
+            leave_client(connection);
             connection_free(env, connection);
         }
-        failure_throw(env, result);
         return 0;
     }
     return (jlong)connection;
@@ -104,11 +126,7 @@ static void do_disconnect(JNIEnv *env, jclass class, jlong handle)
 {
     (void)class;
     struct connection *connection = connection_of(handle);
-    if (connection->is_shared) {
-        mb_client_shared_release(connection->client);
-    } else {
-        mb_disconnect(connection->client);
-    }
+    leave_client(connection);
     connection_free(env, connection);
 }
 

@@ -19,6 +19,6 @@ int listener_init(struct listener *listener, JNIEnv *env, jobject session);
 /* From now on it tells this session. */
 int listener_aim(struct listener *listener, JNIEnv *env, jobject session);
 
-/* For mb_client_options; their user_data is the listener. */
+/* For mb_client_listen() and mb_client_options; their user_data is the listener. */
 void listener_on_event(const mb_event *event, void *user_data);
 void listener_on_reclaim(const mb_reclaim *reclaim, void *user_data);

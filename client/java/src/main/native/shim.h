@@ -16,8 +16,9 @@ enum { SHIM_NAME_BYTES = 256, SHIM_PATH_BYTES = 4096 };
 /* Java's handle of a client. */
 struct connection {
     mb_client *client;
-    struct listener *listener; /* its own; NULL: it shares the process's client */
-    bool is_shared;
+    struct listener *listener;
+    mb_listener *heard; /* has the library call the listener */
+    bool is_shared;     /* with the rest of the process */
 };
 
 typedef void native_function(void);

@@ -174,7 +174,7 @@ public final class MemoryBroker implements AutoCloseable {
     /**
      * Returns how many losses the session has been told of: leases that were lost, and new sessions after a loss of the
      * broker. If it has changed, {@link MemoryRegion#check()} says which memory is lost. A thread of the library counts soon
-     * after a loss. The number stays 0 if another library of the process has connected the shared session.
+     * after a loss.
      *
      * @return the number, which may wrap
      */

@@ -39,10 +39,25 @@ class SharedSessionTest {
         }
     }
 
+    /** The session of an earlier test may still wait for the collector. */
+    private static Session openAsAnotherLibrary(ConnectOptions options) {
+        Session[] opened = {null};
+        TestBroker.await(() -> {
+            System.gc();
+            try {
+                opened[0] = Session.open(options, Session.Sharing.SHARED);
+            } catch (MemoryBrokerException earlierSession) {
+                assertTrue(earlierSession.getMessage().contains("shared client"), earlierSession.getMessage());
+            }
+            return opened[0] != null;
+        });
+        return opened[0];
+    }
+
     @Test
     void isThatOfAnotherLibraryOfTheProcess() {
         try (TestBroker daemon = new TestBroker()) {
-            Session others = Session.open(daemon.options().maxBytes(1 << 20).build(), Session.Sharing.SHARED);
+            Session others = openAsAnotherLibrary(daemon.options().maxBytes(1 << 20).build());
             ConnectOptions ours = daemon.options().shared(true).build();
             MemoryBrokerException differs = assertThrows(MemoryBrokerException.class, () -> MemoryBroker.connect(ours));
             assertTrue(differs.getMessage().contains("max_bytes"), differs.getMessage());
@@ -50,6 +65,47 @@ class SharedSessionTest {
             assertEquals(NativeClient.sessionNumber(others.handle()), NativeClient.sessionNumber(same.handle()));
             SharedSession.drop(same);
             java.lang.ref.Reference.reachabilityFence(others);
+        }
+    }
+
+    /** Element access compares the number of losses, so a session that is not told of one would read zeros for ever. */
+    private static void expectLossOf(TrackedBuffer buffer, TestBroker daemon) {
+        LongView longs = buffer.longs();
+        longs.fill(7);
+        daemon.revokeTheLease();
+        TestBroker.await(() -> {
+            try {
+                longs.get(1);
+                return false;
+            } catch (LeaseLostException lost) {
+                return true;
+            }
+        });
+    }
+
+    @Test
+    void tellsOfLossesAlsoIfAnotherLibraryConnectedIt() {
+        try (TestBroker daemon = new TestBroker()) {
+            Session others = openAsAnotherLibrary(daemon.options().maxBytes(1 << 24).build());
+            Session same = SharedSession.use(daemon.options().shared(true).build(), true);
+            expectLossOf(TrackedBuffer.create(same, 1 << 20, BufferOptions.DEFAULT), daemon);
+            assertEquals(1, same.losses());
+            TestBroker.await(() -> others.losses() == 1);
+            SharedSession.drop(same);
+        }
+    }
+
+    @Test
+    void tellsABufferOfLossesAfterItsConnectionWasClosedAndAnotherOpened() {
+        try (TestBroker daemon = new TestBroker()) {
+            ConnectOptions options = daemon.options().shared(true).build();
+            MemoryBroker first = MemoryBroker.connect(options);
+            TrackedBuffer buffer = first.createBuffer(1 << 20);
+            first.close();
+            try (MemoryBroker second = MemoryBroker.connect(options)) {
+                expectLossOf(buffer, daemon);
+                TestBroker.await(() -> second.losses() == 1);
+            }
         }
     }
 
