@@ -17,6 +17,7 @@ _Static_assert((int)ERROR_CANCELLED == MEMBROKER__V1__ERROR_CODE__ERROR_CANCELLE
 _Static_assert((int)CHARGE_CLIENT == MEMBROKER__V1__CHARGE__CHARGE_CLIENT, "the enums share numbers");
 _Static_assert((int)CLASS_RULE_RESERVATION == MEMBROKER__V1__CLASS_RULE__CLASS_RULE_RESERVATION,
                "the enums share numbers");
+_Static_assert((int)USAGE_RESERVATION == MEMBROKER__V1__USAGE_KIND__USAGE_KIND_RESERVATION, "the enums share numbers");
 _Static_assert((int)PRESSURE_FULL == MEMBROKER__V1__PRESSURE__PRESSURE_FULL, "the enums share numbers");
 _Static_assert((int)LIMIT_KIND_DISK_SPACE == MEMBROKER__V1__LIMIT_KIND__LIMIT_KIND_DISK_SPACE,
                "the enums share numbers");
@@ -117,6 +118,7 @@ CODEC_FIELDS(lease, struct lease_entry, LeaseEntry) = {
     NUMBER(lease, prefaulted),
     NUMBER(lease, charge, IF(is_in_ram)),
     NUMBER(lease, interleaved, IF(is_in_ram)),
+    TEXT_AS(lease, class, class_),
 };
 CODEC_TABLE(lease, lease_entry);
 
@@ -146,12 +148,33 @@ CODEC_FIELDS(reservation, struct reservation_entry, ReservationEntry) = {
 };
 CODEC_TABLE(reservation, reservation_entry);
 
+CODEC_FIELDS(usage, struct usage_entry, UsageEntry) = {
+    NUMBER(usage, number),
+    NUMBER(usage, kind),
+    TEXT(usage, name),
+    NUMBER(usage, id, IF_FLAG(usage, has_id)),
+    NUMBER(usage, bytes),
+    NUMBER(usage, physical_bytes),
+    NUMBER(usage, mapped_bytes),
+    NUMBER(usage, freeing_bytes),
+    MESSAGE(usage, limits, limits),
+    NUMBER(usage, reserve_bytes),
+    NUMBER(usage, sessions),
+    NUMBER(usage, leases),
+    NUMBER(usage, waiting),
+    NUMBER(usage, waiting_bytes),
+    NUMBER(usage, waiting_oldest_ms),
+    NUMBER(usage, peak_bytes),
+    NUMBER(usage, peak_physical_bytes),
+    NUMBER(usage, peak_mapped_bytes),
+    NUMBER(usage, weight),
+};
+CODEC_TABLE(usage, usage_entry);
+
 CODEC_FIELDS(listing, struct listing_reply, Listing) = {
-    LIST(listing, sessions, session_count, session),
-    LIST(listing, leases, lease_count, lease),
-    LIST(listing, queue, queue_count, queue),
-    LIST(listing, reservations, reservation_count, reservation),
-    NUMBER(listing, more),
+    LIST(listing, sessions, session_count, session), LIST(listing, leases, lease_count, lease),
+    LIST(listing, queue, queue_count, queue),        LIST(listing, reservations, reservation_count, reservation),
+    LIST(listing, usage, usage_count, usage),        NUMBER(listing, more),
 };
 CODEC_TABLE(listing, listing);
 

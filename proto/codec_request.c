@@ -143,7 +143,7 @@ CODEC_TABLE(unreserve, unreserve);
 /* ---- the rest ---- */
 
 CODEC_FIELDS(list, struct list_request, List) = {
-    NUMBER(list, what, RANGE(LIST_RESERVATIONS, "this broker does not know what was asked to be listed")),
+    NUMBER(list, what, RANGE(LIST_USAGE, "this broker does not know what was asked to be listed")),
     NUMBER(list, after),
 };
 CODEC_TABLE(list, list);

@@ -125,7 +125,9 @@ struct listing_reply {
     size_t queue_count; /* at most MESSAGE_QUEUE_MAX */
     const struct reservation_entry *reservations;
     size_t reservation_count; /* at most MESSAGE_RESERVATIONS_MAX */
-    bool more;                /* another page follows */
+    const struct usage_entry *usage;
+    size_t usage_count; /* at most MESSAGE_USAGE_MAX */
+    bool more;          /* another page follows */
 };
 
 struct audit_reply {

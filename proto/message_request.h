@@ -72,7 +72,7 @@ struct renew_request {
     size_t use_count;            /* at most MESSAGE_USE_MAX */
 };
 
-enum list_what { LIST_SESSIONS, LIST_LEASES, LIST_OWN_LEASES, LIST_QUEUE, LIST_RESERVATIONS };
+enum list_what { LIST_SESSIONS, LIST_LEASES, LIST_OWN_LEASES, LIST_QUEUE, LIST_RESERVATIONS, LIST_USAGE };
 
 struct list_request {
     enum list_what what;

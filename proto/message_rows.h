@@ -49,6 +49,7 @@ struct lease_entry {
     uint64_t lease, session;
     char name[MESSAGE_NAME_SIZE];
     char client[MESSAGE_NAME_SIZE]; /* the session's name */
+    char class[MESSAGE_CLASS_SIZE]; /* the session's */
     int32_t pid;
     uint32_t uid;
     uint64_t bytes, used_bytes;
@@ -92,6 +93,23 @@ struct reservation_entry {
     uint64_t remaining_ms; /* UINT64_MAX: it does not expire */
     const char *const *control_groups;
     size_t control_group_count; /* at most MESSAGE_PATHS_MAX */
+};
+
+/* The account of a user, a group, a class or a reservation. */
+struct usage_entry {
+    uint64_t number; /* by which pages go on */
+    enum usage_kind kind;
+    char name[MESSAGE_CLASS_SIZE]; /* as the configuration has it; of a user that it does not name, the uid */
+    bool has_id;                   /* it is a user or a group */
+    uint32_t id;
+    uint64_t bytes, physical_bytes, mapped_bytes;
+    uint64_t freeing_bytes; /* of these: of leases that ended, not yet freed */
+    struct byte_limits limits;
+    uint64_t reserve_bytes;
+    uint64_t sessions, leases; /* how many */
+    uint64_t waiting, waiting_bytes, waiting_oldest_ms;
+    uint64_t peak_bytes, peak_physical_bytes, peak_mapped_bytes;
+    uint32_t weight;
 };
 
 /* Why a session's request waits, or why its last one was refused. */

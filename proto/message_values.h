@@ -27,6 +27,7 @@ enum {
     MESSAGE_DIFFERENCES_MAX = 100,   /* differences in one audit */
     MESSAGE_HOLDERS_MAX = 3,         /* holders in a refusal, and waiting clients in it */
     MESSAGE_RESERVATIONS_MAX = 64,   /* reservations in one page of a listing */
+    MESSAGE_USAGE_MAX = 128,         /* users, groups, classes and reservations in one page of a listing */
     MESSAGE_PATHS_MAX = 64,          /* control groups of a reservation */
     MESSAGE_PATH_BYTES_MAX = 16384,  /* of all of them, each with 4 bytes for its head */
     MESSAGE_PAGE_PATH_BYTES = 32768, /* a page of a listing ends with the reservation that reaches this */
@@ -73,6 +74,15 @@ enum class_rule {
     CLASS_RULE_GROUPS,
     CLASS_RULE_CLIENTS,
     CLASS_RULE_RESERVATION, /* no key, but a control group of a reservation */
+};
+
+/* Whose account a row of usage is. */
+enum usage_kind {
+    USAGE_UNSPECIFIED, /* newer than this code */
+    USAGE_USER,
+    USAGE_GROUP,
+    USAGE_CLASS,
+    USAGE_RESERVATION,
 };
 
 /* Whose control group the pages of a RAM lease are charged to. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "client/ctl/print.h"
+#include "client/ctl/users.h"
 #include "proto/base/size.h"
 
 static const void *field_of(const struct column *column, const void *entry)
@@ -24,43 +25,72 @@ static const char *string_of(const struct column *column, const void *entry)
     return column->kind == COLUMN_STRING ? *(const char *const *)field : (const char *)field;
 }
 
-/* ---- JSON ---- */
-
-static json_t *integer_or_null(bool is_there, uint64_t number)
+const char *column_text(const struct column *column, const void *entry, char cell[CELL_BYTES])
 {
-    return is_there ? json_integer((json_int_t)number) : json_null();
+    switch (column->kind) {
+    case COLUMN_TEXT:
+    case COLUMN_STRING:
+        return string_of(column, entry);
+    case COLUMN_WORDS:
+        return column->words(entry, cell);
+    case COLUMN_NUMBER:
+    case COLUMN_NUMBER_OR_NONE:
+    case COLUMN_BYTES:
+    case COLUMN_LIMIT:
+    case COLUMN_DURATION:
+    case COLUMN_FLAG:
+    case COLUMN_COUNTED:
+    case COLUMN_JSON:
+        break;
+    }
+    return NULL;
 }
+
+bool column_amount(const struct column *column, const void *entry, uint64_t *ret)
+{
+    switch (column->kind) {
+    case COLUMN_NUMBER:
+    case COLUMN_BYTES:
+    case COLUMN_DURATION:
+        *ret = column_number(column, entry);
+        return true;
+    case COLUMN_NUMBER_OR_NONE:
+        *ret = column_number(column, entry);
+        return *ret != 0;
+    case COLUMN_LIMIT:
+        *ret = column_number(column, entry);
+        return *ret != UINT64_MAX;
+    case COLUMN_FLAG:
+        *ret = *(const bool *)field_of(column, entry);
+        return true;
+    case COLUMN_COUNTED:
+        return column->number(entry, ret);
+    case COLUMN_TEXT:
+    case COLUMN_STRING:
+    case COLUMN_WORDS:
+    case COLUMN_JSON:
+        break;
+    }
+    return false;
+}
+
+/* ---- JSON ---- */
 
 static json_t *value_of(const struct column *column, const void *entry)
 {
     char cell[CELL_BYTES];
     uint64_t number = 0;
-    bool is_there;
-    switch (column->kind) {
-    case COLUMN_NUMBER:
-    case COLUMN_BYTES:
-    case COLUMN_DURATION:
-        return json_integer((json_int_t)column_number(column, entry));
-    case COLUMN_NUMBER_OR_NONE:
-        number = column_number(column, entry);
-        return integer_or_null(number != 0, number);
-    case COLUMN_LIMIT:
-        number = column_number(column, entry);
-        return integer_or_null(number != UINT64_MAX, number);
-    case COLUMN_FLAG:
-        return json_boolean(*(const bool *)field_of(column, entry));
-    case COLUMN_TEXT:
-    case COLUMN_STRING:
-        return json_text(string_of(column, entry));
-    case COLUMN_WORDS:
-        return json_text(column->words(entry, cell));
-    case COLUMN_COUNTED:
-        is_there = column->number(entry, &number);
-        return integer_or_null(is_there, number);
-    case COLUMN_JSON:
+    if (column->kind == COLUMN_JSON) {
         return column->json(entry);
     }
-    return NULL;
+    if (column->kind == COLUMN_FLAG) {
+        return json_boolean(*(const bool *)field_of(column, entry));
+    }
+    const char *text = column_text(column, entry, cell);
+    if (text) {
+        return json_text(text);
+    }
+    return column_amount(column, entry, &number) ? json_integer((json_int_t)number) : json_null();
 }
 
 /* The object that a key lies in, made if it is the first one there; *key moves behind the point. */
@@ -104,38 +134,25 @@ json_t *columns_to_json(const struct column *columns, size_t count, const void *
 static const char *cell_of(const struct column *column, const void *entry, char cell[CELL_BYTES])
 {
     uint64_t number = 0;
-    bool is_there = true;
-    switch (column->kind) {
-    case COLUMN_BYTES:
-    case COLUMN_LIMIT:
-        return size_to_text(column_number(column, entry), cell);
-    case COLUMN_DURATION:
-        return duration_to_text(column_number(column, entry), cell);
-    case COLUMN_TEXT:
-    case COLUMN_STRING:
-        return string_of(column, entry);
-    case COLUMN_WORDS:
-        return column->words(entry, cell);
-    case COLUMN_NUMBER:
-        number = column_number(column, entry);
-        break;
-    case COLUMN_NUMBER_OR_NONE:
-        number = column_number(column, entry);
-        is_there = number != 0;
-        break;
-    case COLUMN_COUNTED:
-        is_there = column->number(entry, &number);
-        break;
-    case COLUMN_FLAG:
-    case COLUMN_JSON:
-        is_there = false;
-        break;
+    const char *text = column_text(column, entry, cell);
+    bool is_there = !text && column_amount(column, entry, &number);
+    if (text) {
+        return text;
     }
-    if (!is_there) {
-        return "";
+    if (column->kind == COLUMN_BYTES || column->kind == COLUMN_LIMIT) {
+        return size_to_text(number, cell);
+    }
+    if (column->kind == COLUMN_DURATION) {
+        return duration_to_text(number, cell);
     }
     (void)snprintf(cell, CELL_BYTES, "%llu", (unsigned long long)number);
-    return cell;
+    return is_there ? cell : "";
+}
+
+/* Whether a table has it. */
+static bool is_shown(const struct column *column)
+{
+    return column->heading && (!column->is_user_name || users_have_names());
 }
 
 static bool is_aligned_right(const struct column *column)
@@ -148,7 +165,7 @@ struct libscols_table *columns_to_table(const struct column *columns, size_t cou
     struct libscols_table *table = scols_new_table();
     for (size_t i = 0; table && i < count; i++) {
         int flags = is_aligned_right(&columns[i]) ? SCOLS_FL_RIGHT : 0;
-        if (columns[i].heading && !scols_table_new_column(table, columns[i].heading, 0, flags)) {
+        if (is_shown(&columns[i]) && !scols_table_new_column(table, columns[i].heading, 0, flags)) {
             scols_unref_table(table);
             return NULL;
         }
@@ -156,15 +173,29 @@ struct libscols_table *columns_to_table(const struct column *columns, size_t cou
     return table;
 }
 
-void columns_add_row(struct libscols_table *table, const struct column *columns, size_t count, const void *entry)
+struct libscols_line *columns_to_line(const struct column *columns, size_t count, const void *entry)
 {
-    struct libscols_line *line = table ? scols_table_new_line(table, NULL) : NULL;
+    struct libscols_line *line = scols_new_line();
     size_t at = 0;
+    if (line && scols_line_alloc_cells(line, count) < 0) {
+        scols_unref_line(line);
+        return NULL;
+    }
     for (size_t i = 0; line && i < count; i++) {
         char cell[CELL_BYTES];
-        if (columns[i].heading) {
+        if (is_shown(&columns[i])) {
             const char *text = cell_of(&columns[i], entry, cell);
             (void)scols_line_set_data(line, at++, *text ? text : "-");
         }
+    }
+    return line;
+}
+
+void columns_add_row(struct libscols_table *table, const struct column *columns, size_t count, const void *entry)
+{
+    struct libscols_line *line = table ? columns_to_line(columns, count, entry) : NULL;
+    if (line) {
+        (void)scols_table_add_line(table, line);
+        scols_unref_line(line);
     }
 }

@@ -33,6 +33,7 @@ struct column {
     enum column_kind kind;
     size_t offset, size; /* of the field */
     bool right;          /* words that are aligned as numbers are */
+    bool is_user_name;   /* words that a table does not have with --numeric */
     union {
         const char *(*words)(const void *entry, char cell[CELL_BYTES]);
         bool (*number)(const void *entry, uint64_t *ret);
@@ -51,6 +52,15 @@ json_t *columns_to_json(const struct column *columns, size_t count, const void *
 
 /* An empty table of the columns that have a heading; NULL when memory is short. */
 struct libscols_table *columns_to_table(const struct column *columns, size_t count);
+
+/* What a column has of an entry as text; NULL: its kind is a number. */
+const char *column_text(const struct column *column, const void *entry, char cell[CELL_BYTES]);
+
+/* What a column that is a number has of an entry. False: nothing. */
+bool column_amount(const struct column *column, const void *entry, uint64_t *ret);
+
+/* A row that is in no table yet; NULL when memory is short. */
+struct libscols_line *columns_to_line(const struct column *columns, size_t count, const void *entry);
 
 /* A row of it. Takes NULL. */
 void columns_add_row(struct libscols_table *table, const struct column *columns, size_t count, const void *entry);

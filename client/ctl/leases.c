@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "client/ctl/listing.h"
+#include "client/ctl/users.h"
 #include "proto/base/location.h"
 
 static const char *location(const void *entry, char cell[CELL_BYTES])
@@ -39,6 +40,12 @@ static const char *node_or_all(const void *entry, char cell[CELL_BYTES])
     return cell;
 }
 
+static const char *user_of(const void *entry, char cell[CELL_BYTES])
+{
+    (void)cell;
+    return user_name(((const struct lease_entry *)entry)->uid);
+}
+
 #define FIELD(name) COLUMN_FIELD(struct lease_entry, name)
 
 static const struct column columns[] = {
@@ -46,8 +53,10 @@ static const struct column columns[] = {
     {NULL, "session", COLUMN_NUMBER, FIELD(session)},
     {"NAME", "name", COLUMN_TEXT, FIELD(name)},
     {"CLIENT", "client", COLUMN_TEXT, FIELD(client)},
+    {NULL, "class", COLUMN_TEXT, FIELD(class)},
     {"PID", "pid", COLUMN_NUMBER, FIELD(pid)},
     {"UID", "uid", COLUMN_NUMBER, FIELD(uid)},
+    {"USER", "user", COLUMN_WORDS, .words = user_of, .is_user_name = true},
     {"BYTES", "bytes", COLUMN_BYTES, FIELD(bytes)},
     {"USED", "used_bytes", COLUMN_BYTES, FIELD(used_bytes)},
     {"IN", "location", COLUMN_WORDS, .words = location},
@@ -67,6 +76,13 @@ static const void *entry_of(const struct listing_reply *page, size_t index)
     return index < page->lease_count ? &page->leases[index] : NULL;
 }
 
+static void facts_of(const void *entry, struct row_facts *ret)
+{
+    const struct lease_entry *lease = entry;
+    *ret = (struct row_facts){
+        .has_user = true, .uid = lease->uid, .class = lease->class, .client = lease->client, .bytes = lease->bytes};
+}
+
 int leases_main(const struct ctl_options *options, int argc, char **argv)
 {
     static const struct listing_kind kind = {.what = LIST_LEASES,
@@ -74,6 +90,7 @@ int leases_main(const struct ctl_options *options, int argc, char **argv)
                                              .none = "there are no leases",
                                              .columns = columns,
                                              .column_count = COLUMNS_COUNT(columns),
-                                             .entry = entry_of};
+                                             .entry = entry_of,
+                                             .facts = facts_of};
     return listing_main(&kind, options, argc, argv);
 }

@@ -4,6 +4,7 @@
 
 #include "client/ctl/column.h"
 #include "client/ctl/ctl.h"
+#include "client/ctl/selection.h"
 
 struct listing_kind {
     enum list_what what;
@@ -12,6 +13,8 @@ struct listing_kind {
     const struct column *columns; /* the first is a number, by which pages go on */
     size_t column_count;
     const void *(*entry)(const struct listing_reply *page, size_t index); /* NULL: the page has no more */
+    void (*facts)(const void *entry, struct row_facts *ret);              /* of zeros */
+    struct row_order usual;                                               /* without --sort */
 };
 
 /* Runs the verb. Returns its exit status. */

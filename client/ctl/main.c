@@ -14,23 +14,27 @@ struct verb {
     ctl_verb *run;
 };
 
-static const char units[] =
-    "A SIZE is a whole number with a unit: B, K, M, G or T, in powers of 1024 (8G, 512M; 1536M, not 1.5G).\n"
-    "A TIME is a whole number with a unit: ms, s, min or h.\n";
+#define SIZES "A SIZE is a whole number with a unit: B, K, M, G or T, in powers of 1024 (8G, 512M; 1536M, not 1.5G).\n"
+
+static const char sizes[] = SIZES;
+static const char units[] = SIZES "A TIME is a whole number with a unit: ms, s, min or h.\n";
 
 static const struct verb verbs[] = {
     {"status", "", "limits, what is used of them, and what has happened", NULL, NULL, status_main},
-    {"sessions", "", "the client processes", NULL, NULL, sessions_main},
-    {"leases", "", "who holds what, where, and for how long", NULL, NULL, leases_main},
-    {"queue", "", "the requests that wait, in the order in which they will be served", NULL, NULL, queue_main},
+    {"sessions", "[OPTION]...", "the client processes", &selection_options, sizes, sessions_main},
+    {"leases", "[OPTION]...", "who holds what, where, and for how long", &selection_options, sizes, leases_main},
+    {"usage", "[OPTION]...", "what users, groups, classes and reservations have, may have, and had at most",
+     &selection_options_without_client, sizes, usage_main},
+    {"queue", "[OPTION]...", "the requests that wait, in the order in which they will be served", &selection_options,
+     sizes, queue_main},
     {"why", "[SESSION]", "why requests wait or were refused: which limit, who holds it, when it could come free", NULL,
      NULL, why_main},
     {"ping", "[OPTION]...", "round trips to the broker", &ping_options, NULL, ping_main},
     {"revoke", "LEASE", "take a lease back", NULL, NULL, revoke_main},
     {"reload", "", "have the configuration read again, and say whether it is good", NULL, NULL, reload_main},
     {"audit", "", "compare the ledger with the kernel's own view", NULL, NULL, audit_main},
-    {"reservations", "", "what is reserved, for which control groups, and what of it is used", NULL, NULL,
-     reservations_main},
+    {"reservations", "[OPTION]...", "what is reserved, for which control groups, and what of it is used",
+     &selection_options_without_client, sizes, reservations_main},
     {"reserve", "NAME --bytes SIZE [OPTION]...",
      "guarantee memory to the processes in control groups, and limit them to it", &reserve_options, units,
      reserve_main},
@@ -54,6 +58,17 @@ static void print_own_options(const struct verb *verb)
     }
 }
 
+/* Of a verb, and of those behind it that have the same ones. */
+static void print_options_of(size_t at)
+{
+    printf("\nOptions of %s", verbs[at].name);
+    for (size_t i = at + 1; i < VERBS && verbs[i].options == verbs[at].options; i++) {
+        printf(", %s", verbs[i].name);
+    }
+    printf(":\n");
+    print_own_options(&verbs[at]);
+}
+
 static void print_help(void)
 {
     printf("Usage: membrokerctl [OPTION]... VERB [ARGUMENT]...\n"
@@ -66,9 +81,9 @@ static void print_help(void)
     printf("\nOptions:\n");
     options_print(&options_common);
     for (size_t i = 0; i < VERBS; i++) {
-        if (verbs[i].options) {
-            printf("\nOptions of %s:\n", verbs[i].name);
-            print_own_options(&verbs[i]);
+        bool is_said = i > 0 && verbs[i].options == verbs[i - 1].options;
+        if (verbs[i].options && !is_said) {
+            print_options_of(i);
         }
     }
     printf("%s", exit_statuses);

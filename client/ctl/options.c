@@ -6,7 +6,9 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "client/ctl/users.h"
 #include "client/socket_path.h"
 
 /* ---- the options that every verb takes ---- */
@@ -32,7 +34,7 @@ static int take_system(struct ctl_options *options, const char *value)
 }
 
 /* The socket of the user's own broker, whether there is one or not. */
-static int take_user(struct ctl_options *options, const char *value)
+int options_take_user(struct ctl_options *options, const char *value)
 {
     static char path[PATH_MAX];
     const char *runtime = getenv("XDG_RUNTIME_DIR");
@@ -43,6 +45,14 @@ static int take_user(struct ctl_options *options, const char *value)
     }
     (void)snprintf(path, sizeof path, "%s/membroker/membroker.sock", runtime);
     return take_socket(options, path);
+}
+
+static int take_numeric(struct ctl_options *options, const char *value)
+{
+    (void)options;
+    (void)value;
+    users_stay_numbers();
+    return CTL_DONE;
 }
 
 static int take_timeout(struct ctl_options *options, const char *value)
@@ -68,7 +78,8 @@ static const struct ctl_option common[] = {
     {"json", '\0', NULL, "print JSON, for programs: see membrokerctl-json(7)", take_json},
     {"socket", '\0', "PATH", "the broker's socket (default: $MEMBROKER_SOCKET, the user's, the system's)", take_socket},
     {"system", '\0', NULL, "ask the system's broker", take_system},
-    {"user", '\0', NULL, "ask the user's own broker", take_user},
+    {"user", '\0', NULL, "ask the user's own broker", options_take_user},
+    {"numeric", '\0', NULL, "look up no user's name", take_numeric},
     {"timeout", '\0', "TIME", "how long to wait for an answer (default 5s; for audit and reload 1min)", take_timeout},
     {"version", '\0', NULL, "print the version", take_version},
     {"help", '\0', NULL, "print this help; behind a verb, that verb's", take_help},
@@ -78,6 +89,11 @@ enum { COMMON = sizeof common / sizeof *common, OWN_MOST = 16, MOST = COMMON + O
 
 const struct ctl_option_list options_common = {common, COMMON};
 
+static bool may_lack_value(const struct ctl_option *option)
+{
+    return option->argument && option->argument[0] == '[';
+}
+
 void options_print(const struct ctl_option_list *list)
 {
     for (size_t i = 0; i < list->count; i++) {
@@ -86,7 +102,8 @@ void options_print(const struct ctl_option_list *list)
         if (option->letter) {
             (void)snprintf(letter, sizeof letter, "-%c, ", option->letter);
         }
-        (void)snprintf(left, sizeof left, "%s--%s%s%s", letter, option->name, option->argument ? " " : "",
+        (void)snprintf(left, sizeof left, "%s--%s%s%s", letter, option->name,
+                       option->argument && !may_lack_value(option) ? " " : "",
                        option->argument ? option->argument : "");
         printf("  %-24s %s\n", left, option->help);
     }
@@ -113,15 +130,28 @@ static void add_letter(struct reading *reading, const struct ctl_option *option)
     }
 }
 
+/* That of the option with this name, or behind all. */
+static size_t find_place(const struct reading *reading, const char *name)
+{
+    size_t at = 0;
+    while (at < reading->count && strcmp(reading->options[at]->name, name) != 0) {
+        at++;
+    }
+    return at;
+}
+
 static void add_options(struct reading *reading, const struct ctl_option_list *list)
 {
     assert(reading->count + list->count <= MOST);
     for (size_t i = 0; i < list->count; i++) {
         const struct ctl_option *option = &list->options[i];
-        int has_argument = option->argument ? required_argument : no_argument;
-        reading->longs[reading->count] =
-            (struct option){option->name, has_argument, NULL, FIRST_LONG + (int)reading->count};
-        reading->options[reading->count++] = option;
+        int has_argument = may_lack_value(option) ? optional_argument
+                           : option->argument     ? required_argument
+                                                  : no_argument;
+        size_t at = find_place(reading, option->name);
+        reading->longs[at] = (struct option){option->name, has_argument, NULL, FIRST_LONG + (int)at};
+        reading->options[at] = option;
+        reading->count += at == reading->count;
         if (option->letter) {
             add_letter(reading, option);
         }

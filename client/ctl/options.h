@@ -10,7 +10,7 @@
 struct ctl_option {
     const char *name;     /* without the dashes */
     char letter;          /* of its short form; '\0': it has none */
-    const char *argument; /* the name of its value; NULL: it takes none */
+    const char *argument; /* the name of its value; NULL: it takes none; "[=NAME]": it may lack it */
     const char *help;
     /* Returns CTL_DONE, or CTL_USAGE after a message. */
     int (*take)(struct ctl_options *options, const char *value);
@@ -21,8 +21,12 @@ struct ctl_option_list {
     size_t count;
 };
 
-/* A verb's own. */
-extern const struct ctl_option_list hold_options, ping_options, reserve_options, attach_options;
+/* A verb's own: one that has the name of a common one takes its place. */
+extern const struct ctl_option_list hold_options, ping_options, reserve_options, attach_options, selection_options,
+    selection_options_without_client;
+
+/* What --user without a value does: it asks the user's own broker. */
+int options_take_user(struct ctl_options *options, const char *value);
 
 /* Those that every verb takes. */
 extern const struct ctl_option_list options_common;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* membrokerctl queue */
 #include "client/ctl/listing.h"
+#include "client/ctl/users.h"
 #include "proto/base/location.h"
 
 static const char *location(const void *entry, char cell[CELL_BYTES])
@@ -17,6 +18,12 @@ static const char *client(const void *entry, char cell[CELL_BYTES])
     return queued->session ? queued->name : "";
 }
 
+static const char *user_of(const void *entry, char cell[CELL_BYTES])
+{
+    (void)cell;
+    return user_name(((const struct queue_entry *)entry)->uid);
+}
+
 #define FIELD(name) COLUMN_FIELD(struct queue_entry, name)
 
 static const struct column columns[] = {
@@ -27,6 +34,7 @@ static const struct column columns[] = {
     {"CLASS", "class", COLUMN_TEXT, FIELD(class)},
     {"PID", "pid", COLUMN_NUMBER_OR_NONE, FIELD(pid)},
     {"UID", "uid", COLUMN_NUMBER, FIELD(uid)},
+    {"USER", "user", COLUMN_WORDS, .words = user_of, .is_user_name = true},
     {"BYTES", "bytes", COLUMN_BYTES, FIELD(bytes)},
     {"IN", "location", COLUMN_WORDS, .words = location},
     {"PRIORITY", "priority", COLUMN_NUMBER, FIELD(priority)},
@@ -41,6 +49,16 @@ static const void *entry_of(const struct listing_reply *page, size_t index)
     return index < page->queue_count ? &page->queue[index] : NULL;
 }
 
+static void facts_of(const void *entry, struct row_facts *ret)
+{
+    const struct queue_entry *queued = entry;
+    *ret = (struct row_facts){.has_user = true,
+                              .uid = queued->uid,
+                              .class = queued->class,
+                              .client = queued->session ? queued->name : NULL,
+                              .bytes = queued->bytes};
+}
+
 int queue_main(const struct ctl_options *options, int argc, char **argv)
 {
     static const struct listing_kind kind = {.what = LIST_QUEUE,
@@ -48,6 +66,7 @@ int queue_main(const struct ctl_options *options, int argc, char **argv)
                                              .none = "no request waits",
                                              .columns = columns,
                                              .column_count = COLUMNS_COUNT(columns),
-                                             .entry = entry_of};
+                                             .entry = entry_of,
+                                             .facts = facts_of};
     return listing_main(&kind, options, argc, argv);
 }

@@ -4,6 +4,7 @@
 
 #include "client/ctl/listing.h"
 #include "client/ctl/text.h"
+#include "client/ctl/users.h"
 #include "proto/base/size.h"
 
 static const char *state(const void *entry, char cell[CELL_BYTES])
@@ -75,6 +76,13 @@ static json_t *groups_json(const void *entry)
     return array;
 }
 
+static const char *user_of(const void *entry, char cell[CELL_BYTES])
+{
+    const struct reservation_entry *reservation = entry;
+    (void)cell;
+    return reservation->has_uid ? user_name(reservation->uid) : "";
+}
+
 #define FIELD(name) COLUMN_FIELD(struct reservation_entry, name)
 
 static const struct column columns[] = {
@@ -87,6 +95,7 @@ static const struct column columns[] = {
     {"MAPPED", "mapped_bytes", COLUMN_BYTES, FIELD(mapped_bytes)},
     {"MAPPED USED", "used_mapped_bytes", COLUMN_BYTES, FIELD(used_mapped_bytes)},
     {"UID", "uid", COLUMN_COUNTED, .number = user},
+    {"USER", "user", COLUMN_WORDS, .words = user_of, .is_user_name = true},
     {NULL, "priority", COLUMN_COUNTED, .number = priority},
     {NULL, "weight", COLUMN_COUNTED, .number = weight},
     {"SESSIONS", "sessions", COLUMN_NUMBER, FIELD(sessions)},
@@ -102,6 +111,15 @@ static const void *entry_of(const struct listing_reply *page, size_t index)
     return index < page->reservation_count ? &page->reservations[index] : NULL;
 }
 
+static void facts_of(const void *entry, struct row_facts *ret)
+{
+    const struct reservation_entry *reservation = entry;
+    *ret = (struct row_facts){.has_user = reservation->has_uid,
+                              .uid = reservation->uid,
+                              .class = reservation->name,
+                              .bytes = reservation->bytes};
+}
+
 int reservations_main(const struct ctl_options *options, int argc, char **argv)
 {
     static const struct listing_kind kind = {.what = LIST_RESERVATIONS,
@@ -109,6 +127,7 @@ int reservations_main(const struct ctl_options *options, int argc, char **argv)
                                              .none = "there are no reservations",
                                              .columns = columns,
                                              .column_count = COLUMNS_COUNT(columns),
-                                             .entry = entry_of};
+                                             .entry = entry_of,
+                                             .facts = facts_of};
     return listing_main(&kind, options, argc, argv);
 }

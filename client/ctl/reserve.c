@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* membrokerctl reserve, attach and unreserve: classes that are made while the broker runs. */
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "client/ctl/ctl.h"
 #include "client/ctl/options.h"
 #include "client/ctl/print.h"
+#include "client/ctl/users.h"
 #include "proto/base/text.h"
 #include "proto/name.h"
 
@@ -32,17 +32,9 @@ static int take_mapped(struct ctl_options *options, const char *value)
 
 static int take_uid(struct ctl_options *options, const char *value)
 {
-    const struct passwd *user = getpwnam(value);
     (void)options;
     terms.has_uid = true;
-    if (user) {
-        terms.uid = user->pw_uid;
-        return CTL_DONE;
-    }
-    if (*value < '0' || *value > '9') {
-        return ctl_usage("--uid `%s`: there is no such user; name one, or give a number", value);
-    }
-    return ctl_take_number("--uid", value, 0, UINT32_MAX - 1, &terms.uid);
+    return user_from_text("--uid", value, &terms.uid);
 }
 
 static int take_priority(struct ctl_options *options, const char *value)

@@ -4,6 +4,7 @@
 
 #include "client/ctl/listing.h"
 #include "client/ctl/text.h"
+#include "client/ctl/users.h"
 
 /* "500001 (1000)": in parentheses the user who is charged, if it is another one. */
 static const char *users(const void *entry, char cell[CELL_BYTES])
@@ -42,6 +43,13 @@ static const char *reason(const void *entry, char cell[CELL_BYTES])
     return cell;
 }
 
+/* Of the process; who is charged may be another. */
+static const char *user_of(const void *entry, char cell[CELL_BYTES])
+{
+    (void)cell;
+    return user_name(((const struct session_entry *)entry)->uid);
+}
+
 #define FIELD(name) COLUMN_FIELD(struct session_entry, name)
 
 static const struct column columns[] = {
@@ -55,6 +63,7 @@ static const struct column columns[] = {
     {NULL, "weight", COLUMN_NUMBER, FIELD(weight)},
     {"PID", "pid", COLUMN_NUMBER, FIELD(pid)},
     {"UID", NULL, COLUMN_WORDS, .right = true, .words = users},
+    {"USER", "user", COLUMN_WORDS, .words = user_of, .is_user_name = true},
     {NULL, "uid", COLUMN_NUMBER, FIELD(uid)},
     {NULL, "charged_uid", COLUMN_NUMBER, FIELD(charged_uid)},
     {NULL, "gid", COLUMN_NUMBER, FIELD(gid)},
@@ -72,6 +81,16 @@ static const void *entry_of(const struct listing_reply *page, size_t index)
     return index < page->session_count ? &page->sessions[index] : NULL;
 }
 
+static void facts_of(const void *entry, struct row_facts *ret)
+{
+    const struct session_entry *session = entry;
+    *ret = (struct row_facts){.has_user = true,
+                              .uid = session->uid,
+                              .class = session->class,
+                              .client = session->name,
+                              .bytes = session->physical_bytes + session->mapped_bytes};
+}
+
 int sessions_main(const struct ctl_options *options, int argc, char **argv)
 {
     static const struct listing_kind kind = {.what = LIST_SESSIONS,
@@ -79,6 +98,7 @@ int sessions_main(const struct ctl_options *options, int argc, char **argv)
                                              .none = "there are no sessions",
                                              .columns = columns,
                                              .column_count = COLUMNS_COUNT(columns),
-                                             .entry = entry_of};
+                                             .entry = entry_of,
+                                             .facts = facts_of};
     return listing_main(&kind, options, argc, argv);
 }

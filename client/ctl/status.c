@@ -7,6 +7,7 @@
 #include "client/ctl/print.h"
 #include "client/ctl/table.h"
 #include "client/ctl/text.h"
+#include "client/ctl/users.h"
 #include "proto/base/size.h"
 
 /* ---- JSON ---- */
@@ -31,11 +32,18 @@ static json_t *warnings(const void *entry)
 
 #define FIELD(name) COLUMN_FIELD(struct status_reply, name)
 
+static const char *stuck_user(const void *entry, char cell[CELL_BYTES])
+{
+    (void)cell;
+    return user_name(((const struct status_reply *)entry)->stuck_user);
+}
+
 static json_t *stuck(const void *entry)
 {
     static const struct column fields[] = {
         {NULL, "jobs", COLUMN_NUMBER, FIELD(stuck_jobs)},
         {NULL, "uid", COLUMN_NUMBER, FIELD(stuck_user)},
+        {NULL, "user", COLUMN_WORDS, .words = stuck_user},
         {NULL, "segment", COLUMN_NUMBER_OR_NONE, FIELD(stuck_segment)},
         {NULL, "bytes", COLUMN_NUMBER, FIELD(stuck_bytes)},
         {NULL, "for_ms", COLUMN_NUMBER, FIELD(stuck_ms)},
@@ -143,14 +151,21 @@ static const char *whole_seconds_to_text(uint64_t milliseconds, char *text)
 static void print_stuck(const struct status_reply *status)
 {
     char jobs[COUNT_BYTES], bytes[CELL_BYTES], since[SIZE_TEXT_BYTES];
+    const char *name = user_name(status->stuck_user);
     printf("stuck: %s; the oldest, for %s, ", count_to_text(status->stuck_jobs, "job", jobs),
            whole_seconds_to_text(status->stuck_ms, since));
     if (status->stuck_segment) {
-        printf("frees or makes segment %llu (%s) of user %u; one of that user's processes may hold it locked\n",
-               (unsigned long long)status->stuck_segment, size_to_text(status->stuck_bytes, bytes), status->stuck_user);
+        printf("frees or makes segment %llu (%s) of user %u", (unsigned long long)status->stuck_segment,
+               size_to_text(status->stuck_bytes, bytes), status->stuck_user);
     } else {
-        printf("is for user %u; one of that user's processes may hold a file locked\n", status->stuck_user);
+        printf("is for user %u", status->stuck_user);
     }
+    if (*name) {
+        printf(" (");
+        text_print(stdout, name);
+        (void)putchar(')');
+    }
+    printf("; one of that user's processes may hold %s locked\n", status->stuck_segment ? "it" : "a file");
 }
 
 /* Alarms come first, so that an administrator can't overlook them. */

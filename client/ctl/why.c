@@ -6,6 +6,7 @@
 #include "client/ctl/column.h"
 #include "client/ctl/ctl.h"
 #include "client/ctl/text.h"
+#include "client/ctl/users.h"
 #include "proto/base/location.h"
 #include "proto/base/size.h"
 
@@ -19,6 +20,12 @@ static const char *holder_name(const void *entry, char cell[CELL_BYTES])
     return holder->session ? holder->name : "";
 }
 
+static const char *holder_user(const void *entry, char cell[CELL_BYTES])
+{
+    (void)cell;
+    return user_name(((const struct holder *)entry)->uid);
+}
+
 static json_t *holders_json(const struct holder *holders, size_t count)
 {
     static const struct column fields[] = {
@@ -26,6 +33,7 @@ static json_t *holders_json(const struct holder *holders, size_t count)
         {NULL, "client", COLUMN_WORDS, .words = holder_name},
         {NULL, "pid", COLUMN_NUMBER_OR_NONE, COLUMN_FIELD(struct holder, pid)},
         {NULL, "uid", COLUMN_NUMBER, COLUMN_FIELD(struct holder, uid)},
+        {NULL, "user", COLUMN_WORDS, .words = holder_user},
         {NULL, "bytes", COLUMN_NUMBER, COLUMN_FIELD(struct holder, bytes)},
     };
     json_t *array = json_array();
@@ -67,6 +75,12 @@ static bool free_of_limit(const void *entry, uint64_t *ret)
     return refusal->limit_bytes != LIMIT_OFF;
 }
 
+static const char *user_of(const void *entry, char cell[CELL_BYTES])
+{
+    (void)cell;
+    return user_name(((const struct why_entry *)entry)->uid);
+}
+
 #define FIELD(name) COLUMN_FIELD(struct why_entry, name)
 
 static const struct column fields[] = {
@@ -74,6 +88,7 @@ static const struct column fields[] = {
     {NULL, "client", COLUMN_TEXT, FIELD(name)},
     {NULL, "pid", COLUMN_NUMBER, FIELD(pid)},
     {NULL, "uid", COLUMN_NUMBER, FIELD(uid)},
+    {NULL, "user", COLUMN_WORDS, .words = user_of},
     {NULL, "waits", COLUMN_FLAG, FIELD(waits)},
     {NULL, "session_over", COLUMN_FLAG, FIELD(is_over)},
     {NULL, "place", COLUMN_NUMBER_OR_NONE, FIELD(place)},
@@ -186,12 +201,16 @@ static void print_state(const struct why_entry *entry)
 
 static void print_process(const char *name, uint64_t session, int32_t pid, uint32_t uid)
 {
+    char user[USER_TEXT_BYTES];
+    (void)user_to_text(uid, user);
     if (session) {
         text_print(stdout, name[0] ? name : "unnamed");
-        printf(" (session %llu, pid %d, uid %u)", (unsigned long long)session, pid, uid);
+        printf(" (session %llu, pid %d, ", (unsigned long long)session, pid);
     } else {
-        printf("another user's process (uid %u)", uid);
+        printf("another user's process (");
     }
+    text_print(stdout, user);
+    (void)putchar(')');
 }
 
 static void print_holders(const char *what, const char *preposition, const struct holder *holders, size_t count,

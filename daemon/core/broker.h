@@ -78,6 +78,11 @@ size_t broker_list_queue(struct broker *broker, const struct identity *viewer, u
 size_t broker_list_reservations(const struct broker *broker, const struct identity *viewer, uint64_t after,
                                 uint64_t now, struct reservation_entry *entries, size_t max, bool *ret_more);
 
+/* The accounts of users, groups, classes and reservations: those that the viewer may see. Classes are totals, which
+ * everybody sees. */
+size_t broker_list_usage(const struct broker *broker, const struct identity *viewer, uint64_t after, uint64_t now,
+                         struct usage_entry *entries, size_t max, bool *ret_more);
+
 /* Why requests wait, or were refused lately: of one session, or (0) of anybody, those that wait first. */
 size_t broker_explain(struct broker *broker, const struct identity *viewer, uint64_t session, uint64_t now,
                       struct why_entry *entries, size_t max);

@@ -44,9 +44,13 @@ static const char *check_account(const struct broker *broker, const struct accou
                         "what an account frees (freeing) is not the sum of its charges that are being freed");
         wrong = require(wrong, account->revoking[location] == sums.revoking[location],
                         "what will be taken (revoking) is not the sum of the leases that are marked");
+        wrong = require(wrong, account->peak[location] >= account->used[location],
+                        "an account uses more than the most that it ever used (peak)");
         wrong = require(wrong, !account->claimed[location], "a claim (claimed) was forgotten");
     }
     wrong = require(wrong, account->charges == sums.charges, "an account miscounts its charges");
+    wrong = require(wrong, account->peak_sum >= account_used(account, LEDGER_MAX_BYTES),
+                    "an account uses more than the most that it ever used (peak_sum)");
     return require(wrong, !account->claimed_sum, "a claim (claimed_sum) was forgotten");
 }
 

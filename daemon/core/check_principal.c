@@ -5,7 +5,7 @@
 #include <string.h>
 
 struct counts {
-    uint64_t sessions, leases, waiting, under_way;
+    uint64_t sessions, leases, waiting, waiting_bytes, under_way;
     size_t references; /* of sessions, those that are over too */
 };
 
@@ -17,11 +17,15 @@ static struct principal *principal_of(const struct share *share, enum principal_
 
 static void add_session(struct counts *counts, const struct session *session)
 {
+    const struct waiting *waiting;
     counts->sessions += session->state != SESSION_OVER;
     counts->leases += session->lease_count;
     counts->waiting += session->waiting_count;
     counts->under_way += session->waiting_count + session->makings;
     counts->references++;
+    TAILQ_FOREACH(waiting, &session->waiting, in_session) {
+        counts->waiting_bytes += waiting->demand.bytes;
+    }
 }
 
 /* What the sessions of one share come to, or of all shares of a principal. */
@@ -56,8 +60,9 @@ static const char *check_principal(const struct broker *broker, const struct pri
     wrong = require(wrong, principal->sessions == counts.sessions, "a principal miscounts its sessions");
     wrong = require(wrong, principal->leases == counts.leases, "a principal miscounts its leases");
     wrong = require(wrong, !principal->claimed_leases, "a claim (claimed_leases) was forgotten");
-    wrong =
-        require(wrong, principal->waiting == (is_user ? counts.waiting : 0), "a user miscounts what waits (waiting)");
+    wrong = require(wrong, principal->waiting == counts.waiting, "a principal miscounts what waits (waiting)");
+    wrong = require(wrong, principal->waiting_bytes == counts.waiting_bytes,
+                    "a principal miscounts what is waited for (waiting_bytes)");
     wrong = require(wrong, principal->under_way == (is_user ? counts.under_way : 0),
                     "a user miscounts what is under way (under_way)");
     wrong =

@@ -174,10 +174,22 @@ static void excess_consider(struct ledger_excess *excess, const struct account *
     excess->fits_ever = fits_ever;
 }
 
+static void note_peak(struct account *account)
+{
+    uint64_t sum = 0;
+    FOR_EACH_LOCATION(location)
+    {
+        account->peak[location] = size_max(account->peak[location], account->used[location]);
+        sum += account->used[location];
+    }
+    account->peak_sum = size_max(account->peak_sum, sum);
+}
+
 static void account_add(struct account *account, enum location location, uint64_t bytes)
 {
     account->used[location] += bytes;
     account->charges++;
+    note_peak(account);
 }
 
 int ledger_reserve(struct account *account, enum location location, uint64_t bytes, struct charge *ret_charge,
@@ -280,6 +292,7 @@ static void account_merge(struct account *whole, const struct account *part, boo
         whole->revoking[location] += sign * part->revoking[location];
     }
     whole->charges += (size_t)sign * part->charges;
+    note_peak(whole);
 }
 
 void account_move(struct account *account, struct account *const above[ACCOUNT_ABOVE_MAX])

@@ -39,8 +39,9 @@ struct account {
     uint64_t claimed[LOCATIONS], claimed_sum;
     struct byte_limits limits;
     uint64_t used[LOCATIONS];
-    uint64_t freeing[LOCATIONS];  /* part of `used`: ended, and not freed yet */
-    uint64_t revoking[LOCATIONS]; /* part of `used`: will be taken for waiting requests */
+    uint64_t peak[LOCATIONS], peak_sum; /* the most that was used, of each and of all together */
+    uint64_t freeing[LOCATIONS];        /* part of `used`: ended, and not freed yet */
+    uint64_t revoking[LOCATIONS];       /* part of `used`: will be taken for waiting requests */
     size_t charges;
 };
 

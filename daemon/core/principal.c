@@ -42,6 +42,7 @@ static struct principal *principal_new(struct principal_table *table, enum princ
     const struct byte_limits none = {LIMIT_OFF, LIMIT_OFF, LIMIT_OFF};
     if (principal) {
         principal->kind = kind;
+        principal->number = ++table->last_number;
         principal->id = id;
         name_principal(principal, name);
         account_init(&principal->account, principal->whose, &none);
@@ -204,6 +205,33 @@ void principal_table_deinit(struct principal_table *table)
     table->policy = policy_free(table->policy);
 }
 
+/* Each list is in the order of the numbers. */
+struct principal_walk principal_walk_begin(const struct principal_table *table, uint64_t after)
+{
+    struct principal_walk walk;
+    for (int kind = 0; kind < PRINCIPAL_KINDS; kind++) {
+        const struct principal *next = TAILQ_FIRST(&table->principals[kind]);
+        while (next && next->number <= after) {
+            next = TAILQ_NEXT(next, in_table);
+        }
+        walk.next[kind] = next;
+    }
+    return walk;
+}
+
+const struct principal *principal_walk_next(struct principal_walk *walk)
+{
+    const struct principal *found = NULL;
+    for (int kind = 0; kind < PRINCIPAL_KINDS; kind++) {
+        const struct principal *next = walk->next[kind];
+        found = next && (!found || next->number < found->number) ? next : found;
+    }
+    if (found) {
+        walk->next[found->kind] = TAILQ_NEXT(found, in_table);
+    }
+    return found;
+}
+
 const struct principal *principal_class(const struct principal_table *table, const char *name)
 {
     const struct principal *class = principal_find(table, PRINCIPAL_CLASS, 0, name);
@@ -330,6 +358,17 @@ void share_count_session(struct share *share, bool add)
 void share_count_leases(struct share *share, uint64_t leases, bool add)
 {
     count(share, offsetof(struct principal, leases), leases, add);
+}
+
+void share_count_waiting(struct share *share, uint64_t bytes, bool add)
+{
+    count(share, offsetof(struct principal, waiting), 1, add);
+    share_count_waiting_bytes(share, bytes, add);
+}
+
+void share_count_waiting_bytes(struct share *share, uint64_t bytes, bool add)
+{
+    count(share, offsetof(struct principal, waiting_bytes), bytes, add);
 }
 
 const struct principal *share_full_of_sessions(const struct share *share)

@@ -30,6 +30,7 @@ struct served {
 struct principal {
     struct account account;
     enum principal_kind kind;
+    uint64_t number;                /* grows with each one that is made */
     uint32_t id;                    /* of a user or group */
     char name[POLICY_NAME_SIZE];    /* of a class, or as the policy names it */
     char whose[MESSAGE_WHOSE_SIZE]; /* "class training" */
@@ -37,11 +38,11 @@ struct principal {
     bool is_named; /* by the policy */
     size_t references;
     uint64_t sessions, leases;
-    uint64_t claimed_leases; /* by waiting requests that stand before the one looked at */
-    uint64_t waiting;        /* requests, of a user */
-    struct served served;    /* a class, beside other classes */
-    struct sharers sharers;  /* the shares of a class */
-    uint64_t under_way;      /* a user's requests that wait, and segments that are being made for it */
+    uint64_t claimed_leases;         /* by waiting requests that stand before the one looked at */
+    uint64_t waiting, waiting_bytes; /* requests, and what they ask for */
+    struct served served;            /* a class, beside other classes */
+    struct sharers sharers;          /* the shares of a class */
+    uint64_t under_way;              /* a user's requests that wait, and segments that are being made for it */
     TAILQ_ENTRY(principal) in_table;
 };
 
@@ -67,6 +68,7 @@ struct principal_table {
     struct principal_list principals[PRINCIPAL_KINDS];
     struct share_list shares;
     uint32_t top_priority; /* the highest that the policy gives */
+    uint64_t last_number;  /* of a principal */
 };
 
 /* 0 or -ENOMEM. */
@@ -97,6 +99,22 @@ void share_accounts(const struct principal_table *table, struct share *share, st
 /* One session, or so many leases, more (or less) in each principal of the share. */
 void share_count_session(struct share *share, bool add);
 void share_count_leases(struct share *share, uint64_t leases, bool add);
+
+/* One request more (or less) waits, and so many bytes are asked for. */
+void share_count_waiting(struct share *share, uint64_t bytes, bool add);
+
+/* Requests that wait ask for so many bytes more (or less). */
+void share_count_waiting_bytes(struct share *share, uint64_t bytes, bool add);
+
+/* A walk over all principals, in the order of their numbers, that begins behind `after`. */
+struct principal_walk {
+    const struct principal *next[PRINCIPAL_KINDS];
+};
+
+struct principal_walk principal_walk_begin(const struct principal_table *table, uint64_t after);
+
+/* The next one, or NULL. */
+const struct principal *principal_walk_next(struct principal_walk *walk);
 
 /* The principal that has no room for another session or lease, or NULL. */
 const struct principal *share_full_of_sessions(const struct share *share);

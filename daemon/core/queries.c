@@ -188,6 +188,7 @@ static void fill_lease(const struct lease *lease, uint64_t now, struct lease_ent
     };
     memcpy(entry->name, lease->name, sizeof entry->name);
     memcpy(entry->client, session->name, sizeof entry->client);
+    text_copy(entry->class, sizeof entry->class, session->share->class->name);
 }
 
 /* `of`: whose leases are wanted; NULL: everybody's whom the viewer may see. */

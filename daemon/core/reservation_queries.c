@@ -9,18 +9,10 @@
 #include "proto/base/size.h"
 #include "proto/base/text.h"
 
-/* Those who can't see everything see the ones that are for them alone. */
-static bool is_shown(const struct broker *broker, const struct identity *viewer, const struct reservation *reservation)
-{
-    const struct access *access = &broker->reservations.configured->access;
-    return visibility_shows_all(broker, viewer) || access_may_reserve(access, broker->options.daemon_uid, viewer) ||
-           (reservation->terms.has_uid && reservation->terms.uid == viewer->uid);
-}
-
 static const struct reservation *next_shown(const struct broker *broker, const struct identity *viewer, uint64_t after)
 {
     const struct reservation *reservation = reservation_next(&broker->reservations, after);
-    while (reservation && !is_shown(broker, viewer, reservation)) {
+    while (reservation && !visibility_shows_reservation(broker, viewer, reservation)) {
         reservation = TAILQ_NEXT(reservation, in_table);
     }
     return reservation;

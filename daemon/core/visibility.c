@@ -18,6 +18,15 @@ bool visibility_shows_all(const struct broker *broker, const struct identity *vi
     return access_may_see_all(&broker->principals.policy->access, broker->options.daemon_uid, viewer);
 }
 
+/* Those who can't see everything see the ones that are for them alone. */
+bool visibility_shows_reservation(const struct broker *broker, const struct identity *viewer,
+                                  const struct reservation *reservation)
+{
+    const struct access *access = &broker->reservations.configured->access;
+    return visibility_shows_all(broker, viewer) || access_may_reserve(access, broker->options.daemon_uid, viewer) ||
+           (reservation && reservation->terms.has_uid && reservation->terms.uid == viewer->uid);
+}
+
 /* Which user it is helps; which process is not everybody's business. */
 static void hide(const struct broker *broker, const struct identity *viewer, struct holder *holders, size_t count)
 {

@@ -13,10 +13,9 @@
 static void count(struct broker *broker, const struct waiting *waiting, bool add)
 {
     const uint64_t one = add ? 1 : UINT64_MAX; /* unsigned arithmetic wraps: this is minus one */
-    struct principal *user = waiting->session->share->user;
     waiting->session->waiting_count += (size_t)one;
-    user->waiting += one;
-    user->under_way += one;
+    waiting->share->user->under_way += one;
+    share_count_waiting(waiting->share, waiting->demand.bytes, add);
     broker->waiting_count += one;
     broker->waiting_bytes += one * waiting->demand.bytes;
 }
@@ -39,12 +38,19 @@ struct waiting *waiting_new(struct broker *broker, struct session *session, cons
     return waiting;
 }
 
+static void count_bytes(struct broker *broker, const struct waiting *waiting, bool add)
+{
+    uint64_t bytes = waiting->demand.bytes;
+    broker->waiting_bytes = add ? broker->waiting_bytes + bytes : broker->waiting_bytes - bytes;
+    share_count_waiting_bytes(waiting->share, bytes, add);
+}
+
 bool waiting_check_again(struct step *step, struct waiting *waiting)
 {
     struct broker *broker = step->broker;
-    broker->waiting_bytes -= waiting->demand.bytes;
+    count_bytes(broker, waiting, false);
     bool is_valid = demand_check(step, waiting->session, &waiting->demand);
-    broker->waiting_bytes += waiting->demand.bytes;
+    count_bytes(broker, waiting, true);
     return is_valid;
 }
 
@@ -72,7 +78,9 @@ void waiting_follow_session(struct session *session)
     struct waiting *waiting, *other;
     TAILQ_FOREACH(waiting, &session->waiting, in_session) {
         TAILQ_REMOVE(&waiting->share->waiting, waiting, in_share);
+        share_count_waiting(waiting->share, waiting->demand.bytes, false);
         waiting->share = session->share;
+        share_count_waiting(waiting->share, waiting->demand.bytes, true);
         TAILQ_FOREACH(other, &session->share->waiting, in_share) {
             if (other->number > waiting->number) {
                 break;

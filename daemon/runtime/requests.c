@@ -145,6 +145,7 @@ static void serve_list(struct connection *connection, const struct request *requ
     static struct lease_entry leases[MESSAGE_LIST_MAX];
     static struct queue_entry queue[MESSAGE_QUEUE_MAX];
     static struct reservation_entry reservations[MESSAGE_RESERVATIONS_MAX];
+    static struct usage_entry usage[MESSAGE_USAGE_MAX];
     const struct peer *peer = connection_peer(connection);
     const struct server *server = peer->server;
     struct reply reply = {.kind = REPLY_LISTING};
@@ -159,6 +160,10 @@ static void serve_list(struct connection *connection, const struct request *requ
         listing->reservation_count =
             broker_list_reservations(server->broker, &peer->identity, request->list.after, clock_now(server),
                                      reservations, MESSAGE_RESERVATIONS_MAX, &listing->more);
+    } else if (request->list.what == LIST_USAGE) {
+        listing->usage = usage;
+        listing->usage_count = broker_list_usage(server->broker, &peer->identity, request->list.after,
+                                                 clock_now(server), usage, MESSAGE_USAGE_MAX, &listing->more);
     } else if (request->list.what == LIST_SESSIONS) {
         listing->session_count = broker_list_sessions(server->broker, &peer->identity, request->list.after, sessions,
                                                       MESSAGE_SESSIONS_MAX, &listing->more);

@@ -228,6 +228,20 @@ def reservations(broker):
     assert monitor.call("unreserve", name="job") == pb.Done()
 
 
+@case("[class a]\nclients = a\nmax_bytes = 32M\n")
+def usage(broker):
+    """Accounts: of the class by its name, with its limit; of the user; the peak stays when the memory is given back."""
+    client = broker.session(name="a")
+    grant, _ = client.acquire(4 * MIB)
+    assert client.call("release", lease=grant.lease) == pb.Done()
+    grant, _ = client.acquire(MIB)
+    rows = {(row.kind, row.name): row for row in client.call("list", what=pb.List.LIST_USAGE).usage}
+    row = rows[pb.USAGE_KIND_CLASS, "a"]
+    assert (row.limits.max_bytes, row.sessions, row.leases) == (32 * MIB, 1, 1)
+    assert row.bytes >= MIB and row.peak_bytes >= 4 * MIB
+    assert any(kind == pb.USAGE_KIND_USER for kind, _ in rows)
+
+
 # ---- when memory is short ----
 
 @case("[limits]\nmax_physical_bytes = 64M\n[queue]\ntrim_time = 5s\n")

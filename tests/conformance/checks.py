@@ -98,7 +98,7 @@ def status(message, body, fd):
 
 def listing(message, body, fd):
     is_answer(message, fd)
-    assert sum(1 for part in (body.sessions, body.leases, body.queue, body.reservations) if len(part)) <= 1, "one kind a listing"
+    assert sum(1 for part in (body.sessions, body.leases, body.queue, body.reservations, body.usage) if len(part)) <= 1, "one kind a listing"
     for entry in body.sessions:
         has(entry, "session", "uid", "connected", "leases", "physical_bytes", "mapped_bytes", "class_rule")
     for entry in body.leases:
@@ -109,6 +109,9 @@ def listing(message, body, fd):
     for entry in body.reservations:
         has(entry, "reservation", "name", "bytes", "mapped_bytes", "used_bytes", "used_mapped_bytes", "sessions", "leases")
         assert entry.used_bytes <= entry.bytes and len(entry.control_groups) <= 64
+    for entry in body.usage:
+        has(entry, "number", "kind", "name", "bytes", "physical_bytes", "mapped_bytes", "sessions", "leases", "waiting", "weight")
+        assert entry.bytes == entry.physical_bytes + entry.mapped_bytes <= entry.peak_bytes
 
 
 def pong(message, _body, fd):

@@ -99,6 +99,23 @@ static void check_principals(const struct holdings *now)
     check_limits(&rules[RULE_OF_B].quota.limits, &now->of_class[1], &before.of_class[1]);
 }
 
+/* Their classes are what everybody is in. */
+static void check_accounts(const struct model *model, const struct status_reply *host)
+{
+    static struct usage_entry accounts[MESSAGE_USAGE_MAX];
+    uint64_t bytes = 0, waiting = 0;
+    bool more;
+    size_t count = broker_list_usage(model->broker, &model_root, 0, model->now, accounts, MESSAGE_USAGE_MAX, &more);
+    for (size_t i = 0; i < count; i++) {
+        bool is_class = accounts[i].kind == USAGE_CLASS || accounts[i].kind == USAGE_RESERVATION;
+        cr_assert(accounts[i].bytes == accounts[i].physical_bytes + accounts[i].mapped_bytes);
+        cr_assert(accounts[i].bytes <= accounts[i].peak_bytes && accounts[i].freeing_bytes <= accounts[i].bytes);
+        bytes += is_class ? accounts[i].bytes : 0;
+        waiting += is_class ? accounts[i].waiting : 0;
+    }
+    cr_assert(!more && waiting == host->waiting && bytes <= host->used_bytes);
+}
+
 void limits_before_step(const struct model *model)
 {
     before = look_at_holdings(model);
@@ -111,6 +128,7 @@ void limits_after_step(const struct model *model, bool parties_too)
     check_limits(&now.host.limits, &used, &were_used);
     cr_assert(used.max_bytes == used.max_physical_bytes + used.max_mapped_bytes);
     cr_assert(now.host.freeing_bytes <= used.max_bytes);
+    check_accounts(model, &now.host);
     for (size_t i = 0; i < now.count; i++) {
         check_session(&now.sessions[i]);
     }

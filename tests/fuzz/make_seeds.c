@@ -161,7 +161,19 @@ static void write_reserved(struct reply *reply, size_t count, const char *varian
     write_reply(reply, variant);
 }
 
-static void write_listings(struct reply *reply, size_t count, const char *const variants[4])
+static void write_usage(struct reply *reply, size_t count, const char *variant)
+{
+    static struct usage_entry usage[MESSAGE_USAGE_MAX];
+    size_t most = count < MESSAGE_USAGE_MAX ? count : MESSAGE_USAGE_MAX;
+    for (size_t i = 0; i < most; i++) {
+        usage[i] = (struct usage_entry){
+            .number = UINT64_MAX - i, .kind = USAGE_CLASS, .name = "training", .has_id = i % 2, .peak_bytes = i};
+    }
+    reply->listing = (struct listing_reply){.usage = usage, .usage_count = most};
+    write_reply(reply, variant);
+}
+
+static void write_listings(struct reply *reply, size_t count, const char *const variants[5])
 {
     static struct session_entry sessions[MESSAGE_SESSIONS_MAX];
     static struct lease_entry leases[MESSAGE_LIST_MAX];
@@ -186,12 +198,13 @@ static void write_listings(struct reply *reply, size_t count, const char *const 
     reply->listing = (struct listing_reply){.queue = queue, .queue_count = count};
     write_reply(reply, variants[2]);
     write_reserved(reply, count, variants[3]);
+    write_usage(reply, count, variants[4]);
 }
 
 static void write_lists(struct reply *reply)
 {
-    static const char *const few[] = {"-session", "-lease", "-waiting", "-reservation"};
-    static const char *const many[] = {"-sessions", "-leases", "-queue", "-reservations"};
+    static const char *const few[] = {"-session", "-lease", "-waiting", "-reservation", "-account"};
+    static const char *const many[] = {"-sessions", "-leases", "-queue", "-reservations", "-accounts"};
     static struct lease_end ended[MESSAGE_ENDED_MAX];
     static struct why_entry why[MESSAGE_WHY_MAX];
     static const char *const differences[] = {"segment 1 has 4096 bytes too many", "segment 2 is gone"};

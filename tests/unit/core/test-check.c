@@ -300,7 +300,10 @@ Test(check, principals_and_shares, .init = begin, .fini = end)
     EXPECT_NOTICED(user->leases, 9, "miscounts its leases");
     EXPECT_NOTICED(class->leases, 9, "miscounts its leases");
     EXPECT_NOTICED(user->waiting, 1, "(waiting)");
-    EXPECT_NOTICED(class->waiting, 2, "(waiting)");
+    EXPECT_NOTICED(user->waiting_bytes, 1, "(waiting_bytes)");
+    EXPECT_NOTICED(share->user->account.peak[LOCATION_RAM], 0, "(peak)");
+    EXPECT_NOTICED(share->user->account.peak_sum, 0, "(peak_sum)");
+    EXPECT_NOTICED(class->waiting, 9, "(waiting)");
     EXPECT_NOTICED(share->user->under_way, 0, "(under_way)");
     EXPECT_NOTICED(class->under_way, 2, "(under_way)");
     EXPECT_NOTICED(user->references, 9, "a principal miscounts its references");

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which rows of a listing are wanted, and in which order: --user, --class, --client, --min-bytes and --sort. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "client/ctl/column.h"
+
+/* What a row is selected by. */
+struct row_facts {
+    bool has_user;
+    uint32_t uid;
+    const char *class, *client; /* NULL: it has none */
+    uint64_t bytes;
+};
+
+bool selection_wants(const struct row_facts *facts);
+
+/* How rows are ordered. */
+struct row_order {
+    const struct column *column; /* NULL: as they come */
+    bool is_turned;              /* numbers from the smallest, texts from Z */
+};
+
+/* The order that --sort says, else `usual`: CTL_DONE, or CTL_USAGE after a message. */
+int selection_order(const struct column *columns, size_t count, const struct row_order *usual, struct row_order *ret);
+
+/* What a row is ordered by. */
+struct row_key {
+    bool is_there; /* rows without one come last */
+    bool is_text;
+    uint64_t number;
+    char text[CELL_BYTES];
+    size_t came; /* rows that are equal stay in the order in which they came */
+};
+
+struct row_key row_key_of(const struct column *column, const void *entry, size_t came);
+
+/* Negative: `a` comes first. Never 0. */
+int row_key_compare(const struct row_key *a, const struct row_key *b, bool is_turned);

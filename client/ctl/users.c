@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A directory service may take its time for each answer, so every answer is kept: also that there is no name. */
+#include "client/ctl/users.h"
+
+#include <pwd.h>
+#include <search.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/ctl/ctl.h"
+
+struct known_user {
+    uint32_t uid;
+    char name[65];
+};
+
+static bool are_numbers;
+static void *known; /* a tree, see tsearch(3) */
+
+void users_stay_numbers(void)
+{
+    are_numbers = true;
+}
+
+bool users_have_names(void)
+{
+    return !are_numbers;
+}
+
+static int compare(const void *a, const void *b)
+{
+    uint32_t one = ((const struct known_user *)a)->uid, other = ((const struct known_user *)b)->uid;
+    return (one > other) - (one < other);
+}
+
+static void look_up(struct known_user *user)
+{
+    const struct passwd *entry = getpwuid(user->uid);
+    (void)snprintf(user->name, sizeof user->name, "%s", entry ? entry->pw_name : "");
+}
+
+const char *user_name(uint32_t uid)
+{
+    const struct known_user key = {.uid = uid};
+    struct known_user *const *found = are_numbers ? NULL : tfind(&key, &known, compare);
+    if (found) {
+        return (*found)->name;
+    }
+    struct known_user *user = are_numbers ? NULL : calloc(1, sizeof *user);
+    if (!user) {
+        return "";
+    }
+    user->uid = uid;
+    look_up(user);
+    if (!tsearch(user, &known, compare)) {
+        free(user);
+        return "";
+    }
+    return user->name;
+}
+
+const char *user_to_text(uint32_t uid, char *text)
+{
+    const char *name = user_name(uid);
+    (void)snprintf(text, USER_TEXT_BYTES, "%s%s%suid %u", *name ? "user " : "", name, *name ? ", " : "", uid);
+    return text;
+}
+
+int user_from_text(const char *option, const char *text, uint32_t *ret)
+{
+    const struct passwd *user = getpwnam(text);
+    if (user) {
+        *ret = user->pw_uid;
+        return CTL_DONE;
+    }
+    if (*text < '0' || *text > '9') {
+        return ctl_usage("%s `%s`: there is no such user; name one, or give a number", option, text);
+    }
+    return ctl_take_number(option, text, 0, UINT32_MAX - 1, ret);
+}
