@@ -2,6 +2,7 @@
 """NumPy's arrays in leased memory."""
 
 import gc
+import pickle
 import threading
 
 import membroker
@@ -177,8 +178,65 @@ def test_no_broker(daemon):
     daemon.kill()
     with pytest.raises(membroker.BrokerConnectionError) as caught, broker.numpy():
         numpy.ones(1 << 20)
-    assert isinstance(caught.value.__cause__, MemoryError)
+    assert isinstance(caught.value, MemoryError)
     with pytest.raises(membroker.BrokerConnectionError):
         broker.zeros(1 << 20)
     broker.close()
     daemon.start()
+
+
+def test_no_broker_for_the_process(run, daemon):
+    """Also without a block, an array's error says why, and is the package's."""
+    assert run("""
+import os, signal, sys, numpy, membroker
+broker = membroker.install_numpy(membroker.connect(timeout=0.5))
+os.kill(int(sys.argv[1]), signal.SIGKILL)
+try:
+    numpy.ones(1 << 20)
+except membroker.BrokerConnectionError as error:
+    assert isinstance(error, MemoryError) and "1048576" in str(error) and str(error).count(": ") >= 1, error
+    print("told", flush=True)
+os._exit(0)
+""", str(daemon.process.pid)) == "told\n"
+    daemon.kill()
+    daemon.start()
+
+
+def test_errors_of_arrays_reach_other_processes(start_daemon):
+    """A worker of a pool pickles its exception."""
+    daemon = start_daemon("[limits]\nmax_physical_bytes = 16M")
+    with membroker.connect(daemon.socket, name="greedy") as broker:
+        with pytest.raises(membroker.LimitError) as caught:
+            broker.empty(4 << 20)
+    there = pickle.loads(pickle.dumps(caught.value))
+    assert type(there) is membroker.LimitError and str(there) == str(caught.value)
+    assert (there.limit, there.asked, there.errno) == ("max_physical_bytes", 32 << 20, caught.value.errno)
+
+
+def test_a_refusal_explains_its_own_array_only(start_daemon):
+    daemon = start_daemon("[limits]\nmax_physical_bytes = 16M")
+    with membroker.connect(daemon.socket, name="greedy") as broker:
+        handler = broker.numpy()
+        with pytest.raises(membroker.LimitError, match="max_physical_bytes"), handler:
+            numpy.ones(100000).resize(4 << 20, refcheck=False)
+        with pytest.raises(MemoryError, match="my own") as caught, handler:
+            with pytest.raises(MemoryError):
+                numpy.ones(100000).resize(4 << 20, refcheck=False)
+            raise MemoryError("my own")
+        assert type(caught.value) is MemoryError
+        with handler, pytest.raises(MemoryError):
+            numpy.ones(100000).resize(4 << 20, refcheck=False)
+        with pytest.raises(MemoryError) as caught:
+            numpy.empty(1 << 60, numpy.uint8)
+        assert not isinstance(caught.value, membroker.Error) and "max_physical" not in str(caught.value)
+
+
+def test_the_figures_come_with_the_refusal(start_daemon):
+    """No second question, whose answer may be about another request."""
+    daemon = start_daemon("[limits]\nmax_physical_bytes = 16M")
+    with membroker.connect(daemon.socket, name="greedy") as broker, broker.acquire("10M"):
+        broker.why = None
+        with pytest.raises(membroker.LimitError) as caught:
+            broker.empty(1 << 20)
+    error = caught.value
+    assert (error.whose, error.asked, error.used) == ("host", 8 << 20, 10 << 20) and error.holders[0].name == "greedy"

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextvars
 import importlib
+import math
 import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple, Type
@@ -30,28 +31,41 @@ def numpy_module() -> Any:
     return _attached
 
 
+class _Explained:
+    """What NumPy's error for an array becomes: it is the package's exception, too, and has the sentence."""
+
+    reason: _errors.Error
+    plain: Any
+
+    def __str__(self) -> str:
+        return f"{self.plain.__str__(self)}: {self.reason}"
+
+    def __reduce__(self) -> Any:
+        """In another process, which may have no NumPy, it is the package's exception with the same text."""
+        return type(self.reason), (str(self),), dict(self.reason.__dict__)
+
+
 def _explain_memory_errors(exceptions: Any) -> None:
-    """NumPy raises an error of its own with nothing but a size. If the broker refused it, it becomes a LimitError."""
+    """NumPy raises an error of its own with nothing but a size. If the broker or the library failed, it says why."""
     plain = exceptions._ArrayMemoryError
+    kinds: Dict[Type[_errors.Error], Any] = {}
 
-    class ArrayLimitError(_errors.LimitError, plain):  # type: ignore[misc, valid-type]
-        """A LimitError for an array of a known shape."""
-
-        sentence = ""
-
-        def __str__(self) -> str:
-            return f"{plain.__str__(self)}: {self.sentence}"
+    def kind_for(reason: _errors.Error) -> Any:
+        of = type(reason)
+        if of not in kinds:
+            content = {"plain": plain, "__module__": "membroker", "__doc__": f"{of.__name__} for an array of a known shape."}
+            kinds[of] = type("Array" + of.__name__, (_Explained, plain, of), content)
+        return kinds[of]
 
     def make(kind: Any, *arguments: Any) -> Any:
-        refused = _errors.of_allocation() if kind is plain else None
-        if not isinstance(refused, _errors.LimitError):
-            other = MemoryError.__new__(kind, *arguments)
-            other.__cause__ = refused
-            return other
-        error: Any = _errors.LimitError.__new__(ArrayLimitError, *arguments)
-        error.__dict__.update(refused.__dict__)
-        error.sentence = str(refused)
-        if sys.version_info < (3, 11):  # `except` would look at the type that NumPy named: raising sets this one
+        reason = _errors.of_allocation(_bytes_of(*arguments)) if kind is plain else None
+        if reason is None:
+            return MemoryError.__new__(kind, *arguments)
+        chosen = kind_for(reason)
+        error: Any = (OSError if issubclass(chosen, OSError) else MemoryError).__new__(chosen)
+        error.__dict__.update(reason.__dict__)
+        error.reason = reason
+        if sys.version_info < (3, 11):  # its `except` looks at the type that NumPy named, but for what is raised here
             plain.__init__(error, *arguments)
             try:
                 raise error
@@ -62,15 +76,23 @@ def _explain_memory_errors(exceptions: Any) -> None:
     plain.__new__ = staticmethod(make)
 
 
+def _bytes_of(shape: Tuple[int, ...] = (), dtype: Any = None) -> int:
+    """What NumPy asks for: without elements, one byte."""
+    return math.prod(shape) * getattr(dtype, "itemsize", 1) or 1
+
+
+_OF_RESIZE = "cannot allocate memory for array"
+
+
 def _reason_of(error: MemoryError) -> Optional[_errors.Error]:
-    """What the broker or the library said; None: nothing, or the error itself has it."""
-    if isinstance(error, _errors.LimitError):
+    """
+    What the broker or the library said; None: nothing, or the error itself has it. A program's own MemoryError has
+    another text than those of the interpreter and of NumPy.
+    """
+    if isinstance(error, _errors.Error):
         return None
-    known = error.__cause__
-    if isinstance(known, _errors.Error):
-        error.__cause__ = None  # it becomes the cause of that one
-        return known
-    return _errors.of_allocation()
+    reason = _errors.of_allocation()
+    return reason if not error.args or error.args == (_OF_RESIZE,) else None
 
 
 class _Block:

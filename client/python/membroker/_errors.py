@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import errno as numbers
-from typing import Any, Dict, List, Optional, Type
+from typing import Any, Dict, List, Optional, Tuple, Type
 
 from . import _native
 from ._types import Holder
@@ -102,10 +102,16 @@ def make(number: int, sentence: str, figures: Optional[_native.Figures]) -> Erro
     return error
 
 
-def of_allocation() -> Optional[Error]:
-    """The exception for what an allocation of this thread failed with just now; None: nothing did."""
+def of_allocation(bytes_: Optional[int] = None) -> Optional[Error]:
+    """
+    The exception for what an allocation of this thread failed with just now. None: nothing did, or it was an allocation
+    of another size than `bytes_`.
+    """
     failure = _native.take_failure()
-    return make(*failure) if failure else None
+    if failure is None:
+        return None
+    number, sentence, figures, asked = failure
+    return make(number, sentence, figures) if bytes_ is None or bytes_ == asked else None
 
 
 _native.set_error_factory(make)

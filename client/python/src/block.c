@@ -243,6 +243,8 @@ void *block_allocate(struct owner *owner, mb_location location, size_t bytes, un
         if (!large && (flags & BLOCK_ZEROED)) {
             memset(data, 0, bytes);
         }
+    } else {
+        errors_of_thread()->asked_bytes = bytes;
     }
     return data;
 }

@@ -12,6 +12,7 @@ static _Thread_local struct failure of_thread;
 void failure_take(struct failure *failure, int code)
 {
     failure->code = code;
+    failure->asked_bytes = 0;
     failure->has_refusal = false;
     failure->sentence[0] = '\0';
     if (code < 0) {
@@ -103,7 +104,8 @@ PyObject *errors_take_of_thread(PyObject *module, PyObject *unused)
     }
     int code = -of_thread.code;
     of_thread.code = 0;
-    return Py_BuildValue("isN", code, of_thread.sentence, figures_of(&of_thread));
+    return Py_BuildValue("isNK", code, of_thread.sentence, figures_of(&of_thread),
+                         (unsigned long long)of_thread.asked_bytes);
 }
 
 PyObject *errors_raise_closed(void)

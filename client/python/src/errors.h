@@ -9,9 +9,10 @@ enum { SENTENCE_BYTES = 1024 };
 
 /* What the library says of a failed call, kept beyond the thread's next call into the library. */
 struct failure {
-    int code;           /* negative errno; 0: the call did not fail */
-    bool has_refusal;   /* a limit refused the request, and the library knows the figures */
-    mb_refusal refusal; /* only then */
+    int code;             /* negative errno; 0: the call did not fail */
+    uint64_t asked_bytes; /* of the block that an allocator was asked for; 0: it was another call */
+    bool has_refusal;     /* a limit refused the request, and the library knows the figures */
+    mb_refusal refusal;   /* only then */
     char sentence[SENTENCE_BYTES];
 };
 
@@ -32,7 +33,7 @@ PyObject *errors_raise_last(int code);
 /* What an allocation of this thread failed with; an allocator can only return NULL. No lock. */
 struct failure *errors_of_thread(void);
 
-/* take_failure(): the same as a tuple (errno, sentence, figures), once; None if there is none. */
+/* take_failure(): the same as a tuple (errno, sentence, figures, asked bytes), once; None if there is none. */
 PyObject *errors_take_of_thread(PyObject *module, PyObject *unused);
 
 /* What a call on a closed client raises. Returns NULL. */

@@ -127,8 +127,7 @@ static void *spill(struct region_stack *stack, size_t bytes, unsigned flags)
 {
     if (!stack->can_spill && !(flags & BLOCK_PLAIN)) {
         struct failure *failure = errors_of_thread();
-        failure->code = -ENOMEM;
-        failure->has_refusal = false;
+        *failure = (struct failure){.code = -ENOMEM, .asked_bytes = bytes};
         (void)snprintf(failure->sentence, sizeof failure->sentence,
                        "%zu bytes do not fit workspace \"%s\": %zu of its %zu bytes are free, and it may not spill",
                        bytes, stack->name, stack->current ? stack->current->bytes - stack->current->top : 0,
