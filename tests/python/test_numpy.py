@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """NumPy's arrays in leased memory."""
 
+import asyncio
 import gc
 import pickle
 import threading
@@ -240,3 +241,26 @@ def test_the_figures_come_with_the_refusal(start_daemon):
             broker.empty(1 << 20)
     error = caught.value
     assert (error.whose, error.asked, error.used) == ("host", 8 << 20, 10 << 20) and error.holders[0].name == "greedy"
+
+
+def test_tasks_may_share_a_handler(broker):
+    """Each task's block ends in its own context."""
+    handler = broker.numpy()
+
+    async def compute(begin, is_in, end, has_ended):
+        await begin.wait()
+        with handler:
+            is_in.set()
+            await end.wait()
+            inside = broker.empty(1)
+        has_ended.set()
+        used = broker.uses
+        array = numpy.empty(100000)
+        return broker.uses - used, array.size + inside.size
+
+    async def main():
+        now, one, two, three, other = (asyncio.Event() for _ in range(5))
+        now.set()
+        return await asyncio.gather(compute(now, one, two, three), compute(one, two, three, other))
+
+    assert asyncio.run(main()) == [(0, 100001)] * 2

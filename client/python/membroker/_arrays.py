@@ -98,15 +98,18 @@ def _reason_of(error: MemoryError) -> Optional[_errors.Error]:
 class _Block:
     """A block with a handler, and the block around it in its context."""
 
-    def __init__(self, former: Any, outer: Optional["_Block"]) -> None:
-        self.former, self.outer, self.has_ended = former, outer, False
+    def __init__(self, handler: "Handler", former: Any, outer: Optional["_Block"]) -> None:
+        self.handler, self.former, self.outer, self.has_ended = handler, former, outer, False
 
 
 _innermost: "contextvars.ContextVar[Optional[_Block]]" = contextvars.ContextVar("membroker_block", default=None)
 
 
 class Handler:
-    """A handler of NumPy's memory, as a context manager for one context. It may be entered again, also inside itself."""
+    """
+    A handler of NumPy's memory, as a context manager for one context. It may be entered again, also inside itself, and by
+    other tasks.
+    """
 
     def __init__(self, capsule: Any) -> None:
         self._capsule = capsule
@@ -115,7 +118,7 @@ class Handler:
     def __enter__(self) -> "Handler":
         numpy_module()
         _native.take_failure()  # what an earlier block failed with
-        block = _Block(_native.numpy_set(self._capsule), _innermost.get())
+        block = _Block(self, _native.numpy_set(self._capsule), _innermost.get())
         _innermost.set(block)
         self._blocks.append(block)
         return self
@@ -123,13 +126,22 @@ class Handler:
     def __exit__(
         self, kind: Optional[Type[BaseException]], value: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
-        block = self._blocks.pop()
+        block = self._block_that_ends()
         block.has_ended = True
         if _innermost.get() is block:  # otherwise a generator's block ends inside another one, which stays
             self._leave(block)
         refused = _reason_of(value) if isinstance(value, MemoryError) else None
         if refused:
             raise refused from value
+
+    def _block_that_ends(self) -> _Block:
+        """The innermost one of this context, since tasks may share a handler; a generator may end in another context."""
+        block = _innermost.get()
+        while block is not None and not (block.handler is self and block in self._blocks):
+            block = block.outer
+        chosen = block or self._blocks[-1]
+        self._blocks.remove(chosen)
+        return chosen
 
     @staticmethod
     def _leave(block: _Block) -> None:
