@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 from types import TracebackType
 from typing import Any, Callable, Dict, List, Optional, Type, Union
 
-from . import _arrays, _errors, _monitor, _native, _progress, _types, _workspace
+from . import _arrays, _errors, _monitor, _native, _progress, _types, _waits, _workspace
 from ._lease import Buffer, Lease
 from ._sizes import Size, to_bytes, to_ms
 from ._types import Location, Pressure
@@ -147,25 +146,13 @@ class Broker(_arrays.Creation):
 
     async def acquire_async(self, size: Size, *, wait: float = float("inf"), **options: Any) -> Lease:
         """
-        As acquire(), for a coroutine: the event loop runs while the request waits. Cancelling the task cancels the wait.
+        As acquire(), for a coroutine: the event loop runs while the request waits, in a thread of its own. Cancelling the
+        task cancels the wait, and so does close(), which raises ValueError in it.
         """
         cancelled = threading.Event()
         show = self._progress_of(options.pop("progress", None))
-
-        def on_progress(line: str) -> None:
-            if show:
-                show(line)
-
-        watch = _AsyncWatch(self._client.session, self._socket, to_bytes(size), on_progress, cancelled)
-        future = asyncio.get_running_loop().run_in_executor(
-            None, lambda: self._acquire_watched(size, wait, watch, options)
-        )
-        try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            cancelled.set()
-            future.add_done_callback(_release_unwanted)
-            raise
+        watch = _AsyncWatch(self._client.session, self._socket, to_bytes(size), show or _show_nothing, cancelled)
+        return await _waits.of_coroutine(lambda: self._acquire_watched(size, wait, watch, options), cancelled)
 
     def _acquire_watched(self, size: Size, wait: float, watch: _progress.Watch, options: Dict[str, Any]) -> Lease:
         name = options.get("name")
@@ -303,7 +290,5 @@ class _AsyncWatch(_progress.Watch):
         super().__call__(seconds)
 
 
-def _release_unwanted(future: "asyncio.Future[Lease]") -> None:
-    """The grant came in the same moment as the cancellation."""
-    if not future.cancelled() and future.exception() is None:
-        future.result().release()
+def _show_nothing(line: str) -> None:
+    """A wait that nobody looks at."""
