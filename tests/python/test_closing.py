@@ -117,3 +117,14 @@ def test_no_arrays_after_closing(daemon):
     assert array.sum() == 100_000 and daemon.status().sessions == 1
     del array
     assert daemon.status().sessions == 0
+
+
+def test_the_shared_broker_is_connected_again(run):
+    """A program that closed it by mistake can go on."""
+    assert run("""
+import numpy, membroker
+membroker.shared().close()
+broker = membroker.install_numpy()
+assert numpy.ones(1000).sum() == 1000 and broker.uses and broker is membroker.shared()
+print("ok")
+""") == "ok\n"

@@ -72,7 +72,7 @@ def connect(socket: Optional[str] = None, **options: Any) -> Broker:
     limits; `timeout` and `wait`, in seconds: how long a call waits for an answer, and an array for memory; `progress`,
     what long waits show.
     """
-    if socket is not None or set(options) - {"progress", "shared"}:
+    if options.pop("shared", True) is False or socket is not None or set(options) - {"progress"}:
         return Broker(socket, **options)
     try:
         return Broker(shared=True, **options)
@@ -83,10 +83,10 @@ def connect(socket: Optional[str] = None, **options: Any) -> Broker:
 
 
 def shared() -> Broker:
-    """The broker of this process, connected at the first call with the defaults. Never close it."""
+    """The broker of this process, connected at the first call with the defaults, and again if it was closed."""
     global _shared
     with _lock:
-        if _shared is None or _shared._client.inherited:
+        if _shared is None or _shared.closed or _shared._client.inherited:
             _shared = connect()
         return _shared
 
