@@ -279,3 +279,25 @@ is_over = True
 [thread.join() for thread in threads]
 print("ok")
 """) == "ok\n"
+
+
+def test_copies_that_are_neighbours_are_one_mapping(run):
+    """Otherwise a child that writes to some GiB has more mappings than the kernel allows."""
+    assert run("""
+import os, numpy, membroker
+broker = membroker.install_numpy()
+big = numpy.ones(1 << 25)
+def mappings():
+    with open("/proc/self/maps") as maps:
+        return sum(1 for _ in maps)
+pid = os.fork()
+if pid == 0:
+    before = mappings()
+    big[:: 8192 * 2] = 2  # every second piece, then all
+    big[::512] = 3
+    assert (big[::512] == 3).all() and (big[1::512] == 1).all()
+    grown = mappings() - before
+    print("ok" if grown < 20 else grown, flush=True)
+    os._exit(0)
+assert os.waitpid(pid, 0)[1] == 0 and big.sum() == 1 << 25
+""") == "ok\n"

@@ -14,12 +14,13 @@
 #include <unistd.h>
 
 /* How much one write copies. A mapping of huge pages can't be divided below one page. */
-enum { COPIED_BYTES = 65536, HUGE_PAGE_BYTES = 2 << 20 };
+enum { COPIED_BYTES = 65536, HUGE_PAGE_BYTES = 2 << 20, PIECES_MAX = 8192 };
 
 struct range {
     uintptr_t start, end;
     size_t piece_bytes;
     unsigned char *is_copied; /* one for each piece */
+    char *copies;             /* where the copies are made; NULL: there is none yet */
     struct range *next;
 };
 
@@ -43,12 +44,31 @@ bool inherited_has(const void *address)
 
 /* ---- one write ---- */
 
-static bool map_copy(void *piece, size_t bytes)
+/*
+ * All copies of a range are made in one mapping, each as far from its start as the piece is from the range's. So the
+ * kernel joins those that become neighbours; a process may have 65,530 mappings. Without huge pages, which hold more.
+ */
+static char *copies_of(struct range *range)
 {
-    void *copy = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (copy == MAP_FAILED) {
+    size_t bytes = range->end - range->start;
+    if (!range->copies) {
+        void *copies = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (copies != MAP_FAILED) {
+            (void)madvise(copies, bytes, MADV_NOHUGEPAGE);
+            range->copies = copies;
+        }
+    }
+    return range->copies;
+}
+
+/* Other threads see the piece or its copy, and nothing between. */
+static bool map_copy(struct range *range, uintptr_t start, size_t bytes)
+{
+    char *copies = copies_of(range);
+    if (!copies) {
         return false;
     }
+    void *piece = (void *)start, *copy = copies + (start - range->start);
     memcpy(copy, piece, bytes);
     return mremap(copy, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, piece) != MAP_FAILED;
 }
@@ -61,7 +81,7 @@ static bool copy_piece(struct range *range, uintptr_t address)
     size_t bytes = range->end - start < range->piece_bytes ? range->end - start : range->piece_bytes;
     while (atomic_flag_test_and_set(&copying)) {
     }
-    bool done = range->is_copied[index] || map_copy((void *)start, bytes);
+    bool done = range->is_copied[index] || map_copy(range, start, bytes);
     range->is_copied[index] = done;
     atomic_flag_clear(&copying);
     return done;
@@ -129,6 +149,16 @@ static void add(uintptr_t start, uintptr_t end, size_t piece_bytes)
     ranges = range;
 }
 
+/* So few that no order of writes makes too many mappings. */
+static size_t piece_bytes(size_t range_bytes, bool is_huge)
+{
+    size_t bytes = is_huge ? HUGE_PAGE_BYTES : COPIED_BYTES;
+    while (range_bytes / bytes > PIECES_MAX) {
+        bytes *= 2;
+    }
+    return bytes;
+}
+
 /* Shared and writable, and a lease's: the program may have mapped files of its own. */
 static void add_segment(const char *line)
 {
@@ -139,7 +169,7 @@ static void add_segment(const char *line)
     }
     const mb_lease *lease = mb_lease_from_address((const void *)start);
     if (lease) {
-        add(start, end, mb_lease_has_huge_pages(lease) ? HUGE_PAGE_BYTES : COPIED_BYTES);
+        add(start, end, piece_bytes(end - start, mb_lease_has_huge_pages(lease)));
     }
 }
 
