@@ -301,3 +301,21 @@ if pid == 0:
     os._exit(0)
 assert os.waitpid(pid, 0)[1] == 0 and big.sum() == 1 << 25
 """) == "ok\n"
+
+
+def test_a_child_resizes_what_a_block_of_its_parent_made(run):
+    assert run("""
+import os, numpy, membroker
+with membroker.connect() as broker, broker.numpy():
+    large, small = numpy.arange(100_000.0), numpy.arange(10.0)
+    pid = os.fork()
+    if pid == 0:
+        for array in (large, small):
+            whole = array.sum()
+            array.resize(2 * array.size, refcheck=False)
+            array[array.size // 2:] = 1
+            assert array.sum() == whole + array.size // 2
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0 and large.size == 100_000 and large[-1] == 99_999
+print("ok")
+""") == "ok\n"

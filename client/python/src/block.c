@@ -347,7 +347,8 @@ void *block_resize(struct owner *owner, mb_location location, void *data, size_t
     if (is_plain(data)) {
         return resize_plain(data, bytes);
     }
-    if (is_large(data) && bytes > LARGE_BYTES && forks_allow_reuse()) {
+    bool is_own = !atomic_load_explicit(&owner->is_inherited, memory_order_relaxed);
+    if (is_own && is_large(data) && bytes > LARGE_BYTES && forks_allow_reuse()) {
         return resize_large(data, bytes);
     }
     size_t old = block_size(data);
