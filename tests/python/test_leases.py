@@ -214,3 +214,56 @@ gc.collect()
 assert mappings() <= before + 5, (before, mappings())
 print("ok")
 """, "RAM", "lease") == "ok\n"
+
+
+@pytest.mark.parametrize("size", [2**63, 2**64 + 4096, 2**65 + 1, "9999999999999T", -1, 1.9, "1.5G", None])
+def test_sizes_that_are_none(daemon, broker, size):
+    """None wraps around to a smaller one."""
+    for call in (lambda: broker.acquire(size), lambda: broker.buffer(size)):
+        with pytest.raises((TypeError, ValueError), match="size|address"):
+            call()
+    if size is not None:
+        for name in ("max_bytes", "max_physical", "heap"):
+            with pytest.raises((TypeError, ValueError), match="size|address"):
+                membroker.connect(daemon.socket, **{name: size})
+    assert not daemon.leases()
+
+
+WRONG = {
+    "huge_pages": (ValueError, dict(huge_pages="always")), "location": (ValueError, dict(location="RAM")),
+    "duration": (TypeError, dict(wait="1")), "numa_node": (ValueError, dict(numa_node=-5)),
+    "progress": (TypeError, dict(wait=1, progress=5)),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_options_that_are_wrong(broker, what):
+    kind, options = WRONG[what]
+    with pytest.raises(kind, match=what):
+        broker.acquire(4096, **options)
+
+
+def test_other_arguments_that_are_wrong(daemon, broker):
+    with pytest.raises(TypeError, match="progress"):
+        membroker.connect(daemon.socket, progress=5)
+    for wrong in (-1, 0, 2**64, 2**70, "x"):
+        with pytest.raises(ValueError, match="is no lease"):
+            broker.revoke(wrong)
+    with pytest.raises(membroker.Error):
+        broker.revoke(1 << 40)
+    for wrong in (float("inf"), float("nan"), -1):
+        with pytest.raises(ValueError, match="overallocate"):
+            broker.workspace("wrong", overallocate=wrong)
+    for wrong in ("a", -1):
+        with pytest.raises(ValueError, match="cycles"):
+            broker.workspace("wrong", cycles=wrong)
+    with membroker.connect(daemon.socket.encode()) as other:
+        other.ping()
+
+
+def test_what_a_lease_says_while_a_view_keeps_it(broker):
+    lease = broker.acquire(4096)
+    with lease.memory:
+        lease.release()
+        assert "last view" in repr(lease) and not lease.released
+    assert "released" in repr(lease) and lease.released

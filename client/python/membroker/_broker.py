@@ -10,11 +10,11 @@ from typing import Any, Callable, Dict, List, Optional, Type, Union
 
 from . import _arrays, _errors, _monitor, _native, _progress, _types, _waits, _workspace
 from ._lease import Buffer, Lease
-from ._sizes import Size, to_bytes, to_ms
-from ._types import Location, Pressure
+from ._sizes import MOST_BYTES, Size, to_bytes, to_ms
+from ._types import Location, Pressure, to_location
 
 _NO_LIMIT_GIVEN = 0xFFFFFFFFFFFFFFFE
-_HUGE_PAGES = {False: 0, "try": 1, True: 2, None: 3}
+_HUGE_PAGES: Dict[Union[bool, str, None], int] = {False: 0, "try": 1, True: 2, None: 3}
 ProgressOption = Union[_progress.Progress, bool, None]
 
 
@@ -24,6 +24,24 @@ class _Cancelled(Exception):
 
 def _limit(size: Optional[Size]) -> int:
     return _NO_LIMIT_GIVEN if size is None else to_bytes(size)
+
+
+def _huge(choice: Union[bool, str, None]) -> int:
+    if choice not in _HUGE_PAGES:
+        raise ValueError(f'huge_pages is True, False, "try" or None, not {choice!r}')
+    return _HUGE_PAGES[choice]
+
+
+def _node(number: int) -> int:
+    if number < -1:
+        raise ValueError(f"numa_node is the number of a node, or -1 for any, not {number}")
+    return number
+
+
+def _shown(progress: ProgressOption) -> ProgressOption:
+    if progress is not None and not isinstance(progress, bool) and not callable(progress):
+        raise TypeError(f"progress is a function of one line, True, False or None, not {progress!r}")
+    return progress
 
 
 class Broker(_arrays.Creation):
@@ -47,12 +65,12 @@ class Broker(_arrays.Creation):
         progress: ProgressOption = True,
         shared: bool = False,
     ) -> None:
-        self._socket = None if socket is None else os.fspath(socket)
+        self._socket = None if socket is None else os.fsdecode(socket)
         self._client = _native.Client(
             self._socket, name, _limit(heap), _limit(max_bytes), _limit(max_physical), to_ms(timeout), to_ms(wait),
             shared,
         )
-        self._progress = progress
+        self._progress = _shown(progress)
         self._capsules: Dict[Location, Any] = {}
         self._own = threading.local()
 
@@ -135,7 +153,7 @@ class Broker(_arrays.Creation):
         bytes_ = to_bytes(size)
         watch = self._watch(bytes_, progress) if wait else None
         arguments = (
-            bytes_, int(location), to_ms(ttl), name, _HUGE_PAGES[huge_pages], numa_node, prefault, file, to_ms(wait),
+            bytes_, to_location(location), to_ms(ttl), name, _huge(huge_pages), _node(numa_node), prefault, file, to_ms(wait),
             interleave, watch,
         )
         try:
@@ -163,8 +181,8 @@ class Broker(_arrays.Creation):
             raise TypeError(f"acquire_async() has no option {sorted(unknown)[0]!r}")
         known.update(options)
         arguments = (
-            to_bytes(size), int(known["location"]), to_ms(known["ttl"]), name, _HUGE_PAGES[known["huge_pages"]],
-            known["numa_node"], known["prefault"], known["file"], to_ms(wait), known["interleave"], watch,
+            to_bytes(size), to_location(known["location"]), to_ms(known["ttl"]), name, _huge(known["huge_pages"]),
+            _node(known["numa_node"]), known["prefault"], known["file"], to_ms(wait), known["interleave"], watch,
         )
         try:
             return Lease._acquire(self._client, arguments, name)
@@ -181,12 +199,12 @@ class Broker(_arrays.Creation):
         alignment: int = 0,
     ) -> Buffer:
         """Allocates a tracked buffer. `alignment` is a power of two of at most 2 MiB; 0: 16 or 64."""
-        buffer = Buffer(self._client, to_bytes(size), name, int(location), zero, alignment)
+        buffer = Buffer(self._client, to_bytes(size), name, to_location(location), zero, alignment)
         buffer.name = name
         return buffer
 
     def _progress_of(self, progress: ProgressOption) -> Optional[_progress.Progress]:
-        chosen = self._progress if progress is None else progress
+        chosen = self._progress if progress is None else _shown(progress)
         return _progress.default() if chosen is True else chosen or None
 
     def _watch(self, asked: int, progress: ProgressOption) -> Optional[_progress.Watch]:
@@ -245,6 +263,10 @@ class Broker(_arrays.Creation):
                 return question(monitor)
         except (ConnectionError, FileNotFoundError) as error:
             raise _errors.BrokerConnectionError(f"the broker does not answer: {error}") from error
+        except TimeoutError as error:
+            raise _errors.BrokerTimeout(f"the broker does not answer: {error}") from error
+        except OSError as error:
+            raise _errors.SystemFailure(str(error)) from error
 
     def status(self) -> _types.Status:
         """The state of the broker."""
@@ -268,7 +290,9 @@ class Broker(_arrays.Creation):
 
     def revoke(self, lease: Union[Lease, int]) -> None:
         """Takes a lease back, as an administrator does."""
-        number = lease if isinstance(lease, int) else lease.id
+        number: Any = getattr(lease, "id", lease)
+        if not isinstance(number, int) or not 0 < number <= MOST_BYTES:
+            raise ValueError(f"{number!r} is no lease: its number is Lease.id, or LeaseInfo.lease")
         self._ask(lambda monitor: monitor.revoke(number))
 
     def __repr__(self) -> str:

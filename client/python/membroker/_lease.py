@@ -63,7 +63,8 @@ class Lease(_Bytes, _native.Lease):
         self.release()
 
     def __repr__(self) -> str:
-        state = "released" if self.released else self.lost_because or "alive"
+        ending = "released when its last view is gone" if self._is_ending else "alive"
+        state = "released" if self.released else self.lost_because or ending
         return f"<membroker.Lease {self.id}, {len(self)} bytes in {self.location.name}: {state}>"
 
 

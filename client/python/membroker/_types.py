@@ -18,6 +18,14 @@ class Location(enum.IntEnum):
     AUTO = 3
 
 
+def to_location(location: Location) -> int:
+    """Its number. ValueError: it is none."""
+    try:
+        return int(Location(location))
+    except ValueError:
+        raise ValueError(f"location is membroker.RAM, MMAP or AUTO, not {location!r}") from None
+
+
 class Pressure(enum.IntEnum):
     """The memory pressure of the machine."""
 

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import threading
 from types import TracebackType
 from typing import Any, Optional, Type
 
 from . import _arrays, _native
 from ._sizes import Size, to_bytes
-from ._types import Location
+from ._types import Location, to_location
 
 _ALIGNMENT = 64
 
@@ -53,8 +54,10 @@ class WorkspaceOptions:
             raise ValueError('learning is "first", "over_time" or "none"')
         if self.spill not in ("external", "grow", "fail"):
             raise ValueError('spill is "external", "grow" or "fail"')
-        if self.overallocate < 0:
-            raise ValueError("overallocate is not negative")
+        if not 0 <= self.overallocate < math.inf:
+            raise ValueError("overallocate is a fraction that is added: 0 or more, and finite")
+        if not isinstance(self.cycles, int) or self.cycles < 0:
+            raise ValueError("cycles is a number of cycles")
         if self.learning == "over_time" and self.cycles < 1:
             raise ValueError('learning "over_time" needs cycles=, the number of cycles to look at')
 
@@ -168,5 +171,5 @@ def options(
 ) -> WorkspaceOptions:
     """Options with sizes as people write them."""
     return WorkspaceOptions(
-        to_bytes(initial), learning, cycles, overallocate, to_bytes(maximum), spill, Location(location), ttl_ms
+        to_bytes(initial), learning, cycles, overallocate, to_bytes(maximum), spill, Location(to_location(location)), ttl_ms
     )

@@ -215,6 +215,13 @@ static PyObject *is_released(PyObject *object, void *unused)
     return PyBool_FromLong(!((struct lease_object *)object)->owner);
 }
 
+static PyObject *is_ending(PyObject *object, void *unused)
+{
+    const struct lease_object *self = (const struct lease_object *)object;
+    (void)unused;
+    return PyBool_FromLong(self->owner && self->is_ending);
+}
+
 static PyMethodDef methods[] = {
     {"release", METHOD(release), METH_NOARGS,
      "Release the lease now, or when the last view of its memory is gone. May be called again."},
@@ -227,6 +234,7 @@ static PyMethodDef methods[] = {
 static PyGetSetDef getters[] = {
     {"lost_because", lost_because, NULL, "Why the lease was lost; None: it was not.", NULL},
     {"released", is_released, NULL, "Whether the lease was given back.", NULL},
+    {"_is_ending", is_ending, NULL, "Whether release() was called and a view still keeps the lease.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
