@@ -159,8 +159,17 @@ def test_shared_session(run):
 import membroker
 a, b = membroker.connect(), membroker.connect()
 assert a.session == b.session == membroker.shared().session
-c = membroker.connect(name="other")
-assert c.session != a.session
+c, d = membroker.connect(name="other"), membroker.connect(shared=False)
+assert len({a.session, c.session, d.session}) == 3
+e = membroker.connect(shared=True)
+assert e.session == a.session
+e.close()
+try:
+    membroker.connect(name="another", shared=True)
+except membroker.Error as error:
+    assert "name" in str(error), error
+else:
+    raise AssertionError("an option was ignored")
 a.close()
 lease = b.acquire(4096)
 b.close()

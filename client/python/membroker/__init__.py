@@ -15,12 +15,17 @@ from __future__ import annotations
 
 import atexit as _atexit
 import errno as _errno
+import os as _os
 import threading as _threading
-from typing import Any, Optional
+from typing import Any as _Any
+from typing import Dict as _Dict
+from typing import Optional as _Optional
+from typing import Union as _Union
 
 from . import _forks, _native
 from ._arrays import uninstall as uninstall_numpy
 from ._broker import Broker
+from ._broker import ProgressOption as _ProgressOption
 from ._errors import (
     BrokerConnectionError,
     BrokerPermissionError,
@@ -33,6 +38,7 @@ from ._errors import (
     WaitCancelled,
 )
 from ._lease import Buffer, Lease
+from ._sizes import Size as _Size
 from ._types import (
     Counters,
     Holder,
@@ -59,27 +65,42 @@ __all__ = [
     "uninstall_numpy",
 ]
 
-_shared: Optional[Broker] = None
+_shared: _Optional[Broker] = None
 _lock = _threading.Lock()
 
 
-def connect(socket: Optional[str] = None, **options: Any) -> Broker:
+def connect(
+    socket: _Optional[_Union[str, "_os.PathLike[str]"]] = None,
+    *,
+    name: _Optional[str] = None,
+    heap: _Optional[_Size] = None,
+    max_bytes: _Optional[_Size] = None,
+    max_physical: _Optional[_Size] = None,
+    timeout: _Optional[float] = None,
+    wait: _Optional[float] = None,
+    progress: _ProgressOption = True,
+    shared: _Optional[bool] = None,
+) -> Broker:
     """
     Connects to the broker. Without arguments it is a use of the session that the process shares, with other libraries
-    too; otherwise a session of its own.
+    too; otherwise a session of its own. `shared` decides it for sure.
 
-    The options are Broker's: `name`, shown in listings; `heap`, `max_bytes` and `max_physical`, this client's own
-    limits; `timeout` and `wait`, in seconds: how long a call waits for an answer, and an array for memory; `progress`,
-    what long waits show.
+    `name` is shown in listings; `heap`, `max_bytes` and `max_physical` are this client's own limits, as 1000000 or "2G".
+    `timeout` and `wait` are in seconds: how long a call waits for an answer, and an array, a buffer or a workspace for
+    memory. `progress` is what long waits show: True is a line if somebody looks, False nothing, a function gets the line.
     """
-    if options.pop("shared", True) is False or socket is not None or set(options) - {"progress"}:
-        return Broker(socket, **options)
+    options: _Dict[str, _Any] = dict(
+        name=name, heap=heap, max_bytes=max_bytes, max_physical=max_physical, timeout=timeout, wait=wait
+    )
+    is_plain = socket is None and all(value is None for value in options.values())
+    if shared is False or not (shared or is_plain):
+        return Broker(socket, progress=progress, **options)
     try:
-        return Broker(shared=True, **options)
+        return Broker(socket, progress=progress, shared=True, **options)
     except Error as error:
-        if error.errno != _errno.EEXIST:
+        if shared or error.errno != _errno.EEXIST:
             raise
-        return Broker(**options)  # another library shares a session that loses memory in another way
+        return Broker(progress=progress)  # another library shares a session that loses memory in another way
 
 
 def shared() -> Broker:
@@ -91,7 +112,7 @@ def shared() -> Broker:
         return _shared
 
 
-def install_numpy(broker: Optional[Broker] = None, location: Location = Location.RAM) -> Broker:
+def install_numpy(broker: _Optional[Broker] = None, location: Location = Location.RAM) -> Broker:
     """
     All arrays that NumPy makes from now on, in all threads of the process, are in leased memory. Returns the broker,
     which is the process's own one unless one is given. A forked child has NumPy's own memory until it calls this.
