@@ -3,14 +3,21 @@
 
 import asyncio
 import concurrent.futures
+import fcntl
 import io
 import os
+import pty
 import signal
+import struct
+import subprocess
+import sys
+import termios
 import threading
 import time
 
 import membroker
 import pytest
+from conftest import BUILD
 from membroker import _progress
 
 SETTINGS = "[limits]\nmax_physical_bytes = 16M"
@@ -137,6 +144,160 @@ def test_progress(full):
     with membroker.connect(daemon.socket) as broker:
         broker.acquire("4M", wait=600, progress=show)
     assert lines == ["waiting for 4 MiB: 1st in the queue, trainer-7 holds 16 MiB", ""]
+
+
+MAKERS = {
+    "lease": lambda broker: broker.acquire("4M", wait=60),
+    "buffer": lambda broker: broker.buffer("4M"),
+    "zeros": lambda broker: broker.zeros(1 << 19),
+    "block": lambda broker: ones_in(broker.numpy(), 1 << 19),
+    "workspace": lambda broker: ones_in(broker.workspace("own", initial="4M"), 10),
+}
+
+
+def ones_in(block, count):
+    import numpy
+    with block:
+        return numpy.ones(count)
+
+
+def start_wait(broker, size):
+    """In a thread, whose request has its place when this returns; before, it is asked once without waiting."""
+    lines = []
+    thread = threading.Thread(target=lambda: broker.acquire(size, wait=60, progress=lines.append).release())
+    thread.start()
+    while not lines:
+        time.sleep(0.005)
+    return thread, lines
+
+
+@pytest.mark.parametrize("what", MAKERS)
+def test_progress_of_all_that_waits(full, what):
+    """connect() says once what all waits show: the place in the queue and the largest holder."""
+    pytest.importorskip("numpy")
+    daemon, _, lease = full
+    lines = []
+
+    def show(line):
+        lines.append(line)
+        lease.release()
+
+    with membroker.connect(daemon.socket) as first, membroker.connect(daemon.socket, wait=60, progress=show) as broker:
+        thread, _ = start_wait(first, "1M")
+        MAKERS[what](broker)
+        thread.join()
+    assert lines == ["waiting for 4 MiB: 2nd in the queue, trainer-7 holds 16 MiB", ""]
+
+
+def test_progress_outlives_the_brokers_object(full):
+    """The session lives as long as its handler."""
+    pytest.importorskip("numpy")
+    daemon, _, lease = full
+    lines = []
+
+    def show(line):
+        lines.append(line)
+        lease.release()
+
+    handler = membroker.connect(daemon.socket, wait=60, progress=show).numpy()
+    assert ones_in(handler, 1000).sum() == 1000
+    assert len(lines) == 2
+
+
+def test_progress_that_makes_arrays(full):
+    """Its own wait shows nothing, instead of calling it again and again."""
+    numpy = pytest.importorskip("numpy")
+    daemon, _, lease = full
+    lines = []
+
+    def show(line):
+        lines.append(line)
+        if line:
+            numpy.ones(1 << 18)
+
+    def release():
+        wait_until_waiting(daemon, 2)
+        time.sleep(1)  # more than until a line is shown
+        lease.release()
+
+    thread = threading.Thread(target=release)
+    thread.start()
+    with membroker.connect(daemon.socket, wait=60, progress=show) as broker, broker.numpy():
+        assert numpy.ones(1 << 19).sum() == 1 << 19
+    thread.join()
+    assert len(lines) == 2
+
+
+def test_an_exception_of_progress_ends_the_wait_of_an_array(full):
+    daemon, _, _ = full
+    numpy = pytest.importorskip("numpy")
+
+    def show(line):
+        raise RuntimeError("enough")
+
+    with membroker.connect(daemon.socket, wait=60, progress=show) as broker:
+        with pytest.raises(RuntimeError, match="enough"), broker.numpy():
+            numpy.ones(1 << 19)
+            time.sleep(10)
+    wait_until_waiting(daemon, 0)
+
+
+def test_each_wait_shows_its_own_place(full):
+    """Two threads of one session wait."""
+    daemon, _, lease = full
+    with membroker.connect(daemon.socket) as broker:
+        (one, large), (two, small) = start_wait(broker, "4M"), start_wait(broker, "2M")
+        lease.release()
+        one.join()
+        two.join()
+    assert large[0].startswith("waiting for 4 MiB: 1st") and small[0].startswith("waiting for 2 MiB: 2nd")
+
+
+WAITS = """
+import numpy, membroker
+membroker.install_numpy(membroker.connect(wait=60))
+print(int(numpy.ones(1 << 19).sum()))
+"""
+
+
+def start_waiting(daemon, errors):
+    variables = dict(os.environ, MEMBROKER_SOCKET=daemon.socket, PYTHONPATH=str(BUILD / "python"))
+    program = subprocess.Popen([sys.executable, "-c", WAITS], env=variables, stdout=subprocess.PIPE, stderr=errors, text=True)
+    wait_until_waiting(daemon)
+    return program
+
+
+@pytest.mark.parametrize("columns", [80, 30])
+def test_one_line_on_a_terminal(full, columns):
+    """An array's wait shows it, too; in a narrow window it is cut, since a line that wraps can't be rewritten."""
+    pytest.importorskip("numpy")
+    daemon, _, lease = full
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    program = start_waiting(daemon, theirs)
+    os.close(theirs)
+    shown = os.read(ours, 1000)
+    lease.release()
+    assert program.communicate(timeout=60)[0] == f"{1 << 19}\n"
+    try:
+        while True:
+            shown += os.read(ours, 1000)
+    except OSError:
+        pass  # the end of a terminal
+    os.close(ours)
+    full_line = "waiting for 4 MiB: 1st in the queue, trainer-7 holds 16 MiB"
+    line = full_line if columns == 80 else full_line[:26] + "..."
+    parts = set(shown.decode().split("\r"))
+    assert parts == {"", line, " " * len(line)} and shown.endswith(b" \r")
+
+
+def test_nothing_is_shown_to_a_file(full):
+    pytest.importorskip("numpy")
+    daemon, _, lease = full
+    program = start_waiting(daemon, subprocess.PIPE)
+    time.sleep(1.5)
+    lease.release()
+    assert program.communicate(timeout=60) == (f"{1 << 19}\n", "") and program.returncode == 0
 
 
 def test_progress_line():

@@ -25,7 +25,6 @@ from typing import Union as _Union
 from . import _forks, _native
 from ._arrays import uninstall as uninstall_numpy
 from ._broker import Broker
-from ._broker import ProgressOption as _ProgressOption
 from ._errors import (
     BrokerConnectionError,
     BrokerPermissionError,
@@ -38,6 +37,7 @@ from ._errors import (
     WaitCancelled,
 )
 from ._lease import Buffer, Lease
+from ._progress import ProgressOption as _ProgressOption
 from ._sizes import Size as _Size
 from ._types import (
     Counters,

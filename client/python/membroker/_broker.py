@@ -6,20 +6,16 @@ from __future__ import annotations
 import os
 import threading
 from types import TracebackType
-from typing import Any, Callable, Dict, List, Optional, Type, Union
+from typing import Any, Callable, Dict, List, Optional, Tuple, Type, Union
 
 from . import _arrays, _errors, _monitor, _native, _progress, _types, _waits, _workspace
 from ._lease import Buffer, Lease
+from ._progress import ProgressOption
 from ._sizes import MOST_BYTES, Size, to_bytes, to_ms
 from ._types import Location, Pressure, to_location
 
 _NO_LIMIT_GIVEN = 0xFFFFFFFFFFFFFFFE
 _HUGE_PAGES: Dict[Union[bool, str, None], int] = {False: 0, "try": 1, True: 2, None: 3}
-ProgressOption = Union[_progress.Progress, bool, None]
-
-
-class _Cancelled(Exception):
-    """Ends a native wait whose task was cancelled."""
 
 
 def _limit(size: Optional[Size]) -> int:
@@ -38,10 +34,24 @@ def _node(number: int) -> int:
     return number
 
 
-def _shown(progress: ProgressOption) -> ProgressOption:
-    if progress is not None and not isinstance(progress, bool) and not callable(progress):
-        raise TypeError(f"progress is a function of one line, True, False or None, not {progress!r}")
-    return progress
+def _arguments(
+    size: Size,
+    *,
+    wait: Optional[float],
+    location: Location = Location.RAM,
+    ttl: Optional[float] = None,
+    name: Optional[str] = None,
+    huge_pages: Union[bool, str, None] = None,
+    numa_node: int = -1,
+    prefault: bool = False,
+    interleave: bool = False,
+    file: Optional[str] = None,
+) -> Tuple[Any, ...]:
+    """What the native lease takes, but for what is shown."""
+    return (
+        to_bytes(size), to_location(location), to_ms(ttl), name, _huge(huge_pages), _node(numa_node), prefault, file,
+        to_ms(wait), interleave,
+    )
 
 
 class Broker(_arrays.Creation):
@@ -66,11 +76,11 @@ class Broker(_arrays.Creation):
         shared: bool = False,
     ) -> None:
         self._socket = None if socket is None else os.fsdecode(socket)
+        self._watches = _progress.Watches(self._socket, progress)
         self._client = _native.Client(
             self._socket, name, _limit(heap), _limit(max_bytes), _limit(max_physical), to_ms(timeout), to_ms(wait),
-            shared,
+            shared, self._watches,
         )
-        self._progress = _shown(progress)
         self._capsules: Dict[Location, Any] = {}
         self._own = threading.local()
 
@@ -150,44 +160,28 @@ class Broker(_arrays.Creation):
         line about the wait, False shows nothing, None is as connect() says. `file` names a mapped file that stays.
         LimitError: the memory does not fit a limit.
         """
-        bytes_ = to_bytes(size)
-        watch = self._watch(bytes_, progress) if wait else None
-        arguments = (
-            bytes_, to_location(location), to_ms(ttl), name, _huge(huge_pages), _node(numa_node), prefault, file, to_ms(wait),
-            interleave, watch,
+        watches = self._watches if progress is None else _progress.Watches(self._socket, progress)
+        arguments = _arguments(
+            size, wait=wait, location=location, ttl=ttl, name=name, huge_pages=huge_pages, numa_node=numa_node,
+            prefault=prefault, interleave=interleave, file=file,
         )
-        try:
-            return Lease._acquire(self._client, arguments, name)
-        finally:
-            if watch:
-                watch.end()
+        return Lease._acquire(self._client, (*arguments, watches), name)
 
-    async def acquire_async(self, size: Size, *, wait: float = float("inf"), **options: Any) -> Lease:
+    async def acquire_async(
+        self, size: Size, *, wait: float = float("inf"), progress: ProgressOption = None, **options: Any
+    ) -> Lease:
         """
         As acquire(), for a coroutine: the event loop runs while the request waits, in a thread of its own. Cancelling the
-        task cancels the wait, and so does close(), which raises ValueError in it.
+        task cancels the wait, and so does close(), which raises ValueError in it. The options are those of acquire().
         """
+        watches = self._watches if progress is None else _progress.Watches(self._socket, progress)
+        arguments = _arguments(size, wait=wait, **options)
         cancelled = threading.Event()
-        show = self._progress_of(options.pop("progress", None))
-        watch = _AsyncWatch(self._client.session, self._socket, to_bytes(size), show or _show_nothing, cancelled)
-        return await _waits.of_coroutine(lambda: self._acquire_watched(size, wait, watch, options), cancelled)
 
-    def _acquire_watched(self, size: Size, wait: float, watch: _progress.Watch, options: Dict[str, Any]) -> Lease:
-        name = options.get("name")
-        known: Dict[str, Any] = dict(location=Location.RAM, ttl=None, name=None, huge_pages=None, numa_node=-1,
-                                     prefault=False, interleave=False, file=None)
-        unknown = set(options) - set(known)
-        if unknown:
-            raise TypeError(f"acquire_async() has no option {sorted(unknown)[0]!r}")
-        known.update(options)
-        arguments = (
-            to_bytes(size), to_location(known["location"]), to_ms(known["ttl"]), name, _huge(known["huge_pages"]),
-            _node(known["numa_node"]), known["prefault"], known["file"], to_ms(wait), known["interleave"], watch,
-        )
-        try:
-            return Lease._acquire(self._client, arguments, name)
-        finally:
-            watch.end()
+        def acquire() -> Lease:
+            return Lease._acquire(self._client, (*arguments, _waits.cancellable(watches, cancelled)), options.get("name"))
+
+        return await _waits.of_coroutine(acquire, cancelled)
 
     def buffer(
         self,
@@ -202,14 +196,6 @@ class Broker(_arrays.Creation):
         buffer = Buffer(self._client, to_bytes(size), name, to_location(location), zero, alignment)
         buffer.name = name
         return buffer
-
-    def _progress_of(self, progress: ProgressOption) -> Optional[_progress.Progress]:
-        chosen = self._progress if progress is None else _shown(progress)
-        return _progress.default() if chosen is True else chosen or None
-
-    def _watch(self, asked: int, progress: ProgressOption) -> Optional[_progress.Watch]:
-        shown = self._progress_of(progress)
-        return _progress.Watch(self._client.session, self._socket, asked, shown) if shown else None
 
     # ---- NumPy ----
 
@@ -297,22 +283,3 @@ class Broker(_arrays.Creation):
 
     def __repr__(self) -> str:
         return "<membroker.Broker, closed>" if self.closed else f"<membroker.Broker, session {self.session}>"
-
-
-class _AsyncWatch(_progress.Watch):
-    """A watch that ends the wait if its task was cancelled."""
-
-    def __init__(
-        self, session: int, socket: Optional[str], asked: int, progress: _progress.Progress, cancelled: threading.Event
-    ) -> None:
-        super().__init__(session, socket, asked, progress)
-        self._cancelled = cancelled
-
-    def __call__(self, seconds: float) -> None:
-        if self._cancelled.is_set():
-            raise _Cancelled
-        super().__call__(seconds)
-
-
-def _show_nothing(line: str) -> None:
-    """A wait that nobody looks at."""

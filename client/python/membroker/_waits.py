@@ -7,7 +7,29 @@ import asyncio
 import threading
 from typing import Callable, Optional
 
+from . import _progress
 from ._lease import Lease
+
+
+class Cancelled(Exception):
+    """Ends a native wait whose task was cancelled."""
+
+
+class _Watch:
+    """A watch that ends the wait if its task was cancelled."""
+
+    def __init__(self, watch: _progress.Watch, cancelled: threading.Event) -> None:
+        self._watch, self._cancelled, self.end = watch, cancelled, watch.end
+
+    def __call__(self, seconds: float) -> None:
+        if self._cancelled.is_set():
+            raise Cancelled
+        self._watch(seconds)
+
+
+def cancellable(watches: _progress.Watches, cancelled: threading.Event) -> Callable[[int, int], _Watch]:
+    """Watches that end the wait if `cancelled` is set."""
+    return lambda session, asked: _Watch(watches(session, asked), cancelled)
 
 
 def _deliver(future: "asyncio.Future[Lease]", lease: Optional[Lease], error: Optional[BaseException]) -> None:

@@ -83,7 +83,8 @@ bool acquire(struct owner *owner, uint64_t bytes, const mb_lease_options *option
         if (atomic_load(&owner->is_closed)) {
             end = WAITING_CLOSED;
         } else {
-            result = waiting_run(owner, wait_in_queue, &work, progress, &end);
+            const struct waiting_call call = {owner, wait_in_queue, &work, bytes, progress};
+            result = waiting_run(&call, &end);
         }
     }
     bool is_granted = waiting_succeeded(end, result, &work.failure);

@@ -102,7 +102,9 @@ static int create_interruptibly(struct request *request)
 {
     struct waited waited = {.request = request};
     enum waiting_end end = WAITING_DONE;
-    int result = waiting_run(request->owner, create_elsewhere, &waited, waiting_progress(), &end);
+    const struct waiting_call call = {request->owner, create_elsewhere, &waited, request->bytes,
+                                      request->owner->progress};
+    int result = waiting_run(&call, &end);
     *errors_of_thread() = waited.failure;
     if (end == WAITING_RAISED) {
         keep_exception();

@@ -52,7 +52,8 @@ static int ask(void *argument)
 static int ask_interruptibly(struct request *request, enum waiting_end *ret_end)
 {
     if (request->owner->wait_ms) {
-        return waiting_run(request->owner, ask, request, waiting_progress(), ret_end);
+        const struct waiting_call call = {request->owner, ask, request, request->bytes, request->owner->progress};
+        return waiting_run(&call, ret_end);
     }
     struct gil gil = gil_drop();
     int result = ask(request);

@@ -46,12 +46,12 @@ struct owner *client_use(PyObject *object)
 
 /* ---- life ---- */
 
-static int read_options(PyObject *arguments, mb_client_options *options, int *ret_shared)
+static int read_options(PyObject *arguments, mb_client_options *options, int *ret_shared, PyObject **ret_progress)
 {
     unsigned long long heap = MB_LIMIT_DEFAULT, most = MB_LIMIT_DEFAULT, physical = MB_LIMIT_DEFAULT;
     unsigned timeout = 0, wait = 0;
-    if (!PyArg_ParseTuple(arguments, "|zzKKKIIp:Client", &options->socket, &options->name, &heap, &most, &physical,
-                          &timeout, &wait, ret_shared)) {
+    if (!PyArg_ParseTuple(arguments, "|zzKKKIIpO:Client", &options->socket, &options->name, &heap, &most, &physical,
+                          &timeout, &wait, ret_shared, ret_progress)) {
         return -1;
     }
     options->heap_bytes = heap;
@@ -71,9 +71,10 @@ static PyObject *new_client(PyTypeObject *type, PyObject *arguments, PyObject *k
 {
     mb_client_options options = MB_CLIENT_OPTIONS_INIT;
     struct owner *owner;
+    PyObject *progress = Py_None;
     int is_shared = 0;
     (void)keywords;
-    if (read_options(arguments, &options, &is_shared) < 0) {
+    if (read_options(arguments, &options, &is_shared, &progress) < 0) {
         return NULL;
     }
     int result = owner_connect(&options, is_shared, &owner);
@@ -87,6 +88,8 @@ static PyObject *new_client(PyTypeObject *type, PyObject *arguments, PyObject *k
         return NULL;
     }
     self->owner = owner;
+    owner->progress = progress == Py_None ? NULL : progress;
+    Py_XINCREF(owner->progress);
     return (PyObject *)self;
 }
 

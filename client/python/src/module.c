@@ -57,7 +57,6 @@ static PyMethodDef functions[] = {
      "set_error_factory(function): function(errno, sentence, figures) makes the exceptions"},
     {"take_failure", METHOD(errors_take_of_thread), METH_NOARGS,
      "What an allocation of this thread failed with, once."},
-    {"set_progress", METHOD(waiting_set_progress), METH_O, "set_progress(function): called while allocations wait"},
     {"numpy_attach", METHOD(numpy_api_attach), METH_O, "numpy_attach(module): NumPy's extension module"},
     {"numpy_set", METHOD(handler_set), METH_O, "numpy_set(capsule): sets the handler of this context; the former one"},
     {"numpy_call", METHOD(handler_call), METH_VARARGS, "numpy_call(capsule, function, arguments, keywords)"},

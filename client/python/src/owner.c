@@ -49,12 +49,23 @@ int owner_connect(const mb_client_options *options, bool is_shared, struct owner
     return 0;
 }
 
+/* A thread without the interpreter's lock leaves it: the owner stays, too. */
+static void forget_progress(struct owner *owner)
+{
+    struct gil gil = gil_drop();
+    gil_take(gil);
+    if (gil.thread) {
+        Py_CLEAR(owner->progress);
+    }
+}
+
 void owner_unref(struct owner *owner)
 {
     if (atomic_fetch_sub_explicit(&owner->uses, 1, memory_order_acq_rel) > 1 || atomic_load(&owner->is_inherited)) {
         return;
     }
     mb_client *client = owner->client;
+    forget_progress(owner);
     struct gil gil = gil_drop();
     if (owner->is_shared) {
         mb_client_shared_release(client);

@@ -9,6 +9,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "client/python/src/compat.h"
+
 struct owner {
     mb_client *client;
     atomic_long uses;
@@ -16,6 +18,7 @@ struct owner {
     _Atomic bool is_closed;    /* its Python object ended its use: what waits for it ends */
     bool is_shared;            /* with the other libraries of the process */
     uint32_t wait_ms;          /* how long an allocation may wait */
+    PyObject *progress;        /* makes the watches of arrays that wait; NULL: nothing is shown */
     struct owner *next;        /* of all that were made */
 };
 

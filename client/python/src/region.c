@@ -47,7 +47,7 @@ static struct region *make(struct region_stack *stack, size_t bytes)
         return NULL;
     }
     stack->options.name = stack->name[0] ? stack->name : NULL;
-    if (!acquire(stack->owner, bytes, &stack->options, NULL, &acquired)) {
+    if (!acquire(stack->owner, bytes, &stack->options, stack->owner->progress, &acquired)) {
         free(region);
         return NULL;
     }

@@ -8,24 +8,25 @@
 
 #include "client/python/src/gil.h"
 
-static PyObject *progress_of_allocations;
-
 enum { LOOK_NS = 50000000, SECOND_NS = 1000000000 };
 
 struct waiting {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    waiting_work *work;
-    void *argument;
+    const struct waiting_call *call;
+    PyObject *watch; /* NULL: there was no look yet, or nothing is shown */
     int result;
     bool is_done;
     bool was_closed; /* the client, at the beginning: its handlers of arrays may still allocate */
 };
 
+/* What shows a wait may make arrays itself; their waits show nothing. */
+static _Thread_local bool is_showing;
+
 static void *run(void *argument)
 {
     struct waiting *waiting = argument;
-    int result = waiting->work(waiting->argument);
+    int result = waiting->call->work(waiting->call->argument);
     (void)pthread_mutex_lock(&waiting->lock);
     waiting->result = result;
     waiting->is_done = true;
@@ -58,30 +59,63 @@ static bool wait_a_moment(struct waiting *waiting)
     return is_done;
 }
 
+/* False: an exception is set. */
+static bool show(struct waiting *waiting, double seconds)
+{
+    const struct waiting_call *call = waiting->call;
+    if (!call->progress || is_showing) {
+        return true;
+    }
+    is_showing = true;
+    if (!waiting->watch) {
+        waiting->watch =
+            PyObject_CallFunction(call->progress, "KK", (unsigned long long)mb_client_session(call->owner->client),
+                                  (unsigned long long)call->bytes);
+    }
+    PyObject *result = waiting->watch ? PyObject_CallFunction(waiting->watch, "d", seconds) : NULL;
+    Py_XDECREF(result);
+    is_showing = false;
+    return result;
+}
+
+/* Its exception is raised unless the wait has ended with another one. */
+static void end_watch(struct waiting *waiting, enum waiting_end *end)
+{
+    PyObject *type, *value, *traceback;
+    if (!waiting->watch) {
+        return;
+    }
+    PyErr_Fetch(&type, &value, &traceback);
+    PyObject *result = PyObject_CallMethod(waiting->watch, "end", NULL);
+    if (!result && *end == WAITING_DONE) {
+        *end = WAITING_RAISED;
+    } else {
+        PyErr_Restore(type, value, traceback);
+    }
+    Py_XDECREF(result);
+    Py_CLEAR(waiting->watch);
+}
+
 /* With the interpreter's lock. */
-static enum waiting_end look(PyObject *progress, const struct timespec *start)
+static enum waiting_end look(struct waiting *waiting, const struct timespec *start)
 {
     struct timespec time = now();
     double seconds = (double)(time.tv_sec - start->tv_sec) + (double)(time.tv_nsec - start->tv_nsec) / SECOND_NS;
-    if (PyErr_CheckSignals() < 0) {
-        return WAITING_RAISED;
-    }
-    PyObject *result = progress ? PyObject_CallFunction(progress, "d", seconds) : NULL;
-    Py_XDECREF(result);
-    return !progress || result ? WAITING_DONE : WAITING_RAISED;
+    return PyErr_CheckSignals() < 0 || !show(waiting, seconds) ? WAITING_RAISED : WAITING_DONE;
 }
 
 /* One wait of another call may be cancelled by mistake, but never one that begins after this. */
-static enum waiting_end look_after(struct waiting *waiting, struct owner *owner, PyObject *progress)
+static enum waiting_end look_after(struct waiting *waiting)
 {
     const struct timespec start = now();
+    struct owner *owner = waiting->call->owner;
     enum waiting_end end = WAITING_DONE;
     PyThreadState *thread = PyEval_SaveThread();
     while (!wait_a_moment(waiting)) {
         if (end == WAITING_DONE) {
             PyEval_RestoreThread(thread);
             bool is_closed = !waiting->was_closed && atomic_load(&owner->is_closed);
-            end = is_closed ? WAITING_CLOSED : look(progress, &start);
+            end = is_closed ? WAITING_CLOSED : look(waiting, &start);
             thread = PyEval_SaveThread();
         }
         if (end != WAITING_DONE) {
@@ -92,10 +126,10 @@ static enum waiting_end look_after(struct waiting *waiting, struct owner *owner,
     return end;
 }
 
-int waiting_run(struct owner *owner, waiting_work *work, void *argument, PyObject *progress, enum waiting_end *ret_end)
+int waiting_run(const struct waiting_call *call, enum waiting_end *ret_end)
 {
-    struct waiting waiting = {.lock = PTHREAD_MUTEX_INITIALIZER, .work = work, .argument = argument};
-    waiting.was_closed = atomic_load(&owner->is_closed);
+    struct waiting waiting = {.lock = PTHREAD_MUTEX_INITIALIZER, .call = call};
+    waiting.was_closed = atomic_load(&call->owner->is_closed);
     pthread_condattr_t attributes;
     pthread_t thread;
     (void)pthread_condattr_init(&attributes);
@@ -108,11 +142,12 @@ int waiting_run(struct owner *owner, waiting_work *work, void *argument, PyObjec
         *ret_end = WAITING_DONE;
         error = pthread_create(&thread, NULL, run, &waiting);
         if (error == 0) {
-            *ret_end = look_after(&waiting, owner, progress);
+            *ret_end = look_after(&waiting);
             (void)pthread_join(thread, NULL);
         }
     } while (error == 0 && waiting.result == -ECANCELED && *ret_end == WAITING_DONE);
     (void)pthread_cond_destroy(&waiting.changed);
+    end_watch(&waiting, ret_end);
     return error ? -error : waiting.result;
 }
 
@@ -124,19 +159,4 @@ bool waiting_succeeded(enum waiting_end end, int result, const struct failure *f
         (void)errors_raise(failure);
     }
     return end == WAITING_DONE && result == 0;
-}
-
-PyObject *waiting_set_progress(PyObject *module, PyObject *callable)
-{
-    (void)module;
-    PyObject *before = progress_of_allocations;
-    progress_of_allocations = callable == Py_None ? NULL : callable;
-    Py_XINCREF(progress_of_allocations);
-    Py_XDECREF(before);
-    Py_RETURN_NONE;
-}
-
-PyObject *waiting_progress(void)
-{
-    return progress_of_allocations;
 }

@@ -15,20 +15,25 @@ enum waiting_end {
     WAITING_CLOSED, /* another thread closed the client; no exception is set */
 };
 
+/* What is waited for. */
+struct waiting_call {
+    struct owner *owner;
+    waiting_work *work;
+    void *argument;
+    uint64_t bytes;     /* that it asks for */
+    PyObject *progress; /* progress(session, bytes) makes a watch; NULL: nothing is shown */
+};
+
 /*
- * Runs `work` and waits for it. `progress` (NULL: none) is called with the seconds so far, about 20 times a second; an
- * exception of it, or of a signal's handler, cancels the waits of this client, and so does closing it meanwhile.
- * Returns what `work` returned; it may have succeeded even if the wait did not end by itself. With the interpreter's
- * lock.
+ * Runs the work and waits for it. A watch is called with the seconds so far, about 20 times a second, and its end() at
+ * the end. An exception of it, or of a signal's handler, cancels the waits of this client, and so does closing it
+ * meanwhile. Returns what the work returned; it may have succeeded even if the wait did not end by itself. With the
+ * interpreter's lock.
  */
-int waiting_run(struct owner *owner, waiting_work *work, void *argument, PyObject *progress, enum waiting_end *ret_end);
+int waiting_run(const struct waiting_call *call, enum waiting_end *ret_end);
 
 /*
  * Whether a call succeeded that returned `result` and ended in this way. False: an exception is set; if `result` is 0
  * nevertheless, the caller drops what it got. `failure` is the call's.
  */
 bool waiting_succeeded(enum waiting_end end, int result, const struct failure *failure);
-
-/* set_progress(callable): what allocations call while they wait; None: nothing. */
-PyObject *waiting_set_progress(PyObject *module, PyObject *callable);
-PyObject *waiting_progress(void);
