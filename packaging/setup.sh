@@ -27,7 +27,7 @@ packages_of() {
     mutate) echo git python3-minimal ;;
     bench) echo g++ jq python3-minimal libgsl-dev libjemalloc2 libmimalloc2.0 libtcmalloc-minimal4 ;;
     java) echo openjdk-17-jdk-headless ;;
-    bench-python) echo python3-dev python3-numpy python3-venv ;;
+    bench-python) echo g++ libtorch-dev pybind11-dev python3-dev python3-numpy python3-torch python3-venv ;;
     bench-java) echo openjdk-17-jdk-headless maven python3-minimal ;;
     test-java) echo openjdk-17-jdk-headless junit5 ;;
     nd4j) echo openjdk-17-jdk-headless maven python3-minimal ;;

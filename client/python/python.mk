@@ -85,7 +85,7 @@ $(PYTHON_BENCH)/ready: | $(call need,bench-python)
 	$(PYTHON_BENCH)/bin/python -m pip install --quiet 'pyperf>=2.6,<3'
 	@touch $@
 
-bench-python: python $(DAEMON) $(CTL) $(PYTHON_BENCH)/ready ## measure NumPy's arrays in leased memory beside its own (pyperf from PyPI)
+bench-python: python $(DAEMON) $(CTL) $(PYTHON_BENCH)/ready ## measure arrays and a training step in leased memory beside their own (pyperf from PyPI)
 	sh tests/python/bench-python $(BUILD) $(PYTHON_BENCH)/bin/python
 
 .PHONY: python python-dist bench-python install-python uninstall-python test-python

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-NumPy's arrays in leased memory, in NumPy's own and in multiprocessing.shared_memory. `make bench-python` runs it.
+NumPy's arrays in leased memory, in NumPy's own and in multiprocessing.shared_memory, and a training step of PyTorch in
+leased memory and in PyTorch's own. `make bench-python` runs it.
 
-The three take turns in one process, so that a busy machine disturbs all of them alike; a figure is the least CPU time of
-a turn, of all threads and of the kernel for them. An array is made and freed again in the time that is measured. Each kind
-is checked to be what it is called. Usage: bench.py [REPORT]
+The kinds take turns in one process, so that a busy machine disturbs all of them alike; a figure is the least CPU time of
+a turn, of all threads and of the kernel for them. An array is made and freed again in the time that is measured. What is
+measured is checked to be of the kind that it is called. Usage: bench.py [REPORT]
 """
 
 import contextlib
@@ -16,6 +17,8 @@ from multiprocessing import shared_memory
 import membroker
 import numpy
 import pyperf
+from bench_training import training_kinds
+from membroker import _native
 
 KB, MB = 1 << 10, 1 << 20
 SECONDS_OF_A_TURN, SECONDS_OF_A_ROW, TURNS_AT_LEAST = 0.01, 18.0, 5
@@ -48,13 +51,21 @@ def share_result():
     segment.unlink()
 
 
-# what a row is called, its function, the aim for leased memory beside NumPy's own, and the same with shared memory
+def empty(bytes_):
+    return numpy.empty(bytes_, numpy.uint8)
+
+
+def zeros():
+    return numpy.zeros(100 * MB, numpy.uint8)
+
+
+# what a row is called, its function, what makes its array, the aim beside NumPy's own, and the same with shared memory
 ROWS = [
-    ("np.empty, 1 KB", lambda: numpy.empty(KB, numpy.uint8), None, lambda: share(KB)),
-    ("np.empty, 1 MiB", lambda: numpy.empty(MB, numpy.uint8), None, lambda: share(MB)),
-    ("np.empty, 100 MiB", lambda: numpy.empty(100 * MB, numpy.uint8), None, lambda: share(100 * MB)),
-    ("np.zeros, 100 MiB", lambda: numpy.zeros(100 * MB, numpy.uint8), 1.2, lambda: share(100 * MB)),
-    ("a * b + c, 10 million doubles", compute, 1.0, share_result),
+    ("np.empty, 1 KB", lambda: numpy.empty(KB, numpy.uint8), lambda: empty(KB), None, lambda: share(KB)),
+    ("np.empty, 1 MiB", lambda: numpy.empty(MB, numpy.uint8), lambda: empty(MB), None, lambda: share(MB)),
+    ("np.empty, 100 MiB", lambda: numpy.empty(100 * MB, numpy.uint8), lambda: empty(100 * MB), None, lambda: share(100 * MB)),
+    ("np.zeros, 100 MiB", lambda: numpy.zeros(100 * MB, numpy.uint8), zeros, 1.2, lambda: share(100 * MB)),
+    ("a * b + c, 10 million doubles", compute, lambda: operands[0] * operands[1], 1.0, share_result),
 ]
 
 
@@ -70,10 +81,11 @@ def time_of(function, loops):
 class Kind:
     """One kind of memory, in one row: a function, and the handler to run it with."""
 
-    def __init__(self, function, handler):
-        self.function, self.handler, self.times = function, handler, []
+    def __init__(self, function, handler, check=lambda: None):
+        self.function, self.handler, self.check, self.times = function, handler, check, []
         with handler:
             once = min(time_of(function, 2) for _ in range(3))
+            check()
         self.loops = max(1, min(10000, int(SECONDS_OF_A_TURN / once)))
 
     def turn(self):
@@ -81,24 +93,33 @@ class Kind:
             self.times.append(time_of(self.function, self.loops))
 
 
-def check(broker):
-    """Leased arrays are, and NumPy's own are not."""
-    handler = broker.numpy()
-    used = broker.uses
-    own = numpy.empty(MB)
-    assert broker.uses == used
-    with handler:
-        leased = numpy.empty(MB)
-    assert broker.uses == used + 1 and own.size == leased.size
+def is_leased(array):
+    return _native.is_leased(array.ctypes.data)
 
 
-def measure(broker, function, shared):
+def array_kinds(broker, function, make, shared):
+    """`make` makes an array as the function does."""
     own = contextlib.nullcontext()
-    kinds = {"leased": Kind(function, broker.numpy()), "NumPy": Kind(function, own), "shared_memory": Kind(shared, own)}
+
+    def check_leased():
+        assert is_leased(make()), "an array of the leased kind is not leased"
+
+    def check_own():
+        assert not is_leased(make()), "an array of NumPy's own kind is leased"
+
+    return {"leased": Kind(function, broker.numpy(), check_leased), "own": Kind(function, own, check_own),
+            "shared_memory": Kind(shared, own)}
+
+
+def measure(kinds):
+    """Each turn; the kinds are checked before and after."""
     end = time.monotonic() + SECONDS_OF_A_ROW
     while time.monotonic() < end or len(kinds["leased"].times) < TURNS_AT_LEAST:
         for kind in kinds.values():
             kind.turn()
+    for kind in kinds.values():
+        with kind.handler:
+            kind.check()
     return {name: kind.times for name, kind in kinds.items()}
 
 
@@ -108,20 +129,21 @@ def text(seconds):
 
 def line(name, times, aim):
     least = {kind: min(values) for kind, values in times.items()}
-    shared = text(least["shared_memory"])
-    ratio = least["leased"] / least["NumPy"]
-    return f"| {name} | {text(least['NumPy'])} | {text(least['leased'])} | {ratio:.2f} | {aim or ''} | {shared} |"
+    shared = text(least["shared_memory"]) if "shared_memory" in least else ""
+    ratio = least["leased"] / least["own"]
+    return f"| {name} | {text(least['own'])} | {text(least['leased'])} | {ratio:.2f} | {aim or ''} | {shared} |"
 
 
 def main():
     gc.disable()
     with membroker.connect(name="bench") as broker:
-        check(broker)
         operands[:] = [numpy.full(10_000_000, value) for value in (1.0, 2.0, 3.0)]
-        print("| made and freed, CPU time | NumPy's own | leased | ratio | aim | shared_memory |\n| --- | --- | --- | --- | --- | --- |")
+        rows = [(name, aim, array_kinds, (broker, function, make, shared)) for name, function, make, aim, shared in ROWS]
+        rows.append(("training step, PyTorch", 1.02, training_kinds, (broker, Kind)))
+        print("| CPU time | own memory | leased | ratio | aim | shared_memory |\n| --- | --- | --- | --- | --- | --- |")
         benchmarks = []
-        for name, function, aim, shared in ROWS:
-            times = measure(broker, function, shared)
+        for name, aim, kinds_of, arguments in rows:
+            times = measure(kinds_of(*arguments))
             print(line(name, times, aim), flush=True)
             benchmarks += [pyperf.Benchmark([pyperf.Run(values, metadata={"name": f"{name}: {kind}"}, collect_metadata=False)])
                            for kind, values in times.items()]
