@@ -178,3 +178,22 @@ def test_lost_workspace(daemon, broker):
     del array
     with ws:
         assert ws.ones(1000).sum() == 1000
+
+
+def test_an_array_of_a_lost_cycle(daemon, broker):
+    """Its loss is told once, while it lives on; the cycles after that have memory of their own."""
+    ws = broker.workspace("scratch", initial="1M")
+    with ws:
+        array = ws.ones(1000)
+    with ws:
+        pass
+    lost = min(workspace_leases(broker), key=lambda lease: lease.lease)
+    with pytest.raises(membroker.LeaseLost):
+        daemon.revoke(lost.lease)
+        daemon.await_loss()
+    with pytest.raises(membroker.LeaseLost), ws:
+        pass
+    for _ in range(3):
+        with ws:
+            assert ws.ones(1000).sum() == 1000
+    assert array.size == 1000 and ws.figures.kept_regions == 1

@@ -112,11 +112,19 @@ void region_close(struct region_stack *stack)
     stack->spare = NULL;
 }
 
-int region_check(const struct region_stack *stack)
+static int check(struct region *region)
 {
-    int result = stack->current ? mb_lease_check(stack->current->lease) : 0;
-    for (const struct region *region = stack->retired; region && result == 0; region = region->next) {
-        result = mb_lease_check(region->lease);
+    int result = mb_lease_check(region->lease);
+    region->is_loss_told = result < 0;
+    return result;
+}
+
+/* What the arrays of earlier cycles lost says nothing about the later ones. */
+int region_check(struct region_stack *stack)
+{
+    int result = stack->current ? check(stack->current) : 0;
+    for (struct region *region = stack->retired; region && result == 0; region = region->next) {
+        result = region->is_loss_told ? 0 : check(region);
     }
     return result;
 }

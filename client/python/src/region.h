@@ -15,6 +15,7 @@ struct region {
     size_t bytes, top;
     size_t arrays; /* that live in it */
     uint64_t epoch;
+    bool is_loss_told;
     struct region *next; /* of the retired ones */
 };
 
@@ -41,5 +42,5 @@ bool region_begin(struct region_stack *stack, size_t bytes);
 /* Gives back the regions that no array uses. */
 void region_close(struct region_stack *stack);
 
-/* Whether a lease under it has ended; 0 or -ESTALE, with the library's sentence. */
-int region_check(const struct region_stack *stack);
+/* -ESTALE, with the library's sentence: a lease under it has ended. An earlier cycle's is told once. */
+int region_check(struct region_stack *stack);
