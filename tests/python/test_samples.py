@@ -45,7 +45,7 @@ def test_sample(run, sample):
 
 
 def test_targets_of_make_exist():
-    makefiles = [ROOT / "Makefile", *(ROOT / "tests").rglob("*.mk"), *(ROOT / "client").rglob("*.mk")]
+    makefiles = [ROOT / "Makefile", *(ROOT / "tests").rglob("*.mk"), *(ROOT / "client").rglob("*.mk"), *(ROOT / "packaging").rglob("*.mk")]
     text = "\n".join(path.read_text() for path in makefiles)
     named = re.findall(r"(?:^    |`)make ([a-z-]+)", README.read_text(), re.M)
     assert named and [target for target in named if not re.search(rf"^{target}:", text, re.M)] == []

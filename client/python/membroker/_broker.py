@@ -157,8 +157,14 @@ class Broker(_arrays.Creation):
         Acquires a lease of `size` bytes, which are zero, and maps it.
 
         `wait` is how many seconds it may wait in the broker's queue; Ctrl-C ends the wait. `progress` is called with a
-        line about the wait, False shows nothing, None is as connect() says. `file` names a mapped file that stays.
-        LimitError: the memory does not fit a limit.
+        line about the wait, False shows nothing, None is as connect() says. `name` is shown in listings. `ttl` is how
+        many seconds the lease outlives its last renewal, which the library does by itself; None: the broker's default.
+
+        For RAM, `huge_pages` is True, False, "try" (small pages if there are none) or None (the broker's default),
+        `numa_node` binds the pages to a node, `interleave` spreads them over all nodes, and `prefault` makes the broker
+        allocate all pages before the grant. For MMAP, `file` names a mapped file that stays.
+
+        LimitError: the memory does not fit a limit. LeaseLost is raised at the use of a lease that was lost meanwhile.
         """
         watches = self._watches if progress is None else _progress.Watches(self._socket, progress)
         arguments = _arguments(
