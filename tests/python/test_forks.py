@@ -53,6 +53,51 @@ print("ok")
 """, location) == "ok\n"
 
 
+WORKERS = """
+import concurrent.futures, multiprocessing, sys, numpy, membroker
+from membroker import _native
+broker = membroker.install_numpy()
+
+def work(array):
+    made = array * 2
+    return made, broker.session, _native.is_leased(made.ctypes.data)
+
+def greedy(count):
+    return numpy.ones(count)
+
+def main():
+    start = multiprocessing.get_context(sys.argv[1])
+    arrays = [numpy.full(100_000, float(i)) for i in range(4)]
+    with concurrent.futures.ProcessPoolExecutor(2, start, membroker.install_numpy) as pool:
+        results = list(pool.map(work, arrays))
+        refused = pool.submit(greedy, 1 << 32).exception()
+    with start.Pool(2, membroker.install_numpy) as pool:
+        results += pool.map(work, arrays)
+        try:
+            pool.map(greedy, [1 << 32])
+        except MemoryError as error:
+            again = error
+    for number, (made, session, leased) in enumerate(results):
+        assert made.sum() == 200_000 * (number % 4) and leased, (number, leased)
+        assert (session == broker.session) == (sys.argv[1] == "fork")
+    for error in (refused, again):
+        assert type(error) is membroker.LimitError and error.limit == "max_physical_bytes", repr(error)
+        assert error.asked >= 1 << 35 and "max_physical_bytes" in str(error), str(error)
+    print("ok")
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.mark.parametrize("start", ["fork", "spawn", "forkserver"])
+def test_workers_of_pools(run, tmp_path, start):
+    """Their arrays are leased, travel to the parent and back, and so does a refusal with its figures."""
+    program = tmp_path / "program.py"
+    program.write_text(WORKERS)
+    assert run("import os, sys; os.execv(sys.executable, [sys.executable, *sys.argv[1:]])", str(program), start) == "ok\n"
+
+
 @locations
 def test_threads_of_a_child_write_the_same_pages(run, location):
     assert run(PROGRAM + """
