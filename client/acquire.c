@@ -86,7 +86,6 @@ static mb_lease *lease_new(const mb_client *client, const struct acquire_request
     lease->may_have_old_content = options->flags & MB_LEASE_UNDEFINED_CONTENT;
     lease->is_sparse = options->flags & MB_LEASE_SPARSE;
     lease->lends_descriptors = options->flags & MB_LEASE_KEEP_DESCRIPTOR;
-    lease->leaves_zeros = options->flags & MB_LEASE_LEAVE_ZEROS;
     lease->keeps_descriptors =
         lease->lends_descriptors || lease_cache_needs_descriptor(client, options, request->bytes);
     return lease;

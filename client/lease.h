@@ -40,7 +40,7 @@ struct mb_lease {
     bool is_protected;         /* while it is kept, touching it raises SIGSEGV */
     bool keeps_descriptors;    /* when it is mapped */
     bool lends_descriptors;    /* to the program */
-    bool leaves_zeros;         /* in the place of its mappings, when it is released */
+    bool leaves_zeros;         /* in the place of its mappings: mb_release_to_zeros() */
     uint64_t cached_at;        /* ms */
     LIST_ENTRY(mb_lease) in_cache;
     char name[MESSAGE_NAME_SIZE];

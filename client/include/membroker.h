@@ -340,11 +340,8 @@ MB_PUBLIC int mb_ping(mb_client *client);
 #define MB_LEASE_USE_LEARNED       2u /* ask for the learned size; for `bytes` if there is none (-ENODATA if that is 0) */
 #define MB_LEASE_UNDEFINED_CONTENT 4u /* the memory may contain old data of this client; see mb_acquire() */
 #define MB_LEASE_KEEP_DESCRIPTOR                                                                                       \
-    8u /* keep a descriptor of each extent open, so that mb_lease_descriptor() has one to return */
-#define MB_LEASE_LEAVE_ZEROS 16u /* the end of the lease leaves zeros at the addresses; see mb_release() */
-
-/* The program will touch few of the pages, so mb_map() maps none in advance. */
-#define MB_LEASE_SPARSE 32u
+    8u                      /* keep a descriptor of each extent open, so that mb_lease_descriptor() has one to return */
+#define MB_LEASE_SPARSE 16u /* the program will touch few of the pages, so mb_map() maps none in advance */
 
 typedef struct mb_lease_options {
     size_t size;      /* of this structure; set by MB_LEASE_OPTIONS_INIT */
@@ -439,16 +436,15 @@ MB_PUBLIC mb_lease *mb_lease_from_address(const void *address);
  * this client's next request. The library may keep the mapping of a lease with MB_LEASE_UNDEFINED_CONTENT, or of any
  * lease if the client has cache_bytes, for a second. The lease is freed in every case; -ESTALE means that it had ended
  * before. NULL is allowed. No other thread may be using the lease.
- *
- * With MB_LEASE_LEAVE_ZEROS, private zero pages take the place of each mapping, so that a pointer that the program has
- * kept reads zeros and never another lease's memory. The range then belongs to the program, which ends it with
- * munmap(). The library does not keep such leases. mb_disconnect() leaves zeros for those that it releases, too.
  */
 MB_PUBLIC int mb_release(mb_lease *lease);
 
 /*
- * Releases the lease as if it had MB_LEASE_LEAVE_ZEROS, for a program that decides only now. Other threads may access
- * the memory during the call: they find its content or zeros.
+ * The same, but private zero pages take the place of each mapping, so that a pointer that the program has kept reads
+ * zeros and never another lease's memory. The range then belongs to the program, which ends it with munmap(). The
+ * library does not keep the lease. Other threads may access the memory during the call: they find its content or zeros,
+ * with MB_CLIENT_GUARD also if the lease is lost. mb_disconnect() removes the mappings of leases that were not
+ * released.
  */
 MB_PUBLIC int mb_release_to_zeros(mb_lease *lease);
 

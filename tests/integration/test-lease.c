@@ -376,13 +376,13 @@ static void check_zeros_left(mb_client *client, mb_location location)
     mb_lease *lease, *other;
     unsigned more;
     options.location = location;
-    options.flags = MB_LEASE_LEAVE_ZEROS | MB_LEASE_UNDEFINED_CONTENT;
+    options.flags = MB_LEASE_UNDEFINED_CONTENT;
     cr_assert(mb_acquire(client, MIB, &options, &lease) == 0, "%s", mb_last_error());
     cr_assert(mb_extend(lease, MIB, &more) == 0, "%s", mb_last_error());
     char *addresses[] = {map_extent(lease, 0), map_extent(lease, more)};
     memset(addresses[0], 1, MIB);
     memset(addresses[1], 2, MIB);
-    cr_assert(mb_release(lease) == 0);
+    cr_assert(mb_release_to_zeros(lease) == 0);
     cr_assert(mb_acquire(client, MIB, NULL, &other) == 0, "%s", mb_last_error());
     memset(map_extent(other, 0), 3, MIB);
     for (int i = 0; i < 2; i++) {
@@ -404,22 +404,5 @@ Test(lease, zeros_are_left_in_its_place_if_the_program_wants_them)
     check_zeros_left(client, MB_LOCATION_RAM);
     check_zeros_left(client, MB_LOCATION_MMAP);
     mb_disconnect(client);
-    fixture_stop(&fixture);
-}
-
-Test(lease, zeros_are_left_by_a_disconnection_too)
-{
-    struct fixture fixture;
-    mb_lease_options options = MB_LEASE_OPTIONS_INIT;
-    mb_lease *lease;
-    options.flags = MB_LEASE_LEAVE_ZEROS;
-    fixture_start(&fixture, "");
-    mb_client *client = fixture_connect(&fixture, 0);
-    cr_assert(mb_acquire(client, MIB, &options, &lease) == 0, "%s", mb_last_error());
-    char *address = map_extent(lease, 0);
-    memset(address, 1, MIB);
-    mb_disconnect(client);
-    cr_expect(is_all(address, 0, MIB));
-    cr_expect(munmap(address, MIB) == 0);
     fixture_stop(&fixture);
 }

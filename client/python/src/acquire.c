@@ -3,7 +3,6 @@
 #include "client/python/src/acquire.h"
 
 #include <errno.h>
-#include <sys/mman.h>
 #include <time.h>
 
 #include "client/python/src/errors.h"
@@ -61,14 +60,6 @@ static bool is_short(int result)
     return result == -ENOMEM || result == -ENOSPC;
 }
 
-void acquired_drop(const struct acquired *acquired, const mb_lease_options *options)
-{
-    (void)mb_release(acquired->lease);
-    if (options->flags & MB_LEASE_LEAVE_ZEROS) {
-        (void)munmap(acquired->data, acquired->bytes);
-    }
-}
-
 bool acquire(struct owner *owner, uint64_t bytes, const mb_lease_options *options, PyObject *progress,
              struct acquired *ret)
 {
@@ -91,7 +82,7 @@ bool acquire(struct owner *owner, uint64_t bytes, const mb_lease_options *option
     if (is_granted) {
         *ret = work.acquired;
     } else if (result == 0) {
-        acquired_drop(&work.acquired, options);
+        (void)mb_release(work.acquired.lease);
     }
     return is_granted;
 }

@@ -14,6 +14,3 @@ struct acquired {
 /* options->wait_ms is how long it may wait. False: an exception is set. With the interpreter's lock. */
 bool acquire(struct owner *owner, uint64_t bytes, const mb_lease_options *options, PyObject *progress,
              struct acquired *ret);
-
-/* Releases a lease that was acquired with these options, and unmaps its memory. */
-void acquired_drop(const struct acquired *acquired, const mb_lease_options *options);

@@ -17,7 +17,7 @@ struct lease_object {
     uint64_t bytes;
     Py_ssize_t exports; /* views of the memory */
     bool is_ending;     /* release() was called; the last view ends it */
-    bool is_left;       /* mb_release() left zeros, as NumPy may have the addresses without a view */
+    bool is_left;       /* zeros are there, as NumPy may have the addresses without a view */
 };
 
 /* ---- life ---- */
@@ -47,7 +47,6 @@ static bool read_wish(PyObject *arguments, PyObject **ret_client, struct wish *w
     wish->options.prefault = prefault;
     wish->options.wait_ms = wait;
     wish->options.interleave = interleave;
-    wish->options.flags = MB_LEASE_LEAVE_ZEROS;
     wish->progress = progress == Py_None ? NULL : progress;
     return true;
 }
@@ -69,7 +68,7 @@ static PyObject *new_lease(PyTypeObject *type, PyObject *arguments, PyObject *ke
     allocfunc allocate = __extension__(allocfunc) PyType_GetSlot(type, Py_tp_alloc);
     struct lease_object *self = (struct lease_object *)allocate(type, 0);
     if (!self) {
-        acquired_drop(&acquired, &wish.options);
+        (void)mb_release(acquired.lease);
         owner_unref(owner);
         return NULL;
     }
@@ -90,7 +89,7 @@ static void end(struct lease_object *self)
     }
     if (!atomic_load(&owner->is_inherited)) {
         struct gil gil = gil_drop();
-        (void)mb_release(self->lease);
+        (void)mb_release_to_zeros(self->lease);
         gil_take(gil);
         self->is_left = true;
     }
