@@ -81,7 +81,8 @@ static mb_lease *lease_new(const mb_client *client, const struct acquire_request
         return NULL;
     }
     text_copy(lease->name, sizeof lease->name, request->name);
-    lease->is_plain = lease_cache_suits(options);
+    lease->is_plain = lease_cache_suits(options, request->bytes);
+    lease->is_learned = lease_cache_is_learned(options, request->bytes);
     lease->is_prefaulted = options->prefault;
     lease->may_have_old_content = options->flags & MB_LEASE_UNDEFINED_CONTENT;
     lease->is_sparse = options->flags & MB_LEASE_SPARSE;

@@ -30,9 +30,10 @@ struct mb_lease {
     uint32_t ttl_ms;
     bool huge_pages;
     mb_charge charge;
-    bool is_plain;  /* acquired without special options, so that another request may reuse it */
-    bool is_cached; /* released by the program, kept for the next request */
-    bool is_going;  /* its mappings are being removed, without a lock */
+    bool is_plain;   /* acquired without special options, so that another request may reuse it */
+    bool is_learned; /* its size is one that the broker keeps for its name */
+    bool is_cached;  /* released by the program, kept for the next request */
+    bool is_going;   /* its mappings are being removed, without a lock */
     bool is_prefaulted;
     bool may_have_old_content; /* MB_LEASE_UNDEFINED_CONTENT */
     bool has_old_content;      /* it comes from the cache, as it was */

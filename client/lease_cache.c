@@ -29,6 +29,11 @@ static struct kept_list *list_of(mb_client *client, uint64_t pages)
 
 /* ---- keeping ---- */
 
+static bool needs_clearing(const mb_lease_options *options)
+{
+    return !(options->flags & MB_LEASE_UNDEFINED_CONTENT);
+}
+
 static bool suits_with(const mb_lease_options *options, unsigned flags)
 {
     return location_may_be_cached(options->location) && options->ttl_ms == 0 &&
@@ -36,19 +41,30 @@ static bool suits_with(const mb_lease_options *options, unsigned flags)
            options->numa_node < 0 && !options->interleave && !options->file && !(options->flags & ~flags);
 }
 
-bool lease_cache_suits(const mb_lease_options *options)
+/* With a size to fall back on, the broker's answer does not tell whether it is the learned one. */
+bool lease_cache_is_learned(const mb_lease_options *options, uint64_t bytes)
 {
-    return suits_with(options, MB_LEASE_UNDEFINED_CONTENT | MB_LEASE_SPARSE);
+    return options->flags & MB_LEASE_LEARNED || (options->flags & MB_LEASE_USE_LEARNED && bytes == 0);
 }
 
-static bool needs_clearing(const mb_lease_options *options)
+bool lease_cache_suits(const mb_lease_options *options, uint64_t bytes)
 {
-    return !(options->flags & MB_LEASE_UNDEFINED_CONTENT);
+    unsigned learned = lease_cache_is_learned(options, bytes) ? MB_LEASE_LEARNED | MB_LEASE_USE_LEARNED : 0;
+    return suits_with(options, MB_LEASE_UNDEFINED_CONTENT | MB_LEASE_SPARSE | learned);
+}
+
+/* Not for a size that the broker has yet to be told. */
+static bool may_be_served(const mb_client *client, const mb_lease_options *options)
+{
+    bool is_asked_for = !needs_clearing(options) || client->options.cache_bytes;
+    return lease_cache_holds(client) && is_asked_for &&
+           suits_with(options, MB_LEASE_UNDEFINED_CONTENT | MB_LEASE_SPARSE | MB_LEASE_USE_LEARNED) &&
+           owner_check(client) == 0;
 }
 
 bool lease_cache_needs_descriptor(const mb_client *client, const mb_lease_options *options, uint64_t bytes)
 {
-    return client->options.cache_bytes >= bytes && lease_cache_suits(options) && needs_clearing(options) &&
+    return client->options.cache_bytes >= bytes && lease_cache_suits(options, bytes) && needs_clearing(options) &&
            lease_clear_needs_descriptor(bytes);
 }
 
@@ -98,8 +114,9 @@ bool lease_cache_keep(mb_lease *lease)
 
 static bool fits(const mb_lease *lease, uint64_t pages, const mb_lease_options *options)
 {
-    return pages_of(lease_extent(lease, 0)->bytes) == pages &&
-           strcmp(lease->name, options->name ? options->name : "") == 0 &&
+    bool is_of_size =
+        options->flags & MB_LEASE_USE_LEARNED ? lease->is_learned : pages_of(lease_extent(lease, 0)->bytes) == pages;
+    return is_of_size && strcmp(lease->name, options->name ? options->name : "") == 0 &&
            (lease->is_prefaulted || !options->prefault) && (!needs_clearing(options) || lease_clear_is_cheap(lease)) &&
            mb_lease_end_reason(lease) == MB_END_NONE;
 }
@@ -111,14 +128,12 @@ static void uncache(mb_lease *lease)
     atomic_fetch_sub_explicit(&lease->client->cache.bytes, lease_extent(lease, 0)->bytes, memory_order_relaxed);
 }
 
-static mb_lease *find(mb_client *client, uint64_t pages, const mb_lease_options *options)
+static mb_lease *find_in(const struct kept_list *list, uint64_t pages, const mb_lease_options *options)
 {
     mb_lease *lease;
     unsigned looked_at = 0;
-    LIST_FOREACH(lease, list_of(client, pages), in_cache) {
+    LIST_FOREACH(lease, list, in_cache) {
         if (fits(lease, pages, options)) {
-            uncache(lease);
-            client->cache.was_used = true;
             return lease;
         }
         if (++looked_at == LOOK_AT_MOST) {
@@ -128,12 +143,30 @@ static mb_lease *find(mb_client *client, uint64_t pages, const mb_lease_options 
     return NULL;
 }
 
+/* The one whose size was learned last, which may be any. */
+static mb_lease *find_learned(const mb_client *client, const mb_lease_options *options)
+{
+    mb_lease *newest = NULL;
+    for (int i = 0; i < LEASE_CACHE_LISTS; i++) {
+        mb_lease *lease = find_in(&client->cache.kept[i], 0, options);
+        newest = !newest || (lease && lease->id > newest->id) ? lease : newest;
+    }
+    return newest;
+}
+
+static mb_lease *find(mb_client *client, uint64_t pages, const mb_lease_options *options)
+{
+    return options->flags & MB_LEASE_USE_LEARNED ? find_learned(client, options)
+                                                 : find_in(list_of(client, pages), pages, options);
+}
+
 /* Makes a lease ready that was taken out. False: its memory can't be used. */
 static bool prepare(mb_lease *lease, const mb_lease_options *options)
 {
     if (lease->is_protected && !mapping_protect(lease, false)) {
         return false;
     }
+    lease->is_learned = options->flags & MB_LEASE_USE_LEARNED;
     lease->has_old_content = lease->may_have_old_content = !needs_clearing(options);
     lease->is_sparse = options->flags & MB_LEASE_SPARSE; /* its next extents are the new request's */
     if (needs_clearing(options)) {
@@ -154,12 +187,15 @@ static void give_back(mb_client *client, mb_lease *lease)
 
 mb_lease *lease_cache_take(mb_client *client, uint64_t bytes, const mb_lease_options *options)
 {
-    bool is_asked_for = !needs_clearing(options) || client->options.cache_bytes;
-    if (!lease_cache_holds(client) || !is_asked_for || !lease_cache_suits(options) || owner_check(client) < 0) {
+    if (!may_be_served(client, options)) {
         return NULL;
     }
     (void)pthread_mutex_lock(&client->lock);
     mb_lease *lease = find(client, pages_of(bytes), options);
+    if (lease) {
+        uncache(lease);
+        client->cache.was_used = true;
+    }
     (void)pthread_mutex_unlock(&client->lock);
     if (lease && !prepare(lease, options)) {
         (void)pthread_mutex_lock(&client->lock);
@@ -168,6 +204,17 @@ mb_lease *lease_cache_take(mb_client *client, uint64_t bytes, const mb_lease_opt
         return NULL;
     }
     return lease;
+}
+
+bool lease_cache_has(mb_client *client, uint64_t bytes, const mb_lease_options *options)
+{
+    if (!may_be_served(client, options)) {
+        return false;
+    }
+    (void)pthread_mutex_lock(&client->lock);
+    bool has = find(client, pages_of(bytes), options);
+    (void)pthread_mutex_unlock(&client->lock);
+    return has;
 }
 
 /* ---- giving back ---- */

@@ -24,8 +24,11 @@ struct lease_cache {
     struct kept_list kept[LEASE_CACHE_LISTS]; /* by size; the newest first */
 };
 
-/* Whether a lease with these options may be kept. */
-bool lease_cache_suits(const mb_lease_options *options);
+/* Whether a lease of `bytes` with these options may be kept. */
+bool lease_cache_suits(const mb_lease_options *options, uint64_t bytes);
+
+/* Whether the lease has the size that the broker keeps for its name, if it is granted with these options. */
+bool lease_cache_is_learned(const mb_lease_options *options, uint64_t bytes);
 
 /* Whether its descriptor has to stay open, so that it can be cleared. */
 bool lease_cache_needs_descriptor(const mb_client *client, const mb_lease_options *options, uint64_t bytes);
@@ -35,6 +38,9 @@ bool lease_cache_keep(mb_lease *lease);
 
 /* A kept lease for this request, zeroed unless the options allow old content; NULL: there is none. Takes the lock. */
 mb_lease *lease_cache_take(mb_client *client, uint64_t bytes, const mb_lease_options *options);
+
+/* Whether lease_cache_take() would find one. Takes the lock. */
+bool lease_cache_has(mb_client *client, uint64_t bytes, const mb_lease_options *options);
 
 /* Whether anything is kept. */
 bool lease_cache_holds(const mb_client *client);

@@ -372,12 +372,15 @@ typedef struct mb_lease_options {
  * thread.
  *
  * With MB_LEASE_UNDEFINED_CONTENT, the call returns a lease that this client released before, if the library has kept
- * one of the same name and the same number of pages. It is still mapped, and has its old content and number. That takes
- * no message and no system call, and the pages exist. Otherwise the lease is new and zero. The library keeps a lease
- * that was acquired with this flag when the program releases it, if it is a mapped RAM lease of one extent without TTL,
- * NUMA, interleave, huge page and learned size options. It keeps up to 64 MiB, or cache_bytes if that is more, each
- * lease for a second. Kept leases count against the limits. They are released in mb_trim(), when the broker asks to
- * trim, and before a request of this client is refused or waits for memory.
+ * one of the same name and the same number of pages. With MB_LEASE_USE_LEARNED as well, the number of pages is not
+ * compared: the newest kept lease of a learned size serves. It is still mapped, and has its old content and number.
+ * That takes no message and no system call, and the pages exist. Otherwise the lease is new and zero.
+ *
+ * The library keeps a lease that was acquired with this flag when the program releases it, if it is a mapped RAM lease
+ * of one extent without TTL, NUMA, interleave and huge page options. (With MB_LEASE_USE_LEARNED, `bytes` must have been
+ * 0.) It keeps up to 64 MiB, or cache_bytes if that is more, each lease for a second. Kept leases count against the
+ * limits. They are released in mb_trim(), when the broker asks to trim, and before a request of this client is refused
+ * or waits for memory.
  */
 MB_PUBLIC int mb_acquire(mb_client *client, uint64_t bytes, const mb_lease_options *options, mb_lease **ret_lease);
 

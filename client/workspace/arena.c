@@ -124,12 +124,14 @@ int arena_resize(mb_workspace *workspace, uint64_t size)
     return result;
 }
 
-/* An arena of the right size ends the spills, so the leases that were kept for them make room for it. */
+/* An arena of the right size ends the spills, so the leases that were kept for them become it, or make room for it. */
 int arena_resize_learned(mb_workspace *workspace, uint64_t size)
 {
-    (void)lease_cache_empty(workspace->client);
     unsigned before = workspace->options.flags;
     workspace->options.flags |= workspace->client->options.flags & MB_CLIENT_NO_LEARNED_SIZES ? 0 : MB_LEASE_LEARNED;
+    if (!lease_cache_has(workspace->client, size, &workspace->options)) {
+        (void)lease_cache_empty(workspace->client);
+    }
     int result = arena_resize(workspace, size);
     workspace->options.flags = before;
     return result;
@@ -147,7 +149,7 @@ void arena_recall(mb_workspace *workspace)
         location_is_file(options.location) || workspace->lease) {
         return;
     }
-    options.flags = MB_LEASE_USE_LEARNED;
+    options.flags |= MB_LEASE_USE_LEARNED;
     if (reclaim_try(workspace->client, 0, &options, &lease, &address) < 0) {
         return; /* nothing is remembered, or it does not fit now: the workspace learns */
     }

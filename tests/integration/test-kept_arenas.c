@@ -47,6 +47,43 @@ Test(kept_arenas, a_workspace_that_is_opened_again_has_its_arena_back)
     end();
 }
 
+static const char *zeroed_of(mb_workspace *workspace, uint64_t bytes)
+{
+    ENTER(workspace);
+    const char *zeroed = mb_workspace_alloc_aligned(workspace, bytes, 16, MB_ZEROED);
+    cr_assert(zeroed && is_all(zeroed, 0, bytes));
+    LEAVE(workspace);
+    return zeroed;
+}
+
+/* Learns, closes and opens it several times, and counts the leases of its arena. */
+static unsigned arenas_of(mb_client *of)
+{
+    unsigned arenas = 0;
+    uint64_t last = 0;
+    for (int i = 0; i < 10; i++) {
+        mb_workspace *workspace = open_named(of, "learned", default_config());
+        cycle_of(workspace, MIB);
+        cycle_of(workspace, MIB);
+        uint64_t id = mb_lease_id(mb_workspace_lease(workspace));
+        arenas += id != last;
+        last = id;
+        (void)zeroed_of(workspace, MIB);
+        mb_workspace_close(workspace);
+    }
+    return arenas;
+}
+
+Test(kept_arenas, a_learned_arena_comes_back_with_its_workspace)
+{
+    begin("");
+    cr_expect_eq(arenas_of(client), 1);
+    mb_client *forgetful = fixture_connect(&fixture, MB_CLIENT_NO_LEARNED_SIZES);
+    cr_expect_eq(arenas_of(forgetful), 1);
+    mb_disconnect(forgetful);
+    end();
+}
+
 Test(kept_arenas, spills_serve_the_next_cycle_and_are_zeroed_if_asked)
 {
     begin("");
