@@ -79,7 +79,9 @@ public final class TestBroker implements AutoCloseable {
         command.addAll(List.of(words));
         command.addAll(List.of("--socket", socket.toString()));
         try {
-            Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+            ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+            builder.environment().put("LC_ALL", "C.UTF-8"); // a locale without letters shows question marks for them
+            Process process = builder.start();
             String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
             return new Answer(process.waitFor(), output);
         } catch (IOException failed) {
