@@ -75,6 +75,34 @@ print(main[0], found)
 """) == "lost ['lost']\n"
 
 
+def test_a_thread_that_imported_the_package(run):
+    """It is no main thread for that."""
+    assert run("""
+import sys, threading, time, numpy
+found = []
+def work():
+    import membroker
+    broker = membroker.install_numpy()
+    a = numpy.ones(1 << 20)
+    try:
+        broker.revoke(max(broker.leases(), key=lambda lease: lease.bytes).lease)
+        for _ in range(100):
+            a.sum()
+            time.sleep(0.05)
+    except membroker.LeaseLost as error:
+        found.append("lost" if "revoked" in str(error) else repr(error))
+thread = threading.Thread(target=work, daemon=True)
+thread.start()
+main = []
+while thread.is_alive():
+    try:
+        time.sleep(0.01)
+    except Exception as error:
+        main.append(type(error).__name__)
+print(sorted(set(main)), found)
+""") == "['LeaseLost'] ['lost']\n"
+
+
 def test_daemon_killed_in_an_expression(run, daemon):
     """Its leases end when the library finds no daemon; until then the arrays are right."""
     assert run(HEAD + """

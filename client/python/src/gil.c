@@ -4,6 +4,7 @@
 
 #include <dlfcn.h>
 #include <stdbool.h>
+#include <unistd.h>
 
 /* Not in the limited API, but in every CPython. */
 static int (*is_held)(void);
@@ -25,4 +26,9 @@ void gil_take(struct gil gil)
     if (gil.thread) {
         PyEval_RestoreThread(gil.thread);
     }
+}
+
+bool gil_is_main_thread(void)
+{
+    return gettid() == getpid();
 }

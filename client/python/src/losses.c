@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "client/python/src/errors.h"
+#include "client/python/src/gil.h"
 #include "client/python/src/inherited.h"
 
 enum { THREADS_MAX = 64, WAIT_MS = 2000 };
@@ -22,17 +23,16 @@ static unsigned lost_leases;  /* since the last exception */
 static bool is_any_told;      /* there was an exception */
 static _Atomic bool is_stopped, is_asked_for, is_touched;
 static _Atomic unsigned long threads[THREADS_MAX]; /* that touched lost memory; 0: free */
-static unsigned long main_thread;
 static bool (*could_notice)(void);
 
 /* ---- raising ---- */
 
-/* In all threads but the main one, whose exception comes at once. With the interpreter's lock. */
+/* With the interpreter's lock. */
 static void raise_in_threads(PyObject *type)
 {
     for (int i = 0; i < THREADS_MAX; i++) {
         unsigned long thread = atomic_exchange(&threads[i], 0);
-        if (thread && thread != main_thread) {
+        if (thread) {
             (void)PyThreadState_SetAsyncExc(thread, type);
         }
     }
@@ -160,8 +160,12 @@ void losses_on_event(const mb_event *event, void *user_data)
 
 /* ---- SIGBUS ---- */
 
+/* But for the main thread, whose exception comes at once. Any thread may have imported the module. */
 static void remember_thread(void)
 {
+    if (gil_is_main_thread()) {
+        return;
+    }
     unsigned long self = (unsigned long)pthread_self(); /* as Python's thread identifiers */
     for (int i = 0; i < THREADS_MAX; i++) {
         unsigned long none = 0;
@@ -289,7 +293,6 @@ void losses_hook(void)
 void losses_init(bool (*is_any_in_use)(void))
 {
     could_notice = is_any_in_use;
-    main_thread = (unsigned long)pthread_self();
 }
 
 void losses_stop(void)
@@ -302,7 +305,6 @@ void losses_forget(void)
     (void)pthread_mutex_init(&lock, NULL);
     (void)pthread_mutex_init(&hooking, NULL);
     losses_hook(); /* another thread of the parent may have been connecting */
-    main_thread = (unsigned long)pthread_self();
     lost_leases = 0;
     for (int i = 0; i < THREADS_MAX; i++) {
         atomic_store(&threads[i], 0);
