@@ -112,6 +112,21 @@ static int create_interruptibly(struct request *request)
     return result;
 }
 
+/* PyTorch allocates without the interpreter's lock. A wait of the main thread takes it, since signals must end it. */
+static int create_or_wait(struct request *request)
+{
+    struct gil gil = gil_drop();
+    bool waits = request->owner->wait_ms && (gil.thread || gil_is_main_thread());
+    int result = waits ? 0 : create(request);
+    gil_take(gil);
+    if (waits) {
+        PyGILState_STATE state = PyGILState_Ensure();
+        result = create_interruptibly(request);
+        PyGILState_Release(state);
+    }
+    return result;
+}
+
 /* Asks the broker only if it must; other threads run meanwhile. */
 static mb_buffer *ask(struct request *request)
 {
@@ -121,14 +136,7 @@ static mb_buffer *ask(struct request *request)
         return request->buffer;
     }
     request->options.flags &= ~MB_BUFFER_NO_WAIT;
-    struct gil gil = gil_drop();
-    if (request->owner->wait_ms && gil.thread) {
-        gil_take(gil);
-        result = create_interruptibly(request);
-    } else {
-        result = create(request);
-        gil_take(gil);
-    }
+    result = create_or_wait(request);
     losses_hook();
     return result < 0 ? NULL : request->buffer;
 }

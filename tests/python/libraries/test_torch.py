@@ -253,6 +253,38 @@ assert any(lease.location == membroker.MMAP for lease in broker.leases())
 """, environment={"MEMBROKER_SOCKET": small.socket})
 
 
+def test_waits(start_daemon, run):
+    """A tensor waits in the queue, the wait is shown, and Ctrl-C ends it."""
+    small = start_daemon("[limits]\nmax_physical_bytes = 64M")
+    check(run, """
+import signal, time
+lines = []
+holder = membroker.connect(os.environ["MEMBROKER_SOCKET"], name="trainer-7")
+lease = holder.acquire("60M")
+patient = membroker.connect(os.environ["MEMBROKER_SOCKET"], wait=60, progress=lines.append)
+membroker.torch.install(patient)
+def when_shown(act):
+    def wait():
+        while not lines:
+            time.sleep(0.01)
+        act()
+    threading.Thread(target=wait).start()
+when_shown(lambda: os.kill(os.getpid(), signal.SIGINT))
+try:
+    try:
+        torch.ones(8 << 20)
+    except membroker.Error:
+        time.sleep(60)
+except KeyboardInterrupt:
+    assert lines[0] == "waiting for 32 MiB: 1st in the queue, trainer-7 holds 60 MiB" and lines[-1] == "", lines
+else:
+    raise AssertionError("it was not interrupted")
+lines.clear()
+when_shown(lease.release)
+assert leased(torch.ones(8 << 20)) and lines[-1] == ""
+""", environment={"MEMBROKER_SOCKET": small.socket})
+
+
 def test_broker_that_is_stopped(daemon, run):
     """What is there stays usable; what is new is an error that says so, and works when the broker does."""
     check(run, """
