@@ -113,7 +113,8 @@ struct status_reply {
     uint32_t stuck_user;             /* its uid */
     uint64_t stuck_segment;          /* 0: none */
     uint64_t stuck_bytes, stuck_ms;
-    uint64_t cut_off; /* how many clients were disconnected because they did not read or receive */
+    uint64_t reservable_bytes; /* RAM that all reservations may have together */
+    uint64_t cut_off;          /* how many clients were disconnected because they did not read or receive */
 };
 
 struct listing_reply {

@@ -40,6 +40,8 @@ static const struct verb verbs[] = {
      reserve_main},
     {"attach", "NAME --cgroup PATH...", "add control groups to a reservation", &attach_options, NULL, attach_main},
     {"unreserve", "NAME", "give a reservation up, and revoke everything in it", NULL, NULL, unreserve_main},
+    {"slurm-gres", "[OPTION]...", "the line of Slurm's gres.conf for this node", &slurm_gres_options, NULL,
+     slurm_gres_main},
     {"hold", "SIZE [OPTION]...", "take a lease, keep it, and give it back", &hold_options, units, hold_main},
 };
 

@@ -87,6 +87,17 @@ static uint64_t unfilled_reserves(const struct broker *broker)
     return bytes;
 }
 
+/* What the limits leave beside the reserves of the configuration. */
+static uint64_t reservable_bytes(const struct broker *broker)
+{
+    const struct byte_limits *limits = &broker->host.limits;
+    uint64_t most = size_min(limits->max_physical_bytes, limits->max_bytes);
+    if (most != LIMIT_OFF) {
+        most = size_subtract_floored(most, reservation_policy_sum(broker->reservations.configured));
+    }
+    return size_min(most, broker->options.settings.reservations.bytes_max);
+}
+
 void broker_fill_status(const struct broker *broker, struct status_reply *status)
 {
     const struct account *host = &broker->host;
@@ -104,6 +115,7 @@ void broker_fill_status(const struct broker *broker, struct status_reply *status
     status->pool_misses = broker->pool.misses;
     status->waiting = broker->waiting_count;
     status->reserved_bytes = unfilled_reserves(broker);
+    status->reservable_bytes = reservable_bytes(broker);
     status->pressure = broker->pressure;
     status->remembered = broker->learned.count;
 }

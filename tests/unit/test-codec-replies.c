@@ -223,7 +223,8 @@ Test(codec_replies, status)
                                   .reserved_bytes = 27,
                                   .pressure = PRESSURE_FULL,
                                   .remembered = 28,
-                                  .control_bytes = 29};
+                                  .control_bytes = 29,
+                                  .reservable_bytes = 30};
     struct reply answer = reply_back(&reply);
     const struct status_reply *back = &answer.status;
     SAME_TEXT(daemon_version);
@@ -256,8 +257,10 @@ Test(codec_replies, status)
     SAME(pressure);
     SAME(remembered);
     SAME(control_bytes);
-    *sent = (struct status_reply){.pid = 1};
+    SAME(reservable_bytes);
+    *sent = (struct status_reply){.pid = 1, .reservable_bytes = LIMIT_OFF};
     answer = reply_back(&reply);
+    SAME(reservable_bytes);
     cr_expect_str_eq(back->daemon_version, "");
     cr_expect_str_eq(back->spill_directory, "");
 }

@@ -38,6 +38,33 @@ Test(reservations, sessions_that_are_there_become_members_and_go_before_slices)
     model_free(model);
 }
 
+Test(reservations, what_they_may_have_in_all_is_told)
+{
+    struct policy_rule rule = one_rule(PRINCIPAL_CLASS, "c");
+    struct policy policy = {.rules = &rule, .rule_count = 1};
+    struct model *model = hundred();
+    rule.quota.reserve_bytes = 30 * MIB;
+    cr_expect_eq(model_status(model).reservable_bytes, 100 * MIB);
+    cr_expect_eq(reserve(model, "job", 8 * MIB, ""), 0);
+    cr_expect_eq(model_status(model).reservable_bytes, 100 * MIB, "it does not depend on those that are there");
+    model->options.settings.policy = &policy;
+    model_configure(model);
+    cr_expect_eq(model_status(model).reservable_bytes, 70 * MIB);
+    model->options.settings.reservations.bytes_max = 60 * MIB;
+    model_configure(model);
+    cr_expect_eq(model_status(model).reservable_bytes, 60 * MIB);
+    model->options.settings.limits.max_bytes = 80 * MIB;
+    model_configure(model);
+    cr_expect_eq(model_status(model).reservable_bytes, 50 * MIB);
+    model->options.settings.limits = (struct byte_limits){LIMIT_OFF, LIMIT_OFF, LIMIT_OFF};
+    model->options.settings.reservations.bytes_max = LIMIT_OFF;
+    model_configure(model);
+    cr_expect_eq(model_status(model).reservable_bytes, LIMIT_OFF);
+    model->options.settings.policy = NULL;
+    model_configure(model);
+    model_free(model);
+}
+
 Test(reservations, one_that_is_given_up_loses_everything_and_gets_nothing)
 {
     struct model *model = hundred();
