@@ -4,7 +4,10 @@
 
 JAVA_DIR  := client/java
 JAVA_OUT  := $(BUILD)/java
-JAVA_SRC  := $(shell find $(JAVA_DIR)/src/main/java -name '*.java')
+JAVA_MADE := $(JAVA_OUT)/made
+JAVA_VIEW := $(JAVA_DIR)/src/main/templates/View.java.in
+JAVA_VIEWS := $(patsubst %,$(JAVA_MADE)/io/membroker/%View.java,Byte Int Long Float Double)
+JAVA_SRC  := $(shell find $(JAVA_DIR)/src/main/java -name '*.java') $(JAVA_VIEWS)
 JAVA22_SRC := $(shell find $(JAVA_DIR)/src/main/java22 -name '*.java')
 JAVA_TESTS := $(shell find $(JAVA_DIR)/src/test/java -name '*.java')
 JAVA22_TESTS := $(shell find $(JAVA_DIR)/src/test/java22 -name '*.java')
@@ -38,6 +41,16 @@ $(JNI_IN_JAR): $(JNI_O) $(STATIC)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -shared -Wl,-z,defs,-z,nodelete -Wl,--exclude-libs,ALL -o $@ $(JNI_O) $(STATIC) \
 	    -Wl,-Bstatic -lprotobuf-c -lutf8proc -Wl,-Bdynamic -pthread
+
+# the views differ in their types only
+ELEMENTS_Byte   := bytes
+ELEMENTS_Int    := numbers of 32 bits
+ELEMENTS_Long   := numbers of 64 bits
+ELEMENTS_Float  := floating-point numbers of 32 bits
+ELEMENTS_Double := floating-point numbers of 64 bits
+$(JAVA_MADE)/io/membroker/%View.java: $(JAVA_VIEW) $(JAVA_DIR)/java.mk
+	@mkdir -p $(@D)
+	@sed 's/@Type@/$*/g;s/@type@/\L$*/g;s/@elements@/$(ELEMENTS_$*)/' $< >$@
 
 $(JAVA_OUT)/classes.stamp: $(JAVA_SRC) $(JAVA22_SRC) $(JAVA_DIR)/java.mk | $(call need,java)
 	@rm -rf $(JAVA_OUT)/classes $(JAVA_OUT)/classes22 && mkdir -p $(JAVA_OUT)/classes $(JAVA_OUT)/classes22
@@ -75,7 +88,7 @@ java-repository: $(JAR) ## the Java client as a Maven repository, under build/ja
 	@rm -rf $(JAVA_OUT)/repository $(JAVA_OUT)/javadoc && mkdir -p $(dir $(ARTIFACT))
 	cp $(JAR) $(ARTIFACT).jar
 	cp $(POM) $(ARTIFACT).pom
-	$(JDK)/bin/jar --create --file $(ARTIFACT)-sources.jar -C $(JAVA_DIR)/src/main/java .
+	$(JDK)/bin/jar --create --file $(ARTIFACT)-sources.jar -C $(JAVA_DIR)/src/main/java . -C $(JAVA_MADE) .
 	$(JDK)/bin/javadoc -quiet -Xdoclint:all -Werror --release 17 -d $(JAVA_OUT)/javadoc $(JAVA_SRC)
 	$(JDK)/bin/jar --create --file $(ARTIFACT)-javadoc.jar -C $(JAVA_OUT)/javadoc .
 	cd $(dir $(ARTIFACT)) && for file in *.jar *.pom; do sha1sum $$file | cut -c1-40 >$$file.sha1; done
