@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.membroker;
 
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** Buffers that are closed, but not free: another thread may be in a loop over a view. The collector knows when none is. */
 final class ClosedBuffers {
+    private static final int COLLECTION_SECONDS = 2;
     private static final int LOOKS = 100;
     private static final int VAIN_LOOKS = 20;
     private static final AtomicInteger COUNT = new AtomicInteger();
@@ -26,7 +29,7 @@ final class ClosedBuffers {
 
     /** Runs the collector. Returns when they are free, or when some are still in use. */
     static void free(Session session) {
-        System.gc();
+        collect();
         int left = COUNT.get();
         for (int looks = 0, vain = 0; looks < LOOKS && left > 0 && vain < VAIN_LOOKS; looks++) {
             pause();
@@ -35,6 +38,18 @@ final class ClosedBuffers {
             left = now;
         }
         NativeClient.trim(session.handle());
+    }
+
+    /** Returns when the cleaner's thread has begun with what the collector found, however late it runs. */
+    private static void collect() {
+        CountDownLatch begun = new CountDownLatch(1);
+        Session.CLEANER.register(new Object(), begun::countDown);
+        System.gc();
+        try {
+            begun.await(COLLECTION_SECONDS, TimeUnit.SECONDS); // in vain if the JVM ignores System.gc()
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     private static void pause() {

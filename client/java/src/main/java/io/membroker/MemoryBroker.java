@@ -77,14 +77,15 @@ public final class MemoryBroker implements AutoCloseable {
         if (bytes < 0) {
             throw new IllegalArgumentException("a size is negative: " + bytes);
         }
-        try {
-            return new Lease(open(), leases, bytes, options);
-        } catch (MemoryLimitException refused) {
-            if (!ClosedBuffers.exist()) {
-                throw refused;
+        for (int i = 1; ; i++) {
+            try {
+                return new Lease(open(), leases, bytes, options);
+            } catch (MemoryLimitException refused) {
+                if (!ClosedBuffers.exist() || i > Math.max(1, session.options.maxRetries())) {
+                    throw refused;
+                }
+                ClosedBuffers.free(session);
             }
-            ClosedBuffers.free(session);
-            return new Lease(open(), leases, bytes, options);
         }
     }
 
