@@ -32,12 +32,15 @@ local function asks_by_hand(request)
     return false
 end
 
--- The digits, or nil; and whether the variable is there at all. Clients can send whatever they like.
+-- The digits, or nil; and whether the variable is there at all. Clients can send whatever they like. slurmd puts SPANK_ before
+-- the names that do not begin so: one that does would reach the prolog as the same variable.
 local function bytes_of(environment)
     local found, count = nil, 0
     for _, entry in pairs(environment or {}) do
         if entry:sub(1, #VARIABLE) == VARIABLE then
             found, count = entry:sub(#VARIABLE + 1), count + 1
+        elseif entry:gsub("^SPANK_", ""):match("^[%s_]*MEMBROKER_") then
+            count = count + 2
         end
     end
     if count == 1 and #found <= 18 and found:match("^[1-9]%d*$") then

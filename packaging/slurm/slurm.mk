@@ -14,6 +14,7 @@ $(SPANK): $(SPANK_O) $(BUILD)/obj/proto/base/size.o
 slurm: $(SPANK) ## the SPANK plugin for Slurm, under build/slurm/
 
 test-slurm: all slurm | $(call need,test-slurm) ## jobs of a Slurm cluster of two nodes on this machine (root)
+	lua5.4 tests/slurm/test-submit.lua packaging/slurm/job_submit.lua
 	bash tests/slurm/run-slurm $(BUILD)
 
 .PHONY: slurm test-slurm

@@ -1,0 +1,73 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- What job_submit.lua does with each request, without Slurm. Usage: lua test-submit.lua JOB_SUBMIT
+local said
+slurm = {SUCCESS = 0, ERROR = -1, log_user = function(format, ...) said = format:format(...) end}
+dofile(arg[1])
+local failures = 0
+
+local function expect(what, got, wanted)
+    if got ~= wanted then
+        print(("FAILED: %s: %s, not %s"):format(what, got, wanted))
+        failures = failures + 1
+    end
+end
+
+-- ---- sizes, as the plugin sends them: digits, or nothing at all ----
+
+local function submitted(...)
+    local request = {spank_job_env = {...}, environment = {}}
+    return slurm_job_submit(request), request
+end
+
+for _, bytes in ipairs {"1", "17179869184", "999999999999999999"} do
+    local result, request = submitted("MEMBROKER_BYTES=" .. bytes, "OTHER=1")
+    expect(bytes, result, slurm.SUCCESS)
+    expect(bytes, request.tres_per_node, "gres:membroker:" .. bytes)
+    expect("steps of " .. bytes, request.environment.SLURM_STEP_GRES, "none")
+end
+for _, text in ipairs {"", "0", "01", "-1", "+1", " 1", "1 ", "1.5G", "16GB", "16G", "16384P", "0x10", "1e9", "1,gpu:8", "1\n", "inf",
+                       "1000000000000000000", "18446744073709551616"} do
+    expect("the size " .. text, submitted("MEMBROKER_BYTES=" .. text), slurm.ERROR)
+end
+for _, environment in ipairs {
+    {"MEMBROKER_BYTES=1", "MEMBROKER_BYTES=2"},
+    {"SPANK_MEMBROKER_BYTES=5"},
+    {"MEMBROKER_BYTES=1", "SPANK_MEMBROKER_BYTES=5"},
+    {"SPANK_MEMBROKER_BYTES=5", "MEMBROKER_BYTES=1"},
+    {"SPANK__MEMBROKER_BYTES=5"},
+    {"SPANK_MEMBROKER_SOCKET=/tmp/mine"},
+} do
+    expect("forged: " .. table.concat(environment, " "), submitted(table.unpack(environment)), slurm.ERROR)
+end
+local result, request = submitted("XMEMBROKER_BYTES=5", "SPANK_OTHER=1")
+expect("other variables", result, slurm.SUCCESS)
+expect("other variables", request.tres_per_node, nil)
+expect("no environment", slurm_job_submit({}), slurm.SUCCESS)
+
+-- ---- GRES ----
+
+for _, field in ipairs {"gres", "tres_per_node", "tres_per_job", "tres_per_socket", "tres_per_task"} do
+    for _, text in ipairs {"membroker", "membroker:5", "gres:membroker:5", "gres/membroker:5", "gpu:1,membroker:5", "MemBroker=5",
+                           " membroker:1", "gpu:1, gres:membroker:5"} do
+        said = nil
+        expect(field .. "=" .. text, slurm_job_submit({[field] = text}), slurm.ERROR)
+        expect("the sentence", said ~= nil and said:find("--membroker=SIZE", 1, true) ~= nil, true)
+        expect("a change of " .. field .. " to " .. text, slurm_job_modify({[field] = text}, {}), slurm.ERROR)
+    end
+    for _, text in ipairs {"", "gpu:1", "membrokers:1", "gres:membroker_x:1", "xmembroker"} do
+        expect(field .. "=" .. text, slurm_job_submit({[field] = text}), slurm.SUCCESS)
+    end
+end
+local both = {spank_job_env = {"MEMBROKER_BYTES=7"}, tres_per_node = "gres:gpu:1", environment = {}}
+expect("with other GRES", slurm_job_submit(both), slurm.SUCCESS)
+expect("with other GRES", both.tres_per_node, "gres:gpu:1,gres:membroker:7")
+expect("steps with other GRES", both.environment.SLURM_STEP_GRES, nil)
+local own = {spank_job_env = {"MEMBROKER_BYTES=7"}, environment = {SLURM_STEP_GRES = "gpu:1"}}
+expect("steps with their own", slurm_job_submit(own), slurm.SUCCESS)
+expect("steps with their own", own.environment.SLURM_STEP_GRES, "gpu:1")
+expect("a job's GRES taken away", slurm_job_modify({tres_per_node = ""}, {tres_per_node = "gres:membroker:7"}), slurm.ERROR)
+expect("a job's GRES by its old name", slurm_job_modify({tres_per_node = "gpu:2"}, {gres = "membroker:7"}), slurm.ERROR)
+expect("another job's GRES", slurm_job_modify({tres_per_node = "gpu:2"}, {tres_per_node = "gres:gpu:1"}), slurm.SUCCESS)
+expect("a job's time", slurm_job_modify({time_limit = 5}, {tres_per_node = "gres:membroker:7"}), slurm.SUCCESS)
+
+os.exit(failures == 0)
