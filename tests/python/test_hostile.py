@@ -79,6 +79,28 @@ print("ok")
 """) == "ok\n"
 
 
+def test_exit_while_waits_end(start_daemon, run):
+    """The interpreter ends the threads that wait, and their requests are granted in the same moment."""
+    daemon = start_daemon("[limits]\nmax_physical_bytes = 256M")
+    for moment in (0.3, 0.45, 0.5, 0.55, 0.6):
+        assert run(HEAD + """
+import asyncio
+holder = membroker.connect()
+lease = holder.acquire("250M")
+broker = membroker.connect(wait=60, progress=lambda line: time.sleep(0.01))
+def block():
+    with broker.numpy():
+        numpy.ones(30 << 17)
+for wait in (block, lambda: broker.acquire("30M", wait=60), lambda: broker.buffer("30M"), lambda: broker.zeros(30 << 17),
+             lambda: asyncio.run(broker.acquire_async("30M"))):
+    for _ in range(3):
+        threading.Thread(target=wait, daemon=True).start()
+time.sleep(float(sys.argv[1]))
+lease.release()
+print("ok")
+""", str(moment), environment={"MEMBROKER_SOCKET": daemon.socket}) == "ok\n"
+
+
 USES = HEAD + """
 from membroker import _native
 broker = membroker.connect()

@@ -14,6 +14,7 @@ struct waiting {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     const struct waiting_call *call;
+    pthread_t worker;
     PyObject *watch; /* NULL: there was no look yet, or nothing is shown */
     int result;
     bool is_done;
@@ -126,12 +127,35 @@ static enum waiting_end look_after(struct waiting *waiting)
     return end;
 }
 
+/*
+ * When the interpreter ends, it ends each thread that asks for its lock. The worker uses the stack of this one, so it
+ * ends first.
+ */
+static void end_worker(void *argument)
+{
+    struct waiting *waiting = argument;
+    while (!wait_a_moment(waiting)) {
+        mb_cancel_waits(waiting->call->owner->client);
+    }
+    (void)pthread_join(waiting->worker, NULL);
+}
+
+static enum waiting_end look_after_to_the_end(struct waiting *waiting)
+{
+    enum waiting_end end;
+    pthread_cleanup_push(end_worker, waiting);
+    end = look_after(waiting);
+    pthread_cleanup_pop(0);
+    (void)pthread_join(waiting->worker, NULL);
+    return end;
+}
+
 int waiting_run(const struct waiting_call *call, enum waiting_end *ret_end)
 {
     struct waiting waiting = {.lock = PTHREAD_MUTEX_INITIALIZER, .call = call};
     waiting.was_closed = atomic_load(&call->owner->is_closed);
     pthread_condattr_t attributes;
-    pthread_t thread;
+    owner_ref(call->owner); /* also beyond the end of this thread, if the interpreter ends it */
     (void)pthread_condattr_init(&attributes);
     (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&waiting.changed, &attributes);
@@ -140,14 +164,14 @@ int waiting_run(const struct waiting_call *call, enum waiting_end *ret_end)
     do { /* again if the interruption of another call cancelled this one, too */
         waiting.is_done = false;
         *ret_end = WAITING_DONE;
-        error = pthread_create(&thread, NULL, run, &waiting);
+        error = pthread_create(&waiting.worker, NULL, run, &waiting);
         if (error == 0) {
-            *ret_end = look_after(&waiting);
-            (void)pthread_join(thread, NULL);
+            *ret_end = look_after_to_the_end(&waiting);
         }
     } while (error == 0 && waiting.result == -ECANCELED && *ret_end == WAITING_DONE);
     (void)pthread_cond_destroy(&waiting.changed);
     end_watch(&waiting, ret_end);
+    owner_unref(call->owner);
     return error ? -error : waiting.result;
 }
 
