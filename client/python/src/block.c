@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -108,6 +109,9 @@ static int create_interruptibly(struct request *request)
     *errors_of_thread() = waited.failure;
     if (end == WAITING_RAISED) {
         keep_exception();
+    } else if (end == WAITING_CLOSED && result < 0) {
+        struct failure *failure = errors_of_thread();
+        (void)snprintf(failure->sentence, sizeof failure->sentence, "the broker was closed while the array waited");
     }
     return result;
 }
