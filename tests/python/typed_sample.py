@@ -51,7 +51,8 @@ def errors() -> Optional[int]:
 
 
 async def coroutine(broker: membroker.Broker) -> int:
-    lease: membroker.Lease = await broker.acquire_async("1G", wait=60)
+    lease: membroker.Lease = await broker.acquire_async("1G", wait=60, name="rows")
+    await broker.acquire_async("1G", nam="rows")  # type: ignore[call-arg]
     with lease:
         await asyncio.sleep(0)
         return len(lease)

@@ -38,14 +38,14 @@ def _arguments(
     size: Size,
     *,
     wait: Optional[float],
-    location: Location = Location.RAM,
-    ttl: Optional[float] = None,
-    name: Optional[str] = None,
-    huge_pages: Union[bool, str, None] = None,
-    numa_node: int = -1,
-    prefault: bool = False,
-    interleave: bool = False,
-    file: Optional[str] = None,
+    location: Location,
+    ttl: Optional[float],
+    name: Optional[str],
+    huge_pages: Union[bool, str, None],
+    numa_node: int,
+    prefault: bool,
+    interleave: bool,
+    file: Optional[str],
 ) -> Tuple[Any, ...]:
     """What the native lease takes, but for what is shown."""
     return (
@@ -174,18 +174,33 @@ class Broker(_arrays.Creation):
         return Lease._acquire(self._client, (*arguments, watches), name)
 
     async def acquire_async(
-        self, size: Size, *, wait: float = float("inf"), progress: ProgressOption = None, **options: Any
+        self,
+        size: Size,
+        *,
+        location: Location = Location.RAM,
+        ttl: Optional[float] = None,
+        name: Optional[str] = None,
+        huge_pages: Union[bool, str, None] = None,
+        numa_node: int = -1,
+        prefault: bool = False,
+        interleave: bool = False,
+        file: Optional[str] = None,
+        wait: float = float("inf"),
+        progress: ProgressOption = None,
     ) -> Lease:
         """
         As acquire(), for a coroutine: the event loop runs while the request waits, in a thread of its own. Cancelling the
         task cancels the wait, and so does close(), which raises ValueError in it. The options are those of acquire().
         """
         watches = self._watches if progress is None else _progress.Watches(self._socket, progress)
-        arguments = _arguments(size, wait=wait, **options)
+        arguments = _arguments(
+            size, wait=wait, location=location, ttl=ttl, name=name, huge_pages=huge_pages, numa_node=numa_node,
+            prefault=prefault, interleave=interleave, file=file,
+        )
         cancelled = threading.Event()
 
         def acquire() -> Lease:
-            return Lease._acquire(self._client, (*arguments, _waits.cancellable(watches, cancelled)), options.get("name"))
+            return Lease._acquire(self._client, (*arguments, _waits.cancellable(watches, cancelled)), name)
 
         return await _waits.of_coroutine(acquire, cancelled)
 
