@@ -73,7 +73,7 @@ def test_four_gibibytes_beside_one(start_daemon, run, tmp_path, capsys):
     environment = {"MEMBROKER_SOCKET": daemon.socket}
     refused = run(IN_RAM + PROGRAM, expect=1, environment=environment)
     assert "LimitError" in refused and "max_physical_bytes" in refused
-    plain = run(PROGRAM)
+    plain = run(PROGRAM, timeout=300)
     with group_of(GIB) as procs:
         printed = run(JOIN + MAPPED + PROGRAM + HELD, *procs, environment=environment, timeout=300)
     assert printed.startswith(plain)
