@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "proto/base/cleanup.h"
+#include "proto/base/without_const.h"
 #include "proto/codec.h"
 #include "proto/transport.h"
 
@@ -71,12 +72,15 @@ static void run_daemon(const struct fixture *fixture)
 {
     char path[640];
     fixture_program("faults/membrokerd", path, sizeof path);
+    const char *arguments[] = {path, "--config", fixture->config, NULL};
+    /* opened before another user is taken on, who may not reach the directory of the build */
+    int program = open(path, O_PATH | O_CLOEXEC);
     int log = open(fixture->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     restrict_daemon(fixture);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)dup2(log, STDOUT_FILENO);
     (void)dup2(log, STDERR_FILENO);
-    (void)execl(path, path, "--config", fixture->config, (char *)NULL);
+    (void)fexecve(program, without_const(arguments), environ);
     _exit(127);
 }
 
