@@ -83,6 +83,7 @@ CODEC_FIELDS(session, struct session_entry, SessionEntry) = {
     NUMBER(session, charged_uid),
     NUMBER(session, class_rule),
     TEXT(session, class_pattern),
+    NUMBER(session, held_ms, UNLESS(0)),
 };
 
 /* An older broker does not send it. */
@@ -145,6 +146,8 @@ CODEC_FIELDS(reservation, struct reservation_entry, ReservationEntry) = {
     NUMBER_AS(reservation, is_over, over),
     NUMBER(reservation, remaining_ms, UNLESS(UINT64_MAX)),
     STRINGS(reservation, control_groups, control_group_count),
+    NUMBER_AS(reservation, is_suspended, suspended),
+    NUMBER(reservation, held_ms, UNLESS(0)),
 };
 CODEC_TABLE(reservation, reservation_entry);
 

@@ -140,6 +140,12 @@ CODEC_TABLE(attach, attach, .check = check_attach);
 CODEC_FIELDS(unreserve, struct unreserve_request, Unreserve) = {NAME(unreserve, name, bad_name)};
 CODEC_TABLE(unreserve, unreserve);
 
+CODEC_FIELDS(suspend, struct suspend_request, Suspend) = {
+    NAME(suspend, name, bad_name),
+    NUMBER(suspend, ends),
+};
+CODEC_TABLE(suspend, suspend);
+
 /* ---- the rest ---- */
 
 CODEC_FIELDS(list, struct list_request, List) = {
@@ -184,8 +190,9 @@ const struct codec_body codec_request_bodies[REQUEST_KINDS] = {
     [REQUEST_RESERVE] = BODY(RESERVE, reserve),
     [REQUEST_ATTACH] = BODY(ATTACH, attach),
     [REQUEST_UNRESERVE] = BODY(UNRESERVE, unreserve),
+    [REQUEST_SUSPEND] = BODY(SUSPEND, suspend),
 };
-_Static_assert(REQUEST_KINDS == 19, "a new kind needs a line above");
+_Static_assert(REQUEST_KINDS == 20, "a new kind needs a line above");
 
 size_t codec_request_frame_max(const struct request *request)
 {

@@ -24,6 +24,7 @@ enum request_kind {
     REQUEST_RESERVE,
     REQUEST_ATTACH,
     REQUEST_UNRESERVE,
+    REQUEST_SUSPEND,
     REQUEST_KINDS
 };
 
@@ -110,6 +111,11 @@ struct unreserve_request {
     char name[MESSAGE_NAME_SIZE];
 };
 
+struct suspend_request {
+    char name[MESSAGE_NAME_SIZE];
+    bool ends; /* it is resumed */
+};
+
 struct request {
     uint64_t id; /* 0: the client wants no answer */
     enum request_kind kind;
@@ -127,5 +133,6 @@ struct request {
         struct reserve_request reserve;
         struct attach_request attach;
         struct unreserve_request unreserve;
+        struct suspend_request suspend;
     };
 };

@@ -43,6 +43,7 @@ struct session_entry {
     uint32_t charged_uid;                     /* the user who is charged: in a user namespace its owner, else `uid` */
     enum class_rule class_rule;               /* by which it has its class */
     char class_pattern[MESSAGE_PATTERN_SIZE]; /* the member of the class that it is; empty: none */
+    uint64_t held_ms;                         /* how long its deadlines still stand still; 0: they don't */
 };
 
 struct lease_entry {
@@ -90,6 +91,8 @@ struct reservation_entry {
     bool has_uid, has_priority, has_weight; /* said */
     uint32_t uid, priority, weight;
     bool is_over;          /* it was given up */
+    bool is_suspended;     /* its members can't renew */
+    uint64_t held_ms;      /* how long their deadlines still stand still for that; 0: they don't */
     uint64_t remaining_ms; /* UINT64_MAX: it does not expire */
     const char *const *control_groups;
     size_t control_group_count; /* at most MESSAGE_PATHS_MAX */

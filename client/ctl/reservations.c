@@ -10,12 +10,20 @@
 static const char *state(const void *entry, char cell[CELL_BYTES])
 {
     (void)cell;
-    return ((const struct reservation_entry *)entry)->is_over ? "given up" : "active";
+    const struct reservation_entry *reservation = entry;
+    return reservation->is_over ? "given up" : reservation->is_suspended ? "suspended" : "active";
 }
 
 static bool has_time(const struct reservation_entry *reservation)
 {
     return reservation->remaining_ms != UINT64_MAX && !reservation->is_over;
+}
+
+static bool held(const void *entry, uint64_t *ret)
+{
+    const struct reservation_entry *reservation = entry;
+    *ret = reservation->held_ms;
+    return reservation->is_suspended;
 }
 
 static const char *expiry(const void *entry, char cell[CELL_BYTES])
@@ -90,6 +98,8 @@ static const struct column columns[] = {
     {"NAME", "name", COLUMN_TEXT, FIELD(name)},
     {"STATE", NULL, COLUMN_WORDS, .words = state},
     {NULL, "given_up", COLUMN_FLAG, FIELD(is_over)},
+    {NULL, "suspended", COLUMN_FLAG, FIELD(is_suspended)},
+    {NULL, "held_ms", COLUMN_COUNTED, .number = held},
     {"RAM", "bytes", COLUMN_BYTES, FIELD(bytes)},
     {"RAM USED", "used_bytes", COLUMN_BYTES, FIELD(used_bytes)},
     {"MAPPED", "mapped_bytes", COLUMN_BYTES, FIELD(mapped_bytes)},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* membrokerctl reserve, attach and unreserve: classes that are made while the broker runs. */
+/* membrokerctl reserve, attach, unreserve, suspend and resume: classes that are made while the broker runs. */
 #include <stdio.h>
 #include <string.h>
 
@@ -152,4 +152,21 @@ int unreserve_main(const struct ctl_options *options, int argc, char **argv)
     struct request request = {.kind = REQUEST_UNRESERVE};
     int result = take_name(argc, argv, request.unreserve.name);
     return result == CTL_DONE ? ask(options, &request, request.unreserve.name, "unreserved") : result;
+}
+
+static int ask_to_suspend(const struct ctl_options *options, int argc, char **argv, bool ends)
+{
+    struct request request = {.kind = REQUEST_SUSPEND, .suspend = {.ends = ends}};
+    int result = take_name(argc, argv, request.suspend.name);
+    return result == CTL_DONE ? ask(options, &request, request.suspend.name, ends ? "resumed" : "suspended") : result;
+}
+
+int suspend_main(const struct ctl_options *options, int argc, char **argv)
+{
+    return ask_to_suspend(options, argc, argv, false);
+}
+
+int resume_main(const struct ctl_options *options, int argc, char **argv)
+{
+    return ask_to_suspend(options, argc, argv, true);
 }

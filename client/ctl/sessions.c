@@ -21,7 +21,8 @@ static const char *users(const void *entry, char cell[CELL_BYTES])
 static const char *state(const void *entry, char cell[CELL_BYTES])
 {
     (void)cell;
-    return ((const struct session_entry *)entry)->connected ? "connected" : "detached";
+    const struct session_entry *session = entry;
+    return session->held_ms ? "held" : session->connected ? "connected" : "detached";
 }
 
 /* The key of the configuration, or a reservation; of a newer broker it may be one that is not known here. */
@@ -69,6 +70,7 @@ static const struct column columns[] = {
     {NULL, "gid", COLUMN_NUMBER, FIELD(gid)},
     {"STATE", NULL, COLUMN_WORDS, .words = state},
     {NULL, "connected", COLUMN_FLAG, FIELD(connected)},
+    {NULL, "held_ms", COLUMN_NUMBER, FIELD(held_ms)},
     {"LEASES", "leases", COLUMN_NUMBER, FIELD(leases)},
     {"RAM", "physical_bytes", COLUMN_BYTES, FIELD(physical_bytes)},
     {"MAPPED", "mapped_bytes", COLUMN_BYTES, FIELD(mapped_bytes)},

@@ -49,6 +49,7 @@ struct config {
     char *learned_file;                    /* NULL: sizes are not remembered over a restart */
     uint32_t pressure_some, pressure_full; /* per cent of the time that processes wait for memory */
     struct client_bounds clients;
+    bool hold_while_stopped; /* [reservations] */
     struct policy policy; /* [access], [user ...], [group ...] and [class ...], in the order in which they first came */
     uint64_t host_total_bytes; /* what percentages refer to: the memory of the machine or its cgroup */
 };

@@ -74,6 +74,10 @@ SETTING(RESERVATIONS_MAX_BYTES, reservations, max_bytes, BYTE_LIMIT, ANY, broker
         DEFAULT("unlimited"), "RAM that reservations may have in all")
 SETTING(RESERVATIONS_MAX_COUNT, reservations, max_count, NUMBER, RANGE(0, 1024), broker.reservations.count_max, RELOAD,
         DEFAULT("256"), "reservations at the same time; 0: none")
+SETTING(RESERVATIONS_HOLD, reservations, hold_while_frozen, DURATION, RANGE(0, INT32_MAX), broker.reservations.hold_ms,
+        RELOAD, DEFAULT("1h"), "how long the leases of a frozen or suspended job may outlive their TTL; 0: not at all")
+SETTING(RESERVATIONS_HOLD_STOPPED, reservations, hold_while_stopped, FLAG, ANY, hold_while_stopped, RELOAD,
+        DEFAULT("no"), "whether a job counts as frozen when all its processes are stopped by a signal")
 
 SETTING(PRESSURE_SOME, pressure, some, PERCENT, RANGE(0, 99), pressure_some, RESTART, DEFAULT("20%"),
         "share of time that some tasks wait for memory, which counts as pressure; 0: not watched")

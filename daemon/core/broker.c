@@ -15,6 +15,7 @@
 #include "daemon/core/expiry.h"
 #include "daemon/core/grant.h"
 #include "daemon/core/grant_failed.h"
+#include "daemon/core/hold.h"
 #include "daemon/core/host_room.h"
 #include "daemon/core/queue.h"
 #include "daemon/core/requests.h"
@@ -190,6 +191,9 @@ static void handle(struct step *step, const struct input *input)
         break;
     case INPUT_PRESSURE:
         handle_pressure(step, input->pressure);
+        break;
+    case INPUT_LOOKED:
+        hold_looked(step, session, input->is_frozen);
         break;
     case INPUT_EMPTIED:
         reservations_emptied(step, &input->emptied);

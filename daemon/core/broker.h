@@ -63,7 +63,7 @@ void broker_fill_status(const struct broker *broker, struct status_reply *status
 
 /* A page of a listing, at most `max` entries with numbers above `after`. Returns how many; *ret_more: there are more.
  */
-size_t broker_list_sessions(const struct broker *broker, const struct identity *viewer, uint64_t after,
+size_t broker_list_sessions(const struct broker *broker, const struct identity *viewer, uint64_t after, uint64_t now,
                             struct session_entry *entries, size_t max, bool *ret_more);
 
 /* `session` 0: everybody's leases. */
@@ -94,15 +94,18 @@ bool broker_shows_session(const struct broker *broker, const struct identity *vi
 const struct learned_table *broker_learned(const struct broker *broker);
 void broker_restore_learned(struct broker *broker, const struct learned_key *key, uint64_t bytes);
 
-/* A reservation that was given up; what it points to lives until the next step. */
-struct given_up {
+/* The control groups of a reservation; what it points to lives until the next step. */
+struct reservation_groups {
     uint64_t reservation;
     const char *const *control_groups;
     size_t control_group_count;
 };
 
-/* The one with the smallest number above `after`. False: there is none. */
-bool broker_next_given_up(const struct broker *broker, uint64_t after, struct given_up *ret);
+/* Of those that were given up the one with the smallest number above `after`. False: there is none. */
+bool broker_next_given_up(const struct broker *broker, uint64_t after, struct reservation_groups *ret);
+
+/* The reservation that a session is a member of. False: it is of none. */
+bool broker_find_groups(const struct broker *broker, uint64_t session, struct reservation_groups *ret);
 
 /* Whether these settings and the reservations that there are can be together; if not, the sentence says why. */
 bool broker_accepts(const struct broker *broker, const struct broker_settings *settings,

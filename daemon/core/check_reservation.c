@@ -12,6 +12,8 @@ static const char *check_reservation(const struct broker *broker, const struct r
     }
     wrong = require(wrong, class->account.reserve_bytes == bytes, "a reservation's class has another guarantee");
     wrong = require(wrong, class->account.limits.max_physical_bytes == bytes, "its limit is not what is guaranteed");
+    wrong = require(wrong, class->quota.held_until == (reservation->is_suspended ? reservation->held_until : 0),
+                    "its members are held until another time than it is");
     wrong = require(wrong, !reservation->is_over || class->quota.max_leases == 0, "one that is over may have leases");
     size_t path_bytes = 0;
     for (size_t i = 0; i < reservation->path_count; i++) {

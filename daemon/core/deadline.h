@@ -4,7 +4,12 @@
 
 #include "daemon/core/session.h"
 
-/* When the lease ends unless it is renewed: its TTL after its grant or the last renewal, whichever was later. */
+/* Until when the deadlines of a session's leases stand still: its process is frozen, or its reservation is suspended.
+ * 0: they don't. */
+uint64_t deadline_held_until(const struct session *session);
+
+/* When the lease ends unless it is renewed: its TTL after its grant, the last renewal or the time until which it is
+ * held, whichever is latest. */
 uint64_t deadline_renewed(const struct lease *lease);
 
 /* When it ends as things stand: a session whose connection broke can't renew, and has its grace time instead. */

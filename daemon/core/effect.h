@@ -21,6 +21,7 @@ enum effect_kind {
     EFFECT_BROADCAST,       /* an event, to every connected session */
     EFFECT_LEASE_ENDED,     /* for the log alone */
     EFFECT_RESERVATIONS,    /* they have changed: keep them, before anything that follows */
+    EFFECT_LOOK,            /* look whether the session's process is frozen; report INPUT_LOOKED */
     EFFECT_SLOT,            /* write a slot of the peer's control page, before anything that follows */
     EFFECT_SESSION_OVER,    /* the peer has no session any more: close its connection */
     EFFECT_SESSION_GONE,    /* and the core forgets the peer */
@@ -91,7 +92,7 @@ struct effect {
         struct effect_reply reply;
         struct effect_slot slot;
         struct effect_ended ended;
-        struct effect_session session; /* opened, resumed, over, gone */
+        struct effect_session session; /* look, opened, resumed, over, gone */
     };
 };
 

@@ -8,6 +8,7 @@
 #include "daemon/core/answer.h"
 #include "daemon/core/deadline.h"
 #include "daemon/core/ending.h"
+#include "daemon/core/hold.h"
 #include "daemon/core/trim.h"
 #include "proto/base/size.h"
 
@@ -23,11 +24,15 @@ static bool expire_lease(struct step *step, struct lease *lease)
 {
     const struct session *session = lease->session;
     if (session->state == SESSION_DETACHED) {
-        lease_table_postpone(&step->broker->leases, lease, size_add_saturated(session->grace_until, 1));
+        uint64_t soon = size_add_saturated(step->now, lease->ttl_ns - lease->ttl_ns / 4); /* it may be resumed before */
+        lease_table_postpone(&step->broker->leases, lease, size_min(soon, size_add_saturated(session->grace_until, 1)));
         return true;
     }
     if (deadline_needs_read(lease, step->now)) {
         return false;
+    }
+    if (hold_lease(step, lease)) {
+        return true;
     }
     enum lease_verdict verdict = lease_table_check_due(&step->broker->leases, lease, step->now);
     if (verdict == LEASE_EXPIRED) {
@@ -59,12 +64,22 @@ static void expire_leases(struct step *step)
     }
 }
 
+static void expire_graces(struct step *step)
+{
+    for (int checked = 0; checked < EXPIRY_SESSIONS_PER_STEP; checked++) {
+        struct session *session = session_table_first_grace(&step->broker->sessions);
+        if (!session || session->grace_until > step->now) {
+            return;
+        }
+        if (!hold_grace(step, session)) {
+            ending_session(step, session, END_DISCONNECTED);
+        }
+    }
+}
+
 void expiry_work(struct step *step)
 {
-    struct session *session;
-    while ((session = session_table_first_grace(&step->broker->sessions)) && session->grace_until <= step->now) {
-        ending_session(step, session, END_DISCONNECTED);
-    }
+    expire_graces(step);
     expire_leases(step);
     trim_expire(step);
     if (step->broker->waiting_count && step->broker->waiting_beat <= step->now) {

@@ -20,6 +20,7 @@ enum input_kind {
     INPUT_HOST_MEMORY,      /* what the host has available now */
     INPUT_PRESSURE,         /* how short of memory it is */
     INPUT_CONFIGURE,        /* new limits and times */
+    INPUT_LOOKED,           /* whether the session's process is frozen; EFFECT_LOOK asked for that */
     INPUT_EMPTIED,          /* no process is left in the control groups of reservations that were given up */
     INPUT_TICK,             /* expire what is due, go on with what was left */
     INPUT_SHUTDOWN,
@@ -27,7 +28,8 @@ enum input_kind {
 
 static inline bool input_is_about_session(enum input_kind kind)
 {
-    return kind == INPUT_RESUMED || kind == INPUT_DISCONNECTED || kind == INPUT_DIED || kind == INPUT_READ;
+    return kind == INPUT_RESUMED || kind == INPUT_DISCONNECTED || kind == INPUT_DIED || kind == INPUT_READ ||
+           kind == INPUT_LOOKED;
 }
 
 static inline bool input_is_about_segment(enum input_kind kind)
@@ -63,6 +65,7 @@ struct pool_settings {
 struct reservation_settings {
     uint64_t bytes_max; /* of RAM; LIMIT_OFF: no more than all there is to lend */
     uint32_t count_max; /* those included that were given up and are not empty */
+    uint32_t hold_ms;   /* how long deadlines stand still while a member is frozen, or one is suspended; 0: never */
 };
 
 struct broker_settings {
@@ -132,6 +135,7 @@ struct input {
         struct input_emptied emptied;
         struct input_host host;
         enum pressure pressure;
+        bool is_frozen; /* looked */
         struct broker_settings settings;
     };
 };

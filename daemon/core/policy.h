@@ -29,6 +29,7 @@ struct quota {
     uint64_t max_leases, max_sessions; /* LIMIT_OFF: none */
     uint64_t reserve_bytes;            /* of RAM, guaranteed */
     bool is_reservation;               /* that a reservation makes, not the configuration */
+    uint64_t held_until;               /* a reservation is suspended, and deadlines stand still until then; 0: no */
     bool has_priority, has_weight;     /* said; else they are inherited */
     uint32_t priority;                 /* higher is served first */
     uint32_t weight;                   /* share among those of one priority, at least 1 */

@@ -126,7 +126,7 @@ uint32_t broker_slots_wanted(const struct broker *broker, uint64_t id)
     return session ? session->lease_count + (uint32_t)session->waiting_count + 1 : 0;
 }
 
-static void fill_session(const struct session *session, struct session_entry *entry)
+static void fill_session(const struct session *session, uint64_t now, struct session_entry *entry)
 {
     *entry = (struct session_entry){
         .session = session->id,
@@ -142,6 +142,7 @@ static void fill_session(const struct session *session, struct session_entry *en
         .priority = session->share->priority,
         .weight = session->share->weight,
         .class_rule = session->reason.rule,
+        .held_ms = size_subtract_floored(deadline_held_until(session), now) / NANOSECONDS_PER_MILLISECOND,
     };
     text_copy(entry->class, sizeof entry->class, session->share->class->name);
     text_copy(entry->class_pattern, sizeof entry->class_pattern,
@@ -163,13 +164,13 @@ static const struct session *next_shown_session(const struct broker *broker, con
                                                 : session_table_next_of_user(&broker->sessions, viewer->uid, after);
 }
 
-size_t broker_list_sessions(const struct broker *broker, const struct identity *viewer, uint64_t after,
+size_t broker_list_sessions(const struct broker *broker, const struct identity *viewer, uint64_t after, uint64_t now,
                             struct session_entry *entries, size_t max, bool *ret_more)
 {
     const struct session *session = next_shown_session(broker, viewer, after);
     size_t count = 0;
     for (; session && count < max; session = next_shown_session(broker, viewer, session->id)) {
-        fill_session(session, &entries[count++]);
+        fill_session(session, now, &entries[count++]);
     }
     *ret_more = session;
     return count;

@@ -4,6 +4,7 @@
 
 #include "daemon/core/answer.h"
 #include "daemon/core/ending.h"
+#include "daemon/core/hold.h"
 #include "daemon/core/queue.h"
 #include "daemon/core/reservations.h"
 #include "daemon/core/trim.h"
@@ -38,7 +39,7 @@ static void renew(struct step *step, struct session *session, const struct reque
 {
     struct broker *broker = step->broker;
     size_t ended = 0;
-    session->renewed_at = step->now;
+    hold_renewed(session, step->now);
     for (size_t i = 0; i < request->renew.use_count; i++) {
         const struct lease_use *use = &request->renew.use[i];
         struct lease *lease = own_lease(step, session, use->lease);
@@ -122,6 +123,7 @@ static void session_request(struct step *step, struct session *session, const st
     case REQUEST_RESERVE:
     case REQUEST_ATTACH:
     case REQUEST_UNRESERVE:
+    case REQUEST_SUSPEND:
     case REQUEST_UNKNOWN:
     case REQUEST_KINDS:
         break;
@@ -131,7 +133,7 @@ static void session_request(struct step *step, struct session *session, const st
 
 static bool is_about_reservation(enum request_kind kind)
 {
-    return kind == REQUEST_RESERVE || kind == REQUEST_ATTACH || kind == REQUEST_UNRESERVE;
+    return kind == REQUEST_RESERVE || kind == REQUEST_ATTACH || kind == REQUEST_UNRESERVE || kind == REQUEST_SUSPEND;
 }
 
 void requests_handle(struct step *step, const struct input *input, struct session *session)

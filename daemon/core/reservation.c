@@ -216,6 +216,7 @@ static struct quota quota_of(const struct reservation *reservation)
     quota.limits.max_physical_bytes = terms->bytes;
     quota.limits.max_mapped_bytes = terms->mapped_bytes;
     quota.reserve_bytes = reserve_of(reservation);
+    quota.held_until = reservation->is_suspended ? reservation->held_until : 0;
     quota.is_reservation = true;
     quota.has_priority = terms->has_priority;
     quota.priority = terms->priority;

@@ -25,6 +25,8 @@ struct reservation {
     size_t path_bytes;   /* of all, as MESSAGE_PATH_BYTES_MAX counts them */
     uint64_t expires_at; /* service clock; UINT64_MAX: never */
     bool is_over;        /* it was given up */
+    bool is_suspended;   /* its members can't renew, says who made it */
+    uint64_t held_until; /* while suspended: until then their deadlines stand still */
     bool is_empty;       /* it leaves the policy in this step, and goes if that succeeds */
     TAILQ_ENTRY(reservation) in_table;
 };
@@ -36,7 +38,6 @@ struct reservation_table {
     size_t count;                 /* those that are over too */
     uint64_t next_id;
     uint64_t next_expiry;      /* of those that were not given up, as reservation_next_expiry() finds it */
-    bool is_told;              /* in this step an effect tells that they have changed */
     bool is_draining;          /* one that is over may have leases */
     struct policy *configured; /* our own copy of the policy without them */
 };

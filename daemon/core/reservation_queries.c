@@ -39,6 +39,9 @@ static void fill(const struct broker *broker, const struct reservation *reservat
         .priority = terms->priority,
         .weight = terms->weight,
         .is_over = reservation->is_over,
+        .is_suspended = reservation->is_suspended,
+        .held_ms = size_subtract_floored(reservation->is_suspended ? reservation->held_until : 0, now) /
+                   NANOSECONDS_PER_MILLISECOND,
         .remaining_ms =
             expires ? size_subtract_floored(reservation->expires_at, now) / NANOSECONDS_PER_MILLISECOND : UINT64_MAX,
         .control_groups = (const char *const *)reservation->paths,
@@ -61,16 +64,32 @@ size_t broker_list_reservations(const struct broker *broker, const struct identi
     return count;
 }
 
-bool broker_next_given_up(const struct broker *broker, uint64_t after, struct given_up *ret)
+static struct reservation_groups groups_of(const struct reservation *reservation)
+{
+    return (struct reservation_groups){.reservation = reservation->id,
+                                       .control_groups = (const char *const *)reservation->paths,
+                                       .control_group_count = reservation->path_count};
+}
+
+bool broker_find_groups(const struct broker *broker, uint64_t id, struct reservation_groups *ret)
+{
+    const struct session *session = session_table_find(&broker->sessions, id);
+    const struct reservation *reservation =
+        session ? reservation_named(&broker->reservations, session->share->class->name) : NULL;
+    if (reservation) {
+        *ret = groups_of(reservation);
+    }
+    return reservation;
+}
+
+bool broker_next_given_up(const struct broker *broker, uint64_t after, struct reservation_groups *ret)
 {
     const struct reservation *reservation = reservation_next(&broker->reservations, after);
     while (reservation && !reservation->is_over) {
         reservation = TAILQ_NEXT(reservation, in_table);
     }
     if (reservation) {
-        *ret = (struct given_up){.reservation = reservation->id,
-                                 .control_groups = (const char *const *)reservation->paths,
-                                 .control_group_count = reservation->path_count};
+        *ret = groups_of(reservation);
     }
     return reservation;
 }

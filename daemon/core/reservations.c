@@ -6,27 +6,19 @@
 #include "daemon/core/answer.h"
 #include "daemon/core/configure.h"
 #include "daemon/core/ending.h"
+#include "daemon/core/hold.h"
 #include "daemon/core/reserve_check.h"
 #include "proto/base/size.h"
 #include "proto/base/text.h"
 
-/* One effect in a step is enough: what is kept is what they are at its end. */
-static void have_kept(struct step *step)
-{
-    struct reservation_table *table = &step->broker->reservations;
-    if (!table->is_told) {
-        table->is_told = true;
-        effect_push(step->effects, EFFECT_RESERVATIONS);
-    }
-}
-
+/* Once in a step at most. */
 static bool take_effect(struct step *step)
 {
     struct broker *broker = step->broker;
     if (reservation_apply(&broker->reservations, &broker->principals) < 0) {
         return false;
     }
-    have_kept(step);
+    effect_push(step->effects, EFFECT_RESERVATIONS);
     configure_regroup(broker);
     return true;
 }
@@ -152,6 +144,63 @@ static void attach(struct step *step, const struct input *input)
     answer_out_of_tables(step, input->peer, input->request.request->id);
 }
 
+/* ---- suspending one ---- */
+
+static bool is_member(const struct session *session, const struct reservation *of)
+{
+    return strcmp(session->share->class->name, of->terms.name) == 0;
+}
+
+/* Those whose processes are frozen are still held by that. */
+static void end_holds(struct step *step, const struct reservation *of)
+{
+    struct session *session = session_table_next(&step->broker->sessions, 0);
+    for (; session; session = session_table_next(&step->broker->sessions, session->id)) {
+        if (is_member(session, of) && !session->is_frozen) {
+            hold_end(step, session);
+        }
+    }
+}
+
+static bool change_suspension(struct step *step, struct reservation *of, bool is_suspended, uint64_t time)
+{
+    of->is_suspended = is_suspended;
+    of->held_until = is_suspended ? size_add_saturated(step->now, time) : 0;
+    if (take_effect(step)) {
+        return true;
+    }
+    of->is_suspended = !is_suspended;
+    return false;
+}
+
+/* A second Suspend is none: what a member holds would never end otherwise. */
+static void suspend(struct step *step, const struct input *input)
+{
+    const struct request *request = input->request.request;
+    bool is_wanted = !request->suspend.ends;
+    uint64_t time = step->broker->options.settings.reservations.hold_ms * NANOSECONDS_PER_MILLISECOND;
+    struct reservation *of = find_living(step, input, request->suspend.name);
+    if (!of) {
+        return;
+    }
+    if (is_wanted && !time) {
+        answer_error(step, input->peer, request->id, ERROR_INVALID,
+                     "the reservation %s can't be suspended: [reservations] hold_while_frozen is 0", of->terms.name);
+        return;
+    }
+    uint64_t held_until = of->held_until;
+    if (of->is_suspended == is_wanted || change_suspension(step, of, is_wanted, time)) {
+        done(step, input);
+    } else {
+        of->held_until = held_until;
+        answer_out_of_tables(step, input->peer, request->id);
+        return;
+    }
+    if (!is_wanted && held_until) {
+        end_holds(step, of);
+    }
+}
+
 /* ---- giving one up ---- */
 
 /* Whether a class is a reservation's that was given up, and that is in force. */
@@ -185,6 +234,8 @@ void reservations_request(struct step *step, const struct input *input)
         reserve(step, input);
     } else if (kind == REQUEST_ATTACH) {
         attach(step, input);
+    } else if (kind == REQUEST_SUSPEND) {
+        suspend(step, input);
     } else {
         unreserve(step, input);
     }
@@ -288,7 +339,6 @@ void reservations_work(struct step *step)
     struct broker *broker = step->broker;
     struct lease *lease;
     uint64_t after = 0; /* these sessions have none left */
-    broker->reservations.is_told = false;
     if (!broker->reservations.is_draining) {
         return;
     }

@@ -39,8 +39,9 @@ struct kept_reservation {
     struct reservation_terms terms;
     struct control_group_list groups; /* borrowed */
     size_t first_count;
-    bool is_over, expires;
+    bool is_over, expires, is_suspended;
     uint64_t remaining_ns; /* if it expires */
+    uint64_t held_ns;      /* if it is suspended: how long its members are still held */
 };
 
 /* The numbers given out last. */

@@ -245,6 +245,12 @@ void session_attach(struct session_table *table, struct session *session)
     session->state = SESSION_CONNECTED;
 }
 
+void session_postpone(struct session_table *table, struct session *session, uint64_t until)
+{
+    session_attach(table, session);
+    session_detach(table, session, until);
+}
+
 struct session *session_table_first_grace(const struct session_table *table)
 {
     return RB_MIN(session_grace_tree, TREE_FOR_LOOKUP(session_grace_tree, &table->by_grace));

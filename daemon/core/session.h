@@ -50,14 +50,19 @@ struct session {
     uint64_t refused_at; /* 0: never */
     uint64_t trim_until; /* an answer to a trim event is awaited until then; 0: none is */
     struct slot_table slots;
-    uint64_t renewed_at;      /* service clock; 0: never */
-    uint64_t input_read_at;   /* when its connection was last known to hold no unread request; 0: never */
-    uint64_t grace_until;     /* while detached */
-    uint64_t trimmed_at;      /* when it was last asked to trim; 0: never */
-    uint64_t trim_held;       /* what it held then */
-    uint32_t trims_vain;      /* how often in a row it gave back nothing, or did not answer in time */
-    uint64_t used[LOCATIONS]; /* of its leases, as it reports */
-    uint32_t lease_count;     /* alive or making: each has a slot */
+    uint64_t renewed_at;    /* service clock; 0: never */
+    uint64_t input_read_at; /* when its connection was last known to hold no unread request; 0: never */
+    uint64_t grace_until;   /* while detached */
+    bool is_frozen;         /* its process was, at the last look */
+    uint64_t hold_limit;    /* longest time until which its deadlines stand still because of that; 0: not frozen since
+                               it was renewed last */
+    uint64_t look_asked_at; /* a look at its process was asked for then, and is awaited; 0: none is */
+    uint64_t look_answered_at; /* the last one; 0: never */
+    uint64_t trimmed_at;       /* when it was last asked to trim; 0: never */
+    uint64_t trim_held;        /* what it held then */
+    uint32_t trims_vain;       /* how often in a row it gave back nothing, or did not answer in time */
+    uint64_t used[LOCATIONS];  /* of its leases, as it reports */
+    uint32_t lease_count;      /* alive or making: each has a slot */
     uint64_t segment_count;
     uint32_t makings;                 /* segments that are being made for it */
     bool draining;                    /* over, and leases are still to be ended */
@@ -149,6 +154,9 @@ void session_note_refusal(struct session_table *table, struct session *session, 
 /* Connected -> detached until `until`; and back. */
 void session_detach(struct session_table *table, struct session *session, uint64_t until);
 void session_attach(struct session_table *table, struct session *session);
+
+/* A detached one stays so until then. */
+void session_postpone(struct session_table *table, struct session *session, uint64_t until);
 
 /* The detached session whose grace ends first, or NULL. */
 struct session *session_table_first_grace(const struct session_table *table);

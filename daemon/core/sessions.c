@@ -4,6 +4,7 @@
 
 #include "daemon/core/answer.h"
 #include "daemon/core/ending.h"
+#include "daemon/core/hold.h"
 #include "daemon/core/trim.h"
 #include "proto/base/size.h"
 #include "proto/base/text.h"
@@ -97,7 +98,7 @@ void sessions_resume(struct step *step, struct session *session, uint64_t reques
 {
     leave_connection(step, session); /* which another connection takes the place of, if it was there still */
     session_attach(&step->broker->sessions, session);
-    session->renewed_at = step->now;
+    hold_renewed(session, step->now);
     effect_push(step->effects, EFFECT_SESSION_RESUMED)->session =
         (struct effect_session){session->peer, session->id, request_id};
 }

@@ -64,12 +64,37 @@ int process_read_control_groups(int32_t pid, int pidfd, char *ret, size_t size)
     return result;
 }
 
+int process_read_groups(int32_t pid, char *ret, size_t size)
+{
+    char path[32];
+    (void)snprintf(path, sizeof path, "/proc/%d/cgroup", pid);
+    return pid > 0 ? read_text(path, ret, size) : -ESRCH;
+}
+
+int process_read_state(int32_t pid, char *ret_state, uint32_t *ret_uid)
+{
+    enum { STATUS_SIZE = 16384 };
+    char path[32], text[STATUS_SIZE];
+    (void)snprintf(path, sizeof path, "/proc/%d/status", pid);
+    int result = read_text(path, text, sizeof text);
+    if (result < 0) {
+        return result;
+    }
+    const char *state = strstr(text, "\nState:\t"), *uid = state ? strstr(state, "\nUid:\t") : NULL;
+    if (!uid) {
+        return -EBADMSG;
+    }
+    *ret_state = state[sizeof "\nState:\t" - 1];
+    *ret_uid = (uint32_t)strtoul(uid + sizeof "\nUid:\t" - 1, NULL, 10);
+    return 0;
+}
+
 static bool is_left_out(int result)
 {
     return result == -ENOENT || result == -ESRCH || result == -E2BIG || result == -ENAMETOOLONG;
 }
 
-int process_each(char *text, size_t size, void (*look)(void *argument, const char *text), void *argument)
+int process_each(char *text, size_t size, void (*look)(void *argument, int32_t pid, const char *text), void *argument)
 {
     const struct dirent *entry;
     int result = 0;
@@ -85,7 +110,7 @@ int process_each(char *text, size_t size, void (*look)(void *argument, const cha
         (void)snprintf(path, sizeof path, "/proc/%s/cgroup", entry->d_name);
         result = read_text(path, text, size);
         if (result == 0) {
-            look(argument, text);
+            look(argument, (int32_t)strtol(entry->d_name, NULL, 10), text);
         }
         result = is_left_out(result) ? 0 : result;
     }

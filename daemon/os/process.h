@@ -18,12 +18,20 @@ uint64_t process_started_at(int32_t pid);
  */
 int process_read_control_groups(int32_t pid, int pidfd, char *ret, size_t size);
 
+/* The text of /proc/PID/cgroup of whatever process has this number now. 0, or negative errno. */
+int process_read_groups(int32_t pid, char *ret, size_t size);
+
 /*
- * Calls `look` with the text of /proc/PID/cgroup of each process, in the order of their numbers; `text` has room for
- * it. Processes that end meanwhile, or whose text is longer, are left out. 0, or negative errno: not all could be read.
- * Takes as long as there are processes; any thread.
+ * Its state, as /proc/PID/status has it (R, S, D, T, Z ...), and its real user. 0, or negative errno.
  */
-int process_each(char *text, size_t size, void (*look)(void *argument, const char *text), void *argument);
+int process_read_state(int32_t pid, char *ret_state, uint32_t *ret_uid);
+
+/*
+ * Calls `look` with the number of each process and the text of its /proc/PID/cgroup, in the order of their numbers;
+ * `text` has room for it. Processes that end meanwhile, or whose text is longer, are left out. 0, or negative errno:
+ * not all could be read. Takes as long as there are processes; any thread.
+ */
+int process_each(char *text, size_t size, void (*look)(void *argument, int32_t pid, const char *text), void *argument);
 
 /* A pidfd of the process if it is still the one that started then; -ESRCH: it has ended. Other errors: who knows. */
 int process_open(int32_t pid, uint64_t started_at);

@@ -78,6 +78,9 @@ static void carry_out(struct server *server, struct effect *effect)
     case EFFECT_RESERVATIONS:
         kept_reservations_save(server);
         break;
+    case EFFECT_LOOK:
+        frozen_look(server, &effect->session);
+        break;
     case EFFECT_SLOT:
         write_slot(&effect->slot);
         break;

@@ -32,7 +32,8 @@ enum {
     FLAG_PRIORITY = 2,
     FLAG_WEIGHT = 4,
     FLAG_OVER = 8,
-    FLAG_EXPIRES = 16
+    FLAG_EXPIRES = 16,
+    FLAG_SUSPENDED = 32 /* another number stands before the name */
 };
 
 #define HEAD "membroker reservations 1 "
@@ -67,12 +68,15 @@ static void print(const struct kept_reservation *kept, FILE *out)
     const struct reservation_terms *terms = &kept->terms;
     int flags = (terms->has_uid ? FLAG_UID : 0) | (terms->has_priority ? FLAG_PRIORITY : 0) |
                 (terms->has_weight ? FLAG_WEIGHT : 0) | (kept->is_over ? FLAG_OVER : 0) |
-                (kept->expires ? FLAG_EXPIRES : 0);
-    (void)fprintf(out,
-                  "%d %" PRIu64 " %" PRIu64 " %" PRIu32 " %" PRIu32 " %" PRIu32 " %" PRIu32 " %" PRIu64 " %zu %zu %s\n",
-                  flags, terms->bytes, terms->mapped_bytes, terms->uid, terms->priority, terms->weight,
-                  terms->expires_ms, kept->expires ? size_add_saturated(boot_time(), kept->remaining_ns) : 0,
-                  kept->first_count, kept->groups.count, terms->name);
+                (kept->expires ? FLAG_EXPIRES : 0) | (kept->is_suspended ? FLAG_SUSPENDED : 0);
+    (void)fprintf(
+        out, "%d %" PRIu64 " %" PRIu64 " %" PRIu32 " %" PRIu32 " %" PRIu32 " %" PRIu32 " %" PRIu64 " %zu %zu ", flags,
+        terms->bytes, terms->mapped_bytes, terms->uid, terms->priority, terms->weight, terms->expires_ms,
+        kept->expires ? size_add_saturated(boot_time(), kept->remaining_ns) : 0, kept->first_count, kept->groups.count);
+    if (kept->is_suspended) {
+        (void)fprintf(out, "%" PRIu64 " ", size_add_saturated(boot_time(), kept->held_ns));
+    }
+    (void)fprintf(out, "%s\n", terms->name);
     for (size_t i = 0; i < kept->groups.count; i++) {
         (void)fprintf(out, "%s\n", kept->groups.paths[i]);
     }
@@ -130,6 +134,19 @@ static bool read_line(FILE *file, char line[LINE_BYTES])
     return name_shows(line, strlen(line));
 }
 
+/* Until when a suspended one is held; goes on to its name. */
+static bool scan_held(const char **at, struct kept_reservation *ret)
+{
+    uint64_t until = 0;
+    int length = 0;
+    if (sscanf(*at, "%" SCNu64 " %n", &until, &length) < 1 || length == 0) {
+        return false;
+    }
+    ret->held_ns = size_subtract_floored(until, boot_time());
+    *at += length;
+    return true;
+}
+
 static bool scan(const char *line, struct kept_reservation *ret)
 {
     struct reservation_terms *terms = &ret->terms;
@@ -139,10 +156,13 @@ static bool scan(const char *line, struct kept_reservation *ret)
         line, "%d %" SCNu64 " %" SCNu64 " %" SCNu32 " %" SCNu32 " %" SCNu32 " %" SCNu32 " %" SCNu64 " %zu %zu %n",
         &flags, &terms->bytes, &terms->mapped_bytes, &terms->uid, &terms->priority, &terms->weight, &terms->expires_ms,
         &until, &ret->first_count, &ret->groups.count, &at);
-    if (found < 10 || at == 0 || !name_is_valid(line + at) || ret->groups.count > MESSAGE_PATHS_MAX) {
+    const char *name = line + at;
+    ret->is_suspended = flags & FLAG_SUSPENDED;
+    if (found < 10 || at == 0 || (ret->is_suspended && !scan_held(&name, ret)) || !name_is_valid(name) ||
+        ret->groups.count > MESSAGE_PATHS_MAX) {
         return false;
     }
-    text_copy(terms->name, sizeof terms->name, line + at);
+    text_copy(terms->name, sizeof terms->name, name);
     terms->has_uid = flags & FLAG_UID;
     terms->has_priority = flags & FLAG_PRIORITY;
     terms->has_weight = flags & FLAG_WEIGHT;

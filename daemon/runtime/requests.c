@@ -165,8 +165,9 @@ static void serve_list(struct connection *connection, const struct request *requ
         listing->usage_count = broker_list_usage(server->broker, &peer->identity, request->list.after,
                                                  clock_now(server), usage, MESSAGE_USAGE_MAX, &listing->more);
     } else if (request->list.what == LIST_SESSIONS) {
-        listing->session_count = broker_list_sessions(server->broker, &peer->identity, request->list.after, sessions,
-                                                      MESSAGE_SESSIONS_MAX, &listing->more);
+        listing->session_count =
+            broker_list_sessions(server->broker, &peer->identity, request->list.after, clock_now(server), sessions,
+                                 MESSAGE_SESSIONS_MAX, &listing->more);
     } else {
         uint64_t session = request->list.what == LIST_OWN_LEASES ? peer->session : 0;
         bool nobody = request->list.what == LIST_OWN_LEASES && !peer->session;
@@ -272,6 +273,7 @@ static void serve(struct connection *connection, const struct request *request)
     case REQUEST_RESERVE:
     case REQUEST_ATTACH:
     case REQUEST_UNRESERVE:
+    case REQUEST_SUSPEND:
         serve_by_core(connection, request);
         break;
     case REQUEST_CANCEL:

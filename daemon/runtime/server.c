@@ -193,6 +193,7 @@ static int server_open(struct server *server)
     }
     if (result == 0) {
         server->workers.settle = executor_settle;
+        server->frozen.feed = executor_feed;
         result = workers_start(server);
     }
     if (result == 0) {
@@ -323,6 +324,7 @@ struct server *server_free(struct server *server)
     reload_close(&server->reload);
     segments_close(&server->segments);
     stock_deinit(server);
+    frozen_close(&server->frozen);
     descriptor_uses_deinit(&server->descriptors);
     buffers_deinit(&server->buffers);
     free(server);

@@ -17,6 +17,7 @@
 #include "daemon/runtime/descriptors.h"
 #include "daemon/runtime/executor.h"
 #include "daemon/runtime/fdstore.h"
+#include "daemon/runtime/frozen.h"
 #include "daemon/runtime/host_view.h"
 #include "daemon/runtime/integrity_scan.h"
 #include "daemon/runtime/listener.h"
@@ -57,6 +58,7 @@ struct server {
     struct pressure_watch pressure;
     struct remembered remembered;
     struct survivors survivors;
+    struct frozen frozen;
     struct fdstore fdstore;
     struct shutdown shutdown;
     bool is_closing; /* nothing reaches the core any more: it is about to be freed */

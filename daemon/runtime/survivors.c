@@ -7,6 +7,7 @@
 
 #include "daemon/core/control_group.h"
 #include "daemon/os/process.h"
+#include "daemon/runtime/group_paths.h"
 #include "daemon/runtime/server.h"
 
 enum {
@@ -44,26 +45,18 @@ static struct look *look_free(struct look *look)
 
 /* ---- on the thread pool ---- */
 
-static bool is_member(const struct group_set *set, const char *groups)
-{
-    bool found = false;
-    for (const char *path = set->paths; *path && !found; path += strlen(path) + 1) {
-        found = control_path_match(path, groups) > 0;
-    }
-    return found;
-}
-
 /* A path that is too long to be read is nobody's: who has one can't open a session either. */
-static void look_at_process(void *argument, const char *text)
+static void look_at_process(void *argument, int32_t pid, const char *text)
 {
     struct look *look = argument;
     char groups[CONTROL_GROUPS_SIZE];
+    (void)pid;
     if (control_groups_parse(text, groups) < 0) {
         return;
     }
     for (size_t i = 0; i < look->count; i++) {
         struct group_set *set = &look->sets[i];
-        set->is_inhabited = set->is_inhabited || is_member(set, groups);
+        set->is_inhabited = set->is_inhabited || group_paths_have(set->paths, groups);
     }
 }
 
@@ -107,25 +100,16 @@ static void look_done(uv_work_t *work, int status)
     (void)look_free(look);
 }
 
-static bool add_set(struct look *look, const struct given_up *given_up)
+static bool add_set(struct look *look, const struct reservation_groups *given_up)
 {
     struct group_set *sets = reallocarray(look->sets, look->count + 1, sizeof *sets);
-    size_t bytes = 1, used = 0;
     if (!sets) {
         return false;
     }
     look->sets = sets;
-    for (size_t i = 0; i < given_up->control_group_count; i++) {
-        bytes += strlen(given_up->control_groups[i]) + 1;
-    }
-    char *paths = calloc(bytes, 1);
+    char *paths = group_paths_copy(given_up);
     if (!paths) {
         return false;
-    }
-    for (size_t i = 0; i < given_up->control_group_count; i++) {
-        size_t size = strlen(given_up->control_groups[i]) + 1;
-        memcpy(paths + used, given_up->control_groups[i], size);
-        used += size;
     }
     sets[look->count++] = (struct group_set){given_up->reservation, paths, false};
     return true;
@@ -134,7 +118,7 @@ static bool add_set(struct look *look, const struct given_up *given_up)
 /* NULL: there is nothing to look for, or memory is short. */
 static struct look *look_new(struct server *server)
 {
-    struct given_up given_up = {0};
+    struct reservation_groups given_up = {0};
     struct look *look = calloc(1, sizeof *look);
     bool is_whole = look;
     while (is_whole && broker_next_given_up(server->broker, given_up.reservation, &given_up)) {
@@ -167,7 +151,7 @@ static bool is_due(struct survivors *survivors, uint64_t sum)
 void survivors_look(struct server *server)
 {
     struct survivors *survivors = &server->survivors;
-    struct given_up given_up = {0};
+    struct reservation_groups given_up = {0};
     uint64_t sum = 0;
     while (broker_next_given_up(server->broker, given_up.reservation, &given_up)) {
         sum += given_up.reservation;

@@ -14,7 +14,7 @@ fuzzers: $(addprefix $(BUILD)/fuzz_,$(FUZZERS)) $(BUILD)/make_seeds
 
 FUZZ_LINK = @mkdir -p $(@D); $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(DAEMON_LIBS)
 
-$(BUILD)/obj/tests/fuzz/shell_model.o: tests/unit/core/shell_model.c
+$(BUILD)/obj/tests/fuzz/shell_%.o: tests/unit/core/shell_%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -Itests/fuzz/shim $(CPPFLAGS) $(ALL_CFLAGS) -Wno-gnu-zero-variadic-macro-arguments -c -o $@ $<
 
@@ -24,7 +24,7 @@ $(BUILD)/fuzz_frame: $(call object,tests/fuzz/fuzz_frame.c) $(WIRE_O) $(BASE_O)
 	$(FUZZ_LINK)
 $(BUILD)/fuzz_core: ALL_LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=reallocarray,--wrap=free
 $(BUILD)/fuzz_core: $(call object,tests/fuzz/fuzz_core.c tests/fuzz/fuzz_limits.c tests/fuzz/fuzz_reservations.c tests/unit/core/exhaustion.c) \
-                    $(BUILD)/obj/tests/fuzz/shell_model.o $(CORE_O) $(BASE_O)
+                    $(BUILD)/obj/tests/fuzz/shell_model.o $(BUILD)/obj/tests/fuzz/shell_view.o $(CORE_O) $(BASE_O)
 	$(FUZZ_LINK)
 $(BUILD)/fuzz_config: $(call object,tests/fuzz/fuzz_config.c proto/name.c) $(CONFIG_O) $(OS_O) $(CORE_O) $(BASE_O)
 	$(FUZZ_LINK)

@@ -172,6 +172,9 @@ static void fill_request(struct request *request)
     case REQUEST_UNRESERVE:
         request->unreserve = (struct unreserve_request){"job"};
         break;
+    case REQUEST_SUSPEND:
+        request->suspend = (struct suspend_request){"job", fuzz_choice(input)};
+        break;
     case REQUEST_WHY:
         request->why_session = fuzz_below(input, 2) ? some_session()->id : 0;
         break;
@@ -301,7 +304,7 @@ static void expect_nothing_left(void)
                            workers_are_idle(&server->workers) && TAILQ_EMPTY(&server->outboxes.unread_sockets));
          i++) {
         turn();
-        while (broker_list_sessions(server->broker, &root, 0, left, 1, &more)) {
+        while (broker_list_sessions(server->broker, &root, 0, 0, left, 1, &more)) {
             end_process(left[0].session);
         }
         if (i > 20) {

@@ -158,6 +158,7 @@ static void fill_request(struct request *request)
     case REQUEST_RESERVE:
     case REQUEST_ATTACH:
     case REQUEST_UNRESERVE:
+    case REQUEST_SUSPEND:
         fuzz_fill_reservation(request, bytes);
         break;
     default:
@@ -279,6 +280,7 @@ static void take_settings(struct broker_settings *settings)
     settings->requests_max = flags & 512 ? 4 : 0;
     settings->user_requests_max = flags & 2048 ? 5 : 0;
     settings->user_sessions_max = flags & 4096 ? 3 : 0;
+    settings->reservations.hold_ms = flags & 8192 ? (uint32_t)take(2) : 0;
     settings->pause_at = (enum pressure)below(3);
     settings->policy = flags & 1024 ? &fuzz_policy : NULL;
     if (settings->policy) {
@@ -335,6 +337,8 @@ static void change_the_shell(void)
     model->hold_frees = flags & 2;
     model->fails_files = flags & 4;
     model->gives_huge_pages = flags & 8;
+    model->hold_looks = flags & 32;
+    model->peers[below(PEERS)].is_frozen = flags & 64;
     model->fail_error = errors[below(sizeof errors / sizeof *errors)];
     starve_at = flags & 16 ? 1 + (long)below(4) : 0;
 }
@@ -356,7 +360,7 @@ static void look_at_lists(const struct identity *viewer)
     static struct reservation_entry listed[2];
     bool more;
     struct broker *broker = model->broker;
-    cr_assert(broker_list_sessions(broker, viewer, take(1), sessions, 1 + below(4), &more) <= 4);
+    cr_assert(broker_list_sessions(broker, viewer, take(1), model->now, sessions, 1 + below(4), &more) <= 4);
     cr_assert(broker_list_leases(broker, viewer, take(1), take(1), model->now, leases, 1 + below(4), &more) <= 4);
     (void)broker_list_queue(broker, viewer, take(1), model->now, queue, 2, &more);
     cr_assert(broker_list_reservations(broker, viewer, take(1), model->now, listed, 2, &more) <= 2);
@@ -407,9 +411,9 @@ static void happen(void)
                                               REQUEST_REVOKE, REQUEST_CANCEL,  REQUEST_TRIMMED};
     static const enum input_kind to_session[] = {INPUT_DISCONNECTED, INPUT_RESUMED, INPUT_READ, INPUT_DIED};
     static const enum request_kind about_reservations[] = {REQUEST_RESERVE, REQUEST_RESERVE, REQUEST_ATTACH,
-                                                           REQUEST_UNRESERVE};
+                                                           REQUEST_UNRESERVE, REQUEST_SUSPEND};
     static void (*const others[])(void) = {configure, see_host, feel_pressure, restart, tamper, look};
-    uint32_t what = below(37);
+    uint32_t what = below(38);
     if (what < 4) {
         open_session();
     } else if (what < 11) {
@@ -426,7 +430,7 @@ static void happen(void)
         happen_to_session(to_session[what - 22]);
     } else if (what < 32) {
         others[what - 26]();
-    } else if (what < 36) {
+    } else if (what < 37) {
         ask(about_reservations[what - 32]);
     } else {
         empty_reservations();

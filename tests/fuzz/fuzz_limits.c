@@ -42,7 +42,7 @@ static struct holdings look_at_holdings(const struct model *model)
 {
     struct holdings now = {.host = model_status(model)};
     bool more;
-    now.count = broker_list_sessions(model->broker, &model_root, 0, now.sessions, MODEL_PEERS, &more);
+    now.count = broker_list_sessions(model->broker, &model_root, 0, model->now, now.sessions, MODEL_PEERS, &more);
     for (size_t i = 0; i < now.count; i++) {
         for (size_t user = 0; user < FUZZ_USERS; user++) {
             if (fuzz_users[user] == now.sessions[i].uid) {

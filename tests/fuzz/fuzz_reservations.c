@@ -8,7 +8,7 @@ static const char *const names[] = {"r0", "r1", "r2", "default"};
 
 bool fuzz_is_about_reservations(enum request_kind kind)
 {
-    return kind == REQUEST_RESERVE || kind == REQUEST_ATTACH || kind == REQUEST_UNRESERVE;
+    return kind == REQUEST_RESERVE || kind == REQUEST_ATTACH || kind == REQUEST_UNRESERVE || kind == REQUEST_SUSPEND;
 }
 
 static void take_name(char ret[MESSAGE_NAME_SIZE], struct fuzz_input *bytes)
@@ -46,6 +46,9 @@ void fuzz_fill_reservation(struct request *request, struct fuzz_input *bytes)
     } else if (request->kind == REQUEST_ATTACH) {
         request->attach.groups = take_groups(bytes);
         take_name(request->attach.name, bytes);
+    } else if (request->kind == REQUEST_SUSPEND) {
+        request->suspend.ends = fuzz_choice(bytes);
+        take_name(request->suspend.name, bytes);
     } else {
         take_name(request->unreserve.name, bytes);
     }
@@ -55,7 +58,7 @@ void fuzz_empty_reservations(struct model *model, struct fuzz_input *bytes)
 {
     uint64_t numbers[] = {fuzz_take(bytes, 1), fuzz_take(bytes, 1)};
     const struct input input = {.kind = INPUT_EMPTIED, .emptied = {numbers, 2}};
-    struct given_up given_up;
+    struct reservation_groups given_up;
     if (fuzz_choice(bytes) && broker_next_given_up(model->broker, 0, &given_up)) {
         numbers[0] = given_up.reservation;
     }

@@ -77,6 +77,8 @@ static void write_reservations(void)
     write_request(&request, "-full");
     request = (struct request){.id = 1, .kind = REQUEST_UNRESERVE, .unreserve = {LONGEST}};
     write_request(&request, "-full");
+    request = (struct request){.id = 1, .kind = REQUEST_SUSPEND, .suspend = {LONGEST, true}};
+    write_request(&request, "-full");
 }
 
 static void write_requests(void)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -24,7 +25,9 @@ static bool find_mount(const char *type, char ret[PATH_BYTES])
     bool found = false;
     FILE *mounts = fopen("/proc/mounts", "re");
     while (mounts && !found && fgets(line, sizeof line, mounts)) {
-        found = sscanf(line, "%*s %511s %63s", where, what) == 2 && strcmp(what, type) == 0;
+        found = sscanf(line, "%*s %511s %63s", where, what) == 2 &&
+                (strcmp(what, type) == 0 ||
+                 (strcmp(what, "cgroup") == 0 && strcmp(type, "freezer") == 0 && strstr(line, ",freezer")));
     }
     if (mounts) {
         (void)fclose(mounts);
@@ -84,9 +87,18 @@ static bool make_groups(const char *type)
     return status == 0 && length > 0;
 }
 
+static bool write_file(const char *name, const char *text)
+{
+    char path[PATH_BYTES + 32];
+    (void)snprintf(path, sizeof path, "%s/%s", members_top, name);
+    cleanup(fd_closep) int fd = open(path, O_WRONLY | O_CLOEXEC);
+    return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+}
+
 void members_remove_groups(void)
 {
     if (members_top[0]) {
+        (void)(write_file("cgroup.freeze", "0") || write_file("freezer.state", "THAWED"));
         for (int i = 0; i < 200 && rmdir(members_below) < 0 && errno == EBUSY; i++) {
             sleep_ms(5);
         }
@@ -106,7 +118,44 @@ void members_need_groups(const char *type)
     }
 }
 
+void members_freeze(bool is_frozen)
+{
+    if (!write_file("cgroup.freeze", is_frozen ? "1" : "0") &&
+        !write_file("freezer.state", is_frozen ? "FROZEN" : "THAWED")) {
+        cr_skip("control groups can't be frozen here");
+    }
+}
+
 /* ---- clients ---- */
+
+enum { ARGUMENTS_MAX = 16 };
+
+int members_ctl(const struct fixture *fixture, const char *group, ...)
+{
+    char program[PATH_BYTES], option[] = "--socket", socket[sizeof fixture->socket];
+    char *arguments[ARGUMENTS_MAX] = {program, option, socket};
+    int status = -1, count = 3;
+    va_list list;
+    (void)snprintf(socket, sizeof socket, "%s", fixture->socket);
+    va_start(list, group);
+    while ((arguments[count] = va_arg(list, char *))) {
+        cr_assert_lt(++count, ARGUMENTS_MAX);
+    }
+    va_end(list);
+    fixture_program("membrokerctl", program, sizeof program);
+    pid_t child = fork();
+    if (child == 0) {
+        int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        (void)dup2(nowhere, STDOUT_FILENO);
+        (void)dup2(nowhere, STDERR_FILENO);
+        if (!group || members_move_to(group)) {
+            (void)execv(program, arguments);
+        }
+        _exit(99);
+    }
+    (void)waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
 
 static void live(const struct fixture *fixture, const char *group, int orders, int done)
 {

@@ -15,12 +15,19 @@ extern char members_top[PATH_BYTES], members_name[64], members_path[PATH_BYTES];
 /* The directory of the group "below" in it. */
 extern char members_below[PATH_BYTES + 8];
 
-/* Makes both in cgroup v2 ("cgroup2") or in a hierarchy of v1 ("cgroup"), or skips the test. */
+/* Makes both in cgroup v2 ("cgroup2"), in a hierarchy of v1 ("cgroup") or in that of its freezer ("freezer"), or skips
+ * the test. */
 void members_need_groups(const char *type);
+
+/* Freezes the processes in both, or thaws them; skips the test if the kernel can't. */
+void members_freeze(bool is_frozen);
 void members_remove_groups(void);
 
 /* Moves this process to the group with this directory. */
 bool members_move_to(const char *group);
+
+/* Runs membrokerctl in a control group (NULL: in ours), with arguments that end with NULL. Returns its exit status. */
+int members_ctl(const struct fixture *fixture, const char *group, ...);
 
 struct member {
     pid_t pid;

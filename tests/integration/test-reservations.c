@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reservations with real control groups, of cgroup v2 and of v1, as membrokerctl makes them. */
-#include <fcntl.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "proto/base/cleanup.h"
@@ -15,36 +12,6 @@
 TestSuite(reservations, .timeout = 120, .fini = members_remove_groups);
 
 #define LIMITS "[limits]\nmax_physical_bytes = 64M\n"
-
-enum { ARGUMENTS_MAX = 16 };
-
-/* Runs membrokerctl in a control group (NULL: in ours), with arguments that end with NULL. Returns its exit status. */
-static int ctl(const struct fixture *fixture, const char *group, ...)
-{
-    char program[PATH_BYTES], option[] = "--socket", socket[sizeof fixture->socket];
-    char *arguments[ARGUMENTS_MAX] = {program, option, socket};
-    int status = -1, count = 3;
-    va_list list;
-    (void)snprintf(socket, sizeof socket, "%s", fixture->socket);
-    va_start(list, group);
-    while ((arguments[count] = va_arg(list, char *))) {
-        cr_assert_lt(++count, ARGUMENTS_MAX);
-    }
-    va_end(list);
-    fixture_program("membrokerctl", program, sizeof program);
-    pid_t child = fork();
-    if (child == 0) {
-        int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
-        (void)dup2(nowhere, STDOUT_FILENO);
-        (void)dup2(nowhere, STDERR_FILENO);
-        if (!group || members_move_to(group)) {
-            (void)execv(program, arguments);
-        }
-        _exit(99);
-    }
-    (void)waitpid(child, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
 
 /* How many there are, those included that were given up. */
 static size_t count_reservations(const struct fixture *fixture)
@@ -59,7 +26,7 @@ static size_t count_reservations(const struct fixture *fixture)
 
 static int hold(const struct fixture *fixture, const char *group, const char *size)
 {
-    return ctl(fixture, group, "hold", size, "--for", "0s", NULL);
+    return members_ctl(fixture, group, "hold", size, "--for", "0s", NULL);
 }
 
 static void live_and_end(const char *type)
@@ -67,20 +34,20 @@ static void live_and_end(const char *type)
     struct fixture fixture;
     members_need_groups(type);
     fixture_start(&fixture, LIMITS);
-    cr_expect_eq(ctl(&fixture, NULL, "reserve", "job", "--bytes", "16M", "--cgroup", members_path, NULL), 0);
-    cr_expect_eq(ctl(&fixture, NULL, "reserve", "job", "--bytes", "16M", "--cgroup", members_path, NULL), 0);
-    cr_expect_eq(ctl(&fixture, NULL, "reserve", "job", "--bytes", "17M", "--cgroup", members_path, NULL), 1);
+    cr_expect_eq(members_ctl(&fixture, NULL, "reserve", "job", "--bytes", "16M", "--cgroup", members_path, NULL), 0);
+    cr_expect_eq(members_ctl(&fixture, NULL, "reserve", "job", "--bytes", "16M", "--cgroup", members_path, NULL), 0);
+    cr_expect_eq(members_ctl(&fixture, NULL, "reserve", "job", "--bytes", "17M", "--cgroup", members_path, NULL), 1);
     struct member member = member_in(&fixture, members_below);
     members_expect_class(&fixture, "job", CLASS_RULE_RESERVATION, members_path);
     cr_expect_eq(hold(&fixture, members_below, "16M"), 1, "the member has a page of that");
     cr_expect_eq(hold(&fixture, members_below, "15M"), 0);
     cr_expect_eq(hold(&fixture, NULL, "49M"), 1, "the rest is guaranteed");
     cr_expect_eq(hold(&fixture, NULL, "48M"), 0);
-    cr_expect_eq(ctl(&fixture, NULL, "unreserve", "job", NULL), 0);
+    cr_expect_eq(members_ctl(&fixture, NULL, "unreserve", "job", NULL), 0);
     WAIT_UNTIL(fixture_status(&fixture).leases == 0);
     cr_expect(fixture_log_has(&fixture, "its reservation \"job\" was given up"));
     cr_expect_eq(hold(&fixture, members_below, "4K"), 1, "who survives gets nothing");
-    cr_expect_eq(ctl(&fixture, NULL, "reserve", "job", "--bytes", "16M", NULL), 1);
+    cr_expect_eq(members_ctl(&fixture, NULL, "reserve", "job", "--bytes", "16M", NULL), 1);
     cr_expect_eq(count_reservations(&fixture), 1);
     member_end(&member);
     WAIT_UNTIL(count_reservations(&fixture) == 0);
@@ -105,8 +72,8 @@ Test(reservations, a_session_that_is_there_becomes_a_member_when_its_group_is_at
     fixture_start(&fixture, LIMITS);
     struct member member = member_in(&fixture, members_below);
     members_expect_class(&fixture, "default", CLASS_RULE_DEFAULT, "");
-    cr_expect_eq(ctl(&fixture, NULL, "reserve", "job", "--bytes", "16M", NULL), 0);
-    cr_expect_eq(ctl(&fixture, NULL, "attach", "job", "--cgroup", members_path, NULL), 0);
+    cr_expect_eq(members_ctl(&fixture, NULL, "reserve", "job", "--bytes", "16M", NULL), 0);
+    cr_expect_eq(members_ctl(&fixture, NULL, "attach", "job", "--cgroup", members_path, NULL), 0);
     members_expect_class(&fixture, "job", CLASS_RULE_RESERVATION, members_path);
     member_end(&member);
     fixture_stop(&fixture);
@@ -116,11 +83,11 @@ Test(reservations, one_that_expires_is_given_up_and_forgotten)
 {
     struct fixture fixture;
     fixture_start(&fixture, LIMITS);
-    cr_expect_eq(ctl(&fixture, NULL, "reserve", "job", "--bytes", "16M", "--expires", "200ms", "--cgroup",
-                     "/membroker-nowhere", NULL),
+    cr_expect_eq(members_ctl(&fixture, NULL, "reserve", "job", "--bytes", "16M", "--expires", "200ms", "--cgroup",
+                             "/membroker-nowhere", NULL),
                  0);
     WAIT_UNTIL(count_reservations(&fixture) == 0);
-    cr_expect_eq(ctl(&fixture, NULL, "reserve", "job", "--bytes", "64M", NULL), 0);
+    cr_expect_eq(members_ctl(&fixture, NULL, "reserve", "job", "--bytes", "64M", NULL), 0);
     fixture_stop(&fixture);
 }
 
@@ -128,17 +95,17 @@ Test(reservations, a_reload_that_contradicts_them_changes_nothing)
 {
     struct fixture fixture;
     fixture_start(&fixture, LIMITS);
-    cr_expect_eq(ctl(&fixture, NULL, "reserve", "job", "--bytes", "16M", NULL), 0);
+    cr_expect_eq(members_ctl(&fixture, NULL, "reserve", "job", "--bytes", "16M", NULL), 0);
     fixture_write_config(&fixture, "[limits]\nmax_physical_bytes = 8M\n");
-    cr_expect_eq(ctl(&fixture, NULL, "reload", NULL), 1);
+    cr_expect_eq(members_ctl(&fixture, NULL, "reload", NULL), 1);
     cr_expect(fixture_log_has(&fixture, "but reservations have 16 MiB"));
     cr_expect_eq(fixture_status(&fixture).limits.max_physical_bytes, UINT64_C(64) << 20);
     fixture_write_config(&fixture, LIMITS "[class job]\nclients = x\n");
-    cr_expect_eq(ctl(&fixture, NULL, "reload", NULL), 1);
+    cr_expect_eq(members_ctl(&fixture, NULL, "reload", NULL), 1);
     cr_expect(fixture_log_has(&fixture, "[class job] has the name of a reservation"));
-    cr_expect_eq(ctl(&fixture, NULL, "unreserve", "job", NULL), 0);
+    cr_expect_eq(members_ctl(&fixture, NULL, "unreserve", "job", NULL), 0);
     WAIT_UNTIL(count_reservations(&fixture) == 0);
-    cr_expect_eq(ctl(&fixture, NULL, "reload", NULL), 0);
+    cr_expect_eq(members_ctl(&fixture, NULL, "reload", NULL), 0);
     fixture_stop(&fixture);
 }
 
@@ -147,8 +114,8 @@ static void expect_kept(struct manager *manager, struct fixture *fixture, int si
     manager_restart(manager, signal);
     members_expect_class(fixture, "job", CLASS_RULE_RESERVATION, members_path);
     cr_expect_eq(count_reservations(fixture), 1);
-    cr_expect_eq(ctl(fixture, NULL, "reserve", "job", "--bytes", "16M", "--cgroup", members_path, NULL), 0);
-    cr_expect_eq(ctl(fixture, NULL, "reserve", "job", "--bytes", "17M", "--cgroup", members_path, NULL), 1);
+    cr_expect_eq(members_ctl(fixture, NULL, "reserve", "job", "--bytes", "16M", "--cgroup", members_path, NULL), 0);
+    cr_expect_eq(members_ctl(fixture, NULL, "reserve", "job", "--bytes", "17M", "--cgroup", members_path, NULL), 1);
 }
 
 Test(reservations, the_daemon_takes_them_over_from_one_that_was_killed_or_stopped)
@@ -157,12 +124,12 @@ Test(reservations, the_daemon_takes_them_over_from_one_that_was_killed_or_stoppe
     static struct manager manager;
     members_need_groups("cgroup2");
     manager_start(&manager, &fixture, "membrokerd", NULL, LIMITS);
-    cr_expect_eq(ctl(&fixture, NULL, "reserve", "job", "--bytes", "16M", "--cgroup", members_path, NULL), 0);
+    cr_expect_eq(members_ctl(&fixture, NULL, "reserve", "job", "--bytes", "16M", "--cgroup", members_path, NULL), 0);
     struct member member = member_in(&fixture, members_below);
     expect_kept(&manager, &fixture, SIGKILL);
     expect_kept(&manager, &fixture, SIGTERM);
     cr_expect_eq(fixture_status(&fixture).leases, 1);
-    cr_expect_eq(ctl(&fixture, NULL, "unreserve", "job", NULL), 0);
+    cr_expect_eq(members_ctl(&fixture, NULL, "unreserve", "job", NULL), 0);
     manager_restart(&manager, SIGKILL);
     cr_expect_eq(fixture_status(&fixture).leases, 0);
     cr_expect_eq(hold(&fixture, members_below, "4K"), 1, "who survives gets nothing from the next daemon either");
@@ -178,7 +145,7 @@ static int insist(const struct fixture *fixture, const char *verb, const char *b
 {
     int status = 3;
     for (int tries = 0; tries < 400 && status == 3; tries++) {
-        status = ctl(fixture, NULL, verb, "job", bytes, size, NULL);
+        status = members_ctl(fixture, NULL, verb, "job", bytes, size, NULL);
         if (status == 3) {
             sleep_ms(5);
         }

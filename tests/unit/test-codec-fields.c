@@ -231,6 +231,9 @@ Test(codec_fields, attach_and_unreserve)
     expect_groups(&answer.attach.groups, &request.attach.groups);
     request = (struct request){.kind = REQUEST_UNRESERVE, .unreserve = {"job"}};
     cr_expect_str_eq(request_back(&request).unreserve.name, "job");
+    request = (struct request){.kind = REQUEST_SUSPEND, .suspend = {"job", true}};
+    cr_expect_str_eq(request_back(&request).suspend.name, "job");
+    cr_expect(request_back(&request).suspend.ends);
 }
 
 /* ---- invalid values ---- */

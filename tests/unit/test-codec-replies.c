@@ -270,8 +270,8 @@ Test(codec_replies, status)
 Test(codec_replies, sessions)
 {
     static const struct session_entry entries[] = {
-        {1, "n", 2, 3, 4, true, 5, 6, 7, {8, 9, 10}, "c", 11, 12, 22, CLASS_RULE_SLICES, "a.slice"},
-        {13, "m", 14, 15, 16, false, 17, 18, 19, {LIMIT_OFF, LIMIT_OFF, LIMIT_OFF}, "d", 20, 21, 23, 1, ""},
+        {1, "n", 2, 3, 4, true, 5, 6, 7, {8, 9, 10}, "c", 11, 12, 22, CLASS_RULE_SLICES, "a.slice", 24},
+        {13, "m", 14, 15, 16, false, 17, 18, 19, {LIMIT_OFF, LIMIT_OFF, LIMIT_OFF}, "d", 20, 21, 23, 1, "", 0},
     };
     struct reply reply = {.kind = REPLY_LISTING, .listing = {.sessions = entries, .session_count = 2}};
     struct reply answer = reply_back(&reply);

@@ -8,8 +8,8 @@ Test(codec_reservations, a_listing)
 {
     static const char *const paths[] = {"/a", "/b"};
     static const struct reservation_entry entries[] = {
-        {1, "n", 2, 3, 4, 5, 6, 7, true, true, true, 0, 0, 8, true, 9, paths, 2},
-        {10, "m", 11, 12, 13, 14, 15, 16, false, false, false, 0, 0, 0, false, UINT64_MAX, NULL, 0},
+        {1, "n", 2, 3, 4, 5, 6, 7, true, true, true, 0, 0, 8, false, true, 17, 9, paths, 2},
+        {10, "m", 11, 12, 13, 14, 15, 16, false, false, false, 0, 0, 0, true, false, 0, UINT64_MAX, NULL, 0},
     };
     struct reply reply = {.kind = REPLY_LISTING, .listing = {.reservations = entries, .reservation_count = 2}};
     struct reply answer = reply_back(&reply);
@@ -31,6 +31,8 @@ Test(codec_reservations, a_listing)
         SAME(priority);
         SAME(weight);
         SAME(is_over);
+        SAME(is_suspended);
+        SAME(held_ms);
         SAME(remaining_ms);
         cr_assert_eq(back->control_group_count, sent->control_group_count);
         for (size_t j = 0; j < sent->control_group_count; j++) {

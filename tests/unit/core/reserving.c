@@ -65,6 +65,13 @@ struct request to_unreserve(const char *name)
     return request;
 }
 
+struct request to_suspend(const char *name, bool ends)
+{
+    struct request request = {.kind = REQUEST_SUSPEND, .suspend = {.ends = ends}};
+    text_copy(request.suspend.name, MESSAGE_NAME_SIZE, name);
+    return request;
+}
+
 enum error_code reserve(struct model *model, const char *name, uint64_t bytes, const char *paths)
 {
     return ask(model, to_reserve(name, bytes, paths));
@@ -115,7 +122,9 @@ void expect_class(struct model *model, int peer, const char *class, enum class_r
 {
     struct session_entry entry = {0};
     bool more;
-    cr_assert_eq(broker_list_sessions(model->broker, &model_root, model->peers[peer].session - 1, &entry, 1, &more), 1);
+    cr_assert_eq(
+        broker_list_sessions(model->broker, &model_root, model->peers[peer].session - 1, model->now, &entry, 1, &more),
+        1);
     cr_expect_str_eq(entry.class, class);
     cr_expect_eq(entry.class_rule, rule);
 }

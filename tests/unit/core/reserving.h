@@ -11,6 +11,7 @@ struct model *hundred(void);
 struct request to_reserve(const char *name, uint64_t bytes, const char *paths);
 struct request to_attach(const char *name, const char *paths);
 struct request to_unreserve(const char *name);
+struct request to_suspend(const char *name, bool ends);
 
 /* The answer to a request of this user. */
 const struct reply *ask_as(struct model *model, struct request *request, uint32_t uid);

@@ -201,6 +201,10 @@ static void carry_out(struct model *model, const struct effect *effect)
         mix(model, effect->ended.lease);
         model->ended = effect->ended;
         break;
+    case EFFECT_LOOK:
+        model->looks++;
+        model->peers[peer_of(effect->session.peer)].look = effect->session.session;
+        break;
     case EFFECT_BROADCAST:
     case EFFECT_RESERVATIONS:
         break;
@@ -259,6 +263,20 @@ static void report_freed(struct model *model, struct model_segment *segment)
     step(model, &input);
 }
 
+static bool answer_look(struct model *model)
+{
+    for (int peer = 0; peer < MODEL_PEERS; peer++) {
+        struct input input = {.kind = INPUT_LOOKED, .session = model->peers[peer].look};
+        if (input.session) {
+            model->peers[peer].look = 0;
+            input.is_frozen = model->peers[peer].is_frozen;
+            step(model, &input);
+            return true;
+        }
+    }
+    return false;
+}
+
 /* One result, if one is to be reported. */
 static bool settle_one(struct model *model, bool makes, bool frees)
 {
@@ -278,14 +296,14 @@ static bool settle_one(struct model *model, bool makes, bool frees)
 
 void model_finish(struct model *model)
 {
-    while (settle_one(model, true, true)) {
+    while (settle_one(model, true, true) || answer_look(model)) {
     }
 }
 
 void model_feed(struct model *model, const struct input *input)
 {
     step(model, input);
-    while (settle_one(model, !model->hold_makes, !model->hold_frees)) {
+    while (settle_one(model, !model->hold_makes, !model->hold_frees) || (!model->hold_looks && answer_look(model))) {
     }
 }
 
@@ -329,6 +347,7 @@ void model_restart(struct model *model)
     cr_assert(next);
     restore_reservations(model, next);
     for (int peer = 0; peer < MODEL_PEERS; peer++) {
+        model->peers[peer].look = 0;
         if (!restore_session(model, next, peer)) {
             model->peers[peer] = (struct model_peer){0};
         }
@@ -464,35 +483,4 @@ void model_pass(struct model *model, uint64_t milliseconds)
             return;
         }
     }
-}
-
-size_t model_events(const struct model *model, int peer, enum reply_kind kind)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < model->reply_count; i++) {
-        count +=
-            model->reply_peers[i] == cookie_of(peer) && !model->replies[i].is_answer && model->replies[i].kind == kind;
-    }
-    return count;
-}
-
-void model_forget(struct model *model)
-{
-    model->reply_count = 0;
-}
-
-uint64_t model_existing(const struct model *model, enum location location)
-{
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < model->segment_count; i++) {
-        bytes += model->segments[i].location == location ? model->segments[i].bytes : 0;
-    }
-    return bytes;
-}
-
-struct status_reply model_status(const struct model *model)
-{
-    struct status_reply status = {0};
-    broker_fill_status(model->broker, &status);
-    return status;
 }

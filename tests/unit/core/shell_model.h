@@ -15,6 +15,8 @@ enum { MODEL_PEERS = 32, MODEL_SEGMENTS = 8192, MODEL_REPLIES = 512, MODEL_PAGE 
 struct model_peer {
     uint64_t session; /* 0: none, or over */
     bool is_over;     /* the core still holds the cookie: not to be used again */
+    uint64_t look;    /* whether this session is frozen is asked; 0: it is not */
+    bool is_frozen;   /* the answer */
 };
 
 struct model_segment {
@@ -37,6 +39,8 @@ struct model {
     struct model_segment segments[MODEL_SEGMENTS];
     size_t segment_count;
     bool hold_makes, hold_frees;                        /* results wait for model_finish() */
+    bool hold_looks;                                    /* those too */
+    size_t looks;                                       /* how often one was asked for */
     int fail_error;                                     /* 0, or what makings in RAM and of named files fail with */
     bool fails_files;                                   /* those of nameless files too */
     bool gives_huge_pages;                              /* where they are asked for */

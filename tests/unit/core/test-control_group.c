@@ -219,7 +219,9 @@ static struct session_entry listed(struct model *model, int peer)
 {
     struct session_entry entry = {0};
     bool more;
-    cr_assert_eq(broker_list_sessions(model->broker, &model_root, model->peers[peer].session - 1, &entry, 1, &more), 1);
+    cr_assert_eq(
+        broker_list_sessions(model->broker, &model_root, model->peers[peer].session - 1, model->now, &entry, 1, &more),
+        1);
     return entry;
 }
 

@@ -47,7 +47,7 @@ Test(listings, sessions)
     struct model *model = busy();
     struct session_entry entries[3];
     bool more = true;
-    cr_assert_eq(broker_list_sessions(model->broker, &model_root, 0, entries, 3, &more), 2);
+    cr_assert_eq(broker_list_sessions(model->broker, &model_root, 0, model->now, entries, 3, &more), 2);
     cr_expect_not(more);
     const struct session_entry *first = &entries[0], *second = &entries[1];
     cr_expect_eq(first->session, model->peers[0].session);
@@ -63,15 +63,16 @@ Test(listings, sessions)
     cr_expect_eq(second->priority, 2);
     cr_expect_str_eq(second->class, "c");
     struct identity other = {.pid = 1, .uid = 1001};
-    cr_assert_eq(broker_list_sessions(model->broker, &other, 0, entries, 3, &more), 1, "one's own");
+    cr_assert_eq(broker_list_sessions(model->broker, &other, 0, model->now, entries, 3, &more), 1, "one's own");
     cr_expect_eq(entries[0].uid, 1001);
-    cr_assert_eq(broker_list_sessions(model->broker, &model_root, 0, entries, 1, &more), 1);
+    cr_assert_eq(broker_list_sessions(model->broker, &model_root, 0, model->now, entries, 1, &more), 1);
     cr_expect(more && entries[0].uid == 1000);
-    cr_assert_eq(broker_list_sessions(model->broker, &model_root, entries[0].session, entries, 3, &more), 1);
+    cr_assert_eq(broker_list_sessions(model->broker, &model_root, entries[0].session, model->now, entries, 3, &more),
+                 1);
     cr_expect_eq(entries[0].uid, 1001);
     struct input gone = {.kind = INPUT_DISCONNECTED, .session = model->peers[0].session};
     model_feed(model, &gone);
-    (void)broker_list_sessions(model->broker, &model_root, 0, entries, 3, &more);
+    (void)broker_list_sessions(model->broker, &model_root, 0, model->now, entries, 3, &more);
     cr_expect_not(entries[0].connected);
     model_free(model);
 }

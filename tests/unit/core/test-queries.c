@@ -90,9 +90,9 @@ Test(queries, a_page_is_found_without_examining_other_entries)
                  0);
     RB_INIT(&broker->sessions.by_id);
     cr_expect_eq(broker_list_leases(broker, &mine, 99, 0, model->now, leases, 2, &more), 0, "no such session");
-    cr_expect_eq(broker_list_sessions(broker, &mine, 0, sessions, 8, &more), 2);
-    cr_expect_eq(broker_list_sessions(broker, &others, 0, sessions, 8, &more), 1);
-    cr_expect_eq(broker_list_sessions(broker, &others, sessions[0].session, sessions, 8, &more), 0);
+    cr_expect_eq(broker_list_sessions(broker, &mine, 0, 0, sessions, 8, &more), 2);
+    cr_expect_eq(broker_list_sessions(broker, &others, 0, 0, sessions, 8, &more), 1);
+    cr_expect_eq(broker_list_sessions(broker, &others, sessions[0].session, 0, sessions, 8, &more), 0);
     broker->leases = lease_table;
     broker->sessions = session_table;
     model_free(model);

@@ -221,6 +221,7 @@ Test(reservations, those_that_expire_at_the_same_time_do_so_together)
         request.reserve.terms.expires_ms = 1000;
         cr_expect_eq(ask(model, request), 0);
     }
+    cr_expect_eq(reserve(model, "living", MIB, ""), 0);
     cr_expect_eq(unreserve(model, "over"), 0);
     long number = 0;
     do {
@@ -288,7 +289,7 @@ Test(reservations, a_page_ends_where_the_paths_are_long)
 Test(reservations, those_that_were_given_up_are_told)
 {
     struct model *model = hundred();
-    struct given_up given_up;
+    struct reservation_groups given_up;
     cr_expect_eq(reserve(model, "a", MIB, "/a\n"), 0);
     cr_expect_eq(reserve(model, "b", MIB, "/b\n/c\n"), 0);
     cr_expect_not(broker_next_given_up(model->broker, 0, &given_up));

@@ -147,7 +147,7 @@ Test(reserving, terms_are_checked)
     cr_expect_eq(attach(model, "job", "/job\n"), 0);
     struct session_entry session;
     bool more;
-    cr_assert_eq(broker_list_sessions(model->broker, &model_root, 0, &session, 1, &more), 1);
+    cr_assert_eq(broker_list_sessions(model->broker, &model_root, 0, model->now, &session, 1, &more), 1);
     cr_expect_eq(session.priority, 1000);
     model_free(model);
 }

@@ -125,6 +125,9 @@ static void change_settings(struct model *model)
     settings->user_sessions_max = random_below(2) ? 0 : 5;
     settings->queue.ageing_ms = random_below(2) ? 0 : 1000;
     settings->pause_at = (enum pressure)random_below(3);
+    settings->reservations.hold_ms = 20000 * (uint32_t)random_below(4);
+    model->hold_looks = random_below(2);
+    model->peers[random_below(4)].is_frozen = random_below(2);
     model_configure(model);
 }
 
@@ -133,13 +136,17 @@ static struct request random_reservation(void)
     static const char *const names[] = {"r0", "r1", "a", "r2"};
     static const char *const paths[] = {"/jobs.slice/jobs-1.slice", "/jobs.slice", "/other",
                                         "/jobs.slice/jobs-2.slice"};
-    static const enum request_kind kinds[] = {REQUEST_RESERVE, REQUEST_RESERVE, REQUEST_ATTACH, REQUEST_UNRESERVE};
-    struct request request = {.kind = kinds[random_below(4)]};
+    static const enum request_kind kinds[] = {REQUEST_RESERVE,   REQUEST_RESERVE, REQUEST_ATTACH,
+                                              REQUEST_UNRESERVE, REQUEST_SUSPEND, REQUEST_SUSPEND};
+    struct request request = {.kind = kinds[random_below(6)]};
     const char *name = names[random_below(4)];
     const struct control_group_list groups = {.paths = &paths[random_below(3)], .count = random_below(3)};
     if (request.kind == REQUEST_ATTACH) {
         request.attach.groups = groups;
         (void)strcpy(request.attach.name, name);
+    } else if (request.kind == REQUEST_SUSPEND) {
+        request.suspend.ends = random_below(2);
+        (void)strcpy(request.suspend.name, name);
     } else if (request.kind == REQUEST_UNRESERVE) {
         (void)strcpy(request.unreserve.name, name);
     } else {
@@ -161,7 +168,7 @@ static void change_reservations(struct model *model)
 {
     struct input input = {.kind = INPUT_EMPTIED, .peer = (void *)(uintptr_t)MODEL_PEERS};
     struct request request = random_reservation();
-    struct given_up given_up;
+    struct reservation_groups given_up;
     if (random_below(5) == 0 && broker_next_given_up(model->broker, random_below(20), &given_up)) {
         input.emptied = (struct input_emptied){&given_up.reservation, 1};
     } else {
@@ -282,7 +289,7 @@ static void look(struct model *model)
     bool more;
     struct status_reply status = model_status(model);
     struct identity anybody = {.pid = 1, .uid = 1000 + (uint32_t)random_below(3)};
-    (void)broker_list_sessions(model->broker, &anybody, random_below(8), sessions, 4, &more);
+    (void)broker_list_sessions(model->broker, &anybody, random_below(8), model->now, sessions, 4, &more);
     (void)broker_list_leases(model->broker, &anybody, random_below(4), random_below(40), model->now, leases, 4, &more);
     (void)broker_list_queue(model->broker, &anybody, random_below(3), model->now, queue, 2, &more);
     (void)broker_explain(model->broker, &anybody, random_below(8), model->now, why, 2);
@@ -301,7 +308,7 @@ static void look(struct model *model)
 static void drain(struct model *model)
 {
     struct input shutdown = {.kind = INPUT_SHUTDOWN};
-    model->hold_makes = model->hold_frees = false;
+    model->hold_makes = model->hold_frees = model->hold_looks = false;
     model_finish(model);
     look(model);
     model_feed(model, &shutdown);
