@@ -266,6 +266,12 @@ def test_other_arguments_that_are_wrong(daemon, broker):
     for wrong in ("a", -1):
         with pytest.raises(ValueError, match="cycles"):
             broker.workspace("wrong", cycles=wrong)
+    for call in (lambda: broker.numpy("MMAP"), lambda: broker.install_numpy("MMAP"), lambda: broker.buffer(1, location="MMAP"),
+                 lambda: broker.workspace("wrong", location="MMAP")):
+        with pytest.raises(ValueError, match="location is membroker.RAM, MMAP or AUTO, not 'MMAP'"):
+            call()
+    with pytest.raises(TypeError, match="broker"):
+        membroker.install_numpy("MMAP")
     with membroker.connect(daemon.socket.encode()) as other:
         other.ping()
 

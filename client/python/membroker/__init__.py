@@ -117,7 +117,9 @@ def install_numpy(broker: _Optional[Broker] = None, location: Location = Locatio
     All arrays that NumPy makes from now on, in all threads of the process, are in leased memory. Returns the broker,
     which is the process's own one unless one is given. A forked child has NumPy's own memory until it calls this.
     """
-    chosen = broker or shared()
+    chosen = shared() if broker is None else broker
+    if not isinstance(chosen, Broker):
+        raise TypeError(f"a broker is expected, as connect() returns it, not {chosen!r}")
     chosen.install_numpy(location)
     return chosen
 

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple, Type
 
 from . import _errors, _native
-from ._types import Location
+from ._types import Location, to_location
 
 if TYPE_CHECKING:
     import numpy
@@ -198,7 +198,7 @@ class Creation:
 def install(client: Any, location: Location) -> None:
     """Leased memory for all arrays of the process."""
     numpy_module()
-    client.numpy_install(int(location))
+    client.numpy_install(to_location(location))
 
 
 def uninstall() -> None:

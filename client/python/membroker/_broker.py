@@ -81,7 +81,7 @@ class Broker(_arrays.Creation):
             self._socket, name, _limit(heap), _limit(max_bytes), _limit(max_physical), to_ms(timeout), to_ms(wait),
             shared, self._watches,
         )
-        self._capsules: Dict[Location, Any] = {}
+        self._capsules: Dict[int, Any] = {}
         self._own = threading.local()
 
     # ---- life ----
@@ -229,9 +229,10 @@ class Broker(_arrays.Creation):
         _arrays.install(self._client, location)
 
     def _capsule(self, location: Location) -> Any:
-        capsule = self._capsules.get(location)
+        number = to_location(location)
+        capsule = self._capsules.get(number)
         if capsule is None:
-            capsule = self._capsules[location] = self._client.numpy_handler(int(location))
+            capsule = self._capsules[number] = self._client.numpy_handler(number)
         return capsule
 
     def _handler(self) -> _arrays.Handler:

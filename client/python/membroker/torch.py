@@ -18,7 +18,7 @@ from typing import Any, Optional
 from . import _errors, _native, _torch_build
 from . import shared as _shared
 from ._broker import Broker
-from ._types import Location
+from ._types import Location, to_location
 
 __all__ = ["Broker", "TensorError", "TensorLimitError", "install", "uninstall"]
 
@@ -74,7 +74,7 @@ def install(broker: Optional[Broker] = None, location: Location = Location.RAM) 
     """
     _attach()
     chosen = broker or _shared()
-    chosen._client.tensors_install(int(location))
+    chosen._client.tensors_install(to_location(location))
     return chosen
 
 
