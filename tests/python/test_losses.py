@@ -108,8 +108,8 @@ def test_daemon_killed_in_an_expression(run, daemon):
     assert run(HEAD + """
 import signal
 a = numpy.ones(1 << 20)
-os.kill(int(sys.argv[1]), signal.SIGKILL)
 try:
+    os.kill(int(sys.argv[1]), signal.SIGKILL)
     while True:
         try:
             s = float((a + a).sum())
