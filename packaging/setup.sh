@@ -31,7 +31,7 @@ packages_of() {
     bench-java) echo openjdk-17-jdk-headless maven python3-minimal ;;
     test-java) echo openjdk-17-jdk-headless junit5 ;;
     nd4j) echo openjdk-17-jdk-headless maven python3-minimal ;;
-    deb) echo git build-essential pkg-config protobuf-compiler debhelper fakeroot openjdk-17-jdk-headless dh-python python3-dev ;;
+    deb) echo git build-essential pkg-config protobuf-compiler debhelper fakeroot openjdk-17-jdk-headless dh-python python3-dev libslurm-dev ;;
     lintian) echo lintian ;;
     system) echo systemd systemd-container dbus procps jq python3-numpy ;;
     slurm) echo libslurm-dev ;;
