@@ -57,8 +57,12 @@ public final class TestBroker implements AutoCloseable {
         fail("the broker does not start: " + Files.readString(directory.resolve("log")));
     }
 
+    /** Its workers end too, but a moment later: until then they may change the directory. */
     void kill() throws InterruptedException {
+        List<ProcessHandle> workers = daemon.descendants().toList();
         daemon.destroyForcibly().waitFor();
+        workers.forEach(ProcessHandle::destroyForcibly);
+        workers.forEach(worker -> worker.onExit().join());
     }
 
     public String socket() {
@@ -129,11 +133,12 @@ public final class TestBroker implements AutoCloseable {
 
     @Override
     public void close() {
-        daemon.destroyForcibly();
-        try (Stream<Path> files = Files.walk(directory)) {
-            daemon.waitFor();
-            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-                Files.delete(file);
+        try {
+            kill();
+            try (Stream<Path> files = Files.walk(directory)) {
+                for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                    Files.delete(file);
+                }
             }
         } catch (IOException failed) {
             throw new UncheckedIOException(failed);
