@@ -125,7 +125,7 @@ $(JAVA_BENCH)/compiled: $(BENCH_JAVA_SRC) $(JAR) $(JAVA_BENCH)/fetched
 	$(Q)$(JDK)/bin/javac --release 17 -encoding UTF-8 -d $(JAVA_BENCH)/classes -cp '$(JAR):$(JAVA_BENCH)/jars/*' $(BENCH_JAVA_SRC)
 	@touch $@
 
-bench-java: $(JAVA_BENCH)/compiled $(DAEMON) $(CTL) ## measure the Java client with JMH beside direct buffers, JavaCPP and ND4J (Maven Central)
-	sh $(JAVA_DIR)/bench-java $(BUILD) $(JAVA_BENCH_ARGUMENTS)
+bench-java: $(JAVA_BENCH)/compiled $(DAEMON) $(CTL) ## measure the Java client and the plug-in for ND4J with JMH, in ten minutes (Maven Central)
+	/usr/bin/python3 $(JAVA_DIR)/bench-java $(BUILD) $(ROUNDS)
 
 .PHONY: java java-tests test-java bench-java java-repository install-java uninstall-java

@@ -63,4 +63,6 @@ $(BUILD)/tests/count_native.so: tests/nd4j/count_native.c
 test-nd4j: all $(BUILD)/tests/count_native.so $(ND4J_JAR) $(ND4J_OUT)/tests-newer.compiled $(ND4J_OUT)/tests-older.compiled nd4j-repository ## the plug-in on real ND4J and DL4J (Maven Central)
 	PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 tests/nd4j/check-nd4j $(BUILD)
 
+bench-java: $(ND4J_JAR)
+
 .PHONY: nd4j nd4j-repository test-nd4j
