@@ -386,6 +386,25 @@ def test_coroutines_leave_the_executor_free(full):
     assert [(type(end), str(end)) for end in ends] == [(ValueError, "the broker was closed")] * 3
 
 
+def test_more_coroutines_than_may_wait(start_daemon):
+    """Those that the queue has no room for learn why; the others wait on."""
+    daemon = start_daemon(SETTINGS + "\n[queue]\nmax_waiting_per_session = 2")
+
+    async def main(broker, lease):
+        waits = [asyncio.ensure_future(broker.acquire_async("4M")) for _ in range(2)]
+        while daemon.status().waiting != 2:
+            await asyncio.sleep(0.01)
+        with pytest.raises(membroker.SystemFailure, match="max_waiting_per_session"):
+            await broker.acquire_async("4M")
+        lease.release()
+        for granted in await asyncio.gather(*waits):
+            assert len(granted) == 4 << 20
+            granted.release()
+
+    with membroker.connect(daemon.socket) as broker, broker.acquire("16M") as lease:
+        asyncio.run(main(broker, lease))
+
+
 def test_the_program_ends_after_a_cancelled_wait(full):
     """Neither the end of the block nor the end of the loop waits for it."""
     daemon, _, _ = full
