@@ -3,6 +3,7 @@
 #include "client/lease.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 
 #include "client/client.h"
@@ -39,10 +40,21 @@ void lease_unreference(mb_lease *lease)
     }
 }
 
-/* While there is no connection, the control page does not show what the next broker ends. */
+/* Whether the broker closed the connection, though the client may not have read so yet. */
+static bool is_hung_up(const struct link *link)
+{
+    struct pollfd socket = {.fd = link->socket, .events = POLLRDHUP};
+    return poll(&socket, 1, 0) == 1 && socket.revents & (POLLRDHUP | POLLHUP | POLLERR);
+}
+
+/*
+ * While there is no connection, the control page does not show what the next broker ends. After a connection in the old
+ * session, the list of its leases tells.
+ */
 bool lease_note_fault(mb_lease *lease)
 {
-    if (lease->client->link.state == LINK_UP) {
+    const mb_client *client = lease->client;
+    if (client->link.state == LINK_UP && !client->session.list_id && !is_hung_up(&client->link)) {
         return false;
     }
     atomic_store_explicit(&lease->lost, MB_END_BROKER_GONE, memory_order_release);

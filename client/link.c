@@ -121,7 +121,8 @@ void link_break(mb_client *client)
     }
     link->state = LINK_DOWN;
     drop_socket(link);
-    client->session.hello_id = client->session.list_id = 0;
+    client->session.hello_id = 0;
+    client->session.list_id = 0;
     calls_suspend(client);
     lease_table_sweep(client, MB_END_NONE);
     if (was_up) {

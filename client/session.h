@@ -2,6 +2,7 @@
 /* The session with the broker, which outlives its connections. The client's lock is held. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -14,9 +15,10 @@ struct session {
     bool had_lease;   /* this one, or one before it */
     struct token token;
     struct lease_times times;
-    bool leases_survive;        /* a restart of the broker */
-    bool is_sealing;            /* the broker seals its segments, as one of this session has shown */
-    uint64_t hello_id, list_id; /* the library's own requests that wait for an answer; 0: none */
+    bool leases_survive;      /* a restart of the broker */
+    bool is_sealing;          /* the broker seals its segments, as one of this session has shown */
+    uint64_t hello_id;        /* the library's own request that waits for an answer; 0: none */
+    _Atomic uint64_t list_id; /* the same; the guard reads it without the lock */
 };
 
 /* Takes the answer to a hello. The session is resumed, or another one begins, or the link breaks. */

@@ -3,6 +3,7 @@
  * The guard while other threads access a lease that is lost, and what becomes of a SIGBUS that is not the guard's. A
  * thread that comes to the handler late is played by a signal that says what the kernel would say.
  */
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -10,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/integration/fixture.h"
+#include "tests/integration/manager.h"
 
 TestSuite(guard, .timeout = 60);
 
@@ -178,6 +179,25 @@ static int reuse_the_addresses(const struct fixture *fixture)
 Test(guard, a_lease_at_addresses_that_were_left_is_guarded)
 {
     cr_expect(ended_with(run(reuse_the_addresses), GOOD));
+}
+
+/* The next daemon ends the lease, and the client has not heard of that daemon. */
+Test(guard, a_lease_that_ended_while_the_program_did_not_look_is_zeros)
+{
+    struct fixture fixture;
+    static struct manager manager;
+    void *address;
+    mb_lease *lease;
+    manager_start(&manager, &fixture, "membrokerd", NULL, "[leases]\nreconnect_grace = 200ms\n");
+    mb_client *client = fixture_connect(&fixture, MB_CLIENT_GUARD | MB_CLIENT_NO_THREAD);
+    cr_assert(mb_acquire(client, BYTES, NULL, &lease) == 0 && mb_map(lease, 0, &address, NULL) == 0);
+    memset(address, 1, BYTES);
+    manager_restart(&manager, SIGKILL);
+    WAIT_UNTIL(fixture_status(&fixture).used_bytes == 0);
+    cr_expect_eq(*(volatile char *)address, 0);
+    cr_expect_eq(mb_lease_check(lease), -ESTALE);
+    mb_disconnect(client);
+    manager_stop(&manager);
 }
 
 /* ---- a SIGBUS that is not the guard's ---- */
