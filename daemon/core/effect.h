@@ -78,6 +78,26 @@ struct effect_ended {
     struct effect_cause cause; /* of END_REVOKED */
 };
 
+enum reservation_change {
+    RESERVATION_FORGOTTEN, /* they were given up before, and are empty now */
+    RESERVATION_MADE,
+    RESERVATION_EXTENDED,
+    RESERVATION_SUSPENDED,
+    RESERVATION_RESUMED,
+    RESERVATION_GIVEN_UP,
+    RESERVATION_EXPIRED,
+};
+
+/* What changed, for the log. */
+struct effect_reservations {
+    enum reservation_change change;
+    char name[MESSAGE_NAME_SIZE]; /* empty: forgotten */
+    uint64_t bytes;
+    size_t more; /* expired in the same step */
+    int32_t pid; /* who asked for it; 0: nobody */
+    uint32_t uid;
+};
+
 struct effect_session {
     void *peer;
     uint64_t session;
@@ -92,6 +112,7 @@ struct effect {
         struct effect_reply reply;
         struct effect_slot slot;
         struct effect_ended ended;
+        struct effect_reservations reservations;
         struct effect_session session; /* look, opened, resumed, over, gone */
     };
 };

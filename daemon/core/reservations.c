@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/core/reservations.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "daemon/core/answer.h"
@@ -11,16 +12,40 @@
 #include "proto/base/size.h"
 #include "proto/base/text.h"
 
-/* Once in a step at most. */
-static bool take_effect(struct step *step)
+/* Once in a step at most. What is told of it is the caller's to fill; NULL: memory is short. */
+static struct effect_reservations *take_effect(struct step *step)
 {
     struct broker *broker = step->broker;
     if (reservation_apply(&broker->reservations, &broker->principals) < 0) {
-        return false;
+        return NULL;
     }
-    effect_push(step->effects, EFFECT_RESERVATIONS);
+    struct effect_reservations *told = &effect_push(step->effects, EFFECT_RESERVATIONS)->reservations;
+    *told = (struct effect_reservations){.change = RESERVATION_FORGOTTEN};
     configure_regroup(broker);
-    return true;
+    return told;
+}
+
+static void tell(struct effect_reservations *told, enum reservation_change change, const struct reservation *of,
+                 const struct input *by)
+{
+    told->change = change;
+    told->bytes = of->terms.bytes;
+    text_copy(told->name, sizeof told->name, of->terms.name);
+    if (by) {
+        told->pid = by->request.identity.pid;
+        told->uid = by->request.identity.uid;
+    }
+}
+
+/* Takes a change into force that was asked for. */
+static bool change(struct step *step, enum reservation_change what, const struct reservation *of,
+                   const struct input *by)
+{
+    struct effect_reservations *told = take_effect(step);
+    if (told) {
+        tell(told, what, of, by);
+    }
+    return told;
 }
 
 static void done(struct step *step, const struct input *input)
@@ -103,7 +128,7 @@ static void reserve(struct step *step, const struct input *input)
     if (made) {
         uint64_t ttl = terms->expires_ms ? terms->expires_ms * NANOSECONDS_PER_MILLISECOND : UINT64_MAX;
         made->expires_at = size_add_saturated(step->now, ttl);
-        if (take_effect(step)) {
+        if (change(step, RESERVATION_MADE, made, input)) {
             done(step, input);
             return;
         }
@@ -136,7 +161,8 @@ static void attach(struct step *step, const struct input *input)
         return;
     }
     size_t before = of->path_count;
-    if (reservation_add_paths(of, &asked->groups) == 0 && (of->path_count == before || take_effect(step))) {
+    if (reservation_add_paths(of, &asked->groups) == 0 &&
+        (of->path_count == before || change(step, RESERVATION_EXTENDED, of, input))) {
         done(step, input);
         return;
     }
@@ -162,11 +188,12 @@ static void end_holds(struct step *step, const struct reservation *of)
     }
 }
 
-static bool change_suspension(struct step *step, struct reservation *of, bool is_suspended, uint64_t time)
+static bool change_suspension(struct step *step, const struct input *input, struct reservation *of, uint64_t time)
 {
+    bool is_suspended = !input->request.request->suspend.ends;
     of->is_suspended = is_suspended;
     of->held_until = is_suspended ? size_add_saturated(step->now, time) : 0;
-    if (take_effect(step)) {
+    if (change(step, is_suspended ? RESERVATION_SUSPENDED : RESERVATION_RESUMED, of, input)) {
         return true;
     }
     of->is_suspended = !is_suspended;
@@ -189,7 +216,7 @@ static void suspend(struct step *step, const struct input *input)
         return;
     }
     uint64_t held_until = of->held_until;
-    if (of->is_suspended == is_wanted || change_suspension(step, of, is_wanted, time)) {
+    if (of->is_suspended == is_wanted || change_suspension(step, input, of, time)) {
         done(step, input);
     } else {
         of->held_until = held_until;
@@ -215,7 +242,7 @@ static void unreserve(struct step *step, const struct input *input)
     struct reservation *of = reservation_named(&step->broker->reservations, request->unreserve.name);
     if (of && !of->is_over) {
         of->is_over = true;
-        of->is_over = take_effect(step);
+        of->is_over = change(step, RESERVATION_GIVEN_UP, of, input);
     }
     if (of && !of->is_over) {
         answer_out_of_tables(step, input->peer, request->id);
@@ -294,10 +321,21 @@ void reservations_expire(struct step *step)
     if (table->next_expiry > step->now) {
         return;
     }
+    const struct reservation *last = NULL;
+    size_t count = 0;
     TAILQ_FOREACH(reservation, &table->list, in_table) {
-        reservation->is_over = reservation->is_over || reservation->expires_at <= step->now;
+        if (!reservation->is_over && reservation->expires_at <= step->now) {
+            reservation->is_over = true;
+            last = reservation;
+            count++;
+        }
     }
-    if (!take_effect(step)) {
+    assert(last); /* or the first expiry were not known */
+    struct effect_reservations *told = take_effect(step);
+    if (told) {
+        tell(told, RESERVATION_EXPIRED, last, NULL);
+        told->more = count - 1;
+    } else {
         put_off_expiry(step);
     }
 }

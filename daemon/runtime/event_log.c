@@ -123,3 +123,39 @@ void event_log_reply(const struct effect_reply *reply)
                  peer->identity.uid, reply->reply.error.sentence);
     }
 }
+
+/* ---- reservations ---- */
+
+static enum log_event event_of_change(enum reservation_change change)
+{
+    bool ends = change == RESERVATION_GIVEN_UP || change == RESERVATION_EXPIRED;
+    return change == RESERVATION_MADE ? LOG_EVENT_RESERVED : ends ? LOG_EVENT_UNRESERVED : LOG_EVENT_NONE;
+}
+
+void event_log_reservations(const struct effect_reservations *reservations)
+{
+    static const char *const words[] = {[RESERVATION_MADE] = "was made",
+                                        [RESERVATION_EXTENDED] = "was given more control groups",
+                                        [RESERVATION_SUSPENDED] = "was suspended",
+                                        [RESERVATION_RESUMED] = "was resumed",
+                                        [RESERVATION_GIVEN_UP] = "was given up"};
+    const struct log_about about = {.event = event_of_change(reservations->change),
+                                    .has_uid = reservations->change != RESERVATION_EXPIRED,
+                                    .uid = reservations->uid,
+                                    .reservation = reservations->name};
+    char name[QUOTED_BYTES], bytes[SIZE_TEXT_BYTES], by[WHO_BYTES];
+    if (reservations->change == RESERVATION_FORGOTTEN || !log_allows(&about)) {
+        return;
+    }
+    quoted(reservations->name, name);
+    size_to_text(reservations->bytes, bytes);
+    if (reservations->change != RESERVATION_EXPIRED) {
+        log_line(LOG_LEVEL_INFO, &about, "the reservation %s (%s) %s by %s", name, bytes, words[reservations->change],
+                 who("", 0, reservations->pid, reservations->uid, by));
+    } else if (reservations->more) {
+        log_line(LOG_LEVEL_INFO, &about, "the reservation %s (%s) expired, and %zu more", name, bytes,
+                 reservations->more);
+    } else {
+        log_line(LOG_LEVEL_INFO, &about, "the reservation %s (%s) expired", name, bytes);
+    }
+}

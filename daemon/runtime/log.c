@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_BYTES = 1024, FIELD_BYTES = 64, FIELDS_MAX = 6 };
+enum { LINE_BYTES = 1024, FIELD_BYTES = 64, FIELDS_MAX = 7 };
 
 static enum log_level highest = LOG_LEVEL_INFO;
 static bool is_journal, has_time;
@@ -29,6 +29,8 @@ static const char *const message_ids[LOG_EVENTS] = {
     [LOG_EVENT_READY] = "e24f6a7666db44b4bf4205d95cd1389e",
     [LOG_EVENT_ENDED] = "fc3cd79b4990493d8f7f5d6b0ff8522e",
     [LOG_EVENT_HANDED_OVER] = "003548e969364c91b793e1cd4795e8dc",
+    [LOG_EVENT_RESERVED] = "6ab4cf9f6c2d4f1d9b1f0a5c3a7e4d21",
+    [LOG_EVENT_UNRESERVED] = "d07e1b5a49c84b3cb6a2f8513c9e7f64",
 };
 
 void log_set_level(enum log_level level)
@@ -88,6 +90,9 @@ static void send(enum log_level level, const struct log_about *about, char *mess
     }
     if (about && about->has_uid) {
         add(&fields, "MEMBROKER_UID=%" PRIu32, about->uid);
+    }
+    if (about && about->reservation) {
+        add(&fields, "MEMBROKER_RESERVATION=%s", about->reservation);
     }
     fields.parts[fields.count++] = (struct iovec){message, length};
     if (sd_journal_sendv(fields.parts, fields.count) < 0) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The daemon's log: an event a line on standard error; where that is the journal, with fields that it can be searched
- * by (MEMBROKER_LEASE, MEMBROKER_SESSION, MEMBROKER_UID, MESSAGE_ID). One thread.
+ * by (MEMBROKER_LEASE, MEMBROKER_SESSION, MEMBROKER_UID, MEMBROKER_RESERVATION, MESSAGE_ID). One thread.
  */
 #pragma once
 
@@ -24,6 +24,8 @@ enum log_event {
     LOG_EVENT_READY,
     LOG_EVENT_ENDED,
     LOG_EVENT_HANDED_OVER,
+    LOG_EVENT_RESERVED,
+    LOG_EVENT_UNRESERVED,
     LOG_EVENTS
 };
 
@@ -33,6 +35,7 @@ struct log_about {
     uint64_t lease, session;
     bool has_uid;
     uint32_t uid;
+    const char *reservation; /* its name; NULL: none */
 };
 
 /* Lines above this level are dropped. The level at start is LOG_LEVEL_INFO. */

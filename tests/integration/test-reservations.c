@@ -46,6 +46,8 @@ static void live_and_end(const char *type)
     cr_expect_eq(members_ctl(&fixture, NULL, "unreserve", "job", NULL), 0);
     WAIT_UNTIL(fixture_status(&fixture).leases == 0);
     cr_expect(fixture_log_has(&fixture, "its reservation \"job\" was given up"));
+    cr_expect(fixture_log_has(&fixture, "the reservation \"job\" (16 MiB) was made by process "));
+    cr_expect(fixture_log_has(&fixture, "the reservation \"job\" (16 MiB) was given up by process "));
     cr_expect_eq(hold(&fixture, members_below, "4K"), 1, "who survives gets nothing");
     cr_expect_eq(members_ctl(&fixture, NULL, "reserve", "job", "--bytes", "16M", NULL), 1);
     cr_expect_eq(count_reservations(&fixture), 1);
@@ -87,6 +89,7 @@ Test(reservations, one_that_expires_is_given_up_and_forgotten)
                              "/membroker-nowhere", NULL),
                  0);
     WAIT_UNTIL(count_reservations(&fixture) == 0);
+    cr_expect(fixture_log_has(&fixture, "the reservation \"job\" (16 MiB) expired"));
     cr_expect_eq(members_ctl(&fixture, NULL, "reserve", "job", "--bytes", "64M", NULL), 0);
     fixture_stop(&fixture);
 }
