@@ -61,7 +61,9 @@ CONFIG_SRC  := $(wildcard daemon/config/*.c)
 WORKER_SRC  := $(wildcard daemon/worker/*.c)
 RUNTIME_SRC := $(wildcard daemon/runtime/*.c)
 CLIENT_SRC  := $(wildcard client/*.c client/workspace/*.c client/buffer/*.c)
+METRICS_SRC := $(wildcard client/metrics/*.c)
 CTL_SRC     := $(wildcard client/ctl/*.c)
+EXPORTER_SRC := $(wildcard client/exporter/*.c)
 
 object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 GEN_C  := $(BUILD)/gen/membroker.pb-c.c
@@ -75,18 +77,22 @@ CONFIG_O  := $(call object,$(CONFIG_SRC))
 WORKER_O  := $(call object,$(WORKER_SRC))
 RUNTIME_O := $(call object,$(RUNTIME_SRC))
 CLIENT_O  := $(call object,$(CLIENT_SRC))
+METRICS_O := $(call object,$(METRICS_SRC))
 CTL_O     := $(call object,$(CTL_SRC))
+EXPORTER_O := $(call object,$(EXPORTER_SRC) client/ctl/monitor.c)
 
 DAEMON_LIBS := -lresolv -lsystemd -lsubid -luv -lprotobuf-c -lutf8proc -lnuma
 CLIENT_LIBS := -lprotobuf-c -lutf8proc -pthread
 CTL_LIBS    := -ljansson -lsmartcols
+EXPORTER_LIBS := -lmicrohttpd -lsystemd
 
 DAEMON := $(BUILD)/membrokerd
 CTL    := $(BUILD)/membrokerctl
+EXPORTER := $(BUILD)/membroker-exporter
 SHARED := $(BUILD)/libmembroker.so.$(VERSION)
 STATIC := $(BUILD)/libmembroker.a
 
-all: $(DAEMON) $(CTL) $(SHARED) $(STATIC) $(BUILD)/membroker.pc ## build everything under build/
+all: $(DAEMON) $(CTL) $(EXPORTER) $(SHARED) $(STATIC) $(BUILD)/membroker.pc ## build everything under build/
 
 $(BUILD)/.setup-%: packaging/setup.sh
 	@mkdir -p $(BUILD)
@@ -108,8 +114,11 @@ $(BUILD)/obj/%.o: %.c Makefile | $(GEN_C) $(SETUP)
 $(DAEMON): $(call object,daemon/main.c) $(RUNTIME_O) $(WORKER_O) $(CONFIG_O) $(OS_O) $(CORE_O) $(WIRE_O) $(BASE_O)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ $(DAEMON_LIBS)
 
-$(CTL): $(CTL_O) $(CLIENT_O) $(WIRE_O) $(BASE_O)
+$(CTL): $(CTL_O) $(METRICS_O) $(CLIENT_O) $(WIRE_O) $(BASE_O)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ $(CLIENT_LIBS) $(CTL_LIBS)
+
+$(EXPORTER): $(EXPORTER_O) $(METRICS_O) $(CLIENT_O) $(WIRE_O) $(BASE_O)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ $(CLIENT_LIBS) $(EXPORTER_LIBS)
 
 # nodelete: after dlclose() its background thread and its destructors of threads would run in unmapped code
 $(SHARED): $(CLIENT_O) $(WIRE_O) $(BASE_O) client/membroker.map
@@ -148,7 +157,7 @@ deb: | $(call need,deb) ## Debian packages under build/deb/
 clean: ## remove build/
 	rm -rf $(BUILD)
 
-setup: $(foreach target,build java python python-dist test-python test-java demo test lint sanitize fuzz coverage mutate bench deb system slurm test-slurm,$(call need,$(target))) ## install what all targets need (apt-get); each does it by itself
+setup: $(foreach target,build java python python-dist test-python test-java test-metrics demo test lint sanitize fuzz coverage mutate bench deb system slurm test-slurm,$(call need,$(target))) ## install what all targets need (apt-get); each does it by itself
 
 help: ## this list
 	@sed -n 's/^\([a-z_.-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 30

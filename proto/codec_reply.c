@@ -318,6 +318,44 @@ CODEC_FIELDS(status, struct status_reply, StatusReport) = {
 };
 CODEC_TABLE(status, status_report);
 
+CODEC_FIELDS(duration, struct duration_count, DurationCount) = {
+    NUMBER(duration, upto_ns, UNLESS(UINT64_MAX)),
+    NUMBER(duration, count),
+};
+CODEC_TABLE(duration, duration_count);
+
+CODEC_FIELDS(durations, struct durations, Durations) = {
+    LIST(durations, buckets, bucket_count, duration),
+    NUMBER(durations, sum_ns),
+};
+CODEC_TABLE(durations, durations);
+
+CODEC_FIELDS(limit_count, struct limit_count, LimitCount) = {
+    NUMBER(limit_count, kind),
+    NUMBER(limit_count, count),
+};
+CODEC_TABLE(limit_count, limit_count);
+
+CODEC_FIELDS(metrics, struct metrics_reply, MetricsReport) = {
+    NUMBER(metrics, started_unix_ms),
+    NUMBER(metrics, restarts),
+    NUMBER(metrics, audits),
+    NUMBER(metrics, audit_differences),
+    NUMBER(metrics, messages),
+    NUMBER(metrics, loop_stalls),
+    NUMBER(metrics, descriptors),
+    NUMBER(metrics, descriptors_max),
+    NUMBER(metrics, tampered),
+    NUMBER(metrics, waiting_bytes),
+    NUMBER(metrics, waiting_oldest_ms),
+    LIST(metrics, refusals, refusal_count, limit_count),
+    MESSAGE(metrics, acquire, durations),
+    MESSAGE(metrics, wait, durations),
+    MESSAGE(metrics, freeing, durations),
+    MESSAGE(metrics, turn, durations),
+};
+CODEC_TABLE(metrics, metrics_report);
+
 CODEC_FIELDS(audit, struct audit_reply, AuditReport) = {
     NUMBER(audit, segments),
     NUMBER(audit, ledger_physical_bytes),
@@ -392,6 +430,7 @@ const struct codec_body codec_reply_bodies[REPLY_KINDS] = {
     [REPLY_PONG] = BARE_BODY(PONG, pong),
     [REPLY_AUDIT] = BODY(AUDIT, audit),
     [REPLY_WHY] = BODY(WHY, why),
+    [REPLY_METRICS] = BODY(METRICS, metrics),
     [EVENT_EXPIRING] = BODY(EXPIRING, expiring),
     [EVENT_LEASE_ENDED] = BODY(LEASE_ENDED, lease_ended),
     [EVENT_LIMITS_CHANGED] = BODY(LIMITS_CHANGED, limits_changed),
@@ -402,7 +441,7 @@ const struct codec_body codec_reply_bodies[REPLY_KINDS] = {
     [EVENT_CONTROL_PAGE] = BODY(CONTROL_PAGE, control_page),
     [EVENT_SPARED] = BARE_BODY(SPARED, spared),
 };
-_Static_assert(REPLY_KINDS == 20, "a new kind needs a line above");
+_Static_assert(REPLY_KINDS == 21, "a new kind needs a line above");
 
 int codec_encode_reply(const struct reply *reply, struct codec_arena *arena, uint8_t frame[FRAME_BYTES_MAX])
 {

@@ -165,6 +165,7 @@ CODEC_EMPTY(ping, ping);
 CODEC_EMPTY(audit, audit);
 CODEC_EMPTY(bye, bye);
 CODEC_EMPTY(reload, reload);
+CODEC_EMPTY(metrics, metrics);
 
 /* ---- the kinds of requests ---- */
 
@@ -191,8 +192,9 @@ const struct codec_body codec_request_bodies[REQUEST_KINDS] = {
     [REQUEST_ATTACH] = BODY(ATTACH, attach),
     [REQUEST_UNRESERVE] = BODY(UNRESERVE, unreserve),
     [REQUEST_SUSPEND] = BODY(SUSPEND, suspend),
+    [REQUEST_METRICS] = BARE_BODY(METRICS, metrics),
 };
-_Static_assert(REQUEST_KINDS == 20, "a new kind needs a line above");
+_Static_assert(REQUEST_KINDS == 21, "a new kind needs a line above");
 
 size_t codec_request_frame_max(const struct request *request)
 {

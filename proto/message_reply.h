@@ -16,6 +16,7 @@ enum reply_kind {
     REPLY_PONG,
     REPLY_AUDIT,
     REPLY_WHY,
+    REPLY_METRICS,
     EVENT_EXPIRING,
     EVENT_LEASE_ENDED,
     EVENT_LIMITS_CHANGED,
@@ -147,6 +148,36 @@ struct why_reply {
     size_t count; /* at most MESSAGE_WHY_MAX */
 };
 
+/* One bucket: what took longer than the one before has. */
+struct duration_count {
+    uint64_t upto_ns; /* UINT64_MAX: it has no bound */
+    uint64_t count;
+};
+
+struct durations {
+    const struct duration_count *buckets;
+    size_t bucket_count;
+    uint64_t sum_ns;
+};
+
+struct limit_count {
+    enum limit_kind kind;
+    uint64_t count;
+};
+
+/* What membroker.proto says about each of them is not repeated here. */
+struct metrics_reply {
+    uint64_t started_unix_ms, restarts;
+    uint64_t audits, audit_differences;
+    uint64_t messages, loop_stalls;
+    uint64_t descriptors, descriptors_max;
+    uint64_t tampered;
+    uint64_t waiting_bytes, waiting_oldest_ms;
+    const struct limit_count *refusals;
+    size_t refusal_count;
+    struct durations acquire, wait, freeing, turn;
+};
+
 /* ---- events ---- */
 
 /* The lease expires, or is revoked, when the time is over. */
@@ -190,6 +221,7 @@ struct reply {
         struct limits_event limits_changed;
         struct trim_event trim;
         struct why_reply why;
+        struct metrics_reply metrics;
         enum pressure pressure;
         struct expiring_event revoking;
         struct control_page_event control_page;

@@ -25,6 +25,7 @@ enum request_kind {
     REQUEST_ATTACH,
     REQUEST_UNRESERVE,
     REQUEST_SUSPEND,
+    REQUEST_METRICS,
     REQUEST_KINDS
 };
 

@@ -31,7 +31,7 @@ $(BUILD)/tests/unit-core: $(IN_UNIT_CORE)
 
 IN_UNIT := $(UNIT_O) $(BUILD)/obj/daemon/runtime/service_clock.o $(BUILD)/obj/daemon/runtime/lanes.o $(BUILD)/obj/daemon/runtime/table.o $(BUILD)/obj/daemon/runtime/in_flight.o $(BUILD)/obj/client/workspace/cycle.o \
            $(BUILD)/obj/client/calls.o $(BUILD)/obj/client/waiter.o $(BUILD)/obj/client/clock.o \
-           $(BUILD)/obj/client/buffer/size_class.o $(BUILD)/obj/client/lease_clear.o $(BUILD)/obj/client/buffer/depot.o $(BUILD)/obj/daemon/core/policy.o $(BUILD)/obj/daemon/core/control_group.o $(CONFIG_O) $(WORKER_O) $(OS_O) $(WIRE_O) $(BASE_O)
+           $(BUILD)/obj/client/buffer/size_class.o $(BUILD)/obj/client/lease_clear.o $(BUILD)/obj/client/buffer/depot.o $(BUILD)/obj/daemon/core/policy.o $(BUILD)/obj/daemon/core/control_group.o $(METRICS_O) $(CONFIG_O) $(WORKER_O) $(OS_O) $(WIRE_O) $(BASE_O)
 LINK_UNIT = $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,--wrap=write,--wrap=fsync,--wrap=rename -o $(1) $(IN_UNIT) -lcriterion $(DAEMON_LIBS)
 
 $(BUILD)/tests/unit: $(IN_UNIT)
@@ -103,6 +103,9 @@ faults: | $(SETUP)
 
 test: all faults $(TEST_PROGRAMS) $(BUILD)/tests/cxx $(BUILD)/tests/faults java-tests python python-dist | $(call need,test) ## run every test
 	sh tests/run-tests $(BUILD)
+
+test-metrics: all | $(call need,test-metrics) ## metrics, their exporter, and a real Prometheus that scrapes it
+	tests/metrics/check-metrics $(BUILD)
 
 # ---- the broker as a service of a real systemd, in a container ----
 $(BUILD)/tests/system-client: tests/system/client.c $(SHARED)
@@ -227,4 +230,4 @@ demo: all $(DEMO_PROGRAMS) | $(call need,demo) ## start a broker of its own and 
 include tests/bench/bench.mk
 include tests/fuzz/fuzz.mk
 
-.PHONY: pre-commit install-hooks mutate coverage covered soak test test-system faults sanitize sanitized-tests stress lint demo bench
+.PHONY: pre-commit install-hooks mutate coverage covered soak test test-metrics test-system faults sanitize sanitized-tests stress lint demo bench

@@ -25,6 +25,7 @@ static const struct verb verbs[] = {
     {"leases", "[OPTION]...", "who holds what, where, and for how long", &selection_options, sizes, leases_main},
     {"usage", "[OPTION]...", "what users, groups, classes and reservations have, may have, and had at most",
      &selection_options_without_client, sizes, usage_main},
+    {"metrics", "[OPTION]...", "figures for a monitoring system, as OpenMetrics", &metrics_options, NULL, metrics_main},
     {"queue", "[OPTION]...", "the requests that wait, in the order in which they will be served", &selection_options,
      sizes, queue_main},
     {"why", "[SESSION]", "why requests wait or were refused: which limit, who holds it, when it could come free", NULL,

@@ -127,6 +127,7 @@ static void handle_tampered(struct step *step, const struct segment *segment)
     assert(segment);
     if (segment->lease && segment->state == SEGMENT_LIVE) {
         ending_lease(step, segment->lease, END_TAMPERED);
+        step->broker->figures.tampered++;
     }
 }
 

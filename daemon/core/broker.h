@@ -12,6 +12,7 @@
 #pragma once
 
 #include "daemon/core/effect.h"
+#include "daemon/core/figures.h"
 #include "daemon/core/input.h"
 #include "daemon/core/learned.h"
 
@@ -82,6 +83,12 @@ size_t broker_list_reservations(const struct broker *broker, const struct identi
  * everybody sees. */
 size_t broker_list_usage(const struct broker *broker, const struct identity *viewer, uint64_t after, uint64_t now,
                          struct usage_entry *entries, size_t max, bool *ret_more);
+
+/* What was counted since the start; valid until the next input. */
+const struct figures *broker_figures(const struct broker *broker);
+
+/* What all waiting requests ask for, and how long the oldest one has waited. */
+void broker_fill_waiting(const struct broker *broker, uint64_t now, uint64_t *ret_bytes, uint64_t *ret_oldest_ms);
 
 /* Why requests wait, or were refused lately: of one session, or (0) of anybody, those that wait first. */
 size_t broker_explain(struct broker *broker, const struct identity *viewer, uint64_t session, uint64_t now,

@@ -53,6 +53,7 @@ struct broker {
     uint64_t settings_number; /* grows with each reload */
     uint64_t next_session, next_lease, next_segment, next_waiting;
     struct broker_counters counters;
+    struct figures figures;
     /* What the host had available at the last look, and what was granted since: RAM that is granted but
      * not touched yet does not show in the host's figures. */
     uint64_t host_available_bytes, host_total_bytes, host_granted_since, host_epoch;

@@ -22,6 +22,7 @@ struct page_wish {
 
 struct demand {
     uint64_t request_id; /* of the answer; 0: it wants none */
+    uint64_t asked_at;   /* service clock */
     uint64_t repeats;    /* the request that this one repeats; 0: none */
     bool takes_lease;    /* else it extends this one: */
     uint64_t lease;

@@ -170,5 +170,6 @@ void ending_segment_freed(struct step *step, struct segment *segment)
 {
     assert(segment->state == SEGMENT_FREEING);
     host_room_uncount(step->broker, segment);
+    histogram_note(&step->broker->figures.freeing, step->now - segment->freeing_since);
     ending_drop_segment(step, segment);
 }

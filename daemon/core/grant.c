@@ -33,6 +33,7 @@ static void attach_segment(struct step *step, struct lease *lease, struct segmen
 {
     segment->request_id = demand->request_id;
     segment->key = demand_key(demand);
+    segment->asked_at = demand->asked_at;
     lease_attach(step->broker, lease, segment);
 }
 
@@ -266,6 +267,7 @@ static void grant_begin(struct step *step, struct segment *segment)
     } else {
         broker->counters.extended++;
     }
+    histogram_note(&broker->figures.acquire, step->now - segment->asked_at);
     grant_answer(step, segment, segment->request_id);
 }
 

@@ -119,6 +119,7 @@ static void explain_failure(struct step *step, const struct session *session, co
         error->system_errno = (uint32_t)-failed->error;
         if (error->code == ERROR_DISK_FULL) {
             error->refusal = disk_figures(segment, failed);
+            step->broker->figures.refused[LIMIT_KIND_DISK_SPACE]++;
         }
     }
 }

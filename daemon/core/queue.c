@@ -210,6 +210,14 @@ static enum attempt attempt(struct step *step, struct waiting *waiting, struct d
     return result;
 }
 
+/* One that is answered in the step in which it came has not waited. */
+static void note_wait(struct broker *broker, const struct waiting *waiting, uint64_t now)
+{
+    if (now > waiting->since) {
+        histogram_note(&broker->figures.wait, now - waiting->since);
+    }
+}
+
 /* Serves it, lets it go on waiting with its claim, or refuses it. */
 static void look_at(struct step *step, struct waiting *waiting)
 {
@@ -230,6 +238,7 @@ static void look_at(struct step *step, struct waiting *waiting)
     if (is_short && !is_willing) {
         refusal_answer(step, session, &waiting->demand, &denial, waiting->until ? step->now - waiting->since : 0);
     }
+    note_wait(step->broker, waiting, step->now);
     waiting_free(step->broker, waiting);
 }
 
@@ -333,6 +342,7 @@ void queue_request(struct step *step, struct session *session, const struct requ
 {
     struct demand demand;
     demand_read(request, file_bytes, &demand);
+    demand.asked_at = step->now;
     if (repeat_answer(step, session, &demand) || !demand_check_under_way(step, session, demand.request_id) ||
         !recall_size(step, session, &demand) || !demand_check(step, session, &demand)) {
         return;

@@ -186,6 +186,7 @@ void refusal_answer(struct step *step, struct session *session, const struct dem
 {
     step->broker->counters.refused++;
     remember(step, session, demand, denial);
+    step->broker->figures.refused[session->last_refusal.limit_kind]++;
     struct reply *reply = answer_to(step, session->peer, demand->request_id, REPLY_ERROR);
     if (!reply) {
         return;

@@ -120,6 +120,7 @@ static void session_request(struct step *step, struct session *session, const st
     case REQUEST_AUDIT:
     case REQUEST_WHY:
     case REQUEST_RELOAD:
+    case REQUEST_METRICS:
     case REQUEST_RESERVE:
     case REQUEST_ATTACH:
     case REQUEST_UNRESERVE:

@@ -97,6 +97,7 @@ void segment_begin_freeing(struct step *step, struct segment *segment)
 {
     charge_begin_free(&segment->charge);
     segment->state = SEGMENT_FREEING;
+    segment->freeing_since = step->now;
     effect_push(step->effects, EFFECT_FREE_SEGMENT)->free =
         (struct effect_free){segment->id, segment->handle, segment->charge.location, segment->charge.bytes};
 }

@@ -38,6 +38,8 @@ struct segment {
     uint64_t least_bytes; /* of one that is being made: what it takes without huge pages */
     struct segment_options options;
     uint64_t request_id; /* of the request that waits for it, while making */
+    uint64_t asked_at;   /* when that request came, while making */
+    uint64_t freeing_since;
     uint64_t key;        /* the id of the request that asked for it first; 0: it wanted no answer */
     uint64_t host_epoch; /* the host memory snapshot that it was granted under */
     void *handle;        /* the shell's, once made */

@@ -35,18 +35,20 @@ static enum usage_kind kind_of(const struct principal *principal)
     return principal->quota.is_reservation ? USAGE_RESERVATION : kinds[principal->kind];
 }
 
-/* Each share's list is in the order of age. Most shares have nobody who waits. */
+static bool is_below(const struct share *share, const struct principal *principal)
+{
+    const struct principal *const above[PRINCIPAL_KINDS] = {share->user, share->group, share->class};
+    return above[principal->kind] == principal;
+}
+
+/* Of those below a principal; NULL: of all. Each share's list is in the order of age. */
 static uint64_t oldest_wait_ms(const struct broker *broker, const struct principal *principal, uint64_t now)
 {
     const struct share *share;
     uint64_t oldest = 0;
-    if (principal->waiting == 0) {
-        return 0;
-    }
     TAILQ_FOREACH(share, &broker->principals.shares, in_table) {
         const struct waiting *first = TAILQ_FIRST(&share->waiting);
-        const struct principal *const above[PRINCIPAL_KINDS] = {share->user, share->group, share->class};
-        if (first && above[principal->kind] == principal) {
+        if (first && (!principal || is_below(share, principal))) {
             oldest = size_max(oldest, size_subtract_floored(now, first->since));
         }
     }
@@ -72,7 +74,7 @@ static void fill(const struct broker *broker, const struct principal *principal,
         .leases = principal->leases,
         .waiting = principal->waiting,
         .waiting_bytes = principal->waiting_bytes,
-        .waiting_oldest_ms = oldest_wait_ms(broker, principal, now),
+        .waiting_oldest_ms = principal->waiting ? oldest_wait_ms(broker, principal, now) : 0,
         .peak_bytes = account->peak_sum,
         .peak_physical_bytes = ledger_counted(account->peak, LEDGER_MAX_PHYSICAL_BYTES),
         .peak_mapped_bytes = ledger_counted(account->peak, LEDGER_MAX_MAPPED_BYTES),
@@ -92,4 +94,17 @@ size_t broker_list_usage(const struct broker *broker, const struct identity *vie
     }
     *ret_more = principal;
     return count;
+}
+
+/* ---- figures ---- */
+
+const struct figures *broker_figures(const struct broker *broker)
+{
+    return &broker->figures;
+}
+
+void broker_fill_waiting(const struct broker *broker, uint64_t now, uint64_t *ret_bytes, uint64_t *ret_oldest_ms)
+{
+    *ret_bytes = broker->waiting_bytes;
+    *ret_oldest_ms = oldest_wait_ms(broker, NULL, now);
 }

@@ -40,6 +40,7 @@ static struct connection *connection_new(struct server *server, int socket, cons
     connection->opened_at = clock_monotonic();
     outbox_init(&connection->outbox);
     LIST_INSERT_HEAD(&server->clients.connections, connection, in_server);
+    server->clients.connection_count++;
     peer->connection = connection;
     peer->references = 1;
     return connection;

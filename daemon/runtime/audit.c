@@ -110,6 +110,9 @@ static void finish(struct audit *audit)
     reply.audit.differences = audit->differences;
     if ((audit->scan.error || audit->unseen) && !audit->report.difference_count) {
         could_not_look(audit, &reply);
+    } else {
+        audit->server->figures.audits++;
+        audit->server->figures.audit_differences += audit->report.difference_count;
     }
     reply_send(audit->connection, &reply, -EBADF);
     release(audit);

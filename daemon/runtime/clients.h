@@ -13,6 +13,7 @@ LIST_HEAD(peer_list, peer);
 
 struct clients {
     struct connection_list connections;
+    uint64_t connection_count;
     struct connection_list ended; /* connections that the reaper tears down */
     struct peer_list peers;
     struct peer_list retired; /* peers that the reaper frees */

@@ -33,6 +33,7 @@ void descriptor_uses_deinit(struct descriptor_uses *uses)
 static void set(struct descriptor_uses *uses, int fd, enum descriptor_use use)
 {
     if (fd >= 0 && (size_t)fd < uses->count) {
+        uses->used += (use != DESCRIPTOR_UNKNOWN) - (uint64_t)(uses->of[fd] != DESCRIPTOR_UNKNOWN);
         uses->of[fd] = (uint8_t)use;
     }
 }

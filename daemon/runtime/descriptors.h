@@ -19,7 +19,8 @@ enum descriptor_use {
 struct descriptor_uses {
     uint8_t *of; /* by number */
     size_t count;
-    int ceiling; /* clients and segments get descriptors below it; those above are kept for the daemon's own files */
+    uint64_t used; /* of known use */
+    int ceiling;   /* clients and segments get descriptors below it; those above are kept for the daemon's own files */
 };
 
 /* For a daemon that may have so many descriptors open. 0 or -ENOMEM. */

@@ -61,6 +61,7 @@ static void tear_down(struct connection *connection)
 {
     LIST_REMOVE(connection, in_ended);
     LIST_REMOVE(connection, in_server);
+    connection->server->clients.connection_count--;
     discard_input(connection->fd, connection->may_bring);
     bool has_died = process_has_gone(connection->peer, connection);
     outbox_close(connection);

@@ -48,6 +48,7 @@ static bool read_one(struct connection *connection)
                                               connection->may_bring);
     connection->messages++;
     connection->load->messages++;
+    server->figures.messages += received > 0;
     if (received > 0) {
         serve_packet(connection, server->buffers.received, (size_t)received);
     } else if (received == -EMSGSIZE) {

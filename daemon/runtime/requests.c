@@ -297,6 +297,9 @@ static void serve(struct connection *connection, const struct request *request)
     case REQUEST_RELOAD:
         serve_reload(connection, request);
         break;
+    case REQUEST_METRICS:
+        figures_serve(connection, request);
+        break;
     case REQUEST_UNKNOWN:
     case REQUEST_KINDS:
         serve_unknown(connection, request);

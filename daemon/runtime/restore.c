@@ -351,6 +351,7 @@ static int restore(struct server *server, struct handed_descriptors *handed)
     struct kept_numbers numbers = table_read_numbers(&server->fdstore.table);
     struct peer *peer;
     broker_restore_numbers(server->broker, &numbers);
+    server->figures.restarts = table_count_restart(&server->fdstore.table);
     restore_sessions(&restoring);
     restore_segments(&restoring, true);
     restore_segments(&restoring, false);

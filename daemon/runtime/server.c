@@ -71,7 +71,10 @@ static void before_poll(uv_prepare_t *handle)
     workers_give(server);
     stock_work(server);
     reaper_run(server); /* what has ended since, in timers and by expiry, goes before the poll may sleep */
-    service_clock_sleep(&server->clock, clock_monotonic(), schedule_sleep(server));
+    int longest = schedule_sleep(server);
+    uint64_t now = clock_monotonic();
+    figures_end_turn(&server->figures, now);
+    service_clock_sleep(&server->clock, now, longest);
 }
 
 static void notice_lateness(struct server *server)
@@ -88,6 +91,7 @@ static void after_poll(uv_check_t *handle)
 {
     struct server *server = handle->data;
     notice_lateness(server);
+    figures_begin_turn(&server->figures, clock_monotonic());
     receive_in_turns(server);
     schedule_run_slices(&server->schedule);
     reaper_run(server);
@@ -234,6 +238,7 @@ struct server *server_new(struct config *config, const char *config_file, const 
     server->reload.config_file = config_file;
     server->reload.socket_option = socket_option;
     server->clock.started_at = clock_monotonic();
+    figures_init(&server->figures);
     (void)descriptor_uses_init(&server->descriptors, descriptor_limit_raise()); /* checked by server_open() */
     fdstore_init(&server->fdstore);
     listener_init(&server->listener);

@@ -17,6 +17,7 @@
 #include "daemon/runtime/descriptors.h"
 #include "daemon/runtime/executor.h"
 #include "daemon/runtime/fdstore.h"
+#include "daemon/runtime/figures.h"
 #include "daemon/runtime/frozen.h"
 #include "daemon/runtime/host_view.h"
 #include "daemon/runtime/integrity_scan.h"
@@ -61,6 +62,7 @@ struct server {
     struct frozen frozen;
     struct fdstore fdstore;
     struct shutdown shutdown;
+    struct runtime_figures figures;
     bool is_closing; /* nothing reaches the core any more: it is about to be freed */
 };
 

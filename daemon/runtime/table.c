@@ -25,6 +25,7 @@ struct table_header {
     uint64_t magic;
     uint32_t version, record_bytes;
     uint64_t last_session, last_lease, last_segment;
+    uint64_t restarts; /* 0 in a table from before there was such a number */
 };
 
 /* What a later daemon must still understand: fixed sizes, nothing moved, only appended. */
@@ -357,4 +358,9 @@ bool table_read_segment(const struct table *table, uint32_t number, struct kept_
 struct kept_numbers table_read_numbers(const struct table *table)
 {
     return (struct kept_numbers){table->header->last_session, table->header->last_lease, table->header->last_segment};
+}
+
+uint64_t table_count_restart(struct table *table)
+{
+    return ++table->header->restarts;
 }

@@ -52,3 +52,6 @@ uint32_t table_records(const struct table *table);
 bool table_read_session(const struct table *table, uint32_t number, struct kept_session *ret, uint64_t *ret_started_at);
 bool table_read_segment(const struct table *table, uint32_t number, struct kept_segment *ret);
 struct kept_numbers table_read_numbers(const struct table *table);
+
+/* Another daemon goes on with it: counts that, and returns how often it happened. */
+uint64_t table_count_restart(struct table *table);

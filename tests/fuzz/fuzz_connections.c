@@ -158,7 +158,7 @@ static void fill_request(struct request *request)
         request->release_lease = some_lease();
         break;
     case REQUEST_LIST:
-        request->list.what = (enum list_what)fuzz_below(input, 5);
+        request->list.what = (enum list_what)fuzz_below(input, 6);
         break;
     case REQUEST_CANCEL:
         request->cancel_request = fuzz_below(input, 8);

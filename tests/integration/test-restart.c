@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "proto/base/cleanup.h"
 #include "tests/integration/manager.h"
 #include "tests/integration/workspaces.h"
 
@@ -43,6 +44,16 @@ static mb_lease *acquire_filled(uint64_t bytes, mb_location location, int value,
     return lease;
 }
 
+static uint64_t restarts_counted(void)
+{
+    struct request request = {.kind = REQUEST_METRICS};
+    struct reply reply;
+    cleanup(fd_closep) int fd = fixture_socket(&fixture);
+    cr_assert(fixture_hello(fd, true, &reply, NULL));
+    cr_assert(fixture_exchange(fd, &request, &reply, NULL) && reply.kind == REPLY_METRICS);
+    return reply.metrics.restarts;
+}
+
 static void restart_and_compare(int signal)
 {
     char *ram, *file;
@@ -54,6 +65,7 @@ static void restart_and_compare(int signal)
         cr_expect_eq(fixture_status(&fixture).used_physical_bytes, 3 * MIB, "right from the first moment");
         cr_expect_eq(fixture_status(&fixture).used_mapped_bytes, 2 * MIB);
         cr_expect_eq(fixture_status(&fixture).leases, 2);
+        cr_expect_eq(restarts_counted(), round + 1);
         cr_expect(mb_ping(client) == 0 || mb_ping(client) == 0, "%s", mb_last_error());
         cr_expect_eq(mb_client_session(client), session);
         cr_expect(mb_lease_check(first) == 0 && mb_lease_check(second) == 0, "%s", mb_last_error());
