@@ -240,6 +240,7 @@ def usage(broker):
     assert (row.limits.max_bytes, row.sessions, row.leases) == (32 * MIB, 1, 1)
     assert row.bytes >= MIB and row.peak_bytes >= 4 * MIB
     assert any(kind == pb.USAGE_KIND_USER for kind, _ in rows)
+    assert sum(bucket.count for bucket in client.call("metrics").acquire.buckets) == 2
 
 
 # ---- when memory is short ----

@@ -114,6 +114,15 @@ def listing(message, body, fd):
         assert entry.bytes == entry.physical_bytes + entry.mapped_bytes <= entry.peak_bytes
 
 
+def metrics(message, body, fd):
+    is_answer(message, fd)
+    has(body, "started_unix_ms", "messages", "descriptors", "descriptors_max", "acquire", "wait", "freeing", "turn")
+    assert body.messages > 0 and body.descriptors <= body.descriptors_max
+    for durations in (body.acquire, body.wait, body.freeing, body.turn):
+        bounds = [bucket.upto_ns for bucket in durations.buckets[:-1]]
+        assert bounds == sorted(bounds) and not durations.buckets[-1].HasField("upto_ns")
+
+
 def pong(message, _body, fd):
     is_answer(message, fd)
 
