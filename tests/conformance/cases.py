@@ -228,6 +228,25 @@ def reservations(broker):
     assert monitor.call("unreserve", name="job") == pb.Done()
 
 
+@case()
+def suspension(broker):
+    """While a reservation is suspended, the listing says for how long; both requests can be repeated."""
+    monitor = broker.session(monitor=True)
+    assert monitor.call("reserve", name="job", bytes=MIB) == pb.Done()
+    assert monitor.call("suspend", name="job") == pb.Done()
+    first, = monitor.call("list", what=pb.List.LIST_RESERVATIONS).reservations
+    assert monitor.call("suspend", name="job") == pb.Done()
+    second, = monitor.call("list", what=pb.List.LIST_RESERVATIONS).reservations
+    assert first.suspended and second.suspended and first.held_ms >= second.held_ms > 0
+    for _ in range(2):
+        assert monitor.call("suspend", name="job", ends=True) == pb.Done()
+        entry, = monitor.call("list", what=pb.List.LIST_RESERVATIONS).reservations
+        assert not entry.suspended and not entry.held_ms
+    refused(pb.ERROR_INVALID, monitor, "suspend", name="other")
+    refused(pb.ERROR_INVALID, monitor, "suspend", name="other", ends=True)
+    assert monitor.call("unreserve", name="job") == pb.Done()
+
+
 @case("[class a]\nclients = a\nmax_bytes = 32M\n")
 def usage(broker):
     """Accounts: of the class by its name, with its limit; of the user; the peak stays when the memory is given back."""
