@@ -46,6 +46,9 @@ Test(reserving, the_same_again_is_done_and_another_is_busy)
     cr_expect_eq(unreserve(model, "nobody"), 0);
     cr_expect_eq(reserve(model, "job", 40 * MIB, "/job\n"), ERROR_BUSY, "until its groups are empty");
     cr_expect_eq(attach(model, "job", "/x\n"), ERROR_INVALID);
+    cr_expect_eq(reserve(model, "other", MIB, "/job\n"), ERROR_BUSY);
+    cr_expect(strstr(last_sentence(model), "job, which was given up; wait until no process is left in it"), "%s",
+              last_sentence(model));
     empty(model, "job");
     cr_expect_eq(reserve(model, "job", 41 * MIB, "/job\n"), 0);
     model_free(model);
