@@ -347,6 +347,49 @@ Test(why, waiting_requests_ahead_are_named)
     model_free(model);
 }
 
+/* Whether it is looked at first, last or between. */
+Test(why, the_smallest_of_many_waiting_requests_ahead_is_not_named)
+{
+    for (int smallest = 1; smallest < 5; smallest++) {
+        struct model *model = model_new(0, 16 * MIB, 0);
+        for (int i = 0; i < 5; i++) {
+            model_open(model, i, LIMIT_DEFAULT);
+        }
+        granted(model_acquire(model, 0, 15 * MIB, LOCATION_RAM, 20000));
+        for (int i = 1; i < 5; i++) {
+            cr_expect_null(model_acquire_waiting(model, i, i == smallest ? 2 * MIB : 4 * MIB, 60000));
+        }
+        const struct refusal *refusal =
+            &refused(model_acquire(model, 0, MIB, LOCATION_RAM, 0), ERROR_LIMIT)->error.refusal;
+        cr_expect_eq(refusal->claimed_bytes, 14 * MIB);
+        cr_assert_eq(refusal->ahead_count, 3);
+        for (size_t i = 0; i < 3; i++) {
+            cr_expect_eq(refusal->ahead[i].bytes, 4 * MIB);
+            cr_expect_neq(refusal->ahead[i].uid, (uint32_t)(1000 + smallest));
+        }
+        model_free(model);
+    }
+}
+
+/* Only the first few requests of a user are looked at: they are served before that user's others, however large. */
+Test(why, requests_far_behind_in_one_users_order_are_not_named)
+{
+    struct model *model = model_new(0, 16 * MIB, 0);
+    model_open(model, 0, LIMIT_DEFAULT);
+    model_open(model, 1, LIMIT_DEFAULT);
+    granted(model_acquire(model, 0, 15 * MIB, LOCATION_RAM, 20000));
+    for (int i = 0; i < 5; i++) {
+        cr_expect_null(model_acquire_waiting(model, 1, i < 4 ? 2 * MIB : 6 * MIB, 60000));
+    }
+    const struct refusal *refusal = &refused(model_acquire(model, 0, MIB, LOCATION_RAM, 0), ERROR_LIMIT)->error.refusal;
+    cr_expect_eq(refusal->claimed_bytes, 14 * MIB);
+    cr_assert_eq(refusal->ahead_count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        cr_expect_eq(refusal->ahead[i].bytes, 2 * MIB);
+    }
+    model_free(model);
+}
+
 /* A request that waits for its own client's limit claims nothing of the host, and delays no other request. */
 Test(why, a_request_held_up_by_its_own_limit_is_ahead_of_no_other)
 {
