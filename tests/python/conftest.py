@@ -133,7 +133,7 @@ def broker(daemon):
 def run(daemon):
     """run("code", ...) runs Python in a process of its own that finds the daemon; returns what it printed."""
 
-    def run_code(code, *arguments, expect=0, python=sys.executable, environment=None, timeout=90):
+    def run_code(code, *arguments, expect=0, python=sys.executable, environment=None, timeout=300):
         variables = dict(os.environ, MEMBROKER_SOCKET=daemon.socket, PYTHONPATH=str(BUILD / "python"),
                          PYTHONDONTWRITEBYTECODE="1", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1",
                          XDG_CACHE_HOME=str(BUILD / "cache"))
