@@ -63,6 +63,13 @@ static void begin_free(struct shell *shell, const struct effect_free *to_free)
     add_result(&shell->working, shell->now + fate_delay_ms(FATE_FREE, to_free->segment) * MS, &input);
 }
 
+/* No process is suspended in this world. */
+static void look(struct shell *shell, const struct effect_session *at)
+{
+    const struct input looked = {.kind = INPUT_LOOKED, .session = at->session};
+    add_result(&shell->ready, shell->now, &looked);
+}
+
 static void carry_out(struct shell *shell, const struct effect *effect)
 {
     struct cookie *cookie = effect->session.peer;
@@ -85,6 +92,9 @@ static void carry_out(struct shell *shell, const struct effect *effect)
     case EFFECT_SESSION_OVER:
         cookie->is_connected = false;
         cookie->is_over = true;
+        break;
+    case EFFECT_LOOK:
+        look(shell, &effect->session);
         break;
     case EFFECT_BROADCAST:
     case EFFECT_SESSION_RESUMED:
