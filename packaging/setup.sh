@@ -17,7 +17,7 @@ packages_of() {
         ;;
     demo) echo jq ;;
     test)
-        echo g++ pkg-config libcriterion-dev valgrind strace jq gnuplot-nox python3-dbg python3-minimal python3-protobuf python3-jsonschema \
+        echo g++ pkg-config libcriterion-dev valgrind strace jq curl gnuplot-nox python3-dbg python3-minimal python3-protobuf python3-jsonschema \
             protobuf-compiler git
         ;;
     test-metrics) echo prometheus python3-minimal python3-prometheus-client ;;

@@ -16,7 +16,11 @@ make() { for target in "${@:-all}"; do grep -qE "^$target:" Makefile packaging/*
 membrokerctl() { "$build/membrokerctl" "$@"; }
 # what needs a service manager is tried by the system test
 membrokerd() { "$build/membrokerd" "${@/#--service/--quiet}"; }
-systemctl() { :; }
+systemctl() { case $* in *membroker-exporter.socket) exporter & reachable ;; esac; }
+exporter() { exec "$build/membroker-exporter" >>"$here/background" 2>&1; }
+reachable() { for _ in $(seq 500); do curl -s -o "$here/reached" http://127.0.0.1:9774/metrics && return; sleep 0.02; done; }
+# it runs until it is ended
+membroker-exporter() { timeout 1 "$build/membroker-exporter" "$@"; [ $? = 124 ]; }
 journalctl() { :; }
 clients() { membrokerctl status --json 2>/dev/null | jq .sessions; }
 wait_for() { for _ in $(seq 1000); do "$@" && return; sleep 0.02; done; fail "in vain: $*"; }
@@ -29,6 +33,10 @@ jobs=$(jobs -p)
 [ -z "$jobs" ] || { kill $jobs; wait; } 2>/dev/null
 exit $failed
 """
+
+
+# of a package that need not be installed
+COLLECTED = "/var/lib/prometheus/node-exporter/"
 
 
 def commands(sample):
@@ -68,6 +76,7 @@ def play(samples, build, here, environment):
     for sample in samples:
         for command, expected in commands(sample):
             command = command.replace("build/membroker", f"{build}/membroker").replace("/tmp/", here + "/")
+            command = command.replace(COLLECTED, here + "/").replace("--user=alice", "--user=root").replace("$XDG_RUNTIME_DIR", here)
             background = re.search(r"&\s*(#.*)?$", command)
             script += in_background(command) if background else in_foreground(sample.place, command, expected)
     with open(here + "/script", "w", encoding="utf-8") as file:
