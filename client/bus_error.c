@@ -201,9 +201,8 @@ static int install(bool guards)
 
 int bus_error_install(bool guards)
 {
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    (void)pthread_mutex_lock(&lock);
+    guard_lock();
     int result = install(guards);
-    (void)pthread_mutex_unlock(&lock);
+    guard_unlock();
     return result < 0 ? error_set(result, "a handler for SIGBUS could not be installed") : 0;
 }

@@ -191,11 +191,21 @@ static void after_fork_in_child(void)
     forget_handlers();
 }
 
-void guard_watch_forks(void)
+void guard_lock(void)
 {
     (void)pthread_mutex_lock(&writers);
-    watches_forks = watches_forks || pthread_atfork(before_fork, after_fork, after_fork_in_child) == 0;
+}
+
+void guard_unlock(void)
+{
     (void)pthread_mutex_unlock(&writers);
+}
+
+void guard_watch_forks(void)
+{
+    guard_lock();
+    watches_forks = watches_forks || pthread_atfork(before_fork, after_fork, after_fork_in_child) == 0;
+    guard_unlock();
 }
 
 void guard_begin(void)
