@@ -224,6 +224,7 @@ Test(kept_leases, no_more_than_64_mib)
     (void)mb_release(second);
     WAIT_UNTIL(used() == 40 * MIB);
     mb_disconnect(client);
+    WAIT_UNTIL(used() == 0);
     client = connect_with(100 * MIB, 0);
     first = take(client, 80 * MIB, undefined());
     (void)map(first);

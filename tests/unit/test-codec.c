@@ -238,7 +238,7 @@ Test(codec, a_full_page_of_the_longest_reservations_fits_a_message)
     for (size_t i = 0; i < MESSAGE_RESERVATIONS_MAX; i++) {
         struct reservation_entry *entry = &reservations[i];
         (void)memset(entry, 0x7f, sizeof *entry);
-        entry->has_uid = entry->has_priority = entry->has_weight = entry->is_over = true;
+        entry->has_uid = entry->has_priority = entry->has_weight = entry->is_over = entry->is_suspended = true;
         entry->name[MESSAGE_CLASS_SIZE - 1] = '\0';
         entry->control_groups = &paths[i * MESSAGE_PATHS_MAX];
         entry->control_group_count = i < PATHS / MESSAGE_PATHS_MAX ? MESSAGE_PATHS_MAX : 0;
