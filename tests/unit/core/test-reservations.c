@@ -286,6 +286,28 @@ Test(reservations, a_page_ends_where_the_paths_are_long)
     model_free(model);
 }
 
+/* The last of the paths is so long that one byte more would end the page. */
+Test(reservations, a_page_goes_on_until_the_paths_reach_its_bytes)
+{
+    enum { LONGEST = CONTROL_GROUPS_SIZE - 2, HEAD = 4, LONG_ONES = 7 };
+    struct model *model = hundred();
+    static struct reservation_entry entries[MESSAGE_RESERVATIONS_MAX];
+    static char text[CONTROL_GROUPS_SIZE];
+    const char *names[] = {"a", "a", "a", "b", "b", "b", "c"};
+    bool more;
+    for (int i = 0; i < LONG_ONES; i++) {
+        long_path(text, LONGEST, (char)('0' + i));
+        cr_expect_eq(i % 3 == 0 ? reserve(model, names[i], MIB, text) : attach(model, names[i], text), 0);
+    }
+    long_path(text, MESSAGE_PAGE_PATH_BYTES - 1 - LONG_ONES * (LONGEST + HEAD) - HEAD, 'y');
+    cr_expect_eq(attach(model, "c", text), 0);
+    cr_expect_eq(reserve(model, "d", MIB, "/z\n"), 0);
+    cr_expect_eq(broker_list_reservations(model->broker, &model_root, 0, 0, entries, MESSAGE_RESERVATIONS_MAX, &more),
+                 4);
+    cr_expect_not(more);
+    model_free(model);
+}
+
 Test(reservations, those_that_were_given_up_are_told)
 {
     struct model *model = hundred();
