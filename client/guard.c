@@ -49,6 +49,16 @@ static struct chunk *_Atomic newest;
 static struct entries empty = STAILQ_HEAD_INITIALIZER(empty), left = STAILQ_HEAD_INITIALIZER(left);
 static pthread_mutex_t writers = PTHREAD_MUTEX_INITIALIZER;
 
+void guard_lock(void)
+{
+    (void)pthread_mutex_lock(&writers);
+}
+
+void guard_unlock(void)
+{
+    (void)pthread_mutex_unlock(&writers);
+}
+
 /* ---- looking ---- */
 
 static bool has(struct guard_entry *entry, uintptr_t address)
@@ -161,13 +171,13 @@ static void keep_all_from_children(void)
 static void before_fork(void)
 {
     (void)pthread_rwlock_wrlock(&forking);
-    (void)pthread_mutex_lock(&writers);
+    guard_lock();
     keep_all_from_children();
 }
 
 static void after_fork(void)
 {
-    (void)pthread_mutex_unlock(&writers);
+    guard_unlock();
     (void)pthread_rwlock_unlock(&forking);
 }
 
@@ -189,16 +199,6 @@ static void after_fork_in_child(void)
     (void)pthread_mutex_init(&writers, NULL);
     (void)pthread_rwlock_init(&forking, NULL);
     forget_handlers();
-}
-
-void guard_lock(void)
-{
-    (void)pthread_mutex_lock(&writers);
-}
-
-void guard_unlock(void)
-{
-    (void)pthread_mutex_unlock(&writers);
 }
 
 void guard_watch_forks(void)
@@ -258,7 +258,7 @@ static struct guard_entry *take_empty(void)
 
 struct guard_entry *guard_add(void *address, uint64_t bytes, mb_lease *lease)
 {
-    (void)pthread_mutex_lock(&writers);
+    guard_lock();
     struct guard_entry *entry = take_empty();
     bool is_shared = lease->client->options.flags & MB_CLIENT_SHARE_WITH_CHILDREN;
     if (!is_shared && !(entry && watches_forks)) {
@@ -272,7 +272,7 @@ struct guard_entry *guard_add(void *address, uint64_t bytes, mb_lease *lease)
         atomic_store(&entry->bytes, bytes);
         atomic_store(&entry->start, (uintptr_t)address);
     }
-    (void)pthread_mutex_unlock(&writers);
+    guard_unlock();
     return entry;
 }
 
@@ -287,10 +287,10 @@ static void wait_for_handlers(struct guard_entry *entry)
 
 static void put(struct entries *list, struct guard_entry *entry)
 {
-    (void)pthread_mutex_lock(&writers);
+    guard_lock();
     entry->is_settled = true;
     STAILQ_INSERT_TAIL(list, entry, in_list);
-    (void)pthread_mutex_unlock(&writers);
+    guard_unlock();
 }
 
 void guard_remove(struct guard_entry *entry)
