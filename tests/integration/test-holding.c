@@ -17,6 +17,15 @@ static void reserve_job(const struct fixture *fixture)
     cr_expect_eq(members_ctl(fixture, NULL, "reserve", "job", "--bytes", "16M", "--cgroup", members_path, NULL), 0);
 }
 
+/* A member of the job. */
+static struct member begin(struct fixture *fixture, const char *type, const char *settings)
+{
+    members_need_groups(type);
+    fixture_start(fixture, settings);
+    reserve_job(fixture);
+    return member_in(fixture, members_below);
+}
+
 /* Of the only session. */
 static uint64_t held_ms(const struct fixture *fixture)
 {
@@ -41,10 +50,7 @@ static void expect_alive(const struct fixture *fixture)
 static void freeze_and_thaw(const char *type)
 {
     struct fixture fixture;
-    members_need_groups(type);
-    fixture_start(&fixture, SHORT);
-    reserve_job(&fixture);
-    struct member member = member_in(&fixture, members_below);
+    struct member member = begin(&fixture, type, SHORT);
     members_freeze(true);
     sleep_ms(LONG_MS);
     cr_expect_eq(fixture_status(&fixture).leases, 1);
@@ -81,10 +87,7 @@ Test(holding, a_frozen_client_outside_a_reservation_loses_its_lease)
 Test(holding, a_client_that_stops_itself_is_not_held_unless_the_configuration_says_so)
 {
     struct fixture fixture;
-    members_need_groups("cgroup2");
-    fixture_start(&fixture, SHORT);
-    reserve_job(&fixture);
-    struct member member = member_in(&fixture, members_below);
+    struct member member = begin(&fixture, "cgroup2", SHORT);
     cr_expect_eq(kill(member.pid, SIGSTOP), 0);
     WAIT_UNTIL(fixture_status(&fixture).leases == 0);
     cr_expect_eq(kill(member.pid, SIGCONT), 0);
@@ -95,10 +98,7 @@ Test(holding, a_client_that_stops_itself_is_not_held_unless_the_configuration_sa
 Test(holding, a_job_is_held_when_all_of_its_processes_are_stopped)
 {
     struct fixture fixture;
-    members_need_groups("cgroup2");
-    fixture_start(&fixture, STOPPED);
-    reserve_job(&fixture);
-    struct member member = member_in(&fixture, members_below);
+    struct member member = begin(&fixture, "cgroup2", STOPPED);
     cr_expect_eq(kill(member.pid, SIGSTOP), 0);
     sleep_ms(LONG_MS);
     cr_expect_eq(fixture_status(&fixture).leases, 1);
