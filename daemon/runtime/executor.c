@@ -8,7 +8,6 @@
 #include "daemon/os/fault.h"
 #include "daemon/runtime/clock.h"
 #include "daemon/runtime/event_log.h"
-#include "daemon/runtime/kept_reservations.h"
 #include "daemon/runtime/peer.h"
 #include "daemon/runtime/server.h"
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "daemon/core/restore.h"
+#include "daemon/os/own_file.h"
 #include "daemon/os/replace_file.h"
 #include "daemon/runtime/clock.h"
 #include "daemon/runtime/log.h"
@@ -38,11 +39,9 @@ enum {
 
 #define HEAD "membroker reservations 1 "
 
-static bool file_path(const struct server *server, char ret[PATH_MAX])
+static void file_path(const struct server *server, char ret[PATH_MAX])
 {
-    const char *slash = strrchr(server->config->socket, '/');
-    int length = slash ? (int)(slash - server->config->socket) : 0;
-    return slash && snprintf(ret, PATH_MAX, "%.*s/reservations", length, server->config->socket) < PATH_MAX;
+    (void)snprintf(ret, PATH_MAX, "%s.reservations", server->config->socket); /* a socket's path is much shorter */
 }
 
 static void read_boot_id(char ret[BOOT_ID_BYTES])
@@ -102,24 +101,37 @@ static int print_all(struct server *server, char **ret, size_t *ret_size)
     return fclose(out) == 0 && !failed && *ret ? count : -ENOMEM;
 }
 
-void kept_reservations_save(struct server *server)
+static int write_file(struct server *server, const char *path)
 {
-    char path[PATH_MAX];
     cleanup(freep) char *text = NULL;
     size_t size = 0;
-    int count = print_all(server, &text, &size), result = count;
-    if (!file_path(server, path)) {
-        result = -ENAMETOOLONG;
-    } else if (count > 0) {
-        result = replace_file(path, text, size);
-    } else if (count == 0 && unlink(path) < 0 && errno != ENOENT) {
-        result = -errno;
+    int count = print_all(server, &text, &size);
+    if (count == 0) {
+        return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
     }
-    if (result < 0) {
-        log_warning(
-            "the reservations could not be kept in a file beside the socket (%s): a restart of the broker would "
-            "find them as they were before",
-            strerrordesc_np(-result));
+    return count < 0 ? count : replace_file(path, text, size);
+}
+
+void kept_reservations_save(struct server *server)
+{
+    struct kept_reservations *kept = &server->kept_reservations;
+    char path[PATH_MAX];
+    file_path(server, path);
+    int result = write_file(server, path);
+    if (result < 0 && !kept->is_behind) {
+        log_warning("%s can't be written (%s), and is tried again each second: if the daemon is killed before, the "
+                    "reservations are as they were",
+                    path, strerrordesc_np(-result));
+    } else if (result == 0 && kept->is_behind) {
+        log_info("%s is written again", path);
+    }
+    kept->is_behind = result < 0;
+}
+
+void kept_reservations_retry(struct server *server)
+{
+    if (server->kept_reservations.is_behind) {
+        kept_reservations_save(server);
     }
 }
 
@@ -223,13 +235,13 @@ void kept_reservations_load(struct server *server)
 {
     char path[PATH_MAX];
     static char line[LINE_BYTES];
-    FILE *file = file_path(server, path) ? fopen(path, "re") : NULL;
-    if (!file) {
-        return;
+    file_path(server, path);
+    FILE *file = own_file_open(path);
+    int result = file ? take_all(server, file, line) : -errno;
+    if (file) {
+        (void)fclose(file);
     }
-    int result = take_all(server, file, line);
-    (void)fclose(file);
-    if (result < 0) {
+    if (result < 0 && result != -ENOENT) {
         log_error("%s: not all reservations could be taken over: %s", path, strerrordesc_np(-result));
     } else if (result > 0) {
         log_info("took over %d reservation%s", result, text_plural((uint64_t)result));

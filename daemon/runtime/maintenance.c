@@ -34,6 +34,7 @@ static void on_interval(uv_timer_t *timer)
     user_loads_maintain(&server->scheduler.loads);
     peer_watch_look_at_silent(&server->clients);
     survivors_look(server);
+    kept_reservations_retry(server);
     LIST_FOREACH(connection, &server->clients.connections, in_server) {
         maintain(connection);
     }

@@ -13,7 +13,6 @@
 #include "daemon/os/memfd.h"
 #include "daemon/runtime/audit.h"
 #include "daemon/runtime/clock.h"
-#include "daemon/runtime/kept_reservations.h"
 #include "daemon/runtime/poll_table.h"
 #include "daemon/runtime/reaper.h"
 #include "daemon/runtime/receive.h"
@@ -276,6 +275,7 @@ int server_run(struct server *server)
     start_watchdog(server);
     (void)uv_run(&server->loop, UV_RUN_DEFAULT);
     remembered_save_now(server);
+    kept_reservations_retry(server);
     log_info("stopped");
     return EXIT_SUCCESS;
 }

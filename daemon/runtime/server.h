@@ -21,6 +21,7 @@
 #include "daemon/runtime/frozen.h"
 #include "daemon/runtime/host_view.h"
 #include "daemon/runtime/integrity_scan.h"
+#include "daemon/runtime/kept_reservations.h"
 #include "daemon/runtime/listener.h"
 #include "daemon/runtime/outbox.h"
 #include "daemon/runtime/pressure.h"
@@ -58,6 +59,7 @@ struct server {
     struct host_view host_view;
     struct pressure_watch pressure;
     struct remembered remembered;
+    struct kept_reservations kept_reservations;
     struct survivors survivors;
     struct frozen frozen;
     struct fdstore fdstore;

@@ -164,6 +164,9 @@ static void remove_directory(const struct fixture *fixture)
         (void)snprintf(path, sizeof path, "%s/%s", fixture->directory, state[i]);
         (void)unlink(path);
     }
+    char reservations[sizeof fixture->socket + sizeof ".reservations"];
+    (void)snprintf(reservations, sizeof reservations, "%s.reservations", fixture->socket);
+    (void)unlink(reservations);
     (void)unlink(fixture->socket);
     if (strncmp(fixture->spill, fixture->directory, strlen(fixture->directory)) == 0) {
         (void)rmdir(fixture->spill);
