@@ -45,7 +45,7 @@ $(BUILD)/tests/integration: $(INTEGRATION_O) $(WIRE_O) $(BASE_O) $(SHARED) | $(F
 
 # the daemon's runtime in virtual time: the test decides what the kernel and the workers do
 SIMULATED := peer_identity peer_identity_pidfd process_read_control_groups host_memory_read stock_init memfd_segment memfd_huge_page_bytes workers_fork workers_start \
-             workers_do workers_give workers_are_idle workers_are_held_up workers_stuck workers_stop broker_step
+             workers_do workers_give workers_are_idle workers_are_held_up workers_stuck workers_stop broker_step frozen_look survivors_look
 comma := ,
 $(BUILD)/tests/simulation: $(SIMULATION_O) $(RUNTIME_O) $(WORKER_O) $(CONFIG_O) $(OS_O) $(CORE_O) $(WIRE_O) $(BASE_O)
 	@mkdir -p $(@D)

@@ -24,6 +24,6 @@ uint64_t fate_delay_ms(enum fate_job job, uint64_t number)
 int fate_error(enum fate_job job, uint64_t number)
 {
     uint64_t drawn = mixed(job, number, 2);
-    bool fails = !fate_is_kind && job != FATE_FREE && drawn % 100 < FAILS_OF_100;
+    bool fails = !fate_is_kind && job < FATE_FREE && drawn % 100 < FAILS_OF_100;
     return !fails ? 0 : (drawn >> 32) & 1 ? -ENOMEM : -EMFILE;
 }

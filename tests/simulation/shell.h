@@ -17,15 +17,26 @@ void world_take_reply(struct world *world, int client, const struct reply *reply
 
 struct shell;
 
+/* Who a client is, at its end of a new connection. */
+struct shell_client {
+    const char *name;
+    uint32_t uid;
+    const char *group; /* the path of its control group, which lives as long as the shell */
+};
+
 struct shell_kind {
     struct shell *(*begin)(struct world *world, struct config *config);
     /* All that follows at once has happened when one of these returns. */
-    void (*open)(struct shell *shell, int client, const char *name, uint32_t uid);
+    void (*open)(struct shell *shell, int client, const struct shell_client *as);
     void (*send)(struct shell *shell, int client, const struct request *request);
     void (*disconnect)(struct shell *shell, int client);
     /* Another connection for the client's session. False: the session is over. */
     bool (*resume)(struct shell *shell, int client);
     void (*die)(struct shell *shell, int client);
+    /* Whether its process is frozen from now on. */
+    void (*freeze)(struct shell *shell, int client, bool is_frozen);
+    /* No process is left in the control groups of these reservations, which were given up. */
+    void (*empty)(struct shell *shell, const uint64_t *reservations, size_t count);
     /* Lets time pass until a client acts; returns when that is. */
     uint64_t (*pass)(struct shell *shell);
     const struct broker *(*broker)(const struct shell *shell);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The core, and a shell that is right because there is so little of it: results in a list, and a clock. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -32,7 +33,8 @@ struct shell {
     struct broker *broker;
     uint64_t now, made_at_once;
     struct effect_list effects;
-    struct result_list ready, working; /* to be told now; when they are done */
+    struct result_list ready, working, looking; /* to be told now; when they are done; looks at processes */
+    bool is_frozen[CLIENTS_MAX];
     struct cookie *cookies[CLIENTS_MAX];
     SLIST_HEAD(, cookie) all;
 };
@@ -63,11 +65,10 @@ static void begin_free(struct shell *shell, const struct effect_free *to_free)
     add_result(&shell->working, shell->now + fate_delay_ms(FATE_FREE, to_free->segment) * MS, &input);
 }
 
-/* No process is suspended in this world. */
 static void look(struct shell *shell, const struct effect_session *at)
 {
-    const struct input looked = {.kind = INPUT_LOOKED, .session = at->session};
-    add_result(&shell->ready, shell->now, &looked);
+    const struct input looked = {.kind = INPUT_LOOKED, .session = at->session, .peer = at->peer};
+    add_result(&shell->looking, shell->now + fate_delay_ms(FATE_LOOK, at->session) * MS, &looked);
 }
 
 static void carry_out(struct shell *shell, const struct effect *effect)
@@ -168,20 +169,24 @@ static struct shell *pure_begin(struct world *world, struct config *config)
     shell->now = virtual_time.now;
     TAILQ_INIT(&shell->ready);
     TAILQ_INIT(&shell->working);
+    TAILQ_INIT(&shell->looking);
     judge(shell);
     return shell;
 }
 
-static void pure_open(struct shell *shell, int client, const char *name, uint32_t uid)
+static void pure_open(struct shell *shell, int client, const struct shell_client *as)
 {
+    char groups[64];
     struct cookie *cookie = calloc(1, sizeof *cookie);
     struct input open = {.kind = INPUT_OPEN_SESSION, .peer = cookie};
-    const struct identity identity = {.pid = 1000 + client, .uid = uid, .gid = uid};
+    const struct identity identity = {.pid = 1000 + client, .uid = as->uid, .gid = as->uid};
     *cookie = (struct cookie){.client = client, .identity = identity, .is_connected = true};
     SLIST_INSERT_HEAD(&shell->all, cookie, next);
     shell->cookies[client] = cookie;
     open.open.identity = identity;
-    (void)stpncpy(open.open.hello.name, name, sizeof open.open.hello.name - 1);
+    (void)stpncpy(open.open.hello.name, as->name, sizeof open.open.hello.name - 1);
+    (void)snprintf(groups, sizeof groups, "%s\n", as->group);
+    open.open.control_groups = groups;
     open.open.hello.heap_bytes = open.open.hello.max_bytes = open.open.hello.max_physical_bytes = LIMIT_DEFAULT;
     happens(shell, &open);
 }
@@ -239,6 +244,9 @@ static uint64_t next_due(const struct shell *shell)
     TAILQ_FOREACH(result, &shell->working, next) {
         due = size_min(due, result->due);
     }
+    TAILQ_FOREACH(result, &shell->looking, next) {
+        due = size_min(due, result->due);
+    }
     return due;
 }
 
@@ -254,6 +262,32 @@ static void collect(struct shell *shell)
     }
 }
 
+static void collect_looks(struct shell *shell)
+{
+    struct result *result = TAILQ_FIRST(&shell->looking), *next;
+    for (; result; result = next) {
+        next = TAILQ_NEXT(result, next);
+        if (result->due <= shell->now) {
+            struct input looked = result->input;
+            looked.is_frozen = shell->is_frozen[((struct cookie *)looked.peer)->client];
+            TAILQ_REMOVE(&shell->looking, result, next);
+            free(result);
+            feed(shell, &looked);
+        }
+    }
+}
+
+static void pure_freeze(struct shell *shell, int client, bool is_frozen)
+{
+    shell->is_frozen[client] = is_frozen;
+}
+
+static void pure_empty(struct shell *shell, const uint64_t *reservations, size_t count)
+{
+    const struct input emptied = {.kind = INPUT_EMPTIED, .emptied = {reservations, count}};
+    happens(shell, &emptied);
+}
+
 static uint64_t pure_pass(struct shell *shell)
 {
     uint64_t action, due;
@@ -261,7 +295,9 @@ static uint64_t pure_pass(struct shell *shell)
         shell->now = due;
         judge(shell); /* a loop judges when its poll has ended, and then runs its timers */
         collect(shell);
-        happens(shell, NULL);
+        feed(shell, NULL);
+        collect_looks(shell);
+        judge(shell);
     }
     return shell->now = action;
 }
@@ -285,6 +321,7 @@ static void pure_end(struct shell *shell)
     struct cookie *cookie;
     drop(&shell->ready);
     drop(&shell->working);
+    drop(&shell->looking);
     broker_free(shell->broker);
     while ((cookie = SLIST_FIRST(&shell->all))) {
         SLIST_REMOVE_HEAD(&shell->all, next);
@@ -301,6 +338,8 @@ const struct shell_kind shell_pure = {
     .disconnect = pure_disconnect,
     .resume = pure_resume,
     .die = pure_die,
+    .freeze = pure_freeze,
+    .empty = pure_empty,
     .pass = pure_pass,
     .broker = pure_broker,
     .end = pure_end,

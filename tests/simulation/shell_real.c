@@ -12,6 +12,7 @@
 
 #include "daemon/runtime/accept.h"
 #include "daemon/runtime/clock.h"
+#include "daemon/runtime/executor.h"
 #include "daemon/runtime/server.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/size.h"
@@ -29,8 +30,8 @@ enum { HELLO_ID = 1 };
 struct remote {
     int fd;    /* the client's end; -EBADF: it is not connected */
     int death; /* of its process */
-    char name[8];
-    uint32_t uid;
+    struct shell_client as;
+    bool is_frozen;
     uint64_t session; /* 0: the hello was refused */
     struct token token;
 };
@@ -159,7 +160,9 @@ static void greet(struct shell *shell, int client, uint64_t session)
     struct request hello = {.id = HELLO_ID, .kind = REQUEST_HELLO};
     cr_assert(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
     remote->fd = fds[0];
-    stand_in_for(1000 + client, remote->uid, remote->death);
+    const struct stand_in process = {1000 + client, remote->as.uid, remote->death, remote->as.group,
+                                     &remote->is_frozen};
+    stand_in_for(&process);
     accept_socket(shell->server, fds[1]);
     hello.hello = (struct hello_request){.protocol_min = PROTOCOL_VERSION,
                                          .protocol_max = PROTOCOL_VERSION,
@@ -169,7 +172,7 @@ static void greet(struct shell *shell, int client, uint64_t session)
     hello.hello.resume = session != 0;
     hello.hello.session = session;
     hello.hello.token = remote->token;
-    (void)stpncpy(hello.hello.name, remote->name, sizeof hello.hello.name - 1);
+    (void)stpncpy(hello.hello.name, remote->as.name, sizeof hello.hello.name - 1);
     real_send(shell, client, &hello);
 }
 
@@ -179,12 +182,11 @@ static void hang_up(struct shell *shell, int client)
     turn(shell, true);
 }
 
-static void real_open(struct shell *shell, int client, const char *name, uint32_t uid)
+static void real_open(struct shell *shell, int client, const struct shell_client *as)
 {
     struct remote *remote = &shell->remotes[client];
     (void)fd_close(remote->death); /* of an earlier process, whose session goes on without it */
-    *remote = (struct remote){.fd = -EBADF, .death = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), .uid = uid};
-    (void)stpncpy(remote->name, name, sizeof remote->name - 1);
+    *remote = (struct remote){.fd = -EBADF, .death = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), .as = *as};
     greet(shell, client, 0);
     cr_assert(remote->session);
 }
@@ -206,6 +208,18 @@ static void real_die(struct shell *shell, int client)
     cr_assert(write(remote->death, &one, sizeof one) == sizeof one);
     turn(shell, true);
     hang_up(shell, client);
+}
+
+static void real_freeze(struct shell *shell, int client, bool is_frozen)
+{
+    shell->remotes[client].is_frozen = is_frozen;
+}
+
+static void real_empty(struct shell *shell, const uint64_t *reservations, size_t count)
+{
+    const struct input emptied = {.kind = INPUT_EMPTIED, .emptied = {reservations, count}};
+    executor_feed(shell->server, &emptied);
+    turn(shell, true);
 }
 
 static uint64_t real_pass(struct shell *shell)
@@ -238,6 +252,8 @@ const struct shell_kind shell_real = {
     .disconnect = hang_up,
     .resume = real_resume,
     .die = real_die,
+    .freeze = real_freeze,
+    .empty = real_empty,
     .pass = real_pass,
     .broker = real_broker,
     .end = real_end,

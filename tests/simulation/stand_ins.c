@@ -12,8 +12,10 @@
 #include "daemon/os/peer_identity.h"
 #include "daemon/os/process.h"
 #include "daemon/runtime/executor.h"
+#include "daemon/runtime/peer.h"
 #include "daemon/runtime/server.h"
 #include "daemon/runtime/workers.h"
+#include "proto/base/size.h"
 #include "tests/simulation/fate.h"
 #include "tests/simulation/virtual_time.h"
 
@@ -32,38 +34,40 @@ bool __wrap_workers_are_idle(const struct workers *workers);
 bool __wrap_workers_are_held_up(struct workers *workers, uint32_t user);
 struct stuck_work __wrap_workers_stuck(const struct workers *workers);
 void __wrap_workers_stop(struct server *server);
+void __wrap_frozen_look(struct server *server, const struct effect_session *session);
+void __wrap_survivors_look(struct server *server);
 void __wrap_broker_step(struct broker *broker, const struct input *input, uint64_t now, struct effect_list *effects);
 void __real_broker_step(struct broker *broker, const struct input *input, uint64_t now, struct effect_list *effects);
 
 /* ---- processes ---- */
 
-static struct identity next_identity;
-static int deaths[STAND_INS_MAX]; /* by pid */
+static int32_t next_pid;
+static struct stand_in processes[STAND_INS_MAX]; /* by pid */
 
-void stand_in_for(int32_t pid, uint32_t uid, int death)
+void stand_in_for(const struct stand_in *process)
 {
-    next_identity = (struct identity){.pid = pid, .uid = uid, .gid = uid};
-    deaths[pid] = death;
+    next_pid = process->pid;
+    processes[next_pid] = *process;
 }
 
 int __wrap_peer_identity(int socket, struct identity *ret)
 {
     (void)socket;
-    *ret = next_identity;
+    uint32_t uid = processes[next_pid].uid;
+    *ret = (struct identity){.pid = next_pid, .uid = uid, .gid = uid};
     return 0;
 }
 
 int __wrap_peer_identity_pidfd(int socket, const struct identity *identity)
 {
     (void)socket;
-    return fcntl(deaths[identity->pid], F_DUPFD_CLOEXEC, 0);
+    return fcntl(processes[identity->pid].death, F_DUPFD_CLOEXEC, 0);
 }
 
 int __wrap_process_read_control_groups(int32_t pid, int pidfd, char *ret, size_t size)
 {
-    (void)pid;
     (void)pidfd;
-    (void)snprintf(ret, size, "0::/world.slice\n");
+    (void)snprintf(ret, size, "0::%s\n", processes[pid].group);
     return 0;
 }
 
@@ -110,11 +114,14 @@ static uv_timer_t timer;
 
 struct timed {
     uint64_t due;
-    struct work *work;
+    struct work *work; /* NULL: a look at a process */
+    uint64_t session;  /* whose process it is */
+    const bool *is_frozen;
     TAILQ_ENTRY(timed) next;
 };
 
-static TAILQ_HEAD(, timed) jobs = TAILQ_HEAD_INITIALIZER(jobs);
+TAILQ_HEAD(timed_list, timed);
+static struct timed_list jobs = TAILQ_HEAD_INITIALIZER(jobs), looks = TAILQ_HEAD_INITIALIZER(looks);
 
 static void finish(struct server *server, struct work *work)
 {
@@ -129,30 +136,49 @@ static void finish(struct server *server, struct work *work)
 
 static void arm(void);
 
+/* What it does may queue others, behind. */
+static void do_due(struct server *server, struct timed_list *list)
+{
+    struct timed *job, *next;
+    for (job = TAILQ_FIRST(list); job; job = next) {
+        next = TAILQ_NEXT(job, next);
+        if (job->due <= virtual_time.now) {
+            const struct timed done = *job;
+            TAILQ_REMOVE(list, job, next);
+            free(job);
+            if (done.work) {
+                finish(server, done.work);
+            } else {
+                const struct input looked = {
+                    .kind = INPUT_LOOKED, .session = done.session, .is_frozen = *done.is_frozen};
+                executor_feed(server, &looked);
+            }
+        }
+    }
+}
+
 static void on_timer(uv_timer_t *handle)
 {
     struct server *server = handle->data;
-    struct timed *job, *next;
-    for (job = TAILQ_FIRST(&jobs); job; job = next) {
-        next = TAILQ_NEXT(job, next);
-        if (job->due <= virtual_time.now) {
-            struct work *work = job->work;
-            TAILQ_REMOVE(&jobs, job, next);
-            free(job);
-            finish(server, work); /* may queue others, behind */
-        }
-    }
+    do_due(server, &jobs);
     executor_settle(server);
+    do_due(server, &looks);
     arm();
+}
+
+static uint64_t first_due(const struct timed_list *list)
+{
+    const struct timed *job;
+    uint64_t due = UINT64_MAX;
+    TAILQ_FOREACH(job, list, next) {
+        due = job->due < due ? job->due : due;
+    }
+    return due;
 }
 
 static void arm(void)
 {
-    const struct timed *job;
-    uint64_t due = UINT64_MAX;
-    TAILQ_FOREACH(job, &jobs, next) {
-        due = job->due < due ? job->due : due;
-    }
+    uint64_t due = size_min(first_due(&jobs), first_due(&looks));
     if (due == UINT64_MAX) {
         (void)uv_timer_stop(&timer);
         return;
@@ -186,6 +212,24 @@ void __wrap_workers_do(struct server *server, struct work *work)
     arm();
 }
 
+void __wrap_frozen_look(struct server *server, const struct effect_session *session)
+{
+    const struct peer *peer = session->peer;
+    struct timed *look = malloc(sizeof *look);
+    (void)server;
+    *look = (struct timed){.due = virtual_time.now + fate_delay_ms(FATE_LOOK, session->session) * MS,
+                           .session = session->session,
+                           .is_frozen = processes[peer->identity.pid].is_frozen};
+    TAILQ_INSERT_TAIL(&looks, look, next);
+    arm();
+}
+
+/* The world knows who is left, and says so. */
+void __wrap_survivors_look(struct server *server)
+{
+    (void)server;
+}
+
 /* Time alone does it. */
 void __wrap_workers_give(struct server *server)
 {
@@ -216,6 +260,10 @@ void __wrap_workers_stop(struct server *server)
 {
     const struct job_result cancelled = {.error = -ECANCELED};
     struct timed *job;
+    while ((job = TAILQ_FIRST(&looks))) {
+        TAILQ_REMOVE(&looks, job, next);
+        free(job);
+    }
     while ((job = TAILQ_FIRST(&jobs))) {
         struct work *work = job->work;
         TAILQ_REMOVE(&jobs, job, next);

@@ -5,13 +5,22 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { STAND_INS_MAX = 1100 };
 
-/* Who the next connection is of (pids below STAND_INS_MAX), and the descriptor that becomes readable when that process
- * has ended: the caller's, and open until then. */
-void stand_in_for(int32_t pid, uint32_t uid, int death);
+/* A process; its pid is below STAND_INS_MAX. */
+struct stand_in {
+    int32_t pid;
+    uint32_t uid;
+    int death;             /* becomes readable when it has ended: the caller's, and open until then */
+    const char *group;     /* the path of its control group: a literal, or as long-lived */
+    const bool *is_frozen; /* the caller's, as long-lived */
+};
+
+/* Who the next connection is of. */
+void stand_in_for(const struct stand_in *process);
 
 /* Called before each step of the core; NULL: nothing is. */
 extern void (*stand_in_before_step)(void);

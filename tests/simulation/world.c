@@ -9,6 +9,7 @@
 
 #include "proto/base/size.h"
 #include "tests/simulation/fate.h"
+#include "tests/simulation/jobs.h"
 #include "tests/simulation/virtual_time.h"
 #include "tests/simulation/world_config.h"
 
@@ -20,6 +21,7 @@ enum {
     USERS = 3,
     HELD_MAX = 3,
     AWAY_MAX_MS = WORLD_GRACE_MS + 3000,
+    FROZEN_MAX_MS = WORLD_HOLD_MS / 3,
     LIFE_MS = 300 * 1000,
     PEACE_MS = 200 * 1000, /* until everything has come back */
     SLACK_MS = 100,        /* of an answer: jobs that are done first */
@@ -33,7 +35,9 @@ struct client {
     uint64_t next_request;
     uint64_t request, answer_by; /* 0: none is in progress */
     bool is_cancelled, owes_trim;
-    bool is_away;            /* its connection broke */
+    bool is_away; /* its connection broke */
+    unsigned group;
+    uint64_t frozen_at;      /* 0: it is not */
     uint64_t held[HELD_MAX]; /* leases */
     size_t held_count;
 };
@@ -43,6 +47,7 @@ struct world {
     struct shell *shell;
     struct client clients[CLIENTS_MAX];
     int count;
+    struct jobs jobs;
     uint64_t now;
     struct outcome *outcome;
     bool is_over; /* no client asks for anything new */
@@ -63,7 +68,10 @@ static void note(struct world *world, int client, const struct heard *heard)
 
 static void take_grant(struct world *world, struct client *client, const struct grant_reply *grant)
 {
+    const struct job *job = jobs_of(&world->jobs, client->group, client->uid);
     world->outcome->grants++;
+    world->outcome->grants_to_members += job != NULL;
+    cr_assert(!job || job_may_grant(job, world->now), "a member of what was given up is granted memory");
     for (size_t i = 0; i < client->held_count; i++) {
         if (client->held[i] == grant->lease) {
             return; /* it was extended */
@@ -114,9 +122,12 @@ static void take_answer(struct world *world, struct client *client, const struct
 static void take_event(struct world *world, struct client *client, const struct reply *reply)
 {
     if (reply->kind == EVENT_LEASE_ENDED) {
+        const struct job *job = jobs_of(&world->jobs, client->group, client->uid);
         drop_held(client, reply->lease_ended.lease);
         world->outcome->ended++;
-    } else if (reply->kind == EVENT_TRIM && random_below(&client->state, 2)) {
+        cr_assert(!job || reply->lease_ended.reason != END_EXPIRED || !job_holds(job, client->frozen_at, world->now),
+                  "lease %llu of a member that can't renew expires", (unsigned long long)reply->lease_ended.lease);
+    } else if (reply->kind == EVENT_TRIM && !client->frozen_at && random_below(&client->state, 2)) {
         client->owes_trim = true;
         client->next_at = size_min(client->next_at, world->now + 20 * MS);
     }
@@ -137,7 +148,9 @@ void world_take_reply(struct world *world, int number, const struct reply *reply
         heard.value = reply->error.code;
     }
     note(world, number, &heard);
-    if (reply->is_answer) {
+    if (number == SCHEDULER) {
+        jobs_take_answer(&world->jobs, reply);
+    } else if (reply->is_answer) {
         take_answer(world, client, reply);
     } else {
         take_event(world, client, reply);
@@ -205,15 +218,18 @@ static void release(struct world *world, int number, size_t which)
     send(world, number, &request);
 }
 
+/* Where it is may be another job by then. */
 static void begin_again(struct world *world, int number)
 {
     struct client *client = &world->clients[number];
+    client->group = (unsigned)random_below(&client->state, GROUPS);
     client->held_count = 0;
     client->request = 0;
     client->owes_trim = client->is_away = false;
     client->next_at = world->now + (1 + random_below(&client->state, 3000)) * MS;
     if (!world->is_over) {
-        world->kind->open(world->shell, number, client->name, client->uid);
+        const struct shell_client as = {client->name, client->uid, jobs_group(client->group)};
+        world->kind->open(world->shell, number, &as);
     } else {
         client->next_at = UINT64_MAX;
     }
@@ -248,6 +264,30 @@ static void come_back(struct world *world, int number)
     }
 }
 
+static void renew(struct world *world, int number)
+{
+    struct request request = {.kind = REQUEST_RENEW};
+    send(world, number, &request);
+}
+
+static void freeze(struct world *world, int number)
+{
+    struct client *client = &world->clients[number];
+    client->frozen_at = world->now;
+    client->next_at = world->now + (1 + random_below(&client->state, FROZEN_MAX_MS)) * MS;
+    world->kind->freeze(world->shell, number, true);
+}
+
+/* It renews first of all. */
+static void thaw(struct world *world, int number)
+{
+    struct client *client = &world->clients[number];
+    client->frozen_at = 0;
+    client->next_at = world->now + (1 + random_below(&client->state, 1000)) * MS;
+    world->kind->freeze(world->shell, number, false);
+    renew(world, number);
+}
+
 static void act_freely(struct world *world, int number)
 {
     struct client *client = &world->clients[number];
@@ -259,11 +299,12 @@ static void act_freely(struct world *world, int number)
         leave(world, number, false);
     } else if (drawn < 8) {
         break_off(world, number);
+    } else if (drawn < 11) {
+        freeze(world, number);
     } else if (client->held_count && drawn < 20) {
         extend(world, number);
     } else if (client->held_count && drawn < 30) {
-        struct request renew = {.kind = REQUEST_RENEW};
-        send(world, number, &renew);
+        renew(world, number);
     } else if (client->held_count == HELD_MAX || (client->held_count && drawn < 65)) {
         release(world, number, random_below(&client->state, client->held_count));
     } else {
@@ -276,6 +317,8 @@ static void act(struct world *world, int number)
     struct client *client = &world->clients[number];
     if (world->is_over) {
         client->next_at = UINT64_MAX;
+    } else if (client->frozen_at) {
+        thaw(world, number);
     } else if (client->is_away) {
         come_back(world, number);
     } else if (client->owes_trim) {
@@ -303,11 +346,20 @@ static uint64_t deadline; /* nothing is done after */
 
 uint64_t world_next_action(const struct world *world)
 {
-    uint64_t next = deadline;
+    uint64_t next = size_min(deadline, world->jobs.next_at);
     for (int i = 0; i < world->count; i++) {
         next = size_min(next, world->clients[i].next_at);
     }
     return next;
+}
+
+static unsigned inhabited_groups(const struct world *world)
+{
+    unsigned groups = 0;
+    for (int i = 0; i < world->count; i++) {
+        groups |= 1U << world->clients[i].group;
+    }
+    return groups;
 }
 
 static void live_until(struct world *world, uint64_t until)
@@ -320,6 +372,9 @@ static void live_until(struct world *world, uint64_t until)
                 act(world, i);
             }
         }
+        if (world->jobs.next_at <= world->now) {
+            jobs_act(&world->jobs, inhabited_groups(world), world->now);
+        }
         const char *wrong = broker_check(world->kind->broker(world->shell));
         cr_assert(!wrong, "%s", wrong);
     }
@@ -331,8 +386,12 @@ static void make_peace(struct world *world)
     struct status_reply status = {0};
     world->is_over = fate_is_kind = true;
     for (int i = 0; i < world->count; i++) {
+        if (world->clients[i].frozen_at) {
+            thaw(world, i);
+        }
         leave(world, i, true);
     }
+    jobs_end(&world->jobs, world->now);
     live_until(world, world->now + PEACE_MS * MS);
     broker_fill_status(world->kind->broker(world->shell), &status);
     cr_assert_eq(status.used_bytes, status.pooled_bytes);
@@ -343,7 +402,8 @@ static void make_peace(struct world *world)
         struct request all = {.kind = REQUEST_ACQUIRE};
         all.acquire = (struct acquire_request){
             .bytes = WORLD_RAM_MIB * MIB, .location = LOCATION_RAM, .ttl_ms = 3600 * 1000, .numa_node = -1};
-        world->kind->open(world->shell, user, "last", 1000 + (uint32_t)user);
+        const struct shell_client as = {"last", client->uid, jobs_group(0)};
+        world->kind->open(world->shell, user, &as);
         expect_answer(world, client, 0);
         send(world, user, &all);
         client->next_at = UINT64_MAX;
@@ -368,6 +428,7 @@ struct outcome *world_run(const struct shell_kind *kind, uint64_t seed)
     virtual_time_is_on = true;
     virtual_time.now = world->now = 1000000 * MS;
     deadline = world->now;
+    world->jobs.next_at = UINT64_MAX;
     world->shell = kind->begin(world, config);
     for (int i = 0; i < world->count; i++) {
         struct client *client = &world->clients[i];
@@ -377,7 +438,10 @@ struct outcome *world_run(const struct shell_kind *kind, uint64_t seed)
         (void)snprintf(client->name, sizeof client->name, "%d", i % (WORLD_CLASSES + 1));
         begin_again(world, i);
     }
+    jobs_begin(&world->jobs, kind, world->shell, seed, world->now);
     live_until(world, world->now + LIFE_MS * MS);
+    world->outcome->jobs_done = world->jobs.done;
+    world->outcome->jobs_forgotten = world->jobs.forgotten;
     make_peace(world);
     kind->end(world->shell);
     virtual_time_is_on = false;

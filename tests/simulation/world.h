@@ -22,7 +22,7 @@ struct history {
 struct outcome {
     struct history histories[CLIENTS_MAX];
     uint64_t grants, refusals, failures, ended;
-    uint64_t longest_wait_ms;
+    uint64_t grants_to_members, jobs_done, jobs_forgotten;
 };
 
 struct outcome *world_run(const struct shell_kind *kind, uint64_t seed);

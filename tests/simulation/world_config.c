@@ -17,6 +17,8 @@ static void write_config(FILE *file, const char *directory, uint64_t seed)
                   "max_mapped_bytes = %dM\n[pressure]\nsome = 0\nfull = 0\n[leases]\nreconnect_grace = %dms\n"
                   "learned_sizes = %s/learned\n[clients]\nmax_messages = 1000000\nmax_messages_per_user = 1000000\n",
                   directory, directory, WORLD_RAM_MIB, WORLD_FILES_MIB, WORLD_GRACE_MS, directory);
+    (void)fprintf(file, "[reservations]\nmax_bytes = %dM\nhold_while_frozen = %dms\n", WORLD_RESERVED_MIB,
+                  WORLD_HOLD_MS);
     (void)fprintf(file, "[queue]\nageing = 5s\ntrim_time = 200ms\nrevoke_for_priority = %s\nrevoke_grace = 3s\n",
                   random_below(&state, 2) ? "yes" : "no");
     if (random_below(&state, 3) == 0) {
@@ -48,7 +50,7 @@ void world_config_remove(const char *socket)
 {
     char path[128], directory[96];
     (void)snprintf(directory, sizeof directory, "%.*s", (int)(strrchr(socket, '/') - socket), socket);
-    static const char *const names[] = {"socket", "socket.lock", "learned", "spill"};
+    static const char *const names[] = {"socket", "socket.lock", "socket.reservations", "learned", "spill"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         (void)snprintf(path, sizeof path, "%s/%s", directory, names[i]);
         (void)remove(path);

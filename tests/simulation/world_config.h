@@ -9,6 +9,8 @@ enum {
     WORLD_RAM_MIB = 64,
     WORLD_FILES_MIB = 32,
     WORLD_GRACE_MS = 20000,
+    WORLD_RESERVED_MIB = 40, /* at most */
+    WORLD_HOLD_MS = 30000,   /* of who is frozen or suspended */
 };
 
 /* A configuration in a directory of its own, and the end of that, by the socket's path. */
