@@ -72,6 +72,7 @@ GEN_O  := $(BUILD)/obj/gen/membroker.pb-c.o
 BASE_O    := $(call object,$(BASE_SRC))
 WIRE_O    := $(call object,$(WIRE_SRC)) $(GEN_O)
 CORE_O    := $(call object,$(CORE_SRC))
+$(CORE_O): CFLAGS += $(CORE_FLAGS)
 OS_O      := $(call object,$(OS_SRC))
 CONFIG_O  := $(call object,$(CONFIG_SRC))
 WORKER_O  := $(call object,$(WORKER_SRC))

@@ -13,6 +13,7 @@
 #include "tests/simulation/stand_ins.h"
 #include "tests/simulation/virtual_time.h"
 #include "tests/simulation/world.h"
+#include "tests/unit/core/environment.h"
 
 static uint64_t running;
 
@@ -23,12 +24,6 @@ static void print_seed(void)
         (void)fprintf(stderr, "the seed was %llu; MEMBROKER_SEED=%llu replays it\n", (unsigned long long)running,
                       (unsigned long long)running);
     }
-}
-
-static uint64_t from_environment(const char *name, uint64_t otherwise)
-{
-    const char *text = getenv(name);
-    return text ? strtoull(text, NULL, 10) : otherwise;
 }
 
 static void for_each_seed(void (*run)(uint64_t seed))

@@ -11,6 +11,7 @@
 
 #include "proto/base/size.h"
 #include "tests/unit/core/check_why.h"
+#include "tests/unit/core/environment.h"
 #include "tests/unit/core/exhaustion.h"
 #include "tests/unit/core/shell_model.h"
 
@@ -347,12 +348,6 @@ static uint64_t run(uint64_t seed, void (*around_step)(bool begins))
     uint64_t trace = model->trace;
     model_free(model);
     return trace;
-}
-
-static uint64_t from_environment(const char *name, uint64_t otherwise)
-{
-    const char *text = getenv(name);
-    return text ? strtoull(text, NULL, 10) : otherwise;
 }
 
 static uint64_t running;

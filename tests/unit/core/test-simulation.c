@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "proto/base/size.h"
+#include "tests/unit/core/environment.h"
 #include "tests/unit/core/shell_model.h"
 
 #define MIB      UINT64_C(1048576)
@@ -425,12 +426,6 @@ static uint64_t run(uint64_t seed)
     }
     cr_assert(simulation->grants > 100);
     return simulation_free(simulation);
-}
-
-static uint64_t from_environment(const char *name, uint64_t otherwise)
-{
-    const char *text = getenv(name);
-    return text ? strtoull(text, NULL, 10) : otherwise;
 }
 
 Test(simulation, hours_of_competition_keep_every_promise, .timeout = 7200, .fini = print_trace)
