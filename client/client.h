@@ -24,6 +24,7 @@
 #include "client/lease_table.h"
 #include "client/link.h"
 #include "client/receive.h"
+#include "client/reclaimers.h"
 #include "client/registry.h"
 #include "client/releases.h"
 #include "client/renewal.h"
@@ -55,6 +56,7 @@ struct mb_client {
     struct renewal renewal;
     struct lease_cache cache;
     struct events events;
+    struct reclaimers reclaimers;
     struct trim trim;
     struct background background;
 

@@ -37,6 +37,7 @@ static void init_locks(mb_client *client)
 static void client_free(mb_client *client)
 {
     events_close(&client->events);
+    reclaimers_close(&client->reclaimers);
     releases_close(&client->releases);
     control_close(&client->controls);
     layers_close(client);
@@ -64,6 +65,7 @@ static mb_client *client_new(void)
     releases_init(&client->releases);
     renewal_init(&client->renewal);
     events_init(&client->events);
+    reclaimers_init(&client->reclaimers);
     TAILQ_INIT(&client->workspaces);
     int linked = link_init(&client->link), received = receive_init(&client->receiver);
     if (linked < 0 || received < 0) {

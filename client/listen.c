@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who hears a client's events beside its own callback. */
+/* Who is called beside a client's own callbacks: listeners hear its events, reclaimers free memory. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -50,5 +50,44 @@ void mb_listener_end(mb_listener *listener)
     mb_client *client = listener->client;
     (void)pthread_mutex_lock(&client->lock);
     events_end_listener(client, listener);
+    (void)pthread_mutex_unlock(&client->lock);
+}
+
+/* ---- reclaimers ---- */
+
+int mb_client_add_reclaimer(mb_client *client, void (*on_reclaim)(const mb_reclaim *reclaim, void *user_data),
+                            void *user_data, uint32_t max_retries, uint32_t retry_wait_ms, mb_reclaimer **ret_reclaimer)
+{
+    if (!on_reclaim) {
+        return error_set(-EINVAL, "a reclaimer needs a function to call");
+    }
+    int result = owner_check(client);
+    if (result < 0) {
+        return result;
+    }
+    mb_reclaimer *reclaimer = calloc(1, sizeof *reclaimer);
+    if (!reclaimer) {
+        return error_no_memory();
+    }
+    *reclaimer = (mb_reclaimer){.client = client,
+                                .on_reclaim = on_reclaim,
+                                .user_data = user_data,
+                                .max_retries = max_retries,
+                                .retry_wait_ms = retry_wait_ms};
+    (void)pthread_mutex_lock(&client->lock);
+    reclaimers_add(client, reclaimer);
+    (void)pthread_mutex_unlock(&client->lock);
+    *ret_reclaimer = reclaimer;
+    return error_end(0);
+}
+
+void mb_reclaimer_end(mb_reclaimer *reclaimer)
+{
+    if (!reclaimer || !owner_is_here(reclaimer->client)) {
+        return;
+    }
+    mb_client *client = reclaimer->client;
+    (void)pthread_mutex_lock(&client->lock);
+    reclaimers_end(client, reclaimer);
     (void)pthread_mutex_unlock(&client->lock);
 }

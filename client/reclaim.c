@@ -37,12 +37,11 @@ int reclaim_try(mb_client *client, uint64_t bytes, const mb_lease_options *optio
 static void ask_program(mb_client *client, uint64_t bytes, mb_location location, unsigned attempt)
 {
     const mb_reclaim reclaim = {client, bytes, location, attempt};
-    const struct timespec wait = {client->options.retry_wait_ms / 1000,
-                                  (long)(client->options.retry_wait_ms % 1000) * 1000000};
     thread_self->reclaiming++;
-    client->options.on_reclaim(&reclaim, client->options.user_data);
+    uint32_t milliseconds = reclaimers_ask(client, &reclaim);
     thread_self->reclaiming--;
-    (void)layers_trim(client); /* gives back what the hook freed */
+    const struct timespec wait = {milliseconds / 1000, (long)(milliseconds % 1000) * 1000000};
+    (void)layers_trim(client); /* gives back what they freed */
     (void)nanosleep(&wait, NULL);
 }
 
@@ -72,7 +71,7 @@ int reclaim_acquire(mb_client *client, uint64_t bytes, const mb_lease_options *o
         waiting.wait_ms = client->options.wait_ms;
         result = reclaim_try(client, bytes, &waiting, ret_lease, ret_address);
     }
-    unsigned attempts = client->options.on_reclaim && !thread_self->reclaiming ? client->options.max_retries : 0;
+    unsigned attempts = is_short_of_memory(result) && !thread_self->reclaiming ? reclaimers_attempts(client) : 0;
     for (unsigned i = 1; is_short_of_memory(result) && i <= attempts; i++) {
         ask_program(client, bytes, options->location, i);
         result = reclaim_try(client, bytes, options, ret_lease, ret_address);

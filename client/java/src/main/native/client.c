@@ -6,35 +6,26 @@
 #include "client/java/src/main/native/listener.h"
 #include "client/java/src/main/native/shim.h"
 
+/* numbers: heap, maxBytes, maxPhysicalBytes, cacheBytes; settings: flags, timeout, retries, their pause, wait */
+enum { HEAP, MAX_BYTES, MAX_PHYSICAL, CACHE, NUMBERS };
+enum { FLAGS, TIMEOUT, RETRIES, RETRY_WAIT, WAIT, SHARING, SETTINGS };
+enum { OWN, SHARED, SHARED_WITH_ANY_OPTIONS };
+
 /* ---- connecting ---- */
 
-static int connect_own(mb_client_options *options, struct connection *connection)
+/* Without callbacks in the options, those of two class loaders can be the same. */
+static int connect_so(const mb_client_options *options, jint sharing, struct connection *connection)
 {
-    options->user_data = connection->listener;
-    return mb_connect(options, &connection->client);
-}
-
-/* The options of all who share it are the same, and so is whom on_reclaim asks. The client may outlive this use of it.
- */
-static int connect_shared(JNIEnv *env, jobject session, mb_client_options *options, struct connection *connection)
-{
-    static struct listener reclaimer;
-    int result = listener_init(&reclaimer, env, session);
-    options->user_data = &reclaimer;
-    result = result == 0 ? mb_client_shared(options, &connection->client) : result;
+    if (sharing == OWN) {
+        return mb_connect(options, &connection->client);
+    }
     connection->is_shared = true;
-    return result == 0 ? listener_aim(&reclaimer, env, session) : result;
-}
-
-/* The process shares a client with other options than ours. */
-static int connect_any(struct connection *connection)
-{
-    connection->is_shared = true;
-    return mb_client_shared(NULL, &connection->client);
+    return mb_client_shared(sharing == SHARED_WITH_ANY_OPTIONS ? NULL : options, &connection->client);
 }
 
 static void leave_client(struct connection *connection)
 {
+    mb_reclaimer_end(connection->asked);
     mb_listener_end(connection->heard);
     if (connection->is_shared) {
         mb_client_shared_release(connection->client);
@@ -46,19 +37,11 @@ static void leave_client(struct connection *connection)
 static void connection_free(JNIEnv *env, struct connection *connection)
 {
     if (connection->listener) {
-        jweak session = atomic_load(&connection->listener->session);
-        if (session) {
-            (*env)->DeleteWeakGlobalRef(env, session);
-        }
+        listener_deinit(connection->listener, env);
         free(connection->listener);
     }
     free(connection);
 }
-
-/* numbers: heap, maxBytes, maxPhysicalBytes, cacheBytes; settings: flags, timeout, retries, their pause, wait */
-enum { HEAP, MAX_BYTES, MAX_PHYSICAL, CACHE, NUMBERS };
-enum { FLAGS, TIMEOUT, RETRIES, RETRY_WAIT, WAIT, SHARING, SETTINGS };
-enum { OWN, SHARED, SHARED_WITH_ANY_OPTIONS };
 
 static void take_options(JNIEnv *env, jlongArray numbers, const jint *setting, mb_client_options *options)
 {
@@ -70,30 +53,24 @@ static void take_options(JNIEnv *env, jlongArray numbers, const jint *setting, m
     options->cache_bytes = (uint64_t)number[CACHE];
     options->flags = (unsigned)setting[FLAGS];
     options->timeout_ms = (uint32_t)setting[TIMEOUT];
-    options->max_retries = (uint32_t)setting[RETRIES];
-    options->retry_wait_ms = (uint32_t)setting[RETRY_WAIT];
     options->wait_ms = (uint32_t)setting[WAIT];
-    options->on_reclaim = listener_on_reclaim;
 }
 
-static int connect_so(JNIEnv *env, jobject session, mb_client_options *options, jint sharing,
-                      struct connection *connection)
-{
-    return sharing == OWN      ? connect_own(options, connection)
-           : sharing == SHARED ? connect_shared(env, session, options, connection)
-                               : connect_any(connection);
-}
-
-/* Whoever chose the client's options, each session has a listener of its own. */
-static int connect_and_listen(JNIEnv *env, jobject session, mb_client_options *options, jint sharing,
+/* Whoever chose the client's options, each session is told of its events and asked to collect garbage. */
+static int connect_and_listen(JNIEnv *env, jobject session, const mb_client_options *options, const jint *setting,
                               struct connection *connection)
 {
     struct listener *listener = connection->listener = calloc(1, sizeof *connection->listener);
     int result = listener ? listener_init(listener, env, session) : -ENOMEM;
-    result = result == 0 ? listener_aim(listener, env, session) : result;
-    result = result == 0 ? connect_so(env, session, options, sharing, connection) : result;
+    if (result == 0) {
+        result = connect_so(options, setting[SHARING], connection);
+    }
     if (result == 0) {
         result = mb_client_listen(connection->client, listener_on_event, listener, &connection->heard);
+    }
+    if (result == 0) {
+        result = mb_client_add_reclaimer(connection->client, listener_on_reclaim, listener, (uint32_t)setting[RETRIES],
+                                         (uint32_t)setting[RETRY_WAIT], &connection->asked);
     }
     return result;
 }
@@ -110,7 +87,7 @@ static jlong do_connect(JNIEnv *env, jclass class, jobject session, jbyteArray s
     options.name = text_copy(env, name, name_room, sizeof name_room);
     take_options(env, numbers, setting, &options);
     struct connection *connection = calloc(1, sizeof *connection);
-    int result = connection ? connect_and_listen(env, session, &options, setting[SHARING], connection) : -ENOMEM;
+    int result = connection ? connect_and_listen(env, session, &options, setting, connection) : -ENOMEM;
     if (result < 0) {
         failure_throw(env, result);
         if (connection) {

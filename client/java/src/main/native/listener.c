@@ -10,17 +10,15 @@ int listener_init(struct listener *listener, JNIEnv *env, jobject session)
     jclass class = (*env)->GetObjectClass(env, session);
     listener->on_event = (*env)->GetMethodID(env, class, "onEvent", "(IJIJJ)V");
     listener->on_reclaim = listener->on_event ? (*env)->GetMethodID(env, class, "onReclaim", "(JI)V") : NULL;
-    return listener->on_reclaim && (*env)->GetJavaVM(env, &listener->vm) == JNI_OK ? 0 : -ENOMEM;
+    listener->session = listener->on_reclaim ? (*env)->NewWeakGlobalRef(env, session) : NULL;
+    return listener->session && (*env)->GetJavaVM(env, &listener->vm) == JNI_OK ? 0 : -ENOMEM;
 }
 
-/* An earlier reference is never deleted, because a callback may be using it. */
-int listener_aim(struct listener *listener, JNIEnv *env, jobject session)
+void listener_deinit(struct listener *listener, JNIEnv *env)
 {
-    jweak weak = (*env)->NewWeakGlobalRef(env, session);
-    if (weak) {
-        atomic_store(&listener->session, weak);
+    if (listener->session) {
+        (*env)->DeleteWeakGlobalRef(env, listener->session);
     }
-    return weak ? 0 : -ENOMEM;
 }
 
 /* The thread's environment; a thread that the JVM does not know is attached for the time of the callback. */
@@ -59,9 +57,8 @@ static void tell(JNIEnv *env, jweak session, jmethodID method, const jvalue *arg
 void listener_on_event(const mb_event *event, void *user_data)
 {
     const struct listener *listener = user_data;
-    jweak session = atomic_load(&listener->session);
-    bool is_new = false;
-    JNIEnv *env = session ? attach(listener->vm, &is_new) : NULL;
+    bool is_new;
+    JNIEnv *env = attach(listener->vm, &is_new);
     if (!env) {
         return;
     }
@@ -70,20 +67,24 @@ void listener_on_event(const mb_event *event, void *user_data)
                                 {.i = (jint)event->reason},
                                 {.j = (jlong)event->milliseconds},
                                 {.j = (jlong)event->bytes}};
-    tell(env, session, listener->on_event, arguments);
+    tell(env, listener->session, listener->on_event, arguments);
     if (is_new) {
         (void)(*listener->vm)->DetachCurrentThread(listener->vm);
     }
 }
 
-/* In a thread of Java's that allocates. */
+/* In the thread that allocates: one of Java's, or of another library that shares the client. */
 void listener_on_reclaim(const mb_reclaim *reclaim, void *user_data)
 {
     const struct listener *listener = user_data;
-    jweak session = atomic_load(&listener->session);
-    JNIEnv *env;
-    if (session && (*listener->vm)->GetEnv(listener->vm, (void **)&env, JNI_VERSION_10) == JNI_OK) {
-        const jvalue arguments[] = {{.j = (jlong)reclaim->wanted_bytes}, {.i = (jint)reclaim->attempt}};
-        tell(env, session, listener->on_reclaim, arguments);
+    bool is_new;
+    JNIEnv *env = attach(listener->vm, &is_new);
+    if (!env) {
+        return;
+    }
+    const jvalue arguments[] = {{.j = (jlong)reclaim->wanted_bytes}, {.i = (jint)reclaim->attempt}};
+    tell(env, listener->session, listener->on_reclaim, arguments);
+    if (is_new) {
+        (void)(*listener->vm)->DetachCurrentThread(listener->vm);
     }
 }

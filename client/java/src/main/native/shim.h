@@ -18,7 +18,8 @@ struct connection {
     mb_client *client;
     struct listener *listener;
     mb_listener *heard; /* has the library call the listener */
-    bool is_shared;     /* with the rest of the process */
+    mb_reclaimer *asked;
+    bool is_shared; /* with the rest of the process */
 };
 
 typedef void native_function(void);

@@ -95,6 +95,20 @@ class SharedSessionTest {
         }
     }
 
+    /** The other one has memory freed in another way, or not at all. */
+    @Test
+    void runsTheCollectorAlsoIfAnotherLibraryConnectedIt() {
+        try (TestBroker daemon = new TestBroker()) {
+            Session others = openAsAnotherLibrary(daemon.options().maxBytes(16 << 20).maxRetries(0).build());
+            Session same = SharedSession.use(daemon.options().shared(true).build(), true);
+            for (int i = 0; i < 5; i++) { // nothing refers to the buffer afterwards
+                TrackedBuffer.create(same, 10 << 20, BufferOptions.DEFAULT).bytes().set(0, (byte) i);
+            }
+            SharedSession.drop(same);
+            java.lang.ref.Reference.reachabilityFence(others);
+        }
+    }
+
     @Test
     void tellsABufferOfLossesAfterItsConnectionWasClosedAndAnotherOpened() {
         try (TestBroker daemon = new TestBroker()) {
