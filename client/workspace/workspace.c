@@ -8,6 +8,7 @@
 #include "client/layers.h"
 #include "client/misuse.h"
 #include "client/owner.h"
+#include "client/registry.h"
 #include "client/release.h"
 #include "client/workspace/arena.h"
 #include "client/workspace/bypass.h"
@@ -185,7 +186,9 @@ static void close_all(struct thread *thread)
 void mb_workspace_close_all(void)
 {
     if (thread_self) {
+        registry_lock(); /* so that no client ends meanwhile */
         close_all(thread_self);
+        registry_unlock();
     }
 }
 

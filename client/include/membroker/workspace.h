@@ -130,7 +130,7 @@ MB_PUBLIC void mb_workspace_close(mb_workspace *workspace);
 
 /*
  * Closes every workspace of the calling thread, of all clients, and ends all scopes of the thread, including those that
- * mb_scope_out() opened.
+ * mb_scope_out() opened. Another thread may disconnect a client meanwhile.
  */
 MB_PUBLIC void mb_workspace_close_all(void);
 

@@ -49,6 +49,9 @@ int failure_check(JNIEnv *env, int result);
 /* Copies a string, UTF-8 without a zero byte; cuts what does not fit. NULL if the array is NULL. */
 const char *text_copy(JNIEnv *env, jbyteArray bytes, char *room, size_t room_bytes);
 
+/* From now on a Java thread that ends closes its workspaces. */
+void thread_end_watch(JNIEnv *env);
+
 static inline struct connection *connection_of(jlong handle)
 {
     return (struct connection *)handle; // NOLINT(performance-no-int-to-ptr)

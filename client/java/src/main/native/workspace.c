@@ -59,6 +59,7 @@ static jlong open_workspace(JNIEnv *env, jclass class, jlong handle, jbyteArray 
     config.file = text_copy(env, file, file_room, sizeof file_room);
     take_settings(&config, setting);
     mb_workspace *workspace = NULL;
+    thread_end_watch(env);
     (void)failure_check(env, mb_workspace_open(connection_of(handle)->client,
                                                text_copy(env, name, name_room, sizeof name_room), &config, &workspace));
     return (jlong)workspace;
