@@ -8,10 +8,12 @@ import java.nio.file.Path;
 
 /**
  * Finds the shim: the file that {@code -Dio.membroker.library} names, else an installed one, else the one in the jar. The
- * one in the jar has libmembroker inside, so it needs nothing else of membroker's on the host.
+ * one in the jar has libmembroker inside, so it needs nothing else of membroker's on the host. If another class loader has
+ * loaded the file, a copy of it is loaded.
  */
 final class NativeLibrary {
     private static final String NAME = "membroker_jni";
+    private static final String FILE = System.mapLibraryName(NAME);
     private static boolean isLoaded;
 
     private NativeLibrary() {
@@ -27,41 +29,62 @@ final class NativeLibrary {
     private static void find() {
         String named = System.getProperty("io.membroker.library");
         if (named != null) {
-            System.load(named);
+            loadNamed(Path.of(named).toAbsolutePath());
             return;
         }
         try {
             System.loadLibrary(NAME);
-        } catch (UnsatisfiedLinkError notInstalled) {
-            loadFor(System.getProperty("os.arch"));
+        } catch (UnsatisfiedLinkError notInstalledOrTaken) {
+            if (!loadCopyOfInstalled()) {
+                loadFor(System.getProperty("os.arch"));
+            }
         }
     }
 
+    private static void loadNamed(Path file) {
+        try {
+            System.load(file.toString());
+        } catch (UnsatisfiedLinkError absentOrTaken) {
+            if (!loadCopy(file)) {
+                throw absentOrTaken;
+            }
+        }
+    }
+
+    private static boolean loadCopyOfInstalled() {
+        for (String directory : System.getProperty("java.library.path", "").split(java.io.File.pathSeparator)) {
+            if (loadCopy(Path.of(directory, FILE))) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private static boolean loadCopy(Path file) {
+        try {
+            if (Files.isRegularFile(file)) {
+                ShimCopies.load(Files.readAllBytes(file), FILE);
+                return true;
+            }
+        } catch (IOException | UnsatisfiedLinkError useless) {
+            // the caller knows what else there is
+        }
+        return false;
+    }
+
     static void loadFor(String architecture) {
-        String resource = "native/linux-" + architecture + "/lib" + NAME + ".so";
+        String resource = "native/linux-" + architecture + "/" + FILE;
         try (InputStream library = NativeLibrary.class.getResourceAsStream(resource)) {
             if (library == null) {
                 throw new UnsatisfiedLinkError("the jar has no " + resource
                         + ", and none is installed: install libmembroker-java, or name one with -Dio.membroker.library");
             }
-            loadCopy(library);
+            ShimCopies.load(library.readAllBytes(), FILE);
         } catch (IOException failed) {
-            UnsatisfiedLinkError failure = new UnsatisfiedLinkError("the shim can't be unpacked: " + failed);
+            UnsatisfiedLinkError failure = new UnsatisfiedLinkError("the shim can't be unpacked: " + failed
+                    + "; name another directory with -Djava.io.tmpdir");
             failure.initCause(failed);
             throw failure;
-        }
-    }
-
-    /** The file is needed only while it is loaded; only this user may write it. */
-    private static void loadCopy(InputStream library) throws IOException {
-        Path directory = Files.createTempDirectory("membroker");
-        Path copy = directory.resolve("lib" + NAME + ".so");
-        try {
-            Files.copy(library, copy);
-            System.load(copy.toString());
-        } finally {
-            Files.deleteIfExists(copy);
-            Files.delete(directory);
         }
     }
 }

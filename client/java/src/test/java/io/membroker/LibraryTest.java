@@ -2,13 +2,9 @@
 package io.membroker;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.lang.ref.WeakReference;
-import java.net.URL;
-import java.net.URLClassLoader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -45,6 +41,41 @@ class LibraryTest {
         return output;
     }
 
+    /** A program whose main() returns while another thread goes on. */
+    static final class Server {
+        private Server() {
+        }
+
+        public static void main(String[] arguments) {
+            MemoryBroker broker = MemoryBroker.connect();
+            new Thread(() -> {
+                try {
+                    System.in.read();
+                } catch (java.io.IOException ended) {
+                    // as if it had been read
+                }
+                broker.close();
+            }).start();
+            broker.workspaces().getAndActivateWorkspace(
+                    WorkspaceConfiguration.builder().initialSize(1 << 20).build(), "of main").alloc(100, true);
+        }
+    }
+
+    @Test
+    void endsTheWorkspacesOfMainWithIt() throws Exception {
+        try (TestBroker daemon = new TestBroker()) {
+            ProcessBuilder builder =
+                    new ProcessBuilder(JAVA, "-cp", System.getProperty("java.class.path"), Server.class.getName());
+            builder.environment().put("MEMBROKER_SOCKET", daemon.socket());
+            Process process = builder.start();
+            TestBroker.await(() -> daemon.ctl("status", "--json").replace(" ", "").contains("\"granted\":1"));
+            TestBroker.await(() -> daemon.leases().isEmpty());
+            assertTrue(process.isAlive());
+            process.getOutputStream().close();
+            assertEquals(0, process.waitFor());
+        }
+    }
+
     @Test
     void reportsLeaksWithTheirPlacesUnderAProperty() throws Exception {
         try (TestBroker daemon = new TestBroker()) {
@@ -63,48 +94,6 @@ class LibraryTest {
                     "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0");
             assertTrue(limits.contains("536870912 0"), limits);
             assertTrue(daemon.run("sessions").output().isEmpty() || limits.contains("536870912"), limits);
-        }
-    }
-
-    @Test
-    void canBeUnloaded() throws Exception {
-        try (TestBroker daemon = new TestBroker()) {
-            WeakReference<ClassLoader> loader = useInALoaderOfItsOwn(daemon);
-            for (int i = 0; i < 500 && loader.get() != null; i++) {
-                System.gc();
-                TestBroker.pause(10);
-            }
-            assertNull(loader.get());
-        }
-    }
-
-    private static WeakReference<ClassLoader> useInALoaderOfItsOwn(TestBroker daemon) throws Exception {
-        List<URL> path = new ArrayList<>();
-        for (String entry : System.getProperty("java.class.path").split(java.io.File.pathSeparator)) {
-            path.add(Path.of(entry).toUri().toURL());
-        }
-        URLClassLoader loader = new URLClassLoader(path.toArray(URL[]::new), ClassLoader.getPlatformClassLoader());
-        Class<?> user = loader.loadClass(User.class.getName());
-        assertTrue(user.getClassLoader() == loader);
-        user.getDeclaredMethod("use", String.class).invoke(null, daemon.socket());
-        loader.close();
-        return new WeakReference<>(loader);
-    }
-
-    /** What a part of an application server does. */
-    public static final class User {
-        private User() {
-        }
-
-        public static void use(String socket) {
-            ConnectOptions options = ConnectOptions.builder().socket(socket).build();
-            try (MemoryBroker broker = MemoryBroker.connect(options)) {
-                broker.createBuffer(4096).bytes().fill((byte) 1);
-                try (MemoryWorkspace ws = broker.workspaces().getAndActivateWorkspace("unloaded")) {
-                    ws.alloc(4096, true).ints().fill(1);
-                }
-                broker.workspaces().destroyAllWorkspacesForCurrentThread();
-            }
         }
     }
 
