@@ -2,12 +2,11 @@
 package io.membroker;
 
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** Buffers that are closed, but not free: another thread may be in a loop over a view. The collector knows when none is. */
 final class ClosedBuffers {
-    private static final int COLLECTION_SECONDS = 2;
+    private static final int COLLECTION_MS = 2000;
     private static final int LOOKS = 100;
     private static final int VAIN_LOOKS = 20;
     private static final AtomicInteger COUNT = new AtomicInteger();
@@ -32,9 +31,9 @@ final class ClosedBuffers {
         collect();
         int left = COUNT.get();
         for (int looks = 0, vain = 0; looks < LOOKS && left > 0 && vain < VAIN_LOOKS; looks++) {
-            pause();
+            Pauses.pause(1);
             int now = COUNT.get();
-            vain = now == left ? vain + 1 : 0;
+            vain = now == left && CollectedBuffers.isIdle() ? vain + 1 : 0;
             left = now;
         }
         NativeClient.trim(session.handle());
@@ -45,18 +44,6 @@ final class ClosedBuffers {
         CountDownLatch begun = new CountDownLatch(1);
         Session.CLEANER.register(new Object(), begun::countDown);
         System.gc();
-        try {
-            begun.await(COLLECTION_SECONDS, TimeUnit.SECONDS); // in vain if the JVM ignores System.gc()
-        } catch (InterruptedException interrupted) {
-            Thread.currentThread().interrupt();
-        }
-    }
-
-    private static void pause() {
-        try {
-            Thread.sleep(1);
-        } catch (InterruptedException interrupted) {
-            Thread.currentThread().interrupt();
-        }
+        Pauses.await(begun, COLLECTION_MS); // in vain if the JVM ignores System.gc()
     }
 }

@@ -13,8 +13,8 @@ import java.util.List;
  * @param socket the path of the broker's socket; null: {@code $MEMBROKER_SOCKET} if it is set, otherwise the usual ones
  * @param name the name in listings, at most 63 bytes of UTF-8; null: the program's name
  * @param heapBytes the largest heap, which the broker shows
- * @param maxBytes the limit of all leased bytes; 0: none; -2: twice the heap
- * @param maxPhysicalBytes the limit of leased RAM; 0: none; -2: the same as {@code maxBytes}
+ * @param maxBytes the limit of all leased bytes; 0: none
+ * @param maxPhysicalBytes the limit of leased RAM; 0: none
  * @param maxRetries how often the collector runs before a request that does not fit fails
  * @param retryWait the pause after each run of the collector, in which cleaners free what it found
  * @param timeout how long a call waits for the broker's answer
@@ -27,6 +27,22 @@ import java.util.List;
  */
 public record ConnectOptions(String socket, String name, long heapBytes, long maxBytes, long maxPhysicalBytes, int maxRetries,
         Duration retryWait, Duration timeout, Duration maxWait, long cacheBytes, boolean guards, boolean renews, boolean shared) {
+
+    /** Returns these, if no number is negative. */
+    ConnectOptions checked() {
+        notNegative("heapBytes", heapBytes);
+        notNegative("maxBytes", maxBytes);
+        notNegative("maxPhysicalBytes", maxPhysicalBytes);
+        notNegative("maxRetries", maxRetries);
+        notNegative("cacheBytes", cacheBytes);
+        return this;
+    }
+
+    private static void notNegative(String what, long number) {
+        if (number < 0) {
+            throw new IllegalArgumentException(what + " is negative: " + number);
+        }
+    }
 
     /** As equals, which would keep the class's loader for ever (ThreadWorkspaces.Key). */
     boolean isSame(ConnectOptions other) {
@@ -54,8 +70,8 @@ public record ConnectOptions(String socket, String name, long heapBytes, long ma
         private String socket;
         private String name;
         private long heapBytes = commandLine.heapBytes();
-        private long maxBytes = commandLine.maxBytes();
-        private long maxPhysicalBytes = commandLine.maxPhysicalBytes();
+        private Long maxBytes = commandLine.maxBytes(); // null: twice the heap
+        private Long maxPhysicalBytes = commandLine.maxPhysicalBytes(); // null: as maxBytes
         private int maxRetries = commandLine.maxRetries();
         private Duration retryWait = Duration.ofMillis(100);
         private Duration timeout = Duration.ofSeconds(30);
@@ -102,7 +118,7 @@ public record ConnectOptions(String socket, String name, long heapBytes, long ma
         }
 
         /**
-         * Limits all leased bytes of this client.
+         * Limits all leased bytes of this client. By default it is twice the heap.
          *
          * @param bytes the limit; 0: none
          * @return this
@@ -113,7 +129,7 @@ public record ConnectOptions(String socket, String name, long heapBytes, long ma
         }
 
         /**
-         * Limits the leased RAM of this client.
+         * Limits the leased RAM of this client. By default it is as {@link #maxBytes}.
          *
          * @param bytes the limit; 0: none
          * @return this
@@ -124,7 +140,7 @@ public record ConnectOptions(String socket, String name, long heapBytes, long ma
         }
 
         /**
-         * Sets how often the collector runs before a request that does not fit fails.
+         * Sets how often the collector runs before a request that does not fit fails. By default it is 10.
          *
          * @param count the number; 0: never
          * @return this
@@ -135,7 +151,7 @@ public record ConnectOptions(String socket, String name, long heapBytes, long ma
         }
 
         /**
-         * Sets the pause after each run of the collector.
+         * Sets the pause after each run of the collector. By default it is 100 ms.
          *
          * @param pause the pause
          * @return this
@@ -146,7 +162,7 @@ public record ConnectOptions(String socket, String name, long heapBytes, long ma
         }
 
         /**
-         * Sets how long a call waits for the broker's answer.
+         * Sets how long a call waits for the broker's answer. By default it is 30 s.
          *
          * @param limit the time
          * @return this
@@ -168,7 +184,7 @@ public record ConnectOptions(String socket, String name, long heapBytes, long ma
         }
 
         /**
-         * Keeps released leases for the next request of their size.
+         * Keeps released leases for the next request of their size. By default none are kept.
          *
          * @param bytes the most that is kept; 0: nothing
          * @return this
@@ -215,10 +231,13 @@ public record ConnectOptions(String socket, String name, long heapBytes, long ma
          * Makes the options.
          *
          * @return the options
+         * @throws IllegalArgumentException if a number is negative
          */
         public ConnectOptions build() {
-            return new ConnectOptions(socket, name, heapBytes, maxBytes, maxPhysicalBytes, maxRetries, retryWait, timeout,
-                    maxWait, cacheBytes, guards, renews, shared);
+            long all = maxBytes != null ? maxBytes : heapBytes > Long.MAX_VALUE / 2 ? 0 : 2 * heapBytes;
+            long physical = maxPhysicalBytes != null ? maxPhysicalBytes : all;
+            return new ConnectOptions(socket, name, heapBytes, all, physical, maxRetries, retryWait, timeout, maxWait,
+                    cacheBytes, guards, renews, shared).checked();
         }
     }
 }

@@ -7,8 +7,7 @@ import java.util.Properties;
  * The limits of the command line, under the names that JavaCPP gives them: {@code org.bytedeco.javacpp.maxBytes} and so on,
  * also in small letters. A name in camel case takes precedence over one in small letters.
  */
-record JavacppLimits(long heapBytes, long maxBytes, long maxPhysicalBytes, int maxRetries) {
-    static final long BROKERS_DEFAULT = -2; // MB_LIMIT_DEFAULT
+record JavacppLimits(long heapBytes, Long maxBytes, Long maxPhysicalBytes, int maxRetries) {
     private static final String PREFIX = "org.bytedeco.javacpp.";
     private static final int JAVACPP_RETRIES = 10;
 
@@ -17,15 +16,15 @@ record JavacppLimits(long heapBytes, long maxBytes, long maxPhysicalBytes, int m
                 limit(properties, "maxPhysicalBytes", heapBytes), retries(properties));
     }
 
-    /** 0 is no limit. Without the property it is twice the heap for all bytes, and all bytes for RAM. */
-    private static long limit(Properties properties, String name, long heapBytes) {
+    /** 0 is no limit; null: the property is not set. */
+    private static Long limit(Properties properties, String name, long heapBytes) {
         String text = value(properties, name);
-        return text == null ? BROKERS_DEFAULT : ByteSize.parse(text, heapBytes);
+        return text == null ? null : (Long) ByteSize.parse(text, heapBytes);
     }
 
     private static int retries(Properties properties) {
         String text = value(properties, "maxRetries");
-        return text == null ? JAVACPP_RETRIES : Integer.parseInt(text.strip());
+        return text == null ? JAVACPP_RETRIES : Math.max(0, Integer.parseInt(text.strip()));
     }
 
     private static String value(Properties properties, String name) {

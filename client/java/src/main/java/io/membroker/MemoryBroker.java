@@ -78,10 +78,11 @@ public final class MemoryBroker implements AutoCloseable {
             throw new IllegalArgumentException("a size is negative: " + bytes);
         }
         for (int i = 1; ; i++) {
+            boolean mayBecomeFree = ClosedBuffers.exist(); // asked before the request, during which they may become free
             try {
                 return new Lease(open(), leases, bytes, options);
             } catch (MemoryLimitException refused) {
-                if (!ClosedBuffers.exist() || i > Math.max(1, session.options.maxRetries())) {
+                if (!mayBecomeFree || i > Math.max(1, session.options.maxRetries())) {
                     throw refused;
                 }
                 ClosedBuffers.free(session);

@@ -34,8 +34,8 @@ final class Session {
     }
 
     private Session(ConnectOptions options, Sharing sharing) {
-        this.options = options;
-        long[] numbers = {options.heapBytes(), options.maxBytes(), options.maxPhysicalBytes(), options.cacheBytes()};
+        this.options = options.checked();
+        long[] numbers = {options.heapBytes(), options.maxBytes(), limitOfRam(options), options.cacheBytes()};
         int[] settings = {(options.guards() ? GUARD : 0) | (options.renews() ? 0 : NO_RENEW),
             Milliseconds.of(options.timeout()), options.maxRetries(), Milliseconds.of(options.retryWait()),
             Milliseconds.of(options.maxWait()), sharing.ordinal()};
@@ -47,6 +47,12 @@ final class Session {
         Session session = new Session(options, sharing);
         CLEANER.register(session, disconnection(session.handle));
         return session;
+    }
+
+    /** None if the limit of all bytes is as small: then a refusal names that one, which a mapped file does not evade. */
+    private static long limitOfRam(ConnectOptions options) {
+        boolean isImplied = options.maxBytes() > 0 && options.maxPhysicalBytes() >= options.maxBytes();
+        return isImplied ? 0 : options.maxPhysicalBytes();
     }
 
     private static VarHandle lossesHandle() {

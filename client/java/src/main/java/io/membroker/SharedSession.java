@@ -35,17 +35,9 @@ final class SharedSession {
                 if (!hasDropped) {
                     return Session.open(options, Session.Sharing.SHARED_WITH_ANY_OPTIONS);
                 }
-                awaitCollection();
+                System.gc();
+                Pauses.pause(10);
             }
-        }
-    }
-
-    private static void awaitCollection() {
-        System.gc();
-        try {
-            Thread.sleep(10);
-        } catch (InterruptedException interrupted) {
-            Thread.currentThread().interrupt();
         }
     }
 

@@ -36,6 +36,7 @@ public final class TrackedBuffer extends MemoryRegion implements AutoCloseable {
         private final Session session; // must not end before
         private final long handle;
         private final Leaks.Site site;
+        private boolean isClosed; // the thread that closes the buffer frees it
         private boolean isDue;
 
         Freeing(Session session, long handle, Leaks.Site site) {
@@ -50,8 +51,17 @@ public final class TrackedBuffer extends MemoryRegion implements AutoCloseable {
             Leaks.ended(site);
         }
 
+        /** By the thread that closes the buffer, or by the cleaner's. */
         @Override
         public void run() {
+            if (isClosed) {
+                free();
+            } else {
+                CollectedBuffers.free(this::free);
+            }
+        }
+
+        private void free() {
             NativeBuffer.unref(handle);
             Leaks.ended(site);
             if (isDue) {
@@ -111,6 +121,7 @@ public final class TrackedBuffer extends MemoryRegion implements AutoCloseable {
                 return;
             }
         }
+        state.isClosed = true;
         freeing.clean();
     }
 

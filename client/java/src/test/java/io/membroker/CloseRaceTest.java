@@ -127,6 +127,24 @@ class CloseRaceTest {
         }
     }
 
+    /** As the threads of an executor that shuts down. */
+    @Test
+    void anInterruptedThreadWaitsForItToo() throws Exception {
+        try (TestBroker daemon = new TestBroker("max_physical_bytes = 16M", "[pool]", "pool_bytes = 0");
+                MemoryBroker broker = MemoryBroker.connect(daemon.options().build())) {
+            for (int round = 0; round < 3; round++) {
+                TrackedBuffer shared = broker.createBuffer(12 * MIB);
+                useElsewhere(shared);
+                shared.close();
+                shared = null;
+                Thread.currentThread().interrupt();
+                Lease lease = broker.acquire(12 * MIB);
+                assertTrue(Thread.interrupted());
+                lease.close();
+            }
+        }
+    }
+
     @Test
     void aBufferWithoutViewsOrWhoseThreadHasEndedIsFreeAtOnce() throws Exception {
         try (TestBroker daemon = new TestBroker(); MemoryBroker broker = MemoryBroker.connect(daemon.options().build())) {

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.time.Duration;
+import java.util.List;
 import java.util.Properties;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
@@ -32,14 +33,16 @@ class LimitsTest {
     @Test
     void readsThePropertiesOfJavacpp() {
         Properties properties = new Properties();
-        assertEquals(new JavacppLimits(GIB, JavacppLimits.BROKERS_DEFAULT, JavacppLimits.BROKERS_DEFAULT, 10),
+        assertEquals(new JavacppLimits(GIB, null, null, 10),
                 JavacppLimits.read(properties, GIB));
         properties.setProperty("org.bytedeco.javacpp.maxbytes", "1G");
         properties.setProperty("org.bytedeco.javacpp.maxPhysicalBytes", "2G");
         properties.setProperty("org.bytedeco.javacpp.maxretries", "3");
         assertEquals(new JavacppLimits(GIB, GIB, 2 * GIB, 3), JavacppLimits.read(properties, GIB));
         properties.setProperty("org.bytedeco.javacpp.maxBytes", "0");
+        properties.setProperty("org.bytedeco.javacpp.maxRetries", "-1");
         assertEquals(0, JavacppLimits.read(properties, GIB).maxBytes());
+        assertEquals(0, JavacppLimits.read(properties, GIB).maxRetries()); // as JavaCPP
     }
 
     @Test
@@ -57,14 +60,30 @@ class LimitsTest {
     }
 
     @Test
+    void refusesNegativeOptions() {
+        for (ConnectOptions.Builder options : List.of(ConnectOptions.builder().maxBytes(-1),
+                ConnectOptions.builder().maxPhysicalBytes(-2), ConnectOptions.builder().heapBytes(Long.MIN_VALUE),
+                ConnectOptions.builder().cacheBytes(-3), ConnectOptions.builder().maxRetries(-1))) {
+            String message = assertThrows(IllegalArgumentException.class, options::build).getMessage();
+            assertTrue(message.matches("(max(Physical)?Bytes|heapBytes|cacheBytes|maxRetries) is negative: -[0-9]+"), message);
+        }
+    }
+
+    @Test
     void saysWhereAJavaProgramSetsItsOwnLimits() {
         try (TestBroker daemon = new TestBroker();
                 MemoryBroker broker = MemoryBroker.connect(daemon.options().maxBytes(4096).build())) {
             String ram = assertThrows(MemoryLimitException.class, () -> broker.acquire(8192)).getMessage();
-            assertTrue(ram.endsWith("-Dorg.bytedeco.javacpp.maxPhysicalBytes; by default it is as maxBytes."), ram);
+            assertTrue(ram.contains("max_bytes is 4 KiB") && !ram.contains("MMAP"), ram);
+            assertTrue(ram.endsWith("In Java max_bytes is -Dorg.bytedeco.javacpp.maxBytes; by default it is twice -Xmx."), ram);
             String file = assertThrows(MemoryLimitException.class,
                     () -> broker.acquire(8192, LeaseOptions.builder().location(Location.MMAP).build())).getMessage();
             assertTrue(file.contains(" In Java max_bytes is -Dorg.bytedeco.javacpp.maxBytes"), file);
+        }
+        try (TestBroker daemon = new TestBroker();
+                MemoryBroker broker = MemoryBroker.connect(daemon.options().maxBytes(8192).maxPhysicalBytes(4096).build())) {
+            String ram = assertThrows(MemoryLimitException.class, () -> broker.acquire(8192)).getMessage();
+            assertTrue(ram.endsWith("-Dorg.bytedeco.javacpp.maxPhysicalBytes; by default it is as maxBytes."), ram);
         }
     }
 

@@ -36,7 +36,7 @@ class RefusalTest {
         try (TestBroker daemon = new TestBroker();
                 MemoryBroker broker = MemoryBroker.connect(daemon.options().maxBytes(64 * MIB).build());
                 Lease held = broker.acquire(48 * MIB - 100)) {
-            expect(refused(broker, 32 * MIB - 5, Location.RAM), "max_physical_bytes", "client", 64 * MIB, 32 * MIB,
+            expect(refused(broker, 32 * MIB - 5, Location.RAM), "max_bytes", "client", 64 * MIB, 32 * MIB,
                     held.byteSize());
         }
     }

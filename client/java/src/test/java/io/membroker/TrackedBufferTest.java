@@ -40,6 +40,23 @@ class TrackedBufferTest {
         }
     }
 
+    /** Sizes of all kinds: a thread that frees them keeps some for itself, and here the collector's must not. */
+    @Test
+    void leavesNoLeaseWhenTheCollectorHasFreedAll() {
+        try (TestBroker daemon = new TestBroker();
+                MemoryBroker broker = MemoryBroker.connect(daemon.options().build())) {
+            for (int i = 0; i < 1000; i++) {
+                broker.createBuffer(1 + 60 * i).bytes().set(0, (byte) 1);
+            }
+            assertFalse(daemon.leases().isEmpty());
+            TestBroker.await(() -> {
+                System.gc();
+                broker.trim();
+                return daemon.leases().isEmpty();
+            });
+        }
+    }
+
     @Test
     void isFreedByTheCollectorBeforeALimitIsReached() {
         try (TestBroker daemon = new TestBroker();
