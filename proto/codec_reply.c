@@ -8,6 +8,7 @@
 
 #include "membroker.pb-c.h"
 #include "proto/codec.h"
+#include "proto/codec_event.h"
 #include "proto/codec_tables.h"
 #include "proto/codec_text.h"
 
@@ -18,6 +19,8 @@ _Static_assert((int)CHARGE_CLIENT == MEMBROKER__V1__CHARGE__CHARGE_CLIENT, "the 
 _Static_assert((int)CLASS_RULE_RESERVATION == MEMBROKER__V1__CLASS_RULE__CLASS_RULE_RESERVATION,
                "the enums share numbers");
 _Static_assert((int)USAGE_RESERVATION == MEMBROKER__V1__USAGE_KIND__USAGE_KIND_RESERVATION, "the enums share numbers");
+_Static_assert((int)EVENT_KIND_DISCONNECTED == MEMBROKER__V1__EVENT_KIND__EVENT_KIND_DISCONNECTED,
+               "the enums share numbers");
 _Static_assert((int)PRESSURE_FULL == MEMBROKER__V1__PRESSURE__PRESSURE_FULL, "the enums share numbers");
 _Static_assert((int)LIMIT_KIND_DISK_SPACE == MEMBROKER__V1__LIMIT_KIND__LIMIT_KIND_DISK_SPACE,
                "the enums share numbers");
@@ -175,9 +178,14 @@ CODEC_FIELDS(usage, struct usage_entry, UsageEntry) = {
 CODEC_TABLE(usage, usage_entry);
 
 CODEC_FIELDS(listing, struct listing_reply, Listing) = {
-    LIST(listing, sessions, session_count, session), LIST(listing, leases, lease_count, lease),
-    LIST(listing, queue, queue_count, queue),        LIST(listing, reservations, reservation_count, reservation),
-    LIST(listing, usage, usage_count, usage),        NUMBER(listing, more),
+    LIST(listing, sessions, session_count, session),
+    LIST(listing, leases, lease_count, lease),
+    LIST(listing, queue, queue_count, queue),
+    LIST(listing, reservations, reservation_count, reservation),
+    LIST(listing, usage, usage_count, usage),
+    LIST(listing, events, event_count, event),
+    NUMBER(listing, last, UNLESS(0)),
+    NUMBER(listing, more),
 };
 CODEC_TABLE(listing, listing);
 

@@ -149,8 +149,9 @@ CODEC_TABLE(suspend, suspend);
 /* ---- the rest ---- */
 
 CODEC_FIELDS(list, struct list_request, List) = {
-    NUMBER(list, what, RANGE(LIST_USAGE, "this broker does not know what was asked to be listed")),
+    NUMBER(list, what, RANGE(LIST_EVENTS, "this broker does not know what was asked to be listed")),
     NUMBER(list, after),
+    NUMBER(list, settled, UNLESS(0)),
 };
 CODEC_TABLE(list, list);
 

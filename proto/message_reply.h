@@ -129,6 +129,9 @@ struct listing_reply {
     size_t reservation_count; /* at most MESSAGE_RESERVATIONS_MAX */
     const struct usage_entry *usage;
     size_t usage_count; /* at most MESSAGE_USAGE_MAX */
+    const struct event_entry *events;
+    size_t event_count; /* at most MESSAGE_EVENTS_MAX */
+    uint64_t last;      /* of events: after which the next page begins; 0: of another listing */
     bool more;          /* another page follows */
 };
 

@@ -74,11 +74,12 @@ struct renew_request {
     size_t use_count;            /* at most MESSAGE_USE_MAX */
 };
 
-enum list_what { LIST_SESSIONS, LIST_LEASES, LIST_OWN_LEASES, LIST_QUEUE, LIST_RESERVATIONS, LIST_USAGE };
+enum list_what { LIST_SESSIONS, LIST_LEASES, LIST_OWN_LEASES, LIST_QUEUE, LIST_RESERVATIONS, LIST_USAGE, LIST_EVENTS };
 
 struct list_request {
     enum list_what what;
     uint64_t after; /* list what has a greater number, or place in the queue; 0: from the beginning */
+    bool settled;   /* of events: only those before the first that can still change */
 };
 
 /* What a reservation is to be. */

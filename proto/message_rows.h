@@ -115,6 +115,31 @@ struct usage_entry {
     uint32_t weight;
 };
 
+/* Something that happened, once or several times within a second to the same session. */
+struct event_entry {
+    uint64_t event; /* its number: later ones are greater */
+    uint64_t at_unix_ms, last_unix_ms;
+    uint64_t count;
+    uint64_t bytes; /* all of them together */
+    uint64_t session, lease;
+    uint64_t limit_bytes, used_bytes; /* of the limit that refused a request */
+    uint64_t by_session, by_bytes;    /* by_bytes 0: not for a request of higher priority */
+    enum event_kind kind;
+    enum location location;
+    enum end_reason reason;
+    enum error_code code; /* of a refusal */
+    enum limit_kind limit_kind;
+    int32_t pid, by_pid;
+    uint32_t uid, by_uid;
+    bool has_uid, has_by;           /* whose; by whom a lease was revoked */
+    char client[MESSAGE_NAME_SIZE]; /* the session's name */
+    char class[MESSAGE_CLASS_SIZE];
+    char name[MESSAGE_NAME_SIZE]; /* of the lease or the reservation */
+    char whose[MESSAGE_WHOSE_SIZE];
+    char by_name[MESSAGE_NAME_SIZE];
+    char text[MESSAGE_TEXT_SIZE];
+};
+
 /* Why a session's request waits, or why its last one was refused. */
 struct why_entry {
     uint64_t session;

@@ -28,6 +28,7 @@ enum {
     MESSAGE_HOLDERS_MAX = 3,         /* holders in a refusal, and waiting clients in it */
     MESSAGE_RESERVATIONS_MAX = 64,   /* reservations in one page of a listing */
     MESSAGE_USAGE_MAX = 128,         /* users, groups, classes and reservations in one page of a listing */
+    MESSAGE_EVENTS_MAX = 64,         /* events in one page of a listing */
     MESSAGE_PATHS_MAX = 64,          /* control groups of a reservation */
     MESSAGE_PATH_BYTES_MAX = 16384,  /* of all of them, each with 4 bytes for its head */
     MESSAGE_PAGE_PATH_BYTES = 32768, /* a page of a listing ends with the reservation that reaches this */
@@ -40,6 +41,7 @@ enum {
     MESSAGE_PATTERN_SIZE = 256,   /* a member of a class, as the configuration has it */
     MESSAGE_LIMIT_SIZE = 32,      /* name of a limit: "max_physical_bytes" */
     MESSAGE_WHOSE_SIZE = 48,      /* whose limit: "host", "client", "class training" */
+    MESSAGE_TEXT_SIZE = 128,      /* what the log said of an event */
     MESSAGE_SENTENCE_SIZE = 1024, /* an error in words */
     MESSAGE_TOKEN_SIZE = 16,      /* bytes of a token, which is no string */
 };
@@ -83,6 +85,30 @@ enum usage_kind {
     USAGE_GROUP,
     USAGE_CLASS,
     USAGE_RESERVATION,
+};
+
+/* What happened; membroker.proto says more. */
+enum event_kind {
+    EVENT_KIND_UNSPECIFIED, /* newer than this code */
+    EVENT_KIND_GRANTED,
+    EVENT_KIND_EXTENDED,
+    EVENT_KIND_REFUSED,
+    EVENT_KIND_ENDED,
+    EVENT_KIND_RESERVED,
+    EVENT_KIND_ATTACHED,
+    EVENT_KIND_SUSPENDED,
+    EVENT_KIND_RESUMED,
+    EVENT_KIND_UNRESERVED,
+    EVENT_KIND_RESERVATION_EXPIRED,
+    EVENT_KIND_STARTED,
+    EVENT_KIND_RESTARTED,
+    EVENT_KIND_HANDED_OVER,
+    EVENT_KIND_STOPPED,
+    EVENT_KIND_RELOADED,
+    EVENT_KIND_BAD_CONFIGURATION,
+    EVENT_KIND_AWAY,
+    EVENT_KIND_DISCONNECTED,
+    EVENT_KINDS
 };
 
 /* Whose control group the pages of a RAM lease are charged to. */

@@ -131,7 +131,7 @@ json_t *columns_to_json(const struct column *columns, size_t count, const void *
 
 /* ---- tables ---- */
 
-static const char *cell_of(const struct column *column, const void *entry, char cell[CELL_BYTES])
+const char *column_cell(const struct column *column, const void *entry, char cell[CELL_BYTES])
 {
     uint64_t number = 0;
     const char *text = column_text(column, entry, cell);
@@ -149,8 +149,7 @@ static const char *cell_of(const struct column *column, const void *entry, char 
     return is_there ? cell : "";
 }
 
-/* Whether a table has it. */
-static bool is_shown(const struct column *column)
+bool column_is_shown(const struct column *column)
 {
     return column->heading && (!column->is_user_name || users_have_names());
 }
@@ -165,7 +164,7 @@ struct libscols_table *columns_to_table(const struct column *columns, size_t cou
     struct libscols_table *table = scols_new_table();
     for (size_t i = 0; table && i < count; i++) {
         int flags = is_aligned_right(&columns[i]) ? SCOLS_FL_RIGHT : 0;
-        if (is_shown(&columns[i]) && !scols_table_new_column(table, columns[i].heading, 0, flags)) {
+        if (column_is_shown(&columns[i]) && !scols_table_new_column(table, columns[i].heading, 0, flags)) {
             scols_unref_table(table);
             return NULL;
         }
@@ -183,8 +182,8 @@ struct libscols_line *columns_to_line(const struct column *columns, size_t count
     }
     for (size_t i = 0; line && i < count; i++) {
         char cell[CELL_BYTES];
-        if (is_shown(&columns[i])) {
-            const char *text = cell_of(&columns[i], entry, cell);
+        if (column_is_shown(&columns[i])) {
+            const char *text = column_cell(&columns[i], entry, cell);
             (void)scols_line_set_data(line, at++, *text ? text : "-");
         }
     }

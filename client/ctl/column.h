@@ -56,6 +56,12 @@ struct libscols_table *columns_to_table(const struct column *columns, size_t cou
 /* What a column has of an entry as text; NULL: its kind is a number. */
 const char *column_text(const struct column *column, const void *entry, char cell[CELL_BYTES]);
 
+/* What a table shows of an entry; "": nothing. */
+const char *column_cell(const struct column *column, const void *entry, char cell[CELL_BYTES]);
+
+/* Whether a table has the column. */
+bool column_is_shown(const struct column *column);
+
 /* What a column that is a number has of an entry. False: nothing. */
 bool column_amount(const struct column *column, const void *entry, uint64_t *ret);
 

@@ -66,7 +66,8 @@ static int take_page(struct listing *listing, const struct listing_reply *page, 
         struct row_facts facts = {0};
         kind->facts(entry, &facts);
         *last = column_number(&kind->columns[0], entry);
-        if (selection_wants(&facts) && !add_row(listing, entry)) {
+        bool is_wanted = selection_wants(&facts) && (!kind->wants || kind->wants(entry));
+        if (is_wanted && !add_row(listing, entry)) {
             return -1;
         }
         count++;
@@ -78,17 +79,21 @@ static int collect(struct listing *listing)
 {
     struct request request = {.kind = REQUEST_LIST, .list = {.what = listing->kind->what}};
     const struct reply *reply;
+    bool is_moving;
     int count;
     do {
         int result = ctl_ask(listing->options, &request, &reply);
         if (result != CTL_DONE) {
             return result;
         }
+        uint64_t looked_at = reply->listing.last;
         count = take_page(listing, &reply->listing, &request.list.after);
+        request.list.after = looked_at ? looked_at : request.list.after;
         if (count < 0) {
             return ctl_fail(-ENOMEM, "out of memory");
         }
-    } while (reply->listing.more && count > 0);
+        is_moving = looked_at || count > 0;
+    } while (reply->listing.more && is_moving);
     return CTL_DONE;
 }
 

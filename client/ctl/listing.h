@@ -14,7 +14,8 @@ struct listing_kind {
     size_t column_count;
     const void *(*entry)(const struct listing_reply *page, size_t index); /* NULL: the page has no more */
     void (*facts)(const void *entry, struct row_facts *ret);              /* of zeros */
-    struct row_order usual;                                               /* without --sort */
+    bool (*wants)(const void *entry); /* besides --user and its like; NULL: every row */
+    struct row_order usual;           /* without --sort */
 };
 
 /* Runs the verb. Returns its exit status. */

@@ -19,12 +19,17 @@ struct verb {
 static const char sizes[] = SIZES;
 static const char units[] = SIZES "A TIME is a whole number with a unit: ms, s, min or h.\n";
 
+static const char times[] = SIZES "A TIME is how long ago (10min), a time of today (15:00), or a date and a time "
+                                  "(\"2026-11-26 15:00\").\n";
+
 static const struct verb verbs[] = {
     {"status", "", "limits, what is used of them, and what has happened", NULL, NULL, status_main},
     {"sessions", "[OPTION]...", "the client processes", &selection_options, sizes, sessions_main},
     {"leases", "[OPTION]...", "who holds what, where, and for how long", &selection_options, sizes, leases_main},
     {"usage", "[OPTION]...", "what users, groups, classes and reservations have, may have, and had at most",
      &selection_options_without_client, sizes, usage_main},
+    {"events", "[OPTION]...", "what happened: grants, refusals, endings, revocations, restarts", &events_options, times,
+     events_main},
     {"metrics", "[OPTION]...", "figures for a monitoring system, as OpenMetrics", &metrics_options, NULL, metrics_main},
     {"queue", "[OPTION]...", "the requests that wait, in the order in which they will be served", &selection_options,
      sizes, queue_main},

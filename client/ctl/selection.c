@@ -21,7 +21,7 @@ static struct {
 /* ---- options ---- */
 
 /* Without a value it is the option of every verb. */
-static int take_user(struct ctl_options *options, const char *value)
+int selection_take_user(struct ctl_options *options, const char *value)
 {
     if (!value) {
         return options_take_user(options, value);
@@ -30,42 +30,34 @@ static int take_user(struct ctl_options *options, const char *value)
     return user_from_text("--user", value, &wanted.uid);
 }
 
-static int take_class(struct ctl_options *options, const char *value)
+int selection_take_class(struct ctl_options *options, const char *value)
 {
     (void)options;
     wanted.class = value;
     return CTL_DONE;
 }
 
-static int take_min_bytes(struct ctl_options *options, const char *value)
+int selection_take_min_bytes(struct ctl_options *options, const char *value)
 {
     (void)options;
     return ctl_take_size("--min-bytes", value, &wanted.min_bytes);
 }
 
-static int take_sort(struct ctl_options *options, const char *value)
+int selection_take_sort(struct ctl_options *options, const char *value)
 {
     (void)options;
     wanted.sort = value;
     return CTL_DONE;
 }
 
-static int take_client(struct ctl_options *options, const char *value)
+int selection_take_client(struct ctl_options *options, const char *value)
 {
     (void)options;
     wanted.client = value;
     return CTL_DONE;
 }
 
-static const struct ctl_option list[] = {
-    {"user", '\0', "[=NAME]", "only what belongs to this user, a name or a number; without a value as below",
-     take_user},
-    {"class", '\0', "PATTERN", "only what is of this class or reservation (as in a shell: * and ?)", take_class},
-    {"min-bytes", '\0', "SIZE", "only what has, or asks for, at least so much", take_min_bytes},
-    {"sort", '\0', "KEY", "by a column or a key of the JSON: numbers largest first, texts from A; turned round: -KEY",
-     take_sort},
-    {"client", '\0', "PATTERN", "only what is of clients of this name", take_client},
-};
+static const struct ctl_option list[] = {SELECTION_OPTIONS};
 
 enum { OPTIONS = sizeof list / sizeof *list };
 

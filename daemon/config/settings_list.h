@@ -79,6 +79,9 @@ SETTING(RESERVATIONS_HOLD, reservations, hold_while_frozen, DURATION, RANGE(0, I
 SETTING(RESERVATIONS_HOLD_STOPPED, reservations, hold_while_stopped, FLAG, ANY, hold_while_stopped, RELOAD,
         DEFAULT("no"), "whether a job counts as frozen when all its processes are stopped by a signal")
 
+SETTING(HISTORY_BYTES, history, bytes, HISTORY, ANY, history_bytes, RESTART, DEFAULT("4M"),
+        "memory for the newest events; 0: none")
+
 SETTING(PRESSURE_SOME, pressure, some, PERCENT, RANGE(0, 99), pressure_some, RESTART, DEFAULT("20%"),
         "share of time that some tasks wait for memory, which counts as pressure; 0: not watched")
 SETTING(PRESSURE_FULL, pressure, full, PERCENT, RANGE(0, 99), pressure_full, RESTART, DEFAULT("10%"),

@@ -58,6 +58,7 @@ struct group_choice {
     X(BYTES, uint64_t)      /* 0 and "unlimited" switch it off */                                                      \
     X(BYTE_LIMIT, uint64_t) /* the same, or "nothing" */                                                               \
     X(AMOUNT, uint64_t)     /* 0 is 0 */                                                                               \
+    X(HISTORY, uint64_t)    /* the same, in bounds */                                                                  \
     X(COUNT_LIMIT, uint64_t)                                                                                           \
     X(DURATION, uint32_t) /* milliseconds */                                                                           \
     X(NUMBER, uint32_t)                                                                                                \

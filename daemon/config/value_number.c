@@ -80,6 +80,19 @@ const struct value_type value_type_BYTE_LIMIT = {.name = "size, unlimited or not
 const struct value_type value_type_AMOUNT = {
     .name = "size", .bytes = sizeof(value_AMOUNT), .parse = parse_amount, .print = print_bytes};
 
+enum { HISTORY_LEAST = 65536, HISTORY_MOST = 67108864 };
+
+static const char *parse_history(struct value_reading *reading, const char *text, void *value)
+{
+    uint64_t *bytes = value;
+    const char *wrong = parse_amount(reading, text, value);
+    bool is_in_bounds = *bytes == 0 || (*bytes >= HISTORY_LEAST && *bytes <= HISTORY_MOST);
+    return wrong || is_in_bounds ? wrong : "a size from 64K to 64M is expected, or 0 for no history";
+}
+
+const struct value_type value_type_HISTORY = {
+    .name = "size from 64K to 64M, or 0", .bytes = sizeof(value_HISTORY), .parse = parse_history, .print = print_bytes};
+
 /* ---- durations and numbers ---- */
 
 static const char *parse_duration(struct value_reading *reading, const char *text, void *value)

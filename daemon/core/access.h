@@ -10,6 +10,9 @@
 
 #include "daemon/core/identity.h"
 
+/* What stands for the name of a user's session that the viewer may not see. */
+#define HIDDEN_NAME "another user's"
+
 enum { ACCESS_IDS_MAX = 64 };
 
 struct access_list {

@@ -19,7 +19,7 @@ enum effect_kind {
     EFFECT_SESSION_RESUMED, /* the peer has its session on a new connection: welcome it */
     EFFECT_REPLY,           /* to one peer: an answer or an event */
     EFFECT_BROADCAST,       /* an event, to every connected session */
-    EFFECT_LEASE_ENDED,     /* for the log alone */
+    EFFECT_LEASE_ENDED,     /* for the log and the history alone */
     EFFECT_RESERVATIONS,    /* they have changed: keep them, before anything that follows */
     EFFECT_LOOK,            /* look whether the session's process is frozen; report INPUT_LOOKED */
     EFFECT_SLOT,            /* write a slot of the peer's control page, before anything that follows */
@@ -75,6 +75,7 @@ struct effect_ended {
     enum end_reason reason;
     char name[MESSAGE_NAME_SIZE];
     char client[MESSAGE_NAME_SIZE];
+    char class[MESSAGE_CLASS_SIZE];
     struct effect_cause cause; /* of END_REVOKED */
 };
 

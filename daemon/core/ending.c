@@ -51,6 +51,7 @@ static void note_for_log(struct step *step, const struct lease *lease, const str
                                    .cause = *cause};
     text_copy(ended->name, sizeof ended->name, lease->name);
     text_copy(ended->client, sizeof ended->client, lease->session->name);
+    text_copy(ended->class, sizeof ended->class, lease->session->share->class->name);
 }
 
 /* The client learns of it: from its slot, and by an event unless the ending was its own wish. */

@@ -156,6 +156,15 @@ bool broker_shows_session(const struct broker *broker, const struct identity *vi
     return session && visibility_shows(broker, viewer, session);
 }
 
+void broker_describe(const struct broker *broker, uint64_t session, const char **ret_client, const char **ret_class)
+{
+    const struct session *found = session_table_find(&broker->sessions, session);
+    if (found) {
+        *ret_client = found->name;
+        *ret_class = found->share->class->name;
+    }
+}
+
 /* What a viewer may not see is not looked at: a page costs what it returns. */
 static const struct session *next_shown_session(const struct broker *broker, const struct identity *viewer,
                                                 uint64_t after)

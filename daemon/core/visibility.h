@@ -4,9 +4,6 @@
 
 #include "daemon/core/broker_state.h"
 
-/* What stands for the name of a user's session that the viewer may not see. */
-#define HIDDEN_NAME "another user's"
-
 bool visibility_shows_all(const struct broker *broker, const struct identity *viewer);
 bool visibility_shows_user(const struct broker *broker, const struct identity *viewer, uint32_t uid);
 

@@ -5,6 +5,7 @@
 
 #include "daemon/core/ending.h"
 #include "daemon/runtime/about.h"
+#include "daemon/runtime/server.h"
 #include "proto/base/size.h"
 
 enum { WHO_BYTES = 2 * MESSAGE_NAME_SIZE + 128 };
@@ -70,10 +71,18 @@ static enum log_event event_of(enum end_reason reason)
     return reason == END_EXPIRED ? LOG_EVENT_LEASE_EXPIRED : is_revoked ? LOG_EVENT_LEASE_REVOKED : LOG_EVENT_NONE;
 }
 
+static void note_ended(const struct effect_ended *ended)
+{
+    struct peer *peer = ended->peer;
+    const struct history_who who = {&peer->marks, &peer->identity, peer->session, ended->client, ended->class};
+    history_ended(&peer->server->history, &who, ended);
+}
+
 /* What a client itself wanted, or its own end brought, is no news but with --verbose. */
 void event_log_ended(const struct effect_ended *ended)
 {
     const struct peer *peer = ended->peer;
+    note_ended(ended);
     struct log_about about = about_peer(peer, event_of(ended->reason), ended->lease);
     enum log_level level = about.event ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
     char of[WHO_BYTES], cause[2 * WHO_BYTES], bytes[SIZE_TEXT_BYTES], name[QUOTED_BYTES + 1] = "";
@@ -92,6 +101,25 @@ void event_log_ended(const struct effect_ended *ended)
 }
 
 /* ---- grants and refusals ---- */
+
+static struct history_who describe(struct peer *peer)
+{
+    struct history_who who = {&peer->marks, &peer->identity, peer->session, "", ""};
+    broker_describe(peer->server->broker, peer->session, &who.client, &who.class);
+    return who;
+}
+
+static void note_reply(struct peer *peer, const struct reply *reply)
+{
+    struct history *history = &peer->server->history;
+    if (reply->kind == REPLY_GRANT && !history_granted_again(history, &peer->marks, &reply->grant)) {
+        struct history_who who = describe(peer);
+        history_granted(history, &who, &reply->grant);
+    } else if (reply->kind == REPLY_ERROR) {
+        struct history_who who = describe(peer);
+        history_refused(history, &who, &reply->error);
+    }
+}
 
 static void log_grant(const struct peer *peer, const struct grant_reply *grant)
 {
@@ -112,6 +140,7 @@ static void log_grant(const struct peer *peer, const struct grant_reply *grant)
 void event_log_reply(const struct effect_reply *reply)
 {
     const struct peer *peer = reply->peer;
+    note_reply(reply->peer, &reply->reply);
     if (!log_shows(LOG_LEVEL_DEBUG)) {
         return;
     }
@@ -132,7 +161,7 @@ static enum log_event event_of_change(enum reservation_change change)
     return change == RESERVATION_MADE ? LOG_EVENT_RESERVED : ends ? LOG_EVENT_UNRESERVED : LOG_EVENT_NONE;
 }
 
-void event_log_reservations(const struct effect_reservations *reservations)
+void event_log_reservations(struct history *history, const struct effect_reservations *reservations)
 {
     static const char *const words[] = {[RESERVATION_MADE] = "was made",
                                         [RESERVATION_EXTENDED] = "was given more control groups",
@@ -144,6 +173,7 @@ void event_log_reservations(const struct effect_reservations *reservations)
                                     .uid = reservations->uid,
                                     .reservation = reservations->name};
     char name[QUOTED_BYTES], bytes[SIZE_TEXT_BYTES], by[WHO_BYTES];
+    history_reservations(history, reservations);
     if (reservations->change == RESERVATION_FORGOTTEN || !log_allows(&about)) {
         return;
     }

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the log says of reservations and leases: how they end, and with --verbose each grant and each refusal. */
+/*
+ * What the log says of reservations and leases: how they end, and with --verbose each grant and each refusal. The
+ * history gets all of it.
+ */
 #pragma once
 
 #include "daemon/core/effect.h"
 
-void event_log_reservations(const struct effect_reservations *reservations);
+struct history;
+
+void event_log_reservations(struct history *history, const struct effect_reservations *reservations);
 
 void event_log_ended(const struct effect_ended *ended);
 

@@ -76,7 +76,7 @@ static void carry_out(struct server *server, struct effect *effect)
         break;
     case EFFECT_RESERVATIONS:
         kept_reservations_save(server);
-        event_log_reservations(&effect->reservations);
+        event_log_reservations(&server->history, &effect->reservations);
         break;
     case EFFECT_LOOK:
         frozen_look(server, &effect->session);

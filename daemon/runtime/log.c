@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <systemd/sd-journal.h>
@@ -16,6 +17,8 @@ enum { LINE_BYTES = 1024, FIELD_BYTES = 64, FIELDS_MAX = 7 };
 
 static enum log_level highest = LOG_LEVEL_INFO;
 static bool is_journal, has_time;
+static log_listener *listener;
+static void *listener_data;
 
 static const char *const message_ids[LOG_EVENTS] = {
     [LOG_EVENT_LEASE_EXPIRED] = "b2b7726651ec4fec917907ca8324f416",
@@ -53,6 +56,12 @@ void log_open(void)
                  status.st_dev == device && status.st_ino == inode;
     has_time = !is_journal;
     tzset(); /* reads the time zone, and keeps it: no line of log is to read a file */
+}
+
+void log_listen(log_listener *new_listener, void *data)
+{
+    listener = new_listener;
+    listener_data = data;
 }
 
 /* ---- the journal ---- */
@@ -119,25 +128,35 @@ static const char *time_text(char *text)
     return text;
 }
 
-void log_line(enum log_level level, const struct log_about *about, const char *format, ...)
+static void write_line(enum log_level level, const struct log_about *about, char *line, size_t key, size_t length)
 {
     static const char *const words[] = {"error: ", "warning: ", "", "debug: "};
+    char time[TIME_BYTES];
+    if (!is_journal) {
+        (void)fprintf(stderr, "%smembrokerd: %s%s\n", time_text(time), words[level], line + key);
+    } else {
+        send(level, about, line, key + length);
+    }
+}
+
+void log_line(enum log_level level, const struct log_about *about, const char *format, ...)
+{
     static const char key[] = "MESSAGE=";
     char line[LINE_BYTES] = "MESSAGE=";
     enum { KEY = sizeof key - 1 };
-    char time[TIME_BYTES];
-    if (!log_shows(level)) {
+    bool is_told = listener && about && about->event;
+    if (!log_shows(level) && !is_told) {
         return;
     }
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(line + KEY, sizeof line - KEY, format, arguments);
+    (void)vsnprintf(line + KEY, sizeof line - KEY, format, arguments);
     va_end(arguments);
-    if (!is_journal) {
-        (void)fprintf(stderr, "%smembrokerd: %s%s\n", time_text(time), words[level], line + KEY);
-    } else if (length >= 0) {
-        size_t written = (size_t)length < sizeof line - KEY ? (size_t)length : sizeof line - KEY - 1;
-        send(level, about, line, KEY + written);
+    if (is_told) {
+        listener(listener_data, about, line + KEY);
+    }
+    if (log_shows(level)) {
+        write_line(level, about, line, KEY, strlen(line + KEY));
     }
 }
 

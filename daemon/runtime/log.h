@@ -51,6 +51,10 @@ void log_open(void);
 __attribute__((format(printf, 3, 4))) void log_line(enum log_level level, const struct log_about *about,
                                                     const char *format, ...);
 
+/* Tells the listener of each line about an event, whether it is written or not; NULL: none. */
+typedef void log_listener(void *data, const struct log_about *about, const char *message);
+void log_listen(log_listener *listener, void *data);
+
 /*
  * True: another line about this user may be written: a user can't flood the log, however often it connects. At most
  * LOG_BUDGET_LINES in LOG_BUDGET_SECONDS; what is about nobody has a budget of its own, and users beyond LOG_USERS at

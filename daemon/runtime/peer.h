@@ -7,6 +7,7 @@
 
 #include "daemon/core/identity.h"
 #include "daemon/runtime/control.h"
+#include "daemon/runtime/history.h"
 #include "daemon/runtime/log.h"
 
 struct process_watch;
@@ -27,6 +28,7 @@ struct peer {
     struct process_watch *watch; /* while it has no connection; NULL: none */
     uint32_t round;              /* of looks at silent connections, in which it was looked at last */
     bool is_over;                /* its session is */
+    struct history_marks marks;
     LIST_ENTRY(peer) in_server, in_retired;
 };
 

@@ -139,6 +139,13 @@ static void serve_status(struct connection *connection, const struct request *re
     reply_answer(connection, request, &reply, -EBADF);
 }
 
+static void list_events(const struct peer *peer, const struct list_request *list, struct listing_reply *ret)
+{
+    static struct event_entry events[MESSAGE_EVENTS_MAX];
+    const struct history_viewer viewer = {&peer->server->config->policy.access, getuid(), &peer->identity};
+    history_list(&peer->server->history, &viewer, list, events, ret);
+}
+
 static void serve_list(struct connection *connection, const struct request *request)
 {
     static struct session_entry sessions[MESSAGE_SESSIONS_MAX];
@@ -164,6 +171,8 @@ static void serve_list(struct connection *connection, const struct request *requ
         listing->usage = usage;
         listing->usage_count = broker_list_usage(server->broker, &peer->identity, request->list.after,
                                                  clock_now(server), usage, MESSAGE_USAGE_MAX, &listing->more);
+    } else if (request->list.what == LIST_EVENTS) {
+        list_events(peer, &request->list, listing);
     } else if (request->list.what == LIST_SESSIONS) {
         listing->session_count =
             broker_list_sessions(server->broker, &peer->identity, request->list.after, clock_now(server), sessions,

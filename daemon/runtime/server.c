@@ -140,6 +140,9 @@ static int begin_service(struct server *server)
     int result = service_manager_take(&handed);
     if (result < 0) {
         log_error("can't take over the descriptors from the service manager: %s", strerrordesc_np(-result));
+    } else {
+        history_open(&server->history, server->config->history_bytes, &handed);
+        log_listen(history_logged, &server->history);
     }
     if (result == 0) {
         result = restore_open(server, &handed);
@@ -324,6 +327,8 @@ struct server *server_free(struct server *server)
     control_store_deinit(&server->control_store);
     server->broker = broker_free(server->broker);
     fdstore_close(&server->fdstore);
+    log_listen(NULL, NULL);
+    history_close(&server->history);
     pressure_close(&server->pressure);
     config_free(server->config);
     reload_close(&server->reload);

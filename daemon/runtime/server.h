@@ -19,6 +19,7 @@
 #include "daemon/runtime/fdstore.h"
 #include "daemon/runtime/figures.h"
 #include "daemon/runtime/frozen.h"
+#include "daemon/runtime/history.h"
 #include "daemon/runtime/host_view.h"
 #include "daemon/runtime/integrity_scan.h"
 #include "daemon/runtime/kept_reservations.h"
@@ -64,6 +65,7 @@ struct server {
     struct frozen frozen;
     struct fdstore fdstore;
     struct shutdown shutdown;
+    struct history history;
     struct runtime_figures figures;
     bool is_closing; /* nothing reaches the core any more: it is about to be freed */
 };

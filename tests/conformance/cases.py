@@ -262,6 +262,31 @@ def usage(broker):
     assert sum(bucket.count for bucket in client.call("metrics").acquire.buckets) == 2
 
 
+@case()
+def history(broker):
+    """What happened is listed in order, the same within a second as one event; settled ones alone if that is asked for."""
+    client = broker.session(name="a")
+    for _ in range(3):
+        grant, _ = client.acquire(MIB)
+        client.call("release", lease=grant.lease)
+    refused(pb.ERROR_LIMIT, client, "acquire", bytes=1 << 60)
+    listing = client.call("list", what=pb.List.LIST_EVENTS)
+    assert not listing.more and listing.last == listing.events[-1].event
+    kinds = [event.kind for event in listing.events]
+    assert kinds[0] == pb.EVENT_KIND_STARTED and listing.events[0].text
+    assert sum(event.count for event in listing.events if event.kind == pb.EVENT_KIND_GRANTED) == 3
+    ended = [event for event in listing.events if event.kind == pb.EVENT_KIND_ENDED]
+    assert sum(event.bytes for event in ended) == 3 * MIB and ended[0].reason == pb.END_RELEASED
+    assert ended[0].client == "a" and ended[0].last_unix_ms >= ended[0].at_unix_ms
+    event = listing.events[-1]
+    assert (event.kind, event.code, event.limit_kind) == (
+        pb.EVENT_KIND_REFUSED, pb.ERROR_LIMIT, pb.LIMIT_KIND_PHYSICAL_BYTES)
+    later = client.call("list", what=pb.List.LIST_EVENTS, after=listing.events[0].event)
+    assert [row.event for row in later.events] == [row.event for row in listing.events[1:]]
+    settled = client.call("list", what=pb.List.LIST_EVENTS, settled=True)
+    assert len(settled.events) <= len(listing.events)
+
+
 # ---- when memory is short ----
 
 @case("[limits]\nmax_physical_bytes = 64M\n[queue]\ntrim_time = 5s\n")

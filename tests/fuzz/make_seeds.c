@@ -175,7 +175,24 @@ static void write_usage(struct reply *reply, size_t count, const char *variant)
     write_reply(reply, variant);
 }
 
-static void write_listings(struct reply *reply, size_t count, const char *const variants[5])
+static void write_events(struct reply *reply, size_t count, const char *variant)
+{
+    static struct event_entry events[MESSAGE_EVENTS_MAX];
+    size_t most = count < MESSAGE_EVENTS_MAX ? count : MESSAGE_EVENTS_MAX;
+    for (size_t i = 0; i < most; i++) {
+        events[i] = (struct event_entry){.event = UINT64_MAX - i,
+                                         .kind = (enum event_kind)(i % EVENT_KINDS),
+                                         .has_uid = i % 2,
+                                         .has_by = i % 3 == 0,
+                                         .client = LONGEST,
+                                         .by_name = LONGEST,
+                                         .text = "the configuration is reloaded"};
+    }
+    reply->listing = (struct listing_reply){.events = events, .event_count = most, .last = UINT64_MAX};
+    write_reply(reply, variant);
+}
+
+static void write_listings(struct reply *reply, size_t count, const char *const variants[6])
 {
     static struct session_entry sessions[MESSAGE_SESSIONS_MAX];
     static struct lease_entry leases[MESSAGE_LIST_MAX];
@@ -201,12 +218,13 @@ static void write_listings(struct reply *reply, size_t count, const char *const 
     write_reply(reply, variants[2]);
     write_reserved(reply, count, variants[3]);
     write_usage(reply, count, variants[4]);
+    write_events(reply, count, variants[5]);
 }
 
 static void write_lists(struct reply *reply)
 {
-    static const char *const few[] = {"-session", "-lease", "-waiting", "-reservation", "-account"};
-    static const char *const many[] = {"-sessions", "-leases", "-queue", "-reservations", "-accounts"};
+    static const char *const few[] = {"-session", "-lease", "-waiting", "-reservation", "-account", "-event"};
+    static const char *const many[] = {"-sessions", "-leases", "-queue", "-reservations", "-accounts", "-events"};
     static struct lease_end ended[MESSAGE_ENDED_MAX];
     static struct why_entry why[MESSAGE_WHY_MAX];
     static const char *const differences[] = {"segment 1 has 4096 bytes too many", "segment 2 is gone"};

@@ -281,7 +281,7 @@ Test(control_pages, all_pages_outlive_restarts)
         fixture_audit(&fixture);
     }
     mb_disconnect(client);
-    WAIT_UNTIL(manager_stored(&manager) == 1); /* the table */
+    WAIT_UNTIL(manager_stored(&manager) == 2); /* the table and the history */
     manager_stop(&manager);
 }
 
@@ -324,7 +324,7 @@ Test(control_pages, the_page_of_the_previous_daemon_is_taken_over)
     manager_start(&manager, &fixture, "membrokerd", NULL, "");
     mb_client *client = fixture_connect(&fixture, 0);
     cr_assert(mb_acquire(client, PAGE, NULL, &leases[0]) == 0);
-    WAIT_UNTIL(manager_stored(&manager) == 3); /* the table, the page and the segment */
+    WAIT_UNTIL(manager_stored(&manager) == 4); /* the table, the history, the page and the segment */
     int before = make_page_of_before(stored_page(name, sizeof name));
     manager_replace(&manager, name, before);
     manager_restart(&manager, SIGKILL);

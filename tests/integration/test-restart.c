@@ -77,7 +77,7 @@ static void restart_and_compare(int signal)
     cr_expect_gt(mb_lease_id(third), mb_lease_id(second));
     cr_assert(mb_release(first) == 0 && mb_release(third) == 0 && mb_release(second) == 0);
     WAIT_UNTIL(used() == 0);
-    WAIT_UNTIL(manager_stored(&manager) == 2); /* the table and the session's control page */
+    WAIT_UNTIL(manager_stored(&manager) == 3); /* the table, the history and the session's control page */
 }
 
 Test(restart, kill_9_loses_nothing)
@@ -261,7 +261,7 @@ Test(restart, descriptors_without_a_record_are_closed)
     manager_restart(&manager, SIGKILL);
     WAIT_UNTIL(lseek(fd, 0, SEEK_END) == 0); /* truncated: its pages are free */
     WAIT_UNTIL(lseek(file, 0, SEEK_END) == 0);
-    WAIT_UNTIL(manager_stored(&manager) == 2);
+    WAIT_UNTIL(manager_stored(&manager) == 3);
     WAIT_UNTIL(used() == 0 && fixture_status(&fixture).freeing_bytes == 0);
     (void)close(fd);
     (void)close(file);
@@ -375,7 +375,7 @@ Test(restart, nine_thousand_leases_survive)
     end();
     begin_kept("");
     double with = acquire_many();
-    WAIT_UNTIL(manager_stored(&manager) == MANY + 8); /* the table, and seven control pages */
+    WAIT_UNTIL(manager_stored(&manager) == MANY + 9); /* the table, the history and seven control pages */
     double killed = milliseconds();
     manager_restart(&manager, SIGKILL);
     cr_expect_eq(fixture_status(&fixture).leases, MANY);
@@ -386,7 +386,7 @@ Test(restart, nine_thousand_leases_survive)
                 without, with, answered - killed, back - killed);
     fixture_audit(&fixture);
     release_many();
-    WAIT_UNTIL(manager_stored(&manager) == 8);
+    WAIT_UNTIL(manager_stored(&manager) == 9);
     end_kept();
 }
 

@@ -218,3 +218,16 @@ Test(queries, learned_sizes_are_restored_before_the_first_client)
     cr_expect_not(reply->grant.is_remembered);
     model_free(model);
 }
+
+Test(queries, a_session_is_described_while_it_is_there)
+{
+    struct model *model = model_new(0, 8 * MIB, 0);
+    const char *client = "gone", *class = "none";
+    model_open_as(model, 0, "trainer", 1000);
+    broker_describe(model->broker, model->peers[0].session + 1, &client, &class);
+    cr_expect_str_eq(client, "gone");
+    broker_describe(model->broker, model->peers[0].session, &client, &class);
+    cr_expect_str_eq(client, "trainer");
+    cr_expect_str_eq(class, "default");
+    model_free(model);
+}

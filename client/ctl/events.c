@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* membrokerctl events */
+#include "client/ctl/events.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "client/ctl/options.h"
+#include "client/ctl/users.h"
+#include "proto/base/limit_kind.h"
+#include "proto/base/location.h"
+#include "proto/base/size.h"
+
+static uint64_t since, until = UINT64_MAX;
+static bool is_followed;
+
+/* ---- options ---- */
+
+static int take_since(struct ctl_options *options, const char *value)
+{
+    (void)options;
+    return event_time_from_text("--since", value, &since);
+}
+
+static int take_until(struct ctl_options *options, const char *value)
+{
+    (void)options;
+    return event_time_from_text("--until", value, &until);
+}
+
+static int take_follow(struct ctl_options *options, const char *value)
+{
+    (void)options;
+    (void)value;
+    is_followed = true;
+    return CTL_DONE;
+}
+
+static const struct ctl_option list[] = {
+    {"since", '\0', "TIME", "only what happened since then", take_since},
+    {"until", '\0', "TIME", "only what happened until then", take_until},
+    {"follow", '\0', NULL, "continue with what happens, and print each event as a line", take_follow},
+    SELECTION_OPTIONS,
+};
+
+const struct ctl_option_list events_options = {list, sizeof list / sizeof *list};
+
+/* ---- words ---- */
+
+static const char *kind_name(const void *entry, char cell[CELL_BYTES])
+{
+    static const char *const names[EVENT_KINDS] = {
+        "other",     "granted",  "extended",          "refused",    "ended",       "reserved",  "attached",
+        "suspended", "resumed",  "unreserved",        "unreserved", "started",     "restarted", "handed-over",
+        "stopped",   "reloaded", "bad-configuration", "away",       "disconnected"};
+    enum event_kind of = ((const struct event_entry *)entry)->kind;
+    (void)cell;
+    return names[of < EVENT_KINDS ? of : EVENT_KIND_UNSPECIFIED];
+}
+
+static const char *reason_name(const void *entry, char cell[CELL_BYTES])
+{
+    static const char *const names[END_REASONS] = {"",     "released",     "expired",  "revoked",
+                                                   "died", "disconnected", "shutdown", "tampered"};
+    const struct event_entry *event = entry;
+    (void)cell;
+    if (event->kind == EVENT_KIND_RESERVATION_EXPIRED) {
+        return names[END_EXPIRED];
+    }
+    return event->kind != EVENT_KIND_ENDED ? "" : event->reason < END_REASONS ? names[event->reason] : "other";
+}
+
+/* People are told how a lease ended, in one word. */
+static const char *what(const void *entry, char cell[CELL_BYTES])
+{
+    const struct event_entry *event = entry;
+    return event->kind == EVENT_KIND_ENDED ? reason_name(entry, cell) : kind_name(entry, cell);
+}
+
+static const char *code_name(const void *entry, char cell[CELL_BYTES])
+{
+    static const char *const names[ERROR_CODES] = {
+        "other",           "malformed",     "oversized",     "unknown-request", "protocol-version", "not-greeted",
+        "invalid",         "limit",         "host-memory",   "disk-full",       "no-such-lease",    "lease-ended",
+        "no-such-session", "not-permitted", "not-supported", "too-many",        "system",           "shutting-down",
+        "monitor",         "replaced",      "busy",          "cancelled"};
+    const struct event_entry *event = entry;
+    (void)cell;
+    if (event->kind != EVENT_KIND_REFUSED) {
+        return "";
+    }
+    return names[event->code < ERROR_CODES ? event->code : ERROR_UNSPECIFIED];
+}
+
+static const char *limit_name(const void *entry, char cell[CELL_BYTES])
+{
+    (void)cell;
+    return limit_kind_name(((const struct event_entry *)entry)->limit_kind);
+}
+
+static const char *time_text(const void *entry, char cell[CELL_BYTES])
+{
+    return event_time_to_text(((const struct event_entry *)entry)->at_unix_ms, cell);
+}
+
+static const char *location(const void *entry, char cell[CELL_BYTES])
+{
+    const struct event_entry *event = entry;
+    (void)cell;
+    return location_holds_bytes(event->location) ? location_name(event->location) : "";
+}
+
+static bool uid(const void *entry, uint64_t *ret)
+{
+    *ret = ((const struct event_entry *)entry)->uid;
+    return ((const struct event_entry *)entry)->has_uid;
+}
+
+static const char *user_of(const void *entry, char cell[CELL_BYTES])
+{
+    const struct event_entry *event = entry;
+    (void)cell;
+    return event->has_uid ? user_name(event->uid) : "";
+}
+
+/* Nothing for one, as most are. */
+static const char *times(const void *entry, char cell[CELL_BYTES])
+{
+    uint64_t count = ((const struct event_entry *)entry)->count;
+    cell[0] = '\0';
+    if (count > 1) {
+        (void)snprintf(cell, CELL_BYTES, "%llu", (unsigned long long)count);
+    }
+    return cell;
+}
+
+static bool bytes(const void *entry, uint64_t *ret)
+{
+    *ret = ((const struct event_entry *)entry)->bytes;
+    return *ret != 0;
+}
+
+static const char *size(const void *entry, char cell[CELL_BYTES])
+{
+    uint64_t number;
+    return bytes(entry, &number) ? size_to_text(number, cell) : "";
+}
+
+/* ---- why, and by whom ---- */
+
+static const char *revoker(const struct event_entry *event)
+{
+    static char text[3 * CELL_BYTES];
+    char user[USER_TEXT_BYTES], asked[SIZE_TEXT_BYTES];
+    if (!event->has_by) {
+        (void)snprintf(text, sizeof text, "the reservation %s was given up", event->by_name);
+    } else if (event->by_bytes) {
+        (void)snprintf(text, sizeof text, "for %s (%s), who asks for %s", *event->by_name ? event->by_name : "unnamed",
+                       user_to_text(event->by_uid, user), size_to_text(event->by_bytes, asked));
+    } else {
+        (void)snprintf(text, sizeof text, "by %s%s%s%s", event->by_name, *event->by_name ? " (" : "",
+                       user_to_text(event->by_uid, user), *event->by_name ? ")" : "");
+    }
+    return text;
+}
+
+static const char *exceeded(const struct event_entry *event)
+{
+    static char text[3 * CELL_BYTES];
+    char used[SIZE_TEXT_BYTES], of[SIZE_TEXT_BYTES];
+    bool are_leases = event->limit_kind == LIMIT_KIND_LEASES;
+    if (!event->limit_bytes) {
+        (void)snprintf(text, sizeof text, "%s of %s", limit_kind_name(event->limit_kind), event->whose);
+    } else if (are_leases) {
+        (void)snprintf(text, sizeof text, "%s of %s: %llu of %llu used", limit_kind_name(event->limit_kind),
+                       event->whose, (unsigned long long)event->used_bytes, (unsigned long long)event->limit_bytes);
+    } else {
+        (void)snprintf(text, sizeof text, "%s of %s: %s of %s used", limit_kind_name(event->limit_kind), event->whose,
+                       size_to_text(event->used_bytes, used), size_to_text(event->limit_bytes, of));
+    }
+    return text;
+}
+
+static const char *detail(const void *entry, char cell[CELL_BYTES])
+{
+    const struct event_entry *event = entry;
+    (void)cell;
+    if (event->kind == EVENT_KIND_ENDED && event->reason == END_REVOKED) {
+        return revoker(event);
+    }
+    return event->kind == EVENT_KIND_REFUSED && event->limit_kind ? exceeded(event) : event->text;
+}
+
+#define FIELD(name) COLUMN_FIELD(struct event_entry, name)
+
+static const char *by_user(const void *entry, char cell[CELL_BYTES])
+{
+    (void)cell;
+    return user_name(((const struct event_entry *)entry)->by_uid);
+}
+
+static json_t *by(const void *entry)
+{
+    static const struct column fields[] = {
+        {NULL, "uid", COLUMN_NUMBER, FIELD(by_uid)},
+        {NULL, "user", COLUMN_WORDS, .words = by_user},
+        {NULL, "pid", COLUMN_NUMBER_OR_NONE, FIELD(by_pid)},
+        {NULL, "session", COLUMN_NUMBER_OR_NONE, FIELD(by_session)},
+        {NULL, "client", COLUMN_TEXT, FIELD(by_name)},
+        {NULL, "wanted_bytes", COLUMN_NUMBER_OR_NONE, FIELD(by_bytes)},
+    };
+    return ((const struct event_entry *)entry)->has_by ? columns_to_json(fields, COLUMNS_COUNT(fields), entry)
+                                                       : json_null();
+}
+
+/* The reservation that was given up, and took the lease with it. */
+static const char *by_reservation(const void *entry, char cell[CELL_BYTES])
+{
+    const struct event_entry *event = entry;
+    (void)cell;
+    return event->has_by ? "" : event->by_name;
+}
+
+/* ---- columns ---- */
+
+static const struct column columns[] = {
+    {NULL, "event", COLUMN_NUMBER, FIELD(event)},
+    {"TIME", NULL, COLUMN_WORDS, .words = time_text},
+    {NULL, "at_unix_ms", COLUMN_NUMBER, FIELD(at_unix_ms)},
+    {NULL, "last_unix_ms", COLUMN_NUMBER, FIELD(last_unix_ms)},
+    {"EVENT", NULL, COLUMN_WORDS, .words = what},
+    {NULL, "kind", COLUMN_WORDS, .words = kind_name},
+    {NULL, "reason", COLUMN_WORDS, .words = reason_name},
+    {"TIMES", NULL, COLUMN_WORDS, .right = true, .words = times},
+    {NULL, "count", COLUMN_NUMBER, FIELD(count)},
+    {"BYTES", NULL, COLUMN_WORDS, .right = true, .words = size},
+    {NULL, "bytes", COLUMN_COUNTED, .number = bytes},
+    {"IN", "location", COLUMN_WORDS, .words = location},
+    {"UID", "uid", COLUMN_COUNTED, .number = uid},
+    {"USER", "user", COLUMN_WORDS, .words = user_of, .is_user_name = true},
+    {"PID", "pid", COLUMN_NUMBER_OR_NONE, FIELD(pid)},
+    {"CLIENT", "client", COLUMN_TEXT, FIELD(client)},
+    {NULL, "class", COLUMN_TEXT, FIELD(class)},
+    {NULL, "session", COLUMN_NUMBER_OR_NONE, FIELD(session)},
+    {"LEASE", "lease", COLUMN_NUMBER_OR_NONE, FIELD(lease)},
+    {"NAME", "name", COLUMN_TEXT, FIELD(name)},
+    {NULL, "code", COLUMN_WORDS, .words = code_name},
+    {NULL, "limit", COLUMN_WORDS, .words = limit_name},
+    {NULL, "whose", COLUMN_TEXT, FIELD(whose)},
+    {NULL, "limit_bytes", COLUMN_NUMBER_OR_NONE, FIELD(limit_bytes)},
+    {NULL, "used_bytes", COLUMN_NUMBER_OR_NONE, FIELD(used_bytes)},
+    {NULL, "by", COLUMN_JSON, .json = by},
+    {NULL, "by_reservation", COLUMN_WORDS, .words = by_reservation},
+    {"DETAIL", NULL, COLUMN_WORDS, .words = detail},
+    {NULL, "text", COLUMN_TEXT, FIELD(text)},
+};
+
+static const void *entry_of(const struct listing_reply *page, size_t index)
+{
+    return index < page->event_count ? &page->events[index] : NULL;
+}
+
+static void facts_of(const void *entry, struct row_facts *ret)
+{
+    const struct event_entry *event = entry;
+    bool is_reservation = event->kind >= EVENT_KIND_RESERVED && event->kind <= EVENT_KIND_RESERVATION_EXPIRED;
+    *ret = (struct row_facts){.has_user = event->has_uid,
+                              .uid = event->uid,
+                              .class = is_reservation ? event->name : event->class,
+                              .client = event->client,
+                              .bytes = event->bytes};
+}
+
+static bool wants(const void *entry)
+{
+    const struct event_entry *event = entry;
+    return event->last_unix_ms >= since && event->at_unix_ms <= until;
+}
+
+static const struct listing_kind kind = {.what = LIST_EVENTS,
+                                         .name = "events",
+                                         .none = "nothing has happened, or the broker keeps no history: see [history] "
+                                                 "in membroker.conf(5)",
+                                         .columns = columns,
+                                         .column_count = COLUMNS_COUNT(columns),
+                                         .entry = entry_of,
+                                         .facts = facts_of,
+                                         .wants = wants};
+
+int events_main(const struct ctl_options *options, int argc, char **argv)
+{
+    if (!is_followed) {
+        return listing_main(&kind, options, argc, argv);
+    }
+    if (!ctl_takes(argc, argv, 0)) {
+        return CTL_USAGE;
+    }
+    since = since ? since : event_time_now();
+    return events_follow(options, &kind);
+}
