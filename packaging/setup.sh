@@ -7,7 +7,7 @@ packages_of() {
     case $1 in
     build)
         echo gcc libc6-dev make binutils protobuf-c-compiler libprotobuf-c-dev libutf8proc-dev libuv1-dev libnuma-dev libbsd-dev \
-            libsystemd-dev libsubid-dev libjansson-dev libsmartcols-dev libmicrohttpd-dev valgrind
+            libsystemd-dev libsubid-dev libjansson-dev libsmartcols-dev libmicrohttpd-dev systemtap-sdt-dev valgrind
         ;;
     python) echo python3-dev python3-numpy python3-pytest ;;
     python-dist) echo python3-dev python3-setuptools python3-wheel python3-pip ;;

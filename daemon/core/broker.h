@@ -97,6 +97,9 @@ size_t broker_explain(struct broker *broker, const struct identity *viewer, uint
 /* Whether there is such a session that the viewer may see. */
 bool broker_shows_session(const struct broker *broker, const struct identity *viewer, uint64_t id);
 
+/* How often the waiting requests were gone through. */
+uint64_t broker_passes(const struct broker *broker);
+
 /* The names of a session's client and class, valid until the next step; if it is gone they stay as they are. */
 void broker_describe(const struct broker *broker, uint64_t session, const char **ret_client, const char **ret_class);
 

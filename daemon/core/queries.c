@@ -284,6 +284,11 @@ void broker_ledger_totals(const struct broker *broker, uint64_t *ret_physical, u
     *ret_mapped = account_used(&broker->host, LEDGER_MAX_MAPPED_BYTES);
 }
 
+uint64_t broker_passes(const struct broker *broker)
+{
+    return broker->pass;
+}
+
 bool broker_is_short(const struct broker *broker)
 {
     return broker->waiting_count > 0;

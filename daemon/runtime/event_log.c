@@ -5,6 +5,7 @@
 
 #include "daemon/core/ending.h"
 #include "daemon/runtime/about.h"
+#include "daemon/runtime/probes.h"
 #include "daemon/runtime/server.h"
 #include "proto/base/size.h"
 
@@ -71,11 +72,36 @@ static enum log_event event_of(enum end_reason reason)
     return reason == END_EXPIRED ? LOG_EVENT_LEASE_EXPIRED : is_revoked ? LOG_EVENT_LEASE_REVOKED : LOG_EVENT_NONE;
 }
 
+static void probe_ended(const struct effect_ended *ended, const struct peer *peer)
+{
+    uint32_t uid = peer->identity.uid;
+    switch (ended->reason) {
+    case END_RELEASED:
+        PROBE5(release, ended->lease, peer->session, uid, ended->bytes, ended->location);
+        break;
+    case END_EXPIRED:
+        PROBE5(expire, ended->lease, peer->session, uid, ended->bytes, ended->location);
+        break;
+    case END_REVOKED:
+        PROBE6(revoke, ended->lease, peer->session, uid, ended->bytes, ended->location, ended->cause.uid);
+        break;
+    case END_NONE:
+    case END_DIED:
+    case END_DISCONNECTED:
+    case END_SHUTDOWN:
+    case END_TAMPERED:
+    case END_REASONS:
+        PROBE6(end, ended->lease, peer->session, uid, ended->bytes, ended->location, ended->reason);
+        break;
+    }
+}
+
 static void note_ended(const struct effect_ended *ended)
 {
     struct peer *peer = ended->peer;
     const struct history_who who = {&peer->marks, &peer->identity, peer->session, ended->client, ended->class};
     history_ended(&peer->server->history, &who, ended);
+    probe_ended(ended, peer);
 }
 
 /* What a client itself wanted, or its own end brought, is no news but with --verbose. */
@@ -107,6 +133,18 @@ static struct history_who describe(struct peer *peer)
     struct history_who who = {&peer->marks, &peer->identity, peer->session, "", ""};
     broker_describe(peer->server->broker, peer->session, &who.client, &who.class);
     return who;
+}
+
+static void probe_reply(const struct peer *peer, const struct reply *reply)
+{
+    const struct grant_reply *grant = &reply->grant;
+    const struct error_reply *error = &reply->error;
+    if (reply->kind == REPLY_GRANT) {
+        PROBE5(grant, grant->lease, peer->session, peer->identity.uid, grant->bytes, grant->location);
+    } else if (reply->kind == REPLY_ERROR) {
+        PROBE5(refuse, error->code, peer->session, peer->identity.uid, error->refusal.asked_bytes,
+               error->refusal.limit_kind);
+    }
 }
 
 static void note_reply(struct peer *peer, const struct reply *reply)
@@ -141,6 +179,7 @@ void event_log_reply(const struct effect_reply *reply)
 {
     const struct peer *peer = reply->peer;
     note_reply(reply->peer, &reply->reply);
+    probe_reply(peer, &reply->reply);
     if (!log_shows(LOG_LEVEL_DEBUG)) {
         return;
     }

@@ -9,6 +9,7 @@
 #include "daemon/runtime/clock.h"
 #include "daemon/runtime/event_log.h"
 #include "daemon/runtime/peer.h"
+#include "daemon/runtime/probes.h"
 #include "daemon/runtime/server.h"
 
 static void broadcast(struct server *server, struct reply *reply)
@@ -102,7 +103,11 @@ static void step(struct server *server, const struct input *input)
     }
     assert(!server->executor.is_feeding);
     server->executor.is_feeding = true;
+    uint64_t passes = broker_passes(server->broker);
     broker_step(server->broker, input, clock_now(server), &server->executor.effects);
+    if (broker_passes(server->broker) != passes) {
+        PROBE2(queue__pass, broker_passes(server->broker), server->executor.effects.count);
+    }
     for (size_t i = 0; i < server->executor.effects.count; i++) {
         carry_out(server, &server->executor.effects.effects[i]);
     }

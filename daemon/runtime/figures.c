@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "daemon/runtime/clock.h"
+#include "daemon/runtime/probes.h"
 #include "daemon/runtime/reply.h"
 #include "daemon/runtime/server.h"
 #include "proto/base/size.h"
@@ -27,7 +28,10 @@ void figures_end_turn(struct runtime_figures *figures, uint64_t monotonic)
     if (figures->turn_began) {
         uint64_t took = monotonic - figures->turn_began;
         histogram_note(&figures->turns, took);
-        figures->loop_stalls += took > LOOP_STALL;
+        if (took > LOOP_STALL) {
+            figures->loop_stalls++;
+            PROBE2(loop__stall, took, figures->loop_stalls);
+        }
     }
 }
 

@@ -10,6 +10,7 @@
 
 #include "daemon/os/fault.h"
 #include "daemon/os/memfd.h"
+#include "daemon/runtime/probes.h"
 #include "daemon/runtime/server.h"
 #include "daemon/runtime/tampering.h"
 #include "proto/base/cleanup.h"
@@ -129,6 +130,7 @@ static void report_made(struct segment_file *file)
 
 static void report_freed(struct segment_file *file)
 {
+    PROBE3(free__end, segment_id(file), file->bytes, file->location);
     fdstore_forget_segment(file);
     file->outcome = INPUT_SEGMENT_FREED;
     file->result = (struct input_segment){0};
@@ -286,6 +288,7 @@ static void free_done(struct server *server, struct work *work, const struct job
 void segment_free(struct server *server, const struct effect_free *to_free)
 {
     struct segment_file *file = to_free->handle;
+    PROBE3(free__begin, to_free->segment, file->bytes, file->location);
     fault_point();
     file->work.job.kind = JOB_FREE;
     file->work.job.bytes = file->bytes;

@@ -231,3 +231,17 @@ Test(queries, a_session_is_described_while_it_is_there)
     cr_expect_str_eq(class, "default");
     model_free(model);
 }
+
+Test(queries, passes_over_the_waiting_requests_are_counted)
+{
+    struct model *model = model_new(0, 4 * MIB, 0);
+    model_open(model, 0, LIMIT_DEFAULT);
+    uint64_t before = broker_passes(model->broker);
+    struct request first = acquire(4 * MIB, LOCATION_RAM), second = first;
+    second.acquire.wait_ms = 5000;
+    (void)model_request(model, 0, &first);
+    (void)model_request(model, 0, &second);
+    model_release(model, 0, 1);
+    cr_expect_gt(broker_passes(model->broker), before);
+    model_free(model);
+}
