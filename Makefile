@@ -84,7 +84,7 @@ EXPORTER_O := $(call object,$(EXPORTER_SRC) client/ctl/monitor.c)
 
 DAEMON_LIBS := -lresolv -lsystemd -lsubid -luv -lprotobuf-c -lutf8proc -lnuma
 CLIENT_LIBS := -lprotobuf-c -lutf8proc -pthread
-CTL_LIBS    := -ljansson -lsmartcols
+CTL_LIBS    := -ljansson -lsmartcols -lncursesw -ltinfo
 EXPORTER_LIBS := -lmicrohttpd -lsystemd
 
 DAEMON := $(BUILD)/membrokerd

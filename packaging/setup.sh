@@ -7,7 +7,7 @@ packages_of() {
     case $1 in
     build)
         echo gcc libc6-dev make binutils protobuf-c-compiler libprotobuf-c-dev libutf8proc-dev libuv1-dev libnuma-dev libbsd-dev \
-            libsystemd-dev libsubid-dev libjansson-dev libsmartcols-dev libmicrohttpd-dev systemtap-sdt-dev valgrind
+            libsystemd-dev libsubid-dev libjansson-dev libsmartcols-dev libncurses-dev libmicrohttpd-dev systemtap-sdt-dev valgrind
         ;;
     python) echo python3-dev python3-numpy python3-pytest ;;
     python-dist) echo python3-dev python3-setuptools python3-wheel python3-pip ;;
@@ -18,7 +18,7 @@ packages_of() {
     demo) echo jq ;;
     test)
         echo g++ pkg-config libcriterion-dev valgrind strace jq curl gnuplot-nox python3-dbg python3-minimal python3-protobuf python3-jsonschema \
-            protobuf-compiler git
+            protobuf-compiler git tmux procps
         ;;
     test-metrics) echo prometheus python3-minimal python3-prometheus-client ;;
     lint) echo git clang clang-format clang-tidy cppcheck mypy ;;

@@ -298,6 +298,7 @@ CODEC_FIELDS(status, struct status_reply, StatusReport) = {
     NUMBER(status, used_physical_bytes),
     NUMBER(status, used_mapped_bytes),
     NUMBER(status, freeing_bytes),
+    NUMBER(status, freeing_physical_bytes),
     NUMBER(status, sessions),
     NUMBER(status, leases),
     NUMBER(status, segments),

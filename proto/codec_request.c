@@ -152,6 +152,7 @@ CODEC_FIELDS(list, struct list_request, List) = {
     NUMBER(list, what, RANGE(LIST_EVENTS, "this broker does not know what was asked to be listed")),
     NUMBER(list, after),
     NUMBER(list, settled, UNLESS(0)),
+    NUMBER(list, most),
 };
 CODEC_TABLE(list, list);
 

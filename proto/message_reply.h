@@ -96,6 +96,7 @@ struct status_reply {
     struct byte_limits limits;
     uint64_t used_bytes, used_physical_bytes, used_mapped_bytes;
     uint64_t freeing_bytes;              /* of the used ones: of leases that ended, not yet freed */
+    uint64_t freeing_physical_bytes;     /* the part of them that is RAM */
     uint64_t sessions, leases, segments; /* how many */
     struct broker_counters counters;
     uint64_t host_total_bytes, host_available_bytes; /* of the machine, or of its control group if that has less */

@@ -80,6 +80,7 @@ struct list_request {
     enum list_what what;
     uint64_t after; /* list what has a greater number, or place in the queue; 0: from the beginning */
     bool settled;   /* of events: only those before the first that can still change */
+    uint32_t most;  /* entries in the page; 0: as many as fit */
 };
 
 /* What a reservation is to be. */

@@ -5,16 +5,17 @@ TEST_WARNINGS := -Wno-missing-prototypes -Wno-strict-prototypes -Wno-null-derefe
 
 UNIT_CORE_O   := $(call object,$(wildcard tests/unit/core/*.c))
 UNIT_O        := $(call object,$(wildcard tests/unit/*.c))
+UNIT_CTL_O    := $(call object,$(wildcard tests/unit/ctl/*.c))
 INTEGRATION_O := $(call object,$(wildcard tests/integration/*.c))
 SIMULATION_O  := $(call object,$(wildcard tests/simulation/*.c))
 SOAK_O        := $(call object,$(wildcard tests/soak/*.c))
 MODEL_O       := $(call object,$(wildcard tests/workspace-model/*.c))
 ATTACKS_O     := $(call object,$(wildcard tests/attacks/*.c))
 FAULTS_O      := $(call object,$(filter-out %/preload.c,$(wildcard tests/faults/*.c)))
-$(UNIT_CORE_O) $(UNIT_O) $(INTEGRATION_O) $(FAULTS_O) $(SOAK_O) $(MODEL_O) $(SIMULATION_O) $(ATTACKS_O): CFLAGS += $(TEST_WARNINGS)
-$(UNIT_CORE_O) $(UNIT_O) $(INTEGRATION_O) $(FAULTS_O) $(SOAK_O) $(MODEL_O) $(SIMULATION_O) $(ATTACKS_O) $(BUILD)/tests/cxx: | $(call need,test)
+$(UNIT_CORE_O) $(UNIT_O) $(UNIT_CTL_O) $(INTEGRATION_O) $(FAULTS_O) $(SOAK_O) $(MODEL_O) $(SIMULATION_O) $(ATTACKS_O): CFLAGS += $(TEST_WARNINGS)
+$(UNIT_CORE_O) $(UNIT_O) $(UNIT_CTL_O) $(INTEGRATION_O) $(FAULTS_O) $(SOAK_O) $(MODEL_O) $(SIMULATION_O) $(ATTACKS_O) $(BUILD)/tests/cxx: | $(call need,test)
 
-TEST_PROGRAMS := $(BUILD)/tests/unit-core $(BUILD)/tests/unit $(BUILD)/tests/integration $(BUILD)/tests/competitor \
+TEST_PROGRAMS := $(BUILD)/tests/unit-core $(BUILD)/tests/unit $(BUILD)/tests/unit-ctl $(BUILD)/tests/integration $(BUILD)/tests/competitor \
                  $(BUILD)/tests/honest $(BUILD)/tests/misbehave $(BUILD)/tests/soak $(BUILD)/tests/simulation \
                  $(BUILD)/tests/attacks $(BUILD)/tests/workspace-model $(BUILD)/tests/hand-over
 
@@ -37,6 +38,11 @@ LINK_UNIT = $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,--wrap=write,--wrap=fsync,--w
 $(BUILD)/tests/unit: $(IN_UNIT)
 	@mkdir -p $(@D)
 	$(Q)$(call LINK_UNIT,$@)
+
+# all of membrokerctl but its main()
+$(BUILD)/tests/unit-ctl: $(UNIT_CTL_O) $(filter-out %/main.o,$(CTL_O)) $(METRICS_O) $(CLIENT_O) $(WIRE_O) $(BASE_O)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -lcriterion $(CLIENT_LIBS) $(CTL_LIBS)
 
 $(BUILD)/tests/integration: $(INTEGRATION_O) $(WIRE_O) $(BASE_O) $(SHARED) | $(FAULTS) $(BUILD)/demo/recovering
 	@mkdir -p $(@D)

@@ -154,7 +154,7 @@ bool column_is_shown(const struct column *column)
     return column->heading && (!column->is_user_name || users_have_names());
 }
 
-static bool is_aligned_right(const struct column *column)
+bool column_is_aligned_right(const struct column *column)
 {
     return column->right || column->kind <= COLUMN_DURATION || column->kind == COLUMN_COUNTED;
 }
@@ -163,7 +163,7 @@ struct libscols_table *columns_to_table(const struct column *columns, size_t cou
 {
     struct libscols_table *table = scols_new_table();
     for (size_t i = 0; table && i < count; i++) {
-        int flags = is_aligned_right(&columns[i]) ? SCOLS_FL_RIGHT : 0;
+        int flags = column_is_aligned_right(&columns[i]) ? SCOLS_FL_RIGHT : 0;
         if (column_is_shown(&columns[i]) && !scols_table_new_column(table, columns[i].heading, 0, flags)) {
             scols_unref_table(table);
             return NULL;

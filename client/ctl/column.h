@@ -65,6 +65,9 @@ bool column_is_shown(const struct column *column);
 /* What a column that is a number has of an entry. False: nothing. */
 bool column_amount(const struct column *column, const void *entry, uint64_t *ret);
 
+/* Whether a table aligns it as numbers are. */
+bool column_is_aligned_right(const struct column *column);
+
 /* A row that is in no table yet; NULL when memory is short. */
 struct libscols_line *columns_to_line(const struct column *columns, size_t count, const void *entry);
 

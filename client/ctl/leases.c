@@ -83,14 +83,18 @@ static void facts_of(const void *entry, struct row_facts *ret)
         .has_user = true, .uid = lease->uid, .class = lease->class, .client = lease->client, .bytes = lease->bytes};
 }
 
+const struct listing_kind leases_listing = {
+    .what = LIST_LEASES,
+    .name = "leases",
+    .none = "there are no leases",
+    .columns = columns,
+    .column_count = COLUMNS_COUNT(columns),
+    .entry_size = sizeof(struct lease_entry),
+    .entry = entry_of,
+    .facts = facts_of,
+};
+
 int leases_main(const struct ctl_options *options, int argc, char **argv)
 {
-    static const struct listing_kind kind = {.what = LIST_LEASES,
-                                             .name = "leases",
-                                             .none = "there are no leases",
-                                             .columns = columns,
-                                             .column_count = COLUMNS_COUNT(columns),
-                                             .entry = entry_of,
-                                             .facts = facts_of};
-    return listing_main(&kind, options, argc, argv);
+    return listing_main(&leases_listing, options, argc, argv);
 }

@@ -21,6 +21,7 @@ static const char units[] = SIZES "A TIME is a whole number with a unit: ms, s, 
 
 static const char times[] = SIZES "A TIME is how long ago (10min), a time of today (15:00), or a date and a time "
                                   "(\"2026-11-26 15:00\").\n";
+static const char top_notes[] = "A PAGE is users, classes, sessions, leases or queue.\n";
 
 static const struct verb verbs[] = {
     {"status", "", "limits, what is used of them, and what has happened", NULL, NULL, status_main},
@@ -30,6 +31,8 @@ static const struct verb verbs[] = {
      &selection_options_without_client, sizes, usage_main},
     {"events", "[OPTION]...", "what happened: grants, refusals, endings, revocations, restarts", &events_options, times,
      events_main},
+    {"top", "[PAGE] [OPTION]...", "a live screen: who has the memory, and since when; ? in it lists its keys",
+     &top_options, top_notes, top_main},
     {"metrics", "[OPTION]...", "figures for a monitoring system, as OpenMetrics", &metrics_options, NULL, metrics_main},
     {"queue", "[OPTION]...", "the requests that wait, in the order in which they will be served", &selection_options,
      sizes, queue_main},

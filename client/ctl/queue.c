@@ -59,14 +59,18 @@ static void facts_of(const void *entry, struct row_facts *ret)
                               .bytes = queued->bytes};
 }
 
+const struct listing_kind queue_listing = {
+    .what = LIST_QUEUE,
+    .name = "queue",
+    .none = "no request waits",
+    .columns = columns,
+    .column_count = COLUMNS_COUNT(columns),
+    .entry_size = sizeof(struct queue_entry),
+    .entry = entry_of,
+    .facts = facts_of,
+};
+
 int queue_main(const struct ctl_options *options, int argc, char **argv)
 {
-    static const struct listing_kind kind = {.what = LIST_QUEUE,
-                                             .name = "queue",
-                                             .none = "no request waits",
-                                             .columns = columns,
-                                             .column_count = COLUMNS_COUNT(columns),
-                                             .entry = entry_of,
-                                             .facts = facts_of};
-    return listing_main(&kind, options, argc, argv);
+    return listing_main(&queue_listing, options, argc, argv);
 }

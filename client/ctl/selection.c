@@ -87,7 +87,7 @@ static bool is_named(const struct column *column, const char *name)
 }
 
 /* Keys first: a heading may be another column's key. */
-static const struct column *find_column(const struct column *columns, size_t count, const char *name)
+const struct column *column_named(const struct column *columns, size_t count, const char *name)
 {
     const struct column *found = NULL;
     for (size_t i = 0; i < count; i++) {
@@ -118,7 +118,7 @@ int selection_order(const struct column *columns, size_t count, const struct row
     if (!wanted.sort) {
         return CTL_DONE;
     }
-    *ret = (struct row_order){find_column(columns, count, wanted.sort + is_turned), is_turned};
+    *ret = (struct row_order){column_named(columns, count, wanted.sort + is_turned), is_turned};
     return ret->column ? CTL_DONE : fail_unknown(columns, count);
 }
 

@@ -45,6 +45,9 @@ struct row_order {
     bool is_turned;              /* numbers from the smallest, texts from Z */
 };
 
+/* The column with this key or, if there is none, this heading; NULL: none. */
+const struct column *column_named(const struct column *columns, size_t count, const char *name);
+
 /* The order that --sort says, else `usual`: CTL_DONE, or CTL_USAGE after a message. */
 int selection_order(const struct column *columns, size_t count, const struct row_order *usual, struct row_order *ret);
 

@@ -93,14 +93,18 @@ static void facts_of(const void *entry, struct row_facts *ret)
                               .bytes = session->physical_bytes + session->mapped_bytes};
 }
 
+const struct listing_kind sessions_listing = {
+    .what = LIST_SESSIONS,
+    .name = "sessions",
+    .none = "there are no sessions",
+    .columns = columns,
+    .column_count = COLUMNS_COUNT(columns),
+    .entry_size = sizeof(struct session_entry),
+    .entry = entry_of,
+    .facts = facts_of,
+};
+
 int sessions_main(const struct ctl_options *options, int argc, char **argv)
 {
-    static const struct listing_kind kind = {.what = LIST_SESSIONS,
-                                             .name = "sessions",
-                                             .none = "there are no sessions",
-                                             .columns = columns,
-                                             .column_count = COLUMNS_COUNT(columns),
-                                             .entry = entry_of,
-                                             .facts = facts_of};
-    return listing_main(&kind, options, argc, argv);
+    return listing_main(&sessions_listing, options, argc, argv);
 }

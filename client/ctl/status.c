@@ -66,6 +66,7 @@ static const struct column fields[] = {
     {NULL, "used.physical_bytes", COLUMN_NUMBER, FIELD(used_physical_bytes)},
     {NULL, "used.mapped_bytes", COLUMN_NUMBER, FIELD(used_mapped_bytes)},
     {NULL, "used.freeing_bytes", COLUMN_NUMBER, FIELD(freeing_bytes)},
+    {NULL, "used.freeing_physical_bytes", COLUMN_NUMBER, FIELD(freeing_physical_bytes)},
     {NULL, "used.control_bytes", COLUMN_NUMBER, FIELD(control_bytes)},
     {NULL, "sessions", COLUMN_NUMBER, FIELD(sessions)},
     {NULL, "leases", COLUMN_NUMBER, FIELD(leases)},

@@ -5,7 +5,12 @@
 #include "client/ctl/listing.h"
 #include "client/ctl/users.h"
 
-static uint64_t host_limit; /* the host's max_bytes */
+static uint64_t host_limit;
+
+void usage_set_host_limit(uint64_t max_bytes)
+{
+    host_limit = max_bytes;
+}
 
 static const char *kind_name(const void *entry, char cell[CELL_BYTES])
 {
@@ -99,27 +104,31 @@ static void facts_of(const void *entry, struct row_facts *ret)
                               .bytes = usage->bytes};
 }
 
+const struct listing_kind usage_listing = {
+    .what = LIST_USAGE,
+    .name = "usage",
+    .none = "nobody has anything, and nobody is named by the configuration",
+    .columns = columns,
+    .column_count = COLUMNS_COUNT(columns),
+    .entry_size = sizeof(struct usage_entry),
+    .entry = entry_of,
+    .facts = facts_of,
+    .usual = {&by_kind, true},
+};
+
 int usage_main(const struct ctl_options *options, int argc, char **argv)
 {
-    static const struct listing_kind kind = {.what = LIST_USAGE,
-                                             .name = "usage",
-                                             .none = "nobody has anything, and nobody is named by the configuration",
-                                             .columns = columns,
-                                             .column_count = COLUMNS_COUNT(columns),
-                                             .entry = entry_of,
-                                             .facts = facts_of,
-                                             .usual = {&by_kind, true}};
     struct request request = {.kind = REQUEST_STATUS};
     const struct reply *reply;
     struct row_order order;
     if (!ctl_takes(argc, argv, 0) ||
-        selection_order(columns, COLUMNS_COUNT(columns), &kind.usual, &order) != CTL_DONE) {
+        selection_order(columns, COLUMNS_COUNT(columns), &usage_listing.usual, &order) != CTL_DONE) {
         return CTL_USAGE; /* before the broker is asked */
     }
     int result = ctl_ask(options, &request, &reply);
     if (result != CTL_DONE) {
         return result;
     }
-    host_limit = reply->status.limits.max_bytes;
-    return listing_main(&kind, options, argc, argv);
+    usage_set_host_limit(reply->status.limits.max_bytes);
+    return listing_main(&usage_listing, options, argc, argv);
 }

@@ -7,6 +7,7 @@
 #include "client/ctl/ctl.h"
 #include "client/ctl/text.h"
 #include "client/ctl/users.h"
+#include "client/ctl/why.h"
 #include "proto/base/location.h"
 #include "proto/base/size.h"
 
@@ -113,158 +114,173 @@ static const struct column fields[] = {
 /* ---- text ---- */
 
 /* max_leases: the figures are numbers. */
-static void print_leases(const struct refusal *refusal)
+static void print_leases(FILE *file, const struct refusal *refusal)
 {
-    printf("  asked for a lease; ");
-    text_print(stdout, refusal->whose);
-    printf("'s max_leases is %llu, %llu of it used", (unsigned long long)refusal->limit_bytes,
-           (unsigned long long)refusal->used_bytes);
+    (void)fprintf(file, "  asked for a lease; ");
+    text_print(file, refusal->whose);
+    (void)fprintf(file, "'s max_leases is %llu, %llu of it used", (unsigned long long)refusal->limit_bytes,
+                  (unsigned long long)refusal->used_bytes);
     if (refusal->claimed_bytes) {
-        printf(", %llu claimed by requests before it", (unsigned long long)refusal->claimed_bytes);
+        (void)fprintf(file, ", %llu claimed by requests before it", (unsigned long long)refusal->claimed_bytes);
     }
-    printf(": %llu free\n", (unsigned long long)refusal->free_bytes);
+    (void)fprintf(file, ": %llu free\n", (unsigned long long)refusal->free_bytes);
 }
 
-static void print_bytes(const struct refusal *refusal)
+static void print_bytes(FILE *file, const struct refusal *refusal)
 {
     char limit[SIZE_TEXT_BYTES], used[SIZE_TEXT_BYTES], free_text[SIZE_TEXT_BYTES], other[SIZE_TEXT_BYTES];
-    text_print(stdout, refusal->whose);
-    printf("'s %s is %s, %s of it used", refusal->limit, size_to_text(refusal->limit_bytes, limit),
-           size_to_text(refusal->used_bytes, used));
+    text_print(file, refusal->whose);
+    (void)fprintf(file, "'s %s is %s, %s of it used", refusal->limit, size_to_text(refusal->limit_bytes, limit),
+                  size_to_text(refusal->used_bytes, used));
     if (refusal->pool_bytes) {
-        printf(" (%s of that by the warm pool)", size_to_text(refusal->pool_bytes, other));
+        (void)fprintf(file, " (%s of that by the warm pool)", size_to_text(refusal->pool_bytes, other));
     }
     if (refusal->reserved_bytes) {
-        printf(", %s reserved for others", size_to_text(refusal->reserved_bytes, other));
+        (void)fprintf(file, ", %s reserved for others", size_to_text(refusal->reserved_bytes, other));
     }
     if (refusal->claimed_bytes) {
-        printf(", %s claimed by requests before it", size_to_text(refusal->claimed_bytes, other));
+        (void)fprintf(file, ", %s claimed by requests before it", size_to_text(refusal->claimed_bytes, other));
     }
-    printf(": %s free\n", size_to_text(refusal->free_bytes, free_text));
+    (void)fprintf(file, ": %s free\n", size_to_text(refusal->free_bytes, free_text));
 }
 
-static void print_limit(const struct why_entry *entry)
+static void print_limit(FILE *file, const struct why_entry *entry)
 {
     char asked[SIZE_TEXT_BYTES];
     if (entry->refusal.limit_kind == LIMIT_KIND_LEASES) {
-        print_leases(&entry->refusal);
+        print_leases(file, &entry->refusal);
         return;
     }
-    printf("  asked for %s in %s", size_to_text(entry->refusal.asked_bytes, asked), location_place(entry->location));
+    (void)fprintf(file, "  asked for %s in %s", size_to_text(entry->refusal.asked_bytes, asked),
+                  location_place(entry->location));
     FOR_EACH_LOCATION(other)
     {
         if (entry->either && other != entry->location) {
-            printf(", or %s", location_place(other));
+            (void)fprintf(file, ", or %s", location_place(other));
         }
     }
-    printf("; ");
+    (void)fprintf(file, "; ");
     if (entry->refusal.limit_kind == LIMIT_KIND_PAUSED) {
-        printf("no RAM %s granted %s\n", entry->is_over ? "was" : "is", entry->is_over ? "then" : "now");
+        (void)fprintf(file, "no RAM %s granted %s\n", entry->is_over ? "was" : "is", entry->is_over ? "then" : "now");
     } else {
-        print_bytes(&entry->refusal);
+        print_bytes(file, &entry->refusal);
     }
 }
 
-static void print_time(const struct why_entry *entry)
+static void print_time(FILE *file, const struct why_entry *entry)
 {
     char text[SIZE_TEXT_BYTES];
     const struct refusal *refusal = &entry->refusal;
     if (entry->refusal.limit_kind == LIMIT_KIND_PAUSED) {
-        printf("  grants of RAM are paused while the machine is under memory pressure ([pressure] pause_ram_at)\n");
+        (void)fprintf(
+            file, "  grants of RAM are paused while the machine is under memory pressure ([pressure] pause_ram_at)\n");
     } else if (entry->earliest_ms == UINT64_MAX && refusal->asked_bytes > refusal->limit_bytes) {
-        printf("  it would not fit even if every lease ended: ask for less, or raise %s\n", refusal->limit);
+        (void)fprintf(file, "  it would not fit even if every lease ended: ask for less, or raise %s\n",
+                      refusal->limit);
     } else if (entry->earliest_ms == UINT64_MAX && refusal->ahead_count) {
-        printf("  the requests before it are served first; when enough could come free after them is not known\n");
+        (void)fprintf(
+            file, "  the requests before it are served first; when enough could come free after them is not known\n");
     } else if (entry->earliest_ms == UINT64_MAX) {
-        printf("  when enough could come free is not known\n");
+        (void)fprintf(file, "  when enough could come free is not known\n");
     } else if (entry->earliest_ms == 0) {
-        printf("  enough is free, or is being freed, now\n");
+        (void)fprintf(file, "  enough is free, or is being freed, now\n");
     } else {
-        printf("  enough could come free in %s, if leases are not renewed; sooner if they are released\n",
-               duration_to_text(entry->earliest_ms, text));
+        (void)fprintf(file, "  enough could come free in %s, if leases are not renewed; sooner if they are released\n",
+                      duration_to_text(entry->earliest_ms, text));
     }
 }
 
 /* A waiting request's figures are those of now; so are those of a refused one, while its session lasts. */
-static void print_state(const struct why_entry *entry)
+static void print_state(FILE *file, const struct why_entry *entry)
 {
     char since[SIZE_TEXT_BYTES];
     duration_to_text(entry->since_ms, since);
     if (entry->waits) {
-        printf(" has waited for %s, at place %llu\n", since, (unsigned long long)entry->place);
+        (void)fprintf(file, " has waited for %s, at place %llu\n", since, (unsigned long long)entry->place);
     } else if (entry->is_over) {
-        printf(" was refused %s ago, and its session has ended; the figures are those of the refusal\n", since);
+        (void)fprintf(file, " was refused %s ago, and its session has ended; the figures are those of the refusal\n",
+                      since);
     } else {
-        printf(" was refused %s ago; the figures are those of now\n", since);
+        (void)fprintf(file, " was refused %s ago; the figures are those of now\n", since);
     }
 }
 
-static void print_process(const char *name, uint64_t session, int32_t pid, uint32_t uid)
+static void print_process(FILE *file, const char *name, uint64_t session, int32_t pid, uint32_t uid)
 {
     char user[USER_TEXT_BYTES];
     (void)user_to_text(uid, user);
     if (session) {
-        text_print(stdout, name[0] ? name : "unnamed");
-        printf(" (session %llu, pid %d, ", (unsigned long long)session, pid);
+        text_print(file, name[0] ? name : "unnamed");
+        (void)fprintf(file, " (session %llu, pid %d, ", (unsigned long long)session, pid);
     } else {
-        printf("another user's process (");
+        (void)fprintf(file, "another user's process (");
     }
-    text_print(stdout, user);
-    (void)putchar(')');
+    text_print(file, user);
+    (void)fputc(')', file);
 }
 
-static void print_holders(const char *what, const char *preposition, const struct holder *holders, size_t count,
-                          bool are_leases)
+static void print_holders(FILE *file, const char *what, const char *preposition, const struct holder *holders,
+                          size_t count, bool are_leases)
 {
     char text[SIZE_TEXT_BYTES];
     for (size_t i = 0; i < count; i++) {
         const struct holder *holder = &holders[i];
-        printf("  %s: %s %s ", what, are_leases ? "a lease" : size_to_text(holder->bytes, text), preposition);
-        print_process(holder->name, holder->session, holder->pid, holder->uid);
-        (void)putchar('\n');
+        (void)fprintf(file, "  %s: %s %s ", what, are_leases ? "a lease" : size_to_text(holder->bytes, text),
+                      preposition);
+        print_process(file, holder->name, holder->session, holder->pid, holder->uid);
+        (void)fputc('\n', file);
     }
 }
 
-static void print_entry(const struct why_entry *entry)
+static void print_entry(FILE *file, const struct why_entry *entry)
 {
     const struct refusal *refusal = &entry->refusal;
-    print_process(entry->name, entry->session, entry->pid, entry->uid);
-    print_state(entry);
-    print_limit(entry);
-    print_holders("held", "by", refusal->holders, refusal->holder_count, false);
-    print_holders("before it", "for", refusal->ahead, refusal->ahead_count,
+    print_process(file, entry->name, entry->session, entry->pid, entry->uid);
+    print_state(file, entry);
+    print_limit(file, entry);
+    print_holders(file, "held", "by", refusal->holders, refusal->holder_count, false);
+    print_holders(file, "before it", "for", refusal->ahead, refusal->ahead_count,
                   entry->refusal.limit_kind == LIMIT_KIND_LEASES);
     if (!entry->is_over) {
-        print_time(entry);
+        print_time(file, entry);
     }
 }
 
-static void print_nothing(uint64_t session)
+static void print_nothing(FILE *file, uint64_t session)
 {
     if (session) {
-        printf("session %llu has no waiting request and no refusal in the last 10 minutes\n",
-               (unsigned long long)session);
+        (void)fprintf(file, "session %llu has no waiting request and no refusal in the last 10 minutes\n",
+                      (unsigned long long)session);
     } else {
-        printf("no request waits, and none was refused in the last 10 minutes\n");
+        (void)fprintf(file, "no request waits, and none was refused in the last 10 minutes\n");
     }
+}
+
+void why_write(FILE *file, const struct why_reply *why, uint64_t session)
+{
+    for (size_t i = 0; i < why->count; i++) {
+        print_entry(file, &why->entries[i]);
+    }
+    if (why->count == 0) {
+        print_nothing(file, session);
+    }
+}
+
+static int print_objects(const struct why_reply *why)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < why->count; i++) {
+        (void)json_array_append_new(array, columns_to_json(fields, COLUMNS_COUNT(fields), &why->entries[i]));
+    }
+    return ctl_print(json_pack("{s:o}", "why", array), false);
 }
 
 static int print_all(const struct why_reply *why, uint64_t session, bool json)
 {
-    json_t *array = json ? json_array() : NULL;
-    for (size_t i = 0; i < why->count; i++) {
-        if (array) {
-            (void)json_array_append_new(array, columns_to_json(fields, COLUMNS_COUNT(fields), &why->entries[i]));
-        } else {
-            print_entry(&why->entries[i]);
-        }
+    if (json) {
+        return print_objects(why);
     }
-    if (array) {
-        return ctl_print(json_pack("{s:o}", "why", array), false);
-    }
-    if (why->count == 0) {
-        print_nothing(session);
-    }
+    why_write(stdout, why, session);
     return CTL_DONE;
 }
 

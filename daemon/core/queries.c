@@ -106,6 +106,7 @@ void broker_fill_status(const struct broker *broker, struct status_reply *status
     status->used_physical_bytes = account_used(host, LEDGER_MAX_PHYSICAL_BYTES);
     status->used_mapped_bytes = account_used(host, LEDGER_MAX_MAPPED_BYTES);
     status->freeing_bytes = ledger_counted(host->freeing, LEDGER_MAX_BYTES);
+    status->freeing_physical_bytes = ledger_counted(host->freeing, LEDGER_MAX_PHYSICAL_BYTES);
     status->sessions = broker->sessions.count;
     status->leases = broker->leases.alive;
     status->segments = broker->segment_count;

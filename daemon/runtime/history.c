@@ -8,6 +8,7 @@
 #include "daemon/core/access.h"
 #include "daemon/runtime/history_memory.h"
 #include "daemon/runtime/log.h"
+#include "proto/base/size.h"
 #include "proto/base/text.h"
 
 enum { NOBODY = UINT32_MAX, TOGETHER_MS = 1000 };
@@ -257,7 +258,7 @@ void history_list(const struct history *history, const struct history_viewer *vi
                   struct event_entry *entries, struct listing_reply *ret)
 {
     enum { LOOKS = 512 };
-    uint64_t now = now_ms();
+    uint64_t now = now_ms(), most = list->most ? size_min(list->most, MESSAGE_EVENTS_MAX) : MESSAGE_EVENTS_MAX;
     ret->events = entries;
     ret->last = list->after;
     if (!history->ring) {
@@ -269,7 +270,7 @@ void history_list(const struct history *history, const struct history_viewer *vi
         if (event && list->settled && may_grow(event, now)) {
             return;
         }
-        ret->more = looks == LOOKS || ret->event_count == MESSAGE_EVENTS_MAX;
+        ret->more = looks == LOOKS || ret->event_count == most;
         if (ret->more) {
             return;
         }

@@ -146,6 +146,12 @@ static void list_events(const struct peer *peer, const struct list_request *list
     history_list(&peer->server->history, &viewer, list, events, ret);
 }
 
+/* How many entries a page has at most. */
+static size_t most_of(const struct list_request *list, size_t fits)
+{
+    return list->most ? size_min(list->most, fits) : fits;
+}
+
 static void serve_list(struct connection *connection, const struct request *request)
 {
     static struct session_entry sessions[MESSAGE_SESSIONS_MAX];
@@ -155,34 +161,34 @@ static void serve_list(struct connection *connection, const struct request *requ
     static struct usage_entry usage[MESSAGE_USAGE_MAX];
     const struct peer *peer = connection_peer(connection);
     const struct server *server = peer->server;
+    const struct list_request *list = &request->list;
     struct reply reply = {.kind = REPLY_LISTING};
     struct listing_reply *listing = &reply.listing;
     *listing = (struct listing_reply){.sessions = sessions, .leases = leases};
-    if (request->list.what == LIST_QUEUE) {
+    if (list->what == LIST_QUEUE) {
         listing->queue = queue;
-        listing->queue_count = broker_list_queue(server->broker, &peer->identity, request->list.after,
-                                                 clock_now(server), queue, MESSAGE_QUEUE_MAX, &listing->more);
-    } else if (request->list.what == LIST_RESERVATIONS) {
+        listing->queue_count = broker_list_queue(server->broker, &peer->identity, list->after, clock_now(server), queue,
+                                                 most_of(list, MESSAGE_QUEUE_MAX), &listing->more);
+    } else if (list->what == LIST_RESERVATIONS) {
         listing->reservations = reservations;
         listing->reservation_count =
-            broker_list_reservations(server->broker, &peer->identity, request->list.after, clock_now(server),
-                                     reservations, MESSAGE_RESERVATIONS_MAX, &listing->more);
-    } else if (request->list.what == LIST_USAGE) {
+            broker_list_reservations(server->broker, &peer->identity, list->after, clock_now(server), reservations,
+                                     most_of(list, MESSAGE_RESERVATIONS_MAX), &listing->more);
+    } else if (list->what == LIST_USAGE) {
         listing->usage = usage;
-        listing->usage_count = broker_list_usage(server->broker, &peer->identity, request->list.after,
-                                                 clock_now(server), usage, MESSAGE_USAGE_MAX, &listing->more);
-    } else if (request->list.what == LIST_EVENTS) {
-        list_events(peer, &request->list, listing);
-    } else if (request->list.what == LIST_SESSIONS) {
-        listing->session_count =
-            broker_list_sessions(server->broker, &peer->identity, request->list.after, clock_now(server), sessions,
-                                 MESSAGE_SESSIONS_MAX, &listing->more);
+        listing->usage_count = broker_list_usage(server->broker, &peer->identity, list->after, clock_now(server), usage,
+                                                 most_of(list, MESSAGE_USAGE_MAX), &listing->more);
+    } else if (list->what == LIST_EVENTS) {
+        list_events(peer, list, listing);
+    } else if (list->what == LIST_SESSIONS) {
+        listing->session_count = broker_list_sessions(server->broker, &peer->identity, list->after, clock_now(server),
+                                                      sessions, most_of(list, MESSAGE_SESSIONS_MAX), &listing->more);
     } else {
-        uint64_t session = request->list.what == LIST_OWN_LEASES ? peer->session : 0;
-        bool nobody = request->list.what == LIST_OWN_LEASES && !peer->session;
+        uint64_t session = list->what == LIST_OWN_LEASES ? peer->session : 0;
+        bool nobody = list->what == LIST_OWN_LEASES && !peer->session;
         listing->lease_count =
-            broker_list_leases(server->broker, &peer->identity, session, request->list.after, clock_now(server), leases,
-                               nobody ? 0 : MESSAGE_LIST_MAX, &listing->more);
+            broker_list_leases(server->broker, &peer->identity, session, list->after, clock_now(server), leases,
+                               nobody ? 0 : most_of(list, MESSAGE_LIST_MAX), &listing->more);
         listing->more = listing->more && !nobody;
     }
     reply_answer(connection, request, &reply, -EBADF);

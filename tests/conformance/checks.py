@@ -91,7 +91,7 @@ def renewed(message, body, fd):
 def status(message, body, fd):
     is_answer(message, fd)
     has(body, "daemon_version", "pid", "uptime_ms", "limits", "used_bytes", "used_physical_bytes", "used_mapped_bytes",
-        "freeing_bytes", "sessions", "leases", "segments", "counters", "host_total_bytes", "host_available_bytes",
+        "freeing_bytes", "freeing_physical_bytes", "sessions", "leases", "segments", "counters", "host_total_bytes", "host_available_bytes",
         "spill_directory", "control_bytes")
     assert body.used_bytes == body.used_physical_bytes + body.used_mapped_bytes
 

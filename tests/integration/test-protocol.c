@@ -335,6 +335,46 @@ Test(protocol, listings_come_in_pages_and_name_each_lease_once)
     fixture_stop(&fixture);
 }
 
+/* How many entries a page of this kind has if so many are asked for, and whether others follow. */
+static size_t entries_in_page(int fd, enum list_what what, uint32_t most, bool *ret_more)
+{
+    struct reply reply;
+    struct request list = {.kind = REQUEST_LIST, .list = {.what = what, .most = most}};
+    cr_assert(fixture_exchange(fd, &list, &reply, NULL) && reply.kind == REPLY_LISTING);
+    const struct listing_reply *page = &reply.listing;
+    *ret_more = page->more;
+    return page->session_count + page->lease_count + page->queue_count + page->reservation_count + page->usage_count;
+}
+
+Test(protocol, a_page_has_no_more_entries_than_were_asked_for)
+{
+    static const enum list_what kinds[] = {LIST_SESSIONS, LIST_LEASES, LIST_OWN_LEASES, LIST_USAGE};
+    struct fixture fixture;
+    struct reply reply;
+    struct request acquire = {.kind = REQUEST_ACQUIRE};
+    bool more;
+    fixture_start(&fixture, "[class a]\nclients = a\n");
+    cleanup(fd_closep) int first = greeted(&fixture, &reply, NULL);
+    cleanup(fd_closep) int second = greeted(&fixture, &reply, NULL);
+    acquire.acquire = (struct acquire_request){.bytes = 1, .numa_node = -1};
+    for (int i = 0; i < 3; i++) {
+        cr_assert(fixture_exchange(second, &acquire, &reply, NULL) && reply.kind == REPLY_GRANT);
+    }
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        size_t all = entries_in_page(second, kinds[i], 0, &more);
+        cr_expect_not(more);
+        cr_expect_geq(all, 2);
+        cr_expect_eq(entries_in_page(second, kinds[i], 1, &more), 1);
+        cr_expect(more);
+        cr_expect_eq(entries_in_page(second, kinds[i], UINT32_MAX, &more), all);
+        cr_expect_not(more);
+    }
+    cr_expect_eq(entries_in_page(second, LIST_QUEUE, 1, &more), 0);
+    cr_expect_eq(entries_in_page(second, LIST_RESERVATIONS, 1, &more), 0);
+    (void)first;
+    fixture_stop(&fixture);
+}
+
 Test(protocol, a_client_that_never_reads_is_disconnected_and_harms_no_other)
 {
     static const uint8_t status[] = {4, 0, 0, 0, 0x08, 1, 0x3a, 0};

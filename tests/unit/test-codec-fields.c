@@ -178,9 +178,10 @@ Test(codec_fields, requests_with_a_single_number)
     cr_expect_eq(request_back(&request).trimmed_bytes, 14);
     request = (struct request){.kind = REQUEST_WHY, .why_session = 15};
     cr_expect_eq(request_back(&request).why_session, 15);
-    request = (struct request){.kind = REQUEST_LIST, .list = {LIST_OWN_LEASES, 16}};
+    request = (struct request){.kind = REQUEST_LIST, .list = {.what = LIST_OWN_LEASES, .after = 16, .most = 17}};
     cr_expect_eq(request_back(&request).list.what, LIST_OWN_LEASES);
     cr_expect_eq(request_back(&request).list.after, 16);
+    cr_expect_eq(request_back(&request).list.most, 17);
     static const enum request_kind empty[] = {REQUEST_STATUS, REQUEST_PING, REQUEST_AUDIT, REQUEST_BYE};
     for (size_t i = 0; i < sizeof empty / sizeof *empty; i++) {
         request = (struct request){.id = 17, .kind = empty[i]};

@@ -224,7 +224,8 @@ Test(codec_replies, status)
                                   .pressure = PRESSURE_FULL,
                                   .remembered = 28,
                                   .control_bytes = 29,
-                                  .reservable_bytes = 30};
+                                  .reservable_bytes = 30,
+                                  .freeing_physical_bytes = 31};
     struct reply answer = reply_back(&reply);
     const struct status_reply *back = &answer.status;
     SAME_TEXT(daemon_version);
@@ -235,6 +236,7 @@ Test(codec_replies, status)
     SAME(used_physical_bytes);
     SAME(used_mapped_bytes);
     SAME(freeing_bytes);
+    SAME(freeing_physical_bytes);
     SAME(sessions);
     SAME(leases);
     SAME(segments);

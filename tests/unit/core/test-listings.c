@@ -178,6 +178,7 @@ Test(listings, a_status)
     (void)model_release(model, 0, 2);
     status = model_status(model);
     cr_expect_eq(status.freeing_bytes, 8 * MIB + MODEL_PAGE);
+    cr_expect_eq(status.freeing_physical_bytes, 3 * MIB + MODEL_PAGE);
     cr_expect_eq(status.counters.released, 2);
     uint64_t physical, mapped;
     broker_ledger_totals(model->broker, &physical, &mapped);

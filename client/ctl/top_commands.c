@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/ctl/top_commands.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/ctl/users.h"
+#include "client/ctl/why.h"
+#include "proto/base/size.h"
+#include "proto/base/text.h"
+
+__attribute__((format(printf, 2, 3))) static void say(struct view *view, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(view->message, sizeof view->message, format, arguments);
+    va_end(arguments);
+    text_end_whole(view->message);
+}
+
+/* ---- revoking ---- */
+
+static void ask_about_lease(struct view *view, const struct lease_entry *lease)
+{
+    char bytes[SIZE_TEXT_BYTES], user[USER_TEXT_BYTES];
+    say(view, "revoke lease %llu (%s) of %s, %s? y or n", (unsigned long long)lease->lease,
+        size_to_text(lease->bytes, bytes), *lease->client ? lease->client : "an unnamed client",
+        user_to_text(lease->uid, user));
+}
+
+static void ask_about_session(struct view *view, const struct session_entry *session)
+{
+    char user[USER_TEXT_BYTES];
+    say(view, "revoke all leases (%llu) of session %llu, %s, %s? y or n", (unsigned long long)session->leases,
+        (unsigned long long)session->session, *session->name ? session->name : "an unnamed client",
+        user_to_text(session->uid, user));
+}
+
+void command_ask_revoke(const struct command *command)
+{
+    struct view *view = command->view;
+    if (!command->chosen) {
+        return;
+    }
+    if (view->page == PAGE_LEASES) {
+        ask_about_lease(view, (const void *)command->chosen->entry);
+    } else {
+        ask_about_session(view, (const void *)command->chosen->entry);
+    }
+    view->target = command->chosen->number;
+    view->mode = VIEW_CONFIRM;
+}
+
+static int revoke_lease(const struct command *command, uint64_t lease)
+{
+    struct request request = {.kind = REQUEST_REVOKE, .revoke_lease = lease};
+    const struct reply *reply;
+    int result = source_ask(command->source, &request, &reply);
+    if (result < 0) {
+        say(command->view, "%s", command->source->sentence);
+    }
+    return result;
+}
+
+/* The leases that the session has now: the rows may be older. */
+static int revoke_session(const struct command *command, uint64_t session, uint64_t now_ms, size_t *ret_count)
+{
+    const struct rows *rows = &command->model->tables[TABLE_LEASES];
+    int result = model_read_all(command->model, source_ask, command->source, TABLE_LEASES, now_ms);
+    *ret_count = 0;
+    if (result < 0) {
+        say(command->view, "%s", command->source->sentence);
+    }
+    for (size_t i = 0; result == 0 && i < rows->count; i++) {
+        const struct lease_entry *lease = (const void *)rows->rows[i]->entry;
+        if (lease->session == session) {
+            result = revoke_lease(command, lease->lease);
+            *ret_count += result == 0;
+        }
+    }
+    return result;
+}
+
+void command_revoke(const struct command *command, uint64_t now_ms)
+{
+    struct view *view = command->view;
+    size_t count;
+    if (view->page == PAGE_LEASES) {
+        if (revoke_lease(command, view->target) == 0) {
+            say(view, "lease %llu is revoked", (unsigned long long)view->target);
+        }
+    } else if (revoke_session(command, view->target, now_ms, &count) == 0) {
+        say(view, "%zu lease%s of session %llu %s revoked", count, text_plural(count), (unsigned long long)view->target,
+            count == 1 ? "is" : "are");
+    }
+}
+
+/* ---- why ---- */
+
+/* 0: the row belongs to no session, or to one that the user may not see. */
+static uint64_t session_of(const struct command *command)
+{
+    const void *entry = command->chosen ? command->chosen->entry : NULL;
+    if (!entry) {
+        return 0;
+    }
+    switch (command->view->page) {
+    case PAGE_SESSIONS:
+        return ((const struct session_entry *)entry)->session;
+    case PAGE_LEASES:
+        return ((const struct lease_entry *)entry)->session;
+    case PAGE_QUEUE:
+        return ((const struct queue_entry *)entry)->session;
+    case PAGE_USERS:
+    case PAGE_CLASSES:
+    case PAGES:
+        break;
+    }
+    return 0;
+}
+
+static char *text_of(const struct why_reply *why, uint64_t session)
+{
+    char *text = NULL;
+    size_t length;
+    FILE *file = open_memstream(&text, &length);
+    if (file) {
+        why_write(file, why, session);
+        (void)fclose(file);
+    }
+    return text;
+}
+
+void command_why(const struct command *command)
+{
+    struct request request = {.kind = REQUEST_WHY, .why_session = session_of(command)};
+    const struct reply *reply;
+    if (source_ask(command->source, &request, &reply) < 0) {
+        say(command->view, "%s", command->source->sentence);
+    } else if (reply->kind == REPLY_WHY) {
+        view_show_text(command->view, text_of(&reply->why, request.why_session));
+    }
+}
+
+/* ---- help ---- */
+
+static const char help[] = "1 to 5, Tab       users, classes and reservations, sessions, leases, the queue\n"
+                           "up, down, PgUp, PgDn, Home, End\n"
+                           "                  choose a row\n"
+                           "< >, left, right  order by the column before, by the next one\n"
+                           "r                 turn the order round\n"
+                           "/                 show only rows that have a text in a column; Esc shows all\n"
+                           "k                 revoke the lease, or all leases of the session, after a question\n"
+                           "w                 why the requests of the row's session wait or were refused\n"
+                           "q                 quit\n"
+                           "\n"
+                           "A bar shows a limit: what is leased, what the pool holds, what is being freed,\n"
+                           "and what is reserved and not in use. HISTORY has ten seconds in each column: what\n"
+                           "an account or a session holds, how much of a lease is used, the place of a request.\n";
+
+void command_help(struct view *view)
+{
+    view_show_text(view, strdup(help));
+}

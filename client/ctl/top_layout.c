@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client/ctl/top_layout.h"
+
+#include <string.h>
+
+#include "client/ctl/top_head.h"
+#include "client/ctl/top_table.h"
+
+enum { TABS_ROW = HEAD_ROWS, TABLE_ROW = TABS_ROW + 1, FIRST_ROW = TABLE_ROW + 1 };
+
+size_t layout_table_height(int height)
+{
+    return height > FIRST_ROW + 1 ? (size_t)(height - FIRST_ROW - 1) : 0;
+}
+
+/* ---- the tabs ---- */
+
+static void draw_tabs(const struct grid *grid, const struct layout *layout)
+{
+    int column = 0;
+    for (enum page page = 0; page < PAGES; page++) {
+        char tab[32];
+        enum grid_style style = page == layout->view->page ? STYLE_CHOSEN : STYLE_PLAIN;
+        (void)snprintf(tab, sizeof tab, " %d %s ", (int)page + 1, page_kinds[page].name);
+        column += grid_put(grid, TABS_ROW, column, grid->width - column, style, tab);
+    }
+    if (*layout->view->filter || layout->view->mode == VIEW_FILTER) {
+        char filter[VIEW_FILTER_BYTES + 16];
+        (void)snprintf(filter, sizeof filter, "filter: %s%s", layout->view->filter,
+                       layout->view->mode == VIEW_FILTER ? "_" : "");
+        grid_put_right(grid, TABS_ROW, column + 1, grid->width - column - 1, STYLE_TITLE, filter);
+    }
+}
+
+/* ---- the last row ---- */
+
+/* How old the rows may be of a table that one refresh does not read as a whole. */
+static void write_age(const struct layout *layout, char *text, size_t size)
+{
+    const struct rows *rows = &layout->model->tables[page_kinds[layout->view->page].table];
+    uint64_t age = layout->now_ms > rows->complete_ms ? (layout->now_ms - rows->complete_ms) / 1000 : 0;
+    text[0] = '\0';
+    if (rows->is_complete && age >= 3) {
+        (void)snprintf(text, size, ", read over %llu s", (unsigned long long)age);
+    }
+}
+
+static void draw_place(const struct grid *grid, const struct layout *layout)
+{
+    char age[48], place[96];
+    write_age(layout, age, sizeof age);
+    (void)snprintf(place, sizeof place, "%zu of %zu%s", layout->picked->count ? layout->view->at + 1 : 0,
+                   layout->picked->count, age);
+    grid_put_right(grid, grid->height - 1, 0, grid->width, STYLE_FAINT, place);
+}
+
+static void draw_foot(const struct grid *grid, const struct layout *layout)
+{
+    static const char *const keys[] = {
+        [VIEW_TABLE] = "?help q quit / filter <> sort r turn k revoke w why",
+        [VIEW_FILTER] = "type to filter, Enter keeps it, Esc clears it",
+        [VIEW_CONFIRM] = "",
+        [VIEW_TEXT] = "up and down scroll, any other key goes back",
+    };
+    const struct view *view = layout->view;
+    int row = grid->height - 1;
+    if (*view->message) {
+        grid_paint(grid, row, STYLE_ALARM);
+        (void)grid_put(grid, row, 0, grid->width, STYLE_ALARM, view->message);
+        return;
+    }
+    draw_place(grid, layout);
+    (void)grid_put(grid, row, 0, grid->width, STYLE_FAINT, keys[view->mode]);
+}
+
+/* ---- a text ---- */
+
+static void draw_text(const struct grid *grid, const struct view *view)
+{
+    const char *line = view->text;
+    int row = FIRST_ROW - 1;
+    for (size_t number = 0; line && *line && row < grid->height - 1; number++) {
+        char part[512];
+        size_t length = strcspn(line, "\n");
+        (void)snprintf(part, sizeof part, "%.*s", (int)length, line);
+        if (number >= view->first_line) {
+            (void)grid_put(grid, row++, 0, grid->width, STYLE_PLAIN, part);
+        }
+        line += length + (line[length] != '\0');
+    }
+}
+
+void layout_draw(const struct grid *grid, const struct layout *layout)
+{
+    const struct view *view = layout->view;
+    head_draw(grid, layout);
+    draw_tabs(grid, layout);
+    if (view->mode == VIEW_TEXT) {
+        draw_text(grid, view);
+    } else {
+        table_draw(grid, TABLE_ROW, layout_table_height(grid->height), layout);
+    }
+    draw_foot(grid, layout);
+}
