@@ -34,7 +34,15 @@ uninstall-slurm: ## remove what install-slurm put there
 	rm -f $(DESTDIR)$(SLURM_LIBDIR)/spank_membroker.so $(DESTDIR)$(LIBEXECDIR)/slurm-job $(DESTDIR)$(DATADIR)/job_submit.lua \
 	    $(SLURM_ETC)/plugstack.conf.d/membroker.conf $(SLURM_HOOKS) $(SLURM_DROP_IN)/membroker.conf
 
-test-slurm: all slurm | $(call need,test-slurm) ## jobs of a Slurm cluster of two nodes on this machine (root)
+$(BUILD)/slurm/keep: tests/slurm/keep.c $(SHARED)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< -L$(BUILD) -lmembroker -Wl,-rpath,'$$ORIGIN/..'
+
+$(BUILD)/slurm/forge.so: tests/slurm/forge.c | $(call need,slurm)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -shared -o $@ $<
+
+test-slurm: all slurm $(BUILD)/slurm/keep $(BUILD)/slurm/forge.so | $(call need,test-slurm) ## jobs of Slurm clusters of two nodes on this machine (root)
 	lua5.4 tests/slurm/test-submit.lua packaging/slurm/job_submit.lua
 	bash tests/slurm/run-slurm $(BUILD)
 

@@ -4,14 +4,14 @@
 
 #include <slurm/spank.h>
 
-extern const char plugin_name[];
-extern const char plugin_type[];
-extern const unsigned int plugin_version, spank_plugin_version;
+#define EXPORTED __attribute__((visibility("default")))
+
+EXPORTED extern const char plugin_name[];
+EXPORTED extern const char plugin_type[];
+EXPORTED extern const unsigned int plugin_version, spank_plugin_version;
 SPANK_PLUGIN(forge, 1)
 
-int slurm_spank_init_post_opt(spank_t spank, int count, char **arguments);
-
-int slurm_spank_init_post_opt(spank_t spank, int count, char **arguments)
+EXPORTED int slurm_spank_init_post_opt(spank_t spank, int count, char **arguments)
 {
     const char *name = getenv("FORGED_NAME"), *value = getenv("FORGED_VALUE");
     (void)count, (void)arguments;
