@@ -32,6 +32,13 @@ local function asks_by_hand(request)
     return false
 end
 
+-- The largest that Slurm counts. Numbers of Lua 5.1 and 5.2 are not exact here.
+local LARGEST = "9223372036854775807"
+
+local function is_size(digits)
+    return digits:match("^[1-9]%d*$") and (#digits < #LARGEST or (#digits == #LARGEST and digits <= LARGEST))
+end
+
 -- The digits, or nil; and whether the variable is there at all. Clients can send whatever they like. slurmd puts SPANK_ before
 -- the names that do not begin so: one that does would reach the prolog as the same variable.
 local function bytes_of(environment)
@@ -43,7 +50,7 @@ local function bytes_of(environment)
             count = count + 2
         end
     end
-    if count == 1 and #found <= 18 and found:match("^[1-9]%d*$") then
+    if count == 1 and is_size(found) then
         return found, true
     end
     return nil, count > 0

@@ -42,8 +42,13 @@ $(BUILD)/slurm/forge.so: tests/slurm/forge.c | $(call need,slurm)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -shared -o $@ $<
 
-test-slurm: all slurm $(BUILD)/slurm/keep $(BUILD)/slurm/forge.so | $(call need,test-slurm) ## jobs of Slurm clusters of two nodes on this machine (root)
-	lua5.4 tests/slurm/test-submit.lua packaging/slurm/job_submit.lua
+# it has the functions of spank.h for the plugin
+$(BUILD)/slurm/plugin-size: tests/slurm/plugin-size.c | $(call need,slurm)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -fvisibility=default $(ALL_LDFLAGS) -rdynamic -o $@ $<
+
+test-slurm: all slurm $(addprefix $(BUILD)/slurm/,keep forge.so plugin-size) | $(call need,test-slurm) ## jobs of Slurm clusters of two nodes on this machine (root)
+	lua5.4 tests/slurm/test-submit.lua $(SLURM_DIR)/job_submit.lua tests/slurm/sizes $(BUILD)/slurm/plugin-size $(SPANK)
 	bash tests/slurm/run-slurm $(BUILD)
 
 .PHONY: slurm install-slurm uninstall-slurm test-slurm

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Slurm's side of a reservation. In sbatch, salloc and srun: the option --membroker. In slurmstepd: attaches the job's
  * control group to the reservation that the prolog made. All functions run in the one thread of the process. */
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -57,6 +56,14 @@ static int check_step(void)
     return -1;
 }
 
+/* Digits and a unit, nothing before, between or behind. A number alone is none: --mem counts these in MiB. */
+static bool has_unit(const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    size_t unit = strspn(text + digits, "BKMGTIbkmgti");
+    return digits > 0 && unit > 0 && !text[digits + unit];
+}
+
 static int take_size(int value, const char *text, int is_remote)
 {
     uint64_t bytes;
@@ -65,8 +72,7 @@ static int take_size(int value, const char *text, int is_remote)
         was_asked = true;
         return 0;
     }
-    if (!text || !isdigit((unsigned char)*text) || strchr(text, '%') || size_from_text(text, 0, &bytes) < 0 ||
-        bytes == 0 || bytes > INT64_MAX) {
+    if (!text || !has_unit(text) || size_from_text(text, 0, &bytes) < 0 || bytes == 0 || bytes > INT64_MAX) {
         slurm_error("--membroker=%s: a size is a whole number with a unit, B, K, M, G or T in powers of 1024, such as "
                     "16G; write 1536M, not 1.5G",
                     text ? text : "");

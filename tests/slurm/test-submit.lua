@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- What job_submit.lua does with each request, without Slurm. Usage: lua test-submit.lua JOB_SUBMIT
+-- What job_submit.lua does with each request, without Slurm. The sizes of the table are those of users: the plugin reads
+-- them, and what it sends is the request. Usage: lua test-submit.lua JOB_SUBMIT SIZES PLUGIN-SIZE PLUGIN
 local said
 slurm = {SUCCESS = 0, ERROR = -1, log_user = function(format, ...) said = format:format(...) end}
 dofile(arg[1])
@@ -12,22 +13,43 @@ local function expect(what, got, wanted)
     end
 end
 
--- ---- sizes, as the plugin sends them: digits, or nothing at all ----
+-- ---- sizes ----
 
 local function submitted(...)
     local request = {spank_job_env = {...}, environment = {}}
     return slurm_job_submit(request), request
 end
 
-for _, bytes in ipairs {"1", "17179869184", "999999999999999999"} do
-    local result, request = submitted("MEMBROKER_BYTES=" .. bytes, "OTHER=1")
-    expect(bytes, result, slurm.SUCCESS)
-    expect(bytes, request.tres_per_node, "gres:membroker:" .. bytes)
-    expect("steps of " .. bytes, request.environment.SLURM_STEP_GRES, "none")
+local function check_size(text, wanted, sent)
+    if wanted == "refused" then
+        expect("the plugin's answer to " .. text, sent, "refused")
+        if not text:match("^[1-9]%d*$") then -- which the plugin sends for another text
+            expect("job_submit.lua's answer to " .. text, submitted("MEMBROKER_BYTES=" .. text), slurm.ERROR)
+        end
+        return
+    end
+    expect("the plugin's answer to " .. text, sent, "MEMBROKER_BYTES=" .. wanted)
+    local result, request = submitted(sent, "OTHER=1")
+    expect("job_submit.lua's answer to " .. sent, result, slurm.SUCCESS)
+    expect("what is scheduled for " .. text, request.tres_per_node, "gres:membroker:" .. wanted)
+    expect("steps of " .. text, request.environment.SLURM_STEP_GRES, "none")
 end
-for _, text in ipairs {"", "0", "01", "-1", "+1", " 1", "1 ", "1.5G", "16GB", "16G", "16384P", "0x10", "1e9", "1,gpu:8", "1\n", "inf",
-                       "1000000000000000000", "18446744073709551616"} do
-    expect("the size " .. text, submitted("MEMBROKER_BYTES=" .. text), slurm.ERROR)
+
+local texts = {}
+local answers = io.popen(("grep -v '^#' '%s' | cut -f 1 | '%s' '%s' 2>/dev/null"):format(arg[2], arg[3], arg[4]))
+for line in io.lines(arg[2]) do
+    if line:sub(1, 1) ~= "#" then
+        local text, wanted = line:match("^([^\t]*)\t(.*)$")
+        check_size(text, wanted, answers:read())
+        texts[text] = true
+    end
+end
+expect("the plugin's answers", answers:read(), nil)
+expect("the table", texts["16GB"] and texts["16384P"] and texts["1.5G"], true)
+
+-- what the plugin never sends
+for _, text in ipairs {"01", "1\n", "1 ", " 1", "9223372036854775808", "10000000000000000000"} do
+    expect("the bytes " .. text, submitted("MEMBROKER_BYTES=" .. text), slurm.ERROR)
 end
 for _, environment in ipairs {
     {"MEMBROKER_BYTES=1", "MEMBROKER_BYTES=2"},
