@@ -33,10 +33,10 @@ spank_err_t spank_option_register(spank_t spank, struct spank_option *opt)
     return ESPANK_SUCCESS;
 }
 
-spank_err_t spank_job_control_setenv(spank_t spank, const char *var, const char *val, int overwrite)
+spank_err_t spank_job_control_setenv(spank_t sp, const char *name, const char *value, int overwrite)
 {
-    (void)spank, (void)overwrite;
-    (void)snprintf(sent, sizeof sent, "%s=%s", var, val);
+    (void)sp, (void)overwrite;
+    (void)snprintf(sent, sizeof sent, "%s=%s", name, value);
     return ESPANK_SUCCESS;
 }
 
