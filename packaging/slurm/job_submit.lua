@@ -57,8 +57,12 @@ local function bytes_of(environment)
 end
 
 -- Each step of a job takes all of its GRES, and a second one waits for them. The kernel counts what the steps use, so they
--- need none of this one. Jobs with other GRES keep Slurm's rule, which is all or nothing.
+-- need none of this one. Jobs with other GRES keep Slurm's rule, which is all or nothing. Only batch jobs, which have a script,
+-- have an environment here; slurmctld logs an error if the one of another job is read.
 local function share_among_steps(request, others)
+    if not request.script then
+        return
+    end
     for _, field in ipairs(GRES_FIELDS) do
         if field ~= "gres" and field ~= "tres_per_node" and (request[field] or "") ~= "" then
             return

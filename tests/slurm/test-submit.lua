@@ -16,7 +16,7 @@ end
 -- ---- sizes ----
 
 local function submitted(...)
-    local request = {spank_job_env = {...}, environment = {}}
+    local request = {spank_job_env = {...}, environment = {}, script = "#!/bin/sh"}
     return slurm_job_submit(request), request
 end
 
@@ -80,13 +80,17 @@ for _, field in ipairs {"gres", "tres_per_node", "tres_per_job", "tres_per_socke
         expect(field .. "=" .. text, slurm_job_submit({[field] = text}), slurm.SUCCESS)
     end
 end
-local both = {spank_job_env = {"MEMBROKER_BYTES=7"}, tres_per_node = "gres:gpu:1", environment = {}}
+local both = {spank_job_env = {"MEMBROKER_BYTES=7"}, tres_per_node = "gres:gpu:1", environment = {}, script = "#!/bin/sh"}
 expect("with other GRES", slurm_job_submit(both), slurm.SUCCESS)
 expect("with other GRES", both.tres_per_node, "gres:gpu:1,gres:membroker:7")
 expect("steps with other GRES", both.environment.SLURM_STEP_GRES, nil)
-local own = {spank_job_env = {"MEMBROKER_BYTES=7"}, environment = {SLURM_STEP_GRES = "gpu:1"}}
+local own = {spank_job_env = {"MEMBROKER_BYTES=7"}, environment = {SLURM_STEP_GRES = "gpu:1"}, script = "#!/bin/sh"}
 expect("steps with their own", slurm_job_submit(own), slurm.SUCCESS)
 expect("steps with their own", own.environment.SLURM_STEP_GRES, "gpu:1")
+-- srun and salloc: Slurm has no environment, and complains if it is read
+local unread = setmetatable({spank_job_env = {"MEMBROKER_BYTES=7"}}, {__index = function(_, field) return field == "environment" and error("it is read") or nil end})
+expect("no batch job", slurm_job_submit(unread), slurm.SUCCESS)
+expect("no batch job", unread.tres_per_node, "gres:membroker:7")
 expect("a job's GRES taken away", slurm_job_modify({tres_per_node = ""}, {tres_per_node = "gres:membroker:7"}), slurm.ERROR)
 expect("a job's GRES by its old name", slurm_job_modify({tres_per_node = "gpu:2"}, {gres = "membroker:7"}), slurm.ERROR)
 expect("another job's GRES", slurm_job_modify({tres_per_node = "gpu:2"}, {tres_per_node = "gres:gpu:1"}), slurm.SUCCESS)
