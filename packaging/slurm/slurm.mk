@@ -14,24 +14,28 @@ $(SPANK): $(SPANK_O) $(BUILD)/obj/proto/base/size.o
 slurm: $(SPANK) ## the SPANK plugin for Slurm, under build/slurm/
 
 # where Slurm looks for plugins, and for its configuration
-SLURM_LIBDIR  ?= $(LIBDIR)/slurm-wlm
+SLURM_LIBDIR  ?= $(firstword $(wildcard /usr/lib/*/slurm-wlm) $(LIBDIR)/slurm-wlm)
 SLURM_ETC      = $(DESTDIR)$(SYSCONFDIR)/slurm
 SLURM_DROP_IN  = $(DESTDIR)$(UNITDIR)/slurmd.service.d
+SLURM_JOB      = $(LIBEXECDIR)/slurm-job
 SLURM_HOOKS    = $(SLURM_ETC)/prolog.d/50-membroker $(SLURM_ETC)/epilog.d/50-membroker
 
+# The plugin's line is a link, and the hooks look for the helper, because a package that is removed leaves the files of /etc
+# behind: without the plugin or the helper no job could begin.
 install-slurm: slurm ## install the plugin, the helper and their configuration for Slurm, but slurm.conf
 	install -D -m 644 $(SPANK) $(DESTDIR)$(SLURM_LIBDIR)/spank_membroker.so
 	install -D -m 755 $(SLURM_DIR)/slurm-job $(DESTDIR)$(LIBEXECDIR)/slurm-job
 	install -D -m 644 $(SLURM_DIR)/job_submit.lua $(DESTDIR)$(DATADIR)/job_submit.lua
 	install -d -m 755 $(SLURM_ETC)/plugstack.conf.d $(SLURM_ETC)/prolog.d $(SLURM_ETC)/epilog.d $(SLURM_DROP_IN)
-	echo 'required spank_membroker.so helper=$(LIBEXECDIR)/slurm-job' >$(SLURM_ETC)/plugstack.conf.d/membroker.conf
+	echo 'required spank_membroker.so helper=$(LIBEXECDIR)/slurm-job' >$(DESTDIR)$(DATADIR)/plugstack.conf
+	ln -sf $(DATADIR)/plugstack.conf $(SLURM_ETC)/plugstack.conf.d/membroker.conf
 	for hook in prolog epilog; do \
-	    printf '#!/bin/sh\nexec $(LIBEXECDIR)/slurm-job %s\n' $$hook >$(SLURM_ETC)/$$hook.d/50-membroker; done
+	    printf '#!/bin/sh\n[ ! -x %s ] || exec %s %s\n' $(SLURM_JOB) $(SLURM_JOB) $$hook >$(SLURM_ETC)/$$hook.d/50-membroker; done
 	chmod 755 $(SLURM_HOOKS)
 	sed 's|@LIBEXECDIR@|$(LIBEXECDIR)|' $(SLURM_DIR)/slurmd.service.conf.in >$(SLURM_DROP_IN)/membroker.conf
 
 uninstall-slurm: ## remove what install-slurm put there
-	rm -f $(DESTDIR)$(SLURM_LIBDIR)/spank_membroker.so $(DESTDIR)$(LIBEXECDIR)/slurm-job $(DESTDIR)$(DATADIR)/job_submit.lua \
+	rm -f $(DESTDIR)$(SLURM_LIBDIR)/spank_membroker.so $(DESTDIR)$(LIBEXECDIR)/slurm-job $(addprefix $(DESTDIR)$(DATADIR)/,job_submit.lua plugstack.conf) \
 	    $(SLURM_ETC)/plugstack.conf.d/membroker.conf $(SLURM_HOOKS) $(SLURM_DROP_IN)/membroker.conf
 
 $(BUILD)/slurm/keep: tests/slurm/keep.c $(SHARED)
