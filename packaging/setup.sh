@@ -36,7 +36,7 @@ packages_of() {
     lintian) echo lintian ;;
     system) echo systemd systemd-container dbus procps jq python3-numpy ;;
     slurm) echo libslurm-dev ;;
-    test-slurm) echo libslurm-dev lua5.4 munge slurmctld slurmd slurm-client iproute2 util-linux jq ;;
+    test-slurm) echo libslurm-dev lua5.4 munge slurmctld slurmd slurm-client iproute2 procps python3-minimal util-linux jq ;;
     *)
         echo "setup: there is no target $1" >&2
         exit 2
