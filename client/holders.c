@@ -2,6 +2,7 @@
 /* Keeps the largest holders, and makes a sentence of them. */
 #include "client/holders.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,10 +26,13 @@ void holders_describe(const struct local_holder *holders, char *text)
     size_t length = 0;
     text[0] = '\0';
     for (size_t i = 0; i < HOLDERS_MAX && holders[i].bytes > 0 && length < HOLDERS_TEXT_BYTES; i++) {
+        bool is_last = i + 1 == HOLDERS_MAX || holders[i + 1].bytes == 0;
         const char *before = i == 0 ? " In this process most is held by " : ", ";
-        const char *name = holders[i].name[0] ? holders[i].name : "(no name)";
-        int written = snprintf(text + length, HOLDERS_TEXT_BYTES - length, "%s%s \"%s\" %s", before, holders[i].kind,
-                               name, size_to_text(holders[i].bytes, bytes));
+        const char *quote = holders[i].name[0] ? "\"" : "";
+        const char *name = holders[i].name[0] ? holders[i].name : "without a name";
+        int written =
+            snprintf(text + length, HOLDERS_TEXT_BYTES - length, "%s%s %s%s%s %s%s", before, holders[i].kind, quote,
+                     name, quote, size_to_text(holders[i].bytes, bytes), is_last ? "." : "");
         length += written > 0 ? (size_t)written : 0;
     }
 }

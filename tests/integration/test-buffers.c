@@ -229,7 +229,7 @@ Test(buffers, after_the_last_retry_the_refusal_names_the_holders)
     EXPECT_SENTENCE("12 MiB");
     EXPECT_SENTENCE("max_physical_bytes is 16 MiB, of which 14 MiB are used");
     EXPECT_SENTENCE("In this process most is held by buffer \"victim\" 10 MiB, workspace \"scratch\" 3 MiB, buffer "
-                    "\"little\" 100 bytes");
+                    "\"little\" 100 bytes.");
     (void)mb_buffer_unref(small);
     (void)mb_buffer_unref(victim);
     mb_workspace_close(workspace);

@@ -14,7 +14,7 @@ public final class Arrays {
     private Arrays() {
     }
 
-    public static void main(String[] arguments) throws IOException {
+    public static void main(String[] arguments) throws IOException, InterruptedException {
         INDArray array = Nd4j.ones(DataType.FLOAT, ELEMENTS);
         pause("allocated " + array.sumNumber());
         array.close();
@@ -22,6 +22,12 @@ public final class Arrays {
         dropped();
         System.gc();
         pause("dropped");
+        manyDropped();
+        for (int i = 0; i < 5; i++) {
+            System.gc();
+            Thread.sleep(100); // ND4J's own threads free them
+        }
+        pause("many dropped");
         enlarged();
         viewed();
         System.out.println("finished");
@@ -29,6 +35,13 @@ public final class Arrays {
 
     private static void dropped() {
         Nd4j.ones(DataType.FLOAT, ELEMENTS).addi(1);
+    }
+
+    /** Of all sizes that the library keeps for the thread that frees them. */
+    private static void manyDropped() {
+        for (int i = 0; i < 2000; i++) {
+            Nd4j.ones(DataType.FLOAT, 1 + i * 7);
+        }
     }
 
     private static void enlarged() throws IOException {

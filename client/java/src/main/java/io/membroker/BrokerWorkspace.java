@@ -65,6 +65,9 @@ final class BrokerWorkspace implements MemoryWorkspace {
             return this;
         }
         long own = own();
+        if (openScopes == 0) {
+            throw new IllegalStateException("no scope of workspace \"" + id + "\" is open");
+        }
         if (home.current() != this) {
             throw new IllegalStateException("scopes end in reverse order: the current one is "
                     + (home.current() == null ? "none" : "\"" + home.current().getId() + "\"") + ", not \"" + id + "\"");
@@ -159,6 +162,11 @@ final class BrokerWorkspace implements MemoryWorkspace {
             segments = CycleSegments.confined();
         }
         return segments;
+    }
+
+    @Override
+    public String toString() {
+        return "workspace \"" + id + "\"" + (isDestroyed ? ", destroyed" : isScopeActive() ? ", in cycle " + cycle : "");
     }
 
     RuntimeException ended(long ofCycle) {

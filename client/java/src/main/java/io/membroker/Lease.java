@@ -20,6 +20,7 @@ public final class Lease implements AutoCloseable {
     private CycleSegments segments;
     private int extending; // threads that wait in extend(), without this object's lock
     private boolean mayBeRead;
+    private EndReason ended;
 
     Lease(Session session, Set<Lease> siblings, long bytes, LeaseOptions options) {
         this.session = session;
@@ -185,12 +186,12 @@ public final class Lease implements AutoCloseable {
     }
 
     /**
-     * Returns why the lease ended.
+     * Returns why the lease ended. If it was lost before it was closed, this is why it was lost.
      *
      * @return {@link EndReason#NONE} as long as it lives
      */
     public synchronized EndReason endReason() {
-        return life.isOver() ? EndReason.RELEASED : EndReason.of(NativeLease.property(handle, NativeLease.END_REASON));
+        return life.isOver() ? ended : EndReason.of(NativeLease.property(handle, NativeLease.END_REASON));
     }
 
     /**
@@ -207,6 +208,8 @@ public final class Lease implements AutoCloseable {
         if (segments != null) {
             segments.close();
         }
+        EndReason lost = endReason();
+        ended = lost == EndReason.NONE ? EndReason.RELEASED : lost;
         mayBeRead = life.end();
         siblings.remove(this);
         if (extending == 0) {
@@ -245,6 +248,11 @@ public final class Lease implements AutoCloseable {
             segments = CycleSegments.shared(this);
         }
         return segments;
+    }
+
+    @Override
+    public synchronized String toString() {
+        return life.isOver() ? "lease, closed" : "lease " + id() + " of " + byteSize() + " bytes, " + location();
     }
 
     IllegalStateException closed() {

@@ -80,7 +80,7 @@ public final class MemoryBroker implements AutoCloseable {
         for (int i = 1; ; i++) {
             boolean mayBecomeFree = ClosedBuffers.exist(); // asked before the request, during which they may become free
             try {
-                return new Lease(open(), leases, bytes, options);
+                return unlessClosed(new Lease(open(), leases, bytes, options));
             } catch (MemoryLimitException refused) {
                 if (!mayBecomeFree || i > Math.max(1, session.options.maxRetries())) {
                     throw refused;
@@ -88,6 +88,15 @@ public final class MemoryBroker implements AutoCloseable {
                 ClosedBuffers.free(session);
             }
         }
+    }
+
+    /** Another thread may have closed the connection while the lease was waited for. */
+    private Lease unlessClosed(Lease lease) {
+        if (isClosed) {
+            lease.close();
+            throw closed();
+        }
+        return lease;
     }
 
     /**
@@ -211,6 +220,7 @@ public final class MemoryBroker implements AutoCloseable {
      */
     @Override
     public void close() {
+        boolean isFirst = end(); // what another thread waits for now is closed by it
         IllegalStateException failure = null;
         for (Lease lease : List.copyOf(leases)) {
             try {
@@ -219,7 +229,7 @@ public final class MemoryBroker implements AutoCloseable {
                 failure = failure == null ? inUse : failure;
             }
         }
-        if (end()) {
+        if (isFirst) {
             SharedSession.drop(session);
         }
         if (failure != null) {
@@ -235,8 +245,12 @@ public final class MemoryBroker implements AutoCloseable {
 
     Session open() {
         if (isClosed) {
-            throw new IllegalStateException("the connection to the broker is closed");
+            throw closed();
         }
         return session;
+    }
+
+    private static IllegalStateException closed() {
+        return new IllegalStateException("the connection to the broker is closed");
     }
 }

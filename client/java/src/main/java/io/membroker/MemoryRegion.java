@@ -8,11 +8,13 @@ import java.nio.IntBuffer;
 import java.nio.LongBuffer;
 
 /**
- * A piece of leased memory. There are two ways to read and write it.
+ * A piece of leased memory. There are three ways to read and write it.
  *
  * <p>The views ({@link #floats()} and so on) are checked: after the end of the memory they throw an
  * {@link IllegalStateException}, and after the loss of its lease a {@link LeaseLostException}. Element access costs about as
  * much as that of a direct buffer.
+ *
+ * <p>On Java 22 and later, {@link #as} makes memory segments, which end with the memory.
  *
  * <p>The memory of a circular workspace ends when it is overwritten.
  *
@@ -225,6 +227,12 @@ public abstract class MemoryRegion {
     public final <T> T as(Class<T> type) {
         require();
         return segments().segment(this, type);
+    }
+
+    @Override
+    public String toString() {
+        String where = workspace() == null ? "" : " in workspace \"" + workspace().getId() + "\"";
+        return byteSize + " bytes at 0x" + Long.toHexString(address) + where + (place < life.oldest ? ", ended" : "");
     }
 
     // ---- copies that live longer ----

@@ -36,7 +36,7 @@ public final class TrackedBuffer extends MemoryRegion implements AutoCloseable {
         private final Session session; // must not end before
         private final long handle;
         private final Leaks.Site site;
-        private boolean isClosed; // the thread that closes the buffer frees it
+        private boolean isFreedHere; // by the thread that closes the buffer
         private boolean isDue;
 
         Freeing(Session session, long handle, Leaks.Site site) {
@@ -54,7 +54,7 @@ public final class TrackedBuffer extends MemoryRegion implements AutoCloseable {
         /** By the thread that closes the buffer, or by the cleaner's. */
         @Override
         public void run() {
-            if (isClosed) {
+            if (isFreedHere) {
                 free();
             } else {
                 CollectedBuffers.free(this::free);
@@ -109,6 +109,20 @@ public final class TrackedBuffer extends MemoryRegion implements AutoCloseable {
      */
     @Override
     public void close() {
+        close(true);
+    }
+
+    /**
+     * Closes the buffer, and has another thread free the memory soon. This is for a thread that frees many buffers and
+     * allocates few: with {@link #close()} a thread keeps small ones for its next allocations, until it ends.
+     *
+     * @throws IllegalStateException as {@link #close()}
+     */
+    public void closeLater() {
+        close(false);
+    }
+
+    private void close(boolean isFreedHere) {
         synchronized (this) {
             if (life.isOver()) {
                 return;
@@ -121,7 +135,7 @@ public final class TrackedBuffer extends MemoryRegion implements AutoCloseable {
                 return;
             }
         }
-        state.isClosed = true;
+        state.isFreedHere = isFreedHere;
         freeing.clean();
     }
 

@@ -56,10 +56,14 @@ public final class WorkspaceManager {
      * @param configuration what it should be
      * @param id its name, at most 63 bytes of UTF-8
      * @return the workspace
-     * @throws MemoryBrokerException if the thread has one of that name
+     * @throws IllegalStateException if the thread has one of that name
      * @throws MemoryLimitException if its initial size does not fit
      */
     public MemoryWorkspace createNewWorkspace(WorkspaceConfiguration configuration, String id) {
+        if (checkIfWorkspaceExists(id)) {
+            throw new IllegalStateException("this thread has a workspace \"" + id
+                    + "\" already; getWorkspaceForCurrentThread() returns it");
+        }
         return ThreadWorkspaces.get().open(broker.open(), id, configuration);
     }
 

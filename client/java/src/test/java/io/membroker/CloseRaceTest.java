@@ -172,6 +172,23 @@ class CloseRaceTest {
     }
 
     @Test
+    void aLeaseThatIsGrantedAfterTheCloseIsReleased() throws Exception {
+        try (TestBroker daemon = new TestBroker("max_physical_bytes = 8M", "[pool]", "pool_bytes = 0");
+                MemoryBroker other = MemoryBroker.connect(daemon.options().build())) {
+            MemoryBroker broker = MemoryBroker.connect(daemon.options().build());
+            Lease lease = other.acquire(6 * MIB);
+            Thread waiter = new Thread(() -> assertThrows(IllegalStateException.class, () -> broker.acquire(6 * MIB,
+                    LeaseOptions.builder().maxWait(Duration.ofMinutes(10)).build())));
+            waiter.start();
+            TestBroker.await(() -> daemon.ctl("status", "--json").contains("\"waiting\": 1"));
+            broker.close();
+            lease.close();
+            waiter.join();
+            TestBroker.await(() -> daemon.leases().isEmpty());
+        }
+    }
+
+    @Test
     void aWaitingExtendHoldsNobodyUp() throws Exception {
         try (TestBroker daemon = new TestBroker("max_physical_bytes = 8M");
                 MemoryBroker broker = MemoryBroker.connect(daemon.options().build())) {

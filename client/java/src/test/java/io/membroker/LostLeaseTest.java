@@ -47,7 +47,10 @@ class LostLeaseTest {
         assertThrows(LeaseLostException.class, () -> lease.memory().check());
         assertFalse(lease.isAlive());
         assertEquals(EndReason.REVOKED, lease.endReason());
+        assertTrue(lease.toString().startsWith("lease " + lease.id() + " of 1048576 bytes, RAM"), lease.toString());
         lease.close();
+        assertEquals(EndReason.REVOKED, lease.endReason());
+        assertEquals("lease, closed", lease.toString());
     }
 
     @Test

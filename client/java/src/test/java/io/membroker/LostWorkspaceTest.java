@@ -60,7 +60,7 @@ class LostWorkspaceTest {
             assertThrows(LeaseLostException.class, ws::check);
             assertThrows(LeaseLostException.class, ws::close);
         } catch (IllegalStateException closedAlready) {
-            assertTrue(closedAlready.getMessage().contains("none"), closedAlready.getMessage());
+            assertTrue(closedAlready.getMessage().contains("no scope of workspace \"cycle\""), closedAlready.getMessage());
         }
     }
 

@@ -129,8 +129,12 @@ class WorkspaceTest {
         assertFalse(manager.checkIfWorkspaceExistsAndActive("one"));
         assertThrows(IllegalStateException.class, () -> manager
                 .getWorkspaceForCurrentThread(WorkspaceConfiguration.builder().initialSize(4096).build(), "one"));
-        assertThrows(MemoryBrokerException.class, () -> manager.createNewWorkspace(FIXED, "one"));
+        assertThrows(IllegalStateException.class, () -> manager.createNewWorkspace(FIXED, "one"));
+        assertEquals("workspace \"one\"", one.toString());
         try (MemoryWorkspace ws = manager.getAndActivateWorkspace("one")) {
+            assertEquals("workspace \"one\", in cycle 1", ws.toString());
+            String memory = ws.alloc(100, true).toString();
+            assertTrue(memory.matches("100 bytes at 0x[0-9a-f]+ in workspace \"one\""), memory);
             assertTrue(manager.checkIfWorkspaceExistsAndActive("one"));
             assertTrue(manager.anyWorkspaceActiveForCurrentThread());
             assertSame(one, ws);

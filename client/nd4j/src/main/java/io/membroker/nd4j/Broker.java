@@ -18,23 +18,45 @@ import java.time.Duration;
  */
 final class Broker {
     private static final int NAME_BYTES = 63;
-    private static final Duration WAIT = Duration.ofMillis(Long.getLong("io.membroker.nd4j.wait", 10_000));
-    private static final MemoryBroker BROKER = MemoryBroker.connect(ConnectOptions.builder().maxWait(WAIT).build());
+    private static final String WAIT = "io.membroker.nd4j.wait";
+    private static volatile MemoryBroker connected;
 
     private Broker() {
     }
 
+    /** Connects at the first use. Not when the class is loaded: the JVM would never try again. */
+    private static MemoryBroker broker() {
+        MemoryBroker present = connected;
+        return present != null ? present : connect();
+    }
+
+    private static synchronized MemoryBroker connect() {
+        if (connected == null) {
+            connected = MemoryBroker.connect(ConnectOptions.builder().maxWait(maxWait()).build());
+        }
+        return connected;
+    }
+
+    private static Duration maxWait() {
+        String text = System.getProperty(WAIT, "10000");
+        if (!text.matches("[0-9]{1,9}")) {
+            throw new IllegalArgumentException("-D" + WAIT + " is a number of milliseconds, not \"" + text + "\"");
+        }
+        return Duration.ofMillis(Long.parseLong(text));
+    }
+
     /** A lease under a workspace's id. Its memory is zero. */
     static WorkspaceLease lease(String id, long bytes, Location location, String file) {
+        MemoryBroker broker = broker();
         LeaseOptions.Builder options = LeaseOptions.builder().name(shortened(id)).location(location).file(file);
-        for (int retry = 0; retry < BROKER.options().maxRetries(); retry++) {
+        for (int retry = 0; retry < broker.options().maxRetries(); retry++) {
             try {
                 return acquire(bytes, options.build());
             } catch (MemoryLimitException refused) {
-                collectGarbage();
+                collectGarbage(broker.options().retryWait());
             }
         }
-        return orOutOfMemory(() -> acquire(bytes, options.maxWait(WAIT).build()));
+        return orOutOfMemory(() -> acquire(bytes, options.maxWait(broker.options().maxWait()).build()));
     }
 
     /** The same in RAM, but null if it does not fit now. */
@@ -48,16 +70,16 @@ final class Broker {
 
     /** A tracked buffer; it may have old data of this process. What does not fit is tried again by the library. */
     static TrackedBuffer buffer(long bytes) {
-        return orOutOfMemory(() -> BROKER.createBuffer(bytes, BufferOptions.UNINITIALIZED));
+        return orOutOfMemory(() -> broker().createBuffer(bytes, BufferOptions.UNINITIALIZED));
     }
 
     /** Changes after leases were lost. */
     static int losses() {
-        return BROKER.losses();
+        return broker().losses();
     }
 
     private static WorkspaceLease acquire(long bytes, LeaseOptions options) {
-        Lease lease = BROKER.acquire(bytes, options);
+        Lease lease = broker().acquire(bytes, options);
         try {
             return new WorkspaceLease(lease);
         } catch (RuntimeException | Error notMapped) {
@@ -67,11 +89,15 @@ final class Broker {
     }
 
     /** What ND4J has no reference to any more is freed by a thread of its own, which needs a moment. */
-    private static void collectGarbage() {
+    private static void collectGarbage(Duration pause) {
+        boolean isInterrupted = Thread.interrupted();
         System.gc();
         try {
-            Thread.sleep(BROKER.options().retryWait().toMillis());
+            Thread.sleep(pause.toMillis());
         } catch (InterruptedException interrupted) {
+            isInterrupted = true;
+        }
+        if (isInterrupted) {
             Thread.currentThread().interrupt();
         }
     }

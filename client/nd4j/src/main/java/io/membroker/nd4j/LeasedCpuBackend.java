@@ -5,7 +5,8 @@ import org.nd4j.linalg.cpu.nativecpu.CpuBackend;
 
 /**
  * ND4J's CPU backend with leased memory. ND4J finds it as a service and prefers it to its own CPU backend, so that the
- * jar on the class path is all that a program needs. Managers that the program names in system properties stay.
+ * jar on the class path is all that a program needs. A manager that the program names in a system property stays. Leased
+ * workspaces need the leased memory manager: a program that names another one has ND4J's workspaces.
  */
 public class LeasedCpuBackend extends CpuBackend {
     private static final String MEMORY_MANAGER = "memorymanager";
@@ -15,7 +16,9 @@ public class LeasedCpuBackend extends CpuBackend {
     @Override
     public boolean isAvailable() {
         setIfAbsent(MEMORY_MANAGER, LeasedMemoryManager.class.getName());
-        setIfAbsent(WORKSPACE_MANAGER, LeasedWorkspaceManager.class.getName());
+        if (LeasedMemoryManager.class.getName().equals(System.getProperty(MEMORY_MANAGER))) {
+            setIfAbsent(WORKSPACE_MANAGER, LeasedWorkspaceManager.class.getName());
+        }
         return super.isAvailable();
     }
 

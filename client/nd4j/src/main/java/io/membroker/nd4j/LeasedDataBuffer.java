@@ -37,4 +37,10 @@ final class LeasedDataBuffer extends OpaqueDataBuffer {
         watch.end();
         memory.close();
     }
+
+    /** In a thread of ND4J's that deletes what the collector found, and allocates nothing. */
+    synchronized void releaseLater() {
+        watch.end();
+        memory.closeLater();
+    }
 }

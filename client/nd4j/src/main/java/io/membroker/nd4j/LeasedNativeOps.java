@@ -44,13 +44,17 @@ public class LeasedNativeOps extends Nd4jCpu {
     @Override
     public void deleteDataBuffer(OpaqueDataBuffer buffer) {
         super.deleteDataBuffer(buffer);
-        release(buffer);
+        if (buffer instanceof LeasedDataBuffer) {
+            ((LeasedDataBuffer) buffer).releaseLater();
+        }
     }
 
     @Override
     public void dbClose(OpaqueDataBuffer buffer) {
         super.dbClose(buffer);
-        release(buffer);
+        if (buffer instanceof LeasedDataBuffer) {
+            ((LeasedDataBuffer) buffer).release();
+        }
         ArrayLosses.tell();
     }
 
@@ -76,12 +80,6 @@ public class LeasedNativeOps extends Nd4jCpu {
     private static boolean isAskedByWrapper() {
         return StackWalker.getInstance().walk(frames -> frames.limit(WRAPPER_FRAMES)
                 .anyMatch(frame -> frame.getClassName().equals(OpaqueDataBuffer.class.getName())));
-    }
-
-    private static void release(OpaqueDataBuffer buffer) {
-        if (buffer instanceof LeasedDataBuffer) {
-            ((LeasedDataBuffer) buffer).release();
-        }
     }
 
     private static long bytes(long elements, int type) {
