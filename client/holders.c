@@ -30,9 +30,8 @@ void holders_describe(const struct local_holder *holders, char *text)
         const char *before = i == 0 ? " In this process most is held by " : ", ";
         const char *quote = holders[i].name[0] ? "\"" : "";
         const char *name = holders[i].name[0] ? holders[i].name : "without a name";
-        int written =
-            snprintf(text + length, HOLDERS_TEXT_BYTES - length, "%s%s %s%s%s %s%s", before, holders[i].kind, quote,
-                     name, quote, size_to_text(holders[i].bytes, bytes), is_last ? "." : "");
+        int written = snprintf(text + length, HOLDERS_TEXT_BYTES - length, "%s%s %s%s%s %s%s", before, holders[i].kind,
+                               quote, name, quote, size_to_text(holders[i].bytes, bytes), is_last ? "." : "");
         length += written > 0 ? (size_t)written : 0;
     }
 }

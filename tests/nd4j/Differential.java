@@ -185,29 +185,36 @@ public final class Differential {
         return "allocate " + elements + sum + (array.isAttached() ? " attached" : "");
     }
 
-    /** ND4J recurses for ever if a circular workspace without blocks is too small; so there it fits. */
+    /**
+     * ND4J recurses for ever if a circular workspace without blocks, or with a block that a bound has cut, is too small; so
+     * there it fits.
+     */
     private int size(MemoryWorkspace current) {
         int elements = 1 + random.nextInt(random.nextInt(4) == 0 ? 20000 : 600);
-        if (isCircularWithoutBlocks(current)) {
+        if (isCircularAndSmall(current)) {
             elements = (int) Math.max(1, Math.min(elements, ((CpuWorkspace) current).getCurrentSize() / 4 - 64));
         }
         return elements;
     }
 
-    private static boolean isCircularWithoutBlocks(MemoryWorkspace workspace) {
+    private static boolean isCircularAndSmall(MemoryWorkspace workspace) {
         return workspace instanceof CpuWorkspace && workspace.getWorkspaceType() == MemoryWorkspace.Type.CIRCULAR
-                && ((CpuWorkspace) workspace).getInitialBlockSize() == 0 && ((CpuWorkspace) workspace).getCurrentSize() > 0;
+                && ((CpuWorkspace) workspace).getCurrentSize() > 0 && !hasWholeBlocks((CpuWorkspace) workspace);
     }
 
-    private static boolean hasCircularWithoutBlocks() {
+    private static boolean hasWholeBlocks(CpuWorkspace workspace) {
+        return workspace.getInitialBlockSize() > 0 && workspace.getInitialBlockSize() <= workspace.getCurrentSize();
+    }
+
+    private static boolean hasCircularAndSmall() {
         return Nd4j.getWorkspaceManager().getAllWorkspacesIdsForCurrentThread().stream()
                 .map(id -> Nd4j.getWorkspaceManager().getWorkspaceForCurrentThread(id))
-                .anyMatch(Differential::isCircularWithoutBlocks);
+                .anyMatch(Differential::isCircularAndSmall);
     }
 
     private String copy() {
         arrays.removeIf(array -> array.isAttached() && !isValid(array));
-        if (arrays.isEmpty() || hasCircularWithoutBlocks()) {
+        if (arrays.isEmpty() || hasCircularAndSmall()) {
             return "nothing to copy";
         }
         INDArray array = arrays.get(random.nextInt(arrays.size()));

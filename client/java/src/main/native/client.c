@@ -36,10 +36,7 @@ static void leave_client(struct connection *connection)
 
 static void connection_free(JNIEnv *env, struct connection *connection)
 {
-    if (connection->listener) {
-        listener_deinit(connection->listener, env);
-        free(connection->listener);
-    }
+    listener_end(connection->listener, env);
     free(connection);
 }
 
@@ -60,11 +57,8 @@ static void take_options(JNIEnv *env, jlongArray numbers, const jint *setting, m
 static int connect_and_listen(JNIEnv *env, jobject session, const mb_client_options *options, const jint *setting,
                               struct connection *connection)
 {
-    struct listener *listener = connection->listener = calloc(1, sizeof *connection->listener);
-    int result = listener ? listener_init(listener, env, session) : -ENOMEM;
-    if (result == 0) {
-        result = connect_so(options, setting[SHARING], connection);
-    }
+    struct listener *listener = connection->listener = listener_new(env, session);
+    int result = listener ? connect_so(options, setting[SHARING], connection) : -ENOMEM;
     if (result == 0) {
         result = mb_client_listen(connection->client, listener_on_event, listener, &connection->heard);
     }

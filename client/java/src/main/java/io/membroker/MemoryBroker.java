@@ -213,7 +213,8 @@ public final class MemoryBroker implements AutoCloseable {
 
     /**
      * Closes the leases that were acquired here. The session ends when nothing of it is in use any more: no other
-     * connection, no buffer, no workspace.
+     * connection, no buffer, no workspace. If there is no other connection, the calling thread's workspaces are destroyed,
+     * unless a scope is open, and those of other threads when they next open a workspace, or end.
      *
      * @throws IllegalStateException if a lease could not be closed, since the JDK is using a memory segment of it; the
      *         other leases are closed, and another call tries that one again
@@ -231,6 +232,7 @@ public final class MemoryBroker implements AutoCloseable {
         }
         if (isFirst) {
             SharedSession.drop(session);
+            ThreadWorkspaces.destroyUnused();
         }
         if (failure != null) {
             throw failure;

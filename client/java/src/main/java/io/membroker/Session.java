@@ -20,6 +20,9 @@ final class Session {
     final ConnectOptions options;
     private final long handle;
 
+    /** No connection uses it; a buffer or a workspace may keep it. */
+    volatile boolean isUnused;
+
     /** How many losses there were. A region compares it with the number that it knows. */
     int losses;
 
@@ -81,7 +84,7 @@ final class Session {
     @SuppressWarnings("unused")
     private void onEvent(int type, long lease, int reason, long milliseconds, long bytes) {
         if (type == EVENT_LEASE_LOST || type == EVENT_NEW_SESSION) {
-            LOSSES.setOpaque(this, losses + 1); // only this thread writes it
+            LOSSES.getAndAdd(this, 1);
         }
     }
 

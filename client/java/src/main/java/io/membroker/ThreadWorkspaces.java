@@ -61,9 +61,29 @@ final class ThreadWorkspaces {
         return byId.get(new Key(session, id));
     }
 
+    /** Those of sessions that have no connection any more: no manager finds them. */
+    static void destroyUnused() {
+        ThreadWorkspaces own = OWN.get();
+        if (own != null) {
+            List.copyOf(own.byId.values()).forEach(ThreadWorkspaces::destroyIfUnused);
+        }
+    }
+
+    private static void destroyIfUnused(BrokerWorkspace workspace) {
+        try {
+            if (workspace.session().isUnused && !workspace.isScopeActive()) {
+                workspace.destroyWorkspace();
+            }
+        } catch (IllegalStateException inUse) {
+            // by the JDK, for input; it is tried again
+        }
+    }
+
     BrokerWorkspace open(Session session, String id, WorkspaceConfiguration configuration) {
+        destroyUnused();
         BrokerWorkspace workspace = new BrokerWorkspace(session, this, id, configuration);
         byId.put(new Key(session, id), workspace);
+        OWN.set(this); // destroying the last one has removed it
         return workspace;
     }
 

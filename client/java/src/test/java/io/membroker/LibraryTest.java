@@ -76,6 +76,59 @@ class LibraryTest {
         }
     }
 
+    /** A program whose heap is full while its lease is revoked. */
+    static final class Full {
+        private static final long SECONDS = 3;
+        private static Object[] hold = new Object[1 << 20];
+        private static int held;
+
+        private Full() {
+        }
+
+        private static void fill(int bytes) {
+            try {
+                while (true) {
+                    hold[held] = new byte[bytes];
+                    held++;
+                }
+            } catch (OutOfMemoryError full) {
+                // as it should be
+            }
+        }
+
+        public static void main(String[] arguments) throws Exception {
+            MemoryBroker broker = MemoryBroker.connect();
+            Lease lease = broker.acquire(1 << 20);
+            ByteView view = lease.memory().bytes();
+            view.fill((byte) 1);
+            new ProcessBuilder("sh", "-c", "sleep 1; " + arguments[0] + " revoke " + lease.id()).start();
+            long end = System.nanoTime() + SECONDS * 1_000_000_000L;
+            for (int bytes = 1 << 20; bytes >= 16; bytes /= 2) {
+                fill(bytes);
+            }
+            while (System.nanoTime() < end) {
+                fill(8);
+            }
+            hold = null;
+            TestBroker.await(() -> broker.losses() == 1);
+            view.get(0);
+        }
+    }
+
+    @Test
+    void isToldOfALossLaterIfTheHeapIsFull() throws Exception {
+        try (TestBroker daemon = new TestBroker()) {
+            String ctl = Path.of(System.getProperty("membroker.build", "build"), "membrokerctl").toAbsolutePath().toString();
+            ProcessBuilder builder = new ProcessBuilder(JAVA, "-Xmx32m", "-cp", System.getProperty("java.class.path"),
+                    Full.class.getName(), ctl);
+            builder.environment().put("MEMBROKER_SOCKET", daemon.socket());
+            Process process = builder.redirectErrorStream(true).start();
+            String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            assertEquals(1, process.waitFor(), output);
+            assertTrue(output.contains("LeaseLostException: lease 1 is lost: it was revoked"), output);
+        }
+    }
+
     @Test
     void reportsLeaksWithTheirPlacesUnderAProperty() throws Exception {
         try (TestBroker daemon = new TestBroker()) {

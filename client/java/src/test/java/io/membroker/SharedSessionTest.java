@@ -39,6 +39,47 @@ class SharedSessionTest {
         }
     }
 
+    private static void useAWorkspace(ConnectOptions options) {
+        try (MemoryBroker broker = MemoryBroker.connect(options);
+                MemoryWorkspace workspace = broker.workspaces().getAndActivateWorkspace("again")) {
+            workspace.alloc(4096, true).bytes().set(0, (byte) 1);
+        }
+    }
+
+    /** As programs do that connect for each piece of work. */
+    @Test
+    void opensAWorkspaceOfTheSameNameInEachConnection() {
+        try (TestBroker daemon = new TestBroker()) {
+            for (int round = 0; round < 3; round++) {
+                useAWorkspace(daemon.options().shared(true).build());
+                useAWorkspace(daemon.options().shared(true).maxBytes(1 << (24 + round)).build());
+                useAWorkspace(daemon.options().build());
+            }
+            TestBroker.await(() -> {
+                System.gc();
+                return !daemon.ctl("sessions").contains("java-test");
+            });
+        }
+    }
+
+    /** A scope that is open, or a buffer, keeps the session, and the next connection takes it. */
+    @Test
+    void takesTheSessionThatIsStillInUse() {
+        try (TestBroker daemon = new TestBroker()) {
+            ConnectOptions options = daemon.options().shared(true).build();
+            MemoryBroker first = MemoryBroker.connect(options);
+            long number = first.sessionNumber();
+            MemoryWorkspace open = first.workspaces().getAndActivateWorkspace("open");
+            first.close();
+            try (MemoryBroker second = MemoryBroker.connect(options)) {
+                assertEquals(number, second.sessionNumber());
+                assertTrue(second.workspaces().getWorkspaceForCurrentThread("open") == open && open.isScopeActive());
+                open.close();
+            }
+            assertThrows(IllegalStateException.class, open::notifyScopeEntered); // it was destroyed
+        }
+    }
+
     /** The session of an earlier test may still wait for the collector. */
     private static Session openAsAnotherLibrary(ConnectOptions options) {
         Session[] opened = {null};

@@ -4,7 +4,6 @@ package io.membroker.nd4j;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.memory.conf.WorkspaceConfiguration;
 import org.nd4j.linalg.cpu.nativecpu.workspace.CpuWorkspaceManager;
-import org.nd4j.linalg.factory.Nd4j;
 
 /** ND4J's workspace manager, whose workspaces are in leases. Name it in the system property {@code workspacemanager}. */
 public class LeasedWorkspaceManager extends CpuWorkspaceManager {
@@ -26,9 +25,9 @@ public class LeasedWorkspaceManager extends CpuWorkspaceManager {
 
     /** Another memory manager would allocate what a leased workspace takes for leased and never frees. */
     private boolean isBypassed() {
-        if (!(Nd4j.getMemoryManager() instanceof LeasedMemoryManager)) {
+        if (!LeasedMemoryManager.isUsed()) {
             throw new IllegalStateException("leased workspaces need -Dmemorymanager=" + LeasedMemoryManager.class.getName()
-                    + "; the memory manager is " + Nd4j.getMemoryManager().getClass().getName());
+                    + ", but ND4J has another memory manager");
         }
         return getDebugMode() == org.nd4j.linalg.api.memory.enums.DebugMode.BYPASS_EVERYTHING;
     }
