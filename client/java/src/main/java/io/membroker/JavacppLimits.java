@@ -19,16 +19,27 @@ record JavacppLimits(long heapBytes, Long maxBytes, Long maxPhysicalBytes, int m
     /** 0 is no limit; null: the property is not set. */
     private static Long limit(Properties properties, String name, long heapBytes) {
         String text = value(properties, name);
-        return text == null ? null : (Long) ByteSize.parse(text, heapBytes);
+        try {
+            return text == null ? null : (Long) ByteSize.parse(text, heapBytes);
+        } catch (IllegalArgumentException wrong) {
+            throw new IllegalArgumentException("-D" + PREFIX + name + " must be a size such as 512m or 8G, or 0 for no limit: "
+                    + wrong.getMessage(), wrong);
+        }
     }
 
     private static int retries(Properties properties) {
         String text = value(properties, "maxRetries");
-        return text == null ? JAVACPP_RETRIES : Math.max(0, Integer.parseInt(text.strip()));
+        try {
+            return text == null ? JAVACPP_RETRIES : Math.max(0, Integer.parseInt(text.strip()));
+        } catch (NumberFormatException wrong) {
+            throw new IllegalArgumentException("-D" + PREFIX + "maxRetries must be a number, not \"" + text + "\"", wrong);
+        }
     }
 
+    /** Null: it is not set, or empty. */
     private static String value(Properties properties, String name) {
-        String exact = properties.getProperty(PREFIX + name);
-        return exact != null ? exact : properties.getProperty(PREFIX + name.toLowerCase(java.util.Locale.ROOT));
+        String small = properties.getProperty(PREFIX + name.toLowerCase(java.util.Locale.ROOT));
+        String exact = properties.getProperty(PREFIX + name, small);
+        return exact == null || exact.isEmpty() ? null : exact;
     }
 }

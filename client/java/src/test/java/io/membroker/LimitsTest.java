@@ -45,6 +45,24 @@ class LimitsTest {
         assertEquals(0, JavacppLimits.read(properties, GIB).maxRetries()); // as JavaCPP
     }
 
+    @ParameterizedTest
+    @CsvSource({"maxBytes, foo", "maxBytes, -1", "maxPhysicalBytes, 1.5G", "maxRetries, x"})
+    void namesThePropertyThatIsWrong(String name, String text) {
+        Properties properties = new Properties();
+        properties.setProperty("org.bytedeco.javacpp." + name, text);
+        String message =
+                assertThrows(IllegalArgumentException.class, () -> JavacppLimits.read(properties, GIB)).getMessage();
+        assertTrue(message.startsWith("-Dorg.bytedeco.javacpp." + name + " must be ") && message.contains(text), message);
+    }
+
+    @Test
+    void ignoresEmptyPropertiesAsJavacppDoes() {
+        Properties properties = new Properties();
+        properties.setProperty("org.bytedeco.javacpp.maxBytes", "");
+        properties.setProperty("org.bytedeco.javacpp.maxRetries", "");
+        assertEquals(new JavacppLimits(GIB, null, null, 10), JavacppLimits.read(properties, GIB));
+    }
+
     @Test
     void refusesSizesThatNothingHas() {
         try (TestBroker daemon = new TestBroker();
