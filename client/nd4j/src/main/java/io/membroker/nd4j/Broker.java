@@ -9,16 +9,20 @@ import io.membroker.Location;
 import io.membroker.MemoryBroker;
 import io.membroker.MemoryLimitException;
 import io.membroker.TrackedBuffer;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Locale;
+import org.bytedeco.javacpp.Pointer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * This process's session with the broker. What does not fit is tried again as JavaCPP does, after the collector has run;
  * at last it waits in the broker's queue for as long as {@code -Dio.membroker.nd4j.wait} says, in milliseconds.
  */
 final class Broker {
-    private static final int NAME_BYTES = 63;
+    private static final Logger LOG = LoggerFactory.getLogger(Broker.class);
     private static final String WAIT = "io.membroker.nd4j.wait";
+    private static final String MAX_BYTES = "org.bytedeco.javacpp.maxBytes";
     private static volatile MemoryBroker connected;
 
     private Broker() {
@@ -32,15 +36,40 @@ final class Broker {
 
     private static synchronized MemoryBroker connect() {
         if (connected == null) {
-            connected = MemoryBroker.connect(ConnectOptions.builder().maxWait(maxWait()).build());
+            connected = connect(options());
+            LOG.info("ND4J's memory is leased from the memory broker, at most {} bytes in RAM and {} bytes in all (0: no limit)",
+                    connected.options().maxPhysicalBytes(), connected.options().maxBytes());
         }
         return connected;
+    }
+
+    /** If the program shares a session with other options, ND4J's memory has one of its own. */
+    private static MemoryBroker connect(ConnectOptions.Builder options) {
+        try {
+            return MemoryBroker.connect(options.build());
+        } catch (IllegalStateException shared) {
+            return MemoryBroker.connect(options.shared(false).build());
+        }
+    }
+
+    /**
+     * Without {@code maxBytes} a program has the memory that it has without the plug-in: JavaCPP's limit of RAM, whose
+     * default differs between its versions, and none for files.
+     */
+    private static ConnectOptions.Builder options() {
+        ConnectOptions.Builder options = ConnectOptions.builder().maxWait(maxWait());
+        return isSet(MAX_BYTES) || isSet(MAX_BYTES.toLowerCase(Locale.ROOT)) ? options
+                : options.maxBytes(0).maxPhysicalBytes(Math.max(0, Pointer.maxPhysicalBytes()));
+    }
+
+    private static boolean isSet(String property) {
+        return !System.getProperty(property, "").isEmpty();
     }
 
     private static Duration maxWait() {
         String text = System.getProperty(WAIT, "10000");
         if (!text.matches("[0-9]{1,9}")) {
-            throw new IllegalArgumentException("-D" + WAIT + " is a number of milliseconds, not \"" + text + "\"");
+            throw new IllegalArgumentException("-D" + WAIT + " must be a number of milliseconds, not \"" + text + "\"");
         }
         return Duration.ofMillis(Long.parseLong(text));
     }
@@ -48,7 +77,7 @@ final class Broker {
     /** A lease under a workspace's id. Its memory is zero. */
     static WorkspaceLease lease(String id, long bytes, Location location, String file) {
         MemoryBroker broker = broker();
-        LeaseOptions.Builder options = LeaseOptions.builder().name(shortened(id)).location(location).file(file);
+        LeaseOptions.Builder options = LeaseOptions.builder().name(LeaseName.of(id)).location(location).file(file);
         for (int retry = 0; retry < broker.options().maxRetries(); retry++) {
             try {
                 return acquire(bytes, options.build());
@@ -62,7 +91,7 @@ final class Broker {
     /** The same in RAM, but null if it does not fit now. */
     static WorkspaceLease leaseIfFree(String id, long bytes) {
         try {
-            return acquire(bytes, LeaseOptions.builder().name(shortened(id)).build());
+            return acquire(bytes, LeaseOptions.builder().name(LeaseName.of(id)).build());
         } catch (MemoryLimitException refused) {
             return null;
         }
@@ -110,14 +139,5 @@ final class Broker {
             error.initCause(refused);
             throw error;
         }
-    }
-
-    /** The broker's names have at most 63 bytes. */
-    private static String shortened(String id) {
-        String name = id;
-        while (name.getBytes(StandardCharsets.UTF_8).length > NAME_BYTES) {
-            name = name.substring(0, name.offsetByCodePoints(name.length(), -1));
-        }
-        return name;
     }
 }

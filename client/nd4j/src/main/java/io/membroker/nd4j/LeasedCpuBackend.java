@@ -2,6 +2,8 @@
 package io.membroker.nd4j;
 
 import org.nd4j.linalg.cpu.nativecpu.CpuBackend;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * ND4J's CPU backend with leased memory. ND4J finds it as a service and prefers it to its own CPU backend, so that the
@@ -9,6 +11,7 @@ import org.nd4j.linalg.cpu.nativecpu.CpuBackend;
  * workspaces need the leased memory manager: a program that names another one has ND4J's workspaces.
  */
 public class LeasedCpuBackend extends CpuBackend {
+    private static final Logger LOG = LoggerFactory.getLogger(LeasedCpuBackend.class);
     private static final String MEMORY_MANAGER = "memorymanager";
     private static final String WORKSPACE_MANAGER = "workspacemanager";
 
@@ -16,8 +19,11 @@ public class LeasedCpuBackend extends CpuBackend {
     @Override
     public boolean isAvailable() {
         setIfAbsent(MEMORY_MANAGER, LeasedMemoryManager.class.getName());
-        if (LeasedMemoryManager.class.getName().equals(System.getProperty(MEMORY_MANAGER))) {
+        String manager = System.getProperty(MEMORY_MANAGER);
+        if (manager.equals(LeasedMemoryManager.class.getName())) {
             setIfAbsent(WORKSPACE_MANAGER, LeasedWorkspaceManager.class.getName());
+        } else {
+            LOG.warn("ND4J's memory is not leased, because -D{} names {}", MEMORY_MANAGER, manager);
         }
         return super.isAvailable();
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.membroker.nd4j;
 
+import io.membroker.ConnectOptions;
 import org.bytedeco.javacpp.Pointer;
 import org.nd4j.linalg.api.memory.enums.MemoryKind;
 import org.nd4j.linalg.api.memory.pointers.PagedPointer;
@@ -8,17 +9,18 @@ import org.nd4j.linalg.cpu.nativecpu.CpuMemoryManager;
 
 /** ND4J's memory manager, with leased memory for workspaces. Name it in the system property {@code memorymanager}. */
 public class LeasedMemoryManager extends CpuMemoryManager {
-    private static volatile boolean isUsed;
+    private static volatile boolean isInUse;
 
     /** Has the arrays outside workspaces leased too, if this version of ND4J lets it. */
     public LeasedMemoryManager() {
+        ConnectOptions.builder(); // a limit that is no number is an exception that names the option; JavaCPP's does not
         NativeOpsHook.install();
-        isUsed = true;
+        isInUse = true;
     }
 
-    /** Returns whether ND4J, which makes one memory manager, has made this one. */
-    static boolean isUsed() {
-        return isUsed;
+    /** Whether ND4J has made one; the class that says so directly is not in the same package in all versions of ND4J. */
+    static boolean isInUse() {
+        return isInUse;
     }
 
     /** Only workspaces call this. One that is not leased frees its memory with ND4J's own {@code freeHost}. */

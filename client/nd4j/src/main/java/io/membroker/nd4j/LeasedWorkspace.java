@@ -58,8 +58,7 @@ public class LeasedWorkspace extends CpuWorkspace {
         }
         try {
             if (isMapped()) {
-                long address = memory.leaseArena(currentSize.get(), Location.MMAP,
-                        getWorkspaceConfiguration().getTempFilePath());
+                long address = memory.leaseArena(currentSize.get(), Location.MMAP, file());
                 workspace.setHostPointer(new PagedPointer(address));
             } else {
                 initInRam();
@@ -68,10 +67,21 @@ public class LeasedWorkspace extends CpuWorkspace {
         } catch (OutOfMemoryError refused) {
             currentSize.set(0); // ND4J would allocate in an arena that is not there
             throw refused;
-        } catch (RuntimeException noBroker) {
+        } catch (RuntimeException | Error noBroker) {
             wanted = currentSize.getAndSet(0);
             throw noBroker;
         }
+    }
+
+    /** Null: a file without a name. */
+    private String file() {
+        String file = getWorkspaceConfiguration().getTempFilePath();
+        if (file != null && (file.indexOf('/') >= 0 || file.startsWith("."))) {
+            throw new IllegalArgumentException("workspace \"" + id + "\": the broker makes the file in a directory of its own"
+                    + " ([mapped] files), so tempFilePath must be a name without a directory that begins with no dot, not \""
+                    + file + "\"");
+        }
+        return file;
     }
 
     /** ND4J's code asks its memory manager for the arena, which is here. */

@@ -14,21 +14,25 @@ public class LeasedWorkspaceManager extends CpuWorkspaceManager {
 
     @Override
     protected MemoryWorkspace newWorkspace(WorkspaceConfiguration configuration, String id) {
-        return isBypassed() ? super.newWorkspace(configuration, id) : new LeasedWorkspace(configuration, id);
+        return isLeased() ? new LeasedWorkspace(configuration, id) : super.newWorkspace(configuration, id);
     }
 
     @Override
     protected MemoryWorkspace newWorkspace(WorkspaceConfiguration configuration, String id, int deviceId) {
-        return isBypassed() ? super.newWorkspace(configuration, id, deviceId)
-                            : new LeasedWorkspace(configuration, id, deviceId);
+        return isLeased() ? new LeasedWorkspace(configuration, id, deviceId)
+                          : super.newWorkspace(configuration, id, deviceId);
     }
 
-    /** Another memory manager would allocate what a leased workspace takes for leased and never frees. */
-    private boolean isBypassed() {
-        if (!LeasedMemoryManager.isUsed()) {
+    private boolean isLeased() {
+        requireLeasedMemory();
+        return getDebugMode() != org.nd4j.linalg.api.memory.enums.DebugMode.BYPASS_EVERYTHING;
+    }
+
+    /** A leased workspace never frees what another memory manager allocates for it. */
+    private static void requireLeasedMemory() {
+        if (!LeasedMemoryManager.isInUse()) {
             throw new IllegalStateException("leased workspaces need -Dmemorymanager=" + LeasedMemoryManager.class.getName()
-                    + ", but ND4J has another memory manager");
+                    + " or a subclass, not " + System.getProperty("memorymanager", "ND4J's own"));
         }
-        return getDebugMode() == org.nd4j.linalg.api.memory.enums.DebugMode.BYPASS_EVERYTHING;
     }
 }
