@@ -161,7 +161,7 @@ clean: ## remove build/
 setup: $(foreach target,build java python python-dist test-python test-java test-metrics demo test lint sanitize fuzz coverage mutate bench deb system slurm test-slurm,$(call need,$(target))) ## install what all targets need (apt-get); each does it by itself
 
 help: ## this list
-	@sed -n 's/^\([a-z_.-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 30
+	@sed -n 's/^\([a-z0-9_.-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 30
 
 include tests/tests.mk
 # kept: a stamp is made by a pattern

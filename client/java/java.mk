@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# `make java`: the Java client and its shim, with Debian's JDK alone. A JDK of 22 or later, if there is one, adds the part
-# of the jar that has MemorySegment.
+# `make java`: the Java client and its shim, with Debian's JDK 17 alone, which also compiles the class for Java 22. A JDK of
+# 22 or later, if there is one, tests it.
 
 JAVA_DIR  := client/java
 JAVA_OUT  := $(BUILD)/java
@@ -9,6 +9,7 @@ JAVA_VIEW := $(JAVA_DIR)/src/main/templates/View.java.in
 JAVA_VIEWS := $(patsubst %,$(JAVA_MADE)/io/membroker/%View.java,Byte Int Long Float Double)
 JAVA_SRC  := $(shell find $(JAVA_DIR)/src/main/java -name '*.java') $(JAVA_VIEWS)
 JAVA22_SRC := $(shell find $(JAVA_DIR)/src/main/java22 -name '*.java')
+JAVA22_STUBS := $(shell find $(JAVA_DIR)/src/stubs -name '*.java')
 JAVA_TESTS := $(shell find $(JAVA_DIR)/src/test/java -name '*.java')
 JAVA22_TESTS := $(shell find $(JAVA_DIR)/src/test/java22 -name '*.java')
 JAVA_ARCH  = $(subst x86_64,amd64,$(shell uname -m))
@@ -52,18 +53,19 @@ $(JAVA_MADE)/io/membroker/%View.java: $(JAVA_VIEW) $(JAVA_DIR)/java.mk
 	@mkdir -p $(@D)
 	@sed 's/@Type@/$*/g;s/@type@/\L$*/g;s/@elements@/$(ELEMENTS_$*)/' $< >$@
 
-$(JAVA_OUT)/classes.stamp: $(JAVA_SRC) $(JAVA22_SRC) $(JAVA_DIR)/java.mk | $(call need,java)
-	@rm -rf $(JAVA_OUT)/classes $(JAVA_OUT)/classes22 && mkdir -p $(JAVA_OUT)/classes $(JAVA_OUT)/classes22
+# the class for Java 22 is compiled against stubs, in place of that version's java.base
+JAVA22_FLAGS = --patch-module java.base=$(JAVA_OUT)/stubs --add-exports java.base/java.lang.foreign=ALL-UNNAMED
+$(JAVA_OUT)/classes.stamp: $(JAVA_SRC) $(JAVA22_SRC) $(JAVA22_STUBS) $(JAVA_DIR)/java.mk | $(call need,java)
+	@rm -rf $(JAVA_OUT)/classes $(JAVA_OUT)/stubs && mkdir -p $(JAVA_OUT)/classes/META-INF/versions/22 $(JAVA_OUT)/stubs
 	$(Q)$(JDK)/bin/javac --release 17 $(JAVAC_FLAGS) -Xdoclint:all/protected -d $(JAVA_OUT)/classes $(JAVA_SRC)
-	@if [ "$(JDK22)" ]; then $(JDK22)/bin/javac --release 22 $(JAVAC_FLAGS) -cp $(JAVA_OUT)/classes -d $(JAVA_OUT)/classes22 \
-	    $(JAVA22_SRC); fi
+	@$(JDK)/bin/javac $(JAVAC_FLAGS) --patch-module java.base=$(JAVA_DIR)/src/stubs -d $(JAVA_OUT)/stubs $(JAVA22_STUBS)
+	@$(JDK)/bin/javac $(JAVAC_FLAGS) $(JAVA22_FLAGS) -cp $(JAVA_OUT)/classes -d $(JAVA_OUT)/classes/META-INF/versions/22 $(JAVA22_SRC)
 	@touch $@
 
-$(JAR): $(JAVA_OUT)/classes.stamp $(JNI_IN_JAR)
+$(JAR): $(JAVA_OUT)/classes.stamp $(JNI_IN_JAR) $(JAVA_DIR)/manifest
 	@mkdir -p $(JAVA_OUT)/classes/io/membroker/native/linux-$(JAVA_ARCH)
 	@cp $(JNI_IN_JAR) $(JAVA_OUT)/classes/io/membroker/native/linux-$(JAVA_ARCH)/
-	$(Q)$(or $(JDK22),$(JDK))/bin/jar --create --file $@ --manifest $(JAVA_DIR)/manifest -C $(JAVA_OUT)/classes . \
-	    $(if $(JDK22),--release 22 -C $(JAVA_OUT)/classes22 .)
+	$(Q)$(JDK)/bin/jar --create --file $@ --manifest $(JAVA_DIR)/manifest -C $(JAVA_OUT)/classes .
 
 java: $(JAR) $(JNI) ## the Java client under build/java/: the jar, and the shim that is installed
 
@@ -81,34 +83,48 @@ test-java: java-tests all ## the Java client's tests
 
 # ---- as a repository of Maven's has it ----
 POM        := $(JAVA_DIR)/pom.xml
+PUBLISHED_POM = sed '/<properties>/,/<\/build>/d' $(POM)
+JAVADOC     = $(JDK)/bin/javadoc -quiet -Xdoclint:all -Werror --release 17
 ARTIFACT    = $(JAVA_OUT)/repository/io/membroker/membroker/$(VERSION)/membroker-$(VERSION)
 
+# who uses the client needs none of what builds it
 java-repository: $(JAR) ## the Java client as a Maven repository, under build/java/repository/
-	grep -q '<version>$(VERSION)</version>' $(POM)
+	@grep -q '<version>$(VERSION)</version>' $(POM)
 	@rm -rf $(JAVA_OUT)/repository $(JAVA_OUT)/javadoc && mkdir -p $(dir $(ARTIFACT))
-	cp $(JAR) $(ARTIFACT).jar
-	cp $(POM) $(ARTIFACT).pom
-	$(JDK)/bin/jar --create --file $(ARTIFACT)-sources.jar -C $(JAVA_DIR)/src/main/java . -C $(JAVA_MADE) .
-	$(JDK)/bin/javadoc -quiet -Xdoclint:all -Werror --release 17 -d $(JAVA_OUT)/javadoc $(JAVA_SRC)
-	$(JDK)/bin/jar --create --file $(ARTIFACT)-javadoc.jar -C $(JAVA_OUT)/javadoc .
-	cd $(dir $(ARTIFACT)) && for file in *.jar *.pom; do sha1sum $$file | cut -c1-40 >$$file.sha1; done
+	@cp $(JAR) $(ARTIFACT).jar
+	@$(PUBLISHED_POM) >$(ARTIFACT).pom
+	@$(JDK)/bin/jar --create --file $(ARTIFACT)-sources.jar -C $(JAVA_DIR)/src/main/java . -C $(JAVA_MADE) .
+	@$(JAVADOC) -d $(JAVA_OUT)/javadoc $(JAVA_SRC)
+	@$(JDK)/bin/jar --create --file $(ARTIFACT)-javadoc.jar -C $(JAVA_OUT)/javadoc .
+	@sh $(JAVA_DIR)/finish-repository $(JAVA_OUT)/repository io.membroker membroker $(VERSION)
+	@echo "The Maven repository is $(JAVA_OUT)/repository"
+
+javadoc: $(JAR) ## the documentation of the Java client, under build/java/javadoc/
+	@rm -rf $(JAVA_OUT)/javadoc
+	@$(JAVADOC) -d $(JAVA_OUT)/javadoc $(JAVA_SRC)
+	@echo "The documentation is $(JAVA_OUT)/javadoc/index.html"
 
 JAVADIR   ?= $(PREFIX)/share/java
 JNIDIR    ?= $(LIBDIR)/jni
 MAVENDIR  ?= $(PREFIX)/share/maven-repo/io/membroker/membroker/$(VERSION)
-INSTALLED_JAVA = $(JAVADIR)/membroker.jar $(JAVADIR)/membroker-$(VERSION).jar $(JNIDIR)/libmembroker_jni.so \
+JAVADOCDIR ?= $(PREFIX)/share/doc/libmembroker-java
+JAVA_DOCUMENTS = $(JAVA_DIR)/README.md client/WORKSPACES.md client/BUFFERS.md
+INSTALLED_JAVA = $(addprefix $(JAVADOCDIR)/,$(notdir $(JAVA_DOCUMENTS))) $(JAVADIR)/membroker.jar $(JAVADIR)/membroker-$(VERSION).jar $(JNIDIR)/libmembroker_jni.so \
                  $(addprefix $(MAVENDIR)/membroker-$(VERSION),.jar .pom)
 
 install-java: java ## install the Java client to $(DESTDIR)$(PREFIX)
 	install -D -m 644 $(JAR) $(DESTDIR)$(JAVADIR)/membroker-$(VERSION).jar
 	ln -sf membroker-$(VERSION).jar $(DESTDIR)$(JAVADIR)/membroker.jar
 	install -D -m 644 $(JNI) $(DESTDIR)$(JNIDIR)/libmembroker_jni.so
-	install -D -m 644 $(POM) $(DESTDIR)$(MAVENDIR)/membroker-$(VERSION).pom
+	install -D -m 644 -t $(DESTDIR)$(JAVADOCDIR) $(JAVA_DOCUMENTS)
+	install -d -m 755 $(DESTDIR)$(MAVENDIR)
+	$(PUBLISHED_POM) >$(DESTDIR)$(MAVENDIR)/membroker-$(VERSION).pom
 	ln -sfr $(DESTDIR)$(JAVADIR)/membroker-$(VERSION).jar $(DESTDIR)$(MAVENDIR)/membroker-$(VERSION).jar
 
 uninstall-java: ## remove what install-java put there
 	rm -f $(addprefix $(DESTDIR),$(INSTALLED_JAVA))
-	[ ! -d $(DESTDIR)$(MAVENDIR) ] || rmdir -p --ignore-fail-on-non-empty $(DESTDIR)$(MAVENDIR)
+	for directory in $(MAVENDIR) $(JAVADOCDIR); do \
+	    [ ! -d $(DESTDIR)$$directory ] || rmdir -p --ignore-fail-on-non-empty $(DESTDIR)$$directory; done
 
 # ---- beside what a program would use instead ----
 JAVA_BENCH := $(JAVA_OUT)/bench
@@ -128,4 +144,4 @@ $(JAVA_BENCH)/compiled: $(BENCH_JAVA_SRC) $(JAR) $(JAVA_BENCH)/fetched
 bench-java: $(JAVA_BENCH)/compiled $(DAEMON) $(CTL) ## measure the Java client and the plug-in for ND4J with JMH, in ten minutes (Maven Central)
 	/usr/bin/python3 $(JAVA_DIR)/bench-java $(BUILD) $(ROUNDS)
 
-.PHONY: java java-tests test-java bench-java java-repository install-java uninstall-java
+.PHONY: java java-tests test-java bench-java java-repository javadoc install-java uninstall-java
