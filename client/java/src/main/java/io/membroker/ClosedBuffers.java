@@ -30,7 +30,7 @@ final class ClosedBuffers {
     static void free(Session session) {
         collect();
         int left = COUNT.get();
-        for (int looks = 0, vain = 0; looks < LOOKS && left > 0 && vain < VAIN_LOOKS; looks++) {
+        for (int looks = 0, vain = 0; looks < LOOKS && vain < VAIN_LOOKS; looks++) {
             Pauses.pause(1);
             int now = COUNT.get();
             vain = now == left && CollectedBuffers.isIdle() ? vain + 1 : 0;

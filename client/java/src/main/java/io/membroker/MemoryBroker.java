@@ -66,7 +66,7 @@ public final class MemoryBroker implements AutoCloseable {
     }
 
     /**
-     * Acquires a lease.
+     * Acquires a lease. If it does not fit, the collector runs first: buffers that nobody refers to may hold the memory.
      *
      * @param bytes its size, which is rounded up to whole pages
      * @param options what it should be
@@ -77,12 +77,14 @@ public final class MemoryBroker implements AutoCloseable {
         if (bytes < 0) {
             throw new IllegalArgumentException("a size is negative: " + bytes);
         }
+        int maxRetries = session.options.maxRetries();
         for (int i = 1; ; i++) {
             boolean mayBecomeFree = ClosedBuffers.exist(); // asked before the request, during which they may become free
             try {
                 return unlessClosed(new Lease(open(), leases, bytes, options));
             } catch (MemoryLimitException refused) {
-                if (!mayBecomeFree || i > Math.max(1, session.options.maxRetries())) {
+                int retries = mayBecomeFree ? Math.max(1, maxRetries) : Math.min(1, maxRetries);
+                if (i > retries || refused.askedBytes() > refused.limitBytes()) {
                     throw refused;
                 }
                 ClosedBuffers.free(session);

@@ -40,6 +40,17 @@ class TrackedBufferTest {
         }
     }
 
+    @Test
+    void isFreedByTheCollectorForALeaseThatDoesNotFit() {
+        try (TestBroker daemon = new TestBroker();
+                MemoryBroker broker = MemoryBroker.connect(daemon.options().maxBytes(64 << 20).build())) {
+            for (int i = 0; i < 3; i++) {
+                broker.createBuffer(40 << 20).bytes().set(0, (byte) 1); // dropped
+                broker.acquire(40 << 20).close();
+            }
+        }
+    }
+
     /** Sizes of all kinds: a thread that frees them keeps some for itself, and here the collector's must not. */
     @Test
     void leavesNoLeaseWhenTheCollectorHasFreedAll() {
