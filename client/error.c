@@ -71,6 +71,7 @@ int error_code(const struct error_reply *error)
         return -ENOSPC;
     case ERROR_NO_SUCH_LEASE:
     case ERROR_LEASE_ENDED:
+    case ERROR_BLOCK_ENDED:
         return -ESTALE;
     case ERROR_INVALID:
         return -EINVAL;
@@ -81,7 +82,12 @@ int error_code(const struct error_reply *error)
     case ERROR_TOO_MANY:
         return -EMFILE;
     case ERROR_BUSY:
+    case ERROR_STILL_WRITABLE:
         return -EBUSY;
+    case ERROR_NAME_TAKEN:
+        return -EEXIST;
+    case ERROR_NO_SUCH_BLOCK:
+        return -ENOENT;
     case ERROR_SYSTEM:
         return -EIO;
     case ERROR_CANCELLED:

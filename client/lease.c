@@ -12,7 +12,9 @@
 _Static_assert((int)MB_END_NONE == END_NONE && (int)MB_END_RELEASED == END_RELEASED &&
                    (int)MB_END_EXPIRED == END_EXPIRED && (int)MB_END_REVOKED == END_REVOKED &&
                    (int)MB_END_DIED == END_DIED && (int)MB_END_DISCONNECTED == END_DISCONNECTED &&
-                   (int)MB_END_SHUTDOWN == END_SHUTDOWN && (int)MB_END_TAMPERED == END_TAMPERED,
+                   (int)MB_END_SHUTDOWN == END_SHUTDOWN && (int)MB_END_TAMPERED == END_TAMPERED &&
+                   (int)MB_END_UNPUBLISHED == END_UNPUBLISHED && (int)MB_END_REPLACED == END_REPLACED &&
+                   (int)MB_END_EVICTED == END_EVICTED,
                "the broker's reasons are the library's");
 
 const char *mb_end_reason_text(mb_end_reason reason)

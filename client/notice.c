@@ -96,6 +96,7 @@ void notice_take(mb_client *client, const struct reply *reply, int fd)
     case REPLY_AUDIT:
     case REPLY_WHY:
     case REPLY_METRICS:
+    case REPLY_ATTACHED:
     case REPLY_KINDS:
         break;
     }

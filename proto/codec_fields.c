@@ -135,6 +135,26 @@ static void decode_token(const struct codec_field *field, const char *theirs, ch
     }
 }
 
+/* The arena, or whoever sends, owns the bytes. */
+static void encode_bytes(const struct codec_field *field, const char *ours, char *theirs)
+{
+    struct message_bytes bytes;
+    memcpy(&bytes, ours + field->ours, sizeof bytes);
+    ProtobufCBinaryData data = {.len = bytes.count};
+    set_pointer(&data, offsetof(ProtobufCBinaryData, data), bytes.data);
+    memcpy(theirs + field->theirs, &data, sizeof data);
+    set_has(theirs, field->theirs_has, bytes.count > 0);
+}
+
+static const char *decode_bytes(const struct codec_field *field, const char *theirs, char *ours)
+{
+    ProtobufCBinaryData data;
+    memcpy(&data, theirs + field->theirs, sizeof data);
+    struct message_bytes bytes = {data.data, has_at(theirs, field->theirs_has) ? data.len : 0};
+    memcpy(ours + field->ours, &bytes, sizeof bytes);
+    return bytes.count > field->max ? field->fault : NULL;
+}
+
 /* ---- structures ---- */
 
 static void *new_message(const struct codec_table *table, const char *ours, struct codec_arena *arena);
@@ -237,6 +257,9 @@ static bool encode_field(const struct codec_field *field, const char *ours, stru
     case CODEC_TOKEN:
         encode_token(field, ours, theirs);
         return true;
+    case CODEC_BYTES:
+        encode_bytes(field, ours, theirs);
+        return true;
     case CODEC_MESSAGE:
         return encode_message(field, ours, arena, theirs);
     case CODEC_ARRAY:
@@ -273,6 +296,8 @@ static const char *decode_field(const struct codec_field *field, const char *the
     case CODEC_TOKEN:
         decode_token(field, theirs, ours);
         return NULL;
+    case CODEC_BYTES:
+        return decode_bytes(field, theirs, ours);
     case CODEC_MESSAGE:
         return decode_message(field, pointer_at(theirs, field->theirs), arena, ours);
     case CODEC_ARRAY:

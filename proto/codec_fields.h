@@ -32,6 +32,7 @@ enum codec_kind {
     /* What follows has no largest size. */
     CODEC_STRING,  /* a const char *; an absent one reads as "" */
     CODEC_STRINGS, /* a pointer to const char * and a count */
+    CODEC_BYTES,   /* a struct message_bytes; absent ones read as none */
     CODEC_MESSAGE, /* a structure, by its own table; an absent one reads as one without any field */
     CODEC_ARRAY,   /* an array of structures and a count; what exceeds the array is left out when it is decoded */
     CODEC_LIST,    /* a pointer to structures and a count */
@@ -132,6 +133,8 @@ size_t codec_find_body(const struct codec_body *bodies, size_t count, unsigned n
                  .absent = (uint32_t)-1, .max = INT32_MAX, __VA_ARGS__)
 #define TOKEN(t, member, field, ...)                                                                                   \
     CODEC_SCALAR(CODEC_TOKEN, t, member, field, CODEC_IS(t##_ours, member, struct token), __VA_ARGS__)
+#define BYTES(t, name, ...) /* none are not sent */                                                                    \
+    CODEC_SCALAR(CODEC_BYTES, t, name, name, CODEC_IS(t##_ours, name, struct message_bytes), __VA_ARGS__)
 #define TEXT(t, name) TEXT_AS(t, name, name)
 #define TEXT_AS(t, member, field)                                                                                      \
     CODEC_POINTER(CODEC_TEXT, t, member, field, char[sizeof CODEC_OF(t##_ours, member)], char *, .max = 0)

@@ -177,6 +177,23 @@ CODEC_FIELDS(usage, struct usage_entry, UsageEntry) = {
 };
 CODEC_TABLE(usage, usage_entry);
 
+CODEC_FIELDS(block, struct block_entry, BlockEntry) = {
+    NUMBER(block, block),
+    NUMBER(block, owner),
+    TEXT(block, name),
+    TEXT(block, type),
+    NUMBER(block, bytes),
+    NUMBER(block, views),
+    NUMBER(block, lifetime),
+    NUMBER(block, access),
+    NUMBER(block, gid, UNLESS(0)),
+    NUMBER(block, age_ms),
+    NUMBER(block, keep_ms, UNLESS(UINT64_MAX)),
+    NUMBER(block, publisher, UNLESS(0)),
+    NUMBER(block, ended, UNLESS(END_NONE)),
+};
+CODEC_TABLE(block, block_entry);
+
 CODEC_FIELDS(listing, struct listing_reply, Listing) = {
     LIST(listing, sessions, session_count, session),
     LIST(listing, leases, lease_count, lease),
@@ -185,6 +202,7 @@ CODEC_FIELDS(listing, struct listing_reply, Listing) = {
     LIST(listing, usage, usage_count, usage),
     LIST(listing, events, event_count, event),
     NUMBER(listing, last, UNLESS(0)),
+    LIST(listing, blocks, block_count, block),
     NUMBER(listing, more),
 };
 CODEC_TABLE(listing, listing);
@@ -219,6 +237,7 @@ CODEC_FIELDS(error, struct error_reply, Error) = {
     NUMBER(error, code),
     TEXT(error, sentence),
     NUMBER(error, system_errno, UNLESS(0)),
+    NUMBER(error, ended, UNLESS(END_NONE)),
     MESSAGE(error, refusal, refusal, IF(has_refusal)),
 };
 CODEC_TABLE(error, error);
@@ -270,6 +289,15 @@ CODEC_FIELDS(grant, struct grant_reply, Grant) = {
     NUMBER(grant, prefault, UNLESS(0)),
 };
 CODEC_TABLE(grant, grant);
+
+CODEC_FIELDS(attached, struct attached_reply, Attached) = {
+    NUMBER(attached, lease),      NUMBER(attached, block),
+    NUMBER(attached, bytes),      NUMBER(attached, ttl_ms),
+    NUMBER(attached, slot),       NUMBER(attached, generation),
+    NUMBER(attached, huge_pages), NUMBER(attached, lifetime),
+    TEXT(attached, type),         BYTES(attached, metadata, RANGE(MESSAGE_METADATA_MAX, "too much metadata")),
+};
+CODEC_TABLE(attached, attached);
 
 CODEC_FIELDS(lease_ended, struct lease_end, LeaseEndedEvent) = {
     NUMBER(lease_ended, lease),
@@ -440,6 +468,7 @@ const struct codec_body codec_reply_bodies[REPLY_KINDS] = {
     [REPLY_AUDIT] = BODY(AUDIT, audit),
     [REPLY_WHY] = BODY(WHY, why),
     [REPLY_METRICS] = BODY(METRICS, metrics),
+    [REPLY_ATTACHED] = BODY(ATTACHED, attached),
     [EVENT_EXPIRING] = BODY(EXPIRING, expiring),
     [EVENT_LEASE_ENDED] = BODY(LEASE_ENDED, lease_ended),
     [EVENT_LIMITS_CHANGED] = BODY(LIMITS_CHANGED, limits_changed),
@@ -450,7 +479,7 @@ const struct codec_body codec_reply_bodies[REPLY_KINDS] = {
     [EVENT_CONTROL_PAGE] = BODY(CONTROL_PAGE, control_page),
     [EVENT_SPARED] = BARE_BODY(SPARED, spared),
 };
-_Static_assert(REPLY_KINDS == 21, "a new kind needs a line above");
+_Static_assert(REPLY_KINDS == 22, "a new kind needs a line above");
 
 int codec_encode_reply(const struct reply *reply, struct codec_arena *arena, uint8_t frame[FRAME_BYTES_MAX])
 {

@@ -65,6 +65,7 @@ CODEC_FIELDS(acquire, struct acquire_request, Acquire) = {
     NUMBER(acquire, learned, UNLESS(0)),
     NUMBER(acquire, use_learned, UNLESS(0)),
     NUMBER(acquire, repeats, UNLESS(0)),
+    NUMBER(acquire, publishable, UNLESS(0)),
     NAME(acquire, file,
          "the file's name is longer than 63 bytes, is not UTF-8 or has control or invisible characters in it"),
     NAME(acquire, name, bad_name),
@@ -146,10 +147,42 @@ CODEC_FIELDS(suspend, struct suspend_request, Suspend) = {
 };
 CODEC_TABLE(suspend, suspend);
 
+/* ---- blocks ---- */
+
+static const char long_metadata[] = "the metadata has more than 4096 bytes; put what is longer into the block";
+
+CODEC_FIELDS(publish, struct publish_request, Publish) = {
+    NUMBER(publish, lease),
+    NAME(publish, name, bad_name),
+    NUMBER(publish, lifetime,
+           RANGE(LIFETIME_CACHE, "this broker does not know that lifetime; use SESSION, KEEP or CACHE")),
+    NUMBER(publish, keep_ms, UNLESS(0)),
+    NUMBER(publish, access, RANGE(BLOCK_ACCESS_ALL, "this broker does not know that access; use USER, GROUP or ALL")),
+    NUMBER(publish, gid, UNLESS(0)),
+    NUMBER(publish, replace, UNLESS(0)),
+    NAME(publish, type, "the type is longer than 63 bytes, is not UTF-8 or has control or invisible characters in it"),
+    BYTES(publish, metadata, RANGE(MESSAGE_METADATA_MAX, long_metadata)),
+};
+CODEC_TABLE(publish, publish);
+
+CODEC_FIELDS(attach_block, struct attach_block_request, AttachBlock) = {
+    NUMBER(attach_block, owner, IF_FLAG(attach_block, has_owner)),
+    NAME(attach_block, name, bad_name),
+    NUMBER(attach_block, wait_ms, UNLESS(0)),
+    NUMBER(attach_block, ttl_ms, UNLESS(0)),
+};
+CODEC_TABLE(attach_block, attach_block);
+
+CODEC_FIELDS(unpublish, struct unpublish_request, Unpublish) = {
+    NUMBER(unpublish, owner, IF_FLAG(unpublish, has_owner)),
+    NAME(unpublish, name, bad_name),
+};
+CODEC_TABLE(unpublish, unpublish);
+
 /* ---- the rest ---- */
 
 CODEC_FIELDS(list, struct list_request, List) = {
-    NUMBER(list, what, RANGE(LIST_EVENTS, "this broker does not know what was asked to be listed")),
+    NUMBER(list, what, RANGE(LIST_BLOCKS, "this broker does not know what was asked to be listed")),
     NUMBER(list, after),
     NUMBER(list, settled, UNLESS(0)),
     NUMBER(list, most),
@@ -195,8 +228,11 @@ const struct codec_body codec_request_bodies[REQUEST_KINDS] = {
     [REQUEST_UNRESERVE] = BODY(UNRESERVE, unreserve),
     [REQUEST_SUSPEND] = BODY(SUSPEND, suspend),
     [REQUEST_METRICS] = BARE_BODY(METRICS, metrics),
+    [REQUEST_PUBLISH] = BODY(PUBLISH, publish),
+    [REQUEST_ATTACH_BLOCK] = BODY(ATTACH_BLOCK, attach_block),
+    [REQUEST_UNPUBLISH] = BODY(UNPUBLISH, unpublish),
 };
-_Static_assert(REQUEST_KINDS == 21, "a new kind needs a line above");
+_Static_assert(REQUEST_KINDS == 24, "a new kind needs a line above");
 
 size_t codec_request_frame_max(const struct request *request)
 {

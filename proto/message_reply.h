@@ -17,6 +17,7 @@ enum reply_kind {
     REPLY_AUDIT,
     REPLY_WHY,
     REPLY_METRICS,
+    REPLY_ATTACHED,
     EVENT_EXPIRING,
     EVENT_LEASE_ENDED,
     EVENT_LIMITS_CHANGED,
@@ -36,6 +37,7 @@ struct error_reply {
     char sentence[MESSAGE_SENTENCE_SIZE]; /* for people */
     struct refusal refusal;
     uint32_t system_errno; /* of ERROR_SYSTEM and ERROR_DISK_FULL: the daemon's errno; 0: none */
+    enum end_reason ended; /* of ERROR_BLOCK_ENDED */
 };
 
 /* The bounds on the times of leases and sessions. */
@@ -71,6 +73,20 @@ struct grant_reply {
     bool is_present;        /* every page exists: mapping all of them needs no allocation */
     bool is_remembered;     /* the size is the one that was remembered for the name */
     bool prefault;          /* the client shall touch every page before it uses the segment */
+};
+
+/* A view of a block; its descriptor comes with the answer. */
+struct attached_reply {
+    uint64_t lease; /* the view */
+    uint64_t block; /* its number */
+    uint64_t bytes;
+    uint32_t ttl_ms;
+    uint32_t slot;       /* of the view, in the control page */
+    uint64_t generation; /* of the slot while the view lives */
+    bool huge_pages;
+    enum lifetime lifetime;
+    char type[MESSAGE_NAME_SIZE];
+    struct message_bytes metadata;
 };
 
 struct lease_end {
@@ -133,6 +149,8 @@ struct listing_reply {
     const struct event_entry *events;
     size_t event_count; /* at most MESSAGE_EVENTS_MAX */
     uint64_t last;      /* of events: after which the next page begins; 0: of another listing */
+    const struct block_entry *blocks;
+    size_t block_count; /* at most MESSAGE_BLOCKS_MAX */
     bool more;          /* another page follows */
 };
 
@@ -226,6 +244,7 @@ struct reply {
         struct trim_event trim;
         struct why_reply why;
         struct metrics_reply metrics;
+        struct attached_reply attached;
         enum pressure pressure;
         struct expiring_event revoking;
         struct control_page_event control_page;

@@ -26,6 +26,9 @@ enum request_kind {
     REQUEST_UNRESERVE,
     REQUEST_SUSPEND,
     REQUEST_METRICS,
+    REQUEST_PUBLISH,
+    REQUEST_ATTACH_BLOCK,
+    REQUEST_UNPUBLISH,
     REQUEST_KINDS
 };
 
@@ -54,6 +57,7 @@ struct acquire_request {
     bool use_learned;             /* take the size that is remembered for this name, or `bytes` if there is none */
     char file[MESSAGE_NAME_SIZE]; /* name of a file that persists; empty: an ordinary segment */
     uint64_t repeats;             /* id of the request that this one repeats; 0: none */
+    bool publishable;             /* the segment can be published as a block */
 };
 
 struct extend_request {
@@ -74,7 +78,16 @@ struct renew_request {
     size_t use_count;            /* at most MESSAGE_USE_MAX */
 };
 
-enum list_what { LIST_SESSIONS, LIST_LEASES, LIST_OWN_LEASES, LIST_QUEUE, LIST_RESERVATIONS, LIST_USAGE, LIST_EVENTS };
+enum list_what {
+    LIST_SESSIONS,
+    LIST_LEASES,
+    LIST_OWN_LEASES,
+    LIST_QUEUE,
+    LIST_RESERVATIONS,
+    LIST_USAGE,
+    LIST_EVENTS,
+    LIST_BLOCKS
+};
 
 struct list_request {
     enum list_what what;
@@ -119,6 +132,32 @@ struct suspend_request {
     bool ends; /* it is resumed */
 };
 
+struct publish_request {
+    uint64_t lease;
+    char name[MESSAGE_NAME_SIZE];
+    enum lifetime lifetime;
+    uint32_t keep_ms; /* 0: until it is unpublished */
+    enum block_access access;
+    uint32_t gid; /* of BLOCK_ACCESS_GROUP */
+    bool replace; /* the block that has the name loses it */
+    char type[MESSAGE_NAME_SIZE];
+    struct message_bytes metadata; /* at most MESSAGE_METADATA_MAX */
+};
+
+struct attach_block_request {
+    bool has_owner;
+    uint32_t owner; /* without one: the user who asks */
+    char name[MESSAGE_NAME_SIZE];
+    uint32_t wait_ms; /* for a block of that name; 0: not at all */
+    uint32_t ttl_ms;  /* 0: the daemon's default */
+};
+
+struct unpublish_request {
+    bool has_owner;
+    uint32_t owner; /* without one: the user who asks */
+    char name[MESSAGE_NAME_SIZE];
+};
+
 struct request {
     uint64_t id; /* 0: the client wants no answer */
     enum request_kind kind;
@@ -137,5 +176,8 @@ struct request {
         struct attach_request attach;
         struct unreserve_request unreserve;
         struct suspend_request suspend;
+        struct publish_request publish;
+        struct attach_block_request attach_block;
+        struct unpublish_request unpublish;
     };
 };

@@ -140,6 +140,22 @@ struct event_entry {
     char text[MESSAGE_TEXT_SIZE];
 };
 
+struct block_entry {
+    uint64_t block; /* its number */
+    uint32_t owner; /* uid */
+    char name[MESSAGE_NAME_SIZE];
+    char type[MESSAGE_NAME_SIZE];
+    uint64_t bytes;
+    uint32_t views; /* how many, its publisher's lease included */
+    enum lifetime lifetime;
+    enum block_access access;
+    uint32_t gid;          /* of BLOCK_ACCESS_GROUP */
+    uint64_t age_ms;       /* since it was published */
+    uint64_t keep_ms;      /* until it ends; UINT64_MAX: no time is set */
+    uint64_t publisher;    /* the session; 0: it has let go of the block */
+    enum end_reason ended; /* why it has lost its name; END_NONE: it has it */
+};
+
 /* Why a session's request waits, or why its last one was refused. */
 struct why_entry {
     uint64_t session;

@@ -29,6 +29,8 @@ enum {
     MESSAGE_RESERVATIONS_MAX = 64,   /* reservations in one page of a listing */
     MESSAGE_USAGE_MAX = 128,         /* users, groups, classes and reservations in one page of a listing */
     MESSAGE_EVENTS_MAX = 64,         /* events in one page of a listing */
+    MESSAGE_BLOCKS_MAX = 128,        /* blocks in one page of a listing */
+    MESSAGE_METADATA_MAX = 4096,     /* bytes of a block's metadata */
     MESSAGE_PATHS_MAX = 64,          /* control groups of a reservation */
     MESSAGE_PATH_BYTES_MAX = 16384,  /* of all of them, each with 4 bytes for its head */
     MESSAGE_PAGE_PATH_BYTES = 32768, /* a page of a listing ends with the reservation that reaches this */
@@ -111,6 +113,26 @@ enum event_kind {
     EVENT_KINDS
 };
 
+/* When a block ends that its publisher has let go of. */
+enum lifetime {
+    LIFETIME_SESSION, /* at once; its owner's views keep the bytes, others' do for a grace time */
+    LIFETIME_KEEP,    /* when it is unpublished, or its time is over */
+    LIFETIME_CACHE,   /* when memory is short and it has no view */
+};
+
+/* Who may attach a block. */
+enum block_access {
+    BLOCK_ACCESS_USER,  /* its owner */
+    BLOCK_ACCESS_GROUP, /* and a group */
+    BLOCK_ACCESS_ALL,
+};
+
+/* Bytes that nobody but the clients understands; borrowed. */
+struct message_bytes {
+    const uint8_t *data;
+    size_t count;
+};
+
 /* Whose control group the pages of a RAM lease are charged to. */
 enum charged_to {
     CHARGE_UNSPECIFIED, /* not a RAM lease */
@@ -149,5 +171,9 @@ enum error_code {
     ERROR_REPLACED,
     ERROR_BUSY,
     ERROR_CANCELLED,
+    ERROR_STILL_WRITABLE,
+    ERROR_NAME_TAKEN,
+    ERROR_NO_SUCH_BLOCK,
+    ERROR_BLOCK_ENDED,
     ERROR_CODES
 };

@@ -108,6 +108,9 @@ typedef enum mb_end_reason {
     MB_END_DISCONNECTED = 5, /* the connection was not resumed within the grace time */
     MB_END_SHUTDOWN = 6,     /* the broker shut down */
     MB_END_TAMPERED = 7,     /* a client changed the size or the blocks of a segment */
+    MB_END_UNPUBLISHED = 8,  /* its block was unpublished */
+    MB_END_REPLACED = 9,     /* another block took the name of its block */
+    MB_END_EVICTED = 10,     /* its block was evicted because memory was short */
     MB_END_BROKER_GONE = 100 /* the broker disappeared; only the library reports this */
 } mb_end_reason;
 

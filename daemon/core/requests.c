@@ -125,6 +125,9 @@ static void session_request(struct step *step, struct session *session, const st
     case REQUEST_ATTACH:
     case REQUEST_UNRESERVE:
     case REQUEST_SUSPEND:
+    case REQUEST_PUBLISH:
+    case REQUEST_ATTACH_BLOCK:
+    case REQUEST_UNPUBLISH:
     case REQUEST_UNKNOWN:
     case REQUEST_KINDS:
         break;

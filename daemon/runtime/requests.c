@@ -82,7 +82,10 @@ static void measure_file(struct connection *connection, const struct request *re
 static void serve_acquire(struct connection *connection, const struct request *request)
 {
     const char *name = request->acquire.file;
-    if (!name[0]) {
+    if (request->acquire.publishable) {
+        reply_error(connection, request, ERROR_NOT_SUPPORTED,
+                    "this broker (version " MEMBROKER_VERSION ") publishes no blocks; ask for an ordinary segment");
+    } else if (!name[0]) {
         serve_by_core(connection, request);
     } else if (!connection_server(connection)->config->files_directory) {
         reply_error(
@@ -298,7 +301,11 @@ static void serve(struct connection *connection, const struct request *request)
         serve_status(connection, request);
         break;
     case REQUEST_LIST:
-        serve_list(connection, request);
+        if (request->list.what == LIST_BLOCKS) {
+            serve_unknown(connection, request);
+        } else {
+            serve_list(connection, request);
+        }
         break;
     case REQUEST_PING:
         serve_ping(connection, request);
@@ -315,6 +322,9 @@ static void serve(struct connection *connection, const struct request *request)
     case REQUEST_METRICS:
         figures_serve(connection, request);
         break;
+    case REQUEST_PUBLISH:
+    case REQUEST_ATTACH_BLOCK:
+    case REQUEST_UNPUBLISH:
     case REQUEST_UNKNOWN:
     case REQUEST_KINDS:
         serve_unknown(connection, request);

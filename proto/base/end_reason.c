@@ -10,6 +10,9 @@ static const char *const texts[END_REASONS] = {
     [END_DISCONNECTED] = "its connection was not resumed within the grace time",
     [END_SHUTDOWN] = "the broker shut down",
     [END_TAMPERED] = "the size of one of its segments was changed behind the broker's back",
+    [END_UNPUBLISHED] = "its block was unpublished",
+    [END_REPLACED] = "another block took the name of its block",
+    [END_EVICTED] = "its block was evicted because memory was short",
 };
 
 const char *end_reason_text(enum end_reason reason)

@@ -12,6 +12,9 @@ enum end_reason {
     END_DISCONNECTED, /* the connection broke and was not resumed in time */
     END_SHUTDOWN,     /* the daemon ended */
     END_TAMPERED,     /* something else changed the size of a segment */
+    END_UNPUBLISHED,  /* its block was unpublished */
+    END_REPLACED,     /* another block took its block's name */
+    END_EVICTED,      /* its block was evicted because memory was short */
     END_REASONS
 };
 

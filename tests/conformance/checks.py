@@ -77,6 +77,15 @@ def grant(message, body, fd):
         assert seals & F_SEAL_GROW and seals & F_SEAL_SEAL and not seals & (F_SEAL_SHRINK | F_SEAL_WRITE)
 
 
+def attached(message, body, fd):
+    is_answer(message, fd, descriptor=True)
+    has(body, "lease", "block", "bytes", "ttl_ms", "slot", "generation", "lifetime")
+    assert body.lease and body.block and body.bytes % PAGE == 0 and body.generation % 2 == 1
+    assert os.fstat(fd).st_size == body.bytes and len(body.metadata) <= 4096
+    seals = fcntl.fcntl(fd, 1034)
+    assert seals & F_SEAL_WRITE and seals & F_SEAL_SEAL and not seals & F_SEAL_SHRINK
+
+
 def done(message, _body, fd):
     is_answer(message, fd)
 
@@ -98,7 +107,7 @@ def status(message, body, fd):
 
 def listing(message, body, fd):
     is_answer(message, fd)
-    assert sum(1 for part in (body.sessions, body.leases, body.queue, body.reservations, body.usage) if len(part)) <= 1, "one kind a listing"
+    assert sum(1 for part in (body.sessions, body.leases, body.queue, body.reservations, body.usage, body.blocks) if len(part)) <= 1, "one kind a listing"
     for entry in body.sessions:
         has(entry, "session", "uid", "connected", "leases", "physical_bytes", "mapped_bytes", "class_rule")
     for entry in body.leases:

@@ -81,6 +81,28 @@ static void write_reservations(void)
     write_request(&request, "-full");
 }
 
+static const uint8_t metadata[MESSAGE_METADATA_MAX] = "a schema";
+
+static void write_block_requests(void)
+{
+    struct request request = {.id = 1, .kind = REQUEST_PUBLISH};
+    request.publish = (struct publish_request){.lease = UINT64_MAX,
+                                               .name = LONGEST,
+                                               .lifetime = LIFETIME_CACHE,
+                                               .keep_ms = UINT32_MAX,
+                                               .access = BLOCK_ACCESS_ALL,
+                                               .gid = UINT32_MAX,
+                                               .replace = true,
+                                               .type = LONGEST,
+                                               .metadata = {metadata, sizeof metadata}};
+    write_request(&request, "-full");
+    request = (struct request){.id = 1, .kind = REQUEST_ATTACH_BLOCK};
+    request.attach_block = (struct attach_block_request){true, UINT32_MAX, LONGEST, UINT32_MAX, UINT32_MAX};
+    write_request(&request, "-full");
+    request = (struct request){.id = 1, .kind = REQUEST_UNPUBLISH, .unpublish = {true, UINT32_MAX, LONGEST}};
+    write_request(&request, "-full");
+}
+
 static void write_requests(void)
 {
     static struct lease_use use[MESSAGE_USE_MAX];
@@ -112,7 +134,8 @@ static void write_requests(void)
                                                .learned = true,
                                                .use_learned = true,
                                                .file = LONGEST,
-                                               .repeats = 3};
+                                               .repeats = 3,
+                                               .publishable = true};
     write_request(&request, "-full");
     request.kind = REQUEST_EXTEND;
     request.extend = (struct extend_request){UINT64_MAX, UINT64_MAX, true, UINT32_MAX, UINT64_MAX};
@@ -125,6 +148,7 @@ static void write_requests(void)
     request.renew.use_count = MESSAGE_USE_MAX;
     write_request(&request, "-full");
     write_reservations();
+    write_block_requests();
 }
 
 static struct refusal full_refusal(void)
@@ -192,7 +216,23 @@ static void write_events(struct reply *reply, size_t count, const char *variant)
     write_reply(reply, variant);
 }
 
-static void write_listings(struct reply *reply, size_t count, const char *const variants[6])
+static void write_blocks(struct reply *reply, size_t count, const char *variant)
+{
+    static struct block_entry blocks[MESSAGE_BLOCKS_MAX];
+    size_t most = count < MESSAGE_BLOCKS_MAX ? count : MESSAGE_BLOCKS_MAX;
+    for (size_t i = 0; i < most; i++) {
+        blocks[i] = (struct block_entry){.block = UINT64_MAX - i,
+                                         .owner = UINT32_MAX,
+                                         .name = LONGEST,
+                                         .type = LONGEST,
+                                         .keep_ms = UINT64_MAX - i % 2,
+                                         .ended = END_EVICTED};
+    }
+    reply->listing = (struct listing_reply){.blocks = blocks, .block_count = most};
+    write_reply(reply, variant);
+}
+
+static void write_listings(struct reply *reply, size_t count, const char *const variants[7])
 {
     static struct session_entry sessions[MESSAGE_SESSIONS_MAX];
     static struct lease_entry leases[MESSAGE_LIST_MAX];
@@ -219,12 +259,14 @@ static void write_listings(struct reply *reply, size_t count, const char *const 
     write_reserved(reply, count, variants[3]);
     write_usage(reply, count, variants[4]);
     write_events(reply, count, variants[5]);
+    write_blocks(reply, count, variants[6]);
 }
 
 static void write_lists(struct reply *reply)
 {
-    static const char *const few[] = {"-session", "-lease", "-waiting", "-reservation", "-account", "-event"};
-    static const char *const many[] = {"-sessions", "-leases", "-queue", "-reservations", "-accounts", "-events"};
+    static const char *const few[] = {"-session", "-lease", "-waiting", "-reservation", "-account", "-event", "-block"};
+    static const char *const many[] = {"-sessions",     "-leases",   "-queue", "-reservations",
+                                       "-accounts", "-events", "-blocks"};
     static struct lease_end ended[MESSAGE_ENDED_MAX];
     static struct why_entry why[MESSAGE_WHY_MAX];
     static const char *const differences[] = {"segment 1 has 4096 bytes too many", "segment 2 is gone"};
@@ -281,6 +323,16 @@ static void write_replies(void)
                                        .is_present = true,
                                        .is_remembered = true,
                                        .prefault = true};
+    write_reply(&reply, "-full");
+    reply.kind = REPLY_ATTACHED;
+    reply.attached = (struct attached_reply){.lease = UINT64_MAX,
+                                             .block = 1,
+                                             .bytes = UINT64_MAX,
+                                             .generation = 1,
+                                             .huge_pages = true,
+                                             .lifetime = LIFETIME_CACHE,
+                                             .type = LONGEST,
+                                             .metadata = {metadata, sizeof metadata}};
     write_reply(&reply, "-full");
     reply.kind = REPLY_STATUS;
     reply.status = (struct status_reply){.daemon_version = "0.1.0", .spill_directory = "/spill", .limits = {1, 2, 3}};

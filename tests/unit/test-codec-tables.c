@@ -37,6 +37,7 @@ static bool kind_fits(enum codec_kind kind, const ProtobufCFieldDescriptor *fiel
     case CODEC_STRINGS:
         return field->type == PROTOBUF_C_TYPE_STRING && is_list;
     case CODEC_TOKEN:
+    case CODEC_BYTES:
         return field->type == PROTOBUF_C_TYPE_BYTES;
     case CODEC_MESSAGE:
         return field->type == PROTOBUF_C_TYPE_MESSAGE && !is_list;

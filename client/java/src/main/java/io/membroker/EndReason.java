@@ -19,6 +19,12 @@ public enum EndReason {
     SHUTDOWN(6),
     /** A client changed the size or the blocks of a segment. */
     TAMPERED(7),
+    /** Its block was unpublished. */
+    UNPUBLISHED(8),
+    /** Another block took the name of its block. */
+    REPLACED(9),
+    /** Its block was evicted because memory was short. */
+    EVICTED(10),
     /** The broker disappeared. */
     BROKER_GONE(100);
 
