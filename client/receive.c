@@ -97,6 +97,7 @@ static bool receive_one(mb_client *client, bool wait)
         return false;
     }
     cleanup(fd_closep) int fd = received > 0 && descriptors.count ? descriptors.fd[0] : -EBADF;
+    cleanup(fd_closep) int unwanted = received > 0 && descriptors.count > 1 ? descriptors.fd[1] : -EBADF;
     if (client->link.socket != socket) {
         return false; /* the link was replaced meanwhile */
     }

@@ -8,6 +8,7 @@
 
 #include "membroker.pb-c.h"
 #include "proto/codec.h"
+#include "proto/codec_block.h"
 #include "proto/codec_event.h"
 #include "proto/codec_tables.h"
 #include "proto/codec_text.h"
@@ -177,23 +178,6 @@ CODEC_FIELDS(usage, struct usage_entry, UsageEntry) = {
 };
 CODEC_TABLE(usage, usage_entry);
 
-CODEC_FIELDS(block, struct block_entry, BlockEntry) = {
-    NUMBER(block, block),
-    NUMBER(block, owner),
-    TEXT(block, name),
-    TEXT(block, type),
-    NUMBER(block, bytes),
-    NUMBER(block, views),
-    NUMBER(block, lifetime),
-    NUMBER(block, access),
-    NUMBER(block, gid, UNLESS(0)),
-    NUMBER(block, age_ms),
-    NUMBER(block, keep_ms, UNLESS(UINT64_MAX)),
-    NUMBER(block, publisher, UNLESS(0)),
-    NUMBER(block, ended, UNLESS(END_NONE)),
-};
-CODEC_TABLE(block, block_entry);
-
 CODEC_FIELDS(listing, struct listing_reply, Listing) = {
     LIST(listing, sessions, session_count, session),
     LIST(listing, leases, lease_count, lease),
@@ -295,8 +279,7 @@ CODEC_FIELDS(attached, struct attached_reply, Attached) = {
     NUMBER(attached, bytes),      NUMBER(attached, ttl_ms),
     NUMBER(attached, slot),       NUMBER(attached, generation),
     NUMBER(attached, huge_pages), NUMBER(attached, lifetime),
-    TEXT(attached, type),         BYTES(attached, metadata, RANGE(MESSAGE_METADATA_MAX, "too much metadata")),
-};
+    TEXT(attached, type),         BYTES(attached, metadata, RANGE(MESSAGE_METADATA_MAX, "too much metadata"))};
 CODEC_TABLE(attached, attached);
 
 CODEC_FIELDS(lease_ended, struct lease_end, LeaseEndedEvent) = {
@@ -373,38 +356,34 @@ CODEC_FIELDS(limit_count, struct limit_count, LimitCount) = {
 };
 CODEC_TABLE(limit_count, limit_count);
 
-CODEC_FIELDS(metrics, struct metrics_reply, MetricsReport) = {
-    NUMBER(metrics, started_unix_ms),
-    NUMBER(metrics, restarts),
-    NUMBER(metrics, audits),
-    NUMBER(metrics, audit_differences),
-    NUMBER(metrics, messages),
-    NUMBER(metrics, loop_stalls),
-    NUMBER(metrics, descriptors),
-    NUMBER(metrics, descriptors_max),
-    NUMBER(metrics, tampered),
-    NUMBER(metrics, waiting_bytes),
-    NUMBER(metrics, waiting_oldest_ms),
-    LIST(metrics, refusals, refusal_count, limit_count),
-    MESSAGE(metrics, acquire, durations),
-    MESSAGE(metrics, wait, durations),
-    MESSAGE(metrics, freeing, durations),
-    MESSAGE(metrics, turn, durations),
-};
+CODEC_FIELDS(metrics, struct metrics_reply, MetricsReport) = {NUMBER(metrics, started_unix_ms),
+                                                              NUMBER(metrics, restarts),
+                                                              NUMBER(metrics, audits),
+                                                              NUMBER(metrics, audit_differences),
+                                                              NUMBER(metrics, messages),
+                                                              NUMBER(metrics, loop_stalls),
+                                                              NUMBER(metrics, descriptors),
+                                                              NUMBER(metrics, descriptors_max),
+                                                              NUMBER(metrics, tampered),
+                                                              NUMBER(metrics, waiting_bytes),
+                                                              NUMBER(metrics, waiting_oldest_ms),
+                                                              LIST(metrics, refusals, refusal_count, limit_count),
+                                                              MESSAGE(metrics, acquire, durations),
+                                                              MESSAGE(metrics, wait, durations),
+                                                              MESSAGE(metrics, freeing, durations),
+                                                              MESSAGE(metrics, turn, durations)};
 CODEC_TABLE(metrics, metrics_report);
 
-CODEC_FIELDS(audit, struct audit_reply, AuditReport) = {
-    NUMBER(audit, segments),
-    NUMBER(audit, ledger_physical_bytes),
-    NUMBER(audit, ledger_mapped_bytes),
-    NUMBER(audit, kernel_physical_bytes),
-    NUMBER(audit, kernel_mapped_bytes),
-    NUMBER(audit, ledger_control_bytes),
-    NUMBER(audit, kernel_control_bytes),
-    NUMBER(audit, resident_physical_bytes),
-    NUMBER(audit, in_flight),
-    STRINGS(audit, differences, difference_count),
-};
+CODEC_FIELDS(audit, struct audit_reply, AuditReport) = {NUMBER(audit, segments),
+                                                        NUMBER(audit, ledger_physical_bytes),
+                                                        NUMBER(audit, ledger_mapped_bytes),
+                                                        NUMBER(audit, kernel_physical_bytes),
+                                                        NUMBER(audit, kernel_mapped_bytes),
+                                                        NUMBER(audit, ledger_control_bytes),
+                                                        NUMBER(audit, kernel_control_bytes),
+                                                        NUMBER(audit, resident_physical_bytes),
+                                                        NUMBER(audit, in_flight),
+                                                        STRINGS(audit, differences, difference_count)};
 CODEC_TABLE(audit, audit_report);
 
 /* ---- events ---- */

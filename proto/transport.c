@@ -22,20 +22,24 @@ enum { CONTROL_DESCRIPTORS = 16 };
 
 int transport_send(int socket, const void *packet, size_t bytes, int fd, _Bool wait)
 {
+    return transport_send_several(socket, packet, bytes, &fd, fd >= 0, wait);
+}
+
+int transport_send_several(int socket, const void *packet, size_t bytes, const int *fds, size_t count, _Bool wait)
+{
     struct iovec vector = {.iov_base = without_const(packet), .iov_len = bytes};
     union {
-        char space[CMSG_SPACE(sizeof(int))];
+        char space[CMSG_SPACE(TRANSPORT_DESCRIPTORS_MAX * sizeof(int))];
         struct cmsghdr align;
     } control = {0};
     struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
-    if (fd >= 0) {
+    if (count > 0) {
+        const struct cmsghdr header = {
+            .cmsg_len = CMSG_LEN(count * sizeof *fds), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
         message.msg_control = control.space;
-        message.msg_controllen = sizeof control.space;
-        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(sizeof fd);
-        memcpy(CMSG_DATA(header), &fd, sizeof fd);
+        message.msg_controllen = CMSG_SPACE(count * sizeof *fds);
+        control.align = header;
+        memcpy(CMSG_DATA(&control.align), fds, count * sizeof *fds);
     }
     ssize_t sent;
     do {

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { TRANSPORT_DESCRIPTORS_MAX = 1 };
+enum { TRANSPORT_DESCRIPTORS_MAX = 2 };
 
 struct packet_descriptors {
     int fd[TRANSPORT_DESCRIPTORS_MAX];
@@ -21,6 +21,9 @@ struct packet_descriptors {
  * blocking. Returns 0 or negative errno.
  */
 int transport_send(int socket, const void *packet, size_t bytes, int fd, _Bool wait);
+
+/* The same with `count` descriptors, at most TRANSPORT_DESCRIPTORS_MAX. */
+int transport_send_several(int socket, const void *packet, size_t bytes, const int *fds, size_t count, _Bool wait);
 
 /*
  * Receives one packet. Returns its length; 0 at the peer's end; -EAGAIN when there is none and `wait` is

@@ -82,6 +82,13 @@ SETTING(RESERVATIONS_HOLD_STOPPED, reservations, hold_while_stopped, FLAG, ANY, 
 SETTING(HISTORY_BYTES, history, bytes, HISTORY, ANY, history_bytes, RESTART, DEFAULT("4M"),
         "memory for the newest events; 0: none")
 
+SETTING(SHARING_MAX_BLOCKS, sharing, max_blocks, NUMBER, RANGE(0, 65536), broker.sharing.blocks_max, RELOAD,
+        DEFAULT("1024"), "published blocks of one user; 0: nobody may publish")
+SETTING(SHARING_MAX_VIEWS, sharing, max_views, NUMBER, RANGE(0, 262144), broker.sharing.views_max, RELOAD,
+        DEFAULT("4096"), "views of blocks of one user at the same time")
+SETTING(SHARING_GRACE, sharing, grace, DURATION, RANGE(0, INT32_MAX), broker.sharing.grace_ms, RELOAD, DEFAULT("10s"),
+        "how long the views of other users keep a block that has ended; 0: not at all")
+
 SETTING(PRESSURE_SOME, pressure, some, PERCENT, RANGE(0, 99), pressure_some, RESTART, DEFAULT("20%"),
         "share of time that some tasks wait for memory, which counts as pressure; 0: not watched")
 SETTING(PRESSURE_FULL, pressure, full, PERCENT, RANGE(0, 99), pressure_full, RESTART, DEFAULT("10%"),

@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "daemon/core/block_work.h"
 #include "daemon/core/broker_state.h"
 #include "daemon/core/configure.h"
 #include "daemon/core/earliest.h"
@@ -17,6 +18,7 @@
 #include "daemon/core/grant_failed.h"
 #include "daemon/core/hold.h"
 #include "daemon/core/host_room.h"
+#include "daemon/core/publish.h"
 #include "daemon/core/queue.h"
 #include "daemon/core/requests.h"
 #include "daemon/core/reservations.h"
@@ -41,13 +43,15 @@ struct broker *broker_new(const struct broker_options *options)
     TAILQ_INIT(&broker->spared);
     TAILQ_INIT(&broker->trimming);
     learned_table_init(&broker->learned);
+    block_table_init(&broker->blocks);
+    TAILQ_INIT(&broker->name_waits);
     pool_init(broker);
     if (reservation_table_init(&broker->reservations, options->settings.policy) < 0 ||
         principal_table_init(&broker->principals, &broker->host, options->settings.policy) < 0 || !broker->forecast) {
         return broker_free(broker);
     }
     broker->options.settings.policy = NULL; /* the principals have a copy */
-    broker->next_session = broker->next_lease = broker->next_segment = 1;
+    broker->next_session = broker->next_lease = broker->next_segment = broker->next_block = 1;
     broker->host_epoch = 1; /* 0 is that of what was restored: it is in the host's figures already */
     broker->host_available_bytes = broker->host_total_bytes = UINT64_MAX; /* until the first look */
     return broker;
@@ -181,6 +185,9 @@ static void handle(struct step *step, const struct input *input)
     case INPUT_SEGMENT_FAILED:
         handle_failed(step, segment, &input->segment);
         break;
+    case INPUT_SEGMENT_SEALED:
+        publish_sealed(step, segment, input->segment.error);
+        break;
     case INPUT_SEGMENT_FREED:
         ending_segment_freed(step, segment);
         break;
@@ -218,6 +225,7 @@ void broker_step(struct broker *broker, const struct input *input, uint64_t now,
     effects->count = 0;
     handle(&step, input);
     ending_work(&step);
+    block_work(&step, input->kind == INPUT_TICK);
     reservations_work(&step);
     queue_retry(&step, input->kind == INPUT_TICK);
     revoke_work(&step, input->kind == INPUT_TICK);

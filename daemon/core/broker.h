@@ -84,6 +84,10 @@ size_t broker_list_reservations(const struct broker *broker, const struct identi
 size_t broker_list_usage(const struct broker *broker, const struct identity *viewer, uint64_t after, uint64_t now,
                          struct usage_entry *entries, size_t max, bool *ret_more);
 
+/* Blocks: those that the viewer may see or attach. */
+size_t broker_list_blocks(const struct broker *broker, const struct identity *viewer, uint64_t after, uint64_t now,
+                          struct block_entry *entries, size_t max, bool *ret_more);
+
 /* What was counted since the start; valid until the next input. */
 const struct figures *broker_figures(const struct broker *broker);
 

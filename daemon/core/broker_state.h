@@ -2,8 +2,10 @@
 /* The inside of the broker: for the core's own files. */
 #pragma once
 
+#include "daemon/core/block.h"
 #include "daemon/core/broker.h"
 #include "daemon/core/learned.h"
+#include "daemon/core/name_wait.h"
 #include "daemon/core/pool.h"
 #include "daemon/core/reservation.h"
 #include "daemon/core/session.h"
@@ -34,6 +36,10 @@ struct broker {
     uint64_t segment_count;
     struct principal_table principals;
     struct reservation_table reservations;
+    struct block_table blocks;
+    struct name_wait_list name_waits; /* requests that wait for a block of some name, the first come first */
+    size_t name_wait_count;
+    bool names_changed; /* a block was published: some may wait for it no longer */
     uint64_t waiting_count, waiting_bytes;
     uint64_t waiting_beat;        /* when the queue is to be looked at even if nothing happens */
     uint64_t next_pass;           /* no pass before: a pass over a long queue takes time; 0: now */
@@ -51,7 +57,7 @@ struct broker {
     enum pressure pressure;
     bool shutting_down;
     uint64_t settings_number; /* grows with each reload */
-    uint64_t next_session, next_lease, next_segment, next_waiting;
+    uint64_t next_session, next_lease, next_segment, next_waiting, next_block;
     struct broker_counters counters;
     struct figures figures;
     /* What the host had available at the last look, and what was granted since: RAM that is granted but

@@ -12,5 +12,6 @@ const char *broker_check(const struct broker *broker)
     wrong = wrong ? wrong : check_reservations(broker);
     wrong = wrong ? wrong : check_accounts(broker);
     wrong = wrong ? wrong : check_pool(broker);
+    wrong = wrong ? wrong : check_blocks(broker);
     return wrong ? wrong : check_learned(&broker->learned);
 }

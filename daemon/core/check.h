@@ -14,6 +14,7 @@ const char *check_sessions(const struct broker *broker);
 const char *check_principals(const struct broker *broker);
 const char *check_reservations(const struct broker *broker);
 const char *check_queue(const struct broker *broker);
+const char *check_blocks(const struct broker *broker);
 const char *check_pool(const struct broker *broker);
 const char *check_learned(const struct learned_table *table);
 

@@ -31,7 +31,8 @@ CHECK_TREE(check_revocable_tree, lease, by_revocable, is_smaller)
 static const struct revocable_set *set_of(const struct lease *lease)
 {
     const struct share *share = lease->session->share;
-    bool may_be_taken = lease->state == LEASE_ALIVE && !lease->revoke_at;
+    bool has_bytes = !TAILQ_EMPTY(&lease->segments); /* else it is a view, or was published */
+    bool may_be_taken = lease->state == LEASE_ALIVE && !lease->revoke_at && has_bytes;
     return !may_be_taken ? NULL : &share->revocable[lease->location];
 }
 
@@ -57,7 +58,8 @@ const char *check_lease(const struct broker *broker, const struct lease *lease)
     const char *wrong = check_its_segments(broker, lease);
     wrong = require(wrong, lease->state != LEASE_MAKING || lease->extents == 1,
                     "a lease that has not begun has more than its first segment");
-    wrong = require(wrong, lease->extents > 0, "a lease has no segment");
+    wrong = require(wrong, lease->extents > 0 || (lease->block && lease->state == LEASE_ALIVE),
+                    "a lease has neither a segment nor a block");
     wrong = require(wrong, lease->revocable == set_of(lease), "a lease is in the wrong revocable set, or in none");
     return require(wrong, lease->id < broker->next_lease, "a lease's number was not given out yet");
 }

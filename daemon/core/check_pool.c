@@ -19,7 +19,7 @@ static const char *check_size(const struct broker *broker, const struct pool_siz
     const struct segment *segment = segment_tree_next(broker, 0);
     uint32_t ready = 0, making = 0;
     for (; segment; segment = segment_tree_next(broker, segment->id)) {
-        bool is_its = !segment->lease && segment->charge.bytes == size->bytes;
+        bool is_its = !segment->lease && !segment->block && segment->charge.bytes == size->bytes;
         ready += is_its && segment->state == SEGMENT_POOLED;
         making += is_its && segment->state == SEGMENT_MAKING;
     }

@@ -5,7 +5,7 @@
 #include <string.h>
 
 struct counts {
-    uint64_t sessions, leases, waiting, waiting_bytes, under_way;
+    uint64_t sessions, blocks, views, leases, waiting, waiting_bytes, under_way;
     size_t references; /* of sessions, those that are over too */
 };
 
@@ -15,16 +15,40 @@ static struct principal *principal_of(const struct share *share, enum principal_
     return principals[kind];
 }
 
+static uint64_t views_of(const struct session *session)
+{
+    const struct lease *lease = session_next_lease(session, 0);
+    uint64_t views = 0;
+    for (; lease; lease = session_next_lease(session, lease->id)) {
+        views += lease->block && lease->block->publisher != lease;
+    }
+    return views;
+}
+
 static void add_session(struct counts *counts, const struct session *session)
 {
     const struct waiting *waiting;
     counts->sessions += session->state != SESSION_OVER;
     counts->leases += session->lease_count;
+    counts->views += views_of(session);
     counts->waiting += session->waiting_count;
     counts->under_way += session->waiting_count + session->makings;
     counts->references++;
     TAILQ_FOREACH(waiting, &session->waiting, in_session) {
         counts->waiting_bytes += waiting->demand.bytes;
+    }
+}
+
+/* A block that is being written is known by its lease, one that was published by its segment. */
+static void add_blocks(struct counts *counts, const struct broker *broker, const struct share *share,
+                       const struct principal *principal)
+{
+    const struct segment *segment = segment_tree_next(broker, 0);
+    for (; segment; segment = segment_tree_next(broker, segment->id)) {
+        const struct share *its = segment->block ? segment->block->share : NULL;
+        bool is_in = its && (its == share || (principal && principal_of(its, principal->kind) == principal));
+        counts->references += is_in;
+        counts->blocks += is_in;
     }
 }
 
@@ -34,6 +58,7 @@ static struct counts counts_of(const struct broker *broker, const struct share *
 {
     struct counts counts = {0};
     const struct session *session = check_walk_next(broker, NULL);
+    add_blocks(&counts, broker, share, principal);
     for (; session; session = check_walk_next(broker, session)) {
         if (session->share == share || (principal && principal_of(session->share, principal->kind) == principal)) {
             add_session(&counts, session);
@@ -59,6 +84,8 @@ static const char *check_principal(const struct broker *broker, const struct pri
     const char *wrong = NULL;
     wrong = require(wrong, principal->sessions == counts.sessions, "a principal miscounts its sessions");
     wrong = require(wrong, principal->leases == counts.leases, "a principal miscounts its leases");
+    wrong = require(wrong, principal->blocks == (is_user ? counts.blocks : 0), "a user miscounts its blocks");
+    wrong = require(wrong, principal->views == (is_user ? counts.views : 0), "a user miscounts its views");
     wrong = require(wrong, !principal->claimed_leases, "a claim (claimed_leases) was forgotten");
     wrong = require(wrong, principal->waiting == counts.waiting, "a principal miscounts what waits (waiting)");
     wrong = require(wrong, principal->waiting_bytes == counts.waiting_bytes,

@@ -25,8 +25,23 @@ static const char *check_left_over(const struct segment *segment)
     return require(wrong, !segment->doomed, "a segment of nobody is doomed");
 }
 
+static const char *check_published(const struct segment *segment)
+{
+    const struct block *block = segment->block;
+    const char *wrong = NULL;
+    wrong = require(wrong, block->segment == segment, "a block has another segment than the one that names it");
+    wrong =
+        require(wrong, segment->charge.account == &block->account, "a published segment is not charged to its block");
+    wrong = require(wrong, segment->state == (block->state == BLOCK_FREEING ? SEGMENT_FREEING : SEGMENT_LIVE),
+                    "a published segment is in another state than its block");
+    return require(wrong, !segment->doomed && !segment->is_sealing, "a published segment is doomed, or being sealed");
+}
+
 static const char *check_unlent(const struct broker *broker, const struct segment *segment)
 {
+    if (segment->block) {
+        return check_published(segment);
+    }
     return segment->charge.account == &broker->host ? check_left_over(segment) : check_pooled(broker, segment);
 }
 
@@ -40,15 +55,26 @@ static const char *check_lent(const struct segment *segment)
                     "a segment is charged to another session's account");
     wrong = require(wrong, segment->charge.location == lease->location, "a segment lies elsewhere than its lease");
     wrong = require(wrong, segment->state != SEGMENT_POOLED, "a segment of a lease is in the pool");
-    wrong = require(wrong, segment->state != SEGMENT_LIVE || lease->state == LEASE_ALIVE,
+    wrong = require(wrong, segment->state != SEGMENT_LIVE || lease->state == LEASE_ALIVE || segment->doomed,
                     "a segment is lent out under a lease that is not alive");
     wrong = require(wrong, segment->state != SEGMENT_FREEING || is_ended, "a living lease has a segment that is freed");
-    return require(wrong, segment->doomed == is_ended || !is_making, "a segment is doomed and its lease lives, or not");
+    wrong =
+        require(wrong, !segment->is_sealing || segment->state == SEGMENT_LIVE, "a segment is sealed that is not lent");
+    wrong = require(wrong, !segment->block || (segment->is_sealing && segment->block == lease->block),
+                    "a segment is to be another block than its lease");
+    return require(wrong, segment->doomed == is_ended || !(is_making || segment->is_sealing),
+                   "a segment is doomed and its lease lives, or not");
+}
+
+/* Its publisher's lease is still to be ended. */
+static bool is_evicted(const struct segment *segment)
+{
+    return !segment->lease && segment->block && segment->block->is_evicting;
 }
 
 static const char *check_segment(const struct broker *broker, const struct segment *segment)
 {
-    bool is_leaving = segment->state == SEGMENT_FREEING || segment->doomed;
+    bool is_leaving = segment->state == SEGMENT_FREEING || segment->doomed || is_evicted(segment);
     bool is_whole = segment->charge.bytes && segment->charge.bytes % broker->options.page_bytes == 0;
     const char *wrong = segment->lease ? check_lent(segment) : check_unlent(broker, segment);
     wrong = require(wrong, segment->state != SEGMENT_NEW, "a segment is neither made nor being made");

@@ -16,7 +16,11 @@ static void read_acquire(const struct acquire_request *asked, uint64_t file_byte
     ret->ttl_ms = asked->ttl_ms;
     ret->learned = asked->learned;
     ret->use_learned = asked->use_learned;
+    ret->publishable = asked->publishable;
     ret->location = asked->location == LOCATION_UNSPECIFIED ? LOCATION_DEFAULT : asked->location;
+    if (asked->publishable && location_is_choice(asked->location)) {
+        ret->location = location_first(asked->location); /* only there can it be proven that nobody writes any more */
+    }
     memcpy(ret->name, asked->name, sizeof ret->name);
     memcpy(ret->file, asked->file, sizeof ret->file);
     ret->wish = (struct page_wish){.has_huge_pages = asked->has_huge_pages,

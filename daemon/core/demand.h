@@ -33,6 +33,7 @@ struct demand {
     uint32_t ttl_ms; /* 0: the default */
     bool learned;    /* its size is to be remembered */
     bool use_learned;
+    bool publishable;
     char name[MESSAGE_NAME_SIZE];
     char file[MESSAGE_NAME_SIZE]; /* empty: none */
     struct page_wish wish;

@@ -19,15 +19,14 @@ static bool check_size(struct step *step, const struct session *session, const s
     return true;
 }
 
-static bool check_ttl(struct step *step, const struct session *session, const struct demand *demand)
+bool demand_check_ttl(struct step *step, const struct session *session, uint64_t request_id, uint32_t ttl)
 {
     const struct lease_times *times = &step->broker->options.settings.times;
-    uint32_t ttl = demand->ttl_ms;
     char asked[SIZE_TEXT_BYTES], least[SIZE_TEXT_BYTES], most[SIZE_TEXT_BYTES];
     if (ttl == 0 || (ttl >= times->ttl_min_ms && ttl <= times->ttl_max_ms)) {
         return true;
     }
-    answer_error(step, session->peer, demand->request_id, ERROR_INVALID,
+    answer_error(step, session->peer, request_id, ERROR_INVALID,
                  "a TTL of %s was asked for, and this broker grants %s to %s ([leases] min_ttl and max_ttl); ask for "
                  "one between them, or 0 for the default",
                  duration_to_text(ttl, asked), duration_to_text(times->ttl_min_ms, least),
@@ -89,6 +88,17 @@ static bool check_file(struct step *step, const struct session *session, const s
     return true;
 }
 
+static bool check_publishable(struct step *step, const struct session *session, const struct demand *demand)
+{
+    if (demand->publishable && !location_is_memory(demand->location)) {
+        answer_error(step, session->peer, demand->request_id, ERROR_NOT_SUPPORTED,
+                     "only a segment in RAM can be published: of a file the kernel does not tell who can still write "
+                     "it; ask for location RAM");
+        return false;
+    }
+    return true;
+}
+
 bool demand_check_under_way(struct step *step, const struct session *session, uint64_t request_id)
 {
     uint32_t most = step->broker->options.settings.requests_max;
@@ -115,7 +125,8 @@ bool demand_check(struct step *step, const struct session *session, struct deman
 {
     bool is_valid = check_file(step, session, demand) && check_size(step, session, demand);
     if (is_valid && demand->takes_lease) {
-        is_valid = check_ttl(step, session, demand) && check_options(step, session, demand);
+        is_valid = demand_check_ttl(step, session, demand->request_id, demand->ttl_ms) &&
+                   check_publishable(step, session, demand) && check_options(step, session, demand);
     }
     demand_resolve(step->broker, session, demand);
     return is_valid && check_huge_pages(step, session, demand);

@@ -7,5 +7,8 @@
 /* False: so many requests of the session or its user are under way that another is too many. */
 bool demand_check_under_way(struct step *step, const struct session *session, uint64_t request_id);
 
+/* False: the broker grants no such TTL; 0 is the default. */
+bool demand_check_ttl(struct step *step, const struct session *session, uint64_t request_id, uint32_t ttl);
+
 /* Checks what the request says, resolves it, and checks what that comes to. */
 bool demand_check(struct step *step, const struct session *session, struct demand *demand);

@@ -14,12 +14,14 @@
 
 enum effect_kind {
     EFFECT_MAKE_SEGMENT,
+    EFFECT_SEAL_SEGMENT,    /* prove that nobody can write to it any more; report INPUT_SEGMENT_SEALED */
     EFFECT_FREE_SEGMENT,    /* truncate to nothing, then close; report INPUT_SEGMENT_FREED */
     EFFECT_SESSION_OPENED,  /* the peer has this session: welcome it */
     EFFECT_SESSION_RESUMED, /* the peer has its session on a new connection: welcome it */
     EFFECT_REPLY,           /* to one peer: an answer or an event */
     EFFECT_BROADCAST,       /* an event, to every connected session */
     EFFECT_LEASE_ENDED,     /* for the log and the history alone */
+    EFFECT_BLOCK,           /* a block was published or has ended: keep that, before anything that follows */
     EFFECT_RESERVATIONS,    /* they have changed: keep them, before anything that follows */
     EFFECT_LOOK,            /* look whether the session's process is frozen; report INPUT_LOOKED */
     EFFECT_SLOT,            /* write a slot of the peer's control page, before anything that follows */
@@ -35,6 +37,13 @@ struct effect_make {
     const char *file;         /* a named file's; borrowed from the lease, NULL: none */
     uint64_t file_bytes;      /* its exact length */
     struct identity identity; /* for whom it is made; all zero: for the pool */
+    bool is_publishable;      /* it will be lent with a second descriptor for reading alone, and may be sealed */
+};
+
+struct effect_seal {
+    uint64_t segment;
+    void *handle;
+    uint64_t bytes;
 };
 
 struct effect_free {
@@ -44,9 +53,17 @@ struct effect_free {
     uint64_t bytes;
 };
 
+/* Which descriptors of a segment travel with a reply. */
+enum segment_lending {
+    LENDS_WRITABLE,
+    LENDS_BOTH,     /* one for reading and writing, and one for reading alone */
+    LENDS_READABLE, /* the latter */
+};
+
 struct effect_reply {
     void *peer;
     void *segment_handle; /* travels with it; NULL: nothing does */
+    enum segment_lending lending;
     struct reply reply;
 };
 
@@ -79,6 +96,19 @@ struct effect_ended {
     struct effect_cause cause; /* of END_REVOKED */
 };
 
+enum block_change { BLOCK_CHANGE_PUBLISHED, BLOCK_CHANGE_ENDED };
+
+struct effect_block {
+    enum block_change change;
+    uint64_t block;
+    uint32_t owner;
+    uint64_t bytes;
+    enum lifetime lifetime;
+    enum end_reason reason; /* ended */
+    void *segment_handle;
+    char name[MESSAGE_NAME_SIZE];
+};
+
 enum reservation_change {
     RESERVATION_FORGOTTEN, /* they were given up before, and are empty now */
     RESERVATION_MADE,
@@ -109,10 +139,12 @@ struct effect {
     enum effect_kind kind;
     union {
         struct effect_make make;
+        struct effect_seal seal;
         struct effect_free free;
         struct effect_reply reply;
         struct effect_slot slot;
         struct effect_ended ended;
+        struct effect_block block;
         struct effect_reservations reservations;
         struct effect_session session; /* look, opened, resumed, over, gone */
     };

@@ -31,11 +31,11 @@ static void count_ending(struct broker_counters *counters, enum end_reason reaso
 
 static void free_segment(struct step *step, struct segment *segment)
 {
-    if (segment->state == SEGMENT_LIVE) {
+    if (segment->state == SEGMENT_LIVE && !segment->is_sealing) {
         segment_begin_freeing(step, segment);
         return;
     }
-    /* it is being made, or was made just now: the code that handles its result frees it */
+    /* it is being made or sealed, or was made just now: the code that handles its result frees it */
     segment->doomed = true;
     charge_begin_free(&segment->charge);
 }
@@ -93,6 +93,12 @@ static void end(struct step *step, struct lease *lease, enum end_reason reason, 
     TAILQ_FOREACH(segment, &lease->segments, in_lease) {
         free_segment(step, segment);
     }
+    if (lease->block) {
+        block_leave(step, lease);
+    }
+    if (TAILQ_EMPTY(&lease->segments)) { /* a view, or what was published: no bytes keep it */
+        lease_free(&broker->leases, lease);
+    }
 }
 
 void ending_lease(struct step *step, struct lease *lease, enum end_reason reason)
@@ -120,6 +126,7 @@ static void forget_if_empty(struct step *step, struct session *session)
 void ending_session(struct step *step, struct session *session, enum end_reason reason)
 {
     waiting_drop_session(step->broker, session);
+    name_wait_drop_session(step->broker, session);
     trim_answered(step->broker, session);
     refusal_log_add(step->broker, session);
     share_count_session(session->share, false);
@@ -146,6 +153,15 @@ void ending_work(struct step *step)
     }
 }
 
+/* Takes NULL: the segment was the pool's. One that has not ended goes with the whole broker. */
+static void drop_block(struct broker *broker, struct block *block)
+{
+    if (block) {
+        block_table_remove(&broker->blocks, block);
+        block_free(broker, block);
+    }
+}
+
 void ending_drop_segment(struct step *step, struct segment *segment)
 {
     struct lease *lease = segment->lease;
@@ -154,6 +170,7 @@ void ending_drop_segment(struct step *step, struct segment *segment)
     segment_tree_remove(step->broker, segment);
     step->broker->retry_waiting = true;
     if (!lease) {
+        drop_block(step->broker, segment->block);
         free(segment);
         return;
     }

@@ -44,6 +44,7 @@ static void begin_segment(struct step *step, struct lease *lease, struct segment
     segment->charge = *charge;
     attach_segment(step, lease, segment, demand);
     struct effect_make *make = segment_begin_making(step, segment);
+    make->is_publishable = lease->is_publishable;
     if (lease->state == LEASE_MAKING && lease->file) {
         make->file = lease->file->name;
         make->file_bytes = lease->file->bytes;
@@ -73,6 +74,7 @@ static struct lease *begin_lease(struct step *step, struct session *session, con
         .location = location,
         .ttl_ns = ttl_ms * NANOSECONDS_PER_MILLISECOND,
         .options = demand->options,
+        .is_publishable = demand->publishable,
         .name = demand->name,
         .file = demand->file,
         .file_bytes = demand->asked_bytes,
@@ -83,7 +85,8 @@ static struct lease *begin_lease(struct step *step, struct session *session, con
         return NULL;
     }
     broker->next_lease++;
-    lease->may_spill = location_is_choice(demand->location) && demand->options.huge_pages != HUGE_PAGES_ALWAYS;
+    lease->may_spill =
+        location_is_choice(demand->location) && demand->options.huge_pages != HUGE_PAGES_ALWAYS && !demand->publishable;
     lease->client_prefaults = demand->wish.prefault && !demand->options.prefault;
     lease->learned = demand->learned;
     lease->is_remembered = demand->use_learned;
@@ -102,7 +105,8 @@ static bool fits_pool(const struct session *session, const struct demand *demand
 static bool obtain(struct step *step, struct session *session, const struct demand *demand, enum file_choice files,
                    struct segment **ret_ready, struct charge *ret_charge, struct denial *ret_denial)
 {
-    *ret_ready = fits_pool(session, demand) ? pool_take(step, demand->bytes, &session->account) : NULL;
+    *ret_ready =
+        !demand->publishable && fits_pool(session, demand) ? pool_take(step, demand->bytes, &session->account) : NULL;
     if (*ret_ready) {
         *ret_charge = (*ret_ready)->charge;
         return true;
@@ -205,6 +209,12 @@ static struct lease *lease_to_extend(struct step *step, struct session *session,
 {
     struct lease *lease = lease_table_find(&step->broker->leases, demand->lease);
     if (lease && lease->session == session && lease->state == LEASE_ALIVE) {
+        if (lease->is_publishable || lease->block) {
+            answer_error(step, session->peer, demand->request_id, ERROR_INVALID,
+                         "lease %llu is %s, and can't be extended; acquire another lease",
+                         (unsigned long long)lease->id, lease->is_publishable ? "publishable" : "a view");
+            return NULL;
+        }
         if (lease->extents < LEASE_EXTENTS_MAX) {
             return lease;
         }

@@ -9,7 +9,9 @@ void grant_answer(struct step *step, const struct segment *segment, uint64_t req
     struct effect *effect = effect_push(step->effects, EFFECT_REPLY);
     effect->reply.peer = lease->session->peer;
     effect->reply.segment_handle = segment->handle;
-    effect->reply.reply = (struct reply){.is_answer = true, .reply_to = request_id, .descriptors = 1};
+    effect->reply.lending = lease->is_publishable ? LENDS_BOTH : LENDS_WRITABLE;
+    effect->reply.reply =
+        (struct reply){.is_answer = true, .reply_to = request_id, .descriptors = lease->is_publishable ? 2 : 1};
     effect->reply.reply.kind = REPLY_GRANT;
     effect->reply.reply.grant = (struct grant_reply){
         .lease = lease->id,

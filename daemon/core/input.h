@@ -15,6 +15,7 @@ enum input_kind {
     INPUT_READ,         /* the session's connection was read until it was empty */
     INPUT_SEGMENT_MADE,
     INPUT_SEGMENT_FAILED,
+    INPUT_SEGMENT_SEALED, /* or why it is not: `error` */
     INPUT_SEGMENT_FREED,
     INPUT_SEGMENT_TAMPERED, /* its size is not what it was made with */
     INPUT_HOST_MEMORY,      /* what the host has available now */
@@ -35,7 +36,7 @@ static inline bool input_is_about_session(enum input_kind kind)
 static inline bool input_is_about_segment(enum input_kind kind)
 {
     return kind == INPUT_SEGMENT_MADE || kind == INPUT_SEGMENT_FAILED || kind == INPUT_SEGMENT_FREED ||
-           kind == INPUT_SEGMENT_TAMPERED;
+           kind == INPUT_SEGMENT_TAMPERED || kind == INPUT_SEGMENT_SEALED;
 }
 
 /* How requests wait. */
@@ -68,12 +69,19 @@ struct reservation_settings {
     uint32_t hold_ms;   /* how long deadlines stand still while a member is frozen, or one is suspended; 0: never */
 };
 
+/* Blocks. */
+struct sharing_settings {
+    uint32_t blocks_max, views_max; /* of each user */
+    uint32_t grace_ms;              /* how long others' views keep a block that has ended */
+};
+
 struct broker_settings {
     struct byte_limits limits;
     struct lease_times times;
     struct queue_settings queue;
     struct pool_settings pool;
     struct reservation_settings reservations;
+    struct sharing_settings sharing;
     uint32_t requests_max;       /* of a session, under way or waiting; 0: any number */
     uint32_t user_requests_max;  /* of a user; 0: any number */
     uint32_t user_sessions_max;  /* of a user without a quota of sessions; 0: any number */
@@ -108,7 +116,7 @@ struct input_segment {
     void *handle;          /* made */
     bool has_huge_pages;   /* made */
     bool is_least;         /* made with the least bytes, for want of huge pages */
-    int error;             /* failed: negative errno */
+    int error;             /* failed, or sealed: negative errno */
     uint64_t disk_free;    /* failed with -ENOSPC: what the spill file system has free */
     const char *directory; /* failed: where the file was to be; NULL: it is none. Borrowed for the step */
 };

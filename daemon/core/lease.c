@@ -39,6 +39,7 @@ int lease_new(struct broker *broker, struct session *session, const struct lease
     lease->location = terms->location;
     lease->ttl_ns = terms->ttl_ns;
     lease->options = terms->options;
+    lease->is_publishable = terms->is_publishable;
     memcpy(lease->name, terms->name, sizeof lease->name);
     TAILQ_INIT(&lease->segments);
     session_add_lease(session, lease);

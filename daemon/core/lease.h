@@ -44,6 +44,7 @@ struct lease {
     enum lease_state state;
     enum end_reason end_reason; /* once ended */
     enum location location;     /* RAM or MMAP; decided at the request */
+    bool is_publishable;        /* its segment may become a block */
     bool client_prefaults;      /* prefault was asked for, and its class has the client pay */
     bool is_remembered;         /* its size was a remembered one */
     bool learned;               /* its size is to be remembered */
@@ -61,6 +62,8 @@ struct lease {
     struct segment_options options;
     struct segment_list segments;
     char name[MESSAGE_NAME_SIZE];
+    struct block *block;             /* of which it is a view, or the publisher's lease; NULL: none */
+    TAILQ_ENTRY(lease) in_views;     /* of that block */
     struct lease_file *file;         /* NULL: nameless */
     struct revocable_set *revocable; /* that it is in; NULL: none */
     uint64_t revoke_at;              /* it will be taken for a request of higher priority; 0: no */
@@ -124,6 +127,7 @@ struct lease_terms {
     enum location location;
     uint64_t ttl_ns;
     struct segment_options options;
+    bool is_publishable;
     const char *name; /* of MESSAGE_NAME_SIZE bytes */
     const char *file; /* empty: none */
     uint64_t file_bytes;

@@ -5,6 +5,7 @@
  */
 #include "daemon/core/place.h"
 
+#include "daemon/core/evict.h"
 #include "daemon/core/reserve.h"
 
 /* Whether the limit counts the pool's bytes. */
@@ -39,7 +40,7 @@ static void name_pool(const struct broker *broker, struct denial *denial)
 /*
  * What the pool holds is given up first, as much of it as is lacking; it is free a little later, and then the request
  * is looked at again. A step gives up a part of it only, and nothing of what is still being made: what remains for the
- * next ones counts as coming free.
+ * next ones counts as coming free. Then cached blocks go that nobody has a view of.
  */
 static bool place_in(struct step *step, struct account *account, uint64_t bytes, enum location location,
                      struct charge *ret_charge, struct denial *ret_denial)
@@ -54,6 +55,9 @@ static bool place_in(struct step *step, struct account *account, uint64_t bytes,
         uint64_t comes_free = pool_bytes(&broker->pool);
         (void)pool_drop(step, lacks);
         ret_denial->excess.frees_suffice = comes_free > 0 && comes_free >= lacks;
+    }
+    if (!ret_denial->excess.frees_suffice && evict_for(step, account, bytes, ret_denial)) {
+        ret_denial->excess.frees_suffice = true;
     }
     name_pool(broker, ret_denial);
     return false;

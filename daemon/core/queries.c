@@ -2,9 +2,9 @@
 /* Looking at the broker: nothing here changes anything but the cursor of a walk over a session's leases. */
 #include "daemon/core/broker.h"
 
-#include <assert.h>
 #include <string.h>
 
+#include "daemon/core/block_work.h"
 #include "daemon/core/broker_state.h"
 #include "daemon/core/deadline.h"
 #include "daemon/core/expiry.h"
@@ -25,6 +25,7 @@ uint64_t broker_next_wakeup(const struct broker *broker)
     uint64_t due = size_min(lease ? lease->due : UINT64_MAX, session ? session->grace_until : UINT64_MAX);
     due = size_min(due, queue_next_pass(broker));
     due = size_min(due, reservations_next_wakeup(broker));
+    due = size_min(due, block_next_wakeup(broker));
     const struct session *trimming = TAILQ_FIRST(&broker->trimming);
     due = size_min(due, trimming ? trimming->trim_until : UINT64_MAX);
     due = size_min(due, revoke_next_wakeup(broker));
@@ -124,7 +125,7 @@ void broker_fill_status(const struct broker *broker, struct status_reply *status
 uint32_t broker_slots_wanted(const struct broker *broker, uint64_t id)
 {
     const struct session *session = session_table_find(&broker->sessions, id);
-    return session ? session->lease_count + (uint32_t)session->waiting_count + 1 : 0;
+    return session ? session->lease_count + session->name_wait_count + (uint32_t)session->waiting_count + 1 : 0;
 }
 
 static void fill_session(const struct session *session, uint64_t now, struct session_entry *entry)
@@ -189,8 +190,8 @@ size_t broker_list_sessions(const struct broker *broker, const struct identity *
 static void fill_lease(const struct lease *lease, uint64_t now, struct lease_entry *entry)
 {
     const struct session *session = lease->session;
-    const struct segment *first = TAILQ_FIRST(&lease->segments); /* a lease that is alive has one */
-    assert(first);
+    const struct block *block = lease->block; /* of a view, or a lease that was published */
+    const struct segment *own = TAILQ_FIRST(&lease->segments), *first = own ? own : block->segment;
     bool is_memory = location_is_memory(lease->location);
     *entry = (struct lease_entry){
         .lease = lease->id,

@@ -5,6 +5,7 @@
  */
 #include "daemon/core/repeat.h"
 
+#include "daemon/core/answer.h"
 #include "daemon/core/grant_answer.h"
 
 static struct waiting *find_waiting(const struct session *session, uint64_t key)
@@ -42,7 +43,11 @@ bool repeat_answer(struct step *step, struct session *session, const struct dema
         return true;
     }
     struct segment *segment = key ? find_segment(session, key) : NULL;
-    if (segment && segment->state == SEGMENT_MAKING) {
+    if (segment && segment->is_published) {
+        answer_error(step, session->peer, demand->request_id, ERROR_INVALID,
+                     "lease %llu was granted to that request, and a publication of it was asked for since",
+                     (unsigned long long)segment->lease->id);
+    } else if (segment && segment->state == SEGMENT_MAKING) {
         segment->request_id = demand->request_id;
     } else if (segment) {
         grant_answer(step, segment, demand->request_id);

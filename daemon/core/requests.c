@@ -3,8 +3,10 @@
 #include "daemon/core/requests.h"
 
 #include "daemon/core/answer.h"
+#include "daemon/core/attach.h"
 #include "daemon/core/ending.h"
 #include "daemon/core/hold.h"
+#include "daemon/core/publish.h"
 #include "daemon/core/queue.h"
 #include "daemon/core/reservations.h"
 #include "daemon/core/trim.h"
@@ -105,7 +107,14 @@ static void session_request(struct step *step, struct session *session, const st
     case REQUEST_BYE:
         bye(step, session, request);
         return;
+    case REQUEST_PUBLISH:
+        publish_request(step, session, request);
+        return;
+    case REQUEST_ATTACH_BLOCK:
+        attach_request(step, session, request);
+        return;
     case REQUEST_CANCEL:
+        attach_cancel(step, session, request->cancel_request);
         queue_cancel(step, session, request);
         return;
     case REQUEST_TRIMMED:
@@ -125,8 +134,6 @@ static void session_request(struct step *step, struct session *session, const st
     case REQUEST_ATTACH:
     case REQUEST_UNRESERVE:
     case REQUEST_SUSPEND:
-    case REQUEST_PUBLISH:
-    case REQUEST_ATTACH_BLOCK:
     case REQUEST_UNPUBLISH:
     case REQUEST_UNKNOWN:
     case REQUEST_KINDS:
@@ -145,6 +152,8 @@ void requests_handle(struct step *step, const struct input *input, struct sessio
     const struct request *request = input->request.request;
     if (request->kind == REQUEST_REVOKE) {
         revoke(step, input);
+    } else if (request->kind == REQUEST_UNPUBLISH) {
+        publish_take_back(step, input);
     } else if (is_about_reservation(request->kind)) {
         reservations_request(step, input);
     } else if (session) {

@@ -31,7 +31,7 @@ bool broker_keep_session(const struct broker *broker, uint64_t id, struct kept_s
 bool broker_keep_segment(const struct broker *broker, uint64_t id, struct kept_segment *ret)
 {
     const struct segment *segment = segment_find(broker, id);
-    if (!segment || segment->state != SEGMENT_LIVE) {
+    if (!segment || segment->state != SEGMENT_LIVE || segment->doomed || !segment->lease) {
         return false;
     }
     const struct lease *lease = segment->lease;
@@ -46,6 +46,7 @@ bool broker_keep_segment(const struct broker *broker, uint64_t id, struct kept_s
         .location = segment->charge.location,
         .options = segment->options,
         .has_huge_pages = segment->has_huge_pages,
+        .is_publishable = lease->is_publishable,
         .slot = lease->slot,
         .generation = lease->generation,
         .ttl_ms = (uint32_t)(lease->ttl_ns / NANOSECONDS_PER_MILLISECOND),
@@ -157,6 +158,7 @@ static struct lease *restore_lease(struct broker *broker, struct session *sessio
         .location = kept->location,
         .ttl_ns = kept->ttl_ms * NANOSECONDS_PER_MILLISECOND,
         .options = kept->options,
+        .is_publishable = kept->is_publishable,
         .name = kept->name,
         .file = kept->file,
         .file_bytes = kept->file_bytes,

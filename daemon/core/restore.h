@@ -25,6 +25,7 @@ struct kept_segment {
     enum location location;
     struct segment_options options;
     bool has_huge_pages;
+    bool is_publishable;
     uint32_t slot;
     uint64_t generation;
     uint32_t ttl_ms;

@@ -91,7 +91,15 @@ void segment_end_making(struct broker *broker, struct segment *segment)
     segment->state = SEGMENT_NEW;
 }
 
-/* ---- freeing ---- */
+/* ---- sealing and freeing ---- */
+
+void segment_begin_sealing(struct step *step, struct segment *segment)
+{
+    assert(segment->state == SEGMENT_LIVE && !segment->is_sealing);
+    segment->is_sealing = segment->is_published = true;
+    effect_push(step->effects, EFFECT_SEAL_SEGMENT)->seal =
+        (struct effect_seal){segment->id, segment->handle, segment->charge.bytes};
+}
 
 void segment_begin_freeing(struct step *step, struct segment *segment)
 {

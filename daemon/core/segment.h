@@ -30,7 +30,10 @@ struct segment_options {
 
 struct segment {
     uint64_t id;
-    struct lease *lease; /* NULL: the pool's */
+    struct lease *lease; /* NULL: the pool's, or a block's */
+    struct block *block; /* that it is, or is about to be: then it has a lease still */
+    bool is_sealing;     /* the shell was asked to seal it: it is freed only when that is done */
+    bool is_published;   /* or was about to be: its lease's client has it for reading alone */
     enum segment_state state;
     bool doomed; /* its lease ended while it was being made: free it as soon as it is */
     bool has_huge_pages;
@@ -74,6 +77,9 @@ struct effect_make *segment_begin_making(struct step *step, struct segment *segm
 
 /* It was made, or could not be: it is new again, and may be lent, freed, dropped or made once more. */
 void segment_end_making(struct broker *broker, struct segment *segment);
+
+/* Asks the shell to make it immutable. */
+void segment_begin_sealing(struct step *step, struct segment *segment);
 
 /* Asks the shell to free it. */
 void segment_begin_freeing(struct step *step, struct segment *segment);

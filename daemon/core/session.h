@@ -70,6 +70,7 @@ struct session {
     uint64_t looked_at;               /* the lease whose segments were looked at last; 0: none */
     struct session_waiting_list waiting;
     size_t waiting_count;
+    uint32_t name_wait_count;                        /* requests of it that wait for a block */
     struct lease_end tombstones[SESSION_TOMBSTONES]; /* the newest ended leases, as a ring */
     size_t tombstone_next;
     RB_ENTRY(session) by_id;

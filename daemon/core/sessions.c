@@ -90,6 +90,7 @@ void sessions_open(struct step *step, const struct input *input)
 static void leave_connection(struct step *step, struct session *session)
 {
     waiting_drop_session(step->broker, session);
+    name_wait_drop_session(step->broker, session);
     trim_answered(step->broker, session);
 }
 

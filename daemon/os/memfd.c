@@ -118,7 +118,8 @@ int memfd_segment_of(int blank, uint64_t bytes, const struct memfd_options *opti
         return -errno;
     }
     int result = arrange(fd, bytes, options);
-    if (result == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SEAL) < 0) {
+    int seals = F_SEAL_GROW | (options->publishable ? 0 : F_SEAL_SEAL);
+    if (result == 0 && fcntl(fd, F_ADD_SEALS, seals) < 0) {
         result = -errno;
     }
     return result < 0 ? result : fd_steal(&fd);
@@ -149,6 +150,62 @@ static int open_again(int fd, int access)
     (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     int again = open(path, access | O_NONBLOCK | O_CLOEXEC); /* a client's lease of the file would have us wait */
     return again < 0 ? -errno : again;
+}
+
+int memfd_open_writable(int fd)
+{
+    return open_again(fd, O_RDWR);
+}
+
+int memfd_open_readable(int fd)
+{
+    return open_again(fd, O_RDONLY);
+}
+
+/* The kernel grants a lease for reading only if nobody has the inode open for writing. */
+static int check_writers(int fd)
+{
+    cleanup(fd_closep) int readable = open_again(fd, O_RDONLY);
+    if (readable < 0) {
+        return readable;
+    }
+    if (fcntl(readable, F_SETLEASE, F_RDLCK) < 0) {
+        return errno == EAGAIN ? -EBUSY : -errno;
+    }
+    (void)fcntl(readable, F_SETLEASE, F_UNLCK); /* kept, it would bring a signal */
+    return 0;
+}
+
+/* Once sealed against further seals, what the seals and the size are is what they stay. */
+static int check_sealed(int fd, uint64_t bytes)
+{
+    struct stat status;
+    int seals = fcntl(fd, F_GET_SEALS);
+    if (seals < 0 || fstat(fd, &status) < 0) {
+        return -errno;
+    }
+    bool is_right = (seals & F_SEAL_WRITE) && !(seals & F_SEAL_SHRINK) && (uint64_t)status.st_size == bytes;
+    return is_right ? 0 : -EPERM;
+}
+
+int memfd_seal(int fd, uint64_t bytes)
+{
+    int seals = fcntl(fd, F_GET_SEALS);
+    int writers = seals < 0 ? -errno : check_writers(fd); /* before it is sealed: so most refusals change nothing */
+    if (writers < 0) {
+        return writers;
+    }
+    if (!(seals & F_SEAL_WRITE) && fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SEAL) < 0) {
+        return -errno;
+    }
+    int result = check_writers(fd); /* who has it open for writing may still truncate it */
+    return result < 0 ? result : check_sealed(fd, bytes);
+}
+
+bool memfd_has_no_borrower(int fd)
+{
+    cleanup(fd_closep) int readable = open_again(fd, O_RDONLY);
+    return readable >= 0 && memfd_control_is_sole(readable);
 }
 
 /* There will never be another open file. Other errors pass, and must not leave a page that is kept forever. */

@@ -14,6 +14,7 @@ struct memfd_options {
     bool interleave;   /* pages alternate between the NUMA nodes */
     bool transparent;  /* transparent huge pages, where the host allows shared memory to have them */
     bool prefault;     /* allocate every page now */
+    bool publishable;  /* seals may be added later */
 };
 
 /*
@@ -31,6 +32,25 @@ int memfd_segment(uint64_t bytes, const struct memfd_options *options);
  */
 int memfd_blank(void);
 int memfd_segment_of(int blank, uint64_t bytes, const struct memfd_options *options);
+
+/*
+ * A publishable segment has F_SEAL_GROW alone, since F_SEAL_WRITE is to follow. Its borrowers get two other open files
+ * of it, one for reading and writing and one for reading, and never the one that memfd_segment() returned: the kernel
+ * does not count that among those that can write.
+ */
+int memfd_open_writable(int fd);
+int memfd_open_readable(int fd);
+
+/*
+ * Proves that no byte of a publishable segment can change any more, and that nobody has it open for writing. 0;
+ * -EBUSY: somebody can still write; -EPERM: a borrower has added seals or changed the size; or negative errno. May take
+ * as long as the kernel waits for pages that a device has; for worker processes alone.
+ */
+int memfd_seal(int fd, uint64_t bytes);
+
+/* Whether a segment that can't be truncated, for a seal that a borrower added, has no borrower any more: no descriptor
+ * and no mapping. Closing it then frees its memory. For worker processes alone. */
+bool memfd_has_no_borrower(int fd);
 
 struct memfd_control {
     void *address;   /* mapped for writing; the caller unmaps */

@@ -90,6 +90,9 @@ static void probe_ended(const struct effect_ended *ended, const struct peer *pee
     case END_DISCONNECTED:
     case END_SHUTDOWN:
     case END_TAMPERED:
+    case END_UNPUBLISHED:
+    case END_REPLACED:
+    case END_EVICTED:
     case END_REASONS:
         PROBE6(end, ended->lease, peer->session, uid, ended->bytes, ended->location, ended->reason);
         break;
@@ -226,5 +229,30 @@ void event_log_reservations(struct history *history, const struct effect_reserva
                  reservations->more);
     } else {
         log_line(LOG_LEVEL_INFO, &about, "the reservation %s (%s) expired", name, bytes);
+    }
+}
+
+/* ---- blocks ---- */
+
+/* What its clients wanted, or their own end brought, is no news but with --verbose. */
+void event_log_block(const struct effect_block *block)
+{
+    static const char *const lifetimes[] = {
+        [LIFETIME_SESSION] = "session", [LIFETIME_KEEP] = "keep", [LIFETIME_CACHE] = "cache"};
+    bool has_ended = block->change == BLOCK_CHANGE_ENDED;
+    const struct log_about about = {.event = LOG_EVENT_NONE, .has_uid = true, .uid = block->owner};
+    enum log_level level = block->reason == END_EVICTED ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
+    char name[QUOTED_BYTES], bytes[SIZE_TEXT_BYTES];
+    if (!log_shows(level) || (level == LOG_LEVEL_INFO && !log_allows(&about))) {
+        return;
+    }
+    quoted(block->name, name);
+    size_to_text(block->bytes, bytes);
+    if (has_ended) {
+        log_line(level, &about, "block %llu, %s of uid %u (%s), ended: %s", (unsigned long long)block->block, name,
+                 block->owner, bytes, end_reason_text(block->reason));
+    } else {
+        log_line(level, &about, "block %llu, %s of uid %u (%s), was published with lifetime %s",
+                 (unsigned long long)block->block, name, block->owner, bytes, lifetimes[block->lifetime]);
     }
 }

@@ -42,12 +42,21 @@ static void open_session(struct peer *peer, const struct effect_session *session
 static void reply_to_peer(struct effect_reply *reply)
 {
     struct segment_file *file = reply->segment_handle;
-    if (file) {
+    bool is_attached = reply->lending == LENDS_READABLE; /* the segment stays its publisher's */
+    if (file && !is_attached) {
         segment_lend(file, identity_charged(&((struct peer *)reply->peer)->identity));
         fdstore_keep_segment(file);
     }
     event_log_reply(reply);
-    peer_send(reply->peer, &reply->reply, file ? file->fd : -EBADF);
+    if (!file) {
+        peer_send(reply->peer, &reply->reply, -EBADF);
+    } else if (is_attached) {
+        peer_send(reply->peer, &reply->reply, file->readable);
+    } else if (reply->lending == LENDS_BOTH) {
+        peer_send_two(reply->peer, &reply->reply, file->writable, file->readable);
+    } else {
+        peer_send(reply->peer, &reply->reply, file->fd);
+    }
 }
 
 static void carry_out(struct server *server, struct effect *effect)
@@ -56,6 +65,15 @@ static void carry_out(struct server *server, struct effect *effect)
     switch (effect->kind) {
     case EFFECT_MAKE_SEGMENT:
         segment_make(server, &effect->make);
+        break;
+    case EFFECT_SEAL_SEGMENT:
+        segment_seal(server, &effect->seal);
+        break;
+    case EFFECT_BLOCK:
+        if (effect->block.change == BLOCK_CHANGE_PUBLISHED) {
+            fdstore_forget_segment(effect->block.segment_handle); /* it is its lease's no longer */
+        }
+        event_log_block(&effect->block);
         break;
     case EFFECT_FREE_SEGMENT:
         segment_free(server, &effect->free);
@@ -119,7 +137,7 @@ void executor_settle(struct server *server)
     struct segment_file *file;
     while ((file = segments_take_result(&server->segments))) {
         struct input result = {.kind = file->outcome, .segment = file->result};
-        if (result.kind != INPUT_SEGMENT_MADE) {
+        if (result.kind != INPUT_SEGMENT_MADE && result.kind != INPUT_SEGMENT_SEALED) {
             segment_forget(file);
         }
         step(server, &result);

@@ -26,7 +26,7 @@ enum {
 struct queued_frame {
     TAILQ_ENTRY(queued_frame) in_queue;
     enum frame_order order;
-    int fd; /* our own duplicate; -EBADF: none */
+    int fd[OUTGOING_DESCRIPTORS]; /* our own duplicates; -EBADF: none */
     size_t bytes;
     uint8_t frame[];
 };
@@ -39,12 +39,13 @@ void outbox_init(struct outbox *outbox)
 
 static int send_now(struct connection *connection, const struct outgoing *outgoing)
 {
-    bool has_descriptor = outgoing->fd >= 0;
-    if (has_descriptor && !in_transit_allows(connection)) {
+    uint32_t descriptors = outgoing_descriptors(outgoing->fd);
+    if (descriptors && !in_transit_allows(connection)) {
         return -ETOOMANYREFS;
     }
-    int result = transport_send(connection->fd, outgoing->frame, outgoing->bytes, outgoing->fd, false);
-    if (result == 0 && has_descriptor) {
+    int result =
+        transport_send_several(connection->fd, outgoing->frame, outgoing->bytes, outgoing->fd, descriptors, false);
+    for (uint32_t i = 0; result == 0 && i < descriptors; i++) {
         in_transit_note_sent(connection);
     }
     return result;
@@ -110,7 +111,7 @@ static bool has_room(const struct connection *connection, const struct outgoing 
     return outbox->queued_frames < OUTBOX_FRAMES_MAX &&
            outbox->queued_bytes + outgoing->bytes <= bounds->unread_bytes_max &&
            load->queued_bytes + outgoing->bytes <= bounds->user_unread_bytes_max &&
-           (outgoing->fd < 0 || load->queued_descriptors < server->outboxes.in_flight.user_most);
+           (outgoing->fd[0] < 0 || load->queued_descriptors < server->outboxes.in_flight.user_most);
 }
 
 /* A descriptor of our own: the lease may end before it is sent. */
@@ -120,6 +121,21 @@ static int copy_descriptor(const struct server *server, int fd)
     return copy < 0 ? -errno : copy < server->descriptors.ceiling ? fd_steal(&copy) : -EMFILE;
 }
 
+/* All of them, or none. */
+static bool copy_descriptors(struct server *server, const struct outgoing *outgoing, int ret[OUTGOING_DESCRIPTORS])
+{
+    uint32_t wanted = outgoing_descriptors(outgoing->fd), copied = 0;
+    for (size_t i = 0; i < OUTGOING_DESCRIPTORS; i++) {
+        ret[i] = i < wanted ? copy_descriptor(server, outgoing->fd[i]) : -EBADF;
+        copied += ret[i] >= 0;
+        descriptor_note(&server->descriptors, ret[i], DESCRIPTOR_PASSING);
+    }
+    for (size_t i = 0; copied < wanted && i < OUTGOING_DESCRIPTORS; i++) {
+        ret[i] = descriptor_close(&server->descriptors, ret[i]);
+    }
+    return copied == wanted;
+}
+
 static void put_in(struct connection *connection, struct frame_queue *queue, struct queued_frame *queued)
 {
     struct outbox *outbox = &connection->outbox;
@@ -127,7 +143,7 @@ static void put_in(struct connection *connection, struct frame_queue *queue, str
     outbox->queued_frames++;
     outbox->queued_bytes += queued->bytes;
     connection->load->queued_bytes += queued->bytes;
-    connection->load->queued_descriptors += queued->fd >= 0;
+    connection->load->queued_descriptors += outgoing_descriptors(queued->fd);
 }
 
 static void take_out(struct connection *connection, struct frame_queue *queue, struct queued_frame *queued)
@@ -137,10 +153,10 @@ static void take_out(struct connection *connection, struct frame_queue *queue, s
     outbox->queued_frames--;
     outbox->queued_bytes -= queued->bytes;
     connection->load->queued_bytes -= queued->bytes;
-    connection->load->queued_descriptors -= queued->fd >= 0;
-    descriptor_forget(&connection->server->descriptors, queued->fd);
-    if (queued->fd >= 0) { /* it may be the last one of a file */
-        segment_close_descriptor(connection->server, connection->load->uid, queued->fd);
+    connection->load->queued_descriptors -= outgoing_descriptors(queued->fd);
+    for (size_t i = 0; i < OUTGOING_DESCRIPTORS && queued->fd[i] >= 0; i++) { /* it may be the last one of a file */
+        descriptor_forget(&connection->server->descriptors, queued->fd[i]);
+        segment_close_descriptor(connection->server, connection->load->uid, queued->fd[i]);
     }
     free(queued);
 }
@@ -168,7 +184,7 @@ static void let_overtake(struct outbox *outbox)
     struct queued_frame *queued = TAILQ_FIRST(&outbox->held), *next;
     for (; queued; queued = next) {
         next = TAILQ_NEXT(queued, in_queue);
-        if (queued->order == FRAME_ANY && queued->fd < 0) {
+        if (queued->order == FRAME_ANY && queued->fd[0] < 0) {
             TAILQ_REMOVE(&outbox->held, queued, in_queue);
             TAILQ_INSERT_TAIL(&outbox->queue, queued, in_queue);
         }
@@ -181,18 +197,14 @@ static int enqueue(struct connection *connection, struct frame_queue *queue, con
         cut_off_slow_reader(connection);
         return -ENOBUFS;
     }
-    int copy = outgoing->fd < 0 ? -EBADF : copy_descriptor(connection->server, outgoing->fd);
     struct queued_frame *queued = malloc(sizeof *queued + outgoing->bytes);
-    if (!queued || (outgoing->fd >= 0 && copy < 0)) {
+    if (!queued || !copy_descriptors(connection->server, outgoing, queued->fd)) {
         free(queued);
-        (void)fd_close(copy);
         return -ENOMEM;
     }
     queued->order = outgoing->order;
-    queued->fd = copy;
     queued->bytes = outgoing->bytes;
     memcpy(queued->frame, outgoing->frame, outgoing->bytes);
-    descriptor_note(&connection->server->descriptors, copy, DESCRIPTOR_PASSING);
     put_in(connection, queue, queued);
     return 0;
 }
@@ -200,7 +212,7 @@ static int enqueue(struct connection *connection, struct frame_queue *queue, con
 int outbox_send(struct connection *connection, const struct outgoing *outgoing)
 {
     struct outbox *outbox = &connection->outbox;
-    bool waits = must_wait_behind(outbox, outgoing->order, outgoing->fd);
+    bool waits = must_wait_behind(outbox, outgoing->order, outgoing->fd[0]);
     int sent = waits || !TAILQ_EMPTY(&outbox->queue) ? -EAGAIN : send_now(connection, outgoing);
     if (sent != -EAGAIN && sent != -ETOOMANYREFS) {
         return sent;
@@ -223,9 +235,9 @@ static int send_queued(struct connection *connection, struct frame_queue *queue)
     struct queued_frame *queued = TAILQ_FIRST(queue);
     /* the one before was unlinked, which the analyzer does not follow */
     // NOLINTNEXTLINE(clang-analyzer-unix.Malloc)
-    const struct outgoing outgoing = {queued->frame, queued->bytes, queued->fd, queued->order};
+    const struct outgoing outgoing = {queued->frame, queued->bytes, {queued->fd[0], queued->fd[1]}, queued->order};
     bool is_held = queue == &outbox->held;
-    bool waits = !is_held && must_wait_behind(outbox, queued->order, queued->fd);
+    bool waits = !is_held && must_wait_behind(outbox, queued->order, queued->fd[0]);
     int result = waits ? 0 : send_now(connection, &outgoing);
     if (result == -ETOOMANYREFS) {
         hold(connection);
@@ -233,7 +245,7 @@ static int send_queued(struct connection *connection, struct frame_queue *queue)
         result = 0;
     } else if (result == 0 && !waits) {
         bool was_first = queued->order == FRAME_FIRST;
-        connection->server->outboxes.pause_ms = queued->fd >= 0 ? 1 : connection->server->outboxes.pause_ms;
+        connection->server->outboxes.pause_ms = queued->fd[0] >= 0 ? 1 : connection->server->outboxes.pause_ms;
         take_out(connection, queue, queued);
         if (was_first) {
             let_overtake(outbox);

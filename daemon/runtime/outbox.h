@@ -36,10 +36,13 @@ enum frame_order {
     FRAME_FIRST,        /* nothing may overtake it */
 };
 
+enum { OUTGOING_DESCRIPTORS = 2 };
+
 struct outgoing {
     const uint8_t *frame;
     size_t bytes;
-    int fd; /* negative: none; stays the caller's */
+    int fd[OUTGOING_DESCRIPTORS]; /* those that are not negative travel with it, the first ones first; they stay the
+                                     caller's */
     enum frame_order order;
 };
 
@@ -54,6 +57,12 @@ struct outbox {
 };
 
 void outbox_init(struct outbox *outbox);
+
+/* How many descriptors these are: the first one is negative only if there is none. */
+static inline uint32_t outgoing_descriptors(const int fd[OUTGOING_DESCRIPTORS])
+{
+    return fd[0] < 0 ? 0 : fd[1] < 0 ? 1 : 2;
+}
 
 /* Whether there is something to send as soon as the socket takes it. */
 static inline bool outbox_wants_to_send(const struct outbox *outbox)

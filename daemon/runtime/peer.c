@@ -76,8 +76,13 @@ void peer_free(struct peer *peer)
 
 void peer_send(struct peer *peer, struct reply *reply, int fd)
 {
+    peer_send_two(peer, reply, fd, -EBADF);
+}
+
+void peer_send_two(struct peer *peer, struct reply *reply, int fd, int second)
+{
     if (peer->connection) {
-        reply_send(peer->connection, reply, fd);
+        reply_send_two(peer->connection, reply, fd, second);
     }
 }
 

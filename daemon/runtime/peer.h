@@ -56,3 +56,4 @@ void peer_hang_up(struct peer *peer);
 
 /* Sends it something, if it has a connection. `fd` travels with it unless negative. */
 void peer_send(struct peer *peer, struct reply *reply, int fd);
+void peer_send_two(struct peer *peer, struct reply *reply, int fd, int second);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/runtime/reply.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -27,17 +28,23 @@ static enum frame_order order_of(const struct reply *reply)
 
 void reply_send(struct connection *connection, struct reply *reply, int fd)
 {
+    reply_send_two(connection, reply, fd, -EBADF);
+}
+
+void reply_send_two(struct connection *connection, struct reply *reply, int fd, int second)
+{
     struct server *server = connection->server;
     if (connection->is_ended || is_droppable(connection, reply)) {
         return;
     }
-    reply->descriptors = fd >= 0;
+    const int fds[OUTGOING_DESCRIPTORS] = {fd, second};
+    reply->descriptors = outgoing_descriptors(fds);
     int bytes = codec_encode_reply(reply, server->buffers.arena, server->buffers.sent);
     if (bytes < 0) {
         log_error("an answer does not fit a message (kind %d)", (int)reply->kind);
         return;
     }
-    const struct outgoing outgoing = {server->buffers.sent, (size_t)bytes, fd, order_of(reply)};
+    const struct outgoing outgoing = {server->buffers.sent, (size_t)bytes, {fd, second}, order_of(reply)};
     if (outbox_send(connection, &outgoing) < 0) {
         connection_close(connection);
     }

@@ -8,6 +8,9 @@
  * ended drops it. */
 void reply_send(struct connection *connection, struct reply *reply, int fd);
 
+/* The same with another descriptor, unless that is negative. */
+void reply_send_two(struct connection *connection, struct reply *reply, int fd, int second);
+
 /* Sends an error that answers no request, then closes. */
 __attribute__((format(printf, 3, 4))) void reply_fail(struct connection *connection, enum error_code code,
                                                       const char *format, ...);

@@ -27,9 +27,8 @@
 static bool make_room(struct connection *connection, const struct request *request)
 {
     struct peer *peer = connection_peer(connection);
-    uint32_t wanted = request->kind == REQUEST_ACQUIRE && peer->session
-                          ? broker_slots_wanted(peer->server->broker, peer->session)
-                          : 0;
+    bool takes_slot = request->kind == REQUEST_ACQUIRE || request->kind == REQUEST_ATTACH_BLOCK;
+    uint32_t wanted = takes_slot && peer->session ? broker_slots_wanted(peer->server->broker, peer->session) : 0;
     int result = peer_make_room(peer, wanted);
     if (result > 0) {
         hello_refuse_control(connection, request, result);
@@ -82,10 +81,7 @@ static void measure_file(struct connection *connection, const struct request *re
 static void serve_acquire(struct connection *connection, const struct request *request)
 {
     const char *name = request->acquire.file;
-    if (request->acquire.publishable) {
-        reply_error(connection, request, ERROR_NOT_SUPPORTED,
-                    "this broker (version " MEMBROKER_VERSION ") publishes no blocks; ask for an ordinary segment");
-    } else if (!name[0]) {
+    if (!name[0]) {
         serve_by_core(connection, request);
     } else if (!connection_server(connection)->config->files_directory) {
         reply_error(
@@ -162,6 +158,7 @@ static void serve_list(struct connection *connection, const struct request *requ
     static struct queue_entry queue[MESSAGE_QUEUE_MAX];
     static struct reservation_entry reservations[MESSAGE_RESERVATIONS_MAX];
     static struct usage_entry usage[MESSAGE_USAGE_MAX];
+    static struct block_entry blocks[MESSAGE_BLOCKS_MAX];
     const struct peer *peer = connection_peer(connection);
     const struct server *server = peer->server;
     const struct list_request *list = &request->list;
@@ -186,6 +183,10 @@ static void serve_list(struct connection *connection, const struct request *requ
     } else if (list->what == LIST_SESSIONS) {
         listing->session_count = broker_list_sessions(server->broker, &peer->identity, list->after, clock_now(server),
                                                       sessions, most_of(list, MESSAGE_SESSIONS_MAX), &listing->more);
+    } else if (list->what == LIST_BLOCKS) {
+        listing->blocks = blocks;
+        listing->block_count = broker_list_blocks(server->broker, &peer->identity, list->after, clock_now(server),
+                                                  blocks, most_of(list, MESSAGE_BLOCKS_MAX), &listing->more);
     } else {
         uint64_t session = list->what == LIST_OWN_LEASES ? peer->session : 0;
         bool nobody = list->what == LIST_OWN_LEASES && !peer->session;
@@ -292,6 +293,9 @@ static void serve(struct connection *connection, const struct request *request)
     case REQUEST_ATTACH:
     case REQUEST_UNRESERVE:
     case REQUEST_SUSPEND:
+    case REQUEST_PUBLISH:
+    case REQUEST_ATTACH_BLOCK:
+    case REQUEST_UNPUBLISH:
         serve_by_core(connection, request);
         break;
     case REQUEST_CANCEL:
@@ -301,11 +305,7 @@ static void serve(struct connection *connection, const struct request *request)
         serve_status(connection, request);
         break;
     case REQUEST_LIST:
-        if (request->list.what == LIST_BLOCKS) {
-            serve_unknown(connection, request);
-        } else {
-            serve_list(connection, request);
-        }
+        serve_list(connection, request);
         break;
     case REQUEST_PING:
         serve_ping(connection, request);
@@ -322,9 +322,6 @@ static void serve(struct connection *connection, const struct request *request)
     case REQUEST_METRICS:
         figures_serve(connection, request);
         break;
-    case REQUEST_PUBLISH:
-    case REQUEST_ATTACH_BLOCK:
-    case REQUEST_UNPUBLISH:
     case REQUEST_UNKNOWN:
     case REQUEST_KINDS:
         serve_unknown(connection, request);

@@ -23,6 +23,7 @@ static struct segment_file emergency[EMERGENCY_FILES];
 void segments_init(struct segments *segments)
 {
     TAILQ_INIT(&segments->results);
+    TAILQ_INIT(&segments->kept_back);
     segments->has_transparent_huge_pages = memfd_has_transparent_huge_pages();
 }
 
@@ -92,6 +93,48 @@ static void clear_index(struct segment_file *file)
     }
 }
 
+/* ---- the descriptors of one that can be published ---- */
+
+static int open_other(struct segment_file *file, int (*open_it)(int fd), int *ret)
+{
+    struct descriptor_uses *uses = &file->server->descriptors;
+    int fd = open_it(file->fd);
+    if (fd >= uses->ceiling) {
+        (void)close(fd);
+        fd = -EMFILE;
+    }
+    if (fd < 0) {
+        return fd;
+    }
+    descriptor_note(uses, fd, DESCRIPTOR_SEGMENT);
+    *ret = fd;
+    return 0;
+}
+
+static void close_writable(struct segment_file *file)
+{
+    file->writable = descriptor_close(&file->server->descriptors, file->writable);
+}
+
+static void close_others(struct segment_file *file)
+{
+    close_writable(file);
+    file->readable = descriptor_close(&file->server->descriptors, file->readable);
+}
+
+/* Before anybody else has the inode, or before the daemon serves: opening it again waits for nobody. */
+static int open_others(struct segment_file *file)
+{
+    int result = open_other(file, memfd_open_readable, &file->readable);
+    if (result == 0) {
+        result = open_other(file, memfd_open_writable, &file->writable);
+    }
+    if (result < 0) {
+        close_others(file);
+    }
+    return result;
+}
+
 static struct segment_file *owner_of(struct work *work)
 {
     return container_of(work, struct segment_file, work);
@@ -116,7 +159,13 @@ struct segment_file *segments_take_result(struct segments *segments)
 
 static void report_made(struct segment_file *file)
 {
+    int result = file->fd >= 0 && file->work.job.is_publishable ? open_others(file) : 0;
+    if (result < 0) {
+        file->fd = fd_close(file->fd);
+        file->result = (struct input_segment){.error = result};
+    }
     if (file->fd >= 0 && !reserve_index(&file->server->segments, file->fd)) {
+        close_others(file);
         file->fd = fd_close(file->fd);
         file->result = (struct input_segment){.error = -ENOMEM};
     }
@@ -181,6 +230,7 @@ static void describe(struct segment_file *file, const struct effect_make *make)
         .interleave = make->options.interleave,
         .prefault = make->options.prefault,
     };
+    job->is_publishable = make->is_publishable;
     job->has_transparent_huge_pages = file->server->segments.has_transparent_huge_pages;
     if (make->file) {
         (void)stpncpy(job->file, make->file, sizeof job->file - 1);
@@ -207,7 +257,7 @@ void segment_make(struct server *server, const struct effect_make *make)
     file->location = make->location;
     file->bytes = make->bytes;
     file->record = TABLE_NONE;
-    file->fd = -EBADF;
+    file->fd = file->readable = file->writable = -EBADF;
     file->work.fd = -EBADF;
     file->work.user = identity_charged(&make->identity);
     file->work.done = make_done;
@@ -246,18 +296,85 @@ struct segment_file *segment_adopt(struct server *server, const struct kept_segm
     file->work.job.size = segment_backend(file)->adopt(kept->bytes, kept->file_bytes);
     memcpy(file->work.job.file, kept->file, sizeof file->work.job.file);
     file->fd = fd;
+    file->readable = file->writable = -EBADF;
     file->record = TABLE_NONE;
+    file->work.job.is_publishable = kept->is_publishable;
     put_index(file);
+    if (kept->is_publishable && open_others(file) < 0) {
+        segment_disown(file);
+        return NULL;
+    }
     return file;
 }
 
 void segment_disown(struct segment_file *file)
 {
+    close_others(file);
     clear_index(file);
     free(file);
 }
 
+/* ---- sealing ---- */
+
+static void seal_done(struct server *server, struct work *work, const struct job_result *result, int fd)
+{
+    struct segment_file *file = owner_of(work);
+    (void)server;
+    (void)fd;
+    if (result->error == -ECANCELED) { /* the daemon ends */
+        return;
+    }
+    fault_point();
+    file->outcome = INPUT_SEGMENT_SEALED;
+    file->result = (struct input_segment){.error = result->error};
+    report(file);
+}
+
+/* The daemon's own descriptor for writing would be found by the proof. */
+void segment_seal(struct server *server, const struct effect_seal *seal)
+{
+    struct segment_file *file = seal->handle;
+    close_writable(file);
+    file->work.job.kind = JOB_SEAL;
+    file->work.job.bytes = file->bytes;
+    file->work.fd = file->fd;
+    file->work.can_wait = false;
+    file->work.done = seal_done;
+    workers_do(server, &file->work);
+}
+
 /* ---- freeing ---- */
+
+enum { KEPT_BACK_MS = 500 };
+
+static void try_kept_back(uv_timer_t *timer)
+{
+    struct server *server = timer->data;
+    struct segment_file *file;
+    while ((file = TAILQ_FIRST(&server->segments.kept_back))) {
+        TAILQ_REMOVE(&server->segments.kept_back, file, in_results);
+        workers_do(server, &file->work);
+    }
+}
+
+void segments_start(struct server *server)
+{
+    (void)uv_timer_init(&server->loop, &server->segments.kept_back_timer);
+    server->segments.kept_back_timer.data = server;
+}
+
+/* A borrower has sealed it: its bytes stay charged until that is gone. */
+static void keep_back(struct segment_file *file, const struct job_result *result)
+{
+    struct segments *segments = &file->server->segments;
+    if (!file->is_reported) {
+        tampering_log(file, 0, &result->view, "a borrower sealed it, and its bytes stay charged until that has ended");
+    }
+    TAILQ_INSERT_TAIL(&segments->kept_back, file, in_results);
+    if (!uv_is_active((const uv_handle_t *)&segments->kept_back_timer)) {
+        (void)uv_timer_start(&segments->kept_back_timer, try_kept_back, KEPT_BACK_MS, 0);
+    }
+}
 
 /*
  * The pages are back, and only now its descriptor goes: had the worker died, another would have needed it. The last
@@ -267,6 +384,10 @@ static void free_done(struct server *server, struct work *work, const struct job
 {
     struct segment_file *file = owner_of(work);
     (void)fd;
+    if (result->error == -EPERM && work->job.is_publishable) {
+        keep_back(file, result);
+        return;
+    }
     clear_index(file);
     if (result->error == -ECANCELED) { /* the daemon ends */
         file->fd = fd_close(file->fd);
@@ -290,6 +411,7 @@ void segment_free(struct server *server, const struct effect_free *to_free)
     struct segment_file *file = to_free->handle;
     PROBE3(free__begin, to_free->segment, file->bytes, file->location);
     fault_point();
+    close_others(file); /* they are not the last ones: the inode does not end here */
     file->work.job.kind = JOB_FREE;
     file->work.job.bytes = file->bytes;
     file->work.fd = file->fd;
@@ -304,6 +426,7 @@ void segments_close(struct segments *segments)
         struct segment_file *file = segments->by_fd[i];
         if (file) {
             clear_index(file);
+            close_others(file);
             (void)fd_close(file->fd);
             segment_forget(file);
         }

@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <uv.h>
+
 #include "daemon/core/restore.h"
 #include "daemon/runtime/lanes.h"
 #include "daemon/worker/backend.h"
@@ -17,11 +19,12 @@ struct segment_file {
     enum location location;
     uint64_t bytes; /* whole pages */
     int fd;
+    int readable, writable;  /* of one that can be published: other open files, for its borrowers; -EBADF: none */
     bool is_reported;        /* that it was changed by its borrower */
     uint32_t record;         /* in the kept table */
     enum input_kind outcome; /* of the job that was last done */
     struct input_segment result;
-    TAILQ_ENTRY(segment_file) in_results;
+    TAILQ_ENTRY(segment_file) in_results; /* or among those that are kept back */
 };
 
 static inline uint64_t segment_id(const struct segment_file *file)
@@ -46,10 +49,15 @@ struct segments {
     struct segment_result_queue results; /* not yet told to the core */
     struct segment_file **by_fd;         /* who owns which descriptor */
     size_t by_fd_size, count;
+    TAILQ_HEAD(, segment_file) kept_back; /* that a borrower keeps from being freed, by a seal */
+    uv_timer_t kept_back_timer;           /* runs while there are any */
     bool has_transparent_huge_pages;
 };
 
 void segments_init(struct segments *segments);
+
+/* Once the loop is there. */
+void segments_start(struct server *server);
 
 static inline bool segments_have_results(const struct segments *segments)
 {
@@ -60,6 +68,7 @@ static inline bool segments_have_results(const struct segments *segments)
 struct segment_file *segments_take_result(struct segments *segments);
 
 void segment_make(struct server *server, const struct effect_make *make);
+void segment_seal(struct server *server, const struct effect_seal *seal);
 void segment_free(struct server *server, const struct effect_free *to_free);
 
 /* A segment goes to this user: what is done with it is done in the user's lane. */

@@ -115,6 +115,7 @@ static int start_handles(struct server *server)
     (void)uv_prepare_start(&server->schedule.before_poll, before_poll);
     (void)uv_check_start(&server->schedule.after_poll, after_poll);
     stock_start(server);
+    segments_start(server);
     integrity_scan_start(server);
     control_return_start(server);
     pressure_start(server);

@@ -16,8 +16,9 @@
 
 #define TABLE_MAGIC UINT64_C(0x31454c4241544d) /* "MTABLE1" */
 
-/* Version 1 knew neither groups nor interleaving, version 2 no owner of a session's user namespace. */
-enum { TABLE_VERSION = 3, HEADER_BYTES = 4096, FIRST_RECORDS = 256 };
+/* Version 1 knew neither groups nor interleaving, version 2 no owner of a session's user namespace, version 3 no
+ * segments that can be published. */
+enum { TABLE_VERSION = 4, HEADER_BYTES = 4096, FIRST_RECORDS = 256 };
 
 enum record_kind { RECORD_FREE, RECORD_SESSION, RECORD_SEGMENT };
 
@@ -47,6 +48,7 @@ struct segment_record {
     uint8_t prefault, has_huge_pages;
     char name[64], file[64];
     uint8_t interleave;
+    uint8_t is_publishable;
 };
 
 struct record {
@@ -130,7 +132,17 @@ static void update_session(struct session_record *record, uint32_t version)
     if (version == 1) {
         record->group_count = 0;
     }
-    record->charged_uid = record->uid;
+    if (version <= 2) {
+        record->charged_uid = record->uid;
+    }
+}
+
+static void update_segment(struct segment_record *record, uint32_t version)
+{
+    if (version == 1) {
+        record->interleave = 0;
+    }
+    record->is_publishable = 0;
 }
 
 /* What an earlier daemon did not know of is not there, whatever bytes lie in its place. One version's records are as
@@ -143,8 +155,8 @@ static void update(struct table *table)
         uint32_t kind = atomic_load(&record->kind);
         if (kind == RECORD_SESSION) {
             update_session(&record->session, version);
-        } else if (kind == RECORD_SEGMENT && version == 1) {
-            record->segment.interleave = 0;
+        } else if (kind == RECORD_SEGMENT) {
+            update_segment(&record->segment, version);
         }
     }
     table->header->version = TABLE_VERSION;
@@ -268,6 +280,7 @@ void table_keep_segment(struct table *table, uint32_t number, const struct kept_
         .prefault = segment->options.prefault,
         .interleave = segment->options.interleave,
         .has_huge_pages = segment->has_huge_pages,
+        .is_publishable = segment->is_publishable,
     };
     memcpy(record->segment.name, segment->name, sizeof record->segment.name);
     memcpy(record->segment.file, segment->file, sizeof record->segment.file);
@@ -349,6 +362,7 @@ bool table_read_segment(const struct table *table, uint32_t number, struct kept_
         .slot = from->slot,
         .ttl_ms = from->ttl_ms,
         .has_huge_pages = from->has_huge_pages,
+        .is_publishable = from->is_publishable,
     };
     memcpy(ret->name, from->name, sizeof ret->name - 1);
     memcpy(ret->file, from->file, sizeof ret->file - 1);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RAM: sealed memfds. */
+#include <errno.h>
 #include <string.h>
 
 #include "daemon/os/memfd.h"
@@ -12,6 +13,7 @@ static struct memfd_options options_of(const struct job *job)
         .numa_node = job->pages.numa_node,
         .interleave = job->pages.interleave,
         .prefault = job->pages.prefault,
+        .publishable = job->is_publishable,
     };
 }
 
@@ -43,8 +45,9 @@ static int make_of(int blank, const struct job *job)
 
 static int give_back(int fd, const struct job *job, struct job_result *ret)
 {
-    (void)job;
-    return inode_view_empty_memory(fd, &ret->view);
+    int result = inode_view_empty_memory(fd, &ret->view);
+    /* a seal that its borrower added keeps its memory until nobody else has it, and it is closed */
+    return result == -EPERM && job->is_publishable && memfd_has_no_borrower(fd) ? 0 : result;
 }
 
 static int look(int fd, struct job_result *ret)

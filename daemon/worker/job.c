@@ -20,6 +20,7 @@ bool job_can_be_repeated(const struct job *job, bool was_repeated)
         return true;
     case JOB_MAKE:
         return backend(job)->can_be_made_again && !was_repeated;
+    case JOB_SEAL:
     case JOB_LOOK:
     case JOB_MEASURE:
     case JOB_REOPEN:
@@ -35,8 +36,9 @@ bool job_can_be_repeated(const struct job *job, bool was_repeated)
 const char *job_words(const struct job *job)
 {
     static const char *const words[] = {
-        [JOB_LOOK] = "being looked at", [JOB_CLOSE] = "being closed",    [JOB_MEASURE] = "being measured",
-        [JOB_TIDY] = "being tidied",    [JOB_REOPEN] = "being reopened", [JOB_ASK_SOLE] = "being looked at",
+        [JOB_LOOK] = "being looked at",     [JOB_CLOSE] = "being closed", [JOB_MEASURE] = "being measured",
+        [JOB_SEAL] = "being sealed",        [JOB_TIDY] = "being tidied",  [JOB_REOPEN] = "being reopened",
+        [JOB_ASK_SOLE] = "being looked at",
     };
     return job->kind == JOB_MAKE   ? backend(job)->making
            : job->kind == JOB_FREE ? backend(job)->freeing

@@ -15,6 +15,7 @@
 enum job_kind {
     JOB_MAKE,     /* a segment; the result brings its descriptor */
     JOB_FREE,     /* give its memory back; the descriptor comes with the job */
+    JOB_SEAL,     /* prove that nobody can write to it any more; likewise */
     JOB_LOOK,     /* at size and blocks; likewise */
     JOB_CLOSE,    /* nothing else; likewise */
     JOB_MEASURE,  /* the length of a program's own file, by its name */
@@ -38,6 +39,7 @@ struct job {
     uint64_t bytes, least_bytes; /* with huge pages, and without */
     uint64_t size;               /* a file's exact length */
     struct job_pages pages;
+    bool is_publishable; /* a borrower may have added seals */
     bool has_transparent_huge_pages;
     uint32_t uid, gid; /* who owns a program's file */
     char file[MESSAGE_NAME_SIZE];
@@ -58,7 +60,8 @@ enum { JOBS_PER_PACKET = 64 };
 /* Whether the job takes a descriptor with it. */
 static inline bool job_takes_descriptor(enum job_kind kind)
 {
-    return kind == JOB_FREE || kind == JOB_LOOK || kind == JOB_CLOSE || kind == JOB_REOPEN || kind == JOB_ASK_SOLE;
+    return kind == JOB_FREE || kind == JOB_LOOK || kind == JOB_CLOSE || kind == JOB_SEAL || kind == JOB_REOPEN ||
+           kind == JOB_ASK_SOLE;
 }
 
 /* Whether it needs the lock of the directory of named files, which any user may hold. */

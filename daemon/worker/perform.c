@@ -32,6 +32,10 @@ int perform_job(const struct workshop *workshop, const struct job *job, int fd, 
     case JOB_FREE:
         result = backend->free(given, job, ret);
         break;
+    case JOB_SEAL:
+        result = memfd_seal(given, job->size);
+        fault_in_worker("seal");
+        break;
     case JOB_LOOK:
         result = backend->look(given, ret);
         break;

@@ -287,6 +287,50 @@ def history(broker):
     assert len(settled.events) <= len(listing.events)
 
 
+# ---- blocks ----
+
+def publishable(client, content):
+    """A segment with this content that nobody can write to any more."""
+    grant, fd = client.call("acquire", bytes=len(content), publishable=True)
+    os.pwrite(fd, content, 0)
+    os.close(fd)
+    os.close(client.readable)
+    return grant
+
+
+@case("[sharing]\nmax_blocks = 2\n")
+def blocks(broker):
+    """A block is published, attached, replaced, waited for and unpublished; each refusal has its code."""
+    content = bytes(range(256)) * 16
+    publisher, reader, monitor = broker.session(), broker.session(), broker.session(monitor=True)
+    grant, fd = publisher.call("acquire", bytes=4096, publishable=True)
+    refused(pb.ERROR_STILL_WRITABLE, publisher, "publish", lease=grant.lease, name="n")
+    os.pwrite(fd, content, 0)
+    os.close(fd)
+    os.close(publisher.readable)
+    waiting = reader.send("attach_block", name="n", wait_ms=20000)
+    for _ in range(2):
+        assert publisher.call("publish", lease=grant.lease, name="n", type="bytes", metadata=b"m") == pb.Done()
+    attached, fd = reader.answer(waiting)
+    assert os.pread(fd, 5000, 0) == content and (attached.type, attached.metadata) == ("bytes", b"m")
+    assert reader.pages.lives(attached) and publisher.pages.lives(grant)
+    entry, = monitor.call("list", what=pb.List.LIST_BLOCKS).blocks
+    assert (entry.block, entry.name, entry.bytes, entry.views) == (attached.block, "n", 4096, 2)
+    os.close(fd)
+    other = publishable(publisher, content)
+    refused(pb.ERROR_NAME_TAKEN, publisher, "publish", lease=other.lease, name="n")
+    refused(pb.ERROR_INVALID, publisher, "extend", lease=other.lease, bytes=4096)
+    assert publisher.call("publish", lease=other.lease, name="n", replace=True) == pb.Done()
+    refused(pb.ERROR_TOO_MANY, publisher, "publish", lease=publishable(publisher, content).lease, name="m")
+    refused(pb.ERROR_NO_SUCH_BLOCK, reader, "attach_block", name="other")
+    refused(pb.ERROR_NO_SUCH_BLOCK, reader, "unpublish", name="other")
+    assert monitor.call("unpublish", name="n") == pb.Done()
+    assert refused(pb.ERROR_BLOCK_ENDED, reader, "attach_block", name="n").ended == pb.END_UNPUBLISHED
+    assert reader.pages.lives(attached), "a view of its owner stays"
+    for client, lease in ((reader, attached.lease), (publisher, grant.lease), (publisher, other.lease)):
+        assert client.call("release", lease=lease) == pb.Done()
+
+
 # ---- when memory is short ----
 
 @case("[limits]\nmax_physical_bytes = 64M\n[queue]\ntrim_time = 5s\n")

@@ -74,7 +74,8 @@ def grant(message, body, fd):
     assert size == (body.file_bytes or body.bytes)
     if body.location == pb.LOCATION_RAM:
         seals = fcntl.fcntl(fd, 1034)
-        assert seals & F_SEAL_GROW and seals & F_SEAL_SEAL and not seals & (F_SEAL_SHRINK | F_SEAL_WRITE)
+        assert seals & F_SEAL_GROW and not seals & (F_SEAL_SHRINK | F_SEAL_WRITE)
+        assert bool(seals & F_SEAL_SEAL) == (message.descriptors == 1), "only what can be published may be sealed later"
 
 
 def attached(message, body, fd):

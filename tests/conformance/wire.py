@@ -82,6 +82,7 @@ class Connection:
         self.answers = {}
         self.events = collections.deque()
         self.pages = ControlPages()
+        self.readable = None
         self.welcome = None
 
     def close(self):
@@ -112,7 +113,7 @@ class Connection:
 
     def receive(self):
         """The next message and its descriptor, or None for it."""
-        packet, descriptors, flags, _ = socket.recv_fds(self.socket, 4 + PAYLOAD_MAX, 1, socket.MSG_CMSG_CLOEXEC)
+        packet, descriptors, flags, _ = socket.recv_fds(self.socket, 4 + PAYLOAD_MAX, 2, socket.MSG_CMSG_CLOEXEC)
         if not packet:
             raise Ended(None)
         if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC) or struct.unpack_from("<I", packet)[0] != len(packet) - 4:
@@ -121,6 +122,8 @@ class Connection:
         if message.descriptors != len(descriptors):
             raise ValueError(f"{len(descriptors)} descriptors came, {message.descriptors} were announced")
         fd = descriptors[0] if descriptors else None
+        if len(descriptors) == 2:  # a segment that can be published, for reading alone
+            self.readable = descriptors[1]
         if self.on_message:
             self.on_message(message, fd)
         return message, fd

@@ -121,6 +121,7 @@ static void fill_acquire(struct acquire_request *acquire)
     acquire->location = (enum location)fuzz_below(input, 4);
     acquire->wait_ms = fuzz_below(input, 4) * 1000;
     acquire->prefault = fuzz_below(input, 8) == 0;
+    acquire->publishable = fuzz_below(input, 4) == 0;
     acquire->repeats = fuzz_below(input, 8) == 0 ? fuzz_below(input, 8) : 0;
 }
 
@@ -158,7 +159,7 @@ static void fill_request(struct request *request)
         request->release_lease = some_lease();
         break;
     case REQUEST_LIST:
-        request->list.what = (enum list_what)fuzz_below(input, 6);
+        request->list.what = (enum list_what)fuzz_below(input, 7);
         break;
     case REQUEST_CANCEL:
         request->cancel_request = fuzz_below(input, 8);
@@ -174,6 +175,16 @@ static void fill_request(struct request *request)
         break;
     case REQUEST_SUSPEND:
         request->suspend = (struct suspend_request){"job", fuzz_choice(input)};
+        break;
+    case REQUEST_PUBLISH:
+        request->publish = (struct publish_request){.lease = some_lease(), .name = "n"};
+        request->publish.lifetime = (enum lifetime)fuzz_below(input, 3);
+        break;
+    case REQUEST_ATTACH_BLOCK:
+        request->attach_block = (struct attach_block_request){.name = "n", .wait_ms = fuzz_below(input, 2) * 50};
+        break;
+    case REQUEST_UNPUBLISH:
+        request->unpublish = (struct unpublish_request){.name = "n"};
         break;
     case REQUEST_WHY:
         request->why_session = fuzz_below(input, 2) ? some_session()->id : 0;

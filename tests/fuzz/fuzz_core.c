@@ -115,6 +115,7 @@ static void fill_acquire(struct acquire_request *acquire)
         .learned = wishes & 64,
         .use_learned = wishes & 128,
         .repeats = take_repeated(),
+        .publishable = wishes & 1024,
     };
     text_copy(acquire->name, sizeof acquire->name, names[below(NAMES)]);
     if (wishes & 256) {
@@ -154,6 +155,11 @@ static void fill_request(struct request *request)
         break;
     case REQUEST_TRIMMED:
         request->trimmed_bytes = fuzz_size(bytes);
+        break;
+    case REQUEST_PUBLISH:
+    case REQUEST_ATTACH_BLOCK:
+    case REQUEST_UNPUBLISH:
+        fuzz_fill_block(request, take_lease(), bytes);
         break;
     case REQUEST_RESERVE:
     case REQUEST_ATTACH:
@@ -413,7 +419,9 @@ static void happen(void)
     static const enum request_kind about_reservations[] = {REQUEST_RESERVE, REQUEST_RESERVE, REQUEST_ATTACH,
                                                            REQUEST_UNRESERVE, REQUEST_SUSPEND};
     static void (*const others[])(void) = {configure, see_host, feel_pressure, restart, tamper, look};
-    uint32_t what = below(38);
+    static const enum request_kind about_blocks[] = {REQUEST_PUBLISH, REQUEST_PUBLISH, REQUEST_ATTACH_BLOCK,
+                                                     REQUEST_ATTACH_BLOCK, REQUEST_UNPUBLISH};
+    uint32_t what = below(43);
     if (what < 4) {
         open_session();
     } else if (what < 11) {
@@ -432,6 +440,8 @@ static void happen(void)
         others[what - 26]();
     } else if (what < 37) {
         ask(about_reservations[what - 32]);
+    } else if (what < 42) {
+        ask(about_blocks[what - 37]);
     } else {
         empty_reservations();
     }

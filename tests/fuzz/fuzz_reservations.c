@@ -64,3 +64,35 @@ void fuzz_empty_reservations(struct model *model, struct fuzz_input *bytes)
     }
     model_feed(model, &input);
 }
+
+/* ---- blocks ---- */
+
+enum { BLOCK_NAMES = 3 };
+static const char *const block_names[BLOCK_NAMES] = {"a", "b", ""};
+
+static void fill_publish(struct publish_request *publish, uint64_t lease, struct fuzz_input *bytes)
+{
+    static const uint8_t metadata[16] = "a schema";
+    *publish = (struct publish_request){.lease = lease,
+                                        .lifetime = (enum lifetime)fuzz_below(bytes, 3),
+                                        .keep_ms = fuzz_below(bytes, 16) == 0 ? (uint32_t)fuzz_take(bytes, 2) : 0,
+                                        .access = (enum block_access)fuzz_below(bytes, 3),
+                                        .gid = fuzz_below(bytes, 3),
+                                        .replace = fuzz_choice(bytes),
+                                        .metadata = {metadata, fuzz_below(bytes, 17)}};
+    text_copy(publish->name, sizeof publish->name, block_names[fuzz_below(bytes, BLOCK_NAMES)]);
+}
+
+void fuzz_fill_block(struct request *request, uint64_t lease, struct fuzz_input *bytes)
+{
+    if (request->kind == REQUEST_PUBLISH) {
+        fill_publish(&request->publish, lease, bytes);
+    } else if (request->kind == REQUEST_ATTACH_BLOCK) {
+        request->attach_block = (struct attach_block_request){fuzz_choice(bytes), 1000 + fuzz_below(bytes, 4), "",
+                                                              (uint32_t)fuzz_take(bytes, 2), 0};
+        text_copy(request->attach_block.name, MESSAGE_NAME_SIZE, block_names[fuzz_below(bytes, BLOCK_NAMES)]);
+    } else {
+        request->unpublish = (struct unpublish_request){fuzz_choice(bytes), 1000 + fuzz_below(bytes, 4), ""};
+        text_copy(request->unpublish.name, MESSAGE_NAME_SIZE, block_names[fuzz_below(bytes, BLOCK_NAMES)]);
+    }
+}

@@ -265,7 +265,7 @@ static void write_listings(struct reply *reply, size_t count, const char *const 
 static void write_lists(struct reply *reply)
 {
     static const char *const few[] = {"-session", "-lease", "-waiting", "-reservation", "-account", "-event", "-block"};
-    static const char *const many[] = {"-sessions",     "-leases",   "-queue", "-reservations",
+    static const char *const many[] = {"-sessions", "-leases", "-queue", "-reservations",
                                        "-accounts", "-events", "-blocks"};
     static struct lease_end ended[MESSAGE_ENDED_MAX];
     static struct why_entry why[MESSAGE_WHY_MAX];

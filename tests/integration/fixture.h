@@ -105,6 +105,10 @@ bool fixture_exchange(int socket, struct request *request, struct reply *ret, in
 /* Receives one frame. False: the daemon hung up. Strings in *ret are valid until the next call in this process. */
 bool fixture_receive(int socket, struct reply *ret, int *ret_fd);
 
+/* The same with all descriptors that came, which are the caller's. */
+struct packet_descriptors;
+bool fixture_receive_all(int socket, struct reply *ret, struct packet_descriptors *ret_descriptors);
+
 /* Sends a hello with the name "test" and gives the answer. */
 bool fixture_hello(int socket, bool monitor, struct reply *ret, int *ret_control);
 

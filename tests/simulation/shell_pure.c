@@ -97,6 +97,8 @@ static void carry_out(struct shell *shell, const struct effect *effect)
     case EFFECT_LOOK:
         look(shell, &effect->session);
         break;
+    case EFFECT_SEAL_SEGMENT: /* nothing is published in this world */
+    case EFFECT_BLOCK:
     case EFFECT_BROADCAST:
     case EFFECT_SESSION_RESUMED:
     case EFFECT_SLOT:

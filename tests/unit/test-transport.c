@@ -120,9 +120,15 @@ Test(transport, unexpected_descriptors_are_closed, .init = begin)
     cr_expect_eq(open_descriptors(), before);
     send_descriptors(many, 16);
     cr_expect_eq(transport_receive(ends[1], packet, sizeof packet, &descriptors, false), 1);
-    cr_expect_eq(descriptors.count, 1, "the first; the others are closed");
-    cr_expect_eq(open_descriptors(), before + 1);
+    cr_expect_eq(descriptors.count, 2, "the first two; the others are closed");
+    cr_expect_eq(open_descriptors(), before + 2);
     (void)close(descriptors.fd[0]);
+    (void)close(descriptors.fd[1]);
+    cr_expect_eq(transport_send_several(ends[0], "x", 1, many, 2, false), 0);
+    cr_expect_eq(transport_receive(ends[1], packet, sizeof packet, &descriptors, false), 1);
+    cr_expect_eq(descriptors.count, 2);
+    (void)close(descriptors.fd[0]);
+    (void)close(descriptors.fd[1]);
     send_descriptors(many, 17);
     cr_expect_eq(transport_receive(ends[1], packet, sizeof packet, &descriptors, false), -EBADF, "some were lost");
     cr_expect_eq(descriptors.count, 0);

@@ -73,6 +73,7 @@ struct model *model_new(uint64_t max_bytes, uint64_t max_physical, uint64_t max_
                                .ageing_ms = 60000,
                                .trim_ms = 0,
                                .revoke_grace_ms = 1000},
+                     .sharing = {.blocks_max = 64, .views_max = 64, .grace_ms = 5000},
                      .reservations = {.bytes_max = LIMIT_OFF, .count_max = 8}},
         .page_bytes = MODEL_PAGE,
         .huge_page_bytes = model_huge_page_bytes,
@@ -129,13 +130,24 @@ static void make(struct model *model, const struct effect_make *make)
         .making = true,
         .has_huge_pages = model->gives_huge_pages && make->options.huge_pages != HUGE_PAGES_NEVER,
         .error = error_for(model, make),
+        .is_publishable = make->is_publishable,
     };
+}
+
+static void begin_seal(struct model *model, const struct effect_seal *seal)
+{
+    struct model_segment *segment = find_segment(model, seal->segment);
+    cr_assert(segment && segment->made && !segment->freeing && !segment->sealing,
+              "a segment is sealed that is not lent");
+    cr_assert(segment->is_publishable && segment->bytes == seal->bytes);
+    segment->sealing = true;
 }
 
 static void begin_free(struct model *model, const struct effect_free *to_free)
 {
     struct model_segment *segment = find_segment(model, to_free->segment);
     cr_assert(segment && segment->made && !segment->freeing, "a segment is freed that is not lent");
+    cr_assert_not(segment->sealing, "a segment is freed while a worker seals it");
     cr_assert(segment->bytes == to_free->bytes && segment->location == to_free->location);
     segment->freeing = true;
 }
@@ -145,10 +157,12 @@ static void keep_reply(struct model *model, const struct effect_reply *reply)
     int peer = peer_of(reply->peer);
     cr_assert(peer >= 0 && peer < MODEL_PEERS);
     cr_assert(reply->reply.is_answer || !reply->reply.reply_to, "an event answers nothing");
-    cr_assert_eq(reply->reply.descriptors, reply->segment_handle ? 1 : 0);
+    cr_assert_eq(reply->reply.descriptors, !reply->segment_handle ? 0 : reply->lending == LENDS_BOTH ? 2 : 1);
     if (reply->segment_handle) {
         struct model_segment *segment = find_segment(model, (uintptr_t)reply->segment_handle);
         cr_assert(segment && segment->made && !segment->freeing, "a descriptor of no living segment is sent");
+        cr_assert_eq(segment->is_publishable, reply->lending != LENDS_WRITABLE);
+        cr_assert_eq(segment->sealed, reply->lending == LENDS_READABLE, "who reads may see a byte change");
         cr_assert(model->peers[peer].session, "a grant goes to a session that is over");
     }
     if (model->reply_count == MODEL_REPLIES) {
@@ -172,6 +186,15 @@ static void carry_out(struct model *model, const struct effect *effect)
     case EFFECT_MAKE_SEGMENT:
         mix(model, effect->make.segment);
         make(model, &effect->make);
+        break;
+    case EFFECT_SEAL_SEGMENT:
+        mix(model, effect->seal.segment);
+        begin_seal(model, &effect->seal);
+        break;
+    case EFFECT_BLOCK:
+        mix(model, effect->block.block);
+        model->block = effect->block;
+        model->blocks_ended += effect->block.change == BLOCK_CHANGE_ENDED;
         break;
     case EFFECT_FREE_SEGMENT:
         mix(model, effect->free.segment);
@@ -263,6 +286,15 @@ static void report_freed(struct model *model, struct model_segment *segment)
     step(model, &input);
 }
 
+static void report_sealed(struct model *model, struct model_segment *segment)
+{
+    struct input input = {.kind = INPUT_SEGMENT_SEALED};
+    input.segment = (struct input_segment){.segment = segment->id, .error = model->seal_error};
+    segment->sealing = false;
+    segment->sealed = segment->sealed || !model->seal_error;
+    step(model, &input);
+}
+
 static bool answer_look(struct model *model)
 {
     for (int peer = 0; peer < MODEL_PEERS; peer++) {
@@ -278,7 +310,7 @@ static bool answer_look(struct model *model)
 }
 
 /* One result, if one is to be reported. */
-static bool settle_one(struct model *model, bool makes, bool frees)
+static bool settle_one(struct model *model, bool makes, bool frees, bool seals)
 {
     for (size_t i = 0; i < model->segment_count; i++) {
         struct model_segment *segment = &model->segments[i];
@@ -290,20 +322,25 @@ static bool settle_one(struct model *model, bool makes, bool frees)
             report_freed(model, segment);
             return true;
         }
+        if (seals && segment->sealing) {
+            report_sealed(model, segment);
+            return true;
+        }
     }
     return false;
 }
 
 void model_finish(struct model *model)
 {
-    while (settle_one(model, true, true) || answer_look(model)) {
+    while (settle_one(model, true, true, true) || answer_look(model)) {
     }
 }
 
 void model_feed(struct model *model, const struct input *input)
 {
     step(model, input);
-    while (settle_one(model, !model->hold_makes, !model->hold_frees) || (!model->hold_looks && answer_look(model))) {
+    while (settle_one(model, !model->hold_makes, !model->hold_frees, !model->hold_seals) ||
+           (!model->hold_looks && answer_look(model))) {
     }
 }
 
@@ -323,6 +360,7 @@ static bool restore_session(const struct model *model, struct broker *next, int 
 static bool restore_segment(const struct model *model, struct broker *next, struct model_segment *segment)
 {
     struct kept_segment kept;
+    segment->sealing = false;
     bool is_lent = segment->made && !segment->freeing && broker_keep_segment(model->broker, segment->id, &kept);
     if (!is_lent || broker_restore_segment(next, &kept, handle_of(segment), model->now) == -ENOENT) {
         return false;
@@ -397,30 +435,6 @@ uint64_t model_open_as(struct model *model, int peer, const char *name, uint32_t
 uint64_t model_open_in(struct model *model, int peer, const char *name, const char *control_groups)
 {
     return open_session(model, peer, name, 1000 + (uint32_t)peer, LIMIT_DEFAULT, control_groups);
-}
-
-void model_configure(struct model *model)
-{
-    struct input input = {.kind = INPUT_CONFIGURE, .settings = model->options.settings};
-    model_feed(model, &input);
-}
-
-const struct reply *model_acquire_waiting(struct model *model, int peer, uint64_t bytes, uint32_t wait_ms)
-{
-    struct request request = {.kind = REQUEST_ACQUIRE};
-    request.acquire = (struct acquire_request){
-        .bytes = bytes, .location = LOCATION_RAM, .name = "w", .numa_node = -1, .wait_ms = wait_ms};
-    return model_request(model, peer, &request);
-}
-
-const struct reply *model_answer(const struct model *model, uint64_t request_id)
-{
-    for (size_t i = model->reply_count; i > 0; i--) {
-        if (model->replies[i - 1].is_answer && model->replies[i - 1].reply_to == request_id) {
-            return &model->replies[i - 1];
-        }
-    }
-    return NULL;
 }
 
 static void feed_request(struct model *model, int peer, const struct request *request)

@@ -24,6 +24,7 @@ struct model_segment {
     enum location location;
     uint64_t bytes, least_bytes;
     bool making, made, freeing;
+    bool is_publishable, sealing, sealed;
     int error; /* what its making will fail with; 0: it won't */
     bool has_huge_pages;
 };
@@ -39,6 +40,10 @@ struct model {
     struct model_segment segments[MODEL_SEGMENTS];
     size_t segment_count;
     bool hold_makes, hold_frees;                        /* results wait for model_finish() */
+    bool hold_seals;                                    /* those as well */
+    int seal_error;                                     /* what sealing fails with; 0: it does not */
+    struct effect_block block;                          /* the newest */
+    size_t blocks_ended;                                /* how many */
     bool hold_looks;                                    /* those too */
     size_t looks;                                       /* how often one was asked for */
     int fail_error;                                     /* 0, or what makings in RAM and of named files fail with */

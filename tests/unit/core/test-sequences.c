@@ -30,11 +30,65 @@ static uint64_t random_below(uint64_t bound)
     return state % bound;
 }
 
-static struct request random_request(void)
+static void random_name(char name[MESSAGE_NAME_SIZE])
+{
+    (void)snprintf(name, MESSAGE_NAME_SIZE, "%.*s", random_below(32) ? 1 : 0, &"ab"[random_below(2)]);
+}
+
+/* Of one user or, mostly, of another, whose blocks everybody may have. */
+static struct request random_block_request(uint64_t lease)
+{
+    static const uint8_t metadata[] = "a schema";
+    struct request request = {.kind = REQUEST_PUBLISH};
+    switch (random_below(8)) {
+    case 0:
+        request.kind = REQUEST_UNPUBLISH;
+        request.unpublish = (struct unpublish_request){random_below(2), 1000 + (uint32_t)random_below(3), ""};
+        random_name(request.unpublish.name);
+        return request;
+    case 1:
+    case 2:
+    case 3:
+        request.kind = REQUEST_ATTACH_BLOCK;
+        request.attach_block = (struct attach_block_request){.has_owner = random_below(4) > 0,
+                                                             .owner = 1000 + (uint32_t)random_below(PEERS),
+                                                             .wait_ms = (uint32_t)random_below(2) * 9000,
+                                                             .ttl_ms = random_below(8) ? 0 : 7000};
+        random_name(request.attach_block.name);
+        return request;
+    default:
+        request.publish = (struct publish_request){.lease = lease,
+                                                   .lifetime = (enum lifetime)random_below(3),
+                                                   .access = (enum block_access)random_below(3),
+                                                   .replace = random_below(2),
+                                                   .metadata = {metadata, random_below(2) * sizeof metadata}};
+        bool keeps = request.publish.lifetime == LIFETIME_KEEP || random_below(32) == 0;
+        request.publish.keep_ms = keeps ? (uint32_t)random_below(2) * 20000 : 0;
+        random_name(request.publish.name);
+        return request;
+    }
+}
+
+static uint64_t newest_lease[PEERS]; /* that was granted to this peer as publishable */
+
+static bool is_about_blocks; /* most of the sequence is */
+
+static struct request random_publishable(void)
+{
+    struct request request = {.kind = REQUEST_ACQUIRE};
+    request.acquire = (struct acquire_request){.bytes = random_below(12 << 20),
+                                               .location = random_below(8) ? LOCATION_RAM : LOCATION_AUTO,
+                                               .wait_ms = (uint32_t)random_below(2) * 9000,
+                                               .publishable = true,
+                                               .numa_node = -1};
+    return request;
+}
+
+static struct request random_request(int peer)
 {
     struct request request = {.kind = REQUEST_ACQUIRE};
     uint64_t lease = 1 + random_below(40);
-    switch (random_below(14)) {
+    switch (random_below(is_about_blocks ? 36 : 18)) {
     case 12:
         request.kind = REQUEST_CANCEL;
         request.cancel_request = 1 + random_below(200);
@@ -42,6 +96,17 @@ static struct request random_request(void)
     case 13:
         request.kind = REQUEST_TRIMMED;
         return request;
+    case 14:
+    case 15:
+    case 18:
+    case 19:
+    case 20:
+    case 21:
+        return random_publishable();
+    case 16:
+    case 17:
+    case 22 ... 35:
+        return random_block_request(random_below(8) ? newest_lease[peer] : lease);
     case 0:
     case 1:
         request.kind = REQUEST_RELEASE;
@@ -125,6 +190,7 @@ static void change_settings(struct model *model)
     settings->user_requests_max = random_below(2) ? 0 : 6;
     settings->user_sessions_max = random_below(2) ? 0 : 5;
     settings->queue.ageing_ms = random_below(2) ? 0 : 1000;
+    settings->sharing = (struct sharing_settings){random_below(4) ? 64 : 2, random_below(4) ? 64 : 2, 3000};
     settings->pause_at = (enum pressure)random_below(3);
     settings->reservations.hold_ms = 20000 * (uint32_t)random_below(4);
     model->hold_looks = random_below(2);
@@ -227,6 +293,13 @@ static void open_session(struct model *model, int peer)
     }
 }
 
+static void note_grant(int peer, const struct reply *reply)
+{
+    if (reply && reply->kind == REPLY_GRANT && reply->descriptors == 2) {
+        newest_lease[peer] = reply->grant.lease;
+    }
+}
+
 static void happen(struct model *model)
 {
     int peer = (int)random_below(PEERS);
@@ -247,6 +320,8 @@ static void happen(struct model *model)
         model->hold_frees = random_below(2);
         model->gives_huge_pages = random_below(2);
         makings_fail = random_below(3) == 0;
+        model->hold_seals = random_below(2);
+        model->seal_error = random_below(4) ? 0 : random_below(2) ? -EBUSY : -EPERM;
         break;
     case 2:
         model_finish(model);
@@ -262,8 +337,8 @@ static void happen(struct model *model)
         }
         break;
     default:
-        request = random_request();
-        (void)model_request(model, peer, &request);
+        request = random_request(peer);
+        note_grant(peer, model_request(model, peer, &request));
         break;
     }
 }
@@ -287,11 +362,13 @@ static void look(struct model *model)
     static struct why_entry why[MESSAGE_WHY_MAX];
     static struct session_entry sessions[4];
     static struct lease_entry leases[4];
+    static struct block_entry blocks[4];
     bool more;
     struct status_reply status = model_status(model);
     struct identity anybody = {.pid = 1, .uid = 1000 + (uint32_t)random_below(3)};
     (void)broker_list_sessions(model->broker, &anybody, random_below(8), model->now, sessions, 4, &more);
     (void)broker_list_leases(model->broker, &anybody, random_below(4), random_below(40), model->now, leases, 4, &more);
+    (void)broker_list_blocks(model->broker, &anybody, random_below(8), model->now, blocks, 4, &more);
     (void)broker_list_queue(model->broker, &anybody, random_below(3), model->now, queue, 2, &more);
     (void)broker_explain(model->broker, &anybody, random_below(8), model->now, why, 2);
     size_t count = broker_list_queue(model->broker, &model_root, 0, model->now, queue, MESSAGE_QUEUE_MAX, &more);
@@ -375,6 +452,17 @@ Test(sequences, allocations_that_fail_keep_every_invariant, .timeout = 3600, .fi
     uint64_t count = from_environment("MEMBROKER_SEQUENCES", 300);
     for (running = only ? only : 1; running <= (only ? only : count); running++) {
         (void)run(running, starve);
+    }
+    running = 0;
+}
+
+Test(sequences, blocks_keep_every_invariant, .timeout = 3600, .fini = name_seed)
+{
+    uint64_t only = from_environment("MEMBROKER_SEED", 0);
+    uint64_t count = from_environment("MEMBROKER_SEQUENCES", 300);
+    is_about_blocks = true;
+    for (running = only ? only : 1; running <= (only ? only : count); running++) {
+        (void)run(running, running % 4 ? NULL : starve);
     }
     running = 0;
 }

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life of a block, from the request to publish it until its bytes are gone. */
+#include "daemon/core/block.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/core/answer.h"
+#include "daemon/core/broker_state.h"
+#include "daemon/core/revocable.h"
+#include "proto/base/size.h"
+#include "proto/base/text.h"
+
+/* ---- beginning ---- */
+
+static uint8_t *copy_metadata(const struct message_bytes *metadata)
+{
+    uint8_t *copy = malloc(metadata->count);
+    if (copy) {
+        memcpy(copy, metadata->data, metadata->count);
+    }
+    return copy;
+}
+
+struct block *block_new(struct broker *broker, struct share *share, const struct block_terms *terms)
+{
+    static const struct byte_limits none = {LIMIT_OFF, LIMIT_OFF, LIMIT_OFF};
+    struct account *above[ACCOUNT_ABOVE_MAX];
+    uint8_t *metadata = terms->metadata.count ? copy_metadata(&terms->metadata) : NULL;
+    struct block *block = metadata || !terms->metadata.count ? calloc(1, sizeof *block) : NULL;
+    if (!block) {
+        free(metadata);
+        return NULL;
+    }
+    block->id = terms->id ? terms->id : broker->next_block++;
+    block->owner = terms->owner;
+    block->lifetime = terms->lifetime;
+    block->access = terms->access;
+    block->gid = terms->gid;
+    block->keep_ns = terms->keep_ns;
+    block->metadata = metadata;
+    block->metadata_count = terms->metadata.count;
+    text_copy(block->name, sizeof block->name, terms->name);
+    text_copy(block->type, sizeof block->type, terms->type);
+    TAILQ_INIT(&block->views);
+    account_init(&block->account, "block", &none);
+    share_accounts(&broker->principals, share, above);
+    account_move(&block->account, above);
+    block->share = share;
+    share->references++;
+    share->user->blocks++;
+    return block;
+}
+
+void block_free(struct broker *broker, struct block *block)
+{
+    assert(!block->publisher && !block->view_count);
+    account_deinit(&block->account);
+    block->share->user->blocks--;
+    share_leave(&broker->principals, block->share);
+    free(block->metadata);
+    free(block);
+}
+
+/* A cache that nobody has a view of may be evicted. */
+static void list_idle(struct block_table *table, struct block *block)
+{
+    if (block->state == BLOCK_PUBLISHED && block->lifetime == LIFETIME_CACHE && !block->view_count) {
+        TAILQ_INSERT_TAIL(&table->idle, block, in_idle);
+    }
+}
+
+static void unlist_idle(struct block_table *table, struct block *block)
+{
+    if (block->state == BLOCK_PUBLISHED && block->lifetime == LIFETIME_CACHE && !block->view_count) {
+        TAILQ_REMOVE(&table->idle, block, in_idle);
+    }
+}
+
+void block_take_segment(struct block *block, struct segment *segment)
+{
+    uint64_t bytes = segment->charge.bytes;
+    enum location location = segment->charge.location;
+    charge_release(&segment->charge);
+    ledger_restore(&block->account, location, bytes, &segment->charge);
+    segment->lease = NULL;
+    segment->block = block;
+    block->segment = segment;
+}
+
+static void take_from(struct broker *broker, struct block *block, struct lease *lease)
+{
+    struct segment *segment = TAILQ_FIRST(&lease->segments);
+    session_note_use(lease->session, lease, 0);
+    revocable_remove(lease);
+    TAILQ_REMOVE(&lease->segments, segment, in_lease);
+    lease->extents--;
+    lease->bytes = 0;
+    session_remove_segment(&broker->sessions, lease->session);
+    block_take_segment(block, segment);
+}
+
+void block_publish(struct broker *broker, struct block *block, struct lease *lease, uint64_t now)
+{
+    struct block_table *table = &broker->blocks;
+    if (lease) {
+        take_from(broker, block, lease);
+    }
+    block->state = BLOCK_PUBLISHED;
+    block->published_at = now;
+    block_table_add(table, block);
+    block_table_add_name(table, block);
+    block_table_set_due(table, block, block->keep_ns ? size_add_saturated(now, block->keep_ns) : 0);
+    list_idle(table, block);
+    broker->names_changed = true;
+}
+
+/* ---- views ---- */
+
+bool block_admits(enum block_access access, uint32_t owner, uint32_t gid, const struct identity *identity)
+{
+    return access == BLOCK_ACCESS_ALL || identity->uid == owner ||
+           (access == BLOCK_ACCESS_GROUP && identity_has_group(identity, gid));
+}
+
+static bool is_foreign(const struct block *block, const struct lease *view)
+{
+    return view->session->identity.uid != block->owner;
+}
+
+void block_add_view(struct broker *broker, struct block *block, struct lease *lease)
+{
+    unlist_idle(&broker->blocks, block);
+    lease->block = block;
+    TAILQ_INSERT_TAIL(&block->views, lease, in_views);
+    block->view_count++;
+    block->foreign_count += is_foreign(block, lease);
+    lease->session->share->user->views++;
+}
+
+/* ---- end ---- */
+
+static void free_if_left(struct step *step, struct block *block)
+{
+    if (block->state == BLOCK_CONDEMNED && !block->publisher && !block->view_count) {
+        block_table_set_due(&step->broker->blocks, block, 0);
+        block->state = BLOCK_FREEING;
+        segment_begin_freeing(step, block->segment);
+    }
+}
+
+static void note_for_log(struct step *step, const struct block *block)
+{
+    struct effect_block *effect = &effect_push(step->effects, EFFECT_BLOCK)->block;
+    *effect = (struct effect_block){.change = BLOCK_CHANGE_ENDED,
+                                    .block = block->id,
+                                    .owner = block->owner,
+                                    .bytes = block->segment->charge.bytes,
+                                    .lifetime = block->lifetime,
+                                    .reason = block->ended,
+                                    .segment_handle = block->segment->handle};
+    memcpy(effect->name, block->name, sizeof effect->name);
+}
+
+/* Others' views end after a grace time: they must not keep the owner's quota. */
+static void set_grace(struct step *step, struct block *block)
+{
+    uint64_t grace = step->broker->options.settings.sharing.grace_ms * NANOSECONDS_PER_MILLISECOND;
+    block_table_set_due(&step->broker->blocks, block, block->foreign_count ? size_add_saturated(step->now, grace) : 0);
+}
+
+void block_condemn(struct step *step, struct block *block, enum end_reason reason)
+{
+    struct block_table *table = &step->broker->blocks;
+    assert(block->state == BLOCK_PUBLISHED);
+    unlist_idle(table, block);
+    block_table_remove_name(table, block);
+    block->state = BLOCK_CONDEMNED;
+    block->ended = reason;
+    block_table_bury(table, block);
+    set_grace(step, block);
+    note_for_log(step, block);
+    free_if_left(step, block);
+}
+
+static void remove_view(struct step *step, struct block *block, struct lease *lease)
+{
+    TAILQ_REMOVE(&block->views, lease, in_views);
+    block->view_count--;
+    block->foreign_count -= is_foreign(block, lease);
+    lease->session->share->user->views--;
+    list_idle(&step->broker->blocks, block);
+}
+
+/* Without its publisher a block lives on only if it is to. */
+static void lose_publisher(struct step *step, struct block *block, enum end_reason reason)
+{
+    block->publisher = NULL;
+    if (block->is_evicting) {
+        TAILQ_REMOVE(&step->broker->blocks.evicting, block, in_evicting);
+        block->is_evicting = false;
+    }
+    if (block->state == BLOCK_PUBLISHED && block->lifetime == LIFETIME_SESSION) {
+        block_condemn(step, block, reason);
+    }
+}
+
+/* Its segment is still the lease's, and is freed with that when it is sealed. */
+static void abandon(struct step *step, struct block *block, const struct lease *lease)
+{
+    answer_error(step, lease->session->peer, block->request_id, ERROR_LEASE_ENDED,
+                 "lease %llu ended before it was published: %s", (unsigned long long)lease->id,
+                 end_reason_text(lease->end_reason));
+    block->segment->block = NULL;
+    block->publisher = NULL;
+    block_free(step->broker, block);
+}
+
+void block_leave(struct step *step, struct lease *lease)
+{
+    struct block *block = lease->block;
+    lease->block = NULL;
+    if (block->state == BLOCK_WRITING) {
+        abandon(step, block, lease);
+        return;
+    }
+    if (block->publisher == lease) {
+        lose_publisher(step, block, lease->end_reason);
+    } else {
+        remove_view(step, block, lease);
+    }
+    free_if_left(step, block);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Looking at blocks; nothing changes. */
+#include <string.h>
+
+#include "daemon/core/broker_state.h"
+#include "daemon/core/visibility.h"
+#include "proto/base/size.h"
+
+static bool shows(const struct broker *broker, const struct identity *viewer, const struct block *block)
+{
+    return block->state != BLOCK_FREEING && (visibility_shows_user(broker, viewer, block->owner) ||
+                                             block_admits(block->access, block->owner, block->gid, viewer));
+}
+
+static const struct block *next_shown(const struct broker *broker, const struct identity *viewer, uint64_t after)
+{
+    const struct block *block = block_table_next(&broker->blocks, after);
+    while (block && !shows(broker, viewer, block)) {
+        block = block_table_next(&broker->blocks, block->id);
+    }
+    return block;
+}
+
+static void fill_block(const struct block *block, uint64_t now, struct block_entry *entry)
+{
+    bool is_kept = block->state == BLOCK_PUBLISHED && block->due;
+    *entry = (struct block_entry){
+        .block = block->id,
+        .owner = block->owner,
+        .bytes = block->segment->charge.bytes,
+        .views = block->view_count + (block->publisher ? 1 : 0),
+        .lifetime = block->lifetime,
+        .access = block->access,
+        .gid = block->gid,
+        .age_ms = size_subtract_floored(now, block->published_at) / NANOSECONDS_PER_MILLISECOND,
+        .keep_ms = is_kept ? size_subtract_floored(block->due, now) / NANOSECONDS_PER_MILLISECOND : UINT64_MAX,
+        .publisher = block->publisher ? block->publisher->session->id : 0,
+        .ended = block->ended,
+    };
+    memcpy(entry->name, block->name, sizeof entry->name);
+    memcpy(entry->type, block->type, sizeof entry->type);
+}
+
+size_t broker_list_blocks(const struct broker *broker, const struct identity *viewer, uint64_t after, uint64_t now,
+                          struct block_entry *entries, size_t max, bool *ret_more)
+{
+    const struct block *block = next_shown(broker, viewer, after);
+    size_t count = 0;
+    for (; block && count < max; block = next_shown(broker, viewer, block->id)) {
+        fill_block(block, now, &entries[count++]);
+    }
+    *ret_more = block;
+    return count;
+}

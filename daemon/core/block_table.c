@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The trees of blocks, and what is remembered of those that have ended. */
+#include <assert.h>
+#include <string.h>
+
+#include "daemon/core/block.h"
+#include "proto/base/text.h"
+
+static int compare_ids(const struct block *a, const struct block *b)
+{
+    return (a->id > b->id) - (a->id < b->id);
+}
+
+static int compare_names(const struct block *a, const struct block *b)
+{
+    int by_owner = (a->owner > b->owner) - (a->owner < b->owner);
+    return by_owner ? by_owner : strcmp(a->name, b->name);
+}
+
+static int compare_dues(const struct block *a, const struct block *b)
+{
+    int by_due = (a->due > b->due) - (a->due < b->due);
+    return by_due ? by_due : compare_ids(a, b);
+}
+
+TREE_GENERATE(block_id_tree, block, by_id, compare_ids)
+TREE_GENERATE(block_name_tree, block, by_name, compare_names)
+TREE_GENERATE(block_due_tree, block, by_due, compare_dues)
+
+void block_table_init(struct block_table *table)
+{
+    RB_INIT(&table->by_id);
+    RB_INIT(&table->by_name);
+    RB_INIT(&table->by_due);
+    TAILQ_INIT(&table->idle);
+    TAILQ_INIT(&table->evicting);
+}
+
+struct block *block_table_next(const struct block_table *table, uint64_t after)
+{
+    struct block key = {.id = after + 1};
+    return after == UINT64_MAX ? NULL : RB_NFIND(block_id_tree, TREE_FOR_LOOKUP(block_id_tree, &table->by_id), &key);
+}
+
+struct block *block_table_find(const struct block_table *table, uint64_t id)
+{
+    struct block *found = block_table_next(table, id - 1);
+    return found && found->id == id ? found : NULL;
+}
+
+struct block *block_table_named(const struct block_table *table, uint32_t owner, const char *name)
+{
+    struct block key = {.owner = owner};
+    text_copy(key.name, sizeof key.name, name);
+    return RB_FIND(block_name_tree, TREE_FOR_LOOKUP(block_name_tree, &table->by_name), &key);
+}
+
+struct block *block_table_first_named(const struct block_table *table)
+{
+    return RB_MIN(block_name_tree, TREE_FOR_LOOKUP(block_name_tree, &table->by_name));
+}
+
+struct block *block_table_first_due(const struct block_table *table)
+{
+    return RB_MIN(block_due_tree, TREE_FOR_LOOKUP(block_due_tree, &table->by_due));
+}
+
+void block_table_add(struct block_table *table, struct block *block)
+{
+    const struct block *twin = RB_INSERT(block_id_tree, &table->by_id, block);
+    assert(!twin);
+    (void)twin;
+}
+
+void block_table_remove(struct block_table *table, struct block *block)
+{
+    RB_REMOVE(block_id_tree, &table->by_id, block);
+}
+
+void block_table_add_name(struct block_table *table, struct block *block)
+{
+    const struct block *twin = RB_INSERT(block_name_tree, &table->by_name, block);
+    assert(!twin);
+    (void)twin;
+}
+
+void block_table_remove_name(struct block_table *table, struct block *block)
+{
+    RB_REMOVE(block_name_tree, &table->by_name, block);
+}
+
+void block_table_set_due(struct block_table *table, struct block *block, uint64_t due)
+{
+    if (block->due) {
+        RB_REMOVE(block_due_tree, &table->by_due, block);
+    }
+    block->due = due;
+    if (due) {
+        RB_INSERT(block_due_tree, &table->by_due, block);
+    }
+}
+
+/* ---- those that have ended ---- */
+
+static bool is_of(const struct ended_block *ended, uint32_t owner, const char *name)
+{
+    return ended->order && ended->owner == owner && strcmp(ended->name, name) == 0;
+}
+
+/* The same name's place; else the user's oldest, if the user has as many as one may have; else the oldest, or a free
+ * one.
+ */
+static struct ended_block *place_for(struct block_table *table, uint32_t owner, const char *name)
+{
+    struct ended_block *oldest = &table->ended[0], *oldest_of_user = NULL;
+    size_t of_user = 0;
+    for (size_t i = 0; i < BLOCKS_REMEMBERED; i++) {
+        struct ended_block *ended = &table->ended[i];
+        if (is_of(ended, owner, name)) {
+            return ended;
+        }
+        oldest = ended->order < oldest->order ? ended : oldest;
+        if (ended->order && ended->owner == owner) {
+            of_user++;
+            oldest_of_user = !oldest_of_user || ended->order < oldest_of_user->order ? ended : oldest_of_user;
+        }
+    }
+    return of_user < BLOCKS_REMEMBERED_OF_USER ? oldest : oldest_of_user;
+}
+
+void block_table_bury(struct block_table *table, const struct block *block)
+{
+    struct ended_block *ended = place_for(table, block->owner, block->name);
+    *ended = (struct ended_block){.order = ++table->ended_order,
+                                  .owner = block->owner,
+                                  .gid = block->gid,
+                                  .access = block->access,
+                                  .reason = block->ended};
+    memcpy(ended->name, block->name, sizeof ended->name);
+}
+
+const struct ended_block *block_table_recall(const struct block_table *table, uint32_t owner, const char *name)
+{
+    for (size_t i = 0; i < BLOCKS_REMEMBERED; i++) {
+        if (is_of(&table->ended[i], owner, name)) {
+            return &table->ended[i];
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Blocks: who has each, which names there are, what may be evicted, and who waits. */
+#include "daemon/core/check.h"
+
+#include <string.h>
+
+static bool has_smaller_id(const struct block *a, const struct block *b)
+{
+    return a->id < b->id;
+}
+
+static bool has_smaller_name(const struct block *a, const struct block *b)
+{
+    return a->owner < b->owner || (a->owner == b->owner && strcmp(a->name, b->name) < 0);
+}
+
+static bool is_due_before(const struct block *a, const struct block *b)
+{
+    return a->due < b->due || (a->due == b->due && a->id < b->id);
+}
+
+CHECK_TREE(check_ids, block, by_id, has_smaller_id)
+CHECK_TREE(check_names, block, by_name, has_smaller_name)
+CHECK_TREE(check_dues, block, by_due, is_due_before)
+
+struct counts {
+    uint64_t blocks, named, due, idle, evicting;
+};
+
+static bool is_idle(const struct block *block)
+{
+    return block->state == BLOCK_PUBLISHED && block->lifetime == LIFETIME_CACHE && !block->view_count;
+}
+
+static const char *check_views(const struct broker *broker, const struct block *block)
+{
+    const struct lease *view;
+    const char *wrong = NULL;
+    uint32_t count = 0, foreign = 0;
+    TAILQ_FOREACH(view, &block->views, in_views) {
+        wrong = require(wrong, view->block == block, "a block has a view of another one");
+        wrong =
+            require(wrong, lease_table_find(&broker->leases, view->id) == view, "a block has a view that has ended");
+        count++;
+        foreign += view->session->identity.uid != block->owner;
+    }
+    wrong = require(wrong, count == block->view_count, "a block miscounts its views (view_count)");
+    return require(wrong, foreign == block->foreign_count, "a block miscounts others' views (foreign_count)");
+}
+
+/* Only in between two steps. */
+static const char *check_state(const struct broker *broker, const struct block *block)
+{
+    bool is_held = block->publisher || block->view_count;
+    const struct block *named = block_table_named(&broker->blocks, block->owner, block->name);
+    const char *wrong = NULL;
+    wrong = require(wrong, block->state != BLOCK_WRITING, "a block that is being written is in the table");
+    wrong = require(wrong, (block->state == BLOCK_PUBLISHED) == (named == block), "a name leads to no published block");
+    wrong =
+        require(wrong, block->state != BLOCK_CONDEMNED || is_held, "a condemned block that nobody has is not freed");
+    wrong = require(wrong, block->state != BLOCK_FREEING || !is_held, "a block is freed that somebody has");
+    wrong = require(wrong, block->state != BLOCK_PUBLISHED || block->lifetime != LIFETIME_SESSION || block->publisher,
+                    "a session's block has outlived it");
+    wrong = require(wrong, (block->state == BLOCK_PUBLISHED) == (block->ended == END_NONE),
+                    "a block has ended for no reason, or lives for one");
+    wrong = require(wrong, !block->foreign_count || block->state != BLOCK_CONDEMNED || block->due,
+                    "others may keep a condemned block forever");
+    return require(wrong, block->id < broker->next_block, "a block's number was not given out yet");
+}
+
+static const char *check_publisher(const struct broker *broker, const struct block *block)
+{
+    const struct lease *publisher = block->publisher;
+    const char *wrong = NULL;
+    wrong = require(wrong, !publisher || publisher->block == block, "a block is not that of its publisher's lease");
+    wrong = require(wrong, !publisher || lease_table_find(&broker->leases, publisher->id) == publisher,
+                    "the lease of a block's publisher has ended");
+    return require(wrong, !block->is_evicting || publisher, "a block is to lose its publisher, and has none");
+}
+
+static const char *check_lists(const struct block_table *table, const struct counts *counts)
+{
+    const struct block *block, *before = NULL;
+    const char *wrong = NULL;
+    uint64_t ids = 0, names = 0, dues = 0, idle = 0, evicting = 0;
+    wrong = require(wrong, check_ids(RB_ROOT(&table->by_id), &before, &ids), "the blocks are out of order");
+    before = NULL;
+    wrong = require(wrong, check_names(RB_ROOT(&table->by_name), &before, &names), "the names are out of order");
+    before = NULL;
+    wrong = require(wrong, check_dues(RB_ROOT(&table->by_due), &before, &dues), "the blocks' times are out of order");
+    TAILQ_FOREACH(block, &table->idle, in_idle) {
+        wrong = require(wrong, is_idle(block), "a block that may not be evicted is listed as idle");
+        idle++;
+    }
+    TAILQ_FOREACH(block, &table->evicting, in_evicting) {
+        wrong = require(wrong, block->is_evicting, "a block is listed as evicted, and is not");
+        evicting++;
+    }
+    wrong = require(wrong, ids == counts->blocks && names == counts->named && dues == counts->due,
+                    "a tree of blocks has others than it should");
+    return require(wrong, idle == counts->idle && evicting == counts->evicting,
+                   "a list of blocks has others than it should");
+}
+
+static const char *check_waits(const struct broker *broker)
+{
+    const struct session *session = check_walk_next(broker, NULL);
+    const struct name_wait *wait;
+    const char *wrong = NULL;
+    uint64_t count = 0, of_sessions = 0;
+    TAILQ_FOREACH(wait, &broker->name_waits, in_all) {
+        wrong = require(wrong, wait->session->state != SESSION_OVER,
+                        "a request of a session that is over waits for a block");
+        count++;
+    }
+    for (; session; session = check_walk_next(broker, session)) {
+        of_sessions += session->name_wait_count;
+    }
+    wrong = require(wrong, count == broker->name_wait_count, "name_wait_count is not the number of those that wait");
+    return require(wrong, count == of_sessions, "a session miscounts its requests (name_wait_count)");
+}
+
+const char *check_blocks(const struct broker *broker)
+{
+    const struct block *block = block_table_next(&broker->blocks, 0);
+    const char *wrong = NULL;
+    struct counts counts = {0};
+    for (; block && !wrong; block = block_table_next(&broker->blocks, block->id)) {
+        counts.blocks++;
+        counts.named += block->state == BLOCK_PUBLISHED;
+        counts.due += block->due > 0;
+        counts.idle += is_idle(block);
+        counts.evicting += block->is_evicting;
+        wrong = check_state(broker, block);
+        wrong = wrong ? wrong : check_publisher(broker, block);
+        wrong = wrong ? wrong : check_views(broker, block);
+        wrong = require(wrong, block->segment->block == block, "a block's segment is another one's");
+    }
+    wrong = wrong ? wrong : check_lists(&broker->blocks, &counts);
+    return wrong ? wrong : check_waits(broker);
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which blocks to evict. Whether it helps is tried on the ledger itself: the charges of the candidates are taken off,
+ * one after the other, until the request would fit beside all claims and reserves; then all are put back. So what
+ * another's reserve would take is never counted on, and nothing is evicted in vain.
+ */
+#include "daemon/core/evict.h"
+
+#include "daemon/core/host_room.h"
+#include "proto/base/size.h"
+
+enum {
+    CANDIDATES_MAX = 256, /* that are looked at for one request */
+    EFFECTS_EACH = 5,     /* the block's end, its segment's, and its publisher's lease */
+};
+
+struct candidate {
+    struct block *block;
+    uint64_t bytes;
+    bool is_off; /* its charge is taken off */
+};
+
+struct trial {
+    struct account *account;
+    uint64_t bytes;
+    enum location location;
+    size_t count;
+    struct candidate candidates[CANDIDATES_MAX];
+    uint64_t released; /* of those that are taken off */
+};
+
+static void take_off(struct trial *trial, struct candidate *candidate)
+{
+    charge_release(&candidate->block->segment->charge);
+    candidate->is_off = true;
+    trial->released += candidate->bytes;
+}
+
+static void put_back(struct trial *trial, struct candidate *candidate)
+{
+    ledger_restore(&candidate->block->account, trial->location, candidate->bytes, &candidate->block->segment->charge);
+    candidate->is_off = false;
+    trial->released -= candidate->bytes;
+}
+
+/* Whether the limits, and what the host has, would let the request pass when all that is being freed is free. */
+static bool would_fit(const struct broker *broker, const struct trial *trial)
+{
+    struct ledger_excess excess;
+    struct charge charge;
+    uint64_t freeing = ledger_counted(broker->host.freeing, LEDGER_MAX_PHYSICAL_BYTES) + trial->released;
+    uint64_t wanted = size_add_saturated(trial->bytes, account_claimed(&broker->host, LEDGER_MAX_PHYSICAL_BYTES));
+    if (wanted > size_add_saturated(host_room_bytes(broker), freeing)) {
+        return false;
+    }
+    if (ledger_reserve(trial->account, trial->location, trial->bytes, &charge, &excess) == 0) {
+        charge_release(&charge);
+        return true;
+    }
+    return excess.frees_suffice;
+}
+
+/* Takes candidates off until the request fits. False: they do not do. */
+static bool find(const struct broker *broker, const struct denial *denial, struct trial *trial)
+{
+    struct block *block;
+    bool fits = false;
+    TAILQ_FOREACH(block, &broker->blocks.idle, in_idle) {
+        bool helps = block->segment->charge.location == trial->location &&
+                     account_is_descendant_of(&block->account, denial->excess.account);
+        if (fits || trial->count == CANDIDATES_MAX) {
+            break;
+        }
+        if (helps) {
+            struct candidate *candidate = &trial->candidates[trial->count++];
+            *candidate = (struct candidate){block, block->segment->charge.bytes, false};
+            take_off(trial, candidate);
+            fits = would_fit(broker, trial);
+        }
+    }
+    return fits;
+}
+
+/* Keeps those that are not needed, the latest used first: a small one was taken off before a large one that does alone.
+ */
+static void spare(const struct broker *broker, struct trial *trial)
+{
+    for (size_t i = trial->count - 1; i-- > 0;) {
+        put_back(trial, &trial->candidates[i]);
+        if (!would_fit(broker, trial)) {
+            take_off(trial, &trial->candidates[i]);
+        }
+    }
+}
+
+/* Its bytes count as coming free from now on; its publisher's lease is ended at the end of the step. */
+static void evict(struct step *step, struct block *block)
+{
+    if (block->publisher) {
+        block->is_evicting = true;
+        TAILQ_INSERT_TAIL(&step->broker->blocks.evicting, block, in_evicting);
+        charge_begin_free(&block->segment->charge);
+    }
+    block_condemn(step, block, END_EVICTED);
+}
+
+static bool is_possible(const struct broker *broker, const struct denial *denial)
+{
+    return !TAILQ_EMPTY(&broker->blocks.idle) && !denial->is_paused && denial->excess.fits_ever &&
+           location_is_memory(denial->location);
+}
+
+bool evict_for(struct step *step, struct account *account, uint64_t bytes, const struct denial *denial)
+{
+    struct trial trial = {.account = account, .bytes = bytes, .location = denial->location};
+    if (!is_possible(step->broker, denial)) {
+        return false;
+    }
+    bool fits = find(step->broker, denial, &trial);
+    if (fits) {
+        spare(step->broker, &trial);
+    }
+    for (size_t i = 0; i < trial.count; i++) {
+        struct candidate *candidate = &trial.candidates[i];
+        bool is_chosen = candidate->is_off && fits;
+        if (candidate->is_off) {
+            put_back(&trial, candidate);
+        }
+        if (is_chosen && effect_room(step->effects) > (size_t)EFFECTS_FOR_ONE_LEASE + EFFECTS_EACH) {
+            evict(step, candidate->block);
+        }
+    }
+    return fits;
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Publishing blocks. The request is checked, the shell proves that nobody can write to the segment any more, and only
+ * then the block exists: a publication that fails at any point leaves the lease as it was, and no name.
+ */
+#include "daemon/core/publish.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/core/access.h"
+#include "daemon/core/answer.h"
+#include "daemon/core/victim.h"
+#include "proto/base/size.h"
+
+/* ---- checks: each answers if it fails ---- */
+
+static struct lease *lease_to_publish(struct step *step, struct session *session, const struct request *request)
+{
+    uint64_t id = request->publish.lease;
+    struct lease *lease = lease_table_find(&step->broker->leases, id);
+    if (lease && lease->session == session && lease->state == LEASE_ALIVE) {
+        return lease;
+    }
+    enum end_reason reason = session_recall(session, id);
+    answer_error(step, session->peer, request->id, reason == END_NONE ? ERROR_NO_SUCH_LEASE : ERROR_LEASE_ENDED,
+                 "lease %llu can't be published: %s", (unsigned long long)id,
+                 reason == END_NONE ? "this session has no such lease" : end_reason_text(reason));
+    return NULL;
+}
+
+/* One that repeats a publication is answered as that was. */
+static bool check_lease(struct step *step, const struct session *session, const struct request *request,
+                        const struct lease *lease)
+{
+    const struct block *block = lease->block;
+    uint64_t id = request->id;
+    if (block && block->state == BLOCK_PUBLISHED && strcmp(block->name, request->publish.name) == 0 &&
+        block->publisher == lease) {
+        answer_to(step, session->peer, id, REPLY_DONE);
+    } else if (block) {
+        answer_error(step, session->peer, id, ERROR_INVALID, "lease %llu %s the block \"%s\"; publish another lease",
+                     (unsigned long long)lease->id,
+                     block->publisher != lease       ? "is a view of"
+                     : block->state == BLOCK_WRITING ? "is being published as"
+                                                     : "was published as",
+                     block->name);
+    } else if (!lease->is_publishable) {
+        answer_error(step, session->peer, id, ERROR_INVALID,
+                     "lease %llu was not acquired as publishable; ask for another one, with publishable",
+                     (unsigned long long)lease->id);
+    }
+    return !block && lease->is_publishable;
+}
+
+static bool check_terms(struct step *step, const struct session *session, const struct request *request)
+{
+    const struct publish_request *terms = &request->publish;
+    if (!terms->name[0] || (terms->keep_ms && terms->lifetime != LIFETIME_KEEP)) {
+        answer_error(step, session->peer, request->id, ERROR_INVALID, "the block \"%s\" can't be published: %s",
+                     terms->name,
+                     terms->name[0] ? "keep_ms goes with lifetime KEEP only" : "its name must have 1 to 63 bytes");
+        return false;
+    }
+    if (terms->access == BLOCK_ACCESS_GROUP && !identity_has_group(&session->identity, terms->gid)) {
+        answer_error(step, session->peer, request->id, ERROR_NOT_PERMITTED,
+                     "user %u is not in group %u; publish for a group that the process is in", session->identity.uid,
+                     terms->gid);
+        return false;
+    }
+    return true;
+}
+
+static bool check_count(struct step *step, const struct session *session, const struct request *request)
+{
+    const struct principal *user = session->share->user;
+    uint32_t most = step->broker->options.settings.sharing.blocks_max;
+    if (user->blocks >= most) {
+        answer_error(step, session->peer, request->id, ERROR_TOO_MANY,
+                     "%s has %llu blocks, as many as [sharing] max_blocks allows; unpublish some, or raise that",
+                     user->whose, (unsigned long long)user->blocks);
+    }
+    return user->blocks < most;
+}
+
+/* The block that is in the way of the name; it may be replaced. */
+static bool check_name(struct step *step, const struct session *session, uint64_t request_id, const char *name,
+                       bool replace)
+{
+    const struct block *other = block_table_named(&step->broker->blocks, session->identity.uid, name);
+    if (other && !replace) {
+        answer_error(step, session->peer, request_id, ERROR_NAME_TAKEN,
+                     "user %u has a block \"%s\" already; publish with `replace`, unpublish that, or take another name",
+                     other->owner, name);
+    }
+    return !other || replace;
+}
+
+/* ---- publishing ---- */
+
+void publish_request(struct step *step, struct session *session, const struct request *request)
+{
+    struct broker *broker = step->broker;
+    const struct publish_request *asked = &request->publish;
+    struct lease *lease = lease_to_publish(step, session, request);
+    if (!lease || !check_lease(step, session, request, lease) || !check_terms(step, session, request) ||
+        !check_count(step, session, request) || !check_name(step, session, request->id, asked->name, asked->replace)) {
+        return;
+    }
+    const struct block_terms terms = {.owner = session->identity.uid,
+                                      .lifetime = asked->lifetime,
+                                      .access = asked->access,
+                                      .gid = asked->access == BLOCK_ACCESS_GROUP ? asked->gid : 0,
+                                      .keep_ns = asked->keep_ms * NANOSECONDS_PER_MILLISECOND,
+                                      .name = asked->name,
+                                      .type = asked->type,
+                                      .metadata = asked->metadata};
+    struct block *block = block_new(broker, session->share, &terms);
+    if (!block) {
+        answer_out_of_tables(step, session->peer, request->id);
+        return;
+    }
+    block->request_id = request->id;
+    block->replace = asked->replace;
+    block->publisher = lease;
+    block->segment = TAILQ_FIRST(&lease->segments);
+    block->segment->block = block;
+    lease->block = block;
+    segment_begin_sealing(step, block->segment);
+}
+
+/* The lease stays, and may be published once more. */
+static void give_up(struct broker *broker, struct block *block)
+{
+    block->publisher->block = NULL;
+    block->segment->block = NULL;
+    block->publisher = NULL;
+    block_free(broker, block);
+}
+
+static void explain(struct step *step, const struct block *block, int error)
+{
+    void *peer = block->publisher->session->peer;
+    unsigned long long lease = block->publisher->id;
+    if (error == -EBUSY) {
+        answer_error(
+            step, peer, block->request_id, ERROR_STILL_WRITABLE,
+            "the segment of lease %llu can still be written: by a mapping, by a descriptor (perhaps of a child, "
+            "or in flight), or by a device (io_uring); end that, and publish again",
+            lease);
+    } else if (error == -EPERM) {
+        answer_error(step, peer, block->request_id, ERROR_INVALID,
+                     "seals were added to the segment of lease %llu, with which it can't be published; release it, and "
+                     "publish another one",
+                     lease);
+    } else {
+        answer_error(step, peer, block->request_id, ERROR_SYSTEM,
+                     "the kernel did not seal the segment of lease %llu: %s", lease, strerrordesc_np(-error));
+    }
+}
+
+static void finish(struct step *step, struct block *block)
+{
+    struct broker *broker = step->broker;
+    struct lease *lease = block->publisher;
+    struct block *other = block_table_named(&broker->blocks, block->owner, block->name);
+    if (other) {
+        block_condemn(step, other, END_REPLACED);
+    }
+    victim_forget(broker, lease);
+    block_publish(broker, block, lease, step->now);
+    broker->retry_waiting = true; /* the session itself has fewer bytes now */
+    struct effect_block *effect = &effect_push(step->effects, EFFECT_BLOCK)->block;
+    *effect = (struct effect_block){.change = BLOCK_CHANGE_PUBLISHED,
+                                    .block = block->id,
+                                    .owner = block->owner,
+                                    .bytes = block->segment->charge.bytes,
+                                    .lifetime = block->lifetime,
+                                    .segment_handle = block->segment->handle};
+    memcpy(effect->name, block->name, sizeof effect->name);
+    answer_to(step, lease->session->peer, block->request_id, REPLY_DONE);
+}
+
+void publish_sealed(struct step *step, struct segment *segment, int error)
+{
+    struct block *block = segment->block;
+    segment->is_sealing = false;
+    if (!block) { /* its lease has ended */
+        segment_begin_freeing(step, segment);
+        return;
+    }
+    const struct session *session = block->publisher->session;
+    if (error < 0) {
+        explain(step, block, error);
+        give_up(step->broker, block);
+    } else if (!check_name(step, session, block->request_id, block->name, block->replace)) {
+        give_up(step->broker, block);
+    } else {
+        finish(step, block);
+    }
+}
+
+/* ---- taking the name back ---- */
+
+void publish_take_back(struct step *step, const struct input *input)
+{
+    const struct broker *broker = step->broker;
+    const struct request *request = input->request.request;
+    const struct unpublish_request *asked = &request->unpublish;
+    const struct identity *by = &input->request.identity;
+    uint32_t owner = asked->has_owner ? asked->owner : by->uid;
+    bool is_administrator = access_is_administrator(&broker->principals.policy->access, broker->options.daemon_uid, by);
+    struct block *block = block_table_named(&broker->blocks, owner, asked->name);
+    bool may_see = block && (is_administrator || block_admits(block->access, owner, block->gid, by));
+    if (!may_see) {
+        answer_error(step, input->peer, request->id, ERROR_NO_SUCH_BLOCK,
+                     "user %u publishes no block \"%s\"; `membrokerctl blocks` lists those that there are", owner,
+                     asked->name);
+    } else if (owner != by->uid && !is_administrator) {
+        answer_error(step, input->peer, request->id, ERROR_NOT_PERMITTED,
+                     "the block \"%s\" is user %u's and you are user %u; only its owner and administrators ([access] "
+                     "admin_users, admin_groups) may unpublish it",
+                     asked->name, owner, by->uid);
+    } else {
+        block_condemn(step, block, END_UNPUBLISHED);
+        answer_to(step, input->peer, request->id, REPLY_DONE);
+    }
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of a block's row in a listing. For the codec of replies, which has the other rows. */
+#pragma once
+
+#include "membroker.pb-c.h"
+#include "proto/codec_fields.h"
+#include "proto/message.h"
+
+CODEC_FIELDS(block, struct block_entry, BlockEntry) = {NUMBER(block, block),
+                                                       NUMBER(block, owner),
+                                                       TEXT(block, name),
+                                                       TEXT(block, type),
+                                                       NUMBER(block, bytes),
+                                                       NUMBER(block, views),
+                                                       NUMBER(block, lifetime),
+                                                       NUMBER(block, access),
+                                                       NUMBER(block, age_ms),
+                                                       NUMBER(block, gid, UNLESS(0)),
+                                                       NUMBER(block, keep_ms, UNLESS(UINT64_MAX)),
+                                                       NUMBER(block, publisher, UNLESS(0)),
+                                                       NUMBER(block, ended, UNLESS(END_NONE))};
+CODEC_TABLE(block, block_entry);

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Evicting caches: only those without a view, the longest unused first, as few as do, and none in vain. */
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/base/text.h"
+#include "tests/unit/core/sharing.h"
+
+TestSuite(evictions);
+
+static struct model *model;
+
+static void publish_cache(int peer, const char *name, uint64_t bytes, uint64_t *ret_lease)
+{
+    struct request request = {.kind = REQUEST_ACQUIRE};
+    request.acquire = (struct acquire_request){
+        .bytes = bytes, .location = LOCATION_RAM, .ttl_ms = 60000, .numa_node = -1, .publishable = true};
+    uint64_t lease = granted(model_request(model, peer, &request));
+    request = (struct request){.kind = REQUEST_PUBLISH};
+    request.publish = (struct publish_request){.lease = lease, .lifetime = LIFETIME_CACHE, .access = BLOCK_ACCESS_ALL};
+    text_copy(request.publish.name, MESSAGE_NAME_SIZE, name);
+    cr_assert_eq(model_request(model, peer, &request)->kind, REPLY_DONE);
+    if (ret_lease) {
+        *ret_lease = lease;
+    } else {
+        model_release(model, peer, lease);
+    }
+}
+
+static const struct reply *attach(int peer, const char *name)
+{
+    struct request request = {.kind = REQUEST_ATTACH_BLOCK, .attach_block = {.has_owner = true, .owner = 1000}};
+    text_copy(request.attach_block.name, MESSAGE_NAME_SIZE, name);
+    return model_request(model, peer, &request);
+}
+
+static bool is_there(const char *name)
+{
+    static struct block_entry entries[64];
+    bool more;
+    size_t count = broker_list_blocks(model->broker, &model_root, 0, model->now, entries, 64, &more);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(entries[i].name, name) == 0 && entries[i].ended == END_NONE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void begin(uint64_t max_physical)
+{
+    model = model_new(0, max_physical, 0);
+    model_open_as(model, 0, "a", 1000);
+    model_open_as(model, 1, "b", 1001);
+}
+
+Test(evictions, the_longest_unused_goes_first_and_no_more_than_is_needed)
+{
+    begin(8 * MIB);
+    publish_cache(0, "one", 2 * MIB, NULL);
+    publish_cache(0, "two", 2 * MIB, NULL);
+    publish_cache(0, "three", 2 * MIB, NULL);
+    const struct reply *view = attach(1, "one");
+    cr_assert_eq(view->kind, REPLY_ATTACHED);
+    model_release(model, 1, view->attached.lease); /* it was used last */
+    granted(model_acquire(model, 1, 4 * MIB, LOCATION_RAM, 0));
+    cr_expect(is_there("one") && !is_there("two") && is_there("three"));
+    const struct reply *reply = attach(0, "two");
+    cr_expect_eq(reply->error.code, ERROR_BLOCK_ENDED);
+    cr_expect_eq(reply->error.ended, END_EVICTED);
+    model_free(model);
+}
+
+Test(evictions, a_small_one_is_spared_if_a_large_one_does)
+{
+    begin(8 * MIB);
+    publish_cache(0, "small", MIB, NULL);
+    publish_cache(0, "large", 4 * MIB, NULL);
+    granted(model_acquire(model, 1, 7 * MIB, LOCATION_RAM, 0));
+    cr_expect(is_there("small") && !is_there("large"));
+    model_free(model);
+}
+
+Test(evictions, nothing_is_evicted_in_vain)
+{
+    begin(8 * MIB);
+    publish_cache(0, "idle", 2 * MIB, NULL);
+    publish_cache(0, "used", 2 * MIB, NULL);
+    cr_assert_eq(attach(1, "used")->kind, REPLY_ATTACHED);
+    refused(model_acquire(model, 1, 7 * MIB, LOCATION_RAM, 0), ERROR_LIMIT);
+    cr_expect(is_there("idle") && is_there("used"));
+    granted(model_acquire(model, 1, 6 * MIB, LOCATION_RAM, 0));
+    cr_expect(!is_there("idle") && is_there("used"));
+    model_free(model);
+}
+
+Test(evictions, a_publisher_that_lives_is_told)
+{
+    uint64_t lease;
+    begin(8 * MIB);
+    publish_cache(0, "n", 4 * MIB, &lease);
+    granted(model_acquire(model, 1, 6 * MIB, LOCATION_RAM, 0));
+    cr_expect_eq(model_events(model, 0, EVENT_LEASE_ENDED), 1);
+    refused(model_release(model, 0, lease), ERROR_LEASE_ENDED);
+    model_free(model);
+}
+
+Test(evictions, a_request_waits_until_the_bytes_are_free)
+{
+    begin(8 * MIB);
+    publish_cache(0, "n", 4 * MIB, NULL);
+    model->hold_frees = true;
+    cr_expect_null(model_acquire(model, 1, 6 * MIB, LOCATION_RAM, 0));
+    uint64_t request = model->next_request;
+    cr_expect_not(is_there("n"));
+    model_finish(model);
+    granted(model_answer(model, request));
+    model_free(model);
+}
+
+Test(evictions, what_a_reserve_would_take_is_not_counted_on)
+{
+    begin(16 * MIB);
+    model->options.settings.policy = &model_policy; /* class c has a reserve of 4 MiB */
+    model_configure(model);
+    model_open_as(model, 2, "c1", 1002);
+    publish_cache(2, "reserved", 4 * MIB, NULL);
+    granted(model_acquire(model, 1, 12 * MIB, LOCATION_RAM, 0));
+    refused(model_acquire(model, 1, MIB, LOCATION_RAM, 0), ERROR_LIMIT);
+    cr_expect(is_there("reserved"), "its bytes would go back to the reserve");
+    granted(model_acquire(model, 2, 2 * MIB, LOCATION_RAM, 0));
+    cr_expect_not(is_there("reserved"), "for its own class it goes");
+    model_free(model);
+}
+
+Test(evictions, the_hosts_memory_counts_as_well)
+{
+    begin(0);
+    publish_cache(0, "n", 4 * MIB, NULL);
+    struct input host = {.kind = INPUT_HOST_MEMORY, .host = {2 * MIB, 64 * MIB}};
+    model_feed(model, &host);
+    refused(model_acquire(model, 1, 7 * MIB, LOCATION_RAM, 0), ERROR_HOST_MEMORY);
+    cr_expect(is_there("n"));
+    model->hold_frees = true;
+    cr_expect_null(model_acquire(model, 1, 5 * MIB, LOCATION_RAM, 0));
+    cr_expect_not(is_there("n"));
+    model_free(model);
+}
+
+Test(evictions, many_are_evicted_in_several_steps)
+{
+    begin(48 * MIB);
+    for (int i = 0; i < 48; i++) {
+        char name[8];
+        (void)snprintf(name, sizeof name, "n%d", i);
+        publish_cache(0, name, MIB, NULL);
+    }
+    granted(model_acquire(model, 1, 40 * MIB, LOCATION_RAM, 0));
+    cr_expect(is_there("n40") && !is_there("n39"));
+    cr_expect_leq(model->largest_step, EFFECTS_MAX);
+    model_free(model);
+}
