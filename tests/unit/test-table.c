@@ -96,3 +96,19 @@ Test(table, the_charged_user_is_saved)
     cr_expect_not(again.identity.has_owner);
     table_close(&table);
 }
+
+Test(table, whether_a_segment_can_be_published_is_saved)
+{
+    const struct kept_segment segment = {.id = 3, .lease = 4, .session = 5, .bytes = 4096, .is_publishable = true};
+    struct kept_segment again;
+    struct table table;
+    uint32_t record;
+    cr_assert(table_create(&table) == 0 && table_reserve(&table, &record) == 0 && record == 0);
+    table_keep_segment(&table, record, &segment);
+    cr_assert(table_open(&table, handed_over(&table, table.mapped)) == 0);
+    cr_expect(table_read_segment(&table, 0, &again) && again.is_publishable);
+    *(uint32_t *)(void *)((char *)table.header + 8) = 3; /* its version: that daemon did not know of them */
+    cr_assert(table_open(&table, handed_over(&table, table.mapped)) == 0);
+    cr_expect(table_read_segment(&table, 0, &again) && !again.is_publishable);
+    table_close(&table);
+}
