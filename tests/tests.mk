@@ -95,6 +95,14 @@ $(BUILD)/tests/competitor: $(call object,tests/sharing/competitor.c) $(SHARED)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< -L$(BUILD) -lmembroker -Wl,-rpath,'$$ORIGIN/..' -pthread
 
+$(BUILD)/tests/load: $(call object,tests/top/load.c) $(SHARED)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< -L$(BUILD) -lmembroker -Wl,-rpath,'$$ORIGIN/..' -pthread
+
+# what looking costs the daemon, with 10,000 leases of 1,000 sessions
+measure-looking: all $(BUILD)/tests/load ## the processor time that top, a scrape and the counting cost the daemon
+	python3 tests/top/measure-cost $(BUILD)
+
 $(BUILD)/tests/honest: $(call object,tests/swarm/honest.c) $(SHARED)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< -L$(BUILD) -lmembroker -Wl,-rpath,'$$ORIGIN/..' -pthread
@@ -238,4 +246,4 @@ demo: all $(DEMO_PROGRAMS) | $(call need,demo) ## start a broker of its own and 
 include tests/bench/bench.mk
 include tests/fuzz/fuzz.mk
 
-.PHONY: pre-commit install-hooks mutate coverage covered soak test test-metrics test-system faults sanitize sanitized-tests stress lint demo bench
+.PHONY: measure-looking pre-commit install-hooks mutate coverage covered soak test test-metrics test-system faults sanitize sanitized-tests stress lint demo bench

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Sessions that together hold leases of a page or more, until standard input ends. Prints "held" when all are
- * granted. Usage: load SESSIONS LEASES
+ * granted. Each line of standard input is a number: so many further leases are acquired and released, and then it
+ * prints "done". Usage: load SESSIONS LEASES
  */
 #include <membroker.h>
 #include <stdio.h>
@@ -27,15 +28,25 @@ static int join(int number)
     return mb_connect(&options, &clients[number]);
 }
 
-static int hold(mb_client *client, int number)
+static int hold(mb_client *client, int number, mb_lease **ret)
 {
     mb_lease_options options = MB_LEASE_OPTIONS_INIT;
-    mb_lease *lease;
     char name[32];
     (void)snprintf(name, sizeof name, "lease-%d", number);
     options.name = name;
     options.ttl_ms = HOUR_MS;
-    return mb_acquire(client, (uint64_t)PAGE * (uint64_t)(1 + number % SIZES), &options, &lease);
+    return mb_acquire(client, (uint64_t)PAGE * (uint64_t)(1 + number % SIZES), &options, ret);
+}
+
+static int take_turns(int turns)
+{
+    for (int i = 0; i < turns; i++) {
+        mb_lease *lease;
+        if (hold(clients[0], 0, &lease) < 0 || mb_release(lease) < 0) {
+            return -1;
+        }
+    }
+    return 0;
 }
 
 int main(int argc, char **argv)
@@ -50,13 +61,20 @@ int main(int argc, char **argv)
         }
     }
     for (int i = 0; i < leases; i++) {
-        if (hold(clients[i % sessions], i) < 0) {
+        mb_lease *lease;
+        if (hold(clients[i % sessions], i, &lease) < 0) {
             return fail();
         }
     }
     (void)puts("held");
     (void)fflush(stdout);
-    while (getchar() != EOF) {
+    char line[32];
+    while (fgets(line, sizeof line, stdin)) {
+        if (take_turns(atoi(line)) < 0) {
+            return fail();
+        }
+        (void)puts("done");
+        (void)fflush(stdout);
     }
     return 0; /* the broker ends the leases when their process has ended */
 }
