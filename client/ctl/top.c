@@ -15,7 +15,15 @@
 #include "client/ctl/top_terminal.h"
 #include "proto/base/size.h"
 
-enum { DELAY_MS = 1000, DELAY_LEAST_MS = 100, TIMEOUT_MS = 2000, WIDTH = 80, HEIGHT = 24, SIZE_MAX_CELLS = 1000 };
+enum {
+    DELAY_MS = 1000,
+    DELAY_LEAST_MS = 100,
+    TIMEOUT_MS = 2000,
+    WIDTH = 80,
+    HEIGHT = 24,
+    SIZE_MAX_CELLS = 1000,
+    KEYS_OVERDUE = 32
+};
 
 /* ---- options ---- */
 
@@ -170,23 +178,33 @@ static bool act(struct top *top, enum view_action action)
     return true;
 }
 
-/* Takes keys until a refresh is due. False: the user has enough. */
+/* Takes a key, if one comes in time. False: the user has enough. */
+static bool take_key(struct top *top, uint64_t wait_ms, bool *ret_is_key)
+{
+    int width, height;
+    uint32_t key;
+    *ret_is_key = terminal_key((uint32_t)wait_ms, &key);
+    terminal_size(&width, &height);
+    if (*ret_is_key && !act(top, view_key(&top->view, key, &top->picked, layout_table_height(height)))) {
+        return false;
+    }
+    choose_rows(top, height);
+    show(top);
+    return true;
+}
+
+/* Takes keys until a refresh is due; also if it is overdue, because the broker is slow, those that were pressed
+ * meanwhile. False: the user has enough. What another page shows is read immediately. */
 static bool take_keys(struct top *top, uint64_t until)
 {
-    uint64_t now;
-    while ((now = now_ms()) < until) {
-        int width, height;
-        uint32_t key;
-        enum page page = top->view.page;
-        bool is_key = terminal_key((uint32_t)(until - now), &key);
-        terminal_size(&width, &height);
-        if (is_key && !act(top, view_key(&top->view, key, &top->picked, layout_table_height(height)))) {
+    enum page page = top->view.page;
+    bool is_key = true;
+    for (int keys = 0; now_ms() < until || (is_key && keys < KEYS_OVERDUE); keys++) {
+        if (!take_key(top, size_subtract_floored(until, now_ms()), &is_key)) {
             return false;
         }
-        choose_rows(top, height);
-        show(top);
         if (top->view.page != page) {
-            return true; /* what another page shows is read now */
+            break;
         }
     }
     return true;

@@ -78,6 +78,14 @@ static uint64_t count_lines(const char *text)
     return lines;
 }
 
+/* Of another daemon a number may mean another row, and a page may not reach the rows that are over. */
+static void forget_another_daemon(struct model *model, const struct status_reply *status)
+{
+    if (model->has_status && model->status.pid != status->pid) {
+        model_free(model);
+    }
+}
+
 static int read_status(struct model *model, const struct asker *asker)
 {
     struct request request = {.kind = REQUEST_STATUS};
@@ -86,6 +94,7 @@ static int read_status(struct model *model, const struct asker *asker)
     if (result < 0) {
         return result;
     }
+    forget_another_daemon(model, &reply->status);
     model->status = reply->status;
     text_copy(model->version, sizeof model->version, reply->status.daemon_version);
     model->is_misconfigured = *reply->status.configuration_error;

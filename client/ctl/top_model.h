@@ -41,4 +41,5 @@ int model_refresh(struct model *model, gather_ask *ask, void *data, enum model_t
 /* Reads the whole of a table. Returns as model_refresh(). */
 int model_read_all(struct model *model, gather_ask *ask, void *data, enum model_table table, uint64_t now_ms);
 
+/* Forgets all rows. */
 void model_free(struct model *model);

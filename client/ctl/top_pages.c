@@ -69,10 +69,10 @@ static const struct page_column lease_columns[] = {
 };
 
 static const struct page_column queue_columns[] = {
-    {"place", "PLACE", NULL, 6, 1},       {"session", "SESSION", NULL, 8, 4},  {"client", "CLIENT", NULL, 8, 1},
+    {"place", "PLACE", NULL, 6, 1},       {"session", "SESSION", NULL, 8, 4},  {"client", "CLIENT", NULL, 12, 1},
     {"user", "USER", "uid", 9, 2},        {"class", "CLASS", NULL, 9, 5},      {"bytes", "BYTES", NULL, 10, 1},
     {"location", "IN", NULL, 4, 5},       {"priority", "PRIO", NULL, 5, 5},    {"waited_ms", "WAITED", NULL, 9, 1},
-    {"remaining_ms", "LEFT", NULL, 9, 3}, {"whose", "WAITS FOR", NULL, 12, 2}, {"limit", "LIMIT", NULL, 18, 6},
+    {"remaining_ms", "LEFT", NULL, 9, 4}, {"whose", "WAITS FOR", NULL, 16, 2}, {"limit", "LIMIT", NULL, 18, 6},
     {NULL, "HISTORY", NULL, 10, 3},
 };
 

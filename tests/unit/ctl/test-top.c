@@ -140,6 +140,7 @@ static struct fake {
     size_t count;
     size_t sent, requests;
     int failure;
+    int32_t pid;
     struct reply reply;
     struct usage_entry user;
 } fake;
@@ -173,8 +174,11 @@ static int ask(void *data, struct request *request, const struct reply **ret)
     fake.reply = (struct reply){.kind = REPLY_LISTING};
     if (request->kind == REQUEST_STATUS) {
         fake.reply.kind = REPLY_STATUS;
-        fake.reply.status = (struct status_reply){
-            .daemon_version = "1", .configuration_error = "", .warnings = "one\ntwo", .leases = fake.count};
+        fake.reply.status = (struct status_reply){.daemon_version = "1",
+                                                  .configuration_error = "",
+                                                  .warnings = "one\ntwo",
+                                                  .pid = fake.pid,
+                                                  .leases = fake.count};
     } else if (request->list.what == LIST_LEASES) {
         list_leases(&request->list);
     } else if (request->list.what == LIST_USAGE) {
@@ -291,5 +295,19 @@ Test(top, a_failure_leaves_what_is_known)
     cr_expect_eq(model_refresh(&model, ask, NULL, TABLE_LEASES, NULL, 0, 2000), -ENOTCONN);
     cr_expect(model.has_status && model.tables[TABLE_LEASES].count == 3);
     fake.failure = 0;
+    model_free(&model);
+}
+
+Test(top, rows_of_another_daemon_are_forgotten)
+{
+    fill_leases(LEASES);
+    model_init(&model);
+    refresh(NULL, 0, 1000);
+    fill_leases(5);
+    fake.leases[0].used_bytes = 3;
+    fake.pid = 2;
+    refresh(NULL, 0, 1000 + HISTORY_SLOT_MS);
+    cr_expect_eq(model.tables[TABLE_LEASES].count, 5);
+    cr_expect_eq(rows_find(&model.tables[TABLE_LEASES], 1)->history.samples[HISTORY_SAMPLES - 2], -1);
     model_free(&model);
 }
