@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of an event's fields, for codec_reply.c alone. */
+/* The tables of the fields of events and samples, for codec_reply.c alone: they stand behind its limits. */
 #pragma once
 
 #include "membroker.pb-c.h"
@@ -35,3 +35,14 @@ CODEC_FIELDS(event, struct event_entry, EventEntry) = {
     TEXT(event, text),
 };
 CODEC_TABLE(event, event_entry);
+
+CODEC_FIELDS(sample, struct sample_entry, SampleEntry) = {
+    NUMBER(sample, sample),
+    NUMBER(sample, at_unix_ms),
+    TEXT_AS(sample, class, class_),
+    NUMBER(sample, physical_bytes),
+    NUMBER(sample, mapped_bytes),
+    MESSAGE(sample, limits, limits),
+    NUMBER_AS(sample, is_reservation, reservation),
+};
+CODEC_TABLE(sample, sample_entry);

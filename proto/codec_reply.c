@@ -9,7 +9,6 @@
 #include "membroker.pb-c.h"
 #include "proto/codec.h"
 #include "proto/codec_block.h"
-#include "proto/codec_event.h"
 #include "proto/codec_tables.h"
 #include "proto/codec_text.h"
 
@@ -69,6 +68,8 @@ static void complete_refusal(const void *message, void *refusal)
 CODEC_TABLE(refusal, refusal, .complete = complete_refusal);
 
 /* ---- listings ---- */
+
+#include "proto/codec_event.h"
 
 CODEC_FIELDS(session, struct session_entry, SessionEntry) = {
     NUMBER(session, session),
@@ -179,15 +180,11 @@ CODEC_FIELDS(usage, struct usage_entry, UsageEntry) = {
 CODEC_TABLE(usage, usage_entry);
 
 CODEC_FIELDS(listing, struct listing_reply, Listing) = {
-    LIST(listing, sessions, session_count, session),
-    LIST(listing, leases, lease_count, lease),
-    LIST(listing, queue, queue_count, queue),
-    LIST(listing, reservations, reservation_count, reservation),
-    LIST(listing, usage, usage_count, usage),
-    LIST(listing, events, event_count, event),
-    NUMBER(listing, last, UNLESS(0)),
-    LIST(listing, blocks, block_count, block),
-    NUMBER(listing, more),
+    LIST(listing, sessions, session_count, session), LIST(listing, leases, lease_count, lease),
+    LIST(listing, queue, queue_count, queue),        LIST(listing, reservations, reservation_count, reservation),
+    LIST(listing, usage, usage_count, usage),        LIST(listing, events, event_count, event),
+    LIST(listing, samples, sample_count, sample),    NUMBER(listing, last, UNLESS(0)),
+    LIST(listing, blocks, block_count, block),       NUMBER(listing, more),
 };
 CODEC_TABLE(listing, listing);
 

@@ -182,7 +182,7 @@ CODEC_TABLE(unpublish, unpublish);
 /* ---- the rest ---- */
 
 CODEC_FIELDS(list, struct list_request, List) = {
-    NUMBER(list, what, RANGE(LIST_BLOCKS, "this broker does not know what was asked to be listed")),
+    NUMBER(list, what, RANGE(LIST_SAMPLES, "this broker does not know what was asked to be listed")),
     NUMBER(list, after),
     NUMBER(list, settled, UNLESS(0)),
     NUMBER(list, most),

@@ -148,10 +148,12 @@ struct listing_reply {
     size_t usage_count; /* at most MESSAGE_USAGE_MAX */
     const struct event_entry *events;
     size_t event_count; /* at most MESSAGE_EVENTS_MAX */
-    uint64_t last;      /* of events: after which the next page begins; 0: of another listing */
     const struct block_entry *blocks;
     size_t block_count; /* at most MESSAGE_BLOCKS_MAX */
-    bool more;          /* another page follows */
+    const struct sample_entry *samples;
+    size_t sample_count; /* at most MESSAGE_SAMPLES_MAX */
+    uint64_t last;       /* of events and samples: after which the next page begins; 0: of another listing */
+    bool more;           /* another page follows */
 };
 
 struct audit_reply {

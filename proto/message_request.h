@@ -86,7 +86,8 @@ enum list_what {
     LIST_RESERVATIONS,
     LIST_USAGE,
     LIST_EVENTS,
-    LIST_BLOCKS
+    LIST_BLOCKS,
+    LIST_SAMPLES,
 };
 
 struct list_request {

@@ -156,6 +156,16 @@ struct block_entry {
     enum end_reason ended; /* why it has lost its name; END_NONE: it has it */
 };
 
+/* What a class held at a time. */
+struct sample_entry {
+    uint64_t sample;     /* its number */
+    uint64_t at_unix_ms; /* the same for all classes */
+    uint64_t physical_bytes, mapped_bytes;
+    struct byte_limits limits;
+    char class[MESSAGE_CLASS_SIZE]; /* empty: the whole broker, which comes first */
+    bool is_reservation;
+};
+
 /* Why a session's request waits, or why its last one was refused. */
 struct why_entry {
     uint64_t session;

@@ -19,8 +19,10 @@ struct verb {
 static const char sizes[] = SIZES;
 static const char units[] = SIZES "A TIME is a whole number with a unit: ms, s, min or h.\n";
 
-static const char times[] = SIZES "A TIME is how long ago (10min), a time of today (15:00), or a date and a time "
-                                  "(\"2026-11-26 15:00\").\n";
+#define TIMES "A TIME is how long ago (10min), a time of today (15:00), or a date and a time (\"2026-11-26 15:00\").\n"
+
+static const char times[] = SIZES TIMES;
+static const char times_alone[] = TIMES;
 static const char top_notes[] = "A PAGE is users, classes, sessions, leases or queue.\n";
 
 static const struct verb verbs[] = {
@@ -33,6 +35,8 @@ static const struct verb verbs[] = {
      events_main},
     {"top", "[PAGE] [OPTION]...", "a live screen: who has the memory, and since when; ? in it lists its keys",
      &top_options, top_notes, top_main},
+    {"plot", "-o FILE [OPTION]...", "draw what the classes held, as SVG, PNG or PDF", &plot_options, times_alone,
+     plot_main},
     {"metrics", "[OPTION]...", "figures for a monitoring system, as OpenMetrics", &metrics_options, NULL, metrics_main},
     {"queue", "[OPTION]...", "the requests that wait, in the order in which they will be served", &selection_options,
      sizes, queue_main},

@@ -50,7 +50,8 @@ struct config {
     uint32_t pressure_some, pressure_full; /* per cent of the time that processes wait for memory */
     struct client_bounds clients;
     bool hold_while_stopped; /* [reservations] */
-    uint64_t history_bytes;  /* 0: no history */
+    uint32_t history_interval_ms;
+    uint64_t history_bytes; /* 0: no history */
     struct policy policy; /* [access], [user ...], [group ...] and [class ...], in the order in which they first came */
     uint64_t host_total_bytes; /* what percentages refer to: the memory of the machine or its cgroup */
 };

@@ -80,7 +80,9 @@ SETTING(RESERVATIONS_HOLD_STOPPED, reservations, hold_while_stopped, FLAG, ANY, 
         DEFAULT("no"), "whether a job counts as frozen when all its processes are stopped by a signal")
 
 SETTING(HISTORY_BYTES, history, bytes, HISTORY, ANY, history_bytes, RESTART, DEFAULT("4M"),
-        "memory for the newest events; 0: none")
+        "memory for the newest events and samples; 0: none")
+SETTING(HISTORY_INTERVAL, history, interval, DURATION, RANGE(1, INT32_MAX), history_interval_ms, RESTART,
+        DEFAULT("10s"), "how often what the classes hold is sampled")
 
 SETTING(SHARING_MAX_BLOCKS, sharing, max_blocks, NUMBER, RANGE(0, 65536), broker.sharing.blocks_max, RELOAD,
         DEFAULT("1024"), "published blocks of one user; 0: nobody may publish")

@@ -101,6 +101,9 @@ size_t broker_explain(struct broker *broker, const struct identity *viewer, uint
 /* Whether there is such a session that the viewer may see. */
 bool broker_shows_session(const struct broker *broker, const struct identity *viewer, uint64_t id);
 
+/* What the whole broker and each class that holds something have now, without a time: at most `max` rows. */
+size_t broker_sample(const struct broker *broker, struct sample_entry *ret, size_t max);
+
 /* How often the waiting requests were gone through. */
 uint64_t broker_passes(const struct broker *broker);
 

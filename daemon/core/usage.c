@@ -96,6 +96,33 @@ size_t broker_list_usage(const struct broker *broker, const struct identity *vie
     return count;
 }
 
+/* ---- samples ---- */
+
+static struct sample_entry sample_of(const struct account *account)
+{
+    return (struct sample_entry){
+        .physical_bytes = account_used(account, LEDGER_MAX_PHYSICAL_BYTES),
+        .mapped_bytes = account_used(account, LEDGER_MAX_MAPPED_BYTES),
+        .limits = account->limits,
+    };
+}
+
+size_t broker_sample(const struct broker *broker, struct sample_entry *ret, size_t max)
+{
+    const struct principal *class;
+    size_t count = 0;
+    ret[count++] = sample_of(&broker->host);
+    TAILQ_FOREACH(class, &broker->principals.principals[PRINCIPAL_CLASS], in_table) {
+        if (count < max && account_used(&class->account, LEDGER_MAX_BYTES)) {
+            struct sample_entry *entry = &ret[count++];
+            *entry = sample_of(&class->account);
+            entry->is_reservation = class->quota.is_reservation;
+            text_copy(entry->class, sizeof entry->class, class->name);
+        }
+    }
+    return count;
+}
+
 /* ---- figures ---- */
 
 const struct figures *broker_figures(const struct broker *broker)

@@ -6,7 +6,6 @@
 #include <time.h>
 
 #include "daemon/core/access.h"
-#include "daemon/runtime/history_memory.h"
 #include "daemon/runtime/log.h"
 #include "proto/base/size.h"
 #include "proto/base/text.h"
@@ -22,21 +21,20 @@ static uint64_t now_ms(void)
 
 void history_open(struct history *history, uint64_t bytes, struct handed_descriptors *handed)
 {
-    struct history_memory memory;
     /* begins with the time: where nothing is left, numbers are still greater than those of the daemon before */
-    int result = history_memory_open(&memory, event_ring_room(bytes), now_ms(), handed);
-    *history = (struct history){.ring = memory.ring, .memory = memory.address, .mapped = memory.bytes};
+    int result = history_memory_open(&history->memory, bytes, now_ms(), handed);
+    history->ring = history->memory.ring;
     if (result < 0) {
         log_warning("%s: %s",
-                    memory.ring ? "the history would not outlive a restart" : "there is no history ([history] bytes)",
+                    history->ring ? "the history would not outlive a restart" : "there is no history ([history] bytes)",
                     strerrordesc_np(-result));
     }
 }
 
 void history_close(struct history *history)
 {
-    history->ring = event_ring_free(history->ring);
-    history_memory_close(history->memory, history->mapped);
+    history_memory_close(&history->memory);
+    history->ring = NULL;
 }
 
 /* ---- adding ---- */
@@ -218,6 +216,15 @@ void history_logged(void *of, const struct log_about *about, const char *message
     }
 }
 
+void history_sample(struct history *history, struct sample_entry *samples, size_t count)
+{
+    uint64_t now = now_ms();
+    for (size_t i = 0; history->ring && i < count; i++) {
+        samples[i].at_unix_ms = now;
+        sample_ring_add(&history->memory.samples, &samples[i]);
+    }
+}
+
 /* ---- listing ---- */
 
 static bool is_of_reservation(enum event_kind kind)
@@ -225,14 +232,18 @@ static bool is_of_reservation(enum event_kind kind)
     return kind >= EVENT_KIND_RESERVED && kind <= EVENT_KIND_RESERVATION_EXPIRED;
 }
 
+static bool sees_reservations(const struct history_viewer *viewer)
+{
+    return access_may_see_all(viewer->access, viewer->daemon_uid, viewer->identity) ||
+           access_may_reserve(viewer->access, viewer->daemon_uid, viewer->identity);
+}
+
 static bool is_shown(const struct history_viewer *viewer, const struct event_entry *event)
 {
     if (event->has_uid) {
         return access_may_see(viewer->access, viewer->daemon_uid, viewer->identity, event->uid);
     }
-    return !is_of_reservation(event->kind) ||
-           access_may_see_all(viewer->access, viewer->daemon_uid, viewer->identity) ||
-           access_may_reserve(viewer->access, viewer->daemon_uid, viewer->identity);
+    return !is_of_reservation(event->kind) || sees_reservations(viewer);
 }
 
 static void show(const struct history_viewer *viewer, const struct event_entry *event, struct event_entry *ret)
@@ -278,5 +289,26 @@ void history_list(const struct history *history, const struct history_viewer *vi
             show(viewer, event, &entries[ret->event_count++]);
         }
         ret->last = event_ring_number(history->ring, place);
+    }
+}
+
+/* Looks at no more than a page of them has room for. */
+void history_list_samples(const struct history *history, const struct history_viewer *viewer,
+                          const struct list_request *list, struct sample_entry *entries, struct listing_reply *ret)
+{
+    const struct sample_entry *sample = NULL;
+    bool sees_all = sees_reservations(viewer);
+    const int most = list->most ? (int)size_min(list->most, MESSAGE_SAMPLES_MAX) : MESSAGE_SAMPLES_MAX;
+    ret->samples = entries;
+    ret->last = list->after;
+    for (int looks = 0; history->ring && (sample = sample_ring_next(&history->memory.samples, ret->last)); looks++) {
+        ret->more = looks == most;
+        if (ret->more) {
+            return;
+        }
+        if (sees_all || !sample->is_reservation) {
+            entries[ret->sample_count++] = *sample;
+        }
+        ret->last = sample->sample;
     }
 }

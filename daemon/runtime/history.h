@@ -10,16 +10,14 @@
 #include <stdint.h>
 
 #include "daemon/core/effect.h"
-#include "daemon/core/event_ring.h"
-#include "daemon/os/service_manager.h"
+#include "daemon/runtime/history_memory.h"
 
 struct access;
 struct log_about;
 
 struct history {
-    struct event_ring *ring; /* NULL: there is no history */
-    void *memory;
-    uint64_t mapped;
+    struct event_ring *ring; /* the memory's; NULL: there is no history */
+    struct history_memory memory;
 };
 
 /* The newest events of a peer that may still grow. */
@@ -52,6 +50,9 @@ void history_reservations(struct history *history, const struct effect_reservati
 /* A line of the log, some of which are events: for log_listen(). */
 void history_logged(void *of, const struct log_about *about, const char *message);
 
+/* What classes hold now. */
+void history_sample(struct history *history, struct sample_entry *samples, size_t count);
+
 /* ---- a page of it ---- */
 
 struct history_viewer {
@@ -63,3 +64,7 @@ struct history_viewer {
 /* Fills the events of a listing: at most MESSAGE_EVENTS_MAX, in `entries`. */
 void history_list(const struct history *history, const struct history_viewer *viewer, const struct list_request *list,
                   struct event_entry *entries, struct listing_reply *ret);
+
+/* The same of samples: at most MESSAGE_SAMPLES_MAX. */
+void history_list_samples(const struct history *history, const struct history_viewer *viewer,
+                          const struct list_request *list, struct sample_entry *entries, struct listing_reply *ret);

@@ -138,11 +138,16 @@ static void serve_status(struct connection *connection, const struct request *re
     reply_answer(connection, request, &reply, -EBADF);
 }
 
-static void list_events(const struct peer *peer, const struct list_request *list, struct listing_reply *ret)
+static void list_history(const struct peer *peer, const struct list_request *list, struct listing_reply *ret)
 {
     static struct event_entry events[MESSAGE_EVENTS_MAX];
+    static struct sample_entry samples[MESSAGE_SAMPLES_MAX];
     const struct history_viewer viewer = {&peer->server->config->policy.access, getuid(), &peer->identity};
-    history_list(&peer->server->history, &viewer, list, events, ret);
+    if (list->what == LIST_EVENTS) {
+        history_list(&peer->server->history, &viewer, list, events, ret);
+    } else {
+        history_list_samples(&peer->server->history, &viewer, list, samples, ret);
+    }
 }
 
 /* How many entries a page has at most. */
@@ -178,8 +183,8 @@ static void serve_list(struct connection *connection, const struct request *requ
         listing->usage = usage;
         listing->usage_count = broker_list_usage(server->broker, &peer->identity, list->after, clock_now(server), usage,
                                                  most_of(list, MESSAGE_USAGE_MAX), &listing->more);
-    } else if (list->what == LIST_EVENTS) {
-        list_events(peer, list, listing);
+    } else if (list->what == LIST_EVENTS || list->what == LIST_SAMPLES) {
+        list_history(peer, list, listing);
     } else if (list->what == LIST_SESSIONS) {
         listing->session_count = broker_list_sessions(server->broker, &peer->identity, list->after, clock_now(server),
                                                       sessions, most_of(list, MESSAGE_SESSIONS_MAX), &listing->more);

@@ -17,6 +17,7 @@
 #include "daemon/runtime/reaper.h"
 #include "daemon/runtime/receive.h"
 #include "daemon/runtime/restore.h"
+#include "daemon/runtime/sampling.h"
 #include "daemon/runtime/unread_socket.h"
 #include "proto/base/size.h"
 
@@ -150,6 +151,7 @@ static int begin_service(struct server *server)
     }
     if (result == 0) {
         host_view_refresh(server, 0); /* not before: the pool's first segments would have the numbers of kept ones */
+        sampling_start(server);
         result = listener_open(server, &handed);
     }
     service_manager_close(&handed);

@@ -66,6 +66,7 @@ struct server {
     struct fdstore fdstore;
     struct shutdown shutdown;
     struct history history;
+    uv_timer_t history_timer; /* for samples */
     struct runtime_figures figures;
     bool is_closing; /* nothing reaches the core any more: it is about to be freed */
 };

@@ -283,6 +283,8 @@ def history(broker):
         pb.EVENT_KIND_REFUSED, pb.ERROR_LIMIT, pb.LIMIT_KIND_PHYSICAL_BYTES)
     later = client.call("list", what=pb.List.LIST_EVENTS, after=listing.events[0].event)
     assert [row.event for row in later.events] == [row.event for row in listing.events[1:]]
+    sample = client.call("list", what=pb.List.LIST_SAMPLES).samples[0]
+    assert sample.sample and sample.at_unix_ms and sample.limits.max_physical_bytes and not sample.reservation
     settled = client.call("list", what=pb.List.LIST_EVENTS, settled=True)
     assert len(settled.events) <= len(listing.events)
 

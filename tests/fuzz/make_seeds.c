@@ -212,7 +212,12 @@ static void write_events(struct reply *reply, size_t count, const char *variant)
                                          .by_name = LONGEST,
                                          .text = "the configuration is reloaded"};
     }
-    reply->listing = (struct listing_reply){.events = events, .event_count = most, .last = UINT64_MAX};
+    static struct sample_entry samples[MESSAGE_SAMPLES_MAX];
+    for (size_t i = 0; i < most; i++) {
+        samples[i] = (struct sample_entry){.sample = UINT64_MAX - i, .class = "training", .is_reservation = i % 2};
+    }
+    reply->listing = (struct listing_reply){
+        .events = events, .event_count = most, .samples = samples, .sample_count = most, .last = UINT64_MAX};
     write_reply(reply, variant);
 }
 

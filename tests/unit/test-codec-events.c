@@ -97,3 +97,29 @@ Test(codec_events, a_full_page_of_the_longest_rows_fits_a_message)
         (struct listing_reply){.events = entries, .event_count = MESSAGE_EVENTS_MAX, .last = UINT64_MAX, .more = true};
     cr_expect_eq(reply_back(&reply).listing.event_count, MESSAGE_EVENTS_MAX);
 }
+
+Test(codec_events, samples)
+{
+    static struct sample_entry entries[MESSAGE_SAMPLES_MAX];
+    struct reply reply = {.is_answer = true, .reply_to = UINT64_MAX, .kind = REPLY_LISTING};
+    for (size_t i = 0; i < MESSAGE_SAMPLES_MAX; i++) {
+        (void)memset(&entries[i], 0x7f, sizeof entries[i]);
+        entries[i].class[MESSAGE_CLASS_SIZE - 1] = '\0';
+        entries[i].is_reservation = i % 2;
+    }
+    entries[1] = (struct sample_entry){1, 2, 3, 4, {5, LIMIT_OFF, 7}, "c", true};
+    reply.listing = (struct listing_reply){
+        .samples = entries, .sample_count = MESSAGE_SAMPLES_MAX, .last = UINT64_MAX, .more = true};
+    struct reply answer = reply_back(&reply);
+    cr_assert_eq(answer.listing.sample_count, MESSAGE_SAMPLES_MAX, "a full page of the longest fits a message");
+    const struct sample_entry *sent = &entries[1], *back = &answer.listing.samples[1];
+    SAME(sample);
+    SAME(at_unix_ms);
+    SAME(physical_bytes);
+    SAME(mapped_bytes);
+    SAME(limits.max_bytes);
+    SAME(limits.max_physical_bytes);
+    SAME(limits.max_mapped_bytes);
+    SAME(is_reservation);
+    SAME_TEXT(class);
+}
