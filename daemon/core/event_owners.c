@@ -163,16 +163,14 @@ const struct event_owner *event_owners_at(const struct event_owners *owners, uin
     return index < owners->count ? in_heap(owners, index) : NULL;
 }
 
-const char *event_owners_check(const struct event_owners *owners)
+bool event_owners_are_sound(const struct event_owners *owners)
 {
+    bool are_sound = true;
     for (uint32_t place = 0; place < owners->count; place++) {
         const struct event_owner *owner = in_heap(owners, place);
-        if (owner->in_heap != place || owner->count > in_heap(owners, place ? (place - 1) / 2 : 0)->count) {
-            return "the owners are not in their heap";
-        }
-        if (event_owners_find(owners, owner->id) != owner) {
-            return "an owner is not found by its id";
-        }
+        are_sound &= owner->in_heap == place;
+        are_sound &= owner->count <= in_heap(owners, place ? (place - 1) / 2 : 0)->count;
+        are_sound &= event_owners_find(owners, owner->id) == owner;
     }
-    return NULL;
+    return are_sound;
 }

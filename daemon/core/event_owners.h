@@ -2,6 +2,7 @@
 /* Whose events are in the ring, and how many: a heap with the owner of the most first, and a table by id. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,5 +38,5 @@ struct event_owner *event_owners_find(const struct event_owners *owners, uint32_
 /* From 0 on, in no order; NULL: there are no more. */
 const struct event_owner *event_owners_at(const struct event_owners *owners, uint32_t index);
 
-/* What is wrong with the heap or the table, or NULL. */
-const char *event_owners_check(const struct event_owners *owners);
+/* Whether heap and table are as they must be. */
+bool event_owners_are_sound(const struct event_owners *owners);

@@ -232,48 +232,53 @@ uint32_t event_ring_count_of(const struct event_ring *ring, uint32_t owner)
 
 /* ---- checking ---- */
 
-static const char *check_order(const struct event_ring *ring)
+/* Each place in its order, and as its record says. */
+static bool is_order_sound(const struct event_ring *ring)
 {
     uint64_t before = 0;
     uint32_t count = 0;
+    bool is_sound = true;
     for (uint32_t place = ring->begin; place < ring->end; place++) {
         uint32_t slot = ring->order[place].slot;
-        if (ring->order[place].number <= before) {
-            return "the events are not in order";
-        }
+        is_sound &= ring->order[place].number > before;
         before = ring->order[place].number;
-        count += slot != NONE;
-        if (slot != NONE && (ring->slots[slot].place != place || ring->records[slot].number != before)) {
-            return "a place and its record differ";
+        if (slot != NONE) {
+            is_sound &= ring->slots[slot].place == place;
+            is_sound &= ring->records[slot].number == before;
+            count++;
         }
     }
-    return count == ring->count && before <= ring->last ? NULL : "the events are not all in the order";
+    is_sound &= before <= ring->last;
+    is_sound &= count == ring->count;
+    return is_sound;
 }
 
 /* Each owner's events are its own, the oldest first. */
-static const char *check_owner(const struct event_ring *ring, const struct event_owner *owner)
+static bool is_owner_sound(const struct event_ring *ring, const struct event_owner *owner)
 {
     uint32_t slot = owner->first;
     uint64_t before = 0;
+    bool is_sound = true;
     for (uint32_t i = 0; i < owner->count; i++) {
-        if (ring->records[slot].owner != owner->id || ring->records[slot].number <= before) {
-            return "an owner's events are not his, or not in order";
-        }
+        is_sound &= ring->records[slot].owner == owner->id;
+        is_sound &= ring->records[slot].number > before;
         before = ring->records[slot].number;
         slot = ring->slots[slot].next;
     }
-    return slot == NONE ? NULL : "an owner has more events than are counted";
+    is_sound &= slot == NONE;
+    return is_sound;
 }
 
 const char *event_ring_check(const struct event_ring *ring)
 {
-    const char *wrong = check_order(ring);
-    uint64_t count = 0;
     const struct event_owner *owner;
-    for (uint32_t i = 0; !wrong && (owner = event_owners_at(ring->owners, i)); i++) {
-        wrong = check_owner(ring, owner);
+    uint64_t count = 0;
+    bool is_sound = is_order_sound(ring);
+    for (uint32_t i = 0; (owner = event_owners_at(ring->owners, i)); i++) {
+        is_sound &= is_owner_sound(ring, owner);
         count += owner->count;
     }
-    wrong = wrong ? wrong : event_owners_check(ring->owners);
-    return wrong || count == ring->count ? wrong : "the owners' events are not all";
+    is_sound &= event_owners_are_sound(ring->owners);
+    is_sound &= count == ring->count;
+    return is_sound ? NULL : "the index of the events is not that of the records";
 }

@@ -214,7 +214,21 @@ Test(event_ring, is_made_completely_or_not_at_all)
     cr_expect_eq(exhaustion_live(), 0);
 }
 
-/* ---- the check itself ---- */
+/* What the daemon does when it is told to keep more, or less. */
+Test(event_ring, another_ring_may_go_on_with_the_same_numbers)
+{
+    begin(4);
+    event_ring_continue(ring, 100);
+    event_ring_continue(ring, 50);
+    add(3, 4);
+    cr_expect_eq(modelled[0].number, 101);
+    cr_expect_null(event_ring_check(ring));
+    uint32_t place = event_ring_find(ring, 0);
+    cr_expect_eq(event_ring_owner(ring, place), 3);
+    cr_expect_eq(event_ring_number(ring, place), 101);
+    ring = event_ring_free(ring);
+    cr_expect_null(event_ring_free(NULL));
+}
 
 Test(event_ring, the_check_finds_what_is_wrong)
 {
@@ -225,12 +239,12 @@ Test(event_ring, the_check_finds_what_is_wrong)
     }
     cr_expect_null(event_ring_check(ring));
     records[1].owner = 7;
-    cr_expect_str_eq(event_ring_check(ring), "an owner's events are not his, or not in order");
+    cr_expect(event_ring_check(ring));
     records[1].owner = records[0].owner;
     cr_expect_null(event_ring_check(ring));
     uint64_t number = records[2].number;
     records[2].number = 99;
-    cr_expect_str_eq(event_ring_check(ring), "a place and its record differ");
+    cr_expect(event_ring_check(ring));
     records[2].number = number;
     cr_expect_null(event_ring_check(ring));
     ring = event_ring_free(ring);
