@@ -322,3 +322,35 @@ Test(publishing, who_waits_for_a_name_has_it_when_it_is_published)
     written_close(&written);
     end();
 }
+
+/* ---- membrokerctl ---- */
+
+static bool ctl_says(const char *arguments, const char *expected)
+{
+    char program[640], command[1024], output[4096] = "";
+    fixture_program("membrokerctl", program, sizeof program);
+    (void)snprintf(command, sizeof command, "%s --socket %s %s 2>&1", program, fixture.socket, arguments);
+    FILE *stream = popen(command, "r");
+    cr_assert(stream);
+    size_t count = fread(output, 1, sizeof output - 1, stream);
+    output[count] = '\0';
+    (void)pclose(stream);
+    cr_expect(strstr(output, expected), "%s: %s", arguments, output);
+    return strstr(output, expected);
+}
+
+Test(publishing, membrokerctl_lists_and_unpublishes)
+{
+    begin();
+    struct written written = party_publish_new(&publisher, "weights", LIFETIME_KEEP, 7);
+    cr_expect(ctl_says("blocks", "weights"));
+    cr_expect(ctl_says("blocks", "keep"));
+    cr_expect(ctl_says("--json blocks", "\"views\": 1"));
+    cr_expect(ctl_says("--json leases", "\"bytes\": 0"));
+    cr_expect(ctl_says("unpublish weights --owner nobody", "publishes no block"));
+    cr_expect(ctl_says("unpublish weights", "block weights: unpublished"));
+    cr_expect(ctl_says("blocks", "unpublished"));
+    cr_expect_eq(party_attach(&reader, "weights", 0).ended, END_UNPUBLISHED);
+    written_close(&written);
+    end();
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* membrokerctl blocks, and unpublish NAME */
+#include <stdio.h>
+
+#include "client/ctl/listing.h"
+#include "client/ctl/options.h"
+#include "client/ctl/print.h"
+#include "client/ctl/users.h"
+#include "proto/base/end_reason.h"
+#include "proto/base/text.h"
+#include "proto/name.h"
+
+static const char *lifetime(const void *entry, char cell[CELL_BYTES])
+{
+    static const char *const words[] = {
+        [LIFETIME_SESSION] = "session", [LIFETIME_KEEP] = "keep", [LIFETIME_CACHE] = "cache"};
+    const struct block_entry *block = entry;
+    (void)cell;
+    return (unsigned)block->lifetime <= LIFETIME_CACHE ? words[block->lifetime] : "unknown";
+}
+
+static const char *access_of(const void *entry, char cell[CELL_BYTES])
+{
+    const struct block_entry *block = entry;
+    if (block->access == BLOCK_ACCESS_GROUP) {
+        (void)snprintf(cell, CELL_BYTES, "group %u", block->gid);
+        return cell;
+    }
+    return block->access == BLOCK_ACCESS_ALL ? "all" : "user";
+}
+
+static const char *owner(const void *entry, char cell[CELL_BYTES])
+{
+    (void)cell;
+    return user_name(((const struct block_entry *)entry)->owner);
+}
+
+static const char *ended(const void *entry, char cell[CELL_BYTES])
+{
+    const struct block_entry *block = entry;
+    (void)cell;
+    return block->ended == END_NONE ? "" : end_reason_text(block->ended);
+}
+
+static bool keep(const void *entry, uint64_t *ret)
+{
+    *ret = ((const struct block_entry *)entry)->keep_ms;
+    return *ret != UINT64_MAX;
+}
+
+#define FIELD(name) COLUMN_FIELD(struct block_entry, name)
+
+static const struct column columns[] = {
+    {"BLOCK", "block", COLUMN_NUMBER, FIELD(block)},
+    {"NAME", "name", COLUMN_TEXT, FIELD(name)},
+    {"TYPE", "type", COLUMN_TEXT, FIELD(type)},
+    {"SIZE", "bytes", COLUMN_BYTES, FIELD(bytes)},
+    {"VIEWS", "views", COLUMN_NUMBER, FIELD(views)},
+    {"LIFETIME", "lifetime", COLUMN_WORDS, .words = lifetime},
+    {NULL, "keep_ms", COLUMN_COUNTED, .number = keep},
+    {"ACCESS", "access", COLUMN_WORDS, .words = access_of},
+    {"UID", "uid", COLUMN_NUMBER, FIELD(owner)},
+    {"USER", "user", COLUMN_WORDS, .words = owner, .is_user_name = true},
+    {"PUBLISHER", "publisher", COLUMN_NUMBER_OR_NONE, FIELD(publisher)},
+    {"AGE", "age_ms", COLUMN_DURATION, FIELD(age_ms)},
+    {"ENDED", "ended", COLUMN_WORDS, .words = ended},
+};
+
+static const void *entry_of(const struct listing_reply *page, size_t index)
+{
+    return index < page->block_count ? &page->blocks[index] : NULL;
+}
+
+static void facts_of(const void *entry, struct row_facts *ret)
+{
+    const struct block_entry *block = entry;
+    *ret = (struct row_facts){.has_user = true, .uid = block->owner, .class = "", .bytes = block->bytes};
+}
+
+int blocks_main(const struct ctl_options *options, int argc, char **argv)
+{
+    static const struct listing_kind kind = {.what = LIST_BLOCKS,
+                                             .name = "blocks",
+                                             .none = "there are no blocks",
+                                             .columns = columns,
+                                             .column_count = COLUMNS_COUNT(columns),
+                                             .entry = entry_of,
+                                             .facts = facts_of};
+    return listing_main(&kind, options, argc, argv);
+}
+
+/* ---- unpublish ---- */
+
+static bool has_owner;
+static uint32_t owner_uid;
+
+static int take_owner(struct ctl_options *options, const char *value)
+{
+    (void)options;
+    has_owner = true;
+    return user_from_text("--owner", value, &owner_uid);
+}
+
+static const struct ctl_option unpublish_list[] = {
+    {"owner", '\0', "USER", "whose block it is (default: your own)", take_owner},
+};
+const struct ctl_option_list unpublish_options = {unpublish_list, sizeof unpublish_list / sizeof *unpublish_list};
+
+int unpublish_main(const struct ctl_options *options, int argc, char **argv)
+{
+    const struct reply *reply;
+    struct request request = {.kind = REQUEST_UNPUBLISH, .unpublish = {.has_owner = has_owner, .owner = owner_uid}};
+    if (argc < 2) {
+        return ctl_usage("unpublish needs the name of a block; `membrokerctl blocks` lists them");
+    }
+    if (!ctl_takes(argc, argv, 1)) {
+        return CTL_USAGE;
+    }
+    if (!*argv[1] || !name_is_valid(argv[1])) {
+        return ctl_usage("`%s` can't be the name of a block: it must have 1 to 63 bytes of UTF-8", argv[1]);
+    }
+    text_copy(request.unpublish.name, MESSAGE_NAME_SIZE, argv[1]);
+    int result = ctl_ask(options, &request, &reply);
+    if (result == CTL_DONE && options->json) {
+        return ctl_print(json_pack("{s:b,s:s}", "unpublished", true, "name", argv[1]), true);
+    }
+    if (result == CTL_DONE) {
+        printf("block %s: unpublished\n", argv[1]);
+    }
+    return result;
+}
