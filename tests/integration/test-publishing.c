@@ -323,6 +323,62 @@ Test(publishing, who_waits_for_a_name_has_it_when_it_is_published)
     end();
 }
 
+/* ---- a publisher that is killed ---- */
+
+enum killed_at { KILLED_WRITING, KILLED_WHILE_SEALING, KILLED_PUBLISHED, KILLED_KEPT };
+
+/* Goes so far, says so, and waits for its end. */
+static void go_as_far_as(enum killed_at step, int ready)
+{
+    struct party party = party_open(&fixture);
+    struct written written = party_write(&party, 4);
+    written_give_up(&written);
+    if (step == KILLED_WHILE_SEALING) {
+        struct request request = {.id = 99, .kind = REQUEST_PUBLISH};
+        request.publish = (struct publish_request){.lease = written.lease, .name = "n"};
+        (void)fixture_send(party.socket, &request);
+    } else if (step != KILLED_WRITING) {
+        (void)party_publish(&party, &written, "n", step == KILLED_KEPT ? LIFETIME_KEEP : LIFETIME_SESSION);
+    }
+    (void)!write(ready, "", 1);
+    (void)pause();
+    _exit(0);
+}
+
+static void kill_at(enum killed_at step)
+{
+    char byte;
+    cr_assert(pipe(ends) == 0);
+    child = fork();
+    if (child == 0) {
+        go_as_far_as(step, ends[1]);
+    }
+    cr_assert(read(ends[0], &byte, 1) == 1);
+    end_child();
+    close_ends();
+}
+
+Test(publishing, a_publisher_that_is_killed_leaves_a_whole_block_or_none)
+{
+    begin();
+    for (enum killed_at step = KILLED_WRITING; step < KILLED_KEPT; step++) {
+        kill_at(step);
+        WAIT_UNTIL(fixture_status(&fixture).used_bytes == 0);
+        cr_expect_neq(party_attach(&reader, "n", 0).code, ERROR_UNSPECIFIED);
+        fixture_audit(&fixture);
+    }
+    cr_expect_eq(party_attach(&reader, "n", 0).ended, END_DIED);
+    kill_at(KILLED_KEPT);
+    struct attached attached = party_attach(&reader, "n", 0);
+    cr_assert_eq(attached.code, ERROR_UNSPECIFIED);
+    cr_expect(is_all(attached.data, 4));
+    cr_expect_eq(fixture_status(&fixture).used_bytes, BLOCK_BYTES);
+    fixture_audit(&fixture);
+    attached_close(&attached);
+    cr_expect_eq(party_unpublish(&reader, "n"), ERROR_UNSPECIFIED);
+    end();
+}
+
 /* ---- membrokerctl ---- */
 
 static bool ctl_says(const char *arguments, const char *expected)
