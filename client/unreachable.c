@@ -58,6 +58,13 @@ static int forbidden(const char *path, const char *setting)
     }
     (void)group_name(status.st_gid, group);
     (void)user_name(status.st_uid, user);
+    if (status.st_mode & S_IWGRP && status.st_gid == 0) {
+        return error_set(-EACCES,
+                         "permission denied on %s: only members of the administrators' group may connect (mode %04o, "
+                         "owner %s); the administrator can change that with [server] socket_mode and socket_group, or "
+                         "start a broker of your own and name its socket with %s",
+                         path, status.st_mode & 07777, user, setting);
+    }
     if (status.st_mode & S_IWGRP) {
         return error_set(-EACCES,
                          "permission denied on %s: only members of group %s may connect (mode %04o, owner %s); add "
