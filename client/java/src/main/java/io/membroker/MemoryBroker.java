@@ -34,6 +34,7 @@ public final class MemoryBroker implements AutoCloseable {
      *
      * @return the broker, in the session that this process shares
      * @throws NotConnectedException if there is no broker
+     * @throws MemoryBrokerException if this user may not connect to it
      */
     public static MemoryBroker connect() {
         return new MemoryBroker(SharedSession.use(ConnectOptions.builder().build(), true));
@@ -47,7 +48,8 @@ public final class MemoryBroker implements AutoCloseable {
      * @return the broker
      * @throws NotConnectedException if there is no broker
      * @throws IllegalStateException if the JVM shares a session with other options
-     * @throws MemoryBrokerException if another library of the process shares one with other options
+     * @throws MemoryBrokerException if this user may not connect, or another library of the process shares a session with
+     *     other options
      */
     public static MemoryBroker connect(ConnectOptions options) {
         return new MemoryBroker(options.shared() ? SharedSession.use(options, false)

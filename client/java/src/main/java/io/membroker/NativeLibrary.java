@@ -46,8 +46,15 @@ final class NativeLibrary {
             System.load(file.toString());
         } catch (UnsatisfiedLinkError absentOrTaken) {
             if (!loadCopy(file)) {
-                throw absentOrTaken;
+                throw failure("-Dio.membroker.library names " + file + ", which can't be loaded: "
+                        + absentOrTaken.getMessage(), absentOrTaken);
             }
+        }
+        try {
+            NativeClient.version();
+        } catch (UnsatisfiedLinkError ofAnother) {
+            throw failure("-Dio.membroker.library names " + file + ", which is not membroker's native part for Java ("
+                    + FILE + ")", ofAnother);
         }
     }
 
@@ -81,10 +88,14 @@ final class NativeLibrary {
             }
             ShimCopies.load(library.readAllBytes(), FILE);
         } catch (IOException failed) {
-            UnsatisfiedLinkError failure = new UnsatisfiedLinkError("the shim can't be unpacked: " + failed
-                    + "; name another directory with -Djava.io.tmpdir");
-            failure.initCause(failed);
-            throw failure;
+            throw failure("membroker's native part can't be unpacked: " + failed + "; name another directory with"
+                    + " -Djava.io.tmpdir, or install libmembroker-java, or name its file with -Dio.membroker.library", failed);
         }
+    }
+
+    private static UnsatisfiedLinkError failure(String message, Throwable cause) {
+        UnsatisfiedLinkError failure = new UnsatisfiedLinkError(message);
+        failure.initCause(cause);
+        return failure;
     }
 }

@@ -2,6 +2,8 @@
 package io.membroker;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -30,6 +32,10 @@ class LibraryTest {
     }
 
     private static String run(TestBroker daemon, String... options) throws Exception {
+        return run(daemon, 0, options);
+    }
+
+    private static String run(TestBroker daemon, int status, String... options) throws Exception {
         List<String> command = new ArrayList<>(List.of(JAVA, "-cp", System.getProperty("java.class.path")));
         command.addAll(List.of(options));
         command.add(Leaking.class.getName());
@@ -37,7 +43,7 @@ class LibraryTest {
         builder.environment().put("MEMBROKER_SOCKET", daemon.socket());
         Process process = builder.start();
         String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertEquals(0, process.waitFor(), output);
+        assertEquals(status, process.waitFor(), output);
         return output;
     }
 
@@ -148,6 +154,25 @@ class LibraryTest {
             assertTrue(limits.contains("536870912 0"), limits);
             assertTrue(daemon.run("sessions").output().isEmpty() || limits.contains("536870912"), limits);
         }
+    }
+
+    @Test
+    void saysWhyTheNativePartIsNotLoaded() throws Exception {
+        try (TestBroker daemon = new TestBroker()) {
+            String unpacked = run(daemon, 1, "-Djava.io.tmpdir=/nonexistent");
+            assertTrue(unpacked.contains("native part can't be unpacked: ") && unpacked.contains("-Djava.io.tmpdir, or"), unpacked);
+            String absent = run(daemon, 1, "-Dio.membroker.library=/nonexistent/lib.so");
+            assertTrue(absent.contains("-Dio.membroker.library names /nonexistent/lib.so, which can't be loaded"), absent);
+            String other = Path.of(System.getProperty("membroker.build", "build"), "libmembroker.so").toAbsolutePath().toString();
+            String wrong = run(daemon, 1, "-Dio.membroker.library=" + other);
+            assertTrue(wrong.contains("names " + other + ", which is not membroker's native part"), wrong);
+        }
+    }
+
+    @Test
+    void hasTheClassForJava22WhateverBuiltTheJar() {
+        assertNotNull(LibraryTest.class.getResource("/META-INF/versions/22/io/membroker/CycleSegments.class"));
+        assertNull(LibraryTest.class.getResource("/META-INF/versions/22/java/lang/foreign/Arena.class"));
     }
 
     @Test
