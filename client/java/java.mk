@@ -142,6 +142,6 @@ $(JAVA_BENCH)/compiled: $(BENCH_JAVA_SRC) $(JAR) $(JAVA_BENCH)/fetched
 	@touch $@
 
 bench-java: $(JAVA_BENCH)/compiled $(DAEMON) $(CTL) ## measure the Java client and the plug-in for ND4J with JMH, in ten minutes (Maven Central)
-	/usr/bin/python3 $(JAVA_DIR)/bench-java $(BUILD) $(ROUNDS)
+	/usr/bin/python3 $(JAVA_DIR)/bench-java $(BUILD) $(or $(ROUNDS),5) $(README)
 
 .PHONY: java java-tests test-java bench-java java-repository javadoc install-java uninstall-java
