@@ -46,11 +46,12 @@ struct broker *broker_new(const struct broker_options *options)
     block_table_init(&broker->blocks);
     TAILQ_INIT(&broker->name_waits);
     pool_init(broker);
-    if (reservation_table_init(&broker->reservations, options->settings.policy) < 0 ||
-        principal_table_init(&broker->principals, &broker->host, options->settings.policy) < 0 || !broker->forecast) {
+    if (principal_table_init(&broker->principals, &broker->host) < 0 ||
+        reservation_table_init(&broker->reservations, options->settings.policy) < 0 ||
+        reservation_apply(&broker->reservations, &broker->principals) < 0 || !broker->forecast) {
         return broker_free(broker);
     }
-    broker->options.settings.policy = NULL; /* the principals have a copy */
+    broker->options.settings.policy = NULL; /* the reservations have a copy */
     broker->next_session = broker->next_lease = broker->next_segment = broker->next_block = 1;
     broker->host_epoch = 1; /* 0 is that of what was restored: it is in the host's figures already */
     broker->host_available_bytes = broker->host_total_bytes = UINT64_MAX; /* until the first look */

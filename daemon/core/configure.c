@@ -2,6 +2,8 @@
 /* Taking other settings into force while sessions live. */
 #include "daemon/core/configure.h"
 
+#include <string.h>
+
 #include "daemon/core/revocable.h"
 
 /* A session takes what it holds to the revocable sets of its new share. */
@@ -17,26 +19,47 @@ static void move_leases(struct session *session)
 }
 
 /* One that is over stays where it was. */
-void configure_regroup(struct broker *broker)
+static void regroup(struct broker *broker, struct session *session)
+{
+    const struct policy_client client = session_client(session);
+    struct share *before = session->share;
+    struct share *share = share_join(&broker->principals, &client, &session->reason);
+    if (!share) {
+        session->reason = (struct class_reason){.rule = CLASS_RULE_UNSPECIFIED};
+        return;
+    }
+    share_count_session(before, false);
+    share_count_leases(before, session->lease_count, false);
+    share_count_leases(share, session->lease_count, true);
+    session_join(&broker->principals, session, share);
+    waiting_follow_session(session);
+    move_leases(session);
+    share_leave(&broker->principals, before);
+}
+
+static void regroup_all(struct broker *broker)
 {
     struct session *session = session_table_next(&broker->sessions, 0);
-    broker->retry_waiting = true;
-    broker->reservations.is_draining = broker->reservations.count > 0;
-    for (; session; session = session_table_next(&broker->sessions, session->id)) {
-        const struct policy_client client = session_client(session);
-        struct share *before = session->share;
-        struct share *share = share_join(&broker->principals, &client, &session->reason);
-        if (!share) {
-            session->reason = (struct class_reason){.rule = CLASS_RULE_UNSPECIFIED};
-            continue;
+    for (; session; session = session_table_following(session)) {
+        regroup(broker, session);
+    }
+}
+
+/* A class that the policy does not name any more, and that is not the one of last resort, was a reservation. */
+static bool has_lost_class(const struct session *session)
+{
+    const struct principal *class = session->share->class;
+    return !class->is_named && strcmp(class->name, POLICY_DEFAULT_CLASS) != 0;
+}
+
+void configure_regroup_around(struct broker *broker, const struct control_paths *paths)
+{
+    struct session *session = session_table_next(&broker->sessions, 0);
+    const char *path;
+    for (; session; session = session_table_following(session)) {
+        if (has_lost_class(session) || control_paths_match(paths, session->control_groups, &path) > 0) {
+            regroup(broker, session);
         }
-        share_count_session(before, false);
-        share_count_leases(before, session->lease_count, false);
-        share_count_leases(share, session->lease_count, true);
-        session_join(&broker->principals, session, share);
-        waiting_follow_session(session);
-        move_leases(session);
-        share_leave(&broker->principals, before);
     }
 }
 
@@ -50,7 +73,8 @@ void configure_broker(struct step *step, const struct broker_settings *settings)
     broker->settings_number++;
     /* short of memory: the policy stays as it was */
     (void)reservation_configure(&broker->reservations, settings->policy, &broker->principals);
-    configure_regroup(broker);
+    regroup_all(broker);
+    broker->reservations.is_draining = broker->reservations.count > 0;
     pool_configure(broker);
     struct reply *reply = &effect_push(step->effects, EFFECT_BROADCAST)->reply.reply;
     *reply = (struct reply){.kind = EVENT_LIMITS_CHANGED};

@@ -186,19 +186,49 @@ const char *control_path_fault(const char *path)
 
 /* ---- matching ---- */
 
+/* Whether a group, which ends with a newline at `length`, is this path or lies below it. */
+static bool is_within(const char *group, size_t length, const char *path)
+{
+    size_t size = strlen(path);
+    return size <= length && (group[size] == '\n' || group[size] == '/') && memcmp(group, path, size) == 0;
+}
+
+static unsigned count_names(const char *path)
+{
+    unsigned names = 1;
+    for (; *path; path++) {
+        names += *path == '/';
+    }
+    return names;
+}
+
 unsigned control_path_match(const char *path, const char *groups)
 {
-    size_t length = strlen(path);
-    for (const char *at = groups; at && *at; at += strcspn(at, "\n") + 1) {
-        if (strncmp(at, path, length) == 0 && (at[length] == '\n' || at[length] == '/')) {
-            unsigned names = 1;
-            for (const char *c = path; *c; c++) {
-                names += *c == '/';
-            }
-            return names;
+    size_t length;
+    for (const char *at = groups; at && *at; at += length + 1) {
+        length = strcspn(at, "\n");
+        if (is_within(at, length, path)) {
+            return count_names(path);
         }
     }
     return 0;
+}
+
+unsigned control_paths_match(const struct control_paths *paths, const char *groups, const char **ret)
+{
+    unsigned most = 0;
+    size_t length;
+    for (const char *at = groups; at && *at; at += length + 1) {
+        length = strcspn(at, "\n");
+        for (size_t i = 0; i < paths->count; i++) {
+            unsigned names = is_within(at, length, paths->paths[i]) ? count_names(paths->paths[i]) : 0;
+            if (names > most) {
+                most = names;
+                *ret = paths->paths[i];
+            }
+        }
+    }
+    return most;
 }
 
 /* The number of names, all of which the path has from its root on; -1: it has not. */

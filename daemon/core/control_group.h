@@ -31,9 +31,18 @@ const char *control_pattern_fault(const char *pattern);
 /* The same of a path without wildcards. */
 const char *control_path_fault(const char *path);
 
+/* Paths of control groups, without wildcards. */
+struct control_paths {
+    char **paths;
+    size_t count;
+};
+
 /* The number of names in a path that one of the groups is or lies below, and one more; 0: none. Takes NULL: no groups.
  */
 unsigned control_path_match(const char *path, const char *groups);
+
+/* The same of the path among these that has the most names; then *ret is that one. */
+unsigned control_paths_match(const struct control_paths *paths, const char *groups, const char **ret);
 
 /* 0: none of the groups matches; else one more than the names in the pattern. Takes NULL: no groups. */
 unsigned control_pattern_match(const char *pattern, const char *groups);

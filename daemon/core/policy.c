@@ -12,20 +12,10 @@ struct quota quota_none(void)
         .limits = {LIMIT_OFF, LIMIT_OFF, LIMIT_OFF}, .max_leases = LIMIT_OFF, .max_sessions = LIMIT_OFF, .weight = 1};
 }
 
-static void free_members(struct policy_rule *rule)
-{
-    for (size_t i = 0; i < rule->member_count; i++) {
-        free(rule->members[i].path);
-    }
-    free(rule->members);
-    rule->members = NULL;
-    rule->member_count = 0;
-}
-
 struct policy *policy_free(struct policy *policy)
 {
-    for (size_t i = 0; policy && i < policy->rule_count; i++) {
-        free_members(&policy->rules[i]);
+    for (size_t i = 0; policy && i < policy->rule_count && !policy->borrows_members; i++) {
+        free(policy->rules[i].members);
     }
     if (policy) {
         free(policy->rules);
@@ -34,58 +24,46 @@ struct policy *policy_free(struct policy *policy)
     return NULL;
 }
 
-static bool copy_member(struct policy_member *to, const struct policy_member *from)
-{
-    *to = *from;
-    if (from->path) {
-        size_t size = strlen(from->path) + 1;
-        to->path = malloc(size);
-        if (!to->path) {
-            return false;
-        }
-        memcpy(to->path, from->path, size);
-    }
-    return true;
-}
-
-static bool copy_members(struct policy_rule *to, const struct policy_rule *from)
-{
-    to->members = NULL;
-    to->member_count = 0;
-    if (from->member_count == 0) {
-        return true;
-    }
-    to->members = calloc(from->member_count, sizeof *to->members);
-    if (!to->members) {
-        return false;
-    }
-    for (; to->member_count < from->member_count; to->member_count++) {
-        if (!copy_member(&to->members[to->member_count], &from->members[to->member_count])) {
-            free_members(to);
-            return false;
-        }
-    }
-    return true;
-}
-
-struct policy *policy_copy(const struct policy *policy)
+struct policy *policy_borrow(const struct policy *policy)
 {
     struct policy *copy = calloc(1, sizeof *copy);
     size_t count = policy ? policy->rule_count : 0;
     if (!copy || (count && !(copy->rules = calloc(count, sizeof *copy->rules)))) {
         return policy_free(copy);
     }
+    copy->borrows_members = true;
+    if (count) {
+        memcpy(copy->rules, policy->rules, count * sizeof *copy->rules);
+        copy->rule_count = count;
+    }
     if (policy) {
         copy->access = policy->access;
     }
-    for (; copy->rule_count < count; copy->rule_count++) {
-        struct policy_rule *rule = &copy->rules[copy->rule_count];
-        *rule = policy->rules[copy->rule_count];
-        if (!copy_members(rule, &policy->rules[copy->rule_count])) {
-            return policy_free(copy);
-        }
-    }
     return copy;
+}
+
+static bool copy_members(struct policy_rule *rule)
+{
+    size_t size = rule->member_count * sizeof *rule->members;
+    struct policy_member *members = size ? malloc(size) : NULL;
+    if (members) {
+        memcpy(members, rule->members, size);
+    }
+    rule->members = members;
+    return members || !size;
+}
+
+struct policy *policy_copy(const struct policy *policy)
+{
+    struct policy *copy = policy_borrow(policy);
+    bool has_all = copy;
+    for (size_t i = 0; copy && i < copy->rule_count; i++) {
+        has_all = copy_members(&copy->rules[i]) && has_all; /* none of the other policy's is left */
+    }
+    if (copy) {
+        copy->borrows_members = false;
+    }
+    return has_all ? copy : policy_free(copy);
 }
 
 const struct policy_rule *policy_user(const struct policy *policy, uint32_t uid)
@@ -117,8 +95,7 @@ static enum class_rule rule_of(enum member_kind kind)
     static const enum class_rule rules[] = {[MEMBER_USER] = CLASS_RULE_USERS,
                                             [MEMBER_GROUP] = CLASS_RULE_GROUPS,
                                             [MEMBER_CLIENT] = CLASS_RULE_CLIENTS,
-                                            [MEMBER_SLICE] = CLASS_RULE_SLICES,
-                                            [MEMBER_PATH] = CLASS_RULE_RESERVATION};
+                                            [MEMBER_SLICE] = CLASS_RULE_SLICES};
     return rules[kind];
 }
 
@@ -134,30 +111,45 @@ static unsigned closeness(const struct policy_member *member, const struct polic
     if (member->kind == MEMBER_CLIENT) {
         return fnmatch(member->name, client->name, 0) == 0;
     }
-    return member->kind == MEMBER_SLICE ? control_pattern_match(member->name, client->control_groups)
-                                        : control_path_match(member->path, client->control_groups);
+    return control_pattern_match(member->name, client->control_groups);
 }
 
-/* What is looked at together: reservations, slices, all else. */
-enum precedence { BY_RESERVATION, BY_SLICE, BY_ALL_ELSE, PRECEDENCES };
-
-static enum precedence precedence_of(enum member_kind kind)
+static bool is_for(const struct policy_rule *rule, const struct policy_client *client)
 {
-    return kind == MEMBER_PATH ? BY_RESERVATION : kind == MEMBER_SLICE ? BY_SLICE : BY_ALL_ELSE;
+    return rule->kind == PRINCIPAL_CLASS && (!rule->has_owner || rule->owner == client->identity->uid);
 }
 
-/* The class with the closest member; the first of those that are as close. */
-static const struct policy_rule *find_class(const struct policy *policy, const struct policy_client *client,
-                                            enum precedence precedence, struct class_reason *ret_reason)
+/* The reservation with the closest path. */
+static const struct policy_rule *find_reservation(const struct policy *policy, const struct policy_client *client,
+                                                  struct class_reason *ret_reason)
 {
     const struct policy_rule *found = NULL;
     unsigned closest = 0;
     for (size_t i = 0; i < policy->rule_count; i++) {
         const struct policy_rule *rule = &policy->rules[i];
-        bool is_for_it = rule->kind == PRINCIPAL_CLASS && (!rule->has_owner || rule->owner == client->identity->uid);
-        for (size_t j = 0; is_for_it && j < rule->member_count; j++) {
+        const char *path = NULL;
+        unsigned close =
+            rule->groups && is_for(rule, client) ? control_paths_match(rule->groups, client->control_groups, &path) : 0;
+        if (close > closest) {
+            closest = close;
+            found = rule;
+            *ret_reason = (struct class_reason){CLASS_RULE_RESERVATION, path};
+        }
+    }
+    return found;
+}
+
+/* The class with the closest member; the first of those that are as close. */
+static const struct policy_rule *find_class(const struct policy *policy, const struct policy_client *client,
+                                            bool by_slice, struct class_reason *ret_reason)
+{
+    const struct policy_rule *found = NULL;
+    unsigned closest = 0;
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        const struct policy_rule *rule = &policy->rules[i];
+        for (size_t j = 0; j < rule->member_count && is_for(rule, client); j++) {
             const struct policy_member *member = &rule->members[j];
-            unsigned close = precedence_of(member->kind) == precedence ? closeness(member, client) : 0;
+            unsigned close = (member->kind == MEMBER_SLICE) == by_slice ? closeness(member, client) : 0;
             if (close > closest) {
                 closest = close;
                 found = rule;
@@ -171,10 +163,9 @@ static const struct policy_rule *find_class(const struct policy *policy, const s
 const struct policy_rule *policy_class(const struct policy *policy, const struct policy_client *client,
                                        struct class_reason *ret_reason)
 {
-    const struct policy_rule *found = NULL;
-    for (int precedence = 0; !found && precedence < PRECEDENCES; precedence++) {
-        found = find_class(policy, client, (enum precedence)precedence, ret_reason);
-    }
+    const struct policy_rule *found = find_reservation(policy, client, ret_reason);
+    found = found ? found : find_class(policy, client, true, ret_reason);
+    found = found ? found : find_class(policy, client, false, ret_reason);
     if (!found) {
         *ret_reason = (struct class_reason){.rule = CLASS_RULE_DEFAULT};
     }

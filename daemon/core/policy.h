@@ -38,7 +38,7 @@ struct quota {
     enum huge_pages huge_pages; /* for requests that say nothing of them */
 };
 
-enum member_kind { MEMBER_USER, MEMBER_GROUP, MEMBER_CLIENT, MEMBER_SLICE, MEMBER_PATH };
+enum member_kind { MEMBER_USER, MEMBER_GROUP, MEMBER_CLIENT, MEMBER_SLICE };
 
 /* Who belongs to a class. */
 struct policy_member {
@@ -46,7 +46,6 @@ struct policy_member {
     uint32_t id;                   /* of a user or group */
     char name[POLICY_MEMBER_SIZE]; /* as the configuration has it; a client's with * and ? as a shell has them, a
                                       control group's as control_group.h has them */
-    char *path;                    /* of MEMBER_PATH: a control group's, without wildcards; owned. NULL in others */
 };
 
 struct policy_rule {
@@ -59,11 +58,13 @@ struct policy_rule {
     struct quota quota;
     struct policy_member *members; /* of a class */
     size_t member_count;
+    const struct control_paths *groups; /* of a reservation, whose members are the processes in them; borrowed. NULL */
 };
 
 struct policy {
     struct policy_rule *rules;
     size_t rule_count;
+    bool borrows_members; /* of another policy, which outlives it */
     struct access access;
 };
 
@@ -74,7 +75,8 @@ struct policy_client {
     const char *control_groups; /* as control_group.h has them; NULL: unknown */
 };
 
-/* Why it is in this class: the member of the class that it is, which belongs to the policy. */
+/* Why it is in this class: the member of the class that it is, or the path, which belongs to the policy or to what it
+ * borrows. */
 struct class_reason {
     enum class_rule rule;
     const char *pattern; /* NULL: none; the class is "default" */
@@ -83,8 +85,11 @@ struct class_reason {
 /* Nothing said: no limit, no reserve. */
 struct quota quota_none(void);
 
-/* A copy of its own; NULL when memory is short. policy_free() takes NULL and returns NULL. */
+/* A copy of its own (of NULL: an empty one); NULL when memory is short. policy_free() takes NULL and returns NULL. */
 struct policy *policy_copy(const struct policy *policy);
+
+/* The same with the members of this one, which must live as long. */
+struct policy *policy_borrow(const struct policy *policy);
 struct policy *policy_free(struct policy *policy);
 
 /* The rule for this user; its own, or that for each user, or NULL. */

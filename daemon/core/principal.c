@@ -98,34 +98,46 @@ static struct principal *principal_get(struct principal_table *table, enum princ
 
 /* ---- the policy ---- */
 
+static bool is_rule_of(const struct policy_rule *rule, const struct principal *principal)
+{
+    return rule->kind == principal->kind && !rule->is_each &&
+           (rule->kind == PRINCIPAL_CLASS ? strcmp(rule->name, principal->name) == 0 : rule->id == principal->id);
+}
+
+/* Rules and principals are mostly in the same order: the one behind the last that was found is tried first. */
 static int make_named(struct principal_table *table, const struct policy *policy)
 {
+    struct principal *next = NULL;
     for (size_t i = 0; i < policy->rule_count; i++) {
         const struct policy_rule *rule = &policy->rules[i];
-        if (!rule->is_each && !principal_find(table, rule->kind, rule->id, rule->name) &&
-            !principal_new(table, rule->kind, rule->id, rule->name)) {
+        struct principal *found = rule->is_each ? NULL
+                                  : next && is_rule_of(rule, next)
+                                      ? next
+                                      : principal_find(table, rule->kind, rule->id, rule->name);
+        next = found ? TAILQ_NEXT(found, in_table) : next;
+        if (!rule->is_each && !found && !principal_new(table, rule->kind, rule->id, rule->name)) {
             return -ENOMEM;
         }
     }
     return 0;
 }
 
-static const struct policy_rule *rule_of(const struct policy *policy, const struct principal *principal)
+/* Looks from `*first` on, all around, and moves that behind the one that it found. */
+static const struct policy_rule *rule_of(const struct policy *policy, const struct principal *principal, size_t *first)
 {
     for (size_t i = 0; i < policy->rule_count; i++) {
-        const struct policy_rule *rule = &policy->rules[i];
-        bool same =
-            principal->kind == PRINCIPAL_CLASS ? strcmp(rule->name, principal->name) == 0 : rule->id == principal->id;
-        if (rule->kind == principal->kind && !rule->is_each && same) {
-            return rule;
+        size_t at = (*first + i) % policy->rule_count;
+        if (is_rule_of(&policy->rules[at], principal)) {
+            *first = at + 1;
+            return &policy->rules[at];
         }
     }
     return NULL;
 }
 
-static void apply(struct principal_table *table, struct principal *principal)
+static void apply(struct principal_table *table, struct principal *principal, size_t *first)
 {
-    const struct policy_rule *own = rule_of(table->policy, principal);
+    const struct policy_rule *own = rule_of(table->policy, principal, first);
     principal->is_named = own;
     if (own) {
         name_principal(principal, own->name);
@@ -156,9 +168,10 @@ static uint32_t top_priority(const struct policy *policy)
 
 int principal_table_configure(struct principal_table *table, const struct policy *policy)
 {
-    struct policy *copy = policy_copy(policy);
+    struct policy *copy = policy_borrow(policy);
     struct principal *principal, *next;
     struct share *share;
+    size_t first = 0;
     int result = copy ? make_named(table, copy) : -ENOMEM;
     if (result < 0) {
         policy_free(copy);
@@ -171,7 +184,7 @@ int principal_table_configure(struct principal_table *table, const struct policy
     for (int kind = 0; kind < PRINCIPAL_KINDS; kind++) {
         for (principal = TAILQ_FIRST(&table->principals[kind]); principal; principal = next) {
             next = TAILQ_NEXT(principal, in_table);
-            apply(table, principal);
+            apply(table, principal, &first);
             principal_release(table, principal);
         }
     }
@@ -181,15 +194,15 @@ int principal_table_configure(struct principal_table *table, const struct policy
     return result;
 }
 
-int principal_table_init(struct principal_table *table, struct account *host, const struct policy *policy)
+int principal_table_init(struct principal_table *table, struct account *host)
 {
     *table = (struct principal_table){.host = host};
     TAILQ_INIT(&table->shares);
     for (int kind = 0; kind < PRINCIPAL_KINDS; kind++) {
         TAILQ_INIT(&table->principals[kind]);
     }
-    table->policy = policy_copy(NULL);
-    return table->policy ? principal_table_configure(table, policy) : -ENOMEM;
+    table->policy = policy_borrow(NULL);
+    return table->policy ? 0 : -ENOMEM;
 }
 
 void principal_table_deinit(struct principal_table *table)

@@ -73,7 +73,7 @@ struct principal_table {
 };
 
 /* 0 or -ENOMEM. */
-int principal_table_init(struct principal_table *table, struct account *host, const struct policy *policy);
+int principal_table_init(struct principal_table *table, struct account *host);
 void principal_table_deinit(struct principal_table *table);
 
 /*

@@ -149,6 +149,7 @@ static void fill_session(const struct session *session, uint64_t now, struct ses
     text_copy(entry->class, sizeof entry->class, session->share->class->name);
     text_copy(entry->class_pattern, sizeof entry->class_pattern,
               session->reason.pattern ? session->reason.pattern : "");
+    text_end_whole(entry->class_pattern);
     memcpy(entry->name, session->name, sizeof entry->name);
 }
 

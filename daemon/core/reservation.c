@@ -57,8 +57,8 @@ struct reservation *reservation_find(const struct reservation_table *table, uint
 
 bool reservation_has_path(const struct reservation *reservation, const char *path)
 {
-    for (size_t i = 0; i < reservation->path_count; i++) {
-        if (strcmp(reservation->paths[i], path) == 0) {
+    for (size_t i = 0; i < reservation->groups.count; i++) {
+        if (strcmp(reservation->groups.paths[i], path) == 0) {
             return true;
         }
     }
@@ -85,48 +85,40 @@ size_t reservation_path_bytes(const char *path)
 
 void reservation_drop_paths(struct reservation *reservation, size_t left)
 {
-    while (reservation->path_count > left) {
-        char *path = reservation->paths[--reservation->path_count];
+    while (reservation->groups.count > left) {
+        char *path = reservation->groups.paths[--reservation->groups.count];
         reservation->path_bytes -= reservation_path_bytes(path);
         free(path);
     }
 }
 
-static bool make_room(struct reservation *reservation, size_t more)
+static bool make_room(struct control_paths *groups, size_t more)
 {
-    size_t count = reservation->path_count + more;
-    char **paths = count ? reallocarray(reservation->paths, count, sizeof *paths) : NULL;
+    size_t count = groups->count + more;
+    char **paths = more ? reallocarray(groups->paths, count, sizeof *paths) : NULL;
     if (paths) {
-        reservation->paths = paths;
+        groups->paths = paths;
     }
-    struct policy_member *members = paths ? reallocarray(reservation->members, count, sizeof *members) : NULL;
-    if (members) {
-        reservation->members = members;
-    }
-    return members || !count;
+    return paths || !more;
 }
 
 static bool add_path(struct reservation *reservation, const char *path)
 {
-    struct policy_member *member = &reservation->members[reservation->path_count];
     size_t size = strlen(path) + 1;
     char *copy = malloc(size);
     if (!copy) {
         return false;
     }
     memcpy(copy, path, size);
-    *member = (struct policy_member){.kind = MEMBER_PATH, .path = copy};
-    text_copy(member->name, sizeof member->name, path);
-    text_end_whole(member->name);
-    reservation->paths[reservation->path_count++] = copy;
+    reservation->groups.paths[reservation->groups.count++] = copy;
     reservation->path_bytes += reservation_path_bytes(path);
     return true;
 }
 
 int reservation_add_paths(struct reservation *reservation, const struct control_group_list *groups)
 {
-    size_t before = reservation->path_count;
-    bool fails = !make_room(reservation, groups->count);
+    size_t before = reservation->groups.count;
+    bool fails = !make_room(&reservation->groups, groups->count);
     for (size_t i = 0; i < groups->count && !fails; i++) {
         const char *path = groups->paths[i];
         fails = !reservation_has_path(reservation, path) && !add_path(reservation, path);
@@ -140,8 +132,7 @@ int reservation_add_paths(struct reservation *reservation, const struct control_
 static struct reservation *dispose(struct reservation *reservation)
 {
     reservation_drop_paths(reservation, 0);
-    free(reservation->paths);
-    free(reservation->members);
+    free(reservation->groups.paths);
     free(reservation);
     return NULL;
 }
@@ -158,7 +149,7 @@ struct reservation *reservation_new(struct reservation_table *table, const struc
     }
     reservation->id = table->next_id++;
     reservation->terms = *terms;
-    reservation->first_count = reservation->path_count;
+    reservation->first_count = reservation->groups.count;
     reservation->expires_at = UINT64_MAX;
     TAILQ_INSERT_TAIL(&table->list, reservation, in_table);
     table->count++;
@@ -235,8 +226,7 @@ static void fill_rule(const struct reservation *reservation, struct policy_rule 
                                  .has_owner = reservation->terms.has_uid,
                                  .owner = reservation->terms.uid,
                                  .quota = quota_of(reservation),
-                                 .members = reservation->members,
-                                 .member_count = reservation->path_count};
+                                 .groups = &reservation->groups};
     text_copy(rule->name, sizeof rule->name, reservation->terms.name);
 }
 

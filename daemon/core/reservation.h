@@ -18,9 +18,7 @@ struct principal_table;
 struct reservation {
     uint64_t id;
     struct reservation_terms terms;
-    char **paths;                  /* of its control groups */
-    struct policy_member *members; /* one for each path */
-    size_t path_count;
+    struct control_paths groups;
     size_t first_count;  /* of the paths: those that it was made with */
     size_t path_bytes;   /* of all, as MESSAGE_PATH_BYTES_MAX counts them */
     uint64_t expires_at; /* service clock; UINT64_MAX: never */

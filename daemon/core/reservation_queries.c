@@ -44,8 +44,8 @@ static void fill(const struct broker *broker, const struct reservation *reservat
                    NANOSECONDS_PER_MILLISECOND,
         .remaining_ms =
             expires ? size_subtract_floored(reservation->expires_at, now) / NANOSECONDS_PER_MILLISECOND : UINT64_MAX,
-        .control_groups = (const char *const *)reservation->paths,
-        .control_group_count = reservation->path_count,
+        .control_groups = (const char *const *)reservation->groups.paths,
+        .control_group_count = reservation->groups.count,
     };
     text_copy(entry->name, sizeof entry->name, terms->name);
 }
@@ -67,8 +67,8 @@ size_t broker_list_reservations(const struct broker *broker, const struct identi
 static struct reservation_groups groups_of(const struct reservation *reservation)
 {
     return (struct reservation_groups){.reservation = reservation->id,
-                                       .control_groups = (const char *const *)reservation->paths,
-                                       .control_group_count = reservation->path_count};
+                                       .control_groups = (const char *const *)reservation->groups.paths,
+                                       .control_group_count = reservation->groups.count};
 }
 
 bool broker_find_groups(const struct broker *broker, uint64_t id, struct reservation_groups *ret)

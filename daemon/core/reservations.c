@@ -21,7 +21,7 @@ static struct effect_reservations *take_effect(struct step *step)
     }
     struct effect_reservations *told = &effect_push(step->effects, EFFECT_RESERVATIONS)->reservations;
     *told = (struct effect_reservations){.change = RESERVATION_FORGOTTEN};
-    configure_regroup(broker);
+    broker->retry_waiting = true;
     return told;
 }
 
@@ -37,13 +37,30 @@ static void tell(struct effect_reservations *told, enum reservation_change chang
     }
 }
 
-/* Takes a change into force that was asked for. */
-static bool change(struct step *step, enum reservation_change what, const struct reservation *of,
+/* Whether those that were given up have leases to be revoked. */
+static void note_given_up_leases(struct broker *broker)
+{
+    const struct reservation *reservation;
+    bool has_leases = false;
+    TAILQ_FOREACH(reservation, &broker->reservations.list, in_table) {
+        has_leases = has_leases || (reservation->is_over && !reservation->is_empty &&
+                                    principal_class(&broker->principals, reservation->terms.name)->leases);
+    }
+    broker->reservations.is_draining = has_leases;
+}
+
+/* Takes a change into force that was asked for. The paths from this one on are new. */
+static bool change(struct step *step, enum reservation_change what, const struct reservation *of, size_t first_new,
                    const struct input *by)
 {
     struct effect_reservations *told = take_effect(step);
     if (told) {
+        const struct control_paths added = {of->groups.paths + first_new, of->groups.count - first_new};
         tell(told, what, of, by);
+        if (added.count) {
+            configure_regroup_around(step->broker, &added);
+        }
+        note_given_up_leases(step->broker);
     }
     return told;
 }
@@ -60,7 +77,7 @@ static bool has_same_groups(const struct reservation *reservation, const struct 
     size_t found = 0;
     for (size_t i = 0; i < reservation->first_count; i++) {
         for (size_t j = 0; j < groups->count; j++) {
-            if (strcmp(reservation->paths[i], groups->paths[j]) == 0) {
+            if (strcmp(reservation->groups.paths[i], groups->paths[j]) == 0) {
                 found++;
                 break;
             }
@@ -72,7 +89,7 @@ static bool has_same_groups(const struct reservation *reservation, const struct 
 /* Of those that are asked for, none but those that it was made with. */
 static bool has_no_other_groups(const struct reservation *reservation, const struct control_group_list *groups)
 {
-    const struct reservation first = {.paths = reservation->paths, .path_count = reservation->first_count};
+    const struct reservation first = {.groups = {reservation->groups.paths, reservation->first_count}};
     for (size_t i = 0; i < groups->count; i++) {
         if (!reservation_has_path(&first, groups->paths[i])) {
             return false;
@@ -128,7 +145,7 @@ static void reserve(struct step *step, const struct input *input)
     if (made) {
         uint64_t ttl = terms->expires_ms ? terms->expires_ms * NANOSECONDS_PER_MILLISECOND : UINT64_MAX;
         made->expires_at = size_add_saturated(step->now, ttl);
-        if (change(step, RESERVATION_MADE, made, input)) {
+        if (change(step, RESERVATION_MADE, made, 0, input)) {
             done(step, input);
             return;
         }
@@ -160,9 +177,9 @@ static void attach(struct step *step, const struct input *input)
     if (!of || !reserve_check_groups(step, input, &asked->groups, of)) {
         return;
     }
-    size_t before = of->path_count;
+    size_t before = of->groups.count;
     if (reservation_add_paths(of, &asked->groups) == 0 &&
-        (of->path_count == before || change(step, RESERVATION_EXTENDED, of, input))) {
+        (of->groups.count == before || change(step, RESERVATION_EXTENDED, of, before, input))) {
         done(step, input);
         return;
     }
@@ -181,7 +198,7 @@ static bool is_member(const struct session *session, const struct reservation *o
 static void end_holds(struct step *step, const struct reservation *of)
 {
     struct session *session = session_table_next(&step->broker->sessions, 0);
-    for (; session; session = session_table_next(&step->broker->sessions, session->id)) {
+    for (; session; session = session_table_following(session)) {
         if (is_member(session, of) && !session->is_frozen) {
             hold_end(step, session);
         }
@@ -193,7 +210,7 @@ static bool change_suspension(struct step *step, const struct input *input, stru
     bool is_suspended = !input->request.request->suspend.ends;
     of->is_suspended = is_suspended;
     of->held_until = is_suspended ? size_add_saturated(step->now, time) : 0;
-    if (change(step, is_suspended ? RESERVATION_SUSPENDED : RESERVATION_RESUMED, of, input)) {
+    if (change(step, is_suspended ? RESERVATION_SUSPENDED : RESERVATION_RESUMED, of, of->groups.count, input)) {
         return true;
     }
     of->is_suspended = !is_suspended;
@@ -242,7 +259,7 @@ static void unreserve(struct step *step, const struct input *input)
     struct reservation *of = reservation_named(&step->broker->reservations, request->unreserve.name);
     if (of && !of->is_over) {
         of->is_over = true;
-        of->is_over = change(step, RESERVATION_GIVEN_UP, of, input);
+        of->is_over = change(step, RESERVATION_GIVEN_UP, of, of->groups.count, input);
     }
     if (of && !of->is_over) {
         answer_out_of_tables(step, input->peer, request->id);
@@ -274,6 +291,10 @@ static void forget_empty(struct step *step)
     struct reservation_table *table = &step->broker->reservations;
     struct reservation *reservation, *next;
     bool is_done = take_effect(step);
+    if (is_done) {
+        configure_regroup_around(step->broker, &(struct control_paths){0});
+        note_given_up_leases(step->broker);
+    }
     for (reservation = TAILQ_FIRST(&table->list); reservation; reservation = next) {
         next = TAILQ_NEXT(reservation, in_table);
         if (reservation->is_empty && is_done) {
@@ -335,6 +356,7 @@ void reservations_expire(struct step *step)
     if (told) {
         tell(told, RESERVATION_EXPIRED, last, NULL);
         told->more = count - 1;
+        note_given_up_leases(step->broker);
     } else {
         put_off_expiry(step);
     }
@@ -349,7 +371,7 @@ void reservations_expire(struct step *step)
 static struct lease *next_to_revoke(const struct broker *broker, uint64_t after)
 {
     const struct session *session = session_table_next(&broker->sessions, after);
-    for (; session; session = session_table_next(&broker->sessions, session->id)) {
+    for (; session; session = session_table_following(session)) {
         const struct principal *class = session->share->class;
         struct lease *lease = class->leases && is_given_up(class) ? session_next_lease(session, 0) : NULL;
         for (; lease; lease = session_next_lease(session, lease->id)) {
@@ -359,17 +381,6 @@ static struct lease *next_to_revoke(const struct broker *broker, uint64_t after)
         }
     }
     return NULL;
-}
-
-static bool has_given_up_leases(const struct broker *broker)
-{
-    const struct reservation *reservation;
-    TAILQ_FOREACH(reservation, &broker->reservations.list, in_table) {
-        if (reservation->is_over && principal_class(&broker->principals, reservation->terms.name)->leases) {
-            return true;
-        }
-    }
-    return false;
 }
 
 void reservations_work(struct step *step)
@@ -386,7 +397,7 @@ void reservations_work(struct step *step)
         text_copy(cause.client, sizeof cause.client, lease->session->share->class->name);
         ending_revoked(step, lease, &cause);
     }
-    broker->reservations.is_draining = has_given_up_leases(broker);
+    note_given_up_leases(broker);
 }
 
 uint64_t reservations_next_wakeup(const struct broker *broker)

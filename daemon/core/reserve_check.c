@@ -70,7 +70,7 @@ static bool check_group(struct step *step, const struct input *input, const char
 bool reserve_check_groups(struct step *step, const struct input *input, const struct control_group_list *groups,
                           const struct reservation *of)
 {
-    size_t count = of ? of->path_count : 0, bytes = of ? of->path_bytes : 0;
+    size_t count = of ? of->groups.count : 0, bytes = of ? of->path_bytes : 0;
     for (size_t i = 0; i < groups->count; i++) {
         const char *path = groups->paths[i];
         bool is_new = !of || !reservation_has_path(of, path);

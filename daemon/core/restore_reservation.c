@@ -11,15 +11,16 @@ bool broker_keep_reservation(const struct broker *broker, uint64_t after, uint64
 {
     const struct reservation *reservation = reservation_next(&broker->reservations, after);
     if (reservation) {
-        *ret = (struct kept_reservation){.id = reservation->id,
-                                         .terms = reservation->terms,
-                                         .groups = {(const char *const *)reservation->paths, reservation->path_count},
-                                         .first_count = reservation->first_count,
-                                         .is_over = reservation->is_over,
-                                         .is_suspended = reservation->is_suspended,
-                                         .held_ns = size_subtract_floored(reservation->held_until, now),
-                                         .expires = reservation->expires_at != UINT64_MAX,
-                                         .remaining_ns = size_subtract_floored(reservation->expires_at, now)};
+        *ret = (struct kept_reservation){
+            .id = reservation->id,
+            .terms = reservation->terms,
+            .groups = {(const char *const *)reservation->groups.paths, reservation->groups.count},
+            .first_count = reservation->first_count,
+            .is_over = reservation->is_over,
+            .is_suspended = reservation->is_suspended,
+            .held_ns = size_subtract_floored(reservation->held_until, now),
+            .expires = reservation->expires_at != UINT64_MAX,
+            .remaining_ns = size_subtract_floored(reservation->expires_at, now)};
     }
     return reservation;
 }
@@ -57,8 +58,8 @@ int broker_restore_reservation(struct broker *broker, const struct kept_reservat
     made->is_suspended = kept->is_suspended;
     made->held_until = kept->is_suspended ? size_add_saturated(now, kept->held_ns) : 0;
     made->expires_at = kept->expires ? size_add_saturated(now, kept->remaining_ns) : UINT64_MAX;
-    if (made->path_count < kept->groups.count || reservation_apply(table, &broker->principals) < 0) {
-        int result = made->path_count < kept->groups.count ? -EINVAL : -ENOMEM;
+    if (made->groups.count < kept->groups.count || reservation_apply(table, &broker->principals) < 0) {
+        int result = made->groups.count < kept->groups.count ? -EINVAL : -ENOMEM;
         reservation_free(table, made);
         return result;
     }

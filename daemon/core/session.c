@@ -193,6 +193,11 @@ struct session *session_table_next(const struct session_table *table, uint64_t i
     return best;
 }
 
+struct session *session_table_following(const struct session *session)
+{
+    return RB_NEXT(session_id_tree, NULL, (struct session *)(uintptr_t)session);
+}
+
 struct session *session_table_next_of_user(const struct session_table *table, uint32_t uid, uint64_t id)
 {
     struct session *at = RB_ROOT(&table->by_user);

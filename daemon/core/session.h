@@ -147,6 +147,7 @@ void session_free(struct session *session);
 
 struct session *session_table_find(const struct session_table *table, uint64_t id);
 struct session *session_table_next(const struct session_table *table, uint64_t id);
+struct session *session_table_following(const struct session *session); /* the same, faster */
 struct session *session_table_next_of_user(const struct session_table *table, uint32_t uid, uint64_t id);
 
 /* A request of the session was refused now. */

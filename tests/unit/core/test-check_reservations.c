@@ -45,18 +45,20 @@ Test(check_reservations, tables, .init = begin_with_reservations, .fini = end)
 {
     struct reservation *first = TAILQ_FIRST(&broker->reservations.list), *second = TAILQ_NEXT(first, in_table);
     struct principal *class = TAILQ_FIRST(&broker->principals.principals[PRINCIPAL_CLASS]);
-    char *path = first->paths[1], *last_path = second->paths[0];
+    char *path = first->groups.paths[1], *last_path = second->groups.paths[0];
     cr_assert(second && strcmp(class->name, "first") == 0);
     EXPECT_NOTICED_BY(check_reservations, class->is_named, false, "has no class");
     EXPECT_NOTICED_BY(check_reservations, class->account.reserve_bytes, 1, "another guarantee");
     EXPECT_NOTICED_BY(check_reservations, class->account.limits.max_physical_bytes, 1, "is not what is guaranteed");
+    struct principal *other = class;
     class = TAILQ_NEXT(class, in_table);
     EXPECT_NOTICED_BY(check_reservations, class->quota.max_leases, 1, "may have leases");
     EXPECT_NOTICED(broker->reservations.is_draining, false, "are forgotten");
     EXPECT_NOTICED(first->path_bytes, 1, "the paths are miscounted");
-    EXPECT_NOTICED(first->members[0].path, path, "another path");
-    EXPECT_NOTICED_WHILE(second->paths[0] = second->members[0].path = path,
-                         second->paths[0] = second->members[0].path = last_path, "one control group");
+    EXPECT_NOTICED_WHILE(second->groups.paths[0] = path, second->groups.paths[0] = last_path, "one control group");
+    struct session *session = session_table_next(&broker->sessions, 0);
+    EXPECT_NOTICED_BY(check_reservations, session->reason.pattern, path, "for another reason");
+    EXPECT_NOTICED_BY(check_reservations, session->share->class, other, "is in another class");
     EXPECT_NOTICED(second->id, first->id, "in the order of their numbers");
     EXPECT_NOTICED(broker->reservations.next_expiry, 1, "expires first is not known");
     EXPECT_NOTICED(broker->reservations.count, 1, "the reservations are miscounted");
