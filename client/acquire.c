@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Asks for leases, and for extents of leases. */
+#include "client/acquire.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,14 +83,16 @@ static mb_lease *lease_new(const mb_client *client, const struct acquire_request
         return NULL;
     }
     text_copy(lease->name, sizeof lease->name, request->name);
-    lease->is_plain = lease_cache_suits(options, request->bytes);
+    lease->is_publishable = request->publishable;
+    lease->is_plain = !lease->is_publishable && lease_cache_suits(options, request->bytes);
     lease->is_learned = lease_cache_is_learned(options, request->bytes);
     lease->is_prefaulted = options->prefault;
     lease->may_have_old_content = options->flags & MB_LEASE_UNDEFINED_CONTENT;
     lease->is_sparse = options->flags & MB_LEASE_SPARSE;
     lease->lends_descriptors = options->flags & MB_LEASE_KEEP_DESCRIPTOR;
     lease->keeps_descriptors =
-        lease->lends_descriptors || lease_cache_needs_descriptor(client, options, request->bytes);
+        lease->lends_descriptors ||
+        (!lease->is_publishable && lease_cache_needs_descriptor(client, options, request->bytes));
     return lease;
 }
 
@@ -130,6 +134,14 @@ int mb_acquire(mb_client *client, uint64_t bytes, const mb_lease_options *option
         result = acquire_new(client, &request, options, ret_lease);
     }
     return error_end(result);
+}
+
+int acquire_publishable(mb_client *client, uint64_t bytes, const mb_lease_options *options, mb_lease **ret_lease)
+{
+    struct request request = {.kind = REQUEST_ACQUIRE};
+    int result = fill_request(options, bytes, &request.acquire);
+    request.acquire.publishable = true;
+    return result < 0 ? result : acquire_new(client, &request, options, ret_lease);
 }
 
 int mb_extend(mb_lease *lease, uint64_t bytes, unsigned *ret_extent)

@@ -194,6 +194,7 @@ static int answered(const struct call *call, int result)
     bool was_refused = result == -ENOMEM || result == -ENOSPC;
     (void)error_set(result, "%s", call->sentence);
     error_add_figures(&call->refusal);
+    error_add_end((mb_end_reason)call->ended);
     if (call->repeated_at && call->wait_until && was_refused) {
         error_continue("; the connection to the broker had broken during the call, and after %llu ms the request was "
                        "repeated with the remaining time",
@@ -224,12 +225,13 @@ static int explain(const mb_client *client, const struct call *call, int result)
 /* Returns when the call times out. */
 static uint64_t begin(const mb_client *client, struct request *request, struct call *call)
 {
-    bool is_repeatable = request && (request->kind == REQUEST_ACQUIRE || request->kind == REQUEST_EXTEND);
+    bool is_repeatable = request && calls_is_repeatable(request);
+    const uint32_t *wait_ms = is_repeatable ? calls_wait_field(request) : NULL;
     uint64_t now = clock_milliseconds();
     call->begun_at = now;
     call->request = is_repeatable ? request : NULL;
-    if (is_repeatable && !call->wait_until && *calls_wait_field(request)) {
-        call->wait_until = now + *calls_wait_field(request);
+    if (wait_ms && !call->wait_until && *wait_ms) {
+        call->wait_until = now + *wait_ms;
     }
     return (call->wait_until > now ? call->wait_until : now) + client->options.timeout_ms;
 }

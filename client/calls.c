@@ -108,11 +108,16 @@ static bool any(const mb_client *client, const struct call *call)
     return true;
 }
 
-/* An extend is of a lease that is lost with the session. */
+static bool makes_lease(const struct request *request)
+{
+    return request->kind == REQUEST_ACQUIRE || request->kind == REQUEST_ATTACH_BLOCK;
+}
+
+/* Others are about a lease that is lost with the session. */
 static bool is_in_session(const mb_client *client, const struct call *call)
 {
     (void)client;
-    return !call->request || call->request->kind != REQUEST_ACQUIRE;
+    return !call->request || !makes_lease(call->request);
 }
 
 static bool is_on_connection(const mb_client *client, const struct call *call)
@@ -144,30 +149,49 @@ void calls_end_cancelled(mb_client *client)
     struct call *call = TAILQ_FIRST(&client->calls.sent), *next;
     for (; call; call = next) {
         next = TAILQ_NEXT(call, in_client);
-        if (call->is_cancelled && call->request->kind == REQUEST_ACQUIRE) {
+        if (call->is_cancelled && makes_lease(call->request)) {
             calls_finish(client, call, -ECANCELED, "the request was cancelled");
         }
     }
 }
 
-/* ---- waits ---- */
+/* ---- repeating ---- */
+
+bool calls_is_repeatable(const struct request *request)
+{
+    return makes_lease(request) || request->kind == REQUEST_EXTEND || request->kind == REQUEST_PUBLISH;
+}
 
 uint32_t *calls_wait_field(struct request *request)
 {
-    return request->kind == REQUEST_ACQUIRE ? &request->acquire.wait_ms : &request->extend.wait_ms;
+    return request->kind == REQUEST_ACQUIRE        ? &request->acquire.wait_ms
+           : request->kind == REQUEST_EXTEND       ? &request->extend.wait_ms
+           : request->kind == REQUEST_ATTACH_BLOCK ? &request->attach_block.wait_ms
+                                                   : NULL;
 }
 
 void calls_set_wait(const struct call *call)
 {
-    if (call->request && call->wait_until) {
-        *calls_wait_field(call->request) = (uint32_t)size_subtract_floored(call->wait_until, clock_milliseconds());
+    uint32_t *wait_ms = call->request && call->wait_until ? calls_wait_field(call->request) : NULL;
+    if (wait_ms) {
+        *wait_ms = (uint32_t)size_subtract_floored(call->wait_until, clock_milliseconds());
+    }
+}
+
+/* A view whose answer was lost is given back: see orphans.h. And publishing a block again changes nothing. */
+static void name_first(struct request *request, uint64_t first_id)
+{
+    if (request->kind == REQUEST_ACQUIRE) {
+        request->acquire.repeats = first_id;
+    } else if (request->kind == REQUEST_EXTEND) {
+        request->extend.repeats = first_id;
     }
 }
 
 void calls_make_repetition(struct call *call, uint64_t id)
 {
     struct request *request = call->request;
-    *(request->kind == REQUEST_ACQUIRE ? &request->acquire.repeats : &request->extend.repeats) = call->first_id;
+    name_first(request, call->first_id);
     request->id = call->id = id;
     calls_set_wait(call);
     call->repeated_at = clock_milliseconds();

@@ -11,6 +11,14 @@
 #include "membroker.h"
 #include "proto/message.h"
 
+/* What a reader learns about a block. */
+struct attached {
+    uint64_t block; /* its number */
+    char type[MESSAGE_NAME_SIZE];
+    size_t metadata_bytes;
+    uint8_t metadata[MESSAGE_METADATA_MAX];
+};
+
 struct call {
     uint64_t id;
     struct request *request; /* sent again, as a repetition, if the session is resumed; NULL: the call fails then */
@@ -19,9 +27,11 @@ struct call {
     uint64_t wait_until;     /* ms: its wait in the broker's queue ends, on any connection; 0: it has none */
     uint64_t repeated_at;    /* ms: when it was sent again last; 0: it was not */
     bool is_cancelled;
-    bool owes_cancel; /* the broker does not know yet that it is cancelled */
-    mb_lease *lease;  /* a grant goes here: a new lease, or the one that is extended */
-    unsigned extent;  /* the granted segment's index in the lease */
+    bool owes_cancel;          /* the broker does not know yet that it is cancelled */
+    mb_lease *lease;           /* a grant goes here: a new lease, or the one that is extended */
+    unsigned extent;           /* the granted segment's index in the lease */
+    struct attached *attached; /* of a call that attaches a block, and then `lease` is the view; else NULL */
+    enum end_reason ended;     /* why the block ended, if that is the error */
     bool is_done;
     int result;           /* 0, or negative errno with the sentence below */
     struct waiter waiter; /* of a thread that does not read the socket itself */
@@ -71,13 +81,16 @@ void calls_fail_in_session(mb_client *client);
 /* The connection broke: fails what can't be repeated on another one. */
 void calls_suspend(mb_client *client);
 
-/* Ends cancelled acquires. The connection is down, so the broker has forgotten them. */
+/* Ends cancelled requests, except for those to extend. The connection is down, so the broker has forgotten them. */
 void calls_end_cancelled(mb_client *client);
 
 /* Makes the request a repetition under another id, with what is left of its wait. */
 void calls_make_repetition(struct call *call, uint64_t id);
 
-/* The field of an acquire or extend that says how long the broker may let it wait. */
+/* Whether the request can be sent again on another connection. */
+bool calls_is_repeatable(const struct request *request);
+
+/* The field that says how long the broker may let the request wait; NULL: such a request does not wait. */
 uint32_t *calls_wait_field(struct request *request);
 
 /* Writes what is left of the wait into the request. */

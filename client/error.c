@@ -26,6 +26,7 @@ int error_set(int code, const char *format, ...)
         (void)vsnprintf(thread->sentence, sizeof thread->sentence, format, arguments);
         text_end_whole(thread->sentence);
         thread->refusal.limit[0] = '\0';
+        thread->ended = MB_END_NONE;
     }
     va_end(arguments);
     errno = -code;
@@ -43,6 +44,19 @@ void error_add_figures(const struct refusal *refusal)
     if (thread) {
         thread->refusal = *refusal;
     }
+}
+
+void error_add_end(mb_end_reason reason)
+{
+    struct thread *thread = thread_get();
+    if (thread) {
+        thread->ended = reason;
+    }
+}
+
+mb_end_reason mb_last_end_reason(void)
+{
+    return thread_self && thread_self->sentence[0] ? thread_self->ended : MB_END_NONE;
 }
 
 void error_continue(const char *format, ...)

@@ -2,6 +2,7 @@
 /* The newest error of each thread: its sentence, and the figures of a refusal. */
 #pragma once
 
+#include "membroker.h"
 #include "proto/message.h"
 
 enum { ERROR_SENTENCE_BYTES = 1280 };
@@ -20,6 +21,9 @@ int error_from_broker(const struct error_reply *error);
 
 /* Remembers the figures of the newest error, which the broker sent with its sentence. */
 void error_add_figures(const struct refusal *refusal);
+
+/* Remembers why what the newest error is about ended. */
+void error_add_end(mb_end_reason reason);
 
 /* Continues the newest error's sentence. Leaves its figures, and errno. */
 __attribute__((format(printf, 1, 2))) void error_continue(const char *format, ...);

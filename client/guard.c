@@ -115,10 +115,13 @@ static bool may_retry(struct guard_entry *entry)
     return atomic_fetch_add(&entry->retries, 1) < RETRIES;
 }
 
+/* What could only be read can only be read. The handler has counted itself, so the lease stays. */
 static bool map_zeros(struct guard_entry *entry)
 {
     void *start = (void *)atomic_load(&entry->start);
-    bool done = mmap(start, atomic_load(&entry->bytes), PROT_READ | PROT_WRITE,
+    const mb_lease *lease = atomic_load(&entry->lease);
+    int protection = lease && lease->is_read_only ? PROT_READ : PROT_READ | PROT_WRITE;
+    bool done = mmap(start, atomic_load(&entry->bytes), protection,
                      MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) != MAP_FAILED;
     atomic_store(&entry->cover, done ? COVERED : LEASED);
     return done;
@@ -256,16 +259,24 @@ static struct guard_entry *take_empty(void)
     return take(&empty);
 }
 
-struct guard_entry *guard_add(void *address, uint64_t bytes, mb_lease *lease)
+/* A new mapping is to be kept from children: at once, or at the fork. With the lock held. */
+static void settle(struct guard_entry *entry, void *address, uint64_t bytes, const mb_lease *lease)
 {
-    guard_lock();
-    struct guard_entry *entry = take_empty();
     bool is_shared = lease->client->options.flags & MB_CLIENT_SHARE_WITH_CHILDREN;
     if (!is_shared && !(entry && watches_forks)) {
         keep_from_children((uintptr_t)address, bytes);
     }
     if (entry) {
         entry->is_settled = is_shared || !watches_forks;
+    }
+}
+
+struct guard_entry *guard_add(void *address, uint64_t bytes, mb_lease *lease)
+{
+    guard_lock();
+    struct guard_entry *entry = take_empty();
+    settle(entry, address, bytes, lease);
+    if (entry) {
         atomic_store(&entry->cover, LEASED);
         atomic_store(&entry->retries, 0);
         atomic_store(&entry->lease, lease);
@@ -283,6 +294,19 @@ static void wait_for_handlers(struct guard_entry *entry)
     while (atomic_load(&entry->handlers) > 0) {
         (void)nanosleep(&pause, NULL);
     }
+}
+
+/* A handler that covers the old mapping is waited for, so that its zeros are not taken for those of the new one. */
+void guard_note_replaced(struct guard_entry *entry, void *address, uint64_t bytes, const mb_lease *lease)
+{
+    if (entry) {
+        wait_for_handlers(entry);
+        atomic_store(&entry->retries, 0);
+        atomic_store(&entry->cover, LEASED);
+    }
+    guard_lock();
+    settle(entry, address, bytes, lease);
+    guard_unlock();
 }
 
 static void put(struct entries *list, struct guard_entry *entry)

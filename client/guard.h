@@ -32,9 +32,12 @@ struct guard_entry *guard_add(void *address, uint64_t bytes, mb_lease *lease);
 /* Comes before the mapping is removed. Afterwards no handler touches the lease or the range. NULL is allowed. */
 void guard_remove(struct guard_entry *entry);
 
+/* Another mapping of the lease has taken the place of a noted one. `entry` may be NULL. */
+void guard_note_replaced(struct guard_entry *entry, void *address, uint64_t bytes, const mb_lease *lease);
+
 /*
- * The same for a range that the program keeps; comes after other memory took the mapping's place. For a while the range
- * is remembered: a thread that touched the lost lease before may not have come to the handler yet.
+ * As guard_remove(), for a range that the program keeps; comes after other memory took the mapping's place. For a while
+ * the range is remembered: a thread that touched the lost lease before may not have come to the handler yet.
  */
 void guard_leave(struct guard_entry *entry);
 

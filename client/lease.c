@@ -38,6 +38,7 @@ void lease_unreference(mb_lease *lease)
 {
     if (--lease->references == 0) {
         free(lease->more);
+        free(lease->owned);
         free(lease);
     }
 }
@@ -65,7 +66,9 @@ bool lease_note_fault(mb_lease *lease)
 
 int lease_set_lost(uint64_t id, mb_end_reason reason)
 {
-    return error_set(-ESTALE, "lease %llu is lost: %s", (unsigned long long)id, mb_end_reason_text(reason));
+    int result = error_set(-ESTALE, "lease %llu is lost: %s", (unsigned long long)id, mb_end_reason_text(reason));
+    error_add_end(reason);
+    return result;
 }
 
 mb_end_reason mb_lease_end_reason(const mb_lease *lease)

@@ -15,6 +15,7 @@
 struct extent {
     uint64_t bytes;
     int fd;        /* until it is mapped; then -EBADF */
+    int readable;  /* the same segment, open for reading alone, until it is published; -EBADF: there is none */
     void *address; /* NULL: not mapped */
     struct guard_entry *guard;
     bool is_present; /* its pages exist, so they are mapped with it */
@@ -30,10 +31,12 @@ struct mb_lease {
     uint32_t ttl_ms;
     bool huge_pages;
     mb_charge charge;
-    bool is_plain;   /* acquired without special options, so that another request may reuse it */
-    bool is_learned; /* its size is one that the broker keeps for its name */
-    bool is_cached;  /* released by the program, kept for the next request */
-    bool is_going;   /* its mappings are being removed, without a lock */
+    bool is_publishable;       /* its segment can be published as a block */
+    _Atomic bool is_read_only; /* a view of a block, or a block that is not written any more */
+    bool is_plain;             /* acquired without special options, so that another request may reuse it */
+    bool is_learned;           /* its size is one that the broker keeps for its name */
+    bool is_cached;            /* released by the program, kept for the next request */
+    bool is_going;             /* its mappings are being removed, without a lock */
     bool is_prefaulted;
     bool may_have_old_content; /* MB_LEASE_UNDEFINED_CONTENT */
     bool has_old_content;      /* it comes from the cache, as it was */
@@ -58,6 +61,7 @@ struct mb_lease {
     unsigned extent_count;
     struct extent first;
     struct extent *more; /* the others, EXTENTS_MAX - 1; NULL: the lease was never extended. It stays where it is */
+    void *owned;         /* freed with it: what the layer above has for this lease alone; NULL: nothing */
     TAILQ_ENTRY(mb_lease) in_client;
 };
 

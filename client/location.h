@@ -28,6 +28,12 @@ static inline mb_location location_cached(void)
     return MB_LOCATION_RAM;
 }
 
+/* The location of blocks that are published. */
+static inline mb_location location_published(void)
+{
+    return MB_LOCATION_RAM;
+}
+
 /* Whether a request for it may be served from leases that are kept. */
 static inline bool location_may_be_cached(mb_location location)
 {

@@ -52,6 +52,7 @@ void mapping_remove(mb_lease *lease)
         }
         extent->address = NULL;
         extent->fd = fd_close(extent->fd);
+        extent->readable = fd_close(extent->readable);
     }
 }
 
@@ -91,6 +92,9 @@ static int make_pages(const mb_lease *lease, void *address, uint64_t bytes)
 /* A broker seals all its segments of RAM or none, so the first of a session tells. */
 static const char *check_seals(const mb_lease *lease, const struct extent *extent)
 {
+    if (lease->is_read_only) {
+        return received_block_fault(extent->fd);
+    }
     bool *is_sealing = &lease->client->session.is_sealing;
     const char *fault = NULL;
     if (!*is_sealing && !location_is_file(lease->location)) {
@@ -113,10 +117,15 @@ static int check_received(const mb_lease *lease, const struct extent *extent)
     return result;
 }
 
+static int protection(const mb_lease *lease)
+{
+    return lease->is_read_only ? PROT_READ : PROT_READ | PROT_WRITE;
+}
+
 static void *map_and_note(mb_lease *lease, struct extent *extent)
 {
     guard_begin();
-    void *address = mmap(NULL, extent->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, extent->fd, 0);
+    void *address = mmap(NULL, extent->bytes, protection(lease), MAP_SHARED, extent->fd, 0);
     int error = errno;
     extent->guard = address == MAP_FAILED ? NULL : guard_add(address, extent->bytes, lease);
     guard_end();
@@ -152,6 +161,33 @@ static int map_extent(mb_lease *lease, struct extent *extent)
     if (!lease->keeps_descriptors) {
         extent->fd = fd_close(extent->fd);
     }
+    return 0;
+}
+
+/* Of a mapping that was made through a writable descriptor the kernel assumes that it may become writable. */
+static int map_readable(mb_lease *lease, struct extent *extent)
+{
+    guard_begin();
+    void *address = mmap(extent->address, extent->bytes, PROT_READ, MAP_SHARED | MAP_FIXED, extent->readable, 0);
+    int error = address == MAP_FAILED ? errno : 0;
+    if (!error) {
+        lease->is_read_only = true;
+        guard_note_replaced(extent->guard, address, extent->bytes, lease);
+    }
+    guard_end();
+    return -error;
+}
+
+int mapping_end_writing(mb_lease *lease)
+{
+    struct extent *extent = lease_extent(lease, 0);
+    int result = lease->is_read_only ? 0 : map_readable(lease, extent);
+    if (result < 0) {
+        return error_set(result, "the %llu bytes of lease %llu could not be mapped for reading alone: %s",
+                         (unsigned long long)extent->bytes, (unsigned long long)lease->id, strerrordesc_np(-result));
+    }
+    extent->fd = fd_close(extent->fd);
+    extent->readable = fd_close(extent->readable);
     return 0;
 }
 

@@ -13,5 +13,11 @@ bool mapping_may_lose_pages(const mb_lease *lease);
 /* Removes a lease's mappings, or replaces them by zeros, and closes its descriptors. No lock is needed. */
 void mapping_remove(mb_lease *lease);
 
+/*
+ * Replaces the writable mapping of a lease that is to be published by a read-only one at the same address, and closes
+ * the descriptors. Later calls do nothing. Returns 0, or negative errno with the sentence set. No lock is needed.
+ */
+int mapping_end_writing(mb_lease *lease);
+
 /* Forbids access to a lease's mapped extents, or allows it again. False: the kernel refused. No lock is needed. */
 bool mapping_protect(mb_lease *lease, bool is_protected);

@@ -27,19 +27,19 @@ void receive_close(struct receiver *receiver)
 }
 
 /* A broker that turns a connection away sends the error before it has read the hello. */
-static void handle_reply(mb_client *client, struct reply *reply, int *fd)
+static void handle_reply(mb_client *client, struct reply *reply, struct packet_descriptors *descriptors)
 {
     if (reply->kind == REPLY_ERROR && !reply->is_answer && client->link.state == LINK_GREETING) {
         reply->reply_to = client->session.hello_id;
         session_take_answer(client, reply, -EBADF);
     } else if (reply->is_answer) {
-        answer_take(client, reply, fd);
+        answer_take(client, reply, descriptors);
     } else {
-        notice_take(client, reply, *fd);
+        notice_take(client, reply, descriptors->fd[0]);
     }
 }
 
-static void handle_packet(mb_client *client, size_t bytes, int *fd)
+static void handle_packet(mb_client *client, size_t bytes, struct packet_descriptors *descriptors)
 {
     struct receiver *receiver = &client->receiver;
     const uint8_t *payload;
@@ -58,7 +58,23 @@ static void handle_packet(mb_client *client, size_t bytes, int *fd)
         link_break(client);
         return;
     }
-    handle_reply(client, &reply, fd);
+    handle_reply(client, &reply, descriptors);
+}
+
+/* What nobody took is closed. */
+static void close_descriptors(struct packet_descriptors *descriptors)
+{
+    for (int i = 0; i < TRANSPORT_DESCRIPTORS_MAX; i++) {
+        (void)fd_close(descriptors->fd[i]);
+    }
+}
+
+/* Absent ones are -EBADF. */
+static void note_absent(struct packet_descriptors *descriptors, ssize_t received)
+{
+    for (int i = received > 0 ? (int)descriptors->count : 0; i < TRANSPORT_DESCRIPTORS_MAX; i++) {
+        descriptors->fd[i] = -EBADF;
+    }
 }
 
 /* While it waits the lock is given up. If the link broke meanwhile, this thread closes the socket. */
@@ -87,17 +103,16 @@ static ssize_t read_packet(mb_client *client, int socket, bool wait, struct pack
 /* False: there was none, or the link broke. With `wait` the lock is given up while the thread reads. */
 static bool receive_one(mb_client *client, bool wait)
 {
-    struct packet_descriptors descriptors = {.count = 0};
+    cleanup(close_descriptors) struct packet_descriptors descriptors = {.fd = {-EBADF, -EBADF}};
     int socket = client->link.socket;
     if (socket < 0 || (client->link.is_reading && !wait)) {
         return false;
     }
     ssize_t received = read_packet(client, socket, wait, &descriptors);
+    note_absent(&descriptors, received);
     if (received == -EAGAIN) {
         return false;
     }
-    cleanup(fd_closep) int fd = received > 0 && descriptors.count ? descriptors.fd[0] : -EBADF;
-    cleanup(fd_closep) int unwanted = received > 0 && descriptors.count > 1 ? descriptors.fd[1] : -EBADF;
     if (client->link.socket != socket) {
         return false; /* the link was replaced meanwhile */
     }
@@ -105,7 +120,7 @@ static bool receive_one(mb_client *client, bool wait)
         link_break(client);
         return false;
     }
-    handle_packet(client, (size_t)received, &fd);
+    handle_packet(client, (size_t)received, &descriptors);
     return true;
 }
 

@@ -46,3 +46,8 @@ const char *received_seals_fault(int fd)
 {
     return has_seals(fd, F_SEAL_GROW) ? NULL : "the broker's segment is no sealed memfd";
 }
+
+const char *received_block_fault(int fd)
+{
+    return has_seals(fd, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SEAL) ? NULL : "the broker's block can still be written";
+}

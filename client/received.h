@@ -16,3 +16,6 @@ const char *received_segment_fault(int fd, uint64_t bytes);
 
 /* What is wrong with the seals of a segment of RAM; NULL: nothing. */
 const char *received_seals_fault(int fd);
+
+/* What is wrong with those of a published block; NULL: nothing, and no byte of it can change. */
+const char *received_block_fault(int fd);

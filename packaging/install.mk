@@ -2,7 +2,7 @@
 # `make install` and `make uninstall`, under $(DESTDIR). An administrator's configuration is never overwritten nor removed.
 
 CONFIGURATION := $(DESTDIR)$(SYSCONFDIR)/membroker/membroker.conf
-DOCUMENTS     := client/WORKSPACES.md client/BUFFERS.md proto/PROTOCOL.md proto/membroker.proto daemon/PROMISES.md daemon/SECURITY.md
+DOCUMENTS     := client/WORKSPACES.md client/BUFFERS.md client/BLOCKS.md proto/PROTOCOL.md proto/membroker.proto daemon/PROMISES.md daemon/SECURITY.md
 PAGES         := $(wildcard packaging/man/*)
 HEADERS       := $(wildcard client/include/membroker/*.h)
 UNIT_PATHS     = sed 's|@SBINDIR@|$(SBINDIR)|;s|@BINDIR@|$(BINDIR)|;s|@LIBEXECDIR@|$(LIBEXECDIR)|'

@@ -210,7 +210,7 @@ lint: all | $(call need,lint) $(call need,java) $(call need,python) $(call need,
 	sh tests/lint/check-hardening $(DAEMON) $(CTL) $(SHARED)
 	tests/lint/check-layers $(BUILD)/obj daemon proto client
 	tests/lint/check-picture daemon/README.md $(BUILD)/obj/daemon runtime core
-	tests/lint/check-picture client/README.md $(BUILD)/obj/client . buffer workspace
+	tests/lint/check-picture client/README.md $(BUILD)/obj/client . block buffer workspace
 	$(MAKE) --no-print-directory compile_commands.json
 	tests/lint/check-compile-commands compile_commands.json $(PRODUCT_C)
 	sh tests/lint/check-purity $(CORE_O) $(BASE_O) $(BUILD)/obj/client/workspace/cycle.o

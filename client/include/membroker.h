@@ -446,6 +446,7 @@ MB_PUBLIC const char *mb_end_reason_text(mb_end_reason reason);
 /* in this order: the second uses the first */
 #include <membroker/workspace.h>
 
+#include <membroker/block.h>
 #include <membroker/buffer.h>
 #include <membroker/refusal.h>
 #include <membroker/shared.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The public headers from C++: they compile without a warning, macros included, link, and work as far as they can without
-// a broker.
+// The public headers from C++: they compile without a warning, macros included, link, and work as far as they can
+// without a broker.
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -25,7 +25,8 @@ int use_of_the_macros(mb_workspace *workspace, mb_client *client)
 {
     MB_WORKSPACE(workspace, return -errno) {
         MB_SCOPED_OUT(return -errno) {
-            MB_BUFFER_SCOPE {
+            MB_BUFFER_SCOPE
+            {
                 MB_AUTO_BUFFER mb_buffer *buffer = nullptr;
                 mb_buffer_options options = MB_BUFFER_OPTIONS_INIT;
                 options.alignment = 4096;
@@ -41,6 +42,21 @@ int use_of_the_macros(mb_workspace *workspace, mb_client *client)
     return 0;
 }
 
+// Never called: there is nothing to publish.
+bool use_of_blocks(mb_client *client)
+{
+    mb_block_options options = MB_BLOCK_OPTIONS_INIT;
+    mb_block *block = nullptr;
+    mb_view *view = nullptr;
+    options.lifetime = MB_LIFETIME_CACHE;
+    options.access = MB_ACCESS_ALL;
+    options.type = "bytes";
+    bool is_read = mb_block_create(client, 1, &options, &block) == 0 && mb_block_data(block) &&
+                   mb_block_publish(block, "name") == 0 && mb_attach(client, "name", 0, &view) == 0 &&
+                   mb_view_data(view, nullptr) && mb_view_check(view) == 0;
+    return mb_view_close(view) == 0 && mb_block_free(block) == 0 && is_read;
+}
+
 int main(int argc, char **)
 {
     mb_client_options options = MB_CLIENT_OPTIONS_INIT;
@@ -49,7 +65,7 @@ int main(int argc, char **)
     options.socket = "/nonexistent/socket";
     config.initial_size = 1;
     if (argc > 100) {
-        return use_of_the_macros(nullptr, nullptr) + use_of_the_shared_client(nullptr);
+        return use_of_the_macros(nullptr, nullptr) + use_of_the_shared_client(nullptr) + use_of_blocks(nullptr);
     }
     bool refused = mb_connect(&options, &client) < 0 && std::strstr(mb_last_error(), "/nonexistent/socket");
     return refused && !client && config.size == sizeof config ? 0 : 1;

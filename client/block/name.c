@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The names of blocks. */
+#include <errno.h>
+
+#include "client/block/block.h"
+#include "client/error.h"
+#include "proto/name.h"
+
+int block_check_name(const char *name)
+{
+    return name && name[0] && name_is_valid(name)
+               ? 0
+               : error_set(-EINVAL, "a block's name must be UTF-8 of 1 to 63 bytes without control characters");
+}

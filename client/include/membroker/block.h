@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Published blocks: memory that one process fills and others read. Included by <membroker.h>; client/BLOCKS.md is the
+ * guide.
+ *
+ *     mb_block *block;                                       // the publisher
+ *     if (mb_block_create(client, bytes, NULL, &block) < 0) fail(mb_last_error());
+ *     fill(mb_block_data(block));
+ *     if (mb_block_publish(block, "weights") < 0) fail(mb_last_error());
+ *
+ *     mb_view *view;                                         // a reader
+ *     if (mb_attach(client, "weights", 5000, &view) < 0) fail(mb_last_error());
+ *     result = read(mb_view_data(view, NULL));
+ *     if (mb_view_check(view) < 0) fail(mb_last_error());    // what was read is not to be used
+ *     mb_view_close(view);
+ *
+ * Once a block is published nobody can change a byte of it, its publisher included: the kernel refuses it. Names are
+ * unique for each user. Blocks and views are leases: the library renews them, and the broker can end them.
+ *
+ * Common errors: see <membroker.h>. Any thread may call these functions, but no other thread may use an object that is
+ * being ended. In a forked child they fail with -EPERM, and the parent's mappings are absent (see
+ * MB_CLIENT_SHARE_WITH_CHILDREN).
+ */
+#ifndef MEMBROKER_BLOCK_H
+#define MEMBROKER_BLOCK_H
+
+#ifndef MEMBROKER_H
+#error "include <membroker.h>"
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct mb_block mb_block; /* memory to be published, or a published block in its publisher */
+typedef struct mb_view mb_view;   /* a published block in a reader */
+
+/* When a block ends. Its bytes stay as long as anybody of its user has a view of it. */
+typedef enum mb_lifetime {
+    MB_LIFETIME_SESSION = 0, /* with mb_block_free(), or the publisher's end */
+    MB_LIFETIME_KEEP = 1,    /* when it is unpublished, or after keep_ms; the publisher may end before */
+    MB_LIFETIME_CACHE = 2    /* when it is unpublished, or if memory is short while nobody has a view of it */
+} mb_lifetime;
+
+/* Who may attach a block. */
+typedef enum mb_access {
+    MB_ACCESS_USER = 0,  /* processes of the publisher's user */
+    MB_ACCESS_GROUP = 1, /* and those in the group `gid` */
+    MB_ACCESS_ALL = 2    /* all users of the broker */
+} mb_access;
+
+#define MB_BLOCK_METADATA_MAX 4096 /* bytes */
+
+typedef struct mb_block_options {
+    size_t size; /* of this structure; set by MB_BLOCK_OPTIONS_INIT */
+    mb_lifetime lifetime;
+    uint32_t keep_ms; /* MB_LIFETIME_KEEP only: how long from the publication on; 0: until it is unpublished */
+    mb_access access;
+    uint32_t gid;          /* MB_ACCESS_GROUP only: a group of this process */
+    int replace;           /* the user's block that has the name loses it, in the same instant */
+    const char *type;      /* says what the bytes are, at most 63 bytes; NULL: nothing */
+    const void *metadata;  /* for readers: such as the shape of an array. The library copies it */
+    size_t metadata_bytes; /* at most MB_BLOCK_METADATA_MAX */
+    /* the memory: as in mb_lease_options */
+    uint32_t wait_ms;
+    uint32_t ttl_ms;
+    mb_huge_pages huge_pages;
+    int32_t numa_node;
+    int interleave;
+    int prefault;
+} mb_block_options;
+
+#define MB_BLOCK_OPTIONS_INIT                                                                                          \
+    {                                                                                                                  \
+        sizeof(mb_block_options), MB_LIFETIME_SESSION, 0u, MB_ACCESS_USER, 0u, 0, NULL, NULL, 0u, 0u, 0u,              \
+            MB_HUGE_PAGES_DEFAULT, -1, 0, 0                                                                            \
+    }
+
+/* ---- the publisher ---- */
+
+/*
+ * Acquires `bytes` (at least 1; rounded up to whole pages) of RAM that can be published, and maps them for writing. The
+ * memory is zero. `options` NULL: all defaults. The caller owns the block and ends it with mb_block_free().
+ * -EOPNOTSUPP: the broker is too old to publish blocks.
+ */
+MB_PUBLIC int mb_block_create(mb_client *client, uint64_t bytes, const mb_block_options *options, mb_block **ret_block);
+
+/*
+ * The block's memory. The address stays the same until mb_block_free(). From the call of mb_block_publish() on it can
+ * only be read: writing raises SIGSEGV, also if that call fails.
+ */
+MB_PUBLIC void *mb_block_data(const mb_block *block);
+
+MB_PUBLIC uint64_t mb_block_bytes(const mb_block *block); /* whole pages */
+
+/*
+ * Publishes the block under `name`, of 1 to 63 bytes (UTF-8). Afterwards no byte of it changes any more, and others can
+ * attach it. If the connection breaks during the call, the call continues on the next connection. Publishing a block
+ * again under its name succeeds.
+ *
+ * -EBUSY: something else can still write to the memory: a forked child (MB_CLIENT_SHARE_WITH_CHILDREN), a buffer that
+ * is registered with io_uring, or a read(2) or other system call that fills the memory at the moment. End that, and
+ * call again. -EEXIST: the user has another block of that name; call again with another name, unpublish that block, or
+ * create this one with `replace`. -EMFILE: the user has as many blocks as the broker allows. -EACCES: this process is
+ * not in the group `gid`. -EINVAL: the name is not valid, the block has another name already, or another thread is
+ * publishing it. -ESTALE: the lease ended before. After an error nothing is published, and the block is still the
+ * caller's.
+ */
+MB_PUBLIC int mb_block_publish(mb_block *block, const char *name);
+
+/* The block's lease: for mb_lease_check(), mb_lease_id(), and to know it in events. It belongs to the block. */
+MB_PUBLIC mb_lease *mb_block_lease(const mb_block *block);
+
+/*
+ * Removes the mapping and frees the block: the memory if it is not published; otherwise its lifetime says what becomes
+ * of it. Does not wait for the broker. Frees the object in every case, except in a forked child; -ESTALE: its lease had
+ * ended before. NULL is allowed.
+ */
+MB_PUBLIC int mb_block_free(mb_block *block);
+
+/*
+ * Takes the name from this user's block `name`, which any process of the user may do. Its memory is freed when the last
+ * view of it is closed; other users' views end after a grace time. -ENOENT: there is no such block.
+ */
+MB_PUBLIC int mb_unpublish(mb_client *client, const char *name);
+
+/* ---- readers ---- */
+
+/*
+ * Attaches this user's block `name` read-only, and maps it. If there is none, waits for it for up to wait_ms (0: not at
+ * all); mb_cancel_waits() ends the wait. If the broker restarts meanwhile the wait continues. The caller owns the view
+ * and ends it with mb_view_close().
+ *
+ * -ENOENT: there is no block of that name. -ESTALE: the block has ended; the sentence says why, and
+ * mb_last_end_reason() too. With wait_ms, both come when the time is over. -EMFILE: too many views or leases.
+ *
+ * No page is mapped in advance: a program that will read all of it can call madvise(MADV_POPULATE_READ).
+ */
+MB_PUBLIC int mb_attach(mb_client *client, const char *name, uint32_t wait_ms, mb_view **ret_view);
+
+/* The same for a block of the user with the number `owner`. -ENOENT too if this user may not attach it. */
+MB_PUBLIC int mb_attach_from(mb_client *client, uint32_t owner, const char *name, uint32_t wait_ms, mb_view **ret_view);
+
+/* The block's bytes, to be read only. *ret_bytes is how many, in whole pages; NULL is allowed. */
+MB_PUBLIC const void *mb_view_data(const mb_view *view, uint64_t *ret_bytes);
+
+/*
+ * Returns 0 if all that was read before this call were the block's bytes; or -ESTALE, and the sentence says why the
+ * view ended. Call it after reading. This is a load: no system call, no message.
+ *
+ * A view ends if the broker ends it: if its block was unpublished or replaced and belongs to another user, after a
+ * grace time; or if the session is lost. Then its bytes are gone, and touching them raises SIGBUS; with MB_CLIENT_GUARD
+ * it reads zeros. MB_EVENT_LEASE_LOST tells it too.
+ */
+MB_PUBLIC int mb_view_check(const mb_view *view);
+
+/* What the publisher said about the block. The strings and bytes belong to the view. */
+MB_PUBLIC const char *mb_view_type(const mb_view *view); /* "" if it said nothing */
+MB_PUBLIC const void *mb_view_metadata(const mb_view *view, size_t *ret_bytes);
+
+/* The block's number: no other block of this broker has it, so a name that was replaced shows. */
+MB_PUBLIC uint64_t mb_view_number(const mb_view *view);
+
+/* The view's lease: for mb_lease_id(), mb_lease_end_reason(), and to know it in events. It belongs to the view. */
+MB_PUBLIC mb_lease *mb_view_lease(const mb_view *view);
+
+/*
+ * Removes the mapping and closes the view. Does not wait for the broker. Frees the object in every case, except in a
+ * forked child; -ESTALE: it had ended before. NULL is allowed.
+ */
+MB_PUBLIC int mb_view_close(mb_view *view);
+
+/*
+ * Why the lease or the block ended that the calling thread's last error is about. MB_END_NONE if that error is about
+ * nothing that ended, or if the broker did not say why. For programs that tell MB_END_EVICTED from other reasons.
+ */
+MB_PUBLIC mb_end_reason mb_last_end_reason(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
