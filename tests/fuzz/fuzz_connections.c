@@ -159,7 +159,8 @@ static void fill_request(struct request *request)
         request->release_lease = some_lease();
         break;
     case REQUEST_LIST:
-        request->list.what = (enum list_what)fuzz_below(input, 7);
+        request->list.what = (enum list_what)fuzz_below(input, LIST_SAMPLES + 1);
+        request->list.settled = fuzz_below(input, 2);
         break;
     case REQUEST_CANCEL:
         request->cancel_request = fuzz_below(input, 8);

@@ -147,6 +147,10 @@ static void write_requests(void)
     write_request(&request, "-three");
     request.renew.use_count = MESSAGE_USE_MAX;
     write_request(&request, "-full");
+    request = (struct request){.id = 1, .kind = REQUEST_LIST, .list = {LIST_EVENTS, UINT64_MAX, true, UINT32_MAX}};
+    write_request(&request, "-events");
+    request.list.what = LIST_SAMPLES;
+    write_request(&request, "-samples");
     write_reservations();
     write_block_requests();
 }
