@@ -56,13 +56,18 @@ static int attach(mb_client *client, const struct attach_block_request *asked, m
 {
     mb_lease *lease = calloc(1, sizeof *lease);
     mb_view *view = calloc(1, sizeof *view);
-    int result = lease && view ? ask(client, asked, lease, view) : error_no_memory();
-    if (result < 0) {
-        free(lease);
-        free(view);
-        return result;
+    int result = -ENOMEM;
+    if (!lease || !view) {
+        (void)error_no_memory();
+    } else {
+        result = ask(client, asked, lease, view);
     }
-    return take(view, lease, ret_view);
+    if (result == 0) {
+        return take(view, lease, ret_view);
+    }
+    free(lease);
+    free(view);
+    return result;
 }
 
 static int attach_named(mb_client *client, const char *name, struct attach_block_request *request, mb_view **ret_view)
