@@ -185,6 +185,7 @@ static bool take_key(struct top *top, uint64_t wait_ms, bool *ret_is_key)
     uint32_t key;
     *ret_is_key = terminal_key((uint32_t)wait_ms, &key);
     terminal_size(&width, &height);
+    top->view.width = (size_t)width;
     if (*ret_is_key && !act(top, view_key(&top->view, key, &top->picked, layout_table_height(height)))) {
         return false;
     }

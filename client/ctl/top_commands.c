@@ -151,13 +151,14 @@ static const char help[] = "1 to 5, Tab       users, classes and reservations, s
                            "< >, left, right  order by the column before, by the next one\n"
                            "r                 turn the order round\n"
                            "/                 show only rows that have a text in a column; Esc shows all\n"
-                           "k                 revoke the lease, or all leases of the session, after a question\n"
+                           "k                 revoke the lease, or all leases of the session; asks first\n"
                            "w                 why the requests of the row's session wait or were refused\n"
                            "q                 quit\n"
                            "\n"
                            "A bar shows a limit: what is leased, what the pool holds, what is being freed,\n"
-                           "and what is reserved and not in use. HISTORY has ten seconds in each column: what\n"
-                           "an account or a session holds, how much of a lease is used, the place of a request.\n";
+                           "and what is reserved and not in use. HISTORY has ten seconds in each column:\n"
+                           "what an account or a session holds, how much of a lease is used, the place of a\n"
+                           "request.\n";
 
 void command_help(struct view *view)
 {

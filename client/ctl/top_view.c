@@ -30,10 +30,30 @@ void view_free(struct view *view)
     drop_text(view);
 }
 
+/* Breaks lines at blanks. A character has at most as many columns as bytes, so that a line may end early, but fits. */
+static void wrap(char *text, size_t width)
+{
+    char *line = text, *blank = NULL;
+    for (char *at = text; *at; at++) {
+        blank = *at == ' ' ? at : blank;
+        if (*at != '\n' && (size_t)(at - line) >= width && blank) {
+            *blank = '\n';
+            line = blank + 1;
+            blank = NULL;
+        } else if (*at == '\n') {
+            line = at + 1;
+            blank = NULL;
+        }
+    }
+}
+
 void view_show_text(struct view *view, char *text)
 {
     drop_text(view);
     view->text = text;
+    if (text && view->width > 0) {
+        wrap(text, view->width);
+    }
     view->mode = text ? VIEW_TEXT : VIEW_TABLE;
 }
 

@@ -41,12 +41,14 @@ struct view {
     char message[VIEW_MESSAGE_BYTES];
     char *text;        /* of VIEW_TEXT; owned */
     size_t first_line; /* of it, on the screen */
+    size_t width;      /* of the screen, in columns; 0: not known */
 };
 
 void view_init(struct view *view);
 void view_free(struct view *view);
 
-/* Shows a text, which the view owns from now on. NULL: none. */
+/* Shows a text, which the view owns from now on, with no line longer than the screen's width if it has blanks. NULL:
+ * none. */
 void view_show_text(struct view *view, char *text);
 
 /* After the rows were picked again: finds the chosen row, and keeps it on a screen of so many rows. */

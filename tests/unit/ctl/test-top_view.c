@@ -185,6 +185,16 @@ Test(top_view, revokes_after_a_yes_alone)
     cr_expect_not_null(strstr(view.message, "choose a lease"));
 }
 
+Test(top_view, texts_are_broken_at_blanks)
+{
+    view.width = 10;
+    view_show_text(&view, strdup("one two three four\n\n0123456789 0123456789abc x\nlast"));
+    cr_expect_str_eq(view.text, "one two\nthree four\n\n0123456789\n0123456789abc\nx\nlast");
+    view.width = 0;
+    view_show_text(&view, strdup("one two three four"));
+    cr_expect_str_eq(view.text, "one two three four");
+}
+
 Test(top_view, texts_scroll_and_any_other_key_ends_them)
 {
     view_show_text(&view, strdup("1\n2\n3\n4\n5\n6\n7\n8\n"));
