@@ -49,6 +49,12 @@ int ctl_print(json_t *document, bool compact);
 /* Errors are printed as JSON from now on. */
 void ctl_fail_as_json(void);
 
+/* Usage errors from now on name the help of this verb. */
+void ctl_fail_in(const char *verb);
+
+/* And say this sentence, which stays the caller's. */
+void ctl_fail_with_hint(const char *sentence);
+
 /* Prints the sentence of mb_last_error() for this negative errno, and returns the exit status that goes with it. */
 int ctl_failed(int code);
 

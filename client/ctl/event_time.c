@@ -27,8 +27,8 @@ static bool reads(const char *text, const char *form, struct tm *ret)
 
 static bool take_date(const char *text, uint64_t *ret)
 {
-    static const char *const forms[] = {"%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S",
-                                        "%Y-%m-%d",          "%H:%M:%S",       "%H:%M"};
+    static const char *const forms[] = {
+        "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d", "%H:%M:%S", "%H:%M"};
     time_t now = time(NULL);
     struct tm date;
     if (!localtime_r(&now, &date)) {
@@ -40,9 +40,10 @@ static bool take_date(const char *text, uint64_t *ret)
     for (size_t i = 0; !is_date && i < sizeof forms / sizeof *forms; i++) {
         is_date = reads(text, forms[i], &date);
     }
+    int day = date.tm_mday;
     time_t seconds = is_date ? mktime(&date) : -1;
     *ret = (uint64_t)seconds * 1000;
-    return seconds >= 0;
+    return seconds >= 0 && date.tm_mday == day; /* mktime() takes a 31st of November for the next day */
 }
 
 int event_time_from_text(const char *option, const char *text, uint64_t *ret)
@@ -57,6 +58,11 @@ int event_time_from_text(const char *option, const char *text, uint64_t *ret)
                : ctl_usage("%s `%s`: a time is expected: how long ago (10min), a time of today (15:00), "
                            "or a date and a time (\"2026-11-26 15:00\")",
                            option, text);
+}
+
+int event_time_fail_order(void)
+{
+    return ctl_usage("--since is later than --until: nothing is between them");
 }
 
 const char *event_time_to_text(uint64_t unix_ms, char cell[CELL_BYTES])

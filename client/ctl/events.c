@@ -2,6 +2,7 @@
 /* membrokerctl events */
 #include "client/ctl/events.h"
 
+#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@
 
 static uint64_t since, until = UINT64_MAX;
 static bool is_followed;
+static const char *wanted_kind; /* a pattern; NULL: every kind */
 
 /* ---- options ---- */
 
@@ -28,6 +30,13 @@ static int take_until(struct ctl_options *options, const char *value)
     return event_time_from_text("--until", value, &until);
 }
 
+static int take_kind(struct ctl_options *options, const char *value)
+{
+    (void)options;
+    wanted_kind = value;
+    return CTL_DONE;
+}
+
 static int take_follow(struct ctl_options *options, const char *value)
 {
     (void)options;
@@ -39,6 +48,7 @@ static int take_follow(struct ctl_options *options, const char *value)
 static const struct ctl_option list[] = {
     {"since", '\0', "TIME", "only what happened since then", take_since},
     {"until", '\0', "TIME", "only what happened until then", take_until},
+    {"kind", '\0', "PATTERN", "only what the column EVENT names so: refused, revoked, expired, re*", take_kind},
     {"follow", '\0', NULL, "continue with what happens, and print each event as a line", take_follow},
     SELECTION_OPTIONS,
 };
@@ -274,7 +284,9 @@ static void facts_of(const void *entry, struct row_facts *ret)
 static bool wants(const void *entry)
 {
     const struct event_entry *event = entry;
-    return event->last_unix_ms >= since && event->at_unix_ms <= until;
+    char cell[CELL_BYTES];
+    bool is_kind = !wanted_kind || fnmatch(wanted_kind, what(entry, cell), 0) == 0;
+    return is_kind && event->last_unix_ms >= since && event->at_unix_ms <= until;
 }
 
 static const struct listing_kind kind = {.what = LIST_EVENTS,
@@ -289,6 +301,9 @@ static const struct listing_kind kind = {.what = LIST_EVENTS,
 
 int events_main(const struct ctl_options *options, int argc, char **argv)
 {
+    if (since > until) {
+        return event_time_fail_order();
+    }
     if (!is_followed) {
         return listing_main(&kind, options, argc, argv);
     }

@@ -8,6 +8,9 @@
  * CTL_USAGE after a message. */
 int event_time_from_text(const char *option, const char *text, uint64_t *ret);
 
+/* The usage error of a time that begins behind its end. */
+int event_time_fail_order(void);
+
 uint64_t event_time_now(void);
 
 /* "2026-11-26 15:00:30", local time; "" for 0. */

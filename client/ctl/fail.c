@@ -13,17 +13,34 @@
 enum { SENTENCE_BYTES = 1280 };
 
 static bool as_json;
+static const char *verb_name, *hint;
 
 void ctl_fail_as_json(void)
 {
     as_json = true;
 }
 
+void ctl_fail_in(const char *verb)
+{
+    verb_name = verb;
+}
+
+void ctl_fail_with_hint(const char *sentence)
+{
+    hint = sentence;
+}
+
 static void print_sentence(const char *sentence, bool is_usage)
 {
     (void)fprintf(stderr, "membrokerctl: ");
     text_print(stderr, sentence);
-    (void)fprintf(stderr, is_usage ? "\nTry `membrokerctl --help`.\n" : "\n");
+    (void)fprintf(stderr, "\n");
+    if (is_usage && hint) {
+        (void)fprintf(stderr, "%s\n", hint);
+    }
+    if (is_usage) {
+        (void)fprintf(stderr, "Try `membrokerctl %s%s--help`.\n", verb_name ? verb_name : "", verb_name ? " " : "");
+    }
 }
 
 static int fail(int status, int code, const char *sentence)

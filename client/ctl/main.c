@@ -113,8 +113,9 @@ static void print_help(void)
 
 static void print_verb_help(const struct verb *verb)
 {
-    printf("Usage: membrokerctl %s%s%s\n%s: %s.\n\nOptions:\n", verb->name, *verb->arguments ? " " : "",
-           verb->arguments, verb->name, verb->help);
+    bool is_said = strstr(verb->arguments, "[OPTION]...");
+    printf("Usage: membrokerctl %s%s%s%s\n%s: %s.\n\nOptions:\n", verb->name, *verb->arguments ? " " : "",
+           verb->arguments, is_said ? "" : " [OPTION]...", verb->name, verb->help);
     print_own_options(verb);
     options_print(&options_common);
     printf("%s", exit_statuses);
@@ -133,6 +134,9 @@ static const struct verb *find_verb(const char *name)
 static const struct ctl_option_list *own_options(const char *name)
 {
     const struct verb *verb = find_verb(name);
+    if (verb) {
+        ctl_fail_in(verb->name);
+    }
     return verb ? verb->options : NULL;
 }
 

@@ -149,10 +149,24 @@ static bool write_program(int fd, const struct plot_samples *samples)
     return fclose(out) == 0 && is_written;
 }
 
+/* gnuplot would draw on standard output instead. */
+static int check_output(void)
+{
+    int fd = output ? open(output, O_WRONLY | O_CREAT | O_CLOEXEC, 0666) : -1;
+    if (output && fd < 0) {
+        return ctl_fail(-errno, "%s: %s", output, strerrordesc_np(errno));
+    }
+    (void)fd_close(fd);
+    return CTL_DONE;
+}
+
 static int draw(const struct plot_samples *samples)
 {
-    int ends[2], status = -1;
+    int ends[2], status = check_output();
     pid_t gnuplot = -1;
+    if (status != CTL_DONE) {
+        return status;
+    }
     if (pipe2(ends, O_CLOEXEC) < 0) {
         return ctl_fail(-errno, "no pipe for gnuplot: %s", strerrordesc_np(errno));
     }
@@ -182,6 +196,9 @@ int plot_main(const struct ctl_options *options, int argc, char **argv)
     }
     if (!output && !options->json && isatty(STDOUT_FILENO)) {
         return ctl_usage("the picture needs a file: --output usage.svg");
+    }
+    if (since > until) {
+        return event_time_fail_order();
     }
     since = since ? since : size_subtract_floored(size_min(until, event_time_now()), USUALLY_MS);
     int result = collect(options, &samples);

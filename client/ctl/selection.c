@@ -24,6 +24,7 @@ static struct {
 int selection_take_user(struct ctl_options *options, const char *value)
 {
     if (!value) {
+        ctl_fail_with_hint("What belongs to a user is chosen by --user=NAME; --user alone asks the user's own broker.");
         return options_take_user(options, value);
     }
     wanted.has_user = true;

@@ -46,6 +46,18 @@ static struct event_mark add(struct history *history, uint32_t owner, struct eve
     return event_ring_add(history->ring, owner, event);
 }
 
+/* One that is too long ends with three dots. */
+static void copy_sentence(struct event_entry *event, const char *sentence)
+{
+    static const char dots[] = "...";
+    text_copy(event->text, sizeof event->text, sentence);
+    if (strlen(sentence) >= sizeof event->text) {
+        event->text[sizeof event->text - sizeof dots] = '\0';
+        text_end_whole(event->text);
+        memcpy(event->text + strlen(event->text), dots, sizeof dots);
+    }
+}
+
 static void describe(struct event_entry *event, const struct history_who *who)
 {
     event->has_uid = true;
@@ -127,8 +139,7 @@ void history_refused(struct history *history, const struct history_who *who, con
                                 .used_bytes = refusal->used_bytes};
     describe(&event, who);
     text_copy(event.whose, sizeof event.whose, refusal->whose);
-    text_copy(event.text, sizeof event.text, error->sentence);
-    text_end_whole(event.text);
+    copy_sentence(&event, error->sentence);
     who->marks->refused = add(history, identity_charged(who->identity), &event);
 }
 
@@ -210,8 +221,7 @@ void history_logged(void *of, const struct log_about *about, const char *message
     struct event_entry event = {
         .kind = kinds[about->event], .has_uid = about->has_uid, .uid = about->uid, .session = about->session};
     if (history->ring && event.kind) { /* the others come with more than their words */
-        text_copy(event.text, sizeof event.text, message);
-        text_end_whole(event.text);
+        copy_sentence(&event, message);
         (void)add(history, about->has_uid ? about->uid : (uint32_t)NOBODY, &event);
     }
 }
