@@ -123,6 +123,17 @@ static int ask(const struct ctl_options *options, struct request *request, const
     return result;
 }
 
+/* Who has no control groups can't be a member; a note for people, because groups may be attached later. */
+static void warn_of_no_members(const struct ctl_options *options, const char *name)
+{
+    if (!options->json && path_count == 0) {
+        (void)fprintf(stderr,
+                      "membrokerctl: reservation %s has no members yet, and its RAM is kept from all others; name "
+                      "its control groups: membrokerctl attach %s --cgroup PATH\n",
+                      name, name);
+    }
+}
+
 int reserve_main(const struct ctl_options *options, int argc, char **argv)
 {
     int result = take_name(argc, argv, terms.name);
@@ -134,7 +145,11 @@ int reserve_main(const struct ctl_options *options, int argc, char **argv)
     }
     struct request request = {.kind = REQUEST_RESERVE};
     request.reserve = (struct reserve_request){.terms = terms, .groups = {paths, path_count}};
-    return ask(options, &request, terms.name, "reserved");
+    result = ask(options, &request, terms.name, "reserved");
+    if (result == CTL_DONE) {
+        warn_of_no_members(options, terms.name);
+    }
+    return result;
 }
 
 int attach_main(const struct ctl_options *options, int argc, char **argv)
@@ -147,11 +162,63 @@ int attach_main(const struct ctl_options *options, int argc, char **argv)
     return result == CTL_DONE ? ask(options, &request, request.attach.name, "attached") : result;
 }
 
+static bool page_has(const struct listing_reply *page, const char *name)
+{
+    for (size_t i = 0; i < page->reservation_count; i++) {
+        if (!page->reservations[i].is_over && strcmp(page->reservations[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether there is such a reservation, which the answer to the request to give it up does not say. */
+static int find_reservation(const struct ctl_options *options, const char *name, bool *ret_is_there)
+{
+    struct request request = {.kind = REQUEST_LIST, .list = {.what = LIST_RESERVATIONS}};
+    const struct listing_reply *page;
+    *ret_is_there = false;
+    do {
+        const struct reply *reply;
+        int result = ctl_ask(options, &request, &reply);
+        if (result != CTL_DONE) {
+            return result;
+        }
+        page = &reply->listing;
+        *ret_is_there = page_has(page, name);
+        if (page->reservation_count) {
+            request.list.after = page->reservations[page->reservation_count - 1].reservation;
+        }
+    } while (!*ret_is_there && page->more && page->reservation_count);
+    return CTL_DONE;
+}
+
+/* It is given up in any case: there may be one by now. */
+static int unreserve_for_people(const struct ctl_options *options, struct request *request)
+{
+    const struct reply *reply;
+    const char *name = request->unreserve.name;
+    bool is_there;
+    int result = find_reservation(options, name, &is_there);
+    if (result != CTL_DONE || is_there) {
+        return result == CTL_DONE ? ask(options, request, name, "unreserved") : result;
+    }
+    result = ctl_ask(options, request, &reply);
+    if (result == CTL_DONE) {
+        printf("there is no reservation %s\n", name);
+    }
+    return result;
+}
+
 int unreserve_main(const struct ctl_options *options, int argc, char **argv)
 {
     struct request request = {.kind = REQUEST_UNRESERVE};
     int result = take_name(argc, argv, request.unreserve.name);
-    return result == CTL_DONE ? ask(options, &request, request.unreserve.name, "unreserved") : result;
+    if (result != CTL_DONE) {
+        return result;
+    }
+    return options->json ? ask(options, &request, request.unreserve.name, "unreserved")
+                         : unreserve_for_people(options, &request);
 }
 
 static int ask_to_suspend(const struct ctl_options *options, int argc, char **argv, bool ends)
