@@ -33,7 +33,7 @@ struct block *block_new(struct broker *broker, struct share *share, const struct
         free(metadata);
         return NULL;
     }
-    block->id = terms->id ? terms->id : broker->next_block++;
+    block->id = broker->next_block++;
     block->owner = terms->owner;
     block->lifetime = terms->lifetime;
     block->access = terms->access;
@@ -71,9 +71,10 @@ static void list_idle(struct block_table *table, struct block *block)
     }
 }
 
+/* One that is published. */
 static void unlist_idle(struct block_table *table, struct block *block)
 {
-    if (block->state == BLOCK_PUBLISHED && block->lifetime == LIFETIME_CACHE && !block->view_count) {
+    if (block->lifetime == LIFETIME_CACHE && !block->view_count) {
         TAILQ_REMOVE(&table->idle, block, in_idle);
     }
 }
@@ -94,7 +95,7 @@ static void take_from(struct broker *broker, struct block *block, struct lease *
     struct segment *segment = TAILQ_FIRST(&lease->segments);
     session_note_use(lease->session, lease, 0);
     revocable_remove(lease);
-    TAILQ_REMOVE(&lease->segments, segment, in_lease);
+    TAILQ_INIT(&lease->segments); /* it was the only one */
     lease->extents--;
     lease->bytes = 0;
     session_remove_segment(&broker->sessions, lease->session);
@@ -104,9 +105,7 @@ static void take_from(struct broker *broker, struct block *block, struct lease *
 void block_publish(struct broker *broker, struct block *block, struct lease *lease, uint64_t now)
 {
     struct block_table *table = &broker->blocks;
-    if (lease) {
-        take_from(broker, block, lease);
-    }
+    take_from(broker, block, lease);
     block->state = BLOCK_PUBLISHED;
     block->published_at = now;
     block_table_add(table, block);

@@ -83,7 +83,6 @@ struct block_table {
 /* ---- the table ---- */
 
 void block_table_init(struct block_table *table);
-struct block *block_table_find(const struct block_table *table, uint64_t id);
 struct block *block_table_next(const struct block_table *table, uint64_t after);
 struct block *block_table_named(const struct block_table *table, uint32_t owner, const char *name);
 struct block *block_table_first_named(const struct block_table *table);
@@ -108,7 +107,6 @@ struct step;
 
 /* What a block begins with. */
 struct block_terms {
-    uint64_t id; /* 0: a new number */
     uint32_t owner;
     enum lifetime lifetime;
     enum block_access access;

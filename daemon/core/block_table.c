@@ -42,12 +42,6 @@ struct block *block_table_next(const struct block_table *table, uint64_t after)
     return after == UINT64_MAX ? NULL : RB_NFIND(block_id_tree, TREE_FOR_LOOKUP(block_id_tree, &table->by_id), &key);
 }
 
-struct block *block_table_find(const struct block_table *table, uint64_t id)
-{
-    struct block *found = block_table_next(table, id - 1);
-    return found && found->id == id ? found : NULL;
-}
-
 struct block *block_table_named(const struct block_table *table, uint32_t owner, const char *name)
 {
     struct block key = {.owner = owner};

@@ -24,13 +24,11 @@ static void end_evicted(struct step *step)
 /* One of another user's views of a block whose grace time is over. */
 static void end_foreign_view(struct step *step, const struct block *block)
 {
-    struct lease *view;
-    TAILQ_FOREACH(view, &block->views, in_views) {
-        if (view->session->identity.uid != block->owner) {
-            ending_lease(step, view, block->ended);
-            return;
-        }
+    struct lease *view = TAILQ_FIRST(&block->views);
+    while (view->session->identity.uid == block->owner) {
+        view = TAILQ_NEXT(view, in_views);
     }
+    ending_lease(step, view, block->ended);
 }
 
 static void end_due(struct step *step)
@@ -89,7 +87,7 @@ void block_work(struct step *step, bool is_tick)
 uint64_t block_next_wakeup(const struct broker *broker)
 {
     const struct block *block = block_table_first_due(&broker->blocks);
-    bool goes_on = !TAILQ_EMPTY(&broker->blocks.evicting) || (broker->names_changed && broker->name_wait_count) ||
+    bool goes_on = !TAILQ_EMPTY(&broker->blocks.evicting) || broker->names_changed ||
                    (broker->shutting_down && !RB_EMPTY(&broker->blocks.by_name));
     return goes_on ? 0 : size_min(block ? block->due : UINT64_MAX, name_wait_first_end(broker));
 }

@@ -6,6 +6,8 @@
  */
 #include "daemon/core/evict.h"
 
+#include <assert.h>
+
 #include "daemon/core/host_room.h"
 #include "proto/base/size.h"
 
@@ -66,8 +68,8 @@ static bool find(const struct broker *broker, const struct denial *denial, struc
     struct block *block;
     bool fits = false;
     TAILQ_FOREACH(block, &broker->blocks.idle, in_idle) {
-        bool helps = block->segment->charge.location == trial->location &&
-                     account_is_descendant_of(&block->account, denial->excess.account);
+        bool helps = account_is_descendant_of(&block->account, denial->excess.account);
+        assert(block->segment->charge.location == trial->location);
         if (fits || trial->count == CANDIDATES_MAX) {
             break;
         }

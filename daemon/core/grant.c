@@ -85,8 +85,7 @@ static struct lease *begin_lease(struct step *step, struct session *session, con
         return NULL;
     }
     broker->next_lease++;
-    lease->may_spill =
-        location_is_choice(demand->location) && demand->options.huge_pages != HUGE_PAGES_ALWAYS && !demand->publishable;
+    lease->may_spill = location_is_choice(demand->location) && demand->options.huge_pages != HUGE_PAGES_ALWAYS;
     lease->client_prefaults = demand->wish.prefault && !demand->options.prefault;
     lease->learned = demand->learned;
     lease->is_remembered = demand->use_learned;
