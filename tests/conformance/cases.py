@@ -269,7 +269,7 @@ def history(broker):
     for _ in range(3):
         grant, _ = client.acquire(MIB)
         client.call("release", lease=grant.lease)
-    refused(pb.ERROR_LIMIT, client, "acquire", bytes=1 << 60)
+    refused(pb.ERROR_LIMIT, client, "acquire", bytes=1 << 50)
     listing = client.call("list", what=pb.List.LIST_EVENTS)
     assert not listing.more and listing.last == listing.events[-1].event
     kinds = [event.kind for event in listing.events]
