@@ -134,7 +134,7 @@ json_t *columns_to_json(const struct column *columns, size_t count, const void *
 const char *column_cell(const struct column *column, const void *entry, char cell[CELL_BYTES])
 {
     uint64_t number = 0;
-    const char *text = column_text(column, entry, cell);
+    const char *text = column->shown ? column->shown(entry, cell) : column_text(column, entry, cell);
     bool is_there = !text && column_amount(column, entry, &number);
     if (text) {
         return text;

@@ -34,6 +34,7 @@ struct column {
     size_t offset, size; /* of the field */
     bool right;          /* words that are aligned as numbers are */
     bool is_user_name;   /* words that a table does not have with --numeric */
+    const char *(*shown)(const void *entry, char cell[CELL_BYTES]); /* in a table instead of the value; NULL: that */
     union {
         const char *(*words)(const void *entry, char cell[CELL_BYTES]);
         bool (*number)(const void *entry, uint64_t *ret);

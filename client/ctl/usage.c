@@ -4,6 +4,7 @@
 
 #include "client/ctl/listing.h"
 #include "client/ctl/users.h"
+#include "proto/base/size.h"
 
 static uint64_t host_limit;
 
@@ -58,6 +59,66 @@ static json_t *share_json(const void *entry)
     return has_share(entry, &part) ? json_real(part) : json_null();
 }
 
+/* ---- the limit that is nearest ---- */
+
+struct limit {
+    const char *of; /* what it limits, behind its size */
+    uint64_t used, bytes;
+};
+
+/* A limit of 0 is near only if there is no other: who may have no files is not at a limit for that. */
+static bool is_nearer(const struct limit *one, const struct limit *other)
+{
+    if (one->bytes == LIMIT_OFF || other->bytes == LIMIT_OFF) {
+        return other->bytes == LIMIT_OFF && one->bytes != LIMIT_OFF;
+    }
+    if (!one->bytes || !other->bytes) {
+        return one->bytes && !other->bytes;
+    }
+    double used = (double)one->used / (double)one->bytes, otherwise = (double)other->used / (double)other->bytes;
+    return used > otherwise || (used == otherwise && one->bytes < other->bytes);
+}
+
+static struct limit nearest_limit(const struct usage_entry *usage)
+{
+    const struct limit limits[] = {{"", usage->bytes, usage->limits.max_bytes},
+                                   {" RAM", usage->physical_bytes, usage->limits.max_physical_bytes},
+                                   {" files", usage->mapped_bytes, usage->limits.max_mapped_bytes}};
+    struct limit nearest = limits[0];
+    for (size_t i = 1; i < sizeof limits / sizeof *limits; i++) {
+        nearest = is_nearer(&limits[i], &nearest) ? limits[i] : nearest;
+    }
+    return nearest;
+}
+
+static bool nearest(const void *entry, uint64_t *ret)
+{
+    *ret = nearest_limit(entry).bytes;
+    return *ret != LIMIT_OFF;
+}
+
+static const char *nearest_text(const void *entry, char cell[CELL_BYTES])
+{
+    char bytes[SIZE_TEXT_BYTES];
+    struct limit limit = nearest_limit(entry);
+    (void)snprintf(cell, CELL_BYTES, "%s%s", size_to_text(limit.bytes, bytes), limit.of);
+    return cell;
+}
+
+/* ---- what waits, if anything does ---- */
+
+static const char *wanted(const void *entry, char cell[CELL_BYTES])
+{
+    const struct usage_entry *usage = entry;
+    return usage->waiting ? size_to_text(usage->waiting_bytes, cell) : "";
+}
+
+static const char *longest(const void *entry, char cell[CELL_BYTES])
+{
+    const struct usage_entry *usage = entry;
+    return usage->waiting ? duration_to_text(usage->waiting_oldest_ms, cell) : "";
+}
+
 #define FIELD(name) COLUMN_FIELD(struct usage_entry, name)
 
 static const struct column columns[] = {
@@ -66,7 +127,8 @@ static const struct column columns[] = {
     {"NAME", "name", COLUMN_WORDS, .words = name},
     {"ID", "id", COLUMN_COUNTED, .number = id},
     {"HELD", "bytes", COLUMN_BYTES, FIELD(bytes)},
-    {"LIMIT", "max_bytes", COLUMN_LIMIT, FIELD(limits.max_bytes)},
+    {"LIMIT", NULL, COLUMN_COUNTED, .number = nearest, .shown = nearest_text},
+    {NULL, "max_bytes", COLUMN_LIMIT, FIELD(limits.max_bytes)},
     {"SHARE", NULL, COLUMN_WORDS, .right = true, .words = share},
     {NULL, "share", COLUMN_JSON, .json = share_json},
     {"RAM", "physical_bytes", COLUMN_BYTES, FIELD(physical_bytes)},
@@ -81,8 +143,8 @@ static const struct column columns[] = {
     {"SESSIONS", "sessions", COLUMN_NUMBER, FIELD(sessions)},
     {"LEASES", "leases", COLUMN_NUMBER, FIELD(leases)},
     {"WAITING", "waiting.requests", COLUMN_NUMBER, FIELD(waiting)},
-    {"WANTED", "waiting.bytes", COLUMN_BYTES, FIELD(waiting_bytes)},
-    {"LONGEST", "waiting.oldest_ms", COLUMN_DURATION, FIELD(waiting_oldest_ms)},
+    {"WANTED", "waiting.bytes", COLUMN_BYTES, FIELD(waiting_bytes), .shown = wanted},
+    {"LONGEST", "waiting.oldest_ms", COLUMN_DURATION, FIELD(waiting_oldest_ms), .shown = longest},
     {NULL, "weight", COLUMN_NUMBER, FIELD(weight)},
 };
 
