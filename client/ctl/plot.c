@@ -124,13 +124,14 @@ static int print_samples(const struct plot_samples *samples)
 
 /* ---- gnuplot ---- */
 
-static int start_gnuplot(int input, pid_t *ret)
+static int start_gnuplot(int input, int picture, pid_t *ret)
 {
     char *arguments[] = {(char[]){"gnuplot"}, (char[]){"-"}, NULL};
     posix_spawn_file_actions_t actions;
     int result = posix_spawn_file_actions_init(&actions);
     if (result == 0) {
         (void)posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
+        (void)posix_spawn_file_actions_adddup2(&actions, picture, STDOUT_FILENO);
         result = posix_spawnp(ret, "gnuplot", &actions, NULL, arguments, environ);
         (void)posix_spawn_file_actions_destroy(&actions);
     }
@@ -149,42 +150,72 @@ static bool write_program(int fd, const struct plot_samples *samples)
     return fclose(out) == 0 && is_written;
 }
 
-/* gnuplot would draw on standard output instead. */
-static int check_output(void)
+/* Returns negative errno if the picture can't be written, of which gnuplot itself would say nothing. */
+static int copy_picture(int from, int to)
 {
-    int fd = output ? open(output, O_WRONLY | O_CREAT | O_CLOEXEC, 0666) : -1;
-    if (output && fd < 0) {
-        return ctl_fail(-errno, "%s: %s", output, strerrordesc_np(errno));
+    char bytes[16384];
+    ssize_t count;
+    while ((count = read(from, bytes, sizeof bytes)) > 0) {
+        for (ssize_t written = 0, now; written < count; written += now) {
+            now = write(to, bytes + written, (size_t)(count - written));
+            if (now < 0) {
+                return -errno;
+            }
+        }
     }
-    (void)fd_close(fd);
-    return CTL_DONE;
+    return count < 0 ? -errno : 0;
+}
+
+static int fail_start(int result)
+{
+    return ctl_fail(result,
+                    result == -ENOENT ? "gnuplot, which draws the picture, is not installed (Debian: apt "
+                                        "install gnuplot-nox); --json prints the figures without it"
+                                      : "gnuplot can't be started: %s",
+                    strerrordesc_np(-result));
+}
+
+/* gnuplot draws when it has read the last line, so it is not read from before all is written. */
+static int draw_on(int to, const struct plot_samples *samples)
+{
+    int program[2], picture[2], status;
+    pid_t gnuplot = -1;
+    if (pipe2(program, O_CLOEXEC) < 0) {
+        return ctl_fail(-errno, "no pipe for gnuplot: %s", strerrordesc_np(errno));
+    }
+    cleanup(fd_closep) int input = program[0];
+    if (pipe2(picture, O_CLOEXEC) < 0) {
+        (void)close(program[1]);
+        return ctl_fail(-errno, "no pipe for gnuplot: %s", strerrordesc_np(errno));
+    }
+    cleanup(fd_closep) int drawn = picture[0];
+    int result = start_gnuplot(input, picture[1], &gnuplot);
+    input = fd_close(input);
+    (void)close(picture[1]);
+    if (result < 0) {
+        (void)close(program[1]);
+        return fail_start(result);
+    }
+    (void)signal(SIGPIPE, SIG_IGN); /* either end may go before the other has written all */
+    bool is_written = write_program(program[1], samples);
+    bool is_stuck = output && ftruncate(to, 0) < 0 && errno != EINVAL; /* that: it has no length, as a device */
+    result = is_stuck ? -errno : copy_picture(drawn, to);
+    drawn = fd_close(drawn);
+    bool is_drawn = waitpid(gnuplot, &status, 0) == gnuplot && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (result < 0) {
+        return ctl_fail(result, "%s: %s", output ? output : "standard output", strerrordesc_np(-result));
+    }
+    return is_written && is_drawn ? CTL_DONE : ctl_fail(-EIO, "gnuplot could not draw the picture");
 }
 
 static int draw(const struct plot_samples *samples)
 {
-    int ends[2], status = check_output();
-    pid_t gnuplot = -1;
-    if (status != CTL_DONE) {
-        return status;
-    }
-    if (pipe2(ends, O_CLOEXEC) < 0) {
-        return ctl_fail(-errno, "no pipe for gnuplot: %s", strerrordesc_np(errno));
+    cleanup(fd_closep) int file = output ? open(output, O_WRONLY | O_CREAT | O_CLOEXEC, 0666) : -1;
+    if (output && file < 0) {
+        return ctl_fail(-errno, "%s: %s", output, strerrordesc_np(errno));
     }
     (void)fflush(stdout);
-    int result = start_gnuplot(ends[0], &gnuplot);
-    (void)close(ends[0]);
-    if (result < 0) {
-        (void)close(ends[1]);
-        return ctl_fail(result,
-                        result == -ENOENT ? "gnuplot, which draws the picture, is not installed (Debian: apt "
-                                            "install gnuplot-nox); --json prints the figures without it"
-                                          : "gnuplot can't be started: %s",
-                        strerrordesc_np(-result));
-    }
-    (void)signal(SIGPIPE, SIG_IGN); /* it may end before it has read all */
-    bool is_written = write_program(ends[1], samples);
-    bool is_drawn = waitpid(gnuplot, &status, 0) == gnuplot && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-    return is_written && is_drawn ? CTL_DONE : ctl_fail(-EIO, "gnuplot could not draw the picture");
+    return draw_on(output ? file : STDOUT_FILENO, samples);
 }
 
 int plot_main(const struct ctl_options *options, int argc, char **argv)
@@ -200,7 +231,9 @@ int plot_main(const struct ctl_options *options, int argc, char **argv)
     if (since > until) {
         return event_time_fail_order();
     }
-    since = since ? since : size_subtract_floored(size_min(until, event_time_now()), USUALLY_MS);
+    samples.until = size_min(until, event_time_now());
+    since = since ? since : size_subtract_floored(samples.until, USUALLY_MS);
+    samples.since = since;
     int result = collect(options, &samples);
     if (result == CTL_DONE && options->json) {
         result = print_samples(&samples);

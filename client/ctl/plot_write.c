@@ -203,11 +203,6 @@ static void write_terminal(FILE *out, const char *output)
                   strcmp(end, ".png") == 0   ? "pngcairo noenhanced size 1200,600"
                   : strcmp(end, ".pdf") == 0 ? "pdfcairo noenhanced size 12in,6in"
                                              : "svg noenhanced size 1200,600 dynamic");
-    if (output) {
-        (void)fputs("set output ", out);
-        write_quoted(out, output);
-        (void)fputc('\n', out);
-    }
 }
 
 static const char *unit_name(uint64_t unit)
@@ -224,14 +219,16 @@ static void write_axes(FILE *out, const struct picture *picture)
 {
     const struct plot_samples *samples = picture->samples;
     char from[CELL_BYTES], to[CELL_BYTES];
-    event_time_to_text(samples->at[0].at_unix_ms, from);
-    event_time_to_text(samples->at[samples->count - 1].at_unix_ms, to);
+    event_time_to_text(samples->since, from);
+    event_time_to_text(samples->until, to);
     (void)fprintf(out,
                   "set title '%s held, by class, from %s to %s'\n"
                   "set xdata time\nset timefmt '%%s'\nset format x '%%H:%%M:%%S'\nset xtics rotate by -30\n"
                   "set datafile missing '?'\nset yrange [0:*]\nset ylabel '%s'\nset grid y\n"
                   "set key outside right top\nset style fill solid 0.8 noborder\n",
                   picture->are_files ? "mapped files" : "RAM", from, to, unit_name(picture->unit));
+    (void)fprintf(out, "set xrange ['%" PRId64 "':'%" PRId64 "']\n", local_seconds(samples->since),
+                  local_seconds(samples->until) + 1); /* as a whole: the last second, too */
 }
 
 static void write_layers(FILE *out, const struct picture *picture)
