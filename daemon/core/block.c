@@ -53,6 +53,16 @@ struct block *block_new(struct broker *broker, struct share *share, const struct
     return block;
 }
 
+void block_join(struct broker *broker, struct block *block, struct share *share)
+{
+    struct account *above[ACCOUNT_ABOVE_MAX];
+    struct share *before = block->share;
+    share_accounts(&broker->principals, share, above);
+    account_move(&block->account, above);
+    block->share = share;
+    share_leave(&broker->principals, before);
+}
+
 void block_free(struct broker *broker, struct block *block)
 {
     assert(!block->publisher && !block->view_count);

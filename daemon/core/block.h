@@ -125,6 +125,9 @@ void block_free(struct broker *broker, struct block *block);
 /* The lease's segment becomes the block's, and its name leads to it. */
 void block_publish(struct broker *broker, struct block *block, struct lease *lease, uint64_t now);
 
+/* It is charged under another share of its user from now on, whose reference it takes. */
+void block_join(struct broker *broker, struct block *block, struct share *share);
+
 /* The bytes are its own from now on, whatever the limits are. */
 void block_take_segment(struct block *block, struct segment *segment);
 

@@ -78,6 +78,15 @@ static const char *check_publisher(const struct broker *broker, const struct blo
     return require(wrong, !block->is_evicting || publisher, "a block is to lose its publisher, and has none");
 }
 
+/* Blocks of a reservation that was given up end. */
+static const char *check_class(const struct broker *broker, const struct block *block)
+{
+    const struct quota *quota = &block->share->class->quota;
+    bool is_given_up = quota->is_reservation && quota->max_leases == 0;
+    return require(NULL, !is_given_up || broker->reservations.is_draining || block->state == BLOCK_FREEING,
+                   "a block of a reservation that is over is forgotten");
+}
+
 static const char *check_lists(const struct block_table *table, const struct counts *counts)
 {
     const struct block *block, *before = NULL;
@@ -134,6 +143,7 @@ const char *check_blocks(const struct broker *broker)
         wrong = check_state(broker, block);
         wrong = wrong ? wrong : check_publisher(broker, block);
         wrong = wrong ? wrong : check_views(broker, block);
+        wrong = wrong ? wrong : check_class(broker, block);
         wrong = require(wrong, block->segment->block == block, "a block's segment is another one's");
     }
     wrong = wrong ? wrong : check_lists(&broker->blocks, &counts);

@@ -6,14 +6,18 @@
 
 #include "daemon/core/revocable.h"
 
-/* A session takes what it holds to the revocable sets of its new share. */
-static void move_leases(struct session *session)
+/* A session takes what it holds to the revocable sets of its new share, and what it published to that share. */
+static void move_leases(struct broker *broker, struct session *session)
 {
     struct lease *lease;
     for (lease = session_next_lease(session, 0); lease; lease = session_next_lease(session, lease->id)) {
         if (lease->revocable) {
             revocable_remove(lease);
             revocable_insert(lease);
+        }
+        if (lease->block && lease->block->publisher == lease) {
+            session->share->references++;
+            block_join(broker, lease->block, session->share);
         }
     }
 }
@@ -33,7 +37,7 @@ static void regroup(struct broker *broker, struct session *session)
     share_count_leases(share, session->lease_count, true);
     session_join(&broker->principals, session, share);
     waiting_follow_session(session);
-    move_leases(session);
+    move_leases(broker, session);
     share_leave(&broker->principals, before);
 }
 
@@ -46,10 +50,24 @@ static void regroup_all(struct broker *broker)
 }
 
 /* A class that the policy does not name any more, and that is not the one of last resort, was a reservation. */
-static bool has_lost_class(const struct session *session)
+static bool is_lost(const struct principal *class)
 {
-    const struct principal *class = session->share->class;
     return !class->is_named && strcmp(class->name, POLICY_DEFAULT_CLASS) != 0;
+}
+
+/* Another class may get the name: what was published, and left, in this one goes to the class that its user has. */
+static void move_left_blocks(struct broker *broker)
+{
+    struct block *block = block_table_next(&broker->blocks, 0);
+    for (; block; block = block_table_next(&broker->blocks, block->id)) {
+        const struct identity owner = {.uid = block->share->user->id};
+        const struct policy_client client = {.identity = &owner, .name = ""};
+        struct class_reason reason;
+        struct share *share = is_lost(block->share->class) ? share_join(&broker->principals, &client, &reason) : NULL;
+        if (share) {
+            block_join(broker, block, share);
+        }
+    }
 }
 
 void configure_regroup_around(struct broker *broker, const struct control_paths *paths)
@@ -57,10 +75,11 @@ void configure_regroup_around(struct broker *broker, const struct control_paths 
     struct session *session = session_table_next(&broker->sessions, 0);
     const char *path;
     for (; session; session = session_table_following(session)) {
-        if (has_lost_class(session) || control_paths_match(paths, session->control_groups, &path) > 0) {
+        if (is_lost(session->share->class) || control_paths_match(paths, session->control_groups, &path) > 0) {
             regroup(broker, session);
         }
     }
+    move_left_blocks(broker);
 }
 
 void configure_broker(struct step *step, const struct broker_settings *settings)
@@ -74,6 +93,7 @@ void configure_broker(struct step *step, const struct broker_settings *settings)
     /* short of memory: the policy stays as it was */
     (void)reservation_configure(&broker->reservations, settings->policy, &broker->principals);
     regroup_all(broker);
+    move_left_blocks(broker);
     broker->reservations.is_draining = broker->reservations.count > 0;
     pool_configure(broker);
     struct reply *reply = &effect_push(step->effects, EFFECT_BROADCAST)->reply.reply;

@@ -37,8 +37,24 @@ static void tell(struct effect_reservations *told, enum reservation_change chang
     }
 }
 
-/* Whether those that were given up have leases to be revoked. */
-static void note_given_up_leases(struct broker *broker)
+/* Whether a class is a reservation's that was given up, and that is in force. */
+static bool is_given_up(const struct principal *class)
+{
+    return class->quota.is_reservation && class->quota.max_leases == 0;
+}
+
+/* Of the blocks with numbers above `after`. */
+static struct block *next_to_take_back(const struct broker *broker, uint64_t after)
+{
+    struct block *block = block_table_next(&broker->blocks, after);
+    while (block && (block->state == BLOCK_FREEING || !is_given_up(block->share->class))) {
+        block = block_table_next(&broker->blocks, block->id);
+    }
+    return block;
+}
+
+/* Whether those that were given up have leases to be revoked, or blocks. */
+static void note_given_up(struct broker *broker)
 {
     const struct reservation *reservation;
     bool has_leases = false;
@@ -46,7 +62,7 @@ static void note_given_up_leases(struct broker *broker)
         has_leases = has_leases || (reservation->is_over && !reservation->is_empty &&
                                     principal_class(&broker->principals, reservation->terms.name)->leases);
     }
-    broker->reservations.is_draining = has_leases;
+    broker->reservations.is_draining = has_leases || next_to_take_back(broker, 0);
 }
 
 /* Takes a change into force that was asked for. The paths from this one on are new. */
@@ -60,7 +76,7 @@ static bool change(struct step *step, enum reservation_change what, const struct
         if (added.count) {
             configure_regroup_around(step->broker, &added);
         }
-        note_given_up_leases(step->broker);
+        note_given_up(step->broker);
     }
     return told;
 }
@@ -247,12 +263,6 @@ static void suspend(struct step *step, const struct input *input)
 
 /* ---- giving one up ---- */
 
-/* Whether a class is a reservation's that was given up, and that is in force. */
-static bool is_given_up(const struct principal *class)
-{
-    return class->quota.is_reservation && class->quota.max_leases == 0;
-}
-
 static void unreserve(struct step *step, const struct input *input)
 {
     const struct request *request = input->request.request;
@@ -293,7 +303,7 @@ static void forget_empty(struct step *step)
     bool is_done = take_effect(step);
     if (is_done) {
         configure_regroup_around(step->broker, &(struct control_paths){0});
-        note_given_up_leases(step->broker);
+        note_given_up(step->broker);
     }
     for (reservation = TAILQ_FIRST(&table->list); reservation; reservation = next) {
         next = TAILQ_NEXT(reservation, in_table);
@@ -356,7 +366,7 @@ void reservations_expire(struct step *step)
     if (told) {
         tell(told, RESERVATION_EXPIRED, last, NULL);
         told->more = count - 1;
-        note_given_up_leases(step->broker);
+        note_given_up(step->broker);
     } else {
         put_off_expiry(step);
     }
@@ -383,25 +393,48 @@ static struct lease *next_to_revoke(const struct broker *broker, uint64_t after)
     return NULL;
 }
 
+static void revoke(struct step *step, struct lease *lease, const struct principal *class)
+{
+    struct effect_cause cause = {.is_reservation = true};
+    text_copy(cause.client, sizeof cause.client, class->name);
+    ending_revoked(step, lease, &cause);
+}
+
+/* Not even its owner's sessions elsewhere keep it. Its publisher was in the reservation, and has lost its lease. */
+static void take_back(struct step *step, struct block *block)
+{
+    assert(!block->publisher);
+    if (block->state == BLOCK_PUBLISHED) {
+        block_condemn(step, block, END_REVOKED);
+    } else {
+        revoke(step, TAILQ_FIRST(&block->views), block->share->class);
+    }
+}
+
 void reservations_work(struct step *step)
 {
     struct broker *broker = step->broker;
     struct lease *lease;
+    struct block *block;
     uint64_t after = 0; /* these sessions have none left */
     if (!broker->reservations.is_draining) {
         return;
     }
     while (effect_room(step->effects) >= EFFECTS_FOR_ONE_LEASE && (lease = next_to_revoke(broker, after))) {
         after = lease->session->id - 1;
-        struct effect_cause cause = {.is_reservation = true};
-        text_copy(cause.client, sizeof cause.client, lease->session->share->class->name);
-        ending_revoked(step, lease, &cause);
+        revoke(step, lease, lease->session->share->class);
     }
-    note_given_up_leases(broker);
+    after = 0;
+    while (effect_room(step->effects) >= EFFECTS_FOR_ONE_LEASE && (block = next_to_take_back(broker, after))) {
+        after = block->id - 1;
+        take_back(step, block);
+    }
+    note_given_up(broker);
 }
 
 uint64_t reservations_next_wakeup(const struct broker *broker)
 {
     const struct reservation_table *table = &broker->reservations;
-    return table->is_draining && next_to_revoke(broker, 0) ? 0 : table->next_expiry;
+    bool goes_on = table->is_draining && (next_to_revoke(broker, 0) || next_to_take_back(broker, 0));
+    return goes_on ? 0 : table->next_expiry;
 }

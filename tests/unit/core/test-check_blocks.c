@@ -76,6 +76,9 @@ Test(check_blocks, states, .init = begin, .fini = end)
     EXPECT_NOTICED_BY(check_blocks, condemned->due, 0, "may keep a condemned block forever");
     EXPECT_NOTICED_BY(check_blocks, broker->next_block, freed->id, "a block's number");
     EXPECT_NOTICED_BY(check_blocks, kept->segment, cache->segment, "is another one's");
+    kept->share->class->quota.is_reservation = true;
+    EXPECT_NOTICED_BY(check_blocks, kept->share->class->quota.max_leases, 0, "that is over is forgotten");
+    kept->share->class->quota.is_reservation = false;
 }
 
 Test(check_blocks, those_who_have_one, .init = begin, .fini = end)
