@@ -190,7 +190,7 @@ static int draw_on(int to, const struct plot_samples *samples)
     }
     cleanup(fd_closep) int drawn = picture[0];
     int result = start_gnuplot(input, picture[1], &gnuplot);
-    input = fd_close(input);
+    fd_closep(&input);
     (void)close(picture[1]);
     if (result < 0) {
         (void)close(program[1]);
@@ -200,7 +200,7 @@ static int draw_on(int to, const struct plot_samples *samples)
     bool is_written = write_program(program[1], samples);
     bool is_stuck = output && ftruncate(to, 0) < 0 && errno != EINVAL; /* that: it has no length, as a device */
     result = is_stuck ? -errno : copy_picture(drawn, to);
-    drawn = fd_close(drawn);
+    fd_closep(&drawn);
     bool is_drawn = waitpid(gnuplot, &status, 0) == gnuplot && WIFEXITED(status) && WEXITSTATUS(status) == 0;
     if (result < 0) {
         return ctl_fail(result, "%s: %s", output ? output : "standard output", strerrordesc_np(-result));
