@@ -5,6 +5,7 @@
 #include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/ctl/options.h"
 #include "client/ctl/users.h"
@@ -299,17 +300,44 @@ static const struct listing_kind kind = {.what = LIST_EVENTS,
                                          .facts = facts_of,
                                          .wants = wants};
 
+/* That a broker started is an event, so if there is none at all, it keeps none. */
+static int check_history(const struct ctl_options *options)
+{
+    struct request request = {.kind = REQUEST_LIST, .list = {.what = LIST_EVENTS, .most = 1}};
+    const struct reply *reply;
+    int result = ctl_ask(options, &request, &reply);
+    bool has_any = result != CTL_DONE || reply->listing.event_count || reply->listing.more || reply->listing.last;
+    if (!has_any && !options->json) {
+        (void)fprintf(stderr,
+                      "membrokerctl: the broker has no events: see [history] in membroker.conf(5), with bytes = 0 "
+                      "it keeps none\n");
+    }
+    return result;
+}
+
+static int follow(const struct ctl_options *options)
+{
+    if (until <= event_time_now()) {
+        return ctl_usage(
+            "--follow goes on from now, and --until lies in the past; without --follow, what happened until "
+            "then is listed");
+    }
+    since = since ? since : event_time_now();
+    int result = check_history(options);
+    return result == CTL_DONE ? events_follow(options, &kind, until) : result;
+}
+
 int events_main(const struct ctl_options *options, int argc, char **argv)
 {
     if (since > until) {
         return event_time_fail_order();
     }
-    if (!is_followed) {
-        return listing_main(&kind, options, argc, argv);
-    }
     if (!ctl_takes(argc, argv, 0)) {
         return CTL_USAGE;
     }
-    since = since ? since : event_time_now();
-    return events_follow(options, &kind);
+    if (is_followed) {
+        return follow(options);
+    }
+    int result = listing_main(&kind, options, argc, argv);
+    return result == CTL_DONE && !isatty(STDOUT_FILENO) ? check_history(options) : result;
 }

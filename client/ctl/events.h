@@ -16,5 +16,6 @@ uint64_t event_time_now(void);
 /* "2026-11-26 15:00:30", local time; "" for 0. */
 const char *event_time_to_text(uint64_t unix_ms, char cell[CELL_BYTES]);
 
-/* Prints events as they come, each on a line, until standard output is closed or the program is ended. */
-int events_follow(const struct ctl_options *options, const struct listing_kind *kind);
+/* Prints events as they come, each on a line, until `until` in milliseconds since 1970, or until standard output is
+ * closed or the program is ended. */
+int events_follow(const struct ctl_options *options, const struct listing_kind *kind, uint64_t until);

@@ -11,6 +11,7 @@
 #include "client/ctl/events.h"
 #include "client/ctl/text.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/size.h"
 #include "proto/base/text.h"
 
 /* Each cell of a line is at least so wide: of the columns that have a heading, in their order. */
@@ -106,18 +107,29 @@ static bool is_there(const char *path)
     return fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof address) == 0;
 }
 
-/* It said that the broker went away; when it is back, what happened meanwhile is told. */
-static void wait_for_broker(void)
+/* Whether all that happens until then has been told: an event can change for a second. */
+static bool is_over(uint64_t until)
+{
+    enum { SETTLES_MS = 2000 };
+    return event_time_now() >= size_add_saturated(until, SETTLES_MS);
+}
+
+/* It said that the broker went away; when it is back, what happened meanwhile is told, as far as it is wanted. */
+static void wait_for_broker(const struct ctl_options *options, uint64_t until)
 {
     char path[sizeof((struct sockaddr_un *)NULL)->sun_path];
     text_copy(path, sizeof path, ctl_socket());
     ctl_hang_up();
-    while (!is_there(path)) {
+    bool is_back;
+    while (!(is_back = is_there(path)) && !is_over(until)) {
         pause_a_second();
+    }
+    if (is_back && !options->json) {
+        (void)fprintf(stderr, "membrokerctl: the broker is back\n");
     }
 }
 
-int events_follow(const struct ctl_options *options, const struct listing_kind *kind)
+int events_follow(const struct ctl_options *options, const struct listing_kind *kind, uint64_t until)
 {
     uint64_t after = 0;
     if (!options->json && isatty(STDOUT_FILENO)) {
@@ -125,9 +137,9 @@ int events_follow(const struct ctl_options *options, const struct listing_kind *
     }
     int result = print_new(options, kind, &after);
     bool was_there = result == CTL_DONE;
-    while (result == CTL_DONE || (was_there && result == CTL_NO_DAEMON)) {
+    while (!is_over(until) && (result == CTL_DONE || (was_there && result == CTL_NO_DAEMON))) {
         if (result == CTL_NO_DAEMON) {
-            wait_for_broker();
+            wait_for_broker(options, until);
         }
         pause_a_second();
         result = print_new(options, kind, &after);
