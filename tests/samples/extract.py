@@ -23,6 +23,8 @@ class Sample:
             return "json"
         if first.startswith("#include") or re.search(r";\s*(/\*.*)?$", first):
             return "c"
+        if first.startswith("bpftrace "):
+            return "bpftrace"
         if re.match(r"(build/)?membroker(d|ctl)\b|make\b|journalctl\b|systemctl\b|export\b|printf\b|kill\b", first):
             return "shell"
         return None

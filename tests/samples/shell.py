@@ -13,7 +13,13 @@ set -u
 failed=0
 fail() { echo "$*"; failed=1; }
 make() { for target in "${@:-all}"; do grep -qE "^$target:" Makefile packaging/*.mk tests/*.mk tests/*/*.mk || return 1; done; }
-membrokerctl() { "$build/membrokerctl" "$@"; }
+# what follows runs until it is ended
+membrokerctl() {
+    case " $* " in
+    *" --follow "*) timeout 1 "$build/membrokerctl" "$@"; [ $? = 124 ] ;;
+    *) "$build/membrokerctl" "$@" ;;
+    esac
+}
 # what needs a service manager is tried by the system test
 membrokerd() { "$build/membrokerd" "${@/#--service/--quiet}"; }
 systemctl() { case $* in *membroker-exporter.socket) exporter & reachable ;; esac; }
@@ -75,7 +81,7 @@ def play(samples, build, here, environment):
     script = PRELUDE
     for sample in samples:
         for command, expected in commands(sample):
-            command = command.replace("build/membroker", f"{build}/membroker").replace("/tmp/", here + "/")
+            command = command.replace("build/membroker", f"{build}/membroker").replace("/tmp/", here + "/").replace(" usage.svg", f" {here}/usage.svg")
             command = command.replace(COLLECTED, here + "/").replace("--user=alice", "--user=root").replace("$XDG_RUNTIME_DIR", here)
             background = re.search(r"&\s*(#.*)?$", command)
             script += in_background(command) if background else in_foreground(sample.place, command, expected)
