@@ -75,6 +75,7 @@ struct top {
     struct view view;
     struct picked picked;
     bool is_failed; /* the last refresh; source.sentence says why */
+    bool is_silent; /* because no answer came */
     char host[64];
 };
 
@@ -113,6 +114,7 @@ static int refresh_model(struct top *top, int height)
     pick_free(&top->picked);
     int result = model_refresh(&top->model, source_ask, &top->source, table, numbers, count, now_ms());
     top->is_failed = result < 0;
+    top->is_silent = result == -ETIMEDOUT;
     choose_rows(top, height);
     return result;
 }
@@ -132,6 +134,7 @@ static struct grid *draw(struct top *top, int width, int height, bool is_ascii)
                                   .host = top->host,
                                   .clock = clock,
                                   .failure = top->is_failed ? top->source.sentence : "",
+                                  .is_silent = top->is_silent,
                                   .now_ms = now_ms()};
     if (grid) {
         layout_draw(grid, &layout);

@@ -24,17 +24,16 @@ __attribute__((format(printf, 2, 3))) static void say(struct view *view, const c
 static void ask_about_lease(struct view *view, const struct lease_entry *lease)
 {
     char bytes[SIZE_TEXT_BYTES], user[USER_TEXT_BYTES];
-    say(view, "revoke lease %llu (%s) of %s, %s? y or n", (unsigned long long)lease->lease,
-        size_to_text(lease->bytes, bytes), *lease->client ? lease->client : "an unnamed client",
-        user_to_text(lease->uid, user));
+    say(view, "revoke lease %llu (%s) of %s, %s", (unsigned long long)lease->lease, size_to_text(lease->bytes, bytes),
+        *lease->client ? lease->client : "an unnamed client", user_to_text(lease->uid, user));
 }
 
 static void ask_about_session(struct view *view, const struct session_entry *session)
 {
     char user[USER_TEXT_BYTES];
-    say(view, "revoke all leases (%llu) of session %llu, %s, %s? y or n", (unsigned long long)session->leases,
-        (unsigned long long)session->session, *session->name ? session->name : "an unnamed client",
-        user_to_text(session->uid, user));
+    say(view, "revoke %llu lease%s of session %llu, %s, %s", (unsigned long long)session->leases,
+        session->leases == 1 ? "" : "s", (unsigned long long)session->session,
+        *session->name ? session->name : "an unnamed client", user_to_text(session->uid, user));
 }
 
 void command_ask_revoke(const struct command *command)

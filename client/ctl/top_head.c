@@ -13,7 +13,7 @@ static void draw_failure(const struct grid *grid, const struct layout *layout)
 {
     char text[640];
     grid_paint(grid, TITLE_ROW, STYLE_ALARM);
-    (void)snprintf(text, sizeof text, "NO BROKER: %s", layout->failure);
+    (void)snprintf(text, sizeof text, "%s: %s", layout->is_silent ? "NO ANSWER" : "NO BROKER", layout->failure);
     (void)grid_put(grid, TITLE_ROW, 0, grid->width, STYLE_ALARM, text);
 }
 

@@ -6,11 +6,16 @@
 #include "client/ctl/top_head.h"
 #include "client/ctl/top_table.h"
 
-enum { TABS_ROW = HEAD_ROWS, TABLE_ROW = TABS_ROW + 1, FIRST_ROW = TABLE_ROW + 1 };
+enum { TABS_ROW = HEAD_ROWS, TABLE_ROW = TABS_ROW + 1, FIRST_ROW = TABLE_ROW + 1, LAYOUT_WIDTH = 40 };
 
 size_t layout_table_height(int height)
 {
     return height > FIRST_ROW + 1 ? (size_t)(height - FIRST_ROW - 1) : 0;
+}
+
+size_t layout_text_height(int height)
+{
+    return height > TABLE_ROW + 1 ? (size_t)(height - TABLE_ROW - 1) : 0;
 }
 
 /* ---- the tabs ---- */
@@ -54,22 +59,40 @@ static void draw_place(const struct grid *grid, const struct layout *layout)
     grid_put_right(grid, grid->height - 1, 0, grid->width, STYLE_FAINT, place);
 }
 
+/* How many lines of a text are below the screen. */
+static void draw_lines_below(const struct grid *grid, const struct view *view)
+{
+    char text[48] = "the end";
+    size_t shown = view->first_line + layout_text_height(grid->height), lines = view_text_lines(view);
+    if (lines > shown) {
+        (void)snprintf(text, sizeof text, "%zu more line%s below", lines - shown, lines - shown == 1 ? "" : "s");
+    }
+    grid_put_right(grid, grid->height - 1, 0, grid->width, STYLE_TITLE, text);
+}
+
 static void draw_foot(const struct grid *grid, const struct layout *layout)
 {
     static const char *const keys[] = {
         [VIEW_TABLE] = "?help q quit / filter <> sort r turn k revoke w why",
         [VIEW_FILTER] = "type to filter, Enter keeps it, Esc clears it",
         [VIEW_CONFIRM] = "",
-        [VIEW_TEXT] = "up and down scroll, any other key goes back",
+        [VIEW_TEXT] = "up, down scroll, other keys go back",
     };
     const struct view *view = layout->view;
     int row = grid->height - 1;
     if (*view->message) {
+        const char *ask = view->mode == VIEW_CONFIRM ? "? y or n" : "";
+        int room = grid->width - (int)strlen(ask); /* a long name must not push the answers off the screen */
         grid_paint(grid, row, STYLE_ALARM);
-        (void)grid_put(grid, row, 0, grid->width, STYLE_ALARM, view->message);
+        int taken = grid_put(grid, row, 0, room, STYLE_ALARM, view->message);
+        (void)grid_put(grid, row, taken, grid->width - taken, STYLE_ALARM, ask);
         return;
     }
-    draw_place(grid, layout);
+    if (view->mode == VIEW_TEXT) {
+        draw_lines_below(grid, view);
+    } else {
+        draw_place(grid, layout);
+    }
     (void)grid_put(grid, row, 0, grid->width, STYLE_FAINT, keys[view->mode]);
 }
 
@@ -78,7 +101,7 @@ static void draw_foot(const struct grid *grid, const struct layout *layout)
 static void draw_text(const struct grid *grid, const struct view *view)
 {
     const char *line = view->text;
-    int row = FIRST_ROW - 1;
+    int row = TABLE_ROW;
     for (size_t number = 0; line && *line && row < grid->height - 1; number++) {
         char part[512];
         size_t length = strcspn(line, "\n");
@@ -90,9 +113,25 @@ static void draw_text(const struct grid *grid, const struct view *view)
     }
 }
 
+/* A question is shown in any case: a key answers it. */
+static void draw_too_small(const struct grid *grid, const struct layout *layout)
+{
+    enum { ROWS = FIRST_ROW + 2 };
+    char text[64];
+    (void)snprintf(text, sizeof text, "too small: %dx%d needed", LAYOUT_WIDTH, ROWS);
+    (void)grid_put(grid, 0, 0, grid->width, STYLE_ALARM, text);
+    if (layout->view->mode == VIEW_CONFIRM && grid->height > 1) {
+        draw_foot(grid, layout);
+    }
+}
+
 void layout_draw(const struct grid *grid, const struct layout *layout)
 {
     const struct view *view = layout->view;
+    if (grid->width < LAYOUT_WIDTH || layout_table_height(grid->height) == 0) {
+        draw_too_small(grid, layout);
+        return;
+    }
     head_draw(grid, layout);
     draw_tabs(grid, layout);
     if (view->mode == VIEW_TEXT) {

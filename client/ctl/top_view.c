@@ -244,6 +244,11 @@ static size_t lines_of(const char *text)
     return lines;
 }
 
+size_t view_text_lines(const struct view *view)
+{
+    return view->text ? lines_of(view->text) : 0;
+}
+
 static void read_text(struct view *view, uint32_t key, size_t height)
 {
     size_t last = size_subtract_floored(lines_of(view->text), height);

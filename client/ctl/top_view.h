@@ -51,6 +51,9 @@ void view_free(struct view *view);
  * none. */
 void view_show_text(struct view *view, char *text);
 
+/* Of the text that is shown; 0: none. */
+size_t view_text_lines(const struct view *view);
+
 /* After the rows were picked again: finds the chosen row, and keeps it on a screen of so many rows. */
 void view_settle(struct view *view, const struct picked *picked, size_t height);
 

@@ -213,6 +213,8 @@ Test(top_view, texts_scroll_and_any_other_key_ends_them)
 
 /* ---- the screen ---- */
 
+static bool is_silent;
+
 static char *screen(int width, int height, bool is_ascii, const char *failure)
 {
     char *text = NULL;
@@ -223,6 +225,7 @@ static char *screen(int width, int height, bool is_ascii, const char *failure)
                                   .host = "host",
                                   .clock = "12:00:00",
                                   .failure = failure,
+                                  .is_silent = is_silent,
                                   .now_ms = 2000};
     struct grid *grid = grid_new(width, height, is_ascii);
     layout_draw(grid, &layout);
@@ -278,6 +281,57 @@ Test(top_view, a_broker_that_is_gone_is_told_first)
     char *text = screen(60, 12, false, "the broker went away");
     cr_expect_eq(strncmp(text, "NO BROKER: the broker went away\n", 32), 0);
     cr_expect_not_null(strstr(text, "solver"), "what was known stays on the screen");
+    free(text);
+}
+
+Test(top_view, a_broker_that_does_not_answer_is_not_gone)
+{
+    give_status();
+    is_silent = true;
+    char *text = screen(60, 12, false, "connected to the broker");
+    cr_expect_eq(strncmp(text, "NO ANSWER: connected to the broker\n", 35), 0);
+    free(text);
+}
+
+Test(top_view, a_screen_without_room_for_a_row_says_so)
+{
+    give_status();
+    char *text = screen(30, 6, false, "");
+    cr_expect_str_eq(text, "too small: 40x10 needed\n\n\n\n\n\n");
+    free(text);
+    text = screen(40, 10, false, "");
+    cr_expect_not_null(strstr(text, "solver"));
+    free(text);
+}
+
+Test(top_view, a_question_keeps_its_answers_whatever_the_name)
+{
+    give_status();
+    view.mode = VIEW_CONFIRM;
+    (void)strcpy(view.message, "revoke lease 4 (29 MiB) of patient-client-with-a-long-name, user root, uid 0");
+    char *text = screen(40, 12, false, "");
+    cr_expect_not_null(strstr(text, "\nrevoke lease 4 (29 MiB) of patie? y or n\n"));
+    free(text);
+    text = screen(200, 12, false, "");
+    cr_expect_not_null(strstr(text, "uid 0? y or n\n"));
+    free(text);
+}
+
+Test(top_view, a_text_says_how_much_of_it_is_below)
+{
+    give_status();
+    view_show_text(&view, strdup("1\n2\n3\n4\n5\n6\n"));
+    char *text = screen(80, 12, false, "");
+    cr_expect_not_null(strstr(text, " 2 more lines below\n"));
+    cr_expect_not_null(strstr(text, "\n4\n"));
+    cr_expect_null(strstr(text, "\n5\n"));
+    free(text);
+    (void)press(VIEW_KEY_DOWN);
+    text = screen(80, 12, false, "");
+    cr_expect_not_null(strstr(text, " 1 more line below\n"));
+    free(text);
+    text = screen(80, 16, false, "");
+    cr_expect_not_null(strstr(text, " the end\n"));
     free(text);
 }
 
