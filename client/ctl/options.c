@@ -82,7 +82,7 @@ static const struct ctl_option common[] = {
     {"numeric", '\0', NULL, "look up no user's name", take_numeric},
     {"timeout", '\0', "TIME", "how long to wait for an answer (default 5s; for audit and reload 1min)", take_timeout},
     {"version", '\0', NULL, "print the version", take_version},
-    {"help", '\0', NULL, "print this help; behind a verb, that verb's", take_help},
+    {"help", 'h', NULL, "print this help; behind a verb, that verb's", take_help},
 };
 
 enum { COMMON = sizeof common / sizeof *common, OWN_MOST = 16, MOST = COMMON + OWN_MOST };
