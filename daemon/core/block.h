@@ -76,6 +76,8 @@ struct block_table {
     struct block_due_tree by_due;
     struct block_list idle;     /* caches without a view, the longest unused first */
     struct block_list evicting; /* whose publishers' leases are to be ended */
+    bool is_ending;             /* all are to end, and those that have them lose them */
+    uint64_t ending_after;      /* of those up to this number nobody has one any more */
     struct ended_block ended[BLOCKS_REMEMBERED];
     uint64_t ended_order;
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "daemon/core/block.h"
+#include "proto/base/size.h"
 #include "proto/base/text.h"
 
 static int compare_ids(const struct block *a, const struct block *b)
@@ -64,6 +65,7 @@ void block_table_add(struct block_table *table, struct block *block)
     const struct block *twin = RB_INSERT(block_id_tree, &table->by_id, block);
     assert(!twin);
     (void)twin;
+    table->ending_after = size_min(table->ending_after, block->id - 1);
 }
 
 void block_table_remove(struct block_table *table, struct block *block)

@@ -56,6 +56,33 @@ static void end_all(struct step *step)
     }
 }
 
+/* The publisher goes last: with it, some blocks lose their names. */
+static bool end_holder(struct step *step, const struct block *block)
+{
+    struct lease *holder = block->view_count ? TAILQ_FIRST(&block->views) : block->publisher;
+    if (holder) {
+        ending_lease(step, holder, END_SHUTDOWN);
+    }
+    return holder;
+}
+
+/* The next daemon knows no blocks: who has one is told while there is somebody to tell it. */
+static void end_for_good(struct step *step)
+{
+    struct block_table *table = &step->broker->blocks;
+    struct block *block = block_table_next(table, table->ending_after);
+    while (block && has_room(step)) {
+        if (end_holder(step, block)) {
+            continue;
+        }
+        if (block->state == BLOCK_PUBLISHED) {
+            block_condemn(step, block, END_SHUTDOWN);
+        }
+        table->ending_after = block->id;
+        block = block_table_next(table, block->id);
+    }
+}
+
 static void serve_waiting(struct step *step, bool is_tick)
 {
     struct broker *broker = step->broker;
@@ -81,13 +108,17 @@ void block_work(struct step *step, bool is_tick)
     if (step->broker->shutting_down) {
         end_all(step);
     }
+    if (step->broker->blocks.is_ending) {
+        end_for_good(step);
+    }
     serve_waiting(step, is_tick);
 }
 
 uint64_t block_next_wakeup(const struct broker *broker)
 {
     const struct block *block = block_table_first_due(&broker->blocks);
-    bool goes_on = !TAILQ_EMPTY(&broker->blocks.evicting) || broker->names_changed ||
+    bool is_ending = broker->blocks.is_ending && block_table_next(&broker->blocks, broker->blocks.ending_after);
+    bool goes_on = is_ending || !TAILQ_EMPTY(&broker->blocks.evicting) || broker->names_changed ||
                    (broker->shutting_down && !RB_EMPTY(&broker->blocks.by_name));
     return goes_on ? 0 : size_min(block ? block->due : UINT64_MAX, name_wait_first_end(broker));
 }

@@ -214,6 +214,9 @@ static void handle(struct step *step, const struct input *input)
         reservations_expire(step);
         expiry_work(step);
         break;
+    case INPUT_HAND_OVER:
+        broker->blocks.is_ending = true;
+        break;
     case INPUT_SHUTDOWN:
         shut_down(step);
         break;

@@ -156,5 +156,8 @@ void broker_ledger_totals(const struct broker *broker, uint64_t *ret_physical, u
 /* True once INPUT_SHUTDOWN was given and every lease and segment is gone. */
 bool broker_is_empty(const struct broker *broker);
 
+/* Whether there are blocks, or bytes of some that are being freed. */
+bool broker_has_blocks(const struct broker *broker);
+
 /* Checks every invariant of the tables; returns what does not hold, or NULL. For tests and audits; slow. */
 const char *broker_check(const struct broker *broker);

@@ -24,6 +24,7 @@ enum input_kind {
     INPUT_LOOKED,           /* whether the session's process is frozen; EFFECT_LOOK asked for that */
     INPUT_EMPTIED,          /* no process is left in the control groups of reservations that were given up */
     INPUT_TICK,             /* expire what is due, go on with what was left */
+    INPUT_HAND_OVER,        /* another daemon goes on, which takes over no blocks: they end, and no other lease does */
     INPUT_SHUTDOWN,
 };
 

@@ -302,6 +302,11 @@ bool broker_is_empty(const struct broker *broker)
     return broker->shutting_down && TAILQ_EMPTY(&broker->sessions.over) && !broker->segment_count;
 }
 
+bool broker_has_blocks(const struct broker *broker)
+{
+    return block_table_next(&broker->blocks, 0);
+}
+
 /* ---- remembered sizes ---- */
 
 const struct learned_table *broker_learned(const struct broker *broker)

@@ -71,7 +71,7 @@ static void carry_out(struct server *server, struct effect *effect)
         break;
     case EFFECT_BLOCK:
         if (effect->block.change == BLOCK_CHANGE_PUBLISHED) {
-            fdstore_forget_segment(effect->block.segment_handle); /* it is its lease's no longer */
+            fdstore_note_published(effect->block.segment_handle);
         }
         event_log_block(&effect->block);
         break;

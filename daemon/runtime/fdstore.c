@@ -97,6 +97,13 @@ void fdstore_keep_segment(struct segment_file *file)
     }
 }
 
+void fdstore_note_published(struct segment_file *file)
+{
+    if (fdstore_is_active(&file->server->fdstore) && file->record != TABLE_NONE) {
+        table_note_published(&file->server->fdstore.table, file->record);
+    }
+}
+
 /* The record is free for another only when its name is, too: in fdstore_forget_control(). */
 void fdstore_forget_session(struct peer *peer)
 {

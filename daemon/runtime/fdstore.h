@@ -42,6 +42,9 @@ void fdstore_keep_session(struct peer *peer);
 void fdstore_keep_control_page(struct peer *peer, unsigned place); /* another than the first */
 void fdstore_keep_segment(struct segment_file *file);
 
+/* It was published, and is its lease's no longer: the next daemon frees it. */
+void fdstore_note_published(struct segment_file *file);
+
 /* The session is over; its peer goes; the segment was freed. */
 void fdstore_forget_session(struct peer *peer);
 void fdstore_forget_control(struct peer *peer);

@@ -20,7 +20,7 @@
 struct restoring {
     struct server *server;
     struct handed_descriptors *handed;
-    size_t sessions, segments, dropped;
+    size_t sessions, segments, blocks, dropped;
     int failed; /* negative errno: the machine refuses what it may grant the next daemon, for whom all is left as it is
                  */
 };
@@ -185,8 +185,9 @@ static void end_slot(struct peer *peer, const struct kept_segment *kept, enum en
     }
 }
 
-/* Its bytes are being freed, and in the ledger until they are. False: it can't be entered there. */
-static bool free_segment(struct server *server, const struct kept_segment *kept, uint32_t record, int fd)
+/* It is in the ledger until its bytes are freed. NULL: it can't be entered there. */
+static struct segment_file *enter_freeing(struct server *server, const struct kept_segment *kept, uint32_t record,
+                                          int fd)
 {
     struct segment_file *file = fd >= 0 ? segment_adopt(server, kept, fd, user_of(server, kept)) : NULL;
     if (file && broker_restore_freeing(server->broker, kept, file) < 0) {
@@ -196,23 +197,36 @@ static bool free_segment(struct server *server, const struct kept_segment *kept,
     if (file) {
         file->is_reported = true; /* the daemon before may have begun to free it: its size says nothing */
         file->record = record;
+    }
+    return file;
+}
+
+static bool free_segment(struct server *server, const struct kept_segment *kept, uint32_t record, int fd)
+{
+    struct segment_file *file = enter_freeing(server, kept, record, fd);
+    if (file) {
         segment_free(server, &(struct effect_free){.segment = kept->id, .handle = file});
     }
     return file;
 }
 
-static void drop_segment(struct restoring *restoring, const struct kept_segment *kept, uint32_t record, int fd)
+/* One that can't be entered is closed. */
+static void close_segment(struct restoring *restoring, const struct kept_segment *kept, uint32_t record, int fd)
 {
     char letter = letter_of(kept);
-    restoring->dropped++;
-    if (free_segment(restoring->server, kept, record, fd)) {
-        return;
-    }
     if (fd >= 0) {
         segment_end_unexplained(restoring->server, letter, fd);
     }
     table_forget(&restoring->server->fdstore.table, record);
     forget(letter, record);
+}
+
+static void drop_segment(struct restoring *restoring, const struct kept_segment *kept, uint32_t record, int fd)
+{
+    restoring->dropped++;
+    if (!free_segment(restoring->server, kept, record, fd)) {
+        close_segment(restoring, kept, record, fd);
+    }
 }
 
 static void restore_segment(struct restoring *restoring, const struct kept_segment *kept, uint32_t record)
@@ -254,9 +268,37 @@ static void restore_segments(struct restoring *restoring, bool are_named)
     }
 }
 
+/* ---- blocks: they end with the daemon that they were published by ---- */
+
+/* Nobody can add a seal to it, or lend it: it takes no descriptors for that. */
+static void end_block(struct restoring *restoring, struct kept_segment *kept, uint32_t record)
+{
+    int fd = take(restoring, letter_of(kept), record);
+    kept->is_publishable = false;
+    struct segment_file *file = enter_freeing(restoring->server, kept, record, fd);
+    restoring->blocks++;
+    if (file) {
+        lost_blocks_add(file);
+    } else {
+        close_segment(restoring, kept, record, fd);
+    }
+}
+
+static void end_blocks(struct restoring *restoring)
+{
+    struct table *table = &restoring->server->fdstore.table;
+    for (uint32_t i = 0; i < table_records(table); i++) {
+        struct kept_segment kept;
+        if (table_read_published(table, i, &kept)) {
+            end_block(restoring, &kept, i);
+        }
+    }
+}
+
 /* ---- what is left ---- */
 
-/* Slots that no lease has now: their generations go on, and say that what was there has ended. */
+/* Slots that no lease has now, as those of blocks and views: their generations go on, and say that what was there has
+ * ended. */
 static void restore_slots(struct server *server, struct peer *peer)
 {
     for (uint32_t i = 0; i < control_slots(&peer->control); i++) {
@@ -266,7 +308,7 @@ static void restore_slots(struct server *server, struct peer *peer)
             continue;
         }
         if (generation % 2 == 1) {
-            atomic_store(&slot->end_reason, (uint32_t)END_RELEASED);
+            atomic_store(&slot->end_reason, (uint32_t)END_SHUTDOWN);
             atomic_store(&slot->generation, ++generation);
         }
         (void)broker_restore_slot(server->broker, peer->session, i, generation);
@@ -363,13 +405,15 @@ static int restore(struct server *server, struct handed_descriptors *handed)
     LIST_FOREACH(peer, &server->clients.peers, in_server) {
         restore_slots(server, peer);
     }
+    end_blocks(&restoring);
     broker_restore_done(server->broker);
     close_unexplained(&restoring);
     watch_processes(server);
     const struct log_about about = {.event = LOG_EVENT_RESTARTED};
-    log_line(LOG_LEVEL_INFO, &about,
-             "restarted: took over sessions: %zu, segments: %zu; closed segments without a session: %zu",
-             restoring.sessions, restoring.segments, restoring.dropped);
+    log_line(
+        LOG_LEVEL_INFO, &about,
+        "restarted: took over sessions: %zu, segments: %zu; closed segments without a session: %zu; ended blocks: %zu",
+        restoring.sessions, restoring.segments, restoring.dropped, restoring.blocks);
     return 0;
 }
 

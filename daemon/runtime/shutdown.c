@@ -46,6 +46,7 @@ static void end_leases(struct server *server)
     listener_close(&server->listener, server->config);
     struct input shutdown = {.kind = INPUT_SHUTDOWN};
     executor_feed(server, &shutdown);
+    lost_blocks_free(server);
 }
 
 /* ---- handing over ---- */
@@ -93,14 +94,17 @@ static void finish_hand_over(struct server *server)
 
 static void hand_over(struct server *server)
 {
+    struct input input = {.kind = INPUT_HAND_OVER};
     begin(server, SHUTDOWN_HAND_OVER);
     size_t ended = end_unkept(server);
-    if (ended == 0) {
+    executor_feed(server, &input);
+    if (ended == 0 && !broker_has_blocks(server->broker)) {
         finish_hand_over(server);
-        return;
     }
-    log_warning("%zu lease%s ended: the service manager has no copies of the segments for the next daemon", ended,
-                text_plural(ended));
+    if (ended > 0) {
+        log_warning("%zu lease%s ended: the service manager has no copies of the segments for the next daemon", ended,
+                    text_plural(ended));
+    }
 }
 
 /* ---- the loop's end ---- */
@@ -119,7 +123,8 @@ void shutdown_go_on(struct server *server)
     }
     bool late = clock_monotonic() > server->shutdown.deadline;
     bool hands_over = server->shutdown.how == SHUTDOWN_HAND_OVER;
-    bool done = workers_are_idle(&server->workers) && (hands_over || broker_is_empty(server->broker));
+    bool done = workers_are_idle(&server->workers) &&
+                (hands_over ? !broker_has_blocks(server->broker) : broker_is_empty(server->broker));
     if (!done && !late) {
         return;
     }

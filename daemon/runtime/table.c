@@ -20,7 +20,7 @@
  * segments that can be published. */
 enum { TABLE_VERSION = 4, HEADER_BYTES = 4096, FIRST_RECORDS = 256 };
 
-enum record_kind { RECORD_FREE, RECORD_SESSION, RECORD_SEGMENT };
+enum record_kind { RECORD_FREE, RECORD_SESSION, RECORD_SEGMENT, RECORD_BLOCK /* a segment that was published */ };
 
 struct table_header {
     uint64_t magic;
@@ -287,6 +287,11 @@ void table_keep_segment(struct table *table, uint32_t number, const struct kept_
     validate(record, RECORD_SEGMENT);
 }
 
+void table_note_published(struct table *table, uint32_t number)
+{
+    validate(record_at(table, number), RECORD_BLOCK);
+}
+
 void table_keep_numbers(struct table *table, const struct kept_numbers *numbers)
 {
     table->header->last_session = numbers->session;
@@ -339,9 +344,8 @@ bool table_read_session(const struct table *table, uint32_t number, struct kept_
     return true;
 }
 
-bool table_read_segment(const struct table *table, uint32_t number, struct kept_segment *ret)
+static bool read_segment(const struct record *record, struct kept_segment *ret)
 {
-    const struct record *record = read_kind(table, number, RECORD_SEGMENT);
     if (!record) {
         return false;
     }
@@ -367,6 +371,16 @@ bool table_read_segment(const struct table *table, uint32_t number, struct kept_
     memcpy(ret->name, from->name, sizeof ret->name - 1);
     memcpy(ret->file, from->file, sizeof ret->file - 1);
     return true;
+}
+
+bool table_read_segment(const struct table *table, uint32_t number, struct kept_segment *ret)
+{
+    return read_segment(read_kind(table, number, RECORD_SEGMENT), ret);
+}
+
+bool table_read_published(const struct table *table, uint32_t number, struct kept_segment *ret)
+{
+    return read_segment(read_kind(table, number, RECORD_BLOCK), ret);
 }
 
 struct kept_numbers table_read_numbers(const struct table *table)

@@ -41,6 +41,7 @@ int table_reserve(struct table *table, uint32_t *ret_record);
 /* Fills a record that was reserved; it is valid from then on. */
 void table_keep_session(struct table *table, uint32_t number, const struct kept_session *session, uint64_t started_at);
 void table_keep_segment(struct table *table, uint32_t number, const struct kept_segment *segment);
+void table_note_published(struct table *table, uint32_t number); /* the segment of this record was */
 void table_keep_numbers(struct table *table, const struct kept_numbers *numbers);
 void table_forget(struct table *table, uint32_t record);
 
@@ -51,6 +52,7 @@ void table_invalidate(struct table *table, uint32_t record);
 uint32_t table_records(const struct table *table);
 bool table_read_session(const struct table *table, uint32_t number, struct kept_session *ret, uint64_t *ret_started_at);
 bool table_read_segment(const struct table *table, uint32_t number, struct kept_segment *ret);
+bool table_read_published(const struct table *table, uint32_t number, struct kept_segment *ret);
 struct kept_numbers table_read_numbers(const struct table *table);
 
 /* Another daemon goes on with it: counts that, and returns how often it happened. */

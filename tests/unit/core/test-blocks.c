@@ -343,10 +343,24 @@ Test(blocks, the_brokers_end_ends_what_is_kept)
         (void)snprintf(name, sizeof name, "n%d", i);
         model_release(model, OWNER, publish_new(OWNER, name, LIFETIME_KEEP));
     }
-    struct input shutdown = {.kind = INPUT_SHUTDOWN};
-    model_feed(model, &shutdown);
+    model_feed(model, &(struct input){.kind = INPUT_SHUTDOWN});
     model_pass(model, 1);
     cr_expect(broker_is_empty(model->broker));
+    end();
+}
+
+Test(blocks, a_hand_over_ends_every_block_and_view_and_no_other_lease)
+{
+    begin(100 * MIB);
+    for (int i = 0; i < 60; i++) {
+        const char name[] = {(char)('A' + i), '\0'};
+        publish_new(i % 2 ? OWNER : TWIN, name, (enum lifetime)(i % 3));
+        attached(attach(OTHER, name, 0));
+    }
+    unpublish(OWNER, 1000, "B");
+    granted(acquire(OWNER, MIB));
+    model_feed(model, &(struct input){.kind = INPUT_HAND_OVER});
+    cr_expect(!broker_has_blocks(model->broker) && used() == MIB && model_status(model).leases == 1);
     end();
 }
 
