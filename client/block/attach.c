@@ -35,6 +35,7 @@ static int map(mb_view *view)
 static mb_view *shrink(mb_view *view)
 {
     mb_view *small = realloc(view, offsetof(mb_view, attached.metadata) + view->attached.metadata_bytes);
+    /* cppcheck-suppress memleak */
     return small ? small : view;
 }
 

@@ -12,7 +12,7 @@ struct segment_file;
 struct server;
 
 struct lost_blocks {
-    TAILQ_HEAD(, segment_file) files;
+    TAILQ_HEAD(lost_segment_queue, segment_file) files;
     uv_timer_t timer; /* until they are freed */
 };
 

@@ -49,8 +49,8 @@ struct segments {
     struct segment_result_queue results; /* not yet told to the core */
     struct segment_file **by_fd;         /* who owns which descriptor */
     size_t by_fd_size, count;
-    TAILQ_HEAD(, segment_file) kept_back; /* that a borrower keeps from being freed, by a seal */
-    uv_timer_t kept_back_timer;           /* runs while there are any */
+    TAILQ_HEAD(kept_back_queue, segment_file) kept_back; /* that a borrower keeps from being freed, by a seal */
+    uv_timer_t kept_back_timer;                          /* runs while there are any */
     bool has_transparent_huge_pages;
 };
 
