@@ -34,8 +34,10 @@ final class ArrayLosses {
 
         /** Call it before the memory is freed: what was read from it may have been zeros. Throws nothing. */
         void end() {
-            if (WATCHED.remove(this) && isLost()) {
-                look();
+            synchronized (ArrayLosses.class) { // or another thread's look could tell of the same loss meanwhile
+                if (WATCHED.remove(this) && isLost()) {
+                    look();
+                }
             }
         }
 
