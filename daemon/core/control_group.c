@@ -205,7 +205,7 @@ static unsigned count_names(const char *path)
 unsigned control_path_match(const char *path, const char *groups)
 {
     size_t length;
-    for (const char *at = groups; at && *at; at += length + 1) {
+    for (const char *at = groups; *at; at += length + 1) {
         length = strcspn(at, "\n");
         if (is_within(at, length, path)) {
             return count_names(path);

@@ -114,9 +114,10 @@ static unsigned closeness(const struct policy_member *member, const struct polic
     return control_pattern_match(member->name, client->control_groups);
 }
 
+/* Only classes have control groups. */
 static bool is_for(const struct policy_rule *rule, const struct policy_client *client)
 {
-    return rule->kind == PRINCIPAL_CLASS && (!rule->has_owner || rule->owner == client->identity->uid);
+    return rule->groups && (!rule->has_owner || rule->owner == client->identity->uid);
 }
 
 /* The reservation with the closest path. */
@@ -128,8 +129,7 @@ static const struct policy_rule *find_reservation(const struct policy *policy, c
     for (size_t i = 0; i < policy->rule_count; i++) {
         const struct policy_rule *rule = &policy->rules[i];
         const char *path = NULL;
-        unsigned close =
-            rule->groups && is_for(rule, client) ? control_paths_match(rule->groups, client->control_groups, &path) : 0;
+        unsigned close = is_for(rule, client) ? control_paths_match(rule->groups, client->control_groups, &path) : 0;
         if (close > closest) {
             closest = close;
             found = rule;
@@ -139,7 +139,7 @@ static const struct policy_rule *find_reservation(const struct policy *policy, c
     return found;
 }
 
-/* The class with the closest member; the first of those that are as close. */
+/* The class with the closest member; the first of those that are as close. What has an owner has no members. */
 static const struct policy_rule *find_class(const struct policy *policy, const struct policy_client *client,
                                             bool by_slice, struct class_reason *ret_reason)
 {
@@ -147,7 +147,7 @@ static const struct policy_rule *find_class(const struct policy *policy, const s
     unsigned closest = 0;
     for (size_t i = 0; i < policy->rule_count; i++) {
         const struct policy_rule *rule = &policy->rules[i];
-        for (size_t j = 0; j < rule->member_count && is_for(rule, client); j++) {
+        for (size_t j = 0; j < rule->member_count; j++) {
             const struct policy_member *member = &rule->members[j];
             unsigned close = (member->kind == MEMBER_SLICE) == by_slice ? closeness(member, client) : 0;
             if (close > closest) {

@@ -132,6 +132,27 @@ Test(edges, a_class_that_a_reload_adds_counts_what_its_sessions_hold)
     model_free(model);
 }
 
+Test(edges, users_are_found_whatever_the_order_of_their_rules)
+{
+    struct policy_rule rules[] = {user_rule(1), user_rule(2)};
+    struct policy policy = {.rules = rules, .rule_count = 2};
+    struct model *model = model_new(0, 64 * MIB, 0);
+    rules[0].quota.limits.max_bytes = MIB;
+    rules[1].quota.limits.max_bytes = 2 * MIB;
+    model->options.settings.policy = &policy;
+    model_configure(model);
+    model_open_as(model, 0, "one", 1);
+    model_open_as(model, 1, "two", 2);
+    struct policy_rule first = rules[0];
+    rules[0] = rules[1];
+    rules[1] = first;
+    model_configure(model);
+    refused(model_acquire(model, 0, 2 * MIB, LOCATION_RAM, 0), ERROR_LIMIT);
+    granted(model_acquire(model, 1, 2 * MIB, LOCATION_RAM, 0));
+    model->options.settings.policy = NULL;
+    model_free(model);
+}
+
 Test(edges, the_leases_and_sessions_of_a_user_a_group_and_a_class_are_bounded)
 {
     static const struct {
