@@ -88,13 +88,20 @@ static size_t size_of_page(const struct rows *rows, const struct listing_reply *
     return count;
 }
 
+static void copy(struct row **to, struct row *const *from, size_t count)
+{
+    if (count > 0) { /* memcpy() takes no null pointer, not even for nothing */
+        memcpy(to, from, count * sizeof *to);
+    }
+}
+
 /* Puts rows in the place of those from `first` to `end`. */
 static void replace(struct rows *rows, size_t first, size_t end, struct row **all, struct row *const *with,
                     size_t count)
 {
-    memcpy(all, rows->rows, first * sizeof(struct row *));
-    memcpy(all + first, with, count * sizeof(struct row *));
-    memcpy(all + first + count, rows->rows + end, (rows->count - end) * sizeof(struct row *));
+    copy(all, rows->rows, first);
+    copy(all + first, with, count);
+    copy(all + first + count, rows->rows + end, rows->count - end);
     free_rows(rows->rows + first, end - first);
     free(rows->rows);
     rows->rows = all;
