@@ -71,9 +71,9 @@ static bool change(struct step *step, enum reservation_change what, const struct
 {
     struct effect_reservations *told = take_effect(step);
     if (told) {
-        const struct control_paths added = {of->groups.paths + first_new, of->groups.count - first_new};
         tell(told, what, of, by);
-        if (added.count) {
+        if (of->groups.count > first_new) {
+            const struct control_paths added = {of->groups.paths + first_new, of->groups.count - first_new};
             configure_regroup_around(step->broker, &added);
         }
         note_given_up(step->broker);

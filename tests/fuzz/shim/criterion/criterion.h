@@ -14,4 +14,5 @@
     } while (0)
 
 #define cr_assert(...)                 FUZZ_CHECK(__VA_ARGS__, "")
+#define cr_assert_not(condition, ...)  FUZZ_CHECK(!(condition), "")
 #define cr_assert_eq(left, right, ...) FUZZ_CHECK((left) == (right), "")
