@@ -20,15 +20,15 @@ static void draw_failure(const struct grid *grid, const struct layout *layout)
 static void draw_title(const struct grid *grid, const struct layout *layout)
 {
     char text[256], uptime[SIZE_TEXT_BYTES];
-    const struct status_reply *status = &layout->model->status;
+    const struct status_reply *status = &layout->model->broker.status;
     if (*layout->failure) {
         draw_failure(grid, layout);
         return;
     }
-    (void)snprintf(text, sizeof text, "membroker %s on %s, up %s: %llu session%s, %llu lease%s", layout->model->version,
-                   layout->host, duration_to_text(status->uptime_ms / 1000 * 1000, uptime),
-                   (unsigned long long)status->sessions, status->sessions == 1 ? "" : "s",
-                   (unsigned long long)status->leases, status->leases == 1 ? "" : "s");
+    (void)snprintf(
+        text, sizeof text, "membroker %s on %s, up %s: %llu session%s, %llu lease%s", layout->model->broker.version,
+        layout->host, duration_to_text(status->uptime_ms / 1000 * 1000, uptime), (unsigned long long)status->sessions,
+        status->sessions == 1 ? "" : "s", (unsigned long long)status->leases, status->leases == 1 ? "" : "s");
     int taken = grid_put(grid, TITLE_ROW, 0, grid->width, STYLE_TITLE, text);
     grid_put_right(grid, TITLE_ROW, taken + 1, grid->width - taken - 1, STYLE_FAINT, layout->clock);
 }
@@ -126,7 +126,7 @@ static int draw_alarm(const struct grid *grid, int column, bool is_on, const cha
 static void draw_rates(const struct grid *grid, const struct model *model)
 {
     const struct rates *rates = &model->rates;
-    const struct status_reply *status = &model->status;
+    const struct status_reply *status = &model->broker.status;
     char text[96];
     int column = draw_rate(grid, 0, "grants", rates->is_known, rates->granted);
     column = draw_rate(grid, column, "refusals", rates->is_known, rates->refused);
@@ -136,14 +136,15 @@ static void draw_rates(const struct grid *grid, const struct model *model)
     (void)snprintf(text, sizeof text, "pressure %s  ", pressure_name(status->pressure));
     column += grid_put(grid, RATES_ROW, column, grid->width - column,
                        status->pressure == PRESSURE_NONE ? STYLE_PLAIN : STYLE_ALARM, text);
-    (void)draw_alarm(grid, column, model->is_misconfigured || model->warnings || status->stuck_jobs, "see `status`");
+    (void)draw_alarm(grid, column, model->broker.is_misconfigured || model->broker.warnings || status->stuck_jobs,
+                     "see `status`");
 }
 
 void head_draw(const struct grid *grid, const struct layout *layout)
 {
     draw_title(grid, layout);
     if (layout->model->has_status) {
-        draw_bars(grid, &layout->model->status);
+        draw_bars(grid, &layout->model->broker.status);
         draw_rates(grid, layout->model);
     }
 }

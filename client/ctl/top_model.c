@@ -3,8 +3,6 @@
 
 #include <errno.h>
 
-#include "proto/base/text.h"
-
 /* ---- the tables ---- */
 
 static uint64_t session_value(const void *entry)
@@ -63,48 +61,27 @@ struct asker {
     uint64_t now_ms;
 };
 
-static int ask_for(const struct asker *asker, struct request *request, enum reply_kind kind, const struct reply **ret)
-{
-    int result = asker->ask(asker->data, request, ret);
-    return result < 0 ? result : (*ret)->kind == kind ? 0 : -EPROTO;
-}
-
-static uint64_t count_lines(const char *text)
-{
-    uint64_t lines = 0;
-    for (; *text; text++) {
-        lines += *text == '\n' || text[1] == '\0';
-    }
-    return lines;
-}
-
 /* Of another daemon a number may mean another row, and a page may not reach the rows that are over. */
 static void forget_another_daemon(struct model *model, const struct status_reply *status)
 {
-    if (model->has_status && model->status.pid != status->pid) {
+    if (model->has_status && model->broker.status.pid != status->pid) {
         model_free(model);
     }
 }
 
 static int read_status(struct model *model, const struct asker *asker)
 {
-    struct request request = {.kind = REQUEST_STATUS};
-    const struct reply *reply;
-    int result = ask_for(asker, &request, REPLY_STATUS, &reply);
+    struct gathered_broker broker;
+    int result = gather_broker(asker->ask, asker->data, &broker);
     if (result < 0) {
         return result;
     }
-    forget_another_daemon(model, &reply->status);
-    model->status = reply->status;
-    text_copy(model->version, sizeof model->version, reply->status.daemon_version);
-    model->is_misconfigured = *reply->status.configuration_error;
-    model->warnings = count_lines(reply->status.warnings);
-    model->status.daemon_version = model->status.spill_directory = NULL;
-    model->status.configuration_error = model->status.warnings = NULL;
+    forget_another_daemon(model, &broker.status);
+    model->broker = broker;
     model->has_status = true;
     model->status_ms = asker->now_ms;
-    rates_note(&model->rates, asker->now_ms, &model->status.counters);
-    usage_set_host_limit(model->status.limits.max_bytes);
+    rates_note(&model->rates, asker->now_ms, &model->broker.status.counters);
+    usage_set_host_limit(model->broker.status.limits.max_bytes);
     return 0;
 }
 
@@ -114,7 +91,7 @@ static int read_page(struct rows *rows, const struct asker *asker, uint64_t afte
     struct request request = {.kind = REQUEST_LIST,
                               .list = {.what = rows->listing->what, .after = after, .most = most}};
     const struct reply *reply;
-    int result = ask_for(asker, &request, REPLY_LISTING, &reply);
+    int result = gather_one(asker->ask, asker->data, &request, REPLY_LISTING, &reply);
     return result < 0 ? result : rows_take_page(rows, after, &reply->listing, asker->now_ms, ret_after);
 }
 

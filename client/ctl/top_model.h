@@ -19,10 +19,7 @@ enum { MODEL_PAGES = 3, MODEL_USAGE_PAGES = 2, MODEL_ROWS = 60 };
 struct model {
     bool has_status;
     uint64_t status_ms; /* when it came */
-    struct status_reply status;
-    char version[64]; /* the texts of the status; the others are only counted */
-    bool is_misconfigured;
-    uint64_t warnings;
+    struct gathered_broker broker;
     struct rates rates;
     struct rows tables[TABLES];
     enum model_table next_other; /* that gets the next page of those that are not shown */

@@ -21,7 +21,7 @@ struct single {
     uint64_t part; /* of the unit; 0: 1 */
 };
 
-#define STATUS(field)  offsetof(struct gathered, status.field)
+#define STATUS(field)  offsetof(struct gathered, broker.status.field)
 #define METRICS(field) offsetof(struct gathered, metrics.field)
 #define GAUGE          FAMILY_GAUGE
 #define COUNTER        FAMILY_COUNTER
@@ -32,11 +32,11 @@ static const struct single singles[] = {
      NUMBER_64,
      MILLISECONDS},
     {{"configuration_error", GAUGE, NULL, "1 if the configuration files are bad and an earlier one is in effect."},
-     offsetof(struct gathered, is_misconfigured),
+     offsetof(struct gathered, broker.is_misconfigured),
      NUMBER_64,
      0},
     {{"warnings", GAUGE, NULL, "What an administrator should look at: see membrokerctl status."},
-     offsetof(struct gathered, warnings),
+     offsetof(struct gathered, broker.warnings),
      NUMBER_64,
      0},
     {{"freeing_bytes", GAUGE, "bytes", "Part of what is used: of no lease any more, and not free yet."},
@@ -152,7 +152,8 @@ static void write_info(const struct exposition *exposition, const struct gathere
 {
     static const struct family family = {"build", FAMILY_INFO, NULL, "The version of the daemon."};
     exposition_family(exposition, &family);
-    exposition_value(exposition, &family, (const struct label[]){{"version", gathered->version}, {NULL, NULL}}, 1, 1);
+    exposition_value(exposition, &family, (const struct label[]){{"version", gathered->broker.version}, {NULL, NULL}},
+                     1, 1);
 }
 
 struct limit_value {
@@ -168,7 +169,7 @@ static void write_limits(const struct exposition *exposition, const struct gathe
         {"limit_bytes", GAUGE, "bytes", "The limits of the host."},
         {"free_bytes", GAUGE, "bytes", "What is left of the limit."},
     };
-    const struct status_reply *status = &gathered->status;
+    const struct status_reply *status = &gathered->broker.status;
     const struct limit_value values[] = {
         {"max_bytes", status->used_bytes, status->limits.max_bytes},
         {"max_physical_bytes", status->used_physical_bytes, status->limits.max_physical_bytes},
@@ -190,7 +191,7 @@ static void write_limits(const struct exposition *exposition, const struct gathe
 static void write_endings(const struct exposition *exposition, const struct gathered *gathered)
 {
     static const struct family family = {"ended_leases", COUNTER, NULL, "Leases that ended, by the reason."};
-    const struct broker_counters *counters = &gathered->status.counters;
+    const struct broker_counters *counters = &gathered->broker.status.counters;
     const struct limit_value values[] = {{"released", counters->released, 0},
                                          {"expired", counters->expired, 0},
                                          {"revoked", counters->revoked, 0},

@@ -8,7 +8,7 @@
 #include "proto/base/size.h"
 #include "proto/base/text.h"
 
-static int ask_for(gather_ask *ask, void *data, struct request *request, enum reply_kind kind, const struct reply **ret)
+int gather_one(gather_ask *ask, void *data, struct request *request, enum reply_kind kind, const struct reply **ret)
 {
     int result = ask(data, request, ret);
     return result < 0 ? result : (*ret)->kind == kind ? 0 : -EPROTO;
@@ -25,11 +25,11 @@ static uint64_t count_lines(const char *text)
     return lines;
 }
 
-static int gather_status(gather_ask *ask, void *data, struct gathered *ret)
+int gather_broker(gather_ask *ask, void *data, struct gathered_broker *ret)
 {
     struct request request = {.kind = REQUEST_STATUS};
     const struct reply *reply;
-    int result = ask_for(ask, data, &request, REPLY_STATUS, &reply);
+    int result = gather_one(ask, data, &request, REPLY_STATUS, &reply);
     if (result < 0) {
         return result;
     }
@@ -55,7 +55,7 @@ static int gather_metrics(gather_ask *ask, void *data, struct gathered *ret)
 {
     struct request request = {.kind = REQUEST_METRICS};
     const struct reply *reply;
-    int result = ask_for(ask, data, &request, REPLY_METRICS, &reply);
+    int result = gather_one(ask, data, &request, REPLY_METRICS, &reply);
     if (result < 0) {
         return result;
     }
@@ -121,7 +121,7 @@ static int gather_accounts(gather_ask *ask, void *data, struct gathered *ret)
     const struct reply *reply;
     size_t count;
     do {
-        int result = ask_for(ask, data, &request, REPLY_LISTING, &reply);
+        int result = gather_one(ask, data, &request, REPLY_LISTING, &reply);
         count = result < 0 ? 0 : reply->listing.usage_count;
         for (size_t i = 0; result == 0 && i < count; i++) {
             request.list.after = reply->listing.usage[i].number;
@@ -138,7 +138,7 @@ int gather(gather_ask *ask, void *data, size_t users, struct gathered *ret)
 {
     *ret = (struct gathered){.user_most = users};
     ret->users = calloc(users + 1, sizeof *ret->users);
-    int result = ret->users ? gather_status(ask, data, ret) : -ENOMEM;
+    int result = ret->users ? gather_broker(ask, data, &ret->broker) : -ENOMEM;
     result = result < 0 ? result : gather_metrics(ask, data, ret);
     result = result < 0 ? result : gather_accounts(ask, data, ret);
     if (result < 0) {

@@ -16,10 +16,15 @@ struct gathered_durations {
     uint64_t sum_ns;
 };
 
-struct gathered {
+/* What the broker says of itself. The texts of the status are left out: two of them are only counted. */
+struct gathered_broker {
+    struct status_reply status;
     char version[64];
-    struct status_reply status; /* without its texts */
     uint64_t is_misconfigured, warnings;
+};
+
+struct gathered {
+    struct gathered_broker broker;
     struct metrics_reply metrics; /* without its lists */
     struct limit_count refusals[GATHER_REFUSALS_MAX];
     size_t refusal_count;
@@ -33,6 +38,12 @@ struct gathered {
 
 /* Sends a request and waits: 0, or negative errno. *ret is valid until the next call. */
 typedef int gather_ask(void *data, struct request *request, const struct reply **ret);
+
+/* The same, and -EPROTO if the answer is of another kind. */
+int gather_one(gather_ask *ask, void *data, struct request *request, enum reply_kind kind, const struct reply **ret);
+
+/* Asks for the status. After a failure *ret is as it was. */
+int gather_broker(gather_ask *ask, void *data, struct gathered_broker *ret);
 
 /* Asks, and fills *ret, which gather_free() empties: 0, or what `ask` returned, or -ENOMEM, or -EPROTO if an answer is
  * not of the kind that was asked for. `users`: how many at most. */

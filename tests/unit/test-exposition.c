@@ -87,8 +87,8 @@ Test(exposition, those_who_hold_most_have_metrics_of_their_own)
     cr_assert_eq(gather(ask, NULL, 3, &gathered), 0);
     cr_expect(gathered.user_count == 3 && gathered.all_users == 97 && gathered.class_count == 2);
     cr_expect(gathered.users[0].bytes == 99 && gathered.users[1].bytes == 98 && gathered.users[2].bytes == 97);
-    cr_expect(gathered.is_misconfigured == 1 && gathered.warnings == 2);
-    cr_expect_str_eq(gathered.version, "a\"b");
+    cr_expect(gathered.broker.is_misconfigured == 1 && gathered.broker.warnings == 2);
+    cr_expect_str_eq(gathered.broker.version, "a\"b");
     size_t length;
     char *text = families_to_text(&gathered, EXPOSITION_PROMETHEUS, &length);
     cr_expect(strstr(text, "membroker_build_info{version=\"a\\\"b\"} 1\n"));

@@ -220,7 +220,7 @@ Test(top, first_refresh_reads_the_whole_table)
     model_init(&model);
     refresh(NULL, 0, 1000);
     cr_expect_eq(model.tables[TABLE_LEASES].count, LEASES);
-    cr_expect(model.has_status && model.warnings == 2 && model.tables[TABLE_USAGE].count == 1);
+    cr_expect(model.has_status && model.broker.warnings == 2 && model.tables[TABLE_USAGE].count == 1);
     model_free(&model);
 }
 

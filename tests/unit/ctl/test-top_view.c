@@ -239,8 +239,8 @@ static char *screen(int width, int height, bool is_ascii, const char *failure)
 static void give_status(void)
 {
     model.has_status = true;
-    (void)strcpy(model.version, "9.9");
-    model.status = (struct status_reply){
+    (void)strcpy(model.broker.version, "9.9");
+    model.broker.status = (struct status_reply){
         .uptime_ms = 61500,
         .sessions = 1,
         .leases = 3,
