@@ -6,6 +6,8 @@
 #include "client/ctl/events.h"
 #include "proto/base/size.h"
 
+static struct event_window said = {0, UINT64_MAX};
+
 uint64_t event_time_now(void)
 {
     struct timespec now = {0};
@@ -46,7 +48,7 @@ static bool take_date(const char *text, uint64_t *ret)
     return seconds >= 0 && date.tm_mday == day; /* mktime() takes a 31st of November for the next day */
 }
 
-int event_time_from_text(const char *option, const char *text, uint64_t *ret)
+static int take_time(const char *option, const char *text, uint64_t *ret)
 {
     uint64_t ago;
     if (duration_from_text(text, &ago) == 0) {
@@ -60,9 +62,22 @@ int event_time_from_text(const char *option, const char *text, uint64_t *ret)
                            option, text);
 }
 
-int event_time_fail_order(void)
+int event_window_take_since(struct ctl_options *options, const char *value)
 {
-    return ctl_usage("--since is later than --until: nothing is between them");
+    (void)options;
+    return take_time("--since", value, &said.since);
+}
+
+int event_window_take_until(struct ctl_options *options, const char *value)
+{
+    (void)options;
+    return take_time("--until", value, &said.until);
+}
+
+int event_window_said(struct event_window *ret)
+{
+    *ret = said;
+    return said.since <= said.until ? CTL_DONE : ctl_usage("--since is later than --until: nothing is between them");
 }
 
 const char *event_time_to_text(uint64_t unix_ms, char cell[CELL_BYTES])

@@ -13,23 +13,11 @@
 #include "proto/base/location.h"
 #include "proto/base/size.h"
 
-static uint64_t since, until = UINT64_MAX;
+static struct event_window window;
 static bool is_followed;
 static const char *wanted_kind; /* a pattern; NULL: every kind */
 
 /* ---- options ---- */
-
-static int take_since(struct ctl_options *options, const char *value)
-{
-    (void)options;
-    return event_time_from_text("--since", value, &since);
-}
-
-static int take_until(struct ctl_options *options, const char *value)
-{
-    (void)options;
-    return event_time_from_text("--until", value, &until);
-}
 
 static int take_kind(struct ctl_options *options, const char *value)
 {
@@ -47,8 +35,8 @@ static int take_follow(struct ctl_options *options, const char *value)
 }
 
 static const struct ctl_option list[] = {
-    {"since", '\0', "TIME", "only what happened since then", take_since},
-    {"until", '\0', "TIME", "only what happened until then", take_until},
+    {"since", '\0', "TIME", "only what happened since then", event_window_take_since},
+    {"until", '\0', "TIME", "only what happened until then", event_window_take_until},
     {"kind", '\0', "PATTERN", "only what the column EVENT names so: refused, revoked, expired, re*", take_kind},
     {"follow", '\0', NULL, "continue with what happens, and print each event as a line", take_follow},
     SELECTION_OPTIONS,
@@ -287,7 +275,7 @@ static bool wants(const void *entry)
     const struct event_entry *event = entry;
     char cell[CELL_BYTES];
     bool is_kind = !wanted_kind || fnmatch(wanted_kind, what(entry, cell), 0) == 0;
-    return is_kind && event->last_unix_ms >= since && event->at_unix_ms <= until;
+    return is_kind && event->last_unix_ms >= window.since && event->at_unix_ms <= window.until;
 }
 
 static const struct listing_kind kind = {.what = LIST_EVENTS,
@@ -317,20 +305,20 @@ static int check_history(const struct ctl_options *options)
 
 static int follow(const struct ctl_options *options)
 {
-    if (until <= event_time_now()) {
+    if (window.until <= event_time_now()) {
         return ctl_usage(
             "--follow goes on from now, and --until lies in the past; without --follow, what happened until "
             "then is listed");
     }
-    since = since ? since : event_time_now();
+    window.since = window.since ? window.since : event_time_now();
     int result = check_history(options);
-    return result == CTL_DONE ? events_follow(options, &kind, until) : result;
+    return result == CTL_DONE ? events_follow(options, &kind, window.until) : result;
 }
 
 int events_main(const struct ctl_options *options, int argc, char **argv)
 {
-    if (since > until) {
-        return event_time_fail_order();
+    if (event_window_said(&window) != CTL_DONE) {
+        return CTL_USAGE;
     }
     if (!ctl_takes(argc, argv, 0)) {
         return CTL_USAGE;

@@ -4,12 +4,17 @@
 
 #include "client/ctl/listing.h"
 
-/* What --since and --until say, in milliseconds since 1970: "10min" ago, "15:00", "2026-11-26 15:00:30". CTL_DONE, or
- * CTL_USAGE after a message. */
-int event_time_from_text(const char *option, const char *text, uint64_t *ret);
+/* What --since and --until say, in milliseconds since 1970: "10min" ago, "15:00", "2026-11-26 15:00:30". */
+struct event_window {
+    uint64_t since; /* 0: not said */
+    uint64_t until; /* UINT64_MAX: not said */
+};
 
-/* The usage error of a time that begins behind its end. */
-int event_time_fail_order(void);
+int event_window_take_since(struct ctl_options *options, const char *value);
+int event_window_take_until(struct ctl_options *options, const char *value);
+
+/* What the options said. CTL_DONE, or CTL_USAGE after a message: it begins behind its end. */
+int event_window_said(struct event_window *ret);
 
 uint64_t event_time_now(void);
 

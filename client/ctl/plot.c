@@ -17,23 +17,11 @@
 #include "proto/base/cleanup.h"
 #include "proto/base/size.h"
 
-static uint64_t since, until = UINT64_MAX;
+static struct event_window window;
 static const char *output;
 static bool are_files; /* mapped files are drawn, not RAM */
 
 /* ---- options ---- */
-
-static int take_since(struct ctl_options *options, const char *value)
-{
-    (void)options;
-    return event_time_from_text("--since", value, &since);
-}
-
-static int take_until(struct ctl_options *options, const char *value)
-{
-    (void)options;
-    return event_time_from_text("--until", value, &until);
-}
 
 static int take_output(struct ctl_options *options, const char *value)
 {
@@ -55,8 +43,8 @@ static int take_location(struct ctl_options *options, const char *value)
 
 static const struct ctl_option list[] = {
     {"output", 'o', "FILE", "the picture: .svg, .png or .pdf (default: SVG to standard output)", take_output},
-    {"since", '\0', "TIME", "from then on (default 1h)", take_since},
-    {"until", '\0', "TIME", "until then (default: now)", take_until},
+    {"since", '\0', "TIME", "from then on (default 1h)", event_window_take_since},
+    {"until", '\0', "TIME", "until then (default: now)", event_window_take_until},
     {"location", '\0', "NAME", "what is drawn: ram (default) or mmap", take_location},
 };
 
@@ -72,7 +60,7 @@ static int take_page(struct plot_samples *samples, const struct listing_reply *p
     }
     samples->at = at;
     for (size_t i = 0; i < page->sample_count; i++) {
-        if (page->samples[i].at_unix_ms >= since && page->samples[i].at_unix_ms <= until) {
+        if (page->samples[i].at_unix_ms >= window.since && page->samples[i].at_unix_ms <= window.until) {
             at[samples->count++] = page->samples[i];
         }
     }
@@ -228,12 +216,12 @@ int plot_main(const struct ctl_options *options, int argc, char **argv)
     if (!output && !options->json && isatty(STDOUT_FILENO)) {
         return ctl_usage("the picture needs a file: --output usage.svg");
     }
-    if (since > until) {
-        return event_time_fail_order();
+    if (event_window_said(&window) != CTL_DONE) {
+        return CTL_USAGE;
     }
-    samples.until = size_min(until, event_time_now());
-    since = since ? since : size_subtract_floored(samples.until, USUALLY_MS);
-    samples.since = since;
+    samples.until = size_min(window.until, event_time_now());
+    window.since = window.since ? window.since : size_subtract_floored(samples.until, USUALLY_MS);
+    samples.since = window.since;
     int result = collect(options, &samples);
     if (result == CTL_DONE && options->json) {
         result = print_samples(&samples);
