@@ -118,8 +118,9 @@ faults: | $(SETUP)
 test: all faults $(TEST_PROGRAMS) $(BUILD)/tests/cxx $(BUILD)/tests/faults java-tests python python-dist | $(call need,test) ## run every test
 	sh tests/run-tests $(BUILD)
 
-test-metrics: all | $(call need,test-metrics) ## metrics, their exporter, and a real Prometheus that scrapes it
+test-metrics: all | $(call need,test-metrics) ## metrics, their exporter, a real Prometheus that scrapes it, and bpftrace
 	tests/metrics/check-metrics $(BUILD)
+	tests/metrics/check-tracing $(BUILD)
 
 # ---- the broker as a service of a real systemd, in a container ----
 $(BUILD)/tests/system-client: tests/system/client.c $(SHARED)
