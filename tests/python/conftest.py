@@ -17,6 +17,27 @@ import membroker  # noqa: E402
 from membroker import _monitor  # noqa: E402
 
 
+# For programs of which several losses are told, each in an exception of its own. One may arrive while another is handled,
+# or at the jump of a loop: no `try` in one function is ready for that, so an outer level catches it and tries again.
+PERSIST = """
+import membroker
+def persist(step, lost, levels=40):
+    try:
+        if levels and persist(step, lost, levels - 1):
+            return True
+        step()  # from its beginning after each loss; `lost` has those so far
+        return True
+    except membroker.LeaseLost as error:
+        lost.append(error)
+        return False
+
+def end(text):
+    import os
+    os.write(1, text.encode())
+    os._exit(0)
+"""
+
+
 class Daemon:
     """membrokerd in a directory of its own."""
 
@@ -64,18 +85,6 @@ class Daemon:
     def revoke(self, lease):
         with self.monitor() as monitor:
             monitor.revoke(lease)
-
-    def revoke_all(self):
-        """Revokes every lease. The program may learn of the first one before the others are revoked."""
-        for lease in self.leases():
-            while True:
-                try:
-                    self.revoke(lease.lease)
-                except membroker.LeaseLost:
-                    continue
-                except OSError:
-                    pass  # it was revoked before the exception came
-                break
 
     @staticmethod
     def await_loss(seconds=20):

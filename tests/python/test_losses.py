@@ -2,13 +2,15 @@
 """Lost leases: always an exception, never a dead interpreter, and no zeros without one."""
 
 import pytest
+from conftest import PERSIST
 
 numpy = pytest.importorskip("numpy")
 
-HEAD = """
+HEAD = PERSIST + """
 import os, sys, threading, time, numpy, membroker
 from membroker import _monitor
 broker = membroker.install_numpy()
+lost = []
 def revoke_largest():
     with _monitor.Monitor() as monitor:
         monitor.revoke(max(monitor.leases(), key=lambda lease: lease.bytes).lease)
@@ -20,13 +22,14 @@ def test_product(run):
     assert run(HEAD + """
 a = numpy.ones((700, 700)); b = numpy.ones((700, 700))
 threading.Timer(0.05, revoke_largest).start()
-try:
-    for _ in range(10000):
+def step():
+    if lost:
+        end("lost" if "revoked" in str(lost[0]) else repr(lost[0]))
+    while True:
         c = a @ b
         assert c[0, 0] == 700 and c[-1, -1] == 700, "silent zeros"
-except membroker.LeaseLost as error:
-    print("lost" if "revoked" in str(error) else error)
-""") == "lost\n"
+persist(step, lost)
+""") == "lost"
 
 
 def test_touch_without_an_event_first(run):
@@ -39,14 +42,14 @@ if child == 0:
     time.sleep(0.2)
     revoke_largest()
     os._exit(0)
-try:
+def step():
+    if lost:
+        end("lost")
     while True:
         s = a.sum()
         assert s == 1 << 20, s
-except membroker.LeaseLost:
-    print("lost")
-os.waitpid(child, 0)
-""") == "lost\n"
+persist(step, lost)
+""") == "lost"
 
 
 def test_thread_that_touches(run):
@@ -54,53 +57,52 @@ def test_thread_that_touches(run):
     assert run(HEAD + """
 a = numpy.ones(1 << 20)
 found = []
-def work():
-    try:
-        while True:
-            s = float(a.sum())
-            if s != 1 << 20:
-                time.sleep(2)
-                found.append(s)
-    except membroker.LeaseLost as error:
-        found.append("lost" if "revoked" in str(error) and error.errno == 116 else repr(error))
-thread = threading.Thread(target=work, daemon=True); thread.start()
+def compute():
+    while not found:
+        s = float(a.sum())
+        if s != 1 << 20:
+            time.sleep(2)
+            end(f"silent: {s}")
+threading.Thread(target=persist, args=(compute, found), daemon=True).start()
 threading.Timer(0.05, revoke_largest).start()
-main, deadline = [], time.monotonic() + 30
-while not found and time.monotonic() < deadline:
-    try:
+def step():
+    while not found or not lost:
         time.sleep(0.01)
-    except membroker.LeaseLost:
-        main.append("lost")
-print(main[0], found)
-""") == "lost ['lost']\n"
+    end("lost" if "revoked" in str(found[0]) and found[0].errno == 116 else repr(found[0]))
+persist(step, lost)
+""", timeout=60) == "lost"
 
 
 def test_a_thread_that_imported_the_package(run):
     """It is no main thread for that."""
     assert run("""
-import sys, threading, time, numpy
-found = []
+import threading, time, numpy
+lost, found = [], []
+imported, go = threading.Event(), threading.Event()
 def work():
-    import membroker
+    global broker, array
+    exec(PROGRAM, globals())
     broker = membroker.install_numpy()
-    a = numpy.ones(1 << 20)
-    try:
+    array = numpy.ones(1 << 20)
+    imported.set()
+    go.wait()
+    persist(compute, found)
+def compute():
+    if not found:
         broker.revoke(max(broker.leases(), key=lambda lease: lease.bytes).lease)
-        for _ in range(100):
-            a.sum()
-            time.sleep(0.05)
-    except membroker.LeaseLost as error:
-        found.append("lost" if "revoked" in str(error) else repr(error))
-thread = threading.Thread(target=work, daemon=True)
-thread.start()
-main = []
-while thread.is_alive():
-    try:
+    while not found:
+        array.sum()
+        time.sleep(0.05)
+def step():
+    go.set()
+    while not found or not lost:
         time.sleep(0.01)
-    except Exception as error:
-        main.append(type(error).__name__)
-print(sorted(set(main)), found)
-""") == "['LeaseLost'] ['lost']\n"
+    end("lost" if "revoked" in str(found[0]) and type(lost[0]).__name__ == "LeaseLost" else repr((lost, found)))
+PROGRAM = %r
+threading.Thread(target=work, daemon=True).start()
+imported.wait()
+persist(step, lost)
+""" % PERSIST, timeout=60) == "lost"
 
 
 def test_daemon_killed_in_an_expression(run, daemon):
@@ -108,7 +110,9 @@ def test_daemon_killed_in_an_expression(run, daemon):
     assert run(HEAD + """
 import signal
 a = numpy.ones(1 << 20)
-try:
+def step():
+    if lost:
+        end("lost")
     os.kill(int(sys.argv[1]), signal.SIGKILL)
     while True:
         try:
@@ -116,14 +120,8 @@ try:
         except MemoryError:
             continue  # the broker is gone before it granted the temporary
         assert s == 2 << 20, s
-except membroker.LeaseLost as error:
-    print("lost")
-for _ in range(50):  # each of its leases is lost in its own exception
-    try:
-        time.sleep(0.01)
-    except membroker.LeaseLost:
-        pass
-""", str(daemon.process.pid)) == "lost\n"
+persist(step, lost)
+""", str(daemon.process.pid)) == "lost"
     daemon.process.wait()
 
 

@@ -2,8 +2,9 @@
 """PyTorch's tensors in leased memory."""
 
 import pytest
+from conftest import PERSIST
 
-INSTALLED = """
+INSTALLED = PERSIST + """
 import gc, multiprocessing, os, sys, threading, numpy, torch
 import membroker, membroker.torch
 from membroker import _native
@@ -310,23 +311,18 @@ assert leased(torch.ones(1 << 20)) and kept.sum() == 20
 def test_lost_lease(run):
     """The touch and the broker's word may each raise; after that new tensors are whole."""
     check(run, """
-tensor = torch.ones(1 << 20)
-def await_loss():
-    broker.revoke(max(broker.leases(), key=lambda lease: lease.bytes).lease)
-    while True:
-        tensor.sum()
-def calm():
-    for _ in range(10):
-        try:
-            return (torch.ones(1 << 20) == 1).all()
-        except membroker.LeaseLost:
-            pass
-try:
-    await_loss()
-except membroker.LeaseLost as error:
-    assert "lost" in str(error)
-del tensor
-assert calm()
+tensor, lost = torch.ones(1 << 20), []
+def step():
+    global tensor
+    if not lost:
+        broker.revoke(max(broker.leases(), key=lambda lease: lease.bytes).lease)
+        while True:
+            tensor.sum()
+    assert "lost" in str(lost[0])
+    tensor = None
+    assert (torch.ones(1 << 20) == 1).all()
+    end("ok\\n")
+persist(step, lost)
 """)
 
 
