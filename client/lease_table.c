@@ -31,6 +31,11 @@ mb_lease *lease_table_find(const mb_client *client, uint64_t id)
     return NULL;
 }
 
+static void begin_epoch(mb_client *client)
+{
+    atomic_store(&client->epoch, registry_new_number());
+}
+
 /* For the program, a lease that it released is gone already. */
 void lease_table_note_loss(mb_lease *lease, mb_end_reason reason)
 {
@@ -39,8 +44,9 @@ void lease_table_note_loss(mb_lease *lease, mb_end_reason reason)
         return;
     }
     lease->is_loss_noted = true;
-    atomic_store(&lease->client->epoch, registry_new_number());
+    begin_epoch(lease->client); /* before: a thread that sees the loss takes nothing from an older cache */
     atomic_store_explicit(&lease->lost, (uint32_t)reason, memory_order_release);
+    begin_epoch(lease->client); /* and after: meanwhile a cache could be filled by a thread that did not see it */
     if (lease_is_held(lease)) {
         events_push(lease->client, MB_EVENT_LEASE_LOST, lease, &details);
     }

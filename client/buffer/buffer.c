@@ -20,6 +20,9 @@
 
 enum { ALIGNMENT_MAX = 2 << 20 };
 
+/* It takes a few nanoseconds, a tenth more or less depending on where its jumps lie: so they stay where they are. */
+#define HOT __attribute__((aligned(64)))
+
 /* ---- creating ---- */
 
 static int check(const mb_client *client, size_t bytes, const mb_buffer_options *options)
@@ -94,7 +97,7 @@ __attribute__((noinline)) static int create_slowly(mb_client *client, size_t byt
     return result < 0 ? result : error_end(create(thread, client, bytes, &whole, ret_buffer));
 }
 
-int mb_buffer_create(mb_client *client, size_t bytes, const mb_buffer_options *options, mb_buffer **ret_buffer)
+HOT int mb_buffer_create(mb_client *client, size_t bytes, const mb_buffer_options *options, mb_buffer **ret_buffer)
 {
     if (__builtin_expect(bytes - 1 < MEDIUM_BYTES_MAX && is_plain(options), 1)) {
         mb_buffer *cached = cache_pop(client, bytes);
@@ -140,7 +143,7 @@ mb_buffer *mb_buffer_ref(mb_buffer *buffer)
     return buffer;
 }
 
-mb_buffer *mb_buffer_unref(mb_buffer *buffer)
+HOT mb_buffer *mb_buffer_unref(mb_buffer *buffer)
 {
     if (!buffer || __builtin_expect(cache_push(buffer), 1)) {
         return NULL;

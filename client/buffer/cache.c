@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "client/buffer/losses.h"
 #include "client/buffer/supply.h"
 #include "client/location.h"
 #include "client/registry.h"
@@ -150,6 +151,7 @@ static void empty(struct buffer_cache *cache, struct heap *heap)
 static void bind(struct buffer_cache *cache, struct heap *heap)
 {
     supply_begin(heap);
+    const struct known_valid valid = losses_note(heap);
     (void)pthread_mutex_lock(&lock);
     for (unsigned i = 0; i < SIZE_CLASSES; i++) {
         cache->bins[i].top = cache->firsts[i];
@@ -159,8 +161,8 @@ static void bind(struct buffer_cache *cache, struct heap *heap)
     cache->serial = heap->serial;
     cache->client = heap->client;
     cache->client_serial = heap->client->serial;
-    cache->epoch = atomic_load(&heap->client->epoch);
-    atomic_store(&cache->alive, buffer_state_of(0, heap->tag) | 1);
+    cache->epoch = valid.epoch;
+    atomic_store(&cache->alive, valid.tag == TAG_NONE ? closed.alive : buffer_state_of(0, valid.tag) | 1);
     (void)pthread_mutex_unlock(&lock);
 }
 
@@ -214,37 +216,48 @@ static bool is_bound_elsewhere(const struct buffer_cache *cache, const struct he
     return cache->serial != heap->serial && registry_finds(cache->client, cache->client_serial);
 }
 
+/* What it has may lie in a lost lease. */
+static void renew(struct buffer_cache *cache, struct heap *heap)
+{
+    if (!cache_serves(cache, heap->client)) {
+        empty(cache, heap);
+        bind(cache, heap);
+    }
+}
+
+static bool is_bound(const struct buffer_cache *cache)
+{
+    return atomic_load(&cache->alive) != closed.alive;
+}
+
 /* The thread's cache, made if needed. NULL: it can't serve this heap. */
 static struct buffer_cache *cache_for(struct thread *thread, struct heap *heap)
 {
     struct buffer_cache *cache = thread->cache;
-    if (heap->tag == TAG_NONE) {
+    if (heap_tag(heap) == TAG_NONE || (cache && is_bound_elsewhere(cache, heap))) {
         return NULL;
     }
     if (!cache) {
-        return open_cache(thread, heap);
-    }
-    if (cache->serial != heap->serial) {
-        if (is_bound_elsewhere(cache, heap)) {
-            return NULL;
-        }
+        cache = open_cache(thread, heap);
+    } else if (cache->serial != heap->serial) {
         bind(cache, heap);
-    } else if (cache->epoch != atomic_load_explicit(&heap->client->epoch, memory_order_relaxed)) {
-        empty(cache, heap); /* some may lie in a lost lease */
-        bind(cache, heap);
+    } else {
+        renew(cache, heap);
     }
-    return cache;
+    return cache && is_bound(cache) ? cache : NULL;
 }
 
 /* The same for a buffer that is freed, when no lock may be taken that the end of a thread or a client holds. */
 static struct buffer_cache *cache_for_freed(struct heap *heap)
 {
-    struct thread *thread = heap->tag == TAG_NONE ? NULL : thread_get();
+    struct thread *thread = heap_tag(heap) == TAG_NONE ? NULL : thread_get();
     struct buffer_cache *cache = thread ? thread->cache : NULL;
     if (thread && !cache) {
-        return open_cache(thread, heap);
+        cache = open_cache(thread, heap);
+    } else if (cache && cache->serial == heap->serial) {
+        renew(cache, heap);
     }
-    return cache && cache->serial == heap->serial ? cache : NULL;
+    return cache && cache->serial == heap->serial && is_bound(cache) ? cache : NULL;
 }
 
 /* ---- taking ---- */
@@ -318,8 +331,10 @@ mb_buffer *cache_pop_large(const mb_client *client, size_t bytes)
                      : NULL;
     }
     if (buffer) {
+        uint64_t alive = atomic_load_explicit(&cache->alive, memory_order_relaxed);
+        uint64_t size_class = (uint64_t)buffer_class(buffer) << STATE_CLASS_AT;
         __atomic_store_n(&buffer->head.size, bytes, __ATOMIC_RELAXED);
-        buffer_set_references(buffer, 1);
+        atomic_store_explicit(&buffer->state, alive | size_class, memory_order_relaxed);
         cache->sentence[0] = '\0';
     }
     return buffer;
@@ -360,7 +375,7 @@ bool cache_push_large(mb_buffer *buffer)
     struct buffer_cache *cache = cache_open;
     uint64_t state = atomic_load_explicit(&buffer->state, memory_order_acquire);
     uint64_t other = state ^ atomic_load_explicit(&cache->alive, memory_order_relaxed);
-    if ((other & ~(UINT64_C(255) << STATE_CLASS_AT)) != 0) {
+    if ((other & ~(UINT64_C(255) << STATE_CLASS_AT)) != 0 || !cache_serves(cache, cache->client)) {
         return false;
     }
     buffer_set_references(buffer, 0);
@@ -368,11 +383,12 @@ bool cache_push_large(mb_buffer *buffer)
     return true;
 }
 
+/* The lease is looked at after the cache was bound: what is put into it was valid then. */
 void cache_give(mb_buffer *buffer)
 {
     struct heap *heap = buffer_heap(buffer);
     struct buffer_cache *cache = buffer_tag(buffer) == TAG_NONE ? NULL : cache_for_freed(heap);
-    if (cache) {
+    if (cache && mb_lease_end_reason(buffer_lease(buffer)) == MB_END_NONE) {
         give(cache, heap, buffer);
     } else {
         supply_give(heap, &buffer, 1);

@@ -45,8 +45,9 @@ struct chunk {
     mb_lease *lease;
     char *base;
     uint32_t pages, used_pages;
-    uint32_t fresh; /* pages from this one on were never handed out: they are zero */
-    bool is_lost;   /* nothing is allocated from it any more */
+    uint32_t fresh;     /* pages from this one on were never handed out: they are zero */
+    bool is_lost;       /* nothing is allocated from it any more */
+    bool is_loss_noted; /* the heap has another tag since */
     uint64_t idle_since;
     struct span **map; /* by page: a span's first and last page point to it */
     struct span_starts *starts;
@@ -80,8 +81,9 @@ struct record_pages {
 
 struct heap {
     pthread_mutex_t lock;
-    uint64_t serial; /* no other heap of this process has it */
-    uint16_t tag;    /* no other heap that exists has it; TAG_NONE: no thread caches its buffers */
+    uint64_t serial;      /* no other heap of this process has it */
+    _Atomic uint16_t tag; /* no other heap that exists has it; TAG_NONE: no thread caches its buffers. See losses.h */
+    uint16_t newest_tag;  /* of those that it took; TAG_NONE: it took none */
     mb_client *client;
     mb_location location;
     bool catch_misuse;
@@ -105,6 +107,11 @@ struct heaps {
     struct heap of[HEAP_LOCATIONS];
     _Atomic uint64_t idle_at; /* ms: when something may go back; UINT64_MAX: never */
 };
+
+static inline uint16_t heap_tag(const struct heap *heap)
+{
+    return atomic_load_explicit(&heap->tag, memory_order_relaxed);
+}
 
 static inline struct heap *heap_of(struct heaps *heaps, mb_location location)
 {

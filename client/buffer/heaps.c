@@ -48,7 +48,8 @@ static void heap_init(struct heap *heap, mb_client *client, mb_location location
     for (int i = 0; i < HEAP_KEPT_CLASSES; i++) {
         TAILQ_INIT(&heap->kept[i]);
     }
-    heap->tag = location == location_cached() && !heap->catch_misuse ? tag_take() : TAG_NONE;
+    heap->newest_tag = location == location_cached() && !heap->catch_misuse ? tag_take_after(TAG_NONE) : TAG_NONE;
+    atomic_store(&heap->tag, heap->newest_tag);
 }
 
 static int heaps_open(mb_client *client)
@@ -88,7 +89,7 @@ static void heap_close(struct heap *heap)
     pool_close(&heap->large);
     chunk_index_close(&heap->chunks);
     depot_free(atomic_load(&heap->depot));
-    tag_give(heap->tag);
+    tag_give_all(heap->newest_tag);
     (void)pthread_mutex_destroy(&heap->lock);
 }
 

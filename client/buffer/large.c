@@ -123,7 +123,7 @@ static mb_buffer *make(struct heap *heap, struct large_buffer *large, struct spa
     bool is_medium = bytes > SMALL_BYTES_MAX && bytes <= MEDIUM_BYTES_MAX;
     bool has_class = is_medium && size_class_bytes[size_class_of(bytes)] == bytes;
     unsigned size_class = has_class ? size_class_of(bytes) : SIZE_CLASS_NONE;
-    atomic_store_explicit(&large->buffer.state, buffer_state_of(size_class, heap->tag), memory_order_relaxed);
+    atomic_store_explicit(&large->buffer.state, buffer_state_of(size_class, heap_tag(heap)), memory_order_relaxed);
     span->large = large;
     return &large->buffer;
 }

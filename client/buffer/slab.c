@@ -43,7 +43,8 @@ static void make_record(struct slab *slab)
 {
     mb_buffer *buffer = &slab->buffers[slab->fresh];
     buffer->head.data = (char *)span_data(slab->span) + (size_t)slab->fresh * size_class_bytes[slab->size_class];
-    atomic_store_explicit(&buffer->state, buffer_state_of(slab->size_class, slab->heap->tag), memory_order_relaxed);
+    atomic_store_explicit(&buffer->state, buffer_state_of(slab->size_class, heap_tag(slab->heap)),
+                          memory_order_relaxed);
     slab->free[slab->fresh / 64] |= UINT64_C(1) << (slab->fresh % 64);
     slab->fresh++;
 }

@@ -7,6 +7,7 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t used[(UINT16_MAX + 1) / 64];
+static uint16_t older[UINT16_MAX + 1]; /* by tag: the one that the same heap took before */
 static uint16_t last;
 
 static bool use(uint16_t tag)
@@ -19,20 +20,23 @@ static bool use(uint16_t tag)
     return is_free;
 }
 
-uint16_t tag_take(void)
+uint16_t tag_take_after(uint16_t newest)
 {
     uint16_t tag = TAG_NONE;
     (void)pthread_mutex_lock(&lock);
     for (uint32_t tries = 0; tries <= UINT16_MAX && tag == TAG_NONE; tries++) {
         tag = use(++last) ? last : TAG_NONE;
     }
+    older[tag] = newest;
     (void)pthread_mutex_unlock(&lock);
     return tag;
 }
 
-void tag_give(uint16_t tag)
+void tag_give_all(uint16_t newest)
 {
     (void)pthread_mutex_lock(&lock);
-    used[tag / 64] &= ~(UINT64_C(1) << (tag % 64));
+    for (uint16_t tag = newest; tag != TAG_NONE; tag = older[tag]) {
+        used[tag / 64] &= ~(UINT64_C(1) << (tag % 64));
+    }
     (void)pthread_mutex_unlock(&lock);
 }
