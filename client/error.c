@@ -101,6 +101,7 @@ int error_code(const struct error_reply *error)
     case ERROR_NAME_TAKEN:
         return -EEXIST;
     case ERROR_NO_SUCH_BLOCK:
+    case ERROR_NO_SUCH_RESERVATION:
         return -ENOENT;
     case ERROR_SYSTEM:
         return -EIO;

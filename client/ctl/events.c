@@ -76,19 +76,45 @@ static const char *what(const void *entry, char cell[CELL_BYTES])
     return event->kind == EVENT_KIND_ENDED ? reason_name(entry, cell) : kind_name(entry, cell);
 }
 
+static const char *const codes[] = {
+    "other",
+    "malformed",
+    "oversized",
+    "unknown-request",
+    "protocol-version",
+    "not-greeted",
+    "invalid",
+    "limit",
+    "host-memory",
+    "disk-full",
+    "no-such-lease",
+    "lease-ended",
+    "no-such-session",
+    "not-permitted",
+    "not-supported",
+    "too-many",
+    "system",
+    "shutting-down",
+    "monitor",
+    "replaced",
+    "busy",
+    "cancelled",
+    "still-writable",
+    "name-taken",
+    "no-such-block",
+    "block-ended",
+    "no-such-reservation",
+};
+_Static_assert(sizeof codes / sizeof *codes == ERROR_CODES, "each code has a name");
+
 static const char *code_name(const void *entry, char cell[CELL_BYTES])
 {
-    static const char *const names[ERROR_CODES] = {
-        "other",           "malformed",     "oversized",     "unknown-request", "protocol-version", "not-greeted",
-        "invalid",         "limit",         "host-memory",   "disk-full",       "no-such-lease",    "lease-ended",
-        "no-such-session", "not-permitted", "not-supported", "too-many",        "system",           "shutting-down",
-        "monitor",         "replaced",      "busy",          "cancelled"};
     const struct event_entry *event = entry;
     (void)cell;
     if (event->kind != EVENT_KIND_REFUSED) {
         return "";
     }
-    return names[event->code < ERROR_CODES ? event->code : ERROR_UNSPECIFIED];
+    return codes[event->code < ERROR_CODES ? event->code : ERROR_UNSPECIFIED];
 }
 
 static const char *limit_name(const void *entry, char cell[CELL_BYTES])

@@ -179,7 +179,7 @@ static struct reservation *find_living(struct step *step, const struct input *in
     if (found && !found->is_over) {
         return found;
     }
-    answer_error(step, input->peer, input->request.request->id, ERROR_INVALID,
+    answer_error(step, input->peer, input->request.request->id, ERROR_NO_SUCH_RESERVATION,
                  found ? "the reservation %s was given up; make another one"
                        : "there is no reservation %s; `membrokerctl reservations` lists those that exist",
                  name);

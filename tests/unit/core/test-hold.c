@@ -151,6 +151,24 @@ Test(hold, a_held_member_is_looked_at_again_after_a_lost_look)
     model_free(model);
 }
 
+/* A check of either lease asks, but not before half of that lease's TTL has passed since the answer. */
+Test(hold, a_frozen_member_is_looked_at_again_after_half_a_ttl)
+{
+    enum { SECOND_TTL_MS = 2400 };
+    struct model *model = with_member();
+    model->peers[0].is_frozen = true;
+    model_pass(model, TTL_MS - SECOND_TTL_MS / 4);
+    granted(model_acquire(model, 0, MIB, LOCATION_RAM, SECOND_TTL_MS)); /* checked after three quarters of it */
+    model_pass(model, SECOND_TTL_MS / 4);
+    cr_expect_eq(model->looks, 1);
+    model_pass(model, BEAT_MS);
+    cr_expect_eq(model->looks, 1, "it was answered just now");
+    model_pass(model, SECOND_TTL_MS / 2 - BEAT_MS);
+    cr_expect_eq(model->looks, 2);
+    cr_expect_eq(leases(model), 2);
+    model_free(model);
+}
+
 Test(hold, a_frozen_member_that_lost_its_connection_keeps_its_session)
 {
     struct model *model = with_member();
@@ -284,8 +302,8 @@ Test(hold, who_may_suspend_and_what_is_refused)
     struct model *model = with_member();
     struct request request = to_suspend("job", false);
     cr_expect_eq(ask_as(model, &request, 1001)->error.code, ERROR_NOT_PERMITTED);
-    cr_expect_eq(ask(model, to_suspend("none", false)), ERROR_INVALID);
-    cr_expect_eq(ask(model, to_suspend("none", true)), ERROR_INVALID);
+    cr_expect_eq(ask(model, to_suspend("none", false)), ERROR_NO_SUCH_RESERVATION);
+    cr_expect_eq(ask(model, to_suspend("none", true)), ERROR_NO_SUCH_RESERVATION);
     model->options.settings.reservations.hold_ms = 0;
     model_configure(model);
     cr_expect_eq(ask(model, to_suspend("job", false)), ERROR_INVALID);
@@ -293,7 +311,7 @@ Test(hold, who_may_suspend_and_what_is_refused)
                      "the reservation job can't be suspended: [reservations] hold_while_frozen is 0");
     cr_expect_eq(ask(model, to_suspend("job", true)), 0);
     cr_expect_eq(unreserve(model, "job"), 0);
-    cr_expect_eq(ask(model, to_suspend("job", true)), ERROR_INVALID);
+    cr_expect_eq(ask(model, to_suspend("job", true)), ERROR_NO_SUCH_RESERVATION);
     model_free(model);
 }
 

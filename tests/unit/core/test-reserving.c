@@ -40,12 +40,12 @@ Test(reserving, the_same_again_is_done_and_another_is_busy)
     cr_expect_eq(attach(model, "job", "/more\n"), 0);
     cr_expect_eq(attach(model, "job", "/more\n"), 0);
     cr_expect_eq(reserve(model, "job", 40 * MIB, "/job\n"), 0, "what was attached is no other wish");
-    cr_expect_eq(attach(model, "nobody", "/x\n"), ERROR_INVALID);
+    cr_expect_eq(attach(model, "nobody", "/x\n"), ERROR_NO_SUCH_RESERVATION);
     cr_expect_eq(unreserve(model, "job"), 0);
     cr_expect_eq(unreserve(model, "job"), 0);
     cr_expect_eq(unreserve(model, "nobody"), 0);
     cr_expect_eq(reserve(model, "job", 40 * MIB, "/job\n"), ERROR_BUSY, "until its groups are empty");
-    cr_expect_eq(attach(model, "job", "/x\n"), ERROR_INVALID);
+    cr_expect_eq(attach(model, "job", "/x\n"), ERROR_NO_SUCH_RESERVATION);
     cr_expect_eq(reserve(model, "other", MIB, "/job\n"), ERROR_BUSY);
     cr_expect(strstr(last_sentence(model), "job, which was given up; wait until no process is left in it"), "%s",
               last_sentence(model));
