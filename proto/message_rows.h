@@ -122,7 +122,7 @@ struct event_entry {
     uint64_t count;
     uint64_t bytes; /* all of them together */
     uint64_t session, lease;
-    uint64_t limit_bytes, used_bytes; /* of the limit that refused a request */
+    uint64_t limit_bytes, used_bytes; /* of the limit that refused a request; held back and claimed counts as used */
     uint64_t by_session, by_bytes;    /* by_bytes 0: not for a request of higher priority */
     enum event_kind kind;
     enum location location;

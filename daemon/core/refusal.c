@@ -90,27 +90,38 @@ static void append_free(char *sentence, uint64_t bytes)
     }
 }
 
-static void write_figures(char *sentence, const struct denial *denial, const struct refusal *refusal)
+/* A member hears of its reservation first, if something else refuses. */
+static void append_asked(char *sentence, const struct share *share, const struct denial *denial)
 {
-    char asked[SIZE_TEXT_BYTES], limit[SIZE_TEXT_BYTES], used[SIZE_TEXT_BYTES];
-    size_to_text(refusal->asked_bytes, asked);
+    const struct account *reserved = &share->class->account;
+    enum ledger_limit limit = ledger_limit_of(denial->location);
+    char asked[SIZE_TEXT_BYTES], left[SIZE_TEXT_BYTES], all[SIZE_TEXT_BYTES];
+    append(sentence, "%s of %s were asked for", size_to_text(denial->excess.asked_bytes, asked),
+           location_contents(denial->location));
+    if (share->class->quota.is_reservation && denial->excess.account != reserved) {
+        uint64_t most = account_limit(reserved, limit);
+        size_to_text(size_subtract_floored(most, account_used(reserved, limit)), left);
+        append(sentence, " in %s, which has %s of its %s left", share->class->whose, left, size_to_text(most, all));
+    }
+}
+
+static void write_figures(char *sentence, const struct share *share, const struct denial *denial,
+                          const struct refusal *refusal)
+{
+    char limit[SIZE_TEXT_BYTES], used[SIZE_TEXT_BYTES];
     size_to_text(refusal->limit_bytes, limit);
     size_to_text(refusal->used_bytes, used);
+    append_asked(sentence, share, denial);
     if (denial->is_paused) {
-        append(sentence,
-               "%s of RAM were asked for, but the machine is under memory pressure and grants of RAM are paused until "
-               "it ends ([pressure] pause_ram_at)",
-               asked);
+        append(sentence, ", but the machine is under memory pressure and grants of RAM are paused until it ends "
+                         "([pressure] pause_ram_at)");
     } else if (denial->code == ERROR_HOST_MEMORY) {
-        append(sentence,
-               "%s of RAM were asked for, but the host has only %s available now, of which %s are promised to recent "
-               "grants",
-               asked, limit, used);
+        append(sentence, ", but the host has only %s available now, of which %s are promised to recent grants", limit,
+               used);
         append_claimed(sentence, refusal);
         append_free(sentence, refusal->free_bytes);
     } else {
-        append(sentence, "%s of %s were asked for, and the %s's %s is %s, of which %s are used", asked,
-               location_contents(denial->location), refusal->whose, refusal->limit, limit, used);
+        append(sentence, ", and the %s's %s is %s, of which %s are used", refusal->whose, refusal->limit, limit, used);
         append_claimed(sentence, refusal);
         append_free(sentence, refusal->free_bytes);
     }
@@ -141,7 +152,8 @@ static void write_lease_sentence(char *sentence, const struct denial *denial, co
     append(sentence, " Release some, extend one%s, or raise that.", waited_ns ? "" : ", let the request wait");
 }
 
-static void write_sentence(struct error_reply *error, const struct denial *denial, uint64_t waited_ns)
+static void write_sentence(struct error_reply *error, const struct share *share, const struct denial *denial,
+                           uint64_t waited_ns)
 {
     const struct refusal *refusal = &error->refusal;
     char waited[SIZE_TEXT_BYTES];
@@ -155,7 +167,7 @@ static void write_sentence(struct error_reply *error, const struct denial *denia
         write_lease_sentence(error->sentence, denial, refusal, waited_ns);
         return;
     }
-    write_figures(error->sentence, denial, refusal);
+    write_figures(error->sentence, share, denial, refusal);
     append_holders(error->sentence, refusal);
     append_ahead(error->sentence, refusal, false);
     bool fits_ever = denial->excess.fits_ever, fits_elsewhere = ram && denial->excess.limit != LEDGER_MAX_BYTES;
@@ -196,5 +208,5 @@ void refusal_answer(struct step *step, struct session *session, const struct dem
     error->system_errno = 0;
     error->refusal = session->last_refusal;
     visibility_hide(step->broker, &session->identity, &error->refusal);
-    write_sentence(error, denial, waited_ns);
+    write_sentence(error, session->share, denial, waited_ns);
 }

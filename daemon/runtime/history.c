@@ -119,6 +119,12 @@ static bool is_same_refusal(const struct event_entry *event, const struct error_
            strcmp(event->whose, error->refusal.whose) == 0;
 }
 
+/* All that is not free: of a limit on reservations nothing but reserves are taken. */
+static uint64_t taken(const struct refusal *refusal)
+{
+    return size_add_saturated(refusal->used_bytes, size_add_saturated(refusal->reserved_bytes, refusal->claimed_bytes));
+}
+
 void history_refused(struct history *history, const struct history_who *who, const struct error_reply *error)
 {
     uint64_t now = now_ms();
@@ -136,7 +142,7 @@ void history_refused(struct history *history, const struct history_who *who, con
                                 .code = error->code,
                                 .limit_kind = refusal->limit_kind,
                                 .limit_bytes = refusal->limit_bytes,
-                                .used_bytes = refusal->used_bytes};
+                                .used_bytes = taken(refusal)};
     describe(&event, who);
     text_copy(event.whose, sizeof event.whose, refusal->whose);
     copy_sentence(&event, error->sentence);

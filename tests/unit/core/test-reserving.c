@@ -258,6 +258,12 @@ Test(reserving, one_may_be_for_one_user_alone)
     model_free(model);
 }
 
+static void expect_beginning(const struct reply *reply, const char *words)
+{
+    cr_assert(reply->kind == REPLY_ERROR);
+    cr_expect(strncmp(reply->error.sentence, words, strlen(words)) == 0, "%s", reply->error.sentence);
+}
+
 Test(reserving, the_closest_control_group_decides)
 {
     struct model *model = hundred();
@@ -271,5 +277,37 @@ Test(reserving, the_closest_control_group_decides)
     expect_class(model, 1, "outer", CLASS_RULE_RESERVATION);
     expect_class(model, 2, "outer", CLASS_RULE_RESERVATION);
     expect_class(model, 3, "default", CLASS_RULE_DEFAULT);
+    model_free(model);
+}
+
+/* Whatever refuses, a member learns what its reservation has left. */
+Test(reserving, a_member_hears_of_its_reservation_before_the_host)
+{
+    struct model *model = hundred();
+    struct input host = {.kind = INPUT_HOST_MEMORY, .host = {3 * MIB, 200 * MIB}};
+    struct input pressure = {.kind = INPUT_PRESSURE, .pressure = PRESSURE_FULL};
+    struct request request = to_reserve("job", 40 * MIB, "/job\n");
+    request.reserve.terms.mapped_bytes = 200 * MIB;
+    cr_expect_eq(ask(model, request), 0);
+    model_open_in(model, 0, "in", "/job\n");
+    model_open_in(model, 1, "out", "/\n");
+    granted(model_acquire(model, 0, 2 * MIB, LOCATION_RAM, 0));
+    model_feed(model, &host);
+    expect_beginning(model_acquire(model, 0, 10 * MIB, LOCATION_RAM, 0),
+                     "10 MiB of RAM were asked for in reservation job, which has 38 MiB of its 40 MiB left, but the "
+                     "host has only 3 MiB available now");
+    expect_beginning(model_acquire(model, 1, 10 * MIB, LOCATION_RAM, 0),
+                     "10 MiB of RAM were asked for, but the host has only 3 MiB available now");
+    expect_beginning(model_acquire(model, 0, 101 * MIB, LOCATION_MMAP, 0),
+                     "101 MiB of mapped files were asked for in reservation job, which has 200 MiB of its 200 MiB "
+                     "left, and the host's max_mapped_bytes is 100 MiB");
+    expect_beginning(model_acquire(model, 0, 41 * MIB, LOCATION_RAM, 0),
+                     "41 MiB of RAM were asked for, and the reservation job's max_physical_bytes is 40 MiB");
+    model->options.settings.pause_at = PRESSURE_FULL;
+    model_configure(model);
+    model_feed(model, &pressure);
+    expect_beginning(model_acquire(model, 0, MIB, LOCATION_RAM, 0),
+                     "1 MiB of RAM were asked for in reservation job, which has 38 MiB of its 40 MiB left, but the "
+                     "machine is under memory pressure");
     model_free(model);
 }
