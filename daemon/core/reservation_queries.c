@@ -119,11 +119,10 @@ bool broker_accepts(const struct broker *broker, const struct broker_settings *s
         return false;
     }
     if (reserved && size_add_saturated(reserved, configured) > most) {
-        (void)snprintf(
-            sentence, MESSAGE_SENTENCE_SIZE,
-            "max_physical_bytes or max_bytes would be %s, and the reserve_bytes of the configuration %s, but "
-            "reservations have %s; give some of them up, or raise the limit",
-            size_to_text(most, all), size_to_text(configured, left), size_to_text(reserved, wanted));
+        (void)snprintf(sentence, MESSAGE_SENTENCE_SIZE,
+                       "max_physical_bytes or max_bytes is %s in the configuration, and its reserve_bytes are %s, but "
+                       "reservations have %s; give some of them up, or raise the limit",
+                       size_to_text(most, all), size_to_text(configured, left), size_to_text(reserved, wanted));
         return false;
     }
     return true;

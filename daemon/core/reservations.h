@@ -5,9 +5,9 @@
 #include "daemon/core/broker_state.h"
 
 /*
- * A Reserve, Attach or Unreserve. Errors: ERROR_BUSY (another one has the name or a path), ERROR_LIMIT (the sum of what
- * is guaranteed), ERROR_TOO_MANY, ERROR_INVALID, ERROR_NO_SUCH_RESERVATION, ERROR_NOT_PERMITTED. Giving one up ends its guarantee immediately, and
- * all its leases are revoked.
+ * A Reserve, Attach, Suspend or Unreserve. Errors: ERROR_BUSY (another one has the name or a path), ERROR_LIMIT (the
+ * sum of what is guaranteed), ERROR_TOO_MANY, ERROR_INVALID, ERROR_NO_SUCH_RESERVATION, ERROR_NOT_PERMITTED. Giving one
+ * up ends its guarantee immediately, and all its leases are revoked.
  */
 void reservations_request(struct step *step, const struct input *input);
 

@@ -108,6 +108,33 @@ int reload(struct server *server)
     return 0;
 }
 
+/* ---- reservations that are older than the configuration ---- */
+
+static bool contradicts_reservations(const struct server *server, char sentence[MESSAGE_SENTENCE_SIZE])
+{
+    const struct broker_settings settings = config_broker_settings(server->config);
+    return !broker_accepts(server->broker, &settings, sentence);
+}
+
+void reload_check_reservations(struct server *server)
+{
+    char sentence[MESSAGE_SENTENCE_SIZE];
+    server->reload.notices.contradicts_reservations = contradicts_reservations(server, sentence);
+    if (server->reload.notices.contradicts_reservations) {
+        log_warning("the reservations stay, but the configuration does not fit them: %s", sentence);
+    }
+}
+
+void reload_write_warnings(struct server *server, char *ret, size_t size)
+{
+    struct notices *notices = &server->reload.notices;
+    char sentence[MESSAGE_SENTENCE_SIZE];
+    notices->contradicts_reservations = notices->contradicts_reservations && contradicts_reservations(server, sentence);
+    (void)snprintf(ret, size, "%s%s%s%s", notices->contradicts_reservations ? sentence : "",
+                   notices->contradicts_reservations ? "\n" : "", notices->stays ? notices->stays : "",
+                   notices->socket ? notices->socket : "");
+}
+
 void reload_close(struct reload *reload)
 {
     free(reload->notices.error);

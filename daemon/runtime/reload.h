@@ -5,13 +5,17 @@
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stddef.h>
+
 struct server;
 
 /* What an administrator should know of the configuration; NULL: nothing. */
 struct notices {
-    char *error;  /* why the files are not in force */
-    char *stays;  /* what a reload could not change; lines */
-    char *socket; /* which settings the service manager's socket overrides; lines */
+    char *error;                   /* why the files are not in force */
+    char *stays;                   /* what a reload could not change; lines */
+    char *socket;                  /* which settings the service manager's socket overrides; lines */
+    bool contradicts_reservations; /* that a daemon before this one made; until they are given up, or a reload fits */
 };
 
 struct reload {
@@ -25,6 +29,12 @@ int reload(struct server *server);
 
 /* The configuration files are bad: the service runs with other settings, and says why. */
 void reload_complain(struct reload *reload, const char *error);
+
+/* At a start, when all reservations are there. They stay, whatever the configuration says; the log says what it is. */
+void reload_check_reservations(struct server *server);
+
+/* All that an administrator should know but for the error, as lines. */
+void reload_write_warnings(struct server *server, char *ret, size_t size);
 
 /* Tells the service manager that the service is ready, and how its configuration is. */
 void reload_say_ready(const struct reload *reload);

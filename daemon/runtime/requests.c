@@ -132,8 +132,7 @@ static void serve_status(struct connection *connection, const struct request *re
     };
     broker_fill_status(server->broker, &reply.status);
     reply.status.configuration_error = server->reload.notices.error;
-    (void)snprintf(warnings, sizeof warnings, "%s%s", server->reload.notices.stays ? server->reload.notices.stays : "",
-                   server->reload.notices.socket ? server->reload.notices.socket : "");
+    reload_write_warnings(server, warnings, sizeof warnings);
     reply.status.warnings = warnings;
     reply_answer(connection, request, &reply, -EBADF);
 }

@@ -215,6 +215,7 @@ static int server_open(struct server *server)
     }
     remembered_load(server);
     kept_reservations_load(server);
+    reload_check_reservations(server);
     segments_tidy(server);
     return begin_service(server);
 }

@@ -94,6 +94,36 @@ Test(reservations, one_that_expires_is_given_up_and_forgotten)
     fixture_stop(&fixture);
 }
 
+/* The newest event, which must be a refusal. */
+static struct event_entry newest_refusal(const struct fixture *fixture)
+{
+    struct request list = {.kind = REQUEST_LIST, .list = {.what = LIST_EVENTS}};
+    struct reply reply;
+    cleanup(fd_closep) int monitor = fixture_socket(fixture);
+    cr_assert(fixture_hello(monitor, true, &reply, NULL) && fixture_exchange(monitor, &list, &reply, NULL));
+    cr_assert(reply.kind == REPLY_LISTING && reply.listing.event_count > 0 && !reply.listing.more);
+    const struct event_entry *event = &reply.listing.events[reply.listing.event_count - 1];
+    cr_assert(event->kind == EVENT_KIND_REFUSED && event->code == ERROR_LIMIT);
+    return *event;
+}
+
+/* Nothing is used yet: what is reserved is in the way. */
+Test(reservations, the_event_of_a_refused_one_has_the_figures_of_its_limit)
+{
+    struct fixture fixture;
+    fixture_start(&fixture, LIMITS "[reservations]\nmax_bytes = 48M\n[class other]\nreserve_bytes = 24M\n");
+    cr_expect_eq(members_ctl(&fixture, NULL, "reserve", "job", "--bytes", "32M", NULL), 0);
+    cr_expect_eq(members_ctl(&fixture, NULL, "reserve", "more", "--bytes", "16M", NULL), 1);
+    struct event_entry event = newest_refusal(&fixture);
+    cr_expect(event.bytes == 16 << 20 && event.used_bytes == 56 << 20 && event.limit_bytes == 64 << 20);
+    cr_expect_str_eq(event.whose, "host");
+    cr_expect_eq(members_ctl(&fixture, NULL, "reserve", "more", "--bytes", "17M", NULL), 1);
+    event = newest_refusal(&fixture);
+    cr_expect(event.bytes == 17 << 20 && event.used_bytes == 32 << 20 && event.limit_bytes == 48 << 20);
+    cr_expect_str_eq(event.whose, "reservations");
+    fixture_stop(&fixture);
+}
+
 Test(reservations, a_reload_that_contradicts_them_changes_nothing)
 {
     struct fixture fixture;
@@ -140,6 +170,25 @@ Test(reservations, the_daemon_takes_them_over_from_one_that_was_killed_or_stoppe
     WAIT_UNTIL(count_reservations(&fixture) == 0);
     manager_restart(&manager, SIGKILL);
     cr_expect_eq(count_reservations(&fixture), 0);
+    manager_stop(&manager);
+}
+
+/* The configuration was changed while no daemon ran, or was never reloaded. */
+Test(reservations, a_daemon_that_starts_with_lower_limits_keeps_them_and_says_so)
+{
+    struct fixture fixture;
+    static struct manager manager;
+    manager_start(&manager, &fixture, "membrokerd", NULL, LIMITS);
+    cr_expect_eq(members_ctl(&fixture, NULL, "reserve", "job", "--bytes", "16M", NULL), 0);
+    cr_expect_str_eq(fixture_status(&fixture).warnings, "");
+    fixture_write_config(&fixture, "[limits]\nmax_physical_bytes = 8M\n");
+    manager_restart(&manager, SIGKILL);
+    cr_expect_eq(count_reservations(&fixture), 1);
+    cr_expect(fixture_log_has(&fixture, "the reservations stay, but the configuration does not fit them: "
+                                        "max_physical_bytes or max_bytes is 8 MiB in the configuration"));
+    cr_expect(strstr(fixture_status(&fixture).warnings, "but reservations have 16 MiB; give some of them up"));
+    cr_expect_eq(members_ctl(&fixture, NULL, "unreserve", "job", NULL), 0);
+    cr_expect_str_eq(fixture_status(&fixture).warnings, "", "it is set right");
     manager_stop(&manager);
 }
 

@@ -371,7 +371,7 @@ Test(reservations, a_configuration_that_contradicts_them_is_not_accepted)
     cr_expect(broker_accepts(model->broker, &settings, sentence));
     rule.quota.reserve_bytes = 21 * MIB;
     cr_expect_not(broker_accepts(model->broker, &settings, sentence));
-    cr_expect(strstr(sentence, "would be 60 MiB, and the reserve_bytes of the configuration 21 MiB, but reservations "
+    cr_expect(strstr(sentence, "is 60 MiB in the configuration, and its reserve_bytes are 21 MiB, but reservations "
                                "have 40 MiB"),
               "%s", sentence);
     rule.quota.reserve_bytes = 0;
