@@ -10,8 +10,6 @@ import io.membroker.MemoryBroker;
 import io.membroker.MemoryLimitException;
 import io.membroker.TrackedBuffer;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Locale;
 import org.bytedeco.javacpp.Pointer;
 import org.slf4j.Logger;
@@ -25,7 +23,6 @@ final class Broker {
     private static final Logger LOG = LoggerFactory.getLogger(Broker.class);
     private static final String WAIT = "io.membroker.nd4j.wait";
     private static final String MAX_BYTES = "org.bytedeco.javacpp.maxBytes";
-    private static final int LOST_MAX = 1024;
     private static volatile MemoryBroker connected;
 
     private Broker() {
@@ -102,24 +99,7 @@ final class Broker {
 
     /** A tracked buffer; it may have old data of this process. What does not fit is tried again by the library. */
     static TrackedBuffer buffer(long bytes) {
-        TrackedBuffer buffer = create(bytes);
-        return losses() == 0 || buffer.loss() == null ? buffer : another(bytes, buffer);
-    }
-
-    private static TrackedBuffer create(long bytes) {
         return orOutOfMemory(() -> broker().createBuffer(bytes, BufferOptions.UNINITIALIZED));
-    }
-
-    /** The library may keep a small buffer of a lost lease that was freed after the loss, and lend it again. */
-    private static TrackedBuffer another(long bytes, TrackedBuffer first) {
-        List<TrackedBuffer> lost = new ArrayList<>();
-        TrackedBuffer buffer = first;
-        while (buffer.loss() != null && lost.size() < LOST_MAX) {
-            lost.add(buffer);
-            buffer = create(bytes);
-        }
-        lost.forEach(TrackedBuffer::closeLater);
-        return buffer;
     }
 
     /** Changes after leases were lost. */
