@@ -117,36 +117,36 @@ static int check_received(const mb_lease *lease, const struct extent *extent)
     return result;
 }
 
-static int protection(const mb_lease *lease)
-{
-    return lease->is_read_only ? PROT_READ : PROT_READ | PROT_WRITE;
-}
-
-static void *map_and_note(mb_lease *lease, struct extent *extent)
+/* Of the extent only the guard's entry changes. */
+static int map_and_note(mb_lease *lease, struct extent *extent, int descriptor, int protection, void **ret_address)
 {
     guard_begin();
-    void *address = mmap(NULL, extent->bytes, protection(lease), MAP_SHARED, extent->fd, 0);
+    void *address = mmap(NULL, extent->bytes, protection, MAP_SHARED, descriptor, 0);
     int error = errno;
     extent->guard = address == MAP_FAILED ? NULL : guard_add(address, extent->bytes, lease);
     guard_end();
-    errno = error;
-    return address;
-}
-
-static int map_extent(mb_lease *lease, struct extent *extent)
-{
-    int result = check_received(lease, extent);
-    if (result < 0) {
-        return result;
-    }
-    void *address = map_and_note(lease, extent);
     if (address == MAP_FAILED) {
-        return error_set(-errno, "%llu bytes of lease %llu could not be mapped: %s", (unsigned long long)extent->bytes,
-                         (unsigned long long)lease->id, strerrordesc_np(errno));
+        return error_set(-error, "%llu bytes of lease %llu could not be mapped: %s", (unsigned long long)extent->bytes,
+                         (unsigned long long)lease->id, strerrordesc_np(error));
     }
     if ((lease->client->options.flags & MB_CLIENT_GUARD) && !extent->guard) {
         unmap(extent, address);
         return error_set(-ENOMEM, "out of memory for the guard's table");
+    }
+    *ret_address = address;
+    return 0;
+}
+
+static int map_extent(mb_lease *lease, struct extent *extent)
+{
+    void *address = NULL;
+    int protection = lease->is_read_only ? PROT_READ : PROT_READ | PROT_WRITE;
+    int result = check_received(lease, extent);
+    if (result == 0) {
+        result = map_and_note(lease, extent, extent->fd, protection, &address);
+    }
+    if (result < 0) {
+        return result;
     }
     /* for reading: that maps many pages at a time, and makes shared memory writable too */
     if (extent->is_present && !lease->is_sparse) {
@@ -175,16 +175,37 @@ static int map_readable(mb_lease *lease, struct extent *extent)
         guard_note_replaced(extent->guard, address, extent->bytes, lease);
     }
     guard_end();
-    return -error;
+    return error ? error_set(-error, "the %llu bytes of lease %llu could not be mapped for reading alone: %s",
+                             (unsigned long long)extent->bytes, (unsigned long long)lease->id, strerrordesc_np(error))
+                 : 0;
 }
 
-int mapping_end_writing(mb_lease *lease)
+/* If the lease is lost meanwhile, the guard's zeros can be written to at the old address as well. */
+static int move_readable(mb_lease *lease, struct extent *extent)
+{
+    struct extent moved = *extent;
+    int result = map_and_note(lease, &moved, extent->readable, PROT_READ, &moved.address);
+    if (result < 0) {
+        return result;
+    }
+    leave_zeros(extent);
+    lease->is_read_only = true;
+    (void)pthread_mutex_lock(&lease->client->lock);
+    extent->address = moved.address;
+    extent->guard = moved.guard;
+    (void)pthread_mutex_unlock(&lease->client->lock);
+    return 0;
+}
+
+int mapping_end_writing(mb_lease *lease, bool to_zeros)
 {
     struct extent *extent = lease_extent(lease, 0);
-    int result = lease->is_read_only ? 0 : map_readable(lease, extent);
+    int result = 0;
+    if (!lease->is_read_only) {
+        result = to_zeros ? move_readable(lease, extent) : map_readable(lease, extent);
+    }
     if (result < 0) {
-        return error_set(result, "the %llu bytes of lease %llu could not be mapped for reading alone: %s",
-                         (unsigned long long)extent->bytes, (unsigned long long)lease->id, strerrordesc_np(-result));
+        return result;
     }
     extent->fd = fd_close(extent->fd);
     extent->readable = fd_close(extent->readable);

@@ -14,10 +14,11 @@ bool mapping_may_lose_pages(const mb_lease *lease);
 void mapping_remove(mb_lease *lease);
 
 /*
- * Replaces the writable mapping of a lease that is to be published by a read-only one at the same address, and closes
- * the descriptors. Later calls do nothing. Returns 0, or negative errno with the sentence set. No lock is needed.
+ * Replaces the writable mapping of a lease that is to be published by a read-only one, and closes the descriptors: at
+ * the same address, or at another one with private zeros in the place of the first. Later calls do nothing. Returns 0,
+ * or negative errno with the sentence set. No lock is needed.
  */
-int mapping_end_writing(mb_lease *lease);
+int mapping_end_writing(mb_lease *lease, bool to_zeros);
 
 /* Forbids access to a lease's mapped extents, or allows it again. False: the kernel refused. No lock is needed. */
 bool mapping_protect(mb_lease *lease, bool is_protected);

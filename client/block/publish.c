@@ -10,6 +10,7 @@
 #include "client/call.h"
 #include "client/client.h"
 #include "client/error.h"
+#include "client/lease.h"
 #include "client/mapping.h"
 #include "client/owner.h"
 #include "proto/base/text.h"
@@ -49,15 +50,16 @@ static void end(mb_block *block, int result)
     (void)pthread_mutex_unlock(&client->lock);
 }
 
-static int publish(mb_block *block)
+static int publish(mb_block *block, bool to_zeros)
 {
     struct request request = {.kind = REQUEST_PUBLISH, .publish = block->terms};
     struct call call = {0};
-    int result = mapping_end_writing(block->lease);
+    int result = mapping_end_writing(block->lease, to_zeros);
+    block->address = lease_extent(block->lease, 0)->address;
     return result < 0 ? result : call_broker(block->lease->client, &request, &call);
 }
 
-int mb_block_publish(mb_block *block, const char *name)
+static int check_and_publish(mb_block *block, const char *name, bool to_zeros)
 {
     int result = owner_check(block->lease->client);
     if (result == 0) {
@@ -72,9 +74,19 @@ int mb_block_publish(mb_block *block, const char *name)
     if (result < 0) {
         return result;
     }
-    result = publish(block);
+    result = publish(block, to_zeros);
     end(block, result);
     return error_end(result);
+}
+
+int mb_block_publish(mb_block *block, const char *name)
+{
+    return check_and_publish(block, name, false);
+}
+
+int mb_block_publish_to_zeros(mb_block *block, const char *name)
+{
+    return check_and_publish(block, name, true);
 }
 
 int mb_unpublish(mb_client *client, const char *name)

@@ -94,6 +94,51 @@ Test(blocks_publishing, writing_raises_a_signal_for_publisher_and_reader)
     end();
 }
 
+/* ---- another address ---- */
+
+Test(blocks_publishing, who_kept_a_pointer_to_a_moved_block_has_zeros)
+{
+    begin("");
+    mb_block *block = create_filled(client, NULL, 7);
+    char *old = mb_block_data(block);
+    cr_assert_eq(mb_block_publish_to_zeros(block, "moved"), 0, "%s", mb_last_error());
+    cr_expect_neq(mb_block_data(block), old);
+    cr_expect(is_filled(mb_block_data(block), BLOCK_BYTES, 7));
+    cr_expect(is_filled(old, BLOCK_BYTES, 0));
+    memset(old, 1, BLOCK_BYTES);
+    mb_view *view = attach(client, "moved");
+    cr_expect(view_is(view, 7) && is_filled(mb_block_data(block), BLOCK_BYTES, 7), "it was written to nowhere");
+    cr_expect_eq(mb_lease_from_address(old), NULL);
+    cr_expect_eq(mb_lease_from_address(mb_block_data(block)), mb_block_lease(block));
+    const void *new = mb_block_data(block);
+    cr_expect_eq(mb_block_publish_to_zeros(block, "moved"), 0, "the same again changes nothing");
+    cr_expect_eq(mb_block_data(block), new);
+    cr_expect(mb_view_close(view) == 0 && mb_block_free(block) == 0);
+    cr_expect(is_filled(old, BLOCK_BYTES, 1), "the zeros are the program's");
+    cr_expect_eq(munmap(old, BLOCK_BYTES), 0);
+    WAIT_UNTIL(used() == 0);
+    end();
+}
+
+Test(blocks_publishing, a_block_moves_once_whatever_comes_of_its_publication)
+{
+    begin("");
+    mb_block *taken = publish(client, "taken", 1), *block = create_filled(client, NULL, 2);
+    char *old = mb_block_data(block);
+    cr_expect_eq(mb_block_publish_to_zeros(block, ""), -EINVAL);
+    cr_expect_eq(mb_block_data(block), old, "a name that is not valid changes nothing");
+    *(volatile char *)old = 2;
+    cr_expect_eq(mb_block_publish_to_zeros(block, "taken"), -EEXIST);
+    const void *moved = mb_block_data(block);
+    cr_expect_neq(moved, old);
+    cr_expect_eq(mb_block_publish_to_zeros(block, "free"), 0, "%s", mb_last_error());
+    cr_expect_eq(mb_block_data(block), moved);
+    cr_expect(is_filled(moved, BLOCK_BYTES, 2) && is_filled(old, BLOCK_BYTES, 0));
+    cr_expect(mb_block_free(taken) == 0 && mb_block_free(block) == 0);
+    cr_expect_eq(munmap(old, BLOCK_BYTES), 0);
+    end();
+}
+
 Test(blocks_publishing, a_name_is_taken_once_and_can_be_replaced)
 {
     begin("");

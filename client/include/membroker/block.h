@@ -86,8 +86,8 @@ typedef struct mb_block_options {
 MB_PUBLIC int mb_block_create(mb_client *client, uint64_t bytes, const mb_block_options *options, mb_block **ret_block);
 
 /*
- * The block's memory. The address stays the same until mb_block_free(). From the call of mb_block_publish() on it can
- * only be read: writing raises SIGSEGV, also if that call fails.
+ * The block's memory. The address stays the same until mb_block_free() or mb_block_publish_to_zeros(). From the call of
+ * mb_block_publish() on it can only be read: writing raises SIGSEGV, also if that call fails.
  */
 MB_PUBLIC void *mb_block_data(const mb_block *block);
 
@@ -107,6 +107,15 @@ MB_PUBLIC uint64_t mb_block_bytes(const mb_block *block); /* whole pages */
  * caller's.
  */
 MB_PUBLIC int mb_block_publish(mb_block *block, const char *name);
+
+/*
+ * The same, but the block gets another address, which mb_block_data() returns afterwards, and private zero pages take
+ * the place of the writable mapping: a pointer that somebody has kept reads zeros, and what is written to them is lost.
+ * This is for programs that can't know who still has a pointer. The range belongs to the program, which ends it with
+ * munmap(), also after mb_block_free() or mb_disconnect(). If the call fails the block may have been moved: its address
+ * tells. Later calls do not move it, nor does a call after mb_block_publish().
+ */
+MB_PUBLIC int mb_block_publish_to_zeros(mb_block *block, const char *name);
 
 /* The block's lease: for mb_lease_check(), mb_lease_id(), and to know it in events. It belongs to the block. */
 MB_PUBLIC mb_lease *mb_block_lease(const mb_block *block);
