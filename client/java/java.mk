@@ -108,7 +108,7 @@ JAVADIR   ?= $(PREFIX)/share/java
 JNIDIR    ?= $(LIBDIR)/jni
 MAVENDIR  ?= $(PREFIX)/share/maven-repo/io/membroker/membroker/$(VERSION)
 JAVADOCDIR ?= $(PREFIX)/share/doc/libmembroker-java
-JAVA_DOCUMENTS = $(JAVA_DIR)/README.md client/WORKSPACES.md client/BUFFERS.md
+JAVA_DOCUMENTS = $(JAVA_DIR)/README.md client/WORKSPACES.md client/BUFFERS.md client/BLOCKS.md
 INSTALLED_JAVA = $(addprefix $(JAVADOCDIR)/,$(notdir $(JAVA_DOCUMENTS))) $(JAVADIR)/membroker.jar $(JAVADIR)/membroker-$(VERSION).jar $(JNIDIR)/libmembroker_jni.so \
                  $(addprefix $(MAVENDIR)/membroker-$(VERSION),.jar .pom)
 

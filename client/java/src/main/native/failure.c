@@ -5,14 +5,18 @@
 
 #include "client/java/src/main/native/shim.h"
 
-static jbyteArray bytes_of(JNIEnv *env, const char *text)
+jbyteArray bytes_new(JNIEnv *env, const void *data, size_t count)
 {
-    jsize length = (jsize)strlen(text);
-    jbyteArray bytes = (*env)->NewByteArray(env, length);
+    jbyteArray bytes = (*env)->NewByteArray(env, (jsize)count);
     if (bytes) {
-        (*env)->SetByteArrayRegion(env, bytes, 0, length, (const jbyte *)text);
+        (*env)->SetByteArrayRegion(env, bytes, 0, (jsize)count, data);
     }
     return bytes;
+}
+
+static jbyteArray bytes_of(JNIEnv *env, const char *text)
+{
+    return bytes_new(env, text, strlen(text));
 }
 
 static jlongArray longs_of(JNIEnv *env, const jlong *numbers, size_t count)
@@ -83,20 +87,36 @@ static jobject make_other(JNIEnv *env, jclass failures, int code, jbyteArray sen
     return make ? (*env)->CallStaticObjectMethod(env, failures, make, (jint)code, sentence) : NULL;
 }
 
-/* Classes are looked up when they are needed: a reference that is kept would keep their loader. */
-void failure_throw(JNIEnv *env, int code)
+static jobject make_no_block(JNIEnv *env, jclass failures, int code, jbyteArray sentence)
+{
+    jint reason = (jint)mb_last_end_reason();
+    jmethodID make = (*env)->GetStaticMethodID(env, failures, "noBlock", "(I[BI)Ljava/lang/RuntimeException;");
+    return make ? (*env)->CallStaticObjectMethod(env, failures, make, (jint)code, sentence, reason) : NULL;
+}
+
+static jobject make_any(JNIEnv *env, jclass failures, int code, jbyteArray sentence)
 {
     mb_refusal refusal = MB_REFUSAL_INIT;
+    return mb_last_refusal(&refusal) == 0 ? make_refusal(env, failures, code, sentence, &refusal)
+                                          : make_other(env, failures, code, sentence);
+}
+
+typedef jobject failure_maker(JNIEnv *env, jclass failures, int code, jbyteArray sentence);
+
+/* Classes are looked up when they are needed: a reference that is kept would keep their loader. */
+static void throw_made(JNIEnv *env, int code, failure_maker *maker)
+{
     jbyteArray sentence = bytes_of(env, mb_last_error());
     jclass failures = sentence ? (*env)->FindClass(env, "io/membroker/Failures") : NULL;
-    if (!failures) {
-        return;
-    }
-    jthrowable failure = mb_last_refusal(&refusal) == 0 ? make_refusal(env, failures, code, sentence, &refusal)
-                                                        : make_other(env, failures, code, sentence);
+    jthrowable failure = failures ? maker(env, failures, code, sentence) : NULL;
     if (failure && !(*env)->ExceptionCheck(env)) {
         (void)(*env)->Throw(env, failure);
     }
+}
+
+void failure_throw(JNIEnv *env, int code)
+{
+    throw_made(env, code, make_any);
 }
 
 void failure_throw_errno(JNIEnv *env)
@@ -110,6 +130,15 @@ int failure_check(JNIEnv *env, int result)
         failure_throw(env, result);
     }
     return result;
+}
+
+int failure_check_block(JNIEnv *env, int result)
+{
+    if (result == -ENOENT || result == -ESTALE) {
+        throw_made(env, result, make_no_block);
+        return result;
+    }
+    return failure_check(env, result);
 }
 
 const char *text_copy(JNIEnv *env, jbyteArray bytes, char *room, size_t room_bytes)

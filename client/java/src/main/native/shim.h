@@ -35,7 +35,8 @@ struct method_table {
     size_t count;
 };
 
-extern const struct method_table buffer_methods, client_methods, lease_methods, memory_methods, workspace_methods;
+extern const struct method_table block_methods, buffer_methods, client_methods, lease_methods, memory_methods,
+    workspace_methods;
 
 /* Throws what io.membroker.Failures makes of a negative errno code and the thread's sentence. */
 void failure_throw(JNIEnv *env, int code);
@@ -45,6 +46,12 @@ void failure_throw_errno(JNIEnv *env);
 
 /* Throws if the result is negative; returns the result. */
 int failure_check(JNIEnv *env, int result);
+
+/* The same for a call with the name of a block, which may not exist any more. */
+int failure_check_block(JNIEnv *env, int result);
+
+/* A new array. NULL: an exception is pending. */
+jbyteArray bytes_new(JNIEnv *env, const void *data, size_t count);
 
 /* Copies a string, UTF-8 without a zero byte; cuts what does not fit. NULL if the array is NULL. */
 const char *text_copy(JNIEnv *env, jbyteArray bytes, char *room, size_t room_bytes);

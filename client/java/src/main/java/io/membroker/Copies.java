@@ -5,7 +5,8 @@ import java.nio.ByteBuffer;
 
 /** Copies of memory in other memory. Java copies: the JVM survives a fault there, which native code would not. */
 final class Copies {
-    private static final long PIECE = 1L << 30;
+    /** What a window has, and all types of elements fill. */
+    static final int PIECE = 1 << 30;
 
     private Copies() {
     }

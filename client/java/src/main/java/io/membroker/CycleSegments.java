@@ -2,7 +2,7 @@
 package io.membroker;
 
 /**
- * Memory segments that end with a cycle or a buffer. This is the class of JDKs that have none; the jar has another one for
+ * Memory segments that end with a cycle, a buffer or a block. This is the class of JDKs that have none; the jar has another one for
  * those that do.
  */
 final class CycleSegments {

@@ -32,4 +32,9 @@ final class Failures {
         Refusal refusal = Refusal.of(limit, whose, bytes, numbers, names);
         return new MemoryLimitException(-code, new String(utf8, StandardCharsets.UTF_8) + refusal.advice(), refusal);
     }
+
+    /** For a name that no block has, or that of a block that has ended. */
+    static RuntimeException noBlock(int code, byte[] utf8, int endReason) {
+        return new NoSuchBlockException(-code, new String(utf8, StandardCharsets.UTF_8), EndReason.of(endReason));
+    }
 }

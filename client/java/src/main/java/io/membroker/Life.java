@@ -55,6 +55,11 @@ final class Life {
         return oldest == OVER;
     }
 
+    /** After an end that did not come about. */
+    synchronized void resume() {
+        oldest = 0;
+    }
+
     /** Returns whether another thread may be in a loop that checked the memory before its end. */
     synchronized boolean end() {
         oldest = OVER;

@@ -3,9 +3,12 @@ package io.membroker;
 
 import java.lang.ref.Reference;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Supplier;
 
 /**
  * The broker of this host, as this program sees it. Any thread may use it.
@@ -21,6 +24,7 @@ import java.util.concurrent.ConcurrentHashMap;
 public final class MemoryBroker implements AutoCloseable {
     private final Session session;
     private final Set<Lease> leases = ConcurrentHashMap.newKeySet();
+    private final Set<Block> blocks = ConcurrentHashMap.newKeySet();
     private final WorkspaceManager workspaces = new WorkspaceManager(this);
     private volatile boolean isClosed;
 
@@ -76,14 +80,25 @@ public final class MemoryBroker implements AutoCloseable {
      * @throws MemoryLimitException if it does not fit
      */
     public Lease acquire(long bytes, LeaseOptions options) {
+        checkSize(bytes);
+        Lease lease = whenFree(() -> new Lease(open(), leases, bytes, options));
+        closeIfClosed(lease::close);
+        return lease;
+    }
+
+    private static void checkSize(long bytes) {
         if (bytes < 0) {
             throw new IllegalArgumentException("a size is negative: " + bytes);
         }
+    }
+
+    /** If the request does not fit, the collector runs before it is made again. */
+    private <T> T whenFree(Supplier<T> request) {
         int maxRetries = session.options.maxRetries();
         for (int i = 1; ; i++) {
             boolean mayBecomeFree = ClosedBuffers.exist(); // asked before the request, during which they may become free
             try {
-                return unlessClosed(new Lease(open(), leases, bytes, options));
+                return request.get();
             } catch (MemoryLimitException refused) {
                 int retries = mayBecomeFree ? Math.max(1, maxRetries) : Math.min(1, maxRetries);
                 if (i > retries || refused.askedBytes() > refused.limitBytes()) {
@@ -94,13 +109,12 @@ public final class MemoryBroker implements AutoCloseable {
         }
     }
 
-    /** Another thread may have closed the connection while the lease was waited for. */
-    private Lease unlessClosed(Lease lease) {
+    /** Another thread may have closed the connection while the memory was waited for. */
+    private void closeIfClosed(Runnable close) {
         if (isClosed) {
-            lease.close();
+            close.run();
             throw closed();
         }
-        return lease;
     }
 
     /**
@@ -124,6 +138,121 @@ public final class MemoryBroker implements AutoCloseable {
      */
     public TrackedBuffer createBuffer(long bytes, BufferOptions options) {
         return TrackedBuffer.create(open(), bytes, options);
+    }
+
+    /**
+     * Creates a block, which can be filled and then published. It ends with its publisher, and processes of the user may
+     * attach it.
+     *
+     * @param bytes its size, which is rounded up to whole pages
+     * @return the block, whose memory is zero
+     * @throws MemoryLimitException if it does not fit, even after the collector ran
+     */
+    public Block createBlock(long bytes) {
+        return createBlock(bytes, BlockOptions.DEFAULT);
+    }
+
+    /**
+     * Creates a block, which can be filled and then published.
+     *
+     * @param bytes its size, which is rounded up to whole pages
+     * @param options what it should be
+     * @return the block, whose memory is zero
+     * @throws MemoryLimitException if it does not fit, even after the collector ran
+     */
+    public Block createBlock(long bytes, BlockOptions options) {
+        checkSize(bytes);
+        Block block = whenFree(() -> new Block(open(), blocks, bytes, options));
+        closeIfClosed(block::close);
+        return block;
+    }
+
+    /**
+     * Publishes a copy of bytes or of an array. It ends with its publisher, and processes of the user may attach it.
+     *
+     * @param name 1 to 63 bytes of UTF-8
+     * @param content what is copied
+     * @return the block
+     * @throws MemoryLimitException if it does not fit, even after the collector ran
+     * @throws MemoryBrokerException as {@link Block#publish}
+     */
+    public Block publish(String name, BlockContent content) {
+        return publish(name, content, BlockOptions.DEFAULT);
+    }
+
+    /**
+     * Publishes a copy of bytes or of an array.
+     *
+     * @param name 1 to 63 bytes of UTF-8
+     * @param content what is copied
+     * @param options what the block should be; if they have a type, it and the metadata take the place of those of the
+     *     content
+     * @return the block
+     * @throws MemoryLimitException if it does not fit, even after the collector ran
+     * @throws MemoryBrokerException as {@link Block#publish}
+     */
+    public Block publish(String name, BlockContent content, BlockOptions options) {
+        Block block = createBlock(content.blockBytes(), content.options(options));
+        try {
+            content.copyTo(block.memory());
+            block.publish(name);
+            return block;
+        } catch (RuntimeException | Error failed) {
+            block.close();
+            throw failed;
+        }
+    }
+
+    /**
+     * Attaches this user's block of that name, if there is one.
+     *
+     * @param name the name
+     * @return a view of it
+     * @throws NoSuchBlockException if there is none, or it has ended
+     * @throws MemoryBrokerException if the user has too many views or leases
+     */
+    public BlockView attach(String name) {
+        return attach(name, Duration.ZERO);
+    }
+
+    /**
+     * Attaches this user's block of that name. If there is none, waits for it, also if the broker restarts meanwhile.
+     * {@link #cancelWaits} ends the wait.
+     *
+     * @param name the name
+     * @param wait for how long
+     * @return a view of it
+     * @throws NoSuchBlockException if there is none, or it has ended
+     * @throws MemoryBrokerException if the user has too many views or leases
+     */
+    public BlockView attach(String name, Duration wait) {
+        return BlockView.attach(open(), name, wait);
+    }
+
+    /**
+     * Attaches the block of that name that another user has published. If there is none, waits for it.
+     *
+     * @param user the number of the user
+     * @param name the name
+     * @param wait for how long
+     * @return a view of it
+     * @throws NoSuchBlockException if there is none, if it has ended, or if this user may not attach it
+     * @throws MemoryBrokerException if the user has too many views or leases
+     */
+    public BlockView attachFrom(long user, String name, Duration wait) {
+        return BlockView.attachFrom(open(), user, name, wait);
+    }
+
+    /**
+     * Takes the name from this user's block, which any process of the user may do. Its memory is freed when the last view
+     * of it is closed.
+     *
+     * @param name the name
+     * @throws NoSuchBlockException if there is no such block
+     */
+    public void unpublish(String name) {
+        NativeBlock.unpublish(open().handle(), Text.utf8(Objects.requireNonNull(name, "name")));
+        Reference.reachabilityFence(this);
     }
 
     /**
@@ -216,20 +345,23 @@ public final class MemoryBroker implements AutoCloseable {
     }
 
     /**
-     * Closes the leases that were acquired here. The session ends when nothing of it is in use any more: no other
-     * connection, no buffer, no workspace. If there is no other connection, the calling thread's workspaces are destroyed,
+     * Closes the leases and blocks that were acquired here. The session ends when nothing of it is in use any more: no other
+     * connection, no buffer, no view, no workspace. If there is no other connection, the calling thread's workspaces are destroyed,
      * unless a scope is open, and those of other threads when they next open a workspace, or end.
      *
-     * @throws IllegalStateException if a lease could not be closed, since the JDK is using a memory segment of it; the
-     *         other leases are closed, and another call tries that one again
+     * @throws IllegalStateException if a lease or a block could not be closed, since the JDK is using a memory segment of
+     *         it; the others are closed, and another call tries that one again
      */
     @Override
     public void close() {
         boolean isFirst = end(); // what another thread waits for now is closed by it
+        List<Runnable> closes = new ArrayList<>();
+        leases.forEach(lease -> closes.add(lease::close));
+        blocks.forEach(block -> closes.add(block::close));
         IllegalStateException failure = null;
-        for (Lease lease : List.copyOf(leases)) {
+        for (Runnable close : closes) {
             try {
-                lease.close();
+                close.run();
             } catch (IllegalStateException inUse) {
                 failure = failure == null ? inUse : failure;
             }

@@ -16,6 +16,8 @@ import java.nio.LongBuffer;
  *
  * <p>On Java 22 and later, {@link #as} makes memory segments, which end with the memory.
  *
+ * <p>The memory of a published block can only be read.
+ *
  * <p>The memory of a circular workspace ends when it is overwritten.
  *
  * <p>The buffers ({@link #asByteBuffer()} and so on) are the JDK's own, for code that wants those. Nothing checks them: a
@@ -133,6 +135,16 @@ public abstract class MemoryRegion {
         return workspace() != null;
     }
 
+    /**
+     * Returns whether the memory can only be read: it is that of a published block. Then writing throws
+     * {@link java.nio.ReadOnlyBufferException}, and {@link IllegalArgumentException} for a segment.
+     *
+     * @return whether it can
+     */
+    public boolean isReadOnly() {
+        return false;
+    }
+
     /** What memory segments over this memory end with. */
     abstract CycleSegments segments();
 
@@ -147,7 +159,7 @@ public abstract class MemoryRegion {
         require();
         ByteBuffer buffer = NativeMemory.directBuffer(address, byteSize).order(java.nio.ByteOrder.nativeOrder());
         Session.CLEANER.register(buffer, new Holder(this));
-        return buffer;
+        return guarded(buffer);
     }
 
     private record Holder(MemoryRegion region) implements Runnable {
@@ -159,7 +171,11 @@ public abstract class MemoryRegion {
 
     private ByteBuffer checked() {
         use();
-        return Windows.slice(address, byteSize);
+        return guarded(Windows.slice(address, byteSize));
+    }
+
+    private ByteBuffer guarded(ByteBuffer bytes) {
+        return isReadOnly() ? bytes.asReadOnlyBuffer().order(bytes.order()) : bytes;
     }
 
     // ---- checked views ----
@@ -379,6 +395,11 @@ public abstract class MemoryRegion {
         @Override
         void verify() {
             whole.verify();
+        }
+
+        @Override
+        public boolean isReadOnly() {
+            return whole.isReadOnly();
         }
 
         @Override

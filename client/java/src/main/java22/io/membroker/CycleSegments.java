@@ -6,7 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
 
 /**
- * Memory segments that end with a cycle or a buffer: an arena that owns nothing, whose end makes every use an exception. A
+ * Memory segments that end with a cycle, a buffer or a block: an arena that owns nothing, whose end makes every use an exception. A
  * loop over a segment checks that once.
  */
 final class CycleSegments {
@@ -34,7 +34,8 @@ final class CycleSegments {
         if (type != MemorySegment.class) {
             throw new UnsupportedOperationException("there is no view of " + type);
         }
-        return type.cast(MemorySegment.ofAddress(region.address).reinterpret(region.byteSize, arena, null));
+        MemorySegment segment = MemorySegment.ofAddress(region.address).reinterpret(region.byteSize, arena, null);
+        return type.cast(region.isReadOnly() ? segment.asReadOnly() : segment);
     }
 
     void close() {

@@ -11,5 +11,7 @@ public interface MemorySegment {
         throw new UnsupportedOperationException();
     }
 
+    MemorySegment asReadOnly();
+
     MemorySegment reinterpret(long byteSize, Arena arena, Consumer<MemorySegment> cleanup);
 }

@@ -66,6 +66,24 @@ class SegmentTest {
     }
 
     @Test
+    void ofABlockCanOnlyBeReadAfterThePublication() {
+        Block block = broker.createBlock(4096);
+        MemorySegment before = block.memory().as(MemorySegment.class);
+        before.set(ValueLayout.JAVA_LONG, 8, 7);
+        block.publish("segment");
+        assertThrows(IllegalStateException.class, () -> before.set(ValueLayout.JAVA_LONG, 8, 8));
+        MemorySegment after;
+        try (BlockView view = broker.attach("segment")) {
+            after = view.memory().as(MemorySegment.class);
+            assertEquals(7, after.get(ValueLayout.JAVA_LONG, 8));
+            assertThrows(IllegalArgumentException.class, () -> after.set(ValueLayout.JAVA_LONG, 8, 8));
+            assertTrue(block.memory().as(MemorySegment.class).isReadOnly());
+        }
+        assertThrows(IllegalStateException.class, () -> after.get(ValueLayout.JAVA_LONG, 8));
+        block.close();
+    }
+
+    @Test
     void endsWithItsBufferAndHasNoLimitOfSize() {
         MemorySegment segment;
         try (TrackedBuffer buffer = broker.createBuffer(64)) {
