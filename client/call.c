@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "client/cancel.h"
 #include "client/client.h"
 #include "client/error.h"
 #include "client/owner.h"
@@ -244,18 +245,11 @@ static int send_in_list(mb_client *client, struct request *request, struct call 
     return result;
 }
 
-int call_broker(mb_client *client, struct request *request, struct call *call)
+/* Without the lock, before and after. */
+static int send_and_wait(mb_client *client, struct request *request, struct call *call)
 {
-    int result = owner_check(client);
-    if (result < 0) {
-        return result;
-    }
+    int result = 0;
     (void)pthread_mutex_lock(&client->lock);
-    if (events_is_callback(client)) {
-        (void)pthread_mutex_unlock(&client->lock);
-        return error_set(-EDEADLK,
-                         "an event callback must not call a function that waits for the broker; return from it first");
-    }
     uint64_t until = begin(client, request, call);
     client->calls.begun++;
     if (request) {
@@ -263,10 +257,38 @@ int call_broker(mb_client *client, struct request *request, struct call *call)
     }
     if (result == 0) {
         TAILQ_INSERT_TAIL(&client->calls.sent, call, in_client);
-        result = wait_for_answer(client, call, until);
-    } else {
-        (void)pthread_mutex_unlock(&client->lock);
+        return wait_for_answer(client, call, until);
     }
+    (void)pthread_mutex_unlock(&client->lock);
+    return result;
+}
+
+static int check_caller(mb_client *client)
+{
+    int result = owner_check(client);
+    if (result < 0) {
+        return result;
+    }
+    (void)pthread_mutex_lock(&client->lock);
+    bool is_callback = events_is_callback(client);
+    (void)pthread_mutex_unlock(&client->lock);
+    return is_callback
+               ? error_set(-EDEADLK,
+                           "an event callback must not call a function that waits for the broker; return from it first")
+               : 0;
+}
+
+int call_broker(mb_client *client, struct request *request, struct call *call)
+{
+    struct mb_wait wait = {.client = client, .call = call};
+    int result = check_caller(client);
+    if (result < 0) {
+        return result;
+    }
+    const uint32_t *wait_ms = request ? calls_wait_field(request) : NULL;
+    cancel_begin(&wait, wait_ms && *wait_ms > 0);
+    result = send_and_wait(client, request, call);
+    cancel_end(&wait);
     if (!client->background.is_running && !client->is_stopping && events_are_queued(client)) {
         events_deliver(client);
     }

@@ -7,8 +7,12 @@
  */
 #include "client/cancel.h"
 
+#include <errno.h>
+
 #include "client/client.h"
+#include "client/error.h"
 #include "client/owner.h"
+#include "client/thread.h"
 
 void cancel_send(mb_client *client)
 {
@@ -43,6 +47,17 @@ static void mark(struct call_list *calls)
     }
 }
 
+static void end_marked(mb_client *client)
+{
+    cancel_send(client);
+    if (client->link.state != LINK_UP) {
+        calls_end_cancelled(client);
+        calls_wake_now(client);
+    }
+    (void)pthread_cond_broadcast(&client->changed);
+    wakeup_send(client); /* if the socket is full, the background thread sends the rest */
+}
+
 void mb_cancel_waits(mb_client *client)
 {
     if (owner_check(client) < 0) {
@@ -51,12 +66,44 @@ void mb_cancel_waits(mb_client *client)
     (void)pthread_mutex_lock(&client->lock);
     mark(&client->calls.unsent);
     mark(&client->calls.sent);
-    cancel_send(client);
-    if (client->link.state != LINK_UP) {
-        calls_end_cancelled(client);
-        calls_wake_now(client);
+    end_marked(client);
+    (void)pthread_mutex_unlock(&client->lock);
+}
+
+/* ---- one wait ---- */
+
+int mb_watch_waits(const mb_wait_watch *watch)
+{
+    struct thread *thread = thread_get();
+    if (!thread) {
+        return -ENOMEM;
     }
-    (void)pthread_cond_broadcast(&client->changed);
-    wakeup_send(client); /* if the socket is full, the background thread sends the rest */
+    thread->wait_watch = watch;
+    return error_end(0);
+}
+
+void cancel_begin(struct mb_wait *wait, bool waits)
+{
+    wait->watch = waits && thread_self ? thread_self->wait_watch : NULL;
+    wait->begun = wait->watch ? wait->watch->begun(wait, wait->watch->user_data) : NULL;
+}
+
+void cancel_end(const struct mb_wait *wait)
+{
+    if (wait->watch) {
+        wait->watch->ended(wait->begun, wait->watch->user_data);
+    }
+}
+
+/* The call may be about to be sent, or done. */
+void mb_wait_cancel(mb_wait *wait)
+{
+    mb_client *client = wait->client;
+    if (owner_check(client) < 0) {
+        return;
+    }
+    (void)pthread_mutex_lock(&client->lock);
+    wait->call->is_cancelled = wait->call->owes_cancel = true;
+    end_marked(client);
     (void)pthread_mutex_unlock(&client->lock);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Telling the broker which waits the program cancelled. The client's lock is held. */
+/* Which waits the program cancelled, and telling the broker. The client's lock is held. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,3 +10,16 @@
 void cancel_send(mb_client *client);
 
 bool cancel_is_owed(const mb_client *client);
+
+/* ---- one wait: without the lock ---- */
+
+struct mb_wait {
+    mb_client *client;
+    struct call *call;
+    const mb_wait_watch *watch;
+    void *begun;
+};
+
+/* The calling thread is about to wait for the call, if `waits`. The watch may cancel the call from here on. */
+void cancel_begin(struct mb_wait *wait, bool waits);
+void cancel_end(const struct mb_wait *wait);

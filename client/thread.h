@@ -33,6 +33,7 @@ struct thread {
     uint64_t trim_again_at;           /* at this many cycles it looks for idle arenas; 0: never */
     uint32_t trims;                   /* wishes to trim that it acted on, of the client whose workspace it left last */
     unsigned reclaiming;              /* on_reclaim runs in this thread, this many times nested */
+    const mb_wait_watch *wait_watch;  /* NULL: nobody watches its waits */
     char sentence[ERROR_SENTENCE_BYTES]; /* of the newest error; empty: there is none */
     struct refusal refusal;              /* if the newest error is one */
     mb_end_reason ended;                 /* why what the newest error is about ended; MB_END_NONE: it did not */

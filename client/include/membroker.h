@@ -43,7 +43,7 @@
  *   -EPROTO        the broker sent an answer that is not valid
  *   -EPERM         the caller is a forked child
  *   -ESHUTDOWN     the broker is shutting down
- *   -ECANCELED     mb_cancel_waits() ended the wait
+ *   -ECANCELED     mb_cancel_waits() or mb_wait_cancel() ended the wait
  *   -ETIMEDOUT     the broker did not answer within the call's timeout, which starts after the time it may wait in the
  *                  queue
  *   -EDEADLK       called from the client's event callback, where a call must not wait for the broker
@@ -360,6 +360,33 @@ MB_PUBLIC int mb_extend_wait(mb_lease *lease, uint64_t bytes, uint32_t wait_ms, 
  * because the extent may have been granted.) Call it from another thread, or from the event callback.
  */
 MB_PUBLIC void mb_cancel_waits(mb_client *client);
+
+/* A wait of one thread in the broker's queue. */
+typedef struct mb_wait mb_wait;
+
+/*
+ * What a thread calls around each of its waits: a request with a wait_ms of the program's, or with the wait_ms of the
+ * client's options. The thread calls both functions itself, without a lock of the library; they must not call the
+ * library, but begun() may call mb_wait_cancel(). What begun() returns is passed to ended().
+ */
+typedef struct mb_wait_watch {
+    void *(*begun)(mb_wait *wait, void *user_data);
+    void (*ended)(void *begun, void *user_data);
+    void *user_data;
+} mb_wait_watch;
+
+/*
+ * From now on the calling thread calls the functions of `watch`, which must remain valid until the thread ends or
+ * watches otherwise; NULL: it calls none. Returns 0, or -ENOMEM.
+ */
+MB_PUBLIC int mb_watch_waits(const mb_wait_watch *watch);
+
+/*
+ * Ends one wait as mb_cancel_waits() ends all: its request fails with -ECANCELED, even if it was not sent yet. If the
+ * memory was granted already, the request succeeds. Call it from any thread, but only between the call of begun() and
+ * the return of ended().
+ */
+MB_PUBLIC void mb_wait_cancel(mb_wait *wait);
 
 /*
  * Maps extent number `extent` of the lease (0: the first), or returns where it is mapped already. The mapping belongs
