@@ -65,15 +65,15 @@ $(PYTHON_DIST)/built: $(PYTHON_SDIST) $(SHARED)
 
 python-dist: $(PYTHON_DIST)/built ## the Python package's sdist and wheel under build/python/dist/
 
-# another NumPy than Debian's, and no other package: pip takes it from the index that it is configured for
+# another NumPy than Debian's, and pyarrow: pip takes them from the index that it is configured for
 NUMPY2 := $(BUILD)/numpy2
 
 $(NUMPY2)/.installed: | $(call need,test-python)
 	$(PYTHON3) -m venv $(NUMPY2)
-	$(NUMPY2)/bin/python -m pip install -q 'numpy>=2,<3' pytest
+	$(NUMPY2)/bin/python -m pip install -q 'numpy>=2,<3' pytest 'pyarrow>=17'
 	@touch $@
 
-test-python: all faults python python-dist $(NUMPY2)/.installed | $(call need,test-python) ## the Python package with PyTorch, SciPy and scikit-learn, and with NumPy 2 (PyPI)
+test-python: all faults python python-dist $(NUMPY2)/.installed | $(call need,test-python) ## the Python package with PyTorch, SciPy and scikit-learn, and with NumPy 2 and pyarrow (PyPI)
 	sh tests/python/check-libraries $(BUILD)
 	PYTHON=$(NUMPY2)/bin/python sh tests/python/check-python $(BUILD) --deselect tests/python/test_hostile.py::test_under_valgrind
 

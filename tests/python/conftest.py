@@ -31,10 +31,10 @@ def persist(step, lost, levels=40):
         lost.append(error)
         return False
 
-def end(text):
-    import os
-    os.write(1, text.encode())
-    os._exit(0)
+def end(text):  # in one instruction of the interpreter, so that no loss is told between the two calls
+    import functools, os
+    calls = functools.partial(os.write, 1, text.encode()), functools.partial(os._exit, 0)
+    list(map(functools.partial.__call__, calls))
 """
 
 

@@ -52,7 +52,7 @@ def test_targets_of_make_exist():
 
 
 def test_there_are_samples():
-    assert len(SAMPLES) >= 8 and len(list(EXAMPLES.glob("*.py"))) == 3
+    assert len(SAMPLES) >= 8 and len(list(EXAMPLES.glob("*.py"))) == 4
 
 
 def example(daemon, name, *arguments):
@@ -84,6 +84,13 @@ def test_sharing(start_daemon):
     output = example(daemon, "sharing.py", "2")
     assert output == "process 0: 4 of 4 tasks done\nprocess 1: 4 of 4 tasks done\n"
     assert daemon.status().counters.granted == 8 and daemon.status().used_bytes == 0
+
+
+def test_published(daemon):
+    pytest.importorskip("numpy")
+    assert example(daemon, "published.py", "2") == (
+        "version 1: 2 readers, sum 1000000\nversion 2: 2 readers, sum 2000000\n")
+    assert daemon.status().leases == 0
 
 
 def test_the_version_is_the_projects():

@@ -31,6 +31,26 @@ def arrays(broker: membroker.Broker) -> "numpy.ndarray[object, numpy.dtype[numpy
         return made
 
 
+def blocks(broker: membroker.Broker) -> Optional[membroker.EndReason]:
+    block: membroker.Block = broker.create_block((3, 4), "f4", lifetime="keep", keep=5.0, access="group", group="users")
+    block.array[0] = 1
+    block.publish(7)  # type: ignore[arg-type]
+    broker.publish("rows", b"bytes", type="arrow-stream", replace=True, wait=1.5)
+    number: str = broker.view("rows").number  # type: ignore[assignment]
+    with broker.view(number, wait=5, user="alice") as view:
+        read: memoryview = memoryview(view)  # type: ignore[arg-type]
+        found: "numpy.ndarray[object, numpy.dtype[numpy.float64]]" = broker.attach("weights", wait=5.0)
+        infos: List[membroker.BlockInfo] = broker.blocks()
+        print(read[0], found.sum(), view.array.size, [info.lifetime.name for info in infos])
+    try:
+        broker.unpublish("rows")
+    except membroker.BlockEnded as error:
+        return error.reason
+    except (membroker.NoSuchBlock, membroker.NameTaken, membroker.StillWritable):
+        pass
+    return None
+
+
 def reports(broker: membroker.Broker) -> List[str]:
     status: membroker.Status = broker.status()
     limit: Optional[int] = status.limits.max_bytes

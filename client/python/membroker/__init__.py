@@ -24,8 +24,10 @@ from typing import Union as _Union
 
 from . import _forks, _native
 from ._arrays import uninstall as uninstall_numpy
+from ._blocks import Block, View
 from ._broker import Broker
 from ._errors import (
+    BlockEnded,
     BrokerConnectionError,
     BrokerPermissionError,
     BrokerTimeout,
@@ -33,6 +35,9 @@ from ._errors import (
     InvalidArgument,
     LeaseLost,
     LimitError,
+    NameTaken,
+    NoSuchBlock,
+    StillWritable,
     SystemFailure,
     WaitCancelled,
 )
@@ -40,9 +45,13 @@ from ._lease import Buffer, Lease
 from ._progress import ProgressOption as _ProgressOption
 from ._sizes import Size as _Size
 from ._types import (
+    Access,
+    BlockInfo,
     Counters,
+    EndReason,
     Holder,
     LeaseInfo,
+    Lifetime,
     Limits,
     Location,
     Pressure,
@@ -58,10 +67,11 @@ library_version: str = _native.library_version
 RAM, MMAP, AUTO = Location.RAM, Location.MMAP, Location.AUTO
 
 __all__ = [
-    "AUTO", "MMAP", "RAM", "Broker", "BrokerConnectionError", "BrokerPermissionError", "BrokerTimeout", "Buffer",
-    "Counters", "Error", "Holder", "InvalidArgument", "Lease", "LeaseInfo", "LeaseLost", "LimitError", "Limits",
-    "Location", "Pressure", "Refusal", "SessionInfo", "Status", "SystemFailure", "WaitCancelled", "WhyEntry",
-    "Workspace", "WorkspaceFigures", "WorkspaceOptions", "connect", "install_numpy", "library_version", "shared",
+    "AUTO", "MMAP", "RAM", "Access", "Block", "BlockEnded", "BlockInfo", "Broker", "BrokerConnectionError",
+    "BrokerPermissionError", "BrokerTimeout", "Buffer", "Counters", "EndReason", "Error", "Holder", "InvalidArgument",
+    "Lease", "LeaseInfo", "LeaseLost", "Lifetime", "LimitError", "Limits", "Location", "NameTaken", "NoSuchBlock",
+    "Pressure", "Refusal", "SessionInfo", "Status", "StillWritable", "SystemFailure", "View", "WaitCancelled",
+    "WhyEntry", "Workspace", "WorkspaceFigures", "WorkspaceOptions", "connect", "install_numpy", "library_version", "shared",
     "uninstall_numpy",
 ]
 

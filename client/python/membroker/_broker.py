@@ -6,13 +6,17 @@ from __future__ import annotations
 import os
 import threading
 from types import TracebackType
-from typing import Any, Callable, Dict, List, Optional, Tuple, Type, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple, Type, Union
 
-from . import _arrays, _errors, _monitor, _native, _progress, _types, _waits, _workspace
+from . import _arrays, _blocks, _errors, _monitor, _native, _progress, _types, _waits, _workspace
+from ._blocks import Block, View
 from ._lease import Buffer, Lease
 from ._progress import ProgressOption
 from ._sizes import MOST_BYTES, Size, to_bytes, to_ms
 from ._types import Location, Pressure, to_location
+
+if TYPE_CHECKING:
+    import numpy
 
 _NO_LIMIT_GIVEN = 0xFFFFFFFFFFFFFFFE
 _HUGE_PAGES: Dict[Union[bool, str, None], int] = {False: 0, "try": 1, True: 2, None: 3}
@@ -83,17 +87,21 @@ class Broker(_arrays.Creation):
         )
         self._capsules: Dict[int, Any] = {}
         self._own = threading.local()
+        self._published: Dict[str, Block] = {}
 
     # ---- life ----
 
     def close(self) -> None:
         """
-        Ends this use of the session, and this thread's workspaces. What lives keeps its memory. May be called again.
+        Ends this use of the session, this thread's workspaces, and the names of blocks that live as long as it. What lives
+        keeps its memory. May be called again.
         """
         for workspace in self._own.__dict__.values():
             workspace.end()
         self._own.__dict__.clear()
         self._capsules.clear()
+        while self._published:
+            self._published.popitem()[1].release()
         self._client.close()
 
     @property
@@ -217,6 +225,131 @@ class Broker(_arrays.Creation):
         buffer = Buffer(self._client, to_bytes(size), name, to_location(location), zero, alignment)
         buffer.name = name
         return buffer
+
+    # ---- published blocks ----
+
+    def publish(
+        self,
+        name: str,
+        data: Any,
+        *,
+        type: Optional[str] = None,
+        lifetime: str = "session",
+        keep: Optional[float] = None,
+        access: str = "user",
+        group: Union[int, str, None] = None,
+        replace: bool = False,
+        wait: Optional[float] = None,
+        progress: ProgressOption = None,
+        huge_pages: Union[bool, str, None] = None,
+    ) -> Block:
+        """
+        Copies the data into a block and publishes it under the name: others attach it without a copy, and nobody can change
+        it. create_block() saves the copy.
+
+        `data` is an array, a PyTorch tensor on the CPU, or anything with the buffer protocol or DLPack. Plain bytes are of the
+        type "bytes", or of the `type` that is given, such as "arrow-stream".
+
+        `lifetime` says when the name ends: "session" with this broker's close() or unpublish(), "keep" with unpublish() or
+        `keep` seconds later, "cache" also if memory is short and no process has a view. `access` is "user", "group" (`group` is
+        its name or number; None: the process's own) or "all". With `replace` it takes the name from the user's
+        block that has it, in the same instant. `wait` and `progress` are those of acquire().
+
+        NameTaken: the user has a block of that name. LimitError: the memory does not fit a limit. TypeError: an array of
+        objects or of fields.
+        """
+        _blocks.checked_name(name)
+        source, content = _blocks.of_data(data, type)
+        block = self._block(content, lifetime, keep, access, group, replace, wait, progress, huge_pages)
+        try:
+            _blocks.copy(source, block)
+            block.publish(name)
+        except BaseException:
+            block.release()
+            raise
+        return block
+
+    def create_block(
+        self,
+        shape: Any,
+        dtype: Any = float,
+        order: str = "C",
+        *,
+        lifetime: str = "session",
+        keep: Optional[float] = None,
+        access: str = "user",
+        group: Union[int, str, None] = None,
+        replace: bool = False,
+        wait: Optional[float] = None,
+        progress: ProgressOption = None,
+        huge_pages: Union[bool, str, None] = None,
+    ) -> Block:
+        """An array of zeros to fill, and then to publish without a copy: Block.array and Block.publish(). See publish()."""
+        content = _blocks.of_array(dtype, _blocks.to_shape(shape), order)
+        return self._block(content, lifetime, keep, access, group, replace, wait, progress, huge_pages)
+
+    def create_bytes(
+        self,
+        size: Size,
+        type: str = "bytes",
+        *,
+        lifetime: str = "session",
+        keep: Optional[float] = None,
+        access: str = "user",
+        group: Union[int, str, None] = None,
+        replace: bool = False,
+        wait: Optional[float] = None,
+        progress: ProgressOption = None,
+        huge_pages: Union[bool, str, None] = None,
+    ) -> Block:
+        """As create_block(), for bytes of any `type`, such as "arrow-stream". The block has the buffer protocol."""
+        content = _blocks.of_bytes(type, to_bytes(size))
+        return self._block(content, lifetime, keep, access, group, replace, wait, progress, huge_pages)
+
+    def _block(
+        self,
+        content: _blocks.Content,
+        lifetime: str,
+        keep: Optional[float],
+        access: str,
+        group: Union[int, str, None],
+        replace: bool,
+        wait: Optional[float],
+        progress: ProgressOption,
+        huge_pages: Union[bool, str, None],
+    ) -> Block:
+        terms = _blocks.options(lifetime, keep, access, group, replace)
+        watches = self._watches if progress is None else _progress.Watches(self._socket, progress)
+        own = self._published if lifetime == "session" else None
+        return Block._create(self._client, content, terms, (to_ms(wait), _huge(huge_pages), watches), own)
+
+    def view(self, name: str, *, wait: Optional[float] = None, user: Union[int, str, None] = None) -> View:
+        """
+        Attaches this user's block of that name, or the `user`'s. `wait` is how many seconds to wait for it; Ctrl-C ends the
+        wait, and so does close().
+
+        NoSuchBlock: no block has the name. BlockEnded: one had, and the exception says why it ended. ValueError: its metadata
+        describes no array.
+        """
+        return View._attach(self._client, _blocks.checked_name(name), _blocks.user_number(user), to_ms(wait))
+
+    def attach(
+        self, name: str, *, wait: Optional[float] = None, user: Union[int, str, None] = None
+    ) -> "numpy.ndarray[Any, Any]":
+        """The block of that name as a NumPy array that can only be read, without a copy. See view()."""
+        return self.view(name, wait=wait, user=user).array
+
+    def unpublish(self, name: str) -> None:
+        """Takes the name from this user's block. The views of it stay. NoSuchBlock: no block has the name."""
+        self._client.unpublish(_blocks.checked_name(name))
+        block = self._published.pop(name, None)
+        if block is not None:
+            block.release()
+
+    def blocks(self) -> List[_types.BlockInfo]:
+        """The published blocks of this user, and those that it may attach."""
+        blocks: List[_types.BlockInfo] = self._ask(lambda monitor: monitor.blocks())
+        return blocks
 
     # ---- NumPy ----
 

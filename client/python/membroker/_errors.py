@@ -7,7 +7,7 @@ import errno as numbers
 from typing import Any, Dict, List, Optional, Tuple, Type
 
 from . import _native
-from ._types import Holder
+from ._types import EndReason, Holder, to_end_reason
 
 
 class Error(Exception):
@@ -68,6 +68,27 @@ class WaitCancelled(Error):
     """The wait in the broker's queue was cancelled."""
 
 
+class NoSuchBlock(Error, LookupError):
+    """No block has the name, or this user may not attach it."""
+
+
+class BlockEnded(NoSuchBlock):
+    """The block that had the name has ended. `reason` says why, such as EndReason.EVICTED."""
+
+    reason: EndReason = EndReason.NONE
+
+
+class NameTaken(Error, ValueError):
+    """This user has another block of that name."""
+
+
+class StillWritable(Error, BufferError):
+    """
+    Something else can still write to the memory that was to be published: a forked child, a buffer that is registered with
+    io_uring, or a system call that fills it. End that, and publish again.
+    """
+
+
 class InvalidArgument(Error, ValueError):
     """An argument is not valid."""
 
@@ -91,11 +112,22 @@ _KINDS: Dict[int, Type[Error]] = {
 }
 
 
-def make(number: int, sentence: str, figures: Optional[_native.Figures]) -> Error:
-    """The exception for a failure of the library."""
-    kind = _KINDS.get(number, SystemFailure)
+_OF_BLOCKS: Dict[int, Type[Error]] = {
+    numbers.ENOENT: NoSuchBlock,
+    numbers.ESTALE: BlockEnded,
+    numbers.EEXIST: NameTaken,
+    numbers.EBUSY: StillWritable,
+}
+
+
+def make(number: int, sentence: str, figures: Optional[_native.Figures], ended: Optional[int] = None) -> Error:
+    """The exception for a failure of the library. `ended`: why a published block has ended; None: it is about none."""
+    kinds = _KINDS if ended is None else {**_KINDS, **_OF_BLOCKS}
+    kind = kinds.get(number, SystemFailure)
     error: Error = kind(sentence)
     error.errno = number
+    if isinstance(error, BlockEnded) and ended:
+        error.reason = to_end_reason(ended)
     if isinstance(error, LimitError) and figures:
         error.limit, error.whose, error.allowed, error.asked, error.used, error.free, holders = figures
         error.holders = [Holder(*holder) for holder in holders]

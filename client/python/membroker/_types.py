@@ -26,6 +26,44 @@ def to_location(location: Location) -> int:
         raise ValueError(f"location is membroker.RAM, MMAP or AUTO, not {location!r}") from None
 
 
+class EndReason(enum.IntEnum):
+    """Why a lease or a block has ended."""
+
+    NONE = 0
+    RELEASED = 1
+    EXPIRED = 2
+    REVOKED = 3
+    DIED = 4
+    DISCONNECTED = 5
+    SHUTDOWN = 6
+    TAMPERED = 7
+    UNPUBLISHED = 8
+    REPLACED = 9
+    EVICTED = 10
+    BROKER_GONE = 100
+
+
+def to_end_reason(number: int) -> EndReason:
+    """NONE: this version of the package does not know it."""
+    return EndReason(number) if number in EndReason._value2member_map_ else EndReason.NONE
+
+
+class Lifetime(enum.IntEnum):
+    """When a block's name ends: with its publisher, when it is unpublished, or if memory is short."""
+
+    SESSION = 0
+    KEEP = 1
+    CACHE = 2
+
+
+class Access(enum.IntEnum):
+    """Who may attach a block: its owner, a group, too, or all users."""
+
+    USER = 0
+    GROUP = 1
+    ALL = 2
+
+
 class Pressure(enum.IntEnum):
     """The memory pressure of the machine."""
 
@@ -132,6 +170,25 @@ class LeaseInfo:
     remaining_ms: int = _at(11, int)
     huge_pages: bool = _at(12, bool)
     client: str = _at(15, str)
+
+
+@dataclasses.dataclass(frozen=True)
+class BlockInfo:
+    """A published block. `gid` is the group of Access.GROUP. `ended` is why it has no name any more, though a view keeps it."""
+
+    block: int = _at(1, int)
+    uid: int = _at(2, int)
+    name: str = _at(3, str)
+    type: str = _at(4, str)
+    bytes: int = _at(5, int)
+    views: int = _at(6, int)
+    lifetime: Lifetime = _at(7, lambda: Lifetime.SESSION, of=Lifetime)
+    access: Access = _at(8, lambda: Access.USER, of=Access)
+    gid: int = _at(9, int)
+    age_ms: int = _at(10, int)
+    keep_ms: Optional[int] = _at(11)
+    publisher: Optional[int] = _at(12)
+    ended: EndReason = _at(13, lambda: EndReason.NONE, of=EndReason)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Acquiring and mapping a lease, and waiting for it in the broker's queue. */
+/* Acquiring and mapping leases and blocks, and waiting for them in the broker's queue. */
 #pragma once
 
 #include "client/python/src/compat.h"
@@ -7,6 +7,7 @@
 
 struct acquired {
     mb_lease *lease;
+    mb_block *block; /* whose lease it is; NULL: none */
     void *data;
     uint64_t bytes;
 };
@@ -14,3 +15,7 @@ struct acquired {
 /* options->wait_ms is how long it may wait. False: an exception is set. With the interpreter's lock. */
 bool acquire(struct owner *owner, uint64_t bytes, const mb_lease_options *options, PyObject *progress,
              struct acquired *ret);
+
+/* The same for memory that can be published. */
+bool acquire_block(struct owner *owner, uint64_t bytes, const mb_block_options *options, PyObject *progress,
+                   struct acquired *ret);

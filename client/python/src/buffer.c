@@ -165,7 +165,15 @@ static PyObject *dlpack(PyObject *object, PyObject *arguments, PyObject *keyword
     struct buffer_object *self = (struct buffer_object *)object;
     (void)arguments; /* streams and devices are for other memory than the host's */
     (void)keywords;
-    return check(self) ? dlpack_export(object, mb_buffer_data(self->buffer), mb_buffer_size(self->buffer)) : NULL;
+    if (!check(self)) {
+        return NULL;
+    }
+    const struct dlpack_array array = {.data = mb_buffer_data(self->buffer),
+                                       .type_code = DLPACK_UNSIGNED,
+                                       .type_bits = 8,
+                                       .dimensions = 1,
+                                       .shape = {length(object)}};
+    return dlpack_export(object, &array, false);
 }
 
 static PyObject *dlpack_device(PyObject *object, PyObject *unused)

@@ -244,6 +244,27 @@ static PyObject *wait_connected(PyObject *object, PyObject *argument)
     Py_RETURN_NONE;
 }
 
+static PyObject *unpublish(PyObject *object, PyObject *argument)
+{
+    PyObject *name = PyUnicode_AsUTF8String(argument);
+    struct owner *owner = name ? client_use(object) : NULL;
+    struct failure failure;
+    if (!owner) {
+        Py_XDECREF(name);
+        return NULL;
+    }
+    struct gil gil = gil_drop();
+    int result = mb_unpublish(owner->client, PyBytes_AsString(name));
+    failure_take_of_block(&failure, result);
+    gil_take(gil);
+    owner_unref(owner);
+    Py_DECREF(name);
+    if (result < 0) {
+        return errors_raise(&failure);
+    }
+    Py_RETURN_NONE;
+}
+
 static PyObject *session(PyObject *object, void *unused)
 {
     const struct owner *owner = owner_of(object);
@@ -285,6 +306,7 @@ static PyMethodDef methods[] = {
     {"tensors_install", METHOD(torch_install), METH_O, "tensors_install(location): for all tensors of the process"},
     {"ping", METHOD(ping), METH_NOARGS, "One round trip to the broker."},
     {"trim", METHOD(trim), METH_NOARGS, "Give free memory back to the broker now."},
+    {"unpublish", METHOD(unpublish), METH_O, "unpublish(name): takes the name from this user's block."},
     {"wait_connected", METHOD(wait_connected), METH_O, "wait_connected(timeout_ms)"},
     {NULL, NULL, 0, NULL},
 };

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The structures of DLPack's ABI before version 1, which every consumer reads. */
+/* The structures of DLPack's ABI, before version 1 and from it on. */
 #include "client/python/src/dlpack.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 
-enum { DEVICE_CPU = 1, TYPE_UNSIGNED = 1 };
+enum { DEVICE_CPU = 1, MAJOR = 1, MINOR = 0, READ_ONLY = 1 };
 
 struct tensor {
     void *data;
@@ -13,7 +12,7 @@ struct tensor {
     int32_t dimensions;
     uint8_t type_code, type_bits;
     uint16_t type_lanes;
-    int64_t *shape, *strides; /* strides NULL: compact */
+    int64_t *shape, *strides;
     uint64_t byte_offset;
 };
 
@@ -23,49 +22,105 @@ struct managed_tensor {
     void (*deleter)(struct managed_tensor *tensor);
 };
 
-struct exported {
-    struct managed_tensor managed;
-    int64_t shape;
+struct versioned_tensor {
+    uint32_t major, minor;
+    void *context;
+    void (*deleter)(struct versioned_tensor *tensor);
+    uint64_t flags;
+    struct tensor tensor;
 };
 
-/* A consumer may call it in any thread. */
-static void delete (struct managed_tensor *managed)
+struct exported {
+    union {
+        struct managed_tensor managed;
+        struct versioned_tensor versioned;
+    };
+    PyObject *holder;
+    int64_t shape[DLPACK_DIMENSIONS_MAX], strides[DLPACK_DIMENSIONS_MAX];
+};
+
+/* ---- the end: a consumer may call it in any thread ---- */
+
+static void end(struct exported *exported)
 {
     PyGILState_STATE state = PyGILState_Ensure();
-    Py_DECREF((PyObject *)managed->context);
+    Py_DECREF(exported->holder);
     PyGILState_Release(state);
-    free(managed);
+    free(exported);
+}
+
+static void delete_managed(struct managed_tensor *managed)
+{
+    end(managed->context);
+}
+
+static void delete_versioned(struct versioned_tensor *versioned)
+{
+    end(versioned->context);
 }
 
 /* A consumer renames the capsule and calls the deleter itself. */
+#define NAME           "dltensor"
+#define VERSIONED_NAME "dltensor_versioned"
+
 static void delete_capsule(PyObject *capsule)
 {
-    if (PyCapsule_IsValid(capsule, "dltensor")) {
-        struct managed_tensor *managed = PyCapsule_GetPointer(capsule, "dltensor");
-        managed->deleter(managed);
+    if (PyCapsule_IsValid(capsule, NAME)) {
+        end(((struct managed_tensor *)PyCapsule_GetPointer(capsule, NAME))->context);
+    } else if (PyCapsule_IsValid(capsule, VERSIONED_NAME)) {
+        end(((struct versioned_tensor *)PyCapsule_GetPointer(capsule, VERSIONED_NAME))->context);
     }
 }
 
-PyObject *dlpack_export(PyObject *holder, void *data, size_t bytes)
+/* ---- the beginning ---- */
+
+static void set_strides(const struct dlpack_array *array, struct exported *exported)
+{
+    int64_t stride = 1;
+    for (int i = 0; i < array->dimensions; i++) {
+        int at = array->is_fortran ? i : array->dimensions - 1 - i;
+        exported->shape[at] = array->shape[at];
+        exported->strides[at] = stride;
+        stride *= array->shape[at];
+    }
+}
+
+static struct tensor tensor_of(const struct dlpack_array *array, struct exported *exported)
+{
+    set_strides(array, exported);
+    return (struct tensor){.data = array->data,
+                           .device_type = DEVICE_CPU,
+                           .dimensions = array->dimensions,
+                           .type_code = (uint8_t)array->type_code,
+                           .type_bits = (uint8_t)array->type_bits,
+                           .type_lanes = 1,
+                           .shape = exported->shape,
+                           .strides = exported->strides};
+}
+
+PyObject *dlpack_export(PyObject *holder, const struct dlpack_array *array, bool is_versioned)
 {
     struct exported *exported = calloc(1, sizeof *exported);
     if (!exported) {
         return PyErr_NoMemory();
     }
-    exported->shape = (int64_t)bytes;
-    exported->managed = (struct managed_tensor){.context = holder, .deleter = delete};
-    exported->managed.tensor = (struct tensor){.data = data,
-                                               .device_type = DEVICE_CPU,
-                                               .dimensions = 1,
-                                               .type_code = TYPE_UNSIGNED,
-                                               .type_bits = 8,
-                                               .type_lanes = 1,
-                                               .shape = &exported->shape};
-    PyObject *capsule = PyCapsule_New(&exported->managed, "dltensor", delete_capsule);
+    if (is_versioned) {
+        exported->versioned = (struct versioned_tensor){.major = MAJOR,
+                                                        .minor = MINOR,
+                                                        .context = exported,
+                                                        .deleter = delete_versioned,
+                                                        .flags = array->is_read_only ? READ_ONLY : 0,
+                                                        .tensor = tensor_of(array, exported)};
+    } else {
+        exported->managed = (struct managed_tensor){
+            .tensor = tensor_of(array, exported), .context = exported, .deleter = delete_managed};
+    }
+    PyObject *capsule = PyCapsule_New(exported, is_versioned ? VERSIONED_NAME : NAME, delete_capsule);
     if (!capsule) {
         free(exported);
         return NULL;
     }
     Py_INCREF(holder);
+    exported->holder = holder;
     return capsule;
 }

@@ -13,6 +13,7 @@ void failure_take(struct failure *failure, int code)
 {
     failure->code = code;
     failure->asked_bytes = 0;
+    failure->is_of_block = false;
     failure->has_refusal = false;
     failure->sentence[0] = '\0';
     if (code < 0) {
@@ -21,6 +22,13 @@ void failure_take(struct failure *failure, int code)
         failure->refusal = (mb_refusal)MB_REFUSAL_INIT;
         failure->has_refusal = mb_last_refusal(&failure->refusal) == 0;
     }
+}
+
+void failure_take_of_block(struct failure *failure, int code)
+{
+    failure_take(failure, code);
+    failure->is_of_block = true;
+    failure->ended = mb_last_end_reason();
 }
 
 /* ---- figures ---- */
@@ -70,10 +78,20 @@ PyObject *errors_set_factory(PyObject *module, PyObject *function)
     Py_RETURN_NONE;
 }
 
+/* A new reference. NULL: an exception is set. */
+static PyObject *ended_of(const struct failure *failure)
+{
+    if (!failure->is_of_block) {
+        Py_RETURN_NONE;
+    }
+    return PyLong_FromLong((long)failure->ended);
+}
+
 PyObject *errors_raise(const struct failure *failure)
 {
-    PyObject *exception =
-        factory ? PyObject_CallFunction(factory, "isN", -failure->code, failure->sentence, figures_of(failure)) : NULL;
+    PyObject *exception = factory ? PyObject_CallFunction(factory, "isNN", -failure->code, failure->sentence,
+                                                          figures_of(failure), ended_of(failure))
+                                  : NULL;
     if (exception) {
         PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
         Py_DECREF(exception);

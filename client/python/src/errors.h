@@ -11,6 +11,8 @@ enum { SENTENCE_BYTES = 1024 };
 struct failure {
     int code;             /* negative errno; 0: the call did not fail */
     uint64_t asked_bytes; /* of the block that an allocator was asked for; 0: it was another call */
+    bool is_of_block;     /* it is about a published block, not about a lease of the caller */
+    mb_end_reason ended;  /* why the block ended; MB_END_NONE: it has not, or there was none */
     bool has_refusal;     /* a limit refused the request, and the library knows the figures */
     mb_refusal refusal;   /* only then */
     char sentence[SENTENCE_BYTES];
@@ -18,11 +20,13 @@ struct failure {
 
 /* In the thread of the call that returned `code`. No lock. */
 void failure_take(struct failure *failure, int code);
+void failure_take_of_block(struct failure *failure, int code);
 
 /*
- * set_error_factory(function): function(errno, sentence, figures) returns the exception. The figures of a refusal are
- * (limit, whose, limit bytes or None, asked, used, free, holders); None: there are none. A holder is (session, name,
- * pid, uid, bytes).
+ * set_error_factory(function): function(errno, sentence, figures, ended) returns the exception. `ended` is why the
+ * published block has ended that the call was about, or 0; None: it was about no published block. The figures of a
+ * refusal are (limit, whose, limit bytes or None, asked, used, free, holders); None: there are none. A holder is
+ * (session, name, pid, uid, bytes).
  */
 PyObject *errors_set_factory(PyObject *module, PyObject *function);
 

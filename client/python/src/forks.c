@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "client/python/src/gil.h"
 #include "client/python/src/inherited.h"
 #include "client/python/src/losses.h"
 #include "client/python/src/table.h"
@@ -22,7 +23,8 @@ struct child {
 
 struct waiting_block {
     struct owner *owner;
-    mb_buffer *buffer;
+    mb_buffer *buffer; /* NULL: it is a lease */
+    mb_lease *lease;
     uint64_t epoch;
     struct waiting_block *next;
 };
@@ -85,10 +87,16 @@ static struct waiting_block *take_free(void)
 
 /* ---- freeing ---- */
 
-static void give(struct owner *owner, mb_buffer *buffer)
+static void give(const struct waiting_block *block)
 {
-    (void)mb_buffer_unref(buffer);
-    owner_unref(owner);
+    if (block->buffer) {
+        (void)mb_buffer_unref(block->buffer);
+    } else {
+        struct gil gil = gil_drop();
+        (void)mb_release(block->lease);
+        gil_take(gil);
+    }
+    owner_unref(block->owner);
 }
 
 static void give_all(struct waiting_block *list)
@@ -96,19 +104,20 @@ static void give_all(struct waiting_block *list)
     while (list) {
         struct waiting_block *block = list;
         list = block->next;
-        give(block->owner, block->buffer);
+        give(block);
         free(block);
     }
 }
 
-static void wait_or_give(struct owner *owner, mb_buffer *buffer, uint64_t made)
+static void wait_or_give(const struct waiting_block *dead)
 {
     struct waiting_block *block = malloc(sizeof *block);
     (void)pthread_mutex_lock(&lock);
     bury();
-    bool waits = block && made < atomic_load(&newest_child);
+    bool waits = block && dead->epoch < atomic_load(&newest_child);
     if (waits) {
-        *block = (struct waiting_block){owner, buffer, made, blocks};
+        *block = *dead;
+        block->next = blocks;
         blocks = block;
         block_count++;
     }
@@ -117,17 +126,29 @@ static void wait_or_give(struct owner *owner, mb_buffer *buffer, uint64_t made)
     give_all(list);
     if (!waits) {
         free(block);
-        give(owner, buffer);
+        give(dead);
+    }
+}
+
+static void end(const struct waiting_block *dead)
+{
+    if (dead->epoch < atomic_load_explicit(&newest_child, memory_order_relaxed)) {
+        wait_or_give(dead);
+    } else {
+        give(dead);
     }
 }
 
 void forks_unref(struct owner *owner, mb_buffer *buffer, uint64_t made)
 {
-    if (made < atomic_load_explicit(&newest_child, memory_order_relaxed)) {
-        wait_or_give(owner, buffer, made);
-    } else {
-        give(owner, buffer);
-    }
+    const struct waiting_block dead = {.owner = owner, .buffer = buffer, .epoch = made};
+    end(&dead);
+}
+
+void forks_release(struct owner *owner, mb_lease *lease, uint64_t made)
+{
+    const struct waiting_block dead = {.owner = owner, .lease = lease, .epoch = made};
+    end(&dead);
 }
 
 bool forks_allow_reuse(void)

@@ -17,6 +17,9 @@ uint64_t forks_epoch(void);
 /* Drops the reference and the owner's use, now or when no child can read the block any more. */
 void forks_unref(struct owner *owner, mb_buffer *buffer, uint64_t made);
 
+/* The same for a lease. */
+void forks_release(struct owner *owner, mb_lease *lease, uint64_t made);
+
 /* Whether no child may read blocks of this process. */
 bool forks_allow_reuse(void);
 

@@ -19,7 +19,7 @@ enum { COPIED_BYTES = 65536, HUGE_PAGE_BYTES = 2 << 20, PIECES_MAX = 8192 };
 struct range {
     uintptr_t start, end;
     size_t piece_bytes;
-    unsigned char *is_copied; /* one for each piece */
+    unsigned char *is_copied; /* one for each piece; NULL: the parent could not write to it either */
     char *copies;             /* where the copies are made; NULL: there is none yet */
     struct range *next;
 };
@@ -113,7 +113,7 @@ static void on_write(int number, siginfo_t *info, void *context)
 {
     int saved = errno;
     struct range *range = info->si_code == SEGV_ACCERR ? find((uintptr_t)info->si_addr) : NULL;
-    if (!range || !copy_piece(range, (uintptr_t)info->si_addr)) {
+    if (!range || !range->is_copied || !copy_piece(range, (uintptr_t)info->si_addr)) {
         pass_on(number, info, context);
     }
     errno = saved;
@@ -130,15 +130,25 @@ bool inherited_cover(uintptr_t address)
 
 /* ---- the beginning ---- */
 
-static void add(uintptr_t start, uintptr_t end, size_t piece_bytes)
+static struct range *new_range(uintptr_t start, uintptr_t end, size_t piece_bytes, bool is_writable)
 {
     struct range *range = calloc(1, sizeof *range);
-    if (range) {
-        range->is_copied = calloc((end - start) / piece_bytes + 1, 1);
+    if (!range || !is_writable) {
+        return range;
     }
-    if (!range || !range->is_copied || mprotect((void *)start, end - start, PROT_READ) < 0) {
-        free(range ? range->is_copied : NULL);
+    range->is_copied = calloc((end - start) / piece_bytes + 1, 1);
+    if (!range->is_copied || mprotect((void *)start, end - start, PROT_READ) < 0) {
+        free(range->is_copied);
         free(range);
+        return NULL;
+    }
+    return range;
+}
+
+static void add(uintptr_t start, uintptr_t end, size_t piece_bytes, bool is_writable)
+{
+    struct range *range = new_range(start, end, piece_bytes, is_writable);
+    if (!range) {
         (void)munmap((void *)start, end - start); /* rather a signal than a write into the parent's memory */
         return;
     }
@@ -159,17 +169,21 @@ static size_t piece_bytes(size_t range_bytes, bool is_huge)
     return bytes;
 }
 
-/* Shared and writable, and a lease's: the program may have mapped files of its own. */
+/* Shared, and a lease's: the program may have mapped files of its own. Published blocks can only be read. */
 static void add_segment(const char *line)
 {
     uintptr_t start, end;
     char mode[5];
-    if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &start, &end, mode) != 3 || strcmp(mode, "rw-s") != 0) {
+    if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &start, &end, mode) != 3) {
+        return;
+    }
+    bool is_writable = strcmp(mode, "rw-s") == 0;
+    if (!is_writable && (strcmp(mode, "r--s") != 0 || find(start))) { /* the parent may have inherited it itself */
         return;
     }
     const mb_lease *lease = mb_lease_from_address((const void *)start);
     if (lease) {
-        add(start, end, piece_bytes(end - start, mb_lease_has_huge_pages(lease)));
+        add(start, end, piece_bytes(end - start, mb_lease_has_huge_pages(lease)), is_writable);
     }
 }
 

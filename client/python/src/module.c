@@ -12,8 +12,10 @@
 #include "client/python/src/lease.h"
 #include "client/python/src/losses.h"
 #include "client/python/src/numpy_api.h"
+#include "client/python/src/published.h"
 #include "client/python/src/reclaiming.h"
 #include "client/python/src/tensors.h"
+#include "client/python/src/view.h"
 #include "client/python/src/waiting.h"
 #include "client/python/src/workspace.h"
 
@@ -85,7 +87,7 @@ static bool is_main_interpreter(void)
 static int add_types(PyObject *module)
 {
     bool failed = client_add_type(module) < 0 || lease_add_type(module) < 0 || buffer_add_type(module) < 0 ||
-                  workspace_add_type(module) < 0;
+                  workspace_add_type(module) < 0 || published_add_type(module) < 0 || view_add_type(module) < 0;
     return failed ? -1 : PyModule_AddStringConstant(module, "library_version", mb_version());
 }
 

@@ -175,6 +175,18 @@ int waiting_run(const struct waiting_call *call, enum waiting_end *ret_end)
     return error ? -error : waiting.result;
 }
 
+uint64_t waiting_now_ms(void)
+{
+    struct timespec time = now();
+    return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
+}
+
+uint32_t waiting_left_ms(uint64_t deadline_ms)
+{
+    uint64_t time = waiting_now_ms();
+    return deadline_ms > time ? (uint32_t)(deadline_ms - time) : 1;
+}
+
 bool waiting_succeeded(enum waiting_end end, int result, const struct failure *failure)
 {
     if (end == WAITING_CLOSED) {

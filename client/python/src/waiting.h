@@ -32,6 +32,11 @@ struct waiting_call {
  */
 int waiting_run(const struct waiting_call *call, enum waiting_end *ret_end);
 
+/* For a call that may wait until a deadline: milliseconds of the monotonic clock, and what is left of them (at least
+ * 1). */
+uint64_t waiting_now_ms(void);
+uint32_t waiting_left_ms(uint64_t deadline_ms);
+
 /*
  * Whether a call succeeded that returned `result` and ended in this way. False: an exception is set; if `result` is 0
  * nevertheless, the caller drops what it got. `failure` is the call's.

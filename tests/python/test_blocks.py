@@ -1,0 +1,305 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Published blocks: arrays and bytes that other processes read, and nobody changes."""
+
+import array
+import gc
+import os
+import signal
+import subprocess
+import threading
+
+import membroker
+import pytest
+from conftest import BUILD, PERSIST
+
+numpy = pytest.importorskip("numpy")
+NUMPY = tuple(map(int, numpy.__version__.split(".")[:2]))
+
+HEAD = PERSIST + """
+import ctypes, gc, os, signal, sys, threading, time, numpy, membroker
+broker = membroker.connect(name="reader")
+lost = []
+"""
+
+
+def matrix():
+    return numpy.arange(12.0).reshape(3, 4)
+
+
+# ---- publishing and attaching ----
+
+
+def test_another_process_reads(broker, run):
+    """The same numbers, in memory that is there once."""
+    broker.publish("weights", matrix())
+    assert run(HEAD + """
+weights = broker.attach("weights")
+print(weights.tolist(), weights.dtype, weights.flags.writeable)
+""") == f"{matrix().tolist()} float64 False\n"
+    (block,) = broker.blocks()
+    assert (block.name, block.type, block.views, block.uid) == ("weights", "array", 1, os.getuid())
+    assert block.lifetime is membroker.Lifetime.SESSION and block.access is membroker.Access.USER
+
+
+ARRAYS = [
+    numpy.arange(24, dtype="i2").reshape(2, 3, 4),
+    numpy.asfortranarray(matrix()),
+    numpy.arange(24.0).reshape(4, 6)[::2, ::3],
+    numpy.arange(5)[::-1],
+    numpy.array([True, False]),
+    numpy.array([1 + 2j], dtype="c8"),
+    numpy.array([1, 2], dtype=">u4"),
+    numpy.array([1.5], dtype="f2"),
+    numpy.array(["ab", "c"]),
+    numpy.array([b"ab", b"c"]),
+    numpy.array(["2026-11-27"], dtype="M8[D]"),
+    numpy.array(7.0),
+    numpy.zeros((3, 0, 2)),
+    numpy.zeros(0, dtype="i1"),
+]
+
+
+@pytest.mark.parametrize("given", ARRAYS, ids=[f"{a.dtype.str} {a.shape}" for a in ARRAYS])
+def test_each_kind_of_array(broker, given):
+    broker.publish("a", given)
+    found = broker.attach("a")
+    assert found.dtype == given.dtype and found.shape == given.shape and (found == given).all()
+    assert found.flags.f_contiguous == (given.flags.f_contiguous or not found.size) or found.flags.c_contiguous
+    assert found.flags.aligned and not found.flags.writeable
+
+
+@pytest.mark.parametrize("given", [
+    numpy.array([None]), numpy.zeros(2, dtype=[("x", "f4"), ("y", "i4")]), numpy.zeros(2, dtype="V4"),
+    numpy.zeros(2, dtype=numpy.longdouble),
+], ids=["objects", "fields", "raw", "long double"])
+def test_elements_that_mean_nothing_elsewhere(broker, given):
+    with pytest.raises(TypeError, match="its elements must be numbers"):
+        broker.publish("a", given)
+    with pytest.raises(TypeError, match="its elements must be numbers"):
+        broker.create_block(2, given.dtype)
+    assert broker.blocks() == [] and broker.uses == 0
+
+
+def test_buffers_and_dlpack(broker):
+    """Plain bytes have their own type; other buffers and what has DLPack are arrays."""
+    for name, given in (("bytes", b"hello"), ("bytearray", bytearray(b"hello")), ("view", memoryview(b"-hello-")[1:6])):
+        block = broker.publish(name, given)
+        assert block.type == "bytes" and bytes(broker.view(name)) == b"hello" and block.nbytes == 5
+    broker.publish("stream", b"ARROW", type="arrow-stream")
+    view = broker.view("stream")
+    assert view.type == "arrow-stream" and view.metadata == b'{"bytes":5}' and view.array.tolist() == list(b"ARROW")
+    broker.publish("numbers", array.array("d", [1, 2]))
+    assert broker.attach("numbers").tolist() == [1.0, 2.0]
+    broker.publish("list", [[1, 2], [3, 4]])
+    assert broker.attach("list").tolist() == [[1, 2], [3, 4]]
+
+    class Exporter:
+        def __dlpack__(self, **keywords):
+            return numpy.arange(3.0).__dlpack__()
+
+        def __dlpack_device__(self):
+            return 1, 0
+
+    broker.publish("dlpack", Exporter())
+    assert broker.attach("dlpack").tolist() == [0, 1, 2]
+    with pytest.raises(TypeError, match="is made of bytes"):
+        broker.publish("typed", matrix(), type="arrow-stream")
+
+
+def test_without_a_copy(broker):
+    block = broker.create_block((3, 4), order="F")
+    filled = block.array
+    filled[:] = matrix()
+    assert block.array is filled and filled.flags.f_contiguous
+    address = filled.ctypes.data
+    block.publish("a")
+    assert not filled.flags.writeable and block.array.ctypes.data == address and (filled == matrix()).all()
+    assert block.name == "a" and (broker.attach("a") == matrix()).all()
+    with pytest.raises(ValueError):
+        filled[0, 0] = 1
+    with pytest.raises(ValueError):
+        block.array.flags.writeable = True
+    with broker.create_bytes(10, "acme/log") as log:
+        memoryview(log)[:3] = b"abc"
+        log.publish("log")
+        assert bytes(broker.view("log")) == b"abc" + bytes(7) and broker.view("log").type == "acme/log"
+    with pytest.raises(membroker.BlockEnded):
+        broker.attach("log")
+
+
+def test_a_slice_that_could_still_write(broker):
+    """It would be a signal at its next use, so the block is not published."""
+    block = broker.create_block(10)
+    kept, row, view = block.array, block.array[2:4], memoryview(block)
+    with pytest.raises(BufferError, match="2 other views"):
+        block.publish("a")
+    row[:] = 7
+    view.release()
+    with pytest.raises(BufferError, match="1 other view "):
+        block.publish("a")
+    kept[0] = 1
+    del row
+    block.publish("a")
+    assert kept.tolist() == [1, 0, 7, 7] + [0] * 6 and broker.attach("a")[2] == 7
+
+
+def test_writing_is_a_signal(broker, run):
+    """NumPy refuses it; so does the kernel, for code that does not ask NumPy."""
+    broker.publish("weights", matrix())
+    run(HEAD + """
+ctypes.memset(broker.attach("weights").ctypes.data, 1, 8)
+""", expect=-signal.SIGSEGV)
+    assert broker.attach("weights")[0, 0] == 0
+
+
+def test_read_only(broker):
+    broker.publish("a", matrix())
+    found, view = broker.attach("a"), broker.view("a")
+    with pytest.raises(ValueError, match="read-only"):
+        found[0, 0] = 1
+    with pytest.raises(ValueError):
+        found.flags.writeable = True
+    assert memoryview(view).readonly and len(view) == view.nbytes == 96
+    with pytest.raises(TypeError):
+        memoryview(view)[0] = 1
+    with pytest.raises(BufferError):
+        view.__dlpack__()
+    if NUMPY >= (2, 1):
+        exported = numpy.from_dlpack(view)
+        assert (exported == matrix()).all() and not exported.flags.writeable
+        del view, found
+        gc.collect()
+        assert exported[2, 3] == 11
+
+
+# ---- names ----
+
+
+def test_names(broker):
+    broker.publish("a", matrix())
+    with pytest.raises(membroker.NameTaken, match="replace"):
+        broker.publish("a", matrix())
+    for name in ("", "x" * 64, "ä" * 32, "line\n"):
+        with pytest.raises(ValueError, match="can't be the name"):
+            broker.publish(name, matrix())
+        with pytest.raises(ValueError, match="can't be the name"):
+            broker.attach(name)
+    with pytest.raises(TypeError):
+        broker.attach(b"a")
+    assert len(broker.blocks()) == 1
+    broker.publish("ä" * 31, b"")
+    assert bytes(broker.view("ä" * 31)) == b""
+
+
+def test_a_failed_publication_can_be_repeated(broker):
+    broker.publish("a", matrix())
+    block = broker.create_block(3)
+    array = block.array
+    array[:] = 5
+    with pytest.raises(membroker.NameTaken):
+        block.publish("a")
+    assert not array.flags.writeable
+    block.publish("b")
+    assert broker.attach("b").tolist() == [5, 5, 5]
+
+
+def test_replacing(broker):
+    broker.publish("a", matrix())
+    old = broker.view("a")
+    broker.publish("a", matrix() + 1, replace=True)
+    new = broker.view("a")
+    assert old.number != new.number and old.array[0, 0] == 0 and new.array[0, 0] == 1
+    assert [block.name for block in broker.blocks() if not block.ended] == ["a"]
+    old.close()
+    broker.ping()
+    assert len(broker.blocks()) == 1
+
+
+def test_lifetimes(daemon, broker):
+    """The session's end with close(); what is kept stays until it is unpublished, which any process of the user may do."""
+    with membroker.connect(daemon.socket) as publisher:
+        publisher.publish("session", matrix())
+        publisher.publish("kept", matrix(), lifetime="keep")
+        publisher.publish("cached", matrix(), lifetime="cache")
+        with publisher.create_block(3, lifetime="keep", keep=3600) as block:
+            block.publish("for an hour")
+    infos = {block.name: block for block in broker.blocks()}
+    assert sorted(infos) == ["cached", "for an hour", "kept"] and 0 < infos["for an hour"].keep_ms <= 3600_000
+    assert infos["cached"].lifetime is membroker.Lifetime.CACHE and infos["kept"].publisher is None
+    assert (broker.attach("kept") == matrix()).all()
+    for name in infos:
+        broker.unpublish(name)
+    with pytest.raises(membroker.NoSuchBlock):
+        broker.unpublish("kept")
+    with pytest.raises(ValueError, match="keep"):
+        broker.publish("a", matrix(), keep=5)
+    with pytest.raises(ValueError, match="lifetime"):
+        broker.publish("a", matrix(), lifetime="forever")
+
+
+def test_access(broker):
+    """Everybody may, or a group; a name of another user is not this user's."""
+    broker.publish("all", matrix(), access="all")
+    broker.publish("group", matrix(), access="group", group=os.getgid())
+    infos = {block.name: block for block in broker.blocks()}
+    assert infos["all"].access is membroker.Access.ALL and infos["group"].gid == os.getgid()
+    assert (broker.attach("all", user=os.getuid()) == matrix()).all()
+    with pytest.raises(membroker.NoSuchBlock, match="12345"):
+        broker.attach("all", user=12345)
+    with pytest.raises(ValueError, match="group"):
+        broker.publish("a", matrix(), group=1)
+    with pytest.raises(ValueError, match="access"):
+        broker.publish("a", matrix(), access="me")
+
+
+# ---- waiting ----
+
+
+def test_waiting_for_a_name(daemon, broker):
+    found = []
+    thread = threading.Thread(target=lambda: found.append(broker.attach("late", wait=600)))
+    thread.start()
+    with membroker.connect(daemon.socket) as publisher:
+        publisher.publish("late", matrix())
+        thread.join(60)
+        assert (found[0] == matrix()).all()
+
+
+def test_a_wait_has_an_end(broker):
+    with pytest.raises(membroker.NoSuchBlock, match='"never"'):
+        broker.attach("never", wait=0.01)
+
+
+def test_interrupting_a_wait(run):
+    assert run(HEAD + """
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+try:
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    broker.attach("never", wait=3600)
+except KeyboardInterrupt:
+    print("interrupted", broker.uses)
+""", timeout=60) == "interrupted 0\n"
+
+
+def test_closing_ends_a_wait(daemon):
+    broker, caught = membroker.connect(daemon.socket, name="waits"), []
+
+    def wait():
+        try:
+            broker.attach("never", wait=3600)
+        except ValueError as error:
+            caught.append(str(error))
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    broker.close()
+    thread.join(60)
+    assert caught == ["the broker was closed"]
+
+
+def test_the_command_lists_them(daemon, broker):
+    """It is the same block for other programs."""
+    broker.publish("weights", matrix(), access="all")
+    printed = subprocess.run([BUILD / "membrokerctl", "--socket", daemon.socket, "blocks"], check=True,
+                             capture_output=True, text=True).stdout
+    assert "weights" in printed and "array" in printed and "all" in printed
