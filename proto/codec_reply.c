@@ -19,7 +19,7 @@ _Static_assert((int)CHARGE_CLIENT == MEMBROKER__V1__CHARGE__CHARGE_CLIENT, "the 
 _Static_assert((int)CLASS_RULE_RESERVATION == MEMBROKER__V1__CLASS_RULE__CLASS_RULE_RESERVATION,
                "the enums share numbers");
 _Static_assert((int)USAGE_RESERVATION == MEMBROKER__V1__USAGE_KIND__USAGE_KIND_RESERVATION, "the enums share numbers");
-_Static_assert((int)EVENT_KIND_DISCONNECTED == MEMBROKER__V1__EVENT_KIND__EVENT_KIND_DISCONNECTED,
+_Static_assert((int)EVENT_KIND_BLOCK_ENDED == MEMBROKER__V1__EVENT_KIND__EVENT_KIND_BLOCK_ENDED,
                "the enums share numbers");
 _Static_assert((int)PRESSURE_FULL == MEMBROKER__V1__PRESSURE__PRESSURE_FULL, "the enums share numbers");
 _Static_assert((int)LIMIT_KIND_DISK_SPACE == MEMBROKER__V1__LIMIT_KIND__LIMIT_KIND_DISK_SPACE,

@@ -39,7 +39,7 @@ static const char *ended(const void *entry, char cell[CELL_BYTES])
 {
     const struct block_entry *block = entry;
     (void)cell;
-    return block->ended == END_NONE ? "" : end_reason_text(block->ended);
+    return block->ended == END_NONE ? "" : end_reason_text_of_block(block->ended);
 }
 
 static bool keep(const void *entry, uint64_t *ret)

@@ -49,9 +49,9 @@ const struct ctl_option_list events_options = {list, sizeof list / sizeof *list}
 static const char *kind_name(const void *entry, char cell[CELL_BYTES])
 {
     static const char *const names[EVENT_KINDS] = {
-        "other",     "granted",  "extended",          "refused",    "ended",       "reserved",  "attached",
-        "suspended", "resumed",  "unreserved",        "unreserved", "started",     "restarted", "handed-over",
-        "stopped",   "reloaded", "bad-configuration", "away",       "disconnected"};
+        "other",     "granted",  "extended",          "refused",    "ended",        "reserved",  "attached",
+        "suspended", "resumed",  "unreserved",        "unreserved", "started",      "restarted", "handed-over",
+        "stopped",   "reloaded", "bad-configuration", "away",       "disconnected", "published", "block-ended"};
     enum event_kind of = ((const struct event_entry *)entry)->kind;
     (void)cell;
     return names[of < EVENT_KINDS ? of : EVENT_KIND_UNSPECIFIED];
@@ -59,14 +59,16 @@ static const char *kind_name(const void *entry, char cell[CELL_BYTES])
 
 static const char *reason_name(const void *entry, char cell[CELL_BYTES])
 {
-    static const char *const names[END_REASONS] = {"",     "released",     "expired",  "revoked",
-                                                   "died", "disconnected", "shutdown", "tampered"};
+    static const char *const names[END_REASONS] = {
+        "",         "released", "expired",     "revoked",  "died",   "disconnected",
+        "shutdown", "tampered", "unpublished", "replaced", "evicted"};
     const struct event_entry *event = entry;
+    bool has_reason = event->kind == EVENT_KIND_ENDED || event->kind == EVENT_KIND_BLOCK_ENDED;
     (void)cell;
     if (event->kind == EVENT_KIND_RESERVATION_EXPIRED) {
         return names[END_EXPIRED];
     }
-    return event->kind != EVENT_KIND_ENDED ? "" : event->reason < END_REASONS ? names[event->reason] : "other";
+    return !has_reason ? "" : event->reason < END_REASONS ? names[event->reason] : "other";
 }
 
 /* People are told how a lease ended, in one word. */
@@ -189,6 +191,18 @@ static const char *revoker(const struct event_entry *event)
     return text;
 }
 
+/* The broker's words, and at whose request. */
+static const char *end_of_block(const struct event_entry *event)
+{
+    static char text[MESSAGE_TEXT_SIZE + CELL_BYTES];
+    char user[USER_TEXT_BYTES];
+    if (!event->has_by) {
+        return event->text;
+    }
+    (void)snprintf(text, sizeof text, "%s, by %s", event->text, user_to_text(event->by_uid, user));
+    return text;
+}
+
 static const char *exceeded(const struct event_entry *event)
 {
     static char text[3 * CELL_BYTES];
@@ -212,6 +226,9 @@ static const char *detail(const void *entry, char cell[CELL_BYTES])
     (void)cell;
     if (event->kind == EVENT_KIND_ENDED && event->reason == END_REVOKED) {
         return revoker(event);
+    }
+    if (event->kind == EVENT_KIND_BLOCK_ENDED) {
+        return end_of_block(event);
     }
     return event->kind == EVENT_KIND_REFUSED && event->limit_kind ? exceeded(event) : event->text;
 }

@@ -33,7 +33,7 @@ static void refuse(struct step *step, const struct session *session, uint64_t re
         return;
     }
     answer_error(step, session->peer, request_id, ERROR_BLOCK_ENDED, "the block \"%s\" of user %u has ended: %s",
-                 request->name, request->owner, end_reason_text(ended->reason));
+                 request->name, request->owner, end_reason_text_of_block(ended->reason));
     if (request_id) {
         step->effects->effects[step->effects->count - 1].reply.reply.error.ended = ended->reason;
     }

@@ -159,17 +159,37 @@ static void free_if_left(struct step *step, struct block *block)
     }
 }
 
-static void note_for_log(struct step *step, const struct block *block)
+struct effect_block *block_tell(struct step *step, const struct block *block, enum block_change change)
 {
     struct effect_block *effect = &effect_push(step->effects, EFFECT_BLOCK)->block;
-    *effect = (struct effect_block){.change = BLOCK_CHANGE_ENDED,
+    *effect = (struct effect_block){.change = change,
                                     .block = block->id,
                                     .owner = block->owner,
+                                    .charged_uid = block->share->user->id,
                                     .bytes = block->segment->charge.bytes,
+                                    .location = block->segment->charge.location,
                                     .lifetime = block->lifetime,
                                     .reason = block->ended,
                                     .segment_handle = block->segment->handle};
-    memcpy(effect->name, block->name, sizeof effect->name);
+    text_copy(effect->name, sizeof effect->name, block->name);
+    text_copy(effect->class, sizeof effect->class, block->share->class->name);
+    if (block->publisher) {
+        const struct session *session = block->publisher->session;
+        effect->session = session->id;
+        effect->pid = session->identity.pid;
+        text_copy(effect->client, sizeof effect->client, session->name);
+    }
+    return effect;
+}
+
+static void tell_end(struct step *step, const struct block *block, const struct identity *by)
+{
+    struct effect_block *effect = block_tell(step, block, BLOCK_CHANGE_ENDED);
+    effect->has_by = by;
+    if (by) {
+        effect->by_pid = by->pid;
+        effect->by_uid = by->uid;
+    }
 }
 
 /* Others' views end after a grace time: they must not keep the owner's quota. */
@@ -179,7 +199,7 @@ static void set_grace(struct step *step, struct block *block)
     block_table_set_due(&step->broker->blocks, block, block->foreign_count ? size_add_saturated(step->now, grace) : 0);
 }
 
-void block_condemn(struct step *step, struct block *block, enum end_reason reason)
+void block_condemn(struct step *step, struct block *block, enum end_reason reason, const struct identity *by)
 {
     struct block_table *table = &step->broker->blocks;
     assert(block->state == BLOCK_PUBLISHED);
@@ -189,7 +209,7 @@ void block_condemn(struct step *step, struct block *block, enum end_reason reaso
     block->ended = reason;
     block_table_bury(table, block);
     set_grace(step, block);
-    note_for_log(step, block);
+    tell_end(step, block, by);
     free_if_left(step, block);
 }
 
@@ -205,14 +225,14 @@ static void remove_view(struct step *step, struct block *block, struct lease *le
 /* Without its publisher a block lives on only if it is to. */
 static void lose_publisher(struct step *step, struct block *block, enum end_reason reason)
 {
-    block->publisher = NULL;
     if (block->is_evicting) {
         TAILQ_REMOVE(&step->broker->blocks.evicting, block, in_evicting);
         block->is_evicting = false;
     }
     if (block->state == BLOCK_PUBLISHED && block->lifetime == LIFETIME_SESSION) {
-        block_condemn(step, block, reason);
+        block_condemn(step, block, reason, NULL); /* while it is still known whose it was */
     }
+    block->publisher = NULL;
 }
 
 /* Its segment is still the lease's, and is freed with that when it is sealed. */

@@ -11,6 +11,7 @@
 
 #include <sys/queue.h>
 
+#include "daemon/core/effect.h"
 #include "daemon/core/identity.h"
 #include "daemon/core/lease.h"
 #include "daemon/core/principal.h"
@@ -133,8 +134,11 @@ void block_join(struct broker *broker, struct block *block, struct share *share)
 /* The bytes are its own from now on, whatever the limits are. */
 void block_take_segment(struct block *block, struct segment *segment);
 
-/* It loses its name. If nobody has it, it is freed. */
-void block_condemn(struct step *step, struct block *block, enum end_reason reason);
+/* It loses its name, at the request of `by` (NULL: of nobody). If nobody has it, it is freed. */
+void block_condemn(struct step *step, struct block *block, enum end_reason reason, const struct identity *by);
+
+/* Says to the shell what became of it. */
+struct effect_block *block_tell(struct step *step, const struct block *block, enum block_change change);
 
 /* A lease becomes a view of it; or a view, or the publisher's lease, has ended. */
 void block_add_view(struct broker *broker, struct block *block, struct lease *lease);

@@ -37,7 +37,7 @@ static void end_due(struct step *step)
     struct block *block;
     while ((block = block_table_first_due(table)) && block->due <= step->now && has_room(step)) {
         if (block->state == BLOCK_PUBLISHED) {
-            block_condemn(step, block, END_EXPIRED);
+            block_condemn(step, block, END_EXPIRED, NULL);
         } else if (block->foreign_count) {
             end_foreign_view(step, block);
         } else {
@@ -52,7 +52,7 @@ static void end_all(struct step *step)
     struct block_table *table = &step->broker->blocks;
     struct block *block = block_table_first_named(table);
     for (; block && has_room(step); block = block_table_first_named(table)) {
-        block_condemn(step, block, END_SHUTDOWN);
+        block_condemn(step, block, END_SHUTDOWN, NULL);
     }
 }
 
@@ -76,7 +76,7 @@ static void end_for_good(struct step *step)
             continue;
         }
         if (block->state == BLOCK_PUBLISHED) {
-            block_condemn(step, block, END_SHUTDOWN);
+            block_condemn(step, block, END_SHUTDOWN, NULL);
         }
         table->ending_after = block->id;
         block = block_table_next(table, block->id);

@@ -101,12 +101,20 @@ enum block_change { BLOCK_CHANGE_PUBLISHED, BLOCK_CHANGE_ENDED };
 struct effect_block {
     enum block_change change;
     uint64_t block;
-    uint32_t owner;
+    uint32_t owner, charged_uid; /* whose name it has; and who pays, who is another user in a user namespace */
     uint64_t bytes;
+    enum location location;
     enum lifetime lifetime;
     enum end_reason reason; /* ended */
     void *segment_handle;
     char name[MESSAGE_NAME_SIZE];
+    char class[MESSAGE_CLASS_SIZE];
+    char client[MESSAGE_NAME_SIZE]; /* its publisher's, and what follows */
+    uint64_t session;               /* 0: its publisher has let go of it before */
+    int32_t pid;
+    bool has_by; /* whose request ended it */
+    int32_t by_pid;
+    uint32_t by_uid;
 };
 
 enum reservation_change {

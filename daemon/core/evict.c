@@ -103,7 +103,7 @@ static void evict(struct step *step, struct block *block)
         TAILQ_INSERT_TAIL(&step->broker->blocks.evicting, block, in_evicting);
         charge_begin_free(&block->segment->charge);
     }
-    block_condemn(step, block, END_EVICTED);
+    block_condemn(step, block, END_EVICTED, NULL);
 }
 
 static bool is_possible(const struct broker *broker, const struct denial *denial)

@@ -165,19 +165,12 @@ static void finish(struct step *step, struct block *block)
     struct lease *lease = block->publisher;
     struct block *other = block_table_named(&broker->blocks, block->owner, block->name);
     if (other) {
-        block_condemn(step, other, END_REPLACED);
+        block_condemn(step, other, END_REPLACED, &lease->session->identity);
     }
     victim_forget(broker, lease);
     block_publish(broker, block, lease, step->now);
     broker->retry_waiting = true; /* the session itself has fewer bytes now */
-    struct effect_block *effect = &effect_push(step->effects, EFFECT_BLOCK)->block;
-    *effect = (struct effect_block){.change = BLOCK_CHANGE_PUBLISHED,
-                                    .block = block->id,
-                                    .owner = block->owner,
-                                    .bytes = block->segment->charge.bytes,
-                                    .lifetime = block->lifetime,
-                                    .segment_handle = block->segment->handle};
-    memcpy(effect->name, block->name, sizeof effect->name);
+    (void)block_tell(step, block, BLOCK_CHANGE_PUBLISHED);
     answer_to(step, lease->session->peer, block->request_id, REPLY_DONE);
 }
 
@@ -222,7 +215,7 @@ void publish_take_back(struct step *step, const struct input *input)
                      "admin_users, admin_groups) may unpublish it",
                      asked->name, owner, by->uid);
     } else {
-        block_condemn(step, block, END_UNPUBLISHED);
+        block_condemn(step, block, END_UNPUBLISHED, by);
         answer_to(step, input->peer, request->id, REPLY_DONE);
     }
 }

@@ -405,7 +405,7 @@ static void take_back(struct step *step, struct block *block)
 {
     assert(!block->publisher);
     if (block->state == BLOCK_PUBLISHED) {
-        block_condemn(step, block, END_REVOKED);
+        block_condemn(step, block, END_REVOKED, NULL);
     } else {
         revoke(step, TAILQ_FIRST(&block->views), block->share->class);
     }

@@ -235,24 +235,43 @@ void event_log_reservations(struct history *history, const struct effect_reserva
 /* ---- blocks ---- */
 
 /* What its clients wanted, or their own end brought, is no news but with --verbose. */
-void event_log_block(const struct effect_block *block)
+static bool is_taken(const struct effect_block *block)
+{
+    bool is_lost = block->reason == END_EVICTED || block->reason == END_REVOKED;
+    return is_lost || (block->has_by && block->by_uid != block->owner);
+}
+
+static void log_block_end(enum log_level level, const struct log_about *about, const struct effect_block *block,
+                          const char *what)
+{
+    char by[WHO_BYTES];
+    const char *reason = end_reason_text_of_block(block->reason);
+    if (block->has_by) {
+        log_line(level, about, "%s ended: %s, by %s", what, reason, who("", 0, block->by_pid, block->by_uid, by));
+    } else {
+        log_line(level, about, "%s ended: %s", what, reason);
+    }
+}
+
+void event_log_block(struct history *history, const struct effect_block *block)
 {
     static const char *const lifetimes[] = {
         [LIFETIME_SESSION] = "session", [LIFETIME_KEEP] = "keep", [LIFETIME_CACHE] = "cache"};
-    bool has_ended = block->change == BLOCK_CHANGE_ENDED;
-    const struct log_about about = {.event = LOG_EVENT_NONE, .has_uid = true, .uid = block->owner};
-    enum log_level level = block->reason == END_EVICTED ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
-    char name[QUOTED_BYTES], bytes[SIZE_TEXT_BYTES];
+    enum log_level level = is_taken(block) ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
+    const struct log_about about = {.event = is_taken(block) ? LOG_EVENT_BLOCK_TAKEN : LOG_EVENT_NONE,
+                                    .session = block->session,
+                                    .has_uid = true,
+                                    .uid = block->owner};
+    char name[QUOTED_BYTES], bytes[SIZE_TEXT_BYTES], what[2 * QUOTED_BYTES];
+    history_block(history, block);
     if (!log_shows(level) || (level == LOG_LEVEL_INFO && !log_allows(&about))) {
         return;
     }
-    quoted(block->name, name);
-    size_to_text(block->bytes, bytes);
-    if (has_ended) {
-        log_line(level, &about, "block %llu, %s of uid %u (%s), ended: %s", (unsigned long long)block->block, name,
-                 block->owner, bytes, end_reason_text(block->reason));
+    (void)snprintf(what, sizeof what, "block %llu, %s of uid %u (%s),", (unsigned long long)block->block,
+                   quoted(block->name, name), block->owner, size_to_text(block->bytes, bytes));
+    if (block->change == BLOCK_CHANGE_ENDED) {
+        log_block_end(level, &about, block, what);
     } else {
-        log_line(level, &about, "block %llu, %s of uid %u (%s), was published with lifetime %s",
-                 (unsigned long long)block->block, name, block->owner, bytes, lifetimes[block->lifetime]);
+        log_line(level, &about, "%s was published with lifetime %s", what, lifetimes[block->lifetime]);
     }
 }

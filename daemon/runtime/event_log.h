@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the log says of reservations, blocks and leases: how they end, and with --verbose each grant and each refusal.
- * The history gets all of it but the blocks.
+ * The history gets all of it.
  */
 #pragma once
 
@@ -12,7 +12,7 @@ struct history;
 void event_log_reservations(struct history *history, const struct effect_reservations *reservations);
 
 /* A block was published, or has ended. */
-void event_log_block(const struct effect_block *block);
+void event_log_block(struct history *history, const struct effect_block *block);
 
 void event_log_ended(const struct effect_ended *ended);
 

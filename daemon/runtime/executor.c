@@ -73,7 +73,7 @@ static void carry_out(struct server *server, struct effect *effect)
         if (effect->block.change == BLOCK_CHANGE_PUBLISHED) {
             fdstore_note_published(effect->block.segment_handle);
         }
-        event_log_block(&effect->block);
+        event_log_block(&server->history, &effect->block);
         break;
     case EFFECT_FREE_SEGMENT:
         segment_free(server, &effect->free);

@@ -193,6 +193,35 @@ void history_ended(struct history *history, const struct history_who *who, const
     who->marks->ended = is_together ? mark : who->marks->ended;
 }
 
+/* ---- blocks ---- */
+
+/* Each by itself: their names are what is looked for. */
+void history_block(struct history *history, const struct effect_block *block)
+{
+    static const char *const lifetimes[] = {[LIFETIME_SESSION] = "with lifetime session",
+                                            [LIFETIME_KEEP] = "with lifetime keep",
+                                            [LIFETIME_CACHE] = "with lifetime cache"};
+    bool has_ended = block->change == BLOCK_CHANGE_ENDED;
+    struct event_entry event = {.kind = has_ended ? EVENT_KIND_BLOCK_ENDED : EVENT_KIND_PUBLISHED,
+                                .bytes = block->bytes,
+                                .location = block->location,
+                                .reason = block->reason,
+                                .session = block->session,
+                                .pid = block->pid,
+                                .has_uid = true,
+                                .uid = block->owner,
+                                .has_by = block->has_by,
+                                .by_pid = block->by_pid,
+                                .by_uid = block->by_uid};
+    if (history->ring) {
+        text_copy(event.client, sizeof event.client, block->client);
+        text_copy(event.class, sizeof event.class, block->class);
+        text_copy(event.name, sizeof event.name, block->name);
+        copy_sentence(&event, has_ended ? end_reason_text_of_block(block->reason) : lifetimes[block->lifetime]);
+        (void)add(history, block->charged_uid, &event);
+    }
+}
+
 /* ---- reservations and the daemon itself ---- */
 
 void history_reservations(struct history *history, const struct effect_reservations *reservations)

@@ -45,6 +45,7 @@ bool history_granted_again(struct history *history, struct history_marks *marks,
 void history_granted(struct history *history, const struct history_who *who, const struct grant_reply *grant);
 void history_refused(struct history *history, const struct history_who *who, const struct error_reply *error);
 void history_ended(struct history *history, const struct history_who *who, const struct effect_ended *ended);
+void history_block(struct history *history, const struct effect_block *block);
 void history_reservations(struct history *history, const struct effect_reservations *reservations);
 
 /* A line of the log, some of which are events: for log_listen(). */

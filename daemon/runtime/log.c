@@ -34,6 +34,7 @@ static const char *const message_ids[LOG_EVENTS] = {
     [LOG_EVENT_HANDED_OVER] = "003548e969364c91b793e1cd4795e8dc",
     [LOG_EVENT_RESERVED] = "6ab4cf9f6c2d4f1d9b1f0a5c3a7e4d21",
     [LOG_EVENT_UNRESERVED] = "d07e1b5a49c84b3cb6a2f8513c9e7f64",
+    [LOG_EVENT_BLOCK_TAKEN] = "69c4620e34434b1da857b79811bfe635",
 };
 
 void log_set_level(enum log_level level)

@@ -20,3 +20,6 @@ enum end_reason {
 
 /* The reason as a clause: "it was released". */
 const char *end_reason_text(enum end_reason reason);
+
+/* The same, said of a block. */
+const char *end_reason_text_of_block(enum end_reason reason);

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the history tells of blocks. */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "tests/integration/blocks.h"
+#include "tests/integration/events.h"
+
+TestSuite(block_events, .timeout = 60);
+
+static void expect_block(const struct event_entry *event, const char *name, enum end_reason reason)
+{
+    cr_expect_str_eq(event->name, name);
+    cr_expect(event->reason == reason && event->bytes == BLOCK_BYTES && event->location == LOCATION_RAM);
+    cr_expect(event->has_uid && event->uid == getuid() && event->pid == getpid());
+    cr_expect(event->session == mb_client_session(client) && event->client[0]);
+    cr_expect_str_eq(event->class, "default");
+}
+
+Test(block_events, tell_who_published_what_and_who_ended_it)
+{
+    size_t at = 0;
+    begin("");
+    mb_block_options options = MB_BLOCK_OPTIONS_INIT;
+    options.replace = 1;
+    mb_block *first = publish(client, "weights", 1);
+    mb_block *second = publish_with(client, "weights", &options, 2);
+    cr_assert_eq(mb_unpublish(client, "weights"), 0);
+    mb_block *third = publish(client, "others", 3);
+    cr_expect_eq(mb_block_free(third), 0);
+    WAIT_UNTIL((read_all(), count_kind(EVENT_KIND_BLOCK_ENDED) == 3));
+    const struct event_entry *event = next(EVENT_KIND_PUBLISHED, &at);
+    expect_block(event, "weights", END_NONE);
+    cr_expect_str_eq(event->text, "with lifetime session");
+    event = next(EVENT_KIND_BLOCK_ENDED, &at);
+    expect_block(event, "weights", END_REPLACED);
+    cr_expect(event->has_by && event->by_uid == getuid() && event->by_pid == getpid());
+    cr_expect_str_eq(event->text, "another block took its name");
+    event = next(EVENT_KIND_BLOCK_ENDED, &at);
+    expect_block(event, "weights", END_UNPUBLISHED);
+    cr_expect(event->has_by && event->by_pid == getpid());
+    event = next(EVENT_KIND_BLOCK_ENDED, &at);
+    expect_block(event, "others", END_RELEASED);
+    cr_expect(!event->has_by);
+    (void)mb_block_free(first);
+    (void)mb_block_free(second);
+    end();
+}
+
+/* A block outlives its publisher's session: nobody has it when it ends. */
+Test(block_events, tell_that_a_time_was_over_and_that_a_cache_was_evicted)
+{
+    size_t at = 0;
+    begin("[pool]\npool_bytes = 0\n[limits]\nmax_physical_bytes = 2M\n");
+    mb_block_options options = MB_BLOCK_OPTIONS_INIT;
+    options.lifetime = MB_LIFETIME_KEEP;
+    options.keep_ms = 200;
+    (void)mb_block_free(publish_with(client, "kept", &options, 1));
+    WAIT_UNTIL((read_all(), count_kind(EVENT_KIND_BLOCK_ENDED) == 1));
+    options.lifetime = MB_LIFETIME_CACHE;
+    options.keep_ms = 0;
+    (void)mb_block_free(publish_with(client, "cached", &options, 2));
+    WAIT_UNTIL(used() == BLOCK_BYTES);
+    mb_lease *lease;
+    mb_lease_options waits = MB_LEASE_OPTIONS_INIT;
+    waits.wait_ms = 20000;
+    cr_assert_eq(mb_acquire(client, (uint64_t)2 * BLOCK_BYTES, &waits, &lease), 0, "%s", mb_last_error());
+    read_all();
+    const struct event_entry *event = next(EVENT_KIND_PUBLISHED, &at);
+    cr_expect_str_eq(event->text, "with lifetime keep");
+    event = next(EVENT_KIND_BLOCK_ENDED, &at);
+    cr_expect_str_eq(event->name, "kept");
+    cr_expect(event->reason == END_EXPIRED && event->session == 0 && event->pid == 0 && !event->has_by);
+    event = next(EVENT_KIND_BLOCK_ENDED, &at);
+    cr_expect_str_eq(event->name, "cached");
+    cr_expect_eq(event->reason, END_EVICTED);
+    mb_release(lease);
+    end();
+}
+
+/* Refusals of one session in one second would be told together. */
+Test(block_events, tell_that_a_quota_refused_a_block_or_a_view)
+{
+    size_t at = 0;
+    begin("[sharing]\nmax_blocks = 1\nmax_views = 1\n");
+    mb_block *first = publish(client, "first", 1), *second = create_filled(client, NULL, 2);
+    cr_expect_eq(mb_block_publish(second, "second"), -EMFILE);
+    mb_client *reader = fixture_connect(&fixture, 0);
+    mb_view *view = attach(reader, "first");
+    cr_expect_eq(attach_result(reader, "first", 0), -EMFILE);
+    read_all();
+    const struct event_entry *event = next(EVENT_KIND_REFUSED, &at);
+    cr_expect(event->code == ERROR_TOO_MANY && strstr(event->text, "max_blocks"), "%s", event->text);
+    event = next(EVENT_KIND_REFUSED, &at);
+    cr_expect(event->code == ERROR_TOO_MANY && strstr(event->text, "has 1 views"), "%s", event->text);
+    (void)mb_view_close(view);
+    mb_disconnect(reader);
+    (void)mb_block_free(first);
+    (void)mb_block_free(second);
+    end();
+}
+
+static int flood(const struct fixture *of)
+{
+    mb_client *own = fixture_connect(of, 0);
+    for (int i = 0; i < 200; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "flood-%d", i);
+        (void)mb_block_free(publish(own, name, 1));
+    }
+    mb_disconnect(own);
+    return 0;
+}
+
+static int flood_as_another(const struct fixture *of)
+{
+    return setgid(4001) == 0 && setuid(4001) == 0 ? flood(of) : 1;
+}
+
+Test(block_events, a_flood_of_one_user_leaves_the_events_of_others)
+{
+    size_t own = 0, others = 0;
+    if (geteuid() != 0) {
+        cr_skip("becoming another user needs root");
+    }
+    begin("[history]\nbytes = 64K\n");
+    cr_assert_eq(chmod(fixture.socket, 0666), 0);
+    (void)mb_block_free(publish(client, "weights", 1));
+    cr_expect_eq(run_child(flood_as_another), 0);
+    WAIT_UNTIL(fixture_status(&fixture).sessions == 1);
+    read_all();
+    for (size_t i = 0; i < event_count; i++) {
+        bool is_of_block = events[i].kind == EVENT_KIND_PUBLISHED || events[i].kind == EVENT_KIND_BLOCK_ENDED;
+        own += is_of_block && events[i].uid == 0;
+        others += is_of_block && events[i].uid == 4001;
+    }
+    cr_expect_eq(own, 2);
+    cr_expect(others > 20 && others < 110, "%zu of 400 are left: the ring is full", others);
+    end();
+}
