@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* membrokerctl hold SIZE: takes a lease as any program would, keeps it for a while, and gives it back. */
-#include <errno.h>
 #include <limits.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "client/ctl/ctl.h"
+#include "client/ctl/holding.h"
 #include "client/ctl/options.h"
-#include "membroker.h"
-#include "proto/base/cleanup.h"
 #include "proto/base/location.h"
 #include "proto/base/size.h"
 
@@ -149,13 +141,6 @@ const struct ctl_option_list hold_options = {own_options, sizeof own_options / s
 
 /* ---- holding ---- */
 
-static void ending_signals(sigset_t *ret)
-{
-    (void)sigemptyset(ret);
-    (void)sigaddset(ret, SIGINT);
-    (void)sigaddset(ret, SIGTERM);
-}
-
 /* If no duration was given, a person is told how to end it. */
 static void print_grant(const struct ctl_options *options, const mb_client *client, const mb_lease *lease,
                         bool is_until_signal)
@@ -177,14 +162,8 @@ static void print_grant(const struct ctl_options *options, const mb_client *clie
     }
 }
 
-static bool is_signalled(int signals)
-{
-    struct pollfd descriptor = {.fd = signals, .events = POLLIN};
-    return poll(&descriptor, 1, 0) > 0;
-}
-
 /* Writes to every page, and stops at a signal: a large lease takes seconds. */
-static int touch(mb_lease *lease, int signals)
+static int touch(mb_lease *lease, const struct holding *holding)
 {
     enum { PAGE = 4096, LOOK_AROUND = 16 << 20 };
     void *address;
@@ -197,7 +176,7 @@ static int touch(mb_lease *lease, int signals)
         if (at % LOOK_AROUND == 0) {
             mb_lease_report_use(lease, at);
         }
-        if (at % LOOK_AROUND == 0 && is_signalled(signals)) {
+        if (at % LOOK_AROUND == 0 && holding_is_signalled(holding)) {
             return CTL_DONE;
         }
         ((volatile char *)address)[at] = 1;
@@ -206,98 +185,38 @@ static int touch(mb_lease *lease, int signals)
     return CTL_DONE;
 }
 
-static void on_event(const mb_event *event, void *user_data)
-{
-    uint64_t one = 1;
-    if (event->type == MB_EVENT_LEASE_LOST) {
-        (void)!write(*(const int *)user_data, &one, sizeof one);
-    }
-}
-
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-/* Waits for the time to pass, a signal, or the loss of the lease. In portions: poll() counts no further than 24 days.
- */
-static int wait_for_end(const mb_lease *lease, int signals, int lost)
-{
-    struct pollfd descriptors[2] = {{.fd = signals, .events = POLLIN}, {.fd = lost, .events = POLLIN}};
-    uint64_t end = size_add_saturated(now_ms(), asked.for_ms), left = asked.for_ms;
-    int ready;
-    do {
-        ready = poll(descriptors, 2, (int)size_min(left, INT_MAX));
-        left = size_subtract_floored(end, now_ms());
-    } while (left > 0 && (ready == 0 || (ready < 0 && errno == EINTR)));
-    int result = mb_lease_check(lease);
-    return result < 0 ? ctl_failed(result) : CTL_DONE;
-}
-
-static int hold_lease(const struct ctl_options *options, mb_client *client, int signals, int lost)
+static int hold_lease(const struct ctl_options *options, const struct holding *holding)
 {
     mb_lease *lease;
-    sigset_t ending;
-    int result = mb_acquire(client, asked.bytes, &asked.lease, &lease);
+    int result = mb_acquire(holding->client, asked.bytes, &asked.lease, &lease);
     if (result < 0) {
         return ctl_failed(result);
     }
-    ending_signals(&ending); /* only now: during the wait in the queue, signals end the program as usual */
-    (void)sigprocmask(SIG_BLOCK, &ending, NULL);
-    print_grant(options, client, lease, asked.for_ms == UINT64_MAX);
-    int status = asked.touch ? touch(lease, signals) : CTL_DONE;
+    holding_block_signals(); /* only now: during the wait in the queue, signals end the program as usual */
+    print_grant(options, holding->client, lease, asked.for_ms == UINT64_MAX);
+    int status = asked.touch ? touch(lease, holding) : CTL_DONE;
     if (status == CTL_DONE) {
-        status = wait_for_end(lease, signals, lost);
+        status = holding_wait(holding, lease, asked.for_ms);
     }
     (void)mb_release(lease);
     return status;
 }
 
-/* Checks first that the broker answers at all: the library's calls wait longer than a person wants to. */
-static int check_broker(const struct ctl_options *options)
-{
-    struct request ping = {.kind = REQUEST_PING};
-    const struct reply *reply;
-    int result = ctl_ask(options, &ping, &reply);
-    ctl_hang_up();
-    return result;
-}
-
 int hold_main(const struct ctl_options *options, int argc, char **argv)
 {
-    mb_client_options connect = MB_CLIENT_OPTIONS_INIT;
-    mb_client *client;
-    sigset_t ending;
+    struct holding holding;
     if (argc != 2) {
         return argc > 2 ? ctl_usage("hold takes one size, and no argument `%s`", argv[2])
                         : ctl_usage("hold needs a size, such as 512M");
     }
     int status = ctl_take_size("hold", argv[1], &asked.bytes);
     if (status == CTL_DONE) {
-        status = check_broker(options);
+        status = holding_open(options, asked.client ? asked.client : "membrokerctl hold",
+                              MB_CLIENT_GUARD | (asked.no_renew ? MB_CLIENT_NO_RENEW : 0), &holding);
     }
-    if (status != CTL_DONE) {
-        return status;
+    if (status == CTL_DONE) {
+        status = hold_lease(options, &holding);
+        holding_close(&holding);
     }
-    ending_signals(&ending);
-    cleanup(fd_closep) int signals = signalfd(-1, &ending, SFD_CLOEXEC);
-    cleanup(fd_closep) int lost = eventfd(0, EFD_CLOEXEC);
-    if (signals < 0 || lost < 0) {
-        return ctl_fail(-errno, "no descriptor to wait on: %s", strerrordesc_np(errno));
-    }
-    connect.socket = options->socket;
-    connect.timeout_ms = options->timeout_ms;
-    connect.name = asked.client ? asked.client : "membrokerctl hold";
-    connect.flags = MB_CLIENT_GUARD | (asked.no_renew ? MB_CLIENT_NO_RENEW : 0);
-    connect.on_event = on_event;
-    connect.user_data = &lost;
-    int result = mb_connect(&connect, &client);
-    if (result < 0) {
-        return ctl_failed(result);
-    }
-    status = hold_lease(options, client, signals, lost);
-    mb_disconnect(client);
     return status;
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* membrokerctl reserve, attach, unreserve, suspend and resume: classes that are made while the broker runs. */
+/* membrokerctl reserve, unreserve, suspend and resume, and attach with --cgroup: classes that are made while the broker
+ * runs. */
+#include "client/ctl/reserve.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "client/ctl/ctl.h"
-#include "client/ctl/options.h"
 #include "client/ctl/print.h"
 #include "client/ctl/users.h"
 #include "proto/base/text.h"
@@ -57,7 +59,7 @@ static int take_expires(struct ctl_options *options, const char *value)
     return ctl_take_duration("--expires", value, 1, &terms.expires_ms);
 }
 
-static int take_cgroup(struct ctl_options *options, const char *value)
+int reserve_take_cgroup(struct ctl_options *options, const char *value)
 {
     static const char mount[] = "/sys/fs/cgroup";
     (void)options;
@@ -72,10 +74,10 @@ static int take_cgroup(struct ctl_options *options, const char *value)
     return CTL_DONE;
 }
 
-#define CGROUP_OPTION                                                                                                  \
-    {                                                                                                                  \
-        "cgroup", '\0', "PATH", "its members: the processes in this control group, and below it", take_cgroup          \
-    }
+bool reserve_has_cgroups(void)
+{
+    return path_count > 0;
+}
 
 static const struct ctl_option reserve_own[] = {
     {"bytes", '\0', "SIZE", "the RAM that is guaranteed to it, and its limit", take_bytes},
@@ -87,10 +89,7 @@ static const struct ctl_option reserve_own[] = {
     {"expires", '\0', "TIME", "give it up after this time (default: never)", take_expires},
 };
 
-static const struct ctl_option attach_own[] = {CGROUP_OPTION};
-
 const struct ctl_option_list reserve_options = {reserve_own, sizeof reserve_own / sizeof *reserve_own};
-const struct ctl_option_list attach_options = {attach_own, sizeof attach_own / sizeof *attach_own};
 
 /* ---- verbs ---- */
 
@@ -152,13 +151,10 @@ int reserve_main(const struct ctl_options *options, int argc, char **argv)
     return result;
 }
 
-int attach_main(const struct ctl_options *options, int argc, char **argv)
+int reserve_attach(const struct ctl_options *options, int argc, char **argv)
 {
     struct request request = {.kind = REQUEST_ATTACH, .attach = {.groups = {paths, path_count}}};
     int result = take_name(argc, argv, request.attach.name);
-    if (result == CTL_DONE && path_count == 0) {
-        result = ctl_usage("attach needs --cgroup PATH, once for each control group");
-    }
     return result == CTL_DONE ? ask(options, &request, request.attach.name, "attached") : result;
 }
 

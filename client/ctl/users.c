@@ -2,6 +2,7 @@
 /* A directory service may take its time for each answer, so every answer is kept: also that there is no name. */
 #include "client/ctl/users.h"
 
+#include <grp.h>
 #include <pwd.h>
 #include <search.h>
 #include <stdio.h>
@@ -67,6 +68,14 @@ const char *user_to_text(uint32_t uid, char *text)
     return text;
 }
 
+static int number_of(const char *option, const char *text, const char *what, uint32_t *ret)
+{
+    if (*text < '0' || *text > '9') {
+        return ctl_usage("%s `%s`: there is no such %s; name one, or give a number", option, text, what);
+    }
+    return ctl_take_number(option, text, 0, UINT32_MAX - 1, ret);
+}
+
 int user_from_text(const char *option, const char *text, uint32_t *ret)
 {
     const struct passwd *user = getpwnam(text);
@@ -74,8 +83,15 @@ int user_from_text(const char *option, const char *text, uint32_t *ret)
         *ret = user->pw_uid;
         return CTL_DONE;
     }
-    if (*text < '0' || *text > '9') {
-        return ctl_usage("%s `%s`: there is no such user; name one, or give a number", option, text);
+    return number_of(option, text, "user", ret);
+}
+
+int group_from_text(const char *option, const char *text, uint32_t *ret)
+{
+    const struct group *group = getgrnam(text);
+    if (group) {
+        *ret = group->gr_gid;
+        return CTL_DONE;
     }
-    return ctl_take_number(option, text, 0, UINT32_MAX - 1, ret);
+    return number_of(option, text, "group", ret);
 }

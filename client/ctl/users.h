@@ -18,3 +18,6 @@ const char *user_to_text(uint32_t uid, char *text);
 
 /* The uid of a user who is named, or whose number is given: CTL_DONE, or CTL_USAGE after a message. */
 int user_from_text(const char *option, const char *text, uint32_t *ret);
+
+/* The same of a group. */
+int group_from_text(const char *option, const char *text, uint32_t *ret);
