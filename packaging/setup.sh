@@ -20,6 +20,7 @@ packages_of() {
         echo g++ pkg-config libcriterion-dev valgrind strace jq curl gnuplot-nox python3-dbg python3-minimal python3-protobuf python3-jsonschema \
             protobuf-compiler git tmux procps
         ;;
+    test-vm) echo libcriterion-dev qemu-system-x86 busybox-static cpio ;;
     test-metrics) echo bpftrace strace prometheus python3-minimal python3-prometheus-client ;;
     lint) echo git clang clang-format clang-tidy cppcheck mypy ;;
     sanitize) echo clang libclang-rt-14-dev ;;

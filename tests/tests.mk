@@ -130,6 +130,9 @@ $(BUILD)/tests/system-client: tests/system/client.c $(SHARED)
 test-system: all deb $(BUILD)/tests/system-client | $(call need,system) ## the broker under a real systemd, in a container (root)
 	bash tests/system/run-system
 
+test-vm: all faults $(BUILD)/tests/integration | $(call need,test-vm) ## published blocks on Debian's kernel, in a virtual machine
+	bash tests/vm/check-blocks $(BUILD) || [ $$? = 77 ]
+
 # ---- sanitizers: the same tests on instrumented builds; threads by a program of their own ----
 # The stop of a thread in the middle of a protected range is what a SIGBUS test does; the sanitizer must let it through.
 ASAN_ENV := ASAN_OPTIONS=handle_sigbus=0:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 \
@@ -247,4 +250,4 @@ demo: all $(DEMO_PROGRAMS) | $(call need,demo) ## start a broker of its own and 
 include tests/bench/bench.mk
 include tests/fuzz/fuzz.mk
 
-.PHONY: measure-looking pre-commit install-hooks mutate coverage covered soak test test-metrics test-system faults sanitize sanitized-tests stress lint demo bench
+.PHONY: measure-looking pre-commit install-hooks mutate coverage covered soak test test-metrics test-system test-vm faults sanitize sanitized-tests stress lint demo bench
