@@ -311,3 +311,45 @@ Test(reserving, a_member_hears_of_its_reservation_before_the_host)
                      "machine is under memory pressure");
     model_free(model);
 }
+
+/* As the documentation has it: with a cap for all others, and no more reserved than the rest, a job finds its bytes
+ * free. */
+Test(reserving, a_cap_of_the_default_class_leaves_reservations_what_they_have)
+{
+    struct policy_rule rule = one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
+    const struct policy policy = {.rules = &rule, .rule_count = 1};
+    struct model *model = hundred();
+    rule.quota.limits.max_physical_bytes = 30 * MIB;
+    model->options.settings.policy = &policy;
+    model->options.settings.reservations.bytes_max = 70 * MIB;
+    model_configure(model);
+    cr_expect_eq(model_status(model).reservable_bytes, 70 * MIB);
+    model_open_in(model, 1, "out", "/\n");
+    expect_class(model, 1, POLICY_DEFAULT_CLASS, CLASS_RULE_DEFAULT);
+    const struct refusal *refusal =
+        &refused(model_acquire(model, 1, 31 * MIB, LOCATION_RAM, 0), ERROR_LIMIT)->error.refusal;
+    cr_expect_str_eq(refusal->whose, "class default");
+    cr_expect_eq(refusal->limit_bytes, 30 * MIB);
+    granted(model_acquire(model, 1, 30 * MIB, LOCATION_RAM, 0)); /* before there is any reservation */
+    cr_expect_eq(reserve(model, "job", 71 * MIB, "/job\n"), ERROR_LIMIT);
+    cr_expect_eq(reserve(model, "job", 70 * MIB, "/job\n"), 0);
+    model_open_in(model, 0, "in", "/job\n");
+    granted(model_acquire(model, 0, 70 * MIB, LOCATION_RAM, 0));
+    cr_expect_eq(unreserve(model, "job"), 0);
+    refused(model_acquire(model, 1, MIB, LOCATION_RAM, 0), ERROR_LIMIT);
+    model_free(model);
+}
+
+/* `nothing` for all others: only jobs get RAM. */
+Test(reserving, a_default_class_of_nothing_has_jobs_alone_get_ram)
+{
+    struct policy_rule rule = one_rule(PRINCIPAL_CLASS, POLICY_DEFAULT_CLASS);
+    rule.quota.limits.max_physical_bytes = 0;
+    struct model *model = with_rule(100 * MIB, &rule);
+    cr_expect_eq(reserve(model, "job", 100 * MIB, "/job\n"), 0);
+    model_open_in(model, 0, "in", "/job\n");
+    model_open_in(model, 1, "out", "/\n");
+    refused(model_acquire(model, 1, 1, LOCATION_RAM, 0), ERROR_LIMIT);
+    granted(model_acquire(model, 0, 100 * MIB, LOCATION_RAM, 0));
+    model_free(model);
+}
