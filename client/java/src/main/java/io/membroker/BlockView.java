@@ -17,7 +17,8 @@ import java.util.Objects;
  * memory included. Any thread may use it, also while another one closes it.
  *
  * <p>The broker can end a view before, for example if an administrator revokes it. Then bulk access and {@link #check()}
- * throw {@link LeaseLostException}, and the JDK's buffers have zeros. They have zeros after the end of the view too.
+ * throw {@link LeaseLostException}, and the JDK's buffers have zeros as soon as the block is freed. After {@link #close} they
+ * have zeros too.
  */
 public final class BlockView implements AutoCloseable {
     private static final long OWN_USER = -1;
