@@ -25,7 +25,8 @@ NAME_BYTES_MAX = 63
 ARRAY, BYTES = "array", "bytes"
 _TYPE_STRING = re.compile(r"[<>|](?:b1|[iu][1248]|f[248]|c(?:8|16)|[SU][1-9]\d{0,8}|[mM]8(?:\[\d*\w+\])?)")
 _BFLOAT16 = "bfloat16"
-_DLPACK_CODES = {"i": 0, "u": 1, "f": 2, "c": 5, "b": 6}
+DLPACK_UNSIGNED, DLPACK_BOOL, _DLPACK_BFLOAT = 1, 6, 4
+_DLPACK_CODES = {"i": 0, "u": DLPACK_UNSIGNED, "f": 2, "c": 5, "b": DLPACK_BOOL}
 _LIFETIMES = {"session": 0, "keep": 1, "cache": 2}
 _ACCESSES = {"user": 0, "group": 1, "all": 2}
 
@@ -71,8 +72,8 @@ class Content:
     def dlpack(self) -> Tuple[int, int, Tuple[int, ...], bool]:
         """DLPack's type code and bits, the shape, and whether the first dimension is contiguous. BufferError: it has none."""
         if not self.dtype:
-            return 1, 8, (self.nbytes,), False
-        code, bits = (4, 16) if self.dtype == _BFLOAT16 else (_DLPACK_CODES.get(self.dtype[1]), 0)
+            return DLPACK_UNSIGNED, 8, (self.nbytes,), False
+        code, bits = (_DLPACK_BFLOAT, 16) if self.dtype == _BFLOAT16 else (_DLPACK_CODES.get(self.dtype[1]), 0)
         if code is None or self.dtype[0] == (">" if sys.byteorder == "little" else "<"):
             raise BufferError(f"DLPack has no type for elements of type {self.dtype!r}")
         return code, bits or 8 * int(self.dtype[2:]), self.shape, self.order == "F"

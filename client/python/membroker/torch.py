@@ -8,19 +8,25 @@ PyTorch's tensors on the CPU in leased memory.
 From then on weights, activations, gradients and the state of optimizers are in leased memory, in all threads of the
 process. The allocator is compiled at the first use for the PyTorch that is installed, which takes a C++ compiler and
 some seconds; the result is kept in `~/.cache/membroker` (`XDG_CACHE_HOME`).
+
+attach() gives a published block as a tensor. It needs neither install() nor the compiler.
 """
 
 from __future__ import annotations
 
 import ctypes
-from typing import Any, Optional
+import importlib
+from typing import TYPE_CHECKING, Any, Optional, Union
 
-from . import _errors, _native, _torch_build
+from . import _blocks, _errors, _native, _torch_build
 from . import shared as _shared
 from ._broker import Broker
 from ._types import Location, to_location
 
-__all__ = ["Broker", "TensorError", "TensorLimitError", "install", "uninstall"]
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["Broker", "TensorError", "TensorLimitError", "attach", "install", "uninstall"]
 
 
 class TensorLimitError(_errors.LimitError, RuntimeError):
@@ -76,6 +82,32 @@ def install(broker: Optional[Broker] = None, location: Location = Location.RAM) 
     chosen = broker or _shared()
     chosen._client.tensors_install(to_location(location))
     return chosen
+
+
+def attach(
+    name: str,
+    *,
+    wait: Optional[float] = None,
+    user: Union[int, str, None] = None,
+    broker: Optional[Broker] = None,
+) -> "torch.Tensor":
+    """
+    The published block of that name as a tensor over its pages, without a copy; bytes if it is no array. The view ends
+    with the last tensor of it. `wait` and `user` are those of Broker.view(), `broker` is the process's own one unless one is given.
+
+    PyTorch has no read-only tensors: a write to this one, such as add_() or out=, ends the process with SIGSEGV. clone() it,
+    or take part of it into other memory, before you change it. BufferError: PyTorch has no such elements.
+    """
+    view = (broker or _shared()).view(name, wait=wait, user=user)
+    code, bits, shape, is_fortran = view._content.dlpack()
+    is_bool = code == _blocks.DLPACK_BOOL  # which from_dlpack() of PyTorch before 2.1 does not know
+    capsule = view._dlpack(_blocks.DLPACK_UNSIGNED if is_bool else code, bits, shape, is_fortran, False)
+    module = importlib.import_module("torch")
+    try:
+        tensor: "torch.Tensor" = module.utils.dlpack.from_dlpack(capsule)
+    except RuntimeError as error:
+        raise BufferError(f"PyTorch has no elements as those of block {name!r}: {error}") from error
+    return tensor.view(module.bool) if is_bool else tensor
 
 
 def uninstall() -> None:
