@@ -18,7 +18,8 @@ from extract import samples  # noqa: E402
 
 README = ROOT / "client/python/README.md"
 EXAMPLES = ROOT / "client/python/examples"
-SAMPLES = samples(str(README))
+PLASMA = ROOT / "client/PLASMA.md"
+SAMPLES = samples(str(README)) + samples(str(PLASMA))
 # what the text around the samples says that there is
 GIVEN = "import membroker, numpy\nbroker = membroker.connect()\nbatches = range(3)\n"
 
@@ -33,7 +34,7 @@ def daemon(start_daemon):
     return start_daemon("[limits]\nmax_physical_bytes = 16G\nmax_mapped_bytes = 16G")
 
 
-@pytest.mark.parametrize("sample", [pytest.param(sample, id="line " + sample.place.split(":")[-1])
+@pytest.mark.parametrize("sample", [pytest.param(sample, id="line ".join(Path(sample.place).name.split(":")))
                                     for sample in SAMPLES if not is_shell(sample)])
 def test_sample(run, sample):
     for module in set(re.findall(r"^\s*import (\w+)", sample.text, re.M)) | {"numpy"}:
@@ -49,6 +50,13 @@ def test_targets_of_make_exist():
     text = "\n".join(path.read_text() for path in makefiles)
     named = re.findall(r"(?:^    |`)make ([a-z-]+)", README.read_text(), re.M)
     assert named and [target for target in named if not re.search(rf"^{target}:", text, re.M)] == []
+
+
+def test_calls_that_take_the_place_of_plasmas_exist():
+    named = re.findall(r"\bbroker\.(\w+)\(", PLASMA.read_text())
+    assert len(named) > 8 and [name for name in named if not hasattr(membroker.Broker, name)] == []
+    errors = re.findall(r"\bmembroker\.([A-Z]\w+)", PLASMA.read_text())
+    assert errors and [name for name in errors if not hasattr(membroker, name)] == []
 
 
 def test_there_are_samples():
