@@ -361,13 +361,12 @@ MB_PUBLIC int mb_extend_wait(mb_lease *lease, uint64_t bytes, uint32_t wait_ms, 
  */
 MB_PUBLIC void mb_cancel_waits(mb_client *client);
 
-/* A wait of one thread in the broker's queue. */
+/* A wait of one thread: in the broker's queue, or in mb_wait_connected(). */
 typedef struct mb_wait mb_wait;
 
 /*
- * What a thread calls around each of its waits: a request with a wait_ms of the program's, or with the wait_ms of the
- * client's options. The thread calls both functions itself, without a lock of the library; they must not call the
- * library, but begun() may call mb_wait_cancel(). What begun() returns is passed to ended().
+ * What a thread calls around each of its waits. The thread calls both functions itself, without a lock of the library.
+ * They must not call the library, but begun() may call mb_wait_cancel(). What begun() returns is passed to ended().
  */
 typedef struct mb_wait_watch {
     void *(*begun)(mb_wait *wait, void *user_data);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ending the wait of one thread, while those of others go on. */
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/wait.h>
 
 #include "tests/integration/workspaces.h"
 
@@ -17,7 +19,7 @@ struct waiter {
     int (*wait)(struct waiter *waiter);
     uint64_t bytes;
     bool cancels_itself;
-    mb_wait *_Atomic wait_in_queue; /* NULL: there is none now */
+    mb_wait *_Atomic present; /* NULL: there is none now */
     atomic_uint begun, ended;
     mb_lease *lease;
     mb_buffer *buffer;
@@ -29,7 +31,7 @@ static void *on_begun(mb_wait *wait, void *user_data)
 {
     struct waiter *waiter = user_data;
     waiter->begun++;
-    waiter->wait_in_queue = wait;
+    waiter->present = wait;
     if (waiter->cancels_itself) {
         mb_wait_cancel(wait);
     }
@@ -39,8 +41,8 @@ static void *on_begun(mb_wait *wait, void *user_data)
 static void on_ended(void *begun, void *user_data)
 {
     struct waiter *waiter = user_data;
-    cr_assert_eq(begun, waiter->wait_in_queue);
-    waiter->wait_in_queue = NULL;
+    cr_assert_eq(begun, waiter->present);
+    waiter->present = NULL;
     waiter->ended++;
 }
 
@@ -59,6 +61,12 @@ static int extend(struct waiter *waiter)
 static int create_buffer(struct waiter *waiter)
 {
     return mb_buffer_create(client, waiter->bytes, NULL, &waiter->buffer);
+}
+
+static int wait_connected(struct waiter *waiter)
+{
+    (void)waiter;
+    return mb_wait_connected(client, LONG_MS);
 }
 
 static void *run(void *argument)
@@ -80,7 +88,7 @@ static void start(struct waiter *waiter)
 static int finish(struct waiter *waiter)
 {
     (void)pthread_join(waiter->thread, NULL);
-    cr_expect(waiter->begun == waiter->ended && !waiter->wait_in_queue);
+    cr_expect(waiter->begun == waiter->ended && !waiter->present);
     return waiter->result;
 }
 
@@ -114,7 +122,7 @@ Test(wait_cancel, one_wait_ends_and_the_others_go_on)
         start(&waiters[i]);
     }
     WAIT_UNTIL(waiting() == 3);
-    mb_wait_cancel(waiters[1].wait_in_queue);
+    mb_wait_cancel(waiters[1].present);
     cr_expect_eq(finish(&waiters[1]), -ECANCELED);
     cr_expect(strstr(waiters[1].sentence, "cancelled"), "%s", waiters[1].sentence);
     cr_expect_eq(waiting(), 2);
@@ -136,7 +144,7 @@ Test(wait_cancel, an_extend_and_a_buffer)
     for (int i = 0; i < 2; i++) {
         start(&waiters[i]);
         WAIT_UNTIL(waiting() == 1);
-        mb_wait_cancel(waiters[i].wait_in_queue);
+        mb_wait_cancel(waiters[i].present);
         cr_expect_eq(finish(&waiters[i]), -ECANCELED, "%s", waiters[i].sentence);
         cr_expect(waiting() == 0 && waiters[i].begun == 1);
     }
@@ -172,6 +180,24 @@ Test(wait_cancel, there_is_none_if_the_request_may_not_wait)
     cr_assert(mb_release(lease) == 0);
     cr_expect(waiter.begun == 0);
     cr_assert(mb_watch_waits(NULL) == 0);
+    mb_disconnect(other);
+    end();
+}
+
+Test(wait_cancel, the_wait_for_a_connection)
+{
+    mb_client *other;
+    (void)begin_full(&other);
+    struct waiter waiter = {.wait = wait_connected};
+    cr_assert(kill(fixture.daemon, SIGKILL) == 0 && waitpid(fixture.daemon, NULL, 0) == fixture.daemon);
+    WAIT_UNTIL(mb_wait_connected(client, 0) == -ETIMEDOUT);
+    start(&waiter);
+    WAIT_UNTIL(waiter.present);
+    mb_wait_cancel(waiter.present);
+    cr_expect_eq(finish(&waiter), -ECANCELED);
+    cr_expect(strstr(waiter.sentence, "connection was cancelled"), "%s", waiter.sentence);
+    fixture_launch(&fixture);
+    cr_expect_eq(mb_wait_connected(client, LONG_MS), 0);
     mb_disconnect(other);
     end();
 }

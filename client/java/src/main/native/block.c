@@ -63,6 +63,7 @@ static jlong create(JNIEnv *env, jclass class, jlong handle, jlong bytes, jbyteA
     options.metadata = metadata_room;
     options.metadata_bytes = (size_t)count;
     mb_block *block = NULL;
+    interrupt_watch();
     (void)failure_check(env, mb_block_create(connection_of(handle)->client, (uint64_t)bytes, &options, &block));
     return (jlong)block;
 }
@@ -101,6 +102,7 @@ static jlong attach(JNIEnv *env, jclass class, jlong handle, jlong owner, jbyteA
     mb_client *client = connection_of(handle)->client;
     const char *text = text_copy(env, name, room, sizeof room);
     mb_view *view = NULL;
+    interrupt_watch();
     int result = owner == OWN_USER ? mb_attach(client, text, (uint32_t)wait, &view)
                                    : mb_attach_from(client, (uint32_t)owner, text, (uint32_t)wait, &view);
     (void)failure_check_block(env, result);

@@ -18,6 +18,7 @@ static jlong create(JNIEnv *env, jclass class, jlong handle, jlong bytes, jbyteA
     options.flags = (unsigned)flags;
     options.alignment = (size_t)alignment;
     mb_buffer *buffer = NULL;
+    interrupt_watch();
     (void)failure_check(env, mb_buffer_create(connection_of(handle)->client, (size_t)bytes, &options, &buffer));
     return (jlong)buffer;
 }

@@ -112,6 +112,7 @@ static void ping(JNIEnv *env, jclass class, jlong handle)
 static void wait_connected(JNIEnv *env, jclass class, jlong handle, jint milliseconds)
 {
     (void)class;
+    interrupt_watch();
     (void)failure_check(env, mb_wait_connected(connection_of(handle)->client, (uint32_t)milliseconds));
 }
 
@@ -125,6 +126,12 @@ static void cancel_waits(JNIEnv *env, jclass class, jlong handle)
 {
     (void)env, (void)class;
     mb_cancel_waits(connection_of(handle)->client);
+}
+
+static void cancel_wait(JNIEnv *env, jclass class, jlong wait)
+{
+    (void)env, (void)class;
+    mb_wait_cancel((mb_wait *)wait); // NOLINT(performance-no-int-to-ptr)
 }
 
 static jlong session_number(JNIEnv *env, jclass class, jlong handle)
@@ -152,6 +159,7 @@ static const struct native_method methods[] = {
     {"waitConnected", "(JI)V", (native_function *)wait_connected},
     {"trim", "(J)V", (native_function *)trim},
     {"cancelWaits", "(J)V", (native_function *)cancel_waits},
+    {"cancelWait", "(J)V", (native_function *)cancel_wait},
     {"sessionNumber", "(J)J", (native_function *)session_number},
     {"pressure", "(J)I", (native_function *)pressure},
     {"version", "()Ljava/lang/String;", (native_function *)version},

@@ -23,6 +23,7 @@ static jlong acquire(JNIEnv *env, jclass class, jlong handle, jlong bytes, jbyte
     options.interleave = setting[INTERLEAVE];
     options.flags = (unsigned)setting[FLAGS];
     mb_lease *lease = NULL;
+    interrupt_watch();
     (void)failure_check(env, mb_acquire(connection_of(handle)->client, (uint64_t)bytes, &options, &lease));
     return (jlong)lease;
 }
@@ -31,6 +32,7 @@ static jint extend(JNIEnv *env, jclass class, jlong lease, jlong bytes, jint wai
 {
     (void)class;
     unsigned extent = 0;
+    interrupt_watch();
     (void)failure_check(env, mb_extend_wait(lease_of(lease), (uint64_t)bytes, (uint32_t)wait, &extent));
     return (jint)extent;
 }

@@ -35,6 +35,7 @@ JNIEXPORT jint JNICALL JNI_OnLoad(JavaVM *vm, void *reserved)
     if ((*vm)->GetEnv(vm, (void **)&env, JNI_VERSION_10) != JNI_OK) {
         return JNI_ERR;
     }
+    interrupt_init(vm);
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         if (bind(env, tables[i]) < 0) {
             return JNI_ERR;

@@ -56,6 +56,12 @@ jbyteArray bytes_new(JNIEnv *env, const void *data, size_t count);
 /* Copies a string, UTF-8 without a zero byte; cuts what does not fit. NULL if the array is NULL. */
 const char *text_copy(JNIEnv *env, jbyteArray bytes, char *room, size_t room_bytes);
 
+/* Before all others, when the JVM loads the shim. */
+void interrupt_init(JavaVM *vm);
+
+/* From now on an interrupt ends the waits of the calling thread. Call it before what may wait. */
+void interrupt_watch(void);
+
 /* From now on a Java thread that ends closes its workspaces. */
 void thread_end_watch(JNIEnv *env);
 

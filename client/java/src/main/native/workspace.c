@@ -60,6 +60,7 @@ static jlong open_workspace(JNIEnv *env, jclass class, jlong handle, jbyteArray 
     take_settings(&config, setting);
     mb_workspace *workspace = NULL;
     thread_end_watch(env);
+    interrupt_watch(); /* for what the workspace waits for later, too: it stays with its thread */
     (void)failure_check(env, mb_workspace_open(connection_of(handle)->client,
                                                text_copy(env, name, name_room, sizeof name_room), &config, &workspace));
     return (jlong)workspace;

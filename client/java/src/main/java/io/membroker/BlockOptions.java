@@ -162,7 +162,8 @@ public record BlockOptions(BlockLifetime lifetime, Duration keep, BlockAccess ac
         }
 
         /**
-         * Sets how long to wait in the broker's queue if the memory is not free.
+         * Sets how long to wait in the broker's queue if the memory is not free. An interrupt of the thread ends the wait:
+         * see {@link InterruptedWaitException}.
          *
          * @param time the time; zero: not at all
          * @return this

@@ -173,7 +173,8 @@ public record ConnectOptions(String socket, String name, long heapBytes, long ma
         }
 
         /**
-         * Sets how long buffers and workspaces wait in the broker's queue if memory is short.
+         * Sets how long buffers and workspaces wait in the broker's queue if memory is short. An interrupt of the thread
+         * ends the wait: see {@link InterruptedWaitException}.
          *
          * @param limit the time; zero: they do not wait
          * @return this

@@ -11,6 +11,7 @@ final class Failures {
     private static final int ESHUTDOWN = 108;
     private static final int ETIMEDOUT = 110;
     private static final int ESTALE = 116;
+    private static final int ECANCELED = 125;
 
     private Failures() {
     }
@@ -22,6 +23,8 @@ final class Failures {
             case ENOMEM, ENOSPC -> new MemoryLimitException(errno, sentence, Refusal.UNKNOWN);
             case ESTALE -> new LeaseLostException(errno, sentence);
             case ENOTCONN, ESHUTDOWN, ETIMEDOUT -> new NotConnectedException(errno, sentence);
+            case ECANCELED -> Thread.currentThread().isInterrupted() ? new InterruptedWaitException(errno, sentence)
+                    : new MemoryBrokerException(errno, sentence);
             default -> new MemoryBrokerException(errno, sentence);
         };
     }

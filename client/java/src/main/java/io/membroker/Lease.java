@@ -67,6 +67,7 @@ public final class Lease implements AutoCloseable {
      * @param maxWait how long to wait in the broker's queue if the memory is not free
      * @return its index, for {@link #memory(int)}
      * @throws MemoryLimitException if it does not fit
+     * @throws InterruptedWaitException if it may wait, and the thread is interrupted
      */
     public int extend(long bytes, Duration maxWait) {
         if (bytes < 0) {

@@ -138,7 +138,8 @@ public record LeaseOptions(String name, Location location, Duration ttl, HugePag
         }
 
         /**
-         * Sets how long to wait in the broker's queue if the memory is not free.
+         * Sets how long to wait in the broker's queue if the memory is not free. An interrupt of the thread ends the wait:
+         * see {@link InterruptedWaitException}.
          *
          * @param time the time; zero: not at all
          * @return this

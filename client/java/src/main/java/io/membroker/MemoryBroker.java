@@ -78,6 +78,7 @@ public final class MemoryBroker implements AutoCloseable {
      * @param options what it should be
      * @return the lease, whose memory is zero unless it has a named file
      * @throws MemoryLimitException if it does not fit
+     * @throws InterruptedWaitException if it may wait, and the thread is interrupted
      */
     public Lease acquire(long bytes, LeaseOptions options) {
         checkSize(bytes);
@@ -287,6 +288,7 @@ public final class MemoryBroker implements AutoCloseable {
      *
      * @param limit for how long
      * @throws NotConnectedException if there is none in time
+     * @throws InterruptedWaitException if the thread is interrupted
      */
     public void waitConnected(Duration limit) {
         NativeClient.waitConnected(open().handle(), Milliseconds.of(limit));

@@ -22,6 +22,9 @@ final class NativeClient {
 
     static native void cancelWaits(long handle);
 
+    /** Only while the wait lasts: see {@link InterruptibleWait}. */
+    static native void cancelWait(long wait);
+
     static native long sessionNumber(long handle);
 
     static native int pressure(long handle);
