@@ -244,7 +244,7 @@ $(BUILD)/demo/%: tests/demo/%.c $(SHARED)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< -L$(BUILD) -lmembroker -Wl,-rpath,'$$ORIGIN/..' -lm
 
-demo: all $(DEMO_PROGRAMS) | $(call need,demo) ## start a broker of its own and show what it does
+demo: all java python $(DEMO_PROGRAMS) | $(call need,demo) ## start a broker of its own and show what it does
 	@bash tests/demo/run-demo $(BUILD)
 
 include tests/bench/bench.mk

@@ -78,7 +78,7 @@ $(JAVA_OUT)/tests.stamp: $(JAVA_TESTS) $(JAVA22_TESTS) $(JAR) | $(call need,test
 
 java-tests: $(JAVA_OUT)/tests.stamp $(JNI)
 
-test-java: java-tests all ## the Java client's tests
+test-java: java-tests all python ## the Java client's tests
 	sh $(JAVA_DIR)/check-java $(BUILD)
 
 # ---- as a repository of Maven's has it ----
