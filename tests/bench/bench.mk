@@ -3,8 +3,8 @@
 # shared library as a user's would.
 
 BENCH_DIR    := $(BUILD)/bench
-BENCH_KERNEL := scratch_malloc buffers_malloc heap_malloc scratch_bump scratch_bump_called kernel_round_trip kernel_first_touch kernel_session kernel_throughput
-BENCH_BROKER := workspace_threads heap_tracked scratch_workspace scratch_workspace_called buffers_tracked broker_round_trip broker_first_touch reuse latency broker_session broker_throughput
+BENCH_KERNEL := scratch_malloc buffers_malloc heap_malloc scratch_bump scratch_bump_called kernel_round_trip kernel_first_touch kernel_session kernel_throughput kernel_attach shm_attach
+BENCH_BROKER := workspace_threads heap_tracked scratch_workspace scratch_workspace_called buffers_tracked broker_round_trip broker_first_touch reuse latency broker_session broker_throughput broker_attach
 BENCH_PROGRAMS := $(addprefix $(BENCH_DIR)/,$(BENCH_KERNEL) $(BENCH_BROKER))
 BENCH_COMMON := $(call object,tests/bench/measure.c tests/bench/process.c)
 BENCH_RUNS   ?= 7
@@ -33,7 +33,8 @@ $(addprefix $(BENCH_DIR)/,$(BENCH_BROKER)): $(BENCH_DIR)/%: $(BUILD)/obj/tests/b
 	    -L$(BUILD) -lmembroker -Wl,-rpath,$(abspath $(BUILD)) -lm $(BENCH_LIBS)
 
 $(addprefix $(BENCH_DIR)/,kernel_session kernel_throughput): $(BUILD)/obj/tests/bench/kernel_lender.o
-$(addprefix $(BENCH_DIR)/,kernel_round_trip kernel_session kernel_throughput): $(BUILD)/obj/tests/bench/packet.o
+$(addprefix $(BENCH_DIR)/,kernel_round_trip kernel_session kernel_throughput kernel_attach): $(BUILD)/obj/tests/bench/packet.o
+$(addprefix $(BENCH_DIR)/,kernel_attach shm_attach broker_attach): $(BUILD)/obj/tests/bench/attach.o
 $(addprefix $(BENCH_DIR)/,kernel_throughput broker_throughput): $(BUILD)/obj/tests/bench/throughput.o
 $(BENCH_DIR)/latency: BENCH_LIBS := -lgsl -lgslcblas -pthread
 
@@ -50,7 +51,11 @@ $(BENCH_DIR)/core_scale: $(BUILD)/obj/tests/bench/core_scale.o $(BENCH_COMMON) $
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -pie -o $@ $^ -lm
 
-bench: $(BUILD)/tests/integration $(DAEMON) $(SHARED) $(BENCH_PROGRAMS) $(BENCH_STATIC) $(BENCH_DIR)/core_scale | $(call need,bench) ## measure beside malloc, a bare bump pointer and the kernel; build/RESULTS.md, build/bench.json
+$(BENCH_DIR)/python_attach: tests/bench/python_attach python
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
+
+bench: $(BUILD)/tests/integration $(DAEMON) $(SHARED) $(BENCH_PROGRAMS) $(BENCH_STATIC) $(BENCH_DIR)/core_scale $(BENCH_DIR)/python_attach | $(call need,bench) ## measure beside malloc, a bare bump pointer and the kernel; build/RESULTS.md, build/bench.json
 	python3 tests/bench/run-bench --build $(BUILD) --runs $(BENCH_RUNS) $(addprefix --only ,$(BENCH_ONLY))
 
 SCALE_LEASES ?= 100000

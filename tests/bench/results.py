@@ -187,6 +187,11 @@ SIDES = {
     "reuse_us": ("Reuse", sides(
         "A lease is acquired, a byte of each page written, and released: a new one, or the client's own released one with "
         "undefined content. Microseconds.")),
+    "blocks_us": ("Published blocks", sides(
+        "A block of another process is attached, a byte of each page read, and the view closed. The kernel's server answers a question "
+        "with a descriptor; shm_open and shared_memory ask nobody. From the call of mb_block_publish(), and from its return, to "
+        "the return of a mb_attach() that waited for the name (below zero: the reader had it before the publisher went on). A ping of "
+        "another client while 1 GiB is published. Microseconds.")),
     "large_lease_ms": ("A large lease", sides("1 GiB. Milliseconds.")),
 }
 
