@@ -40,8 +40,10 @@ record Refusal(String limit, String whose, Bytes bytes, ArrayList<MemoryLimitExc
             return "";
         }
         return limit.equals("max_bytes")
-                ? " In Java max_bytes is -Dorg.bytedeco.javacpp.maxBytes; by default it is twice -Xmx."
-                : " In Java max_physical_bytes is -Dorg.bytedeco.javacpp.maxPhysicalBytes; by default it is as maxBytes.";
+                ? " In Java max_bytes is -Dorg.bytedeco.javacpp.maxBytes; without it the Java client takes twice -Xmx, and the "
+                        + "plug-in for ND4J has no such limit."
+                : " In Java max_physical_bytes is -Dorg.bytedeco.javacpp.maxPhysicalBytes; without it the limit is maxBytes if "
+                        + "that is set, else twice -Xmx in the Java client and JavaCPP's own limit in the plug-in for ND4J.";
     }
 
     private static String text(byte[] utf8) {

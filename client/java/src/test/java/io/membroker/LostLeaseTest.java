@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -97,6 +98,33 @@ class LostLeaseTest {
         assertThrows(LeaseLostException.class, lease::check);
         try (Lease next = broker.acquire(1 << 20)) {
             next.memory().ints().set(0, 1);
+        }
+    }
+
+    /** Nobody takes the pages away. */
+    @Test
+    void keepsItsNumbersInAByteBufferIfTheBrokerDies() throws Exception {
+        Lease lease = broker.acquire(1 << 20);
+        IntView ints = lease.memory().ints();
+        ints.set(0, 42);
+        ByteBuffer plain = lease.memory().asByteBuffer();
+        daemon.kill();
+        TestBroker.await(() -> !lease.isAlive());
+        assertThrows(LeaseLostException.class, () -> ints.get(0, new int[1], 0, 1));
+        TestBroker.await(() -> throwsLoss(() -> ints.get(0)));
+        assertEquals(42, plain.getInt(0));
+        daemon.start();
+        broker.waitConnected(Duration.ofSeconds(20));
+        assertEquals(42, plain.getInt(0));
+        assertEquals(EndReason.BROKER_GONE, lease.endReason());
+    }
+
+    private static boolean throwsLoss(Runnable access) {
+        try {
+            access.run();
+            return false;
+        } catch (LeaseLostException lost) {
+            return true;
         }
     }
 
