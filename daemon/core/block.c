@@ -33,7 +33,7 @@ struct block *block_new(struct broker *broker, struct share *share, const struct
         free(metadata);
         return NULL;
     }
-    block->id = broker->next_block++;
+    block->id = terms->id ? terms->id : broker->next_block++;
     block->owner = terms->owner;
     block->lifetime = terms->lifetime;
     block->access = terms->access;
@@ -81,10 +81,9 @@ static void list_idle(struct block_table *table, struct block *block)
     }
 }
 
-/* One that is published. */
 static void unlist_idle(struct block_table *table, struct block *block)
 {
-    if (block->lifetime == LIFETIME_CACHE && !block->view_count) {
+    if (block->state == BLOCK_PUBLISHED && block->lifetime == LIFETIME_CACHE && !block->view_count) {
         TAILQ_REMOVE(&table->idle, block, in_idle);
     }
 }
@@ -125,6 +124,26 @@ void block_publish(struct broker *broker, struct block *block, struct lease *lea
     broker->names_changed = true;
 }
 
+void block_publish_again(struct broker *broker, struct block *block, uint64_t due)
+{
+    struct block_table *table = &broker->blocks;
+    block->state = BLOCK_PUBLISHED;
+    block_table_add(table, block);
+    block_table_add_name(table, block);
+    block_table_set_due(table, block, due);
+    if (block->lifetime == LIFETIME_CACHE) {
+        TAILQ_INSERT_HEAD(&table->idle, block, in_idle);
+    }
+}
+
+void block_condemn_again(struct broker *broker, struct block *block, enum end_reason reason)
+{
+    block->state = BLOCK_CONDEMNED;
+    block->ended = reason;
+    block_table_add(&broker->blocks, block);
+    block_table_bury(&broker->blocks, block);
+}
+
 /* ---- views ---- */
 
 bool block_admits(enum block_access access, uint32_t owner, uint32_t gid, const struct identity *identity)
@@ -150,10 +169,29 @@ void block_add_view(struct broker *broker, struct block *block, struct lease *le
 
 /* ---- end ---- */
 
+void block_note_evicted(struct broker *broker, struct block *block)
+{
+    block->is_evicting = true;
+    TAILQ_INSERT_TAIL(&broker->blocks.evicting, block, in_evicting);
+    charge_begin_free(&block->segment->charge);
+}
+
+void block_note_unkept(struct broker *broker, struct block *block)
+{
+    assert(!block->is_unkept);
+    block->is_unkept = true;
+    TAILQ_INSERT_TAIL(&broker->blocks.unkept, block, in_unkept);
+}
+
 static void free_if_left(struct step *step, struct block *block)
 {
+    struct block_table *table = &step->broker->blocks;
     if (block->state == BLOCK_CONDEMNED && !block->publisher && !block->view_count) {
-        block_table_set_due(&step->broker->blocks, block, 0);
+        if (block->is_unkept) {
+            TAILQ_REMOVE(&table->unkept, block, in_unkept);
+            block->is_unkept = false;
+        }
+        block_table_set_due(table, block, 0);
         block->state = BLOCK_FREEING;
         segment_begin_freeing(step, block->segment);
     }
@@ -192,11 +230,10 @@ static void tell_end(struct step *step, const struct block *block, const struct 
     }
 }
 
-/* Others' views end after a grace time: they must not keep the owner's quota. */
-static void set_grace(struct step *step, struct block *block)
+void block_set_grace(struct broker *broker, struct block *block, uint64_t now)
 {
-    uint64_t grace = step->broker->options.settings.sharing.grace_ms * NANOSECONDS_PER_MILLISECOND;
-    block_table_set_due(&step->broker->blocks, block, block->foreign_count ? size_add_saturated(step->now, grace) : 0);
+    uint64_t grace = broker->options.settings.sharing.grace_ms * NANOSECONDS_PER_MILLISECOND;
+    block_table_set_due(&broker->blocks, block, block->foreign_count ? size_add_saturated(now, grace) : 0);
 }
 
 void block_condemn(struct step *step, struct block *block, enum end_reason reason, const struct identity *by)
@@ -208,7 +245,7 @@ void block_condemn(struct step *step, struct block *block, enum end_reason reaso
     block->state = BLOCK_CONDEMNED;
     block->ended = reason;
     block_table_bury(table, block);
-    set_grace(step, block);
+    block_set_grace(step->broker, block, step->now);
     tell_end(step, block, by);
     free_if_left(step, block);
 }

@@ -42,6 +42,7 @@ struct block {
     struct lease_list views;            /* others than the publisher's */
     uint32_t view_count, foreign_count; /* of these; and of those of other users */
     bool is_evicting;                   /* its publisher's lease is to be ended */
+    bool is_unkept;                     /* all that have it are to lose it */
     uint64_t request_id;                /* of the publication, while writing */
     bool replace;
     char name[MESSAGE_NAME_SIZE];
@@ -49,10 +50,11 @@ struct block {
     uint8_t *metadata; /* NULL: none */
     size_t metadata_count;
     RB_ENTRY(block) by_id;
-    RB_ENTRY(block) by_name; /* published */
-    RB_ENTRY(block) by_due;  /* if something is due */
-    TAILQ_ENTRY(block) in_idle;
+    RB_ENTRY(block) by_name;    /* published */
+    RB_ENTRY(block) by_due;     /* if something is due */
+    TAILQ_ENTRY(block) in_idle; /* or among those that are left */
     TAILQ_ENTRY(block) in_evicting;
+    TAILQ_ENTRY(block) in_unkept;
 };
 
 RB_HEAD(block_id_tree, block);
@@ -77,8 +79,9 @@ struct block_table {
     struct block_due_tree by_due;
     struct block_list idle;     /* caches without a view, the longest unused first */
     struct block_list evicting; /* whose publishers' leases are to be ended */
-    bool is_ending;             /* all are to end, and those that have them lose them */
-    uint64_t ending_after;      /* of those up to this number nobody has one any more */
+    struct block_list unkept;   /* that the next daemon can't go on with */
+    struct block_list left;     /* restored, and nobody has them: freed when all that had one could be told */
+    uint64_t left_until;
     struct ended_block ended[BLOCKS_REMEMBERED];
     uint64_t ended_order;
 };
@@ -86,6 +89,7 @@ struct block_table {
 /* ---- the table ---- */
 
 void block_table_init(struct block_table *table);
+struct block *block_table_find(const struct block_table *table, uint64_t id);
 struct block *block_table_next(const struct block_table *table, uint64_t after);
 struct block *block_table_named(const struct block_table *table, uint32_t owner, const char *name);
 struct block *block_table_first_named(const struct block_table *table);
@@ -110,6 +114,7 @@ struct step;
 
 /* What a block begins with. */
 struct block_terms {
+    uint64_t id; /* 0: a new number */
     uint32_t owner;
     enum lifetime lifetime;
     enum block_access access;
@@ -134,11 +139,26 @@ void block_join(struct broker *broker, struct block *block, struct share *share)
 /* The bytes are its own from now on, whatever the limits are. */
 void block_take_segment(struct block *block, struct segment *segment);
 
+/* After a restart: its name leads to it again, and of the caches it is the one that was unused for longest. */
+void block_publish_again(struct broker *broker, struct block *block, uint64_t due);
+
+/* After a restart: it had lost its name before. */
+void block_condemn_again(struct broker *broker, struct block *block, enum end_reason reason);
+
+/* It was evicted, and has a publisher, whose lease is ended at the end of the step. */
+void block_note_evicted(struct broker *broker, struct block *block);
+
+/* The next daemon can't go on with it: all that have it lose it in this step and the following ones. */
+void block_note_unkept(struct broker *broker, struct block *block);
+
 /* It loses its name, at the request of `by` (NULL: of nobody). If nobody has it, it is freed. */
 void block_condemn(struct step *step, struct block *block, enum end_reason reason, const struct identity *by);
 
 /* Says to the shell what became of it. */
 struct effect_block *block_tell(struct step *step, const struct block *block, enum block_change change);
+
+/* Others' views of a block that has lost its name end after a grace time: they must not keep the owner's quota. */
+void block_set_grace(struct broker *broker, struct block *block, uint64_t now);
 
 /* A lease becomes a view of it; or a view, or the publisher's lease, has ended. */
 void block_add_view(struct broker *broker, struct block *block, struct lease *lease);

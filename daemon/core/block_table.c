@@ -35,12 +35,20 @@ void block_table_init(struct block_table *table)
     RB_INIT(&table->by_due);
     TAILQ_INIT(&table->idle);
     TAILQ_INIT(&table->evicting);
+    TAILQ_INIT(&table->unkept);
+    TAILQ_INIT(&table->left);
 }
 
 struct block *block_table_next(const struct block_table *table, uint64_t after)
 {
     struct block key = {.id = after + 1};
     return after == UINT64_MAX ? NULL : RB_NFIND(block_id_tree, TREE_FOR_LOOKUP(block_id_tree, &table->by_id), &key);
+}
+
+struct block *block_table_find(const struct block_table *table, uint64_t id)
+{
+    struct block key = {.id = id};
+    return RB_FIND(block_id_tree, TREE_FOR_LOOKUP(block_id_tree, &table->by_id), &key);
 }
 
 struct block *block_table_named(const struct block_table *table, uint32_t owner, const char *name)
@@ -65,7 +73,6 @@ void block_table_add(struct block_table *table, struct block *block)
     const struct block *twin = RB_INSERT(block_id_tree, &table->by_id, block);
     assert(!twin);
     (void)twin;
-    table->ending_after = size_min(table->ending_after, block->id - 1);
 }
 
 void block_table_remove(struct block_table *table, struct block *block)

@@ -57,29 +57,32 @@ static void end_all(struct step *step)
 }
 
 /* The publisher goes last: with it, some blocks lose their names. */
-static bool end_holder(struct step *step, const struct block *block)
+static void end_unkept(struct step *step)
 {
-    struct lease *holder = block->view_count ? TAILQ_FIRST(&block->views) : block->publisher;
-    if (holder) {
-        ending_lease(step, holder, END_SHUTDOWN);
-    }
-    return holder;
-}
-
-/* The next daemon knows no blocks: who has one is told while there is somebody to tell it. */
-static void end_for_good(struct step *step)
-{
-    struct block_table *table = &step->broker->blocks;
-    struct block *block = block_table_next(table, table->ending_after);
-    while (block && has_room(step)) {
-        if (end_holder(step, block)) {
-            continue;
-        }
-        if (block->state == BLOCK_PUBLISHED) {
+    struct block *block;
+    while ((block = TAILQ_FIRST(&step->broker->blocks.unkept)) && has_room(step)) {
+        struct lease *holder = block->view_count ? TAILQ_FIRST(&block->views) : block->publisher;
+        if (holder) {
+            ending_lease(step, holder, END_SHUTDOWN);
+        } else {
             block_condemn(step, block, END_SHUTDOWN, NULL);
         }
-        table->ending_after = block->id;
-        block = block_table_next(table, block->id);
+    }
+}
+
+/* Who had one had time to resume its session, and to see that it has ended. */
+static bool may_free_left(const struct broker *broker, uint64_t now)
+{
+    return !TAILQ_EMPTY(&broker->blocks.left) && (broker->shutting_down || broker->blocks.left_until <= now);
+}
+
+static void free_left(struct step *step)
+{
+    struct block_table *table = &step->broker->blocks;
+    while (may_free_left(step->broker, step->now) && has_room(step)) {
+        struct block *block = TAILQ_FIRST(&table->left);
+        TAILQ_REMOVE(&table->left, block, in_idle);
+        segment_begin_freeing(step, block->segment);
     }
 }
 
@@ -108,17 +111,17 @@ void block_work(struct step *step, bool is_tick)
     if (step->broker->shutting_down) {
         end_all(step);
     }
-    if (step->broker->blocks.is_ending) {
-        end_for_good(step);
-    }
+    end_unkept(step);
+    free_left(step);
     serve_waiting(step, is_tick);
 }
 
 uint64_t block_next_wakeup(const struct broker *broker)
 {
-    const struct block *block = block_table_first_due(&broker->blocks);
-    bool is_ending = broker->blocks.is_ending && block_table_next(&broker->blocks, broker->blocks.ending_after);
-    bool goes_on = is_ending || !TAILQ_EMPTY(&broker->blocks.evicting) || broker->names_changed ||
-                   (broker->shutting_down && !RB_EMPTY(&broker->blocks.by_name));
-    return goes_on ? 0 : size_min(block ? block->due : UINT64_MAX, name_wait_first_end(broker));
+    const struct block_table *table = &broker->blocks;
+    const struct block *block = block_table_first_due(table);
+    uint64_t due = size_min(block ? block->due : UINT64_MAX, name_wait_first_end(broker));
+    bool goes_on = !TAILQ_EMPTY(&table->evicting) || !TAILQ_EMPTY(&table->unkept) || broker->names_changed ||
+                   (broker->shutting_down && (!RB_EMPTY(&table->by_name) || !TAILQ_EMPTY(&table->left)));
+    return goes_on ? 0 : TAILQ_EMPTY(&table->left) ? due : size_min(due, table->left_until);
 }

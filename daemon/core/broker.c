@@ -214,8 +214,8 @@ static void handle(struct step *step, const struct input *input)
         reservations_expire(step);
         expiry_work(step);
         break;
-    case INPUT_HAND_OVER:
-        broker->blocks.is_ending = true;
+    case INPUT_BLOCK_UNKEPT:
+        block_note_unkept(broker, segment->block);
         break;
     case INPUT_SHUTDOWN:
         shut_down(step);

@@ -133,7 +133,8 @@ bool broker_accepts(const struct broker *broker, const struct broker_settings *s
 
 /* A segment as an audit sees it. */
 struct segment_view {
-    uint64_t id, lease; /* 0: the pool's */
+    uint64_t id, lease; /* 0: the pool's, or a block's */
+    bool is_block;      /* that has not ended for all */
     enum segment_state state;
     enum location location;
     uint64_t bytes;
@@ -156,8 +157,8 @@ void broker_ledger_totals(const struct broker *broker, uint64_t *ret_physical, u
 /* True once INPUT_SHUTDOWN was given and every lease and segment is gone. */
 bool broker_is_empty(const struct broker *broker);
 
-/* Whether there are blocks, or bytes of some that are being freed. */
-bool broker_has_blocks(const struct broker *broker);
+/* Whether somebody still has a block of which INPUT_BLOCK_UNKEPT said that it can't go on. */
+bool broker_has_unkept_blocks(const struct broker *broker);
 
 /* Checks every invariant of the tables; returns what does not hold, or NULL. For tests and audits; slow. */
 const char *broker_check(const struct broker *broker);

@@ -99,9 +99,7 @@ static void spare(const struct broker *broker, struct trial *trial)
 static void evict(struct step *step, struct block *block)
 {
     if (block->publisher) {
-        block->is_evicting = true;
-        TAILQ_INSERT_TAIL(&step->broker->blocks.evicting, block, in_evicting);
-        charge_begin_free(&block->segment->charge);
+        block_note_evicted(step->broker, block);
     }
     block_condemn(step, block, END_EVICTED, NULL);
 }

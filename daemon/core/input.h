@@ -24,7 +24,7 @@ enum input_kind {
     INPUT_LOOKED,           /* whether the session's process is frozen; EFFECT_LOOK asked for that */
     INPUT_EMPTIED,          /* no process is left in the control groups of reservations that were given up */
     INPUT_TICK,             /* expire what is due, go on with what was left */
-    INPUT_HAND_OVER,        /* another daemon goes on, which takes over no blocks: they end, and no other lease does */
+    INPUT_BLOCK_UNKEPT,     /* another daemon goes on, and this segment, a block, is not kept for it: all lose it */
     INPUT_SHUTDOWN,
 };
 
@@ -37,7 +37,7 @@ static inline bool input_is_about_session(enum input_kind kind)
 static inline bool input_is_about_segment(enum input_kind kind)
 {
     return kind == INPUT_SEGMENT_MADE || kind == INPUT_SEGMENT_FAILED || kind == INPUT_SEGMENT_FREED ||
-           kind == INPUT_SEGMENT_TAMPERED || kind == INPUT_SEGMENT_SEALED;
+           kind == INPUT_SEGMENT_TAMPERED || kind == INPUT_SEGMENT_SEALED || kind == INPUT_BLOCK_UNKEPT;
 }
 
 /* How requests wait. */

@@ -288,13 +288,13 @@ static struct share *share_new(struct principal_table *table, struct principal *
     return share;
 }
 
-struct share *share_join(struct principal_table *table, const struct policy_client *client,
-                         struct class_reason *ret_reason)
+/* `class_rule` NULL: the class of last resort. */
+static struct share *join(struct principal_table *table, const struct identity *identity,
+                          const struct policy_rule *class_rule)
 {
-    const struct policy_rule *group_rule = policy_group(table->policy, client->identity);
-    const struct policy_rule *class_rule = policy_class(table->policy, client, ret_reason);
+    const struct policy_rule *group_rule = policy_group(table->policy, identity);
     const char *class_name = class_rule ? class_rule->name : POLICY_DEFAULT_CLASS;
-    struct principal *user = user_of(table, identity_charged(client->identity));
+    struct principal *user = user_of(table, identity_charged(identity));
     struct principal *class = principal_get(table, PRINCIPAL_CLASS, 0, class_name, class_rule);
     struct principal *group =
         group_rule ? principal_find(table, PRINCIPAL_GROUP, group_rule->id, group_rule->name) : NULL;
@@ -317,6 +317,21 @@ struct share *share_join(struct principal_table *table, const struct policy_clie
         principal_release(table, class);
     }
     return NULL;
+}
+
+struct share *share_join(struct principal_table *table, const struct policy_client *client,
+                         struct class_reason *ret_reason)
+{
+    return join(table, client->identity, policy_class(table->policy, client, ret_reason));
+}
+
+struct share *share_join_class(struct principal_table *table, const struct identity *identity, const char *class_name)
+{
+    const struct policy_client client = {.identity = identity, .name = ""};
+    const struct policy_rule *rule = policy_find(table->policy, PRINCIPAL_CLASS, class_name);
+    struct class_reason reason;
+    return rule || strcmp(class_name, POLICY_DEFAULT_CLASS) == 0 ? join(table, identity, rule)
+                                                                 : share_join(table, &client, &reason);
 }
 
 void share_leave(struct principal_table *table, struct share *share)

@@ -88,6 +88,9 @@ const struct principal *principal_class(const struct principal_table *table, con
 /* The share that a client belongs to, referenced, and why it has this class; NULL when memory is short. */
 struct share *share_join(struct principal_table *table, const struct policy_client *client,
                          struct class_reason *ret_reason);
+
+/* The same in the class of this name, whatever else the client is; as a client of no name if there is no such class. */
+struct share *share_join_class(struct principal_table *table, const struct identity *identity, const char *class_name);
 void share_leave(struct principal_table *table, struct share *share);
 
 /* Whether its sessions' accounts stand under this one. */

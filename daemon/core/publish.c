@@ -164,13 +164,13 @@ static void finish(struct step *step, struct block *block)
     struct broker *broker = step->broker;
     struct lease *lease = block->publisher;
     struct block *other = block_table_named(&broker->blocks, block->owner, block->name);
-    if (other) {
+    (void)block_tell(step, block, BLOCK_CHANGE_PUBLISHED);
+    if (other) { /* after that effect: a daemon that is killed between the two has one of them */
         block_condemn(step, other, END_REPLACED, &lease->session->identity);
     }
     victim_forget(broker, lease);
     block_publish(broker, block, lease, step->now);
     broker->retry_waiting = true; /* the session itself has fewer bytes now */
-    (void)block_tell(step, block, BLOCK_CHANGE_PUBLISHED);
     answer_to(step, lease->session->peer, block->request_id, REPLY_DONE);
 }
 

@@ -248,6 +248,7 @@ static struct segment_view view_of(const struct segment *segment)
     return (struct segment_view){
         .id = segment->id,
         .lease = segment->lease ? segment->lease->id : 0,
+        .is_block = segment->block && !segment->lease && segment->state == SEGMENT_LIVE,
         .state = segment->state,
         .location = segment->charge.location,
         .bytes = segment->charge.bytes,
@@ -302,9 +303,9 @@ bool broker_is_empty(const struct broker *broker)
     return broker->shutting_down && TAILQ_EMPTY(&broker->sessions.over) && !broker->segment_count;
 }
 
-bool broker_has_blocks(const struct broker *broker)
+bool broker_has_unkept_blocks(const struct broker *broker)
 {
-    return block_table_next(&broker->blocks, 0);
+    return !TAILQ_EMPTY(&broker->blocks.unkept);
 }
 
 /* ---- remembered sizes ---- */

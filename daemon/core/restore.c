@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/core/broker_state.h"
+#include "daemon/core/restore_parts.h"
 #include "daemon/core/revocable.h"
 #include "proto/base/size.h"
 #include "proto/control_page.h"
@@ -61,7 +61,8 @@ bool broker_keep_segment(const struct broker *broker, uint64_t id, struct kept_s
 
 struct kept_numbers broker_keep_numbers(const struct broker *broker)
 {
-    return (struct kept_numbers){broker->next_session - 1, broker->next_lease - 1, broker->next_segment - 1};
+    return (struct kept_numbers){broker->next_session - 1, broker->next_lease - 1, broker->next_segment - 1,
+                                 broker->next_block - 1};
 }
 
 /* ---- restoring ---- */
@@ -70,12 +71,12 @@ struct kept_numbers broker_keep_numbers(const struct broker *broker)
 #define NUMBER_MAX (UINT64_MAX / 2)
 #define SUM_MAX    (UINT64_MAX / 4)
 
-static bool is_number(uint64_t number)
+bool restore_is_number(uint64_t number)
 {
     return number > 0 && number <= NUMBER_MAX;
 }
 
-static void skip(uint64_t *next, uint64_t used)
+void restore_skip(uint64_t *next, uint64_t used)
 {
     if (*next <= used && used <= NUMBER_MAX) {
         *next = used + 1;
@@ -84,15 +85,16 @@ static void skip(uint64_t *next, uint64_t used)
 
 void broker_restore_numbers(struct broker *broker, const struct kept_numbers *numbers)
 {
-    skip(&broker->next_session, numbers->session);
-    skip(&broker->next_lease, numbers->lease);
-    skip(&broker->next_segment, numbers->segment);
+    restore_skip(&broker->next_session, numbers->session);
+    restore_skip(&broker->next_lease, numbers->lease);
+    restore_skip(&broker->next_segment, numbers->segment);
+    restore_skip(&broker->next_block, numbers->block);
 }
 
 int broker_restore_session(struct broker *broker, const struct kept_session *kept, void *peer, uint64_t now)
 {
     uint64_t grace = broker->options.settings.times.reconnect_grace_ms * NANOSECONDS_PER_MILLISECOND;
-    if (!is_number(kept->id)) {
+    if (!restore_is_number(kept->id)) {
         return -EINVAL;
     }
     if (session_table_find(&broker->sessions, kept->id)) {
@@ -118,7 +120,7 @@ int broker_restore_session(struct broker *broker, const struct kept_session *kep
     }
     session->renewed_at = now;
     session_detach(&broker->sessions, session, now + grace);
-    skip(&broker->next_session, kept->id);
+    restore_skip(&broker->next_session, kept->id);
     return 0;
 }
 
@@ -140,19 +142,22 @@ bool broker_has_slot(const struct broker *broker, uint64_t session_id, uint32_t 
     return session && slot < session->slots.count && session->slots.slots[slot].generation % 2 == 1;
 }
 
-void broker_restore_done(struct broker *broker)
-{
-    struct session *session = session_table_next(&broker->sessions, 0);
-    broker->reservations.is_draining = broker->reservations.count > 0;
-    for (; session; session = session_table_next(&broker->sessions, session->id)) {
-        slot_table_relist(&session->slots);
-    }
-}
-
-static struct lease *restore_lease(struct broker *broker, struct session *session, const struct kept_segment *kept,
-                                   uint64_t now)
+struct lease *restore_lease(struct broker *broker, struct session *session, const struct lease_terms *terms,
+                            uint64_t now)
 {
     struct lease *lease = NULL;
+    if (lease_new(broker, session, terms, &lease) != 0) {
+        return NULL;
+    }
+    lease->has_slot = true;
+    lease_table_grant(&broker->leases, lease, now);
+    restore_skip(&broker->next_lease, lease->id);
+    return lease;
+}
+
+static struct lease *new_lease(struct broker *broker, struct session *session, const struct kept_segment *kept,
+                               uint64_t now)
+{
     const struct lease_terms terms = {
         .id = kept->lease,
         .location = kept->location,
@@ -166,41 +171,48 @@ static struct lease *restore_lease(struct broker *broker, struct session *sessio
         .slot = kept->slot,
         .generation = kept->generation,
     };
-    if (lease_new(broker, session, &terms, &lease) != 0) {
-        return NULL;
+    struct lease *lease = restore_lease(broker, session, &terms, now);
+    if (lease) {
+        revocable_insert(lease);
     }
-    lease->has_slot = true;
-    lease_table_grant(&broker->leases, lease, now);
-    revocable_insert(lease);
-    skip(&broker->next_lease, lease->id);
     return lease;
 }
 
-static bool is_size(const struct broker *broker, uint64_t bytes)
+bool restore_is_size(const struct broker *broker, uint64_t bytes)
 {
     uint64_t left = SUM_MAX - account_used(&broker->host, LEDGER_MAX_BYTES);
     return bytes > 0 && bytes <= left && bytes % broker->options.page_bytes == 0;
 }
 
-static bool is_sane(const struct broker *broker, const struct kept_segment *kept)
+static bool is_place(uint64_t lease, uint32_t slot, uint64_t generation)
 {
-    return is_number(kept->id) && is_number(kept->lease) && is_size(broker, kept->bytes) &&
-           kept->generation <= NUMBER_MAX && kept->generation % 2 == 1 && kept->slot < CONTROL_SLOTS_MAX &&
-           location_holds_bytes(kept->location);
+    return restore_is_number(lease) && generation <= NUMBER_MAX && generation % 2 == 1 && slot < CONTROL_SLOTS_MAX;
 }
 
+bool restore_is_lease(const struct broker *broker, uint64_t session, uint64_t lease, uint32_t slot, uint64_t generation)
+{
+    return is_place(lease, slot, generation) && !lease_table_find(&broker->leases, lease) &&
+           !broker_has_slot(broker, session, slot);
+}
+
+static bool is_sane(const struct broker *broker, const struct kept_segment *kept)
+{
+    return restore_is_number(kept->id) && restore_is_size(broker, kept->bytes) &&
+           is_place(kept->lease, kept->slot, kept->generation) && location_holds_bytes(kept->location);
+}
+
+/* A lease of a block's publisher, or a view, has no such segments. */
 static bool contradicts(const struct broker *broker, const struct lease *lease, const struct kept_segment *kept)
 {
     bool is_taken = !lease && (broker_has_slot(broker, kept->session, kept->slot) ||
                                (kept->file[0] && lease_table_find_file(&broker->leases, kept->file)));
     return !is_sane(broker, kept) || is_taken ||
            (lease && (lease->session->id != kept->session || lease->location != kept->location ||
-                      lease->slot != kept->slot || lease->extents >= LEASE_EXTENTS_MAX));
+                      lease->slot != kept->slot || lease->block || lease->extents >= LEASE_EXTENTS_MAX));
 }
 
-/* Enters a segment that is there already, charged whatever the limits are. */
-static void enter_segment(struct broker *broker, struct segment *segment, const struct kept_segment *kept,
-                          struct account *account, void *handle)
+void restore_enter_segment(struct broker *broker, struct segment *segment, const struct kept_segment *kept,
+                           struct account *account, void *handle)
 {
     segment->id = kept->id;
     segment->has_huge_pages = kept->has_huge_pages;
@@ -209,23 +221,25 @@ static void enter_segment(struct broker *broker, struct segment *segment, const 
     segment->handle = handle;
     ledger_restore(account, kept->location, kept->bytes, &segment->charge);
     segment_tree_insert(broker, segment);
-    skip(&broker->next_segment, kept->id);
+    restore_skip(&broker->next_segment, kept->id);
 }
 
-int broker_restore_freeing(struct broker *broker, const struct kept_segment *kept, void *handle)
+int broker_restore_freeing(struct broker *broker, const struct kept_segment *kept, void *handle, uint64_t now)
 {
     if (segment_find(broker, kept->id)) {
         return -EEXIST;
     }
-    if (!is_number(kept->id) || !is_size(broker, kept->bytes) || !location_holds_bytes(kept->location)) {
+    if (!restore_is_number(kept->id) || !restore_is_size(broker, kept->bytes) ||
+        !location_holds_bytes(kept->location)) {
         return -EINVAL;
     }
     struct segment *segment = calloc(1, sizeof *segment);
     if (!segment) {
         return -ENOMEM;
     }
-    enter_segment(broker, segment, kept, &broker->host, handle);
+    restore_enter_segment(broker, segment, kept, &broker->host, handle);
     segment->state = SEGMENT_FREEING;
+    segment->freeing_since = now;
     charge_begin_free(&segment->charge);
     return 0;
 }
@@ -245,13 +259,13 @@ int broker_restore_segment(struct broker *broker, const struct kept_segment *kep
     }
     struct segment *segment = calloc(1, sizeof *segment);
     if (segment && !lease) {
-        lease = restore_lease(broker, session, kept, now);
+        lease = new_lease(broker, session, kept, now);
     }
     if (!segment || !lease) {
         free(segment);
         return -ENOMEM;
     }
-    enter_segment(broker, segment, kept, &session->account, handle);
+    restore_enter_segment(broker, segment, kept, &session->account, handle);
     segment->state = SEGMENT_LIVE;
     lease_attach(broker, lease, segment);
     lease_grow(lease, kept->bytes);

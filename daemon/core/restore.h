@@ -34,6 +34,33 @@ struct kept_segment {
     uint64_t file_bytes;
 };
 
+#define KEPT_NO_GROUP UINT32_MAX
+
+/* A block that was published, and that may have lost its name since. What its segment says of a lease is said of its
+ * publisher's, if it has one. */
+struct kept_block {
+    struct kept_segment segment;
+    bool has_publisher;
+    uint64_t id;
+    uint32_t owner;               /* uid */
+    uint32_t user, group;         /* that it is charged to; KEPT_NO_GROUP: none */
+    char class[POLICY_NAME_SIZE]; /* the same */
+    enum lifetime lifetime;
+    enum block_access access;
+    uint32_t gid;
+    uint64_t age_ns, keep_ns; /* since its publication; and how long it is kept from then on, 0: no time is set */
+    enum end_reason ended;    /* END_NONE: it has its name */
+    char name[MESSAGE_NAME_SIZE], type[MESSAGE_NAME_SIZE];
+    struct message_bytes metadata; /* borrowed */
+};
+
+struct kept_view {
+    uint64_t lease, session, block;
+    uint32_t slot;
+    uint64_t generation;
+    uint32_t ttl_ms;
+};
+
 /* A reservation. Of the paths, the first ones are those that it was made with. */
 struct kept_reservation {
     uint64_t id; /* not restored: it gets another one */
@@ -47,12 +74,14 @@ struct kept_reservation {
 
 /* The numbers given out last. */
 struct kept_numbers {
-    uint64_t session, lease, segment;
+    uint64_t session, lease, segment, block;
 };
 
 /* What to keep. False: there is no such living session or segment. */
 bool broker_keep_session(const struct broker *broker, uint64_t id, struct kept_session *ret);
 bool broker_keep_segment(const struct broker *broker, uint64_t id, struct kept_segment *ret);
+bool broker_keep_block(const struct broker *broker, uint64_t segment, uint64_t now, struct kept_block *ret);
+bool broker_keep_view(const struct broker *broker, uint64_t lease, struct kept_view *ret);
 struct kept_numbers broker_keep_numbers(const struct broker *broker);
 
 /* The reservation with the smallest number above `after`; what it points to lives until the next step. False: none. */
@@ -75,10 +104,20 @@ int broker_restore_session(struct broker *broker, const struct kept_session *kep
 int broker_restore_segment(struct broker *broker, const struct kept_segment *kept, void *handle, uint64_t now);
 
 /*
+ * A block, with its publisher's lease if it has one; the one that was used last comes first. It is charged whatever the
+ * limits are now, and is one of as many as there were. If another has its name by then, or its publisher is gone and
+ * it was for the publisher's session, it has lost its name. 0, or as above.
+ */
+int broker_restore_block(struct broker *broker, const struct kept_block *kept, void *handle, uint64_t now);
+
+/* A view of a restored block. 0, or -ENOENT: no such session or block; -EINVAL; -ENOMEM. */
+int broker_restore_view(struct broker *broker, const struct kept_view *kept, uint64_t now);
+
+/*
  * A segment whose lease had ended, and whose memory is being freed: it counts against the host's limits until
  * INPUT_SEGMENT_FREED. 0, -EEXIST, -EINVAL or -ENOMEM.
  */
-int broker_restore_freeing(struct broker *broker, const struct kept_segment *kept, void *handle);
+int broker_restore_freeing(struct broker *broker, const struct kept_segment *kept, void *handle, uint64_t now);
 
 /* A slot of the session that no lease has: its generation (even), so that none is used twice. */
 int broker_restore_slot(struct broker *broker, uint64_t session, uint32_t slot, uint64_t generation);
@@ -90,4 +129,4 @@ void *broker_peer_of(const struct broker *broker, uint64_t session);
 bool broker_has_slot(const struct broker *broker, uint64_t session, uint32_t slot);
 
 /* Everything is restored. */
-void broker_restore_done(struct broker *broker);
+void broker_restore_done(struct broker *broker, uint64_t now);

@@ -176,6 +176,12 @@ static int check_writers(int fd)
     return 0;
 }
 
+bool memfd_is_sealed(int fd)
+{
+    int seals = fcntl(fd, F_GET_SEALS);
+    return seals >= 0 && (seals & F_SEAL_WRITE) && (seals & F_SEAL_SEAL) && !(seals & F_SEAL_SHRINK);
+}
+
 /* Once sealed against further seals, what the seals and the size are is what they stay. */
 static int check_sealed(int fd, uint64_t bytes)
 {

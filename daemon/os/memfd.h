@@ -48,6 +48,9 @@ int memfd_open_readable(int fd);
  */
 int memfd_seal(int fd, uint64_t bytes);
 
+/* Whether that was proven of it before, of whatever size it is now. It takes no lock of the inode. */
+bool memfd_is_sealed(int fd);
+
 /* Whether a segment that can't be truncated, for a seal that a borrower added, has no borrower any more: no descriptor
  * and no mapping. Closing it then frees its memory. For worker processes alone. */
 bool memfd_has_no_borrower(int fd);

@@ -29,6 +29,9 @@ static void write_slot(const struct effect_slot *slot)
 {
     struct peer *peer = slot->peer;
     control_write(&peer->control, slot);
+    if (slot->reason != END_NONE) {
+        fdstore_end_view(peer, slot->slot);
+    }
 }
 
 static void open_session(struct peer *peer, const struct effect_session *session)
@@ -42,10 +45,13 @@ static void open_session(struct peer *peer, const struct effect_session *session
 static void reply_to_peer(struct effect_reply *reply)
 {
     struct segment_file *file = reply->segment_handle;
-    bool is_attached = reply->lending == LENDS_READABLE; /* the segment stays its publisher's */
+    bool is_attached = file && reply->lending == LENDS_READABLE; /* the segment stays its publisher's */
     if (file && !is_attached) {
         segment_lend(file, identity_charged(&((struct peer *)reply->peer)->identity));
         fdstore_keep_segment(file);
+    }
+    if (is_attached) {
+        fdstore_keep_view(reply->peer, file, reply->reply.attached.lease);
     }
     event_log_reply(reply);
     if (!file) {
@@ -71,7 +77,9 @@ static void carry_out(struct server *server, struct effect *effect)
         break;
     case EFFECT_BLOCK:
         if (effect->block.change == BLOCK_CHANGE_PUBLISHED) {
-            fdstore_note_published(effect->block.segment_handle);
+            fdstore_keep_block(effect->block.segment_handle);
+        } else {
+            fdstore_note_block_ended(effect->block.segment_handle, effect->block.reason);
         }
         event_log_block(&server->history, &effect->block);
         break;

@@ -21,6 +21,11 @@ void fdstore_freeze(struct fdstore *fdstore)
     fdstore->is_frozen = true;
 }
 
+void fdstore_go_on(struct fdstore *fdstore)
+{
+    fdstore->names = table_count_named(&fdstore->table);
+}
+
 void fdstore_close(struct fdstore *fdstore)
 {
     table_close(&fdstore->table);
@@ -40,7 +45,7 @@ static uint32_t store(struct server *server, char kind, int fd, const char *what
     struct kept_numbers numbers = broker_keep_numbers(server->broker);
     table_keep_numbers(&server->fdstore.table, &numbers);
     int result = table_reserve(&server->fdstore.table, &record);
-    if (result == 0 && record >= FDSTORE_RECORDS_MAX) {
+    if (result == 0 && (record >= FDSTORE_NUMBERS_MAX || server->fdstore.names >= FDSTORE_NAMES_MAX)) {
         result = -ENOSPC;
     }
     fault_point();
@@ -53,6 +58,7 @@ static uint32_t store(struct server *server, char kind, int fd, const char *what
         complain(what, id, result);
         return TABLE_NONE;
     }
+    server->fdstore.names++;
     return record;
 }
 
@@ -97,13 +103,6 @@ void fdstore_keep_segment(struct segment_file *file)
     }
 }
 
-void fdstore_note_published(struct segment_file *file)
-{
-    if (fdstore_is_active(&file->server->fdstore) && file->record != TABLE_NONE) {
-        table_note_published(&file->server->fdstore.table, file->record);
-    }
-}
-
 /* The record is free for another only when its name is, too: in fdstore_forget_control(). */
 void fdstore_forget_session(struct peer *peer)
 {
@@ -123,6 +122,7 @@ void fdstore_forget_control(struct peer *peer)
             service_manager_forget(fdstore_name(fdstore_control_kind(place), peer->name_record, name));
         }
         table_forget(&peer->server->fdstore.table, peer->name_record);
+        peer->server->fdstore.names--;
         peer->name_record = TABLE_NONE;
     }
 }
@@ -135,6 +135,7 @@ void fdstore_forget_segment(struct segment_file *file)
         table_forget(&file->server->fdstore.table, file->record);
         fault_point();
         service_manager_forget(fdstore_name(segment_backend(file)->kept_as, file->record, name));
+        file->server->fdstore.names--;
         file->record = TABLE_NONE;
     }
 }

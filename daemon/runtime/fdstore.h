@@ -21,6 +21,7 @@ struct server;
 struct fdstore {
     struct table table; /* what the next daemon goes on from */
     bool is_frozen;     /* another daemon goes on with it */
+    uint32_t names;     /* under which descriptors of sessions, segments and blocks are kept */
 };
 
 static inline void fdstore_init(struct fdstore *fdstore)
@@ -42,8 +43,25 @@ void fdstore_keep_session(struct peer *peer);
 void fdstore_keep_control_page(struct peer *peer, unsigned place); /* another than the first */
 void fdstore_keep_segment(struct segment_file *file);
 
-/* It was published, and is its lease's no longer: the next daemon frees it. */
-void fdstore_note_published(struct segment_file *file);
+/* What the next daemon goes on with was restored. */
+void fdstore_go_on(struct fdstore *fdstore);
+
+/* A segment was published; a block lost its name. */
+void fdstore_keep_block(struct segment_file *file);
+void fdstore_note_block_ended(struct segment_file *file, enum end_reason reason);
+
+/* The records of a session's views, by slot. */
+struct kept_views {
+    uint32_t *records; /* TABLE_NONE: none */
+    uint32_t count;
+};
+
+/* A lease of the peer is a view of this block; the lease in this slot, which may be one, has ended. */
+void fdstore_keep_view(struct peer *peer, const struct segment_file *file, uint64_t lease);
+void fdstore_end_view(struct peer *peer, uint32_t slot);
+
+/* Notes the record of a view. False: memory is short. */
+bool fdstore_note_view(struct peer *peer, uint32_t slot, uint32_t record);
 
 /* The session is over; its peer goes; the segment was freed. */
 void fdstore_forget_session(struct peer *peer);

@@ -2,7 +2,7 @@
 /*
  * The names under which descriptors are kept: a letter for the kind, and the record's number to the base 62. They are
  * short because a daemon is handed all of them in one environment variable (LISTEN_FDNAMES), and the kernel allows a
- * variable 128 KiB: hence also the most that is kept.
+ * variable 128 KiB: hence also the most that is kept, and numbers of three digits.
  */
 #pragma once
 
@@ -18,7 +18,7 @@ enum { FDSTORE_CONTROL = 'c' };
 
 #define FDSTORE_TABLE "membroker-table"
 
-enum { FDSTORE_NAME_BYTES = 8, FDSTORE_RECORDS_MAX = 25000 };
+enum { FDSTORE_NAME_BYTES = 8, FDSTORE_NAMES_MAX = 25000, FDSTORE_NUMBERS_MAX = 62 * 62 * 62 };
 
 static inline const char *fdstore_name(char kind, uint32_t record, char *name)
 {

@@ -71,6 +71,7 @@ void peer_free(struct peer *peer)
     control_close(&peer->control);
     control_return_soon(peer->server);
     (void)process_watch_end(peer->watch);
+    free(peer->views.records);
     free(peer);
 }
 

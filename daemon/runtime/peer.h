@@ -7,6 +7,7 @@
 
 #include "daemon/core/identity.h"
 #include "daemon/runtime/control.h"
+#include "daemon/runtime/fdstore.h"
 #include "daemon/runtime/history.h"
 #include "daemon/runtime/log.h"
 
@@ -23,8 +24,9 @@ struct peer {
     bool is_monitor;
     uint32_t protocol; /* that its hello agreed on */
     struct control control;
-    uint32_t record;             /* in the kept table, while the session is not over */
-    uint32_t name_record;        /* by which its control page is kept */
+    uint32_t record;      /* in the kept table, while the session is not over */
+    uint32_t name_record; /* by which its control page is kept */
+    struct kept_views views;
     struct process_watch *watch; /* while it has no connection; NULL: none */
     uint32_t round;              /* of looks at silent connections, in which it was looked at last */
     bool is_over;                /* its session is */

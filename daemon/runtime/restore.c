@@ -13,42 +13,18 @@
 #include "daemon/runtime/control_groups.h"
 #include "daemon/runtime/fdstore_names.h"
 #include "daemon/runtime/peer_watch.h"
+#include "daemon/runtime/restore_blocks.h"
 #include "daemon/runtime/restore_control.h"
+#include "daemon/runtime/restoring.h"
 #include "daemon/runtime/server.h"
 #include "proto/base/cleanup.h"
-
-struct restoring {
-    struct server *server;
-    struct handed_descriptors *handed;
-    size_t sessions, segments, blocks, dropped;
-    int failed; /* negative errno: the machine refuses what it may grant the next daemon, for whom all is left as it is
-                 */
-};
-
-/* Whether the fault is the machine's, for now, and not that of what was kept. */
-static bool is_passing(int result)
-{
-    return result < 0 && result != -EPROTO && result != -ENOENT && result != -EEXIST && result != -EINVAL;
-}
-
-static int take(struct restoring *restoring, char kind, uint32_t record)
-{
-    char name[FDSTORE_NAME_BYTES];
-    return service_manager_take_named(restoring->handed, fdstore_name(kind, record, name));
-}
-
-static void forget(char kind, uint32_t record)
-{
-    char name[FDSTORE_NAME_BYTES];
-    service_manager_forget(fdstore_name(kind, record, name));
-}
 
 /* ---- sessions ---- */
 
 static void forget_pages(uint32_t record)
 {
     for (unsigned place = 0; place < CONTROL_PAGES_MAX; place++) {
-        forget(fdstore_control_kind(place), record);
+        restoring_forget(fdstore_control_kind(place), record);
     }
 }
 
@@ -71,7 +47,7 @@ static int restore_control_pages(struct restoring *restoring, struct peer *peer,
 {
     int fds[CONTROL_PAGES_MAX];
     for (unsigned place = 0; place < CONTROL_PAGES_MAX; place++) {
-        fds[place] = take(restoring, fdstore_control_kind(place), record);
+        fds[place] = restoring_take(restoring, fdstore_control_kind(place), record);
     }
     int result = restore_control(peer, fds);
     for (unsigned place = 0; place < CONTROL_PAGES_MAX; place++) {
@@ -129,7 +105,7 @@ static void restore_sessions(struct restoring *restoring)
         }
         int result = find_control_groups(&kept, started_at);
         result = result < 0 ? result : restore_session(restoring, &kept, i);
-        if (is_passing(result)) {
+        if (restoring_is_passing(result)) {
             restoring->failed = result;
         } else if (result < 0) {
             log_error("session %llu is lost: %s", (unsigned long long)kept.id, strerrordesc_np(-result));
@@ -143,113 +119,44 @@ static void restore_sessions(struct restoring *restoring)
 
 /* ---- segments ---- */
 
-static struct peer *peer_of(const struct server *server, uint64_t session)
-{
-    return broker_peer_of(server->broker, session);
-}
-
-/* The letter under which its descriptor is kept; of a damaged record, any. */
-static char letter_of(const struct kept_segment *kept)
-{
-    enum location location = location_holds_bytes(kept->location) ? kept->location : LOCATION_FIRST;
-    return backend_get(backend_of(location, kept->file[0]))->kept_as;
-}
-
-/* Whose lane a segment belongs in; the daemon's own if its session is gone. */
-static uint32_t user_of(const struct server *server, const struct kept_segment *kept)
-{
-    const struct peer *peer = peer_of(server, kept->session);
-    return peer ? identity_charged(&peer->identity) : getuid();
-}
-
-/* The slot says whether the lease had ended when the daemon did: NULL. */
-static struct control_slot *live_slot(const struct peer *peer, const struct kept_segment *kept)
-{
-    struct control_slot *slot = peer ? control_slot(&peer->control, kept->slot) : NULL;
-    return slot && slot->generation == kept->generation ? slot : NULL;
-}
-
 /* 0: it goes on. Whether it is as it was made, workers see afterwards: its borrower may hold it locked. */
 static int check_segment(const struct server *server, const struct kept_segment *kept, int fd)
 {
-    return fd >= 0 && live_slot(peer_of(server, kept->session), kept) ? 0 : -ENOENT;
+    return fd >= 0 && restoring_slot(server, kept->session, kept->slot, kept->generation) ? 0 : -ENOENT;
 }
 
 /* The holder is told why, if the lease had not ended before. */
-static void end_slot(struct peer *peer, const struct kept_segment *kept, enum end_reason reason)
+static void end_slot(const struct server *server, const struct kept_segment *kept, enum end_reason reason)
 {
-    struct control_slot *slot = live_slot(peer, kept);
+    struct control_slot *slot = restoring_slot(server, kept->session, kept->slot, kept->generation);
     if (slot) {
         atomic_store(&slot->end_reason, (uint32_t)reason);
         atomic_store(&slot->generation, kept->generation + 1);
     }
 }
 
-/* It is in the ledger until its bytes are freed. NULL: it can't be entered there. */
-static struct segment_file *enter_freeing(struct server *server, const struct kept_segment *kept, uint32_t record,
-                                          int fd)
-{
-    struct segment_file *file = fd >= 0 ? segment_adopt(server, kept, fd, user_of(server, kept)) : NULL;
-    if (file && broker_restore_freeing(server->broker, kept, file) < 0) {
-        segment_disown(file);
-        file = NULL;
-    }
-    if (file) {
-        file->is_reported = true; /* the daemon before may have begun to free it: its size says nothing */
-        file->record = record;
-    }
-    return file;
-}
-
-static bool free_segment(struct server *server, const struct kept_segment *kept, uint32_t record, int fd)
-{
-    struct segment_file *file = enter_freeing(server, kept, record, fd);
-    if (file) {
-        segment_free(server, &(struct effect_free){.segment = kept->id, .handle = file});
-    }
-    return file;
-}
-
-/* One that can't be entered is closed. */
-static void close_segment(struct restoring *restoring, const struct kept_segment *kept, uint32_t record, int fd)
-{
-    char letter = letter_of(kept);
-    if (fd >= 0) {
-        segment_end_unexplained(restoring->server, letter, fd);
-    }
-    table_forget(&restoring->server->fdstore.table, record);
-    forget(letter, record);
-}
-
-static void drop_segment(struct restoring *restoring, const struct kept_segment *kept, uint32_t record, int fd)
-{
-    restoring->dropped++;
-    if (!free_segment(restoring->server, kept, record, fd)) {
-        close_segment(restoring, kept, record, fd);
-    }
-}
-
 static void restore_segment(struct restoring *restoring, const struct kept_segment *kept, uint32_t record)
 {
     struct server *server = restoring->server;
-    int fd = take(restoring, letter_of(kept), record);
+    int fd = restoring_take(restoring, restoring_letter(kept), record);
     struct segment_file *file = NULL;
     int result = check_segment(server, kept, fd);
     if (result == 0) {
-        file = segment_adopt(server, kept, fd, user_of(server, kept));
+        file = segment_adopt(server, kept, fd, restoring_user(server, kept),
+                             kept->is_publishable ? LENDS_BOTH : LENDS_WRITABLE);
         result = file ? broker_restore_segment(server->broker, kept, file, clock_now(server)) : -ENOMEM;
     }
     if (result < 0 && file) {
         segment_disown(file);
     }
-    if (is_passing(result)) {
+    if (restoring_is_passing(result)) {
         restoring->failed = result;
         (void)fd_close(fd);
         return;
     }
     if (result < 0 || !file) {
-        end_slot(peer_of(server, kept->session), kept, END_SHUTDOWN);
-        drop_segment(restoring, kept, record, fd);
+        end_slot(server, kept, END_SHUTDOWN);
+        restoring_drop_segment(restoring, kept, record, fd);
         return;
     }
     file->record = record;
@@ -268,36 +175,9 @@ static void restore_segments(struct restoring *restoring, bool are_named)
     }
 }
 
-/* ---- blocks: they end with the daemon that they were published by ---- */
-
-/* Nobody can add a seal to it, or lend it: it takes no descriptors for that. */
-static void end_block(struct restoring *restoring, struct kept_segment *kept, uint32_t record)
-{
-    int fd = take(restoring, letter_of(kept), record);
-    kept->is_publishable = false;
-    struct segment_file *file = enter_freeing(restoring->server, kept, record, fd);
-    restoring->blocks++;
-    if (file) {
-        lost_blocks_add(file);
-    } else {
-        close_segment(restoring, kept, record, fd);
-    }
-}
-
-static void end_blocks(struct restoring *restoring)
-{
-    struct table *table = &restoring->server->fdstore.table;
-    for (uint32_t i = 0; i < table_records(table); i++) {
-        struct kept_segment kept;
-        if (table_read_published(table, i, &kept)) {
-            end_block(restoring, &kept, i);
-        }
-    }
-}
-
 /* ---- what is left ---- */
 
-/* Slots that no lease has now, as those of blocks and views: their generations go on, and say that what was there has
+/* Slots that no lease has now: their generations go on, and say that what was there has
  * ended. */
 static void restore_slots(struct server *server, struct peer *peer)
 {
@@ -345,7 +225,7 @@ static bool free_unexplained(struct server *server, int fd)
     }
     const struct kept_segment kept = {
         .id = broker_keep_numbers(server->broker).segment + 1, .bytes = (uint64_t)seen.st_size, .location = location};
-    return free_segment(server, &kept, TABLE_NONE, fd);
+    return restoring_free_segment(server, &kept, TABLE_NONE, fd);
 }
 
 /* A descriptor of ours that no record explains is memory that nobody has. */
@@ -373,7 +253,7 @@ static void watch_processes(struct server *server)
         struct kept_session kept;
         uint64_t started_at;
         struct peer *peer =
-            table_read_session(&server->fdstore.table, i, &kept, &started_at) ? peer_of(server, kept.id) : NULL;
+            table_read_session(&server->fdstore.table, i, &kept, &started_at) ? restoring_peer(server, kept.id) : NULL;
         int result = peer ? peer_watch_again(peer, started_at) : 0;
         if (result < 0 && result != -ESRCH) {
             log_warning("process %d can't be watched (%s): it is known by its connection alone", kept.identity.pid,
@@ -397,6 +277,7 @@ static int restore(struct server *server, struct handed_descriptors *handed)
     restore_sessions(&restoring);
     restore_segments(&restoring, true);
     restore_segments(&restoring, false);
+    restore_blocks(&restoring);
     if (restoring.failed) {
         log_error("can't continue with the saved leases: %s; leaving them to the next start",
                   strerrordesc_np(-restoring.failed));
@@ -405,15 +286,16 @@ static int restore(struct server *server, struct handed_descriptors *handed)
     LIST_FOREACH(peer, &server->clients.peers, in_server) {
         restore_slots(server, peer);
     }
-    end_blocks(&restoring);
-    broker_restore_done(server->broker);
+    broker_restore_done(server->broker, clock_now(server));
+    fdstore_go_on(&server->fdstore);
     close_unexplained(&restoring);
     watch_processes(server);
     const struct log_about about = {.event = LOG_EVENT_RESTARTED};
-    log_line(
-        LOG_LEVEL_INFO, &about,
-        "restarted: took over sessions: %zu, segments: %zu; closed segments without a session: %zu; ended blocks: %zu",
-        restoring.sessions, restoring.segments, restoring.dropped, restoring.blocks);
+    log_line(LOG_LEVEL_INFO, &about,
+             "restarted: took over sessions: %zu, segments: %zu, blocks: %zu, views: %zu; closed segments without a "
+             "session: "
+             "%zu",
+             restoring.sessions, restoring.segments, restoring.blocks, restoring.views, restoring.dropped);
     return 0;
 }
 
@@ -445,7 +327,7 @@ int restore_open(struct server *server, struct handed_descriptors *handed)
     if (result == 0) {
         return restore(server, handed);
     }
-    if (is_passing(result)) {
+    if (restoring_is_passing(result)) {
         log_error("can't read the saved leases: %s; leaving them to the next start", strerrordesc_np(-result));
         return result;
     }

@@ -123,10 +123,10 @@ static void close_others(struct segment_file *file)
 }
 
 /* Before anybody else has the inode, or before the daemon serves: opening it again waits for nobody. */
-static int open_others(struct segment_file *file)
+static int open_others(struct segment_file *file, enum segment_lending lending)
 {
-    int result = open_other(file, memfd_open_readable, &file->readable);
-    if (result == 0) {
+    int result = lending == LENDS_WRITABLE ? 0 : open_other(file, memfd_open_readable, &file->readable);
+    if (result == 0 && lending == LENDS_BOTH) {
         result = open_other(file, memfd_open_writable, &file->writable);
     }
     if (result < 0) {
@@ -159,7 +159,7 @@ struct segment_file *segments_take_result(struct segments *segments)
 
 static void report_made(struct segment_file *file)
 {
-    int result = file->fd >= 0 && file->work.job.is_publishable ? open_others(file) : 0;
+    int result = file->fd >= 0 && file->work.job.is_publishable ? open_others(file, LENDS_BOTH) : 0;
     if (result < 0) {
         file->fd = fd_close(file->fd);
         file->result = (struct input_segment){.error = result};
@@ -280,7 +280,8 @@ void segment_lend(struct segment_file *file, uint32_t user)
 
 /* ---- after a restart ---- */
 
-struct segment_file *segment_adopt(struct server *server, const struct kept_segment *kept, int fd, uint32_t user)
+struct segment_file *segment_adopt(struct server *server, const struct kept_segment *kept, int fd, uint32_t user,
+                                   enum segment_lending lending)
 {
     struct segment_file *file = calloc(1, sizeof *file);
     if (!file || !reserve_index(&server->segments, fd)) {
@@ -300,7 +301,7 @@ struct segment_file *segment_adopt(struct server *server, const struct kept_segm
     file->record = TABLE_NONE;
     file->work.job.is_publishable = kept->is_publishable;
     put_index(file);
-    if (kept->is_publishable && open_others(file) < 0) {
+    if (open_others(file, lending) < 0) {
         segment_disown(file);
         return NULL;
     }

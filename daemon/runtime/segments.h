@@ -80,9 +80,10 @@ void segments_tidy(struct server *server);
 /* The daemon ends: forgets all that are left as they are, for the next daemon or nobody. */
 void segments_close(struct segments *segments);
 
-/* A segment of before a restart, of this user; NULL: out of memory. The descriptor is its own then. And its end
- * without the core. */
-struct segment_file *segment_adopt(struct server *server, const struct kept_segment *kept, int fd, uint32_t user);
+/* A segment of before a restart, of this user, that is lent so; NULL: out of memory. The descriptor is its own then.
+ * And its end without the core. */
+struct segment_file *segment_adopt(struct server *server, const struct kept_segment *kept, int fd, uint32_t user,
+                                   enum segment_lending lending);
 void segment_disown(struct segment_file *file);
 
 /* A descriptor that an earlier daemon kept under this letter, and no record explains: its memory is given back, unless

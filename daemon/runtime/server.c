@@ -117,7 +117,6 @@ static int start_handles(struct server *server)
     (void)uv_check_start(&server->schedule.after_poll, after_poll);
     stock_start(server);
     segments_start(server);
-    lost_blocks_start(server);
     integrity_scan_start(server);
     control_return_start(server);
     pressure_start(server);

@@ -24,7 +24,6 @@
 #include "daemon/runtime/integrity_scan.h"
 #include "daemon/runtime/kept_reservations.h"
 #include "daemon/runtime/listener.h"
-#include "daemon/runtime/lost_blocks.h"
 #include "daemon/runtime/outbox.h"
 #include "daemon/runtime/pressure.h"
 #include "daemon/runtime/reload.h"
@@ -55,7 +54,6 @@ struct server {
     struct control_return control_return;
     struct descriptor_uses descriptors;
     struct segments segments;
-    struct lost_blocks lost_blocks;
     struct stock stock;
     struct workers workers;
     struct integrity_scan integrity_scan;

@@ -46,16 +46,15 @@ static void end_leases(struct server *server)
     listener_close(&server->listener, server->config);
     struct input shutdown = {.kind = INPUT_SHUTDOWN};
     executor_feed(server, &shutdown);
-    lost_blocks_free(server);
 }
 
 /* ---- handing over ---- */
 
-/* Whether the segment would be nobody's: it is lent, and the service manager has no copy of it. */
+/* Whether the segment would be nobody's: it is lent, or a block, and the service manager has no copy of it. */
 static bool is_unkept(const struct segment_view *segment)
 {
     const struct segment_file *file = segment->handle;
-    return segment->lease && segment->state == SEGMENT_LIVE && file->record == TABLE_NONE;
+    return (segment->lease || segment->is_block) && segment->state == SEGMENT_LIVE && file->record == TABLE_NONE;
 }
 
 static void revoke_lease(struct server *server, uint64_t lease)
@@ -67,14 +66,20 @@ static void revoke_lease(struct server *server, uint64_t lease)
     executor_feed(server, &input);
 }
 
-/* The leases that the next daemon could not go on with end now. Returns how many there were. */
+static void end_block(struct server *server, uint64_t segment)
+{
+    struct input input = {.kind = INPUT_BLOCK_UNKEPT, .segment.segment = segment};
+    executor_feed(server, &input);
+}
+
+/* The leases and blocks that the next daemon could not go on with end now. Returns how many there were. */
 static size_t end_unkept(struct server *server)
 {
     struct segment_view segment = {0};
     size_t ended = 0;
     while (broker_next_segment(server->broker, segment.id, &segment)) {
         if (is_unkept(&segment)) {
-            revoke_lease(server, segment.lease);
+            segment.is_block ? end_block(server, segment.id) : revoke_lease(server, segment.lease);
             ended++;
         }
     }
@@ -94,16 +99,15 @@ static void finish_hand_over(struct server *server)
 
 static void hand_over(struct server *server)
 {
-    struct input input = {.kind = INPUT_HAND_OVER};
     begin(server, SHUTDOWN_HAND_OVER);
     size_t ended = end_unkept(server);
-    executor_feed(server, &input);
-    if (ended == 0 && !broker_has_blocks(server->broker)) {
+    if (ended == 0) {
         finish_hand_over(server);
     }
     if (ended > 0) {
-        log_warning("%zu lease%s ended: the service manager has no copies of the segments for the next daemon", ended,
-                    text_plural(ended));
+        log_warning(
+            "%zu lease%s or blocks ended: the service manager has no copies of the segments for the next daemon", ended,
+            text_plural(ended));
     }
 }
 
@@ -124,7 +128,7 @@ void shutdown_go_on(struct server *server)
     bool late = clock_monotonic() > server->shutdown.deadline;
     bool hands_over = server->shutdown.how == SHUTDOWN_HAND_OVER;
     bool done = workers_are_idle(&server->workers) &&
-                (hands_over ? !broker_has_blocks(server->broker) : broker_is_empty(server->broker));
+                (hands_over ? !broker_has_unkept_blocks(server->broker) : broker_is_empty(server->broker));
     if (!done && !late) {
         return;
     }

@@ -24,11 +24,11 @@ $(BUILD)/fuzz_frame: $(call object,tests/fuzz/fuzz_frame.c) $(WIRE_O) $(BASE_O)
 	$(FUZZ_LINK)
 $(BUILD)/fuzz_core: ALL_LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=reallocarray,--wrap=free
 $(BUILD)/fuzz_core: $(call object,tests/fuzz/fuzz_core.c tests/fuzz/fuzz_limits.c tests/fuzz/fuzz_reservations.c tests/unit/core/exhaustion.c) \
-                    $(BUILD)/obj/tests/fuzz/shell_model.o $(BUILD)/obj/tests/fuzz/shell_view.o $(CORE_O) $(BASE_O)
+                    $(BUILD)/obj/tests/fuzz/shell_model.o $(BUILD)/obj/tests/fuzz/shell_view.o $(BUILD)/obj/tests/fuzz/shell_restart.o $(CORE_O) $(BASE_O)
 	$(FUZZ_LINK)
 $(BUILD)/fuzz_config: $(call object,tests/fuzz/fuzz_config.c proto/name.c) $(CONFIG_O) $(OS_O) $(CORE_O) $(BASE_O)
 	$(FUZZ_LINK)
-$(BUILD)/fuzz_table: $(call object,tests/fuzz/fuzz_table.c) $(BUILD)/obj/daemon/runtime/table.o $(CORE_O) $(BASE_O)
+$(BUILD)/fuzz_table: $(call object,tests/fuzz/fuzz_table.c $(wildcard daemon/runtime/table*.c)) $(CORE_O) $(BASE_O)
 	$(FUZZ_LINK)
 
 $(BUILD)/fuzz_connections: ALL_LDFLAGS += -Wl,--wrap=exit
@@ -36,7 +36,7 @@ $(BUILD)/fuzz_connections: $(call object,tests/fuzz/fuzz_connections.c) $(RUNTIM
 	$(FUZZ_LINK)
 
 # writes seeds: a program of its own, without a fuzzer's main()
-$(BUILD)/make_seeds: $(call object,tests/fuzz/make_seeds.c) $(BUILD)/obj/daemon/runtime/table.o $(WIRE_O) $(BASE_O)
+$(BUILD)/make_seeds: $(call object,tests/fuzz/make_seeds.c $(wildcard daemon/runtime/table*.c)) $(WIRE_O) $(BASE_O)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -lprotobuf-c -lutf8proc
 

@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { HANDLES = 1024, NEW_RECORDS = 300, STEPS_MAX = 64 };
 
 static char handles[HANDLES];
-static uint64_t now, highest_session, highest_lease, highest_segment;
+static uint64_t now, highest_session, highest_lease, highest_segment, highest_block;
 
 static void check(bool holds, const char *what)
 {
@@ -82,6 +82,29 @@ static void step(struct broker *broker, const struct input *input)
     free(effects);
 }
 
+static void restore_blocks(struct broker *broker, const struct table *table)
+{
+    char buffer[TABLE_BLOCK_BUFFER];
+    for (uint32_t i = 0; i < table_records(table) && i < HANDLES; i++) {
+        struct kept_block block = {.id = 0};
+        bool is_block = table_read_published(table, i, &block.segment) &&
+                        table_read_block(table, i, table_block_used(table, i), &block, buffer);
+        block.has_publisher = i % 2;
+        if (is_block && broker_restore_block(broker, &block, &handles[i], now) == 0) {
+            note(block.id, &highest_block);
+            note(block.segment.id, &highest_segment);
+            note(block.has_publisher ? block.segment.lease : 0, &highest_lease);
+        }
+    }
+    for (uint32_t i = 0; i < table_records(table) && i < HANDLES; i++) {
+        struct kept_view view;
+        if (table_read_view(table, i, &view) && broker_restore_view(broker, &view, now) == 0) {
+            note(view.lease, &highest_lease);
+        }
+    }
+    check(broker_keep_numbers(broker).block >= highest_block, "a block will have a number of before");
+}
+
 static void restore(struct broker *broker, const struct table *table)
 {
     struct kept_numbers numbers = table_read_numbers(table);
@@ -102,7 +125,8 @@ static void restore(struct broker *broker, const struct table *table)
             note(segment.id, &highest_segment);
         }
     }
-    broker_restore_done(broker);
+    restore_blocks(broker, table);
+    broker_restore_done(broker, now);
     const char *wrong = broker_check(broker);
     check(!wrong, wrong);
 }
@@ -143,28 +167,53 @@ static void live_on(const struct table *table)
     struct broker *broker = broker_new(&options);
     check(broker, "no memory");
     now = NANOSECONDS_PER_SECOND;
-    highest_session = highest_lease = highest_segment = 0;
+    highest_session = highest_lease = highest_segment = highest_block = 0;
     restore(broker, table);
     come_anew(broker);
     wait_for_the_end(broker);
     broker_free(broker);
 }
 
+/* Each other view and block that there was ends. */
+static void end_some(struct table *table)
+{
+    for (uint32_t i = 0; i < table_records(table); i++) {
+        struct kept_view view;
+        struct kept_segment segment;
+        if (table_read_view(table, i, &view) && i % 2) {
+            table_end_view(table, i);
+        }
+        if (table_read_published(table, i, &segment) && i % 2) {
+            table_note_block_ended(table, i, END_EVICTED);
+            table_forget(table, i);
+        }
+    }
+}
+
 /* New records never lie on what is valid. */
 static void go_on(struct table *table)
 {
     static const struct kept_session session = {.id = UINT64_MAX, .name = "later"};
+    static const struct kept_block block = {.name = "block", .type = "type"};
+    end_some(table);
     for (int i = 0; i < NEW_RECORDS; i++) {
         uint32_t record;
         uint64_t started_at;
         struct kept_session kept;
-        struct kept_segment segment;
+        struct kept_segment segment = {.id = 1};
+        struct kept_view view;
         if (table_reserve(table, &record) < 0) {
             return;
         }
-        check(!table_read_session(table, record, &kept, &started_at) && !table_read_segment(table, record, &segment),
+        check(!table_read_session(table, record, &kept, &started_at) && !table_read_segment(table, record, &segment) &&
+                  !table_read_published(table, record, &segment) && !table_read_view(table, record, &view),
               "a record that is in use is given out");
-        table_keep_session(table, record, &session, 1);
+        if (i % 3) {
+            table_keep_session(table, record, &session, 1);
+        } else {
+            table_keep_segment(table, record, &segment);
+            (void)table_keep_block(table, record, &block, 1);
+        }
         if (i % 2) {
             table_forget(table, record);
         }

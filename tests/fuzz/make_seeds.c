@@ -394,7 +394,7 @@ static void write_table(const struct table *table, uint32_t records, const char 
     memcpy(bytes, table->header, FUZZ_TABLE_HEAD_BYTES);
     memcpy(bytes + FUZZ_TABLE_HEAD_BYTES, (const uint8_t *)table->header + TABLE_HEADER_BYTES, records * record_bytes);
     write_seed("table", name, bytes, size);
-    for (uint8_t version = 0; version < 4; version++) { /* before, with and after those that are known */
+    for (uint8_t version = 0; version < 6; version++) { /* before, with and after those that are known */
         char other[64];
         bytes[FUZZ_TABLE_VERSION_AT] = version;
         (void)snprintf(other, sizeof other, "%s-version-%u", name, version);
@@ -415,11 +415,50 @@ static void write_tables(void)
                 keep_segment(&table, session, number);
             }
         }
-        table_keep_numbers(&table, &(struct kept_numbers){sessions[i], 1000, 1000});
+        table_keep_numbers(&table, &(struct kept_numbers){sessions[i], 1000, 1000, 0});
         (void)snprintf(name, sizeof name, "sessions-%llu", (unsigned long long)sessions[i]);
         write_table(&table, (uint32_t)(sessions[i] * (1 + SEGMENTS_OF_EACH) + 1), name);
         table_close(&table);
     }
+}
+
+/* A block of each lifetime, with a view of another session each; the last one's metadata take many records. */
+static void write_block_tables(void)
+{
+    struct table table;
+    must(table_create(&table) == 0, "a table");
+    keep_session(&table, 1);
+    keep_session(&table, 2);
+    for (uint32_t i = 0; i < 3; i++) {
+        const struct kept_segment segment = {.id = i + 1,
+                                             .lease = i + 1,
+                                             .session = 1,
+                                             .bytes = 4096,
+                                             .location = LOCATION_RAM,
+                                             .slot = i,
+                                             .generation = 1,
+                                             .ttl_ms = 30000,
+                                             .is_publishable = true};
+        struct kept_block block = {.id = i + 1,
+                                   .owner = 1001,
+                                   .user = 1001,
+                                   .group = KEPT_NO_GROUP,
+                                   .class = POLICY_DEFAULT_CLASS,
+                                   .lifetime = (enum lifetime)i,
+                                   .name = {(char)('a' + i)},
+                                   .type = LONGEST,
+                                   .metadata = {metadata, i * 2000}};
+        const struct kept_view view = {
+            .lease = i + 4, .session = 2, .block = i + 1, .slot = i, .generation = 1, .ttl_ms = 30000};
+        uint32_t record, viewed;
+        must(table_reserve(&table, &record) == 0, "a record");
+        table_keep_segment(&table, record, &segment);
+        must(table_keep_block(&table, record, &block, 1) == 0, "a block");
+        must(table_keep_view(&table, record, &view, &viewed) == 0, "a view");
+    }
+    table_keep_numbers(&table, &(struct kept_numbers){2, 6, 3, 3});
+    write_table(&table, 60, "blocks");
+    table_close(&table);
 }
 
 int main(int count, char **arguments)
@@ -431,6 +470,7 @@ int main(int count, char **arguments)
     write_requests();
     write_replies();
     write_tables();
+    write_block_tables();
     (void)fd_close(directory);
     return 0;
 }

@@ -2,9 +2,7 @@
 /* Blocks and views when somebody dies: the publisher, a reader, the broker. And many threads that do all of it. */
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/stat.h>
 
-#include "proto/base/cleanup.h"
 #include "tests/integration/blocks.h"
 #include "tests/integration/manager.h"
 
@@ -70,95 +68,7 @@ Test(blocks_recovery, a_reader_that_dies_takes_nothing_with_it)
     end();
 }
 
-/* ---- the broker ---- */
-
-/* A reader without the library, which would give up what it has lost. Returns the block's descriptor. */
-static int attach_by_hand(int socket)
-{
-    struct request request = {.kind = REQUEST_ATTACH_BLOCK, .attach_block = {.name = "weights"}};
-    struct reply reply;
-    int fd = -EBADF;
-    cr_assert(socket >= 0 && fixture_hello(socket, false, &reply, NULL));
-    cr_assert(fixture_exchange(socket, &request, &reply, &fd) && reply.kind == REPLY_ATTACHED && fd >= 0);
-    return fd;
-}
-
-static bool has_bytes(int fd)
-{
-    struct stat status;
-    cr_assert(fstat(fd, &status) == 0);
-    return status.st_size > 0 && status.st_blocks > 0;
-}
-
-/* The bytes are charged as long as they are there, and go only after a reader could see that it has lost them. */
-static void expect_lost(const mb_view *view, int fd)
-{
-    uint64_t charged = BLOCK_BYTES;
-    bool is_there = true, is_lost = false;
-    while (is_there || !is_lost || charged) {
-        charged = used();
-        is_there = has_bytes(fd);
-        is_lost = mb_view_check(view) < 0;
-        cr_assert(charged == BLOCK_BYTES || !is_there, "%llu bytes are charged", (unsigned long long)charged);
-        cr_assert(is_lost || is_there);
-        (void)usleep(10000);
-    }
-    cr_expect_eq(mb_last_end_reason(), MB_END_SHUTDOWN);
-    cr_expect(is_filled(mb_view_data(view, NULL), BLOCK_BYTES, 0), "the guard's zeros");
-}
-
-static void restart_and_lose(int signal)
-{
-    manager_start(&manager, &fixture, "membrokerd", NULL, "[leases]\nreconnect_grace = 2s\n");
-    client = fixture_connect(&fixture, 0);
-    mb_client *reader = fixture_connect(&fixture, MB_CLIENT_GUARD);
-    size_t stored = manager_stored(&manager);
-    mb_block *block = publish(client, "weights", 4);
-    mb_view *view = attach(reader, "weights");
-    cleanup(fd_closep) int socket = fixture_socket(&fixture), fd = attach_by_hand(socket);
-    manager_restart(&manager, signal);
-    expect_lost(view, fd);
-    cr_expect_eq(attach_result(reader, "weights", 0), -ENOENT);
-    WAIT_UNTIL(mb_lease_check(mb_block_lease(block)) < 0);
-    fixture_audit(&fixture);
-    WAIT_UNTIL(manager_stored(&manager) == stored); /* the session of the reader by hand has ended */
-    cr_expect_eq(mb_view_close(view), -ESTALE);
-    cr_expect_eq(mb_block_free(block), -ESTALE);
-    block = publish(client, "weights", 5);
-    cr_expect(mb_block_free(block) == 0);
-    mb_disconnect(reader);
-    mb_disconnect(client);
-    manager_stop(&manager);
-}
-
-Test(blocks_recovery, kill_9_of_the_broker_takes_blocks_and_tells_who_had_them)
-{
-    restart_and_lose(SIGKILL);
-}
-
-Test(blocks_recovery, a_clean_restart_takes_blocks_and_tells_who_had_them)
-{
-    restart_and_lose(SIGTERM);
-}
-
-/* Nobody is there who could end it, and nobody who could be told. */
-Test(blocks_recovery, a_block_that_is_kept_for_nobody_ends_with_the_broker_however_often_that_is_killed)
-{
-    mb_block_options options = MB_BLOCK_OPTIONS_INIT;
-    options.lifetime = MB_LIFETIME_KEEP;
-    manager_start(&manager, &fixture, "membrokerd", NULL, "[leases]\nreconnect_grace = 1h\n");
-    client = fixture_connect(&fixture, 0);
-    cr_expect_eq(mb_block_free(publish_with(client, "weights", &options, 4)), 0);
-    mb_disconnect(client);
-    for (int round = 0; round < 2; round++) {
-        manager_restart(&manager, round ? SIGTERM : SIGKILL);
-        cr_expect_eq(used(), BLOCK_BYTES);
-    }
-    fixture_write_config(&fixture, "[leases]\nreconnect_grace = 200ms\n");
-    manager_restart(&manager, SIGKILL);
-    WAIT_UNTIL(used() == 0);
-    manager_stop(&manager);
-}
+/* ---- the broker: with a service manager see test-blocks_restart.c ---- */
 
 static void *wait_for_late(void *ret_result)
 {

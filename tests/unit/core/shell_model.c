@@ -11,12 +11,12 @@
 #include "proto/base/text.h"
 #include "tests/unit/core/exhaustion.h"
 
-static void *handle_of(const struct model_segment *segment)
+void *model_handle(const struct model_segment *segment)
 {
     return (void *)(uintptr_t)segment->id;
 }
 
-static void *cookie_of(int peer)
+void *model_cookie(int peer)
 {
     return (void *)(uintptr_t)(peer + 1);
 }
@@ -104,7 +104,7 @@ static struct model_segment *find_segment(struct model *model, uint64_t id)
     return NULL;
 }
 
-static void forget_segment(struct model *model, struct model_segment *segment)
+void model_forget_segment(struct model *model, struct model_segment *segment)
 {
     *segment = model->segments[--model->segment_count];
 }
@@ -263,12 +263,12 @@ static void report_made(struct model *model, struct model_segment *segment)
 {
     struct input input = {.kind = segment->error ? INPUT_SEGMENT_FAILED : INPUT_SEGMENT_MADE};
     input.segment.segment = segment->id;
-    input.segment.handle = handle_of(segment);
+    input.segment.handle = model_handle(segment);
     input.segment.has_huge_pages = segment->has_huge_pages;
     input.segment.error = segment->error;
     input.segment.directory = segment->error ? model->directory : NULL;
     if (segment->error) {
-        forget_segment(model, segment);
+        model_forget_segment(model, segment);
     } else {
         segment->making = false;
         segment->made = true;
@@ -282,7 +282,7 @@ static void report_freed(struct model *model, struct model_segment *segment)
 {
     struct input input = {.kind = INPUT_SEGMENT_FREED};
     input.segment.segment = segment->id;
-    forget_segment(model, segment);
+    model_forget_segment(model, segment);
     step(model, &input);
 }
 
@@ -344,74 +344,10 @@ void model_feed(struct model *model, const struct input *input)
     }
 }
 
-/* A session that was over is gone with its leases. */
-static bool restore_session(const struct model *model, struct broker *next, int peer)
-{
-    struct kept_session kept;
-    const struct model_peer *of = &model->peers[peer];
-    if (!of->session || !broker_keep_session(model->broker, of->session, &kept)) {
-        return false;
-    }
-    cr_assert(broker_restore_session(next, &kept, cookie_of(peer), model->now) == 0);
-    cr_assert(broker_restore_session(next, &kept, cookie_of(peer), model->now) == -EEXIST);
-    return true;
-}
-
-static bool restore_segment(const struct model *model, struct broker *next, struct model_segment *segment)
-{
-    struct kept_segment kept;
-    segment->sealing = false;
-    bool is_lent = segment->made && !segment->freeing && broker_keep_segment(model->broker, segment->id, &kept);
-    if (!is_lent || broker_restore_segment(next, &kept, handle_of(segment), model->now) == -ENOENT) {
-        return false;
-    }
-    cr_assert(broker_restore_segment(next, &kept, handle_of(segment), model->now) == -EEXIST);
-    return true;
-}
-
-static void restore_reservations(const struct model *model, struct broker *next)
-{
-    struct kept_reservation kept = {0};
-    while (broker_keep_reservation(model->broker, kept.id, model->now, &kept)) {
-        cr_assert(broker_restore_reservation(next, &kept, model->now) == 0);
-        cr_assert(broker_restore_reservation(next, &kept, model->now) < 0);
-    }
-}
-
-void model_restart(struct model *model)
-{
-    struct broker *next = broker_new(&model->options);
-    struct kept_numbers numbers = broker_keep_numbers(model->broker);
-    cr_assert(next);
-    restore_reservations(model, next);
-    for (int peer = 0; peer < MODEL_PEERS; peer++) {
-        model->peers[peer].look = 0;
-        if (!restore_session(model, next, peer)) {
-            model->peers[peer] = (struct model_peer){0};
-        }
-    }
-    for (size_t i = 0; i < model->segment_count;) {
-        if (restore_segment(model, next, &model->segments[i])) {
-            i++;
-        } else {
-            forget_segment(model, &model->segments[i]);
-        }
-    }
-    broker_restore_numbers(next, &numbers);
-    broker_restore_done(next);
-    broker_free(model->broker);
-    model->broker = next;
-    const char *wrong = broker_check(next);
-    cr_assert(!wrong, "%s", wrong);
-    struct status_reply status = model_status(model);
-    cr_assert_eq(model_existing(model, LOCATION_RAM), status.used_physical_bytes);
-    cr_assert_eq(model_existing(model, LOCATION_MMAP), status.used_mapped_bytes);
-}
-
 static uint64_t open_session(struct model *model, int peer, const char *name, uint32_t uid, uint64_t heap_bytes,
                              const char *control_groups)
 {
-    struct input input = {.kind = INPUT_OPEN_SESSION, .peer = cookie_of(peer)};
+    struct input input = {.kind = INPUT_OPEN_SESSION, .peer = model_cookie(peer)};
     input.open.identity = (struct identity){.pid = 100 + peer, .uid = uid};
     input.open.token.bytes[0] = (uint8_t)peer;
     input.open.control_groups = control_groups;
@@ -439,7 +375,7 @@ uint64_t model_open_in(struct model *model, int peer, const char *name, const ch
 
 static void feed_request(struct model *model, int peer, const struct request *request)
 {
-    struct input input = {.kind = INPUT_REQUEST, .session = model->peers[peer].session, .peer = cookie_of(peer)};
+    struct input input = {.kind = INPUT_REQUEST, .session = model->peers[peer].session, .peer = model_cookie(peer)};
     input.request.identity = (struct identity){.pid = 100 + peer, .uid = 1000 + (uint32_t)peer};
     input.request.request = request;
     input.request.file_bytes = model->file_bytes;

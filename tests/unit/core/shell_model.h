@@ -86,8 +86,8 @@ void model_feed(struct model *model, const struct input *input);
 void model_finish(struct model *model);
 
 /*
- * The daemon is killed and another takes over what was saved: sessions, and segments that were lent; what was being
- * made or freed is gone. Every session is detached afterwards.
+ * The daemon is killed and another takes over what was saved: sessions, segments that were lent, blocks and views; what
+ * else was being made or freed is gone. Every session is detached afterwards.
  */
 void model_restart(struct model *model);
 
@@ -122,6 +122,11 @@ void model_pass(struct model *model, uint64_t milliseconds);
 const struct reply *model_answer(const struct model *model, uint64_t request_id);
 size_t model_events(const struct model *model, int peer, enum reply_kind kind);
 void model_forget(struct model *model);
+
+/* How the core is told of a segment, and of a peer; and the end of a segment. */
+void *model_handle(const struct model_segment *segment);
+void *model_cookie(int peer);
+void model_forget_segment(struct model *model, struct model_segment *segment);
 
 /* What exists, by the shell's own account. */
 uint64_t model_existing(const struct model *model, enum location location);

@@ -349,21 +349,6 @@ Test(blocks, the_brokers_end_ends_what_is_kept)
     end();
 }
 
-Test(blocks, a_hand_over_ends_every_block_and_view_and_no_other_lease)
-{
-    begin(100 * MIB);
-    for (int i = 0; i < 60; i++) {
-        const char name[] = {(char)('A' + i), '\0'};
-        publish_new(i % 2 ? OWNER : TWIN, name, (enum lifetime)(i % 3));
-        attached(attach(OTHER, name, 0));
-    }
-    unpublish(OWNER, 1000, "B");
-    granted(acquire(OWNER, MIB));
-    model_feed(model, &(struct input){.kind = INPUT_HAND_OVER});
-    cr_expect(!broker_has_blocks(model->broker) && used() == MIB && model_status(model).leases == 1);
-    end();
-}
-
 /* ---- quotas ---- */
 
 Test(blocks, a_user_has_so_many_blocks_and_views)

@@ -158,7 +158,7 @@ Test(endings, saved_sessions_and_leases_are_restored_and_numbers_are_not_reused)
     session.token.bytes[5] = 4;
     cr_assert_eq(broker_restore_session(model->broker, &session, &peer, model->now), 0);
     cr_assert_eq(broker_restore_segment(model->broker, &segment, &handle, model->now), 0);
-    broker_restore_done(model->broker);
+    broker_restore_done(model->broker, model->now);
     cr_assert(broker_keep_session(model->broker, 10, &session_back));
     cr_expect_eq(session_back.id, 10);
     cr_expect_eq(session_back.identity.uid, 1000);
@@ -180,13 +180,13 @@ Test(endings, saved_sessions_and_leases_are_restored_and_numbers_are_not_reused)
     cr_expect_not(broker_keep_segment(model->broker, 29, &back));
     struct kept_numbers numbers = broker_keep_numbers(model->broker);
     cr_expect(numbers.session == 10 && numbers.lease == 20 && numbers.segment == 30, "given out last");
-    broker_restore_numbers(model->broker, &(struct kept_numbers){5, 5, 5});
+    broker_restore_numbers(model->broker, &(struct kept_numbers){5, 5, 5, 0});
     numbers = broker_keep_numbers(model->broker);
     cr_expect(numbers.session == 10 && numbers.lease == 20 && numbers.segment == 30, "never back");
-    broker_restore_numbers(model->broker, &(struct kept_numbers){UINT64_MAX, UINT64_MAX, UINT64_MAX / 2 + 1});
+    broker_restore_numbers(model->broker, &(struct kept_numbers){UINT64_MAX, UINT64_MAX, UINT64_MAX / 2 + 1, 0});
     numbers = broker_keep_numbers(model->broker);
     cr_expect(numbers.session == 10 && numbers.lease == 20 && numbers.segment == 30, "what is damaged counts nothing");
-    broker_restore_numbers(model->broker, &(struct kept_numbers){10, 21, UINT64_MAX / 2});
+    broker_restore_numbers(model->broker, &(struct kept_numbers){10, 21, UINT64_MAX / 2, 0});
     numbers = broker_keep_numbers(model->broker);
     cr_expect(numbers.session == 10 && numbers.lease == 21 && numbers.segment == UINT64_MAX / 2);
     cr_expect_eq(model_open(model, 0, LIMIT_DEFAULT), 11);
@@ -202,7 +202,7 @@ Test(endings, a_restored_session_has_its_grace_time_and_a_restored_lease_its_ttl
     int handle;
     cr_assert_eq(broker_restore_session(model->broker, &session, (void *)(uintptr_t)1, model->now), 0);
     cr_assert_eq(broker_restore_segment(model->broker, &segment, &handle, model->now), 0);
-    broker_restore_done(model->broker);
+    broker_restore_done(model->broker, model->now);
     struct lease *lease = lease_table_find(&model->broker->leases, 20);
     struct session *restored = session_table_find(&model->broker->sessions, 10);
     cr_assert(lease && restored);
@@ -224,10 +224,10 @@ Test(endings, bytes_being_freed_are_charged_until_they_are_free)
     struct kept_segment file = {.id = 9, .bytes = 2 * MIB, .location = LOCATION_MMAP}, bad;
     struct segment_view view;
     int handle;
-    cr_assert_eq(broker_restore_freeing(model->broker, &file, &handle), 0);
-    cr_assert_eq(broker_restore_freeing(model->broker, &ram, &handle), 0);
-    cr_expect_eq(broker_restore_freeing(model->broker, &file, &handle), -EEXIST);
-    broker_restore_done(model->broker);
+    cr_assert_eq(broker_restore_freeing(model->broker, &file, &handle, model->now), 0);
+    cr_assert_eq(broker_restore_freeing(model->broker, &ram, &handle, model->now), 0);
+    cr_expect_eq(broker_restore_freeing(model->broker, &file, &handle, model->now), -EEXIST);
+    broker_restore_done(model->broker, model->now);
     cr_expect_null(broker_check(model->broker), "%s", broker_check(model->broker));
     cr_expect(model_status(model).freeing_bytes == 5 * MIB && model_status(model).used_physical_bytes == 3 * MIB);
     cr_assert(broker_next_segment(model->broker, 8, &view));
@@ -243,7 +243,7 @@ Test(endings, bytes_being_freed_are_charged_until_they_are_free)
     do {                                                                                                               \
         bad = (struct kept_segment){.id = 10, .bytes = MIB, .location = LOCATION_RAM};                                 \
         bad.field = (value);                                                                                           \
-        cr_expect_eq(broker_restore_freeing(model->broker, &bad, &handle), -EINVAL, "%s", #field);                     \
+        cr_expect_eq(broker_restore_freeing(model->broker, &bad, &handle, model->now), -EINVAL, "%s", #field);         \
     } while (0)
     EXPECT_REFUSED(id, 0);
     EXPECT_REFUSED(id, UINT64_MAX);
@@ -253,7 +253,7 @@ Test(endings, bytes_being_freed_are_charged_until_they_are_free)
     EXPECT_REFUSED(location, LOCATION_AUTO);
     bad = (struct kept_segment){.id = 10, .bytes = MIB, .location = LOCATION_RAM};
     exhaustion_arm(1);
-    cr_expect_eq(broker_restore_freeing(model->broker, &bad, &handle), -ENOMEM);
+    cr_expect_eq(broker_restore_freeing(model->broker, &bad, &handle, model->now), -ENOMEM);
     exhaustion_arm(0);
     cr_expect_eq(broker_keep_numbers(model->broker).segment, 9);
     for (uint64_t id = 8; id <= 9; id++) {

@@ -151,7 +151,7 @@ static struct kept_segment kept_segment(uint64_t id, uint64_t lease)
             exhaustion_arm(number);                                                                                    \
             result = (call);                                                                                           \
             exhaustion_arm(0);                                                                                         \
-            broker_restore_done(model->broker); /* the list of free slots is made by that */                           \
+            broker_restore_done(model->broker, model->now); /* the list of free slots is made by that */               \
             cr_assert(!broker_check(model->broker));                                                                   \
         }                                                                                                              \
         cr_assert_eq(result, 0);                                                                                       \
@@ -224,7 +224,7 @@ Test(exhaustion, contradictory_records_are_not_restored)
         cr_assert_eq(broker_restore_segment(model->broker, &bad, &handle, model->now), 0);
     }
     EXPECT_REFUSED(id, 200, -EINVAL); /* more segments than a lease can have */
-    broker_restore_done(model->broker);
+    broker_restore_done(model->broker, model->now);
     cr_expect_null(broker_check(model->broker));
     (void)broker_free(model->broker);
     free(model);

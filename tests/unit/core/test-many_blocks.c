@@ -107,22 +107,6 @@ Test(many_blocks, the_brokers_end_ends_them_in_several_steps)
     end();
 }
 
-Test(many_blocks, a_hand_over_ends_them_in_several_steps)
-{
-    begin(MANY * MIB);
-    for (int i = 0; i < MANY; i++) {
-        leave_block(model, OWNER, name_of(i), LIFETIME_KEEP);
-    }
-    model->hold_frees = true;
-    model_feed(model, &(struct input){.kind = INPUT_HAND_OVER});
-    expect_more_to_do();
-    model->hold_frees = false;
-    model_finish(model);
-    model_pass(model, 1);
-    cr_expect(!broker_has_blocks(model->broker));
-    end();
-}
-
 Test(many_blocks, those_who_wait_for_one_are_served_in_several_steps)
 {
     begin(16 * MIB);

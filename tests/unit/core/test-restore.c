@@ -119,7 +119,7 @@ Test(restore, contradictory_records_are_not_restored)
     cr_expect_eq(broker_restore_segment(model->broker, &kept, NULL, model->now), -EINVAL, "another lease, same file");
     cr_expect_eq(broker_peer_of(model->broker, 9), NULL);
     cr_expect_eq(broker_peer_of(model->broker, 1), NULL, "nobody has resumed it");
-    broker_restore_done(model->broker);
+    broker_restore_done(model->broker, model->now);
     cr_expect_null(broker_check(model->broker));
     model_free(model);
 }
@@ -220,7 +220,7 @@ Test(restore, a_repetition_takes_over_a_request_in_progress)
 
 Test(restore, numbers_that_were_never_assigned_are_not_continued)
 {
-    static const struct kept_numbers wild = {UINT64_MAX, UINT64_MAX, UINT64_MAX}, sane = {10, 20, 30};
+    static const struct kept_numbers wild = {UINT64_MAX, UINT64_MAX, UINT64_MAX, 0}, sane = {10, 20, 30, 0};
     struct model *model = model_new(0, 64 * MIB, 0);
     struct kept_session last = {.id = UINT64_MAX};
     broker_restore_numbers(model->broker, &wild);

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Blocks and views over a restart. Random restarts: test-sequences.c. Damage: test-damaged_blocks.c. */
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/core/broker_state.h"
+#include "daemon/core/restore.h"
+#include "proto/base/text.h"
+#include "tests/unit/core/publishing.h"
+
+TestSuite(restore_blocks);
+
+enum { OWNER, OTHER };
+
+static struct model *model;
+
+static void open_both(struct model *made)
+{
+    model = made;
+    model_open_as(model, OWNER, "a", 1000);
+    model_open_as(model, OTHER, "c", 1001);
+}
+
+static void begin(void)
+{
+    open_both(model_new(0, 64 * MIB, 0));
+}
+
+static void end(void)
+{
+    model_free(model);
+}
+
+static void resume(int peer)
+{
+    struct input resumed = {
+        .kind = INPUT_RESUMED, .session = model->peers[peer].session, .peer = (void *)(uintptr_t)(peer + 1)};
+    model_feed(model, &resumed);
+}
+
+/* The daemon is killed, and both sessions are resumed. */
+static void restart(void)
+{
+    model_restart(model);
+    resume(OWNER);
+    resume(OTHER);
+}
+
+static struct attached_reply attached(int peer, const char *name)
+{
+    const struct reply *reply = attach_block(model, peer, name, 0);
+    cr_assert(reply && reply->kind == REPLY_ATTACHED);
+    return reply->attached;
+}
+
+static struct block *block_of(const char *name)
+{
+    return block_table_named(&model->broker->blocks, 1000, name);
+}
+
+static uint64_t used(void)
+{
+    return model_status(model).used_bytes;
+}
+
+static void live(uint64_t milliseconds)
+{
+    for (; milliseconds >= 10000; milliseconds -= 10000) {
+        model_pass(model, 10000);
+        model_renew(model, OWNER);
+        model_renew(model, OTHER);
+    }
+    model_pass(model, milliseconds);
+}
+
+/* ---- what stays ---- */
+
+Test(restore_blocks, names_numbers_metadata_and_views_stay)
+{
+    begin();
+    static const uint8_t metadata[] = "a shape";
+    uint64_t lease = publishable(model, OWNER);
+    struct request request = {.kind = REQUEST_PUBLISH};
+    request.publish = (struct publish_request){.lease = lease,
+                                               .access = BLOCK_ACCESS_ALL,
+                                               .name = "n",
+                                               .type = "float64",
+                                               .metadata = {metadata, sizeof metadata}};
+    cr_assert_eq(model_request(model, OWNER, &request)->kind, REPLY_DONE);
+    struct attached_reply view = attached(OTHER, "n");
+    restart();
+    cr_expect_eq(used(), MIB);
+    cr_expect_eq(model_events(model, OTHER, EVENT_LEASE_ENDED) + model_events(model, OWNER, EVENT_LEASE_ENDED), 0);
+    struct attached_reply again = attached(OTHER, "n");
+    cr_expect(again.block == view.block && again.lease > view.lease && again.slot != view.slot);
+    cr_expect(again.metadata.count == sizeof metadata && memcmp(again.metadata.data, metadata, sizeof metadata) == 0);
+    cr_expect_str_eq(again.type, "float64");
+    cr_expect_eq(publish_lease(model, OWNER, lease, "n", LIFETIME_SESSION, 0)->kind, REPLY_DONE,
+                 "who had no answer is answered as before");
+    model_release(model, OTHER, again.lease);
+    model_release(model, OTHER, view.lease);
+    model_release(model, OWNER, lease);
+    cr_expect_eq(used(), 0);
+    publish_block(model, OWNER, "n", LIFETIME_SESSION);
+    cr_expect_gt(attached(OTHER, "n").block, view.block, "no number is given out twice");
+    end();
+}
+
+Test(restore_blocks, a_publisher_that_does_not_come_back_takes_the_blocks_of_its_session)
+{
+    begin();
+    publish_block(model, OWNER, "session", LIFETIME_SESSION);
+    publish_block(model, OWNER, "kept", LIFETIME_KEEP);
+    publish_block(model, OWNER, "cached", LIFETIME_CACHE);
+    model_restart(model);
+    model_pass(model, 9999);
+    cr_expect_eq(used(), 3 * MIB);
+    model_pass(model, 1);
+    cr_expect_eq(used(), 2 * MIB);
+    cr_expect(!block_of("session") && block_of("kept") && block_of("cached"));
+    end();
+}
+
+Test(restore_blocks, the_time_that_a_block_is_kept_goes_on)
+{
+    begin();
+    uint64_t lease = publishable(model, OWNER);
+    cr_assert_eq(publish_lease(model, OWNER, lease, "n", LIFETIME_KEEP, 20000)->kind, REPLY_DONE);
+    model_release(model, OWNER, lease);
+    live(12000);
+    model_restart(model);
+    live(7999);
+    cr_expect(block_of("n") && block_of("n")->published_at + 19999000000 == model->now);
+    live(1);
+    cr_expect_eq(used(), 0);
+    end();
+}
+
+Test(restore_blocks, the_cache_that_was_used_longest_ago_is_evicted_first)
+{
+    static const char *const by_use[] = {"second", "first"}; /* the one that was used last comes first */
+    begin();
+    leave_block(model, OWNER, "first", LIFETIME_CACHE);
+    leave_block(model, OWNER, "second", LIFETIME_CACHE);
+    struct broker *next = broker_new(&model->options);
+    for (int i = 0; i < 2; i++) {
+        struct kept_block kept;
+        cr_assert(broker_keep_block(model->broker, block_of(by_use[i])->segment->id, model->now, &kept));
+        cr_assert_eq(broker_restore_block(next, &kept, NULL, model->now), 0);
+    }
+    broker_restore_done(next, model->now);
+    cr_expect_str_eq(TAILQ_FIRST(&next->blocks.idle)->name, "first");
+    cr_expect_null(broker_check(next));
+    broker_free(next);
+    end();
+}
+
+Test(restore_blocks, one_that_has_lost_its_name_stays_for_its_views_and_others_have_the_grace_time)
+{
+    begin();
+    leave_block(model, OWNER, "n", LIFETIME_KEEP);
+    uint64_t own = attached(OWNER, "n").lease, others = attached(OTHER, "n").lease;
+    unpublish_block(model, OWNER, "n");
+    restart();
+    refused(attach_block(model, OWNER, "n", 0), ERROR_BLOCK_ENDED);
+    model_pass(model, model->options.settings.sharing.grace_ms - 1);
+    cr_expect_eq(model_events(model, OTHER, EVENT_LEASE_ENDED), 0);
+    model_pass(model, 1);
+    cr_expect_eq(model_events(model, OTHER, EVENT_LEASE_ENDED), 1);
+    cr_expect(model->ended.lease == others && model->ended.reason == END_UNPUBLISHED);
+    cr_expect_eq(used(), MIB);
+    model_release(model, OWNER, own);
+    cr_expect_eq(used(), 0);
+    end();
+}
+
+Test(restore_blocks, a_cache_that_has_lost_its_name_is_not_evicted_again)
+{
+    begin();
+    leave_block(model, OWNER, "n", LIFETIME_CACHE);
+    uint64_t view = attached(OWNER, "n").lease;
+    unpublish_block(model, OWNER, "n");
+    restart();
+    model_release(model, OWNER, view);
+    cr_expect_eq(used(), 0);
+    end();
+}
+
+Test(restore_blocks, an_eviction_goes_on)
+{
+    struct kept_block kept;
+    begin();
+    uint64_t lease = publish_block(model, OWNER, "n", LIFETIME_CACHE);
+    cr_assert(broker_keep_block(model->broker, block_of("n")->segment->id, model->now, &kept));
+    kept.ended = END_EVICTED; /* and the daemon was killed before it had ended its publisher's lease */
+    struct kept_session session;
+    cr_assert(broker_keep_session(model->broker, model->peers[OWNER].session, &session));
+    struct broker *next = broker_new(&model->options);
+    cr_assert_eq(broker_restore_session(next, &session, (void *)1, model->now), 0);
+    cr_assert_eq(broker_restore_block(next, &kept, NULL, model->now), 0);
+    broker_restore_done(next, model->now);
+    cr_assert_null(broker_check(next));
+    cr_expect_eq(broker_next_wakeup(next), 0);
+    struct input tick = {.kind = INPUT_TICK};
+    broker_step(next, &tick, model->now, &model->effects);
+    cr_expect(!lease_table_find(&next->leases, lease) && !broker_check(next));
+    broker_free(next);
+    end();
+}
+
+/* ---- what the daemon before had no time to do ---- */
+
+Test(restore_blocks, a_name_that_was_being_replaced_leads_to_the_newer_block)
+{
+    struct kept_block kept[2];
+    begin();
+    leave_block(model, OWNER, "older", LIFETIME_KEEP);
+    leave_block(model, OWNER, "newer", LIFETIME_KEEP);
+    struct broker *next = broker_new(&model->options);
+    for (int i = 0; i < 2; i++) {
+        uint64_t segment = block_of(i ? "older" : "newer")->segment->id;
+        cr_assert(broker_keep_block(model->broker, segment, model->now, &kept[i]));
+        text_copy(kept[i].name, sizeof kept[i].name, "n");
+        cr_assert_eq(broker_restore_block(next, &kept[i], NULL, model->now), 0);
+    }
+    broker_restore_done(next, model->now);
+    cr_expect_eq(block_table_named(&next->blocks, 1000, "n")->id, kept[0].id);
+    cr_expect_eq(block_table_recall(&next->blocks, 1000, "n")->reason, END_REPLACED);
+    cr_expect_null(broker_check(next));
+    broker_free(next);
+    end();
+}
+
+/* Two that nobody has: the daemon was killed while they were freed, and readers may not have been told. */
+static void restart_with_freed(void)
+{
+    for (int i = 0; i < 2; i++) {
+        leave_block(model, OWNER, "n", LIFETIME_KEEP);
+        model->hold_frees = true;
+        unpublish_block(model, OWNER, "n");
+    }
+    restart();
+    model->hold_frees = false;
+}
+
+Test(restore_blocks, one_that_nobody_has_is_freed_when_all_could_be_told)
+{
+    begin();
+    restart_with_freed();
+    model_pass(model, 9999);
+    cr_expect(used() == 2 * MIB && !broker_is_empty(model->broker));
+    model_pass(model, 1);
+    cr_expect_eq(used(), 0);
+    cr_expect_eq(model->broker->figures.freeing.sum_ns, 0, "that is the time that the kernel took");
+    end();
+}
+
+Test(restore_blocks, the_brokers_end_does_not_wait_for_those_that_nobody_has)
+{
+    begin();
+    restart_with_freed();
+    model_feed(model, &(struct input){.kind = INPUT_SHUTDOWN});
+    model_pass(model, 0);
+    cr_expect(broker_is_empty(model->broker));
+    end();
+}
+
+Test(restore_blocks, a_sessions_block_without_its_session_has_ended)
+{
+    struct kept_block kept;
+    begin();
+    publish_block(model, OWNER, "n", LIFETIME_SESSION);
+    cr_assert(broker_keep_block(model->broker, block_of("n")->segment->id, model->now, &kept));
+    struct broker *next = broker_new(&model->options);
+    cr_expect_eq(broker_restore_block(next, &kept, NULL, model->now), -ENOENT);
+    kept.has_publisher = false;
+    cr_expect_eq(broker_restore_block(next, &kept, NULL, model->now), 0);
+    broker_restore_done(next, model->now);
+    cr_expect(!block_table_named(&next->blocks, 1000, "n") && !broker_check(next));
+    broker_free(next);
+    end();
+}
+
+/* ---- whom it is charged to ---- */
+
+static const struct principal *class_of(const char *name)
+{
+    return block_of(name)->share->class;
+}
+
+Test(restore_blocks, a_block_stays_in_its_class_and_group)
+{
+    struct policy_rule rule = one_rule(PRINCIPAL_GROUP, "staff");
+    const struct policy policy = {.rules = &rule, .rule_count = 1};
+    rule.id = 50;
+    open_both(with_rule(64 * MIB, &rule));
+    model->options.settings.policy = &policy;
+    struct input input = {.kind = INPUT_OPEN_SESSION, .peer = (void *)(uintptr_t)3};
+    input.open.identity = (struct identity){.pid = 7, .uid = 1000, .gid = 50};
+    input.open.hello.max_bytes = input.open.hello.max_physical_bytes = LIMIT_DEFAULT;
+    model_feed(model, &input);
+    leave_block(model, 2, "of-group", LIFETIME_KEEP);
+    leave_block(model, OWNER, "of-nobody", LIFETIME_KEEP);
+    restart();
+    cr_expect_str_eq(block_of("of-group")->share->group->name, "staff");
+    cr_expect_null(block_of("of-nobody")->share->group);
+    model_free(model);
+    open_both(sharing(64 * MIB));
+    model->options.settings.policy = &model_policy;
+    leave_block(model, OWNER, "n", LIFETIME_KEEP);
+    restart();
+    cr_expect_str_eq(class_of("n")->name, "a");
+    model->options.settings.policy = NULL;
+    restart();
+    cr_expect_str_eq(class_of("n")->name, POLICY_DEFAULT_CLASS, "there is no such class any more");
+    end();
+}
+
+Test(restore_blocks, blocks_and_views_beyond_lowered_limits_stay)
+{
+    begin();
+    leave_block(model, OWNER, "a", LIFETIME_KEEP);
+    leave_block(model, OWNER, "b", LIFETIME_KEEP);
+    attached(OWNER, "a");
+    model->options.settings.limits.max_physical_bytes = MIB;
+    model->options.settings.sharing.blocks_max = 1;
+    model->options.settings.sharing.views_max = 0;
+    restart();
+    cr_expect_eq(used(), 2 * MIB);
+    refused(attach_block(model, OWNER, "b", 0), ERROR_TOO_MANY);
+    refused(model_acquire(model, OWNER, MIB, LOCATION_RAM, 0), ERROR_LIMIT);
+    end();
+}
+
+/* ---- the next daemon can't go on with it ---- */
+
+static void end_unkept(const char *name)
+{
+    model_feed(model, &(struct input){.kind = INPUT_BLOCK_UNKEPT, .segment.segment = block_of(name)->segment->id});
+}
+
+Test(restore_blocks, all_that_have_a_block_that_is_not_kept_lose_it)
+{
+    begin();
+    publish_block(model, OWNER, "session", LIFETIME_SESSION);
+    leave_block(model, OWNER, "kept", LIFETIME_KEEP);
+    publish_block(model, OWNER, "stays", LIFETIME_KEEP);
+    attached(OTHER, "session");
+    attached(OTHER, "kept");
+    attached(OWNER, "kept");
+    end_unkept("session");
+    end_unkept("kept");
+    cr_expect(!broker_has_unkept_blocks(model->broker) && !block_of("session") && !block_of("kept"));
+    cr_expect_eq(model->ended.reason, END_SHUTDOWN);
+    cr_expect_eq(used(), MIB);
+    end();
+}
+
+Test(restore_blocks, those_that_are_not_kept_end_in_several_steps)
+{
+    enum { VIEWS = 200 };
+    begin();
+    leave_block(model, OWNER, "n", LIFETIME_KEEP);
+    model->options.settings.sharing.views_max = VIEWS;
+    model_configure(model);
+    for (int i = 0; i < VIEWS; i++) {
+        attached(OTHER, "n");
+    }
+    end_unkept("n");
+    cr_expect(broker_has_unkept_blocks(model->broker) && broker_next_wakeup(model->broker) == 0);
+    model_feed(model, &(struct input){.kind = INPUT_DIED, .session = model->peers[OTHER].session});
+    while (broker_has_unkept_blocks(model->broker)) {
+        model_pass(model, 0);
+    }
+    cr_expect_eq(used(), 0);
+    end();
+}
