@@ -77,7 +77,7 @@ final class Broker {
     /** A lease under a workspace's id. Its memory is zero. */
     static WorkspaceLease lease(String id, long bytes, Location location, String file) {
         MemoryBroker broker = broker();
-        LeaseOptions.Builder options = LeaseOptions.builder().name(LeaseName.of(id)).location(location).file(file);
+        LeaseOptions.Builder options = optionsOf(id, location, file);
         for (int retry = 0; retry < broker.options().maxRetries(); retry++) {
             try {
                 return acquire(bytes, options.build());
@@ -88,10 +88,19 @@ final class Broker {
         return orOutOfMemory(() -> acquire(bytes, options.maxWait(broker.options().maxWait()).build()));
     }
 
+    /** The same, but what does not fit now is refused. */
+    static WorkspaceLease leaseNow(String id, long bytes, Location location, String file) {
+        return orOutOfMemory(() -> acquire(bytes, optionsOf(id, location, file).build()));
+    }
+
+    private static LeaseOptions.Builder optionsOf(String id, Location location, String file) {
+        return LeaseOptions.builder().name(LeaseName.of(id)).location(location).file(file);
+    }
+
     /** The same in RAM, but null if it does not fit now. */
     static WorkspaceLease leaseIfFree(String id, long bytes) {
         try {
-            return acquire(bytes, LeaseOptions.builder().name(LeaseName.of(id)).build());
+            return acquire(bytes, optionsOf(id, Location.RAM, null).build());
         } catch (MemoryLimitException refused) {
             return null;
         }

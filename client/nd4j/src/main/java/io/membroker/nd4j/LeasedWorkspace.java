@@ -23,8 +23,14 @@ public class LeasedWorkspace extends CpuWorkspace {
     /** No initializer: the superclass's constructor calls {@link #init}, which sets it. */
     private WorkspaceMemory memory;
 
-    /** The size of an arena that could not be leased because there was no broker; 0: there is none. */
+    private static final int CYCLES_TO_NEXT_TRY_MAX = 64;
+
+    /** The size of an arena that could not be leased; 0: there is none. */
     private long wanted;
+
+    /** After a refusal: how many cycles do without the arena before it is asked for again, and how many of them are left. */
+    private int cyclesToNextTry;
+    private int cyclesLeft;
 
     LeasedWorkspace(WorkspaceConfiguration configuration, String id) {
         super(MappedConfiguration.of(configuration), id);
@@ -64,12 +70,14 @@ public class LeasedWorkspace extends CpuWorkspace {
                 initInRam();
             }
             wanted = 0;
-        } catch (OutOfMemoryError refused) {
-            currentSize.set(0); // ND4J would allocate in an arena that is not there
-            throw refused;
-        } catch (RuntimeException | Error noBroker) {
-            wanted = currentSize.getAndSet(0);
-            throw noBroker;
+            cyclesToNextTry = 0;
+        } catch (RuntimeException | Error failed) {
+            wanted = currentSize.getAndSet(0); // ND4J would allocate in an arena that is not there
+            if (failed instanceof OutOfMemoryError) {
+                cyclesToNextTry = Math.min(CYCLES_TO_NEXT_TRY_MAX, Math.max(1, 2 * cyclesToNextTry));
+                cyclesLeft = cyclesToNextTry;
+            }
+            throw failed;
         }
     }
 
@@ -165,10 +173,30 @@ public class LeasedWorkspace extends CpuWorkspace {
         LeaseLostException lost = memory.loss();
         if (lost != null) {
             renew(lost);
-        } else if (wanted > 0) {
-            currentSize.set(wanted);
-            init();
+        } else if (wanted > 0 && currentSize.get() == 0 && --cyclesLeft <= 0) {
+            leaseWanted();
         }
+    }
+
+    /** An arena that was refused may not fit now either: then the cycle goes on with spills, as the ones before. */
+    private void leaseWanted() {
+        memory.setPatient(cyclesToNextTry == 0);
+        try {
+            reopen(wanted);
+        } catch (OutOfMemoryError refused) {
+            if (cyclesToNextTry == 0) {
+                throw refused;
+            }
+        } finally {
+            memory.setPatient(true);
+        }
+    }
+
+    /** With a size that ND4J has learned and increased already. */
+    private void reopen(long size) {
+        isOver.set(true);
+        currentSize.set(size);
+        init();
     }
 
     /** What a cycle computed in lost memory is wrong: the program gets to know at the end of the cycle. */
@@ -182,12 +210,11 @@ public class LeasedWorkspace extends CpuWorkspace {
         ArrayLosses.tell();
     }
 
+    /** It keeps its size: ND4J would learn one again only at the first loop, or at a cycle that has passed. */
     private void renew(LeaseLostException lost) {
+        long size = currentSize.get();
         destroyWorkspace(true);
-        isInit.set(false);
-        isOver.set(false);
-        currentSize.set(workspaceConfiguration.getInitialSize());
-        init();
+        reopen(size > 0 ? size : wanted);
         if (workspaceConfiguration.getPolicyReset() != ResetPolicy.BLOCK_LEFT) {
             throw lost;
         }

@@ -24,6 +24,7 @@ final class WorkspaceMemory implements Deallocator {
     private long chunkBytes = CHUNK_BYTES_MIN / 2;
     private WorkspaceLease arena;
     private boolean isArenaNext;
+    private boolean isPatient = true;
     private long reportedBytes;
 
     WorkspaceMemory(String id) {
@@ -59,8 +60,13 @@ final class WorkspaceMemory implements Deallocator {
 
     synchronized long leaseArena(long bytes, Location location, String file) {
         releaseArena();
-        arena = Broker.lease(id, bytes, location, file);
+        arena = isPatient ? Broker.lease(id, bytes, location, file) : Broker.leaseNow(id, bytes, location, file);
         return arena.address();
+    }
+
+    /** Whether an arena that does not fit is tried again and waited for. */
+    synchronized void setPatient(boolean isPatient) {
+        this.isPatient = isPatient;
     }
 
     synchronized void releaseArena() {
