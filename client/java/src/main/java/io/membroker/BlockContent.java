@@ -112,11 +112,11 @@ public final class BlockContent {
         return options.describing(type, metadata);
     }
 
-    /** Copies it into memory of at least that size. */
-    void copyTo(MemoryRegion memory) {
+    /** Copies it into memory of at least that size, in pieces of at most so many bytes. */
+    void copyTo(MemoryRegion memory, int pieceBytes) {
         memory.use();
         memory.access(() -> {
-            int piece = Copies.PIECE / elementBytes;
+            int piece = pieceBytes / elementBytes;
             long elements = bytes / elementBytes;
             for (long done = 0; done < elements; done += piece) {
                 int count = (int) Math.min(piece, elements - done);

@@ -25,11 +25,10 @@ final class BlockMemory extends MemoryRegion {
 
     /** What happens when nothing refers to the memory any more. It must not refer to the memory itself. */
     private static final class Ending implements Runnable {
-        private final Session session; // must not end before
+        private Session session; // must not end before the lease; null: the lease is none of this memory's any more
         private final long lease;
         private final long address;
         private final long bytes;
-        private boolean hasZeros; // which belong to this process
 
         Ending(Session session, long lease, long address, long bytes) {
             this.session = session;
@@ -40,13 +39,18 @@ final class BlockMemory extends MemoryRegion {
 
         void release(boolean leavesZeros) {
             NativeLease.release(lease, leavesZeros);
-            hasZeros = leavesZeros;
             Reference.reachabilityFence(session);
+            leaveZeros();
+        }
+
+        /** They belong to this process, whatever becomes of the session. */
+        synchronized void leaveZeros() {
+            session = null;
         }
 
         @Override
-        public void run() {
-            if (hasZeros) {
+        public synchronized void run() {
+            if (session == null) {
                 NativeMemory.unmap(address, bytes);
             } else {
                 release(false);
@@ -76,7 +80,7 @@ final class BlockMemory extends MemoryRegion {
     /** The block has been moved to that address, where it can be read; here are zeros. */
     synchronized BlockMemory movedTo(long readableAddress) {
         isMoved = true;
-        ending.hasZeros = true;
+        ending.leaveZeros();
         return new BlockMemory(session, ending.lease, readableAddress, byteSize, true);
     }
 

@@ -195,7 +195,7 @@ public final class MemoryBroker implements AutoCloseable {
     public Block publish(String name, BlockContent content, BlockOptions options) {
         Block block = createBlock(content.blockBytes(), content.options(options));
         try {
-            content.copyTo(block.memory());
+            content.copyTo(block.memory(), Copies.PIECE);
             block.publish(name);
             return block;
         } catch (RuntimeException | Error failed) {
@@ -224,6 +224,7 @@ public final class MemoryBroker implements AutoCloseable {
      * @param wait for how long
      * @return a view of it
      * @throws NoSuchBlockException if there is none, or it has ended
+     * @throws InterruptedWaitException if it may wait, and the thread is interrupted
      * @throws MemoryBrokerException if the user has too many views or leases
      */
     public BlockView attach(String name, Duration wait) {
@@ -238,6 +239,7 @@ public final class MemoryBroker implements AutoCloseable {
      * @param wait for how long
      * @return a view of it
      * @throws NoSuchBlockException if there is none, if it has ended, or if this user may not attach it
+     * @throws InterruptedWaitException if it may wait, and the thread is interrupted
      * @throws MemoryBrokerException if the user has too many views or leases
      */
     public BlockView attachFrom(long user, String name, Duration wait) {

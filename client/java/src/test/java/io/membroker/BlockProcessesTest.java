@@ -96,9 +96,8 @@ class BlockProcessesTest {
         }
     }
 
-    @Test
-    void isWaitedForUntilTheWaitIsCancelled() throws Exception {
-        AtomicReference<RuntimeException> failure = new AtomicReference<>();
+    /** A thread that waits for a block that nobody publishes. */
+    private Thread waiter(AtomicReference<RuntimeException> failure) {
         Thread waiting = new Thread(() -> {
             try {
                 broker.attach("never", Duration.ofHours(1)).close();
@@ -107,12 +106,28 @@ class BlockProcessesTest {
             }
         });
         waiting.start();
+        return waiting;
+    }
+
+    @Test
+    void isWaitedForUntilTheWaitIsCancelled() throws Exception {
+        AtomicReference<RuntimeException> failure = new AtomicReference<>();
+        Thread waiting = waiter(failure);
         while (waiting.isAlive()) {
             broker.cancelWaits();
             waiting.join(10);
         }
-        assertTrue(failure.get() instanceof MemoryBrokerException, String.valueOf(failure.get()));
+        assertEquals(MemoryBrokerException.class, failure.get().getClass());
         assertThrows(NoSuchBlockException.class, () -> broker.attach("never", Duration.ofMillis(1)));
+    }
+
+    @Test
+    void isWaitedForUntilTheThreadIsInterrupted() throws Exception {
+        AtomicReference<RuntimeException> failure = new AtomicReference<>();
+        Thread waiting = waiter(failure);
+        waiting.interrupt();
+        waiting.join(60_000);
+        assertEquals(InterruptedWaitException.class, failure.get().getClass());
     }
 
     @Test

@@ -268,6 +268,31 @@ class BlockTest {
     }
 
     @Test
+    void copiesLargeContentInPieces() {
+        int[] numbers = java.util.stream.IntStream.range(0, 1000).toArray();
+        try (Block block = broker.createBlock(4000)) {
+            BlockContent.of(numbers).copyTo(block.memory(), 24);
+            int[] copy = new int[1000];
+            block.memory().ints().get(0, copy, 0, 1000);
+            assertArrayEquals(numbers, copy);
+        }
+    }
+
+    @Test
+    void refusesBuffersThatTheJdkCannotHave() {
+        try (Block block = broker.createBlock(3L << 30)) {
+            block.memory().slice((3L << 30) - 8, 8).longs().set(0, 42);
+            block.publish("large");
+            try (BlockView view = broker.attach("large")) {
+                assertThrows(IllegalArgumentException.class, view::asByteBuffer);
+                assertThrows(IllegalArgumentException.class, () -> view.memory().longs());
+                assertEquals(42, view.memory().asByteBuffer((3L << 30) - 8, 8).getLong());
+                assertEquals(42, view.memory().slice((3L << 30) - 8, 8).longs().get(0));
+            }
+        }
+    }
+
+    @Test
     void endsWithCloseAndItsBuffersHaveZeros() {
         Block block = broker.publish("closed", BlockContent.of(new int[] {7}));
         BlockView view = broker.attach("closed");
