@@ -474,6 +474,7 @@ MB_PUBLIC const char *mb_end_reason_text(mb_end_reason reason);
 
 #include <membroker/block.h>
 #include <membroker/buffer.h>
+#include <membroker/exchange.h>
 #include <membroker/refusal.h>
 #include <membroker/shared.h>
 

@@ -57,6 +57,13 @@ bool use_of_blocks(mb_client *client)
     return mb_view_close(view) == 0 && mb_block_free(block) == 0 && is_read;
 }
 
+// Never called: the structures are those of other libraries' headers.
+bool use_of_views(mb_view *view, ArrowSchema *schema, ArrowArray *array)
+{
+    DLManagedTensorVersioned *tensor = nullptr;
+    return mb_view_arrow(view, schema, array) == 0 || mb_view_dlpack(view, &tensor) == 0;
+}
+
 int main(int argc, char **)
 {
     mb_client_options options = MB_CLIENT_OPTIONS_INIT;

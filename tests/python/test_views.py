@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Views of published blocks: how they end, and who else reads them."""
 
+import ctypes
 import gc
 import os
 import pickle
@@ -12,7 +13,8 @@ import membroker
 import pytest
 
 numpy = pytest.importorskip("numpy")
-from test_blocks import HEAD, matrix  # noqa: E402  # it needs NumPy
+from conftest import BUILD  # noqa: E402
+from test_blocks import HEAD, NUMPY, matrix  # noqa: E402  # it needs NumPy
 
 
 def descriptors():
@@ -48,6 +50,46 @@ def test_arrow(broker):
     del found
     gc.collect()
     assert broker.uses == 1
+
+
+def test_the_librarys_arrays(daemon, broker, monkeypatch):
+    """mb_view_arrow() and mb_view_dlpack(), as pyarrow and NumPy read what they make."""
+    pyarrow = pytest.importorskip("pyarrow")
+    library = ctypes.CDLL(str(BUILD / "libmembroker.so.0"))
+    monkeypatch.setenv("MEMBROKER_SOCKET", daemon.socket)
+    client, view = ctypes.c_void_p(), ctypes.c_void_p()
+    assert library.mb_connect(None, ctypes.byref(client)) == 0
+    broker.publish("a", numpy.arange(24, dtype="i4").reshape(2, 3, 4))
+    for _ in range(2):
+        assert library.mb_attach(client, b"a", 0, ctypes.byref(view)) == 0
+        schema, made = ctypes.create_string_buffer(72), ctypes.create_string_buffer(80)
+        assert library.mb_view_arrow(view, schema, made) == 0
+        found = pyarrow.Array._import_from_c(ctypes.addressof(made), ctypes.addressof(schema))
+        found.validate(full=True)
+        assert found.to_pylist() == numpy.arange(24).reshape(2, 3, 4).tolist()
+        numbers = found.flatten().flatten()
+        del found
+    assert numbers.to_numpy(zero_copy_only=True).tolist() == list(range(24))
+    assert library.mb_attach(client, b"a", 0, ctypes.byref(view)) == 0
+    tensor = ctypes.c_void_p()
+    assert library.mb_view_dlpack(view, ctypes.byref(tensor)) == 0
+    if NUMPY >= (2, 1):
+        make = ctypes.pythonapi.PyCapsule_New
+        make.restype, make.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
+
+        class Exporter:
+            def __dlpack__(self, **keywords):
+                return make(tensor, b"dltensor_versioned", None)
+
+            def __dlpack_device__(self):
+                return 1, 0
+
+        array = numpy.from_dlpack(Exporter())
+        assert array.tolist() == numpy.arange(24).reshape(2, 3, 4).tolist() and not array.flags.writeable
+        del array
+    del numbers
+    gc.collect()
+    library.mb_disconnect(client)
 
 
 # ---- the end of a block ----
