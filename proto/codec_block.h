@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of a block's row in a listing. For the codec of replies, which has the other rows. */
+/* The tables of a block's row in a listing, and of the figures of all. For the codec of replies, which has the other
+ * rows. */
 #pragma once
 
 #include "membroker.pb-c.h"
@@ -20,3 +21,15 @@ CODEC_FIELDS(block, struct block_entry, BlockEntry) = {NUMBER(block, block),
                                                        NUMBER(block, publisher, UNLESS(0)),
                                                        NUMBER(block, ended, UNLESS(END_NONE))};
 CODEC_TABLE(block, block_entry);
+
+CODEC_FIELDS(block_figures, struct block_figures, BlockFigures) = {
+    NUMBER(block_figures, blocks),
+    NUMBER(block_figures, views),
+    NUMBER_AS(block_figures, bytes[LIFETIME_SESSION], session_bytes),
+    NUMBER_AS(block_figures, bytes[LIFETIME_KEEP], keep_bytes),
+    NUMBER_AS(block_figures, bytes[LIFETIME_CACHE], cache_bytes),
+    NUMBER(block_figures, published),
+    NUMBER(block_figures, attached),
+    NUMBER(block_figures, evicted),
+};
+CODEC_TABLE(block_figures, block_figures);

@@ -36,7 +36,14 @@ CODEC_FIELDS(limits, struct byte_limits, Limits) = {
 CODEC_TABLE(limits, limits);
 
 CODEC_FIELDS(holder, struct holder, Holder) = {
-    NUMBER(holder, session), TEXT(holder, name), NUMBER(holder, pid), NUMBER(holder, uid), NUMBER(holder, bytes),
+    NUMBER(holder, session),
+    TEXT(holder, name),
+    NUMBER(holder, pid),
+    NUMBER(holder, uid),
+    NUMBER(holder, bytes),
+    NUMBER(holder, block, UNLESS(0)),
+    NUMBER(holder, views, UNLESS(0)),
+    NUMBER_AS(holder, has_ended, ended, UNLESS(0)),
 };
 CODEC_TABLE(holder, holder);
 
@@ -311,6 +318,7 @@ CODEC_FIELDS(status, struct status_reply, StatusReport) = {
     NUMBER(status, leases),
     NUMBER(status, segments),
     MESSAGE(status, counters, counters),
+    MESSAGE(status, blocks, block_figures),
     NUMBER(status, host_total_bytes),
     NUMBER(status, host_available_bytes),
     STRING(status, spill_directory),

@@ -105,6 +105,14 @@ struct broker_counters {
     uint64_t granted, released, expired, revoked, died, refused, extended;
 };
 
+/* What counts since the daemon started has a past participle. */
+struct block_figures {
+    uint64_t blocks;           /* how many, those included that have ended and are not free yet */
+    uint64_t views;            /* without their publishers' leases */
+    uint64_t bytes[LIFETIMES]; /* of those with each lifetime */
+    uint64_t published, attached, evicted;
+};
+
 struct status_reply {
     const char *daemon_version;
     int32_t pid;
@@ -132,7 +140,8 @@ struct status_reply {
     uint64_t stuck_segment;          /* 0: none */
     uint64_t stuck_bytes, stuck_ms;
     uint64_t reservable_bytes; /* RAM that all reservations may have together */
-    uint64_t cut_off;          /* how many clients were disconnected because they did not read or receive */
+    struct block_figures blocks;
+    uint64_t cut_off; /* how many clients were disconnected because they did not read or receive */
 };
 
 struct listing_reply {

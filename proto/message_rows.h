@@ -4,13 +4,16 @@
 
 #include "proto/message_values.h"
 
-/* A session that holds memory, or whose requests wait for it. */
+/* A session that holds memory or whose requests wait for it, or a block. */
 struct holder {
-    uint64_t session;
-    char name[MESSAGE_NAME_SIZE]; /* of the client */
+    uint64_t session;             /* 0: of a user whom the reader may not see, or a block */
+    char name[MESSAGE_NAME_SIZE]; /* of the client or the block; a block's is empty if the reader may not see it */
     int32_t pid;
     uint32_t uid;
     uint64_t bytes; /* of what the limit counts */
+    uint64_t block; /* its number; 0: it is a session */
+    uint32_t views; /* of the block, its publisher's lease included */
+    bool has_ended; /* the block has no name any more: its views keep it */
 };
 
 /* Why a request was refused or waits: the limit that it exceeds. Of LIMIT_KIND_LEASES all figures are numbers of

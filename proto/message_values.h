@@ -121,6 +121,7 @@ enum lifetime {
     LIFETIME_SESSION, /* at once; its owner's views keep the bytes, others' do for a grace time */
     LIFETIME_KEEP,    /* when it is unpublished, or its time is over */
     LIFETIME_CACHE,   /* when memory is short and it has no view */
+    LIFETIMES
 };
 
 /* Who may attach a block. */

@@ -78,6 +78,14 @@ static const struct column fields[] = {
     {NULL, "counters.died", COLUMN_NUMBER, FIELD(counters.died)},
     {NULL, "counters.refused", COLUMN_NUMBER, FIELD(counters.refused)},
     {NULL, "counters.extended", COLUMN_NUMBER, FIELD(counters.extended)},
+    {NULL, "blocks.count", COLUMN_NUMBER, FIELD(blocks.blocks)},
+    {NULL, "blocks.views", COLUMN_NUMBER, FIELD(blocks.views)},
+    {NULL, "blocks.session_bytes", COLUMN_NUMBER, FIELD(blocks.bytes[LIFETIME_SESSION])},
+    {NULL, "blocks.keep_bytes", COLUMN_NUMBER, FIELD(blocks.bytes[LIFETIME_KEEP])},
+    {NULL, "blocks.cache_bytes", COLUMN_NUMBER, FIELD(blocks.bytes[LIFETIME_CACHE])},
+    {NULL, "blocks.published", COLUMN_NUMBER, FIELD(blocks.published)},
+    {NULL, "blocks.attached", COLUMN_NUMBER, FIELD(blocks.attached)},
+    {NULL, "blocks.evicted", COLUMN_NUMBER, FIELD(blocks.evicted)},
     {NULL, "host.total_bytes", COLUMN_NUMBER, FIELD(host_total_bytes)},
     {NULL, "host.available_bytes", COLUMN_NUMBER, FIELD(host_available_bytes)},
     {NULL, "spill_directory", COLUMN_STRING, FIELD(spill_directory)},
@@ -140,6 +148,16 @@ static void print_counters(const struct broker_counters *counters)
            (unsigned long long)counters->released, (unsigned long long)counters->expired,
            (unsigned long long)counters->revoked, (unsigned long long)counters->died,
            (unsigned long long)counters->refused);
+}
+
+static void print_blocks(const struct block_figures *blocks)
+{
+    char count[COUNT_BYTES], views[COUNT_BYTES], session[CELL_BYTES], keep[CELL_BYTES], cache[CELL_BYTES];
+    printf("%s with %s; lifetime session %s, keep %s, cache %s; published %llu, attached %llu, evicted %llu\n",
+           count_to_text(blocks->blocks, "block", count), count_to_text(blocks->views, "view", views),
+           size_to_text(blocks->bytes[LIFETIME_SESSION], session), size_to_text(blocks->bytes[LIFETIME_KEEP], keep),
+           size_to_text(blocks->bytes[LIFETIME_CACHE], cache), (unsigned long long)blocks->published,
+           (unsigned long long)blocks->attached, (unsigned long long)blocks->evicted);
 }
 
 /* "3h 12min"; nobody wants to know an uptime to the millisecond. */
@@ -215,6 +233,7 @@ static void print_status(const struct status_reply *status)
            (unsigned long long)status->remembered, size_to_text(status->control_bytes, control),
            (unsigned long long)status->cut_off);
     print_counters(&status->counters);
+    print_blocks(&status->blocks);
 }
 
 int status_main(const struct ctl_options *options, int argc, char **argv)

@@ -2,9 +2,11 @@
 /* membrokerctl why */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/ctl/column.h"
 #include "client/ctl/ctl.h"
+#include "client/ctl/print.h"
 #include "client/ctl/text.h"
 #include "client/ctl/users.h"
 #include "client/ctl/why.h"
@@ -19,6 +21,20 @@ static const char *holder_name(const void *entry, char cell[CELL_BYTES])
     const struct holder *holder = entry;
     (void)cell;
     return holder->session ? holder->name : "";
+}
+
+static const char *holder_block_name(const void *entry, char cell[CELL_BYTES])
+{
+    const struct holder *holder = entry;
+    (void)cell;
+    return holder->block ? holder->name : "";
+}
+
+static bool holder_views(const void *entry, uint64_t *ret)
+{
+    const struct holder *holder = entry;
+    *ret = holder->views;
+    return holder->block;
 }
 
 static const char *holder_user(const void *entry, char cell[CELL_BYTES])
@@ -36,6 +52,9 @@ static json_t *holders_json(const struct holder *holders, size_t count)
         {NULL, "uid", COLUMN_NUMBER, COLUMN_FIELD(struct holder, uid)},
         {NULL, "user", COLUMN_WORDS, .words = holder_user},
         {NULL, "bytes", COLUMN_NUMBER, COLUMN_FIELD(struct holder, bytes)},
+        {NULL, "block", COLUMN_NUMBER_OR_NONE, COLUMN_FIELD(struct holder, block)},
+        {NULL, "block_name", COLUMN_WORDS, .words = holder_block_name},
+        {NULL, "views", COLUMN_COUNTED, .number = holder_views},
     };
     json_t *array = json_array();
     for (size_t i = 0; i < count; i++) {
@@ -219,6 +238,26 @@ static void print_process(FILE *file, const char *name, uint64_t session, int32_
     (void)fputc(')', file);
 }
 
+/* With what ends it, for those who may: its owner and administrators. */
+static void print_block(FILE *file, const struct holder *block)
+{
+    char user[USER_TEXT_BYTES], views[COUNT_BYTES];
+    (void)fprintf(file, block->name[0] ? "block " : "a block");
+    text_print(file, block->name);
+    (void)fprintf(file, " of ");
+    text_print(file, user_to_text(block->uid, user));
+    (void)fprintf(file, " (%s)", count_to_text(block->views, "view", views));
+    if (block->has_ended) {
+        (void)fprintf(file, ", which has ended: its views keep it");
+    } else if (block->name[0]) {
+        (void)fprintf(file, "; to end it: membrokerctl unpublish ");
+        text_print(file, block->name);
+        if (block->uid != geteuid()) {
+            (void)fprintf(file, " --owner %u", block->uid);
+        }
+    }
+}
+
 static void print_holders(FILE *file, const char *what, const char *preposition, const struct holder *holders,
                           size_t count, bool are_leases)
 {
@@ -227,7 +266,11 @@ static void print_holders(FILE *file, const char *what, const char *preposition,
         const struct holder *holder = &holders[i];
         (void)fprintf(file, "  %s: %s %s ", what, are_leases ? "a lease" : size_to_text(holder->bytes, text),
                       preposition);
-        print_process(file, holder->name, holder->session, holder->pid, holder->uid);
+        if (holder->block) {
+            print_block(file, holder);
+        } else {
+            print_process(file, holder->name, holder->session, holder->pid, holder->uid);
+        }
         (void)fputc('\n', file);
     }
 }

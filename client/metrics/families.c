@@ -94,6 +94,17 @@ static const struct single singles[] = {
      NUMBER_64,
      0},
     {{"descriptors_limit", GAUGE, NULL, "How many of them there may be."}, METRICS(descriptors_max), NUMBER_64, 0},
+    {{"blocks", GAUGE, NULL, "Published blocks, those included that have ended and are not free yet."},
+     STATUS(blocks.blocks),
+     NUMBER_64,
+     0},
+    {{"views", GAUGE, NULL, "Views of them, without their publishers' leases."}, STATUS(blocks.views), NUMBER_64, 0},
+    {{"publishes", COUNTER, NULL, "Blocks that were published."}, STATUS(blocks.published), NUMBER_64, 0},
+    {{"attaches", COUNTER, NULL, "Views that were granted."}, STATUS(blocks.attached), NUMBER_64, 0},
+    {{"evictions", COUNTER, NULL, "Blocks that were evicted because memory was short."},
+     STATUS(blocks.evicted),
+     NUMBER_64,
+     0},
     {{"grants", COUNTER, NULL, "Leases that were granted."}, STATUS(counters.granted), NUMBER_64, 0},
     {{"extensions", COUNTER, NULL, "Segments that were added to leases."}, STATUS(counters.extended), NUMBER_64, 0},
     {{"tampered_leases", COUNTER, NULL, "Leases that ended because a client changed a segment; ended as revoked too."},
@@ -200,6 +211,19 @@ static void write_endings(const struct exposition *exposition, const struct gath
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         const struct label labels[] = {{"reason", values[i].limit}, {NULL, NULL}};
         exposition_value(exposition, &family, labels, values[i].used, 1);
+    }
+}
+
+static void write_blocks(const struct exposition *exposition, const struct gathered *gathered)
+{
+    static const struct family family = {"block_bytes", GAUGE, "bytes",
+                                         "What published blocks have, by their lifetime."};
+    static const char *const lifetimes[LIFETIMES] = {
+        [LIFETIME_SESSION] = "session", [LIFETIME_KEEP] = "keep", [LIFETIME_CACHE] = "cache"};
+    exposition_family(exposition, &family);
+    for (enum lifetime lifetime = LIFETIME_SESSION; lifetime < LIFETIMES; lifetime++) {
+        const struct label labels[] = {{"lifetime", lifetimes[lifetime]}, {NULL, NULL}};
+        exposition_value(exposition, &family, labels, gathered->broker.status.blocks.bytes[lifetime], 1);
     }
 }
 
@@ -384,6 +408,7 @@ char *families_to_text(const struct gathered *gathered, enum exposition_format f
     write_limits(&exposition, gathered);
     write_endings(&exposition, gathered);
     write_refusals(&exposition, gathered);
+    write_blocks(&exposition, gathered);
     write_accounts(&exposition, class_families, sizeof class_families / sizeof *class_families, gathered->classes,
                    gathered->class_count);
     write_accounts(&exposition, user_families, sizeof user_families / sizeof *user_families, gathered->users,

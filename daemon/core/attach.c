@@ -111,6 +111,7 @@ static void attach(struct step *step, struct session *session, struct block *blo
     }
     broker->next_lease++;
     broker->counters.granted++;
+    broker->blocks.figures.attached++;
     lease->has_slot = true;
     block_add_view(broker, block, lease);
     lease_table_grant(&broker->leases, lease, step->now);

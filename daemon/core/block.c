@@ -163,6 +163,7 @@ void block_add_view(struct broker *broker, struct block *block, struct lease *le
     lease->block = block;
     TAILQ_INSERT_TAIL(&block->views, lease, in_views);
     block->view_count++;
+    broker->blocks.figures.views++;
     block->foreign_count += is_foreign(block, lease);
     lease->session->share->user->views++;
 }
@@ -254,6 +255,7 @@ static void remove_view(struct step *step, struct block *block, struct lease *le
 {
     TAILQ_REMOVE(&block->views, lease, in_views);
     block->view_count--;
+    step->broker->blocks.figures.views--;
     block->foreign_count -= is_foreign(block, lease);
     lease->session->share->user->views--;
     list_idle(&step->broker->blocks, block);

@@ -28,6 +28,7 @@ struct block {
     uint64_t id;
     enum block_state state;
     enum end_reason ended; /* once condemned */
+    uint64_t bytes;        /* that the figures count it with, until it is out of the table */
     uint32_t owner;        /* uid */
     enum lifetime lifetime;
     enum block_access access;
@@ -84,6 +85,7 @@ struct block_table {
     uint64_t left_until;
     struct ended_block ended[BLOCKS_REMEMBERED];
     uint64_t ended_order;
+    struct block_figures figures;
 };
 
 /* ---- the table ---- */

@@ -73,11 +73,16 @@ void block_table_add(struct block_table *table, struct block *block)
     const struct block *twin = RB_INSERT(block_id_tree, &table->by_id, block);
     assert(!twin);
     (void)twin;
+    block->bytes = block->segment->charge.bytes;
+    table->figures.blocks++;
+    table->figures.bytes[block->lifetime] += block->bytes;
 }
 
 void block_table_remove(struct block_table *table, struct block *block)
 {
     RB_REMOVE(block_id_tree, &table->by_id, block);
+    table->figures.blocks--;
+    table->figures.bytes[block->lifetime] -= block->bytes;
 }
 
 void block_table_add_name(struct block_table *table, struct block *block)

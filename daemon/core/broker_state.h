@@ -77,7 +77,7 @@ struct holders {
     const struct account *under; /* NULL: nothing was found out yet */
     enum ledger_limit limit;
     size_t count;
-    const struct session *largest[MESSAGE_HOLDERS_MAX + 1];
+    struct holder largest[MESSAGE_HOLDERS_MAX + 1];
 };
 
 /* One input in the making: what its handlers share. */

@@ -24,7 +24,7 @@ CHECK_TREE(check_names, block, by_name, has_smaller_name)
 CHECK_TREE(check_dues, block, by_due, is_due_before)
 
 struct counts {
-    uint64_t blocks, named, due, idle, evicting;
+    uint64_t blocks, named, due, idle, evicting, views, bytes[LIFETIMES];
 };
 
 static bool is_idle(const struct block *block)
@@ -111,6 +111,18 @@ static const char *check_lists(const struct block_table *table, const struct cou
                    "a list of blocks has others than it should");
 }
 
+static const char *check_figures(const struct block_figures *figures, const struct counts *counts)
+{
+    const char *wrong = NULL;
+    wrong = require(wrong, figures->blocks == counts->blocks && figures->views == counts->views,
+                    "the figures have other numbers of blocks or views");
+    for (enum lifetime lifetime = LIFETIME_SESSION; lifetime < LIFETIMES; lifetime++) {
+        wrong = require(wrong, figures->bytes[lifetime] == counts->bytes[lifetime],
+                        "the figures have other bytes of blocks than there are");
+    }
+    return wrong;
+}
+
 static const char *check_waits(const struct broker *broker)
 {
     const struct session *session = check_walk_next(broker, NULL);
@@ -140,6 +152,8 @@ const char *check_blocks(const struct broker *broker)
         counts.due += block->due > 0;
         counts.idle += is_idle(block);
         counts.evicting += block->is_evicting;
+        counts.views += block->view_count;
+        counts.bytes[block->lifetime] += block->segment->charge.bytes;
         wrong = check_state(broker, block);
         wrong = wrong ? wrong : check_publisher(broker, block);
         wrong = wrong ? wrong : check_views(broker, block);
@@ -147,5 +161,6 @@ const char *check_blocks(const struct broker *broker)
         wrong = require(wrong, block->segment->block == block, "a block's segment is another one's");
     }
     wrong = wrong ? wrong : check_lists(&broker->blocks, &counts);
+    wrong = wrong ? wrong : check_figures(&broker->blocks.figures, &counts);
     return wrong ? wrong : check_waits(broker);
 }

@@ -101,6 +101,7 @@ static void evict(struct step *step, struct block *block)
     if (block->publisher) {
         block_note_evicted(step->broker, block);
     }
+    step->broker->blocks.figures.evicted++;
     block_condemn(step, block, END_EVICTED, NULL);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The sessions that hold the most of what a limit counts. */
+/* The sessions and blocks that hold the most of what a limit counts. */
 #pragma once
 
 #include "daemon/core/broker_state.h"

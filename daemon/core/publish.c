@@ -171,6 +171,7 @@ static void finish(struct step *step, struct block *block)
     victim_forget(broker, lease);
     block_publish(broker, block, lease, step->now);
     broker->retry_waiting = true; /* the session itself has fewer bytes now */
+    broker->blocks.figures.published++;
     answer_to(step, lease->session->peer, block->request_id, REPLY_DONE);
 }
 

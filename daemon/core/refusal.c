@@ -35,13 +35,26 @@ static void append_principal(char *sentence, const struct holder *principal)
     }
 }
 
+/* "block "weights" of uid 1000 (2 views)", or "a block of uid 7 (ended, 1 view)". */
+static void append_block(char *sentence, const struct holder *block)
+{
+    append(sentence, block->name[0] ? " block \"%s\"" : " a block", block->name);
+    append(sentence, " of uid %u (%s%u view%s)", block->uid, block->has_ended ? "ended, " : "", block->views,
+           block->views == 1 ? "" : "s");
+}
+
 static void append_holders(char *sentence, const struct refusal *refusal)
 {
     char bytes[SIZE_TEXT_BYTES];
     for (size_t i = 0; i < refusal->holder_count; i++) {
+        const struct holder *holder = &refusal->holders[i];
         append(sentence, i ? "," : " Largest holders:");
-        append_principal(sentence, &refusal->holders[i]);
-        append(sentence, " %s", size_to_text(refusal->holders[i].bytes, bytes));
+        if (holder->block) {
+            append_block(sentence, holder);
+        } else {
+            append_principal(sentence, holder);
+        }
+        append(sentence, " %s", size_to_text(holder->bytes, bytes));
     }
     if (refusal->holder_count) {
         append(sentence, ".");
@@ -152,6 +165,25 @@ static void write_lease_sentence(char *sentence, const struct denial *denial, co
     append(sentence, " Release some, extend one%s, or raise that.", waited_ns ? "" : ", let the request wait");
 }
 
+static bool names_blocks(const struct refusal *refusal)
+{
+    bool has_block = false;
+    for (size_t i = 0; i < refusal->holder_count; i++) {
+        has_block = has_block || refusal->holders[i].block;
+    }
+    return has_block;
+}
+
+/* What would make the request fit, if anything does. */
+static const char *way_to_release(const struct refusal *refusal, bool fits_ever)
+{
+    if (!fits_ever) {
+        return "";
+    }
+    return names_blocks(refusal) ? ", release leases, unpublish blocks (membrokerctl unpublish NAME)"
+                                 : ", release leases";
+}
+
 static void write_sentence(struct error_reply *error, const struct share *share, const struct denial *denial,
                            uint64_t waited_ns)
 {
@@ -173,7 +205,7 @@ static void write_sentence(struct error_reply *error, const struct share *share,
     bool fits_ever = denial->excess.fits_ever, fits_elsewhere = ram && denial->excess.limit != LEDGER_MAX_BYTES;
     bool is_reservation = denial->excess.account->is_told_first;
     append(error->sentence, " Ask for less%s%s%s%s or %s%s.", fits_elsewhere ? ", use location MMAP or AUTO" : "",
-           !waited_ns && fits_ever ? ", let the request wait" : "", fits_ever ? ", release leases" : "",
+           !waited_ns && fits_ever ? ", let the request wait" : "", way_to_release(refusal, fits_ever),
            fits_ever || fits_elsewhere ? "," : "", is_reservation ? "reserve more" : "raise ",
            is_reservation                      ? ""
            : denial->code == ERROR_HOST_MEMORY ? "the host's memory"

@@ -34,7 +34,7 @@ static void hide(const struct broker *broker, const struct identity *viewer, str
         if (!visibility_shows_user(broker, viewer, holders[i].uid)) {
             holders[i].session = 0;
             holders[i].pid = 0;
-            text_copy(holders[i].name, sizeof holders[i].name, HIDDEN_NAME);
+            text_copy(holders[i].name, sizeof holders[i].name, holders[i].block ? "" : HIDDEN_NAME);
         }
     }
 }

@@ -168,7 +168,7 @@ static struct refusal full_refusal(void)
                               .holder_count = MESSAGE_HOLDERS_MAX,
                               .ahead_count = MESSAGE_HOLDERS_MAX};
     for (size_t i = 0; i < MESSAGE_HOLDERS_MAX; i++) {
-        refusal.holders[i] = (struct holder){i + 1, LONGEST, INT32_MAX, UINT32_MAX, UINT64_MAX};
+        refusal.holders[i] = (struct holder){i + 1, LONGEST, INT32_MAX, UINT32_MAX, UINT64_MAX, i, UINT32_MAX, i};
         refusal.ahead[i] = refusal.holders[i];
     }
     return refusal;

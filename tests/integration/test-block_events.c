@@ -101,6 +101,50 @@ Test(block_events, tell_that_a_quota_refused_a_block_or_a_view)
     end();
 }
 
+/* ---- a full store ---- */
+
+static mb_block *publish_kept(const char *name, mb_lifetime lifetime)
+{
+    mb_block_options options = MB_BLOCK_OPTIONS_INIT;
+    options.lifetime = lifetime;
+    return publish_with(client, name, &options, 1);
+}
+
+/* Of four mebibytes one has a view, one is kept by nobody, one is its publisher's: no cache may be evicted. */
+Test(block_events, a_full_store_refuses_in_time_and_names_who_holds_what)
+{
+    mb_lease *lease;
+    mb_lease_options waits = MB_LEASE_OPTIONS_INIT;
+    begin("[pool]\npool_bytes = 0\n[limits]\nmax_physical_bytes = 4M\n");
+    (void)mb_block_free(publish_kept("viewed", MB_LIFETIME_CACHE));
+    mb_view *view = attach(client, "viewed");
+    (void)mb_block_free(publish_kept("kept", MB_LIFETIME_KEEP));
+    mb_block *own = publish_kept("own", MB_LIFETIME_SESSION);
+    waits.wait_ms = 200;
+    cr_expect_eq(mb_acquire(client, (uint64_t)2 * BLOCK_BYTES, &waits, &lease), -ENOMEM);
+    EXPECT_SENTENCE("It waited for ");
+    EXPECT_SENTENCE("block \"viewed\" of uid");
+    EXPECT_SENTENCE("block \"kept\" of uid");
+    EXPECT_SENTENCE("(0 views) 1 MiB");
+    EXPECT_SENTENCE("block \"own\" of uid");
+    EXPECT_SENTENCE("unpublish blocks (membrokerctl unpublish NAME)");
+    mb_block *block = NULL;
+    mb_block_options options = MB_BLOCK_OPTIONS_INIT;
+    options.wait_ms = 200;
+    cr_expect_eq(mb_block_create(client, (uint64_t)2 * BLOCK_BYTES, &options, &block), -ENOMEM);
+    EXPECT_SENTENCE("block \"kept\" of uid");
+    cr_expect(view_is(view, 1), "who has a view keeps it");
+    cr_expect_eq(mb_unpublish(client, "kept"), 0);
+    waits.wait_ms = 20000;
+    cr_expect_eq(mb_acquire(client, (uint64_t)2 * BLOCK_BYTES, &waits, &lease), 0, "%s", mb_last_error());
+    (void)mb_view_close(view);
+    (void)mb_block_free(own);
+    mb_release(lease);
+    end();
+}
+
+/* ---- bounds ---- */
+
 static int flood(const struct fixture *of)
 {
     mb_client *own = fixture_connect(of, 0);

@@ -53,10 +53,11 @@ static struct refusal a_refusal(uint64_t from)
                               .holder_count = MESSAGE_HOLDERS_MAX,
                               .ahead_count = MESSAGE_HOLDERS_MAX - 1};
     for (uint32_t i = 0; i < MESSAGE_HOLDERS_MAX; i++) {
-        refusal.holders[i] = (struct holder){10 * i + 1, "h", (int32_t)(10 * i) + 2, 10 * i + 3, 10 * i + 4};
+        refusal.holders[i] = (struct holder){
+            10 * i + 1, "h", (int32_t)(10 * i) + 2, 10 * i + 3, 10 * i + 4, 10 * i + 5, 10 * i + 6, i == 1};
     }
     for (uint32_t i = 0; i < refusal.ahead_count; i++) {
-        refusal.ahead[i] = (struct holder){20 * i + 1, "w", (int32_t)(20 * i) + 2, 20 * i + 3, 20 * i + 4};
+        refusal.ahead[i] = (struct holder){20 * i + 1, "w", (int32_t)(20 * i) + 2, 20 * i + 3, 20 * i + 4, 0, 0, false};
     }
     return refusal;
 }
@@ -79,6 +80,9 @@ static void expect_same_refusal(const struct refusal *back, const struct refusal
         SAME(holders[i].pid);
         SAME(holders[i].uid);
         SAME(holders[i].bytes);
+        SAME(holders[i].block);
+        SAME(holders[i].views);
+        SAME(holders[i].has_ended);
     }
     SAME(ahead_count);
     for (size_t i = 0; i < sent->ahead_count; i++) {
@@ -225,7 +229,8 @@ Test(codec_replies, status)
                                   .remembered = 28,
                                   .control_bytes = 29,
                                   .reservable_bytes = 30,
-                                  .freeing_physical_bytes = 31};
+                                  .freeing_physical_bytes = 31,
+                                  .blocks = {32, 33, {34, 35, 36}, 37, 38, 39}};
     struct reply answer = reply_back(&reply);
     const struct status_reply *back = &answer.status;
     SAME_TEXT(daemon_version);
@@ -247,6 +252,14 @@ Test(codec_replies, status)
     SAME(counters.died);
     SAME(counters.refused);
     SAME(counters.extended);
+    SAME(blocks.blocks);
+    SAME(blocks.views);
+    for (enum lifetime lifetime = LIFETIME_SESSION; lifetime < LIFETIMES; lifetime++) {
+        SAME(blocks.bytes[lifetime]);
+    }
+    SAME(blocks.published);
+    SAME(blocks.attached);
+    SAME(blocks.evicted);
     SAME(host_total_bytes);
     SAME(host_available_bytes);
     SAME_TEXT(spill_directory);

@@ -28,11 +28,11 @@ typedef enum mb_limit_kind {
     MB_LIMIT_KIND_DISK_SPACE = 7        /* what the spill file system has free; not a setting */
 } mb_limit_kind;
 
-/* A session that holds memory under the limit, or whose request waits for it. */
+/* A session that holds memory under the limit, or whose request waits for it; or a published block. */
 typedef struct mb_holder {
-    uint64_t session; /* its number; 0: of another user, of whom the broker tells only `uid` and `bytes` */
+    uint64_t session; /* its number; 0: a block, or of another user, of whom the broker tells only `uid` and `bytes` */
     uint64_t bytes;
-    char name[64]; /* of the client */
+    char name[64]; /* of the client or the block */
     int32_t pid;   /* 0 if `session` is 0 */
     uint32_t uid;
 } mb_holder;

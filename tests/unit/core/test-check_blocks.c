@@ -112,6 +112,14 @@ Test(check_blocks, lists, .init = begin, .fini = end)
               TAILQ_REMOVE(&table->evicting, cache, in_evicting), "listed as evicted, and is not");
 }
 
+Test(check_blocks, figures, .init = begin, .fini = end)
+{
+    struct block_figures *figures = &broker->blocks.figures;
+    EXPECT_NOTICED_BY(check_blocks, figures->blocks, 99, "other numbers of blocks or views");
+    EXPECT_NOTICED_BY(check_blocks, figures->views, 99, "other numbers of blocks or views");
+    EXPECT_NOTICED_BY(check_blocks, figures->bytes[LIFETIME_KEEP], 99, "other bytes of blocks");
+}
+
 Test(check_blocks, segments, .init = begin, .fini = end)
 {
     EXPECT_NOTICED_BY(check_segments, kept->segment->doomed, true, "is doomed, or being sealed");
