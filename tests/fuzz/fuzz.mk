@@ -3,10 +3,10 @@
 # the code itself writes. Findings go to build/fuzz/findings.
 
 FUZZ_SECONDS ?= 60
-FUZZERS      := frame core config table connections
+FUZZERS      := frame core config table connections metadata
 FUZZ_BUILD   := $(BUILD)/fuzz
 
-fuzz: | $(call need,fuzz) ## libFuzzer on frames, the core, the configuration, the restart table and whole connections, FUZZ_SECONDS (60) each
+fuzz: | $(call need,fuzz) ## libFuzzer on frames, the core, the configuration, the restart table, whole connections and the metadata of blocks, FUZZ_SECONDS (60) each
 	@$(MAKE) --no-print-directory BUILD=$(FUZZ_BUILD) CC=clang SANITIZE=address,undefined,fuzzer-no-link OPTIMIZE='-O1 -g' fuzzers
 	bash tests/fuzz/run-fuzz $(FUZZ_BUILD) $(FUZZ_SECONDS) $(FUZZERS)
 
@@ -29,6 +29,9 @@ $(BUILD)/fuzz_core: $(call object,tests/fuzz/fuzz_core.c tests/fuzz/fuzz_limits.
 $(BUILD)/fuzz_config: $(call object,tests/fuzz/fuzz_config.c proto/name.c) $(CONFIG_O) $(OS_O) $(CORE_O) $(BASE_O)
 	$(FUZZ_LINK)
 $(BUILD)/fuzz_table: $(call object,tests/fuzz/fuzz_table.c $(wildcard daemon/runtime/table*.c)) $(CORE_O) $(BASE_O)
+	$(FUZZ_LINK)
+
+$(BUILD)/fuzz_metadata: $(call object,tests/fuzz/fuzz_metadata.c client/block/description.c)
 	$(FUZZ_LINK)
 
 $(BUILD)/fuzz_connections: ALL_LDFLAGS += -Wl,--wrap=exit
