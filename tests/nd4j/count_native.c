@@ -141,6 +141,19 @@ void *_Znam(size_t bytes)
     return counted(__libc_malloc(bytes), __builtin_return_address(0));
 }
 
+/* the same that return NULL, which JavaCPP calls for its arrays; libstdc++ would call the others itself */
+void *_ZnwmRKSt9nothrow_t(size_t bytes, const void *nothrow)
+{
+    (void)nothrow;
+    return counted(__libc_malloc(bytes), __builtin_return_address(0));
+}
+
+void *_ZnamRKSt9nothrow_t(size_t bytes, const void *nothrow)
+{
+    (void)nothrow;
+    return counted(__libc_malloc(bytes), __builtin_return_address(0));
+}
+
 void *mmap(void *address, size_t bytes, int protection, int flags, int file, off_t offset)
 {
     if (caller_kind(__builtin_return_address(0)) == OPENBLAS) {
