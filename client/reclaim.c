@@ -18,6 +18,20 @@ static bool is_short_of_memory(int result)
     return result == -ENOMEM || result == -ENOSPC;
 }
 
+/* Memory that is given back does not help if the limit is smaller than the request. */
+static bool may_fit_later(void)
+{
+    const struct refusal *refusal = &thread_self->refusal;
+    bool is_of_a_setting = refusal->limit[0] && refusal->limit_kind != LIMIT_KIND_AVAILABLE_MEMORY &&
+                           refusal->limit_kind != LIMIT_KIND_PAUSED && refusal->limit_kind != LIMIT_KIND_DISK_SPACE;
+    return !is_of_a_setting || refusal->asked_bytes <= refusal->limit_bytes;
+}
+
+static bool is_worth_a_retry(int result)
+{
+    return is_short_of_memory(result) && may_fit_later();
+}
+
 int reclaim_try(mb_client *client, uint64_t bytes, const mb_lease_options *options, mb_lease **ret_lease,
                 void **ret_address)
 {
@@ -63,16 +77,16 @@ int reclaim_acquire(mb_client *client, uint64_t bytes, const mb_lease_options *o
         return -ENOMEM;
     }
     int result = reclaim_try(client, bytes, options, ret_lease, ret_address);
-    if (is_short_of_memory(result) && layers_trim(client) > 0) {
+    if (is_worth_a_retry(result) && layers_trim(client) > 0) {
         result = reclaim_try(client, bytes, options, ret_lease, ret_address);
     }
-    if (is_short_of_memory(result) && client->options.wait_ms) {
+    if (is_worth_a_retry(result) && client->options.wait_ms) {
         mb_lease_options waiting = *options;
         waiting.wait_ms = client->options.wait_ms;
         result = reclaim_try(client, bytes, &waiting, ret_lease, ret_address);
     }
-    unsigned attempts = is_short_of_memory(result) && !thread_self->reclaiming ? reclaimers_attempts(client) : 0;
-    for (unsigned i = 1; is_short_of_memory(result) && i <= attempts; i++) {
+    unsigned attempts = is_worth_a_retry(result) && !thread_self->reclaiming ? reclaimers_attempts(client) : 0;
+    for (unsigned i = 1; is_worth_a_retry(result) && i <= attempts; i++) {
         ask_program(client, bytes, options->location, i);
         result = reclaim_try(client, bytes, options, ret_lease, ret_address);
     }

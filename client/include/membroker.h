@@ -218,8 +218,8 @@ typedef struct mb_client_options {
     /*
      * Asks the program to free memory if a buffer, a spill or a workspace's arena does not fit a limit; may be NULL. A
      * JVM would run its collector here. The library calls it in the thread that allocates, up to max_retries times, and
-     * waits retry_wait_ms after each, until the memory fits. It may call any function of the library that does not
-     * allocate.
+     * waits retry_wait_ms after each, until the memory fits. It does not call it for a request that is larger than the
+     * limit itself. It may call any function of the library that does not allocate.
      */
     void (*on_reclaim)(const mb_reclaim *reclaim, void *user_data);
     uint32_t max_retries;   /* like JavaCPP's maxRetries */

@@ -59,6 +59,14 @@ static mb_buffer *make_buffer(mb_client *of, size_t bytes)
     return buffer;
 }
 
+/* Half of it is in use, so that WANTED would fit later. */
+static mb_client *begin_full(void)
+{
+    mb_client *own = begin_limited();
+    cr_assert(make_buffer(own, HELD), "%s", mb_last_error());
+    return own;
+}
+
 Test(reclaimers, a_second_user_of_the_shared_client_frees_its_memory)
 {
     struct asked first = {0}, second = {0};
@@ -88,14 +96,30 @@ Test(reclaimers, a_second_user_of_the_shared_client_frees_its_memory)
 Test(reclaimers, each_is_asked_until_it_ends)
 {
     struct asked one = {0}, other = {0};
-    mb_client *own = begin_limited();
+    mb_client *own = begin_full();
     mb_reclaimer *reclaimer = add(own, &one, 2);
     (void)add(own, &other, 1);
-    cr_expect(!make_buffer(own, 2 * LIMIT));
+    cr_expect(!make_buffer(own, WANTED));
     cr_expect(one.times == 2 && other.times == 1);
     mb_reclaimer_end(reclaimer);
-    cr_expect(!make_buffer(own, 2 * LIMIT));
+    cr_expect(!make_buffer(own, WANTED));
     cr_expect(one.times == 2 && other.times == 2);
+    mb_disconnect(own);
+    fixture_stop(&fixture);
+}
+
+Test(reclaimers, none_is_asked_for_what_can_never_fit)
+{
+    struct asked asked = {0};
+    mb_client *own = begin_limited();
+    (void)add(own, &asked, 3);
+    cr_expect(!make_buffer(own, 2 * LIMIT));
+    cr_expect(strstr(mb_last_error(), "16.0 MiB") || strstr(mb_last_error(), "16 MiB"), "%s", mb_last_error());
+    cr_expect(asked.times == 0);
+    cr_expect(!make_buffer(own, LIMIT + 1) && asked.times == 0);
+    mb_buffer *held = make_buffer(own, HELD);
+    cr_expect(!make_buffer(own, WANTED) && asked.times == 3);
+    (void)mb_buffer_unref(held);
     mb_disconnect(own);
     fixture_stop(&fixture);
 }
@@ -103,12 +127,12 @@ Test(reclaimers, each_is_asked_until_it_ends)
 Test(reclaimers, a_callback_may_end_its_own_and_others)
 {
     struct asked itself = {0}, next = {0}, last = {0};
-    mb_client *own = begin_limited();
+    mb_client *own = begin_full();
     itself.ends = add(own, &itself, 2);
     mb_reclaimer *ended = add(own, &next, 2);
     last.ends = ended; /* which has been asked already */
     (void)add(own, &last, 2);
-    cr_expect(!make_buffer(own, 2 * LIMIT));
+    cr_expect(!make_buffer(own, WANTED));
     cr_expect(itself.times == 1 && next.times == 1 && last.times == 2);
     mb_disconnect(own);
     fixture_stop(&fixture);
@@ -118,7 +142,7 @@ Test(reclaimers, a_callback_may_end_its_own_and_others)
 
 static void *allocate(void *of)
 {
-    return make_buffer(of, 2 * LIMIT);
+    return make_buffer(of, WANTED);
 }
 
 static void *end_it(void *reclaimer)
@@ -131,7 +155,7 @@ Test(reclaimers, the_end_waits_for_callbacks_that_run_in_several_threads)
 {
     struct asked asked = {.lingers = true};
     pthread_t allocators[2], ender;
-    mb_client *own = begin_limited();
+    mb_client *own = begin_full();
     mb_reclaimer *reclaimer = add(own, &asked, 10);
     for (int i = 0; i < 2; i++) {
         cr_assert(pthread_create(&allocators[i], NULL, allocate, own) == 0);
@@ -157,7 +181,7 @@ Test(reclaimers, the_function_is_needed_and_a_forked_child_has_none)
 {
     struct asked asked = {0};
     mb_reclaimer *reclaimer = NULL;
-    mb_client *own = begin_limited();
+    mb_client *own = begin_full();
     cr_expect(mb_client_add_reclaimer(own, NULL, NULL, 1, 1, &reclaimer) == -EINVAL && !reclaimer);
     mb_reclaimer_end(NULL);
     mb_reclaimer *parents = add(own, &asked, 1);
@@ -169,7 +193,7 @@ Test(reclaimers, the_function_is_needed_and_a_forked_child_has_none)
     int status;
     cr_assert(waitpid(child, &status, 0) == child);
     cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    cr_expect(!make_buffer(own, 2 * LIMIT) && asked.times == 1);
+    cr_expect(!make_buffer(own, WANTED) && asked.times == 1);
     mb_disconnect(own);
     fixture_stop(&fixture);
 }

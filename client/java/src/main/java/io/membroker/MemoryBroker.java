@@ -102,7 +102,7 @@ public final class MemoryBroker implements AutoCloseable {
                 return request.get();
             } catch (MemoryLimitException refused) {
                 int retries = mayBecomeFree ? Math.max(1, maxRetries) : Math.min(1, maxRetries);
-                if (i > retries || refused.askedBytes() > refused.limitBytes()) {
+                if (i > retries || !refused.mayFitLater()) {
                     throw refused;
                 }
                 ClosedBuffers.free(session);

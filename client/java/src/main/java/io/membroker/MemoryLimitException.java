@@ -98,6 +98,16 @@ public final class MemoryLimitException extends MemoryBrokerException {
     }
 
     /**
+     * Returns whether the same request may fit later, when others have released memory. If not, the limit itself is
+     * smaller than the request: waiting and collecting garbage are no use.
+     *
+     * @return whether it may; also if the broker gave no figures
+     */
+    public boolean mayFitLater() {
+        return refusal.mayFitLater();
+    }
+
+    /**
      * Returns whose limit it is: {@code host}, {@code client}, {@code user NAME}, {@code group NAME} or
      * {@code class NAME}.
      *

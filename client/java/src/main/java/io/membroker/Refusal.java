@@ -5,6 +5,7 @@ import java.io.Serializable;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 
 /** The figures of a refusal, as the library has them. */
 record Refusal(String limit, String whose, Bytes bytes, ArrayList<MemoryLimitException.Holder> holders)
@@ -12,6 +13,8 @@ record Refusal(String limit, String whose, Bytes bytes, ArrayList<MemoryLimitExc
     /** Of an error without figures. */
     static final Refusal UNKNOWN = new Refusal("", "", new Bytes(-1, -1, -1, -1, -1, -1), new ArrayList<>());
 
+    /** These limits change by themselves. */
+    private static final Set<String> OF_THE_HOST = Set.of("available_memory", "pause_ram_at", "disk_space");
     private static final int HOLDER_NUMBERS = 4;
 
     /** Sizes in bytes, or numbers of leases. */
@@ -28,6 +31,10 @@ record Refusal(String limit, String whose, Bytes bytes, ArrayList<MemoryLimitExc
         }
         return new Refusal(text(limit), text(whose),
                 new Bytes(bytes[0], atMost(bytes[1]), bytes[2], bytes[3], bytes[4], bytes[5]), holders);
+    }
+
+    boolean mayFitLater() {
+        return OF_THE_HOST.contains(limit) || bytes.asked <= bytes.limit;
     }
 
     List<MemoryLimitException.Holder> listed() {

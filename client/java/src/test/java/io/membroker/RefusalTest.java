@@ -10,8 +10,11 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.ObjectInputStream;
 import java.io.ObjectOutputStream;
+import java.lang.management.ManagementFactory;
+import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 
 /** The figures of a refusal are the broker's, of each limit. */
 class RefusalTest {
@@ -108,6 +111,30 @@ class RefusalTest {
                 assertTrue(refused.askedBytes() >= 16 * MIB, refused.getMessage());
             }
         }
+    }
+
+    /** Each retry would run the collector, and the broker would count a refusal. */
+    @Test
+    void comeAtOnceIfTheRequestCanNeverFit() {
+        try (TestBroker daemon = new TestBroker("max_physical_bytes = 4M");
+                MemoryBroker broker = MemoryBroker.connect(daemon.options().retryWait(Duration.ofMillis(1)).build());
+                MemoryWorkspace workspace = broker.workspaces().getAndActivateWorkspace("small")) {
+            for (Executable request : List.<Executable>of(() -> broker.createBuffer(8 * MIB),
+                    () -> workspace.alloc(8 * MIB, false), () -> broker.workspaces().createNewWorkspace(
+                            WorkspaceConfiguration.builder().initialSize(8 * MIB).build()))) {
+                long before = collections();
+                MemoryLimitException refused = assertThrows(MemoryLimitException.class, request);
+                assertTrue(!refused.mayFitLater() && refused.getMessage().contains("Ask for less"), refused.getMessage());
+                assertTrue(collections() < before + 5, "the collector ran for each of ten retries");
+            }
+            try (Lease held = broker.acquire(3 * MIB)) {
+                assertTrue(refused(broker, 2 * MIB, Location.RAM).mayFitLater(), held.toString());
+            }
+        }
+    }
+
+    private static long collections() {
+        return ManagementFactory.getGarbageCollectorMXBeans().stream().mapToLong(b -> b.getCollectionCount()).sum();
     }
 
     @Test

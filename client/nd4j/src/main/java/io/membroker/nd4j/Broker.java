@@ -82,6 +82,9 @@ final class Broker {
             try {
                 return acquire(bytes, options.build());
             } catch (MemoryLimitException refused) {
+                if (!refused.mayFitLater()) {
+                    throw outOfMemory(refused);
+                }
                 collectGarbage(broker.options().retryWait());
             }
         }
@@ -144,9 +147,13 @@ final class Broker {
         try {
             return request.get();
         } catch (MemoryLimitException refused) {
-            OutOfMemoryError error = new OutOfMemoryError(refused.getMessage());
-            error.initCause(refused);
-            throw error;
+            throw outOfMemory(refused);
         }
+    }
+
+    private static OutOfMemoryError outOfMemory(MemoryLimitException refused) {
+        OutOfMemoryError error = new OutOfMemoryError(refused.getMessage());
+        error.initCause(refused);
+        return error;
     }
 }
