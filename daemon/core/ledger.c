@@ -85,11 +85,6 @@ uint64_t account_held(const struct account *account)
     return ledger_counted(account->used, LEDGER_MAX_BYTES) - ledger_counted(account->freeing, LEDGER_MAX_BYTES);
 }
 
-uint64_t account_unfilled_reserve(const struct account *account)
-{
-    return size_subtract_floored(account->reserve_bytes, account->used[LOCATION_RESERVED]);
-}
-
 bool account_is_descendant_of(const struct account *account, const struct account *other)
 {
     bool under = account == other;
@@ -99,8 +94,24 @@ bool account_is_descendant_of(const struct account *account, const struct accoun
     return under;
 }
 
-/* What the host holds back from this account for others' reserves; or what it would if they used nothing. */
-static uint64_t held_back(const struct account *host, const struct account *account, enum ledger_limit limit, bool all)
+enum when { NOW, WHEN_ALL_IS_FREED /* that is being freed */, WHEN_UNUSED };
+
+/* What of its reserve an account does not use: what it gives back goes back to its reserve. */
+static uint64_t unfilled(const struct account *account, enum when when)
+{
+    uint64_t used = when == WHEN_UNUSED ? 0 : account->used[LOCATION_RESERVED];
+    uint64_t freed = when == WHEN_ALL_IS_FREED ? account->freeing[LOCATION_RESERVED] : 0;
+    return size_subtract_floored(account->reserve_bytes, used - freed);
+}
+
+uint64_t account_unfilled_reserve(const struct account *account)
+{
+    return unfilled(account, NOW);
+}
+
+/* What the host holds back from this account for others' reserves. */
+static uint64_t held_back(const struct account *host, const struct account *account, enum ledger_limit limit,
+                          enum when when)
 {
     const struct account *other;
     uint64_t bytes = 0;
@@ -108,15 +119,14 @@ static uint64_t held_back(const struct account *host, const struct account *acco
         return 0;
     }
     LIST_FOREACH(other, host->reserves, in_reserves) {
-        uint64_t reserve = all ? other->reserve_bytes : account_unfilled_reserve(other);
-        bytes += account_is_descendant_of(account, other) ? 0 : reserve;
+        bytes += account_is_descendant_of(account, other) ? 0 : unfilled(other, when);
     }
     return bytes;
 }
 
 uint64_t account_held_back(const struct account *account, const struct account *asking, enum ledger_limit limit)
 {
-    return held_back(account, asking, limit, false);
+    return held_back(account, asking, limit, NOW);
 }
 
 static uint64_t sum(uint64_t a, uint64_t b, uint64_t c)
@@ -152,11 +162,12 @@ static void excess_consider(struct ledger_excess *excess, const struct account *
     if (free_bytes >= asked) {
         return;
     }
-    bool suffice = ledger_counted(account->freeing, limit) &&
-                   room(limit_bytes, sum(used - ledger_counted(account->freeing, limit), reserved, claimed)) >= asked;
+    uint64_t freeing = ledger_counted(account->freeing, limit);
+    uint64_t reserved_then = held_back(account, asking, limit, WHEN_ALL_IS_FREED);
+    bool suffice = freeing && room(limit_bytes, sum(used - freeing, reserved_then, claimed)) >= asked;
     uint64_t least = excess->account ? room(excess->limit_bytes, ledger_taken(excess)) : UINT64_MAX;
     bool tighter = !excess->account || free_bytes < least || (free_bytes == least && !excess->account->is_told_first);
-    uint64_t others = held_back(account, asking, limit, true);
+    uint64_t others = held_back(account, asking, limit, WHEN_UNUSED);
     bool fits_ever = room(limit_bytes, others) >= asked && (!excess->account || excess->fits_ever);
     bool is_hosts_alone = account->reserves && (!excess->account || excess->is_hosts_alone);
     bool all_suffice = suffice && (!excess->account || excess->frees_suffice);

@@ -133,6 +133,24 @@ Test(evictions, what_a_reserve_would_take_is_not_counted_on)
     model_free(model);
 }
 
+/* What a class with a reserve frees goes back to its reserve: it is not free to others, even with the cache's bytes. */
+Test(evictions, bytes_that_go_back_to_a_reserve_are_not_counted_on)
+{
+    begin(16 * MIB);
+    model->options.settings.policy = &model_policy; /* class c has a reserve of 4 MiB */
+    model_configure(model);
+    model_open_as(model, 2, "c1", 1002);
+    publish_cache(0, "n", 2 * MIB, NULL);
+    granted(model_acquire(model, 1, 8 * MIB, LOCATION_RAM, 0));
+    uint64_t lease = granted(model_acquire(model, 2, 4 * MIB, LOCATION_RAM, 0));
+    cr_expect_null(model_acquire_waiting(model, 1, 7 * MIB, 60000));
+    cr_expect(is_there("n"));
+    model_release(model, 2, lease);
+    cr_expect(is_there("n"), "it would be evicted in vain");
+    cr_expect_eq(model_status(model).waiting, 1);
+    model_free(model);
+}
+
 Test(evictions, the_hosts_memory_counts_as_well)
 {
     begin(0);
