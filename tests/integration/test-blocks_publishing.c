@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Publishing by the library: what others see, that the address stays, and every refusal. */
+#include <sys/resource.h>
+
 #include "tests/integration/blocks.h"
 
 TestSuite(blocks_publishing, .timeout = 60);
@@ -139,6 +141,53 @@ Test(blocks_publishing, a_block_moves_once_whatever_comes_of_its_publication)
     end();
 }
 
+Test(blocks_publishing, what_a_moved_block_left_can_be_written_to_after_the_loss_of_its_lease)
+{
+    begin("");
+    mb_client *guarded = fixture_connect(&fixture, MB_CLIENT_GUARD);
+    mb_block *block = create_filled(guarded, NULL, 7);
+    char *old = mb_block_data(block);
+    cr_assert_eq(mb_block_publish_to_zeros(block, "moved"), 0, "%s", mb_last_error());
+    (void)fixture_revoke(&fixture, mb_lease_id(mb_block_lease(block)));
+    WAIT_UNTIL(mb_lease_check(mb_block_lease(block)) < 0);
+    WAIT_UNTIL(*(volatile char *)mb_block_data(block) == 0);
+    memset(old, 1, BLOCK_BYTES);
+    cr_expect(is_filled(mb_block_data(block), BLOCK_BYTES, 0));
+    cr_expect_eq(mb_block_free(block), -ESTALE);
+    cr_expect(is_filled(old, BLOCK_BYTES, 1));
+    cr_expect_eq(munmap(old, BLOCK_BYTES), 0);
+    mb_disconnect(guarded);
+    end();
+}
+
+static int publish_without_room(mb_block *block)
+{
+    struct rlimit before, none;
+    cr_assert_eq(getrlimit(RLIMIT_AS, &before), 0);
+    none = before;
+    none.rlim_cur = BLOCK_BYTES;
+    cr_assert_eq(setrlimit(RLIMIT_AS, &none), 0);
+    int result = mb_block_publish_to_zeros(block, "moved");
+    cr_assert_eq(setrlimit(RLIMIT_AS, &before), 0);
+    return result;
+}
+
+Test(blocks_publishing, a_block_without_room_to_move_to_stays_as_it_is)
+{
+    begin("");
+    mb_block *block = create_filled(client, NULL, 7);
+    char *old = mb_block_data(block);
+    cr_expect_eq(publish_without_room(block), -ENOMEM);
+    EXPECT_SENTENCE("could not be mapped");
+    cr_expect_eq(mb_block_data(block), old);
+    *old = 8;
+    cr_expect_eq(attach_result(client, "moved", 0), -ENOENT);
+    cr_expect_eq(mb_block_publish_to_zeros(block, "moved"), 0, "%s", mb_last_error());
+    cr_expect_eq(*(char *)mb_block_data(block), 8);
+    cr_expect(mb_block_free(block) == 0 && munmap(old, BLOCK_BYTES) == 0);
+    end();
+}
+
 Test(blocks_publishing, a_name_is_taken_once_and_can_be_replaced)
 {
     begin("");
@@ -237,6 +286,11 @@ Test(blocks_publishing, a_forked_child_has_neither_block_nor_mapping)
     cr_assert_eq(mb_block_publish(inherited, "published"), 0);
     cr_expect_eq(run_child(use_in_child), 0, "nor of the mapping that took the place of the first");
     cr_expect_eq(mb_block_free(inherited), 0);
+    inherited = create_filled(client, NULL, 1);
+    void *old = mb_block_data(inherited);
+    cr_assert_eq(mb_block_publish_to_zeros(inherited, "moved"), 0);
+    cr_expect_eq(run_child(use_in_child), 0, "nor of the one at another address");
+    cr_expect(mb_block_free(inherited) == 0 && munmap(old, BLOCK_BYTES) == 0);
     end();
 }
 
