@@ -27,7 +27,7 @@ static void regroup(struct broker *broker, struct session *session)
 {
     const struct policy_client client = session_client(session);
     struct share *before = session->share;
-    struct share *share = share_join(&broker->principals, &client, &session->reason);
+    struct share *share = share_join_again(&broker->principals, before, &client, &session->reason);
     if (!share) {
         session->reason = (struct class_reason){.rule = CLASS_RULE_UNSPECIFIED};
         return;
@@ -70,12 +70,18 @@ static void move_left_blocks(struct broker *broker)
     }
 }
 
-void configure_regroup_around(struct broker *broker, const struct control_paths *paths)
+static bool has_another_path(const struct broker *broker, const struct session *session)
+{
+    const struct policy_client client = session_client(session);
+    const char *before = session->reason.rule == CLASS_RULE_RESERVATION ? session->reason.pattern : NULL;
+    return policy_reserved_path(broker->principals.policy, &client) != before;
+}
+
+void configure_regroup_reserved(struct broker *broker)
 {
     struct session *session = session_table_next(&broker->sessions, 0);
-    const char *path;
     for (; session; session = session_table_following(session)) {
-        if (is_lost(session->share->class) || control_paths_match(paths, session->control_groups, &path) > 0) {
+        if (is_lost(session->share->class) || has_another_path(broker, session)) {
             regroup(broker, session);
         }
     }

@@ -214,23 +214,6 @@ unsigned control_path_match(const char *path, const char *groups)
     return 0;
 }
 
-unsigned control_paths_match(const struct control_paths *paths, const char *groups, const char **ret)
-{
-    unsigned most = 0;
-    size_t length;
-    for (const char *at = groups; at && *at; at += length + 1) {
-        length = strcspn(at, "\n");
-        for (size_t i = 0; i < paths->count; i++) {
-            unsigned names = is_within(at, length, paths->paths[i]) ? count_names(paths->paths[i]) : 0;
-            if (names > most) {
-                most = names;
-                *ret = paths->paths[i];
-            }
-        }
-    }
-    return most;
-}
-
 /* The number of names, all of which the path has from its root on; -1: it has not. */
 static int names_in(const char *pattern, struct piece path)
 {

@@ -41,9 +41,6 @@ struct control_paths {
  */
 unsigned control_path_match(const char *path, const char *groups);
 
-/* The same of the path among these that has the most names; then *ret is that one. */
-unsigned control_paths_match(const struct control_paths *paths, const char *groups, const char **ret);
-
 /* 0: none of the groups matches; else one more than the names in the pattern. Takes NULL: no groups. */
 unsigned control_pattern_match(const char *pattern, const char *groups);
 

@@ -19,9 +19,28 @@ struct policy *policy_free(struct policy *policy)
     }
     if (policy) {
         free(policy->rules);
+        path_index_deinit(&policy->paths);
     }
     free(policy);
     return NULL;
+}
+
+static bool index_paths(struct policy *policy)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        count += policy->rules[i].groups ? policy->rules[i].groups->count : 0;
+    }
+    if (count && path_index_init(&policy->paths, count) < 0) {
+        return false;
+    }
+    for (size_t i = 0; i < policy->rule_count && count; i++) {
+        const struct control_paths *groups = policy->rules[i].groups;
+        for (size_t j = 0; groups && j < groups->count; j++) {
+            path_index_add(&policy->paths, groups->paths[j], i);
+        }
+    }
+    return true;
 }
 
 struct policy *policy_borrow(const struct policy *policy)
@@ -39,7 +58,7 @@ struct policy *policy_borrow(const struct policy *policy)
     if (policy) {
         copy->access = policy->access;
     }
-    return copy;
+    return index_paths(copy) ? copy : policy_free(copy);
 }
 
 static bool copy_members(struct policy_rule *rule)
@@ -114,29 +133,34 @@ static unsigned closeness(const struct policy_member *member, const struct polic
     return control_pattern_match(member->name, client->control_groups);
 }
 
-/* Only classes have control groups. */
 static bool is_for(const struct policy_rule *rule, const struct policy_client *client)
 {
-    return rule->groups && (!rule->has_owner || rule->owner == client->identity->uid);
+    return !rule->has_owner || rule->owner == client->identity->uid;
 }
 
-/* The reservation with the closest path. */
-static const struct policy_rule *find_reservation(const struct policy *policy, const struct policy_client *client,
-                                                  struct class_reason *ret_reason)
+/* Of two paths the one with more names; of two with as many that of the older reservation, whose rule comes first. */
+static bool is_closer(const struct path_place *place, const struct path_place *than)
 {
-    const struct policy_rule *found = NULL;
-    unsigned closest = 0;
-    for (size_t i = 0; i < policy->rule_count; i++) {
-        const struct policy_rule *rule = &policy->rules[i];
-        const char *path = NULL;
-        unsigned close = is_for(rule, client) ? control_paths_match(rule->groups, client->control_groups, &path) : 0;
-        if (close > closest) {
-            closest = close;
-            found = rule;
-            *ret_reason = (struct class_reason){CLASS_RULE_RESERVATION, path};
+    return !than || place->names > than->names || (place->names == than->names && place->owner < than->owner);
+}
+
+/* The closest path of a reservation that the client may be in. */
+static const struct path_place *find_path(const struct policy *policy, const struct policy_client *client)
+{
+    const struct path_place *closest = NULL, *place;
+    struct path_walk walk = path_walk_begin(client->control_groups);
+    while ((place = path_walk_next(&policy->paths, &walk))) {
+        if (is_for(&policy->rules[place->owner], client) && is_closer(place, closest)) {
+            closest = place;
         }
     }
-    return found;
+    return closest;
+}
+
+const char *policy_reserved_path(const struct policy *policy, const struct policy_client *client)
+{
+    const struct path_place *place = find_path(policy, client);
+    return place ? place->path : NULL;
 }
 
 /* The class with the closest member; the first of those that are as close. What has an owner has no members. */
@@ -163,8 +187,12 @@ static const struct policy_rule *find_class(const struct policy *policy, const s
 const struct policy_rule *policy_class(const struct policy *policy, const struct policy_client *client,
                                        struct class_reason *ret_reason)
 {
-    const struct policy_rule *found = find_reservation(policy, client, ret_reason);
-    found = found ? found : find_class(policy, client, true, ret_reason);
+    const struct path_place *place = find_path(policy, client);
+    if (place) {
+        *ret_reason = (struct class_reason){CLASS_RULE_RESERVATION, place->path};
+        return &policy->rules[place->owner];
+    }
+    const struct policy_rule *found = find_class(policy, client, true, ret_reason);
     found = found ? found : find_class(policy, client, false, ret_reason);
     if (!found) {
         *ret_reason = (struct class_reason){.rule = CLASS_RULE_DEFAULT};

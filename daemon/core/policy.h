@@ -16,6 +16,7 @@
 #include "daemon/core/access.h"
 #include "daemon/core/control_group.h"
 #include "daemon/core/identity.h"
+#include "daemon/core/path_index.h"
 #include "proto/message.h"
 
 enum { POLICY_NAME_SIZE = 32, POLICY_RULES_MAX = 1024, POLICY_MEMBER_SIZE = MESSAGE_PATTERN_SIZE };
@@ -64,7 +65,8 @@ struct policy_rule {
 struct policy {
     struct policy_rule *rules;
     size_t rule_count;
-    bool borrows_members; /* of another policy, which outlives it */
+    bool borrows_members;    /* of another policy, which outlives it */
+    struct path_index paths; /* of reservations, each with the place of its rule; a copy of a policy has it */
     struct access access;
 };
 
@@ -101,6 +103,9 @@ const struct policy_rule *policy_group(const struct policy *policy, const struct
 /* The class that a client belongs to, and why; NULL: the class "default", of which the policy says nothing. */
 const struct policy_rule *policy_class(const struct policy *policy, const struct policy_client *client,
                                        struct class_reason *ret_reason);
+
+/* The path that makes a client a member of a reservation, as the reason for its class has it; NULL: it is in none. */
+const char *policy_reserved_path(const struct policy *policy, const struct policy_client *client);
 
 /* The rule of this kind and name, or NULL. */
 const struct policy_rule *policy_find(const struct policy *policy, enum principal_kind kind, const char *name);

@@ -334,6 +334,26 @@ struct share *share_join_class(struct principal_table *table, const struct ident
                                                                  : share_join(table, &client, &reason);
 }
 
+static bool stands_in_group(const struct share *share, const struct policy_rule *group)
+{
+    return share->group ? group && share->group->id == group->id : !group;
+}
+
+/* A client's user never changes. */
+struct share *share_join_again(struct principal_table *table, struct share *before, const struct policy_client *client,
+                               struct class_reason *ret_reason)
+{
+    const struct policy_rule *class_rule = policy_class(table->policy, client, ret_reason);
+    const char *class_name = class_rule ? class_rule->name : POLICY_DEFAULT_CLASS;
+    assert(before->user->id == identity_charged(client->identity));
+    if (stands_in_group(before, policy_group(table->policy, client->identity)) &&
+        strcmp(before->class->name, class_name) == 0) {
+        before->references++;
+        return before;
+    }
+    return join(table, client->identity, class_rule);
+}
+
 void share_leave(struct principal_table *table, struct share *share)
 {
     assert(share->references > 0);

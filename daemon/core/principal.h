@@ -91,6 +91,10 @@ struct share *share_join(struct principal_table *table, const struct policy_clie
 
 /* The same in the class of this name, whatever else the client is; as a client of no name if there is no such class. */
 struct share *share_join_class(struct principal_table *table, const struct identity *identity, const char *class_name);
+
+/* The same for a client of which a share is known, which is most likely still the one. */
+struct share *share_join_again(struct principal_table *table, struct share *before, const struct policy_client *client,
+                               struct class_reason *ret_reason);
 void share_leave(struct principal_table *table, struct share *share);
 
 /* Whether its sessions' accounts stand under this one. */

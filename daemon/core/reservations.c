@@ -73,8 +73,7 @@ static bool change(struct step *step, enum reservation_change what, const struct
     if (told) {
         tell(told, what, of, by);
         if (of->groups.count > first_new) {
-            const struct control_paths added = {of->groups.paths + first_new, of->groups.count - first_new};
-            configure_regroup_around(step->broker, &added);
+            configure_regroup_reserved(step->broker);
         }
         note_given_up(step->broker);
     }
@@ -302,7 +301,7 @@ static void forget_empty(struct step *step)
     struct reservation *reservation, *next;
     bool is_done = take_effect(step);
     if (is_done) {
-        configure_regroup_around(step->broker, &(struct control_paths){0});
+        configure_regroup_reserved(step->broker);
         note_given_up(step->broker);
     }
     for (reservation = TAILQ_FIRST(&table->list); reservation; reservation = next) {

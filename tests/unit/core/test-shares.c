@@ -297,3 +297,36 @@ Test(shares, a_request_held_up_by_its_own_limit_has_no_deficit)
     cr_expect_null(model_answer(model, limited));
     model_free(model);
 }
+
+Test(shares, a_process_of_two_groups_follows_the_order_of_their_rules)
+{
+    struct policy_rule rules[] = {one_rule(PRINCIPAL_GROUP, "a"), one_rule(PRINCIPAL_GROUP, "b")};
+    const struct policy policy = {.rules = rules, .rule_count = 2};
+    const struct input open = {.kind = INPUT_OPEN_SESSION,
+                               .peer = (void *)(uintptr_t)1, /* peer 0 */
+                               .open = {.identity = {.pid = 1, .uid = 1000, .gid = 8, .group_count = 1, .groups = {9}},
+                                        .hello = {.name = "x",
+                                                  .heap_bytes = LIMIT_DEFAULT,
+                                                  .max_bytes = LIMIT_DEFAULT,
+                                                  .max_physical_bytes = LIMIT_DEFAULT}}};
+    struct model *model = model_new(0, 64 * MIB, 0);
+    for (int i = 0; i < 2; i++) {
+        rules[i].id = i == 0 ? 8 : 9;
+        rules[i].quota.limits.max_physical_bytes = 10 * MIB;
+    }
+    model->options.settings.policy = &policy;
+    model_configure(model);
+    model_feed(model, &open);
+    granted(model_acquire(model, 0, 6 * MIB, LOCATION_RAM, 0));
+    cr_expect_str_eq(refused(model_acquire(model, 0, 5 * MIB, LOCATION_RAM, 0), ERROR_LIMIT)->error.refusal.whose,
+                     "group a");
+    struct policy_rule first = rules[0];
+    rules[0] = rules[1];
+    rules[1] = first;
+    model_configure(model);
+    const struct refusal *refusal =
+        &refused(model_acquire(model, 0, 5 * MIB, LOCATION_RAM, 0), ERROR_LIMIT)->error.refusal;
+    cr_expect_str_eq(refusal->whose, "group b");
+    cr_expect_eq(refusal->used_bytes, 6 * MIB);
+    model_free(model);
+}
