@@ -120,11 +120,26 @@ def test_without_a_copy(broker):
     with pytest.raises(ValueError):
         block.array.flags.writeable = True
     with broker.create_bytes(10, "acme/log") as log:
-        memoryview(log)[:3] = b"abc"
+        log.memory[:3] = b"abc"
         log.publish("log")
         assert bytes(broker.view("log")) == b"abc" + bytes(7) and broker.view("log").type == "acme/log"
     with pytest.raises(membroker.BlockEnded):
         broker.attach("log")
+
+
+def test_a_block_that_is_not_published(broker):
+    """It is given back by release(), or when its last array is gone."""
+    block = broker.create_block(10)
+    block.array[:] = 1
+    block.release()
+    assert block.released and broker.uses == 0
+    with broker.create_block(10) as block:
+        kept = block.array[2:]
+    assert not block.released and kept.sum() == 0
+    with pytest.raises(ValueError, match="released"):
+        block.publish("a")
+    del kept
+    assert block.released and broker.uses == 0 and broker.blocks() == []
 
 
 def test_a_slice_that_could_still_write(broker):
@@ -235,6 +250,22 @@ def test_lifetimes(daemon, broker):
         broker.publish("a", matrix(), keep=5)
     with pytest.raises(ValueError, match="lifetime"):
         broker.publish("a", matrix(), lifetime="forever")
+
+
+def test_what_the_broker_keeps(daemon, broker):
+    """A name needs no variable, but it ends with its broker. A block that lost its name is not kept."""
+    other = membroker.connect(daemon.socket, name="other")
+    other.publish("a", matrix())
+    other.publish("b", matrix())
+    other.publish("b", matrix(), lifetime="keep", replace=True)
+    gc.collect()
+    other.ping()
+    assert {block.name for block in broker.blocks()} == {"a", "b"} and other.uses == 1
+    del other  # without the cycle collector
+    for _ in range(2000):
+        if daemon.status().sessions == 1:
+            break
+    assert [block.name for block in broker.blocks()] == ["b"]
 
 
 def test_access(broker):

@@ -38,7 +38,7 @@ def blocks(broker: membroker.Broker) -> Optional[membroker.EndReason]:
     broker.publish("rows", b"bytes", type="arrow-stream", replace=True, wait=1.5)
     number: str = broker.view("rows").number  # type: ignore[assignment]
     with broker.view(number, wait=5, user="alice") as view:
-        read: memoryview = memoryview(view)  # type: ignore[arg-type]
+        read: memoryview = view.memory
         found: "numpy.ndarray[object, numpy.dtype[numpy.float64]]" = broker.attach("weights", wait=5.0)
         infos: List[membroker.BlockInfo] = broker.blocks()
         print(read[0], found.sum(), view.array.size, [info.lifetime.name for info in infos])

@@ -118,7 +118,7 @@ def of_bytes(type_: str, nbytes: int) -> Content:
 def copy(source: Any, block: "Block") -> None:
     """What of_data() returned goes into a block for it."""
     if isinstance(source, memoryview):
-        with memoryview(block) as target:  # type: ignore[arg-type]
+        with block.memory as target:
             target[:] = source
     elif block._content.dtype == _BFLOAT16:
         flat_array(block).view(source.dtype)[:] = source.reshape(-1)
@@ -270,12 +270,34 @@ class _Described:
         return self._content.type
 
     @property
+    def memory(self) -> memoryview:
+        """The bytes of the content, without a copy."""
+        return memoryview(self)  # type: ignore[arg-type]
+
+    @property
     def nbytes(self) -> int:
         """The bytes of the content; the block has whole pages."""
         return self._content.nbytes
 
     def __reduce__(self) -> Any:
         raise TypeError("blocks and views are not pickled: send the name of the block, and attach it there")
+
+
+class Names(Dict[str, "Block"]):
+    """The published blocks that a broker keeps, since their names would end with them."""
+
+    def note(self, name: str, block: "Block", is_kept: bool) -> None:
+        """A block of this broker has got the name. The one that had it goes."""
+        former = self.pop(name, None)
+        if is_kept:
+            self[name] = block
+        if former is not None and former is not block:
+            former.release()
+
+    def forget(self, block: "Block") -> None:
+        """It is released."""
+        if block.name is not None and self.get(block.name) is block:
+            del self[block.name]
 
 
 class Block(_Described, _native.Block):
@@ -291,17 +313,17 @@ class Block(_Described, _native.Block):
     _base: Any = None
     _handed: Optional["weakref.ref[Any]"] = None
     _plain_references = 0
-    _own: Optional[Dict[str, "Block"]] = None  # of its broker, which keeps those that live as long as the session
+    _names: Optional["weakref.ref[Names]"] = None  # of its broker
+    _is_kept = False
 
     @classmethod
     def _create(
-        cls, client: Any, content: Content, terms: Tuple[Any, ...], memory: Tuple[Any, ...],
-        own: Optional[Dict[str, "Block"]],
+        cls, client: Any, content: Content, terms: Tuple[Any, ...], memory: Tuple[Any, ...], names: Names
     ) -> "Block":
         arguments = (*terms, content.type, content.metadata(), *memory)
         block = cls(client, max(content.nbytes, 1), *arguments)
         block._set_length(content.nbytes)
-        block._content, block._own = content, own
+        block._content, block._names, block._is_kept = content, weakref.ref(names), terms[0] == _LIFETIMES["session"]
         return block
 
     @property
@@ -328,15 +350,14 @@ class Block(_Described, _native.Block):
         NameTaken: the user has another block of that name; see `replace`.
         """
         checked_name(name)
+        self.check()
         if not self._is_read_only:
             self._end_writing()
         self._publish(name)
         self.name = name
-        if self._own is not None:
-            former = self._own.pop(name, None)
-            self._own[name] = self
-            if former is not None and former is not self:
-                former.release()
+        names = self._names() if self._names else None
+        if names is not None:
+            names.note(name, self, self._is_kept)
 
     def _end_writing(self) -> None:
         array = self._handed() if self._handed else None
@@ -369,8 +390,9 @@ class Block(_Described, _native.Block):
         now. May be called again.
         """
         self._base = None
-        if self._own is not None and self.name is not None and self._own.get(self.name) is self:
-            del self._own[self.name]
+        names = self._names() if self._names else None
+        if names is not None:
+            names.forget(self)
         super().release()
 
     def __repr__(self) -> str:

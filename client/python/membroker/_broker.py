@@ -87,7 +87,7 @@ class Broker(_arrays.Creation):
         )
         self._capsules: Dict[int, Any] = {}
         self._own = threading.local()
-        self._published: Dict[str, Block] = {}
+        self._published = _blocks.Names()
 
     # ---- life ----
 
@@ -250,7 +250,7 @@ class Broker(_arrays.Creation):
         `data` is an array, a PyTorch tensor on the CPU, or anything with the buffer protocol or DLPack. Plain bytes are of the
         type "bytes", or of the `type` that is given, such as "arrow-stream".
 
-        `lifetime` says when the name ends: "session" with this broker's close() or unpublish(), "keep" with unpublish() or
+        `lifetime` says when the name ends: "session" with unpublish() or close(), or when nothing refers to this broker, "keep" with unpublish() or
         `keep` seconds later, "cache" also if memory is short and no process has a view. `access` is "user", "group" (`group` is
         its name or number; None: the process's own) or "all". With `replace` it takes the name from the user's
         block that has it, in the same instant. `wait` and `progress` are those of acquire().
@@ -320,8 +320,7 @@ class Broker(_arrays.Creation):
     ) -> Block:
         terms = _blocks.options(lifetime, keep, access, group, replace)
         watches = self._watches if progress is None else _progress.Watches(self._socket, progress)
-        own = self._published if lifetime == "session" else None
-        return Block._create(self._client, content, terms, (to_ms(wait), _huge(huge_pages), watches), own)
+        return Block._create(self._client, content, terms, (to_ms(wait), _huge(huge_pages), watches), self._published)
 
     def view(self, name: str, *, wait: Optional[float] = None, user: Union[int, str, None] = None) -> View:
         """
