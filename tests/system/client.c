@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A client that lives through whatever happens to the broker: it keeps leases with a pattern, cycles in a workspace,
- * acquires and releases all the while, and compares every byte. Ends with 0 at SIGTERM and a line of what it did, with
- * 1 as soon as a lease or a byte is lost. Usage: client NUMBER | client named FILE (which it makes, or goes on with)
+ * acquires and releases all the while, publishes a block again and again under one name, reads it and another client's,
+ * and compares every byte. Ends with 0 at SIGTERM and a line of what it did, with 1 as soon as a lease, a name, a view
+ * or a byte is lost. Usage: client NUMBER [NUMBER-TO-READ] | client named FILE (which it makes, or continues with)
  */
 #include <membroker.h>
 #include <signal.h>
@@ -55,6 +56,56 @@ static void compare(int i, unsigned char value)
     }
 }
 
+/* ---- blocks ---- */
+
+static mb_block *block;
+static mb_view *own, *others;
+
+static void name_block(char name[32], int number)
+{
+    (void)snprintf(name, 32, "of-%d", number);
+}
+
+static void compare_view(const mb_view *view, unsigned char value)
+{
+    uint64_t size;
+    const unsigned char *data = mb_view_data(view, &size);
+    for (uint64_t at = 0; at < KEPT_BYTES; at += 997) {
+        if (data[at] != value) {
+            (void)fprintf(stderr, "client %d: byte %llu of a block is another\n", getpid(), (unsigned long long)at);
+            exit(1);
+        }
+    }
+    must(mb_view_check(view), "a view");
+}
+
+/* The name leads to the new block from then on, and what is read of the one before stays. */
+static void publish_again(unsigned char value)
+{
+    mb_block_options options = MB_BLOCK_OPTIONS_INIT;
+    mb_block *before = block;
+    mb_view *seen;
+    char name[32];
+    options.replace = 1;
+    name_block(name, value);
+    must(mb_block_create(client, KEPT_BYTES, &options, &block), "create");
+    memset(mb_block_data(block), value, KEPT_BYTES);
+    must(mb_block_publish(block, name), "publish");
+    must(mb_attach(client, name, 0, &seen), "attach");
+    if (own) {
+        compare_view(own, value);
+        if (mb_view_number(own) == mb_view_number(seen)) {
+            (void)fprintf(stderr, "client %d: the name leads to the block before\n", getpid());
+            exit(1);
+        }
+        must(mb_view_close(own), "close");
+        must(mb_block_free(before), "free");
+    }
+    own = seen;
+}
+
+/* ---- */
+
 static void one_cycle(mb_workspace *workspace)
 {
     must(mb_workspace_enter(workspace), "enter");
@@ -90,8 +141,10 @@ int main(int argc, char **argv)
 {
     mb_workspace *workspace;
     unsigned char value = argc > 1 ? (unsigned char)atoi(argv[1]) : 1;
+    unsigned char read = argc > 2 ? (unsigned char)atoi(argv[2]) : value;
     unsigned long rounds = 0;
-    if (argc > 2) {
+    char name[32];
+    if (argc > 2 && strcmp(argv[1], "named") == 0) {
         return use_named(argv[2]);
     }
     (void)signal(SIGTERM, on_term);
@@ -100,12 +153,20 @@ int main(int argc, char **argv)
     for (int i = 0; i < KEPT; i++) {
         keep(i, (unsigned char)(value + i));
     }
+    publish_again(value);
+    name_block(name, read);
+    must(mb_attach(client, name, 20000, &others), "attach another's");
     printf("ready\n");
     (void)fflush(stdout);
     for (; !stopped; rounds++) {
         int i = (int)(rounds % KEPT);
         one_cycle(workspace);
         compare(i, (unsigned char)(value + i));
+        compare_view(own, value);
+        compare_view(others, read);
+        if (rounds % 5 == 0) {
+            publish_again(value);
+        }
         if (rounds % 3 == 0) {
             must(mb_release(kept[i]), "release");
             keep(i, (unsigned char)(value + i));
@@ -115,6 +176,7 @@ int main(int argc, char **argv)
     for (int i = 0; i < KEPT; i++) {
         compare(i, (unsigned char)(value + i));
     }
+    compare_view(others, read);
     printf("%lu rounds, nothing lost\n", rounds);
     mb_disconnect(client);
     return 0;
