@@ -81,8 +81,9 @@ struct block_table {
     struct block_list idle;     /* caches without a view, the longest unused first */
     struct block_list evicting; /* whose publishers' leases are to be ended */
     struct block_list unkept;   /* that the next daemon can't go on with */
-    struct block_list left;     /* restored, and nobody has them: freed when all that had one could be told */
-    uint64_t left_until;
+    struct block_list left;     /* restored, and nobody has them: to be freed */
+    bool has_untold;            /* somebody may have had a view of one that was restored, and not know of its end */
+    uint64_t left_until;        /* until then, if there are such */
     struct ended_block ended[BLOCKS_REMEMBERED];
     uint64_t ended_order;
     struct block_figures figures;

@@ -70,7 +70,6 @@ static void end_unkept(struct step *step)
     }
 }
 
-/* Who had one had time to resume its session, and to see that it has ended. */
 static bool may_free_left(const struct broker *broker, uint64_t now)
 {
     return !TAILQ_EMPTY(&broker->blocks.left) && (broker->shutting_down || broker->blocks.left_until <= now);

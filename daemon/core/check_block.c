@@ -24,7 +24,7 @@ CHECK_TREE(check_names, block, by_name, has_smaller_name)
 CHECK_TREE(check_dues, block, by_due, is_due_before)
 
 struct counts {
-    uint64_t blocks, named, due, idle, evicting, views, bytes[LIFETIMES];
+    uint64_t blocks, named, due, idle, evicting, unkept, views, bytes[LIFETIMES];
 };
 
 static bool is_idle(const struct block *block)
@@ -91,7 +91,7 @@ static const char *check_lists(const struct block_table *table, const struct cou
 {
     const struct block *block, *before = NULL;
     const char *wrong = NULL;
-    uint64_t ids = 0, names = 0, dues = 0, idle = 0, evicting = 0;
+    uint64_t ids = 0, names = 0, dues = 0, idle = 0, evicting = 0, unkept = 0;
     wrong = require(wrong, check_ids(RB_ROOT(&table->by_id), &before, &ids), "the blocks are out of order");
     before = NULL;
     wrong = require(wrong, check_names(RB_ROOT(&table->by_name), &before, &names), "the names are out of order");
@@ -105,9 +105,16 @@ static const char *check_lists(const struct block_table *table, const struct cou
         wrong = require(wrong, block->is_evicting, "a block is listed as evicted, and is not");
         evicting++;
     }
+    TAILQ_FOREACH(block, &table->unkept, in_unkept) {
+        wrong = require(wrong, block->is_unkept, "a block is listed as unkept, and is not");
+        unkept++;
+    }
+    TAILQ_FOREACH(block, &table->left, in_idle) {
+        wrong = require(wrong, block->state == BLOCK_FREEING, "a block is to be freed that has not ended for all");
+    }
     wrong = require(wrong, ids == counts->blocks && names == counts->named && dues == counts->due,
                     "a tree of blocks has others than it should");
-    return require(wrong, idle == counts->idle && evicting == counts->evicting,
+    return require(wrong, idle == counts->idle && evicting == counts->evicting && unkept == counts->unkept,
                    "a list of blocks has others than it should");
 }
 
@@ -152,6 +159,7 @@ const char *check_blocks(const struct broker *broker)
         counts.due += block->due > 0;
         counts.idle += is_idle(block);
         counts.evicting += block->is_evicting;
+        counts.unkept += block->is_unkept;
         counts.views += block->view_count;
         counts.bytes[block->lifetime] += block->segment->charge.bytes;
         wrong = check_state(broker, block);

@@ -50,6 +50,7 @@ struct kept_block {
     uint32_t gid;
     uint64_t age_ns, keep_ns; /* since its publication; and how long it is kept from then on, 0: no time is set */
     enum end_reason ended;    /* END_NONE: it has its name */
+    bool has_untold;          /* a view of it was not kept: only its resumed session says that it has ended */
     char name[MESSAGE_NAME_SIZE], type[MESSAGE_NAME_SIZE];
     struct message_bytes metadata; /* borrowed */
 };

@@ -156,6 +156,7 @@ static void enter(struct broker *broker, struct block *block, struct lease *publ
 {
     uint64_t left = size_subtract_floored(kept->keep_ns, kept->age_ns);
     enum end_reason ended = reason_of_end(broker, kept);
+    broker->blocks.has_untold |= kept->has_untold;
     block->published_at = size_subtract_floored(now, kept->age_ns);
     if (publisher) {
         block->publisher = publisher;
@@ -234,13 +235,13 @@ static bool is_left(const struct block *block)
     return block->state == BLOCK_CONDEMNED && !block->publisher && !block->view_count;
 }
 
-/* They are freed after the time that sessions have to be resumed. */
+/* Those who had them were told before the record of their view went. Else they are, when they resume their sessions. */
 static void leave_blocks(struct broker *broker, uint64_t now)
 {
     struct block_table *table = &broker->blocks;
     struct block *block = block_table_next(table, 0);
     uint64_t grace = broker->options.settings.times.reconnect_grace_ms * NANOSECONDS_PER_MILLISECOND;
-    table->left_until = size_add_saturated(now, grace);
+    table->left_until = table->has_untold ? size_add_saturated(now, grace) : now;
     for (; block; block = block_table_next(table, block->id)) {
         if (is_left(block)) {
             block->state = BLOCK_FREEING;

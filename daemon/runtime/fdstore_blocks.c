@@ -80,6 +80,7 @@ void fdstore_keep_view(struct peer *peer, const struct segment_file *file, uint6
     fault_point();
     if (table_keep_view(table, file->record, &kept, &record) < 0 || !fdstore_note_view(peer, kept.slot, record)) {
         table_forget(table, record);
+        table_note_untold(table, file->record);
         log_warning("the view that lease %llu is would not outlive a restart: memory is short",
                     (unsigned long long)lease);
     }

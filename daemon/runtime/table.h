@@ -53,6 +53,9 @@ void table_invalidate(struct table *table, uint32_t record);
 int table_keep_block(struct table *table, uint32_t number, const struct kept_block *block, uint64_t monotonic);
 void table_note_block_ended(struct table *table, uint32_t number, enum end_reason reason);
 
+/* A view of it has no record. */
+void table_note_untold(struct table *table, uint32_t number);
+
 /* A view of the block of that record. 0 or -ENOMEM. And its end: the block was used then. */
 int table_keep_view(struct table *table, uint32_t block_record, const struct kept_view *view, uint32_t *ret_record);
 void table_end_view(struct table *table, uint32_t number);

@@ -92,6 +92,14 @@ void table_note_block_ended(struct table *table, uint32_t number, enum end_reaso
     }
 }
 
+void table_note_untold(struct table *table, uint32_t number)
+{
+    struct record *terms = terms_of(table, number);
+    if (terms) {
+        terms->terms.has_untold = 1;
+    }
+}
+
 int table_keep_view(struct table *table, uint32_t block_record, const struct kept_view *view, uint32_t *ret_record)
 {
     int result = table_reserve(table, ret_record);
@@ -140,6 +148,7 @@ static void read_terms(const struct terms_record *from, uint64_t monotonic, stru
     ret->age_ns = size_subtract_floored(monotonic, from->published_at);
     ret->keep_ns = from->keep_ns;
     ret->ended = (enum end_reason)from->ended;
+    ret->has_untold = from->has_untold;
     memcpy(ret->name, from->name, sizeof ret->name - 1);
     memcpy(ret->class, from->class, sizeof ret->class - 1);
 }

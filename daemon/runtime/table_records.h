@@ -60,6 +60,7 @@ struct terms_record {
     _Atomic uint32_t ended; /* enum end_reason */
     uint32_t text_bytes;    /* of its type, with NUL, and its metadata */
     uint8_t lifetime, access;
+    uint8_t has_untold; /* a view of it has no record */
     char name[64], class[32];
 };
 

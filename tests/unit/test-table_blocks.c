@@ -152,7 +152,10 @@ Test(table_blocks, its_end_and_the_order_of_use_are_saved)
     hand_over();
     cr_expect_not(table_read_view(&table, record, &again));
     cr_expect_gt(table_block_used(&table, first), table_block_used(&table, second));
-    cr_expect(read_block(second, &block) && block.ended == END_EVICTED);
+    cr_expect(read_block(second, &block) && block.ended == END_EVICTED && !block.has_untold);
+    table_note_untold(&table, second);
+    hand_over();
+    cr_expect(read_block(second, &block) && block.has_untold);
     end();
 }
 
@@ -169,6 +172,7 @@ Test(table_blocks, the_end_of_a_view_of_nothing_changes_nothing)
         table_end_view(&table, record);
     }
     table_note_block_ended(&table, segment, END_EVICTED);
+    table_note_untold(&table, segment);
     cr_expect(table_block_used(&table, block) == used && table_block_used(&table, segment) == 0);
     end();
 }

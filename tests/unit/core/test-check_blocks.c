@@ -110,6 +110,11 @@ Test(check_blocks, lists, .init = begin, .fini = end)
     EXPECT_NOTICED_BY(check_blocks, cache->is_evicting, true, "others than it should");
     EXPECT_OF(check_blocks, TAILQ_INSERT_TAIL(&table->evicting, cache, in_evicting),
               TAILQ_REMOVE(&table->evicting, cache, in_evicting), "listed as evicted, and is not");
+    EXPECT_NOTICED_BY(check_blocks, cache->is_unkept, true, "others than it should");
+    EXPECT_OF(check_blocks, TAILQ_INSERT_TAIL(&table->unkept, cache, in_unkept),
+              TAILQ_REMOVE(&table->unkept, cache, in_unkept), "listed as unkept, and is not");
+    EXPECT_OF(check_blocks, TAILQ_INSERT_TAIL(&table->left, kept, in_idle), TAILQ_REMOVE(&table->left, kept, in_idle),
+              "that has not ended for all");
 }
 
 Test(check_blocks, figures, .init = begin, .fini = end)

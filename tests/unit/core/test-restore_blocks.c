@@ -90,6 +90,8 @@ Test(restore_blocks, names_numbers_metadata_and_views_stay)
     struct attached_reply view = attached(OTHER, "n");
     restart();
     cr_expect_eq(used(), MIB);
+    const struct block_figures *figures = &model->broker->blocks.figures;
+    cr_expect(figures->blocks == 1 && figures->views == 1 && figures->bytes[LIFETIME_SESSION] == MIB);
     cr_expect_eq(model_events(model, OTHER, EVENT_LEASE_ENDED) + model_events(model, OWNER, EVENT_LEASE_ENDED), 0);
     struct attached_reply again = attached(OTHER, "n");
     cr_expect(again.block == view.block && again.lease > view.lease && again.slot != view.slot);
@@ -231,7 +233,7 @@ Test(restore_blocks, a_name_that_was_being_replaced_leads_to_the_newer_block)
     end();
 }
 
-/* Two that nobody has: the daemon was killed while they were freed, and readers may not have been told. */
+/* Two that nobody has: the daemon was killed while they were freed. */
 static void restart_with_freed(void)
 {
     for (int i = 0; i < 2; i++) {
@@ -239,29 +241,86 @@ static void restart_with_freed(void)
         model->hold_frees = true;
         unpublish_block(model, OWNER, "n");
     }
-    restart();
+    model_restart(model);
     model->hold_frees = false;
 }
 
-Test(restore_blocks, one_that_nobody_has_is_freed_when_all_could_be_told)
+Test(restore_blocks, one_that_nobody_has_is_freed_in_the_next_step)
 {
     begin();
     restart_with_freed();
-    model_pass(model, 9999);
-    cr_expect(used() == 2 * MIB && !broker_is_empty(model->broker));
-    model_pass(model, 1);
+    cr_expect_eq(used(), 2 * MIB);
+    cr_expect_leq(broker_next_wakeup(model->broker), model->now);
+    model_pass(model, 0);
     cr_expect_eq(used(), 0);
     cr_expect_eq(model->broker->figures.freeing.sum_ns, 0, "that is the time that the kernel took");
     end();
 }
 
+/* A block that has ended and that nobody has, a view of which was not kept. */
+static struct broker *restored_with_untold(void)
+{
+    struct kept_block kept;
+    begin();
+    leave_block(model, OWNER, "n", LIFETIME_KEEP);
+    cr_assert(broker_keep_block(model->broker, block_of("n")->segment->id, model->now, &kept));
+    kept.ended = END_UNPUBLISHED;
+    kept.has_untold = true;
+    struct broker *next = broker_new(&model->options);
+    cr_assert_eq(broker_restore_block(next, &kept, NULL, model->now), 0);
+    broker_restore_done(next, model->now);
+    cr_assert_null(broker_check(next));
+    cr_assert_eq(broker_next_wakeup(next), model->now + 10 * NANOSECONDS_PER_SECOND);
+    return next;
+}
+
+static bool frees(struct broker *broker, enum input_kind kind, uint64_t now)
+{
+    struct input input = {.kind = kind};
+    broker_step(broker, &input, now, &model->effects);
+    bool found = false;
+    for (size_t i = 0; i < model->effects.count; i++) {
+        found = found || model->effects.effects[i].kind == EFFECT_FREE_SEGMENT;
+    }
+    return found;
+}
+
+Test(restore_blocks, if_a_view_of_one_was_not_kept_its_bytes_stay_until_its_reader_could_be_told)
+{
+    struct broker *next = restored_with_untold();
+    uint64_t due = broker_next_wakeup(next);
+    cr_expect_not(frees(next, INPUT_TICK, due - 1));
+    cr_expect(frees(next, INPUT_TICK, due));
+    broker_free(next);
+    end();
+}
+
 Test(restore_blocks, the_brokers_end_does_not_wait_for_those_that_nobody_has)
 {
-    begin();
-    restart_with_freed();
-    model_feed(model, &(struct input){.kind = INPUT_SHUTDOWN});
-    model_pass(model, 0);
-    cr_expect(broker_is_empty(model->broker));
+    struct broker *next = restored_with_untold();
+    cr_expect(frees(next, INPUT_SHUTDOWN, model->now));
+    broker_free(next);
+    end();
+}
+
+Test(restore_blocks, many_that_nobody_has_are_freed_in_several_steps)
+{
+    enum { MANY = 400 };
+    struct kept_block kept;
+    struct broker *next = restored_with_untold();
+    cr_assert(broker_keep_block(model->broker, block_of("n")->segment->id, model->now, &kept));
+    kept.ended = END_UNPUBLISHED;
+    for (int i = 0; i < MANY; i++) {
+        kept.id++;
+        kept.segment.id++;
+        cr_assert_eq(broker_restore_block(next, &kept, NULL, model->now), 0);
+    }
+    broker_restore_done(next, model->now);
+    cr_expect(frees(next, INPUT_SHUTDOWN, model->now) && broker_next_wakeup(next) == 0);
+    cr_expect(frees(next, INPUT_TICK, model->now) && broker_next_wakeup(next) > 0);
+    cr_expect_not(frees(next, INPUT_TICK, model->now));
+    cr_expect_null(broker_check(next));
+    broker_free(next);
     end();
 }
 
@@ -332,7 +391,36 @@ Test(restore_blocks, blocks_and_views_beyond_lowered_limits_stay)
     end();
 }
 
+/* A daemon that is killed between the two keeps the older one under its name. */
+Test(restore_blocks, the_newer_block_is_kept_before_the_older_one_loses_its_name)
+{
+    begin();
+    leave_block(model, OWNER, "n", LIFETIME_KEEP);
+    struct request request = {.kind = REQUEST_PUBLISH};
+    request.publish = (struct publish_request){.lease = publishable(model, OWNER), .name = "n", .replace = true};
+    cr_assert_eq(model_request(model, OWNER, &request)->kind, REPLY_DONE);
+    cr_expect(model->block.change == BLOCK_CHANGE_ENDED && model->block.reason == END_REPLACED, "that came last");
+    end();
+}
+
 /* ---- the next daemon can't go on with it ---- */
+
+Test(restore_blocks, a_block_is_shown_as_one_from_its_publication_to_its_end)
+{
+    struct segment_view view;
+    begin();
+    uint64_t lease = publishable(model, OWNER);
+    model->hold_seals = model->hold_frees = true;
+    cr_assert_null(publish_lease(model, OWNER, lease, "n", LIFETIME_SESSION, 0));
+    cr_expect(broker_next_segment(model->broker, 0, &view) && !view.is_block && view.lease == lease);
+    model->hold_seals = false;
+    model_feed(model, &(struct input){.kind = INPUT_TICK});
+    cr_expect(broker_next_segment(model->broker, 0, &view) && view.is_block && !view.lease);
+    model_release(model, OWNER, lease);
+    cr_expect(broker_next_segment(model->broker, 0, &view) && !view.is_block && view.state == SEGMENT_FREEING);
+    model_finish(model);
+    end();
+}
 
 static void end_unkept(const char *name)
 {
