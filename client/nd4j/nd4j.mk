@@ -62,7 +62,7 @@ $(ND4J_OUT)/tests-newer.compiled: $(ND4J_TESTS) $(ND4J_OUT)/newer.fetched
 $(ND4J_OUT)/tests-older.compiled: $(ND4J_TESTS) $(ND4J_OUT)/older.fetched
 	@mkdir -p $(ND4J_OUT)/tests-older
 	$(Q)$(JDK)/bin/javac --release 17 -nowarn -proc:none -encoding UTF-8 -d $(ND4J_OUT)/tests-older -cp '$(ND4J_OUT)/older/*' \
-	    $(filter-out %/Arrays.java %/Outage.java %/Lost.java %/Learned.java %/Start.java %/Many.java,$(ND4J_TESTS))
+	    $(filter-out %/Arrays.java %/Interrupted.java %/Outage.java %/Lost.java %/Learned.java %/Start.java %/Many.java,$(ND4J_TESTS))
 	@touch $@
 
 # preloaded into a JVM, it counts what ND4J allocates elsewhere

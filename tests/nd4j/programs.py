@@ -88,6 +88,11 @@ def plug_in_of(build):
     return glob.glob(build + "/nd4j/membroker-nd4j-*.jar")[0]
 
 
+def block_of_the_readme(pattern):
+    with open(os.path.dirname(os.path.abspath(__file__)) + "/../../client/nd4j/README.md", encoding="utf-8") as file:
+        return re.search(f"```(?:java|xml)?\n({pattern}.*?)```", file.read(), re.S)[1]
+
+
 def compile_sample(build, version, sample, directory):
     """A program Sample that runs the lines and waits."""
     names = ("factory.Nd4j", "api.ndarray.INDArray", "api.memory.MemoryWorkspace", "api.memory.conf.*", "api.memory.enums.*")
