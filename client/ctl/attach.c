@@ -39,16 +39,17 @@ const struct ctl_option_list attach_options = {own_options, sizeof own_options /
 
 /* ---- the length ---- */
 
-/* The bytes that the publisher put into it: what types `bytes` and `array` say. 0: it does not say. */
-static uint64_t exact_bytes(const mb_view *view, uint64_t whole)
+/* The bytes that the publisher put into it, as client/BLOCKS.md has them; false: it does not say. */
+static bool exact_bytes(const mb_view *view, uint64_t whole, uint64_t *ret)
 {
     size_t count;
     const char *metadata = mb_view_metadata(view, &count);
     json_t *object = json_loadb(metadata ? metadata : "", count, 0, NULL);
     const json_t *said = json_object_get(object, "bytes");
-    json_int_t bytes = json_is_integer(said) ? json_integer_value(said) : 0;
+    json_int_t bytes = json_is_integer(said) ? json_integer_value(said) : -1;
     json_decref(object);
-    return bytes > 0 && (uint64_t)bytes <= whole ? (uint64_t)bytes : 0;
+    *ret = (uint64_t)bytes;
+    return bytes >= 0 && *ret <= whole;
 }
 
 /* ---- writing ---- */
@@ -85,11 +86,11 @@ static int write_all(const mb_view *view, const char *data, uint64_t bytes)
 
 static int write_view(const char *name, mb_view *view)
 {
-    uint64_t whole;
+    uint64_t whole, exact;
     const void *data = mb_view_data(view, &whole);
-    uint64_t bytes = exact_bytes(view, whole);
-    int status = write_all(view, data, bytes ? bytes : whole);
-    if (status == CTL_DONE && !bytes) {
+    bool is_exact = exact_bytes(view, whole, &exact);
+    int status = write_all(view, data, is_exact ? exact : whole);
+    if (status == CTL_DONE && !is_exact) {
         (void)fprintf(stderr,
                       "membrokerctl: the block %s does not say its exact length, so all of its pages were written; the "
                       "last one may end with zeros\n",

@@ -143,6 +143,43 @@ Test(block_events, a_full_store_refuses_in_time_and_names_who_holds_what)
     end();
 }
 
+/* ---- membrokerctl attach, of blocks that it does not publish itself ---- */
+
+/* How many bytes come, all of them sevens. */
+static uint64_t attached_bytes(const char *metadata)
+{
+    char program[1024], command[2048], text[8192];
+    mb_block_options options = MB_BLOCK_OPTIONS_INIT;
+    options.metadata = metadata;
+    options.metadata_bytes = strlen(metadata);
+    mb_block *block = publish_with(client, "n", &options, 7);
+    fixture_program("membrokerctl", program, sizeof program);
+    (void)snprintf(command, sizeof command, "%s --socket %s attach n 2>/dev/null", program, fixture.socket);
+    FILE *pipe = popen(command, "r");
+    cr_assert(pipe);
+    uint64_t bytes = 0;
+    size_t count;
+    while ((count = fread(text, 1, sizeof text, pipe)) > 0) {
+        cr_expect(is_filled(text, count, 7));
+        bytes += count;
+    }
+    cr_expect_eq(pclose(pipe), 0);
+    (void)mb_block_free(block);
+    return bytes;
+}
+
+Test(block_events, attach_writes_as_many_bytes_as_the_metadata_says)
+{
+    begin("");
+    cr_expect_eq(attached_bytes("{\"bytes\":5}"), 5);
+    cr_expect_eq(attached_bytes("{\"dtype\":\"<f8\",\"shape\":[0],\"bytes\":0}"), 0);
+    cr_expect_eq(attached_bytes("{\"bytes\":1048577}"), BLOCK_BYTES, "more than there are");
+    cr_expect_eq(attached_bytes("{\"bytes\":-1}"), BLOCK_BYTES);
+    cr_expect_eq(attached_bytes("no JSON"), BLOCK_BYTES);
+    cr_expect_eq(attached_bytes(""), BLOCK_BYTES);
+    end();
+}
+
 /* ---- bounds ---- */
 
 static int flood(const struct fixture *of)

@@ -89,9 +89,20 @@ static int greet(void)
     return fd;
 }
 
-static uint64_t acquire(int fd, bool listen)
+/* The lease or view that is granted; a number at random if none is, or nobody listens. */
+static uint64_t ask_for_lease(int fd, struct request *request, bool listen)
 {
     struct reply reply = {.kind = REPLY_UNKNOWN};
+    tell(fd, request);
+    while (listen && hear(fd, &reply) && !(reply.is_answer && reply.reply_to == request->id)) {
+    }
+    return reply.kind == REPLY_GRANT      ? reply.grant.lease
+           : reply.kind == REPLY_ATTACHED ? reply.attached.lease
+                                          : below(100000);
+}
+
+static uint64_t acquire(int fd, bool listen)
+{
     struct request request = {.kind = REQUEST_ACQUIRE};
     request.acquire = (struct acquire_request){.bytes = 1 + below(1 << 16),
                                                .location = (enum location)(1 + below(3)),
@@ -99,10 +110,7 @@ static uint64_t acquire(int fd, bool listen)
                                                .name = "swarm",
                                                .numa_node = -1,
                                                .wait_ms = below(4) ? 0 : below(3000)};
-    tell(fd, &request);
-    while (listen && hear(fd, &reply) && !reply.is_answer) {
-    }
-    return reply.kind == REPLY_GRANT ? reply.grant.lease : below(100000);
+    return ask_for_lease(fd, &request, listen);
 }
 
 /* ---- kinds of harm ---- */
@@ -299,12 +307,89 @@ static void stop_for_ever(void)
     }
 }
 
+/* ---- blocks ---- */
+
+static void block_name(char name[MESSAGE_NAME_SIZE])
+{
+    (void)snprintf(name, MESSAGE_NAME_SIZE, "swarm-%u", below(8));
+}
+
+/* Of what it has, or of what it has not; in terms that are good or not. None outlives the swarm for long. */
+static struct request publication(uint64_t lease)
+{
+    static uint8_t metadata[MESSAGE_METADATA_MAX];
+    struct request request = {.kind = REQUEST_PUBLISH};
+    request.publish = (struct publish_request){.lease = below(4) ? lease : below(100000),
+                                               .lifetime = below(2) ? LIFETIME_SESSION : LIFETIME_KEEP,
+                                               .access = (enum block_access)below(3),
+                                               .gid = below(70000),
+                                               .replace = below(2),
+                                               .metadata = {metadata, below(sizeof metadata)}};
+    request.publish.keep_ms = request.publish.lifetime == LIFETIME_KEEP ? 1 + below(1500) : below(8) == 0;
+    metadata[below(sizeof metadata)] = (uint8_t)below(256);
+    block_name(request.publish.name);
+    return request;
+}
+
+static uint64_t attach(int fd, uint32_t wait_ms, bool listen)
+{
+    struct request request = {.kind = REQUEST_ATTACH_BLOCK};
+    request.attach_block = (struct attach_block_request){
+        .has_owner = below(2), .owner = below(2) ? 65534 : below(70000), .wait_ms = wait_ms, .ttl_ms = 1000};
+    block_name(request.attach_block.name);
+    return ask_for_lease(fd, &request, listen);
+}
+
+static void release(int fd, uint64_t lease)
+{
+    struct request request = {.kind = REQUEST_RELEASE, .release_lease = lease};
+    tell(fd, &request);
+}
+
+/* Publishes twice, attaches what there is and what there is not, and closes views and blocks twice. */
+static void misuse_blocks(void)
+{
+    int fd = greet();
+    for (int i = 0; fd >= 0 && i < 20; i++) {
+        struct request publishable = {.kind = REQUEST_ACQUIRE};
+        publishable.acquire = (struct acquire_request){.bytes = 1 + below(1 << 16),
+                                                       .location = LOCATION_RAM,
+                                                       .ttl_ms = 1000,
+                                                       .numa_node = -1,
+                                                       .publishable = true};
+        uint64_t lease = ask_for_lease(fd, &publishable, true);
+        struct request publish = publication(lease), again = publication(lease);
+        tell(fd, &publish);
+        tell(fd, below(2) ? &publish : &again);
+        uint64_t view = attach(fd, below(2) * 50, true);
+        struct request unpublish = {.kind = REQUEST_UNPUBLISH, .unpublish = {.has_owner = below(2), .owner = below(2)}};
+        block_name(unpublish.unpublish.name);
+        tell(fd, &unpublish);
+        release(fd, view);
+        release(fd, view);
+        release(fd, lease);
+        release(fd, below(2) ? lease : below(100000));
+    }
+    (void)fd_close(fd);
+}
+
+/* Of blocks that others publish. It never renews, and waits for names that never come. */
+static void hold_views(void)
+{
+    int fd = greet();
+    for (int i = 0; fd >= 0 && i < 20; i++) {
+        (void)attach(fd, below(4) ? 0 : 3000, false);
+    }
+    pause_ms(below(2500));
+    (void)fd_close(fd);
+}
+
 int main(int argc, char **argv)
 {
-    static void (*const harms[])(void) = {dear_questions,     renew_much,    leave_grants_unread,  fill_the_queue,
-                                          stop_for_ever,      garbage,       half_a_message,       many_connections,
-                                          descriptors,        others_leases, guessed_tokens,       release_twice,
-                                          die_in_mid_request, stop_for_long, flood_without_reading};
+    static void (*const harms[])(void) = {
+        misuse_blocks,  hold_views,    dear_questions,     renew_much,       leave_grants_unread,  fill_the_queue,
+        stop_for_ever,  garbage,       half_a_message,     many_connections, descriptors,          others_leases,
+        guessed_tokens, release_twice, die_in_mid_request, stop_for_long,    flood_without_reading};
     time_t end = time(NULL) + (argc == 3 ? atol(argv[2]) : 1);
     state = argc == 3 ? (unsigned)atol(argv[1]) : 1;
     arena = codec_arena_new();
