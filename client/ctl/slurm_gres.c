@@ -7,6 +7,7 @@
 
 #include "client/ctl/ctl.h"
 #include "client/ctl/options.h"
+#include "client/ctl/text.h"
 
 enum { LINE_BYTES = 512 };
 
@@ -29,6 +30,16 @@ static const struct ctl_option own[] = {
 
 const struct ctl_option_list slurm_gres_options = {own, sizeof own / sizeof *own};
 
+/* A number that the next start of the broker may change is no number for Slurm, which drains nodes that have less. */
+static void warn_of_earlier_settings(const struct status_reply *status)
+{
+    if (*status->configuration_error) {
+        (void)fprintf(stderr, "membrokerctl: the configuration is bad, and this is the number of earlier settings: ");
+        text_print(stderr, status->configuration_error);
+        (void)putc('\n', stderr);
+    }
+}
+
 /* What reservations may have, if Slurm can count it. */
 static int read_bytes(const struct ctl_options *options, uint64_t *ret)
 {
@@ -38,6 +49,7 @@ static int read_bytes(const struct ctl_options *options, uint64_t *ret)
     if (result != CTL_DONE) {
         return result;
     }
+    warn_of_earlier_settings(&reply->status);
     *ret = reply->status.reservable_bytes;
     if (*ret > INT64_MAX) {
         return ctl_fail(-ERANGE,
