@@ -4,6 +4,7 @@
 import array
 import gc
 import os
+import pwd
 import signal
 import subprocess
 import threading
@@ -277,6 +278,12 @@ def test_access(broker):
     assert (broker.attach("all", user=os.getuid()) == matrix()).all()
     with pytest.raises(membroker.NoSuchBlock, match="12345"):
         broker.attach("all", user=12345)
+    own = pwd.getpwuid(os.getuid()).pw_name
+    assert (broker.attach("all", user=own) == matrix()).all()
+    with pytest.raises(ValueError, match="no user 'nobody here'"):
+        broker.attach("all", user="nobody here")
+    with pytest.raises(ValueError, match="no group 'nobody here'"):
+        broker.publish("a", matrix(), access="group", group="nobody here")
     with pytest.raises(ValueError, match="group"):
         broker.publish("a", matrix(), group=1)
     with pytest.raises(ValueError, match="access"):

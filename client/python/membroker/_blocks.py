@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import dataclasses
+import grp
 import json
 import math
 import operator
 import os
+import pwd
 import re
 import sys
 import weakref
@@ -224,9 +226,10 @@ def _group(group: Union[int, str, None], access: str) -> int:
     if access != "group":
         raise ValueError('a group goes with access="group"')
     if isinstance(group, str):
-        import grp
-
-        return grp.getgrnam(group).gr_gid
+        try:
+            return grp.getgrnam(group).gr_gid
+        except KeyError:
+            raise ValueError(f"there is no group {group!r}") from None
     return group
 
 
@@ -235,9 +238,10 @@ def user_number(user: Union[int, str, None]) -> int:
     if user is None:
         return -1
     if isinstance(user, str):
-        import pwd
-
-        return pwd.getpwnam(user).pw_uid
+        try:
+            return pwd.getpwnam(user).pw_uid
+        except KeyError:
+            raise ValueError(f"there is no user {user!r}") from None
     if not 0 <= user < 1 << 32:
         raise ValueError(f"{user!r} is no number of a user")
     return user
