@@ -64,9 +64,10 @@ bool lease_note_fault(mb_lease *lease)
     return true;
 }
 
-int lease_set_lost(uint64_t id, mb_end_reason reason)
+int lease_set_lost(uint64_t id, const char *name, mb_end_reason reason)
 {
-    int result = error_set(-ESTALE, "lease %llu is lost: %s", (unsigned long long)id, mb_end_reason_text(reason));
+    int result = error_set(-ESTALE, "lease %llu%s%s%s is lost: %s", (unsigned long long)id, *name ? " (" : "", name,
+                           *name ? ")" : "", mb_end_reason_text(reason));
     error_add_end(reason);
     return result;
 }
@@ -90,7 +91,7 @@ int mb_lease_check(const mb_lease *lease)
     if (__builtin_expect(reason == MB_END_NONE, 1)) {
         return error_end(0);
     }
-    return lease_set_lost(lease->id, reason);
+    return lease_set_lost(lease->id, lease->name, reason);
 }
 
 uint64_t mb_lease_id(const mb_lease *lease)

@@ -88,4 +88,4 @@ void lease_unreference(mb_lease *lease);
 bool lease_note_fault(mb_lease *lease);
 
 /* Sets the sentence for a lost lease and returns -ESTALE. */
-int lease_set_lost(uint64_t id, mb_end_reason reason);
+int lease_set_lost(uint64_t id, const char *name, mb_end_reason reason);

@@ -5,6 +5,7 @@
 #include "client/client.h"
 #include "client/mapping.h"
 #include "client/owner.h"
+#include "proto/base/text.h"
 
 /* Unmaps without the lock, since that can take long. */
 static void release(mb_lease *lease)
@@ -65,6 +66,8 @@ int mb_release(mb_lease *lease)
     }
     mb_end_reason reason = mb_lease_end_reason(lease);
     uint64_t id = lease->id;
+    char name[MESSAGE_NAME_SIZE];
+    text_copy(name, sizeof name, lease->name);
     release(lease);
-    return reason == MB_END_NONE ? 0 : lease_set_lost(id, reason);
+    return reason == MB_END_NONE ? 0 : lease_set_lost(id, name, reason);
 }

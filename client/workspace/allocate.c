@@ -29,6 +29,13 @@ static void *full(const mb_workspace *workspace, size_t bytes, uint64_t rounded)
         "let it spill",
         bytes, (unsigned long long)rounded, workspace->name, (unsigned long long)cycle->size,
         (unsigned long long)cycle->offset, (unsigned long long)(cycle->size - cycle->offset));
+    struct refusal figures = {.limit = "initial_size",
+                              .whose = "workspace",
+                              .asked_bytes = rounded,
+                              .limit_bytes = cycle->size,
+                              .used_bytes = cycle->offset,
+                              .free_bytes = cycle->size - cycle->offset};
+    error_add_figures(&figures);
     return NULL;
 }
 

@@ -74,10 +74,12 @@ static void close_workspace(JNIEnv *env, jclass class, jlong workspace)
 
 /* ---- scopes ---- */
 
-static void enter(JNIEnv *env, jclass class, jlong workspace)
+/* Whether a cycle that begins so bypasses the arena. */
+static jboolean enter(JNIEnv *env, jclass class, jlong workspace)
 {
     (void)class;
-    (void)failure_check(env, mb_workspace_enter(workspace_of(workspace)));
+    int result = failure_check(env, mb_workspace_enter(workspace_of(workspace)));
+    return result == 0 && mb_get_debug_mode() == MB_DEBUG_BYPASS_EVERYTHING;
 }
 
 static void borrow(JNIEnv *env, jclass class, jlong workspace)
@@ -247,7 +249,7 @@ static jint debug_mode(JNIEnv *env, jclass class)
 static const struct native_method methods[] = {
     {"open", "(J[B[B[JD[I)J", (native_function *)open_workspace},
     {"close", "(J)V", (native_function *)close_workspace},
-    {"enter", "(J)V", (native_function *)enter},
+    {"enter", "(J)Z", (native_function *)enter},
     {"borrow", "(J)V", (native_function *)borrow},
     {"leave", "(J)V", (native_function *)leave},
     {"check", "(J)V", (native_function *)check},

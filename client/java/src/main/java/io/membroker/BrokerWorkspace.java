@@ -13,19 +13,22 @@ final class BrokerWorkspace implements MemoryWorkspace {
     private final boolean isCircular;
     private Life inArena = Life.ofThisThread();
     private final Life outside = Life.ofThisThread();
+    private final Life bypassed = Life.ofThisThread(); // until the workspace is destroyed
     private long cycle;
     private long sizings;
     private long newest; // the address of the newest allocation in a ring
     private long turned; // the ring's size, times its turns
     private int openScopes; // after destroyWorkspace(): those whose close() is still to come
     private CycleSegments segments;
+    private CycleSegments bypassedSegments;
+    private boolean bypasses; // the open cycle
     private boolean isDestroyed;
 
     BrokerWorkspace(Session session, ThreadWorkspaces home, String id, WorkspaceConfiguration configuration) {
         this.session = session;
         this.home = home;
         this.id = id;
-        this.configuration = configuration;
+        this.configuration = configuration.checked();
         this.isCircular = configuration.isCircular();
         this.handle = NativeWorkspace.open(session.handle(), Text.utf8(id), Text.utf8(configuration.tempFilePath()),
                 configuration.sizes(), configuration.overallocationLimit(), configuration.settings());
@@ -42,17 +45,28 @@ final class BrokerWorkspace implements MemoryWorkspace {
 
     @Override
     public MemoryWorkspace notifyScopeEntered() {
-        NativeWorkspace.enter(own());
+        long own = own();
+        requireCurrentIfOpen();
+        boolean isBypass = NativeWorkspace.enter(own);
         home.push(this);
         if (openScopes++ == 0) {
+            bypasses = isBypass;
             begin();
         }
         return this;
     }
 
+    private void requireCurrentIfOpen() {
+        if (openScopes > 0 && home.current() != this) {
+            throw new IllegalStateException("workspace \"" + id
+                    + "\" is open further out in this thread; borrow it, or leave it first");
+        }
+    }
+
     @Override
     public MemoryWorkspace notifyScopeBorrowed() {
-        NativeWorkspace.borrow(own());
+        requireOpen(own());
+        NativeWorkspace.borrow(handle);
         home.push(this);
         openScopes++;
         return this;
@@ -64,10 +78,7 @@ final class BrokerWorkspace implements MemoryWorkspace {
             openScopes--;
             return this;
         }
-        long own = own();
-        if (openScopes == 0) {
-            throw new IllegalStateException("no scope of workspace \"" + id + "\" is open");
-        }
+        long own = requireOpen(own());
         if (home.current() != this) {
             throw new IllegalStateException("scopes end in reverse order: the current one is "
                     + (home.current() == null ? "none" : "\"" + home.current().getId() + "\"") + ", not \"" + id + "\"");
@@ -131,15 +142,17 @@ final class BrokerWorkspace implements MemoryWorkspace {
         if (bytes <= 0) {
             throw new IllegalArgumentException("an allocation has at least one byte, not " + bytes);
         }
-        if (isCircular) {
+        requireOpen(own());
+        if (isCircular && !bypasses) {
             return allocCircular(bytes, initialize);
         }
-        return new WorkspaceMemory(session, this, inArena, cycle, NativeWorkspace.alloc(own(), bytes, initialize), bytes);
+        return new WorkspaceMemory(session, this, bypasses ? bypassed : inArena, cycle,
+                NativeWorkspace.alloc(handle, bytes, initialize), bytes);
     }
 
     private MemoryRegion allocCircular(long bytes, boolean initialize) {
         long[] reference = new long[NativeWorkspace.REFERENCE_NUMBERS];
-        long address = NativeWorkspace.allocCircular(own(), bytes, initialize, reference);
+        long address = NativeWorkspace.allocCircular(handle, bytes, initialize, reference);
         return address < 0 ? new CircularMemory(session, this, outside, cycle, -address, bytes, reference)
                 : new CircularMemory(session, this, inArena, advance(address, bytes, reference), address, bytes, reference);
     }
@@ -162,6 +175,18 @@ final class BrokerWorkspace implements MemoryWorkspace {
             segments = CycleSegments.confined();
         }
         return segments;
+    }
+
+    /** Of memory whose end is this life's. */
+    CycleSegments segments(Life life) {
+        if (life != bypassed) {
+            return segments();
+        }
+        own();
+        if (bypassedSegments == null) {
+            bypassedSegments = CycleSegments.confined();
+        }
+        return bypassedSegments;
     }
 
     @Override
@@ -228,12 +253,24 @@ final class BrokerWorkspace implements MemoryWorkspace {
     public void destroyWorkspace() {
         long own = own();
         end();
+        if (bypassedSegments != null) {
+            bypassedSegments.close();
+            bypassedSegments = null;
+        }
         isDestroyed = true;
+        bypassed.end();
         inArena.end();
         outside.end();
         home.forget(this);
         NativeWorkspace.close(own);
         Reference.reachabilityFence(session);
+    }
+
+    private long requireOpen(long own) {
+        if (openScopes == 0) {
+            throw new IllegalStateException("no scope of workspace \"" + id + "\" is open; enter it first");
+        }
+        return own;
     }
 
     /** The handle, for the thread that owns it: when that thread ends, the library closes the workspace. */

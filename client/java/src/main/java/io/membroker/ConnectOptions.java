@@ -30,18 +30,16 @@ public record ConnectOptions(String socket, String name, long heapBytes, long ma
 
     /** Returns these, if no number is negative. */
     ConnectOptions checked() {
-        notNegative("heapBytes", heapBytes);
-        notNegative("maxBytes", maxBytes);
-        notNegative("maxPhysicalBytes", maxPhysicalBytes);
-        notNegative("maxRetries", maxRetries);
-        notNegative("cacheBytes", cacheBytes);
+        Values.notNegative("heapBytes", heapBytes);
+        Values.notNegative("maxBytes", maxBytes);
+        Values.notNegative("maxPhysicalBytes", maxPhysicalBytes);
+        Values.notNegative("maxRetries", maxRetries);
+        Values.notNegative("cacheBytes", cacheBytes);
+        Values.notNegative("retryWait", retryWait);
+        Values.notNegative("timeout", timeout);
+        Values.notNegative("maxWait", maxWait);
+        Values.name("name", name);
         return this;
-    }
-
-    private static void notNegative(String what, long number) {
-        if (number < 0) {
-            throw new IllegalArgumentException(what + " is negative: " + number);
-        }
     }
 
     /** As equals, which would keep the class's loader for ever (ThreadWorkspaces.Key). */
@@ -68,7 +66,7 @@ public record ConnectOptions(String socket, String name, long heapBytes, long ma
         private final JavacppLimits commandLine =
                 JavacppLimits.read(System.getProperties(), Runtime.getRuntime().maxMemory());
         private String socket;
-        private String name;
+        private String name = System.getProperty("io.membroker.name");
         private long heapBytes = commandLine.heapBytes();
         private Long maxBytes = commandLine.maxBytes(); // null: twice the heap
         private Long maxPhysicalBytes = commandLine.maxPhysicalBytes(); // null: as maxBytes
@@ -98,7 +96,8 @@ public record ConnectOptions(String socket, String name, long heapBytes, long ma
         /**
          * Sets the name in listings.
          *
-         * @param text at most 63 bytes of UTF-8; null: the program's name
+         * @param text at most 63 bytes of UTF-8; null: the program's name, which is "java". The default is the system property
+         *     {@code io.membroker.name}
          * @return this
          */
         public Builder name(String text) {
@@ -232,7 +231,7 @@ public record ConnectOptions(String socket, String name, long heapBytes, long ma
          * Makes the options.
          *
          * @return the options
-         * @throws IllegalArgumentException if a number is negative
+         * @throws IllegalArgumentException if a number or a time is negative, or the name is too long
          */
         public ConnectOptions build() {
             long all = maxBytes != null ? maxBytes : heapBytes > Long.MAX_VALUE / 2 ? 0 : 2 * heapBytes;

@@ -7,6 +7,6 @@ public enum DebugMode {
     DISABLED,
     /** Every allocation is outside the arena. */
     SPILL_EVERYTHING,
-    /** Workspaces do nothing: allocations live until the workspace is destroyed. */
+    /** Workspaces do nothing: allocations live until the workspace is destroyed, also after the end of their cycle. */
     BYPASS_EVERYTHING
 }

@@ -11,7 +11,7 @@ public enum EndReason {
     EXPIRED(2),
     /** An administrator or its owner revoked it, or the broker did so for a request of higher priority. */
     REVOKED(3),
-    /** The process died. */
+    /** The process ended, in whatever way, without releasing it. */
     DIED(4),
     /** The connection was not resumed within the broker's grace time. */
     DISCONNECTED(5),

@@ -21,7 +21,7 @@ final class Failures {
         String sentence = new String(utf8, StandardCharsets.UTF_8);
         return switch (errno) {
             case ENOMEM, ENOSPC -> new MemoryLimitException(errno, sentence, Refusal.UNKNOWN);
-            case ESTALE -> new LeaseLostException(errno, sentence);
+            case ESTALE -> new LeaseLostException(errno, sentence, EndReason.NONE);
             case ENOTCONN, ESHUTDOWN, ETIMEDOUT -> new NotConnectedException(errno, sentence);
             case ECANCELED -> Thread.currentThread().isInterrupted() ? new InterruptedWaitException(errno, sentence)
                     : new MemoryBrokerException(errno, sentence);
@@ -34,6 +34,11 @@ final class Failures {
             byte[][] names) {
         Refusal refusal = Refusal.of(limit, whose, bytes, numbers, names);
         return new MemoryLimitException(-code, new String(utf8, StandardCharsets.UTF_8) + refusal.advice(), refusal);
+    }
+
+    /** For a lease that has ended. */
+    static RuntimeException lost(int code, byte[] utf8, int endReason) {
+        return new LeaseLostException(-code, new String(utf8, StandardCharsets.UTF_8), EndReason.of(endReason));
     }
 
     /** For a name that no block has, or that of a block that has ended. */

@@ -25,6 +25,7 @@ public final class Lease implements AutoCloseable {
     Lease(Session session, Set<Lease> siblings, long bytes, LeaseOptions options) {
         this.session = session;
         this.siblings = siblings;
+        options.checked();
         this.handle = NativeLease.acquire(session.handle(), bytes, Text.utf8(options.name()), Text.utf8(options.file()),
                 options.settings());
         Reference.reachabilityFence(session);
@@ -47,14 +48,18 @@ public final class Lease implements AutoCloseable {
      * @param extent 0, or what {@link #extend} returned
      * @return the memory, which ends with the lease
      * @throws LeaseLostException if the lease has ended
-     * @throws MemoryBrokerException if there is no such extent
+     * @throws IllegalArgumentException if there is no such extent
      */
     public synchronized MemoryRegion memory(int extent) {
         if (extent < 0) {
             throw new IllegalArgumentException("the number of an extent is negative: " + extent);
         }
+        long count = NativeLease.property(open(), NativeLease.EXTENTS);
+        if (extent >= count) {
+            throw new IllegalArgumentException("the lease has " + count + " extents, and no number " + extent);
+        }
         long[] bytes = {0};
-        long address = NativeLease.map(open(), extent, bytes);
+        long address = NativeLease.map(handle, extent, bytes);
         mappings.put(address, bytes[0]);
         return new LeasedMemory(this, session, life, address, bytes[0]);
     }

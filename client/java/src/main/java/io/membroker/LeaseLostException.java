@@ -8,7 +8,20 @@ package io.membroker;
 public final class LeaseLostException extends MemoryBrokerException {
     private static final long serialVersionUID = 1;
 
-    LeaseLostException(int errno, String sentence) {
+    /** Why the lease ended. */
+    private final EndReason reason;
+
+    LeaseLostException(int errno, String sentence, EndReason reason) {
         super(errno, sentence);
+        this.reason = reason;
+    }
+
+    /**
+     * Returns why the lease ended: a revocation, for example, or that the broker is gone.
+     *
+     * @return the reason; {@link EndReason#NONE} if the library can't tell
+     */
+    public EndReason endReason() {
+        return reason;
     }
 }

@@ -2,6 +2,7 @@
 package io.membroker;
 
 import java.time.Duration;
+import java.util.Objects;
 
 /**
  * What a lease should be. Instances do not change.
@@ -19,6 +20,17 @@ import java.time.Duration;
  */
 public record LeaseOptions(String name, Location location, Duration ttl, HugePages hugePages, int numaNode, boolean prefault,
         boolean interleave, String file, Duration maxWait) {
+
+    LeaseOptions checked() {
+        Values.name("name", name);
+        Objects.requireNonNull(location, "location");
+        Values.timeToLive(ttl);
+        Objects.requireNonNull(hugePages, "hugePages");
+        Values.numaNode(numaNode);
+        Values.file("file", file);
+        Values.notNegative("maxWait", maxWait);
+        return this;
+    }
 
     /**
      * Begins with the defaults.
@@ -153,9 +165,10 @@ public record LeaseOptions(String name, Location location, Duration ttl, HugePag
          * Makes the options.
          *
          * @return the options
+         * @throws IllegalArgumentException if a value is wrong in itself; the message names it
          */
         public LeaseOptions build() {
-            return new LeaseOptions(name, location, ttl, hugePages, numaNode, prefault, interleave, file, maxWait);
+            return new LeaseOptions(name, location, ttl, hugePages, numaNode, prefault, interleave, file, maxWait).checked();
         }
     }
 }

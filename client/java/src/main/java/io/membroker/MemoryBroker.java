@@ -81,7 +81,8 @@ public final class MemoryBroker implements AutoCloseable {
      * @throws InterruptedWaitException if it may wait, and the thread is interrupted
      */
     public Lease acquire(long bytes, LeaseOptions options) {
-        checkSize(bytes);
+        Values.atLeastOneByte("a lease", bytes);
+        Objects.requireNonNull(options, "options");
         Lease lease = whenFree(() -> new Lease(open(), leases, bytes, options));
         closeIfClosed(lease::close);
         return lease;
@@ -138,6 +139,7 @@ public final class MemoryBroker implements AutoCloseable {
      * @throws MemoryLimitException if it does not fit, even after the collector ran
      */
     public TrackedBuffer createBuffer(long bytes, BufferOptions options) {
+        Objects.requireNonNull(options, "options");
         return TrackedBuffer.create(open(), bytes, options);
     }
 

@@ -89,7 +89,8 @@ public final class MemoryLimitException extends MemoryBrokerException {
 
     /**
      * Returns the name of the limit, as in the broker's configuration, such as {@code max_physical_bytes}. Two names are
-     * no settings: {@code available_memory} is the host's RAM, {@code disk_space} is that of the files.
+     * no settings: {@code available_memory} is the host's RAM, {@code disk_space} is that of the files. For a workspace with
+     * {@link SpillPolicy#FAIL} that is full it is {@code initial_size}.
      *
      * @return the name, or an empty string
      */
@@ -108,8 +109,8 @@ public final class MemoryLimitException extends MemoryBrokerException {
     }
 
     /**
-     * Returns whose limit it is: {@code host}, {@code client}, {@code user NAME}, {@code group NAME} or
-     * {@code class NAME}.
+     * Returns whose limit it is: {@code host}, {@code client}, {@code user NAME}, {@code group NAME},
+     * {@code class NAME} or {@code workspace}.
      *
      * @return the words, or an empty string
      */

@@ -64,13 +64,14 @@ public interface MemoryWorkspace extends AutoCloseable {
     WorkspaceStatistics getStatistics();
 
     /**
-     * Allocates in the open cycle.
+     * Allocates in the open cycle. If the lease of the arena is lost, this still returns memory: its views, {@link #check}
+     * and {@link #close} throw.
      *
      * @param bytes the size, at least 1, which is rounded up to a multiple of 16
      * @param initialize whether the memory is zero; otherwise it may have what an earlier cycle left
      * @return the memory
+     * @throws IllegalStateException if no scope of the workspace is open
      * @throws MemoryLimitException if it fits neither the arena nor a limit
-     * @throws LeaseLostException if the lease of the arena is lost
      */
     MemoryRegion alloc(long bytes, boolean initialize);
 

@@ -15,7 +15,8 @@ final class NativeWorkspace {
 
     static native void close(long workspace);
 
-    static native void enter(long workspace);
+    /** Returns whether a cycle that begins so is one of debug mode BYPASS_EVERYTHING. */
+    static native boolean enter(long workspace);
 
     static native void borrow(long workspace);
 

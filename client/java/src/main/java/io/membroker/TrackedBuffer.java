@@ -23,9 +23,7 @@ public final class TrackedBuffer extends MemoryRegion implements AutoCloseable {
     }
 
     static TrackedBuffer create(Session session, long bytes, BufferOptions options) {
-        if (bytes < 0) {
-            throw new IllegalArgumentException("a size is negative: " + bytes);
-        }
+        Values.atLeastOneByte("a buffer", bytes);
         long handle = NativeBuffer.create(session.handle(), bytes, Text.utf8(options.name()), options.location().code,
                 options.initialize() ? NativeBuffer.ZEROED : 0, options.alignment());
         return new TrackedBuffer(session, handle, bytes, new Freeing(session, handle, Leaks.site(bytes)));

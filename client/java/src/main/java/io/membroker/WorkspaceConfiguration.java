@@ -35,6 +35,48 @@ public record WorkspaceConfiguration(long initialSize, long minSize, long maxSiz
         boolean prefault) {
 
     private static final int LEARNING_DEFAULT = 0;
+    private static final double OVERALLOCATION_MAX = 1_000_000;
+
+    /** The values one by one, and those that go together. */
+    WorkspaceConfiguration checked() {
+        Values.notNegative("initialSize", initialSize);
+        Values.notNegative("minSize", minSize);
+        Values.notNegative("maxSize", maxSize);
+        Values.notNegative("cyclesBeforeInitialization", cyclesBeforeInitialization);
+        Values.timeToLive(ttl);
+        Values.numaNode(numaNode);
+        Values.file("tempFilePath", tempFilePath);
+        Objects.requireNonNull(policyAllocation, "policyAllocation");
+        Objects.requireNonNull(policyReset, "policyReset");
+        Objects.requireNonNull(policySpill, "policySpill");
+        Objects.requireNonNull(policyLocation, "policyLocation");
+        Objects.requireNonNull(policyMirroring, "policyMirroring");
+        Objects.requireNonNull(hugePages, "hugePages");
+        require(overallocationLimit >= 0 && overallocationLimit <= OVERALLOCATION_MAX,
+                "overallocationLimit must be a share from 0 to 1000000, such as 0.3 for 30 % more, not " + overallocationLimit);
+        require(stepsNumber >= 1, "stepsNumber must be at least 1, not " + stepsNumber);
+        require(stepsNumber == 2 || policyReset == ResetPolicy.ENDOFBUFFER_REACHED,
+                "stepsNumber goes with policyReset ENDOFBUFFER_REACHED only; leave it 2");
+        require(policySpill != SpillPolicy.FAIL || initialSize > 0 || tempFilePath != null,
+                "policySpill FAIL needs an initialSize: while a size is being learned, everything is spilled");
+        require(cyclesBeforeInitialization == 0 || policyLearning == LearningPolicy.OVER_TIME,
+                "cyclesBeforeInitialization goes with policyLearning OVER_TIME only");
+        if (policyLocation == LocationPolicy.MMAP) {
+            require(minSize == 0 && maxSize == 0, "minSize and maxSize bound a learned size, and the size of a mapped workspace"
+                    + " is not learned; leave them 0");
+            require(initialSize > 0 || tempFilePath != null,
+                    "policyLocation MMAP needs an initialSize or a tempFilePath: the size of a mapped workspace can't be learned");
+        } else {
+            require(tempFilePath == null, "tempFilePath goes with policyLocation MMAP only");
+        }
+        return this;
+    }
+
+    private static void require(boolean isRight, String otherwise) {
+        if (!isRight) {
+            throw new IllegalArgumentException(otherwise);
+        }
+    }
 
     /**
      * Begins with the defaults of ND4J.
@@ -56,9 +98,6 @@ public record WorkspaceConfiguration(long initialSize, long minSize, long maxSiz
     }
 
     long[] sizes() {
-        if (initialSize < 0 || minSize < 0 || maxSize < 0) {
-            throw new IllegalArgumentException("a size of a workspace is negative");
-        }
         return new long[] {initialSize, minSize, maxSize};
     }
 
@@ -282,11 +321,12 @@ public record WorkspaceConfiguration(long initialSize, long minSize, long maxSiz
          * Makes the configuration.
          *
          * @return the configuration
+         * @throws IllegalArgumentException if a value is wrong, or two of them together; the message names them
          */
         public WorkspaceConfiguration build() {
             return new WorkspaceConfiguration(initialSize, minSize, maxSize, overallocationLimit, policyAllocation,
                     policyLearning, cyclesBeforeInitialization, policyReset, stepsNumber, policySpill, policyLocation,
-                    tempFilePath, policyMirroring, ttl, hugePages, numaNode, prefault);
+                    tempFilePath, policyMirroring, ttl, hugePages, numaNode, prefault).checked();
         }
     }
 }

@@ -3,6 +3,7 @@ package io.membroker;
 
 import java.io.PrintStream;
 import java.util.List;
+import java.util.Objects;
 import java.util.UUID;
 
 /**
@@ -28,7 +29,7 @@ public final class WorkspaceManager {
      * @param configuration the configuration
      */
     public void setDefaultWorkspaceConfiguration(WorkspaceConfiguration configuration) {
-        defaults = configuration;
+        defaults = Objects.requireNonNull(configuration, "configuration");
     }
 
     /**
@@ -60,6 +61,8 @@ public final class WorkspaceManager {
      * @throws MemoryLimitException if its initial size does not fit
      */
     public MemoryWorkspace createNewWorkspace(WorkspaceConfiguration configuration, String id) {
+        Values.name("id", Objects.requireNonNull(id, "id"));
+        Objects.requireNonNull(configuration, "configuration");
         if (checkIfWorkspaceExists(id)) {
             throw new IllegalStateException("this thread has a workspace \"" + id
                     + "\" already; getWorkspaceForCurrentThread() returns it");
@@ -75,7 +78,7 @@ public final class WorkspaceManager {
      * @return the workspace
      */
     public MemoryWorkspace getWorkspaceForCurrentThread(String id) {
-        BrokerWorkspace existing = ThreadWorkspaces.get().find(broker.open(), id);
+        BrokerWorkspace existing = ThreadWorkspaces.get().find(broker.open(), Objects.requireNonNull(id, "id"));
         return existing != null ? existing : createNewWorkspace(defaults, id);
     }
 
@@ -88,7 +91,8 @@ public final class WorkspaceManager {
      * @throws IllegalStateException if there is one with another configuration, which ND4J would ignore
      */
     public MemoryWorkspace getWorkspaceForCurrentThread(WorkspaceConfiguration configuration, String id) {
-        BrokerWorkspace existing = ThreadWorkspaces.get().find(broker.open(), id);
+        Objects.requireNonNull(configuration, "configuration");
+        BrokerWorkspace existing = ThreadWorkspaces.get().find(broker.open(), Objects.requireNonNull(id, "id"));
         if (existing == null) {
             return createNewWorkspace(configuration, id);
         }
@@ -216,7 +220,7 @@ public final class WorkspaceManager {
 
     private BrokerWorkspace existing(String id) {
         ThreadWorkspaces own = ThreadWorkspaces.find();
-        return own == null ? null : own.find(broker.open(), id);
+        return own == null ? null : own.find(broker.open(), Objects.requireNonNull(id, "id"));
     }
 
     /** Prints a table of the thread's workspaces to standard output. */

@@ -27,7 +27,7 @@ final class WorkspaceMemory extends MemoryRegion {
 
     @Override
     CycleSegments segments() {
-        return workspace.segments();
+        return workspace.segments(life);
     }
 
     /** It ends with the cycle, whoever keeps the buffer: nothing is kept alive. */

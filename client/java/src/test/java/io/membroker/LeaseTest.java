@@ -132,7 +132,7 @@ class LeaseTest {
             assertEquals(2, lease.extents());
             assertEquals(8192, lease.memory(extent).byteSize());
             assertEquals(12288, lease.byteSize());
-            assertThrows(MemoryBrokerException.class, () -> lease.memory(2));
+            assertThrows(IllegalArgumentException.class, () -> lease.memory(2));
         }
     }
 
@@ -160,8 +160,6 @@ class LeaseTest {
     void refusesNamesThatAreNone() {
         assertThrows(IllegalArgumentException.class,
                 () -> broker.acquire(4096, LeaseOptions.builder().name("a\0b").build()));
-        assertThrows(MemoryBrokerException.class,
-                () -> broker.acquire(4096, LeaseOptions.builder().name("x".repeat(64)).build()));
         assertThrows(IllegalArgumentException.class, () -> broker.acquire(-1));
         try (Lease lease = broker.acquire(4096, LeaseOptions.builder().name("größe 😀").build())) {
             assertTrue(daemon.ctl("leases").contains("größe 😀"), lease.toString());

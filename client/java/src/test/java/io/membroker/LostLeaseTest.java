@@ -48,6 +48,7 @@ class LostLeaseTest {
         assertThrows(LeaseLostException.class, () -> lease.memory().check());
         assertFalse(lease.isAlive());
         assertEquals(EndReason.REVOKED, lease.endReason());
+        assertEquals(EndReason.REVOKED, lost.endReason());
         assertTrue(lease.toString().startsWith("lease " + lease.id() + " of 1048576 bytes, RAM"), lease.toString());
         lease.close();
         assertEquals(EndReason.REVOKED, lease.endReason());

@@ -109,7 +109,7 @@ class WorkspaceTest {
                     borrowed.alloc(16, true).bytes();
                 }
                 assertThrows(IllegalStateException.class, outer::close);
-                assertThrows(MemoryBrokerException.class, outer::notifyScopeEntered);
+                assertThrows(IllegalStateException.class, outer::notifyScopeEntered);
                 assertSame(inner, manager.getCurrentWorkspace());
             }
             ofOuter.bytes().set(0, (byte) 1);
@@ -314,6 +314,45 @@ class WorkspaceTest {
             assertEquals(DebugMode.SPILL_EVERYTHING, manager.getDebugMode());
         } finally {
             manager.setDebugMode(DebugMode.DISABLED);
+        }
+    }
+
+    @Test
+    void keepsAllMemoryUntilItIsDestroyedInBypassMode() {
+        manager.setDebugMode(DebugMode.BYPASS_EVERYTHING);
+        try {
+            for (ResetPolicy reset : ResetPolicy.values()) {
+                WorkspaceConfiguration configuration = WorkspaceConfiguration.builder().initialSize(4096).overallocationLimit(1)
+                        .policyReset(reset).build();
+                MemoryWorkspace ws = manager.getAndActivateWorkspace(configuration, "bypassed");
+                MemoryRegion first = ws.alloc(16, true);
+                first.ints().set(0, 7);
+                ws.close();
+                ws.notifyScopeEntered();
+                ws.alloc(4096, true).ints().set(0, 8);
+                ws.close();
+                first.check();
+                assertEquals(7, first.ints().get(0));
+                assertEquals(7, first.detach().ints().get(0));
+                ws.destroyWorkspace();
+                assertThrows(IllegalStateException.class, first::check);
+                assertThrows(IllegalStateException.class, first::ints);
+            }
+        } finally {
+            manager.setDebugMode(DebugMode.DISABLED);
+        }
+    }
+
+    @Test
+    void hasTheFiguresIfItIsFull() {
+        WorkspaceConfiguration strict = WorkspaceConfiguration.builder().initialSize(1024).policySpill(SpillPolicy.FAIL)
+                .policyAllocation(AllocationPolicy.STRICT).policyLearning(LearningPolicy.NONE).build();
+        try (MemoryWorkspace ws = manager.getAndActivateWorkspace(strict, "full")) {
+            ws.alloc(1000, true);
+            MemoryLimitException full = assertThrows(MemoryLimitException.class, () -> ws.alloc(100, true));
+            assertEquals(List.of(112L, 1024L, 1008L, 16L), List.of(full.askedBytes(), full.limitBytes(), full.usedBytes(),
+                    full.freeBytes()));
+            assertEquals("workspace initial_size", full.limitOwner() + " " + full.limitName());
         }
     }
 

@@ -3,11 +3,15 @@ package io.membroker.array;
 
 import io.membroker.FloatView;
 import io.membroker.LeaseLostException;
+import io.membroker.MemoryBrokerException;
 import io.membroker.MemoryRegion;
 import io.membroker.TrackedBuffer;
+import java.util.Objects;
+import java.util.StringJoiner;
 
 /** A vector of floats in leased memory. It ends with its workspace's cycle, or if it is in none, when it is collected. */
 public final class INDArray implements AutoCloseable {
+    private static final int SHOWN = 10;
     private final MemoryRegion memory;
     private final long length;
     private final FloatView elements;
@@ -32,11 +36,12 @@ public final class INDArray implements AutoCloseable {
      *
      * @param index its index
      * @return its value
+     * @throws IndexOutOfBoundsException if the array has no such element
      * @throws IllegalStateException if the array has ended
      * @throws LeaseLostException if its lease is lost
      */
     public float getFloat(long index) {
-        return elements.get(Math.toIntExact(index));
+        return elements.get(checked(index));
     }
 
     /**
@@ -45,12 +50,18 @@ public final class INDArray implements AutoCloseable {
      * @param index its index
      * @param value the value
      * @return this
+     * @throws IndexOutOfBoundsException if the array has no such element
      * @throws IllegalStateException if the array has ended
      * @throws LeaseLostException if its lease is lost
      */
     public INDArray putScalar(long index, double value) {
-        elements.set(Math.toIntExact(index), (float) value);
+        elements.set(checked(index), (float) value);
         return this;
+    }
+
+    /** The views have as many elements as fit an int. */
+    private int checked(long index) {
+        return (int) Objects.checkIndex(index, length);
     }
 
     /**
@@ -125,6 +136,20 @@ public final class INDArray implements AutoCloseable {
      */
     public INDArray migrate() {
         return of(memory.migrate());
+    }
+
+    /** Returns the first elements, as many as a line has, and how many there are. */
+    @Override
+    public String toString() {
+        StringJoiner numbers = new StringJoiner(", ", "[", length > SHOWN ? ", ... " + length + " elements]" : "]");
+        try {
+            for (long i = 0; i < Math.min(length, SHOWN); i++) {
+                numbers.add(Float.toString(getFloat(i)));
+            }
+            return numbers.toString();
+        } catch (IllegalStateException | MemoryBrokerException ended) {
+            return "[" + ended.getMessage() + "]";
+        }
     }
 
     private INDArray of(MemoryRegion copy) {

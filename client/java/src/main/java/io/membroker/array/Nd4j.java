@@ -12,6 +12,8 @@ import io.membroker.WorkspaceManager;
  * broker, as {@link MemoryBroker#connect()} does, for the rest of the process's life.
  */
 public final class Nd4j {
+    private static final long LENGTH_MAX = Integer.MAX_VALUE / Float.BYTES; // a view has at most 2 GiB
+
     private Nd4j() {
     }
 
@@ -37,10 +39,20 @@ public final class Nd4j {
     }
 
     /**
+     * Returns what ND4J calls the memory manager.
+     *
+     * @return the manager
+     */
+    public static MemoryManager getMemoryManager() {
+        return new MemoryManager(getWorkspaceManager());
+    }
+
+    /**
      * Creates an array of zeros.
      *
-     * @param length the number of its elements
+     * @param length the number of its elements, of which 2 GiB hold at most
      * @return the array
+     * @throws IllegalArgumentException if there can't be so many
      */
     public static INDArray create(long length) {
         return new INDArray(allocate(length, true), length);
@@ -61,19 +73,23 @@ public final class Nd4j {
     /**
      * Creates an array of undefined content.
      *
-     * @param length the number of its elements
+     * @param length the number of its elements, of which 2 GiB hold at most
      * @return the array
+     * @throws IllegalArgumentException if there can't be so many
      */
     public static INDArray createUninitialized(long length) {
         return new INDArray(allocate(length, false), length);
     }
 
     private static MemoryRegion allocate(long length, boolean initialize) {
-        long bytes = Math.multiplyExact(length, (long) Float.BYTES);
+        if (length < 0 || length > LENGTH_MAX) {
+            throw new IllegalArgumentException("an array has 0 to " + LENGTH_MAX + " elements, not " + length);
+        }
+        long bytes = length * Float.BYTES;
         MemoryBroker broker = Connection.get();
         MemoryWorkspace current = broker.workspaces().getCurrentWorkspace();
         return current != null
-                ? current.alloc(bytes, initialize)
+                ? current.alloc(Math.max(bytes, 1), initialize)
                 : broker.createBuffer(Math.max(bytes, 1), initialize ? BufferOptions.DEFAULT : BufferOptions.UNINITIALIZED);
     }
 }
