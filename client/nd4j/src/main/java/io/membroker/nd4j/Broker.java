@@ -23,6 +23,7 @@ final class Broker {
     private static final Logger LOG = LoggerFactory.getLogger(Broker.class);
     private static final String WAIT = "io.membroker.nd4j.wait";
     private static final String MAX_BYTES = "org.bytedeco.javacpp.maxBytes";
+    private static final String[] UNITS = {"bytes", "KiB", "MiB", "GiB", "TiB"};
     private static volatile MemoryBroker connected;
 
     private Broker() {
@@ -37,10 +38,21 @@ final class Broker {
     private static synchronized MemoryBroker connect() {
         if (connected == null) {
             connected = connect(options());
-            LOG.info("ND4J's memory is leased from the memory broker, at most {} bytes in RAM and {} bytes in all (0: no limit)",
-                    connected.options().maxPhysicalBytes(), connected.options().maxBytes());
+            LOG.info("ND4J's memory is leased from the memory broker, at most {} in RAM and {} in all",
+                    limit(connected.options().maxPhysicalBytes()), limit(connected.options().maxBytes()));
         }
         return connected;
+    }
+
+    /** For people: in the largest unit of which there is at least one. */
+    private static String limit(long bytes) {
+        if (bytes == 0) {
+            return "no limit";
+        }
+        int unit = Math.min((Long.SIZE - 1 - Long.numberOfLeadingZeros(bytes)) / 10, UNITS.length - 1);
+        double number = bytes / Math.pow(1024, unit);
+        String format = number == Math.rint(number) ? "%.0f %s" : "%.1f %s";
+        return String.format(Locale.ROOT, format, number, UNITS[unit]);
     }
 
     /** If the program shares a session with other options, ND4J's memory has one of its own. */
