@@ -154,7 +154,7 @@ static void attach(struct jobs *jobs, int number, uint64_t now)
     struct request request = {.kind = REQUEST_ATTACH};
     request.attach.groups = list_of(mask, paths);
     (void)snprintf(request.attach.name, sizeof request.attach.name, "%s", names[number]);
-    enum error_code expected = job->state != JOB_MADE         ? ERROR_INVALID
+    enum error_code expected = job->state != JOB_MADE         ? ERROR_NO_SUCH_RESERVATION
                                : is_taken(jobs, mask, number) ? ERROR_BUSY
                                                               : ERROR_UNSPECIFIED;
     if (ask(jobs, &request, expected)) {
@@ -168,7 +168,7 @@ static void suspend(struct jobs *jobs, int number, bool ends, uint64_t now)
     struct job *job = &jobs->jobs[number];
     struct request request = {.kind = REQUEST_SUSPEND, .suspend = {.ends = ends}};
     (void)snprintf(request.suspend.name, sizeof request.suspend.name, "%s", names[number]);
-    if (ask(jobs, &request, job->state == JOB_MADE ? ERROR_UNSPECIFIED : ERROR_INVALID)) {
+    if (ask(jobs, &request, job->state == JOB_MADE ? ERROR_UNSPECIFIED : ERROR_NO_SUCH_RESERVATION)) {
         job->suspended_at = ends ? 0 : job->suspended_at ? job->suspended_at : now;
     }
 }
