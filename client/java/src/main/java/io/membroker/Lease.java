@@ -9,7 +9,8 @@ import java.util.Set;
 
 /**
  * The right to use memory until it is closed. The broker knows each lease by its number and shows it in
- * {@code membrokerctl leases}. Any thread may use it, also while another one closes it.
+ * {@code membrokerctl leases}. Any thread may use it, also while another one closes it. The collector frees no lease: one
+ * that is not closed is held until its connection is closed. {@link Leaks} says where those were acquired.
  */
 public final class Lease implements AutoCloseable {
     private final Session session;
@@ -21,6 +22,7 @@ public final class Lease implements AutoCloseable {
     private int extending; // threads that wait in extend(), without this object's lock
     private boolean mayBeRead;
     private EndReason ended;
+    private final Leaks.Site site;
 
     Lease(Session session, Set<Lease> siblings, long bytes, LeaseOptions options) {
         this.session = session;
@@ -30,6 +32,7 @@ public final class Lease implements AutoCloseable {
                 options.settings());
         Reference.reachabilityFence(session);
         siblings.add(this);
+        site = Leaks.site("leases", bytes);
     }
 
     /**
@@ -218,6 +221,7 @@ public final class Lease implements AutoCloseable {
         ended = lost == EndReason.NONE ? EndReason.RELEASED : lost;
         mayBeRead = life.end();
         siblings.remove(this);
+        Leaks.ended(site);
         if (extending == 0) {
             release();
         }

@@ -26,7 +26,7 @@ public final class TrackedBuffer extends MemoryRegion implements AutoCloseable {
         Values.atLeastOneByte("a buffer", bytes);
         long handle = NativeBuffer.create(session.handle(), bytes, Text.utf8(options.name()), options.location().code,
                 options.initialize() ? NativeBuffer.ZEROED : 0, options.alignment());
-        return new TrackedBuffer(session, handle, bytes, new Freeing(session, handle, Leaks.site(bytes)));
+        return new TrackedBuffer(session, handle, bytes, new Freeing(session, handle, Leaks.site("buffers", bytes)));
     }
 
     /** What frees the memory, once. It must not refer to the buffer, which would never be collected. */

@@ -26,8 +26,11 @@ class LibraryTest {
             MemoryBroker broker = MemoryBroker.connect();
             TrackedBuffer kept = broker.createBuffer(12_345);
             broker.createBuffer(100).close();
+            Lease held = broker.acquire(54_321);
+            broker.acquire(200).close();
             System.out.println(broker.options().maxBytes() + " " + broker.options().maxPhysicalBytes());
             kept.check();
+            held.check();
         }
     }
 
@@ -141,7 +144,9 @@ class LibraryTest {
             String report = run(daemon, "-Dio.membroker.leaks=true");
             assertTrue(report.contains("12,345 bytes in 1 buffers"), report);
             assertTrue(report.contains("LibraryTest$Leaking.main(LibraryTest.java:"), report);
-            assertTrue(!report.contains("100 bytes"), report);
+            assertTrue(report.contains("54,321 bytes in 1 leases"), report);
+            assertEquals(2, report.split("LibraryTest.Leaking.main", -1).length - 1, report);
+            assertTrue(!report.contains("100 bytes") && !report.contains("200 bytes"), report);
             assertTrue(!run(daemon).contains("buffers"), "no report without the property");
         }
     }
