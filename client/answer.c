@@ -94,6 +94,32 @@ static void take_attached(mb_client *client, struct call *call, const struct att
     calls_finish(client, call, 0, "");
 }
 
+static void take_object(mb_client *client, struct call *call, const struct got_reply *reply)
+{
+    struct got_answer *got = call->got;
+    if (!got) {
+        calls_finish(client, call, -EPROTO, "the broker sent an object that was not asked for");
+        return;
+    }
+    got->bytes = reply->data.count;
+    got->board = reply->board;
+    if (got->bytes && got->bytes <= got->size) {
+        memcpy(got->buffer, reply->data.data, got->bytes);
+    }
+    calls_finish(client, call, 0, "");
+}
+
+static void take_board_part(mb_client *client, struct call *call, const struct board_part_reply *reply,
+                            struct packet_descriptors *descriptors)
+{
+    if (!call->board_part) {
+        calls_finish(client, call, -EPROTO, "the broker sent a board that was not asked for");
+        return;
+    }
+    *call->board_part = (struct board_part_answer){.fd = fd_steal(&descriptors->fd[0]), .bytes = reply->bytes};
+    calls_finish(client, call, 0, "");
+}
+
 void answer_note_ended(mb_client *client, const struct lease_end *end)
 {
     mb_lease *lease = lease_table_find(client, end->lease);
@@ -129,6 +155,10 @@ static void finish_call(mb_client *client, const struct reply *reply, struct pac
         take_grant(client, call, &reply->grant, descriptors);
     } else if (reply->kind == REPLY_ATTACHED) {
         take_attached(client, call, &reply->attached, descriptors);
+    } else if (reply->kind == REPLY_GOT) {
+        take_object(client, call, &reply->got);
+    } else if (reply->kind == REPLY_BOARD_PART) {
+        take_board_part(client, call, &reply->board_part, descriptors);
     } else if (reply->kind == REPLY_ERROR) {
         call->refusal = reply->error.refusal;
         call->ended = reply->error.ended;

@@ -113,11 +113,17 @@ static bool makes_lease(const struct request *request)
     return request->kind == REQUEST_ACQUIRE || request->kind == REQUEST_ATTACH_BLOCK;
 }
 
+/* Objects are not the session's that reads them, and what is put is put in any. */
+static bool is_about_object(const struct request *request)
+{
+    return request->kind == REQUEST_PUT || request->kind == REQUEST_GET;
+}
+
 /* Others are about a lease that is lost with the session. */
 static bool is_in_session(const mb_client *client, const struct call *call)
 {
     (void)client;
-    return !call->request || !makes_lease(call->request);
+    return !call->request || !(makes_lease(call->request) || is_about_object(call->request));
 }
 
 static bool is_on_connection(const mb_client *client, const struct call *call)
@@ -159,7 +165,8 @@ void calls_end_cancelled(mb_client *client)
 
 bool calls_is_repeatable(const struct request *request)
 {
-    return makes_lease(request) || request->kind == REQUEST_EXTEND || request->kind == REQUEST_PUBLISH;
+    return makes_lease(request) || request->kind == REQUEST_EXTEND || request->kind == REQUEST_PUBLISH ||
+           is_about_object(request);
 }
 
 uint32_t *calls_wait_field(struct request *request)

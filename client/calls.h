@@ -19,6 +19,20 @@ struct attached {
     uint8_t metadata[MESSAGE_METADATA_MAX];
 };
 
+/* Where the bytes of an object go, if they fit. */
+struct got_answer {
+    void *buffer;
+    size_t size;
+    size_t bytes;   /* that it has */
+    uint64_t board; /* that has it; 0: none that may be opened */
+};
+
+/* A part of a board. */
+struct board_part_answer {
+    int fd; /* the caller's */
+    uint64_t bytes;
+};
+
 struct call {
     uint64_t id;
     struct request *request; /* sent again, as a repetition, if the session is resumed; NULL: the call fails then */
@@ -27,11 +41,13 @@ struct call {
     uint64_t wait_until;     /* ms: its wait in the broker's queue ends, on any connection; 0: it has none */
     uint64_t repeated_at;    /* ms: when it was sent again last; 0: it was not */
     bool is_cancelled;
-    bool owes_cancel;          /* the broker does not know yet that it is cancelled */
-    mb_lease *lease;           /* a grant goes here: a new lease, or the one that is extended */
-    unsigned extent;           /* the granted segment's index in the lease */
-    struct attached *attached; /* of a call that attaches a block, and then `lease` is the view; else NULL */
-    enum end_reason ended;     /* why the block ended, if that is the error */
+    bool owes_cancel;                     /* the broker does not know yet that it is cancelled */
+    mb_lease *lease;                      /* a grant goes here: a new lease, or the one that is extended */
+    unsigned extent;                      /* the granted segment's index in the lease */
+    struct attached *attached;            /* of a call that attaches a block, and then `lease` is the view; else NULL */
+    struct got_answer *got;               /* of a call that gets an object; else NULL */
+    struct board_part_answer *board_part; /* of a call that opens a board; else NULL */
+    enum end_reason ended;                /* why the block ended, if that is the error */
     bool is_done;
     int result;           /* 0, or negative errno with the sentence below */
     struct waiter waiter; /* of a thread that does not read the socket itself */

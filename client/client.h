@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "client/background.h"
+#include "client/boards.h"
 #include "client/calls.h"
 #include "client/client_options.h"
 #include "client/clock.h"
@@ -50,6 +51,7 @@ struct mb_client {
     struct receiver receiver;
     struct session session;
     struct controls controls;
+    struct boards boards;
     struct calls calls;
     struct lease_table leases;
     struct releases releases;

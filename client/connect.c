@@ -40,6 +40,7 @@ static void client_free(mb_client *client)
     reclaimers_close(&client->reclaimers);
     releases_close(&client->releases);
     control_close(&client->controls);
+    boards_close(&client->boards);
     layers_close(client);
     link_close(&client->link);
     receive_close(&client->receiver);
@@ -59,6 +60,7 @@ static mb_client *client_new(void)
     client->serial = registry_new_number();
     atomic_store(&client->epoch, registry_new_number());
     init_locks(client);
+    boards_init(&client->boards);
     wakeup_init(&client->wakeup);
     calls_init(&client->calls);
     lease_table_init(&client->leases);

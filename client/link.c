@@ -120,6 +120,7 @@ void link_break(mb_client *client)
         return;
     }
     link->state = LINK_DOWN;
+    link->connection++;
     drop_socket(link);
     client->session.hello_id = 0;
     client->session.list_id = 0;

@@ -23,6 +23,7 @@ struct link {
     struct hello_request hello;    /* what the program wants, without a session to resume */
     _Atomic enum link_state state; /* the guard reads it without the lock */
     _Atomic int socket;            /* as well */
+    _Atomic uint64_t connection;   /* grows when one breaks; likewise */
     bool is_reading;               /* a thread reads the socket without the lock */
     int orphan;                    /* a socket that broke during that; the reading thread closes it */
     int connect_error;             /* of the newest try */

@@ -97,6 +97,8 @@ void notice_take(mb_client *client, const struct reply *reply, int fd)
     case REPLY_WHY:
     case REPLY_METRICS:
     case REPLY_ATTACHED:
+    case REPLY_GOT:
+    case REPLY_BOARD_PART:
     case REPLY_KINDS:
         break;
     }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tables of a block's row in a listing, and of the figures of all. For the codec of replies, which has the other
- * rows. */
+/* The tables of what blocks and objects have in replies. For the codec of replies, which has the other ones. */
 #pragma once
 
 #include "membroker.pb-c.h"
@@ -33,3 +32,18 @@ CODEC_FIELDS(block_figures, struct block_figures, BlockFigures) = {
     NUMBER(block_figures, evicted),
 };
 CODEC_TABLE(block_figures, block_figures);
+
+CODEC_FIELDS(got, struct got_reply, Got) = {BYTES(got, data, RANGE(MESSAGE_OBJECT_MAX, "the object is too long")),
+                                            NUMBER(got, board, UNLESS(0))};
+CODEC_TABLE(got, got);
+
+CODEC_FIELDS(board_part, struct board_part_reply, BoardPart) = {NUMBER(board_part, bytes)};
+CODEC_TABLE(board_part, board_part);
+
+CODEC_FIELDS(attached, struct attached_reply, Attached) = {
+    NUMBER(attached, lease),      NUMBER(attached, block),
+    NUMBER(attached, bytes),      NUMBER(attached, ttl_ms),
+    NUMBER(attached, slot),       NUMBER(attached, generation),
+    NUMBER(attached, huge_pages), NUMBER(attached, lifetime),
+    TEXT(attached, type),         BYTES(attached, metadata, RANGE(MESSAGE_METADATA_MAX, "too much metadata"))};
+CODEC_TABLE(attached, attached);

@@ -278,14 +278,6 @@ CODEC_FIELDS(grant, struct grant_reply, Grant) = {
 };
 CODEC_TABLE(grant, grant);
 
-CODEC_FIELDS(attached, struct attached_reply, Attached) = {
-    NUMBER(attached, lease),      NUMBER(attached, block),
-    NUMBER(attached, bytes),      NUMBER(attached, ttl_ms),
-    NUMBER(attached, slot),       NUMBER(attached, generation),
-    NUMBER(attached, huge_pages), NUMBER(attached, lifetime),
-    TEXT(attached, type),         BYTES(attached, metadata, RANGE(MESSAGE_METADATA_MAX, "too much metadata"))};
-CODEC_TABLE(attached, attached);
-
 CODEC_FIELDS(lease_ended, struct lease_end, LeaseEndedEvent) = {
     NUMBER(lease_ended, lease),
     NUMBER(lease_ended, reason),
@@ -453,6 +445,8 @@ const struct codec_body codec_reply_bodies[REPLY_KINDS] = {
     [REPLY_WHY] = BODY(WHY, why),
     [REPLY_METRICS] = BODY(METRICS, metrics),
     [REPLY_ATTACHED] = BODY(ATTACHED, attached),
+    [REPLY_GOT] = BODY(GOT, got),
+    [REPLY_BOARD_PART] = BODY(BOARD_PART, board_part),
     [EVENT_EXPIRING] = BODY(EXPIRING, expiring),
     [EVENT_LEASE_ENDED] = BODY(LEASE_ENDED, lease_ended),
     [EVENT_LIMITS_CHANGED] = BODY(LIMITS_CHANGED, limits_changed),
@@ -463,7 +457,7 @@ const struct codec_body codec_reply_bodies[REPLY_KINDS] = {
     [EVENT_CONTROL_PAGE] = BODY(CONTROL_PAGE, control_page),
     [EVENT_SPARED] = BARE_BODY(SPARED, spared),
 };
-_Static_assert(REPLY_KINDS == 22, "a new kind needs a line above");
+_Static_assert(REPLY_KINDS == 24, "a new kind needs a line above");
 
 int codec_encode_reply(const struct reply *reply, struct codec_arena *arena, uint8_t frame[FRAME_BYTES_MAX])
 {

@@ -179,6 +179,35 @@ CODEC_FIELDS(unpublish, struct unpublish_request, Unpublish) = {
 };
 CODEC_TABLE(unpublish, unpublish);
 
+/* ---- objects ---- */
+
+static const char long_object[] = "an object has at most 32768 bytes; publish what is longer as a block";
+
+CODEC_FIELDS(put, struct put_request, Put) = {
+    NAME(put, name, bad_name),
+    BYTES(put, data, RANGE(MESSAGE_OBJECT_MAX, long_object)),
+    NUMBER(put, lifetime,
+           RANGE(LIFETIME_KEEP, "an object lives as SESSION or KEEP; what is to be evicted is published as a block")),
+    NUMBER(put, access, RANGE(BLOCK_ACCESS_ALL, "this broker does not know that access; use USER, GROUP or ALL")),
+    NUMBER(put, gid, UNLESS(0)),
+};
+CODEC_TABLE(put, put);
+
+CODEC_FIELDS(get, struct get_request, Get) = {
+    NUMBER(get, owner, IF_FLAG(get, has_owner)),
+    NAME(get, name, bad_name),
+};
+CODEC_TABLE(get, get);
+
+CODEC_FIELDS(open_board, struct open_board_request, OpenBoard) = {
+    NUMBER(open_board, board),
+    NUMBER(open_board, part, UNLESS(0)),
+};
+CODEC_TABLE(open_board, open_board);
+
+CODEC_FIELDS(remove, struct remove_request, Remove) = {NAME(remove, name, bad_name)};
+CODEC_TABLE(remove, remove);
+
 /* ---- the rest ---- */
 
 CODEC_FIELDS(list, struct list_request, List) = {
@@ -231,8 +260,12 @@ const struct codec_body codec_request_bodies[REQUEST_KINDS] = {
     [REQUEST_PUBLISH] = BODY(PUBLISH, publish),
     [REQUEST_ATTACH_BLOCK] = BODY(ATTACH_BLOCK, attach_block),
     [REQUEST_UNPUBLISH] = BODY(UNPUBLISH, unpublish),
+    [REQUEST_PUT] = BODY(PUT, put),
+    [REQUEST_GET] = BODY(GET, get),
+    [REQUEST_OPEN_BOARD] = BODY(OPEN_BOARD, open_board),
+    [REQUEST_REMOVE] = BODY(REMOVE, remove),
 };
-_Static_assert(REQUEST_KINDS == 24, "a new kind needs a line above");
+_Static_assert(REQUEST_KINDS == 28, "a new kind needs a line above");
 
 size_t codec_request_frame_max(const struct request *request)
 {

@@ -18,6 +18,8 @@ enum reply_kind {
     REPLY_WHY,
     REPLY_METRICS,
     REPLY_ATTACHED,
+    REPLY_GOT,
+    REPLY_BOARD_PART,
     EVENT_EXPIRING,
     EVENT_LEASE_ENDED,
     EVENT_LIMITS_CHANGED,
@@ -87,6 +89,17 @@ struct attached_reply {
     enum lifetime lifetime;
     char type[MESSAGE_NAME_SIZE];
     struct message_bytes metadata;
+};
+
+/* An object. */
+struct got_reply {
+    struct message_bytes data;
+    uint64_t board; /* that has it; 0: none that this user may open */
+};
+
+/* A part of a board; its descriptor comes with the answer. */
+struct board_part_reply {
+    uint64_t bytes;
 };
 
 struct lease_end {
@@ -256,6 +269,8 @@ struct reply {
         struct why_reply why;
         struct metrics_reply metrics;
         struct attached_reply attached;
+        struct got_reply got;
+        struct board_part_reply board_part;
         enum pressure pressure;
         struct expiring_event revoking;
         struct control_page_event control_page;

@@ -29,6 +29,10 @@ enum request_kind {
     REQUEST_PUBLISH,
     REQUEST_ATTACH_BLOCK,
     REQUEST_UNPUBLISH,
+    REQUEST_PUT,
+    REQUEST_GET,
+    REQUEST_OPEN_BOARD,
+    REQUEST_REMOVE,
     REQUEST_KINDS
 };
 
@@ -159,6 +163,29 @@ struct unpublish_request {
     char name[MESSAGE_NAME_SIZE];
 };
 
+struct put_request {
+    char name[MESSAGE_NAME_SIZE];
+    struct message_bytes data; /* at most MESSAGE_OBJECT_MAX */
+    enum lifetime lifetime;
+    enum block_access access;
+    uint32_t gid; /* of BLOCK_ACCESS_GROUP */
+};
+
+struct get_request {
+    bool has_owner;
+    uint32_t owner; /* without one: the user who asks */
+    char name[MESSAGE_NAME_SIZE];
+};
+
+struct open_board_request {
+    uint64_t board;
+    uint32_t part;
+};
+
+struct remove_request {
+    char name[MESSAGE_NAME_SIZE];
+};
+
 struct request {
     uint64_t id; /* 0: the client wants no answer */
     enum request_kind kind;
@@ -180,5 +207,9 @@ struct request {
         struct publish_request publish;
         struct attach_block_request attach_block;
         struct unpublish_request unpublish;
+        struct put_request put;
+        struct get_request get;
+        struct open_board_request open_board;
+        struct remove_request remove;
     };
 };

@@ -31,6 +31,7 @@ enum {
     MESSAGE_EVENTS_MAX = 64,         /* events in one page of a listing */
     MESSAGE_BLOCKS_MAX = 128,        /* blocks in one page of a listing */
     MESSAGE_METADATA_MAX = 4096,     /* bytes of a block's metadata */
+    MESSAGE_OBJECT_MAX = 32768,      /* bytes of an object */
     MESSAGE_SAMPLES_MAX = 256,       /* samples in one page of a listing */
     MESSAGE_PATHS_MAX = 64,          /* control groups of a reservation */
     MESSAGE_PATH_BYTES_MAX = 16384,  /* of all of them, each with 4 bytes for its head */

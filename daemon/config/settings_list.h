@@ -90,6 +90,10 @@ SETTING(SHARING_MAX_VIEWS, sharing, max_views, NUMBER, RANGE(0, 262144), broker.
         DEFAULT("4096"), "views of blocks of one user at the same time")
 SETTING(SHARING_GRACE, sharing, grace, DURATION, RANGE(0, INT32_MAX), broker.sharing.grace_ms, RELOAD, DEFAULT("10s"),
         "how long the views of other users keep a block that has ended; 0: not at all")
+SETTING(SHARING_MAX_OBJECTS, sharing, max_objects, NUMBER, RANGE(0, 1000000), broker.sharing.objects_max, RELOAD,
+        DEFAULT("131072"), "small objects of one user; 0: nobody may put any")
+SETTING(SHARING_MAX_BOARD_BYTES, sharing, max_board_bytes, AMOUNT, ANY, broker.sharing.board_bytes_max, RELOAD,
+        DEFAULT("256M"), "memory for the small objects of one user")
 
 SETTING(PRESSURE_SOME, pressure, some, PERCENT, RANGE(0, 99), pressure_some, RESTART, DEFAULT("20%"),
         "share of time that some tasks wait for memory, which counts as pressure; 0: not watched")

@@ -44,6 +44,7 @@ struct broker *broker_new(const struct broker_options *options)
     TAILQ_INIT(&broker->trimming);
     learned_table_init(&broker->learned);
     block_table_init(&broker->blocks);
+    board_table_init(&broker->boards);
     TAILQ_INIT(&broker->name_waits);
     pool_init(broker);
     if (principal_table_init(&broker->principals, &broker->host) < 0 ||
@@ -52,7 +53,7 @@ struct broker *broker_new(const struct broker_options *options)
         return broker_free(broker);
     }
     broker->options.settings.policy = NULL; /* the reservations have a copy */
-    broker->next_session = broker->next_lease = broker->next_segment = broker->next_block = 1;
+    broker->next_session = broker->next_lease = broker->next_segment = broker->next_block = broker->next_board = 1;
     broker->host_epoch = 1; /* 0 is that of what was restored: it is in the host's figures already */
     broker->host_available_bytes = broker->host_total_bytes = UINT64_MAX; /* until the first look */
     return broker;
@@ -82,6 +83,7 @@ struct broker *broker_free(struct broker *broker)
         }
         ending_drop_segment(&step, segment);
     }
+    board_table_deinit(broker);
     learned_table_deinit(&broker->learned);
     principal_table_deinit(&broker->principals);
     reservation_table_deinit(&broker->reservations);
@@ -195,6 +197,12 @@ static void handle(struct step *step, const struct input *input)
     case INPUT_SEGMENT_TAMPERED:
         handle_tampered(step, segment);
         break;
+    case INPUT_BOARD_GROWN:
+        board_grown(step, &input->board);
+        break;
+    case INPUT_BOARD_FREED:
+        board_freed(step, &input->board);
+        break;
     case INPUT_HOST_MEMORY:
         host_room_update(broker, &input->host);
         break;
@@ -230,6 +238,7 @@ void broker_step(struct broker *broker, const struct input *input, uint64_t now,
     handle(&step, input);
     ending_work(&step);
     block_work(&step, input->kind == INPUT_TICK);
+    board_work(&step);
     reservations_work(&step);
     queue_retry(&step, input->kind == INPUT_TICK);
     revoke_work(&step, input->kind == INPUT_TICK);

@@ -160,5 +160,21 @@ bool broker_is_empty(const struct broker *broker);
 /* Whether somebody still has a block of which INPUT_BLOCK_UNKEPT said that it can't go on. */
 bool broker_has_unkept_blocks(const struct broker *broker);
 
+/* Where the bytes of an object are, if this process may get it. */
+struct object_place {
+    void *handle;   /* the shell's, of its board */
+    uint64_t board; /* 0: none that this user may open */
+    uint32_t position, bytes;
+};
+
+bool broker_find_object(const struct broker *broker, const struct identity *identity, const struct get_request *asked,
+                        struct object_place *ret);
+
+/* The shell's handle of a board that this process may open; NULL: of none. */
+void *broker_find_board(const struct broker *broker, const struct identity *identity, uint64_t id);
+
+/* What the ledger has of all boards. */
+uint64_t broker_board_bytes(const struct broker *broker);
+
 /* Checks every invariant of the tables; returns what does not hold, or NULL. For tests and audits; slow. */
 const char *broker_check(const struct broker *broker);

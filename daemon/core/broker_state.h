@@ -3,6 +3,7 @@
 #pragma once
 
 #include "daemon/core/block.h"
+#include "daemon/core/board.h"
 #include "daemon/core/broker.h"
 #include "daemon/core/learned.h"
 #include "daemon/core/name_wait.h"
@@ -37,6 +38,7 @@ struct broker {
     struct principal_table principals;
     struct reservation_table reservations;
     struct block_table blocks;
+    struct board_table boards;
     struct name_wait_list name_waits; /* requests that wait for a block of some name, the first come first */
     size_t name_wait_count;
     bool names_changed; /* a block was published: some may wait for it no longer */
@@ -57,7 +59,7 @@ struct broker {
     enum pressure pressure;
     bool shutting_down;
     uint64_t settings_number; /* grows with each reload */
-    uint64_t next_session, next_lease, next_segment, next_waiting, next_block;
+    uint64_t next_session, next_lease, next_segment, next_waiting, next_block, next_board;
     struct broker_counters counters;
     struct figures figures;
     /* What the host had available at the last look, and what was granted since: RAM that is granted but

@@ -11,6 +11,19 @@ struct sums {
     size_t charges;
 };
 
+static void add_boards(const struct broker *broker, const struct account *account, struct sums *sums)
+{
+    const struct board *board;
+    TAILQ_FOREACH(board, &broker->boards.boards, in_table) {
+        for (uint32_t i = 0; i < BOARD_PARTS_MAX && account_is_descendant_of(&board->account, account); i++) {
+            const struct charge *charge = &board->parts[i].charge;
+            sums->used[charge->location] += charge->bytes;
+            sums->freeing[charge->location] += charge->freeing ? charge->bytes : 0;
+            sums->charges += charge->account != NULL;
+        }
+    }
+}
+
 static struct sums sums_below(const struct broker *broker, const struct account *account)
 {
     struct sums sums = {0};
@@ -24,6 +37,7 @@ static struct sums sums_below(const struct broker *broker, const struct account 
             sums.charges++;
         }
     }
+    add_boards(broker, account, &sums);
     TAILQ_FOREACH(lease, &broker->revoking, in_revoking) {
         if (account_is_descendant_of(&lease->session->account, account)) {
             sums.revoking[lease->location] += lease->revoking_bytes;

@@ -52,6 +52,16 @@ static void add_blocks(struct counts *counts, const struct broker *broker, const
     }
 }
 
+static void add_boards(struct counts *counts, const struct broker *broker, const struct share *share,
+                       const struct principal *principal)
+{
+    const struct board *board;
+    TAILQ_FOREACH(board, &broker->boards.boards, in_table) {
+        bool is_below = principal && principal_of(board->share, principal->kind) == principal;
+        counts->references += board->share == share || is_below;
+    }
+}
+
 /* What the sessions of one share come to, or of all shares of a principal. */
 static struct counts counts_of(const struct broker *broker, const struct share *share,
                                const struct principal *principal)
@@ -59,6 +69,7 @@ static struct counts counts_of(const struct broker *broker, const struct share *
     struct counts counts = {0};
     const struct session *session = check_walk_next(broker, NULL);
     add_blocks(&counts, broker, share, principal);
+    add_boards(&counts, broker, share, principal);
     for (; session; session = check_walk_next(broker, session)) {
         if (session->share == share || (principal && principal_of(session->share, principal->kind) == principal)) {
             add_session(&counts, session);

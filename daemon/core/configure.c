@@ -55,17 +55,34 @@ static bool is_lost(const struct principal *class)
     return !class->is_named && strcmp(class->name, POLICY_DEFAULT_CLASS) != 0;
 }
 
-/* Another class may get the name: what was published, and left, in this one goes to the class that its user has. */
+/* Another class may get the name: what was published or put, and left, in this one goes to the class that its user has.
+ * NULL: it stays, or memory is short. */
+static struct share *share_of_left(struct broker *broker, const struct share *before)
+{
+    const struct identity owner = {.uid = before->user->id};
+    const struct policy_client client = {.identity = &owner, .name = ""};
+    struct class_reason reason;
+    return is_lost(before->class) ? share_join(&broker->principals, &client, &reason) : NULL;
+}
+
 static void move_left_blocks(struct broker *broker)
 {
     struct block *block = block_table_next(&broker->blocks, 0);
     for (; block; block = block_table_next(&broker->blocks, block->id)) {
-        const struct identity owner = {.uid = block->share->user->id};
-        const struct policy_client client = {.identity = &owner, .name = ""};
-        struct class_reason reason;
-        struct share *share = is_lost(block->share->class) ? share_join(&broker->principals, &client, &reason) : NULL;
+        struct share *share = share_of_left(broker, block->share);
         if (share) {
             block_join(broker, block, share);
+        }
+    }
+}
+
+static void move_left_boards(struct broker *broker)
+{
+    struct board *board;
+    TAILQ_FOREACH(board, &broker->boards.boards, in_table) {
+        struct share *share = share_of_left(broker, board->share);
+        if (share) {
+            board_join(broker, board, share);
         }
     }
 }
@@ -86,6 +103,7 @@ void configure_regroup_reserved(struct broker *broker)
         }
     }
     move_left_blocks(broker);
+    move_left_boards(broker);
 }
 
 void configure_broker(struct step *step, const struct broker_settings *settings)
@@ -100,6 +118,7 @@ void configure_broker(struct step *step, const struct broker_settings *settings)
     (void)reservation_configure(&broker->reservations, settings->policy, &broker->principals);
     regroup_all(broker);
     move_left_blocks(broker);
+    move_left_boards(broker);
     broker->reservations.is_draining = broker->reservations.count > 0;
     pool_configure(broker);
     struct reply *reply = &effect_push(step->effects, EFFECT_BROADCAST)->reply.reply;

@@ -22,6 +22,9 @@ enum effect_kind {
     EFFECT_BROADCAST,       /* an event, to every connected session */
     EFFECT_LEASE_ENDED,     /* for the log and the history alone */
     EFFECT_BLOCK,           /* a block was published or has ended: keep that, before anything that follows */
+    EFFECT_BOARD_GROW,      /* make a part of a board; report INPUT_BOARD_GROWN, and ask again for what needed it */
+    EFFECT_BOARD_WRITE,     /* put a record there, and lead to it or past it; before anything that follows */
+    EFFECT_BOARD_END,       /* tell its readers; report INPUT_BOARD_FREED of each part that no process has any more */
     EFFECT_RESERVATIONS,    /* they have changed: keep them, before anything that follows */
     EFFECT_LOOK,            /* look whether the session's process is frozen; report INPUT_LOOKED */
     EFFECT_SLOT,            /* write a slot of the peer's control page, before anything that follows */
@@ -117,6 +120,37 @@ struct effect_block {
     uint32_t by_uid;
 };
 
+struct effect_board_grow {
+    uint64_t board;
+    void *handle;  /* NULL: it is the first part */
+    uint32_t user; /* who is charged */
+    uint32_t part;
+    uint64_t bytes;
+};
+
+/* A number in the board's memory: so many bytes behind a position. */
+struct board_link {
+    uint32_t position, offset, value;
+};
+
+enum { BOARD_LINKS_MAX = 3 };
+
+/* Readers see all of it or nothing. */
+struct effect_board_write {
+    void *handle;
+    uint32_t record; /* the position of a record to be written, 0: none is */
+    uint32_t next;   /* and what that leads to */
+    char name[MESSAGE_NAME_SIZE];
+    struct message_bytes data; /* borrowed from the input */
+    uint32_t cleared;          /* a block of buckets to be cleared, 0: none is */
+    size_t link_count;
+    struct board_link links[BOARD_LINKS_MAX]; /* in this order */
+};
+
+struct effect_board_end {
+    void *handle;
+};
+
 enum reservation_change {
     RESERVATION_FORGOTTEN, /* they were given up before, and are empty now */
     RESERVATION_MADE,
@@ -153,6 +187,9 @@ struct effect {
         struct effect_slot slot;
         struct effect_ended ended;
         struct effect_block block;
+        struct effect_board_grow board_grow;
+        struct effect_board_write board_write;
+        struct effect_board_end board_end;
         struct effect_reservations reservations;
         struct effect_session session; /* look, opened, resumed, over, gone */
     };

@@ -144,6 +144,9 @@ void ending_work(struct step *step)
             ending_lease(step, lease, session->over_reason);
             continue;
         }
+        if (object_remove_one_of(step, session)) {
+            continue;
+        }
         /* only now: a client that sees its connection end finds in the slots why each lease ended */
         effect_push(step->effects, EFFECT_SESSION_OVER)->session =
             (struct effect_session){.peer = session->peer, .session = session->id};

@@ -18,6 +18,8 @@ enum input_kind {
     INPUT_SEGMENT_SEALED, /* or why it is not: `error` */
     INPUT_SEGMENT_FREED,
     INPUT_SEGMENT_TAMPERED, /* its size is not what it was made with */
+    INPUT_BOARD_GROWN,      /* a part of a board was made, or (`error`) was not */
+    INPUT_BOARD_FREED,      /* no process has a part of one that has ended any more */
     INPUT_HOST_MEMORY,      /* what the host has available now */
     INPUT_PRESSURE,         /* how short of memory it is */
     INPUT_CONFIGURE,        /* new limits and times */
@@ -74,6 +76,8 @@ struct reservation_settings {
 struct sharing_settings {
     uint32_t blocks_max, views_max; /* of each user */
     uint32_t grace_ms;              /* how long others' views keep a block that has ended */
+    uint32_t objects_max;           /* of each user */
+    uint64_t board_bytes_max;       /* likewise */
 };
 
 struct broker_settings {
@@ -122,6 +126,15 @@ struct input_segment {
     const char *directory; /* failed: where the file was to be; NULL: it is none. Borrowed for the step */
 };
 
+/* A part of a board. */
+struct input_board {
+    uint64_t board;
+    uint32_t part;
+    void *handle; /* grown, the first time */
+    uint64_t key; /* likewise: of the hash of names */
+    int error;    /* grown: negative errno */
+};
+
 /* What this host (or its cgroup) has; the total is what a request can at most wait for. */
 struct input_host {
     uint64_t available_bytes, total_bytes;
@@ -141,6 +154,7 @@ struct input {
         struct input_open open;
         struct input_request request;
         struct input_segment segment;
+        struct input_board board;
         struct input_emptied emptied;
         struct input_host host;
         enum pressure pressure;

@@ -21,6 +21,7 @@ extern const struct location_facts location_facts[LOCATIONS + 1];
 #define LOCATION_DEFAULT   LOCATION_RAM /* of a request that names none */
 #define LOCATION_POOLED    LOCATION_RAM /* the pool's segments are there */
 #define LOCATION_RESERVED  LOCATION_RAM /* reserves are of it */
+#define LOCATION_BOARDS    LOCATION_RAM /* boards of objects are there */
 #define LOCATION_PUBLISHED LOCATION_RAM /* blocks are there */
 
 static inline bool location_is_memory(enum location location)

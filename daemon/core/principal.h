@@ -43,6 +43,7 @@ struct principal {
     struct served served;            /* a class, beside other classes */
     struct sharers sharers;          /* the shares of a class */
     uint64_t blocks, views;          /* a user's: blocks that are charged to it, and views that it has */
+    uint64_t objects, board_bytes;   /* a user's: objects that it has, and the memory of its boards */
     uint64_t under_way;              /* a user's requests that wait, and segments that are being made for it */
     TAILQ_ENTRY(principal) in_table;
 };
@@ -57,6 +58,7 @@ struct share {
     struct waiting *next;                      /* the next to be looked at in a pass over the queue */
     struct revocable_set revocable[LOCATIONS]; /* what its sessions hold */
     bool is_exhausted;                         /* while leases are taken: the rest of it is reserved */
+    LIST_HEAD(share_boards, board) boards;     /* of objects of its sessions, that have not ended */
     TAILQ_ENTRY(share) in_table;
 };
 

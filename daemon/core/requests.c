@@ -113,6 +113,12 @@ static void session_request(struct step *step, struct session *session, const st
     case REQUEST_ATTACH_BLOCK:
         attach_request(step, session, request);
         return;
+    case REQUEST_PUT:
+        put_request(step, session, request);
+        return;
+    case REQUEST_REMOVE:
+        put_remove(step, session, request);
+        return;
     case REQUEST_CANCEL:
         attach_cancel(step, session, request->cancel_request);
         queue_cancel(step, session, request);
@@ -135,6 +141,8 @@ static void session_request(struct step *step, struct session *session, const st
     case REQUEST_UNRESERVE:
     case REQUEST_SUSPEND:
     case REQUEST_UNPUBLISH:
+    case REQUEST_GET:
+    case REQUEST_OPEN_BOARD:
     case REQUEST_UNKNOWN:
     case REQUEST_KINDS:
         break;

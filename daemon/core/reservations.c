@@ -62,7 +62,7 @@ static void note_given_up(struct broker *broker)
         has_leases = has_leases || (reservation->is_over && !reservation->is_empty &&
                                     principal_class(&broker->principals, reservation->terms.name)->leases);
     }
-    broker->reservations.is_draining = has_leases || next_to_take_back(broker, 0);
+    broker->reservations.is_draining = has_leases || next_to_take_back(broker, 0) || board_has_to_take_back(broker);
 }
 
 /* Takes a change into force that was asked for. The paths from this one on are new. */
@@ -428,12 +428,14 @@ void reservations_work(struct step *step)
         after = block->id - 1;
         take_back(step, block);
     }
+    board_take_back(step);
     note_given_up(broker);
 }
 
 uint64_t reservations_next_wakeup(const struct broker *broker)
 {
     const struct reservation_table *table = &broker->reservations;
-    bool goes_on = table->is_draining && (next_to_revoke(broker, 0) || next_to_take_back(broker, 0));
+    bool goes_on = table->is_draining &&
+                   (next_to_revoke(broker, 0) || next_to_take_back(broker, 0) || board_has_to_take_back(broker));
     return goes_on ? 0 : table->next_expiry;
 }

@@ -117,6 +117,7 @@ struct session *session_new(struct session_table *table, struct principal_table 
     session_set_room(session, terms->room);
     RB_INIT(&session->leases);
     TAILQ_INIT(&session->waiting);
+    TAILQ_INIT(&session->objects);
     session_join(principals, session, share);
     enter(table, session);
     return session;

@@ -71,6 +71,7 @@ struct session {
     struct session_waiting_list waiting;
     size_t waiting_count;
     uint32_t name_wait_count;                        /* requests of it that wait for a block */
+    TAILQ_HEAD(session_objects, object) objects;     /* that end with it */
     struct lease_end tombstones[SESSION_TOMBSTONES]; /* the newest ended leases, as a ring */
     size_t tombstone_next;
     RB_ENTRY(session) by_id;

@@ -220,9 +220,9 @@ static bool is_without_proc(int error)
     return error == -ENOENT || error == -ENOTDIR || error == -EACCES || error == -EPERM;
 }
 
-int memfd_control(uint64_t bytes, struct memfd_control *ret)
+static int make_control(const char *name, uint64_t bytes, struct memfd_control *ret)
 {
-    cleanup(fd_closep) int fd = create("membroker:control", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    cleanup(fd_closep) int fd = create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0) {
         return fd;
     }
@@ -246,6 +246,16 @@ int memfd_control(uint64_t bytes, struct memfd_control *ret)
     }
     *ret = (struct memfd_control){.address = address, .is_counted = again >= 0};
     return fd_steal(again >= 0 ? &again : &fd);
+}
+
+int memfd_control(uint64_t bytes, struct memfd_control *ret)
+{
+    return make_control("membroker:control", bytes, ret);
+}
+
+int memfd_board(uint64_t bytes, struct memfd_control *ret)
+{
+    return make_control("membroker:board", bytes, ret);
 }
 
 int memfd_control_reopen(int fd)

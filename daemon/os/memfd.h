@@ -68,10 +68,13 @@ struct memfd_control {
  */
 int memfd_control(uint64_t bytes, struct memfd_control *ret);
 
+/* The same for a part of a board. Whoever has an object of a user may read all of that user's. */
+int memfd_board(uint64_t bytes, struct memfd_control *ret);
+
 /*
- * Who has a control page still? Only worker processes ask, since the inode may be a client's as well. First its
- * descriptor, which clients were sent, is opened again, and closed: what is left of that open file is then the
- * clients', whether in a descriptor, a mapping or a socket's queue. Returns the descriptor or negative errno.
+ * Who has a control page, or a part of a board, still? Only worker processes ask, since the inode may be a client's as
+ * well. First its descriptor, which clients were sent, is opened again, and closed: what is left of that open file is
+ * then the clients', whether in a descriptor, a mapping or a socket's queue. Returns the descriptor or negative errno.
  */
 int memfd_control_reopen(int fd);
 

@@ -238,7 +238,8 @@ static void look(struct audit *audit, const struct segment_view *segment)
 
 static void check_sums(struct audit *audit)
 {
-    uint64_t physical = 0, mapped = 0, ledger_physical, ledger_mapped;
+    uint64_t boards = broker_board_bytes(audit->server->broker);
+    uint64_t physical = boards, mapped = 0, ledger_physical, ledger_mapped;
     struct segment_view segment = {0};
     while (broker_next_segment(audit->server->broker, segment.id, &segment)) {
         *(location_is_memory(segment.location) ? &physical : &mapped) += segment.bytes;
@@ -248,6 +249,13 @@ static void check_sums(struct audit *audit)
         note_difference(audit, "the ledger's totals are %llu and %llu bytes, its segments' sums %llu and %llu",
                         (unsigned long long)ledger_physical, (unsigned long long)ledger_mapped,
                         (unsigned long long)physical, (unsigned long long)mapped);
+    }
+    audit->report.ledger_physical_bytes += boards;
+    audit->report.kernel_physical_bytes += audit->server->boards.bytes;
+    audit->report.resident_physical_bytes += audit->server->boards.bytes;
+    if (boards != audit->server->boards.bytes) {
+        note_difference(audit, "the ledger has %llu bytes of boards, and there are %llu", (unsigned long long)boards,
+                        (unsigned long long)audit->server->boards.bytes);
     }
 }
 

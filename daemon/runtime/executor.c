@@ -101,6 +101,15 @@ static void carry_out(struct server *server, struct effect *effect)
     case EFFECT_LEASE_ENDED:
         event_log_ended(&effect->ended);
         break;
+    case EFFECT_BOARD_GROW:
+        boards_grow(server, &effect->board_grow);
+        break;
+    case EFFECT_BOARD_WRITE:
+        board_write(&effect->board_write);
+        break;
+    case EFFECT_BOARD_END:
+        boards_end(server, &effect->board_end);
+        break;
     case EFFECT_RESERVATIONS:
         kept_reservations_save(server);
         event_log_reservations(&server->history, &effect->reservations);
@@ -149,6 +158,10 @@ void executor_settle(struct server *server)
             segment_forget(file);
         }
         step(server, &result);
+    }
+    struct input board;
+    while (boards_take_result(&server->boards, &board)) {
+        step(server, &board);
     }
 }
 

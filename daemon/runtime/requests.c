@@ -95,6 +95,22 @@ static void serve_acquire(struct connection *connection, const struct request *r
     }
 }
 
+/* If its board must grow first, it is asked for once more when that is done. */
+static void serve_put(struct connection *connection, const struct request *request)
+{
+    struct boards *boards = &connection_server(connection)->boards;
+    boards->has_grown = false;
+    serve_by_core(connection, request);
+    if (boards->has_grown && boards->grow_error == 0) {
+        serve_by_core(connection, request);
+    } else if (boards->has_grown) {
+        char sentence[MESSAGE_SENTENCE_SIZE];
+        (void)snprintf(sentence, sizeof sentence, "the broker has no memory or descriptor for the user's objects: %s",
+                       strerrordesc_np(-boards->grow_error));
+        reply_error(connection, request, ERROR_SYSTEM, sentence);
+    }
+}
+
 static void serve_cancel(struct connection *connection, const struct request *request)
 {
     if (named_request_cancel(connection, request->cancel_request)) {
@@ -229,6 +245,36 @@ static void serve_why(struct connection *connection, const struct request *reque
     reply_answer(connection, request, &reply, -EBADF);
 }
 
+static void serve_get(struct connection *connection, const struct request *request)
+{
+    const struct peer *peer = connection_peer(connection);
+    struct object_place place;
+    struct reply reply = {.kind = REPLY_GOT};
+    if (!broker_find_object(peer->server->broker, &peer->identity, &request->get, &place)) {
+        char sentence[MESSAGE_SENTENCE_SIZE];
+        (void)snprintf(sentence, sizeof sentence, "user %u has no object \"%s\", or you may not get it",
+                       request->get.has_owner ? request->get.owner : peer->identity.uid, request->get.name);
+        reply_error(connection, request, ERROR_NO_SUCH_BLOCK, sentence);
+        return;
+    }
+    reply.got = (struct got_reply){{board_data(place.handle, place.position), place.bytes}, place.board};
+    reply_answer(connection, request, &reply, -EBADF);
+}
+
+static void serve_open_board(struct connection *connection, const struct request *request)
+{
+    const struct peer *peer = connection_peer(connection);
+    struct board_memory *board = broker_find_board(peer->server->broker, &peer->identity, request->open_board.board);
+    struct reply reply = {.kind = REPLY_BOARD_PART};
+    int fd = board ? board_lend(board, request->open_board.part) : -EBADF;
+    if (fd < 0) {
+        reply_error(connection, request, ERROR_NO_SUCH_BLOCK, "there is no such part of a board of this user's");
+        return;
+    }
+    reply.board_part.bytes = board_part_bytes(request->open_board.part);
+    reply_answer(connection, request, &reply, fd);
+}
+
 static void serve_ping(struct connection *connection, const struct request *request)
 {
     struct reply reply = {.kind = REPLY_PONG};
@@ -300,7 +346,17 @@ static void serve(struct connection *connection, const struct request *request)
     case REQUEST_PUBLISH:
     case REQUEST_ATTACH_BLOCK:
     case REQUEST_UNPUBLISH:
+    case REQUEST_REMOVE:
         serve_by_core(connection, request);
+        break;
+    case REQUEST_PUT:
+        serve_put(connection, request);
+        break;
+    case REQUEST_GET:
+        serve_get(connection, request);
+        break;
+    case REQUEST_OPEN_BOARD:
+        serve_open_board(connection, request);
         break;
     case REQUEST_CANCEL:
         serve_cancel(connection, request);

@@ -119,6 +119,7 @@ static int start_handles(struct server *server)
     segments_start(server);
     integrity_scan_start(server);
     control_return_start(server);
+    boards_start(server);
     pressure_start(server);
     return shutdown_catch_signals(server);
 }
@@ -252,6 +253,7 @@ struct server *server_new(struct config *config, const char *config_file, const 
     stock_init(&server->stock, server->descriptors.ceiling);
     clients_init(&server->clients);
     scheduler_init(&server->scheduler);
+    boards_init(&server->boards);
     control_store_init(&server->control_store, server->descriptors.ceiling, &server->descriptors);
     if (server_open(server) < 0) {
         fdstore_freeze(&server->fdstore); /* what was kept is still there for the next to start */
@@ -328,6 +330,7 @@ struct server *server_free(struct server *server)
     uv_walk(&server->loop, close_handle, NULL);
     (void)uv_run(&server->loop, UV_RUN_DEFAULT);
     (void)uv_loop_close(&server->loop);
+    boards_close(server);
     control_store_deinit(&server->control_store);
     server->broker = broker_free(server->broker);
     fdstore_close(&server->fdstore);

@@ -10,6 +10,7 @@
 
 #include "daemon/config/config.h"
 #include "daemon/core/broker.h"
+#include "daemon/runtime/boards.h"
 #include "daemon/runtime/buffers.h"
 #include "daemon/runtime/clients.h"
 #include "daemon/runtime/control_return.h"
@@ -52,6 +53,7 @@ struct server {
     struct outboxes outboxes;
     struct control_store control_store;
     struct control_return control_return;
+    struct boards boards;
     struct descriptor_uses descriptors;
     struct segments segments;
     struct stock stock;

@@ -333,6 +333,29 @@ def blocks(broker):
         assert client.call("release", lease=lease) == pb.Done()
 
 
+@case("[sharing]\nmax_objects = 2\n")
+def objects(broker):
+    """An object is put, got, replaced and removed; its board can be opened; each refusal has its code."""
+    putter, reader, monitor = broker.session(), broker.session(), broker.session(monitor=True)
+    assert putter.call("put", name="n", data=b"first") == pb.Done()
+    assert putter.call("put", name="kept", data=b"", lifetime=pb.LIFETIME_KEEP) == pb.Done()
+    got = reader.call("get", name="n")
+    assert got.data == b"first" and got.board
+    part, fd = reader.call("open_board", board=got.board, part=0)
+    assert os.fstat(fd).st_size == part.bytes == 65536 and b"first" in os.pread(fd, part.bytes, 0)
+    os.close(fd)
+    refused(pb.ERROR_NO_SUCH_BLOCK, reader, "open_board", board=got.board, part=1)
+    refused(pb.ERROR_TOO_MANY, putter, "put", name="third", data=b"")
+    refused(pb.ERROR_INVALID, putter, "put", name="n", data=bytes(32769))
+    refused(pb.ERROR_INVALID, putter, "put", name="n", lifetime=pb.LIFETIME_CACHE)
+    refused(pb.ERROR_MONITOR, monitor, "put", name="n")
+    assert putter.call("put", name="n", data=b"second") == pb.Done()
+    assert monitor.call("get", owner=os.getuid(), name="n").data == b"second"
+    assert reader.call("remove", name="n") == pb.Done()
+    refused(pb.ERROR_NO_SUCH_BLOCK, reader, "get", name="n")
+    refused(pb.ERROR_NO_SUCH_BLOCK, reader, "remove", name="n")
+
+
 # ---- when memory is short ----
 
 @case("[limits]\nmax_physical_bytes = 64M\n[queue]\ntrim_time = 5s\n")

@@ -78,6 +78,20 @@ def grant(message, body, fd):
         assert bool(seals & F_SEAL_SEAL) == (message.descriptors == 1), "only what can be published may be sealed later"
 
 
+def got(message, body, fd):
+    is_answer(message, fd)
+    assert len(body.data) <= 32768
+
+
+def board_part(message, body, fd):
+    is_answer(message, fd, descriptor=True)
+    has(body, "bytes")
+    assert os.fstat(fd).st_size == body.bytes
+    assert fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
+    seals = fcntl.fcntl(fd, 1034)
+    assert seals & F_SEAL_SHRINK and seals & F_SEAL_GROW and seals & F_SEAL_SEAL
+
+
 def attached(message, body, fd):
     is_answer(message, fd, descriptor=True)
     has(body, "lease", "block", "bytes", "ttl_ms", "slot", "generation", "lifetime")

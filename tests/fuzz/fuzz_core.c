@@ -159,6 +159,8 @@ static void fill_request(struct request *request)
     case REQUEST_PUBLISH:
     case REQUEST_ATTACH_BLOCK:
     case REQUEST_UNPUBLISH:
+    case REQUEST_PUT:
+    case REQUEST_REMOVE:
         fuzz_fill_block(request, take_lease(), bytes);
         break;
     case REQUEST_RESERVE:
@@ -419,9 +421,10 @@ static void happen(void)
     static const enum request_kind about_reservations[] = {REQUEST_RESERVE, REQUEST_RESERVE, REQUEST_ATTACH,
                                                            REQUEST_UNRESERVE, REQUEST_SUSPEND};
     static void (*const others[])(void) = {configure, see_host, feel_pressure, restart, tamper, look};
-    static const enum request_kind about_blocks[] = {REQUEST_PUBLISH, REQUEST_PUBLISH, REQUEST_ATTACH_BLOCK,
-                                                     REQUEST_ATTACH_BLOCK, REQUEST_UNPUBLISH};
-    uint32_t what = below(43);
+    static const enum request_kind about_blocks[] = {REQUEST_PUBLISH,      REQUEST_PUBLISH,   REQUEST_ATTACH_BLOCK,
+                                                     REQUEST_ATTACH_BLOCK, REQUEST_UNPUBLISH, REQUEST_PUT,
+                                                     REQUEST_PUT,          REQUEST_REMOVE};
+    uint32_t what = below(46);
     if (what < 4) {
         open_session();
     } else if (what < 11) {
@@ -440,7 +443,7 @@ static void happen(void)
         others[what - 26]();
     } else if (what < 37) {
         ask(about_reservations[what - 32]);
-    } else if (what < 42) {
+    } else if (what < 45) {
         ask(about_blocks[what - 37]);
     } else {
         empty_reservations();

@@ -91,6 +91,15 @@ void fuzz_fill_block(struct request *request, uint64_t lease, struct fuzz_input 
         request->attach_block = (struct attach_block_request){fuzz_choice(bytes), 1000 + fuzz_below(bytes, 4), "",
                                                               (uint32_t)fuzz_take(bytes, 2), 0};
         text_copy(request->attach_block.name, MESSAGE_NAME_SIZE, block_names[fuzz_below(bytes, BLOCK_NAMES)]);
+    } else if (request->kind == REQUEST_PUT) {
+        static const uint8_t data[MESSAGE_OBJECT_MAX];
+        uint32_t count = fuzz_below(bytes, fuzz_choice(bytes) ? 100 : MESSAGE_OBJECT_MAX);
+        request->put = (struct put_request){.data = {data, count},
+                                            .lifetime = (enum lifetime)fuzz_below(bytes, 2),
+                                            .access = (enum block_access)fuzz_below(bytes, 3)};
+        text_copy(request->put.name, MESSAGE_NAME_SIZE, block_names[fuzz_below(bytes, BLOCK_NAMES)]);
+    } else if (request->kind == REQUEST_REMOVE) {
+        text_copy(request->remove.name, MESSAGE_NAME_SIZE, block_names[fuzz_below(bytes, BLOCK_NAMES)]);
     } else {
         request->unpublish = (struct unpublish_request){fuzz_choice(bytes), 1000 + fuzz_below(bytes, 4), ""};
         text_copy(request->unpublish.name, MESSAGE_NAME_SIZE, block_names[fuzz_below(bytes, BLOCK_NAMES)]);

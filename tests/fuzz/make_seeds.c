@@ -101,6 +101,12 @@ static void write_block_requests(void)
     write_request(&request, "-full");
     request = (struct request){.id = 1, .kind = REQUEST_UNPUBLISH, .unpublish = {true, UINT32_MAX, LONGEST}};
     write_request(&request, "-full");
+    request = (struct request){.id = 1, .kind = REQUEST_GET, .get = {true, UINT32_MAX, LONGEST}};
+    write_request(&request, "-full");
+    request = (struct request){.id = 1, .kind = REQUEST_PUT};
+    request.put =
+        (struct put_request){LONGEST, {metadata, sizeof metadata}, LIFETIME_KEEP, BLOCK_ACCESS_GROUP, UINT32_MAX};
+    write_request(&request, "-full");
 }
 
 static void write_requests(void)

@@ -354,7 +354,8 @@ void fixture_kernel_bytes(const struct fixture *fixture, uint64_t *ret_ram, uint
             continue;
         }
         target[length] = '\0';
-        if (strcmp(target, "/memfd:membroker:segment (deleted)") == 0) {
+        if (strcmp(target, "/memfd:membroker:segment (deleted)") == 0 ||
+            strcmp(target, "/memfd:membroker:board (deleted)") == 0) {
             *ret_ram += was_seen(status.st_ino, false) ? 0 : (uint64_t)status.st_size;
         } else if (S_ISREG(status.st_mode) && strncmp(target, fixture->spill, strlen(fixture->spill)) == 0) {
             *ret_mapped += (uint64_t)status.st_size;

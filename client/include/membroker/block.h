@@ -185,6 +185,55 @@ MB_PUBLIC int mb_view_close(mb_view *view);
  */
 MB_PUBLIC mb_end_reason mb_last_end_reason(void);
 
+/* ---- small objects ---- */
+
+#define MB_OBJECT_BYTES_MAX 32768
+
+/* A copy of bytes that the broker keeps under a name, for many readers. What is longer is published as a block. */
+typedef struct mb_object_options {
+    size_t size;          /* of this structure; set by MB_OBJECT_OPTIONS_INIT */
+    mb_lifetime lifetime; /* MB_LIFETIME_SESSION: it ends with this client; MB_LIFETIME_KEEP: with mb_remove() */
+    mb_access access;     /* who may get it */
+    uint32_t gid;         /* MB_ACCESS_GROUP only: a group of this process */
+} mb_object_options;
+
+#define MB_OBJECT_OPTIONS_INIT                                                                                         \
+    {                                                                                                                  \
+        sizeof(mb_object_options), MB_LIFETIME_SESSION, MB_ACCESS_USER, 0u                                             \
+    }
+
+/*
+ * Has the broker keep a copy of `data` (`bytes` of it, at most MB_OBJECT_BYTES_MAX) as the object `name`, in the place
+ * of this user's object that had the name: a reader gets the old bytes or the new ones. Objects have names of their
+ * own: mb_attach() finds none of them. They end with the broker. `options` NULL: all defaults. The memory is still the
+ * caller's. If the connection breaks during the call, the call continues on the next connection, and the object may
+ * have been put twice.
+ *
+ * -EMFILE: the user has as many objects, or as much memory for objects, as the broker allows. -ENOMEM: a limit on
+ * memory of the user, its class or the host. -EACCES: this process is not in the group `gid`. -EINVAL: the name, the
+ * size or an option is not valid. After an error the object of that name is what it was.
+ */
+MB_PUBLIC int mb_put(mb_client *client, const char *name, const void *data, size_t bytes,
+                     const mb_object_options *options);
+
+/*
+ * Copies this user's object `name` into the buffer, and returns how many bytes it has. If these are more than `size`,
+ * none is copied: call again with a larger buffer. All bytes are of one mb_put(). The buffer may be NULL if `size` is
+ * 0.
+ *
+ * Once a board is mapped, which the first call sees to, this asks the broker only if it finds no such object, or if the
+ * objects change so fast that it can't read one whole. -ENOENT: there is no such object. After an error the content of
+ * the buffer is undefined.
+ */
+MB_PUBLIC int mb_get(mb_client *client, const char *name, void *buffer, size_t size);
+
+/* The same of the object `name` of the user with this number; asks the broker each time. -ENOENT: there is none, or
+ * this user may not get it. */
+MB_PUBLIC int mb_get_from(mb_client *client, uint32_t owner, const char *name, void *buffer, size_t size);
+
+/* Ends this user's object `name`, which any process of the user may do. -ENOENT: there is none. */
+MB_PUBLIC int mb_remove(mb_client *client, const char *name);
+
 #ifdef __cplusplus
 }
 #endif

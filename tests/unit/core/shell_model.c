@@ -73,7 +73,11 @@ struct model *model_new(uint64_t max_bytes, uint64_t max_physical, uint64_t max_
                                .ageing_ms = 60000,
                                .trim_ms = 0,
                                .revoke_grace_ms = 1000},
-                     .sharing = {.blocks_max = 64, .views_max = 64, .grace_ms = 5000},
+                     .sharing = {.blocks_max = 64,
+                                 .views_max = 64,
+                                 .grace_ms = 5000,
+                                 .objects_max = 1000,
+                                 .board_bytes_max = 64 << 20},
                      .reservations = {.bytes_max = LIMIT_OFF, .count_max = 8}},
         .page_bytes = MODEL_PAGE,
         .huge_page_bytes = model_huge_page_bytes,
@@ -90,6 +94,7 @@ void model_free(struct model *model)
 {
     long live_before = model->live_before;
     broker_free(model->broker);
+    board_model_clear(&model->boards);
     free(model);
     cr_assert_eq(exhaustion_live(), live_before, "%ld blocks were not freed", exhaustion_live() - live_before);
 }
@@ -195,6 +200,17 @@ static void carry_out(struct model *model, const struct effect *effect)
         mix(model, effect->block.block);
         model->block = effect->block;
         model->blocks_ended += effect->block.change == BLOCK_CHANGE_ENDED;
+        break;
+    case EFFECT_BOARD_GROW:
+        mix(model, effect->board_grow.board);
+        board_model_grow(&model->boards, &effect->board_grow);
+        break;
+    case EFFECT_BOARD_WRITE:
+        mix(model, effect->board_write.record);
+        board_model_write(&model->boards, &effect->board_write);
+        break;
+    case EFFECT_BOARD_END:
+        board_model_end(&model->boards, &effect->board_end);
         break;
     case EFFECT_FREE_SEGMENT:
         mix(model, effect->free.segment);
@@ -309,6 +325,16 @@ static bool answer_look(struct model *model)
     return false;
 }
 
+static bool free_board_part(struct model *model)
+{
+    struct input input = {.kind = INPUT_BOARD_FREED};
+    bool is_one = board_model_free_one(&model->boards, &input.board);
+    if (is_one) {
+        step(model, &input);
+    }
+    return is_one;
+}
+
 /* One result, if one is to be reported. */
 static bool settle_one(struct model *model, bool makes, bool frees, bool seals)
 {
@@ -327,7 +353,7 @@ static bool settle_one(struct model *model, bool makes, bool frees, bool seals)
             return true;
         }
     }
-    return false;
+    return frees && free_board_part(model);
 }
 
 void model_finish(struct model *model)
@@ -336,9 +362,24 @@ void model_finish(struct model *model)
     }
 }
 
+/* What a board had no room for is asked for once more. */
+static void feed_grown(struct model *model, const struct input *input)
+{
+    struct input grown = {.kind = INPUT_BOARD_GROWN, .board = model->boards.grown};
+    model->boards.has_grown = false;
+    step(model, &grown);
+    if (!grown.board.error) {
+        step(model, input);
+        cr_assert(!model->boards.has_grown, "a board that has just grown must grow");
+    }
+}
+
 void model_feed(struct model *model, const struct input *input)
 {
     step(model, input);
+    if (model->boards.has_grown) {
+        feed_grown(model, input);
+    }
     while (settle_one(model, !model->hold_makes, !model->hold_frees, !model->hold_seals) ||
            (!model->hold_looks && answer_look(model))) {
     }

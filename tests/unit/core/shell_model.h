@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "daemon/core/broker.h"
+#include "tests/unit/core/board_model.h"
 
 enum { MODEL_PEERS = 32, MODEL_SEGMENTS = 8192, MODEL_REPLIES = 512, MODEL_PAGE = 4096 };
 
@@ -39,6 +40,7 @@ struct model {
     struct model_peer peers[MODEL_PEERS];
     struct model_segment segments[MODEL_SEGMENTS];
     size_t segment_count;
+    struct board_model boards;
     bool hold_makes, hold_frees;                        /* results wait for model_finish() */
     bool hold_seals;                                    /* those as well */
     int seal_error;                                     /* what sealing fails with; 0: it does not */

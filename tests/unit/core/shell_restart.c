@@ -89,6 +89,7 @@ void model_restart(struct model *model)
     broker_restore_numbers(next, &numbers);
     broker_restore_done(next, model->now);
     broker_free(model->broker);
+    board_model_clear(&model->boards); /* objects end with their broker */
     model->broker = next;
     const char *wrong = broker_check(next);
     cr_assert(!wrong, "%s", wrong);

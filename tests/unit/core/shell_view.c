@@ -19,7 +19,7 @@ void model_forget(struct model *model)
 
 uint64_t model_existing(const struct model *model, enum location location)
 {
-    uint64_t bytes = 0;
+    uint64_t bytes = location == LOCATION_RAM ? model->boards.bytes : 0;
     for (size_t i = 0; i < model->segment_count; i++) {
         bytes += model->segments[i].location == location ? model->segments[i].bytes : 0;
     }

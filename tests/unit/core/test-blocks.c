@@ -354,7 +354,7 @@ Test(blocks, the_brokers_end_ends_what_is_kept)
 Test(blocks, a_user_has_so_many_blocks_and_views)
 {
     begin(16 * MIB);
-    model->options.settings.sharing = (struct sharing_settings){2, 2, 1000};
+    model->options.settings.sharing = (struct sharing_settings){.blocks_max = 2, .views_max = 2, .grace_ms = 1000};
     model_configure(model);
     publish_new(OWNER, "a", LIFETIME_KEEP);
     uint64_t second = publish_new(TWIN, "b", LIFETIME_SESSION), lease = granted(acquire(OWNER, MIB));

@@ -22,7 +22,7 @@ static void open_both(struct model *made)
 static void begin(uint64_t max_physical)
 {
     open_both(model_new(0, max_physical, 0));
-    model->options.settings.sharing = (struct sharing_settings){500, 500, 1000};
+    model->options.settings.sharing = (struct sharing_settings){.blocks_max = 500, .views_max = 500, .grace_ms = 1000};
     model->options.settings.queue.waiting_per_user_max = model->options.settings.queue.waiting_per_session_max = 500;
     model_configure(model);
 }

@@ -16,7 +16,7 @@ static struct model *model;
 static void open_all(uint64_t max_physical)
 {
     model = model_new(0, max_physical, 0);
-    model->options.settings.sharing = (struct sharing_settings){500, 500, 1000};
+    model->options.settings.sharing = (struct sharing_settings){.blocks_max = 500, .views_max = 500, .grace_ms = 1000};
     model_configure(model);
     cr_assert_eq(reserve(model, "job", 200 * MIB, "/job\n"), 0);
     model_open_in(model, INSIDE, "in", "/job\n");

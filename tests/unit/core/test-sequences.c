@@ -36,11 +36,30 @@ static void random_name(char name[MESSAGE_NAME_SIZE])
 }
 
 /* Of one user or, mostly, of another, whose blocks everybody may have. */
+/* Sometimes so large that boards grow, and are full. */
+static struct request random_object_request(void)
+{
+    static const uint8_t data[MESSAGE_OBJECT_MAX];
+    struct request request = {.kind = REQUEST_REMOVE};
+    if (random_below(4) == 0) {
+        random_name(request.remove.name);
+        return request;
+    }
+    request.kind = REQUEST_PUT;
+    request.put = (struct put_request){.data = {data, random_below(random_below(2) ? 100 : sizeof data)},
+                                       .lifetime = (enum lifetime)random_below(2),
+                                       .access = (enum block_access)random_below(3)};
+    random_name(request.put.name);
+    return request;
+}
+
 static struct request random_block_request(uint64_t lease)
 {
     static const uint8_t metadata[] = "a schema";
     struct request request = {.kind = REQUEST_PUBLISH};
-    switch (random_below(8)) {
+    switch (random_below(10)) {
+    case 8:
+        return random_object_request();
     case 0:
         request.kind = REQUEST_UNPUBLISH;
         request.unpublish = (struct unpublish_request){random_below(2), 1000 + (uint32_t)random_below(3), ""};
@@ -190,7 +209,11 @@ static void change_settings(struct model *model)
     settings->user_requests_max = random_below(2) ? 0 : 6;
     settings->user_sessions_max = random_below(2) ? 0 : 5;
     settings->queue.ageing_ms = random_below(2) ? 0 : 1000;
-    settings->sharing = (struct sharing_settings){random_below(4) ? 64 : 2, random_below(4) ? 64 : 2, 3000};
+    settings->sharing = (struct sharing_settings){.blocks_max = random_below(4) ? 64 : 2,
+                                                  .views_max = random_below(4) ? 64 : 2,
+                                                  .grace_ms = 3000,
+                                                  .objects_max = 20,
+                                                  .board_bytes_max = 512 << 10};
     settings->pause_at = (enum pressure)random_below(3);
     settings->reservations.hold_ms = 20000 * (uint32_t)random_below(4);
     model->hold_looks = random_below(2);

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Small objects: putting, getting and removing copies of bytes. */
+#include <errno.h>
+#include <string.h>
+
+#include "client/block/block.h"
+#include "client/boards.h"
+#include "client/call.h"
+#include "client/client.h"
+#include "client/error.h"
+#include "client/owner.h"
+#include "client/thread.h"
+#include "proto/base/text.h"
+
+_Static_assert((int)MB_OBJECT_BYTES_MAX == MESSAGE_OBJECT_MAX, "what the library takes fits the message");
+
+/* ---- putting ---- */
+
+static int check(const void *data, size_t bytes, const mb_object_options *options)
+{
+    if (options->size < sizeof *options) {
+        return error_set(-EINVAL, "the options must begin as MB_OBJECT_OPTIONS_INIT");
+    }
+    if ((unsigned)options->access > MB_ACCESS_ALL) {
+        return error_set(-EINVAL, "the access of the object is none that this library knows");
+    }
+    if ((unsigned)options->lifetime > MB_LIFETIME_KEEP) {
+        return error_set(-EINVAL, "an object's lifetime is MB_LIFETIME_SESSION or MB_LIFETIME_KEEP; publish as a block "
+                                  "what is to be evicted when memory is short");
+    }
+    if (bytes > MB_OBJECT_BYTES_MAX || (bytes && !data)) {
+        return error_set(-EINVAL, "an object has at most %d bytes, not %zu; publish what is longer as a block",
+                         MB_OBJECT_BYTES_MAX, bytes);
+    }
+    return 0;
+}
+
+/* It ends with the session, so a goodbye waits until it is gone. */
+static void note_session(mb_client *client)
+{
+    (void)pthread_mutex_lock(&client->lock);
+    client->session.had_lease = true;
+    (void)pthread_mutex_unlock(&client->lock);
+}
+
+int mb_put(mb_client *client, const char *name, const void *data, size_t bytes, const mb_object_options *options)
+{
+    static const mb_object_options defaults = MB_OBJECT_OPTIONS_INIT;
+    options = options ? options : &defaults;
+    struct request request = {.kind = REQUEST_PUT};
+    struct call call = {0};
+    int result = owner_check(client);
+    result = result < 0 ? result : block_check_name(name);
+    result = result < 0 ? result : check(data, bytes, options);
+    if (result < 0) {
+        return result;
+    }
+    request.put = (struct put_request){.data = {.data = data, .count = bytes},
+                                       .lifetime = (enum lifetime)options->lifetime,
+                                       .access = (enum block_access)options->access,
+                                       .gid = options->gid};
+    text_copy(request.put.name, sizeof request.put.name, name);
+    note_session(client);
+    return error_end(call_broker(client, &request, &call));
+}
+
+int mb_remove(mb_client *client, const char *name)
+{
+    struct request request = {.kind = REQUEST_REMOVE};
+    struct call call = {0};
+    int result = block_check_name(name);
+    if (result == 0) {
+        text_copy(request.remove.name, sizeof request.remove.name, name);
+        result = call_broker(client, &request, &call);
+    }
+    return error_end(result);
+}
+
+/* ---- getting ---- */
+
+static int ask(mb_client *client, const struct get_request *asked, void *buffer, size_t size)
+{
+    struct request request = {.kind = REQUEST_GET, .get = *asked};
+    struct got_answer got = {.buffer = buffer, .size = size};
+    struct call call = {.got = &got};
+    int result = call_broker(client, &request, &call);
+    if (result < 0) {
+        return result;
+    }
+    if (got.board) {
+        boards_open(client, got.board);
+    }
+    return error_end((int)got.bytes);
+}
+
+/* False: it is too long. What follows the name is zero, so that names compare as arrays. */
+static bool copy_name(char to[MESSAGE_NAME_SIZE], const char *name)
+{
+    size_t length = name ? strnlen(name, MESSAGE_NAME_SIZE) : 0;
+    memset(to, 0, MESSAGE_NAME_SIZE);
+    if (length == 0 || length == MESSAGE_NAME_SIZE) {
+        return false;
+    }
+    memcpy(to, name, length);
+    return true;
+}
+
+int mb_get(mb_client *client, const char *name, void *buffer, size_t size)
+{
+    struct get_request asked = {0};
+    size_t bytes;
+    enum board_answer answer = BOARD_ABSENT;
+    int result = owner_check(client);
+    if (result < 0) {
+        return result;
+    }
+    if (copy_name(asked.name, name)) {
+        answer = boards_read(client, asked.name, buffer, size, &bytes);
+    }
+    if (answer == BOARD_FOUND) {
+        return error_end((int)bytes);
+    }
+    if (answer == BOARD_ENDED) {
+        boards_drop_ended(client);
+    }
+    result = block_check_name(name);
+    return result < 0 ? result : ask(client, &asked, buffer, size);
+}
+
+int mb_get_from(mb_client *client, uint32_t owner, const char *name, void *buffer, size_t size)
+{
+    struct get_request asked = {.has_owner = true, .owner = owner};
+    int result = block_check_name(name);
+    if (result < 0) {
+        return result;
+    }
+    text_copy(asked.name, sizeof asked.name, name);
+    return ask(client, &asked, buffer, size);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests to put and to remove objects, and looking at them. */
+#include <string.h>
+
+#include "daemon/core/answer.h"
+#include "daemon/core/board.h"
+#include "daemon/core/broker_state.h"
+
+static bool check_terms(struct step *step, const struct session *session, const struct request *request)
+{
+    const struct put_request *asked = &request->put;
+    if (!asked->name[0]) {
+        answer_error(step, session->peer, request->id, ERROR_INVALID, "an object's name must have 1 to 63 bytes");
+        return false;
+    }
+    if (asked->access == BLOCK_ACCESS_GROUP && !identity_has_group(&session->identity, asked->gid)) {
+        answer_error(step, session->peer, request->id, ERROR_NOT_PERMITTED,
+                     "user %u is not in group %u; put the object for a group that the process is in",
+                     session->identity.uid, asked->gid);
+        return false;
+    }
+    return true;
+}
+
+static bool check_count(struct step *step, const struct session *session, uint64_t request_id)
+{
+    const struct principal *user = session->share->user;
+    uint32_t most = step->broker->options.settings.sharing.objects_max;
+    if (user->objects >= most) {
+        answer_error(step, session->peer, request_id, ERROR_TOO_MANY,
+                     "%s has %llu objects, as many as [sharing] max_objects allows; remove some, or raise that",
+                     user->whose, (unsigned long long)user->objects);
+    }
+    return user->objects < most;
+}
+
+/* Those of a reservation that was given up get no memory. */
+static bool check_class(struct step *step, const struct session *session, uint64_t request_id)
+{
+    const struct principal *class = session->share->class;
+    bool is_given_up = class->quota.is_reservation && class->quota.max_leases == 0;
+    if (is_given_up) {
+        answer_error(step, session->peer, request_id, ERROR_LIMIT,
+                     "%s was given up: processes that are left in its control groups get no memory", class->whose);
+    }
+    return !is_given_up;
+}
+
+void put_request(struct step *step, struct session *session, const struct request *request)
+{
+    struct broker *broker = step->broker;
+    struct object *before = object_find(&broker->boards, session->identity.uid, request->put.name);
+    if (!check_terms(step, session, request) || (!before && !check_count(step, session, request->id)) ||
+        !check_class(step, session, request->id)) {
+        return;
+    }
+    struct board *board = board_get(broker, session->identity.uid, session->share);
+    enum object_result result = OBJECT_NO_MEMORY;
+    if (board) {
+        result = board->part_count ? object_put(step, session, board, before, &request->put) : OBJECT_NO_ROOM;
+    }
+    if (result == OBJECT_NO_ROOM) {
+        (void)board_grow(step, session, board, request->id);
+    } else if (result == OBJECT_NO_MEMORY) {
+        answer_out_of_tables(step, session->peer, request->id);
+    } else {
+        answer_to(step, session->peer, request->id, REPLY_DONE);
+    }
+}
+
+void put_remove(struct step *step, struct session *session, const struct request *request)
+{
+    struct object *object = object_find(&step->broker->boards, session->identity.uid, request->remove.name);
+    if (!object) {
+        answer_error(step, session->peer, request->id, ERROR_NO_SUCH_BLOCK, "user %u has no object \"%s\"",
+                     session->identity.uid, request->remove.name);
+        return;
+    }
+    object_remove(step, object);
+    answer_to(step, session->peer, request->id, REPLY_DONE);
+}
+
+/* ---- looking ---- */
+
+bool broker_find_object(const struct broker *broker, const struct identity *identity, const struct get_request *asked,
+                        struct object_place *ret)
+{
+    uint32_t owner = asked->has_owner ? asked->owner : identity->uid;
+    const struct object *object = object_find(&broker->boards, owner, asked->name);
+    if (!object || !block_admits(object->access, owner, object->gid, identity)) {
+        return false;
+    }
+    *ret = (struct object_place){.handle = object->board->handle,
+                                 .board = owner == identity->uid ? object->board->id : 0,
+                                 .position = object->span->position,
+                                 .bytes = object->bytes};
+    return true;
+}
+
+void *broker_find_board(const struct broker *broker, const struct identity *identity, uint64_t id)
+{
+    const struct board *board = board_find(&broker->boards, id);
+    return board && board->owner == identity->uid && !board->has_ended ? board->handle : NULL;
+}
+
+uint64_t broker_board_bytes(const struct broker *broker)
+{
+    const struct board *board;
+    uint64_t bytes = 0;
+    TAILQ_FOREACH(board, &broker->boards.boards, in_table) {
+        for (uint32_t i = 0; i < BOARD_PARTS_MAX; i++) {
+            bytes += board->parts[i].charge.bytes;
+        }
+    }
+    return bytes;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Boards: the memory that has the small objects of a user. The daemon writes it; the user's processes map it read-only
+ * and copy objects out of it, without asking the daemon.
+ *
+ * A board consists of parts, each twice as large as the one before, up to a bound; a part never moves and never
+ * shrinks. A position names a place in a part, in granules. The first part begins with the header. The index is a hash
+ * table of fixed size, whose blocks of buckets are made when they are first needed. A bucket is the position of its
+ * first record, 0 if it has none, and each record has the position of the next one.
+ *
+ * Reading: the sequence is odd while the daemon changes the index, and grows with each change. What was read between
+ * two equal, even values of it was an object. All else may be of two objects, or of none, so a reader checks each
+ * position before it follows it, and bounds its steps.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BOARD_MAGIC UINT64_C(0x314452414f424d4d) /* "MMBOARD1" as little-endian bytes */
+
+enum {
+    BOARD_VERSION = 1,
+    BOARD_NAME_SIZE = 64,
+    BOARD_OBJECT_MAX = 32768, /* bytes of an object */
+    BOARD_GRANULE_BYTES = 64,
+    BOARD_PARTS_MAX = 64,
+    BOARD_PART_BYTES_LEAST = 64 * 1024,
+    BOARD_PART_BYTES_MOST = 4 * 1024 * 1024,
+    BOARD_PART_SHIFT = 16, /* of a position: the part stands above, the granule below */
+    BOARD_BUCKETS_IN_BLOCK = 128,
+    BOARD_BLOCKS = 1024,
+    BOARD_BLOCK_BYTES = BOARD_BUCKETS_IN_BLOCK * (int)sizeof(uint32_t),
+};
+
+struct board_header {
+    uint64_t magic;
+    uint32_t version;
+    _Atomic uint32_t parts; /* there are so many */
+    _Atomic uint64_t sequence;
+    uint64_t key;               /* of the hash */
+    _Atomic uint32_t has_ended; /* 1: there will be no object in it any more */
+    uint32_t reserved[7];
+    _Atomic uint32_t blocks[BOARD_BLOCKS]; /* positions of the blocks of buckets; 0: no object was ever in it */
+};
+
+struct board_record {
+    _Atomic uint32_t next, bytes;
+    char name[BOARD_NAME_SIZE]; /* filled up with zeros */
+    uint8_t data[];
+};
+
+_Static_assert(sizeof(struct board_header) == 64 + BOARD_BLOCKS * sizeof(uint32_t),
+               "the layout is shared between programs");
+_Static_assert(sizeof(struct board_record) == 72, "the layout is shared between programs");
+_Static_assert(BOARD_PART_BYTES_MOST / BOARD_GRANULE_BYTES <= 1 << BOARD_PART_SHIFT, "a position names each granule");
+
+static inline uint32_t board_part_bytes(uint32_t part)
+{
+    return part < 6 ? (uint32_t)BOARD_PART_BYTES_LEAST << part : (uint32_t)BOARD_PART_BYTES_MOST;
+}
+
+static inline uint32_t board_part_of(uint32_t position)
+{
+    return position >> BOARD_PART_SHIFT;
+}
+
+static inline uint32_t board_offset_of(uint32_t position)
+{
+    return (position & ((1U << BOARD_PART_SHIFT) - 1)) * BOARD_GRANULE_BYTES;
+}
+
+/* How many granules so many bytes take. */
+static inline uint32_t board_granules(size_t bytes)
+{
+    return (uint32_t)((bytes + BOARD_GRANULE_BYTES - 1) / BOARD_GRANULE_BYTES);
+}
+
+/* The bucket of a name that is filled up with zeros: its block, and its place in that. */
+struct board_bucket {
+    uint32_t block, place;
+};
+
+struct board_bucket board_bucket_of(uint64_t key, const char name[BOARD_NAME_SIZE]);
+
+/* A board as a reader has it mapped: the first parts of it. */
+struct board_view {
+    const struct board_header *header; /* the first part */
+    const uint8_t *parts[BOARD_PARTS_MAX];
+    uint32_t part_count;
+};
+
+/* BOARD_ABSENT: the board has no object of that name. BOARD_BUSY: it changes too often, or is too crowded there: ask
+ * the daemon. BOARD_LONGER: it has a part that is not mapped. BOARD_ENDED: it has ended. */
+enum board_answer { BOARD_FOUND, BOARD_ABSENT, BOARD_BUSY, BOARD_LONGER, BOARD_ENDED };
+
+/*
+ * Copies the object of that name, if it has at most `size` bytes; *ret_bytes is how many it has. In other cases than
+ * BOARD_FOUND the buffer may have been written as well. Any thread; the bytes are never those of two objects.
+ */
+enum board_answer board_read(const struct board_view *view, const char name[BOARD_NAME_SIZE], void *buffer, size_t size,
+                             size_t *ret_bytes);
