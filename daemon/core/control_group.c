@@ -186,34 +186,6 @@ const char *control_path_fault(const char *path)
 
 /* ---- matching ---- */
 
-/* Whether a group, which ends with a newline at `length`, is this path or lies below it. */
-static bool is_within(const char *group, size_t length, const char *path)
-{
-    size_t size = strlen(path);
-    return size <= length && (group[size] == '\n' || group[size] == '/') && memcmp(group, path, size) == 0;
-}
-
-static unsigned count_names(const char *path)
-{
-    unsigned names = 1;
-    for (; *path; path++) {
-        names += *path == '/';
-    }
-    return names;
-}
-
-unsigned control_path_match(const char *path, const char *groups)
-{
-    size_t length;
-    for (const char *at = groups; *at; at += length + 1) {
-        length = strcspn(at, "\n");
-        if (is_within(at, length, path)) {
-            return count_names(path);
-        }
-    }
-    return 0;
-}
-
 /* The number of names, all of which the path has from its root on; -1: it has not. */
 static int names_in(const char *pattern, struct piece path)
 {

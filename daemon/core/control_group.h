@@ -37,10 +37,6 @@ struct control_paths {
     size_t count;
 };
 
-/* The number of names in a path that one of the groups is or lies below, and one more; 0: none. Takes NULL: no groups.
- */
-unsigned control_path_match(const char *path, const char *groups);
-
 /* 0: none of the groups matches; else one more than the names in the pattern. Takes NULL: no groups. */
 unsigned control_pattern_match(const char *pattern, const char *groups);
 

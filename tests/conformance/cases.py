@@ -242,8 +242,8 @@ def suspension(broker):
         assert monitor.call("suspend", name="job", ends=True) == pb.Done()
         entry, = monitor.call("list", what=pb.List.LIST_RESERVATIONS).reservations
         assert not entry.suspended and not entry.held_ms
-    refused(pb.ERROR_INVALID, monitor, "suspend", name="other")
-    refused(pb.ERROR_INVALID, monitor, "suspend", name="other", ends=True)
+    refused(pb.ERROR_NO_SUCH_RESERVATION, monitor, "suspend", name="other")
+    refused(pb.ERROR_NO_SUCH_RESERVATION, monitor, "suspend", name="other", ends=True)
     assert monitor.call("unreserve", name="job") == pb.Done()
 
 

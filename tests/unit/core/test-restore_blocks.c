@@ -422,6 +422,22 @@ Test(restore_blocks, a_block_is_shown_as_one_from_its_publication_to_its_end)
     end();
 }
 
+Test(restore_blocks, what_is_published_is_no_segment_of_a_lease_any_more)
+{
+    struct kept_segment kept;
+    begin();
+    model->hold_seals = true;
+    uint64_t lease = publishable(model, OWNER);
+    struct segment_view view;
+    cr_assert_null(publish_lease(model, OWNER, lease, "n", LIFETIME_SESSION, 0));
+    cr_assert(broker_next_segment(model->broker, 0, &view));
+    cr_expect(broker_keep_segment(model->broker, view.id, &kept) && kept.lease == lease);
+    model->hold_seals = false;
+    model_feed(model, &(struct input){.kind = INPUT_TICK});
+    cr_expect(block_of("n")->segment->id == view.id && !broker_keep_segment(model->broker, view.id, &kept));
+    end();
+}
+
 static void end_unkept(const char *name)
 {
     model_feed(model, &(struct input){.kind = INPUT_BLOCK_UNKEPT, .segment.segment = block_of(name)->segment->id});
@@ -449,12 +465,15 @@ Test(restore_blocks, those_that_are_not_kept_end_in_several_steps)
     enum { VIEWS = 200 };
     begin();
     leave_block(model, OWNER, "n", LIFETIME_KEEP);
-    model->options.settings.sharing.views_max = VIEWS;
+    leave_block(model, OWNER, "next", LIFETIME_KEEP);
+    model->options.settings.sharing.views_max = VIEWS + 1;
     model_configure(model);
     for (int i = 0; i < VIEWS; i++) {
         attached(OTHER, "n");
     }
+    attached(OTHER, "next");
     end_unkept("n");
+    end_unkept("next");
     cr_expect(broker_has_unkept_blocks(model->broker) && broker_next_wakeup(model->broker) == 0);
     model_feed(model, &(struct input){.kind = INPUT_DIED, .session = model->peers[OTHER].session});
     while (broker_has_unkept_blocks(model->broker)) {
