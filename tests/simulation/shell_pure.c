@@ -97,8 +97,11 @@ static void carry_out(struct shell *shell, const struct effect *effect)
     case EFFECT_LOOK:
         look(shell, &effect->session);
         break;
-    case EFFECT_SEAL_SEGMENT: /* nothing is published in this world */
+    case EFFECT_SEAL_SEGMENT: /* nothing is published or put in this world */
     case EFFECT_BLOCK:
+    case EFFECT_BOARD_GROW:
+    case EFFECT_BOARD_WRITE:
+    case EFFECT_BOARD_END:
     case EFFECT_BROADCAST:
     case EFFECT_SESSION_RESUMED:
     case EFFECT_SLOT:
