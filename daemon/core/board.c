@@ -48,14 +48,14 @@ static struct board *board_new(struct broker *broker, uint32_t owner, struct sha
     space_init(&board->space);
     LIST_INIT(&board->objects);
     TAILQ_INSERT_TAIL(&broker->boards.boards, board, in_table);
-    LIST_INSERT_HEAD(&share->boards, board, in_share);
+    TAILQ_INSERT_TAIL(&share->boards, board, in_share);
     return board;
 }
 
 struct board *board_get(struct broker *broker, uint32_t owner, struct share *share)
 {
     struct board *board;
-    LIST_FOREACH(board, &share->boards, in_share) {
+    TAILQ_FOREACH(board, &share->boards, in_share) {
         if (board->owner == owner) {
             return board;
         }
@@ -69,11 +69,11 @@ void board_join(struct broker *broker, struct board *board, struct share *share)
     struct share *before = board->share;
     share_accounts(&broker->principals, share, above);
     account_move(&board->account, above);
-    board->share = share;
     if (!board->has_ended) {
-        LIST_REMOVE(board, in_share);
-        LIST_INSERT_HEAD(&share->boards, board, in_share);
+        TAILQ_REMOVE(&before->boards, board, in_share);
+        TAILQ_INSERT_TAIL(&share->boards, board, in_share);
     }
+    board->share = share;
     share_leave(&broker->principals, before);
 }
 
@@ -89,7 +89,7 @@ static void set_idle(struct step *step, struct board *board)
 static void board_free(struct broker *broker, struct board *board)
 {
     if (!board->has_ended) {
-        LIST_REMOVE(board, in_share);
+        TAILQ_REMOVE(&board->share->boards, board, in_share);
     }
     if (board->is_idle) {
         TAILQ_REMOVE(&broker->boards.idle, board, in_idle);
@@ -207,6 +207,11 @@ void board_grown(struct step *step, const struct input_board *grown)
     if (!board->part_count) {
         board->handle = grown->handle;
         board->key = grown->key;
+    }
+    if (board->is_idle) { /* its time begins anew: it is about to get an object */
+        TAILQ_REMOVE(&step->broker->boards.idle, board, in_idle);
+    }
+    if (!board->object_count) {
         set_idle(step, board);
     }
     space_add_part(&board->space, part->first);
@@ -218,7 +223,7 @@ void board_grown(struct step *step, const struct input_board *grown)
 static void end(struct step *step, struct board *board)
 {
     TAILQ_REMOVE(&step->broker->boards.idle, board, in_idle);
-    LIST_REMOVE(board, in_share);
+    TAILQ_REMOVE(&board->share->boards, board, in_share);
     board->is_idle = false;
     board->has_ended = true;
     board->parts_left = board->part_count;

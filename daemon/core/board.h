@@ -71,7 +71,7 @@ struct board {
     uint64_t idle_since; /* service clock; while it is in the list of those without an object */
     bool is_idle;
     TAILQ_ENTRY(board) in_table, in_idle;
-    LIST_ENTRY(board) in_share; /* unless it has ended */
+    TAILQ_ENTRY(board) in_share; /* unless it has ended */
 };
 
 TAILQ_HEAD(board_list, board);

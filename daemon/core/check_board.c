@@ -12,7 +12,7 @@ static bool has_smaller_name(const struct object *a, const struct object *b)
 CHECK_TREE(check_names, object, by_name, has_smaller_name)
 
 struct found {
-    uint64_t objects, of_sessions, idle;
+    uint64_t objects, named, of_sessions, idle;
 };
 
 /* ---- space ---- */
@@ -73,17 +73,16 @@ static const char *check_space(const struct board *board)
 static const char *check_object(const struct broker *broker, const struct board *board, const struct object *object)
 {
     const struct bucket_block *block = board->blocks[object->bucket.block];
+    const struct object *first = block ? block->first[object->bucket.place] : NULL;
     const struct board_bucket bucket = board_bucket_of(board->key, object->name);
-    struct object *const *leads = object->previous ? &object->previous->next
-                                  : block          ? &block->first[object->bucket.place]
-                                                   : NULL;
     const char *wrong = NULL;
     wrong = require(wrong, object->board == board && object->owner == board->owner, "an object is another board's");
     wrong = require(wrong, object_find(&broker->boards, object->owner, object->name) == object,
                     "an object's name leads to another one");
     wrong = require(wrong, bucket.block == object->bucket.block && bucket.place == object->bucket.place,
                     "an object is in the wrong bucket");
-    wrong = require(wrong, leads && *leads == object, "no record leads to an object");
+    wrong =
+        require(wrong, (object->previous ? object->previous->next : first) == object, "no record leads to an object");
     wrong = require(wrong, !object->next || object->next->previous == object, "a bucket's links disagree");
     return require(wrong,
                    !object->span->is_free &&
@@ -117,7 +116,7 @@ static const char *check_state(const struct board *board)
     for (uint32_t i = 0; i < BOARD_PARTS_MAX; i++) {
         charged += board->parts[i].charge.account != NULL;
     }
-    LIST_FOREACH(listed, &board->share->boards, in_share) {
+    TAILQ_FOREACH(listed, &board->share->boards, in_share) {
         is_listed = is_listed || listed == board;
     }
     wrong = require(wrong, charged == wanted, "a board is charged for parts that it does not have");
@@ -149,12 +148,10 @@ static const char *check_users(const struct broker *broker)
 static const char *check_lists(const struct broker *broker, const struct found *found)
 {
     const struct session *session = check_walk_next(broker, NULL);
-    const struct object *object, *before = NULL;
+    const struct object *object;
     const struct board *board;
-    uint64_t named = 0, idle = 0, of_sessions = 0;
+    uint64_t idle = 0, of_sessions = 0;
     const char *wrong = NULL;
-    wrong = require(wrong, check_names(RB_ROOT(&broker->boards.by_name), &before, &named),
-                    "the names of objects are out of order");
     TAILQ_FOREACH(board, &broker->boards.idle, in_idle) {
         idle += board->is_idle;
     }
@@ -164,7 +161,7 @@ static const char *check_lists(const struct broker *broker, const struct found *
             of_sessions++;
         }
     }
-    wrong = require(wrong, named == found->objects, "there are names of objects that no board has");
+    wrong = require(wrong, found->named == found->objects, "there are names of objects that no board has");
     wrong = require(wrong, idle == found->idle, "the list of boards without an object has others");
     return require(wrong, of_sessions == found->of_sessions, "a session has lost an object that ends with it");
 }
@@ -172,8 +169,11 @@ static const char *check_lists(const struct broker *broker, const struct found *
 const char *check_boards(const struct broker *broker)
 {
     const struct board *board;
+    const struct object *before = NULL;
     struct found found = {0};
-    const char *wrong = NULL;
+    const char *wrong = NULL; /* the order first: without it no name is found */
+    wrong = require(wrong, check_names(RB_ROOT(&broker->boards.by_name), &before, &found.named),
+                    "the names of objects are out of order");
     TAILQ_FOREACH(board, &broker->boards.boards, in_table) {
         found.idle += board->is_idle;
         wrong = wrong ? wrong : check_state(board);

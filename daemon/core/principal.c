@@ -279,6 +279,7 @@ static struct share *share_new(struct principal_table *table, struct principal *
         group->references++;
     }
     TAILQ_INIT(&share->waiting);
+    TAILQ_INIT(&share->boards);
     FOR_EACH_LOCATION(location)
     {
         RB_INIT(&share->revocable[location].leases);

@@ -58,7 +58,7 @@ struct share {
     struct waiting *next;                      /* the next to be looked at in a pass over the queue */
     struct revocable_set revocable[LOCATIONS]; /* what its sessions hold */
     bool is_exhausted;                         /* while leases are taken: the rest of it is reserved */
-    LIST_HEAD(share_boards, board) boards;     /* of objects of its sessions, that have not ended */
+    TAILQ_HEAD(share_boards, board) boards;    /* of objects of its sessions, that have not ended */
     TAILQ_ENTRY(share) in_table;
 };
 

@@ -8,6 +8,7 @@
 #include "daemon/core/broker_state.h"
 #include "proto/base/text.h"
 #include "tests/unit/core/exhaustion.h"
+#include "tests/unit/core/putting.h"
 #include "tests/unit/core/reserving.h"
 #include "tests/unit/core/sharing.h"
 
@@ -16,7 +17,6 @@ TestSuite(boards);
 enum { OWNER, TWIN /* of the same user */, OTHER };
 
 static struct model *model;
-static uint8_t data[MESSAGE_OBJECT_MAX];
 
 static void begin(uint64_t max_physical)
 {
@@ -32,33 +32,19 @@ static void end(void)
     model_free(model);
 }
 
-static struct request putting(const char *name, size_t bytes, uint8_t value)
-{
-    struct request request = {.kind = REQUEST_PUT};
-    memset(data, value, bytes);
-    request.put.data = (struct message_bytes){data, bytes};
-    text_copy(request.put.name, MESSAGE_NAME_SIZE, name);
-    return request;
-}
-
 static const struct reply *put_as(int peer, const char *name, size_t bytes, uint8_t value, enum lifetime lifetime)
 {
-    struct request request = putting(name, bytes, value);
-    request.put.lifetime = lifetime;
-    return model_request(model, peer, &request);
+    return put_object(model, peer, name, bytes, value, lifetime);
 }
 
 static void put(int peer, const char *name, size_t bytes, uint8_t value)
 {
-    const struct reply *reply = put_as(peer, name, bytes, value, LIFETIME_SESSION);
-    cr_assert(reply && reply->kind == REPLY_DONE, "%s", reply ? reply->error.sentence : "no answer");
+    put_for_session(model, peer, name, bytes, value);
 }
 
 static const struct reply *drop(int peer, const char *name)
 {
-    struct request request = {.kind = REQUEST_REMOVE};
-    text_copy(request.remove.name, MESSAGE_NAME_SIZE, name);
-    return model_request(model, peer, &request);
+    return remove_object(model, peer, name);
 }
 
 /* Whether that is what user 1000 reads. */
@@ -137,7 +123,7 @@ Test(boards, terms_are_checked)
 {
     begin(0);
     refused(put_as(OWNER, "", 1, 1, LIFETIME_SESSION), ERROR_INVALID);
-    struct request request = putting("a", 1, 1);
+    struct request request = putting_object("a", 1, 1);
     request.put.access = BLOCK_ACCESS_GROUP;
     request.put.gid = 5;
     refused(model_request(model, OWNER, &request), ERROR_NOT_PERMITTED);
@@ -166,7 +152,7 @@ static bool may_get(uint32_t uid, uint32_t gid, const char *name)
 
 static void put_for(const char *name, enum block_access access)
 {
-    struct request request = putting(name, 1, 1);
+    struct request request = putting_object(name, 1, 1);
     request.put.access = access;
     cr_assert_eq(model_request(model, OWNER, &request)->kind, REPLY_DONE);
 }
@@ -226,20 +212,6 @@ Test(boards, memory_is_charged_before_it_is_made_and_until_it_is_freed)
     cr_expect_eq(used(), 4 * BOARD_PART_BYTES_LEAST);
     model_finish(model);
     cr_expect_eq(used(), BOARD_PART_BYTES_LEAST);
-    end();
-}
-
-Test(boards, a_board_grows_while_its_time_as_an_empty_one_is_over)
-{
-    begin(0);
-    put(OWNER, "a", 10, 1);
-    drop(OWNER, "a");
-    put(OWNER, "large", MESSAGE_OBJECT_MAX, 1);
-    drop(OWNER, "large");
-    model->now += 6000 * NANOSECONDS_PER_MILLISECOND;
-    put(OWNER, "b", MESSAGE_OBJECT_MAX, 1);
-    put(OWNER, "c", MESSAGE_OBJECT_MAX, 1);
-    cr_expect(has("b", MESSAGE_OBJECT_MAX, 1) && has("c", MESSAGE_OBJECT_MAX, 1));
     end();
 }
 
@@ -323,19 +295,9 @@ Test(boards, an_object_is_put_completely_or_not_at_all)
 
 Test(boards, names_of_one_bucket_are_told_apart)
 {
-    char names[8][16];
-    int count = 0;
-    struct board_bucket first = {0};
+    char names[8][MEETING_NAME_SIZE];
     begin(0);
-    for (int i = 0; count < 8; i++) {
-        char name[MESSAGE_NAME_SIZE] = "";
-        (void)snprintf(name, sizeof name, "%d", i);
-        struct board_bucket bucket = board_bucket_of(7, name);
-        first = count ? first : bucket;
-        if (bucket.block == first.block && bucket.place == first.place) {
-            text_copy(names[count++], sizeof names[0], name);
-        }
-    }
+    find_meeting_names(model->boards.key, names, 8);
     for (int i = 0; i < 8; i++) {
         put(OWNER, names[i], 100, (uint8_t)i);
     }
