@@ -37,7 +37,7 @@ _Static_assert(sizeof(struct ArrowSchema) == 72 && sizeof(struct ArrowArray) == 
 /* The first dimension is in the caller's structure, the others are here. */
 struct exported_array {
     atomic_uint references;
-    mb_view *view;
+    struct given_view given;
     const void *nulls[1]; /* of lists: there are none */
     const void *data[2];  /* of numbers: the nulls, and the numbers */
     struct ArrowArray inner[DIMENSIONS_MAX - 1];
@@ -65,7 +65,7 @@ static void release_array(struct ArrowArray *array)
     }
     array->release = NULL;
     if (atomic_fetch_sub(&exported->references, 1) == 1) {
-        (void)mb_view_close(exported->view);
+        view_end_given(&exported->given);
         free(exported);
     }
 }
@@ -154,7 +154,7 @@ static void set_arrays(const struct description *described, struct exported_arra
     unsigned last = described->dimensions - 1;
     int64_t length = 1;
     atomic_init(&exported->references, described->dimensions);
-    exported->data[1] = exported->view->address;
+    exported->data[1] = exported->given.view->address;
     for (unsigned i = 0; i <= last; i++) {
         struct ArrowArray *array = i == 0 ? first : &exported->inner[i - 1];
         length *= (int64_t)described->shape[i];
@@ -182,7 +182,7 @@ static int export_view(mb_view *view, const struct description *described, struc
         free(array);
         return error_no_memory();
     }
-    array->view = view;
+    array->given = view_give(view);
     set_schemas(described, schema, ret_schema);
     set_arrays(described, array, ret_array);
     return error_end(0);

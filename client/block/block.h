@@ -26,5 +26,17 @@ struct mb_view {
     struct attached attached; /* the last one: its array is cut off */
 };
 
+/* A view that another library's object closes, whose end may come after that of the client. */
+struct given_view {
+    mb_view *view;
+    const mb_client *client;
+    uint64_t client_serial;
+};
+
+struct given_view view_give(mb_view *view);
+
+/* Does nothing if the client has disconnected, which closed it. */
+void view_end_given(const struct given_view *given);
+
 /* Returns 0, or -EINVAL with the sentence set. */
 int block_check_name(const char *name);

@@ -33,7 +33,7 @@ _Static_assert(sizeof(struct tensor) == 48 && sizeof(struct DLManagedTensorVersi
 
 struct exported {
     struct DLManagedTensorVersioned managed;
-    mb_view *view;
+    struct given_view given;
     int64_t shape[DIMENSIONS_MAX], strides[DIMENSIONS_MAX];
 };
 
@@ -62,7 +62,7 @@ static void set_shape(const struct description *described, struct exported *expo
 static void delete_exported(struct DLManagedTensorVersioned *tensor)
 {
     struct exported *exported = tensor->context;
-    (void)mb_view_close(exported->view);
+    view_end_given(&exported->given);
     free(exported);
 }
 
@@ -73,7 +73,7 @@ static struct exported *export_view(mb_view *view, const struct description *des
         return NULL;
     }
     set_shape(described, exported);
-    exported->view = view;
+    exported->given = view_give(view);
     exported->managed = (struct DLManagedTensorVersioned){
         .major = MAJOR, .minor = MINOR, .context = exported, .deleter = delete_exported, .flags = READ_ONLY};
     exported->managed.tensor = (struct tensor){.data = without_const(view->address),

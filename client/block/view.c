@@ -2,6 +2,9 @@
 /* Looking at a view, and closing it. */
 #include "client/block/block.h"
 
+#include "client/client.h"
+#include "client/registry.h"
+
 const void *mb_view_data(const mb_view *view, uint64_t *ret_bytes)
 {
     if (ret_bytes) {
@@ -43,4 +46,17 @@ mb_lease *mb_view_lease(const mb_view *view)
 int mb_view_close(mb_view *view)
 {
     return view ? mb_release(view->lease) : 0;
+}
+
+struct given_view view_give(mb_view *view)
+{
+    const mb_client *client = view->lease->client;
+    return (struct given_view){.view = view, .client = client, .client_serial = client->serial};
+}
+
+void view_end_given(const struct given_view *given)
+{
+    if (registry_finds(given->client, given->client_serial)) {
+        (void)mb_view_close(given->view);
+    }
 }

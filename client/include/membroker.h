@@ -254,9 +254,10 @@ MB_PUBLIC int mb_connect(const mb_client_options *options, mb_client **ret_clien
 
 /*
  * Ends the session, releases every lease and removes their mappings. NULL is allowed. Afterwards the program must not
- * use the client's leases, workspaces and buffers, nor weak references to them or open buffer scopes with some of them.
- * No other thread may be inside a call on this client. Waits until the broker has freed the memory (at most 2 s),
- * unless the client never had a lease. In a forked child it only closes the child's copies of the descriptors.
+ * use the client's leases, workspaces, buffers, blocks and views, nor weak references to them or open buffer scopes
+ * with some of them. No other thread may be inside a call on this client. Waits until the broker has freed the memory
+ * (at most 2 s), unless the client never had a lease. In a forked child it only closes the child's copies of the
+ * descriptors.
  */
 MB_PUBLIC void mb_disconnect(mb_client *client);
 

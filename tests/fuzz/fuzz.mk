@@ -14,7 +14,10 @@ fuzzers: $(addprefix $(BUILD)/fuzz_,$(FUZZERS)) $(BUILD)/make_seeds
 
 FUZZ_LINK = @mkdir -p $(@D); $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(DAEMON_LIBS)
 
-$(BUILD)/obj/tests/fuzz/shell_%.o: tests/unit/core/shell_%.c
+# the model of the shell that the core's tests have
+FUZZ_MODEL := $(addprefix $(BUILD)/obj/tests/fuzz/,shell_model.o shell_view.o shell_restart.o board_model.o)
+
+$(FUZZ_MODEL): $(BUILD)/obj/tests/fuzz/%.o: tests/unit/core/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -Itests/fuzz/shim $(CPPFLAGS) $(ALL_CFLAGS) -Wno-gnu-zero-variadic-macro-arguments -c -o $@ $<
 
@@ -24,7 +27,7 @@ $(BUILD)/fuzz_frame: $(call object,tests/fuzz/fuzz_frame.c) $(WIRE_O) $(BASE_O)
 	$(FUZZ_LINK)
 $(BUILD)/fuzz_core: ALL_LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=reallocarray,--wrap=free
 $(BUILD)/fuzz_core: $(call object,tests/fuzz/fuzz_core.c tests/fuzz/fuzz_limits.c tests/fuzz/fuzz_reservations.c tests/unit/core/exhaustion.c) \
-                    $(BUILD)/obj/tests/fuzz/shell_model.o $(BUILD)/obj/tests/fuzz/shell_view.o $(BUILD)/obj/tests/fuzz/shell_restart.o $(CORE_O) $(BASE_O)
+                    $(FUZZ_MODEL) $(CORE_O) $(BASE_O)
 	$(FUZZ_LINK)
 $(BUILD)/fuzz_config: $(call object,tests/fuzz/fuzz_config.c proto/name.c) $(CONFIG_O) $(OS_O) $(CORE_O) $(BASE_O)
 	$(FUZZ_LINK)

@@ -200,6 +200,7 @@ Test(blocks_exchange, an_array_of_arrow_has_a_list_for_each_further_dimension)
     cr_expect_null(schema.release);
     array.release(&array);
     cr_expect_null(array.release);
+    client = fixture_connect(&fixture, 0);
     end();
 }
 
@@ -260,5 +261,22 @@ Test(blocks_exchange, the_end_of_the_tensor_closes_the_view)
     view_in_parent = view_of("bytes", "{\"bytes\":5}");
     cr_expect_eq(run_child(export_in_child), 0);
     cr_expect_eq(mb_view_close(view_in_parent), 0);
+    end();
+}
+
+Test(blocks_exchange, what_another_library_has_may_end_after_the_client)
+{
+    struct DLManagedTensorVersioned *tensor;
+    struct ArrowSchema schema;
+    struct ArrowArray array;
+    begin("");
+    cr_assert_eq(mb_view_dlpack(view_of("array", JSON("<i2", "[2,3,4]", "C", 48)), &tensor), 0);
+    cr_assert_eq(mb_view_arrow(view_of("array", JSON("<i2", "[2,3,4]", "C", 48)), &schema, &array), 0);
+    mb_disconnect(client);
+    tensor->deleter(tensor);
+    array.release(&array);
+    schema.release(&schema);
+    cr_expect_null(array.release);
+    client = fixture_connect(&fixture, 0);
     end();
 }

@@ -10,7 +10,8 @@
  *
  * The metadata of the block says what its bytes are: see "Types and metadata" in client/BLOCKS.md. On success the view
  * belongs to what was made of it, whose end closes it. Until then the program may call mb_view_check() for it. On
- * failure it is still the caller's.
+ * failure it is still the caller's. mb_disconnect() closes the view, so nothing may read the memory any more, but the
+ * deleter and the release callbacks may be called after it (not while it runs).
  *
  * -EINVAL: the block is no array of a known type, or its metadata does not fit its bytes. -EOPNOTSUPP: the other
  * library's format has no type for such elements. -ESTALE: the view was lost. -EPERM: this is a forked child.

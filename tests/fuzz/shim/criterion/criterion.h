@@ -2,6 +2,7 @@
 /* What the model of the shell needs of a test framework, for fuzzing: a failed assertion is a crash. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -16,3 +17,4 @@
 #define cr_assert(...)                 FUZZ_CHECK(__VA_ARGS__, "")
 #define cr_assert_not(condition, ...)  FUZZ_CHECK(!(condition), "")
 #define cr_assert_eq(left, right, ...) FUZZ_CHECK((left) == (right), "")
+#define cr_assert_fail(...)            FUZZ_CHECK(false, "")
