@@ -10,6 +10,17 @@ static uint64_t used[(UINT16_MAX + 1) / 64];
 static uint16_t older[UINT16_MAX + 1]; /* by tag: the one that the same heap took before */
 static uint16_t last;
 
+/* A thread that the child lacks may have held the lock. */
+static void in_child(void)
+{
+    (void)pthread_mutex_init(&lock, NULL);
+}
+
+__attribute__((constructor)) static void tag_watch_forks(void)
+{
+    (void)pthread_atfork(NULL, NULL, in_child);
+}
+
 static bool use(uint16_t tag)
 {
     uint64_t bit = UINT64_C(1) << (tag % 64);

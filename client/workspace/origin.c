@@ -14,6 +14,19 @@ static STAILQ_HEAD(origin_list, origin) closed = STAILQ_HEAD_INITIALIZER(closed)
 static unsigned closed_count;
 static uint64_t last_number;
 
+/* A thread that the child lacks may have held the lock, in the middle of a change of the list. */
+static void in_child(void)
+{
+    (void)pthread_mutex_init(&lock, NULL);
+    STAILQ_INIT(&closed);
+    closed_count = 0;
+}
+
+__attribute__((constructor)) static void origin_watch_forks(void)
+{
+    (void)pthread_atfork(NULL, NULL, in_child);
+}
+
 struct origin *origin_new(const char *name, bool circular, pid_t process)
 {
     struct origin *origin = NULL;
