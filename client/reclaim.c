@@ -77,7 +77,8 @@ int reclaim_acquire(mb_client *client, uint64_t bytes, const mb_lease_options *o
         return -ENOMEM;
     }
     int result = reclaim_try(client, bytes, options, ret_lease, ret_address);
-    if (is_worth_a_retry(result) && layers_trim(client) > 0) {
+    /* also for what can never fit: a refusal is not to count what nobody but the library itself keeps */
+    if (is_short_of_memory(result) && layers_trim(client) > 0) {
         result = reclaim_try(client, bytes, options, ret_lease, ret_address);
     }
     if (is_worth_a_retry(result) && client->options.wait_ms) {
