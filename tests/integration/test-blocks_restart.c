@@ -129,7 +129,7 @@ Test(blocks_restart, a_hand_over_changes_nothing_for_publishers_and_readers)
 Test(blocks_restart, what_is_kept_for_nobody_stays_for_its_time)
 {
     mb_block_options kept = lasting(MB_LIFETIME_KEEP), cached = lasting(MB_LIFETIME_CACHE), timed = kept;
-    begin_kept("[leases]\nreconnect_grace = 100ms\n");
+    begin_kept("[leases]\nreconnect_grace = 1s\n");
     timed.keep_ms = 3000;
     cr_expect_eq(mb_block_free(publish_with(client, "kept", &kept, 1)), 0);
     cr_expect_eq(mb_block_free(publish_with(client, "cached", &cached, 2)), 0);
