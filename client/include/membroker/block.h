@@ -158,8 +158,9 @@ MB_PUBLIC const void *mb_view_data(const mb_view *view, uint64_t *ret_bytes);
  * view ended. Call it after reading. This is a load: no system call, no message.
  *
  * A view ends if the broker ends it: if its block was unpublished or replaced and belongs to another user, after a
- * grace time; or if the session is lost. Then its bytes are gone, and touching them raises SIGBUS; with MB_CLIENT_GUARD
- * it reads zeros. MB_EVENT_LEASE_LOST tells it too.
+ * grace time; or if the session is lost. Then its bytes may be gone: the broker frees them when the block has no name
+ * and no other view. Touching freed bytes raises SIGBUS; with MB_CLIENT_GUARD it reads zeros. MB_EVENT_LEASE_LOST tells
+ * the end too.
  */
 MB_PUBLIC int mb_view_check(const mb_view *view);
 

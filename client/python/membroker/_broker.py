@@ -250,10 +250,10 @@ class Broker(_arrays.Creation):
         `data` is an array, a PyTorch tensor on the CPU, or anything with the buffer protocol or DLPack. Plain bytes are of the
         type "bytes", or of the `type` that is given, such as "arrow-stream".
 
-        `lifetime` says when the name ends: "session" with unpublish() or close(), or when nothing refers to this broker, "keep" with unpublish() or
-        `keep` seconds later, "cache" also if memory is short and no process has a view. `access` is "user", "group" (`group` is
-        its name or number; None: the process's own) or "all". With `replace` it takes the name from the user's
-        block that has it, in the same instant. `wait` and `progress` are those of acquire().
+        `lifetime` says when the name ends: "session" with unpublish() or close(), or when nothing refers to this broker;
+        "keep" with unpublish(), or `keep` seconds later; "cache" also if memory is short and no process has a view. `access`
+        is "user", "group" (`group` is its name or number; None: the process's own) or "all". With `replace` the block takes
+        the name from the user's block that has it, in the same instant. `wait` and `progress` are those of acquire().
 
         NameTaken: the user has a block of that name. LimitError: the memory does not fit a limit. TypeError: an array of
         objects or of fields.

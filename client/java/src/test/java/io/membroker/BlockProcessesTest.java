@@ -14,27 +14,10 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** Blocks between processes, and what becomes of views that are lost. */
-class BlockProcessesTest {
-    private TestBroker daemon;
-    private MemoryBroker broker;
-
-    @BeforeEach
-    void start() {
-        daemon = new TestBroker();
-        broker = MemoryBroker.connect(daemon.options().maxBytes(0).build());
-    }
-
-    @AfterEach
-    void stop() {
-        broker.close();
-        daemon.close();
-    }
-
+class BlockProcessesTest extends WithBroker {
     /** Publishes until its input ends. */
     public static final class Publisher {
         private Publisher() {

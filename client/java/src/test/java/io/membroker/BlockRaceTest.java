@@ -7,28 +7,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.util.Arrays;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** Blocks and views that one thread publishes or closes while another one copies. */
-class BlockRaceTest {
+class BlockRaceTest extends WithBroker {
     private static final int ROUNDS = 40;
     private static final int COUNT = 1 << 20;
-    private TestBroker daemon;
-    private MemoryBroker broker;
-
-    @BeforeEach
-    void start() {
-        daemon = new TestBroker();
-        broker = MemoryBroker.connect(daemon.options().maxBytes(0).build());
-    }
-
-    @AfterEach
-    void stop() {
-        broker.close();
-        daemon.close();
-    }
 
     /** Runs it beside this thread until it finds that the memory has ended. */
     private static Thread repeat(Runnable copy) throws InterruptedException {

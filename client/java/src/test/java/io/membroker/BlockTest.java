@@ -17,27 +17,11 @@ import java.nio.ReadOnlyBufferException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicReference;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** Blocks and views in one process. */
-class BlockTest {
+class BlockTest extends WithBroker {
     private static final int EEXIST = 17;
-    private TestBroker daemon;
-    private MemoryBroker broker;
-
-    @BeforeEach
-    void start() {
-        daemon = new TestBroker();
-        broker = MemoryBroker.connect(daemon.options().maxBytes(0).build());
-    }
-
-    @AfterEach
-    void stop() {
-        broker.close();
-        daemon.close();
-    }
 
     @Test
     void isReadAsItWasWritten() {

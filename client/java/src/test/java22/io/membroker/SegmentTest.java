@@ -16,25 +16,13 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** What only JDKs with java.lang.foreign and virtual threads have. */
-class SegmentTest {
-    private TestBroker daemon;
-    private MemoryBroker broker;
-
-    @BeforeEach
-    void start() {
-        daemon = new TestBroker();
-        broker = MemoryBroker.connect(daemon.options().maxBytes(0).build());
-    }
-
+class SegmentTest extends WithBroker {
     @AfterEach
-    void stop() {
+    void destroyWorkspaces() {
         broker.workspaces().destroyAllWorkspacesForCurrentThread();
-        broker.close();
-        daemon.close();
     }
 
     @Test
