@@ -142,7 +142,9 @@ def test_memory_errors_have_the_sentence(start_daemon):
             try:
                 numpy.empty(4 << 20)
             except MemoryError as error:
-                assert "max_physical_bytes" in str(error) and error.holders == []
+                assert "max_physical_bytes" in str(error)
+                # the arrays of before are gone, but the kernel may still be freeing their bytes
+                assert {holder.name for holder in error.holders} <= {"greedy"}
             assert numpy.ones(1000).sum() == 1000
         with pytest.raises(MemoryError) as caught:
             numpy.empty(1 << 60, numpy.uint8)
