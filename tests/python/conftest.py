@@ -93,6 +93,13 @@ class Daemon:
         while time.monotonic() < deadline:
             pass
 
+    def await_unused(self, seconds=20):
+        """Until all bytes are given back: the kernel frees those of a process that ended a moment later."""
+        deadline = time.monotonic() + seconds
+        while self.status().used_bytes > 0:
+            assert time.monotonic() < deadline, f"{self.status().used_bytes} bytes are still used"
+            time.sleep(0.01)
+
     def audit(self):
         """The ledger against the kernel's own view."""
         subprocess.run(
