@@ -76,16 +76,8 @@ static int take_keep(struct ctl_options *options, const char *value)
 
 static int take_access(struct ctl_options *options, const char *value)
 {
-    static const char group[] = "group:";
     (void)options;
-    if (strncmp(value, group, sizeof group - 1) == 0) {
-        asked.block.access = MB_ACCESS_GROUP;
-        return group_from_text("--access", value + sizeof group - 1, &asked.block.gid);
-    }
-    asked.block.access = strcmp(value, "all") == 0 ? MB_ACCESS_ALL : MB_ACCESS_USER;
-    return asked.block.access == MB_ACCESS_ALL || strcmp(value, "user") == 0
-               ? CTL_DONE
-               : ctl_usage("--access `%s`: user, group:GROUP or all is expected", value);
+    return access_from_text("--access", value, &asked.block.access, &asked.block.gid);
 }
 
 static int take_replace(struct ctl_options *options, const char *value)

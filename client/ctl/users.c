@@ -95,3 +95,16 @@ int group_from_text(const char *option, const char *text, uint32_t *ret)
     }
     return number_of(option, text, "group", ret);
 }
+
+int access_from_text(const char *option, const char *text, mb_access *ret, uint32_t *ret_gid)
+{
+    static const char group[] = "group:";
+    if (strncmp(text, group, sizeof group - 1) == 0) {
+        *ret = MB_ACCESS_GROUP;
+        return group_from_text(option, text + sizeof group - 1, ret_gid);
+    }
+    *ret = strcmp(text, "all") == 0 ? MB_ACCESS_ALL : MB_ACCESS_USER;
+    return *ret == MB_ACCESS_ALL || strcmp(text, "user") == 0
+               ? CTL_DONE
+               : ctl_usage("%s `%s`: user, group:GROUP or all is expected", option, text);
+}

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "membroker.h"
+
 /* No user is looked up from now on. */
 void users_stay_numbers(void);
 bool users_have_names(void);
@@ -21,3 +23,6 @@ int user_from_text(const char *option, const char *text, uint32_t *ret);
 
 /* The same of a group. */
 int group_from_text(const char *option, const char *text, uint32_t *ret);
+
+/* Who may have what is shared: "user", "group:GROUP" or "all". *ret_gid is set for a group. */
+int access_from_text(const char *option, const char *text, mb_access *ret, uint32_t *ret_gid);
