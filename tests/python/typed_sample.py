@@ -42,6 +42,10 @@ def blocks(broker: membroker.Broker) -> Optional[membroker.EndReason]:
         found: "numpy.ndarray[object, numpy.dtype[numpy.float64]]" = broker.attach("weights", wait=5.0)
         infos: List[membroker.BlockInfo] = broker.blocks()
         print(read[0], found.sum(), view.array.size, [info.lifetime.name for info in infos])
+    broker.put("step", bytearray(3), lifetime="keep", access="group", group="users")
+    step: bytes = broker.get("step", user="alice")
+    words: str = broker.get("step")  # type: ignore[assignment]
+    broker.remove(len(step) * words)
     try:
         broker.unpublish("rows")
     except membroker.BlockEnded as error:

@@ -34,11 +34,11 @@ _ACCESSES = {"user": 0, "group": 1, "all": 2}
 
 
 def checked_name(name: str) -> str:
-    """A name that a block can have. ValueError: it can't."""
+    """A name that a block or an object can have. ValueError: it can't."""
     if not isinstance(name, str):
-        raise TypeError(f"the name of a block is a text, not {name!r}")
+        raise TypeError(f"a name is a text, not {name!r}")
     if not 1 <= len(name.encode("utf-8", "surrogateescape")) <= NAME_BYTES_MAX or not name.isprintable():
-        raise ValueError(f"{name!r} can't be the name of a block: it must have 1 to {NAME_BYTES_MAX} bytes of UTF-8")
+        raise ValueError(f"{name!r} can't be the name of a block or an object: it must have 1 to {NAME_BYTES_MAX} bytes of UTF-8")
     return name
 
 
@@ -247,17 +247,23 @@ def user_number(user: Union[int, str, None]) -> int:
     return user
 
 
+def access_terms(access: str, group: Union[int, str, None]) -> Tuple[int, int]:
+    """As the native calls take them: who may have it, and the number of the group."""
+    if access not in _ACCESSES:
+        raise ValueError(f'access is "user", "group" or "all", not {access!r}')
+    return _ACCESSES[access], _group(group, access)
+
+
 def options(
     lifetime: str, keep: Optional[float], access: str, group: Union[int, str, None], replace: bool
 ) -> Tuple[int, int, int, int, bool]:
     """As the native block takes them."""
     if lifetime not in _LIFETIMES:
         raise ValueError(f'lifetime is "session", "keep" or "cache", not {lifetime!r}')
-    if access not in _ACCESSES:
-        raise ValueError(f'access is "user", "group" or "all", not {access!r}')
+    terms = access_terms(access, group)
     if keep is not None and lifetime != "keep":
         raise ValueError('keep is a number of seconds, and goes with lifetime="keep"')
-    return _LIFETIMES[lifetime], to_ms(keep), _ACCESSES[access], _group(group, access), replace
+    return (_LIFETIMES[lifetime], to_ms(keep), *terms, replace)
 
 
 # ---- objects ----

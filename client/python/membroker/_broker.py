@@ -8,7 +8,7 @@ import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple, Type, Union
 
-from . import _arrays, _blocks, _errors, _monitor, _native, _progress, _types, _waits, _workspace
+from . import _arrays, _blocks, _errors, _monitor, _native, _objects, _progress, _types, _waits, _workspace
 from ._blocks import Block, View
 from ._lease import Buffer, Lease
 from ._progress import ProgressOption
@@ -349,6 +349,42 @@ class Broker(_arrays.Creation):
         """The published blocks of this user, and those that it may attach."""
         blocks: List[_types.BlockInfo] = self._ask(lambda monitor: monitor.blocks())
         return blocks
+
+    # ---- small objects ----
+
+    def put(
+        self,
+        name: str,
+        data: Any,
+        *,
+        lifetime: str = "session",
+        access: str = "user",
+        group: Union[int, str, None] = None,
+    ) -> None:
+        """
+        Keeps a copy of the bytes (at most 32 KiB) as this user's object of that name, in the place of the one that has it: a
+        reader gets the old bytes or the new ones. `data` is anything with the buffer protocol.
+
+        With `lifetime` "session" the object ends with the broker's last use in this process, with "keep" when it is
+        removed; in both cases with the daemon. `access` and `group` are those of publish().
+
+        LimitError: a limit on memory. SystemFailure with EMFILE: the user has too many objects, or boards too large.
+        """
+        terms = _objects.options(lifetime, access, group)
+        _native.put(self._client, _blocks.checked_name(name), _objects.content(data), *terms)
+
+    def get(self, name: str, *, user: Union[int, str, None] = None) -> bytes:
+        """
+        A copy of the bytes of this user's object of that name, or the `user`'s. Objects of the own user are read without
+        asking the daemon, except for the first one.
+
+        NoSuchBlock: no object has the name, or this user may not get it.
+        """
+        return _native.get(self._client, _blocks.checked_name(name), _blocks.user_number(user))
+
+    def remove(self, name: str) -> None:
+        """Ends this user's object of that name. NoSuchBlock: no object has the name."""
+        _native.remove(self._client, _blocks.checked_name(name))
 
     # ---- NumPy ----
 

@@ -69,7 +69,7 @@ class WaitCancelled(Error):
 
 
 class NoSuchBlock(Error, LookupError):
-    """No block has the name, or this user may not attach it."""
+    """No block (or, of get() and remove(), no object) has the name, or this user may not have it."""
 
 
 class BlockEnded(NoSuchBlock):

@@ -12,6 +12,7 @@
 #include "client/python/src/lease.h"
 #include "client/python/src/losses.h"
 #include "client/python/src/numpy_api.h"
+#include "client/python/src/object.h"
 #include "client/python/src/published.h"
 #include "client/python/src/reclaiming.h"
 #include "client/python/src/tensors.h"
@@ -59,6 +60,9 @@ static PyMethodDef functions[] = {
      "set_error_factory(function): function(errno, sentence, figures) makes the exceptions"},
     {"take_failure", METHOD(errors_take_of_thread), METH_NOARGS,
      "What an allocation of this thread failed with, once."},
+    {"put", METHOD(object_put), METH_VARARGS, "put(client, name, bytes, lifetime, access, gid)"},
+    {"get", METHOD(object_get), METH_VARARGS, "get(client, name, uid): bytes; a uid of -1 is the own user's"},
+    {"remove", METHOD(object_remove), METH_VARARGS, "remove(client, name)"},
     {"numpy_attach", METHOD(numpy_api_attach), METH_O, "numpy_attach(module): NumPy's extension module"},
     {"numpy_set", METHOD(handler_set), METH_O, "numpy_set(capsule): sets the handler of this context; the former one"},
     {"numpy_call", METHOD(handler_call), METH_VARARGS, "numpy_call(capsule, function, arguments, keywords)"},
