@@ -36,7 +36,7 @@ struct method_table {
 };
 
 extern const struct method_table block_methods, buffer_methods, client_methods, lease_methods, memory_methods,
-    workspace_methods;
+    object_methods, workspace_methods;
 
 /* Throws what io.membroker.Failures makes of a negative errno code and the thread's sentence. */
 void failure_throw(JNIEnv *env, int code);

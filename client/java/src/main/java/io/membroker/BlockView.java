@@ -21,7 +21,7 @@ import java.util.Objects;
  * have zeros too.
  */
 public final class BlockView implements AutoCloseable {
-    private static final long OWN_USER = -1;
+    static final long OWN_USER = -1;
 
     private final String name;
     private final BlockMemory memory;
@@ -45,10 +45,15 @@ public final class BlockView implements AutoCloseable {
     }
 
     static BlockView attachFrom(Session session, long user, String name, Duration wait) {
+        return attach(session, checkUser(user), name, wait);
+    }
+
+    /** The number; throws if no user has it. */
+    static long checkUser(long user) {
         if (user < 0 || user > 0xffff_ffffL) {
             throw new IllegalArgumentException("no user has the number " + user);
         }
-        return attach(session, user, name, wait);
+        return user;
     }
 
     private static BlockView attach(Session session, long user, String name, Duration wait) {

@@ -261,6 +261,74 @@ public final class MemoryBroker implements AutoCloseable {
     }
 
     /**
+     * Puts a small object: the broker keeps a copy of the bytes until this session ends. That is some time after {@link #close},
+     * when the collector has found that nothing of the session is in use any more; {@link #remove} ends an object at once.
+     *
+     * @param name 1 to 63 bytes of UTF-8
+     * @param data at most 32,768 bytes
+     * @throws MemoryBrokerException as {@link #put(String, byte[], ObjectOptions)}
+     */
+    public void put(String name, byte[] data) {
+        put(name, data, ObjectOptions.DEFAULT);
+    }
+
+    /**
+     * Puts a small object: the broker keeps a copy of the bytes. It takes the place of this user's object that has the name,
+     * and a reader gets the old bytes or the new ones. Objects have names of their own, and all of them end with the broker.
+     *
+     * @param name 1 to 63 bytes of UTF-8
+     * @param data at most 32,768 bytes
+     * @param options what it should be
+     * @throws MemoryLimitException if the memory does not fit a limit
+     * @throws MemoryBrokerException if the data or the name are too long, or the user has too many objects
+     */
+    public void put(String name, byte[] data, ObjectOptions options) {
+        NativeObject.put(open().handle(), Text.utf8(Objects.requireNonNull(name, "name")),
+                Objects.requireNonNull(data, "data"), options.lifetime().ordinal(), options.access().ordinal(),
+                (int) options.group());
+        Reference.reachabilityFence(this);
+    }
+
+    /**
+     * Gets a copy of this user's object of that name, in most cases without asking the broker.
+     *
+     * @param name the name
+     * @return its bytes, all of them from one put
+     * @throws NoSuchBlockException if there is none
+     */
+    public byte[] get(String name) {
+        byte[] data = NativeObject.get(open().handle(), BlockView.OWN_USER, Text.utf8(Objects.requireNonNull(name, "name")));
+        Reference.reachabilityFence(this);
+        return data;
+    }
+
+    /**
+     * Gets a copy of the object of that name that another user has put.
+     *
+     * @param user the number of the user
+     * @param name the name
+     * @return its bytes, all of them from one put
+     * @throws NoSuchBlockException if there is none, or this user may not get it
+     */
+    public byte[] getFrom(long user, String name) {
+        byte[] utf8 = Text.utf8(Objects.requireNonNull(name, "name"));
+        byte[] data = NativeObject.get(open().handle(), BlockView.checkUser(user), utf8);
+        Reference.reachabilityFence(this);
+        return data;
+    }
+
+    /**
+     * Ends this user's object of that name, which any process of the user may do.
+     *
+     * @param name the name
+     * @throws NoSuchBlockException if there is none
+     */
+    public void remove(String name) {
+        NativeObject.remove(open().handle(), Text.utf8(Objects.requireNonNull(name, "name")));
+        Reference.reachabilityFence(this);
+    }
+
+    /**
      * Returns the manager of workspaces.
      *
      * @return the manager

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.membroker;
 
-/** No block has the name, or this user may not attach the one that has it, or it has ended. */
+/** No block or object has the name, or this user may not have the one that has it, or the block has ended. */
 public final class NoSuchBlockException extends MemoryBrokerException {
     private static final long serialVersionUID = 1;
 
