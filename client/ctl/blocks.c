@@ -77,16 +77,20 @@ static void facts_of(const void *entry, struct row_facts *ret)
     *ret = (struct row_facts){.has_user = true, .uid = block->owner, .class = "", .bytes = block->bytes};
 }
 
+const struct listing_kind blocks_listing = {
+    .what = LIST_BLOCKS,
+    .name = "blocks",
+    .none = "there are no blocks",
+    .columns = columns,
+    .column_count = COLUMNS_COUNT(columns),
+    .entry_size = sizeof(struct block_entry),
+    .entry = entry_of,
+    .facts = facts_of,
+};
+
 int blocks_main(const struct ctl_options *options, int argc, char **argv)
 {
-    static const struct listing_kind kind = {.what = LIST_BLOCKS,
-                                             .name = "blocks",
-                                             .none = "there are no blocks",
-                                             .columns = columns,
-                                             .column_count = COLUMNS_COUNT(columns),
-                                             .entry = entry_of,
-                                             .facts = facts_of};
-    return listing_main(&kind, options, argc, argv);
+    return listing_main(&blocks_listing, options, argc, argv);
 }
 
 /* ---- unpublish ---- */

@@ -19,7 +19,7 @@ struct listing_kind {
     struct row_order usual;           /* without --sort */
 };
 
-extern const struct listing_kind sessions_listing, leases_listing, queue_listing, usage_listing;
+extern const struct listing_kind sessions_listing, leases_listing, queue_listing, usage_listing, blocks_listing;
 
 /* What the shares of usage_listing are of: the host's max_bytes. */
 void usage_set_host_limit(uint64_t max_bytes);

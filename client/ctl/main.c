@@ -23,7 +23,7 @@ static const char units[] = SIZES "A TIME is a whole number with a unit: ms, s, 
 
 static const char times[] = SIZES TIMES;
 static const char times_alone[] = TIMES;
-static const char top_notes[] = "A PAGE is users, classes, sessions, leases or queue.\n";
+static const char top_notes[] = "A PAGE is users, classes, sessions, leases, queue or blocks.\n";
 
 static const struct verb verbs[] = {
     {"status", "", "limits, what is used of them, and what has happened", NULL, NULL, status_main},

@@ -292,14 +292,14 @@ static int prepare(struct top *top, const struct ctl_options *options, int argc,
     view_init(&top->view);
     top->view.page = argc > 1 ? page_named(argv[1]) : PAGE_USERS;
     if (top->view.page == PAGES) {
-        return ctl_usage("top has no page `%s`; there are users, classes, sessions, leases and queue", argv[1]);
+        return ctl_usage("top has no page `%s`; there are users, classes, sessions, leases, queue and blocks", argv[1]);
     }
     const struct page_kind *kind = &page_kinds[top->view.page];
     if (sort_text && !pick_order_named(kind, sort_text, &top->view.orders[top->view.page])) {
         return fail_sort(kind);
     }
     if (options->json) {
-        return ctl_usage("top is for people; status, usage, sessions, leases and queue have --json");
+        return ctl_usage("top is for people; status, usage, sessions, leases, queue and blocks have --json");
     }
     (void)snprintf(top->view.filter, sizeof top->view.filter, "%s", filter_text ? filter_text : "");
     (void)gethostname(top->host, sizeof top->host - 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the user can do to a row: revoke it, and ask why. */
+/* What the user can do to a row: revoke or unpublish it, and ask why. */
 #pragma once
 
 #include "client/ctl/top_source.h"
@@ -12,10 +12,11 @@ struct command {
     const struct row *chosen; /* NULL: none */
 };
 
-/* Asks the user whether the chosen lease, or all leases of the chosen session, shall be revoked. */
+/* Asks the user whether the chosen lease, or all leases of the chosen session, shall be revoked; or whether the chosen
+ * block shall be unpublished. */
 void command_ask_revoke(const struct command *command);
 
-/* Revokes what was asked about. */
+/* Revokes or unpublishes what was asked about. */
 void command_revoke(const struct command *command, uint64_t now_ms);
 
 /* Shows why the requests of the chosen row's session, or all requests, wait or were refused. */

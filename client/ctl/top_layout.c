@@ -78,6 +78,7 @@ static void draw_foot(const struct grid *grid, const struct layout *layout)
         [VIEW_CONFIRM] = "",
         [VIEW_TEXT] = "up, down scroll, other keys go back",
     };
+    static const char block_keys[] = "?help q quit / filter <> sort r turn k unpublish w why";
     const struct view *view = layout->view;
     int row = grid->height - 1;
     if (*view->message) {
@@ -93,7 +94,8 @@ static void draw_foot(const struct grid *grid, const struct layout *layout)
     } else {
         draw_place(grid, layout);
     }
-    (void)grid_put(grid, row, 0, grid->width, STYLE_FAINT, keys[view->mode]);
+    const char *shown = view->mode == VIEW_TABLE && view->page == PAGE_BLOCKS ? block_keys : keys[view->mode];
+    (void)grid_put(grid, row, 0, grid->width, STYLE_FAINT, shown);
 }
 
 /* ---- a text ---- */

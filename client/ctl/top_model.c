@@ -21,6 +21,11 @@ static uint64_t usage_value(const void *entry)
     return ((const struct usage_entry *)entry)->bytes;
 }
 
+static uint64_t block_value(const void *entry)
+{
+    return ((const struct block_entry *)entry)->views;
+}
+
 /* How far it has come. */
 static uint64_t queue_value(const void *entry)
 {
@@ -43,6 +48,7 @@ void model_init(struct model *model)
             [TABLE_SESSIONS] = {.listing = &sessions_listing, .is_by_number = true, .value = session_value},
             [TABLE_LEASES] = {.listing = &leases_listing, .is_by_number = true, .value = lease_value},
             [TABLE_QUEUE] = {.listing = &queue_listing, .key = queue_key, .value = queue_value},
+            [TABLE_BLOCKS] = {.listing = &blocks_listing, .is_by_number = true, .value = block_value},
         }};
 }
 

@@ -10,7 +10,7 @@
 #include "client/ctl/top_rows.h"
 #include "client/metrics/gather.h"
 
-enum model_table { TABLE_USAGE, TABLE_SESSIONS, TABLE_LEASES, TABLE_QUEUE, TABLES };
+enum model_table { TABLE_USAGE, TABLE_SESSIONS, TABLE_LEASES, TABLE_QUEUE, TABLE_BLOCKS, TABLES };
 
 /* How many pages of the table that is shown, and of the accounts, a refresh reads at most; and how many rows of the
  * screen it reads by themselves if that is not the whole table. */

@@ -76,6 +76,13 @@ static const struct page_column queue_columns[] = {
     {NULL, "HISTORY", NULL, 10, 3},
 };
 
+static const struct page_column block_columns[] = {
+    {"block", "BLOCK", NULL, 6, 6},       {"name", "NAME", NULL, 10, 1},     {"user", "OWNER", "uid", 8, 1},
+    {"type", "TYPE", NULL, 8, 3},         {"bytes", "BYTES", NULL, 10, 1},   {"views", "VIEWS", NULL, 6, 1},
+    {"lifetime", "LIFETIME", NULL, 9, 2}, {"access", "ACCESS", NULL, 10, 4}, {"age_ms", "AGE", NULL, 9, 2},
+    {"ended", "ENDED", NULL, 24, 5},      {NULL, "HISTORY", NULL, 10, 7},
+};
+
 #define COLUMNS(list) .columns = (list), .column_count = sizeof(list) / sizeof *(list), .flexible = 1
 
 const struct page_kind page_kinds[PAGES] = {
@@ -84,15 +91,14 @@ const struct page_kind page_kinds[PAGES] = {
     [PAGE_SESSIONS] = {"sessions", TABLE_SESSIONS, NULL, COLUMNS(session_columns), .sort = "physical_bytes"},
     [PAGE_LEASES] = {"leases", TABLE_LEASES, NULL, COLUMNS(lease_columns), .sort = "bytes"},
     [PAGE_QUEUE] = {"queue", TABLE_QUEUE, NULL, COLUMNS(queue_columns), .sort = "-place"},
+    [PAGE_BLOCKS] = {"blocks", TABLE_BLOCKS, NULL, COLUMNS(block_columns), .sort = "bytes"},
 };
 
 static const struct listing_kind *listing_of(enum model_table table)
 {
     static const struct listing_kind *const listings[TABLES] = {
-        [TABLE_USAGE] = &usage_listing,
-        [TABLE_SESSIONS] = &sessions_listing,
-        [TABLE_LEASES] = &leases_listing,
-        [TABLE_QUEUE] = &queue_listing,
+        [TABLE_USAGE] = &usage_listing, [TABLE_SESSIONS] = &sessions_listing, [TABLE_LEASES] = &leases_listing,
+        [TABLE_QUEUE] = &queue_listing, [TABLE_BLOCKS] = &blocks_listing,
     };
     return listings[table];
 }

@@ -4,7 +4,7 @@
 
 #include "client/ctl/top_model.h"
 
-enum page { PAGE_USERS, PAGE_CLASSES, PAGE_SESSIONS, PAGE_LEASES, PAGE_QUEUE, PAGES };
+enum page { PAGE_USERS, PAGE_CLASSES, PAGE_SESSIONS, PAGE_LEASES, PAGE_QUEUE, PAGE_BLOCKS, PAGES };
 
 struct page_column {
     const char *key; /* of the listing's column; NULL: the history */

@@ -148,8 +148,8 @@ static void sort_by_next(struct view *view, int step)
 
 static enum view_action ask_revoke(struct view *view, const struct picked *picked)
 {
-    if (view->page != PAGE_LEASES && view->page != PAGE_SESSIONS) {
-        text_copy(view->message, sizeof view->message, "choose a lease (4) or a session (3) to revoke");
+    if (view->page != PAGE_LEASES && view->page != PAGE_SESSIONS && view->page != PAGE_BLOCKS) {
+        text_copy(view->message, sizeof view->message, "choose a lease (4), a session (3) or a block (6)");
         return VIEW_NOTHING;
     }
     return view_chosen(view, picked) ? VIEW_ASK_REVOKE : VIEW_NOTHING;

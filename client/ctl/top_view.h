@@ -37,7 +37,7 @@ struct view {
     uint64_t chosen; /* the key of the row; it stays chosen wherever it moves */
     size_t at;       /* its place among the picked rows */
     size_t first;    /* the first row on the screen */
-    uint64_t target; /* VIEW_CONFIRM: the number of the row that is to be revoked */
+    uint64_t target; /* VIEW_CONFIRM: the number of the row that the question is about */
     char message[VIEW_MESSAGE_BYTES];
     char *text;        /* of VIEW_TEXT; owned */
     size_t first_line; /* of it, on the screen */

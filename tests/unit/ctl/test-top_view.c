@@ -107,7 +107,7 @@ Test(top_view, keys_switch_pages)
     }
     (void)press('\t');
     cr_expect_eq(view.page, PAGE_USERS);
-    (void)press('6');
+    (void)press('1' + PAGES);
     cr_expect_eq(view.page, PAGE_USERS);
 }
 
@@ -183,6 +183,26 @@ Test(top_view, revokes_after_a_yes_alone)
     (void)press('1');
     cr_expect_eq(press('k'), VIEW_NOTHING);
     cr_expect_not_null(strstr(view.message, "choose a lease"));
+}
+
+static void show_blocks(void)
+{
+    static const struct block_entry blocks[] = {
+        {.block = 7, .owner = 5, .name = "weights", .type = "array", .bytes = 4096, .views = 3, .age_ms = 1500},
+        {.block = 8, .owner = 6, .name = "old", .bytes = 8192, .lifetime = LIFETIME_KEEP, .ended = END_RELEASED},
+    };
+    uint64_t unused;
+    struct listing_reply page = {.blocks = blocks, .block_count = 2};
+    cr_assert_eq(rows_take_page(&model.tables[TABLE_BLOCKS], 0, &page, 1000, &unused), 0);
+    (void)press('6');
+}
+
+Test(top_view, a_block_can_be_chosen_to_unpublish)
+{
+    cr_expect_eq((press('6'), press('k')), VIEW_NOTHING, "there is none");
+    show_blocks();
+    cr_expect_str_eq(order(), "87");
+    cr_expect_eq(press('k'), VIEW_ASK_REVOKE);
 }
 
 Test(top_view, texts_are_broken_at_blanks)
@@ -266,12 +286,29 @@ Test(top_view, the_whole_screen)
                            "both  [########++xxxx==........................]   70 bytes of 200 bytes  35.0 %\n"
                            "# leased 40 bytes + pool 10 bytes x freeing 20 bytes = reserved 10 bytes\n"
                            "grants -  refusals -  expiries -  waiting 2  pressure none\n"
-                           " 1 users  2 classes  3 sessions  4 leases  5 queue\n"
+                           " 1 users  2 classes  3 sessions  4 leases  5 queue  6 blocks\n"
                            "  LEASE CLIENT         USER          BYTESv       USED IN        LEFT HISTORY\n"
                            "      1 solver         5          300 bytes    0 bytes ram        0ms          _\n"
                            "      3 ?[31mred       6          200 bytes    0 bytes ram        0ms          _\n"
                            "      2 Training       6          100 bytes    0 bytes mmap       0ms          _\n"
                            "?help q quit / filter <> sort r turn k revoke w why                       1 of 3\n");
+    free(text);
+}
+
+Test(top_view, blocks_have_their_page)
+{
+    give_status();
+    show_blocks();
+    char *text = screen(80, 11, true, "");
+    cr_expect_str_eq(strstr(text, " 1 users"),
+                     " 1 users  2 classes  3 sessions  4 leases  5 queue  6 blocks\n"
+                     "NAME          OWNER    TYPE         BYTESv  VIEWS LIFETIME  ACCESS           AGE\n"
+                     "old           6        -             8 KiB      0 keep      user             0ms\n"
+                     "weights       5        array         4 KiB      3 session   user            1.5s\n"
+                     "?help q quit / filter <> sort r turn k unpublish w why                    1 of 2\n");
+    free(text);
+    text = screen(140, 11, true, "");
+    cr_expect_not_null(strstr(text, " its publisher freed it "), "why its name has ended, if there is room");
     free(text);
 }
 
