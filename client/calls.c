@@ -3,10 +3,10 @@
 #include "client/calls.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 #include "client/client.h"
 #include "proto/base/size.h"
+#include "proto/base/text.h"
 
 void calls_init(struct calls *calls)
 {
@@ -47,7 +47,7 @@ void calls_finish(mb_client *client, struct call *call, int result, const char *
     TAILQ_REMOVE(&client->calls.sent, call, in_client);
     call->is_done = true;
     call->result = result;
-    (void)snprintf(call->sentence, sizeof call->sentence, "%s", sentence);
+    text_copy(call->sentence, sizeof call->sentence, sentence);
     TAILQ_INSERT_TAIL(&client->calls.done, call, in_client);
 }
 

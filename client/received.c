@@ -28,15 +28,20 @@ const char *received_control_fault(int fd, uint64_t bytes, ino_t *ret_inode)
     return has_seals(fd, F_SEAL_SHRINK) ? NULL : "the broker's control page is not sealed: it could shrink";
 }
 
+/* Only a file's size may be no whole pages. */
+static bool fills(uint64_t size, uint64_t bytes)
+{
+    uint64_t rounded;
+    return size == bytes || (size_round_up(size, (uint64_t)sysconf(_SC_PAGESIZE), &rounded) && rounded == bytes);
+}
+
 const char *received_segment_fault(int fd, uint64_t bytes)
 {
     struct stat status;
-    uint64_t size;
     if (fd < 0 || fstat(fd, &status) < 0) {
         return "the broker sent no segment";
     }
-    if (!S_ISREG(status.st_mode) || !size_round_up((uint64_t)status.st_size, (uint64_t)sysconf(_SC_PAGESIZE), &size) ||
-        size != bytes) {
+    if (!S_ISREG(status.st_mode) || !fills((uint64_t)status.st_size, bytes)) {
         return "the broker's segment is not as long as its grant says";
     }
     return NULL;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "client/background.h"
 #include "client/block/block.h"
@@ -12,63 +13,61 @@
 #include "client/thread.h"
 #include "proto/base/text.h"
 
-/* The broker's view is in *lease, and what the publisher said in *view. */
-static int ask(mb_client *client, const struct attach_block_request *asked, mb_lease *lease, mb_view *view)
+/* The broker's view is in *lease, and what the publisher said in *attached. */
+static int ask(mb_client *client, const struct attach_block_request *asked, mb_lease *lease, struct attached *attached)
 {
     struct request request = {.kind = REQUEST_ATTACH_BLOCK, .attach_block = *asked};
-    struct call call = {.lease = lease, .attached = &view->attached};
+    struct call call = {.lease = lease, .attached = attached};
     int result = background_need(client); /* first, so that a lease is never without the thread that renews it */
     text_copy(lease->name, sizeof lease->name, asked->name);
     lease->is_read_only = true;
     return result < 0 ? result : call_broker(client, &request, &call);
 }
 
-static int map(mb_view *view)
+/* Has no room for more metadata than there is. */
+static mb_view *view_new(mb_lease *lease, const struct attached *attached)
 {
-    void *address;
-    int result = mb_map(view->lease, 0, &address, &view->bytes);
-    view->address = result < 0 ? NULL : address;
-    return result;
-}
-
-/* The room for metadata that there is none of goes back. */
-static mb_view *shrink(mb_view *view)
-{
-    mb_view *small = realloc(view, offsetof(mb_view, attached.metadata) + view->attached.metadata_bytes);
-    /* cppcheck-suppress memleak */
-    return small ? small : view;
-}
-
-static int take(mb_view *view, mb_lease *lease, mb_view **ret_view)
-{
+    size_t said = offsetof(struct attached, metadata) + attached->metadata_bytes;
+    mb_view *view = malloc(offsetof(mb_view, attached) + said);
+    if (!view) {
+        (void)error_no_memory();
+        return NULL;
+    }
     view->lease = lease;
-    int result = map(view);
+    memcpy(&view->attached, attached, said);
+    return view;
+}
+
+/* On success the lease owns the view. */
+static int take(mb_lease *lease, const struct attached *attached, mb_view **ret_view)
+{
+    mb_view *view = view_new(lease, attached);
+    void *address;
+    int result = view ? mb_map(lease, 0, &address, &view->bytes) : -ENOMEM;
     if (result < 0) {
         release_drop(lease);
         free(view);
         return result;
     }
-    *ret_view = shrink(view);
-    lease->owned = *ret_view;
+    view->address = address;
+    lease->owned = view;
+    *ret_view = view;
     return 0;
 }
 
 static int attach(mb_client *client, const struct attach_block_request *asked, mb_view **ret_view)
 {
+    struct attached attached;
     mb_lease *lease = calloc(1, sizeof *lease);
-    mb_view *view = calloc(1, sizeof *view);
-    int result = -ENOMEM;
-    if (!lease || !view) {
-        (void)error_no_memory();
-    } else {
-        result = ask(client, asked, lease, view);
+    if (!lease) {
+        return error_no_memory();
     }
-    if (result == 0) {
-        return take(view, lease, ret_view);
+    int result = ask(client, asked, lease, &attached);
+    if (result < 0) {
+        free(lease);
+        return result;
     }
-    free(lease);
-    free(view);
-    return result;
+    return take(lease, &attached, ret_view);
 }
 
 static int attach_named(mb_client *client, const char *name, struct attach_block_request *request, mb_view **ret_view)
