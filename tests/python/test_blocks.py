@@ -81,6 +81,25 @@ def test_elements_that_mean_nothing_elsewhere(broker, given):
     assert broker.blocks() == [] and broker.uses == 0
 
 
+class Table:
+    """As pandas, pyarrow and Polars have them: NumPy makes an array of it, without the names of its columns."""
+
+    def __dataframe__(self):
+        raise AssertionError("nobody asks for it")
+
+    def __array__(self, dtype=None, copy=None):
+        return numpy.ones((3, 2))
+
+
+@pytest.mark.parametrize("given, advice", [
+    (Table(), "an Arrow IPC stream"), (numpy.ma.masked_array([1, 2], [True, False]), "its data and its mask"),
+], ids=["a table", "a masked array"])
+def test_nothing_is_left_out_silently(broker, given, advice):
+    with pytest.raises(TypeError, match=advice):
+        broker.publish("a", given)
+    assert broker.blocks() == []
+
+
 def test_buffers_and_dlpack(broker):
     """Plain bytes have their own type; other buffers and what has DLPack are arrays."""
     for name, given in (("bytes", b"hello"), ("bytearray", bytearray(b"hello")), ("view", memoryview(b"-hello-")[1:6])):
@@ -217,6 +236,15 @@ def test_a_failed_publication_can_be_repeated(broker):
     assert not array.flags.writeable
     block.publish("b")
     assert broker.attach("b").tolist() == [5, 5, 5]
+
+
+def test_nothing_is_published_after_closing(daemon, broker):
+    with membroker.connect(daemon.socket, shared=False) as other:
+        block = other.create_block(2)
+    with pytest.raises(ValueError, match="the broker was closed"):
+        block.publish("late")
+    assert broker.blocks() == []
+    block.array[:] = 1
 
 
 def test_replacing(broker):

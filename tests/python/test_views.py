@@ -215,6 +215,8 @@ def test_pickling(broker):
     for thing in (block, broker.view("a")):
         with pytest.raises(TypeError, match="send the name"):
             pickle.dumps(thing)
+    with pytest.raises(TypeError, match="connect\\(\\) in the other one"):
+        pickle.dumps(broker)
     assert (pickle.loads(pickle.dumps(broker.attach("a"))) == matrix()).all()
 
 

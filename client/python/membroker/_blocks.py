@@ -38,7 +38,7 @@ def checked_name(name: str) -> str:
     if not isinstance(name, str):
         raise TypeError(f"a name is a text, not {name!r}")
     if not 1 <= len(name.encode("utf-8", "surrogateescape")) <= NAME_BYTES_MAX or not name.isprintable():
-        raise ValueError(f"{name!r} can't be the name of a block or an object: it must have 1 to {NAME_BYTES_MAX} bytes of UTF-8")
+        raise ValueError(f"{name!r} can't be the name of a block or an object: it must have 1 to {NAME_BYTES_MAX} bytes of UTF-8, all of them printable")
     return name
 
 
@@ -93,8 +93,8 @@ def of_array(dtype: Any, shape: Tuple[int, ...], order: str) -> Content:
     dtype = numpy.dtype(dtype)
     if dtype.hasobject or dtype.fields or dtype.subdtype or not _TYPE_STRING.fullmatch(dtype.str):
         raise TypeError(
-            f"an array of type {dtype} can't be published: its elements must be numbers, times or texts of a fixed "
-            "length. Publish each field, or other bytes, as a block of its own"
+            f"an array of type {dtype} can't be published: its elements must be numbers (of at most 8 bytes, or two of them), "
+            "booleans, times or texts of a fixed length. Publish each field, or other bytes, as a block of its own"
         )
     if order not in ("C", "F"):
         raise ValueError(f'order is "C" or "F", not {order!r}')
@@ -200,6 +200,17 @@ def _plain_bytes(data: Any) -> Optional[memoryview]:
     return view.cast("B") if is_plain and view.c_contiguous else None
 
 
+def _refuse_more_than_an_array(data: Any) -> None:
+    """NumPy makes an array of much, and leaves out without a word what an array has no place for."""
+    if hasattr(data, "__dataframe__"):
+        raise TypeError(
+            "a table can't be published as one array, which has neither names nor types of columns: publish an Arrow IPC "
+            "stream of it, as in the README, or each column"
+        )
+    if isinstance(data, numpy_module().ma.MaskedArray):
+        raise TypeError("a masked array can't be published, since a block has no mask: publish its data and its mask, or filled()")
+
+
 def of_data(data: Any, type_: Optional[str]) -> Tuple[Any, Content]:
     """What is copied into a block, and what it is. A type that is given makes bytes of it."""
     torch = sys.modules.get("torch")
@@ -210,6 +221,7 @@ def of_data(data: Any, type_: Optional[str]) -> Tuple[Any, Content]:
         if plain is not None:
             return plain, Content(type_ or BYTES, plain.nbytes)
         numpy = numpy_module()
+        _refuse_more_than_an_array(data)
         is_known = isinstance(data, numpy.ndarray) or not hasattr(data, "__dlpack__")
         source, content = _array_content(numpy.asarray(data) if is_known else numpy.from_dlpack(data))
     if type_ in (None, ARRAY):
@@ -296,6 +308,8 @@ class _Described:
 class Names(Dict[str, "Block"]):
     """The published blocks that a broker keeps, since their names would end with them."""
 
+    is_closed = False  # its broker
+
     def note(self, name: str, block: "Block", is_kept: bool) -> None:
         """A block of this broker has got the name. The one that had it goes."""
         former = self.pop(name, None)
@@ -361,11 +375,13 @@ class Block(_Described, _native.Block):
         """
         checked_name(name)
         self.check()
+        names = self._names() if self._names else None
+        if names is not None and names.is_closed:
+            raise ValueError("the broker was closed")
         if not self._is_read_only:
             self._end_writing()
         self._publish(name)
         self.name = name
-        names = self._names() if self._names else None
         if names is not None:
             names.note(name, self, self._is_kept)
 

@@ -62,8 +62,8 @@ class Broker(_arrays.Creation):
     """
     A session with the broker. It is a context manager: the end of the block closes it.
 
-    Arrays, leases and buffers keep the session for as long as they live, also beyond close(). Any thread may use it.
-    connect() makes it.
+    Arrays, leases and buffers keep the session for as long as they live, also beyond close(). Any thread may use it. It
+    is not pickled. connect() makes it.
     """
 
     def __init__(
@@ -91,6 +91,9 @@ class Broker(_arrays.Creation):
 
     # ---- life ----
 
+    def __reduce__(self) -> Any:
+        raise TypeError("a broker belongs to its process, and is not pickled: call membroker.connect() in the other one")
+
     def close(self) -> None:
         """
         Ends this use of the session, this thread's workspaces, and the names of blocks that live as long as it. What lives
@@ -100,6 +103,7 @@ class Broker(_arrays.Creation):
             workspace.end()
         self._own.__dict__.clear()
         self._capsules.clear()
+        self._published.is_closed = True
         while self._published:
             self._published.popitem()[1].release()
         self._client.close()
@@ -256,7 +260,7 @@ class Broker(_arrays.Creation):
         the name from the user's block that has it, in the same instant. `wait` and `progress` are those of acquire().
 
         NameTaken: the user has a block of that name. LimitError: the memory does not fit a limit. TypeError: an array of
-        objects or of fields.
+        objects, of fields or with a mask, or a table.
         """
         _blocks.checked_name(name)
         source, content = _blocks.of_data(data, type)
