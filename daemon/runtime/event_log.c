@@ -147,6 +147,9 @@ static void probe_reply(const struct peer *peer, const struct reply *reply)
     } else if (reply->kind == REPLY_ERROR) {
         PROBE5(refuse, error->code, peer->session, peer->identity.uid, error->refusal.asked_bytes,
                error->refusal.limit_kind);
+    } else if (reply->kind == REPLY_ATTACHED) {
+        const struct attached_reply *attached = &reply->attached;
+        PROBE5(attach, attached->lease, peer->session, peer->identity.uid, attached->bytes, attached->block);
     }
 }
 
@@ -234,6 +237,17 @@ void event_log_reservations(struct history *history, const struct effect_reserva
 
 /* ---- blocks ---- */
 
+static void probe_block(const struct effect_block *block)
+{
+    if (block->change == BLOCK_CHANGE_PUBLISHED) {
+        PROBE5(publish, block->block, block->session, block->owner, block->bytes, block->lifetime);
+    } else if (block->reason == END_EVICTED) {
+        PROBE5(evict, block->block, block->session, block->owner, block->bytes, block->lifetime);
+    } else {
+        PROBE6(block__end, block->block, block->session, block->owner, block->bytes, block->lifetime, block->reason);
+    }
+}
+
 /* What its clients wanted, or their own end brought, is no news but with --verbose. */
 static bool is_taken(const struct effect_block *block)
 {
@@ -264,6 +278,7 @@ void event_log_block(struct history *history, const struct effect_block *block)
                                     .uid = block->owner};
     char name[QUOTED_BYTES], bytes[SIZE_TEXT_BYTES], what[2 * QUOTED_BYTES];
     history_block(history, block);
+    probe_block(block);
     if (!log_shows(level) || (level == LOG_LEVEL_INFO && !log_allows(&about))) {
         return;
     }
