@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Looking at blocks; nothing changes. */
+#include <stdio.h>
 #include <string.h>
 
 #include "daemon/core/broker_state.h"
@@ -50,5 +51,27 @@ size_t broker_list_blocks(const struct broker *broker, const struct identity *vi
         fill_block(block, now, &entries[count++]);
     }
     *ret_more = block;
+    return count;
+}
+
+uint64_t broker_count_beyond_sharing(const struct broker *broker, char sentence[MESSAGE_SENTENCE_SIZE])
+{
+    const uint32_t most_blocks = broker->options.settings.sharing.blocks_max;
+    const uint32_t most_views = broker->options.settings.sharing.views_max;
+    struct principal_walk walk = principal_walk_begin(&broker->principals, 0);
+    const struct principal *user;
+    uint64_t count = 0;
+    while ((user = principal_walk_next(&walk))) {
+        if (user->blocks <= most_blocks && user->views <= most_views) {
+            continue;
+        }
+        if (count++ == 0) {
+            (void)snprintf(
+                sentence, MESSAGE_SENTENCE_SIZE,
+                "%s has %llu blocks and %llu views of blocks, and [sharing] max_blocks is %u and max_views %u",
+                user->whose, (unsigned long long)user->blocks, (unsigned long long)user->views, most_blocks,
+                most_views);
+        }
+    }
     return count;
 }

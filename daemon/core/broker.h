@@ -88,6 +88,10 @@ size_t broker_list_usage(const struct broker *broker, const struct identity *vie
 size_t broker_list_blocks(const struct broker *broker, const struct identity *viewer, uint64_t after, uint64_t now,
                           struct block_entry *entries, size_t max, bool *ret_more);
 
+/* How many users have more blocks or views than the settings allow, as those may that a daemon before has let them
+ * have; if any, the sentence says it of the first. */
+uint64_t broker_count_beyond_sharing(const struct broker *broker, char sentence[MESSAGE_SENTENCE_SIZE]);
+
 /* What was counted since the start; valid until the next input. */
 const struct figures *broker_figures(const struct broker *broker);
 

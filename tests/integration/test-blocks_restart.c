@@ -206,6 +206,8 @@ Test(blocks_restart, lowered_limits_take_no_block_away)
     cr_expect_eq(mb_block_free(publish_with(client, "two", &options, 2)), 0);
     fixture_write_config(&fixture, "[sharing]\nmax_blocks = 1\n[limits]\nmax_bytes = 1M\n");
     restart(SIGKILL);
+    cr_expect(fixture_log_has(&fixture, "the blocks and views stay, but the configuration allows fewer: user"));
+    cr_expect(fixture_log_has(&fixture, "has 2 blocks and 0 views of blocks, and [sharing] max_blocks is 1 "));
     cr_expect(attach_result(reader, "one", 0) == 0 && attach_result(reader, "two", 0) == 0);
     mb_block *block = NULL;
     cr_expect_eq(mb_block_create(client, BLOCK_BYTES, NULL, &block), -ENOMEM);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* More blocks than one step has room for, and what else ordinary use of blocks does not reach. */
 #include <stdio.h>
+#include <string.h>
 
 #include "daemon/core/restore.h"
 #include "tests/unit/core/exhaustion.h"
@@ -180,5 +181,33 @@ Test(many_blocks, nothing_is_kept_or_listed_of_one_that_is_sealed_and_has_ended)
     cr_expect_not(broker_keep_segment(model->broker, segment, &kept));
     cr_expect_eq(broker_list_blocks(model->broker, &model_root, UINT64_MAX, model->now, &entry, 1, &more), 0);
     model_finish(model);
+    end();
+}
+
+static void limit(uint32_t blocks, uint32_t views)
+{
+    model->options.settings.sharing = (struct sharing_settings){.blocks_max = blocks, .views_max = views};
+    model_configure(model);
+}
+
+Test(many_blocks, users_beyond_lowered_limits_are_counted)
+{
+    char sentence[MESSAGE_SENTENCE_SIZE] = "";
+    begin(64 * MIB);
+    leave_block(model, OWNER, "a", LIFETIME_KEEP);
+    leave_block(model, OWNER, "b", LIFETIME_KEEP);
+    leave_block(model, OTHER, "c", LIFETIME_KEEP);
+    cr_assert_eq(attach_block(model, OWNER, "a", 0)->kind, REPLY_ATTACHED);
+    limit(2, 1);
+    cr_expect_eq(broker_count_beyond_sharing(model->broker, sentence), 0);
+    cr_expect_str_eq(sentence, "");
+    limit(1, 1);
+    cr_expect_eq(broker_count_beyond_sharing(model->broker, sentence), 1);
+    cr_expect_str_eq(sentence, "user 1000 has 2 blocks and 1 views of blocks, and [sharing] max_blocks is 1 and "
+                               "max_views 1");
+    limit(2, 0);
+    cr_expect_eq(broker_count_beyond_sharing(model->broker, sentence), 1);
+    limit(0, 1);
+    cr_expect_eq(broker_count_beyond_sharing(model->broker, sentence), 2);
     end();
 }
