@@ -42,6 +42,7 @@ struct call {
     uint64_t repeated_at;    /* ms: when it was sent again last; 0: it was not */
     bool is_cancelled;
     bool owes_cancel;                     /* the broker does not know yet that it is cancelled */
+    bool owes_request;                    /* the session was resumed, and this connection has not sent it yet */
     mb_lease *lease;                      /* a grant goes here: a new lease, or the one that is extended */
     unsigned extent;                      /* the granted segment's index in the lease */
     struct attached *attached;            /* of a call that attaches a block, and then `lease` is the view; else NULL */

@@ -19,7 +19,7 @@ void cancel_send(mb_client *client)
     struct call *call;
     TAILQ_FOREACH(call, &client->calls.sent, in_client) {
         const struct request cancel = {.kind = REQUEST_CANCEL, .cancel_request = call->id};
-        if (call->owes_cancel && client->link.state == LINK_UP) {
+        if (call->owes_cancel && !call->owes_request && client->link.state == LINK_UP) {
             if (link_send(client, &cancel) < 0) {
                 return;
             }

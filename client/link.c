@@ -124,6 +124,7 @@ void link_break(mb_client *client)
     drop_socket(link);
     client->session.hello_id = 0;
     client->session.list_id = 0;
+    client->session.owes_list = false;
     calls_suspend(client);
     lease_table_sweep(client, MB_END_NONE);
     if (was_up) {

@@ -4,12 +4,21 @@
 
 #include "client/client.h"
 
-void orphans_ask(mb_client *client, uint64_t after)
+void orphans_owe_list(mb_client *client, uint64_t after)
 {
-    struct request request = {.id = link_next_id(client), .kind = REQUEST_LIST};
-    request.list = (struct list_request){.what = LIST_OWN_LEASES, .after = after};
-    client->session.list_id = request.id;
-    (void)link_send(client, &request);
+    client->session.list_id = link_next_id(client);
+    client->session.list_after = after;
+    client->session.owes_list = true;
+}
+
+void orphans_send_owed(mb_client *client)
+{
+    struct session *session = &client->session;
+    struct request request = {.id = session->list_id, .kind = REQUEST_LIST};
+    request.list = (struct list_request){.what = LIST_OWN_LEASES, .after = session->list_after};
+    if (session->owes_list && link_send(client, &request) == 0) {
+        session->owes_list = false;
+    }
 }
 
 void orphans_return(mb_client *client, uint64_t lease)
@@ -28,6 +37,7 @@ void orphans_compare(mb_client *client, const struct listing_reply *listing)
         orphans_return(client, last);
     }
     if (listing->more && listing->lease_count) {
-        orphans_ask(client, last);
+        orphans_owe_list(client, last);
+        orphans_send_owed(client);
     }
 }

@@ -10,8 +10,11 @@
 #include "membroker.h"
 #include "proto/message.h"
 
-/* Asks the broker for a list of the session's leases after that one; 0: from the first. */
-void orphans_ask(mb_client *client, uint64_t after);
+/* The broker is to be asked for a list of the session's leases after that one; 0: from the first. */
+void orphans_owe_list(mb_client *client, uint64_t after);
+
+/* Asks for the list that is owed, if the socket takes it. */
+void orphans_send_owed(mb_client *client);
 
 /* Gives back what is in that list and unknown here. */
 void orphans_compare(mb_client *client, const struct listing_reply *listing);

@@ -9,22 +9,57 @@
 #include "client/error.h"
 #include "client/orphans.h"
 
-/* Sends again what was under way when the connection broke. If it breaks again, all of it is repeated once more. */
-static void repeat_calls(mb_client *client)
+/* ---- what was under way when the connection broke ---- */
+
+/* False: some are still owed, or the connection broke again. Then all of them are repeated once more. */
+static bool send_owed_calls(mb_client *client)
 {
-    struct call *call = TAILQ_FIRST(&client->calls.sent), *next;
-    for (; call; call = next) {
-        next = TAILQ_NEXT(call, in_client);
-        if (!call->request) {
-            continue;
-        }
-        calls_make_repetition(call, link_next_id(client));
-        if (link_send(client, call->request) < 0) {
-            return;
+    struct call *call;
+    TAILQ_FOREACH(call, &client->calls.sent, in_client) {
+        if (call->owes_request) {
+            calls_make_repetition(call, link_next_id(client));
+            if (link_send(client, call->request) < 0) {
+                return false;
+            }
+            call->owes_request = false;
         }
     }
-    cancel_send(client);
+    return true;
 }
+
+/* The calls are repeated first, so that what they were granted already is not taken for orphans. */
+void session_send_owed(mb_client *client)
+{
+    if (client->link.state == LINK_UP && send_owed_calls(client)) {
+        orphans_send_owed(client);
+    }
+}
+
+bool session_is_owing(const mb_client *client)
+{
+    const struct call *call;
+    bool is_owing = client->session.owes_list;
+    TAILQ_FOREACH(call, &client->calls.sent, in_client) {
+        is_owing = is_owing || call->owes_request;
+    }
+    return is_owing;
+}
+
+/* Hundreds of threads may wait, and the socket takes fewer requests at once. Upkeep sends the rest. */
+static void repeat_calls(mb_client *client)
+{
+    struct call *call;
+    TAILQ_FOREACH(call, &client->calls.sent, in_client) {
+        call->owes_request = call->request;
+    }
+    session_send_owed(client);
+    cancel_send(client);
+    if (session_is_owing(client)) {
+        wakeup_send(client);
+    }
+}
+
+/* ---- the welcome ---- */
 
 static void note_welcome(mb_client *client, const struct welcome_reply *welcome)
 {
@@ -40,11 +75,10 @@ static void note_welcome(mb_client *client, const struct welcome_reply *welcome)
     client->renewal.at = TAILQ_EMPTY(&client->leases.list) ? UINT64_MAX : 0;
 }
 
-/* The calls are repeated first, so that what they were granted already is not taken for orphans. */
 static void resume(mb_client *client)
 {
+    orphans_owe_list(client, 0);
     repeat_calls(client);
-    orphans_ask(client, 0);
     renewal_forget_use(client);
     lease_table_sweep(client, MB_END_NONE);
     events_push(client, MB_EVENT_RESUMED, NULL, NULL);

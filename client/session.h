@@ -19,7 +19,13 @@ struct session {
     bool is_sealing;          /* the broker seals its segments, as one of this session has shown */
     uint64_t hello_id;        /* the library's own request that waits for an answer; 0: none */
     _Atomic uint64_t list_id; /* the same; the guard reads it without the lock */
+    bool owes_list;           /* that request was not sent yet */
+    uint64_t list_after;      /* the lease that it begins after */
 };
 
 /* Takes the answer to a hello. The session is resumed, or another one begins, or the link breaks. */
 void session_take_answer(mb_client *client, const struct reply *reply, int fd);
+
+/* Sends what a resumed session still owes the broker, as far as the socket takes it. */
+void session_send_owed(mb_client *client);
+bool session_is_owing(const mb_client *client);

@@ -37,6 +37,7 @@ void upkeep_connection(mb_client *client)
     } else if (client->link.state == LINK_UP && client->renewal.at <= now) {
         renewal_run(client, now);
     }
+    session_send_owed(client);
     releases_flush(client);
     cancel_send(client);
 }
@@ -49,7 +50,7 @@ void upkeep_program(mb_client *client)
 
 static uint64_t connection_due(const mb_client *client)
 {
-    bool is_owed = !TAILQ_EMPTY(&client->releases.list) || cancel_is_owed(client);
+    bool is_owed = !TAILQ_EMPTY(&client->releases.list) || cancel_is_owed(client) || session_is_owing(client);
     uint64_t flush = is_owed ? clock_milliseconds() + LINK_SLICE_MS : UINT64_MAX;
     if (client->link.state == LINK_DOWN) {
         return client->link.retry_at;

@@ -2,6 +2,7 @@
 /* A broker that sends invalid messages: the library reports it, and maps nothing beyond the end of a file. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +32,8 @@ struct fake {
     int control_seals, segment_seals;
     uint32_t slot;
     bool warns_late; /* of a lease's end, after that end as well */
+    int hangs_up_at; /* the acquisition that makes it hang up, once; it answers none before, and refuses all after */
+    int acquisitions;
     pid_t process;
 };
 
@@ -86,6 +89,14 @@ static void end_with_warnings(int socket, uint64_t lease)
     send_warnings(socket, lease + 1); /* which the client does not have */
 }
 
+/* The client sends as much as its socket takes, before anything of it is read. */
+static void let_the_socket_fill(const struct fake *fake)
+{
+    if (fake->hangs_up_at && fake->acquisitions) {
+        sleep_ms(300);
+    }
+}
+
 static void serve(const struct fake *fake, int socket, const struct request *request)
 {
     struct reply reply = {.reply_to = request->id, .kind = REPLY_DONE};
@@ -94,9 +105,19 @@ static void serve(const struct fake *fake, int socket, const struct request *req
         reply.welcome = (struct welcome_reply){.protocol = request->hello.protocol_max,
                                                .daemon_version = "fake",
                                                .session = 1,
+                                               .resumed = request->hello.resume,
                                                .times = {1000, 1000000, 30000, 10000},
                                                .control_bytes = CONTROL_WELCOME_BYTES};
         send_reply(socket, &reply, make_control(fake));
+        let_the_socket_fill(fake);
+    } else if (request->kind == REQUEST_ACQUIRE && fake->hangs_up_at) {
+        reply.kind = REPLY_ERROR;
+        reply.error.code = ERROR_LIMIT;
+        (void)strcpy(reply.error.sentence, "full");
+        send_reply(socket, &reply, -EBADF);
+    } else if (request->kind == REQUEST_LIST) {
+        reply.kind = REPLY_LISTING;
+        send_reply(socket, &reply, -EBADF);
     } else if (request->kind == REQUEST_ACQUIRE) {
         reply.kind = REPLY_GRANT;
         reply.grant = (struct grant_reply){.lease = 1,
@@ -115,11 +136,17 @@ static void serve(const struct fake *fake, int socket, const struct request *req
     }
 }
 
-static _Noreturn void run(const struct fake *fake, int listener)
+/* Whether the request is answered, or else the last one of the connection. */
+static bool must_answer(struct fake *fake, const struct request *request)
+{
+    fake->acquisitions += request->kind == REQUEST_ACQUIRE;
+    return request->kind != REQUEST_ACQUIRE || fake->acquisitions > fake->hangs_up_at;
+}
+
+static void run(struct fake *fake, int socket)
 {
     static struct codec_arena arena;
     static uint8_t packet[FRAME_BYTES_MAX];
-    int socket = accept(listener, NULL, NULL);
     ssize_t received;
     while ((received = transport_receive(socket, packet, sizeof packet, NULL, true)) > 0) {
         const uint8_t *payload;
@@ -130,9 +157,13 @@ static _Noreturn void run(const struct fake *fake, int listener)
             codec_decode_request(payload, bytes, &arena, &request, &fault) < 0) {
             break;
         }
-        serve(fake, socket, &request);
+        if (must_answer(fake, &request)) {
+            serve(fake, socket, &request);
+        } else if (fake->acquisitions == fake->hangs_up_at) {
+            break;
+        }
     }
-    _exit(0);
+    (void)close(socket);
 }
 
 static void start(struct fake *fake)
@@ -147,7 +178,11 @@ static void start(struct fake *fake)
     fake->process = fork();
     if (fake->process == 0) {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        run(fake, listener);
+        run(fake, accept(listener, NULL, NULL));
+        if (fake->hangs_up_at) {
+            run(fake, accept(listener, NULL, NULL));
+        }
+        _exit(0);
     }
     (void)close(listener);
 }
@@ -282,5 +317,40 @@ Test(fake_broker, an_ended_lease_causes_no_warning)
     cr_expect_arr_eq(told, expected, sizeof expected);
     mb_release(lease);
     mb_disconnect(client);
+    stop(&fake);
+}
+
+/* ---- calls of many threads that are repeated ---- */
+
+enum { CALLS = 600 /* more than a socket holds */ };
+
+static mb_client *shared_client;
+
+static void *acquire_once(void *ret_result)
+{
+    mb_lease *lease = NULL;
+    *(int *)ret_result = mb_acquire(shared_client, 4096, NULL, &lease);
+    return NULL;
+}
+
+Test(fake_broker, every_call_is_repeated_when_more_wait_than_the_socket_takes)
+{
+    static int results[CALLS];
+    static pthread_t threads[CALLS];
+    struct fake fake = sound();
+    mb_client_options options = MB_CLIENT_OPTIONS_INIT;
+    fake.hangs_up_at = CALLS;
+    start(&fake);
+    options.socket = fake.socket;
+    options.timeout_ms = 20000;
+    cr_assert(mb_connect(&options, &shared_client) == 0, "%s", mb_last_error());
+    for (int i = 0; i < CALLS; i++) {
+        cr_assert(pthread_create(&threads[i], NULL, acquire_once, &results[i]) == 0);
+    }
+    for (int i = 0; i < CALLS; i++) {
+        (void)pthread_join(threads[i], NULL);
+        cr_expect_eq(results[i], -ENOMEM, "call %d has %d, not the second broker's answer", i, results[i]);
+    }
+    mb_disconnect(shared_client);
     stop(&fake);
 }
