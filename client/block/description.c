@@ -64,7 +64,8 @@ static bool take_number(struct text *text, uint64_t *ret)
         }
     }
     bool is_whole = text->at == text->end || is_one_of(*text->at, " \t\r\n,]}");
-    return text->at > first && is_whole;
+    bool has_zeros = text->at > first + 1 && *first == '0'; /* in front, which JSON does not have */
+    return text->at > first && is_whole && !has_zeros;
 }
 
 /* A value that does not matter, to the comma or the bracket after it. */
@@ -117,6 +118,7 @@ static bool take_shape(struct text *text, struct members *ret)
     return take(text, ']');
 }
 
+/* False also if it was there before: readers would differ in which of them they take. */
 static bool take_member(struct text *text, struct members *ret)
 {
     struct text name;
@@ -124,17 +126,18 @@ static bool take_member(struct text *text, struct members *ret)
         return false;
     }
     if (is_word(&name, "dtype")) {
-        return take_string(text, &ret->dtype);
+        return !ret->dtype.at && take_string(text, &ret->dtype);
     }
     if (is_word(&name, "order")) {
-        return take_string(text, &ret->order);
+        return !ret->order.at && take_string(text, &ret->order);
     }
     if (is_word(&name, "shape")) {
-        return take_shape(text, ret);
+        return !ret->has_shape && take_shape(text, ret);
     }
     if (is_word(&name, "bytes")) {
+        bool is_first = !ret->has_bytes;
         ret->has_bytes = take_number(text, &ret->bytes);
-        return ret->has_bytes;
+        return is_first && ret->has_bytes;
     }
     return skip_value(text);
 }

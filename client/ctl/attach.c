@@ -10,7 +10,6 @@
 #include "client/ctl/reserve.h"
 #include "client/ctl/users.h"
 #include "proto/base/size.h"
-#include "proto/name.h"
 
 static bool has_owner, has_wait;
 static uint32_t owner, wait_ms;
@@ -128,8 +127,8 @@ static int check_block(const struct ctl_options *options, int argc, char **argv)
     if (!ctl_takes(argc, argv, 1)) {
         return CTL_USAGE;
     }
-    if (!*argv[1] || !name_is_valid(argv[1])) {
-        return ctl_usage("`%s` can't be the name of a block: it must have 1 to 63 bytes of UTF-8", argv[1]);
+    if (!ctl_takes_name("a block", argv[1])) {
+        return CTL_USAGE;
     }
     if (options->json) {
         return ctl_usage("without --cgroup PATH, attach writes the bytes of a block to standard output, and no JSON");

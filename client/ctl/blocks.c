@@ -8,7 +8,6 @@
 #include "client/ctl/users.h"
 #include "proto/base/end_reason.h"
 #include "proto/base/text.h"
-#include "proto/name.h"
 
 static const char *lifetime(const void *entry, char cell[CELL_BYTES])
 {
@@ -120,8 +119,8 @@ int unpublish_main(const struct ctl_options *options, int argc, char **argv)
     if (!ctl_takes(argc, argv, 1)) {
         return CTL_USAGE;
     }
-    if (!*argv[1] || !name_is_valid(argv[1])) {
-        return ctl_usage("`%s` can't be the name of a block: it must have 1 to 63 bytes of UTF-8", argv[1]);
+    if (!ctl_takes_name("a block", argv[1])) {
+        return CTL_USAGE;
     }
     text_copy(request.unpublish.name, MESSAGE_NAME_SIZE, argv[1]);
     int result = ctl_ask(options, &request, &reply);

@@ -68,6 +68,9 @@ __attribute__((format(printf, 1, 2))) int ctl_usage(const char *format, ...);
 /* Whether the verb was given no arguments beyond `most`; else a usage error was printed. */
 bool ctl_takes(int argc, char **argv, int most);
 
+/* Whether this can be the name of what is said. False after a message. */
+bool ctl_takes_name(const char *of, const char *name);
+
 /* ---- values: CTL_DONE, or CTL_USAGE after a message that begins with the option's name ---- */
 
 /* A duration of at least `least` ms that fits 32 bits. */

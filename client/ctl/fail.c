@@ -9,6 +9,7 @@
 #include "client/ctl/print.h"
 #include "client/ctl/text.h"
 #include "membroker.h"
+#include "proto/name.h"
 
 enum { SENTENCE_BYTES = 1280 };
 
@@ -88,4 +89,21 @@ bool ctl_takes(int argc, char **argv, int most)
     }
     (void)ctl_usage("%s takes no argument `%s`", argv[0], argv[most + 1]);
     return false;
+}
+
+static const char *fault_of(const char *name)
+{
+    if (!*name || strlen(name) >= MESSAGE_NAME_SIZE) {
+        return "it must have 1 to 63 bytes of UTF-8";
+    }
+    return name_is_valid(name) ? NULL : "it has characters that do not show, such as a line break, or it is no UTF-8";
+}
+
+bool ctl_takes_name(const char *of, const char *name)
+{
+    const char *fault = fault_of(name);
+    if (fault) {
+        (void)ctl_usage("`%s` can't be the name of %s: %s", name, of, fault);
+    }
+    return !fault;
 }

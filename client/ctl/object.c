@@ -9,7 +9,6 @@
 #include "client/ctl/holding.h"
 #include "client/ctl/options.h"
 #include "client/ctl/users.h"
-#include "proto/name.h"
 
 /* A client's work with an object; returns the exit status. */
 typedef int object_work(const struct ctl_options *options, mb_client *client, const char *name);
@@ -22,9 +21,7 @@ static int check_command(int argc, char **argv)
     if (!ctl_takes(argc, argv, 1)) {
         return CTL_USAGE;
     }
-    return *argv[1] && name_is_valid(argv[1])
-               ? CTL_DONE
-               : ctl_usage("`%s` can't be the name of an object: it must have 1 to 63 bytes of UTF-8", argv[1]);
+    return ctl_takes_name("an object", argv[1]) ? CTL_DONE : CTL_USAGE;
 }
 
 static int work_as_client(const struct ctl_options *options, const char *client_name, const char *name,

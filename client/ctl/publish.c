@@ -117,6 +117,21 @@ struct source {
     struct stat status; /* when it was opened */
 };
 
+/* Of a file that the kernel makes up when it is read, such as those of /proc, the size says nothing. */
+static int fail_made_up(const struct source *source, const char *what)
+{
+    return ctl_fail(-EINVAL, "%s %s, as a file that the kernel makes up does; copy it to a file first", source->path,
+                    what);
+}
+
+static int fail_empty(const struct source *source)
+{
+    char byte;
+    return pread(source->fd, &byte, 1, 0) == 1
+               ? fail_made_up(source, "has content and a size of 0")
+               : ctl_fail(-EINVAL, "%s is empty; a block has at least one byte", source->path);
+}
+
 static int check_length(const struct source *source)
 {
     if (!S_ISREG(source->status.st_mode)) {
@@ -125,8 +140,7 @@ static int check_length(const struct source *source)
                         "file first",
                         source->path);
     }
-    return source->status.st_size > 0 ? CTL_DONE
-                                      : ctl_fail(-EINVAL, "%s is empty; a block has at least one byte", source->path);
+    return source->status.st_size > 0 ? CTL_DONE : fail_empty(source);
 }
 
 /* O_NONBLOCK: a pipe without a writer is told, and not waited for. */
@@ -169,7 +183,10 @@ static int copy(const struct source *source, const mb_block *block)
     if (count < 0) {
         return ctl_fail(-errno, "%s can't be read: %s; nothing was published", source->path, strerrordesc_np(errno));
     }
-    return count == 0 || has_changed(source) ? fail_changed(source) : CTL_DONE;
+    if (has_changed(source)) {
+        return fail_changed(source);
+    }
+    return count == 0 ? fail_made_up(source, "ends before its size") : CTL_DONE;
 }
 
 /* ---- publishing ---- */
@@ -215,8 +232,11 @@ static int check_command(int argc, char **argv)
     if (!asked.name && strcmp(name, "-") == 0) {
         return ctl_usage("standard input has no name: say --name NAME");
     }
-    if (!*name || !name_is_valid(name)) {
-        return ctl_usage("`%s` can't be the name of a block, which has 1 to 63 bytes of UTF-8: say --name NAME", name);
+    if (strspn(name, " ") == strlen(name)) { /* it could be told from no name in no list */
+        return ctl_usage("`%s` can't be the name of a block: it has no characters but blanks; say --name NAME", name);
+    }
+    if (!ctl_takes_name("a block", name)) {
+        return CTL_USAGE;
     }
     if (asked.block.keep_ms && !asked.lifetime) {
         asked.block.lifetime = MB_LIFETIME_KEEP;

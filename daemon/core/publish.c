@@ -149,10 +149,11 @@ static void explain(struct step *step, const struct block *block, int error)
             "or in flight), or by a device (io_uring); end that, and publish again",
             lease);
     } else if (error == -EPERM) {
-        answer_error(step, peer, block->request_id, ERROR_INVALID,
-                     "seals were added to the segment of lease %llu, with which it can't be published; release it, and "
-                     "publish another one",
-                     lease);
+        answer_error(
+            step, peer, block->request_id, ERROR_INVALID,
+            "the size of the segment of lease %llu was changed, or seals were added to it, with which it can't "
+            "be published; release it, and publish another one",
+            lease);
     } else {
         answer_error(step, peer, block->request_id, ERROR_SYSTEM,
                      "the kernel did not seal the segment of lease %llu: %s", lease, strerrordesc_np(-error));

@@ -126,6 +126,15 @@ def test_buffers_and_dlpack(broker):
         broker.publish("typed", matrix(), type="arrow-stream")
 
 
+def test_members_that_are_there_twice(broker):
+    """Readers would differ in which of them they take."""
+    once = b'{"dtype":"<f8","shape":[1],"bytes":8}'
+    assert membroker._blocks.of_block("array", once, 4096).nbytes == 8
+    for twice in once[:-1] + b',"bytes":8}', b'{"x":{"a":1,"a":2},' + once[1:], once.replace(b"[1]", b"[01]"):
+        with pytest.raises(ValueError, match="describes no array"):
+            membroker._blocks.of_block("array", twice, 4096)
+
+
 def test_without_a_copy(broker):
     block = broker.create_block((3, 4), order="F")
     filled = block.array

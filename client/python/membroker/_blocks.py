@@ -14,7 +14,7 @@ import re
 import sys
 import weakref
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple, Type, Union
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple, Type, Union
 
 from . import _native
 from ._arrays import numpy_module
@@ -147,9 +147,16 @@ def _is_shape(value: Any) -> bool:
     return isinstance(value, list) and len(value) <= 64 and all(map(_is_length, value))
 
 
+def _unique(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
+    """Readers in other languages take none of two members with the same name."""
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a member is there twice")
+    return dict(pairs)
+
+
 def _members(metadata: bytes) -> Dict[str, Any]:
     try:
-        members = json.loads(metadata)
+        members = json.loads(metadata, object_pairs_hook=_unique)
     except (ValueError, RecursionError):
         members = None
     return members if isinstance(members, dict) else {}
