@@ -5,6 +5,7 @@ import asyncio
 import concurrent.futures
 import fcntl
 import io
+import json
 import os
 import pty
 import signal
@@ -70,9 +71,9 @@ def test_the_wait_ends(full):
             broker.acquire("1M", wait=0.2)
 
 
-def interrupt_when_waiting(daemon):
+def interrupt_when_waiting(daemon, count=1):
     def interrupt():
-        wait_until_waiting(daemon)
+        wait_until_waiting(daemon, count)
         os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=interrupt)
@@ -88,6 +89,31 @@ def test_signals_end_a_wait(full):
             broker.acquire("1M", wait=600)
         thread.join()
         wait_until_waiting(daemon, 0)
+
+
+def test_a_signal_ends_one_wait_alone(full):
+    """Another one of the client keeps its place in the queue, in front of a third."""
+    daemon, _, lease = full
+
+    def queued():
+        done = subprocess.run([BUILD / "membrokerctl", "--socket", daemon.socket, "queue", "--json"],
+                              capture_output=True, text=True, check=True)
+        return [entry["bytes"] >> 20 for entry in sorted(json.loads(done.stdout)["queue"], key=lambda entry: entry["place"])]
+
+    with membroker.connect(daemon.socket) as broker, membroker.connect(daemon.socket) as third:
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            waits = []
+            for client, size in (broker, "2M"), (third, "3M"):
+                waits.append(pool.submit(client.acquire, size, wait=600))
+                wait_until_waiting(daemon, len(waits))
+            thread = interrupt_when_waiting(daemon, 3)
+            with pytest.raises(KeyboardInterrupt):
+                broker.acquire("1M", wait=600)
+            thread.join()
+            wait_until_waiting(daemon, 2)
+            left = queued()
+            lease.release()
+            assert [len(wait.result()) >> 20 for wait in waits] == [2, 3] == left
 
 
 def test_signals_end_the_wait_of_an_array(full):

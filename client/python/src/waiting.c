@@ -16,18 +16,56 @@ struct waiting {
     const struct waiting_call *call;
     pthread_t worker;
     PyObject *watch; /* NULL: there was no look yet, or nothing is shown */
+    mb_wait *wait;   /* of the worker; NULL: it does not wait in the library now */
     int result;
     bool is_done;
-    bool was_closed; /* the client, at the beginning: its handlers of arrays may still allocate */
+    bool is_cancelled; /* the present wait, and each further one of this call */
+    bool was_closed;   /* the client, at the beginning: its handlers of arrays may still allocate */
 };
 
 /* What shows a wait may make arrays itself; their waits show nothing. */
 static _Thread_local bool is_showing;
 
+static void *begun(mb_wait *wait, void *argument)
+{
+    struct waiting *waiting = argument;
+    (void)pthread_mutex_lock(&waiting->lock);
+    waiting->wait = wait;
+    bool is_cancelled = waiting->is_cancelled;
+    (void)pthread_mutex_unlock(&waiting->lock);
+    if (is_cancelled) {
+        mb_wait_cancel(wait);
+    }
+    return waiting;
+}
+
+static void ended(void *argument, void *unused)
+{
+    struct waiting *waiting = argument;
+    (void)unused;
+    (void)pthread_mutex_lock(&waiting->lock);
+    waiting->wait = NULL;
+    (void)pthread_mutex_unlock(&waiting->lock);
+}
+
+/* The lock keeps the library from forgetting the wait meanwhile. */
+static void cancel(struct waiting *waiting)
+{
+    (void)pthread_mutex_lock(&waiting->lock);
+    waiting->is_cancelled = true;
+    if (waiting->wait) {
+        mb_wait_cancel(waiting->wait);
+    }
+    (void)pthread_mutex_unlock(&waiting->lock);
+}
+
 static void *run(void *argument)
 {
     struct waiting *waiting = argument;
+    const mb_wait_watch watch = {begun, ended, waiting};
+    (void)mb_watch_waits(&watch); /* fails if memory is so short that the work fails, too */
     int result = waiting->call->work(waiting->call->argument);
+    (void)mb_watch_waits(NULL);
     (void)pthread_mutex_lock(&waiting->lock);
     waiting->result = result;
     waiting->is_done = true;
@@ -105,7 +143,6 @@ static enum waiting_end look(struct waiting *waiting, const struct timespec *sta
     return PyErr_CheckSignals() < 0 || !show(waiting, seconds) ? WAITING_RAISED : WAITING_DONE;
 }
 
-/* One wait of another call may be cancelled by mistake, but never one that begins after this. */
 static enum waiting_end look_after(struct waiting *waiting)
 {
     const struct timespec start = now();
@@ -120,7 +157,7 @@ static enum waiting_end look_after(struct waiting *waiting)
             thread = PyEval_SaveThread();
         }
         if (end != WAITING_DONE) {
-            mb_cancel_waits(owner->client);
+            cancel(waiting);
         }
     }
     PyEval_RestoreThread(thread);
@@ -135,7 +172,7 @@ static void end_worker(void *argument)
 {
     struct waiting *waiting = argument;
     while (!wait_a_moment(waiting)) {
-        mb_cancel_waits(waiting->call->owner->client);
+        cancel(waiting);
     }
     (void)pthread_join(waiting->worker, NULL);
 }
@@ -160,15 +197,8 @@ int waiting_run(const struct waiting_call *call, enum waiting_end *ret_end)
     (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&waiting.changed, &attributes);
     (void)pthread_condattr_destroy(&attributes);
-    int error = 0;
-    do { /* again if the interruption of another call cancelled this one, too */
-        waiting.is_done = false;
-        *ret_end = WAITING_DONE;
-        error = pthread_create(&waiting.worker, NULL, run, &waiting);
-        if (error == 0) {
-            *ret_end = look_after_to_the_end(&waiting);
-        }
-    } while (error == 0 && waiting.result == -ECANCELED && *ret_end == WAITING_DONE);
+    int error = pthread_create(&waiting.worker, NULL, run, &waiting);
+    *ret_end = error ? WAITING_DONE : look_after_to_the_end(&waiting);
     (void)pthread_cond_destroy(&waiting.changed);
     end_watch(&waiting, ret_end);
     owner_unref(call->owner);

@@ -26,9 +26,9 @@ struct waiting_call {
 
 /*
  * Runs the work and waits for it. A watch is called with the seconds so far, about 20 times a second, and its end() at
- * the end. An exception of it, or of a signal's handler, cancels the waits of this client, and so does closing it
- * meanwhile. Returns what the work returned; it may have succeeded even if the wait did not end by itself. With the
- * interpreter's lock.
+ * the end. An exception of it, or of a signal's handler, cancels this wait and no other, and so does closing the
+ * client meanwhile. Returns what the work returned; it may have succeeded even if the wait did not end by itself. With
+ * the interpreter's lock.
  */
 int waiting_run(const struct waiting_call *call, enum waiting_end *ret_end);
 
