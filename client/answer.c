@@ -162,6 +162,7 @@ static void finish_call(mb_client *client, const struct reply *reply, struct pac
     } else if (reply->kind == REPLY_ERROR) {
         call->refusal = reply->error.refusal;
         call->ended = reply->error.ended;
+        call->comes_free = reply->error.comes_free;
         calls_finish(client, call, error_code(&reply->error), reply->error.sentence);
     } else {
         calls_finish(client, call, 0, "");

@@ -49,6 +49,7 @@ struct call {
     struct got_answer *got;               /* of a call that gets an object; else NULL */
     struct board_part_answer *board_part; /* of a call that opens a board; else NULL */
     enum end_reason ended;                /* why the block ended, if that is the error */
+    bool comes_free;                      /* what a put lacks is being freed, if that is the error */
     bool is_done;
     int result;           /* 0, or negative errno with the sentence below */
     struct waiter waiter; /* of a thread that does not read the socket itself */

@@ -226,6 +226,7 @@ CODEC_FIELDS(error, struct error_reply, Error) = {
     TEXT(error, sentence),
     NUMBER(error, system_errno, UNLESS(0)),
     NUMBER(error, ended, UNLESS(END_NONE)),
+    NUMBER(error, comes_free, UNLESS(0)),
     MESSAGE(error, refusal, refusal, IF(has_refusal)),
 };
 CODEC_TABLE(error, error);

@@ -40,6 +40,7 @@ struct error_reply {
     struct refusal refusal;
     uint32_t system_errno; /* of ERROR_SYSTEM and ERROR_DISK_FULL: the daemon's errno; 0: none */
     enum end_reason ended; /* of ERROR_BLOCK_ENDED */
+    bool comes_free;       /* what a put lacks is being freed: the client sends it again */
 };
 
 /* The bounds on the times of leases and sessions. */

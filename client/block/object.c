@@ -2,6 +2,7 @@
 /* Small objects: putting, getting and removing copies of bytes. */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/block/block.h"
 #include "client/boards.h"
@@ -43,12 +44,29 @@ static void note_session(mb_client *client)
     (void)pthread_mutex_unlock(&client->lock);
 }
 
+/* Memory that is being freed, such as what the broker's pool gives up for the object, is free a little later. */
+static int put_until_free(mb_client *client, const struct request *asked)
+{
+    enum { FIRST_PAUSE_MS = 1, LONGEST_PAUSE_MS = 50 };
+    uint64_t until = clock_milliseconds() + client->options.timeout_ms;
+    uint32_t pause_ms = FIRST_PAUSE_MS;
+    for (;;) {
+        struct request request = *asked;
+        struct call call = {0};
+        int result = call_broker(client, &request, &call);
+        if (result == 0 || !call.comes_free || clock_milliseconds() >= until) {
+            return result;
+        }
+        (void)usleep(pause_ms * 1000);
+        pause_ms = pause_ms < LONGEST_PAUSE_MS ? pause_ms * 2 : pause_ms;
+    }
+}
+
 int mb_put(mb_client *client, const char *name, const void *data, size_t bytes, const mb_object_options *options)
 {
     static const mb_object_options defaults = MB_OBJECT_OPTIONS_INIT;
     options = options ? options : &defaults;
     struct request request = {.kind = REQUEST_PUT};
-    struct call call = {0};
     int result = owner_check(client);
     result = result < 0 ? result : block_check_name(name);
     result = result < 0 ? result : check(data, bytes, options);
@@ -61,7 +79,7 @@ int mb_put(mb_client *client, const char *name, const void *data, size_t bytes, 
                                        .gid = options->gid};
     text_copy(request.put.name, sizeof request.put.name, name);
     note_session(client);
-    return error_end(call_broker(client, &request, &call));
+    return error_end(put_until_free(client, &request));
 }
 
 int mb_remove(mb_client *client, const char *name)

@@ -45,6 +45,7 @@ void answer_error(struct step *step, void *peer, uint64_t request_id, enum error
     reply->error.code = code;
     reply->error.system_errno = 0;
     reply->error.ended = END_NONE;
+    reply->error.comes_free = false;
     reply->error.refusal = (struct refusal){0};
     (void)vsnprintf(reply->error.sentence, sizeof reply->error.sentence, format, arguments);
     va_end(arguments);

@@ -6,8 +6,9 @@
 #include <stdlib.h>
 
 #include "daemon/core/answer.h"
+#include "daemon/core/board_refusal.h"
 #include "daemon/core/broker_state.h"
-#include "daemon/core/denial.h"
+#include "daemon/core/place.h"
 #include "proto/base/size.h"
 
 void board_table_init(struct board_table *table)
@@ -112,49 +113,19 @@ static void release_part(struct board *board, uint32_t part)
     charge_release(&board->parts[part].charge);
 }
 
-static void refuse_full(struct step *step, const struct session *session, const struct board *board,
-                        uint64_t request_id)
-{
-    const struct principal *user = session->share->user;
-    char used[SIZE_TEXT_BYTES], most[SIZE_TEXT_BYTES], more[SIZE_TEXT_BYTES];
-    answer_error(step, session->peer, request_id, ERROR_TOO_MANY,
-                 "the objects of %s have no room: their boards have %s, %s more are needed, and a user may have %s "
-                 "([sharing] max_board_bytes), in boards of at most %d parts; remove some, or raise that",
-                 user->whose, size_to_text(user->board_bytes, used),
-                 size_to_text(board_part_bytes(board->part_count), more),
-                 size_to_text(step->broker->options.settings.sharing.board_bytes_max, most), BOARD_PARTS_MAX);
-}
-
-static void refuse_excess(struct step *step, const struct session *session, const struct ledger_excess *excess,
-                          uint64_t request_id)
-{
-    const struct denial denial = {.code = ERROR_LIMIT, .location = LOCATION_BOARDS, .excess = *excess};
-    struct refusal refusal;
-    char asked[SIZE_TEXT_BYTES], limit[SIZE_TEXT_BYTES], used[SIZE_TEXT_BYTES], left[SIZE_TEXT_BYTES];
-    denial_figures(&denial, &refusal);
-    answer_error(
-        step, session->peer, request_id, ERROR_LIMIT,
-        "the user's board of objects needs %s of RAM more, and the %s's %s is %s, of which %s are used: %s are "
-        "free; remove objects, release leases, or raise that",
-        size_to_text(refusal.asked_bytes, asked), refusal.whose, refusal.limit,
-        size_to_text(refusal.limit_bytes, limit), size_to_text(refusal.used_bytes, used),
-        size_to_text(refusal.free_bytes, left));
-}
-
-static bool charge_part(struct step *step, const struct session *session, struct board *board, uint64_t request_id)
+static bool charge_part(struct step *step, struct session *session, struct board *board, uint64_t request_id)
 {
     struct principal *user = board->share->user;
     uint64_t bytes = board_part_bytes(board->part_count);
-    struct ledger_excess excess;
+    struct denial denial;
     if (board->part_count == BOARD_PARTS_MAX ||
         user->board_bytes + bytes > step->broker->options.settings.sharing.board_bytes_max) {
-        refuse_full(step, session, board, request_id);
+        board_refuse_full(step, session, board, request_id);
         return false;
     }
-    if (ledger_reserve(&board->account, LOCATION_BOARDS, bytes, &board->parts[board->part_count].charge, &excess) !=
-        0) {
-        refuse_excess(step, session, &excess, request_id);
-        (void)pool_drop(step, ledger_lacks(&excess, 0)); /* for the next one */
+    if (!place_bytes(step, &board->account, bytes, LOCATION_BOARDS, FILE_NEVER, &board->parts[board->part_count].charge,
+                     &denial)) {
+        board_refuse(step, session, &denial, request_id);
         return false;
     }
     user->board_bytes += bytes;

@@ -213,24 +213,23 @@ static void write_sentence(struct error_reply *error, const struct share *share,
 }
 
 /* It is remembered with all names: which of them a viewer may see is decided when the viewer asks. */
-static void remember(struct step *step, struct session *session, const struct demand *demand,
-                     const struct denial *denial)
+void refusal_note(struct step *step, struct session *session, const struct wish *wish, const struct denial *denial)
 {
+    step->broker->counters.refused++;
     denial_figures(denial, &session->last_refusal);
     holders_fill(step->broker, &step->holders, denial, &session->last_refusal);
     ahead_fill(step->broker, denial, &session->last_refusal);
     session->refused_location = denial->location;
-    session->refused_wish =
-        (struct wish){.bytes = demand->bytes, .location = demand->location, .takes_lease = demand->takes_lease};
+    session->refused_wish = *wish;
     session_note_refusal(&step->broker->sessions, session, step->now);
+    step->broker->figures.refused[session->last_refusal.limit_kind]++;
 }
 
 void refusal_answer(struct step *step, struct session *session, const struct demand *demand,
                     const struct denial *denial, uint64_t waited_ns)
 {
-    step->broker->counters.refused++;
-    remember(step, session, demand, denial);
-    step->broker->figures.refused[session->last_refusal.limit_kind]++;
+    const struct wish wish = {.bytes = demand->bytes, .location = demand->location, .takes_lease = demand->takes_lease};
+    refusal_note(step, session, &wish, denial);
     struct reply *reply = answer_to(step, session->peer, demand->request_id, REPLY_ERROR);
     if (!reply) {
         return;
@@ -238,6 +237,7 @@ void refusal_answer(struct step *step, struct session *session, const struct dem
     struct error_reply *error = &reply->error;
     error->code = denial->code;
     error->system_errno = 0;
+    error->comes_free = false;
     error->refusal = session->last_refusal;
     visibility_hide(step->broker, &session->identity, &error->refusal);
     write_sentence(error, session->share, denial, waited_ns);

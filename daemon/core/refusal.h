@@ -5,6 +5,9 @@
 #include "daemon/core/broker_state.h"
 #include "daemon/core/denial.h"
 
+/* Counts a refusal, and remembers it for `why`. */
+void refusal_note(struct step *step, struct session *session, const struct wish *wish, const struct denial *denial);
+
 /* Refuses a request that does not wait, or no longer, and remembers the refusal for `why`. */
 void refusal_answer(struct step *step, struct session *session, const struct demand *demand,
                     const struct denial *denial, uint64_t waited_ns);

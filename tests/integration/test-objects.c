@@ -229,6 +229,16 @@ Test(objects, the_bytes_count_as_the_users)
     end();
 }
 
+/* The daemon gives it up, and the library puts again when it is free. */
+Test(objects, the_pool_is_not_in_the_way)
+{
+    begin("[limits]\nmax_physical_bytes = 8M\n[pool]\npool_bytes = 8M\nsizes = 8M\n");
+    WAIT_UNTIL(fixture_status(&fixture).pooled_bytes == 8 << 20);
+    cr_expect_eq(put(client, "a", "text"), 0, "%s", mb_last_error());
+    cr_expect(has(client, "a", "text"));
+    end();
+}
+
 Test(objects, a_hundred_thousand_objects_take_no_descriptors_of_their_own)
 {
     enum { OBJECTS = 100000 };

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/core/board_refusal.h"
+
+#include <stdio.h>
+
+#include "daemon/core/answer.h"
+#include "daemon/core/refusal.h"
+#include "proto/base/size.h"
+
+void board_refuse_full(struct step *step, const struct session *session, const struct board *board, uint64_t request_id)
+{
+    const struct principal *user = session->share->user;
+    char used[SIZE_TEXT_BYTES], most[SIZE_TEXT_BYTES], more[SIZE_TEXT_BYTES];
+    answer_error(step, session->peer, request_id, ERROR_TOO_MANY,
+                 "the objects of %s have no room: their boards have %s, %s more are needed, and a user may have %s "
+                 "([sharing] max_board_bytes), in boards of at most %d parts; remove some, or raise that",
+                 user->whose, size_to_text(user->board_bytes, used),
+                 size_to_text(board_part_bytes(board->part_count), more),
+                 size_to_text(step->broker->options.settings.sharing.board_bytes_max, most), BOARD_PARTS_MAX);
+}
+
+static void write_sentence(const struct denial *denial, const struct refusal *refusal,
+                           char sentence[MESSAGE_SENTENCE_SIZE])
+{
+    char asked[SIZE_TEXT_BYTES], limit[SIZE_TEXT_BYTES], used[SIZE_TEXT_BYTES], left[SIZE_TEXT_BYTES];
+    size_to_text(refusal->asked_bytes, asked);
+    if (denial->is_paused) {
+        (void)snprintf(sentence, MESSAGE_SENTENCE_SIZE,
+                       "the user's board of objects needs %s of RAM more, but the machine is under memory pressure and "
+                       "grants of RAM are paused until it ends ([pressure] pause_ram_at)",
+                       asked);
+        return;
+    }
+    (void)snprintf(sentence, MESSAGE_SENTENCE_SIZE,
+                   "the user's board of objects needs %s of RAM more, and the %s's %s is %s, of which %s are used: %s "
+                   "are free; remove objects, release leases, or raise that",
+                   asked, refusal->whose, refusal->limit, size_to_text(refusal->limit_bytes, limit),
+                   size_to_text(refusal->used_bytes, used), size_to_text(refusal->free_bytes, left));
+}
+
+void board_refuse(struct step *step, struct session *session, const struct denial *denial, uint64_t request_id)
+{
+    const struct wish wish = {.bytes = denial->excess.asked_bytes, .location = LOCATION_BOARDS};
+    bool comes_free = denial->excess.frees_suffice;
+    if (!comes_free) { /* else it is asked for again, and is refused for good or not at all */
+        refusal_note(step, session, &wish, denial);
+    }
+    struct reply *reply = answer_to(step, session->peer, request_id, REPLY_ERROR);
+    if (!reply) {
+        return;
+    }
+    struct refusal refusal;
+    denial_figures(denial, &refusal);
+    reply->error = (struct error_reply){.code = denial->code, .refusal = refusal, .comes_free = comes_free};
+    write_sentence(denial, &refusal, reply->error.sentence);
+}
