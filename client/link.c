@@ -153,17 +153,26 @@ bool link_is_hopeless(const mb_client *client, uint64_t now)
 
 enum { SHORT_FRAME = 1024 };
 
-/* A report of many leases. It is sent now and then, so its memory is not kept. */
-static int send_long(mb_client *client, const struct request *request)
+/* A report of many leases takes more than the small arena. It is sent now and then, so its memory is not kept. */
+static int encode_large(const struct request *request, uint8_t *frame)
 {
     struct codec_arena *arena = codec_arena_new();
+    int result = arena ? codec_encode_request(request, arena, frame) : -ENOMEM;
+    free(arena);
+    return result;
+}
+
+static int send_long(mb_client *client, const struct request *request)
+{
     uint8_t *frame = malloc(FRAME_BYTES_MAX);
-    int result = arena && frame ? codec_encode_request(request, arena, frame) : -ENOMEM;
+    int result = frame ? codec_encode_request(request, client->link.arena, frame) : -ENOMEM;
+    if (result == -EMSGSIZE) {
+        result = encode_large(request, frame);
+    }
     if (result >= 0) {
         result = transport_send(client->link.socket, frame, (size_t)result, -EBADF, false);
     }
     free(frame);
-    free(arena);
     return result;
 }
 
