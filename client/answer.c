@@ -120,6 +120,23 @@ static void take_board_part(mb_client *client, struct call *call, const struct b
     calls_finish(client, call, 0, "");
 }
 
+static void take_changes(mb_client *client, struct call *call, const struct block_changes_reply *reply)
+{
+    struct changes_answer *answer = call->changes;
+    if (!answer || reply->change_count > MESSAGE_CHANGES_MAX) {
+        calls_finish(client, call, -EPROTO, "the broker's changes of blocks are not valid");
+        return;
+    }
+    answer->count = reply->change_count;
+    answer->revision = reply->revision;
+    answer->more = reply->more;
+    answer->lost = reply->lost;
+    if (answer->count) {
+        memcpy(answer->changes, reply->changes, answer->count * sizeof *answer->changes);
+    }
+    calls_finish(client, call, 0, "");
+}
+
 void answer_note_ended(mb_client *client, const struct lease_end *end)
 {
     mb_lease *lease = lease_table_find(client, end->lease);
@@ -159,6 +176,8 @@ static void finish_call(mb_client *client, const struct reply *reply, struct pac
         take_object(client, call, &reply->got);
     } else if (reply->kind == REPLY_BOARD_PART) {
         take_board_part(client, call, &reply->board_part, descriptors);
+    } else if (reply->kind == REPLY_BLOCK_CHANGES) {
+        take_changes(client, call, &reply->block_changes);
     } else if (reply->kind == REPLY_ERROR) {
         call->refusal = reply->error.refusal;
         call->ended = reply->error.ended;

@@ -119,11 +119,17 @@ static bool is_about_object(const struct request *request)
     return request->kind == REQUEST_PUT || request->kind == REQUEST_GET;
 }
 
+/* Neither are blocks, which are watched in any session. */
+static bool is_watch(const struct request *request)
+{
+    return request->kind == REQUEST_WATCH_BLOCKS;
+}
+
 /* Others are about a lease that is lost with the session. */
 static bool is_in_session(const mb_client *client, const struct call *call)
 {
     (void)client;
-    return !call->request || !(makes_lease(call->request) || is_about_object(call->request));
+    return !call->request || !(makes_lease(call->request) || is_about_object(call->request) || is_watch(call->request));
 }
 
 static bool is_on_connection(const mb_client *client, const struct call *call)
@@ -155,7 +161,7 @@ void calls_end_cancelled(mb_client *client)
     struct call *call = TAILQ_FIRST(&client->calls.sent), *next;
     for (; call; call = next) {
         next = TAILQ_NEXT(call, in_client);
-        if (call->is_cancelled && makes_lease(call->request)) {
+        if (call->is_cancelled && (makes_lease(call->request) || is_watch(call->request))) {
             calls_finish(client, call, -ECANCELED, "the request was cancelled");
         }
     }
@@ -166,7 +172,7 @@ void calls_end_cancelled(mb_client *client)
 bool calls_is_repeatable(const struct request *request)
 {
     return makes_lease(request) || request->kind == REQUEST_EXTEND || request->kind == REQUEST_PUBLISH ||
-           is_about_object(request);
+           is_about_object(request) || is_watch(request);
 }
 
 uint32_t *calls_wait_field(struct request *request)
@@ -174,6 +180,7 @@ uint32_t *calls_wait_field(struct request *request)
     return request->kind == REQUEST_ACQUIRE        ? &request->acquire.wait_ms
            : request->kind == REQUEST_EXTEND       ? &request->extend.wait_ms
            : request->kind == REQUEST_ATTACH_BLOCK ? &request->attach_block.wait_ms
+           : is_watch(request)                     ? &request->watch_blocks.wait_ms
                                                    : NULL;
 }
 

@@ -33,6 +33,14 @@ struct board_part_answer {
     uint64_t bytes;
 };
 
+/* What became of the blocks that are watched. */
+struct changes_answer {
+    size_t count;
+    struct block_change_entry changes[MESSAGE_CHANGES_MAX];
+    uint64_t revision;
+    bool more, lost;
+};
+
 struct call {
     uint64_t id;
     struct request *request; /* sent again, as a repetition, if the session is resumed; NULL: the call fails then */
@@ -48,6 +56,7 @@ struct call {
     struct attached *attached;            /* of a call that attaches a block, and then `lease` is the view; else NULL */
     struct got_answer *got;               /* of a call that gets an object; else NULL */
     struct board_part_answer *board_part; /* of a call that opens a board; else NULL */
+    struct changes_answer *changes;       /* of a call that watches blocks; else NULL */
     enum end_reason ended;                /* why the block ended, if that is the error */
     bool comes_free;                      /* what a put lacks is being freed, if that is the error */
     bool is_done;

@@ -99,6 +99,7 @@ void notice_take(mb_client *client, const struct reply *reply, int fd)
     case REPLY_ATTACHED:
     case REPLY_GOT:
     case REPLY_BOARD_PART:
+    case REPLY_BLOCK_CHANGES:
     case REPLY_KINDS:
         break;
     }

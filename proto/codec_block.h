@@ -40,6 +40,19 @@ CODEC_TABLE(got, got);
 CODEC_FIELDS(board_part, struct board_part_reply, BoardPart) = {NUMBER(board_part, bytes)};
 CODEC_TABLE(board_part, board_part);
 
+CODEC_FIELDS(block_change, struct block_change_entry,
+             BlockChange) = {NUMBER(block_change, block), TEXT(block_change, name), TEXT(block_change, type),
+                             NUMBER(block_change, bytes), NUMBER(block_change, ended, UNLESS(END_NONE))};
+CODEC_TABLE(block_change, block_change);
+
+CODEC_FIELDS(block_changes, struct block_changes_reply, BlockChanges) = {
+    LIST(block_changes, changes, change_count, block_change),
+    NUMBER(block_changes, revision),
+    NUMBER(block_changes, more, UNLESS(0)),
+    NUMBER(block_changes, lost, UNLESS(0)),
+};
+CODEC_TABLE(block_changes, block_changes);
+
 CODEC_FIELDS(attached, struct attached_reply, Attached) = {
     NUMBER(attached, lease),      NUMBER(attached, block),
     NUMBER(attached, bytes),      NUMBER(attached, ttl_ms),

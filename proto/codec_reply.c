@@ -448,6 +448,7 @@ const struct codec_body codec_reply_bodies[REPLY_KINDS] = {
     [REPLY_ATTACHED] = BODY(ATTACHED, attached),
     [REPLY_GOT] = BODY(GOT, got),
     [REPLY_BOARD_PART] = BODY(BOARD_PART, board_part),
+    [REPLY_BLOCK_CHANGES] = BODY(BLOCK_CHANGES, block_changes),
     [EVENT_EXPIRING] = BODY(EXPIRING, expiring),
     [EVENT_LEASE_ENDED] = BODY(LEASE_ENDED, lease_ended),
     [EVENT_LIMITS_CHANGED] = BODY(LIMITS_CHANGED, limits_changed),
@@ -458,7 +459,7 @@ const struct codec_body codec_reply_bodies[REPLY_KINDS] = {
     [EVENT_CONTROL_PAGE] = BODY(CONTROL_PAGE, control_page),
     [EVENT_SPARED] = BARE_BODY(SPARED, spared),
 };
-_Static_assert(REPLY_KINDS == 24, "a new kind needs a line above");
+_Static_assert(REPLY_KINDS == 25, "a new kind needs a line above");
 
 int codec_encode_reply(const struct reply *reply, struct codec_arena *arena, uint8_t frame[FRAME_BYTES_MAX])
 {

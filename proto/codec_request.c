@@ -179,6 +179,15 @@ CODEC_FIELDS(unpublish, struct unpublish_request, Unpublish) = {
 };
 CODEC_TABLE(unpublish, unpublish);
 
+CODEC_FIELDS(watch_blocks, struct watch_blocks_request, WatchBlocks) = {
+    NUMBER(watch_blocks, owner, IF_FLAG(watch_blocks, has_owner)),
+    NAME(watch_blocks, prefix, bad_name),
+    NUMBER(watch_blocks, after, UNLESS(0)),
+    NAME(watch_blocks, after_name, bad_name),
+    NUMBER(watch_blocks, wait_ms, UNLESS(0)),
+};
+CODEC_TABLE(watch_blocks, watch_blocks);
+
 /* ---- objects ---- */
 
 static const char long_object[] = "an object has at most 32768 bytes; publish what is longer as a block";
@@ -264,8 +273,9 @@ const struct codec_body codec_request_bodies[REQUEST_KINDS] = {
     [REQUEST_GET] = BODY(GET, get),
     [REQUEST_OPEN_BOARD] = BODY(OPEN_BOARD, open_board),
     [REQUEST_REMOVE] = BODY(REMOVE, remove),
+    [REQUEST_WATCH_BLOCKS] = BODY(WATCH_BLOCKS, watch_blocks),
 };
-_Static_assert(REQUEST_KINDS == 28, "a new kind needs a line above");
+_Static_assert(REQUEST_KINDS == 29, "a new kind needs a line above");
 
 size_t codec_request_frame_max(const struct request *request)
 {

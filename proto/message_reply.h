@@ -20,6 +20,7 @@ enum reply_kind {
     REPLY_ATTACHED,
     REPLY_GOT,
     REPLY_BOARD_PART,
+    REPLY_BLOCK_CHANGES,
     EVENT_EXPIRING,
     EVENT_LEASE_ENDED,
     EVENT_LIMITS_CHANGED,
@@ -101,6 +102,15 @@ struct got_reply {
 /* A part of a board; its descriptor comes with the answer. */
 struct board_part_reply {
     uint64_t bytes;
+};
+
+/* What became of the blocks that are watched. */
+struct block_changes_reply {
+    const struct block_change_entry *changes;
+    size_t change_count; /* at most MESSAGE_CHANGES_MAX */
+    uint64_t revision;   /* what happened up to it is told */
+    bool more;           /* of a list: another page follows */
+    bool lost;           /* what happened is not remembered */
 };
 
 struct lease_end {
@@ -272,6 +282,7 @@ struct reply {
         struct attached_reply attached;
         struct got_reply got;
         struct board_part_reply board_part;
+        struct block_changes_reply block_changes;
         enum pressure pressure;
         struct expiring_event revoking;
         struct control_page_event control_page;

@@ -33,6 +33,7 @@ enum request_kind {
     REQUEST_GET,
     REQUEST_OPEN_BOARD,
     REQUEST_REMOVE,
+    REQUEST_WATCH_BLOCKS,
     REQUEST_KINDS
 };
 
@@ -186,6 +187,15 @@ struct remove_request {
     char name[MESSAGE_NAME_SIZE];
 };
 
+struct watch_blocks_request {
+    bool has_owner;
+    uint32_t owner; /* without one: the user who asks */
+    char prefix[MESSAGE_NAME_SIZE];
+    uint64_t after;                     /* a revision; 0: the blocks that there are, and then: */
+    char after_name[MESSAGE_NAME_SIZE]; /* those that come after this one */
+    uint32_t wait_ms;                   /* for the first change; 0: not at all */
+};
+
 struct request {
     uint64_t id; /* 0: the client wants no answer */
     enum request_kind kind;
@@ -211,5 +221,6 @@ struct request {
         struct get_request get;
         struct open_board_request open_board;
         struct remove_request remove;
+        struct watch_blocks_request watch_blocks;
     };
 };

@@ -159,6 +159,15 @@ struct block_entry {
     enum end_reason ended; /* why it has lost its name; END_NONE: it has it */
 };
 
+/* A block was published, or has lost its name. */
+struct block_change_entry {
+    uint64_t block; /* its number */
+    uint64_t bytes;
+    enum end_reason ended; /* END_NONE: it has the name */
+    char name[MESSAGE_NAME_SIZE];
+    char type[MESSAGE_NAME_SIZE];
+};
+
 /* What a class held at a time. */
 struct sample_entry {
     uint64_t sample;     /* its number */

@@ -88,6 +88,8 @@ SETTING(SHARING_MAX_BLOCKS, sharing, max_blocks, NUMBER, RANGE(0, 65536), broker
         DEFAULT("1024"), "published blocks of one user; 0: nobody may publish")
 SETTING(SHARING_MAX_VIEWS, sharing, max_views, NUMBER, RANGE(0, 262144), broker.sharing.views_max, RELOAD,
         DEFAULT("4096"), "views of blocks of one user at the same time")
+SETTING(SHARING_MAX_WATCHES, sharing, max_watches, NUMBER, RANGE(0, 4096), broker.sharing.watches_max, RELOAD,
+        DEFAULT("64"), "watches of the names of blocks of one client at the same time")
 SETTING(SHARING_GRACE, sharing, grace, DURATION, RANGE(0, INT32_MAX), broker.sharing.grace_ms, RELOAD, DEFAULT("10s"),
         "how long the views of other users keep a block that has ended; 0: not at all")
 SETTING(SHARING_MAX_OBJECTS, sharing, max_objects, NUMBER, RANGE(0, 1000000), broker.sharing.objects_max, RELOAD,

@@ -122,6 +122,7 @@ void block_publish(struct broker *broker, struct block *block, struct lease *lea
     block_table_set_due(table, block, block->keep_ns ? size_add_saturated(now, block->keep_ns) : 0);
     list_idle(table, block);
     broker->names_changed = true;
+    watch_table_note(&broker->watches, block, END_NONE);
 }
 
 void block_publish_again(struct broker *broker, struct block *block, uint64_t due)
@@ -246,6 +247,7 @@ void block_condemn(struct step *step, struct block *block, enum end_reason reaso
     block->state = BLOCK_CONDEMNED;
     block->ended = reason;
     block_table_bury(table, block);
+    watch_table_note(&step->broker->watches, block, reason);
     block_set_grace(step->broker, block, step->now);
     tell_end(step, block, by);
     free_if_left(step, block);

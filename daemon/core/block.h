@@ -96,6 +96,10 @@ struct block *block_table_find(const struct block_table *table, uint64_t id);
 struct block *block_table_next(const struct block_table *table, uint64_t after);
 struct block *block_table_named(const struct block_table *table, uint32_t owner, const char *name);
 struct block *block_table_first_named(const struct block_table *table);
+/* The first with this prefix whose name comes after `after`; and the next one. NULL: there is none. */
+struct block *block_table_next_named(const struct block_table *table, uint32_t owner, const char *prefix,
+                                     const char *after);
+struct block *block_table_following(const struct block *block, const char *prefix);
 struct block *block_table_first_due(const struct block_table *table);
 
 void block_table_add(struct block_table *table, struct block *block);

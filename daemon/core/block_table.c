@@ -63,6 +63,26 @@ struct block *block_table_first_named(const struct block_table *table)
     return RB_MIN(block_name_tree, TREE_FOR_LOOKUP(block_name_tree, &table->by_name));
 }
 
+static struct block *if_named(struct block *block, uint32_t owner, const char *prefix)
+{
+    return block && block->owner == owner && text_begins(block->name, prefix) ? block : NULL;
+}
+
+struct block *block_table_next_named(const struct block_table *table, uint32_t owner, const char *prefix,
+                                     const char *after)
+{
+    struct block key = {.owner = owner};
+    text_copy(key.name, sizeof key.name, strcmp(after, prefix) > 0 ? after : prefix);
+    struct block *block = RB_NFIND(block_name_tree, TREE_FOR_LOOKUP(block_name_tree, &table->by_name), &key);
+    bool was_before = block && block->owner == owner && strcmp(block->name, after) == 0;
+    return if_named(was_before ? RB_NEXT(block_name_tree, NULL, block) : block, owner, prefix);
+}
+
+struct block *block_table_following(const struct block *block, const char *prefix)
+{
+    return if_named(RB_NEXT(block_name_tree, NULL, (struct block *)without_const(block)), block->owner, prefix);
+}
+
 struct block *block_table_first_due(const struct block_table *table)
 {
     return RB_MIN(block_due_tree, TREE_FOR_LOOKUP(block_due_tree, &table->by_due));

@@ -46,6 +46,7 @@ struct broker *broker_new(const struct broker_options *options)
     block_table_init(&broker->blocks);
     board_table_init(&broker->boards);
     TAILQ_INIT(&broker->name_waits);
+    watch_table_init(&broker->watches, options->first_revision);
     pool_init(broker);
     if (principal_table_init(&broker->principals, &broker->host) < 0 ||
         reservation_table_init(&broker->reservations, options->settings.policy) < 0 ||
@@ -243,4 +244,5 @@ void broker_step(struct broker *broker, const struct input *input, uint64_t now,
     queue_retry(&step, input->kind == INPUT_TICK);
     revoke_work(&step, input->kind == INPUT_TICK);
     pool_work(&step);
+    watch_work(&step);
 }

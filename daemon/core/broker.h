@@ -22,6 +22,7 @@ struct broker_options {
     struct broker_settings settings;
     uint64_t page_bytes;
     uint64_t huge_page_bytes; /* 0: the host has none */
+    uint64_t first_revision;  /* of blocks' changes: greater than any of an earlier daemon */
     uint32_t daemon_uid;      /* may revoke anybody's lease, as root may */
 };
 

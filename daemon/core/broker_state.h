@@ -10,6 +10,7 @@
 #include "daemon/core/pool.h"
 #include "daemon/core/reservation.h"
 #include "daemon/core/session.h"
+#include "daemon/core/watch.h"
 
 RB_HEAD(segment_id_tree, segment);
 
@@ -41,6 +42,7 @@ struct broker {
     struct board_table boards;
     struct name_wait_list name_waits; /* requests that wait for a block of some name, the first come first */
     size_t name_wait_count;
+    struct watch_table watches;
     bool names_changed; /* a block was published: some may wait for it no longer */
     uint64_t waiting_count, waiting_bytes;
     uint64_t waiting_beat;        /* when the queue is to be looked at even if nothing happens */

@@ -14,5 +14,6 @@ const char *broker_check(const struct broker *broker)
     wrong = wrong ? wrong : check_pool(broker);
     wrong = wrong ? wrong : check_blocks(broker);
     wrong = wrong ? wrong : check_boards(broker);
+    wrong = wrong ? wrong : check_watches(broker);
     return wrong ? wrong : check_learned(&broker->learned);
 }

@@ -16,6 +16,7 @@ const char *check_reservations(const struct broker *broker);
 const char *check_queue(const struct broker *broker);
 const char *check_blocks(const struct broker *broker);
 const char *check_boards(const struct broker *broker);
+const char *check_watches(const struct broker *broker);
 const char *check_pool(const struct broker *broker);
 const char *check_learned(const struct learned_table *table);
 

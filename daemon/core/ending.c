@@ -127,6 +127,7 @@ void ending_session(struct step *step, struct session *session, enum end_reason 
 {
     waiting_drop_session(step->broker, session);
     name_wait_drop_session(step->broker, session);
+    watch_drop_session(step->broker, session);
     trim_answered(step->broker, session);
     refusal_log_add(step->broker, session);
     share_count_session(session->share, false);

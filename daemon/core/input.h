@@ -78,6 +78,7 @@ struct sharing_settings {
     uint32_t grace_ms;              /* how long others' views keep a block that has ended */
     uint32_t objects_max;           /* of each user */
     uint64_t board_bytes_max;       /* likewise */
+    uint32_t watches_max;           /* of each session */
 };
 
 struct broker_settings {

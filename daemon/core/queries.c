@@ -27,6 +27,7 @@ uint64_t broker_next_wakeup(const struct broker *broker)
     due = size_min(due, reservations_next_wakeup(broker));
     due = size_min(due, block_next_wakeup(broker));
     due = size_min(due, board_next_wakeup(broker));
+    due = size_min(due, watch_next_wakeup(broker));
     const struct session *trimming = TAILQ_FIRST(&broker->trimming);
     due = size_min(due, trimming ? trimming->trim_until : UINT64_MAX);
     due = size_min(due, revoke_next_wakeup(broker));

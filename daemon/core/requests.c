@@ -113,6 +113,9 @@ static void session_request(struct step *step, struct session *session, const st
     case REQUEST_ATTACH_BLOCK:
         attach_request(step, session, request);
         return;
+    case REQUEST_WATCH_BLOCKS:
+        watch_request(step, session, request);
+        return;
     case REQUEST_PUT:
         put_request(step, session, request);
         return;
@@ -121,6 +124,7 @@ static void session_request(struct step *step, struct session *session, const st
         return;
     case REQUEST_CANCEL:
         attach_cancel(step, session, request->cancel_request);
+        watch_cancel(step, session, request->cancel_request);
         queue_cancel(step, session, request);
         return;
     case REQUEST_TRIMMED:

@@ -118,6 +118,7 @@ struct session *session_new(struct session_table *table, struct principal_table 
     RB_INIT(&session->leases);
     TAILQ_INIT(&session->waiting);
     TAILQ_INIT(&session->objects);
+    TAILQ_INIT(&session->watches);
     session_join(principals, session, share);
     enter(table, session);
     return session;

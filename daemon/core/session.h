@@ -16,6 +16,7 @@
 #include "daemon/core/principal.h"
 #include "daemon/core/slots.h"
 #include "daemon/core/waiting.h"
+#include "daemon/core/watch.h"
 
 enum session_state {
     SESSION_CONNECTED,
@@ -70,7 +71,9 @@ struct session {
     uint64_t looked_at;               /* the lease whose segments were looked at last; 0: none */
     struct session_waiting_list waiting;
     size_t waiting_count;
-    uint32_t name_wait_count;                        /* requests of it that wait for a block */
+    uint32_t name_wait_count;  /* requests of it that wait for a block */
+    struct watch_list watches; /* and those that watch names */
+    uint32_t watch_count;
     TAILQ_HEAD(session_objects, object) objects;     /* that end with it */
     struct lease_end tombstones[SESSION_TOMBSTONES]; /* the newest ended leases, as a ring */
     size_t tombstone_next;

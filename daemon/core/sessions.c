@@ -91,6 +91,7 @@ static void leave_connection(struct step *step, struct session *session)
 {
     waiting_drop_session(step->broker, session);
     name_wait_drop_session(step->broker, session);
+    watch_drop_session(step->broker, session);
     trim_answered(step->broker, session);
 }
 

@@ -347,6 +347,7 @@ static void serve(struct connection *connection, const struct request *request)
     case REQUEST_ATTACH_BLOCK:
     case REQUEST_UNPUBLISH:
     case REQUEST_REMOVE:
+    case REQUEST_WATCH_BLOCKS:
         serve_by_core(connection, request);
         break;
     case REQUEST_PUT:

@@ -131,6 +131,7 @@ static int open_broker(struct server *server)
         .page_bytes = (uint64_t)sysconf(_SC_PAGESIZE),
         .huge_page_bytes = memfd_huge_page_bytes(),
         .daemon_uid = getuid(),
+        .first_revision = clock_monotonic(), /* of an earlier daemon's clients, all are smaller */
     };
     server->broker = broker_new(&options);
     return buffers_init(&server->buffers) && server->broker ? 0 : -ENOMEM;

@@ -2,6 +2,7 @@
 /* Text: copying into fixed arrays, cutting between characters, plurals. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -25,6 +26,11 @@ static inline void text_end_whole(char *text)
     if (lacks > end - start) {
         text[start - 1] = '\0';
     }
+}
+
+static inline bool text_begins(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
 /* What a regular noun ends with after the number: "1 lease", "2 leases". */

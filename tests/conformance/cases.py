@@ -300,6 +300,38 @@ def publishable(client, content):
     return grant
 
 
+@case("[sharing]\nmax_watches = 1\n")
+def watches(broker):
+    """A prefix is listed page by page and then watched; changes come in their order, and old revisions are lost."""
+    publisher, watcher = broker.session(), broker.session()
+    first = watcher.call("watch_blocks", prefix="n")
+    assert first.revision and not (first.changes or first.more or first.lost)
+    waiting = watcher.send("watch_blocks", prefix="n", after=first.revision, wait_ms=20000)
+    refused(pb.ERROR_TOO_MANY, watcher, "watch_blocks", after=first.revision, wait_ms=20000)
+    leases = {name: publishable(publisher, b"x" * 4096).lease for name in ("n2", "other", "n1")}
+    for name, lease in leases.items():
+        assert publisher.call("publish", lease=lease, name=name, type="bytes") == pb.Done()
+    change, = watcher.answer(waiting).changes
+    assert (change.name, change.type, change.bytes, change.ended) == ("n2", "bytes", 4096, pb.END_UNSPECIFIED)
+    assert publisher.call("unpublish", name="n2") == pb.Done()
+    answer = watcher.call("watch_blocks", prefix="n", after=first.revision, wait_ms=20000)
+    told = [(change.name, change.ended) for change in answer.changes]
+    assert told == [("n2", 0), ("n1", 0), ("n2", pb.END_UNPUBLISHED)]
+    assert answer.changes[0].block == change.block < answer.changes[1].block
+    now = watcher.call("watch_blocks", prefix="n", after=answer.revision)
+    assert now.revision == answer.revision and not now.changes
+    assert [change.name for change in watcher.call("watch_blocks").changes] == ["n1", "other"]
+    assert [change.name for change in watcher.call("watch_blocks", after_name="n1").changes] == ["other"]
+    assert watcher.call("watch_blocks", after=1).lost
+    refused(pb.ERROR_INVALID, watcher, "watch_blocks", prefix="a\nb")
+    refused(pb.ERROR_MONITOR, broker.session(monitor=True), "watch_blocks")
+    waiting = watcher.send("watch_blocks", after=answer.revision, wait_ms=20000)
+    assert watcher.call("cancel", request=waiting) == pb.Done()
+    assert watcher.answer(waiting).code == pb.ERROR_CANCELLED
+    for lease in leases.values():
+        assert publisher.call("release", lease=lease) == pb.Done()
+
+
 @case("[sharing]\nmax_blocks = 2\n")
 def blocks(broker):
     """A block is published, attached, replaced, waited for and unpublished; each refusal has its code."""

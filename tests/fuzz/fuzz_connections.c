@@ -184,6 +184,10 @@ static void fill_request(struct request *request)
     case REQUEST_ATTACH_BLOCK:
         request->attach_block = (struct attach_block_request){.name = "n", .wait_ms = fuzz_below(input, 2) * 50};
         break;
+    case REQUEST_WATCH_BLOCKS:
+        request->watch_blocks =
+            (struct watch_blocks_request){.after = fuzz_below(input, 3), .wait_ms = fuzz_below(input, 2) * 50};
+        break;
     case REQUEST_UNPUBLISH:
         request->unpublish = (struct unpublish_request){.name = "n"};
         break;

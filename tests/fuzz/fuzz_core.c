@@ -161,6 +161,7 @@ static void fill_request(struct request *request)
     case REQUEST_UNPUBLISH:
     case REQUEST_PUT:
     case REQUEST_REMOVE:
+    case REQUEST_WATCH_BLOCKS:
         fuzz_fill_block(request, take_lease(), bytes);
         break;
     case REQUEST_RESERVE:
@@ -421,9 +422,9 @@ static void happen(void)
     static const enum request_kind about_reservations[] = {REQUEST_RESERVE, REQUEST_RESERVE, REQUEST_ATTACH,
                                                            REQUEST_UNRESERVE, REQUEST_SUSPEND};
     static void (*const others[])(void) = {configure, see_host, feel_pressure, restart, tamper, look};
-    static const enum request_kind about_blocks[] = {REQUEST_PUBLISH,      REQUEST_PUBLISH,   REQUEST_ATTACH_BLOCK,
-                                                     REQUEST_ATTACH_BLOCK, REQUEST_UNPUBLISH, REQUEST_PUT,
-                                                     REQUEST_PUT,          REQUEST_REMOVE};
+    static const enum request_kind about_blocks[] = {
+        REQUEST_PUBLISH, REQUEST_PUBLISH, REQUEST_ATTACH_BLOCK, REQUEST_ATTACH_BLOCK, REQUEST_UNPUBLISH,
+        REQUEST_PUT,     REQUEST_PUT,     REQUEST_REMOVE,       REQUEST_WATCH_BLOCKS, REQUEST_WATCH_BLOCKS};
     uint32_t what = below(46);
     if (what < 4) {
         open_session();

@@ -91,6 +91,13 @@ void fuzz_fill_block(struct request *request, uint64_t lease, struct fuzz_input 
         request->attach_block = (struct attach_block_request){fuzz_choice(bytes), 1000 + fuzz_below(bytes, 4), "",
                                                               (uint32_t)fuzz_take(bytes, 2), 0};
         text_copy(request->attach_block.name, MESSAGE_NAME_SIZE, block_names[fuzz_below(bytes, BLOCK_NAMES)]);
+    } else if (request->kind == REQUEST_WATCH_BLOCKS) {
+        request->watch_blocks = (struct watch_blocks_request){.has_owner = fuzz_choice(bytes),
+                                                              .owner = 1000 + fuzz_below(bytes, 4),
+                                                              .after = fuzz_below(bytes, 32),
+                                                              .wait_ms = (uint32_t)fuzz_take(bytes, 2)};
+        const char *prefix = fuzz_choice(bytes) ? "" : block_names[fuzz_below(bytes, BLOCK_NAMES)];
+        text_copy(request->watch_blocks.prefix, MESSAGE_NAME_SIZE, prefix);
     } else if (request->kind == REQUEST_PUT) {
         static const uint8_t data[MESSAGE_OBJECT_MAX];
         uint32_t count = fuzz_below(bytes, fuzz_choice(bytes) ? 100 : MESSAGE_OBJECT_MAX);

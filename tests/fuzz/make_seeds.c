@@ -101,6 +101,9 @@ static void write_block_requests(void)
     write_request(&request, "-full");
     request = (struct request){.id = 1, .kind = REQUEST_UNPUBLISH, .unpublish = {true, UINT32_MAX, LONGEST}};
     write_request(&request, "-full");
+    request = (struct request){.id = 1, .kind = REQUEST_WATCH_BLOCKS};
+    request.watch_blocks = (struct watch_blocks_request){true, UINT32_MAX, LONGEST, UINT64_MAX, LONGEST, UINT32_MAX};
+    write_request(&request, "-full");
     request = (struct request){.id = 1, .kind = REQUEST_GET, .get = {true, UINT32_MAX, LONGEST}};
     write_request(&request, "-full");
     request = (struct request){.id = 1, .kind = REQUEST_PUT};
@@ -348,6 +351,10 @@ static void write_replies(void)
                                              .lifetime = LIFETIME_CACHE,
                                              .type = LONGEST,
                                              .metadata = {metadata, sizeof metadata}};
+    write_reply(&reply, "-full");
+    static const struct block_change_entry changes[] = {{1, UINT64_MAX, END_EVICTED, LONGEST, LONGEST}};
+    reply.kind = REPLY_BLOCK_CHANGES;
+    reply.block_changes = (struct block_changes_reply){changes, 1, UINT64_MAX, true, true};
     write_reply(&reply, "-full");
     reply.kind = REPLY_STATUS;
     reply.status = (struct status_reply){.daemon_version = "0.1.0", .spill_directory = "/spill", .limits = {1, 2, 3}};

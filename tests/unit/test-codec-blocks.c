@@ -88,6 +88,22 @@ Test(codec_blocks, attach_and_unpublish)
     }
 }
 
+Test(codec_blocks, watch)
+{
+    struct request request = {.kind = REQUEST_WATCH_BLOCKS, .watch_blocks = {true, 7, "pre", 8, "prefix", 9}};
+    for (int i = 0; i < 2; i++) {
+        struct request answer = back_of(&request);
+        const struct watch_blocks_request *back = &answer.watch_blocks, *sent = &request.watch_blocks;
+        SAME(has_owner);
+        SAME(owner);
+        SAME_TEXT(prefix);
+        SAME(after);
+        SAME_TEXT(after_name);
+        SAME(wait_ms);
+        request.watch_blocks = (struct watch_blocks_request){.prefix = ""};
+    }
+}
+
 static void expect_fault(struct request request, const char *word)
 {
     struct request back;
@@ -121,6 +137,34 @@ Test(codec_blocks, values_out_of_range_are_invalid)
     expect_fault(bad, "the name is");
     bad = (struct request){.kind = REQUEST_UNPUBLISH, .unpublish = {.name = "a\nb"}};
     expect_fault(bad, "the name is");
+}
+
+Test(codec_blocks, bad_prefixes)
+{
+    struct request bad = {.kind = REQUEST_WATCH_BLOCKS, .watch_blocks = {.prefix = "a\nb"}};
+    expect_fault(bad, "the name is");
+    bad.watch_blocks = (struct watch_blocks_request){.after_name = "a\nb"};
+    expect_fault(bad, "the name is");
+}
+
+Test(codec_blocks, changes)
+{
+    static const struct block_change_entry entries[] = {{1, 2, END_REPLACED, "n", "t"}, {3, 4, END_NONE, "m", ""}};
+    struct reply reply = {.kind = REPLY_BLOCK_CHANGES, .block_changes = {entries, 2, 5, true, true}};
+    struct reply answer = reply_back(&reply);
+    cr_assert_eq(answer.block_changes.change_count, 2);
+    cr_expect(answer.block_changes.revision == 5 && answer.block_changes.more && answer.block_changes.lost);
+    for (size_t i = 0; i < 2; i++) {
+        const struct block_change_entry *back = &answer.block_changes.changes[i], *sent = &entries[i];
+        SAME(block);
+        SAME(bytes);
+        SAME(ended);
+        SAME_TEXT(name);
+        SAME_TEXT(type);
+    }
+    reply.block_changes = (struct block_changes_reply){.revision = 6};
+    answer = reply_back(&reply);
+    cr_expect(answer.block_changes.change_count == 0 && !answer.block_changes.more && !answer.block_changes.lost);
 }
 
 Test(codec_blocks, attached)

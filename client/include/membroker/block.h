@@ -186,6 +186,59 @@ MB_PUBLIC int mb_view_close(mb_view *view);
  */
 MB_PUBLIC mb_end_reason mb_last_end_reason(void);
 
+/* ---- watching names ---- */
+
+/* Tells which blocks have names that begin with a prefix. Watches no longer than it is asked: see
+ * mb_block_watch_next(). */
+typedef struct mb_block_watch mb_block_watch;
+
+typedef enum mb_block_change_type {
+    MB_BLOCK_PUBLISHED = 1, /* the name leads to this block now */
+    MB_BLOCK_ENDED = 2      /* the block has lost its name */
+} mb_block_change_type;
+
+/* What became of a name. A later version of the library may add members at the end. */
+typedef struct mb_block_change {
+    mb_block_change_type type;
+    mb_end_reason reason; /* MB_BLOCK_ENDED: why; MB_END_NONE: that is not known, see mb_block_watch_next() */
+    uint64_t number;      /* of the block, as mb_view_number() has it; later blocks have greater ones */
+    uint64_t bytes;       /* of its memory, in whole pages */
+    char name[64];
+    char block_type[64]; /* as mb_view_type() has it */
+} mb_block_change;
+
+/*
+ * Begins to watch the names of this user's blocks that begin with `prefix` (UTF-8, at most 63 bytes; "": all of them).
+ * Does not ask the broker. The caller owns the watch and ends it with mb_block_watch_end(). One thread at a time may
+ * use a watch. -EINVAL: the prefix is not valid.
+ */
+MB_PUBLIC int mb_watch_blocks(mb_client *client, const char *prefix, mb_block_watch **ret_watch);
+
+/* The same for blocks of the user with the number `owner`: those that this user may attach. */
+MB_PUBLIC int mb_watch_blocks_of(mb_client *client, uint32_t owner, const char *prefix, mb_block_watch **ret_watch);
+
+/*
+ * Waits for the next change for up to wait_ms (0: asks the broker once). Returns 1, and *ret_change belongs to the
+ * watch and is valid until the next call; 0 if nothing changed in that time; or negative errno, and then the watch can
+ * be used again. mb_cancel_waits() ends the wait (-ECANCELED).
+ *
+ * The blocks that there are when the watch begins come first, in the order of their names, each as MB_BLOCK_PUBLISHED.
+ * Then come publications and ends as they happen. A name that is replaced comes twice: as the end of the old block
+ * (MB_END_REPLACED), and as the publication of the new one. A block that the program was told of ends exactly once.
+ *
+ * The broker keeps the newest 1024 changes, and nothing for each watch. If more happened since the last call, or if the
+ * connection broke and another broker has taken over, the library lists the names again and tells what is different
+ * now: blocks that came and went meanwhile are not told, and ends have the reason MB_END_NONE. So a program that is
+ * slow loses no end, and costs the broker nothing.
+ *
+ * If the broker restarts meanwhile the wait continues. -EMFILE: the session has `[sharing] max_watches` waits.
+ * -EPROTO: the broker is too old. -EDEADLK: the caller is an event callback.
+ */
+MB_PUBLIC int mb_block_watch_next(mb_block_watch *watch, uint32_t wait_ms, const mb_block_change **ret_change);
+
+/* Frees the watch. May be called after mb_disconnect(). NULL is allowed. */
+MB_PUBLIC void mb_block_watch_end(mb_block_watch *watch);
+
 /* ---- small objects ---- */
 
 #define MB_OBJECT_BYTES_MAX 32768

@@ -75,6 +75,7 @@ struct model *model_new(uint64_t max_bytes, uint64_t max_physical, uint64_t max_
                                .revoke_grace_ms = 1000},
                      .sharing = {.blocks_max = 64,
                                  .views_max = 64,
+                                 .watches_max = 8,
                                  .grace_ms = 5000,
                                  .objects_max = 1000,
                                  .board_bytes_max = 64 << 20},
@@ -157,6 +158,14 @@ static void begin_free(struct model *model, const struct effect_free *to_free)
     segment->freeing = true;
 }
 
+/* The broker's own copy lasts no longer than the step. */
+static void keep_changes(struct model *model, struct block_changes_reply *reply)
+{
+    struct block_change_entry *kept = model->changes[model->change_next++ % MODEL_CHANGES];
+    memcpy(kept, reply->changes, reply->change_count * sizeof *kept);
+    reply->changes = kept;
+}
+
 static void keep_reply(struct model *model, const struct effect_reply *reply)
 {
     int peer = peer_of(reply->peer);
@@ -176,7 +185,11 @@ static void keep_reply(struct model *model, const struct effect_reply *reply)
         memmove(model->reply_peers, model->reply_peers + 1, model->reply_count * sizeof *model->reply_peers);
     }
     model->reply_peers[model->reply_count] = reply->peer;
-    model->replies[model->reply_count++] = reply->reply;
+    model->replies[model->reply_count] = reply->reply;
+    if (reply->reply.kind == REPLY_BLOCK_CHANGES) {
+        keep_changes(model, &model->replies[model->reply_count].block_changes);
+    }
+    model->reply_count++;
 }
 
 static void mix(struct model *model, uint64_t value)

@@ -11,7 +11,7 @@
 #include "daemon/core/broker.h"
 #include "tests/unit/core/board_model.h"
 
-enum { MODEL_PEERS = 32, MODEL_SEGMENTS = 8192, MODEL_REPLIES = 512, MODEL_PAGE = 4096 };
+enum { MODEL_PEERS = 32, MODEL_SEGMENTS = 8192, MODEL_REPLIES = 512, MODEL_CHANGES = 32, MODEL_PAGE = 4096 };
 
 struct model_peer {
     uint64_t session; /* 0: none, or over */
@@ -55,6 +55,8 @@ struct model {
     struct reply replies[MODEL_REPLIES];                /* the newest answers and events, oldest first */
     void *reply_peers[MODEL_REPLIES];
     size_t reply_count;
+    struct block_change_entry changes[MODEL_CHANGES][MESSAGE_CHANGES_MAX]; /* of the newest answers that have some */
+    size_t change_next;
     struct effect_ended ended; /* the newest */
     uint64_t slot_generation;  /* of the newest slot effect */
     enum end_reason slot_reason;

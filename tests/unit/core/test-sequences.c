@@ -13,6 +13,7 @@
 #include "tests/unit/core/check_why.h"
 #include "tests/unit/core/environment.h"
 #include "tests/unit/core/exhaustion.h"
+#include "tests/unit/core/random_requests.h"
 #include "tests/unit/core/shell_model.h"
 
 enum { STEPS = 250, PEERS = 6 };
@@ -20,44 +21,13 @@ enum { STEPS = 250, PEERS = 6 };
 #define MAX_MAPPED   (UINT64_C(96) << 20)
 #define MAX_BYTES    (UINT64_C(128) << 20)
 
-static uint64_t state;
-
-static uint64_t random_below(uint64_t bound)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state % bound;
-}
-
-static void random_name(char name[MESSAGE_NAME_SIZE])
-{
-    (void)snprintf(name, MESSAGE_NAME_SIZE, "%.*s", random_below(32) ? 1 : 0, &"ab"[random_below(2)]);
-}
-
-/* Of one user or, mostly, of another, whose blocks everybody may have. */
-/* Sometimes so large that boards grow, and are full. */
-static struct request random_object_request(void)
-{
-    static const uint8_t data[MESSAGE_OBJECT_MAX];
-    struct request request = {.kind = REQUEST_REMOVE};
-    if (random_below(4) == 0) {
-        random_name(request.remove.name);
-        return request;
-    }
-    request.kind = REQUEST_PUT;
-    request.put = (struct put_request){.data = {data, random_below(random_below(2) ? 100 : sizeof data)},
-                                       .lifetime = (enum lifetime)random_below(2),
-                                       .access = (enum block_access)random_below(3)};
-    random_name(request.put.name);
-    return request;
-}
-
 static struct request random_block_request(uint64_t lease)
 {
     static const uint8_t metadata[] = "a schema";
     struct request request = {.kind = REQUEST_PUBLISH};
     switch (random_below(10)) {
+    case 9:
+        return random_watch();
     case 8:
         return random_object_request();
     case 0:
@@ -213,7 +183,8 @@ static void change_settings(struct model *model)
                                                   .views_max = random_below(4) ? 64 : 2,
                                                   .grace_ms = 3000,
                                                   .objects_max = 20,
-                                                  .board_bytes_max = 512 << 10};
+                                                  .board_bytes_max = 512 << 10,
+                                                  .watches_max = random_below(4) ? 8 : 1};
     settings->pause_at = (enum pressure)random_below(3);
     settings->reservations.hold_ms = 20000 * (uint32_t)random_below(4);
     model->hold_looks = random_below(2);
