@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* membrokerctl blocks, and unpublish NAME */
 #include <stdio.h>
+#include <unistd.h>
 
+#include "client/ctl/blocks_follow.h"
 #include "client/ctl/listing.h"
 #include "client/ctl/options.h"
 #include "client/ctl/print.h"
@@ -87,9 +89,46 @@ const struct listing_kind blocks_listing = {
     .facts = facts_of,
 };
 
+/* ---- the verb ---- */
+
+static bool is_followed;
+static const char *prefix = "";
+
+static int take_follow(struct ctl_options *options, const char *value)
+{
+    (void)options;
+    (void)value;
+    is_followed = true;
+    return CTL_DONE;
+}
+
+static const struct ctl_option blocks_list[] = {
+    {"follow", '\0', NULL,
+     "print the blocks of one user (--user=NAME; default: you) that you may attach, and then what happens, each as a "
+     "line",
+     take_follow},
+    SELECTION_OPTIONS,
+};
+const struct ctl_option_list blocks_options = {blocks_list, sizeof blocks_list / sizeof *blocks_list - 1};
+
+static bool has_prefix(const void *entry)
+{
+    return text_begins(((const struct block_entry *)entry)->name, prefix);
+}
+
 int blocks_main(const struct ctl_options *options, int argc, char **argv)
 {
-    return listing_main(&blocks_listing, options, argc, argv);
+    struct listing_kind kind = blocks_listing;
+    if (!ctl_takes(argc, argv, 1)) {
+        return CTL_USAGE;
+    }
+    prefix = argc > 1 ? argv[1] : "";
+    if (is_followed && selection_chooses_or_sorts()) {
+        return ctl_usage("--follow goes with --user=NAME alone: --class, --min-bytes and --sort are for lists");
+    }
+    kind.wants = has_prefix;
+    return is_followed ? blocks_follow(options, selection_user(geteuid()), prefix)
+                       : listing_main(&kind, options, 1, argv);
 }
 
 /* ---- unpublish ---- */

@@ -57,18 +57,24 @@ static const char *kind_name(const void *entry, char cell[CELL_BYTES])
     return names[of < EVENT_KINDS ? of : EVENT_KIND_UNSPECIFIED];
 }
 
+static const char *const reasons[END_REASONS] = {
+    "",         "released", "expired",     "revoked",  "died",   "disconnected",
+    "shutdown", "tampered", "unpublished", "replaced", "evicted"};
+
+const char *event_reason_word(enum end_reason reason)
+{
+    return reason < END_REASONS ? reasons[reason] : "other";
+}
+
 static const char *reason_name(const void *entry, char cell[CELL_BYTES])
 {
-    static const char *const names[END_REASONS] = {
-        "",         "released", "expired",     "revoked",  "died",   "disconnected",
-        "shutdown", "tampered", "unpublished", "replaced", "evicted"};
     const struct event_entry *event = entry;
     bool has_reason = event->kind == EVENT_KIND_ENDED || event->kind == EVENT_KIND_BLOCK_ENDED;
     (void)cell;
     if (event->kind == EVENT_KIND_RESERVATION_EXPIRED) {
-        return names[END_EXPIRED];
+        return reasons[END_EXPIRED];
     }
-    return !has_reason ? "" : event->reason < END_REASONS ? names[event->reason] : "other";
+    return has_reason ? event_reason_word(event->reason) : "";
 }
 
 /* People are told how a lease ended, in one word. */

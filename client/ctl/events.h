@@ -18,6 +18,9 @@ int event_window_said(struct event_window *ret);
 
 uint64_t event_time_now(void);
 
+/* One word for why a lease or a block ended; "": it has not. */
+const char *event_reason_word(enum end_reason reason);
+
 /* "2026-11-26 15:00:30", local time; "" for 0. */
 const char *event_time_to_text(uint64_t unix_ms, char cell[CELL_BYTES]);
 

@@ -11,6 +11,7 @@
 #include "client/ctl/holding.h"
 #include "client/ctl/options.h"
 #include "client/ctl/progress.h"
+#include "client/ctl/published.h"
 #include "client/ctl/users.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/size.h"
@@ -261,21 +262,36 @@ static void print_published(const struct ctl_options *options, const char *name,
     }
 }
 
+/* Until a signal, or until the block or its lease ends. */
+static int wait_for_end(struct published *published, const mb_block *block)
+{
+    published_watch(published);
+    int status = holding_wait(published->holding, mb_block_lease(block), UINT64_MAX);
+    int ended = published_end(published);
+    return status == CTL_DONE ? ended : status;
+}
+
+static int publish_filled(const struct ctl_options *options, const struct holding *holding, mb_block *block,
+                          const char *name, uint64_t bytes)
+{
+    struct published published;
+    published_prepare(&published, holding, name);
+    holding_block_signals(); /* until here they end the program, and nothing is published */
+    int result = mb_block_publish(block, name);
+    if (result < 0) {
+        (void)published_end(&published);
+        return ctl_failed(result);
+    }
+    print_published(options, name, bytes);
+    return asked.block.lifetime == MB_LIFETIME_SESSION ? wait_for_end(&published, block) : published_end(&published);
+}
+
 static int fill_and_publish(const struct ctl_options *options, const struct holding *holding,
                             const struct source *source, mb_block *block, const char *name)
 {
     int status = copy(source, block);
-    if (status != CTL_DONE) {
-        return status;
-    }
-    holding_block_signals(); /* until here they end the program, and nothing is published */
-    int result = mb_block_publish(block, name);
-    if (result < 0) {
-        return ctl_failed(result);
-    }
-    print_published(options, name, (uint64_t)source->status.st_size);
-    return asked.block.lifetime == MB_LIFETIME_SESSION ? holding_wait(holding, mb_block_lease(block), UINT64_MAX)
-                                                       : CTL_DONE;
+    return status == CTL_DONE ? publish_filled(options, holding, block, name, (uint64_t)source->status.st_size)
+                              : status;
 }
 
 static int publish(const struct ctl_options *options, const struct source *source, const char *name)

@@ -72,6 +72,16 @@ static bool fits(const char *pattern, const char *text)
     return !pattern || (text && fnmatch(pattern, text, 0) == 0);
 }
 
+uint32_t selection_user(uint32_t otherwise)
+{
+    return wanted.has_user ? wanted.uid : otherwise;
+}
+
+bool selection_chooses_or_sorts(void)
+{
+    return wanted.class || wanted.client || wanted.min_bytes || wanted.sort;
+}
+
 bool selection_wants(const struct row_facts *facts)
 {
     bool is_users = !wanted.has_user || (facts->has_user && facts->uid == wanted.uid);

@@ -37,6 +37,12 @@ struct row_facts {
     uint64_t bytes;
 };
 
+/* Whom --user=NAME names, else this one. */
+uint32_t selection_user(uint32_t otherwise);
+
+/* Whether another option was given: --class, --client, --min-bytes or --sort. */
+bool selection_chooses_or_sorts(void);
+
 bool selection_wants(const struct row_facts *facts);
 
 /* How rows are ordered. */
