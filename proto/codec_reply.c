@@ -132,6 +132,7 @@ CODEC_FIELDS(lease, struct lease_entry, LeaseEntry) = {
     NUMBER(lease, charge, IF(is_in_ram)),
     NUMBER(lease, interleaved, IF(is_in_ram)),
     TEXT_AS(lease, class, class_),
+    NUMBER(lease, block, UNLESS(0)),
 };
 CODEC_TABLE(lease, lease_entry);
 

@@ -66,6 +66,7 @@ struct lease_entry {
     bool prefaulted;
     enum charged_to charge;
     bool interleaved;
+    uint64_t block; /* that it is a view of, or that was published from it; 0: none */
 };
 
 /* A request that waits. */

@@ -69,6 +69,7 @@ static const struct column columns[] = {
     {"REMAINING", "remaining_ms", COLUMN_DURATION, FIELD(remaining_ms)},
     {NULL, "huge_pages", COLUMN_FLAG, FIELD(huge_pages)},
     {NULL, "prefaulted", COLUMN_FLAG, FIELD(prefaulted)},
+    {"BLOCK", "block", COLUMN_NUMBER_OR_NONE, FIELD(block)},
 };
 
 static const void *entry_of(const struct listing_reply *page, size_t index)

@@ -238,6 +238,11 @@ static void print_process(FILE *file, const char *name, uint64_t session, int32_
     (void)fputc(')', file);
 }
 
+static void print_where_views_are(FILE *file, const struct holder *block)
+{
+    (void)fprintf(file, " (BLOCK %llu in membrokerctl leases)", (unsigned long long)block->block);
+}
+
 /* With what ends it, for those who may: its owner and administrators. */
 static void print_block(FILE *file, const struct holder *block)
 {
@@ -249,11 +254,16 @@ static void print_block(FILE *file, const struct holder *block)
     (void)fprintf(file, " (%s)", count_to_text(block->views, "view", views));
     if (block->has_ended) {
         (void)fprintf(file, ", which has ended: its views keep it");
+        print_where_views_are(file, block);
     } else if (block->name[0]) {
         (void)fprintf(file, "; to end it: membrokerctl unpublish ");
         text_print(file, block->name);
         if (block->uid != geteuid()) {
             (void)fprintf(file, " --owner %u", block->uid);
+        }
+        if (block->views) {
+            (void)fprintf(file, ", and its views");
+            print_where_views_are(file, block);
         }
     }
 }

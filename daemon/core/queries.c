@@ -194,8 +194,9 @@ size_t broker_list_sessions(const struct broker *broker, const struct identity *
 static void fill_lease(const struct lease *lease, uint64_t now, struct lease_entry *entry)
 {
     const struct session *session = lease->session;
-    const struct block *block = lease->block; /* of a view, or a lease that was published */
-    const struct segment *own = TAILQ_FIRST(&lease->segments), *first = own ? own : block->segment;
+    const struct segment *own = TAILQ_FIRST(&lease->segments);
+    const struct block *block = own ? NULL : lease->block; /* of a view, or a lease that was published */
+    const struct segment *first = own ? own : block->segment;
     bool is_memory = location_is_memory(lease->location);
     *entry = (struct lease_entry){
         .lease = lease->id,
@@ -213,8 +214,9 @@ static void fill_lease(const struct lease *lease, uint64_t now, struct lease_ent
         .prefaulted = first->options.prefault && is_memory,
         .charge = segment_charged_to(first),
         .interleaved = lease->options.interleave && is_memory,
+        .block = block ? block->id : 0,
     };
-    memcpy(entry->name, lease->name, sizeof entry->name);
+    memcpy(entry->name, block ? block->name : lease->name, sizeof entry->name);
     memcpy(entry->client, session->name, sizeof entry->client);
     text_copy(entry->class, sizeof entry->class, session->share->class->name);
 }

@@ -318,8 +318,9 @@ Test(codec_replies, sessions)
 Test(codec_replies, leases)
 {
     static const struct lease_entry entries[] = {
-        {1, 2, "n", "c", "k", 3, 4, 5, 6, LOCATION_RAM, 7, 8, 9, true, 0, true, CHARGE_BROKER, true},
-        {10, 11, "m", "d", "l", 12, 13, 14, 15, LOCATION_MMAP, 16, 17, 18, false, -1, false, CHARGE_UNSPECIFIED, false},
+        {1, 2, "n", "c", "k", 3, 4, 5, 6, LOCATION_RAM, 7, 8, 9, true, 0, true, CHARGE_BROKER, true, 19},
+        {10, 11, "m", "d", "l", 12, 13, 14, 15, LOCATION_MMAP, 16, 17, 18, false, -1, false, CHARGE_UNSPECIFIED, false,
+         0},
     };
     struct reply reply = {.kind = REPLY_LISTING, .listing = {.leases = entries, .lease_count = 2, .more = true}};
     struct reply answer = reply_back(&reply);
@@ -345,6 +346,7 @@ Test(codec_replies, leases)
         SAME(prefaulted);
         SAME(charge);
         SAME(interleaved);
+        SAME(block);
     }
 }
 

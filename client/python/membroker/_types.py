@@ -155,7 +155,7 @@ class SessionInfo(Client):
 
 @dataclasses.dataclass(frozen=True)
 class LeaseInfo:
-    """One lease of any client."""
+    """One lease of any client. `block` is the number of the block that it is a view of, or that was published from it."""
 
     lease: int = _at(1, int)
     session: int = _at(2, int)
@@ -170,6 +170,7 @@ class LeaseInfo:
     remaining_ms: int = _at(11, int)
     huge_pages: bool = _at(12, bool)
     client: str = _at(15, str)
+    block: Optional[int] = _at(19)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -115,3 +115,26 @@ Test(blocks_holding, the_status_has_their_figures)
     cr_expect(figures.bytes[LIFETIME_SESSION] == 0 && figures.bytes[LIFETIME_CACHE] == 0);
     model_free(model);
 }
+
+Test(blocks_holding, the_list_of_leases_says_who_has_which_block)
+{
+    begin(BIGGEST * MIB);
+    struct lease_entry entries[4];
+    bool more;
+    uint64_t own = publishable(model, OWNER);
+    cr_assert_eq(broker_list_leases(model->broker, &model_root, 0, 0, model->now, entries, 4, &more), 1);
+    cr_expect(!entries[0].block && entries[0].bytes == MIB, "it is not published yet");
+    cr_expect_eq(publish_lease(model, OWNER, own, "weights", LIFETIME_KEEP, 0)->kind, REPLY_DONE);
+    const struct reply *reply = attach_block(model, OWNER, "weights", 0);
+    cr_assert_eq(reply->kind, REPLY_ATTACHED);
+    uint64_t block = reply->attached.block;
+    cr_assert_eq(broker_list_leases(model->broker, &model_root, 0, 0, model->now, entries, 4, &more), 2);
+    for (int i = 0; i < 2; i++) {
+        cr_expect(entries[i].block == block && entries[i].bytes == 0 && entries[i].session);
+        cr_expect_str_eq(entries[i].name, "weights");
+    }
+    unpublish_block(model, OWNER, "weights");
+    cr_assert_eq(broker_list_leases(model->broker, &model_root, 0, 0, model->now, entries, 4, &more), 2);
+    cr_expect_eq(entries[1].block, block, "it keeps the block, which has lost its name");
+    model_free(model);
+}
