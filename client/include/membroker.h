@@ -100,9 +100,9 @@ typedef enum mb_charge {
 
 /* Why a lease ended. */
 typedef enum mb_end_reason {
-    MB_END_NONE = 0, /* it has not ended */
-    MB_END_RELEASED = 1,
-    MB_END_EXPIRED = 2,      /* not renewed within its TTL */
+    MB_END_NONE = 0,         /* it has not ended */
+    MB_END_RELEASED = 1,     /* by its process; of a block: its publisher freed it */
+    MB_END_EXPIRED = 2,      /* not renewed within its TTL; of a block: keep_ms was over */
     MB_END_REVOKED = 3,      /* by an administrator, by its owner, or for a request of higher priority */
     MB_END_DIED = 4,         /* the process died */
     MB_END_DISCONNECTED = 5, /* the connection was not resumed within the grace time */
@@ -122,8 +122,9 @@ MB_PUBLIC const char *mb_version(void);
  * string is valid until the thread's next call into the library. Any thread.
  *
  * The next call that succeeds clears it to "", with two exceptions. Calls that give something back keep it, so that a
- * clean-up does not lose it: mb_release(), mb_workspace_leave(), mb_scope_in(), and functions that return void. An
- * allocation in a workspace that succeeds does not touch it, so read it only after a NULL.
+ * clean-up does not lose it: mb_release(), mb_block_free(), mb_view_close(), mb_workspace_leave(), mb_scope_in(), and
+ * functions that return void. An allocation in a workspace that succeeds does not touch it, so read it only after a
+ * NULL.
  *
  * mb_last_refusal() has the figures of a refusal (membroker/refusal.h).
  */

@@ -324,6 +324,12 @@ Test(blocks_publishing, options_that_make_no_sense_are_refused_at_once)
     options.metadata_bytes = MB_BLOCK_METADATA_MAX + 1;
     expect_no_block(&options, "4096");
     options = (mb_block_options)MB_BLOCK_OPTIONS_INIT;
+    options.metadata_bytes = 5;
+    expect_no_block(&options, "metadata is NULL");
+    options = (mb_block_options)MB_BLOCK_OPTIONS_INIT;
+    options.gid = 7;
+    expect_no_block(&options, "gid goes with MB_ACCESS_GROUP");
+    options = (mb_block_options)MB_BLOCK_OPTIONS_INIT;
     options.size = 1;
     expect_no_block(&options, "MB_BLOCK_OPTIONS_INIT");
     cr_expect_eq(used(), 0);

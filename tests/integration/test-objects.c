@@ -88,12 +88,17 @@ Test(objects, terms_that_make_no_sense_are_refused)
     begin("");
     cr_expect_eq(mb_put(client, "a", large, sizeof large, NULL), -EINVAL);
     cr_expect_eq(mb_put(client, "", large, 1, NULL), -EINVAL);
+    EXPECT_SENTENCE("name of a block or an object");
+    cr_expect_eq(mb_put(client, "a", NULL, 5, NULL), -EINVAL);
+    EXPECT_SENTENCE("data is NULL");
     cr_expect_eq(mb_get(client, "", large, 1), -EINVAL);
     options.lifetime = MB_LIFETIME_CACHE;
     cr_expect_eq(mb_put(client, "a", large, 1, &options), -EINVAL);
     options = (mb_object_options)MB_OBJECT_OPTIONS_INIT;
-    options.access = MB_ACCESS_GROUP;
     options.gid = 12345;
+    cr_expect_eq(mb_put(client, "a", large, 1, &options), -EINVAL);
+    EXPECT_SENTENCE("gid goes with MB_ACCESS_GROUP");
+    options.access = MB_ACCESS_GROUP;
     cr_expect_eq(mb_put(client, "a", large, 1, &options), -EACCES);
     cr_expect_eq(mb_put(client, "a", large, MB_OBJECT_BYTES_MAX, NULL), 0);
     cr_expect_eq(mb_get(client, "a", large, sizeof large), MB_OBJECT_BYTES_MAX);

@@ -19,7 +19,7 @@
  *
  * Common errors: see <membroker.h>. Any thread may call these functions, but no other thread may use an object that is
  * being ended. In a forked child they fail with -EPERM, and the parent's mappings are absent (see
- * MB_CLIENT_SHARE_WITH_CHILDREN).
+ * MB_CLIENT_SHARE_WITH_CHILDREN); mb_view_check() still answers there, for a child that shares them.
  */
 #ifndef MEMBROKER_BLOCK_H
 #define MEMBROKER_BLOCK_H
@@ -56,7 +56,7 @@ typedef struct mb_block_options {
     mb_lifetime lifetime;
     uint32_t keep_ms; /* MB_LIFETIME_KEEP only: how long from the publication on; 0: until it is unpublished */
     mb_access access;
-    uint32_t gid;          /* MB_ACCESS_GROUP only: a group of this process */
+    uint32_t gid;          /* MB_ACCESS_GROUP only: a group of this process; otherwise 0 */
     int replace;           /* the user's block that has the name loses it, in the same instant */
     const char *type;      /* says what the bytes are, at most 63 bytes; NULL: nothing */
     const void *metadata;  /* for readers: such as the shape of an array. The library copies it */
@@ -87,7 +87,8 @@ MB_PUBLIC int mb_block_create(mb_client *client, uint64_t bytes, const mb_block_
 
 /*
  * The block's memory. The address stays the same until mb_block_free() or mb_block_publish_to_zeros(). From the call of
- * mb_block_publish() on it can only be read: writing raises SIGSEGV, also if that call fails.
+ * mb_block_publish() on it can only be read: writing raises SIGSEGV, also if that call fails, unless its name was not
+ * valid.
  */
 MB_PUBLIC void *mb_block_data(const mb_block *block);
 
