@@ -12,6 +12,56 @@
 #include "proto/base/size.h"
 #include "proto/base/text.h"
 
+/* ---- those that may be evicted ---- */
+
+/* A cache that nobody has a view of. */
+static bool may_be_evicted(const struct block *block)
+{
+    return block->state == BLOCK_PUBLISHED && block->lifetime == LIFETIME_CACHE && !block->view_count;
+}
+
+/* The list of the account that stands at that place above it; NULL: none does. */
+static void list_in(struct account *account, size_t place, struct block *block, bool was_used_last)
+{
+    if (account && !was_used_last) {
+        TAILQ_INSERT_HEAD(&account->idle, block, in_idle[place]);
+    } else if (account) {
+        TAILQ_INSERT_TAIL(&account->idle, block, in_idle[place]);
+    }
+}
+
+static void unlist_in(struct account *account, size_t place, struct block *block)
+{
+    if (account) {
+        TAILQ_REMOVE(&account->idle, block, in_idle[place]);
+    }
+}
+
+static void list_idle(struct block *block, bool was_used_last)
+{
+    for (size_t i = 0; may_be_evicted(block) && i < ACCOUNT_ABOVE_MAX; i++) {
+        list_in(block->account.above[i], i, block, was_used_last);
+    }
+}
+
+static void unlist_idle(struct block *block)
+{
+    for (size_t i = 0; may_be_evicted(block) && i < ACCOUNT_ABOVE_MAX; i++) {
+        unlist_in(block->account.above[i], i, block);
+    }
+}
+
+/* It stands under others from now on. Under those that stay it keeps its place; for the others it was used last. */
+static void list_under(struct block *block, struct account *const above[ACCOUNT_ABOVE_MAX])
+{
+    for (size_t i = 0; may_be_evicted(block) && i < ACCOUNT_ABOVE_MAX; i++) {
+        if (block->account.above[i] != above[i]) {
+            unlist_in(block->account.above[i], i, block);
+            list_in(above[i], i, block, true);
+        }
+    }
+}
+
 /* ---- beginning ---- */
 
 static uint8_t *copy_metadata(const struct message_bytes *metadata)
@@ -58,6 +108,7 @@ void block_join(struct broker *broker, struct block *block, struct share *share)
     struct account *above[ACCOUNT_ABOVE_MAX];
     struct share *before = block->share;
     share_accounts(&broker->principals, share, above);
+    list_under(block, above);
     account_move(&block->account, above);
     block->share = share;
     share_leave(&broker->principals, before);
@@ -71,21 +122,6 @@ void block_free(struct broker *broker, struct block *block)
     share_leave(&broker->principals, block->share);
     free(block->metadata);
     free(block);
-}
-
-/* A cache that nobody has a view of may be evicted. */
-static void list_idle(struct block_table *table, struct block *block)
-{
-    if (block->state == BLOCK_PUBLISHED && block->lifetime == LIFETIME_CACHE && !block->view_count) {
-        TAILQ_INSERT_TAIL(&table->idle, block, in_idle);
-    }
-}
-
-static void unlist_idle(struct block_table *table, struct block *block)
-{
-    if (block->state == BLOCK_PUBLISHED && block->lifetime == LIFETIME_CACHE && !block->view_count) {
-        TAILQ_REMOVE(&table->idle, block, in_idle);
-    }
 }
 
 void block_take_segment(struct block *block, struct segment *segment)
@@ -120,7 +156,7 @@ void block_publish(struct broker *broker, struct block *block, struct lease *lea
     block_table_add(table, block);
     block_table_add_name(table, block);
     block_table_set_due(table, block, block->keep_ns ? size_add_saturated(now, block->keep_ns) : 0);
-    list_idle(table, block);
+    list_idle(block, true);
     broker->names_changed = true;
     watch_table_note(&broker->watches, block, END_NONE);
 }
@@ -132,9 +168,7 @@ void block_publish_again(struct broker *broker, struct block *block, uint64_t du
     block_table_add(table, block);
     block_table_add_name(table, block);
     block_table_set_due(table, block, due);
-    if (block->lifetime == LIFETIME_CACHE) {
-        TAILQ_INSERT_HEAD(&table->idle, block, in_idle);
-    }
+    list_idle(block, false);
 }
 
 void block_condemn_again(struct broker *broker, struct block *block, enum end_reason reason)
@@ -160,7 +194,7 @@ static bool is_foreign(const struct block *block, const struct lease *view)
 
 void block_add_view(struct broker *broker, struct block *block, struct lease *lease)
 {
-    unlist_idle(&broker->blocks, block);
+    unlist_idle(block);
     lease->block = block;
     TAILQ_INSERT_TAIL(&block->views, lease, in_views);
     block->view_count++;
@@ -242,7 +276,7 @@ void block_condemn(struct step *step, struct block *block, enum end_reason reaso
 {
     struct block_table *table = &step->broker->blocks;
     assert(block->state == BLOCK_PUBLISHED);
-    unlist_idle(table, block);
+    unlist_idle(block);
     block_table_remove_name(table, block);
     block->state = BLOCK_CONDEMNED;
     block->ended = reason;
@@ -260,7 +294,7 @@ static void remove_view(struct step *step, struct block *block, struct lease *le
     step->broker->blocks.figures.views--;
     block->foreign_count -= is_foreign(block, lease);
     lease->session->share->user->views--;
-    list_idle(&step->broker->blocks, block);
+    list_idle(block, true);
 }
 
 /* Without its publisher a block lives on only if it is to. */

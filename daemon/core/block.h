@@ -51,9 +51,10 @@ struct block {
     uint8_t *metadata; /* NULL: none */
     size_t metadata_count;
     RB_ENTRY(block) by_id;
-    RB_ENTRY(block) by_name;    /* published */
-    RB_ENTRY(block) by_due;     /* if something is due */
-    TAILQ_ENTRY(block) in_idle; /* or among those that are left */
+    RB_ENTRY(block) by_name;                       /* published */
+    RB_ENTRY(block) by_due;                        /* if something is due */
+    TAILQ_ENTRY(block) in_idle[ACCOUNT_ABOVE_MAX]; /* of each account above its own, while it may be evicted */
+    TAILQ_ENTRY(block) in_left;
     TAILQ_ENTRY(block) in_evicting;
     TAILQ_ENTRY(block) in_unkept;
 };
@@ -78,7 +79,6 @@ struct block_table {
     struct block_id_tree by_id; /* all but those that are being written */
     struct block_name_tree by_name;
     struct block_due_tree by_due;
-    struct block_list idle;     /* caches without a view, the longest unused first */
     struct block_list evicting; /* whose publishers' leases are to be ended */
     struct block_list unkept;   /* that the next daemon can't go on with */
     struct block_list left;     /* restored, and nobody has them: to be freed */

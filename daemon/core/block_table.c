@@ -33,7 +33,6 @@ void block_table_init(struct block_table *table)
     RB_INIT(&table->by_id);
     RB_INIT(&table->by_name);
     RB_INIT(&table->by_due);
-    TAILQ_INIT(&table->idle);
     TAILQ_INIT(&table->evicting);
     TAILQ_INIT(&table->unkept);
     TAILQ_INIT(&table->left);

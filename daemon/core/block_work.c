@@ -80,7 +80,7 @@ static void free_left(struct step *step)
     struct block_table *table = &step->broker->blocks;
     while (may_free_left(step->broker, step->now) && has_room(step)) {
         struct block *block = TAILQ_FIRST(&table->left);
-        TAILQ_REMOVE(&table->left, block, in_idle);
+        TAILQ_REMOVE(&table->left, block, in_left);
         segment_begin_freeing(step, block->segment);
     }
 }

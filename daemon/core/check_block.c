@@ -24,12 +24,21 @@ CHECK_TREE(check_names, block, by_name, has_smaller_name)
 CHECK_TREE(check_dues, block, by_due, is_due_before)
 
 struct counts {
-    uint64_t blocks, named, due, idle, evicting, unkept, views, bytes[LIFETIMES];
+    uint64_t blocks, named, due, idle /* places in lists */, evicting, unkept, views, bytes[LIFETIMES];
 };
 
 static bool is_idle(const struct block *block)
 {
     return block->state == BLOCK_PUBLISHED && block->lifetime == LIFETIME_CACHE && !block->view_count;
+}
+
+static uint64_t accounts_above(const struct block *block)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < ACCOUNT_ABOVE_MAX; i++) {
+        count += block->account.above[i] != NULL;
+    }
+    return count;
 }
 
 static const char *check_views(const struct broker *broker, const struct block *block)
@@ -87,20 +96,48 @@ static const char *check_class(const struct broker *broker, const struct block *
                    "a block of a reservation that is over is forgotten");
 }
 
+/* Those that an account lists, which stands at this place above them. */
+static const char *check_idle(const struct account *account, size_t place, uint64_t *count)
+{
+    const struct block *block;
+    const char *wrong = NULL;
+    TAILQ_FOREACH(block, &account->idle, in_idle[place]) {
+        wrong = require(wrong, is_idle(block), "a block that may not be evicted is listed as idle");
+        wrong =
+            require(wrong, block->account.above[place] == account, "a block is listed as idle under another account");
+        ++*count;
+    }
+    return wrong;
+}
+
+/* Each place: a share's, those of the kinds of principals, and the host's. */
+static const char *check_idle_lists(const struct broker *broker, const struct counts *counts)
+{
+    const struct share *share;
+    const struct principal *principal;
+    uint64_t count = 0;
+    const char *wrong = check_idle(&broker->host, ACCOUNT_ABOVE_MAX - 1, &count);
+    TAILQ_FOREACH(share, &broker->principals.shares, in_table) {
+        wrong = wrong ? wrong : check_idle(&share->account, 0, &count);
+    }
+    for (int kind = 0; kind < PRINCIPAL_KINDS; kind++) {
+        TAILQ_FOREACH(principal, &broker->principals.principals[kind], in_table) {
+            wrong = wrong ? wrong : check_idle(&principal->account, 1 + (size_t)kind, &count);
+        }
+    }
+    return require(wrong, count == counts->idle, "a list of idle blocks has others than it should");
+}
+
 static const char *check_lists(const struct block_table *table, const struct counts *counts)
 {
     const struct block *block, *before = NULL;
     const char *wrong = NULL;
-    uint64_t ids = 0, names = 0, dues = 0, idle = 0, evicting = 0, unkept = 0;
+    uint64_t ids = 0, names = 0, dues = 0, evicting = 0, unkept = 0;
     wrong = require(wrong, check_ids(RB_ROOT(&table->by_id), &before, &ids), "the blocks are out of order");
     before = NULL;
     wrong = require(wrong, check_names(RB_ROOT(&table->by_name), &before, &names), "the names are out of order");
     before = NULL;
     wrong = require(wrong, check_dues(RB_ROOT(&table->by_due), &before, &dues), "the blocks' times are out of order");
-    TAILQ_FOREACH(block, &table->idle, in_idle) {
-        wrong = require(wrong, is_idle(block), "a block that may not be evicted is listed as idle");
-        idle++;
-    }
     TAILQ_FOREACH(block, &table->evicting, in_evicting) {
         wrong = require(wrong, block->is_evicting, "a block is listed as evicted, and is not");
         evicting++;
@@ -109,12 +146,12 @@ static const char *check_lists(const struct block_table *table, const struct cou
         wrong = require(wrong, block->is_unkept, "a block is listed as unkept, and is not");
         unkept++;
     }
-    TAILQ_FOREACH(block, &table->left, in_idle) {
+    TAILQ_FOREACH(block, &table->left, in_left) {
         wrong = require(wrong, block->state == BLOCK_FREEING, "a block is to be freed that has not ended for all");
     }
     wrong = require(wrong, ids == counts->blocks && names == counts->named && dues == counts->due,
                     "a tree of blocks has others than it should");
-    return require(wrong, idle == counts->idle && evicting == counts->evicting && unkept == counts->unkept,
+    return require(wrong, evicting == counts->evicting && unkept == counts->unkept,
                    "a list of blocks has others than it should");
 }
 
@@ -157,7 +194,7 @@ const char *check_blocks(const struct broker *broker)
         counts.blocks++;
         counts.named += block->state == BLOCK_PUBLISHED;
         counts.due += block->due > 0;
-        counts.idle += is_idle(block);
+        counts.idle += is_idle(block) ? accounts_above(block) : 0;
         counts.evicting += block->is_evicting;
         counts.unkept += block->is_unkept;
         counts.views += block->view_count;
@@ -169,6 +206,7 @@ const char *check_blocks(const struct broker *broker)
         wrong = require(wrong, block->segment->block == block, "a block's segment is another one's");
     }
     wrong = wrong ? wrong : check_lists(&broker->blocks, &counts);
+    wrong = wrong ? wrong : check_idle_lists(broker, &counts);
     wrong = wrong ? wrong : check_figures(&broker->blocks.figures, &counts);
     return wrong ? wrong : check_waits(broker);
 }

@@ -62,25 +62,35 @@ static bool would_fit(const struct broker *broker, const struct trial *trial)
     return excess.frees_suffice;
 }
 
-/* Takes candidates off until the request fits. False: they do not do. */
-static bool find(const struct broker *broker, const struct denial *denial, struct trial *trial)
+/*
+ * Takes candidates off until the request fits. False: they do not do. `place`: where the account whose limit is in the
+ * way stands above the one that asks. Blocks that do not stand under it are not looked at: there may be very many.
+ */
+static bool find(const struct broker *broker, size_t place, struct trial *trial)
 {
     struct block *block;
     bool fits = false;
-    TAILQ_FOREACH(block, &broker->blocks.idle, in_idle) {
-        bool helps = account_is_descendant_of(&block->account, denial->excess.account);
+    TAILQ_FOREACH(block, &trial->account->above[place]->idle, in_idle[place]) {
         assert(block->segment->charge.location == trial->location);
         if (fits || trial->count == CANDIDATES_MAX) {
             break;
         }
-        if (helps) {
-            struct candidate *candidate = &trial->candidates[trial->count++];
-            *candidate = (struct candidate){block, block->segment->charge.bytes, false};
-            take_off(trial, candidate);
-            fits = would_fit(broker, trial);
-        }
+        struct candidate *candidate = &trial->candidates[trial->count++];
+        *candidate = (struct candidate){block, block->segment->charge.bytes, false};
+        take_off(trial, candidate);
+        fits = would_fit(broker, trial);
     }
     return fits;
+}
+
+/* ACCOUNT_ABOVE_MAX: the limit is the session's own, under which no block stands. */
+static size_t place_above(const struct account *account, const struct account *wanted)
+{
+    size_t place = 0;
+    while (place < ACCOUNT_ABOVE_MAX && account->above[place] != wanted) {
+        place++;
+    }
+    return place;
 }
 
 /* Keeps those that are not needed, the latest used first: a small one was taken off before a large one that does alone.
@@ -105,19 +115,20 @@ static void evict(struct step *step, struct block *block)
     block_condemn(step, block, END_EVICTED, NULL);
 }
 
-static bool is_possible(const struct broker *broker, const struct denial *denial)
+static bool is_possible(const struct denial *denial, size_t place)
 {
-    return !TAILQ_EMPTY(&broker->blocks.idle) && !denial->is_paused && denial->excess.fits_ever &&
+    return place < ACCOUNT_ABOVE_MAX && !denial->is_paused && denial->excess.fits_ever &&
            location_is_memory(denial->location);
 }
 
 bool evict_for(struct step *step, struct account *account, uint64_t bytes, const struct denial *denial)
 {
     struct trial trial = {.account = account, .bytes = bytes, .location = denial->location};
-    if (!is_possible(step->broker, denial)) {
+    size_t place = place_above(account, denial->excess.account);
+    if (!is_possible(denial, place)) {
         return false;
     }
-    bool fits = find(step->broker, denial, &trial);
+    bool fits = find(step->broker, place, &trial);
     if (fits) {
         spare(step->broker, &trial);
     }

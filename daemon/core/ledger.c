@@ -14,6 +14,7 @@
 void account_init(struct account *account, const char *whose, const struct byte_limits *limits)
 {
     *account = (struct account){.whose = whose, .limits = *limits};
+    TAILQ_INIT(&account->idle);
 }
 
 /* Walks from an account up: itself first, the host's last. NULL ends. */

@@ -23,6 +23,9 @@
 
 enum { ACCOUNT_ABOVE_MAX = 5 };
 
+struct block;
+TAILQ_HEAD(idle_blocks, block);
+
 struct account {
     struct account *above[ACCOUNT_ABOVE_MAX]; /* the host's last; NULL: none */
     const char *whose;                        /* such as "host", "client" or "class training"; outlives the account */
@@ -43,6 +46,7 @@ struct account {
     uint64_t freeing[LOCATIONS];        /* part of `used`: ended, and not freed yet */
     uint64_t revoking[LOCATIONS];       /* part of `used`: will be taken for waiting requests */
     size_t charges;
+    struct idle_blocks idle; /* under it: those that may be evicted, the longest unused first */
 };
 
 LIST_HEAD(account_list, account);

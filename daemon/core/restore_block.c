@@ -247,7 +247,7 @@ static void leave_blocks(struct broker *broker, uint64_t now)
             block->state = BLOCK_FREEING;
             block->segment->state = SEGMENT_FREEING;
             charge_begin_free(&block->segment->charge);
-            TAILQ_INSERT_TAIL(&table->left, block, in_idle);
+            TAILQ_INSERT_TAIL(&table->left, block, in_left);
         }
     }
 }

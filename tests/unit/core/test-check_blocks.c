@@ -103,17 +103,23 @@ Test(check_blocks, lists, .init = begin, .fini = end)
     EXPECT_OF(check_blocks, block_table_remove(table, kept), block_table_add(table, kept), "others than it should");
     EXPECT_NOTICED_BY(check_blocks, RB_ROOT(&table->by_id), NULL, "others than it should");
     EXPECT_NOTICED_BY(check_blocks, RB_ROOT(&table->by_due), NULL, "others than it should");
-    EXPECT_OF(check_blocks, TAILQ_REMOVE(&table->idle, cache, in_idle), TAILQ_INSERT_TAIL(&table->idle, cache, in_idle),
-              "others than it should");
-    EXPECT_OF(check_blocks, TAILQ_INSERT_TAIL(&table->idle, kept, in_idle), TAILQ_REMOVE(&table->idle, kept, in_idle),
-              "may not be evicted");
+    for (size_t i = 0; i < ACCOUNT_ABOVE_MAX; i++) {
+        struct account *above = cache->account.above[i];
+        if (above) {
+            EXPECT_OF(check_blocks, TAILQ_REMOVE(&above->idle, cache, in_idle[i]),
+                      TAILQ_INSERT_TAIL(&above->idle, cache, in_idle[i]), "others than it should");
+            EXPECT_OF(check_blocks, TAILQ_INSERT_TAIL(&above->idle, kept, in_idle[i]),
+                      TAILQ_REMOVE(&above->idle, kept, in_idle[i]), "may not be evicted");
+        }
+    }
+    EXPECT_NOTICED_BY(check_blocks, cache->account.above[0], &broker->host, "idle under another account");
     EXPECT_NOTICED_BY(check_blocks, cache->is_evicting, true, "others than it should");
     EXPECT_OF(check_blocks, TAILQ_INSERT_TAIL(&table->evicting, cache, in_evicting),
               TAILQ_REMOVE(&table->evicting, cache, in_evicting), "listed as evicted, and is not");
     EXPECT_NOTICED_BY(check_blocks, cache->is_unkept, true, "others than it should");
     EXPECT_OF(check_blocks, TAILQ_INSERT_TAIL(&table->unkept, cache, in_unkept),
               TAILQ_REMOVE(&table->unkept, cache, in_unkept), "listed as unkept, and is not");
-    EXPECT_OF(check_blocks, TAILQ_INSERT_TAIL(&table->left, kept, in_idle), TAILQ_REMOVE(&table->left, kept, in_idle),
+    EXPECT_OF(check_blocks, TAILQ_INSERT_TAIL(&table->left, kept, in_left), TAILQ_REMOVE(&table->left, kept, in_left),
               "that has not ended for all");
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/core/broker_state.h"
 #include "proto/base/text.h"
 #include "tests/unit/core/sharing.h"
 
@@ -176,5 +177,71 @@ Test(evictions, many_are_evicted_in_several_steps)
     granted(model_acquire(model, 1, 40 * MIB, LOCATION_RAM, 0));
     cr_expect(is_there("n40") && !is_there("n39"));
     cr_expect_leq(model->largest_step, EFFECTS_MAX);
+    model_free(model);
+}
+
+static size_t listed_under(const char *name, size_t place)
+{
+    const struct block *block = block_table_named(&model->broker->blocks, 1000, name), *listed;
+    size_t count = 0;
+    TAILQ_FOREACH(listed, &block->account.above[place]->idle, in_idle[place]) {
+        count++;
+    }
+    return count;
+}
+
+/* There may be very many caches of others: a request that the limit of its user refuses must not look at them. */
+Test(evictions, for_a_users_limit_the_caches_of_others_are_not_looked_at)
+{
+    struct policy_rule rule = user_rule(1000);
+    rule.quota.limits.max_physical_bytes = 4 * MIB;
+    model = with_rule(64 * MIB, &rule);
+    model_open_as(model, 0, "a", 1000);
+    model_open_as(model, 1, "b", 1001);
+    publish_cache(1, "other", MIB, NULL);
+    publish_cache(1, "another", MIB, NULL);
+    publish_cache(0, "own", 2 * MIB, NULL);
+    cr_expect_eq(listed_under("own", 1), 1);
+    cr_expect_eq(listed_under("own", ACCOUNT_ABOVE_MAX - 1), 3);
+    granted(model_acquire(model, 0, 3 * MIB, LOCATION_RAM, 0));
+    cr_expect(is_there("other") && is_there("another") && !is_there("own"));
+    model_free(model);
+}
+
+Test(evictions, for_the_clients_own_limit_nothing_is_evicted)
+{
+    begin(16 * MIB);
+    publish_cache(0, "n", 2 * MIB, NULL);
+    model_open(model, 2, 2 * MIB); /* and twice that, of all kinds */
+    granted(model_acquire(model, 2, 3 * MIB, LOCATION_RAM, 0));
+    refused(model_acquire(model, 2, 2 * MIB, LOCATION_RAM, 0), ERROR_LIMIT);
+    cr_expect(is_there("n"));
+    model_free(model);
+}
+
+static void put_in_class(const char *name, uint64_t max_physical)
+{
+    static struct policy_member member = {.kind = MEMBER_USER, .id = 1000};
+    struct policy_rule rule = one_rule(PRINCIPAL_CLASS, name);
+    const struct policy policy = {.rules = &rule, .rule_count = 1};
+    rule.quota.limits.max_physical_bytes = max_physical;
+    rule.members = &member;
+    rule.member_count = 1;
+    model->options.settings.policy = &policy;
+    model_configure(model);
+    model->options.settings.policy = NULL; /* the broker has a copy */
+}
+
+Test(evictions, after_a_reload_a_cache_is_looked_at_for_its_new_class)
+{
+    begin(64 * MIB);
+    put_in_class("before", 64 * MIB);
+    publish_cache(0, "one", MIB, NULL);
+    publish_cache(0, "two", 2 * MIB, NULL);
+    put_in_class("after", 4 * MIB);
+    cr_expect_eq(listed_under("one", 3), 2);
+    cr_expect_eq(listed_under("one", ACCOUNT_ABOVE_MAX - 1), 2);
+    granted(model_acquire(model, 0, 2 * MIB, LOCATION_RAM, 0));
+    cr_expect(!is_there("one") && is_there("two"));
     model_free(model);
 }
