@@ -184,15 +184,23 @@ static void after_fork(void)
     (void)pthread_rwlock_unlock(&forking);
 }
 
-/* The handlers that ran in other threads of the parent do not run here. */
-static void forget_handlers(void)
+static bool is_shared(const mb_lease *lease)
 {
-    for (struct chunk *chunk = atomic_load(&newest); chunk; chunk = atomic_load(&chunk->next)) {
-        for (int i = 0; i < ENTRIES_PER_CHUNK; i++) {
-            enum cover covering = COVERING;
-            atomic_store(&chunk->entries[i].handlers, 0);
-            (void)atomic_compare_exchange_strong(&chunk->entries[i].cover, &covering, LEASED);
-        }
+    return lease->client->options.flags & MB_CLIENT_SHARE_WITH_CHILDREN;
+}
+
+/*
+ * The handlers that ran in other threads of the parent do not run here. And what the parent has mapped is absent: a
+ * mapping of the child's own may take its place.
+ */
+static void become_child(struct guard_entry *entry)
+{
+    const mb_lease *lease = atomic_load(&entry->lease);
+    enum cover covering = COVERING;
+    atomic_store(&entry->handlers, 0);
+    (void)atomic_compare_exchange_strong(&entry->cover, &covering, LEASED);
+    if (lease && !is_shared(lease)) {
+        atomic_store(&entry->start, 0);
     }
 }
 
@@ -201,7 +209,11 @@ static void after_fork_in_child(void)
 {
     (void)pthread_mutex_init(&writers, NULL);
     (void)pthread_rwlock_init(&forking, NULL);
-    forget_handlers();
+    for (struct chunk *chunk = atomic_load(&newest); chunk; chunk = atomic_load(&chunk->next)) {
+        for (int i = 0; i < ENTRIES_PER_CHUNK; i++) {
+            become_child(&chunk->entries[i]);
+        }
+    }
 }
 
 void guard_watch_forks(void)
@@ -262,12 +274,11 @@ static struct guard_entry *take_empty(void)
 /* A new mapping is to be kept from children: at once, or at the fork. With the lock held. */
 static void settle(struct guard_entry *entry, void *address, uint64_t bytes, const mb_lease *lease)
 {
-    bool is_shared = lease->client->options.flags & MB_CLIENT_SHARE_WITH_CHILDREN;
-    if (!is_shared && !(entry && watches_forks)) {
+    if (!is_shared(lease) && !(entry && watches_forks)) {
         keep_from_children((uintptr_t)address, bytes);
     }
     if (entry) {
-        entry->is_settled = is_shared || !watches_forks;
+        entry->is_settled = is_shared(lease) || !watches_forks;
     }
 }
 

@@ -238,6 +238,35 @@ Test(blocks_attaching, without_the_guard_a_lost_view_raises_a_signal)
     end();
 }
 
+/* The kernel maps a child's own memory where the parent's would be, which is absent. */
+static int attach_where_the_parents_block_was(const struct fixture *of)
+{
+    mb_client *own = connect_guarded(of);
+    for (int i = 0; i < 20; i++) {
+        mb_view *view = attach(own, "weights");
+        if (mb_lease_from_address(mb_view_data(view, NULL)) != mb_view_lease(view)) {
+            return 1;
+        }
+    }
+    mb_disconnect(own);
+    return 0;
+}
+
+Test(blocks_attaching, a_childs_view_is_not_taken_for_its_parents_block)
+{
+    begin("");
+    mb_block *blocks[4];
+    for (int i = 0; i < 4; i++) {
+        blocks[i] = create_filled(client, NULL, 1);
+    }
+    cr_assert_eq(mb_block_publish(blocks[0], "weights"), 0);
+    cr_expect_eq(run_child(attach_where_the_parents_block_was), 0);
+    for (int i = 0; i < 4; i++) {
+        cr_expect_eq(mb_block_free(blocks[i]), 0);
+    }
+    end();
+}
+
 /* What a publisher lost before it published is zeros for it, and may still be written. */
 Test(blocks_attaching, a_lost_block_that_is_written_reads_zeros)
 {
