@@ -2,6 +2,7 @@
 """Published blocks: arrays and bytes that other processes read, and nobody changes."""
 
 import array
+import asyncio
 import gc
 import os
 import pwd
@@ -354,6 +355,37 @@ try:
 except KeyboardInterrupt:
     print("interrupted", broker.uses)
 """, timeout=60) == "interrupted 0\n"
+
+
+def test_coroutines_attach(broker):
+    """The loop goes on, and a task that is cancelled ends its wait and keeps no view."""
+
+    async def main():
+        later = asyncio.ensure_future(broker.attach_async("later"))
+        never = asyncio.ensure_future(broker.view_async("never"))
+        while sum(thread.name == "membroker-wait" for thread in threading.enumerate()) < 2:
+            await asyncio.sleep(0.005)
+        never.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await never
+        assert not later.done()
+        broker.publish("later", matrix())
+        assert (await later == matrix()).all()
+        late = asyncio.ensure_future(broker.view_async("later"))
+        await asyncio.sleep(0)
+        late.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await late
+        with pytest.raises(membroker.NoSuchBlock, match='"never"'):
+            await broker.attach_async("never", wait=0.01)
+
+    asyncio.run(main())
+    for thread in threading.enumerate():
+        if thread.name == "membroker-wait":
+            thread.join(60)
+            assert not thread.is_alive()
+    gc.collect()  # the loop may have ended before it gave back what came for a cancelled task
+    assert [block.views for block in broker.blocks()] == [1], "the publisher's"
 
 
 def test_closing_ends_a_wait(daemon):

@@ -77,6 +77,9 @@ def errors() -> Optional[int]:
 async def coroutine(broker: membroker.Broker) -> int:
     lease: membroker.Lease = await broker.acquire_async("1G", wait=60, name="rows")
     await broker.acquire_async("1G", nam="rows")  # type: ignore[call-arg]
+    view: membroker.View = await broker.view_async("weights", wait=60, user="alice")
+    await broker.attach_async("weights", name="x")  # type: ignore[misc]
+    view.close()
     with lease:
         await asyncio.sleep(0)
         return len(lease)

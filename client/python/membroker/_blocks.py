@@ -14,7 +14,7 @@ import re
 import sys
 import weakref
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple, Type, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple, Type, Union
 
 from . import _native
 from ._arrays import numpy_module
@@ -451,8 +451,10 @@ class View(_Described, _native.View):
     id: int
 
     @classmethod
-    def _attach(cls, client: Any, name: str, user: int, wait_ms: int) -> "View":
-        view = cls(client, name, user, wait_ms)
+    def _attach(
+        cls, client: Any, name: str, user: int, wait_ms: int, watches: Optional[Callable[[int, int], Any]] = None
+    ) -> "View":
+        view = cls(client, name, user, wait_ms, watches)
         view.name = name
         view.number, view.id, type_, view.metadata = view._properties()
         try:

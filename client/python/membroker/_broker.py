@@ -214,7 +214,7 @@ class Broker(_arrays.Creation):
         def acquire() -> Lease:
             return Lease._acquire(self._client, (*arguments, _waits.cancellable(watches, cancelled)), name)
 
-        return await _waits.of_coroutine(acquire, cancelled)
+        return await _waits.of_coroutine(acquire, Lease.release, cancelled)
 
     def buffer(
         self,
@@ -341,6 +341,24 @@ class Broker(_arrays.Creation):
     ) -> "numpy.ndarray[Any, Any]":
         """The block of that name as a NumPy array that can only be read, without a copy. See view()."""
         return self.view(name, wait=wait, user=user).array
+
+    async def view_async(
+        self, name: str, *, wait: float = float("inf"), user: Union[int, str, None] = None
+    ) -> View:
+        """
+        As view(), for a coroutine: the event loop runs while the block does not exist, and a thread of its own waits for it.
+        Cancelling the task cancels the wait, and so does close(), which raises ValueError in it.
+        """
+        whose = _blocks.checked_name(name), _blocks.user_number(user), to_ms(wait)
+        cancelled = threading.Event()
+        watches = _waits.cancellable(_progress.Watches(self._socket, None), cancelled)
+        return await _waits.of_coroutine(lambda: View._attach(self._client, *whose, watches), View.close, cancelled)
+
+    async def attach_async(
+        self, name: str, *, wait: float = float("inf"), user: Union[int, str, None] = None
+    ) -> "numpy.ndarray[Any, Any]":
+        """As attach(), for a coroutine. See view_async()."""
+        return (await self.view_async(name, wait=wait, user=user)).array
 
     def unpublish(self, name: str) -> None:
         """Takes the name from this user's block. The views of it stay. NoSuchBlock: no block has the name."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import Callable, Optional
+from typing import Callable, Generic, Optional, TypeVar
 
 from . import _progress
-from ._lease import Lease
+
+_Got = TypeVar("_Got")
 
 
 class Cancelled(Exception):
@@ -32,41 +33,52 @@ def cancellable(watches: _progress.Watches, cancelled: threading.Event) -> Calla
     return lambda session, asked: _Watch(watches(session, asked), cancelled)
 
 
-def _deliver(future: "asyncio.Future[Lease]", lease: Optional[Lease], error: Optional[BaseException]) -> None:
-    if future.done():  # the grant came in the same moment as the cancellation
-        if lease:
-            lease.release()
-    elif error:
-        future.set_exception(error)
-    elif lease:
-        future.set_result(lease)
+class _Wait(Generic[_Got]):
+    """A wait of a coroutine, and what it is to get. What came too late is given back."""
+
+    def __init__(self, get: Callable[[], _Got], give_back: Callable[[_Got], None]) -> None:
+        self._get, self._give_back = get, give_back
+        self._loop = asyncio.get_running_loop()
+        self.future: "asyncio.Future[_Got]" = self._loop.create_future()
+
+    def run(self) -> None:
+        """In the thread that waits."""
+        got: Optional[_Got] = None
+        failed: Optional[BaseException] = None
+        try:
+            got = self._get()
+        except BaseException as error:
+            failed = error
+        try:
+            self._loop.call_soon_threadsafe(self._deliver, got, failed)
+        except RuntimeError:  # the loop was closed
+            if got is not None:
+                self._give_back(got)
+        finally:
+            failed = None  # its traceback refers to this frame
+
+    def _deliver(self, got: Optional[_Got], error: Optional[BaseException]) -> None:
+        if self.future.done():  # it came in the same moment as the cancellation
+            if got is not None:
+                self._give_back(got)
+        elif error:
+            self.future.set_exception(error)
+        elif got is not None:
+            self.future.set_result(got)
+
+    def drop(self) -> None:
+        """Gives back what was delivered and never taken."""
+        if self.future.done() and not self.future.cancelled() and not self.future.exception():
+            self._give_back(self.future.result())
 
 
-def _run(acquire: Callable[[], Lease], future: "asyncio.Future[Lease]", loop: asyncio.AbstractEventLoop) -> None:
-    lease: Optional[Lease] = None
-    failed: Optional[BaseException] = None
+async def of_coroutine(get: Callable[[], _Got], give_back: Callable[[_Got], None], cancelled: threading.Event) -> _Got:
+    """What get() returns or raises. It looks at `cancelled`, and is never waited for after that."""
+    wait = _Wait(get, give_back)
+    threading.Thread(target=wait.run, name="membroker-wait", daemon=True).start()
     try:
-        lease = acquire()
-    except BaseException as error:
-        failed = error
-    try:
-        loop.call_soon_threadsafe(_deliver, future, lease, failed)
-    except RuntimeError:  # the loop was closed
-        if lease:
-            lease.release()
-    finally:
-        failed = None  # its traceback refers to this frame
-
-
-async def of_coroutine(acquire: Callable[[], Lease], cancelled: threading.Event) -> Lease:
-    """What acquire() returns or raises. It looks at `cancelled`, and is never waited for after that."""
-    loop = asyncio.get_running_loop()
-    future: "asyncio.Future[Lease]" = loop.create_future()
-    threading.Thread(target=_run, args=(acquire, future, loop), name="membroker-wait", daemon=True).start()
-    try:
-        return await future
+        return await wait.future
     except asyncio.CancelledError:
         cancelled.set()
-        if future.done() and not future.cancelled() and not future.exception():
-            future.result().release()
+        wait.drop()
         raise

@@ -27,6 +27,7 @@ struct work {
     long long uid;
     uint32_t wait_ms;
     uint64_t deadline;
+    PyObject *progress; /* of the wait; NULL: nothing looks at it */
     mb_view *view;
     struct failure failure;
 };
@@ -62,7 +63,8 @@ static int attach_or_wait(struct work *work, enum waiting_end *ret_end)
         *ret_end = WAITING_CLOSED;
         return result;
     }
-    const struct waiting_call call = {.owner = work->owner, .work = wait_for_block, .argument = work};
+    const struct waiting_call call = {
+        .owner = work->owner, .work = wait_for_block, .argument = work, .progress = work->progress};
     return waiting_run(&call, ret_end);
 }
 
@@ -73,10 +75,11 @@ static PyObject *new_view(PyTypeObject *type, PyObject *arguments, PyObject *key
     PyObject *client;
     unsigned wait;
     (void)keywords;
-    if (!PyArg_ParseTuple(arguments, "OsLI:View", &client, &work.name, &work.uid, &wait)) {
+    if (!PyArg_ParseTuple(arguments, "OsLIO:View", &client, &work.name, &work.uid, &wait, &work.progress)) {
         return NULL;
     }
     work.wait_ms = wait;
+    work.progress = work.progress == Py_None ? NULL : work.progress;
     work.owner = client_use(client);
     if (!work.owner) {
         return NULL;
