@@ -21,10 +21,8 @@ static bool is_short_of_memory(int result)
 /* Memory that is given back does not help if the limit is smaller than the request. */
 static bool may_fit_later(void)
 {
-    const struct refusal *refusal = &thread_self->refusal;
-    bool is_of_a_setting = refusal->limit[0] && refusal->limit_kind != LIMIT_KIND_AVAILABLE_MEMORY &&
-                           refusal->limit_kind != LIMIT_KIND_PAUSED && refusal->limit_kind != LIMIT_KIND_DISK_SPACE;
-    return !is_of_a_setting || refusal->asked_bytes <= refusal->limit_bytes;
+    mb_refusal refusal = MB_REFUSAL_INIT;
+    return mb_last_refusal(&refusal) < 0 || mb_refusal_may_fit_later(&refusal);
 }
 
 static bool is_worth_a_retry(int result)

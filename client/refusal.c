@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hands out the figures of the newest refusal. */
+/* Hands out the figures of the newest refusal, and judges them. */
 #include <errno.h>
 
 #include "client/error.h"
@@ -53,4 +53,11 @@ int mb_last_refusal(mb_refusal *ret_refusal)
     refusal.size = ret_refusal->size;
     *ret_refusal = refusal;
     return 0;
+}
+
+int mb_refusal_may_fit_later(const mb_refusal *refusal)
+{
+    bool is_of_host = refusal->kind == MB_LIMIT_KIND_AVAILABLE_MEMORY || refusal->kind == MB_LIMIT_KIND_PAUSED ||
+                      refusal->kind == MB_LIMIT_KIND_DISK_SPACE; /* which changes by itself */
+    return is_of_host || refusal->asked_bytes <= refusal->limit_bytes;
 }

@@ -70,7 +70,9 @@ Test(refusal_figures, are_those_of_each_limit_on_bytes)
     expect_limit(&refusal, MB_LIMIT_KIND_PHYSICAL_BYTES, "max_physical_bytes", "host");
     expect_bytes(&refusal, 8 * MIB, 3 * MIB, 6 * MIB);
     expect_one_holder(&refusal, 6 * MIB);
+    cr_expect_eq(mb_refusal_may_fit_later(&refusal), 1);
     refusal = refused(5 * MIB, MB_LOCATION_MMAP, -ENOSPC);
+    cr_expect_eq(mb_refusal_may_fit_later(&refusal), 0, "the limit is smaller");
     expect_limit(&refusal, MB_LIMIT_KIND_MAPPED_BYTES, "max_mapped_bytes", "host");
     expect_bytes(&refusal, 4 * MIB, 5 * MIB, 0);
     mb_client *other = fixture_connect(&fixture, 0);

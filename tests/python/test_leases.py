@@ -72,7 +72,7 @@ def test_limit_error(start_daemon):
         error = caught.value
         assert isinstance(error, MemoryError) and error.limit == "max_physical_bytes" and error.whose == "host"
         assert (error.allowed, error.asked, error.used, error.free) == (16 << 20, 8 << 20, 10 << 20, 6 << 20)
-        assert [(holder.name, holder.bytes) for holder in error.holders] == [("greedy", 10 << 20)]
+        assert [(holder.name, holder.bytes) for holder in error.holders] == [("greedy", 10 << 20)] and error.may_fit_later
         with pytest.raises(membroker.LimitError, match="max_physical_bytes"):
             broker.buffer("8M")
         assert broker.why()[0].refusal.asked_bytes >= 8 << 20
@@ -86,6 +86,7 @@ def test_the_figures_come_with_the_refusal(start_daemon, monkeypatch):
         with pytest.raises(membroker.LimitError) as caught:
             broker.acquire("20M")
         assert (caught.value.limit, caught.value.asked) == ("max_physical_bytes", 20 << 20)
+        assert not caught.value.may_fit_later
 
 
 def test_own_limit(daemon):

@@ -81,6 +81,13 @@ typedef struct mb_refusal {
  */
 MB_PUBLIC int mb_last_refusal(mb_refusal *ret_refusal);
 
+/*
+ * Whether the same request may fit later, when others have released memory: 1, or 0 if the limit is a setting that is
+ * smaller than the request, so that neither waiting nor freeing memory helps. `refusal` is as mb_last_refusal() gave
+ * it. It can't fail, and sets no message. Any thread.
+ */
+MB_PUBLIC int mb_refusal_may_fit_later(const mb_refusal *refusal);
+
 #ifdef __cplusplus
 }
 #endif

@@ -22,7 +22,7 @@ class LimitError(MemoryError, Error):
 
     `limit` is the setting's name, `whose` whose limit it is, `asked`, `used` and `free` are bytes of it, `holders` the
     largest holders. They are None, or empty, if the library does not know them, as when the
-    kernel has no huge pages.
+    kernel has no huge pages. `may_fit_later` is False if the limit itself is smaller than the request.
     """
 
     limit: Optional[str] = None
@@ -31,6 +31,7 @@ class LimitError(MemoryError, Error):
     asked: Optional[int] = None
     used: Optional[int] = None
     free: Optional[int] = None
+    may_fit_later: bool = True
     holders: List[Holder] = []
 
 
@@ -129,7 +130,8 @@ def make(number: int, sentence: str, figures: Optional[_native.Figures], ended: 
     if isinstance(error, BlockEnded) and ended:
         error.reason = to_end_reason(ended)
     if isinstance(error, LimitError) and figures:
-        error.limit, error.whose, error.allowed, error.asked, error.used, error.free, holders = figures
+        error.limit, error.whose, error.allowed, error.asked, error.used, error.free, later, holders = figures
+        error.may_fit_later = later
         error.holders = [Holder(*holder) for holder in holders]
     return error
 

@@ -2,7 +2,7 @@
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 # limit, whose, its bytes, asked, used, free, and the holders: session, name, pid, uid, bytes
-Figures = Tuple[str, str, Optional[int], int, int, int, List[Tuple[int, str, int, int, int]]]
+Figures = Tuple[str, str, Optional[int], int, int, int, bool, List[Tuple[int, str, int, int, int]]]
 
 # of a session's wait for some bytes: called with the seconds so far, and end() at its end
 Progress = Callable[[int, int], Any]

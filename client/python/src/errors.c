@@ -62,9 +62,10 @@ static PyObject *figures_of(const struct failure *failure)
     if (!failure->has_refusal) {
         Py_RETURN_NONE;
     }
-    return Py_BuildValue("ssNKKKN", refusal->limit, refusal->whose, limit_of(refusal),
+    return Py_BuildValue("ssNKKKNN", refusal->limit, refusal->whose, limit_of(refusal),
                          (unsigned long long)refusal->asked_bytes, (unsigned long long)refusal->used_bytes,
-                         (unsigned long long)refusal->free_bytes, holders_of(refusal));
+                         (unsigned long long)refusal->free_bytes, PyBool_FromLong(mb_refusal_may_fit_later(refusal)),
+                         holders_of(refusal));
 }
 
 /* ---- exceptions ---- */

@@ -70,14 +70,14 @@ static jlongArray figures_of(JNIEnv *env, const mb_refusal *refusal)
 static jobject make_refusal(JNIEnv *env, jclass failures, int code, jbyteArray sentence, const mb_refusal *refusal)
 {
     jmethodID make =
-        (*env)->GetStaticMethodID(env, failures, "refused", "(I[B[B[B[J[J[[B)Ljava/lang/RuntimeException;");
+        (*env)->GetStaticMethodID(env, failures, "refused", "(I[B[B[B[JZ[J[[B)Ljava/lang/RuntimeException;");
     jbyteArray limit = make ? bytes_of(env, refusal->limit) : NULL;
     jbyteArray whose = limit ? bytes_of(env, refusal->whose) : NULL;
     jlongArray figures = whose ? figures_of(env, refusal) : NULL;
     jlongArray numbers = figures ? numbers_of(env, refusal) : NULL;
     jobjectArray names = numbers ? names_of(env, refusal) : NULL;
     return names ? (*env)->CallStaticObjectMethod(env, failures, make, (jint)code, sentence, limit, whose, figures,
-                                                  numbers, names)
+                                                  (jboolean)mb_refusal_may_fit_later(refusal), numbers, names)
                  : NULL;
 }
 

@@ -30,9 +30,9 @@ final class Failures {
     }
 
     /** The same if the library has figures. */
-    static RuntimeException refused(int code, byte[] utf8, byte[] limit, byte[] whose, long[] bytes, long[] numbers,
-            byte[][] names) {
-        Refusal refusal = Refusal.of(limit, whose, bytes, numbers, names);
+    static RuntimeException refused(int code, byte[] utf8, byte[] limit, byte[] whose, long[] bytes,
+            boolean mayFitLater, long[] numbers, byte[][] names) {
+        Refusal refusal = Refusal.of(limit, whose, bytes, mayFitLater, numbers, names);
         return new MemoryLimitException(-code, new String(utf8, StandardCharsets.UTF_8) + refusal.advice(), refusal);
     }
 

@@ -5,16 +5,13 @@ import java.io.Serializable;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
 
 /** The figures of a refusal, as the library has them. */
-record Refusal(String limit, String whose, Bytes bytes, ArrayList<MemoryLimitException.Holder> holders)
+record Refusal(String limit, String whose, Bytes bytes, boolean mayFitLater, ArrayList<MemoryLimitException.Holder> holders)
         implements Serializable {
     /** Of an error without figures. */
-    static final Refusal UNKNOWN = new Refusal("", "", new Bytes(-1, -1, -1, -1, -1, -1), new ArrayList<>());
+    static final Refusal UNKNOWN = new Refusal("", "", new Bytes(-1, -1, -1, -1, -1, -1), true, new ArrayList<>());
 
-    /** These limits change by themselves. */
-    private static final Set<String> OF_THE_HOST = Set.of("available_memory", "pause_ram_at", "disk_space");
     private static final int HOLDER_NUMBERS = 4;
 
     /** Sizes in bytes, or numbers of leases. */
@@ -22,7 +19,8 @@ record Refusal(String limit, String whose, Bytes bytes, ArrayList<MemoryLimitExc
     }
 
     /** Of what the shim passes; texts are UTF-8. Each holder has its session, process, user and bytes in a row. */
-    static Refusal of(byte[] limit, byte[] whose, long[] bytes, long[] numbers, byte[][] names) {
+    static Refusal of(byte[] limit, byte[] whose, long[] bytes, boolean mayFitLater, long[] numbers,
+            byte[][] names) {
         ArrayList<MemoryLimitException.Holder> holders = new ArrayList<>();
         for (int i = 0; i < names.length; i++) {
             int at = i * HOLDER_NUMBERS;
@@ -30,11 +28,7 @@ record Refusal(String limit, String whose, Bytes bytes, ArrayList<MemoryLimitExc
             holders.add(new MemoryLimitException.Holder(text(names[i]), pid, numbers[at + 2], numbers[at + 3]));
         }
         return new Refusal(text(limit), text(whose),
-                new Bytes(bytes[0], atMost(bytes[1]), bytes[2], bytes[3], bytes[4], bytes[5]), holders);
-    }
-
-    boolean mayFitLater() {
-        return OF_THE_HOST.contains(limit) || bytes.asked <= bytes.limit;
+                new Bytes(bytes[0], atMost(bytes[1]), bytes[2], bytes[3], bytes[4], bytes[5]), mayFitLater, holders);
     }
 
     List<MemoryLimitException.Holder> listed() {
