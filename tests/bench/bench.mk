@@ -4,7 +4,7 @@
 
 BENCH_DIR    := $(BUILD)/bench
 BENCH_KERNEL := scratch_malloc buffers_malloc heap_malloc scratch_bump scratch_bump_called kernel_round_trip kernel_first_touch kernel_session kernel_throughput kernel_attach shm_attach
-BENCH_BROKER := workspace_threads heap_tracked scratch_workspace scratch_workspace_called buffers_tracked broker_round_trip broker_first_touch reuse latency broker_session broker_throughput broker_attach
+BENCH_BROKER := workspace_threads heap_tracked scratch_workspace scratch_workspace_called buffers_tracked broker_round_trip broker_first_touch reuse latency broker_session broker_throughput broker_attach broker_wake
 BENCH_PROGRAMS := $(addprefix $(BENCH_DIR)/,$(BENCH_KERNEL) $(BENCH_BROKER))
 BENCH_COMMON := $(call object,tests/bench/measure.c tests/bench/process.c)
 BENCH_RUNS   ?= 7
@@ -33,8 +33,10 @@ $(addprefix $(BENCH_DIR)/,$(BENCH_BROKER)): $(BENCH_DIR)/%: $(BUILD)/obj/tests/b
 	    -L$(BUILD) -lmembroker -Wl,-rpath,$(abspath $(BUILD)) -lm $(BENCH_LIBS)
 
 $(addprefix $(BENCH_DIR)/,kernel_session kernel_throughput): $(BUILD)/obj/tests/bench/kernel_lender.o
-$(addprefix $(BENCH_DIR)/,kernel_round_trip kernel_session kernel_throughput kernel_attach): $(BUILD)/obj/tests/bench/packet.o
-$(addprefix $(BENCH_DIR)/,kernel_attach shm_attach broker_attach): $(BUILD)/obj/tests/bench/attach.o
+$(addprefix $(BENCH_DIR)/,kernel_round_trip kernel_session kernel_throughput kernel_attach broker_wake): $(BUILD)/obj/tests/bench/packet.o
+$(addprefix $(BENCH_DIR)/,kernel_attach shm_attach broker_attach broker_wake): $(BUILD)/obj/tests/bench/attach.o
+$(addprefix $(BENCH_DIR)/,broker_attach broker_wake): $(BUILD)/obj/tests/bench/publication.o
+$(BENCH_DIR)/broker_wake: $(BUILD)/obj/tests/bench/floor.o
 $(addprefix $(BENCH_DIR)/,kernel_throughput broker_throughput): $(BUILD)/obj/tests/bench/throughput.o
 $(BENCH_DIR)/latency: BENCH_LIBS := -lgsl -lgslcblas -pthread
 

@@ -189,9 +189,13 @@ SIDES = {
         "undefined content. Microseconds.")),
     "blocks_us": ("Published blocks", sides(
         "A block of another process is attached, a byte of each page read, and the view closed. The kernel's server answers a question "
-        "with a descriptor; shm_open and shared_memory ask nobody. From the call of mb_block_publish(), and from its return, to "
-        "the return of a mb_attach() that waited for the name (below zero: the reader had it before the publisher went on). A ping of "
-        "another client while 1 GiB is published. Microseconds.")),
+        "with a descriptor; shm_open and shared_memory ask nobody. Microseconds.")),
+    "blocks_one_core_us": ("Published blocks on one core", sides(
+        "The same, with the reader and the server on one core, which no other core has to wake. Microseconds.")),
+    "block_wakes_us": ("Waiting for a block", sides(
+        "From the call of mb_block_publish(), and from its return, to the return of a mb_attach() that waited for the name (below "
+        "zero: the reader had it before the publisher went on). A ping of another client while 1 GiB is published. The floor is "
+        "the same among as many processes that only pass messages on, in turns with ours. Microseconds.")),
     "large_lease_ms": ("A large lease", sides("1 GiB. Milliseconds.")),
 }
 
