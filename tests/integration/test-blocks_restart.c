@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "tests/integration/blocks.h"
-#include "tests/integration/manager.h"
+#include "tests/integration/sweep.h"
 
 TestSuite(blocks_restart, .timeout = 120);
 
@@ -18,25 +18,16 @@ static void on_event(const mb_event *event, void *user_data)
     lost += event->type == MB_EVENT_LEASE_LOST || event->type == MB_EVENT_NEW_SESSION;
 }
 
-static mb_client *connect_listening(void)
+static void connect_both(void)
 {
-    mb_client_options options = MB_CLIENT_OPTIONS_INIT;
-    mb_client *made = NULL;
-    options.socket = fixture.socket;
-    options.timeout_ms = 10000;
-    options.on_event = on_event;
-    for (int tries = 0; mb_connect(&options, &made) < 0; tries++) {
-        cr_assert(tries < 100, "%s", mb_last_error());
-        (void)usleep(20000);
-    }
-    return made;
+    client = sweep_connect(&fixture, on_event);
+    reader = sweep_connect(&fixture, on_event);
 }
 
 static void begin_kept(const char *settings)
 {
     manager_start(&manager, &fixture, "membrokerd", NULL, settings);
-    client = connect_listening();
-    reader = connect_listening();
+    connect_both();
 }
 
 static void end_kept(void)
@@ -217,59 +208,31 @@ Test(blocks_restart, lowered_limits_take_no_block_away)
 
 /* ---- killed at every point ---- */
 
-static bool is_used(uint64_t bytes)
-{
-    struct status_reply status;
-    return fixture_try_status(&fixture, &status) && status.used_bytes == bytes;
-}
-
 /* Whatever point of this the daemon dies at, every call works, and a name leads to a whole block. */
 static void work(void)
 {
     mb_block_options options = lasting(MB_LIFETIME_KEEP);
     options.replace = 1;
     options.type = "bytes";
+    connect_both();
     mb_block *first = publish_with(client, "n", &options, 1);
     mb_view *old = attach(reader, "n");
     mb_block *second = publish_with(client, "n", &options, 2);
     mb_view *view = attach(reader, "n");
     cr_assert(mb_block_free(first) == 0, "%s", mb_last_error());
     cr_assert(view_is(old, 1) && view_is(view, 2), "%s", mb_last_error());
-    WAIT_UNTIL(is_used((uint64_t)2 * BLOCK_BYTES));
+    WAIT_UNTIL(sweep_uses(&fixture, (uint64_t)2 * BLOCK_BYTES));
     fixture_audit(&fixture);
     cr_assert(mb_view_close(old) == 0 && mb_block_free(second) == 0, "%s", mb_last_error());
     cr_assert(view_is(view, 2) && mb_view_close(view) == 0, "%s", mb_last_error());
-    WAIT_UNTIL(is_used(BLOCK_BYTES));
+    WAIT_UNTIL(sweep_uses(&fixture, BLOCK_BYTES));
     WAIT_UNTIL(attach_result(reader, "n", 0) != 0 || mb_unpublish(client, "n") == 0);
-    WAIT_UNTIL(is_used(0));
-}
-
-/* True: the daemon died. */
-static bool work_with_fault(unsigned point)
-{
-    char fault[16];
-    (void)snprintf(fault, sizeof fault, "%u", point);
-    manager_start(&manager, &fixture, "faults/membrokerd", fault, "[leases]\nreconnect_grace = 1s\n");
-    client = connect_listening();
-    reader = connect_listening();
-    work();
-    bool died = manager.starts > 1;
+    WAIT_UNTIL(sweep_uses(&fixture, 0));
     mb_disconnect(reader);
     mb_disconnect(client);
-    WAIT_UNTIL(is_used(0));
-    if (!died) {
-        manager_restart(&manager, SIGKILL); /* it must not die of its fault while it ends */
-    }
-    cr_expect(!fixture_log_has(&fixture, "it came back so"), "no tampering");
-    manager_stop(&manager);
-    return died;
 }
 
 Test(blocks_restart, killed_at_every_point_of_publishing_attaching_and_ending, .timeout = 600)
 {
-    unsigned point = 1;
-    while (work_with_fault(point)) {
-        point++;
-    }
-    cr_expect_gt(point, 60, "the points are compiled in");
+    sweep_faults(&manager, &fixture, "[leases]\nreconnect_grace = 1s\n", work, 60);
 }

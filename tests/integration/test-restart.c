@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "proto/base/cleanup.h"
-#include "tests/integration/manager.h"
+#include "tests/integration/sweep.h"
 #include "tests/integration/workspaces.h"
 
 TestSuite(restart, .timeout = 120);
@@ -392,31 +392,13 @@ Test(restart, nine_thousand_leases_survive)
 
 /* ---- killed at every point ---- */
 
-static mb_client *connect_at_last(void)
-{
-    mb_client_options options = MB_CLIENT_OPTIONS_INIT;
-    mb_client *made = NULL;
-    options.socket = fixture.socket;
-    options.timeout_ms = 10000;
-    for (int tries = 0; mb_connect(&options, &made) < 0; tries++) {
-        cr_assert(tries < 100, "%s", mb_last_error());
-        sleep_ms(20);
-    }
-    return made;
-}
-
-static bool is_used(uint64_t bytes)
-{
-    struct status_reply status;
-    return fixture_try_status(&fixture, &status) && status.used_bytes == bytes;
-}
-
 /* Whatever point of this the daemon dies at, every call works and every byte is kept. */
 static void work(void)
 {
     char *first_data, *second_data, *third_data;
     void *more;
     unsigned extent;
+    client = sweep_connect(&fixture, NULL);
     mb_lease *first = acquire_filled(MIB, MB_LOCATION_RAM, 1, &first_data);
     mb_lease *second = acquire_filled(2 * MIB, MB_LOCATION_MMAP, 2, &second_data);
     cr_assert(mb_extend(second, MIB, &extent) == 0, "%s", mb_last_error());
@@ -426,38 +408,15 @@ static void work(void)
     mb_lease *third = acquire_filled(8 * MIB, MB_LOCATION_RAM, 4, &third_data);
     cr_assert(second_data[2 * MIB - 1] == 2 && ((char *)more)[MIB - 1] == 3 && third_data[8 * MIB - 1] == 4);
     cr_assert(mb_lease_check(second) == 0 && mb_lease_check(third) == 0, "%s", mb_last_error());
-    WAIT_UNTIL(is_used(11 * MIB));
+    WAIT_UNTIL(sweep_uses(&fixture, 11 * MIB));
     cr_assert(mb_lease_extents(second) == 2 && fixture_status(&fixture).leases == 2);
     fixture_audit(&fixture);
     cr_assert(mb_release(third) == 0 && mb_release(second) == 0);
-    WAIT_UNTIL(is_used(0));
-}
-
-/* True: the daemon died. */
-static bool work_with_fault(unsigned point)
-{
-    char fault[16];
-    (void)snprintf(fault, sizeof fault, "%u", point);
-    manager_start(&manager, &fixture, "faults/membrokerd", fault, "");
-    client = connect_at_last();
-    work();
+    WAIT_UNTIL(sweep_uses(&fixture, 0));
     mb_disconnect(client);
-    WAIT_UNTIL(is_used(0));
-    bool died = manager.starts > 1;
-    if (!died) {
-        manager_restart(&manager, SIGKILL); /* it must not die of its fault while it ends */
-    }
-    cr_expect(!fixture_log_has(&fixture, "it came back so"),
-              "what the daemon before had begun to free is not tampering");
-    manager_stop(&manager);
-    return died;
 }
 
 Test(restart, killed_at_every_point_of_an_acquire_and_a_release, .timeout = 300)
 {
-    unsigned point = 1;
-    while (work_with_fault(point)) {
-        point++;
-    }
-    cr_expect_gt(point, 40, "the points are compiled in");
+    sweep_faults(&manager, &fixture, "", work, 40);
 }
