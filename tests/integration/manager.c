@@ -121,8 +121,14 @@ static char *passed_on(char *text, size_t size, const char *name, const char *va
 static void run(const struct manager *manager, const char *names)
 {
     char count[32], pid[32], notify[128], fault[64], preload[640], control[256], state[128];
-    char *arguments[] = {(char *)(uintptr_t)manager->program, (char *)(uintptr_t) "--config",
-                         (char *)(uintptr_t)manager->fixture->config, NULL};
+    char *arguments[TRACE_WORDS + 4] = {NULL};
+    size_t words = 0;
+    for (; words < TRACE_WORDS && manager->trace[words]; words++) {
+        arguments[words] = (char *)(uintptr_t)manager->trace[words];
+    }
+    arguments[words++] = (char *)(uintptr_t)manager->program;
+    arguments[words++] = (char *)(uintptr_t) "--config";
+    arguments[words] = (char *)(uintptr_t)manager->fixture->config;
     (void)snprintf(count, sizeof count, "LISTEN_FDS=%zu", manager->stored + 1);
     (void)snprintf(pid, sizeof pid, "LISTEN_PID=%d", getpid());
     (void)snprintf(notify, sizeof notify, "NOTIFY_SOCKET=%s", manager->notify_path);
@@ -144,7 +150,7 @@ static void run(const struct manager *manager, const char *names)
     (void)dup2(log, STDOUT_FILENO);
     (void)dup2(log, STDERR_FILENO);
     hand_over(manager);
-    (void)execve(manager->program, arguments, environment);
+    (void)execvpe(arguments[0], arguments, environment);
     _exit(127);
 }
 

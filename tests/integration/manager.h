@@ -10,7 +10,7 @@
 
 #include "tests/integration/fixture.h"
 
-enum { MANAGER_STORE_MAX = 9500 };
+enum { MANAGER_STORE_MAX = 9500, TRACE_WORDS = 5 };
 
 struct manager_entry {
     char name[64];
@@ -21,7 +21,8 @@ struct manager {
     struct fixture *fixture;
     char notify_path[96];
     char program[640];
-    const char *fault; /* MEMBROKER_FAULT for the first daemon; NULL: none */
+    const char *fault;              /* MEMBROKER_FAULT for the first daemon; NULL: none */
+    const char *trace[TRACE_WORDS]; /* a command that runs the next daemons, as the same process; NULL: none */
     int notify, listen;
     pthread_t thread;
     pthread_mutex_t lock;
