@@ -40,6 +40,10 @@ print(weights.tolist(), weights.dtype, weights.flags.writeable)
 """) == f"{matrix().tolist()} float64 False\n"
     (block,) = broker.blocks()
     assert (block.name, block.type, block.views, block.uid) == ("weights", "array", 1, os.getuid())
+    (lease,) = broker.leases()
+    assert (lease.name, lease.block, lease.bytes) == ("weights", block.block, 0)
+    other = broker.acquire(1)
+    assert [lease.block for lease in broker.leases()] == [block.block, None] and other.id
     assert block.lifetime is membroker.Lifetime.SESSION and block.access is membroker.Access.USER
 
 

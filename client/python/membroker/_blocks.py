@@ -38,7 +38,10 @@ def checked_name(name: str) -> str:
     if not isinstance(name, str):
         raise TypeError(f"a name is a text, not {name!r}")
     if not 1 <= len(name.encode("utf-8", "surrogateescape")) <= NAME_BYTES_MAX or not name.isprintable():
-        raise ValueError(f"{name!r} can't be the name of a block or an object: it must have 1 to {NAME_BYTES_MAX} bytes of UTF-8, all of them printable")
+        raise ValueError(
+            f"{name!r} can't be the name of a block or an object: it must have 1 to {NAME_BYTES_MAX} bytes of UTF-8, all of "
+            "them printable"
+        )
     return name
 
 
