@@ -105,6 +105,35 @@ Test(blocks_attaching, names_that_can_not_be_are_refused)
     end();
 }
 
+/* ---- a full store ---- */
+
+/* Neither does the wait last for ever, nor is what is read evicted. */
+Test(blocks_attaching, a_store_full_of_what_is_read_refuses_in_time_and_names_it)
+{
+    begin("[limits]\nmax_physical_bytes = 2M\n");
+    mb_block_options options = MB_BLOCK_OPTIONS_INIT;
+    mb_lease_options waiting = MB_LEASE_OPTIONS_INIT;
+    mb_refusal refusal = MB_REFUSAL_INIT;
+    mb_lease *lease = NULL;
+    options.lifetime = MB_LIFETIME_CACHE;
+    cr_expect_eq(mb_block_free(publish_with(client, "one", &options, 1)), 0);
+    cr_expect_eq(mb_block_free(publish_with(client, "two", &options, 2)), 0);
+    mb_view *one = attach(client, "one"), *two = attach(client, "two");
+    waiting.wait_ms = 100;
+    waiting.location = MB_LOCATION_RAM;
+    cr_expect_eq(mb_acquire(client, MIB, &waiting, &lease), -ENOMEM);
+    EXPECT_SENTENCE("block \"one\"");
+    EXPECT_SENTENCE("block \"two\"");
+    EXPECT_SENTENCE("unpublish");
+    cr_expect(mb_last_refusal(&refusal) == 0 && refusal.asked_bytes == MIB && refusal.holder_count == 2);
+    cr_expect(view_is(one, 1) && view_is(two, 2));
+    cr_expect_eq(mb_view_close(one), 0);
+    cr_expect_eq(mb_acquire(client, MIB, &waiting, &lease), 0, "%s", mb_last_error());
+    cr_expect_eq(attach_result(client, "one", 0), -ESTALE);
+    cr_expect(mb_view_close(two) == 0 && mb_release(lease) == 0 && mb_unpublish(client, "two") == 0);
+    end();
+}
+
 /* ---- other users ---- */
 
 enum { ALICE = 4001, GUESTS = 4200 };

@@ -211,6 +211,40 @@ Test(publishing, a_registered_buffer_of_io_uring_fails_it)
 }
 #endif
 
+/* ---- ways to write past a mapping that can only be read ---- */
+
+static void expect_unchanged(uint8_t *data, int fd)
+{
+    char path[64];
+    char byte = 'x';
+    struct iovec ours = {&byte, 1}, theirs = {data, 1};
+    cleanup(fd_closep) int memory = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    cleanup(fd_closep) int again = open(path, O_RDWR | O_CLOEXEC); /* the broker's own user can, and root */
+    cr_assert(memory >= 0);
+    cr_expect(pwrite(memory, "x", 1, (off_t)(uintptr_t)data) < 0, "the kernel forces it on private mappings only");
+    cr_expect(process_vm_writev(getpid(), &ours, 1, &theirs, 1, 0) < 0);
+    cr_expect(madvise(data, BLOCK_BYTES, MADV_REMOVE) < 0);
+    cr_expect(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, BLOCK_BYTES) < 0);
+    cr_expect(again < 0 || pwrite(again, "x", 1, 0) < 0);
+    cr_expect(again < 0 || fallocate(again, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, BLOCK_BYTES) < 0);
+    cr_expect(again < 0 || mmap(NULL, BLOCK_BYTES, PROT_WRITE, MAP_SHARED, again, 0) == MAP_FAILED);
+}
+
+Test(publishing, neither_publisher_nor_reader_can_force_a_byte)
+{
+    begin();
+    struct written written = party_publish_new(&publisher, "n", LIFETIME_SESSION, 3);
+    struct attached attached = party_attach(&reader, "n", 0);
+    cr_assert_eq(attached.code, ERROR_UNSPECIFIED);
+    expect_unchanged(written.data, written.readable);
+    expect_unchanged((uint8_t *)(uintptr_t)attached.data, attached.fd);
+    cr_expect(is_all(attached.data, 3) && is_all(written.data, 3));
+    attached_close(&attached);
+    written_close(&written);
+    end();
+}
+
 /* ---- sizes and seals ---- */
 
 Test(publishing, a_segment_that_was_cut_is_not_published)

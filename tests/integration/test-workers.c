@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "proto/base/cleanup.h"
-#include "tests/integration/fixture.h"
+#include "tests/integration/publishing.h"
 
 #define MIB UINT64_C(1048576)
 
@@ -140,4 +140,44 @@ Test(workers, of_a_replaced_nursery_exit_in_good_order)
     (void)close(fd);
     fixture_discard(&fixture); /* the daemon ignores its children's ends, so it must be gone before theirs */
     end_nursery(nursery, workers, count);
+}
+
+/* ---- what takes long is theirs ---- */
+
+static void signal_workers(int signal)
+{
+    pid_t nursery = child_of(fixture.daemon, 0), worker;
+    cr_assert(nursery > 0 && kill(nursery, signal) == 0);
+    for (int i = 0; (worker = child_of(nursery, i)) > 0; i++) {
+        cr_assert(kill(worker, signal) == 0);
+    }
+}
+
+/* To seal 1 GiB takes milliseconds, and much longer while something has pinned it: never in the loop. */
+Test(workers, prove_that_a_block_can_not_be_written_while_the_loop_serves_others)
+{
+    fixture_start(&fixture, "");
+    struct party publisher = party_open(&fixture), reader = party_open(&fixture);
+    struct written first = party_publish_new(&publisher, "first", LIFETIME_SESSION, 1);
+    struct written second = party_write(&publisher, 2);
+    struct request publish = {.id = 99, .kind = REQUEST_PUBLISH}, ping = {.kind = REQUEST_PING};
+    struct reply reply;
+    publish.publish = (struct publish_request){.lease = second.lease, .name = "second"};
+    written_give_up(&second);
+    signal_workers(SIGSTOP);
+    cr_assert(fixture_send(publisher.socket, &publish));
+    for (int i = 0; i < 10; i++) {
+        cr_expect_eq(party_ask(&reader, &ping, &reply), ERROR_UNSPECIFIED);
+        cr_expect_eq(party_attach(&reader, "second", 0).code, ERROR_NO_SUCH_BLOCK, "nobody has proven it");
+    }
+    signal_workers(SIGCONT);
+    struct attached attached = party_attach(&reader, "second", 20000);
+    cr_expect_eq(attached.code, ERROR_UNSPECIFIED);
+    attached_close(&attached);
+    written_close(&first);
+    written_close(&second);
+    party_close(&publisher);
+    party_close(&reader);
+    WAIT_UNTIL(fixture_status(&fixture).used_bytes == 0);
+    fixture_stop(&fixture);
 }
