@@ -47,6 +47,7 @@ struct broker *broker_new(const struct broker_options *options)
     board_table_init(&broker->boards);
     TAILQ_INIT(&broker->name_waits);
     watch_table_init(&broker->watches, options->first_revision);
+    TAILQ_INIT(&broker->promised);
     pool_init(broker);
     if (principal_table_init(&broker->principals, &broker->host) < 0 ||
         reservation_table_init(&broker->reservations, options->settings.policy) < 0 ||

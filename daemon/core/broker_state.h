@@ -45,17 +45,19 @@ struct broker {
     struct watch_table watches;
     bool names_changed; /* a block was published: some may wait for it no longer */
     uint64_t waiting_count, waiting_bytes;
-    uint64_t waiting_beat;        /* when the queue is to be looked at even if nothing happens */
-    uint64_t next_pass;           /* no pass before: a pass over a long queue takes time; 0: now */
-    bool retry_waiting;           /* bytes came free, or limits were raised, or another request waits */
-    uint32_t trim_looks;          /* for sessions to be asked to trim, in the present pass */
-    struct session_list trimming; /* those whose answer is awaited */
-    size_t trims_pending;         /* sessions whose answer to a trim event is awaited */
-    struct lease_list revoking;   /* leases that will be taken, first due first */
-    struct lease_list spared;     /* those that won't, and whose clients are to be told */
-    uint64_t revoking_vain;       /* what of the leases that will be taken is held back for reserves then */
-    uint64_t charged_at;          /* when classes and users were last charged for what they have beyond their share */
-    uint64_t pass;                /* the number of the present pass over those who wait */
+    struct promised_list promised; /* requests that wait for what was evicted for them, the first come first */
+    struct waiting *next_promised; /* the next of them to be looked at in a pass over the queue */
+    uint64_t waiting_beat;         /* when the queue is to be looked at even if nothing happens */
+    uint64_t next_pass;            /* no pass before: a pass over a long queue takes time; 0: now */
+    bool retry_waiting;            /* bytes came free, or limits were raised, or another request waits */
+    uint32_t trim_looks;           /* for sessions to be asked to trim, in the present pass */
+    struct session_list trimming;  /* those whose answer is awaited */
+    size_t trims_pending;          /* sessions whose answer to a trim event is awaited */
+    struct lease_list revoking;    /* leases that will be taken, first due first */
+    struct lease_list spared;      /* those that won't, and whose clients are to be told */
+    uint64_t revoking_vain;        /* what of the leases that will be taken is held back for reserves then */
+    uint64_t charged_at;           /* when classes and users were last charged for what they have beyond their share */
+    uint64_t pass;                 /* the number of the present pass over those who wait */
     struct pool pool;
     struct learned_table learned;
     enum pressure pressure;
@@ -89,5 +91,7 @@ struct step {
     struct broker *broker;
     uint64_t now;
     struct effect_list *effects;
-    struct holders holders; /* of the present handler or pass: sessions may go in between */
+    struct holders holders;     /* of the present handler or pass: sessions may go in between */
+    bool keeps_blocks;          /* the request that is looked at can't wait for what would be evicted */
+    struct waiting *evicts_for; /* for whom blocks are evicted; NULL: for a client that asks again */
 };

@@ -115,9 +115,9 @@ static void evict(struct step *step, struct block *block)
     block_condemn(step, block, END_EVICTED, NULL);
 }
 
-static bool is_possible(const struct denial *denial, size_t place)
+static bool is_possible(const struct step *step, const struct denial *denial, size_t place)
 {
-    return place < ACCOUNT_ABOVE_MAX && !denial->is_paused && denial->excess.fits_ever &&
+    return !step->keeps_blocks && place < ACCOUNT_ABOVE_MAX && !denial->is_paused && denial->excess.fits_ever &&
            location_is_memory(denial->location);
 }
 
@@ -125,12 +125,15 @@ bool evict_for(struct step *step, struct account *account, uint64_t bytes, const
 {
     struct trial trial = {.account = account, .bytes = bytes, .location = denial->location};
     size_t place = place_above(account, denial->excess.account);
-    if (!is_possible(denial, place)) {
+    if (!is_possible(step, denial, place)) {
         return false;
     }
     bool fits = find(step->broker, place, &trial);
     if (fits) {
         spare(step->broker, &trial);
+    }
+    if (fits && step->evicts_for) {
+        waiting_promise(step->broker, step->evicts_for, step->now + COMES_FREE_WITHIN);
     }
     for (size_t i = 0; i < trial.count; i++) {
         struct candidate *candidate = &trial.candidates[i];

@@ -24,6 +24,9 @@
  * full is still served in its turn if there is memory for it, and refused only if it would have to wait. So a queue
  * full of requests that can't be served holds up no request that can.
  *
+ * Evictions. A block is evicted only for a request that can wait until the bytes are free; until then nothing goes
+ * before that request (for COMES_FREE_WITHIN at most).
+ *
  * No starvation: after (top priority - own + OVERDUE_TIMES) ageing times no later request goes before this one, and
  * all bytes that come free are for it.
  */
@@ -55,10 +58,6 @@ enum {
 
 /* Order changes by ageing and the host's memory without anything happening here. */
 #define BEAT (250 * NANOSECONDS_PER_MILLISECOND)
-
-/* By then what was being freed is free, or another request has it, or it is stuck: no request waits for it any longer.
- */
-#define COMES_FREE_WITHIN (5 * NANOSECONDS_PER_SECOND)
 
 /* ---- coming and going ---- */
 
@@ -147,14 +146,16 @@ static void ask_for_trims(struct step *step, struct waiting *waiting, const stru
     }
 }
 
+static bool has_time(const struct step *step, const struct waiting *waiting)
+{
+    return waiting->until ? step->now < waiting->until : step->now - waiting->since < COMES_FREE_WITHIN;
+}
+
 /* A request waits for as long as it said; one that does not want to wait waits only for what is being freed anyway. */
 static bool is_patient(const struct step *step, const struct waiting *waiting, const struct denial *denial)
 {
     bool comes_free = denial->excess.frees_suffice || is_trimming(step, waiting);
-    if (waiting->until) {
-        return step->now < waiting->until && (comes_free || denial->excess.fits_ever);
-    }
-    return comes_free && step->now - waiting->since < COMES_FREE_WITHIN;
+    return has_time(step, waiting) && (comes_free || (waiting->until && denial->excess.fits_ever));
 }
 
 /*
@@ -194,17 +195,29 @@ static bool may_stay(struct step *step, struct waiting *waiting)
     return !waiting->may_not_stay;
 }
 
+/* What is evicted for it is free a little later: it must be able to wait for that. */
+static enum attempt try_with_evictions(struct step *step, struct waiting *waiting, enum file_choice files,
+                                       struct denial *ret_denial)
+{
+    step->keeps_blocks = waiting->may_not_stay || !has_time(step, waiting);
+    step->evicts_for = waiting;
+    enum attempt result = grant_try(step, waiting->session, &waiting->demand, files, ret_denial);
+    step->keeps_blocks = false;
+    step->evicts_for = NULL;
+    return result;
+}
+
 /* Looks at it once, or twice: AUTO goes to a file if no client can be asked for RAM (any more). */
 static enum attempt attempt(struct step *step, struct waiting *waiting, struct denial *ret_denial)
 {
     bool is_late = step->now - waiting->since >= COMES_FREE_WITHIN;
     bool asked_enough = waiting->may_not_stay || (waiting->has_asked && !is_trimming(step, waiting));
     enum file_choice files = is_late ? FILE_AT_ONCE : asked_enough ? FILE_UNLESS_FREEING : FILE_NEVER;
-    enum attempt result = grant_try(step, waiting->session, &waiting->demand, files, ret_denial);
+    enum attempt result = try_with_evictions(step, waiting, files, ret_denial);
     if (result == ATTEMPT_SHORT && !waiting->may_not_stay) {
         ask_for_trims(step, waiting, ret_denial);
         if (files == FILE_NEVER && !is_trimming(step, waiting)) {
-            result = grant_try(step, waiting->session, &waiting->demand, FILE_UNLESS_FREEING, ret_denial);
+            result = try_with_evictions(step, waiting, FILE_UNLESS_FREEING, ret_denial);
         }
     }
     return result;
@@ -331,7 +344,9 @@ static bool serve_beside_all(struct step *step, struct session *session, const s
         queue_order_claim_all(broker);
     }
     enum file_choice files = demand->takes_lease ? FILE_NEVER : FILE_UNLESS_FREEING;
+    step->keeps_blocks = true; /* whether it may wait is not known yet */
     enum attempt attempt = grant_try(step, session, demand, files, &denial);
+    step->keeps_blocks = false;
     if (others_wait) {
         queue_order_end(broker);
     }

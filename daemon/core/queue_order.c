@@ -31,7 +31,25 @@ static bool goes_before(const struct broker *broker, const struct share *a, cons
     return order ? order < 0 : a->next->number < b->next->number;
 }
 
-struct waiting *queue_order_next(struct broker *broker, uint64_t now)
+static bool is_promised(const struct waiting *waiting, uint64_t now)
+{
+    return now < waiting->promised_until;
+}
+
+static struct waiting *next_promised(struct broker *broker, uint64_t now)
+{
+    struct waiting *waiting = broker->next_promised;
+    while (waiting && !is_promised(waiting, now)) {
+        waiting = TAILQ_NEXT(waiting, in_promised);
+    }
+    broker->next_promised = waiting ? TAILQ_NEXT(waiting, in_promised) : NULL;
+    if (waiting && waiting->share->next == waiting) { /* it may be gone when the turn of its share comes */
+        waiting->share->next = TAILQ_NEXT(waiting, in_share);
+    }
+    return waiting;
+}
+
+static struct waiting *next_by_share(struct broker *broker, uint64_t now)
 {
     struct share *share, *best = NULL;
     TAILQ_FOREACH(share, &broker->principals.shares, in_table) {
@@ -46,9 +64,22 @@ struct waiting *queue_order_next(struct broker *broker, uint64_t now)
     return waiting;
 }
 
+struct waiting *queue_order_next(struct broker *broker, uint64_t now)
+{
+    struct waiting *waiting = next_promised(broker, now);
+    if (waiting) {
+        return waiting;
+    }
+    do {
+        waiting = next_by_share(broker, now);
+    } while (waiting && is_promised(waiting, now)); /* it was the turn of that already */
+    return waiting;
+}
+
 struct waiting *queue_order_first(struct broker *broker, uint64_t now)
 {
     struct share *share;
+    broker->next_promised = TAILQ_FIRST(&broker->promised);
     TAILQ_FOREACH(share, &broker->principals.shares, in_table) {
         share->next = TAILQ_FIRST(&share->waiting);
     }

@@ -54,8 +54,19 @@ bool waiting_check_again(struct step *step, struct waiting *waiting)
     return is_valid;
 }
 
+void waiting_promise(struct broker *broker, struct waiting *waiting, uint64_t until)
+{
+    if (!waiting->promised_until) {
+        TAILQ_INSERT_TAIL(&broker->promised, waiting, in_promised);
+    }
+    waiting->promised_until = until;
+}
+
 void waiting_free(struct broker *broker, struct waiting *waiting)
 {
+    if (waiting->promised_until) {
+        TAILQ_REMOVE(&broker->promised, waiting, in_promised);
+    }
     TAILQ_REMOVE(&waiting->share->waiting, waiting, in_share);
     TAILQ_REMOVE(&waiting->session->waiting, waiting, in_session);
     count(broker, waiting, false);

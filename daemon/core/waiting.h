@@ -6,6 +6,10 @@
 
 #include "daemon/core/demand.h"
 
+/* By then what was being freed is free, or another request has it, or it is stuck: no request waits for it any longer.
+ */
+#define COMES_FREE_WITHIN (5 * NANOSECONDS_PER_SECOND)
+
 struct lease;
 TAILQ_HEAD(victim_list, lease);
 
@@ -18,6 +22,7 @@ struct waiting {
     uint64_t until;                   /* it is willing to wait so long; 0: only for what comes free anyway */
     uint64_t trim_until;              /* clients were asked to trim for it; 0: none was, or that is over */
     bool may_not_stay;                /* there is no room for it to wait: it is served now, or told so */
+    uint64_t promised_until;          /* until then nothing goes before it: blocks were evicted for it; 0: none was */
     bool has_asked;                   /* clients to trim */
     uint64_t asked_at;                /* the last time */
     bool has_claimed;                 /* in the present walk */
@@ -27,10 +32,12 @@ struct waiting {
     struct victim_list victims;                    /* leases that will be taken for it */
     TAILQ_ENTRY(waiting) in_share;
     TAILQ_ENTRY(waiting) in_session;
+    TAILQ_ENTRY(waiting) in_promised;
 };
 
 TAILQ_HEAD(waiting_list, waiting);
 TAILQ_HEAD(session_waiting_list, waiting);
+TAILQ_HEAD(promised_list, waiting);
 
 struct broker;
 struct step;
@@ -40,6 +47,12 @@ struct waiting *waiting_new(struct broker *broker, struct session *session, cons
 
 /* Other settings are in force: resolves its demand again. False after an answer: it is not valid any more. */
 bool waiting_check_again(struct step *step, struct waiting *waiting);
+
+/*
+ * What is being freed by then is for it. Without this, an eviction could be in vain: whose block it was holds less now,
+ * and their own requests may go before the one that the block was evicted for.
+ */
+void waiting_promise(struct broker *broker, struct waiting *waiting, uint64_t until);
 
 /* It waits no longer, and the leases that were marked for it are spared. */
 void waiting_free(struct broker *broker, struct waiting *waiting);

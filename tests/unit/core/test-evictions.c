@@ -100,7 +100,10 @@ Test(evictions, a_publisher_that_lives_is_told)
     uint64_t lease;
     begin(8 * MIB);
     publish_cache(0, "n", 4 * MIB, &lease);
-    granted(model_acquire(model, 1, 6 * MIB, LOCATION_RAM, 0));
+    cr_expect_null(model_acquire(model, 1, 6 * MIB, LOCATION_RAM, 0));
+    uint64_t request = model->next_request;
+    model_pass(model, 1);
+    granted(model_answer(model, request));
     cr_expect_eq(model_events(model, 0, EVENT_LEASE_ENDED), 1);
     refused(model_release(model, 0, lease), ERROR_LEASE_ENDED);
     model_free(model);
@@ -243,5 +246,75 @@ Test(evictions, after_a_reload_a_cache_is_looked_at_for_its_new_class)
     cr_expect_eq(listed_under("one", ACCOUNT_ABOVE_MAX - 1), 2);
     granted(model_acquire(model, 0, 2 * MIB, LOCATION_RAM, 0));
     cr_expect(!is_there("one") && is_there("two"));
+    model_free(model);
+}
+
+/* ---- with others that wait ---- */
+
+/* User 1000 holds 3 MiB and a cache of 6 MiB, user 1001 holds 8 MiB, and a request of user 1000 waits for 12 MiB. */
+static void begin_full(void)
+{
+    begin(17 * MIB);
+    granted(model_acquire(model, 0, 3 * MIB, LOCATION_RAM, 0));
+    granted(model_acquire(model, 1, 8 * MIB, LOCATION_RAM, 0));
+    publish_cache(0, "n", 6 * MIB, NULL);
+    cr_assert_null(model_acquire_waiting(model, 0, 12 * MIB, 60000));
+    cr_assert(is_there("n"));
+}
+
+/* User 1000 holds less without the block, so that their own request would go first; and is in the way, if it does. */
+Test(evictions, whom_a_block_was_evicted_for_goes_first)
+{
+    begin_full();
+    model->hold_frees = true;
+    cr_expect_null(model_acquire(model, 1, 6 * MIB, LOCATION_RAM, 0));
+    uint64_t request = model->next_request;
+    cr_expect_not(is_there("n"));
+    model_finish(model);
+    model_pass(model, 1);
+    granted(model_answer(model, request));
+    cr_expect_eq(model_status(model).waiting, 1);
+    model_free(model);
+}
+
+/* Memory that the kernel does not give back must not keep the queue in another order for ever. */
+Test(evictions, nobody_goes_first_for_longer_than_bytes_take_to_come_free)
+{
+    begin_full();
+    model->hold_frees = true;
+    cr_expect_null(model_acquire_waiting(model, 1, 6 * MIB, 60000));
+    cr_expect_null(model_acquire_waiting(model, 1, 6 * MIB, 60000));
+    uint64_t request = model->next_request - 1;
+    cr_expect_not(is_there("n"));
+    model_pass(model, 6000);
+    model_finish(model);
+    model_pass(model, 300);
+    cr_expect_null(model_answer(model, request), "user 1000 holds less, and their request goes first");
+    cr_expect_eq(model_status(model).waiting, 3);
+    model_free(model);
+}
+
+Test(evictions, nothing_goes_for_a_request_that_may_not_wait)
+{
+    begin_full();
+    model->options.settings.queue.waiting_max = 1;
+    model_configure(model);
+    refused(model_acquire(model, 1, 6 * MIB, LOCATION_RAM, 0), ERROR_LIMIT);
+    cr_expect(is_there("n"));
+    model_free(model);
+}
+
+/* At the end of its wait a request is looked at for the last time. */
+Test(evictions, nothing_goes_for_a_request_whose_wait_ends)
+{
+    begin(8 * MIB);
+    publish_cache(0, "n", 4 * MIB, NULL);
+    uint64_t view = attach(1, "n")->attached.lease;
+    cr_assert_null(model_acquire_waiting(model, 1, 6 * MIB, 1000));
+    uint64_t request = model->next_request;
+    model->now += 1000 * NANOSECONDS_PER_MILLISECOND;
+    model_release(model, 1, view);
+    refused(model_answer(model, request), ERROR_LIMIT);
+    cr_expect(is_there("n"));
     model_free(model);
 }

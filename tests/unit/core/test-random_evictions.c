@@ -145,6 +145,17 @@ static void check_refusal(const struct world *before, int class, uint64_t bytes)
     cr_assert_lt(free_for(&without, class), (int64_t)bytes, "refused although evictions would have done");
 }
 
+/* What was evicted is free again at once: it served the request, or one of those that waited. */
+static void check_served(const struct reply *reply, size_t evicted)
+{
+    bool is_served = reply && reply->kind == REPLY_GRANT;
+    for (int peer = 0; peer < PEERS; peer++) {
+        const struct reply *other = pending[peer] ? model_answer(model, pending[peer]) : NULL;
+        is_served = is_served || (other && other->kind == REPLY_GRANT);
+    }
+    cr_assert(is_served || evicted == 0, "%zu blocks were evicted for nobody", evicted);
+}
+
 /* While others wait, their claims count too; the invariants of each step have them. */
 static void check_acquired(const struct world *before, int peer, uint64_t bytes, uint64_t request)
 {
@@ -152,6 +163,7 @@ static void check_acquired(const struct world *before, int peer, uint64_t bytes,
     const struct reply *reply = model_answer(model, request);
     int class = class_of_peer[peer];
     size_t evicted = check_evicted(before, &after);
+    check_served(reply, evicted);
     if (before->status.waiting || after.status.waiting) {
         return;
     }
