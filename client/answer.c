@@ -137,6 +137,21 @@ static void take_changes(mb_client *client, struct call *call, const struct bloc
     calls_finish(client, call, 0, "");
 }
 
+static void take_blocks(mb_client *client, struct call *call, const struct listing_reply *listing)
+{
+    struct block_page *page = call->blocks;
+    if (!page || listing->block_count > MESSAGE_BLOCKS_MAX) {
+        calls_finish(client, call, -EPROTO, "the broker sent a list that was not asked for");
+        return;
+    }
+    page->count = listing->block_count;
+    page->has_more = listing->more;
+    if (page->count > 0) {
+        memcpy(page->blocks, listing->blocks, page->count * sizeof *page->blocks);
+    }
+    calls_finish(client, call, 0, "");
+}
+
 void answer_note_ended(mb_client *client, const struct lease_end *end)
 {
     mb_lease *lease = lease_table_find(client, end->lease);
@@ -178,6 +193,8 @@ static void finish_call(mb_client *client, const struct reply *reply, struct pac
         take_board_part(client, call, &reply->board_part, descriptors);
     } else if (reply->kind == REPLY_BLOCK_CHANGES) {
         take_changes(client, call, &reply->block_changes);
+    } else if (reply->kind == REPLY_LISTING) {
+        take_blocks(client, call, &reply->listing);
     } else if (reply->kind == REPLY_ERROR) {
         call->refusal = reply->error.refusal;
         call->ended = reply->error.ended;

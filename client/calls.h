@@ -41,6 +41,13 @@ struct changes_answer {
     bool more, lost;
 };
 
+/* A part of the list of blocks. */
+struct block_page {
+    struct block_entry blocks[MESSAGE_BLOCKS_MAX];
+    size_t count;
+    bool has_more;
+};
+
 struct call {
     uint64_t id;
     struct request *request; /* sent again, as a repetition, if the session is resumed; NULL: the call fails then */
@@ -57,6 +64,7 @@ struct call {
     struct got_answer *got;               /* of a call that gets an object; else NULL */
     struct board_part_answer *board_part; /* of a call that opens a board; else NULL */
     struct changes_answer *changes;       /* of a call that watches blocks; else NULL */
+    struct block_page *blocks;            /* of a call that lists blocks; else NULL */
     enum end_reason ended;                /* why the block ended, if that is the error */
     bool comes_free;                      /* what a put lacks is being freed, if that is the error */
     bool is_done;

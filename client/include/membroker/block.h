@@ -134,6 +134,34 @@ MB_PUBLIC int mb_block_free(mb_block *block);
  */
 MB_PUBLIC int mb_unpublish(mb_client *client, const char *name);
 
+/* ---- both ---- */
+
+/* A published block, as mb_list_blocks() shows it. It is the library's; a later one may have more fields at its end. */
+typedef struct mb_block_info {
+    uint64_t number;  /* as mb_view_number() has it */
+    uint64_t bytes;   /* whole pages */
+    uint64_t age_ms;  /* since the publication */
+    uint64_t keep_ms; /* until it ends; UINT64_MAX: no time is set */
+    const char *name;
+    const char *type; /* what its bytes are; "": its publisher did not say */
+    uint32_t owner;   /* the number of the user who published it */
+    uint32_t gid;     /* MB_ACCESS_GROUP only */
+    uint32_t views;   /* processes' views, and its publisher, if that has not let go of it */
+    mb_lifetime lifetime;
+    mb_access access;
+    mb_end_reason ended; /* why it has lost its name, while there are views of it; MB_END_NONE: it has it */
+} mb_block_info;
+
+/* Called for each block. What it gets is valid until it returns. Anything but 0 ends the listing. */
+typedef int mb_block_visitor(const mb_block_info *info, void *user_data);
+
+/*
+ * Shows the blocks of this user and those that it may attach, in the order of their publication. `visit` runs in the
+ * calling thread, without a lock of the library, and may call it. Blocks that are published meanwhile may be among
+ * them. Returns 0, or what `visit` returned if that was not 0; a negative errno if the broker did not answer.
+ */
+MB_PUBLIC int mb_list_blocks(mb_client *client, mb_block_visitor *visit, void *user_data);
+
 /* ---- readers ---- */
 
 /*
