@@ -93,6 +93,59 @@ static void unpublish(JNIEnv *env, jclass class, jlong handle, jbyteArray name)
                               mb_unpublish(connection_of(handle)->client, text_copy(env, name, room, sizeof room)));
 }
 
+/* ---- a list ---- */
+
+struct listing {
+    JNIEnv *env;
+    jobject list;
+    jclass class;
+    jmethodID add;
+};
+
+static jlongArray numbers_of(JNIEnv *env, const mb_block_info *info)
+{
+    const jlong of[] = {(jlong)info->number, (jlong)info->bytes,  info->views,
+                        info->lifetime,      info->access,        info->owner,
+                        info->gid,           (jlong)info->age_ms, (jlong)info->keep_ms /* no time: negative */,
+                        info->ended};
+    jlongArray array = (*env)->NewLongArray(env, sizeof of / sizeof *of);
+    if (array) {
+        (*env)->SetLongArrayRegion(env, array, 0, sizeof of / sizeof *of, of);
+    }
+    return array;
+}
+
+/* 1: an exception is pending. */
+static int add_to_list(const mb_block_info *info, void *data)
+{
+    const struct listing *listing = data;
+    JNIEnv *env = listing->env;
+    if ((*env)->PushLocalFrame(env, 8) < 0) {
+        return 1;
+    }
+    jlongArray numbers = numbers_of(env, info);
+    jbyteArray name = numbers ? bytes_new(env, info->name, strlen(info->name)) : NULL;
+    jbyteArray type_of = name ? bytes_new(env, info->type, strlen(info->type)) : NULL;
+    if (type_of) {
+        (*env)->CallStaticVoidMethod(env, listing->class, listing->add, listing->list, numbers, name, type_of);
+    }
+    int result = (*env)->ExceptionCheck(env) ? 1 : 0;
+    (void)(*env)->PopLocalFrame(env, NULL);
+    return result;
+}
+
+static void list_blocks(JNIEnv *env, jclass class, jlong handle, jobject list)
+{
+    (void)class;
+    struct listing listing = {.env = env, .list = list, .class = (*env)->FindClass(env, "io/membroker/BlockInfo")};
+    if (listing.class) {
+        listing.add = (*env)->GetStaticMethodID(env, listing.class, "add", "(Ljava/util/List;[J[B[B)V");
+    }
+    if (listing.add) {
+        (void)failure_check(env, mb_list_blocks(connection_of(handle)->client, add_to_list, &listing));
+    }
+}
+
 /* ---- readers ---- */
 
 static jlong attach(JNIEnv *env, jclass class, jlong handle, jlong owner, jbyteArray name, jint wait)
@@ -138,10 +191,15 @@ static jbyteArray metadata(JNIEnv *env, jclass class, jlong view)
 }
 
 static const struct native_method methods[] = {
-    {"create", "(JJ[B[B[I)J", (native_function *)create}, {"publish", "(J[B)V", (native_function *)publish},
-    {"look", "(J)[J", (native_function *)look},           {"unpublish", "(J[B)V", (native_function *)unpublish},
-    {"attach", "(JJ[BI)J", (native_function *)attach},    {"lookAtView", "(J)[J", (native_function *)look_at_view},
-    {"type", "(J)[B", (native_function *)type},           {"metadata", "(J)[B", (native_function *)metadata},
+    {"create", "(JJ[B[B[I)J", (native_function *)create},
+    {"publish", "(J[B)V", (native_function *)publish},
+    {"look", "(J)[J", (native_function *)look},
+    {"unpublish", "(J[B)V", (native_function *)unpublish},
+    {"list", "(JLjava/util/List;)V", (native_function *)list_blocks},
+    {"attach", "(JJ[BI)J", (native_function *)attach},
+    {"lookAtView", "(J)[J", (native_function *)look_at_view},
+    {"type", "(J)[B", (native_function *)type},
+    {"metadata", "(J)[B", (native_function *)metadata},
 };
 
 const struct method_table block_methods = {"io/membroker/NativeBlock", methods, sizeof methods / sizeof *methods};

@@ -14,7 +14,7 @@ public final class BlockContent {
 
     /** Copies elements into a piece of the block. */
     private interface Source {
-        void copy(int first, int count, ByteBuffer to);
+        void copy(long first, int count, ByteBuffer to);
     }
 
     private final int elementBytes;
@@ -36,7 +36,23 @@ public final class BlockContent {
     public static BlockContent of(ByteBuffer content) {
         ByteBuffer bytes = content.slice();
         return new BlockContent(BlockMetadata.BYTES, BlockMetadata.ofBytes(bytes.capacity()), 1, bytes.capacity(),
-                (first, count, to) -> to.put(0, bytes, first, count));
+                (first, count, to) -> to.put(0, bytes, (int) first, count));
+    }
+
+    /**
+     * The bytes of leased memory, such as that of a workspace or of another block's view.
+     *
+     * @param content the memory; it must not end before the content is published
+     * @return the content, of type "bytes"
+     */
+    public static BlockContent of(MemoryRegion content) {
+        return new BlockContent(BlockMetadata.BYTES, BlockMetadata.ofBytes(content.byteSize()), 1, content.byteSize(),
+                (first, count, to) -> copy(content, first, count, to));
+    }
+
+    private static void copy(MemoryRegion from, long first, int count, ByteBuffer to) {
+        from.use();
+        from.access(() -> to.put(0, Windows.slice(from.address + first, count), 0, count));
     }
 
     /**
@@ -49,7 +65,7 @@ public final class BlockContent {
      */
     public static BlockContent of(int[] elements, long... shape) {
         return array("i4", Integer.BYTES, elements.length, shape,
-                (first, count, to) -> to.asIntBuffer().put(0, elements, first, count));
+                (first, count, to) -> to.asIntBuffer().put(0, elements, (int) first, count));
     }
 
     /**
@@ -62,7 +78,7 @@ public final class BlockContent {
      */
     public static BlockContent of(long[] elements, long... shape) {
         return array("i8", Long.BYTES, elements.length, shape,
-                (first, count, to) -> to.asLongBuffer().put(0, elements, first, count));
+                (first, count, to) -> to.asLongBuffer().put(0, elements, (int) first, count));
     }
 
     /**
@@ -75,7 +91,7 @@ public final class BlockContent {
      */
     public static BlockContent of(float[] elements, long... shape) {
         return array("f4", Float.BYTES, elements.length, shape,
-                (first, count, to) -> to.asFloatBuffer().put(0, elements, first, count));
+                (first, count, to) -> to.asFloatBuffer().put(0, elements, (int) first, count));
     }
 
     /**
@@ -88,7 +104,7 @@ public final class BlockContent {
      */
     public static BlockContent of(double[] elements, long... shape) {
         return array("f8", Double.BYTES, elements.length, shape,
-                (first, count, to) -> to.asDoubleBuffer().put(0, elements, first, count));
+                (first, count, to) -> to.asDoubleBuffer().put(0, elements, (int) first, count));
     }
 
     private static BlockContent array(String type, int elementBytes, int elements, long[] shape, Source source) {
@@ -120,7 +136,7 @@ public final class BlockContent {
             long elements = bytes / elementBytes;
             for (long done = 0; done < elements; done += piece) {
                 int count = (int) Math.min(piece, elements - done);
-                source.copy((int) done, count, Windows.slice(memory.address + done * elementBytes, (long) count * elementBytes));
+                source.copy(done, count, Windows.slice(memory.address + done * elementBytes, (long) count * elementBytes));
             }
         });
     }

@@ -261,6 +261,18 @@ public final class MemoryBroker implements AutoCloseable {
     }
 
     /**
+     * Lists the published blocks of this user, and those that it may attach.
+     *
+     * @return those of now, in the order of their publication; not modifiable
+     */
+    public List<BlockInfo> blocks() {
+        List<BlockInfo> listed = new ArrayList<>();
+        NativeBlock.list(open().handle(), listed);
+        Reference.reachabilityFence(this);
+        return List.copyOf(listed);
+    }
+
+    /**
      * Puts a small object: the broker keeps a copy of the bytes until this session ends. That is some time after {@link #close},
      * when the collector has found that nothing of the session is in use any more; {@link #remove} ends an object at once.
      *

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.membroker;
 
+import java.util.List;
+
 /** The shim's block.c. Blocks and views are handles, which end when their lease is released. */
 final class NativeBlock {
     /** What {@link #look} and {@link #lookAtView} return. */
@@ -20,6 +22,9 @@ final class NativeBlock {
     static native long[] look(long block);
 
     static native void unpublish(long connection, byte[] name);
+
+    /** Adds the blocks by {@link BlockInfo}'s add(). */
+    static native void list(long connection, List<BlockInfo> to);
 
     /** An owner of -1 is this process's user. */
     static native long attach(long connection, long owner, byte[] name, int waitMilliseconds);

@@ -16,6 +16,7 @@ import java.nio.FloatBuffer;
 import java.nio.ReadOnlyBufferException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 
@@ -218,6 +219,47 @@ class BlockTest extends WithBroker {
     }
 
     @Test
+    void isListed() {
+        assertEquals(List.of(), broker.blocks());
+        BlockOptions options = BlockOptions.builder().keep(Duration.ofHours(1)).access(BlockAccess.ALL).build();
+        try (Block block = broker.publish("gr\u00f6\u00dfe", BlockContent.of(new double[] {1, 2}), options);
+                BlockView view = broker.attach("gr\u00f6\u00dfe")) {
+            BlockInfo info = broker.blocks().get(0);
+            assertEquals(1, broker.blocks().size());
+            assertEquals(block.name(), info.name());
+            assertTrue(info.number() == view.number() && info.name().equals("gr\u00f6\u00dfe") && info.type().equals("array"));
+            assertTrue(info.byteSize() == 4096 && info.views() == 2 && info.user() == user() && info.group() == -1);
+            assertTrue(info.lifetime() == BlockLifetime.KEEP && info.access() == BlockAccess.ALL);
+            assertTrue(info.keep().orElseThrow().toMinutes() >= 50 && info.endReason() == EndReason.NONE, info.toString());
+            broker.unpublish("gr\u00f6\u00dfe");
+            assertEquals(EndReason.UNPUBLISHED, broker.blocks().get(0).endReason());
+            assertThrows(UnsupportedOperationException.class, () -> broker.blocks().clear());
+        }
+    }
+
+    @Test
+    void copiesLeasedMemory() {
+        try (Lease lease = broker.acquire(8192)) {
+            lease.memory().bytes().fill((byte) 7);
+            try (Block block = broker.publish("copy", BlockContent.of(lease.memory().slice(100, 5000)));
+                    BlockView view = broker.attach("copy")) {
+                lease.memory().bytes().fill((byte) 8);
+                assertEquals(5000, view.content().byteSize());
+                assertTrue(view.content().bytes().get(0) == 7 && view.content().bytes().get(4999) == 7, block.toString());
+            }
+        }
+    }
+
+    @Test
+    void copiesNoMemoryThatHasEnded() {
+        Lease lease = broker.acquire(4096);
+        BlockContent late = BlockContent.of(lease.memory());
+        lease.close();
+        assertThrows(IllegalStateException.class, () -> broker.publish("late", late));
+        assertEquals(List.of(), broker.blocks());
+    }
+
+    @Test
     void carriesBytesAndArrays() {
         ByteBuffer text = ByteBuffer.wrap("0123456789".getBytes(StandardCharsets.US_ASCII)).position(2).limit(6);
         double[] numbers = {1, 2, 3, 4, 5, 6};
@@ -231,7 +273,7 @@ class BlockTest extends WithBroker {
                 BlockView ofNone = broker.attach("none")) {
             assertEquals(4, text.remaining());
             assertEquals("2345", StandardCharsets.US_ASCII.decode(ofBytes.asByteBuffer()).toString());
-            assertEquals(new ArrayDescription("<f8", java.util.List.of(2L, 3L), 'C', 48), ofArray.array());
+            assertEquals(new ArrayDescription("<f8", List.of(2L, 3L), 'C', 48), ofArray.array());
             assertEquals("{\"dtype\":\"<f8\",\"shape\":[2,3],\"order\":\"C\",\"bytes\":48}",
                     new String(ofArray.metadata(), StandardCharsets.US_ASCII));
             double[] copy = new double[6];
