@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The structures of DLPack's ABI, before version 1 and from it on. */
+/*
+ * The structures of DLPack's ABI, before version 1 and from it on. The library has the latter for itself
+ * (client/block/dlpack.c): its headers leave them to <dlpack/dlpack.h>, which a program may include beside them.
+ */
 #include "client/python/src/dlpack.h"
 
 #include <stdlib.h>
@@ -29,6 +32,10 @@ struct versioned_tensor {
     uint64_t flags;
     struct tensor tensor;
 };
+
+_Static_assert(sizeof(struct tensor) == 48 && sizeof(struct managed_tensor) == 64 &&
+                   sizeof(struct versioned_tensor) == 80,
+               "DLPack's ABI");
 
 struct exported {
     union {
@@ -81,7 +88,8 @@ static void set_strides(const struct dlpack_array *array, struct exported *expor
         int at = array->is_fortran ? i : array->dimensions - 1 - i;
         exported->shape[at] = array->shape[at];
         exported->strides[at] = stride;
-        stride *= array->shape[at];
+        /* if another length is 0, this may be more than a number holds, and no element is there */
+        stride = (int64_t)((uint64_t)stride * (uint64_t)array->shape[at]);
     }
 }
 
