@@ -122,6 +122,8 @@ def test_a_restart_of_the_daemon(daemon, broker):
     broker.put("kept", b"1", lifetime="keep")
     assert broker.get("kept") == b"1"
     daemon.kill()
+    with pytest.raises(membroker.BrokerConnectionError):
+        broker.ping()  # so that the client knows
     daemon.start()
     broker.wait_connected()
     with pytest.raises(membroker.NoSuchBlock):
