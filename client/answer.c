@@ -71,7 +71,8 @@ static void take_attached(mb_client *client, struct call *call, const struct att
                           struct packet_descriptors *descriptors)
 {
     const struct grant_reply grant = {.lease = reply->lease,
-                                      .location = (enum location)location_published(),
+                                      .location =
+                                          reply->location ? reply->location : (enum location)location_published(),
                                       .bytes = reply->bytes,
                                       .ttl_ms = reply->ttl_ms,
                                       .huge_pages = reply->huge_pages,

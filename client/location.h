@@ -28,7 +28,7 @@ static inline mb_location location_cached(void)
     return MB_LOCATION_RAM;
 }
 
-/* The location of blocks that are published. */
+/* Where a block is of which the broker does not say that, since it is older. */
 static inline mb_location location_published(void)
 {
     return MB_LOCATION_RAM;

@@ -93,7 +93,8 @@ static int make_pages(const mb_lease *lease, void *address, uint64_t bytes)
 static const char *check_seals(const mb_lease *lease, const struct extent *extent)
 {
     if (lease->is_read_only) {
-        return received_block_fault(extent->fd);
+        return location_is_file(lease->location) ? received_file_block_fault(extent->fd)
+                                                 : received_block_fault(extent->fd);
     }
     bool *is_sealing = &lease->client->session.is_sealing;
     const char *fault = NULL;

@@ -52,6 +52,12 @@ const char *received_seals_fault(int fd)
     return has_seals(fd, F_SEAL_GROW) ? NULL : "the broker's segment is no sealed memfd";
 }
 
+const char *received_file_block_fault(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    return flags >= 0 && (flags & O_ACCMODE) == O_RDONLY ? NULL : "the broker's block can be written through its view";
+}
+
 const char *received_block_fault(int fd)
 {
     return has_seals(fd, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SEAL) ? NULL : "the broker's block can still be written";

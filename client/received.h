@@ -19,3 +19,6 @@ const char *received_seals_fault(int fd);
 
 /* What is wrong with those of a published block; NULL: nothing, and no byte of it can change. */
 const char *received_block_fault(int fd);
+
+/* The same for one in a file, which has no seals: this process at least can't write to it. */
+const char *received_file_block_fault(int fd);

@@ -13,6 +13,7 @@ CODEC_FIELDS(block, struct block_entry, BlockEntry) = {NUMBER(block, block),
                                                        NUMBER(block, bytes),
                                                        NUMBER(block, views),
                                                        NUMBER(block, lifetime),
+                                                       NUMBER(block, location),
                                                        NUMBER(block, access),
                                                        NUMBER(block, age_ms),
                                                        NUMBER(block, gid, UNLESS(0)),
@@ -53,10 +54,16 @@ CODEC_FIELDS(block_changes, struct block_changes_reply, BlockChanges) = {
 };
 CODEC_TABLE(block_changes, block_changes);
 
-CODEC_FIELDS(attached, struct attached_reply, Attached) = {
-    NUMBER(attached, lease),      NUMBER(attached, block),
-    NUMBER(attached, bytes),      NUMBER(attached, ttl_ms),
-    NUMBER(attached, slot),       NUMBER(attached, generation),
-    NUMBER(attached, huge_pages), NUMBER(attached, lifetime),
-    TEXT(attached, type),         BYTES(attached, metadata, RANGE(MESSAGE_METADATA_MAX, "too much metadata"))};
+CODEC_FIELDS(attached, struct attached_reply,
+             Attached) = {NUMBER(attached, lease),
+                          NUMBER(attached, block),
+                          NUMBER(attached, bytes),
+                          NUMBER(attached, ttl_ms),
+                          NUMBER(attached, slot),
+                          NUMBER(attached, generation),
+                          NUMBER(attached, huge_pages),
+                          NUMBER(attached, lifetime),
+                          NUMBER(attached, location),
+                          TEXT(attached, type),
+                          BYTES(attached, metadata, RANGE(MESSAGE_METADATA_MAX, "too much metadata"))};
 CODEC_TABLE(attached, attached);

@@ -89,6 +89,7 @@ struct attached_reply {
     uint64_t generation; /* of the slot while the view lives */
     bool huge_pages;
     enum lifetime lifetime;
+    enum location location;
     char type[MESSAGE_NAME_SIZE];
     struct message_bytes metadata;
 };

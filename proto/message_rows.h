@@ -151,6 +151,7 @@ struct block_entry {
     char type[MESSAGE_NAME_SIZE];
     uint64_t bytes;
     uint32_t views; /* how many, its publisher's lease included */
+    enum location location;
     enum lifetime lifetime;
     enum block_access access;
     uint32_t gid;          /* of BLOCK_ACCESS_GROUP */

@@ -32,6 +32,13 @@ static int check_options(const mb_block_options *options)
     if (options->keep_ms && options->lifetime != MB_LIFETIME_KEEP) {
         return error_set(-EINVAL, "keep_ms goes with MB_LIFETIME_KEEP only");
     }
+    if (!location_is_valid(options->location)) {
+        return error_set(-EINVAL, "the location of the block is none that this library knows");
+    }
+    if (location_is_file(options->location) && options->access != MB_ACCESS_USER) {
+        return error_set(-EOPNOTSUPP, "a block in a file is for processes of its own user only, since no seal of "
+                                      "the kernel keeps a file as it is; use MB_ACCESS_USER, or memory");
+    }
     if (options->type && !name_is_valid(options->type)) {
         return error_set(-EINVAL, "a block's type must be UTF-8 of at most 63 bytes without control characters");
     }
@@ -75,7 +82,7 @@ static mb_lease_options memory_of(const mb_block_options *options)
 {
     mb_lease_options memory = MB_LEASE_OPTIONS_INIT;
     memory.name = "block";
-    memory.location = location_published();
+    memory.location = options->location;
     memory.wait_ms = options->wait_ms;
     memory.ttl_ms = options->ttl_ms;
     memory.huge_pages = options->huge_pages;

@@ -9,6 +9,7 @@
 #include "client/ctl/print.h"
 #include "client/ctl/users.h"
 #include "proto/base/end_reason.h"
+#include "proto/base/location.h"
 #include "proto/base/text.h"
 
 static const char *lifetime(const void *entry, char cell[CELL_BYTES])
@@ -18,6 +19,12 @@ static const char *lifetime(const void *entry, char cell[CELL_BYTES])
     const struct block_entry *block = entry;
     (void)cell;
     return (unsigned)block->lifetime <= LIFETIME_CACHE ? words[block->lifetime] : "unknown";
+}
+
+static const char *location(const void *entry, char cell[CELL_BYTES])
+{
+    (void)cell;
+    return location_name(((const struct block_entry *)entry)->location);
 }
 
 static const char *access_of(const void *entry, char cell[CELL_BYTES])
@@ -56,6 +63,7 @@ static const struct column columns[] = {
     {"NAME", "name", COLUMN_TEXT, FIELD(name)},
     {"TYPE", "type", COLUMN_TEXT, FIELD(type)},
     {"SIZE", "bytes", COLUMN_BYTES, FIELD(bytes)},
+    {"IN", "location", COLUMN_WORDS, .words = location},
     {"VIEWS", "views", COLUMN_NUMBER, FIELD(views)},
     {"LIFETIME", "lifetime", COLUMN_WORDS, .words = lifetime},
     {NULL, "keep_ms", COLUMN_COUNTED, .number = keep},

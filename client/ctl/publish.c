@@ -14,6 +14,7 @@
 #include "client/ctl/published.h"
 #include "client/ctl/users.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/location.h"
 #include "proto/base/size.h"
 #include "proto/name.h"
 
@@ -81,6 +82,14 @@ static int take_access(struct ctl_options *options, const char *value)
     return access_from_text("--access", value, &asked.block.access, &asked.block.gid);
 }
 
+static int take_location(struct ctl_options *options, const char *value)
+{
+    (void)options;
+    enum location location = location_named(value);
+    asked.block.location = (mb_location)location;
+    return location_holds_bytes(location) ? CTL_DONE : ctl_usage("--location `%s`: ram or mmap is expected", value);
+}
+
 static int take_replace(struct ctl_options *options, const char *value)
 {
     (void)options, (void)value;
@@ -104,6 +113,8 @@ static const struct ctl_option own_options[] = {
      take_lifetime},
     {"keep", '\0', "TIME", "for how long it is kept (default: until it is unpublished); with lifetime keep", take_keep},
     {"access", '\0', "user|group:GROUP|all", "who may attach it (default user: you)", take_access},
+    {"location", '\0', "ram|mmap",
+     "where it lies: in memory, or in a file of the broker (default ram); mmap is for you", take_location},
     {"replace", '\0', NULL, "take the name from your block that has it", take_replace},
     {"wait", '\0', "TIME", "wait in the queue for so long if the memory is not free (default: not at all)", take_wait},
 };

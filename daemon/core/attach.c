@@ -95,6 +95,7 @@ static void answer_attached(struct step *step, const struct block *block, const 
                                                     .generation = lease->generation,
                                                     .huge_pages = block->segment->has_huge_pages,
                                                     .lifetime = block->lifetime,
+                                                    .location = block->segment->charge.location,
                                                     .metadata = {block->metadata, block->metadata_count}};
     text_copy(reply->reply.attached.type, sizeof reply->reply.attached.type, block->type);
 }

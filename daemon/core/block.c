@@ -24,16 +24,16 @@ static bool may_be_evicted(const struct block *block)
 static void list_in(struct account *account, size_t place, struct block *block, bool was_used_last)
 {
     if (account && !was_used_last) {
-        TAILQ_INSERT_HEAD(&account->idle, block, in_idle[place]);
+        TAILQ_INSERT_HEAD(&account->idle[block->segment->charge.location], block, in_idle[place]);
     } else if (account) {
-        TAILQ_INSERT_TAIL(&account->idle, block, in_idle[place]);
+        TAILQ_INSERT_TAIL(&account->idle[block->segment->charge.location], block, in_idle[place]);
     }
 }
 
 static void unlist_in(struct account *account, size_t place, struct block *block)
 {
     if (account) {
-        TAILQ_REMOVE(&account->idle, block, in_idle[place]);
+        TAILQ_REMOVE(&account->idle[block->segment->charge.location], block, in_idle[place]);
     }
 }
 

@@ -30,6 +30,7 @@ static void fill_block(const struct block *block, uint64_t now, struct block_ent
         .owner = block->owner,
         .bytes = block->segment->charge.bytes,
         .views = block->view_count + (block->publisher ? 1 : 0),
+        .location = block->segment->charge.location,
         .lifetime = block->lifetime,
         .access = block->access,
         .gid = block->gid,

@@ -97,15 +97,26 @@ static const char *check_class(const struct broker *broker, const struct block *
 }
 
 /* Those that an account lists, which stands at this place above them. */
-static const char *check_idle(const struct account *account, size_t place, uint64_t *count)
+static const char *check_idle_in(const struct account *account, size_t place, enum location location, uint64_t *count)
 {
     const struct block *block;
     const char *wrong = NULL;
-    TAILQ_FOREACH(block, &account->idle, in_idle[place]) {
+    TAILQ_FOREACH(block, &account->idle[location], in_idle[place]) {
+        wrong = require(wrong, block->segment->charge.location == location, "an idle block is listed elsewhere");
         wrong = require(wrong, is_idle(block), "a block that may not be evicted is listed as idle");
         wrong =
             require(wrong, block->account.above[place] == account, "a block is listed as idle under another account");
         ++*count;
+    }
+    return wrong;
+}
+
+static const char *check_idle(const struct account *account, size_t place, uint64_t *count)
+{
+    const char *wrong = NULL;
+    FOR_EACH_LOCATION(location)
+    {
+        wrong = wrong ? wrong : check_idle_in(account, place, location, count);
     }
     return wrong;
 }

@@ -19,7 +19,8 @@ static void read_acquire(const struct acquire_request *asked, uint64_t file_byte
     ret->publishable = asked->publishable;
     ret->location = asked->location == LOCATION_UNSPECIFIED ? LOCATION_DEFAULT : asked->location;
     if (asked->publishable && location_is_choice(asked->location)) {
-        ret->location = location_first(asked->location); /* only there can it be proven that nobody writes any more */
+        ret->location =
+            location_first(asked->location); /* no block becomes a file unasked: only its own user may attach that */
     }
     memcpy(ret->name, asked->name, sizeof ret->name);
     memcpy(ret->file, asked->file, sizeof ret->file);

@@ -90,10 +90,10 @@ static bool check_file(struct step *step, const struct session *session, const s
 
 static bool check_publishable(struct step *step, const struct session *session, const struct demand *demand)
 {
-    if (demand->publishable && !location_is_memory(demand->location)) {
+    if (demand->publishable && demand->file[0]) {
         answer_error(step, session->peer, demand->request_id, ERROR_NOT_SUPPORTED,
-                     "only a segment in RAM can be published: of a file the kernel does not tell who can still write "
-                     "it; ask for location RAM");
+                     "a named file can't be published: it stays its user's, who can write to it at any time; leave its "
+                     "name out");
         return false;
     }
     return true;

@@ -6,8 +6,6 @@
  */
 #include "daemon/core/evict.h"
 
-#include <assert.h>
-
 #include "daemon/core/host_room.h"
 #include "proto/base/size.h"
 
@@ -19,6 +17,7 @@ enum {
 struct candidate {
     struct block *block;
     uint64_t bytes;
+    enum location location;
     bool is_off; /* its charge is taken off */
 };
 
@@ -28,21 +27,35 @@ struct trial {
     enum location location;
     size_t count;
     struct candidate candidates[CANDIDATES_MAX];
-    uint64_t released; /* of those that are taken off */
+    uint64_t released; /* of those that are taken off: the host's memory */
 };
+
+static uint64_t memory_of(const struct candidate *candidate)
+{
+    return location_is_memory(candidate->location) ? candidate->bytes : 0;
+}
 
 static void take_off(struct trial *trial, struct candidate *candidate)
 {
     charge_release(&candidate->block->segment->charge);
     candidate->is_off = true;
-    trial->released += candidate->bytes;
+    trial->released += memory_of(candidate);
 }
 
 static void put_back(struct trial *trial, struct candidate *candidate)
 {
-    ledger_restore(&candidate->block->account, trial->location, candidate->bytes, &candidate->block->segment->charge);
+    ledger_restore(&candidate->block->account, candidate->location, candidate->bytes,
+                   &candidate->block->segment->charge);
     candidate->is_off = false;
-    trial->released -= candidate->bytes;
+    trial->released -= memory_of(candidate);
+}
+
+/* Whether the host would have the memory when all that is being freed is free. */
+static bool has_memory(const struct broker *broker, const struct trial *trial)
+{
+    uint64_t freeing = ledger_counted(broker->host.freeing, LEDGER_MAX_PHYSICAL_BYTES) + trial->released;
+    uint64_t wanted = size_add_saturated(trial->bytes, account_claimed(&broker->host, LEDGER_MAX_PHYSICAL_BYTES));
+    return wanted <= size_add_saturated(host_room_bytes(broker), freeing);
 }
 
 /* Whether the limits, and what the host has, would let the request pass when all that is being freed is free. */
@@ -50,9 +63,7 @@ static bool would_fit(const struct broker *broker, const struct trial *trial)
 {
     struct ledger_excess excess;
     struct charge charge;
-    uint64_t freeing = ledger_counted(broker->host.freeing, LEDGER_MAX_PHYSICAL_BYTES) + trial->released;
-    uint64_t wanted = size_add_saturated(trial->bytes, account_claimed(&broker->host, LEDGER_MAX_PHYSICAL_BYTES));
-    if (wanted > size_add_saturated(host_room_bytes(broker), freeing)) {
+    if (location_is_memory(trial->location) && !has_memory(broker, trial)) {
         return false;
     }
     if (ledger_reserve(trial->account, trial->location, trial->bytes, &charge, &excess) == 0) {
@@ -66,19 +77,30 @@ static bool would_fit(const struct broker *broker, const struct trial *trial)
  * Takes candidates off until the request fits. False: they do not do. `place`: where the account whose limit is in the
  * way stands above the one that asks. Blocks that do not stand under it are not looked at: there may be very many.
  */
-static bool find(const struct broker *broker, size_t place, struct trial *trial)
+static bool find_in(const struct broker *broker, size_t place, enum location location, struct trial *trial)
 {
     struct block *block;
     bool fits = false;
-    TAILQ_FOREACH(block, &trial->account->above[place]->idle, in_idle[place]) {
-        assert(block->segment->charge.location == trial->location);
+    TAILQ_FOREACH(block, &trial->account->above[place]->idle[location], in_idle[place]) {
         if (fits || trial->count == CANDIDATES_MAX) {
             break;
         }
         struct candidate *candidate = &trial->candidates[trial->count++];
-        *candidate = (struct candidate){block, block->segment->charge.bytes, false};
+        *candidate = (struct candidate){block, block->segment->charge.bytes, location, false};
         take_off(trial, candidate);
         fits = would_fit(broker, trial);
+    }
+    return fits;
+}
+
+/* First where the request wants its bytes, then where else they count against the limit that is in the way. */
+static bool find(const struct broker *broker, size_t place, enum ledger_limit limit, struct trial *trial)
+{
+    bool fits = find_in(broker, place, trial->location, trial);
+    FOR_EACH_LOCATION(location)
+    {
+        bool is_other = location != trial->location && ledger_limit_counts(limit, location);
+        fits = fits || (is_other && find_in(broker, place, location, trial));
     }
     return fits;
 }
@@ -117,8 +139,7 @@ static void evict(struct step *step, struct block *block)
 
 static bool is_possible(const struct step *step, const struct denial *denial, size_t place)
 {
-    return !step->keeps_blocks && place < ACCOUNT_ABOVE_MAX && !denial->is_paused && denial->excess.fits_ever &&
-           location_is_memory(denial->location);
+    return !step->keeps_blocks && place < ACCOUNT_ABOVE_MAX && !denial->is_paused && denial->excess.fits_ever;
 }
 
 bool evict_for(struct step *step, struct account *account, uint64_t bytes, const struct denial *denial)
@@ -128,7 +149,7 @@ bool evict_for(struct step *step, struct account *account, uint64_t bytes, const
     if (!is_possible(step, denial, place)) {
         return false;
     }
-    bool fits = find(step->broker, place, &trial);
+    bool fits = find(step->broker, place, denial_limit(denial), &trial);
     if (fits) {
         spare(step->broker, &trial);
     }

@@ -73,6 +73,12 @@ static void explain_memory(struct step *step, const struct session *session, con
                      "the kernel could not provide %s of %s%s; ask for less, or use location MMAP or AUTO", asked,
                      segment->options.huge_pages == HUGE_PAGES_ALWAYS ? "huge pages" : "RAM",
                      segment->options.numa_node >= 0 ? " on that NUMA node" : "");
+    } else if (mapped && failed->error == -ENOLCK) {
+        answer_error(step, peer, id, ERROR_NOT_SUPPORTED,
+                     "a block can't be in a file here: the file system of %s can't tell whether a file can still be "
+                     "written (it has no file leases); acquire the block in RAM, or have [mapped] directory moved to "
+                     "ext4, XFS, Btrfs or tmpfs",
+                     failed->directory);
     } else if (failed->error == -ENODEV || failed->error == -EOPNOTSUPP) {
         answer_error(step, peer, id, ERROR_NOT_SUPPORTED,
                      "this host has no NUMA node %d to bind to; leave the node out, or see `numactl --hardware`",

@@ -14,7 +14,10 @@
 void account_init(struct account *account, const char *whose, const struct byte_limits *limits)
 {
     *account = (struct account){.whose = whose, .limits = *limits};
-    TAILQ_INIT(&account->idle);
+    FOR_EACH_LOCATION(location)
+    {
+        TAILQ_INIT(&account->idle[location]);
+    }
 }
 
 /* Walks from an account up: itself first, the host's last. NULL ends. */

@@ -46,7 +46,7 @@ struct account {
     uint64_t freeing[LOCATIONS];        /* part of `used`: ended, and not freed yet */
     uint64_t revoking[LOCATIONS];       /* part of `used`: will be taken for waiting requests */
     size_t charges;
-    struct idle_blocks idle; /* under it: those that may be evicted, the longest unused first */
+    struct idle_blocks idle[LOCATIONS]; /* under it: those that may be evicted, the longest unused first */
 };
 
 LIST_HEAD(account_list, account);

@@ -6,6 +6,7 @@ const struct location_facts location_facts[LOCATIONS + 1] = {
                       .spills_to = LOCATION_MMAP,
                       .is_memory = true,
                       .has_page_options = true,
-                      .has_pool = true},
+                      .has_pool = true,
+                      .has_seals = true},
     [LOCATION_MMAP] = {.limit = LEDGER_MAX_MAPPED_BYTES, .has_names = true},
 };

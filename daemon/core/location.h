@@ -13,16 +13,16 @@ struct location_facts {
     bool has_page_options;   /* its pages can be huge, bound to NUMA nodes, and filled ahead */
     bool has_pool;           /* the pool may serve it */
     bool has_names;          /* a segment can be a file that the client names */
+    bool has_seals;          /* the kernel refuses to write to a block, whoever the user is: so others may attach it */
 };
 
 /* The last row is that of LOCATION_AUTO, which is none of this. */
 extern const struct location_facts location_facts[LOCATIONS + 1];
 
-#define LOCATION_DEFAULT   LOCATION_RAM /* of a request that names none */
-#define LOCATION_POOLED    LOCATION_RAM /* the pool's segments are there */
-#define LOCATION_RESERVED  LOCATION_RAM /* reserves are of it */
-#define LOCATION_BOARDS    LOCATION_RAM /* boards of objects are there */
-#define LOCATION_PUBLISHED LOCATION_RAM /* blocks are there */
+#define LOCATION_DEFAULT  LOCATION_RAM /* of a request that names none */
+#define LOCATION_POOLED   LOCATION_RAM /* the pool's segments are there */
+#define LOCATION_RESERVED LOCATION_RAM /* reserves are of it */
+#define LOCATION_BOARDS   LOCATION_RAM /* boards of objects are there */
 
 static inline bool location_is_memory(enum location location)
 {
@@ -42,6 +42,11 @@ static inline bool location_has_pool(enum location location)
 static inline bool location_has_names(enum location location)
 {
     return location_facts[location].has_names;
+}
+
+static inline bool location_has_seals(enum location location)
+{
+    return location_facts[location].has_seals;
 }
 
 /* Whether the broker chooses among several locations. */

@@ -71,6 +71,21 @@ static bool check_terms(struct step *step, const struct session *session, const 
     return true;
 }
 
+/* A file has no seals: its owner's processes alone may have it, who could only deceive themselves. */
+static bool check_readers(struct step *step, const struct session *session, const struct request *request,
+                          const struct lease *lease)
+{
+    bool is_fit = location_has_seals(lease->location) || request->publish.access == BLOCK_ACCESS_USER;
+    if (!is_fit) {
+        answer_error(
+            step, session->peer, request->id, ERROR_NOT_SUPPORTED,
+            "lease %llu is a file (location MMAP), and only processes of its own user may attach that: no seal "
+            "of the kernel keeps a file as it is; publish with access USER, or acquire the block in RAM",
+            (unsigned long long)lease->id);
+    }
+    return is_fit;
+}
+
 static bool check_count(struct step *step, const struct session *session, const struct request *request)
 {
     const struct principal *user = session->share->user;
@@ -104,7 +119,8 @@ void publish_request(struct step *step, struct session *session, const struct re
     const struct publish_request *asked = &request->publish;
     struct lease *lease = lease_to_publish(step, session, request);
     if (!lease || !check_lease(step, session, request, lease) || !check_terms(step, session, request) ||
-        !check_count(step, session, request) || !check_name(step, session, request->id, asked->name, asked->replace)) {
+        !check_readers(step, session, request, lease) || !check_count(step, session, request) ||
+        !check_name(step, session, request->id, asked->name, asked->replace)) {
         return;
     }
     const struct block_terms terms = {.owner = session->identity.uid,
@@ -151,9 +167,10 @@ static void explain(struct step *step, const struct block *block, int error)
     } else if (error == -EPERM) {
         answer_error(
             step, peer, block->request_id, ERROR_INVALID,
-            "the size of the segment of lease %llu was changed, or seals were added to it, with which it can't "
-            "be published; release it, and publish another one",
-            lease);
+            "the size of the segment of lease %llu was changed, or %s, with which it can't be published; release it, "
+            "and publish another one",
+            lease,
+            location_has_seals(block->publisher->location) ? "seals were added to it" : "holes were punched into it");
     } else {
         answer_error(step, peer, block->request_id, ERROR_SYSTEM,
                      "the kernel did not seal the segment of lease %llu: %s", lease, strerrordesc_np(-error));

@@ -85,7 +85,8 @@ static bool is_good(const struct broker *broker, const struct kept_block *kept)
 {
     const struct kept_segment *segment = &kept->segment;
     return are_terms_good(kept) && restore_is_number(segment->id) && restore_is_size(broker, segment->bytes) &&
-           segment->location == LOCATION_PUBLISHED &&
+           location_holds_bytes(segment->location) &&
+           (location_has_seals(segment->location) || kept->access == BLOCK_ACCESS_USER) &&
            (!kept->has_publisher ||
             restore_is_lease(broker, segment->session, segment->lease, segment->slot, segment->generation));
 }
@@ -121,10 +122,10 @@ static struct block *new_block(struct broker *broker, const struct kept_block *k
 }
 
 static struct lease *new_lease(struct broker *broker, struct session *session, const struct kept_view *kept,
-                               const char *name, uint64_t now)
+                               enum location location, const char *name, uint64_t now)
 {
     const struct lease_terms terms = {.id = kept->lease,
-                                      .location = LOCATION_PUBLISHED,
+                                      .location = location,
                                       .ttl_ns = kept->ttl_ms * NANOSECONDS_PER_MILLISECOND,
                                       .options = {.numa_node = -1},
                                       .name = name,
@@ -140,7 +141,7 @@ static struct lease *new_publisher(struct broker *broker, struct session *sessio
 {
     const struct kept_view as_view = {
         .lease = kept->lease, .slot = kept->slot, .generation = kept->generation, .ttl_ms = kept->ttl_ms};
-    return new_lease(broker, session, &as_view, kept->name, now);
+    return new_lease(broker, session, &as_view, kept->location, kept->name, now);
 }
 
 /* What the daemon before did not come to do is done. */
@@ -217,7 +218,7 @@ int broker_restore_view(struct broker *broker, const struct kept_view *kept, uin
     if (!restore_is_lease(broker, kept->session, kept->lease, kept->slot, kept->generation)) {
         return -EINVAL;
     }
-    struct lease *lease = new_lease(broker, session, kept, block->name, now);
+    struct lease *lease = new_lease(broker, session, kept, block->segment->charge.location, block->name, now);
     if (!lease) {
         return -ENOMEM;
     }

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/os/open_file.h"
 #include "daemon/os/populate.h"
 #include "proto/base/cleanup.h"
 
@@ -143,39 +144,6 @@ static int fill_control(void *address, uint64_t bytes)
     return result;
 }
 
-/* Another open file of the same inode; the kernel counts those that are for reading. */
-static int open_again(int fd, int access)
-{
-    char path[32];
-    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    int again = open(path, access | O_NONBLOCK | O_CLOEXEC); /* a client's lease of the file would have us wait */
-    return again < 0 ? -errno : again;
-}
-
-int memfd_open_writable(int fd)
-{
-    return open_again(fd, O_RDWR);
-}
-
-int memfd_open_readable(int fd)
-{
-    return open_again(fd, O_RDONLY);
-}
-
-/* The kernel grants a lease for reading only if nobody has the inode open for writing. */
-static int check_writers(int fd)
-{
-    cleanup(fd_closep) int readable = open_again(fd, O_RDONLY);
-    if (readable < 0) {
-        return readable;
-    }
-    if (fcntl(readable, F_SETLEASE, F_RDLCK) < 0) {
-        return errno == EAGAIN ? -EBUSY : -errno;
-    }
-    (void)fcntl(readable, F_SETLEASE, F_UNLCK); /* kept, it would bring a signal */
-    return 0;
-}
-
 bool memfd_is_sealed(int fd)
 {
     int seals = fcntl(fd, F_GET_SEALS);
@@ -197,21 +165,22 @@ static int check_sealed(int fd, uint64_t bytes)
 int memfd_seal(int fd, uint64_t bytes)
 {
     int seals = fcntl(fd, F_GET_SEALS);
-    int writers = seals < 0 ? -errno : check_writers(fd); /* before it is sealed: so most refusals change nothing */
+    int writers =
+        seals < 0 ? -errno : open_file_check_writers(fd); /* before it is sealed: so most refusals change nothing */
     if (writers < 0) {
         return writers;
     }
     if (!(seals & F_SEAL_WRITE) && fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SEAL) < 0) {
         return -errno;
     }
-    int result = check_writers(fd); /* who has it open for writing may still truncate it */
+    int result = open_file_check_writers(fd); /* who has it open for writing may still truncate it */
     return result < 0 ? result : check_sealed(fd, bytes);
 }
 
 bool memfd_has_no_borrower(int fd)
 {
-    cleanup(fd_closep) int readable = open_again(fd, O_RDONLY);
-    return readable >= 0 && memfd_control_is_sole(readable);
+    cleanup(fd_closep) int readable = open_file_again(fd, O_RDONLY);
+    return readable >= 0 && open_file_is_sole(readable);
 }
 
 /* There will never be another open file. Other errors pass, and must not leave a page that is kept forever. */
@@ -233,7 +202,7 @@ static int make_control(const char *name, uint64_t bytes, struct memfd_control *
     if (address == MAP_FAILED) {
         return -errno;
     }
-    cleanup(fd_closep) int again = open_again(fd, O_RDONLY);
+    cleanup(fd_closep) int again = open_file_again(fd, O_RDONLY);
     int result = again < 0 && !is_without_proc(again) ? again : fill_control(address, bytes);
     /* a client that has it for reading alone can't write; the broker gives its memory back, which the seal forbids */
     int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL | (again < 0 ? F_SEAL_FUTURE_WRITE : 0);
@@ -258,25 +227,10 @@ int memfd_board(uint64_t bytes, struct memfd_control *ret)
     return make_control("membroker:board", bytes, ret);
 }
 
-int memfd_control_reopen(int fd)
-{
-    return open_again(fd, O_RDONLY);
-}
-
-/* The kernel grants a lease for writing only if no other open file of it exists; a mapping keeps one. */
-bool memfd_control_is_sole(int fd)
-{
-    bool is_sole = fcntl(fd, F_SETLEASE, F_WRLCK) == 0;
-    if (is_sole) {
-        (void)fcntl(fd, F_SETLEASE, F_UNLCK);
-    }
-    return is_sole;
-}
-
 int memfd_control_empty(int fd)
 {
     struct stat status;
-    cleanup(fd_closep) int writable = open_again(fd, O_RDWR);
+    cleanup(fd_closep) int writable = open_file_again(fd, O_RDWR);
     if (writable < 0 || fstat(writable, &status) < 0) {
         return writable < 0 ? writable : -errno;
     }

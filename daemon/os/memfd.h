@@ -37,11 +37,7 @@ int memfd_segment_of(int blank, uint64_t bytes, const struct memfd_options *opti
  * A publishable segment has F_SEAL_GROW alone, since F_SEAL_WRITE is to follow. Its borrowers get two other open files
  * of it, one for reading and writing and one for reading, and never the one that memfd_segment() returned: the kernel
  * does not count that among those that can write.
- */
-int memfd_open_writable(int fd);
-int memfd_open_readable(int fd);
-
-/*
+ *
  * Proves that no byte of a publishable segment can change any more, and that nobody has it open for writing. 0;
  * -EBUSY: somebody can still write; -EPERM: a borrower has added seals or changed the size; or negative errno. May take
  * as long as the kernel waits for pages that a device has; for worker processes alone.
@@ -73,16 +69,10 @@ int memfd_board(uint64_t bytes, struct memfd_control *ret);
 
 /*
  * Who has a control page, or a part of a board, still? Only worker processes ask, since the inode may be a client's as
- * well. First its descriptor, which clients were sent, is opened again, and closed: what is left of that open file is
- * then the clients', whether in a descriptor, a mapping or a socket's queue. Returns the descriptor or negative errno.
+ * well. First its descriptor, which clients were sent, is opened again (open_file.h), and closed: what is left of that
+ * open file is then the clients', whether in a descriptor, a mapping or a socket's queue. If the new one is the only
+ * one, this gives the memory back: who has an O_PATH descriptor is not counted, and keeps the inode.
  */
-int memfd_control_reopen(int fd);
-
-/* Whether no other open file of it exists than that of this descriptor, which nobody was sent. False: or the kernel
- * does not tell. */
-bool memfd_control_is_sole(int fd);
-
-/* Gives its memory back: who has an O_PATH descriptor of it is not seen by the question above, and keeps the inode. */
 int memfd_control_empty(int fd);
 
 /* Whether this host gives shared memory transparent huge pages where a mapping is advised to have them. */

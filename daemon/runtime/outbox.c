@@ -10,6 +10,7 @@
 
 #include "daemon/runtime/connection_state.h"
 #include "daemon/runtime/cut_off.h"
+#include "daemon/runtime/descriptor_jobs.h"
 #include "daemon/runtime/in_transit.h"
 #include "daemon/runtime/server.h"
 #include "daemon/runtime/socket_close.h"
@@ -156,7 +157,7 @@ static void take_out(struct connection *connection, struct frame_queue *queue, s
     connection->load->queued_descriptors -= outgoing_descriptors(queued->fd);
     for (size_t i = 0; i < OUTGOING_DESCRIPTORS && queued->fd[i] >= 0; i++) { /* it may be the last one of a file */
         descriptor_forget(&connection->server->descriptors, queued->fd[i]);
-        segment_close_descriptor(connection->server, connection->load->uid, queued->fd[i]);
+        descriptor_close_later(connection->server, connection->load->uid, queued->fd[i]);
     }
     free(queued);
 }

@@ -11,6 +11,7 @@
 #include "daemon/os/process.h"
 #include "daemon/runtime/clock.h"
 #include "daemon/runtime/control_groups.h"
+#include "daemon/runtime/descriptor_jobs.h"
 #include "daemon/runtime/fdstore_names.h"
 #include "daemon/runtime/peer_watch.h"
 #include "daemon/runtime/restore_blocks.h"
@@ -240,7 +241,7 @@ static void close_unexplained(struct restoring *restoring)
         const struct backend *backend = backend_kept_as(letter);
         int fd = fd_steal(&handed->fd);
         if (!backend || backend->is_programs || !free_unexplained(restoring->server, fd)) {
-            segment_end_unexplained(restoring->server, letter, fd);
+            descriptor_end_unexplained(restoring->server, letter, fd);
         }
         service_manager_forget(handed->name);
         restoring->dropped++;

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "daemon/os/memfd.h"
 #include "daemon/runtime/clock.h"
 #include "daemon/runtime/fdstore_names.h"
 #include "daemon/runtime/restoring.h"
@@ -14,12 +13,18 @@
 
 /* ---- blocks ---- */
 
+static bool is_block(const struct kept_segment *kept, int fd)
+{
+    return fd >= 0 && location_holds_bytes(kept->location) &&
+           backend_get(backend_of(kept->location, false))->is_sealed(fd);
+}
+
 /* Nobody can have written to it since, and its owner pays for it still. */
 static int restore_block(struct restoring *restoring, struct kept_block *kept, uint32_t record, int fd)
 {
     struct server *server = restoring->server;
     const struct kept_segment *segment = &kept->segment;
-    if (fd < 0 || !memfd_is_sealed(fd)) {
+    if (!is_block(segment, fd)) {
         return -ENOENT;
     }
     kept->has_publisher = restoring_slot(server, segment->session, segment->slot, segment->generation);

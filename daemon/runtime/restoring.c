@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "daemon/runtime/clock.h"
+#include "daemon/runtime/descriptor_jobs.h"
 #include "daemon/runtime/fdstore_names.h"
 #include "daemon/runtime/peer.h"
 #include "daemon/runtime/server.h"
@@ -81,7 +82,7 @@ static void close_segment(struct restoring *restoring, const struct kept_segment
 {
     char letter = restoring_letter(kept);
     if (fd >= 0) {
-        segment_end_unexplained(restoring->server, letter, fd);
+        descriptor_end_unexplained(restoring->server, letter, fd);
     }
     table_forget(&restoring->server->fdstore.table, record);
     restoring_forget(letter, record);

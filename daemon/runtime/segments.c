@@ -4,12 +4,15 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "daemon/os/fault.h"
 #include "daemon/os/memfd.h"
+#include "daemon/os/open_file.h"
+#include "daemon/runtime/descriptor_jobs.h"
 #include "daemon/runtime/probes.h"
 #include "daemon/runtime/server.h"
 #include "daemon/runtime/tampering.h"
@@ -95,10 +98,10 @@ static void clear_index(struct segment_file *file)
 
 /* ---- the descriptors of one that can be published ---- */
 
-static int open_other(struct segment_file *file, int (*open_it)(int fd), int *ret)
+/* Takes the descriptor, or the error. */
+static int take_other(struct segment_file *file, int fd, int *ret)
 {
     struct descriptor_uses *uses = &file->server->descriptors;
-    int fd = open_it(file->fd);
     if (fd >= uses->ceiling) {
         (void)close(fd);
         fd = -EMFILE;
@@ -111,24 +114,49 @@ static int open_other(struct segment_file *file, int (*open_it)(int fd), int *re
     return 0;
 }
 
-static void close_writable(struct segment_file *file)
+/* Closing a descriptor of a file can take the file system's time, even if it is not the last one. */
+static void close_other(struct segment_file *file, int *fd)
 {
-    file->writable = descriptor_close(&file->server->descriptors, file->writable);
+    int other = fd_steal(fd);
+    if (other < 0) {
+        return;
+    }
+    descriptor_forget(&file->server->descriptors, other);
+    if (segment_backend(file)->is_closed_at_once) {
+        (void)fd_close(other);
+    } else {
+        descriptor_close_later(file->server, file->work.user, other);
+    }
 }
 
 static void close_others(struct segment_file *file)
 {
-    close_writable(file);
-    file->readable = descriptor_close(&file->server->descriptors, file->readable);
+    close_other(file, &file->writable);
+    close_other(file, &file->readable);
 }
 
 /* Before anybody else has the inode, or before the daemon serves: opening it again waits for nobody. */
 static int open_others(struct segment_file *file, enum segment_lending lending)
 {
-    int result = lending == LENDS_WRITABLE ? 0 : open_other(file, memfd_open_readable, &file->readable);
-    if (result == 0 && lending == LENDS_BOTH) {
-        result = open_other(file, memfd_open_writable, &file->writable);
+    int result = 0;
+    if (lending != LENDS_WRITABLE) {
+        result = take_other(file, open_file_again(file->fd, O_RDONLY), &file->readable);
     }
+    if (result == 0 && lending == LENDS_BOTH) {
+        result = take_other(file, open_file_again(file->fd, O_RDWR), &file->writable);
+    }
+    if (result < 0) {
+        close_others(file);
+    }
+    return result;
+}
+
+/* A worker has opened them. */
+static int take_others(struct segment_file *file, int readable, int writable)
+{
+    int result = take_other(file, readable, &file->readable);
+    int second = take_other(file, writable, &file->writable);
+    result = result < 0 ? result : second;
     if (result < 0) {
         close_others(file);
     }
@@ -157,12 +185,12 @@ struct segment_file *segments_take_result(struct segments *segments)
     return file;
 }
 
-static void report_made(struct segment_file *file)
+/* `others`: of one that can be published. */
+static void report_made(struct segment_file *file, int others)
 {
-    int result = file->fd >= 0 && file->work.job.is_publishable ? open_others(file, LENDS_BOTH) : 0;
-    if (result < 0) {
+    if (others < 0) {
         file->fd = fd_close(file->fd);
-        file->result = (struct input_segment){.error = result};
+        file->result = (struct input_segment){.error = others};
     }
     if (file->fd >= 0 && !reserve_index(&file->server->segments, file->fd)) {
         close_others(file);
@@ -173,6 +201,8 @@ static void report_made(struct segment_file *file)
     if (file->fd >= 0) {
         put_index(file);
         file->result.handle = file;
+    } else {
+        close_others(file);
     }
     report(file);
 }
@@ -200,6 +230,14 @@ static void take_made(struct segment_file *file, int fd)
     file->result.error = fd < 0 ? fd : 0;
 }
 
+static int have_others(struct segment_file *file, const struct job_result *result)
+{
+    if (segment_backend(file)->brings_others && file->work.job.is_publishable) {
+        return take_others(file, result->readable, result->writable);
+    }
+    return file->fd >= 0 && file->work.job.is_publishable ? open_others(file, LENDS_BOTH) : 0;
+}
+
 static void make_done(struct server *server, struct work *work, const struct job_result *result, int fd)
 {
     struct segment_file *file = owner_of(work);
@@ -212,7 +250,7 @@ static void make_done(struct server *server, struct work *work, const struct job
     file->result.directory = segment_backend(file)->directory(&server->workers.workshop);
     /* the worker had one, and here it could not be received */
     take_made(file, fd >= 0 ? fd : result->error < 0 ? result->error : -EMFILE);
-    report_made(file);
+    report_made(file, fd >= 0 ? have_others(file, result) : 0);
 }
 
 static void describe(struct segment_file *file, const struct effect_make *make)
@@ -247,7 +285,7 @@ static void make_at_once(struct segment_file *file)
     int blank = backend->make_of ? stock_take(file->server) : -EBADF;
     take_made(file, blank >= 0 ? backend->make_of(blank, &file->work.job)
                                : backend->make(&file->server->workers.workshop, &file->work.job, &result));
-    report_made(file);
+    report_made(file, have_others(file, &result));
 }
 
 void segment_make(struct server *server, const struct effect_make *make)
@@ -264,7 +302,7 @@ void segment_make(struct server *server, const struct effect_make *make)
     describe(file, make);
     if (is_emergency(file)) {
         file->result.error = -ENOMEM;
-        report_made(file);
+        report_made(file, 0);
     } else if (segment_backend(file)->is_quick(&file->work.job)) {
         make_at_once(file);
     } else {
@@ -331,16 +369,40 @@ static void seal_done(struct server *server, struct work *work, const struct job
     report(file);
 }
 
-/* The daemon's own descriptor for writing would be found by the proof. */
-void segment_seal(struct server *server, const struct effect_seal *seal)
+static void seal(struct segment_file *file)
 {
-    struct segment_file *file = seal->handle;
-    close_writable(file);
     file->work.job.kind = JOB_SEAL;
     file->work.job.bytes = file->bytes;
     file->work.fd = file->fd;
-    file->work.can_wait = false;
     file->work.done = seal_done;
+    workers_do(file->server, &file->work);
+}
+
+/* Whatever became of the worker, the descriptor is closed. */
+static void writable_closed(struct server *server, struct work *work, const struct job_result *result, int fd)
+{
+    work->fd = descriptor_close(&server->descriptors, work->fd);
+    if (result->error == -ECANCELED) {
+        seal_done(server, work, result, fd);
+    } else {
+        seal(owner_of(work));
+    }
+}
+
+/* The daemon's own descriptor for writing would be found by the proof. */
+void segment_seal(struct server *server, const struct effect_seal *to_seal)
+{
+    struct segment_file *file = to_seal->handle;
+    file->work.can_wait = false;
+    if (file->writable < 0 || segment_backend(file)->is_closed_at_once) {
+        close_other(file, &file->writable);
+        seal(file);
+        return;
+    }
+    file->work.job.kind = JOB_CLOSE;
+    file->work.job.bytes = 0;
+    file->work.fd = fd_steal(&file->writable);
+    file->work.done = writable_closed;
     workers_do(server, &file->work);
 }
 
@@ -364,12 +426,13 @@ void segments_start(struct server *server)
     server->segments.kept_back_timer.data = server;
 }
 
-/* A borrower has sealed it: its bytes stay charged until that is gone. */
+/* A borrower has sealed it, or keeps it from being opened: its bytes stay charged until that is gone. */
 static void keep_back(struct segment_file *file, const struct job_result *result)
 {
     struct segments *segments = &file->server->segments;
     if (!file->is_reported) {
-        tampering_log(file, 0, &result->view, "a borrower sealed it, and its bytes stay charged until that has ended");
+        tampering_log(file, 0, &result->view,
+                      "a borrower keeps it from being freed, and its bytes stay charged until that has ended");
     }
     TAILQ_INSERT_TAIL(&segments->kept_back, file, in_results);
     if (!uv_is_active((const uv_handle_t *)&segments->kept_back_timer)) {
@@ -401,7 +464,7 @@ static void free_done(struct server *server, struct work *work, const struct job
     if (segment_backend(file)->is_closed_at_once) {
         stock_close_old(server, fd_steal(&file->fd));
     } else {
-        segment_close_descriptor(server, work->user, fd_steal(&file->fd));
+        descriptor_close_later(server, work->user, fd_steal(&file->fd));
     }
     host_view_note_freed(&server->host_view, file->bytes);
     report_freed(file);
@@ -432,46 +495,4 @@ void segments_close(struct segments *segments)
             segment_forget(file);
         }
     }
-}
-
-/* ---- descriptors that are no segment's (any more) ---- */
-
-static void descriptor_done(struct server *server, struct work *work, const struct job_result *result, int fd)
-{
-    (void)result;
-    (void)fd;
-    (void)descriptor_close(&server->descriptors, work->fd);
-    free(work);
-}
-
-/* If there is no memory for the job, or no worker any more, closing is all that can be done. */
-static void do_with_descriptor(struct server *server, enum job_kind kind, uint32_t user, int fd)
-{
-    struct work *work = server->is_closing ? NULL : calloc(1, sizeof *work);
-    if (!work) {
-        (void)fd_close(fd);
-        return;
-    }
-    work->job.kind = kind;
-    work->fd = fd;
-    work->user = user;
-    work->done = descriptor_done;
-    descriptor_note(&server->descriptors, fd, DESCRIPTOR_PASSING);
-    workers_do(server, work);
-}
-
-void segment_close_descriptor(struct server *server, uint32_t user, int fd)
-{
-    do_with_descriptor(server, JOB_CLOSE, user, fd);
-}
-
-void segment_end_unexplained(struct server *server, char kept_as, int fd)
-{
-    const struct backend *backend = backend_kept_as(kept_as);
-    do_with_descriptor(server, backend && !backend->is_programs ? JOB_FREE : JOB_CLOSE, getuid(), fd);
-}
-
-void segments_tidy(struct server *server)
-{
-    do_with_descriptor(server, JOB_TIDY, getuid(), -EBADF);
 }

@@ -49,7 +49,7 @@ struct segments {
     struct segment_result_queue results; /* not yet told to the core */
     struct segment_file **by_fd;         /* who owns which descriptor */
     size_t by_fd_size, count;
-    TAILQ_HEAD(kept_back_queue, segment_file) kept_back; /* that a borrower keeps from being freed, by a seal */
+    TAILQ_HEAD(kept_back_queue, segment_file) kept_back; /* that a borrower keeps from being freed */
     uv_timer_t kept_back_timer;                          /* runs while there are any */
     bool has_transparent_huge_pages;
 };
@@ -68,14 +68,11 @@ static inline bool segments_have_results(const struct segments *segments)
 struct segment_file *segments_take_result(struct segments *segments);
 
 void segment_make(struct server *server, const struct effect_make *make);
-void segment_seal(struct server *server, const struct effect_seal *seal);
+void segment_seal(struct server *server, const struct effect_seal *to_seal);
 void segment_free(struct server *server, const struct effect_free *to_free);
 
 /* A segment goes to this user: what is done with it is done in the user's lane. */
 void segment_lend(struct segment_file *file, uint32_t user);
-
-/* Has what a crash left in the spill directory removed. */
-void segments_tidy(struct server *server);
 
 /* The daemon ends: forgets all that are left as they are, for the next daemon or nobody. */
 void segments_close(struct segments *segments);
@@ -85,13 +82,6 @@ void segments_close(struct segments *segments);
 struct segment_file *segment_adopt(struct server *server, const struct kept_segment *kept, int fd, uint32_t user,
                                    enum segment_lending lending);
 void segment_disown(struct segment_file *file);
-
-/* A descriptor that an earlier daemon kept under this letter, and no record explains: its memory is given back, unless
- * it is a program's own. Takes the descriptor. */
-void segment_end_unexplained(struct server *server, char kept_as, int fd);
-
-/* Closes a descriptor of a segment, which may be the last one, in the user's lane. Takes the descriptor. */
-void segment_close_descriptor(struct server *server, uint32_t user, int fd);
 
 /* Frees what stood for a segment that was freed or could not be made, once its result is the core's. */
 void segment_forget(struct segment_file *file);

@@ -13,6 +13,7 @@
 #include "daemon/os/memfd.h"
 #include "daemon/runtime/audit.h"
 #include "daemon/runtime/clock.h"
+#include "daemon/runtime/descriptor_jobs.h"
 #include "daemon/runtime/poll_table.h"
 #include "daemon/runtime/reaper.h"
 #include "daemon/runtime/receive.h"
@@ -217,7 +218,7 @@ static int server_open(struct server *server)
     remembered_load(server);
     kept_reservations_load(server);
     reload_check_reservations(server);
-    segments_tidy(server);
+    descriptors_tidy(server);
     return begin_service(server);
 }
 

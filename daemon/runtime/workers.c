@@ -36,6 +36,8 @@ struct worker {
     struct work_queue doing; /* in the order in which it is done */
     uint64_t since;          /* monotonic: it has been at the first of them */
     bool is_slow, is_reported;
+    int made[JOB_DESCRIPTORS]; /* by the first of them, whose result follows */
+    size_t made_count;
     LIST_ENTRY(worker) in_list;
 };
 
@@ -256,14 +258,34 @@ void workers_do(struct server *server, struct work *work)
 
 /* ---- results ---- */
 
-static void finish(struct worker *worker, const struct job_result *result, int fd)
+static void take_made(struct worker *worker, const int *descriptors, size_t count)
+{
+    for (size_t i = 0; i < count && worker->made_count < JOB_DESCRIPTORS; i++) {
+        descriptor_note(&worker->server->descriptors, descriptors[i], DESCRIPTOR_PASSING);
+        worker->made[worker->made_count++] = descriptors[i];
+    }
+}
+
+static int next_made(struct worker *worker, size_t number)
+{
+    int fd = number < worker->made_count ? worker->made[number] : -EBADF;
+    descriptor_forget(&worker->server->descriptors, fd);
+    return fd;
+}
+
+static void finish(struct worker *worker, const struct job_result *result)
 {
     struct work *work = TAILQ_FIRST(&worker->doing);
+    struct job_result received = *result;
+    int fd = next_made(worker, 0);
+    received.readable = next_made(worker, 1);
+    received.writable = next_made(worker, 2);
+    worker->made_count = 0;
     TAILQ_REMOVE(&worker->doing, work, in_queue);
     worker->server->workers.under_way--;
     worker->since = clock_monotonic();
     work->is_again = false;
-    work->done(worker->server, work, result, fd);
+    work->done(worker->server, work, &received, fd);
 }
 
 /* The worker's work is done by another one, if it can be, and has failed with this error if not. */
@@ -273,9 +295,12 @@ static void give_up(struct worker *worker, int error)
     struct workers *workers = &worker->server->workers;
     struct work_queue again = TAILQ_HEAD_INITIALIZER(again);
     struct work *work;
+    while (worker->made_count) {
+        (void)descriptor_close(&worker->server->descriptors, worker->made[--worker->made_count]);
+    }
     while ((work = TAILQ_FIRST(&worker->doing))) {
         if (error == -ECANCELED || !job_can_be_repeated(&work->job, work->is_again)) {
-            finish(worker, &failed, -EBADF);
+            finish(worker, &failed);
             continue;
         }
         work->is_again = true;
@@ -311,8 +336,9 @@ static bool take_results(struct worker *worker)
     if (bytes <= 0) {
         return bytes == -EAGAIN;
     }
+    take_made(worker, descriptors, descriptor_count);
     for (size_t i = 0; i < (size_t)bytes / sizeof *results && !TAILQ_EMPTY(&worker->doing); i++) {
-        finish(worker, &results[i], i < descriptor_count ? descriptors[i] : -EBADF);
+        finish(worker, &results[i]);
     }
     if (TAILQ_EMPTY(&worker->doing)) {
         note_idle(worker);
@@ -441,7 +467,7 @@ int workers_start(struct server *server)
 
 static void cancel(struct server *server, struct work_queue *queue)
 {
-    const struct job_result cancelled = {.error = -ECANCELED};
+    const struct job_result cancelled = {.error = -ECANCELED, .readable = -EBADF, .writable = -EBADF};
     struct work *work;
     while ((work = TAILQ_FIRST(queue))) {
         TAILQ_REMOVE(queue, work, in_queue);

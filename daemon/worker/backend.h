@@ -19,6 +19,7 @@ struct backend {
     bool has_own_lock;            /* making one needs the lock of the directory of named files */
     bool can_be_made_again;       /* a worker that dies while it makes one leaves nothing behind that is half made */
     bool is_closed_at_once;       /* closing the last descriptor takes no time, once it was freed */
+    bool brings_others;           /* making one that can be published brings its other open files, too */
     bool is_programs;             /* its bytes outlive the lease: what no record explains is closed and not freed */
 
     /* Whether making it takes microseconds and waits for nobody: then the loop does it. */
@@ -32,6 +33,12 @@ struct backend {
 
     /* Gives its memory back, and looks at how it was. The descriptor stays the caller's. 0 or negative errno. */
     int (*free)(int fd, const struct job *job, struct job_result *ret);
+
+    /* Proves that no byte of it can change any more (block_file.h, memfd.h). NULL: it can't be published. */
+    int (*seal)(int fd, const struct job *job);
+
+    /* Whether that was proven of it before, if it was kept for a restart. It waits for nobody. NULL: likewise. */
+    bool (*is_sealed)(int fd);
 
     /* 0 or negative errno. */
     int (*look)(int fd, struct job_result *ret);

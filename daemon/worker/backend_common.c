@@ -7,12 +7,6 @@ bool backend_common_is_never_quick(const struct job *job)
     return false;
 }
 
-int backend_common_empty(int fd, const struct job *job, struct job_result *ret)
-{
-    (void)job;
-    return inode_view_empty(fd, &ret->view);
-}
-
 int backend_common_look(int fd, struct job_result *ret)
 {
     return inode_view_look(fd, &ret->view);

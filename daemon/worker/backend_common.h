@@ -5,7 +5,6 @@
 #include "daemon/worker/backend.h"
 
 bool backend_common_is_never_quick(const struct job *job);
-int backend_common_empty(int fd, const struct job *job, struct job_result *ret);
 int backend_common_look(int fd, struct job_result *ret);
 
 /* Every block is allocated. */

@@ -50,6 +50,11 @@ static int give_back(int fd, const struct job *job, struct job_result *ret)
     return result == -EPERM && job->is_publishable && memfd_has_no_borrower(fd) ? 0 : result;
 }
 
+static int seal(int fd, const struct job *job)
+{
+    return memfd_seal(fd, job->size);
+}
+
 static int look(int fd, struct job_result *ret)
 {
     return inode_view_look_memory(fd, &ret->view);
@@ -83,6 +88,8 @@ const struct backend backend_memfd = {
     .make = make,
     .make_of = make_of,
     .free = give_back,
+    .seal = seal,
+    .is_sealed = memfd_is_sealed,
     .look = look,
     .is_intact = is_intact,
     .adopt = backend_common_adopt,

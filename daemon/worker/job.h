@@ -53,9 +53,10 @@ struct job_result {
     uint64_t file_bytes;    /* measured; 0: there is no such file */
     bool is_sole;           /* asked: nobody else has it */
     struct inode_view view; /* looked at, or as it came back to be freed */
+    int readable, writable; /* made: other open files of the segment, for its borrowers; -EBADF: none */
 };
 
-enum { JOBS_PER_PACKET = 64 };
+enum { JOBS_PER_PACKET = 64, JOB_DESCRIPTORS = 3 /* that a job can make */ };
 
 /* Whether the job takes a descriptor with it. */
 static inline bool job_takes_descriptor(enum job_kind kind)

@@ -3,9 +3,11 @@
 #include "daemon/worker/perform.h"
 
 #include <errno.h>
+#include <fcntl.h>
 
 #include "daemon/os/fault.h"
 #include "daemon/os/memfd.h"
+#include "daemon/os/open_file.h"
 #include "daemon/worker/backend.h"
 #include "proto/base/cleanup.h"
 
@@ -23,7 +25,7 @@ int perform_job(const struct workshop *workshop, const struct job *job, int fd, 
     const struct backend *backend = backend_get((enum backend_kind)job->backend);
     cleanup(fd_closep) int given = fd;
     int result = 0;
-    *ret = (struct job_result){0};
+    *ret = (struct job_result){.readable = -EBADF, .writable = -EBADF};
     switch (job->kind) {
     case JOB_MAKE:
         result = backend->make(workshop, job, ret);
@@ -33,7 +35,7 @@ int perform_job(const struct workshop *workshop, const struct job *job, int fd, 
         result = backend->free(given, job, ret);
         break;
     case JOB_SEAL:
-        result = memfd_seal(given, job->size);
+        result = backend->seal(given, job);
         fault_in_worker("seal");
         break;
     case JOB_LOOK:
@@ -44,10 +46,10 @@ int perform_job(const struct workshop *workshop, const struct job *job, int fd, 
         fault_in_worker("measure");
         break;
     case JOB_REOPEN:
-        result = memfd_control_reopen(given);
+        result = open_file_again(given, O_RDONLY);
         break;
     case JOB_ASK_SOLE:
-        ret->is_sole = memfd_control_is_sole(given) && memfd_control_empty(given) == 0;
+        ret->is_sole = open_file_is_sole(given) && memfd_control_empty(given) == 0;
         break;
     case JOB_TIDY:
         tidy_all(workshop);

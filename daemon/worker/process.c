@@ -59,17 +59,28 @@ static _Noreturn void leave(int status)
     _exit(status);
 }
 
-static void send_or_exit(const struct worker *worker, const struct job_result *results, size_t count, int fd)
+static void send_or_exit(const struct worker *worker, const void *packet, size_t bytes, const int *fds, size_t count)
 {
-    if (channel_send(worker->channel, results, count * sizeof *results, &fd, fd >= 0, true) < 0) {
+    if (channel_send(worker->channel, packet, bytes, fds, count, true) < 0) {
         leave(EXIT_FAILURE);
+    }
+}
+
+/* They come before the result, and are closed here before that is sent: then nobody but the daemon has them. */
+static void hand_over(const struct worker *worker, int made, const struct job_result *result)
+{
+    const int fds[JOB_DESCRIPTORS] = {made, result->readable, result->writable};
+    size_t count = result->readable >= 0 ? JOB_DESCRIPTORS : 1;
+    send_or_exit(worker, "", 1, fds, count);
+    for (size_t i = 0; i < count; i++) {
+        (void)close(fds[i]);
     }
 }
 
 static void report(struct worker *worker)
 {
     if (worker->count) {
-        send_or_exit(worker, worker->results, worker->count, -EBADF);
+        send_or_exit(worker, worker->results, worker->count * sizeof *worker->results, NULL, 0);
     }
     worker->count = 0;
     worker->reported_at = monotonic();
@@ -78,14 +89,13 @@ static void report(struct worker *worker)
 static void work(struct worker *worker, const struct job *job, int fd)
 {
     struct job_result result;
-    cleanup(fd_closep) int made = perform_job(worker->workshop, job, fd, &result);
+    int made = perform_job(worker->workshop, job, fd, &result);
     if (made >= 0) {
         report(worker);
-        send_or_exit(worker, &result, 1, made);
-        return;
+        hand_over(worker, made, &result);
     }
     worker->results[worker->count++] = result;
-    if (monotonic() - worker->reported_at > REPORT_AFTER_NS) {
+    if (made >= 0 || monotonic() - worker->reported_at > REPORT_AFTER_NS) {
         report(worker);
     }
 }

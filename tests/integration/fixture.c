@@ -358,7 +358,7 @@ void fixture_kernel_bytes(const struct fixture *fixture, uint64_t *ret_ram, uint
             strcmp(target, "/memfd:membroker:board (deleted)") == 0) {
             *ret_ram += was_seen(status.st_ino, false) ? 0 : (uint64_t)status.st_size;
         } else if (S_ISREG(status.st_mode) && strncmp(target, fixture->spill, strlen(fixture->spill)) == 0) {
-            *ret_mapped += (uint64_t)status.st_size;
+            *ret_mapped += was_seen(status.st_ino, false) ? 0 : (uint64_t)status.st_size;
         }
     }
     (void)closedir(stream);

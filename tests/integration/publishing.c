@@ -54,18 +54,19 @@ enum end_reason party_reason(const struct party *party, uint32_t slot)
 
 /* ---- publishing ---- */
 
-struct written party_write(const struct party *party, uint8_t value)
+struct written party_write(const struct party *party, enum location location, uint8_t value)
 {
     static uint64_t next_id = UINT64_C(1) << 32;
     struct request request = {.id = next_id++, .kind = REQUEST_ACQUIRE};
     struct packet_descriptors descriptors;
     struct reply reply = {.kind = REPLY_UNKNOWN};
     request.acquire = (struct acquire_request){
-        .bytes = BLOCK_BYTES, .location = LOCATION_RAM, .ttl_ms = 30000, .numa_node = -1, .publishable = true};
+        .bytes = BLOCK_BYTES, .location = location, .ttl_ms = 30000, .numa_node = -1, .publishable = true};
     cr_assert(fixture_send(party->socket, &request));
     cr_assert(fixture_receive_all(party->socket, &reply, &descriptors));
     cr_assert(reply.kind == REPLY_GRANT && descriptors.count == 2, "%s", reply.error.sentence);
-    struct written written = {.lease = reply.grant.lease,
+    struct written written = {.location = location,
+                              .lease = reply.grant.lease,
                               .generation = reply.grant.generation,
                               .slot = reply.grant.slot,
                               .writable = descriptors.fd[0],
@@ -103,7 +104,7 @@ enum error_code party_publish(const struct party *party, const struct written *w
 
 struct written party_publish_new(const struct party *party, const char *name, enum lifetime lifetime, uint8_t value)
 {
-    struct written written = party_write(party, value);
+    struct written written = party_write(party, LOCATION_RAM, value);
     written_give_up(&written);
     cr_assert_eq(party_publish(party, &written, name, lifetime), ERROR_UNSPECIFIED);
     return written;

@@ -15,6 +15,7 @@ struct party {
 
 /* A segment that can be published: mapped for writing, or (later) for reading alone. */
 struct written {
+    enum location location;
     uint64_t lease, generation;
     uint32_t slot;
     int writable, readable;
@@ -37,7 +38,7 @@ void party_close(struct party *party);
 enum error_code party_ask(const struct party *party, struct request *request, struct reply *ret);
 
 /* Every byte is `value`. */
-struct written party_write(const struct party *party, uint8_t value);
+struct written party_write(const struct party *party, enum location location, uint8_t value);
 
 /* What a client does before it publishes: the read-only descriptor takes the place of the mapping. */
 void written_give_up(struct written *written);

@@ -170,8 +170,8 @@ Test(codec_blocks, changes)
 Test(codec_blocks, attached)
 {
     struct reply reply = {.kind = REPLY_ATTACHED, .is_answer = true};
-    reply.attached =
-        (struct attached_reply){1, 2, 3, 4, 5, 6, true, LIFETIME_KEEP, "t", {some_bytes, sizeof some_bytes}};
+    reply.attached = (struct attached_reply){
+        1, 2, 3, 4, 5, 6, true, LIFETIME_KEEP, LOCATION_MMAP, "t", {some_bytes, sizeof some_bytes}};
     struct reply answer = reply_back(&reply);
     const struct attached_reply *back = &answer.attached, *sent = &reply.attached;
     SAME(lease);
@@ -182,6 +182,7 @@ Test(codec_blocks, attached)
     SAME(generation);
     SAME(huge_pages);
     SAME(lifetime);
+    SAME(location);
     SAME_TEXT(type);
     expect_bytes(&back->metadata, &sent->metadata);
     reply.attached.metadata = (struct message_bytes){NULL, 0};
@@ -199,8 +200,8 @@ Test(codec_blocks, why_a_block_ended)
 Test(codec_blocks, a_listing)
 {
     static const struct block_entry entries[] = {
-        {1, 2, "n", "t", 3, 4, LIFETIME_CACHE, BLOCK_ACCESS_GROUP, 5, 6, 7, 8, END_REPLACED},
-        {9, 10, "m", "", 11, 12, LIFETIME_SESSION, BLOCK_ACCESS_USER, 0, 13, UINT64_MAX, 0, END_NONE},
+        {1, 2, "n", "t", 3, 4, LOCATION_MMAP, LIFETIME_CACHE, BLOCK_ACCESS_GROUP, 5, 6, 7, 8, END_REPLACED},
+        {9, 10, "m", "", 11, 12, LOCATION_RAM, LIFETIME_SESSION, BLOCK_ACCESS_USER, 0, 13, UINT64_MAX, 0, END_NONE},
     };
     struct reply reply = {.kind = REPLY_LISTING, .listing = {.blocks = entries, .block_count = 2}};
     struct reply answer = reply_back(&reply);
@@ -214,6 +215,7 @@ Test(codec_blocks, a_listing)
         SAME(bytes);
         SAME(views);
         SAME(lifetime);
+        SAME(location);
         SAME(access);
         SAME(gid);
         SAME(age_ms);

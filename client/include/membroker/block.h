@@ -68,20 +68,24 @@ typedef struct mb_block_options {
     int32_t numa_node;
     int interleave;
     int prefault;
+    /* where it lies. MB_LOCATION_MMAP: a file of the broker, which takes no RAM while it is not used; with
+     * MB_ACCESS_USER only. MB_LOCATION_AUTO is MB_LOCATION_RAM: no block becomes a file unasked */
+    mb_location location;
 } mb_block_options;
 
 #define MB_BLOCK_OPTIONS_INIT                                                                                          \
     {                                                                                                                  \
         sizeof(mb_block_options), MB_LIFETIME_SESSION, 0u, MB_ACCESS_USER, 0u, 0, NULL, NULL, 0u, 0u, 0u,              \
-            MB_HUGE_PAGES_DEFAULT, -1, 0, 0                                                                            \
+            MB_HUGE_PAGES_DEFAULT, -1, 0, 0, MB_LOCATION_RAM                                                           \
     }
 
 /* ---- the publisher ---- */
 
 /*
- * Acquires `bytes` (at least 1; rounded up to whole pages) of RAM that can be published, and maps them for writing. The
- * memory is zero. `options` NULL: all defaults. The caller owns the block and ends it with mb_block_free().
- * -EOPNOTSUPP: the broker is too old to publish blocks.
+ * Acquires `bytes` (at least 1; rounded up to whole pages) that can be published, and maps them for writing. The memory
+ * is zero. `options` NULL: all defaults. The caller owns the block and ends it with mb_block_free(). -EOPNOTSUPP: the
+ * broker is too old to publish blocks, or blocks in files; a file was asked for with an access for other users; or the
+ * file system of the broker's files can't tell who writes.
  */
 MB_PUBLIC int mb_block_create(mb_client *client, uint64_t bytes, const mb_block_options *options, mb_block **ret_block);
 

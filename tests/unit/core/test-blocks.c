@@ -155,15 +155,11 @@ Test(blocks, a_publication_is_refused_for_each_reason)
     end();
 }
 
-Test(blocks, only_ram_can_be_published_and_not_extended)
+Test(blocks, what_can_be_published_is_not_extended)
 {
     begin(16 * MIB);
-    struct request request = {.kind = REQUEST_ACQUIRE};
-    request.acquire =
-        (struct acquire_request){.bytes = MIB, .location = LOCATION_MMAP, .numa_node = -1, .publishable = true};
-    refused(model_request(model, OWNER, &request), ERROR_NOT_SUPPORTED);
     uint64_t lease = granted(acquire(OWNER, MIB));
-    request = (struct request){.kind = REQUEST_EXTEND, .extend = {.lease = lease, .bytes = MIB}};
+    struct request request = {.kind = REQUEST_EXTEND, .extend = {.lease = lease, .bytes = MIB}};
     refused(model_request(model, OWNER, &request), ERROR_INVALID);
     publish(OWNER, lease, "n", LIFETIME_SESSION);
     request.extend.lease = attached(attach(OWNER, "n", 0));

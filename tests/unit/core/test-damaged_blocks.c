@@ -58,7 +58,11 @@ Test(damaged_blocks, damaged_blocks_are_not_restored)
     cr_expect_eq(broker_restore_block(model->broker, &bad, NULL, model->now), -EINVAL);
     BAD(segment.id, 0);
     BAD(segment.bytes, 5);
-    BAD(segment.location, LOCATION_MMAP);
+    BAD(segment.location, LOCATION_AUTO);
+    bad = good;
+    bad.segment.location = LOCATION_MMAP;
+    bad.access = BLOCK_ACCESS_ALL;
+    cr_expect_eq(broker_restore_block(model->broker, &bad, NULL, model->now), -EINVAL, "a file for others");
     bad = good;
     bad.has_publisher = true;
     bad.segment.generation = 2;

@@ -66,7 +66,7 @@ static struct request random_publishable(void)
 {
     struct request request = {.kind = REQUEST_ACQUIRE};
     request.acquire = (struct acquire_request){.bytes = random_below(12 << 20),
-                                               .location = random_below(8) ? LOCATION_RAM : LOCATION_AUTO,
+                                               .location = random_below(8) < 6 ? LOCATION_RAM : LOCATION_MMAP,
                                                .wait_ms = (uint32_t)random_below(2) * 9000,
                                                .publishable = true,
                                                .numa_node = -1};
