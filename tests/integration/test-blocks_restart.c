@@ -46,10 +46,13 @@ static void restart(int signal)
     cr_assert(mb_wait_connected(client, 20000) == 0 && mb_wait_connected(reader, 20000) == 0, "%s", mb_last_error());
 }
 
+static mb_location location = MB_LOCATION_RAM; /* of the blocks */
+
 static mb_block_options lasting(mb_lifetime lifetime)
 {
     mb_block_options options = MB_BLOCK_OPTIONS_INIT;
     options.lifetime = lifetime;
+    options.location = location;
     return options;
 }
 
@@ -114,6 +117,13 @@ Test(blocks_restart, kill_9_of_the_broker_changes_nothing_for_publishers_and_rea
 
 Test(blocks_restart, a_hand_over_changes_nothing_for_publishers_and_readers)
 {
+    restart_and_go_on(SIGTERM);
+}
+
+Test(blocks_restart, kill_9_and_a_hand_over_change_nothing_for_blocks_in_files)
+{
+    location = MB_LOCATION_MMAP;
+    restart_and_go_on(SIGKILL);
     restart_and_go_on(SIGTERM);
 }
 
@@ -232,7 +242,18 @@ static void work(void)
     mb_disconnect(client);
 }
 
-Test(blocks_restart, killed_at_every_point_of_publishing_attaching_and_ending, .timeout = 600)
+static void die_at_every_point(void)
 {
     sweep_faults(&manager, &fixture, "[leases]\nreconnect_grace = 1s\n", work, 60);
+}
+
+Test(blocks_restart, killed_at_every_point_of_publishing_attaching_and_ending, .timeout = 600)
+{
+    die_at_every_point();
+}
+
+Test(blocks_restart, killed_at_every_point_of_the_same_with_files, .timeout = 600)
+{
+    location = MB_LOCATION_MMAP;
+    die_at_every_point();
 }

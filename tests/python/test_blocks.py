@@ -311,6 +311,26 @@ def test_what_the_broker_keeps(daemon, broker):
     assert [block.name for block in broker.blocks()] == ["b"]
 
 
+def test_blocks_in_files(daemon, broker):
+    """The same calls, counted as mapped; nobody else may have them."""
+    broker.publish("file", matrix(), location=membroker.MMAP)
+    assert (broker.attach("file") == matrix()).all()
+    (block,) = broker.blocks()
+    assert block.location is membroker.MMAP and daemon.status().used_mapped_bytes == block.bytes
+    made = broker.create_block((2, 2), location=membroker.MMAP)
+    made.array[:] = 5
+    made.publish("made")
+    assert (broker.attach("made") == 5).all()
+    for access in "group", "all":
+        with pytest.raises(membroker.Error, match="for processes of its own user only"):
+            broker.publish("refused", matrix(), location=membroker.MMAP, access=access)
+    with pytest.raises(ValueError, match="location is"):
+        broker.publish("refused", matrix(), location=7)
+    with pytest.raises(membroker.Error, match="huge pages"):
+        broker.publish("refused", matrix(), location=membroker.MMAP, huge_pages=True)
+    assert {block.name for block in broker.blocks()} == {"file", "made"}
+
+
 def test_access(broker):
     """Everybody may, or a group; a name of another user is not this user's."""
     broker.publish("all", matrix(), access="all")

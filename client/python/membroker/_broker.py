@@ -246,6 +246,7 @@ class Broker(_arrays.Creation):
         wait: Optional[float] = None,
         progress: ProgressOption = None,
         huge_pages: Union[bool, str, None] = None,
+        location: Location = Location.RAM,
     ) -> Block:
         """
         Copies the data into a block and publishes it under the name: others attach it without a copy, and nobody can change
@@ -258,13 +259,14 @@ class Broker(_arrays.Creation):
         "keep" with unpublish(), or `keep` seconds later; "cache" also if memory is short and no process has a view. `access`
         is "user", "group" (`group` is its name or number; None: the process's own) or "all". With `replace` the block takes
         the name from the user's block that has it, in the same instant. `wait` and `progress` are those of acquire().
+        `location` MMAP puts the block into a file of the broker; then `access` is "user".
 
         NameTaken: the user has a block of that name. LimitError: the memory does not fit a limit. TypeError: an array of
         objects, of fields or with a mask, or a table.
         """
         _blocks.checked_name(name)
         source, content = _blocks.of_data(data, type)
-        block = self._block(content, lifetime, keep, access, group, replace, wait, progress, huge_pages)
+        block = self._block(content, lifetime, keep, access, group, replace, wait, progress, huge_pages, location)
         try:
             _blocks.copy(source, block)
             block.publish(name)
@@ -287,10 +289,11 @@ class Broker(_arrays.Creation):
         wait: Optional[float] = None,
         progress: ProgressOption = None,
         huge_pages: Union[bool, str, None] = None,
+        location: Location = Location.RAM,
     ) -> Block:
         """An array of zeros to fill, and then to publish without a copy: Block.array and Block.publish(). See publish()."""
         content = _blocks.of_array(dtype, _blocks.to_shape(shape), order)
-        return self._block(content, lifetime, keep, access, group, replace, wait, progress, huge_pages)
+        return self._block(content, lifetime, keep, access, group, replace, wait, progress, huge_pages, location)
 
     def create_bytes(
         self,
@@ -305,10 +308,11 @@ class Broker(_arrays.Creation):
         wait: Optional[float] = None,
         progress: ProgressOption = None,
         huge_pages: Union[bool, str, None] = None,
+        location: Location = Location.RAM,
     ) -> Block:
         """As create_block(), for bytes of any `type`, such as "arrow-stream". The block has the buffer protocol."""
         content = _blocks.of_bytes(type, to_bytes(size))
-        return self._block(content, lifetime, keep, access, group, replace, wait, progress, huge_pages)
+        return self._block(content, lifetime, keep, access, group, replace, wait, progress, huge_pages, location)
 
     def _block(
         self,
@@ -321,10 +325,12 @@ class Broker(_arrays.Creation):
         wait: Optional[float],
         progress: ProgressOption,
         huge_pages: Union[bool, str, None],
+        location: Location,
     ) -> Block:
         terms = _blocks.options(lifetime, keep, access, group, replace)
         watches = self._watches if progress is None else _progress.Watches(self._socket, progress)
-        return Block._create(self._client, content, terms, (to_ms(wait), _huge(huge_pages), watches), self._published)
+        memory = (to_ms(wait), _huge(huge_pages), to_location(location), watches)
+        return Block._create(self._client, content, terms, memory, self._published)
 
     def view(self, name: str, *, wait: Optional[float] = None, user: Union[int, str, None] = None) -> View:
         """

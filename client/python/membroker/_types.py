@@ -190,6 +190,7 @@ class BlockInfo:
     keep_ms: Optional[int] = _at(11)
     publisher: Optional[int] = _at(12)
     ended: EndReason = _at(13, lambda: EndReason.NONE, of=EndReason)
+    location: Location = _at(14, lambda: Location.RAM, of=Location)
 
 
 @dataclasses.dataclass(frozen=True)

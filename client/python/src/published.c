@@ -25,14 +25,14 @@ struct wish {
 
 static bool read_wish(PyObject *arguments, PyObject **ret_client, struct wish *wish)
 {
-    int lifetime, access, huge;
+    int lifetime, access, huge, location;
     unsigned keep, gid, wait;
     Py_ssize_t metadata_bytes;
     const char *metadata;
     mb_block_options *options = &wish->options;
     *options = (mb_block_options)MB_BLOCK_OPTIONS_INIT;
-    if (!PyArg_ParseTuple(arguments, "OKiIiIpsy#IiO:Block", ret_client, &wish->bytes, &lifetime, &keep, &access, &gid,
-                          &options->replace, &options->type, &metadata, &metadata_bytes, &wait, &huge,
+    if (!PyArg_ParseTuple(arguments, "OKiIiIpsy#IiiO:Block", ret_client, &wish->bytes, &lifetime, &keep, &access, &gid,
+                          &options->replace, &options->type, &metadata, &metadata_bytes, &wait, &huge, &location,
                           &wish->progress)) {
         return false;
     }
@@ -44,6 +44,7 @@ static bool read_wish(PyObject *arguments, PyObject **ret_client, struct wish *w
     options->metadata_bytes = (size_t)metadata_bytes;
     options->wait_ms = wait;
     options->huge_pages = (mb_huge_pages)huge;
+    options->location = (mb_location)location;
     wish->progress = wish->progress == Py_None ? NULL : wish->progress;
     return true;
 }

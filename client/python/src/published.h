@@ -5,5 +5,5 @@
 #include "client/python/src/compat.h"
 
 /* Adds the type to the module. Its constructor: Block(client, bytes, lifetime, keep_ms, access, gid, replace, type,
- * metadata, wait_ms, huge_pages, progress). */
+ * metadata, wait_ms, huge_pages, location, progress). */
 int published_add_type(PyObject *module);

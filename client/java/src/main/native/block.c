@@ -4,7 +4,21 @@
 
 #include "client/java/src/main/native/shim.h"
 
-enum { LIFETIME, KEEP, ACCESS, GID, REPLACE, WAIT, TTL, HUGE_PAGES, NUMA_NODE, INTERLEAVE, PREFAULT, SETTINGS };
+enum {
+    LIFETIME,
+    KEEP,
+    ACCESS,
+    GID,
+    REPLACE,
+    WAIT,
+    TTL,
+    HUGE_PAGES,
+    NUMA_NODE,
+    INTERLEAVE,
+    PREFAULT,
+    LOCATION,
+    SETTINGS
+};
 enum { LEASE, ADDRESS, BYTES, NUMBER, PROPERTIES };
 enum { OWN_USER = -1 };
 
@@ -44,6 +58,7 @@ static void take_settings(JNIEnv *env, jintArray settings, mb_block_options *opt
     options->numa_node = setting[NUMA_NODE];
     options->interleave = setting[INTERLEAVE];
     options->prefault = setting[PREFAULT];
+    options->location = (mb_location)setting[LOCATION];
 }
 
 /* Of metadata that are too many for the library only the number is read. */

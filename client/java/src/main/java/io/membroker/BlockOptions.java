@@ -21,10 +21,11 @@ import java.time.Duration;
  * @param numaNode the node of its memory; -1: any
  * @param interleave whether its pages are interleaved over the nodes
  * @param prefault whether the broker allocates every page in advance
+ * @param location where it lies; a file is with {@link BlockAccess#USER} only
  */
 public record BlockOptions(BlockLifetime lifetime, Duration keep, BlockAccess access, long group, boolean replace, String type,
         byte[] metadata, Duration maxWait, Duration ttl, HugePages hugePages, int numaNode, boolean interleave,
-        boolean prefault) {
+        boolean prefault, Location location) {
     /** It ends with its publisher, and processes of the user may attach it. */
     public static final BlockOptions DEFAULT = builder().build();
 
@@ -50,13 +51,14 @@ public record BlockOptions(BlockLifetime lifetime, Duration keep, BlockAccess ac
     /** The same, for content that describes itself unless the program has said what it is. */
     BlockOptions describing(String contentType, String contentMetadata) {
         return type != null ? this : new BlockOptions(lifetime, keep, access, group, replace, contentType,
-                contentMetadata.getBytes(StandardCharsets.UTF_8), maxWait, ttl, hugePages, numaNode, interleave, prefault);
+                contentMetadata.getBytes(StandardCharsets.UTF_8), maxWait, ttl, hugePages, numaNode, interleave, prefault,
+                location);
     }
 
     int[] settings() {
         return new int[] {lifetime.ordinal(), Milliseconds.of(keep), access.ordinal(), (int) group, replace ? 1 : 0,
             Milliseconds.of(maxWait), Milliseconds.of(ttl), hugePages.ordinal(), numaNode, interleave ? 1 : 0,
-            prefault ? 1 : 0};
+            prefault ? 1 : 0, location.code};
     }
 
     /** Builds {@link BlockOptions}. */
@@ -74,6 +76,7 @@ public record BlockOptions(BlockLifetime lifetime, Duration keep, BlockAccess ac
         private int numaNode = -1;
         private boolean interleave;
         private boolean prefault;
+        private Location location = Location.RAM;
 
         private Builder() {
         }
@@ -229,13 +232,25 @@ public record BlockOptions(BlockLifetime lifetime, Duration keep, BlockAccess ac
         }
 
         /**
+         * Sets where the block lies. {@link Location#MMAP} is a file of the broker, which only processes of the user may
+         * attach. {@link Location#AUTO} is memory.
+         *
+         * @param wanted the location
+         * @return this
+         */
+        public Builder location(Location wanted) {
+            location = wanted;
+            return this;
+        }
+
+        /**
          * Makes the options.
          *
          * @return the options
          */
         public BlockOptions build() {
             return new BlockOptions(lifetime, keep, access, group, replace, type, metadata, maxWait, ttl, hugePages, numaNode,
-                    interleave, prefault);
+                    interleave, prefault, location);
         }
     }
 }

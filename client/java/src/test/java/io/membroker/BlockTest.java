@@ -190,6 +190,19 @@ class BlockTest extends WithBroker {
         broker.unpublish("cached");
     }
 
+    @Test
+    void blocksInFilesAreForTheirOwnUser() {
+        BlockOptions file = BlockOptions.builder().location(Location.MMAP).build();
+        try (Block block = broker.publish("file", BlockContent.of(new int[] {6}), file);
+                BlockView view = broker.attach("file")) {
+            assertEquals(6, view.asIntBuffer().get(0));
+        }
+        BlockOptions others = BlockOptions.builder().location(Location.MMAP).access(BlockAccess.ALL).build();
+        MemoryBrokerException refused = assertThrows(MemoryBrokerException.class,
+                () -> broker.publish("others", BlockContent.of(new int[] {7}), others));
+        assertTrue(refused.getMessage().contains("for processes of its own user only"), refused.getMessage());
+    }
+
     private EndReason endOf(String name) {
         try {
             broker.attach(name).close();
