@@ -94,7 +94,7 @@ def board_part(message, body, fd):
 
 def attached(message, body, fd):
     is_answer(message, fd, descriptor=True)
-    has(body, "lease", "block", "bytes", "ttl_ms", "slot", "generation", "lifetime")
+    has(body, "lease", "block", "bytes", "ttl_ms", "slot", "generation", "lifetime", "location")
     assert body.lease and body.block and body.bytes % PAGE == 0 and body.generation % 2 == 1
     assert os.fstat(fd).st_size == body.bytes and len(body.metadata) <= 4096
     seals = fcntl.fcntl(fd, 1034)

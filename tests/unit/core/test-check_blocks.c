@@ -106,10 +106,10 @@ Test(check_blocks, lists, .init = begin, .fini = end)
     for (size_t i = 0; i < ACCOUNT_ABOVE_MAX; i++) {
         struct account *above = cache->account.above[i];
         if (above) {
-            EXPECT_OF(check_blocks, TAILQ_REMOVE(&above->idle, cache, in_idle[i]),
-                      TAILQ_INSERT_TAIL(&above->idle, cache, in_idle[i]), "others than it should");
-            EXPECT_OF(check_blocks, TAILQ_INSERT_TAIL(&above->idle, kept, in_idle[i]),
-                      TAILQ_REMOVE(&above->idle, kept, in_idle[i]), "may not be evicted");
+            EXPECT_OF(check_blocks, TAILQ_REMOVE(&above->idle[LOCATION_RAM], cache, in_idle[i]),
+                      TAILQ_INSERT_TAIL(&above->idle[LOCATION_RAM], cache, in_idle[i]), "others than it should");
+            EXPECT_OF(check_blocks, TAILQ_INSERT_TAIL(&above->idle[LOCATION_RAM], kept, in_idle[i]),
+                      TAILQ_REMOVE(&above->idle[LOCATION_RAM], kept, in_idle[i]), "may not be evicted");
         }
     }
     EXPECT_NOTICED_BY(check_blocks, cache->account.above[0], &broker->host, "idle under another account");

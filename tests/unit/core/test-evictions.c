@@ -187,7 +187,7 @@ static size_t listed_under(const char *name, size_t place)
 {
     const struct block *block = block_table_named(&model->broker->blocks, 1000, name), *listed;
     size_t count = 0;
-    TAILQ_FOREACH(listed, &block->account.above[place]->idle, in_idle[place]) {
+    TAILQ_FOREACH(listed, &block->account.above[place]->idle[LOCATION_RAM], in_idle[place]) {
         count++;
     }
     return count;

@@ -165,9 +165,11 @@ Test(file_blocks, either_goes_if_the_limit_on_both_is_short)
     leave_cache(LOCATION_RAM, "memory");
     leave_cache(LOCATION_MMAP, "file");
     granted(model_acquire(model, OTHER, 4 * MIB, LOCATION_MMAP, 0));
-    cr_expect(!is_there("memory") && is_there("file"));
+    cr_expect(is_there("memory") && !is_there("file"), "those in files go first for a file");
     refused(model_acquire(model, OTHER, 6 * MIB, LOCATION_RAM, 0), ERROR_LIMIT);
-    cr_expect(is_there("file"), "in vain");
+    cr_expect(is_there("memory"), "in vain");
+    granted(model_acquire(model, OTHER, 2 * MIB, LOCATION_MMAP, 0));
+    cr_expect_not(is_there("memory"));
     model_free(model);
 }
 

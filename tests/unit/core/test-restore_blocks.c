@@ -151,7 +151,7 @@ Test(restore_blocks, the_cache_that_was_used_longest_ago_is_evicted_first)
         cr_assert_eq(broker_restore_block(next, &kept, NULL, model->now), 0);
     }
     broker_restore_done(next, model->now);
-    cr_expect_str_eq(TAILQ_FIRST(&next->host.idle)->name, "first");
+    cr_expect_str_eq(TAILQ_FIRST(&next->host.idle[LOCATION_RAM])->name, "first");
     cr_expect_null(broker_check(next));
     broker_free(next);
     end();
