@@ -91,7 +91,7 @@ struct step {
     struct broker *broker;
     uint64_t now;
     struct effect_list *effects;
-    struct holders holders;     /* of the present handler or pass: sessions may go in between */
-    bool keeps_blocks;          /* the request that is looked at can't wait for what would be evicted */
-    struct waiting *evicts_for; /* for whom blocks are evicted; NULL: for a client that asks again */
+    struct holders holders; /* of the present handler or pass: sessions may go in between */
+    bool keeps_blocks;      /* the request that is looked at can't wait for what would be evicted */
+    bool has_evicted;       /* blocks, for the request that is looked at */
 };

@@ -152,9 +152,7 @@ bool evict_for(struct step *step, struct account *account, uint64_t bytes, const
     bool fits = find(step->broker, place, denial_limit(denial), &trial);
     if (fits) {
         spare(step->broker, &trial);
-    }
-    if (fits && step->evicts_for) {
-        waiting_promise(step->broker, step->evicts_for, step->now + COMES_FREE_WITHIN);
+        step->has_evicted = true;
     }
     for (size_t i = 0; i < trial.count; i++) {
         struct candidate *candidate = &trial.candidates[i];

@@ -59,6 +59,10 @@ enum {
 /* Order changes by ageing and the host's memory without anything happening here. */
 #define BEAT (250 * NANOSECONDS_PER_MILLISECOND)
 
+/* By then what was being freed is free, or another request has it, or it is stuck: no request waits for it any longer.
+ */
+#define COMES_FREE_WITHIN (5 * NANOSECONDS_PER_SECOND)
+
 /* ---- coming and going ---- */
 
 /* One of the bounds on how many may wait. */
@@ -200,10 +204,12 @@ static enum attempt try_with_evictions(struct step *step, struct waiting *waitin
                                        struct denial *ret_denial)
 {
     step->keeps_blocks = waiting->may_not_stay || !has_time(step, waiting);
-    step->evicts_for = waiting;
+    step->has_evicted = false;
     enum attempt result = grant_try(step, waiting->session, &waiting->demand, files, ret_denial);
     step->keeps_blocks = false;
-    step->evicts_for = NULL;
+    if (step->has_evicted) {
+        waiting_promise(step->broker, waiting, step->now + COMES_FREE_WITHIN);
+    }
     return result;
 }
 

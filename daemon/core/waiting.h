@@ -6,10 +6,6 @@
 
 #include "daemon/core/demand.h"
 
-/* By then what was being freed is free, or another request has it, or it is stuck: no request waits for it any longer.
- */
-#define COMES_FREE_WITHIN (5 * NANOSECONDS_PER_SECOND)
-
 struct lease;
 TAILQ_HEAD(victim_list, lease);
 
