@@ -34,6 +34,26 @@ CODEC_FIELDS(block_figures, struct block_figures, BlockFigures) = {
 };
 CODEC_TABLE(block_figures, block_figures);
 
+CODEC_FIELDS(board, struct board_entry, BoardEntry) = {
+    NUMBER(board, board),
+    NUMBER(board, owner),
+    TEXT_AS(board, class, class_),
+    NUMBER(board, objects),
+    NUMBER(board, object_bytes),
+    NUMBER(board, group_objects, UNLESS(0)),
+    NUMBER(board, bytes),
+    NUMBER(board, all_objects, UNLESS(0)),
+    NUMBER(board, kept_objects, UNLESS(0)),
+    NUMBER_AS(board, has_ended, ended, UNLESS(0)),
+};
+CODEC_TABLE(board, board_entry);
+
+CODEC_FIELDS(object_figures, struct object_figures, ObjectFigures) = {
+    NUMBER(object_figures, objects), NUMBER(object_figures, bytes), NUMBER(object_figures, board_bytes),
+    NUMBER(object_figures, put),     NUMBER(object_figures, got),   NUMBER(object_figures, refused),
+};
+CODEC_TABLE(object_figures, object_figures);
+
 CODEC_FIELDS(got, struct got_reply, Got) = {BYTES(got, data, RANGE(MESSAGE_OBJECT_MAX, "the object is too long")),
                                             NUMBER(got, board, UNLESS(0))};
 CODEC_TABLE(got, got);

@@ -193,6 +193,7 @@ CODEC_FIELDS(listing, struct listing_reply, Listing) = {
     LIST(listing, usage, usage_count, usage),        LIST(listing, events, event_count, event),
     LIST(listing, samples, sample_count, sample),    NUMBER(listing, last, UNLESS(0)),
     LIST(listing, blocks, block_count, block),       NUMBER(listing, more),
+    LIST(listing, boards, board_count, board),
 };
 CODEC_TABLE(listing, listing);
 
@@ -313,6 +314,7 @@ CODEC_FIELDS(status, struct status_reply, StatusReport) = {
     NUMBER(status, segments),
     MESSAGE(status, counters, counters),
     MESSAGE(status, blocks, block_figures),
+    MESSAGE(status, objects, object_figures),
     NUMBER(status, host_total_bytes),
     NUMBER(status, host_available_bytes),
     STRING(status, spill_directory),

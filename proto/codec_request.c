@@ -220,7 +220,7 @@ CODEC_TABLE(remove, remove);
 /* ---- the rest ---- */
 
 CODEC_FIELDS(list, struct list_request, List) = {
-    NUMBER(list, what, RANGE(LIST_SAMPLES, "this broker does not know what was asked to be listed")),
+    NUMBER(list, what, RANGE(LIST_BOARDS, "this broker does not know what was asked to be listed")),
     NUMBER(list, after),
     NUMBER(list, settled, UNLESS(0)),
     NUMBER(list, most),

@@ -138,6 +138,14 @@ struct block_figures {
     uint64_t published, attached, evicted;
 };
 
+/* What counts since the daemon started has a past participle. */
+struct object_figures {
+    uint64_t objects, bytes; /* how many, and what they have */
+    uint64_t board_bytes;    /* of the memory for them */
+    uint64_t put, refused;
+    uint64_t got; /* by asking the daemon */
+};
+
 struct status_reply {
     const char *daemon_version;
     int32_t pid;
@@ -166,6 +174,7 @@ struct status_reply {
     uint64_t stuck_bytes, stuck_ms;
     uint64_t reservable_bytes; /* RAM that all reservations may have together */
     struct block_figures blocks;
+    struct object_figures objects;
     uint64_t cut_off; /* how many clients were disconnected because they did not read or receive */
 };
 
@@ -184,6 +193,8 @@ struct listing_reply {
     size_t event_count; /* at most MESSAGE_EVENTS_MAX */
     const struct block_entry *blocks;
     size_t block_count; /* at most MESSAGE_BLOCKS_MAX */
+    const struct board_entry *boards;
+    size_t board_count; /* at most MESSAGE_BOARDS_MAX */
     const struct sample_entry *samples;
     size_t sample_count; /* at most MESSAGE_SAMPLES_MAX */
     uint64_t last;       /* of events and samples: after which the next page begins; 0: of another listing */

@@ -93,6 +93,7 @@ enum list_what {
     LIST_EVENTS,
     LIST_BLOCKS,
     LIST_SAMPLES,
+    LIST_BOARDS,
 };
 
 struct list_request {

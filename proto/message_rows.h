@@ -170,6 +170,16 @@ struct block_change_entry {
     char type[MESSAGE_NAME_SIZE];
 };
 
+struct board_entry {
+    uint64_t board; /* its number */
+    uint32_t owner; /* uid */
+    char class[MESSAGE_CLASS_SIZE];
+    uint64_t objects, object_bytes;                    /* how many, and what they have */
+    uint64_t group_objects, all_objects, kept_objects; /* the parts that others may get, and that are kept */
+    uint64_t bytes;                                    /* its memory */
+    bool has_ended;                                    /* its memory is free when no process has it mapped */
+};
+
 /* What a class held at a time. */
 struct sample_entry {
     uint64_t sample;     /* its number */

@@ -31,6 +31,7 @@ enum {
     MESSAGE_EVENTS_MAX = 64,         /* events in one page of a listing */
     MESSAGE_BLOCKS_MAX = 128,        /* blocks in one page of a listing */
     MESSAGE_CHANGES_MAX = 64,        /* changes of blocks in one answer */
+    MESSAGE_BOARDS_MAX = 128,        /* boards in one page of a listing */
     MESSAGE_METADATA_MAX = 4096,     /* bytes of a block's metadata */
     MESSAGE_OBJECT_MAX = 32768,      /* bytes of an object */
     MESSAGE_SAMPLES_MAX = 256,       /* samples in one page of a listing */

@@ -28,7 +28,7 @@ typedef int ctl_verb(const struct ctl_options *options, int argc, char **argv);
 ctl_verb status_main, sessions_main, leases_main, queue_main, why_main, ping_main, revoke_main, audit_main, reload_main,
     hold_main, reserve_main, attach_main, unreserve_main, suspend_main, resume_main, reservations_main, usage_main,
     slurm_gres_main, metrics_main, events_main, top_main, plot_main, blocks_main, unpublish_main, publish_main,
-    put_main, get_main, remove_main;
+    put_main, get_main, remove_main, boards_main;
 
 /* ---- asking ---- */
 

@@ -65,6 +65,8 @@ static const struct verb verbs[] = {
      attach_main},
     {"unpublish", "NAME [OPTION]...", "take its name from a block; its bytes go with the last view", &unpublish_options,
      NULL, unpublish_main},
+    {"boards", "[OPTION]...", "how many objects users have, and in how much memory", &selection_options_without_client,
+     sizes, boards_main},
     {"put", "NAME [OPTION]...", "keep standard input as an object, in the place of the one that has the name",
      &put_options, NULL, put_main},
     {"get", "NAME [OPTION]...", "write an object to standard output", &get_options, NULL, get_main},

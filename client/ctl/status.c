@@ -86,6 +86,12 @@ static const struct column fields[] = {
     {NULL, "blocks.published", COLUMN_NUMBER, FIELD(blocks.published)},
     {NULL, "blocks.attached", COLUMN_NUMBER, FIELD(blocks.attached)},
     {NULL, "blocks.evicted", COLUMN_NUMBER, FIELD(blocks.evicted)},
+    {NULL, "objects.count", COLUMN_NUMBER, FIELD(objects.objects)},
+    {NULL, "objects.bytes", COLUMN_NUMBER, FIELD(objects.bytes)},
+    {NULL, "objects.board_bytes", COLUMN_NUMBER, FIELD(objects.board_bytes)},
+    {NULL, "objects.put", COLUMN_NUMBER, FIELD(objects.put)},
+    {NULL, "objects.got", COLUMN_NUMBER, FIELD(objects.got)},
+    {NULL, "objects.refused", COLUMN_NUMBER, FIELD(objects.refused)},
     {NULL, "host.total_bytes", COLUMN_NUMBER, FIELD(host_total_bytes)},
     {NULL, "host.available_bytes", COLUMN_NUMBER, FIELD(host_available_bytes)},
     {NULL, "spill_directory", COLUMN_STRING, FIELD(spill_directory)},
@@ -158,6 +164,15 @@ static void print_blocks(const struct block_figures *blocks)
            size_to_text(blocks->bytes[LIFETIME_SESSION], session), size_to_text(blocks->bytes[LIFETIME_KEEP], keep),
            size_to_text(blocks->bytes[LIFETIME_CACHE], cache), (unsigned long long)blocks->published,
            (unsigned long long)blocks->attached, (unsigned long long)blocks->evicted);
+}
+
+static void print_objects(const struct object_figures *objects)
+{
+    char count[COUNT_BYTES], bytes[CELL_BYTES], boards[CELL_BYTES];
+    printf("%s of %s in boards of %s; put %llu, asked for %llu, refused %llu\n",
+           count_to_text(objects->objects, "object", count), size_to_text(objects->bytes, bytes),
+           size_to_text(objects->board_bytes, boards), (unsigned long long)objects->put,
+           (unsigned long long)objects->got, (unsigned long long)objects->refused);
 }
 
 /* "3h 12min"; nobody wants to know an uptime to the millisecond. */
@@ -234,6 +249,7 @@ static void print_status(const struct status_reply *status)
            (unsigned long long)status->cut_off);
     print_counters(&status->counters);
     print_blocks(&status->blocks);
+    print_objects(&status->objects);
 }
 
 int status_main(const struct ctl_options *options, int argc, char **argv)

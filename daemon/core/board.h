@@ -67,8 +67,9 @@ struct board {
     struct space space;
     struct bucket_block *blocks[BOARD_BLOCKS]; /* NULL: not made yet */
     struct object_list objects;
-    uint64_t object_count;
-    uint64_t idle_since; /* service clock; while it is in the list of those without an object */
+    uint64_t object_count, object_bytes;
+    uint64_t group_count, all_count, kept_count; /* of the objects: with that access, and that are kept */
+    uint64_t idle_since;                         /* service clock; while it is in the list of those without an object */
     bool is_idle;
     TAILQ_ENTRY(board) in_table, in_idle;
     TAILQ_ENTRY(board) in_share; /* unless it has ended */
@@ -80,6 +81,7 @@ struct board_table {
     struct board_list boards; /* those included that have ended */
     struct board_list idle;   /* without an object, the one that has been so for the longest time first */
     struct object_tree by_name;
+    struct object_figures figures; /* without what is counted elsewhere */
 };
 
 struct broker;
@@ -110,6 +112,9 @@ void board_join(struct broker *broker, struct board *board, struct share *share)
 /* Takes the objects of reservations that were given up, as many as a step may; and whether there are any. */
 void board_take_back(struct step *step);
 bool board_has_to_take_back(const struct broker *broker);
+
+/* Without the gets, which the core does not see. */
+struct object_figures board_figures(const struct broker *broker);
 
 /* Ends those that have been empty for long. */
 void board_work(struct step *step);

@@ -10,6 +10,7 @@
 void board_refuse_full(struct step *step, const struct session *session, const struct board *board, uint64_t request_id)
 {
     const struct principal *user = session->share->user;
+    step->broker->boards.figures.refused++;
     char used[SIZE_TEXT_BYTES], most[SIZE_TEXT_BYTES], more[SIZE_TEXT_BYTES];
     answer_error(step, session->peer, request_id, ERROR_TOO_MANY,
                  "the objects of %s have no room: their boards have %s, %s more are needed, and a user may have %s "
@@ -44,6 +45,7 @@ void board_refuse(struct step *step, struct session *session, const struct denia
     bool comes_free = denial->excess.frees_suffice;
     if (!comes_free) { /* else it is asked for again, and is refused for good or not at all */
         refusal_note(step, session, &wish, denial);
+        step->broker->boards.figures.refused++;
     }
     struct reply *reply = answer_to(step, session->peer, request_id, REPLY_ERROR);
     if (!reply) {

@@ -88,6 +88,8 @@ size_t broker_list_usage(const struct broker *broker, const struct identity *vie
 /* Blocks: those that the viewer may see or attach. */
 size_t broker_list_blocks(const struct broker *broker, const struct identity *viewer, uint64_t after, uint64_t now,
                           struct block_entry *entries, size_t max, bool *ret_more);
+size_t broker_list_boards(const struct broker *broker, const struct identity *viewer, uint64_t after,
+                          struct board_entry *entries, size_t max, bool *ret_more);
 
 /* How many users have more blocks or views than the settings allow, as those may that a daemon before has let them
  * have; if any, the sentence says it of the first. */

@@ -12,7 +12,12 @@ static bool has_smaller_name(const struct object *a, const struct object *b)
 CHECK_TREE(check_names, object, by_name, has_smaller_name)
 
 struct found {
-    uint64_t objects, named, of_sessions, idle;
+    uint64_t objects, bytes, named, of_sessions, idle;
+};
+
+/* What a board counts of its objects. */
+struct counted {
+    uint64_t objects, bytes, of_groups, of_all, kept;
 };
 
 /* ---- space ---- */
@@ -90,18 +95,30 @@ static const char *check_object(const struct broker *broker, const struct board 
                    "an object has too much memory, or too little");
 }
 
+static void count(struct counted *counted, const struct object *object)
+{
+    counted->objects++;
+    counted->bytes += object->bytes;
+    counted->of_groups += object->access == BLOCK_ACCESS_GROUP;
+    counted->of_all += object->access == BLOCK_ACCESS_ALL;
+    counted->kept += object->session == NULL;
+}
+
 static const char *check_objects(const struct broker *broker, const struct board *board, struct found *found)
 {
     const struct object *object;
     const char *wrong = NULL;
-    uint64_t count = 0;
+    struct counted counted = {0};
+    const struct counted noted = {board->object_count, board->object_bytes, board->group_count, board->all_count,
+                                  board->kept_count};
     LIST_FOREACH(object, &board->objects, in_board) {
         wrong = wrong ? wrong : check_object(broker, board, object);
-        found->of_sessions += object->session != NULL;
-        count++;
+        count(&counted, object);
     }
-    found->objects += count;
-    return require(wrong, count == board->object_count, "a board miscounts its objects");
+    found->of_sessions += counted.objects - counted.kept;
+    found->objects += counted.objects;
+    found->bytes += counted.bytes;
+    return require(wrong, memcmp(&counted, &noted, sizeof counted) == 0, "a board miscounts its objects");
 }
 
 /* ---- boards ---- */
@@ -162,6 +179,9 @@ static const char *check_lists(const struct broker *broker, const struct found *
         }
     }
     wrong = require(wrong, found->named == found->objects, "there are names of objects that no board has");
+    wrong =
+        require(wrong, broker->boards.figures.objects == found->objects && broker->boards.figures.bytes == found->bytes,
+                "the objects of all boards are miscounted");
     wrong = require(wrong, idle == found->idle, "the list of boards without an object has others");
     return require(wrong, of_sessions == found->of_sessions, "a session has lost an object that ends with it");
 }

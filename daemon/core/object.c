@@ -95,16 +95,31 @@ static void leave_session(struct object *object)
     }
 }
 
+/* In its board, and in all: one more, or one less. */
+static void count_in_board(struct broker *broker, const struct object *object, bool add)
+{
+    const uint64_t one = add ? 1 : UINT64_MAX; /* unsigned arithmetic wraps: this is minus one */
+    struct board *board = object->board;
+    struct object_figures *all = &broker->boards.figures;
+    board->object_count += one;
+    board->object_bytes += one * object->bytes;
+    board->group_count += object->access == BLOCK_ACCESS_GROUP ? one : 0;
+    board->all_count += object->access == BLOCK_ACCESS_ALL ? one : 0;
+    board->kept_count += object->session ? 0 : one;
+    board->share->user->objects += one;
+    all->objects += one;
+    all->bytes += one * object->bytes;
+}
+
 /* No record leads to it any more. */
 static void drop(struct step *step, struct object *object)
 {
     struct board *board = object->board;
     RB_REMOVE(object_tree, &step->broker->boards.by_name, object);
     LIST_REMOVE(object, in_board);
+    count_in_board(step->broker, object, false);
     leave_session(object);
     space_give(&board->space, object->span);
-    board->object_count--;
-    board->share->user->objects--;
     if (!board->object_count) {
         board->is_idle = true;
         board->idle_since = step->now;
@@ -207,8 +222,8 @@ static void count(struct step *step, struct object *object)
         TAILQ_REMOVE(&step->broker->boards.idle, board, in_idle);
         board->is_idle = false;
     }
-    board->object_count++;
-    board->share->user->objects++;
+    count_in_board(step->broker, object, true);
+    step->broker->boards.figures.put++;
 }
 
 enum object_result object_put(struct step *step, struct session *session, struct board *board, struct object *before,

@@ -27,6 +27,7 @@ static bool check_count(struct step *step, const struct session *session, uint64
     const struct principal *user = session->share->user;
     uint32_t most = step->broker->options.settings.sharing.objects_max;
     if (user->objects >= most) {
+        step->broker->boards.figures.refused++;
         answer_error(step, session->peer, request_id, ERROR_TOO_MANY,
                      "%s has %llu objects, as many as [sharing] max_objects allows; remove some, or raise that",
                      user->whose, (unsigned long long)user->objects);
@@ -101,16 +102,4 @@ void *broker_find_board(const struct broker *broker, const struct identity *iden
 {
     const struct board *board = board_find(&broker->boards, id);
     return board && board->owner == identity->uid && !board->has_ended ? board->handle : NULL;
-}
-
-uint64_t broker_board_bytes(const struct broker *broker)
-{
-    const struct board *board;
-    uint64_t bytes = 0;
-    TAILQ_FOREACH(board, &broker->boards.boards, in_table) {
-        for (uint32_t i = 0; i < BOARD_PARTS_MAX; i++) {
-            bytes += board->parts[i].charge.bytes;
-        }
-    }
-    return bytes;
 }

@@ -47,6 +47,7 @@ struct boards {
     struct part_queue leaving; /* of those that have ended; that no worker is looking at */
     struct part_queue left;    /* no process has them, and the core is to hear of it */
     uint64_t bytes;
+    uint64_t got;    /* objects that clients asked for */
     bool has_result; /* of growing */
     struct input_board result;
     bool has_grown; /* since that was cleared, or tried to */

@@ -147,6 +147,7 @@ static void serve_status(struct connection *connection, const struct request *re
         .cut_off = server->outboxes.cut_off,
     };
     broker_fill_status(server->broker, &reply.status);
+    reply.status.objects.got = server->boards.got;
     reply.status.configuration_error = server->reload.notices.error;
     reload_write_warnings(server, warnings, sizeof warnings);
     reply.status.warnings = warnings;
@@ -179,6 +180,7 @@ static void serve_list(struct connection *connection, const struct request *requ
     static struct reservation_entry reservations[MESSAGE_RESERVATIONS_MAX];
     static struct usage_entry usage[MESSAGE_USAGE_MAX];
     static struct block_entry blocks[MESSAGE_BLOCKS_MAX];
+    static struct board_entry boards[MESSAGE_BOARDS_MAX];
     const struct peer *peer = connection_peer(connection);
     const struct server *server = peer->server;
     const struct list_request *list = &request->list;
@@ -207,6 +209,10 @@ static void serve_list(struct connection *connection, const struct request *requ
         listing->blocks = blocks;
         listing->block_count = broker_list_blocks(server->broker, &peer->identity, list->after, clock_now(server),
                                                   blocks, most_of(list, MESSAGE_BLOCKS_MAX), &listing->more);
+    } else if (list->what == LIST_BOARDS) {
+        listing->boards = boards;
+        listing->board_count = broker_list_boards(server->broker, &peer->identity, list->after, boards,
+                                                  most_of(list, MESSAGE_BOARDS_MAX), &listing->more);
     } else {
         uint64_t session = list->what == LIST_OWN_LEASES ? peer->session : 0;
         bool nobody = list->what == LIST_OWN_LEASES && !peer->session;
@@ -257,6 +263,7 @@ static void serve_get(struct connection *connection, const struct request *reque
         reply_error(connection, request, ERROR_NO_SUCH_BLOCK, sentence);
         return;
     }
+    peer->server->boards.got++;
     reply.got = (struct got_reply){{board_data(place.handle, place.position), place.bytes}, place.board};
     reply_answer(connection, request, &reply, -EBADF);
 }

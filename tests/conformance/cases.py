@@ -383,6 +383,10 @@ def objects(broker):
     refused(pb.ERROR_MONITOR, monitor, "put", name="n")
     assert putter.call("put", name="n", data=b"second") == pb.Done()
     assert monitor.call("get", owner=os.getuid(), name="n").data == b"second"
+    board, = monitor.call("list", what=pb.List.LIST_BOARDS).boards
+    assert (board.owner, board.objects, board.object_bytes, board.kept_objects) == (os.getuid(), 2, 6, 1)
+    figures = monitor.call("status").objects
+    assert (figures.objects, figures.put, figures.refused) == (2, 3, 1)
     assert reader.call("remove", name="n") == pb.Done()
     refused(pb.ERROR_NO_SUCH_BLOCK, reader, "get", name="n")
     refused(pb.ERROR_NO_SUCH_BLOCK, reader, "remove", name="n")

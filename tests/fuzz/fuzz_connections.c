@@ -159,7 +159,7 @@ static void fill_request(struct request *request)
         request->release_lease = some_lease();
         break;
     case REQUEST_LIST:
-        request->list.what = (enum list_what)fuzz_below(input, LIST_SAMPLES + 1);
+        request->list.what = (enum list_what)fuzz_below(input, LIST_BOARDS + 1);
         request->list.settled = fuzz_below(input, 2);
         break;
     case REQUEST_CANCEL:

@@ -246,7 +246,18 @@ static void write_blocks(struct reply *reply, size_t count, const char *variant)
                                          .keep_ms = UINT64_MAX - i % 2,
                                          .ended = END_EVICTED};
     }
-    reply->listing = (struct listing_reply){.blocks = blocks, .block_count = most};
+    static struct board_entry boards[MESSAGE_BOARDS_MAX];
+    size_t most_boards = count < MESSAGE_BOARDS_MAX ? count : MESSAGE_BOARDS_MAX;
+    for (size_t i = 0; i < most_boards; i++) {
+        boards[i] = (struct board_entry){.board = UINT64_MAX - i,
+                                         .owner = UINT32_MAX,
+                                         .class = "training",
+                                         .object_bytes = UINT64_MAX,
+                                         .all_objects = i % 2,
+                                         .has_ended = i % 2};
+    }
+    reply->listing =
+        (struct listing_reply){.blocks = blocks, .block_count = most, .boards = boards, .board_count = most_boards};
     write_reply(reply, variant);
 }
 

@@ -224,3 +224,48 @@ Test(codec_blocks, a_listing)
         SAME(ended);
     }
 }
+
+Test(codec_blocks, a_listing_of_boards)
+{
+    static const struct board_entry entries[] = {
+        {1, 2, "training", 3, 4, 5, 6, 7, 8, true},
+        {9, 10, "default", 0, 0, 0, 0, 0, 11, false},
+    };
+    struct reply reply = {.kind = REPLY_LISTING, .listing = {.boards = entries, .board_count = 2}};
+    struct reply answer = reply_back(&reply);
+    cr_assert_eq(answer.listing.board_count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        const struct board_entry *back = &answer.listing.boards[i], *sent = &entries[i];
+        SAME(board);
+        SAME(owner);
+        SAME_TEXT(class);
+        SAME(objects);
+        SAME(object_bytes);
+        SAME(group_objects);
+        SAME(all_objects);
+        SAME(kept_objects);
+        SAME(bytes);
+        SAME(has_ended);
+    }
+}
+
+Test(codec_blocks, what_becomes_free)
+{
+    struct reply reply = {.kind = REPLY_ERROR, .error = {.code = ERROR_LIMIT, .comes_free = true}};
+    cr_expect(reply_back(&reply).error.comes_free);
+    reply.error.comes_free = false;
+    cr_expect(!reply_back(&reply).error.comes_free);
+}
+
+Test(codec_blocks, figures_of_objects)
+{
+    struct reply reply = {.kind = REPLY_STATUS, .status.objects = {1, 2, 3, 4, 5, 6}};
+    struct reply answer = reply_back(&reply);
+    const struct object_figures *back = &answer.status.objects, *sent = &reply.status.objects;
+    SAME(objects);
+    SAME(bytes);
+    SAME(board_bytes);
+    SAME(put);
+    SAME(refused);
+    SAME(got);
+}

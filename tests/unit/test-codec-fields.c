@@ -253,7 +253,7 @@ static void expect_fault(struct request request, const char *word)
 Test(codec_fields, values_out_of_range_are_invalid)
 {
     struct request acquire = {.kind = REQUEST_ACQUIRE, .acquire = {.numa_node = -1}};
-    struct request list = {.kind = REQUEST_LIST, .list = {.what = (enum list_what)(LIST_SAMPLES + 1)}};
+    struct request list = {.kind = REQUEST_LIST, .list = {.what = (enum list_what)(LIST_BOARDS + 1)}};
     struct request hello = {.kind = REQUEST_HELLO, .hello = {.name = "a\nb"}};
     struct request bad = acquire;
     bad.acquire.location = (enum location)(LOCATION_AUTO + 1);

@@ -51,6 +51,8 @@ static void leave_board(struct object *object)
 {
     LIST_REMOVE(object, in_board);
     object->board->object_count--;
+    object->board->object_bytes -= object->bytes;
+    object->board->kept_count -= object->session == NULL;
     object->board->share->user->objects--;
 }
 
@@ -58,6 +60,8 @@ static void join_board(struct object *object)
 {
     LIST_INSERT_HEAD(&object->board->objects, object, in_board);
     object->board->object_count++;
+    object->board->object_bytes += object->bytes;
+    object->board->kept_count += object->session == NULL;
     object->board->share->user->objects++;
 }
 
@@ -153,6 +157,12 @@ Test(check_boards, objects, .init = begin, .fini = end)
     EXPECT_NOTICED_BY(check_boards, kept->span, full->parts[0].first, "too much memory, or too little");
     EXPECT_NOTICED_BY(check_boards, kept->bytes, 1000, "too much memory, or too little");
     EXPECT_NOTICED_BY(check_boards, full->object_count, 5, "miscounts its objects");
+    EXPECT_NOTICED_BY(check_boards, full->object_bytes, 5, "miscounts its objects");
+    EXPECT_NOTICED_BY(check_boards, kept->access, BLOCK_ACCESS_GROUP, "miscounts its objects");
+    EXPECT_NOTICED_BY(check_boards, kept->access, BLOCK_ACCESS_ALL, "miscounts its objects");
+    EXPECT_NOTICED_BY(check_boards, kept->session, last->session, "miscounts its objects");
+    EXPECT_NOTICED_BY(check_boards, broker->boards.figures.objects, 1, "objects of all boards");
+    EXPECT_NOTICED_BY(check_boards, broker->boards.figures.bytes, 1, "objects of all boards");
 }
 
 Test(check_boards, users_and_sessions, .init = begin, .fini = end)
@@ -164,7 +174,6 @@ Test(check_boards, users_and_sessions, .init = begin, .fini = end)
     EXPECT_NOTICED_BY(check_boards, last->session, another, "ends with another session");
     EXPECT_OF(check_boards, TAILQ_REMOVE(&session->objects, last, in_session),
               TAILQ_INSERT_TAIL(&session->objects, last, in_session), "has lost an object");
-    EXPECT_NOTICED_BY(check_boards, kept->session, session, "has lost an object");
 }
 
 Test(check_boards, lists, .init = begin, .fini = end)
