@@ -159,7 +159,7 @@ Test(workers, prove_that_a_block_can_not_be_written_while_the_loop_serves_others
     fixture_start(&fixture, "");
     struct party publisher = party_open(&fixture), reader = party_open(&fixture);
     struct written first = party_publish_new(&publisher, "first", LIFETIME_SESSION, 1);
-    struct written second = party_write(&publisher, 2);
+    struct written second = party_write(&publisher, LOCATION_RAM, 2);
     struct request publish = {.id = 99, .kind = REQUEST_PUBLISH}, ping = {.kind = REQUEST_PING};
     struct reply reply;
     publish.publish = (struct publish_request){.lease = second.lease, .name = "second"};
