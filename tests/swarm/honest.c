@@ -42,6 +42,21 @@ static void must(int result)
     }
 }
 
+/* Puts an object, and finds in it what it has put. */
+static void check_object(mb_client *client, int mark)
+{
+    char name[32];
+    unsigned char put[100], got[sizeof put];
+    (void)snprintf(name, sizeof name, "honest-%d", mark);
+    memset(put, mark, sizeof put);
+    must(mb_put(client, name, put, sizeof put, NULL));
+    must(mb_get(client, name, got, sizeof got));
+    if (memcmp(put, got, sizeof put) != 0) {
+        (void)fprintf(stderr, "honest: a byte of an object was changed\n");
+        exit(1);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static double took[TOOK_MAX];
@@ -65,6 +80,7 @@ int main(int argc, char **argv)
         must(mb_acquire(client, BYTES, NULL, &lease));
         took[count++ % TOOK_MAX] = microseconds() - begun;
         must(mb_release(lease));
+        check_object(client, mark);
         (void)nanosleep(&pause, NULL);
     }
     for (int i = 0; i < KEPT; i++) {

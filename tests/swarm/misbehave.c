@@ -60,19 +60,28 @@ static void tell(int fd, struct request *request)
     }
 }
 
-/* False: nothing came. */
-static bool hear(int fd, struct reply *ret)
+/* False: nothing came. The first descriptor with it is the caller's, if it wants one; -EBADF: there is none. */
+static bool hear_with(int fd, struct reply *ret, int *ret_descriptor)
 {
     static uint8_t frame[FRAME_BYTES_MAX];
     const uint8_t *payload;
     size_t bytes;
     struct packet_descriptors descriptors = {.count = 0};
     ssize_t received = transport_receive(fd, frame, sizeof frame, &descriptors, true);
-    for (size_t i = 0; received > 0 && i < descriptors.count; i++) {
+    size_t taken = ret_descriptor && received > 0 && descriptors.count > 0;
+    if (ret_descriptor) {
+        *ret_descriptor = taken ? descriptors.fd[0] : -EBADF;
+    }
+    for (size_t i = taken; received > 0 && i < descriptors.count; i++) {
         (void)close(descriptors.fd[i]);
     }
     return received > 0 && frame_open(frame, (size_t)received, &payload, &bytes) == 0 &&
            codec_decode_reply(payload, bytes, arena, ret) == 0;
+}
+
+static bool hear(int fd, struct reply *ret)
+{
+    return hear_with(fd, ret, NULL);
 }
 
 static int greet(void)
@@ -384,12 +393,79 @@ static void hold_views(void)
     (void)fd_close(fd);
 }
 
+/* ---- objects ---- */
+
+static void object_name(char name[MESSAGE_NAME_SIZE])
+{
+    (void)snprintf(name, MESSAGE_NAME_SIZE, "swarm-%u", below(64));
+}
+
+/* In terms that are good or not. None is kept: it would outlive the swarm. */
+static void put(int fd)
+{
+    static uint8_t data[MESSAGE_OBJECT_MAX + 1000];
+    struct request request = {.kind = REQUEST_PUT};
+    request.put = (struct put_request){.data = {data, below(8) ? below(200) : below(sizeof data)},
+                                       .lifetime = below(8) ? LIFETIME_SESSION : LIFETIME_CACHE,
+                                       .access = (enum block_access)below(3),
+                                       .gid = below(70000)};
+    object_name(request.put.name);
+    tell(fd, &request);
+}
+
+/* The board that has an object; a number at random if none has it. */
+static uint64_t find_board(int fd)
+{
+    struct reply reply = {.kind = REPLY_UNKNOWN};
+    struct request get = {.kind = REQUEST_GET, .get = {.has_owner = below(2), .owner = below(70000)}};
+    object_name(get.get.name);
+    tell(fd, &get);
+    while (hear(fd, &reply) && !(reply.is_answer && reply.reply_to == get.id)) {
+    }
+    return reply.kind == REPLY_GOT ? reply.got.board : below(100);
+}
+
+/* Tries to change it, and keeps it as long as this process lives. */
+static void misuse_part(int part)
+{
+    (void)!ftruncate(part, 0);
+    (void)fcntl(part, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_WRITE);
+    uint8_t *writable = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, part, 0);
+    if (writable != MAP_FAILED) {
+        memset(writable, 0xff, 4096);
+    }
+    if (below(4) == 0) {
+        (void)mmap(NULL, 4096, PROT_READ, MAP_SHARED, part, 0);
+    }
+    (void)fd_close(part);
+}
+
+/* Puts, gets and removes what there is and what there is not, and opens parts of boards. */
+static void misuse_boards(void)
+{
+    int fd = greet();
+    for (int i = 0; fd >= 0 && i < 40; i++) {
+        struct reply reply = {.kind = REPLY_UNKNOWN};
+        int part = -EBADF;
+        put(fd);
+        struct request open = {.kind = REQUEST_OPEN_BOARD, .open_board = {find_board(fd), below(3)}};
+        tell(fd, &open);
+        while (part < 0 && hear_with(fd, &reply, &part) && !(reply.is_answer && reply.reply_to == open.id)) {
+        }
+        misuse_part(part);
+        struct request remove = {.kind = REQUEST_REMOVE};
+        object_name(remove.remove.name);
+        tell(fd, &remove);
+    }
+    (void)fd_close(fd);
+}
+
 int main(int argc, char **argv)
 {
     static void (*const harms[])(void) = {
-        misuse_blocks,  hold_views,    dear_questions,     renew_much,       leave_grants_unread,  fill_the_queue,
-        stop_for_ever,  garbage,       half_a_message,     many_connections, descriptors,          others_leases,
-        guessed_tokens, release_twice, die_in_mid_request, stop_for_long,    flood_without_reading};
+        misuse_boards,  misuse_blocks,  hold_views,    dear_questions,     renew_much,       leave_grants_unread,
+        fill_the_queue, stop_for_ever,  garbage,       half_a_message,     many_connections, descriptors,
+        others_leases,  guessed_tokens, release_twice, die_in_mid_request, stop_for_long,    flood_without_reading};
     time_t end = time(NULL) + (argc == 3 ? atol(argv[2]) : 1);
     state = argc == 3 ? (unsigned)atol(argv[1]) : 1;
     arena = codec_arena_new();
