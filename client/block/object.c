@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/background.h"
 #include "client/block/block.h"
 #include "client/boards.h"
 #include "client/call.h"
@@ -85,6 +86,7 @@ int mb_put(mb_client *client, const char *name, const void *data, size_t bytes, 
                                        .gid = options->gid};
     text_copy(request.put.name, sizeof request.put.name, name);
     note_session(client);
+    (void)background_need(client); /* it connects again after a restart of the broker */
     return error_end(put_until_free(client, &request));
 }
 

@@ -168,6 +168,59 @@ Test(objects, no_read_is_torn_while_objects_are_replaced)
     end();
 }
 
+/* ---- a daemon that is killed ---- */
+
+static atomic_uint whole;
+
+static void *read_what_is_there(void *argument)
+{
+    mb_client *reader = argument;
+    uint8_t bytes[8192];
+    while (!stops) {
+        int count = mb_get(reader, "a", bytes, sizeof bytes);
+        torn += count >= 0 && !is_whole(bytes, (size_t)count);
+        whole += count >= 0 && is_whole(bytes, (size_t)count);
+    }
+    return NULL;
+}
+
+static void *put_all_the_time(void *argument)
+{
+    mb_client *putter = argument;
+    uint8_t bytes[8192];
+    for (unsigned value = 0; !stops; value++) {
+        (void)mb_put(putter, "a", bytes, fill(bytes, value % VALUES), NULL);
+    }
+    return NULL;
+}
+
+/* At whatever it is doing: some put is always under way. Afterwards there is what is put then, and nothing else. */
+Test(objects, a_daemon_that_is_killed_in_the_middle_of_puts_tears_no_object)
+{
+    pthread_t reading, putting;
+    begin("");
+    mb_client *reader = fixture_connect(&fixture, 0), *putter = fixture_connect(&fixture, 0);
+    cr_assert(pthread_create(&reading, NULL, read_what_is_there, reader) == 0);
+    cr_assert(pthread_create(&putting, NULL, put_all_the_time, putter) == 0);
+    for (int round = 0; round < 5; round++) {
+        unsigned before = whole;
+        WAIT_UNTIL(whole > before + 100);
+        (void)kill(fixture.daemon, SIGKILL);
+        (void)waitpid(fixture.daemon, NULL, 0);
+        fixture_launch(&fixture);
+    }
+    unsigned before = whole;
+    WAIT_UNTIL(whole > before + 100);
+    stops = true;
+    (void)pthread_join(reading, NULL);
+    (void)pthread_join(putting, NULL);
+    cr_expect_eq(torn, 0, "%u objects", torn);
+    mb_disconnect(putter);
+    cr_expect_eq(mb_get(reader, "a", NULL, 0), -ENOENT, "it ended with its session");
+    mb_disconnect(reader);
+    end();
+}
+
 /* ---- bounds ---- */
 
 Test(objects, a_user_has_so_many_objects_and_so_much_memory_for_them)
