@@ -60,6 +60,7 @@ from ._types import (
     Status,
     WhyEntry,
 )
+from ._watch import BlockChange, Watch
 from ._workspace import Workspace, WorkspaceFigures, WorkspaceOptions
 
 __version__ = "0.1.0"
@@ -67,10 +68,11 @@ library_version: str = _native.library_version
 RAM, MMAP, AUTO = Location.RAM, Location.MMAP, Location.AUTO
 
 __all__ = [
-    "AUTO", "MMAP", "RAM", "Access", "Block", "BlockEnded", "BlockInfo", "Broker", "BrokerConnectionError",
+    "AUTO", "MMAP", "RAM", "Access", "Block", "BlockChange", "BlockEnded", "BlockInfo", "Broker",
+    "BrokerConnectionError",
     "BrokerPermissionError", "BrokerTimeout", "Buffer", "Counters", "EndReason", "Error", "Holder", "InvalidArgument",
     "Lease", "LeaseInfo", "LeaseLost", "Lifetime", "LimitError", "Limits", "Location", "NameTaken", "NoSuchBlock",
-    "Pressure", "Refusal", "SessionInfo", "Status", "StillWritable", "SystemFailure", "View", "WaitCancelled",
+    "Pressure", "Refusal", "SessionInfo", "Status", "StillWritable", "SystemFailure", "View", "WaitCancelled", "Watch",
     "WhyEntry", "Workspace", "WorkspaceFigures", "WorkspaceOptions", "connect", "install_numpy", "library_version", "shared",
     "uninstall_numpy",
 ]

@@ -8,7 +8,7 @@ import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple, Type, Union
 
-from . import _arrays, _blocks, _errors, _monitor, _native, _objects, _progress, _types, _waits, _workspace
+from . import _arrays, _blocks, _errors, _monitor, _native, _objects, _progress, _types, _waits, _watch, _workspace
 from ._blocks import Block, View
 from ._lease import Buffer, Lease
 from ._progress import ProgressOption
@@ -377,6 +377,19 @@ class Broker(_arrays.Creation):
         """The published blocks of this user, and those that it may attach."""
         blocks: List[_types.BlockInfo] = self._ask(lambda monitor: monitor.blocks())
         return blocks
+
+    def watch(
+        self, prefix: str = "", *, user: Union[int, str, None] = None, timeout: Optional[float] = None
+    ) -> _watch.Watch:
+        """
+        Watches the names of this user's blocks, or of the `user`'s that this one may attach, that begin with `prefix`.
+
+            for change in broker.watch("frames/", timeout=60):
+                print(change.name, "has ended" if change.ended else "is there")
+
+        The iterator ends if nothing happens for `timeout` seconds; without it, it never does. See Watch.
+        """
+        return _watch.begin(self._client, prefix, user, timeout)
 
     # ---- small objects ----
 

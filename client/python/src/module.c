@@ -11,6 +11,7 @@
 #include "client/python/src/install.h"
 #include "client/python/src/lease.h"
 #include "client/python/src/losses.h"
+#include "client/python/src/name_watch.h"
 #include "client/python/src/numpy_api.h"
 #include "client/python/src/object.h"
 #include "client/python/src/published.h"
@@ -63,6 +64,10 @@ static PyMethodDef functions[] = {
     {"put", METHOD(object_put), METH_VARARGS, "put(client, name, bytes, lifetime, access, gid)"},
     {"get", METHOD(object_get), METH_VARARGS, "get(client, name, uid): bytes; a uid of -1 is the own user's"},
     {"remove", METHOD(object_remove), METH_VARARGS, "remove(client, name)"},
+    {"watch", METHOD(name_watch_begin), METH_VARARGS,
+     "watch(client, prefix, uid): a capsule; a uid of -1 is the own user's"},
+    {"watch_next", METHOD(name_watch_next), METH_VARARGS,
+     "watch_next(client, capsule, wait_ms, progress): a change, or None"},
     {"numpy_attach", METHOD(numpy_api_attach), METH_O, "numpy_attach(module): NumPy's extension module"},
     {"numpy_set", METHOD(handler_set), METH_O, "numpy_set(capsule): sets the handler of this context; the former one"},
     {"numpy_call", METHOD(handler_call), METH_VARARGS, "numpy_call(capsule, function, arguments, keywords)"},
