@@ -196,6 +196,7 @@ class BlockTest extends WithBroker {
         try (Block block = broker.publish("file", BlockContent.of(new int[] {6}), file);
                 BlockView view = broker.attach("file")) {
             assertEquals(6, view.asIntBuffer().get(0));
+            assertEquals(view.byteSize(), block.byteSize());
         }
         BlockOptions others = BlockOptions.builder().location(Location.MMAP).access(BlockAccess.ALL).build();
         MemoryBrokerException refused = assertThrows(MemoryBrokerException.class,
