@@ -71,7 +71,11 @@ bool place_bytes(struct step *step, struct account *account, uint64_t bytes, enu
     if (next == LOCATION_UNSPECIFIED || files == FILE_NEVER) {
         return place_in(step, account, bytes, first, ret_charge, ret_denial);
     }
-    if (place_in(step, account, bytes, first, ret_charge, &in_ram)) {
+    bool keeps_blocks = step->keeps_blocks;
+    step->keeps_blocks = keeps_blocks || files == FILE_AT_ONCE; /* a file may do: then an eviction was in vain */
+    bool is_placed = place_in(step, account, bytes, first, ret_charge, &in_ram);
+    step->keeps_blocks = keeps_blocks;
+    if (is_placed) {
         return true;
     }
     if (in_ram.excess.frees_suffice && files == FILE_UNLESS_FREEING) { /* RAM that is on its way back is waited for */
@@ -80,6 +84,9 @@ bool place_bytes(struct step *step, struct account *account, uint64_t bytes, enu
     }
     if (place_in(step, account, bytes, next, ret_charge, ret_denial)) {
         return true;
+    }
+    if (files == FILE_AT_ONCE && !ret_denial->excess.frees_suffice) { /* no file: now blocks in RAM may go */
+        (void)place_in(step, account, bytes, first, ret_charge, &in_ram);
     }
     if (in_ram.excess.fits_ever && !ret_denial->excess.fits_ever) {
         *ret_denial = in_ram;

@@ -213,10 +213,11 @@ static enum attempt try_with_evictions(struct step *step, struct waiting *waitin
     return result;
 }
 
-/* Looks at it once, or twice: AUTO goes to a file if no client can be asked for RAM (any more). */
+/* Looks at it once, or twice: AUTO goes to a file if no client can be asked for RAM (any more), and RAM that was
+ * evicted for it is waited for. */
 static enum attempt attempt(struct step *step, struct waiting *waiting, struct denial *ret_denial)
 {
-    bool is_late = step->now - waiting->since >= COMES_FREE_WITHIN;
+    bool is_late = step->now - waiting->since >= COMES_FREE_WITHIN && step->now >= waiting->promised_until;
     bool asked_enough = waiting->may_not_stay || (waiting->has_asked && !is_trimming(step, waiting));
     enum file_choice files = is_late ? FILE_AT_ONCE : asked_enough ? FILE_UNLESS_FREEING : FILE_NEVER;
     enum attempt result = try_with_evictions(step, waiting, files, ret_denial);
