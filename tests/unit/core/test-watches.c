@@ -2,6 +2,7 @@
 /* Watching names: lists, changes, what is not remembered, and what a watch may not see. */
 #include <stdio.h>
 
+#include "daemon/core/broker_state.h"
 #include "daemon/core/watch.h"
 #include "proto/base/text.h"
 #include "tests/unit/core/exhaustion.h"
@@ -226,6 +227,61 @@ Test(watches, many_that_wait_are_answered_in_several_steps, .init = begin)
     }
     cr_expect_leq(model->largest_step, 3 * WATCHES_PER_STEP);
     end();
+}
+
+Test(watches, what_changes_again_before_all_are_answered_is_told_to_the_rest, .init = begin)
+{
+    enum { PEERS = 20 };
+    uint64_t requests[PEERS], revision = list(OWNER, "")->revision;
+    for (int i = 0; i < PEERS; i++) {
+        model_open_as(model, 3 + i, "d", 1002);
+        requests[i] = ask(3 + i, "n", revision, "", WAIT_MS);
+    }
+    publish("n");
+    cr_assert_null(model_answer(model, requests[PEERS - 1]));
+    unpublish_block(model, OWNER, "n");
+    model_pass(model, 0);
+    expect_changes(answered(requests[0]), "+n ");
+    expect_changes(answered(requests[PEERS - 1]), "+n -n:8 ");
+    end();
+}
+
+Test(watches, a_step_without_room_for_their_answers_leaves_them_to_the_next, .init = begin, .fini = end)
+{
+    enum { FULL = EFFECTS_MAX - WATCH_KINDS + 1, FIRST = 1000, REQUESTS = 2 };
+    struct step step = {.broker = model->broker, .now = model->now, .effects = &model->effects};
+    struct session *session = session_table_find(&model->broker->sessions, model->peers[OTHER].session);
+    for (uint64_t i = 0; i < REQUESTS; i++) {
+        struct request request = {.kind = REQUEST_WATCH_BLOCKS, .id = FIRST + i};
+        watch_request(&step, session, &request);
+    }
+    size_t before = step.effects->count;
+    step.effects->count = FULL;
+    watch_work(&step);
+    cr_expect_eq(step.effects->count, FULL);
+    step.effects->count = before;
+    cr_expect_eq(broker_next_wakeup(model->broker), 0);
+    model_pass(model, 0);
+    for (uint64_t i = 0; i < REQUESTS; i++) {
+        expect_changes(answered(FIRST + i), "");
+    }
+}
+
+Test(watches, names_of_two_users_with_the_same_prefix_are_not_mixed, .init = begin, .fini = end)
+{
+    struct request own = {.kind = REQUEST_WATCH_BLOCKS};
+    own.watch_blocks = (struct watch_blocks_request){
+        .after = list(OTHER, "")->revision, .wait_ms = WAIT_MS, .has_owner = true, .owner = 1001, .prefix = "n"};
+    (void)model_request(model, OTHER, &own);
+    uint64_t theirs = ask(OTHER, "n", own.watch_blocks.after, "", WAIT_MS);
+    publish("n");
+    model_finish(model);
+    expect_changes(answered(theirs), "+n ");
+    cr_expect_null(model_answer(model, own.id));
+    own.id = 0;
+    own.watch_blocks.wait_ms = 0;
+    (void)model_request(model, OTHER, &own);
+    expect_changes(answered(own.id), "");
 }
 
 Test(watches, one_that_begins_to_wait_meanwhile_is_told_no_old_change, .init = begin, .fini = end)
