@@ -28,7 +28,7 @@ static void end_foreign_view(struct step *step, const struct block *block)
     while (view->session->identity.uid == block->owner) {
         view = TAILQ_NEXT(view, in_views);
     }
-    ending_lease(step, view, block->ended);
+    ending_view(step, view);
 }
 
 static void end_due(struct step *step)

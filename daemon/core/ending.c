@@ -55,18 +55,19 @@ static void note_for_log(struct step *step, const struct lease *lease, const str
 }
 
 /* The client learns of it: from its slot, and by an event unless the ending was its own wish. */
-static void announce(struct step *step, const struct lease *lease, uint64_t generation)
+static void announce(struct step *step, const struct lease *lease, uint64_t generation, bool is_own_wish)
 {
     const struct session *session = lease->session;
     effect_push(step->effects, EFFECT_SLOT)->slot =
         (struct effect_slot){session->peer, lease->slot, generation, lease->end_reason};
-    if (lease->end_reason != END_RELEASED && session->state == SESSION_CONNECTED) {
+    if (!is_own_wish && session->state == SESSION_CONNECTED) {
         answer_event(step, session->peer, EVENT_LEASE_ENDED)->lease_ended =
             (struct lease_end){lease->id, lease->end_reason};
     }
 }
 
-static void end(struct step *step, struct lease *lease, enum end_reason reason, const struct effect_cause *cause)
+static void end(struct step *step, struct lease *lease, enum end_reason reason, const struct effect_cause *cause,
+                bool is_own_wish)
 {
     struct broker *broker = step->broker;
     struct session *session = lease->session;
@@ -87,7 +88,7 @@ static void end(struct step *step, struct lease *lease, enum end_reason reason, 
     uint64_t generation = slot_give(&session->slots, lease->slot);
     if (was_alive) {
         session_bury(session, lease->id, reason);
-        announce(step, lease, generation);
+        announce(step, lease, generation, is_own_wish);
         note_for_log(step, lease, cause);
     }
     TAILQ_FOREACH(segment, &lease->segments, in_lease) {
@@ -101,15 +102,21 @@ static void end(struct step *step, struct lease *lease, enum end_reason reason, 
     }
 }
 
+static const struct effect_cause nobody;
+
 void ending_lease(struct step *step, struct lease *lease, enum end_reason reason)
 {
-    static const struct effect_cause nobody;
-    end(step, lease, reason, &nobody);
+    end(step, lease, reason, &nobody, reason == END_RELEASED);
+}
+
+void ending_view(struct step *step, struct lease *view)
+{
+    end(step, view, view->block->ended, &nobody, false);
 }
 
 void ending_revoked(struct step *step, struct lease *lease, const struct effect_cause *cause)
 {
-    end(step, lease, END_REVOKED, cause);
+    end(step, lease, END_REVOKED, cause, false);
 }
 
 /* A session that is over and holds nothing any more is forgotten. */

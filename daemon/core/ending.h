@@ -5,6 +5,9 @@
 #include "daemon/core/broker_state.h"
 
 void ending_lease(struct step *step, struct lease *lease, enum end_reason reason);
+/* A view that is taken from its reader, for the reason for which the block has ended. The reader is always told: the
+ * reason may be that the publisher released its lease. */
+void ending_view(struct step *step, struct lease *view);
 void ending_revoked(struct step *step, struct lease *lease, const struct effect_cause *cause);
 void ending_session(struct step *step, struct session *session, enum end_reason reason);
 

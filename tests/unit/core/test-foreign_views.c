@@ -73,3 +73,19 @@ Test(foreign_views, keep_the_grace_that_they_had_when_another_is_configured)
     model_configure(model);
     expect_end_after(GRACE_MS - 1000);
 }
+
+/* "It was released" is said of the publisher's lease: its reader has not let go of anything. */
+Test(foreign_views, are_told_that_they_ended_if_the_publisher_released_the_block)
+{
+    model = model_new(0, 16 * MIB, 0);
+    model_open_as(model, OWNER, "trainer", 1000);
+    model_open_as(model, OTHER, "reader", 1001);
+    uint64_t lease = publish_block(model, OWNER, "n", LIFETIME_SESSION);
+    view = attach_block(model, OTHER, "n", 0)->attached.lease;
+    model_release(model, OWNER, lease);
+    live(GRACE_MS + 100);
+    cr_expect_eq(model_events(model, OTHER, EVENT_LEASE_ENDED), 1);
+    cr_expect_eq(model->slot_reason, END_RELEASED);
+    cr_expect_eq(model_status(model).used_bytes, 0);
+    model_free(model);
+}
