@@ -110,23 +110,52 @@ static void answer(struct step *step, struct watch *watch, const struct block_ch
     forget(watch);
 }
 
-/* A page of the list, or a part of the names on the way to one. */
-static void serve_list(struct step *step, struct watch *watch)
+/* The names that follow, a part of them in one step. True: the page is whole. */
+static bool find_more(const struct block_table *blocks, struct watch *watch, bool *ret_more)
 {
-    struct watch_table *table = &step->broker->watches;
-    struct block_change_entry *changes = room(table);
-    struct block_changes_reply reply = {.revision = watch->after};
-    const struct block *block =
-        block_table_next_named(&step->broker->blocks, watch->owner, watch->prefix, watch->looked_at);
-    for (int i = 0; i < WATCH_NAMES_PER_STEP && block && reply.change_count < MESSAGE_CHANGES_MAX; i++) {
+    const struct block *block = block_table_next_named(blocks, watch->owner, watch->prefix, watch->looked_at);
+    for (int i = 0; i < WATCH_NAMES_PER_STEP && block; i++) {
         if (block_admits(block->access, block->owner, block->gid, &watch->session->identity)) {
-            changes[reply.change_count++] = block_changes_entry(block, END_NONE);
+            if (watch->found_count == MESSAGE_CHANGES_MAX) {
+                *ret_more = true;
+                return true;
+            }
+            watch->found[watch->found_count++] = block->id;
         }
         text_copy(watch->looked_at, sizeof watch->looked_at, block->name);
         block = block_table_following(block, watch->prefix);
     }
-    reply.more = block;
-    if (reply.change_count || !reply.more) {
+    return !block;
+}
+
+/* Of the blocks that were found, those that have not ended since. */
+static size_t list_found(const struct block_table *blocks, const struct watch *watch,
+                         struct block_change_entry changes[MESSAGE_CHANGES_MAX])
+{
+    size_t count = 0;
+    for (uint32_t i = 0; i < watch->found_count; i++) {
+        const struct block *block = block_table_find(blocks, watch->found[i]);
+        if (block && block->state == BLOCK_PUBLISHED) {
+            changes[count++] = block_changes_entry(block, END_NONE);
+        }
+    }
+    return count;
+}
+
+/* A page of the list, or a part of the names on the way to one. Where a page ends, and whether another one follows,
+ * says nothing of names that this client may not know.
+ */
+static void serve_list(struct step *step, struct watch *watch)
+{
+    struct watch_table *table = &step->broker->watches;
+    const struct block_table *blocks = &step->broker->blocks;
+    struct block_changes_reply reply = {.revision = watch->after};
+    bool is_whole = find_more(blocks, watch, &reply.more);
+    if (is_whole) {
+        reply.change_count = list_found(blocks, watch, room(table));
+        watch->found_count = 0; /* a client can't ask for what follows an empty page */
+    }
+    if (is_whole && (reply.change_count || !reply.more)) {
         answer(step, watch, &reply);
     } else {
         TAILQ_INSERT_TAIL(&table->fresh, watch, in_list);

@@ -35,8 +35,10 @@ struct watch {
     bool is_list;
     uint32_t owner;
     char prefix[MESSAGE_NAME_SIZE];
-    char looked_at[MESSAGE_NAME_SIZE]; /* of a list: names up to this one */
-    struct watch_group *group;         /* in which it waits; NULL: it is among the new ones */
+    char looked_at[MESSAGE_NAME_SIZE];   /* of a list: names up to this one */
+    uint64_t found[MESSAGE_CHANGES_MAX]; /* of a list: blocks for its page so far */
+    uint32_t found_count;
+    struct watch_group *group; /* in which it waits; NULL: it is among the new ones */
     TAILQ_ENTRY(watch) in_session;
     TAILQ_ENTRY(watch) in_list; /* of the new ones, or of its group */
     RB_ENTRY(watch) by_until;   /* in a group */

@@ -148,6 +148,26 @@ Test(watches, names_that_may_not_be_told_are_passed_over_in_parts, .init = begin
     publish("o");
     expect_changes(list(OTHER, ""), "+o ");
     cr_expect_not(list(OTHER, "n")->more);
+    publish("a");
+    expect_changes(list(OTHER, ""), "+a +o ");
+    unpublish_block(model, OWNER, "o");
+    const struct block_changes_reply *page = list(OTHER, "");
+    expect_changes(page, "+a ");
+    cr_expect_not(page->more, "another page follows, of names that may not be told");
+}
+
+Test(watches, a_full_page_before_names_that_may_not_be_told_is_the_last, .init = begin, .fini = end)
+{
+    char name[8];
+    for (int i = 0; i < MESSAGE_CHANGES_MAX; i++) {
+        (void)snprintf(name, sizeof name, "n%03d", i);
+        publish(name);
+    }
+    model_release(model, OWNER, publish_for("o", BLOCK_ACCESS_USER, 0, false));
+    const struct block_changes_reply *page = list(OTHER, "");
+    cr_expect(!page->more && page->change_count == MESSAGE_CHANGES_MAX);
+    page = list(TWIN, "");
+    cr_expect(page->more && page->change_count == MESSAGE_CHANGES_MAX);
 }
 
 Test(watches, changes_are_told_once_in_their_order, .init = begin, .fini = end)
