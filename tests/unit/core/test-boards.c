@@ -406,6 +406,9 @@ Test(boards, objects_end_with_the_reservation_that_is_charged)
     char name[16];
     model = model_new(0, 400 * MIB, 0);
     cr_assert_eq(reserve(model, "job", 200 * MIB, "/job\n"), 0);
+    cr_assert_eq(reserve(model, "other", 100 * MIB, "/other\n"), 0);
+    model_open_in(model, OTHER, "other", "/other\n");
+    put(OTHER, "of another", 10, 1);
     model_open_in(model, OWNER, "in", "/job\n");
     model_open_as(model, TWIN, "twin", 1000);
     for (int i = 0; i < 600; i++) {
@@ -419,7 +422,7 @@ Test(boards, objects_end_with_the_reservation_that_is_charged)
     const struct reply *reply = refused(put_as(OWNER, "new", 10, 1, LIFETIME_SESSION), ERROR_LIMIT);
     cr_expect(strstr(reply->error.sentence, "given up"), "%s", reply->error.sentence);
     model_pass(model, 5000);
-    cr_expect_eq(used(), BOARD_PART_BYTES_LEAST);
+    cr_expect_eq(used(), 2 * BOARD_PART_BYTES_LEAST, "those of the others");
     end();
 }
 

@@ -277,6 +277,49 @@ Test(evictions, whom_a_block_was_evicted_for_goes_first)
     model_free(model);
 }
 
+/* Behind an older request of its user, which waits for a file. */
+Test(evictions, whom_a_block_was_evicted_for_has_one_turn_of_two)
+{
+    begin_full();
+    model->options.settings.limits.max_mapped_bytes = 4 * MIB;
+    model_configure(model);
+    granted(model_acquire(model, 0, 4 * MIB, LOCATION_MMAP, 0));
+    struct request file = {.kind = REQUEST_ACQUIRE};
+    file.acquire = (struct acquire_request){
+        .bytes = 4 * MIB, .location = LOCATION_MMAP, .ttl_ms = 60000, .numa_node = -1, .wait_ms = 60000};
+    cr_assert_null(model_request(model, 1, &file));
+    model->hold_frees = true;
+    cr_expect_null(model_acquire_waiting(model, 1, 6 * MIB, 60000));
+    uint64_t request = model->next_request;
+    cr_expect_not(is_there("n"));
+    cr_expect_null(model_acquire_waiting(model, 0, MIB, 60000), "it is not to take what comes free");
+    model_finish(model);
+    model_pass(model, 1);
+    granted(model_answer(model, request));
+    cr_expect_eq(model_status(model).waiting, 3);
+    model_free(model);
+}
+
+Test(evictions, requests_of_two_users_may_each_have_a_block_evicted)
+{
+    begin(23 * MIB);
+    model_open_as(model, 2, "c", 1002);
+    granted(model_acquire(model, 0, 3 * MIB, LOCATION_RAM, 0));
+    granted(model_acquire(model, 1, 8 * MIB, LOCATION_RAM, 0));
+    publish_cache(0, "n", 6 * MIB, NULL);
+    publish_cache(0, "m", 6 * MIB, NULL);
+    model->hold_frees = true;
+    cr_expect_null(model_acquire_waiting(model, 1, 6 * MIB, 60000));
+    cr_expect_null(model_acquire_waiting(model, 2, 6 * MIB, 60000));
+    uint64_t request = model->next_request;
+    cr_expect(!is_there("n") && !is_there("m"));
+    model_finish(model);
+    model_pass(model, 1);
+    granted(model_answer(model, request - 1));
+    granted(model_answer(model, request));
+    model_free(model);
+}
+
 /* Memory that the kernel does not give back must not keep the queue in another order for ever. */
 Test(evictions, nobody_goes_first_for_longer_than_bytes_take_to_come_free)
 {
