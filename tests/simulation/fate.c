@@ -25,5 +25,5 @@ int fate_error(enum fate_job job, uint64_t number)
 {
     uint64_t drawn = mixed(job, number, 2);
     bool fails = !fate_is_kind && job < FATE_FREE && drawn % 100 < FAILS_OF_100;
-    return !fails ? 0 : (drawn >> 32) & 1 ? -ENOMEM : -EMFILE;
+    return !fails ? 0 : job == FATE_SEAL ? -EBUSY : (drawn >> 32) & 1 ? -ENOMEM : -EMFILE;
 }

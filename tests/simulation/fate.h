@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum fate_job { FATE_MAKE_AT_ONCE, FATE_MAKE, FATE_FREE, FATE_LOOK };
+enum fate_job { FATE_MAKE_AT_ONCE, FATE_MAKE, FATE_SEAL, FATE_FREE, FATE_LOOK };
 
 extern uint64_t fate_seed;
 extern bool fate_is_kind; /* nothing fails */

@@ -37,6 +37,8 @@ struct shell_kind {
     void (*freeze)(struct shell *shell, int client, bool is_frozen);
     /* No process is left in the control groups of these reservations, which were given up. */
     void (*empty)(struct shell *shell, const uint64_t *reservations, size_t count);
+    /* Another broker takes over what a daemon keeps, and every session is detached. NULL: it can't be done. */
+    void (*restart)(struct shell *shell);
     /* Lets time pass until a client acts; returns when that is. */
     uint64_t (*pass)(struct shell *shell);
     const struct broker *(*broker)(const struct shell *shell);

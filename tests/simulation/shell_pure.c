@@ -3,41 +3,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <unistd.h>
+
+#include <criterion/criterion.h>
 
 #include "proto/base/size.h"
 #include "tests/simulation/fate.h"
-#include "tests/simulation/shell.h"
+#include "tests/simulation/shell_pure.h"
 #include "tests/simulation/virtual_time.h"
-
-struct cookie {
-    int client;
-    struct identity identity;
-    uint64_t session;
-    bool is_connected, is_over;
-    SLIST_ENTRY(cookie) next;
-};
-
-struct result {
-    uint64_t due;
-    struct input input;
-    TAILQ_ENTRY(result) next;
-};
-
-TAILQ_HEAD(result_list, result);
-
-struct shell {
-    struct world *world;
-    struct config *config;
-    struct broker *broker;
-    uint64_t now, made_at_once;
-    struct effect_list effects;
-    struct result_list ready, working, looking; /* to be told now; when they are done; looks at processes */
-    bool is_frozen[CLIENTS_MAX];
-    struct cookie *cookies[CLIENTS_MAX];
-    SLIST_HEAD(, cookie) all;
-};
 
 static void add_result(struct result_list *list, uint64_t due, const struct input *input)
 {
@@ -46,8 +19,29 @@ static void add_result(struct result_list *list, uint64_t due, const struct inpu
     TAILQ_INSERT_TAIL(list, result, next);
 }
 
+/* NULL: there is no such one. */
+static struct pure_segment *find_segment(struct shell *shell, uint64_t id)
+{
+    struct pure_segment *segment;
+    TAILQ_FOREACH(segment, &shell->segments, next) {
+        if (segment->id == id) {
+            return segment;
+        }
+    }
+    return NULL;
+}
+
+void pure_forget_segment(struct shell *shell, struct pure_segment *segment)
+{
+    TAILQ_REMOVE(&shell->segments, segment, next);
+    free(segment);
+}
+
 static void make(struct shell *shell, const struct effect_make *make)
 {
+    struct pure_segment *segment = calloc(1, sizeof *segment);
+    *segment = (struct pure_segment){.id = make->segment, .bytes = make->bytes, .location = make->location};
+    TAILQ_INSERT_TAIL(&shell->segments, segment, next);
     bool at_once =
         make->location == LOCATION_RAM && !make->options.prefault && make->options.huge_pages == HUGE_PAGES_NEVER;
     int error = at_once ? fate_error(FATE_MAKE_AT_ONCE, ++shell->made_at_once) : fate_error(FATE_MAKE, make->segment);
@@ -61,8 +55,19 @@ static void make(struct shell *shell, const struct effect_make *make)
 static void begin_free(struct shell *shell, const struct effect_free *to_free)
 {
     struct input input = {.kind = INPUT_SEGMENT_FREED};
+    struct pure_segment *segment = find_segment(shell, to_free->segment);
+    cr_assert(segment && segment->is_made && !segment->is_freeing, "a segment is freed that is not there");
+    segment->is_freeing = true;
     input.segment.segment = to_free->segment;
     add_result(&shell->working, shell->now + fate_delay_ms(FATE_FREE, to_free->segment) * MS, &input);
+}
+
+static void seal(struct shell *shell, const struct effect_seal *to_seal)
+{
+    struct input input = {.kind = INPUT_SEGMENT_SEALED};
+    input.segment =
+        (struct input_segment){.segment = to_seal->segment, .error = fate_error(FATE_SEAL, to_seal->segment)};
+    add_result(&shell->working, shell->now + fate_delay_ms(FATE_SEAL, to_seal->segment) * MS, &input);
 }
 
 static void look(struct shell *shell, const struct effect_session *at)
@@ -97,9 +102,11 @@ static void carry_out(struct shell *shell, const struct effect *effect)
     case EFFECT_LOOK:
         look(shell, &effect->session);
         break;
-    case EFFECT_SEAL_SEGMENT: /* nothing is published or put in this world */
+    case EFFECT_SEAL_SEGMENT:
+        seal(shell, &effect->seal);
+        break;
     case EFFECT_BLOCK:
-    case EFFECT_BOARD_GROW:
+    case EFFECT_BOARD_GROW: /* nothing is put in this world */
     case EFFECT_BOARD_WRITE:
     case EFFECT_BOARD_END:
     case EFFECT_BROADCAST:
@@ -112,12 +119,39 @@ static void carry_out(struct shell *shell, const struct effect *effect)
     }
 }
 
+static void note_result(struct shell *shell, const struct input *input)
+{
+    bool is_made = input->kind == INPUT_SEGMENT_MADE;
+    if (is_made || input->kind == INPUT_SEGMENT_FAILED || input->kind == INPUT_SEGMENT_FREED) {
+        struct pure_segment *segment = find_segment(shell, input->segment.segment);
+        segment->is_made = is_made;
+        if (!is_made) {
+            pure_forget_segment(shell, segment);
+        }
+    }
+}
+
+/* However many have a segment, or had: it is charged once, until it is freed. */
+static void check_charges(const struct shell *shell)
+{
+    const struct pure_segment *segment;
+    struct status_reply status = {0};
+    uint64_t bytes = 0;
+    broker_fill_status(shell->broker, &status);
+    TAILQ_FOREACH(segment, &shell->segments, next) {
+        bytes += segment->location == LOCATION_RAM ? segment->bytes : 0;
+    }
+    cr_assert_eq(status.used_physical_bytes, bytes);
+}
+
 static void step(struct shell *shell, const struct input *input)
 {
+    note_result(shell, input);
     broker_step(shell->broker, input, shell->now, &shell->effects);
     for (size_t i = 0; i < shell->effects.count; i++) {
         carry_out(shell, &shell->effects.effects[i]);
     }
+    check_charges(shell);
 }
 
 static void feed(struct shell *shell, const struct input *input)
@@ -134,7 +168,7 @@ static void feed(struct shell *shell, const struct input *input)
     }
 }
 
-static void judge(struct shell *shell)
+void pure_judge(struct shell *shell)
 {
     while (broker_next_wakeup(shell->broker) <= shell->now) {
         void *peers[64];
@@ -157,7 +191,7 @@ static void judge(struct shell *shell)
 static void happens(struct shell *shell, const struct input *input)
 {
     feed(shell, input);
-    judge(shell);
+    pure_judge(shell);
 }
 
 /* ---- the interface ---- */
@@ -175,7 +209,8 @@ static struct shell *pure_begin(struct world *world, struct config *config)
     TAILQ_INIT(&shell->ready);
     TAILQ_INIT(&shell->working);
     TAILQ_INIT(&shell->looking);
-    judge(shell);
+    TAILQ_INIT(&shell->segments);
+    pure_judge(shell);
     return shell;
 }
 
@@ -298,11 +333,11 @@ static uint64_t pure_pass(struct shell *shell)
     uint64_t action, due;
     while ((due = next_due(shell)) <= (action = world_next_action(shell->world))) {
         shell->now = due;
-        judge(shell); /* a loop judges when its poll has ended, and then runs its timers */
+        pure_judge(shell); /* a loop judges when its poll has ended, and then runs its timers */
         collect(shell);
         feed(shell, NULL);
         collect_looks(shell);
-        judge(shell);
+        pure_judge(shell);
     }
     return shell->now = action;
 }
@@ -312,7 +347,7 @@ static const struct broker *pure_broker(const struct shell *shell)
     return shell->broker;
 }
 
-static void drop(struct result_list *list)
+void pure_drop_results(struct result_list *list)
 {
     struct result *result;
     while ((result = TAILQ_FIRST(list))) {
@@ -324,10 +359,14 @@ static void drop(struct result_list *list)
 static void pure_end(struct shell *shell)
 {
     struct cookie *cookie;
-    drop(&shell->ready);
-    drop(&shell->working);
-    drop(&shell->looking);
+    struct pure_segment *segment;
+    pure_drop_results(&shell->ready);
+    pure_drop_results(&shell->working);
+    pure_drop_results(&shell->looking);
     broker_free(shell->broker);
+    while ((segment = TAILQ_FIRST(&shell->segments))) {
+        pure_forget_segment(shell, segment);
+    }
     while ((cookie = SLIST_FIRST(&shell->all))) {
         SLIST_REMOVE_HEAD(&shell->all, next);
         free(cookie);
@@ -345,6 +384,7 @@ const struct shell_kind shell_pure = {
     .die = pure_die,
     .freeze = pure_freeze,
     .empty = pure_empty,
+    .restart = pure_restart,
     .pass = pure_pass,
     .broker = pure_broker,
     .end = pure_end,

@@ -61,8 +61,8 @@ static void hear(struct shell *shell, int client)
         const uint8_t *payload;
         size_t payload_bytes;
         struct reply reply;
-        if (descriptors.count) {
-            (void)close(descriptors.fd[0]);
+        for (size_t i = 0; i < descriptors.count; i++) {
+            (void)close(descriptors.fd[i]);
         }
         cr_assert(frame_open(packet, (size_t)bytes, &payload, &payload_bytes) == 0 &&
                   codec_decode_reply(payload, payload_bytes, shell->arena, &reply) == 0);

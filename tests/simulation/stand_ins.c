@@ -131,7 +131,15 @@ static void finish(struct server *server, struct work *work)
         result.error = fate_error(FATE_MAKE, work->job.segment);
         fd = result.error ? -EBADF : some_descriptor();
     }
+    if (work->job.kind == JOB_SEAL) {
+        result.error = fate_error(FATE_SEAL, work->job.segment);
+    }
     work->done(server, work, &result, fd);
+}
+
+static enum fate_job fate_of(enum job_kind kind)
+{
+    return kind == JOB_MAKE ? FATE_MAKE : kind == JOB_SEAL ? FATE_SEAL : FATE_FREE;
 }
 
 static void arm(void);
@@ -205,7 +213,7 @@ int __wrap_workers_start(struct server *server)
 void __wrap_workers_do(struct server *server, struct work *work)
 {
     (void)server;
-    enum fate_job job = work->job.kind == JOB_MAKE ? FATE_MAKE : FATE_FREE;
+    enum fate_job job = fate_of(work->job.kind);
     struct timed *timed = malloc(sizeof *timed);
     *timed = (struct timed){.due = virtual_time.now + fate_delay_ms(job, work->job.segment) * MS, .work = work};
     TAILQ_INSERT_TAIL(&jobs, timed, next);

@@ -38,6 +38,26 @@ static void for_each_seed(void (*run)(uint64_t seed))
 
 static uint64_t forgotten; /* reservations, in all seeds: among many clients there may be none */
 
+/* Of blocks, in all seeds. */
+static struct sharing_counts sharing;
+
+static void note_sharing(const struct sharing_counts *counts)
+{
+    sharing.publications += counts->publications;
+    sharing.attachments += counts->attachments;
+    sharing.evictions += counts->evictions;
+    sharing.ends_with_views += counts->ends_with_views;
+    sharing.restarts_with_blocks += counts->restarts_with_blocks;
+}
+
+static void check_sharing(void)
+{
+    cr_assert(sharing.publications && sharing.attachments && sharing.evictions && sharing.ends_with_views,
+              "%llu publications, %llu attachments, %llu evictions, %llu ends of blocks with views",
+              (unsigned long long)sharing.publications, (unsigned long long)sharing.attachments,
+              (unsigned long long)sharing.evictions, (unsigned long long)sharing.ends_with_views);
+}
+
 static void run_both(uint64_t seed)
 {
     stand_in_step_cost = 0;
@@ -50,6 +70,7 @@ static void run_both(uint64_t seed)
     forgotten += pure->jobs_forgotten;
     cr_assert(pure->grants_to_members > 0 && pure->jobs_done > 10, "%llu grants to members, %llu changes",
               (unsigned long long)pure->grants_to_members, (unsigned long long)pure->jobs_done);
+    note_sharing(&pure->sharing);
     outcome_free(pure);
     outcome_free(real);
 }
@@ -58,6 +79,7 @@ Test(runtime, does_what_the_core_alone_does, .timeout = 7200, .fini = print_seed
 {
     log_set_level(LOG_LEVEL_ERROR);
     for_each_seed(run_both);
+    check_sharing();
     cr_assert(forgotten > 0 || getenv("MEMBROKER_SEED"), "no reservation that was given up was ever empty");
 }
 
@@ -76,4 +98,22 @@ Test(runtime, never_sleeps_while_something_is_due, .timeout = 7200, .fini = prin
 {
     log_set_level(LOG_LEVEL_ERROR);
     for_each_seed(run_slowly);
+}
+
+/* The core alone: it says what is kept, and another one goes on with that. */
+static void run_with_restarts(uint64_t seed)
+{
+    world_restarts = 6;
+    struct outcome *pure = world_run(&shell_pure, seed);
+    world_restarts = 0;
+    cr_assert(pure->grants > 50);
+    note_sharing(&pure->sharing);
+    outcome_free(pure);
+}
+
+Test(core, keeps_blocks_names_and_views_over_restarts, .timeout = 7200, .fini = print_seed)
+{
+    for_each_seed(run_with_restarts);
+    check_sharing();
+    cr_assert(sharing.restarts_with_blocks > 0, "there was no restart with blocks");
 }

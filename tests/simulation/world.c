@@ -10,6 +10,7 @@
 #include "proto/base/size.h"
 #include "tests/simulation/fate.h"
 #include "tests/simulation/jobs.h"
+#include "tests/simulation/sharers.h"
 #include "tests/simulation/virtual_time.h"
 #include "tests/simulation/world_config.h"
 
@@ -42,12 +43,16 @@ struct client {
     size_t held_count;
 };
 
+uint64_t world_restarts;
+
 struct world {
     const struct shell_kind *kind;
     struct shell *shell;
     struct client clients[CLIENTS_MAX];
     int count;
     struct jobs jobs;
+    struct sharers sharers;
+    uint64_t next_restart; /* ns */
     uint64_t now;
     struct outcome *outcome;
     bool is_over; /* no client asks for anything new */
@@ -141,6 +146,9 @@ void world_take_reply(struct world *world, int number, const struct reply *reply
     if (reply->kind == REPLY_GRANT) {
         heard.lease = reply->grant.lease;
         heard.value = reply->grant.bytes * 4 + reply->grant.location;
+    } else if (reply->kind == REPLY_ATTACHED) {
+        heard.lease = reply->attached.lease;
+        heard.value = reply->attached.block;
     } else if (reply->kind == EVENT_LEASE_ENDED) {
         heard.lease = reply->lease_ended.lease;
         heard.value = reply->lease_ended.reason;
@@ -150,6 +158,8 @@ void world_take_reply(struct world *world, int number, const struct reply *reply
     note(world, number, &heard);
     if (number == SCHEDULER) {
         jobs_take_answer(&world->jobs, reply);
+    } else if (number >= FIRST_SHARER) {
+        sharers_take_reply(&world->sharers, number, reply, now);
     } else if (reply->is_answer) {
         take_answer(world, client, reply);
     } else {
@@ -242,14 +252,19 @@ static void leave(struct world *world, int number, bool dies)
 }
 
 /* What it asked for on the broken connection is not answered any more. */
-static void break_off(struct world *world, int number)
+static void be_away(const struct world *world, struct client *client)
 {
-    struct client *client = &world->clients[number];
-    world->kind->disconnect(world->shell, number);
     client->request = 0;
     client->owes_trim = false;
     client->is_away = true;
     client->next_at = world->now + (1 + random_below(&client->state, AWAY_MAX_MS)) * MS;
+}
+
+static void break_off(struct world *world, int number)
+{
+    struct client *client = &world->clients[number];
+    world->kind->disconnect(world->shell, number);
+    be_away(world, client);
 }
 
 /* What ended meanwhile it finds out when it uses it. */
@@ -346,7 +361,8 @@ static uint64_t deadline; /* nothing is done after */
 
 uint64_t world_next_action(const struct world *world)
 {
-    uint64_t next = size_min(deadline, world->jobs.next_at);
+    uint64_t next = size_min(size_min(deadline, world->next_restart), world->jobs.next_at);
+    next = size_min(next, sharers_next_action(&world->sharers));
     for (int i = 0; i < world->count; i++) {
         next = size_min(next, world->clients[i].next_at);
     }
@@ -362,6 +378,23 @@ static unsigned inhabited_groups(const struct world *world)
     return groups;
 }
 
+/* Nobody is connected after it, and no request is in progress. */
+static void restart(struct world *world)
+{
+    world->next_restart = world->now + LIFE_MS / (world_restarts + 1) * MS;
+    world->kind->restart(world->shell);
+    for (int i = 0; i < world->count; i++) {
+        struct client *client = &world->clients[i];
+        world->kind->freeze(world->shell, i, false);
+        client->frozen_at = 0;
+        if (!client->is_away) {
+            be_away(world, client);
+        }
+    }
+    sharers_lose_daemon(&world->sharers, world->now);
+    cr_assert(world->kind->resume(world->shell, SCHEDULER));
+}
+
 static void live_until(struct world *world, uint64_t until)
 {
     deadline = until;
@@ -374,6 +407,11 @@ static void live_until(struct world *world, uint64_t until)
         }
         if (world->jobs.next_at <= world->now) {
             jobs_act(&world->jobs, inhabited_groups(world), world->now);
+        }
+        sharers_act(&world->sharers, world->now);
+        sharers_check(&world->sharers, world->now);
+        if (world->next_restart <= world->now) {
+            restart(world);
         }
         const char *wrong = broker_check(world->kind->broker(world->shell));
         cr_assert(!wrong, "%s", wrong);
@@ -392,6 +430,7 @@ static void make_peace(struct world *world)
         leave(world, i, true);
     }
     jobs_end(&world->jobs, world->now);
+    sharers_end(&world->sharers, world->now);
     live_until(world, world->now + PEACE_MS * MS);
     broker_fill_status(world->kind->broker(world->shell), &status);
     cr_assert_eq(status.used_bytes, status.pooled_bytes);
@@ -428,7 +467,10 @@ struct outcome *world_run(const struct shell_kind *kind, uint64_t seed)
     virtual_time_is_on = true;
     virtual_time.now = world->now = 1000000 * MS;
     deadline = world->now;
-    world->jobs.next_at = UINT64_MAX;
+    world->jobs.next_at = world->next_restart = UINT64_MAX;
+    for (int i = 0; i < SHARERS; i++) {
+        world->sharers.sharers[i].next_at = UINT64_MAX;
+    }
     world->shell = kind->begin(world, config);
     for (int i = 0; i < world->count; i++) {
         struct client *client = &world->clients[i];
@@ -439,7 +481,11 @@ struct outcome *world_run(const struct shell_kind *kind, uint64_t seed)
         begin_again(world, i);
     }
     jobs_begin(&world->jobs, kind, world->shell, seed, world->now);
+    sharers_begin(&world->sharers, kind, world->shell, seed, world->now);
+    world->next_restart = world_restarts ? world->now + LIFE_MS / (world_restarts + 1) * MS : UINT64_MAX;
     live_until(world, world->now + LIFE_MS * MS);
+    world->next_restart = UINT64_MAX;
+    world->outcome->sharing = world->sharers.rules.counts;
     world->outcome->jobs_done = world->jobs.done;
     world->outcome->jobs_forgotten = world->jobs.forgotten;
     make_peace(world);

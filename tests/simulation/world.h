@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "tests/simulation/shell.h"
+#include "tests/simulation/block_rules.h"
 
 /* By a client. */
 struct heard {
@@ -23,7 +23,11 @@ struct outcome {
     struct history histories[CLIENTS_MAX];
     uint64_t grants, refusals, failures, ended;
     uint64_t grants_to_members, jobs_done, jobs_forgotten;
+    struct sharing_counts sharing;
 };
+
+/* How often the daemon is restarted in a run, if the shell can do that. */
+extern uint64_t world_restarts;
 
 struct outcome *world_run(const struct shell_kind *kind, uint64_t seed);
 void outcome_free(struct outcome *outcome);

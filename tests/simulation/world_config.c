@@ -19,6 +19,7 @@ static void write_config(FILE *file, const char *directory, uint64_t seed)
                   directory, directory, WORLD_RAM_MIB, WORLD_FILES_MIB, WORLD_GRACE_MS, directory);
     (void)fprintf(file, "[reservations]\nmax_bytes = %dM\nhold_while_frozen = %dms\n", WORLD_RESERVED_MIB,
                   WORLD_HOLD_MS);
+    (void)fprintf(file, "[sharing]\ngrace = %dms\n", WORLD_SHARING_GRACE_MS);
     (void)fprintf(file, "[queue]\nageing = 5s\ntrim_time = 200ms\nrevoke_for_priority = %s\nrevoke_grace = 3s\n",
                   random_below(&state, 2) ? "yes" : "no");
     if (random_below(&state, 3) == 0) {

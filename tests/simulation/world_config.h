@@ -11,6 +11,7 @@ enum {
     WORLD_GRACE_MS = 20000,
     WORLD_RESERVED_MIB = 40, /* at most */
     WORLD_HOLD_MS = 30000,   /* of who is frozen or suspended */
+    WORLD_SHARING_GRACE_MS = 4000,
 };
 
 /* A configuration in a directory of its own, and the end of that, by the socket's path. */
