@@ -114,7 +114,7 @@ static void answer(struct step *step, struct watch *watch, const struct block_ch
 static bool find_more(const struct block_table *blocks, struct watch *watch, bool *ret_more)
 {
     const struct block *block = block_table_next_named(blocks, watch->owner, watch->prefix, watch->looked_at);
-    for (int i = 0; i < WATCH_NAMES_PER_STEP && block; i++) {
+    for (int i = 0; i < WATCH_NAMES_AT_ONCE && block; i++) {
         if (block_admits(block->access, block->owner, block->gid, &watch->session->identity)) {
             if (watch->found_count == MESSAGE_CHANGES_MAX) {
                 *ret_more = true;

@@ -21,9 +21,9 @@ struct step;
 struct block;
 
 enum {
-    WATCH_KINDS = 3,      /* new requests, those whose wait is over, those in ready groups */
-    WATCHES_PER_STEP = 4, /* of each kind */
-    WATCH_NAMES_PER_STEP = 256,
+    WATCH_KINDS = 3,          /* new requests, those whose wait is over, those in ready groups */
+    WATCHES_PER_STEP = 4,     /* of each kind */
+    WATCH_NAMES_AT_ONCE = 64, /* of one list; a step may go on with it WATCHES_PER_STEP times */
 };
 
 struct watch {

@@ -20,7 +20,7 @@ static void begin(void)
     model_open_as(model, OWNER, "a", 1000);
     model_open_as(model, OTHER, "b", 1001);
     model_open_as(model, TWIN, "c", 1000);
-    model->options.settings.sharing = (struct sharing_settings){.blocks_max = 500, .watches_max = 3, .grace_ms = 1000};
+    model->options.settings.sharing = (struct sharing_settings){.blocks_max = 1000, .watches_max = 3, .grace_ms = 1000};
     model_configure(model);
 }
 
@@ -139,7 +139,7 @@ Test(watches, a_long_list_comes_in_pages, .init = begin, .fini = end)
 
 Test(watches, names_that_may_not_be_told_are_passed_over_in_parts, .init = begin, .fini = end)
 {
-    enum { BLOCKS = WATCH_NAMES_PER_STEP + 100 };
+    enum { BLOCKS = WATCH_NAMES_AT_ONCE + 100 };
     char name[8];
     for (int i = 0; i < BLOCKS; i++) {
         (void)snprintf(name, sizeof name, "n%03d", i);
@@ -168,6 +168,56 @@ Test(watches, a_full_page_before_names_that_may_not_be_told_is_the_last, .init =
     cr_expect(!page->more && page->change_count == MESSAGE_CHANGES_MAX);
     page = list(TWIN, "");
     cr_expect(page->more && page->change_count == MESSAGE_CHANGES_MAX);
+}
+
+static uint64_t ask_for_a_long_list(int hidden)
+{
+    char name[8];
+    for (int i = 0; i < hidden; i++) {
+        (void)snprintf(name, sizeof name, "n%03d", i);
+        model_release(model, OWNER, publish_for(name, BLOCK_ACCESS_USER, 0, false));
+    }
+    struct request request = {.kind = REQUEST_WATCH_BLOCKS, .watch_blocks = {.has_owner = true, .owner = 1000}};
+    cr_assert_null(model_request(model, OTHER, &request));
+    return request.id;
+}
+
+static void publish_until_the_end(const char *name)
+{
+    struct request request = {.kind = REQUEST_PUBLISH,
+                              .publish = {.lease = publishable(model, TWIN), .access = BLOCK_ACCESS_ALL}};
+    text_copy(request.publish.name, MESSAGE_NAME_SIZE, name);
+    cr_assert_eq(model_request(model, TWIN, &request)->kind, REPLY_DONE);
+}
+
+static void die(void)
+{
+    struct input input = {.kind = INPUT_DIED, .session = model->peers[TWIN].session};
+    model_feed(model, &input);
+    model_finish(model);
+}
+
+Test(watches, a_page_has_no_block_that_ended_before_it_was_whole, .init = begin, .fini = end)
+{
+    publish_until_the_end("a");
+    publish_until_the_end("b");
+    publish("c");
+    uint64_t request = ask_for_a_long_list(2 * WATCHES_PER_STEP * WATCH_NAMES_AT_ONCE + 10);
+    die();
+    expect_changes(answered(request), "+c ");
+}
+
+Test(watches, a_page_whose_blocks_have_all_ended_is_followed_by_the_next, .init = begin, .fini = end)
+{
+    char name[8];
+    for (int i = 0; i < MESSAGE_CHANGES_MAX; i++) {
+        (void)snprintf(name, sizeof name, "a%03d", i);
+        publish_until_the_end(name);
+    }
+    publish("o");
+    uint64_t request = ask_for_a_long_list(2 * WATCHES_PER_STEP * WATCH_NAMES_AT_ONCE);
+    die();
+    expect_changes(answered(request), "+o ");
 }
 
 Test(watches, changes_are_told_once_in_their_order, .init = begin, .fini = end)
