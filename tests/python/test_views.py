@@ -244,7 +244,7 @@ METADATA = [
 @pytest.mark.parametrize("metadata", METADATA, ids=range(len(METADATA)))
 def test_metadata_that_describes_no_array(broker, metadata):
     """From another program: it is refused, and the view is closed."""
-    block = membroker._native.Block(broker._client, 4096, 0, 0, 0, 0, False, "array", metadata, 0, 3, None)
+    block = membroker._native.Block(broker._client, 4096, 0, 0, 0, 0, False, "array", metadata, 0, 3, 1, None)
     block._publish("a")
     with pytest.raises(ValueError, match="describes no array"):
         broker.attach("a")
@@ -255,7 +255,7 @@ def test_blocks_of_other_programs(broker):
     """Without metadata, a block is the bytes of its pages. Members that are not known are ignored."""
     for type_, metadata, expected in (("", b"", 4096), ("acme/x", b"\xff", 4096), ("bytes", b'{"bytes":9999}', 4096),
                                       ("bytes", b'{"bytes":3,"more":1}', 3)):
-        block = membroker._native.Block(broker._client, 4096, 0, 0, 0, 0, True, type_, metadata, 0, 3, None)
+        block = membroker._native.Block(broker._client, 4096, 0, 0, 0, 0, True, type_, metadata, 0, 3, 1, None)
         block._publish("a")
         assert len(broker.view("a")) == expected and broker.view("a").type == type_
 
