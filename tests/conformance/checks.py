@@ -101,6 +101,15 @@ def attached(message, body, fd):
     assert seals & F_SEAL_WRITE and seals & F_SEAL_SEAL and not seals & F_SEAL_SHRINK
 
 
+def block_changes(message, body, fd):
+    is_answer(message, fd)
+    has(body, "revision")
+    assert not (body.lost and body.changes) and (body.changes or not body.more)
+    for change in body.changes:
+        has(change, "block", "name", "bytes")
+        assert change.block and change.name and change.bytes % PAGE == 0
+
+
 def done(message, _body, fd):
     is_answer(message, fd)
 
