@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Views that are revoked under 3,000 reads at once: whoever read a byte that was not the block's is told by
- * mb_view_check(). Each read stops after each page, so that the reads of all threads go on at the same time and nearly
- * every revocation strikes in the middle of one.
+ * mb_view_check(). All stop in the middle of a read. A batch of them at a time goes on, and its views are revoked then:
+ * 3,000 busy threads would starve the tests beside this one.
  */
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 
 #include "tests/integration/blocks.h"
@@ -19,6 +20,7 @@ enum {
     VIEWS = PROCESSES * THREADS,
     VIEWS_EACH = 2,
     BLOCKS = VIEWS / VIEWS_EACH,
+    BATCH = 100,
     PAGES = 4,
     PAGE_BYTES = 4096,
     STACK_BYTES = 256 << 10,
@@ -28,7 +30,8 @@ enum {
 static struct shared {
     _Atomic uint64_t leases[VIEWS]; /* of the views; 0: not attached yet */
     atomic_uint processes, reading; /* begun; threads in the middle of their first read */
-    atomic_bool may_go_on;
+    sem_t may_go_on[VIEWS / BATCH];
+    atomic_uint gone_on;
     atomic_ulong reads, told, struck, untold;
     atomic_uint failures;
 } * shared;
@@ -57,24 +60,24 @@ static bool is_page_whole(const unsigned char *page, unsigned char value)
     return true;
 }
 
-/* In the middle of the first read of each thread, until all of them are. */
-static void meet(bool is_first)
+/* In the middle of the first read of each thread, until its views are to be revoked. */
+static void meet(int number)
 {
-    if (is_first) {
-        shared->reading++;
-        while (!shared->may_go_on) {
-            sleep_ms(10);
-        }
+    shared->reading++;
+    while (sem_wait(&shared->may_go_on[number / BATCH]) < 0) {
     }
+    shared->gone_on++;
 }
 
 /* False: the view is lost. */
-static bool read_once(const mb_view *view, unsigned char value, bool is_first)
+static bool read_once(const mb_view *view, int number, bool is_first)
 {
     const unsigned char *data = mb_view_data(view, NULL);
     int whole = 0;
-    for (; whole < PAGES && is_page_whole(data + (size_t)whole * PAGE_BYTES, value); whole++) {
-        meet(is_first && whole == PAGES / 2);
+    for (; whole < PAGES && is_page_whole(data + (size_t)whole * PAGE_BYTES, value_of(number % BLOCKS)); whole++) {
+        if (is_first && whole == PAGES / 2) {
+            meet(number);
+        }
         (void)sched_yield();
     }
     bool is_said_whole = mb_view_check(view) == 0;
@@ -87,10 +90,10 @@ static bool read_once(const mb_view *view, unsigned char value, bool is_first)
 
 static void *read_until_lost(void *argument)
 {
-    int number = (int)(intptr_t)argument, block = number % BLOCKS;
+    int number = (int)(intptr_t)argument;
     char name[16];
     mb_view *view = NULL;
-    block_name(name, block);
+    block_name(name, number % BLOCKS);
     if (mb_attach(reader, name, 0, &view) < 0) {
         (void)fprintf(stderr, "%s: %s\n", name, mb_last_error());
         shared->failures++;
@@ -98,7 +101,7 @@ static void *read_until_lost(void *argument)
     }
     shared->leases[number] = mb_lease_id(mb_view_lease(view));
     bool is_first = true;
-    while (read_once(view, value_of(block), is_first)) {
+    while (read_once(view, number, is_first)) {
         is_first = false;
     }
     shared->failures += mb_view_close(view) != -ESTALE;
@@ -157,10 +160,14 @@ static void revoke_all(void)
     struct reply reply;
     int socket = fixture_socket(&fixture);
     cr_assert(fixture_hello(socket, true, &reply, NULL));
-    for (int i = 0; i < VIEWS; i++) {
+    for (unsigned i = 0; i < VIEWS; i++) {
+        for (int woken = 0; i % BATCH == 0 && woken < BATCH; woken++) {
+            (void)sem_post(&shared->may_go_on[i / BATCH]);
+        }
+        WAIT_UNTIL(shared->gone_on >= i / BATCH * BATCH + BATCH);
         struct request request = {.kind = REQUEST_REVOKE, .revoke_lease = shared->leases[i]};
         cr_assert(fixture_exchange(socket, &request, &reply, NULL), "the daemon hung up");
-        cr_expect_eq(reply.kind, REPLY_DONE, "view %d: %s", i, reply.error.sentence);
+        cr_expect_eq(reply.kind, REPLY_DONE, "view %u: %s", i, reply.error.sentence);
     }
     (void)close(socket);
 }
@@ -175,6 +182,9 @@ Test(block_readers, no_revocation_under_3000_reads_is_untold)
     pid_t children[PROCESSES];
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     cr_assert(shared != MAP_FAILED);
+    for (int i = 0; i < VIEWS / BATCH; i++) {
+        cr_assert_eq(sem_init(&shared->may_go_on[i], 1, 0), 0);
+    }
     begin("[sharing]\nmax_blocks = 10000\nmax_views = 10000\n");
     publish_all();
     for (int i = 0; i < PROCESSES; i++) {
@@ -187,7 +197,6 @@ Test(block_readers, no_revocation_under_3000_reads_is_untold)
               shared->failures);
     unpublish_all();
     cr_expect_eq(used(), (uint64_t)BLOCKS * PAGES * PAGE_BYTES, "the views keep the bytes");
-    shared->may_go_on = true;
     revoke_all();
     for (int i = 0; i < PROCESSES; i++) {
         int status;

@@ -154,7 +154,7 @@ Test(blocks, a_publication_is_refused_for_each_reason)
     refused(publish(OWNER, plain, "n", LIFETIME_SESSION), ERROR_LEASE_ENDED);
     model->hold_makes = true;
     cr_assert_null(acquire(OWNER, MIB));
-    refused(publish(OWNER, plain + 1, "n", LIFETIME_SESSION), ERROR_NO_SUCH_LEASE); /* a guess */
+    refused(publish(OWNER, view + 1, "n", LIFETIME_SESSION), ERROR_NO_SUCH_LEASE); /* a guess */
     model->hold_makes = false;
     model_finish(model);
     end();
