@@ -107,9 +107,11 @@ static void board_free(struct broker *broker, struct board *board)
     free(board);
 }
 
-static void release_part(struct board *board, uint32_t part)
+static void release_part(struct broker *broker, struct board *board, uint32_t part)
 {
-    board->share->user->board_bytes -= board->parts[part].charge.bytes;
+    uint64_t bytes = board->parts[part].charge.bytes;
+    board->share->user->board_bytes -= bytes;
+    broker->boards.figures.board_bytes -= bytes;
     charge_release(&board->parts[part].charge);
 }
 
@@ -129,6 +131,7 @@ static bool charge_part(struct step *step, struct session *session, struct board
         return false;
     }
     user->board_bytes += bytes;
+    step->broker->boards.figures.board_bytes += bytes;
     return true;
 }
 
@@ -167,7 +170,7 @@ void board_grown(struct step *step, const struct input_board *grown)
     struct board_part *part = &board->parts[board->part_count];
     board->is_growing = false;
     if (grown->error < 0) {
-        release_part(board, board->part_count);
+        release_part(step->broker, board, board->part_count);
         free(part->first);
         part->first = NULL;
         if (!board->part_count) {
@@ -208,7 +211,7 @@ void board_freed(struct step *step, const struct input_board *freed)
 {
     struct board *board = board_find(&step->broker->boards, freed->board);
     assert(board && board->has_ended && board->parts[freed->part].charge.account);
-    release_part(board, freed->part);
+    release_part(step->broker, board, freed->part);
     step->broker->retry_waiting = true;
     if (--board->parts_left == 0) {
         board_free(step->broker, board);
@@ -293,7 +296,7 @@ void board_table_deinit(struct broker *broker)
         }
         for (uint32_t i = 0; i < BOARD_PARTS_MAX; i++) {
             if (board->parts[i].charge.account) {
-                release_part(board, i);
+                release_part(broker, board, i);
             }
         }
         board_free(broker, board);

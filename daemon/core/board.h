@@ -81,7 +81,7 @@ struct board_table {
     struct board_list boards; /* those included that have ended */
     struct board_list idle;   /* without an object, the one that has been so for the longest time first */
     struct object_tree by_name;
-    struct object_figures figures; /* without what is counted elsewhere */
+    struct object_figures figures; /* but for the gets, which the core does not see */
 };
 
 struct broker;
@@ -112,9 +112,6 @@ void board_join(struct broker *broker, struct board *board, struct share *share)
 /* Takes the objects of reservations that were given up, as many as a step may; and whether there are any. */
 void board_take_back(struct step *step);
 bool board_has_to_take_back(const struct broker *broker);
-
-/* Without the gets, which the core does not see. */
-struct object_figures board_figures(const struct broker *broker);
 
 /* Ends those that have been empty for long. */
 void board_work(struct step *step);

@@ -4,30 +4,9 @@
 #include "daemon/core/visibility.h"
 #include "proto/base/text.h"
 
-static uint64_t bytes_of(const struct board *board)
-{
-    uint64_t bytes = 0;
-    for (uint32_t i = 0; i < BOARD_PARTS_MAX; i++) {
-        bytes += board->parts[i].charge.bytes;
-    }
-    return bytes;
-}
-
 uint64_t broker_board_bytes(const struct broker *broker)
 {
-    const struct board *board;
-    uint64_t bytes = 0;
-    TAILQ_FOREACH(board, &broker->boards.boards, in_table) {
-        bytes += bytes_of(board);
-    }
-    return bytes;
-}
-
-struct object_figures board_figures(const struct broker *broker)
-{
-    struct object_figures figures = broker->boards.figures;
-    figures.board_bytes = broker_board_bytes(broker);
-    return figures;
+    return broker->boards.figures.board_bytes;
 }
 
 static void fill(const struct board *board, struct board_entry *entry)
@@ -39,7 +18,7 @@ static void fill(const struct board *board, struct board_entry *entry)
                                   .group_objects = board->group_count,
                                   .all_objects = board->all_count,
                                   .kept_objects = board->kept_count,
-                                  .bytes = bytes_of(board),
+                                  .bytes = account_used(&board->account, LEDGER_MAX_BYTES),
                                   .has_ended = board->has_ended};
     text_copy(entry->class, sizeof entry->class, board->share->class->name);
 }

@@ -149,6 +149,7 @@ static const char *check_users(const struct broker *broker)
     const struct principal *user;
     const struct board *board;
     const char *wrong = NULL;
+    uint64_t all_bytes = 0;
     TAILQ_FOREACH(user, &broker->principals.principals[PRINCIPAL_USER], in_table) {
         uint64_t objects = 0, bytes = 0;
         TAILQ_FOREACH(board, &broker->boards.boards, in_table) {
@@ -158,8 +159,9 @@ static const char *check_users(const struct broker *broker)
         }
         wrong = require(wrong, user->objects == objects, "a user's objects are miscounted");
         wrong = require(wrong, user->board_bytes == bytes, "the memory of a user's boards is miscounted");
+        all_bytes += bytes;
     }
-    return wrong;
+    return require(wrong, broker->boards.figures.board_bytes == all_bytes, "the memory of all boards is miscounted");
 }
 
 static const char *check_lists(const struct broker *broker, const struct found *found)

@@ -123,7 +123,7 @@ void broker_fill_status(const struct broker *broker, struct status_reply *status
     status->pressure = broker->pressure;
     status->remembered = broker->learned.count;
     status->blocks = broker->blocks.figures;
-    status->objects = board_figures(broker);
+    status->objects = broker->boards.figures;
 }
 
 uint32_t broker_slots_wanted(const struct broker *broker, uint64_t id)

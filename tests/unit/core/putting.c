@@ -6,6 +6,16 @@
 
 #include "proto/base/text.h"
 
+struct model *model_for_putting(uint64_t max_physical)
+{
+    struct model *model = model_new(0, max_physical, 0);
+    model->boards.key = 7;
+    model_open_as(model, 0, "a", 1000);
+    model_open_as(model, 1, "b", 1000);
+    model_open_as(model, 2, "c", 1002);
+    return model;
+}
+
 struct request putting_object(const char *name, size_t bytes, uint8_t value)
 {
     static uint8_t data[MESSAGE_OBJECT_MAX];

@@ -4,6 +4,9 @@
 
 #include "tests/unit/core/sharing.h"
 
+/* A model with two sessions of user 1000 (peers 0 and 1) and one of user 1002 (peer 2). */
+struct model *model_for_putting(uint64_t max_physical);
+
 /* A request for that. Its bytes are valid until the next one. */
 struct request putting_object(const char *name, size_t bytes, uint8_t value);
 

@@ -12,11 +12,7 @@ static struct board_entry entries[4];
 
 static void begin(void)
 {
-    model = model_new(0, 0, 0);
-    model->boards.key = 7;
-    model_open_as(model, OWNER, "a", 1000);
-    model_open_as(model, TWIN, "b", 1000);
-    model_open_as(model, OTHER, "c", 1002);
+    model = model_for_putting(0);
 }
 
 static void end(void)

@@ -20,11 +20,7 @@ static struct model *model;
 
 static void begin(uint64_t max_physical)
 {
-    model = model_new(0, max_physical, 0);
-    model->boards.key = 7;
-    model_open_as(model, OWNER, "a", 1000);
-    model_open_as(model, TWIN, "b", 1000);
-    model_open_as(model, OTHER, "c", 1002);
+    model = model_for_putting(max_physical);
 }
 
 static void end(void)

@@ -163,6 +163,7 @@ Test(check_boards, objects, .init = begin, .fini = end)
     EXPECT_NOTICED_BY(check_boards, kept->session, last->session, "miscounts its objects");
     EXPECT_NOTICED_BY(check_boards, broker->boards.figures.objects, 1, "objects of all boards");
     EXPECT_NOTICED_BY(check_boards, broker->boards.figures.bytes, 1, "objects of all boards");
+    EXPECT_NOTICED_BY(check_boards, broker->boards.figures.board_bytes, 1, "memory of all boards");
 }
 
 Test(check_boards, users_and_sessions, .init = begin, .fini = end)
