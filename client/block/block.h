@@ -38,5 +38,7 @@ struct given_view view_give(mb_view *view);
 /* Does nothing if the client has disconnected, which closed it. */
 void view_end_given(const struct given_view *given);
 
-/* Returns 0, or -EINVAL with the sentence set. */
+/* Each returns 0, or -EINVAL with the sentence set. `what`: such as "metadata". */
 int block_check_name(const char *name);
+int block_check_group(mb_access access, uint32_t gid);
+int block_check_copied(const char *what, const void *bytes, size_t count);

@@ -42,18 +42,13 @@ static int check_options(const mb_block_options *options)
     if (options->type && !name_is_valid(options->type)) {
         return error_set(-EINVAL, "a block's type must be UTF-8 of at most 63 bytes without control characters");
     }
-    if (options->gid && options->access != MB_ACCESS_GROUP) {
-        return error_set(-EINVAL, "gid goes with MB_ACCESS_GROUP only");
-    }
-    if (options->metadata_bytes && !options->metadata) {
-        return error_set(-EINVAL, "the metadata is NULL, and %zu bytes of it were to be copied",
-                         options->metadata_bytes);
-    }
-    if (options->metadata_bytes > MB_BLOCK_METADATA_MAX) {
+    int result = block_check_group(options->access, options->gid);
+    result = result < 0 ? result : block_check_copied("metadata", options->metadata, options->metadata_bytes);
+    if (result == 0 && options->metadata_bytes > MB_BLOCK_METADATA_MAX) {
         return error_set(-EINVAL, "a block's metadata has at most %d bytes, not %zu; put more into the block",
                          MB_BLOCK_METADATA_MAX, options->metadata_bytes);
     }
-    return 0;
+    return result;
 }
 
 static mb_block *block_new(const mb_block_options *options)

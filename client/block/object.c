@@ -30,17 +30,13 @@ static int check(const void *data, size_t bytes, const mb_object_options *option
         return error_set(-EINVAL, "an object's lifetime is MB_LIFETIME_SESSION or MB_LIFETIME_KEEP; publish as a block "
                                   "what is to be evicted when memory is short");
     }
-    if (options->gid && options->access != MB_ACCESS_GROUP) {
-        return error_set(-EINVAL, "gid goes with MB_ACCESS_GROUP only");
-    }
-    if (bytes && !data) {
-        return error_set(-EINVAL, "the data is NULL, and %zu bytes of it were to be copied", bytes);
-    }
-    if (bytes > MB_OBJECT_BYTES_MAX) {
+    int result = block_check_group(options->access, options->gid);
+    result = result < 0 ? result : block_check_copied("data", data, bytes);
+    if (result == 0 && bytes > MB_OBJECT_BYTES_MAX) {
         return error_set(-EINVAL, "an object has at most %d bytes, not %zu; publish what is longer as a block",
                          MB_OBJECT_BYTES_MAX, bytes);
     }
-    return 0;
+    return result;
 }
 
 /* It ends with the session, so a goodbye waits until it is gone. */

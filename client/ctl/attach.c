@@ -6,20 +6,13 @@
 #include <unistd.h>
 
 #include "client/ctl/holding.h"
+#include "client/ctl/owner.h"
 #include "client/ctl/progress.h"
 #include "client/ctl/reserve.h"
-#include "client/ctl/users.h"
 #include "proto/base/size.h"
 
-static bool has_owner, has_wait;
-static uint32_t owner, wait_ms;
-
-static int take_owner(struct ctl_options *options, const char *value)
-{
-    (void)options;
-    has_owner = true;
-    return user_from_text("--owner", value, &owner);
-}
+static bool has_wait;
+static uint32_t wait_ms;
 
 static int take_wait(struct ctl_options *options, const char *value)
 {
@@ -29,7 +22,7 @@ static int take_wait(struct ctl_options *options, const char *value)
 }
 
 static const struct ctl_option own_options[] = {
-    {"owner", '\0', "USER", "whose block it is (default: your own)", take_owner},
+    OWNER_OPTION("whose block it is (default: your own)"),
     {"wait", '\0', "TIME", "wait for so long until there is such a block (default: not at all)", take_wait},
     CGROUP_OPTION,
 };
@@ -102,11 +95,13 @@ static int attach_block(const struct ctl_options *options, const char *name)
 {
     struct holding holding;
     mb_view *view;
+    uint32_t owner;
     int status = holding_open(options, "membrokerctl attach", MB_CLIENT_GUARD, &holding);
     if (status != CTL_DONE) {
         return status;
     }
-    int result = mb_attach_from(holding.client, has_owner ? owner : geteuid(), name, wait_ms, &view);
+    (void)owner_said(&owner);
+    int result = mb_attach_from(holding.client, owner, name, wait_ms, &view);
     if (result < 0) {
         status = ctl_failed(result);
     } else {
@@ -141,9 +136,11 @@ static int check_block(const struct ctl_options *options, int argc, char **argv)
 
 int attach_main(const struct ctl_options *options, int argc, char **argv)
 {
+    uint32_t owner;
     if (reserve_has_cgroups()) {
-        return has_owner || has_wait ? ctl_usage("--cgroup is for reservations; --owner and --wait are for blocks")
-                                     : reserve_attach(options, argc, argv);
+        return owner_said(&owner) || has_wait
+                   ? ctl_usage("--cgroup is for reservations; --owner and --wait are for blocks")
+                   : reserve_attach(options, argc, argv);
     }
     int status = check_block(options, argc, argv);
     return status == CTL_DONE ? attach_block(options, argv[1]) : status;

@@ -6,6 +6,7 @@
 #include "client/ctl/blocks_follow.h"
 #include "client/ctl/listing.h"
 #include "client/ctl/options.h"
+#include "client/ctl/owner.h"
 #include "client/ctl/print.h"
 #include "client/ctl/users.h"
 #include "proto/base/end_reason.h"
@@ -141,25 +142,15 @@ int blocks_main(const struct ctl_options *options, int argc, char **argv)
 
 /* ---- unpublish ---- */
 
-static bool has_owner;
-static uint32_t owner_uid;
-
-static int take_owner(struct ctl_options *options, const char *value)
-{
-    (void)options;
-    has_owner = true;
-    return user_from_text("--owner", value, &owner_uid);
-}
-
 static const struct ctl_option unpublish_list[] = {
-    {"owner", '\0', "USER", "whose block it is (default: your own)", take_owner},
+    OWNER_OPTION("whose block it is (default: your own)"),
 };
 const struct ctl_option_list unpublish_options = {unpublish_list, sizeof unpublish_list / sizeof *unpublish_list};
 
 int unpublish_main(const struct ctl_options *options, int argc, char **argv)
 {
     const struct reply *reply;
-    struct request request = {.kind = REQUEST_UNPUBLISH, .unpublish = {.has_owner = has_owner, .owner = owner_uid}};
+    struct request request = {.kind = REQUEST_UNPUBLISH};
     if (argc < 2) {
         return ctl_usage("unpublish needs the name of a block; `membrokerctl blocks` lists them");
     }
@@ -169,6 +160,7 @@ int unpublish_main(const struct ctl_options *options, int argc, char **argv)
     if (!ctl_takes_name("a block", argv[1])) {
         return CTL_USAGE;
     }
+    request.unpublish.has_owner = owner_said(&request.unpublish.owner);
     text_copy(request.unpublish.name, MESSAGE_NAME_SIZE, argv[1]);
     int result = ctl_ask(options, &request, &reply);
     if (result == CTL_DONE && options->json) {

@@ -8,6 +8,7 @@
 #include "client/ctl/ctl.h"
 #include "client/ctl/holding.h"
 #include "client/ctl/options.h"
+#include "client/ctl/owner.h"
 #include "client/ctl/users.h"
 
 /* A client's work with an object; returns the exit status. */
@@ -100,25 +101,16 @@ int put_main(const struct ctl_options *options, int argc, char **argv)
 
 /* ---- get ---- */
 
-static bool has_owner;
-static uint32_t owner;
-
-static int take_owner(struct ctl_options *options, const char *value)
-{
-    (void)options;
-    has_owner = true;
-    return user_from_text("--owner", value, &owner);
-}
-
 static const struct ctl_option get_list[] = {
-    {"owner", '\0', "USER", "whose object it is (default: your own)", take_owner},
+    OWNER_OPTION("whose object it is (default: your own)"),
 };
 const struct ctl_option_list get_options = {get_list, sizeof get_list / sizeof *get_list};
 
 static int get(const struct ctl_options *options, mb_client *client, const char *name)
 {
-    int result = has_owner ? mb_get_from(client, owner, name, content.bytes, sizeof content.bytes)
-                           : mb_get(client, name, content.bytes, sizeof content.bytes);
+    uint32_t owner;
+    int result = owner_said(&owner) ? mb_get_from(client, owner, name, content.bytes, sizeof content.bytes)
+                                    : mb_get(client, name, content.bytes, sizeof content.bytes);
     (void)options;
     if (result < 0) {
         return ctl_failed(result);

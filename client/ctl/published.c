@@ -60,28 +60,21 @@ static void *watch(void *argument)
             pause_a_moment();
         }
     }
-    published->has_thread = false;
     return NULL;
 }
 
 void published_watch(struct published *published)
 {
-    published->has_thread = published->watch != NULL;
-    if (published->watch) {
-        published->is_watched = pthread_create(&published->thread, NULL, watch, published) == 0;
-        published->has_thread = published->is_watched;
-    }
+    published->is_watched = published->watch && pthread_create(&published->thread, NULL, watch, published) == 0;
 }
 
 int published_end(struct published *published)
 {
     published->is_over = true;
-    while (published->has_thread) { /* it may be about to wait */
+    while (published->is_watched &&
+           pthread_tryjoin_np(published->thread, NULL) == EBUSY) { /* it may be about to wait */
         mb_cancel_waits(published->holding->client);
         pause_a_moment();
-    }
-    if (published->is_watched) {
-        (void)pthread_join(published->thread, NULL);
     }
     mb_block_watch_end(published->watch);
     if (published->reason < 0) {

@@ -13,9 +13,8 @@ struct published {
     mb_block_watch *watch; /* NULL: there is none, and nothing is noticed */
     bool is_watched;       /* by the thread */
     pthread_t thread;
-    atomic_bool is_over;    /* the thread is to end */
-    atomic_bool has_thread; /* it has not ended yet */
-    atomic_int reason;      /* why the block ended; -1: it has not */
+    atomic_bool is_over; /* the thread is to end */
+    atomic_int reason;   /* why the block ended; -1: it has not */
 };
 
 /* Before the publication: learns which blocks have that name and its like. */

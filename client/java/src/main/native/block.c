@@ -20,7 +20,6 @@ enum {
     SETTINGS
 };
 enum { LEASE, ADDRESS, BYTES, NUMBER, PROPERTIES };
-enum { OWN_USER = -1 };
 
 static mb_block *block_of(jlong handle)
 {

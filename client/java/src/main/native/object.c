@@ -2,8 +2,6 @@
 /* io.membroker.NativeObject. */
 #include "client/java/src/main/native/shim.h"
 
-enum { OWN_USER = -1 };
-
 /* Of data that are too many for the library only the number is read. */
 static void put(JNIEnv *env, jclass class, jlong handle, jbyteArray name, jbyteArray data, jint lifetime, jint access,
                 jint gid)

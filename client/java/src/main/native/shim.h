@@ -38,6 +38,9 @@ struct method_table {
 extern const struct method_table block_methods, buffer_methods, client_methods, lease_methods, memory_methods,
     object_methods, workspace_methods;
 
+/* As an owner: this process's user. */
+enum { OWN_USER = -1 };
+
 /* Throws what io.membroker.Failures makes of a negative errno code and the thread's sentence. */
 void failure_throw(JNIEnv *env, int code);
 

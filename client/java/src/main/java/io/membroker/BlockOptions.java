@@ -123,11 +123,8 @@ public record BlockOptions(BlockLifetime lifetime, Duration keep, BlockAccess ac
          * @throws IllegalArgumentException if no group has such a number
          */
         public Builder group(long number) {
-            if (number < 0 || number > 0xffff_ffffL) {
-                throw new IllegalArgumentException("no group has the number " + number);
-            }
+            group = Values.systemNumber("group", number);
             access = BlockAccess.GROUP;
-            group = number;
             return this;
         }
 

@@ -45,15 +45,7 @@ public final class BlockView implements AutoCloseable {
     }
 
     static BlockView attachFrom(Session session, long user, String name, Duration wait) {
-        return attach(session, checkUser(user), name, wait);
-    }
-
-    /** The number; throws if no user has it. */
-    static long checkUser(long user) {
-        if (user < 0 || user > 0xffff_ffffL) {
-            throw new IllegalArgumentException("no user has the number " + user);
-        }
-        return user;
+        return attach(session, Values.systemNumber("user", user), name, wait);
     }
 
     private static BlockView attach(Session session, long user, String name, Duration wait) {

@@ -324,7 +324,7 @@ public final class MemoryBroker implements AutoCloseable {
      */
     public byte[] getFrom(long user, String name) {
         byte[] utf8 = Text.utf8(Objects.requireNonNull(name, "name"));
-        byte[] data = NativeObject.get(open().handle(), BlockView.checkUser(user), utf8);
+        byte[] data = NativeObject.get(open().handle(), Values.systemNumber("user", user), utf8);
         Reference.reachabilityFence(this);
         return data;
     }

@@ -29,9 +29,7 @@ public record ObjectOptions(BlockLifetime lifetime, BlockAccess access, long gro
             throw new IllegalArgumentException("an object's lifetime is SESSION or KEEP; publish as a block what is to be "
                     + "evicted when memory is short");
         }
-        if (group < 0 || group > 0xffff_ffffL) {
-            throw new IllegalArgumentException("no group has the number " + group);
-        }
+        Values.systemNumber("group", group);
     }
 
     /**

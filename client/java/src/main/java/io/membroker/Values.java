@@ -20,6 +20,14 @@ final class Values {
         }
     }
 
+    /** Users and groups have numbers of 32 bits. */
+    static long systemNumber(String what, long number) {
+        if (number < 0 || number > 0xffff_ffffL) {
+            throw new IllegalArgumentException("no " + what + " has the number " + number);
+        }
+        return number;
+    }
+
     static void notNegative(String what, Duration time) {
         if (Objects.requireNonNull(time, what).isNegative()) {
             throw new IllegalArgumentException(what + " is negative: " + time);
