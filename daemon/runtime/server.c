@@ -325,6 +325,7 @@ struct server *server_free(struct server *server)
     }
     server->is_closing = true;
     workers_stop(server);
+    executor_settle(server); /* what the workers were making, and won't */
     (void)uv_prepare_stop(&server->schedule.before_poll);
     (void)uv_check_stop(&server->schedule.after_poll);
     listener_close(&server->listener, server->config);

@@ -144,13 +144,39 @@ Test(workers, of_a_replaced_nursery_exit_in_good_order)
 
 /* ---- what takes long is theirs ---- */
 
-static void signal_workers(int signal)
+/* Of a nursery, and it: none is missed if some end meanwhile. */
+static void signal_workers(pid_t nursery, int signal)
 {
-    pid_t nursery = child_of(fixture.daemon, 0), worker;
-    cr_assert(nursery > 0 && kill(nursery, signal) == 0);
-    for (int i = 0; (worker = child_of(nursery, i)) > 0; i++) {
-        cr_assert(kill(worker, signal) == 0);
+    enum { PROCESSES = 32 };
+    pid_t processes[PROCESSES] = {nursery};
+    int count = 1;
+    cr_assert(nursery > 0);
+    while (count < PROCESSES && (processes[count] = child_of(nursery, count - 1)) > 0) {
+        count++;
     }
+    for (int i = 0; i < count; i++) {
+        cr_assert(kill(processes[i], signal) == 0);
+    }
+}
+
+/* What they had to do is forgotten with them: in the build with sanitizers, a daemon that forgets none of it fails. */
+Test(workers, may_be_busy_when_the_daemon_ends)
+{
+    int status;
+    struct request acquire = {.kind = REQUEST_ACQUIRE};
+    acquire.acquire = (struct acquire_request){.bytes = MIB, .location = LOCATION_MMAP, .numa_node = -1};
+    fixture_start(&fixture, "");
+    pid_t nursery = child_of(fixture.daemon, 0);
+    int fd = session();
+    signal_workers(nursery, SIGSTOP);
+    cr_assert(fixture_send(fd, &acquire));
+    WAIT_UNTIL(fixture_status(&fixture).used_bytes == MIB);
+    cr_assert(kill(fixture.daemon, SIGTERM) == 0);
+    cr_assert(waitpid(fixture.daemon, &status, 0) == fixture.daemon); /* after the ten seconds that it gives them */
+    cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "its log: %s", fixture.log);
+    signal_workers(nursery, SIGCONT);
+    (void)close(fd);
+    fixture_remove(&fixture);
 }
 
 /* To seal 1 GiB takes milliseconds, and much longer while something has pinned it: never in the loop. */
@@ -164,13 +190,13 @@ Test(workers, prove_that_a_block_can_not_be_written_while_the_loop_serves_others
     struct reply reply;
     publish.publish = (struct publish_request){.lease = second.lease, .name = "second"};
     written_give_up(&second);
-    signal_workers(SIGSTOP);
+    signal_workers(child_of(fixture.daemon, 0), SIGSTOP);
     cr_assert(fixture_send(publisher.socket, &publish));
     for (int i = 0; i < 10; i++) {
         cr_expect_eq(party_ask(&reader, &ping, &reply), ERROR_UNSPECIFIED);
         cr_expect_eq(party_attach(&reader, "second", 0).code, ERROR_NO_SUCH_BLOCK, "nobody has proven it");
     }
-    signal_workers(SIGCONT);
+    signal_workers(child_of(fixture.daemon, 0), SIGCONT);
     struct attached attached = party_attach(&reader, "second", 20000);
     cr_expect_eq(attached.code, ERROR_UNSPECIFIED);
     attached_close(&attached);
