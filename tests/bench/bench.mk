@@ -3,7 +3,7 @@
 # shared library as a user's would.
 
 BENCH_DIR    := $(BUILD)/bench
-BENCH_KERNEL := scratch_malloc buffers_malloc heap_malloc scratch_bump scratch_bump_called kernel_round_trip kernel_first_touch kernel_session kernel_throughput kernel_attach shm_attach
+BENCH_KERNEL := scratch_malloc buffers_malloc heap_malloc scratch_bump scratch_bump_called kernel_round_trip kernel_first_touch kernel_session kernel_throughput kernel_attach shm_attach objects_table objects_floor
 BENCH_BROKER := workspace_threads heap_tracked scratch_workspace scratch_workspace_called buffers_tracked broker_round_trip broker_first_touch reuse latency broker_session broker_throughput broker_attach broker_wake
 BENCH_PROGRAMS := $(addprefix $(BENCH_DIR)/,$(BENCH_KERNEL) $(BENCH_BROKER))
 BENCH_COMMON := $(call object,tests/bench/measure.c tests/bench/process.c)
@@ -36,12 +36,13 @@ $(addprefix $(BENCH_DIR)/,kernel_session kernel_throughput): $(BUILD)/obj/tests/
 $(addprefix $(BENCH_DIR)/,kernel_round_trip kernel_session kernel_throughput kernel_attach broker_wake): $(BUILD)/obj/tests/bench/packet.o
 $(addprefix $(BENCH_DIR)/,kernel_attach shm_attach broker_attach broker_wake): $(BUILD)/obj/tests/bench/attach.o
 $(addprefix $(BENCH_DIR)/,broker_attach broker_wake): $(BUILD)/obj/tests/bench/publication.o
+$(addprefix $(BENCH_DIR)/,objects_board objects_table objects_floor): $(BUILD)/obj/tests/bench/objects.o
 $(BENCH_DIR)/broker_wake: $(BUILD)/obj/tests/bench/floor.o
 $(addprefix $(BENCH_DIR)/,kernel_throughput broker_throughput): $(BUILD)/obj/tests/bench/throughput.o
 $(BENCH_DIR)/latency: BENCH_LIBS := -lgsl -lgslcblas -pthread
 
 # these ask for status as membrokerctl does, or speak the protocol themselves, which the public library has no call for
-BENCH_STATIC := $(addprefix $(BENCH_DIR)/,status_while_freeing large_lease first_use pool_round_trip scale)
+BENCH_STATIC := $(addprefix $(BENCH_DIR)/,status_while_freeing large_lease first_use pool_round_trip objects_board scale)
 $(BENCH_STATIC): $(BENCH_DIR)/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/obj/client/ctl/monitor.o \
                                    $(BUILD)/obj/tests/bench/pool_status.o \
                                    $(BENCH_COMMON) $(CLIENT_O) $(WIRE_O) $(BASE_O)
