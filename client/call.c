@@ -55,6 +55,19 @@ static bool wait_for_link(mb_client *client, uint64_t until)
     return true;
 }
 
+/*
+ * The last try to connect may have been before the broker was started again, and in a client without a thread nobody
+ * else tries. So a call that would give up tries once itself.
+ */
+static void try_to_connect(mb_client *client)
+{
+    if (!client->is_stopping && link_is_hopeless(client, clock_milliseconds())) {
+        client->link.retry_at = 0;
+        upkeep_connection(client);
+        wakeup_send(client); /* the thread is to read the new socket */
+    }
+}
+
 /* A request that could not be sent is tried on the next connection. */
 static int send_request(mb_client *client, struct request *request, struct call *call, uint64_t until)
 {
@@ -240,6 +253,7 @@ static uint64_t begin(const mb_client *client, struct request *request, struct c
 static int send_in_list(mb_client *client, struct request *request, struct call *call, uint64_t until)
 {
     TAILQ_INSERT_TAIL(&client->calls.unsent, call, in_client);
+    try_to_connect(client);
     int result = send_request(client, request, call, until);
     TAILQ_REMOVE(&client->calls.unsent, call, in_client);
     return result;

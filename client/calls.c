@@ -119,17 +119,22 @@ static bool is_about_object(const struct request *request)
     return request->kind == REQUEST_PUT || request->kind == REQUEST_GET;
 }
 
-/* Neither are blocks, which are watched in any session. */
+/* Neither are blocks, which are watched and listed in any session. */
 static bool is_watch(const struct request *request)
 {
     return request->kind == REQUEST_WATCH_BLOCKS;
+}
+
+static bool is_for_any_session(const struct request *request)
+{
+    return is_about_object(request) || is_watch(request) || request->kind == REQUEST_LIST;
 }
 
 /* Others are about a lease that is lost with the session. */
 static bool is_in_session(const mb_client *client, const struct call *call)
 {
     (void)client;
-    return !call->request || !(makes_lease(call->request) || is_about_object(call->request) || is_watch(call->request));
+    return !call->request || !(makes_lease(call->request) || is_for_any_session(call->request));
 }
 
 static bool is_on_connection(const mb_client *client, const struct call *call)
@@ -172,7 +177,7 @@ void calls_end_cancelled(mb_client *client)
 bool calls_is_repeatable(const struct request *request)
 {
     return makes_lease(request) || request->kind == REQUEST_EXTEND || request->kind == REQUEST_PUBLISH ||
-           is_about_object(request) || is_watch(request);
+           is_for_any_session(request);
 }
 
 uint32_t *calls_wait_field(struct request *request)

@@ -248,8 +248,8 @@ typedef struct mb_client_options {
  * thread.
  *
  * The background thread starts with the first lease, with the first call of mb_client_pressure(), or immediately if
- * on_event is set. Until then the client has one descriptor, and a call that finds the connection broken makes it
- * again.
+ * on_event is set. Until then the client has one descriptor. In each client a call that finds the connection broken
+ * tries to make it again before it fails.
  */
 MB_PUBLIC int mb_connect(const mb_client_options *options, mb_client **ret_client);
 

@@ -34,6 +34,7 @@ struct fake {
     bool warns_late; /* of a lease's end, after that end as well */
     int hangs_up_at; /* the acquisition that makes it hang up, once; it answers none before, and refuses all after */
     int acquisitions;
+    bool hangs_up_on_list; /* the first one */
     pid_t process;
 };
 
@@ -139,6 +140,10 @@ static void serve(const struct fake *fake, int socket, const struct request *req
 /* Whether the request is answered, or else the last one of the connection. */
 static bool must_answer(struct fake *fake, const struct request *request)
 {
+    if (request->kind == REQUEST_LIST && fake->hangs_up_on_list) {
+        fake->hangs_up_on_list = false;
+        return false;
+    }
     fake->acquisitions += request->kind == REQUEST_ACQUIRE;
     return request->kind != REQUEST_ACQUIRE || fake->acquisitions > fake->hangs_up_at;
 }
@@ -175,11 +180,12 @@ static void start(struct fake *fake)
     memcpy(address.sun_path, fake->socket, sizeof fake->socket);
     int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     cr_assert(bind(listener, (const struct sockaddr *)&address, sizeof address) == 0 && listen(listener, 1) == 0);
+    bool hangs_up = fake->hangs_up_at || fake->hangs_up_on_list;
     fake->process = fork();
     if (fake->process == 0) {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         run(fake, accept(listener, NULL, NULL));
-        if (fake->hangs_up_at) {
+        if (hangs_up) {
             run(fake, accept(listener, NULL, NULL));
         }
         _exit(0);
@@ -352,5 +358,26 @@ Test(fake_broker, every_call_is_repeated_when_more_wait_than_the_socket_takes)
         cr_expect_eq(results[i], -ENOMEM, "call %d has %d, not the second broker's answer", i, results[i]);
     }
     mb_disconnect(shared_client);
+    stop(&fake);
+}
+
+static int count_block(const mb_block_info *block, void *user_data)
+{
+    (void)block;
+    ++*(int *)user_data;
+    return 0;
+}
+
+Test(fake_broker, a_list_of_blocks_is_asked_for_again)
+{
+    struct fake fake = sound();
+    mb_client *client;
+    int count = 0;
+    fake.hangs_up_on_list = true;
+    start(&fake);
+    cr_assert(connect_to(&fake, &client) == 0, "%s", mb_last_error());
+    cr_expect_eq(mb_list_blocks(client, count_block, &count), 0, "%s", mb_last_error());
+    cr_expect_eq(count, 0, "the second broker has no blocks");
+    mb_disconnect(client);
     stop(&fake);
 }

@@ -162,7 +162,8 @@ typedef int mb_block_visitor(const mb_block_info *info, void *user_data);
 /*
  * Shows the blocks of this user and those that it may attach, in the order of their publication. `visit` runs in the
  * calling thread, without a lock of the library, and may call it. Blocks that are published meanwhile may be among
- * them. Returns 0, or what `visit` returned if that was not 0; a negative errno if the broker did not answer.
+ * them. If the connection breaks, the listing continues on the next one. Returns 0, or what `visit` returned if that
+ * was not 0; a negative errno if the broker did not answer.
  */
 MB_PUBLIC int mb_list_blocks(mb_client *client, mb_block_visitor *visit, void *user_data);
 
