@@ -336,6 +336,28 @@ Test(blocks_publishing, options_that_make_no_sense_are_refused_at_once)
     end();
 }
 
+/* The library says so before it asks for memory, and the broker whatever the library says. */
+Test(blocks_publishing, a_block_in_a_file_is_for_its_own_user_alone)
+{
+    begin("");
+    mb_block *block = NULL;
+    mb_block_options options = MB_BLOCK_OPTIONS_INIT;
+    options.location = MB_LOCATION_MMAP;
+    options.access = MB_ACCESS_ALL;
+    cr_expect_eq(mb_block_create(client, BLOCK_BYTES, &options, &block), -EOPNOTSUPP);
+    EXPECT_SENTENCE("of its own user only");
+    options.access = MB_ACCESS_GROUP;
+    options.gid = getgid();
+    cr_expect_eq(mb_block_create(client, BLOCK_BYTES, &options, &block), -EOPNOTSUPP);
+    EXPECT_SENTENCE("use MB_ACCESS_USER, or memory");
+    cr_expect_null(block);
+    cr_expect_eq(used(), 0);
+    options.access = MB_ACCESS_USER;
+    options.gid = 0;
+    cr_expect_eq(mb_block_free(publish_with(client, "own", &options, 1)), 0);
+    end();
+}
+
 Test(blocks_publishing, names_limits_and_groups_are_checked)
 {
     static const char long_name[] = "a23456789b23456789c23456789d23456789e23456789f23456789g23456789h";

@@ -3,12 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "tests/integration/fixture.h"
+#include "tests/integration/small_disk.h"
 
 #define MIB UINT64_C(1048576)
 
@@ -295,16 +295,11 @@ Test(lease, huge_pages_and_a_numa_node_are_granted_if_the_host_has_them)
 Test(lease, a_full_disk_is_an_error_of_the_request)
 {
     struct fixture fixture;
-    char tmpfs[] = "/tmp/membroker-full-XXXXXX", command[200];
-    if (geteuid() != 0) {
-        cr_skip("mounting a small tmpfs needs root");
+    char disk[] = "/tmp/membroker-full-XXXXXX";
+    if (!small_disk_mount(disk, 8)) {
+        cr_skip("no tmpfs can be mounted here, which needs root");
     }
-    cr_assert(mkdtemp(tmpfs));
-    (void)snprintf(command, sizeof command, "mount -t tmpfs -o size=8m tmpfs %s", tmpfs);
-    if (system(command) != 0) {
-        cr_skip("no tmpfs can be mounted here");
-    }
-    fixture_start_with_spill(&fixture, "[limits]\nmax_mapped_bytes = 1G\n", tmpfs);
+    fixture_start_with_spill(&fixture, "[limits]\nmax_mapped_bytes = 1G\n", disk);
     mb_client *client = fixture_connect(&fixture, 0);
     mb_lease_options options = MB_LEASE_OPTIONS_INIT;
     mb_lease *lease;
@@ -318,9 +313,7 @@ Test(lease, a_full_disk_is_an_error_of_the_request)
     memset(address, 1, 8 * MIB); /* no SIGBUS: every block is there */
     mb_disconnect(client);
     fixture_stop(&fixture);
-    (void)snprintf(command, sizeof command, "umount %s", tmpfs);
-    cr_expect(system(command) == 0);
-    cr_expect(rmdir(tmpfs) == 0);
+    cr_expect(small_disk_unmount(disk));
 }
 
 Test(lease, no_segment_is_lent_twice)

@@ -18,17 +18,23 @@
 
 #include "proto/base/cleanup.h"
 #include "tests/integration/publishing.h"
+#include "tests/integration/small_disk.h"
 
 TestSuite(blocks_files, .timeout = 60);
 
 static struct fixture fixture;
 static struct party publisher, reader;
 
+static void open_both(void)
+{
+    publisher = party_open(&fixture);
+    reader = party_open(&fixture);
+}
+
 static void begin(const char *settings)
 {
     fixture_start(&fixture, settings);
-    publisher = party_open(&fixture);
-    reader = party_open(&fixture);
+    open_both();
 }
 
 static void end(void)
@@ -215,6 +221,46 @@ Test(blocks_files, one_that_was_cut_punched_or_extended_is_not_published)
         written_close(&written);
     }
     end();
+}
+
+/* What ended has given its blocks back to the file system, though a reader has it mapped. */
+Test(blocks_files, a_full_file_system_is_a_refusal_and_has_room_again_when_a_block_ended)
+{
+    char disk[] = "/tmp/membroker-full-XXXXXX", name[2] = "a";
+    struct written written[3];
+    struct reply reply;
+    struct request request = {.kind = REQUEST_ACQUIRE};
+    request.acquire =
+        (struct acquire_request){.bytes = BLOCK_BYTES, .location = LOCATION_MMAP, .numa_node = -1, .publishable = true};
+    if (!small_disk_mount(disk, 3)) {
+        cr_skip("no tmpfs can be mounted here, which needs root");
+    }
+    fixture_start_with_spill(&fixture, "[limits]\nmax_mapped_bytes = 1G\n", disk);
+    open_both();
+    for (int i = 0; i < 3; i++, name[0]++) {
+        written[i] = publish_file(name);
+    }
+    struct attached attached = party_attach(&reader, "a", 0);
+    cr_assert_eq(attached.code, ERROR_UNSPECIFIED);
+    cr_expect_eq(party_ask(&publisher, &request, &reply), ERROR_DISK_FULL);
+    cr_expect(strstr(reply.error.sentence, "has 0 bytes free and 1 MiB were asked for"), "%s", reply.error.sentence);
+    cr_expect_eq(fixture_status(&fixture).used_bytes, 3 * BLOCK_BYTES, "a refusal costs nothing");
+    fixture_audit(&fixture);
+    cr_assert_eq(party_release(&publisher, written[0].lease), ERROR_UNSPECIFIED);
+    cr_assert_eq(party_release(&reader, attached.reply.lease), ERROR_UNSPECIFIED);
+    WAIT_UNTIL(fixture_status(&fixture).used_bytes == 2 * BLOCK_BYTES);
+    struct written next = publish_file("next");
+    struct attached of_next = party_attach(&reader, "next", 0);
+    cr_assert_eq(of_next.code, ERROR_UNSPECIFIED);
+    cr_expect(is_all(of_next.data, 3));
+    attached_close(&of_next);
+    attached_close(&attached);
+    written_close(&next);
+    for (int i = 0; i < 3; i++) {
+        written_close(&written[i]);
+    }
+    end();
+    cr_expect(small_disk_unmount(disk));
 }
 
 /* ---- a borrower that does not want it freed ---- */
