@@ -86,7 +86,8 @@ static void publish(JNIEnv *env, jclass class, jlong block, jbyteArray name)
 {
     (void)class;
     char room[SHIM_NAME_BYTES];
-    (void)failure_check(env, mb_block_publish_to_zeros(block_of(block), text_copy(env, name, room, sizeof room)));
+    (void)failure_check_publication(
+        env, mb_block_publish_to_zeros(block_of(block), text_copy(env, name, room, sizeof room)));
 }
 
 static jlongArray look(JNIEnv *env, jclass class, jlong handle)

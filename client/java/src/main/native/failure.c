@@ -81,10 +81,15 @@ static jobject make_refusal(JNIEnv *env, jclass failures, int code, jbyteArray s
                  : NULL;
 }
 
-static jobject make_other(JNIEnv *env, jclass failures, int code, jbyteArray sentence)
+static jobject make_plain(JNIEnv *env, jclass failures, const char *maker, int code, jbyteArray sentence)
 {
-    jmethodID make = (*env)->GetStaticMethodID(env, failures, "of", "(I[B)Ljava/lang/RuntimeException;");
+    jmethodID make = (*env)->GetStaticMethodID(env, failures, maker, "(I[B)Ljava/lang/RuntimeException;");
     return make ? (*env)->CallStaticObjectMethod(env, failures, make, (jint)code, sentence) : NULL;
+}
+
+static jobject make_not_published(JNIEnv *env, jclass failures, int code, jbyteArray sentence)
+{
+    return make_plain(env, failures, "notPublished", code, sentence);
 }
 
 static jobject make_ended(JNIEnv *env, jclass failures, const char *maker, int code, jbyteArray sentence)
@@ -106,7 +111,7 @@ static jobject make_any(JNIEnv *env, jclass failures, int code, jbyteArray sente
         return make_ended(env, failures, "lost", code, sentence);
     }
     return mb_last_refusal(&refusal) == 0 ? make_refusal(env, failures, code, sentence, &refusal)
-                                          : make_other(env, failures, code, sentence);
+                                          : make_plain(env, failures, "of", code, sentence);
 }
 
 typedef jobject failure_maker(JNIEnv *env, jclass failures, int code, jbyteArray sentence);
@@ -144,6 +149,15 @@ int failure_check_block(JNIEnv *env, int result)
 {
     if (result == -ENOENT || result == -ESTALE) {
         throw_made(env, result, make_no_block);
+        return result;
+    }
+    return failure_check(env, result);
+}
+
+int failure_check_publication(JNIEnv *env, int result)
+{
+    if (result == -EEXIST || result == -EBUSY) {
+        throw_made(env, result, make_not_published);
         return result;
     }
     return failure_check(env, result);

@@ -13,25 +13,27 @@ static JNIEnv *environment(void)
 
 /* Java's class is that of the loader that called: this runs inside a native method. NULL: there is no memory for the
  * object, or another library's thread waits, so no interrupt ends the wait. */
-static void *begun(mb_wait *wait, void *user_data)
+static void *begun(mb_wait *wait, void *waits)
 {
     JNIEnv *env = environment();
-    (void)user_data;
     if (!env) {
         return NULL;
     }
     jclass class = (*env)->FindClass(env, "io/membroker/InterruptibleWait");
     jmethodID begin =
-        class ? (*env)->GetStaticMethodID(env, class, "begun", "(J)Lio/membroker/InterruptibleWait;") : NULL;
-    jobject interruptible = begin ? (*env)->CallStaticObjectMethod(env, class, begin, (jlong)wait) : NULL;
+        class ? (*env)->GetStaticMethodID(env, class, "begun",
+                                          "(JLio/membroker/CancellableWaits;)Lio/membroker/InterruptibleWait;")
+              : NULL;
+    jobject interruptible =
+        begin ? (*env)->CallStaticObjectMethod(env, class, begin, (jlong)wait, (jobject)waits) : NULL;
     (*env)->ExceptionClear(env);
     return interruptible;
 }
 
-static void ended(void *interruptible, void *user_data)
+static void ended(void *interruptible, void *waits)
 {
     JNIEnv *env = environment();
-    (void)user_data;
+    (void)waits;
     if (!env || !interruptible) {
         return;
     }
@@ -52,4 +54,10 @@ void interrupt_watch(void)
 {
     static const mb_wait_watch watch = {.begun = begun, .ended = ended};
     (void)mb_watch_waits(&watch);
+}
+
+void interrupt_watch_with(jobject waits, mb_wait_watch *watch)
+{
+    *watch = (mb_wait_watch){.begun = begun, .ended = ended, .user_data = waits};
+    (void)mb_watch_waits(watch);
 }

@@ -28,9 +28,9 @@ static int bind(JNIEnv *env, const struct method_table *table)
 
 JNIEXPORT jint JNICALL JNI_OnLoad(JavaVM *vm, void *reserved)
 {
-    static const struct method_table *const tables[] = {&block_methods,    &buffer_methods, &client_methods,
-                                                        &lease_methods,    &memory_methods, &object_methods,
-                                                        &workspace_methods};
+    static const struct method_table *const tables[] = {&block_methods,  &block_watch_methods, &buffer_methods,
+                                                        &client_methods, &lease_methods,       &memory_methods,
+                                                        &object_methods, &workspace_methods};
     (void)reserved;
     JNIEnv *env;
     if ((*vm)->GetEnv(vm, (void **)&env, JNI_VERSION_10) != JNI_OK) {

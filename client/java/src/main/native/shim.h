@@ -35,8 +35,8 @@ struct method_table {
     size_t count;
 };
 
-extern const struct method_table block_methods, buffer_methods, client_methods, lease_methods, memory_methods,
-    object_methods, workspace_methods;
+extern const struct method_table block_methods, block_watch_methods, buffer_methods, client_methods, lease_methods,
+    memory_methods, object_methods, workspace_methods;
 
 /* As an owner: this process's user. */
 enum { OWN_USER = -1 };
@@ -53,6 +53,9 @@ int failure_check(JNIEnv *env, int result);
 /* The same for a call with the name of a block, which may not exist any more. */
 int failure_check_block(JNIEnv *env, int result);
 
+/* The same for the publication of a block. */
+int failure_check_publication(JNIEnv *env, int result);
+
 /* A new array. NULL: an exception is pending. */
 jbyteArray bytes_new(JNIEnv *env, const void *data, size_t count);
 
@@ -64,6 +67,10 @@ void interrupt_init(JavaVM *vm);
 
 /* From now on an interrupt ends the waits of the calling thread. Call it before what may wait. */
 void interrupt_watch(void);
+
+/* The same, and an io.membroker.CancellableWaits is told of each wait. `watch` is set, and must remain valid until
+ * interrupt_watch() is called. */
+void interrupt_watch_with(jobject waits, mb_wait_watch *watch);
 
 /* From now on a Java thread that ends closes its workspaces. */
 void thread_end_watch(JNIEnv *env);

@@ -53,8 +53,9 @@ public final class Block implements AutoCloseable {
      * @param name 1 to 63 bytes of UTF-8
      * @throws IllegalStateException if the block is closed, or the JDK is using a memory segment of it, such as for input
      * @throws LeaseLostException if its memory is lost
-     * @throws MemoryBrokerException if the user has another block of that name (EEXIST is 17), if
-     *     something can still write to the memory (EBUSY is 16), or if the broker refuses it for another reason
+     * @throws NameTakenException if the user has another block of that name
+     * @throws StillWritableException if something can still write to the memory
+     * @throws MemoryBrokerException if the broker refuses it for another reason
      */
     public synchronized void publish(String name) {
         byte[] utf8 = Text.utf8(Objects.requireNonNull(name, "name"));

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.membroker;
 
-/** Why a lease ended. */
+/** Why a lease ended, or a block lost its name. */
 public enum EndReason {
-    /** It has not ended. */
+    /** It has not ended, or the reason is not known. */
     NONE(0),
-    /** The program released it. */
+    /** The program released it; of a block: its publisher closed it. */
     RELEASED(1),
-    /** It was not renewed within its time to live, for example because the process was stopped. */
+    /**
+     * It was not renewed within its time to live, for example because the process was stopped; of a block: the time for which it
+     * was kept is over.
+     */
     EXPIRED(2),
     /** An administrator or its owner revoked it, or the broker did so for a request of higher priority. */
     REVOKED(3),
@@ -19,11 +22,11 @@ public enum EndReason {
     SHUTDOWN(6),
     /** A client changed the size or the blocks of a segment. */
     TAMPERED(7),
-    /** Its block was unpublished. */
+    /** The block was unpublished. */
     UNPUBLISHED(8),
-    /** Another block took the name of its block. */
+    /** Another block took the name of the block. */
     REPLACED(9),
-    /** Its block was evicted because memory was short. */
+    /** The block was evicted because memory was short. */
     EVICTED(10),
     /** The broker disappeared. */
     BROKER_GONE(100);

@@ -6,6 +6,7 @@ import java.nio.charset.StandardCharsets;
 /** Makes exceptions of errors; the shim calls it. */
 final class Failures {
     private static final int ENOMEM = 12;
+    private static final int EEXIST = 17;
     private static final int ENOSPC = 28;
     private static final int ENOTCONN = 107;
     private static final int ESHUTDOWN = 108;
@@ -39,6 +40,12 @@ final class Failures {
     /** For a lease that has ended. */
     static RuntimeException lost(int code, byte[] utf8, int endReason) {
         return new LeaseLostException(-code, new String(utf8, StandardCharsets.UTF_8), EndReason.of(endReason));
+    }
+
+    /** For a block whose name is taken, or whose memory can still be written to. */
+    static RuntimeException notPublished(int code, byte[] utf8) {
+        String sentence = new String(utf8, StandardCharsets.UTF_8);
+        return code == -EEXIST ? new NameTakenException(-code, sentence) : new StillWritableException(-code, sentence);
     }
 
     /** For a name that no block has, or that of a block that has ended. */

@@ -16,11 +16,17 @@ final class InterruptibleWait extends AbstractInterruptibleChannel {
         this.wait = wait;
     }
 
-    /** Called by the shim before the wait. If the thread is interrupted already, this cancels the wait. */
+    /**
+     * Called by the shim before the wait. If the thread is interrupted already, this cancels the wait. Null: nothing but an
+     * interrupt cancels it.
+     */
     @SuppressWarnings("unused")
-    private static InterruptibleWait begun(long wait) {
+    private static InterruptibleWait begun(long wait, CancellableWaits waits) {
         InterruptibleWait interruptible = new InterruptibleWait(wait);
         interruptible.begin();
+        if (waits != null) {
+            waits.begun(interruptible);
+        }
         return interruptible;
     }
 
@@ -39,7 +45,12 @@ final class InterruptibleWait extends AbstractInterruptibleChannel {
 
     /** In the thread that interrupts, in some versions of the JDK perhaps after the wait. */
     @Override
-    protected synchronized void implCloseChannel() {
+    protected void implCloseChannel() {
+        cancel();
+    }
+
+    /** In any thread, also after the wait. */
+    synchronized void cancel() {
         if (!isOver) {
             NativeClient.cancelWait(wait);
         }

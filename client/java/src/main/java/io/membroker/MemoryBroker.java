@@ -25,6 +25,7 @@ public final class MemoryBroker implements AutoCloseable {
     private final Session session;
     private final Set<Lease> leases = ConcurrentHashMap.newKeySet();
     private final Set<Block> blocks = ConcurrentHashMap.newKeySet();
+    private final Set<BlockWatch> watches = ConcurrentHashMap.newKeySet();
     private final WorkspaceManager workspaces = new WorkspaceManager(this);
     private volatile boolean isClosed;
 
@@ -177,6 +178,7 @@ public final class MemoryBroker implements AutoCloseable {
      * @param content what is copied
      * @return the block
      * @throws MemoryLimitException if it does not fit, even after the collector ran
+     * @throws NameTakenException if the user has another block of that name
      * @throws MemoryBrokerException as {@link Block#publish}
      */
     public Block publish(String name, BlockContent content) {
@@ -192,6 +194,7 @@ public final class MemoryBroker implements AutoCloseable {
      *     content
      * @return the block
      * @throws MemoryLimitException if it does not fit, even after the collector ran
+     * @throws NameTakenException if the user has another block of that name, and the options have no {@code replace}
      * @throws MemoryBrokerException as {@link Block#publish}
      */
     public Block publish(String name, BlockContent content, BlockOptions options) {
@@ -270,6 +273,35 @@ public final class MemoryBroker implements AutoCloseable {
         NativeBlock.list(open().handle(), listed);
         Reference.reachabilityFence(this);
         return List.copyOf(listed);
+    }
+
+    /**
+     * Begins to watch the names of this user's blocks that begin with a prefix. Does not ask the broker.
+     *
+     * @param prefix at most 63 bytes of UTF-8; empty: all names
+     * @return the watch
+     * @throws MemoryBrokerException if the prefix is not that of a name
+     */
+    public BlockWatch watch(String prefix) {
+        return watch(BlockView.OWN_USER, prefix);
+    }
+
+    /**
+     * The same for the blocks of another user that this user may attach.
+     *
+     * @param user the number of the user
+     * @param prefix at most 63 bytes of UTF-8; empty: all names
+     * @return the watch
+     * @throws MemoryBrokerException if the prefix is not that of a name
+     */
+    public BlockWatch watchFrom(long user, String prefix) {
+        return watch(Values.systemNumber("user", user), prefix);
+    }
+
+    private BlockWatch watch(long user, String prefix) {
+        BlockWatch watch = new BlockWatch(open(), watches, user, prefix);
+        closeIfClosed(watch::close);
+        return watch;
     }
 
     /**
@@ -431,7 +463,7 @@ public final class MemoryBroker implements AutoCloseable {
     }
 
     /**
-     * Closes the leases and blocks that were acquired here. The session ends when nothing of it is in use any more: no other
+     * Closes the leases, blocks and watches that began here. The session ends when nothing of it is in use any more: no other
      * connection, no buffer, no view, no workspace. If there is no other connection, the calling thread's workspaces are destroyed,
      * unless a scope is open, and those of other threads when they next open a workspace, or end.
      *
@@ -442,6 +474,7 @@ public final class MemoryBroker implements AutoCloseable {
     public void close() {
         boolean isFirst = end(); // what another thread waits for now is closed by it
         List<Runnable> closes = new ArrayList<>();
+        watches.forEach(watch -> closes.add(watch::close));
         leases.forEach(lease -> closes.add(lease::close));
         blocks.forEach(block -> closes.add(block::close));
         IllegalStateException failure = null;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.membroker;
 
+import static java.nio.file.StandardOpenOption.READ;
+import static java.nio.file.StandardOpenOption.WRITE;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -10,10 +12,13 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
+import java.nio.MappedByteBuffer;
 import java.nio.ReadOnlyBufferException;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
@@ -22,6 +27,7 @@ import org.junit.jupiter.api.Test;
 
 /** Blocks and views in one process. */
 class BlockTest extends WithBroker {
+    private static final int EBUSY = 16;
     private static final int EEXIST = 17;
 
     @Test
@@ -126,7 +132,7 @@ class BlockTest extends WithBroker {
         try (Block first = broker.publish("taken", BlockContent.of(new int[] {1}));
                 Block second = broker.createBlock(4096)) {
             second.memory().ints().set(0, 2);
-            MemoryBrokerException taken = assertThrows(MemoryBrokerException.class, () -> second.publish("taken"));
+            NameTakenException taken = assertThrows(NameTakenException.class, () -> second.publish("taken"));
             assertEquals(EEXIST, taken.errno());
             assertTrue(taken.getMessage().contains("taken"), taken.getMessage());
             assertNull(second.name());
@@ -140,6 +146,38 @@ class BlockTest extends WithBroker {
                 assertEquals(2, view.memory().ints().get(0));
             }
             assertEquals("taken", first.name());
+        }
+        assertThrows(MemoryBrokerException.class, () -> broker.publish("", BlockContent.of(new int[] {1})));
+    }
+
+    private static boolean isPublished(Block block, String name) {
+        try {
+            block.publish(name);
+            return true;
+        } catch (StillWritableException busy) {
+            return false;
+        }
+    }
+
+    /** In a frame of its own, which does not keep the buffer from the collector. */
+    private static void failWhileItCanBeWrittenTo(FileChannel file, Block block) throws IOException {
+        MappedByteBuffer writable = file.map(FileChannel.MapMode.READ_WRITE, 0, 4096);
+        StillWritableException busy = assertThrows(StillWritableException.class, () -> block.publish("writable"));
+        assertEquals(EBUSY, busy.errno());
+        writable.put(0, (byte) 7);
+    }
+
+    @Test
+    void isNotPublishedWhileItCanBeWrittenTo() throws IOException {
+        try (Block block = broker.createBlock(12345 * 4096L)) {
+            try (FileChannel file = FileChannel.open(daemon.fileOf(block.byteSize()), READ, WRITE)) {
+                failWhileItCanBeWrittenTo(file, block);
+            }
+            TestBroker.await(() -> {
+                System.gc();
+                return isPublished(block, "writable");
+            });
+            assertEquals(7, block.memory().bytes().get(0));
         }
     }
 

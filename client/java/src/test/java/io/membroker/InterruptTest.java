@@ -17,7 +17,7 @@ class InterruptTest {
     private static final LeaseOptions WAITING = LeaseOptions.builder().maxWait(LONG).build();
 
     /** What a thread waits for. */
-    private interface Request {
+    interface Request {
         Object run();
     }
 
@@ -27,7 +27,7 @@ class InterruptTest {
         private volatile Object result;
         private volatile boolean wasInterrupted;
 
-        private Waiter(ThreadFactory threads, Request request) {
+        Waiter(ThreadFactory threads, Request request) {
             thread = threads.newThread(() -> {
                 try {
                     result = request.run();

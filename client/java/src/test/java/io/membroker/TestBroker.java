@@ -124,6 +124,21 @@ public final class TestBroker implements AutoCloseable {
         ctl("revoke", all.get(0));
     }
 
+    /** The file of the broker's whose size that is. */
+    Path fileOf(long bytes) throws IOException {
+        try (Stream<Path> descriptors = Files.list(Path.of("/proc/" + daemon.pid() + "/fd"))) {
+            return descriptors.filter(path -> isOfSize(path, bytes)).findFirst().orElseThrow();
+        }
+    }
+
+    private static boolean isOfSize(Path path, long bytes) {
+        try {
+            return Files.isRegularFile(path) && Files.size(path) == bytes;
+        } catch (IOException closed) {
+            return false;
+        }
+    }
+
     static void await(java.util.function.BooleanSupplier condition) {
         for (int i = 0; !condition.getAsBoolean(); i++) {
             if (i == 2000) {
