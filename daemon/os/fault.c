@@ -34,6 +34,21 @@ void fault_in_worker(const char *point)
     }
 }
 
+void fault_hold_worker(const char *point)
+{
+    const struct timespec pause = {.tv_nsec = 1000000};
+    const char *directory = getenv("MEMBROKER_WORKER_FAULTS");
+    char wanted[256], held[256];
+    if (!directory) {
+        return;
+    }
+    (void)snprintf(wanted, sizeof wanted, "%s/%s-hold", directory, point);
+    (void)snprintf(held, sizeof held, "%s/%s-held", directory, point);
+    for (bool waits = rename(wanted, held) == 0; waits; waits = access(held, F_OK) == 0) {
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
 void fault_unless(bool rule_is_kept)
 {
     if (!rule_is_kept) {

@@ -22,8 +22,16 @@ void fault_pause_audit(void);
  * (POINT-again).
  */
 void fault_in_worker(const char *point);
+
+/* Likewise, with a file that is called POINT-hold: the worker calls it POINT-held, and waits until that is removed. */
+void fault_hold_worker(const char *point);
 #else
 static inline void fault_in_worker(const char *point)
+{
+    (void)point;
+}
+
+static inline void fault_hold_worker(const char *point)
 {
     (void)point;
 }

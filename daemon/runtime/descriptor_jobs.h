@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "daemon/runtime/segment_index.h"
+
 struct server;
 
 /* Has what a crash left in the spill directory removed. */
@@ -15,3 +17,6 @@ void descriptor_end_unexplained(struct server *server, char kept_as, int fd);
 
 /* Closes a descriptor of a segment, which may be the last one, in the user's lane. Takes the descriptor. */
 void descriptor_close_later(struct server *server, uint32_t user, int fd);
+
+/* The same with a copy of a descriptor that this segment lends. */
+void descriptor_close_copy_later(struct server *server, uint32_t user, int fd, struct segment_mark lender);

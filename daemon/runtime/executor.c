@@ -73,7 +73,7 @@ static void carry_out(struct server *server, struct effect *effect)
         segment_make(server, &effect->make);
         break;
     case EFFECT_SEAL_SEGMENT:
-        segment_seal(server, &effect->seal);
+        segment_seal(&effect->seal);
         break;
     case EFFECT_BLOCK:
         if (effect->block.change == BLOCK_CHANGE_PUBLISHED) {

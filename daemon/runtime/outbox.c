@@ -28,6 +28,7 @@ struct queued_frame {
     TAILQ_ENTRY(queued_frame) in_queue;
     enum frame_order order;
     int fd[OUTGOING_DESCRIPTORS]; /* our own duplicates; -EBADF: none */
+    struct segment_mark lender;   /* whose they are, if it can be published */
     size_t bytes;
     uint8_t frame[];
 };
@@ -157,7 +158,7 @@ static void take_out(struct connection *connection, struct frame_queue *queue, s
     connection->load->queued_descriptors -= outgoing_descriptors(queued->fd);
     for (size_t i = 0; i < OUTGOING_DESCRIPTORS && queued->fd[i] >= 0; i++) { /* it may be the last one of a file */
         descriptor_forget(&connection->server->descriptors, queued->fd[i]);
-        descriptor_close_later(connection->server, connection->load->uid, queued->fd[i]);
+        descriptor_close_copy_later(connection->server, connection->load->uid, queued->fd[i], queued->lender);
     }
     free(queued);
 }
@@ -203,6 +204,7 @@ static int enqueue(struct connection *connection, struct frame_queue *queue, con
         free(queued);
         return -ENOMEM;
     }
+    queued->lender = segment_index_mark(&connection->server->segments.index, outgoing->fd[0]);
     queued->order = outgoing->order;
     queued->bytes = outgoing->bytes;
     memcpy(queued->frame, outgoing->frame, outgoing->bytes);

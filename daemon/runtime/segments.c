@@ -54,48 +54,6 @@ void segment_forget(struct segment_file *file)
     }
 }
 
-/* ---- whose descriptor is it ---- */
-
-static bool reserve_index(struct segments *segments, int fd)
-{
-    size_t wanted = (size_t)fd + 1;
-    if (wanted <= segments->by_fd_size) {
-        return true;
-    }
-    size_t size = wanted * 2;
-    struct segment_file **index = reallocarray(segments->by_fd, size, sizeof(struct segment_file *));
-    if (!index) {
-        return false;
-    }
-    for (size_t i = segments->by_fd_size; i < size; i++) {
-        index[i] = NULL;
-    }
-    segments->by_fd = index;
-    segments->by_fd_size = size;
-    return true;
-}
-
-static void put_index(struct segment_file *file)
-{
-    struct segments *segments = &file->server->segments;
-    descriptor_note(&file->server->descriptors, file->fd, DESCRIPTOR_SEGMENT);
-    segments->by_fd[file->fd] = file;
-    segments->count++;
-}
-
-/* The index goes with the last segment: many clients leave nothing behind. */
-static void clear_index(struct segment_file *file)
-{
-    struct segments *segments = &file->server->segments;
-    descriptor_forget(&file->server->descriptors, file->fd);
-    segments->by_fd[file->fd] = NULL;
-    if (--segments->count == 0) {
-        free((void *)segments->by_fd);
-        segments->by_fd = NULL;
-        segments->by_fd_size = 0;
-    }
-}
-
 /* ---- the descriptors of one that can be published ---- */
 
 /* Takes the descriptor, or the error. */
@@ -129,9 +87,15 @@ static void close_other(struct segment_file *file, int *fd)
     }
 }
 
+static void close_writable(struct segment_file *file)
+{
+    segment_index_forget_writable(&file->server->segments.index, file);
+    close_other(file, &file->writable);
+}
+
 static void close_others(struct segment_file *file)
 {
-    close_other(file, &file->writable);
+    close_writable(file);
     close_other(file, &file->readable);
 }
 
@@ -163,6 +127,22 @@ static int take_others(struct segment_file *file, int readable, int writable)
     return result;
 }
 
+/* False: memory is short. */
+static bool put_in(struct segment_file *file)
+{
+    bool fits = segment_index_add(&file->server->segments.index, file);
+    if (fits) {
+        descriptor_note(&file->server->descriptors, file->fd, DESCRIPTOR_SEGMENT);
+    }
+    return fits;
+}
+
+static void take_out(struct segment_file *file)
+{
+    descriptor_forget(&file->server->descriptors, file->fd);
+    segment_index_remove(&file->server->segments.index, file);
+}
+
 static struct segment_file *owner_of(struct work *work)
 {
     return container_of(work, struct segment_file, work);
@@ -192,14 +172,13 @@ static void report_made(struct segment_file *file, int others)
         file->fd = fd_close(file->fd);
         file->result = (struct input_segment){.error = others};
     }
-    if (file->fd >= 0 && !reserve_index(&file->server->segments, file->fd)) {
+    if (file->fd >= 0 && !put_in(file)) {
         close_others(file);
         file->fd = fd_close(file->fd);
         file->result = (struct input_segment){.error = -ENOMEM};
     }
     file->outcome = file->fd >= 0 ? INPUT_SEGMENT_MADE : INPUT_SEGMENT_FAILED;
     if (file->fd >= 0) {
-        put_index(file);
         file->result.handle = file;
     } else {
         close_others(file);
@@ -322,8 +301,7 @@ struct segment_file *segment_adopt(struct server *server, const struct kept_segm
                                    enum segment_lending lending)
 {
     struct segment_file *file = calloc(1, sizeof *file);
-    if (!file || !reserve_index(&server->segments, fd)) {
-        free(file);
+    if (!file) {
         return NULL;
     }
     file->server = server;
@@ -338,9 +316,9 @@ struct segment_file *segment_adopt(struct server *server, const struct kept_segm
     file->readable = file->writable = -EBADF;
     file->record = TABLE_NONE;
     file->work.job.is_publishable = kept->is_publishable;
-    put_index(file);
-    if (open_others(file, lending) < 0) {
-        segment_disown(file);
+    if (open_others(file, lending) < 0 || !put_in(file)) {
+        close_others(file);
+        free(file);
         return NULL;
     }
     return file;
@@ -349,7 +327,7 @@ struct segment_file *segment_adopt(struct server *server, const struct kept_segm
 void segment_disown(struct segment_file *file)
 {
     close_others(file);
-    clear_index(file);
+    take_out(file);
     free(file);
 }
 
@@ -389,21 +367,34 @@ static void writable_closed(struct server *server, struct work *work, const stru
     }
 }
 
-/* The daemon's own descriptor for writing would be found by the proof. */
-void segment_seal(struct server *server, const struct effect_seal *to_seal)
+static void close_and_seal(struct segment_file *file)
 {
-    struct segment_file *file = to_seal->handle;
-    file->work.can_wait = false;
     if (file->writable < 0 || segment_backend(file)->is_closed_at_once) {
-        close_other(file, &file->writable);
+        close_writable(file);
         seal(file);
         return;
     }
+    segment_index_forget_writable(&file->server->segments.index, file);
     file->work.job.kind = JOB_CLOSE;
     file->work.job.bytes = 0;
     file->work.fd = fd_steal(&file->writable);
     file->work.done = writable_closed;
-    workers_do(server, &file->work);
+    workers_do(file->server, &file->work);
+}
+
+/*
+ * The daemon's own descriptors for writing would be found by the proof. A copy that went with a grant is being closed
+ * in the same user's lane, so that others don't wait for it; one that is still to be sent is not waited for.
+ */
+void segment_seal(const struct effect_seal *to_seal)
+{
+    struct segment_file *file = to_seal->handle;
+    file->work.can_wait = false;
+    if (file->closing) {
+        file->when_closed = close_and_seal;
+    } else {
+        close_and_seal(file);
+    }
 }
 
 /* ---- freeing ---- */
@@ -452,7 +443,7 @@ static void free_done(struct server *server, struct work *work, const struct job
         keep_back(file, result);
         return;
     }
-    clear_index(file);
+    take_out(file);
     if (result->error == -ECANCELED) { /* the daemon ends */
         file->fd = fd_close(file->fd);
         segment_forget(file);
@@ -486,11 +477,11 @@ void segment_free(struct server *server, const struct effect_free *to_free)
 
 void segments_close(struct segments *segments)
 {
-    for (size_t i = 0; i < segments->by_fd_size; i++) {
-        struct segment_file *file = segments->by_fd[i];
-        if (file) {
-            clear_index(file);
+    for (size_t i = 0; i < segments->index.size; i++) {
+        struct segment_file *file = segments->index.by_fd[i];
+        if (file && file->fd == (int)i) {
             close_others(file);
+            take_out(file);
             (void)fd_close(file->fd);
             segment_forget(file);
         }

@@ -10,6 +10,7 @@
 
 #include "daemon/core/restore.h"
 #include "daemon/runtime/lanes.h"
+#include "daemon/runtime/segment_index.h"
 #include "daemon/worker/backend.h"
 
 /* What the core holds as a segment's handle. */
@@ -19,10 +20,12 @@ struct segment_file {
     enum location location;
     uint64_t bytes; /* whole pages */
     int fd;
-    int readable, writable;  /* of one that can be published: other open files, for its borrowers; -EBADF: none */
-    bool is_reported;        /* that it was changed by its borrower */
-    uint32_t record;         /* in the kept table */
-    enum input_kind outcome; /* of the job that was last done */
+    int readable, writable; /* of one that can be published: other open files, for its borrowers; -EBADF: none */
+    uint32_t closing;       /* copies of `writable` that workers are closing */
+    void (*when_closed)(struct segment_file *); /* waits for those; NULL: nothing does */
+    bool is_reported;                           /* that it was changed by its borrower */
+    uint32_t record;                            /* in the kept table */
+    enum input_kind outcome;                    /* of the job that was last done */
     struct input_segment result;
     TAILQ_ENTRY(segment_file) in_results; /* or among those that are kept back */
 };
@@ -47,8 +50,7 @@ TAILQ_HEAD(segment_result_queue, segment_file);
 
 struct segments {
     struct segment_result_queue results; /* not yet told to the core */
-    struct segment_file **by_fd;         /* who owns which descriptor */
-    size_t by_fd_size, count;
+    struct segment_index index;
     TAILQ_HEAD(kept_back_queue, segment_file) kept_back; /* that a borrower keeps from being freed */
     uv_timer_t kept_back_timer;                          /* runs while there are any */
     bool has_transparent_huge_pages;
@@ -68,7 +70,7 @@ static inline bool segments_have_results(const struct segments *segments)
 struct segment_file *segments_take_result(struct segments *segments);
 
 void segment_make(struct server *server, const struct effect_make *make);
-void segment_seal(struct server *server, const struct effect_seal *to_seal);
+void segment_seal(const struct effect_seal *to_seal);
 void segment_free(struct server *server, const struct effect_free *to_free);
 
 /* A segment goes to this user: what is done with it is done in the user's lane. */

@@ -55,6 +55,7 @@ int perform_job(const struct workshop *workshop, const struct job *job, int fd, 
         tidy_all(workshop);
         break;
     case JOB_CLOSE:
+        fault_hold_worker("close");
         break;
     }
     ret->error = result < 0 ? result : 0;
