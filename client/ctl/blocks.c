@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* membrokerctl blocks, and unpublish NAME */
+/* membrokerctl blocks, and unpublish NAME... */
 #include <stdio.h>
 #include <unistd.h>
 
 #include "client/ctl/blocks_follow.h"
 #include "client/ctl/listing.h"
+#include "client/ctl/names.h"
 #include "client/ctl/options.h"
 #include "client/ctl/owner.h"
-#include "client/ctl/print.h"
 #include "client/ctl/users.h"
 #include "proto/base/end_reason.h"
 #include "proto/base/location.h"
@@ -147,27 +147,20 @@ static const struct ctl_option unpublish_list[] = {
 };
 const struct ctl_option_list unpublish_options = {unpublish_list, sizeof unpublish_list / sizeof *unpublish_list};
 
-int unpublish_main(const struct ctl_options *options, int argc, char **argv)
+static int unpublish(const struct ctl_options *options, void *data, const char *name)
 {
     const struct reply *reply;
     struct request request = {.kind = REQUEST_UNPUBLISH};
-    if (argc < 2) {
-        return ctl_usage("unpublish needs the name of a block; `membrokerctl blocks` lists them");
-    }
-    if (!ctl_takes(argc, argv, 1)) {
-        return CTL_USAGE;
-    }
-    if (!ctl_takes_name("a block", argv[1])) {
-        return CTL_USAGE;
-    }
+    (void)data;
     request.unpublish.has_owner = owner_said(&request.unpublish.owner);
-    text_copy(request.unpublish.name, MESSAGE_NAME_SIZE, argv[1]);
-    int result = ctl_ask(options, &request, &reply);
-    if (result == CTL_DONE && options->json) {
-        return ctl_print(json_pack("{s:b,s:s}", "unpublished", true, "name", argv[1]), true);
-    }
-    if (result == CTL_DONE) {
-        printf("block %s: unpublished\n", argv[1]);
-    }
-    return result;
+    text_copy(request.unpublish.name, MESSAGE_NAME_SIZE, name);
+    int status = ctl_ask(options, &request, &reply);
+    return status == CTL_DONE ? names_done(options, "block", name, "unpublished") : status;
+}
+
+int unpublish_main(const struct ctl_options *options, int argc, char **argv)
+{
+    return names_are_valid(argc, argv, "a block", "; `membrokerctl blocks` lists them")
+               ? names_each(options, argc, argv, unpublish, NULL)
+               : CTL_USAGE;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* membrokerctl put NAME, get NAME and remove NAME: small objects. */
+/* membrokerctl put NAME, get NAME and remove NAME...: small objects. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,6 +7,7 @@
 
 #include "client/ctl/ctl.h"
 #include "client/ctl/holding.h"
+#include "client/ctl/names.h"
 #include "client/ctl/options.h"
 #include "client/ctl/owner.h"
 #include "client/ctl/users.h"
@@ -137,21 +138,22 @@ int get_main(const struct ctl_options *options, int argc, char **argv)
 
 /* ---- remove ---- */
 
-static int remove_object(const struct ctl_options *options, mb_client *client, const char *name)
+static int remove_object(const struct ctl_options *options, void *client, const char *name)
 {
     int result = mb_remove(client, name);
-    if (result < 0) {
-        return ctl_failed(result);
-    }
-    if (options->json) {
-        return ctl_print(json_pack("{s:b,s:s}", "removed", true, "name", name), true);
-    }
-    printf("object %s: removed\n", name);
-    return CTL_DONE;
+    return result < 0 ? ctl_failed(result) : names_done(options, "object", name, "removed");
 }
 
 int remove_main(const struct ctl_options *options, int argc, char **argv)
 {
-    int status = check_command(argc, argv);
-    return status == CTL_DONE ? work_as_client(options, "membrokerctl remove", argv[1], remove_object) : status;
+    struct holding holding;
+    if (!names_are_valid(argc, argv, "an object", "")) {
+        return CTL_USAGE;
+    }
+    int status = holding_open(options, "membrokerctl remove", 0, &holding);
+    if (status == CTL_DONE) {
+        status = names_each(options, argc, argv, remove_object, holding.client);
+        holding_close(&holding);
+    }
+    return status;
 }
