@@ -77,10 +77,10 @@ static const struct page_column queue_columns[] = {
 };
 
 static const struct page_column block_columns[] = {
-    {"block", "BLOCK", NULL, 6, 6},       {"name", "NAME", NULL, 10, 1},     {"user", "OWNER", "uid", 8, 1},
-    {"type", "TYPE", NULL, 8, 3},         {"bytes", "BYTES", NULL, 10, 1},   {"views", "VIEWS", NULL, 6, 1},
-    {"lifetime", "LIFETIME", NULL, 9, 2}, {"access", "ACCESS", NULL, 10, 4}, {"age_ms", "AGE", NULL, 9, 2},
-    {"ended", "ENDED", NULL, 24, 5},      {NULL, "HISTORY", NULL, 10, 7},
+    {"block", "BLOCK", NULL, 6, 6}, {"name", "NAME", NULL, 16, 1},        {"user", "OWNER", "uid", 8, 1},
+    {"type", "TYPE", NULL, 8, 3},   {"bytes", "BYTES", NULL, 10, 1},      {"location", "IN", NULL, 4, 4},
+    {"views", "VIEWS", NULL, 6, 1}, {"lifetime", "LIFETIME", NULL, 9, 2}, {"access", "ACCESS", NULL, 10, 5},
+    {"age_ms", "AGE", NULL, 9, 2},  {"ended", "ENDED", NULL, 24, 5},      {NULL, "HISTORY", NULL, 10, 7},
 };
 
 #define COLUMNS(list) .columns = (list), .column_count = sizeof(list) / sizeof *(list), .flexible = 1

@@ -188,8 +188,21 @@ Test(top_view, revokes_after_a_yes_alone)
 static void show_blocks(void)
 {
     static const struct block_entry blocks[] = {
-        {.block = 7, .owner = 5, .name = "weights", .type = "array", .bytes = 4096, .views = 3, .age_ms = 1500},
-        {.block = 8, .owner = 6, .name = "old", .bytes = 8192, .lifetime = LIFETIME_KEEP, .ended = END_RELEASED},
+        {.block = 7,
+         .owner = 5,
+         .name = "weights",
+         .type = "array",
+         .bytes = 4096,
+         .location = LOCATION_MMAP,
+         .views = 3,
+         .age_ms = 1500},
+        {.block = 8,
+         .owner = 6,
+         .name = "old",
+         .bytes = 8192,
+         .location = LOCATION_RAM,
+         .lifetime = LIFETIME_KEEP,
+         .ended = END_RELEASED},
     };
     uint64_t unused;
     struct listing_reply page = {.blocks = blocks, .block_count = 2};
@@ -302,12 +315,13 @@ Test(top_view, blocks_have_their_page)
     char *text = screen(80, 11, true, "");
     cr_expect_str_eq(strstr(text, " 1 users"),
                      " 1 users  2 classes  3 sessions  4 leases  5 queue  6 blocks\n"
-                     "NAME          OWNER    TYPE         BYTESv  VIEWS LIFETIME  ACCESS           AGE\n"
-                     "old           6        -             8 KiB      0 keep      user             0ms\n"
-                     "weights       5        array         4 KiB      3 session   user            1.5s\n"
+                     "NAME                OWNER    TYPE         BYTESv IN    VIEWS LIFETIME        AGE\n"
+                     "old                 6        -             8 KiB ram       0 keep            0ms\n"
+                     "weights             5        array         4 KiB mmap      3 session        1.5s\n"
                      "?help q quit / filter <> sort r turn k unpublish w why                    1 of 2\n");
     free(text);
     text = screen(140, 11, true, "");
+    cr_expect_not_null(strstr(text, " user "), "who may attach it");
     cr_expect_not_null(strstr(text, " its publisher freed it "), "why its name has ended, if there is room");
     free(text);
 }
