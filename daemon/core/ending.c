@@ -155,6 +155,9 @@ void ending_work(struct step *step)
         if (object_remove_one_of(step, session)) {
             continue;
         }
+        if (session->over_reason == END_RELEASED) {
+            answer_to(step, session->peer, session->bye_request, REPLY_DONE);
+        }
         /* only now: a client that sees its connection end finds in the slots why each lease ended */
         effect_push(step->effects, EFFECT_SESSION_OVER)->session =
             (struct effect_session){.peer = session->peer, .session = session->id};

@@ -86,7 +86,7 @@ static void revoke(struct step *step, const struct input *input)
 
 static void bye(struct step *step, struct session *session, const struct request *request)
 {
-    answer_to(step, session->peer, request->id, REPLY_DONE);
+    session->bye_request = request->id; /* answered when nothing of it is left */
     ending_session(step, session, END_RELEASED);
 }
 

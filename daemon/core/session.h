@@ -67,6 +67,7 @@ struct session {
     uint64_t segment_count;
     uint32_t makings;                 /* segments that are being made for it */
     bool draining;                    /* over, and leases are still to be ended */
+    uint64_t bye_request;             /* that ended it, if over_reason is END_RELEASED */
     struct lease_session_tree leases; /* alive or making */
     uint64_t looked_at;               /* the lease whose segments were looked at last; 0: none */
     struct session_waiting_list waiting;

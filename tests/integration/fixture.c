@@ -393,19 +393,24 @@ bool fixture_log_has(const struct fixture *fixture, const char *words)
     return has;
 }
 
-void fixture_audit(const struct fixture *fixture)
+void fixture_audit_inside(const struct fixture *fixture)
 {
     struct request request = {.kind = REQUEST_AUDIT};
     struct reply reply;
-    struct status_reply status;
-    uint64_t ram, mapped;
-    WAIT_UNTIL((status = fixture_status(fixture)).freeing_bytes == 0);
     cleanup(fd_closep) int fd = monitor_socket(fixture);
     cr_assert(fixture_exchange(fd, &request, &reply, NULL) && reply.kind == REPLY_AUDIT);
     cr_assert(reply.audit.difference_count == 0, "audit: %s", reply.audit.differences[0]);
     cr_assert(reply.audit.ledger_physical_bytes == reply.audit.kernel_physical_bytes);
     cr_assert(reply.audit.ledger_mapped_bytes == reply.audit.kernel_mapped_bytes);
     cr_assert(reply.audit.ledger_control_bytes == reply.audit.kernel_control_bytes);
+}
+
+void fixture_audit(const struct fixture *fixture)
+{
+    struct status_reply status;
+    uint64_t ram, mapped;
+    WAIT_UNTIL(fixture_status(fixture).freeing_bytes == 0);
+    fixture_audit_inside(fixture);
     fixture_kernel_bytes(fixture, &ram, &mapped);
     status = fixture_status(fixture);
     cr_assert(ram == status.used_physical_bytes, "kernel %llu, ledger %llu", (unsigned long long)ram,

@@ -104,7 +104,7 @@ Test(waking, thousands_of_leases_that_expire_together_serve_a_waiting_request)
     for (int i = 0; i < HOLDERS; i++) {
         renew(holders[i]);
     }
-    fixture_audit(&fixture); /* in slices */
+    fixture_audit_inside(&fixture); /* in slices */
     cleanup(fd_closep) int waiter = greeted();
     ask(waiter, 7, 64 << 20, 0, 60000);
     (void)receive_grant(waiter);
