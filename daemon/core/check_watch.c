@@ -6,7 +6,10 @@
 
 static bool group_goes_before(const struct watch_group *a, const struct watch_group *b)
 {
-    return a->owner < b->owner || (a->owner == b->owner && strcmp(a->prefix, b->prefix) < 0);
+    if (a->owner != b->owner) {
+        return a->owner < b->owner;
+    }
+    return a->is_owners == b->is_owners ? strcmp(a->prefix, b->prefix) < 0 : b->is_owners;
 }
 
 static bool ends_before(const struct watch *a, const struct watch *b)
@@ -30,6 +33,8 @@ static const char *check_watch(const struct watch_table *table, const struct wat
     if (group) {
         wrong = require(wrong, watch->owner == group->owner && strcmp(watch->prefix, group->prefix) == 0,
                         "a watch is in the group of another prefix");
+        wrong = require(wrong, watch->is_owners == group->is_owners,
+                        "a watch of the owner is among others', or the reverse");
         wrong = require(wrong, !watch->is_list, "a watch waits for a list");
     }
     return require(wrong, watch->after <= table->changes.revision || !group, "a watch waits that knows the future");

@@ -56,6 +56,7 @@ void watch_request(struct step *step, struct session *session, const struct requ
     watch->is_list = !asked->after;
     watch->after = watch->is_list ? table->changes.revision : asked->after;
     watch->owner = asked->has_owner ? asked->owner : session->identity.uid;
+    watch->is_owners = block_admits(BLOCK_ACCESS_USER, watch->owner, 0, &session->identity);
     text_copy(watch->prefix, sizeof watch->prefix, asked->prefix);
     text_copy(watch->looked_at, sizeof watch->looked_at, asked->after_name);
     TAILQ_INSERT_TAIL(&table->fresh, watch, in_list);

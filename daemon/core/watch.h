@@ -4,8 +4,10 @@
  * with the changes after a revision, for which it may wait. So a client that does not read has nothing queued. What it
  * missed it gets when it asks again, or it is told to list again.
  *
- * Those that wait are grouped by owner and prefix. A change makes the groups of its name's prefixes ready, at most
- * MESSAGE_NAME_SIZE of them, however many watch. A step answers some of those in ready groups, and the next ones go on.
+ * Those that wait are grouped by owner and prefix, those of the owner's own sessions and those of others. A change
+ * makes the groups of its name's prefixes ready, at most two for each, however many watch. What is for the owner alone
+ * leaves the others' groups alone, so that their watches cost it nothing. A step answers some of those in ready groups,
+ * and the next ones go on.
  */
 #pragma once
 
@@ -34,6 +36,7 @@ struct watch {
     uint64_t after; /* a revision; of a list: that of its beginning */
     bool is_list;
     uint32_t owner;
+    bool is_owners; /* its session may attach the owner's blocks whatever their access */
     char prefix[MESSAGE_NAME_SIZE];
     char looked_at[MESSAGE_NAME_SIZE];   /* of a list: names up to this one */
     uint64_t found[MESSAGE_CHANGES_MAX]; /* of a list: blocks for its page so far */
@@ -47,9 +50,11 @@ struct watch {
 TAILQ_HEAD(watch_list, watch);
 RB_HEAD(watch_until_tree, watch);
 
-/* Those that wait for changes of the same names. They came in the order of what they know. */
+/* Those that wait for changes of the same names, and may be told of blocks for their owner alone or not. They came in
+ * the order of what they know. */
 struct watch_group {
     uint32_t owner;
+    bool is_owners; /* the owner's own sessions watch */
     char prefix[MESSAGE_NAME_SIZE];
     bool is_ready;
     uint64_t first_match,

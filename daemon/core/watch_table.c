@@ -11,7 +11,8 @@
 static int compare_groups(const struct watch_group *a, const struct watch_group *b)
 {
     int by_owner = (a->owner > b->owner) - (a->owner < b->owner);
-    return by_owner ? by_owner : strcmp(a->prefix, b->prefix);
+    int by_watcher = by_owner ? by_owner : a->is_owners - b->is_owners;
+    return by_watcher ? by_watcher : strcmp(a->prefix, b->prefix);
 }
 
 static int compare_ends(const struct watch *a, const struct watch *b)
@@ -57,7 +58,7 @@ static void set_ready(struct watch_table *table, struct watch_group *group, bool
 
 bool watch_table_park(struct watch_table *table, struct watch *watch)
 {
-    struct watch_group key = {.owner = watch->owner};
+    struct watch_group key = {.owner = watch->owner, .is_owners = watch->is_owners};
     text_copy(key.prefix, sizeof key.prefix, watch->prefix);
     struct watch_group *group = RB_FIND(watch_group_tree, &table->groups, &key);
     group = group ? group : new_group(table, &key);
@@ -91,8 +92,12 @@ void watch_table_unlist(struct watch_table *table, struct watch *watch)
 
 /* ---- matching ---- */
 
-static void match_group(struct watch_table *table, struct watch_group *group)
+static void match_group(struct watch_table *table, struct watch_group *key)
 {
+    struct watch_group *group = RB_FIND(watch_group_tree, &table->groups, key);
+    if (!group) {
+        return;
+    }
     group->last_match = table->changes.revision;
     if (!group->is_ready) {
         group->first_match = group->last_match;
@@ -102,15 +107,16 @@ static void match_group(struct watch_table *table, struct watch_group *group)
 
 void watch_table_note(struct watch_table *table, const struct block *block, enum end_reason ended)
 {
-    struct watch_group key = {.owner = block->owner};
+    struct watch_group of_owner = {.owner = block->owner, .is_owners = true}, of_others = {.owner = block->owner};
+    bool is_owners_alone = block->access == BLOCK_ACCESS_USER;
     size_t length = strlen(block->name);
     block_changes_add(&table->changes, block, ended);
     for (size_t i = 0; !RB_EMPTY(&table->groups) && i <= length; i++) {
-        struct watch_group *group = RB_FIND(watch_group_tree, &table->groups, &key);
-        if (group) {
-            match_group(table, group);
+        match_group(table, &of_owner);
+        if (!is_owners_alone) {
+            match_group(table, &of_others);
         }
-        key.prefix[i] = block->name[i];
+        of_owner.prefix[i] = of_others.prefix[i] = block->name[i];
     }
 }
 

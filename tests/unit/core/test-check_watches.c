@@ -7,7 +7,7 @@
 
 TestSuite(check_watches);
 
-enum { OWNER, OTHER, UID = 1000, WAIT_MS = 10000 };
+enum { OWNER, OTHER, TWIN, UID = 1000, WAIT_MS = 10000 };
 
 static struct model *model;
 static struct broker *broker;
@@ -20,6 +20,7 @@ static void open_both(void)
     table = &broker->watches;
     model_open_as(model, OWNER, "a", UID);
     model_open_as(model, OTHER, "b", UID + 1);
+    model_open_as(model, TWIN, "c", UID);
     model->options.settings.sharing.watches_max = 100;
     model_configure(model);
 }
@@ -78,11 +79,11 @@ static struct watch *fresh;
 
 static void begin(void)
 {
-    const struct block changed = {.owner = UID, .name = "n"};
+    const struct block changed = {.owner = UID, .name = "n", .access = BLOCK_ACCESS_USER};
     open_both();
     alone = wait_for(OTHER, "alone");
     first = wait_for(OWNER, "n");
-    second = wait_for(OTHER, "n");
+    second = wait_for(TWIN, "n");
     watch_table_note(table, &changed, END_NONE);
     fresh = begin_watch(OTHER, "alone", table->changes.revision);
     begin_watch(OTHER, "alone", table->changes.revision + 1000);
@@ -102,6 +103,8 @@ Test(check_watches, what_a_watch_waits_for, .init = begin, .fini = end)
 {
     EXPECT_NOTICED_BY(check_watches, alone->owner, UID + 1, "in the group of another prefix");
     EXPECT_NOTICED_BY(check_watches, alone->prefix[0], 'b', "in the group of another prefix");
+    EXPECT_NOTICED_BY(check_watches, alone->group->is_owners, true, "a watch of the owner is among others'");
+    EXPECT_NOTICED_BY(check_watches, first->group->is_owners, false, "a watch of the owner is among others'");
     EXPECT_NOTICED_BY(check_watches, alone->is_list, true, "a watch waits for a list");
     EXPECT_NOTICED_BY(check_watches, alone->after, table->changes.revision + 1, "knows the future");
 }
@@ -140,7 +143,7 @@ static void begin_many(void)
     open_both();
     for (int i = 0; i < MANY; i++) {
         const char prefix[] = {(char)('a' + i), '\0'};
-        watches[i] = wait_for(OWNER, prefix);
+        watches[i] = wait_for(OTHER, prefix);
     }
     expect_all_well();
 }
@@ -164,7 +167,7 @@ Test(check_watches, the_order_of_groups_at_each_place_of_the_tree, .init = begin
 {
     for (int i = 1; i < MANY - 1; i++) {
         struct watch_group *group = watches[i]->group;
-        expect_misplaced_if_named(group, UID + 1, group->prefix[0]);
+        expect_misplaced_if_named(group, UID + 2, group->prefix[0]);
         expect_misplaced_if_named(group, UID - 1, group->prefix[0]);
         expect_misplaced_if_named(group, UID, '~');
         expect_misplaced_if_named(group, UID, ' ');
@@ -173,6 +176,9 @@ Test(check_watches, the_order_of_groups_at_each_place_of_the_tree, .init = begin
     rename_group(watches[0]->group, UID - 1, 'z');
     cr_expect_null(check_watches(broker), "the owner goes before the prefix");
     rename_group(watches[0]->group, UID, 'a');
+    struct watch *owners = wait_for(OWNER, "A"), *others = wait_for(OTHER, "A");
+    cr_expect_neq(owners->group, others->group);
+    expect_all_well();
 }
 
 Test(check_watches, the_order_of_ends_at_each_place_of_the_tree, .init = begin_many, .fini = end)

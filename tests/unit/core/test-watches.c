@@ -170,6 +170,26 @@ Test(watches, a_full_page_before_names_that_may_not_be_told_is_the_last, .init =
     cr_expect(page->more && page->change_count == MESSAGE_CHANGES_MAX);
 }
 
+static uint64_t known_by(int peer)
+{
+    const struct session *session = session_table_find(&model->broker->sessions, model->peers[peer].session);
+    return TAILQ_FIRST(&session->watches)->after;
+}
+
+/* Else any user could have others' publications looked at as often as it likes. */
+Test(watches, a_change_for_the_owner_alone_is_not_looked_at_for_others, .init = begin, .fini = end)
+{
+    uint64_t revision = list(OTHER, "")->revision;
+    uint64_t owners = ask(TWIN, "n", revision, "", WAIT_MS), others = ask(OTHER, "n", revision, "", WAIT_MS);
+    model_release(model, OWNER, publish_for("n", BLOCK_ACCESS_USER, 0, false));
+    model_finish(model);
+    expect_changes(answered(owners), "+n ");
+    cr_expect_eq(known_by(OTHER), revision);
+    model_release(model, OWNER, publish_for("ng", BLOCK_ACCESS_GROUP, 0, false));
+    model_finish(model);
+    expect_changes(answered(others), "+ng ");
+}
+
 static uint64_t ask_for_a_long_list(int hidden)
 {
     char name[8];
