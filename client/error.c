@@ -27,6 +27,7 @@ int error_set(int code, const char *format, ...)
         text_end_whole(thread->sentence);
         thread->refusal.limit[0] = '\0';
         thread->ended = MB_END_NONE;
+        thread->lost_lease = 0;
     }
     va_end(arguments);
     errno = -code;
@@ -52,6 +53,19 @@ void error_add_end(mb_end_reason reason)
     if (thread) {
         thread->ended = reason;
     }
+}
+
+void error_add_lost_lease(uint64_t id)
+{
+    struct thread *thread = thread_get();
+    if (thread) {
+        thread->lost_lease = id;
+    }
+}
+
+uint64_t mb_last_lost_lease(void)
+{
+    return thread_self && thread_self->sentence[0] ? thread_self->lost_lease : 0;
 }
 
 mb_end_reason mb_last_end_reason(void)

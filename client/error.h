@@ -25,5 +25,8 @@ void error_add_figures(const struct refusal *refusal);
 /* Remembers why what the newest error is about ended. */
 void error_add_end(mb_end_reason reason);
 
+/* Remembers the lost lease that the newest error is about. */
+void error_add_lost_lease(uint64_t id);
+
 /* Continues the newest error's sentence. Leaves its figures, and errno. */
 __attribute__((format(printf, 1, 2))) void error_continue(const char *format, ...);

@@ -69,6 +69,7 @@ int lease_set_lost(uint64_t id, const char *name, mb_end_reason reason)
     int result = error_set(-ESTALE, "lease %llu%s%s%s is lost: %s", (unsigned long long)id, *name ? " (" : "", name,
                            *name ? ")" : "", mb_end_reason_text(reason));
     error_add_end(reason);
+    error_add_lost_lease(id);
     return result;
 }
 

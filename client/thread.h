@@ -37,6 +37,7 @@ struct thread {
     char sentence[ERROR_SENTENCE_BYTES]; /* of the newest error; empty: there is none */
     struct refusal refusal;              /* if the newest error is one */
     mb_end_reason ended;                 /* why what the newest error is about ended; MB_END_NONE: it did not */
+    uint64_t lost_lease;                 /* if the newest error is about one; 0: it is not */
 };
 
 /* One of two TLS pointers: libraries that are loaded with dlopen(), as by a JVM or Python, share a small static TLS

@@ -234,6 +234,7 @@ Test(blocks_attaching, a_lost_view_reads_zeros_and_says_so)
     end_by_force(mb_view_lease(known_view));
     WAIT_UNTIL(mb_view_check(known_view) < 0);
     cr_expect_eq(mb_last_end_reason(), MB_END_REVOKED);
+    cr_expect_eq(mb_last_lost_lease(), mb_lease_id(mb_view_lease(known_view)));
     (void)mb_block_free(block);
     WAIT_UNTIL(used() == 0);
     cr_expect(is_filled(mb_view_data(known_view, NULL), BLOCK_BYTES, 0), "its pages are gone");

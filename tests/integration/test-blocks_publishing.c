@@ -390,8 +390,10 @@ Test(blocks_publishing, a_block_whose_lease_ended_is_not_published)
     WAIT_UNTIL(mb_lease_check(mb_block_lease(block)) < 0);
     cr_expect_eq(mb_block_publish(block, "lost"), -ESTALE);
     cr_expect_eq(mb_last_end_reason(), MB_END_REVOKED);
+    cr_expect_eq(mb_last_lost_lease(), mb_lease_id(mb_block_lease(block)));
     cr_expect_eq(mb_block_free(block), -ESTALE);
     cr_expect_eq(attach_result(client, "lost", 0), -ENOENT);
+    cr_expect_eq(mb_last_lost_lease(), 0, "no lease is lost");
     end();
 }
 

@@ -220,6 +220,10 @@ MB_PUBLIC int mb_view_close(mb_view *view);
  */
 MB_PUBLIC mb_end_reason mb_last_end_reason(void);
 
+/* The lost lease that the calling thread's last error is about, as mb_lease_id() had it: also that of a view, a buffer
+ * or a workspace. 0: that error is about no lost lease. */
+MB_PUBLIC uint64_t mb_last_lost_lease(void);
+
 /* ---- watching names ---- */
 
 /* Tells which blocks have names that begin with a prefix. Watches no longer than it is asked: see

@@ -92,23 +92,26 @@ static jobject make_not_published(JNIEnv *env, jclass failures, int code, jbyteA
     return make_plain(env, failures, "notPublished", code, sentence);
 }
 
-static jobject make_ended(JNIEnv *env, jclass failures, const char *maker, int code, jbyteArray sentence)
+static jobject make_no_block(JNIEnv *env, jclass failures, int code, jbyteArray sentence)
 {
     jint reason = (jint)mb_last_end_reason();
-    jmethodID make = (*env)->GetStaticMethodID(env, failures, maker, "(I[BI)Ljava/lang/RuntimeException;");
+    jmethodID make = (*env)->GetStaticMethodID(env, failures, "noBlock", "(I[BI)Ljava/lang/RuntimeException;");
     return make ? (*env)->CallStaticObjectMethod(env, failures, make, (jint)code, sentence, reason) : NULL;
 }
 
-static jobject make_no_block(JNIEnv *env, jclass failures, int code, jbyteArray sentence)
+static jobject make_lost(JNIEnv *env, jclass failures, int code, jbyteArray sentence)
 {
-    return make_ended(env, failures, "noBlock", code, sentence);
+    jint reason = (jint)mb_last_end_reason();
+    jlong lease = (jlong)mb_last_lost_lease();
+    jmethodID make = (*env)->GetStaticMethodID(env, failures, "lost", "(I[BIJ)Ljava/lang/RuntimeException;");
+    return make ? (*env)->CallStaticObjectMethod(env, failures, make, (jint)code, sentence, reason, lease) : NULL;
 }
 
 static jobject make_any(JNIEnv *env, jclass failures, int code, jbyteArray sentence)
 {
     mb_refusal refusal = MB_REFUSAL_INIT;
     if (code == -ESTALE) {
-        return make_ended(env, failures, "lost", code, sentence);
+        return make_lost(env, failures, code, sentence);
     }
     return mb_last_refusal(&refusal) == 0 ? make_refusal(env, failures, code, sentence, &refusal)
                                           : make_plain(env, failures, "of", code, sentence);

@@ -11,7 +11,6 @@ final class Failures {
     private static final int ENOTCONN = 107;
     private static final int ESHUTDOWN = 108;
     private static final int ETIMEDOUT = 110;
-    private static final int ESTALE = 116;
     private static final int ECANCELED = 125;
 
     private Failures() {
@@ -22,7 +21,6 @@ final class Failures {
         String sentence = new String(utf8, StandardCharsets.UTF_8);
         return switch (errno) {
             case ENOMEM, ENOSPC -> new MemoryLimitException(errno, sentence, Refusal.UNKNOWN);
-            case ESTALE -> new LeaseLostException(errno, sentence, EndReason.NONE);
             case ENOTCONN, ESHUTDOWN, ETIMEDOUT -> new NotConnectedException(errno, sentence);
             case ECANCELED -> Thread.currentThread().isInterrupted() ? new InterruptedWaitException(errno, sentence)
                     : new MemoryBrokerException(errno, sentence);
@@ -38,8 +36,8 @@ final class Failures {
     }
 
     /** For a lease that has ended. */
-    static RuntimeException lost(int code, byte[] utf8, int endReason) {
-        return new LeaseLostException(-code, new String(utf8, StandardCharsets.UTF_8), EndReason.of(endReason));
+    static RuntimeException lost(int code, byte[] utf8, int endReason, long leaseId) {
+        return new LeaseLostException(-code, new String(utf8, StandardCharsets.UTF_8), EndReason.of(endReason), leaseId);
     }
 
     /** For a block whose name is taken, or whose memory can still be written to. */

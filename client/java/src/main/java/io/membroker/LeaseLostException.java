@@ -11,9 +11,23 @@ public final class LeaseLostException extends MemoryBrokerException {
     /** Why the lease ended. */
     private final EndReason reason;
 
-    LeaseLostException(int errno, String sentence, EndReason reason) {
+    /** Which it was. */
+    private final long leaseId;
+
+    LeaseLostException(int errno, String sentence, EndReason reason, long leaseId) {
         super(errno, sentence);
         this.reason = reason;
+        this.leaseId = leaseId;
+    }
+
+    /**
+     * Returns the number of the lease, as {@link Lease#id} and {@code membrokerctl events} have it. A workspace may have
+     * several leases, and small buffers share one.
+     *
+     * @return the number; 0 if the library can't tell
+     */
+    public long leaseId() {
+        return leaseId;
     }
 
     /**

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -42,6 +43,7 @@ class LostLeaseTest {
         revoke(lease);
         LeaseLostException lost = assertThrows(LeaseLostException.class, () -> floats.get(0, copy, 0, copy.length));
         assertTrue(lost.getMessage().contains("revoked"), lost.getMessage());
+        assertEquals(List.of(lease.id(), EndReason.REVOKED), List.of(lost.leaseId(), lost.endReason()));
         assertThrows(LeaseLostException.class, () -> floats.set(0, copy, 0, copy.length));
         assertThrows(LeaseLostException.class, () -> floats.fill(2));
         assertThrows(LeaseLostException.class, lease::check);

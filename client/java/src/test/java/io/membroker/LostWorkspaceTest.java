@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -33,14 +35,17 @@ class LostWorkspaceTest {
 
     @Test
     void throwsAtTheEndOfTheCycleAtLast() {
+        List<String> leases = new ArrayList<>();
         LeaseLostException lost = assertThrows(LeaseLostException.class, () -> {
             try (MemoryWorkspace ws = manager.getAndActivateWorkspace(FIXED, "cycle")) {
                 LongView longs = ws.alloc(4096, true).longs();
+                leases.addAll(daemon.leases());
                 daemon.revokeTheLease();
                 longs.set(0, 1); // perhaps into a page of nobody's
             }
         });
         assertTrue(lost.getMessage().contains("revoked"), lost.getMessage());
+        assertEquals(leases, List.of(Long.toString(lost.leaseId())));
         try (MemoryWorkspace ws = manager.getAndActivateWorkspace(FIXED, "cycle")) {
             ws.alloc(4096, true).longs().set(0, 1);
         }
