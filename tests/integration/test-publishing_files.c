@@ -109,6 +109,22 @@ Test(blocks_files, its_bytes_are_free_when_the_ledger_says_so)
     end();
 }
 
+/* Its three descriptors go, whether it was published or not. */
+Test(blocks_files, the_daemon_keeps_no_descriptor_of_what_has_ended)
+{
+    enum { FILES = 8 };
+    begin("");
+    fixture_audit(&fixture); /* the daemon's threads begin with the first such job, and stay */
+    size_t before = fixture_descriptors(&fixture);
+    for (int i = 0; i < FILES; i++) {
+        struct written written = i % 2 ? publish_file("n") : write_file();
+        cr_expect_eq(party_release(&publisher, written.lease), ERROR_UNSPECIFIED);
+        written_close(&written);
+    }
+    WAIT_UNTIL(fixture_descriptors(&fixture) <= before);
+    end();
+}
+
 /* ---- ways to change it afterwards ---- */
 
 Test(blocks_files, what_readers_and_publishers_have_can_not_write)

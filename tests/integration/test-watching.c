@@ -117,6 +117,39 @@ Test(watching, many_names_come_in_pages)
     end();
 }
 
+/* The list's later pages have some of it already; and a list that is made again begins at its first name. */
+Test(watching, what_happens_between_two_pages_is_told_once)
+{
+    enum { BLOCKS = 70 /* more than a page has */ };
+    char name[16];
+    begin("");
+    for (int i = 0; i < BLOCKS; i++) {
+        (void)snprintf(name, sizeof name, "n%03d", i);
+        keep(client, name);
+    }
+    keep(client, "replaced");
+    mb_block_watch *watch = watch_names(client, "");
+    EXPECT_NEXT(watch, "+n000");
+    keep(client, "first");
+    keep(client, "replaced");
+    for (int i = 1; i < BLOCKS; i++) {
+        (void)snprintf(name, sizeof name, "+n%03d", i);
+        EXPECT_NEXT(watch, name);
+    }
+    EXPECT_NEXT(watch, "+replaced");
+    EXPECT_NEXT(watch, "+first");
+    EXPECT_NOTHING(watch);
+    for (int i = 0; i < FORGOTTEN / 2; i++) {
+        keep(client, "comes-and-goes");
+        unpublish(client, "comes-and-goes");
+    }
+    EXPECT_NOTHING(watch);
+    unpublish(client, "n000");
+    EXPECT_NEXT(watch, "-n000:8");
+    mb_block_watch_end(watch);
+    end();
+}
+
 Test(watching, prefixes_that_can_not_be_are_refused)
 {
     char name[80] = "";
@@ -307,6 +340,33 @@ Test(watching, kill_9_of_the_broker_loses_no_end)
 Test(watching, a_restart_loses_no_end)
 {
     restart_while_one_waits(SIGTERM);
+}
+
+/* The next daemon has counted at least as many changes when the watch asks again. */
+Test(watching, revisions_of_the_daemon_before_are_not_taken_for_this_ones)
+{
+    manager_start(&manager, &fixture, "membrokerd", NULL, "");
+    client = connect_lasting();
+    keep(client, "ends");
+    keep(client, "stays");
+    mb_block_watch *watch = watch_names(client, "");
+    EXPECT_NEXT(watch, "+ends");
+    EXPECT_NEXT(watch, "+stays");
+    EXPECT_NOTHING(watch);
+    manager_restart(&manager, SIGKILL);
+    cr_assert_eq(mb_wait_connected(client, WAIT_MS), 0);
+    unpublish(client, "ends");
+    for (int i = 0; i < 5; i++) {
+        keep(client, "comes-and-goes");
+        unpublish(client, "comes-and-goes");
+    }
+    EXPECT_NEXT(watch, "-ends:0");
+    EXPECT_NOTHING(watch);
+    unpublish(client, "stays");
+    EXPECT_NEXT(watch, "-stays:8");
+    mb_block_watch_end(watch);
+    mb_disconnect(client);
+    manager_stop(&manager);
 }
 
 /* ---- other users ---- */

@@ -7,88 +7,11 @@
 #include "proto/base/text.h"
 #include "tests/unit/core/exhaustion.h"
 #include "tests/unit/core/publishing.h"
+#include "tests/unit/core/watching.h"
 
 TestSuite(watches);
 
-enum { OWNER, OTHER, TWIN, WAIT_MS = 10000 };
-
-static struct model *model;
-
-static void begin(void)
-{
-    model = model_new(0, 2048 * MIB, 0);
-    model_open_as(model, OWNER, "a", 1000);
-    model_open_as(model, OTHER, "b", 1001);
-    model_open_as(model, TWIN, "c", 1000);
-    model->options.settings.sharing = (struct sharing_settings){.blocks_max = 1000, .watches_max = 3, .grace_ms = 1000};
-    model_configure(model);
-}
-
-static void end(void)
-{
-    cr_expect_leq(model->largest_step, EFFECTS_MAX);
-    model_free(model);
-}
-
-static uint64_t ask(int peer, const char *prefix, uint64_t after, const char *after_name, uint32_t wait_ms)
-{
-    struct request request = {.kind = REQUEST_WATCH_BLOCKS,
-                              .watch_blocks = {.has_owner = true, .owner = 1000, .after = after, .wait_ms = wait_ms}};
-    text_copy(request.watch_blocks.prefix, MESSAGE_NAME_SIZE, prefix);
-    text_copy(request.watch_blocks.after_name, MESSAGE_NAME_SIZE, after_name);
-    (void)model_request(model, peer, &request);
-    model_finish(model);
-    return request.id;
-}
-
-static const struct block_changes_reply *answered(uint64_t request)
-{
-    const struct reply *reply = model_answer(model, request);
-    cr_assert(reply && reply->kind == REPLY_BLOCK_CHANGES, "%s", reply ? reply->error.sentence : "no answer");
-    return &reply->block_changes;
-}
-
-static const struct block_changes_reply *list(int peer, const char *prefix)
-{
-    return answered(ask(peer, prefix, 0, "", 0));
-}
-
-/* As "+name" and "-name:reason", in a row. */
-static void expect_changes(const struct block_changes_reply *reply, const char *expected)
-{
-    char told[400] = "";
-    for (size_t i = 0; i < reply->change_count; i++) {
-        const struct block_change_entry *change = &reply->changes[i];
-        size_t length = strlen(told);
-        if (change->ended) {
-            (void)snprintf(told + length, sizeof told - length, "-%s:%d ", change->name, (int)change->ended);
-        } else {
-            (void)snprintf(told + length, sizeof told - length, "+%s ", change->name);
-        }
-    }
-    cr_expect_str_eq(told, expected);
-}
-
-static uint64_t publish_for(const char *name, enum block_access access, uint32_t gid, bool replace)
-{
-    struct request request = {.kind = REQUEST_PUBLISH};
-    request.publish = (struct publish_request){.lease = publishable(model, OWNER),
-                                               .lifetime = LIFETIME_KEEP,
-                                               .access = access,
-                                               .gid = gid,
-                                               .replace = replace,
-                                               .type = "array"};
-    text_copy(request.publish.name, MESSAGE_NAME_SIZE, name);
-    cr_assert_eq(model_request(model, OWNER, &request)->kind, REPLY_DONE);
-    return request.publish.lease;
-}
-
-static void publish(const char *name)
-{
-    model_release(model, OWNER, publish_for(name, BLOCK_ACCESS_ALL, 0, false));
-}
-
-Test(watches, a_list_has_those_with_the_prefix_by_name, .init = begin, .fini = end)
+Test(watches, a_list_has_those_with_the_prefix_by_name, .init = watching_begin, .fini = watching_end)
 {
     expect_changes(list(OTHER, ""), "");
     publish("ab");
@@ -99,16 +22,16 @@ Test(watches, a_list_has_those_with_the_prefix_by_name, .init = begin, .fini = e
     expect_changes(list(OTHER, ""), "+a +aa +ab +abc +b ");
     expect_changes(list(OTHER, "ab"), "+ab +abc ");
     expect_changes(list(OTHER, "abcd"), "");
-    expect_changes(answered(ask(OTHER, "a", 0, "aa", 0)), "+ab +abc ");
-    expect_changes(answered(ask(OTHER, "a", 0, "aaz", 0)), "+ab +abc ");
-    expect_changes(answered(ask(OTHER, "a", 0, "abc", 0)), "");
-    expect_changes(answered(ask(OTHER, "b", 0, "a", 0)), "+b ");
+    expect_changes(answered(ask_to_watch(OTHER, "a", 0, "aa", 0)), "+ab +abc ");
+    expect_changes(answered(ask_to_watch(OTHER, "a", 0, "aaz", 0)), "+ab +abc ");
+    expect_changes(answered(ask_to_watch(OTHER, "a", 0, "abc", 0)), "");
+    expect_changes(answered(ask_to_watch(OTHER, "b", 0, "a", 0)), "+b ");
     const struct block_change_entry *change = &list(OTHER, "b")->changes[0];
     cr_expect_str_eq(change->type, "array");
     cr_expect(change->block == 4 && change->bytes == MIB);
 }
 
-Test(watches, of_ones_own_user_if_no_owner_is_named, .init = begin, .fini = end)
+Test(watches, of_ones_own_user_if_no_owner_is_named, .init = watching_begin, .fini = watching_end)
 {
     struct request request = {.kind = REQUEST_WATCH_BLOCKS};
     publish("n");
@@ -119,7 +42,7 @@ Test(watches, of_ones_own_user_if_no_owner_is_named, .init = begin, .fini = end)
     expect_changes(answered(request.id), "+n ");
 }
 
-Test(watches, a_long_list_comes_in_pages, .init = begin, .fini = end)
+Test(watches, a_long_list_comes_in_pages, .init = watching_begin, .fini = watching_end)
 {
     enum { BLOCKS = 2 * MESSAGE_CHANGES_MAX + 1 };
     char name[8];
@@ -130,14 +53,14 @@ Test(watches, a_long_list_comes_in_pages, .init = begin, .fini = end)
     const struct block_changes_reply *page = list(OTHER, "n");
     uint64_t revision = page->revision;
     cr_expect(page->more && page->change_count == MESSAGE_CHANGES_MAX);
-    page = answered(ask(OTHER, "n", 0, page->changes[page->change_count - 1].name, 0));
+    page = answered(ask_to_watch(OTHER, "n", 0, page->changes[page->change_count - 1].name, 0));
     cr_expect(page->more && page->change_count == MESSAGE_CHANGES_MAX);
-    page = answered(ask(OTHER, "n", 0, page->changes[page->change_count - 1].name, 0));
+    page = answered(ask_to_watch(OTHER, "n", 0, page->changes[page->change_count - 1].name, 0));
     cr_expect(!page->more && page->change_count == 1 && page->revision == revision);
     cr_expect_str_eq(page->changes[0].name, "n128");
 }
 
-Test(watches, names_that_may_not_be_told_are_passed_over_in_parts, .init = begin, .fini = end)
+Test(watches, names_that_may_not_be_told_are_passed_over_in_parts, .init = watching_begin, .fini = watching_end)
 {
     enum { BLOCKS = WATCH_NAMES_AT_ONCE + 100 };
     char name[8];
@@ -156,7 +79,7 @@ Test(watches, names_that_may_not_be_told_are_passed_over_in_parts, .init = begin
     cr_expect_not(page->more, "another page follows, of names that may not be told");
 }
 
-Test(watches, a_full_page_before_names_that_may_not_be_told_is_the_last, .init = begin, .fini = end)
+Test(watches, a_full_page_before_names_that_may_not_be_told_is_the_last, .init = watching_begin, .fini = watching_end)
 {
     char name[8];
     for (int i = 0; i < MESSAGE_CHANGES_MAX; i++) {
@@ -217,7 +140,7 @@ static void die(void)
     model_finish(model);
 }
 
-Test(watches, a_page_has_no_block_that_ended_before_it_was_whole, .init = begin, .fini = end)
+Test(watches, a_page_has_no_block_that_ended_before_it_was_whole, .init = watching_begin, .fini = watching_end)
 {
     publish_until_the_end("a");
     publish_until_the_end("b");
@@ -227,7 +150,7 @@ Test(watches, a_page_has_no_block_that_ended_before_it_was_whole, .init = begin,
     expect_changes(answered(request), "+c ");
 }
 
-Test(watches, a_page_whose_blocks_have_all_ended_is_followed_by_the_next, .init = begin, .fini = end)
+Test(watches, a_page_whose_blocks_have_all_ended_is_followed_by_the_next, .init = watching_begin, .fini = watching_end)
 {
     char name[8];
     for (int i = 0; i < MESSAGE_CHANGES_MAX; i++) {
@@ -240,28 +163,30 @@ Test(watches, a_page_whose_blocks_have_all_ended_is_followed_by_the_next, .init 
     expect_changes(answered(request), "+o ");
 }
 
-Test(watches, changes_are_told_once_in_their_order, .init = begin, .fini = end)
+Test(watches, changes_are_told_once_in_their_order, .init = watching_begin, .fini = watching_end)
 {
     uint64_t revision = list(OTHER, "n")->revision;
     publish("n");
     publish("other");
     model_release(model, OWNER, publish_for("n", BLOCK_ACCESS_ALL, 0, true));
     unpublish_block(model, OWNER, "n");
-    const struct block_changes_reply *reply = answered(ask(OTHER, "n", revision, "", WAIT_MS));
+    const struct block_changes_reply *reply = answered(ask_to_watch(OTHER, "n", revision, "", WAIT_MS));
     expect_changes(reply, "+n -n:9 +n -n:8 ");
     cr_expect(!reply->lost && !reply->more);
     uint64_t later = reply->revision;
-    expect_changes(answered(ask(OTHER, "n", revision + 1, "", 0)), "-n:9 +n -n:8 ");
-    reply = answered(ask(OTHER, "n", later, "", 0));
+    expect_changes(answered(ask_to_watch(OTHER, "n", revision + 1, "", 0)), "-n:9 +n -n:8 ");
+    reply = answered(ask_to_watch(OTHER, "n", later, "", 0));
     expect_changes(reply, "");
     cr_expect_eq(reply->revision, later);
 }
 
-Test(watches, those_that_wait_are_answered_by_the_first_change, .init = begin, .fini = end)
+Test(watches, those_that_wait_are_answered_by_the_first_change, .init = watching_begin, .fini = watching_end)
 {
     uint64_t revision = list(OTHER, "")->revision;
-    uint64_t all = ask(OTHER, "", revision, "", WAIT_MS), some = ask(TWIN, "nam", revision, "", WAIT_MS);
-    uint64_t whole = ask(TWIN, "name", revision, "", WAIT_MS), longer = ask(TWIN, "names", revision, "", WAIT_MS);
+    uint64_t all = ask_to_watch(OTHER, "", revision, "", WAIT_MS),
+             some = ask_to_watch(TWIN, "nam", revision, "", WAIT_MS);
+    uint64_t whole = ask_to_watch(TWIN, "name", revision, "", WAIT_MS),
+             longer = ask_to_watch(TWIN, "names", revision, "", WAIT_MS);
     cr_assert_null(model_answer(model, all));
     publish("name");
     model_finish(model);
@@ -276,18 +201,19 @@ Test(watches, those_that_wait_are_answered_by_the_first_change, .init = begin, .
     cr_expect_eq(answered(longer)->revision, answered(all)->revision);
 }
 
-Test(watches, a_watch_that_waits_is_asked_for_no_time_before_its_end, .init = begin, .fini = end)
+Test(watches, a_watch_that_waits_is_asked_for_no_time_before_its_end, .init = watching_begin, .fini = watching_end)
 {
     uint64_t revision = list(OTHER, "")->revision;
-    ask(OTHER, "", revision, "", WAIT_MS);
-    ask(OTHER, "", revision, "", WAIT_MS / 2);
+    ask_to_watch(OTHER, "", revision, "", WAIT_MS);
+    ask_to_watch(OTHER, "", revision, "", WAIT_MS / 2);
     cr_expect_eq(broker_next_wakeup(model->broker), model->now + WAIT_MS / 2 * UINT64_C(1000000));
 }
 
-Test(watches, blocks_that_may_not_be_attached_are_not_told, .init = begin, .fini = end)
+Test(watches, blocks_that_may_not_be_attached_are_not_told, .init = watching_begin, .fini = watching_end)
 {
     uint64_t revision = list(OTHER, "")->revision;
-    uint64_t theirs = ask(OTHER, "", revision, "", WAIT_MS), own = ask(TWIN, "", revision, "", WAIT_MS);
+    uint64_t theirs = ask_to_watch(OTHER, "", revision, "", WAIT_MS),
+             own = ask_to_watch(TWIN, "", revision, "", WAIT_MS);
     model_release(model, OWNER, publish_for("mine", BLOCK_ACCESS_USER, 0, false));
     unpublish_block(model, OWNER, "mine");
     model_finish(model);
@@ -298,13 +224,13 @@ Test(watches, blocks_that_may_not_be_attached_are_not_told, .init = begin, .fini
     expect_changes(answered(theirs), "");
 }
 
-Test(watches, many_that_wait_are_answered_in_several_steps, .init = begin)
+Test(watches, many_that_wait_are_answered_in_several_steps, .init = watching_begin)
 {
     enum { PEERS = 20 };
     uint64_t requests[PEERS], revision = list(OWNER, "")->revision;
     for (int i = 0; i < PEERS; i++) {
         model_open_as(model, 3 + i, "d", 1002);
-        requests[i] = ask(3 + i, "n", revision, "", WAIT_MS);
+        requests[i] = ask_to_watch(3 + i, "n", revision, "", WAIT_MS);
     }
     model->largest_step = 0;
     publish("n");
@@ -316,16 +242,16 @@ Test(watches, many_that_wait_are_answered_in_several_steps, .init = begin)
         expect_changes(answered(requests[i]), "+n ");
     }
     cr_expect_leq(model->largest_step, 3 * WATCHES_PER_STEP);
-    end();
+    watching_end();
 }
 
-Test(watches, what_changes_again_before_all_are_answered_is_told_to_the_rest, .init = begin)
+Test(watches, what_changes_again_before_all_are_answered_is_told_to_the_rest, .init = watching_begin)
 {
     enum { PEERS = 20 };
     uint64_t requests[PEERS], revision = list(OWNER, "")->revision;
     for (int i = 0; i < PEERS; i++) {
         model_open_as(model, 3 + i, "d", 1002);
-        requests[i] = ask(3 + i, "n", revision, "", WAIT_MS);
+        requests[i] = ask_to_watch(3 + i, "n", revision, "", WAIT_MS);
     }
     publish("n");
     cr_assert_null(model_answer(model, requests[PEERS - 1]));
@@ -333,10 +259,11 @@ Test(watches, what_changes_again_before_all_are_answered_is_told_to_the_rest, .i
     model_pass(model, 0);
     expect_changes(answered(requests[0]), "+n ");
     expect_changes(answered(requests[PEERS - 1]), "+n -n:8 ");
-    end();
+    watching_end();
 }
 
-Test(watches, a_step_without_room_for_their_answers_leaves_them_to_the_next, .init = begin, .fini = end)
+Test(watches, a_step_without_room_for_their_answers_leaves_them_to_the_next, .init = watching_begin,
+     .fini = watching_end)
 {
     enum { FULL = EFFECTS_MAX - WATCH_KINDS + 1, FIRST = 1000, REQUESTS = 2 };
     struct step step = {.broker = model->broker, .now = model->now, .effects = &model->effects};
@@ -357,13 +284,13 @@ Test(watches, a_step_without_room_for_their_answers_leaves_them_to_the_next, .in
     }
 }
 
-Test(watches, names_of_two_users_with_the_same_prefix_are_not_mixed, .init = begin, .fini = end)
+Test(watches, names_of_two_users_with_the_same_prefix_are_not_mixed, .init = watching_begin, .fini = watching_end)
 {
     struct request own = {.kind = REQUEST_WATCH_BLOCKS};
     own.watch_blocks = (struct watch_blocks_request){
         .after = list(OTHER, "")->revision, .wait_ms = WAIT_MS, .has_owner = true, .owner = 1001, .prefix = "n"};
     (void)model_request(model, OTHER, &own);
-    uint64_t theirs = ask(OTHER, "n", own.watch_blocks.after, "", WAIT_MS);
+    uint64_t theirs = ask_to_watch(OTHER, "n", own.watch_blocks.after, "", WAIT_MS);
     publish("n");
     model_finish(model);
     expect_changes(answered(theirs), "+n ");
@@ -374,16 +301,16 @@ Test(watches, names_of_two_users_with_the_same_prefix_are_not_mixed, .init = beg
     expect_changes(answered(own.id), "");
 }
 
-Test(watches, one_that_begins_to_wait_meanwhile_is_told_no_old_change, .init = begin, .fini = end)
+Test(watches, one_that_begins_to_wait_meanwhile_is_told_no_old_change, .init = watching_begin, .fini = watching_end)
 {
     uint64_t requests[3 * 3];
     uint64_t revision = list(OWNER, "")->revision;
     for (int i = 0; i < 9; i++) {
-        requests[i] = ask(i % 3, "n", revision, "", WAIT_MS);
+        requests[i] = ask_to_watch(i % 3, "n", revision, "", WAIT_MS);
     }
     publish("n");
     uint64_t newest = answered(requests[0])->revision;
-    uint64_t late = ask(0, "n", newest, "", WAIT_MS);
+    uint64_t late = ask_to_watch(0, "n", newest, "", WAIT_MS);
     for (int i = 0; i < 100 && broker_next_wakeup(model->broker) <= model->now; i++) {
         model_pass(model, 0);
     }
@@ -394,45 +321,45 @@ Test(watches, one_that_begins_to_wait_meanwhile_is_told_no_old_change, .init = b
     expect_changes(answered(late), "-n:8 ");
 }
 
-Test(watches, what_is_not_remembered_is_to_be_listed_again, .init = begin, .fini = end)
+Test(watches, what_is_not_remembered_is_to_be_listed_again, .init = watching_begin, .fini = watching_end)
 {
     uint64_t revision = list(OTHER, "")->revision;
     for (int i = 0; i < BLOCK_CHANGES_REMEMBERED / 2; i++) {
         publish("n");
         unpublish_block(model, OWNER, "n");
     }
-    const struct block_changes_reply *reply = answered(ask(OTHER, "", revision, "", WAIT_MS));
+    const struct block_changes_reply *reply = answered(ask_to_watch(OTHER, "", revision, "", WAIT_MS));
     cr_expect(!reply->lost && reply->change_count == MESSAGE_CHANGES_MAX);
     publish("n");
-    reply = answered(ask(OTHER, "", revision, "", WAIT_MS));
+    reply = answered(ask_to_watch(OTHER, "", revision, "", WAIT_MS));
     cr_expect(reply->lost && reply->change_count == 0);
-    reply = answered(ask(OTHER, "", revision + BLOCK_CHANGES_REMEMBERED + 2, "", WAIT_MS));
+    reply = answered(ask_to_watch(OTHER, "", revision + BLOCK_CHANGES_REMEMBERED + 2, "", WAIT_MS));
     cr_expect(reply->lost, "a revision that there was not yet is another daemon's");
 }
 
-Test(watches, revisions_of_an_earlier_daemon_are_not_remembered, .init = begin, .fini = end)
+Test(watches, revisions_of_an_earlier_daemon_are_not_remembered, .init = watching_begin, .fini = watching_end)
 {
-    cr_expect_not(answered(ask(OTHER, "", 1, "", 0))->lost);
+    cr_expect_not(answered(ask_to_watch(OTHER, "", 1, "", 0))->lost);
     model->options.first_revision = 7;
     model_restart(model);
     model_open_as(model, 5, "e", 1001);
     cr_expect_eq(list(5, "")->revision, 7);
-    cr_expect(answered(ask(5, "", 6, "", WAIT_MS))->lost);
-    cr_expect_not(answered(ask(5, "", 7, "", 0))->lost);
+    cr_expect(answered(ask_to_watch(5, "", 6, "", WAIT_MS))->lost);
+    cr_expect_not(answered(ask_to_watch(5, "", 7, "", 0))->lost);
 }
 
-Test(watches, a_session_has_a_few, .init = begin, .fini = end)
+Test(watches, a_session_has_a_few, .init = watching_begin, .fini = watching_end)
 {
-    uint64_t revision = list(OTHER, "")->revision, first = ask(OTHER, "", revision, "", WAIT_MS);
-    ask(OTHER, "n", revision, "", WAIT_MS);
-    ask(OTHER, "m", revision, "", WAIT_MS);
-    const struct reply *reply = model_answer(model, ask(OTHER, "o", revision, "", WAIT_MS));
+    uint64_t revision = list(OTHER, "")->revision, first = ask_to_watch(OTHER, "", revision, "", WAIT_MS);
+    ask_to_watch(OTHER, "n", revision, "", WAIT_MS);
+    ask_to_watch(OTHER, "m", revision, "", WAIT_MS);
+    const struct reply *reply = model_answer(model, ask_to_watch(OTHER, "o", revision, "", WAIT_MS));
     cr_assert(reply && reply->kind == REPLY_ERROR && reply->error.code == ERROR_TOO_MANY);
     cr_expect(strstr(reply->error.sentence, "max_watches"));
     struct request request = {.kind = REQUEST_CANCEL, .cancel_request = first};
     (void)model_request(model, OTHER, &request);
     refused(model_answer(model, first), ERROR_CANCELLED);
-    uint64_t next = ask(OTHER, "o", revision, "", WAIT_MS);
+    uint64_t next = ask_to_watch(OTHER, "o", revision, "", WAIT_MS);
     cr_expect_null(model_answer(model, next));
     request.id = 0;
     request.cancel_request = 12345;
@@ -440,9 +367,9 @@ Test(watches, a_session_has_a_few, .init = begin, .fini = end)
     cr_expect_null(model_answer(model, next));
 }
 
-Test(watches, they_end_with_their_connection, .init = begin, .fini = end)
+Test(watches, they_end_with_their_connection, .init = watching_begin, .fini = watching_end)
 {
-    uint64_t revision = list(OTHER, "")->revision, waiting = ask(OTHER, "", revision, "", WAIT_MS);
+    uint64_t revision = list(OTHER, "")->revision, waiting = ask_to_watch(OTHER, "", revision, "", WAIT_MS);
     granted(model_acquire(model, OTHER, MIB, LOCATION_RAM, 0)); /* what a session comes back for */
     struct input input = {.kind = INPUT_DISCONNECTED, .session = model->peers[OTHER].session};
     model_feed(model, &input);
@@ -450,26 +377,26 @@ Test(watches, they_end_with_their_connection, .init = begin, .fini = end)
     cr_expect_null(model_answer(model, waiting));
     input.kind = INPUT_RESUMED;
     model_feed(model, &input);
-    waiting = ask(OTHER, "", revision, "", WAIT_MS);
+    waiting = ask_to_watch(OTHER, "", revision, "", WAIT_MS);
     expect_changes(answered(waiting), "+n ");
-    ask(OTHER, "m", revision, "", WAIT_MS);
+    ask_to_watch(OTHER, "m", revision, "", WAIT_MS);
     input.kind = INPUT_DIED;
     model_feed(model, &input);
 }
 
-Test(watches, one_that_wants_no_answer_is_none, .init = begin, .fini = end)
+Test(watches, one_that_wants_no_answer_is_none, .init = watching_begin, .fini = watching_end)
 {
     struct request request = {.kind = REQUEST_WATCH_BLOCKS};
     model_request_unanswered(model, OTHER, &request);
     cr_expect_eq(broker_next_wakeup(model->broker), UINT64_MAX);
 }
 
-Test(watches, memory_that_is_short_is_an_answer, .init = begin, .fini = end)
+Test(watches, memory_that_is_short_is_an_answer, .init = watching_begin, .fini = watching_end)
 {
     uint64_t revision = list(OTHER, "")->revision;
     for (long i = 1; i <= 2; i++) {
         exhaustion_arm(i);
-        uint64_t request = ask(OTHER, "", revision, "", WAIT_MS);
+        uint64_t request = ask_to_watch(OTHER, "", revision, "", WAIT_MS);
         exhaustion_arm(0);
         refused(model_answer(model, request), ERROR_SYSTEM);
     }
