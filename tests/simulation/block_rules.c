@@ -59,11 +59,15 @@ static void check_owners_pay(const struct block_rules *rules, const struct broke
     size_t count = broker_list_usage(broker, &root, 0, now, entries, USAGE_MAX, &more);
     cr_assert(!more);
     for (size_t i = 0; i < count; i++) {
-        uint64_t bytes = 0;
+        uint64_t memory = 0, files = 0;
         for (size_t j = 0; j < rules->count && entries[i].kind == USAGE_USER; j++) {
-            bytes += rules->blocks[j].entry.owner == entries[i].id ? rules->blocks[j].entry.bytes : 0;
+            const struct block_entry *entry = &rules->blocks[j].entry;
+            if (entry->owner == entries[i].id) {
+                *(location_is_memory(entry->location) ? &memory : &files) += entry->bytes;
+            }
         }
-        cr_assert_geq(entries[i].physical_bytes, bytes, "user %u pays for less than they publish", entries[i].id);
+        cr_assert(entries[i].physical_bytes >= memory && entries[i].mapped_bytes >= files,
+                  "user %u pays for less than they publish", entries[i].id);
     }
 }
 
@@ -113,6 +117,13 @@ void block_rules_check_view(const struct block_rules *rules, const struct known_
     cr_assert(!block->ended_at || block->entry.owner == uid ||
                   now <= block->ended_at + (WORLD_SHARING_GRACE_MS + LATE_MS) * MS,
               "user %u holds block %llu of another user for too long", uid, (unsigned long long)view->block);
+}
+
+void block_rules_check_end(const struct block_rules *rules, uint64_t number, enum end_reason reason)
+{
+    const struct ruled_block *block = find(rules, number);
+    cr_assert(!block || !block->ended_at || block->entry.ended == reason, "block %llu ended by %d, and %d is told",
+              (unsigned long long)number, (int)block->entry.ended, (int)reason);
 }
 
 void block_rules_check_restart(struct block_rules *rules, const struct broker *broker, uint64_t now)

@@ -7,6 +7,35 @@
 
 #include "tests/simulation/world.h"
 
+static uint64_t sum_of(const struct block_changes_reply *reply)
+{
+    uint64_t sum = reply->lost;
+    for (size_t i = 0; i < reply->change_count; i++) {
+        sum = sum * 1000003 + reply->changes[i].block * END_REASONS + reply->changes[i].ended;
+    }
+    return sum;
+}
+
+struct heard outcome_heard(const struct reply *reply, uint64_t ms)
+{
+    struct heard heard = {.ms = ms, .request = reply->is_answer ? reply->reply_to : 0, .kind = (int)reply->kind};
+    if (reply->kind == REPLY_GRANT) {
+        heard.lease = reply->grant.lease;
+        heard.value = reply->grant.bytes * 4 + reply->grant.location;
+    } else if (reply->kind == REPLY_ATTACHED) {
+        heard.lease = reply->attached.lease;
+        heard.value = reply->attached.block;
+    } else if (reply->kind == EVENT_LEASE_ENDED) {
+        heard.lease = reply->lease_ended.lease;
+        heard.value = reply->lease_ended.reason;
+    } else if (reply->kind == REPLY_ERROR) {
+        heard.value = reply->error.code;
+    } else if (reply->kind == REPLY_BLOCK_CHANGES) {
+        heard.value = sum_of(&reply->block_changes);
+    }
+    return heard;
+}
+
 void outcome_free(struct outcome *outcome)
 {
     for (int i = 0; i < CLIENTS_MAX; i++) {

@@ -13,7 +13,6 @@
 #define MIB UINT64_C(1048576)
 
 enum {
-    FIRST_UID = 1000,
     NAMES = 4, /* of a user's blocks */
     BLOCK_MAX_MIB = 6,
     FOR_FREES_MS = 6000, /* requests that may not wait still wait for bytes being freed */
@@ -73,7 +72,7 @@ static void acquire(struct sharers *sharers, struct sharer *sharer, uint64_t now
 {
     struct request request = {.kind = REQUEST_ACQUIRE};
     request.acquire = (struct acquire_request){.bytes = (1 + below(sharer, BLOCK_MAX_MIB)) * MIB,
-                                               .location = LOCATION_RAM,
+                                               .location = below(sharer, 4) ? LOCATION_RAM : LOCATION_MMAP,
                                                .ttl_ms = some_ttl(sharer),
                                                .numa_node = -1,
                                                .wait_ms = some_wait(sharer),
@@ -100,7 +99,7 @@ static void attach(struct sharers *sharers, struct sharer *sharer, uint64_t now)
 {
     struct request request = {.kind = REQUEST_ATTACH_BLOCK};
     request.attach_block.has_owner = true;
-    request.attach_block.owner = FIRST_UID + (uint32_t)below(sharer, SHARING_USERS);
+    request.attach_block.owner = SHARERS_FIRST_UID + (uint32_t)below(sharer, SHARING_USERS);
     request.attach_block.wait_ms = some_wait(sharer);
     request.attach_block.ttl_ms = some_ttl(sharer);
     random_name(sharer, request.attach_block.name);
@@ -247,6 +246,9 @@ static void take_attached(struct sharers *sharers, struct sharer *sharer, const 
 
 static void take_published(struct sharers *sharers, struct sharer *sharer)
 {
+    bool is_file = !location_is_memory(sharer->writing_location);
+    cr_assert(!is_file || sharer->publishing.access == BLOCK_ACCESS_USER, "a file is for others than its own user");
+    sharers->rules.counts.files += is_file;
     sharers->rules.counts.publications++;
     sharer->published[sharer->published_count++] = sharer->writing;
     sharer->writing = 0;
@@ -263,6 +265,8 @@ static bool may_be_said(enum request_kind asked, enum error_code code)
         {REQUEST_ACQUIRE, ERROR_SYSTEM},
         {REQUEST_ACQUIRE, ERROR_TOO_MANY},
         {REQUEST_ACQUIRE, ERROR_HOST_MEMORY},
+        {REQUEST_ACQUIRE, ERROR_DISK_FULL},
+        {REQUEST_PUBLISH, ERROR_NOT_SUPPORTED},
         {REQUEST_PUBLISH, ERROR_STILL_WRITABLE},
         {REQUEST_PUBLISH, ERROR_NAME_TAKEN},
         {REQUEST_PUBLISH, ERROR_NO_SUCH_LEASE},
@@ -288,10 +292,12 @@ static void take_answer(struct sharers *sharers, struct sharer *sharer, const st
     think(sharer, now);
     if (reply->kind == REPLY_GRANT) {
         sharer->writing = reply->grant.lease;
+        sharer->writing_location = reply->grant.location;
     } else if (reply->kind == REPLY_ATTACHED) {
         take_attached(sharers, sharer, &reply->attached, now);
     } else if (reply->kind == REPLY_ERROR) {
         cr_assert(may_be_said(sharer->asked, reply->error.code), "%s", reply->error.sentence);
+        cr_assert(reply->error.code != ERROR_NOT_SUPPORTED || !location_is_memory(sharer->writing_location));
         bool is_gone = reply->error.code == ERROR_NO_SUCH_LEASE || reply->error.code == ERROR_LEASE_ENDED;
         sharer->writing = is_gone ? 0 : sharer->writing;
     } else if (sharer->asked == REQUEST_PUBLISH) {
@@ -329,7 +335,7 @@ void sharers_begin(struct sharers *sharers, const struct shell_kind *kind, struc
     for (int i = 0; i < SHARERS; i++) {
         struct sharer *sharer = &sharers->sharers[i];
         sharer->state = (seed * SHARERS + (uint64_t)i) * UINT64_C(0x9e3779b97f4a7c15) + 11;
-        sharer->uid = FIRST_UID + (uint32_t)(i % SHARING_USERS);
+        sharer->uid = SHARERS_FIRST_UID + (uint32_t)(i % SHARING_USERS);
         sharer->last_request = 1; /* the hello */
         (void)snprintf(sharer->name, sizeof sharer->name, "%d", i % (WORLD_CLASSES + 1));
         begin_again(sharers, sharer, now);

@@ -12,6 +12,7 @@ enum {
     SHARERS = 6,
     FIRST_SHARER = SCHEDULER - SHARERS, /* their numbers among the clients */
     SHARING_USERS = 3,
+    SHARERS_FIRST_UID = 1000,
     SHARER_VIEWS = 4,
     SHARER_LEASES = 6, /* of what it has published */
 };
@@ -28,6 +29,7 @@ struct sharer {
     struct publish_request publishing;
     struct attach_block_request attaching;
     uint64_t writing; /* a lease that is to be published; 0: none */
+    enum location writing_location;
     struct known_view views[SHARER_VIEWS];
     size_t view_count;
     uint64_t published[SHARER_LEASES];

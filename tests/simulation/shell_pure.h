@@ -27,6 +27,7 @@ struct pure_segment {
     uint64_t id, bytes;
     enum location location;
     bool is_made, is_freeing;
+    bool is_given_up; /* the daemon has it for writing no more */
     TAILQ_ENTRY(pure_segment) next;
 };
 

@@ -70,7 +70,8 @@ void pure_restart(struct shell *shell)
 {
     const struct broker_options options = {.settings = config_broker_settings(shell->config),
                                            .page_bytes = (uint64_t)sysconf(_SC_PAGESIZE),
-                                           .daemon_uid = getuid()};
+                                           .daemon_uid = getuid(),
+                                           .first_revision = shell->now};
     struct broker *next = broker_new(&options);
     struct kept_numbers numbers = broker_keep_numbers(shell->broker);
     cr_assert(next);

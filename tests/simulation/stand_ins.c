@@ -15,6 +15,7 @@
 #include "daemon/runtime/peer.h"
 #include "daemon/runtime/server.h"
 #include "daemon/runtime/workers.h"
+#include "daemon/worker/backend.h"
 #include "proto/base/size.h"
 #include "tests/simulation/fate.h"
 #include "tests/simulation/virtual_time.h"
@@ -125,11 +126,16 @@ static struct timed_list jobs = TAILQ_HEAD_INITIALIZER(jobs), looks = TAILQ_HEAD
 
 static void finish(struct server *server, struct work *work)
 {
-    struct job_result result = {.view = {.size = work->job.size, .allocated = UINT64_MAX}};
+    struct job_result result = {
+        .view = {.size = work->job.size, .allocated = UINT64_MAX}, .readable = -EBADF, .writable = -EBADF};
     int fd = -EBADF;
     if (work->job.kind == JOB_MAKE) {
         result.error = fate_error(FATE_MAKE, work->job.segment);
         fd = result.error ? -EBADF : some_descriptor();
+        if (fd >= 0 && work->job.is_publishable && backend_get((enum backend_kind)work->job.backend)->brings_others) {
+            result.readable = some_descriptor();
+            result.writable = some_descriptor();
+        }
     }
     if (work->job.kind == JOB_SEAL) {
         result.error = fate_error(FATE_SEAL, work->job.segment);

@@ -40,10 +40,20 @@ static uint64_t forgotten; /* reservations, in all seeds: among many clients the
 
 /* Of blocks, in all seeds. */
 static struct sharing_counts sharing;
+static struct watching_counts watching;
+
+static void note_watching(const struct watching_counts *counts)
+{
+    watching.lists += counts->lists;
+    watching.publications += counts->publications;
+    watching.ends += counts->ends;
+    watching.lost += counts->lost;
+}
 
 static void note_sharing(const struct sharing_counts *counts)
 {
     sharing.publications += counts->publications;
+    sharing.files += counts->files;
     sharing.attachments += counts->attachments;
     sharing.evictions += counts->evictions;
     sharing.ends_with_views += counts->ends_with_views;
@@ -52,10 +62,14 @@ static void note_sharing(const struct sharing_counts *counts)
 
 static void check_sharing(void)
 {
+    cr_assert(sharing.files > 0, "no block was in a file");
     cr_assert(sharing.publications && sharing.attachments && sharing.evictions && sharing.ends_with_views,
               "%llu publications, %llu attachments, %llu evictions, %llu ends of blocks with views",
               (unsigned long long)sharing.publications, (unsigned long long)sharing.attachments,
               (unsigned long long)sharing.evictions, (unsigned long long)sharing.ends_with_views);
+    cr_assert(watching.lists && watching.publications && watching.ends,
+              "watches were told %llu lists, %llu publications, %llu ends", (unsigned long long)watching.lists,
+              (unsigned long long)watching.publications, (unsigned long long)watching.ends);
 }
 
 static void run_both(uint64_t seed)
@@ -71,6 +85,7 @@ static void run_both(uint64_t seed)
     cr_assert(pure->grants_to_members > 0 && pure->jobs_done > 10, "%llu grants to members, %llu changes",
               (unsigned long long)pure->grants_to_members, (unsigned long long)pure->jobs_done);
     note_sharing(&pure->sharing);
+    note_watching(&pure->watching);
     outcome_free(pure);
     outcome_free(real);
 }
@@ -108,6 +123,7 @@ static void run_with_restarts(uint64_t seed)
     world_restarts = 0;
     cr_assert(pure->grants > 50);
     note_sharing(&pure->sharing);
+    note_watching(&pure->watching);
     outcome_free(pure);
 }
 
@@ -116,4 +132,5 @@ Test(core, keeps_blocks_names_and_views_over_restarts, .timeout = 7200, .fini = 
     for_each_seed(run_with_restarts);
     check_sharing();
     cr_assert(sharing.restarts_with_blocks > 0, "there was no restart with blocks");
+    cr_assert(watching.lost > 0, "no watch was told that the daemon is another one");
 }

@@ -12,6 +12,7 @@
 #include "tests/simulation/jobs.h"
 #include "tests/simulation/sharers.h"
 #include "tests/simulation/virtual_time.h"
+#include "tests/simulation/watchers.h"
 #include "tests/simulation/world_config.h"
 
 #define MIB UINT64_C(1048576)
@@ -52,6 +53,7 @@ struct world {
     int count;
     struct jobs jobs;
     struct sharers sharers;
+    struct watchers watchers;
     uint64_t next_restart; /* ns */
     uint64_t now;
     struct outcome *outcome;
@@ -60,15 +62,15 @@ struct world {
 
 /* ---- what clients hear ---- */
 
-static void note(struct world *world, int client, const struct heard *heard)
+static void note(struct world *world, int client, const struct reply *reply)
 {
     struct history *history = &world->outcome->histories[client];
     if (history->count == history->capacity) {
         history->capacity = history->capacity ? history->capacity * 2 : 256;
-        history->heard = reallocarray(history->heard, history->capacity, sizeof *heard);
+        history->heard = reallocarray(history->heard, history->capacity, sizeof *history->heard);
         cr_assert(history->heard);
     }
-    history->heard[history->count++] = *heard;
+    history->heard[history->count++] = outcome_heard(reply, world->now / MS);
 }
 
 static void take_grant(struct world *world, struct client *client, const struct grant_reply *grant)
@@ -141,23 +143,12 @@ static void take_event(struct world *world, struct client *client, const struct 
 void world_take_reply(struct world *world, int number, const struct reply *reply, uint64_t now)
 {
     struct client *client = &world->clients[number];
-    struct heard heard = {.ms = now / MS, .request = reply->is_answer ? reply->reply_to : 0, .kind = (int)reply->kind};
     world->now = now;
-    if (reply->kind == REPLY_GRANT) {
-        heard.lease = reply->grant.lease;
-        heard.value = reply->grant.bytes * 4 + reply->grant.location;
-    } else if (reply->kind == REPLY_ATTACHED) {
-        heard.lease = reply->attached.lease;
-        heard.value = reply->attached.block;
-    } else if (reply->kind == EVENT_LEASE_ENDED) {
-        heard.lease = reply->lease_ended.lease;
-        heard.value = reply->lease_ended.reason;
-    } else if (reply->kind == REPLY_ERROR) {
-        heard.value = reply->error.code;
-    }
-    note(world, number, &heard);
+    note(world, number, reply);
     if (number == SCHEDULER) {
         jobs_take_answer(&world->jobs, reply);
+    } else if (number >= FIRST_WATCHER && number < FIRST_SHARER) {
+        watchers_take_reply(&world->watchers, number, reply, now);
     } else if (number >= FIRST_SHARER) {
         sharers_take_reply(&world->sharers, number, reply, now);
     } else if (reply->is_answer) {
@@ -363,6 +354,7 @@ uint64_t world_next_action(const struct world *world)
 {
     uint64_t next = size_min(size_min(deadline, world->next_restart), world->jobs.next_at);
     next = size_min(next, sharers_next_action(&world->sharers));
+    next = size_min(next, watchers_next_action(&world->watchers));
     for (int i = 0; i < world->count; i++) {
         next = size_min(next, world->clients[i].next_at);
     }
@@ -392,6 +384,7 @@ static void restart(struct world *world)
         }
     }
     sharers_lose_daemon(&world->sharers, world->now);
+    watchers_lose_daemon(&world->watchers, world->now);
     cr_assert(world->kind->resume(world->shell, SCHEDULER));
 }
 
@@ -409,7 +402,9 @@ static void live_until(struct world *world, uint64_t until)
             jobs_act(&world->jobs, inhabited_groups(world), world->now);
         }
         sharers_act(&world->sharers, world->now);
+        watchers_act(&world->watchers, world->now);
         sharers_check(&world->sharers, world->now);
+        watchers_check(&world->watchers, world->now);
         if (world->next_restart <= world->now) {
             restart(world);
         }
@@ -431,6 +426,7 @@ static void make_peace(struct world *world)
     }
     jobs_end(&world->jobs, world->now);
     sharers_end(&world->sharers, world->now);
+    watchers_end(&world->watchers);
     live_until(world, world->now + PEACE_MS * MS);
     broker_fill_status(world->kind->broker(world->shell), &status);
     cr_assert_eq(status.used_bytes, status.pooled_bytes);
@@ -471,6 +467,9 @@ struct outcome *world_run(const struct shell_kind *kind, uint64_t seed)
     for (int i = 0; i < SHARERS; i++) {
         world->sharers.sharers[i].next_at = UINT64_MAX;
     }
+    for (int i = 0; i < WATCHERS; i++) {
+        world->watchers.watchers[i].next_at = UINT64_MAX;
+    }
     world->shell = kind->begin(world, config);
     for (int i = 0; i < world->count; i++) {
         struct client *client = &world->clients[i];
@@ -482,10 +481,12 @@ struct outcome *world_run(const struct shell_kind *kind, uint64_t seed)
     }
     jobs_begin(&world->jobs, kind, world->shell, seed, world->now);
     sharers_begin(&world->sharers, kind, world->shell, seed, world->now);
+    watchers_begin(&world->watchers, kind, world->shell, &world->sharers.rules, seed, world->now);
     world->next_restart = world_restarts ? world->now + LIFE_MS / (world_restarts + 1) * MS : UINT64_MAX;
     live_until(world, world->now + LIFE_MS * MS);
     world->next_restart = UINT64_MAX;
     world->outcome->sharing = world->sharers.rules.counts;
+    world->outcome->watching = world->watchers.counts;
     world->outcome->jobs_done = world->jobs.done;
     world->outcome->jobs_forgotten = world->jobs.forgotten;
     make_peace(world);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "tests/simulation/block_rules.h"
+#include "tests/simulation/watchers.h"
 
 /* By a client. */
 struct heard {
@@ -24,12 +25,16 @@ struct outcome {
     uint64_t grants, refusals, failures, ended;
     uint64_t grants_to_members, jobs_done, jobs_forgotten;
     struct sharing_counts sharing;
+    struct watching_counts watching;
 };
 
 /* How often the daemon is restarted in a run, if the shell can do that. */
 extern uint64_t world_restarts;
 
 struct outcome *world_run(const struct shell_kind *kind, uint64_t seed);
+
+/* What of a reply must be the same whatever the shell. */
+struct heard outcome_heard(const struct reply *reply, uint64_t ms);
 void outcome_free(struct outcome *outcome);
 
 /* Fails the test, and says where they part, unless every client heard the same at the same times. */

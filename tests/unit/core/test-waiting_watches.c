@@ -9,6 +9,8 @@
 
 TestSuite(waiting_watches, .timeout = 60);
 
+enum { STRANGERS = 78 /* a group */ };
+
 static bool is_idle(void)
 {
     return broker_next_wakeup(model->broker) > model->now;
@@ -45,10 +47,11 @@ Test(waiting_watches, a_groups_names_are_told_to_its_members, .init = watching_b
 Test(waiting_watches, names_that_may_not_be_told_keep_no_broker_busy, .init = watching_begin, .fini = watching_end)
 {
     uint64_t revision = list(OTHER, "")->revision, requests[3];
+    session_table_find(&model->broker->sessions, model->peers[OTHER].session)->identity.gid = STRANGERS;
     for (int i = 0; i < 3; i++) {
         requests[i] = ask_to_watch(OTHER, "", revision, "", WAIT_MS);
     }
-    model_release(model, OWNER, publish_for("mine", BLOCK_ACCESS_USER, 0, false));
+    model_release(model, OWNER, publish_for("group", BLOCK_ACCESS_GROUP, 0, false));
     settle();
     cr_expect_eq(broker_next_wakeup(model->broker), model->now + WAIT_MS * UINT64_C(1000000));
     publish("n");

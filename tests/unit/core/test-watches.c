@@ -100,10 +100,11 @@ static uint64_t known_by(int peer)
 }
 
 /* Else any user could have others' publications looked at as often as it likes. */
-Test(watches, a_change_for_the_owner_alone_is_not_looked_at_for_others, .init = begin, .fini = end)
+Test(watches, a_change_for_the_owner_alone_is_not_looked_at_for_others, .init = watching_begin, .fini = watching_end)
 {
     uint64_t revision = list(OTHER, "")->revision;
-    uint64_t owners = ask(TWIN, "n", revision, "", WAIT_MS), others = ask(OTHER, "n", revision, "", WAIT_MS);
+    uint64_t owners = ask_to_watch(TWIN, "n", revision, "", WAIT_MS),
+             others = ask_to_watch(OTHER, "n", revision, "", WAIT_MS);
     model_release(model, OWNER, publish_for("n", BLOCK_ACCESS_USER, 0, false));
     model_finish(model);
     expect_changes(answered(owners), "+n ");
