@@ -238,6 +238,29 @@ class BlockWatchTest {
         assertInstanceOf(BlockView.class, attaching.result());
     }
 
+    /** Until it finds the watch closed. */
+    private static Object pollAlways(BlockWatch watch) {
+        while (true) {
+            watch.poll(Duration.ofMillis(1));
+        }
+    }
+
+    @Test
+    void isClosedAtAnyMoment() throws Exception {
+        broker.publish("frames/1", CONTENT);
+        for (int round = 0; round < 200; round++) {
+            BlockWatch closed = broker.watch("frames/");
+            Waiter first = new Waiter(Thread::new, () -> pollAlways(closed));
+            Waiter second = new Waiter(Thread::new, () -> pollAlways(closed));
+            for (long end = System.nanoTime() + round * 20_000L; System.nanoTime() < end;) {
+                Thread.onSpinWait();
+            }
+            closed.close();
+            assertClosed(first.result());
+            assertClosed(second.result());
+        }
+    }
+
     @Test
     void isClosedWithTheConnection() throws Exception {
         Waiter waiter = waiter();
