@@ -87,7 +87,7 @@ struct block *block_new(struct broker *broker, struct share *share, const struct
     block->owner = terms->owner;
     block->lifetime = terms->lifetime;
     block->access = terms->access;
-    block->gid = terms->gid;
+    block->gid = terms->access == BLOCK_ACCESS_GROUP ? terms->gid : 0;
     block->keep_ns = terms->keep_ns;
     block->metadata = metadata;
     block->metadata_count = terms->metadata.count;
@@ -228,6 +228,7 @@ static void free_if_left(struct step *step, struct block *block)
             block->is_unkept = false;
         }
         block_table_set_due(table, block, 0);
+        block_table_unlist(table, block);
         block->state = BLOCK_FREEING;
         segment_begin_freeing(step, block->segment);
     }

@@ -44,6 +44,7 @@ struct block {
     uint32_t view_count, foreign_count; /* of these; and of those of other users */
     bool is_evicting;                   /* its publisher's lease is to be ended */
     bool is_unkept;                     /* all that have it are to lose it */
+    bool is_listed;                     /* until it is being freed: in the trees by who may see it */
     uint64_t request_id;                /* of the publication, while writing */
     bool replace;
     char name[MESSAGE_NAME_SIZE];
@@ -51,6 +52,8 @@ struct block {
     uint8_t *metadata; /* NULL: none */
     size_t metadata_count;
     RB_ENTRY(block) by_id;
+    RB_ENTRY(block) by_owner;                      /* if it is listed */
+    RB_ENTRY(block) by_access;                     /* likewise, and others may see it */
     RB_ENTRY(block) by_name;                       /* published */
     RB_ENTRY(block) by_due;                        /* if something is due */
     TAILQ_ENTRY(block) in_idle[ACCOUNT_ABOVE_MAX]; /* of each account above its own, while it may be evicted */
@@ -60,6 +63,8 @@ struct block {
 };
 
 RB_HEAD(block_id_tree, block);
+RB_HEAD(block_owner_tree, block);
+RB_HEAD(block_access_tree, block);
 RB_HEAD(block_name_tree, block);
 RB_HEAD(block_due_tree, block);
 TAILQ_HEAD(block_list, block);
@@ -76,7 +81,9 @@ struct ended_block {
 };
 
 struct block_table {
-    struct block_id_tree by_id; /* all but those that are being written */
+    struct block_id_tree by_id;         /* all but those that are being written */
+    struct block_owner_tree by_owner;   /* and number */
+    struct block_access_tree by_access; /* group and number */
     struct block_name_tree by_name;
     struct block_due_tree by_due;
     struct block_list evicting; /* whose publishers' leases are to be ended */
@@ -94,6 +101,11 @@ struct block_table {
 void block_table_init(struct block_table *table);
 struct block *block_table_find(const struct block_table *table, uint64_t id);
 struct block *block_table_next(const struct block_table *table, uint64_t after);
+/* The first after this number of an owner; of those that all may see, or (BLOCK_ACCESS_GROUP) that a group may. */
+struct block *block_table_next_of_owner(const struct block_table *table, uint32_t owner, uint64_t after);
+struct block *block_table_next_shared(const struct block_table *table, enum block_access access, uint32_t gid,
+                                      uint64_t after);
+
 struct block *block_table_named(const struct block_table *table, uint32_t owner, const char *name);
 struct block *block_table_first_named(const struct block_table *table);
 /* The first with this prefix whose name comes after `after`; and the next one. NULL: there is none. */
@@ -104,6 +116,9 @@ struct block *block_table_first_due(const struct block_table *table);
 
 void block_table_add(struct block_table *table, struct block *block);
 void block_table_remove(struct block_table *table, struct block *block);
+/* It is being freed: nobody who lists blocks sees it any more. */
+void block_table_unlist(struct block_table *table, struct block *block);
+
 void block_table_add_name(struct block_table *table, struct block *block);
 void block_table_remove_name(struct block_table *table, struct block *block);
 

@@ -7,19 +7,37 @@
 #include "daemon/core/visibility.h"
 #include "proto/base/size.h"
 
-static bool shows(const struct broker *broker, const struct identity *viewer, const struct block *block)
+static const struct block *next_of_all(const struct block_table *blocks, uint64_t after)
 {
-    return block->state != BLOCK_FREEING && (visibility_shows_user(broker, viewer, block->owner) ||
-                                             block_admits(block->access, block->owner, block->gid, viewer));
+    const struct block *block = block_table_next(blocks, after);
+    while (block && !block->is_listed) {
+        block = block_table_next(blocks, block->id);
+    }
+    return block;
+}
+
+static const struct block *earlier(const struct block *a, const struct block *b)
+{
+    return a && (!b || a->id < b->id) ? a : b;
+}
+
+/* The user's own, those of its groups and those for all: blocks that it may not see are not looked at. */
+static const struct block *next_admitted(const struct block_table *blocks, const struct identity *viewer,
+                                         uint64_t after)
+{
+    const struct block *next = block_table_next_of_owner(blocks, viewer->uid, after);
+    next = earlier(next, block_table_next_shared(blocks, BLOCK_ACCESS_ALL, 0, after));
+    next = earlier(next, block_table_next_shared(blocks, BLOCK_ACCESS_GROUP, viewer->gid, after));
+    for (uint32_t i = 0; i < viewer->group_count; i++) {
+        next = earlier(next, block_table_next_shared(blocks, BLOCK_ACCESS_GROUP, viewer->groups[i], after));
+    }
+    return next;
 }
 
 static const struct block *next_shown(const struct broker *broker, const struct identity *viewer, uint64_t after)
 {
-    const struct block *block = block_table_next(&broker->blocks, after);
-    while (block && !shows(broker, viewer, block)) {
-        block = block_table_next(&broker->blocks, block->id);
-    }
-    return block;
+    return visibility_shows_all(broker, viewer) ? next_of_all(&broker->blocks, after)
+                                                : next_admitted(&broker->blocks, viewer, after);
 }
 
 static void fill_block(const struct block *block, uint64_t now, struct block_entry *entry)

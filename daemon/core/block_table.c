@@ -12,6 +12,19 @@ static int compare_ids(const struct block *a, const struct block *b)
     return (a->id > b->id) - (a->id < b->id);
 }
 
+static int compare_owners(const struct block *a, const struct block *b)
+{
+    int by_owner = (a->owner > b->owner) - (a->owner < b->owner);
+    return by_owner ? by_owner : compare_ids(a, b);
+}
+
+static int compare_access(const struct block *a, const struct block *b)
+{
+    int by_access = (a->access > b->access) - (a->access < b->access);
+    int by_group = by_access ? by_access : (a->gid > b->gid) - (a->gid < b->gid);
+    return by_group ? by_group : compare_ids(a, b);
+}
+
 static int compare_names(const struct block *a, const struct block *b)
 {
     int by_owner = (a->owner > b->owner) - (a->owner < b->owner);
@@ -25,12 +38,16 @@ static int compare_dues(const struct block *a, const struct block *b)
 }
 
 TREE_GENERATE(block_id_tree, block, by_id, compare_ids)
+TREE_GENERATE(block_owner_tree, block, by_owner, compare_owners)
+TREE_GENERATE(block_access_tree, block, by_access, compare_access)
 TREE_GENERATE(block_name_tree, block, by_name, compare_names)
 TREE_GENERATE(block_due_tree, block, by_due, compare_dues)
 
 void block_table_init(struct block_table *table)
 {
     RB_INIT(&table->by_id);
+    RB_INIT(&table->by_owner);
+    RB_INIT(&table->by_access);
     RB_INIT(&table->by_name);
     RB_INIT(&table->by_due);
     TAILQ_INIT(&table->evicting);
@@ -42,6 +59,25 @@ struct block *block_table_next(const struct block_table *table, uint64_t after)
 {
     struct block key = {.id = after + 1};
     return after == UINT64_MAX ? NULL : RB_NFIND(block_id_tree, TREE_FOR_LOOKUP(block_id_tree, &table->by_id), &key);
+}
+
+struct block *block_table_next_of_owner(const struct block_table *table, uint32_t owner, uint64_t after)
+{
+    struct block key = {.owner = owner, .id = after + 1};
+    struct block *block = after == UINT64_MAX
+                              ? NULL
+                              : RB_NFIND(block_owner_tree, TREE_FOR_LOOKUP(block_owner_tree, &table->by_owner), &key);
+    return block && block->owner == owner ? block : NULL;
+}
+
+struct block *block_table_next_shared(const struct block_table *table, enum block_access access, uint32_t gid,
+                                      uint64_t after)
+{
+    struct block key = {.access = access, .gid = gid, .id = after + 1};
+    struct block *block =
+        after == UINT64_MAX ? NULL
+                            : RB_NFIND(block_access_tree, TREE_FOR_LOOKUP(block_access_tree, &table->by_access), &key);
+    return block && block->access == access && block->gid == gid ? block : NULL;
 }
 
 struct block *block_table_find(const struct block_table *table, uint64_t id)
@@ -87,11 +123,32 @@ struct block *block_table_first_due(const struct block_table *table)
     return RB_MIN(block_due_tree, TREE_FOR_LOOKUP(block_due_tree, &table->by_due));
 }
 
+static void list(struct block_table *table, struct block *block)
+{
+    block->is_listed = true;
+    RB_INSERT(block_owner_tree, &table->by_owner, block);
+    if (block->access != BLOCK_ACCESS_USER) {
+        RB_INSERT(block_access_tree, &table->by_access, block);
+    }
+}
+
+void block_table_unlist(struct block_table *table, struct block *block)
+{
+    if (block->is_listed) {
+        RB_REMOVE(block_owner_tree, &table->by_owner, block);
+    }
+    if (block->is_listed && block->access != BLOCK_ACCESS_USER) {
+        RB_REMOVE(block_access_tree, &table->by_access, block);
+    }
+    block->is_listed = false;
+}
+
 void block_table_add(struct block_table *table, struct block *block)
 {
     const struct block *twin = RB_INSERT(block_id_tree, &table->by_id, block);
     assert(!twin);
     (void)twin;
+    list(table, block);
     block->bytes = block->segment->charge.bytes;
     table->figures.blocks++;
     table->figures.bytes[block->lifetime] += block->bytes;
@@ -100,6 +157,7 @@ void block_table_add(struct block_table *table, struct block *block)
 void block_table_remove(struct block_table *table, struct block *block)
 {
     RB_REMOVE(block_id_tree, &table->by_id, block);
+    block_table_unlist(table, block);
     table->figures.blocks--;
     table->figures.bytes[block->lifetime] -= block->bytes;
 }

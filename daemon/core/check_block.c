@@ -19,12 +19,27 @@ static bool is_due_before(const struct block *a, const struct block *b)
     return a->due < b->due || (a->due == b->due && a->id < b->id);
 }
 
+static bool has_smaller_owner(const struct block *a, const struct block *b)
+{
+    return a->owner < b->owner || (a->owner == b->owner && a->id < b->id);
+}
+
+static bool has_less_access(const struct block *a, const struct block *b)
+{
+    if (a->access != b->access) {
+        return a->access < b->access;
+    }
+    return a->gid < b->gid || (a->gid == b->gid && a->id < b->id);
+}
+
+CHECK_TREE(check_owners, block, by_owner, has_smaller_owner)
+CHECK_TREE(check_access, block, by_access, has_less_access)
 CHECK_TREE(check_ids, block, by_id, has_smaller_id)
 CHECK_TREE(check_names, block, by_name, has_smaller_name)
 CHECK_TREE(check_dues, block, by_due, is_due_before)
 
 struct counts {
-    uint64_t blocks, named, due, idle /* places in lists */, evicting, unkept, views, bytes[LIFETIMES];
+    uint64_t blocks, listed, shared, named, due, idle /* places in lists */, evicting, unkept, views, bytes[LIFETIMES];
 };
 
 static bool is_idle(const struct block *block)
@@ -74,6 +89,8 @@ static const char *check_state(const struct broker *broker, const struct block *
                     "a block has ended for no reason, or lives for one");
     wrong = require(wrong, !block->foreign_count || block->state != BLOCK_CONDEMNED || block->due,
                     "others may keep a condemned block forever");
+    wrong = require(wrong, block->is_listed == (block->state != BLOCK_FREEING),
+                    "a block that is being freed is listed, or another is not");
     return require(wrong, block->id < broker->next_block, "a block's number was not given out yet");
 }
 
@@ -137,6 +154,20 @@ static const char *check_idle_lists(const struct broker *broker, const struct co
         }
     }
     return require(wrong, count == counts->idle, "a list of idle blocks has others than it should");
+}
+
+static const char *check_who_sees(const struct block_table *table, const struct counts *counts)
+{
+    const struct block *before = NULL;
+    const char *wrong = NULL;
+    uint64_t listed = 0, shared = 0;
+    wrong = require(wrong, check_owners(RB_ROOT(&table->by_owner), &before, &listed),
+                    "the owners' blocks are out of order");
+    before = NULL;
+    wrong = require(wrong, check_access(RB_ROOT(&table->by_access), &before, &shared),
+                    "the shared blocks are out of order");
+    return require(wrong, listed == counts->listed && shared == counts->shared,
+                   "other blocks are listed than there are to see");
 }
 
 static const char *check_lists(const struct block_table *table, const struct counts *counts)
@@ -203,6 +234,8 @@ const char *check_blocks(const struct broker *broker)
     struct counts counts = {0};
     for (; block && !wrong; block = block_table_next(&broker->blocks, block->id)) {
         counts.blocks++;
+        counts.listed += block->is_listed;
+        counts.shared += block->is_listed && block->access != BLOCK_ACCESS_USER;
         counts.named += block->state == BLOCK_PUBLISHED;
         counts.due += block->due > 0;
         counts.idle += is_idle(block) ? accounts_above(block) : 0;
@@ -217,6 +250,7 @@ const char *check_blocks(const struct broker *broker)
         wrong = require(wrong, block->segment->block == block, "a block's segment is another one's");
     }
     wrong = wrong ? wrong : check_lists(&broker->blocks, &counts);
+    wrong = wrong ? wrong : check_who_sees(&broker->blocks, &counts);
     wrong = wrong ? wrong : check_idle_lists(broker, &counts);
     wrong = wrong ? wrong : check_figures(&broker->blocks.figures, &counts);
     return wrong ? wrong : check_waits(broker);

@@ -126,7 +126,7 @@ void publish_request(struct step *step, struct session *session, const struct re
     const struct block_terms terms = {.owner = session->identity.uid,
                                       .lifetime = asked->lifetime,
                                       .access = asked->access,
-                                      .gid = asked->access == BLOCK_ACCESS_GROUP ? asked->gid : 0,
+                                      .gid = asked->gid,
                                       .keep_ns = asked->keep_ms * NANOSECONDS_PER_MILLISECOND,
                                       .name = asked->name,
                                       .type = asked->type,

@@ -245,6 +245,7 @@ static void leave_blocks(struct broker *broker, uint64_t now)
     table->left_until = table->has_untold ? size_add_saturated(now, grace) : now;
     for (; block; block = block_table_next(table, block->id)) {
         if (is_left(block)) {
+            block_table_unlist(table, block);
             block->state = BLOCK_FREEING;
             block->segment->state = SEGMENT_FREEING;
             charge_begin_free(&block->segment->charge);

@@ -123,6 +123,24 @@ Test(check_blocks, lists, .init = begin, .fini = end)
               "that has not ended for all");
 }
 
+Test(check_blocks, who_sees_them, .init = begin, .fini = end)
+{
+    struct block_table *table = &broker->blocks;
+    EXPECT_NOTICED_BY(check_blocks, freed->is_listed, true, "is being freed is listed");
+    EXPECT_NOTICED_BY(check_blocks, kept->is_listed, false, "or another is not");
+    EXPECT_NOTICED_BY(check_blocks, condemned->owner, 1, "the owners' blocks are out of order");
+    EXPECT_NOTICED_BY(check_blocks, condemned->access, BLOCK_ACCESS_GROUP, "the shared blocks are out of order");
+    EXPECT_NOTICED_BY(check_blocks, kept->gid, 5, "the shared blocks are out of order");
+    EXPECT_NOTICED_BY(check_blocks, kept->access, BLOCK_ACCESS_USER, "other blocks are listed");
+    EXPECT_NOTICED_BY(check_blocks, RB_ROOT(&table->by_owner), NULL, "other blocks are listed");
+    EXPECT_NOTICED_BY(check_blocks, RB_ROOT(&table->by_access), NULL, "other blocks are listed");
+    condemned->owner = 5000;
+    condemned->gid = 5;
+    cr_expect_null(check_blocks(broker), "the owner, and the group, go before the number");
+    condemned->owner = 1000;
+    condemned->gid = 0;
+}
+
 Test(check_blocks, figures, .init = begin, .fini = end)
 {
     struct block_figures *figures = &broker->blocks.figures;
