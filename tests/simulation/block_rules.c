@@ -5,8 +5,11 @@
 
 #include <criterion/criterion.h>
 
+#include "proto/base/size.h"
 #include "tests/simulation/virtual_time.h"
 #include "tests/simulation/world_config.h"
+
+#define MIB UINT64_C(1048576)
 
 enum {
     LATE_MS = 1000, /* a loop whose steps take time counts it as the daemon's own */
@@ -117,6 +120,24 @@ void block_rules_check_view(const struct block_rules *rules, const struct known_
     cr_assert(!block->ended_at || block->entry.owner == uid ||
                   now <= block->ended_at + (WORLD_SHARING_GRACE_MS + LATE_MS) * MS,
               "user %u holds block %llu of another user for too long", uid, (unsigned long long)view->block);
+}
+
+/* Whatever is evicted or waits: what others have left of their reserves is theirs. */
+void block_rules_check_grant(const struct broker *broker, const char *class_name, uint64_t now)
+{
+    struct usage_entry entries[USAGE_MAX];
+    struct status_reply status = {0};
+    bool more;
+    size_t count = broker_list_usage(broker, &root, 0, now, entries, USAGE_MAX, &more);
+    broker_fill_status(broker, &status);
+    uint64_t taken = status.used_physical_bytes - status.pooled_bytes;
+    for (size_t i = 0; i < count; i++) {
+        bool has_reserve = entries[i].kind == USAGE_CLASS || entries[i].kind == USAGE_RESERVATION;
+        if (has_reserve && strcmp(entries[i].name, class_name) != 0) {
+            taken += size_subtract_floored(entries[i].reserve_bytes, entries[i].physical_bytes);
+        }
+    }
+    cr_assert_leq(taken, WORLD_RAM_MIB * MIB, "class %s is granted what is reserved for others", class_name);
 }
 
 void block_rules_check_end(const struct block_rules *rules, uint64_t number, enum end_reason reason)

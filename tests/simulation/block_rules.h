@@ -18,7 +18,7 @@ struct ruled_block {
 
 /* How often the blocks of a world were tried. */
 struct sharing_counts {
-    uint64_t publications, files, attachments, evictions, ends_with_views, restarts_with_blocks;
+    uint64_t publications, files, grants_beside_reserves, attachments, evictions, ends_with_views, restarts_with_blocks;
 };
 
 struct block_rules {
@@ -38,6 +38,9 @@ void block_rules_check_view(const struct block_rules *rules, const struct known_
 
 /* The block that an owner's name leads to; NULL: to none. */
 const struct block_entry *block_rules_named(const struct block_rules *rules, uint32_t owner, const char *name);
+
+/* RAM was just granted to a member of a class of the configuration. */
+void block_rules_check_grant(const struct broker *broker, const char *class_name, uint64_t now);
 
 /* A client was told that a block has ended for this reason. */
 void block_rules_check_end(const struct block_rules *rules, uint64_t number, enum end_reason reason);

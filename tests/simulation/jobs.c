@@ -119,7 +119,7 @@ static void reserve(struct jobs *jobs, int number, const struct job *wanted, uin
         *job = *wanted;
         job->state = JOB_MADE;
         job->first_groups = job->groups;
-        job->changed_at = now;
+        job->changed_at = jobs->reserved_at = now;
     }
 }
 

@@ -28,8 +28,8 @@ struct jobs {
     const struct shell_kind *kind;
     struct shell *shell;
     struct job jobs[JOBS];
-    uint64_t state; /* of its random numbers */
-    uint64_t next_at;
+    uint64_t state;                /* of its random numbers */
+    uint64_t next_at, reserved_at; /* ns; of the last one that was made */
     uint64_t last_request;
     bool is_answered;
     enum error_code answer; /* ERROR_UNSPECIFIED: done */

@@ -2,6 +2,7 @@
 #include "tests/simulation/sharers.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <criterion/criterion.h>
@@ -282,6 +283,18 @@ static bool may_be_said(enum request_kind asked, enum error_code code)
     return may;
 }
 
+/* A reservation that was made since it was decided had nothing to do with it. */
+static void check_grant(struct sharers *sharers, const struct sharer *sharer, uint64_t now)
+{
+    char class_name[16];
+    (void)snprintf(class_name, sizeof class_name, "c%s", sharer->name);
+    bool has_class = atoi(sharer->name) < WORLD_CLASSES; // NOLINT(cert-err34-c): the simulation's own number
+    if (location_is_memory(sharer->writing_location) && now > sharers->reserved_at + LATE_MS * MS) {
+        block_rules_check_grant(sharers->kind->broker(sharers->shell), has_class ? class_name : "default", now);
+        sharers->rules.counts.grants_beside_reserves++;
+    }
+}
+
 static void take_answer(struct sharers *sharers, struct sharer *sharer, const struct reply *reply, uint64_t now)
 {
     if (reply->reply_to != sharer->request) {
@@ -293,6 +306,7 @@ static void take_answer(struct sharers *sharers, struct sharer *sharer, const st
     if (reply->kind == REPLY_GRANT) {
         sharer->writing = reply->grant.lease;
         sharer->writing_location = reply->grant.location;
+        check_grant(sharers, sharer, now);
     } else if (reply->kind == REPLY_ATTACHED) {
         take_attached(sharers, sharer, &reply->attached, now);
     } else if (reply->kind == REPLY_ERROR) {
@@ -345,7 +359,7 @@ void sharers_begin(struct sharers *sharers, const struct shell_kind *kind, struc
 uint64_t sharers_next_action(const struct sharers *sharers)
 {
     uint64_t next = UINT64_MAX;
-    for (int i = 0; i < SHARERS; i++) {
+    for (int i = 0; sharers->kind && i < SHARERS; i++) { /* they have begun */
         next = size_min(next, sharers->sharers[i].next_at);
     }
     return next;

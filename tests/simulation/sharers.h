@@ -41,6 +41,7 @@ struct sharers {
     struct shell *shell;
     struct sharer sharers[SHARERS];
     struct block_rules rules;
+    uint64_t reserved_at; /* ns, when a reservation was made last */
 };
 
 void sharers_begin(struct sharers *sharers, const struct shell_kind *kind, struct shell *shell, uint64_t seed,

@@ -54,6 +54,7 @@ static void note_sharing(const struct sharing_counts *counts)
 {
     sharing.publications += counts->publications;
     sharing.files += counts->files;
+    sharing.grants_beside_reserves += counts->grants_beside_reserves;
     sharing.attachments += counts->attachments;
     sharing.evictions += counts->evictions;
     sharing.ends_with_views += counts->ends_with_views;
@@ -63,6 +64,7 @@ static void note_sharing(const struct sharing_counts *counts)
 static void check_sharing(void)
 {
     cr_assert(sharing.files > 0, "no block was in a file");
+    cr_assert(sharing.grants_beside_reserves > 0, "no block was made beside others' reserves");
     cr_assert(sharing.publications && sharing.attachments && sharing.evictions && sharing.ends_with_views,
               "%llu publications, %llu attachments, %llu evictions, %llu ends of blocks with views",
               (unsigned long long)sharing.publications, (unsigned long long)sharing.attachments,

@@ -258,7 +258,7 @@ void watchers_begin(struct watchers *watchers, const struct shell_kind *kind, st
 uint64_t watchers_next_action(const struct watchers *watchers)
 {
     uint64_t next = UINT64_MAX;
-    for (int i = 0; i < WATCHERS; i++) {
+    for (int i = 0; watchers->kind && i < WATCHERS; i++) { /* they have begun */
         next = size_min(next, watchers->watchers[i].next_at);
     }
     return next;

@@ -400,6 +400,7 @@ static void live_until(struct world *world, uint64_t until)
         }
         if (world->jobs.next_at <= world->now) {
             jobs_act(&world->jobs, inhabited_groups(world), world->now);
+            world->sharers.reserved_at = world->jobs.reserved_at;
         }
         sharers_act(&world->sharers, world->now);
         watchers_act(&world->watchers, world->now);
@@ -435,8 +436,10 @@ static void make_peace(struct world *world)
         struct client *client = &world->clients[user];
         uint64_t grants = world->outcome->grants;
         struct request all = {.kind = REQUEST_ACQUIRE};
-        all.acquire = (struct acquire_request){
-            .bytes = WORLD_RAM_MIB * MIB, .location = LOCATION_RAM, .ttl_ms = 3600 * 1000, .numa_node = -1};
+        all.acquire = (struct acquire_request){.bytes = (uint64_t)(WORLD_RAM_MIB - world_reserves_mib(fate_seed)) * MIB,
+                                               .location = LOCATION_RAM,
+                                               .ttl_ms = 3600 * 1000,
+                                               .numa_node = -1};
         const struct shell_client as = {"last", client->uid, jobs_group(0)};
         world->kind->open(world->shell, user, &as);
         expect_answer(world, client, 0);
@@ -464,12 +467,6 @@ struct outcome *world_run(const struct shell_kind *kind, uint64_t seed)
     virtual_time.now = world->now = 1000000 * MS;
     deadline = world->now;
     world->jobs.next_at = world->next_restart = UINT64_MAX;
-    for (int i = 0; i < SHARERS; i++) {
-        world->sharers.sharers[i].next_at = UINT64_MAX;
-    }
-    for (int i = 0; i < WATCHERS; i++) {
-        world->watchers.watchers[i].next_at = UINT64_MAX;
-    }
     world->shell = kind->begin(world, config);
     for (int i = 0; i < world->count; i++) {
         struct client *client = &world->clients[i];

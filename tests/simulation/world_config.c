@@ -26,8 +26,8 @@ static void write_config(FILE *file, const char *directory, uint64_t seed)
         (void)fprintf(file, "[pool]\npool_bytes = 16M\nsizes = 2M\n");
     }
     for (int i = 0; i < WORLD_CLASSES; i++) {
-        (void)fprintf(file, "[class c%d]\nclients = %d\nweight = %d\npriority = %d\n", i, i,
-                      1 + (int)random_below(&state, 4), (int)random_below(&state, 4));
+        (void)fprintf(file, "[class c%d]\nclients = %d\nweight = %d\npriority = %d\nreserve_bytes = %dM\n", i, i,
+                      1 + (int)random_below(&state, 4), (int)random_below(&state, 4), world_class_reserve_mib(seed, i));
     }
 }
 

@@ -14,6 +14,21 @@ enum {
     WORLD_SHARING_GRACE_MS = 4000,
 };
 
+/* The RAM that a class has reserved: in every other seed the later classes have some. */
+static inline int world_class_reserve_mib(uint64_t seed, int class)
+{
+    return seed % 2 ? 4 * class : 0;
+}
+
+static inline int world_reserves_mib(uint64_t seed)
+{
+    int sum = 0;
+    for (int class = 0; class < WORLD_CLASSES; class ++) {
+        sum += world_class_reserve_mib(seed, class);
+    }
+    return sum;
+}
+
 /* A configuration in a directory of its own, and the end of that, by the socket's path. */
 struct config *world_config(uint64_t seed);
 void world_config_remove(const char *socket);
