@@ -13,48 +13,9 @@
 #include "client/client.h"
 #include "client/error.h"
 #include "client/guard.h"
+#include "client/loss.h"
 
 enum { LINE_BYTES = 512 };
-
-/* ---- the message of a program without the guard: only what a signal's handler may call ---- */
-
-static char *append(char *at, const char *end, const char *text)
-{
-    while (at < end && *text) {
-        *at++ = *text++;
-    }
-    return at;
-}
-
-static char *append_number(char *at, const char *end, uint64_t number)
-{
-    char digits[21];
-    size_t i = sizeof digits - 1;
-    digits[i] = '\0';
-    do {
-        digits[--i] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    return append(at, end, &digits[i]);
-}
-
-/* Returns the end of the text in `line`, which is LINE_BYTES long. */
-static char *explain(const mb_lease *lease, char *line)
-{
-    char *at = line;
-    const char *end = line + LINE_BYTES;
-    at = append(at, end, "membroker: lease ");
-    at = append_number(at, end, lease->id);
-    if (lease->name[0]) {
-        at = append(at, end, " (");
-        at = append(at, end, lease->name);
-        at = append(at, end, ")");
-    }
-    at = append(at, end, " is lost: ");
-    at = append(at, end, mb_end_reason_text(mb_lease_end_reason(lease)));
-    return append(at, end,
-                  ". This program touched its memory, which is SIGBUS; with MB_CLIENT_GUARD it finds zeros there\n");
-}
 
 /* ---- passing on: as if there were no handler of ours ---- */
 
@@ -131,6 +92,9 @@ enum { HANDLERS = 2 };
 static struct handler handlers[HANDLERS];
 static int installed;
 
+static const char without_guard[] =
+    ". This program touched its memory, which is SIGBUS; with MB_CLIENT_GUARD it finds zeros there\n";
+
 /* Whether the access now succeeds. If not because a lease is lost, *ret_end is the end of the sentence in `line`. */
 static bool mend(uintptr_t address, char *line, char **ret_end)
 {
@@ -142,7 +106,8 @@ static bool mend(uintptr_t address, char *line, char **ret_end)
     bool is_lost = mb_lease_end_reason(lease) != MB_END_NONE || lease_note_fault(lease);
     bool done = is_lost && (lease->client->options.flags & MB_CLIENT_GUARD) && guard_cover(entry);
     if (is_lost && !done) {
-        *ret_end = explain(lease, line);
+        *ret_end =
+            line + loss_sentence(lease, mb_lease_end_reason(lease), "membroker: ", without_guard, line, LINE_BYTES);
     }
     guard_release(entry);
     return done;

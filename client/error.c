@@ -55,14 +55,6 @@ void error_add_end(mb_end_reason reason)
     }
 }
 
-void error_add_lost_lease(uint64_t id)
-{
-    struct thread *thread = thread_get();
-    if (thread) {
-        thread->lost_lease = id;
-    }
-}
-
 uint64_t mb_last_lost_lease(void)
 {
     return thread_self && thread_self->sentence[0] ? thread_self->lost_lease : 0;
@@ -71,6 +63,17 @@ uint64_t mb_last_lost_lease(void)
 mb_end_reason mb_last_end_reason(void)
 {
     return thread_self && thread_self->sentence[0] ? thread_self->ended : MB_END_NONE;
+}
+
+int error_set_lost(uint64_t lease, const char *sentence, mb_end_reason reason)
+{
+    struct thread *thread = thread_get();
+    int result = error_set(-ESTALE, "%s", sentence);
+    if (thread) {
+        thread->ended = reason;
+        thread->lost_lease = lease;
+    }
+    return result;
 }
 
 void error_continue(const char *format, ...)

@@ -25,8 +25,8 @@ void error_add_figures(const struct refusal *refusal);
 /* Remembers why what the newest error is about ended. */
 void error_add_end(mb_end_reason reason);
 
-/* Remembers the lost lease that the newest error is about. */
-void error_add_lost_lease(uint64_t id);
+/* Remembers a sentence about the lease of that number, which is lost for this reason. Returns -ESTALE. */
+int error_set_lost(uint64_t lease, const char *sentence, mb_end_reason reason);
 
 /* Continues the newest error's sentence. Leaves its figures, and errno. */
 __attribute__((format(printf, 1, 2))) void error_continue(const char *format, ...);

@@ -8,23 +8,7 @@
 
 #include "client/client.h"
 #include "client/error.h"
-
-_Static_assert((int)MB_END_NONE == END_NONE && (int)MB_END_RELEASED == END_RELEASED &&
-                   (int)MB_END_EXPIRED == END_EXPIRED && (int)MB_END_REVOKED == END_REVOKED &&
-                   (int)MB_END_DIED == END_DIED && (int)MB_END_DISCONNECTED == END_DISCONNECTED &&
-                   (int)MB_END_SHUTDOWN == END_SHUTDOWN && (int)MB_END_TAMPERED == END_TAMPERED &&
-                   (int)MB_END_UNPUBLISHED == END_UNPUBLISHED && (int)MB_END_REPLACED == END_REPLACED &&
-                   (int)MB_END_EVICTED == END_EVICTED,
-               "the broker's reasons are the library's");
-
-const char *mb_end_reason_text(mb_end_reason reason)
-{
-    if (reason == MB_END_BROKER_GONE) {
-        return "the broker is gone, or has forgotten this session";
-    }
-    return (unsigned)reason < END_REASONS ? end_reason_text((enum end_reason)reason)
-                                          : "for a reason that this version of the library does not know";
-}
+#include "client/loss.h"
 
 int lease_make_room(mb_lease *lease)
 {
@@ -64,15 +48,6 @@ bool lease_note_fault(mb_lease *lease)
     return true;
 }
 
-int lease_set_lost(uint64_t id, const char *name, mb_end_reason reason)
-{
-    int result = error_set(-ESTALE, "lease %llu%s%s%s is lost: %s", (unsigned long long)id, *name ? " (" : "", name,
-                           *name ? ")" : "", mb_end_reason_text(reason));
-    error_add_end(reason);
-    error_add_lost_lease(id);
-    return result;
-}
-
 mb_end_reason mb_lease_end_reason(const mb_lease *lease)
 {
     uint32_t lost = atomic_load_explicit(&lease->lost, memory_order_acquire);
@@ -92,7 +67,9 @@ int mb_lease_check(const mb_lease *lease)
     if (__builtin_expect(reason == MB_END_NONE, 1)) {
         return error_end(0);
     }
-    return lease_set_lost(lease->id, lease->name, reason);
+    char sentence[LOSS_SENTENCE_BYTES];
+    (void)loss_sentence(lease, reason, "", "", sentence, sizeof sentence);
+    return error_set_lost(lease->id, sentence, reason);
 }
 
 uint64_t mb_lease_id(const mb_lease *lease)

@@ -48,6 +48,7 @@ struct mb_lease {
     uint64_t cached_at;        /* ms */
     LIST_ENTRY(mb_lease) in_cache;
     char name[MESSAGE_NAME_SIZE];
+    const char *_Atomic block;               /* the name of the block that it is a view or the memory of; NULL: none */
     uint64_t file_bytes;                     /* of a named file; 0: it has none */
     const struct control_slot *_Atomic slot; /* in a mapping that lives as long as the client */
     uint32_t slot_index;
@@ -86,6 +87,3 @@ void lease_unreference(mb_lease *lease);
  * A page of the lease is gone. True: then it is lost, though no broker is there to say so. From the signal's handler.
  */
 bool lease_note_fault(mb_lease *lease);
-
-/* Sets the sentence for a lost lease and returns -ESTALE. */
-int lease_set_lost(uint64_t id, const char *name, mb_end_reason reason);

@@ -3,9 +3,10 @@
 #include "client/release.h"
 
 #include "client/client.h"
+#include "client/error.h"
+#include "client/loss.h"
 #include "client/mapping.h"
 #include "client/owner.h"
-#include "proto/base/text.h"
 
 /* Unmaps without the lock, since that can take long. */
 static void release(mb_lease *lease)
@@ -65,9 +66,11 @@ int mb_release(mb_lease *lease)
         return result;
     }
     mb_end_reason reason = mb_lease_end_reason(lease);
-    uint64_t id = lease->id;
-    char name[MESSAGE_NAME_SIZE];
-    text_copy(name, sizeof name, lease->name);
+    uint64_t id = lease->id; /* now: the lease may be freed */
+    char sentence[LOSS_SENTENCE_BYTES];
+    if (reason != MB_END_NONE) {
+        (void)loss_sentence(lease, reason, "", "", sentence, sizeof sentence);
+    }
     release(lease);
-    return reason == MB_END_NONE ? 0 : lease_set_lost(id, name, reason);
+    return reason == MB_END_NONE ? 0 : error_set_lost(id, sentence, reason);
 }

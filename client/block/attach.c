@@ -21,6 +21,7 @@ static int ask(mb_client *client, const struct attach_block_request *asked, mb_l
     int result = background_need(client); /* first, so that a lease is never without the thread that renews it */
     text_copy(lease->name, sizeof lease->name, asked->name);
     lease->is_read_only = true;
+    atomic_init(&lease->block, lease->name);
     return result < 0 ? result : call_broker(client, &request, &call);
 }
 

@@ -35,7 +35,9 @@ static int begin(mb_block *block, const char *name)
     int result = check_state(block, name);
     if (result == 0) {
         block->is_publishing = true;
-        text_copy(block->terms.name, sizeof block->terms.name, name);
+        if (!block->is_published) { /* else it is the same, and others read it */
+            text_copy(block->terms.name, sizeof block->terms.name, name);
+        }
     }
     (void)pthread_mutex_unlock(&client->lock);
     return result;
@@ -47,6 +49,9 @@ static void end(mb_block *block, int result)
     (void)pthread_mutex_lock(&client->lock);
     block->is_publishing = false;
     block->is_published = block->is_published || result == 0;
+    if (block->is_published) {
+        atomic_store_explicit(&block->lease->block, block->terms.name, memory_order_release);
+    }
     (void)pthread_mutex_unlock(&client->lock);
 }
 

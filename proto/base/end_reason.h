@@ -23,3 +23,6 @@ const char *end_reason_text(enum end_reason reason);
 
 /* The same, said of a block. */
 const char *end_reason_text_of_block(enum end_reason reason);
+
+/* The same, said of a view, which may end on its own or with its block. */
+const char *end_reason_text_of_view(enum end_reason reason);

@@ -424,3 +424,43 @@ Test(blocks_attaching, no_revocation_under_readers_is_untold)
     mb_disconnect(guarded);
     end();
 }
+
+/* ---- what is said of a loss ---- */
+
+static void revoke_lease(const mb_lease *lease)
+{
+    cr_assert(fixture_revoke(&fixture, mb_lease_id(lease)) == ERROR_UNSPECIFIED);
+    WAIT_UNTIL(mb_lease_check(lease) == -ESTALE);
+}
+
+#define EXPECT_LOST(call, sentence)                                                                                    \
+    do {                                                                                                               \
+        cr_expect_eq((call), -ESTALE);                                                                                 \
+        cr_expect_str_eq(mb_last_error(), (sentence));                                                                 \
+        cr_expect_eq(mb_last_end_reason(), MB_END_REVOKED);                                                            \
+    } while (0)
+
+Test(blocks_attaching, what_is_lost_has_the_name_of_its_block)
+{
+    char lost_view[96], lost_memory[96], unnamed[96];
+    begin("");
+    mb_block *never_published = create_filled(client, NULL, 2), *block = publish(client, "weights", 1);
+    mb_view *view = attach(client, "weights");
+    (void)snprintf(lost_view, sizeof lost_view, "lease %llu, the view of block \"weights\", is lost: it was revoked",
+                   (unsigned long long)mb_lease_id(mb_view_lease(view)));
+    (void)snprintf(lost_memory, sizeof lost_memory,
+                   "lease %llu, the memory of block \"weights\", is lost: it was revoked",
+                   (unsigned long long)mb_lease_id(mb_block_lease(block)));
+    (void)snprintf(unnamed, sizeof unnamed, "lease %llu (block) is lost: it was revoked",
+                   (unsigned long long)mb_lease_id(mb_block_lease(never_published)));
+    revoke_lease(mb_view_lease(view));
+    EXPECT_LOST(mb_view_check(view), lost_view);
+    EXPECT_LOST(mb_view_close(view), lost_view);
+    revoke_lease(mb_block_lease(block));
+    EXPECT_LOST(mb_block_publish(block, "weights"), lost_memory);
+    EXPECT_LOST(mb_block_free(block), lost_memory);
+    revoke_lease(mb_block_lease(never_published));
+    EXPECT_LOST(mb_block_publish(never_published, "others"), unnamed);
+    EXPECT_LOST(mb_block_free(never_published), unnamed);
+    end();
+}

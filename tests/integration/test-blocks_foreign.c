@@ -40,6 +40,7 @@ static int hold(const struct fixture *of)
         sleep_ms(5);
     }
     shared->faults += mb_last_end_reason() != MB_END_UNPUBLISHED;
+    shared->faults += !strstr(mb_last_error(), ", the view of block \"n\", is lost: the block was unpublished");
     shared->faults += !is_filled(mb_view_data(view, NULL), BLOCK_BYTES, 0);
     shared->faults += mb_view_close(view) != -ESTALE;
     mb_disconnect(own);

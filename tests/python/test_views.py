@@ -137,7 +137,9 @@ def step():
     try:
         view.check()
     except membroker.LeaseLost as error:
-        end(f"{'revoked' in str(lost[0])} {'revoked' in str(error)} {array.sum()} {view.lost_because}")
+        told = f'lease {view.id}, the view of block "a", is lost: it was revoked'
+        gone = "; the content of its arrays (8388608 bytes) is gone"
+        end(f"{str(lost[0]) == told + gone} {str(error) == told} {array.sum()} {view.lost_because}")
 persist(step, lost)
 """, timeout=60) == "True True 0.0 it was revoked"
 

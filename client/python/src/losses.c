@@ -135,14 +135,12 @@ static void nudge_main_thread(void)
 
 /* ---- the library's events ---- */
 
-static void note(mb_lease *lease, mb_end_reason reason)
+static void note(const mb_lease *lease)
 {
     (void)pthread_mutex_lock(&lock);
-    newest.code = -ESTALE;
-    (void)snprintf(newest.sentence, sizeof newest.sentence,
-                   "lease %llu of %llu bytes is lost: %s; the content of its arrays is gone",
-                   (unsigned long long)mb_lease_id(lease), (unsigned long long)mb_lease_bytes(lease),
-                   mb_end_reason_text(reason));
+    newest.code = mb_lease_check(lease);
+    (void)snprintf(newest.sentence, sizeof newest.sentence, "%s; the content of its arrays (%llu bytes) is gone",
+                   mb_last_error(), (unsigned long long)mb_lease_bytes(lease));
     lost_leases++;
     (void)pthread_mutex_unlock(&lock);
 }
@@ -152,7 +150,7 @@ void losses_on_event(const mb_event *event, void *user_data)
     (void)user_data;
     if (event->type == MB_EVENT_LEASE_LOST && could_notice()) {
         losses_hook();
-        note(event->lease, event->reason);
+        note(event->lease);
         ask();
         nudge_main_thread();
     }

@@ -143,6 +143,8 @@ Test(requests, every_end_reason_has_a_text)
 {
     for (enum end_reason reason = 0; reason < END_REASONS; reason++) {
         cr_expect_gt(strlen(end_reason_text(reason)), 10);
+        cr_expect_gt(strlen(end_reason_text_of_block(reason)), 10);
+        cr_expect_gt(strlen(end_reason_text_of_view(reason)), 10);
     }
     cr_expect_str_eq(end_reason_text(END_REASONS), "for an unknown reason");
 }
