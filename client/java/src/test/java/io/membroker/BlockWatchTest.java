@@ -35,12 +35,12 @@ class BlockWatchTest {
         daemon.close();
     }
 
-    private static void assertPublished(String name, BlockChange change) {
+    static void assertPublished(String name, BlockChange change) {
         assertEquals(List.of(Kind.PUBLISHED, name, EndReason.NONE),
                 List.of(change.kind(), change.name(), change.endReason()));
     }
 
-    private static void assertEnded(String name, EndReason reason, BlockChange change) {
+    static void assertEnded(String name, EndReason reason, BlockChange change) {
         assertEquals(List.of(Kind.ENDED, name, reason), List.of(change.kind(), change.name(), change.endReason()));
     }
 
@@ -50,13 +50,18 @@ class BlockWatchTest {
 
     /** A thread that waits for a change, in the library. */
     private Waiter waiter() {
-        Waiter waiter = new Waiter(Thread::new, this::takeWhenAllowed);
-        TestBroker.await(this::isWaiting);
+        return waiter(broker, watch);
+    }
+
+    /** The same of a session that may have one such thread. */
+    static Waiter waiter(MemoryBroker broker, BlockWatch watch) {
+        Waiter waiter = new Waiter(Thread::new, () -> takeWhenAllowed(watch));
+        TestBroker.await(() -> isWaiting(broker));
         return waiter;
     }
 
     /** The wait by which {@link #isWaiting} tries may be the one that is allowed. */
-    private BlockChange takeWhenAllowed() {
+    private static BlockChange takeWhenAllowed(BlockWatch watch) {
         while (true) {
             try {
                 return watch.take();
@@ -68,7 +73,7 @@ class BlockWatchTest {
         }
     }
 
-    private boolean isWaiting() {
+    static boolean isWaiting(MemoryBroker broker) {
         try (BlockWatch another = broker.watch("none")) {
             another.poll(Duration.ofMillis(1));
             return false;
