@@ -39,7 +39,7 @@ static bool is_current(const mb_client *client, const struct board_mapping *mapp
     return mapping->id && mapping->connection == client->link.connection && client->link.state == LINK_UP;
 }
 
-enum board_answer boards_read(mb_client *client, const char name[BOARD_NAME_SIZE], void *buffer, size_t size,
+enum board_answer boards_read(mb_client *client, const struct board_name *name, void *buffer, size_t size,
                               size_t *ret_bytes)
 {
     struct boards *boards = &client->boards;

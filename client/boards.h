@@ -30,7 +30,7 @@ void boards_close(struct boards *boards);
 
 /* As board_read(), of all boards that are mapped; BOARD_ENDED: none has it, and one has ended. Any thread, without the
  * client's lock. */
-enum board_answer boards_read(mb_client *client, const char name[BOARD_NAME_SIZE], void *buffer, size_t size,
+enum board_answer boards_read(mb_client *client, const struct board_name *name, void *buffer, size_t size,
                               size_t *ret_bytes);
 
 /* Lets go of those that have ended. */

@@ -30,7 +30,7 @@ $(BUILD)/tests/unit-core: $(IN_UNIT_CORE)
 	@mkdir -p $(@D)
 	$(Q)$(call LINK_UNIT_CORE,$@)
 
-IN_UNIT := $(UNIT_O) $(BUILD)/obj/daemon/runtime/service_clock.o $(BUILD)/obj/daemon/runtime/lanes.o $(BUILD)/obj/daemon/runtime/group_paths.o $(call object,$(wildcard daemon/runtime/table*.c)) $(BUILD)/obj/daemon/runtime/in_flight.o $(BUILD)/obj/client/workspace/cycle.o \
+IN_UNIT := $(UNIT_O) $(BUILD)/obj/daemon/runtime/service_clock.o $(BUILD)/obj/daemon/runtime/lanes.o $(BUILD)/obj/daemon/runtime/board_write.o $(BUILD)/obj/daemon/runtime/group_paths.o $(call object,$(wildcard daemon/runtime/table*.c)) $(BUILD)/obj/daemon/runtime/in_flight.o $(BUILD)/obj/client/workspace/cycle.o \
            $(BUILD)/obj/client/calls.o $(BUILD)/obj/client/waiter.o $(BUILD)/obj/client/clock.o \
            $(BUILD)/obj/client/buffer/size_class.o $(BUILD)/obj/client/lease_clear.o $(BUILD)/obj/client/buffer/depot.o $(BUILD)/obj/client/buffer/tag.o $(BUILD)/obj/daemon/core/policy.o $(BUILD)/obj/daemon/core/control_group.o $(BUILD)/obj/daemon/core/path_index.o $(METRICS_O) $(CONFIG_O) $(WORKER_O) $(OS_O) $(WIRE_O) $(BASE_O)
 LINK_UNIT = $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Wl,--wrap=write,--wrap=fsync,--wrap=rename -o $(1) $(IN_UNIT) -lcriterion $(DAEMON_LIBS)

@@ -115,29 +115,17 @@ static int ask(mb_client *client, const struct get_request *asked, void *buffer,
     return error_end((int)got.bytes);
 }
 
-/* False: it is too long. What follows the name is zero, so that names compare as arrays. */
-static bool copy_name(char to[MESSAGE_NAME_SIZE], const char *name)
-{
-    size_t length = name ? strnlen(name, MESSAGE_NAME_SIZE) : 0;
-    memset(to, 0, MESSAGE_NAME_SIZE);
-    if (length == 0 || length == MESSAGE_NAME_SIZE) {
-        return false;
-    }
-    memcpy(to, name, length);
-    return true;
-}
-
 int mb_get(mb_client *client, const char *name, void *buffer, size_t size)
 {
-    struct get_request asked = {0};
+    struct board_name sought;
     size_t bytes;
     enum board_answer answer = BOARD_ABSENT;
     int result = owner_check(client);
     if (result < 0) {
         return result;
     }
-    if (copy_name(asked.name, name)) {
-        answer = boards_read(client, asked.name, buffer, size, &bytes);
+    if (board_name_set(&sought, name)) {
+        answer = boards_read(client, &sought, buffer, size, &bytes);
     }
     if (answer == BOARD_FOUND) {
         return error_end((int)bytes);
@@ -146,7 +134,12 @@ int mb_get(mb_client *client, const char *name, void *buffer, size_t size)
         boards_drop_ended(client);
     }
     result = block_check_name(name);
-    return result < 0 ? result : ask(client, &asked, buffer, size);
+    if (result < 0) {
+        return result;
+    }
+    struct get_request asked = {0};
+    text_copy(asked.name, sizeof asked.name, name);
+    return ask(client, &asked, buffer, size);
 }
 
 int mb_get_from(mb_client *client, uint32_t owner, const char *name, void *buffer, size_t size)

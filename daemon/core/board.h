@@ -32,7 +32,8 @@ struct object {
     struct board *board;
     struct span *span;
     struct board_bucket bucket;
-    struct object *next, *previous; /* in the bucket */
+    uint32_t slot;                  /* of the bucket's block: leads to it, or (the bucket's last one) to its chain */
+    struct object *next, *previous; /* in that chain */
     RB_ENTRY(object) by_name;
     TAILQ_ENTRY(object) in_session;
     LIST_ENTRY(object) in_board;
@@ -44,7 +45,7 @@ LIST_HEAD(object_list, object);
 /* Buckets that are made together. */
 struct bucket_block {
     struct span *span;
-    struct object *first[BOARD_BUCKETS_IN_BLOCK];
+    struct object *first[BOARD_SLOTS_IN_BLOCK]; /* of each slot */
 };
 
 struct board_part {

@@ -171,7 +171,7 @@ bool broker_has_unkept_blocks(const struct broker *broker);
 struct object_place {
     void *handle;   /* the shell's, of its board */
     uint64_t board; /* 0: none that this user may open */
-    uint32_t position, bytes;
+    uint32_t position, name_bytes, bytes;
 };
 
 bool broker_find_object(const struct broker *broker, const struct identity *identity, const struct get_request *asked,

@@ -78,20 +78,22 @@ static const char *check_space(const struct board *board)
 static const char *check_object(const struct broker *broker, const struct board *board, const struct object *object)
 {
     const struct bucket_block *block = board->blocks[object->bucket.block];
-    const struct object *first = block ? block->first[object->bucket.place] : NULL;
+    const struct object *first = block ? block->first[object->slot] : NULL;
     const struct board_bucket bucket = board_bucket_of(board->key, object->name);
     const char *wrong = NULL;
     wrong = require(wrong, object->board == board && object->owner == board->owner, "an object is another board's");
     wrong = require(wrong, object_find(&broker->boards, object->owner, object->name) == object,
                     "an object's name leads to another one");
-    wrong = require(wrong, bucket.block == object->bucket.block && bucket.place == object->bucket.place,
-                    "an object is in the wrong bucket");
+    wrong = require(wrong, memcmp(&bucket, &object->bucket, sizeof bucket) == 0, "an object is in the wrong bucket");
+    wrong = require(wrong, object->slot - bucket.slot < BOARD_SLOTS, "an object has the slot of another bucket");
+    wrong = require(wrong, object->slot - bucket.slot == BOARD_SLOTS - 1 || !object->next,
+                    "an object of a slot is in a chain");
     wrong =
         require(wrong, (object->previous ? object->previous->next : first) == object, "no record leads to an object");
     wrong = require(wrong, !object->next || object->next->previous == object, "a bucket's links disagree");
     return require(wrong,
                    !object->span->is_free &&
-                       object->span->granules == board_granules(sizeof(struct board_record) + object->bytes),
+                       object->span->granules == board_record_granules(strlen(object->name), object->bytes),
                    "an object has too much memory, or too little");
 }
 

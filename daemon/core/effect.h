@@ -138,8 +138,9 @@ enum { BOARD_LINKS_MAX = 3 };
 /* Readers see all of it or nothing. */
 struct effect_board_write {
     void *handle;
-    uint32_t record; /* the position of a record to be written, 0: none is */
-    uint32_t next;   /* and what that leads to */
+    uint32_t record;      /* the position of a record to be written, 0: none is */
+    uint32_t next;        /* and the entry that it leads to */
+    bool is_over_another; /* the record stands where one stood to which readers are led until then */
     char name[MESSAGE_NAME_SIZE];
     struct message_bytes data; /* borrowed from the input */
     uint32_t cleared;          /* a block of buckets to be cleared, 0: none is */

@@ -27,27 +27,27 @@ struct object *object_find(const struct board_table *table, uint32_t owner, cons
     return RB_FIND(object_tree, TREE_FOR_LOOKUP(object_tree, by_name), &key);
 }
 
-/* ---- the chains of buckets ---- */
+/* ---- buckets ---- */
 
 static void add_link(struct effect_board_write *write, uint32_t position, size_t offset, uint32_t value)
 {
     write->links[write->link_count++] = (struct board_link){position, (uint32_t)offset, value};
 }
 
-static uint32_t position_of(const struct object *object)
+static uint32_t entry_of(const struct object *object)
 {
-    return object ? object->span->position : 0;
+    return object ? board_entry(object->span->position, object->bucket.tag) : 0;
 }
 
-/* The place that leads to what follows `previous` in the bucket; NULL: to its first record. */
+/* The place that leads to what follows `previous` in the chain; NULL: to its first record. */
 static void lead_to(struct effect_board_write *write, const struct object *object, const struct object *previous,
                     const struct object *next)
 {
     const struct bucket_block *block = object->board->blocks[object->bucket.block];
     if (previous) {
-        add_link(write, previous->span->position, offsetof(struct board_record, next), position_of(next));
+        add_link(write, previous->span->position, offsetof(struct board_record, next), entry_of(next));
     } else {
-        add_link(write, block->span->position, object->bucket.place * sizeof(uint32_t), position_of(next));
+        add_link(write, block->span->position, object->slot * sizeof(uint32_t), entry_of(next));
     }
 }
 
@@ -57,7 +57,7 @@ static void unlink_record(struct effect_board_write *write, struct object *objec
     if (object->previous) {
         object->previous->next = object->next;
     } else {
-        block->first[object->bucket.place] = object->next;
+        block->first[object->slot] = object->next;
     }
     if (object->next) {
         object->next->previous = object->previous;
@@ -65,16 +65,27 @@ static void unlink_record(struct effect_board_write *write, struct object *objec
     lead_to(write, object, object->previous, object->next);
 }
 
+/* The first slot of a bucket that leads to nothing, or the last one. */
+static uint32_t slot_for(const struct bucket_block *block, const struct board_bucket *bucket)
+{
+    uint32_t slot = bucket->slot, last = slot + BOARD_SLOTS - 1;
+    while (slot < last && block->first[slot]) {
+        slot++;
+    }
+    return slot;
+}
+
 static void link_record(struct effect_board_write *write, struct object *object)
 {
-    struct object **first = &object->board->blocks[object->bucket.block]->first[object->bucket.place];
+    struct bucket_block *block = object->board->blocks[object->bucket.block];
+    object->slot = slot_for(block, &object->bucket);
     object->previous = NULL;
-    object->next = *first;
+    object->next = block->first[object->slot];
     if (object->next) {
         object->next->previous = object;
     }
-    *first = object;
-    write->next = position_of(object->next);
+    block->first[object->slot] = object;
+    write->next = entry_of(object->next);
     lead_to(write, object, NULL, object);
 }
 
@@ -111,7 +122,7 @@ static void count_in_board(struct broker *broker, const struct object *object, b
     all->bytes += one * object->bytes;
 }
 
-/* No record leads to it any more. */
+/* No record leads to it any more. Its span may be another object's. */
 static void drop(struct step *step, struct object *object)
 {
     struct board *board = object->board;
@@ -119,7 +130,9 @@ static void drop(struct step *step, struct object *object)
     LIST_REMOVE(object, in_board);
     count_in_board(step->broker, object, false);
     leave_session(object);
-    space_give(&board->space, object->span);
+    if (object->span) {
+        space_give(&board->space, object->span);
+    }
     if (!board->object_count) {
         board->is_idle = true;
         board->idle_since = step->now;
@@ -190,8 +203,22 @@ static struct object *object_new(struct session *session, struct board *board, c
     return object;
 }
 
+/* Memory for the record: if there is none left, that of the object which it replaces. NULL as space_take(). */
+static struct span *take_record(struct object *object, struct object *replaced, bool *ret_no_memory)
+{
+    struct space *space = &object->board->space;
+    uint32_t granules = board_record_granules(strlen(object->name), object->bytes);
+    struct span *span = space_take(space, granules, ret_no_memory);
+    if (span || *ret_no_memory || !replaced) {
+        return span;
+    }
+    span = space_retake(space, replaced->span, granules, ret_no_memory);
+    replaced->span = span ? NULL : replaced->span;
+    return span;
+}
+
 /* Memory for the record, and for its bucket. */
-static enum object_result take_space(struct object *object, struct bucket_block **ret_made)
+static enum object_result take_space(struct object *object, struct object *replaced, struct bucket_block **ret_made)
 {
     struct board *board = object->board;
     bool no_memory = false;
@@ -199,7 +226,7 @@ static enum object_result take_space(struct object *object, struct bucket_block 
     if (result != OBJECT_PUT) {
         return result;
     }
-    object->span = space_take(&board->space, board_granules(sizeof(struct board_record) + object->bytes), &no_memory);
+    object->span = take_record(object, replaced, &no_memory);
     if (!object->span) {
         unmake_block(board, object->bucket.block, *ret_made);
         return no_memory ? OBJECT_NO_MEMORY : OBJECT_NO_ROOM;
@@ -231,14 +258,14 @@ enum object_result object_put(struct step *step, struct session *session, struct
 {
     struct bucket_block *made = NULL;
     struct object *object = object_new(session, board, asked);
-    enum object_result result = object ? take_space(object, &made) : OBJECT_NO_MEMORY;
+    struct object *replaced = before && before->board == board ? before : NULL;
+    enum object_result result = object ? take_space(object, replaced, &made) : OBJECT_NO_MEMORY;
     if (result != OBJECT_PUT) {
         free(object);
         return result;
     }
-    if (before && before->board != board) { /* of another class: gone there before it is here */
+    if (before && !replaced) { /* of another class: gone there before it is here */
         object_remove(step, before);
-        before = NULL;
     }
     struct effect_board_write *write = write_to(step, board);
     write->record = object->span->position;
@@ -249,12 +276,13 @@ enum object_result object_put(struct step *step, struct session *session, struct
         add_link(write, 0, offsetof(struct board_header, blocks) + object->bucket.block * sizeof(uint32_t),
                  made->span->position);
     }
-    if (before) {
-        unlink_record(write, before);
+    if (replaced) {
+        write->is_over_another = !replaced->span;
+        unlink_record(write, replaced);
     }
     link_record(write, object);
-    if (before) {
-        drop(step, before);
+    if (replaced) {
+        drop(step, replaced);
     }
     count(step, object);
     return OBJECT_PUT;

@@ -94,6 +94,7 @@ bool broker_find_object(const struct broker *broker, const struct identity *iden
     *ret = (struct object_place){.handle = object->board->handle,
                                  .board = owner == identity->uid ? object->board->id : 0,
                                  .position = object->span->position,
+                                 .name_bytes = (uint32_t)strlen(object->name),
                                  .bytes = object->bytes};
     return true;
 }

@@ -67,32 +67,33 @@ static struct span *find(const struct space *space, uint32_t granules)
     return NULL;
 }
 
-/* Cuts the taken part off the end, so that the first span of a part stays the first. */
-static struct span *cut(struct space *space, struct span *span, uint32_t granules)
+/* Cuts the taken part off the end of a free span, so that the first span of a part stays the first. */
+static void cut(struct space *space, struct span *span, uint32_t granules, struct span *end)
 {
-    struct span *end = calloc(1, sizeof *end);
-    if (end) {
-        take_out(space, span);
-        span->granules -= granules;
-        add(space, span);
-        *end = (struct span){
-            .position = span->position + span->granules, .granules = granules, .before = span, .after = span->after};
-        span->after = end;
-        if (end->after) {
-            end->after->before = end;
-        }
+    take_out(space, span);
+    span->granules -= granules;
+    add(space, span);
+    *end = (struct span){
+        .position = span->position + span->granules, .granules = granules, .before = span, .after = span->after};
+    span->after = end;
+    if (end->after) {
+        end->after->before = end;
     }
-    return end;
 }
 
 struct span *space_take(struct space *space, uint32_t granules, bool *ret_no_memory)
 {
     assert(granules > 0 && granules < SPACE_BINS);
-    struct span *span = find(space, granules);
+    struct span *span = find(space, granules), *end = NULL;
     if (span && span->granules > granules) {
-        span = cut(space, span, granules);
-        *ret_no_memory = !span;
-    } else if (span) {
+        end = calloc(1, sizeof *end);
+        *ret_no_memory = !end;
+        if (end) {
+            cut(space, span, granules, end);
+        }
+        return end;
+    }
+    if (span) {
         take_out(space, span);
     }
     return span;
@@ -109,7 +110,8 @@ static void join(struct span *span, struct span *after)
     free(after);
 }
 
-void space_give(struct space *space, struct span *span)
+/* Returns the free span that it is a part of then. */
+static struct span *give(struct space *space, struct span *span)
 {
     struct span *before = span->before, *after = span->after;
     assert(!span->is_free);
@@ -123,4 +125,35 @@ void space_give(struct space *space, struct span *span)
         span = before;
     }
     add(space, span);
+    return span;
+}
+
+void space_give(struct space *space, struct span *span)
+{
+    (void)give(space, span);
+}
+
+static uint32_t free_granules(const struct span *span)
+{
+    return span && span->is_free ? span->granules : 0;
+}
+
+struct span *space_retake(struct space *space, struct span *span, uint32_t granules, bool *ret_no_memory)
+{
+    uint32_t left = free_granules(span->before) + span->granules + free_granules(span->after);
+    if (left < granules) {
+        return NULL;
+    }
+    struct span *end = left > granules ? calloc(1, sizeof *end) : NULL;
+    *ret_no_memory = left > granules && !end;
+    if (*ret_no_memory) {
+        return NULL;
+    }
+    span = give(space, span);
+    if (end) {
+        cut(space, span, granules, end);
+        return end;
+    }
+    take_out(space, span);
+    return span;
 }

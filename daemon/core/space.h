@@ -40,3 +40,7 @@ void space_remove_part(struct space *space, struct span *first);
 struct span *space_take(struct space *space, uint32_t granules, bool *ret_no_memory);
 
 void space_give(struct space *space, struct span *span);
+
+/* Takes a span of so many granules out of one that is given up for it and of what is free beside that. NULL: they are
+ * too few, or (*ret_no_memory) no memory for the table; then the span is taken as before. */
+struct span *space_retake(struct space *space, struct span *span, uint32_t granules, bool *ret_no_memory);

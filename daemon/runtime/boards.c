@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making, writing and giving back the memory of boards. */
+/* Making the memory of boards, and giving it back. */
 #include "daemon/runtime/boards.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -87,14 +85,9 @@ static int add_part(struct server *server, struct board_memory *board, const str
     return 0;
 }
 
-static struct board_header *header_of(const struct board_memory *board)
-{
-    return (struct board_header *)(void *)board->parts[0]->address;
-}
-
 static void begin(const struct board_memory *board, uint64_t key)
 {
-    struct board_header *header = header_of(board);
+    struct board_header *header = board_header_of(board);
     header->magic = BOARD_MAGIC;
     header->version = BOARD_VERSION;
     header->key = key;
@@ -121,61 +114,13 @@ void boards_grow(struct server *server, const struct effect_board_grow *grow)
         begin(board, boards->result.key);
     }
     if (error == 0) {
-        atomic_store_explicit(&header_of(board)->parts, board->count, memory_order_relaxed);
+        atomic_store_explicit(&board_header_of(board)->parts, board->count, memory_order_relaxed);
     } else if (board && !grow->handle) {
         board_free(board);
     }
 }
 
-/* ---- writing ---- */
-
-static void *at(const struct board_memory *board, uint32_t position)
-{
-    assert(board_part_of(position) < board->count);
-    return board->parts[board_part_of(position)]->address + board_offset_of(position);
-}
-
-/* No reader of the present index gets there; one of an older index finds that the sequence has moved on. */
-static void write_record(const struct board_memory *board, const struct effect_board_write *write)
-{
-    struct board_record *record = at(board, write->record);
-    atomic_thread_fence(memory_order_release);
-    atomic_store_explicit(&record->next, write->next, memory_order_relaxed);
-    atomic_store_explicit(&record->bytes, (uint32_t)write->data.count, memory_order_relaxed);
-    memcpy(record->name, write->name, sizeof record->name);
-    if (write->data.count) {
-        memcpy(record->data, write->data.data, write->data.count);
-    }
-}
-
-void board_write(const struct effect_board_write *write)
-{
-    struct board_memory *board = write->handle;
-    struct board_header *header = header_of(board);
-    if (write->record) {
-        write_record(board, write);
-    }
-    if (write->cleared) {
-        memset(at(board, write->cleared), 0, BOARD_BLOCK_BYTES);
-    }
-    atomic_store_explicit(&header->sequence, board->sequence + 1, memory_order_relaxed);
-    atomic_thread_fence(memory_order_release);
-    for (size_t i = 0; i < write->link_count; i++) {
-        const struct board_link *link = &write->links[i];
-        _Atomic uint32_t *place = (void *)((uint8_t *)at(board, link->position) + link->offset);
-        atomic_store_explicit(place, link->value, memory_order_relaxed);
-    }
-    board->sequence += 2;
-    atomic_store_explicit(&header->sequence, board->sequence, memory_order_release);
-}
-
-/* ---- reading ---- */
-
-const uint8_t *board_data(const struct board_memory *board, uint32_t position)
-{
-    const struct board_record *record = at(board, position);
-    return record->data;
-}
+/* ---- lending ---- */
 
 int board_lend(struct board_memory *board, uint32_t number)
 {
@@ -202,7 +147,7 @@ static void look_soon(struct server *server, uint64_t pause_ms)
 void boards_end(struct server *server, const struct effect_board_end *end)
 {
     struct board_memory *board = end->handle;
-    atomic_store_explicit(&header_of(board)->has_ended, 1, memory_order_release);
+    atomic_store_explicit(&board_header_of(board)->has_ended, 1, memory_order_release);
     for (uint32_t i = 0; i < board->count; i++) {
         TAILQ_INSERT_TAIL(&server->boards.leaving, board->parts[i], in_leaving);
     }
@@ -330,7 +275,7 @@ void boards_close(struct server *server)
     struct board_memory *board;
     while ((board = LIST_FIRST(&server->boards.all))) {
         if (board->parts[0]) {
-            atomic_store_explicit(&header_of(board)->has_ended, 1, memory_order_release);
+            atomic_store_explicit(&board_header_of(board)->has_ended, 1, memory_order_release);
         }
         // NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the one before was unlinked
         close_board(server, board);

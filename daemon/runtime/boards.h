@@ -55,6 +55,11 @@ struct boards {
     uv_timer_t timer;
 };
 
+static inline struct board_header *board_header_of(const struct board_memory *board)
+{
+    return (struct board_header *)(void *)board->parts[0]->address;
+}
+
 void boards_init(struct boards *boards);
 void boards_start(struct server *server);
 
@@ -68,6 +73,6 @@ void boards_end(struct server *server, const struct effect_board_end *end);
 /* What the core is to hear next. False: nothing. */
 bool boards_take_result(struct boards *boards, struct input *ret);
 
-/* The bytes of an object; and the descriptor of a part, negative: there is none. */
-const uint8_t *board_data(const struct board_memory *board, uint32_t position);
+/* The bytes of an object whose name is so long; and the descriptor of a part, negative: there is none. */
+const uint8_t *board_data(const struct board_memory *board, uint32_t position, uint32_t name_bytes);
 int board_lend(struct board_memory *board, uint32_t number);

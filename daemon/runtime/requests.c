@@ -264,7 +264,8 @@ static void serve_get(struct connection *connection, const struct request *reque
         return;
     }
     peer->server->boards.got++;
-    reply.got = (struct got_reply){{board_data(place.handle, place.position), place.bytes}, place.board};
+    reply.got =
+        (struct got_reply){{board_data(place.handle, place.position, place.name_bytes), place.bytes}, place.board};
     reply_answer(connection, request, &reply, -EBADF);
 }
 

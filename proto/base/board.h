@@ -5,8 +5,10 @@
  *
  * A board consists of parts, each twice as large as the one before, up to a bound; a part never moves and never
  * shrinks. A position names a place in a part, in granules. The first part begins with the header. The index is a hash
- * table of fixed size, whose blocks of buckets are made when they are first needed. A bucket is the position of its
- * first record, 0 if it has none, and each record has the position of the next one.
+ * table of fixed size, whose blocks of buckets are made when they are first needed. A bucket has some slots, each with
+ * an entry: the position of a record, and a tag out of the hash of its name; 0 if it has none. The record of the last
+ * slot has the entry of the next one, and so on: they are those that had no slot of their own when they were put. So a
+ * look-up loads a record only if its tag is the name's, but for those in a chain; and a small record is one cache line.
  *
  * Reading: the sequence is odd while the daemon changes the index, and grows with each change. What was read between
  * two equal, even values of it was an object. All else may be of two objects, or of none, so a reader checks each
@@ -15,13 +17,14 @@
 #pragma once
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define BOARD_MAGIC UINT64_C(0x314452414f424d4d) /* "MMBOARD1" as little-endian bytes */
 
 enum {
-    BOARD_VERSION = 1,
+    BOARD_VERSION = 2,
     BOARD_NAME_SIZE = 64,
     BOARD_OBJECT_MAX = 32768, /* bytes of an object */
     BOARD_GRANULE_BYTES = 64,
@@ -29,9 +32,12 @@ enum {
     BOARD_PART_BYTES_LEAST = 64 * 1024,
     BOARD_PART_BYTES_MOST = 4 * 1024 * 1024,
     BOARD_PART_SHIFT = 16, /* of a position: the part stands above, the granule below */
-    BOARD_BUCKETS_IN_BLOCK = 128,
-    BOARD_BLOCKS = 1024,
-    BOARD_BLOCK_BYTES = BOARD_BUCKETS_IN_BLOCK * (int)sizeof(uint32_t),
+    BOARD_TAG_SHIFT = 22,  /* of an entry: the tag stands above, the position below */
+    BOARD_SLOTS = 4,       /* of a bucket */
+    BOARD_BUCKETS_IN_BLOCK = 32,
+    BOARD_SLOTS_IN_BLOCK = BOARD_BUCKETS_IN_BLOCK * BOARD_SLOTS,
+    BOARD_BLOCKS = 2048,
+    BOARD_BLOCK_BYTES = BOARD_SLOTS_IN_BLOCK * (int)sizeof(uint32_t),
 };
 
 struct board_header {
@@ -46,15 +52,16 @@ struct board_header {
 };
 
 struct board_record {
-    _Atomic uint32_t next, bytes;
-    char name[BOARD_NAME_SIZE]; /* filled up with zeros */
-    uint8_t data[];
+    _Atomic uint32_t next; /* entry; 0: it is the last one */
+    _Atomic uint16_t name_bytes, bytes;
+    uint8_t text[]; /* the name, and the object behind it */
 };
 
 _Static_assert(sizeof(struct board_header) == 64 + BOARD_BLOCKS * sizeof(uint32_t),
                "the layout is shared between programs");
-_Static_assert(sizeof(struct board_record) == 72, "the layout is shared between programs");
+_Static_assert(sizeof(struct board_record) == 8, "the layout is shared between programs");
 _Static_assert(BOARD_PART_BYTES_MOST / BOARD_GRANULE_BYTES <= 1 << BOARD_PART_SHIFT, "a position names each granule");
+_Static_assert(BOARD_PARTS_MAX << BOARD_PART_SHIFT == 1 << BOARD_TAG_SHIFT, "an entry has room for each position");
 
 static inline uint32_t board_part_bytes(uint32_t part)
 {
@@ -77,9 +84,38 @@ static inline uint32_t board_granules(size_t bytes)
     return (uint32_t)((bytes + BOARD_GRANULE_BYTES - 1) / BOARD_GRANULE_BYTES);
 }
 
-/* The bucket of a name that is filled up with zeros: its block, and its place in that. */
+/* How many granules a record takes. */
+static inline uint32_t board_record_granules(size_t name_bytes, size_t bytes)
+{
+    return board_granules(sizeof(struct board_record) + name_bytes + bytes);
+}
+
+static inline uint32_t board_entry(uint32_t position, uint32_t tag)
+{
+    return tag << BOARD_TAG_SHIFT | position;
+}
+
+static inline uint32_t board_position_of(uint32_t entry)
+{
+    return entry & ((1U << BOARD_TAG_SHIFT) - 1);
+}
+
+static inline uint32_t board_tag_of(uint32_t entry)
+{
+    return entry >> BOARD_TAG_SHIFT;
+}
+
+struct board_name {
+    char text[BOARD_NAME_SIZE]; /* filled up with zeros */
+    size_t bytes;
+};
+
+/* False: it has no bytes, or too many. NULL is allowed. */
+bool board_name_set(struct board_name *name, const char *text);
+
+/* The bucket of a name that is filled up with zeros: its block, and its first slot in that; and the tag of the name. */
 struct board_bucket {
-    uint32_t block, place;
+    uint32_t block, slot, tag;
 };
 
 struct board_bucket board_bucket_of(uint64_t key, const char name[BOARD_NAME_SIZE]);
@@ -99,5 +135,5 @@ enum board_answer { BOARD_FOUND, BOARD_ABSENT, BOARD_BUSY, BOARD_LONGER, BOARD_E
  * Copies the object of that name, if it has at most `size` bytes; *ret_bytes is how many it has. In other cases than
  * BOARD_FOUND the buffer may have been written as well. Any thread; the bytes are never those of two objects.
  */
-enum board_answer board_read(const struct board_view *view, const char name[BOARD_NAME_SIZE], void *buffer, size_t size,
+enum board_answer board_read(const struct board_view *view, const struct board_name *name, void *buffer, size_t size,
                              size_t *ret_bytes);

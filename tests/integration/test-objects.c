@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Small objects by the library: putting, getting without asking the broker, replacing under readers, and their ends. */
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "proto/base/board.h"
+#include "proto/base/cleanup.h"
 #include "tests/integration/blocks.h"
 
 TestSuite(objects, .timeout = 60);
@@ -105,17 +110,58 @@ Test(objects, terms_that_make_no_sense_are_refused)
     end();
 }
 
+/* The daemon's own descriptor of its only board. A broker of the same user can't keep it from this process. */
+static struct board_header *open_board(void)
+{
+    char path[64], target[64];
+    for (int fd = 0; fd < 256; fd++) {
+        (void)snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)fixture.daemon, fd);
+        ssize_t length = readlink(path, target, sizeof target - 1);
+        target[length < 0 ? 0 : length] = '\0';
+        if (strstr(target, "membroker:board")) {
+            cleanup(fd_closep) int own = open(path, O_RDWR | O_CLOEXEC);
+            void *board = mmap(NULL, BOARD_PART_BYTES_LEAST, PROT_READ | PROT_WRITE, MAP_SHARED, own, 0);
+            cr_assert(own >= 0 && board != MAP_FAILED);
+            return board;
+        }
+    }
+    cr_assert_fail("the daemon has no board");
+    return NULL;
+}
+
+Test(objects, a_board_with_another_layout_is_not_read_but_asked_for)
+{
+    begin("");
+    cr_assert_eq(put(client, "a", "text"), 0);
+    struct board_header *board = open_board();
+    board->version--;
+    uint64_t before = messages();
+    for (int i = 0; i < 10; i++) {
+        cr_expect(has(client, "a", "text"), "%s", mb_last_error());
+    }
+    cr_expect_geq(messages() - before, 10);
+    cr_expect_eq(mb_get(client, "b", NULL, 0), -ENOENT);
+    board->version++;
+    cr_expect(has(client, "a", "text"));
+    before = messages();
+    cr_expect(has(client, "a", "text"));
+    cr_expect_eq(messages() - before, 2, "it is read from now on");
+    (void)munmap(board, BOARD_PART_BYTES_LEAST);
+    end();
+}
+
 /* ---- torn reads ---- */
 
 enum { VALUES = 2000, READERS = 3, NAMES = 4 };
 
 static atomic_bool stops;
 static atomic_uint torn, seen;
+static size_t same_size; /* of each object; 0: they have different sizes */
 
 /* The value in each byte, and as many bytes as it says: a reader sees whether all are of one put. */
 static size_t fill(uint8_t *bytes, unsigned value)
 {
-    size_t count = 64 + value * 131 % 8000;
+    size_t count = same_size ? same_size : 64 + value * 131 % 8000;
     memset(bytes, (int)(value % 251), count);
     memcpy(bytes, &value, sizeof value);
     return count;
@@ -124,7 +170,7 @@ static size_t fill(uint8_t *bytes, unsigned value)
 static bool is_whole(const uint8_t *bytes, size_t count)
 {
     unsigned value;
-    uint8_t expected[8192];
+    uint8_t expected[MB_OBJECT_BYTES_MAX];
     memcpy(&value, bytes, sizeof value);
     return value <= VALUES && count == fill(expected, value) && memcmp(bytes, expected, count) == 0;
 }
@@ -132,7 +178,7 @@ static bool is_whole(const uint8_t *bytes, size_t count)
 static void *read_all_the_time(void *argument)
 {
     mb_client *reader = fixture_connect(&fixture, 0);
-    uint8_t bytes[8192];
+    uint8_t bytes[MB_OBJECT_BYTES_MAX];
     (void)argument;
     for (unsigned i = 0; !stops; i++) {
         const char name[] = {(char)('a' + i % NAMES), '\0'};
@@ -144,27 +190,50 @@ static void *read_all_the_time(void *argument)
     return NULL;
 }
 
-Test(objects, no_read_is_torn_while_objects_are_replaced)
+static void replace_under_readers(void)
 {
     pthread_t readers[READERS];
-    uint8_t bytes[8192];
-    begin("");
-    for (int i = 0; i < NAMES; i++) {
-        const char name[] = {(char)('a' + i), '\0'};
-        cr_assert_eq(mb_put(client, name, bytes, fill(bytes, 0), NULL), 0);
-    }
+    uint8_t bytes[MB_OBJECT_BYTES_MAX];
     for (int i = 0; i < READERS; i++) {
         cr_assert(pthread_create(&readers[i], NULL, read_all_the_time, NULL) == 0);
     }
     for (unsigned value = 1; value <= VALUES || seen < 1000; value++) {
         const char name[] = {(char)('a' + value % NAMES), '\0'};
-        cr_assert_eq(mb_put(client, name, bytes, fill(bytes, value % VALUES), NULL), 0);
+        cr_assert_eq(mb_put(client, name, bytes, fill(bytes, value % VALUES), NULL), 0, "%s", mb_last_error());
     }
     stops = true;
     for (int i = 0; i < READERS; i++) {
         (void)pthread_join(readers[i], NULL);
     }
     cr_expect_eq(torn, 0, "%u of %u reads", torn, seen);
+}
+
+static void put_first_values(void)
+{
+    uint8_t bytes[MB_OBJECT_BYTES_MAX];
+    for (int i = 0; i < NAMES; i++) {
+        const char name[] = {(char)('a' + i), '\0'};
+        cr_assert_eq(mb_put(client, name, bytes, fill(bytes, 0), NULL), 0, "%s", mb_last_error());
+    }
+}
+
+Test(objects, no_read_is_torn_while_objects_are_replaced)
+{
+    begin("");
+    put_first_values();
+    replace_under_readers();
+    end();
+}
+
+/* A fifth object of that size has no room: each put is in the place of the object that it replaces. */
+Test(objects, no_read_is_torn_while_objects_are_replaced_on_a_full_board)
+{
+    begin("[sharing]\nmax_board_bytes = 64K\n");
+    same_size = 12000;
+    put_first_values();
+    cr_expect_eq(mb_put(client, "fifth", &(char[12000]){0}, same_size, NULL), -EMFILE);
+    replace_under_readers();
+    cr_expect_eq(fixture_status(&fixture).used_physical_bytes, 64 << 10);
     end();
 }
 
@@ -175,7 +244,7 @@ static atomic_uint whole;
 static void *read_what_is_there(void *argument)
 {
     mb_client *reader = argument;
-    uint8_t bytes[8192];
+    uint8_t bytes[MB_OBJECT_BYTES_MAX];
     while (!stops) {
         int count = mb_get(reader, "a", bytes, sizeof bytes);
         torn += count >= 0 && !is_whole(bytes, (size_t)count);
@@ -187,7 +256,7 @@ static void *read_what_is_there(void *argument)
 static void *put_all_the_time(void *argument)
 {
     mb_client *putter = argument;
-    uint8_t bytes[8192];
+    uint8_t bytes[MB_OBJECT_BYTES_MAX];
     for (unsigned value = 0; !stops; value++) {
         (void)mb_put(putter, "a", bytes, fill(bytes, value % VALUES), NULL);
     }

@@ -5,8 +5,6 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-#include "proto/base/text.h"
-
 static struct board_header *header_of(const struct model_board *board)
 {
     return (struct board_header *)(void *)board->parts[0];
@@ -64,12 +62,15 @@ void board_model_write(struct board_model *boards, const struct effect_board_wri
     (void)boards;
     cr_assert(board->id && !board->has_ended && write->link_count <= BOARD_LINKS_MAX);
     if (write->record) {
-        struct board_record *record = (void *)at(board, write->record, sizeof(struct board_record) + write->data.count);
+        size_t name_bytes = strlen(write->name);
+        struct board_record *record =
+            (void *)at(board, write->record, sizeof(struct board_record) + name_bytes + write->data.count);
         record->next = write->next;
-        record->bytes = (uint32_t)write->data.count;
-        memcpy(record->name, write->name, sizeof record->name);
+        record->name_bytes = (uint16_t)name_bytes;
+        record->bytes = (uint16_t)write->data.count;
+        memcpy(record->text, write->name, name_bytes);
         if (write->data.count) {
-            memcpy(record->data, write->data.data, write->data.count);
+            memcpy(record->text + name_bytes, write->data.data, write->data.count);
         }
     }
     if (write->cleared) {
@@ -136,15 +137,15 @@ static struct board_view view_of(const struct model_board *board)
 
 int board_model_read(const struct board_model *boards, uint32_t user, const char *name, void *buffer, size_t size)
 {
-    char filled[MESSAGE_NAME_SIZE] = "";
+    struct board_name sought;
     int result = -ENOENT;
-    text_copy(filled, sizeof filled, name);
+    cr_assert(board_name_set(&sought, name));
     for (int i = 0; i < MODEL_BOARDS; i++) {
         const struct model_board *board = &boards->boards[i];
         size_t bytes;
         if (board->id && board->user == user && !board->has_ended) {
             const struct board_view view = view_of(board);
-            if (board_read(&view, filled, buffer, size, &bytes) == BOARD_FOUND) {
+            if (board_read(&view, &sought, buffer, size, &bytes) == BOARD_FOUND) {
                 cr_assert(result == -ENOENT, "two boards have the object");
                 result = (int)bytes;
             }

@@ -55,7 +55,7 @@ void find_meeting_names(uint64_t key, char names[][MEETING_NAME_SIZE], int count
         (void)snprintf(name, sizeof name, "%d", i);
         struct board_bucket bucket = board_bucket_of(key, name);
         first = found ? first : bucket;
-        if (bucket.block == first.block && bucket.place == first.place) {
+        if (bucket.block == first.block && bucket.slot == first.slot) {
             text_copy(names[found++], MEETING_NAME_SIZE, name);
         }
     }

@@ -300,7 +300,7 @@ Test(boards, names_of_one_bucket_are_told_apart)
     for (int i = 0; i < 8; i++) {
         put(OWNER, names[i], 100, (uint8_t)i);
     }
-    put(OWNER, names[7], 200, 70); /* the first, one in the middle, and the last in its chain */
+    put(OWNER, names[7], 200, 70); /* the first and the last in its chain, and one with a slot of its own */
     put(OWNER, names[3], 200, 30);
     put(OWNER, names[0], 200, 10);
     cr_expect_eq(drop(OWNER, names[0])->kind, REPLY_DONE);

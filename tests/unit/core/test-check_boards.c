@@ -14,7 +14,7 @@ enum { OWNER, IDLE, OTHER };
 static struct model *model;
 static struct broker *broker;
 static struct board *full, *idle, *other, *ended;
-static struct object *earlier, *later; /* of one bucket, the later one is its first */
+static struct object *earlier, *later; /* of the chain of one bucket, the later one is its first */
 static struct object *kept, *last;
 
 static struct object *object_of(uint32_t uid, const char *name)
@@ -65,20 +65,21 @@ static void join_board(struct object *object)
     object->board->share->user->objects++;
 }
 
-/* A board of four objects, an empty one, one with an object, and one that has ended and is not freed. */
+/* A board of seven objects, an empty one, one with an object, and one that has ended and is not freed. */
 static void begin(void)
 {
-    char names[2][MEETING_NAME_SIZE];
+    char names[BOARD_SLOTS + 1][MEETING_NAME_SIZE];
     open_all();
-    find_meeting_names(7, names, 2);
+    find_meeting_names(7, names, BOARD_SLOTS + 1);
     model->hold_frees = true;
     put_for_session(model, OTHER, "short", 10, 1);
     ended = board_of(1002);
     remove_object(model, OTHER, "short");
     model_pass(model, 5000);
     cr_assert(ended->has_ended);
-    put_for_session(model, OWNER, names[0], 10, 1);
-    put_for_session(model, OWNER, names[1], 10, 1);
+    for (int i = 0; i <= BOARD_SLOTS; i++) {
+        put_for_session(model, OWNER, names[i], 10, 1);
+    }
     put_object(model, OWNER, "kept", 10, 1, LIFETIME_KEEP);
     put_for_session(model, OWNER, "last", 10, 1);
     put_for_session(model, IDLE, "short", 10, 1);
@@ -87,8 +88,8 @@ static void begin(void)
     full = board_of(1000);
     idle = board_of(1001);
     other = board_of(1002);
-    earlier = object_of(1000, names[0]);
-    later = object_of(1000, names[1]);
+    earlier = object_of(1000, names[BOARD_SLOTS - 1]);
+    later = object_of(1000, names[BOARD_SLOTS]);
     kept = object_of(1000, "kept");
     last = object_of(1000, "last");
     cr_assert(!broker_check(broker), "%s", broker_check(broker));
@@ -148,15 +149,19 @@ Test(check_boards, objects, .init = begin, .fini = end)
     EXPECT_NOTICED_BY(check_boards, last->owner, 1001, "is another board's");
     EXPECT_NOTICED_BY(check_boards, RB_ROOT(&broker->boards.by_name), NULL, "leads to another one");
     EXPECT_NOTICED_BY(check_boards, kept->bucket.block, (kept->bucket.block + 1) % BOARD_BLOCKS, "in the wrong bucket");
-    EXPECT_NOTICED_BY(check_boards, kept->bucket.place, (kept->bucket.place + 1) % BOARD_BUCKETS_IN_BLOCK,
+    EXPECT_NOTICED_BY(check_boards, kept->bucket.slot, (kept->bucket.slot + BOARD_SLOTS) % BOARD_SLOTS_IN_BLOCK,
                       "in the wrong bucket");
+    EXPECT_NOTICED_BY(check_boards, kept->bucket.tag, kept->bucket.tag + 1, "in the wrong bucket");
+    EXPECT_NOTICED_BY(check_boards, kept->slot, (kept->slot + BOARD_SLOTS) % BOARD_SLOTS_IN_BLOCK,
+                      "slot of another bucket");
+    EXPECT_NOTICED_BY(check_boards, later->slot, later->slot - 1, "an object of a slot is in a chain");
     EXPECT_NOTICED_BY(check_boards, full->blocks[number], NULL, "no record leads to");
-    EXPECT_NOTICED_BY(check_boards, block->first[later->bucket.place], earlier, "no record leads to");
+    EXPECT_NOTICED_BY(check_boards, block->first[later->slot], earlier, "no record leads to");
     EXPECT_NOTICED_BY(check_boards, later->next, NULL, "no record leads to");
     EXPECT_NOTICED_BY(check_boards, earlier->previous, NULL, "links disagree");
     EXPECT_NOTICED_BY(check_boards, kept->span, full->parts[0].first, "too much memory, or too little");
     EXPECT_NOTICED_BY(check_boards, kept->bytes, 1000, "too much memory, or too little");
-    EXPECT_NOTICED_BY(check_boards, full->object_count, 5, "miscounts its objects");
+    EXPECT_NOTICED_BY(check_boards, full->object_count, 5 + BOARD_SLOTS, "miscounts its objects");
     EXPECT_NOTICED_BY(check_boards, full->object_bytes, 5, "miscounts its objects");
     EXPECT_NOTICED_BY(check_boards, kept->access, BLOCK_ACCESS_GROUP, "miscounts its objects");
     EXPECT_NOTICED_BY(check_boards, kept->access, BLOCK_ACCESS_ALL, "miscounts its objects");
