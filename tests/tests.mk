@@ -107,7 +107,7 @@ $(BUILD)/tests/honest: $(call object,tests/swarm/honest.c) $(SHARED)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< -L$(BUILD) -lmembroker -Wl,-rpath,'$$ORIGIN/..' -pthread
 
-$(BUILD)/tests/misbehave: $(call object,tests/swarm/misbehave.c) $(WIRE_O) $(BASE_O)
+$(BUILD)/tests/misbehave: $(call object,tests/swarm/misbehave.c tests/swarm/harm.c tests/swarm/harm_sharing.c) $(WIRE_O) $(BASE_O)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -lprotobuf-c -lutf8proc
 
