@@ -8,10 +8,12 @@
 #include <string.h>
 
 #include "daemon/config/config_print.h"
+#include "daemon/runtime/clock.h"
 #include "daemon/runtime/last_good.h"
 #include "daemon/runtime/log.h"
 #include "daemon/runtime/server.h"
 #include "proto/base/cleanup.h"
+#include "proto/base/size.h"
 #include "proto/base/text.h"
 
 /* Of a reason, so that it fits into an answer beside all else that a status says. The log has it whole. */
@@ -103,6 +105,7 @@ int reload(struct server *server)
     executor_feed(server, &configure);
     const struct log_about about = {.event = LOG_EVENT_RELOADED};
     log_line(LOG_LEVEL_INFO, &about, "configuration reloaded");
+    reload_check_blocks(server);
     last_good_keep(server);
     reload_say_ready(&server->reload);
     return 0;
@@ -125,19 +128,60 @@ void reload_check_reservations(struct server *server)
     }
 }
 
+/* ---- blocks that are more than the configuration allows ---- */
+
+static void look_at_blocks(struct server *server)
+{
+    struct notices *notices = &server->reload.notices;
+    char sentence[MESSAGE_SENTENCE_SIZE], others[64] = "";
+    uint64_t users = broker_count_beyond_sharing(server->broker, sentence);
+    free(notices->blocks);
+    notices->blocks = NULL;
+    notices->blocks_looked_at = clock_monotonic();
+    if (users > 1) {
+        (void)snprintf(others, sizeof others, "; and so it is with %llu more", (unsigned long long)users - 1);
+    }
+    if (users && asprintf(&notices->blocks, "the blocks and views stay, but the configuration allows fewer: %s%s",
+                          sentence, others) < 0) {
+        notices->blocks = NULL;
+    }
+}
+
+void reload_check_blocks(struct server *server)
+{
+    look_at_blocks(server);
+    if (server->reload.notices.blocks) {
+        log_warning("%s", server->reload.notices.blocks);
+    }
+}
+
+/* Anybody may ask for the status, and this walks all users: so once a second, and only while there is something. */
+static const char *blocks_warning(struct server *server)
+{
+    const struct notices *notices = &server->reload.notices;
+    if (notices->blocks && clock_monotonic() - notices->blocks_looked_at >= NANOSECONDS_PER_SECOND) {
+        look_at_blocks(server);
+    }
+    return notices->blocks;
+}
+
+/* ---- all of it ---- */
+
 void reload_write_warnings(struct server *server, char *ret, size_t size)
 {
     struct notices *notices = &server->reload.notices;
     char sentence[MESSAGE_SENTENCE_SIZE];
     notices->contradicts_reservations = notices->contradicts_reservations && contradicts_reservations(server, sentence);
-    (void)snprintf(ret, size, "%s%s%s%s", notices->contradicts_reservations ? sentence : "",
-                   notices->contradicts_reservations ? "\n" : "", notices->stays ? notices->stays : "",
-                   notices->socket ? notices->socket : "");
+    const char *blocks = blocks_warning(server);
+    (void)snprintf(ret, size, "%s%s%s%s%s%s", notices->contradicts_reservations ? sentence : "",
+                   notices->contradicts_reservations ? "\n" : "", blocks ? blocks : "", blocks ? "\n" : "",
+                   notices->stays ? notices->stays : "", notices->socket ? notices->socket : "");
 }
 
 void reload_close(struct reload *reload)
 {
     free(reload->notices.error);
     free(reload->notices.stays);
+    free(reload->notices.blocks);
     free(reload->notices.socket);
 }

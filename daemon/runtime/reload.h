@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct server;
 
@@ -15,6 +16,8 @@ struct notices {
     char *error;                   /* why the files are not in force */
     char *stays;                   /* what a reload could not change; lines */
     char *socket;                  /* which settings the service manager's socket overrides; lines */
+    char *blocks;                  /* who has more than it allows; until nobody has */
+    uint64_t blocks_looked_at;     /* ns */
     bool contradicts_reservations; /* that a daemon before this one made; until they are given up, or a reload fits */
 };
 
@@ -32,6 +35,10 @@ void reload_complain(struct reload *reload, const char *error);
 
 /* At a start, when all reservations are there. They stay, whatever the configuration says; the log says what it is. */
 void reload_check_reservations(struct server *server);
+
+/* Says in the log and in the status who has more blocks or views than the settings allow: none of them is taken away.
+ */
+void reload_check_blocks(struct server *server);
 
 /* All that an administrator should know but for the error, as lines. */
 void reload_write_warnings(struct server *server, char *ret, size_t size);

@@ -127,7 +127,7 @@ static void serve_status(struct connection *connection, const struct request *re
     const struct peer *peer = connection_peer(connection);
     struct server *server = peer->server;
     struct reply reply = {.kind = REPLY_STATUS};
-    char warnings[1024];
+    char warnings[2 * MESSAGE_SENTENCE_SIZE];
     const struct stuck_work stuck = workers_stuck(&server->workers);
     host_view_refresh(server, NANOSECONDS_PER_SECOND);
     reply.status = (struct status_reply){

@@ -267,19 +267,6 @@ static void watch_processes(struct server *server)
     }
 }
 
-/* They stay, whatever the configuration says. */
-static void warn_beyond_sharing(const struct broker *broker)
-{
-    char sentence[MESSAGE_SENTENCE_SIZE];
-    uint64_t users = broker_count_beyond_sharing(broker, sentence);
-    if (users == 1) {
-        log_warning("the blocks and views stay, but the configuration allows fewer: %s", sentence);
-    } else if (users > 1) {
-        log_warning("the blocks and views stay, but the configuration allows fewer: %s; and so it is with %llu more",
-                    sentence, (unsigned long long)users - 1);
-    }
-}
-
 /* Negative errno: nothing of it is lost, but it takes another daemon. */
 static int restore(struct server *server, struct handed_descriptors *handed)
 {
@@ -310,7 +297,7 @@ static int restore(struct server *server, struct handed_descriptors *handed)
              "session: "
              "%zu",
              restoring.sessions, restoring.segments, restoring.blocks, restoring.views, restoring.dropped);
-    warn_beyond_sharing(server->broker);
+    reload_check_blocks(server);
     return 0;
 }
 

@@ -199,6 +199,13 @@ Test(blocks_restart, a_publisher_that_dies_meanwhile_leaves_what_is_to_be_kept)
     end_kept();
 }
 
+/* Of the status; "": any. */
+static bool has_warning(const char *words)
+{
+    struct status_reply status = fixture_status(&fixture);
+    return *status.warnings && strstr(status.warnings, words);
+}
+
 Test(blocks_restart, lowered_limits_take_no_block_away)
 {
     mb_block_options options = lasting(MB_LIFETIME_KEEP);
@@ -209,10 +216,17 @@ Test(blocks_restart, lowered_limits_take_no_block_away)
     restart(SIGKILL);
     cr_expect(fixture_log_has(&fixture, "the blocks and views stay, but the configuration allows fewer: user"));
     cr_expect(fixture_log_has(&fixture, "has 2 blocks and 0 views of blocks, and [sharing] max_blocks is 1 "));
+    cr_expect(has_warning("has 2 blocks and 0 views of blocks, and [sharing] max_blocks is 1 "));
     cr_expect(attach_result(reader, "one", 0) == 0 && attach_result(reader, "two", 0) == 0);
     mb_block *block = NULL;
     cr_expect_eq(mb_block_create(client, BLOCK_BYTES, NULL, &block), -ENOMEM);
-    cr_expect(mb_unpublish(client, "one") == 0 && mb_unpublish(client, "two") == 0);
+    cr_expect_eq(mb_unpublish(client, "one"), 0);
+    WAIT_UNTIL(!has_warning(""));
+    fixture_write_config(&fixture, "[sharing]\nmax_blocks = 0\n");
+    cr_assert(kill(fixture.daemon, SIGHUP) == 0);
+    WAIT_UNTIL(has_warning("has 1 blocks and 0 views of blocks, and [sharing] max_blocks is 0 "));
+    cr_expect_eq(mb_unpublish(client, "two"), 0);
+    WAIT_UNTIL(!has_warning(""));
     end_kept();
 }
 
