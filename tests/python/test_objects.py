@@ -49,6 +49,22 @@ def test_an_array_of_numpy(broker):
     assert numpy.frombuffer(broker.get("numbers")).tolist() == numbers.reshape(-1).tolist()
 
 
+def test_bytes_that_are_not_all_of_it(broker):
+    """Neither addresses of this process nor an array without its mask reaches another process."""
+    numpy = pytest.importorskip("numpy")
+    objects = numpy.array([1, None], dtype=object)
+    records = numpy.zeros(2, dtype=[("Offset", "f8"), ("value", object)])
+    for data in (objects, memoryview(objects), records):
+        with pytest.raises(TypeError, match="array of objects"):
+            broker.put("a", data)
+    with pytest.raises(TypeError, match="its data and its mask"):
+        broker.put("a", numpy.ma.masked_array([1, 2], [True, False]))
+    with pytest.raises(membroker.NoSuchBlock):
+        broker.get("a")
+    broker.put("a", numpy.zeros(2, dtype=[("Offset", "f8")]))
+    assert broker.get("a") == bytes(16)
+
+
 def test_the_largest(broker):
     broker.put("large", b"x" * 32768)
     assert broker.get("large") == b"x" * 32768

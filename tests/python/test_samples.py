@@ -21,11 +21,21 @@ EXAMPLES = ROOT / "client/python/examples"
 PLASMA = ROOT / "client/PLASMA.md"
 SAMPLES = samples(str(README)) + samples(str(PLASMA))
 # what the text around the samples says that there is
-GIVEN = "import membroker, numpy\nbroker = membroker.connect()\nbatches = range(3)\n"
+GIVEN = "import membroker, numpy, os\nbroker = membroker.connect()\nbatches = range(3)\n"
 
 
 def is_shell(sample):
     return re.match(r"(make|pip|python3|apt|sudo|membrokerctl)\b", sample.lines[0])
+
+
+def what_lacks(sample):
+    """Why it can't run here; "" if it can."""
+    for module in set(re.findall(r"^\s*import (\w+)", sample.text, re.M)) | {"numpy"}:
+        if importlib.util.find_spec(module) is None:
+            return f"{module} is not installed"
+        if module == "torch" and not os.environ.get("MEMBROKER_LIBRARIES"):
+            return "check-libraries runs it: something must be compiled first"
+    return ""
 
 
 @pytest.fixture
@@ -37,12 +47,18 @@ def daemon(start_daemon):
 @pytest.mark.parametrize("sample", [pytest.param(sample, id="line ".join(Path(sample.place).name.split(":")))
                                     for sample in SAMPLES if not is_shell(sample)])
 def test_sample(run, sample):
-    for module in set(re.findall(r"^\s*import (\w+)", sample.text, re.M)) | {"numpy"}:
-        if importlib.util.find_spec(module) is None:
-            pytest.skip(f"{module} is not installed")
-        if module == "torch" and not os.environ.get("MEMBROKER_LIBRARIES"):
-            pytest.skip("check-libraries runs it: something must be compiled first")
+    if why := what_lacks(sample):
+        pytest.skip(why)
     run(GIVEN + sample.text)
+
+
+def test_samples_about_sharing_in_their_order(run):
+    """As a reader types them into one interpreter."""
+    text = README.read_text()
+    first, last = (text[:text.index(heading)].count("\n") for heading in ("## Sharing arrays", "## In Jupyter"))
+    section = [sample for sample in SAMPLES if README.name in sample.place and first < int(sample.place.split(":")[1]) < last]
+    assert len(section) >= 5
+    run(GIVEN + "".join(sample.text for sample in section if not what_lacks(sample)))
 
 
 def test_targets_of_make_exist():

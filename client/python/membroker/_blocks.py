@@ -210,15 +210,16 @@ def _plain_bytes(data: Any) -> Optional[memoryview]:
     return view.cast("B") if is_plain and view.c_contiguous else None
 
 
-def _refuse_more_than_an_array(data: Any) -> None:
+def refuse_more_than_an_array(data: Any) -> None:
     """NumPy makes an array of much, and leaves out without a word what an array has no place for."""
     if hasattr(data, "__dataframe__"):
         raise TypeError(
             "a table can't be published as one array, which has neither names nor types of columns: publish an Arrow IPC "
             "stream of it, as in the README, or each column"
         )
-    if isinstance(data, numpy_module().ma.MaskedArray):
-        raise TypeError("a masked array can't be published, since a block has no mask: publish its data and its mask, or filled()")
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(data, numpy.ma.MaskedArray):
+        raise TypeError("a masked array can't be shared, since its mask would be lost: share its data and its mask, or filled()")
 
 
 def of_data(data: Any, type_: Optional[str]) -> Tuple[Any, Content]:
@@ -231,7 +232,7 @@ def of_data(data: Any, type_: Optional[str]) -> Tuple[Any, Content]:
         if plain is not None:
             return plain, Content(type_ or BYTES, plain.nbytes)
         numpy = numpy_module()
-        _refuse_more_than_an_array(data)
+        refuse_more_than_an_array(data)
         is_known = isinstance(data, numpy.ndarray) or not hasattr(data, "__dlpack__")
         source, content = _array_content(numpy.asarray(data) if is_known else numpy.from_dlpack(data))
     if type_ in (None, ARRAY):

@@ -404,7 +404,8 @@ class Broker(_arrays.Creation):
     ) -> None:
         """
         Keeps a copy of the bytes (at most 32 KiB) as this user's object of that name, in the place of the one that has it: a
-        reader gets the old bytes or the new ones. `data` is anything with the buffer protocol.
+        reader gets the old bytes or the new ones. `data` is anything with the buffer protocol, but no array of objects and no
+        masked array (TypeError).
 
         With `lifetime` "session" the object ends with the broker's last use in this process, with "keep" when it is
         removed; in both cases with the daemon. `access` and `group` are those of publish().
