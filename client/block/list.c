@@ -6,6 +6,7 @@
 #include "client/block/block.h"
 #include "client/call.h"
 #include "client/error.h"
+#include "client/location.h"
 #include "client/thread.h"
 #include "proto/base/cleanup.h"
 
@@ -22,7 +23,8 @@ static mb_block_info info_of(const struct block_entry *block)
                            .views = block->views,
                            .lifetime = (mb_lifetime)block->lifetime,
                            .access = (mb_access)block->access,
-                           .ended = (mb_end_reason)block->ended};
+                           .ended = (mb_end_reason)block->ended,
+                           .location = block->location ? (mb_location)block->location : location_published()};
 }
 
 static int read_page(mb_client *client, uint64_t after, struct block_page *ret)

@@ -154,6 +154,7 @@ typedef struct mb_block_info {
     mb_lifetime lifetime;
     mb_access access;
     mb_end_reason ended; /* why it has lost its name, while there are views of it; MB_END_NONE: it has it */
+    mb_location location;
 } mb_block_info;
 
 /* Called for each block. What it gets is valid until it returns. Anything but 0 ends the listing. */

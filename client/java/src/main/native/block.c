@@ -122,7 +122,7 @@ static jlongArray numbers_of(JNIEnv *env, const mb_block_info *info)
     const jlong of[] = {(jlong)info->number, (jlong)info->bytes,  info->views,
                         info->lifetime,      info->access,        info->owner,
                         info->gid,           (jlong)info->age_ms, (jlong)info->keep_ms /* no time: negative */,
-                        info->ended};
+                        info->ended,         info->location};
     jlongArray array = (*env)->NewLongArray(env, sizeof of / sizeof *of);
     if (array) {
         (*env)->SetLongArrayRegion(env, array, 0, sizeof of / sizeof *of, of);

@@ -21,9 +21,11 @@ import java.util.Optional;
  * @param age how long ago it was published
  * @param keep after which time its name ends; empty: no time is set
  * @param endReason why it has lost its name, while there are views of it; {@link EndReason#NONE}: it has it
+ * @param location where its memory is
  */
 public record BlockInfo(long number, String name, String type, long byteSize, int views, BlockLifetime lifetime,
-        BlockAccess access, long user, long group, Duration age, Optional<Duration> keep, EndReason endReason) {
+        BlockAccess access, long user, long group, Duration age, Optional<Duration> keep, EndReason endReason,
+        Location location) {
     /** Called by the shim for each block. */
     @SuppressWarnings("unused")
     private static void add(List<BlockInfo> to, long[] numbers, byte[] name, byte[] type) {
@@ -32,7 +34,7 @@ public record BlockInfo(long number, String name, String type, long byteSize, in
                 BlockLifetime.values()[(int) numbers[3]], access, numbers[5],
                 access == BlockAccess.GROUP ? numbers[6] : -1, Duration.ofMillis(numbers[7]),
                 numbers[8] < 0 ? Optional.empty() : Optional.of(Duration.ofMillis(numbers[8])),
-                EndReason.of(numbers[9])));
+                EndReason.of(numbers[9]), Location.of(numbers[10])));
     }
 
     private static String text(byte[] utf8) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.membroker;
 
-/** Where the memory of a lease is. */
+/** Where the memory of a lease or a block is. */
 public enum Location {
     /** Memory of the host. */
     RAM(1),

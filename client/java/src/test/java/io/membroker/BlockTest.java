@@ -235,6 +235,7 @@ class BlockTest extends WithBroker {
                 BlockView view = broker.attach("file")) {
             assertEquals(6, view.asIntBuffer().get(0));
             assertEquals(view.byteSize(), block.byteSize());
+            assertEquals(Location.MMAP, broker.blocks().get(0).location());
         }
         BlockOptions others = BlockOptions.builder().location(Location.MMAP).access(BlockAccess.ALL).build();
         MemoryBrokerException refused = assertThrows(MemoryBrokerException.class,
@@ -281,6 +282,7 @@ class BlockTest extends WithBroker {
             assertEquals(block.name(), info.name());
             assertTrue(info.number() == view.number() && info.name().equals("gr\u00f6\u00dfe") && info.type().equals("array"));
             assertTrue(info.byteSize() == 4096 && info.views() == 2 && info.user() == user() && info.group() == -1);
+            assertEquals(Location.RAM, info.location());
             assertTrue(info.lifetime() == BlockLifetime.KEEP && info.access() == BlockAccess.ALL);
             assertTrue(info.keep().orElseThrow().toMinutes() >= 50 && info.endReason() == EndReason.NONE, info.toString());
             broker.unpublish("gr\u00f6\u00dfe");
