@@ -46,3 +46,34 @@ bool name_is_valid(const char *name)
     size_t length = strnlen(name, MESSAGE_NAME_SIZE);
     return length < MESSAGE_NAME_SIZE && name_shows(name, length);
 }
+
+static bool is_blank(utf8proc_int32_t character)
+{
+    return utf8proc_category(character) == UTF8PROC_CATEGORY_ZS;
+}
+
+static bool has_blank_end(const char *name)
+{
+    utf8proc_int32_t character = 0;
+    bool begins = true, has_blank = false;
+    for (size_t left = strlen(name); left > 0;) {
+        size_t length = (size_t)utf8proc_iterate((const utf8proc_uint8_t *)name, (utf8proc_ssize_t)left, &character);
+        has_blank = has_blank || (begins && is_blank(character));
+        begins = false;
+        name += length;
+        left -= length;
+    }
+    return has_blank || is_blank(character);
+}
+
+const char *name_fault(const char *name)
+{
+    size_t length = strnlen(name, MESSAGE_NAME_SIZE);
+    if (length == 0 || length == MESSAGE_NAME_SIZE) {
+        return "it must have 1 to 63 bytes of UTF-8";
+    }
+    if (!name_is_valid(name)) {
+        return "it has characters that do not show, such as a line break, or it is no UTF-8";
+    }
+    return has_blank_end(name) ? "it begins or ends with a blank" : NULL;
+}

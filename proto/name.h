@@ -12,5 +12,11 @@
  */
 bool name_is_valid(const char *name);
 
-/* The same of a text that may be longer. */
+/*
+ * Why the text can't be the name of a block or an object; NULL: it can. Others find these by their names. So a name has
+ * at least one character, and a blank (Unicode's Zs) neither begins nor ends it: nobody sees that one there.
+ */
+const char *name_fault(const char *name);
+
+/* name_is_valid() for a text that may be longer. */
 bool name_shows(const char *text, size_t length);

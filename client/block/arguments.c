@@ -8,11 +8,9 @@
 
 int block_check_name(const char *name)
 {
-    return name && name[0] && name_is_valid(name)
-               ? 0
-               : error_set(
-                     -EINVAL,
-                     "the name of a block or an object must be UTF-8 of 1 to 63 bytes without control characters");
+    const char *fault = name ? name_fault(name) : "it is NULL";
+    return fault ? error_set(-EINVAL, "\"%s\" can't be the name of a block or an object: %s", name ? name : "", fault)
+                 : 0;
 }
 
 int block_check_group(mb_access access, uint32_t gid)

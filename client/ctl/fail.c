@@ -91,17 +91,9 @@ bool ctl_takes(int argc, char **argv, int most)
     return false;
 }
 
-static const char *fault_of(const char *name)
-{
-    if (!*name || strlen(name) >= MESSAGE_NAME_SIZE) {
-        return "it must have 1 to 63 bytes of UTF-8";
-    }
-    return name_is_valid(name) ? NULL : "it has characters that do not show, such as a line break, or it is no UTF-8";
-}
-
 bool ctl_takes_name(const char *of, const char *name)
 {
-    const char *fault = fault_of(name);
+    const char *fault = name_fault(name);
     if (fault) {
         (void)ctl_usage("`%s` can't be the name of %s: %s", name, of, fault);
     }

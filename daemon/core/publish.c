@@ -56,10 +56,9 @@ static bool check_lease(struct step *step, const struct session *session, const 
 static bool check_terms(struct step *step, const struct session *session, const struct request *request)
 {
     const struct publish_request *terms = &request->publish;
-    if (!terms->name[0] || (terms->keep_ms && terms->lifetime != LIFETIME_KEEP)) {
-        answer_error(step, session->peer, request->id, ERROR_INVALID, "the block \"%s\" can't be published: %s",
-                     terms->name,
-                     terms->name[0] ? "keep_ms goes with lifetime KEEP only" : "its name must have 1 to 63 bytes");
+    if (terms->keep_ms && terms->lifetime != LIFETIME_KEEP) {
+        answer_error(step, session->peer, request->id, ERROR_INVALID,
+                     "the block \"%s\" can't be published: keep_ms goes with lifetime KEEP only", terms->name);
         return false;
     }
     if (terms->access == BLOCK_ACCESS_GROUP && !identity_has_group(&session->identity, terms->gid)) {

@@ -9,10 +9,6 @@
 static bool check_terms(struct step *step, const struct session *session, const struct request *request)
 {
     const struct put_request *asked = &request->put;
-    if (!asked->name[0]) {
-        answer_error(step, session->peer, request->id, ERROR_INVALID, "an object's name must have 1 to 63 bytes");
-        return false;
-    }
     if (asked->access == BLOCK_ACCESS_GROUP && !identity_has_group(&session->identity, asked->gid)) {
         answer_error(step, session->peer, request->id, ERROR_NOT_PERMITTED,
                      "user %u is not in group %u; put the object for a group that the process is in",

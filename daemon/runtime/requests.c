@@ -20,6 +20,7 @@
 #include "daemon/runtime/reply.h"
 #include "daemon/runtime/server.h"
 #include "proto/base/size.h"
+#include "proto/name.h"
 
 /* ---- what the core serves ---- */
 
@@ -96,8 +97,30 @@ static void serve_acquire(struct connection *connection, const struct request *r
 }
 
 /* If its board must grow first, it is asked for once more when that is done. */
+/* An answer if it fails. */
+static bool check_name(struct connection *connection, const struct request *request, const char *name)
+{
+    const char *fault = name_fault(name);
+    if (fault) {
+        char sentence[MESSAGE_SENTENCE_SIZE];
+        (void)snprintf(sentence, sizeof sentence, "\"%s\" can't be the name of a block or an object: %s", name, fault);
+        reply_error(connection, request, ERROR_INVALID, sentence);
+    }
+    return !fault;
+}
+
+static void serve_publish(struct connection *connection, const struct request *request)
+{
+    if (check_name(connection, request, request->publish.name)) {
+        serve_by_core(connection, request);
+    }
+}
+
 static void serve_put(struct connection *connection, const struct request *request)
 {
+    if (!check_name(connection, request, request->put.name)) {
+        return;
+    }
     struct boards *boards = &connection_server(connection)->boards;
     boards->has_grown = false;
     serve_by_core(connection, request);
@@ -351,12 +374,14 @@ static void serve(struct connection *connection, const struct request *request)
     case REQUEST_ATTACH:
     case REQUEST_UNRESERVE:
     case REQUEST_SUSPEND:
-    case REQUEST_PUBLISH:
     case REQUEST_ATTACH_BLOCK:
     case REQUEST_UNPUBLISH:
     case REQUEST_REMOVE:
     case REQUEST_WATCH_BLOCKS:
         serve_by_core(connection, request);
+        break;
+    case REQUEST_PUBLISH:
+        serve_publish(connection, request);
         break;
     case REQUEST_PUT:
         serve_put(connection, request);

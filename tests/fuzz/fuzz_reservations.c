@@ -68,7 +68,7 @@ void fuzz_empty_reservations(struct model *model, struct fuzz_input *bytes)
 /* ---- blocks ---- */
 
 enum { BLOCK_NAMES = 3 };
-static const char *const block_names[BLOCK_NAMES] = {"a", "b", ""};
+static const char *const block_names[BLOCK_NAMES] = {"a", "b", "c"};
 
 static void fill_publish(struct publish_request *publish, uint64_t lease, struct fuzz_input *bytes)
 {

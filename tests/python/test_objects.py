@@ -79,6 +79,15 @@ def test_names(broker, name):
             call()
 
 
+@pytest.mark.parametrize("name", [" ", "  ", " a", "a "])
+def test_blanks_at_an_end_of_a_name(broker, name):
+    for call in (lambda: broker.put(name, b""), lambda: broker.publish(name, b"x")):
+        with pytest.raises(ValueError, match="begins or ends with a blank"):
+            call()
+    broker.put("a b", b"x")
+    assert broker.get("a b") == b"x"
+
+
 def test_wrong_arguments(broker):
     for wrong in ("text", 7, None):
         with pytest.raises(TypeError):

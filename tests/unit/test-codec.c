@@ -366,6 +366,22 @@ Test(codec, invisible_characters_are_not_allowed_in_names)
     cr_expect(name_is_valid("naïve — 東京 עברית العربية हिन्दी"));
 }
 
+Test(codec, names_that_others_find_have_no_blank_at_either_end)
+{
+    static const char *const blank[] = {" ", "   ", " a", "a ", "\u00a0a", "a\u3000", "\u2003", " \u00a0 "};
+    static const char *const fine[] = {"a", "a b", "a\u00a0b", "\u6f22", "\u00df", "-", "a/b"};
+    char longest[MESSAGE_NAME_SIZE + 1] = "";
+    for (size_t i = 0; i < sizeof blank / sizeof *blank; i++) {
+        cr_expect_str_eq(name_fault(blank[i]), "it begins or ends with a blank", "case %zu", i);
+    }
+    for (size_t i = 0; i < sizeof fine / sizeof *fine; i++) {
+        cr_expect_null(name_fault(fine[i]), "case %zu", i);
+    }
+    cr_expect(strstr(name_fault(""), "1 to 63 bytes") && strstr(name_fault("a\n"), "do not show"));
+    (void)memset(longest, 'x', MESSAGE_NAME_SIZE);
+    cr_expect(strstr(name_fault(longest), "1 to 63 bytes"));
+}
+
 /* Replaces the first 'X' of the frame by a NUL. */
 static const uint8_t *payload_with_nul(int bytes, size_t *ret_size)
 {

@@ -99,9 +99,9 @@ MB_PUBLIC void *mb_block_data(const mb_block *block);
 MB_PUBLIC uint64_t mb_block_bytes(const mb_block *block); /* whole pages */
 
 /*
- * Publishes the block under `name`, of 1 to 63 bytes (UTF-8). Afterwards no byte of it changes any more, and others can
- * attach it. If the connection breaks during the call, the call continues on the next connection. Publishing a block
- * again under its name succeeds.
+ * Publishes the block under `name`, of 1 to 63 bytes (UTF-8) and without a blank at its beginning or end. Afterwards no
+ * byte of it changes any more, and others can attach it. If the connection breaks during the call, the call continues
+ * on the next connection. Publishing a block again under its name succeeds.
  *
  * -EBUSY: something else can still write to the memory: a forked child (MB_CLIENT_SHARE_WITH_CHILDREN), a buffer that
  * is registered with io_uring, or a read(2) or other system call that fills the memory at the moment. End that, and

@@ -42,6 +42,8 @@ def checked_name(name: str) -> str:
             f"{name!r} can't be the name of a block or an object: it must have 1 to {NAME_BYTES_MAX} bytes of UTF-8, all of "
             "them printable"
         )
+    if name[0].isspace() or name[-1].isspace():
+        raise ValueError(f"{name!r} can't be the name of a block or an object: it begins or ends with a blank")
     return name
 
 

@@ -130,7 +130,6 @@ Test(blocks, a_publication_is_refused_for_each_reason)
     refused(publish(OWNER, 99, "n", LIFETIME_SESSION), ERROR_NO_SUCH_LEASE);
     refused(publish(TWIN, lease, "n", LIFETIME_SESSION), ERROR_NO_SUCH_LEASE);
     refused(publish(OWNER, plain, "n", LIFETIME_SESSION), ERROR_INVALID);
-    refused(publish(OWNER, lease, "", LIFETIME_SESSION), ERROR_INVALID);
     struct request request = publication(lease, "n", LIFETIME_CACHE);
     request.publish.keep_ms = 5;
     refused(model_request(model, OWNER, &request), ERROR_INVALID);

@@ -121,7 +121,6 @@ Test(boards, many_objects_end_with_their_session_in_many_steps)
 Test(boards, terms_are_checked)
 {
     begin(0);
-    refused(put_as(OWNER, "", 1, 1, LIFETIME_SESSION), ERROR_INVALID);
     struct request request = putting_object("a", 1, 1);
     request.put.access = BLOCK_ACCESS_GROUP;
     request.put.gid = 5;
