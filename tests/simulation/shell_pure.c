@@ -115,10 +115,16 @@ static void carry_out(struct shell *shell, const struct effect *effect)
     case EFFECT_SEAL_SEGMENT:
         seal(shell, &effect->seal);
         break;
-    case EFFECT_BLOCK:
-    case EFFECT_BOARD_GROW: /* nothing is put in this world */
+    case EFFECT_BOARD_GROW:
+        board_model_grow(&shell->boards, &effect->board_grow);
+        break;
     case EFFECT_BOARD_WRITE:
+        board_model_write(&shell->boards, &effect->board_write);
+        break;
     case EFFECT_BOARD_END:
+        board_model_end(&shell->boards, &effect->board_end);
+        break;
+    case EFFECT_BLOCK:
     case EFFECT_BROADCAST:
     case EFFECT_SESSION_RESUMED:
     case EFFECT_SLOT:
@@ -151,7 +157,7 @@ static void check_charges(const struct shell *shell)
     TAILQ_FOREACH(segment, &shell->segments, next) {
         *(segment->location == LOCATION_RAM ? &memory : &files) += segment->bytes;
     }
-    cr_assert_eq(status.used_physical_bytes, memory);
+    cr_assert_eq(status.used_physical_bytes, memory + shell->boards.bytes);
     cr_assert_eq(status.used_mapped_bytes, files);
 }
 
@@ -165,17 +171,35 @@ static void step(struct shell *shell, const struct input *input)
     check_charges(shell);
 }
 
+/* What a board had no room for is asked for once more, and what has ended is free at once: no process has it. */
+static void feed_boards(struct shell *shell, const struct input *input)
+{
+    struct input told = {.kind = INPUT_BOARD_GROWN, .board = shell->boards.grown};
+    if (shell->boards.has_grown) {
+        shell->boards.has_grown = false;
+        step(shell, &told);
+        step(shell, input);
+        cr_assert(!shell->boards.has_grown, "a board that has just grown must grow");
+    }
+    told.kind = INPUT_BOARD_FREED;
+    while (board_model_free_one(&shell->boards, &told.board)) {
+        step(shell, &told);
+    }
+}
+
 static void feed(struct shell *shell, const struct input *input)
 {
     struct result *result;
     if (input) {
         step(shell, input);
+        feed_boards(shell, input);
     }
     while ((result = TAILQ_FIRST(&shell->ready))) {
         struct input told = result->input;
         TAILQ_REMOVE(&shell->ready, result, next);
         free(result);
         step(shell, &told);
+        feed_boards(shell, &told);
     }
 }
 
@@ -243,9 +267,27 @@ static void pure_open(struct shell *shell, int client, const struct shell_client
     happens(shell, &open);
 }
 
+/* As another process reads it, which has the board mapped. */
+static void pure_get(struct shell *shell, int client, const struct request *request)
+{
+    static uint8_t data[MESSAGE_OBJECT_MAX];
+    struct reply reply = {.is_answer = true, .reply_to = request->id, .kind = REPLY_ERROR};
+    int bytes = board_model_read(&shell->boards, request->get.owner, request->get.name, data, sizeof data);
+    reply.error.code = ERROR_NO_SUCH_BLOCK;
+    if (bytes >= 0) {
+        reply.kind = REPLY_GOT;
+        reply.got = (struct got_reply){.data = {data, (size_t)bytes}};
+    }
+    world_take_reply(shell->world, client, &reply, shell->now);
+}
+
 static void pure_send(struct shell *shell, int client, const struct request *request)
 {
     struct cookie *cookie = shell->cookies[client];
+    if (request->kind == REQUEST_GET) {
+        pure_get(shell, client, request);
+        return;
+    }
     struct input input = {.kind = INPUT_REQUEST, .session = cookie->session, .peer = cookie};
     input.request.identity = cookie->identity;
     input.request.request = request;
@@ -376,6 +418,7 @@ static void pure_end(struct shell *shell)
     pure_drop_results(&shell->working);
     pure_drop_results(&shell->looking);
     broker_free(shell->broker);
+    board_model_clear(&shell->boards);
     while ((segment = TAILQ_FIRST(&shell->segments))) {
         pure_forget_segment(shell, segment);
     }

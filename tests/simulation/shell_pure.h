@@ -5,6 +5,7 @@
 #include <sys/queue.h>
 
 #include "tests/simulation/shell.h"
+#include "tests/unit/core/board_model.h"
 
 struct cookie {
     int client;
@@ -41,6 +42,7 @@ struct shell {
     struct effect_list effects;
     struct result_list ready, working, looking; /* to be told now; when they are done; looks at processes */
     struct pure_segment_list segments;
+    struct board_model boards;
     bool is_frozen[CLIENTS_MAX];
     struct cookie *cookies[CLIENTS_MAX];
     SLIST_HEAD(cookie_list, cookie) all;

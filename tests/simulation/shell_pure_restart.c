@@ -78,6 +78,7 @@ void pure_restart(struct shell *shell)
     pure_drop_results(&shell->ready);
     pure_drop_results(&shell->working);
     pure_drop_results(&shell->looking);
+    board_model_clear(&shell->boards);
     restore_reservations(shell, next);
     restore_sessions(shell, next);
     restore_segments(shell, next);

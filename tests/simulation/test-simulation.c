@@ -41,6 +41,23 @@ static uint64_t forgotten; /* reservations, in all seeds: among many clients the
 /* Of blocks, in all seeds. */
 static struct sharing_counts sharing;
 static struct watching_counts watching;
+static struct putting_counts putting;
+
+static void note_putting(const struct putting_counts *counts)
+{
+    putting.puts += counts->puts;
+    putting.gets += counts->gets;
+    putting.absences += counts->absences;
+    putting.removals += counts->removals;
+}
+
+static void check_putting(void)
+{
+    cr_assert(putting.puts && putting.gets && putting.absences && putting.removals,
+              "%llu objects were put, %llu got, %llu not found, %llu removed", (unsigned long long)putting.puts,
+              (unsigned long long)putting.gets, (unsigned long long)putting.absences,
+              (unsigned long long)putting.removals);
+}
 
 static void note_watching(const struct watching_counts *counts)
 {
@@ -104,10 +121,12 @@ Test(runtime, does_what_the_core_alone_does, .timeout = 7200, .fini = print_seed
 static void run_slowly(uint64_t seed)
 {
     stand_in_step_cost = 3 * MS;
+    putters_exist = true;
     struct outcome *real = world_run(&shell_real, seed);
     cr_assert_eq(shell_oversleeps, 0, "the loop slept %llu times while something was due",
                  (unsigned long long)shell_oversleeps);
     cr_assert(real->grants > 50);
+    note_putting(&real->putting);
     outcome_free(real);
 }
 
@@ -115,23 +134,27 @@ Test(runtime, never_sleeps_while_something_is_due, .timeout = 7200, .fini = prin
 {
     log_set_level(LOG_LEVEL_ERROR);
     for_each_seed(run_slowly);
+    check_putting();
 }
 
 /* The core alone: it says what is kept, and another one goes on with that. */
 static void run_with_restarts(uint64_t seed)
 {
     world_restarts = 6;
+    putters_exist = true;
     struct outcome *pure = world_run(&shell_pure, seed);
     world_restarts = 0;
     cr_assert(pure->grants > 50);
     note_sharing(&pure->sharing);
     note_watching(&pure->watching);
+    note_putting(&pure->putting);
     outcome_free(pure);
 }
 
 Test(core, keeps_blocks_names_and_views_over_restarts, .timeout = 7200, .fini = print_seed)
 {
     for_each_seed(run_with_restarts);
+    check_putting();
     check_sharing();
     cr_assert(sharing.restarts_with_blocks > 0, "there was no restart with blocks");
     cr_assert(watching.lost > 0, "no watch was told that the daemon is another one");

@@ -10,9 +10,8 @@
 #include "proto/base/size.h"
 #include "tests/simulation/fate.h"
 #include "tests/simulation/jobs.h"
-#include "tests/simulation/sharers.h"
+#include "tests/simulation/sharing.h"
 #include "tests/simulation/virtual_time.h"
-#include "tests/simulation/watchers.h"
 #include "tests/simulation/world_config.h"
 
 #define MIB UINT64_C(1048576)
@@ -52,8 +51,7 @@ struct world {
     struct client clients[CLIENTS_MAX];
     int count;
     struct jobs jobs;
-    struct sharers sharers;
-    struct watchers watchers;
+    struct sharing sharing;
     uint64_t next_restart; /* ns */
     uint64_t now;
     struct outcome *outcome;
@@ -147,10 +145,8 @@ void world_take_reply(struct world *world, int number, const struct reply *reply
     note(world, number, reply);
     if (number == SCHEDULER) {
         jobs_take_answer(&world->jobs, reply);
-    } else if (number >= FIRST_WATCHER && number < FIRST_SHARER) {
-        watchers_take_reply(&world->watchers, number, reply, now);
-    } else if (number >= FIRST_SHARER) {
-        sharers_take_reply(&world->sharers, number, reply, now);
+    } else if (sharing_take_reply(&world->sharing, number, reply, now)) {
+        return;
     } else if (reply->is_answer) {
         take_answer(world, client, reply);
     } else {
@@ -353,8 +349,7 @@ static uint64_t deadline; /* nothing is done after */
 uint64_t world_next_action(const struct world *world)
 {
     uint64_t next = size_min(size_min(deadline, world->next_restart), world->jobs.next_at);
-    next = size_min(next, sharers_next_action(&world->sharers));
-    next = size_min(next, watchers_next_action(&world->watchers));
+    next = size_min(next, sharing_next_action(&world->sharing));
     for (int i = 0; i < world->count; i++) {
         next = size_min(next, world->clients[i].next_at);
     }
@@ -383,8 +378,7 @@ static void restart(struct world *world)
             be_away(world, client);
         }
     }
-    sharers_lose_daemon(&world->sharers, world->now);
-    watchers_lose_daemon(&world->watchers, world->now);
+    sharing_lose_daemon(&world->sharing, world->now);
     cr_assert(world->kind->resume(world->shell, SCHEDULER));
 }
 
@@ -400,12 +394,9 @@ static void live_until(struct world *world, uint64_t until)
         }
         if (world->jobs.next_at <= world->now) {
             jobs_act(&world->jobs, inhabited_groups(world), world->now);
-            world->sharers.reserved_at = world->jobs.reserved_at;
+            world->sharing.sharers.reserved_at = world->jobs.reserved_at;
         }
-        sharers_act(&world->sharers, world->now);
-        watchers_act(&world->watchers, world->now);
-        sharers_check(&world->sharers, world->now);
-        watchers_check(&world->watchers, world->now);
+        sharing_live(&world->sharing, world->now);
         if (world->next_restart <= world->now) {
             restart(world);
         }
@@ -426,8 +417,7 @@ static void make_peace(struct world *world)
         leave(world, i, true);
     }
     jobs_end(&world->jobs, world->now);
-    sharers_end(&world->sharers, world->now);
-    watchers_end(&world->watchers);
+    sharing_end(&world->sharing, world->now);
     live_until(world, world->now + PEACE_MS * MS);
     broker_fill_status(world->kind->broker(world->shell), &status);
     cr_assert_eq(status.used_bytes, status.pooled_bytes);
@@ -477,13 +467,13 @@ struct outcome *world_run(const struct shell_kind *kind, uint64_t seed)
         begin_again(world, i);
     }
     jobs_begin(&world->jobs, kind, world->shell, seed, world->now);
-    sharers_begin(&world->sharers, kind, world->shell, seed, world->now);
-    watchers_begin(&world->watchers, kind, world->shell, &world->sharers.rules, seed, world->now);
+    sharing_begin(&world->sharing, kind, world->shell, seed, world->now);
     world->next_restart = world_restarts ? world->now + LIFE_MS / (world_restarts + 1) * MS : UINT64_MAX;
     live_until(world, world->now + LIFE_MS * MS);
     world->next_restart = UINT64_MAX;
-    world->outcome->sharing = world->sharers.rules.counts;
-    world->outcome->watching = world->watchers.counts;
+    world->outcome->sharing = world->sharing.sharers.rules.counts;
+    world->outcome->watching = world->sharing.watchers.counts;
+    world->outcome->putting = world->sharing.putters.counts;
     world->outcome->jobs_done = world->jobs.done;
     world->outcome->jobs_forgotten = world->jobs.forgotten;
     make_peace(world);

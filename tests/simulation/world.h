@@ -7,6 +7,7 @@
 #pragma once
 
 #include "tests/simulation/block_rules.h"
+#include "tests/simulation/putters.h"
 #include "tests/simulation/watchers.h"
 
 /* By a client. */
@@ -26,6 +27,7 @@ struct outcome {
     uint64_t grants_to_members, jobs_done, jobs_forgotten;
     struct sharing_counts sharing;
     struct watching_counts watching;
+    struct putting_counts putting;
 };
 
 /* How often the daemon is restarted in a run, if the shell can do that. */
