@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "proto/base/cleanup.h"
 
@@ -27,6 +29,13 @@ int open_file_check_writers(int fd)
     }
     (void)fcntl(readable, F_SETLEASE, F_UNLCK);
     return 0;
+}
+
+bool open_file_is_own(int fd, uint64_t bytes)
+{
+    struct stat seen;
+    return fstat(fd, &seen) == 0 && S_ISREG(seen.st_mode) && seen.st_nlink == 0 && seen.st_uid == geteuid() &&
+           (bytes == 0 || (uint64_t)seen.st_size == bytes);
 }
 
 bool open_file_is_sole(int fd)

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Another open file of the inode that a descriptor has, with this access mode. Returns it (close-on-exec) or negative
  * errno. */
@@ -14,6 +15,12 @@ int open_file_again(int fd, int access);
 
 /* 0: nobody has the inode open for writing; -EBUSY: somebody has; or negative errno. For worker processes alone. */
 int open_file_check_writers(int fd);
+
+/*
+ * Whether it can hold a segment: a regular file without a name that this user made. `bytes`: its size; 0: any. Looking
+ * waits for no lock that a borrower can hold.
+ */
+bool open_file_is_own(int fd, uint64_t bytes);
 
 /* Whether no other open file of the inode exists than that of this descriptor, which is for reading. False: or the
  * kernel does not tell. For worker processes alone. */

@@ -11,8 +11,8 @@ struct server;
 /* Has what a crash left in the spill directory removed. */
 void descriptors_tidy(struct server *server);
 
-/* A descriptor that an earlier daemon kept under this letter, and no record explains: its memory is given back, unless
- * it is a program's own. Takes the descriptor. */
+/* A descriptor that an earlier daemon may have kept under this letter, and no record explains: its memory is given
+ * back, unless it is a program's own or was never ours. Takes the descriptor. */
 void descriptor_end_unexplained(struct server *server, char kept_as, int fd);
 
 /* Closes a descriptor of a segment, which may be the last one, in the user's lane. Takes the descriptor. */

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/os/open_file.h"
 #include "daemon/os/process.h"
 #include "daemon/runtime/clock.h"
 #include "daemon/runtime/control_groups.h"
@@ -143,25 +144,26 @@ static void restore_segment(struct restoring *restoring, const struct kept_segme
     struct segment_file *file = NULL;
     int result = check_segment(server, kept, fd);
     if (result == 0) {
-        file = segment_adopt(server, kept, fd, restoring_user(server, kept),
-                             kept->is_publishable ? LENDS_BOTH : LENDS_WRITABLE);
-        result = file ? broker_restore_segment(server->broker, kept, file, clock_now(server)) : -ENOMEM;
+        result = segment_adopt(server, kept, fd, restoring_user(server, kept),
+                               kept->is_publishable ? LENDS_BOTH : LENDS_WRITABLE, &file);
     }
-    if (result < 0 && file) {
-        segment_disown(file);
+    if (result == 0) {
+        result = broker_restore_segment(server->broker, kept, file, clock_now(server));
+        if (result < 0) {
+            segment_disown(file);
+        } else {
+            file->record = record;
+        }
     }
     if (restoring_is_passing(result)) {
         restoring->failed = result;
         (void)fd_close(fd);
-        return;
-    }
-    if (result < 0 || !file) {
+    } else if (result < 0) {
         end_slot(server, kept, END_SHUTDOWN);
         restoring_drop_segment(restoring, kept, record, fd);
-        return;
+    } else {
+        restoring->segments++;
     }
-    file->record = record;
-    restoring->segments++;
 }
 
 /* A named file before what its lease grew by: the lease takes the file from its first segment. */
@@ -220,7 +222,8 @@ static enum location location_of(const struct workshop *workshop, int fd)
 static bool free_unexplained(struct server *server, int fd)
 {
     struct stat seen;
-    enum location location = location_of(&server->workers.workshop, fd);
+    enum location location =
+        open_file_is_own(fd, 0) ? location_of(&server->workers.workshop, fd) : LOCATION_UNSPECIFIED;
     if (location == LOCATION_UNSPECIFIED || fstat(fd, &seen) < 0 || seen.st_size <= 0) {
         return false;
     }
@@ -280,8 +283,9 @@ static int restore(struct server *server, struct handed_descriptors *handed)
     restore_segments(&restoring, false);
     restore_blocks(&restoring);
     if (restoring.failed) {
-        log_error("can't continue with the saved leases: %s; leaving them to the next start",
-                  strerrordesc_np(-restoring.failed));
+        log_error("can't continue with the saved leases: %s%s; leaving them to the next start",
+                  strerrordesc_np(-restoring.failed),
+                  restoring.failed == -EMFILE ? " (raise LimitNOFILE= of the service)" : "");
         return restoring.failed;
     }
     LIST_FOREACH(peer, &server->clients.peers, in_server) {

@@ -5,18 +5,22 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "daemon/os/open_file.h"
 #include "daemon/runtime/clock.h"
 #include "daemon/runtime/fdstore_names.h"
+#include "daemon/runtime/log.h"
 #include "daemon/runtime/restoring.h"
 #include "daemon/runtime/server.h"
 #include "proto/base/cleanup.h"
 
 /* ---- blocks ---- */
 
-static bool is_block(const struct kept_segment *kept, int fd)
+/* The daemon before may have begun to free one that had ended: its size says nothing. */
+static bool is_block(const struct kept_block *kept, int fd)
 {
-    return fd >= 0 && location_holds_bytes(kept->location) &&
-           backend_get(backend_of(kept->location, false))->is_sealed(fd);
+    const struct kept_segment *segment = &kept->segment;
+    return location_holds_bytes(segment->location) && open_file_is_own(fd, kept->ended ? 0 : segment->bytes) &&
+           backend_get(backend_of(segment->location, false))->is_sealed(fd);
 }
 
 /* Nobody can have written to it since, and its owner pays for it still. */
@@ -24,16 +28,23 @@ static int restore_block(struct restoring *restoring, struct kept_block *kept, u
 {
     struct server *server = restoring->server;
     const struct kept_segment *segment = &kept->segment;
-    if (!is_block(segment, fd)) {
+    if (fd < 0) {
         return -ENOENT;
     }
+    if (!is_block(kept, fd)) {
+        log_error("block %s is lost: what is kept for it is not its memory", kept->name);
+        return -EPROTO;
+    }
     kept->has_publisher = restoring_slot(server, segment->session, segment->slot, segment->generation);
-    struct segment_file *file = segment_adopt(server, segment, fd, kept->user, LENDS_READABLE);
-    int result = file ? broker_restore_block(server->broker, kept, file, clock_now(server)) : -ENOMEM;
-    if (result == 0) {
-        file->record = record;
-        file->is_reported = kept->ended; /* the daemon before may have begun to free it: its size says nothing */
-    } else if (file) {
+    struct segment_file *file = NULL;
+    int result = segment_adopt(server, segment, fd, kept->user, LENDS_READABLE, &file);
+    if (result < 0) {
+        return result;
+    }
+    file->record = record;
+    file->is_reported = kept->ended;
+    result = broker_restore_block(server->broker, kept, file, clock_now(server));
+    if (result < 0) {
         segment_disown(file);
     }
     return result;

@@ -17,7 +17,7 @@ static int read_page(int fd, struct control_page **ret)
     if (fstat(fd, &status) < 0) {
         return -errno;
     }
-    if (status.st_size < CONTROL_HEADER_BYTES || status.st_size > CONTROL_WHOLE_BYTES) {
+    if (!S_ISREG(status.st_mode) || status.st_size < CONTROL_HEADER_BYTES || status.st_size > CONTROL_WHOLE_BYTES) {
         return -EPROTO;
     }
     cleanup(freep) struct control_page *page = malloc((size_t)status.st_size);
@@ -26,7 +26,7 @@ static int read_page(int fd, struct control_page **ret)
     }
     ssize_t got = pread(fd, page, (size_t)status.st_size, 0);
     if (got != status.st_size) {
-        return got < 0 ? -errno : -EPROTO;
+        return got < 0 && errno != EBADF ? -errno : -EPROTO;
     }
     if (page->magic != CONTROL_PAGE_MAGIC || page->slots > control_page_slots((uint64_t)status.st_size) ||
         page->first_slot > CONTROL_SLOTS_MAX) {

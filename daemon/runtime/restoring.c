@@ -55,9 +55,10 @@ struct control_slot *restoring_slot(const struct server *server, uint64_t sessio
 static struct segment_file *enter_freeing(struct server *server, const struct kept_segment *kept, uint32_t record,
                                           int fd)
 {
-    uint32_t user = restoring_user(server, kept);
-    struct segment_file *file = fd >= 0 ? segment_adopt(server, kept, fd, user, LENDS_WRITABLE) : NULL;
-    if (file && broker_restore_freeing(server->broker, kept, file, clock_now(server)) < 0) {
+    struct segment_file *file = NULL;
+    int result =
+        fd >= 0 ? segment_adopt(server, kept, fd, restoring_user(server, kept), LENDS_WRITABLE, &file) : -ENOENT;
+    if (result == 0 && broker_restore_freeing(server->broker, kept, file, clock_now(server)) < 0) {
         segment_disown(file);
         file = NULL;
     }

@@ -4,16 +4,16 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "daemon/os/fault.h"
 #include "daemon/os/memfd.h"
-#include "daemon/os/open_file.h"
 #include "daemon/runtime/descriptor_jobs.h"
+#include "daemon/runtime/log.h"
 #include "daemon/runtime/probes.h"
+#include "daemon/runtime/segment_descriptors.h"
 #include "daemon/runtime/server.h"
 #include "daemon/runtime/tampering.h"
 #include "proto/base/cleanup.h"
@@ -54,95 +54,6 @@ void segment_forget(struct segment_file *file)
     }
 }
 
-/* ---- the descriptors of one that can be published ---- */
-
-/* Takes the descriptor, or the error. */
-static int take_other(struct segment_file *file, int fd, int *ret)
-{
-    struct descriptor_uses *uses = &file->server->descriptors;
-    if (fd >= uses->ceiling) {
-        (void)close(fd);
-        fd = -EMFILE;
-    }
-    if (fd < 0) {
-        return fd;
-    }
-    descriptor_note(uses, fd, DESCRIPTOR_SEGMENT);
-    *ret = fd;
-    return 0;
-}
-
-/* Closing a descriptor of a file can take the file system's time, even if it is not the last one. */
-static void close_other(struct segment_file *file, int *fd)
-{
-    int other = fd_steal(fd);
-    if (other < 0) {
-        return;
-    }
-    descriptor_forget(&file->server->descriptors, other);
-    if (segment_backend(file)->is_closed_at_once) {
-        (void)fd_close(other);
-    } else {
-        descriptor_close_later(file->server, file->work.user, other);
-    }
-}
-
-static void close_writable(struct segment_file *file)
-{
-    segment_index_forget_writable(&file->server->segments.index, file);
-    close_other(file, &file->writable);
-}
-
-static void close_others(struct segment_file *file)
-{
-    close_writable(file);
-    close_other(file, &file->readable);
-}
-
-/* Before anybody else has the inode, or before the daemon serves: opening it again waits for nobody. */
-static int open_others(struct segment_file *file, enum segment_lending lending)
-{
-    int result = 0;
-    if (lending != LENDS_WRITABLE) {
-        result = take_other(file, open_file_again(file->fd, O_RDONLY), &file->readable);
-    }
-    if (result == 0 && lending == LENDS_BOTH) {
-        result = take_other(file, open_file_again(file->fd, O_RDWR), &file->writable);
-    }
-    if (result < 0) {
-        close_others(file);
-    }
-    return result;
-}
-
-/* A worker has opened them. */
-static int take_others(struct segment_file *file, int readable, int writable)
-{
-    int result = take_other(file, readable, &file->readable);
-    int second = take_other(file, writable, &file->writable);
-    result = result < 0 ? result : second;
-    if (result < 0) {
-        close_others(file);
-    }
-    return result;
-}
-
-/* False: memory is short. */
-static bool put_in(struct segment_file *file)
-{
-    bool fits = segment_index_add(&file->server->segments.index, file);
-    if (fits) {
-        descriptor_note(&file->server->descriptors, file->fd, DESCRIPTOR_SEGMENT);
-    }
-    return fits;
-}
-
-static void take_out(struct segment_file *file)
-{
-    descriptor_forget(&file->server->descriptors, file->fd);
-    segment_index_remove(&file->server->segments.index, file);
-}
-
 static struct segment_file *owner_of(struct work *work)
 {
     return container_of(work, struct segment_file, work);
@@ -172,8 +83,8 @@ static void report_made(struct segment_file *file, int others)
         file->fd = fd_close(file->fd);
         file->result = (struct input_segment){.error = others};
     }
-    if (file->fd >= 0 && !put_in(file)) {
-        close_others(file);
+    if (file->fd >= 0 && !segment_enter(file)) {
+        segment_close_others(file);
         file->fd = fd_close(file->fd);
         file->result = (struct input_segment){.error = -ENOMEM};
     }
@@ -181,7 +92,7 @@ static void report_made(struct segment_file *file, int others)
     if (file->fd >= 0) {
         file->result.handle = file;
     } else {
-        close_others(file);
+        segment_close_others(file);
     }
     report(file);
 }
@@ -212,9 +123,9 @@ static void take_made(struct segment_file *file, int fd)
 static int have_others(struct segment_file *file, const struct job_result *result)
 {
     if (segment_backend(file)->brings_others && file->work.job.is_publishable) {
-        return take_others(file, result->readable, result->writable);
+        return segment_take_others(file, result->readable, result->writable);
     }
-    return file->fd >= 0 && file->work.job.is_publishable ? open_others(file, LENDS_BOTH) : 0;
+    return file->fd >= 0 && file->work.job.is_publishable ? segment_open_others(file, LENDS_BOTH) : 0;
 }
 
 static void make_done(struct server *server, struct work *work, const struct job_result *result, int fd)
@@ -297,12 +208,28 @@ void segment_lend(struct segment_file *file, uint32_t user)
 
 /* ---- after a restart ---- */
 
-struct segment_file *segment_adopt(struct server *server, const struct kept_segment *kept, int fd, uint32_t user,
-                                   enum segment_lending lending)
+/* That a borrower changed the file's mode, or that its disk became read-only, must not stop the daemon at each start.
+ */
+static int open_again(struct segment_file *file, enum segment_lending lending)
 {
+    int result = segment_open_others(file, lending);
+    if (result == 0 || result == -ENOMEM || result == -EMFILE || result == -ENFILE) {
+        return result;
+    }
+    log_error("segment %llu is lost: it can't be opened again: %s", (unsigned long long)segment_id(file),
+              strerrordesc_np(-result));
+    return -EPROTO;
+}
+
+int segment_adopt(struct server *server, const struct kept_segment *kept, int fd, uint32_t user,
+                  enum segment_lending lending, struct segment_file **ret)
+{
+    if (!location_holds_bytes(kept->location)) {
+        return -EPROTO;
+    }
     struct segment_file *file = calloc(1, sizeof *file);
     if (!file) {
-        return NULL;
+        return -ENOMEM;
     }
     file->server = server;
     file->location = kept->location;
@@ -316,18 +243,23 @@ struct segment_file *segment_adopt(struct server *server, const struct kept_segm
     file->readable = file->writable = -EBADF;
     file->record = TABLE_NONE;
     file->work.job.is_publishable = kept->is_publishable;
-    if (open_others(file, lending) < 0 || !put_in(file)) {
-        close_others(file);
-        free(file);
-        return NULL;
+    int result = open_again(file, lending);
+    if (result == 0 && !segment_enter(file)) {
+        segment_close_others(file);
+        result = -ENOMEM;
     }
-    return file;
+    if (result < 0) {
+        free(file);
+        return result;
+    }
+    *ret = file;
+    return 0;
 }
 
 void segment_disown(struct segment_file *file)
 {
-    close_others(file);
-    take_out(file);
+    segment_close_others(file);
+    segment_remove(file);
     free(file);
 }
 
@@ -370,7 +302,7 @@ static void writable_closed(struct server *server, struct work *work, const stru
 static void close_and_seal(struct segment_file *file)
 {
     if (file->writable < 0 || segment_backend(file)->is_closed_at_once) {
-        close_writable(file);
+        segment_close_writable(file);
         seal(file);
         return;
     }
@@ -443,7 +375,7 @@ static void free_done(struct server *server, struct work *work, const struct job
         keep_back(file, result);
         return;
     }
-    take_out(file);
+    segment_remove(file);
     if (result->error == -ECANCELED) { /* the daemon ends */
         file->fd = fd_close(file->fd);
         segment_forget(file);
@@ -466,7 +398,7 @@ void segment_free(struct server *server, const struct effect_free *to_free)
     struct segment_file *file = to_free->handle;
     PROBE3(free__begin, to_free->segment, file->bytes, file->location);
     fault_point();
-    close_others(file); /* they are not the last ones: the inode does not end here */
+    segment_close_others(file); /* they are not the last ones: the inode does not end here */
     file->work.job.kind = JOB_FREE;
     file->work.job.bytes = file->bytes;
     file->work.fd = file->fd;
@@ -480,8 +412,8 @@ void segments_close(struct segments *segments)
     for (size_t i = 0; i < segments->index.size; i++) {
         struct segment_file *file = segments->index.by_fd[i];
         if (file && file->fd == (int)i) {
-            close_others(file);
-            take_out(file);
+            segment_close_others(file);
+            segment_remove(file);
             (void)fd_close(file->fd);
             segment_forget(file);
         }

@@ -79,10 +79,14 @@ void segment_lend(struct segment_file *file, uint32_t user);
 /* The daemon ends: forgets all that are left as they are, for the next daemon or nobody. */
 void segments_close(struct segments *segments);
 
-/* A segment of before a restart, of this user, that is lent so; NULL: out of memory. The descriptor is its own then.
- * And its end without the core. */
-struct segment_file *segment_adopt(struct server *server, const struct kept_segment *kept, int fd, uint32_t user,
-                                   enum segment_lending lending);
+/*
+ * A segment of before a restart, of this user, that is lent so. The descriptor is its own then, unless this fails: with
+ * -EPROTO if what was kept is no segment, or a borrower keeps it from being opened; else the daemon lacks something.
+ */
+int segment_adopt(struct server *server, const struct kept_segment *kept, int fd, uint32_t user,
+                  enum segment_lending lending, struct segment_file **ret);
+
+/* Its end without the core. */
 void segment_disown(struct segment_file *file);
 
 /* Frees what stood for a segment that was freed or could not be made, once its result is the core's. */
