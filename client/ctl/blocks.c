@@ -118,7 +118,8 @@ static const struct ctl_option blocks_list[] = {
      take_follow},
     SELECTION_OPTIONS,
 };
-const struct ctl_option_list blocks_options = {blocks_list, sizeof blocks_list / sizeof *blocks_list - 1};
+/* A block has neither a class nor a client. */
+const struct ctl_option_list blocks_options = {blocks_list, sizeof blocks_list / sizeof *blocks_list - 2};
 
 static bool has_prefix(const void *entry)
 {
@@ -133,7 +134,7 @@ int blocks_main(const struct ctl_options *options, int argc, char **argv)
     }
     prefix = argc > 1 ? argv[1] : "";
     if (is_followed && selection_chooses_or_sorts()) {
-        return ctl_usage("--follow goes with --user=NAME alone: --class, --min-bytes and --sort are for lists");
+        return ctl_usage("--follow goes with --user=NAME alone: --min-bytes and --sort are for lists");
     }
     kind.wants = has_prefix;
     return is_followed ? blocks_follow(options, selection_user(geteuid()), prefix)

@@ -7,6 +7,7 @@
 
 #include "client/ctl/events.h"
 #include "client/ctl/holding.h"
+#include "client/ctl/output.h"
 #include "client/ctl/print.h"
 #include "proto/base/end_reason.h"
 #include "proto/base/size.h"
@@ -91,6 +92,7 @@ int blocks_follow(const struct ctl_options *options, uint32_t owner, const char 
     if (status != CTL_DONE) {
         return status;
     }
+    output_end_with_reader();
     int result = mb_watch_blocks_of(holding.client, owner, prefix, &watch);
     status = result < 0 ? ctl_failed(result) : follow(options, watch, owner);
     if (result == 0) {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "client/ctl/events.h"
+#include "client/ctl/output.h"
 #include "client/ctl/text.h"
 #include "proto/base/cleanup.h"
 #include "proto/base/size.h"
@@ -135,6 +136,7 @@ int events_follow(const struct ctl_options *options, const struct listing_kind *
     if (!options->json && isatty(STDOUT_FILENO)) {
         print_line(kind, NULL);
     }
+    output_end_with_reader();
     int result = print_new(options, kind, &after);
     bool was_there = result == CTL_DONE;
     while (!is_over(until) && (result == CTL_DONE || (was_there && result == CTL_NO_DAEMON))) {

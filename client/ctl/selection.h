@@ -19,12 +19,12 @@ int selection_take_client(struct ctl_options *options, const char *value);
 #define SELECTION_OPTIONS                                                                                              \
     {"user", '\0', "[=NAME]", "only what belongs to this user, a name or a number; without a value as below",          \
      selection_take_user},                                                                                             \
-        {"class", '\0', "PATTERN", "only what is of this class or reservation (as in a shell: * and ?)",               \
-         selection_take_class},                                                                                        \
         {"min-bytes", '\0', "SIZE", "only what has, or asks for, at least so much", selection_take_min_bytes},         \
         {"sort", '\0', "KEY",                                                                                          \
          "by a column or a key of the JSON: numbers largest first, texts from A; turned round: -KEY",                  \
          selection_take_sort},                                                                                         \
+        {"class", '\0', "PATTERN", "only what is of this class or reservation (as in a shell: * and ?)",               \
+         selection_take_class},                                                                                        \
     {                                                                                                                  \
         "client", '\0', "PATTERN", "only what is of clients of this name", selection_take_client                       \
     }
