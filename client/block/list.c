@@ -24,7 +24,8 @@ static mb_block_info info_of(const struct block_entry *block)
                            .lifetime = (mb_lifetime)block->lifetime,
                            .access = (mb_access)block->access,
                            .ended = (mb_end_reason)block->ended,
-                           .location = block->location ? (mb_location)block->location : location_published()};
+                           .location = block->location ? (mb_location)block->location : location_published(),
+                           .publisher = block->publisher};
 }
 
 static int read_page(mb_client *client, uint64_t after, struct block_page *ret)

@@ -434,3 +434,21 @@ def test_the_command_lists_them(daemon, broker):
     printed = subprocess.run([BUILD / "membrokerctl", "--socket", daemon.socket, "blocks"], check=True,
                              capture_output=True, text=True).stdout
     assert "weights" in printed and "array" in printed and "all" in printed
+
+
+def test_blocks_are_listed_by_the_own_client(daemon, monkeypatch):
+    """Without another connection, and with all that the broker says of them."""
+    monkeypatch.delattr(membroker._monitor, "Monitor")
+    with membroker.connect(daemon.socket) as broker:
+        assert broker.blocks() == []
+        broker.publish("kept", b"x" * 5000, lifetime="keep", keep=60, access="all", type="acme/x")
+        block = broker.publish("own", b"y")
+        kept, own = broker.blocks()
+        assert (kept.name, kept.type, kept.bytes, kept.uid, kept.access.name) == ("kept", "acme/x", 8192, os.getuid(), "ALL")
+        assert kept.lifetime is membroker.Lifetime.KEEP and 0 < kept.keep_ms <= 60000
+        assert (own.name, own.keep_ms, own.location, own.ended) == ("own", None, membroker.RAM, membroker.EndReason.NONE)
+        assert own.block > kept.block and own.publisher == broker.session
+        block.release()
+        broker.unpublish("kept")
+    with pytest.raises(ValueError):
+        broker.blocks()

@@ -155,6 +155,7 @@ typedef struct mb_block_info {
     mb_access access;
     mb_end_reason ended; /* why it has lost its name, while there are views of it; MB_END_NONE: it has it */
     mb_location location;
+    uint64_t publisher; /* the session that published it; 0: it has let go of it */
 } mb_block_info;
 
 /* Called for each block. What it gets is valid until it returns. Anything but 0 ends the listing. */

@@ -375,8 +375,7 @@ class Broker(_arrays.Creation):
 
     def blocks(self) -> List[_types.BlockInfo]:
         """The published blocks of this user, and those that it may attach."""
-        blocks: List[_types.BlockInfo] = self._ask(lambda monitor: monitor.blocks())
-        return blocks
+        return [_types.to_block_info(fields) for fields in _native.list_blocks(self._client)]
 
     def watch(
         self, prefix: str = "", *, user: Union[int, str, None] = None, timeout: Optional[float] = None

@@ -14,7 +14,7 @@ from . import _types, _wire
 _FRAME_BYTES_MAX = 4 + 65536
 _HELLO, _STATUS, _LIST, _REVOKE, _WHY = 2, 7, 8, 9, 15
 _A_ERROR, _A_STATUS, _A_LISTING, _A_WHY = 3, 8, 9, 12
-_SESSIONS, _LEASES, _BLOCKS = 0, 1, 7
+_SESSIONS, _LEASES = 0, 1
 _PROTOCOL = 2
 
 
@@ -97,10 +97,6 @@ class Monitor:
     def leases(self) -> List[_types.LeaseInfo]:
         """All leases that this user may see, ordered by number."""
         return self._list(_LEASES, 2, _types.LeaseInfo, "lease")
-
-    def blocks(self) -> List[_types.BlockInfo]:
-        """Published blocks of this user, and those that it may attach, ordered by number."""
-        return self._list(_BLOCKS, 9, _types.BlockInfo, "block")
 
     def why(self, session: int = 0) -> List[_types.WhyEntry]:
         """Why requests wait or were refused; of one session, or of all (0)."""

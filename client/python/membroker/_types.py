@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from . import _wire
 
@@ -246,3 +246,10 @@ def _convert(kind: Any, value: Any) -> Any:
     if issubclass(kind, enum.IntEnum):  # a newer broker may know more of them
         return kind(value) if value in kind._value2member_map_ else value
     return from_wire(kind, _wire.parse(value)) if dataclasses.is_dataclass(kind) else kind(value)
+
+
+def to_block_info(values: Sequence[Any]) -> BlockInfo:
+    """From what its fields have, in their order. A text is bytes; None: there is none."""
+    kinds = (field.metadata["kind"] for field in dataclasses.fields(BlockInfo))
+    converted: List[Any] = [None if value is None else _convert(kind, value) for kind, value in zip(kinds, values)]
+    return BlockInfo(*converted)

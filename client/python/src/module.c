@@ -10,6 +10,7 @@
 #include "client/python/src/inherited.h"
 #include "client/python/src/install.h"
 #include "client/python/src/lease.h"
+#include "client/python/src/listing.h"
 #include "client/python/src/losses.h"
 #include "client/python/src/name_watch.h"
 #include "client/python/src/numpy_api.h"
@@ -64,6 +65,7 @@ static PyMethodDef functions[] = {
     {"put", METHOD(object_put), METH_VARARGS, "put(client, name, bytes, lifetime, access, gid)"},
     {"get", METHOD(object_get), METH_VARARGS, "get(client, name, uid): bytes; a uid of -1 is the own user's"},
     {"remove", METHOD(object_remove), METH_VARARGS, "remove(client, name)"},
+    {"list_blocks", METHOD(listing_blocks), METH_O, "list_blocks(client): tuples of what BlockInfo has"},
     {"watch", METHOD(name_watch_begin), METH_VARARGS,
      "watch(client, prefix, uid): a capsule; a uid of -1 is the own user's"},
     {"watch_next", METHOD(name_watch_next), METH_VARARGS,
