@@ -40,7 +40,8 @@ static int fail_section(const struct reading *reading, const char *section)
 {
     return fail(reading,
                 "there is no section [%s]; there are [server], [limits], [mapped], [leases], [queue], [pool], "
-                "[pressure], [access], [clients], [user NAME], [group NAME] and [class NAME]",
+                "[pressure], [sharing], [reservations], [history], [access], [clients], [user NAME], [group NAME] and "
+                "[class NAME]",
                 section);
 }
 

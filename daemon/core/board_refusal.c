@@ -12,12 +12,19 @@ void board_refuse_full(struct step *step, const struct session *session, const s
     const struct principal *user = session->share->user;
     step->broker->boards.figures.refused++;
     char used[SIZE_TEXT_BYTES], most[SIZE_TEXT_BYTES], more[SIZE_TEXT_BYTES];
+    size_to_text(user->board_bytes, used);
+    if (board->part_count == BOARD_PARTS_MAX) {
+        answer_error(
+            step, session->peer, request_id, ERROR_TOO_MANY,
+            "the objects of %s have no room: their boards have %s, and a board has at most %d parts; remove some",
+            user->whose, used, BOARD_PARTS_MAX);
+        return;
+    }
     answer_error(step, session->peer, request_id, ERROR_TOO_MANY,
-                 "the objects of %s have no room: their boards have %s, %s more are needed, and a user may have %s "
-                 "([sharing] max_board_bytes), in boards of at most %d parts; remove some, or raise that",
-                 user->whose, size_to_text(user->board_bytes, used),
-                 size_to_text(board_part_bytes(board->part_count), more),
-                 size_to_text(step->broker->options.settings.sharing.board_bytes_max, most), BOARD_PARTS_MAX);
+                 "the objects of %s have no room: their boards have %s, the next part has %s, and a user may have %s "
+                 "([sharing] max_board_bytes); remove some, or raise that",
+                 user->whose, used, size_to_text(board_part_bytes(board->part_count), more),
+                 size_to_text(step->broker->options.settings.sharing.board_bytes_max, most));
 }
 
 static void write_sentence(const struct denial *denial, const struct refusal *refusal,

@@ -252,3 +252,37 @@ os.kill(os.getpid(), signal.SIGBUS)
 os.kill(os.getpid(), signal.SIGBUS)
 print("ok")
 """) == "got 7\ngot 7\nok\n"
+
+
+def test_a_service_of_asyncio_begins_again(run):
+    """The README's way: a lost view ends the event loop and cancels the other tasks, and the next loop attaches again."""
+    assert run("""
+import asyncio, membroker
+broker, publisher = membroker.connect(name="service"), membroker.connect(name="publisher")
+publisher.publish("model", b"weights")
+told = []
+
+async def other():
+    try:
+        await asyncio.sleep(3600)
+    finally:
+        told.append("cleaned up")
+
+async def serve():
+    task = asyncio.create_task(other())
+    view = await broker.view_async("model", wait=5)
+    told.append(bytes(view).decode())
+    await asyncio.sleep(0)
+    if "lost" not in told:
+        broker.revoke(view.id)
+        await task
+    task.cancel()
+
+while True:
+    try:
+        asyncio.run(serve())
+        break
+    except membroker.LeaseLost:
+        told.append("lost")
+print(*told, sep=", ")
+""", timeout=60) == "weights, cleaned up, lost, weights, cleaned up\n"

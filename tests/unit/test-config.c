@@ -171,6 +171,7 @@ Test(config, errors_name_file_line_and_key)
 {
     expect_error("[limits]\nmaxbytes = 1G\n", ":4: [limits] maxbytes: there is no such key");
     expect_error("[limit]\nmax_bytes = 1G\n", ":3: there is no section [limit]");
+    expect_error("[Sharing]\n", "[sharing], [reservations], [history]");
     expect_error("[limits]\nmax_bytes = lots\n", ":4: [limits] max_bytes: \"lots\": a size is expected");
     expect_error("[limits]\nmax_bytes = 1G\nmax_bytes = 2G\n", ":5: [limits] max_bytes: it was set before, in line 4");
     expect_error("[leases]\nmin_ttl = 30\n", ":4: [leases] min_ttl: \"30\": a duration with its unit is expected");

@@ -247,6 +247,8 @@ Test(boards, a_board_has_so_many_parts)
         reply = put_as(OWNER, name, MESSAGE_OBJECT_MAX, 1, LIFETIME_SESSION);
     }
     refused(reply, ERROR_TOO_MANY);
+    cr_expect(strstr(reply->error.sentence, "at most 64 parts; remove some"), "%s", reply->error.sentence);
+    cr_expect_null(strstr(reply->error.sentence, "max_board_bytes"), "which did not refuse: %s", reply->error.sentence);
     cr_expect_gt(used(), UINT64_C(200) << 20);
     end();
 }
