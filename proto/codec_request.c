@@ -214,7 +214,10 @@ CODEC_FIELDS(open_board, struct open_board_request, OpenBoard) = {
 };
 CODEC_TABLE(open_board, open_board);
 
-CODEC_FIELDS(remove, struct remove_request, Remove) = {NAME(remove, name, bad_name)};
+CODEC_FIELDS(remove, struct remove_request, Remove) = {
+    NUMBER(remove, owner, IF_FLAG(remove, has_owner)),
+    NAME(remove, name, bad_name),
+};
 CODEC_TABLE(remove, remove);
 
 /* ---- the rest ---- */

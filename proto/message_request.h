@@ -185,6 +185,8 @@ struct open_board_request {
 };
 
 struct remove_request {
+    bool has_owner;
+    uint32_t owner; /* without one: the user who asks */
     char name[MESSAGE_NAME_SIZE];
 };
 

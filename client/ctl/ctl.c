@@ -20,7 +20,7 @@ static bool answers(enum request_kind request, enum reply_kind reply)
         [REQUEST_PING] = REPLY_PONG,      [REQUEST_AUDIT] = REPLY_AUDIT,  [REQUEST_WHY] = REPLY_WHY,
         [REQUEST_RELOAD] = REPLY_DONE,    [REQUEST_RESERVE] = REPLY_DONE, [REQUEST_ATTACH] = REPLY_DONE,
         [REQUEST_UNRESERVE] = REPLY_DONE, [REQUEST_SUSPEND] = REPLY_DONE, [REQUEST_METRICS] = REPLY_METRICS,
-        [REQUEST_UNPUBLISH] = REPLY_DONE,
+        [REQUEST_UNPUBLISH] = REPLY_DONE, [REQUEST_REMOVE] = REPLY_DONE,
     };
     return kinds[request] == reply;
 }

@@ -70,7 +70,7 @@ static const struct verb verbs[] = {
     {"put", "NAME [OPTION]...", "keep standard input as an object, in the place of the one that has the name",
      &put_options, NULL, put_main},
     {"get", "NAME [OPTION]...", "write an object to standard output", &get_options, NULL, get_main},
-    {"remove", "NAME...", "end objects", NULL, NULL, remove_main},
+    {"remove", "NAME... [OPTION]...", "end objects", &remove_options, NULL, remove_main},
     {"slurm-gres", "[OPTION]...", "the line of Slurm's gres.conf for this node", &slurm_gres_options, NULL,
      slurm_gres_main},
     {"hold", "SIZE [OPTION]...", "take a lease, keep it, and give it back", &hold_options, units, hold_main},

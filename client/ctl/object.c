@@ -11,6 +11,7 @@
 #include "client/ctl/options.h"
 #include "client/ctl/owner.h"
 #include "client/ctl/users.h"
+#include "proto/base/text.h"
 
 /* A client's work with an object; returns the exit status. */
 typedef int object_work(const struct ctl_options *options, mb_client *client, const char *name);
@@ -138,22 +139,24 @@ int get_main(const struct ctl_options *options, int argc, char **argv)
 
 /* ---- remove ---- */
 
-static int remove_object(const struct ctl_options *options, void *client, const char *name)
+static const struct ctl_option remove_list[] = {
+    OWNER_OPTION("whose object it is (default: your own)"),
+};
+const struct ctl_option_list remove_options = {remove_list, sizeof remove_list / sizeof *remove_list};
+
+static int remove_object(const struct ctl_options *options, void *data, const char *name)
 {
-    int result = mb_remove(client, name);
-    return result < 0 ? ctl_failed(result) : names_done(options, "object", name, "removed");
+    const struct reply *reply;
+    struct request request = {.kind = REQUEST_REMOVE};
+    (void)data;
+    request.remove.has_owner = owner_said(&request.remove.owner);
+    text_copy(request.remove.name, sizeof request.remove.name, name);
+    int status = ctl_ask(options, &request, &reply);
+    return status == CTL_DONE ? names_done(options, "object", name, "removed") : status;
 }
 
 int remove_main(const struct ctl_options *options, int argc, char **argv)
 {
-    struct holding holding;
-    if (!names_are_valid(argc, argv, "an object", "")) {
-        return CTL_USAGE;
-    }
-    int status = holding_open(options, "membrokerctl remove", 0, &holding);
-    if (status == CTL_DONE) {
-        status = names_each(options, argc, argv, remove_object, holding.client);
-        holding_close(&holding);
-    }
-    return status;
+    return names_are_valid(argc, argv, "an object", "") ? names_each(options, argc, argv, remove_object, NULL)
+                                                        : CTL_USAGE;
 }

@@ -24,7 +24,7 @@ struct ctl_option_list {
 /* A verb's own: one that has the name of a common one takes its place. */
 extern const struct ctl_option_list hold_options, ping_options, reserve_options, attach_options, unpublish_options,
     selection_options, selection_options_without_client, slurm_gres_options, metrics_options, events_options,
-    top_options, plot_options, blocks_options, publish_options, put_options, get_options;
+    top_options, plot_options, blocks_options, publish_options, put_options, get_options, remove_options;
 
 /* What --user without a value does: it asks the user's own broker. */
 int options_take_user(struct ctl_options *options, const char *value);

@@ -86,6 +86,7 @@ struct board_table {
 };
 
 struct broker;
+struct input;
 struct step;
 struct input_board;
 
@@ -138,4 +139,4 @@ bool object_remove_one_of(struct step *step, struct session *session);
 
 /* Without an answer if the board must grow first: then the shell asks again when that is done. */
 void put_request(struct step *step, struct session *session, const struct request *request);
-void put_remove(struct step *step, struct session *session, const struct request *request);
+void put_remove(struct step *step, const struct input *input);

@@ -2,6 +2,7 @@
 /* Requests to put and to remove objects, and looking at them. */
 #include <string.h>
 
+#include "daemon/core/access.h"
 #include "daemon/core/answer.h"
 #include "daemon/core/board.h"
 #include "daemon/core/broker_state.h"
@@ -65,16 +66,27 @@ void put_request(struct step *step, struct session *session, const struct reques
     }
 }
 
-void put_remove(struct step *step, struct session *session, const struct request *request)
+/* Who may not get it is told the same as if there were none. */
+void put_remove(struct step *step, const struct input *input)
 {
-    struct object *object = object_find(&step->broker->boards, session->identity.uid, request->remove.name);
-    if (!object) {
-        answer_error(step, session->peer, request->id, ERROR_NO_SUCH_BLOCK, "user %u has no object \"%s\"",
-                     session->identity.uid, request->remove.name);
-        return;
+    const struct broker *broker = step->broker;
+    const struct request *request = input->request.request;
+    const struct identity *by = &input->request.identity;
+    const char *name = request->remove.name;
+    uint32_t owner = request->remove.has_owner ? request->remove.owner : by->uid;
+    bool is_administrator = access_is_administrator(&broker->principals.policy->access, broker->options.daemon_uid, by);
+    struct object *object = object_find(&broker->boards, owner, name);
+    if (!object || !(is_administrator || block_admits(object->access, owner, object->gid, by))) {
+        answer_error(step, input->peer, request->id, ERROR_NO_SUCH_BLOCK, "user %u has no object \"%s\"", owner, name);
+    } else if (owner != by->uid && !is_administrator) {
+        answer_error(step, input->peer, request->id, ERROR_NOT_PERMITTED,
+                     "the object \"%s\" is user %u's and you are user %u; only its owner and administrators ([access] "
+                     "admin_users, admin_groups) may remove it",
+                     name, owner, by->uid);
+    } else {
+        object_remove(step, object);
+        answer_to(step, input->peer, request->id, REPLY_DONE);
     }
-    object_remove(step, object);
-    answer_to(step, session->peer, request->id, REPLY_DONE);
 }
 
 /* ---- looking ---- */

@@ -119,9 +119,6 @@ static void session_request(struct step *step, struct session *session, const st
     case REQUEST_PUT:
         put_request(step, session, request);
         return;
-    case REQUEST_REMOVE:
-        put_remove(step, session, request);
-        return;
     case REQUEST_CANCEL:
         attach_cancel(step, session, request->cancel_request);
         watch_cancel(step, session, request->cancel_request);
@@ -145,6 +142,7 @@ static void session_request(struct step *step, struct session *session, const st
     case REQUEST_UNRESERVE:
     case REQUEST_SUSPEND:
     case REQUEST_UNPUBLISH:
+    case REQUEST_REMOVE:
     case REQUEST_GET:
     case REQUEST_OPEN_BOARD:
     case REQUEST_UNKNOWN:
@@ -166,6 +164,8 @@ void requests_handle(struct step *step, const struct input *input, struct sessio
         revoke(step, input);
     } else if (request->kind == REQUEST_UNPUBLISH) {
         publish_take_back(step, input);
+    } else if (request->kind == REQUEST_REMOVE) {
+        put_remove(step, input);
     } else if (is_about_reservation(request->kind)) {
         reservations_request(step, input);
     } else if (session) {

@@ -106,6 +106,7 @@ void fuzz_fill_block(struct request *request, uint64_t lease, struct fuzz_input 
                                             .access = (enum block_access)fuzz_below(bytes, 3)};
         text_copy(request->put.name, MESSAGE_NAME_SIZE, block_names[fuzz_below(bytes, BLOCK_NAMES)]);
     } else if (request->kind == REQUEST_REMOVE) {
+        request->remove = (struct remove_request){fuzz_choice(bytes), 1000 + fuzz_below(bytes, 4), ""};
         text_copy(request->remove.name, MESSAGE_NAME_SIZE, block_names[fuzz_below(bytes, BLOCK_NAMES)]);
     } else {
         request->unpublish = (struct unpublish_request){fuzz_choice(bytes), 1000 + fuzz_below(bytes, 4), ""};

@@ -77,6 +77,15 @@ Test(codec_blocks, attach_and_unpublish)
         SAME(ttl_ms);
         request.attach_block = (struct attach_block_request){.name = "m"};
     }
+    request = (struct request){.kind = REQUEST_REMOVE, .remove = {true, 7, "n"}};
+    for (int i = 0; i < 2; i++) {
+        struct request answer = back_of(&request);
+        const struct remove_request *back = &answer.remove, *sent = &request.remove;
+        SAME(has_owner);
+        SAME(owner);
+        SAME_TEXT(name);
+        request.remove = (struct remove_request){.name = "m"};
+    }
     request = (struct request){.kind = REQUEST_UNPUBLISH, .unpublish = {true, 7, "n"}};
     for (int i = 0; i < 2; i++) {
         struct request answer = back_of(&request);

@@ -408,6 +408,7 @@ static uint64_t open_session(struct model *model, int peer, const char *name, ui
     input.open.hello = (struct hello_request){.heap_bytes = heap_bytes};
     text_copy(input.open.hello.name, sizeof input.open.hello.name, name);
     input.open.hello.max_bytes = input.open.hello.max_physical_bytes = LIMIT_DEFAULT;
+    model->peers[peer].uid = uid;
     model_feed(model, &input);
     return model->peers[peer].session;
 }
@@ -430,7 +431,8 @@ uint64_t model_open_in(struct model *model, int peer, const char *name, const ch
 static void feed_request(struct model *model, int peer, const struct request *request)
 {
     struct input input = {.kind = INPUT_REQUEST, .session = model->peers[peer].session, .peer = model_cookie(peer)};
-    input.request.identity = (struct identity){.pid = 100 + peer, .uid = 1000 + (uint32_t)peer};
+    const struct model_peer *from = &model->peers[peer];
+    input.request.identity = (struct identity){.pid = 100 + peer, .uid = from->uid ? from->uid : 1000 + (uint32_t)peer};
     input.request.request = request;
     input.request.file_bytes = model->file_bytes;
     model_feed(model, &input);

@@ -15,6 +15,7 @@ enum { MODEL_PEERS = 32, MODEL_SEGMENTS = 8192, MODEL_REPLIES = 512, MODEL_CHANG
 
 struct model_peer {
     uint64_t session; /* 0: none, or over */
+    uint32_t uid;     /* that it was opened as; 0: it was not, or as root */
     bool is_over;     /* the core still holds the cookie: not to be used again */
     uint64_t look;    /* whether this session is frozen is asked; 0: it is not */
     bool is_frozen;   /* the answer */

@@ -135,6 +135,45 @@ Test(boards, terms_are_checked)
     end();
 }
 
+/* ---- who may remove ---- */
+
+static void put_for(const char *name, enum block_access access)
+{
+    struct request request = putting_object(name, 1, 1);
+    request.put.access = access;
+    cr_assert_eq(model_request(model, OWNER, &request)->kind, REPLY_DONE);
+}
+
+static void expect_removal(const struct identity *by, const char *name, enum error_code expected)
+{
+    static uint64_t id = 5000;
+    struct request request = {.id = id++, .kind = REQUEST_REMOVE, .remove = {.has_owner = true, .owner = 1000}};
+    struct input input = {.kind = INPUT_REQUEST, .peer = (void *)(uintptr_t)9};
+    input.request = (struct input_request){.identity = *by, .request = &request};
+    text_copy(request.remove.name, MESSAGE_NAME_SIZE, name);
+    model_feed(model, &input);
+    const struct reply *reply = model_answer(model, request.id);
+    cr_assert(reply);
+    cr_expect_eq(reply->kind == REPLY_DONE ? ERROR_UNSPECIFIED : reply->error.code, expected, "%s", name);
+}
+
+Test(boards, its_owner_and_administrators_remove_an_object)
+{
+    const struct identity other = {.pid = 1, .uid = 1002, .gid = 9}, owner = {.pid = 1, .uid = 1000, .gid = 9};
+    begin(0);
+    put_for("own", BLOCK_ACCESS_USER);
+    put_for("all", BLOCK_ACCESS_ALL);
+    expect_removal(&other, "own", ERROR_NO_SUCH_BLOCK);
+    expect_removal(&other, "all", ERROR_NOT_PERMITTED);
+    expect_removal(&other, "none", ERROR_NO_SUCH_BLOCK);
+    cr_expect(!is_absent("own") && !is_absent("all"));
+    expect_removal(&model_root, "own", ERROR_UNSPECIFIED);
+    expect_removal(&owner, "all", ERROR_UNSPECIFIED);
+    expect_removal(&model_root, "own", ERROR_NO_SUCH_BLOCK);
+    cr_expect(is_absent("own") && is_absent("all"));
+    end();
+}
+
 /* ---- who may look ---- */
 
 static bool may_get(uint32_t uid, uint32_t gid, const char *name)
@@ -146,13 +185,6 @@ static bool may_get(uint32_t uid, uint32_t gid, const char *name)
     bool may = broker_find_object(model->broker, &identity, &asked, &place);
     cr_expect(!may || (place.bytes == 1 && (place.board != 0) == (uid == 1000)));
     return may;
-}
-
-static void put_for(const char *name, enum block_access access)
-{
-    struct request request = putting_object(name, 1, 1);
-    request.put.access = access;
-    cr_assert_eq(model_request(model, OWNER, &request)->kind, REPLY_DONE);
 }
 
 Test(boards, others_get_what_they_may_and_open_no_board)
