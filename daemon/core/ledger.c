@@ -154,7 +154,18 @@ uint64_t account_claimed(const struct account *account, enum ledger_limit limit)
     return limit == LEDGER_MAX_BYTES ? account->claimed_sum : ledger_counted(account->claimed, limit);
 }
 
-/* Remembers this limit as the excess if it leaves less room than the one remembered before. */
+/* A limit that the request can never fit is told before those that are only used up: to wait or to free would not help.
+ */
+static bool is_told_rather(const struct ledger_excess *before, uint64_t free_bytes, bool fits_ever)
+{
+    if (!before->account || fits_ever != before->fits_ever) {
+        return !before->account || !fits_ever;
+    }
+    uint64_t least = room(before->limit_bytes, ledger_taken(before));
+    return free_bytes < least || (free_bytes == least && !before->account->is_told_first);
+}
+
+/* Remembers this limit as the excess if it is to be told rather than the one remembered before. */
 static void excess_consider(struct ledger_excess *excess, const struct account *account, const struct account *asking,
                             enum ledger_limit limit, uint64_t asked)
 {
@@ -169,13 +180,12 @@ static void excess_consider(struct ledger_excess *excess, const struct account *
     uint64_t freeing = ledger_counted(account->freeing, limit);
     uint64_t reserved_then = held_back(account, asking, limit, WHEN_ALL_IS_FREED);
     bool suffice = freeing && room(limit_bytes, sum(used - freeing, reserved_then, claimed)) >= asked;
-    uint64_t least = excess->account ? room(excess->limit_bytes, ledger_taken(excess)) : UINT64_MAX;
-    bool tighter = !excess->account || free_bytes < least || (free_bytes == least && !excess->account->is_told_first);
     uint64_t others = held_back(account, asking, limit, WHEN_UNUSED);
-    bool fits_ever = room(limit_bytes, others) >= asked && (!excess->account || excess->fits_ever);
+    bool fits_this_ever = room(limit_bytes, others) >= asked;
+    bool fits_ever = fits_this_ever && (!excess->account || excess->fits_ever);
     bool is_hosts_alone = account->reserves && (!excess->account || excess->is_hosts_alone);
     bool all_suffice = suffice && (!excess->account || excess->frees_suffice);
-    if (tighter) {
+    if (is_told_rather(excess, free_bytes, fits_this_ever)) {
         *excess = (struct ledger_excess){.account = account,
                                          .limit = limit,
                                          .limit_bytes = limit_bytes,

@@ -72,6 +72,23 @@ Test(ledger, a_refusal_names_the_limit_with_the_least_room)
     charge_release(&charge);
 }
 
+Test(ledger, a_limit_that_the_request_never_fits_is_named_before_one_that_is_used_up)
+{
+    begin(&(struct byte_limits){LIMIT_OFF, 100, LIMIT_OFF}, &off, &(struct byte_limits){LIMIT_OFF, 70, LIMIT_OFF});
+    struct charge charge;
+    struct ledger_excess excess;
+    cr_assert_eq(ledger_reserve(&host, LOCATION_RAM, 100, &charge, &excess), 0);
+    excess = excess_of(LOCATION_RAM, 80);
+    cr_expect_eq(excess.account, &client, "the host is full, but it has room for 80 once it is not");
+    cr_expect_not(excess.fits_ever);
+    cr_expect_eq(excess_of(LOCATION_RAM, 60).account, &host);
+    charge_release(&charge);
+    begin(&(struct byte_limits){LIMIT_OFF, 70, LIMIT_OFF}, &off, &(struct byte_limits){LIMIT_OFF, 100, LIMIT_OFF});
+    charge = charge_of(LOCATION_RAM, 50);
+    cr_expect_eq(excess_of(LOCATION_RAM, 80).account, &host);
+    charge_release(&charge);
+}
+
 Test(ledger, the_host_is_named_if_its_limit_is_the_tightest)
 {
     begin(&(struct byte_limits){100, 40, LIMIT_OFF}, &off, &(struct byte_limits){60, LIMIT_OFF, LIMIT_OFF});
