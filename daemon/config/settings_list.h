@@ -90,6 +90,9 @@ SETTING(SHARING_MAX_VIEWS, sharing, max_views, NUMBER, RANGE(0, 262144), broker.
         DEFAULT("4096"), "views of blocks of one user at the same time")
 SETTING(SHARING_MAX_WATCHES, sharing, max_watches, NUMBER, RANGE(0, 4096), broker.sharing.watches_max, RELOAD,
         DEFAULT("64"), "watches of the names of blocks of one client at the same time")
+SETTING(SHARING_MAX_WATCHES_PER_USER, sharing, max_watches_per_user, NUMBER, RANGE(0, 262144),
+        broker.sharing.watches_per_user_max, RELOAD, DEFAULT("1024"),
+        "watches of the names of blocks of one user at the same time")
 SETTING(SHARING_GRACE, sharing, grace, DURATION, RANGE(0, INT32_MAX), broker.sharing.grace_ms, RELOAD, DEFAULT("10s"),
         "how long the views of other users keep a block that has ended; 0: not at all")
 SETTING(SHARING_MAX_OBJECTS, sharing, max_objects, NUMBER, RANGE(0, 1000000), broker.sharing.objects_max, RELOAD,

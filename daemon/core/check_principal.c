@@ -5,7 +5,7 @@
 #include <string.h>
 
 struct counts {
-    uint64_t sessions, blocks, views, leases, waiting, waiting_bytes, under_way;
+    uint64_t sessions, blocks, views, watches, leases, waiting, waiting_bytes, under_way;
     size_t references; /* of sessions, those that are over too */
 };
 
@@ -31,6 +31,7 @@ static void add_session(struct counts *counts, const struct session *session)
     counts->sessions += session->state != SESSION_OVER;
     counts->leases += session->lease_count;
     counts->views += views_of(session);
+    counts->watches += session->watch_count;
     counts->waiting += session->waiting_count;
     counts->under_way += session->waiting_count + session->makings;
     counts->references++;
@@ -96,6 +97,7 @@ static const char *check_principal(const struct broker *broker, const struct pri
     wrong = require(wrong, principal->sessions == counts.sessions, "a principal miscounts its sessions");
     wrong = require(wrong, principal->leases == counts.leases, "a principal miscounts its leases");
     wrong = require(wrong, principal->blocks == (is_user ? counts.blocks : 0), "a user miscounts its blocks");
+    wrong = require(wrong, principal->watches == (is_user ? counts.watches : 0), "a user miscounts its watches");
     wrong = require(wrong, principal->views == (is_user ? counts.views : 0), "a user miscounts its views");
     wrong = require(wrong, !principal->claimed_leases, "a claim (claimed_leases) was forgotten");
     wrong = require(wrong, principal->waiting == counts.waiting, "a principal miscounts what waits (waiting)");

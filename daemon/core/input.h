@@ -79,6 +79,7 @@ struct sharing_settings {
     uint32_t objects_max;           /* of each user */
     uint64_t board_bytes_max;       /* likewise */
     uint32_t watches_max;           /* of each session */
+    uint32_t watches_per_user_max;  /* of each user */
 };
 
 struct broker_settings {

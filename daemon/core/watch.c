@@ -14,6 +14,7 @@ static void forget(struct watch *watch)
 {
     TAILQ_REMOVE(&watch->session->watches, watch, in_session);
     watch->session->watch_count--;
+    watch->session->share->user->watches--;
     free(watch);
 }
 
@@ -27,14 +28,19 @@ static void end(struct broker *broker, struct watch *watch)
 
 static bool has_room(struct step *step, const struct session *session, uint64_t request_id)
 {
-    uint32_t most = step->broker->options.settings.sharing.watches_max;
-    if (session->watch_count >= most) {
+    const struct sharing_settings *settings = &step->broker->options.settings.sharing;
+    const struct principal *user = session->share->user;
+    bool is_full = session->watch_count >= settings->watches_max;
+    if (is_full || user->watches >= settings->watches_per_user_max) {
         answer_error(step, session->peer, request_id, ERROR_TOO_MANY,
-                     "this session has %u watches, as many as [sharing] max_watches allows; end some, watch a shorter "
-                     "prefix, or raise that",
-                     session->watch_count);
+                     "%s has %llu watches, as many as [sharing] %s allows; end some, watch a shorter prefix, or raise "
+                     "that",
+                     is_full ? "this session" : user->whose,
+                     is_full ? (unsigned long long)session->watch_count : (unsigned long long)user->watches,
+                     is_full ? "max_watches" : "max_watches_per_user");
+        return false;
     }
-    return session->watch_count < most;
+    return true;
 }
 
 void watch_request(struct step *step, struct session *session, const struct request *request)
@@ -62,6 +68,7 @@ void watch_request(struct step *step, struct session *session, const struct requ
     TAILQ_INSERT_TAIL(&table->fresh, watch, in_list);
     TAILQ_INSERT_TAIL(&session->watches, watch, in_session);
     session->watch_count++;
+    session->share->user->watches++;
 }
 
 static struct watch *find(const struct session *session, uint64_t request_id)

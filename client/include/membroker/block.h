@@ -271,7 +271,8 @@ MB_PUBLIC int mb_watch_blocks_of(mb_client *client, uint32_t owner, const char *
  * now: blocks that came and went meanwhile are not told, and ends have the reason MB_END_NONE. So a program that is
  * slow loses no end, and costs the broker nothing.
  *
- * If the broker restarts meanwhile the wait continues. -EMFILE: the session has `[sharing] max_watches` waits.
+ * If the broker restarts meanwhile the wait continues. -EMFILE: the session has `[sharing] max_watches` waits, or its
+ * user `max_watches_per_user`.
  * -EPROTO: the broker is too old. -EDEADLK: the caller is an event callback.
  */
 MB_PUBLIC int mb_block_watch_next(mb_block_watch *watch, uint32_t wait_ms, const mb_block_change **ret_change);

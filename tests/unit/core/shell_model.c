@@ -76,6 +76,7 @@ struct model *model_new(uint64_t max_bytes, uint64_t max_physical, uint64_t max_
                      .sharing = {.blocks_max = 64,
                                  .views_max = 64,
                                  .watches_max = 8,
+                                 .watches_per_user_max = 1000,
                                  .grace_ms = 5000,
                                  .objects_max = 1000,
                                  .board_bytes_max = 64 << 20},

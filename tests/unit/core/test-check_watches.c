@@ -22,6 +22,7 @@ static void open_both(void)
     model_open_as(model, OTHER, "b", UID + 1);
     model_open_as(model, TWIN, "c", UID);
     model->options.settings.sharing.watches_max = 100;
+    model->options.settings.sharing.watches_per_user_max = 1000;
     model_configure(model);
 }
 

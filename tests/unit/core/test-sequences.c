@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/core/broker_state.h"
 #include "proto/base/size.h"
 #include "tests/unit/core/check_why.h"
 #include "tests/unit/core/environment.h"
@@ -184,7 +185,8 @@ static void change_settings(struct model *model)
                                                   .grace_ms = 3000,
                                                   .objects_max = 20,
                                                   .board_bytes_max = 512 << 10,
-                                                  .watches_max = random_below(4) ? 8 : 1};
+                                                  .watches_max = random_below(4) ? 8 : 1,
+                                                  .watches_per_user_max = random_below(4) ? 16 : 2};
     settings->pause_at = (enum pressure)random_below(3);
     settings->reservations.hold_ms = 20000 * (uint32_t)random_below(4);
     model->hold_looks = random_below(2);
@@ -349,6 +351,17 @@ static void check_limits(const struct model *model, const struct status_reply *b
     cr_assert(after.used_bytes == after.used_physical_bytes + after.used_mapped_bytes);
 }
 
+/* Requests that were promised evicted bytes; they stand before all others. */
+static size_t count_promised(const struct model *model)
+{
+    const struct waiting *waiting;
+    size_t count = 0;
+    TAILQ_FOREACH(waiting, &model->broker->promised, in_promised) {
+        count += model->now < waiting->promised_until;
+    }
+    return count;
+}
+
 /* Looking changes nothing. */
 static void look(struct model *model)
 {
@@ -365,11 +378,12 @@ static void look(struct model *model)
     (void)broker_list_blocks(model->broker, &anybody, random_below(8), model->now, blocks, 4, &more);
     (void)broker_list_queue(model->broker, &anybody, random_below(3), model->now, queue, 2, &more);
     (void)broker_explain(model->broker, &anybody, random_below(8), model->now, why, 2);
+    size_t promised = count_promised(model);
     size_t count = broker_list_queue(model->broker, &model_root, 0, model->now, queue, MESSAGE_QUEUE_MAX, &more);
     cr_assert(more || count == status.waiting);
     for (size_t i = 0; i < count; i++) {
         cr_assert_eq(queue[i].place, i + 1);
-        cr_assert(i == 0 || queue[i].priority <= queue[i - 1].priority);
+        cr_assert(i <= promised || queue[i].priority <= queue[i - 1].priority);
     }
     check_why(model);
     cr_assert(broker_explain(model->broker, &model_root, 0, model->now, why, MESSAGE_WHY_MAX) >=

@@ -368,6 +368,27 @@ Test(watches, a_session_has_a_few, .init = watching_begin, .fini = watching_end)
     cr_expect_null(model_answer(model, next));
 }
 
+Test(watches, all_sessions_of_a_user_have_some, .init = watching_begin, .fini = watching_end)
+{
+    model->options.settings.sharing.watches_per_user_max = 4;
+    model_configure(model);
+    uint64_t revision = list(OTHER, "")->revision;
+    model_open_as(model, 5, "e", 1001);
+    model_open_as(model, 6, "f", 1006);
+    uint64_t first = ask_to_watch(5, "", revision, "", WAIT_MS);
+    for (int i = 0; i < 3; i++) {
+        cr_expect_null(model_answer(model, ask_to_watch(OTHER, "n", revision, "", WAIT_MS)));
+    }
+    const struct reply *reply = model_answer(model, ask_to_watch(5, "", revision, "", WAIT_MS));
+    cr_assert(reply && reply->kind == REPLY_ERROR && reply->error.code == ERROR_TOO_MANY);
+    cr_expect(strstr(reply->error.sentence, "user 1001 has 4 watches, as many as [sharing] max_watches_per_user"), "%s",
+              reply->error.sentence);
+    cr_expect_null(model_answer(model, ask_to_watch(6, "", revision, "", WAIT_MS)), "another user's do not count");
+    struct request request = {.kind = REQUEST_CANCEL, .cancel_request = first};
+    (void)model_request(model, 5, &request);
+    cr_expect_null(model_answer(model, ask_to_watch(5, "", revision, "", WAIT_MS)));
+}
+
 Test(watches, they_end_with_their_connection, .init = watching_begin, .fini = watching_end)
 {
     uint64_t revision = list(OTHER, "")->revision, waiting = ask_to_watch(OTHER, "", revision, "", WAIT_MS);

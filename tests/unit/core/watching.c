@@ -15,7 +15,8 @@ void watching_begin(void)
     model_open_as(model, OWNER, "a", 1000);
     model_open_as(model, OTHER, "b", 1001);
     model_open_as(model, TWIN, "c", 1000);
-    model->options.settings.sharing = (struct sharing_settings){.blocks_max = 1000, .watches_max = 3, .grace_ms = 1000};
+    model->options.settings.sharing =
+        (struct sharing_settings){.blocks_max = 1000, .watches_max = 3, .watches_per_user_max = 100, .grace_ms = 1000};
     model_configure(model);
 }
 
