@@ -50,8 +50,8 @@ static bool has_room(struct step *step, const struct session *session, uint64_t 
                      full->whose, (unsigned long long)full->leases, (unsigned long long)full->quota.max_leases);
     } else if (user->views >= most) {
         answer_error(step, session->peer, request_id, ERROR_TOO_MANY,
-                     "%s has %llu views of blocks, as many as [sharing] max_views allows; close some, or raise that",
-                     user->whose, (unsigned long long)user->views);
+                     "%s has %llu views of blocks, and [sharing] max_views is %u; raise that, or close some",
+                     user->whose, (unsigned long long)user->views, most);
     }
     return !full && user->views < most;
 }

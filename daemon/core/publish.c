@@ -91,8 +91,8 @@ static bool check_count(struct step *step, const struct session *session, const 
     uint32_t most = step->broker->options.settings.sharing.blocks_max;
     if (user->blocks >= most) {
         answer_error(step, session->peer, request->id, ERROR_TOO_MANY,
-                     "%s has %llu blocks, as many as [sharing] max_blocks allows; unpublish some, or raise that",
-                     user->whose, (unsigned long long)user->blocks);
+                     "%s has %llu blocks, and [sharing] max_blocks is %u; raise that, or unpublish some", user->whose,
+                     (unsigned long long)user->blocks, most);
     }
     return user->blocks < most;
 }

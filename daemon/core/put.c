@@ -26,8 +26,8 @@ static bool check_count(struct step *step, const struct session *session, uint64
     if (user->objects >= most) {
         step->broker->boards.figures.refused++;
         answer_error(step, session->peer, request_id, ERROR_TOO_MANY,
-                     "%s has %llu objects, as many as [sharing] max_objects allows; remove some, or raise that",
-                     user->whose, (unsigned long long)user->objects);
+                     "%s has %llu objects, and [sharing] max_objects is %u; raise that, or remove some", user->whose,
+                     (unsigned long long)user->objects, most);
     }
     return user->objects < most;
 }
