@@ -95,6 +95,19 @@ def test_other_users_and_wrong_prefixes(broker):
     assert told(broker.watch(user=4242)) == []
 
 
+def test_prefixes(broker):
+    """A prefix may be empty, and end with a blank, which a name may not."""
+    broker.publish("a b", b"x")
+    for prefix in ("", "a "):
+        assert next(broker.watch(prefix, timeout=60)).name == "a b"
+    for prefix in ("x" * 64, "a\n"):
+        with pytest.raises(ValueError, match="can't be the beginning of a name: it may have 63 bytes"):
+            broker.watch(prefix)
+    with pytest.raises(TypeError, match="a prefix is a text"):
+        broker.watch(b"")
+
+
+
 def test_ctrl_c_ends_the_wait_and_loses_no_change(run):
     assert run(HEAD + """
 watch = broker.watch()

@@ -108,6 +108,9 @@ class Watch(Iterator[BlockChange], AsyncIterator[BlockChange]):
 
 def begin(client: Any, prefix: str, user: Any, timeout: Optional[float]) -> Watch:
     """ValueError: the prefix is not that of a name."""
-    if prefix:
-        _blocks.checked_name(prefix)
+    if not isinstance(prefix, str):
+        raise TypeError(f"a prefix is a text, not {prefix!r}")
+    most = _blocks.NAME_BYTES_MAX
+    if len(prefix.encode("utf-8", "surrogateescape")) > most or not prefix.isprintable():
+        raise ValueError(f"{prefix!r} can't be the beginning of a name: it may have {most} bytes of UTF-8, all of them printable")
     return Watch(client, prefix, _blocks.user_number(user), timeout)
