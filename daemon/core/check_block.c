@@ -249,8 +249,10 @@ const char *check_blocks(const struct broker *broker)
         wrong = wrong ? wrong : check_class(broker, block);
         wrong = require(wrong, block->segment->block == block, "a block's segment is another one's");
     }
-    wrong = wrong ? wrong : check_lists(&broker->blocks, &counts);
-    wrong = wrong ? wrong : check_who_sees(&broker->blocks, &counts);
+    const char *wrong_list = check_lists(&broker->blocks, &counts);
+    const char *wrong_view = check_who_sees(&broker->blocks, &counts);
+    wrong = wrong ? wrong : wrong_list;
+    wrong = wrong ? wrong : wrong_view;
     wrong = wrong ? wrong : check_idle_lists(broker, &counts);
     wrong = wrong ? wrong : check_figures(&broker->blocks.figures, &counts);
     return wrong ? wrong : check_waits(broker);

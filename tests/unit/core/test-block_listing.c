@@ -78,6 +78,16 @@ Test(block_listing, each_sees_its_own_and_what_is_for_its_groups_and_for_all, .i
     cr_expect_eq(broker_list_blocks(model->broker, &owner, UINT64_MAX, model->now, &entry, 1, &more), 0);
 }
 
+Test(block_listing, another_groups_block_is_not_shown, .init = begin, .fini = end)
+{
+    publish(OWNER, "a", BLOCK_ACCESS_GROUP);
+    struct block *block = block_table_named(&model->broker->blocks, owner.uid, "a");
+    expect_listed(&member, "a ");
+    block->gid = 9;
+    expect_listed(&member, "");
+    block->gid = GROUP;
+}
+
 Test(block_listing, what_is_being_freed_is_in_no_list, .init = begin, .fini = end)
 {
     publish(OWNER, "a", BLOCK_ACCESS_ALL);

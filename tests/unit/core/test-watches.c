@@ -306,8 +306,10 @@ Test(watches, one_that_begins_to_wait_meanwhile_is_told_no_old_change, .init = w
 {
     uint64_t requests[3 * 3];
     uint64_t revision = list(OWNER, "")->revision;
-    for (int i = 0; i < 9; i++) {
-        requests[i] = ask_to_watch(i % 3, "n", revision, "", WAIT_MS);
+    model->options.settings.sharing.watches_max = 10;
+    model_configure(model);
+    for (int i = 0; i < 9; i++) { /* in one group */
+        requests[i] = ask_to_watch(i % 2 ? TWIN : OWNER, "n", revision, "", WAIT_MS);
     }
     publish("n");
     uint64_t newest = answered(requests[0])->revision;
