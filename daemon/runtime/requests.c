@@ -96,7 +96,6 @@ static void serve_acquire(struct connection *connection, const struct request *r
     }
 }
 
-/* If its board must grow first, it is asked for once more when that is done. */
 /* An answer if it fails. */
 static bool check_name(struct connection *connection, const struct request *request, const char *name)
 {
@@ -116,6 +115,7 @@ static void serve_publish(struct connection *connection, const struct request *r
     }
 }
 
+/* If its board must grow first, it is asked for once more when that is done. */
 static void serve_put(struct connection *connection, const struct request *request)
 {
     if (!check_name(connection, request, request->put.name)) {
