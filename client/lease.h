@@ -52,8 +52,8 @@ struct mb_lease {
     uint64_t file_bytes;                     /* of a named file; 0: it has none */
     const struct control_slot *_Atomic slot; /* in a mapping that lives as long as the client */
     uint32_t slot_index;
+    _Atomic uint32_t lost; /* enum mb_end_reason, if the library itself found that the lease is lost */
     uint64_t generation;
-    _Atomic uint32_t lost;       /* enum mb_end_reason, if the library itself found that the lease is lost */
     _Atomic uint64_t used_bytes; /* as the program reports */
     uint64_t reported_bytes;     /* as the broker knows */
     _Atomic bool is_use_known;   /* the broker knows that the lease is used, or is about to be told */

@@ -17,10 +17,10 @@ int open_file_again(int fd, int access);
 int open_file_check_writers(int fd);
 
 /*
- * Whether it can hold a segment: a regular file without a name that this user made. `bytes`: its size; 0: any. Looking
+ * Whether it can hold a segment: a regular file without a name. `bytes`: its size; 0: any. Looking
  * waits for no lock that a borrower can hold.
  */
-bool open_file_is_own(int fd, uint64_t bytes);
+bool open_file_is_nameless(int fd, uint64_t bytes);
 
 /* Whether no other open file of the inode exists than that of this descriptor, which is for reading. False: or the
  * kernel does not tell. For worker processes alone. */

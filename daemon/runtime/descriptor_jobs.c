@@ -61,7 +61,7 @@ void descriptor_close_copy_later(struct server *server, uint32_t user, int fd, s
 void descriptor_end_unexplained(struct server *server, char kept_as, int fd)
 {
     const struct backend *backend = backend_kept_as(kept_as);
-    bool is_freed = backend && !backend->is_programs && open_file_is_own(fd, 0);
+    bool is_freed = backend && !backend->is_programs && open_file_is_nameless(fd, 0);
     const struct job job = {.kind = is_freed ? JOB_FREE : JOB_CLOSE,
                             .backend = block_file_is_one(fd) ? BACKEND_SPILL : BACKEND_MEMFD};
     do_with_descriptor(server, job, getuid(), fd, no_lender);

@@ -223,7 +223,7 @@ static bool free_unexplained(struct server *server, int fd)
 {
     struct stat seen;
     enum location location =
-        open_file_is_own(fd, 0) ? location_of(&server->workers.workshop, fd) : LOCATION_UNSPECIFIED;
+        open_file_is_nameless(fd, 0) ? location_of(&server->workers.workshop, fd) : LOCATION_UNSPECIFIED;
     if (location == LOCATION_UNSPECIFIED || fstat(fd, &seen) < 0 || seen.st_size <= 0) {
         return false;
     }

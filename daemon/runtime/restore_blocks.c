@@ -19,7 +19,7 @@
 static bool is_block(const struct kept_block *kept, int fd)
 {
     const struct kept_segment *segment = &kept->segment;
-    return location_holds_bytes(segment->location) && open_file_is_own(fd, kept->ended ? 0 : segment->bytes) &&
+    return location_holds_bytes(segment->location) && open_file_is_nameless(fd, kept->ended ? 0 : segment->bytes) &&
            backend_get(backend_of(segment->location, false))->is_sealed(fd);
 }
 

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lost leases: always an exception, never a dead interpreter, and no zeros without one."""
 
+import pathlib
+import textwrap
+
 import pytest
 from conftest import PERSIST
 
@@ -254,19 +257,35 @@ print("ok")
 """) == "got 7\ngot 7\nok\n"
 
 
-def test_a_service_of_asyncio_begins_again(run):
+def until_lost():
+    """The function of the README."""
+    readme = pathlib.Path(__file__).resolve().parents[2] / "client/python/README.md"
+    lines = readme.read_text(encoding="utf-8").splitlines()
+    begin = lines.index("    async def until_lost(service):")
+    end = lines.index("    while True:", begin)
+    return textwrap.dedent("\n".join(lines[begin:end]))
+
+
+@pytest.mark.parametrize("where", ["task", "callback"])
+def test_a_service_of_asyncio_begins_again(run, where):
     """The README's way: a lost view ends the event loop and cancels the other tasks, and the next loop attaches again."""
     assert run("""
-import asyncio, membroker
+import asyncio, sys, membroker
 broker, publisher = membroker.connect(name="service"), membroker.connect(name="publisher")
 publisher.publish("model", b"weights")
 told = []
-
+""" + until_lost() + """
 async def other():
     try:
-        await asyncio.sleep(3600)
+        while True: # whatever runs next gets the exception
+            await asyncio.sleep(0.001)
     finally:
         told.append("cleaned up")
+
+def lose(view):
+    broker.revoke(view.id)
+    while sys.argv[1] == "callback": # the exception comes here
+        pass
 
 async def serve():
     task = asyncio.create_task(other())
@@ -274,15 +293,15 @@ async def serve():
     told.append(bytes(view).decode())
     await asyncio.sleep(0)
     if "lost" not in told:
-        broker.revoke(view.id)
+        asyncio.get_running_loop().call_soon(lose, view)
         await task
     task.cancel()
 
 while True:
     try:
-        asyncio.run(serve())
+        asyncio.run(until_lost(serve()))
         break
     except membroker.LeaseLost:
         told.append("lost")
 print(*told, sep=", ")
-""", timeout=60) == "weights, cleaned up, lost, weights, cleaned up\n"
+""", where, timeout=60) == "weights, cleaned up, lost, weights, cleaned up\n"

@@ -8,6 +8,7 @@
 #include "daemon/core/restore.h"
 #include "proto/control_page.h"
 #include "tests/unit/core/exhaustion.h"
+#include "tests/unit/core/publishing.h"
 #include "tests/unit/core/shell_model.h"
 
 #define MIB UINT64_C(1048576)
@@ -64,6 +65,24 @@ Test(exhaustion, a_session_is_opened_or_refused)
         cr_assert(!broker_check(model->broker));
     }
     cr_expect_geq(refused, 4, "only %d allocations", refused);
+    model_free(model);
+}
+
+Test(exhaustion, a_lease_is_published_or_stays_as_it_was)
+{
+    struct model *model = model_new(0, 8 * MIB, 0);
+    model_open(model, 0, LIMIT_DEFAULT);
+    uint64_t lease = publishable(model, 0);
+    const struct reply *reply = NULL;
+    int refused = -1;
+    for (long number = 1; !reply || reply->kind != REPLY_DONE; number++, refused++) {
+        exhaustion_arm(number);
+        reply = publish_lease(model, 0, lease, "n", LIFETIME_SESSION, 0);
+        exhaustion_arm(0);
+        cr_assert(reply && number < 100);
+        cr_assert(!broker_check(model->broker));
+    }
+    cr_expect_geq(refused, 1, "only %d allocations", refused);
     model_free(model);
 }
 
