@@ -10,14 +10,7 @@
 #include "tests/simulation/virtual_time.h"
 #include "tests/simulation/world_config.h"
 
-enum { AWAY_MAX_MS = WORLD_GRACE_MS + 3000 };
-
 bool putters_exist;
-
-static uint64_t below(struct putter *putter, uint64_t bound)
-{
-    return random_below(&putter->state, bound);
-}
 
 static int index_of(const struct putters *putters, const struct putter *putter)
 {
@@ -26,7 +19,7 @@ static int index_of(const struct putters *putters, const struct putter *putter)
 
 static void think(struct putter *putter, uint64_t now)
 {
-    putter->next_at = now + (1 + below(putter, 1500)) * MS;
+    actor_pause(&putter->actor, 1500, now);
 }
 
 static void name_of(int of, int number, char name[MESSAGE_NAME_SIZE])
@@ -65,44 +58,43 @@ static void check_got(const struct put_object *object, const struct message_byte
 
 /* ---- asking: each answer comes at once ---- */
 
-static void ask(struct putters *putters, struct putter *putter, struct request *request)
+static void ask(struct putter *putter, struct request *request)
 {
-    request->id = putter->request = ++putter->last_request;
     putter->asked = request->kind;
-    putters->kind->send(putters->shell, FIRST_PUTTER + index_of(putters, putter), request);
-    cr_assert_eq(putter->request, 0, "request %d about an object waits", (int)request->kind);
+    actor_ask(&putter->actor, request);
+    cr_assert_eq(putter->actor.request, 0, "request %d about an object waits", (int)request->kind);
 }
 
 static uint32_t some_bytes(struct putter *putter)
 {
-    return (uint32_t)below(putter, below(putter, 4) ? 500 : MESSAGE_OBJECT_MAX + 1);
+    return (uint32_t)actor_below(&putter->actor, actor_below(&putter->actor, 4) ? 500 : MESSAGE_OBJECT_MAX + 1);
 }
 
 static void put(struct putters *putters, struct putter *putter)
 {
     static uint8_t data[MESSAGE_OBJECT_MAX];
     struct request request = {.kind = REQUEST_PUT};
-    putter->putting = (struct put_object){.lifetime = below(putter, 2) ? LIFETIME_SESSION : LIFETIME_KEEP,
+    putter->putting = (struct put_object){.lifetime = actor_below(&putter->actor, 2) ? LIFETIME_SESSION : LIFETIME_KEEP,
                                           .bytes = some_bytes(putter),
-                                          .value = (uint8_t)below(putter, 256)};
-    putter->number = (int)below(putter, PUTTER_OBJECTS);
+                                          .value = (uint8_t)actor_below(&putter->actor, 256)};
+    putter->number = (int)actor_below(&putter->actor, PUTTER_OBJECTS);
     fill(&putter->putting, data);
     request.put.lifetime = putter->putting.lifetime;
     request.put.access = BLOCK_ACCESS_ALL;
     request.put.data = (struct message_bytes){data, putter->putting.bytes};
     name_of(index_of(putters, putter), putter->number, request.put.name);
-    ask(putters, putter, &request);
+    ask(putter, &request);
 }
 
 static void get(struct putters *putters, struct putter *putter)
 {
     struct request request = {.kind = REQUEST_GET};
-    putter->of = (int)below(putter, PUTTERS);
-    putter->number = (int)below(putter, PUTTER_OBJECTS);
+    putter->of = (int)actor_below(&putter->actor, PUTTERS);
+    putter->number = (int)actor_below(&putter->actor, PUTTER_OBJECTS);
     request.get.has_owner = true;
-    request.get.owner = putters->putters[putter->of].uid;
+    request.get.owner = putters->putters[putter->of].actor.uid;
     name_of(putter->of, putter->number, request.get.name);
-    ask(putters, putter, &request);
+    ask(putter, &request);
 }
 
 static void remove_one(struct putters *putters, struct putter *putter, int number)
@@ -110,55 +102,47 @@ static void remove_one(struct putters *putters, struct putter *putter, int numbe
     struct request request = {.kind = REQUEST_REMOVE};
     putter->number = number;
     name_of(index_of(putters, putter), number, request.remove.name);
-    ask(putters, putter, &request);
+    ask(putter, &request);
 }
 
 /* ---- coming and going ---- */
 
-static void begin_again(struct putters *putters, struct putter *putter, uint64_t now)
+static void begin_again(struct putter *putter, uint64_t now)
 {
-    const struct shell_client as = {putter->name, putter->uid, "/sharers.slice"};
-    putter->is_away = false;
     think(putter, now);
-    putters->kind->open(putters->shell, FIRST_PUTTER + index_of(putters, putter), &as);
-}
-
-static void be_away(struct putter *putter, uint64_t now)
-{
-    putter->is_away = true;
-    putter->next_at = now + (1 + below(putter, AWAY_MAX_MS)) * MS;
+    actor_open(&putter->actor);
 }
 
 static void leave(struct putters *putters, struct putter *putter, uint64_t now)
 {
-    int number = FIRST_PUTTER + index_of(putters, putter);
-    if (below(putter, 2)) {
+    int number = putter->actor.number;
+    if (actor_below(&putter->actor, 2)) {
         putters->kind->die(putters->shell, number);
         lose_session(putter, PRESENCE_NONE);
-        begin_again(putters, putter, now);
+        begin_again(putter, now);
     } else {
         putters->kind->disconnect(putters->shell, number);
         lose_session(putter, PRESENCE_PERHAPS);
-        be_away(putter, now);
+        actor_be_away(&putter->actor, now);
     }
 }
 
 static void come_back(struct putters *putters, struct putter *putter, uint64_t now)
 {
-    if (!putters->kind->resume(putters->shell, FIRST_PUTTER + index_of(putters, putter))) {
+    if (!putters->kind->resume(putters->shell, putter->actor.number)) {
         lose_session(putter, PRESENCE_NONE);
-        begin_again(putters, putter, now);
+        begin_again(putter, now);
         return;
     }
-    putter->is_away = false;
+    putter->actor.is_away = false;
     think(putter, now);
 }
 
 static void act(struct putters *putters, struct putter *putter, uint64_t now)
 {
-    uint64_t drawn = below(putter, 100);
+    uint64_t drawn = actor_below(&putter->actor, 100);
     think(putter, now);
-    if (putter->is_away) {
+    if (putter->actor.is_away) {
         come_back(putters, putter, now);
     } else if (drawn < 3) {
         leave(putters, putter, now);
@@ -167,14 +151,14 @@ static void act(struct putters *putters, struct putter *putter, uint64_t now)
     } else if (drawn < 85) {
         get(putters, putter);
     } else {
-        remove_one(putters, putter, (int)below(putter, PUTTER_OBJECTS));
+        remove_one(putters, putter, (int)actor_below(&putter->actor, PUTTER_OBJECTS));
     }
 }
 
 void putters_act(struct putters *putters, uint64_t now)
 {
     for (int i = 0; putters_exist && i < PUTTERS; i++) {
-        if (putters->putters[i].next_at <= now) {
+        if (putters->putters[i].actor.next_at <= now) {
             act(putters, &putters->putters[i], now);
         }
     }
@@ -222,10 +206,10 @@ static void take_removed(struct putters *putters, struct putter *putter, const s
 void putters_take_reply(struct putters *putters, int number, const struct reply *reply)
 {
     struct putter *putter = &putters->putters[number - FIRST_PUTTER];
-    if (!reply->is_answer || reply->reply_to != putter->request) {
+    if (!reply->is_answer || reply->reply_to != putter->actor.request) {
         return;
     }
-    putter->request = 0;
+    putter->actor.request = 0;
     cr_assert(reply->kind == REPLY_DONE || reply->kind == REPLY_GOT || reply->kind == REPLY_ERROR);
     if (putter->asked == REQUEST_PUT) {
         take_put(putters, putter, reply);
@@ -244,11 +228,9 @@ void putters_begin(struct putters *putters, const struct shell_kind *kind, struc
     *putters = (struct putters){.kind = kind, .shell = shell};
     for (int i = 0; putters_exist && i < PUTTERS; i++) {
         struct putter *putter = &putters->putters[i];
-        putter->state = (seed * PUTTERS + (uint64_t)i) * UINT64_C(0x9e3779b97f4a7c15) + 17;
-        putter->uid = SHARERS_FIRST_UID + (uint32_t)(i % SHARING_USERS);
-        putter->last_request = 1; /* the hello */
-        (void)snprintf(putter->name, sizeof putter->name, "%d", i % (WORLD_CLASSES + 1));
-        begin_again(putters, putter, now);
+        actor_init(&putter->actor, kind, shell, FIRST_PUTTER + i, i,
+                   (seed * PUTTERS + (uint64_t)i) * UINT64_C(0x9e3779b97f4a7c15) + 17);
+        begin_again(putter, now);
     }
 }
 
@@ -256,7 +238,7 @@ uint64_t putters_next_action(const struct putters *putters)
 {
     uint64_t next = UINT64_MAX;
     for (int i = 0; putters->kind && putters_exist && i < PUTTERS; i++) { /* they have begun */
-        next = size_min(next, putters->putters[i].next_at);
+        next = size_min(next, putters->putters[i].actor.next_at);
     }
     return next;
 }
@@ -266,7 +248,7 @@ void putters_lose_daemon(struct putters *putters, uint64_t now)
     for (int i = 0; i < PUTTERS; i++) {
         struct putter *putter = &putters->putters[i];
         memset(putter->objects, 0, sizeof putter->objects);
-        be_away(putter, now);
+        actor_be_away(&putter->actor, now);
     }
 }
 
@@ -274,13 +256,13 @@ void putters_end(struct putters *putters, uint64_t now)
 {
     for (int i = 0; putters_exist && i < PUTTERS; i++) {
         struct putter *putter = &putters->putters[i];
-        if (putter->is_away) {
+        if (putter->actor.is_away) {
             come_back(putters, putter, now);
         }
         for (int number = 0; number < PUTTER_OBJECTS; number++) {
             remove_one(putters, putter, number);
         }
         putters->kind->die(putters->shell, FIRST_PUTTER + i);
-        putter->next_at = UINT64_MAX;
+        putter->actor.next_at = UINT64_MAX;
     }
 }

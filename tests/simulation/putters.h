@@ -28,12 +28,7 @@ struct put_object {
 };
 
 struct putter {
-    uint64_t state; /* of its random numbers */
-    uint32_t uid;
-    char name[8];
-    uint64_t next_at; /* ns */
-    bool is_away;
-    uint64_t last_request, request; /* 0: none is in progress */
+    struct actor actor;
     enum request_kind asked;
     int of, number; /* whose object that is about, and which */
     struct put_object putting;

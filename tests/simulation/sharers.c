@@ -18,174 +18,158 @@ enum {
     BLOCK_MAX_MIB = 6,
     FOR_FREES_MS = 6000, /* requests that may not wait still wait for bytes being freed */
     LATE_MS = 1000,      /* a loop whose steps take time counts it as the daemon's own */
-    AWAY_MAX_MS = WORLD_GRACE_MS + 3000,
 };
-
-static uint64_t below(struct sharer *sharer, uint64_t bound)
-{
-    return random_below(&sharer->state, bound);
-}
-
-static int number_of(const struct sharers *sharers, const struct sharer *sharer)
-{
-    return FIRST_SHARER + (int)(sharer - sharers->sharers);
-}
 
 static void think(struct sharer *sharer, uint64_t now)
 {
-    sharer->next_at = now + (1 + below(sharer, 5000)) * MS;
+    actor_pause(&sharer->actor, 5000, now);
 }
 
 /* ---- asking ---- */
 
-static void send(struct sharers *sharers, struct sharer *sharer, struct request *request)
-{
-    request->id = ++sharer->last_request;
-    sharers->kind->send(sharers->shell, number_of(sharers, sharer), request);
-}
-
 /* The answer comes later, or at once. */
-static void ask(struct sharers *sharers, struct sharer *sharer, struct request *request, uint32_t wait_ms, uint64_t now)
+static void ask(struct sharer *sharer, struct request *request, uint32_t wait_ms, uint64_t now)
 {
     sharer->asked = request->kind;
-    sharer->request = sharer->last_request + 1;
     sharer->answer_by = now + (wait_ms + FOR_FREES_MS + LATE_MS) * MS;
-    sharer->next_at = below(sharer, 16) ? UINT64_MAX : now + (1 + below(sharer, 3000)) * MS; /* to leave */
-    send(sharers, sharer, request);
+    if (actor_below(&sharer->actor, 16)) {
+        sharer->actor.next_at = UINT64_MAX;
+    } else {
+        actor_pause(&sharer->actor, 3000, now); /* to leave */
+    }
+    actor_ask(&sharer->actor, request);
 }
 
 static uint32_t some_wait(struct sharer *sharer)
 {
-    return below(sharer, 2) ? (uint32_t)(500 + below(sharer, 8000)) : 0;
+    return actor_below(&sharer->actor, 2) ? (uint32_t)(500 + actor_below(&sharer->actor, 8000)) : 0;
 }
 
 static uint32_t some_ttl(struct sharer *sharer)
 {
-    return below(sharer, 3) ? 3600 * 1000 : (uint32_t)(2000 + below(sharer, 8000));
+    return actor_below(&sharer->actor, 3) ? 3600 * 1000 : (uint32_t)(2000 + actor_below(&sharer->actor, 8000));
 }
 
 static void random_name(struct sharer *sharer, char name[MESSAGE_NAME_SIZE])
 {
-    (void)snprintf(name, MESSAGE_NAME_SIZE, "n%u", (unsigned)below(sharer, NAMES));
+    (void)snprintf(name, MESSAGE_NAME_SIZE, "n%u", (unsigned)actor_below(&sharer->actor, NAMES));
 }
 
-static void acquire(struct sharers *sharers, struct sharer *sharer, uint64_t now)
+static void acquire(struct sharer *sharer, uint64_t now)
 {
     struct request request = {.kind = REQUEST_ACQUIRE};
-    request.acquire = (struct acquire_request){.bytes = (1 + below(sharer, BLOCK_MAX_MIB)) * MIB,
-                                               .location = below(sharer, 4) ? LOCATION_RAM : LOCATION_MMAP,
-                                               .ttl_ms = some_ttl(sharer),
-                                               .numa_node = -1,
-                                               .wait_ms = some_wait(sharer),
-                                               .publishable = true};
-    ask(sharers, sharer, &request, request.acquire.wait_ms, now);
+    request.acquire =
+        (struct acquire_request){.bytes = (1 + actor_below(&sharer->actor, BLOCK_MAX_MIB)) * MIB,
+                                 .location = actor_below(&sharer->actor, 4) ? LOCATION_RAM : LOCATION_MMAP,
+                                 .ttl_ms = some_ttl(sharer),
+                                 .numa_node = -1,
+                                 .wait_ms = some_wait(sharer),
+                                 .publishable = true};
+    ask(sharer, &request, request.acquire.wait_ms, now);
 }
 
-static void publish(struct sharers *sharers, struct sharer *sharer, uint64_t now)
+static void publish(struct sharer *sharer, uint64_t now)
 {
     static const enum lifetime lifetimes[] = {LIFETIME_CACHE, LIFETIME_CACHE, LIFETIME_CACHE, LIFETIME_KEEP,
                                               LIFETIME_SESSION};
     struct request request = {.kind = REQUEST_PUBLISH};
     request.publish.lease = sharer->writing;
-    request.publish.lifetime = lifetimes[below(sharer, sizeof lifetimes / sizeof *lifetimes)];
-    request.publish.keep_ms = request.publish.lifetime == LIFETIME_KEEP ? (uint32_t)(1000 + below(sharer, 20000)) : 0;
-    request.publish.access = below(sharer, 4) ? BLOCK_ACCESS_ALL : BLOCK_ACCESS_USER;
-    request.publish.replace = below(sharer, 3) > 0;
+    request.publish.lifetime = lifetimes[actor_below(&sharer->actor, sizeof lifetimes / sizeof *lifetimes)];
+    request.publish.keep_ms =
+        request.publish.lifetime == LIFETIME_KEEP ? (uint32_t)(1000 + actor_below(&sharer->actor, 20000)) : 0;
+    request.publish.access = actor_below(&sharer->actor, 4) ? BLOCK_ACCESS_ALL : BLOCK_ACCESS_USER;
+    request.publish.replace = actor_below(&sharer->actor, 3) > 0;
     random_name(sharer, request.publish.name);
     sharer->publishing = request.publish;
-    ask(sharers, sharer, &request, 0, now);
+    ask(sharer, &request, 0, now);
 }
 
-static void attach(struct sharers *sharers, struct sharer *sharer, uint64_t now)
+static void attach(struct sharer *sharer, uint64_t now)
 {
     struct request request = {.kind = REQUEST_ATTACH_BLOCK};
     request.attach_block.has_owner = true;
-    request.attach_block.owner = SHARERS_FIRST_UID + (uint32_t)below(sharer, SHARING_USERS);
+    request.attach_block.owner = SHARERS_FIRST_UID + (uint32_t)actor_below(&sharer->actor, SHARING_USERS);
     request.attach_block.wait_ms = some_wait(sharer);
     request.attach_block.ttl_ms = some_ttl(sharer);
     random_name(sharer, request.attach_block.name);
     sharer->attaching = request.attach_block;
-    ask(sharers, sharer, &request, request.attach_block.wait_ms, now);
+    ask(sharer, &request, request.attach_block.wait_ms, now);
 }
 
-static void unpublish(struct sharers *sharers, struct sharer *sharer, uint64_t now)
+static void unpublish(struct sharer *sharer, uint64_t now)
 {
     struct request request = {.kind = REQUEST_UNPUBLISH};
     random_name(sharer, request.unpublish.name);
-    ask(sharers, sharer, &request, 0, now);
+    ask(sharer, &request, 0, now);
 }
 
-static void release(struct sharers *sharers, struct sharer *sharer, uint64_t lease)
+static void release(struct sharer *sharer, uint64_t lease)
 {
     struct request request = {.kind = REQUEST_RELEASE, .release_lease = lease};
-    send(sharers, sharer, &request);
+    actor_send(&sharer->actor, &request);
 }
 
-static void close_view(struct sharers *sharers, struct sharer *sharer)
+static void close_view(struct sharer *sharer)
 {
-    size_t which = below(sharer, sharer->view_count);
+    size_t which = actor_below(&sharer->actor, sharer->view_count);
     uint64_t lease = sharer->views[which].lease;
     sharer->views[which] = sharer->views[--sharer->view_count];
-    release(sharers, sharer, lease);
+    release(sharer, lease);
 }
 
-static void let_go(struct sharers *sharers, struct sharer *sharer)
+static void let_go(struct sharer *sharer)
 {
-    release(sharers, sharer, sharer->published[--sharer->published_count]);
+    release(sharer, sharer->published[--sharer->published_count]);
 }
 
 /* ---- coming and going ---- */
 
 static void forget(struct sharer *sharer)
 {
-    sharer->request = sharer->writing = 0;
+    sharer->actor.request = sharer->writing = 0;
     sharer->view_count = sharer->published_count = 0;
 }
 
-static void begin_again(struct sharers *sharers, struct sharer *sharer, uint64_t now)
+static void begin_again(struct sharer *sharer, uint64_t now)
 {
-    const struct shell_client as = {sharer->name, sharer->uid, "/sharers.slice"};
     forget(sharer);
-    sharer->is_away = false;
     think(sharer, now);
-    sharers->kind->open(sharers->shell, number_of(sharers, sharer), &as);
+    actor_open(&sharer->actor);
 }
 
 /* The session goes on, and its views hold what they hold; but what ends meanwhile is not heard. */
 static void be_away(struct sharer *sharer, uint64_t now)
 {
-    if (sharer->request && sharer->asked == REQUEST_PUBLISH) { /* whether it is published is not known */
+    if (sharer->actor.request && sharer->asked == REQUEST_PUBLISH) { /* whether it is published is not known */
         sharer->published[sharer->published_count++] = sharer->writing;
         sharer->writing = 0;
     }
-    sharer->is_away = true;
-    sharer->request = 0;
-    sharer->next_at = now + (1 + below(sharer, AWAY_MAX_MS)) * MS;
+    actor_be_away(&sharer->actor, now);
 }
 
 static void come_back(struct sharers *sharers, struct sharer *sharer, uint64_t now)
 {
-    if (!sharers->kind->resume(sharers->shell, number_of(sharers, sharer))) {
-        begin_again(sharers, sharer, now);
+    if (!sharers->kind->resume(sharers->shell, sharer->actor.number)) {
+        begin_again(sharer, now);
         return;
     }
-    sharer->is_away = false;
+    sharer->actor.is_away = false;
     while (sharer->view_count) {
-        close_view(sharers, sharer);
+        close_view(sharer);
     }
     think(sharer, now);
 }
 
 static void leave(struct sharers *sharers, struct sharer *sharer, uint64_t now)
 {
-    uint64_t drawn = below(sharer, 4);
-    int number = number_of(sharers, sharer);
+    uint64_t drawn = actor_below(&sharer->actor, 4);
+    int number = sharer->actor.number;
     if (drawn == 0) {
         sharers->kind->die(sharers->shell, number);
-        begin_again(sharers, sharer, now);
+        begin_again(sharer, now);
     } else if (drawn == 1) {
         sharers->kind->disconnect(sharers->shell, number);
-        begin_again(sharers, sharer, now);
+        begin_again(sharer, now);
     } else {
         sharers->kind->disconnect(sharers->shell, number);
         be_away(sharer, now);
@@ -194,22 +178,22 @@ static void leave(struct sharers *sharers, struct sharer *sharer, uint64_t now)
 
 static void act_freely(struct sharers *sharers, struct sharer *sharer, uint64_t now)
 {
-    uint64_t drawn = below(sharer, 100);
+    uint64_t drawn = actor_below(&sharer->actor, 100);
     think(sharer, now);
     if (drawn < 5) {
         leave(sharers, sharer, now);
     } else if (sharer->writing && sharer->published_count < SHARER_LEASES && drawn < 80) {
-        publish(sharers, sharer, now);
+        publish(sharer, now);
     } else if (sharer->view_count && (drawn < 30 || sharer->view_count == SHARER_VIEWS)) {
-        close_view(sharers, sharer);
+        close_view(sharer);
     } else if (sharer->published_count && (drawn < 50 || sharer->published_count == SHARER_LEASES)) {
-        let_go(sharers, sharer);
+        let_go(sharer);
     } else if (drawn < 55) {
-        unpublish(sharers, sharer, now);
+        unpublish(sharer, now);
     } else if (drawn < 80 && !sharer->writing) {
-        acquire(sharers, sharer, now);
+        acquire(sharer, now);
     } else {
-        attach(sharers, sharer, now);
+        attach(sharer, now);
     }
 }
 
@@ -217,12 +201,12 @@ void sharers_act(struct sharers *sharers, uint64_t now)
 {
     for (int i = 0; i < SHARERS; i++) {
         struct sharer *sharer = &sharers->sharers[i];
-        if (sharer->next_at > now) {
+        if (sharer->actor.next_at > now) {
             continue;
         }
-        if (sharer->is_away) {
+        if (sharer->actor.is_away) {
             come_back(sharers, sharer, now);
-        } else if (sharer->request) {
+        } else if (sharer->actor.request) {
             leave(sharers, sharer, now);
         } else {
             act_freely(sharers, sharer, now);
@@ -240,7 +224,7 @@ static void take_attached(struct sharers *sharers, struct sharer *sharer, const 
     named = block_rules_named(&sharers->rules, sharer->attaching.owner, sharer->attaching.name);
     cr_assert(named && named->block == attached->block, "%s leads to block %llu, which is not published",
               sharer->attaching.name, (unsigned long long)attached->block);
-    cr_assert(named->access == BLOCK_ACCESS_ALL || named->owner == sharer->uid);
+    cr_assert(named->access == BLOCK_ACCESS_ALL || named->owner == sharer->actor.uid);
     sharers->rules.counts.attachments++;
     sharer->views[sharer->view_count++] = (struct known_view){attached->lease, attached->block};
 }
@@ -287,8 +271,8 @@ static bool may_be_said(enum request_kind asked, enum error_code code)
 static void check_grant(struct sharers *sharers, const struct sharer *sharer, uint64_t now)
 {
     char class_name[16];
-    (void)snprintf(class_name, sizeof class_name, "c%s", sharer->name);
-    bool has_class = atoi(sharer->name) < WORLD_CLASSES; // NOLINT(cert-err34-c): the simulation's own number
+    (void)snprintf(class_name, sizeof class_name, "c%s", sharer->actor.name);
+    bool has_class = atoi(sharer->actor.name) < WORLD_CLASSES; // NOLINT(cert-err34-c): the simulation's own number
     if (location_is_memory(sharer->writing_location) && now > sharers->reserved_at + LATE_MS * MS) {
         block_rules_check_grant(sharers->kind->broker(sharers->shell), has_class ? class_name : "default", now);
         sharers->rules.counts.grants_beside_reserves++;
@@ -297,11 +281,11 @@ static void check_grant(struct sharers *sharers, const struct sharer *sharer, ui
 
 static void take_answer(struct sharers *sharers, struct sharer *sharer, const struct reply *reply, uint64_t now)
 {
-    if (reply->reply_to != sharer->request) {
+    if (reply->reply_to != sharer->actor.request) {
         return; /* of something that is not waited for */
     }
     cr_assert_leq(now, sharer->answer_by, "request %d is answered too late", (int)sharer->asked);
-    sharer->request = 0;
+    sharer->actor.request = 0;
     think(sharer, now);
     if (reply->kind == REPLY_GRANT) {
         sharer->writing = reply->grant.lease;
@@ -321,7 +305,7 @@ static void take_answer(struct sharers *sharers, struct sharer *sharer, const st
 
 static void lose_lease(struct sharer *sharer, uint64_t lease)
 {
-    sharer->writing = sharer->writing == lease && !sharer->request ? 0 : sharer->writing;
+    sharer->writing = sharer->writing == lease && !sharer->actor.request ? 0 : sharer->writing;
     for (size_t i = 0; i < sharer->view_count; i++) {
         if (sharer->views[i].lease == lease) {
             sharer->views[i] = sharer->views[--sharer->view_count];
@@ -348,11 +332,9 @@ void sharers_begin(struct sharers *sharers, const struct shell_kind *kind, struc
     *sharers = (struct sharers){.kind = kind, .shell = shell};
     for (int i = 0; i < SHARERS; i++) {
         struct sharer *sharer = &sharers->sharers[i];
-        sharer->state = (seed * SHARERS + (uint64_t)i) * UINT64_C(0x9e3779b97f4a7c15) + 11;
-        sharer->uid = SHARERS_FIRST_UID + (uint32_t)(i % SHARING_USERS);
-        sharer->last_request = 1; /* the hello */
-        (void)snprintf(sharer->name, sizeof sharer->name, "%d", i % (WORLD_CLASSES + 1));
-        begin_again(sharers, sharer, now);
+        actor_init(&sharer->actor, kind, shell, FIRST_SHARER + i, i,
+                   (seed * SHARERS + (uint64_t)i) * UINT64_C(0x9e3779b97f4a7c15) + 11);
+        begin_again(sharer, now);
     }
 }
 
@@ -360,7 +342,7 @@ uint64_t sharers_next_action(const struct sharers *sharers)
 {
     uint64_t next = UINT64_MAX;
     for (int i = 0; sharers->kind && i < SHARERS; i++) { /* they have begun */
-        next = size_min(next, sharers->sharers[i].next_at);
+        next = size_min(next, sharers->sharers[i].actor.next_at);
     }
     return next;
 }
@@ -370,9 +352,10 @@ void sharers_check(struct sharers *sharers, uint64_t now)
     block_rules_look(&sharers->rules, sharers->kind->broker(sharers->shell), now);
     for (int i = 0; i < SHARERS; i++) {
         const struct sharer *sharer = &sharers->sharers[i];
-        cr_assert(!sharer->request || now <= sharer->answer_by, "request %d waits for too long", (int)sharer->asked);
-        for (size_t j = 0; j < sharer->view_count && !sharer->is_away; j++) {
-            block_rules_check_view(&sharers->rules, &sharer->views[j], sharer->uid, now);
+        cr_assert(!sharer->actor.request || now <= sharer->answer_by, "request %d waits for too long",
+                  (int)sharer->asked);
+        for (size_t j = 0; j < sharer->view_count && !sharer->actor.is_away; j++) {
+            block_rules_check_view(&sharers->rules, &sharer->views[j], sharer->actor.uid, now);
         }
     }
 }
@@ -391,17 +374,17 @@ void sharers_end(struct sharers *sharers, uint64_t now)
     for (int i = 0; i < SHARERS; i++) {
         sharers->kind->die(sharers->shell, FIRST_SHARER + i);
         forget(&sharers->sharers[i]);
-        sharers->sharers[i].next_at = UINT64_MAX;
+        sharers->sharers[i].actor.next_at = UINT64_MAX;
     }
     for (int i = 0; i < SHARING_USERS; i++) {
         struct sharer *sharer = &sharers->sharers[i];
-        begin_again(sharers, sharer, now);
+        begin_again(sharer, now);
         for (int name = 0; name < NAMES; name++) {
             struct request request = {.kind = REQUEST_UNPUBLISH};
             (void)snprintf(request.unpublish.name, sizeof request.unpublish.name, "n%d", name);
-            send(sharers, sharer, &request);
+            actor_send(&sharer->actor, &request);
         }
         sharers->kind->die(sharers->shell, FIRST_SHARER + i);
-        sharer->next_at = UINT64_MAX;
+        sharer->actor.next_at = UINT64_MAX;
     }
 }

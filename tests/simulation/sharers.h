@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "tests/simulation/actor.h"
 #include "tests/simulation/block_rules.h"
 #include "tests/simulation/jobs.h"
 
@@ -18,14 +19,9 @@ enum {
 };
 
 struct sharer {
-    uint64_t state; /* of its random numbers */
-    uint32_t uid;
-    char name[8];
-    uint64_t next_at; /* ns */
-    bool is_away;
-    uint64_t last_request;
+    struct actor actor;
     enum request_kind asked;
-    uint64_t request, answer_by; /* 0: none is in progress */
+    uint64_t answer_by;
     struct publish_request publishing;
     struct attach_block_request attaching;
     uint64_t writing; /* a lease that is to be published; 0: none */

@@ -13,22 +13,11 @@
 
 enum {
     LATE_MS = 1000, /* a loop whose steps take time counts it as the daemon's own */
-    AWAY_MAX_MS = WORLD_GRACE_MS + 3000,
 };
-
-static uint64_t below(struct watcher *watcher, uint64_t bound)
-{
-    return random_below(&watcher->state, bound);
-}
-
-static int number_of(const struct watchers *watchers, const struct watcher *watcher)
-{
-    return FIRST_WATCHER + (int)(watcher - watchers->watchers);
-}
 
 static void think(struct watcher *watcher, uint64_t now)
 {
-    watcher->next_at = now + (1 + below(watcher, below(watcher, 8) ? 200 : 20000)) * MS;
+    actor_pause(&watcher->actor, actor_below(&watcher->actor, 8) ? 200 : 20000, now);
 }
 
 /* ---- what it knows ---- */
@@ -68,7 +57,7 @@ static bool is_up_to_date(const struct watchers *watchers, struct watcher *watch
     size_t there = 0;
     for (size_t i = 0; i < rules->count; i++) {
         const struct block_entry *entry = &rules->blocks[i].entry;
-        bool is_visible = entry->access == BLOCK_ACCESS_ALL || entry->owner == watcher->uid;
+        bool is_visible = entry->access == BLOCK_ACCESS_ALL || entry->owner == watcher->actor.uid;
         if (!entry->ended && entry->owner == watcher->owner && is_visible &&
             text_begins(entry->name, watcher->prefix)) {
             const struct watched *watched = find(watcher, entry->name);
@@ -83,76 +72,65 @@ static bool is_up_to_date(const struct watchers *watchers, struct watcher *watch
 
 /* ---- asking ---- */
 
-static void send(struct watchers *watchers, struct watcher *watcher, struct request *request)
+static void ask(struct watcher *watcher, uint64_t now)
 {
-    request->id = ++watcher->last_request;
-    watchers->kind->send(watchers->shell, number_of(watchers, watcher), request);
-}
-
-static void ask(struct watchers *watchers, struct watcher *watcher, uint64_t now)
-{
-    uint32_t wait_ms = below(watcher, 4) ? (uint32_t)(2000 + below(watcher, 20000)) : 0;
+    uint32_t wait_ms = actor_below(&watcher->actor, 4) ? (uint32_t)(2000 + actor_below(&watcher->actor, 20000)) : 0;
     struct request request = {.kind = REQUEST_WATCH_BLOCKS,
                               .watch_blocks = {.has_owner = true, .owner = watcher->owner, .after = watcher->after}};
     request.watch_blocks.wait_ms = wait_ms;
     text_copy(request.watch_blocks.prefix, MESSAGE_NAME_SIZE, watcher->prefix);
-    watcher->request = watcher->last_request + 1;
     watcher->answer_by = now + (wait_ms + LATE_MS) * MS;
     watcher->is_cancelled = false;
     watcher->differs_since = 0;
-    watcher->next_at = below(watcher, 8) ? UINT64_MAX : now + (1 + below(watcher, 5000)) * MS; /* to cancel or leave */
-    send(watchers, watcher, &request);
+    if (actor_below(&watcher->actor, 8)) {
+        watcher->actor.next_at = UINT64_MAX;
+    } else {
+        actor_pause(&watcher->actor, 5000, now); /* to cancel or leave */
+    }
+    actor_ask(&watcher->actor, &request);
 }
 
-static void cancel(struct watchers *watchers, struct watcher *watcher)
+static void cancel(struct watcher *watcher)
 {
-    struct request request = {.kind = REQUEST_CANCEL, .cancel_request = watcher->request};
+    struct request request = {.kind = REQUEST_CANCEL, .cancel_request = watcher->actor.request};
     watcher->is_cancelled = true;
-    watcher->next_at = UINT64_MAX;
-    send(watchers, watcher, &request);
+    watcher->actor.next_at = UINT64_MAX;
+    actor_send(&watcher->actor, &request);
 }
 
 /* ---- coming and going ---- */
 
-static void begin_again(struct watchers *watchers, struct watcher *watcher, uint64_t now)
+static void begin_again(struct watcher *watcher, uint64_t now)
 {
     static const char prefixes[][8] = {"", "n", "n1", "n12"};
-    const struct shell_client as = {watcher->name, watcher->uid, "/sharers.slice"};
-    watcher->owner = SHARERS_FIRST_UID + (uint32_t)below(watcher, SHARING_USERS);
-    text_copy(watcher->prefix, sizeof watcher->prefix, prefixes[below(watcher, sizeof prefixes / sizeof *prefixes)]);
-    watcher->request = watcher->after = watcher->known_count = 0;
-    watcher->is_away = watcher->is_of_earlier_daemon = false;
+    watcher->owner = SHARERS_FIRST_UID + (uint32_t)actor_below(&watcher->actor, SHARING_USERS);
+    text_copy(watcher->prefix, sizeof watcher->prefix,
+              prefixes[actor_below(&watcher->actor, sizeof prefixes / sizeof *prefixes)]);
+    watcher->after = watcher->known_count = 0;
+    watcher->is_of_earlier_daemon = false;
     think(watcher, now);
-    watchers->kind->open(watchers->shell, number_of(watchers, watcher), &as);
-}
-
-/* It keeps what it knows, and asks for what happened since then. */
-static void be_away(struct watcher *watcher, uint64_t now)
-{
-    watcher->is_away = true;
-    watcher->request = 0;
-    watcher->next_at = now + (1 + below(watcher, AWAY_MAX_MS)) * MS;
+    actor_open(&watcher->actor);
 }
 
 static void leave(struct watchers *watchers, struct watcher *watcher, uint64_t now)
 {
-    int number = number_of(watchers, watcher);
-    if (below(watcher, 4) == 0) {
+    int number = watcher->actor.number;
+    if (actor_below(&watcher->actor, 4) == 0) {
         watchers->kind->die(watchers->shell, number);
-        begin_again(watchers, watcher, now);
+        begin_again(watcher, now);
     } else {
         watchers->kind->disconnect(watchers->shell, number);
-        be_away(watcher, now);
+        actor_be_away(&watcher->actor, now);
     }
 }
 
 static void come_back(struct watchers *watchers, struct watcher *watcher, uint64_t now)
 {
-    if (watchers->kind->resume(watchers->shell, number_of(watchers, watcher))) {
-        watcher->is_away = false;
+    if (watchers->kind->resume(watchers->shell, watcher->actor.number)) {
+        watcher->actor.is_away = false;
         think(watcher, now);
     } else {
-        begin_again(watchers, watcher, now);
+        begin_again(watcher, now);
     }
 }
 
@@ -160,17 +138,17 @@ void watchers_act(struct watchers *watchers, uint64_t now)
 {
     for (int i = 0; i < WATCHERS; i++) {
         struct watcher *watcher = &watchers->watchers[i];
-        if (watcher->next_at > now) {
+        if (watcher->actor.next_at > now) {
             continue;
         }
-        if (watcher->is_away) {
+        if (watcher->actor.is_away) {
             come_back(watchers, watcher, now);
-        } else if (below(watcher, 12) == 0) {
+        } else if (actor_below(&watcher->actor, 12) == 0) {
             leave(watchers, watcher, now);
-        } else if (watcher->request) {
-            cancel(watchers, watcher);
+        } else if (watcher->actor.request) {
+            cancel(watcher);
         } else {
-            ask(watchers, watcher, now);
+            ask(watcher, now);
         }
     }
 }
@@ -225,11 +203,11 @@ static void take(struct watchers *watchers, struct watcher *watcher, const struc
 void watchers_take_reply(struct watchers *watchers, int number, const struct reply *reply, uint64_t now)
 {
     struct watcher *watcher = &watchers->watchers[number - FIRST_WATCHER];
-    if (!reply->is_answer || reply->reply_to != watcher->request) {
+    if (!reply->is_answer || reply->reply_to != watcher->actor.request) {
         return;
     }
     cr_assert_leq(now, watcher->answer_by, "a watch is answered too late");
-    watcher->request = 0;
+    watcher->actor.request = 0;
     think(watcher, now);
     if (reply->kind == REPLY_BLOCK_CHANGES) {
         take(watchers, watcher, &reply->block_changes);
@@ -247,11 +225,9 @@ void watchers_begin(struct watchers *watchers, const struct shell_kind *kind, st
     *watchers = (struct watchers){.kind = kind, .shell = shell, .rules = rules};
     for (int i = 0; i < WATCHERS; i++) {
         struct watcher *watcher = &watchers->watchers[i];
-        watcher->state = (seed * WATCHERS + (uint64_t)i) * UINT64_C(0x9e3779b97f4a7c15) + 13;
-        watcher->uid = SHARERS_FIRST_UID + (uint32_t)(i % SHARING_USERS);
-        watcher->last_request = 1; /* the hello */
-        (void)snprintf(watcher->name, sizeof watcher->name, "%d", i % (WORLD_CLASSES + 1));
-        begin_again(watchers, watcher, now);
+        actor_init(&watcher->actor, kind, shell, FIRST_WATCHER + i, i,
+                   (seed * WATCHERS + (uint64_t)i) * UINT64_C(0x9e3779b97f4a7c15) + 13);
+        begin_again(watcher, now);
     }
 }
 
@@ -259,7 +235,7 @@ uint64_t watchers_next_action(const struct watchers *watchers)
 {
     uint64_t next = UINT64_MAX;
     for (int i = 0; watchers->kind && i < WATCHERS; i++) { /* they have begun */
-        next = size_min(next, watchers->watchers[i].next_at);
+        next = size_min(next, watchers->watchers[i].actor.next_at);
     }
     return next;
 }
@@ -269,12 +245,12 @@ void watchers_check(struct watchers *watchers, uint64_t now)
 {
     for (int i = 0; i < WATCHERS; i++) {
         struct watcher *watcher = &watchers->watchers[i];
-        bool differs =
-            watcher->request && watcher->after && !watcher->is_of_earlier_daemon && !is_up_to_date(watchers, watcher);
+        bool differs = watcher->actor.request && watcher->after && !watcher->is_of_earlier_daemon &&
+                       !is_up_to_date(watchers, watcher);
         watcher->differs_since = !differs ? 0 : watcher->differs_since ? watcher->differs_since : now;
         cr_assert(!differs || now <= watcher->differs_since + LATE_MS * MS,
                   "a watcher that waits does not know the names of user %u with %s", watcher->owner, watcher->prefix);
-        cr_assert(!watcher->request || now <= watcher->answer_by, "a watch waits for too long");
+        cr_assert(!watcher->actor.request || now <= watcher->answer_by, "a watch waits for too long");
     }
 }
 
@@ -283,7 +259,7 @@ void watchers_lose_daemon(struct watchers *watchers, uint64_t now)
     for (int i = 0; i < WATCHERS; i++) {
         struct watcher *watcher = &watchers->watchers[i];
         watcher->is_of_earlier_daemon = watcher->after != 0;
-        be_away(watcher, now);
+        actor_be_away(&watcher->actor, now);
     }
 }
 
@@ -291,7 +267,7 @@ void watchers_end(struct watchers *watchers)
 {
     for (int i = 0; i < WATCHERS; i++) {
         watchers->kind->die(watchers->shell, FIRST_WATCHER + i);
-        watchers->watchers[i].request = 0;
-        watchers->watchers[i].next_at = UINT64_MAX;
+        watchers->watchers[i].actor.request = 0;
+        watchers->watchers[i].actor.next_at = UINT64_MAX;
     }
 }

@@ -20,14 +20,12 @@ struct watched {
 };
 
 struct watcher {
-    uint64_t state; /* of its random numbers */
-    uint32_t uid, owner;
-    char prefix[8], name[8];
-    uint64_t next_at; /* ns */
-    bool is_away, is_cancelled, is_of_earlier_daemon;
-    uint64_t last_request;
-    uint64_t request, answer_by; /* 0: none is in progress */
-    uint64_t after;              /* the revision up to which it was told; 0: it has to list */
+    struct actor actor;
+    uint32_t owner;
+    char prefix[8];
+    bool is_cancelled, is_of_earlier_daemon;
+    uint64_t answer_by;
+    uint64_t after; /* the revision up to which it was told; 0: it has to list */
     struct watched known[WATCHED_NAMES];
     size_t known_count;
     uint64_t differs_since; /* ns, while it waits; 0: it knows what there is */
