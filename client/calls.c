@@ -119,12 +119,12 @@ static bool is_about_object(const struct request *request)
     return request->kind == REQUEST_PUT || request->kind == REQUEST_GET;
 }
 
-/* Neither are blocks, which are watched and listed in any session. */
 static bool is_watch(const struct request *request)
 {
     return request->kind == REQUEST_WATCH_BLOCKS;
 }
 
+/* Blocks are no session's either: they are watched and listed in any. */
 static bool is_for_any_session(const struct request *request)
 {
     return is_about_object(request) || is_watch(request) || request->kind == REQUEST_LIST;

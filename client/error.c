@@ -69,8 +69,8 @@ int error_set_lost(uint64_t lease, const char *sentence, mb_end_reason reason)
 {
     struct thread *thread = thread_get();
     int result = error_set(-ESTALE, "%s", sentence);
+    error_add_end(reason);
     if (thread) {
-        thread->ended = reason;
         thread->lost_lease = lease;
     }
     return result;

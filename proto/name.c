@@ -52,18 +52,15 @@ static bool is_blank(utf8proc_int32_t character)
     return utf8proc_category(character) == UTF8PROC_CATEGORY_ZS;
 }
 
+/* Of a valid name. */
 static bool has_blank_end(const char *name)
 {
-    utf8proc_int32_t character = 0;
-    bool begins = true, has_blank = false;
-    for (size_t left = strlen(name); left > 0;) {
-        size_t length = (size_t)utf8proc_iterate((const utf8proc_uint8_t *)name, (utf8proc_ssize_t)left, &character);
-        has_blank = has_blank || (begins && is_blank(character));
-        begins = false;
-        name += length;
-        left -= length;
+    utf8proc_int32_t first = 0, last = 0;
+    while (*name) {
+        name += utf8proc_iterate((const utf8proc_uint8_t *)name, -1, &last);
+        first = first ? first : last;
     }
-    return has_blank || is_blank(character);
+    return is_blank(first) || is_blank(last);
 }
 
 const char *name_fault(const char *name)

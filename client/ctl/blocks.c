@@ -148,11 +148,10 @@ static const struct ctl_option unpublish_list[] = {
 };
 const struct ctl_option_list unpublish_options = {unpublish_list, sizeof unpublish_list / sizeof *unpublish_list};
 
-static int unpublish(const struct ctl_options *options, void *data, const char *name)
+static int unpublish(const struct ctl_options *options, const char *name)
 {
     const struct reply *reply;
     struct request request = {.kind = REQUEST_UNPUBLISH};
-    (void)data;
     request.unpublish.has_owner = owner_said(&request.unpublish.owner);
     text_copy(request.unpublish.name, MESSAGE_NAME_SIZE, name);
     int status = ctl_ask(options, &request, &reply);
@@ -162,6 +161,6 @@ static int unpublish(const struct ctl_options *options, void *data, const char *
 int unpublish_main(const struct ctl_options *options, int argc, char **argv)
 {
     return names_are_valid(argc, argv, "a block", "; `membrokerctl blocks` lists them")
-               ? names_each(options, argc, argv, unpublish, NULL)
+               ? names_each(options, argc, argv, unpublish)
                : CTL_USAGE;
 }

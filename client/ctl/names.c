@@ -17,11 +17,11 @@ bool names_are_valid(int argc, char **argv, const char *of, const char *list)
     return true;
 }
 
-int names_each(const struct ctl_options *options, int argc, char **argv, name_work *work, void *data)
+int names_each(const struct ctl_options *options, int argc, char **argv, name_work *work)
 {
     int first_failure = CTL_DONE, status = CTL_DONE;
     for (int i = 1; i < argc && status != CTL_NO_DAEMON; i++) {
-        status = work(options, data, argv[i]);
+        status = work(options, argv[i]);
         first_failure = first_failure == CTL_DONE ? status : first_failure;
     }
     return first_failure;

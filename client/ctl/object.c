@@ -144,11 +144,10 @@ static const struct ctl_option remove_list[] = {
 };
 const struct ctl_option_list remove_options = {remove_list, sizeof remove_list / sizeof *remove_list};
 
-static int remove_object(const struct ctl_options *options, void *data, const char *name)
+static int remove_object(const struct ctl_options *options, const char *name)
 {
     const struct reply *reply;
     struct request request = {.kind = REQUEST_REMOVE};
-    (void)data;
     request.remove.has_owner = owner_said(&request.remove.owner);
     text_copy(request.remove.name, sizeof request.remove.name, name);
     int status = ctl_ask(options, &request, &reply);
@@ -157,6 +156,5 @@ static int remove_object(const struct ctl_options *options, void *data, const ch
 
 int remove_main(const struct ctl_options *options, int argc, char **argv)
 {
-    return names_are_valid(argc, argv, "an object", "") ? names_each(options, argc, argv, remove_object, NULL)
-                                                        : CTL_USAGE;
+    return names_are_valid(argc, argv, "an object", "") ? names_each(options, argc, argv, remove_object) : CTL_USAGE;
 }

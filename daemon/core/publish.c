@@ -8,8 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "daemon/core/access.h"
 #include "daemon/core/answer.h"
+#include "daemon/core/take_back.h"
 #include "daemon/core/victim.h"
 #include "proto/base/size.h"
 
@@ -220,19 +220,12 @@ void publish_take_back(struct step *step, const struct input *input)
     const struct unpublish_request *asked = &request->unpublish;
     const struct identity *by = &input->request.identity;
     uint32_t owner = asked->has_owner ? asked->owner : by->uid;
-    bool is_administrator = access_is_administrator(&broker->principals.policy->access, broker->options.daemon_uid, by);
     struct block *block = block_table_named(&broker->blocks, owner, asked->name);
-    bool may_see = block && (is_administrator || block_admits(block->access, owner, block->gid, by));
-    if (!may_see) {
+    if (!block || !take_back_is_shown(broker, by, block->access, owner, block->gid)) {
         answer_error(step, input->peer, request->id, ERROR_NO_SUCH_BLOCK,
                      "user %u publishes no block \"%s\"; `membrokerctl blocks` lists those that there are", owner,
                      asked->name);
-    } else if (owner != by->uid && !is_administrator) {
-        answer_error(step, input->peer, request->id, ERROR_NOT_PERMITTED,
-                     "the block \"%s\" is user %u's and you are user %u; only its owner and administrators ([access] "
-                     "admin_users, admin_groups) may unpublish it",
-                     asked->name, owner, by->uid);
-    } else {
+    } else if (take_back_check(step, input, owner, "block", asked->name, "unpublish")) {
         block_condemn(step, block, END_UNPUBLISHED, by);
         answer_to(step, input->peer, request->id, REPLY_DONE);
     }

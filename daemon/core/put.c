@@ -2,10 +2,10 @@
 /* Requests to put and to remove objects, and looking at them. */
 #include <string.h>
 
-#include "daemon/core/access.h"
 #include "daemon/core/answer.h"
 #include "daemon/core/board.h"
 #include "daemon/core/broker_state.h"
+#include "daemon/core/take_back.h"
 
 static bool check_terms(struct step *step, const struct session *session, const struct request *request)
 {
@@ -74,16 +74,10 @@ void put_remove(struct step *step, const struct input *input)
     const struct identity *by = &input->request.identity;
     const char *name = request->remove.name;
     uint32_t owner = request->remove.has_owner ? request->remove.owner : by->uid;
-    bool is_administrator = access_is_administrator(&broker->principals.policy->access, broker->options.daemon_uid, by);
     struct object *object = object_find(&broker->boards, owner, name);
-    if (!object || !(is_administrator || block_admits(object->access, owner, object->gid, by))) {
+    if (!object || !take_back_is_shown(broker, by, object->access, owner, object->gid)) {
         answer_error(step, input->peer, request->id, ERROR_NO_SUCH_BLOCK, "user %u has no object \"%s\"", owner, name);
-    } else if (owner != by->uid && !is_administrator) {
-        answer_error(step, input->peer, request->id, ERROR_NOT_PERMITTED,
-                     "the object \"%s\" is user %u's and you are user %u; only its owner and administrators ([access] "
-                     "admin_users, admin_groups) may remove it",
-                     name, owner, by->uid);
-    } else {
+    } else if (take_back_check(step, input, owner, "object", name, "remove")) {
         object_remove(step, object);
         answer_to(step, input->peer, request->id, REPLY_DONE);
     }

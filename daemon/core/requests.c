@@ -10,6 +10,7 @@
 #include "daemon/core/queue.h"
 #include "daemon/core/reservations.h"
 #include "daemon/core/trim.h"
+#include "daemon/core/visibility.h"
 #include "proto/base/size.h"
 
 static struct lease *own_lease(const struct step *step, const struct session *session, uint64_t id)
@@ -57,11 +58,6 @@ static void renew(struct step *step, struct session *session, const struct reque
     }
 }
 
-static bool is_administrator(const struct broker *broker, const struct identity *identity)
-{
-    return access_is_administrator(&broker->principals.policy->access, broker->options.daemon_uid, identity);
-}
-
 static void revoke(struct step *step, const struct input *input)
 {
     const struct request *request = input->request.request;
@@ -71,7 +67,7 @@ static void revoke(struct step *step, const struct input *input)
         answer_error(step, input->peer, request->id, ERROR_NO_SUCH_LEASE,
                      "there is no lease %llu; it may have ended: `membrokerctl leases` lists those that live",
                      (unsigned long long)request->revoke_lease);
-    } else if (by->uid != lease->session->identity.uid && !is_administrator(step->broker, by)) {
+    } else if (by->uid != lease->session->identity.uid && !visibility_is_administrator(step->broker, by)) {
         answer_error(step, input->peer, request->id, ERROR_NOT_PERMITTED,
                      "lease %llu belongs to user %u and you are user %u; only its owner and administrators ([access] "
                      "admin_users, "

@@ -3,6 +3,11 @@
 
 #include "proto/base/text.h"
 
+bool visibility_is_administrator(const struct broker *broker, const struct identity *identity)
+{
+    return access_is_administrator(&broker->principals.policy->access, broker->options.daemon_uid, identity);
+}
+
 bool visibility_shows_user(const struct broker *broker, const struct identity *viewer, uint32_t uid)
 {
     return access_may_see(&broker->principals.policy->access, broker->options.daemon_uid, viewer, uid);

@@ -4,6 +4,8 @@
 
 #include "daemon/core/broker_state.h"
 
+bool visibility_is_administrator(const struct broker *broker, const struct identity *identity);
+
 bool visibility_shows_all(const struct broker *broker, const struct identity *viewer);
 bool visibility_shows_user(const struct broker *broker, const struct identity *viewer, uint32_t uid);
 

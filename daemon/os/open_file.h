@@ -16,10 +16,8 @@ int open_file_again(int fd, int access);
 /* 0: nobody has the inode open for writing; -EBUSY: somebody has; or negative errno. For worker processes alone. */
 int open_file_check_writers(int fd);
 
-/*
- * Whether it can hold a segment: a regular file without a name. `bytes`: its size; 0: any. Looking
- * waits for no lock that a borrower can hold.
- */
+/* Whether it can hold a segment: a regular file without a name. `bytes`: its size; 0: any. Looking waits for no lock
+ * that a borrower can hold. */
 bool open_file_is_nameless(int fd, uint64_t bytes);
 
 /* Whether no other open file of the inode exists than that of this descriptor, which is for reading. False: or the

@@ -137,29 +137,35 @@ static void end_slot(const struct server *server, const struct kept_segment *kep
     }
 }
 
-static void restore_segment(struct restoring *restoring, const struct kept_segment *kept, uint32_t record)
+static int restore_lease(struct restoring *restoring, const struct kept_segment *kept, uint32_t record, int fd)
 {
     struct server *server = restoring->server;
-    int fd = restoring_take(restoring, restoring_letter(kept), record);
     struct segment_file *file = NULL;
     int result = check_segment(server, kept, fd);
     if (result == 0) {
         result = segment_adopt(server, kept, fd, restoring_user(server, kept),
                                kept->is_publishable ? LENDS_BOTH : LENDS_WRITABLE, &file);
     }
-    if (result == 0) {
-        result = broker_restore_segment(server->broker, kept, file, clock_now(server));
-        if (result < 0) {
-            segment_disown(file);
-        } else {
-            file->record = record;
-        }
+    if (result < 0) {
+        return result;
     }
+    file->record = record;
+    result = broker_restore_segment(server->broker, kept, file, clock_now(server));
+    if (result < 0) {
+        segment_disown(file);
+    }
+    return result;
+}
+
+static void restore_segment(struct restoring *restoring, const struct kept_segment *kept, uint32_t record)
+{
+    int fd = restoring_take(restoring, restoring_letter(kept), record);
+    int result = restore_lease(restoring, kept, record, fd);
     if (restoring_is_passing(result)) {
         restoring->failed = result;
         (void)fd_close(fd);
     } else if (result < 0) {
-        end_slot(server, kept, END_SHUTDOWN);
+        end_slot(restoring->server, kept, END_SHUTDOWN);
         restoring_drop_segment(restoring, kept, record, fd);
     } else {
         restoring->segments++;

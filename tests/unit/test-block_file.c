@@ -56,6 +56,17 @@ static int open_descriptors(void)
     return count;
 }
 
+/* Returns the limit to be set again. */
+static struct rlimit allow_no_descriptors(void)
+{
+    struct rlimit before, none;
+    cr_assert(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    none = before;
+    none.rlim_cur = 3;
+    cr_assert(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    return before;
+}
+
 /* ---- making ---- */
 
 Test(block_file, what_is_kept_is_for_reading_and_what_borrowers_get_is_the_same_file)
@@ -146,13 +157,9 @@ Test(block_file, is_not_proved_while_a_mapping_can_write)
 
 Test(block_file, is_not_proved_without_a_descriptor_for_it)
 {
-    struct rlimit limit, none;
     make();
     give_up_writing();
-    cr_assert(getrlimit(RLIMIT_NOFILE, &limit) == 0);
-    none = limit;
-    none.rlim_cur = 3;
-    cr_assert(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    struct rlimit limit = allow_no_descriptors();
     int result = block_file_prove(kept, BYTES);
     cr_assert(setrlimit(RLIMIT_NOFILE, &limit) == 0);
     cr_expect_eq(result, -EMFILE);
@@ -238,14 +245,10 @@ Test(block_file, a_borrowers_lease_is_not_waited_for_and_keeps_it)
 /* Here it can't be opened again for want of a descriptor; a borrower's lease or an execution do the same. */
 Test(block_file, what_can_not_be_emptied_is_free_only_if_no_borrower_is_left)
 {
-    struct rlimit limit, none;
     struct inode_view view;
     make();
     give_up_writing();
-    cr_assert(getrlimit(RLIMIT_NOFILE, &limit) == 0);
-    none = limit;
-    none.rlim_cur = 3;
-    cr_assert(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    struct rlimit limit = allow_no_descriptors();
     cr_expect_eq(block_file_empty(kept, &view), -EPERM);
     readable = fd_close(readable);
     for (int i = 0; i < 2; i++) {
