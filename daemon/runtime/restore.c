@@ -142,10 +142,11 @@ static int restore_lease(struct restoring *restoring, const struct kept_segment 
     struct server *server = restoring->server;
     struct segment_file *file = NULL;
     int result = check_segment(server, kept, fd);
-    if (result == 0) {
-        result = segment_adopt(server, kept, fd, restoring_user(server, kept),
-                               kept->is_publishable ? LENDS_BOTH : LENDS_WRITABLE, &file);
+    if (result < 0) {
+        return result;
     }
+    result = segment_adopt(server, kept, fd, restoring_user(server, kept),
+                           kept->is_publishable ? LENDS_BOTH : LENDS_WRITABLE, &file);
     if (result < 0) {
         return result;
     }
