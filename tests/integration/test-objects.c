@@ -363,7 +363,9 @@ Test(objects, the_pool_is_not_in_the_way)
     WAIT_UNTIL(fixture_status(&fixture).pooled_bytes == 8 << 20);
     cr_expect_eq(put(client, "a", "text"), 0, "%s", mb_last_error());
     cr_expect(has(client, "a", "text"));
-    end();
+    mb_disconnect(client);
+    fixture_drain_pool(&fixture); /* which fills itself again */
+    fixture_stop(&fixture);
 }
 
 Test(objects, a_hundred_thousand_objects_take_no_descriptors_of_their_own)
