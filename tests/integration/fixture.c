@@ -440,6 +440,11 @@ mb_client *fixture_connect(const struct fixture *fixture, unsigned flags)
     return client;
 }
 
+void fixture_wait_connected(mb_client *client)
+{
+    WAIT_UNTIL(mb_ping(client) == 0);
+}
+
 pid_t fixture_fork(int (*body)(const struct fixture *fixture), const struct fixture *fixture)
 {
     pid_t child = fork();

@@ -96,6 +96,10 @@ void sleep_ms(unsigned milliseconds);
 /* A client with these flags; fails the test if it can't connect. */
 mb_client *fixture_connect(const struct fixture *fixture, unsigned flags);
 
+/* Waits until the client has a session with the daemon of now: its thread may not have noticed yet that the one before
+ * ended. */
+void fixture_wait_connected(mb_client *client);
+
 /* A raw connection: a socket that has said nothing yet. */
 int fixture_socket(const struct fixture *fixture);
 

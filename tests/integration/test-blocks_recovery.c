@@ -117,7 +117,7 @@ Test(blocks_recovery, without_a_service_manager_the_loss_is_told)
     cr_expect_eq(mb_view_close(view), -ESTALE);
     cr_expect_eq(mb_block_publish(block, "weights"), -ESTALE);
     cr_expect_eq(mb_block_free(block), -ESTALE);
-    cr_assert_eq(mb_wait_connected(client, 10000), 0);
+    fixture_wait_connected(client);
     cr_expect_eq(attach_result(client, "weights", 0), -ENOENT);
     end();
 }

@@ -43,7 +43,8 @@ static void end_kept(void)
 static void restart(int signal)
 {
     manager_restart(&manager, signal);
-    cr_assert(mb_wait_connected(client, 20000) == 0 && mb_wait_connected(reader, 20000) == 0, "%s", mb_last_error());
+    fixture_wait_connected(client);
+    fixture_wait_connected(reader);
 }
 
 static mb_location location = MB_LOCATION_RAM; /* of the blocks */

@@ -382,7 +382,7 @@ Test(kept_leases, not_in_another_session)
     uint64_t session = mb_client_session(client);
     cr_assert(kill(fixture.daemon, SIGKILL) == 0 && waitpid(fixture.daemon, NULL, 0) == fixture.daemon);
     fixture_launch(&fixture);
-    WAIT_UNTIL(mb_wait_connected(client, 1000) == 0 && mb_ping(client) == 0);
+    fixture_wait_connected(client);
     mb_lease *lease = take(client, MIB, undefined());
     cr_expect(is_all(map(lease), 0, MIB) && mb_lease_check(lease) == 0);
     cr_expect(session && mb_client_session(client));

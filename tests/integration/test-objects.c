@@ -445,7 +445,7 @@ Test(objects, they_end_with_the_daemon)
     (void)kill(fixture.daemon, SIGKILL);
     (void)waitpid(fixture.daemon, NULL, 0);
     fixture_launch(&fixture);
-    cr_assert_eq(mb_wait_connected(client, 10000), 0);
+    fixture_wait_connected(client);
     WAIT_UNTIL(mb_get(client, "a", NULL, 0) == -ENOENT);
     cr_assert_eq(put(client, "a", "again"), 0);
     cr_expect(has(client, "a", "again"));

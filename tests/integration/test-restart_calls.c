@@ -62,13 +62,13 @@ Test(restart_calls, a_kept_block_costs_five)
     client = fixture_connect(&fixture, 0);
     publish_kept(0, FEW);
     unsigned long few = calls_of_restart();
-    cr_assert(mb_wait_connected(client, 20000) == 0, "%s", mb_last_error());
+    fixture_wait_connected(client);
     publish_kept(FEW, MANY);
     unsigned long many = calls_of_restart();
     cr_log_info("system calls of a restart: %lu with %d blocks, %lu with %d\n", few, FEW, many, MANY);
     cr_expect_gt(many, few + MANY - FEW, "the restart was not traced");
     cr_expect_lt(many, few + (MANY - FEW) * 11UL / 2, "%lu calls with %d blocks, %lu with %d", few, FEW, many, MANY);
-    cr_assert(mb_wait_connected(client, 20000) == 0, "%s", mb_last_error());
+    fixture_wait_connected(client);
     for (int i = 0; i < MANY; i++) {
         (void)snprintf(name, sizeof name, "kept-%d", i);
         cr_assert_eq(mb_unpublish(client, name), 0, "%s", mb_last_error());

@@ -31,7 +31,7 @@ static void begin_kept(void)
 static void restart(void)
 {
     manager_restart(&manager, SIGKILL);
-    cr_assert(mb_wait_connected(client, 20000) == 0, "%s", mb_last_error());
+    fixture_wait_connected(client);
     cr_expect_eq(mb_lease_check(bystander), 0, "it goes on");
 }
 

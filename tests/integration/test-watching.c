@@ -314,12 +314,12 @@ static void restart_while_one_waits(int signal)
     struct waiting waiting = begin_wait(watch);
     start(&waiting);
     manager_restart(&manager, signal);
-    cr_assert_eq(mb_wait_connected(other, WAIT_MS), 0);
+    fixture_wait_connected(other);
     cr_expect_eq(mb_block_free(session), 0);
     cr_expect_eq(finish(&waiting), 1, "the wait continues");
     cr_expect_str_eq(waiting.name, "ends");
     manager_restart(&manager, signal);
-    cr_assert_eq(mb_wait_connected(other, WAIT_MS), 0);
+    fixture_wait_connected(other);
     keep(other, "stays");
     EXPECT_NEXT(watch, "-stays:0");
     EXPECT_NEXT(watch, "+stays");
@@ -354,7 +354,7 @@ Test(watching, revisions_of_the_daemon_before_are_not_taken_for_this_ones)
     EXPECT_NEXT(watch, "+stays");
     EXPECT_NOTHING(watch);
     manager_restart(&manager, SIGKILL);
-    cr_assert_eq(mb_wait_connected(client, WAIT_MS), 0);
+    fixture_wait_connected(client);
     unpublish(client, "ends");
     for (int i = 0; i < 5; i++) {
         keep(client, "comes-and-goes");
