@@ -2,6 +2,7 @@
 /* Finding an object in a board that may change at any moment. */
 #include "proto/base/board.h"
 
+#include <endian.h>
 #include <string.h>
 
 enum { TRIES = 16, STEPS_MAX = 64 };
@@ -15,25 +16,42 @@ static uint64_t mix(uint64_t a, uint64_t b)
 
 bool board_name_set(struct board_name *name, const char *text)
 {
-    *name = (struct board_name){0};
-    if (!text) {
-        return false;
-    }
-    name->bytes = strnlen(text, BOARD_NAME_SIZE);
-    bool fits = name->bytes > 0 && name->bytes < BOARD_NAME_SIZE;
-    if (fits) {
-        memcpy(name->text, text, name->bytes);
-    }
-    return fits;
+    *name = (struct board_name){text, text ? strnlen(text, BOARD_NAME_SIZE) : 0};
+    return name->bytes > 0 && name->bytes < BOARD_NAME_SIZE;
 }
 
-static uint64_t hash_of(uint64_t key, const char name[BOARD_NAME_SIZE])
+enum { WORD_BYTES = sizeof(uint64_t) };
+
+static uint64_t word_at(const char *text)
+{
+    uint64_t word;
+    memcpy(&word, text, sizeof word);
+    return le64toh(word);
+}
+
+/* The bytes behind the last whole word, 1 to 7 of them, filled up with zeros. */
+static uint64_t last_word(const char *text, size_t bytes)
+{
+    size_t count = bytes % WORD_BYTES;
+    uint64_t word = 0;
+    if (bytes > WORD_BYTES) {
+        return word_at(text + bytes - WORD_BYTES) >> (WORD_BYTES - count) * 8;
+    }
+    for (size_t i = count; i > 0; i--) {
+        word = word << 8 | (uint8_t)text[i - 1];
+    }
+    return word;
+}
+
+static uint64_t hash_of(uint64_t key, const char *name, size_t bytes)
 {
     const uint64_t odd = UINT64_C(0x9e3779b97f4a7c15);
-    uint64_t hash = key, word = 1;
-    for (size_t at = 0; at < BOARD_NAME_SIZE && word; at += sizeof word) {
-        memcpy(&word, name + at, sizeof word);
-        hash = word ? mix(hash ^ word, odd) : hash;
+    uint64_t hash = key;
+    for (size_t at = 0; at + WORD_BYTES <= bytes; at += WORD_BYTES) {
+        hash = mix(hash ^ word_at(name + at), odd);
+    }
+    if (bytes % WORD_BYTES) {
+        hash = mix(hash ^ last_word(name, bytes), odd);
     }
     return mix(hash ^ key, odd);
 }
@@ -53,9 +71,9 @@ static uint32_t tag_of(uint64_t hash)
     return (uint32_t)(hash >> 32 >> BOARD_TAG_SHIFT);
 }
 
-struct board_bucket board_bucket_of(uint64_t key, const char name[BOARD_NAME_SIZE])
+struct board_bucket board_bucket_of(uint64_t key, const char *name)
 {
-    uint64_t hash = hash_of(key, name);
+    uint64_t hash = hash_of(key, name, strlen(name));
     return (struct board_bucket){block_of(hash), slot_of(hash), tag_of(hash)};
 }
 
@@ -83,9 +101,9 @@ enum walk { WALK_FOUND, WALK_ABSENT, WALK_LOST };
 static enum walk look_at(const struct board_view *view, uint32_t position, const struct board_record *record,
                          const struct search *search)
 {
-    size_t name_bytes = atomic_load_explicit(&record->name_bytes, memory_order_relaxed);
+    size_t name_bytes = search->name->bytes;
     size_t bytes = atomic_load_explicit(&record->bytes, memory_order_relaxed);
-    if (name_bytes != search->name->bytes) {
+    if (atomic_load_explicit(&record->name_bytes, memory_order_relaxed) != name_bytes) {
         return WALK_ABSENT;
     }
     if (bytes > BOARD_OBJECT_MAX || !at(view, position, sizeof *record + name_bytes + bytes)) {
@@ -119,7 +137,20 @@ static enum walk follow(const struct board_view *view, uint32_t entry, const str
     return walked;
 }
 
-/* Only the last slot has a chain, so the records of the others are of no interest unless the tag is the name's. */
+/*
+ * The slots whose records may have the name, as bits: those that have its tag, and the last one, which has a chain. All
+ * are compared: which one it is can't be predicted, and a branch that was predicted wrong costs more than they do.
+ */
+static uint32_t candidates(const _Atomic uint32_t *slots, uint32_t tag)
+{
+    uint32_t found = 1U << (BOARD_SLOTS - 1);
+    for (int i = 0; i < BOARD_SLOTS; i++) {
+        uint32_t entry = atomic_load_explicit(&slots[i], memory_order_relaxed);
+        found |= (uint32_t)(board_tag_of(entry) == tag) << i;
+    }
+    return found;
+}
+
 static enum walk walk(const struct board_view *view, const struct search *search)
 {
     uint32_t block = atomic_load_explicit(&view->header->blocks[block_of(search->hash)], memory_order_relaxed);
@@ -127,12 +158,13 @@ static enum walk walk(const struct board_view *view, const struct search *search
         return WALK_ABSENT;
     }
     const _Atomic uint32_t *slots = at(view, block, BOARD_BLOCK_BYTES);
-    enum walk walked = slots ? WALK_ABSENT : WALK_LOST;
-    for (int i = 0; i < BOARD_SLOTS && walked == WALK_ABSENT; i++) {
-        uint32_t entry = atomic_load_explicit(&slots[slot_of(search->hash) + (uint32_t)i], memory_order_relaxed);
-        if (i == BOARD_SLOTS - 1 || board_tag_of(entry) == tag_of(search->hash)) {
-            walked = follow(view, entry, search);
-        }
+    if (!slots) {
+        return WALK_LOST;
+    }
+    slots += slot_of(search->hash);
+    enum walk walked = WALK_ABSENT;
+    for (uint32_t left = candidates(slots, tag_of(search->hash)); left && walked == WALK_ABSENT; left &= left - 1) {
+        walked = follow(view, atomic_load_explicit(&slots[__builtin_ctz(left)], memory_order_relaxed), search);
     }
     return walked;
 }
@@ -150,7 +182,7 @@ enum board_answer board_read(const struct board_view *view, const struct board_n
                              size_t *ret_bytes)
 {
     const struct board_header *header = view->header;
-    const struct search search = {name, hash_of(header->key, name->text), buffer, size, ret_bytes};
+    const struct search search = {name, hash_of(header->key, name->text, name->bytes), buffer, size, ret_bytes};
     for (int i = 0; i < TRIES; i++) {
         uint64_t before = atomic_load_explicit(&header->sequence, memory_order_acquire);
         if (atomic_load_explicit(&header->has_ended, memory_order_relaxed)) {

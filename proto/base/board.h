@@ -30,7 +30,8 @@ enum {
     BOARD_GRANULE_BYTES = 64,
     BOARD_PARTS_MAX = 64,
     BOARD_PART_BYTES_LEAST = 64 * 1024,
-    BOARD_PART_BYTES_MOST = 4 * 1024 * 1024,
+    BOARD_PART_DOUBLINGS = 6, /* from part to part */
+    BOARD_PART_BYTES_MOST = BOARD_PART_BYTES_LEAST << BOARD_PART_DOUBLINGS,
     BOARD_PART_SHIFT = 16, /* of a position: the part stands above, the granule below */
     BOARD_TAG_SHIFT = 22,  /* of an entry: the tag stands above, the position below */
     BOARD_SLOTS = 4,       /* of a bucket */
@@ -65,7 +66,7 @@ _Static_assert(BOARD_PARTS_MAX << BOARD_PART_SHIFT == 1 << BOARD_TAG_SHIFT, "an 
 
 static inline uint32_t board_part_bytes(uint32_t part)
 {
-    return part < 6 ? (uint32_t)BOARD_PART_BYTES_LEAST << part : (uint32_t)BOARD_PART_BYTES_MOST;
+    return (uint32_t)BOARD_PART_BYTES_LEAST << (part < BOARD_PART_DOUBLINGS ? part : BOARD_PART_DOUBLINGS);
 }
 
 static inline uint32_t board_part_of(uint32_t position)
@@ -105,20 +106,22 @@ static inline uint32_t board_tag_of(uint32_t entry)
     return entry >> BOARD_TAG_SHIFT;
 }
 
+/* A name that is looked for. It is not copied: before the processor loads words of a copy that was just written in
+ * other pieces, it finishes all that comes before, such as the loads of the last look-up. */
 struct board_name {
-    char text[BOARD_NAME_SIZE]; /* filled up with zeros */
+    const char *text;
     size_t bytes;
 };
 
-/* False: it has no bytes, or too many. NULL is allowed. */
+/* False: it has no bytes, or too many. NULL is allowed. The text must live as long as the name. */
 bool board_name_set(struct board_name *name, const char *text);
 
-/* The bucket of a name that is filled up with zeros: its block, and its first slot in that; and the tag of the name. */
+/* The bucket of a name: its block, and its first slot in that; and the tag of the name. */
 struct board_bucket {
     uint32_t block, slot, tag;
 };
 
-struct board_bucket board_bucket_of(uint64_t key, const char name[BOARD_NAME_SIZE]);
+struct board_bucket board_bucket_of(uint64_t key, const char *name);
 
 /* A board as a reader has it mapped: the first parts of it. */
 struct board_view {

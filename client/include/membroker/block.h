@@ -314,7 +314,7 @@ MB_PUBLIC int mb_put(mb_client *client, const char *name, const void *data, size
 /*
  * Copies this user's object `name` into the buffer, and returns how many bytes it has. If these are more than `size`,
  * none is copied: call again with a larger buffer. All bytes are of one mb_put(). The buffer may be NULL if `size` is
- * 0.
+ * 0. The name must not be in the buffer.
  *
  * Once a board is mapped, which the first call sees to, this asks the broker only if it finds no such object, or if the
  * objects change so fast that it can't read one whole. -ENOENT: there is no such object. After an error the content of

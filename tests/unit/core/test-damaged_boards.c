@@ -113,34 +113,71 @@ Test(damaged_boards, no_damage_leads_a_reader_astray)
     cr_expect_eq(count(BOARD_FOUND), NAMES);
 }
 
-/* Each slot leads to the last granule of a part, whose record says that it is long. */
-Test(damaged_boards, a_record_at_the_end_of_its_part_ends_there)
+/* The bucket of the name, which has no object any more. */
+static _Atomic uint32_t *empty_bucket(const char *name, uint32_t *ret_tag)
 {
-    struct board_name sought;
-    begin();
-    cr_assert(board_name_set(&sought, "x"));
-    struct board_bucket bucket = board_bucket_of(header()->key, sought.text);
-    uint32_t block = 1U << BOARD_PART_SHIFT, last = board_part_bytes(0) / BOARD_GRANULE_BYTES - 1;
-    struct board_record *record = (struct board_record *)(void *)(parts[0] + board_part_bytes(0) - BOARD_GRANULE_BYTES);
-    header()->blocks[bucket.block] = block;
-    _Atomic uint32_t *slots = (_Atomic uint32_t *)(void *)parts[1] + bucket.slot;
+    struct board_bucket bucket = board_bucket_of(header()->key, name);
+    header()->blocks[bucket.block] = 1U << BOARD_PART_SHIFT;
     memset(parts[1], 0, BOARD_BLOCK_BYTES);
-    slots[0] = board_entry(last, bucket.tag);
-    size_t most = BOARD_GRANULE_BYTES - sizeof *record - 1, bytes;
+    *ret_tag = bucket.tag;
+    return (_Atomic uint32_t *)(void *)parts[1] + bucket.slot;
+}
+
+/* An object whose name is one letter, in the last granule of a part. */
+static struct board_record *last_record(uint32_t part, char letter, uint16_t bytes)
+{
+    struct board_record *record =
+        (struct board_record *)(void *)(parts[part] + board_part_bytes(part) - BOARD_GRANULE_BYTES);
     record->next = 0;
     record->name_bytes = 1;
-    record->bytes = (uint16_t)most;
-    record->text[0] = 'x';
+    record->bytes = bytes;
+    record->text[0] = (uint8_t)letter;
+    return record;
+}
+
+static uint32_t last_position(uint32_t part)
+{
+    return (part << BOARD_PART_SHIFT) + board_part_bytes(part) / BOARD_GRANULE_BYTES - 1;
+}
+
+Test(damaged_boards, a_record_at_the_end_of_its_part_ends_there)
+{
+    const uint16_t most = BOARD_GRANULE_BYTES - sizeof(struct board_record) - 1;
+    uint32_t tag;
+    size_t bytes;
+    begin();
+    _Atomic uint32_t *slots = empty_bucket("x", &tag);
+    struct board_record *record = last_record(0, 'x', most);
+    slots[0] = board_entry(last_position(0), tag);
     cr_expect(look_up("x", &bytes) == BOARD_FOUND && bytes == most);
-    record->bytes = (uint16_t)(most + 1);
+    record->bytes = most + 1;
     cr_expect_eq(look_up("x", &bytes), BOARD_BUSY);
     record->bytes = UINT16_MAX;
     cr_expect_eq(look_up("x", &bytes), BOARD_BUSY);
     record->text[0] = 'y';
     record->bytes = 1;
     cr_expect_eq(look_up("x", &bytes), BOARD_ABSENT);
-    record->next = board_entry(last, bucket.tag); /* in a circle */
+    record->next = board_entry(last_position(0), tag); /* in a circle */
     cr_expect_eq(look_up("x", &bytes), BOARD_BUSY);
+}
+
+Test(damaged_boards, an_object_is_found_behind_another_with_its_tag)
+{
+    uint32_t tag;
+    size_t bytes;
+    begin();
+    _Atomic uint32_t *slots = empty_bucket("x", &tag);
+    struct board_record *other = last_record(0, 'y', 1);
+    (void)last_record(1, 'x', 2);
+    slots[0] = board_entry(last_position(0), tag);
+    for (int i = 1; i < BOARD_SLOTS; i++) {
+        slots[i] = board_entry(last_position(1), tag);
+        cr_expect(look_up("x", &bytes) == BOARD_FOUND && bytes == 2, "slot %d", i);
+        slots[i] = 0;
+    }
+    slots[BOARD_SLOTS - 1] = slots[0];
+    other->next = board_entry(last_position(1), tag);
+    cr_expect(look_up("x", &bytes) == BOARD_FOUND && bytes == 2, "in the chain");
 }
 
 Test(damaged_boards, what_is_not_mapped_or_in_order_is_no_answer)
