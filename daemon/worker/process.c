@@ -49,7 +49,6 @@ static uint64_t monotonic(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* Without its daemon a worker is of no use. */
 /* Without the destructors of libraries: libuv's would wait for threads that a forked process does not have. */
 static _Noreturn void leave(int status)
 {
@@ -59,6 +58,7 @@ static _Noreturn void leave(int status)
     _exit(status);
 }
 
+/* Without its daemon a worker is of no use. */
 static void send_or_exit(const struct worker *worker, const void *packet, size_t bytes, const int *fds, size_t count)
 {
     if (channel_send(worker->channel, packet, bytes, fds, count, true) < 0) {

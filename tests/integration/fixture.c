@@ -31,6 +31,13 @@ void sleep_ms(unsigned milliseconds)
     }
 }
 
+uint64_t now_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 /* ---- starting ---- */
 
 /* The daemon lies beside the directory of the test program. */

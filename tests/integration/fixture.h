@@ -92,6 +92,7 @@ size_t fixture_descriptors(const struct fixture *fixture);
     } while (0)
 
 void sleep_ms(unsigned milliseconds);
+uint64_t now_ms(void); /* monotonic */
 
 /* A client with these flags; fails the test if it can't connect. */
 mb_client *fixture_connect(const struct fixture *fixture, unsigned flags);

@@ -63,13 +63,6 @@ static void begin_held(void)
     WAIT_UNTIL(shared->is_attached);
 }
 
-static uint64_t now_ms(void)
-{
-    struct timespec time;
-    (void)clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
-}
-
 /* It is not before the grace is over; how soon after it, the machine's load decides too. */
 static void expect_end_after_grace(uint64_t began_ms)
 {

@@ -366,7 +366,7 @@ Test(buffers, a_lost_lease_is_noticed_and_no_buffer_is_created_in_it)
     cr_assert(fixture_revoke(&fixture, only_lease()) == ERROR_UNSPECIFIED);
     WAIT_UNTIL(mb_buffer_check(lost) == -ESTALE);
     EXPECT_SENTENCE("revoked");
-    sleep_ms(50);
+    cr_expect_eq(mb_ping(client), 0, "what the broker told before its answer has been read");
     for (int i = 0; i < 100; i++) {
         mb_buffer *buffer = make(100);
         memset(mb_buffer_data(buffer), 1, 100);

@@ -185,7 +185,7 @@ Test(lost_ranges, a_warning_has_them_too)
     mb_lease *lease;
     mb_disconnect(client);
     client = connect_told(MB_CLIENT_NO_RENEW);
-    options.ttl_ms = 1000;
+    options.ttl_ms = 6000; /* from the warning to the loss it is a quarter */
     cr_assert(mb_acquire(client, MIB, &options, &lease) == 0, "%s", mb_last_error());
     char *address = map(lease, 0);
     WAIT_UNTIL(told_count > 0);

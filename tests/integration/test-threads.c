@@ -151,13 +151,6 @@ static int background_thread(void)
     return found;
 }
 
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /*
  * It looks every 10 ms whether calls go on, and is told at most once between two looks that they do not. Each time it
  * may also sleep for the client's lock. If it watched the socket, it would wake with each answer.
