@@ -405,7 +405,7 @@ void fixture_audit_inside(const struct fixture *fixture)
     struct request request = {.kind = REQUEST_AUDIT};
     struct reply reply;
     cleanup(fd_closep) int fd = monitor_socket(fixture);
-    cr_assert(fixture_exchange(fd, &request, &reply, NULL) && reply.kind == REPLY_AUDIT);
+    WAIT_UNTIL(fixture_exchange(fd, &request, &reply, NULL) && reply.kind == REPLY_AUDIT); /* workers may be slow */
     cr_assert(reply.audit.difference_count == 0, "audit: %s", reply.audit.differences[0]);
     cr_assert(reply.audit.ledger_physical_bytes == reply.audit.kernel_physical_bytes);
     cr_assert(reply.audit.ledger_mapped_bytes == reply.audit.kernel_mapped_bytes);
