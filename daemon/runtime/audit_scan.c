@@ -36,13 +36,14 @@ static int keep(struct audit_scan *scan, const struct found_descriptor *found)
 static int look(struct audit_scan *scan, int directory, const char *name, bool is_control)
 {
     struct statx status;
-    if (statx(directory, name, AT_STATX_DONT_SYNC, STATX_INO | STATX_BLOCKS | STATX_BTIME, &status) < 0) {
+    if (statx(directory, name, AT_STATX_DONT_SYNC, STATX_INO | STATX_BLOCKS | STATX_SIZE | STATX_BTIME, &status) < 0) {
         return errno == ENOENT ? 0 : -errno; /* it was closed meanwhile */
     }
     const struct found_descriptor found = {.fd = (int)strtol(name, NULL, 10),
                                            .is_control = is_control,
                                            .inode = status.stx_ino,
                                            .bytes = status.stx_blocks * BLOCK,
+                                           .length = status.stx_size,
                                            .birth = status.stx_btime};
     return keep(scan, &found);
 }
@@ -127,14 +128,22 @@ static int suspect_unknown(struct audit_scan *scan, const struct server *server)
     return 0;
 }
 
+/* A page that a worker looks at is the ledger's until the worker's answer is there, which may come long after it
+ * emptied the page: other work of the same user may be in between. */
+static uint64_t control_page_bytes(const struct found_descriptor *found, const struct server *server)
+{
+    enum descriptor_use use = descriptor_use(&server->descriptors, found->fd);
+    bool is_copy = use == DESCRIPTOR_PASSING;
+    return is_copy ? 0 : use == DESCRIPTOR_ASKED ? found->length : found->bytes;
+}
+
 static void compare_control(struct audit_scan *scan, const struct server *server)
 {
     scan->control_bytes = 0;
     scan->counted_control_bytes = server->control_store.bytes;
     for (size_t i = 0; i < scan->found_count; i++) {
         const struct found_descriptor *found = &scan->found[i];
-        bool is_copy = descriptor_use(&server->descriptors, found->fd) == DESCRIPTOR_PASSING;
-        scan->control_bytes += found->is_control && !is_copy ? found->bytes : 0;
+        scan->control_bytes += found->is_control ? control_page_bytes(found, server) : 0;
     }
     uint64_t excess = scan->control_bytes - scan->counted_control_bytes;
     if (scan->scans == 0) {

@@ -18,8 +18,8 @@ struct workshop;
 struct found_descriptor {
     int fd;
     bool is_control;
-    uint64_t inode, bytes;        /* allocated */
-    struct statx_timestamp birth; /* zero where the file system does not keep it */
+    uint64_t inode, bytes, length; /* allocated; and of the file */
+    struct statx_timestamp birth;  /* zero if the file system does not keep it */
 };
 
 struct audit_scan {

@@ -125,12 +125,14 @@ struct control_memory *control_store_borrow(struct control_store *store)
     struct control_memory *memory = TAILQ_FIRST(&store->kept);
     if (memory) {
         take_spare(store, memory);
+        descriptor_note_other(store->descriptors, memory->fd, DESCRIPTOR_ASKED);
     }
     return memory;
 }
 
 void control_store_put_back(struct control_store *store, struct control_memory *memory)
 {
+    descriptor_note_other(store->descriptors, memory->fd, DESCRIPTOR_CONTROL);
     put_spare(store, memory);
 }
 
@@ -145,7 +147,7 @@ void control_store_free(struct control_store *store, struct control_memory *memo
 void control_store_replace(struct control_store *store, struct control_memory *memory, int fd)
 {
     (void)descriptor_close(store->descriptors, memory->fd);
-    descriptor_note(store->descriptors, fd, DESCRIPTOR_CONTROL);
+    descriptor_note(store->descriptors, fd, DESCRIPTOR_ASKED);
     memory->fd = fd;
     memory->is_own = true;
 }

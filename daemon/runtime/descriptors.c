@@ -44,6 +44,12 @@ void descriptor_note(struct descriptor_uses *uses, int fd, enum descriptor_use u
     set(uses, fd, use);
 }
 
+void descriptor_note_other(struct descriptor_uses *uses, int fd, enum descriptor_use use)
+{
+    fault_unless(descriptor_use(uses, fd) != DESCRIPTOR_UNKNOWN);
+    set(uses, fd, use);
+}
+
 void descriptor_forget(struct descriptor_uses *uses, int fd)
 {
     set(uses, fd, DESCRIPTOR_UNKNOWN);

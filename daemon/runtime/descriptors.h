@@ -12,6 +12,7 @@ enum descriptor_use {
     DESCRIPTOR_UNKNOWN, /* no segment's and no control page's */
     DESCRIPTOR_SEGMENT,
     DESCRIPTOR_CONTROL,
+    DESCRIPTOR_ASKED, /* a control page's that a worker looks at, and may have emptied */
     DESCRIPTOR_BOARD,
     DESCRIPTOR_STOCK,   /* a blank memfd, which must be empty */
     DESCRIPTOR_PASSING, /* a copy in a frame that waits to be sent, or one that a worker is to close */
@@ -30,6 +31,7 @@ void descriptor_uses_deinit(struct descriptor_uses *uses);
 
 /* Negative numbers are no descriptors: nothing is noted. */
 void descriptor_note(struct descriptor_uses *uses, int fd, enum descriptor_use use);
+void descriptor_note_other(struct descriptor_uses *uses, int fd, enum descriptor_use use); /* it has one already */
 void descriptor_forget(struct descriptor_uses *uses, int fd);
 int descriptor_close(struct descriptor_uses *uses, int fd); /* and forgets it; returns -EBADF */
 enum descriptor_use descriptor_use(const struct descriptor_uses *uses, int fd);

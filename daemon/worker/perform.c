@@ -50,6 +50,7 @@ int perform_job(const struct workshop *workshop, const struct job *job, int fd, 
         break;
     case JOB_ASK_SOLE:
         ret->is_sole = open_file_is_sole(given) && memfd_control_empty(given) == 0;
+        fault_hold_worker("ask");
         break;
     case JOB_TIDY:
         tidy_all(workshop);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -247,6 +248,26 @@ Test(kept_pages, a_daemon_ends_during_a_query)
             (void)close(pages[i]);
         }
     }
+}
+
+/* Other work of its user may keep the worker from its answer, for as long as a client likes. */
+Test(kept_pages, one_that_a_worker_has_emptied_is_no_difference)
+{
+    char points[] = "/tmp/membroker-asked-XXXXXX", to_hold[64], held[64];
+    cr_assert(mkdtemp(points) && setenv("MEMBROKER_WORKER_FAULTS", points, 1) == 0);
+    (void)snprintf(to_hold, sizeof to_hold, "%s/ask-hold", points);
+    (void)snprintf(held, sizeof held, "%s/ask-held", points);
+    cr_assert(close(creat(to_hold, 0600)) == 0);
+    fixture_start(&fixture, "");
+    (void)close(left_page());
+    WAIT_UNTIL(access(held, F_OK) == 0);
+    cr_expect_eq(control_bytes(), PAGE, "it is the ledger's until the worker answers");
+    fixture_audit_inside(&fixture);
+    cr_assert(unlink(held) == 0);
+    WAIT_UNTIL(control_bytes() == 0);
+    fixture_audit_inside(&fixture);
+    cr_expect(rmdir(points) == 0);
+    fixture_stop(&fixture);
 }
 
 /* ---- bounds ---- */
