@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
 import org.junit.jupiter.api.Test;
 
 /** Small objects. */
@@ -124,7 +123,7 @@ class ObjectTest extends WithBroker {
         assertArrayEquals(bytes("1"), broker.get("kept"));
         daemon.kill();
         daemon.start();
-        broker.waitConnected(Duration.ofSeconds(20));
+        TestBroker.awaitConnected(broker);
         assertThrows(NoSuchBlockException.class, () -> broker.get("kept"));
         broker.put("kept", bytes("2"));
         assertArrayEquals(bytes("2"), broker.get("kept"));

@@ -148,6 +148,20 @@ public final class TestBroker implements AutoCloseable {
         }
     }
 
+    /** Until the client is connected to the broker of now: its thread may not have noticed yet that another one ended. */
+    static void awaitConnected(MemoryBroker broker) {
+        await(() -> answers(broker));
+    }
+
+    private static boolean answers(MemoryBroker broker) {
+        try {
+            broker.ping();
+            return true;
+        } catch (MemoryBrokerException broken) {
+            return false;
+        }
+    }
+
     static void pause(long milliseconds) {
         try {
             TimeUnit.MILLISECONDS.sleep(milliseconds);
