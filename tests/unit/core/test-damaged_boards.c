@@ -172,12 +172,33 @@ Test(damaged_boards, an_object_is_found_behind_another_with_its_tag)
     slots[0] = board_entry(last_position(0), tag);
     for (int i = 1; i < BOARD_SLOTS; i++) {
         slots[i] = board_entry(last_position(1), tag);
+        other->name_bytes = i % 2 ? 1 : 2;
         cr_expect(look_up("x", &bytes) == BOARD_FOUND && bytes == 2, "slot %d", i);
         slots[i] = 0;
     }
     slots[BOARD_SLOTS - 1] = slots[0];
     other->next = board_entry(last_position(1), tag);
     cr_expect(look_up("x", &bytes) == BOARD_FOUND && bytes == 2, "in the chain");
+}
+
+Test(damaged_boards, a_block_at_the_end_of_its_part_ends_there)
+{
+    const uint32_t last_slot = BOARD_SLOTS_IN_BLOCK - BOARD_SLOTS;
+    const uint32_t offset = board_part_bytes(1) - BOARD_BLOCK_BYTES;
+    char name[MEETING_NAME_SIZE];
+    struct board_bucket bucket;
+    size_t bytes;
+    unsigned number = 0;
+    begin();
+    do {
+        (void)snprintf(name, sizeof name, "%u", number++);
+        bucket = board_bucket_of(header()->key, name);
+    } while (bucket.slot != last_slot);
+    memset(parts[1] + offset, 0, BOARD_BLOCK_BYTES);
+    header()->blocks[bucket.block] = (1U << BOARD_PART_SHIFT) + offset / BOARD_GRANULE_BYTES;
+    cr_expect_eq(look_up(name, &bytes), BOARD_ABSENT);
+    header()->blocks[bucket.block]++;
+    cr_expect_eq(look_up(name, &bytes), BOARD_BUSY);
 }
 
 Test(damaged_boards, what_is_not_mapped_or_in_order_is_no_answer)
