@@ -7,7 +7,7 @@
 #include "membroker.h"
 #include "proto/base/text.h"
 
-_Static_assert((int)MB_LIMIT_KIND_OTHER == LIMIT_KIND_UNSPECIFIED && (int)MB_LIMIT_KIND_DISK_SPACE + 1 == LIMIT_KINDS,
+_Static_assert((int)MB_LIMIT_KIND_OTHER == LIMIT_KIND_UNSPECIFIED && (int)MB_LIMIT_KIND_USER_WATCHES + 1 == LIMIT_KINDS,
                "both name the same limits");
 _Static_assert((int)MB_HOLDERS_MAX == MESSAGE_HOLDERS_MAX, "all holders fit");
 

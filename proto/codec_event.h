@@ -6,6 +6,17 @@
 #include "proto/codec_fields.h"
 #include "proto/message_rows.h"
 
+/* A client of before the limits of [sharing] looks up the name of each kind that it gets, without a bound. */
+static bool is_of_sharing(const void *event)
+{
+    return limit_kind_is_of_sharing(((const struct event_entry *)event)->limit_kind);
+}
+
+static bool is_of_memory(const void *event)
+{
+    return ((const struct event_entry *)event)->limit_kind && !is_of_sharing(event);
+}
+
 CODEC_FIELDS(event, struct event_entry, EventEntry) = {
     NUMBER(event, event),
     NUMBER(event, kind),
@@ -23,7 +34,7 @@ CODEC_FIELDS(event, struct event_entry, EventEntry) = {
     NUMBER(event, location, UNLESS(0)),
     NUMBER(event, reason, UNLESS(0)),
     NUMBER(event, code, UNLESS(0)),
-    NUMBER(event, limit_kind, UNLESS(0)),
+    NUMBER(event, limit_kind, IF(is_of_memory)),
     TEXT(event, whose),
     NUMBER(event, limit_bytes, UNLESS(0)),
     NUMBER(event, used_bytes, UNLESS(0)),
@@ -33,8 +44,20 @@ CODEC_FIELDS(event, struct event_entry, EventEntry) = {
     TEXT(event, by_name),
     NUMBER(event, by_bytes, UNLESS(0)),
     TEXT(event, text),
+    NUMBER_AS(event, limit_kind, sharing_limit_kind, IF(is_of_sharing)),
 };
-CODEC_TABLE(event, event_entry);
+
+/* A newer broker may have a kind that is not known here. */
+static void complete_event(const void *message, void *event)
+{
+    const event_theirs *theirs = message;
+    event_ours *ours = event;
+    ours->limit_kind =
+        (enum limit_kind)(theirs->has_sharing_limit_kind ? theirs->sharing_limit_kind : theirs->limit_kind);
+    ours->limit_kind = ours->limit_kind < LIMIT_KINDS ? ours->limit_kind : LIMIT_KIND_UNSPECIFIED;
+}
+
+CODEC_TABLE(event, event_entry, .complete = complete_event);
 
 CODEC_FIELDS(sample, struct sample_entry, SampleEntry) = {
     NUMBER(sample, sample),

@@ -22,7 +22,7 @@ _Static_assert((int)USAGE_RESERVATION == MEMBROKER__V1__USAGE_KIND__USAGE_KIND_R
 _Static_assert((int)EVENT_KIND_BLOCK_ENDED == MEMBROKER__V1__EVENT_KIND__EVENT_KIND_BLOCK_ENDED,
                "the enums share numbers");
 _Static_assert((int)PRESSURE_FULL == MEMBROKER__V1__PRESSURE__PRESSURE_FULL, "the enums share numbers");
-_Static_assert((int)LIMIT_KIND_DISK_SPACE == MEMBROKER__V1__LIMIT_KIND__LIMIT_KIND_DISK_SPACE,
+_Static_assert((int)LIMIT_KIND_USER_WATCHES == MEMBROKER__V1__LIMIT_KIND__LIMIT_KIND_USER_WATCHES,
                "the enums share numbers");
 _Static_assert((int)END_TAMPERED == MEMBROKER__V1__END_REASON__END_TAMPERED, "the enums share numbers");
 

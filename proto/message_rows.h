@@ -16,8 +16,8 @@ struct holder {
     bool has_ended; /* the block has no name any more: its views keep it */
 };
 
-/* Why a request was refused or waits: the limit that it exceeds. Of LIMIT_KIND_LEASES all figures are numbers of
- * leases. */
+/* Why a request was refused or waits: the limit that it exceeds. limit_kind_unit() says what all figures are
+ * numbers of. */
 struct refusal {
     enum limit_kind limit_kind;
     char limit[MESSAGE_LIMIT_SIZE]; /* the limit's name; empty: there is no refusal */

@@ -173,10 +173,24 @@ static bool bytes(const void *entry, uint64_t *ret)
     return *ret != 0;
 }
 
+/* What was refused by max_leases, max_blocks and the like is no bytes. */
+static bool is_number(const struct event_entry *event)
+{
+    return !limit_kind_is_in_bytes(event->limit_kind);
+}
+
 static const char *size(const void *entry, char cell[CELL_BYTES])
 {
     uint64_t number;
-    return bytes(entry, &number) ? size_to_text(number, cell) : "";
+    return bytes(entry, &number) && !is_number(entry) ? size_to_text(number, cell) : "";
+}
+
+/* Of the numbers of an event. */
+static const char *unit(const void *entry, char cell[CELL_BYTES])
+{
+    const struct event_entry *event = entry;
+    (void)cell;
+    return event->bytes || event->limit_bytes ? limit_kind_unit(event->limit_kind) : "";
 }
 
 /* ---- why, and by whom ---- */
@@ -213,12 +227,12 @@ static const char *exceeded(const struct event_entry *event)
 {
     static char text[3 * CELL_BYTES];
     char used[SIZE_TEXT_BYTES], of[SIZE_TEXT_BYTES];
-    bool are_leases = event->limit_kind == LIMIT_KIND_LEASES;
     if (!event->limit_bytes) {
         (void)snprintf(text, sizeof text, "%s of %s", limit_kind_name(event->limit_kind), event->whose);
-    } else if (are_leases) {
-        (void)snprintf(text, sizeof text, "%s of %s: %llu of %llu used", limit_kind_name(event->limit_kind),
-                       event->whose, (unsigned long long)event->used_bytes, (unsigned long long)event->limit_bytes);
+    } else if (is_number(event)) {
+        (void)snprintf(text, sizeof text, "%s of %s: %llu of %llu %s used", limit_kind_name(event->limit_kind),
+                       event->whose, (unsigned long long)event->used_bytes, (unsigned long long)event->limit_bytes,
+                       limit_kind_unit(event->limit_kind));
     } else {
         (void)snprintf(text, sizeof text, "%s of %s: %s of %s used", limit_kind_name(event->limit_kind), event->whose,
                        size_to_text(event->used_bytes, used), size_to_text(event->limit_bytes, of));
@@ -283,6 +297,7 @@ static const struct column columns[] = {
     {NULL, "count", COLUMN_NUMBER, FIELD(count)},
     {"BYTES", NULL, COLUMN_WORDS, .right = true, .words = size},
     {NULL, "bytes", COLUMN_COUNTED, .number = bytes},
+    {NULL, "unit", COLUMN_WORDS, .words = unit},
     {"IN", "location", COLUMN_WORDS, .words = location},
     {"UID", "uid", COLUMN_COUNTED, .number = uid},
     {"USER", "user", COLUMN_WORDS, .words = user_of, .is_user_name = true},
@@ -316,7 +331,7 @@ static void facts_of(const void *entry, struct row_facts *ret)
                               .uid = event->uid,
                               .class = is_reservation ? event->name : event->class,
                               .client = event->client,
-                              .bytes = event->bytes};
+                              .bytes = is_number(event) ? 0 : event->bytes};
 }
 
 static bool wants(const void *entry)

@@ -75,17 +75,19 @@ static json_t *ahead(const void *entry)
     return holders_json(refusal->ahead, refusal->ahead_count);
 }
 
+/* Nothing for what is in no place, such as one more block. */
 static const char *location(const void *entry, char cell[CELL_BYTES])
 {
+    enum location location = ((const struct why_entry *)entry)->location;
     (void)cell;
-    return location_name(((const struct why_entry *)entry)->location);
+    return location == LOCATION_UNSPECIFIED ? "" : location_name(location);
 }
 
-/* Of the figures: for max_leases they are leases. */
+/* Of the figures. */
 static const char *unit(const void *entry, char cell[CELL_BYTES])
 {
     (void)cell;
-    return ((const struct why_entry *)entry)->refusal.limit_kind == LIMIT_KIND_LEASES ? "leases" : "bytes";
+    return limit_kind_unit(((const struct why_entry *)entry)->refusal.limit_kind);
 }
 
 static bool free_of_limit(const void *entry, uint64_t *ret)
@@ -132,12 +134,15 @@ static const struct column fields[] = {
 
 /* ---- text ---- */
 
-/* max_leases: the figures are numbers. */
-static void print_leases(FILE *file, const struct refusal *refusal)
+/* max_leases, max_blocks and the like: the figures are numbers. */
+static void print_number(FILE *file, const struct refusal *refusal)
 {
-    (void)fprintf(file, "  asked for a lease; ");
+    static const char *const one[LIMIT_KINDS] = {
+        [LIMIT_KIND_LEASES] = "a lease",    [LIMIT_KIND_BLOCKS] = "a block",  [LIMIT_KIND_VIEWS] = "a view",
+        [LIMIT_KIND_OBJECTS] = "an object", [LIMIT_KIND_WATCHES] = "a watch", [LIMIT_KIND_USER_WATCHES] = "a watch"};
+    (void)fprintf(file, "  asked for %s; ", one[refusal->limit_kind]);
     text_print(file, refusal->whose);
-    (void)fprintf(file, "'s max_leases is %llu, %llu of it used", (unsigned long long)refusal->limit_bytes,
+    (void)fprintf(file, "'s %s is %llu, %llu of it used", refusal->limit, (unsigned long long)refusal->limit_bytes,
                   (unsigned long long)refusal->used_bytes);
     if (refusal->claimed_bytes) {
         (void)fprintf(file, ", %llu claimed by requests before it", (unsigned long long)refusal->claimed_bytes);
@@ -166,8 +171,8 @@ static void print_bytes(FILE *file, const struct refusal *refusal)
 static void print_limit(FILE *file, const struct why_entry *entry)
 {
     char asked[SIZE_TEXT_BYTES];
-    if (entry->refusal.limit_kind == LIMIT_KIND_LEASES) {
-        print_leases(file, &entry->refusal);
+    if (!limit_kind_is_in_bytes(entry->refusal.limit_kind)) {
+        print_number(file, &entry->refusal);
         return;
     }
     (void)fprintf(file, "  asked for %s in %s", size_to_text(entry->refusal.asked_bytes, asked),
@@ -186,6 +191,19 @@ static void print_limit(FILE *file, const struct why_entry *entry)
     }
 }
 
+/* Nobody knows when clients give up what they have: only how they do it. */
+static void print_way(FILE *file, const struct refusal *refusal)
+{
+    static const char *const ways[LIMIT_KINDS] = {
+        [LIMIT_KIND_BLOCKS] = "unpublish blocks (membrokerctl blocks lists them)",
+        [LIMIT_KIND_VIEWS] = "close views (BLOCK in membrokerctl leases)",
+        [LIMIT_KIND_OBJECTS] = "remove objects (membrokerctl boards counts them)",
+        [LIMIT_KIND_BOARD_BYTES] = "remove objects (membrokerctl boards counts them)",
+        [LIMIT_KIND_WATCHES] = "end watches",
+        [LIMIT_KIND_USER_WATCHES] = "end watches"};
+    (void)fprintf(file, "  to make room: %s, or raise [sharing] %s\n", ways[refusal->limit_kind], refusal->limit);
+}
+
 static void print_time(FILE *file, const struct why_entry *entry)
 {
     char text[SIZE_TEXT_BYTES];
@@ -193,6 +211,8 @@ static void print_time(FILE *file, const struct why_entry *entry)
     if (entry->refusal.limit_kind == LIMIT_KIND_PAUSED) {
         (void)fprintf(
             file, "  grants of RAM are paused while the machine is under memory pressure ([pressure] pause_ram_at)\n");
+    } else if (entry->earliest_ms == UINT64_MAX && limit_kind_is_of_sharing(refusal->limit_kind)) {
+        print_way(file, refusal);
     } else if (entry->earliest_ms == UINT64_MAX && refusal->asked_bytes > refusal->limit_bytes) {
         (void)fprintf(file, "  it would not fit even if every lease ended: ask for less, or raise %s\n",
                       refusal->limit);

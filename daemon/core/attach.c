@@ -7,6 +7,7 @@
 
 #include "daemon/core/answer.h"
 #include "daemon/core/demand_check.h"
+#include "daemon/core/sharing_limit.h"
 #include "proto/base/size.h"
 #include "proto/base/text.h"
 
@@ -40,20 +41,16 @@ static void refuse(struct step *step, const struct session *session, uint64_t re
 }
 
 /* False after an answer. */
-static bool has_room(struct step *step, const struct session *session, uint64_t request_id)
+static bool has_room(struct step *step, struct session *session, uint64_t request_id)
 {
-    const struct principal *full = share_full_of_leases(session->share), *user = session->share->user;
-    uint32_t most = step->broker->options.settings.sharing.views_max;
+    const struct principal *full = share_full_of_leases(session->share);
     if (full) {
         answer_error(step, session->peer, request_id, ERROR_TOO_MANY,
                      "%s has %llu leases and views, and its max_leases is %llu; release some, or raise that",
                      full->whose, (unsigned long long)full->leases, (unsigned long long)full->quota.max_leases);
-    } else if (user->views >= most) {
-        answer_error(step, session->peer, request_id, ERROR_TOO_MANY,
-                     "%s has %llu views of blocks, and [sharing] max_views is %u; raise that, or close some",
-                     user->whose, (unsigned long long)user->views, most);
+        return false;
     }
-    return !full && user->views < most;
+    return sharing_limit_check(step, session, LIMIT_KIND_VIEWS, request_id);
 }
 
 static struct lease *new_view(struct step *step, struct session *session, const struct block *block, uint32_t ttl_ms,

@@ -5,26 +5,30 @@
 
 #include "daemon/core/answer.h"
 #include "daemon/core/refusal.h"
+#include "daemon/core/sharing_limit.h"
 #include "proto/base/size.h"
 
-void board_refuse_full(struct step *step, const struct session *session, const struct board *board, uint64_t request_id)
+void board_refuse_full(struct step *step, struct session *session, const struct board *board, uint64_t request_id)
 {
-    const struct principal *user = session->share->user;
-    step->broker->boards.figures.refused++;
+    const char *whose = session->share->user->whose;
+    uint64_t more_bytes = board_part_bytes(board->part_count);
     char used[SIZE_TEXT_BYTES], most[SIZE_TEXT_BYTES], more[SIZE_TEXT_BYTES];
-    size_to_text(user->board_bytes, used);
+    size_to_text(session->share->user->board_bytes, used);
+    step->broker->boards.figures.refused++;
     if (board->part_count == BOARD_PARTS_MAX) {
         answer_error(
             step, session->peer, request_id, ERROR_TOO_MANY,
             "the objects of %s have no room: their boards have %s, and a board has at most %d parts; remove some",
-            user->whose, used, BOARD_PARTS_MAX);
+            whose, used, BOARD_PARTS_MAX);
         return;
     }
-    answer_error(step, session->peer, request_id, ERROR_TOO_MANY,
-                 "the objects of %s have no room: their boards have %s, the next part has %s, and a user may have %s "
-                 "([sharing] max_board_bytes); remove some, or raise that",
-                 user->whose, used, size_to_text(board_part_bytes(board->part_count), more),
-                 size_to_text(step->broker->options.settings.sharing.board_bytes_max, most));
+    struct error_reply *error = sharing_limit_refuse(step, session, LIMIT_KIND_BOARD_BYTES, more_bytes, request_id);
+    if (error) {
+        (void)snprintf(error->sentence, sizeof error->sentence,
+                       "the objects of %s have no room: their boards have %s, the next part has %s, and a user may "
+                       "have %s ([sharing] max_board_bytes); remove some, or raise that",
+                       whose, used, size_to_text(more_bytes, more), size_to_text(error->refusal.limit_bytes, most));
+    }
 }
 
 static void write_sentence(const struct denial *denial, const struct refusal *refusal,

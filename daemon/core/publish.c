@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "daemon/core/answer.h"
+#include "daemon/core/sharing_limit.h"
 #include "daemon/core/take_back.h"
 #include "daemon/core/victim.h"
 #include "proto/base/size.h"
@@ -85,18 +86,6 @@ static bool check_readers(struct step *step, const struct session *session, cons
     return is_fit;
 }
 
-static bool check_count(struct step *step, const struct session *session, const struct request *request)
-{
-    const struct principal *user = session->share->user;
-    uint32_t most = step->broker->options.settings.sharing.blocks_max;
-    if (user->blocks >= most) {
-        answer_error(step, session->peer, request->id, ERROR_TOO_MANY,
-                     "%s has %llu blocks, and [sharing] max_blocks is %u; raise that, or unpublish some", user->whose,
-                     (unsigned long long)user->blocks, most);
-    }
-    return user->blocks < most;
-}
-
 /* The block that is in the way of the name; it may be replaced. */
 static bool check_name(struct step *step, const struct session *session, uint64_t request_id, const char *name,
                        bool replace)
@@ -118,7 +107,8 @@ void publish_request(struct step *step, struct session *session, const struct re
     const struct publish_request *asked = &request->publish;
     struct lease *lease = lease_to_publish(step, session, request);
     if (!lease || !check_lease(step, session, request, lease) || !check_terms(step, session, request) ||
-        !check_readers(step, session, request, lease) || !check_count(step, session, request) ||
+        !check_readers(step, session, request, lease) ||
+        !sharing_limit_check(step, session, LIMIT_KIND_BLOCKS, request->id) ||
         !check_name(step, session, request->id, asked->name, asked->replace)) {
         return;
     }

@@ -5,6 +5,7 @@
 #include "daemon/core/answer.h"
 #include "daemon/core/board.h"
 #include "daemon/core/broker_state.h"
+#include "daemon/core/sharing_limit.h"
 #include "daemon/core/take_back.h"
 
 static bool check_terms(struct step *step, const struct session *session, const struct request *request)
@@ -19,17 +20,11 @@ static bool check_terms(struct step *step, const struct session *session, const 
     return true;
 }
 
-static bool check_count(struct step *step, const struct session *session, uint64_t request_id)
+static bool check_count(struct step *step, struct session *session, uint64_t request_id)
 {
-    const struct principal *user = session->share->user;
-    uint32_t most = step->broker->options.settings.sharing.objects_max;
-    if (user->objects >= most) {
-        step->broker->boards.figures.refused++;
-        answer_error(step, session->peer, request_id, ERROR_TOO_MANY,
-                     "%s has %llu objects, and [sharing] max_objects is %u; raise that, or remove some", user->whose,
-                     (unsigned long long)user->objects, most);
-    }
-    return user->objects < most;
+    bool fits = sharing_limit_check(step, session, LIMIT_KIND_OBJECTS, request_id);
+    step->broker->boards.figures.refused += !fits;
+    return fits;
 }
 
 /* Those of a reservation that was given up get no memory. */

@@ -212,17 +212,22 @@ static void write_sentence(struct error_reply *error, const struct share *share,
                                                : refusal->limit);
 }
 
+void refusal_remember(struct step *step, struct session *session, const struct wish *wish, enum location location)
+{
+    step->broker->counters.refused++;
+    step->broker->figures.refused[session->last_refusal.limit_kind]++;
+    session->refused_location = location;
+    session->refused_wish = *wish;
+    session_note_refusal(&step->broker->sessions, session, step->now);
+}
+
 /* It is remembered with all names: which of them a viewer may see is decided when the viewer asks. */
 void refusal_note(struct step *step, struct session *session, const struct wish *wish, const struct denial *denial)
 {
-    step->broker->counters.refused++;
     denial_figures(denial, &session->last_refusal);
     holders_fill(step->broker, &step->holders, denial, &session->last_refusal);
     ahead_fill(step->broker, denial, &session->last_refusal);
-    session->refused_location = denial->location;
-    session->refused_wish = *wish;
-    session_note_refusal(&step->broker->sessions, session, step->now);
-    step->broker->figures.refused[session->last_refusal.limit_kind]++;
+    refusal_remember(step, session, wish, denial->location);
 }
 
 void refusal_answer(struct step *step, struct session *session, const struct demand *demand,

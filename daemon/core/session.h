@@ -30,7 +30,8 @@ enum { SESSION_TOMBSTONES = 64 };
 struct wish {
     uint64_t bytes; /* rounded */
     enum location location;
-    bool takes_lease; /* else it extends one */
+    bool takes_lease;        /* else it extends one */
+    enum limit_kind sharing; /* the limit of [sharing] that counts what was asked for; else it was memory */
 };
 
 struct session {

@@ -6,6 +6,7 @@
 
 #include "daemon/core/answer.h"
 #include "daemon/core/broker_state.h"
+#include "daemon/core/sharing_limit.h"
 #include "proto/base/size.h"
 #include "proto/base/text.h"
 
@@ -26,21 +27,10 @@ static void end(struct broker *broker, struct watch *watch)
 
 /* ---- requests ---- */
 
-static bool has_room(struct step *step, const struct session *session, uint64_t request_id)
+static bool has_room(struct step *step, struct session *session, uint64_t request_id)
 {
-    const struct sharing_settings *settings = &step->broker->options.settings.sharing;
-    const struct principal *user = session->share->user;
-    bool is_full = session->watch_count >= settings->watches_max;
-    if (is_full || user->watches >= settings->watches_per_user_max) {
-        answer_error(step, session->peer, request_id, ERROR_TOO_MANY,
-                     "%s has %llu watches, as many as [sharing] %s allows; end some, watch a shorter prefix, or raise "
-                     "that",
-                     is_full ? "this session" : user->whose,
-                     is_full ? (unsigned long long)session->watch_count : (unsigned long long)user->watches,
-                     is_full ? "max_watches" : "max_watches_per_user");
-        return false;
-    }
-    return true;
+    return sharing_limit_check(step, session, LIMIT_KIND_WATCHES, request_id) &&
+           sharing_limit_check(step, session, LIMIT_KIND_USER_WATCHES, request_id);
 }
 
 void watch_request(struct step *step, struct session *session, const struct request *request)

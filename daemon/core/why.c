@@ -15,6 +15,7 @@
 #include "daemon/core/queue_order.h"
 #include "daemon/core/refusal_log.h"
 #include "daemon/core/reserve.h"
+#include "daemon/core/sharing_limit.h"
 #include "daemon/core/visibility.h"
 #include "proto/base/size.h"
 #include "proto/base/text.h"
@@ -166,6 +167,15 @@ static struct outlook look_ahead(struct explanation *explanation, struct session
     return best;
 }
 
+/* Nobody waits for a limit of [sharing]: when there could be room is not known. */
+static void explain_sharing(const struct broker *broker, const struct session *session, const struct wish *wish,
+                            struct why_entry *entry)
+{
+    entry->location = wish->location;
+    entry->refusal = sharing_limit_figures(broker, session, wish->sharing, wish->bytes);
+    entry->earliest_ms = entry->refusal.asked_bytes <= entry->refusal.free_bytes ? 0 : UINT64_MAX;
+}
+
 /* The figures as they are now, with what those before it in the queue claim. */
 static void explain(struct explanation *explanation, struct session *session, const struct wish *wish,
                     struct why_entry *entry)
@@ -242,7 +252,11 @@ static size_t explain_refused(struct explanation *explanation, uint64_t session,
             struct why_entry *entry = &entries[count++];
             *entry = begin_entry(of);
             entry->since_ms = milliseconds(now - of->refused_at);
-            explain(explanation, of, &of->refused_wish, entry);
+            if (of->refused_wish.sharing) {
+                explain_sharing(broker, of, &of->refused_wish, entry);
+            } else {
+                explain(explanation, of, &of->refused_wish, entry);
+            }
         }
     }
     return count;

@@ -337,6 +337,18 @@ def watches(broker):
         assert publisher.call("release", lease=lease) == pb.Done()
 
 
+def told_of_count(error, client, kind):
+    """The answer, `why`, the history and the counters have the limit, of which two are used."""
+    why, = client.call("why", session=client.welcome.session).entries
+    for refusal in (error.refusal, why.refusal):
+        assert (refusal.limit_kind, refusal.asked_bytes, refusal.used_bytes, refusal.limit_bytes) == (kind, 1, 2, 2)
+    assert not why.HasField("earliest_ms") and not why.location
+    event = client.call("list", what=pb.List.LIST_EVENTS).events[-1]
+    assert (event.kind, event.sharing_limit_kind, event.used_bytes, event.limit_bytes) == (
+        pb.EVENT_KIND_REFUSED, kind, 2, 2) and not event.HasField("limit_kind")
+    assert [row.count for row in client.call("metrics").refusals if row.kind == kind] == [1]
+
+
 @case("[sharing]\nmax_blocks = 2\n")
 def blocks(broker):
     """A block is published, attached, replaced, waited for and unpublished; each refusal has its code."""
@@ -360,7 +372,8 @@ def blocks(broker):
     refused(pb.ERROR_NAME_TAKEN, publisher, "publish", lease=other.lease, name="n")
     refused(pb.ERROR_INVALID, publisher, "extend", lease=other.lease, bytes=4096)
     assert publisher.call("publish", lease=other.lease, name="n", replace=True) == pb.Done()
-    refused(pb.ERROR_TOO_MANY, publisher, "publish", lease=publishable(publisher, content).lease, name="m")
+    error = refused(pb.ERROR_TOO_MANY, publisher, "publish", lease=publishable(publisher, content).lease, name="m")
+    told_of_count(error, publisher, pb.LIMIT_KIND_BLOCKS)
     refused(pb.ERROR_NO_SUCH_BLOCK, reader, "attach_block", name="other")
     refused(pb.ERROR_NO_SUCH_BLOCK, reader, "unpublish", name="other")
     assert monitor.call("unpublish", name="n") == pb.Done()
@@ -382,7 +395,7 @@ def objects(broker):
     assert os.fstat(fd).st_size == part.bytes == 65536 and b"first" in os.pread(fd, part.bytes, 0)
     os.close(fd)
     refused(pb.ERROR_NO_SUCH_BLOCK, reader, "open_board", board=got.board, part=1)
-    refused(pb.ERROR_TOO_MANY, putter, "put", name="third", data=b"")
+    told_of_count(refused(pb.ERROR_TOO_MANY, putter, "put", name="third", data=b""), putter, pb.LIMIT_KIND_OBJECTS)
     refused(pb.ERROR_INVALID, putter, "put", name="n", data=bytes(32769))
     refused(pb.ERROR_INVALID, putter, "put", name="n", lifetime=pb.LIFETIME_CACHE)
     refused(pb.ERROR_MONITOR, monitor, "put", name="n")

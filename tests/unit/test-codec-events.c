@@ -2,6 +2,8 @@
 /* Every field of a listing of events goes there and back, and none is taken for another. */
 #include <string.h>
 
+#include "membroker.pb-c.h"
+#include "proto/codec.h"
 #include "tests/unit/reply_back.h"
 
 TestSuite(codec_events);
@@ -79,6 +81,61 @@ Test(codec_events, a_listing)
     cr_expect_eq(answer.listing.last, 17);
     expect_same(&entries[0], &answer.listing.events[0]);
     expect_same(&entries[1], &answer.listing.events[1]);
+}
+
+/* What a client sees in an event with these numbers. */
+static enum limit_kind kind_in(const int *kind, const int *sharing)
+{
+    static struct codec_arena arena;
+    static uint8_t payload[MESSAGE_BYTES_MAX];
+    Membroker__V1__DaemonMessage message = MEMBROKER__V1__DAEMON_MESSAGE__INIT;
+    Membroker__V1__Listing listing = MEMBROKER__V1__LISTING__INIT;
+    Membroker__V1__EventEntry event = MEMBROKER__V1__EVENT_ENTRY__INIT, *events[] = {&event};
+    struct reply read;
+    event.has_limit_kind = kind != NULL;
+    event.limit_kind = (Membroker__V1__LimitKind)(kind ? *kind : 0);
+    event.has_sharing_limit_kind = sharing != NULL;
+    event.sharing_limit_kind = (Membroker__V1__LimitKind)(sharing ? *sharing : 0);
+    listing.n_events = 1;
+    listing.events = events;
+    message.body_case = MEMBROKER__V1__DAEMON_MESSAGE__BODY_LISTING;
+    message.listing = &listing;
+    size_t bytes = membroker__v1__daemon_message__pack(&message, payload);
+    cr_assert_eq(codec_decode_reply(payload, bytes, &arena, &read), 0);
+    return read.listing.events[0].limit_kind;
+}
+
+/* Clients of before the limits of [sharing] have a table of names that ends with DISK_SPACE. */
+Test(codec_events, an_older_client_is_sent_no_limit_that_it_does_not_know)
+{
+    static struct codec_arena arena;
+    static uint8_t frame[FRAME_BYTES_MAX];
+    for (enum limit_kind kind = LIMIT_KIND_UNSPECIFIED; kind < LIMIT_KINDS; kind++) {
+        const struct event_entry entry = {.event = 1, .kind = EVENT_KIND_REFUSED, .limit_kind = kind};
+        const struct reply reply = {.kind = REPLY_LISTING, .listing = {.events = &entry, .event_count = 1}};
+        int bytes = codec_encode_reply(&reply, &arena, frame);
+        Membroker__V1__DaemonMessage *message =
+            membroker__v1__daemon_message__unpack(NULL, (size_t)bytes - FRAME_HEADER_BYTES, frame + FRAME_HEADER_BYTES);
+        cr_assert(message);
+        const Membroker__V1__EventEntry *event = message->listing->events[0];
+        cr_expect_leq(event->limit_kind, MEMBROKER__V1__LIMIT_KIND__LIMIT_KIND_DISK_SPACE);
+        cr_expect_eq(event->has_limit_kind, kind && kind <= LIMIT_KIND_DISK_SPACE);
+        cr_expect_eq(event->has_sharing_limit_kind, kind > LIMIT_KIND_DISK_SPACE);
+        membroker__v1__daemon_message__free_unpacked(message, NULL);
+        struct reply copy = reply;
+        cr_expect_eq(reply_back(&copy).listing.events[0].limit_kind, kind);
+    }
+}
+
+Test(codec_events, a_limit_of_a_newer_broker_is_none)
+{
+    static const int leases = LIMIT_KIND_LEASES, blocks = LIMIT_KIND_BLOCKS, newer = LIMIT_KINDS, negative = -1;
+    cr_expect_eq(kind_in(&leases, NULL), LIMIT_KIND_LEASES);
+    cr_expect_eq(kind_in(NULL, &blocks), LIMIT_KIND_BLOCKS);
+    cr_expect_eq(kind_in(NULL, NULL), LIMIT_KIND_UNSPECIFIED);
+    cr_expect_eq(kind_in(&newer, NULL), LIMIT_KIND_UNSPECIFIED);
+    cr_expect_eq(kind_in(NULL, &newer), LIMIT_KIND_UNSPECIFIED);
+    cr_expect_eq(kind_in(NULL, &negative), LIMIT_KIND_UNSPECIFIED);
 }
 
 Test(codec_events, a_full_page_of_the_longest_rows_fits_a_message)

@@ -31,7 +31,7 @@ Test(codec_limits, the_kind_decides_if_it_is_known_otherwise_the_name)
 {
     static char leases[] = "max_leases", strange[] = "max_moons";
     cr_expect_eq(kind_of(leases, true, LIMIT_KIND_BYTES), LIMIT_KIND_BYTES);
-    cr_expect_eq(kind_of(leases, true, LIMIT_KIND_DISK_SPACE), LIMIT_KIND_DISK_SPACE, "the last one");
+    cr_expect_eq(kind_of(leases, true, LIMIT_KIND_USER_WATCHES), LIMIT_KIND_USER_WATCHES, "the last one");
     cr_expect_eq(kind_of(leases, true, LIMIT_KINDS), LIMIT_KIND_LEASES, "a newer broker's");
     cr_expect_eq(kind_of(leases, true, -1), LIMIT_KIND_LEASES);
     cr_expect_eq(kind_of(leases, true, LIMIT_KIND_UNSPECIFIED), LIMIT_KIND_UNSPECIFIED);
@@ -45,6 +45,10 @@ Test(codec_limits, each_has_the_name_of_its_setting)
     for (enum limit_kind kind = LIMIT_KIND_BYTES; kind < LIMIT_KINDS; kind++) {
         cr_expect(limit_kind_name(kind)[0] && limit_kind_named(limit_kind_name(kind)) == kind);
     }
+    cr_expect_str_eq(limit_kind_unit(LIMIT_KIND_PHYSICAL_BYTES), "bytes");
+    cr_expect_str_eq(limit_kind_unit(LIMIT_KIND_LEASES), "leases");
+    cr_expect(limit_kind_is_in_bytes(LIMIT_KIND_BOARD_BYTES) && !limit_kind_is_in_bytes(LIMIT_KIND_OBJECTS));
+    cr_expect(limit_kind_is_of_sharing(LIMIT_KIND_BLOCKS) && !limit_kind_is_of_sharing(LIMIT_KIND_DISK_SPACE));
     cr_expect_str_eq(limit_kind_name(LIMIT_KIND_UNSPECIFIED), "");
     cr_expect_eq(limit_kind_named(""), LIMIT_KIND_UNSPECIFIED);
 }

@@ -87,7 +87,13 @@ static void draw_list(const ProtobufCFieldDescriptor *field, char *message)
     memcpy(message + field->quantifier_offset, &count, sizeof count);
 }
 
-/* Every field is there. */
+/* Sent instead of another one. */
+static bool is_alternative(const ProtobufCFieldDescriptor *field)
+{
+    return strcmp(field->name, "sharing_limit_kind") == 0;
+}
+
+/* Every field is there, of alternatives the first. */
 static void *draw_message(const ProtobufCMessageDescriptor *type)
 {
     char *message = take(type->sizeof_message);
@@ -96,6 +102,9 @@ static void *draw_message(const ProtobufCMessageDescriptor *type)
         const ProtobufCFieldDescriptor *field = &type->fields[i];
         if (field->label == PROTOBUF_C_LABEL_REPEATED) {
             draw_list(field, message);
+            continue;
+        }
+        if (is_alternative(field)) {
             continue;
         }
         draw_value(field, message + field->offset);

@@ -25,7 +25,13 @@ typedef enum mb_limit_kind {
     MB_LIMIT_KIND_LEASES = 4,           /* max_leases: the figures count leases, not bytes */
     MB_LIMIT_KIND_AVAILABLE_MEMORY = 5, /* the RAM that the host has available; not a setting */
     MB_LIMIT_KIND_PAUSED = 6,           /* pause_ram_at: memory pressure has paused grants of RAM */
-    MB_LIMIT_KIND_DISK_SPACE = 7        /* what the spill file system has free; not a setting */
+    MB_LIMIT_KIND_DISK_SPACE = 7,       /* what the spill file system has free; not a setting */
+    MB_LIMIT_KIND_BLOCKS = 8,           /* max_blocks, and what follows: as of max_leases, the figures are numbers */
+    MB_LIMIT_KIND_VIEWS = 9,            /* max_views */
+    MB_LIMIT_KIND_OBJECTS = 10,         /* max_objects */
+    MB_LIMIT_KIND_BOARD_BYTES = 11,     /* max_board_bytes: the figures are in bytes */
+    MB_LIMIT_KIND_WATCHES = 12,         /* max_watches */
+    MB_LIMIT_KIND_USER_WATCHES = 13     /* max_watches_per_user */
 } mb_limit_kind;
 
 /* A session that holds memory under the limit, or whose request waits for it; or a published block. */
@@ -41,7 +47,8 @@ typedef struct mb_holder {
 
 /*
  * Which limit refused a request, and by how much. A copy: it refers to no memory of the library's. Bytes are whole
- * pages. A limit of UINT64_MAX is none. What the broker did not say is 0 or empty.
+ * pages; limits on numbers, such as max_leases and max_blocks, have numbers instead. A limit of UINT64_MAX is none.
+ * What the broker did not say is 0 or empty.
  */
 typedef struct mb_refusal {
     size_t size; /* of this structure; set by MB_REFUSAL_INIT */

@@ -74,12 +74,40 @@ static void check_time(const struct model *model, const struct why_entry *entry,
     }
 }
 
+/* The tables' own counts, and what the user may have. */
+static void check_sharing(const struct model *model, const struct session *session, const struct why_entry *entry)
+{
+    const struct refusal *refusal = &entry->refusal;
+    const struct principal *user = session->share->user;
+    const struct sharing_settings *settings = &model->broker->options.settings.sharing;
+    enum limit_kind kind = refusal->limit_kind;
+    uint64_t used = kind == LIMIT_KIND_BLOCKS         ? user->blocks
+                    : kind == LIMIT_KIND_VIEWS        ? user->views
+                    : kind == LIMIT_KIND_OBJECTS      ? user->objects
+                    : kind == LIMIT_KIND_BOARD_BYTES  ? user->board_bytes
+                    : kind == LIMIT_KIND_USER_WATCHES ? user->watches
+                                                      : session->watch_count;
+    uint64_t most = kind == LIMIT_KIND_BLOCKS         ? settings->blocks_max
+                    : kind == LIMIT_KIND_VIEWS        ? settings->views_max
+                    : kind == LIMIT_KIND_OBJECTS      ? settings->objects_max
+                    : kind == LIMIT_KIND_BOARD_BYTES  ? settings->board_bytes_max
+                    : kind == LIMIT_KIND_USER_WATCHES ? settings->watches_per_user_max
+                                                      : settings->watches_max;
+    cr_assert(refusal->used_bytes == used && refusal->limit_bytes == most);
+    cr_assert_eq(entry->earliest_ms, used + refusal->asked_bytes <= most ? 0 : UINT64_MAX);
+    cr_assert_str_eq(refusal->whose, kind == LIMIT_KIND_WATCHES ? "client" : user->whose);
+}
+
 static void check_entry(const struct model *model, const struct why_entry *entry)
 {
     const struct broker *broker = model->broker;
     const struct session *session = session_table_find(&broker->sessions, entry->session);
     const struct refusal *refusal = &entry->refusal;
     if (!session) { /* it is over: the figures are those of then */
+        return;
+    }
+    if (limit_kind_is_of_sharing(refusal->limit_kind)) {
+        check_sharing(model, session, entry);
         return;
     }
     const struct principal *principal = principal_named(session, refusal->whose);

@@ -383,7 +383,7 @@ Test(watches, all_sessions_of_a_user_have_some, .init = watching_begin, .fini = 
     }
     const struct reply *reply = model_answer(model, ask_to_watch(5, "", revision, "", WAIT_MS));
     cr_assert(reply && reply->kind == REPLY_ERROR && reply->error.code == ERROR_TOO_MANY);
-    cr_expect(strstr(reply->error.sentence, "user 1001 has 4 watches, as many as [sharing] max_watches_per_user"), "%s",
+    cr_expect(strstr(reply->error.sentence, "user 1001 has 4 watches, and [sharing] max_watches_per_user is 4"), "%s",
               reply->error.sentence);
     cr_expect_null(model_answer(model, ask_to_watch(6, "", revision, "", WAIT_MS)), "another user's do not count");
     struct request request = {.kind = REQUEST_CANCEL, .cancel_request = first};

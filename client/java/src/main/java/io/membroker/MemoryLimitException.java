@@ -7,7 +7,8 @@ import java.util.List;
 /**
  * A limit of the broker, of a user or of this client does not allow the request, or the host has too little memory or
  * disk space. The figures are the broker's, exact; -1 means that it gave none. If {@link #limitName} is
- * {@code max_leases}, they are numbers of leases, not of bytes.
+ * {@code max_leases}, {@code max_blocks}, {@code max_views}, {@code max_objects}, {@code max_watches} or
+ * {@code max_watches_per_user}, they are numbers of leases, blocks and so on, not of bytes.
  */
 public final class MemoryLimitException extends MemoryBrokerException {
     private static final long serialVersionUID = 2;
