@@ -5,6 +5,7 @@ A command must end with 0; one that a comment line follows must print what the c
 What runs in the background is waited for until the broker knows of it. A tour is pasted as well: nothing waits for it.
 """
 
+import os
 import re
 import subprocess
 
@@ -41,6 +42,13 @@ exit $failed
 """
 
 
+# What was given back counts until the kernel has freed it, a moment later. A sample's figures are those after it.
+SETTLED = """\
+#!/bin/sh
+while "{program}" status --json 2>/dev/null | jq -e '.used.freeing_bytes > 0' >/dev/null; do sleep 0.02; done
+exec "{program}" "$@"
+"""
+
 # of a package that need not be installed
 COLLECTED = "/var/lib/prometheus/node-exporter/"
 
@@ -76,19 +84,34 @@ def quote(text):
     return "'" + text.replace("'", "'\\''") + "'"
 
 
+def settled_programs(build, here):
+    """A directory of the build's programs, of which membrokerctl begins when nothing is being freed."""
+    directory = here + "/programs"
+    os.makedirs(directory, exist_ok=True)
+    for name in ("membrokerd", "membroker-exporter"):
+        if not os.path.lexists(f"{directory}/{name}"):
+            os.symlink(os.path.abspath(f"{build}/{name}"), f"{directory}/{name}")
+    with open(directory + "/membrokerctl", "w", encoding="utf-8") as file:
+        file.write(SETTLED.format(program=os.path.abspath(build + "/membrokerctl")))
+    os.chmod(directory + "/membrokerctl", 0o755)
+    return directory
+
+
 def play(samples, build, here, environment):
     """Runs the samples; returns what went wrong, or an empty text."""
     script = PRELUDE
+    programs = settled_programs(build, here)
     for sample in samples:
         for command, expected in commands(sample):
-            command = command.replace("build/membroker", f"{build}/membroker").replace("/tmp/", here + "/").replace(" usage.svg", f" {here}/usage.svg")
+            command = command.replace("/tmp/", here + "/").replace(" usage.svg", f" {here}/usage.svg")
+            command = command.replace("build/membroker", f"{programs}/membroker")
             command = command.replace(COLLECTED, here + "/").replace("--user=alice", "--user=root").replace("$XDG_RUNTIME_DIR", here)
             background = re.search(r"&\s*(#.*)?$", command)
             script += in_background(command) if background else in_foreground(sample.place, command, expected)
     with open(here + "/script", "w", encoding="utf-8") as file:
         file.write(script + EPILOGUE)
     try:
-        done = subprocess.run(["bash", here + "/script"], env={**environment, "build": build, "here": here}, timeout=120,
+        done = subprocess.run(["bash", here + "/script"], env={**environment, "build": programs, "here": here}, timeout=120,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     except subprocess.TimeoutExpired as late:
         return f"the session does not end: {late.stdout}"
@@ -107,7 +130,7 @@ def paste(samples, build, here, environment):
     They must come to an end and leave no process, and only those commands may fail for which a comment says so.
     """
     block = "\n".join(line for sample in samples for line in sample.lines)
-    block = block.replace("build/membroker", f"{build}/membroker").replace("/tmp/", here + "/")
+    block = block.replace("/tmp/", here + "/").replace("build/membroker", f"{settled_programs(build, here)}/membroker")
     with open(here + "/failed", "w", encoding="utf-8"):
         pass
     try:
