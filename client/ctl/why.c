@@ -142,6 +142,10 @@ static void print_number(FILE *file, const struct refusal *refusal)
         [LIMIT_KIND_OBJECTS] = "an object", [LIMIT_KIND_WATCHES] = "a watch", [LIMIT_KIND_USER_WATCHES] = "a watch"};
     (void)fprintf(file, "  asked for %s; ", one[refusal->limit_kind]);
     text_print(file, refusal->whose);
+    if (refusal->limit_bytes == LIMIT_OFF) {
+        (void)fprintf(file, " has no %s any more\n", refusal->limit);
+        return;
+    }
     (void)fprintf(file, "'s %s is %llu, %llu of it used", refusal->limit, (unsigned long long)refusal->limit_bytes,
                   (unsigned long long)refusal->used_bytes);
     if (refusal->claimed_bytes) {

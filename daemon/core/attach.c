@@ -7,6 +7,8 @@
 
 #include "daemon/core/answer.h"
 #include "daemon/core/demand_check.h"
+#include "daemon/core/denial.h"
+#include "daemon/core/refusal.h"
 #include "daemon/core/sharing_limit.h"
 #include "proto/base/size.h"
 #include "proto/base/text.h"
@@ -18,6 +20,12 @@ static struct block *find(const struct broker *broker, const struct session *ses
     struct block *block = block_table_named(&broker->blocks, request->owner, request->name);
     bool may = block && block_admits(block->access, block->owner, block->gid, &session->identity);
     return may ? block : NULL;
+}
+
+/* The answer that was given last. */
+static struct error_reply *last_error(const struct step *step)
+{
+    return &step->effects->effects[step->effects->count - 1].reply.reply.error;
 }
 
 /* A user who may not attach a block is not told that there is, or was, one. */
@@ -36,7 +44,20 @@ static void refuse(struct step *step, const struct session *session, uint64_t re
     answer_error(step, session->peer, request_id, ERROR_BLOCK_ENDED, "the block \"%s\" of user %u has ended: %s",
                  request->name, request->owner, end_reason_text_of_block(ended->reason));
     if (request_id) {
-        step->effects->effects[step->effects->count - 1].reply.reply.error.ended = ended->reason;
+        last_error(step)->ended = ended->reason;
+    }
+}
+
+static void refuse_lease(struct step *step, struct session *session, const struct principal *full, uint64_t request_id)
+{
+    const struct wish wish = {.takes_lease = true}; /* and no bytes */
+    const struct denial denial = denial_of_leases(full);
+    refusal_note(step, session, &wish, &denial);
+    answer_error(step, session->peer, request_id, denial.code,
+                 "%s has %llu leases and views, and its max_leases is %llu; release some, or raise that", full->whose,
+                 (unsigned long long)full->leases, (unsigned long long)full->quota.max_leases);
+    if (request_id) {
+        denial_figures(&denial, &last_error(step)->refusal);
     }
 }
 
@@ -45,9 +66,7 @@ static bool has_room(struct step *step, struct session *session, uint64_t reques
 {
     const struct principal *full = share_full_of_leases(session->share);
     if (full) {
-        answer_error(step, session->peer, request_id, ERROR_TOO_MANY,
-                     "%s has %llu leases and views, and its max_leases is %llu; release some, or raise that",
-                     full->whose, (unsigned long long)full->leases, (unsigned long long)full->quota.max_leases);
+        refuse_lease(step, session, full, request_id);
         return false;
     }
     return sharing_limit_check(step, session, LIMIT_KIND_VIEWS, request_id);

@@ -28,7 +28,7 @@ enum { SESSION_TOMBSTONES = 64 };
 
 /* What was asked for. */
 struct wish {
-    uint64_t bytes; /* rounded */
+    uint64_t bytes; /* rounded; 0: a view, which takes no memory */
     enum location location;
     bool takes_lease;        /* else it extends one */
     enum limit_kind sharing; /* the limit of [sharing] that counts what was asked for; else it was memory */

@@ -153,9 +153,10 @@ static struct outlook look_in(struct explanation *explanation, struct session *s
 static struct outlook look_ahead(struct explanation *explanation, struct session *session, const struct wish *wish)
 {
     const struct principal *full = wish->takes_lease ? share_full_of_leases(session->share) : NULL;
-    if (full) {
-        struct outlook outlook = {.location = wish->location, .denial = denial_of_leases(full)};
-        outlook.earliest_ms = earliest_for(explanation, session, &outlook.denial);
+    if (full || !wish->bytes) { /* a view needs nothing but a lease */
+        struct outlook outlook = {.location = wish->location,
+                                  .denial = denial_of_leases(full ? full : session->share->user)};
+        outlook.earliest_ms = full ? earliest_for(explanation, session, &outlook.denial) : 0;
         return outlook;
     }
     enum location location = location_first(wish->location);

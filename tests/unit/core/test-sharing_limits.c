@@ -124,6 +124,35 @@ Test(sharing_limits, watches_of_a_user)
     model_free(model);
 }
 
+/* ---- max_leases ---- */
+
+/* Views count as leases, and take no memory. */
+Test(sharing_limits, a_view_that_is_a_lease_too_many)
+{
+    model = with_max_leases(16 * MIB, user_rule(1001), 1);
+    model_open_as(model, 0, "a", 1000);
+    model_open_as(model, 1, "b", 1001);
+    publish_block(model, 0, "n", LIFETIME_SESSION);
+    uint64_t lease = granted(model_acquire(model, 1, MIB, LOCATION_RAM, 10000));
+    const struct reply *reply = refused(attach_block(model, 1, "n", 0), ERROR_TOO_MANY);
+    cr_expect_str_eq(reply->error.sentence,
+                     "user 1001 has 1 leases and views, and its max_leases is 1; release some, or "
+                     "raise that");
+    cr_expect(reply->error.refusal.limit_kind == LIMIT_KIND_LEASES && reply->error.refusal.limit_bytes == 1);
+    cr_expect_eq(broker_figures(model->broker)->refused[LIMIT_KIND_LEASES], 1);
+    cr_assert_eq(explain(&model_root), 1);
+    cr_expect(why[0].refusal.limit_kind == LIMIT_KIND_LEASES && why[0].refusal.used_bytes == 1);
+    cr_expect_str_eq(why[0].refusal.whose, "user 1001");
+    cr_expect_eq(why[0].earliest_ms, 10000, "the lease ends");
+    check_why(model);
+    model_release(model, 1, lease);
+    cr_assert_eq(explain(&model_root), 1);
+    cr_expect(why[0].refusal.limit_kind == LIMIT_KIND_LEASES && why[0].refusal.free_bytes == 1);
+    cr_expect(why[0].earliest_ms == 0 && why[0].location == LOCATION_UNSPECIFIED);
+    check_why(model);
+    model_free(model);
+}
+
 /* ---- later ---- */
 
 Test(sharing_limits, why_has_the_figures_of_now_and_those_of_then_if_the_session_is_over)
@@ -176,5 +205,14 @@ Test(sharing_limits, what_wants_no_answer_is_remembered_as_well)
     cr_assert_eq(explain(&model_root), 1);
     expect_refusal(&why[0].refusal, LIMIT_KIND_OBJECTS, 1, 0, 0);
     cr_expect_eq(model_status(model).counters.refused, 2);
+    model_free(model);
+    model = with_max_leases(16 * MIB, user_rule(1001), 0);
+    model_open_as(model, 0, "a", 1000);
+    model_open_as(model, 1, "b", 1001);
+    publish_block(model, 0, "n", LIFETIME_SESSION);
+    request = attachment("n", 0);
+    model_request_unanswered(model, 1, &request);
+    cr_assert_eq(explain(&model_root), 1);
+    cr_expect_eq(why[0].refusal.limit_kind, LIMIT_KIND_LEASES);
     model_free(model);
 }

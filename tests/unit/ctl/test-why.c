@@ -74,4 +74,8 @@ Test(why, leases_are_numbers_as_before)
 {
     expect_said(refused(LIMIT_KIND_LEASES, 1, 2, 2), "  asked for a lease; user 1000's max_leases is 2, 2 of it used: "
                                                      "0 free\n  when enough could come free is not known\n");
+    struct why_entry view = refused(LIMIT_KIND_LEASES, 1, 2, LIMIT_OFF);
+    view.earliest_ms = 0;
+    expect_said(view, "  asked for a lease; user 1000 has no max_leases any more\n"
+                      "  enough is free, or is being freed, now\n");
 }

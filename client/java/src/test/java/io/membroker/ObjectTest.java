@@ -105,9 +105,12 @@ class ObjectTest extends WithBroker {
                 MemoryBroker own = MemoryBroker.connect(few.options().build())) {
             own.put("a", new byte[1]);
             own.put("b", new byte[1]);
-            MemoryBrokerException refused = assertThrows(MemoryBrokerException.class, () -> own.put("c", new byte[1]));
+            MemoryLimitException refused = assertThrows(MemoryLimitException.class, () -> own.put("c", new byte[1]));
             assertEquals(EMFILE, refused.errno());
             assertTrue(refused.getMessage().contains("max_objects"), refused.getMessage());
+            assertEquals("max_objects", refused.limitName());
+            assertTrue(refused.askedBytes() == 1 && refused.usedBytes() == 2 && refused.limitBytes() == 2, "numbers of objects");
+            assertTrue(refused.mayFitLater());
             own.put("a", bytes("another"));
             assertArrayEquals(bytes("another"), own.get("a"));
         }
