@@ -53,6 +53,8 @@ class Broker:
     def configure(self, settings):
         with open(self.directory + "/conf", "w", encoding="utf-8") as file:
             file.write(CONFIGURATION.format(directory=self.directory, settings=settings))
+            if "[pressure]" not in settings:  # the load of the machine must not decide a case
+                file.write("[pressure]\nsome = 0\nfull = 0\n")
 
     def wait_until_ready(self):
         for _ in range(1000):

@@ -14,6 +14,9 @@ import threading
 import time
 
 CONFIGURATION = """\
+[pressure]
+some = 0
+full = 0
 [limits]
 max_physical_bytes = {ram}
 max_mapped_bytes = 2G
