@@ -24,10 +24,10 @@ def test_product(run):
     """The leases go while a matrix product runs, which is one call into C."""
     assert run(HEAD + """
 a = numpy.ones((700, 700)); b = numpy.ones((700, 700))
-threading.Timer(0.05, revoke_largest).start()
 def step():
     if lost:
         end("lost" if "revoked" in str(lost[0]) else repr(lost[0]))
+    threading.Timer(0.05, revoke_largest).start()
     while True:
         c = a @ b
         assert c[0, 0] == 700 and c[-1, -1] == 700, "silent zeros"
@@ -39,15 +39,17 @@ def test_touch_without_an_event_first(run):
     """The thread that touches lost memory gets the exception before it can use what it read."""
     assert run(HEAD + """
 a = numpy.ones(1 << 20)
-pid = os.getpid()
+go = os.pipe()
 child = os.fork()
 if child == 0:
-    time.sleep(0.2)
+    os.read(go[0], 1)
+    time.sleep(0.1)
     revoke_largest()
     os._exit(0)
 def step():
     if lost:
         end("lost")
+    os.write(go[1], b"x")
     while True:
         s = a.sum()
         assert s == 1 << 20, s
@@ -67,8 +69,9 @@ def compute():
             time.sleep(2)
             end(f"silent: {s}")
 threading.Thread(target=persist, args=(compute, found), daemon=True).start()
-threading.Timer(0.05, revoke_largest).start()
 def step():
+    if not lost:
+        threading.Timer(0.05, revoke_largest).start()
     while not found or not lost:
         time.sleep(0.01)
     end("lost" if "revoked" in str(found[0]) and found[0].errno == 116 else repr(found[0]))

@@ -168,7 +168,7 @@ class SharedSessionTest {
     void endsWhenNothingUsesIt() {
         try (TestBroker daemon = new TestBroker()) {
             MemoryBroker.connect(daemon.options().build()).close();
-            for (int i = 0; i < 200 && daemon.ctl("sessions").contains("java-test"); i++) {
+            for (int i = 0; i < 1000 && daemon.ctl("sessions").contains("java-test"); i++) {
                 System.gc();
                 TestBroker.pause(20);
             }
