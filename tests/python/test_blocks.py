@@ -9,6 +9,7 @@ import pwd
 import signal
 import subprocess
 import threading
+import time
 
 import membroker
 import pytest
@@ -308,6 +309,7 @@ def test_what_the_broker_keeps(daemon, broker):
     for _ in range(2000):
         if daemon.status().sessions == 1:
             break
+        time.sleep(0.01)
     assert [block.name for block in broker.blocks()] == ["b"]
 
 

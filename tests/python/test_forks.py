@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import membroker
 import pytest
@@ -142,7 +143,10 @@ def test_programs_are_no_children(broker):
     array = broker.zeros(1_000_000)
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, preexec_fn=lambda: None)
     del array
-    assert _native.blocks_that_wait() == 0
+    deadline = time.monotonic() + 20
+    while _native.blocks_that_wait():  # Popen() may return before the program has closed what it does not inherit
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     child.communicate(b"\n")
 
 
@@ -184,7 +188,7 @@ if pid == 0:
     code = 1
     try:
         os.read(go[0], 1)
-        for _ in range(1000):
+        while True:  # the pages go a moment after the parent was told
             big.sum()
     except membroker.LeaseLost as error:
         code = 0 if "parent" in str(error) else 2
