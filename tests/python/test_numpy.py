@@ -177,7 +177,7 @@ def test_no_copy(broker):
 
 def test_no_broker(daemon):
     """What is no limit's refusal has its own exception, not NumPy's."""
-    broker = membroker.connect(daemon.socket, timeout=0.5)
+    broker = membroker.connect(daemon.socket, timeout=5)
     daemon.kill()
     with pytest.raises(membroker.BrokerConnectionError) as caught, broker.numpy():
         numpy.ones(1 << 20)
@@ -192,7 +192,7 @@ def test_no_broker_for_the_process(run, daemon):
     """Also without a block, an array's error says why, and is the package's."""
     assert run("""
 import os, signal, sys, numpy, membroker
-broker = membroker.install_numpy(membroker.connect(timeout=0.5))
+broker = membroker.install_numpy(membroker.connect(timeout=5))
 os.kill(int(sys.argv[1]), signal.SIGKILL)
 try:
     numpy.ones(1 << 20)
