@@ -25,9 +25,9 @@ void board_refuse_full(struct step *step, struct session *session, const struct 
     struct error_reply *error = sharing_limit_refuse(step, session, LIMIT_KIND_BOARD_BYTES, more_bytes, request_id);
     if (error) {
         (void)snprintf(error->sentence, sizeof error->sentence,
-                       "the objects of %s have no room: their boards have %s, the next part has %s, and a user may "
-                       "have %s ([sharing] max_board_bytes); remove some, or raise that",
-                       whose, used, size_to_text(more_bytes, more), size_to_text(error->refusal.limit_bytes, most));
+                       "[sharing] max_board_bytes of %s is %s: their boards have %s, and the next part has %s; remove "
+                       "objects, or raise that",
+                       whose, size_to_text(error->refusal.limit_bytes, most), used, size_to_text(more_bytes, more));
     }
 }
 

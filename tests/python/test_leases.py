@@ -75,7 +75,16 @@ def test_limit_error(start_daemon):
         assert [(holder.name, holder.bytes) for holder in error.holders] == [("greedy", 10 << 20)] and error.may_fit_later
         with pytest.raises(membroker.LimitError, match="max_physical_bytes"):
             broker.buffer("8M")
-        assert broker.why()[0].refusal.asked_bytes >= 8 << 20
+        why = broker.why()[0]
+        assert why.location is membroker.RAM and why.refusal.asked_bytes >= 8 << 20 and why.refusal.unit == "bytes"
+
+
+def test_a_number_is_no_size(start_daemon):
+    daemon = start_daemon("[user *]\nmax_leases = 1")
+    with membroker.connect(daemon.socket) as broker, broker.acquire(1):
+        with pytest.raises(membroker.SystemFailure, match="max_leases"):
+            broker.acquire(1)
+        assert broker.why()[0].refusal.unit == "leases"
 
 
 def test_the_figures_come_with_the_refusal(start_daemon, monkeypatch):

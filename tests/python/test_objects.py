@@ -135,6 +135,9 @@ def test_limits(start_daemon):
         with pytest.raises(membroker.SystemFailure, match="max_objects") as caught:
             broker.put("c", b"")
         assert caught.value.errno == errno.EMFILE
+        why = broker.why()[0]
+        assert why.location is None
+        assert (why.refusal.limit, why.refusal.limit_bytes, why.refusal.unit) == ("max_objects", 2, "objects")
         broker.put("a", b"another")
         assert broker.get("a") == b"another"
     daemon = start_daemon("[limits]\nmax_physical_bytes = 8K")

@@ -59,9 +59,12 @@ def reports(broker: membroker.Broker) -> List[str]:
     status: membroker.Status = broker.status()
     limit: Optional[int] = status.limits.max_bytes
     sure: int = status.limits.max_bytes  # type: ignore[assignment]
+    where: List[Optional[membroker.Location]] = [entry.location for entry in broker.why()]
+    sure_place: List[membroker.Location] = [entry.location for entry in broker.why()]  # type: ignore[misc]
+    units: List[str] = [entry.refusal.unit for entry in broker.why()]
     waiting: List[str] = [holder.name for entry in broker.why() for holder in entry.refusal.holders]
     names: List[int] = [session.name for session in broker.sessions()]  # type: ignore[misc]
-    return waiting + [str(limit), str(sure), str(names), broker.pressure.name]
+    return waiting + units + [str(where), str(sure_place), str(limit), str(sure), str(names), broker.pressure.name]
 
 
 def errors() -> Optional[int]:

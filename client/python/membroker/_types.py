@@ -200,9 +200,19 @@ class Holder(Client):
     bytes: int = _at(5, int)
 
 
+_UNITS = {
+    "max_leases": "leases",
+    "max_blocks": "blocks",
+    "max_views": "views",
+    "max_objects": "objects",
+    "max_watches": "watches",
+    "max_watches_per_user": "watches",
+}
+
+
 @dataclasses.dataclass(frozen=True)
 class Refusal:
-    """The numbers of the limit that stands in the way of a request."""
+    """The numbers of the limit that stands in the way of a request. `unit` says what they count."""
 
     limit: str = _at(1, str)
     whose: str = _at(2, str)
@@ -216,15 +226,23 @@ class Refusal:
     pool_bytes: int = _at(10, int)
     ahead: List[Holder] = _at(11, list, of=Holder)
 
+    @property
+    def unit(self) -> str:
+        """Of the numbers: "bytes", or what a limit on a number counts: "leases", "blocks", "views", "objects", "watches"."""
+        return _UNITS.get(self.limit, "bytes")
+
 
 @dataclasses.dataclass(frozen=True)
 class WhyEntry(Client):
-    """Why a request waits, or was refused in the last ten minutes."""
+    """
+    Why a request waits, or was refused in the last ten minutes. `location` is None if it was about no memory in a place, but
+    about one block, view, object or watch more.
+    """
 
     waits: bool = _at(5, bool)
     place: int = _at(6, int)
     since_ms: int = _at(7, int)
-    location: Location = _at(8, lambda: Location.RAM, of=Location)
+    location: Optional[Location] = _at(8, of=Location)
     refusal: Refusal = _at(9, Refusal)
     earliest_ms: Optional[int] = _at(10)
 
@@ -243,8 +261,10 @@ def from_wire(kind: type, values: Dict[int, List[Any]]) -> Any:
 def _convert(kind: Any, value: Any) -> Any:
     if kind is str:
         return value.decode("utf-8", "replace")
-    if issubclass(kind, enum.IntEnum):  # a newer broker may know more of them
-        return kind(value) if value in kind._value2member_map_ else value
+    if issubclass(kind, enum.IntEnum):
+        if value in kind._value2member_map_:
+            return kind(value)
+        return value or None  # a newer broker may know more of them; 0 is unspecified
     return from_wire(kind, _wire.parse(value)) if dataclasses.is_dataclass(kind) else kind(value)
 
 

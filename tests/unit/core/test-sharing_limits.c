@@ -94,8 +94,8 @@ Test(sharing_limits, boards)
     put_for_session(model, 0, "a", MESSAGE_OBJECT_MAX, 1);
     expect_everywhere(put_object(model, 0, "b", MESSAGE_OBJECT_MAX, 1, LIFETIME_SESSION), LIMIT_KIND_BOARD_BYTES,
                       2 * BOARD_PART_BYTES_LEAST, BOARD_PART_BYTES_LEAST,
-                      "the objects of user 1000 have no room: their boards have 64 KiB, the next part has 128 KiB, and "
-                      "a user may have 64 KiB ([sharing] max_board_bytes); remove some, or raise that");
+                      "[sharing] max_board_bytes of user 1000 is 64 KiB: their boards have 64 KiB, and the next part "
+                      "has 128 KiB; remove objects, or raise that");
     cr_expect_eq(model_status(model).objects.refused, 1);
     model_free(model);
 }

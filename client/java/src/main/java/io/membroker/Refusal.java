@@ -40,11 +40,15 @@ record Refusal(String limit, String whose, Bytes bytes, boolean mayFitLater, Arr
         if (!whose.equals("client")) {
             return "";
         }
-        return limit.equals("max_bytes")
-                ? " In Java max_bytes is -Dorg.bytedeco.javacpp.maxBytes; without it the Java client takes twice -Xmx, and the "
-                        + "plug-in for ND4J has no such limit."
-                : " In Java max_physical_bytes is -Dorg.bytedeco.javacpp.maxPhysicalBytes; without it the limit is maxBytes if "
+        return switch (limit) {
+            case "max_bytes" ->
+                " In Java max_bytes is -Dorg.bytedeco.javacpp.maxBytes; without it the Java client takes twice -Xmx, and the "
+                        + "plug-in for ND4J has no such limit.";
+            case "max_physical_bytes" ->
+                " In Java max_physical_bytes is -Dorg.bytedeco.javacpp.maxPhysicalBytes; without it the limit is maxBytes if "
                         + "that is set, else twice -Xmx in the Java client and JavaCPP's own limit in the plug-in for ND4J.";
+            default -> ""; // such as max_watches, which is set for the host
+        };
     }
 
     private static String text(byte[] utf8) {

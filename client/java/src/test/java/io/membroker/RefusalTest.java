@@ -86,6 +86,20 @@ class RefusalTest {
         }
     }
 
+    private static String advice(String limit, String owner) {
+        return new Refusal(limit, owner, Refusal.UNKNOWN.bytes(), true, Refusal.UNKNOWN.holders()).advice();
+    }
+
+    @Test
+    void comeWithAdviceIfJavaSetsTheLimit() {
+        assertTrue(advice("max_bytes", "client").contains("javacpp.maxBytes"));
+        assertTrue(advice("max_physical_bytes", "client").contains("javacpp.maxPhysicalBytes"));
+        for (String limit : List.of("max_mapped_bytes", "max_watches", "max_leases", "")) {
+            assertEquals("", advice(limit, "client"), limit);
+        }
+        assertEquals("", advice("max_bytes", "host"));
+    }
+
     @Test
     void nameTheHolders() {
         try (TestBroker daemon = new TestBroker("max_physical_bytes = 64M");
