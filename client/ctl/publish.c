@@ -282,27 +282,40 @@ static int wait_for_end(struct published *published, const mb_block *block)
     return status == CTL_DONE ? ended : status;
 }
 
-static int publish_filled(const struct ctl_options *options, const struct holding *holding, mb_block *block,
-                          const char *name, uint64_t bytes)
+static int publish_filled(const struct ctl_options *options, mb_block *block, const char *name, uint64_t bytes)
 {
-    struct published published;
-    published_prepare(&published, holding, name);
     holding_block_signals(); /* until here they end the program, and nothing is published */
     int result = mb_block_publish(block, name);
     if (result < 0) {
-        (void)published_end(&published);
         return ctl_failed(result);
     }
     print_published(options, name, bytes);
-    return asked.block.lifetime == MB_LIFETIME_SESSION ? wait_for_end(&published, block) : published_end(&published);
+    return CTL_DONE;
+}
+
+static int publish_until_end(const struct ctl_options *options, const struct holding *holding, mb_block *block,
+                             const char *name, uint64_t bytes)
+{
+    struct published published;
+    published_prepare(&published, holding, name);
+    int status = publish_filled(options, block, name, bytes);
+    if (status == CTL_DONE) {
+        return wait_for_end(&published, block);
+    }
+    (void)published_end(&published);
+    return status;
 }
 
 static int fill_and_publish(const struct ctl_options *options, const struct holding *holding,
                             const struct source *source, mb_block *block, const char *name)
 {
+    uint64_t bytes = (uint64_t)source->status.st_size;
     int status = copy(source, block);
-    return status == CTL_DONE ? publish_filled(options, holding, block, name, (uint64_t)source->status.st_size)
-                              : status;
+    if (status != CTL_DONE) {
+        return status;
+    }
+    return asked.block.lifetime == MB_LIFETIME_SESSION ? publish_until_end(options, holding, block, name, bytes)
+                                                       : publish_filled(options, block, name, bytes);
 }
 
 static int publish(const struct ctl_options *options, const struct source *source, const char *name)

@@ -2,6 +2,7 @@
 #include "client/ctl/published.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,12 +20,12 @@ void published_prepare(struct published *published, const struct holding *holdin
     const mb_block_change *change;
     int result;
     *published = (struct published){.holding = holding, .name = name, .reason = -1};
-    if (mb_watch_blocks(holding->client, name, &published->watch) < 0) {
-        return;
+    result = mb_watch_blocks(holding->client, name, &published->watch);
+    while (result >= 0 && (result = mb_block_watch_next(published->watch, 0, &change)) > 0) { /* those of before */
     }
-    while ((result = mb_block_watch_next(published->watch, 0, &change)) > 0) { /* what there was before */
-    }
-    if (result < 0) { /* such as a broker that lets nobody watch */
+    if (result < 0) { /* such as if the user has no watch left */
+        (void)fprintf(stderr, "membrokerctl: if somebody else ends the block, this program will not notice: %s\n",
+                      mb_last_error());
         mb_block_watch_end(published->watch);
         published->watch = NULL;
     }

@@ -17,7 +17,7 @@ struct published {
     atomic_int reason;   /* why the block ended; -1: it has not */
 };
 
-/* Before the publication: learns which blocks have that name and its like. */
+/* Before the publication: learns which blocks have that name and its like. Says so if the end can't be noticed. */
 void published_prepare(struct published *published, const struct holding *holding, const char *name);
 
 /* After it: from now on the end of the block makes `holding->lost` readable. */

@@ -118,7 +118,7 @@ void block_free(struct broker *broker, struct block *block)
 {
     assert(!block->publisher && !block->view_count);
     account_deinit(&block->account);
-    block->share->user->blocks--;
+    block->share->user->blocks -= block->state != BLOCK_FREEING;
     share_leave(&broker->principals, block->share);
     free(block->metadata);
     free(block);
@@ -219,6 +219,12 @@ void block_note_unkept(struct broker *broker, struct block *block)
     TAILQ_INSERT_TAIL(&broker->blocks.unkept, block, in_unkept);
 }
 
+void block_begin_freeing(struct block *block)
+{
+    block->state = BLOCK_FREEING;
+    block->share->user->blocks--;
+}
+
 static void free_if_left(struct step *step, struct block *block)
 {
     struct block_table *table = &step->broker->blocks;
@@ -229,7 +235,7 @@ static void free_if_left(struct step *step, struct block *block)
         }
         block_table_set_due(table, block, 0);
         block_table_unlist(table, block);
-        block->state = BLOCK_FREEING;
+        block_begin_freeing(block);
         segment_begin_freeing(step, block->segment);
     }
 }

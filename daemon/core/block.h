@@ -21,7 +21,7 @@ enum block_state {
     BLOCK_WRITING,
     BLOCK_PUBLISHED,
     BLOCK_CONDEMNED, /* has views, or its publisher's lease, or is about to be freed in this step */
-    BLOCK_FREEING,
+    BLOCK_FREEING,   /* is no block of its user's any more, but for its bytes */
 };
 
 struct block {
@@ -148,6 +148,9 @@ struct block_terms {
 
 /* A block that is being written, under a share of which it takes a reference. NULL: memory is short. */
 struct block *block_new(struct broker *broker, struct share *share, const struct block_terms *terms);
+
+/* Nobody has it any more: from now on it is none of its user's blocks, only bytes. */
+void block_begin_freeing(struct block *block);
 
 /* Frees one that was never published, or whose segment is gone. */
 void block_free(struct broker *broker, struct block *block);

@@ -49,7 +49,7 @@ static void add_blocks(struct counts *counts, const struct broker *broker, const
         const struct share *its = segment->block ? segment->block->share : NULL;
         bool is_in = its && (its == share || (principal && principal_of(its, principal->kind) == principal));
         counts->references += is_in;
-        counts->blocks += is_in;
+        counts->blocks += is_in && segment->block->state != BLOCK_FREEING;
     }
 }
 

@@ -42,7 +42,8 @@ struct principal {
     uint64_t waiting, waiting_bytes; /* requests, and what they ask for */
     struct served served;            /* a class, beside other classes */
     struct sharers sharers;          /* the shares of a class */
-    uint64_t blocks, views, watches; /* a user's: blocks that are charged to it, and views and watches that it has */
+    uint64_t blocks;                 /* a user's: that are charged to it, and are not being freed */
+    uint64_t views, watches;         /* a user's, which it has */
     uint64_t objects, board_bytes;   /* a user's: objects that it has, and the memory of its boards */
     uint64_t under_way;              /* a user's requests that wait, and segments that are being made for it */
     TAILQ_ENTRY(principal) in_table;

@@ -108,8 +108,8 @@ void publish_request(struct step *step, struct session *session, const struct re
     struct lease *lease = lease_to_publish(step, session, request);
     if (!lease || !check_lease(step, session, request, lease) || !check_terms(step, session, request) ||
         !check_readers(step, session, request, lease) ||
-        !sharing_limit_check(step, session, LIMIT_KIND_BLOCKS, request->id) ||
-        !check_name(step, session, request->id, asked->name, asked->replace)) {
+        !check_name(step, session, request->id, asked->name, asked->replace) ||
+        !sharing_limit_check(step, session, LIMIT_KIND_BLOCKS, request->id)) {
         return;
     }
     const struct block_terms terms = {.owner = session->identity.uid,

@@ -246,7 +246,7 @@ static void leave_blocks(struct broker *broker, uint64_t now)
     for (; block; block = block_table_next(table, block->id)) {
         if (is_left(block)) {
             block_table_unlist(table, block);
-            block->state = BLOCK_FREEING;
+            block_begin_freeing(block);
             block->segment->state = SEGMENT_FREEING;
             charge_begin_free(&block->segment->charge);
             TAILQ_INSERT_TAIL(&table->left, block, in_left);

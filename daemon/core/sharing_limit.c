@@ -52,7 +52,7 @@ struct error_reply *sharing_limit_refuse(struct step *step, struct session *sess
 bool sharing_limit_check(struct step *step, struct session *session, enum limit_kind kind, uint64_t request_id)
 {
     static const char *const ways[LIMIT_KINDS] = {
-        [LIMIT_KIND_BLOCKS] = "or unpublish some",
+        [LIMIT_KIND_BLOCKS] = "or unpublish some (one that has ended counts until its last view is closed)",
         [LIMIT_KIND_VIEWS] = "or close some",
         [LIMIT_KIND_OBJECTS] = "or remove some",
         [LIMIT_KIND_WATCHES] = "end some, or watch a shorter prefix",
@@ -63,7 +63,11 @@ bool sharing_limit_check(struct step *step, struct session *session, enum limit_
         return true;
     }
     struct error_reply *error = sharing_limit_refuse(step, session, kind, 1, request_id);
-    if (error) {
+    if (error && !figures.limit_bytes) {
+        (void)snprintf(error->sentence, sizeof error->sentence,
+                       "[sharing] %s is 0: nobody may have %s; an administrator can raise that", figures.limit,
+                       limit_kind_unit(kind));
+    } else if (error) {
         (void)snprintf(
             error->sentence, sizeof error->sentence, "%s has %llu %s, and [sharing] %s is %llu; raise that, %s",
             kind == LIMIT_KIND_WATCHES ? "this session" : figures.whose, (unsigned long long)figures.used_bytes,

@@ -388,7 +388,8 @@ Test(restore_blocks, blocks_and_views_beyond_lowered_limits_stay)
     cr_expect_eq(used(), 2 * MIB);
     const struct reply *reply = attach_block(model, OWNER, "b", 0);
     refused(reply, ERROR_TOO_MANY);
-    cr_expect(strstr(reply->error.sentence, "and [sharing] max_views is 0; raise that"), "%s", reply->error.sentence);
+    cr_expect(strstr(reply->error.sentence, "[sharing] max_views is 0: nobody may have views"), "%s",
+              reply->error.sentence);
     refused(model_acquire(model, OWNER, MIB, LOCATION_RAM, 0), ERROR_LIMIT);
     end();
 }

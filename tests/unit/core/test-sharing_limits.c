@@ -60,8 +60,41 @@ Test(sharing_limits, blocks)
     begin((struct sharing_settings){.blocks_max = 1, .views_max = 10});
     publish_block(model, 0, "a", LIFETIME_SESSION);
     expect_everywhere(publish_lease(model, 1, publishable(model, 1), "b", LIFETIME_SESSION, 0), LIMIT_KIND_BLOCKS, 1, 1,
-                      "user 1000 has 1 blocks, and [sharing] max_blocks is 1; raise that, or unpublish some");
+                      "user 1000 has 1 blocks, and [sharing] max_blocks is 1; raise that, or unpublish some (one that "
+                      "has ended counts until its last view is closed)");
     cr_expect_eq(why[0].session, model->peers[1].session, "who was refused");
+    model_free(model);
+}
+
+Test(sharing_limits, a_block_that_is_being_freed_does_not_count)
+{
+    begin((struct sharing_settings){.blocks_max = 1, .views_max = 10});
+    leave_block(model, 0, "a", LIFETIME_KEEP);
+    uint64_t view = attach_block(model, 0, "a", 0)->attached.lease;
+    cr_assert_eq(unpublish_block(model, 0, "a")->kind, REPLY_DONE);
+    uint64_t next = publishable(model, 1);
+    refused(publish_lease(model, 1, next, "b", LIFETIME_SESSION, 0), ERROR_TOO_MANY);
+    model->hold_frees = true;
+    model_release(model, 0, view);
+    cr_expect_eq(publish_lease(model, 1, next, "b", LIFETIME_SESSION, 0)->kind, REPLY_DONE);
+    model_finish(model);
+    refused(publish_lease(model, 1, publishable(model, 1), "c", LIFETIME_SESSION, 0), ERROR_TOO_MANY);
+    model_free(model);
+}
+
+Test(sharing_limits, a_name_that_is_taken_is_told_first)
+{
+    begin((struct sharing_settings){.blocks_max = 1, .views_max = 10});
+    publish_block(model, 0, "a", LIFETIME_SESSION);
+    refused(publish_lease(model, 1, publishable(model, 1), "a", LIFETIME_SESSION, 0), ERROR_NAME_TAKEN);
+    model_free(model);
+}
+
+Test(sharing_limits, a_limit_of_0_is_advice_to_nobody)
+{
+    begin((struct sharing_settings){.blocks_max = 0});
+    expect_everywhere(publish_lease(model, 1, publishable(model, 1), "a", LIFETIME_SESSION, 0), LIMIT_KIND_BLOCKS, 1, 0,
+                      "[sharing] max_blocks is 0: nobody may have blocks; an administrator can raise that");
     model_free(model);
 }
 
