@@ -179,6 +179,25 @@ static bool is_number(const struct event_entry *event)
     return !limit_kind_is_in_bytes(event->limit_kind);
 }
 
+/* The limits of [sharing] have figures always, and may be 0; of others a broker may tell the name alone. */
+static bool has_figures(const struct event_entry *event)
+{
+    return event->limit_bytes || limit_kind_is_of_sharing(event->limit_kind);
+}
+
+static bool limit_bytes(const void *entry, uint64_t *ret)
+{
+    *ret = ((const struct event_entry *)entry)->limit_bytes;
+    return has_figures(entry);
+}
+
+static bool used_bytes(const void *entry, uint64_t *ret)
+{
+    const struct event_entry *event = entry;
+    *ret = event->used_bytes;
+    return *ret || limit_kind_is_of_sharing(event->limit_kind);
+}
+
 static const char *size(const void *entry, char cell[CELL_BYTES])
 {
     uint64_t number;
@@ -190,7 +209,7 @@ static const char *unit(const void *entry, char cell[CELL_BYTES])
 {
     const struct event_entry *event = entry;
     (void)cell;
-    return event->bytes || event->limit_bytes ? limit_kind_unit(event->limit_kind) : "";
+    return event->bytes || has_figures(event) ? limit_kind_unit(event->limit_kind) : "";
 }
 
 /* ---- why, and by whom ---- */
@@ -227,7 +246,7 @@ static const char *exceeded(const struct event_entry *event)
 {
     static char text[3 * CELL_BYTES];
     char used[SIZE_TEXT_BYTES], of[SIZE_TEXT_BYTES];
-    if (!event->limit_bytes) {
+    if (!has_figures(event)) {
         (void)snprintf(text, sizeof text, "%s of %s", limit_kind_name(event->limit_kind), event->whose);
     } else if (is_number(event)) {
         (void)snprintf(text, sizeof text, "%s of %s: %llu of %llu %s used", limit_kind_name(event->limit_kind),
@@ -310,8 +329,8 @@ static const struct column columns[] = {
     {NULL, "code", COLUMN_WORDS, .words = code_name},
     {NULL, "limit", COLUMN_WORDS, .words = limit_name},
     {NULL, "whose", COLUMN_TEXT, FIELD(whose)},
-    {NULL, "limit_bytes", COLUMN_NUMBER_OR_NONE, FIELD(limit_bytes)},
-    {NULL, "used_bytes", COLUMN_NUMBER_OR_NONE, FIELD(used_bytes)},
+    {NULL, "limit_bytes", COLUMN_COUNTED, .number = limit_bytes},
+    {NULL, "used_bytes", COLUMN_COUNTED, .number = used_bytes},
     {NULL, "by", COLUMN_JSON, .json = by},
     {NULL, "by_reservation", COLUMN_WORDS, .words = by_reservation},
     {"DETAIL", NULL, COLUMN_WORDS, .words = detail},
@@ -342,15 +361,16 @@ static bool wants(const void *entry)
     return is_kind && event->last_unix_ms >= window.since && event->at_unix_ms <= window.until;
 }
 
-static const struct listing_kind kind = {.what = LIST_EVENTS,
-                                         .name = "events",
-                                         .none = "nothing has happened, or the broker keeps no history: see [history] "
-                                                 "in membroker.conf(5)",
-                                         .columns = columns,
-                                         .column_count = COLUMNS_COUNT(columns),
-                                         .entry = entry_of,
-                                         .facts = facts_of,
-                                         .wants = wants};
+const struct listing_kind events_listing = {.what = LIST_EVENTS,
+                                            .name = "events",
+                                            .none =
+                                                "nothing has happened, or the broker keeps no history: see [history] "
+                                                "in membroker.conf(5)",
+                                            .columns = columns,
+                                            .column_count = COLUMNS_COUNT(columns),
+                                            .entry = entry_of,
+                                            .facts = facts_of,
+                                            .wants = wants};
 
 /* That a broker started is an event, so if there is none at all, it keeps none. */
 static int check_history(const struct ctl_options *options)
@@ -376,7 +396,7 @@ static int follow(const struct ctl_options *options)
     }
     window.since = window.since ? window.since : event_time_now();
     int result = check_history(options);
-    return result == CTL_DONE ? events_follow(options, &kind, window.until) : result;
+    return result == CTL_DONE ? events_follow(options, &events_listing, window.until) : result;
 }
 
 int events_main(const struct ctl_options *options, int argc, char **argv)
@@ -390,6 +410,6 @@ int events_main(const struct ctl_options *options, int argc, char **argv)
     if (is_followed) {
         return follow(options);
     }
-    int result = listing_main(&kind, options, argc, argv);
+    int result = listing_main(&events_listing, options, argc, argv);
     return result == CTL_DONE && !isatty(STDOUT_FILENO) ? check_history(options) : result;
 }

@@ -24,6 +24,8 @@ const char *event_reason_word(enum end_reason reason);
 /* "2026-11-26 15:00:30", local time; "" for 0. */
 const char *event_time_to_text(uint64_t unix_ms, char cell[CELL_BYTES]);
 
+extern const struct listing_kind events_listing;
+
 /* Prints events as they come, each on a line, until `until` in milliseconds since 1970, or until standard output is
  * closed or the program is ended. */
 int events_follow(const struct ctl_options *options, const struct listing_kind *kind, uint64_t until);

@@ -146,7 +146,7 @@ static void print_number(FILE *file, const struct refusal *refusal)
         (void)fprintf(file, " has no %s any more\n", refusal->limit);
         return;
     }
-    (void)fprintf(file, "'s %s is %llu, %llu of it used", refusal->limit, (unsigned long long)refusal->limit_bytes,
+    (void)fprintf(file, "'s %s is %llu, %llu of them used", refusal->limit, (unsigned long long)refusal->limit_bytes,
                   (unsigned long long)refusal->used_bytes);
     if (refusal->claimed_bytes) {
         (void)fprintf(file, ", %llu claimed by requests before it", (unsigned long long)refusal->claimed_bytes);
@@ -172,11 +172,24 @@ static void print_bytes(FILE *file, const struct refusal *refusal)
     (void)fprintf(file, ": %s free\n", size_to_text(refusal->free_bytes, free_text));
 }
 
+/* An object that finds no room in the parts of its board asks for a whole part more. */
+static void print_board(FILE *file, const struct refusal *refusal)
+{
+    char asked[SIZE_TEXT_BYTES];
+    (void)fprintf(file, "  asked for %s, the next part of a board; ", size_to_text(refusal->asked_bytes, asked));
+    print_bytes(file, refusal);
+    (void)fprintf(file, "  that is not the size of the object; the figures leave out what is free within the parts\n");
+}
+
 static void print_limit(FILE *file, const struct why_entry *entry)
 {
     char asked[SIZE_TEXT_BYTES];
     if (!limit_kind_is_in_bytes(entry->refusal.limit_kind)) {
         print_number(file, &entry->refusal);
+        return;
+    }
+    if (entry->refusal.limit_kind == LIMIT_KIND_BOARD_BYTES) {
+        print_board(file, &entry->refusal);
         return;
     }
     (void)fprintf(file, "  asked for %s in %s", size_to_text(entry->refusal.asked_bytes, asked),
@@ -199,13 +212,19 @@ static void print_limit(FILE *file, const struct why_entry *entry)
 static void print_way(FILE *file, const struct refusal *refusal)
 {
     static const char *const ways[LIMIT_KINDS] = {
+        [LIMIT_KIND_LEASES] = "release leases or close views (membrokerctl leases lists them)",
         [LIMIT_KIND_BLOCKS] = "unpublish blocks (membrokerctl blocks lists them)",
         [LIMIT_KIND_VIEWS] = "close views (BLOCK in membrokerctl leases)",
         [LIMIT_KIND_OBJECTS] = "remove objects (membrokerctl boards counts them)",
         [LIMIT_KIND_BOARD_BYTES] = "remove objects (membrokerctl boards counts them)",
         [LIMIT_KIND_WATCHES] = "end watches",
         [LIMIT_KIND_USER_WATCHES] = "end watches"};
-    (void)fprintf(file, "  to make room: %s, or raise [sharing] %s\n", ways[refusal->limit_kind], refusal->limit);
+    const char *section = limit_kind_is_of_sharing(refusal->limit_kind) ? "[sharing] " : "";
+    if (refusal->limit_bytes == 0) {
+        (void)fprintf(file, "  to make room: raise %s%s, which is 0\n", section, refusal->limit);
+    } else {
+        (void)fprintf(file, "  to make room: %s, or raise %s%s\n", ways[refusal->limit_kind], section, refusal->limit);
+    }
 }
 
 static void print_time(FILE *file, const struct why_entry *entry)
@@ -320,6 +339,8 @@ static void print_entry(FILE *file, const struct why_entry *entry)
                   entry->refusal.limit_kind == LIMIT_KIND_LEASES);
     if (!entry->is_over) {
         print_time(file, entry);
+    } else if (limit_kind_is_of_sharing(refusal->limit_kind) || refusal->limit_kind == LIMIT_KIND_LEASES) {
+        print_way(file, refusal);
     }
 }
 
