@@ -16,6 +16,9 @@ sys.path.insert(0, str(BUILD / "python"))
 import membroker  # noqa: E402
 from membroker import _monitor  # noqa: E402
 
+# A shell starts what runs in the background with SIGINT ignored, and Python leaves it so.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 # For programs of which several losses are told, each in an exception of its own. One may arrive while another is handled,
 # or at the jump of a loop: no `try` in one function is ready for that, so an outer level catches it and tries again.
