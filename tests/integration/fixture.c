@@ -327,6 +327,14 @@ enum error_code fixture_revoke(const struct fixture *fixture, uint64_t lease)
     return reply.kind == REPLY_ERROR ? reply.error.code : ERROR_UNSPECIFIED;
 }
 
+void fixture_lose(const struct fixture *fixture, const mb_lease *lease)
+{
+    (void)fixture_revoke(fixture, mb_lease_id(lease));
+    while (mb_lease_check(lease) == 0 || fixture_status(fixture).freeing_bytes > 0) {
+        sleep_ms(1);
+    }
+}
+
 /* The daemon has several descriptors of a segment that can be published. */
 static bool was_seen(ino_t inode, bool begins)
 {

@@ -73,6 +73,9 @@ void fixture_audit_inside(const struct fixture *fixture);
 /* Ends a lease as an administrator. Returns 0 or the error's code. */
 enum error_code fixture_revoke(const struct fixture *fixture, uint64_t lease);
 
+/* Revokes the lease, and waits until its client knows that and its pages are gone. Any process. */
+void fixture_lose(const struct fixture *fixture, const mb_lease *lease);
+
 /* Bytes of the daemon's segments by /proc/PID/fd: memfds, and files in the spill directory. */
 void fixture_kernel_bytes(const struct fixture *fixture, uint64_t *ret_ram, uint64_t *ret_mapped);
 

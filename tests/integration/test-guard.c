@@ -44,10 +44,7 @@ static mb_lease *lost_lease(const struct fixture *fixture, mb_client *client, vo
     mb_lease *lease = NULL;
     void *address = NULL;
     expect(mb_acquire(client, BYTES, NULL, &lease) == 0 && mb_map(lease, 0, &address, NULL) == 0);
-    (void)fixture_revoke(fixture, mb_lease_id(lease));
-    while (mb_lease_check(lease) == 0 || fixture_status(fixture).freeing_bytes > 0) {
-        sleep_ms(1);
-    }
+    fixture_lose(fixture, lease);
     *ret = address;
     return lease;
 }

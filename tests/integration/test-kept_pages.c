@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -16,6 +15,7 @@
 #include "proto/control_page.h"
 #include "proto/transport.h"
 #include "tests/integration/fixture.h"
+#include "tests/integration/worker_points.h"
 
 TestSuite(kept_pages, .timeout = 120);
 
@@ -253,20 +253,17 @@ Test(kept_pages, a_daemon_ends_during_a_query)
 /* Other work of its user may keep the worker from its answer, for as long as a client likes. */
 Test(kept_pages, one_that_a_worker_has_emptied_is_no_difference)
 {
-    char points[] = "/tmp/membroker-asked-XXXXXX", to_hold[64], held[64];
-    cr_assert(mkdtemp(points) && setenv("MEMBROKER_WORKER_FAULTS", points, 1) == 0);
-    (void)snprintf(to_hold, sizeof to_hold, "%s/ask-hold", points);
-    (void)snprintf(held, sizeof held, "%s/ask-held", points);
-    cr_assert(close(creat(to_hold, 0600)) == 0);
+    worker_points_begin();
+    worker_hold_at("ask");
     fixture_start(&fixture, "");
     (void)close(left_page());
-    WAIT_UNTIL(access(held, F_OK) == 0);
+    WAIT_UNTIL(worker_is_held_at("ask"));
     cr_expect_eq(control_bytes(), PAGE, "it is the ledger's until the worker answers");
     fixture_audit_inside(&fixture);
-    cr_assert(unlink(held) == 0);
+    worker_let_go_from("ask");
     WAIT_UNTIL(control_bytes() == 0);
     fixture_audit_inside(&fixture);
-    cr_expect(rmdir(points) == 0);
+    worker_points_end();
     fixture_stop(&fixture);
 }
 

@@ -31,20 +31,11 @@ static mb_lease *acquire(mb_client *client, char **ret_address)
     return lease;
 }
 
-/* Until its pages are gone. */
-static void lose(const struct fixture *fixture, const mb_lease *lease)
-{
-    (void)fixture_revoke(fixture, mb_lease_id(lease));
-    while (mb_lease_check(lease) == 0 || fixture_status(fixture).freeing_bytes > 0) {
-        sleep_ms(1);
-    }
-}
-
 static int touch_lost(const struct fixture *fixture)
 {
     char *address;
     mb_client *client = fixture_connect(fixture, 0);
-    lose(fixture, acquire(client, &address));
+    fixture_lose(fixture, acquire(client, &address));
     *(volatile char *)address = 1;
     return 0;
 }
@@ -62,7 +53,7 @@ static int touch_guarded(const struct fixture *fixture)
     mb_client *first = fixture_connect(fixture, 0);
     (void)signal(SIGBUS, on_bus);
     mb_client *guarded = fixture_connect(fixture, MB_CLIENT_GUARD);
-    lose(fixture, acquire(guarded, &address));
+    fixture_lose(fixture, acquire(guarded, &address));
     bool is_zero = *(volatile char *)address == 0;
     mb_disconnect(first);
     return is_zero ? 3 : 4;
@@ -98,7 +89,7 @@ static int touch_one_of_many(const struct fixture *fixture)
             (void)mb_release(leases[i]);
         }
     }
-    lose(fixture, leases[MANY / 2]);
+    fixture_lose(fixture, leases[MANY / 2]);
     *(volatile char *)address = 1;
     return 0;
 }

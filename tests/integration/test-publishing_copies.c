@@ -3,15 +3,12 @@
  * A grant that the client could not take at once goes with a copy of the descriptor for writing, which a worker closes
  * after it was sent. That one is the daemon's own, and must not be told to the publisher as a writer.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
-#include "proto/base/cleanup.h"
 #include "proto/transport.h"
 #include "tests/integration/publishing.h"
+#include "tests/integration/worker_points.h"
 
 TestSuite(publishing_copies, .timeout = 60);
 
@@ -20,13 +17,10 @@ enum { BYTES = 1 << 16, FITTING = 32 /* with two descriptors each */, GRANTS = F
 static struct fixture fixture;
 static struct party publisher;
 static uint64_t leases[GRANTS];
-static char points[] = "/tmp/membroker-copies-XXXXXX", to_hold[128], held[128];
 
 static void begin(void)
 {
-    cr_assert(mkdtemp(points) && setenv("MEMBROKER_WORKER_FAULTS", points, 1) == 0);
-    (void)snprintf(to_hold, sizeof to_hold, "%s/close-hold", points);
-    (void)snprintf(held, sizeof held, "%s/close-held", points);
+    worker_points_begin();
     fixture_start(&fixture, "");
     publisher = party_open(&fixture);
 }
@@ -34,7 +28,7 @@ static void begin(void)
 static void end(void)
 {
     party_close(&publisher);
-    cr_expect(rmdir(points) == 0);
+    worker_points_end();
     WAIT_UNTIL(fixture_status(&fixture).used_bytes == 0);
     fixture_stop(&fixture);
 }
@@ -82,23 +76,17 @@ static void expect_published(uint64_t id, const char *what)
     cr_expect_eq(reply.kind, REPLY_DONE, "%s: %s", what, reply.kind == REPLY_ERROR ? reply.error.sentence : "");
 }
 
-static void hold_next_close(void)
-{
-    cleanup(fd_closep) int fd = open(to_hold, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    cr_assert(fd >= 0);
-}
-
 static void expect_publishing_to_wait(enum location location)
 {
     begin();
     have_all_granted(location);
-    hold_next_close();
+    worker_hold_at("close");
     receive_all();
-    WAIT_UNTIL(access(held, F_OK) == 0);
+    WAIT_UNTIL(worker_is_held_at("close"));
     ask_to_publish(1, leases[GRANTS - 1], "copied");
     ask_to_publish(2, leases[0], "not copied");
     expect_published(2, "nobody else waits for that worker");
-    cr_expect(unlink(held) == 0);
+    worker_let_go_from("close");
     expect_published(1, "it waits for the daemon's own copy");
     end();
 }

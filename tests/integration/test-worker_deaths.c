@@ -10,18 +10,20 @@
 
 #include "proto/base/cleanup.h"
 #include "tests/integration/fixture.h"
+#include "tests/integration/worker_points.h"
 
 TestSuite(worker_deaths, .timeout = 60);
 
 enum { BYTES = 1 << 20 };
 
 static struct fixture fixture;
-static char points[] = "/tmp/membroker-deaths-XXXXXX", files[] = "/tmp/membroker-named-XXXXXX";
+static char files[] = "/tmp/membroker-named-XXXXXX";
 
 static void start(void)
 {
     char settings[128];
-    cr_assert(mkdtemp(points) && mkdtemp(files) && setenv("MEMBROKER_WORKER_FAULTS", points, 1) == 0);
+    worker_points_begin();
+    cr_assert(mkdtemp(files));
     (void)snprintf(settings, sizeof settings, "[mapped]\nfiles = %s\n", files);
     fixture_start(&fixture, settings);
 }
@@ -29,17 +31,8 @@ static void start(void)
 static void stop(void)
 {
     fixture_stop(&fixture);
-    cr_expect(rmdir(points) == 0, "a worker was to be killed and lives");
+    worker_points_end();
     cr_expect(rmdir(files) == 0);
-}
-
-/* The next worker that passes the point dies of it. */
-static void kill_at(const char *point)
-{
-    char path[128];
-    (void)snprintf(path, sizeof path, "%s/%s", points, point);
-    cleanup(fd_closep) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    cr_assert(fd >= 0);
 }
 
 static int acquire(mb_client *client, mb_location location, const char *file)
@@ -61,7 +54,7 @@ static void expect_made_by_the_next(mb_location location)
 {
     start();
     mb_client *client = fixture_connect(&fixture, 0);
-    kill_at("make");
+    worker_kill_at("make");
     cr_expect_eq(acquire(client, location, NULL), 0, "%s", mb_last_error());
     mb_disconnect(client);
     stop();
@@ -82,8 +75,8 @@ Test(worker_deaths, a_second_death_is_reported)
 {
     start();
     mb_client *client = fixture_connect(&fixture, 0);
-    kill_at("make");
-    kill_at("make-again");
+    worker_kill_at("make");
+    worker_kill_at("make-again");
     cr_expect_eq(acquire(client, MB_LOCATION_RAM, NULL), -EIO);
     cr_expect(strstr(mb_last_error(), "killed while it made 1 MiB"), "%s", mb_last_error());
     cr_expect_eq(fixture_status(&fixture).used_bytes, 0);
@@ -98,7 +91,7 @@ Test(worker_deaths, a_named_file_is_not_created_again_and_can_be_requested_again
     start();
     (void)snprintf(path, sizeof path, "%s/mine", files);
     mb_client *client = fixture_connect(&fixture, 0);
-    kill_at("make");
+    worker_kill_at("make");
     cr_expect_eq(acquire(client, MB_LOCATION_MMAP, "mine"), -EIO);
     cr_expect(strstr(mb_last_error(), "\"mine\""), "%s", mb_last_error());
     cr_expect_eq(acquire(client, MB_LOCATION_MMAP, "mine"), 0, "%s", mb_last_error());
@@ -121,7 +114,7 @@ Test(worker_deaths, the_next_worker_measures_a_named_file)
     mb_client *client = fixture_connect(&fixture, 0);
     options.location = MB_LOCATION_MMAP;
     options.file = "mine";
-    kill_at("measure");
+    worker_kill_at("measure");
     cr_assert_eq(mb_acquire(client, BYTES, &options, &lease), 0, "%s", mb_last_error());
     cr_expect_eq(mb_lease_bytes(lease), LENGTH);
     mb_disconnect(client);
