@@ -24,10 +24,11 @@ void board_refuse_full(struct step *step, struct session *session, const struct 
     }
     struct error_reply *error = sharing_limit_refuse(step, session, LIMIT_KIND_BOARD_BYTES, more_bytes, request_id);
     if (error) {
-        (void)snprintf(error->sentence, sizeof error->sentence,
-                       "[sharing] max_board_bytes of %s is %s: their boards have %s, and the next part has %s; remove "
-                       "objects, or raise that",
-                       whose, size_to_text(error->refusal.limit_bytes, most), used, size_to_text(more_bytes, more));
+        (void)snprintf(
+            error->sentence, sizeof error->sentence,
+            "[sharing] max_board_bytes of %s is %s: the user's boards have %s, and the next part has %s; remove "
+            "objects, or raise that",
+            whose, size_to_text(error->refusal.limit_bytes, most), used, size_to_text(more_bytes, more));
     }
 }
 

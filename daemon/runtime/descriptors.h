@@ -12,7 +12,7 @@ enum descriptor_use {
     DESCRIPTOR_UNKNOWN, /* no segment's and no control page's */
     DESCRIPTOR_SEGMENT,
     DESCRIPTOR_CONTROL,
-    DESCRIPTOR_ASKED, /* a control page's that a worker looks at, and may have emptied */
+    DESCRIPTOR_ASKED, /* a control page's: a worker looks at the page, and may have emptied it */
     DESCRIPTOR_BOARD,
     DESCRIPTOR_STOCK,   /* a blank memfd, which must be empty */
     DESCRIPTOR_PASSING, /* a copy in a frame that waits to be sent, or one that a worker is to close */

@@ -125,10 +125,11 @@ Test(sharing_limits, boards)
 {
     begin((struct sharing_settings){.objects_max = 9, .board_bytes_max = BOARD_PART_BYTES_LEAST});
     put_for_session(model, 0, "a", MESSAGE_OBJECT_MAX, 1);
-    expect_everywhere(put_object(model, 0, "b", MESSAGE_OBJECT_MAX, 1, LIFETIME_SESSION), LIMIT_KIND_BOARD_BYTES,
-                      2 * BOARD_PART_BYTES_LEAST, BOARD_PART_BYTES_LEAST,
-                      "[sharing] max_board_bytes of user 1000 is 64 KiB: their boards have 64 KiB, and the next part "
-                      "has 128 KiB; remove objects, or raise that");
+    expect_everywhere(
+        put_object(model, 0, "b", MESSAGE_OBJECT_MAX, 1, LIFETIME_SESSION), LIMIT_KIND_BOARD_BYTES,
+        2 * BOARD_PART_BYTES_LEAST, BOARD_PART_BYTES_LEAST,
+        "[sharing] max_board_bytes of user 1000 is 64 KiB: the user's boards have 64 KiB, and the next part "
+        "has 128 KiB; remove objects, or raise that");
     cr_expect_eq(model_status(model).objects.refused, 1);
     model_free(model);
 }
