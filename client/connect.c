@@ -113,7 +113,6 @@ static int start(mb_client *client, const mb_client_options *options)
         result = layers_open(client) < 0 ? error_set(-ENOMEM, "out of memory") : 0;
     }
     if (result == 0) {
-        guard_watch_forks();
         result = bus_error_install(client->options.flags & MB_CLIENT_GUARD);
     }
     if (result == 0) {

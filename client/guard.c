@@ -216,11 +216,10 @@ static void after_fork_in_child(void)
     }
 }
 
-void guard_watch_forks(void)
+/* Before the program has threads: the child of a fork that another thread had begun would find the locks taken. */
+__attribute__((constructor)) static void guard_watch_forks(void)
 {
-    guard_lock();
-    watches_forks = watches_forks || pthread_atfork(before_fork, after_fork, after_fork_in_child) == 0;
-    guard_unlock();
+    watches_forks = pthread_atfork(before_fork, after_fork, after_fork_in_child) == 0;
 }
 
 void guard_begin(void)

@@ -12,9 +12,6 @@
 
 struct guard_entry;
 
-/* Has fork() keep mappings from children. Any thread, any number of times. */
-void guard_watch_forks(void);
-
 /* A lock that is free in a forked child: a thread of the parent that held it is waited for. */
 void guard_lock(void);
 void guard_unlock(void);

@@ -23,7 +23,6 @@ static struct shared {
 
 /* Held while a thread connects. It notices that a callback of that client asks for the client again. */
 static pthread_mutex_t lock = PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 /* The thread that held the lock is not in the child. */
 static void in_child(void)
@@ -37,7 +36,7 @@ static void in_child(void)
     lock = unlocked;
 }
 
-static void watch_forks(void)
+__attribute__((constructor)) static void shared_watch_forks(void)
 {
     (void)pthread_atfork(NULL, NULL, in_child);
 }
@@ -150,7 +149,6 @@ static int join(const mb_client_options *options)
 
 int mb_client_shared(const mb_client_options *options, mb_client **ret_client)
 {
-    (void)pthread_once(&once, watch_forks);
     if (pthread_mutex_lock(&lock) == EDEADLK) {
         return error_set(-EDEADLK, "this thread is connecting the shared client; its callback must return first");
     }

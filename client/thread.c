@@ -44,10 +44,14 @@ static void in_child(void)
     }
 }
 
-static void make_key(void)
+__attribute__((constructor)) static void thread_watch_forks(void)
 {
     atomic_store(&own_process, getpid());
     (void)pthread_atfork(NULL, NULL, in_child);
+}
+
+static void make_key(void)
+{
     key_error = pthread_key_create(&key, thread_end);
 }
 

@@ -44,7 +44,7 @@ struct thread {
  * reserve. */
 extern _Thread_local struct thread *thread_self __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
-/* Whether this process is `process`. No system call, once thread_get() was called. */
+/* Whether this process is `process`. No system call. */
 bool thread_process_is(pid_t process);
 
 /* The calling thread's record. NULL: out of memory; mb_last_error() says so too. */

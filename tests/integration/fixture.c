@@ -478,3 +478,10 @@ pid_t fixture_fork(int (*body)(const struct fixture *fixture), const struct fixt
     cr_assert(child > 0);
     return child;
 }
+
+int fixture_wait_child(pid_t child)
+{
+    int status;
+    cr_assert(waitpid(child, &status, 0) == child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 100 + WTERMSIG(status);
+}

@@ -125,3 +125,6 @@ bool fixture_hello(int socket, bool monitor, struct reply *ret, int *ret_control
 
 /* Runs `body` in a forked child that ends with its return value as status. */
 pid_t fixture_fork(int (*body)(const struct fixture *fixture), const struct fixture *fixture);
+
+/* Waits for the end of a child: its exit status, or 100 and the signal's number. */
+int fixture_wait_child(pid_t child);

@@ -7,7 +7,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/integration/manager.h"
@@ -272,13 +271,6 @@ Test(shared_client, a_callback_may_ask_for_it)
 
 /* ---- forked children ---- */
 
-static int wait_for(pid_t child)
-{
-    int status;
-    cr_assert(waitpid(child, &status, 0) == child);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 100 + WTERMSIG(status);
-}
-
 /* Returns the number of the expectation that does not hold; 0: all hold. */
 static int check_child(mb_client *parents, mb_client_options options)
 {
@@ -315,10 +307,10 @@ Test(shared_client, a_forked_childs_first_call_connects_its_own)
     pid_t child = fork();
     if (child == 0) {
         pid_t grandchild = fork(); /* its parent never asked */
-        int result = grandchild == 0 ? check_child(shared, options) : wait_for(grandchild);
+        int result = grandchild == 0 ? check_child(shared, options) : fixture_wait_child(grandchild);
         _exit(grandchild == 0 || result ? result : check_child(shared, options));
     }
-    cr_expect_eq(wait_for(child), 0);
+    cr_expect_eq(fixture_wait_child(child), 0);
     cr_expect(mb_ping(shared) == 0 && sessions() == 1);
     mb_client_shared_release(shared);
     cr_expect(mb_ping(shared) == 0, "the parent's users are as many as before");
@@ -340,86 +332,9 @@ Test(shared_client, a_child_that_only_releases_leaves_the_parents_session)
         mb_client_shared_release(shared);
         _exit(left < open && open_descriptors() == left ? 0 : 1);
     }
-    cr_expect_eq(wait_for(child), 0);
+    cr_expect_eq(fixture_wait_child(child), 0);
     cr_expect(mb_ping(shared) == 0);
     mb_client_shared_release(shared);
-    fixture_stop(&fixture);
-}
-
-static void *connect_to_nobody(void *argument)
-{
-    mb_client *never;
-    (void)mb_client_shared(argument, &never);
-    return NULL;
-}
-
-/* The thread that holds the lock does not exist in the child. */
-Test(shared_client, a_child_that_is_forked_while_a_thread_connects_can_connect)
-{
-    pthread_t thread;
-    fixture_start(&fixture, "");
-    mb_client_options options = options_for(&fixture);
-    cr_assert(kill(fixture.daemon, SIGSTOP) == 0);
-    cr_assert(pthread_create(&thread, NULL, connect_to_nobody, &options) == 0);
-    sleep_ms(200); /* it waits for the welcome */
-    pid_t child = fork();
-    if (child == 0) {
-        mb_client *own;
-        (void)alarm(20);
-        _exit(mb_client_shared(&options, &own) == 0 && mb_ping(own) == 0 ? 0 : 1);
-    }
-    cr_assert(kill(fixture.daemon, SIGCONT) == 0);
-    cr_expect_eq(wait_for(child), 0);
-    (void)pthread_join(thread, NULL);
-    mb_client_shared_release(share(NULL));
-    mb_client_shared_release(share(NULL));
-    fixture_discard(&fixture);
-}
-
-static atomic_bool is_over;
-
-static void *come_and_go(void *argument)
-{
-    mb_client_options options = options_for(argument);
-    while (!is_over) {
-        mb_client *brief;
-        if (mb_connect(&options, &brief) == 0) {
-            mb_disconnect(brief);
-        }
-    }
-    return NULL;
-}
-
-/* At a fork, either thread may hold the lock of the list of clients. ASan's allocator has locks of its own there. */
-Test(shared_client, children_that_are_forked_while_threads_connect_can_connect)
-{
-    enum { CONNECTING = 2, FORKS = 150 };
-    pthread_t threads[CONNECTING];
-    int failed = 0;
-#ifdef __SANITIZE_ADDRESS__
-    cr_skip_test("a child of a process with threads can't allocate under ASan");
-#endif
-    fixture_start(&fixture, "[clients]\nmax_sessions_per_user = 100\n");
-    mb_client_options options = options_for(&fixture);
-    for (int i = 0; i < CONNECTING; i++) {
-        cr_assert(pthread_create(&threads[i], NULL, come_and_go, &fixture) == 0);
-    }
-    for (int i = 0; i < FORKS && !failed; i++) {
-        sleep_ms((unsigned)i % 3);
-        pid_t child = fork();
-        if (child == 0) {
-            mb_client *own;
-            (void)alarm(20);
-            _exit(mb_client_shared(&options, &own) == 0 ? 0 : 1);
-        }
-        failed += wait_for(child) != 0;
-    }
-    is_over = true;
-    for (int i = 0; i < CONNECTING; i++) {
-        (void)pthread_join(threads[i], NULL);
-    }
-    cr_expect_eq(failed, 0);
-    WAIT_UNTIL(sessions() == 0);
     fixture_stop(&fixture);
 }
 
@@ -440,7 +355,7 @@ Test(shared_client, if_nobody_releases_it_the_end_of_the_process_does)
     if (child == 0) {
         exit(take_and_exit(&fixture)); /* exit handlers run */
     }
-    cr_expect_eq(wait_for(child), 0);
+    cr_expect_eq(fixture_wait_child(child), 0);
     WAIT_UNTIL(sessions() == 0 && used() == 0);
     fixture_stop(&fixture);
 }
