@@ -128,6 +128,7 @@ Test(blocks_attaching, a_store_full_of_what_is_read_refuses_in_time_and_names_it
     cr_expect(mb_last_refusal(&refusal) == 0 && refusal.asked_bytes == MIB && refusal.holder_count == 2);
     cr_expect(view_is(one, 1) && view_is(two, 2));
     cr_expect_eq(mb_view_close(one), 0);
+    waiting.wait_ms = 20000;
     cr_expect_eq(mb_acquire(client, MIB, &waiting, &lease), 0, "%s", mb_last_error());
     cr_expect_eq(attach_result(client, "one", 0), -ESTALE);
     cr_expect(mb_view_close(two) == 0 && mb_release(lease) == 0 && mb_unpublish(client, "two") == 0);
