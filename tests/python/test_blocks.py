@@ -354,6 +354,18 @@ def test_access(broker):
         broker.publish("a", matrix(), access="me")
 
 
+def test_a_limit_on_blocks(start_daemon):
+    daemon = start_daemon("[sharing]\nmax_blocks = 1")
+    with membroker.connect(daemon.socket) as broker:
+        broker.publish("one", b"1")
+        with pytest.raises(membroker.TooMany, match="max_blocks") as caught:
+            broker.publish("two", b"2")
+        refused = caught.value
+        assert (refused.limit, refused.unit, refused.allowed, refused.used) == ("max_blocks", "blocks", 1, 1)
+        broker.unpublish("one")
+        broker.publish("two", b"2")
+
+
 # ---- waiting ----
 
 

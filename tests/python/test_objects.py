@@ -132,9 +132,12 @@ def test_limits(start_daemon):
     with membroker.connect(daemon.socket) as broker:
         broker.put("a", b"")
         broker.put("b", b"")
-        with pytest.raises(membroker.SystemFailure, match="max_objects") as caught:
+        with pytest.raises(membroker.TooMany, match="max_objects") as caught:
             broker.put("c", b"")
-        assert caught.value.errno == errno.EMFILE
+        refused = caught.value
+        assert isinstance(refused, membroker.SystemFailure) and refused.errno == errno.EMFILE
+        assert (refused.limit, refused.unit, refused.allowed, refused.used, refused.free) == ("max_objects", "objects", 2, 2, 0)
+        assert refused.whose.startswith("user ")
         why = broker.why()[0]
         assert why.location is None
         assert (why.refusal.limit, why.refusal.limit_bytes, why.refusal.unit) == ("max_objects", 2, "objects")

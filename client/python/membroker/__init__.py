@@ -39,6 +39,7 @@ from ._errors import (
     NoSuchBlock,
     StillWritable,
     SystemFailure,
+    TooMany,
     WaitCancelled,
 )
 from ._lease import Buffer, Lease
@@ -72,9 +73,9 @@ __all__ = [
     "BrokerConnectionError",
     "BrokerPermissionError", "BrokerTimeout", "Buffer", "Counters", "EndReason", "Error", "Holder", "InvalidArgument",
     "Lease", "LeaseInfo", "LeaseLost", "Lifetime", "LimitError", "Limits", "Location", "NameTaken", "NoSuchBlock",
-    "Pressure", "Refusal", "SessionInfo", "Status", "StillWritable", "SystemFailure", "View", "WaitCancelled", "Watch",
-    "WhyEntry", "Workspace", "WorkspaceFigures", "WorkspaceOptions", "connect", "install_numpy", "library_version", "shared",
-    "uninstall_numpy",
+    "Pressure", "Refusal", "SessionInfo", "Status", "StillWritable", "SystemFailure", "TooMany", "View", "WaitCancelled",
+    "Watch", "WhyEntry", "Workspace", "WorkspaceFigures", "WorkspaceOptions", "connect", "install_numpy", "library_version",
+    "shared", "uninstall_numpy",
 ]
 
 _shared: _Optional[Broker] = None

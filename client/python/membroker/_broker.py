@@ -261,8 +261,8 @@ class Broker(_arrays.Creation):
         the name from the user's block that has it, in the same instant. `wait` and `progress` are those of acquire().
         `location` MMAP puts the block into a file of the broker; then `access` is "user".
 
-        NameTaken: the user has a block of that name. LimitError: the memory does not fit a limit. TypeError: an array of
-        objects, of fields or with a mask, or a table.
+        NameTaken: the user has a block of that name. LimitError: the memory does not fit a limit. TooMany: the user has
+        `[sharing] max_blocks` blocks. TypeError: an array of objects, of fields or with a mask, or a table.
         """
         _blocks.checked_name(name)
         source, content = _blocks.of_data(data, type)
@@ -337,8 +337,8 @@ class Broker(_arrays.Creation):
         Attaches this user's block of that name, or the `user`'s. `wait` is how many seconds to wait for it; Ctrl-C ends the
         wait, and so does close().
 
-        NoSuchBlock: no block has the name. BlockEnded: one had, and the exception says why it ended. ValueError: its metadata
-        describes no array.
+        NoSuchBlock: no block has the name. BlockEnded: one had, and the exception says why it ended. TooMany: the user has
+        `[sharing] max_views` views. ValueError: its metadata describes no array.
         """
         return View._attach(self._client, _blocks.checked_name(name), _blocks.user_number(user), to_ms(wait))
 
@@ -409,7 +409,7 @@ class Broker(_arrays.Creation):
         With `lifetime` "session" the object ends with the broker's last use in this process, with "keep" when it is
         removed; in both cases with the daemon. `access` and `group` are those of publish().
 
-        LimitError: a limit on memory. SystemFailure with EMFILE: the user has too many objects, or boards too large.
+        LimitError: a limit on memory. TooMany: the user has as many objects, or as large boards, as `[sharing]` allows.
         """
         terms = _objects.options(lifetime, access, group)
         _native.put(self._client, _blocks.checked_name(name), _objects.content(data), *terms)

@@ -7,7 +7,7 @@ import errno as numbers
 from typing import Any, Dict, List, Optional, Tuple, Type
 
 from . import _native
-from ._types import EndReason, Holder, to_end_reason
+from ._types import EndReason, Holder, to_end_reason, unit_of
 
 
 class Error(Exception):
@@ -98,6 +98,22 @@ class SystemFailure(Error, OSError):
     """Anything else that the library reports."""
 
 
+class TooMany(SystemFailure):
+    """
+    A limit of `[sharing]` is reached, such as `max_blocks`. `errno` is EMFILE.
+
+    `limit` is the setting's name, `whose` whose limit it is. `unit` says what `allowed`, `used` and `free` count: "blocks",
+    "views", "objects" or "watches", or "bytes" of `max_board_bytes`. `allowed` is None if nothing bounds it.
+    """
+
+    limit: str = ""
+    whose: str = ""
+    unit: str = ""
+    allowed: Optional[int] = None
+    used: int = 0
+    free: int = 0
+
+
 _KINDS: Dict[int, Type[Error]] = {
     numbers.EINVAL: InvalidArgument,
     numbers.ENOMEM: LimitError,
@@ -124,7 +140,7 @@ _OF_BLOCKS: Dict[int, Type[Error]] = {
 def make(number: int, sentence: str, figures: Optional[_native.Figures], ended: Optional[int] = None) -> Error:
     """The exception for a failure of the library. `ended`: why a published block has ended; None: it is about none."""
     kinds = _KINDS if ended is None else {**_KINDS, **_OF_BLOCKS}
-    kind = kinds.get(number, SystemFailure)
+    kind = kinds.get(number, TooMany if number == numbers.EMFILE and figures else SystemFailure)
     error: Error = kind(sentence)
     error.errno = number
     if isinstance(error, BlockEnded) and ended:
@@ -133,6 +149,9 @@ def make(number: int, sentence: str, figures: Optional[_native.Figures], ended: 
         error.limit, error.whose, error.allowed, error.asked, error.used, error.free, later, holders = figures
         error.may_fit_later = later
         error.holders = [Holder(*holder) for holder in holders]
+    if isinstance(error, TooMany) and figures:
+        error.limit, error.whose, error.allowed, _, error.used, error.free = figures[:6]
+        error.unit = unit_of(error.limit)
     return error
 
 

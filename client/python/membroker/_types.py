@@ -210,6 +210,11 @@ _UNITS = {
 }
 
 
+def unit_of(limit: str) -> str:
+    """What the figures of a limit count."""
+    return _UNITS.get(limit, "bytes")
+
+
 @dataclasses.dataclass(frozen=True)
 class Refusal:
     """The numbers of the limit that stands in the way of a request. `unit` says what they count."""
@@ -229,7 +234,7 @@ class Refusal:
     @property
     def unit(self) -> str:
         """Of the numbers: "bytes", or what a limit on a number counts: "leases", "blocks", "views", "objects", "watches"."""
-        return _UNITS.get(self.limit, "bytes")
+        return unit_of(self.limit)
 
 
 @dataclasses.dataclass(frozen=True)
