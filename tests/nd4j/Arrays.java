@@ -51,9 +51,12 @@ public final class Arrays {
         buffer.close();
     }
 
-    private static void viewed() throws IOException {
+    private static void viewed() throws IOException, InterruptedException {
         INDArray view = Nd4j.ones(DataType.FLOAT, 4, ELEMENTS / 4).get(NDArrayIndex.point(3), NDArrayIndex.all());
-        System.gc();
+        for (int i = 0; i < 3; i++) {
+            System.gc();
+            Thread.sleep(100);
+        }
         pause("viewed " + view.sumNumber());
     }
 

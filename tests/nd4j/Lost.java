@@ -5,6 +5,9 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.indexing.BooleanIndexing;
+import org.nd4j.linalg.indexing.conditions.Conditions;
+import org.nd4j.linalg.ops.transforms.Transforms;
 
 /**
  * An array outside workspaces, whose lease is lost while this waits for a line. Then it does one thing until there is an
@@ -27,12 +30,15 @@ public final class Lost {
     public static void main(String[] arguments) throws IOException, InterruptedException {
         array = Nd4j.valueArrayOf(new long[] {ELEMENTS}, 7f, DataType.FLOAT);
         other = Nd4j.ones(DataType.FLOAT, 10);
+        compute();
+        System.out.println("computed " + compute());
         pause("allocated");
         Action action = action(arguments[0]);
         untilItThrows(action);
         for (int i = 0; i < 3; i++) {
             action.run();
         }
+        System.out.println("computed " + compute());
         pause("went on");
     }
 
@@ -56,11 +62,26 @@ public final class Lost {
             case "enter":
                 return Lost::enter;
             case "close":
-                return () -> array.close();
+                return Lost::close;
             case "drop":
                 return Lost::drop;
             default:
                 throw new IllegalArgumentException(what);
+        }
+    }
+
+    /** ND4J keeps the shapes, the dimensions and the arguments of operations. */
+    private static String compute() {
+        INDArray twos = Nd4j.ones(DataType.FLOAT, 3, 7).addi(1);
+        INDArray cubes = Transforms.pow(twos, 3);
+        BooleanIndexing.replaceWhere(twos, 5, Conditions.lessThan(3));
+        return cubes.sum(1) + " " + cubes.std(false, 0) + " " + twos.sumNumber();
+    }
+
+    /** Older versions refuse it the second time. */
+    private static void close() {
+        if (!array.wasClosed()) {
+            array.close();
         }
     }
 
@@ -73,8 +94,10 @@ public final class Lost {
     /** Only ND4J's own thread gets to know of the loss; the next call says so. */
     private static void drop() throws InterruptedException {
         array = null;
-        System.gc();
-        Thread.sleep(100);
+        for (int i = 0; i < 3; i++) {
+            System.gc();
+            Thread.sleep(100);
+        }
         other.addi(1);
     }
 

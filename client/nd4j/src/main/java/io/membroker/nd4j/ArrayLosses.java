@@ -7,6 +7,7 @@ import java.lang.ref.ReferenceQueue;
 import java.lang.ref.WeakReference;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import org.nd4j.linalg.factory.Nd4j;
 
 /**
  * Tells the program once that arrays outside workspaces have lost their lease. Their memory has zeros then, and ND4J reads it
@@ -62,11 +63,15 @@ final class ArrayLosses {
         return watch;
     }
 
-    /** Throws if the program has not been told of a loss yet. */
+    /**
+     * Throws if the program has not been told of a loss yet. ND4J keeps arguments of operations in arrays like others, and
+     * would pass zeros for ever; what it has no longer it makes again.
+     */
     static void tell() {
         if (exist()) {
             LeaseLostException loss = take();
             if (loss != null) {
+                Nd4j.getConstantHandler().purgeConstants();
                 throw loss;
             }
         }

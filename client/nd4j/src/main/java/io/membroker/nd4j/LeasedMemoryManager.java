@@ -21,6 +21,14 @@ public class LeasedMemoryManager extends CpuMemoryManager {
         NativeOpsHook.install();
         isInUse = true;
         warnOfOtherWorkspaces();
+        warnOfOtherArrays();
+    }
+
+    private static void warnOfOtherArrays() {
+        String lacking = OlderArrays.lacking();
+        if (lacking != null) {
+            LOG.warn("Arrays outside workspaces are not leased; set -D{}", lacking);
+        }
     }
 
     /** Without the file that makes the plug-in a service, the program names both managers. */

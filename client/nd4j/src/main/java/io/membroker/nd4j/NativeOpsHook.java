@@ -6,7 +6,7 @@ import org.nd4j.nativeblas.NativeOpsHolder;
 
 /**
  * Has the arrays outside workspaces leased. Newer versions of ND4J allocate them with a method of the object that
- * {@link NativeOpsHolder} has; older ones, such as 1.0.0-beta6, allocate them in JavaCPP, where nothing can be put in.
+ * {@link NativeOpsHolder} has. For older ones see {@link OlderArrays}.
  */
 final class NativeOpsHook {
     private static final String NATIVE_OPS = "org.nd4j.linalg.cpu.nativecpu.bindings.Nd4jCpu";
