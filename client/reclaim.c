@@ -79,15 +79,16 @@ int reclaim_acquire(mb_client *client, uint64_t bytes, const mb_lease_options *o
     if (is_short_of_memory(result) && layers_trim(client) > 0) {
         result = reclaim_try(client, bytes, options, ret_lease, ret_address);
     }
-    if (is_worth_a_retry(result) && client->options.wait_ms) {
-        mb_lease_options waiting = *options;
-        waiting.wait_ms = client->options.wait_ms;
-        result = reclaim_try(client, bytes, &waiting, ret_lease, ret_address);
-    }
     unsigned attempts = is_worth_a_retry(result) && !thread_self->reclaiming ? reclaimers_attempts(client) : 0;
     for (unsigned i = 1; is_worth_a_retry(result) && i <= attempts; i++) {
         ask_program(client, bytes, options->location, i);
         result = reclaim_try(client, bytes, options, ret_lease, ret_address);
+    }
+    /* last: what the program could free itself would make it wait for its own memory */
+    if (is_worth_a_retry(result) && client->options.wait_ms) {
+        mb_lease_options waiting = *options;
+        waiting.wait_ms = client->options.wait_ms;
+        result = reclaim_try(client, bytes, &waiting, ret_lease, ret_address);
     }
     return is_short_of_memory(result) ? explain(client, result) : result;
 }

@@ -34,15 +34,21 @@ static void free_memory(const mb_reclaim *reclaim, void *user_data)
     asked->victim = mb_buffer_unref(asked->victim);
 }
 
-static mb_client *begin_limited(void)
+static mb_client *begin_patient(uint32_t wait_ms)
 {
     mb_client_options options = MB_CLIENT_OPTIONS_INIT;
     mb_client *own;
     fixture_start(&fixture, "");
     options.socket = fixture.socket;
     options.max_bytes = LIMIT;
+    options.wait_ms = wait_ms;
     cr_assert(mb_connect(&options, &own) == 0, "%s", mb_last_error());
     return own;
+}
+
+static mb_client *begin_limited(void)
+{
+    return begin_patient(0);
 }
 
 static mb_reclaimer *add(mb_client *to, struct asked *asked, uint32_t max_retries)
@@ -90,6 +96,45 @@ Test(reclaimers, a_second_user_of_the_shared_client_frees_its_memory)
     (void)mb_buffer_unref(fits);
     mb_client_shared_release(same);
     mb_client_shared_release(shared);
+    fixture_stop(&fixture);
+}
+
+enum { TEN_MINUTES = 600000 };
+
+/* A client that waited first would wait for its own memory. */
+Test(reclaimers, they_are_asked_before_the_client_waits)
+{
+    struct asked asked = {0};
+    mb_client *own = begin_patient(TEN_MINUTES);
+    (void)add(own, &asked, 3);
+    asked.victim = make_buffer(own, HELD);
+    mb_buffer *fits = make_buffer(own, WANTED);
+    cr_expect(fits && asked.times == 1, "%s", mb_last_error());
+    (void)mb_buffer_unref(fits);
+    mb_disconnect(own);
+    fixture_stop(&fixture);
+}
+
+static void *make_wanted(void *of)
+{
+    return make_buffer(of, WANTED);
+}
+
+Test(reclaimers, a_client_waits_if_they_do_not_help)
+{
+    struct asked asked = {0};
+    pthread_t thread;
+    void *made = NULL;
+    mb_client *own = begin_patient(TEN_MINUTES);
+    (void)add(own, &asked, 3);
+    mb_buffer *held = make_buffer(own, HELD);
+    cr_assert(pthread_create(&thread, NULL, make_wanted, own) == 0);
+    WAIT_UNTIL(fixture_status(&fixture).waiting == 1);
+    cr_expect(asked.times == 3);
+    (void)mb_buffer_unref(held);
+    cr_expect(pthread_join(thread, &made) == 0 && made, "%s", mb_last_error());
+    (void)mb_buffer_unref(made);
+    mb_disconnect(own);
     fixture_stop(&fixture);
 }
 

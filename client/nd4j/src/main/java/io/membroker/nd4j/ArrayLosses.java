@@ -14,6 +14,7 @@ import org.nd4j.linalg.factory.Nd4j;
  * without a call to the plug-in. So the next call to the plug-in throws. Any thread may use it.
  */
 final class ArrayLosses {
+    private static final String DL4J_HELPERS = "org.deeplearning4j.nn.layers.mkldnn.";
     private static final Set<Watch> WATCHED = ConcurrentHashMap.newKeySet();
     private static final ReferenceQueue<TrackedBuffer> COLLECTED = new ReferenceQueue<>();
 
@@ -64,11 +65,20 @@ final class ArrayLosses {
     }
 
     /**
+     * DL4J catches any exception of its own fast versions of layers, and computes the layer in another way. So the next call
+     * after that tells.
+     */
+    private static boolean isCaughtByDl4j() {
+        return StackWalker.getInstance().walk(
+                frames -> frames.anyMatch(frame -> frame.getClassName().startsWith(DL4J_HELPERS)));
+    }
+
+    /**
      * Throws if the program has not been told of a loss yet. ND4J keeps arguments of operations in arrays like others, and
      * would pass zeros for ever; what it has no longer it makes again.
      */
     static void tell() {
-        if (exist()) {
+        if (exist() && !isCaughtByDl4j()) {
             LeaseLostException loss = take();
             if (loss != null) {
                 Nd4j.getConstantHandler().purgeConstants();

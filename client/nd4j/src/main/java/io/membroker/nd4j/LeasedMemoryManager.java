@@ -26,8 +26,8 @@ public class LeasedMemoryManager extends CpuMemoryManager {
 
     private static void warnOfOtherArrays() {
         String lacking = OlderArrays.lacking();
-        if (lacking != null) {
-            LOG.warn("Arrays outside workspaces are not leased; set -D{}", lacking);
+        if (!lacking.isEmpty()) {
+            LOG.warn("Arrays outside workspaces are not leased, or their loss is not told; set{}", lacking);
         }
     }
 

@@ -34,9 +34,13 @@ final class OlderArrays {
         }
     }
 
-    /** The setting that lacks, and the class to set it to; null if none does. */
+    /** The options that the program lacks; empty if none. */
     static String lacking() {
-        return isOlder() && System.getProperty(FACTORY) == null ? FACTORY + "=" + LEASED_FACTORY : null;
+        return isOlder() ? lacking(FACTORY, LEASED_FACTORY) + lacking(NATIVE_OPS, TELLING_OPS) : "";
+    }
+
+    private static String lacking(String property, String value) {
+        return System.getProperty(property) == null ? " -D" + property + "=" + value : "";
     }
 
     static void setIfAbsent(String property, String value) {
