@@ -15,9 +15,9 @@ final class LeasedPointer extends Pointer {
     private static final Cleaner CLEANER = Cleaner.create();
     private static final ByteBuffer ANY_DIRECT_BUFFER = ByteBuffer.allocateDirect(1);
 
+    private final Freeing freeing;
     private final Cleaner.Cleanable cleanable;
 
-    /** Tells of no loss: it runs in the cleaner's thread, too. */
     private static final class Freeing implements Runnable {
         private final TrackedBuffer memory;
         private final ArrayLosses.Watch watch;
@@ -27,6 +27,13 @@ final class LeasedPointer extends Pointer {
             this.watch = ArrayLosses.watch(memory);
         }
 
+        /** In the program's thread, which may allocate soon again. */
+        void close() {
+            watch.end();
+            memory.close();
+        }
+
+        /** In the cleaner's thread, in which nothing can be told. Does nothing after {@link #close()}. */
         @Override
         public void run() {
             watch.end();
@@ -39,12 +46,14 @@ final class LeasedPointer extends Pointer {
         super(ANY_DIRECT_BUFFER);
         address = memory.address();
         capacity(length);
-        cleanable = CLEANER.register(this, new Freeing(memory));
+        freeing = new Freeing(memory);
+        cleanable = CLEANER.register(this, freeing);
     }
 
     /** ND4J calls it if the program closes an array. */
     @Override
     public void deallocate() {
+        freeing.close();
         cleanable.clean();
         ArrayLosses.tell();
     }
