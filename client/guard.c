@@ -216,7 +216,7 @@ static void after_fork_in_child(void)
     }
 }
 
-/* Before the program has threads: the child of a fork that another thread had begun would find the locks taken. */
+/* When the library is loaded: the child of a fork that began before this runs may find the locks taken for ever. */
 __attribute__((constructor)) static void guard_watch_forks(void)
 {
     watches_forks = pthread_atfork(before_fork, after_fork, after_fork_in_child) == 0;

@@ -84,7 +84,7 @@ int reclaim_acquire(mb_client *client, uint64_t bytes, const mb_lease_options *o
         ask_program(client, bytes, options->location, i);
         result = reclaim_try(client, bytes, options, ret_lease, ret_address);
     }
-    /* last: what the program could free itself would make it wait for its own memory */
+    /* Last, or the request would wait for memory that the program itself can free. */
     if (is_worth_a_retry(result) && client->options.wait_ms) {
         mb_lease_options waiting = *options;
         waiting.wait_ms = client->options.wait_ms;

@@ -233,8 +233,8 @@ typedef struct mb_client_options {
      * of more than 2 MiB that may be kept needs a descriptor.
      */
     uint64_t cache_bytes;
-    uint32_t wait_ms; /* how long buffers, spills and arenas wait if memory is short and on_reclaim did not help; 0:
-                       * they do not wait */
+    /* How long buffers, spills and arenas wait if memory is short and on_reclaim did not help; 0: they do not wait. */
+    uint32_t wait_ms;
 } mb_client_options;
 
 #define MB_CLIENT_OPTIONS_INIT                                                                                         \

@@ -103,7 +103,7 @@ class TooMany(SystemFailure):
     A limit of `[sharing]` is reached, such as `max_blocks`. `errno` is EMFILE.
 
     `limit` is the setting's name, `whose` whose limit it is. `unit` says what `allowed`, `used` and `free` count: "blocks",
-    "views", "objects" or "watches", or "bytes" of `max_board_bytes`. `allowed` is None if nothing bounds it.
+    "views", "objects" or "watches", or "bytes" of `max_board_bytes`.
     """
 
     limit: str = ""

@@ -18,11 +18,11 @@ public class LeasedCpuBackend extends CpuBackend {
     /** ND4J reads the managers' names after it has asked this, and system properties win over its own file. */
     @Override
     public boolean isAvailable() {
-        OlderArrays.setIfAbsent(MEMORY_MANAGER, LeasedMemoryManager.class.getName());
+        setIfAbsent(MEMORY_MANAGER, LeasedMemoryManager.class.getName());
         String manager = System.getProperty(MEMORY_MANAGER);
         if (manager.equals(LeasedMemoryManager.class.getName())) {
-            OlderArrays.setIfAbsent(WORKSPACE_MANAGER, LeasedWorkspaceManager.class.getName());
-            OlderArrays.set();
+            setIfAbsent(WORKSPACE_MANAGER, LeasedWorkspaceManager.class.getName());
+            OlderArrays.settings().forEach(LeasedCpuBackend::setIfAbsent);
         } else {
             LOG.warn("ND4J's memory is not leased, because -D{} names {}", MEMORY_MANAGER, manager);
         }
@@ -32,5 +32,11 @@ public class LeasedCpuBackend extends CpuBackend {
     @Override
     public int getPriority() {
         return super.getPriority() + 1;
+    }
+
+    private static void setIfAbsent(String property, String value) {
+        if (System.getProperty(property) == null) {
+            System.setProperty(property, value);
+        }
     }
 }

@@ -27,7 +27,7 @@ public class LeasedMemoryManager extends CpuMemoryManager {
     private static void warnOfOtherArrays() {
         String lacking = OlderArrays.lacking();
         if (!lacking.isEmpty()) {
-            LOG.warn("Arrays outside workspaces are not leased, or their loss is not told; set{}", lacking);
+            LOG.warn("Arrays outside workspaces are not leased, or their loss is not told; set {}", lacking);
         }
     }
 

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 package io.membroker.nd4j;
 
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.stream.Collectors;
+
 /**
  * Has the arrays outside workspaces leased in versions of ND4J that allocate them in JavaCPP, such as 1.0.0-beta6. Two settings
  * of these versions name the classes that do it; the classes can be loaded there alone.
  */
 final class OlderArrays {
-    private static final String FACTORY = "databufferfactory";
-    private static final String LEASED_FACTORY = "io.membroker.nd4j.LeasedBufferFactory";
-    private static final String NATIVE_OPS = "native.ops";
-    private static final String TELLING_OPS = "io.membroker.nd4j.OlderNativeOps";
-
-    /** The class that {@value #LEASED_FACTORY} extends. */
+    /** The class that our factory of buffers extends. */
     private static final String OWN_FACTORY = "org.nd4j.linalg.api.buffer.factory.DefaultDataBufferFactory";
 
     private OlderArrays() {
@@ -26,26 +25,19 @@ final class OlderArrays {
         }
     }
 
-    /** Comes before ND4J reads its settings. What the program names stays. */
-    static void set() {
+    /** The system properties, which ND4J reads after it has found its backend; none on newer versions. */
+    static Map<String, String> settings() {
+        Map<String, String> settings = new LinkedHashMap<>();
         if (isOlder()) {
-            setIfAbsent(FACTORY, LEASED_FACTORY);
-            setIfAbsent(NATIVE_OPS, TELLING_OPS);
+            settings.put("databufferfactory", "io.membroker.nd4j.LeasedBufferFactory");
+            settings.put("native.ops", "io.membroker.nd4j.OlderNativeOps");
         }
+        return settings;
     }
 
-    /** The options that the program lacks; empty if none. */
+    /** The options of the command line that the program lacks, in a row; empty if none. */
     static String lacking() {
-        return isOlder() ? lacking(FACTORY, LEASED_FACTORY) + lacking(NATIVE_OPS, TELLING_OPS) : "";
-    }
-
-    private static String lacking(String property, String value) {
-        return System.getProperty(property) == null ? " -D" + property + "=" + value : "";
-    }
-
-    static void setIfAbsent(String property, String value) {
-        if (System.getProperty(property) == null) {
-            System.setProperty(property, value);
-        }
+        return settings().entrySet().stream().filter(setting -> System.getProperty(setting.getKey()) == null)
+                .map(setting -> "-D" + setting.getKey() + "=" + setting.getValue()).collect(Collectors.joining(" "));
     }
 }
